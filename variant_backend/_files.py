@@ -1,0 +1,149 @@
+"""Files as ranges of bytes, and a place to finish them before they get their final name."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from .errors import VariantError
+
+if sys.platform == "win32":
+    fcntl = None
+else:
+    import fcntl
+
+_WORKSPACE_PREFIX = ".variant-backend-"
+_LOCK_NAME = "lock"
+
+# At most so much is copied by one call, so that progress can be told in between.
+_CHUNK = 64 << 20
+_BUFFER = 1 << 20
+
+Advance = Callable[[int], object]
+
+
+def read_at(descriptor: int, length: int, offset: int) -> bytes:
+    """Return exactly *length* bytes of an open file; raises VariantError when it ends before that."""
+    if hasattr(os, "pread"):
+        data = os.pread(descriptor, length, offset)
+    else:
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        data = os.read(descriptor, length)
+    if len(data) < length:
+        raise VariantError(f"truncated: {length} bytes are needed at byte {offset}, {len(data)} are there")
+    return data
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all bytes at the file's position."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def copy_range(source: int, target: int, offset: int, length: int, advance: Advance) -> None:
+    """Copy bytes of one open file to another's position, by the fastest way that works between them.
+
+    *advance* is told the number of bytes copied, now and then.
+    """
+    ways = [*_KERNEL_COPIES, _read_and_write]
+    end = offset + length
+    while offset < end:
+        try:
+            copied = ways[0](source, target, offset, min(end - offset, _CHUNK))
+        except OSError as error:
+            if len(ways) == 1 or error.errno in _REAL_FAULTS:
+                raise
+            copied = 0
+        if copied:
+            offset += copied
+            advance(copied)
+        elif len(ways) == 1:
+            raise VariantError(f"truncated: it ends at byte {offset}, before byte {end}")
+        else:
+            del ways[0]
+
+
+# Another way of copying would fail for the same reason.
+_REAL_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
+
+def _read_and_write(source: int, target: int, offset: int, length: int) -> int:
+    data = read_at(source, min(length, _BUFFER), offset)
+    write_all(target, data)
+    return len(data)
+
+
+_KERNEL_COPIES: list[Callable[[int, int, int, int], int]] = []
+if sys.platform == "linux":
+    # copy_file_range shares blocks where the file system can; it may refuse to cross file systems.
+    if hasattr(os, "copy_file_range"):
+        _KERNEL_COPIES.append(
+            lambda source, target, offset, length: os.copy_file_range(source, target, length, offset)
+        )
+    _KERNEL_COPIES.append(lambda source, target, offset, length: os.sendfile(target, source, offset, length))
+
+
+@contextmanager
+def workspace(folder: Path) -> Iterator[Path]:
+    """Give a private folder inside *folder*, so on its file system, that is gone afterwards.
+
+    What is finished there is moved out with `os.replace`. A run that is killed leaves its
+    workspace behind: the next one in the same folder removes it, as the lock died with the run.
+    """
+    _remove_abandoned(folder)
+    path, lock = _create_locked(folder)
+    try:
+        yield path
+    finally:
+        lock.close()
+        _remove(path)
+
+
+def _create_locked(folder: Path) -> tuple[Path, IO[bytes]]:
+    """Make a folder with a locked file in it; try again if a cleaning run takes it before the lock."""
+    while True:
+        path = folder / f"{_WORKSPACE_PREFIX}{os.urandom(6).hex()}"
+        path.mkdir()
+        with suppress(FileNotFoundError):
+            lock = (path / _LOCK_NAME).open("wb")
+            if _lock(lock) and (path / _LOCK_NAME).exists():
+                return path, lock
+            lock.close()
+
+
+def _lock(file: IO[bytes]) -> bool:
+    """Lock the file until it is closed; tell whether that worked, or cannot work here."""
+    if fcntl is not None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
+    return True
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove the workspaces of runs that are no more: those whose lock can be had."""
+    for path in folder.glob(f"{_WORKSPACE_PREFIX}*"):
+        if fcntl is None:
+            _remove(path)  # fails while its run is there: Windows does not remove a file that is open
+            continue
+        with suppress(OSError), (path / _LOCK_NAME).open("r+b") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        (path / _LOCK_NAME).unlink()
+        if any(path.iterdir()):
+            import shutil  # takes long to import, and mostly nothing is left
+
+            shutil.rmtree(path)
+        else:
+            path.rmdir()

@@ -1,0 +1,664 @@
+"""Zip archives as ranges of bytes: read strictly, and put together again without inflating anything.
+
+It knows zip files (PKWARE's APPNOTE, sections 4.3 and 4.5.3), not wheels. What it reads is held to
+the rules that package indexes apply, so that every reader sees the same members: records stand back
+to back from byte 0, local headers and central directory agree, no name stands twice. Members that
+nobody changes are copied as they are, headers included.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+import time
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from ._files import read_at
+from .errors import VariantError
+
+STORED = 0
+DEFLATED = 8
+
+_LOCAL_SIGNATURE = b"PK\x03\x04"
+_CENTRAL_SIGNATURE = b"PK\x01\x02"
+_END64_SIGNATURE = b"PK\x06\x06"
+_LOCATOR_SIGNATURE = b"PK\x06\x07"
+_END_SIGNATURE = b"PK\x05\x06"
+
+# What a slot holds when the value does not fit, and stands in a ZIP64 record instead.
+_FULL16 = 0xFFFF
+_FULL32 = 0xFFFFFFFF
+_ZIP64 = 0x0001
+
+_ENCRYPTED = 0x0001 | 0x0040 | 0x2000
+_DATA_DESCRIPTOR = 0x0008
+_UTF8 = 0x0800
+
+_UNSAFE_NAME = re.compile(r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)|[\x00-\x1f\x7f]")
+
+# The most that is inflated into memory for one member: RECORD of half a million files is smaller.
+_LARGEST_CONTENT = 64 << 20
+
+REBUILD = "rebuild the wheel, or repack it with `wheel unpack` and `wheel pack`"
+
+
+class _Local(NamedTuple):
+    """A local file header without its name and extra fields (APPNOTE 4.3.7)."""
+
+    signature: bytes
+    needed: int
+    flags: int
+    method: int
+    time: int
+    date: int
+    crc: int
+    compressed_size: int
+    size: int
+    name_length: int
+    extra_length: int
+
+
+class _Central(NamedTuple):
+    """A central directory record without its name and extra fields (APPNOTE 4.3.12)."""
+
+    signature: bytes
+    made_by: int
+    needed: int
+    flags: int
+    method: int
+    time: int
+    date: int
+    crc: int
+    compressed_size: int
+    size: int
+    name_length: int
+    extra_length: int
+    comment_length: int
+    disk: int
+    internal_attributes: int
+    external_attributes: int
+    offset: int
+
+
+class _End(NamedTuple):
+    """The end of central directory record without its comment (APPNOTE 4.3.16)."""
+
+    signature: bytes
+    disk: int
+    first_disk: int
+    total_here: int
+    total: int
+    size: int
+    offset: int
+    comment_length: int
+
+
+class _End64(NamedTuple):
+    """The ZIP64 end of central directory record (APPNOTE 4.3.14)."""
+
+    signature: bytes
+    rest: int
+    made_by: int
+    needed: int
+    disk: int
+    first_disk: int
+    total_here: int
+    total: int
+    size: int
+    offset: int
+
+
+_LOCAL = struct.Struct("<4s5H3L2H")
+_CENTRAL = struct.Struct("<4s6H3L5H2L")
+_END = struct.Struct("<4s4H2LH")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_LOCATOR = struct.Struct("<4sLQL")  # signature, disk, offset of the ZIP64 end record, disks
+
+
+class Entry(NamedTuple):
+    """A member as the central directory describes it, with its whole record there."""
+
+    name: str
+    central: bytes
+    offset: int
+    compressed_size: int
+    size: int
+    crc: int
+    method: int
+
+
+class Range(NamedTuple):
+    """A range of bytes of the archive that was read."""
+
+    offset: int
+    length: int
+
+
+class Member(NamedTuple):
+    """A member to be written: both headers, and its data. Its offset is still open."""
+
+    local: bytes
+    central: bytes
+    data: bytes | Range
+
+
+Segment: TypeAlias = Range | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """An open archive: its members in the directory's order, and where the directory stands."""
+
+    descriptor: int
+    entries: tuple[Entry, ...]
+    directory_offset: int
+    end_records: bytes
+
+    @classmethod
+    def read(cls, descriptor: int) -> Archive:
+        """Read the central directory of an open file; local headers are left to `local_lengths`.
+
+        Raises VariantError when it is damaged, or breaks a rule that package indexes apply.
+        """
+        end, end_records, end_offset = _read_end(descriptor)
+        if end.offset + end.size != end_offset:
+            raise VariantError(
+                f"damaged central directory: it should end at byte {end.offset + end.size},"
+                f" but what follows it starts at byte {end_offset}",
+                hint=REBUILD,
+            )
+        entries = tuple(_read_directory(read_at(descriptor, end.size, end.offset), end.total))
+        _check_unique(entries)
+        return cls(descriptor, entries, end.offset, end_records)
+
+    def local_lengths(self) -> list[int]:
+        """Return each member's length in bytes with its local header, in the directory's order.
+
+        Raises VariantError when a local header disagrees with the directory, or when members
+        overlap, leave gaps, or do not start at byte 0.
+        """
+        lengths = [self._local_length(entry) for entry in self.entries]
+        expected = 0
+        for offset, length, name in sorted(
+            (entry.offset, length, entry.name) for entry, length in zip(self.entries, lengths, strict=True)
+        ):
+            if offset > expected:
+                raise VariantError(f"{offset - expected} dead bytes before member {name!r}", hint=REBUILD)
+            if offset < expected:
+                raise VariantError(f"member {name!r} overlaps the one before it", hint=REBUILD)
+            expected += length
+        if expected != self.directory_offset:
+            dead = self.directory_offset - expected
+            raise VariantError(f"{dead} dead bytes before the central directory", hint=REBUILD)
+        return lengths
+
+    def content(self, entry: Entry) -> bytes:
+        """Return a member's content, checked against its size and CRC.
+
+        Raises VariantError when they do not agree, and when it is larger than 64 MiB.
+        """
+        raw = self.raw(entry)
+        content, complete = raw, True
+        if entry.method == DEFLATED:
+            inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+            try:
+                content = inflater.decompress(raw, entry.size + 1)
+            except zlib.error as error:
+                raise VariantError(f"member {entry.name!r}: damaged data: {error}", hint=REBUILD) from None
+            complete = inflater.eof and not inflater.unused_data
+        if not complete or len(content) != entry.size or zlib.crc32(content) != entry.crc:
+            fault = "damaged data: its size or CRC is not what the directory says"
+            raise VariantError(f"member {entry.name!r}: {fault}", hint=REBUILD)
+        return content
+
+    def raw(self, entry: Entry) -> bytes:
+        """Return a member's data as it is stored; raises VariantError if it is larger than 64 MiB."""
+        if max(entry.size, entry.compressed_size) > _LARGEST_CONTENT:
+            raise VariantError(f"member {entry.name!r}: {entry.size} bytes are too many for metadata")
+        where = self._data(entry)
+        return read_at(self.descriptor, where.length, where.offset)
+
+    def renamed(self, entry: Entry, name: str) -> Member:
+        """Return the member under another name, its data untouched."""
+        return self._patched(entry, name, self._data(entry), entry.method, entry.crc, entry.size)
+
+    def replaced(
+        self,
+        entry: Entry,
+        name: str,
+        content: bytes,
+        *,
+        deflated: bytes | None = None,
+        moment: int | None = None,
+    ) -> Member:
+        """Return the member with other *content*; all else that its headers say stays.
+
+        *deflated* is the same content, compressed; without it the content is stored as it is, so
+        that the bytes do not depend on a zlib build. *moment* (seconds since 1970) replaces its time.
+        """
+        method, data = (STORED, content) if deflated is None else (DEFLATED, deflated)
+        return self._patched(entry, name, data, method, zlib.crc32(content), len(content), moment)
+
+    def _data(self, entry: Entry) -> Range:
+        """Return where a member's data stands, after comparing its headers."""
+        end = entry.offset + self._local_length(entry)
+        return Range(end - entry.compressed_size, entry.compressed_size)
+
+    def _local_length(self, entry: Entry) -> int:
+        """Return a member's length, after comparing its local header with the directory."""
+        central = entry.central
+        name = central[_CENTRAL.size : _CENTRAL.size + (central[28] | central[29] << 8)]
+        header = read_at(self.descriptor, _LOCAL.size + len(name), entry.offset)
+        extra_length = header[28] | header[29] << 8
+        length = len(header) + extra_length + entry.compressed_size
+        # Most local headers repeat the directory's bytes, from the version to the name's length.
+        alike = header[:4] == _LOCAL_SIGNATURE and header[4:28] == central[6:30] and header[30:] == name
+        if extra_length or not alike:
+            _compare(entry, header, read_at(self.descriptor, extra_length, entry.offset + len(header)))
+        if entry.offset + length > self.directory_offset:
+            raise VariantError(f"member {entry.name!r} overlaps the central directory", hint=REBUILD)
+        return length
+
+    def _patched(
+        self,
+        entry: Entry,
+        name: str,
+        data: bytes | Range,
+        method: int,
+        crc: int,
+        size: int,
+        moment: int | None = None,
+    ) -> Member:
+        """Return a member with the headers of *entry*, changed as little as can be."""
+        compressed_size = data.length if isinstance(data, Range) else len(data)
+        changes = {"method": method, "crc": crc, "size": size, "compressed_size": compressed_size}
+        if moment is not None:
+            changes["time"], changes["date"] = _dos_time(moment)
+        header = read_at(self.descriptor, self._data(entry).offset - entry.offset, entry.offset)
+        return Member(
+            _change_local(header, name, changes), _change_central(entry.central, name, changes), data
+        )
+
+
+def new_member(name: str, content: bytes, like: Entry, moment: int | None = None) -> Member:
+    """Return a stored member with the time, mode and origin of another; *moment* replaces the time."""
+    model = _Central._make(_CENTRAL.unpack_from(like.central))
+    clock, date = (model.time, model.date) if moment is None else _dos_time(moment)
+    encoded = name.encode()
+    local = _Local(
+        signature=_LOCAL_SIGNATURE,
+        needed=20,
+        flags=model.flags & _UTF8 if name.isascii() else _UTF8,
+        method=STORED,
+        time=clock,
+        date=date,
+        crc=zlib.crc32(content),
+        compressed_size=len(content),
+        size=len(content),
+        name_length=len(encoded),
+        extra_length=0,
+    )
+    central = _Central(
+        _CENTRAL_SIGNATURE,
+        model.made_by,
+        *local[1:],
+        comment_length=0,
+        disk=0,
+        internal_attributes=0,
+        external_attributes=model.external_attributes,
+        offset=0,
+    )
+    return Member(_LOCAL.pack(*local) + encoded, _CENTRAL.pack(*central) + encoded, content)
+
+
+def assemble(
+    archive: Archive, lengths: Sequence[int], edits: Mapping[str, Sequence[Member]]
+) -> list[Segment]:
+    """Return the new archive as ranges of the old one and new bytes, in order.
+
+    *edits* gives for a member's name the members that take its place: none, itself changed, or
+    more. All others stay where they are in the order, in the file and in the directory alike.
+    """
+    segments = _Segments()
+    directory: dict[str, bytes] = {}
+    for entry, length in sorted(zip(archive.entries, lengths, strict=True), key=lambda pair: pair[0].offset):
+        if entry.name not in edits:
+            moved = segments.length != entry.offset
+            directory[entry.name] = _moved(entry.central, segments.length) if moved else entry.central
+            segments.append(Range(entry.offset, length))
+            continue
+        records = []
+        for member in edits[entry.name]:
+            records.append(_moved(member.central, segments.length))
+            segments.append(member.local)
+            segments.append(member.data)
+        directory[entry.name] = b"".join(records)
+    count = len(archive.entries) + sum(len(members) - 1 for members in edits.values())
+    records = [directory[entry.name] for entry in archive.entries]
+    offset, size = segments.length, sum(map(len, records))
+    segments.append(b"".join(records))
+    segments.append(_change_end(archive.end_records, count, size, offset))
+    return segments.parts
+
+
+class _Segments:
+    """Ranges and bytes in a row; neighbours become one."""
+
+    def __init__(self) -> None:
+        self.parts: list[Segment] = []
+        self.length = 0
+
+    def append(self, segment: Segment) -> None:
+        last = self.parts[-1] if self.parts else b""
+        if isinstance(segment, bytes):
+            self.length += len(segment)
+            if isinstance(last, bytes) and last:
+                self.parts[-1] = last + segment
+                return
+        else:
+            self.length += segment.length
+            if isinstance(last, Range) and last.offset + last.length == segment.offset:
+                self.parts[-1] = Range(last.offset, last.length + segment.length)
+                return
+        self.parts.append(segment)
+
+
+def with_stored_head(head: bytes, deflated: bytes) -> bytes:
+    """Return compressed data of *head* and what *deflated* holds, without compressing anything.
+
+    A deflate stream may open with a stored block, which ends on a byte: the rest follows as it is.
+    """
+    if not head:
+        return deflated
+    size = len(head)
+    return struct.pack("<BHH", 0, size, size ^ _FULL16) + head + deflated
+
+
+def split_stored_head(deflated: bytes) -> tuple[bytes, bytes]:
+    """Take compressed data apart that `with_stored_head` may have put together; the head may be empty."""
+    if len(deflated) > 5:
+        kind, size, complement = struct.unpack_from("<BHH", deflated)
+        if kind == 0 and size == complement ^ _FULL16 and 5 + size < len(deflated):
+            return deflated[5 : 5 + size], deflated[5 + size :]
+    return b"", deflated
+
+
+def _read_end(descriptor: int) -> tuple[_End, bytes, int]:
+    """Find the end of the archive: what it says, its records as they are, and where they start."""
+    file_size = os.fstat(descriptor).st_size
+    window = min(file_size, _END.size + _FULL16)
+    tail = read_at(descriptor, window, file_size - window)
+    position = len(tail)
+    while (position := tail.rfind(_END_SIGNATURE, 0, position)) >= 0:
+        if len(tail) - position >= _END.size:
+            end = _End._make(_END.unpack_from(tail, position))
+            if position + _END.size + end.comment_length == len(tail):
+                break
+    else:
+        if tail and read_at(descriptor, min(4, file_size), 0) == _LOCAL_SIGNATURE:
+            raise VariantError("truncated, or bytes follow its end: a zip file's last record is missing")
+        raise VariantError("not a zip file")
+    records = tail[position:]
+    start = file_size - len(records)
+    if locator := _read_locator(descriptor, start):
+        start, locator_records = locator
+        end64 = _End64._make(_END64.unpack_from(locator_records))
+        for ours, theirs, full in (
+            (end.total, end64.total, _FULL16),
+            (end.size, end64.size, _FULL32),
+            (end.offset, end64.offset, _FULL32),
+        ):
+            if ours not in (theirs, full):
+                raise VariantError("its two end records disagree", hint=REBUILD)
+        records = locator_records + records
+        end = end._replace(
+            total=end64.total, total_here=end64.total_here, size=end64.size, offset=end64.offset
+        )
+    if end.disk or end.first_disk or end.total != end.total_here:
+        raise VariantError("spread over several disks", hint=REBUILD)
+    return end, records, start
+
+
+def _read_locator(descriptor: int, end_offset: int) -> tuple[int, bytes] | None:
+    """Return where the ZIP64 end record starts, and its bytes and the locator's; None if there is none."""
+    length = _END64.size + _LOCATOR.size
+    if end_offset < _LOCATOR.size:
+        return None
+    locator = read_at(descriptor, _LOCATOR.size, end_offset - _LOCATOR.size)
+    signature, disk, offset, disks = _LOCATOR.unpack(locator)
+    if signature != _LOCATOR_SIGNATURE:
+        return None
+    if end_offset < length or offset != end_offset - length or disk or disks != 1:
+        raise VariantError("the ZIP64 end record is not where it should be", hint=REBUILD)
+    record = read_at(descriptor, _END64.size, offset)
+    if record[:4] != _END64_SIGNATURE or _End64._make(_END64.unpack(record)).rest != _END64.size - 12:
+        raise VariantError("damaged ZIP64 end record", hint=REBUILD)
+    return offset, record + locator
+
+
+def _read_directory(directory: bytes, count: int) -> Iterator[Entry]:
+    """Yield the members; raises VariantError at the first record that is damaged or not allowed."""
+    position = 0
+    unpack = _CENTRAL.unpack_from
+    for index in range(count):
+        if position + _CENTRAL.size > len(directory):
+            raise VariantError(f"damaged central directory: {count} members announced, {index} there")
+        (
+            signature,
+            _,
+            _,
+            flags,
+            method,
+            _,
+            _,
+            crc,
+            compressed_size,
+            size,
+            name_length,
+            extra_length,
+            comment_length,
+            disk,
+            _,
+            _,
+            offset,
+        ) = unpack(directory, position)
+        name_start = position + _CENTRAL.size
+        name_end = name_start + name_length
+        following = name_end + extra_length + comment_length
+        if signature != _CENTRAL_SIGNATURE or following > len(directory):
+            raise VariantError(f"damaged central directory: record {index + 1} of {count}", hint=REBUILD)
+        name = _read_name(directory[name_start:name_end], flags)
+        if (
+            flags & (_ENCRYPTED | _DATA_DESCRIPTOR)
+            or comment_length
+            or disk
+            or method not in (STORED, DEFLATED)
+        ):
+            raise _forbidden(name, flags, method, comment_length)
+        if extra_length:
+            slots, extra = (size, compressed_size, offset), directory[name_end : name_end + extra_length]
+            size, compressed_size, offset = _read_slots(name, slots, extra)
+        elif _FULL32 in (size, compressed_size, offset):
+            raise VariantError(f"member {name!r}: its ZIP64 extra field is missing", hint=REBUILD)
+        yield Entry(name, directory[position:following], offset, compressed_size, size, crc, method)
+        position = following
+    if position != len(directory):
+        raise VariantError(f"damaged central directory: more than the {count} members announced")
+
+
+def _read_name(encoded: bytes, flags: int) -> str:
+    try:
+        name = encoded.decode("utf-8" if flags & _UTF8 else "ascii")
+    except UnicodeDecodeError:
+        raise VariantError(
+            f"member {encoded!r}: its name is not UTF-8, marked as such", hint=REBUILD
+        ) from None
+    if not name or _UNSAFE_NAME.search(name):
+        raise VariantError(
+            f"member {name!r}: a name must not be absolute, nor contain '..' or control characters"
+        )
+    return name
+
+
+def _forbidden(name: str, flags: int, method: int, comment_length: int) -> VariantError:
+    """Say which of the features that package indexes reject a member uses."""
+    if flags & _ENCRYPTED:
+        fault = "is encrypted"
+    elif flags & _DATA_DESCRIPTOR:
+        fault = "has a data descriptor, which package indexes reject"
+    elif method not in (STORED, DEFLATED):
+        fault = f"is compressed by method {method}, and only stored (0) and deflated (8) are allowed"
+    elif comment_length:
+        fault = "has a comment, which package indexes reject"
+    else:
+        fault = "stands on another disk"
+    return VariantError(f"member {name!r} {fault}", hint=REBUILD)
+
+
+def _check_unique(entries: Sequence[Entry]) -> None:
+    names: set[str] = set()
+    for entry in entries:
+        if entry.name in names:
+            raise VariantError(f"member {entry.name!r} stands in it twice", hint=REBUILD)
+        names.add(entry.name)
+
+
+def _compare(entry: Entry, header: bytes, extra: bytes) -> None:
+    """Compare a local header with the directory, field by field."""
+    local = _Local._make(_LOCAL.unpack_from(header))
+    central = _Central._make(_CENTRAL.unpack_from(entry.central))
+    if local.signature != _LOCAL_SIGNATURE:
+        raise VariantError(f"member {entry.name!r}: no local header at byte {entry.offset}", hint=REBUILD)
+    slots = (local.size, local.compressed_size)
+    size, compressed_size = _read_slots(entry.name, slots, extra)
+    if slots.count(_FULL32) == 1:
+        raise VariantError(f"member {entry.name!r}: only one of its sizes is in ZIP64 form", hint=REBUILD)
+    for what, ours, theirs in (
+        ("name", header[_LOCAL.size :], entry.name.encode()),
+        ("flags", local.flags, central.flags),
+        ("compression method", local.method, central.method),
+        ("CRC", local.crc, central.crc),
+        ("compressed size", compressed_size, entry.compressed_size),
+        ("size", size, entry.size),
+    ):
+        if ours != theirs:
+            raise VariantError(
+                f"member {entry.name!r}: its local header and the central directory differ in {what}:"
+                f" {ours!r} and {theirs!r}",
+                hint=REBUILD,
+            )
+
+
+def _extra_fields(name: str, extra: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the extra fields, each with its header."""
+    position = 0
+    while position < len(extra):
+        kind, length = (
+            struct.unpack_from("<HH", extra, position) if position + 4 <= len(extra) else (0, _FULL16)
+        )
+        if position + 4 + length > len(extra):
+            raise VariantError(f"member {name!r}: damaged extra field", hint=REBUILD)
+        yield kind, extra[position : position + 4 + length]
+        position += 4 + length
+
+
+def _read_slots(name: str, slots: Sequence[int], extra: bytes) -> list[int]:
+    """Return the values of 32-bit slots; those that are full stand in the ZIP64 extra field.
+
+    Raises VariantError unless that field is there exactly when it is needed, once, and holds just
+    the values needed (APPNOTE 4.5.3): installers reject a stale one.
+    """
+    fields = [field[4:] for kind, field in _extra_fields(name, extra) if kind == _ZIP64]
+    wanted = slots.count(_FULL32)
+    if [len(field) for field in fields] != ([8 * wanted] if wanted else []):
+        raise VariantError(
+            f"member {name!r}: its ZIP64 extra field is not one that installers accept"
+            " (`wheel tags` up to 0.47 leaves such ones in files over 2 GiB)",
+            hint="rebuild the wheel, or retag the original with wheel 0.48 or newer",
+        )
+    values = iter(struct.unpack(f"<{wanted}Q", fields[0]) if fields else ())
+    return [next(values) if slot == _FULL32 else slot for slot in slots]
+
+
+def _fill_slots(slots: Sequence[int], values: Sequence[int], extra: bytes) -> tuple[list[int], bytes]:
+    """Put values into 32-bit slots, or into the ZIP64 extra field if they stood there or are too large."""
+    wide = [slot == _FULL32 or value >= _FULL32 for slot, value in zip(slots, values, strict=True)]
+    large = [value for value, is_wide in zip(values, wide, strict=True) if is_wide]
+    field = struct.pack(f"<HH{len(large)}Q", _ZIP64, 8 * len(large), *large) if large else b""
+    others = [text for kind, text in _extra_fields("", extra) if kind != _ZIP64]
+    return [_FULL32 if w else v for v, w in zip(values, wide, strict=True)], field + b"".join(others)
+
+
+def _change_local(header: bytes, name: str, changes: Mapping[str, int]) -> bytes:
+    """Return a local header with other values, its ZIP64 form and its other extra fields kept."""
+    old = _Local._make(_LOCAL.unpack_from(header))
+    new = old._replace(**changes)  # type: ignore[arg-type]  # every field but the signature is a number
+    extra = header[_LOCAL.size + old.name_length :]
+    (size, compressed_size), extra = _fill_slots(
+        (old.size, old.compressed_size), (new.size, new.compressed_size), extra
+    )
+    encoded = name.encode()
+    new = new._replace(
+        size=size, compressed_size=compressed_size, name_length=len(encoded), extra_length=len(extra)
+    )
+    return _LOCAL.pack(*new) + encoded + extra
+
+
+def _change_central(record: bytes, name: str, changes: Mapping[str, int]) -> bytes:
+    """Return a directory record with other values, its ZIP64 form and its other extra fields kept."""
+    old = _Central._make(_CENTRAL.unpack_from(record))
+    extra = record[_CENTRAL.size + old.name_length :]
+    slots = (old.size, old.compressed_size, old.offset)
+    size, compressed_size, offset = _read_slots(name, slots, extra)
+    values = {"size": size, "compressed_size": compressed_size, "offset": offset, **changes}
+    new_slots, extra = _fill_slots(
+        slots, (values["size"], values["compressed_size"], values["offset"]), extra
+    )
+    values.update(zip(("size", "compressed_size", "offset"), new_slots, strict=True))
+    encoded = name.encode()
+    values.update(name_length=len(encoded), extra_length=len(extra))
+    return _CENTRAL.pack(*old._replace(**values)) + encoded + extra  # type: ignore[arg-type]  # as above
+
+
+def _moved(record: bytes, offset: int) -> bytes:
+    """Return a directory record for a member that starts elsewhere."""
+    if record[42:46] != b"\xff\xff\xff\xff" and offset < _FULL32:
+        return record[:42] + struct.pack("<L", offset) + record[46:]
+    name_length = _Central._make(_CENTRAL.unpack_from(record)).name_length
+    name = record[_CENTRAL.size : _CENTRAL.size + name_length].decode()
+    return _change_central(record, name, {"offset": offset})
+
+
+def _change_end(records: bytes, count: int, size: int, offset: int) -> bytes:
+    """Return the end records for another directory, in ZIP64 form if they had it or need it."""
+    has_zip64 = records[:4] == _END64_SIGNATURE
+    end_start = _END64.size + _LOCATOR.size if has_zip64 else 0
+    end = _End._make(_END.unpack_from(records, end_start))
+    comment = records[end_start + _END.size :]
+    result = b""
+    if has_zip64 or count >= _FULL16 or max(size, offset) >= _FULL32:
+        made_by, needed = _End64._make(_END64.unpack_from(records))[2:4] if has_zip64 else (45, 45)
+        result = _END64.pack(
+            _END64_SIGNATURE, _END64.size - 12, made_by, needed, 0, 0, count, count, size, offset
+        ) + _LOCATOR.pack(_LOCATOR_SIGNATURE, 0, offset + size, 1)
+    slots = {}
+    for field, value, full in (
+        ("total", count, _FULL16),
+        ("size", size, _FULL32),
+        ("offset", offset, _FULL32),
+    ):
+        stays_full = has_zip64 and getattr(end, field) == full
+        slots[field] = full if stays_full else min(value, full)
+    end = end._replace(**slots, total_here=slots["total"])  # type: ignore[arg-type]  # as above
+    return result + _END.pack(*end) + comment
+
+
+def _dos_time(moment: int) -> tuple[int, int]:
+    """Return seconds since 1970 as a zip file's time and date, in UTC, clamped to 1980..2107."""
+    earliest, latest = 315532800, 4354819198
+    year, month, day, hour, minute, second, *_ = time.gmtime(min(max(moment, earliest), latest))
+    return hour << 11 | minute << 5 | second // 2, (year - 1980) << 9 | month << 5 | day

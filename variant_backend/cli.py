@@ -1,0 +1,356 @@
+"""The command line: ``make-variant``, and ``variant-backend`` with its commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import __version__
+from .errors import VariantError
+from .filename import WheelFilename
+from .metadata import KNOWN_PROVIDERS, Provider, VariantMetadata, declare, read_provider
+from .properties import NULL_LABEL, Property, check_name
+from .wheel_rewrite import Outcome, Plan, make_variant, open_wheel, renamed, source_date_epoch
+
+_PROJECT_FILE = Path("pyproject.toml")
+
+
+class _Failure(click.ClickException):
+    """Faults, each on a line of its own; the exit code is 1."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.lines = list(lines)
+        super().__init__("\n".join(self.lines))
+
+    def show(self, file: Any = None) -> None:  # noqa: ARG002  # click's signature
+        for line in self.lines:
+            _talk(f"error: {line}")
+
+
+class _Command(click.Command):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except VariantError as error:
+            raise _Failure(error.lines()) from None
+
+
+def _talk(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _path(**kwargs: Any) -> click.Path:
+    return click.Path(path_type=Path, **kwargs)
+
+
+@click.command(
+    cls=_Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.argument("wheels", nargs=-1, required=True, type=_path(), metavar="WHEEL...")
+@click.option(
+    "-p",
+    "--property",
+    "properties",
+    multiple=True,
+    metavar="NS::FEATURE::VALUE",
+    help="A property of the variant; repeat it for more. One value of each feature must be supported.",
+)
+@click.option(
+    "--null", "is_null", is_flag=True, help="Make the null variant, the fallback without properties."
+)
+@click.option("-l", "--label", help="The variant's label; alone, one that the project file defines.")
+@click.option(
+    "--pyproject", type=_path(), help="The project file with the [variant] table  [default: ./pyproject.toml]"
+)
+@click.option(
+    "--provider",
+    "requires",
+    multiple=True,
+    metavar="NS=REQUIREMENT",
+    help="The plugin that tells what is supported.",
+)
+@click.option("--plugin-api", "plugin_apis", multiple=True, metavar="NS=OBJECT", help="The plugin's object.")
+@click.option(
+    "--static",
+    "statics",
+    multiple=True,
+    metavar="'NS :: FEATURE :: V1, V2'",
+    help="Values that every system supports, best first.",
+)
+@click.option(
+    "--known-providers/--no-known-providers",
+    default=True,
+    help="Supply the providers that installers know by heart.",
+)
+@click.option("--strip-local-version", is_flag=True, help="Drop the +LOCAL part of the version.")
+@click.option("--name", help="Give the project another name.")
+@click.option("-o", "--output-dir", type=_path(), help="Where to write  [default: beside each wheel]")
+@click.option("--force", is_flag=True, help="Replace existing files.")
+@click.option("--dry-run", is_flag=True, help="Check everything, write nothing.")
+@click.option("-j", "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Wheels at a time.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each wheel.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@click.version_option(__version__, prog_name="variant-backend")
+def main_make_variant(
+    wheels: tuple[Path, ...],
+    properties: tuple[str, ...],
+    is_null: bool,
+    label: str | None,
+    pyproject: Path | None,
+    requires: tuple[str, ...],
+    plugin_apis: tuple[str, ...],
+    statics: tuple[str, ...],
+    known_providers: bool,
+    strip_local_version: bool,
+    name: str | None,
+    output_dir: Path | None,
+    force: bool,
+    dry_run: bool,
+    jobs: int,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Turn wheels into variants of themselves (PEP 825), copying what stays as it is.
+
+    The variant is given by properties, by --null, or by a --label that the project file defines.
+    Given none of them, a wheel that carries a variant.json gets the label that is in there.
+    The wheels themselves are never changed. The path of what was written is printed.
+    """
+    if is_null and (properties or label not in (None, NULL_LABEL)):
+        raise click.UsageError(
+            "--null goes with neither --property nor --label: the null variant has no property."
+        )
+    metadata = _metadata(
+        pyproject,
+        [Property.parse(text) for text in properties],
+        NULL_LABEL if is_null else label,
+        _providers(requires, plugin_apis, statics),
+        known=known_providers,
+    )
+    say: Callable[[str], object] = (lambda _: None) if quiet else _talk
+    for remark in metadata.remarks() if metadata else ():
+        say(remark)
+    moment = source_date_epoch(os.environ)
+    plans = [
+        Plan(metadata or _metadata_inside(wheel), True, name, strip_local_version, moment) for wheel in wheels
+    ]
+    folders = [output_dir or wheel.parent for wheel in wheels]
+    _check_targets(wheels, plans, folders)
+    progress = _Progress(wheels, shown=not quiet and sys.stderr.isatty())
+
+    def convert(wheel: Path, plan: Plan, folder: Path) -> Outcome | VariantError:
+        try:
+            if not dry_run:
+                folder.mkdir(parents=True, exist_ok=True)
+            return make_variant(wheel, plan, folder, force=force, dry_run=dry_run, advance=progress.advance)
+        except OSError as error:
+            return VariantError(f"{wheel.name}: {error.filename}: {error.strerror}")
+        except VariantError as error:
+            return error
+
+    failed = False
+    for wheel, plan, result in zip(wheels, plans, _map(convert, jobs, wheels, plans, folders), strict=True):
+        failed |= isinstance(result, VariantError)
+        _report(wheel, plan, result, say, as_json=as_json)
+    progress.finish()
+    if failed:
+        sys.exit(1)
+
+
+def _metadata(
+    pyproject: Path | None,
+    properties: list[Property],
+    label: str | None,
+    providers: Mapping[str, Provider],
+    *,
+    known: bool,
+) -> VariantMetadata | None:
+    """Return what every wheel will carry, or None if each wheel says so itself."""
+    if not properties and label is None:
+        if providers:
+            raise click.UsageError("Nothing says which variant: give --property, --null or --label.")
+        return None
+    release = _project_metadata(pyproject)
+    if release and providers:
+        raise click.UsageError(
+            "--provider, --plugin-api and --static go without a project file; it has [variant.providers]."
+        )
+    if release is None:
+        if not properties and label != NULL_LABEL:
+            raise VariantError(
+                f"label {label!r} is not defined, as there is no project file with a [variant] table",
+                hint="give --pyproject, or properties with --property",
+            )
+        if not properties and not providers:
+            _talk("hint: declare the release's namespaces, with --pyproject, --provider or --static")
+        release = declare(properties, providers, known=known)
+    return release.only(release.choose(label, frozenset(properties)))
+
+
+def _project_metadata(pyproject: Path | None) -> VariantMetadata | None:
+    """Return the [variant] table of the project file that was named, or of the one in this folder."""
+    if pyproject is None and not _PROJECT_FILE.exists():
+        return None
+    from .pyproject import Project  # reading TOML takes long to import, and mostly there is none to read
+
+    metadata = Project.load(pyproject or _PROJECT_FILE).metadata
+    if metadata is None and pyproject is not None:
+        raise VariantError(f"{pyproject}: no [variant] table", hint="name the project file that has it")
+    return metadata
+
+
+def _providers(
+    requires: Iterable[str], plugin_apis: Iterable[str], statics: Iterable[str]
+) -> dict[str, Provider]:
+    """Return what --provider, --plugin-api and --static say, by namespace."""
+    tables: dict[str, dict[str, Any]] = {}
+    for option, texts, shape in (
+        ("--provider", requires, "NS=REQUIREMENT"),
+        ("--plugin-api", plugin_apis, "NS=OBJECT"),
+    ):
+        for text in texts:
+            namespace, equals, value = text.partition("=")
+            check_name(namespace.strip(), f"{option} {text!r}: namespace")
+            if not equals or not value.strip():
+                raise VariantError(f"{option} {text!r}: nothing after the namespace", hint=f"write {shape}")
+            table = tables.setdefault(namespace.strip(), {})
+            if option == "--provider":
+                table.setdefault("requires", []).append(value.strip())
+            else:
+                table["plugin-api"] = value.strip()
+    for text in statics:
+        parts = [part.strip() for part in text.split("::")]
+        if len(parts) != 3:
+            raise VariantError(f"--static {text!r}: not three parts", hint="write 'NS :: FEATURE :: V1, V2'")
+        namespace, feature, values = parts
+        check_name(namespace, f"--static {text!r}: namespace")
+        table = tables.setdefault(namespace, {})
+        features = table.setdefault("static-properties", {})
+        features.setdefault(feature, []).extend(value.strip() for value in values.split(","))
+        if len(features) > 1:
+            table["feature-order"] = list(features)
+    for namespace, table in tables.items():
+        if "plugin-api" in table and "requires" not in table and namespace in KNOWN_PROVIDERS:
+            table["requires"] = list(KNOWN_PROVIDERS[namespace].requires)
+    return {
+        namespace: read_provider(table, f"namespace {namespace!r}") for namespace, table in tables.items()
+    }
+
+
+def _metadata_inside(wheel: Path) -> VariantMetadata:
+    """Return what a wheel's own variant.json says, as nothing else says which variant it becomes."""
+    with open_wheel(wheel) as opened:
+        if not opened.is_variant():
+            raise click.UsageError(
+                f"Nothing says which variant {wheel.name} is: give --property, --null or --label."
+            )
+        return opened.variant_metadata()
+
+
+def _check_targets(wheels: Iterable[Path], plans: Iterable[Plan], folders: Iterable[Path]) -> None:
+    """Raise a VariantError if two wheels would be written to one file."""
+    sources: dict[Path, list[Path]] = {}
+    for wheel, plan, folder in zip(wheels, plans, folders, strict=True):
+        target = folder / str(renamed(WheelFilename.parse(wheel.name), plan))
+        sources.setdefault(target, []).append(wheel)
+    clashes = [
+        f"{' and '.join(map(str, several))} would both become {target}"
+        for target, several in sources.items()
+        if len(several) > 1
+    ]
+    if clashes:
+        raise VariantError(*clashes, hint="convert them one by one, into folders of their own")
+
+
+def _map(convert: Callable[..., Any], jobs: int, *arguments: Iterable[Any]) -> Iterator[Any]:
+    """Call *convert* for each set of arguments, several at a time, and yield the results in order."""
+    if jobs == 1:
+        yield from map(convert, *arguments)
+        return
+    from concurrent.futures import ThreadPoolExecutor  # takes long to import
+
+    with ThreadPoolExecutor(jobs) as executor:
+        yield from executor.map(convert, *arguments)
+
+
+def _report(
+    wheel: Path, plan: Plan, result: Outcome | VariantError, say: Callable[[str], object], *, as_json: bool
+) -> None:
+    """Tell what became of a wheel: the path, or the JSON object, on stdout, all else on stderr."""
+    outcome = None if isinstance(result, VariantError) else result
+    errors = result.lines() if isinstance(result, VariantError) else []
+    notices = outcome.notices if outcome else ()
+    for notice in notices:
+        say(f"notice: {wheel.name}: {notice}")
+    for error in errors:
+        _talk(f"error: {error}")
+    if as_json:
+        properties = [str(prop) for prop in sorted(plan.variant.properties)]
+        told = {
+            "input": str(wheel),
+            "output": str(outcome.path) if outcome else None,
+            "label": plan.variant.label,
+            "properties": properties,
+            "written": outcome is not None and outcome.written,
+            "notices": list(notices),
+            "errors": errors,
+        }
+        click.echo(json.dumps(told))
+    elif outcome:
+        click.echo(str(outcome.path))
+
+
+class _Progress:
+    """A progress bar over all wheels, on a terminal, once the work takes longer than a second."""
+
+    def __init__(self, wheels: Iterable[Path], *, shown: bool) -> None:
+        self._total = sum(wheel.stat().st_size for wheel in wheels if wheel.exists())
+        self._shown = shown
+        self._started = time.monotonic()
+        self._lock = threading.Lock()
+        self._done = 0
+        self._bar: Any = None
+
+    def advance(self, count: int) -> None:
+        """Note that so many more bytes were copied."""
+        with self._lock:
+            self._done += count
+            if self._shown and self._bar is None and time.monotonic() - self._started > 1:
+                self._bar = click.progressbar(length=self._total, file=sys.stderr, update_min_steps=1 << 20)
+                self._bar.update(self._done)
+            elif self._bar is not None:
+                self._bar.update(count)
+
+    def finish(self) -> None:
+        """Leave the bar as it is, and go on below it."""
+        if self._bar is not None:
+            self._bar.render_finish()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="variant-backend")
+def main() -> None:
+    """Publish wheel variants (PEP 825)."""
+
+
+@main.command(cls=_Command)
+@click.argument("folder", type=_path(), metavar="DIR")
+def index(folder: Path) -> None:
+    """Write {name}-{version}-variants.json for the variant wheels in DIR.
+
+    Installers need it beside the wheels to choose among them. The paths of what was written are printed.
+    """
+    from .index import write_index
+
+    for path, metadata in write_index(folder):
+        for remark in metadata.remarks():
+            _talk(remark)
+        click.echo(str(path))

@@ -1,0 +1,112 @@
+"""Reading untrusted documents (JSON or TOML): every fault is gathered, with its place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+
+from .errors import VariantError, did_you_mean, one_of
+
+
+def load_json(data: bytes, where: str) -> object:
+    """Parse JSON strictly: UTF-8 without a byte order mark, and no key twice in one object.
+
+    Raises VariantError, its message behind *where*.
+    """
+
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        result = dict(pairs)
+        if len(result) < len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise VariantError(f"{where}: key {twice!r} stands twice in one object")
+        return result
+
+    try:
+        document: object = json.loads(data.decode("utf-8"), object_pairs_hook=unique)
+    except (ValueError, RecursionError) as error:
+        raise VariantError(f"{where}: not JSON in UTF-8: {error}") from None
+    return document
+
+
+class Document:
+    """Takes values out of a parsed document; what is wrong with them is gathered, not raised."""
+
+    def __init__(self) -> None:
+        self.issues: list[str] = []
+
+    def fault(self, place: str, text: str) -> None:
+        """Note that what stands at *place* is wrong."""
+        self.issues.append(f"{place}: {text}" if place else text)
+
+    def check(self, where: str) -> None:
+        """Raise one VariantError with all faults, each behind *where*, if there are any."""
+        if self.issues:
+            raise VariantError(*(f"{where}: {issue}" for issue in self.issues))
+
+    def table(
+        self, value: object, place: str, known: Sequence[str] | None = None, required: Sequence[str] = ()
+    ) -> dict[str, object]:
+        """Return a table's entries; with *known*, other keys are faults and left out."""
+        if not isinstance(value, dict):
+            self.fault(place, f"a table is needed, not {_kind(value)}")
+            return {}
+        for key in value:
+            if known is not None and key not in known:
+                text = f"unknown key{did_you_mean(key, known)}; known are {one_of(known)}"
+                self.fault(join(place, key), text)
+        for key in required:
+            if key not in value:
+                self.fault(join(place, key), "missing")
+        return {key: entry for key, entry in value.items() if known is None or key in known}
+
+    def strings(self, value: object, place: str, check: Callable[[str], object]) -> tuple[str, ...]:
+        """Return a list of unique strings, of at least one, each of which passes *check*."""
+        if not isinstance(value, list) or not value:
+            self.fault(place, f"a list of at least one string is needed, not {_kind(value)}")
+            return ()
+        result: dict[str, None] = {}
+        for index, item in enumerate(value):
+            text = self.string(item, f"{place}[{index}]")
+            if text in result:
+                self.fault(f"{place}[{index}]", f"{text!r} stands there twice")
+            elif text is not None and self.passes(f"{place}[{index}]", check, text):
+                result[text] = None
+        return tuple(result)
+
+    def string(self, value: object, place: str) -> str | None:
+        """Return a string, or None after noting that it is something else."""
+        if isinstance(value, str):
+            return value
+        self.fault(place, f"a string is needed, not {_kind(value)}")
+        return None
+
+    def boolean(self, value: object, place: str) -> bool:
+        """Return a boolean, or False after noting that it is something else."""
+        if isinstance(value, bool):
+            return value
+        self.fault(place, f"true or false is needed, not {_kind(value)}")
+        return False
+
+    def passes(self, place: str, check: Callable[[str], object], text: str) -> bool:
+        """Tell whether *check* takes the text; if it raises a VariantError, note that."""
+        try:
+            check(text)
+        except VariantError as error:
+            for line in error.lines():
+                self.fault(place, line)
+            return False
+        return True
+
+
+def join(place: str, key: str) -> str:
+    """Return the place of a table's entry."""
+    return f"{place}.{key}" if place else key
+
+
+def _kind(value: object) -> str:
+    """Say what a value is, in the words of JSON and TOML."""
+    if isinstance(value, list):
+        return "a list" if value else "an empty list"
+    kinds = {dict: "a table", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
+    return kinds.get(type(value), "nothing" if value is None else type(value).__name__)

@@ -1,0 +1,275 @@
+"""A build backend that hands every hook to the one that a project already has (PEP 517, PEP 660).
+
+The wrapped backend is named by ``[tool.variant-backend] build-backend``. Asked with the config
+setting ``variant``, a wheel becomes that variant; not asked, everything passes through unchanged.
+Optional hooks are offered exactly when the wrapped backend has them, through `__getattr__`.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ._files import workspace
+from .errors import VariantError, did_you_mean
+from .metadata import VariantMetadata, declare
+from .properties import Property
+from .pyproject import Project
+from .wheel_rewrite import Plan, make_variant, source_date_epoch
+
+ConfigSettings = Mapping[str, Any]
+
+_OUR_SETTINGS = ("variant", "variant-label")
+
+_KNOWN_BACKENDS = (
+    "setuptools.build_meta",
+    "hatchling.build",
+    "mesonpy",
+    "flit_core.buildapi",
+    "scikit_build_core.build",
+    "pdm.backend",
+    "poetry.core.masonry.api",
+    "maturin",
+    "uv_build",
+)
+
+
+def _ends_in_one_line(hook: Callable[..., Any]) -> Callable[..., Any]:
+    """End the build with clear lines and without a traceback where something given cannot be used."""
+
+    @functools.wraps(hook)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return hook(*args, **kwargs)
+        except VariantError as error:
+            for line in error.lines():
+                _say(f"error: {line}")
+            raise SystemExit(1) from None
+
+    return wrapper
+
+
+def _say(text: str) -> None:
+    print(f"variant-backend: {text}", file=sys.stderr, flush=True)  # noqa: T201  # a hook has no other voice
+
+
+@_ends_in_one_line
+def build_wheel(
+    wheel_directory: str,
+    config_settings: ConfigSettings | None = None,
+    metadata_directory: str | None = None,
+) -> str:
+    """Build a wheel (PEP 517); if a variant is asked for, its label is in the returned name."""
+    return _build("build_wheel", wheel_directory, config_settings, metadata_directory, labelled=True)
+
+
+@_ends_in_one_line
+def build_sdist(sdist_directory: str, config_settings: ConfigSettings | None = None) -> str:
+    """Build an sdist (PEP 517): the wrapped backend's, whatever variant is asked for."""
+    name: str = _wrapped().build_sdist(sdist_directory, _without_ours(config_settings))
+    return name
+
+
+@_ends_in_one_line
+def __getattr__(name: str) -> Any:
+    """Return an optional hook, if the wrapped backend has it."""
+    if name not in (*_OPTIONAL_HOOKS, "UnsupportedOperation"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    theirs = getattr(_wrapped(), name)
+    return _OPTIONAL_HOOKS.get(name, theirs)
+
+
+@_ends_in_one_line
+def _build_editable(
+    wheel_directory: str,
+    config_settings: ConfigSettings | None = None,
+    metadata_directory: str | None = None,
+) -> str:
+    """Build an editable wheel (PEP 660); its name stays plain, as installers reject a labelled one."""
+    return _build("build_editable", wheel_directory, config_settings, metadata_directory, labelled=False)
+
+
+def _build(
+    hook: str,
+    wheel_directory: str,
+    config_settings: ConfigSettings | None,
+    metadata_directory: str | None,
+    *,
+    labelled: bool,
+) -> str:
+    metadata = _asked_for(config_settings)
+    build = getattr(_wrapped(), hook)
+    settings = _without_ours(config_settings)
+    name: str
+    if metadata is None:
+        name = build(wheel_directory, settings, metadata_directory)
+        return name
+    _tell(metadata)
+    target = Path(wheel_directory).resolve()
+    plan = Plan(metadata, labelled=labelled, moment=source_date_epoch(os.environ))
+    # In a folder of its own, the wrapped backend cannot replace a plain wheel of the same name.
+    # Some backends refuse a metadata directory that they did not write as it is, so there is none.
+    with workspace(target) as folder:
+        name = build(str(folder), settings, None)
+        outcome = make_variant(folder / name, plan, target, force=True, owned=True)
+    for notice in outcome.notices:
+        _say(f"notice: {outcome.path.name}: {notice}")
+    return outcome.path.name
+
+
+def _prepare_metadata(hook: str) -> Callable[..., str]:
+    @_ends_in_one_line
+    def prepare(metadata_directory: str, config_settings: ConfigSettings | None = None) -> str:
+        metadata = _asked_for(config_settings)
+        name: str = getattr(_wrapped(), hook)(metadata_directory, _without_ours(config_settings))
+        if metadata is not None:
+            (Path(metadata_directory) / name / "variant.json").write_bytes(metadata.to_json())
+        return name
+
+    return prepare
+
+
+def _get_requires(hook: str) -> Callable[..., list[str]]:
+    @_ends_in_one_line
+    def get_requires(config_settings: ConfigSettings | None = None) -> list[str]:
+        if hook != "get_requires_for_build_sdist":
+            _asked_for(config_settings)  # a misspelt label ends the build before anything is installed
+        requires: list[str] = getattr(_wrapped(), hook)(_without_ours(config_settings))
+        return requires
+
+    return get_requires
+
+
+_OPTIONAL_HOOKS: dict[str, Callable[..., Any]] = {
+    "build_editable": _build_editable,
+    **{
+        f"prepare_metadata_for_{hook}": _prepare_metadata(f"prepare_metadata_for_{hook}")
+        for hook in ("build_wheel", "build_editable")
+    },
+    **{
+        f"get_requires_for_{hook}": _get_requires(f"get_requires_for_{hook}")
+        for hook in ("build_wheel", "build_editable", "build_sdist")
+    },
+}
+
+
+def _asked_for(config_settings: ConfigSettings | None) -> VariantMetadata | None:
+    """Return what the asked-for variant's wheel carries, or None if none is asked for."""
+    texts, labels = ([*_texts(config_settings, key)] for key in _OUR_SETTINGS)
+    properties = [Property.parse(text) for text in texts if "::" in text]
+    labels = list(dict.fromkeys([*labels, *(text for text in texts if "::" not in text)]))
+    if not properties and not labels:
+        return None
+    if len(labels) > 1:
+        raise VariantError(
+            f"config settings ask for {len(labels)} labels: {', '.join(labels)}", hint="ask for one"
+        )
+    metadata = Project.load(_PROJECT_FILE).metadata
+    if metadata is None:
+        if not properties:
+            raise VariantError(
+                f"{_PROJECT_FILE}: no [variant] table, so no label is known", hint="define the variants there"
+            )
+        metadata = declare(properties)
+    return metadata.only(metadata.choose(labels[0] if labels else None, frozenset(properties)))
+
+
+_PROJECT_FILE = Path("pyproject.toml")
+
+
+def _texts(config_settings: ConfigSettings | None, key: str) -> Sequence[str]:
+    """Return the values of a config setting: frontends give one string, or a list when it is repeated."""
+    value = (config_settings or {}).get(key, [])
+    values = value if isinstance(value, (list, tuple)) else [value]
+    for text in values:
+        if not isinstance(text, str) or not text:
+            raise VariantError(f"config setting {key!r} is {text!r}", hint=f"write {key}=LABEL")
+    return values
+
+
+def _without_ours(config_settings: ConfigSettings | None) -> dict[str, Any] | None:
+    """Return the settings for the wrapped backend: a copy, as some backends change what they get."""
+    if config_settings is None:
+        return None
+    return {key: value for key, value in config_settings.items() if key not in _OUR_SETTINGS}
+
+
+def _tell(metadata: VariantMetadata) -> None:
+    for text in metadata.remarks():
+        _say(text)
+
+
+def _wrapped() -> Any:
+    """Import the wrapped backend, as PEP 517 says frontends do; raises VariantError."""
+    project = Project.load(_PROJECT_FILE)
+    reference = project.build_backend
+    place = f"{_PROJECT_FILE}: tool.variant-backend.build-backend"
+    if reference is None:
+        raise VariantError(
+            f"{place} is missing", hint='name the backend to wrap, such as "setuptools.build_meta"'
+        )
+    module_name, _, object_path = reference.partition(":")
+    if module_name == __name__:
+        raise VariantError(
+            f"{place}: {reference!r} cannot wrap itself", hint="name the project's own backend"
+        )
+    _look_first_in(project.backend_path, module_name)
+    try:
+        backend: Any = _import(module_name)
+        for attribute in filter(None, object_path.split(".")):
+            backend = getattr(backend, attribute)
+    except VariantError as error:
+        raise error.within(place) from None
+    except AttributeError as error:
+        raise VariantError(
+            f"{place}: {reference!r}: {error}{did_you_mean(reference, _KNOWN_BACKENDS)}"
+        ) from None
+    return backend
+
+
+def _import(module_name: str) -> ModuleType:
+    """Import a backend's module; say whether it is missing or broken if that fails."""
+    try:
+        return import_module(module_name)
+    except ModuleNotFoundError as error:
+        if f"{module_name}.".startswith(f"{error.name}."):
+            raise VariantError(
+                f"no module named {error.name!r}{did_you_mean(module_name, _KNOWN_BACKENDS)}",
+                hint="check its spelling, and that build-system.requires lists the package",
+            ) from None
+        fault: BaseException = error
+    except (Exception, SystemExit) as error:
+        fault = error
+    text = f"{type(fault).__name__}: {fault}".splitlines()[0]
+    raise VariantError(f"importing {module_name!r} failed: {text}") from fault
+
+
+def _look_first_in(backend_path: Sequence[str], module_name: str) -> None:
+    """Make the folders of ``backend-path`` the first, and for the backend the only, place to look."""
+    if backend_path:
+        folders = [str(Path(folder).resolve()) for folder in backend_path]
+        sys.meta_path.insert(0, _BackendPathFinder(folders, module_name.partition(".")[0]))
+
+
+class _BackendPathFinder:
+    """Finds top-level modules in ``backend-path``; the backend's own must be there (PEP 517)."""
+
+    def __init__(self, folders: Sequence[str], package: str) -> None:
+        self.folders = folders
+        self.package = package
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
+        """Find a top-level module; modules inside packages are left to the import system."""
+        if "." in name:
+            return None
+        spec = PathFinder.find_spec(name, self.folders)
+        if spec is None and name == self.package:
+            raise ModuleNotFoundError(f"No module named {name!r} in backend-path", name=name)
+        return spec

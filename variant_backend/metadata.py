@@ -1,0 +1,463 @@
+"""Variant metadata: what variant.json, the index-level file and the ``[variant]`` table say.
+
+One value, `VariantMetadata`, stands for all three. Sources: PEP 825 ("Variant metadata",
+"Index-level metadata", "Metadata consistency") for version 0.1.1 of the format, the providers
+draft for version 0.2.0, the building draft for the ``[variant]`` table.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeAlias, TypeVar
+
+from .document import Document, join, load_json
+from .errors import VariantError, did_you_mean, one_of
+from .properties import (
+    NULL_LABEL,
+    NULL_VARIANT,
+    Property,
+    Variant,
+    check_label,
+    check_name,
+    check_value,
+    default_label,
+)
+
+SCHEMA_WITH_PROVIDERS = "https://variants-schema.wheelnext.dev/peps/850/v0.2.0.json"
+SCHEMA_WITHOUT_PROVIDERS = "https://variants-schema.wheelnext.dev/peps/825/v0.1.1.json"
+
+# Reserved by the providers draft: it has no provider and no priority.
+ABI_DEPENDENCY = "abi_dependency"
+
+_SECTIONS = ("default-priorities", "providers", "variants")
+_SOURCES = ("static-properties", "requires", "builtin")
+
+
+@dataclass(frozen=True, slots=True)
+class StaticProvider:
+    """Support is listed in the metadata itself: features and values, both best first."""
+
+    features: tuple[tuple[str, tuple[str, ...]], ...]
+    optional: bool = False
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the provider's table; an order that goes without saying is not written."""
+        names = [name for name, _ in self.features]
+        return {
+            "static-properties": {name: list(values) for name, values in self.features},
+            **({"feature-order": names} if len(names) > 1 else {}),
+            **({"optional": True} if self.optional else {}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PluginProvider:
+    """Support is told by a plugin package that is asked when the wheel is installed."""
+
+    requires: tuple[str, ...]
+    plugin_api: str | None = None
+    optional: bool = False
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the provider's table."""
+        return {
+            "requires": list(self.requires),
+            **({"plugin-api": self.plugin_api} if self.plugin_api else {}),
+            **({"optional": True} if self.optional else {}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltinProvider:
+    """Support is known to the installer. Reserved by the draft: read and kept, never made here."""
+
+    name: str
+    optional: bool = False
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the provider's table."""
+        return {"builtin": self.name, **({"optional": True} if self.optional else {})}
+
+
+Provider: TypeAlias = StaticProvider | PluginProvider | BuiltinProvider
+
+# The provider tables that released installers know by heart. They compare them literally, so
+# another specifier or plugin-api is another provider, which no installer runs.
+KNOWN_PROVIDERS: Mapping[str, PluginProvider] = {
+    "nvidia": PluginProvider(
+        ("nvidia-variant-provider>=0.0.1,<1",), "nvidia_variant_provider.plugin:NvidiaVariantPlugin"
+    ),
+    "x86_64": PluginProvider(("x86-64-variant-provider>=0.2,<0.3",)),
+    "aarch64": PluginProvider(("aarch64-variant-provider>=0.0.1,<1",)),
+    "tpu": PluginProvider(
+        ("tpu-variant-provider>=0.0.1,<1",), "tpu_variant_provider.plugin:TpuVariantPlugin"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VariantMetadata:
+    """The variants of a release, the order of their namespaces, and where support comes from."""
+
+    namespaces: tuple[str, ...]
+    providers: Mapping[str, Provider]
+    variants: Mapping[str, Variant]
+
+    @classmethod
+    def from_json(cls, data: bytes, where: str) -> VariantMetadata:
+        """Read the content of variant.json or of an index-level file; errors as in `from_dict`."""
+        return cls.from_dict(load_json(data, where), where)
+
+    @classmethod
+    def from_dict(cls, data: object, where: str) -> VariantMetadata:
+        """Read the parsed form of variant.json or of an index-level file.
+
+        Raises VariantError with every fault found, each behind *where*.
+        """
+        document = Document()
+        top = document.table(data, "", ("$schema", *_SECTIONS), ("$schema", "default-priorities", "variants"))
+        result = _read_metadata(document, top)
+        schema = top.get("$schema")
+        if schema == SCHEMA_WITH_PROVIDERS:
+            for namespace in result.without_provider():
+                document.fault(f"providers.{namespace}", "missing: every declared namespace needs one")
+        elif schema == SCHEMA_WITHOUT_PROVIDERS:
+            if "providers" in top:
+                document.fault("providers", "version 0.1.1 of the format has none")
+        elif schema is not None:
+            document.fault("$schema", f"{schema!r} is no version of the format that is known here")
+        document.check(where)
+        return result
+
+    @classmethod
+    def from_table(cls, data: object, where: str) -> VariantMetadata:
+        """Read the ``[variant]`` table of a project file, which need not have every provider.
+
+        Raises VariantError with every fault found, each behind *where*.
+        """
+        document = Document()
+        result = _read_metadata(document, document.table(data, "", _SECTIONS, ("default-priorities",)))
+        for namespace, provider in result.providers.items():
+            if isinstance(provider, BuiltinProvider):
+                document.fault(f"providers.{namespace}.builtin", "is reserved, no installer knows it yet")
+        document.check(where)
+        return result
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the document: version 0.2.0 of the format if every namespace has a provider, else 0.1.1."""
+        complete = not self.without_provider()
+        providers = {name: self.providers[name].to_dict() for name in self.namespaces if complete}
+        return {
+            "$schema": SCHEMA_WITH_PROVIDERS if complete else SCHEMA_WITHOUT_PROVIDERS,
+            "default-priorities": {"namespace": list(self.namespaces)},
+            **({"providers": providers} if complete else {}),
+            "variants": {label: self.variants[label].to_dict() for label in sorted(self.variants)},
+        }
+
+    def to_json(self) -> bytes:
+        """Return the document as a file's content: the same bytes for the same value."""
+        return (json.dumps(self.to_dict(), indent=2) + "\n").encode()
+
+    def only(self, variant: Variant) -> VariantMetadata:
+        """Return what the wheel of *variant* carries: all of the release, but this variant alone.
+
+        Raises VariantError when a property's namespace is not declared.
+        """
+        undeclared = sorted(variant.namespaces() - {*self.namespaces, ABI_DEPENDENCY})
+        if undeclared:
+            raise VariantError(
+                *(
+                    f"variant {variant.label!r}: namespace {namespace!r} is not declared"
+                    f"{did_you_mean(namespace, self.namespaces)}"
+                    for namespace in undeclared
+                ),
+                hint=f"default-priorities.namespace must list it, and has {one_of(self.namespaces)}",
+            )
+        return replace(self, variants={variant.label: variant})
+
+    def label_of(self, properties: frozenset[Property]) -> str | None:
+        """Return the label that stands for exactly these properties, if one does."""
+        return next((label for label, each in self.variants.items() if each.properties == properties), None)
+
+    def variant(self, label: str) -> Variant:
+        """Return the variant that *label* stands for; ``null`` need not be defined.
+
+        Raises VariantError, which lists the known labels and suggests the nearest.
+        """
+        if label == NULL_LABEL:
+            return NULL_VARIANT
+        if label not in self.variants:
+            known = sorted({*self.variants, NULL_LABEL})
+            raise VariantError(
+                f"label {label!r} is not defined in [variant.variants]{did_you_mean(label, known)}",
+                hint=f"known are {one_of(known)}",
+            )
+        return self.variants[label]
+
+    def without_provider(self) -> list[str]:
+        """Return the declared namespaces for which nothing says where support comes from."""
+        return [namespace for namespace in self.namespaces if namespace not in self.providers]
+
+    def choose(self, label: str | None, properties: frozenset[Property]) -> Variant:
+        """Return the variant asked for by a label, by properties, or by properties under a label.
+
+        Properties without a label get the one that is defined for them, else a hash.
+        Raises VariantError when the label is unknown, or defined with other properties.
+        """
+        if not properties:
+            return self.variant(label or NULL_LABEL)
+        variant = Variant(label or self.label_of(properties) or default_label(properties), properties)
+        defined = self.variants.get(variant.label, variant)
+        if defined != variant:
+            raise VariantError(
+                f"label {variant.label!r} is defined in [variant.variants] with other properties:"
+                f" {one_of(map(str, sorted(defined.properties)))}",
+                hint="choose another label, or leave the properties out",
+            )
+        return variant
+
+    def remarks(self) -> list[str]:
+        """Return what a maintainer should be told about wheels with this metadata, ready to print."""
+        remarks = []
+        if missing := self.without_provider():
+            remarks.append(
+                "warning: no installer can choose this variant, as nothing says where support for"
+                f" {one_of(missing)} comes from; add [variant.providers.{missing[0]}] to pyproject.toml,"
+                " or give make-variant --static or --provider"
+            )
+        if any(label == default_label(each.properties) for label, each in self.variants.items()):
+            remarks.append(
+                "hint: this label is a hash; a readable one is better, give it with a label option"
+            )
+        return remarks
+
+
+def declare(
+    properties: Iterable[Property], providers: Mapping[str, Provider] | None = None, *, known: bool = True
+) -> VariantMetadata:
+    """Return the metadata of a release without a project file: its namespaces rank as they come.
+
+    With *known*, the namespaces that released installers know get the provider they know. The null
+    variant alone uses no namespace, but one must be declared: then it is the first known one.
+    Raises VariantError when there is none.
+    """
+    providers = providers or {}
+    namespaces = dict.fromkeys([*(prop.namespace for prop in properties), *providers])
+    namespaces.pop(ABI_DEPENDENCY, None)
+    if not namespaces and known:
+        namespaces = {next(iter(KNOWN_PROVIDERS)): None}
+    if not namespaces:
+        raise VariantError(
+            "default-priorities.namespace would be empty, and the format asks for one at least",
+            hint="declare the namespaces of the release with --pyproject, --provider or --static",
+        )
+    complete = {**(KNOWN_PROVIDERS if known else {}), **providers}
+    return VariantMetadata(
+        tuple(namespaces), {name: complete[name] for name in namespaces if name in complete}, {}
+    )
+
+
+def read_provider(entry: object, where: str) -> Provider:
+    """Read one entry of ``providers``; raises VariantError with every fault found."""
+    document = Document()
+    provider = _read_provider(document, entry, "")
+    document.check(where)
+    if provider is None:
+        raise VariantError(f"{where}: not a provider")
+    return provider
+
+
+def merge(parts: Mapping[str, VariantMetadata]) -> VariantMetadata:
+    """Combine the metadata of one release's wheels; the keys say where each part was read.
+
+    The result does not depend on the order (PEP 825, "Metadata consistency").
+    Raises VariantError with every conflict, each naming both parts and the place.
+    """
+    names = sorted(parts)
+    longest = max(names, key=lambda name: len(parts[name].namespaces))
+    namespaces = parts[longest].namespaces
+    conflicts: list[str] = []
+    providers: dict[str, tuple[str, Provider]] = {}
+    variants: dict[str, tuple[str, Variant]] = {}
+    for name in names:
+        part = parts[name]
+        if namespaces[: len(part.namespaces)] != part.namespaces:
+            conflicts.append(
+                f"{longest} and {name}: default-priorities.namespace: of {one_of(namespaces)} and"
+                f" {one_of(part.namespaces)}, neither starts with the other"
+            )
+        conflicts += _combine(providers, part.providers, name, "providers")
+        conflicts += _combine(variants, part.variants, name, "variants")
+    if conflicts:
+        raise VariantError(*conflicts, hint="make all wheels of a release from one [variant] table")
+    return VariantMetadata(
+        namespaces,
+        {namespace: providers[namespace][1] for namespace in namespaces if namespace in providers},
+        {label: variants[label][1] for label in sorted(variants)},
+    )
+
+
+class _Table(Protocol):
+    def to_dict(self) -> Mapping[str, object]: ...
+
+
+_T = TypeVar("_T", bound=_Table)
+
+
+def _combine(known: dict[str, tuple[str, _T]], new: Mapping[str, _T], name: str, place: str) -> list[str]:
+    """Add the *new* entries to the *known* ones; return a line for each place where they differ."""
+    conflicts = []
+    for key, value in new.items():
+        first, known_value = known.setdefault(key, (name, value))
+        for path, ours, theirs in _differences(known_value.to_dict(), value.to_dict(), f"{place}.{key}"):
+            conflicts.append(f"{first} and {name}: {path}: {ours} and {theirs} differ")
+    return conflicts
+
+
+def _differences(ours: object, theirs: object, path: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the deepest places in which two documents differ, with what stands there."""
+    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+        for key in dict.fromkeys([*ours, *theirs]):
+            yield from _differences(ours.get(key), theirs.get(key), join(path, key))
+    elif ours != theirs:
+        yield path, _shown(ours), _shown(theirs)
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is None else json.dumps(value)
+
+
+def _read_metadata(document: Document, top: dict[str, object]) -> VariantMetadata:
+    """Read what variant.json, the index-level file and the ``[variant]`` table share."""
+    place = "default-priorities"
+    priorities = document.table(top.get(place, {}), place, ("namespace",))
+    namespaces: tuple[str, ...] = ()
+    if place in top:
+        namespaces = document.strings(priorities.get("namespace"), f"{place}.namespace", _check_namespace)
+
+    def declared(namespace: str, place: str) -> bool:
+        if not namespaces or namespace in namespaces:  # a missing list is one fault, not many
+            return True
+        text = f"not in default-priorities.namespace{did_you_mean(namespace, namespaces)}"
+        document.fault(place, text)
+        return False
+
+    providers: dict[str, Provider] = {}
+    for namespace, entry in document.table(top.get("providers", {}), "providers").items():
+        provider = _read_provider(document, entry, f"providers.{namespace}")
+        if declared(namespace, f"providers.{namespace}") and provider:
+            providers[namespace] = provider
+    variants: dict[str, Variant] = {}
+    for label, entry in document.table(top.get("variants", {}), "variants").items():
+        if variant := _read_variant(document, label, entry):
+            variants[label] = variant
+            for namespace in sorted(variant.namespaces() - {ABI_DEPENDENCY}):
+                declared(namespace, f"variants.{label}.{namespace}")
+    return VariantMetadata(namespaces, providers, variants)
+
+
+def _check_namespace(text: str) -> None:
+    check_name(text, "namespace")
+    if text == ABI_DEPENDENCY:
+        raise VariantError(f"namespace {text!r} is reserved and has no priority")
+
+
+def _read_variant(document: Document, label: str, value: object) -> Variant | None:
+    """Read one entry of ``variants``."""
+    place = f"variants.{label}"
+    faults = len(document.issues)
+    properties: set[Property] = set()
+    document.passes(place, check_label, label)
+    for namespace, features in document.table(value, place).items():
+        at_namespace = f"{place}.{namespace}"
+        document.passes(at_namespace, lambda text: check_name(text, "namespace"), namespace)
+        entries = document.table(features, at_namespace)
+        if not entries and features == {}:
+            document.fault(at_namespace, "lists no feature")
+        for feature, values in _read_features(document, entries, at_namespace):
+            properties.update(Property(namespace, feature, text) for text in values)
+    if len(document.issues) > faults:
+        return None
+    try:
+        return Variant(label, frozenset(properties))
+    except VariantError as error:
+        document.fault(place, str(error))
+        return None
+
+
+def _read_features(
+    document: Document, table: dict[str, object], place: str
+) -> list[tuple[str, tuple[str, ...]]]:
+    """Read ``{feature: [values]}``, in the table's order; a bad name is noted, and left out."""
+    return [
+        (feature, document.strings(values, f"{place}.{feature}", check_value))
+        for feature, values in table.items()
+        if document.passes(f"{place}.{feature}", lambda text: check_name(text, "feature"), feature)
+    ]
+
+
+def _read_provider(document: Document, value: object, place: str) -> Provider | None:
+    """Read one entry of ``providers``: exactly one source of support, and what belongs to it."""
+    entry = document.table(value, place, (*_SOURCES, "optional", "plugin-api", "feature-order"))
+    if not isinstance(value, dict):
+        return None
+    sources = [key for key in _SOURCES if key in entry]
+    if len(sources) != 1:
+        found = " and ".join(sources) or "none"
+        document.fault(place, f"exactly one of {one_of(_SOURCES)} is needed, found {found}")
+        return None
+    for key, source in (("plugin-api", "requires"), ("feature-order", "static-properties")):
+        if key in entry and source not in entry:
+            document.fault(f"{place}.{key}", f"goes with {source} only")
+    optional = document.boolean(entry.get("optional", False), f"{place}.optional")
+    if "requires" in entry:
+        requires = document.strings(entry["requires"], f"{place}.requires", check_requirement)
+        return PluginProvider(requires, _read_plugin_api(document, entry, f"{place}.plugin-api"), optional)
+    if "static-properties" in entry:
+        return StaticProvider(_read_static_features(document, entry, place), optional)
+    return BuiltinProvider(document.string(entry["builtin"], f"{place}.builtin") or "", optional)
+
+
+def _read_plugin_api(document: Document, entry: dict[str, object], place: str) -> str | None:
+    if "plugin-api" not in entry:
+        return None
+    text = document.string(entry["plugin-api"], place)
+    return text if text is not None and document.passes(place, check_object_reference, text) else None
+
+
+def _read_static_features(
+    document: Document, entry: dict[str, object], place: str
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Read ``static-properties``, in the order that ``feature-order`` gives."""
+    at_features, at_order = f"{place}.static-properties", f"{place}.feature-order"
+    table = document.table(entry["static-properties"], at_features)
+    features = dict(_read_features(document, table, at_features))
+    if not table:
+        document.fault(at_features, "lists no feature")
+    if "feature-order" not in entry:
+        if len(table) > 1:
+            document.fault(at_order, "missing: it ranks two or more features")
+        return tuple(features.items())
+    order = document.strings(entry["feature-order"], at_order, lambda text: check_name(text, "feature"))
+    if set(order) != set(features):
+        document.fault(at_order, f"names {one_of(order)}, but the features are {one_of(features)}")
+        return ()
+    return tuple((feature, features[feature]) for feature in order)
+
+
+def check_requirement(text: str) -> None:
+    """Check a requirement (PEP 508); raises VariantError."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        Requirement(text)
+    except InvalidRequirement as error:
+        raise VariantError(f"{text!r} is no requirement: {str(error).splitlines()[0]}") from None
+
+
+def check_object_reference(text: str) -> None:
+    """Check a plugin's ``module`` or ``module:object.path``; raises VariantError."""
+    if not all(part.isidentifier() for part in text.replace(":", ".", 1).split(".")):
+        raise VariantError(f"{text!r} is no object reference", hint="write MODULE or MODULE:OBJECT")

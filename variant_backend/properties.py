@@ -1,0 +1,131 @@
+"""Variant properties, labels, and a variant: a label with its set of properties (PEP 825)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .errors import VariantError
+
+NULL_LABEL = "null"
+
+_NAME_CHARACTERS = "a-z0-9_"
+_VALUE_CHARACTERS = "a-z0-9_."
+
+
+def _check_text(text: str, allowed: str, what: str) -> None:
+    """Raise a VariantError that shows the first character of *text* outside *allowed*."""
+    if not text:
+        raise VariantError(f"{what} is empty")
+    if stray := re.search(f"[^{allowed}]", text):
+        readable = " ".join(re.findall(r"\w-\w|.", allowed))
+        raise VariantError(
+            f"{what} {text!r}: character {stray[0]!r} at position {stray.start() + 1} is not allowed",
+            hint=f"allowed are {readable}",
+        )
+
+
+def check_label(label: str) -> None:
+    """Check a variant label against its grammar (PEP 825, "Variant label").
+
+    Raises VariantError, showing the offending character.
+    """
+    _check_text(label, _VALUE_CHARACTERS, "label")
+
+
+def check_name(name: str, what: str) -> None:
+    """Check the name of *what*, a namespace or a feature; raises VariantError as `check_label` does."""
+    _check_text(name, _NAME_CHARACTERS, what)
+
+
+def check_value(value: str) -> None:
+    """Check the value of a feature; raises VariantError as `check_label` does."""
+    _check_text(value, _VALUE_CHARACTERS, "value")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Property:
+    """A variant property ``namespace :: feature :: value`` (PEP 825, "Variant properties").
+
+    >>> str(Property.parse("nvidia::cuda_version_lower_bound::12.8"))
+    'nvidia :: cuda_version_lower_bound :: 12.8'
+    """
+
+    namespace: str
+    feature: str
+    value: str
+
+    def __post_init__(self) -> None:
+        check_name(self.namespace, "namespace")
+        check_name(self.feature, "feature")
+        check_value(self.value)
+
+    def __str__(self) -> str:
+        return f"{self.namespace} :: {self.feature} :: {self.value}"
+
+    @classmethod
+    def parse(cls, text: str) -> Property:
+        """Read a property; spaces around ``::`` are optional.
+
+        Raises VariantError when there are not three parts, or one is outside the grammar.
+        """
+        parts = [part.strip() for part in text.split("::")]
+        if len(parts) != 3:
+            raise VariantError(
+                f"property {text!r}: found {len(parts)} part(s) between '::'",
+                hint="write NAMESPACE :: FEATURE :: VALUE",
+            )
+        try:
+            return cls(*parts)
+        except VariantError as error:
+            raise error.within(f"property {text!r}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A label and the properties that it stands for.
+
+    The label ``null`` and the empty set of properties belong to each other, and to nothing else.
+    """
+
+    label: str
+    properties: frozenset[Property]
+
+    def __post_init__(self) -> None:
+        check_label(self.label)
+        if self.label == NULL_LABEL and self.properties:
+            raise VariantError(
+                f"label 'null' with {len(self.properties)} properties: the null variant has none",
+                hint="choose another label, or leave the properties out",
+            )
+        if self.label != NULL_LABEL and not self.properties:
+            raise VariantError(
+                f"label {self.label!r} without properties: only the null variant has none",
+                hint="give it properties, or the label 'null'",
+            )
+
+    def namespaces(self) -> set[str]:
+        """Return the namespaces of all properties."""
+        return {prop.namespace for prop in self.properties}
+
+    def to_dict(self) -> dict[str, dict[str, list[str]]]:
+        """Return ``{namespace: {feature: [values]}}``, everything sorted, as variant.json has it."""
+        result: dict[str, dict[str, list[str]]] = {}
+        for prop in sorted(self.properties):
+            result.setdefault(prop.namespace, {}).setdefault(prop.feature, []).append(prop.value)
+        return result
+
+
+NULL_VARIANT = Variant(NULL_LABEL, frozenset())
+
+
+def default_label(properties: Iterable[Property]) -> str:
+    """Return the label of a variant that nobody named: eight hexadecimal digits of a SHA-256.
+
+    It is taken over the sorted serialized properties, each followed by a line feed, as older
+    tools do. PEP 825 rejects hashes as a naming scheme, so a readable label is better.
+    """
+    text = "".join(f"{text}\n" for text in sorted({str(prop) for prop in properties}))
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
