@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,20 +21,25 @@ else:
 _WORKSPACE_PREFIX = ".variant-backend-"
 _LOCK_NAME = "lock"
 
-# At most so much is copied by one call, so that progress can be told in between.
-_CHUNK = 64 << 20
+# At most so much is copied by one call: progress can be told in between, and a copy that goes on in
+# the background is not held up too often by waiting for the interpreter.
+_CHUNK = 256 << 20
 _BUFFER = 1 << 20
 
 Advance = Callable[[int], object]
 
 
+def _seek_and_read(descriptor: int, length: int, offset: int) -> bytes:
+    os.lseek(descriptor, offset, os.SEEK_SET)
+    return os.read(descriptor, length)
+
+
+_pread = getattr(os, "pread", _seek_and_read)  # Windows has none
+
+
 def read_at(descriptor: int, length: int, offset: int) -> bytes:
     """Return exactly *length* bytes of an open file; raises VariantError when it ends before that."""
-    if hasattr(os, "pread"):
-        data = os.pread(descriptor, length, offset)
-    else:
-        os.lseek(descriptor, offset, os.SEEK_SET)
-        data = os.read(descriptor, length)
+    data: bytes = _pread(descriptor, length, offset)
     if len(data) < length:
         raise VariantError(f"truncated: {length} bytes are needed at byte {offset}, {len(data)} are there")
     return data
@@ -87,6 +93,46 @@ if sys.platform == "linux":
             lambda source, target, offset, length: os.copy_file_range(source, target, length, offset)
         )
     _KERNEL_COPIES.append(lambda source, target, offset, length: os.sendfile(target, source, offset, length))
+
+
+class HeadCopy:
+    """Copies the first bytes of a file to an empty one, while its owner finds out how many it needs.
+
+    Use it in a ``with`` statement, and call `finish` in there.
+    """
+
+    def __init__(self, source: int, target: int, length: int, advance: Advance) -> None:
+        self._source = source
+        self._target = target
+        self._end = length
+        self._advance = advance
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> HeadCopy:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end = 0
+        self._thread.join()
+
+    def finish(self, length: int) -> None:
+        """Wait until the first *length* bytes are copied; raises what copying raised."""
+        self._end = min(length, self._end)
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            position = 0
+            while position < self._end:
+                size = min(_CHUNK, self._end - position)
+                copy_range(self._source, self._target, position, size, self._advance)
+                position += size
+        except Exception as error:  # raised again by `finish`
+            self._error = error
 
 
 @contextmanager

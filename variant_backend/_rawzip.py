@@ -8,13 +8,15 @@ nobody changes are copied as they are, headers included.
 
 from __future__ import annotations
 
+import bisect
+import itertools
+import operator
 import os
 import re
 import struct
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from ._files import read_at
@@ -36,9 +38,12 @@ _ZIP64 = 0x0001
 
 _ENCRYPTED = 0x0001 | 0x0040 | 0x2000
 _DATA_DESCRIPTOR = 0x0008
+_FORBIDDEN = _ENCRYPTED | _DATA_DESCRIPTOR
 _UTF8 = 0x0800
 
-_UNSAFE_NAME = re.compile(r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)|[\x00-\x1f\x7f]")
+_UNSAFE_NAME = re.compile(r"^$|^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)|[\x00-\x1f\x7f]")
+# What every unsafe name contains, seen in a list of names with a line feed in front of each.
+_SUSPICIOUS = ("\n/", "\n\n", "\\", ":", "..")
 
 # The most that is inflated into memory for one member: RECORD of half a million files is smaller.
 _LARGEST_CONTENT = 64 << 20
@@ -116,6 +121,9 @@ _LOCAL = struct.Struct("<4s5H3L2H")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
+# What reading needs of a directory record: signature, flags, method, CRC, compressed size, size, the
+# lengths of name, extra fields and comment, disk, offset.
+_CENTRAL_PART = struct.Struct("<4s4xHH4xLLLHHHH6xL")
 _LOCATOR = struct.Struct("<4sLQL")  # signature, disk, offset of the ZIP64 end record, disks
 
 
@@ -129,6 +137,9 @@ class Entry(NamedTuple):
     size: int
     crc: int
     method: int
+
+
+_OFFSET = operator.attrgetter("offset")
 
 
 class Range(NamedTuple):
@@ -149,8 +160,7 @@ class Member(NamedTuple):
 Segment: TypeAlias = Range | bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
+class Archive(NamedTuple):
     """An open archive: its members in the directory's order, and where the directory stands."""
 
     descriptor: int
@@ -172,29 +182,27 @@ class Archive:
                 hint=REBUILD,
             )
         entries = tuple(_read_directory(read_at(descriptor, end.size, end.offset), end.total))
-        _check_unique(entries)
+        _check_names([entry.name for entry in entries])
         return cls(descriptor, entries, end.offset, end_records)
 
-    def local_lengths(self) -> list[int]:
-        """Return each member's length in bytes with its local header, in the directory's order.
+    def check_layout(self) -> None:
+        """Check that local headers agree with the directory, and that records stand back to back.
 
-        Raises VariantError when a local header disagrees with the directory, or when members
-        overlap, leave gaps, or do not start at byte 0.
+        Raises VariantError when they do not: when members overlap, leave gaps, or do not start at byte 0.
         """
-        lengths = [self._local_length(entry) for entry in self.entries]
         expected = 0
-        for offset, length, name in sorted(
-            (entry.offset, length, entry.name) for entry, length in zip(self.entries, lengths, strict=True)
-        ):
-            if offset > expected:
-                raise VariantError(f"{offset - expected} dead bytes before member {name!r}", hint=REBUILD)
-            if offset < expected:
-                raise VariantError(f"member {name!r} overlaps the one before it", hint=REBUILD)
-            expected += length
+        for entry in sorted(self.entries, key=_OFFSET):
+            if entry.offset != expected:
+                fault = (
+                    f"{entry.offset - expected} dead bytes before member {entry.name!r}"
+                    if entry.offset > expected
+                    else f"member {entry.name!r} overlaps the one before it"
+                )
+                raise VariantError(fault, hint=REBUILD)
+            expected += self.length(entry)
         if expected != self.directory_offset:
             dead = self.directory_offset - expected
             raise VariantError(f"{dead} dead bytes before the central directory", hint=REBUILD)
-        return lengths
 
     def content(self, entry: Entry) -> bytes:
         """Return a member's content, checked against its size and CRC.
@@ -245,23 +253,51 @@ class Archive:
 
     def _data(self, entry: Entry) -> Range:
         """Return where a member's data stands, after comparing its headers."""
-        end = entry.offset + self._local_length(entry)
+        end = entry.offset + self.length(entry)
         return Range(end - entry.compressed_size, entry.compressed_size)
 
-    def _local_length(self, entry: Entry) -> int:
-        """Return a member's length, after comparing its local header with the directory."""
+    def length(self, entry: Entry) -> int:
+        """Return a member's length in bytes, header and data, after comparing its two headers."""
         central = entry.central
-        name = central[_CENTRAL.size : _CENTRAL.size + (central[28] | central[29] << 8)]
-        header = read_at(self.descriptor, _LOCAL.size + len(name), entry.offset)
-        extra_length = header[28] | header[29] << 8
-        length = len(header) + extra_length + entry.compressed_size
-        # Most local headers repeat the directory's bytes, from the version to the name's length.
-        alike = header[:4] == _LOCAL_SIGNATURE and header[4:28] == central[6:30] and header[30:] == name
-        if extra_length or not alike:
-            _compare(entry, header, read_at(self.descriptor, extra_length, entry.offset + len(header)))
+        # Most local headers repeat the directory's bytes, from the version to the extra fields' length
+        # (which is 0), then the name. Every member comes here, so this is what checking costs.
+        header = read_at(self.descriptor, len(central) - _CENTRAL.size + _LOCAL.size, entry.offset)
+        if header == _LOCAL_SIGNATURE + central[6:32] + central[46:]:
+            length = len(header) + entry.compressed_size
+        else:
+            length = self._compared_length(entry)
         if entry.offset + length > self.directory_offset:
             raise VariantError(f"member {entry.name!r} overlaps the central directory", hint=REBUILD)
         return length
+
+    def _compared_length(self, entry: Entry) -> int:
+        """Return a member's length, after comparing its two headers field by field."""
+        local = _Local._make(_LOCAL.unpack(read_at(self.descriptor, _LOCAL.size, entry.offset)))
+        central = _Central._make(_CENTRAL.unpack_from(entry.central))
+        if local.signature != _LOCAL_SIGNATURE:
+            raise VariantError(f"member {entry.name!r}: no local header at byte {entry.offset}", hint=REBUILD)
+        start = entry.offset + _LOCAL.size
+        name = read_at(self.descriptor, local.name_length, start)
+        extra = read_at(self.descriptor, local.extra_length, start + len(name))
+        slots = (local.size, local.compressed_size)
+        size, compressed_size = _read_slots(entry.name, slots, extra)
+        if slots.count(_FULL32) == 1:
+            raise VariantError(f"member {entry.name!r}: only one of its sizes is in ZIP64 form", hint=REBUILD)
+        for what, ours, theirs in (
+            ("name", name, entry.name.encode()),
+            ("flags", local.flags, central.flags),
+            ("compression method", local.method, central.method),
+            ("CRC", local.crc, central.crc),
+            ("compressed size", compressed_size, entry.compressed_size),
+            ("size", size, entry.size),
+        ):
+            if ours != theirs:
+                raise VariantError(
+                    f"member {entry.name!r}: its local header and the central directory differ in {what}:"
+                    f" {ours!r} and {theirs!r}",
+                    hint=REBUILD,
+                )
+        return _LOCAL.size + len(name) + len(extra) + compressed_size
 
     def _patched(
         self,
@@ -315,56 +351,47 @@ def new_member(name: str, content: bytes, like: Entry, moment: int | None = None
     return Member(_LOCAL.pack(*local) + encoded, _CENTRAL.pack(*central) + encoded, content)
 
 
-def assemble(
-    archive: Archive, lengths: Sequence[int], edits: Mapping[str, Sequence[Member]]
-) -> list[Segment]:
+def assemble(archive: Archive, edits: Mapping[str, Sequence[Member]]) -> list[Segment]:
     """Return the new archive as ranges of the old one and new bytes, in order.
 
     *edits* gives for a member's name the members that take its place: none, itself changed, or
     more. All others stay where they are in the order, in the file and in the directory alike.
     """
-    segments = _Segments()
-    directory: dict[str, bytes] = {}
-    for entry, length in sorted(zip(archive.entries, lengths, strict=True), key=lambda pair: pair[0].offset):
-        if entry.name not in edits:
-            moved = segments.length != entry.offset
-            directory[entry.name] = _moved(entry.central, segments.length) if moved else entry.central
-            segments.append(Range(entry.offset, length))
-            continue
-        records = []
+    edited = sorted((entry for entry in archive.entries if entry.name in edits), key=_OFFSET)
+    segments: list[Segment] = []
+    directory: dict[str, bytes] = {}  # of the edited members
+    starts, shifts = [0], [0]  # from an old offset on, members move by so much
+    position = new_position = 0
+    for entry in edited:
+        segments.append(Range(position, entry.offset - position))
+        new_position += entry.offset - position
+        position = entry.offset + archive.length(entry)
+        records = b""
         for member in edits[entry.name]:
-            records.append(_moved(member.central, segments.length))
-            segments.append(member.local)
-            segments.append(member.data)
-        directory[entry.name] = b"".join(records)
+            records += _moved(member.central, new_position)
+            segments += [member.local, member.data]
+            new_position += len(member.local) + length_of(member.data)
+        directory[entry.name] = records
+        starts.append(position)
+        shifts.append(new_position - position)
+    segments.append(Range(position, archive.directory_offset - position))
+
+    def central(entry: Entry) -> bytes:
+        if entry.name in directory:
+            return directory[entry.name]
+        shift = shifts[bisect.bisect_right(starts, entry.offset) - 1]
+        return _moved(entry.central, entry.offset + shift) if shift else entry.central
+
+    new_directory = b"".join(map(central, archive.entries))
     count = len(archive.entries) + sum(len(members) - 1 for members in edits.values())
-    records = [directory[entry.name] for entry in archive.entries]
-    offset, size = segments.length, sum(map(len, records))
-    segments.append(b"".join(records))
-    segments.append(_change_end(archive.end_records, count, size, offset))
-    return segments.parts
+    offset = archive.directory_offset + shifts[-1]
+    segments += [new_directory, _change_end(archive.end_records, count, len(new_directory), offset)]
+    return [segment for segment in segments if length_of(segment)]
 
 
-class _Segments:
-    """Ranges and bytes in a row; neighbours become one."""
-
-    def __init__(self) -> None:
-        self.parts: list[Segment] = []
-        self.length = 0
-
-    def append(self, segment: Segment) -> None:
-        last = self.parts[-1] if self.parts else b""
-        if isinstance(segment, bytes):
-            self.length += len(segment)
-            if isinstance(last, bytes) and last:
-                self.parts[-1] = last + segment
-                return
-        else:
-            self.length += segment.length
-            if isinstance(last, Range) and last.offset + last.length == segment.offset:
-                self.parts[-1] = Range(last.offset, last.length + segment.length)
-                return
-        self.parts.append(segment)
+def length_of(segment: Segment) -> int:
+    """Return the length of a segment in bytes."""
+    return segment.length if isinstance(segment, Range) else len(segment)
 
 
 def with_stored_head(head: bytes, deflated: bytes) -> bytes:
@@ -440,21 +467,17 @@ def _read_locator(descriptor: int, end_offset: int) -> tuple[int, bytes] | None:
     return offset, record + locator
 
 
-def _read_directory(directory: bytes, count: int) -> Iterator[Entry]:
+def _read_directory(directory: bytes, total: int) -> Iterator[Entry]:
     """Yield the members; raises VariantError at the first record that is damaged or not allowed."""
     position = 0
-    unpack = _CENTRAL.unpack_from
-    for index in range(count):
+    unpack, make_entry = _CENTRAL_PART.unpack_from, Entry._make  # many thousand records come here
+    for index in range(total):
         if position + _CENTRAL.size > len(directory):
-            raise VariantError(f"damaged central directory: {count} members announced, {index} there")
+            raise VariantError(f"damaged central directory: {total} members announced, {index} there")
         (
             signature,
-            _,
-            _,
             flags,
             method,
-            _,
-            _,
             crc,
             compressed_size,
             size,
@@ -462,46 +485,32 @@ def _read_directory(directory: bytes, count: int) -> Iterator[Entry]:
             extra_length,
             comment_length,
             disk,
-            _,
-            _,
             offset,
         ) = unpack(directory, position)
         name_start = position + _CENTRAL.size
         name_end = name_start + name_length
         following = name_end + extra_length + comment_length
         if signature != _CENTRAL_SIGNATURE or following > len(directory):
-            raise VariantError(f"damaged central directory: record {index + 1} of {count}", hint=REBUILD)
-        name = _read_name(directory[name_start:name_end], flags)
-        if (
-            flags & (_ENCRYPTED | _DATA_DESCRIPTOR)
-            or comment_length
-            or disk
-            or method not in (STORED, DEFLATED)
-        ):
+            raise VariantError(f"damaged central directory: record {index + 1} of {total}", hint=REBUILD)
+        try:
+            name = directory[name_start:name_end].decode("utf-8" if flags & _UTF8 else "ascii")
+        except UnicodeDecodeError:
+            shown = directory[name_start:name_end]
+            raise VariantError(
+                f"member {shown!r}: its name is not marked as UTF-8, or is not", hint=REBUILD
+            ) from None
+        if flags & _FORBIDDEN or comment_length or disk or method not in (STORED, DEFLATED):
             raise _forbidden(name, flags, method, comment_length)
         if extra_length:
-            slots, extra = (size, compressed_size, offset), directory[name_end : name_end + extra_length]
+            slots, extra = (size, compressed_size, offset), directory[name_end:following]
             size, compressed_size, offset = _read_slots(name, slots, extra)
         elif _FULL32 in (size, compressed_size, offset):
             raise VariantError(f"member {name!r}: its ZIP64 extra field is missing", hint=REBUILD)
-        yield Entry(name, directory[position:following], offset, compressed_size, size, crc, method)
+        central = directory[position:following]
+        yield make_entry((name, central, offset, compressed_size, size, crc, method))
         position = following
     if position != len(directory):
-        raise VariantError(f"damaged central directory: more than the {count} members announced")
-
-
-def _read_name(encoded: bytes, flags: int) -> str:
-    try:
-        name = encoded.decode("utf-8" if flags & _UTF8 else "ascii")
-    except UnicodeDecodeError:
-        raise VariantError(
-            f"member {encoded!r}: its name is not UTF-8, marked as such", hint=REBUILD
-        ) from None
-    if not name or _UNSAFE_NAME.search(name):
-        raise VariantError(
-            f"member {name!r}: a name must not be absolute, nor contain '..' or control characters"
-        )
-    return name
+        raise VariantError(f"damaged central directory: more than the {total} members announced")
 
 
 def _forbidden(name: str, flags: int, method: int, comment_length: int) -> VariantError:
@@ -519,38 +528,19 @@ def _forbidden(name: str, flags: int, method: int, comment_length: int) -> Varia
     return VariantError(f"member {name!r} {fault}", hint=REBUILD)
 
 
-def _check_unique(entries: Sequence[Entry]) -> None:
-    names: set[str] = set()
-    for entry in entries:
-        if entry.name in names:
-            raise VariantError(f"member {entry.name!r} stands in it twice", hint=REBUILD)
-        names.add(entry.name)
-
-
-def _compare(entry: Entry, header: bytes, extra: bytes) -> None:
-    """Compare a local header with the directory, field by field."""
-    local = _Local._make(_LOCAL.unpack_from(header))
-    central = _Central._make(_CENTRAL.unpack_from(entry.central))
-    if local.signature != _LOCAL_SIGNATURE:
-        raise VariantError(f"member {entry.name!r}: no local header at byte {entry.offset}", hint=REBUILD)
-    slots = (local.size, local.compressed_size)
-    size, compressed_size = _read_slots(entry.name, slots, extra)
-    if slots.count(_FULL32) == 1:
-        raise VariantError(f"member {entry.name!r}: only one of its sizes is in ZIP64 form", hint=REBUILD)
-    for what, ours, theirs in (
-        ("name", header[_LOCAL.size :], entry.name.encode()),
-        ("flags", local.flags, central.flags),
-        ("compression method", local.method, central.method),
-        ("CRC", local.crc, central.crc),
-        ("compressed size", compressed_size, entry.compressed_size),
-        ("size", size, entry.size),
-    ):
-        if ours != theirs:
-            raise VariantError(
-                f"member {entry.name!r}: its local header and the central directory differ in {what}:"
-                f" {ours!r} and {theirs!r}",
-                hint=REBUILD,
-            )
+def _check_names(names: list[str]) -> None:
+    """Check that each name is safe to extract, and stands there once."""
+    lines = "\n" + "\n".join(names) + "\n"
+    # Looking at all of them at once is a hundred times faster, and mostly enough.
+    if not "".join(names).isprintable() or any(text in lines for text in _SUSPICIOUS):
+        for name in names:
+            if _UNSAFE_NAME.search(name):
+                raise VariantError(
+                    f"member {name!r}: a name must not be absolute, nor contain '..' or control characters"
+                )
+    if len(set(names)) < len(names):
+        twice = next(name for name, following in itertools.pairwise(sorted(names)) if name == following)
+        raise VariantError(f"member {twice!r} stands in it twice", hint=REBUILD)
 
 
 def _extra_fields(name: str, extra: bytes) -> Iterator[tuple[int, bytes]]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import VariantError
 from .properties import check_label
@@ -12,11 +11,20 @@ from .properties import check_label
 if TYPE_CHECKING:
     from packaging.version import Version
 
-_SHAPE = "NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM[-LABEL].whl"
+# A Python tag never starts with a digit, a build tag always does, so a label can follow either.
+_WHEEL = re.compile(
+    r"""
+    (?P<distribution>(?!.*__)[A-Za-z0-9._]+) - (?P<version>[^-]+)
+    (?: - (?P<build>\d[^-]*) )?
+    - (?P<tags>[^\W\d][^-]* - [^-]+ - [^-]+)
+    (?: - (?P<label>[^-]*) )?
+    \.whl
+    """,
+    re.VERBOSE | re.ASCII,
+)
 
 
-@dataclass(frozen=True, slots=True)
-class WheelFilename:
+class WheelFilename(NamedTuple):
     """The parts of a wheel's filename, each as it is spelled there; *build* may be empty.
 
     >>> WheelFilename.parse("numpy-2.3.2-cp313-cp313t-musllinux_1_2_x86_64-x86_64_v3.whl").label
@@ -30,46 +38,35 @@ class WheelFilename:
     label: str | None
 
     def __str__(self) -> str:
-        parts = [self.distribution, self.version, self.build, self.tags, self.label]
+        parts = (self.distribution, self.version, self.build, self.tags, self.label)
         return "-".join(part for part in parts if part) + ".whl"
 
     @classmethod
     def parse(cls, filename: str) -> WheelFilename:
-        """Split a filename; the label is split off first, the rest is checked by ``packaging``.
+        """Split a filename into its parts.
 
         Raises VariantError when it is no wheel's name, or the label is outside the grammar.
         """
-        from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+        from packaging.version import InvalidVersion, Version
 
-        parts = filename.removesuffix(".whl").split("-")
-        if not filename.endswith(".whl") or len(parts) not in (5, 6, 7):
-            raise VariantError(f"{filename}: not a wheel's name", hint=f"it should read {_SHAPE}")
-        # A Python tag never starts with a digit, a build tag always does.
-        has_build = len(parts) == 7 or (len(parts) == 6 and parts[2][:1].isdecimal())
-        plain_length = 5 + has_build
-        label = parts[plain_length] if len(parts) > plain_length else None
-        plain = "-".join(parts[:plain_length]) + ".whl"
-        try:
-            parse_wheel_filename(plain)
-        except InvalidWheelFilename as error:
-            raise VariantError(f"{filename}: {error}", hint=f"it should read {_SHAPE}") from None
-        if parts[plain_length - 3][:1].isdecimal():
+        found = _WHEEL.fullmatch(filename)
+        if not found:
             raise VariantError(
-                f"{filename}: the Python tag {parts[plain_length - 3]!r} starts with a digit",
-                hint=f"it should read {_SHAPE}",
+                f"{filename}: not a wheel's name",
+                hint="it should read NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM[-LABEL].whl",
             )
-        if label is not None:
-            try:
-                check_label(label)
-            except VariantError as error:
-                raise error.within(filename) from None
-        return cls(
-            distribution=parts[0],
-            version=parts[1],
-            build=parts[2] if has_build else "",
-            tags="-".join(parts[plain_length - 3 : plain_length]),
-            label=label,
-        )
+        result = cls(**{part: text or "" for part, text in found.groupdict().items()})
+        try:
+            Version(result.version)
+        except InvalidVersion as error:
+            raise VariantError(f"{filename}: {error}") from None
+        if found["label"] is None:
+            return result._replace(label=None)
+        try:
+            check_label(found["label"])
+        except VariantError as error:
+            raise error.within(filename) from None
+        return result
 
     @property
     def stem(self) -> str:

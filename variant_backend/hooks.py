@@ -17,12 +17,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ._files import workspace
 from .errors import VariantError, did_you_mean
 from .metadata import VariantMetadata, declare
 from .properties import Property
 from .pyproject import Project
-from .wheel_rewrite import Plan, make_variant, source_date_epoch
 
 ConfigSettings = Mapping[str, Any]
 
@@ -111,7 +109,11 @@ def _build(
     if metadata is None:
         name = build(wheel_directory, settings, metadata_directory)
         return name
-    _tell(metadata)
+    from ._files import workspace  # only a labelled build pays for importing these
+    from .wheel_rewrite import Plan, make_variant, source_date_epoch
+
+    for remark in metadata.remarks():
+        _say(remark)
     target = Path(wheel_directory).resolve()
     plan = Plan(metadata, labelled=labelled, moment=source_date_epoch(os.environ))
     # In a folder of its own, the wrapped backend cannot replace a plain wheel of the same name.
@@ -199,11 +201,6 @@ def _without_ours(config_settings: ConfigSettings | None) -> dict[str, Any] | No
     if config_settings is None:
         return None
     return {key: value for key, value in config_settings.items() if key not in _OUR_SETTINGS}
-
-
-def _tell(metadata: VariantMetadata) -> None:
-    for text in metadata.remarks():
-        _say(text)
 
 
 def _wrapped() -> Any:

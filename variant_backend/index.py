@@ -9,7 +9,7 @@ from ._files import workspace
 from .errors import VariantError
 from .filename import WheelFilename, index_filename
 from .metadata import VariantMetadata, merge
-from .wheel_rewrite import read_variant_metadata
+from .wheel_rewrite import open_wheel
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -27,7 +27,8 @@ def write_index(folder: Path) -> list[tuple[Path, VariantMetadata]]:
         try:
             filename = WheelFilename.parse(path.name)
             if filename.label is not None:
-                releases.setdefault(filename.release, {})[path.name] = read_variant_metadata(path)
+                with open_wheel(path) as wheel:
+                    releases.setdefault(filename.release, {})[path.name] = wheel.variant_metadata()
         except VariantError as error:
             issues += error.lines()
     combined = []

@@ -6,18 +6,17 @@ import base64
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 from .errors import VariantError
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """The rows of a RECORD file: (path, hash, size), and the line that each was read from."""
+class Record(NamedTuple):
+    """The rows of a RECORD file, (path, hash, size), and the line that each was read from."""
 
-    rows: tuple[tuple[str, str, str], ...]
-    lines: tuple[str, ...]
+    rows: list[list[str]]
+    lines: list[str]
 
     @classmethod
     def parse(cls, data: bytes) -> Record:
@@ -27,52 +26,43 @@ class Record:
         """
         try:
             lines = io.StringIO(data.decode("utf-8"), newline="").readlines()
+            rows = list(csv.reader(lines, strict=True))
         except UnicodeDecodeError as error:
             raise VariantError(f"not UTF-8 at byte {error.start}") from None
-        try:
-            rows = list(csv.reader(lines, strict=True))
         except csv.Error as error:
             raise VariantError(f"not CSV: {error}") from None
-        issues = [
-            f"row {number} has {len(row)} column(s), not three: {', '.join(row)!r}"
-            for number, row in enumerate(rows, 1)
-            if len(row) != 3
-        ]
+        for number, row in enumerate(rows, 1):
+            if len(row) != 3:
+                raise VariantError(
+                    f"row {number} has {len(row)} column(s), not three",
+                    hint="write PATH,HASH,SIZE in every row",
+                )
         if len(rows) != len(lines):
-            issues.append("a row is broken over several lines")
-        if issues:
-            raise VariantError(issues[0], hint="write PATH,HASH,SIZE in every row")
-        return cls(tuple((row[0], row[1], row[2]) for row in rows), tuple(lines))
-
-    def paths(self) -> list[str]:
-        """Return every path, in order."""
-        return [row[0] for row in self.rows]
+            raise VariantError("a row is broken over several lines", hint="write one row on each line")
+        return cls(rows, lines)
 
     def changed(
-        self, contents: Mapping[str, bytes], dropped: Collection[str], renamed: Callable[[str], str]
+        self, contents: Mapping[str, bytes], dropped: Collection[str], moved: Mapping[str, str]
     ) -> bytes:
         """Return the content of RECORD after files were changed.
 
-        *contents* holds the new and the changed files, by their new paths. Those that had no row
-        get one at the top. Rows of files that stay as they are keep their bytes.
+        *contents* holds the new and the changed files, by their new paths; those that had no row
+        get one at the top. *moved* gives new paths for old ones. Other rows keep their bytes.
         """
-        end = "\r\n" if self.lines and self.lines[0].endswith("\r\n") else "\n"
-        missing = dict(contents)
-        kept = []
+        lines = []
+        added = dict(contents)
         for row, line in zip(self.rows, self.lines, strict=True):
+            path = moved.get(row[0], row[0])
             if row[0] in dropped:
                 continue
-            path = renamed(row[0])
-            content = missing.pop(path, None)
-            if content is not None:
-                line_end = line[len(line.rstrip("\r\n")) :]
-                kept.append(_line(path, *_hash_and_size(content)) + line_end)
+            if path in added:
+                line = _line(path, *_hash_and_size(added.pop(path)), like=line)
             elif path != row[0]:
-                kept.append(_line(path, *row[1:]) + line[len(line.rstrip("\r\n")) :])
-            else:
-                kept.append(line)
-        added = [_line(path, *_hash_and_size(content)) + end for path, content in missing.items()]
-        return "".join([*added, *kept]).encode()
+                line = _line(path, row[1], row[2], like=line)
+            lines.append(line)
+        first = self.lines[0] if self.lines else "\n"
+        new = [_line(path, *_hash_and_size(content), like=first) for path, content in added.items()]
+        return "".join([*new, *lines]).encode()
 
 
 def _hash_and_size(content: bytes) -> tuple[str, str]:
@@ -80,7 +70,8 @@ def _hash_and_size(content: bytes) -> tuple[str, str]:
     return f"sha256={digest.decode()}", str(len(content))
 
 
-def _line(*columns: str) -> str:
+def _line(path: str, digest: str, size: str, like: str) -> str:
+    """Return a row as a line with the same line end as another."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(columns)
+    csv.writer(text, lineterminator=like[len(like.rstrip("\r\n")) :]).writerow((path, digest, size))
     return text.getvalue()

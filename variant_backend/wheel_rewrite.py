@@ -8,13 +8,15 @@ binary distribution format.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from io import FileIO
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from . import core_metadata
-from ._files import Advance, copy_range, read_at, workspace, write_all
+from ._files import Advance, HeadCopy, copy_range, read_at, workspace, write_all
 from ._rawzip import (
     DEFLATED,
     REBUILD,
@@ -24,6 +26,7 @@ from ._rawzip import (
     Range,
     Segment,
     assemble,
+    length_of,
     new_member,
     split_stored_head,
     with_stored_head,
@@ -37,11 +40,11 @@ from .record import Record
 # A tail up to this size is held in memory when a wheel is changed in place.
 _LARGEST_TAIL = 64 << 20
 
+# They sign the RECORD that was there before, and RECORD never lists them.
 _SIGNATURES = ("RECORD.jws", "RECORD.p7s")
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What a wheel becomes.
 
     *metadata* has one variant; *labelled* says whether its label goes into the filename. *name*
@@ -62,6 +65,14 @@ class Plan:
         return variant
 
 
+class Outcome(NamedTuple):
+    """What became of a wheel: its new path, whether it had to be written, and what to tell about it."""
+
+    path: Path
+    written: bool
+    notices: tuple[str, ...]
+
+
 def source_date_epoch(environ: Mapping[str, str]) -> int | None:
     """Return SOURCE_DATE_EPOCH of an environment, in seconds since 1970, or None without one.
 
@@ -76,13 +87,14 @@ def source_date_epoch(environ: Mapping[str, str]) -> int | None:
         raise VariantError(f"SOURCE_DATE_EPOCH is {text!r}, not a number of seconds") from None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a wheel: its new path, whether it had to be written, and what to tell about it."""
-
-    path: Path
-    written: bool
-    notices: tuple[str, ...] = ()
+def renamed(filename: WheelFilename, plan: Plan) -> WheelFilename:
+    """Return the name of the wheel that *plan* makes of one with this name."""
+    version = filename.version.partition("+")[0] if plan.strip_local_version else filename.version
+    return filename._replace(
+        distribution=escape(plan.name) if plan.name else filename.distribution,
+        version=version,
+        label=plan.variant.label if plan.labelled else None,
+    )
 
 
 def make_variant(
@@ -102,27 +114,24 @@ def make_variant(
     Raises VariantError, with the wheel's name in front, when it is not a sound wheel, or cannot be written.
     """
     try:
-        with open_wheel(wheel) as source:
-            edits = source.edits(plan)
-            notices = source.notices()
-            target = out_dir / str(source.renamed(plan))
+        filename = WheelFilename.parse(wheel.name)
+        target = out_dir / str(renamed(filename, plan))
+        with wheel.open("rb", buffering=0) as file:
             if target.exists() and target.samefile(wheel):
-                if edits:
-                    raise VariantError(
-                        "the variant would have the same name", hint="give another --output-dir"
-                    )
-                return Outcome(target, written=False, notices=("it is this variant already",))
+                return _already(Wheel.read(filename, file.fileno()), plan, target)
             if os.path.lexists(target) and not force:
                 raise VariantError(f"{target} exists", hint="give --force to replace it")
-            segments = assemble(source.archive, source.archive.local_lengths(), edits)
+            changed_in_place = False
             if dry_run:
-                return Outcome(target, written=False, notices=notices)
-            moved = owned and _change_tail(wheel, source.archive.descriptor, segments)
-            if not moved:
-                _write(source.archive.descriptor, segments, target, advance)
-        if moved:
+                rewriting = Wheel.read(filename, file.fileno()).rewritten(plan)
+            elif owned:
+                rewriting = Wheel.read(filename, file.fileno()).rewritten(plan)
+                changed_in_place = _change_tail(wheel, file.fileno(), rewriting)
+            if not dry_run and not changed_in_place:
+                rewriting = _write_copy(file.fileno(), filename, plan, target, advance)
+        if changed_in_place:
             wheel.replace(target)
-        return Outcome(target, written=True, notices=notices)
+        return Outcome(target, not dry_run, rewriting.notices)
     except VariantError as error:
         raise error.within(wheel.name) from None
     except OSError as error:
@@ -130,39 +139,66 @@ def make_variant(
         raise VariantError(f"{wheel.name}: {place}: {error.strerror or error}") from None
 
 
-def renamed(filename: WheelFilename, plan: Plan) -> WheelFilename:
-    """Return the name of the wheel that *plan* makes of one with this name."""
-    version = filename.version.partition("+")[0] if plan.strip_local_version else filename.version
-    return replace(
-        filename,
-        distribution=escape(plan.name) if plan.name else filename.distribution,
-        version=version,
-        label=plan.variant.label if plan.labelled else None,
-    )
+def _already(source: Wheel, plan: Plan, target: Path) -> Outcome:
+    """Return that nothing is to be done for a wheel whose variant has its own name."""
+    if source.edits(plan):
+        raise VariantError("its variant would have the same name", hint="give another --output-dir")
+    return Outcome(target, False, ("it is this variant already",))
 
 
-@dataclass(frozen=True, slots=True)
-class Wheel:
-    """An open wheel: its archive, and what its metadata says about itself."""
+class _Rewriting(NamedTuple):
+    """A new wheel, as ranges of the old one and new bytes; and what to tell about it."""
+
+    segments: list[Segment]
+    notices: tuple[str, ...]
+
+    @property
+    def kept(self) -> int:
+        """How many bytes stay the same from the start of the file on."""
+        first = self.segments[0]
+        return first.length if isinstance(first, Range) and first.offset == 0 else 0
+
+    @property
+    def tail(self) -> list[Segment]:
+        """What comes after the bytes that stay."""
+        return self.segments[1:] if self.kept else self.segments
+
+
+class Wheel(NamedTuple):
+    """An open wheel: its archive, and the name and version that its directories are called by."""
 
     filename: WheelFilename
     archive: Archive
     entries: dict[str, Entry]
-    stem: str
 
-    def _entry(self, name: str) -> Entry:
-        path = f"{self.stem}.dist-info/{name}"
-        if path not in self.entries:
-            raise VariantError(f"{path} is missing", hint=REBUILD)
-        return self.entries[path]
+    @classmethod
+    def read(cls, filename: WheelFilename, descriptor: int) -> Wheel:
+        """Read an open wheel, and check that it is what its name says.
 
-    def read(self, name: str) -> bytes:
+        Its RECORD and local headers are not read. Raises VariantError.
+        """
+        archive = Archive.read(descriptor)
+        wheel = cls(filename, archive, {entry.name: entry for entry in archive.entries})
+        _check_directories(filename, wheel.entries)
+        _check_identity(filename, wheel.read_file("METADATA"))
+        wheel.read_file("WHEEL")
+        return wheel
+
+    def path(self, name: str) -> str:
+        """Return the path of a file in the dist-info directory."""
+        return f"{self.filename.stem}.dist-info/{name}"
+
+    def read_file(self, name: str) -> bytes:
         """Return a file of the dist-info directory; raises VariantError if it is missing or damaged."""
         return self.archive.content(self._entry(name))
 
+    def is_variant(self) -> bool:
+        """Tell whether the wheel carries a variant.json."""
+        return self.path("variant.json") in self.entries
+
     def variant_metadata(self) -> VariantMetadata:
         """Return what variant.json says; raises VariantError unless it has one label, the filename's."""
-        metadata = VariantMetadata.from_json(self.read("variant.json"), "variant.json")
+        metadata = VariantMetadata.from_json(self.read_file("variant.json"), "variant.json")
         labels = list(metadata.variants)
         if len(labels) != 1:
             raise VariantError(f"variant.json: variants has {len(labels)} labels, and needs one")
@@ -171,198 +207,181 @@ class Wheel:
             raise VariantError(f"variant.json: {fault}")
         return metadata
 
-    def is_variant(self) -> bool:
-        """Tell whether the wheel carries a variant.json."""
-        return f"{self.stem}.dist-info/variant.json" in self.entries
-
-    def renamed(self, plan: Plan) -> WheelFilename:
-        """Return the filename afterwards, spelled as the dist-info directory is."""
-        name, version = self.stem.split("-", 1)
-        return renamed(replace(self.filename, distribution=name, version=version), plan)
-
-    def notices(self) -> tuple[str, ...]:
-        """Return what the maintainer should know about the wheel."""
-        signed = [name for name in _SIGNATURES if f"{self.stem}.dist-info/{name}" in self.entries]
-        return tuple(f"{name} is left out, as it signs the old RECORD" for name in signed)
+    def rewritten(self, plan: Plan) -> _Rewriting:
+        """Return the new wheel; raises VariantError if this one is unsound."""
+        edits = self.edits(plan)
+        self.archive.check_layout()
+        dropped = [name for name in _SIGNATURES if self.path(name) in self.entries]
+        notices = tuple(f"{name} is left out, as it signs the old RECORD" for name in dropped)
+        return _Rewriting(assemble(self.archive, edits), notices)
 
     def edits(self, plan: Plan) -> dict[str, Sequence[Member]]:
         """Return the members that change, by their old names; raises VariantError if the wheel is unsound."""
-        moved = _mover(self.stem, self.renamed(plan).stem)
-        dist_info = moved(f"{self.stem}.dist-info/")
-        variant_path = f"{dist_info}variant.json"
-        contents = {variant_path: plan.metadata.to_json()}
-        metadata = self._changed_metadata(plan)
-        if metadata is not None:
-            contents[f"{dist_info}METADATA"] = metadata
-        signatures = [f"{self.stem}.dist-info/{name}" for name in _SIGNATURES]
-        record = self._entry("RECORD")
-        old_rows = self.archive.content(record)
-        new_rows = self._checked_record(old_rows).changed(contents, signatures, moved)
-
+        moved = self._moved(plan)
+        contents = self._contents(plan, moved)
         edits: dict[str, Sequence[Member]] = {}
-        for path, entry in self.entries.items():
-            new_path = moved(path)
-            if path in signatures:
-                edits[path] = []
-            elif path == record.name and new_rows != old_rows:
-                edits[path] = [self._changed_record(entry, new_path, old_rows, new_rows, plan.moment)]
-            elif new_path in contents and self.archive.content(entry) != contents[new_path]:
-                edits[path] = [self.archive.replaced(entry, new_path, contents[new_path], moment=plan.moment)]
-            elif new_path != path:
+        for path, new_path in {**{path: path for path in self.entries if path in contents}, **moved}.items():
+            entry, content = self.entries[path], contents.get(new_path)
+            if content is None:
                 edits[path] = [self.archive.renamed(entry, new_path)]
+            elif path == self.path("RECORD"):
+                edits[path] = [self._replaced_record(entry, new_path, content, plan.moment)]
+            elif new_path != path or content != self.archive.content(entry):
+                edits[path] = [self.archive.replaced(entry, new_path, content, moment=plan.moment)]
+        for name in _SIGNATURES:
+            if self.path(name) in self.entries:
+                edits[self.path(name)] = []
         if not self.is_variant():
-            added = new_member(variant_path, contents[variant_path], record, plan.moment)
+            record = self._entry("RECORD")
+            path = f"{renamed(self.filename, plan).stem}.dist-info/variant.json"
+            added = new_member(path, contents[path], record, plan.moment)
             edits[record.name] = [added, *edits[record.name]]
         return edits
 
-    def _changed_metadata(self, plan: Plan) -> bytes | None:
-        """Return METADATA as the plan wants it, or None if it stays as it is."""
-        old = new = self.read("METADATA")
+    def _entry(self, name: str) -> Entry:
+        path = self.path(name)
+        if path not in self.entries:
+            raise VariantError(f"{path} is missing", hint=REBUILD)
+        return self.entries[path]
+
+    def _moved(self, plan: Plan) -> dict[str, str]:
+        """Return new paths for old ones: dist-info and .data follow the name and version."""
+        old, new = self.filename.stem, renamed(self.filename, plan).stem
+        if old == new:
+            return {}
+        folders = (f"{old}.dist-info/", f"{old}.data/")
+        return {path: new + path.removeprefix(old) for path in self.entries if path.startswith(folders)}
+
+    def _contents(self, plan: Plan, moved: Mapping[str, str]) -> dict[str, bytes]:
+        """Return the files whose content may change, by their new paths; RECORD only if it does."""
+        dist_info = f"{renamed(self.filename, plan).stem}.dist-info"
+        contents = {f"{dist_info}/variant.json": plan.metadata.to_json()}
+        metadata = old_metadata = self.read_file("METADATA")
         if plan.strip_local_version:
-            version = core_metadata.read_field(old, "Version")
-            new = core_metadata.replace_field(new, "Version", version.partition("+")[0])
+            version = core_metadata.read_field(metadata, "Version")
+            metadata = core_metadata.replace_field(metadata, "Version", version.partition("+")[0])
         if plan.name:
-            new = core_metadata.rename_project(new, plan.name)
-        return new if new != old else None
+            metadata = core_metadata.rename_project(metadata, plan.name)
+        if metadata != old_metadata:
+            contents[f"{dist_info}/METADATA"] = metadata
+        old_rows = self.read_file("RECORD")
+        signatures = {self.path(name) for name in _SIGNATURES}
+        rows = self._checked_record(old_rows, signatures).changed(contents, signatures, moved)
+        if rows != old_rows:
+            contents[f"{dist_info}/RECORD"] = rows
+        return contents
 
-    def _changed_record(self, entry: Entry, path: str, old: bytes, new: bytes, moment: int | None) -> Member:
-        """Return RECORD's member; rows added at the top leave its compressed data as it is."""
-        deflated = None
-        if entry.method == DEFLATED:
-            head, rest = split_stored_head(self.archive.raw(entry))
-            unchanged = old[len(head) :]
-            new_head = new[: len(new) - len(unchanged)]
-            if new.endswith(unchanged) and len(new_head) <= 0xFFFF:
-                deflated = with_stored_head(new_head, rest)
-        return self.archive.replaced(entry, path, new, deflated=deflated, moment=moment)
-
-    def _checked_record(self, content: bytes) -> Record:
+    def _checked_record(self, content: bytes, unlisted: set[str]) -> Record:
         """Return RECORD, after comparing it with what is in the archive."""
-        place = f"{self.stem}.dist-info/RECORD"
+        place = self.path("RECORD")
         try:
             record = Record.parse(content)
         except VariantError as error:
             raise error.within(place) from None
-        rows = record.paths()
+        rows = [row[0] for row in record.rows]
         paths = set(rows)
         if len(paths) < len(rows):
-            twice = next(path for path in rows if rows.count(path) > 1)
+            twice = next(path for path, following in pairwise(sorted(rows)) if path == following)
             raise VariantError(f"{place}: {twice!r} has two rows", hint=REBUILD)
-        unsigned = {f"{self.stem}.dist-info/{name}" for name in _SIGNATURES}
-        files = {name for name in self.entries if not name.endswith("/")} - unsigned
-        for path in sorted(files - paths):
-            raise VariantError(f"{place}: no row for {path!r}, which is in the wheel", hint=REBUILD)
-        for path in sorted(paths - files - unsigned):
-            raise VariantError(f"{place}: a row for {path!r}, which is not in the wheel", hint=REBUILD)
+        files = {path for path in self.entries if path[-1] != "/"} - unlisted
+        if missing := files - paths:
+            raise VariantError(f"{place}: no row for {min(missing)!r}, which is in the wheel", hint=REBUILD)
+        if stray := paths - files - unlisted:
+            raise VariantError(f"{place}: a row for {min(stray)!r}, which is not in the wheel", hint=REBUILD)
         return record
 
-
-def _mover(old_stem: str, new_stem: str) -> Callable[[str], str]:
-    """Return a function that gives a path's new name: dist-info and .data follow the wheel's name."""
-    old = (f"{old_stem}.dist-info/", f"{old_stem}.data/")
-
-    def moved(path: str) -> str:
-        return new_stem + path.removeprefix(old_stem) if path.startswith(old) else path
-
-    return moved
+    def _replaced_record(self, entry: Entry, path: str, content: bytes, moment: int | None) -> Member:
+        """Return RECORD's member; with new rows at its top alone, its compressed data stay as they are."""
+        deflated = None
+        if entry.method == DEFLATED:
+            head, rest = split_stored_head(self.archive.raw(entry))
+            unchanged = self.archive.content(entry)[len(head) :]
+            new_head = content[: len(content) - len(unchanged)]
+            if content.endswith(unchanged) and len(new_head) <= 0xFFFF:
+                deflated = with_stored_head(new_head, rest)
+        return self.archive.replaced(entry, path, content, deflated=deflated, moment=moment)
 
 
 @contextmanager
 def open_wheel(path: Path) -> Iterator[Wheel]:
-    """Open a wheel and check that it is what its name says; its RECORD and local headers are not read.
-
-    Raises VariantError, without the wheel's name in front, and OSError.
-    """
-    filename = WheelFilename.parse(path.name)
-    with path.open("rb", buffering=0) as file:
-        archive = Archive.read(file.fileno())
-        entries = {entry.name: entry for entry in archive.entries}
-        wheel = Wheel(filename, archive, entries, _find_stem(filename, entries))
-        _check_identity(wheel)
-        yield wheel
-
-
-def read_variant_metadata(path: Path) -> VariantMetadata:
-    """Return what a wheel's variant.json says; raises VariantError with the wheel's name in front."""
+    """Open a wheel as `Wheel.read` does; a VariantError gets the wheel's name in front."""
     try:
-        with open_wheel(path) as wheel:
-            return wheel.variant_metadata()
+        filename = WheelFilename.parse(path.name)
+        with path.open("rb", buffering=0) as file:
+            yield Wheel.read(filename, file.fileno())
     except VariantError as error:
         raise error.within(path.name) from None
+    except OSError as error:
+        raise VariantError(f"{path}: {error.strerror or error}") from None
 
 
-def _find_stem(filename: WheelFilename, names: dict[str, Entry]) -> str:
-    """Return NAME-VERSION as the dist-info directory spells it, which is how everything is spelled."""
-    tops = {name.partition("/")[0] for name in names if "/" in name}
-    stems = sorted(top.removesuffix(".dist-info") for top in tops if top.endswith(".dist-info"))
-    if len(stems) != 1:
-        found = " and ".join(f"{stem}.dist-info" for stem in stems) or "none"
+def _check_directories(filename: WheelFilename, names: Mapping[str, Entry]) -> None:
+    """Check that there is one dist-info directory, and that it and .data are spelled as the filename."""
+    tops = {name.partition("/")[0] for name in names if ".d" in name}
+    dist_infos = sorted(top for top in tops if top.endswith(".dist-info"))
+    if len(dist_infos) != 1:
+        found = " and ".join(dist_infos) or "none"
         raise VariantError(f"one .dist-info directory is needed, found {found}", hint=REBUILD)
-    (stem,) = stems
-    if stem != filename.stem:
-        name, _, version = stem.partition("-")
-        _check_same(filename, name, version, f"{stem}.dist-info")
     for top in tops:
-        if top.endswith(".data") and top != f"{stem}.data":
-            raise VariantError(f"directory {top} does not go with {stem}.dist-info", hint=REBUILD)
-    return stem
+        if top.endswith((".dist-info", ".data")) and top.rpartition(".")[0] != filename.stem:
+            raise VariantError(
+                f"directory {top} does not go with the filename, which says {filename.stem}", hint=REBUILD
+            )
 
 
-def _check_identity(wheel: Wheel) -> None:
+def _check_identity(filename: WheelFilename, metadata: bytes) -> None:
     """Check that METADATA names the project and version that the filename names."""
-    place = f"{wheel.stem}.dist-info/METADATA"
-    metadata = wheel.read("METADATA")
+    from packaging.version import InvalidVersion, Version
+
+    place = f"{filename.stem}.dist-info/METADATA"
     try:
         name = core_metadata.read_field(metadata, "Name")
         version = core_metadata.read_field(metadata, "Version")
     except VariantError as error:
         raise error.within(place) from None
-    _check_same(wheel.filename, name, version, place)
-
-
-def _check_same(filename: WheelFilename, name: str, version: str, place: str) -> None:
-    from packaging.version import InvalidVersion, Version
-
     if escape(name) != escape(filename.distribution):
         raise VariantError(f"{place}: name {name!r}, but the filename says {filename.distribution!r}")
-    if version != filename.version:
-        try:
-            same = Version(version) == Version(filename.version)
-        except InvalidVersion:
-            same = False
-        if not same:
-            raise VariantError(f"{place}: version {version!r}, but the filename says {filename.version!r}")
+    try:
+        same = Version(version) == Version(filename.version)
+    except InvalidVersion:
+        same = False
+    if not same:
+        raise VariantError(f"{place}: version {version!r}, but the filename says {filename.version!r}")
 
 
-def _write(source: int, segments: Sequence[Segment], target: Path, advance: Advance) -> None:
-    """Write the segments to a new file, and give it its name once it is complete."""
+def _write_copy(
+    source: int, filename: WheelFilename, plan: Plan, target: Path, advance: Advance
+) -> _Rewriting:
+    """Write the new wheel beside its final place, and give it its name once it is complete."""
     with workspace(target.parent) as folder:
         part = folder / f"{target.name}.part"
         with part.open("xb", buffering=0) as file:
-            for segment in segments:
-                if isinstance(segment, Range):
-                    copy_range(source, file.fileno(), segment.offset, segment.length, advance)
-                else:
-                    write_all(file.fileno(), segment)
+            # The bytes are copied in the background while the wheel is read and checked.
+            with HeadCopy(source, file.fileno(), os.fstat(source).st_size, advance) as head:
+                rewriting = Wheel.read(filename, source).rewritten(plan)
+                head.finish(rewriting.kept)
+            _write_tail(file, rewriting.kept, rewriting.tail, source, advance)
         part.replace(target)
+    return rewriting
 
 
-def _change_tail(wheel: Path, source: int, segments: Sequence[Segment]) -> bool:
-    """Change a file that is ours from the first difference on; tell whether its layout allowed that."""
-    first, *rest = segments
-    sizes = (part.length if isinstance(part, Range) else len(part) for part in rest)
-    if (
-        not isinstance(first, Range)
-        or first.offset
-        or sum(sizes) > _LARGEST_TAIL
-        or os.fstat(source).st_nlink > 1
-    ):
+def _change_tail(wheel: Path, source: int, rewriting: _Rewriting) -> bool:
+    """Change a wheel that is ours, from the first difference on; tell whether its layout allows that."""
+    kept, tail = rewriting.kept, rewriting.tail
+    if not kept or sum(map(length_of, tail)) > _LARGEST_TAIL or os.fstat(source).st_nlink > 1:
         return False
-    tail = b"".join(
-        read_at(source, part.length, part.offset) if isinstance(part, Range) else part for part in rest
-    )
+    in_memory = [read_at(source, *reversed(part)) if isinstance(part, Range) else part for part in tail]
     with wheel.open("r+b", buffering=0) as file:
-        file.seek(first.length)
-        write_all(file.fileno(), tail)
-        file.truncate()
+        _write_tail(file, kept, in_memory, source, lambda _: None)
     return True
+
+
+def _write_tail(file: FileIO, kept: int, tail: Sequence[Segment], source: int, advance: Advance) -> None:
+    """Write the segments that come behind the first *kept* bytes, which are there, and end the file."""
+    file.seek(kept)
+    for segment in tail:
+        if isinstance(segment, Range):
+            copy_range(source, file.fileno(), segment.offset, segment.length, advance)
+        else:
+            write_all(file.fileno(), segment)
+    file.truncate()
