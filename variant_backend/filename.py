@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # A Python tag never starts with a digit, a build tag always does, so a label can follow either.
 _WHEEL = re.compile(
     r"""
-    (?P<distribution>(?!.*__)[A-Za-z0-9._]+) - (?P<version>[^-]+)
+    (?P<distribution>(?:(?!__)[A-Za-z0-9._])+) - (?P<version>[^-]+)
     (?: - (?P<build>\d[^-]*) )?
     - (?P<tags>[^\W\d][^-]* - [^-]+ - [^-]+)
     (?: - (?P<label>[^-]*) )?

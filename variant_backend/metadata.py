@@ -83,16 +83,16 @@ class BuiltinProvider:
 
 Provider: TypeAlias = StaticProvider | PluginProvider | BuiltinProvider
 
-# The provider tables that released installers know by heart. They compare them literally, so
-# another specifier or plugin-api is another provider, which no installer runs.
+# The provider tables that released installers know by heart, as they run no plugin. They compare
+# names and plugin-api literally, and want a specifier that admits the version they know.
 KNOWN_PROVIDERS: Mapping[str, PluginProvider] = {
     "nvidia": PluginProvider(
         ("nvidia-variant-provider>=0.0.1,<1",), "nvidia_variant_provider.plugin:NvidiaVariantPlugin"
     ),
     "x86_64": PluginProvider(("x86-64-variant-provider>=0.2,<0.3",)),
-    "aarch64": PluginProvider(("aarch64-variant-provider>=0.0.1,<1",)),
+    "aarch64": PluginProvider(("aarch64-variant-provider",)),
     "tpu": PluginProvider(
-        ("tpu-variant-provider>=0.0.1,<1",), "tpu_variant_provider.plugin:TpuVariantPlugin"
+        ("tpu-variant-provider",), "tpu_variant_provider.plugin:TpuVariantPlugin"
     ),
 }
 
@@ -121,7 +121,8 @@ class VariantMetadata:
         result = _read_metadata(document, top)
         schema = top.get("$schema")
         if schema == SCHEMA_WITH_PROVIDERS:
-            for namespace in result.without_provider():
+            listed = document.table(top.get("providers", {}), "providers")
+            for namespace in [name for name in result.namespaces if name not in listed]:
                 document.fault(f"providers.{namespace}", "missing: every declared namespace needs one")
         elif schema == SCHEMA_WITHOUT_PROVIDERS:
             if "providers" in top:

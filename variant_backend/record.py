@@ -60,7 +60,7 @@ class Record(NamedTuple):
             elif path != row[0]:
                 line = _line(path, row[1], row[2], like=line)
             lines.append(line)
-        first = self.lines[0] if self.lines else "\n"
+        first = self.lines[0] if self.lines and self.lines[0].endswith("\n") else "\n"
         new = [_line(path, *_hash_and_size(content), like=first) for path, content in added.items()]
         return "".join([*new, *lines]).encode()
 

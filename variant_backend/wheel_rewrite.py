@@ -113,9 +113,9 @@ def make_variant(
     An *owned* wheel may be changed and moved instead of copied. *advance* is told the bytes copied.
     Raises VariantError, with the wheel's name in front, when it is not a sound wheel, or cannot be written.
     """
+    filename = WheelFilename.parse(wheel.name)
+    target = out_dir / str(renamed(filename, plan))
     try:
-        filename = WheelFilename.parse(wheel.name)
-        target = out_dir / str(renamed(filename, plan))
         with wheel.open("rb", buffering=0) as file:
             if target.exists() and target.samefile(wheel):
                 return _already(Wheel.read(filename, file.fileno()), plan, target)
@@ -305,8 +305,8 @@ class Wheel(NamedTuple):
 @contextmanager
 def open_wheel(path: Path) -> Iterator[Wheel]:
     """Open a wheel as `Wheel.read` does; a VariantError gets the wheel's name in front."""
+    filename = WheelFilename.parse(path.name)
     try:
-        filename = WheelFilename.parse(path.name)
         with path.open("rb", buffering=0) as file:
             yield Wheel.read(filename, file.fileno())
     except VariantError as error:

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.utils import parse_wheel_filename
+from packaging.version import Version
+
+from variant_backend.errors import VariantError
+from variant_backend.filename import WheelFilename, escape, index_filename
+
+filenames = st.builds(
+    WheelFilename,
+    st.sampled_from(["demo", "Demo_Pack", "a.b", "x9"]),
+    st.sampled_from(["1.0", "2.13.0+cpu", "1!2.0rc1", "2024.5.6"]),
+    st.sampled_from(["", "1", "20abc"]),
+    st.sampled_from(["py3-none-any", "cp311-cp311-manylinux_2_28_x86_64", "py2.py3-none-any", "_x-none-any"]),
+    st.none() | st.text("abz019_.", min_size=1, max_size=9),
+)
+
+
+@given(filenames)
+def test_parsing_what_was_printed_gives_the_same_name(filename: WheelFilename) -> None:
+    assert WheelFilename.parse(str(filename)) == filename
+
+
+@given(filenames)
+def test_without_the_label_packaging_reads_the_same_parts(filename: WheelFilename) -> None:
+    name, version, build, tags = parse_wheel_filename(str(filename._replace(label=None)))
+    assert filename.release == (name, version)
+    assert "".join(map(str, build)) == filename.build
+    assert {str(tag) for tag in tags} >= {filename.tags} or "." in filename.tags
+
+
+@pytest.mark.parametrize(
+    ("filename", "build", "label"),
+    [
+        ("demo-1.0-py3-none-any.whl", "", None),
+        ("demo-1.0-1-py3-none-any.whl", "1", None),
+        ("demo-1.0-py3-none-any-1.whl", "", "1"),
+        ("demo-1.0-py3-none-any-cu12.8.whl", "", "cu12.8"),
+        ("demo-1.0-2b-py3-none-any-null.whl", "2b", "null"),
+    ],
+)
+def test_of_six_parts_the_third_is_a_build_number_if_it_starts_with_a_digit(
+    filename: str, build: str, label: str | None
+) -> None:
+    parsed = WheelFilename.parse(filename)
+    assert (parsed.build, parsed.label) == (build, label)
+
+
+@pytest.mark.parametrize(
+    "filename",
+    [
+        "demo.whl",
+        "demo-1.0.tar.gz",
+        "demo-1.0-py3-none-any.zip",
+        "demo-1.0-py3-none.whl",
+        "demo-1.0-1-py3-none-any-x-y.whl",
+        "demo-1.0-py3-none-any-.whl",
+        "demo-1.0-py3-none-any-Cu12.whl",
+        "demo-one-py3-none-any.whl",
+        "demo__x-1.0-py3-none-any.whl",
+        "de mo-1.0-py3-none-any.whl",
+        "demo-1.0-1-3py-none-any.whl",
+        "../demo-1.0-py3-none-any.whl",
+        "demo-1.0-py3-none-any.whl\n",
+    ],
+)
+def test_what_is_no_wheels_name_is_refused_by_name(filename: str) -> None:
+    with pytest.raises(VariantError) as caught:
+        WheelFilename.parse(filename)
+    assert filename.strip() in str(caught.value)
+
+
+def test_the_index_file_is_named_by_the_normalized_name_and_version() -> None:
+    release = WheelFilename.parse("My.Pack_age-1.0.0rc1+Local.1-py3-none-any-x.whl").release
+    assert index_filename(release) == "my_pack_age-1.0.0rc1+local.1-variants.json"
+    assert index_filename(("demo", Version("1.00"))) == "demo-1.0-variants.json"
+    assert escape("My--Pack.age") == "my_pack_age"

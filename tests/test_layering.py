@@ -1,0 +1,73 @@
+"""The rooms of the package: arrows go down only, and each heavy or delicate thing is in one room."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import variant_backend
+
+PACKAGE = Path(variant_backend.__file__).parent
+
+# Rooms from the top down; a module may import those of lower rooms, and what stands before it in its own.
+ROOMS = [
+    ["errors"],
+    ["document", "properties", "core_metadata", "record", "filename", "metadata"],
+    ["_files", "_rawzip", "pyproject", "wheel_rewrite", "index"],
+    ["hooks", "cli"],
+]
+ORDER = [module for room in ROOMS for module in room]
+PURE = [module for room in ROOMS[:2] for module in room]
+
+# What only some modules may import.
+RESERVED = {
+    "click": {"cli"},
+    "struct": {"_rawzip"},
+    "zlib": {"_rawzip"},
+    "zipfile": set(),
+    "tomllib": {"pyproject"},
+    "tomli": {"pyproject"},
+    "tomlkit": {"pyproject"},
+    "build": set(),
+    "subprocess": set(),
+    "wheel": set(),
+}
+# What the pure rooms do without: files, processes, the environment.
+IMPURE = {"os", "pathlib", "subprocess", "shutil", "tempfile", "socket", "sys"}
+
+
+def imports(module: str) -> set[str]:
+    """Return what a module imports, those of the package with a dot in front."""
+    tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            names = [node.module] if node.module else [alias.name for alias in node.names]
+            found |= {f".{name}" for name in names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add((node.module or "").partition(".")[0])
+    return found
+
+
+def test_every_module_has_its_room() -> None:
+    assert sorted(path.stem for path in PACKAGE.glob("*.py")) == sorted([*ORDER, "__init__"])
+
+
+@pytest.mark.parametrize("module", ORDER)
+def test_arrows_go_down_only(module: str) -> None:
+    below = {f".{name}" for name in ORDER[: ORDER.index(module)]} | {".__version__"}
+    assert {name for name in imports(module) if name.startswith(".")} <= below
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_the_pure_rooms_know_no_file_no_process_and_no_environment(module: str) -> None:
+    assert not imports(module) & IMPURE
+
+
+@pytest.mark.parametrize("library", RESERVED)
+def test_a_reserved_library_is_imported_in_its_room_only(library: str) -> None:
+    assert {module for module in ORDER if library in imports(module)} <= RESERVED[library]

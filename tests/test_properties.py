@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from variant_backend.errors import VariantError
+from variant_backend.properties import NULL_VARIANT, Property, Variant, check_label, default_label
+
+names = st.text("abcxyz019_", min_size=1, max_size=6)
+values = st.text("abcxyz019_.", min_size=1, max_size=6)
+properties = st.builds(Property, names, names, values)
+spaces = st.sampled_from(["", " ", "  ", "\t"])
+
+
+@given(properties)
+def test_parsing_what_was_printed_gives_the_same_property(prop: Property) -> None:
+    assert Property.parse(str(prop)) == prop
+
+
+@given(properties, spaces, spaces)
+def test_spaces_around_the_colons_are_optional(prop: Property, before: str, after: str) -> None:
+    separator = f"{before}::{after}"
+    text = f"{before}{prop.namespace}{separator}{prop.feature}{separator}{prop.value}{after}"
+    assert Property.parse(text) == prop
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Nvidia::cuda::12", "'N' at position 1"),
+        ("nvidia::cuda-version::12", "'-' at position 5"),
+        ("nvidia::cuda::12+1", "'+' at position 3"),
+        ("nvidia::cu da::12", "' ' at position 3"),
+        ("nvi.dia::cuda::12", "'.' at position 4"),
+        ("nvidia::cuda::é", "'é' at position 1"),
+        ("nvidia::cuda::", "value is empty"),
+        ("nvidia::cuda", "2 part(s)"),
+        ("nvidia::cuda::12::13", "4 part(s)"),
+    ],
+)
+def test_a_property_outside_the_grammar_is_refused_and_the_character_shown(text: str, shown: str) -> None:
+    with pytest.raises(VariantError) as caught:
+        Property.parse(text)
+    assert shown in str(caught.value)
+    assert repr(text) in str(caught.value)
+
+
+@pytest.mark.parametrize("label", ["", "Cu12", "cu-12", "cu 12", "cu12\n", "cu+12", "é"])
+def test_a_label_outside_the_grammar_is_refused(label: str) -> None:
+    with pytest.raises(VariantError):
+        check_label(label)
+
+
+@given(values)
+def test_a_label_of_any_length_within_the_grammar_is_taken(label: str) -> None:
+    check_label(label * 20)
+
+
+def test_the_null_label_and_no_properties_belong_to_each_other() -> None:
+    assert NULL_VARIANT.properties == frozenset()
+    with pytest.raises(VariantError, match="null"):
+        Variant("null", frozenset([Property("a", "b", "c")]))
+    with pytest.raises(VariantError, match="without properties"):
+        Variant("x", frozenset())
+
+
+@given(st.frozensets(properties, min_size=1, max_size=4))
+def test_the_default_label_is_the_start_of_the_sha256_of_the_sorted_properties(
+    chosen: frozenset[Property],
+) -> None:
+    lines = sorted(f"{p.namespace} :: {p.feature} :: {p.value}" for p in chosen)
+    text = "".join(line + "\n" for line in lines)
+    label = default_label(chosen)
+    assert label == hashlib.sha256(text.encode()).hexdigest()[:8]
+    check_label(label)
