@@ -52,7 +52,7 @@ def raw_members(path: Path) -> dict[str, tuple[bytes, tuple[object, ...]]]:
                 info.flag_bits,
                 info.compress_type,
             )
-            result[info.filename] = (data[start : start + info.compress_size], repr(facts).encode())
+            result[info.filename] = (data[start : start + info.compress_size], facts)
     return result
 
 

@@ -29,9 +29,14 @@ _BUFFER = 1 << 20
 Advance = Callable[[int], object]
 
 
+# A file has one position, and the background copy reads from the same file.
+_seeking = threading.Lock()
+
+
 def _seek_and_read(descriptor: int, length: int, offset: int) -> bytes:
-    os.lseek(descriptor, offset, os.SEEK_SET)
-    return os.read(descriptor, length)
+    with _seeking:
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.read(descriptor, length)
 
 
 _pread = getattr(os, "pread", _seek_and_read)  # Windows has none
