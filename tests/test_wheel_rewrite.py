@@ -39,7 +39,7 @@ def convert(wheel: Path, folder: Path, plan: Plan | None = None) -> Path:
 def raw_members(path: Path) -> dict[str, tuple[bytes, tuple[object, ...]]]:
     """Return each member's stored data, and what its directory record says but for sizes and places."""
     data = path.read_bytes()
-    result = {}
+    result: dict[str, tuple[bytes, tuple[object, ...]]] = {}
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             start = info.header_offset + 30

@@ -158,12 +158,13 @@ def main_make_variant(
         except VariantError as error:
             return error
 
-    failed = False
-    for wheel, plan, result in zip(wheels, plans, _map(convert, jobs, wheels, plans, folders), strict=True):
-        failed |= isinstance(result, VariantError)
+    try:
+        results = list(_map(convert, jobs, wheels, plans, folders))
+    finally:
+        progress.finish()
+    for wheel, plan, result in zip(wheels, plans, results, strict=True):
         _report(wheel, plan, result, say, as_json=as_json)
-    progress.finish()
-    if failed:
+    if any(isinstance(result, VariantError) for result in results):
         sys.exit(1)
 
 
@@ -280,7 +281,10 @@ def _map(convert: Callable[..., Any], jobs: int, *arguments: Iterable[Any]) -> I
     from concurrent.futures import ThreadPoolExecutor  # takes long to import
 
     with ThreadPoolExecutor(jobs) as executor:
-        yield from executor.map(convert, *arguments)
+        try:
+            yield from executor.map(convert, *arguments)
+        finally:
+            executor.shutdown(cancel_futures=True)  # what has not started, when the run is interrupted
 
 
 def _report(

@@ -71,7 +71,7 @@ def build_wheel(
 @_ends_in_one_line
 def build_sdist(sdist_directory: str, config_settings: ConfigSettings | None = None) -> str:
     """Build an sdist (PEP 517): the wrapped backend's, whatever variant is asked for."""
-    name: str = _wrapped().build_sdist(sdist_directory, _without_ours(config_settings))
+    name: str = _wrapped("build_sdist")(sdist_directory, _without_ours(config_settings))
     return name
 
 
@@ -103,7 +103,7 @@ def _build(
     labelled: bool,
 ) -> str:
     metadata = _asked_for(config_settings)
-    build = getattr(_wrapped(), hook)
+    build = _wrapped(hook)
     settings = _without_ours(config_settings)
     name: str
     if metadata is None:
@@ -130,7 +130,7 @@ def _prepare_metadata(hook: str) -> Callable[..., str]:
     @_ends_in_one_line
     def prepare(metadata_directory: str, config_settings: ConfigSettings | None = None) -> str:
         metadata = _asked_for(config_settings)
-        name: str = getattr(_wrapped(), hook)(metadata_directory, _without_ours(config_settings))
+        name: str = _wrapped(hook)(metadata_directory, _without_ours(config_settings))
         if metadata is not None:
             (Path(metadata_directory) / name / "variant.json").write_bytes(metadata.to_json())
         return name
@@ -143,7 +143,7 @@ def _get_requires(hook: str) -> Callable[..., list[str]]:
     def get_requires(config_settings: ConfigSettings | None = None) -> list[str]:
         if hook != "get_requires_for_build_sdist":
             _asked_for(config_settings)  # a misspelt label ends the build before anything is installed
-        requires: list[str] = getattr(_wrapped(), hook)(_without_ours(config_settings))
+        requires: list[str] = _wrapped(hook)(_without_ours(config_settings))
         return requires
 
     return get_requires
@@ -203,8 +203,11 @@ def _without_ours(config_settings: ConfigSettings | None) -> dict[str, Any] | No
     return {key: value for key, value in config_settings.items() if key not in _OUR_SETTINGS}
 
 
-def _wrapped() -> Any:
-    """Import the wrapped backend, as PEP 517 says frontends do; raises VariantError."""
+def _wrapped(*hook: str) -> Any:
+    """Import the wrapped backend, as PEP 517 says frontends do, and return it, or a hook that it must have.
+
+    Raises VariantError.
+    """
     project = Project.load(_PROJECT_FILE)
     reference = project.build_backend
     place = f"{_PROJECT_FILE}: tool.variant-backend.build-backend"
@@ -220,14 +223,12 @@ def _wrapped() -> Any:
     _look_first_in(project.backend_path, module_name)
     try:
         backend: Any = _import(module_name)
-        for attribute in filter(None, object_path.split(".")):
+        for attribute in filter(None, [*object_path.split("."), *hook]):
             backend = getattr(backend, attribute)
     except VariantError as error:
         raise error.within(place) from None
     except AttributeError as error:
-        raise VariantError(
-            f"{place}: {reference!r}: {error}{did_you_mean(reference, _KNOWN_BACKENDS)}"
-        ) from None
+        raise VariantError(f"{place}: {reference!r}: {error}{_suggestion(reference)}") from None
     return backend
 
 
@@ -238,14 +239,18 @@ def _import(module_name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if f"{module_name}.".startswith(f"{error.name}."):
             raise VariantError(
-                f"no module named {error.name!r}{did_you_mean(module_name, _KNOWN_BACKENDS)}",
-                hint="check its spelling, and that build-system.requires lists the package",
+                f"no module named {error.name!r}{_suggestion(module_name)}",
+                hint="check its spelling, and that build-system.requires lists its package or backend-path holds it",
             ) from None
         fault: BaseException = error
     except (Exception, SystemExit) as error:
         fault = error
     text = f"{type(fault).__name__}: {fault}".splitlines()[0]
     raise VariantError(f"importing {module_name!r} failed: {text}") from fault
+
+
+def _suggestion(reference: str) -> str:
+    return "" if reference in _KNOWN_BACKENDS else did_you_mean(reference, _KNOWN_BACKENDS)
 
 
 def _look_first_in(backend_path: Sequence[str], module_name: str) -> None:

@@ -91,9 +91,7 @@ KNOWN_PROVIDERS: Mapping[str, PluginProvider] = {
     ),
     "x86_64": PluginProvider(("x86-64-variant-provider>=0.2,<0.3",)),
     "aarch64": PluginProvider(("aarch64-variant-provider",)),
-    "tpu": PluginProvider(
-        ("tpu-variant-provider",), "tpu_variant_provider.plugin:TpuVariantPlugin"
-    ),
+    "tpu": PluginProvider(("tpu-variant-provider",), "tpu_variant_provider.plugin:TpuVariantPlugin"),
 }
 
 
