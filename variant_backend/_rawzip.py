@@ -279,10 +279,7 @@ class Archive(NamedTuple):
         start = entry.offset + _LOCAL.size
         name = read_at(self.descriptor, local.name_length, start)
         extra = read_at(self.descriptor, local.extra_length, start + len(name))
-        slots = (local.size, local.compressed_size)
-        size, compressed_size = _read_slots(entry.name, slots, extra)
-        if slots.count(_FULL32) == 1:
-            raise VariantError(f"member {entry.name!r}: only one of its sizes is in ZIP64 form", hint=REBUILD)
+        size, compressed_size = _read_local_sizes(entry.name, local, extra)
         for what, ours, theirs in (
             ("name", name, entry.name.encode()),
             ("flags", local.flags, central.flags),
@@ -556,31 +553,49 @@ def _extra_fields(name: str, extra: bytes) -> Iterator[tuple[int, bytes]]:
         position += 4 + length
 
 
+def _bad_zip64(name: str) -> VariantError:
+    return VariantError(
+        f"member {name!r}: its ZIP64 extra field is not one that installers accept"
+        " (`wheel tags` up to 0.47 leaves such ones in files over 2 GiB)",
+        hint="rebuild the wheel, or retag the original with wheel 0.48 or newer",
+    )
+
+
+def _read_local_sizes(name: str, local: _Local, extra: bytes) -> tuple[int, int]:
+    """Return a local header's size and compressed size.
+
+    They may stand in the header, in the ZIP64 extra field, or in both, and then must agree.
+    """
+    fields = [field[4:] for kind, field in _extra_fields(name, extra) if kind == _ZIP64]
+    slots = (local.size, local.compressed_size)
+    if not fields and _FULL32 not in slots:
+        return slots
+    if [len(field) for field in fields] != [16]:
+        raise _bad_zip64(name)
+    size, compressed_size = struct.unpack("<2Q", fields[0])
+    if slots not in ((_FULL32, _FULL32), (size, compressed_size)):
+        raise _bad_zip64(name)
+    return size, compressed_size
+
+
 def _read_slots(name: str, slots: Sequence[int], extra: bytes) -> list[int]:
-    """Return the values of 32-bit slots; those that are full stand in the ZIP64 extra field.
+    """Return the values of a directory record's slots; those that are full stand in the ZIP64 extra field.
 
     Raises VariantError unless that field is there exactly when it is needed, once, and holds just
-    the values needed (APPNOTE 4.5.3): installers reject a stale one.
+    the values needed (APPNOTE 4.5.3): installers reject another.
     """
     fields = [field[4:] for kind, field in _extra_fields(name, extra) if kind == _ZIP64]
     wanted = slots.count(_FULL32)
     if [len(field) for field in fields] != ([8 * wanted] if wanted else []):
-        raise VariantError(
-            f"member {name!r}: its ZIP64 extra field is not one that installers accept"
-            " (`wheel tags` up to 0.47 leaves such ones in files over 2 GiB)",
-            hint="rebuild the wheel, or retag the original with wheel 0.48 or newer",
-        )
+        raise _bad_zip64(name)
     values = iter(struct.unpack(f"<{wanted}Q", fields[0]) if fields else ())
     return [next(values) if slot == _FULL32 else slot for slot in slots]
 
 
-def _fill_slots(slots: Sequence[int], values: Sequence[int], extra: bytes) -> tuple[list[int], bytes]:
-    """Put values into 32-bit slots, or into the ZIP64 extra field if they stood there or are too large."""
-    wide = [slot == _FULL32 or value >= _FULL32 for slot, value in zip(slots, values, strict=True)]
-    large = [value for value, is_wide in zip(values, wide, strict=True) if is_wide]
-    field = struct.pack(f"<HH{len(large)}Q", _ZIP64, 8 * len(large), *large) if large else b""
-    others = [text for kind, text in _extra_fields("", extra) if kind != _ZIP64]
-    return [_FULL32 if w else v for v, w in zip(values, wide, strict=True)], field + b"".join(others)
+def _with_zip64(extra: bytes, values: Sequence[int]) -> bytes:
+    """Return extra fields with these values in the ZIP64 field, which is left out without values."""
+    field = struct.pack(f"<HH{len(values)}Q", _ZIP64, 8 * len(values), *values) if values else b""
+    return field + b"".join(other for kind, other in _extra_fields("", extra) if kind != _ZIP64)
 
 
 def _change_local(header: bytes, name: str, changes: Mapping[str, int]) -> bytes:
@@ -588,13 +603,12 @@ def _change_local(header: bytes, name: str, changes: Mapping[str, int]) -> bytes
     old = _Local._make(_LOCAL.unpack_from(header))
     new = old._replace(**changes)  # type: ignore[arg-type]  # every field but the signature is a number
     extra = header[_LOCAL.size + old.name_length :]
-    (size, compressed_size), extra = _fill_slots(
-        (old.size, old.compressed_size), (new.size, new.compressed_size), extra
-    )
+    if any(kind == _ZIP64 for kind, _ in _extra_fields(name, extra)):
+        extra = _with_zip64(extra, (new.size, new.compressed_size))
+    if old.size == _FULL32:
+        new = new._replace(size=_FULL32, compressed_size=_FULL32)
     encoded = name.encode()
-    new = new._replace(
-        size=size, compressed_size=compressed_size, name_length=len(encoded), extra_length=len(extra)
-    )
+    new = new._replace(name_length=len(encoded), extra_length=len(extra))
     return _LOCAL.pack(*new) + encoded + extra
 
 
@@ -602,15 +616,13 @@ def _change_central(record: bytes, name: str, changes: Mapping[str, int]) -> byt
     """Return a directory record with other values, its ZIP64 form and its other extra fields kept."""
     old = _Central._make(_CENTRAL.unpack_from(record))
     extra = record[_CENTRAL.size + old.name_length :]
-    slots = (old.size, old.compressed_size, old.offset)
-    size, compressed_size, offset = _read_slots(name, slots, extra)
-    values = {"size": size, "compressed_size": compressed_size, "offset": offset, **changes}
-    new_slots, extra = _fill_slots(
-        slots, (values["size"], values["compressed_size"], values["offset"]), extra
-    )
-    values.update(zip(("size", "compressed_size", "offset"), new_slots, strict=True))
+    slots = {"size": old.size, "compressed_size": old.compressed_size, "offset": old.offset}
+    values = dict(zip(slots, _read_slots(name, list(slots.values()), extra), strict=True))
+    values.update(changes)
+    large = [key for key, slot in slots.items() if slot == _FULL32 or values[key] >= _FULL32]
+    extra = _with_zip64(extra, [values[key] for key in large])
     encoded = name.encode()
-    values.update(name_length=len(encoded), extra_length=len(extra))
+    values.update(dict.fromkeys(large, _FULL32), name_length=len(encoded), extra_length=len(extra))
     return _CENTRAL.pack(*old._replace(**values)) + encoded + extra  # type: ignore[arg-type]  # as above
 
 

@@ -11,6 +11,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -78,10 +79,13 @@ def build_sdist(sdist_directory: str, config_settings: ConfigSettings | None = N
 @_ends_in_one_line
 def __getattr__(name: str) -> Any:
     """Return an optional hook, if the wrapped backend has it."""
-    if name not in (*_OPTIONAL_HOOKS, "UnsupportedOperation"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    theirs = getattr(_wrapped(), name)
-    return _OPTIONAL_HOOKS.get(name, theirs)
+    if name in _OPTIONAL_HOOKS:
+        getattr(_wrapped(), name)
+        return _OPTIONAL_HOOKS[name]
+    if name == "UnsupportedOperation":
+        with suppress(VariantError):  # frontends look for it when build_sdist has failed, which has said why
+            return _wrapped().UnsupportedOperation
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @_ends_in_one_line
@@ -240,7 +244,7 @@ def _import(module_name: str) -> ModuleType:
         if f"{module_name}.".startswith(f"{error.name}."):
             raise VariantError(
                 f"no module named {error.name!r}{_suggestion(module_name)}",
-                hint="check its spelling, and that build-system.requires lists its package or backend-path holds it",
+                hint="check its spelling, and that build-system.requires or backend-path has its package",
             ) from None
         fault: BaseException = error
     except (Exception, SystemExit) as error:
