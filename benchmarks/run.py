@@ -1,0 +1,290 @@
+"""Time what variant-backend promises to be fast, each figure beside its peer in the same run.
+
+Install the project and its dependency group ``bench`` into one environment, and run this file with
+that environment's interpreter, in any folder::
+
+    python -m pip install . --group bench
+    python benchmarks/run.py
+
+What is promised:
+
+- torch: labelling the real torch wheel takes at most 2.5 times as long as ``cp``, at least 50 times
+  less than variantlib's ``make-variant``, and at most 80 MB of memory.
+- large: labelling a made wheel of 2 GB takes at most 1.3 times as long as ``cp``.
+- hook: in the build hook, rewriting a wheel of 500 MB takes at most twice as long as one of 5 MB.
+- small: labelling a small wheel takes at most 9 times as long as ``python -c pass``, and no longer
+  than variantlib's ``make-variant``.
+- import: ``import variant_backend.hooks`` takes at most 7 times as long as ``python -c pass``.
+
+Whole processes are timed, in turn with their peer, after a warm-up that fills the disk cache; in the
+hook, it is only what follows the wrapped backend. A ratio is the median of those of the single turns.
+The ratio of the fastest runs stands beside it: where it is far from the median, the machine was busy.
+The exit code is 0 when every promise is kept, and 1 when one is not, or cannot be measured.
+
+The torch wheel is downloaded with pip, unless ``--torch`` names it. The temporary folder needs 5 GB;
+the environment variable TMPDIR says where it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from made_wheel import make_wheel
+from timing import MEGABYTE, Figure, MeasuringError, Run, at_most, faster, in_turn, run, smaller
+
+VARIANTLIB_VERSION = "0.2.2"
+TORCH = "torch==2.13.0"
+# The same file on every system.
+TORCH_PLATFORM = ("--python-version=3.11", "--platform=manylinux_2_28_x86_64", "--only-binary=:all:")
+
+LABEL = "cu12"
+PROPERTY = "nvidia :: cuda_version_lower_bound :: 12.0"
+# variantlib does not work without a project file.
+PROJECT_FILE = """\
+[variant.default-priorities]
+namespace = ["nvidia"]
+
+[variant.providers.nvidia]
+requires = ["nvidia-variant-provider>=0.0.1,<1.0.0"]
+plugin-api = "nvidia_variant_provider.plugin:NvidiaVariantPlugin"
+"""
+
+# The project for the hook: a backend that copies a ready wheel, and notes when it was done with that.
+HOOK_PROJECT_FILE = """\
+[build-system]
+requires = []
+build-backend = "variant_backend.hooks"
+
+[tool.variant-backend]
+build-backend = "ready_wheel"
+backend-path = ["."]
+"""
+HOOK_BACKEND = """\
+import shutil
+import time
+from pathlib import Path
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    global ended
+    (wheel,) = Path().glob("*.whl")
+    shutil.copyfile(wheel, Path(wheel_directory, wheel.name))
+    ended = time.perf_counter()
+    return wheel.name
+"""
+HOOK_FRONTEND = """\
+import sys
+import time
+from variant_backend import hooks
+
+_, output, label, prop = sys.argv
+hooks.build_wheel(output, {"variant": [label, prop]})
+print(time.perf_counter() - sys.modules["ready_wheel"].ended)
+"""
+
+
+class Bench(NamedTuple):
+    """What every benchmark is given: an empty folder, how many turns to take, the torch wheel if named."""
+
+    folder: Path
+    runs: int
+    torch: Path | None
+
+    @property
+    def output(self) -> Path:
+        """The folder that commands write to; it is empty when one starts."""
+        return self.folder / "output"
+
+    def run(self, command: Sequence[str | Path]) -> Run:
+        """Run a command, with the output folder empty; raises MeasuringError if it fails."""
+        return run(command, self.folder, self.output)
+
+
+def script(name: str) -> str:
+    """Return the path of a script that is installed beside the interpreter."""
+    path = shutil.which(name, path=str(Path(sys.executable).parent))
+    if path is None:
+        raise MeasuringError(f"no {name} beside {sys.executable}: install the project and its group bench")
+    return path
+
+
+def ours(bench: Bench, wheel: Path) -> Callable[[], Run]:
+    """Return our conversion of a wheel."""
+    command = [script("make-variant"), "--property", PROPERTY, "--label", LABEL]
+    return lambda: bench.run([*command, "--output-dir", bench.output, wheel])
+
+
+def variantlib(bench: Bench, wheel: Path) -> Callable[[], Run]:
+    """Return variantlib's conversion of a wheel, without its check of properties, which installs plugins."""
+    project_file = bench.folder / "for_variantlib.toml"
+    project_file.write_text(PROJECT_FILE)
+    command = [script("variantlib"), "make-variant", "--skip-plugin-validation"]
+    command += ["--property", PROPERTY, "--variant-label", LABEL, "--pyproject-toml", str(project_file)]
+    return lambda: bench.run([*command, "--output-directory", bench.output, "--file", wheel])
+
+
+def copy(bench: Bench, wheel: Path) -> Callable[[], Run]:
+    """Return a copy of a wheel by ``cp``, or by Python where there is none."""
+    in_python = [sys.executable, "-c", "import shutil, sys; shutil.copy(*sys.argv[1:])"]
+    command = ["cp"] if shutil.which("cp") else in_python
+    return lambda: bench.run([*command, wheel, bench.output])
+
+
+def python(bench: Bench, statement: str) -> Callable[[], Run]:
+    """Return an interpreter that runs one statement."""
+    return lambda: bench.run([sys.executable, "-c", statement])
+
+
+def download_torch(folder: Path) -> Path:
+    """Download the torch wheel, and return its path."""
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", *TORCH_PLATFORM, TORCH]
+    if subprocess.run(command, cwd=folder, stdout=sys.stderr).returncode:
+        raise MeasuringError(f"{TORCH} cannot be downloaded; name the wheel with --torch")
+    return next(folder.glob("torch-*.whl"))
+
+
+def benchmark_torch(bench: Bench) -> Iterator[Figure]:
+    """Label the real torch wheel: its many members, against cp and variantlib."""
+    wheel = bench.torch or download_torch(bench.folder)
+    subject = f"{wheel.name}, {wheel.stat().st_size / MEGABYTE:.0f} MB"
+    commands = {"make-variant": ours(bench, wheel), "cp": copy(bench, wheel)}
+    yield at_most(2.5, subject, *in_turn(bench.runs, commands))
+    # The peer takes half a minute, so there are fewer turns; the disk cache is warm already.
+    commands = {"make-variant": ours(bench, wheel), "variantlib": variantlib(bench, wheel)}
+    timed = in_turn((bench.runs + 2) // 3, commands, warm_up=False)
+    yield faster(50, subject, *timed)
+    yield smaller(80, f"{subject}: peak memory", *timed)
+
+
+def benchmark_large(bench: Bench) -> Iterator[Figure]:
+    """Label a made wheel of a little more than 2 GiB, against cp."""
+    members, size = 8, 270 * MEGABYTE
+    if shutil.disk_usage(bench.folder).free < 2.2 * members * size:
+        raise MeasuringError(
+            f"{bench.folder} has not got the 5 GB that this takes; TMPDIR names another place"
+        )
+    wheel = make_wheel(bench.folder, members, size)
+    commands = {"make-variant": ours(bench, wheel), "cp": copy(bench, wheel)}
+    yield at_most(
+        1.3, f"made wheel, {wheel.stat().st_size / MEGABYTE:,.0f} MB", *in_turn(bench.runs, commands)
+    )
+
+
+def benchmark_hook(bench: Bench) -> Iterator[Figure]:
+    """Rewrite two wheels in the hook, with equally many members: a large one, and a small one as its peer."""
+
+    def rewriting(megabytes: int) -> Callable[[], Run]:
+        project = bench.folder / f"project{megabytes}"
+        project.mkdir()
+        (project / "pyproject.toml").write_text(HOOK_PROJECT_FILE)
+        (project / "ready_wheel.py").write_text(HOOK_BACKEND)
+        make_wheel(project, 5, megabytes * MEGABYTE // 5)
+        command: list[str | Path] = [sys.executable, "-c", HOOK_FRONTEND, bench.output, LABEL, PROPERTY]
+
+        def measure() -> Run:
+            whole = run(command, project, bench.output)
+            return whole._replace(seconds=float(whole.printed.splitlines()[-1]))
+
+        return measure
+
+    commands = {"500 MB": rewriting(500), "5 MB": rewriting(5)}
+    yield at_most(2, "rewriting in the hook", *in_turn(bench.runs, commands))
+
+
+def benchmark_small(bench: Bench) -> Iterator[Figure]:
+    """Label a small wheel, against an empty Python process and variantlib."""
+    wheel = make_wheel(bench.folder, 10, 2000)
+    commands = {
+        "make-variant": ours(bench, wheel),
+        "python -c pass": python(bench, "pass"),
+        "variantlib": variantlib(bench, wheel),
+    }
+    mine, empty, peer = in_turn(bench.runs, commands)
+    subject = f"small wheel, {wheel.stat().st_size / 1000:.0f} kB"
+    yield at_most(9, subject, mine, empty)
+    yield at_most(1, subject, mine, peer)
+
+
+def benchmark_import(bench: Bench) -> Iterator[Figure]:
+    """Import the build backend, against an empty Python process."""
+    statement = "import variant_backend.hooks"
+    commands = {"python -c import": python(bench, statement), "python -c pass": python(bench, "pass")}
+    yield at_most(7, statement, *in_turn(bench.runs, commands))
+
+
+BENCHMARKS = {
+    "torch": benchmark_torch,
+    "large": benchmark_large,
+    "hook": benchmark_hook,
+    "small": benchmark_small,
+    "import": benchmark_import,
+}
+
+
+def describe_environment() -> str:
+    """Return what is measured, and where; raises MeasuringError if the packages are others."""
+    try:
+        versions = {name: importlib.metadata.version(name) for name in ("variant-backend", "variantlib")}
+    except importlib.metadata.PackageNotFoundError as error:
+        raise MeasuringError(
+            f"{error.name} is not installed: install the project and its group bench"
+        ) from None
+    if versions["variantlib"] != VARIANTLIB_VERSION:
+        raise MeasuringError(
+            f"variantlib is {versions['variantlib']}, the promise is about {VARIANTLIB_VERSION}"
+        )
+    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return (
+        f"{packages}, Python {platform.python_version()}, {platform.platform()}, {os.cpu_count()} processors"
+    )
+
+
+def benchmark(name: str, runs: int, torch: Path | None) -> bool:
+    """Print the figures of a benchmark, and return whether all its promises are kept."""
+    kept = True
+    try:
+        with tempfile.TemporaryDirectory(prefix="variant-backend-", ignore_cleanup_errors=True) as folder:
+            for figure in BENCHMARKS[name](Bench(Path(folder), runs, torch)):
+                verdict = "kept" if figure.kept else "NOT KEPT"
+                print(f"{figure.subject}\n  {figure.ours}, {figure.peer}:", end=" ")
+                print(f"{figure.ratio} ({figure.promise}: {verdict})", flush=True)
+                kept &= figure.kept
+    except (MeasuringError, OSError) as error:
+        print(f"{name}: NOT MEASURED: {error}", flush=True)
+        return False
+    return kept
+
+
+def main() -> int:
+    """Run the benchmarks that are asked for, or all of them."""
+    parser = argparse.ArgumentParser(description="Time variant-backend, each figure beside its peer.")
+    parser.add_argument(
+        "--only", action="append", choices=BENCHMARKS, help="a benchmark to run; repeat it for more"
+    )
+    parser.add_argument("--runs", type=int, default=9, help="how often each command is timed [default: 9]")
+    parser.add_argument("--torch", type=Path, help="the torch wheel [default: download it]")
+    arguments = parser.parse_args()
+    if arguments.runs < 1:
+        parser.error("--runs needs a number from 1 on")
+    try:
+        print(describe_environment(), flush=True)
+    except MeasuringError as error:
+        print(f"NOT MEASURED: {error}")
+        return 1
+    torch = arguments.torch and arguments.torch.resolve()
+    results = [benchmark(name, arguments.runs, torch) for name in arguments.only or BENCHMARKS]
+    print("All promises are kept." if all(results) else "NOT all promises are kept.")
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""The project's chores, on any machine with Python and pip: demo, test, lint, bench.
+
+    python dev.py demo     build three variants of an example and install the best one for this machine
+    python dev.py test     run all tests; what follows is handed to pytest, such as -m "not slow"
+    python dev.py lint     check the style and the types
+    python dev.py bench    run the benchmarks
+
+Each makes the virtual environment `.venv` if there is none, and installs what it needs there. The benchmarks
+have one of their own, `.venv-bench`, as the peer that they measure wants other versions.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+
+
+def main(arguments: list[str]) -> int:
+    """Run one chore; return its exit code."""
+    if not arguments or arguments[0] not in ("demo", "test", "lint", "bench"):
+        print(__doc__)
+        return 2
+    chore, *more = arguments
+    groups = {"demo": ["demo"], "test": ["test"], "lint": ["lint", "test"], "bench": ["bench"]}[chore]
+    python = prepare(ROOT / (".venv-bench" if chore == "bench" else ".venv"), groups)
+    commands = {
+        "demo": [[python, "examples/demo.py"]],
+        "test": [[python, "-m", "pytest", "-n", "auto", "--dist", "worksteal", *more]],
+        "lint": [
+            [python, "-m", "ruff", "check"],
+            [python, "-m", "ruff", "format", "--check"],
+            [python, "-m", "mypy"],
+        ],
+        "bench": [[python, "benchmarks/run.py", *more]],
+    }[chore]
+    # One after another, all of them: a fault of style does not hide one of types.
+    return max(subprocess.run(command, cwd=ROOT).returncode for command in commands)
+
+
+def prepare(environment: Path, groups: list[str]) -> str:
+    """Make the virtual environment if there is none, install what is needed, and return its Python."""
+    python = environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    if not python.exists():
+        create(environment)
+    # Dependency groups need a newer pip than many interpreters bring along.
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--upgrade", "pip"], cwd=ROOT, check=True)
+    chosen = [part for group in groups for part in ("--group", group)]
+    subprocess.run([*pip, "--editable", ".", *chosen], cwd=ROOT, check=True)
+    return str(python)
+
+
+def create(environment: Path) -> None:
+    """Make the virtual environment, with virtualenv where a distribution has split off ensurepip."""
+    try:
+        venv.create(environment, clear=True, with_pip=True)
+    except (subprocess.CalledProcessError, SystemExit):
+        tools = ROOT / ".venv-tools"
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(tools), "virtualenv"]
+        subprocess.run(pip, check=True)
+        make = [sys.executable, "-m", "virtualenv", "--quiet", "--clear", str(environment)]
+        subprocess.run(make, check=True, cwd=tools)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

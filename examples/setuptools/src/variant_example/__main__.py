@@ -1,0 +1,3 @@
+from . import label
+
+print(label() or "a plain wheel, no variant")

@@ -1,0 +1,24 @@
+"""Fixtures that more than one test module uses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import run
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def own_wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A wheel of this checkout, where isolated build environments find it: it need not be on PyPI."""
+    folder = tmp_path_factory.mktemp("own-wheel")
+    run("uv", "build", "--quiet", "--wheel", "--out-dir", folder, ROOT)
+    (wheel,) = folder.glob("*.whl")
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, separator in (("PIP_FIND_LINKS", " "), ("UV_FIND_LINKS", ",")):
+            patch.setenv(variable, separator.join(filter(None, [folder.as_uri(), os.environ.get(variable)])))
+        yield wheel

@@ -1,0 +1,76 @@
+"""Every command in the documentation is run, and gives what the page says."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from support import run
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def steps(session: str) -> list[tuple[str, list[str]]]:
+    """Return each command of a console block with the lines that it prints."""
+    result: list[tuple[str, list[str]]] = []
+    for line in session.splitlines():
+        if line.startswith("$ "):
+            result.append((line[2:], []))
+        else:
+            result[-1][1].append(line)
+    return result
+
+
+def perform(command: str, folder: Path) -> tuple[int, str, str]:
+    """Run a command; those of a Unix shell that the pages use are done here, so that any system can."""
+    program, *arguments = shlex.split(command)
+    paths = [folder / argument for argument in arguments]
+    if program == "ls":
+        names = sorted(path.name for path in paths[0].iterdir() if not path.name.startswith("."))
+        return 0, "".join(f"{name}\n" for name in names), ""
+    if program == "cp":
+        shutil.copy(*paths)
+        return 0, "", ""
+    if program == "mv":
+        paths[0].rename(paths[1])
+        return 0, "", ""
+    if program == "mkdir":
+        paths[0].mkdir()
+        return 0, "", ""
+    done = run(program, *arguments, cwd=folder, ok=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.usefixtures("own_wheel")
+def test_the_commands_of_a_page_give_what_it_says(page: Path, tmp_path: Path) -> None:
+    ran = 0
+    for language, name, text in BLOCK.findall(page.read_text(encoding="utf-8")):
+        if name:
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        for command, expected in steps(text) if language == "console" else ():
+            check(command, expected, *perform(command, tmp_path))
+            ran += 1
+    assert ran
+
+
+def check(command: str, expected: list[str], code: int, stdout: str, stderr: str) -> None:
+    """Compare what a command did with the page: `! ` marks a fault, `...` what the last line stands for."""
+    shown = f"$ {command}\n{stdout}\n{stderr}"
+    faults = [line.removeprefix("! ") for line in expected if line.startswith("! ")]
+    assert (code != 0) == bool(faults), shown
+    assert all(fault in stderr for fault in faults), shown
+    if not faults:
+        printed = stdout.replace("\\", "/").splitlines()
+        if expected[:1] == ["..."]:
+            expected, printed = expected[1:], printed[-1:]
+        assert printed == expected, shown
