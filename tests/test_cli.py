@@ -205,7 +205,7 @@ def test_json_is_one_object_for_each_wheel() -> None:
             "properties": ["nvidia :: a :: 1"],
             "written": False,
             "notices": [],
-            "errors": ["b-1.0-py3-none-any.whl: not a zip file"],
+            "errors": ["b-1.0-py3-none-any.whl: not a zip file, which would start with a member"],
         },
     ]
 

@@ -14,7 +14,7 @@ PACKAGE = Path(variant_backend.__file__).parent
 # Rooms from the top down; a module may import those of lower rooms, and what stands before it in its own.
 ROOMS = [
     ["errors"],
-    ["document", "properties", "core_metadata", "record", "filename", "metadata"],
+    ["document", "properties", "core_metadata", "record", "filename", "metadata", "_ziprecords"],
     ["_files", "_rawzip", "pyproject", "wheel_rewrite", "index"],
     ["hooks", "cli"],
 ]
@@ -24,8 +24,8 @@ PURE = [module for room in ROOMS[:2] for module in room]
 # What only some modules may import.
 RESERVED = {
     "click": {"cli"},
-    "struct": {"_rawzip"},
-    "zlib": {"_rawzip"},
+    "struct": {"_rawzip", "_ziprecords"},
+    "zlib": {"_rawzip", "_ziprecords"},
     "zipfile": set(),
     "tomllib": {"pyproject"},
     "tomli": {"pyproject"},

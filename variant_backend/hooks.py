@@ -10,18 +10,21 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import VariantError, did_you_mean
 from .metadata import VariantMetadata, declare
 from .properties import Property
 from .pyproject import Project
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution, DistributionFinder
 
 ConfigSettings = Mapping[str, Any]
 
@@ -119,6 +122,7 @@ def _build(
     for remark in metadata.remarks():
         _say(remark)
     target = Path(wheel_directory).resolve()
+    target.mkdir(parents=True, exist_ok=True)  # as the wrapped backends do
     plan = Plan(metadata, labelled=labelled, moment=source_date_epoch(os.environ))
     # In a folder of its own, the wrapped backend cannot replace a plain wheel of the same name.
     # Some backends refuse a metadata directory that they did not write as it is, so there is none.
@@ -279,3 +283,10 @@ class _BackendPathFinder:
         if spec is None and name == self.package:
             raise ModuleNotFoundError(f"No module named {name!r} in backend-path", name=name)
         return spec
+
+    def find_distributions(self, context: DistributionFinder.Context) -> Iterable[Distribution]:
+        """Find installed distributions in ``backend-path``, as a backend may have plugins there."""
+        from importlib.metadata import DistributionFinder, MetadataPathFinder
+
+        inside = DistributionFinder.Context(name=context.name, path=self.folders)
+        return MetadataPathFinder.find_distributions(inside)

@@ -18,10 +18,7 @@ from typing import NamedTuple
 from . import core_metadata
 from ._files import Advance, HeadCopy, copy_range, read_at, workspace, write_all
 from ._rawzip import (
-    DEFLATED,
-    REBUILD,
     Archive,
-    Entry,
     Member,
     Range,
     Segment,
@@ -31,6 +28,7 @@ from ._rawzip import (
     split_stored_head,
     with_stored_head,
 )
+from ._ziprecords import DEFLATED, REBUILD, Entry
 from .errors import VariantError
 from .filename import WheelFilename, escape
 from .metadata import VariantMetadata
@@ -220,7 +218,7 @@ class Wheel(NamedTuple):
         moved = self._moved(plan)
         contents = self._contents(plan, moved)
         edits: dict[str, Sequence[Member]] = {}
-        for path, new_path in {**{path: path for path in self.entries if path in contents}, **moved}.items():
+        for path, new_path in {**{path: path for path in contents if path in self.entries}, **moved}.items():
             entry, content = self.entries[path], contents.get(new_path)
             if content is None:
                 edits[path] = [self.archive.renamed(entry, new_path)]

@@ -1,0 +1,483 @@
+"""The records of zip files as bytes: read strictly, and changed as little as can be.
+
+Sources: PKWARE's APPNOTE, sections 4.3 (records) and 4.5.3 (ZIP64), and the rules that package
+indexes apply beyond it, so that every reader sees the same members.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import struct
+import time
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from .errors import VariantError
+
+STORED = 0
+DEFLATED = 8
+
+LOCAL_SIGNATURE = b"PK\x03\x04"
+_CENTRAL_SIGNATURE = b"PK\x01\x02"
+_END64_SIGNATURE = b"PK\x06\x06"
+_LOCATOR_SIGNATURE = b"PK\x06\x07"
+_END_SIGNATURE = b"PK\x05\x06"
+
+# What a slot holds when the value does not fit, and stands in a ZIP64 record instead.
+_FULL16 = 0xFFFF
+_FULL32 = 0xFFFFFFFF
+_ZIP64 = 0x0001
+
+_ENCRYPTED = 0x0001 | 0x0040 | 0x2000
+_DATA_DESCRIPTOR = 0x0008
+_FORBIDDEN = _ENCRYPTED | _DATA_DESCRIPTOR
+_UTF8 = 0x0800
+
+_UNSAFE_NAME = re.compile(r"^$|^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)|[\x00-\x1f\x7f]")
+# What every unsafe name contains, seen in a list of names with a line feed in front of each.
+_CONTROL = bytes([*range(0x20), 0x7F])
+_SUSPICIOUS = ("\n/", "\n\n", "\\", ":", "..")
+
+REBUILD = "rebuild the wheel, or repack it with `wheel unpack` and `wheel pack`"
+
+
+class _Local(NamedTuple):
+    """A local file header without its name and extra fields (APPNOTE 4.3.7)."""
+
+    signature: bytes
+    needed: int
+    flags: int
+    method: int
+    time: int
+    date: int
+    crc: int
+    compressed_size: int
+    size: int
+    name_length: int
+    extra_length: int
+
+
+class _Central(NamedTuple):
+    """A central directory record without its name and extra fields (APPNOTE 4.3.12)."""
+
+    signature: bytes
+    made_by: int
+    needed: int
+    flags: int
+    method: int
+    time: int
+    date: int
+    crc: int
+    compressed_size: int
+    size: int
+    name_length: int
+    extra_length: int
+    comment_length: int
+    disk: int
+    internal_attributes: int
+    external_attributes: int
+    offset: int
+
+
+class _End(NamedTuple):
+    """The end of central directory record without its comment (APPNOTE 4.3.16)."""
+
+    signature: bytes
+    disk: int
+    first_disk: int
+    total_here: int
+    total: int
+    size: int
+    offset: int
+    comment_length: int
+
+
+class _End64(NamedTuple):
+    """The ZIP64 end of central directory record (APPNOTE 4.3.14)."""
+
+    signature: bytes
+    rest: int
+    made_by: int
+    needed: int
+    disk: int
+    first_disk: int
+    total_here: int
+    total: int
+    size: int
+    offset: int
+
+
+_LOCAL = struct.Struct("<4s5H3L2H")
+_CENTRAL = struct.Struct("<4s6H3L5H2L")
+_END = struct.Struct("<4s4H2LH")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+# What reading needs of a directory record: signature, flags, method, CRC, compressed size, size, the
+# lengths of name, extra fields and comment, disk, offset.
+_CENTRAL_PART = struct.Struct("<4s4xHH4xLLLHHHH6xL")
+_LOCATOR = struct.Struct("<4sLQL")  # signature, disk, offset of the ZIP64 end record, disks
+
+
+class Entry(NamedTuple):
+    """A member as the central directory describes it, with its whole record there."""
+
+    name: str
+    central: bytes
+    offset: int
+    compressed_size: int
+    size: int
+    crc: int
+    method: int
+
+
+class Ending(NamedTuple):
+    """What stands behind the members: how many the directory lists, where, and the records after it."""
+
+    total: int
+    directory_size: int
+    directory_offset: int
+    records: bytes
+
+
+# So many bytes from a file's end hold all records that may stand behind the directory.
+ENDING_SIZE = _END.size + _FULL16 + _LOCATOR.size + _END64.size
+
+
+def read_ending(tail: bytes, file_size: int) -> Ending:
+    """Read the end of an archive from the last `ENDING_SIZE` bytes, or all if there are fewer.
+
+    Raises VariantError when it is not there, damaged, or not where the directory ends.
+    """
+    position = _find_end(tail)
+    end = _End._make(_END.unpack_from(tail, position))
+    total, size, offset, start = end.total, end.size, end.offset, position
+    if tail[max(position - _LOCATOR.size, 0) : position].startswith(_LOCATOR_SIGNATURE):
+        start = position - _LOCATOR.size - _END64.size
+        end64 = _read_end64(tail, start, file_size)
+        if not (
+            total in (end64.total, _FULL16)
+            and size in (end64.size, _FULL32)
+            and offset in (end64.offset, _FULL32)
+        ):
+            raise VariantError("its two end records disagree", hint=REBUILD)
+        total, size, offset = end64.total, end64.size, end64.offset
+    if end.disk or end.first_disk or end.total != end.total_here:
+        raise VariantError("spread over several disks", hint=REBUILD)
+    behind = file_size - len(tail) + start
+    if offset + size != behind:
+        raise VariantError(
+            f"damaged central directory: it should end at byte {offset + size},"
+            f" but what follows it starts at byte {behind}",
+            hint=REBUILD,
+        )
+    return Ending(total, size, offset, tail[start:])
+
+
+def _find_end(tail: bytes) -> int:
+    """Return where the last record starts: it must reach to the very end."""
+    position = len(tail)
+    while (position := tail.rfind(_END_SIGNATURE, 0, position)) >= 0:
+        if len(tail) - position >= _END.size:
+            end = _End._make(_END.unpack_from(tail, position))
+            if position + _END.size + end.comment_length == len(tail):
+                return position
+    raise VariantError("truncated, or bytes follow its end: a zip file's last record is missing")
+
+
+def _read_end64(tail: bytes, start: int, file_size: int) -> _End64:
+    """Read the ZIP64 end record, which stands right before its locator."""
+    if start < 0:
+        raise VariantError("damaged ZIP64 end record", hint=REBUILD)
+    end64 = _End64._make(_END64.unpack_from(tail, start))
+    _, disk, offset, disks = _LOCATOR.unpack_from(tail, start + _END64.size)
+    if offset != file_size - len(tail) + start or disk or disks != 1:
+        raise VariantError("the ZIP64 end record is not where it should be", hint=REBUILD)
+    if end64.signature != _END64_SIGNATURE or end64.rest != _END64.size - 12:
+        raise VariantError("damaged ZIP64 end record", hint=REBUILD)
+    if end64.disk or end64.first_disk or end64.total != end64.total_here:
+        raise VariantError("spread over several disks", hint=REBUILD)
+    return end64
+
+
+def read_directory(directory: bytes, total: int) -> list[Entry]:
+    """Return the members; raises VariantError at the first record that is damaged or not allowed."""
+    position, end = 0, len(directory)
+    entries: list[Entry] = []
+    # Ten thousand records may come here, so names are looked up once.
+    unpack, make, append = _CENTRAL_PART.unpack_from, Entry._make, entries.append
+    while position + _CENTRAL.size <= end and len(entries) < total:
+        (
+            signature,
+            flags,
+            method,
+            crc,
+            compressed_size,
+            size,
+            name_length,
+            extra_length,
+            comment_length,
+            disk,
+            offset,
+        ) = unpack(directory, position)
+        name_start = position + _CENTRAL.size
+        name_end = name_start + name_length
+        following = name_end + extra_length + comment_length
+        if signature != _CENTRAL_SIGNATURE or following > end:
+            raise VariantError(
+                f"damaged central directory: record {len(entries) + 1} of {total}", hint=REBUILD
+            )
+        try:
+            name = directory[name_start:name_end].decode("utf-8" if flags & _UTF8 else "ascii")
+        except UnicodeDecodeError:
+            shown = directory[name_start:name_end]
+            raise VariantError(
+                f"member {shown!r}: its name is not marked as UTF-8, or is not", hint=REBUILD
+            ) from None
+        if flags & _FORBIDDEN or comment_length or disk or method not in (STORED, DEFLATED):
+            raise _forbidden(name, flags, method, comment_length)
+        if extra_length:
+            slots, extra = (size, compressed_size, offset), directory[name_end:following]
+            size, compressed_size, offset = _read_slots(name, slots, extra)
+        elif _FULL32 in (size, compressed_size, offset):
+            raise VariantError(f"member {name!r}: its ZIP64 extra field is missing", hint=REBUILD)
+        append(make((name, directory[position:following], offset, compressed_size, size, crc, method)))
+        position = following
+    if position != end or len(entries) != total:
+        raise VariantError(
+            f"damaged central directory: {total} members announced, {len(entries)} read,"
+            f" {end - position} bytes left",
+            hint=REBUILD,
+        )
+    _check_names([entry.name for entry in entries])
+    return entries
+
+
+def _forbidden(name: str, flags: int, method: int, comment_length: int) -> VariantError:
+    """Say which of the features that package indexes reject a member uses."""
+    if flags & _ENCRYPTED:
+        fault = "is encrypted"
+    elif flags & _DATA_DESCRIPTOR:
+        fault = "has a data descriptor, which package indexes reject"
+    elif method not in (STORED, DEFLATED):
+        fault = f"is compressed by method {method}, and only stored (0) and deflated (8) are allowed"
+    elif comment_length:
+        fault = "has a comment, which package indexes reject"
+    else:
+        fault = "stands on another disk"
+    return VariantError(f"member {name!r} {fault}", hint=REBUILD)
+
+
+def _check_names(names: list[str]) -> None:
+    """Check that each name is safe to extract, and stands there once."""
+    lines = "\n" + "\n".join(names) + "\n"
+    encoded = lines.encode()
+    # Looking at all of them at once is a hundred times faster, and mostly enough.
+    control_characters = len(encoded) - len(encoded.translate(None, _CONTROL))
+    if control_characters != len(names) + 1 or any(text in lines for text in _SUSPICIOUS):
+        for name in names:
+            if _UNSAFE_NAME.search(name):
+                raise VariantError(
+                    f"member {name!r}: a name must not be absolute, nor contain '..' or control characters"
+                )
+    if len(set(names)) < len(names):
+        twice = next(name for name, following in itertools.pairwise(sorted(names)) if name == following)
+        raise VariantError(f"member {twice!r} stands in it twice", hint=REBUILD)
+
+
+LOCAL_SIZE = _LOCAL.size
+CENTRAL_SIZE = _CENTRAL.size
+
+
+def matches_directory(header: bytes, entry: Entry) -> bool:
+    """Tell whether a local header without extra fields repeats its directory record byte for byte.
+
+    Most do, from the version to the length of the extra fields, then the name; `compare_headers` is for the others.
+    """
+    return header == LOCAL_SIGNATURE + entry.central[6:32] + entry.central[_CENTRAL.size :]
+
+
+def header_length(header: bytes) -> int:
+    """Return the length of a local header with its name and extra fields, from its first 30 bytes."""
+    return _LOCAL.size + (header[26] | header[27] << 8) + (header[28] | header[29] << 8)
+
+
+def compare_headers(entry: Entry, header: bytes) -> None:
+    """Compare a local header with the directory, field by field; raises VariantError."""
+    local = _Local._make(_LOCAL.unpack_from(header))
+    central = _Central._make(_CENTRAL.unpack_from(entry.central))
+    if local.signature != LOCAL_SIGNATURE:
+        raise VariantError(f"member {entry.name!r}: no local header at byte {entry.offset}", hint=REBUILD)
+    name_end = _LOCAL.size + local.name_length
+    size, compressed_size = _read_local_sizes(entry.name, local, header[name_end:])
+    for what, ours, theirs in (
+        ("name", header[_LOCAL.size : name_end], entry.name.encode()),
+        ("flags", local.flags, central.flags),
+        ("compression method", local.method, central.method),
+        ("CRC", local.crc, central.crc),
+        ("compressed size", compressed_size, entry.compressed_size),
+        ("size", size, entry.size),
+    ):
+        if ours != theirs:
+            raise VariantError(
+                f"member {entry.name!r}: its local header and the central directory differ in {what}:"
+                f" {ours!r} and {theirs!r}",
+                hint=REBUILD,
+            )
+
+
+def _extra_fields(name: str, extra: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the extra fields, each with its header."""
+    position = 0
+    while position < len(extra):
+        kind, length = (
+            struct.unpack_from("<HH", extra, position) if position + 4 <= len(extra) else (0, _FULL16)
+        )
+        if position + 4 + length > len(extra):
+            raise VariantError(f"member {name!r}: damaged extra field", hint=REBUILD)
+        yield kind, extra[position : position + 4 + length]
+        position += 4 + length
+
+
+def _bad_zip64(name: str) -> VariantError:
+    return VariantError(
+        f"member {name!r}: its ZIP64 extra field is not one that installers accept"
+        " (`wheel tags` up to 0.47 leaves such ones in files over 2 GiB)",
+        hint="rebuild the wheel, or retag the original with wheel 0.48 or newer",
+    )
+
+
+def _read_local_sizes(name: str, local: _Local, extra: bytes) -> tuple[int, int]:
+    """Return a local header's size and compressed size.
+
+    They may stand in the header, in the ZIP64 extra field, or in both, and then must agree.
+    """
+    fields = [field[4:] for kind, field in _extra_fields(name, extra) if kind == _ZIP64]
+    slots = (local.size, local.compressed_size)
+    if not fields and _FULL32 not in slots:
+        return slots
+    if [len(field) for field in fields] != [16]:
+        raise _bad_zip64(name)
+    size, compressed_size = struct.unpack("<2Q", fields[0])
+    if slots not in ((_FULL32, _FULL32), (size, compressed_size)):
+        raise _bad_zip64(name)
+    return size, compressed_size
+
+
+def _read_slots(name: str, slots: Sequence[int], extra: bytes) -> list[int]:
+    """Return the values of a directory record's slots; those that are full stand in the ZIP64 extra field.
+
+    Raises VariantError unless that field is there exactly when it is needed, once, and holds just
+    the values needed (APPNOTE 4.5.3): installers reject another.
+    """
+    fields = [field[4:] for kind, field in _extra_fields(name, extra) if kind == _ZIP64]
+    wanted = slots.count(_FULL32)
+    if [len(field) for field in fields] != ([8 * wanted] if wanted else []):
+        raise _bad_zip64(name)
+    values = iter(struct.unpack(f"<{wanted}Q", fields[0]) if fields else ())
+    return [next(values) if slot == _FULL32 else slot for slot in slots]
+
+
+def _with_zip64(extra: bytes, values: Sequence[int]) -> bytes:
+    """Return extra fields with these values in the ZIP64 field, which is left out without values."""
+    field = struct.pack(f"<HH{len(values)}Q", _ZIP64, 8 * len(values), *values) if values else b""
+    return field + b"".join(other for kind, other in _extra_fields("", extra) if kind != _ZIP64)
+
+
+def new_headers(name: str, content: bytes, like: Entry, moment: int | None) -> tuple[bytes, bytes]:
+    """Return the local header and the directory record of a new stored member, as `new_member` says."""
+    model = _Central._make(_CENTRAL.unpack_from(like.central))
+    clock, date = (model.time, model.date) if moment is None else dos_time(moment)
+    encoded = name.encode()
+    local = _Local(
+        signature=LOCAL_SIGNATURE,
+        needed=20,
+        flags=model.flags & _UTF8 if name.isascii() else _UTF8,
+        method=STORED,
+        time=clock,
+        date=date,
+        crc=zlib.crc32(content),
+        compressed_size=len(content),
+        size=len(content),
+        name_length=len(encoded),
+        extra_length=0,
+    )
+    central = _Central(
+        _CENTRAL_SIGNATURE,
+        model.made_by,
+        *local[1:],
+        comment_length=0,
+        disk=0,
+        internal_attributes=0,
+        external_attributes=model.external_attributes,
+        offset=0,
+    )
+    return _LOCAL.pack(*local) + encoded, _CENTRAL.pack(*central) + encoded
+
+
+def change_local(header: bytes, name: str, changes: Mapping[str, int]) -> bytes:
+    """Return a local header with other values, its ZIP64 form and its other extra fields kept."""
+    old = _Local._make(_LOCAL.unpack_from(header))
+    new = old._replace(**changes)  # type: ignore[arg-type]  # every field but the signature is a number
+    extra = header[_LOCAL.size + old.name_length :]
+    if any(kind == _ZIP64 for kind, _ in _extra_fields(name, extra)):
+        extra = _with_zip64(extra, (new.size, new.compressed_size))
+    if old.size == _FULL32:
+        new = new._replace(size=_FULL32, compressed_size=_FULL32)
+    encoded = name.encode()
+    new = new._replace(name_length=len(encoded), extra_length=len(extra))
+    return _LOCAL.pack(*new) + encoded + extra
+
+
+def change_central(record: bytes, name: str, changes: Mapping[str, int]) -> bytes:
+    """Return a directory record with other values, its ZIP64 form and its other extra fields kept."""
+    old = _Central._make(_CENTRAL.unpack_from(record))
+    extra = record[_CENTRAL.size + old.name_length :]
+    slots = {"size": old.size, "compressed_size": old.compressed_size, "offset": old.offset}
+    values = dict(zip(slots, _read_slots(name, list(slots.values()), extra), strict=True))
+    values.update(changes)
+    large = [key for key, slot in slots.items() if slot == _FULL32 or values[key] >= _FULL32]
+    extra = _with_zip64(extra, [values[key] for key in large])
+    encoded = name.encode()
+    values.update(dict.fromkeys(large, _FULL32), name_length=len(encoded), extra_length=len(extra))
+    return _CENTRAL.pack(*old._replace(**values)) + encoded + extra  # type: ignore[arg-type]  # as above
+
+
+def moved(record: bytes, offset: int) -> bytes:
+    """Return a directory record for a member that starts elsewhere."""
+    if record[42:46] != b"\xff\xff\xff\xff" and offset < _FULL32:
+        return record[:42] + struct.pack("<L", offset) + record[46:]
+    name_length = _Central._make(_CENTRAL.unpack_from(record)).name_length
+    name = record[_CENTRAL.size : _CENTRAL.size + name_length].decode()
+    return change_central(record, name, {"offset": offset})
+
+
+def change_end(records: bytes, count: int, size: int, offset: int) -> bytes:
+    """Return the end records for another directory, in ZIP64 form if they had it or need it."""
+    has_zip64 = records[:4] == _END64_SIGNATURE
+    end_start = _END64.size + _LOCATOR.size if has_zip64 else 0
+    end = _End._make(_END.unpack_from(records, end_start))
+    comment = records[end_start + _END.size :]
+    result = b""
+    if has_zip64 or count >= _FULL16 or max(size, offset) >= _FULL32:
+        made_by, needed = _End64._make(_END64.unpack_from(records))[2:4] if has_zip64 else (45, 45)
+        result = _END64.pack(
+            _END64_SIGNATURE, _END64.size - 12, made_by, needed, 0, 0, count, count, size, offset
+        ) + _LOCATOR.pack(_LOCATOR_SIGNATURE, 0, offset + size, 1)
+    slots = {}
+    for field, value, full in (
+        ("total", count, _FULL16),
+        ("size", size, _FULL32),
+        ("offset", offset, _FULL32),
+    ):
+        stays_full = has_zip64 and getattr(end, field) == full
+        slots[field] = full if stays_full else min(value, full)
+    end = end._replace(**slots, total_here=slots["total"])  # type: ignore[arg-type]  # as above
+    return result + _END.pack(*end) + comment
+
+
+def dos_time(moment: int) -> tuple[int, int]:
+    """Return seconds since 1970 as a zip file's time and date, in UTC, clamped to 1980..2107."""
+    earliest, latest = 315532800, 4354819198
+    year, month, day, hour, minute, second, *_ = time.gmtime(min(max(moment, earliest), latest))
+    return hour << 11 | minute << 5 | second // 2, (year - 1980) << 9 | month << 5 | day
