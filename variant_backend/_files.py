@@ -27,6 +27,7 @@ _CHUNK = 256 << 20
 _BUFFER = 1 << 20
 
 Advance = Callable[[int], object]
+_Way = Callable[[int, int, int, int], int]
 
 
 # A file has one position, and the background copy reads from the same file.
@@ -65,19 +66,25 @@ def copy_range(source: int, target: int, offset: int, length: int, advance: Adva
     ways = [*_KERNEL_COPIES, _read_and_write]
     end = offset + length
     while offset < end:
+        copied = _copy_some(ways, source, target, offset, end - offset)
+        offset += copied
+        advance(copied)
+
+
+def _copy_some(ways: list[_Way], source: int, target: int, offset: int, length: int) -> int:
+    """Copy at least one byte by the first of the ways that works; those that do not are dropped."""
+    while True:
         try:
-            copied = ways[0](source, target, offset, min(end - offset, _CHUNK))
+            copied = ways[0](source, target, offset, min(length, _CHUNK))
         except OSError as error:
             if len(ways) == 1 or error.errno in _REAL_FAULTS:
                 raise
             copied = 0
         if copied:
-            offset += copied
-            advance(copied)
-        elif len(ways) == 1:
-            raise VariantError(f"truncated: it ends at byte {offset}, before byte {end}")
-        else:
-            del ways[0]
+            return copied
+        if len(ways) == 1:
+            raise VariantError(f"truncated: it ends at byte {offset}, {length} bytes too early")
+        del ways[0]
 
 
 # Another way of copying would fail for the same reason.
@@ -90,7 +97,7 @@ def _read_and_write(source: int, target: int, offset: int, length: int) -> int:
     return len(data)
 
 
-_KERNEL_COPIES: list[Callable[[int, int, int, int], int]] = []
+_KERNEL_COPIES: list[_Way] = []
 if sys.platform == "linux":
     # copy_file_range shares blocks where the file system can; it may refuse to cross file systems.
     if hasattr(os, "copy_file_range"):
@@ -132,10 +139,11 @@ class HeadCopy:
     def _run(self) -> None:
         try:
             position = 0
+            ways = [*_KERNEL_COPIES, _read_and_write]
             while position < self._end:
-                size = min(_CHUNK, self._end - position)
-                copy_range(self._source, self._target, position, size, self._advance)
-                position += size
+                copied = _copy_some(ways, self._source, self._target, position, self._end - position)
+                position += copied
+                self._advance(copied)
         except Exception as error:  # raised again by `finish`
             self._error = error
 
