@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import os
-import shutil
 import struct
 import zipfile
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -288,24 +289,38 @@ def test_every_way_of_copying_gives_the_same_bytes(tmp_path: Path, monkeypatch: 
 
 def test_abandoned_workspaces_are_removed_and_those_in_use_stay(tmp_path: Path) -> None:
     with _files.workspace(tmp_path) as used:
-        abandoned = tmp_path / f"{used.name}0"
-        shutil.copytree(used, abandoned)
-        (abandoned / "half.whl.part").write_bytes(b"half")
+        for name in ("full", "empty"):
+            (tmp_path / f".variant-backend-{name}").mkdir()
+        for name in ("full", "empty", "alone"):
+            (tmp_path / f".variant-backend-{name}.lock").touch()
+        (tmp_path / ".variant-backend-full" / "half.whl.part").write_bytes(b"half")
         with _files.workspace(tmp_path) as other:
-            assert {path.name for path in tmp_path.iterdir()} == {used.name, other.name}
+            names = {used.name, f"{used.name}.lock", other.name, f"{other.name}.lock"}
+            assert {path.name for path in tmp_path.iterdir()} == names
         assert used.exists() and not other.exists()
     assert not list(tmp_path.iterdir())
 
 
-def test_without_file_locks_open_lock_files_protect_a_workspace(
+def test_many_workspaces_at_once_do_not_disturb_one_another(tmp_path: Path) -> None:
+    def use(number: int) -> str:
+        with _files.workspace(tmp_path) as folder:
+            (folder / "file").write_text(str(number))
+            return (folder / "file").read_text()
+
+    with ThreadPoolExecutor(8) as executor:
+        assert list(executor.map(use, range(300))) == [str(number) for number in range(300)]
+    assert not list(tmp_path.iterdir())
+
+
+def test_where_locks_are_not_supported_workspaces_work_and_are_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_files, "fcntl", None)
-    abandoned = tmp_path / ".variant-backend-0"
-    abandoned.mkdir()
-    (abandoned / "lock").touch()
-    with _files.workspace(tmp_path) as used:
-        assert list(tmp_path.iterdir()) == [used]
+    def unsupported(_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(_files, "_acquire", unsupported)
+    with _files.workspace(tmp_path) as used, _files.workspace(tmp_path):
+        assert used.exists()
     assert not list(tmp_path.iterdir())
 
 

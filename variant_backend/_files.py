@@ -13,13 +13,7 @@ from typing import IO
 
 from .errors import VariantError
 
-if sys.platform == "win32":
-    fcntl = None
-else:
-    import fcntl
-
 _WORKSPACE_PREFIX = ".variant-backend-"
-_LOCK_NAME = "lock"
 
 # At most so much is copied by one call: progress can be told in between, and a copy that goes on in
 # the background is not held up too often by waiting for the interpreter.
@@ -148,61 +142,80 @@ class HeadCopy:
             self._error = error
 
 
+if sys.platform == "win32":
+    import msvcrt
+
+    def _acquire(lock: IO[bytes]) -> None:
+        """Lock a file until it is closed; raises OSError if another one has the lock."""
+        msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _acquire(lock: IO[bytes]) -> None:
+        """Lock a file until it is closed; raises OSError if another one has the lock."""
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 @contextmanager
 def workspace(folder: Path) -> Iterator[Path]:
     """Give a private folder inside *folder*, so on its file system, that is gone afterwards.
 
-    What is finished there is moved out with `os.replace`. A run that is killed leaves its
-    workspace behind: the next one in the same folder removes it, as the lock died with the run.
+    What is finished there is moved out with `os.replace`. Beside it lies a lock file, before it is
+    there and until it is gone. A run that is killed leaves both behind: the next one in the same
+    folder removes them, as the lock died with the run.
     """
     _remove_abandoned(folder)
-    path, lock = _create_locked(folder)
+    lock_path, lock = _create_lock(folder)
+    path = lock_path.with_suffix("")
     try:
+        path.mkdir()
         yield path
     finally:
-        lock.close()
-        _remove(path)
+        _remove(path, lock_path, lock)
 
 
-def _create_locked(folder: Path) -> tuple[Path, IO[bytes]]:
-    """Make a folder with a locked file in it; try again if a cleaning run takes it before the lock."""
+def _create_lock(folder: Path) -> tuple[Path, IO[bytes]]:
+    """Make a lock file and lock it; try again if a cleaning run takes it in between."""
     while True:
-        path = folder / f"{_WORKSPACE_PREFIX}{os.urandom(6).hex()}"
-        path.mkdir()
-        with suppress(FileNotFoundError):
-            lock = (path / _LOCK_NAME).open("wb")
-            if _lock(lock) and (path / _LOCK_NAME).exists():
-                return path, lock
-            lock.close()
-
-
-def _lock(file: IO[bytes]) -> bool:
-    """Lock the file until it is closed; tell whether that worked, or cannot work here."""
-    if fcntl is not None:
+        path = folder / f"{_WORKSPACE_PREFIX}{os.urandom(6).hex()}.lock"
+        lock = path.open("xb")
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
-    return True
+            _acquire(lock)
+        except (BlockingIOError, PermissionError):
+            lock.close()
+            continue
+        except OSError:  # no locks on this file system: nobody else gets one either
+            return path, lock
+        if path.exists():
+            return path, lock
+        lock.close()
 
 
 def _remove_abandoned(folder: Path) -> None:
     """Remove the workspaces of runs that are no more: those whose lock can be had."""
-    for path in folder.glob(f"{_WORKSPACE_PREFIX}*"):
-        if fcntl is None:
-            _remove(path)  # fails while its run is there: Windows does not remove a file that is open
-            continue
-        with suppress(OSError), (path / _LOCK_NAME).open("r+b") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _remove(path)
+    for lock_path in folder.glob(f"{_WORKSPACE_PREFIX}*.lock"):
+        with suppress(OSError):
+            lock = lock_path.open("r+b")
+            try:
+                _acquire(lock)
+            except OSError:
+                lock.close()
+            else:
+                _remove(lock_path.with_suffix(""), lock_path, lock)
 
 
-def _remove(path: Path) -> None:
-    with suppress(OSError):
-        (path / _LOCK_NAME).unlink()
-        if any(path.iterdir()):
-            import shutil  # takes long to import, and mostly nothing is left
+def _remove(path: Path, lock_path: Path, lock: IO[bytes]) -> None:
+    """Remove a workspace, and then its lock file, which is locked."""
+    try:
+        path.rmdir()
+    except OSError:
+        import shutil  # takes long to import, and mostly nothing is left
 
-            shutil.rmtree(path)
-        else:
-            path.rmdir()
+        shutil.rmtree(path, ignore_errors=True)
+    if not path.exists():
+        for _ in range(2):  # Windows removes no file that is open; others must, before somebody locks it
+            with suppress(OSError):
+                lock_path.unlink()
+            lock.close()
+    lock.close()

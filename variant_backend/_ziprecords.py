@@ -292,7 +292,8 @@ CENTRAL_SIZE = _CENTRAL.size
 def matches_directory(header: bytes, entry: Entry) -> bool:
     """Tell whether a local header without extra fields repeats its directory record byte for byte.
 
-    Most do, from the version to the length of the extra fields, then the name; others go to `compare_headers`.
+    Most do, from the version to the length of the extra fields, then the name.
+    Others go to `compare_headers`.
     """
     return header == LOCAL_SIGNATURE + entry.central[6:32] + entry.central[_CENTRAL.size :]
 

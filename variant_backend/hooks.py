@@ -288,5 +288,5 @@ class _BackendPathFinder:
         """Find installed distributions in ``backend-path``, as a backend may have plugins there."""
         from importlib.metadata import DistributionFinder, MetadataPathFinder
 
-        inside = DistributionFinder.Context(name=context.name, path=self.folders)
+        inside = DistributionFinder.Context(name=context.name, path=[*self.folders])
         return MetadataPathFinder.find_distributions(inside)
