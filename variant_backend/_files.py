@@ -163,10 +163,14 @@ def workspace(folder: Path) -> Iterator[Path]:
 
     What is finished there is moved out with `os.replace`. Beside it lies a lock file, before it is
     there and until it is gone. A run that is killed leaves both behind: the next one in the same
-    folder removes them, as the lock died with the run.
+    folder removes them, as the lock died with the run. Raises VariantError if *folder* cannot be
+    written.
     """
-    _remove_abandoned(folder)
-    lock_path, lock = _create_lock(folder)
+    try:
+        _remove_abandoned(folder)
+        lock_path, lock = _create_lock(folder)
+    except OSError as error:
+        raise VariantError(f"{folder}: {error.strerror}", hint="give a folder that can be written") from None
     path = lock_path.with_suffix("")
     try:
         path.mkdir()

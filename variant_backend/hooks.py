@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import VariantError, did_you_mean
 from .metadata import VariantMetadata, declare
-from .properties import Property
+from .properties import NULL_LABEL, Property
 from .pyproject import Project
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 ConfigSettings = Mapping[str, Any]
 
+_PROJECT_FILE = Path("pyproject.toml")
 _OUR_SETTINGS = ("variant", "variant-label")
 
 _KNOWN_BACKENDS = (
@@ -183,15 +184,12 @@ def _asked_for(config_settings: ConfigSettings | None) -> VariantMetadata | None
         )
     metadata = Project.load(_PROJECT_FILE).metadata
     if metadata is None:
-        if not properties:
+        if not properties and labels != [NULL_LABEL]:
             raise VariantError(
                 f"{_PROJECT_FILE}: no [variant] table, so no label is known", hint="define the variants there"
             )
         metadata = declare(properties)
     return metadata.only(metadata.choose(labels[0] if labels else None, frozenset(properties)))
-
-
-_PROJECT_FILE = Path("pyproject.toml")
 
 
 def _texts(config_settings: ConfigSettings | None, key: str) -> Sequence[str]:
