@@ -72,7 +72,7 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 
 
 def publish(release: Path, folder: Path, labels: tuple[str, ...]) -> None:
-    """Put some of the wheels and the plain one into a folder, with their index file and a page that lists all files."""
+    """Put some of the wheels and the plain one into a folder, with their index file and a page."""
     project = folder / "demo"
     project.mkdir(parents=True)
     for label in (*(f"-{label}" for label in labels), ""):

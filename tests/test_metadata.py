@@ -181,7 +181,7 @@ def changed(**changes: Any) -> dict[str, Any]:
         (changed(variants={"x": {"a": {"F": ["2"]}}}), ["variants.x.a.F: feature 'F': character 'F'"]),
         (changed(variants={"x": {"a": {}}}), ["variants.x.a: lists no feature"]),
         (changed(variants={"x": {}}), ["variants.x: label 'x' without properties"]),
-        (changed(variants={"null": {"a": {"f": ["2"]}}}), ["variants.null: label 'null' with 1 properties"]),
+        (changed(variants={"null": {"a": {"f": ["2"]}}}), ["variants.null: label 'null' with properties"]),
         (changed(providers={"a": {}}), ["providers.a: exactly one of", "found none"]),
         (changed(providers={"a": {"builtin": "x", "requires": ["y"]}}), ["found requires and builtin"]),
         (changed(providers={"a": {"requires": []}}), ["providers.a.requires: a list of at least one string"]),

@@ -159,14 +159,15 @@ else:
 
 @contextmanager
 def workspace(folder: Path) -> Iterator[Path]:
-    """Give a private folder inside *folder*, so on its file system, that is gone afterwards.
+    """Give a private folder inside *folder*, which is made if need be, that is gone afterwards.
 
-    What is finished there is moved out with `os.replace`. Beside it lies a lock file, before it is
-    there and until it is gone. A run that is killed leaves both behind: the next one in the same
-    folder removes them, as the lock died with the run. Raises VariantError if *folder* cannot be
-    written.
+    What is finished there is moved out with `os.replace`: it is on the same file system. Beside it
+    lies a lock file, before it is there and until it is gone. A run that is killed leaves both
+    behind: the next one in the same folder removes them, as the lock died with the run.
+    Raises VariantError if *folder* cannot be written.
     """
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(folder)
         lock_path, lock = _create_lock(folder)
     except OSError as error:

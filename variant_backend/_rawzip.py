@@ -29,7 +29,6 @@ from ._ziprecords import (
     compare_headers,
     dos_time,
     header_length,
-    matches_directory,
     moved,
     new_headers,
     read_directory,
@@ -90,15 +89,13 @@ class Archive(NamedTuple):
         Raises VariantError when they do not: when members overlap, leave gaps, or do not start at byte 0.
         """
         expected = 0
-        length_of_member = self.length
         for entry in sorted(self.entries, key=_OFFSET):
-            offset = entry.offset
-            if offset > expected:
-                dead = offset - expected
+            if entry.offset > expected:
+                dead = entry.offset - expected
                 raise VariantError(f"{dead} dead bytes before member {entry.name!r}", hint=REBUILD)
-            if offset < expected:
+            if entry.offset < expected:
                 raise VariantError(f"member {entry.name!r} overlaps the one before it", hint=REBUILD)
-            expected += length_of_member(entry)
+            expected += self.length(entry)
         if expected != self.directory_offset:
             dead = self.directory_offset - expected
             raise VariantError(f"{dead} dead bytes before the central directory", hint=REBUILD)
@@ -152,9 +149,12 @@ class Archive(NamedTuple):
 
     def length(self, entry: Entry) -> int:
         """Return a member's length in bytes, header and data, after comparing its two headers."""
-        # Every member comes here once, so this is what checking an archive costs.
-        header = read_at(self.descriptor, len(entry.central) - CENTRAL_SIZE + LOCAL_SIZE, entry.offset)
-        length = len(header) if matches_directory(header, entry) else len(self._local_header(entry))
+        # Most local headers repeat the directory's record byte for byte, from the version to the length
+        # of the extra fields, then the name. Every member comes here, so this is what checking costs.
+        central = entry.central
+        header = read_at(self.descriptor, len(central) - CENTRAL_SIZE + LOCAL_SIZE, entry.offset)
+        alike = header == LOCAL_SIGNATURE + central[6:32] + central[CENTRAL_SIZE:]
+        length = len(header) if alike else len(self._local_header(entry))
         length += entry.compressed_size
         if entry.offset + length > self.directory_offset:
             raise VariantError(f"member {entry.name!r} overlaps the central directory", hint=REBUILD)

@@ -289,15 +289,6 @@ LOCAL_SIZE = _LOCAL.size
 CENTRAL_SIZE = _CENTRAL.size
 
 
-def matches_directory(header: bytes, entry: Entry) -> bool:
-    """Tell whether a local header without extra fields repeats its directory record byte for byte.
-
-    Most do, from the version to the length of the extra fields, then the name.
-    Others go to `compare_headers`.
-    """
-    return header == LOCAL_SIGNATURE + entry.central[6:32] + entry.central[_CENTRAL.size :]
-
-
 def header_length(header: bytes) -> int:
     """Return the length of a local header with its name and extra fields, from its first 30 bytes."""
     return _LOCAL.size + (header[26] | header[27] << 8) + (header[28] | header[29] << 8)

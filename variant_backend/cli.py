@@ -150,11 +150,7 @@ def main_make_variant(
 
     def convert(wheel: Path, plan: Plan, folder: Path) -> Outcome | VariantError:
         try:
-            if not dry_run:
-                folder.mkdir(parents=True, exist_ok=True)
             return make_variant(wheel, plan, folder, force=force, dry_run=dry_run, advance=progress.advance)
-        except OSError as error:
-            return VariantError(f"{wheel.name}: {error.filename}: {error.strerror}")
         except VariantError as error:
             return error
 

@@ -123,7 +123,6 @@ def _build(
     for remark in metadata.remarks():
         _say(remark)
     target = Path(wheel_directory).resolve()
-    target.mkdir(parents=True, exist_ok=True)  # as the wrapped backends do
     plan = Plan(metadata, labelled=labelled, moment=source_date_epoch(os.environ))
     # In a folder of its own, the wrapped backend cannot replace a plain wheel of the same name.
     # Some backends refuse a metadata directory that they did not write as it is, so there is none.
@@ -214,7 +213,7 @@ def _wrapped(*hook: str) -> Any:
 
     Raises VariantError.
     """
-    project = Project.load(_PROJECT_FILE)
+    project = Project.load(_PROJECT_FILE, variants=False)  # a plain build does not depend on that table
     reference = project.build_backend
     place = f"{_PROJECT_FILE}: tool.variant-backend.build-backend"
     if reference is None:

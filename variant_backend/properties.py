@@ -96,7 +96,7 @@ class Variant:
         check_label(self.label)
         if self.label == NULL_LABEL and self.properties:
             raise VariantError(
-                f"label 'null' with {len(self.properties)} properties: the null variant has none",
+                "label 'null' with properties: the null variant has none",
                 hint="choose another label, or leave the properties out",
             )
         if self.label != NULL_LABEL and not self.properties:

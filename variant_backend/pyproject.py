@@ -22,8 +22,8 @@ _TOOL = "tool.variant-backend"
 class Project:
     """What a project file says about variants and about the build backend to wrap.
 
-    *metadata* is None without a ``[variant]`` table. *build_backend* and *backend_path* have the
-    form that PEP 517 gives to the keys of the same names in ``[build-system]``.
+    *metadata* is None without a ``[variant]`` table, or where that is not read. *build_backend* and
+    *backend_path* have the form that PEP 517 gives to the same keys of ``[build-system]``.
     """
 
     metadata: VariantMetadata | None
@@ -31,8 +31,11 @@ class Project:
     backend_path: tuple[str, ...]
 
     @classmethod
-    def load(cls, path: Path) -> Project:
-        """Read a pyproject.toml; raises VariantError with every fault found."""
+    def load(cls, path: Path, *, variants: bool = True) -> Project:
+        """Read a pyproject.toml, without *variants* not its ``[variant]`` table.
+
+        Raises VariantError with every fault found.
+        """
         try:
             data = tomllib.loads(path.read_bytes().decode("utf-8"))
         except OSError as error:
@@ -41,7 +44,7 @@ class Project:
             raise VariantError(f"{path}: not TOML in UTF-8: {error}") from None
         issues: list[str] = []
         metadata = None
-        if "variant" in data:
+        if variants and "variant" in data:
             try:
                 metadata = VariantMetadata.from_table(data["variant"], f"{path}: [variant]")
             except VariantError as error:
