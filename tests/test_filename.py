@@ -27,7 +27,7 @@ def test_parsing_what_was_printed_gives_the_same_name(filename: WheelFilename) -
 @given(filenames)
 def test_without_the_label_packaging_reads_the_same_parts(filename: WheelFilename) -> None:
     name, version, build, tags = parse_wheel_filename(str(filename._replace(label=None)))
-    assert filename.release == (name, version)
+    assert filename.release() == (name, version)
     assert "".join(map(str, build)) == filename.build
     assert {str(tag) for tag in tags} >= {filename.tags} or "." in filename.tags
 
@@ -74,7 +74,12 @@ def test_what_is_no_wheels_name_is_refused_by_name(filename: str) -> None:
 
 
 def test_the_index_file_is_named_by_the_normalized_name_and_version() -> None:
-    release = WheelFilename.parse("My.Pack_age-1.0.0rc1+Local.1-py3-none-any-x.whl").release
+    release = WheelFilename.parse("My.Pack_age-1.0.0rc1+Local.1-py3-none-any-x.whl").release()
     assert index_filename(release) == "my_pack_age-1.0.0rc1+local.1-variants.json"
     assert index_filename(("demo", Version("1.00"))) == "demo-1.0-variants.json"
     assert escape("My--Pack.age") == "my_pack_age"
+
+
+def test_a_release_needs_a_version_that_is_one() -> None:
+    with pytest.raises(VariantError, match=r"demo-1\.0x_y-py3"):
+        WheelFilename.parse("demo-1.0x_y-py3-none-any.whl").release()

@@ -62,9 +62,9 @@ def test_a_label_of_any_length_within_the_grammar_is_taken(label: str) -> None:
 def test_the_null_label_and_no_properties_belong_to_each_other() -> None:
     assert NULL_VARIANT.properties == frozenset()
     with pytest.raises(VariantError, match="null"):
-        Variant("null", frozenset([Property("a", "b", "c")]))
+        Variant.of("null", frozenset([Property("a", "b", "c")]))
     with pytest.raises(VariantError, match="without properties"):
-        Variant("x", frozenset())
+        Variant.of("x", frozenset())
 
 
 @given(st.frozensets(properties, min_size=1, max_size=4))

@@ -88,14 +88,15 @@ class Archive(NamedTuple):
 
         Raises VariantError when they do not: when members overlap, leave gaps, or do not start at byte 0.
         """
+        entries = sorted(self.entries, key=_OFFSET)
         expected = 0
-        for entry in sorted(self.entries, key=_OFFSET):
+        for entry, length in zip(entries, self._lengths(entries), strict=True):
             if entry.offset > expected:
                 dead = entry.offset - expected
                 raise VariantError(f"{dead} dead bytes before member {entry.name!r}", hint=REBUILD)
             if entry.offset < expected:
                 raise VariantError(f"member {entry.name!r} overlaps the one before it", hint=REBUILD)
-            expected += self.length(entry)
+            expected += length
         if expected != self.directory_offset:
             dead = self.directory_offset - expected
             raise VariantError(f"{dead} dead bytes before the central directory", hint=REBUILD)
@@ -149,16 +150,26 @@ class Archive(NamedTuple):
 
     def length(self, entry: Entry) -> int:
         """Return a member's length in bytes, header and data, after comparing its two headers."""
-        # Most local headers repeat the directory's record byte for byte, from the version to the length
-        # of the extra fields, then the name. Every member comes here, so this is what checking costs.
-        central = entry.central
-        header = read_at(self.descriptor, len(central) - CENTRAL_SIZE + LOCAL_SIZE, entry.offset)
-        alike = header == LOCAL_SIGNATURE + central[6:32] + central[CENTRAL_SIZE:]
-        length = len(header) if alike else len(self._local_header(entry))
-        length += entry.compressed_size
+        length = len(self._local_header(entry)) + entry.compressed_size
         if entry.offset + length > self.directory_offset:
             raise VariantError(f"member {entry.name!r} overlaps the central directory", hint=REBUILD)
         return length
+
+    def _lengths(self, entries: list[Entry]) -> list[int]:
+        """Return what `length` does, for many members."""
+        # Most local headers repeat the directory's record byte for byte, from the version to the length
+        # of the extra fields, then the name. Comparing them all at once is what makes checking fast.
+        expected = [LOCAL_SIGNATURE + entry.central[6:32] + entry.central[CENTRAL_SIZE:] for entry in entries]
+        try:
+            headers = [
+                read_at(self.descriptor, len(header), entry.offset)
+                for header, entry in zip(expected, entries, strict=True)
+            ]
+        except VariantError:  # one says that it starts at the end, or behind it
+            headers = []
+        if headers != expected:
+            return [self.length(entry) for entry in entries]
+        return [len(header) + entry.compressed_size for header, entry in zip(headers, entries, strict=True)]
 
     def _local_header(self, entry: Entry) -> bytes:
         """Return a member's local header, with name and extra fields, after comparing it."""

@@ -228,12 +228,11 @@ def read_directory(directory: bytes, total: int) -> list[Entry]:
                 f"damaged central directory: record {len(entries) + 1} of {total}", hint=REBUILD
             )
         try:
-            name = directory[name_start:name_end].decode("utf-8" if flags & _UTF8 else "ascii")
-        except UnicodeDecodeError:
-            shown = directory[name_start:name_end]
-            raise VariantError(
-                f"member {shown!r}: its name is not marked as UTF-8, or is not", hint=REBUILD
-            ) from None
+            name = directory[name_start:name_end].decode()
+        except UnicodeDecodeError as error:
+            raise VariantError(f"member {error.object!r}: its name is not UTF-8", hint=REBUILD) from None
+        if not name.isascii() and not flags & _UTF8:
+            raise VariantError(f"member {name!r}: its name is not marked as UTF-8", hint=REBUILD)
         if flags & _FORBIDDEN or comment_length or disk or method not in (STORED, DEFLATED):
             raise _forbidden(name, flags, method, comment_length)
         if extra_length:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # A Python tag never starts with a digit, a build tag always does, so a label can follow either.
 _WHEEL = re.compile(
     r"""
-    (?P<distribution>(?:(?!__)[A-Za-z0-9._])+) - (?P<version>[^-]+)
+    (?P<distribution>(?:(?!__)[A-Za-z0-9._])+) - (?P<version>\d[A-Za-z0-9._+!]*)
     (?: - (?P<build>\d[^-]*) )?
     - (?P<tags>[^\W\d][^-]* - [^-]+ - [^-]+)
     (?: - (?P<label>[^-]*) )?
@@ -47,8 +47,6 @@ class WheelFilename(NamedTuple):
 
         Raises VariantError when it is no wheel's name, or the label is outside the grammar.
         """
-        from packaging.version import InvalidVersion, Version
-
         found = _WHEEL.fullmatch(filename)
         if not found:
             raise VariantError(
@@ -56,10 +54,6 @@ class WheelFilename(NamedTuple):
                 hint="it should read NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM[-LABEL].whl",
             )
         result = cls(**{part: text or "" for part, text in found.groupdict().items()})
-        try:
-            Version(result.version)
-        except InvalidVersion as error:
-            raise VariantError(f"{filename}: {error}") from None
         if found["label"] is None:
             return result._replace(label=None)
         try:
@@ -73,13 +67,18 @@ class WheelFilename(NamedTuple):
         """Name and version: what stands in front of ``.dist-info`` inside."""
         return f"{self.distribution}-{self.version}"
 
-    @property
     def release(self) -> tuple[str, Version]:
-        """The normalized name and the version: what makes wheels belong to one release."""
-        from packaging.utils import canonicalize_name
-        from packaging.version import Version
+        """Return the normalized name and the version: what makes wheels belong to one release.
 
-        return canonicalize_name(self.distribution), Version(self.version)
+        Raises VariantError when the version is not one (PEP 440).
+        """
+        from packaging.utils import canonicalize_name
+        from packaging.version import InvalidVersion, Version
+
+        try:
+            return canonicalize_name(self.distribution), Version(self.version)
+        except InvalidVersion as error:
+            raise VariantError(f"{self}: {error}") from None
 
 
 def index_filename(release: tuple[str, Version]) -> str:

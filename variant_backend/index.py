@@ -28,7 +28,7 @@ def write_index(folder: Path) -> list[tuple[Path, VariantMetadata]]:
             filename = WheelFilename.parse(path.name)
             if filename.label is not None:
                 with open_wheel(path) as wheel:
-                    releases.setdefault(filename.release, {})[path.name] = wheel.variant_metadata()
+                    releases.setdefault(filename.release(), {})[path.name] = wheel.variant_metadata()
         except VariantError as error:
             issues += error.lines()
     combined = []

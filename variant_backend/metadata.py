@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Protocol, TypeAlias, TypeVar
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 from .document import Document, join, load_json
 from .errors import VariantError, did_you_mean, one_of
@@ -35,8 +34,7 @@ _SECTIONS = ("default-priorities", "providers", "variants")
 _SOURCES = ("static-properties", "requires", "builtin")
 
 
-@dataclass(frozen=True, slots=True)
-class StaticProvider:
+class StaticProvider(NamedTuple):
     """Support is listed in the metadata itself: features and values, both best first."""
 
     features: tuple[tuple[str, tuple[str, ...]], ...]
@@ -52,8 +50,7 @@ class StaticProvider:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class PluginProvider:
+class PluginProvider(NamedTuple):
     """Support is told by a plugin package that is asked when the wheel is installed."""
 
     requires: tuple[str, ...]
@@ -69,8 +66,7 @@ class PluginProvider:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltinProvider:
+class BuiltinProvider(NamedTuple):
     """Support is known to the installer. Reserved by the draft: read and kept, never made here."""
 
     name: str
@@ -95,8 +91,7 @@ KNOWN_PROVIDERS: Mapping[str, PluginProvider] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class VariantMetadata:
+class VariantMetadata(NamedTuple):
     """The variants of a release, the order of their namespaces, and where support comes from."""
 
     namespaces: tuple[str, ...]
@@ -174,7 +169,7 @@ class VariantMetadata:
                 ),
                 hint=f"default-priorities.namespace must list it, and has {one_of(self.namespaces)}",
             )
-        return replace(self, variants={variant.label: variant})
+        return self._replace(variants={variant.label: variant})
 
     def label_of(self, properties: frozenset[Property]) -> str | None:
         """Return the label that stands for exactly these properties, if one does."""
@@ -207,7 +202,7 @@ class VariantMetadata:
         """
         if not properties:
             return self.variant(label or NULL_LABEL)
-        variant = Variant(label or self.label_of(properties) or default_label(properties), properties)
+        variant = Variant.of(label or self.label_of(properties) or default_label(properties), properties)
         defined = self.variants.get(variant.label, variant)
         if defined != variant:
             raise VariantError(
@@ -380,7 +375,7 @@ def _read_variant(document: Document, label: str, value: object) -> Variant | No
     if len(document.issues) > faults:
         return None
     try:
-        return Variant(label, frozenset(properties))
+        return Variant.of(label, frozenset(properties))
     except VariantError as error:
         document.fault(place, str(error))
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .errors import VariantError
 
@@ -44,8 +44,7 @@ def check_value(value: str) -> None:
     _check_text(value, _VALUE_CHARACTERS, "value")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Property:
+class Property(NamedTuple):
     """A variant property ``namespace :: feature :: value`` (PEP 825, "Variant properties").
 
     >>> str(Property.parse("nvidia::cuda_version_lower_bound::12.8"))
@@ -55,11 +54,6 @@ class Property:
     namespace: str
     feature: str
     value: str
-
-    def __post_init__(self) -> None:
-        check_name(self.namespace, "namespace")
-        check_name(self.feature, "feature")
-        check_value(self.value)
 
     def __str__(self) -> str:
         return f"{self.namespace} :: {self.feature} :: {self.value}"
@@ -76,14 +70,17 @@ class Property:
                 f"property {text!r}: found {len(parts)} part(s) between '::'",
                 hint="write NAMESPACE :: FEATURE :: VALUE",
             )
+        result = cls(*parts)
         try:
-            return cls(*parts)
+            check_name(result.namespace, "namespace")
+            check_name(result.feature, "feature")
+            check_value(result.value)
         except VariantError as error:
             raise error.within(f"property {text!r}") from None
+        return result
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(NamedTuple):
     """A label and the properties that it stands for.
 
     The label ``null`` and the empty set of properties belong to each other, and to nothing else.
@@ -92,18 +89,21 @@ class Variant:
     label: str
     properties: frozenset[Property]
 
-    def __post_init__(self) -> None:
-        check_label(self.label)
-        if self.label == NULL_LABEL and self.properties:
+    @classmethod
+    def of(cls, label: str, properties: frozenset[Property]) -> Variant:
+        """Return a variant; raises VariantError when label and properties do not go together."""
+        check_label(label)
+        if label == NULL_LABEL and properties:
             raise VariantError(
                 "label 'null' with properties: the null variant has none",
                 hint="choose another label, or leave the properties out",
             )
-        if self.label != NULL_LABEL and not self.properties:
+        if label != NULL_LABEL and not properties:
             raise VariantError(
-                f"label {self.label!r} without properties: only the null variant has none",
+                f"label {label!r} without properties: only the null variant has none",
                 hint="give it properties, or the label 'null'",
             )
+        return cls(label, properties)
 
     def namespaces(self) -> set[str]:
         """Return the namespaces of all properties."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from .document import Document
 from .errors import VariantError
@@ -18,8 +18,7 @@ else:
 _TOOL = "tool.variant-backend"
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(NamedTuple):
     """What a project file says about variants and about the build backend to wrap.
 
     *metadata* is None without a ``[variant]`` table, or where that is not read. *build_backend* and

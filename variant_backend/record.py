@@ -53,17 +53,19 @@ class Record(NamedTuple):
         *contents* holds the new and the changed files, by their new paths; those that had no row
         get one at the top. *moved* gives new paths for old ones. Other rows keep their bytes.
         """
-        lines = []
+        lines = list(self.lines)
         added = dict(contents)
-        for row, line in zip(self.rows, self.lines, strict=True):
-            path = moved.get(row[0], row[0])
-            if row[0] in dropped:
+        touched = {*contents, *dropped, *moved}
+        for index, (old_path, digest, size) in enumerate(self.rows):
+            if old_path not in touched:
                 continue
-            if path in added:
-                line = _line(path, *_hash_and_size(added.pop(path)), like=line)
-            elif path != row[0]:
-                line = _line(path, row[1], row[2], like=line)
-            lines.append(line)
+            path = moved.get(old_path, old_path)
+            if old_path in dropped:
+                lines[index] = ""
+            elif path in added:
+                lines[index] = _line(path, *_hash_and_size(added.pop(path)), like=lines[index])
+            else:
+                lines[index] = _line(path, digest, size, like=lines[index])
         first = self.lines[0] if self.lines and self.lines[0].endswith("\n") else "\n"
         new = [_line(path, *_hash_and_size(content), like=first) for path, content in added.items()]
         return "".join([*new, *lines]).encode()

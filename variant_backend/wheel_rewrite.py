@@ -216,14 +216,15 @@ class Wheel(NamedTuple):
     def edits(self, plan: Plan) -> dict[str, Sequence[Member]]:
         """Return the members that change, by their old names; raises VariantError if the wheel is unsound."""
         moved = self._moved(plan)
-        contents = self._contents(plan, moved)
+        old_rows = self.read_file("RECORD")
+        contents = self._contents(plan, moved, old_rows)
         edits: dict[str, Sequence[Member]] = {}
         for path, new_path in {**{path: path for path in contents if path in self.entries}, **moved}.items():
             entry, content = self.entries[path], contents.get(new_path)
             if content is None:
                 edits[path] = [self.archive.renamed(entry, new_path)]
             elif path == self.path("RECORD"):
-                edits[path] = [self._replaced_record(entry, new_path, content, plan.moment)]
+                edits[path] = [self._replaced_record(entry, new_path, old_rows, content, plan.moment)]
             elif new_path != path or content != self.archive.content(entry):
                 edits[path] = [self.archive.replaced(entry, new_path, content, moment=plan.moment)]
         for name in _SIGNATURES:
@@ -250,7 +251,7 @@ class Wheel(NamedTuple):
         folders = (f"{old}.dist-info/", f"{old}.data/")
         return {path: new + path.removeprefix(old) for path in self.entries if path.startswith(folders)}
 
-    def _contents(self, plan: Plan, moved: Mapping[str, str]) -> dict[str, bytes]:
+    def _contents(self, plan: Plan, moved: Mapping[str, str], old_rows: bytes) -> dict[str, bytes]:
         """Return the files whose content may change, by their new paths; RECORD only if it does."""
         dist_info = f"{renamed(self.filename, plan).stem}.dist-info"
         contents = {f"{dist_info}/variant.json": plan.metadata.to_json()}
@@ -262,7 +263,6 @@ class Wheel(NamedTuple):
             metadata = core_metadata.rename_project(metadata, plan.name)
         if metadata != old_metadata:
             contents[f"{dist_info}/METADATA"] = metadata
-        old_rows = self.read_file("RECORD")
         signatures = {self.path(name) for name in _SIGNATURES}
         rows = self._checked_record(old_rows, signatures).changed(contents, signatures, moved)
         if rows != old_rows:
@@ -288,16 +288,16 @@ class Wheel(NamedTuple):
             raise VariantError(f"{place}: a row for {min(stray)!r}, which is not in the wheel", hint=REBUILD)
         return record
 
-    def _replaced_record(self, entry: Entry, path: str, content: bytes, moment: int | None) -> Member:
+    def _replaced_record(self, entry: Entry, path: str, old: bytes, new: bytes, moment: int | None) -> Member:
         """Return RECORD's member; with new rows at its top alone, its compressed data stay as they are."""
         deflated = None
         if entry.method == DEFLATED:
             head, rest = split_stored_head(self.archive.raw(entry))
-            unchanged = self.archive.content(entry)[len(head) :]
-            new_head = content[: len(content) - len(unchanged)]
-            if content.endswith(unchanged) and len(new_head) <= 0xFFFF:
+            unchanged = old[len(head) :]
+            new_head = new[: len(new) - len(unchanged)]
+            if new.endswith(unchanged) and len(new_head) <= 0xFFFF:
                 deflated = with_stored_head(new_head, rest)
-        return self.archive.replaced(entry, path, content, deflated=deflated, moment=moment)
+        return self.archive.replaced(entry, path, new, deflated=deflated, moment=moment)
 
 
 @contextmanager
@@ -329,8 +329,6 @@ def _check_directories(filename: WheelFilename, names: Mapping[str, Entry]) -> N
 
 def _check_identity(filename: WheelFilename, metadata: bytes) -> None:
     """Check that METADATA names the project and version that the filename names."""
-    from packaging.version import InvalidVersion, Version
-
     place = f"{filename.stem}.dist-info/METADATA"
     try:
         name = core_metadata.read_field(metadata, "Name")
@@ -339,12 +337,17 @@ def _check_identity(filename: WheelFilename, metadata: bytes) -> None:
         raise error.within(place) from None
     if escape(name) != escape(filename.distribution):
         raise VariantError(f"{place}: name {name!r}, but the filename says {filename.distribution!r}")
-    try:
-        same = Version(version) == Version(filename.version)
-    except InvalidVersion:
-        same = False
-    if not same:
+    if version != filename.version and not _is_same_version(version, filename.version):
         raise VariantError(f"{place}: version {version!r}, but the filename says {filename.version!r}")
+
+
+def _is_same_version(one: str, other: str) -> bool:
+    from packaging.version import InvalidVersion, Version  # mostly not needed, as the spelling is the same
+
+    try:
+        return Version(one) == Version(other)
+    except InvalidVersion:
+        return False
 
 
 def _write_copy(
