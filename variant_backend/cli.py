@@ -130,14 +130,15 @@ def main_make_variant(
         raise click.UsageError(
             "--null goes with neither --property nor --label: the null variant has no property."
         )
+    say: Callable[[str], object] = (lambda _: None) if quiet else _talk
     metadata = _metadata(
         pyproject,
         [Property.parse(text) for text in properties],
         NULL_LABEL if is_null else label,
         _providers(requires, plugin_apis, statics),
+        say,
         known=known_providers,
     )
-    say: Callable[[str], object] = (lambda _: None) if quiet else _talk
     for remark in metadata.remarks() if metadata else ():
         say(remark)
     moment = source_date_epoch(os.environ)
@@ -169,6 +170,7 @@ def _metadata(
     properties: list[Property],
     label: str | None,
     providers: Mapping[str, Provider],
+    say: Callable[[str], object],
     *,
     known: bool,
 ) -> VariantMetadata | None:
@@ -188,9 +190,12 @@ def _metadata(
                 f"label {label!r} is not defined, as there is no project file with a [variant] table",
                 hint="give --pyproject, or properties with --property",
             )
-        if not properties and not providers:
-            _talk("hint: declare the release's namespaces, with --pyproject, --provider or --static")
         release = declare(properties, providers, known=known)
+        if not properties and not providers:
+            say(
+                f"hint: no namespace is given, so {release.namespaces[0]!r} is declared; name those of the"
+                " release with --pyproject, --provider or --static"
+            )
     return release.only(release.choose(label, frozenset(properties)))
 
 
