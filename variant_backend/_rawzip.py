@@ -237,7 +237,10 @@ def assemble(archive: Archive, edits: Mapping[str, Sequence[Member]]) -> list[Se
         shift = shifts[bisect.bisect_right(starts, entry.offset) - 1]
         return moved(entry.central, entry.offset + shift) if shift else entry.central
 
-    new_directory = b"".join(map(central, archive.entries))
+    first = edited[0].offset if edited else archive.directory_offset  # nothing moves before it
+    new_directory = b"".join(
+        [entry.central if entry.offset < first else central(entry) for entry in archive.entries]
+    )
     count = len(archive.entries) + sum(len(members) - 1 for members in edits.values())
     offset = archive.directory_offset + shifts[-1]
     segments += [new_directory, change_end(archive.end_records, count, len(new_directory), offset)]
