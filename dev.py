@@ -1,9 +1,9 @@
 """The project's chores, on any machine with Python and pip: demo, test, lint, bench.
 
-    python dev.py demo     build three variants of an example and install the best one for this machine
-    python dev.py test     run all tests; what follows is handed to pytest, such as -m "not slow"
-    python dev.py lint     check the style and the types
-    python dev.py bench    run the benchmarks
+    python3 dev.py demo     build three variants of an example and install the best one for this machine
+    python3 dev.py test     run all tests; what follows is handed to pytest, such as -m "not slow"
+    python3 dev.py lint     check the style and the types
+    python3 dev.py bench    run the benchmarks
 
 Each makes the virtual environment `.venv` if there is none, and installs what it needs there. The benchmarks
 have one of their own, `.venv-bench`, as the peer that they measure wants other versions.
@@ -38,7 +38,8 @@ def main(arguments: list[str]) -> int:
         "bench": [[python, "benchmarks/run.py", *more]],
     }[chore]
     # One after another, all of them: a fault of style does not hide one of types.
-    return max(subprocess.run(command, cwd=ROOT).returncode for command in commands)
+    codes = [subprocess.run(command, cwd=ROOT).returncode for command in commands]
+    return int(any(codes))
 
 
 def prepare(environment: Path, groups: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import struct
@@ -97,9 +98,38 @@ def with_prefix(data: bytearray) -> bytes:
 
 
 def with_overlap(data: bytearray) -> None:
+    """Let the first member be so large that the second one starts inside it."""
+    first = data.index(b"PK\x01\x02")
+    for position in (18, 22, first + 20, first + 24):
+        struct.pack_into("<L", data, position, 40)
+
+
+def with_foreign_header(data: bytearray) -> None:
     """Let the second member's directory record point to the first member."""
     second = data.index(b"PK\x01\x02", data.index(b"PK\x01\x02") + 1)
     struct.pack_into("<L", data, second + 42, 0)
+
+
+def with_half_zip64(wheel: Path) -> None:
+    """Give a member one size in ZIP64 form and one as it is, in both headers alike."""
+    data = bytearray(wheel.read_bytes())
+    first = data.index(b"PK\x01\x02")
+    name_length = data[26]
+    extra = struct.pack("<HHQ", 1, 8, struct.unpack_from("<L", data, 22)[0])
+    for position in (first, 0):
+        sizes, lengths = (24, 30) if position else (22, 28)
+        struct.pack_into("<L", data, position + sizes, 0xFFFFFFFF)
+        struct.pack_into("<H", data, position + lengths, len(extra))
+        end = position + (46 if position else 30) + name_length
+        data[end:end] = extra
+    position = data.index(b"PK\x01\x02")
+    struct.pack_into("<2L", data, len(data) - 10, len(data) - 22 - position, position)
+    position += 46 + name_length + len(extra)
+    while data[position : position + 4] == b"PK\x01\x02":
+        (offset,) = struct.unpack_from("<L", data, position + 42)
+        struct.pack_into("<L", data, position + 42, offset + len(extra))
+        position += 46 + sum(struct.unpack_from("<3H", data, position + 28))
+    wheel.write_bytes(data)
 
 
 def twice(wheel: Path) -> None:
@@ -132,6 +162,10 @@ def other_method(data: bytearray) -> None:
     data[data.index(b"PK\x01\x02") + 10] = 12
 
 
+COMPLETE = (
+    b"demo/__init__.py,sha256=x,6\ndemo-1.0.dist-info/METADATA,sha256=x,1\n"
+    b"demo-1.0.dist-info/WHEEL,sha256=x,1\ndemo-1.0.dist-info/RECORD,,\n"
+)
 RECORD = b"demo/__init__.py,sha256=x,6\ndemo-1.0.dist-info/RECORD,,\n"
 
 FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
@@ -147,7 +181,6 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
         bytes_changed(lambda data: bytes(data).replace(b"PK\x01\x02", b"PK\x01\x03", 1)),
         "damaged central directory: record 1",
     ),
-    "damaged data": (renamed_member(b"x = 1", b"y = 2"), ""),
     "encrypted": (with_flag(1), "is encrypted"),
     "data descriptor": (with_flag(8), "has a data descriptor"),
     "other method": (
@@ -164,7 +197,10 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "unmarked UTF-8": (renamed_member(b"demo/__init__.py", b"demo/__in\xc3\xa9__.py"), "not marked as UTF-8"),
     "gap": (bytes_changed(with_gap), "4 dead bytes before the central directory"),
     "prefix": (bytes_changed(with_prefix), "not a zip file, which would start with a member"),
-    "overlap": (bytes_changed(with_overlap), "demo/__init__.py"),
+    "overlap": (bytes_changed(with_overlap), "demo-1.0.dist-info/METADATA' overlaps the one before it"),
+    "foreign header": (bytes_changed(with_foreign_header), "differ in name"),
+    "half ZIP64": (with_half_zip64, "ZIP64 extra field"),
+    "backslash": (renamed_member(b"demo/__init__.py", b"demo\\__init__.py"), "'demo\\\\__init__.py'"),
     "headers differ": (bytes_changed(lambda data: data.__setitem__(14, data[14] ^ 1)), "differ in CRC"),
     "stale ZIP64": (stale_zip64, "ZIP64 extra field"),
     "no dist-info": (lambda wheel: zipped([("demo/a.py", b"")], wheel), "found none"),
@@ -174,7 +210,14 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "RECORD not UTF-8": (edited(RECORD=b"\xff,,\n"), "demo-1.0.dist-info/RECORD: not UTF-8 at byte 0"),
     "RECORD columns": (edited(RECORD=b"a,b\n"), "demo-1.0.dist-info/RECORD: row 1 has 2 column(s)"),
     "RECORD incomplete": (edited(RECORD=RECORD), "no row for 'demo-1.0.dist-info/METADATA'"),
-    "RECORD too long": (edited(RECORD=b"x,sha256=y,1\n" + RECORD), "row for"),
+    "RECORD too long": (edited(RECORD=b"x,sha256=y,1\n" + COMPLETE), "a row for 'x', which is not in"),
+    "RECORD twice": (edited(RECORD=COMPLETE + b"demo/__init__.py,sha256=x,6\n"), "has two rows"),
+    "RECORD no hash": (edited(RECORD=COMPLETE.replace(b"sha256=x", b"")), "needs a hash and a size"),
+    "RECORD no size": (edited(RECORD=COMPLETE.replace(b",6", b",x")), "needs a hash and a size"),
+    "RECORD own hash": (
+        edited(RECORD=COMPLETE.replace(b"RECORD,,", b"RECORD,x,1")),
+        "needs no hash and no size",
+    ),
     "METADATA missing": (edited(METADATA=None), "demo-1.0.dist-info/METADATA is missing"),
     "WHEEL missing": (edited(WHEEL=None), "demo-1.0.dist-info/WHEEL is missing"),
     "other name": (edited(METADATA=b"Name: damo\nVersion: 1.0\n\n"), "METADATA: name 'damo'"),
@@ -183,7 +226,7 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
 }
 
 
-@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault != "damaged data"])
+@pytest.mark.parametrize("fault", FAULTS)
 def test_an_unsound_wheel_is_refused_in_one_line_and_leaves_nothing(tmp_path: Path, fault: str) -> None:
     change, message = FAULTS[fault]
     wheel = make_wheel(tmp_path, compression=zipfile.ZIP_STORED)
@@ -200,8 +243,11 @@ def test_an_unsound_wheel_is_refused_in_one_line_and_leaves_nothing(tmp_path: Pa
 
 def test_a_payload_is_not_read_so_a_damaged_one_is_not_noticed(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, compression=zipfile.ZIP_STORED)
-    FAULTS["damaged data"][0](wheel)
+    renamed_member(b"x = 1", b"y = 2")(wheel)
     assert make(wheel)[0] == 0
+
+
+BAD_NAMES = ("", "..", "-", "a/b", "../evil", "My Project!", " x ", "é", "a\nName: b", "x_")
 
 
 @pytest.mark.parametrize(
@@ -223,6 +269,9 @@ def test_a_payload_is_not_read_so_a_damaged_one_is_not_noticed(tmp_path: Path) -
         (("-p", "a::b::c", "--static", "a::b::c,c"), 1, "stands there twice"),
         (("-p", "a::b::c", "--static", "a::b::c", "--provider", "a=x"), 1, "exactly one of"),
         (("-p", "a::b::c", "--provider", "A=x"), 1, "character 'A'"),
+        (("-p", "a::b::c", "-l", ""), 1, "label is empty"),
+        (("-l", ""), 1, "label '' is not defined"),
+        *((("--null", "--name", name), 1, "is not one; use letters") for name in BAD_NAMES),
         (("-p", "a::b::c", "--no-such-option"), 2, "No such option"),
         (("-p", "a::b::c", "-j", "0"), 2, "-j"),
         (("-p", "a::b::c", "--pyproject", "missing.toml"), 1, "missing.toml: No such file"),
@@ -383,13 +432,14 @@ def start_slow_run(tmp_path: Path) -> subprocess.Popen[str]:
     return process
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
-def test_an_interrupted_run_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no such signals to another process")
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 1), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_an_interrupted_run_leaves_nothing(tmp_path: Path, name: str, code: int) -> None:
     process = start_slow_run(tmp_path)
     time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(getattr(signal, name))
     _, stderr = process.communicate(timeout=30)
-    assert process.returncode == 1
+    assert process.returncode == code
     assert "Traceback" not in stderr
     assert [path.name for path in tmp_path.iterdir()] == [NAME]
 
@@ -446,8 +496,50 @@ def test_a_label_inside_that_is_not_the_filenames_is_refused(tmp_path: Path) -> 
     assert "label 'x', but the filename says 'y'" in result.stderr
 
 
+def test_an_index_needs_a_folder(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["index", str(tmp_path / "missing")], catch_exceptions=False)
+    assert result.exit_code == 1
+    assert "missing is not a folder" in result.stderr
+
+
 def test_an_index_over_no_variant_is_an_error(tmp_path: Path) -> None:
     make_wheel(tmp_path)
     result = CliRunner().invoke(main, ["index", str(tmp_path)], catch_exceptions=False)
     assert result.exit_code == 1
     assert "no wheel with a variant label" in result.stderr
+
+
+def test_a_wheel_that_cannot_be_planned_does_not_stop_the_others(tmp_path: Path) -> None:
+    good = make_wheel(tmp_path, "good")
+    assert make(good, "-p", "nvidia::a::1", "-l", "x", "-o", str(tmp_path / "in"))[0] == 0
+    inside = tmp_path / "in" / "good-1.0-py3-none-any.whl"
+    (tmp_path / "in" / "good-1.0-py3-none-any-x.whl").rename(inside)
+    (tmp_path / NAME).write_bytes(b"hello")
+    arguments = ["--json", "bad.whl", str(tmp_path / NAME), str(inside)]
+    result = CliRunner().invoke(main_make_variant, arguments, catch_exceptions=False)
+    assert result.exit_code == 1
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [each["label"] for each in told] == [None, None, "x"]
+    assert [len(each["errors"]) for each in told] == [1, 1, 0]
+    assert (tmp_path / "in" / "good-1.0-py3-none-any-x.whl").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows closes no standard stream in this way")
+def test_a_closed_or_full_standard_stream_is_no_reason_for_a_traceback(tmp_path: Path) -> None:
+    make_variant = f"{SCRIPTS / 'make-variant'} {make_wheel(tmp_path)} -p nvidia::a::1 -l x --force"
+    assert subprocess.run(["sh", "-c", f"{make_variant} 2>&-"], capture_output=True).returncode == 0
+    walk(tmp_path / VARIANT)
+    if Path("/dev/full").exists():  # Linux has it
+        done = subprocess.run(["sh", "-c", f"{make_variant} >/dev/full"], capture_output=True, text=True)
+        assert done.returncode == 1
+        assert done.stderr == "error: stdout: No space left on device\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets only some users make links")
+def test_two_ways_to_one_folder_do_not_lose_a_wheel(tmp_path: Path) -> None:
+    make_wheel(tmp_path / "a")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    arguments = [str(tmp_path / folder / NAME) for folder in "ab"]
+    result = CliRunner().invoke(main_make_variant, [*arguments, "--null", "--force"])
+    assert result.exit_code == 1
+    assert "would both become" in result.stderr

@@ -94,8 +94,13 @@ def test_options_say_where_support_comes_from() -> None:
 
 
 def test_known_providers_can_be_left_out() -> None:
-    result = make("--no-known-providers", "-p", "nvidia::a::1", "-l", "x", make_wheel(Path()))
+    wheel = make_wheel(Path())
+    result = make("--no-known-providers", "-p", "nvidia::a::1", "-l", "x", wheel)
     assert variant_json(Path(result.stdout.strip()))["$schema"] == SCHEMA_WITHOUT_PROVIDERS
+    options = ["--no-known-providers", "--plugin-api", "nvidia=x:y"]
+    refused = CliRunner().invoke(main_make_variant, [*options, "-p", "nvidia::a::1", str(wheel)])
+    assert refused.exit_code == 1
+    assert "namespace 'nvidia': exactly one of" in refused.stderr
 
 
 def test_the_null_variant_has_no_properties_and_declares_a_namespace_all_the_same() -> None:
@@ -217,7 +222,7 @@ def test_quiet_says_nothing_but_the_path() -> None:
     assert len(result.stdout.splitlines()) == 1
 
 
-def test_source_date_epoch_is_the_time_of_what_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_source_date_epoch_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "x")
     result = CliRunner().invoke(main_make_variant, ["--null", str(make_wheel(Path()))])
     assert result.exit_code == 1

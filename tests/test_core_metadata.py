@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from variant_backend.core_metadata import read_field, rename_project, replace_field
+from variant_backend.core_metadata import direct_references, read_field, rename_project, replace_field
 from variant_backend.errors import VariantError
 
 METADATA = """Metadata-Version: 2.4
@@ -50,6 +50,17 @@ def test_what_was_replaced_is_what_is_read_and_what_email_reads(version: str, na
     assert (read_field(data, "Version"), read_field(data, "Name")) == (version, name)
     message = message_from_bytes(data)
     assert (message["Version"], message["Name"]) == (version, name)
+
+
+def test_requirements_on_a_url_are_found_in_the_headers() -> None:
+    data = b"""Name: x
+Requires-Dist: a @ https://example.org/a.whl ; python_version > '3'
+Requires-Dist: b[extra]@ file:///b.whl
+Requires-Dist: c; extra == 'mail@example.org'
+
+Requires-Dist: d @ https://example.org/d.whl
+"""
+    assert direct_references(data) == ["a @ https://example.org/a.whl", "b[extra]@ file:///b.whl"]
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,16 @@ def test_version_0_2_0_is_written_exactly_when_every_namespace_has_a_provider(
     complete = set(release.namespaces) == set(release.providers)
     assert document["$schema"] == (SCHEMA_WITH_PROVIDERS if complete else SCHEMA_WITHOUT_PROVIDERS)
     assert ("providers" in document) == complete
-    assert bool(release.remarks()) == (not complete)
+    assert any("no installer can choose" in remark for remark in release.remarks()) == (not complete)
+
+
+def test_a_variant_whose_values_no_static_list_has_is_remarked() -> None:
+    one, two, other = (Property("a", feature, value) for feature, value in ("f1", "f2", "g1"))
+    release = VariantMetadata(("a",), {"a": StaticProvider((("f", ("1", "3")),))}, {})
+    assert release.only(Variant("x", frozenset([one, two]))).remarks() == []
+    for properties, feature in ((frozenset([two]), "f"), (frozenset([one, other]), "g")):
+        (remark,) = release.only(Variant("x", properties)).remarks()
+        assert "variant 'x' can never be chosen" in remark and f"'{feature}'" in remark
 
 
 @given(releases(), st.randoms())
@@ -280,7 +289,10 @@ def test_a_label_is_chosen_by_its_properties_or_becomes_a_hash() -> None:
     with pytest.raises(VariantError, match="known are null, x"):
         release.choose("z", frozenset())
     assert release.remarks() == []
-    assert release.only(release.choose(None, one)).remarks() != []
+    assert "this label is a hash" in release.only(release.choose(None, one)).remarks()[-1]
+    for properties in (frozenset[Property](), one):
+        with pytest.raises(VariantError, match=r"label ('' is not defined|is empty)"):
+            release.choose("", properties)
 
 
 def test_without_a_project_file_namespaces_rank_as_given_and_known_ones_have_their_provider() -> None:

@@ -167,7 +167,8 @@ class Archive(NamedTuple):
             ]
         except VariantError:  # one says that it starts at the end, or behind it
             headers = []
-        if headers != expected:
+        # A header with extra fields may hold sizes there, which are to be looked at.
+        if headers != expected or any(header[28:30] != b"\0\0" for header in headers):
             return [self.length(entry) for entry in entries]
         return [len(header) + entry.compressed_size for header, entry in zip(headers, entries, strict=True)]
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import os
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ import click
 
 from . import __version__
 from .errors import VariantError
-from .filename import WheelFilename
+from .filename import WheelFilename, check_project_name
 from .metadata import KNOWN_PROVIDERS, Provider, VariantMetadata, declare, read_provider
 from .properties import NULL_LABEL, Property, check_name
 from .wheel_rewrite import Outcome, Plan, make_variant, open_wheel, renamed, source_date_epoch
@@ -39,9 +42,15 @@ class _Failure(click.ClickException):
 class _Command(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _termination_is_an_exit():
+                return super().invoke(ctx)
         except VariantError as error:
             raise _Failure(error.lines()) from None
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # click ends quietly when nobody reads on
+                raise
+            place = error.filename2 or error.filename or "stdout"
+            raise _Failure([f"{place}: {error.strerror or error}"]) from None
 
 
 def _talk(text: str) -> None:
@@ -49,7 +58,7 @@ def _talk(text: str) -> None:
 
 
 def _path(**kwargs: Any) -> click.Path:
-    return click.Path(path_type=Path, **kwargs)
+    return click.Path(path_type=Path, readable=False, **kwargs)
 
 
 @click.command(
@@ -95,7 +104,7 @@ def _path(**kwargs: Any) -> click.Path:
 @click.option("--name", help="Give the project another name.")
 @click.option("-o", "--output-dir", type=_path(), help="Where to write  [default: beside each wheel]")
 @click.option("--force", is_flag=True, help="Replace existing files.")
-@click.option("--dry-run", is_flag=True, help="Check everything, write nothing.")
+@click.option("--dry-run", is_flag=True, help="Check the wheels, write nothing.")
 @click.option("-j", "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Wheels at a time.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each wheel.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
@@ -135,34 +144,46 @@ def main_make_variant(
         pyproject,
         [Property.parse(text) for text in properties],
         NULL_LABEL if is_null else label,
-        _providers(requires, plugin_apis, statics),
+        _providers(requires, plugin_apis, statics, known_providers),
         say,
         known=known_providers,
     )
     for remark in metadata.remarks() if metadata else ():
         say(remark)
-    moment = source_date_epoch(os.environ)
-    plans = [
-        Plan(metadata or _metadata_inside(wheel), True, name, strip_local_version, moment) for wheel in wheels
-    ]
+    if name is not None:
+        check_project_name(name)
+    template = (True, name, strip_local_version, source_date_epoch(os.environ))
+    plans = [_plan(wheel, metadata, *template) for wheel in wheels]
     folders = [output_dir or wheel.parent for wheel in wheels]
     _check_targets(wheels, plans, folders)
-    progress = _Progress(wheels, shown=not quiet and sys.stderr.isatty())
+    progress = _Progress(wheels, shown=not quiet and sys.stderr is not None and sys.stderr.isatty())
 
-    def convert(wheel: Path, plan: Plan, folder: Path) -> Outcome | VariantError:
+    def convert(wheel: Path, plan: Plan | VariantError, folder: Path) -> Outcome | VariantError:
+        if isinstance(plan, VariantError):
+            return plan
         try:
             return make_variant(wheel, plan, folder, force=force, dry_run=dry_run, advance=progress.advance)
         except VariantError as error:
             return error
 
-    try:
-        results = list(_map(convert, jobs, wheels, plans, folders))
-    finally:
-        progress.finish()
-    for wheel, plan, result in zip(wheels, plans, results, strict=True):
-        _report(wheel, plan, result, say, as_json=as_json)
-    if any(isinstance(result, VariantError) for result in results):
+    failed = False
+    with progress:
+        results = _map(convert, jobs, wheels, plans, folders)
+        for wheel, plan, result in zip(wheels, plans, results, strict=True):
+            progress.interrupt()
+            _report(wheel, plan, result, say, as_json=as_json)
+            failed |= isinstance(result, VariantError)
+    if failed:
         sys.exit(1)
+
+
+def _plan(wheel: Path, metadata: VariantMetadata | None, *options: Any) -> Plan | VariantError:
+    """Return what a wheel becomes, or why that cannot be said: that is not the other wheels' fault."""
+    try:
+        WheelFilename.parse(wheel.name)
+        return Plan(metadata or _metadata_inside(wheel), *options)
+    except VariantError as error:
+        return error
 
 
 def _metadata(
@@ -212,7 +233,7 @@ def _project_metadata(pyproject: Path | None) -> VariantMetadata | None:
 
 
 def _providers(
-    requires: Iterable[str], plugin_apis: Iterable[str], statics: Iterable[str]
+    requires: Iterable[str], plugin_apis: Iterable[str], statics: Iterable[str], known: bool
 ) -> dict[str, Provider]:
     """Return what --provider, --plugin-api and --static say, by namespace."""
     tables: dict[str, dict[str, Any]] = {}
@@ -242,7 +263,7 @@ def _providers(
         if len(features) > 1:
             table["feature-order"] = list(features)
     for namespace, table in tables.items():
-        if "plugin-api" in table and "requires" not in table and namespace in KNOWN_PROVIDERS:
+        if known and "plugin-api" in table and "requires" not in table and namespace in KNOWN_PROVIDERS:
             table["requires"] = list(KNOWN_PROVIDERS[namespace].requires)
     return {
         namespace: read_provider(table, f"namespace {namespace!r}") for namespace, table in tables.items()
@@ -259,12 +280,15 @@ def _metadata_inside(wheel: Path) -> VariantMetadata:
         return opened.variant_metadata()
 
 
-def _check_targets(wheels: Iterable[Path], plans: Iterable[Plan], folders: Iterable[Path]) -> None:
+def _check_targets(
+    wheels: Iterable[Path], plans: Iterable[Plan | VariantError], folders: Iterable[Path]
+) -> None:
     """Raise a VariantError if two wheels would be written to one file."""
     sources: dict[Path, list[Path]] = {}
     for wheel, plan, folder in zip(wheels, plans, folders, strict=True):
-        target = folder / str(renamed(WheelFilename.parse(wheel.name), plan))
-        sources.setdefault(target, []).append(wheel)
+        if isinstance(plan, Plan):
+            target = folder.resolve() / str(renamed(WheelFilename.parse(wheel.name), plan))
+            sources.setdefault(target, []).append(wheel)
     clashes = [
         f"{' and '.join(map(str, several))} would both become {target}"
         for target, several in sources.items()
@@ -289,7 +313,12 @@ def _map(convert: Callable[..., Any], jobs: int, *arguments: Iterable[Any]) -> I
 
 
 def _report(
-    wheel: Path, plan: Plan, result: Outcome | VariantError, say: Callable[[str], object], *, as_json: bool
+    wheel: Path,
+    plan: Plan | VariantError,
+    result: Outcome | VariantError,
+    say: Callable[[str], object],
+    *,
+    as_json: bool,
 ) -> None:
     """Tell what became of a wheel: the path, or the JSON object, on stdout, all else on stderr."""
     outcome = None if isinstance(result, VariantError) else result
@@ -300,12 +329,12 @@ def _report(
     for error in errors:
         _talk(f"error: {error}")
     if as_json:
-        properties = [str(prop) for prop in sorted(plan.variant.properties)]
+        variant = plan.variant if isinstance(plan, Plan) else None
         told = {
             "input": str(wheel),
             "output": str(outcome.path) if outcome else None,
-            "label": plan.variant.label,
-            "properties": properties,
+            "label": variant.label if variant else None,
+            "properties": [str(prop) for prop in sorted(variant.properties)] if variant else [],
             "written": outcome is not None and outcome.written,
             "notices": list(notices),
             "errors": errors,
@@ -319,15 +348,28 @@ class _Progress:
     """A progress bar over all wheels, on a terminal, once the work takes longer than a second."""
 
     def __init__(self, wheels: Iterable[Path], *, shown: bool) -> None:
-        self._total = sum(wheel.stat().st_size for wheel in wheels if wheel.exists())
+        self._total = 0
+        for wheel in wheels if shown else ():
+            with suppress(OSError):  # which is said when the wheel is read
+                self._total += wheel.stat().st_size
         self._shown = shown
         self._started = time.monotonic()
         self._lock = threading.Lock()
         self._done = 0
         self._bar: Any = None
+        self._cancelled = False
+
+    def __enter__(self) -> None:
+        """Start; nothing is shown yet."""
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._cancelled = kind is not None  # copies that still run in other threads end at their next step
+        self.interrupt()
 
     def advance(self, count: int) -> None:
         """Note that so many more bytes were copied."""
+        if self._cancelled:
+            raise VariantError("interrupted")
         with self._lock:
             self._done += count
             if self._shown and self._bar is None and time.monotonic() - self._started > 1:
@@ -336,10 +378,29 @@ class _Progress:
             elif self._bar is not None:
                 self._bar.update(count)
 
-    def finish(self) -> None:
-        """Leave the bar as it is, and go on below it."""
-        if self._bar is not None:
-            self._bar.render_finish()
+    def interrupt(self) -> None:
+        """Leave the bar as it is, so that something else can be printed below it."""
+        with self._lock:
+            if self._bar is not None:
+                self._bar.render_finish()
+
+
+@contextmanager
+def _termination_is_an_exit() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the process as Ctrl-C does, so that nothing is left behind."""
+
+    def leave(number: int, _: object) -> None:
+        sys.exit(128 + number)
+
+    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        signals = []  # only the main thread may
+    former = {number: signal.signal(number, leave) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -41,6 +41,12 @@ def rename_project(data: bytes, name: str) -> bytes:
     return replace_field(changed + data[len(headers) :], "Name", name)
 
 
+def direct_references(data: bytes) -> list[str]:
+    """Return the requirements that name a URL (PEP 508), which public indexes reject."""
+    found = re.findall(rb"(?mi)^Requires-Dist[ \t]*:[ \t]*([^;\r\n]*?[ \])]@[^;\r\n]*)", _headers(data))
+    return [requirement.decode("utf-8", "replace").strip() for requirement in found]
+
+
 def _headers(data: bytes) -> bytes:
     """Return what stands before the first blank line: after it comes the description."""
     end = re.search(rb"\r?\n\r?\n", data)

@@ -81,6 +81,15 @@ class WheelFilename(NamedTuple):
             raise VariantError(f"{self}: {error}") from None
 
 
+def check_project_name(name: str) -> None:
+    """Check the name of a project (packaging's "Names and normalization"); raises VariantError."""
+    if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", name):
+        raise VariantError(
+            f"project name {name!r} is not one",
+            hint="use letters, digits, and '.', '_' or '-' between them",
+        )
+
+
 def index_filename(release: tuple[str, Version]) -> str:
     """Return the name of a release's index-level metadata file (PEP 825, "Index-level metadata")."""
     name, version = release

@@ -128,6 +128,8 @@ def _build(
     # Some backends refuse a metadata directory that they did not write as it is, so there is none.
     with workspace(target) as folder:
         name = build(str(folder), settings, None)
+        if not isinstance(name, str):
+            raise VariantError(f"the wrapped backend's {hook} returned {name!r}, not a filename")
         outcome = make_variant(folder / name, plan, target, force=True, owned=True)
     for notice in outcome.notices:
         _say(f"notice: {outcome.path.name}: {notice}")
@@ -216,12 +218,12 @@ def _wrapped(*hook: str) -> Any:
     project = Project.load(_PROJECT_FILE, variants=False)  # a plain build does not depend on that table
     reference = project.build_backend
     place = f"{_PROJECT_FILE}: tool.variant-backend.build-backend"
-    if reference is None:
+    if not reference:
         raise VariantError(
             f"{place} is missing", hint='name the backend to wrap, such as "setuptools.build_meta"'
         )
     module_name, _, object_path = reference.partition(":")
-    if module_name == __name__:
+    if module_name.partition(".")[0] == __name__.partition(".")[0]:
         raise VariantError(
             f"{place}: {reference!r} cannot wrap itself", hint="name the project's own backend"
         )
@@ -260,7 +262,7 @@ def _suggestion(reference: str) -> str:
 
 def _look_first_in(backend_path: Sequence[str], module_name: str) -> None:
     """Make the folders of ``backend-path`` the first, and for the backend the only, place to look."""
-    if backend_path:
+    if backend_path and not any(isinstance(finder, _BackendPathFinder) for finder in sys.meta_path):
         folders = [str(Path(folder).resolve()) for folder in backend_path]
         sys.meta_path.insert(0, _BackendPathFinder(folders, module_name.partition(".")[0]))
 

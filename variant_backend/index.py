@@ -21,6 +21,8 @@ def write_index(folder: Path) -> list[tuple[Path, VariantMetadata]]:
     The content depends on the wheels alone, not on their order. Returns what was written.
     Raises VariantError with every fault and conflict found; then nothing is written.
     """
+    if not folder.is_dir():
+        raise VariantError(f"{folder} is not a folder", hint="name the one that holds the wheels")
     releases: dict[tuple[str, Version], dict[str, VariantMetadata]] = {}
     issues: list[str] = []
     for path in sorted(folder.glob("*.whl")):
@@ -48,5 +50,7 @@ def write_index(folder: Path) -> list[tuple[Path, VariantMetadata]]:
             for path, _ in combined:
                 (scratch / path.name).replace(path)
     except OSError as error:
-        raise VariantError(f"{error.filename or folder}: {error.strerror or error}") from None
+        raise VariantError(
+            f"{error.filename2 or error.filename or folder}: {error.strerror or error}"
+        ) from None
     return combined

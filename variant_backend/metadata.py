@@ -201,8 +201,10 @@ class VariantMetadata(NamedTuple):
         Raises VariantError when the label is unknown, or defined with other properties.
         """
         if not properties:
-            return self.variant(label or NULL_LABEL)
-        variant = Variant.of(label or self.label_of(properties) or default_label(properties), properties)
+            return self.variant(NULL_LABEL if label is None else label)
+        if label is None:
+            label = self.label_of(properties) or default_label(properties)
+        variant = Variant.of(label, properties)
         defined = self.variants.get(variant.label, variant)
         if defined != variant:
             raise VariantError(
@@ -211,6 +213,26 @@ class VariantMetadata(NamedTuple):
                 hint="choose another label, or leave the properties out",
             )
         return variant
+
+    def _never_supported(self, variant: Variant) -> set[tuple[str, str]]:
+        """Return namespace and feature where a static provider lists no value that the variant has."""
+        static = {
+            (namespace, feature): set(values)
+            for namespace, provider in self.providers.items()
+            if isinstance(provider, StaticProvider)
+            for feature, values in provider.features
+        }
+        features = {
+            (prop.namespace, prop.feature)
+            for prop in variant.properties
+            if isinstance(self.providers.get(prop.namespace), StaticProvider)
+        }
+        supported = {
+            (prop.namespace, prop.feature)
+            for prop in variant.properties
+            if prop.value in static.get((prop.namespace, prop.feature), ())
+        }
+        return features - supported
 
     def remarks(self) -> list[str]:
         """Return what a maintainer should be told about wheels with this metadata, ready to print."""
@@ -221,9 +243,15 @@ class VariantMetadata(NamedTuple):
                 f" {one_of(missing)} comes from; add [variant.providers.{missing[0]}] to pyproject.toml,"
                 " or give make-variant --static or --provider"
             )
+        for label, variant in self.variants.items():
+            for namespace, feature in sorted(self._never_supported(variant)):
+                remarks.append(
+                    f"warning: variant {label!r} can never be chosen, as the static-properties of"
+                    f" {namespace!r} list none of its values of {feature!r}"
+                )
         if any(label == default_label(each.properties) for label, each in self.variants.items()):
             remarks.append(
-                "hint: this label is a hash; a readable one is better, give it with a label option"
+                "hint: this label is a hash; a readable one is better: --label, or -Cvariant-label"
             )
         return remarks
 
@@ -258,8 +286,7 @@ def read_provider(entry: object, where: str) -> Provider:
     document = Document()
     provider = _read_provider(document, entry, "")
     document.check(where)
-    if provider is None:
-        raise VariantError(f"{where}: not a provider")
+    assert provider, "what is no provider has a fault"
     return provider
 
 
@@ -404,14 +431,16 @@ def _read_provider(document: Document, value: object, place: str) -> Provider | 
         return None
     for key, source in (("plugin-api", "requires"), ("feature-order", "static-properties")):
         if key in entry and source not in entry:
-            document.fault(f"{place}.{key}", f"goes with {source} only")
-    optional = document.boolean(entry.get("optional", False), f"{place}.optional")
+            document.fault(join(place, key), f"goes with {source} only")
+    optional = document.boolean(entry.get("optional", False), join(place, "optional"))
     if "requires" in entry:
-        requires = document.strings(entry["requires"], f"{place}.requires", check_requirement)
-        return PluginProvider(requires, _read_plugin_api(document, entry, f"{place}.plugin-api"), optional)
+        requires = document.strings(entry["requires"], join(place, "requires"), check_requirement)
+        return PluginProvider(
+            requires, _read_plugin_api(document, entry, join(place, "plugin-api")), optional
+        )
     if "static-properties" in entry:
         return StaticProvider(_read_static_features(document, entry, place), optional)
-    return BuiltinProvider(document.string(entry["builtin"], f"{place}.builtin") or "", optional)
+    return BuiltinProvider(document.string(entry["builtin"], join(place, "builtin")) or "", optional)
 
 
 def _read_plugin_api(document: Document, entry: dict[str, object], place: str) -> str | None:
@@ -425,7 +454,7 @@ def _read_static_features(
     document: Document, entry: dict[str, object], place: str
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Read ``static-properties``, in the order that ``feature-order`` gives."""
-    at_features, at_order = f"{place}.static-properties", f"{place}.feature-order"
+    at_features, at_order = join(place, "static-properties"), join(place, "feature-order")
     table = document.table(entry["static-properties"], at_features)
     features = dict(_read_features(document, table, at_features))
     if not table:

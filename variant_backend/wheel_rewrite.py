@@ -89,7 +89,7 @@ def renamed(filename: WheelFilename, plan: Plan) -> WheelFilename:
     """Return the name of the wheel that *plan* makes of one with this name."""
     version = filename.version.partition("+")[0] if plan.strip_local_version else filename.version
     return filename._replace(
-        distribution=escape(plan.name) if plan.name else filename.distribution,
+        distribution=escape(plan.name) if plan.name is not None else filename.distribution,
         version=version,
         label=plan.variant.label if plan.labelled else None,
     )
@@ -119,21 +119,19 @@ def make_variant(
                 return _already(Wheel.read(filename, file.fileno()), plan, target)
             if os.path.lexists(target) and not force:
                 raise VariantError(f"{target} exists", hint="give --force to replace it")
-            changed_in_place = False
-            if dry_run:
+            in_place = False
+            if dry_run or owned:
                 rewriting = Wheel.read(filename, file.fileno()).rewritten(plan)
-            elif owned:
-                rewriting = Wheel.read(filename, file.fileno()).rewritten(plan)
-                changed_in_place = _change_tail(wheel, file.fileno(), rewriting)
-            if not dry_run and not changed_in_place:
+                in_place = not dry_run and _change_tail(wheel, file.fileno(), rewriting)
+            if not dry_run and not in_place:
                 rewriting = _write_copy(file.fileno(), filename, plan, target, advance)
-        if changed_in_place:
+        if in_place:
             wheel.replace(target)
         return Outcome(target, not dry_run, rewriting.notices)
     except VariantError as error:
         raise error.within(wheel.name) from None
     except OSError as error:
-        place = error.filename or out_dir
+        place = error.filename2 or error.filename or out_dir
         raise VariantError(f"{wheel.name}: {place}: {error.strerror or error}") from None
 
 
@@ -209,9 +207,14 @@ class Wheel(NamedTuple):
         """Return the new wheel; raises VariantError if this one is unsound."""
         edits = self.edits(plan)
         self.archive.check_layout()
-        dropped = [name for name in _SIGNATURES if self.path(name) in self.entries]
-        notices = tuple(f"{name} is left out, as it signs the old RECORD" for name in dropped)
-        return _Rewriting(assemble(self.archive, edits), notices)
+        notices = [
+            f"{name} is left out, as it signs the old RECORD"
+            for name in _SIGNATURES
+            if self.path(name) in self.entries
+        ]
+        for requirement in core_metadata.direct_references(self.read_file("METADATA")):
+            notices.append(f"public indexes reject a requirement on a URL: {requirement}")
+        return _Rewriting(assemble(self.archive, edits), tuple(notices))
 
     def edits(self, plan: Plan) -> dict[str, Sequence[Member]]:
         """Return the members that change, by their old names; raises VariantError if the wheel is unsound."""
@@ -259,7 +262,7 @@ class Wheel(NamedTuple):
         if plan.strip_local_version:
             version = core_metadata.read_field(metadata, "Version")
             metadata = core_metadata.replace_field(metadata, "Version", version.partition("+")[0])
-        if plan.name:
+        if plan.name is not None:
             metadata = core_metadata.rename_project(metadata, plan.name)
         if metadata != old_metadata:
             contents[f"{dist_info}/METADATA"] = metadata
@@ -281,6 +284,12 @@ class Wheel(NamedTuple):
         if len(paths) < len(rows):
             twice = next(path for path, following in pairwise(sorted(rows)) if path == following)
             raise VariantError(f"{place}: {twice!r} has two rows", hint=REBUILD)
+        for path, digest, size in record.rows:
+            if (not digest and not size) if path == place else (digest and size.isdecimal()):
+                continue
+            if path not in unlisted:
+                wanted = "no hash and no size" if path == place else "a hash and a size"
+                raise VariantError(f"{place}: the row of {path!r} needs {wanted}", hint=REBUILD)
         files = {path for path in self.entries if path[-1] != "/"} - unlisted
         if missing := files - paths:
             raise VariantError(f"{place}: no row for {min(missing)!r}, which is in the wheel", hint=REBUILD)
