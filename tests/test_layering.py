@@ -16,7 +16,7 @@ ROOMS = [
     ["errors"],
     ["document", "properties", "core_metadata", "record", "filename", "metadata", "_ziprecords"],
     ["_files", "_rawzip", "pyproject", "wheel_rewrite", "index"],
-    ["hooks", "cli"],
+    ["hooks", "cli", "scripts"],
 ]
 ORDER = [module for room in ROOMS for module in room]
 PURE = [module for room in ROOMS[:2] for module in room]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import gc
 import json
 import os
 import signal
@@ -134,7 +133,6 @@ def main_make_variant(
     Given none of them, a wheel that carries a variant.json gets the label that is in there.
     The wheels themselves are never changed. The path of what was written is printed.
     """
-    gc.disable()  # the process ends soon; looking for cycles among many thousand members takes its time
     if is_null and (properties or label not in (None, NULL_LABEL)):
         raise click.UsageError(
             "--null goes with neither --property nor --label: the null variant has no property."
