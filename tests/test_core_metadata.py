@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from variant_backend.core_metadata import direct_references, read_field, rename_project, replace_field
+from variant_backend.core_metadata import (
+    direct_references,
+    read_field,
+    rename_project,
+    replace_field,
+    replace_version,
+)
 from variant_backend.errors import VariantError
 
 METADATA = """Metadata-Version: 2.4
@@ -33,6 +39,22 @@ def test_a_project_is_renamed_with_its_requirements_on_itself_and_nothing_else()
         .replace("cupy.cuda12X [all]", "cupy [all]")
     )
     assert rename_project(METADATA.encode(), "cupy") == expected.encode()
+
+
+def test_a_version_is_replaced_with_requirements_on_just_that_one() -> None:
+    template = """Name: cupy
+Version: {0}
+Requires-Dist: cupy=={0}
+Requires-Dist: Cupy [all]  == {0} ; extra == "x"
+Requires-Dist: cupy[all] (==={0}); python_version > "3"
+Requires-Dist: cupy==13.0+local1
+Requires-Dist: cupy>=13.0+local
+Requires-Dist: other==13.0+local
+
+Requires-Dist: cupy==13.0+local
+"""
+    expected = template.format("13.0").encode()
+    assert replace_version(template.format("13.0+local").encode(), "13.0") == expected
 
 
 def test_a_file_with_crlf_keeps_it() -> None:

@@ -74,3 +74,11 @@ def check(command: str, expected: list[str], code: int, stdout: str, stderr: str
         if expected[:1] == ["..."]:
             expected, printed = expected[1:], printed[-1:]
         assert printed == expected, shown
+
+
+def test_the_demo_of_the_readme_installs_the_best_of_three_variants() -> None:
+    shown = run("python", ROOT / "examples" / "demo.py").stdout.split("\n")
+    labels = ("x86_64_v3", "x86_64_v2", "null")
+    for label in labels:
+        assert any(line.strip().startswith(label) and line.endswith(f"-{label}.whl") for line in shown)
+    assert shown[-2] in labels

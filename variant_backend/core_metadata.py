@@ -33,12 +33,31 @@ def replace_field(data: bytes, field: str, value: str) -> bytes:
 
 def rename_project(data: bytes, name: str) -> bytes:
     """Return the metadata under another Name, and its requirements on its own extras with it."""
+    changed = _change_headers(data, rf"{_own_requirement(data)}(?![-_.\w])", name)
+    return replace_field(changed, "Name", name)
+
+
+def replace_version(data: bytes, version: str) -> bytes:
+    """Return the metadata with another Version, and its requirements on just its own version with it."""
+    old = re.escape(read_field(data, "Version"))
+    pinned = (
+        rf"({_own_requirement(data)}[ \t]*(?:\[[^\]\r\n]*\])?[ \t]*\(?[ \t]*===?[ \t]*){old}(?![-_.+!\w])"
+    )
+    return replace_field(_change_headers(data, pinned, version), "Version", version)
+
+
+def _own_requirement(data: bytes) -> str:
+    """Return a pattern for this project's name, however it is spelled."""
     words = re.split(r"[-_.]+", read_field(data, "Name"))
-    old = r"[-_.]+".join(re.escape(word) for word in words)
-    own = re.compile(rf"(?mi)^(Requires-Dist[ \t]*:[ \t]*){old}(?![-_.\w])".encode())
+    return r"[-_.]+".join(re.escape(word) for word in words)
+
+
+def _change_headers(data: bytes, pattern: str, text: str) -> bytes:
+    """Replace in each Requires-Dist what *pattern* matches, but for its group."""
     headers = _headers(data)
-    changed = own.sub(lambda found: found[1] + name.encode(), headers)
-    return replace_field(changed + data[len(headers) :], "Name", name)
+    requirement = re.compile(rf"(?mi)^(Requires-Dist[ \t]*:[ \t]*){pattern}".encode())
+    changed = requirement.sub(lambda found: b"".join(found.groups()) + text.encode(), headers)
+    return changed + data[len(headers) :]
 
 
 def direct_references(data: bytes) -> list[str]:

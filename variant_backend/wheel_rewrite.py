@@ -261,7 +261,7 @@ class Wheel(NamedTuple):
         metadata = old_metadata = self.read_file("METADATA")
         if plan.strip_local_version:
             version = core_metadata.read_field(metadata, "Version")
-            metadata = core_metadata.replace_field(metadata, "Version", version.partition("+")[0])
+            metadata = core_metadata.replace_version(metadata, version.partition("+")[0])
         if plan.name is not None:
             metadata = core_metadata.rename_project(metadata, plan.name)
         if metadata != old_metadata:
