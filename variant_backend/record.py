@@ -13,10 +13,10 @@ from .errors import VariantError
 
 
 class Record(NamedTuple):
-    """The rows of a RECORD file, (path, hash, size), and the line that each was read from."""
+    """The text of a RECORD file, and its rows: path, hash, size."""
 
+    text: str
     rows: list[list[str]]
-    lines: list[str]
 
     @classmethod
     def parse(cls, data: bytes) -> Record:
@@ -26,11 +26,11 @@ class Record(NamedTuple):
         """
         try:
             text = data.decode("utf-8")
-            lines = io.StringIO(text, newline="").readlines()
+            lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
             if '"' in text:
                 rows = list(csv.reader(lines, strict=True))
             else:  # three times as fast, and large wheels have ten thousand rows
-                rows = [line.rstrip("\r\n").split(",") for line in lines]
+                rows = [line.split(",") for line in lines]
         except UnicodeDecodeError as error:
             raise VariantError(f"not UTF-8 at byte {error.start}") from None
         except csv.Error as error:
@@ -43,7 +43,7 @@ class Record(NamedTuple):
                 )
         if len(rows) != len(lines):
             raise VariantError("a row is broken over several lines", hint="write one row on each line")
-        return cls(rows, lines)
+        return cls(text, rows)
 
     def changed(
         self, contents: Mapping[str, bytes], dropped: Collection[str], moved: Mapping[str, str]
@@ -53,21 +53,23 @@ class Record(NamedTuple):
         *contents* holds the new and the changed files, by their new paths; those that had no row
         get one at the top. *moved* gives new paths for old ones. Other rows keep their bytes.
         """
-        lines = list(self.lines)
-        added = dict(contents)
         touched = {*contents, *dropped, *moved}
-        for index, (old_path, digest, size) in enumerate(self.rows):
-            if old_path not in touched:
-                continue
-            path = moved.get(old_path, old_path)
-            if old_path in dropped:
-                lines[index] = ""
-            elif path in added:
-                lines[index] = _line(path, *_hash_and_size(added.pop(path)), like=lines[index])
-            else:
-                lines[index] = _line(path, digest, size, like=lines[index])
-        first = self.lines[0] if self.lines and self.lines[0].endswith("\n") else "\n"
-        new = [_line(path, *_hash_and_size(content), like=first) for path, content in added.items()]
+        added = dict(contents)
+        lines = [self.text]
+        if not touched.isdisjoint([row[0] for row in self.rows]):
+            lines = io.StringIO(self.text, newline="").readlines()
+            for index, (old_path, digest, size) in enumerate(self.rows):
+                if old_path not in touched:
+                    continue
+                path = moved.get(old_path, old_path)
+                if old_path in dropped:
+                    lines[index] = ""
+                elif path in added:
+                    lines[index] = _line(path, *_hash_and_size(added.pop(path)), like=lines[index])
+                else:
+                    lines[index] = _line(path, digest, size, like=lines[index])
+        end = "\r\n" if self.text.partition("\n")[0].endswith("\r") else "\n"
+        new = [_line(path, *_hash_and_size(content), like=end) for path, content in added.items()]
         return "".join([*new, *lines]).encode()
 
 
