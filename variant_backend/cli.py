@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import functools
 import json
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -154,25 +155,41 @@ def main_make_variant(
     plans = [_plan(wheel, metadata, *template) for wheel in wheels]
     folders = [output_dir or wheel.parent for wheel in wheels]
     _check_targets(wheels, plans, folders)
+    convert = functools.partial(make_variant, force=force, dry_run=dry_run)
+    if not _convert_all(convert, wheels, plans, folders, jobs, say, as_json=as_json, quiet=quiet):
+        sys.exit(1)
+
+
+def _convert_all(
+    convert: Callable[..., Outcome],
+    wheels: Sequence[Path],
+    plans: Sequence[Plan | VariantError],
+    folders: Sequence[Path],
+    jobs: int,
+    say: Callable[[str], object],
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> bool:
+    """Convert the wheels, tell what became of each, and return whether all went well."""
     progress = _Progress(wheels, shown=not quiet and sys.stderr is not None and sys.stderr.isatty())
 
-    def convert(wheel: Path, plan: Plan | VariantError, folder: Path) -> Outcome | VariantError:
+    def outcome(wheel: Path, plan: Plan | VariantError, folder: Path) -> Outcome | VariantError:
         if isinstance(plan, VariantError):
             return plan
         try:
-            return make_variant(wheel, plan, folder, force=force, dry_run=dry_run, advance=progress.advance)
+            return convert(wheel, plan, folder, advance=progress.advance)
         except VariantError as error:
             return error
 
-    failed = False
+    well = True
     with progress:
-        results = _map(convert, jobs, wheels, plans, folders)
+        results = _map(outcome, jobs, wheels, plans, folders)
         for wheel, plan, result in zip(wheels, plans, results, strict=True):
             progress.interrupt()
             _report(wheel, plan, result, say, as_json=as_json)
-            failed |= isinstance(result, VariantError)
-    if failed:
-        sys.exit(1)
+            well &= not isinstance(result, VariantError)
+    return well
 
 
 def _plan(wheel: Path, metadata: VariantMetadata | None, *options: Any) -> Plan | VariantError:

@@ -161,11 +161,12 @@ class _Rewriting(NamedTuple):
 
 
 class Wheel(NamedTuple):
-    """An open wheel: its archive, and the name and version that its directories are called by."""
+    """An open wheel: its name, its archive with the members by name, and the content of METADATA."""
 
     filename: WheelFilename
     archive: Archive
     entries: dict[str, Entry]
+    core_metadata: bytes
 
     @classmethod
     def read(cls, filename: WheelFilename, descriptor: int) -> Wheel:
@@ -174,9 +175,10 @@ class Wheel(NamedTuple):
         Its RECORD and local headers are not read. Raises VariantError.
         """
         archive = Archive.read(descriptor)
-        wheel = cls(filename, archive, {entry.name: entry for entry in archive.entries})
+        wheel = cls(filename, archive, {entry.name: entry for entry in archive.entries}, b"")
         _check_directories(filename, wheel.entries)
-        _check_identity(filename, wheel.read_file("METADATA"))
+        wheel = wheel._replace(core_metadata=wheel.read_file("METADATA"))
+        _check_identity(filename, wheel.core_metadata)
         wheel.read_file("WHEEL")
         return wheel
 
@@ -212,7 +214,7 @@ class Wheel(NamedTuple):
             for name in _SIGNATURES
             if self.path(name) in self.entries
         ]
-        for requirement in core_metadata.direct_references(self.read_file("METADATA")):
+        for requirement in core_metadata.direct_references(self.core_metadata):
             notices.append(f"public indexes reject a requirement on a URL: {requirement}")
         return _Rewriting(assemble(self.archive, edits), tuple(notices))
 
@@ -258,13 +260,13 @@ class Wheel(NamedTuple):
         """Return the files whose content may change, by their new paths; RECORD only if it does."""
         dist_info = f"{renamed(self.filename, plan).stem}.dist-info"
         contents = {f"{dist_info}/variant.json": plan.metadata.to_json()}
-        metadata = old_metadata = self.read_file("METADATA")
+        metadata = self.core_metadata
         if plan.strip_local_version:
             version = core_metadata.read_field(metadata, "Version")
             metadata = core_metadata.replace_version(metadata, version.partition("+")[0])
         if plan.name is not None:
             metadata = core_metadata.rename_project(metadata, plan.name)
-        if metadata != old_metadata:
+        if metadata != self.core_metadata:
             contents[f"{dist_info}/METADATA"] = metadata
         signatures = {self.path(name) for name in _SIGNATURES}
         rows = self._checked_record(old_rows, signatures).changed(contents, signatures, moved)
