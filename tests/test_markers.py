@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+
+from variant_backend.errors import VariantError
+from variant_backend.markers import check_requirement, mentions_variant, resolve
+from variant_backend.properties import NULL_VARIANT, Property, Variant
+
+CUDA = Variant.of(
+    "cu128",
+    frozenset(
+        [
+            Property("nvidia", "cuda", "12.8"),
+            Property("nvidia", "sm_arch", "90"),
+            Property("nvidia", "sm_arch", "120"),
+            Property("blas", "library", "mkl"),
+        ]
+    ),
+)
+
+DECIDED = [
+    ("'nvidia' in variant_namespaces", True),
+    ("'amd' in variant_namespaces", False),
+    ("'amd' not in variant_namespaces", True),
+    ("'nvidia::sm_arch' in variant_features", True),
+    ("'nvidia  ::gfx' in variant_features", False),
+    ("'nvidia :: cuda::12.8' in variant_properties", True),
+    ("'nvidia :: cuda :: 12.8' not in variant_properties", False),
+    ("'nvidia :: cuda :: 12.6' in variant_properties", False),
+    ("'nvidia :: sm_arch :: 80' in variant_properties", False),
+    ("variant_label == 'cu128'", True),
+    ("'cu128' == variant_label", True),
+    ("variant_label != 'cu128'", False),
+    ('variant_label == ""', False),
+    ("variant_label in 'cu126 cu128'", True),
+    ("'cu12' in variant_label", True),
+    ("'cu13' not in variant_label", True),
+]
+
+
+@pytest.mark.parametrize(("test", "holds"), DECIDED)
+def test_what_a_wheel_knows_is_decided(test: str, holds: bool) -> None:
+    assert resolve(f"triton==3.6.0; {test}", CUDA) == ("triton==3.6.0" if holds else None)
+    expected = 'triton==3.6.0; platform_system == "Linux"'
+    for marker in (f"platform_system=='Linux' and {test}", f"({test})and(platform_system == 'Linux')"):
+        assert resolve(f"triton==3.6.0; {marker}", CUDA) == (expected if holds else None)
+    marker = f"platform_system=='Linux'   or {test}"
+    assert resolve(f"triton==3.6.0; {marker}", CUDA) == ("triton==3.6.0" if holds else expected)
+
+
+@pytest.mark.parametrize("test", [test for test, _ in DECIDED])
+def test_the_null_variant_has_its_label_and_no_property(test: str) -> None:
+    assert resolve(f"a; {test}", NULL_VARIANT) == ("a" if "not in" in test or "!=" in test else None)
+    assert resolve("a; variant_label == 'null'", NULL_VARIANT) == "a"
+
+
+def test_what_is_left_is_in_normal_form() -> None:
+    nested = "('nvidia' in variant_namespaces and (os_name=='nt' or extra=='x' or sys.platform == 'linux'))"
+    marker = f"((os_name == 'nt')) or {nested} and 'blas' in variant_namespaces"
+    resolved = 'Some_Name[b]<2,>=1; os_name == "nt" or extra == "x" or sys_platform == "linux"'
+    assert resolve(f"Some_Name [b] >=1 ,<2 ; {marker}", CUDA) == resolved
+    other = "(os_name == 'nt' or os_name=='posix') and extra == 'x'"
+    assert resolve(f"a;{other}", CUDA) == 'a; (os_name == "nt" or os_name == "posix") and extra == "x"'
+
+
+def test_a_url_keeps_its_semicolon() -> None:
+    url = "a @ https://example.org/a;b.whl"
+    assert resolve(f"{url} ; 'amd' in variant_namespaces", CUDA) is None
+    assert resolve(f"{url} ; 'blas' in variant_namespaces", CUDA) == url
+    assert resolve(f"{url} ; os_name == 'nt'", CUDA) == f'{url} ; os_name == "nt"'
+
+
+UNDECIDED = "'nvidia::sm_arch::120' in variant_properties"
+
+
+@pytest.mark.parametrize(
+    "marker",
+    [
+        UNDECIDED,
+        f"os_name == 'nt' and {UNDECIDED}",
+        f"{UNDECIDED} or os_name == 'nt'",
+        UNDECIDED.replace(" in ", " not in "),
+        f"{UNDECIDED} and 'nvidia::sm_arch::90' in variant_properties",
+    ],
+)
+def test_a_value_of_a_feature_with_several_cannot_be_decided_and_two_ways_out_are_told(marker: str) -> None:
+    with pytest.raises(VariantError) as error:
+        resolve(f"a; {marker}", CUDA)
+    (line,) = error.value.lines()
+    assert repr(f"a; {marker}") in line
+    assert "nvidia :: sm_arch :: 120" in line
+    assert "test variant_label or variant_features instead, or make one label for each value" in line
+
+
+@pytest.mark.parametrize(
+    ("marker", "expected"),
+    [
+        (f"{UNDECIDED} or 'nvidia' in variant_namespaces", "a"),
+        (f"{UNDECIDED} and 'amd' in variant_namespaces", None),
+        # One of them is supported, or the wheel would not be installed.
+        (f"{UNDECIDED} or 'nvidia::sm_arch::90' in variant_properties", "a"),
+        (f"{UNDECIDED} or {UNDECIDED.replace(' in ', ' not in ')}", "a"),
+        (f"({UNDECIDED} or os_name == 'nt') and os_name == 'nt' and 'amd' in variant_namespaces", None),
+    ],
+)
+def test_a_marker_that_does_not_depend_on_the_open_value_is_decided(
+    marker: str, expected: str | None
+) -> None:
+    assert resolve(f"a; {marker}", CUDA) == expected
+
+
+@pytest.mark.parametrize(
+    ("requirement", "fault"),
+    [
+        ("a; variant_lable == 'x'", "no marker 'variant_lable' (did you mean 'variant_label'?)"),
+        ("a; 'x' in variant_namespace", "did you mean 'variant_namespaces'?"),
+        ("a; variant_namespaces == 'nvidia'", "is a set; write 'nvidia' in variant_namespaces"),
+        ("a; variant_namespaces in 'nvidia'", "is a set; write 'nvidia' in variant_namespaces"),
+        ("a; 'nvidia' == variant_namespaces", "is a set"),
+        ("a; 'nvidia' in variant_features", "can never be in there; write 'NAMESPACE :: FEATURE'"),
+        ("a; 'nvidia::x' in variant_namespaces", "can never be in there; write 'NAMESPACE'"),
+        ("a; 'NVIDIA' in variant_namespaces", "character 'N'"),
+        ("a; 'a::b::c d' in variant_properties", "character ' '"),
+        ("a; variant_label >= 'cu12'", "a label knows no '>='; compare with == or !="),
+        ("a; variant_label == os_name", "compared with a quoted text only"),
+        ("a; variant_label == 'x' or", "a marker's name or a quoted text is needed, not the end"),
+        ("a; (variant_label == 'x'", "')' is needed, not the end"),
+        ("a; variant_label == 'x')", "'and' or 'or' is needed, not )"),
+        ("a; variant_label", "a comparison such as '==' is needed, not the end"),
+        ("a; variant_label == x", "compared with a quoted text only"),
+        ("a; os_nam == 'nt' and variant_label == 'x'", "os_nam"),
+        ("a; variant_label == 'x' & os_name == 'nt'", "\"& os_name == 'nt'\" cannot be read"),
+        ("a =>1; variant_label == 'x'", "requirement \"a =>1; variant_label == 'x'\": "),
+        ("", "requirement ''"),
+    ],
+)
+def test_what_cannot_be_read_is_said_with_its_place(requirement: str, fault: str) -> None:
+    with pytest.raises(VariantError) as error:
+        check_requirement(requirement)
+    (line,) = error.value.lines()
+    assert line.startswith(f"requirement {requirement!r}: ")
+    assert fault in line
+
+
+def test_a_marker_with_too_many_open_values_is_refused_and_not_tried() -> None:
+    variant = Variant.of("x", frozenset(Property("a", "b", f"v{number}") for number in range(30)))
+    tests = " or ".join(f"'a::b::v{number}' in variant_properties" for number in range(20))
+    with pytest.raises(VariantError, match="tests 20 values"):
+        resolve(f"a; {tests}", variant)
+
+
+# Random markers against random systems: the reduced marker means what the whole one means.
+
+ENVIRONMENTS = [
+    {"os_name": os_name, "python_version": version, "extra": extra}
+    for os_name in ("nt", "posix")
+    for version in ("3.9", "3.13")
+    for extra in ("", "x")
+]
+PLAIN = [
+    "os_name == 'nt'",
+    "python_version >= '3.10'",
+    "'nt' == os_name",
+    "extra == 'x'",
+    "os_name in 'nt os2'",
+]
+items = st.sampled_from([f"{n} :: {f} :: {v}" for n in "ab" for f in "fg" for v in "12"])
+variants = st.sets(items, min_size=1).map(
+    lambda texts: Variant.of("a1", frozenset(map(Property.parse, texts)))
+)
+
+
+@st.composite
+def variant_tests(draw: st.DrawFn) -> str:
+    item = draw(items)
+    operator = draw(st.sampled_from(["in", "not in"]))
+    parts = item.split(" :: ")
+    count, name = draw(
+        st.sampled_from([(1, "variant_namespaces"), (2, "variant_features"), (3, "variant_properties")])
+    )
+    space = draw(st.sampled_from(["::", " :: ", "::  "]))
+    label = draw(st.sampled_from(["variant_label == 'a1'", "variant_label != 'a1'", "'b' in variant_label"]))
+    return draw(st.sampled_from([label, f"'{space.join(parts[:count])}' {operator} {name}"]))
+
+
+trees = st.recursive(
+    st.sampled_from(PLAIN) | variant_tests(),
+    lambda inner: st.tuples(st.sampled_from(["and", "or"]), st.lists(inner, min_size=2, max_size=3)),
+    max_leaves=8,
+)
+
+
+def text_of(tree: Any) -> str:
+    if isinstance(tree, str):
+        return tree
+    operator, parts = tree
+    return "(" + f" {operator} ".join(map(text_of, parts)) + ")"
+
+
+def meaning(tree: Any, label: str, supported: set[str], environment: dict[str, str]) -> bool:
+    """Evaluate a marker as PEP 825 says, by other means than the code under test."""
+    if not isinstance(tree, str):
+        operator, parts = tree
+        results = [meaning(part, label, supported, environment) for part in parts]
+        return all(results) if operator == "and" else any(results)
+    if "variant_" not in tree:
+        return Marker(tree).evaluate(environment)
+    names = {
+        "variant_label": label,
+        "variant_properties": supported,
+        "variant_features": {item.rpartition(" :: ")[0] for item in supported},
+        "variant_namespaces": {item.partition(" :: ")[0] for item in supported},
+    }
+    return bool(eval(re.sub(r"\s*::\s*", " :: ", tree), {}, names))
+
+
+@given(tree=trees, variant=variants, data=st.data())
+def test_a_resolved_requirement_means_the_same_on_every_system_that_can_use_the_wheel(
+    tree: object, variant: Variant, data: st.DataObject
+) -> None:
+    try:
+        resolved = resolve(f"a; {text_of(tree)}", variant)
+    except VariantError:
+        return  # the next test says when that may be
+    features = {(item.namespace, item.feature): item for item in variant.properties}
+    supported = data.draw(st.sets(st.sampled_from(sorted(variant.properties))))
+    supported |= {item for feature, item in features.items() if feature not in {it[:2] for it in supported}}
+    for environment in ENVIRONMENTS:
+        expected = meaning(tree, variant.label, set(map(str, supported)), environment)
+        if resolved is None:
+            assert not expected
+            continue
+        requirement = Requirement(resolved)
+        assert str(requirement) == resolved
+        assert not mentions_variant(resolved)
+        assert (requirement.marker is None or requirement.marker.evaluate(environment)) == expected
+
+
+@given(tree=trees, variant=variants)
+def test_only_the_values_of_a_feature_with_several_are_undecided(tree: object, variant: Variant) -> None:
+    try:
+        resolve(f"a; {text_of(tree)}", variant)
+    except VariantError:
+        assert "variant_properties" in text_of(tree)
+        features = [(item.namespace, item.feature) for item in variant.properties]
+        assert len(features) > len(set(features))
+
+
+@given(tree=trees, variant=variants)
+def test_resolving_twice_gives_what_resolving_once_gives(tree: object, variant: Variant) -> None:
+    try:
+        once = resolve(f"a; {text_of(tree)}", variant)
+    except VariantError:
+        return
+    assert once is None or resolve(once, variant) == once

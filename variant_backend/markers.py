@@ -1,0 +1,278 @@
+"""The four variant markers of dependency specifiers, decided for one wheel (PEP 825, "Environment markers").
+
+No released installer reads them. What a wheel of one variant knows is decided here, and the rest is
+a marker as everybody reads it (the dependency specifiers specification, PEP 508).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import product
+from typing import NamedTuple, TypeAlias, Union
+
+from .errors import VariantError, did_you_mean
+from .properties import Property, Variant, check_name
+
+_SETS = {
+    "variant_namespaces": 1,
+    "variant_features": 2,
+    "variant_properties": 3,
+}  # how many names an item has
+_VARIABLES = ("variant_label", *_SETS)
+_ITEM = ("NAMESPACE", "FEATURE", "VALUE")
+
+# So many values may be open in one marker: all their combinations are tried.
+_MOST_OPEN = 12
+
+_TOKEN = re.compile(
+    r"""\s*(?: (?P<bracket>[()]) | (?P<text>"[^"]*"|'[^']*') | (?P<operator>not\s+in\b|in\b|[<>=!~]=?=?)
+    | (?P<junction>and\b|or\b) | (?P<variable>[A-Za-z_][\w.]*) )""",
+    re.VERBOSE,
+)
+
+
+class _Test(NamedTuple):
+    """A comparison with a variant marker: *text* is what the marker is, or has, or is not."""
+
+    variable: str
+    operator: str
+    text: str
+    variable_first: bool
+
+
+class _Junction(NamedTuple):
+    """Markers joined by ``and`` or ``or``."""
+
+    operator: str
+    parts: tuple[_Marker, ...]
+
+
+# A string is a comparison of other markers, in normal form.
+_Marker: TypeAlias = Union[str, _Test, _Junction]  # noqa: UP007  # it names classes that name it
+
+
+def mentions_variant(requirement: str) -> bool:
+    """Tell whether a requirement may have a variant marker; a cheap look, which errs on this side only."""
+    return "variant_" in requirement.partition(";")[2]
+
+
+def check_requirement(text: str) -> None:
+    """Check a requirement, whose marker may have variant markers; raises VariantError."""
+    _read(text)
+
+
+def resolve(requirement: str, variant: Variant) -> str | None:
+    """Return a requirement as it is for the wheel of *variant*, in normal form, or None if it never applies.
+
+    Raises VariantError when it cannot be read, or depends on which value of a feature with several
+    values a system supports: that alone is not known before the wheel is installed.
+    """
+    specifier, marker = _read(requirement)
+    if marker is None:
+        return specifier
+    outcomes = {_reduced(marker, holds) for holds in _possible(marker, variant)}
+    if len(outcomes) > 1:
+        tests = sorted({str(item) for item in _open(marker, variant)})
+        raise VariantError(
+            f"requirement {requirement!r} cannot be decided for variant {variant.label!r}: it tests"
+            f" {', '.join(tests)}, and which values of that feature are supported is known to a system only",
+            hint="test variant_label or variant_features instead, or make one label for each value",
+        )
+    (outcome,) = outcomes
+    if isinstance(outcome, bool):
+        return specifier if outcome else None
+    return _normalized(f"{specifier} ; {_written(outcome)}")
+
+
+def _read(requirement: str) -> tuple[str, _Marker | None]:
+    """Split a requirement into what is in front of its marker, in normal form, and the marker."""
+    # A URL may have a semicolon inside; behind it, there is white space in front of the semicolon.
+    separator = r"\s;" if re.match(r"[^;]*@", requirement) else ";"
+    specifier, *marker = re.split(separator, requirement, maxsplit=1)
+    try:
+        return _normalized(specifier), _Parser(marker[0]).read() if marker else None
+    except VariantError as error:
+        raise error.within(f"requirement {requirement!r}") from None
+
+
+def _normalized(requirement: str) -> str:
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        return str(Requirement(requirement))
+    except InvalidRequirement as error:
+        raise VariantError(str(error).splitlines()[0]) from None
+
+
+class _Parser:
+    """Reads a marker, by the grammar of the dependency specifiers specification."""
+
+    def __init__(self, text: str) -> None:
+        self.tokens = [*_tokens(text), ("end", "the end")]
+
+    def read(self) -> _Marker:
+        marker = self.junction()
+        self.take("end", "'and' or 'or'")
+        return marker
+
+    def junction(self, operator: str = "or") -> _Marker:
+        """Read comparisons joined by *operator*; ``and`` binds more closely than ``or``."""
+        parts: list[_Marker] = []
+        while not parts or self.tokens[0] == ("junction", operator):
+            if parts:
+                self.tokens.pop(0)
+            parts.append(self.junction("and") if operator == "or" else self.comparison())
+        return _Junction(operator, tuple(parts)) if len(parts) > 1 else parts[0]
+
+    def comparison(self) -> _Marker:
+        if self.tokens[0] == ("bracket", "("):
+            self.tokens.pop(0)
+            marker = self.junction()
+            self.take("bracket", "')'", ")")
+            return marker
+        left = self.operand()
+        operator = " ".join(self.take("operator", "a comparison such as '=='").split())
+        right = self.operand()
+        variables = [operand for operand in (left, right) if operand[0] == "variable"]
+        if any(text.startswith("variant_") for _, text in variables):
+            return _test(left, operator, right)
+        return _plain(f"{left[1]} {operator} {right[1]}")
+
+    def operand(self) -> tuple[str, str]:
+        kind, text = self.tokens.pop(0)
+        if kind not in ("variable", "text"):
+            raise VariantError(f"marker: a marker's name or a quoted text is needed, not {text}")
+        return kind, text
+
+    def take(self, kind: str, wanted: str, text: str | None = None) -> str:
+        found_kind, found = self.tokens.pop(0)
+        if found_kind != kind or text not in (None, found):
+            raise VariantError(f"marker: {wanted} is needed, not {found}")
+        return found
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    position, text = 0, text.rstrip()
+    while position < len(text):
+        found = _TOKEN.match(text, position)
+        if not found or found.lastgroup is None:
+            raise VariantError(f"marker: {text[position:].strip()!r} cannot be read")
+        yield found.lastgroup, found[found.lastgroup]
+        position = found.end()
+
+
+def _plain(text: str) -> str:
+    """Return a comparison without variant markers in normal form."""
+    from packaging.markers import InvalidMarker, Marker
+
+    try:
+        return str(Marker(text))
+    except InvalidMarker as error:
+        raise VariantError(f"marker {text!r}: {str(error).splitlines()[0]}") from None
+
+
+def _test(left: tuple[str, str], operator: str, right: tuple[str, str]) -> _Test:
+    """Return a comparison with a variant marker, after checking that it can ever hold."""
+    shown = f"marker {left[1]} {operator} {right[1]}"
+    variable_first = left[0] == "variable"
+    (kind, variable), (other, quoted) = (left, right) if variable_first else (right, left)
+    if variable not in _VARIABLES:
+        raise VariantError(f"{shown}: no marker {variable!r}{did_you_mean(variable, _VARIABLES)}")
+    if (kind, other) != ("variable", "text"):
+        raise VariantError(f"{shown}: a variant marker is compared with a quoted text only")
+    text = quoted[1:-1]
+    if variable == "variant_label":
+        if operator not in ("==", "!=", "in", "not in"):
+            raise VariantError(f"{shown}: a label knows no {operator!r}", hint="compare with == or !=")
+        return _Test(variable, operator, text, variable_first)
+    if operator not in ("in", "not in") or variable_first:
+        raise VariantError(f"{shown}: {variable} is a set", hint=f"write {quoted} in {variable}")
+    names = [name.strip() for name in text.split("::")]
+    if len(names) != _SETS[variable]:
+        written = " :: ".join(_ITEM[: _SETS[variable]])
+        raise VariantError(f"{shown}: {text!r} can never be in there", hint=f"write '{written}'")
+    try:
+        if variable == "variant_properties":
+            Property.parse(text)
+        for name, what in zip(names[:2], ("namespace", "feature"), strict=False):
+            check_name(name, what)
+    except VariantError as error:
+        raise error.within(shown) from None
+    return _Test(variable, operator, " :: ".join(names), variable_first)
+
+
+def _tests(marker: _Marker) -> Iterator[_Test]:
+    if isinstance(marker, _Test):
+        yield marker
+    elif isinstance(marker, _Junction):
+        for part in marker.parts:
+            yield from _tests(part)
+
+
+def _open(marker: _Marker, variant: Variant) -> list[Property]:
+    """Return the properties in a marker of which a system may support one and not the other."""
+    several: dict[tuple[str, str], int] = {}
+    for item in variant.properties:
+        several[item[:2]] = several.get(item[:2], 0) + 1
+    tested = {test.text for test in _tests(marker) if test.variable == "variant_properties"}
+    return sorted(item for item in variant.properties if several[item[:2]] > 1 and str(item) in tested)
+
+
+def _possible(marker: _Marker, variant: Variant) -> Iterator[Callable[[_Test], bool]]:
+    """Yield, for each kind of system that can use the wheel, what tells whether a test holds on it.
+
+    Such a system supports at least one value of every feature.
+    """
+    open_items = _open(marker, variant)
+    if len(open_items) > _MOST_OPEN:
+        raise VariantError(
+            f"a marker tests {len(open_items)} values of features that have several, more than {_MOST_OPEN}"
+        )
+    known = variant.properties.difference(open_items)
+    features = {item[:2] for item in variant.properties}
+    for choice in product((True, False), repeat=len(open_items)):
+        supported = known.union(item for item, chosen in zip(open_items, choice, strict=True) if chosen)
+        if {item[:2] for item in supported} == features:
+            names = {" :: ".join(item[:count]) for item in supported for count in (1, 2, 3)}
+            yield partial(_holds, variant.label, names)
+
+
+def _holds(label: str, names: set[str], test: _Test) -> bool:
+    """Tell whether a test holds on a system, of whose properties these are the names."""
+    if test.variable != "variant_label":
+        found = test.text in names
+    elif test.operator in ("==", "!="):
+        found = test.text == label
+    else:
+        found = label in test.text if test.variable_first else test.text in label
+    return found == (test.operator in ("==", "in"))
+
+
+def _reduced(marker: _Marker, holds: Callable[[_Test], bool]) -> bool | _Marker:
+    """Return what is left of a marker when its variant tests are decided."""
+    if isinstance(marker, str):
+        return marker
+    if isinstance(marker, _Test):
+        return holds(marker)
+    decisive = marker.operator == "or"  # one such part decides, all others can be left out
+    kept: dict[_Marker, None] = {}
+    for part in (_reduced(part, holds) for part in marker.parts):
+        if isinstance(part, bool):
+            if part == decisive:
+                return decisive
+        elif isinstance(part, _Junction) and part.operator == marker.operator:
+            kept.update(dict.fromkeys(part.parts))
+        else:
+            kept[part] = None
+    if not kept:
+        return not decisive
+    return _Junction(marker.operator, tuple(kept)) if len(kept) > 1 else next(iter(kept))
+
+
+def _written(marker: _Marker) -> str:
+    """Return a marker without variant tests as text; it is put in normal form afterwards."""
+    if not isinstance(marker, _Junction):
+        return str(marker)
+    return f" {marker.operator} ".join(f"({_written(part)})" for part in marker.parts)
