@@ -14,7 +14,17 @@ PACKAGE = Path(variant_backend.__file__).parent
 # Rooms from the top down; a module may import those of lower rooms, and what stands before it in its own.
 ROOMS = [
     ["errors"],
-    ["document", "properties", "core_metadata", "record", "filename", "metadata", "markers", "_ziprecords"],
+    [
+        "document",
+        "properties",
+        "core_metadata",
+        "record",
+        "filename",
+        "metadata",
+        "markers",
+        "recipe",
+        "_ziprecords",
+    ],
     ["_files", "_rawzip", "pyproject", "wheel_rewrite", "index"],
     ["hooks", "cli", "scripts"],
 ]

@@ -18,6 +18,7 @@ from support import make_wheel, record_row, walk
 from variant_backend import _files
 from variant_backend.metadata import VariantMetadata, declare
 from variant_backend.properties import NULL_VARIANT, Property
+from variant_backend.recipe import Recipe
 from variant_backend.wheel_rewrite import Outcome, Plan, make_variant
 
 LEVEL = Property("x86_64", "level", "v3")
@@ -145,7 +146,7 @@ def test_the_name_changes_everywhere_together(tmp_path: Path) -> None:
     )
     files = {"cupy/__init__.py": b"", "cupy_cuda12x-13.0+local.1.data/scripts/tool": b"#!python\n"}
     wheel = make_wheel(tmp_path, "cupy_cuda12x", "13.0+local.1", files=files, metadata=metadata_text)
-    plan = Plan(metadata(), name="CuPy", strip_local_version=True)
+    plan = Plan(metadata(), Recipe(name="CuPy", strip_local_version=True))
     variant = convert(wheel, tmp_path / "out", plan)
     assert variant.name == "cupy-13.0-py3-none-any-v3.whl"
     members = walk(variant)
@@ -182,7 +183,7 @@ def test_directory_entries_crlf_and_other_hashes_stay(tmp_path: Path) -> None:
         archive.writestr("demo-1.0.dist-info/RECORD", rows)
         archive.writestr("demo-1.0.dist-info/METADATA", old["demo-1.0.dist-info/METADATA"])
         archive.writestr("demo-1.0.dist-info/WHEEL", old["demo-1.0.dist-info/WHEEL"])
-    members = walk(convert(wheel, tmp_path / "out", Plan(metadata(), name="other")))
+    members = walk(convert(wheel, tmp_path / "out", Plan(metadata(), Recipe(name="other"))))
     assert list(members)[:3] == ["demo/", "demo/a.py", "other-1.0.dist-info/"]
     record = members["other-1.0.dist-info/RECORD"]
     assert row.encode() in record
@@ -216,7 +217,7 @@ def test_a_member_in_zip64_form_keeps_it(tmp_path: Path) -> None:
             with archive.open(name, "w", force_zip64=True) as member:
                 member.write(content)
     assert walk(wheel) == contents
-    variant = convert(wheel, tmp_path / "out", Plan(metadata(), name="other"))
+    variant = convert(wheel, tmp_path / "out", Plan(metadata(), Recipe(name="other")))
     assert len(walk(variant)) == len(contents) + 1
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,8 +21,12 @@ from . import __version__
 from .errors import VariantError
 from .filename import WheelFilename, check_project_name
 from .metadata import KNOWN_PROVIDERS, Provider, VariantMetadata, declare, read_provider
-from .properties import NULL_LABEL, Property, check_name
+from .properties import NULL_LABEL, Property, Variant, check_name
+from .recipe import Recipe, pick
 from .wheel_rewrite import Outcome, Plan, make_variant, open_wheel, renamed, source_date_epoch
+
+if TYPE_CHECKING:
+    from .pyproject import Project
 
 _PROJECT_FILE = Path("pyproject.toml")
 
@@ -131,7 +135,8 @@ def main_make_variant(
     """Turn wheels into variants of themselves (PEP 825), copying what stays as it is.
 
     The variant is given by properties, by --null, or by a --label that the project file defines.
-    Given none of them, a wheel that carries a variant.json gets the label that is in there.
+    Given none of them, a wheel that carries a variant.json gets the label that is in there, and any other
+    wheel the label that picks it: by the match of its table in the project file.
     The wheels themselves are never changed. The path of what was written is printed.
     """
     if is_null and (properties or label not in (None, NULL_LABEL)):
@@ -139,7 +144,10 @@ def main_make_variant(
             "--null goes with neither --property nor --label: the null variant has no property."
         )
     say: Callable[[str], object] = (lambda _: None) if quiet else _talk
-    metadata = _metadata(
+    if name is not None:
+        check_project_name(name)
+    moment = source_date_epoch(os.environ)
+    plan_for = _planning(
         pyproject,
         [Property.parse(text) for text in properties],
         NULL_LABEL if is_null else label,
@@ -147,12 +155,27 @@ def main_make_variant(
         say,
         known=known_providers,
     )
-    for remark in metadata.remarks() if metadata else ():
+
+    def complete(wheel: Path) -> Plan | VariantError | None:
+        """Return what a wheel becomes, or why that cannot be said: that is not the other wheels' fault."""
+        try:
+            plan = plan_for(WheelFilename.parse(wheel.name), wheel)
+        except VariantError as error:
+            return error
+        if plan is None:
+            return None
+        recipe = plan.recipe
+        if name is not None:
+            recipe = recipe._replace(name=name)
+        if strip_local_version:
+            recipe = recipe._replace(strip_local_version=True)
+        return plan._replace(recipe=recipe, moment=moment)
+
+    plans = [complete(wheel) for wheel in wheels]
+    for remark in dict.fromkeys(
+        remark for plan in plans if isinstance(plan, Plan) for remark in plan.metadata.remarks()
+    ):
         say(remark)
-    if name is not None:
-        check_project_name(name)
-    template = (True, name, strip_local_version, source_date_epoch(os.environ))
-    plans = [_plan(wheel, metadata, *template) for wheel in wheels]
     folders = [output_dir or wheel.parent for wheel in wheels]
     _check_targets(wheels, plans, folders)
     convert = functools.partial(make_variant, force=force, dry_run=dry_run)
@@ -163,7 +186,7 @@ def main_make_variant(
 def _convert_all(
     convert: Callable[..., Outcome],
     wheels: Sequence[Path],
-    plans: Sequence[Plan | VariantError],
+    plans: Sequence[Plan | VariantError | None],
     folders: Sequence[Path],
     jobs: int,
     say: Callable[[str], object],
@@ -174,8 +197,8 @@ def _convert_all(
     """Convert the wheels, tell what became of each, and return whether all went well."""
     progress = _Progress(wheels, shown=not quiet and sys.stderr is not None and sys.stderr.isatty())
 
-    def outcome(wheel: Path, plan: Plan | VariantError, folder: Path) -> Outcome | VariantError:
-        if isinstance(plan, VariantError):
+    def outcome(wheel: Path, plan: Plan | VariantError | None, folder: Path) -> Outcome | VariantError | None:
+        if not isinstance(plan, Plan):
             return plan
         try:
             return convert(wheel, plan, folder, advance=progress.advance)
@@ -189,19 +212,13 @@ def _convert_all(
             progress.interrupt()
             _report(wheel, plan, result, say, as_json=as_json)
             well &= not isinstance(result, VariantError)
+    if all(plan is None for plan in plans):
+        _talk("error: no match in the project file picks any of these wheels")
+        return False
     return well
 
 
-def _plan(wheel: Path, metadata: VariantMetadata | None, *options: Any) -> Plan | VariantError:
-    """Return what a wheel becomes, or why that cannot be said: that is not the other wheels' fault."""
-    try:
-        WheelFilename.parse(wheel.name)
-        return Plan(metadata or _metadata_inside(wheel), *options)
-    except VariantError as error:
-        return error
-
-
-def _metadata(
+def _planning(
     pyproject: Path | None,
     properties: list[Property],
     label: str | None,
@@ -209,42 +226,68 @@ def _metadata(
     say: Callable[[str], object],
     *,
     known: bool,
-) -> VariantMetadata | None:
-    """Return what every wheel will carry, or None if each wheel says so itself."""
+) -> Callable[[WheelFilename, Path], Plan | None]:
+    """Return what says which variant a wheel becomes, or None for a wheel that no recipe picks."""
     if not properties and label is None:
         if providers:
             raise click.UsageError("Nothing says which variant: give --property, --null or --label.")
-        return None
-    release = _project_metadata(pyproject)
-    if release and providers:
+        return functools.partial(_plan_by_itself, functools.cache(lambda: _project(pyproject)))
+    project = _project(pyproject)
+    if project and project.metadata and providers:
         raise click.UsageError(
             "--provider, --plugin-api and --static go without a project file; it has [variant.providers]."
         )
-    if release is None:
-        if not properties and label != NULL_LABEL:
-            raise VariantError(
-                f"label {label!r} is not defined, as there is no project file with a [variant] table",
-                hint="give --pyproject, or properties with --property",
-            )
+    if project and project.metadata:
+        release = project.metadata
+    elif properties or label == NULL_LABEL:
         release = declare(properties, providers, known=known)
         if not properties and not providers:
             say(
                 f"hint: no namespace is given, so {release.namespaces[0]!r} is declared; name those of the"
                 " release with --pyproject, --provider or --static"
             )
-    return release.only(release.choose(label, frozenset(properties)))
+    else:
+        raise VariantError(
+            f"label {label!r} is not defined, as there is no project file with a [variant] table",
+            hint="give --pyproject, or properties with --property",
+        )
+    plan = _plan(project, release, release.choose(label, frozenset(properties)))
+    return lambda _filename, _wheel: plan
 
 
-def _project_metadata(pyproject: Path | None) -> VariantMetadata | None:
-    """Return the [variant] table of the project file that was named, or of the one in this folder."""
+def _plan(project: Project | None, release: VariantMetadata, variant: Variant) -> Plan:
+    """Return what a wheel becomes, once it is known which variant of the release."""
+    metadata = release.only(variant).answered({}, variant.namespaces())
+    return Plan(metadata, project.recipe(variant.label) if project else Recipe())
+
+
+def _plan_by_itself(
+    load_project: Callable[[], Project | None], filename: WheelFilename, wheel: Path
+) -> Plan | None:
+    """Return what a wheel becomes by what is in it, or by its name, as nothing else says that."""
+    with open_wheel(wheel) as opened:
+        if opened.is_variant():
+            return Plan(opened.variant_metadata())
+    project = load_project()
+    if not project or not project.metadata or not any(recipe.match for recipe in project.recipes.values()):
+        raise click.UsageError(
+            f"Nothing says which variant {wheel.name} is: give --property, --null or --label, or a project"
+            " file with a match."
+        )
+    label = pick(project.recipes, filename)
+    return _plan(project, project.metadata, project.metadata.variant(label)) if label else None
+
+
+def _project(pyproject: Path | None) -> Project | None:
+    """Return what the project file says that was named, or the one in this folder, if there is one."""
     if pyproject is None and not _PROJECT_FILE.exists():
         return None
     from .pyproject import Project  # reading TOML takes long to import, and mostly there is none to read
 
-    metadata = Project.load(pyproject or _PROJECT_FILE).metadata
-    if metadata is None and pyproject is not None:
+    project = Project.load(pyproject or _PROJECT_FILE)
+    if project.metadata is None and pyproject is not None:
         raise VariantError(f"{pyproject}: no [variant] table", hint="name the project file that has it")
-    return metadata
+    return project
 
 
 def _providers(
@@ -285,18 +328,8 @@ def _providers(
     }
 
 
-def _metadata_inside(wheel: Path) -> VariantMetadata:
-    """Return what a wheel's own variant.json says, as nothing else says which variant it becomes."""
-    with open_wheel(wheel) as opened:
-        if not opened.is_variant():
-            raise click.UsageError(
-                f"Nothing says which variant {wheel.name} is: give --property, --null or --label."
-            )
-        return opened.variant_metadata()
-
-
 def _check_targets(
-    wheels: Iterable[Path], plans: Iterable[Plan | VariantError], folders: Iterable[Path]
+    wheels: Iterable[Path], plans: Iterable[Plan | VariantError | None], folders: Iterable[Path]
 ) -> None:
     """Raise a VariantError if two wheels would be written to one file."""
     sources: dict[Path, list[Path]] = {}
@@ -329,16 +362,16 @@ def _map(convert: Callable[..., Any], jobs: int, *arguments: Iterable[Any]) -> I
 
 def _report(
     wheel: Path,
-    plan: Plan | VariantError,
-    result: Outcome | VariantError,
+    plan: Plan | VariantError | None,
+    result: Outcome | VariantError | None,
     say: Callable[[str], object],
     *,
     as_json: bool,
 ) -> None:
     """Tell what became of a wheel: the path, or the JSON object, on stdout, all else on stderr."""
-    outcome = None if isinstance(result, VariantError) else result
+    outcome = result if isinstance(result, Outcome) else None
     errors = result.lines() if isinstance(result, VariantError) else []
-    notices = outcome.notices if outcome else ()
+    notices = outcome.notices if outcome else () if errors else ("no match picks it",)
     for notice in notices:
         say(f"notice: {wheel.name}: {notice}")
     for error in errors:

@@ -7,6 +7,7 @@ is not used for writing, as it folds and encodes anew what nobody changed.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from .errors import VariantError
 
@@ -60,6 +61,42 @@ def _change_headers(data: bytes, pattern: str, text: str) -> bytes:
     return changed + data[len(headers) :]
 
 
+def requirements(data: bytes) -> list[str]:
+    """Return the values of Requires-Dist, each on one line, in their order."""
+    return [value for value in map(_requirement, _fields(data)) if value is not None]
+
+
+def replace_requirements(data: bytes, values: Sequence[str]) -> bytes:
+    """Return the metadata with other values of Requires-Dist, and with that field declared Dynamic.
+
+    A line stays as it is when its value is the next of the new ones; the others go behind the last such
+    line, or to the end of the headers. From version 2.2 of the core metadata on, a field is Dynamic that
+    differs between the wheels of a release.
+    """
+    ending = b"\r\n" if b"\r\n" in _headers(data) else b"\n"
+    wanted = [*values]
+    fields: list[bytes] = []
+    place = None
+    for field in _fields(data):
+        value = _requirement(field)
+        if value is None or wanted[:1] == [value]:
+            fields.append(field if field.endswith(b"\n") else field + ending)
+        if value is not None:
+            place = len(fields)
+            wanted = wanted[wanted[:1] == [value] :]
+    lines = [f"Requires-Dist: {value}" for value in wanted]
+    if _knows_dynamic(data) and not re.search(rb"(?mi)^Dynamic[ \t]*:[ \t]*Requires-Dist\b", _headers(data)):
+        lines.insert(0, "Dynamic: Requires-Dist")
+    place = len(fields) if place is None else place
+    fields[place:place] = [line.encode() + ending for line in lines]
+    return b"".join(fields) + data[len(_headers(data)) :]
+
+
+def _knows_dynamic(data: bytes) -> bool:
+    version = re.match(r"(\d+)\.(\d+)", read_field(data, "Metadata-Version"))
+    return version is not None and (int(version[1]), int(version[2])) >= (2, 2)
+
+
 def direct_references(data: bytes) -> list[str]:
     """Return the requirements that name a URL (PEP 508), which public indexes reject."""
     found = re.findall(rb"(?mi)^Requires-Dist[ \t]*:[ \t]*([^;\r\n]*?[ \])]@[^;\r\n]*)", _headers(data))
@@ -68,8 +105,21 @@ def direct_references(data: bytes) -> list[str]:
 
 def _headers(data: bytes) -> bytes:
     """Return what stands before the first blank line: after it comes the description."""
-    end = re.search(rb"\r?\n\r?\n", data)
-    return data[: end.start() + 1] if end else data
+    end = re.search(rb"\n(?=\r?\n)", data)
+    return data[: end.end()] if end else data
+
+
+def _fields(data: bytes) -> list[bytes]:
+    """Return the header fields, each with the lines that continue it and their ends."""
+    return re.findall(rb"[^\n]+(?:\n[ \t][^\n]*)*\n?", _headers(data))
+
+
+def _requirement(field: bytes) -> str | None:
+    """Return the value of a Requires-Dist field on one line, or None for another field."""
+    name, _, value = field.partition(b":")
+    if name.strip().lower() != b"requires-dist":
+        return None
+    return " ".join(line.strip() for line in value.decode("utf-8", "replace").splitlines()).strip()
 
 
 def _pattern(field: str) -> re.Pattern[bytes]:

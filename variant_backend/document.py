@@ -60,10 +60,13 @@ class Document:
                 self.fault(join(place, key), "missing")
         return {key: entry for key, entry in value.items() if known is None or key in known}
 
-    def strings(self, value: object, place: str, check: Callable[[str], object]) -> tuple[str, ...]:
-        """Return a list of unique strings, of at least one, each of which passes *check*."""
-        if not isinstance(value, list) or not value:
-            self.fault(place, f"a list of at least one string is needed, not {_kind(value)}")
+    def strings(
+        self, value: object, place: str, check: Callable[[str], object], least: int = 1
+    ) -> tuple[str, ...]:
+        """Return a list of unique strings, *least* of them (0 or 1), each of which passes *check*."""
+        if not isinstance(value, list) or len(value) < least:
+            amount = "of at least one string" if least else "of strings"
+            self.fault(place, f"a list {amount} is needed, not {_kind(value)}")
             return ()
         result: dict[str, None] = {}
         for index, item in enumerate(value):
@@ -87,6 +90,14 @@ class Document:
             return value
         self.fault(place, f"true or false is needed, not {_kind(value)}")
         return False
+
+    def choice(self, value: object, place: str, known: Sequence[str]) -> str | None:
+        """Return one of the *known* strings, or None after noting that it is something else."""
+        text = self.string(value, place)
+        if text is None or text in known:
+            return text
+        self.fault(place, f"{text!r} is not known{did_you_mean(text, known)}; known are {one_of(known)}")
+        return None
 
     def passes(self, place: str, check: Callable[[str], object], text: str) -> bool:
         """Tell whether *check* takes the text; if it raises a VariantError, note that."""

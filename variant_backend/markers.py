@@ -54,8 +54,8 @@ _Marker: TypeAlias = Union[str, _Test, _Junction]  # noqa: UP007  # it names cla
 
 
 def mentions_variant(requirement: str) -> bool:
-    """Tell whether a requirement may have a variant marker; a cheap look, which errs on this side only."""
-    return "variant_" in requirement.partition(";")[2]
+    """Tell whether a requirement's marker has a variant marker, by a look at its names only."""
+    return any(re.search(rf"\b{variable}\b", requirement.partition(";")[2]) for variable in _VARIABLES)
 
 
 def check_requirement(text: str) -> None:

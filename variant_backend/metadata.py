@@ -8,7 +8,7 @@ draft for version 0.2.0, the building draft for the ``[variant]`` table.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 from .document import Document, join, load_json
@@ -32,6 +32,7 @@ ABI_DEPENDENCY = "abi_dependency"
 
 _SECTIONS = ("default-priorities", "providers", "variants")
 _SOURCES = ("static-properties", "requires", "builtin")
+_SOURCES_OF_A_TABLE = ("static-properties", "requires", "build-requires", "builtin")
 
 
 class StaticProvider(NamedTuple):
@@ -77,7 +78,32 @@ class BuiltinProvider(NamedTuple):
         return {"builtin": self.name, **({"optional": True} if self.optional else {})}
 
 
-Provider: TypeAlias = StaticProvider | PluginProvider | BuiltinProvider
+class BuildProvider(NamedTuple):
+    """Support is told by a plugin package that is asked when the wheel is built.
+
+    It stands in the ``[variant]`` table only: wheels have the plugin's answer, a `StaticProvider`.
+    Until that is known, its namespace counts as one without a provider.
+    """
+
+    requires: tuple[str, ...]
+    plugin_api: str | None = None
+    optional: bool = False
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the provider's table."""
+        return {
+            "build-requires": list(self.requires),
+            **({"plugin-api": self.plugin_api} if self.plugin_api else {}),
+            **({"optional": True} if self.optional else {}),
+        }
+
+
+Provider: TypeAlias = StaticProvider | PluginProvider | BuildProvider | BuiltinProvider
+
+_PLUGINS: Mapping[str, type[PluginProvider] | type[BuildProvider]] = {
+    "requires": PluginProvider,
+    "build-requires": BuildProvider,
+}
 
 # The provider tables that released installers know by heart, as they run no plugin. They compare
 # names and plugin-api literally, and want a specifier that admits the version they know.
@@ -132,7 +158,8 @@ class VariantMetadata(NamedTuple):
         Raises VariantError with every fault found, each behind *where*.
         """
         document = Document()
-        result = _read_metadata(document, document.table(data, "", _SECTIONS, ("default-priorities",)))
+        top = document.table(data, "", _SECTIONS, ("default-priorities",))
+        result = _read_metadata(document, top, _SOURCES_OF_A_TABLE)
         for namespace, provider in result.providers.items():
             if isinstance(provider, BuiltinProvider):
                 document.fault(f"providers.{namespace}.builtin", "is reserved, no installer knows it yet")
@@ -192,7 +219,36 @@ class VariantMetadata(NamedTuple):
 
     def without_provider(self) -> list[str]:
         """Return the declared namespaces for which nothing says where support comes from."""
-        return [namespace for namespace in self.namespaces if namespace not in self.providers]
+        known = {name for name, each in self.providers.items() if not isinstance(each, BuildProvider)}
+        return [namespace for namespace in self.namespaces if namespace not in known]
+
+    def build_providers(self) -> dict[str, BuildProvider]:
+        """Return the providers that are asked when a wheel is built, by namespace."""
+        return {name: each for name, each in self.providers.items() if isinstance(each, BuildProvider)}
+
+    def answered(self, answers: Mapping[str, StaticProvider], used: Collection[str]) -> VariantMetadata:
+        """Return the metadata with what plugins *answered* when the wheel was built, by namespace.
+
+        A namespace without an answer is left out, with all that rank behind it: so the list still goes
+        with those of the release's other wheels. If namespaces that the wheel has *used* are among them,
+        just the one without an answer is left out. Raises VariantError when that is one of the used ones.
+        """
+        missing = self.build_providers().keys() - answers
+        if unanswered := sorted(missing & set(used)):
+            raise VariantError(
+                f"providers.{unanswered[0]}.build-requires: this plugin has not been asked",
+                hint="it is asked when the variant is built (-Cvariant=LABEL); else write static-properties",
+            )
+        cut = next((place for place, name in enumerate(self.namespaces) if name in missing), None)
+        namespaces = self.namespaces[:cut]
+        if not set(used) <= set(namespaces):
+            namespaces = tuple(name for name in self.namespaces if name not in missing)
+        providers = {**self.providers, **answers}
+        return self._replace(
+            # The format wants one namespace at least; it may stand there without a provider.
+            namespaces=namespaces or self.namespaces,
+            providers={name: each for name, each in providers.items() if name in namespaces},
+        )
 
     def choose(self, label: str | None, properties: frozenset[Property]) -> Variant:
         """Return the variant asked for by a label, by properties, or by properties under a label.
@@ -350,7 +406,9 @@ def _shown(value: object) -> str:
     return "nothing" if value is None else json.dumps(value)
 
 
-def _read_metadata(document: Document, top: dict[str, object]) -> VariantMetadata:
+def _read_metadata(
+    document: Document, top: dict[str, object], sources: Sequence[str] = _SOURCES
+) -> VariantMetadata:
     """Read what variant.json, the index-level file and the ``[variant]`` table share."""
     place = "default-priorities"
     priorities = document.table(top.get(place, {}), place, ("namespace",))
@@ -367,7 +425,7 @@ def _read_metadata(document: Document, top: dict[str, object]) -> VariantMetadat
 
     providers: dict[str, Provider] = {}
     for namespace, entry in document.table(top.get("providers", {}), "providers").items():
-        provider = _read_provider(document, entry, f"providers.{namespace}")
+        provider = _read_provider(document, entry, f"providers.{namespace}", sources)
         if declared(namespace, f"providers.{namespace}") and provider:
             providers[namespace] = provider
     variants: dict[str, Variant] = {}
@@ -419,25 +477,28 @@ def _read_features(
     ]
 
 
-def _read_provider(document: Document, value: object, place: str) -> Provider | None:
+def _read_provider(
+    document: Document, value: object, place: str, sources: Sequence[str] = _SOURCES
+) -> Provider | None:
     """Read one entry of ``providers``: exactly one source of support, and what belongs to it."""
-    entry = document.table(value, place, (*_SOURCES, "optional", "plugin-api", "feature-order"))
+    entry = document.table(value, place, (*sources, "optional", "plugin-api", "feature-order"))
     if not isinstance(value, dict):
         return None
-    sources = [key for key in _SOURCES if key in entry]
-    if len(sources) != 1:
-        found = " and ".join(sources) or "none"
-        document.fault(place, f"exactly one of {one_of(_SOURCES)} is needed, found {found}")
+    given = [key for key in sources if key in entry]
+    if len(given) != 1:
+        found = " and ".join(given) or "none"
+        document.fault(place, f"exactly one of {one_of(sources)} is needed, found {found}")
         return None
-    for key, source in (("plugin-api", "requires"), ("feature-order", "static-properties")):
-        if key in entry and source not in entry:
-            document.fault(join(place, key), f"goes with {source} only")
+    (source,) = given
+    plugins = [key for key in _PLUGINS if key in sources]
+    for key, its in (("plugin-api", plugins), ("feature-order", ["static-properties"])):
+        if key in entry and source not in its:
+            document.fault(join(place, key), f"goes with {' or '.join(its)} only")
     optional = document.boolean(entry.get("optional", False), join(place, "optional"))
-    if "requires" in entry:
-        requires = document.strings(entry["requires"], join(place, "requires"), check_requirement)
-        return PluginProvider(
-            requires, _read_plugin_api(document, entry, join(place, "plugin-api")), optional
-        )
+    if source in _PLUGINS:
+        requires = document.strings(entry[source], join(place, source), check_requirement)
+        plugin_api = _read_plugin_api(document, entry, join(place, "plugin-api"))
+        return _PLUGINS[source](requires, plugin_api, optional)
     if "static-properties" in entry:
         return StaticProvider(_read_static_features(document, entry, place), optional)
     return BuiltinProvider(document.string(entry["builtin"], join(place, "builtin")) or "", optional)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from .document import Document
 from .errors import VariantError
 from .metadata import VariantMetadata
+from .recipe import COMMON_KEYS, Recipe, read_recipes
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -16,22 +18,34 @@ else:
     import tomli as tomllib
 
 _TOOL = "tool.variant-backend"
+_KEYS = ("build-backend", "backend-path", *COMMON_KEYS, "plugins")
+
+
+_PLUGINS = ("off", "validate")
 
 
 class Project(NamedTuple):
     """What a project file says about variants and about the build backend to wrap.
 
-    *metadata* is None without a ``[variant]`` table, or where that is not read. *build_backend* and
-    *backend_path* have the form that PEP 517 gives to the same keys of ``[build-system]``.
+    *metadata* is None without a ``[variant]`` table. *build_backend* and *backend_path* have the form
+    that PEP 517 gives to the same keys of ``[build-system]``. *common* is the recipe of a label that
+    *recipes* lacks. With *validates*, plugins are asked whether a variant's properties are valid.
     """
 
     metadata: VariantMetadata | None
     build_backend: str | None
     backend_path: tuple[str, ...]
+    common: Recipe = Recipe()
+    recipes: Mapping[str, Recipe] = {}
+    validates: bool = False
+
+    def recipe(self, label: str) -> Recipe:
+        """Return what the wheel of a label gets."""
+        return self.recipes.get(label, self.common)
 
     @classmethod
     def load(cls, path: Path, *, variants: bool = True) -> Project:
-        """Read a pyproject.toml, without *variants* not its ``[variant]`` table.
+        """Read a pyproject.toml, without *variants* only what says which backend is wrapped.
 
         Raises VariantError with every fault found.
         """
@@ -50,16 +64,23 @@ class Project(NamedTuple):
                 issues += error.lines()
         document = Document()
         tools = document.table(data.get("tool", {}), "tool")
-        table = document.table(tools.get("variant-backend", {}), _TOOL, ("build-backend", "backend-path"))
+        table = document.table(tools.get("variant-backend", {}), _TOOL, _KEYS)
         build_backend = backend_path = None
         if "build-backend" in table:
             build_backend = document.string(table["build-backend"], f"{_TOOL}.build-backend")
         if "backend-path" in table:
             backend_path = document.strings(table["backend-path"], f"{_TOOL}.backend-path", _check_inside)
+        project = cls(metadata, build_backend, backend_path or ())
+        if variants:
+            # What is wrong with [variant] is said already, and not that its labels are unknown.
+            labels = metadata.variants if metadata else None if issues else ()
+            common, recipes = read_recipes(document, table, _TOOL, labels)
+            plugins = document.choice(table.get("plugins", "off"), f"{_TOOL}.plugins", _PLUGINS)
+            project = project._replace(common=common, recipes=recipes, validates=plugins == "validate")
         issues += [f"{path}: {issue}" for issue in document.issues]
         if issues:
             raise VariantError(*issues)
-        return cls(metadata, build_backend, backend_path or ())
+        return project
 
 
 def _check_inside(text: str) -> None:

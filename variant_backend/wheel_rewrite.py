@@ -31,8 +31,10 @@ from ._rawzip import (
 from ._ziprecords import DEFLATED, REBUILD, Entry
 from .errors import VariantError
 from .filename import WheelFilename, escape
+from .markers import mentions_variant
 from .metadata import VariantMetadata
 from .properties import Variant
+from .recipe import Recipe
 from .record import Record
 
 # A tail up to this size is held in memory when a wheel is changed in place.
@@ -45,15 +47,14 @@ _SIGNATURES = ("RECORD.jws", "RECORD.p7s")
 class Plan(NamedTuple):
     """What a wheel becomes.
 
-    *metadata* has one variant; *labelled* says whether its label goes into the filename. *name*
-    and *strip_local_version* change what the wheel is called. *moment* (seconds since 1970), if
-    given, is the time of the members that are written; else they take that of what they replace.
+    *metadata* has one variant, *recipe* says what its wheel is called and requires; *labelled* says
+    whether the label goes into the filename. *moment* (seconds since 1970), if given, is the time of
+    the members that are written; else they take that of what they replace.
     """
 
     metadata: VariantMetadata
+    recipe: Recipe = Recipe()
     labelled: bool = True
-    name: str | None = None
-    strip_local_version: bool = False
     moment: int | None = None
 
     @property
@@ -87,12 +88,29 @@ def source_date_epoch(environ: Mapping[str, str]) -> int | None:
 
 def renamed(filename: WheelFilename, plan: Plan) -> WheelFilename:
     """Return the name of the wheel that *plan* makes of one with this name."""
-    version = filename.version.partition("+")[0] if plan.strip_local_version else filename.version
+    name, version = plan.recipe.name, filename.version
+    if plan.recipe.strip_local_version:
+        version = version.partition("+")[0]
     return filename._replace(
-        distribution=escape(plan.name) if plan.name is not None else filename.distribution,
+        distribution=filename.distribution if name is None else escape(name),
         version=version,
         label=plan.variant.label if plan.labelled else None,
     )
+
+
+def edited_metadata(metadata: bytes, plan: Plan) -> bytes:
+    """Return METADATA as the planned wheel has it.
+
+    Raises VariantError when a requirement's variant marker cannot be read or decided.
+    """
+    if plan.recipe.strip_local_version:
+        version = core_metadata.read_field(metadata, "Version")
+        metadata = core_metadata.replace_version(metadata, version.partition("+")[0])
+    if plan.recipe.name is not None:
+        metadata = core_metadata.rename_project(metadata, plan.recipe.name)
+    own = core_metadata.requirements(metadata)
+    wanted = plan.recipe.requirements(own, plan.variant)
+    return metadata if wanted == own else core_metadata.replace_requirements(metadata, wanted)
 
 
 def make_variant(
@@ -214,8 +232,13 @@ class Wheel(NamedTuple):
             for name in _SIGNATURES
             if self.path(name) in self.entries
         ]
-        for requirement in core_metadata.direct_references(self.core_metadata):
+        metadata = edited_metadata(self.core_metadata, plan)
+        for requirement in core_metadata.direct_references(metadata):
             notices.append(f"public indexes reject a requirement on a URL: {requirement}")
+        if any(map(mentions_variant, core_metadata.requirements(metadata))):
+            notices.append(
+                "its requirements keep variant markers, for which pip, uv and twine refuse the wheel"
+            )
         return _Rewriting(assemble(self.archive, edits), tuple(notices))
 
     def edits(self, plan: Plan) -> dict[str, Sequence[Member]]:
@@ -260,12 +283,7 @@ class Wheel(NamedTuple):
         """Return the files whose content may change, by their new paths; RECORD only if it does."""
         dist_info = f"{renamed(self.filename, plan).stem}.dist-info"
         contents = {f"{dist_info}/variant.json": plan.metadata.to_json()}
-        metadata = self.core_metadata
-        if plan.strip_local_version:
-            version = core_metadata.read_field(metadata, "Version")
-            metadata = core_metadata.replace_version(metadata, version.partition("+")[0])
-        if plan.name is not None:
-            metadata = core_metadata.rename_project(metadata, plan.name)
+        metadata = edited_metadata(self.core_metadata, plan)
         if metadata != self.core_metadata:
             contents[f"{dist_info}/METADATA"] = metadata
         signatures = {self.path(name) for name in _SIGNATURES}
