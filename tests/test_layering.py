@@ -25,7 +25,7 @@ ROOMS = [
         "recipe",
         "_ziprecords",
     ],
-    ["_files", "_rawzip", "pyproject", "wheel_rewrite", "index"],
+    ["_files", "_rawzip", "_ask_plugin", "pyproject", "providers", "wheel_rewrite", "index"],
     ["hooks", "cli", "scripts"],
 ]
 ORDER = [module for room in ROOMS for module in room]
@@ -41,7 +41,7 @@ RESERVED = {
     "tomli": {"pyproject"},
     "tomlkit": {"pyproject"},
     "build": set(),
-    "subprocess": set(),
+    "subprocess": {"providers"},
     "wheel": set(),
 }
 # What the pure rooms do without: files, processes, the environment.

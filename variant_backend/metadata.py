@@ -35,6 +35,14 @@ _SOURCES = ("static-properties", "requires", "builtin")
 _SOURCES_OF_A_TABLE = ("static-properties", "requires", "build-requires", "builtin")
 
 
+def _module_of(requires: Sequence[str]) -> str:
+    """Return the module that a plugin is in if nothing is said: it is called as its package is."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(Requirement(requires[0]).name).replace("-", "_")
+
+
 class StaticProvider(NamedTuple):
     """Support is listed in the metadata itself: features and values, both best first."""
 
@@ -57,6 +65,11 @@ class PluginProvider(NamedTuple):
     requires: tuple[str, ...]
     plugin_api: str | None = None
     optional: bool = False
+
+    @property
+    def reference(self) -> str:
+        """The plugin's ``module`` or ``module:object``."""
+        return self.plugin_api or _module_of(self.requires)
 
     def to_dict(self) -> dict[str, object]:
         """Return the provider's table."""
@@ -88,6 +101,11 @@ class BuildProvider(NamedTuple):
     requires: tuple[str, ...]
     plugin_api: str | None = None
     optional: bool = False
+
+    @property
+    def reference(self) -> str:
+        """The plugin's ``module`` or ``module:object``."""
+        return self.plugin_api or _module_of(self.requires)
 
     def to_dict(self) -> dict[str, object]:
         """Return the provider's table."""
