@@ -1,0 +1,231 @@
+"""The example of PyTorch 2.10: every label gets what the release's own configuration gives it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import shutil
+import sys
+from email import message_from_bytes
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from packaging.requirements import Requirement
+from support import make_wheel, run, walk
+
+EXAMPLE = Path(__file__).parents[1] / "examples/pytorch/pyproject.toml"
+
+
+class System(NamedTuple):
+    """A system, as environment markers see it."""
+
+    platform_system: str
+    platform_machine: str
+
+
+LINUX, LINUX_ARM = System("Linux", "x86_64"), System("Linux", "aarch64")
+WINDOWS, MACOS = System("Windows", "AMD64"), System("Darwin", "arm64")
+SYSTEMS = [LINUX, LINUX_ARM, WINDOWS, MACOS]
+
+# What torch requires on its own, and what its wheels for CUDA, ROCm and XPU bring along.
+ITS_OWN = ["filelock", "typing-extensions>=4.10.0", "sympy>=1.13.3", 'opt-einsum>=3.3; extra == "opt-einsum"']
+BROUGHT = [
+    'nvidia-cublas-cu12==12.8.4.1; platform_system == "Linux"',
+    'nvidia-cudnn-cu13==9.15.1.9; platform_system == "Linux"',
+    "cuda-bindings==12.9.4",
+    "triton==3.6.0",
+    "intel-cmplr-lib-rt==2025.3.1",
+    "onemkl-sycl-blas==2025.3.0",
+    "mkl==2025.3.0",
+    "umf==1.0.2",
+    "triton-rocm==3.6.0",
+]
+
+# The versions of what CUDA wheels require on Linux, by label.
+CUDA_LABELS = ("cuda12.6", "cuda12.8", "cuda13.0")
+CUDA = {
+    "triton": ("3.6.0", "3.6.0", "3.6.0"),
+    "cuda-bindings": ("12.9.4", "12.9.4", None),
+    "nvidia-cublas": ("12.6.4.1", "12.8.4.1", "13.1.0.3"),
+    "nvidia-cuda-cupti": ("12.6.80", "12.8.90", "13.0.85"),
+    "nvidia-cuda-nvrtc": ("12.6.77", "12.8.93", "13.0.88"),
+    "nvidia-cuda-runtime": ("12.6.77", "12.8.90", "13.0.96"),
+    "nvidia-cudnn": ("9.10.2.21", "9.10.2.21", "9.15.1.9"),
+    "nvidia-cufft": ("11.3.0.4", "11.3.3.83", "12.0.0.61"),
+    "nvidia-cufile": ("1.11.1.6", "1.13.1.3", "1.15.1.6"),
+    "nvidia-curand": ("10.3.7.77", "10.3.9.90", "10.4.0.35"),
+    "nvidia-cusolver": ("11.7.1.2", "11.7.3.90", "12.0.4.66"),
+    "nvidia-cusparse": ("12.5.4.2", "12.5.8.93", "12.6.3.3"),
+    "nvidia-cusparselt": ("0.7.1", "0.7.1", "0.8.0"),
+    "nvidia-nccl": ("2.27.5", "2.27.5", "2.28.9"),
+    "nvidia-nvjitlink": ("12.6.85", "12.8.93", "13.0.88"),
+    "nvidia-nvshmem": ("3.4.5", "3.4.5", "3.4.5"),
+    "nvidia-nvtx": ("12.6.77", "12.8.90", "13.0.85"),
+}
+# Those of the XPU wheels, on every system or on Linux for x86_64 only.
+XPU = {
+    "dpcpp-cpp-rt": "2025.3.1",
+    "intel-cmplr-lib-rt": "2025.3.1",
+    "intel-cmplr-lib-ur": "2025.3.1",
+    "intel-cmplr-lic-rt": "2025.3.1",
+    "intel-opencl-rt": "2025.3.1",
+    "intel-openmp": "2025.3.1",
+    "intel-pti": "0.15.0",
+    "intel-sycl-rt": "2025.3.1",
+    "mkl": "2025.3.0",
+    "onemkl-license": "2025.3.0",
+    "onemkl-sycl-blas": "2025.3.0",
+    "onemkl-sycl-dft": "2025.3.0",
+    "onemkl-sycl-lapack": "2025.3.0",
+    "onemkl-sycl-rng": "2025.3.0",
+    "onemkl-sycl-sparse": "2025.3.0",
+    "triton-xpu": "3.6.0",
+    "tbb": "2022.3.0",
+    "tcmlib": "1.4.1",
+    "umf": "1.0.2",
+}
+XPU_ON_LINUX = {"impi-rt": "2021.17.0", "oneccl-devel": "2021.17.1", "oneccl": "2021.17.1"}
+
+# The local version by which each wheel is named before it is a variant.
+LABELS = {
+    "cu126": "cuda12.6",
+    "cu128": "cuda12.8",
+    "cu130": "cuda13.0",
+    "xpu": "xpu",
+    "rocm7.0": "rocm7.0",
+    "rocm7.1": "rocm7.1",
+    "cpu": "null",
+}
+
+
+def required(label: str, system: System) -> set[str]:
+    """Return what the published configuration adds to a label's wheel on a system."""
+    if label in CUDA_LABELS:
+        column = CUDA_LABELS.index(label)
+        pins = {name: versions[column] for name, versions in CUDA.items()}
+        on_linux = system.platform_system == "Linux"
+        return {f"{name}=={version}" for name, version in pins.items() if version and on_linux}
+    if label == "xpu":
+        pins = {**XPU, **(XPU_ON_LINUX if system == LINUX else {})}
+        return {f"{name}=={version}" for name, version in pins.items()}
+    return {"triton-rocm==3.6.0"} if label.startswith("rocm") and system == LINUX else set()
+
+
+def torch_wheel(folder: Path, local: str, tag: str, *more: str) -> Path:
+    """Write a small wheel that has the name and the requirements of a real one."""
+    requirements = [*ITS_OWN, *(BROUGHT if local != "cpu" else []), *more]
+    lines = "".join(f"Requires-Dist: {requirement}\n" for requirement in requirements)
+    head = f"Metadata-Version: 2.4\nName: {{name}}\nVersion: {{version}}\n{lines}\nThe text.\n"
+    return make_wheel(folder, "torch", f"2.10.0+{local}", tag, metadata=head)
+
+
+def requirements_of(wheel: Path) -> list[str]:
+    (metadata,) = (content for name, content in walk(wheel).items() if name.endswith(".dist-info/METADATA"))
+    return [str(value) for value in message_from_bytes(metadata).get_all("Requires-Dist") or []]
+
+
+@pytest.mark.parametrize(
+    "tag",
+    ["cp313-cp313-manylinux_2_28_x86_64", "cp310-cp310-manylinux_2_28_aarch64", "cp314-cp314t-win_amd64"],
+)
+def test_every_label_requires_on_every_system_what_the_release_says(tmp_path: Path, tag: str) -> None:
+    wheels = [torch_wheel(tmp_path, local, tag) for local in LABELS]
+    made = run("make-variant", "--pyproject", EXAMPLE, "-o", tmp_path / "dist", "--json", *wheels)
+    for line, label in zip(made.stdout.splitlines(), LABELS.values(), strict=True):
+        told = json.loads(line)
+        assert told["label"] == label
+        wheel = Path(told["output"])
+        assert wheel.name == f"torch-2.10.0-{tag}-{label}.whl"
+        requirements = requirements_of(wheel)
+        assert len(requirements) == len(set(requirements))
+        assert not [text for text in requirements if "variant_" in text]
+        for system in SYSTEMS:
+            applying = set()
+            for requirement in map(Requirement, requirements):
+                if requirement.marker is None or requirement.marker.evaluate(
+                    {**system._asdict(), "extra": ""}
+                ):
+                    requirement.marker = None
+                    applying.add(str(requirement))
+            assert applying == {*ITS_OWN[:3], *required(label, system)}, (label, system)
+        assert ITS_OWN[3] in requirements
+
+
+def test_a_wheel_that_the_release_does_not_name_is_reported_and_left_alone(tmp_path: Path) -> None:
+    mac = make_wheel(tmp_path, "torch", "2.10.0", "cp313-none-macosx_11_0_arm64")
+    linux = torch_wheel(tmp_path, "cu128", "cp313-cp313-linux_x86_64")
+    made = run("make-variant", "--pyproject", EXAMPLE, "-o", tmp_path / "dist", mac, linux)
+    assert f"{mac.name}: no match picks it" in made.stderr
+    assert [path.name for path in (tmp_path / "dist").iterdir()] == [
+        "torch-2.10.0-cp313-cp313-linux_x86_64-cuda12.8.whl"
+    ]
+
+
+def hardware(driver: str, arch: str) -> dict[str, Any]:
+    return {
+        "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": driver,
+        "NV_VARIANT_PROVIDER_FORCE_SM_ARCH": arch,
+    }
+
+
+INTEL_GPU = 'static-properties.device_ip = ["20.1.0"]'
+AMD_GPU = 'static-properties = { rocm_version = ["ROCM"], gfx_arch = ["gfx1100"] }'
+AMD_GPU += '\nfeature-order = ["rocm_version", "gfx_arch"]'
+
+
+@pytest.fixture(scope="module")
+def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an empty wheel for everything that any label requires."""
+    folder = tmp_path_factory.mktemp("stubs")
+    pins = {pin for label in LABELS.values() for system in SYSTEMS for pin in required(label, system)}
+    for pin in pins | {"filelock==3.20", "typing_extensions==4.15", "sympy==1.14"}:
+        name, _, version = pin.partition("==")
+        make_wheel(folder, name.replace("-", "_"), version)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("label", "forced", "intel", "amd"),
+    [
+        ("cuda12.6", hardware("12.6", "5.0"), "", ""),
+        ("cuda12.8", hardware("12.8", "9.0"), "", ""),
+        ("cuda13.0", hardware("13.0", "9.0"), "", ""),
+        ("null", {}, "", ""),
+        # No released installer asks these providers, so the machine's answer stands in the metadata.
+        ("xpu", {}, INTEL_GPU, ""),
+        ("rocm7.0", {}, "", AMD_GPU.replace("ROCM", "7.0")),
+        ("rocm7.1", {}, "", AMD_GPU.replace("ROCM", "7.1")),
+        # With the providers as they are, their wheels are left alone by uv.
+        ("null", hardware("11.8", "9.0"), "", ""),
+    ],
+)
+def test_uv_installs_each_label_where_its_hardware_is_with_what_it_requires(
+    tmp_path: Path, stubs: Path, label: str, forced: dict[str, Any], intel: str, amd: str
+) -> None:
+    project = EXAMPLE.read_text(encoding="utf-8")
+    for namespace, answer in (("intel", intel), ("amd", amd)):
+        table = rf"(\[variant\.providers\.{namespace}\]\n).*?\n(?=\n)"
+        if answer:
+            project, count = re.subn(table, rf"\1{answer}\n", project, flags=re.DOTALL)
+            assert count == 1
+    (tmp_path / "pyproject.toml").write_text(project, encoding="utf-8")
+    dist = tmp_path / "dist"
+    shutil.copytree(stubs, dist)
+    wheels = [torch_wheel(tmp_path, local, "py3-none-any") for local in LABELS]
+    run("make-variant", "-o", dist, *wheels, cwd=tmp_path)
+    run("variant-backend", "index", dist)
+    python = ["--python", sys.executable, "--target", tmp_path / "target"]
+    offline = ["--no-cache", "--no-config", "--no-index", "--find-links", dist]
+    run("uv", "pip", "install", *python, *offline, "--preview-features", "wheel-variants", "torch", **forced)
+    (dist_info,) = (tmp_path / "target").glob("torch-*.dist-info")
+    assert list(json.loads((dist_info / "variant.json").read_text())["variants"]) == [label]
+    installed = {path.name.removesuffix(".dist-info") for path in (tmp_path / "target").glob("*.dist-info")}
+    expected = {pin.replace("-", "_").replace("==", "-") for pin in required(label, this_system())}
+    its_own = {"torch-2.10.0", "filelock-3.20", "typing_extensions-4.15", "sympy-1.14"}
+    assert installed == expected | its_own
+
+
+def this_system() -> System:
+    return System(platform.system(), platform.machine())
