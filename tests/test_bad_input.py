@@ -263,7 +263,7 @@ BAD_NAMES = ("", "..", "-", "a/b", "../evil", "My Project!", " x ", "é", "a\nNa
         (("-l", "x"), 1, "label 'x' is not defined, as there is no project file"),
         (("--null", "--no-known-providers"), 1, "would be empty"),
         (("-p", "a::b::c", "--provider", "a"), 1, "--provider 'a': nothing after the namespace"),
-        (("-p", "a::b::c", "--provider", "a=!"), 1, "'!' is no requirement"),
+        (("-p", "a::b::c", "--provider", "a=!"), 1, "requirement '!': "),
         (("-p", "a::b::c", "--plugin-api", "a=x:y"), 1, "exactly one of"),
         (("-p", "a::b::c", "--static", "a::b"), 1, "not three parts"),
         (("-p", "a::b::c", "--static", "a::b::c,c"), 1, "stands there twice"),

@@ -10,7 +10,7 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 
 from variant_backend.errors import VariantError
-from variant_backend.markers import check_requirement, mentions_variant, resolve
+from variant_backend.markers import check_dependency, mentions_variant, resolve
 from variant_backend.properties import NULL_VARIANT, Property, Variant
 
 CUDA = Variant.of(
@@ -143,7 +143,7 @@ def test_a_marker_that_does_not_depend_on_the_open_value_is_decided(
 )
 def test_what_cannot_be_read_is_said_with_its_place(requirement: str, fault: str) -> None:
     with pytest.raises(VariantError) as error:
-        check_requirement(requirement)
+        check_dependency(requirement)
     (line,) = error.value.lines()
     assert line.startswith(f"requirement {requirement!r}: ")
     assert fault in line

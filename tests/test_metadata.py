@@ -194,7 +194,7 @@ def changed(**changes: Any) -> dict[str, Any]:
         (changed(providers={"a": {}}), ["providers.a: exactly one of", "found none"]),
         (changed(providers={"a": {"builtin": "x", "requires": ["y"]}}), ["found requires and builtin"]),
         (changed(providers={"a": {"requires": []}}), ["providers.a.requires: a list of at least one string"]),
-        (changed(providers={"a": {"requires": ["!"]}}), ["providers.a.requires[0]: '!' is no requirement"]),
+        (changed(providers={"a": {"requires": ["!"]}}), ["providers.a.requires[0]: requirement '!': "]),
         (
             changed(providers={"a": {"requires": ["x"], "plugin-api": "x y"}}),
             ["providers.a.plugin-api: 'x y' is no object reference"],

@@ -26,11 +26,8 @@ _ITEM = ("NAMESPACE", "FEATURE", "VALUE")
 # So many values may be open in one marker: all their combinations are tried.
 _MOST_OPEN = 12
 
-_TOKEN = re.compile(
-    r"""\s*(?: (?P<bracket>[()]) | (?P<text>"[^"]*"|'[^']*') | (?P<operator>not\s+in\b|in\b|[<>=!~]=?=?)
-    | (?P<junction>and\b|or\b) | (?P<variable>[A-Za-z_][\w.]*) )""",
-    re.VERBOSE,
-)
+_TOKEN = r"""\s*(?: (?P<bracket>[()]) | (?P<text>"[^"]*"|'[^']*') | (?P<operator>not\s+in\b|in\b|[<>=!~]=?=?)
+    | (?P<junction>and\b|or\b) | (?P<variable>[A-Za-z_][\w.]*) )"""
 
 
 class _Test(NamedTuple):
@@ -59,7 +56,12 @@ def mentions_variant(requirement: str) -> bool:
 
 
 def check_requirement(text: str) -> None:
-    """Check a requirement, whose marker may have variant markers; raises VariantError."""
+    """Check a requirement without variant markers (PEP 508); raises VariantError."""
+    _normalized(text)
+
+
+def check_dependency(text: str) -> None:
+    """Check a requirement whose marker may have variant markers; raises VariantError."""
     _read(text)
 
 
@@ -91,19 +93,24 @@ def _read(requirement: str) -> tuple[str, _Marker | None]:
     # A URL may have a semicolon inside; behind it, there is white space in front of the semicolon.
     separator = r"\s;" if re.match(r"[^;]*@", requirement) else ";"
     specifier, *marker = re.split(separator, requirement, maxsplit=1)
+    normalized = _normalized(specifier, requirement)
     try:
-        return _normalized(specifier), _Parser(marker[0]).read() if marker else None
+        return normalized, _Parser(marker[0]).read() if marker else None
     except VariantError as error:
         raise error.within(f"requirement {requirement!r}") from None
 
 
-def _normalized(requirement: str) -> str:
+def _normalized(text: str, requirement: str | None = None) -> str:
+    """Return *text*, which is a *requirement* or a part of one, in normal form; raises VariantError."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
-        return str(Requirement(requirement))
+        return str(Requirement(text))
     except InvalidRequirement as error:
-        raise VariantError(str(error).splitlines()[0]) from None
+        raise VariantError(
+            f"requirement {requirement or text!r}: {str(error).splitlines()[0]}",
+            hint="write NAME, NAME==VERSION or NAME; MARKER",
+        ) from None
 
 
 class _Parser:
@@ -154,9 +161,10 @@ class _Parser:
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    token = re.compile(_TOKEN, re.VERBOSE)  # here, as it takes long and most builds have no marker to read
     position, text = 0, text.rstrip()
     while position < len(text):
-        found = _TOKEN.match(text, position)
+        found = token.match(text, position)
         if not found or found.lastgroup is None:
             raise VariantError(f"marker: {text[position:].strip()!r} cannot be read")
         yield found.lastgroup, found[found.lastgroup]

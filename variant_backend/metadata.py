@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 from .document import Document, join, load_json
 from .errors import VariantError, did_you_mean, one_of
+from .markers import check_requirement
 from .properties import (
     NULL_LABEL,
     NULL_VARIANT,
@@ -547,16 +548,6 @@ def _read_static_features(
         document.fault(at_order, f"names {one_of(order)}, but the features are {one_of(features)}")
         return ()
     return tuple((feature, features[feature]) for feature in order)
-
-
-def check_requirement(text: str) -> None:
-    """Check a requirement (PEP 508); raises VariantError."""
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    try:
-        Requirement(text)
-    except InvalidRequirement as error:
-        raise VariantError(f"{text!r} is no requirement: {str(error).splitlines()[0]}") from None
 
 
 def check_object_reference(text: str) -> None:

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 from .document import Document, join
 from .errors import VariantError, did_you_mean, one_of
 from .filename import WheelFilename, check_project_name
-from .markers import check_requirement, mentions_variant, resolve
-from .metadata import check_requirement as check_build_requirement
+from .markers import check_dependency, check_requirement, mentions_variant, resolve
 from .properties import NULL_LABEL, Variant
 
 COMMON_KEYS = ("dependencies", "remove-dependencies", "name", "strip-local-version", "markers", "variants")
@@ -190,7 +189,7 @@ def _recipe(document: Document, value: object, place: str, common: Recipe) -> Re
         env_append=_variables(document, table, place, "env-append"),
         config_settings=_settings(document, table, place),
         build_requires=document.strings(
-            table.get("build-requires", []), f"{place}.build-requires", check_build_requirement, least=0
+            table.get("build-requires", []), f"{place}.build-requires", check_requirement, least=0
         ),
         dependencies=(*common.dependencies, *_requirements(document, table, place, "dependencies")),
         remove_dependencies=(*common.remove_dependencies, *_names(document, table, place)),
@@ -198,7 +197,7 @@ def _recipe(document: Document, value: object, place: str, common: Recipe) -> Re
 
 
 def _requirements(document: Document, table: Mapping[str, object], place: str, key: str) -> tuple[str, ...]:
-    return document.strings(table.get(key, []), join(place, key), check_requirement, least=0)
+    return document.strings(table.get(key, []), join(place, key), check_dependency, least=0)
 
 
 def _names(document: Document, table: Mapping[str, object], place: str) -> tuple[str, ...]:
