@@ -13,7 +13,6 @@ from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 from .document import Document, join, load_json
 from .errors import VariantError, did_you_mean, one_of
-from .markers import check_requirement
 from .properties import (
     NULL_LABEL,
     NULL_VARIANT,
@@ -515,6 +514,8 @@ def _read_provider(
             document.fault(join(place, key), f"goes with {' or '.join(its)} only")
     optional = document.boolean(entry.get("optional", False), join(place, "optional"))
     if source in _PLUGINS:
+        from .markers import check_requirement  # many builds read no requirement
+
         requires = document.strings(entry[source], join(place, source), check_requirement)
         plugin_api = _read_plugin_api(document, entry, join(place, "plugin-api"))
         return _PLUGINS[source](requires, plugin_api, optional)

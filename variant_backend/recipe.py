@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 from .document import Document, join
 from .errors import VariantError, did_you_mean, one_of
 from .filename import WheelFilename, check_project_name
-from .markers import check_dependency, check_requirement, mentions_variant, resolve
 from .properties import NULL_LABEL, Variant
 
 COMMON_KEYS = ("dependencies", "remove-dependencies", "name", "strip-local-version", "markers", "variants")
@@ -87,22 +85,17 @@ class Recipe(NamedTuple):
         What stays of its own comes first, in its order and spelling; each requirement is there once.
         Raises VariantError when a variant marker cannot be read or decided.
         """
+        from .markers import mentions_variant, resolve  # many builds have no requirement to look at
+
         if not (self.dependencies or self.remove_dependencies or any(map(mentions_variant, own))):
             return [*own]
-        added: dict[object, str] = {}
-        for text in self.dependencies:
-            self._put(added, text if self.keep_markers else resolve(text, variant))
-        kept: dict[object, str] = {}
-        for text in own:
-            if not self._removes(text):
-                decides = mentions_variant(text) and not self.keep_markers
-                self._put(kept, resolve(text, variant) if decides else text)
-        return [*(text for identity, text in kept.items() if identity not in added), *added.values()]
-
-    @staticmethod
-    def _put(requirements: dict[object, str], text: str | None) -> None:
-        if text is not None:
-            requirements.setdefault(_identity(text), text)
+        kept = [text for text in own if not self._removes(text)]
+        added = [*self.dependencies]
+        if not self.keep_markers:
+            kept = [each for text in kept if (each := _decided(text, variant)) is not None]
+            added = [each for text in added if (each := resolve(text, variant)) is not None]
+        wanted = _by_identity(added)
+        return [*(text for key, text in _by_identity(kept).items() if key not in wanted), *wanted.values()]
 
     def _removes(self, requirement: str) -> bool:
         """Tell whether a wheel's own requirement is on a project that is to be removed."""
@@ -121,6 +114,8 @@ class Recipe(NamedTuple):
         The name is compared in normalized form, the version without its local part. Of tags that are
         joined by dots, one must fit.
         """
+        from fnmatch import fnmatchcase  # builds pick no wheel
+
         version, _, local = filename.version.partition("+")
         python, abi, platform = (tag.lower().split(".") for tag in filename.tags.split("-"))
         name = _normalized(filename.distribution)
@@ -188,16 +183,18 @@ def _recipe(document: Document, value: object, place: str, common: Recipe) -> Re
         env=_variables(document, table, place, "env"),
         env_append=_variables(document, table, place, "env-append"),
         config_settings=_settings(document, table, place),
-        build_requires=document.strings(
-            table.get("build-requires", []), f"{place}.build-requires", check_requirement, least=0
-        ),
+        build_requires=_requirements(document, table, place, "build-requires"),
         dependencies=(*common.dependencies, *_requirements(document, table, place, "dependencies")),
         remove_dependencies=(*common.remove_dependencies, *_names(document, table, place)),
     )
 
 
 def _requirements(document: Document, table: Mapping[str, object], place: str, key: str) -> tuple[str, ...]:
-    return document.strings(table.get(key, []), join(place, key), check_dependency, least=0)
+    """Read requirements; those of the wheel may have variant markers, those of the build may not."""
+    from .markers import check_dependency, check_requirement  # as above
+
+    check = check_requirement if key == "build-requires" else check_dependency
+    return document.strings(table.get(key, []), join(place, key), check, least=0)
 
 
 def _names(document: Document, table: Mapping[str, object], place: str) -> tuple[str, ...]:
@@ -284,11 +281,21 @@ def _normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _identity(requirement: str) -> object:
-    """Return what is equal for requirements that mean the same, however they are spelled."""
+def _decided(requirement: str, variant: Variant) -> str | None:
+    """Return a wheel's own requirement as `markers.resolve` does, in its own spelling if it can stay."""
+    from .markers import mentions_variant, resolve  # as above
+
+    return resolve(requirement, variant) if mentions_variant(requirement) else requirement
+
+
+def _by_identity(requirements: Iterable[str]) -> dict[object, str]:
+    """Return the requirements without repetition, behind what is equal for those that mean the same."""
     from packaging.requirements import InvalidRequirement, Requirement
 
-    try:
-        return Requirement(requirement)
-    except InvalidRequirement:  # old wheels have some, and those with variant markers are such
-        return requirement
+    result: dict[object, str] = {}
+    for text in requirements:
+        try:
+            result.setdefault(Requirement(text), text)
+        except InvalidRequirement:  # old wheels have some, and those with variant markers are such
+            result.setdefault(text, text)
+    return result
