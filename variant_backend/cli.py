@@ -173,7 +173,7 @@ def main_make_variant(
 
     plans = [complete(wheel) for wheel in wheels]
     for remark in dict.fromkeys(
-        remark for plan in plans if isinstance(plan, Plan) for remark in plan.metadata.remarks()
+        remark for plan in plans if isinstance(plan, Plan) for remark in plan.remarks()
     ):
         say(remark)
     folders = [output_dir or wheel.parent for wheel in wheels]

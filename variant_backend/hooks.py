@@ -147,7 +147,7 @@ def _build_variant(
     target = Path(wheel_directory).resolve()
     with request.environment():
         plan = request.plan()._replace(labelled=labelled)
-        for remark in plan.metadata.remarks():
+        for remark in plan.remarks():
             _say(remark)
         # In a folder of its own, the wrapped backend cannot replace a plain wheel of the same name.
         # Some backends refuse a metadata directory that they did not write as it is, so there is none.

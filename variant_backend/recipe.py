@@ -97,6 +97,18 @@ class Recipe(NamedTuple):
         wanted = _by_identity(added)
         return [*(text for key, text in _by_identity(kept).items() if key not in wanted), *wanted.values()]
 
+    def remarks(self) -> list[str]:
+        """Return what a maintainer should be told about wheels with this recipe, ready to print."""
+        from .markers import mentions_variant  # as above
+
+        kept = [text for text in self.dependencies if self.keep_markers and mentions_variant(text)]
+        if not kept:
+            return []
+        return [
+            f'warning: markers = "keep" leaves {kept[0]!r} to installers; pip, uv and twine of today refuse'
+            " a wheel with such a marker"
+        ]
+
     def _removes(self, requirement: str) -> bool:
         """Tell whether a wheel's own requirement is on a project that is to be removed."""
         found = re.match(r"\s*([A-Za-z0-9._-]+)", requirement)

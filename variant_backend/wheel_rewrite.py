@@ -31,7 +31,6 @@ from ._rawzip import (
 from ._ziprecords import DEFLATED, REBUILD, Entry
 from .errors import VariantError
 from .filename import WheelFilename, escape
-from .markers import mentions_variant
 from .metadata import VariantMetadata
 from .properties import Variant
 from .recipe import Recipe
@@ -62,6 +61,10 @@ class Plan(NamedTuple):
         """The variant that the wheel becomes."""
         (variant,) = self.metadata.variants.values()
         return variant
+
+    def remarks(self) -> list[str]:
+        """Return what a maintainer should be told before any wheel is made, ready to print."""
+        return [*self.metadata.remarks(), *self.recipe.remarks()]
 
 
 class Outcome(NamedTuple):
@@ -232,13 +235,8 @@ class Wheel(NamedTuple):
             for name in _SIGNATURES
             if self.path(name) in self.entries
         ]
-        metadata = edited_metadata(self.core_metadata, plan)
-        for requirement in core_metadata.direct_references(metadata):
+        for requirement in core_metadata.direct_references(edited_metadata(self.core_metadata, plan)):
             notices.append(f"public indexes reject a requirement on a URL: {requirement}")
-        if any(map(mentions_variant, core_metadata.requirements(metadata))):
-            notices.append(
-                "its requirements keep variant markers, for which pip, uv and twine refuse the wheel"
-            )
         return _Rewriting(assemble(self.archive, edits), tuple(notices))
 
     def edits(self, plan: Plan) -> dict[str, Sequence[Member]]:
