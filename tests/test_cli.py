@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
@@ -320,3 +321,104 @@ def test_an_index_is_written_anew_and_says_when_no_installer_can_choose() -> Non
     assert json.loads((Path("dist") / "demo-1.0-variants.json").read_text())["variants"] == {
         "x": {"unknown": {"a": ["1"]}}
     }
+
+
+# Recipes: which label a wheel becomes, and what it then requires, is the project file's to say.
+
+RELEASE = """
+[tool.variant-backend]
+name = "Demo_X"
+strip-local-version = true
+dependencies = ["helper; 'blas' in variant_namespaces"]
+[tool.variant-backend.variants.mkl]
+match = { local = "mkl", platform = "*linux*" }
+dependencies = ["mkl==2025"]
+[tool.variant-backend.variants.null]
+match = { local = "cpu" }
+"""
+
+
+def requirements(wheel: str) -> list[str]:
+    (metadata,) = (text for name, text in walk(Path(wheel)).items() if name.endswith(".dist-info/METADATA"))
+    return [str(value) for value in message_from_bytes(metadata).get_all("Requires-Dist") or []]
+
+
+@pytest.fixture
+def release() -> list[Path]:
+    Path("pyproject.toml").write_text(RELEASE + PROJECT)
+    wheels = [
+        make_wheel(Path(), version=f"1.0+{local}", tag="cp313-cp313-linux_x86_64") for local in ("mkl", "cpu")
+    ]
+    return [*wheels, make_wheel(Path(), version="1.0+mkl", tag="cp313-cp313-win_amd64")]
+
+
+def test_without_properties_each_wheel_gets_the_label_and_the_recipe_that_pick_it(
+    release: list[Path],
+) -> None:
+    mkl, null = make(*release).stdout.splitlines()
+    assert mkl == "demo_x-1.0-cp313-cp313-linux_x86_64-mkl.whl"
+    assert null == "demo_x-1.0-cp313-cp313-linux_x86_64-null.whl"
+    assert (requirements(mkl), requirements(null)) == (["helper", "mkl==2025"], [])
+    assert list(variant_json(Path(mkl))["variants"]) == ["mkl"]  # type: ignore[call-overload]  # an object
+
+
+def test_a_wheel_that_no_match_picks_is_reported_and_is_no_fault(release: list[Path]) -> None:
+    result = make("--json", *release)
+    assert f"notice: {release[2].name}: no match picks it\n" in result.stderr
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [each["label"] for each in told] == ["mkl", "null", None]
+    assert told[2] == {
+        "input": str(release[2]),
+        "output": None,
+        "label": None,
+        "properties": [],
+        "written": False,
+        "notices": ["no match picks it"],
+        "errors": [],
+    }
+
+
+def test_if_no_wheel_is_picked_that_is_a_fault(release: list[Path]) -> None:
+    result = CliRunner().invoke(main_make_variant, [str(release[2])])
+    assert result.exit_code == 1
+    assert result.stderr.endswith("error: no match in the project file picks any of these wheels\n")
+
+
+def test_a_wheel_that_two_labels_pick_is_a_fault_of_its_own(release: list[Path]) -> None:
+    project = Path("pyproject.toml")
+    project.write_text(project.read_text().replace('local = "cpu"', 'local = "*"'))
+    result = CliRunner().invoke(main_make_variant, list(map(str, release)))
+    assert result.exit_code == 1
+    assert f"error: {release[0].name}: picked by the match of mkl and of null" in result.stderr
+    assert len(result.stdout.splitlines()) == 2
+
+
+def test_a_wheel_with_its_variant_inside_is_finished_without_a_recipe(release: list[Path]) -> None:
+    made = Path(make("-l", "mkl", "--name", "demo", release[0]).stdout.strip())
+    plain = made.rename("demo-1.0-cp313-cp313-linux_x86_64.whl")
+    assert make(plain).stdout.strip() == made.name
+    Path("pyproject.toml").write_text("not read")
+    assert make(plain, "--force").stdout.strip() == made.name
+
+
+def test_a_label_brings_its_recipe_and_options_have_the_last_word(release: list[Path]) -> None:
+    wheel = make("--label", "mkl", "--name", "other", release[2]).stdout.strip()
+    assert wheel == "other-1.0-cp313-cp313-win_amd64-mkl.whl"
+    assert requirements(wheel) == ["helper", "mkl==2025"]
+    properties = make("-p", "blas::library::openblas", "-l", "x", release[0]).stdout.strip()
+    assert requirements(properties) == ["helper"]
+
+
+def test_markers_in_a_wheels_own_requirements_are_decided(tmp_path: Path) -> None:
+    lines = "Requires-Dist: a; 'x' in variant_namespaces and os_name == 'nt'\nRequires-Dist: b\n"
+    head = f"Metadata-Version: 2.1\nName: {{name}}\nVersion: {{version}}\n{lines}"
+    wheel = make_wheel(tmp_path, metadata=head)
+    made = make("-p", "x::y::z", "-l", "z", "--static", "x::y::z", wheel).stdout.strip()
+    assert requirements(made) == ['a; os_name == "nt"', "b"]
+
+
+def test_without_a_match_nothing_says_which_variant_a_wheel_is() -> None:
+    Path("pyproject.toml").write_text(PROJECT)
+    result = CliRunner().invoke(main_make_variant, [str(make_wheel(Path()))])
+    assert result.exit_code == 2
+    assert "give --property, --null or --label, or a project file with a match" in result.stderr

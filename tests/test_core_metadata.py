@@ -11,7 +11,9 @@ from variant_backend.core_metadata import (
     read_field,
     rename_project,
     replace_field,
+    replace_requirements,
     replace_version,
+    requirements,
 )
 from variant_backend.errors import VariantError
 
@@ -83,6 +85,70 @@ Requires-Dist: c; extra == 'mail@example.org'
 Requires-Dist: d @ https://example.org/d.whl
 """
     assert direct_references(data) == ["a @ https://example.org/a.whl", "b[extra]@ file:///b.whl"]
+
+
+def test_requirements_are_read_on_one_line_each_and_from_the_headers_only() -> None:
+    headers = b"Name: x\r\nRequires-Dist: a\r\n  >=1;\r\n\tos_name == 'nt'\r\nrequires-dist :b\r\n"
+    data = headers + b"\r\nRequires-Dist: c"
+    assert requirements(data) == ["a >=1; os_name == 'nt'", "b"]
+
+
+def test_requirements_are_replaced_and_all_other_bytes_stay() -> None:
+    data = """Metadata-Version: 2.1
+Name: x
+Requires-Dist: a
+  >=1
+Author: Zoë
+ and others
+Requires-Dist:b
+Provides-Extra: e
+Requires-Dist: c; extra == 'e'
+Keywords: k
+
+Requires-Dist: d
+""".encode()
+    assert replace_requirements(data, requirements(data)) == data
+    expected = data.replace(b"Requires-Dist:b\n", b"").replace(b"'e'\n", b"'e'\nRequires-Dist: new\n")
+    assert replace_requirements(data, ["a >=1", "c; extra == 'e'", "new"]) == expected
+    without = replace_requirements(data, [])
+    assert requirements(without) == []
+    assert requirements(replace_requirements(without, ["z"])) == ["z"]
+    assert replace_requirements(without, ["z"]) == without.replace(b"k\n", b"k\nRequires-Dist: z\n")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_requirements_are_added_to_metadata_that_ends_with_its_headers(end: str) -> None:
+    for data in (f"Metadata-Version: 2.1{end}Name: x{end}", f"Metadata-Version: 2.1{end}Name: x"):
+        added = f"Metadata-Version: 2.1{end}Name: x{end}Requires-Dist: é{end}"
+        assert replace_requirements(data.encode(), ["é"]).decode().startswith(added.rstrip())
+
+
+@pytest.mark.parametrize(
+    ("version", "declared", "expected"),
+    [("2.1", "", 0), ("2.2", "", 1), ("2.10", "", 1), ("2.4", "Dynamic: requires-dist\n", 1), ("x", "", 0)],
+)
+def test_replaced_requirements_are_declared_dynamic_where_the_metadata_knows_that(
+    version: str, declared: str, expected: int
+) -> None:
+    data = f"Metadata-Version: {version}\n{declared}Requires-Dist: a\n\nText\n".encode()
+    message = message_from_bytes(replace_requirements(data, ["b"]))
+    assert message.get_all("Requires-Dist") == ["b"]
+    assert len(message.get_all("Dynamic") or []) == expected
+
+
+words = st.text("abc>=1; ", min_size=1).map(str.strip).filter(bool)
+
+
+@given(st.lists(words), st.lists(words), st.sampled_from(["\n", "\r\n"]))
+def test_the_requirements_that_were_written_are_those_that_are_read(
+    old: list[str], new: list[str], end: str
+) -> None:
+    lines = ["Metadata-Version: 2.4", "Name: x", *(f"Requires-Dist: {text}" for text in old), "", "Text", ""]
+    data = replace_requirements(end.join(lines).encode(), new)
+    assert requirements(data) == [" ".join(text.split(end)) for text in new]
+    assert message_from_bytes(data).get_all("Requires-Dist", []) == new
+    assert data.count(end.encode()) == data.count(b"\n") if end == "\r\n" else b"\r" not in data
+    assert data.endswith(f"{end}{end}Text{end}".encode())
 
 
 @pytest.mark.parametrize(

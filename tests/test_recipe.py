@@ -214,7 +214,7 @@ requirement_lists = st.lists(st.builds(lambda name, marker: f"{name}>=1{marker}"
 @given(
     own=requirement_lists,
     added=requirement_lists,
-    removed=st.lists(st.sampled_from(["mkl", "nvidia-*", "n*", "*", "tbb"]), max_size=2),
+    removed=st.lists(st.sampled_from(["mkl", "nvidia-*", "n*", "tbb"]), max_size=2),
     variant=st.sampled_from([CUDA, NULL_VARIANT]),
 )
 def test_a_recipe_that_is_applied_twice_gives_what_it_gives_once(

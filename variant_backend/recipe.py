@@ -283,7 +283,7 @@ def _settings(
 
 def _check_removal(text: str) -> None:
     """Check a project's name, or the start of one with a ``*`` behind; raises VariantError."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*\*?|\*", text):
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*\*?", text):
         raise VariantError(
             f"{text!r} is no project's name", hint="write NAME, or NAME* for all that start so"
         )
