@@ -16,7 +16,7 @@ ROOMS = [
     ["errors"],
     ["document", "properties", "core_metadata", "record", "filename"],
     ["markers", "metadata", "recipe", "_ziprecords"],
-    ["_files", "_rawzip", "_ask_plugin", "pyproject", "providers", "wheel_rewrite", "index"],
+    ["_files", "_rawzip", "_ask_plugin", "pyproject", "schema", "providers", "wheel_rewrite", "index"],
     ["hooks", "cli", "scripts"],
 ]
 ORDER = [module for room in ROOMS for module in room]

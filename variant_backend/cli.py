@@ -470,3 +470,14 @@ def index(folder: Path) -> None:
         for remark in metadata.remarks():
             _talk(remark)
         click.echo(str(path))
+
+
+@main.command(cls=_Command)
+def schema() -> None:
+    """Print a JSON Schema of pyproject.toml, for editors and checkers.
+
+    It knows the tables [variant] and [tool.variant-backend]; all others may be anything.
+    """
+    from .schema import pyproject_schema
+
+    click.echo(json.dumps(pyproject_schema(), indent=2))

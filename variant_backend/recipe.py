@@ -218,7 +218,9 @@ def _name(document: Document, table: Mapping[str, object], place: str) -> str | 
     if "name" not in table:
         return None
     name = document.string(table["name"], join(place, "name"))
-    return name if name and document.passes(join(place, "name"), check_project_name, name) else None
+    return (
+        name if name is not None and document.passes(join(place, "name"), check_project_name, name) else None
+    )
 
 
 def _match(document: Document, table: Mapping[str, object], place: str) -> dict[str, str]:
@@ -243,7 +245,7 @@ def _check_glob(part: str, glob: str) -> None:
         raise VariantError("is empty and picks nothing", hint="write '*' for anything")
     if re.search(r"\[[^\]]*$", glob):
         raise VariantError(f"glob {glob!r}: '[' without ']'", hint="close it, as in '[23]'")
-    if stray := re.search(rf"[^{_PARTS[part]}*?]", re.sub(r"\[!?[^\]]+\]", "", glob)):
+    if stray := re.search(rf"[^*?{_PARTS[part]}]", re.sub(r"\[!?[^\]]+\]", "", glob)):
         raise VariantError(
             f"glob {glob!r}: no {part} has the character {stray[0]!r}", hint="write '?' or '*' in its place"
         )

@@ -1,0 +1,322 @@
+"""The JSON Schemas of [variant] and [tool.variant-backend] say what the readers of these tables say."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft7Validator
+from support import run
+
+from variant_backend.errors import VariantError
+from variant_backend.metadata import VariantMetadata
+from variant_backend.pyproject import Project
+from variant_backend.schema import pyproject_schema, table_schema
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("*/pyproject.toml"))
+TABLES = ["variant", "variant-backend"]
+VALIDATORS = {name: Draft7Validator(table_schema(name)) for name in TABLES}
+
+
+@pytest.mark.parametrize("schema", [*map(table_schema, TABLES), pyproject_schema()], ids=[*TABLES, "whole"])
+def test_a_schema_is_valid_itself(schema: dict[str, Any]) -> None:
+    assert schema["$schema"] == "http://json-schema.org/draft-07/schema#"
+    Draft7Validator.check_schema(schema)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_key_has_a_description(name: str) -> None:
+    def keys(part: Any, place: str) -> Iterator[tuple[str, Any]]:
+        for key, entry in part.get("properties", {}).items():
+            yield f"{place}.{key}", entry
+            yield from keys(entry, f"{place}.{key}")
+        if isinstance(entries := part.get("additionalProperties"), dict):
+            yield from keys(entries, f"{place}.*")
+
+    found = dict(keys(table_schema(name), name))
+    assert found
+    assert [place for place, entry in found.items() if "description" not in entry] == []
+
+
+def refusals(name: str, table: object) -> list[str]:
+    """Return what the schema has against a table."""
+    return [error.message for error in VALIDATORS[name].iter_errors(table)]
+
+
+def faults(name: str, table: object) -> list[str]:
+    """Return what the reader has against a table."""
+    try:
+        if name == "variant":
+            VariantMetadata.from_table(table, "table")
+        else:
+            with TemporaryDirectory() as folder:
+                path = Path(folder, "pyproject.toml")
+                path.write_text(f"tool.variant-backend = {toml(table)}\n", encoding="utf-8")
+                Project.load(path)
+    except VariantError as error:
+        return error.lines()
+    return []
+
+
+def toml(value: Any) -> str:
+    if isinstance(value, dict):
+        entries = ", ".join(f"{json.dumps(key)} = {toml(entry)}" for key, entry in value.items())
+        return f"{{ {entries} }}"
+    return f"[{', '.join(map(toml, value))}]" if isinstance(value, list) else json.dumps(value)
+
+
+DECLARED = {"default-priorities": {"namespace": ["a"]}}
+# What a schema cannot say: the reader's words for it, and a table with that fault alone.
+BEYOND: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
+    "variant": {
+        "the namespace of a provider is declared": (
+            "not in default-priorities.namespace",
+            {**DECLARED, "providers": {"b": {"requires": ["p"]}}},
+        ),
+        "the namespaces of a variant are declared": (
+            "not in default-priorities.namespace",
+            {**DECLARED, "variants": {"x": {"b": {"f": ["1"]}}}},
+        ),
+        "feature-order names the features that there are": (
+            "but the features are",
+            {**DECLARED, "providers": {"a": {"static-properties": {"f": ["1"]}, "feature-order": ["g"]}}},
+        ),
+        "a requirement follows PEP 508": (
+            "write NAME, NAME==VERSION or NAME; MARKER",
+            {**DECLARED, "providers": {"a": {"requires": ["p >="]}}},
+        ),
+    },
+    "variant-backend": {
+        "folders are inside the source tree": (
+            "is not a folder inside the source tree",
+            {"backend-path": [".."]},
+        ),
+        "a requirement follows PEP 508": (
+            "write NAME, NAME==VERSION or NAME; MARKER",
+            {"dependencies": ["p >="]},
+        ),
+        "a marker follows PEP 508 and PEP 825": (
+            "requirement \"p; 'a' in variant_feature\": marker",
+            {"dependencies": ["p; 'a' in variant_feature"]},
+        ),
+        "labels are those of [variant.variants]": (
+            "no such label in [variant.variants]",
+            {"variants": {"cu128": {}}},
+        ),
+        "a glob can pick something": (
+            "write '?' or '*' in its place",
+            {"variants": {"null": {"match": {"platform": "*linux-*"}}}},
+        ),
+        "a bracket in a glob is closed": (
+            "close it, as in",
+            {"variants": {"null": {"match": {"python": "cp3[12"}}}},
+        ),
+        "only the local version can be no text": (
+            "is empty and picks nothing",
+            {"variants": {"null": {"match": {"name": ""}}}},
+        ),
+    },
+}
+
+
+@pytest.mark.parametrize(("name", "rule"), [(name, rule) for name, rules in BEYOND.items() for rule in rules])
+def test_what_a_schema_cannot_say_is_left_to_the_reader(name: str, rule: str) -> None:
+    words, table = BEYOND[name][rule]
+    assert refusals(name, table) == []
+    (line,) = faults(name, table)
+    assert words in line
+
+
+def assert_agreement(name: str, table: object) -> None:
+    found = faults(name, table)
+    if refused := refusals(name, table):
+        assert found, (refused, table)
+    else:
+        beyond = {words for words, _ in BEYOND[name].values()}
+        assert [line for line in found if not any(words in line for words in beyond)] == [], table
+
+
+# Keys and values that belong in some places and not in others.
+KEYS = ["", "A", "a-b", "a.b", "null", "abi_dependency", "builtin", "requires", "feature-order", "plugin-api"]
+TEXTS = ["", "a", "A b", "1.2", "a:b:c", "a..b", "p >=", "abi_dependency"]
+LISTS = [[], [""], ["a"], ["a", "a"], ["a", 1], [["a"]]]
+DICTS = [{}, {"a": "b"}, {"a": ["b"]}, {"a": {"b": ["c"]}}, {"a": ["b"], "b": ["a"]}]
+THINGS: list[Any] = [0, 1.5, True, *TEXTS, *LISTS, *DICTS]
+
+
+def changed(value: Any) -> Iterator[Any]:
+    """Yield a value with one thing in it replaced, removed, renamed or added; some are still valid."""
+    yield from THINGS
+    if isinstance(value, dict):
+        yield from ({**value, key: each} for key in KEYS for each in THINGS)
+        for key, entry in value.items():
+            others = {other: value[other] for other in value if other != key}
+            yield others
+            yield from ({**others, name: entry} for name in KEYS)
+            yield from ({**value, key: each} for each in changed(entry))
+    elif isinstance(value, list):
+        for index, entry in enumerate(value):
+            yield value[:index] + value[index + 1 :]
+            yield [*value, entry]
+            yield from ([*value[:index], each, *value[index + 1 :]] for each in changed(entry))
+
+
+VARIANT: dict[str, Any] = {
+    "default-priorities": {"namespace": ["a", "b", "c"]},
+    "providers": {
+        "a": {"static-properties": {"f": ["1", "2"], "g": ["1"]}, "feature-order": ["g", "f"]},
+        "b": {"requires": ["p", "q-r >=1,<2"], "plugin-api": "m.n:O.p", "optional": True},
+        "c": {"static-properties": {"f": ["1"]}, "feature-order": ["f"]},
+    },
+    "variants": {"x_1.2": {"a": {"f": ["1", "2"]}, "abi_dependency": {"torch": ["2.9"]}}, "null": {}},
+}
+BUILD_PLUGIN: dict[str, Any] = {**DECLARED, "providers": {"a": {"build-requires": ["p"], "plugin-api": "m"}}}
+RECIPES: dict[str, Any] = {
+    "build-backend": "setuptools.build_meta",
+    "backend-path": ["backend"],
+    "dependencies": ["p==3.6.0; platform_system == 'Linux' and 'nvidia' in variant_namespaces"],
+    "remove-dependencies": ["mkl", "nvidia-*"],
+    "name": "torch",
+    "strip-local-version": True,
+    "markers": "keep",
+    "plugins": "validate",
+    "variants": {
+        "null": {
+            "match": {
+                "name": "t*",
+                "version": "2.*",
+                "local": "cpu",
+                "python": "*",
+                "abi": "*",
+                "platform": "*",
+            },
+            "env": {"ARCHITECTURES": "9.0;12.0"},
+            "env-append": {"CMAKE_ARGS": "-DUSE_X=ON"},
+            "config-settings": {"setup-args": ["-Dblas=mkl", "-Dx=1"], "builddir": "build"},
+            "build-requires": ["mkl-devel"],
+            "dependencies": ["q-r==12.8.4.1; platform_system == 'Linux'"],
+            "remove-dependencies": [],
+        },
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [
+        ("variant", VARIANT),
+        ("variant", BUILD_PLUGIN),
+        ("variant-backend", RECIPES),
+    ],
+    ids=["variant", "variant, with build-requires", "variant-backend"],
+)
+def test_schema_and_reader_agree_about_a_full_table_and_each_change_of_it(
+    name: str, table: dict[str, Any]
+) -> None:
+    assert (refusals(name, table), faults(name, table)) == ([], [])
+    for each in changed(table):
+        assert_agreement(name, each)
+
+
+NAMES = st.sampled_from(["a", "b_1", "null", "c"])
+VALUES = st.lists(st.sampled_from(["1", "v2", "3.4_x"]), min_size=1, unique=True)
+FEATURES = st.dictionaries(NAMES, VALUES, min_size=1, max_size=2)
+REQUIREMENTS = st.sampled_from(["p", "q-r >=1,<2", "s[t]; python_version > '3.8'"])
+
+
+@st.composite
+def providers(draw: st.DrawFn, plugin_source: str) -> dict[str, Any]:
+    provider: dict[str, Any] = {}
+    if draw(st.booleans()):
+        provider[plugin_source] = draw(st.lists(REQUIREMENTS, min_size=1, unique=True))
+        if draw(st.booleans()):
+            provider["plugin-api"] = draw(st.sampled_from(["m", "_m.n1", "m:O", "m.n:O.p"]))
+    else:
+        features = provider["static-properties"] = draw(FEATURES)
+        if len(features) > 1 or draw(st.booleans()):
+            provider["feature-order"] = draw(st.permutations(list(features)))
+    if draw(st.booleans()):
+        provider["optional"] = draw(st.booleans())
+    return provider
+
+
+@st.composite
+def variant_tables(draw: st.DrawFn, plugin_source: str = "requires") -> dict[str, Any]:
+    declared = draw(st.lists(NAMES, min_size=1, max_size=3, unique=True))
+    namespaces = st.sampled_from(declared)
+    table: dict[str, Any] = {"default-priorities": {"namespace": declared}}
+    if draw(st.booleans()):
+        table["providers"] = draw(st.dictionaries(namespaces, providers(plugin_source)))
+    if draw(st.booleans()):
+        properties = st.dictionaries(namespaces | st.just("abi_dependency"), FEATURES, min_size=1, max_size=2)
+        table["variants"] = draw(st.dictionaries(st.sampled_from(["x", "1.2", "y_"]), properties))
+        if draw(st.booleans()):
+            table["variants"]["null"] = {}
+    return table
+
+
+@pytest.mark.parametrize("plugin_source", ["requires", "build-requires"])
+@given(data=st.data())
+def test_schema_and_reader_accept_every_valid_variant_table(plugin_source: str, data: st.DataObject) -> None:
+    table = data.draw(variant_tables(plugin_source))
+    assert (refusals("variant", table), faults("variant", table)) == ([], [])
+
+
+@given(st.data())
+def test_schema_and_reader_agree_about_a_variant_table_with_one_change(data: st.DataObject) -> None:
+    table = data.draw(variant_tables())
+    assert_agreement("variant", data.draw(st.sampled_from(list(changed(table)))))
+
+
+def without_variant_table(path: Path) -> str:
+    """Return the text of an example's project file up to its ``[variant]`` table, which is the last."""
+    return path.read_text(encoding="utf-8").partition("\n[variant]\n")[0]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.parent.name)
+def test_validate_pyproject_finds_the_schema_of_our_table_and_accepts_the_examples(
+    example: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "pyproject.toml"
+    text = without_variant_table(example)
+    path.write_text(text, encoding="utf-8")
+    assert "Valid file" in run("validate-pyproject", path).stdout
+    misspelt = text.replace("[tool.variant-backend]\n", "[tool.variant-backend]\nbuild-backent = 1\n")
+    path.write_text(misspelt, encoding="utf-8")
+    refused = run("validate-pyproject", path, ok=False)
+    assert refused.returncode == 1
+    assert "`tool.variant-backend` must not contain {'build-backent'} properties" in refused.stderr
+
+
+def test_validate_pyproject_refuses_the_variant_table_as_plugins_describe_tools_only() -> None:
+    refused = run("validate-pyproject", EXAMPLES[0], ok=False)
+    assert refused.returncode == 1
+    assert "`data` must not contain {'variant'} properties" in refused.stderr
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.parent.name)
+def test_the_schema_that_the_command_prints_accepts_the_examples(example: Path, tmp_path: Path) -> None:
+    schema = tmp_path / "schema.json"
+    schema.write_text(run("variant-backend", "schema").stdout, encoding="utf-8")
+    assert json.loads(schema.read_text(encoding="utf-8")) == pyproject_schema()
+    run("check-jsonschema", "--schemafile", schema, example)
+
+
+@pytest.mark.slow
+def test_sdist_and_wheel_hold_the_schemas_and_the_entry_point(tmp_path: Path) -> None:
+    run("uv", "build", "--quiet", "--out-dir", tmp_path, ROOT)  # the wheel is built from the sdist
+    (path,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(path) as wheel:
+        for name in TABLES:
+            content = wheel.read(f"variant_backend/schemas/{name}.schema.json")
+            assert json.loads(content) == table_schema(name)
+        (points,) = [name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt")]
+        assert "[validate_pyproject.tool_schema]\nvariant-backend = " in wheel.read(points).decode()

@@ -1,0 +1,39 @@
+"""JSON Schemas (draft-07) of the tables that variant-backend reads in pyproject.toml.
+
+The readers, `metadata` and `pyproject`, decide what is valid; the schemas say as much of it as a schema
+can. Their files hold no ``$ref``, so that each can stand inside another one: not all editors follow it.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any
+
+
+def table_schema(name: str) -> dict[str, Any]:
+    """Return the JSON Schema of ``[variant]``, or of ``[tool.variant-backend]``, by the table's last name."""
+    # The signature is that of an entry point of validate-pyproject, which shows the docstring as help.
+    path = files(__package__) / "schemas" / f"{name}.schema.json"
+    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return schema
+
+
+def pyproject_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a whole pyproject.toml, in which all other tables may be anything.
+
+    Editors use one schema for a file, and the one that they bring for this file forbids ``[variant]``.
+    """
+    variant, tool = (
+        {key: value for key, value in table_schema(name).items() if key not in ("$schema", "$id")}
+        for name in ("variant", "variant-backend")
+    )
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "pyproject.toml, its tables [variant] and [tool.variant-backend]",
+        **_table({"variant": variant, "tool": _table({"variant-backend": tool})}),
+    }
+
+
+def _table(entries: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": True, "properties": entries}
