@@ -30,6 +30,7 @@ def steps(session: str) -> list[tuple[str, list[str]]]:
 
 def perform(command: str, folder: Path) -> tuple[int, str, str]:
     """Run a command; those of a Unix shell that the pages use are done here, so that any system can."""
+    command, redirected, target = command.partition(" > ")
     program, *arguments = shlex.split(command)
     paths = [folder / argument for argument in arguments]
     if program == "ls":
@@ -45,6 +46,9 @@ def perform(command: str, folder: Path) -> tuple[int, str, str]:
         paths[0].mkdir()
         return 0, "", ""
     done = run(program, *arguments, cwd=folder, ok=False)
+    if redirected:
+        (folder / target).write_text(done.stdout, encoding="utf-8")
+        return done.returncode, "", done.stderr
     return done.returncode, done.stdout, done.stderr
 
 
@@ -68,7 +72,7 @@ def check(command: str, expected: list[str], code: int, stdout: str, stderr: str
     shown = f"$ {command}\n{stdout}\n{stderr}"
     faults = [line.removeprefix("! ") for line in expected if line.startswith("! ")]
     assert (code != 0) == bool(faults), shown
-    assert all(fault in stderr for fault in faults), shown
+    assert all(fault in stdout + stderr for fault in faults), shown
     if not faults:
         printed = stdout.replace("\\", "/").splitlines()
         if expected[:1] == ["..."]:
