@@ -45,6 +45,9 @@ def perform(command: str, folder: Path) -> tuple[int, str, str]:
     if program == "mkdir":
         paths[0].mkdir()
         return 0, "", ""
+    if program == "grep":
+        lines = paths[1].read_text(encoding="utf-8").splitlines(keepends=True)
+        return 0, "".join(line for line in lines if arguments[0] in line), ""
     done = run(program, *arguments, cwd=folder, ok=False)
     if redirected:
         (folder / target).write_text(done.stdout, encoding="utf-8")

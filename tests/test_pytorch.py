@@ -7,6 +7,7 @@ import platform
 import re
 import shutil
 import sys
+import zipfile
 from email import message_from_bytes
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -161,6 +162,22 @@ def test_a_wheel_that_the_release_does_not_name_is_reported_and_left_alone(tmp_p
     assert [path.name for path in (tmp_path / "dist").iterdir()] == [
         "torch-2.10.0-cp313-cp313-linux_x86_64-cuda12.8.whl"
     ]
+
+
+@pytest.mark.slow
+def test_the_real_wheel_for_processors_becomes_the_null_variant(tmp_path: Path) -> None:
+    target = ["--python-version=3.11", "--platform=manylinux_2_28_x86_64", "--only-binary=:all:", "--no-deps"]
+    run("pip", "download", "--no-cache-dir", "--dest", tmp_path, *target, "torch==2.13.0")
+    (wheel,) = tmp_path.glob("*.whl")
+    assert "+cpu-" in wheel.name
+    made = run("make-variant", "--pyproject", EXAMPLE, "-o", tmp_path / "dist", wheel).stdout.strip()
+    assert Path(made).name == wheel.name.replace("+cpu", "").replace(".whl", "-null.whl")
+    members = walk(Path(made))
+    metadata = members["torch-2.13.0.dist-info/METADATA"]
+    with zipfile.ZipFile(wheel) as archive:
+        before = archive.read("torch-2.13.0+cpu.dist-info/METADATA")
+    assert metadata == before.replace(b"\nVersion: 2.13.0+cpu\n", b"\nVersion: 2.13.0\n")
+    assert json.loads(members["torch-2.13.0.dist-info/variant.json"])["variants"] == {"null": {}}
 
 
 def hardware(driver: str, arch: str) -> dict[str, Any]:
