@@ -16,7 +16,18 @@ ROOMS = [
     ["errors"],
     ["document", "properties", "core_metadata", "record", "filename"],
     ["markers", "metadata", "recipe", "_ziprecords"],
-    ["_files", "_rawzip", "_ask_plugin", "pyproject", "schema", "providers", "wheel_rewrite", "index"],
+    [
+        "_files",
+        "_rawzip",
+        "_ask_plugin",
+        "pyproject",
+        "schema",
+        "providers",
+        "wheel_rewrite",
+        "index",
+        "matrix",
+        "_build_one",
+    ],
     ["hooks", "cli", "scripts"],
 ]
 ORDER = [module for room in ROOMS for module in room]
@@ -31,8 +42,8 @@ RESERVED = {
     "tomllib": {"pyproject"},
     "tomli": {"pyproject"},
     "tomlkit": {"pyproject"},
-    "build": set(),
-    "subprocess": {"providers"},
+    "build": {"_build_one"},
+    "subprocess": {"matrix", "_build_one", "providers"},
     "wheel": set(),
 }
 # What the pure rooms do without: files, processes, the environment.

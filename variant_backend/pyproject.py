@@ -49,12 +49,7 @@ class Project(NamedTuple):
 
         Raises VariantError with every fault found.
         """
-        try:
-            data = tomllib.loads(path.read_bytes().decode("utf-8"))
-        except OSError as error:
-            raise VariantError(f"{path}: {error.strerror}") from None
-        except ValueError as error:
-            raise VariantError(f"{path}: not TOML in UTF-8: {error}") from None
+        data = _read(path)
         issues: list[str] = []
         metadata = None
         if variants and "variant" in data:
@@ -81,6 +76,25 @@ class Project(NamedTuple):
         if issues:
             raise VariantError(*issues)
         return project
+
+
+def may_be_wrapped(path: Path) -> bool:
+    """Tell whether ``[build-system]`` of a pyproject.toml leads to `variant_backend.hooks`.
+
+    A backend in the project's own tree may call them, so that is told of every such one.
+    Raises VariantError when the file cannot be read.
+    """
+    system = Document().table(_read(path).get("build-system"), "build-system")
+    return "backend-path" in system or f".{system.get('build-backend')}".endswith(".variant_backend.hooks")
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8"))
+    except OSError as error:
+        raise VariantError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise VariantError(f"{path}: not TOML in UTF-8: {error}") from None
 
 
 def _check_inside(text: str) -> None:

@@ -1,0 +1,292 @@
+"""Building all wheels of a release: one sdist, and every wheel from a fresh copy of what is in there.
+
+What one variant leaves behind in a source tree, such as its objects, would end up in the next one's
+wheel: so no two wheels share a tree. Each is built by `_build_one`, in a process of its own: its output
+is the log, and it can be ended at once, with everything that it has started.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from ._files import workspace
+from .errors import VariantError
+from .filename import WheelFilename
+from .metadata import VariantMetadata
+from .pyproject import Project, may_be_wrapped
+
+Distribution = Literal["sdist", "wheel"]
+Installer = Literal["pip", "uv"]
+Tell: TypeAlias = Callable[[int, Sequence[str]], object]
+
+_PROGRAM = Path(__file__).with_name("_build_one.py")
+
+# Hidden, so that `twine upload dist/*` does not see it.
+_LOG_FOLDER = ".logs"
+_ERROR = "variant-backend: error: "
+_COLOR = re.compile(r"\x1b\[[0-9;]*m")
+
+# Seconds between two looks at what is going on.
+_TICK = 0.05
+
+
+class Matrix(NamedTuple):
+    """What to build of the project in the folder *source*: wheels by their *labels*, the *plain* release."""
+
+    source: Path
+    labels: tuple[str, ...]
+    plain: bool
+    remarks: tuple[str, ...]
+
+    @classmethod
+    def load(cls, source: Path, labels: Sequence[str] = (), *, plain: bool = False) -> Matrix:
+        """Read the project file; if neither *labels* nor *plain* is asked for, that is everything.
+
+        The remarks are what a maintainer should be told about the wheels, ready to print.
+        Raises VariantError when a label is unknown, or the project is not set up for variants.
+        """
+        path = source / "pyproject.toml"
+        metadata = Project.load(path).metadata
+        if not labels and not plain:
+            if metadata is None:
+                raise VariantError(
+                    f"{path}: no [variant] table, so no label is known",
+                    hint="define the variants there, or ask for the plain release with --plain",
+                )
+            labels, plain = _all_labels(metadata), True
+        known = metadata or VariantMetadata((), {}, {})
+        variants = {label: known.variant(label) for label in labels}
+        if variants and not may_be_wrapped(path):
+            raise VariantError(f"{path}: {_NOT_WRAPPED}", hint=_SET_UP)
+        return cls(source, tuple(variants), plain, tuple(known._replace(variants=variants).remarks()))
+
+
+_NOT_WRAPPED = "build-system.build-backend is not variant_backend.hooks"
+_SET_UP = "`variant-backend init` sets it up"
+
+
+def _all_labels(metadata: VariantMetadata) -> list[str]:
+    """Return the labels of a whole release, in the project file's order."""
+    return list(metadata.variants)
+
+
+class Built(NamedTuple):
+    """What became of the sdist, or of a wheel; without a *label* that is plain.
+
+    Either *path* says where it is, or *error* says in one line why there is none. Everything that was
+    said is in its *log*; *seconds* is the time that it took.
+    """
+
+    distribution: Distribution
+    label: str | None
+    seconds: float
+    path: Path | None
+    log: Path
+    error: str | None
+
+    @property
+    def name(self) -> str:
+        """What a person calls it: the label, ``plain`` or ``sdist``."""
+        return _name(self.distribution, self.label)
+
+
+def _name(distribution: Distribution, label: str | None) -> str:
+    return label or ("sdist" if distribution == "sdist" else "plain")
+
+
+def build_matrix(
+    matrix: Matrix, output: Path, *, jobs: int, installer: Installer | None, tell: Tell
+) -> list[Built]:
+    """Build the sdist and then, *jobs* at a time, the wheels; what is complete is moved to *output* at once.
+
+    Without an *installer* all happens in the environment of this Python. Now and then, *tell* is told
+    how many builds are done, and the names of those that run. Returns what became of all that was asked
+    for, in that order; or of the sdist alone, if that failed: then no wheel was tried.
+    Raises VariantError when *output* cannot be written.
+    """
+    with workspace(output) as private, _temporary_folder() as temporary:
+
+        def order(distribution: Distribution, label: str | None, source: Path, target: Path) -> _Order:
+            log = output / _LOG_FOLDER / f"{_log_name(distribution, label)}.log"
+            return _Order(distribution, label, source, target, log, private, temporary, installer)
+
+        first = order("sdist", None, matrix.source, output if matrix.plain else private)
+        labels = [*matrix.labels, *([None] if matrix.plain else [])]
+        orders = [order("wheel", label, private, output) for label in labels]
+        first.log.parent.mkdir(exist_ok=True)
+        for each in (first, *orders):
+            each.log.unlink(missing_ok=True)
+        [sdist] = _run([first], 1, tell)
+        if sdist.path is None:
+            return [sdist]
+        orders = [each._replace(source=sdist.path) for each in orders]
+        wheels = _run(orders, jobs, lambda done, names: tell(done + 1, names))
+        return [sdist, *wheels] if matrix.plain else wheels
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    """Give a folder for what is temporary, in no source tree: backends obey the .gitignore of one around."""
+    folder = tempfile.TemporaryDirectory(prefix="variant-backend-", ignore_cleanup_errors=True)
+    path = Path(folder.name)
+    try:
+        yield path
+    finally:
+        for _ in range(100):
+            folder.cleanup()
+            if not path.exists():
+                break
+            time.sleep(_TICK)  # processes that were ended may take a moment
+
+
+def _log_name(distribution: Distribution, label: str | None) -> str:
+    """Return a name of its own for each build, whatever the labels are: none has a ``-``."""
+    return f"{label}-variant" if label in ("sdist", "plain") else _name(distribution, label)
+
+
+class _Order(NamedTuple):
+    """One thing to build from *source*, and the folder *target* that it is moved to when it is complete."""
+
+    distribution: Distribution
+    label: str | None
+    source: Path
+    target: Path
+    log: Path
+    private: Path
+    temporary: Path
+    installer: Installer | None
+
+
+def _run(orders: Sequence[_Order], jobs: int, tell: Tell) -> list[Built]:
+    """Build what is ordered, some of it at a time; nothing runs on when this ends, however it does."""
+    built: dict[_Order, Built] = {}
+    waiting = deque(orders)
+    running: list[_Process] = []
+    try:
+        while len(built) < len(orders):
+            while waiting and len(running) < jobs:
+                running.append(_Process(waiting.popleft()))
+            tell(len(built), [_name(each.order.distribution, each.order.label) for each in running])
+            time.sleep(_TICK)
+            for each in [each for each in running if each.has_ended()]:
+                running.remove(each)
+                built[each.order] = each.built()
+    finally:
+        for each in running:
+            each.end()
+    return [built[order] for order in orders]
+
+
+class _Process:
+    """A build that runs, in a process of its own."""
+
+    def __init__(self, order: _Order) -> None:
+        self.order = order
+        self._started = time.monotonic()
+        folder = Path(tempfile.mkdtemp(dir=order.private)).absolute()
+        self._result = folder / "result"
+        request = {
+            "distribution": order.distribution,
+            "source": str(order.source.absolute()),
+            "settings": {"variant": order.label} if order.label else None,
+            "installer": order.installer,
+            "output": str(folder / "built"),
+            "result": str(self._result),
+        }
+        temporary = tempfile.mkdtemp(dir=order.temporary)
+        environment = {
+            **os.environ,
+            **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary),
+            "PYTHONUNBUFFERED": "1",  # the log has each line at once, and stdout and stderr in their order
+            "PYTHONIOENCODING": "utf-8:backslashreplace",
+        }
+        with order.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, str(_PROGRAM), json.dumps(request)],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                **_GROUP,
+            )
+
+    def has_ended(self) -> bool:
+        """Tell whether it ended by itself."""
+        return self._process.poll() is not None
+
+    def end(self) -> None:
+        """End the process, and all that it has started."""
+        _end_group(self._process)
+        self._process.wait()
+
+    def built(self) -> Built:
+        """Move what the process has built to its place, and return what became of it."""
+        order = self.order
+        path = error = None
+        try:
+            if self._process.returncode:
+                error = _reason(order.log, self._process.returncode)
+            else:
+                path = self._deliver()
+        except VariantError as fault:
+            error = str(fault)
+        except OSError as fault:
+            error = f"{fault.filename2 or fault.filename}: {fault.strerror}"
+        seconds = round(time.monotonic() - self._started, 1)
+        return Built(order.distribution, order.label, seconds, path, order.log, error)
+
+    def _deliver(self) -> Path:
+        path = Path(self._result.read_text(encoding="utf-8"))
+        if self.order.distribution == "wheel":
+            _check_label(path.name, self.order.label)
+        return path.replace(self.order.target / path.name)
+
+
+def _check_label(name: str, label: str | None) -> None:
+    """Check that a wheel is the variant that was asked for; raises VariantError."""
+    found = WheelFilename.parse(name).label
+    if found == label:
+        return
+    if found is None:
+        raise VariantError(f"{name} came without its label: {_NOT_WRAPPED}", hint=_SET_UP)
+    raise VariantError(f"{name} came with the label {found!r}, not {label or 'plain'!r}")
+
+
+def _reason(log: Path, code: int) -> str:
+    """Return one line that says why a build failed: what variant-backend says, else the last one."""
+    if code < 0:
+        return f"it was ended by signal {-code}"
+    reason = f"it ended with exit code {code}"
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        for line in (_COLOR.sub("", line).strip() for line in lines):
+            if line.startswith(_ERROR):
+                return line.removeprefix(_ERROR)
+            if line and not line.startswith("[notice]"):  # there is a newer pip
+                reason = line
+    return reason
+
+
+if sys.platform == "win32":
+    _GROUP: dict[str, Any] = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+
+    def _end_group(process: subprocess.Popen[bytes]) -> None:
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True)
+
+else:
+    _GROUP: dict[str, Any] = {"start_new_session": True}
+
+    def _end_group(process: subprocess.Popen[bytes]) -> None:
+        with suppress(ProcessLookupError, PermissionError):  # it has just ended by itself
+            os.killpg(process.pid, signal.SIGKILL)
