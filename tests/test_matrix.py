@@ -154,6 +154,20 @@ def test_every_label_in_the_files_order_and_the_plain_release_are_built(project:
     assert "demo-1.0.dist-info/variant.json" not in walk(dist / WHEELS[None])
 
 
+def test_null_is_built_when_it_has_a_recipe_and_each_wheel_requires_what_its_recipe_says(
+    project: Path,
+) -> None:
+    toml = project / "pyproject.toml"
+    recipes = '[tool.variant-backend.variants]\nwarm.dependencies = ["hot"]\nnull.dependencies = ["mild"]\n'
+    toml.write_text(toml.read_text(encoding="utf-8") + recipes, encoding="utf-8")
+    result = build(project)
+    assert [name for name, _, _ in rows(result.stdout)] == ["sdist", "warm", "cold", "null", "plain"]
+    required = [b"hot", None, b"mild", None]
+    for label, name in zip(["warm", "cold", "null", None], required, strict=True):
+        metadata = walk(project / "dist" / WHEELS[label])["demo-1.0.dist-info/METADATA"]
+        assert re.findall(rb"Requires-Dist: (.*)", metadata) == ([name] if name else [])
+
+
 def test_only_what_is_named_is_built_and_an_sdist_is_kept_with_the_plain_release_only(project: Path) -> None:
     result = build(project, "--variant", "null", "--variant", "cold", "--variant", "null", "-o", "some")
     assert [name for name, _, _ in rows(result.stdout)] == ["null", "cold"]

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -26,6 +26,7 @@ from .errors import VariantError
 from .filename import WheelFilename
 from .metadata import VariantMetadata
 from .pyproject import Project, may_be_wrapped
+from .recipe import Recipe
 
 Distribution = Literal["sdist", "wheel"]
 Installer = Literal["pip", "uv"]
@@ -58,28 +59,32 @@ class Matrix(NamedTuple):
         Raises VariantError when a label is unknown, or the project is not set up for variants.
         """
         path = source / "pyproject.toml"
-        metadata = Project.load(path).metadata
+        project = Project.load(path)
+        metadata = project.metadata
         if not labels and not plain:
             if metadata is None:
                 raise VariantError(
                     f"{path}: no [variant] table, so no label is known",
                     hint="define the variants there, or ask for the plain release with --plain",
                 )
-            labels, plain = _all_labels(metadata), True
+            labels, plain = _all_labels(metadata, project.recipes), True
         known = metadata or VariantMetadata((), {}, {})
         variants = {label: known.variant(label) for label in labels}
         if variants and not may_be_wrapped(path):
             raise VariantError(f"{path}: {_NOT_WRAPPED}", hint=_SET_UP)
-        return cls(source, tuple(variants), plain, tuple(known._replace(variants=variants).remarks()))
+        remarks = known._replace(variants=variants).remarks()
+        for label in variants:
+            remarks += project.recipe(label).remarks()
+        return cls(source, tuple(variants), plain, tuple(dict.fromkeys(remarks)))
 
 
 _NOT_WRAPPED = "build-system.build-backend is not variant_backend.hooks"
 _SET_UP = "`variant-backend init` sets it up"
 
 
-def _all_labels(metadata: VariantMetadata) -> list[str]:
-    """Return the labels of a whole release, in the project file's order."""
-    return list(metadata.variants)
+def _all_labels(metadata: VariantMetadata, recipes: Mapping[str, Recipe]) -> list[str]:
+    """Return the labels of a whole release, in the project file's order; ``null`` needs a recipe only."""
+    return [*dict.fromkeys([*metadata.variants, *recipes])]
 
 
 class Built(NamedTuple):
