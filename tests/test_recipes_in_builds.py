@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from email import message_from_bytes
 from pathlib import Path
 from typing import Any
@@ -520,3 +521,67 @@ def test_a_plugin_that_is_to_check_is_required_by_the_labels_that_use_it(validat
     assert validating.build({"variant": "small"}).exists()
     validating.configure('plugins = "validate"', 'plugins = "off"')
     assert validating.call(hook, {"variant": "mkl"}) == ["needed-to-build_wheel"]
+
+
+ISOLATED = """
+[build-system]
+requires = ["hatchling", "variant-backend"]
+build-backend = "variant_backend.hooks"
+
+[tool.variant-backend]
+build-backend = "hatchling.build"
+plugins = "validate"
+
+[tool.variant-backend.variants.mkl]
+build-requires = ["needed-by-mkl"]
+
+[tool.hatch.build.hooks.custom]
+
+[project]
+name = "demo"
+version = "1.0"
+
+[variant]
+default-priorities.namespace = ["blas"]
+[variant.providers.blas]
+build-requires = ["Blas-Provider>=1"]
+plugin-api = "blas_provider:Plugin"
+[variant.variants]
+mkl.blas.library = ["mkl"]
+"""
+# It fails unless what the recipe requires is there.
+HATCH_HOOK = """
+import os
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+class Hook(BuildHookInterface):
+    def initialize(self, version, build_data):
+        if self.target_name == "wheel":
+            import needed_by_mkl
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_wheel")
+@pytest.mark.parametrize("frontend", [["python", "-m", "build"], ["uv", "build"]], ids=["build", "uv"])
+def test_frontends_install_the_plugins_and_requirements_of_a_label(
+    tmp_path: Path, frontend: list[str]
+) -> None:
+    packages = tmp_path / "packages"
+    make_wheel(packages, "blas_provider", files={"blas_provider.py": PLUGIN.encode()})
+    make_wheel(packages, "needed_by_mkl")
+    project = tmp_path / "project"
+    (project / "demo").mkdir(parents=True)
+    (project / "demo/__init__.py").touch()
+    (project / "pyproject.toml").write_text(ISOLATED, encoding="utf-8")
+    (project / "hatch_build.py").write_text(HATCH_HOOK, encoding="utf-8")
+    links: dict[str, Any] = {
+        "PIP_FIND_LINKS": f"{os.environ['PIP_FIND_LINKS']} {packages.as_uri()}",
+        "UV_FIND_LINKS": f"{os.environ['UV_FIND_LINKS']},{packages.as_uri()}",
+    }
+    run(*frontend, project, "-o", tmp_path / "dist", "-Cvariant=mkl", **links)
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    assert wheel.name.endswith("-mkl.whl")
+    (content,) = [text for name, text in walk(wheel).items() if name.endswith("/variant.json")]
+    assert json.loads(content)["providers"] == {"blas": STATIC}
+    plain = run(*frontend, project, "-o", tmp_path / "plain", "--wheel", ok=False, **links)
+    assert "No module named 'needed_by_mkl'" in plain.stdout + plain.stderr
