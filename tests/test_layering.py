@@ -16,18 +16,9 @@ ROOMS = [
     ["errors"],
     ["document", "properties", "core_metadata", "record", "filename"],
     ["markers", "metadata", "recipe", "_ziprecords"],
-    [
-        "_files",
-        "_rawzip",
-        "_ask_plugin",
-        "pyproject",
-        "schema",
-        "providers",
-        "wheel_rewrite",
-        "index",
-        "matrix",
-        "_build_one",
-    ],
+    ["_files", "_rawzip", "_ask_plugin", "_build_one"],
+    ["pyproject", "schema", "providers", "wheel_rewrite", "index", "matrix"],
+    ["build_request", "wrapped_backend"],
     ["hooks", "cli", "scripts"],
 ]
 ORDER = [module for room in ROOMS for module in room]

@@ -1,0 +1,110 @@
+"""Importing the build backend that a project wraps, as PEP 517 says that frontends do."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from .errors import VariantError, did_you_mean
+from .pyproject import Project
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution, DistributionFinder
+
+_KNOWN_BACKENDS = (
+    "setuptools.build_meta",
+    "hatchling.build",
+    "mesonpy",
+    "flit_core.buildapi",
+    "scikit_build_core.build",
+    "pdm.backend",
+    "poetry.core.masonry.api",
+    "maturin",
+    "uv_build",
+)
+
+
+def wrapped_backend(project_file: Path, *hook: str) -> Any:
+    """Import the backend that a project file names, and return it, or a hook that it must have.
+
+    Raises VariantError.
+    """
+    project = Project.load(project_file, variants=False)  # a plain build does not depend on that table
+    reference = project.build_backend
+    place = f"{project_file}: tool.variant-backend.build-backend"
+    if not reference:
+        raise VariantError(
+            f"{place} is missing", hint='name the backend to wrap, such as "setuptools.build_meta"'
+        )
+    module_name, _, object_path = reference.partition(":")
+    if module_name.partition(".")[0] == __name__.partition(".")[0]:
+        raise VariantError(
+            f"{place}: {reference!r} cannot wrap itself", hint="name the project's own backend"
+        )
+    _look_first_in(project.backend_path, module_name)
+    try:
+        backend: Any = _import(module_name)
+        for attribute in filter(None, [*object_path.split("."), *hook]):
+            backend = getattr(backend, attribute)
+    except VariantError as error:
+        raise error.within(place) from None
+    except AttributeError as error:
+        raise VariantError(f"{place}: {reference!r}: {error}{_suggestion(reference)}") from None
+    return backend
+
+
+def _import(module_name: str) -> ModuleType:
+    """Import a backend's module; say whether it is missing or broken if that fails."""
+    try:
+        return import_module(module_name)
+    except ModuleNotFoundError as error:
+        if f"{module_name}.".startswith(f"{error.name}."):
+            raise VariantError(
+                f"no module named {error.name!r}{_suggestion(module_name)}",
+                hint="check its spelling, and that build-system.requires or backend-path has its package",
+            ) from None
+        fault: BaseException = error
+    except (Exception, SystemExit) as error:
+        fault = error
+    text = f"{type(fault).__name__}: {fault}".splitlines()[0]
+    raise VariantError(f"importing {module_name!r} failed: {text}") from fault
+
+
+def _suggestion(reference: str) -> str:
+    return "" if reference in _KNOWN_BACKENDS else did_you_mean(reference, _KNOWN_BACKENDS)
+
+
+def _look_first_in(backend_path: Sequence[str], module_name: str) -> None:
+    """Make the folders of ``backend-path`` the first, and for the backend the only, place to look."""
+    if backend_path and not any(isinstance(finder, _BackendPathFinder) for finder in sys.meta_path):
+        folders = [str(Path(folder).resolve()) for folder in backend_path]
+        sys.meta_path.insert(0, _BackendPathFinder(folders, module_name.partition(".")[0]))
+
+
+class _BackendPathFinder:
+    """Finds top-level modules in ``backend-path``; the backend's own must be there (PEP 517)."""
+
+    def __init__(self, folders: Sequence[str], package: str) -> None:
+        self.folders = folders
+        self.package = package
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
+        """Find a top-level module; modules inside packages are left to the import system."""
+        if "." in name:
+            return None
+        spec = PathFinder.find_spec(name, self.folders)
+        if spec is None and name == self.package:
+            raise ModuleNotFoundError(f"No module named {name!r} in backend-path", name=name)
+        return spec
+
+    def find_distributions(self, context: DistributionFinder.Context) -> Iterable[Distribution]:
+        """Find installed distributions in ``backend-path``, as a backend may have plugins there."""
+        from importlib.metadata import DistributionFinder, MetadataPathFinder
+
+        inside = DistributionFinder.Context(name=context.name, path=[*self.folders])
+        return MetadataPathFinder.find_distributions(inside)
