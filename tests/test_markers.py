@@ -149,6 +149,13 @@ def test_what_cannot_be_read_is_said_with_its_place(requirement: str, fault: str
     assert fault in line
 
 
+def test_a_marker_with_brackets_without_end_is_refused() -> None:
+    with pytest.raises(VariantError, match="more than 50 brackets"):
+        check_dependency(f"a; {'(' * 100_000}variant_label == 'x'")
+    nested = f"{'(' * 50}variant_label == 'cu128'{')' * 50}"
+    assert resolve(f"a; {nested} and {nested}", CUDA) == "a"
+
+
 def test_a_marker_with_too_many_open_values_is_refused_and_not_tried() -> None:
     variant = Variant.of("x", frozenset(Property("a", "b", f"v{number}") for number in range(30)))
     tests = " or ".join(f"'a::b::v{number}' in variant_properties" for number in range(20))

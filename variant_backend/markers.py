@@ -7,6 +7,7 @@ a marker as everybody reads it (the dependency specifiers specification, PEP 508
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import product
@@ -22,6 +23,9 @@ _SETS = {
 }  # how many names an item has
 _VARIABLES = ("variant_label", *_SETS)
 _ITEM = ("NAMESPACE", "FEATURE", "VALUE")
+
+# So many brackets may be inside one another: the wheel that they come from may be anybody's.
+_DEEPEST = 50
 
 # So many values may be open in one marker: all their combinations are tried.
 _MOST_OPEN = 12
@@ -117,7 +121,8 @@ class _Parser:
     """Reads a marker, by the grammar of the dependency specifiers specification."""
 
     def __init__(self, text: str) -> None:
-        self.tokens = [*_tokens(text), ("end", "the end")]
+        self.tokens = deque([*_tokens(text), ("end", "the end")])
+        self.depth = 0
 
     def read(self) -> _Marker:
         marker = self.junction()
@@ -129,15 +134,19 @@ class _Parser:
         parts: list[_Marker] = []
         while not parts or self.tokens[0] == ("junction", operator):
             if parts:
-                self.tokens.pop(0)
+                self.tokens.popleft()
             parts.append(self.junction("and") if operator == "or" else self.comparison())
         return _Junction(operator, tuple(parts)) if len(parts) > 1 else parts[0]
 
     def comparison(self) -> _Marker:
         if self.tokens[0] == ("bracket", "("):
-            self.tokens.pop(0)
+            self.tokens.popleft()
+            self.depth += 1
+            if self.depth > _DEEPEST:
+                raise VariantError(f"marker: more than {_DEEPEST} brackets inside one another")
             marker = self.junction()
             self.take("bracket", "')'", ")")
+            self.depth -= 1
             return marker
         left = self.operand()
         operator = " ".join(self.take("operator", "a comparison such as '=='").split())
@@ -148,13 +157,13 @@ class _Parser:
         return _plain(f"{left[1]} {operator} {right[1]}")
 
     def operand(self) -> tuple[str, str]:
-        kind, text = self.tokens.pop(0)
+        kind, text = self.tokens.popleft()
         if kind not in ("variable", "text"):
             raise VariantError(f"marker: a marker's name or a quoted text is needed, not {text}")
         return kind, text
 
     def take(self, kind: str, wanted: str, text: str | None = None) -> str:
-        found_kind, found = self.tokens.pop(0)
+        found_kind, found = self.tokens.popleft()
         if found_kind != kind or text not in (None, found):
             raise VariantError(f"marker: {wanted} is needed, not {found}")
         return found
