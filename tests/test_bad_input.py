@@ -17,7 +17,8 @@ import pytest
 from click.testing import CliRunner
 from support import SCRIPTS, make_wheel, run, walk
 
-from variant_backend.cli import main, main_make_variant
+from variant_backend.cli.main import main
+from variant_backend.cli.make_variant import make_variant_command
 
 NAME = "demo-1.0-py3-none-any.whl"
 VARIANT = "demo-1.0-py3-none-any-x.whl"
@@ -26,7 +27,7 @@ VARIANT = "demo-1.0-py3-none-any-x.whl"
 def make(wheel: Path, *options: str) -> tuple[int, str, str]:
     """Run make-variant; return its exit code, and what it printed on stdout and stderr."""
     arguments = [str(wheel), *(options or ("-p", "nvidia::a::1", "-l", "x"))]
-    result = CliRunner().invoke(main_make_variant, arguments, catch_exceptions=False)
+    result = CliRunner().invoke(make_variant_command, arguments, catch_exceptions=False)
     return result.exit_code, result.stdout, result.stderr
 
 
@@ -282,7 +283,7 @@ def test_wrong_options_are_explained(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     wheel = make_wheel(tmp_path)
-    result = CliRunner().invoke(main_make_variant, [wheel.name, *options], catch_exceptions=False)
+    result = CliRunner().invoke(make_variant_command, [wheel.name, *options], catch_exceptions=False)
     assert message in " ".join(result.stderr.split())
     assert (result.exit_code, result.stdout) == (code, "")
     assert [path.name for path in tmp_path.iterdir()] == [NAME]
@@ -359,7 +360,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_two_wheels_that_would_become_one_file_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     wheels = [make_wheel(tmp_path, version=version) for version in ("1.0+cpu", "1.0+cu128")]
     arguments = [*map(str, wheels), "--null", "--strip-local-version"]
-    result = CliRunner().invoke(main_make_variant, arguments, catch_exceptions=False)
+    result = CliRunner().invoke(make_variant_command, arguments, catch_exceptions=False)
     assert result.exit_code == 1
     assert all(wheel.name in result.stderr for wheel in wheels)
     assert sorted(tmp_path.iterdir()) == sorted(wheels)
@@ -380,7 +381,7 @@ def test_of_several_wheels_the_sound_ones_are_made(tmp_path: Path) -> None:
             "-o",
             str(tmp_path / jobs),
         ]
-        result = CliRunner().invoke(main_make_variant, arguments, catch_exceptions=False)
+        result = CliRunner().invoke(make_variant_command, arguments, catch_exceptions=False)
         assert result.exit_code == 1
         assert "error: b-1.0-py3-none-any.whl: not a zip file" in result.stderr
         made = ["a-1.0-py3-none-any-x.whl", "c-1.0-py3-none-any-x.whl"]
@@ -416,14 +417,15 @@ def start_slow_run(tmp_path: Path) -> subprocess.Popen[str]:
     wheel = make_wheel(tmp_path, files={"demo/large": os.urandom(1 << 20)})
     script = (
         "import sys, time\n"
-        "from variant_backend import _files, cli\n"
+        "from variant_backend import _files\n"
+        "from variant_backend.cli.make_variant import make_variant_command\n"
         "def slow(source, target, offset, length):\n"
         "    _files._read_and_write(source, target, offset, 1000)\n"
         "    print('half', flush=True)\n"
         "    time.sleep(1)\n"
         "    return 1000\n"
         "_files._KERNEL_COPIES[:] = [slow]\n"
-        "cli.main_make_variant(sys.argv[1:])\n"
+        "make_variant_command(sys.argv[1:])\n"
     )
     arguments = [sys.executable, "-c", script, str(wheel), "-p", "nvidia::a::1", "-l", "x"]
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -516,7 +518,7 @@ def test_a_wheel_that_cannot_be_planned_does_not_stop_the_others(tmp_path: Path)
     (tmp_path / "in" / "good-1.0-py3-none-any-x.whl").rename(inside)
     (tmp_path / NAME).write_bytes(b"hello")
     arguments = ["--json", "bad.whl", str(tmp_path / NAME), str(inside)]
-    result = CliRunner().invoke(main_make_variant, arguments, catch_exceptions=False)
+    result = CliRunner().invoke(make_variant_command, arguments, catch_exceptions=False)
     assert result.exit_code == 1
     told = [json.loads(line) for line in result.stdout.splitlines()]
     assert [each["label"] for each in told] == [None, None, "x"]
@@ -540,6 +542,6 @@ def test_two_ways_to_one_folder_do_not_lose_a_wheel(tmp_path: Path) -> None:
     make_wheel(tmp_path / "a")
     (tmp_path / "b").symlink_to(tmp_path / "a")
     arguments = [str(tmp_path / folder / NAME) for folder in "ab"]
-    result = CliRunner().invoke(main_make_variant, [*arguments, "--null", "--force"])
+    result = CliRunner().invoke(make_variant_command, [*arguments, "--null", "--force"])
     assert result.exit_code == 1
     assert "would both become" in result.stderr

@@ -14,7 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 from support import make_wheel, run, walk
 
-from variant_backend.cli import main, main_make_variant
+from variant_backend.cli.main import main
+from variant_backend.cli.make_variant import make_variant_command
 from variant_backend.metadata import SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS
 
 NAME = "demo-1.0-py3-none-any"
@@ -42,7 +43,9 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def make(*arguments: object) -> Result:
-    result = CliRunner().invoke(main_make_variant, [str(each) for each in arguments], catch_exceptions=False)
+    result = CliRunner().invoke(
+        make_variant_command, [str(each) for each in arguments], catch_exceptions=False
+    )
     assert result.exit_code == 0, result.stderr
     return result
 
@@ -99,7 +102,7 @@ def test_known_providers_can_be_left_out() -> None:
     result = make("--no-known-providers", "-p", "nvidia::a::1", "-l", "x", wheel)
     assert variant_json(Path(result.stdout.strip()))["$schema"] == SCHEMA_WITHOUT_PROVIDERS
     options = ["--no-known-providers", "--plugin-api", "nvidia=x:y"]
-    refused = CliRunner().invoke(main_make_variant, [*options, "-p", "nvidia::a::1", str(wheel)])
+    refused = CliRunner().invoke(make_variant_command, [*options, "-p", "nvidia::a::1", str(wheel)])
     assert refused.exit_code == 1
     assert "namespace 'nvidia': exactly one of" in refused.stderr
 
@@ -149,14 +152,14 @@ def test_a_project_file_elsewhere_is_named_and_one_without_variants_is_passed_ov
 @pytest.mark.parametrize("option", ["--provider=a=b", "--static=a::b::c", "--plugin-api=nvidia=b"])
 def test_options_about_support_do_not_go_with_a_project_file(option: str) -> None:
     Path("pyproject.toml").write_text(PROJECT)
-    result = CliRunner().invoke(main_make_variant, [str(make_wheel(Path())), "-l", "mkl", option])
+    result = CliRunner().invoke(make_variant_command, [str(make_wheel(Path())), "-l", "mkl", option])
     assert result.exit_code == 2
 
 
 def test_a_property_of_an_undeclared_namespace_is_refused() -> None:
     Path("pyproject.toml").write_text(PROJECT)
     result = CliRunner().invoke(
-        main_make_variant, [str(make_wheel(Path())), "-p", "gpus::arch::9", "-l", "x"]
+        make_variant_command, [str(make_wheel(Path())), "-p", "gpus::arch::9", "-l", "x"]
     )
     assert result.exit_code == 1
     assert "namespace 'gpus' is not declared (did you mean 'gpu'?)" in result.stderr
@@ -177,7 +180,7 @@ def test_a_variant_is_relabelled() -> None:
     second = make("-p", "nvidia::a::2", "-l", "y", first).stdout.strip()
     assert second == f"{NAME}-y.whl"
     assert variant_json(Path(second))["variants"] == {"y": {"nvidia": {"a": ["2"]}}}
-    result = CliRunner().invoke(main_make_variant, [first, "-p", "nvidia::a::2", "-l", "x", "--force"])
+    result = CliRunner().invoke(make_variant_command, [first, "-p", "nvidia::a::2", "-l", "x", "--force"])
     assert result.exit_code == 1
     assert "its variant would have the same name; give another --output-dir" in result.stderr
 
@@ -193,7 +196,7 @@ def test_json_is_one_object_for_each_wheel() -> None:
     wheels = [make_wheel(Path(), name) for name in ("a", "b")]
     wheels[1].write_bytes(b"")
     arguments = ["--json", *map(str, wheels), "-p", "nvidia::a::1", "-l", "x"]
-    result = CliRunner().invoke(main_make_variant, arguments)
+    result = CliRunner().invoke(make_variant_command, arguments)
     assert result.exit_code == 1
     assert [json.loads(line) for line in result.stdout.splitlines()] == [
         {
@@ -225,7 +228,7 @@ def test_quiet_says_nothing_but_the_path() -> None:
 
 def test_a_source_date_epoch_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "x")
-    result = CliRunner().invoke(main_make_variant, ["--null", str(make_wheel(Path()))])
+    result = CliRunner().invoke(make_variant_command, ["--null", str(make_wheel(Path()))])
     assert result.exit_code == 1
     assert "SOURCE_DATE_EPOCH is 'x', not a number" in result.stderr
 
@@ -254,12 +257,13 @@ def test_progress_is_shown_on_a_terminal_after_a_second_and_not_before(tmp_path:
     wheel = make_wheel(tmp_path, files={"demo/large": os.urandom(3 << 20)})
     script = (
         "import sys, time\n"
-        "from variant_backend import _files, cli\n"
+        "from variant_backend import _files\n"
+        "from variant_backend.cli.make_variant import make_variant_command\n"
         "def step(source, target, offset, length):\n"
         f"    time.sleep({0.4 if slow else 0})\n"
         "    return _files._read_and_write(source, target, offset, min(length, 1 << 20))\n"
         "_files._KERNEL_COPIES[:] = [step]\n"
-        "cli.main_make_variant(sys.argv[1:])\n"
+        "make_variant_command(sys.argv[1:])\n"
     )
     parent, child = pty.openpty()
     arguments = [sys.executable, "-c", script, str(wheel), "-p", "nvidia::a::1", "-l", "x"]
@@ -379,7 +383,7 @@ def test_a_wheel_that_no_match_picks_is_reported_and_is_no_fault(release: list[P
 
 
 def test_if_no_wheel_is_picked_that_is_a_fault(release: list[Path]) -> None:
-    result = CliRunner().invoke(main_make_variant, [str(release[2])])
+    result = CliRunner().invoke(make_variant_command, [str(release[2])])
     assert result.exit_code == 1
     assert result.stderr.endswith("error: no match in the project file picks any of these wheels\n")
 
@@ -387,7 +391,7 @@ def test_if_no_wheel_is_picked_that_is_a_fault(release: list[Path]) -> None:
 def test_a_wheel_that_two_labels_pick_is_a_fault_of_its_own(release: list[Path]) -> None:
     project = Path("pyproject.toml")
     project.write_text(project.read_text().replace('local = "cpu"', 'local = "*"'))
-    result = CliRunner().invoke(main_make_variant, list(map(str, release)))
+    result = CliRunner().invoke(make_variant_command, list(map(str, release)))
     assert result.exit_code == 1
     assert f"error: {release[0].name}: picked by the match of mkl and of null" in result.stderr
     assert len(result.stdout.splitlines()) == 2
@@ -419,6 +423,6 @@ def test_markers_in_a_wheels_own_requirements_are_decided(tmp_path: Path) -> Non
 
 def test_without_a_match_nothing_says_which_variant_a_wheel_is() -> None:
     Path("pyproject.toml").write_text(PROJECT)
-    result = CliRunner().invoke(main_make_variant, [str(make_wheel(Path()))])
+    result = CliRunner().invoke(make_variant_command, [str(make_wheel(Path()))])
     assert result.exit_code == 2
     assert "give --property, --null or --label, or a project file with a match" in result.stderr

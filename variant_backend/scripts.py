@@ -15,15 +15,15 @@ from collections.abc import Callable
 def make_variant() -> None:
     """Run ``make-variant``."""
     gc.disable()
-    from .cli import main_make_variant
+    from .cli.make_variant import make_variant_command
 
-    _run(main_make_variant)
+    _run(make_variant_command)
 
 
 def variant_backend() -> None:
     """Run ``variant-backend``."""
     gc.disable()
-    from .cli import main
+    from .cli.main import main
 
     _run(main)
 

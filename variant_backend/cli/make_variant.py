@@ -1,75 +1,39 @@
-"""The command line: ``make-variant``, and ``variant-backend`` with its commands."""
+"""``make-variant``: turning wheels that exist into variants of themselves."""
 
 from __future__ import annotations
 
-import errno
 import functools
 import json
 import os
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import __version__
-from .errors import VariantError
-from .filename import WheelFilename, check_project_name
-from .metadata import KNOWN_PROVIDERS, Provider, VariantMetadata, declare, read_provider
-from .properties import NULL_LABEL, Property, Variant, check_name
-from .recipe import Recipe, pick
-from .wheel_rewrite import Outcome, Plan, make_variant, open_wheel, renamed, source_date_epoch
+from .. import __version__
+from ..errors import VariantError
+from ..filename import WheelFilename, check_project_name
+from ..metadata import KNOWN_PROVIDERS, Provider, VariantMetadata, declare, read_provider
+from ..properties import NULL_LABEL, Property, Variant, check_name
+from ..recipe import Recipe, pick
+from ..wheel_rewrite import Outcome, Plan, make_variant, open_wheel, renamed, source_date_epoch
+from . import PATH, Command, talk
 
 if TYPE_CHECKING:
-    from .matrix import Built
-    from .pyproject import Project
+    from ..pyproject import Project
 
 _PROJECT_FILE = Path("pyproject.toml")
 
 
-class _Failure(click.ClickException):
-    """Faults, each on a line of its own; the exit code is 1."""
-
-    def __init__(self, lines: Iterable[str]) -> None:
-        self.lines = list(lines)
-        super().__init__("\n".join(self.lines))
-
-    def show(self, file: Any = None) -> None:  # noqa: ARG002  # click's signature
-        for line in self.lines:
-            _talk(f"error: {line}")
-
-
-class _Command(click.Command):
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            with _termination_is_an_exit():
-                return super().invoke(ctx)
-        except VariantError as error:
-            raise _Failure(error.lines()) from None
-        except OSError as error:
-            if error.errno == errno.EPIPE:  # click ends quietly when nobody reads on
-                raise
-            place = error.filename2 or error.filename or "stdout"
-            raise _Failure([f"{place}: {error.strerror or error}"]) from None
-
-
-def _talk(text: str) -> None:
-    click.echo(text, err=True)
-
-
-def _path(**kwargs: Any) -> click.Path:
-    return click.Path(path_type=Path, readable=False, **kwargs)
-
-
 @click.command(
-    cls=_Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
-@click.argument("wheels", nargs=-1, required=True, type=_path(), metavar="WHEEL...")
+@click.argument("wheels", nargs=-1, required=True, type=PATH, metavar="WHEEL...")
 @click.option(
     "-p",
     "--property",
@@ -83,7 +47,9 @@ def _path(**kwargs: Any) -> click.Path:
 )
 @click.option("-l", "--label", help="The variant's label; alone, one that the project file defines.")
 @click.option(
-    "--pyproject", type=_path(), help="The project file with the [variant] table  [default: ./pyproject.toml]"
+    "--pyproject",
+    type=PATH,
+    help="The project file with the [variant] table  [default: ./pyproject.toml]",
 )
 @click.option(
     "--provider",
@@ -107,14 +73,14 @@ def _path(**kwargs: Any) -> click.Path:
 )
 @click.option("--strip-local-version", is_flag=True, help="Drop the +LOCAL part of the version.")
 @click.option("--name", help="Give the project another name.")
-@click.option("-o", "--output-dir", type=_path(), help="Where to write  [default: beside each wheel]")
+@click.option("-o", "--output-dir", type=PATH, help="Where to write  [default: beside each wheel]")
 @click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--dry-run", is_flag=True, help="Check the wheels, write nothing.")
 @click.option("-j", "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Wheels at a time.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each wheel.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @click.version_option(__version__, prog_name="variant-backend")
-def main_make_variant(
+def make_variant_command(
     wheels: tuple[Path, ...],
     properties: tuple[str, ...],
     is_null: bool,
@@ -144,7 +110,7 @@ def main_make_variant(
         raise click.UsageError(
             "--null goes with neither --property nor --label: the null variant has no property."
         )
-    say: Callable[[str], object] = (lambda _: None) if quiet else _talk
+    say: Callable[[str], object] = (lambda _: None) if quiet else talk
     if name is not None:
         check_project_name(name)
     moment = source_date_epoch(os.environ)
@@ -214,7 +180,7 @@ def _convert_all(
             _report(wheel, plan, result, say, as_json=as_json)
             well &= not isinstance(result, VariantError)
     if all(plan is None for plan in plans):
-        _talk("error: no match in the project file picks any of these wheels")
+        talk("error: no match in the project file picks any of these wheels")
         return False
     return well
 
@@ -283,7 +249,7 @@ def _project(pyproject: Path | None) -> Project | None:
     """Return what the project file says that was named, or the one in this folder, if there is one."""
     if pyproject is None and not _PROJECT_FILE.exists():
         return None
-    from .pyproject import Project  # reading TOML takes long to import, and mostly there is none to read
+    from ..pyproject import Project  # reading TOML takes long to import, and mostly there is none to read
 
     project = Project.load(pyproject or _PROJECT_FILE)
     if project.metadata is None and pyproject is not None:
@@ -376,7 +342,7 @@ def _report(
     for notice in notices:
         say(f"notice: {wheel.name}: {notice}")
     for error in errors:
-        _talk(f"error: {error}")
+        talk(f"error: {error}")
     if as_json:
         variant = plan.variant if isinstance(plan, Plan) else None
         told = {
@@ -432,163 +398,3 @@ class _Progress:
         with self._lock:
             if self._bar is not None:
                 self._bar.render_finish()
-
-
-@contextmanager
-def _termination_is_an_exit() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the process as Ctrl-C does, so that nothing is left behind."""
-
-    def leave(number: int, _: object) -> None:
-        sys.exit(128 + number)
-
-    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    if threading.current_thread() is not threading.main_thread():
-        signals = []  # only the main thread may
-    former = {number: signal.signal(number, leave) for number in signals}
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="variant-backend")
-def main() -> None:
-    """Publish wheel variants (PEP 825)."""
-
-
-@main.command(cls=_Command)
-@click.argument("folder", type=_path(), metavar="DIR")
-def index(folder: Path) -> None:
-    """Write {name}-{version}-variants.json for the variant wheels in DIR.
-
-    Installers need it beside the wheels to choose among them. The paths of what was written are printed.
-    """
-    from .index import write_index
-
-    for path, metadata in write_index(folder):
-        for remark in metadata.remarks():
-            _talk(remark)
-        click.echo(str(path))
-
-
-@main.command(cls=_Command)
-def schema() -> None:
-    """Print a JSON Schema of pyproject.toml, for editors and checkers.
-
-    It knows the tables [variant] and [tool.variant-backend]; all others may be anything.
-    """
-    from .schema import pyproject_schema
-
-    click.echo(json.dumps(pyproject_schema(), indent=2))
-
-
-@main.command("build", cls=_Command)
-@click.argument("path", default=".", type=_path(), metavar="[PATH]")
-@click.option(
-    "--variant",
-    "labels",
-    multiple=True,
-    metavar="LABEL",
-    help="Build the wheel of this label; repeat it for more.",
-)
-@click.option(
-    "--plain", is_flag=True, help="Build the plain release: the sdist, and the wheel without a label."
-)
-@click.option("-o", "--output-dir", type=_path(), help="Where the results go  [default: PATH/dist]")
-@click.option("-j", "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Wheels at a time.")
-@click.option(
-    "--no-isolation",
-    is_flag=True,
-    help="Build in the environment of this Python, which must have what it takes.",
-)
-@click.option(
-    "--installer",
-    type=click.Choice(["pip", "uv"]),
-    default="pip",
-    show_default=True,
-    help="What fills the isolated environments.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array instead of the table.")
-def build_all(
-    path: Path,
-    labels: tuple[str, ...],
-    plain: bool,
-    output_dir: Path | None,
-    jobs: int,
-    no_isolation: bool,
-    installer: Literal["pip", "uv"],
-    as_json: bool,
-) -> None:
-    """Build every wheel of the project in PATH: all its variants, and the plain release.
-
-    With --variant or --plain, only what is named. Each wheel is built from a fresh copy of the sdist.
-    What was said meanwhile is in .logs/LABEL.log, plain.log and sdist.log in the output folder.
-    """
-    from .matrix import Matrix, build_matrix  # no other command starts processes
-
-    matrix = Matrix.load(path, labels, plain=plain)
-    for remark in matrix.remarks:
-        _talk(remark)
-    total = 1 + len(matrix.labels) + matrix.plain
-    started = time.monotonic()
-    with _status_line() as show:
-        results = build_matrix(
-            matrix,
-            output_dir or path / "dist",
-            jobs=jobs,
-            installer=None if no_isolation else installer,
-            tell=lambda done, names: show(
-                f"{done} of {total} done, {time.monotonic() - started:.0f} s; building {', '.join(names)}"
-            ),
-        )
-    _print_results(results, as_json=as_json)
-    if failed := [each.name for each in results if each.error]:
-        raise _Failure([f"not built: {', '.join(failed)}"])
-
-
-@contextmanager
-def _status_line() -> Iterator[Callable[[str], object]]:
-    """Give a function that shows a line in place of the one before, on a terminal; the last is removed."""
-    import shutil  # takes long to import, and no other command needs it
-
-    shown = sys.stderr is not None and sys.stderr.isatty()
-    last = ""
-
-    def show(text: str) -> None:
-        nonlocal last
-        if shown and text != last:
-            width = shutil.get_terminal_size().columns - 1
-            click.echo(f"\r{text[:width]:{width}}\r", err=True, nl=False)
-            last = text
-
-    try:
-        yield show
-    finally:
-        show("")
-
-
-def _print_results(results: Sequence[Built], *, as_json: bool) -> None:
-    """Print what became of each build, as a table or as JSON."""
-    if as_json:
-        told = [
-            {
-                "distribution": each.distribution,
-                "label": each.label,
-                "ok": each.error is None,
-                "seconds": each.seconds,
-                "path": str(each.path) if each.path else None,
-                "log": str(each.log),
-                "error": each.error,
-            }
-            for each in results
-        ]
-        click.echo(json.dumps(told, indent=2))
-        return
-    names, seconds = [each.name for each in results], [f"{each.seconds:.1f} s" for each in results]
-    for each, name, time_taken in zip(results, names, seconds, strict=True):
-        click.echo(
-            f"{name:{max(map(len, names))}}  {'failed' if each.error else 'built ':6}"
-            f"  {time_taken:>{max(map(len, seconds))}}  {each.path or f'{each.log}: {each.error}'}"
-        )

@@ -1,0 +1,128 @@
+"""``variant-backend build``: the whole matrix with one command."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from . import PATH, Command, Failure, talk
+
+if TYPE_CHECKING:
+    from ..matrix import Built
+
+
+@click.command("build", cls=Command)
+@click.argument("path", default=".", type=PATH, metavar="[PATH]")
+@click.option(
+    "--variant",
+    "labels",
+    multiple=True,
+    metavar="LABEL",
+    help="Build the wheel of this label; repeat it for more.",
+)
+@click.option(
+    "--plain", is_flag=True, help="Build the plain release: the sdist, and the wheel without a label."
+)
+@click.option("-o", "--output-dir", type=PATH, help="Where the results go  [default: PATH/dist]")
+@click.option("-j", "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Wheels at a time.")
+@click.option(
+    "--no-isolation",
+    is_flag=True,
+    help="Build in the environment of this Python, which must have what it takes.",
+)
+@click.option(
+    "--installer",
+    type=click.Choice(["pip", "uv"]),
+    default="pip",
+    show_default=True,
+    help="What fills the isolated environments.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array instead of the table.")
+def build_all(
+    path: Path,
+    labels: tuple[str, ...],
+    plain: bool,
+    output_dir: Path | None,
+    jobs: int,
+    no_isolation: bool,
+    installer: Literal["pip", "uv"],
+    as_json: bool,
+) -> None:
+    """Build every wheel of the project in PATH: all its variants, and the plain release.
+
+    With --variant or --plain, only what is named. Each wheel is built from a fresh copy of the sdist.
+    What was said meanwhile is in .logs/LABEL.log, plain.log and sdist.log in the output folder.
+    """
+    from ..matrix import Matrix, build_matrix  # no other command starts processes
+
+    matrix = Matrix.load(path, labels, plain=plain)
+    for remark in matrix.remarks:
+        talk(remark)
+    total = 1 + len(matrix.labels) + matrix.plain
+    started = time.monotonic()
+    with _status_line() as show:
+        results = build_matrix(
+            matrix,
+            output_dir or path / "dist",
+            jobs=jobs,
+            installer=None if no_isolation else installer,
+            tell=lambda done, names: show(
+                f"{done} of {total} done, {time.monotonic() - started:.0f} s; building {', '.join(names)}"
+            ),
+        )
+    _print_results(results, as_json=as_json)
+    if failed := [each.name for each in results if each.error]:
+        raise Failure([f"not built: {', '.join(failed)}"])
+
+
+@contextmanager
+def _status_line() -> Iterator[Callable[[str], object]]:
+    """Give a function that shows a line in place of the one before, on a terminal; the last is removed."""
+    import shutil  # takes long to import, and no other command needs it
+
+    shown = sys.stderr is not None and sys.stderr.isatty()
+    last = ""
+
+    def show(text: str) -> None:
+        nonlocal last
+        if shown and text != last:
+            width = shutil.get_terminal_size().columns - 1
+            click.echo(f"\r{text[:width]:{width}}\r", err=True, nl=False)
+            last = text
+
+    try:
+        yield show
+    finally:
+        show("")
+
+
+def _print_results(results: Sequence[Built], *, as_json: bool) -> None:
+    """Print what became of each build, as a table or as JSON."""
+    if as_json:
+        told = [
+            {
+                "distribution": each.distribution,
+                "label": each.label,
+                "ok": each.error is None,
+                "seconds": each.seconds,
+                "path": str(each.path) if each.path else None,
+                "log": str(each.log),
+                "error": each.error,
+            }
+            for each in results
+        ]
+        click.echo(json.dumps(told, indent=2))
+        return
+    names, seconds = [each.name for each in results], [f"{each.seconds:.1f} s" for each in results]
+    for each, name, time_taken in zip(results, names, seconds, strict=True):
+        click.echo(
+            f"{name:{max(map(len, names))}}  {'failed' if each.error else 'built ':6}"
+            f"  {time_taken:>{max(map(len, seconds))}}  {each.path or f'{each.log}: {each.error}'}"
+        )

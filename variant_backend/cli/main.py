@@ -1,0 +1,20 @@
+"""``variant-backend``, the workbench, with its commands."""
+
+from __future__ import annotations
+
+import click
+
+from .. import __version__
+from .build import build_all
+from .index import index
+from .schema import schema
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="variant-backend")
+def main() -> None:
+    """Publish wheel variants (PEP 825)."""
+
+
+for _command in (build_all, index, schema):
+    main.add_command(_command)
