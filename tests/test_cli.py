@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from support import make_wheel, run, walk
+from support import make_wheel, read_terminal, run, walk
 
 from variant_backend.cli.main import main
 from variant_backend.cli.make_variant import make_variant_command
@@ -269,16 +269,7 @@ def test_progress_is_shown_on_a_terminal_after_a_second_and_not_before(tmp_path:
     arguments = [sys.executable, "-c", script, str(wheel), "-p", "nvidia::a::1", "-l", "x"]
     done = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=child, timeout=60)
     os.close(child)
-    shown = b""
-    while True:
-        try:
-            data = os.read(parent, 10_000)
-        except OSError:  # what Linux gives at the end
-            break
-        if not data:
-            break
-        shown += data
-    os.close(parent)
+    shown = read_terminal(parent)
     assert done.returncode == 0
     assert (b"%" in shown) == slow, shown
     assert b"\x1b[3" not in shown, "colour was not asked for"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import SCRIPTS, make_wheel, run, walk
+from support import SCRIPTS, make_wheel, read_terminal, run, walk
 
 from variant_backend._build_one import check_members, unpack
 from variant_backend.errors import VariantError
@@ -445,27 +445,12 @@ def test_what_is_going_on_is_shown_on_a_terminal_only(project: Path, terminal: b
         check=True,
     )
     os.close(child)
-    shown = read_all(parent)
+    shown = read_terminal(parent)
     assert (b"0 of 2 done, 0 s; building sdist" in shown) == terminal
     assert (b"1 of 2 done" in shown and b"building warm" in shown) == terminal
     assert b"\x1b" not in shown and b"\n" not in shown
     assert not result.stderr
     assert len(result.stdout.splitlines()) == 1
-
-
-def read_all(terminal: int) -> bytes:
-    """Return what was shown on a terminal, and close it."""
-    shown = b""
-    while True:
-        try:
-            data = os.read(terminal, 10_000)
-        except OSError:  # what Linux gives at the end
-            break
-        if not data:
-            break
-        shown += data
-    os.close(terminal)
-    return shown
 
 
 # Sdists are archives from anywhere.

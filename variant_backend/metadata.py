@@ -35,14 +35,6 @@ _SOURCES = ("static-properties", "requires", "builtin")
 _SOURCES_OF_A_TABLE = ("static-properties", "requires", "build-requires", "builtin")
 
 
-def _module_of(requires: Sequence[str]) -> str:
-    """Return the module that a plugin is in if nothing is said: it is called as its package is."""
-    from packaging.requirements import Requirement
-    from packaging.utils import canonicalize_name
-
-    return canonicalize_name(Requirement(requires[0]).name).replace("-", "_")
-
-
 class StaticProvider(NamedTuple):
     """Support is listed in the metadata itself: features and values, both best first."""
 
@@ -69,15 +61,11 @@ class PluginProvider(NamedTuple):
     @property
     def reference(self) -> str:
         """The plugin's ``module`` or ``module:object``."""
-        return self.plugin_api or _module_of(self.requires)
+        return _reference(self)
 
     def to_dict(self) -> dict[str, object]:
         """Return the provider's table."""
-        return {
-            "requires": list(self.requires),
-            **({"plugin-api": self.plugin_api} if self.plugin_api else {}),
-            **({"optional": True} if self.optional else {}),
-        }
+        return _plugin_table("requires", self)
 
 
 class BuiltinProvider(NamedTuple):
@@ -105,18 +93,33 @@ class BuildProvider(NamedTuple):
     @property
     def reference(self) -> str:
         """The plugin's ``module`` or ``module:object``."""
-        return self.plugin_api or _module_of(self.requires)
+        return _reference(self)
 
     def to_dict(self) -> dict[str, object]:
         """Return the provider's table."""
-        return {
-            "build-requires": list(self.requires),
-            **({"plugin-api": self.plugin_api} if self.plugin_api else {}),
-            **({"optional": True} if self.optional else {}),
-        }
+        return _plugin_table("build-requires", self)
 
 
 Provider: TypeAlias = StaticProvider | PluginProvider | BuildProvider | BuiltinProvider
+
+
+def _reference(provider: PluginProvider | BuildProvider) -> str:
+    """Return where a plugin is; if nothing is said, its module is called as its package is."""
+    if provider.plugin_api:
+        return provider.plugin_api
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(Requirement(provider.requires[0]).name).replace("-", "_")
+
+
+def _plugin_table(key: str, provider: PluginProvider | BuildProvider) -> dict[str, object]:
+    return {
+        key: list(provider.requires),
+        **({"plugin-api": provider.plugin_api} if provider.plugin_api else {}),
+        **({"optional": True} if provider.optional else {}),
+    }
+
 
 _PLUGINS: Mapping[str, type[PluginProvider] | type[BuildProvider]] = {
     "requires": PluginProvider,
