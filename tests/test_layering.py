@@ -11,15 +11,15 @@ import variant_backend
 
 PACKAGE = Path(variant_backend.__file__).parent
 
-COMMANDS = ["make_variant", "build", "index", "schema"]
+COMMANDS = ["make_variant", "build", "index", "schema", "init"]
 
 # Rooms from the top down; a module may import those of lower rooms, and what stands before it in its own.
 ROOMS = [
     ["errors"],
     ["document", "properties", "core_metadata", "record", "filename"],
-    ["markers", "metadata", "recipe", "_ziprecords"],
+    ["markers", "metadata", "recipe", "_ziprecords", "_toml"],
     ["_files", "_rawzip", "_ask_plugin", "_build_one"],
-    ["pyproject", "schema", "providers", "wheel_rewrite", "index", "matrix"],
+    ["pyproject", "schema", "providers", "wheel_rewrite", "index", "matrix", "init"],
     ["build_request", "wrapped_backend"],
     ["hooks", "cli", *(f"cli.{name}" for name in COMMANDS), "cli.main", "scripts"],
 ]
@@ -34,7 +34,7 @@ RESERVED = {
     "zipfile": set(),
     "tomllib": {"pyproject"},
     "tomli": {"pyproject"},
-    "tomlkit": {"pyproject"},
+    "tomlkit": {"_toml"},
     "build": {"_build_one"},
     "subprocess": {"matrix", "_build_one", "providers"},
     "wheel": set(),
@@ -78,6 +78,14 @@ def test_arrows_go_down_only(module: str) -> None:
 @pytest.mark.parametrize("module", PURE)
 def test_the_pure_rooms_know_no_file_no_process_and_no_environment(module: str) -> None:
     assert not imports(module) & IMPURE
+
+
+def test_a_build_knows_nothing_of_the_command_line_and_of_editing_project_files() -> None:
+    reached, new = set[str](), {"hooks"}
+    while new:
+        reached |= new
+        new = {name for module in new for name in imports(module) if name in ORDER} - reached
+    assert not reached & {"init", "_toml", "cli"}
 
 
 @pytest.mark.parametrize("library", RESERVED)

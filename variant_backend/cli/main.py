@@ -7,6 +7,7 @@ import click
 from .. import __version__
 from .build import build_all
 from .index import index
+from .init import init
 from .schema import schema
 
 
@@ -16,5 +17,5 @@ def main() -> None:
     """Publish wheel variants (PEP 825)."""
 
 
-for _command in (build_all, index, schema):
+for _command in (init, build_all, index, schema):
     main.add_command(_command)

@@ -1,0 +1,330 @@
+"""Edits of a TOML document that leave all other bytes as they are. It knows TOML, not what the tables mean.
+
+An edit moves keys with their values among the bodies of tables, as tomlkit has parsed them, and writes the
+document out again. tomlkit's own ways of adding and removing keys would also arrange the space around them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple, TypeAlias
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import AbstractTable, AoT, Comment, InlineTable, Item, Key, Table, Trivia, Whitespace
+
+from .errors import VariantError
+
+Document: TypeAlias = tomlkit.TOMLDocument
+Path: TypeAlias = tuple[str, ...]
+
+# What a table consists of: keys with values, and without a key white space and comments.
+Body: TypeAlias = list[tuple[Key | None, Item]]
+
+# Stands where a header was; no document can have it. The empty line before it goes with it.
+_CUT = "\0\n"
+
+
+class Place(NamedTuple):
+    """Where a key stands: its path, the body of the table around it, and the index there."""
+
+    path: Path
+    body: Body
+    at: int
+    inline: bool
+
+    @property
+    def key(self) -> Key:
+        """The key, as it is written."""
+        key = self.body[self.at][0]
+        assert key is not None, "what has no key has no path"
+        return key
+
+    @property
+    def item(self) -> Item:
+        """The value, with the comment behind it."""
+        return self.body[self.at][1]
+
+    @property
+    def text(self) -> str:
+        """The value as it is written."""
+        return self.item.as_string()
+
+    def is_inline_table(self) -> bool:
+        """Tell whether an inline table stands there."""
+        return isinstance(self.item, InlineTable)
+
+    def has_header(self) -> bool:
+        """Tell whether a table with a header of its own stands there."""
+        return isinstance(self.item, Table) and not self.key.is_dotted() and not self.item.is_super_table()
+
+    def inside(self) -> Body:
+        """Return the body of the table that stands there."""
+        assert isinstance(self.item, AbstractTable), "only a table has a body"
+        return self.item.value.body
+
+    def lead(self) -> int:
+        """Return the index at which the comments and empty lines above the key begin."""
+        start = self.at
+        while start and not self.inline and self.body[start - 1][0] is None:
+            start -= 1
+        return start
+
+    def set(self, text: str) -> None:
+        """Replace the value; what stands before and behind it stays."""
+        fresh = tomlkit.value(text)
+        for name in ("indent", "comment_ws", "comment", "trail"):
+            setattr(fresh.trivia, name, getattr(self.item.trivia, name))
+        self.body[self.at] = (self.key, fresh)
+
+
+def parse(text: str) -> Document:
+    """Parse a document; raises VariantError."""
+    try:
+        return tomlkit.parse(text)
+    except (TOMLKitError, ValueError) as error:
+        raise VariantError(f"not TOML: {error}") from None
+
+
+def edited(text: str, edit: Callable[[Document], object]) -> str:
+    """Return a text after an edit, which sees line feeds only, and one at the end of the last line.
+
+    Raises VariantError when what comes out is not TOML.
+    """
+    crlf = 0 < text.count("\n") == text.count("\r\n")
+    unix = text.replace("\r\n", "\n") if crlf else text
+    open_ended = unix != "" and not unix.endswith("\n")
+    source = f"{unix}\n" if open_ended else unix
+    document = parse(source)
+    if document.as_string() != source:
+        raise too_intricate()
+    edit(document)
+    result = document.as_string().replace(f"\n\n{_CUT}", "\n").replace(_CUT, "")
+    try:
+        parse(result)
+    except VariantError:
+        raise too_intricate() from None
+    if open_ended:
+        result = result.removesuffix("\n")
+    return result.replace("\n", "\r\n") if crlf else result
+
+
+def too_intricate() -> VariantError:
+    """Return the error that tells a person to do it by hand."""
+    return VariantError(
+        "its tables are written in a way that cannot be edited here",
+        hint="write inline tables and dotted keys as tables with headers",
+    )
+
+
+def _places(body: Body, path: Path = (), inline: bool = False) -> Iterator[Place]:
+    """Yield where keys stand, in the order of the text; arrays of tables are not looked into."""
+    for at, (key, item) in enumerate(body):
+        if key is not None:
+            here = (*path, key.key)
+            yield Place(here, body, at, inline)
+            if isinstance(item, AbstractTable):
+                yield from _places(item.value.body, here, isinstance(item, InlineTable))
+
+
+def find(document: Document, *paths: Path) -> Place | None:
+    """Return where the first of several keys stands, or None."""
+    return next((place for place in _places(document.body) if place.path in paths), None)
+
+
+def place_of(document: Document, *paths: Path) -> Place:
+    """Return where the first of several keys stands, one of which is there."""
+    place = find(document, *paths)
+    if place is None:
+        raise too_intricate()
+    return place
+
+
+def find_table(document: Document, path: Path) -> Place | None:
+    """Return where a table stands that new keys can go into: of one made by dotted keys, the last part."""
+    found = None
+    for place in _places(document.body):
+        if place.path == path and (place.has_header() or place.is_inline_table() or place.key.is_dotted()):
+            found = place
+    return found
+
+
+def lines(entries: Mapping[str, object], comment: str = "") -> Body:
+    """Return keys with values, each on a line of its own, which ends with the comment."""
+    texts = [f"{_key(key)} = {_value(value)}{comment}\n" for key, value in entries.items()]
+    return tomlkit.parse("".join(texts)).body
+
+
+def _value(value: object) -> str:
+    """Return a string, a list or a table as it is written in one line."""
+    if isinstance(value, dict):
+        inner = ", ".join(f"{_key(key)} = {_value(each)}" for key, each in value.items())
+        return f"{{ {inner} }}" if inner else "{}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    return tomlkit.item(value).as_string()
+
+
+def _key(key: str) -> str:
+    return tomlkit.key(key).as_string()
+
+
+def insert(body: Body, at: int, added: Body, *, inline: bool) -> None:
+    """Write lines into a table; in an inline one they are set apart by commas.
+
+    Raises VariantError if comments would have to go into an inline table, which takes none.
+    """
+    if not inline:
+        body[at:at] = added
+        return
+    if any(not isinstance(item, Whitespace) and item.trivia.comment for _, item in added):
+        raise too_intricate()
+    comma: Body = [(None, Whitespace(",")), (None, Whitespace(" "))]
+    for key, item in added:
+        if key is not None:
+            item.trivia.indent = item.trivia.comment_ws = item.trivia.trail = ""
+            behind = comma if at < len(body) and body[at][0] is not None else []
+            before = comma if not behind and any(other is not None for other, _ in body[:at]) else []
+            body[at:at] = [*before, (key, item), *behind]
+            at += len(before) + 1 + len(behind)
+
+
+def remove(place: Place) -> None:
+    """Take a key out of its table; out of an inline one, with a comma beside it."""
+    body, start, end = place.body, place.at, place.at + 1
+    separators = enumerate(body) if place.inline else ()
+    commas = [at for at, (_, item) in separators if isinstance(item, Whitespace) and item.s == ","]
+    if commas and commas[-1] > start:
+        end = next(at for at in commas if at > start) + 1
+        while end < len(body) and body[end][0] is None:
+            end += 1
+    elif commas:
+        start = commas[-1]
+    del body[start:end]
+
+
+def take(place: Place) -> Body:
+    """Take a key out of its table with the comments and empty lines above it, and return them all."""
+    lead = place.lead()
+    taken = place.body[lead : place.at + 1]
+    remove(place)
+    del place.body[lead : place.at]
+    if place.inline:
+        taken[-1][1].trivia.trail = "\n"
+    return taken
+
+
+def _end(body: Body) -> int:
+    """Return the index behind a table's own keys; subtables with headers may follow."""
+    for at in range(len(body), 0, -1):
+        key, item = body[at - 1]
+        if key is not None and (key.is_dotted() or not isinstance(item, (Table, AoT))):
+            return at
+    return 0
+
+
+def add(document: Document, path: Path, added: Body, comment: str = "") -> None:
+    """Write lines at the end of a table; one that is not there yet gets a header, with the comment.
+
+    It goes behind the last table that has the first two names in common with it, else behind all.
+    """
+    if table := find_table(document, path):
+        insert(table.inside(), _end(table.inside()), added, inline=table.is_inline_table())
+        return
+    content = tomlkit.document()
+    content.body.extend(added)
+    text = f"[{'.'.join(map(_key, path))}]{comment}\n{content.as_string()}"
+    if document.body:
+        text = f"\n{text}"
+    body, at = document.body, len(document.body)
+    for place in _places(document.body):
+        if place.path[:2] == path[:2] and place.has_header():
+            body, at = place.inside(), _end(place.inside())
+    while at < len(body) and isinstance(body[at][1], Comment):
+        at += 1
+    body.insert(at, (None, Whitespace(text)))
+
+
+def drop_if_empty(document: Document, path: Path) -> None:
+    """Take away a table that has no key of its own left, and no comment right below its header."""
+    place = find_table(document, path)
+    if place is None or _end(place.inside()):
+        return
+    table, body = place.item, place.inside()
+    if not isinstance(table, Table) or not place.has_header():
+        remove(place)
+    elif not body or not isinstance(body[0][1], Comment):
+        # Comments further down belong to the next header; as white space, they do not ask for this one.
+        rest = [(key, item if key is not None else Whitespace(item.as_string())) for key, item in body]
+        body[:] = [(None, Whitespace(_CUT)), *rest]
+        place.body[place.at] = (place.key, Table(table.value, Trivia(), False, is_super_table=True))
+
+
+# Lists of strings are edited as text. A token is a string of one of the four kinds, a comment, or what is
+# between them.
+_TOKEN = re.compile(
+    r'"""(?:\\.|[^\\])*?"{3,5}' r"|'''.*?'{3,5}" r'|"(?:\\.|[^"\\])*"' r"|'[^']*'" r"|#[^\n]*|,|\s+|[\[\]]",
+    re.DOTALL,
+)
+
+
+def _tokens(array: str) -> tuple[list[str], list[int]]:
+    """Return what a list of strings is made of, and where in that the strings are."""
+    tokens = _TOKEN.findall(array)
+    return tokens, [index for index, token in enumerate(tokens) if token[0] in "\"'"]
+
+
+def _comment(text: str) -> str:
+    """Return the comment that ends the first line, with the space before it."""
+    match = re.match(r"[ \t]*#[^\n]*", text)
+    return match[0] if match else ""
+
+
+def with_string(array: str, value: str) -> str:
+    r"""Return a list of strings with one more at the end, in the style of the last one.
+
+    >>> print(with_string("['a' ]", "b"), with_string('[\n  "a",  # note\n]', "b"))
+    ['a', 'b' ] [
+      "a",  # note
+      "b",
+    ]
+    """
+    tokens, strings = _tokens(array)
+    if not strings:
+        return f'["{value}"{array[1:]}'
+    last = strings[-1]
+    string = tokens[last][0] + value + tokens[last][0]
+    _, newline, indent = tokens[last - 1].rpartition("\n")
+    if not newline:
+        return "".join([*tokens[: last + 1], ", ", string, *tokens[last + 1 :]])
+    trailing = "," in tokens[last:]
+    if not trailing:
+        tokens.insert(last + 1, ",")
+    end = tokens.index(",", last) + 1
+    rest = "".join(tokens[end:])
+    comment = _comment(rest)
+    line = f"\n{indent}{string}{',' if trailing else ''}"
+    return "".join([*tokens[:end], comment, line, rest[len(comment) :]])
+
+
+def without_string(array: str, index: int) -> str:
+    """Return a list of strings without one of them; of what `with_string` has written, nothing is left.
+
+    >>> without_string("['a', 'b' ]", 1)
+    "['a' ]"
+    """
+    tokens, strings = _tokens(array)
+    at = strings[index]
+    space = tokens[at - 1] if tokens[at - 1].isspace() else ""
+    head, tail = tokens[: at - bool(space)], tokens[at + 1 :]
+    if "," in tail:
+        del tail[: tail.index(",") + 1]
+        if head == ["["] and not space and tail[0].isspace():
+            del tail[0]
+    elif "," in head:
+        del head[len(head) - 1 - head[::-1].index(",")]
+    rest = "".join(tail)
+    if "\n" in space:
+        rest = rest[len(_comment(rest)) :]
+    return "".join(head) + rest

@@ -1,0 +1,78 @@
+"""``variant-backend init``: the shim goes around a project's build backend."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from ..errors import VariantError
+from ..properties import Property
+from . import PATH, Command, talk
+
+
+@click.command(cls=Command)
+@click.argument("path", default=".", type=PATH, metavar="[PATH]")
+@click.option("--variant", "label", metavar="LABEL", help="Give this label a place in the project file.")
+@click.option(
+    "-p",
+    "--property",
+    "properties",
+    multiple=True,
+    metavar="NS::FEATURE::VALUE",
+    help="A property of a new label; repeat it for more.",
+)
+@click.option("--undo", is_flag=True, help="Put the project's own build backend back in place.")
+@click.option("--dry-run", is_flag=True, help="Show the changes, write nothing.")
+def init(path: Path, label: str | None, properties: tuple[str, ...], undo: bool, dry_run: bool) -> None:
+    """Wrap the build backend of the project in PATH (a folder or its pyproject.toml).
+
+    [build-system] then names variant_backend.hooks, and [tool.variant-backend] the backend that it named
+    before. The changes are shown first. What is there already is left as it is.
+    """
+    from .. import init as editing  # takes long to import
+
+    if undo and (label is not None or properties):
+        raise click.UsageError("--undo goes with neither --variant nor --property: it leaves variants alone.")
+    if properties and label is None:
+        raise click.UsageError("--property needs a label: give --variant LABEL.")
+    wanted = [Property.parse(text) for text in properties]
+    file = editing.project_file(path)
+    old = editing.read(file)
+    try:
+        new = editing.unwrap(old) if undo else editing.wrap(old)
+        if label is not None:
+            if not wanted and not editing.is_defined(new, label):
+                raise click.UsageError(
+                    f"Label {label!r} is new: say what it stands for with --property NS::FEATURE::VALUE."
+                )
+            new = editing.add_variant(new, label, wanted)
+    except VariantError as error:
+        raise error.within(file) from None
+    if new == old:
+        state = "is not wrapped" if undo else "has all that already"
+        talk(f"{file}: {state}, nothing changes")
+        return
+    _show_difference(file, old, new)
+    if dry_run:
+        return
+    if all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
+        click.confirm(f"Write {file}?", default=True, abort=True, err=True)
+    editing.write(file, old, new)
+    talk(f"{file}: written")
+
+
+def _show_difference(file: Path, old: str, new: str) -> None:
+    """Print a unified diff, in colors on a terminal unless NO_COLOR is set."""
+    import difflib  # takes long to import
+
+    in_colors = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    colors = {"+": "green", "-": "red", "@": "cyan"} if in_colors else {}
+    encoding = sys.stdout.encoding
+    before, after = (text.replace("\r\n", "\n").removesuffix("\n").split("\n") for text in (old, new))
+    for line in difflib.unified_diff(before if old else [], after, str(file), str(file), lineterm=""):
+        # A name that the terminal's encoding lacks must not end this in the middle.
+        text = line.encode(encoding, "backslashreplace").decode(encoding)
+        click.echo(click.style(text, fg=colors.get(line[0])), color=in_colors)

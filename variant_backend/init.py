@@ -1,0 +1,342 @@
+"""Puts the shim around the build backend that a pyproject.toml declares, and takes it off again.
+
+The edits lead from text to text. What one means is computed on plain tables; then the text is edited, read
+again, and compared with that. Sources: PEP 517 and PEP 518 for ``[build-system]``, the building draft for
+``[variant]``.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from packaging.utils import canonicalize_name
+
+from . import _toml
+from ._files import workspace
+from .document import Document
+from .errors import VariantError
+from .metadata import ABI_DEPENDENCY, KNOWN_PROVIDERS, VariantMetadata
+from .properties import NULL_LABEL, Property
+
+_PROJECT_FILE = "pyproject.toml"
+_HOOKS = "variant_backend.hooks"
+_DISTRIBUTION = "variant-backend"
+
+# What builds a project that does not say so (PEP 517, PEP 518).
+_LEGACY_BACKEND = "setuptools.build_meta:__legacy__"
+_DEFAULTS = {"requires": ["setuptools"], "build-backend": _LEGACY_BACKEND}
+
+_SYSTEM = ("build-system",)
+_OURS = ("tool", "variant-backend")
+_MOVED = ("build-backend", "backend-path")
+_SYSTEM_BACKEND, _SYSTEM_FOLDERS = ((*_SYSTEM, key) for key in _MOVED)
+_OUR_BACKEND, _OUR_FOLDERS = ((*_OURS, key) for key in _MOVED)
+_REQUIRES = (*_SYSTEM, "requires")
+
+_PRIORITIES = ("variant", "default-priorities")
+_PROVIDERS = ("variant", "providers")
+_VARIANTS = ("variant", "variants")
+_RECIPES = (*_OURS, "variants")
+
+
+def project_file(path: Path) -> Path:
+    """Return the pyproject.toml that *path* means: that of a folder, or the file itself.
+
+    It need not be there if a setup.py is. Raises VariantError if neither is.
+    """
+    file = path / _PROJECT_FILE if path.is_dir() else path
+    is_legacy = file.name == _PROJECT_FILE and file.with_name("setup.py").is_file()
+    if not file.is_file() and not is_legacy:
+        raise VariantError(
+            f"{file}: no such file, and no setup.py beside it", hint="name the folder of a project"
+        )
+    return file
+
+
+def read(file: Path) -> str:
+    """Return the text of a project file, which is empty if there is none; raises VariantError."""
+    if not file.exists():
+        return ""
+    data = file.read_bytes()
+    if data.startswith(b"\xef\xbb\xbf"):
+        raise VariantError(f"{file}: starts with a byte order mark, not with TOML", hint="save it without")
+    try:
+        return data.decode("utf-8")
+    except ValueError as error:
+        raise VariantError(f"{file}: not TOML in UTF-8: {error}") from None
+
+
+def write(file: Path, old: str, new: str) -> None:
+    """Replace the *old* text of a project file by the *new* one, at once; its mode stays.
+
+    A symbolic link stays one. Raises VariantError if the file is no longer what it was.
+    """
+    target = file.resolve()
+    if read(target) != old:
+        raise VariantError(f"{file}: has changed since it was read", hint="run the command again")
+    with workspace(target.parent) as folder:
+        fresh = folder / target.name
+        fresh.write_bytes(new.encode())
+        if target.exists():
+            shutil.copymode(target, fresh)
+        fresh.replace(target)
+
+
+def wrap(text: str) -> str:
+    """Return a project file with its build backend wrapped; one where it is comes back as it is.
+
+    Raises VariantError with every fault found.
+    """
+    data = _read(text)
+    if _is_wrapped(data):
+        return text
+    missing = {key: value for key, value in _DEFAULTS.items() if key not in data.get("build-system", {})}
+    complete = _toml.edited(text, functools.partial(_complete, missing=missing))
+    return _checked(_toml.edited(complete, _wrap), _wrapped(data))
+
+
+def unwrap(text: str) -> str:
+    """Return a project file with its own build backend back in place; other keys and tables stay.
+
+    What `wrap` did is undone to the byte, except for what leaves no trace: ``[build-system]`` and its
+    ``requires`` stay where there were none, and ``backend-path`` comes next to ``build-backend``.
+    Raises VariantError with every fault found.
+    """
+    data = _read(text)
+    if not _is_wrapped(data):
+        return text
+    return _checked(_toml.edited(text, _unwrap), _unwrapped(data))
+
+
+def is_defined(text: str, label: str) -> bool:
+    """Tell whether a label needs no properties: it is ``null``, or the project file defines it."""
+    return label == NULL_LABEL or label in _metadata(_read(text)).variants
+
+
+def add_variant(text: str, label: str, properties: Sequence[Property]) -> str:
+    """Return a project file that defines a label, and that has a table for its recipe.
+
+    What is there already stays. New namespaces rank last, and so do new values of a static list.
+    Raises VariantError when the file has faults, or the label is unknown or stands for something else.
+    """
+    data = _read(text)
+    metadata = _metadata(data)
+    variant = metadata.choose(label, frozenset(properties))
+    new = copy.deepcopy(data)
+    if variant.properties and label not in metadata.variants:
+        table = new.setdefault("variant", {})
+        _declare(table, properties)
+        table.setdefault("variants", {})[label] = variant.to_dict()
+        _metadata(new)  # its faults are told before anything is written
+    recipes = new.setdefault("tool", {}).setdefault("variant-backend", {}).setdefault("variants", {})
+    recipes.setdefault(label, {})
+    return _checked(_extended(text, data, new), new)
+
+
+# What a project file says, as plain tables.
+
+
+def _read(text: str) -> dict[str, Any]:
+    """Return what a project file says; raises VariantError with every fault that concerns wrapping."""
+    data = _toml.parse(text).unwrap()
+    document = Document()
+    tools = document.table(data.get("tool", {}), "tool")
+    ours = document.table(tools.get("variant-backend", {}), "tool.variant-backend")
+    system = document.table(data.get("build-system", {}), "build-system")
+    for place, table in (("build-system", system), ("tool.variant-backend", ours)):
+        if "build-backend" in table:
+            document.string(table["build-backend"], f"{place}.build-backend")
+        for key in ("requires", "backend-path"):
+            value = table.get(key, [])
+            if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+                document.fault(f"{place}.{key}", "a list of strings is needed")
+    if "build-backend" in system and "requires" not in system:
+        document.fault("build-system.requires", "missing: list what the build backend needs")
+    if _is_wrapped(data):
+        if "build-backend" not in ours:
+            document.fault("tool.variant-backend.build-backend", "missing: name the backend that is wrapped")
+    else:
+        for key in [key for key in _MOVED if key in ours]:
+            text = f"is there already, but build-system.build-backend is not {_HOOKS!r}; remove it"
+            document.fault(f"tool.variant-backend.{key}", text)
+    if document.issues:
+        raise VariantError(*document.issues)
+    return data
+
+
+def _is_wrapped(data: Mapping[str, Any]) -> bool:
+    """Tell whether the build backend is this package's, or that of a copy of it inside another one."""
+    system = data.get("build-system")
+    return isinstance(system, dict) and f".{system.get('build-backend')}".endswith(f".{_HOOKS}")
+
+
+def _metadata(data: Mapping[str, Any]) -> VariantMetadata:
+    if "variant" not in data:
+        return VariantMetadata((), {}, {})
+    return VariantMetadata.from_table(data["variant"], "[variant]")
+
+
+def _own_requirements(requires: Sequence[str]) -> list[int]:
+    """Return where requirements name this package, the last one first."""
+    names = [re.split(r"[^\w.-]", each.strip(), maxsplit=1)[0] for each in requires]
+    return [index for index, name in enumerate(names) if canonicalize_name(name) == _DISTRIBUTION][::-1]
+
+
+def _wrapped(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a project file says once it is wrapped."""
+    system = {**_DEFAULTS, **data.get("build-system", {})}
+    moved = {key: system.pop(key) for key in _MOVED if key in system}
+    if not _own_requirements(system["requires"]):
+        system["requires"] = [*system["requires"], _DISTRIBUTION]
+    return _with(data, {**system, "build-backend": _HOOKS}, {**_ours(data), **moved})
+
+
+def _unwrapped(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a wrapped project file says once that is undone."""
+    system = {key: value for key, value in data["build-system"].items() if key not in _MOVED}
+    own = _own_requirements(system["requires"])
+    system["requires"] = [each for index, each in enumerate(system["requires"]) if index not in own]
+    ours = _ours(data)
+    moved = {key: ours.pop(key) for key in _MOVED if key in ours}
+    if moved["build-backend"] == _LEGACY_BACKEND:
+        del moved["build-backend"]
+    return _with(data, {**system, **moved}, ours)
+
+
+def _ours(data: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(data.get("tool", {}).get("variant-backend", {}))
+
+
+def _with(data: Mapping[str, Any], system: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
+    return {**data, "build-system": system, "tool": {**data.get("tool", {}), "variant-backend": ours}}
+
+
+def _declare(table: dict[str, Any], properties: Sequence[Property]) -> None:
+    """Declare the namespaces of properties in a ``[variant]`` table, each with a provider."""
+    priorities = table.setdefault("default-priorities", {}).setdefault("namespace", [])
+    for namespace, feature, value in properties:
+        if namespace == ABI_DEPENDENCY:  # has neither priority nor provider
+            continue
+        if namespace not in priorities:
+            priorities.append(namespace)
+        known = KNOWN_PROVIDERS[namespace].to_dict() if namespace in KNOWN_PROVIDERS else None
+        provider = table.setdefault("providers", {}).setdefault(namespace, known or {"static-properties": {}})
+        if "static-properties" in provider:
+            features = provider["static-properties"]
+            values = features.setdefault(feature, [])
+            values += [value] if value not in values else []
+            if len(features) > 1:
+                order = provider.setdefault("feature-order", [])
+                order += [name for name in features if name not in order]
+
+
+def _checked(text: str, expected: Mapping[str, Any]) -> str:
+    """Return an edited text if it says what it is meant to say; raises VariantError if it does not."""
+    if _pruned(_toml.parse(text).unwrap()) != _pruned(expected):
+        raise _toml.too_intricate()
+    return text
+
+
+def _pruned(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return tables without ``[tool.variant-backend]`` if it is empty, and then without ``[tool]``."""
+    rest = {key: value for key, value in data.items() if key != "tool"}
+    tools = {key: value for key, value in data.get("tool", {}).items() if value or key != "variant-backend"}
+    return {**rest, "tool": tools} if tools else rest
+
+
+# How that is written.
+
+
+def _complete(document: _toml.Document, missing: Mapping[str, object]) -> None:
+    """Write down what the build system is by default."""
+    if "requires" in missing:
+        _toml.add(document, _SYSTEM, _toml.lines(missing))
+    elif missing:
+        requires = _toml.place_of(document, _REQUIRES)
+        _toml.insert(requires.body, requires.at + 1, _toml.lines(missing), inline=requires.inline)
+
+
+def _wrap(document: _toml.Document) -> None:
+    requires = _toml.place_of(document, _REQUIRES)
+    if not _own_requirements(requires.item.unwrap()):
+        requires.set(_toml.with_string(requires.text, _DISTRIBUTION))
+    # Which of the two keys comes first stays, so that it is known on the way back.
+    first = _toml.place_of(document, _SYSTEM_BACKEND, _SYSTEM_FOLDERS).path
+    folders = _toml.find(document, _SYSTEM_FOLDERS)
+    moved = _toml.take(folders) if folders else []
+    backend = _toml.place_of(document, _SYSTEM_BACKEND)
+    line = _toml.parse(f"{backend.key.as_string()}{backend.key.sep}{backend.text}\n").body
+    quote = backend.text[0]
+    backend.set(f"{quote}{_HOOKS}{quote}")
+    _toml.add(document, _OURS, [*moved, *line] if first == _SYSTEM_FOLDERS else [*line, *moved])
+
+
+def _unwrap(document: _toml.Document) -> None:
+    requires = _toml.place_of(document, _REQUIRES)
+    for index in _own_requirements(requires.item.unwrap()):
+        requires.set(_toml.without_string(requires.text, index))
+    if folders := _toml.find(document, _SYSTEM_FOLDERS):
+        _toml.remove(folders)  # those with a copy of this package
+    first = _toml.place_of(document, _OUR_BACKEND, _OUR_FOLDERS).path
+    if folders := _toml.find(document, _OUR_FOLDERS):
+        moved = _toml.take(folders)
+        backend = _toml.place_of(document, _SYSTEM_BACKEND)
+        at = backend.lead() if first == _OUR_FOLDERS else backend.at + 1
+        _toml.insert(backend.body, at, moved, inline=backend.inline)
+    wrapped = _toml.place_of(document, _OUR_BACKEND)
+    backend = _toml.place_of(document, _SYSTEM_BACKEND)
+    if wrapped.item.unwrap() == _LEGACY_BACKEND:
+        _toml.remove(backend)  # it goes without saying
+    else:
+        backend.set(wrapped.text)
+    _toml.remove(wrapped)
+    _toml.drop_if_empty(document, _OURS)
+
+
+def _extended(text: str, old: Mapping[str, Any], new: Mapping[str, Any], path: _toml.Path = ()) -> str:
+    """Return a text that says *old* with all that *new* has more: keys, and items at the end of lists."""
+    for key, value in new.items():
+        here = (*path, key)
+        is_entry = key not in old and path in (_PROVIDERS, _VARIANTS, _RECIPES)
+        if isinstance(value, dict) and not is_entry:
+            text = _extended(text, old.get(key, {}), value, here)
+        elif key not in old:
+            text = _toml.edited(text, functools.partial(_add_entry, path=here, value=value))
+        elif isinstance(value, list) and value != old[key]:
+            text = _toml.edited(text, functools.partial(_append, path=here, values=value[len(old[key]) :]))
+    return text
+
+
+def _add_entry(document: _toml.Document, path: _toml.Path, value: Any) -> None:
+    """Write a new key; where tables of its kind have headers of their own, so does its table."""
+    table, key = path[:-1], path[-1]
+    place = _toml.find_table(document, table)
+    comment = ""
+    if table == _PRIORITIES:
+        comment = "  # the most important comes first"
+    elif table == _PROVIDERS and "static-properties" in value and not (place and place.is_inline_table()):
+        comment = "  # every machine supports these values; the best comes first"
+    if table == _RECIPES and (place is None or place.has_header()):
+        ours = _toml.find_table(document, _OURS)
+        if ours is None or ours.has_header():
+            example = '# env = { CFLAGS = "..." }\n# dependencies = ["..."]\n'
+            _toml.add(document, path, _toml.parse(example).body)
+        else:
+            _toml.add(document, _OURS, _toml.lines({"variants": {key: {}}}))
+    elif table == _PROVIDERS and place is None:
+        _toml.add(document, path, _toml.lines(value), comment)
+    else:
+        _toml.add(document, table, _toml.lines({key: value}, comment))
+
+
+def _append(document: _toml.Document, path: _toml.Path, values: Sequence[str]) -> None:
+    """Write values at the end of a list."""
+    place = _toml.place_of(document, path)
+    for value in values:
+        place.set(_toml.with_string(place.text, value))
