@@ -81,7 +81,7 @@ def check(command: str, expected: list[str], code: int, stdout: str, stderr: str
     assert (code != 0) == bool(faults), shown
     assert all(fault in stdout + stderr for fault in faults), shown
     if not faults:
-        printed = stdout.replace("\\", "/").splitlines()
+        printed = [line.rstrip() for line in stdout.replace("\\", "/").splitlines()]
         if expected[:1] == ["..."]:
             expected, printed = expected[1:], printed[-1:]
         pattern = "\n".join(re.escape(line).replace(r"\.\.\.", ".*") for line in expected)
