@@ -1,4 +1,4 @@
-"""The examples, built by real frontends around real backends, each build in an environment of its own."""
+"""Projects around every backend, built by real frontends, each build in an environment of its own."""
 
 from __future__ import annotations
 
@@ -8,78 +8,31 @@ import shutil
 import sys
 import tarfile
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from build import ProjectBuilder
+from build.env import DefaultIsolatedEnv
+from projects import EXAMPLES, Example, new_project
 from support import run, walk
 from wheel.wheelfile import WheelFile
 
-ROOT = Path(__file__).parents[1]
 EPOCH = "1700000000"
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_wheel")]
 
+WRAPPED = [name for name in EXAMPLES if name != "in-tree"]  # that one has a copy of ours
 
-class Example(NamedTuple):
-    """A folder of examples/: the backend it wraps, one of its labels, and what a use of it prints."""
-
-    backend: str
-    label: str
-    properties: dict[str, dict[str, list[str]]]
-    use: str
-    prints: str
-
-
-EXAMPLES = {
-    "setuptools": Example(
-        "setuptools.build_meta",
-        "x86_64_v3",
-        {"x86_64": {"level": ["v3"]}},
-        "import variant_example.__main__",
-        "x86_64_v3",
-    ),
-    "hatchling": Example(
-        "hatchling.build",
-        "large",
-        {"dictionary": {"size": ["large"], "spelling": ["historic", "modern"]}},
-        "import variant_example_hatchling as it; print(it.words('to be or not to be')['to'])",
-        "2",
-    ),
-    "meson-python": Example(
-        "mesonpy",
-        "fast",
-        {"checks": {"arguments": ["off"]}},
-        "import variant_example_meson as it; print(it.count(255))",
-        "8",
-    ),
-    "in-tree": Example(
-        "flit_core.buildapi",
-        "warm",
-        {"greeting": {"tone": ["warm"]}},
-        "import variant_example_in_tree as it; print(it.greeting('you'))",
-        "Hello, you!",
-    ),
+FRONTENDS = {
+    "build": ["python", "-m", "build", "--installer", "uv", "-o"],  # pip takes twice as long
+    "uv": ["uv", "build", "--force-pep517", "-o"],
+    "pip": ["python", "-m", "pip", "wheel", "--no-deps", "-w"],  # plain wheels only, as it refuses labels
 }
-WRAPPED = ["setuptools", "hatchling", "meson-python"]  # they require variant-backend; the other has a copy
-
-FRONTENDS = {"build": ["python", "-m", "build"], "uv": ["uv", "build"]}
-frontends = pytest.mark.parametrize("frontend", FRONTENDS)
-
-
-def copy_example(name: str, folder: Path) -> Path:
-    """Copy an example into a new folder, and fill the vendored one as its README says."""
-    project = folder / name
-    unwanted = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", "dist", "_vendor")
-    shutil.copytree(ROOT / "examples" / name, project, ignore=unwanted)
-    if name == "in-tree":
-        shutil.copytree(ROOT / "variant_backend", project / "_vendor/variant_backend", ignore=unwanted)
-        shutil.copy(ROOT / "LICENSE", project / "_vendor")
-    return project
+frontends = pytest.mark.parametrize("frontend", ["build", "uv"])
 
 
 def build(frontend: str, source: Path, out: Path, *arguments: str) -> Path:
     """Build in an isolated environment, and return the one wheel that is built."""
-    run(*FRONTENDS[frontend], source, "-o", out, *arguments, SOURCE_DATE_EPOCH=EPOCH)
+    run(*FRONTENDS[frontend], out, source, *arguments, SOURCE_DATE_EPOCH=EPOCH)
     (wheel,) = out.glob("*.whl")
     return wheel
 
@@ -101,21 +54,21 @@ def check_variant(example: Example, document: bytes) -> None:
     assert json.loads(document)["variants"] == {example.label: example.properties}
 
 
-@frontends
+@pytest.mark.parametrize(("frontend", "arguments"), [("uv", ["--wheel"]), ("pip", [])], ids=["uv", "pip"])
 @pytest.mark.parametrize("name", WRAPPED)
 def test_a_build_that_asks_for_no_variant_is_byte_identical_to_the_wrapped_backends_own(
-    tmp_path: Path, name: str, frontend: str
+    tmp_path: Path, name: str, frontend: str, arguments: list[str]
 ) -> None:
-    project = copy_example(name, tmp_path)
-    wheel = build(frontend, project, tmp_path / "ours", "--wheel")
+    project = new_project(name, tmp_path)
+    wheel = build(frontend, project, tmp_path / "ours", *arguments)
     shutil.rmtree(project)
-    project = copy_example(name, tmp_path)
+    project = new_project(name, tmp_path)
     toml = project / "pyproject.toml"
     text = toml.read_text(encoding="utf-8")
     direct = text.replace('"variant_backend.hooks"', f'"{EXAMPLES[name].backend}"')
     assert direct != text
     toml.write_text(direct.replace(', "variant-backend"]', "]"), encoding="utf-8")
-    theirs = build(frontend, project, tmp_path / "theirs", "--wheel")
+    theirs = build(frontend, project, tmp_path / "theirs", *arguments)
     assert wheel.name == theirs.name
     assert wheel.read_bytes() == theirs.read_bytes()
 
@@ -126,7 +79,7 @@ def test_a_variant_that_is_built_through_its_sdist_is_sound_and_works(
     tmp_path: Path, name: str, frontend: str
 ) -> None:
     example = EXAMPLES[name]
-    project = copy_example(name, tmp_path)
+    project = new_project(name, tmp_path)
     if name == "meson-python":
         commit(project)
     wheel = build(frontend, project, tmp_path / "dist", f"-Cvariant={example.label}")
@@ -146,18 +99,21 @@ def check_installs(example: Example, wheel: Path, folder: Path) -> None:
         for member in archive.infolist():
             if not member.is_dir():
                 archive.read(member)  # compares it with RECORD
-    run("python", "-m", "installer", "--prefix", folder / "installed", plain)
-    (site_packages,) = (path.parent for path in (folder / "installed").rglob("*.dist-info"))
-    check_variant(example, (site_packages / variant_json).read_bytes())
-    result = run("python", "-c", example.use, PYTHONPATH=str(site_packages))
-    assert result.stdout.strip() == example.prints
+    run("python", "-m", "installer", "--prefix", folder / "by-installer", plain)
+    options = ["--no-config", "--offline", "--python", sys.executable, "--target", folder / "by-uv"]
+    run("uv", "pip", "install", *options, "--preview-features", "wheel-variants", wheel)
+    for tool in ("by-installer", "by-uv"):
+        (site_packages,) = (path.parent for path in (folder / tool).rglob("*.dist-info"))
+        check_variant(example, (site_packages / variant_json).read_bytes())
+        result = run("python", "-c", example.use, PYTHONPATH=str(site_packages))
+        assert result.stdout.strip() == example.prints
 
 
 @frontends
 def test_a_copy_of_the_package_in_the_tree_builds_a_variant_from_the_sdist_that_holds_it(
     tmp_path: Path, frontend: str
 ) -> None:
-    project = copy_example("in-tree", tmp_path)
+    project = new_project("in-tree", tmp_path)
     wheel = build(frontend, project, tmp_path / "dist", "-Cvariant=warm")
     with tarfile.open(tmp_path / "dist/variant_example_in_tree-1.0.tar.gz") as sdist:
         assert "variant_example_in_tree-1.0/_vendor/variant_backend/hooks.py" in sdist.getnames()
@@ -166,7 +122,7 @@ def test_a_copy_of_the_package_in_the_tree_builds_a_variant_from_the_sdist_that_
 
 
 def test_an_sdist_is_the_same_whatever_variant_is_asked_for(tmp_path: Path) -> None:
-    project = copy_example("hatchling", tmp_path)
+    project = new_project("hatchling", tmp_path)
     for out, arguments in (("plain", []), ("variant", ["-Cvariant=small"])):
         command = ["build", "--sdist", "--outdir", tmp_path / out, *arguments, project]
         run("python", "-m", *command, SOURCE_DATE_EPOCH=EPOCH)
@@ -174,24 +130,65 @@ def test_an_sdist_is_the_same_whatever_variant_is_asked_for(tmp_path: Path) -> N
     assert (tmp_path / "plain" / name).read_bytes() == (tmp_path / "variant" / name).read_bytes()
 
 
-def test_settings_of_the_wrapped_backend_reach_it_beside_ours(tmp_path: Path) -> None:
-    project = copy_example("meson-python", tmp_path)
+def test_settings_of_meson_reach_it_beside_ours(tmp_path: Path) -> None:
+    project = new_project("meson-python", tmp_path)
     settings = ["-Cvariant=null", "-Cbuild-dir=here", "-Csetup-args=-Dwarning_level=0"]
     walk(build("uv", project, tmp_path / "dist", "--wheel", *settings, "-Csetup-args=-Dwerror=true"))
     options = json.loads((project / "here/meson-info/intro-buildoptions.json").read_text(encoding="utf-8"))
     values = {option["name"]: option["value"] for option in options}
     assert (values["warning_level"], values["werror"]) == ("0", True)
-    unknown = ["--wheel", "-o", tmp_path / "none", "-Cvariant=null", "-Cno-such-setting=1"]
-    result = run("uv", "build", project, *unknown, ok=False)
-    assert result.returncode != 0
-    assert 'meson-python: error: Unknown option "no-such-setting"' in result.stderr
+
+
+@pytest.mark.parametrize("name", [name for name in WRAPPED if EXAMPLES[name].setting])
+def test_a_setting_of_the_wrapped_backend_reaches_it_beside_ours(tmp_path: Path, name: str) -> None:
+    example = EXAMPLES[name]
+    project = new_project(name, tmp_path)
+    arguments = ["--wheel", f"-Cvariant={example.label}", f"-C{example.setting}"]
+    wheel = build("uv", project, tmp_path / "dist", *arguments)
+    assert example.named_then in wheel.name
+    check_installs(example._replace(prints=example.prints_then or example.prints), wheel, tmp_path)
+
+
+@pytest.mark.parametrize("name", [name for name in WRAPPED if EXAMPLES[name].complaint])
+def test_a_setting_that_the_wrapped_backend_does_not_know_reaches_it_and_ours_does_not(
+    tmp_path: Path, name: str
+) -> None:
+    example = EXAMPLES[name]
+    project = new_project(name, tmp_path)
+    command = ["uv", "build", project, "-o", tmp_path / "dist", "--wheel", f"-Cvariant={example.label}"]
+    assert example.complaint
+    assert example.complaint not in run(*command).stderr
+    assert example.complaint in run(*command, "-Cno-such-setting=1", ok=False).stderr
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_prepared_metadata_says_what_the_labelled_wheel_says(tmp_path: Path, name: str) -> None:
+    example = EXAMPLES[name]
+    settings = {"variant": example.label}
+    if example.setting:
+        key, _, value = example.setting.partition("=")
+        settings[key] = value
+    with DefaultIsolatedEnv(installer="uv") as environment:
+        builder = ProjectBuilder.from_isolated_env(environment, new_project(name, tmp_path))
+        environment.install(builder.build_system_requires)
+        environment.install(builder.get_requires_for_build("wheel", settings))
+        prepared = builder.prepare("wheel", tmp_path / "metadata", settings)
+        members = walk(Path(builder.build("wheel", tmp_path / "dist", settings, prepared)))
+    assert (prepared is None) == (name == "meson-python")  # the only one without that hook
+    if prepared is not None:
+        folder = Path(prepared)
+        files = {f"{folder.name}/{path.relative_to(folder).as_posix()}": path for path in folder.rglob("*")}
+        said = {name: path.read_bytes() for name, path in files.items() if path.is_file()}
+        said.pop(f"{folder.name}/RECORD", None)  # uv_build writes one, but it is the finished wheel's to say
+        assert {f"{folder.name}/METADATA", f"{folder.name}/variant.json"} <= said.keys()
+        assert said.items() <= members.items()
 
 
 @frontends
 def test_a_misspelt_label_is_told_by_the_frontend_in_our_words(tmp_path: Path, frontend: str) -> None:
-    project = copy_example("hatchling", tmp_path)
+    project = new_project("hatchling", tmp_path)
     out = tmp_path / "dist"
-    result = run(*FRONTENDS[frontend], project, "-o", out, "--wheel", "-Cvariant=lage", ok=False)
+    result = run(*FRONTENDS[frontend], out, project, "--wheel", "-Cvariant=lage", ok=False)
     assert result.returncode != 0
     said = "variant-backend: error: label 'lage' is not defined in [variant.variants] (did you mean 'large'?)"
     assert said in result.stdout + result.stderr
@@ -199,14 +196,11 @@ def test_a_misspelt_label_is_told_by_the_frontend_in_our_words(tmp_path: Path, f
 
 
 @pytest.mark.parametrize("name", WRAPPED)
-def test_pip_builds_the_plain_wheel_and_installs_it(tmp_path: Path, name: str) -> None:
+def test_pip_installs_the_plain_wheel(tmp_path: Path, name: str) -> None:
     example = EXAMPLES[name]
-    project = copy_example(name, tmp_path)
     python = new_environment(tmp_path / "environment")
-    run(python, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", tmp_path / "dist", project)
-    (wheel,) = (tmp_path / "dist").iterdir()
-    assert not [member for member in walk(wheel) if member.endswith("variant.json")]
-    run(python, "-m", "pip", "install", "--quiet", project)
+    run(python, "-m", "pip", "install", "--quiet", new_project(name, tmp_path))
+    assert not [*(tmp_path / "environment").rglob("variant.json")]
     said = run(python, "-c", example.use, cwd=tmp_path).stdout.strip()
     assert said == ("a plain wheel, no variant" if name == "setuptools" else example.prints)
 
@@ -214,7 +208,7 @@ def test_pip_builds_the_plain_wheel_and_installs_it(tmp_path: Path, name: str) -
 @pytest.mark.parametrize("name", WRAPPED)
 def test_pip_installs_a_variant_as_editable(tmp_path: Path, name: str) -> None:
     example = EXAMPLES[name]
-    project = copy_example(name, tmp_path)
+    project = new_project(name, tmp_path)
     python = new_environment(tmp_path / "environment")
     more = []
     path = os.environ["PATH"]
@@ -227,6 +221,6 @@ def test_pip_installs_a_variant_as_editable(tmp_path: Path, name: str) -> None:
     assert run(python, "-c", example.use, cwd=tmp_path, PATH=path).stdout.strip() == example.prints
     (variant_json,) = (tmp_path / "environment").rglob("*.dist-info/variant.json")
     check_variant(example, variant_json.read_bytes())
-    source = next((project / "src").glob("*/__init__.py"))
+    source = next(project.glob("*/*/__init__.py"))
     source.write_text("raise SystemExit('edited')\n", encoding="utf-8")
     assert "edited" in run(python, "-c", example.use, cwd=tmp_path, ok=False, PATH=path).stderr
