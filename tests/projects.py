@@ -70,6 +70,12 @@ PURE = '"""The example."""\n\n\ndef bits():\n    return 8\n'
 C_EXTENSION = r"""
 #include <Python.h>
 
+#if defined(WORD)
+#define BITS 16
+#elif !defined(BITS)
+#define BITS 8
+#endif
+
 static PyObject *bits(PyObject *module, PyObject *unused)
 {
     return PyLong_FromLong(BITS);
@@ -128,6 +134,24 @@ def bits():
     (program,) = (path.locate() for path in files("variant-project") if path.stem == "bits-of-a-byte")
     return int(subprocess.run([program], stdout=subprocess.PIPE, check=True).stdout)
 """
+
+SETUP = """
+from setuptools import Extension, setup
+
+setup(ext_modules=[Extension("_bits", ["bits.c"])])
+"""
+
+# MSVC reads CL, all other compilers that Python uses read CFLAGS.
+COMPILED_BY_SETUPTOOLS = small(
+    '"setuptools>=77"',
+    "setuptools.build_meta",
+    {
+        "setup.py": SETUP,
+        "bits.c": C_EXTENSION,
+        "src/variant_project/__init__.py": "from _bits import bits\n",
+    },
+    tables='\n[tool.variant-backend.variants.short.env]\nCFLAGS = "-DWORD"\nCL = "-DWORD"\n',
+)
 
 EXAMPLES = {
     "setuptools": Example(
@@ -211,15 +235,20 @@ EXAMPLES = {
 }
 
 
+def write(files: Mapping[str, str], project: Path) -> Path:
+    """Write a project into a new folder, and return that."""
+    for path, text in files.items():
+        (project / path).parent.mkdir(parents=True, exist_ok=True)
+        (project / path).write_text(text, encoding="utf-8", newline="\n")
+    return project
+
+
 def new_project(name: str, folder: Path) -> Path:
     """Make a project in a new folder, and fill the one with a copy of ours as its README says."""
     project = folder / name
     files = EXAMPLES[name].files
     if files is not None:
-        for path, text in files.items():
-            (project / path).parent.mkdir(parents=True, exist_ok=True)
-            (project / path).write_text(text, encoding="utf-8", newline="\n")
-        return project
+        return write(files, project)
     unwanted = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", "dist", "_vendor")
     shutil.copytree(ROOT / "examples" / name, project, ignore=unwanted)
     if name == "in-tree":

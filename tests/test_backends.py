@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from build import ProjectBuilder
 from build.env import DefaultIsolatedEnv
-from projects import EXAMPLES, Example, new_project
+from projects import COMPILED_BY_SETUPTOOLS, EXAMPLES, Example, new_project, write
 from support import run, walk
 from wheel.wheelfile import WheelFile
 
@@ -159,6 +159,36 @@ def test_a_setting_that_the_wrapped_backend_does_not_know_reaches_it_and_ours_do
     assert example.complaint
     assert example.complaint not in run(*command).stderr
     assert example.complaint in run(*command, "-Cno-such-setting=1", ok=False).stderr
+
+
+def test_setuptools_compiles_every_variant_of_a_source_tree_with_its_own_flags(tmp_path: Path) -> None:
+    assert COMPILED_BY_SETUPTOOLS.files
+    project = write(COMPILED_BY_SETUPTOOLS.files, tmp_path / "project")
+    short = ["-Cvariant=short", "-Cvariant-filename=plain"]
+    null = ["-Cvariant=null", "-Cvariant-filename=plain"]
+    prints = []
+    for number, arguments in enumerate(([], null, short, [])):
+        wheel = build("uv", project, tmp_path / f"100%-{number}", "--wheel", *arguments)
+        prints.append(run_from_wheel(wheel, tmp_path / str(number)))
+    assert prints == ["8", "8", "16", "8"]
+
+
+def test_a_configuration_file_for_setuptools_that_the_environment_names_is_still_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert COMPILED_BY_SETUPTOOLS.files
+    project = write(COMPILED_BY_SETUPTOOLS.files, tmp_path / "project")
+    project.joinpath("extra.cfg").write_text("[build_ext]\ndefine = WORD\n[build]\nbuild_base = theirs\n")
+    monkeypatch.setenv("DIST_EXTRA_CONFIG", str(project / "extra.cfg"))
+    arguments = ["--wheel", "-Cvariant=null", "-Cvariant-filename=plain"]
+    wheel = build("uv", project, tmp_path / "dist", *arguments)
+    assert run_from_wheel(wheel, tmp_path / "installed") == "16"
+    assert not (project / "theirs").exists()
+
+
+def run_from_wheel(wheel: Path, folder: Path) -> str:
+    run("uv", "pip", "install", "--offline", "--python", sys.executable, "--target", folder, wheel)
+    return run("python", "-c", COMPILED_BY_SETUPTOOLS.use, PYTHONPATH=str(folder)).stdout.strip()
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

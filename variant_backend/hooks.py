@@ -18,7 +18,7 @@ from typing import Any
 
 from .build_request import PROJECT_FILE, ConfigSettings, Request, without_ours
 from .errors import VariantError
-from .wrapped_backend import wrapped_backend
+from .wrapped_backend import compiled_apart, wrapped_backend
 
 
 def _ends_in_one_line(hook: Callable[..., Any]) -> Callable[..., Any]:
@@ -128,7 +128,7 @@ def _build_variant(
             _say(remark)
         # In a folder of its own, the wrapped backend cannot replace a plain wheel of the same name.
         # Some backends refuse a metadata directory that they did not write as it is, so there is none.
-        with workspace(target) as folder:
+        with workspace(target) as folder, compiled_apart(folder):
             name = _wrapped(hook)(str(folder), request.settings(config_settings), None)
             if not isinstance(name, str):
                 raise VariantError(f"the wrapped backend's {hook} returned {name!r}, not a filename")

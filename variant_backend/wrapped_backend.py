@@ -1,9 +1,11 @@
-"""Importing the build backend that a project wraps, as PEP 517 says that frontends do."""
+"""The build backend that a project wraps: its import, as PEP 517 says that frontends do, and its folder."""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -56,6 +58,36 @@ def wrapped_backend(project_file: Path, *hook: str) -> Any:
     except AttributeError as error:
         raise VariantError(f"{place}: {reference!r}: {error}{_suggestion(reference)}") from None
     return backend
+
+
+@contextmanager
+def compiled_apart(folder: Path) -> Iterator[None]:
+    """Have setuptools compile in a folder, and not in the `build` of the project.
+
+    There it goes by names and times, not by flags: it would take what was compiled for another variant,
+    and leave what is compiled for this one to the next plain wheel. Other backends use a new folder
+    unless they are told otherwise. The file that the variable names is read after `setup.cfg`.
+    """
+    from configparser import RawConfigParser  # only a labelled build pays for importing it
+
+    variable = "DIST_EXTRA_CONFIG"
+    former = os.environ.get(variable)
+    config = RawConfigParser()
+    config.optionxform = str  # type: ignore[assignment,method-assign]  # names stay as they are
+    if former:
+        config.read(former, encoding="utf-8")
+    config.read_dict({"build": {"build_base": str(folder / "build").replace("%", "%%")}})
+    path = folder / "build.cfg"
+    with path.open("w", encoding="utf-8") as file:
+        config.write(file)
+    os.environ[variable] = str(path)
+    try:
+        yield
+    finally:
+        if former is None:
+            del os.environ[variable]
+        else:
+            os.environ[variable] = former
 
 
 def _import(module_name: str) -> ModuleType:
