@@ -156,6 +156,7 @@ class Project:
 
     def refusal(self, hook: str = "build_wheel", settings: Settings = None) -> str:
         """Call a hook that must end with one clear line, and return that. It is called in this process."""
+        sys.modules.pop("wrapped", None)  # another project's
         with pytest.MonkeyPatch.context() as patch, redirect_stderr(io.StringIO()) as said:
             patch.chdir(self.root)
             patch.setattr(sys, "meta_path", [*sys.meta_path])  # the hooks put backend-path in front
