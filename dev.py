@@ -5,8 +5,8 @@
     python3 dev.py lint     check the style and the types
     python3 dev.py bench    run the benchmarks
 
-Each makes the virtual environment `.venv` if there is none, and installs what it needs there. The benchmarks
-have one of their own, `.venv-bench`, as the peer that they measure wants other versions.
+Each makes the virtual environment `.venv` if there is none, and installs what it needs there. The peer that
+the benchmarks measure has one of its own, `.venv-bench`, as it wants other versions.
 """
 
 from __future__ import annotations
@@ -25,8 +25,11 @@ def main(arguments: list[str]) -> int:
         print(__doc__)
         return 2
     chore, *more = arguments
-    groups = {"demo": ["demo"], "test": ["test"], "lint": ["lint", "test"], "bench": ["bench"]}[chore]
-    python = prepare(ROOT / (".venv-bench" if chore == "bench" else ".venv"), groups)
+    groups = {"demo": ["demo"], "test": ["test"], "lint": ["lint", "test"], "bench": []}[chore]
+    python = prepare(ROOT / ".venv", ["--editable", "."], groups)
+    if chore == "bench":
+        peer = Path(prepare(ROOT / ".venv-bench", [], ["bench"]))
+        more = ["--variantlib", str(peer.with_name(f"variantlib{peer.suffix}")), *more]
     commands = {
         "demo": [[python, "examples/demo.py"]],
         "test": [[python, "-m", "pytest", "-n", "auto", "--dist", "worksteal", *more]],
@@ -42,7 +45,7 @@ def main(arguments: list[str]) -> int:
     return int(any(codes))
 
 
-def prepare(environment: Path, groups: list[str]) -> str:
+def prepare(environment: Path, packages: list[str], groups: list[str]) -> str:
     """Make the virtual environment if there is none, install what is needed, and return its Python."""
     python = environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if not python.exists():
@@ -51,7 +54,7 @@ def prepare(environment: Path, groups: list[str]) -> str:
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--upgrade", "pip"], cwd=ROOT, check=True)
     chosen = [part for group in groups for part in ("--group", group)]
-    subprocess.run([*pip, "--editable", ".", *chosen], cwd=ROOT, check=True)
+    subprocess.run([*pip, *packages, *chosen], cwd=ROOT, check=True)
     return str(python)
 
 

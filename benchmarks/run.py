@@ -1,10 +1,11 @@
 """Time what variant-backend promises to be fast, each figure beside its peer in the same run.
 
-Install the project and its dependency group ``bench`` into one environment, and run this file with
-that environment's interpreter, in any folder::
+Run this file with the interpreter of an environment that has the project, in any folder. variantlib
+wants older versions of what the project needs, so it has an environment of its own::
 
-    python -m pip install . --group bench
-    python benchmarks/run.py
+    python -m pip install .
+    peer/bin/python -m pip install --group bench
+    python benchmarks/run.py --variantlib peer/bin/variantlib
 
 What is promised:
 
@@ -93,11 +94,12 @@ print(time.perf_counter() - sys.modules["ready_wheel"].ended)
 
 
 class Bench(NamedTuple):
-    """What every benchmark is given: an empty folder, how many turns to take, the torch wheel if named."""
+    """What every benchmark is given: an empty folder, how many turns to take, the torch wheel, the peer."""
 
     folder: Path
     runs: int
     torch: Path | None
+    variantlib: Path
 
     @property
     def output(self) -> Path:
@@ -113,7 +115,7 @@ def script(name: str) -> str:
     """Return the path of a script that is installed beside the interpreter."""
     path = shutil.which(name, path=str(Path(sys.executable).parent))
     if path is None:
-        raise MeasuringError(f"no {name} beside {sys.executable}: install the project and its group bench")
+        raise MeasuringError(f"no {name} beside {sys.executable}: install the project")
     return path
 
 
@@ -127,7 +129,7 @@ def variantlib(bench: Bench, wheel: Path) -> Callable[[], Run]:
     """Return variantlib's conversion of a wheel, without its check of properties, which installs plugins."""
     project_file = bench.folder / "for_variantlib.toml"
     project_file.write_text(PROJECT_FILE)
-    command = [script("variantlib"), "make-variant", "--skip-plugin-validation"]
+    command = [str(bench.variantlib), "make-variant", "--skip-plugin-validation"]
     command += ["--property", PROPERTY, "--variant-label", LABEL, "--pyproject-toml", str(project_file)]
     return lambda: bench.run([*command, "--output-directory", bench.output, "--file", wheel])
 
@@ -230,30 +232,32 @@ BENCHMARKS = {
 }
 
 
-def describe_environment() -> str:
+def describe_environment(variantlib: Path) -> str:
     """Return what is measured, and where; raises MeasuringError if the packages are others."""
     try:
-        versions = {name: importlib.metadata.version(name) for name in ("variant-backend", "variantlib")}
+        own = importlib.metadata.version("variant-backend")
     except importlib.metadata.PackageNotFoundError as error:
-        raise MeasuringError(
-            f"{error.name} is not installed: install the project and its group bench"
-        ) from None
-    if versions["variantlib"] != VARIANTLIB_VERSION:
-        raise MeasuringError(
-            f"variantlib is {versions['variantlib']}, the promise is about {VARIANTLIB_VERSION}"
-        )
-    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
+        raise MeasuringError(f"{error.name} is not installed") from None
+    ask = "import importlib.metadata; print(importlib.metadata.version('variantlib'))"
+    try:
+        python = variantlib.with_name(f"python{variantlib.suffix}")
+        peer = subprocess.run([python, "-c", ask], check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        raise MeasuringError(f"{variantlib} is not there: install the group bench, and name it") from None
+    if peer != VARIANTLIB_VERSION:
+        raise MeasuringError(f"variantlib is {peer}, the promise is about {VARIANTLIB_VERSION}")
     return (
-        f"{packages}, Python {platform.python_version()}, {platform.platform()}, {os.cpu_count()} processors"
+        f"variant-backend {own}, variantlib {peer}, Python {platform.python_version()},"
+        f" {platform.platform()}, {os.cpu_count()} processors"
     )
 
 
-def benchmark(name: str, runs: int, torch: Path | None) -> bool:
+def benchmark(name: str, runs: int, torch: Path | None, variantlib: Path) -> bool:
     """Print the figures of a benchmark, and return whether all its promises are kept."""
     kept = True
     try:
         with tempfile.TemporaryDirectory(prefix="variant-backend-", ignore_cleanup_errors=True) as folder:
-            for figure in BENCHMARKS[name](Bench(Path(folder), runs, torch)):
+            for figure in BENCHMARKS[name](Bench(Path(folder), runs, torch, variantlib)):
                 verdict = "kept" if figure.kept else "NOT KEPT"
                 print(f"{figure.subject}\n  {figure.ours}, {figure.peer}:", end=" ")
                 print(f"{figure.ratio} ({figure.promise}: {verdict})", flush=True)
@@ -272,16 +276,19 @@ def main() -> int:
     )
     parser.add_argument("--runs", type=int, default=9, help="how often each command is timed [default: 9]")
     parser.add_argument("--torch", type=Path, help="the torch wheel [default: download it]")
+    parser.add_argument("--variantlib", type=Path, required=True, help="the program of variantlib")
     arguments = parser.parse_args()
     if arguments.runs < 1:
         parser.error("--runs needs a number from 1 on")
     try:
-        print(describe_environment(), flush=True)
+        print(describe_environment(arguments.variantlib), flush=True)
     except MeasuringError as error:
         print(f"NOT MEASURED: {error}")
         return 1
     torch = arguments.torch and arguments.torch.resolve()
-    results = [benchmark(name, arguments.runs, torch) for name in arguments.only or BENCHMARKS]
+    variantlib = arguments.variantlib.absolute()
+    names = arguments.only or BENCHMARKS
+    results = [benchmark(name, arguments.runs, torch, variantlib) for name in names]
     print("All promises are kept." if all(results) else "NOT all promises are kept.")
     return 0 if all(results) else 1
 

@@ -85,10 +85,11 @@ class Recipe(NamedTuple):
         What stays of its own comes first, in its order and spelling; each requirement is there once.
         Raises VariantError when a variant marker cannot be read or decided.
         """
-        from .markers import mentions_variant, resolve  # many builds have no requirement to look at
-
-        if not (self.dependencies or self.remove_dependencies or any(map(mentions_variant, own))):
+        # Mostly there is nothing to do, and it takes long to import what would do it.
+        if not (self.dependencies or self.remove_dependencies or any("variant_" in text for text in own)):
             return [*own]
+        from .markers import resolve
+
         kept = [text for text in own if not self._removes(text)]
         added = [*self.dependencies]
         if not self.keep_markers:
@@ -99,9 +100,11 @@ class Recipe(NamedTuple):
 
     def remarks(self) -> list[str]:
         """Return what a maintainer should be told about wheels with this recipe, ready to print."""
-        from .markers import mentions_variant  # as above
+        if not self.keep_markers:
+            return []
+        from .markers import mentions_variant  # takes long to import
 
-        kept = [text for text in self.dependencies if self.keep_markers and mentions_variant(text)]
+        kept = [text for text in self.dependencies if mentions_variant(text)]
         if not kept:
             return []
         return [
@@ -203,7 +206,7 @@ def _recipe(document: Document, value: object, place: str, common: Recipe) -> Re
 
 def _requirements(document: Document, table: Mapping[str, object], place: str, key: str) -> tuple[str, ...]:
     """Read requirements; those of the wheel may have variant markers, those of the build may not."""
-    from .markers import check_dependency, check_requirement  # as above
+    from .markers import check_dependency, check_requirement  # takes long to import
 
     check = check_requirement if key == "build-requires" else check_dependency
     return document.strings(table.get(key, []), join(place, key), check, least=0)
@@ -297,7 +300,7 @@ def _normalized(name: str) -> str:
 
 def _decided(requirement: str, variant: Variant) -> str | None:
     """Return a wheel's own requirement as `markers.resolve` does, in its own spelling if it can stay."""
-    from .markers import mentions_variant, resolve  # as above
+    from .markers import mentions_variant, resolve  # takes long to import
 
     return resolve(requirement, variant) if mentions_variant(requirement) else requirement
 
