@@ -17,7 +17,8 @@ What is promised:
   than variantlib's ``make-variant``.
 - import: ``import variant_backend.hooks`` takes at most 7 times as long as ``python -c pass``.
 
-Whole processes are timed, in turn with their peer, after a warm-up that fills the disk cache; in the
+Whole processes are timed, in turn with their peer, after a warm-up that fills the disk cache and compiles
+what is imported; in the
 hook, it is only what follows the wrapped backend. A ratio is the median of those of the single turns.
 The ratio of the fastest runs stands beside it: where it is far from the median, the machine was busy.
 The exit code is 0 when every promise is kept, and 1 when one is not, or cannot be measured.
