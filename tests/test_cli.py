@@ -417,3 +417,49 @@ def test_without_a_match_nothing_says_which_variant_a_wheel_is() -> None:
     result = CliRunner().invoke(make_variant_command, [str(make_wheel(Path()))])
     assert result.exit_code == 2
     assert "give --property, --null or --label, or a project file with a match" in result.stderr
+
+
+def test_a_wheel_that_followed_another_labels_recipe_is_refused(release: list[Path]) -> None:
+    null = make("--label", "null", "--name", "demo", release[0]).stdout.strip()
+    result = CliRunner().invoke(make_variant_command, ["--label", "mkl", null])
+    assert result.exit_code == 1
+    assert (
+        "it is variant 'null' already, and has the requirements of that label; make 'mkl' of" in result.stderr
+    )
+    Path("pyproject.toml").write_text(PROJECT)
+    assert make("--label", "mkl", null).stdout.strip().endswith("-mkl.whl")
+
+
+def test_kept_markers_are_still_there_when_the_label_is_put_on_last(release: list[Path]) -> None:
+    project = Path("pyproject.toml")
+    project.write_text(project.read_text().replace('name = "Demo_X"', 'markers = "keep"'))
+    labelled = Path(make("-l", "mkl", release[0]).stdout.strip())
+    plain = labelled.rename(str(labelled).replace("-mkl", ""))
+    kept = ["helper; 'blas' in variant_namespaces", "mkl==2025"]
+    assert requirements(make(plain).stdout.strip()) == kept
+
+
+def test_faults_of_the_project_file_are_told_once(release: list[Path]) -> None:
+    Path("pyproject.toml").write_text(RELEASE.replace("strip-local-version", "strip") + PROJECT)
+    result = CliRunner().invoke(make_variant_command, list(map(str, release)))
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_wheels_of_a_folder_can_be_finished_again(release: list[Path]) -> None:
+    made = Path(make("-l", "mkl", "--name", "demo", release[0]).stdout.strip())
+    plain = made.with_name(made.name.replace("-mkl", ""))
+    plain.write_bytes(made.read_bytes())
+    result = make("--force", plain, made)
+    assert result.stdout.splitlines() == [made.name, made.name]
+    assert f"notice: {made.name}: it is this variant already" in result.stderr
+
+
+def test_a_wheel_about_which_nothing_is_said_does_not_keep_others_from_being_made() -> None:
+    Path("pyproject.toml").write_text(PROJECT)
+    first, second = make_wheel(Path("first")), make_wheel(Path("second"))
+    first.write_bytes(Path(make("-l", "mkl", first).stdout.strip()).read_bytes())
+    result = CliRunner().invoke(make_variant_command, ["--force", str(second), str(first)])
+    assert result.exit_code == 1
+    assert f"error: {second.name}: nothing says which variant this is; give --property" in result.stderr
+    assert Path(result.stdout.strip()) == first.with_name(f"{NAME}-mkl.whl")

@@ -433,7 +433,7 @@ def test_a_plugin_that_cannot_be_asked_ends_a_build_that_needs_it_and_no_other(
         assert document["default-priorities"] == {"namespace": ["dictionary"]}
         assert list(document["providers"]) == ["dictionary"]
         assert any(told in line for line in asking.said)
-        assert asking.said[-1].endswith(f"'blas' is left out, as variant '{label}' does not use it")
+        assert asking.said[-1].endswith(f"blas is left out, as variant '{label}' does not use it")
 
 
 def test_wheels_with_and_without_the_answer_go_together(asking: WithPlugin) -> None:

@@ -10,8 +10,8 @@ REFERENCE is ``module`` or ``module:object.path``; a class is called to get an i
     {"namespace": ..., "all_properties_compatible": ..., "configs": [{"name": ..., "values": [...],
      "multi_value": ...}, ...]}
 
-with what the plugin has there, unchecked, or ``{"error": "..."}``. What the plugin itself prints goes to
-stderr. The exit code is 0 in both cases.
+with what the plugin has there, unchecked, or ``{"error": "..."}``, one line. What the plugin itself prints
+goes to stderr. The exit code is 0 in both cases.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def ask(reference: str, method: str) -> dict[str, object]:
     configs = [
         {
             "name": config.name,
-            "values": [*config.values],
+            "values": config.values,
             "multi_value": getattr(config, "multi_value", False),
         }
         for config in getattr(plugin, method)()
@@ -54,9 +54,10 @@ def main() -> None:
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answer:
         os.dup2(2, 1)
         try:
-            told = json.dumps(ask(*sys.argv[1:]))
+            told = json.dumps(ask(*sys.argv[1:]), default=repr)
         except (Exception, SystemExit) as error:
-            told = json.dumps({"error": f"{type(error).__name__}: {error}"})
+            message = (str(error).splitlines() or [""])[0]
+            told = json.dumps({"error": f"{type(error).__name__}: {message}"})
         print(told, file=answer)
 
 

@@ -12,7 +12,7 @@ from .errors import VariantError
 from .metadata import PluginProvider, VariantMetadata, declare
 from .properties import NULL_LABEL, Property, Variant
 from .pyproject import Project
-from .recipe import Recipe
+from .recipe import OUR_SETTINGS, Recipe
 
 if TYPE_CHECKING:
     from .wheel_rewrite import Plan
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 ConfigSettings = Mapping[str, Any]
 
 PROJECT_FILE = Path("pyproject.toml")
-_OUR_SETTINGS = ("variant", "variant-label", "variant-filename")
 
 
 class Request(NamedTuple):
@@ -39,6 +38,7 @@ class Request(NamedTuple):
     @classmethod
     def read(cls, config_settings: ConfigSettings | None) -> Request | None:
         """Return what the config settings ask for, or None if that is no variant."""
+        labelled = _is_labelled(config_settings)
         texts, labels = ([*_texts(config_settings, key)] for key in ("variant", "variant-label"))
         properties = [Property.parse(text) for text in texts if "::" in text]
         labels = list(dict.fromkeys([*labels, *(text for text in texts if "::" not in text)]))
@@ -60,7 +60,10 @@ class Request(NamedTuple):
         variant = metadata.choose(labels[0] if labels else None, frozenset(properties))
         # What a project is called is the wrapped backend's to say.
         recipe = project.recipe(variant.label)._replace(name=None, strip_local_version=False)
-        labelled = _is_labelled(config_settings)
+        try:
+            recipe.requirements([], variant)  # what cannot be decided is told before anything is built
+        except VariantError as error:
+            raise error.within(f"{PROJECT_FILE}: tool.variant-backend") from None
         return cls(metadata.only(variant), variant, recipe, labelled, project.validates)
 
     @contextmanager
@@ -68,8 +71,8 @@ class Request(NamedTuple):
         """Give the process the recipe's environment, and take it back whatever happens."""
         changed = self.recipe.environment(os.environ)
         former = {name: os.environ.get(name) for name in changed}
-        os.environ.update(changed)
         try:
+            os.environ.update(changed)
             yield
         finally:
             for name, text in former.items():
@@ -82,7 +85,7 @@ class Request(NamedTuple):
         """Return the settings for the wrapped backend."""
         return self.recipe.settings(without_ours(config_settings) or {})
 
-    def requirements(self) -> list[str]:
+    def build_requires(self) -> list[str]:
         """Return what must be installed for the build, besides what the wrapped backend needs."""
         plugins = [plugin for each in self.metadata.build_providers().values() for plugin in each.requires]
         if self.validates:
@@ -120,8 +123,10 @@ class Request(NamedTuple):
                     raise
                 for line in error.lines():
                     warn(line)
-                warn(f"{namespace!r} is left out, as variant {self.variant.label!r} does not use it")
-        return self.metadata.answered(answers, used)
+        metadata = self.metadata.answered(answers, used)
+        if lacking := self.metadata.lacking(metadata):
+            warn(lacking)
+        return metadata
 
 
 def _is_labelled(config_settings: ConfigSettings | None) -> bool:
@@ -149,4 +154,4 @@ def without_ours(config_settings: ConfigSettings | None) -> dict[str, Any] | Non
     """Return the settings for the wrapped backend: a copy, as some backends change what they get."""
     if config_settings is None:
         return None
-    return {key: value for key, value in config_settings.items() if key not in _OUR_SETTINGS}
+    return {key: value for key, value in config_settings.items() if key not in OUR_SETTINGS}

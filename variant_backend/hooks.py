@@ -129,9 +129,7 @@ def _build_variant(
         # In a folder of its own, the wrapped backend cannot replace a plain wheel of the same name.
         # Some backends refuse a metadata directory that they did not write as it is, so there is none.
         with workspace(target) as folder, compiled_apart(folder):
-            name = _wrapped(hook)(str(folder), request.settings(config_settings), None)
-            if not isinstance(name, str):
-                raise VariantError(f"the wrapped backend's {hook} returned {name!r}, not a filename")
+            name = _returned_name(hook, _wrapped(hook)(str(folder), request.settings(config_settings), None))
             outcome = make_variant(folder / name, plan, target, force=True, owned=True)
     for notice in outcome.notices:
         _say(f"notice: {outcome.path.name}: {notice}")
@@ -150,14 +148,25 @@ def _prepare_metadata(hook: str) -> Callable[..., str]:
 
         with request.environment():
             plan = request.plan(_warn)
-            name = _wrapped(hook)(metadata_directory, request.settings(config_settings))
+            returned = _wrapped(hook)(metadata_directory, request.settings(config_settings))
+        name = _returned_name(hook, returned)
         folder = Path(metadata_directory, name)
         (folder / "variant.json").write_bytes(plan.metadata.to_json())
         core_metadata = folder / "METADATA"
-        core_metadata.write_bytes(edited_metadata(core_metadata.read_bytes(), plan))
+        try:
+            core_metadata.write_bytes(edited_metadata(core_metadata.read_bytes(), plan))
+        except VariantError as error:
+            raise error.within(f"{name}/METADATA") from None
         return name
 
     return prepare
+
+
+def _returned_name(hook: str, returned: object) -> str:
+    """Return what a hook of the wrapped backend has returned, which must be a name."""
+    if not isinstance(returned, str):
+        raise VariantError(f"the wrapped backend's {hook} returned {returned!r}, not a name")
+    return returned
 
 
 def _requirements(hook: str, config_settings: ConfigSettings | None) -> list[str]:
@@ -168,7 +177,7 @@ def _requirements(hook: str, config_settings: ConfigSettings | None) -> list[str
         return own
     with request.environment():
         own = getattr(_wrapped(), hook, _nothing)(request.settings(config_settings))
-    return [*dict.fromkeys([*own, *request.requirements()])]
+    return [*dict.fromkeys([*own, *request.build_requires()])]
 
 
 def _nothing(_: ConfigSettings | None) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
 from typing import NamedTuple, TypeAlias, Union
@@ -27,11 +27,16 @@ _ITEM = ("NAMESPACE", "FEATURE", "VALUE")
 # So many brackets may be inside one another: the wheel that they come from may be anybody's.
 _DEEPEST = 50
 
-# So many values may be open in one marker: all their combinations are tried.
-_MOST_OPEN = 12
+# So many values may be open in one marker: all their combinations are tried. With those of the other
+# comparisons in it, if there are no more in all.
+_MOST = 14
 
 _TOKEN = r"""\s*(?: (?P<bracket>[()]) | (?P<text>"[^"]*"|'[^']*') | (?P<operator>not\s+in\b|in\b|[<>=!~]=?=?)
     | (?P<junction>and\b|or\b) | (?P<variable>[A-Za-z_][\w.]*) )"""
+
+
+# More of a requirement is not shown: the wheel that it comes from may be anybody's.
+_SHOWN = 500
 
 
 class _Test(NamedTuple):
@@ -78,15 +83,15 @@ def resolve(requirement: str, variant: Variant) -> str | None:
     specifier, marker = _read(requirement)
     if marker is None:
         return specifier
-    outcomes = {_reduced(marker, holds) for holds in _possible(marker, variant)}
-    if len(outcomes) > 1:
-        tests = sorted({str(item) for item in _open(marker, variant)})
+    tests = _open(marker, variant)
+    outcomes = {} if len(tests) > _MOST else _outcomes(marker, variant)
+    if len(outcomes) != 1:
         raise VariantError(
-            f"requirement {requirement!r} cannot be decided for variant {variant.label!r}: it tests"
-            f" {', '.join(tests)}, and which values of that feature are supported is known to a system only",
+            f"requirement {requirement[:_SHOWN]!r} cannot be decided for variant {variant.label!r}: it tests"
+            f" {tests[0]}, and which values of that feature are supported is known to a system only",
             hint="test variant_label or variant_features instead, or make one label for each value",
         )
-    (outcome,) = outcomes
+    (outcome,) = outcomes.values()
     if isinstance(outcome, bool):
         return specifier if outcome else None
     return _normalized(f"{specifier} ; {_written(outcome)}")
@@ -101,7 +106,7 @@ def _read(requirement: str) -> tuple[str, _Marker | None]:
     try:
         return normalized, _Parser(marker[0]).read() if marker else None
     except VariantError as error:
-        raise error.within(f"requirement {requirement!r}") from None
+        raise error.within(f"requirement {requirement[:_SHOWN]!r}") from None
 
 
 def _normalized(text: str, requirement: str | None = None) -> str:
@@ -110,9 +115,10 @@ def _normalized(text: str, requirement: str | None = None) -> str:
 
     try:
         return str(Requirement(text))
-    except InvalidRequirement as error:
+    except (InvalidRequirement, RecursionError) as error:
+        shown = requirement or text
         raise VariantError(
-            f"requirement {requirement or text!r}: {str(error).splitlines()[0]}",
+            f"requirement {shown[:_SHOWN]!r}: {str(error).splitlines()[0][:_SHOWN]}",
             hint="write NAME, NAME==VERSION or NAME; MARKER",
         ) from None
 
@@ -237,16 +243,52 @@ def _open(marker: _Marker, variant: Variant) -> list[Property]:
     return sorted(item for item in variant.properties if several[item[:2]] > 1 and str(item) in tested)
 
 
+def _outcomes(marker: _Marker, variant: Variant) -> dict[object, bool | _Marker]:
+    """Return what the marker may come to on systems that can use the wheel, behind what tells them apart.
+
+    That is the truth table over its other comparisons, if they are not too many.
+    """
+    plain = sorted(set(_plain_ones(marker)))
+    is_small = len(plain) + len(_open(marker, variant)) <= _MOST
+    result: dict[object, bool | _Marker] = {}
+    for holds in _possible(marker, variant):
+        outcome = _reduced(marker, holds)
+        key = _truth_table(outcome, plain) if is_small else outcome
+        result.setdefault(key, outcome)
+        if len(result) > 1:
+            break
+    return result
+
+
+def _plain_ones(marker: _Marker) -> Iterator[str]:
+    if isinstance(marker, str):
+        yield marker
+    elif isinstance(marker, _Junction):
+        for part in marker.parts:
+            yield from _plain_ones(part)
+
+
+def _truth_table(marker: bool | _Marker, plain: Sequence[str]) -> tuple[bool, ...]:
+    """Return the value of a marker without variant tests for each set of its comparisons that may hold."""
+    rows = product((True, False), repeat=len(plain))
+    return tuple(_value(marker, dict(zip(plain, row, strict=True))) for row in rows)
+
+
+def _value(marker: bool | _Marker, values: Mapping[str, bool]) -> bool:
+    if isinstance(marker, bool):
+        return marker
+    if isinstance(marker, _Junction):
+        results = [_value(part, values) for part in marker.parts]
+        return all(results) if marker.operator == "and" else any(results)
+    return values[str(marker)]
+
+
 def _possible(marker: _Marker, variant: Variant) -> Iterator[Callable[[_Test], bool]]:
     """Yield, for each kind of system that can use the wheel, what tells whether a test holds on it.
 
     Such a system supports at least one value of every feature.
     """
     open_items = _open(marker, variant)
-    if len(open_items) > _MOST_OPEN:
-        raise VariantError(
-            f"a marker tests {len(open_items)} values of features that have several, more than {_MOST_OPEN}"
-        )
     known = variant.properties.difference(open_items)
     features = {item[:2] for item in variant.properties}
     for choice in product((True, False), repeat=len(open_items)):

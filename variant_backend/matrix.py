@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -26,7 +27,6 @@ from .errors import VariantError
 from .filename import WheelFilename
 from .metadata import VariantMetadata
 from .pyproject import Project, may_be_wrapped
-from .recipe import Recipe
 
 Distribution = Literal["sdist", "wheel"]
 Installer = Literal["pip", "uv"]
@@ -62,29 +62,29 @@ class Matrix(NamedTuple):
         project = Project.load(path)
         metadata = project.metadata
         if not labels and not plain:
-            if metadata is None:
+            if metadata is None and not project.recipes:
                 raise VariantError(
                     f"{path}: no [variant] table, so no label is known",
                     hint="define the variants there, or ask for the plain release with --plain",
                 )
-            labels, plain = _all_labels(metadata, project.recipes), True
+            defined = metadata.variants if metadata else ()
+            labels, plain = [*dict.fromkeys([*defined, *project.recipes])], True  # null needs a recipe only
         known = metadata or VariantMetadata((), {}, {})
         variants = {label: known.variant(label) for label in labels}
         if variants and not may_be_wrapped(path):
             raise VariantError(f"{path}: {_NOT_WRAPPED}", hint=_SET_UP)
         remarks = known._replace(variants=variants).remarks()
-        for label in variants:
-            remarks += project.recipe(label).remarks()
+        for variant in variants.values():
+            remarks += project.recipe(variant.label).remarks()
+            try:
+                project.recipe(variant.label).requirements([], variant)
+            except VariantError as error:  # told before anything is built
+                raise error.within(f"{path}: tool.variant-backend") from None
         return cls(source, tuple(variants), plain, tuple(dict.fromkeys(remarks)))
 
 
 _NOT_WRAPPED = "build-system.build-backend is not variant_backend.hooks"
 _SET_UP = "`variant-backend init` sets it up"
-
-
-def _all_labels(metadata: VariantMetadata, recipes: Mapping[str, Recipe]) -> list[str]:
-    """Return the labels of a whole release, in the project file's order; ``null`` needs a recipe only."""
-    return [*dict.fromkeys([*metadata.variants, *recipes])]
 
 
 class Built(NamedTuple):
@@ -121,24 +121,32 @@ def build_matrix(
     for, in that order; or of the sdist alone, if that failed: then no wheel was tried.
     Raises VariantError when *output* cannot be written.
     """
-    with workspace(output) as private, _temporary_folder() as temporary:
-
-        def order(distribution: Distribution, label: str | None, source: Path, target: Path) -> _Order:
-            log = output / _LOG_FOLDER / f"{_log_name(distribution, label)}.log"
-            return _Order(distribution, label, source, target, log, private, temporary, installer)
-
-        first = order("sdist", None, matrix.source, output if matrix.plain else private)
-        labels = [*matrix.labels, *([None] if matrix.plain else [])]
-        orders = [order("wheel", label, private, output) for label in labels]
-        first.log.parent.mkdir(exist_ok=True)
-        for each in (first, *orders):
-            each.log.unlink(missing_ok=True)
-        [sdist] = _run([first], 1, tell)
-        if sdist.path is None:
-            return [sdist]
-        orders = [each._replace(source=sdist.path) for each in orders]
-        wheels = _run(orders, jobs, lambda done, names: tell(done + 1, names))
-        return [sdist, *wheels] if matrix.plain else wheels
+    with _temporary_folder() as temporary:
+        # Nothing of ours is in the source tree while the sdist is made: backends pack what they find there.
+        log = temporary / "sdist.log"
+        order = _Order("sdist", None, matrix.source, temporary, log, temporary, temporary, installer)
+        [sdist] = _run([order], 1, tell)
+        with workspace(output) as private:
+            logs = output / _LOG_FOLDER
+            logs.mkdir(exist_ok=True)
+            shutil.copy(log, logs)
+            sdist = sdist._replace(log=logs / log.name)
+            labels = [*matrix.labels, *([None] if matrix.plain else [])]
+            log_of = {label: logs / f"{_log_name('wheel', label)}.log" for label in labels}
+            for path in log_of.values():
+                path.unlink(missing_ok=True)
+            source = sdist.path
+            if source is None:
+                return [sdist]
+            if matrix.plain:
+                shutil.copy(source, private)
+                sdist = sdist._replace(path=(private / source.name).replace(output / source.name))
+            orders = [
+                _Order("wheel", label, source, output, log_of[label], private, temporary, installer)
+                for label in labels
+            ]
+            wheels = _run(orders, jobs, lambda done, names: tell(done + 1, names))
+            return [sdist, *wheels] if matrix.plain else wheels
 
 
 @contextmanager

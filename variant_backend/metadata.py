@@ -219,6 +219,18 @@ class VariantMetadata(NamedTuple):
             )
         return self._replace(variants={variant.label: variant})
 
+    def lacking(self, answered: VariantMetadata) -> str | None:
+        """Say what is left out of the `answered` metadata of a wheel, or None if that is nothing."""
+        (label,) = answered.variants
+        left_out = [name for name in self.namespaces if name not in answered.namespaces]
+        if not left_out:
+            missing = answered.build_providers()
+            return f"{one_of(missing)}: no provider is written for variant {label!r}" if missing else None
+        text = f"{one_of(left_out)} is left out, as variant {label!r} does not use it"
+        if self.namespaces[: len(answered.namespaces)] == answered.namespaces:
+            return text
+        return f"{text}; the index cannot combine this wheel with those that have it in front of others"
+
     def label_of(self, properties: frozenset[Property]) -> str | None:
         """Return the label that stands for exactly these properties, if one does."""
         return next((label for label, each in self.variants.items() if each.properties == properties), None)
@@ -314,7 +326,10 @@ class VariantMetadata(NamedTuple):
     def remarks(self) -> list[str]:
         """Return what a maintainer should be told about wheels with this metadata, ready to print."""
         remarks = []
-        if missing := self.without_provider():
+        # The null variant is chosen without any; and plugins that are asked in a build give an answer there.
+        used = any(variant.properties for variant in self.variants.values())
+        asked = self.build_providers()
+        if missing := [name for name in self.without_provider() if used and name not in asked]:
             remarks.append(
                 "warning: no installer can choose this variant, as nothing says where support for"
                 f" {one_of(missing)} comes from; add [variant.providers.{missing[0]}] to pyproject.toml,"

@@ -114,10 +114,9 @@ def _ask(namespace: str, provider: PluginProvider | BuildProvider, method: str) 
     except ValueError:
         raise VariantError(f"{place}: ended with exit code {done.returncode} and no answer") from None
     if "error" in told:
-        wanted = " and ".join(provider.requires)
-        raise VariantError(
-            f"{place}: {told['error']}", hint=f"it comes with {wanted}, in the build's environment"
-        )
+        is_missing = told["error"].startswith("ModuleNotFoundError")
+        hint = f"it comes with {' and '.join(provider.requires)}; install that for the build"
+        raise VariantError(f"{place}: {told['error']}", hint=hint if is_missing else None)
     return _read_answer(told, namespace, method, place)
 
 

@@ -9,8 +9,11 @@ from typing import Any, NamedTuple
 
 from .document import Document, join
 from .errors import VariantError, did_you_mean, one_of
-from .filename import WheelFilename, check_project_name
+from .filename import WheelFilename, check_project_name, escape
 from .properties import NULL_LABEL, Variant
+
+# The config settings that say which variant a wheel becomes; all others are the wrapped backend's.
+OUR_SETTINGS = ("variant", "variant-label", "variant-filename")
 
 COMMON_KEYS = ("dependencies", "remove-dependencies", "name", "strip-local-version", "markers", "variants")
 _KEYS = (
@@ -28,7 +31,7 @@ _MARKERS = ("resolve", "keep")
 _PARTS = {
     "name": "A-Za-z0-9._-",
     "version": "A-Za-z0-9._!",
-    "local": "A-Za-z0-9.",
+    "local": "A-Za-z0-9._",
     "python": "A-Za-z0-9_",
     "abi": "A-Za-z0-9_",
     "platform": "A-Za-z0-9_",
@@ -90,7 +93,7 @@ class Recipe(NamedTuple):
             return [*own]
         from .markers import resolve
 
-        kept = [text for text in own if not self._removes(text)]
+        kept = [text for text in own if not self.removes(text)]
         added = [*self.dependencies]
         if not self.keep_markers:
             kept = [each for text in kept if (each := _decided(text, variant)) is not None]
@@ -112,14 +115,12 @@ class Recipe(NamedTuple):
             " a wheel with such a marker"
         ]
 
-    def _removes(self, requirement: str) -> bool:
-        """Tell whether a wheel's own requirement is on a project that is to be removed."""
+    def removes(self, requirement: str) -> bool:
+        """Tell whether a requirement is on a project that is to be removed."""
         found = re.match(r"\s*([A-Za-z0-9._-]+)", requirement)
-        name = _normalized(found[1]) if found else ""
+        name = escape(found[1]) if found else ""
         return any(
-            name.startswith(_normalized(pattern[:-1]))
-            if pattern.endswith("*")
-            else name == _normalized(pattern)
+            name.startswith(escape(pattern[:-1])) if pattern.endswith("*") else name == escape(pattern)
             for pattern in self.remove_dependencies
         )
 
@@ -133,12 +134,11 @@ class Recipe(NamedTuple):
 
         version, _, local = filename.version.partition("+")
         python, abi, platform = (tag.lower().split(".") for tag in filename.tags.split("-"))
-        name = _normalized(filename.distribution)
-        parts = {"name": [name], "version": [version], "local": [local.lower()]}
+        parts = {"name": [escape(filename.distribution)], "version": [version], "local": [_local(local)]}
         parts |= {"python": python, "abi": abi, "platform": platform}
         return bool(self.match) and all(
             any(
-                fnmatchcase(text, _normalized(glob) if part == "name" else glob.lower())
+                fnmatchcase(text, {"name": escape, "local": _local}.get(part, str.lower)(glob))
                 for text in parts[part]
             )
             for part, glob in self.match.items()
@@ -193,22 +193,35 @@ def read_recipes(
 def _recipe(document: Document, value: object, place: str, common: Recipe) -> Recipe:
     """Read the table of one label; what every label gets comes first."""
     table = document.table(value, place, _KEYS)
+    removed = _names(document, table, place)
+    others = Recipe(remove_dependencies=removed)
     return common._replace(
         match=_match(document, table, place),
         env=_variables(document, table, place, "env"),
         env_append=_variables(document, table, place, "env-append"),
         config_settings=_settings(document, table, place),
         build_requires=_requirements(document, table, place, "build-requires"),
-        dependencies=(*common.dependencies, *_requirements(document, table, place, "dependencies")),
-        remove_dependencies=(*common.remove_dependencies, *_names(document, table, place)),
+        dependencies=(
+            *(text for text in common.dependencies if not others.removes(text)),
+            *_requirements(document, table, place, "dependencies"),
+        ),
+        remove_dependencies=(*common.remove_dependencies, *removed),
     )
 
 
 def _requirements(document: Document, table: Mapping[str, object], place: str, key: str) -> tuple[str, ...]:
     """Read requirements; those of the wheel may have variant markers, those of the build may not."""
-    from .markers import check_dependency, check_requirement  # takes long to import
+    from .markers import check_dependency, check_requirement, mentions_variant  # takes long to import
 
-    check = check_requirement if key == "build-requires" else check_dependency
+    def check_build_requirement(text: str) -> None:
+        if mentions_variant(text):
+            raise VariantError(
+                f"requirement {text!r}: a build knows its label, so its requirements have no variant markers",
+                hint="put it into the tables of those labels, without that marker",
+            )
+        check_requirement(text)
+
+    check = check_build_requirement if key == "build-requires" else check_dependency
     return document.strings(table.get(key, []), join(place, key), check, least=0)
 
 
@@ -260,14 +273,16 @@ def _variables(document: Document, table: Mapping[str, object], place: str, key:
     for name, value in document.table(table.get(key, {}), join(place, key)).items():
         at_name = f"{place}.{key}.{name}"
         text = document.string(value, at_name)
-        if document.passes(at_name, _check_variable, name) and text is not None:
+        if text is not None and document.passes(at_name, partial(_check_variable, name), text):
             result[name] = text
     return result
 
 
-def _check_variable(name: str) -> None:
+def _check_variable(name: str, text: str) -> None:
     if not name or "=" in name or "\0" in name:
         raise VariantError(f"{name!r} is no name of an environment variable")
+    if "\0" in text:
+        raise VariantError("no environment variable can hold the character '\\0'")
 
 
 def _settings(
@@ -278,7 +293,11 @@ def _settings(
     key = "config-settings"
     for name, value in document.table(table.get(key, {}), join(place, key)).items():
         at_name = f"{place}.{key}.{name}"
-        if isinstance(value, list):
+        if name in OUR_SETTINGS:
+            document.fault(
+                at_name, "is no setting of the wrapped backend; it asks variant-backend for a variant"
+            )
+        elif isinstance(value, list):
             texts = [document.string(text, f"{at_name}[{index}]") for index, text in enumerate(value)]
             result[name] = tuple(text for text in texts if text is not None)
         elif (text := document.string(value, at_name)) is not None:
@@ -294,8 +313,9 @@ def _check_removal(text: str) -> None:
         )
 
 
-def _normalized(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+def _local(text: str) -> str:
+    """Return a local version as it is compared (PEP 440)."""
+    return text.lower().replace("_", ".")
 
 
 def _decided(requirement: str, variant: Variant) -> str | None:
@@ -313,6 +333,9 @@ def _by_identity(requirements: Iterable[str]) -> dict[object, str]:
     for text in requirements:
         try:
             result.setdefault(Requirement(text), text)
-        except InvalidRequirement:  # old wheels have some, and those with variant markers are such
+        except (
+            InvalidRequirement,
+            RecursionError,
+        ):  # old wheels have some, and those with variant markers are such
             result.setdefault(text, text)
     return result

@@ -158,7 +158,7 @@ def make_variant(
 
 def _already(source: Wheel, plan: Plan, target: Path) -> Outcome:
     """Return that nothing is to be done for a wheel whose variant has its own name."""
-    if source.edits(plan):
+    if source.edits(plan, edited_metadata(source.core_metadata, plan)):
         raise VariantError("its variant would have the same name", hint="give another --output-dir")
     return Outcome(target, False, ("it is this variant already",))
 
@@ -228,22 +228,39 @@ class Wheel(NamedTuple):
 
     def rewritten(self, plan: Plan) -> _Rewriting:
         """Return the new wheel; raises VariantError if this one is unsound."""
-        edits = self.edits(plan)
+        if plan.recipe.dependencies or plan.recipe.remove_dependencies:
+            self._check_is_no_other_variant(plan.variant.label)
+        metadata = edited_metadata(self.core_metadata, plan)
+        edits = self.edits(plan, metadata)
         self.archive.check_layout()
         notices = [
             f"{name} is left out, as it signs the old RECORD"
             for name in _SIGNATURES
             if self.path(name) in self.entries
         ]
-        for requirement in core_metadata.direct_references(edited_metadata(self.core_metadata, plan)):
+        for requirement in core_metadata.direct_references(metadata):
             notices.append(f"public indexes reject a requirement on a URL: {requirement}")
         return _Rewriting(assemble(self.archive, edits), tuple(notices))
 
-    def edits(self, plan: Plan) -> dict[str, Sequence[Member]]:
-        """Return the members that change, by their old names; raises VariantError if the wheel is unsound."""
+    def _check_is_no_other_variant(self, label: str) -> None:
+        """Check that no other label's recipe was followed here: nobody knows which requirements it left."""
+        found = label
+        if self.is_variant():
+            found = self.filename.label or next(iter(self.variant_metadata().variants))
+        if found != label:
+            raise VariantError(
+                f"it is variant {found!r} already, and has the requirements of that label",
+                hint=f"make {label!r} of the plain wheel",
+            )
+
+    def edits(self, plan: Plan, metadata: bytes) -> dict[str, Sequence[Member]]:
+        """Return the members that change, by their old names, when METADATA becomes *metadata*.
+
+        Raises VariantError if the wheel is unsound.
+        """
         moved = self._moved(plan)
         old_rows = self.read_file("RECORD")
-        contents = self._contents(plan, moved, old_rows)
+        contents = self._contents(plan, metadata, moved, old_rows)
         edits: dict[str, Sequence[Member]] = {}
         for path, new_path in {**{path: path for path in contents if path in self.entries}, **moved}.items():
             entry, content = self.entries[path], contents.get(new_path)
@@ -277,11 +294,12 @@ class Wheel(NamedTuple):
         folders = (f"{old}.dist-info/", f"{old}.data/")
         return {path: new + path.removeprefix(old) for path in self.entries if path.startswith(folders)}
 
-    def _contents(self, plan: Plan, moved: Mapping[str, str], old_rows: bytes) -> dict[str, bytes]:
+    def _contents(
+        self, plan: Plan, metadata: bytes, moved: Mapping[str, str], old_rows: bytes
+    ) -> dict[str, bytes]:
         """Return the files whose content may change, by their new paths; RECORD only if it does."""
         dist_info = f"{renamed(self.filename, plan).stem}.dist-info"
         contents = {f"{dist_info}/variant.json": plan.metadata.to_json()}
-        metadata = edited_metadata(self.core_metadata, plan)
         if metadata != self.core_metadata:
             contents[f"{dist_info}/METADATA"] = metadata
         signatures = {self.path(name) for name in _SIGNATURES}

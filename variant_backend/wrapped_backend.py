@@ -65,17 +65,22 @@ def compiled_apart(folder: Path) -> Iterator[None]:
     """Have setuptools compile in a folder, and not in the `build` of the project.
 
     There it goes by names and times, not by flags: it would take what was compiled for another variant,
-    and leave what is compiled for this one to the next plain wheel. Other backends use a new folder
-    unless they are told otherwise. The file that the variable names is read after `setup.cfg`.
+    and leave what is compiled for this one to the next plain wheel. The file that the variable names is
+    read after `setup.cfg`, by setuptools from 65.5 on. A `build_lib` of the project's own stays where it
+    is, and so does the folder of a backend that calls setuptools with one, such as poetry-core.
     """
-    from configparser import RawConfigParser  # only a labelled build pays for importing it
+    import configparser  # only a labelled build pays for importing it
 
     variable = "DIST_EXTRA_CONFIG"
     former = os.environ.get(variable)
-    config = RawConfigParser()
+    config = configparser.RawConfigParser()
     config.optionxform = str  # type: ignore[assignment,method-assign]  # names stay as they are
     if former:
-        config.read(former, encoding="utf-8")
+        try:
+            config.read(former, encoding="utf-8")
+        except (configparser.Error, ValueError) as error:
+            fault = str(error).splitlines()[0]
+            raise VariantError(f"{former}, which {variable} names, cannot be read: {fault}") from None
     config.read_dict({"build": {"build_base": str(folder / "build").replace("%", "%%")}})
     path = folder / "build.cfg"
     with path.open("w", encoding="utf-8") as file:
@@ -85,7 +90,7 @@ def compiled_apart(folder: Path) -> Iterator[None]:
         yield
     finally:
         if former is None:
-            del os.environ[variable]
+            os.environ.pop(variable, None)  # the backend may have cleared them all
         else:
             os.environ[variable] = former
 

@@ -55,13 +55,16 @@ def build_all(
     installer: Literal["pip", "uv"],
     as_json: bool,
 ) -> None:
-    """Build every wheel of the project in PATH: all its variants, and the plain release.
+    """Build every wheel of the project in PATH (a folder or its pyproject.toml).
 
+    That is all its variants, and the plain release.
     With --variant or --plain, only what is named. Each wheel is built from a fresh copy of the sdist.
     What was said meanwhile is in .logs/LABEL.log, plain.log and sdist.log in the output folder.
     """
     from ..matrix import Matrix, build_matrix  # no other command starts processes
 
+    if path.name == "pyproject.toml":
+        path = path.parent
     matrix = Matrix.load(path, labels, plain=plain)
     for remark in matrix.remarks:
         talk(remark)

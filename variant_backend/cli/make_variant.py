@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from ..pyproject import Project
 
 _PROJECT_FILE = Path("pyproject.toml")
+_AS_IT_IS = Recipe(keep_markers=True)
+
+# What a wheel becomes, or why that cannot be said, or None for a wheel that no recipe picks.
+_Planned: TypeAlias = Plan | VariantError | None
 
 
 @click.command(
@@ -113,32 +117,18 @@ def make_variant_command(
     say: Callable[[str], object] = (lambda _: None) if quiet else talk
     if name is not None:
         check_project_name(name)
+    given = _providers(requires, plugin_apis, statics, known_providers)
+    parsed = [Property.parse(text) for text in properties]
+    if parsed or is_null or label is not None:
+        wanted = NULL_LABEL if is_null else label
+        plan = _plan_for_all(_project(pyproject), parsed, wanted, given, say, known=known_providers)
+        plans: list[_Planned] = [_or_fault(wheel, plan) for wheel in wheels]
+    elif given:
+        raise click.UsageError("Nothing says which variant: give --property, --null or --label.")
+    else:
+        plans = _plans_by_themselves(wheels, pyproject, say)
     moment = source_date_epoch(os.environ)
-    plan_for = _planning(
-        pyproject,
-        [Property.parse(text) for text in properties],
-        NULL_LABEL if is_null else label,
-        _providers(requires, plugin_apis, statics, known_providers),
-        say,
-        known=known_providers,
-    )
-
-    def complete(wheel: Path) -> Plan | VariantError | None:
-        """Return what a wheel becomes, or why that cannot be said: that is not the other wheels' fault."""
-        try:
-            plan = plan_for(WheelFilename.parse(wheel.name), wheel)
-        except VariantError as error:
-            return error
-        if plan is None:
-            return None
-        recipe = plan.recipe
-        if name is not None:
-            recipe = recipe._replace(name=name)
-        if strip_local_version:
-            recipe = recipe._replace(strip_local_version=True)
-        return plan._replace(recipe=recipe, moment=moment)
-
-    plans = [complete(wheel) for wheel in wheels]
+    plans = [_with_options(plan, name, strip_local_version, moment) for plan in plans]
     for remark in dict.fromkeys(
         remark for plan in plans if isinstance(plan, Plan) for remark in plan.remarks()
     ):
@@ -153,7 +143,7 @@ def make_variant_command(
 def _convert_all(
     convert: Callable[..., Outcome],
     wheels: Sequence[Path],
-    plans: Sequence[Plan | VariantError | None],
+    plans: Sequence[_Planned],
     folders: Sequence[Path],
     jobs: int,
     say: Callable[[str], object],
@@ -164,7 +154,7 @@ def _convert_all(
     """Convert the wheels, tell what became of each, and return whether all went well."""
     progress = _Progress(wheels, shown=not quiet and sys.stderr is not None and sys.stderr.isatty())
 
-    def outcome(wheel: Path, plan: Plan | VariantError | None, folder: Path) -> Outcome | VariantError | None:
+    def outcome(wheel: Path, plan: _Planned, folder: Path) -> Outcome | VariantError | None:
         if not isinstance(plan, Plan):
             return plan
         try:
@@ -185,21 +175,39 @@ def _convert_all(
     return well
 
 
-def _planning(
-    pyproject: Path | None,
+def _or_fault(wheel: Path, plan: Plan) -> _Planned:
+    """Return the plan for a wheel, or what is wrong with its name: that is not the other wheels' fault."""
+    try:
+        WheelFilename.parse(wheel.name)
+        return plan
+    except VariantError as error:
+        return error
+
+
+def _with_options(
+    plan: _Planned, name: str | None, strip_local_version: bool, moment: int | None
+) -> _Planned:
+    """Return the plan with what options say in place of the recipe."""
+    if not isinstance(plan, Plan):
+        return plan
+    recipe = plan.recipe
+    if name is not None:
+        recipe = recipe._replace(name=name)
+    if strip_local_version:
+        recipe = recipe._replace(strip_local_version=True)
+    return plan._replace(recipe=recipe, moment=moment)
+
+
+def _plan_for_all(
+    project: Project | None,
     properties: list[Property],
     label: str | None,
     providers: Mapping[str, Provider],
     say: Callable[[str], object],
     *,
     known: bool,
-) -> Callable[[WheelFilename, Path], Plan | None]:
-    """Return what says which variant a wheel becomes, or None for a wheel that no recipe picks."""
-    if not properties and label is None:
-        if providers:
-            raise click.UsageError("Nothing says which variant: give --property, --null or --label.")
-        return functools.partial(_plan_by_itself, functools.cache(lambda: _project(pyproject)))
-    project = _project(pyproject)
+) -> Plan:
+    """Return what every wheel becomes, as options say."""
     if project and project.metadata and providers:
         raise click.UsageError(
             "--provider, --plugin-api and --static go without a project file; it has [variant.providers]."
@@ -218,31 +226,58 @@ def _planning(
             f"label {label!r} is not defined, as there is no project file with a [variant] table",
             hint="give --pyproject, or properties with --property",
         )
-    plan = _plan(project, release, release.choose(label, frozenset(properties)))
-    return lambda _filename, _wheel: plan
+    return _plan(project, release, release.choose(label, frozenset(properties)), say)
 
 
-def _plan(project: Project | None, release: VariantMetadata, variant: Variant) -> Plan:
+def _plan(
+    project: Project | None, release: VariantMetadata, variant: Variant, say: Callable[[str], object]
+) -> Plan:
     """Return what a wheel becomes, once it is known which variant of the release."""
-    metadata = release.only(variant).answered({}, variant.namespaces())
+    whole = release.only(variant)
+    metadata = whole.answered({}, variant.namespaces())
+    if lacking := whole.lacking(metadata):
+        say(f"warning: {lacking}; its plugin is asked in builds only")
     return Plan(metadata, project.recipe(variant.label) if project else Recipe())
 
 
-def _plan_by_itself(
-    load_project: Callable[[], Project | None], filename: WheelFilename, wheel: Path
-) -> Plan | None:
-    """Return what a wheel becomes by what is in it, or by its name, as nothing else says that."""
-    with open_wheel(wheel) as opened:
-        if opened.is_variant():
-            return Plan(opened.variant_metadata())
-    project = load_project()
-    if not project or not project.metadata or not any(recipe.match for recipe in project.recipes.values()):
-        raise click.UsageError(
-            f"Nothing says which variant {wheel.name} is: give --property, --null or --label, or a project"
-            " file with a match."
-        )
-    label = pick(project.recipes, filename)
-    return _plan(project, project.metadata, project.metadata.variant(label)) if label else None
+def _plans_by_themselves(
+    wheels: Sequence[Path], pyproject: Path | None, say: Callable[[str], object]
+) -> list[_Planned]:
+    """Return what each wheel becomes by what is in it, or by its name, as no option says that."""
+    plans: list[_Planned] = [_plan_inside(wheel) for wheel in wheels]
+    if None not in plans:
+        return plans
+    project = _project(pyproject)
+    has_match = project is not None and any(recipe.match for recipe in project.recipes.values())
+    if project is None or project.metadata is None or not has_match:
+        remedy = "give --property, --null or --label, or a project file with a match"
+        if all(plan is None for plan in plans):
+            raise click.UsageError(f"Nothing says which variant {wheels[0].name} is: {remedy}.")
+        return [
+            plan or VariantError(f"{wheel.name}: nothing says which variant this is", hint=remedy)
+            for wheel, plan in zip(wheels, plans, strict=True)
+        ]
+    recipes, release = project.recipes, project.metadata
+    by_label = functools.cache(lambda label: _plan(project, release, release.variant(label), say))
+
+    def picked(wheel: Path) -> _Planned:
+        try:
+            label = pick(recipes, WheelFilename.parse(wheel.name))
+            return by_label(label) if label else None
+        except VariantError as error:
+            return error
+
+    return [plan or picked(wheel) for wheel, plan in zip(wheels, plans, strict=True)]
+
+
+def _plan_inside(wheel: Path) -> _Planned:
+    """Return what a wheel becomes that carries a variant.json, or None for one that does not."""
+    try:
+        with open_wheel(wheel) as opened:
+            # Its recipe was followed when it was made; this finishes it, and decides nothing anew.
+            return Plan(opened.variant_metadata(), _AS_IT_IS) if opened.is_variant() else None
+    except VariantError as error:
+        return error
 
 
 def _project(pyproject: Path | None) -> Project | None:
@@ -295,15 +330,14 @@ def _providers(
     }
 
 
-def _check_targets(
-    wheels: Iterable[Path], plans: Iterable[Plan | VariantError | None], folders: Iterable[Path]
-) -> None:
+def _check_targets(wheels: Iterable[Path], plans: Iterable[_Planned], folders: Iterable[Path]) -> None:
     """Raise a VariantError if two wheels would be written to one file."""
     sources: dict[Path, list[Path]] = {}
     for wheel, plan, folder in zip(wheels, plans, folders, strict=True):
         if isinstance(plan, Plan):
             target = folder.resolve() / str(renamed(WheelFilename.parse(wheel.name), plan))
-            sources.setdefault(target, []).append(wheel)
+            if wheel.resolve() != target:  # such a one is there already, and is not written
+                sources.setdefault(target, []).append(wheel)
     clashes = [
         f"{' and '.join(map(str, several))} would both become {target}"
         for target, several in sources.items()
@@ -329,7 +363,7 @@ def _map(convert: Callable[..., Any], jobs: int, *arguments: Iterable[Any]) -> I
 
 def _report(
     wheel: Path,
-    plan: Plan | VariantError | None,
+    plan: _Planned,
     result: Outcome | VariantError | None,
     say: Callable[[str], object],
     *,
