@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import base64
 import csv
+import functools
 import hashlib
+import http.server
 import io
 import os
+import shutil
 import struct
 import subprocess
 import sys
+import threading
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +59,33 @@ def read_terminal(terminal: int) -> bytes:
         shown += data
     os.close(terminal)
     return shown
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve a folder over HTTP on this machine; give its URL."""
+    handler = functools.partial(_QuietHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+class _QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def publish(files: Iterable[Path], project: Path) -> None:
+    """Copy files into a project's folder of a package index, and write the page that lists them."""
+    project.mkdir(parents=True)
+    links = []
+    for path in sorted(files):
+        shutil.copy(path, project)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        links.append(f'<a href="{path.name}#sha256={digest}">{path.name}</a>')
+    page = f"<!DOCTYPE html><html><body>{'<br>'.join(links)}</body></html>"
+    (project / "index.html").write_text(page)
 
 
 def record_row(path: str, content: bytes) -> str:

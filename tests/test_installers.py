@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import http.server
 import json
 import shutil
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import make_wheel, run
+from support import make_wheel, publish, run, served
 
 PROJECT = """
 [variant.default-priorities]
@@ -59,33 +55,18 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path
     if request.param == "folder":
         yield tmp_path / "dist", ["--no-index", "--find-links", str(tmp_path / "dist")]
         return
-    handler = functools.partial(QuietHandler, directory=str(tmp_path))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield tmp_path / "dist", ["--index-url", f"http://127.0.0.1:{server.server_port}/dist/"]
-        server.shutdown()
+    with served(tmp_path) as url:
+        yield tmp_path / "dist", ["--index-url", f"{url}dist/"]
 
 
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-def publish(release: Path, folder: Path, labels: tuple[str, ...]) -> None:
+def release_to(folder: Path, release: Path, labels: tuple[str, ...]) -> None:
     """Put some of the wheels and the plain one into a folder, with their index file and a page."""
-    project = folder / "demo"
-    project.mkdir(parents=True)
+    folder.mkdir()
     for label in (*(f"-{label}" for label in labels), ""):
         shutil.copy(release / f"demo-1.0-py3-none-any{label}.whl", folder)
     if labels:
         run("variant-backend", "index", folder)
-    links = []
-    for path in sorted(folder.iterdir()):
-        if path.is_file():
-            shutil.copy(path, project)
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            links.append(f'<a href="{path.name}#sha256={digest}">{path.name}</a>')
-    (project / "index.html").write_text(f"<!DOCTYPE html><html><body>{'<br>'.join(links)}</body></html>")
+    publish([*folder.iterdir()], folder / "demo")
 
 
 def installed(target: Path) -> str:
@@ -128,7 +109,7 @@ def test_uv_takes_the_best_supported_variant_then_null_then_the_plain_wheel(
     expected: str,
 ) -> None:
     folder, options = place
-    publish(release, folder, labels)
+    release_to(folder, release, labels)
     assert uv_installs(options, tmp_path / "target", *VARIANTS, **hardware) == expected
 
 
@@ -137,7 +118,7 @@ def test_installers_that_know_no_variants_take_the_plain_wheel(
     release: Path, place: tuple[Path, list[str]], tmp_path: Path
 ) -> None:
     folder, options = place
-    publish(release, folder, LABELS)
+    release_to(folder, release, LABELS)
     assert uv_installs(options, tmp_path / "uv", **GPU) == "plain"
     run("pip", "install", "--no-cache-dir", "--target", tmp_path / "pip", *options, "demo", **GPU)
     assert installed(tmp_path / "pip") == "plain"

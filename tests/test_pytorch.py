@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import platform
 import re
-import shutil
 import sys
 import zipfile
 from email import message_from_bytes
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from packaging.requirements import Requirement
-from support import make_wheel, run, walk
+from support import make_wheel, publish, run, served, walk
 
 EXAMPLE = Path(__file__).parents[1] / "examples/pytorch/pyproject.toml"
 
@@ -192,15 +191,17 @@ AMD_GPU = 'static-properties = { rocm_version = ["ROCM"], gfx_arch = ["gfx1100"]
 AMD_GPU += '\nfeature-order = ["rocm_version", "gfx_arch"]'
 
 
-@pytest.fixture(scope="module")
-def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an empty wheel for everything that any label requires."""
-    folder = tmp_path_factory.mktemp("stubs")
+@pytest.fixture
+def stubs(tmp_path: Path) -> Path:
+    """A package index with an empty wheel for everything that any label requires."""
     pins = {pin for label in LABELS.values() for system in SYSTEMS for pin in required(label, system)}
-    for pin in pins | {"filelock==3.20", "typing_extensions==4.15", "sympy==1.14"}:
+    wheels: dict[str, list[Path]] = {}
+    for pin in pins | {"filelock==3.20", "typing-extensions==4.15", "sympy==1.14"}:
         name, _, version = pin.partition("==")
-        make_wheel(folder, name.replace("-", "_"), version)
-    return folder
+        wheels.setdefault(name, []).append(make_wheel(tmp_path / "stubs", name.replace("-", "_"), version))
+    for name, paths in wheels.items():
+        publish(paths, tmp_path / "index" / name)
+    return tmp_path / "index"
 
 
 @pytest.mark.parametrize(
@@ -228,14 +229,15 @@ def test_uv_installs_each_label_where_its_hardware_is_with_what_it_requires(
             project, count = re.subn(table, rf"\1{answer}\n", project, flags=re.DOTALL)
             assert count == 1
     (tmp_path / "pyproject.toml").write_text(project, encoding="utf-8")
-    dist = tmp_path / "dist"
-    shutil.copytree(stubs, dist)
     wheels = [torch_wheel(tmp_path, local, "py3-none-any") for local in LABELS]
+    dist = tmp_path / "dist"
     run("make-variant", "-o", dist, *wheels, cwd=tmp_path)
     run("variant-backend", "index", dist)
-    python = ["--python", sys.executable, "--target", tmp_path / "target"]
-    offline = ["--no-cache", "--no-config", "--no-index", "--find-links", dist]
-    run("uv", "pip", "install", *python, *offline, "--preview-features", "wheel-variants", "torch", **forced)
+    publish(dist.iterdir(), stubs / "torch")
+    with served(stubs) as url:
+        options = ["--no-cache", "--no-config", "--python", sys.executable, "--target", tmp_path / "target"]
+        options += ["--preview-features", "wheel-variants", "--index-url", url]
+        run("uv", "pip", "install", *options, "torch", **forced)
     (dist_info,) = (tmp_path / "target").glob("torch-*.dist-info")
     assert list(json.loads((dist_info / "variant.json").read_text())["variants"]) == [label]
     installed = {path.name.removesuffix(".dist-info") for path in (tmp_path / "target").glob("*.dist-info")}
