@@ -284,6 +284,33 @@ def test_a_label_that_fails_is_named_with_its_log_and_reason_and_the_others_are_
     assert contents(project / "dist") == sorted([".logs", SDIST, WHEELS["cold"], WHEELS[None]])
 
 
+def test_nothing_of_the_run_is_in_the_source_tree_while_the_sdist_is_made(project: Path) -> None:
+    with (project / "backend/outer.py").open("a", encoding="utf-8") as backend:
+        backend.write("import os\nprint('here are', sorted(os.listdir()))\n")
+    build(project)
+    log = (project / "dist/.logs/sdist.log").read_text(encoding="utf-8")
+    (shown,) = {line for line in log.splitlines() if line.startswith("here are")}
+    assert "pyproject.toml" in shown and "dist" not in shown and ".variant-backend" not in shown
+
+
+def test_a_recipe_that_cannot_be_followed_is_told_before_anything_is_built(project: Path) -> None:
+    tool = "[tool.variant-backend.variants.warm]\ndependencies = [\"a; 'x::y::1' in variant_properties\"]\n"
+    toml = (project / "pyproject.toml").read_text(encoding="utf-8")
+    several = (
+        '[variant]\ndefault-priorities.namespace = ["x"]\nproviders.x.static-properties.y = ["1", "2"]\n'
+    )
+    several += 'variants.warm.x.y = ["1", "2"]\n'
+    head = toml[: toml.index("[variant")]
+    (project / "pyproject.toml").write_text(f"{head}\n{tool}\n{several}", encoding="utf-8")
+    result = build(project, ok=False)
+    assert "pyproject.toml: tool.variant-backend: requirement" in result.stderr
+    assert not (project / "dist").exists()
+
+
+def test_the_project_file_can_be_named_as_well_as_its_folder(project: Path) -> None:
+    assert build(project, "pyproject.toml", "--variant=null").stdout.startswith("null  built")
+
+
 def test_without_an_sdist_nothing_else_is_tried(project: Path) -> None:
     result = build(project, ok=False, FAILING="sdist")
     assert rows(result.stdout) == [("sdist", "failed", "dist/.logs/sdist.log: there is no sdist today")]

@@ -189,6 +189,21 @@ def test_each_requirement_is_there_once_however_it_is_spelled() -> None:
     assert recipe.requirements(own, CUDA) == ["old (>1)", "numpy>=2", 'A; os_name == "nt"']
 
 
+def test_what_a_label_removes_it_does_not_get_from_the_dependencies_of_all(tmp_path: Path) -> None:
+    table = '[tool.variant-backend]\ndependencies = ["triton==3", "x"]\n'
+    table += "[tool.variant-backend.variants.cu128]\n"
+    table += 'remove-dependencies = ["Triton"]\ndependencies = ["triton==4"]\n'
+    project = load(tmp_path, table + VARIANT)
+    assert project.recipe("cu128").requirements(["triton"], CUDA) == ["x", "triton==4"]
+    assert project.recipe("cu126").requirements(["triton"], CUDA) == ["triton", "triton==3", "x"]
+
+
+def test_our_settings_are_none_of_the_wrapped_backend(tmp_path: Path) -> None:
+    table = '[tool.variant-backend.variants.cu128]\nconfig-settings = { variant = "x" }\n'
+    (line,) = faults(tmp_path, table + VARIANT)
+    assert "config-settings.variant: is no setting of the wrapped backend" in line
+
+
 def test_markers_on_the_variant_are_decided_for_the_label_or_kept() -> None:
     common = "triton; platform_system=='Linux' and 'nvidia' in variant_namespaces"
     recipe = Recipe(dependencies=(common,))
@@ -254,6 +269,12 @@ WHEEL = "Torch_Audio-2.10.0+cu128-1-cp312.cp313-none-manylinux_2_28_x86_64.manyl
 )
 def test_a_wheel_is_picked_when_every_glob_fits_its_part(match: dict[str, str], picked: bool) -> None:
     assert Recipe(match=match).picks(WheelFilename.parse(WHEEL)) == picked
+
+
+def test_local_versions_are_compared_as_pep_440_says() -> None:
+    recipe = Recipe(match={"local": "Ubuntu_1"})
+    assert recipe.picks(WheelFilename.parse("a-1+ubuntu.1-py3-none-any.whl"))
+    assert recipe.picks(WheelFilename.parse("a-1+ubuntu_1-py3-none-any.whl"))
 
 
 def test_no_local_version_can_be_asked_for() -> None:

@@ -131,6 +131,36 @@ print(os.environ.get("KIND"), os.environ["FLAGS"])
     assert project.run(script).splitlines()[-2:] == [ending, "None -g"]
 
 
+def test_a_backend_that_clears_the_environment_does_not_end_the_build(project: Project) -> None:
+    clearing = "def note(hook, config_settings, **more):\n    import os; os.environ.clear()"
+    project.wrap(COMPLETE.replace("def note(hook, config_settings, **more):", clearing))
+    assert project.build().name == SMALL_NAME
+
+
+def test_what_no_environment_variable_can_hold_is_told_with_its_place(project: Project) -> None:
+    toml = project.root / "pyproject.toml"
+    toml.write_text(toml.read_text().replace('KIND = "small"', 'A = "1", KIND = "a\\u0000b"'))
+    place = "pyproject.toml: tool.variant-backend.variants.small.env.KIND"
+    assert project.refusal(settings=SMALL) == f"{place}: no environment variable can hold the character '\\0'"
+
+
+def test_a_faulty_file_that_the_environment_names_for_setuptools_is_told(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project.root / "extra.cfg").write_text("no section")
+    monkeypatch.setenv("DIST_EXTRA_CONFIG", "extra.cfg")
+    assert project.refusal(settings=SMALL).startswith(
+        "extra.cfg, which DIST_EXTRA_CONFIG names, cannot be read"
+    )
+    assert project.build({}).name == PLAIN_NAME
+
+
+@pytest.mark.parametrize("hook", PREPARE_HOOKS)
+def test_a_wrapped_backend_that_returns_no_name_is_told(project: Project, hook: str) -> None:
+    project.wrap(COMPLETE.replace("return folder.name", "return None"))
+    assert project.refusal(hook, SMALL) == f"the wrapped backend's {hook} returned None, not a name"
+
+
 @pytest.mark.parametrize("hook", WHEEL_HOOKS)
 def test_settings_of_the_recipe_come_before_the_users(project: Project, hook: str) -> None:
     call(project, hook, {"variant": "small", "list": "user", "own": "user"})
@@ -399,6 +429,8 @@ BROKEN = {
         PLUGIN.replace('["mkl", "openblas"]', "[]"),
         "get_supported_configs()[0].values: a list of",
     ),
+    "one text": (PLUGIN.replace('["mkl", "openblas"]', '"mkl"'), "[0].values: a list of at least one string"),
+    "a set": (PLUGIN.replace('["mkl", "openblas"]', '{"mkl"}'), "[0].values: a list of at least one string"),
     "no text": (PLUGIN.replace('"mkl"', "1"), "get_supported_configs()[0].values[0]: a string is needed"),
     "a bad value": (PLUGIN.replace('"mkl"', '"MKL"'), "value 'MKL': character 'M'"),
     "a value twice": (PLUGIN.replace('"openblas"', '"mkl"'), "'mkl' stands there twice"),
