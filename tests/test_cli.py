@@ -404,6 +404,19 @@ def test_a_label_brings_its_recipe_and_options_have_the_last_word(release: list[
     assert requirements(properties) == ["helper"]
 
 
+def test_a_requirement_under_an_extra_needs_that_extra(release: list[Path]) -> None:
+    project = Path("pyproject.toml")
+    project.write_text(project.read_text().replace('"mkl==2025"', "\"mkl==2025; extra == 'Big_GPU'\""))
+    result = CliRunner().invoke(make_variant_command, [str(release[0])])
+    assert result.exit_code == 1
+    assert (
+        "under the extra 'big-gpu', which the project does not have; add it to project.opt" in result.stderr
+    )
+    head = "Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nProvides-Extra: Big_GPU\n"
+    wheel = make_wheel(Path(), version="1.0+mkl", tag="cp313-cp313-linux_x86_64", metadata=head)
+    assert requirements(make(wheel).stdout.strip()) == ["helper", 'mkl==2025; extra == "big-gpu"']
+
+
 def test_markers_in_a_wheels_own_requirements_are_decided(tmp_path: Path) -> None:
     lines = "Requires-Dist: a; 'x' in variant_namespaces and os_name == 'nt'\nRequires-Dist: b\n"
     head = f"Metadata-Version: 2.1\nName: {{name}}\nVersion: {{version}}\n{lines}"

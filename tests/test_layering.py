@@ -16,7 +16,7 @@ COMMANDS = ["make_variant", "build", "index", "schema", "init"]
 # Rooms from the top down; a module may import those of lower rooms, and what stands before it in its own.
 ROOMS = [
     ["errors"],
-    ["document", "properties", "core_metadata", "record", "filename"],
+    ["document", "properties", "filename", "core_metadata", "record"],
     ["markers", "metadata", "recipe", "_ziprecords", "_toml"],
     ["_files", "_rawzip", "_ask_plugin", "_build_one"],
     ["pyproject", "schema", "providers", "wheel_rewrite", "index", "matrix", "init"],

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from .errors import VariantError
+from .filename import escape
 
 
 def read_field(data: bytes, field: str) -> str:
@@ -64,6 +65,14 @@ def _change_headers(data: bytes, pattern: str, text: str) -> bytes:
 def requirements(data: bytes) -> list[str]:
     """Return the values of Requires-Dist, each on one line, in their order."""
     return [value for value in map(_requirement, _fields(data)) if value is not None]
+
+
+def missing_extras(data: bytes, values: Sequence[str]) -> list[str]:
+    """Return the extras under which requirements stand, and that no Provides-Extra names."""
+    provided = re.findall(rb"(?mi)^Provides-Extra[ \t]*:[ \t]*([^\r\n]*)", _headers(data))
+    known = {escape(name.decode("utf-8", "replace").strip()) for name in provided}
+    named = [name for value in values for name in re.findall(r"""\bextra\s*==\s*["']([^"']+)""", value)]
+    return [name for name in dict.fromkeys(named) if escape(name) not in known]
 
 
 def replace_requirements(data: bytes, values: Sequence[str]) -> bytes:

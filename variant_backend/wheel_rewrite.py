@@ -113,7 +113,15 @@ def edited_metadata(metadata: bytes, plan: Plan) -> bytes:
         metadata = core_metadata.rename_project(metadata, plan.recipe.name)
     own = core_metadata.requirements(metadata)
     wanted = plan.recipe.requirements(own, plan.variant)
-    return metadata if wanted == own else core_metadata.replace_requirements(metadata, wanted)
+    if wanted == own:
+        return metadata
+    added = [requirement for requirement in wanted if requirement not in own]
+    if missing := core_metadata.missing_extras(metadata, added):
+        raise VariantError(
+            f"the recipe adds a requirement under the extra {missing[0]!r}, which the project does not have",
+            hint="add it to project.optional-dependencies, with an empty list if it has no other requirement",
+        )
+    return core_metadata.replace_requirements(metadata, wanted)
 
 
 def make_variant(
