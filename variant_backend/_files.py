@@ -8,8 +8,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from .errors import VariantError
 
@@ -43,6 +44,21 @@ def read_at(descriptor: int, length: int, offset: int) -> bytes:
     if len(data) < length:
         raise VariantError(f"truncated: {length} bytes are needed at byte {offset}, {len(data)} are there")
     return data
+
+
+class Source(NamedTuple):
+    """Bytes that are read in ranges, wherever they are: `read(length, offset)` of a file of *size* bytes.
+
+    Reading raises VariantError when the file ends before that.
+    """
+
+    read: Callable[[int, int], bytes]
+    size: int
+
+    @classmethod
+    def of(cls, descriptor: int) -> Source:
+        """Return an open file as a source."""
+        return cls(partial(read_at, descriptor), os.fstat(descriptor).st_size)
 
 
 def write_all(descriptor: int, data: bytes) -> None:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import bisect
 import operator
-import os
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from ._files import read_at
+from ._files import Source
 from ._ziprecords import (
     CENTRAL_SIZE,
     DEFLATED,
@@ -63,25 +62,25 @@ Segment: TypeAlias = Range | bytes
 class Archive(NamedTuple):
     """An open archive: its members in the directory's order, and where the directory stands."""
 
-    descriptor: int
+    source: Source
     entries: list[Entry]
     directory_offset: int
     end_records: bytes
 
     @classmethod
-    def read(cls, descriptor: int) -> Archive:
-        """Read the central directory of an open file; local headers are left to `check_layout`.
+    def read(cls, source: Source) -> Archive:
+        """Read the central directory; local headers are left to `check_layout`.
 
         Raises VariantError when it is damaged, or breaks a rule that package indexes apply.
         """
-        size = os.fstat(descriptor).st_size
-        if read_at(descriptor, min(size, 4), 0) != LOCAL_SIGNATURE:
+        size = source.size
+        if source.read(min(size, 4), 0) != LOCAL_SIGNATURE:
             raise VariantError("not a zip file, which would start with a member")
         tail_size = min(size, ENDING_SIZE)
-        ending = read_ending(read_at(descriptor, tail_size, size - tail_size), size)
-        directory = read_at(descriptor, ending.directory_size, ending.directory_offset)
+        ending = read_ending(source.read(tail_size, size - tail_size), size)
+        directory = source.read(ending.directory_size, ending.directory_offset)
         entries = read_directory(directory, ending.total)
-        return cls(descriptor, entries, ending.directory_offset, ending.records)
+        return cls(source, entries, ending.directory_offset, ending.records)
 
     def check_layout(self) -> None:
         """Check that local headers agree with the directory, and that records stand back to back.
@@ -125,7 +124,7 @@ class Archive(NamedTuple):
         if max(entry.size, entry.compressed_size) > _LARGEST_CONTENT:
             raise VariantError(f"member {entry.name!r}: {entry.size} bytes are too many for metadata")
         where = self._data(entry)
-        return read_at(self.descriptor, where.length, where.offset)
+        return self.source.read(where.length, where.offset)
 
     def renamed(self, entry: Entry, name: str) -> Member:
         """Return the member under another name, its data untouched."""
@@ -162,7 +161,7 @@ class Archive(NamedTuple):
         expected = [LOCAL_SIGNATURE + entry.central[6:32] + entry.central[CENTRAL_SIZE:] for entry in entries]
         try:
             headers = [
-                read_at(self.descriptor, len(header), entry.offset)
+                self.source.read(len(header), entry.offset)
                 for header, entry in zip(expected, entries, strict=True)
             ]
         except VariantError:  # one says that it starts at the end, or behind it
@@ -174,8 +173,8 @@ class Archive(NamedTuple):
 
     def _local_header(self, entry: Entry) -> bytes:
         """Return a member's local header, with name and extra fields, after comparing it."""
-        start = read_at(self.descriptor, LOCAL_SIZE, entry.offset)
-        header = read_at(self.descriptor, header_length(start), entry.offset)
+        start = self.source.read(LOCAL_SIZE, entry.offset)
+        header = self.source.read(header_length(start), entry.offset)
         compare_headers(entry, header)
         return header
 

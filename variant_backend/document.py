@@ -4,44 +4,63 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from .errors import VariantError, did_you_mean, one_of
 
 
-def load_json(data: bytes, where: str) -> object:
-    """Parse JSON strictly: UTF-8 without a byte order mark, and no key twice in one object.
+def read_json(document: Document, data: bytes) -> object:
+    """Parse JSON strictly: a key that stands twice in one object is a fault of the *document*.
 
-    Raises VariantError, its message behind *where*.
+    Raises VariantError when it is not JSON in UTF-8, without a byte order mark.
     """
 
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         result = dict(pairs)
         if len(result) < len(pairs):
             keys = [key for key, _ in pairs]
-            twice = next(key for key in keys if keys.count(key) > 1)
-            raise VariantError(f"{where}: key {twice!r} stands twice in one object")
+            for key in sorted(key for key in result if keys.count(key) > 1):
+                document.fault("", f"key {key!r} stands twice in one object", rule="duplicate-key")
         return result
 
     try:
-        document: object = json.loads(data.decode("utf-8"), object_pairs_hook=unique)
+        parsed: object = json.loads(data.decode("utf-8"), object_pairs_hook=unique)
     except (ValueError, RecursionError) as error:
-        raise VariantError(f"{where}: not JSON in UTF-8: {error}") from None
-    return document
+        raise VariantError(f"not JSON in UTF-8: {error}") from None
+    return parsed
+
+
+class Fault(NamedTuple):
+    """What is wrong at one place of a document, by which *rule*, and the remedy."""
+
+    rule: str
+    place: str
+    text: str
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.text}; {self.hint}" if self.hint else self.text
+        return f"{self.place}: {text}" if self.place else text
 
 
 class Document:
     """Takes values out of a parsed document; what is wrong with them is gathered, not raised."""
 
     def __init__(self) -> None:
-        self.issues: list[str] = []
+        self.faults: list[Fault] = []
 
-    def fault(self, place: str, text: str) -> None:
+    @property
+    def issues(self) -> list[str]:
+        """All faults, a line each."""
+        return [str(fault) for fault in self.faults]
+
+    def fault(self, place: str, text: str, *, rule: str = "bad-value", hint: str | None = None) -> None:
         """Note that what stands at *place* is wrong."""
-        self.issues.append(f"{place}: {text}" if place else text)
+        self.faults.append(Fault(rule, place, text, hint))
 
     def check(self, where: str) -> None:
         """Raise one VariantError with all faults, each behind *where*, if there are any."""
-        if self.issues:
+        if self.faults:
             raise VariantError(*(f"{where}: {issue}" for issue in self.issues))
 
     def table(
@@ -49,31 +68,41 @@ class Document:
     ) -> dict[str, object]:
         """Return a table's entries; with *known*, other keys are faults and left out."""
         if not isinstance(value, dict):
-            self.fault(place, f"a table is needed, not {_kind(value)}")
+            self.fault(place, f"a table is needed, not {_kind(value)}", rule="wrong-type")
             return {}
         for key in value:
             if known is not None and key not in known:
                 text = f"unknown key{did_you_mean(key, known)}; known are {one_of(known)}"
-                self.fault(join(place, key), text)
+                self.fault(join(place, key), text, rule="unknown-key")
         for key in required:
             if key not in value:
-                self.fault(join(place, key), "missing")
+                self.fault(join(place, key), "missing", rule="missing-key")
         return {key: entry for key, entry in value.items() if known is None or key in known}
 
     def strings(
-        self, value: object, place: str, check: Callable[[str], object], least: int = 1
+        self,
+        value: object,
+        place: str,
+        check: Callable[[str], object],
+        least: int = 1,
+        rule: str = "bad-value",
     ) -> tuple[str, ...]:
         """Return a list of unique strings, *least* of them (0 or 1), each of which passes *check*."""
         if not isinstance(value, list) or len(value) < least:
             amount = "of at least one string" if least else "of strings"
-            self.fault(place, f"a list {amount} is needed, not {_kind(value)}")
+            empty = value == []
+            self.fault(
+                place,
+                f"a list {amount} is needed, not {_kind(value)}",
+                rule="empty-list" if empty else "wrong-type",
+            )
             return ()
         result: dict[str, None] = {}
         for index, item in enumerate(value):
             text = self.string(item, f"{place}[{index}]")
             if text in result:
-                self.fault(f"{place}[{index}]", f"{text!r} stands there twice")
-            elif text is not None and self.passes(f"{place}[{index}]", check, text):
+                self.fault(f"{place}[{index}]", f"{text!r} stands there twice", rule="duplicate-value")
+            elif text is not None and self.passes(f"{place}[{index}]", check, text, rule):
                 result[text] = None
         return tuple(result)
 
@@ -81,14 +110,14 @@ class Document:
         """Return a string, or None after noting that it is something else."""
         if isinstance(value, str):
             return value
-        self.fault(place, f"a string is needed, not {_kind(value)}")
+        self.fault(place, f"a string is needed, not {_kind(value)}", rule="wrong-type")
         return None
 
     def boolean(self, value: object, place: str) -> bool:
         """Return a boolean, or False after noting that it is something else."""
         if isinstance(value, bool):
             return value
-        self.fault(place, f"true or false is needed, not {_kind(value)}")
+        self.fault(place, f"true or false is needed, not {_kind(value)}", rule="wrong-type")
         return False
 
     def choice(self, value: object, place: str, known: Sequence[str]) -> str | None:
@@ -99,13 +128,13 @@ class Document:
         self.fault(place, f"{text!r} is not known{did_you_mean(text, known)}; known are {one_of(known)}")
         return None
 
-    def passes(self, place: str, check: Callable[[str], object], text: str) -> bool:
+    def passes(self, place: str, check: Callable[[str], object], text: str, rule: str = "bad-value") -> bool:
         """Tell whether *check* takes the text; if it raises a VariantError, note that."""
         try:
             check(text)
         except VariantError as error:
-            for line in error.lines():
-                self.fault(place, line)
+            for issue in error.issues:
+                self.fault(place, issue, rule=rule, hint=error.hint)
             return False
         return True
 

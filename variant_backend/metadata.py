@@ -11,7 +11,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
-from .document import Document, join, load_json
+from .document import Document, join, read_json
 from .errors import VariantError, did_you_mean, one_of
 from .properties import (
     NULL_LABEL,
@@ -148,7 +148,13 @@ class VariantMetadata(NamedTuple):
     @classmethod
     def from_json(cls, data: bytes, where: str) -> VariantMetadata:
         """Read the content of variant.json or of an index-level file; errors as in `from_dict`."""
-        return cls.from_dict(load_json(data, where), where)
+        document = Document()
+        try:
+            result = cls.read(document, read_json(document, data))
+        except VariantError as error:
+            raise error.within(where) from None
+        document.check(where)
+        return result
 
     @classmethod
     def from_dict(cls, data: object, where: str) -> VariantMetadata:
@@ -157,19 +163,27 @@ class VariantMetadata(NamedTuple):
         Raises VariantError with every fault found, each behind *where*.
         """
         document = Document()
+        result = cls.read(document, data)
+        document.check(where)
+        return result
+
+    @classmethod
+    def read(cls, document: Document, data: object) -> VariantMetadata:
+        """Read what `from_dict` reads; faults are left in the *document*, what they concern is left out."""
         top = document.table(data, "", ("$schema", *_SECTIONS), ("$schema", "default-priorities", "variants"))
         result = _read_metadata(document, top)
         schema = top.get("$schema")
         if schema == SCHEMA_WITH_PROVIDERS:
             listed = document.table(top.get("providers", {}), "providers")
             for namespace in [name for name in result.namespaces if name not in listed]:
-                document.fault(f"providers.{namespace}", "missing: every declared namespace needs one")
+                place, text = f"providers.{namespace}", "missing: every declared namespace needs one"
+                document.fault(place, text, rule="missing-provider")
         elif schema == SCHEMA_WITHOUT_PROVIDERS:
             if "providers" in top:
-                document.fault("providers", "version 0.1.1 of the format has none")
+                document.fault("providers", "version 0.1.1 of the format has none", rule="unknown-key")
         elif schema is not None:
-            document.fault("$schema", f"{schema!r} is no version of the format that is known here")
-        document.check(where)
+            text = f"{schema!r} is no version of the format that is known here"
+            document.fault("$schema", text, rule="unknown-schema")
         return result
 
     @classmethod
@@ -183,7 +197,8 @@ class VariantMetadata(NamedTuple):
         result = _read_metadata(document, top, _SOURCES_OF_A_TABLE)
         for namespace, provider in result.providers.items():
             if isinstance(provider, BuiltinProvider):
-                document.fault(f"providers.{namespace}.builtin", "is reserved, no installer knows it yet")
+                text = "is reserved, no installer knows it yet"
+                document.fault(f"providers.{namespace}.builtin", text, rule="unknown-provider")
         document.check(where)
         return result
 
@@ -450,13 +465,15 @@ def _read_metadata(
     priorities = document.table(top.get(place, {}), place, ("namespace",))
     namespaces: tuple[str, ...] = ()
     if place in top:
-        namespaces = document.strings(priorities.get("namespace"), f"{place}.namespace", _check_namespace)
+        namespaces = document.strings(
+            priorities.get("namespace"), f"{place}.namespace", _check_namespace, rule="bad-name"
+        )
 
     def declared(namespace: str, place: str) -> bool:
         if not namespaces or namespace in namespaces:  # a missing list is one fault, not many
             return True
         text = f"not in default-priorities.namespace{did_you_mean(namespace, namespaces)}"
-        document.fault(place, text)
+        document.fault(place, text, rule="undeclared-namespace")
         return False
 
     providers: dict[str, Provider] = {}
@@ -482,23 +499,23 @@ def _check_namespace(text: str) -> None:
 def _read_variant(document: Document, label: str, value: object) -> Variant | None:
     """Read one entry of ``variants``."""
     place = f"variants.{label}"
-    faults = len(document.issues)
+    faults = len(document.faults)
     properties: set[Property] = set()
-    document.passes(place, check_label, label)
+    document.passes(place, check_label, label, "bad-name")
     for namespace, features in document.table(value, place).items():
         at_namespace = f"{place}.{namespace}"
-        document.passes(at_namespace, lambda text: check_name(text, "namespace"), namespace)
+        document.passes(at_namespace, lambda text: check_name(text, "namespace"), namespace, "bad-name")
         entries = document.table(features, at_namespace)
         if not entries and features == {}:
-            document.fault(at_namespace, "lists no feature")
+            document.fault(at_namespace, "lists no feature", rule="empty-list")
         for feature, values in _read_features(document, entries, at_namespace):
             properties.update(Property(namespace, feature, text) for text in values)
-    if len(document.issues) > faults:
+    if len(document.faults) > faults:
         return None
     try:
         return Variant.of(label, frozenset(properties))
     except VariantError as error:
-        document.fault(place, str(error))
+        document.fault(place, *error.issues, rule="null-variant", hint=error.hint)
         return None
 
 
@@ -507,9 +524,11 @@ def _read_features(
 ) -> list[tuple[str, tuple[str, ...]]]:
     """Read ``{feature: [values]}``, in the table's order; a bad name is noted, and left out."""
     return [
-        (feature, document.strings(values, f"{place}.{feature}", check_value))
+        (feature, document.strings(values, f"{place}.{feature}", check_value, rule="bad-name"))
         for feature, values in table.items()
-        if document.passes(f"{place}.{feature}", lambda text: check_name(text, "feature"), feature)
+        if document.passes(
+            f"{place}.{feature}", lambda text: check_name(text, "feature"), feature, "bad-name"
+        )
     ]
 
 
@@ -523,18 +542,21 @@ def _read_provider(
     given = [key for key in sources if key in entry]
     if len(given) != 1:
         found = " and ".join(given) or "none"
-        document.fault(place, f"exactly one of {one_of(sources)} is needed, found {found}")
+        text = f"exactly one of {one_of(sources)} is needed, found {found}"
+        document.fault(place, text, rule="provider-source")
         return None
     (source,) = given
     plugins = [key for key in _PLUGINS if key in sources]
     for key, its in (("plugin-api", plugins), ("feature-order", ["static-properties"])):
         if key in entry and source not in its:
-            document.fault(join(place, key), f"goes with {' or '.join(its)} only")
+            document.fault(join(place, key), f"goes with {' or '.join(its)} only", rule="provider-source")
     optional = document.boolean(entry.get("optional", False), join(place, "optional"))
     if source in _PLUGINS:
         from .markers import check_requirement  # many builds read no requirement
 
-        requires = document.strings(entry[source], join(place, source), check_requirement)
+        requires = document.strings(
+            entry[source], join(place, source), check_requirement, rule="bad-requirement"
+        )
         plugin_api = _read_plugin_api(document, entry, join(place, "plugin-api"))
         return _PLUGINS[source](requires, plugin_api, optional)
     if "static-properties" in entry:
@@ -557,14 +579,17 @@ def _read_static_features(
     table = document.table(entry["static-properties"], at_features)
     features = dict(_read_features(document, table, at_features))
     if not table:
-        document.fault(at_features, "lists no feature")
+        document.fault(at_features, "lists no feature", rule="empty-list")
     if "feature-order" not in entry:
         if len(table) > 1:
-            document.fault(at_order, "missing: it ranks two or more features")
+            document.fault(at_order, "missing: it ranks two or more features", rule="feature-order")
         return tuple(features.items())
-    order = document.strings(entry["feature-order"], at_order, lambda text: check_name(text, "feature"))
+    order = document.strings(
+        entry["feature-order"], at_order, lambda text: check_name(text, "feature"), rule="bad-name"
+    )
     if set(order) != set(features):
-        document.fault(at_order, f"names {one_of(order)}, but the features are {one_of(features)}")
+        text = f"names {one_of(order)}, but the features are {one_of(features)}"
+        document.fault(at_order, text, rule="feature-order")
         return ()
     return tuple((feature, features[feature]) for feature in order)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import core_metadata
-from ._files import Advance, HeadCopy, copy_range, read_at, workspace, write_all
+from ._files import Advance, HeadCopy, Source, copy_range, read_at, workspace, write_all
 from ._rawzip import (
     Archive,
     Member,
@@ -145,12 +145,12 @@ def make_variant(
     try:
         with wheel.open("rb", buffering=0) as file:
             if target.exists() and target.samefile(wheel):
-                return _already(Wheel.read(filename, file.fileno()), plan, target)
+                return _already(Wheel.read(filename, Source.of(file.fileno())), plan, target)
             if os.path.lexists(target) and not force:
                 raise VariantError(f"{target} exists", hint="give --force to replace it")
             in_place = False
             if dry_run or owned:
-                rewriting = Wheel.read(filename, file.fileno()).rewritten(plan)
+                rewriting = Wheel.read(filename, Source.of(file.fileno())).rewritten(plan)
                 in_place = not dry_run and _change_tail(wheel, file.fileno(), rewriting)
             if not dry_run and not in_place:
                 rewriting = _write_copy(file.fileno(), filename, plan, target, advance)
@@ -198,12 +198,12 @@ class Wheel(NamedTuple):
     core_metadata: bytes
 
     @classmethod
-    def read(cls, filename: WheelFilename, descriptor: int) -> Wheel:
+    def read(cls, filename: WheelFilename, source: Source) -> Wheel:
         """Read an open wheel, and check that it is what its name says.
 
         Its RECORD and local headers are not read. Raises VariantError.
         """
-        archive = Archive.read(descriptor)
+        archive = Archive.read(source)
         wheel = cls(filename, archive, {entry.name: entry for entry in archive.entries}, b"")
         _check_directories(filename, wheel.entries)
         wheel = wheel._replace(core_metadata=wheel.read_file("METADATA"))
@@ -359,7 +359,7 @@ def open_wheel(path: Path) -> Iterator[Wheel]:
     filename = WheelFilename.parse(path.name)
     try:
         with path.open("rb", buffering=0) as file:
-            yield Wheel.read(filename, file.fileno())
+            yield Wheel.read(filename, Source.of(file.fileno()))
     except VariantError as error:
         raise error.within(path.name) from None
     except OSError as error:
@@ -412,7 +412,7 @@ def _write_copy(
         with part.open("xb", buffering=0) as file:
             # The bytes are copied in the background while the wheel is read and checked.
             with HeadCopy(source, file.fileno(), os.fstat(source).st_size, advance) as head:
-                rewriting = Wheel.read(filename, source).rewritten(plan)
+                rewriting = Wheel.read(filename, Source.of(source)).rewritten(plan)
                 head.finish(rewriting.kept)
             _write_tail(file, rewriting.kept, rewriting.tail, source, advance)
         part.replace(target)
