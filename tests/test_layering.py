@@ -17,7 +17,7 @@ COMMANDS = ["make_variant", "build", "index", "schema", "init"]
 ROOMS = [
     ["errors"],
     ["document", "properties", "filename", "core_metadata", "record"],
-    ["markers", "metadata", "recipe", "_ziprecords", "_toml"],
+    ["markers", "metadata", "installers", "recipe", "_ziprecords", "_toml"],
     ["_files", "_rawzip", "_ask_plugin", "_build_one"],
     ["pyproject", "schema", "providers", "wheel_rewrite", "index", "matrix", "init"],
     ["build_request", "wrapped_backend"],

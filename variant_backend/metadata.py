@@ -318,7 +318,7 @@ class VariantMetadata(NamedTuple):
             )
         return variant
 
-    def _never_supported(self, variant: Variant) -> set[tuple[str, str]]:
+    def never_supported(self, variant: Variant) -> list[tuple[str, str]]:
         """Return namespace and feature where a static provider lists no value that the variant has."""
         static = {
             (namespace, feature): set(values)
@@ -336,7 +336,7 @@ class VariantMetadata(NamedTuple):
             for prop in variant.properties
             if prop.value in static.get((prop.namespace, prop.feature), ())
         }
-        return features - supported
+        return sorted(features - supported)
 
     def remarks(self) -> list[str]:
         """Return what a maintainer should be told about wheels with this metadata, ready to print."""
@@ -351,7 +351,7 @@ class VariantMetadata(NamedTuple):
                 " or give make-variant --static or --provider"
             )
         for label, variant in self.variants.items():
-            for namespace, feature in sorted(self._never_supported(variant)):
+            for namespace, feature in self.never_supported(variant):
                 remarks.append(
                     f"warning: variant {label!r} can never be chosen, as the static-properties of"
                     f" {namespace!r} list none of its values of {feature!r}"
