@@ -11,7 +11,7 @@ import variant_backend
 
 PACKAGE = Path(variant_backend.__file__).parent
 
-COMMANDS = ["make_variant", "build", "index", "schema", "init"]
+COMMANDS = ["make_variant", "build", "index", "schema", "init", "unmake"]
 
 # Rooms from the top down; a module may import those of lower rooms, and what stands before it in its own.
 ROOMS = [
@@ -19,9 +19,9 @@ ROOMS = [
     ["document", "properties", "filename", "core_metadata", "record"],
     ["markers", "metadata", "installers", "recipe", "_ziprecords", "_toml"],
     ["_files", "_rawzip", "_ask_plugin", "_build_one"],
-    ["pyproject", "schema", "providers", "wheel_rewrite", "index", "matrix", "init"],
+    ["pyproject", "schema", "providers", "wheel_rewrite", "unmake", "index", "matrix", "init"],
     ["build_request", "wrapped_backend"],
-    ["hooks", "cli", *(f"cli.{name}" for name in COMMANDS), "cli.main", "scripts"],
+    ["hooks", "cli", "cli.progress", *(f"cli.{name}" for name in COMMANDS), "cli.main", "scripts"],
 ]
 ORDER = [module for room in ROOMS for module in room]
 PURE = [module for room in ROOMS[:3] for module in room]

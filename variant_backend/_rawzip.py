@@ -40,6 +40,11 @@ _LARGEST_CONTENT = 64 << 20
 
 _OFFSET = operator.attrgetter("offset")
 
+# From these on, a count and an offset stand in ZIP64 records.
+_FULL16 = 0xFFFF
+_FULL32 = 0xFFFFFFFF
+_END_SIGNATURE = b"PK\x05\x06"
+
 
 class Range(NamedTuple):
     """A range of bytes of the archive that was read."""
@@ -211,9 +216,14 @@ def assemble(archive: Archive, edits: Mapping[str, Sequence[Member]]) -> list[Se
 
     *edits* gives for a member's name the members that take its place: none, itself changed, or
     more. All others stay where they are in the order, in the file and in the directory alike.
+    ZIP64 forms come when they are needed, and go when they no longer are, unless the archive's writer used
+    them without need: so the archive before is had back by taking back the edits.
     """
     edited = sorted((entry for entry in archive.entries if entry.name in edits), key=_OFFSET)
     segments: list[Segment] = []
+    narrows = _is_large(len(archive.entries), archive.directory_offset) and not any(
+        map(_is_wide, archive.entries)
+    )
     directory: dict[str, bytes] = {}  # of the edited members
     starts, shifts = [0], [0]  # from an old offset on, members move by so much
     position = new_position = 0
@@ -223,7 +233,8 @@ def assemble(archive: Archive, edits: Mapping[str, Sequence[Member]]) -> list[Se
         position = entry.offset + archive.length(entry)
         records = b""
         for member in edits[entry.name]:
-            records += moved(member.central, new_position)
+            record = _narrowed(member.central) if narrows and new_position < _FULL32 else member.central
+            records += moved(record, new_position)
             segments += [member.local, member.data]
             new_position += len(member.local) + length_of(member.data)
         directory[entry.name] = records
@@ -234,8 +245,9 @@ def assemble(archive: Archive, edits: Mapping[str, Sequence[Member]]) -> list[Se
     def central(entry: Entry) -> bytes:
         if entry.name in directory:
             return directory[entry.name]
-        shift = shifts[bisect.bisect_right(starts, entry.offset) - 1]
-        return moved(entry.central, entry.offset + shift) if shift else entry.central
+        offset = entry.offset + shifts[bisect.bisect_right(starts, entry.offset) - 1]
+        record = _narrowed(entry.central) if narrows and offset < _FULL32 else entry.central
+        return moved(record, offset) if offset != entry.offset else record
 
     first = edited[0].offset if edited else archive.directory_offset  # nothing moves before it
     new_directory = b"".join(
@@ -243,8 +255,43 @@ def assemble(archive: Archive, edits: Mapping[str, Sequence[Member]]) -> list[Se
     )
     count = len(archive.entries) + sum(len(members) - 1 for members in edits.values())
     offset = archive.directory_offset + shifts[-1]
-    segments += [new_directory, change_end(archive.end_records, count, len(new_directory), offset)]
+    end_records = archive.end_records
+    if narrows and not _is_large(count, offset):
+        end_records = end_records[end_records.rindex(_END_SIGNATURE) :]
+    segments += [new_directory, change_end(end_records, count, len(new_directory), offset)]
     return [segment for segment in segments if length_of(segment)]
+
+
+def _is_large(count: int, directory_offset: int) -> bool:
+    """Tell whether an archive of so many members must have its end records in ZIP64 form."""
+    return count >= _FULL16 or directory_offset >= _FULL32
+
+
+def _is_wide(entry: Entry) -> bool:
+    """Tell whether a directory record has in its ZIP64 field what would do without."""
+    slots = struct.unpack_from("<LL14xL", entry.central, 20)
+    values = (entry.compressed_size, entry.size, entry.offset)
+    return any(slot == _FULL32 > value for slot, value in zip(slots, values, strict=True))
+
+
+def _narrowed(record: bytes) -> bytes:
+    """Return a directory record without the offset in its ZIP64 field, if that is where it stands."""
+    (slot,) = struct.unpack_from("<L", record, 42)
+    if slot != _FULL32:
+        return record
+    (name_length,) = struct.unpack_from("<H", record, 28)
+    start = CENTRAL_SIZE + name_length
+    # What `moved` writes: this field first, the offset last in it.
+    kind, length = struct.unpack_from("<HH", record, start)
+    field = record[start : start + 4 + length - 8]
+    field = struct.pack("<HH", kind, length - 8) + field[4:] if length > 8 else b""
+    extra = field + record[start + 4 + length :]
+    return record[:30] + struct.pack("<H", len(extra)) + record[32:42] + bytes(4) + record[46:start] + extra
+
+
+def have_equal_times(one: Entry, other: Entry) -> bool:
+    """Tell whether two members have the same time."""
+    return one.central[12:16] == other.central[12:16]
 
 
 def length_of(segment: Segment) -> int:
@@ -267,6 +314,6 @@ def split_stored_head(deflated: bytes) -> tuple[bytes, bytes]:
     """Take compressed data apart that `with_stored_head` may have put together; the head may be empty."""
     if len(deflated) > 5:
         kind, size, complement = struct.unpack_from("<BHH", deflated)
-        if kind == 0 and size == complement ^ 0xFFFF and 5 + size < len(deflated):
+        if kind == 0 and 0 < size == complement ^ 0xFFFF and 5 + size < len(deflated):
             return deflated[5 : 5 + size], deflated[5 + size :]
     return b"", deflated

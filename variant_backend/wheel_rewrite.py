@@ -8,7 +8,7 @@ binary distribution format.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import FileIO
 from itertools import pairwise
@@ -40,7 +40,7 @@ from .record import Record
 _LARGEST_TAIL = 64 << 20
 
 # They sign the RECORD that was there before, and RECORD never lists them.
-_SIGNATURES = ("RECORD.jws", "RECORD.p7s")
+SIGNATURES = ("RECORD.jws", "RECORD.p7s")
 
 
 class Plan(NamedTuple):
@@ -142,26 +142,40 @@ def make_variant(
     """
     filename = WheelFilename.parse(wheel.name)
     target = out_dir / str(renamed(filename, plan))
-    try:
+    with faults_named(wheel, out_dir):
         with wheel.open("rb", buffering=0) as file:
             if target.exists() and target.samefile(wheel):
                 return _already(Wheel.read(filename, Source.of(file.fileno())), plan, target)
-            if os.path.lexists(target) and not force:
-                raise VariantError(f"{target} exists", hint="give --force to replace it")
+            check_is_free(target, force=force)
             in_place = False
             if dry_run or owned:
                 rewriting = Wheel.read(filename, Source.of(file.fileno())).rewritten(plan)
                 in_place = not dry_run and _change_tail(wheel, file.fileno(), rewriting)
             if not dry_run and not in_place:
-                rewriting = _write_copy(file.fileno(), filename, plan, target, advance)
+                rewriting = write_copy(
+                    file.fileno(), filename, lambda opened: opened.rewritten(plan), target, advance
+                )
         if in_place:
             wheel.replace(target)
-        return Outcome(target, not dry_run, rewriting.notices)
+    return Outcome(target, not dry_run, rewriting.notices)
+
+
+@contextmanager
+def faults_named(wheel: Path, out_dir: Path) -> Iterator[None]:
+    """Put the name of *wheel* in front of every fault; an OSError becomes a VariantError."""
+    try:
+        yield
     except VariantError as error:
         raise error.within(wheel.name) from None
     except OSError as error:
         place = error.filename2 or error.filename or out_dir
         raise VariantError(f"{wheel.name}: {place}: {error.strerror or error}") from None
+
+
+def check_is_free(target: Path, *, force: bool) -> None:
+    """Check that nothing stands where a wheel is to be written; with *force* it may."""
+    if os.path.lexists(target) and not force:
+        raise VariantError(f"{target} exists", hint="give --force to replace it")
 
 
 def _already(source: Wheel, plan: Plan, target: Path) -> Outcome:
@@ -171,7 +185,7 @@ def _already(source: Wheel, plan: Plan, target: Path) -> Outcome:
     return Outcome(target, False, ("it is this variant already",))
 
 
-class _Rewriting(NamedTuple):
+class Rewriting(NamedTuple):
     """A new wheel, as ranges of the old one and new bytes; and what to tell about it."""
 
     segments: list[Segment]
@@ -215,9 +229,20 @@ class Wheel(NamedTuple):
         """Return the path of a file in the dist-info directory."""
         return f"{self.filename.stem}.dist-info/{name}"
 
+    def entry(self, name: str) -> Entry:
+        """Return the member that is this file of the dist-info directory; raises VariantError without it."""
+        path = self.path(name)
+        if path not in self.entries:
+            raise VariantError(f"{path} is missing", hint=REBUILD)
+        return self.entries[path]
+
+    def signatures(self) -> list[str]:
+        """Return the files of the dist-info directory that sign its RECORD."""
+        return [name for name in SIGNATURES if self.path(name) in self.entries]
+
     def read_file(self, name: str) -> bytes:
         """Return a file of the dist-info directory; raises VariantError if it is missing or damaged."""
-        return self.archive.content(self._entry(name))
+        return self.archive.content(self.entry(name))
 
     def is_variant(self) -> bool:
         """Tell whether the wheel carries a variant.json."""
@@ -234,21 +259,17 @@ class Wheel(NamedTuple):
             raise VariantError(f"variant.json: {fault}")
         return metadata
 
-    def rewritten(self, plan: Plan) -> _Rewriting:
+    def rewritten(self, plan: Plan) -> Rewriting:
         """Return the new wheel; raises VariantError if this one is unsound."""
         if plan.recipe.dependencies or plan.recipe.remove_dependencies:
             self._check_is_no_other_variant(plan.variant.label)
         metadata = edited_metadata(self.core_metadata, plan)
         edits = self.edits(plan, metadata)
         self.archive.check_layout()
-        notices = [
-            f"{name} is left out, as it signs the old RECORD"
-            for name in _SIGNATURES
-            if self.path(name) in self.entries
-        ]
+        notices = [f"{name} is left out, as it signs the old RECORD" for name in self.signatures()]
         for requirement in core_metadata.direct_references(metadata):
             notices.append(f"public indexes reject a requirement on a URL: {requirement}")
-        return _Rewriting(assemble(self.archive, edits), tuple(notices))
+        return Rewriting(assemble(self.archive, edits), tuple(notices))
 
     def _check_is_no_other_variant(self, label: str) -> None:
         """Check that no other label's recipe was followed here: nobody knows which requirements it left."""
@@ -275,24 +296,17 @@ class Wheel(NamedTuple):
             if content is None:
                 edits[path] = [self.archive.renamed(entry, new_path)]
             elif path == self.path("RECORD"):
-                edits[path] = [self._replaced_record(entry, new_path, old_rows, content, plan.moment)]
+                edits[path] = [self.replaced_record(new_path, old_rows, content, plan.moment)]
             elif new_path != path or content != self.archive.content(entry):
                 edits[path] = [self.archive.replaced(entry, new_path, content, moment=plan.moment)]
-        for name in _SIGNATURES:
-            if self.path(name) in self.entries:
-                edits[self.path(name)] = []
+        for name in self.signatures():
+            edits[self.path(name)] = []
         if not self.is_variant():
-            record = self._entry("RECORD")
+            record = self.entry("RECORD")
             path = f"{renamed(self.filename, plan).stem}.dist-info/variant.json"
             added = new_member(path, contents[path], record, plan.moment)
             edits[record.name] = [added, *edits[record.name]]
         return edits
-
-    def _entry(self, name: str) -> Entry:
-        path = self.path(name)
-        if path not in self.entries:
-            raise VariantError(f"{path} is missing", hint=REBUILD)
-        return self.entries[path]
 
     def _moved(self, plan: Plan) -> dict[str, str]:
         """Return new paths for old ones: dist-info and .data follow the name and version."""
@@ -310,15 +324,16 @@ class Wheel(NamedTuple):
         contents = {f"{dist_info}/variant.json": plan.metadata.to_json()}
         if metadata != self.core_metadata:
             contents[f"{dist_info}/METADATA"] = metadata
-        signatures = {self.path(name) for name in _SIGNATURES}
-        rows = self._checked_record(old_rows, signatures).changed(contents, signatures, moved)
+        signatures = {self.path(name) for name in SIGNATURES}
+        rows = self.checked_record(old_rows).changed(contents, signatures, moved)
         if rows != old_rows:
             contents[f"{dist_info}/RECORD"] = rows
         return contents
 
-    def _checked_record(self, content: bytes, unlisted: set[str]) -> Record:
-        """Return RECORD, after comparing it with what is in the archive."""
+    def checked_record(self, content: bytes) -> Record:
+        """Return RECORD, after comparing it with what is in the archive; raises VariantError."""
         place = self.path("RECORD")
+        unlisted = {self.path(name) for name in SIGNATURES}
         try:
             record = Record.parse(content)
         except VariantError as error:
@@ -341,9 +356,9 @@ class Wheel(NamedTuple):
             raise VariantError(f"{place}: a row for {min(stray)!r}, which is not in the wheel", hint=REBUILD)
         return record
 
-    def _replaced_record(self, entry: Entry, path: str, old: bytes, new: bytes, moment: int | None) -> Member:
-        """Return RECORD's member; with new rows at its top alone, its compressed data stay as they are."""
-        deflated = None
+    def replaced_record(self, path: str, old: bytes, new: bytes, moment: int | None = None) -> Member:
+        """Return RECORD's member; with other rows at its top alone, its compressed data stay as they are."""
+        entry, deflated = self.entry("RECORD"), None
         if entry.method == DEFLATED:
             head, rest = split_stored_head(self.archive.raw(entry))
             unchanged = old[len(head) :]
@@ -403,23 +418,30 @@ def _is_same_version(one: str, other: str) -> bool:
         return False
 
 
-def _write_copy(
-    source: int, filename: WheelFilename, plan: Plan, target: Path, advance: Advance
-) -> _Rewriting:
-    """Write the new wheel beside its final place, and give it its name once it is complete."""
+def write_copy(
+    source: int,
+    filename: WheelFilename,
+    rewritten: Callable[[Wheel], Rewriting],
+    target: Path,
+    advance: Advance,
+) -> Rewriting:
+    """Write what is made of an open wheel beside its final place, and give it its name once it is complete.
+
+    Raises VariantError when it is not a sound wheel, OSError when it cannot be written.
+    """
     with workspace(target.parent) as folder:
         part = folder / f"{target.name}.part"
         with part.open("xb", buffering=0) as file:
             # The bytes are copied in the background while the wheel is read and checked.
             with HeadCopy(source, file.fileno(), os.fstat(source).st_size, advance) as head:
-                rewriting = Wheel.read(filename, Source.of(source)).rewritten(plan)
+                rewriting = rewritten(Wheel.read(filename, Source.of(source)))
                 head.finish(rewriting.kept)
             _write_tail(file, rewriting.kept, rewriting.tail, source, advance)
         part.replace(target)
     return rewriting
 
 
-def _change_tail(wheel: Path, source: int, rewriting: _Rewriting) -> bool:
+def _change_tail(wheel: Path, source: int, rewriting: Rewriting) -> bool:
     """Change a wheel that is ours, from the first difference on; tell whether its layout allows that."""
     kept, tail = rewriting.kept, rewriting.tail
     if not kept or sum(map(length_of, tail)) > _LARGEST_TAIL or os.fstat(source).st_nlink > 1:

@@ -54,6 +54,21 @@ def talk(text: str) -> None:
     click.echo(text, err=True)
 
 
+def check_targets(targets: Iterable[tuple[Path, Path]]) -> None:
+    """Raise a VariantError if two of the wheels would be written to one file; each comes with its target."""
+    sources: dict[Path, list[Path]] = {}
+    for wheel, target in targets:
+        if wheel.resolve() != target.resolve():  # such a one is there already, and is not written
+            sources.setdefault(target.resolve(), []).append(wheel)
+    clashes = [
+        f"{' and '.join(map(str, several))} would both become {target}"
+        for target, several in sources.items()
+        if len(several) > 1
+    ]
+    if clashes:
+        raise VariantError(*clashes, hint="convert them one by one, into folders of their own")
+
+
 @contextmanager
 def _termination_is_an_exit() -> Iterator[None]:
     """Let SIGTERM and SIGHUP end the process as Ctrl-C does, so that nothing is left behind."""

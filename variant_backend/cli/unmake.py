@@ -1,0 +1,84 @@
+"""``variant-backend unmake``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import VariantError
+from . import PATH, Command, check_targets, talk
+from .progress import Progress
+
+if TYPE_CHECKING:
+    from ..unmake import Unmade
+
+
+@click.command(cls=Command)
+@click.argument("wheels", nargs=-1, required=True, type=PATH, metavar="WHEEL...")
+@click.option("-o", "--output-dir", type=PATH, help="Where to write  [default: beside each wheel]")
+@click.option("--keep-metadata", is_flag=True, help="Take the label off the name, and change nothing inside.")
+@click.option("--force", is_flag=True, help="Replace existing files.")
+@click.option("--dry-run", is_flag=True, help="Check the wheels, write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each wheel.")
+def unmake(
+    wheels: tuple[Path, ...],
+    output_dir: Path | None,
+    keep_metadata: bool,
+    force: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Turn variants back into the plain wheels that they were made of.
+
+    The bytes are those of before if nothing but variant.json was added; else it is told what cannot be
+    taken back. The variants themselves are never changed. The path of what was written is printed.
+    """
+    from ..unmake import plain_name
+    from ..unmake import unmake as unmake_wheel
+
+    folders = [output_dir or wheel.parent for wheel in wheels]
+    check_targets(
+        (wheel, folder / plain_name(wheel.name)) for wheel, folder in zip(wheels, folders, strict=True)
+    )
+    well = True
+    with (progress := Progress(wheels, shown=sys.stderr is not None and sys.stderr.isatty())):
+        for wheel, folder in zip(wheels, folders, strict=True):
+            result: Unmade | VariantError
+            try:
+                options = {"keep_metadata": keep_metadata, "force": force, "dry_run": dry_run}
+                result = unmake_wheel(wheel, folder, **options, advance=progress.advance)
+            except VariantError as error:
+                result, well = error, False
+            progress.interrupt()
+            _report(wheel, result, as_json=as_json)
+    if not well:
+        sys.exit(1)
+
+
+def _report(wheel: Path, result: Unmade | VariantError, *, as_json: bool) -> None:
+    """Tell what became of a wheel: the path, or the JSON object, on stdout, all else on stderr."""
+    errors = result.lines() if isinstance(result, VariantError) else []
+    outcome = None if isinstance(result, VariantError) else result
+    lost, notices = (outcome.lost, outcome.notices) if outcome else ((), ())
+    for error in errors:
+        talk(f"error: {error}")
+    for text in lost:
+        talk(f"notice: {wheel.name}: cannot be taken back: {text}")
+    for text in notices:
+        talk(f"notice: {wheel.name}: {text}")
+    if as_json:
+        told = {
+            "input": str(wheel),
+            "output": str(outcome.path) if outcome else None,
+            "written": outcome is not None and outcome.written,
+            "lost": list(lost),
+            "notices": list(notices),
+            "errors": errors,
+        }
+        click.echo(json.dumps(told))
+    elif outcome:
+        click.echo(str(outcome.path))
