@@ -86,6 +86,10 @@ def test_a_variant_of_a_real_wheel_is_accepted_by_every_reader(wheel: Path, tmp_
     again = run("make-variant", *options[:-1], tmp_path / "again", variant).stdout.strip()
     assert Path(again).read_bytes() == variant.read_bytes()
 
+    back = run("variant-backend", "unmake", variant, "-o", tmp_path / "back")
+    assert Path(back.stdout.strip()).read_bytes() == before
+    assert "cannot be taken back:" not in back.stderr
+
 
 def test_a_real_wheel_is_renamed_and_stays_sound(wheel: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"

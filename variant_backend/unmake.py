@@ -127,7 +127,9 @@ def _lost(wheel: Wheel) -> list[str]:
         entry.method == DEFLATED for entry in wheel.archive.entries if entry not in (record, metadata)
     )
     if compressed and metadata.method == STORED:
-        lost.append("METADATA, which was written anew: a changed name, version or requirement stays")
+        lost.append(
+            "METADATA, if its name, version or requirements were changed: it is stored, as what is made anew"
+        )
     if compressed and record.method == STORED:
-        lost.append("the compression of RECORD, which was written anew")
+        lost.append("the compression of RECORD, if it had one: it is stored, as what is made anew")
     return lost

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,9 +42,11 @@ def unmake(
     from ..unmake import unmake as unmake_wheel
 
     folders = [output_dir or wheel.parent for wheel in wheels]
-    check_targets(
-        (wheel, folder / plain_name(wheel.name)) for wheel, folder in zip(wheels, folders, strict=True)
-    )
+    targets = []
+    for wheel, folder in zip(wheels, folders, strict=True):
+        with suppress(VariantError):  # what is wrong with its name is said in its turn
+            targets.append((wheel, folder / plain_name(wheel.name)))
+    check_targets(targets)
     well = True
     with (progress := Progress(wheels, shown=sys.stderr is not None and sys.stderr.isatty())):
         for wheel, folder in zip(wheels, folders, strict=True):
