@@ -6,10 +6,7 @@ import functools
 import json
 import os
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -22,7 +19,7 @@ from ..metadata import KNOWN_PROVIDERS, Provider, VariantMetadata, declare, read
 from ..properties import NULL_LABEL, Property, Variant, check_name
 from ..recipe import Recipe, pick
 from ..wheel_rewrite import Outcome, Plan, make_variant, open_wheel, renamed, source_date_epoch
-from . import PATH, Command, talk
+from . import PATH, Command, Progress, talk
 
 if TYPE_CHECKING:
     from ..pyproject import Project
@@ -152,7 +149,7 @@ def _convert_all(
     quiet: bool,
 ) -> bool:
     """Convert the wheels, tell what became of each, and return whether all went well."""
-    progress = _Progress(wheels, shown=not quiet and sys.stderr is not None and sys.stderr.isatty())
+    progress = Progress(wheels, shown=not quiet)
 
     def outcome(wheel: Path, plan: _Planned, folder: Path) -> Outcome | VariantError | None:
         if not isinstance(plan, Plan):
@@ -391,44 +388,3 @@ def _report(
         click.echo(json.dumps(told))
     elif outcome:
         click.echo(str(outcome.path))
-
-
-class _Progress:
-    """A progress bar over all wheels, on a terminal, once the work takes longer than a second."""
-
-    def __init__(self, wheels: Iterable[Path], *, shown: bool) -> None:
-        self._total = 0
-        for wheel in wheels if shown else ():
-            with suppress(OSError):  # which is said when the wheel is read
-                self._total += wheel.stat().st_size
-        self._shown = shown
-        self._started = time.monotonic()
-        self._lock = threading.Lock()
-        self._done = 0
-        self._bar: Any = None
-        self._cancelled = False
-
-    def __enter__(self) -> None:
-        """Start; nothing is shown yet."""
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        self._cancelled = kind is not None  # copies that still run in other threads end at their next step
-        self.interrupt()
-
-    def advance(self, count: int) -> None:
-        """Note that so many more bytes were copied."""
-        if self._cancelled:
-            raise VariantError("interrupted")
-        with self._lock:
-            self._done += count
-            if self._shown and self._bar is None and time.monotonic() - self._started > 1:
-                self._bar = click.progressbar(length=self._total, file=sys.stderr, update_min_steps=1 << 20)
-                self._bar.update(self._done)
-            elif self._bar is not None:
-                self._bar.update(count)
-
-    def interrupt(self) -> None:
-        """Leave the bar as it is, so that something else can be printed below it."""
-        with self._lock:
-            if self._bar is not None:
-                self._bar.render_finish()
