@@ -91,13 +91,13 @@ def projects_page(projects: Sequence[Project]) -> bytes:
     return _page("Packages", body)
 
 
-def readable_tags(tags: str) -> str:
-    """Return the tags of a wheel in words.
+def readable_tags(tags: str) -> tuple[str, str]:
+    """Return in words which systems a wheel is for, by its tags, and which interpreters.
 
     >>> readable_tags("cp312-cp312-manylinux_2_17_x86_64.manylinux2014_x86_64")
-    'CPython 3.12, Linux x86_64 (glibc 2.17+)'
+    ('Linux x86_64 (glibc 2.17+)', 'CPython 3.12')
     >>> readable_tags("py2.py3-none-any")
-    'Python 2 or 3, any system'
+    ('Any system', 'Python 2 or 3')
     """
     python, abi, platform = tags.split("-")
     interpreters = " or ".join(dict.fromkeys(_python(tag) for tag in python.split(".")))
@@ -106,7 +106,7 @@ def readable_tags(tags: str) -> str:
         interpreters += " and newer"
     if re.search(r"\dt(?![a-z])", abi):
         interpreters += ", free-threaded"
-    return f"{interpreters}, {' or '.join(dict.fromkeys(_platform(tag) for tag in platform.split('.')))}"
+    return " or ".join(dict.fromkeys(_platform(tag) for tag in platform.split("."))), interpreters
 
 
 _INTERPRETERS = {"cp": "CPython", "pp": "PyPy", "py": "Python", "graalpy": "GraalPy"}
@@ -120,7 +120,7 @@ def _python(tag: str) -> str:
 
 
 _PLATFORMS: Sequence[tuple[str, str]] = (
-    (r"any", "any system"),
+    (r"any", "Any system"),
     (r"manylinux_(\d+)_(\d+)_(\w+)", r"Linux \3 (glibc \1.\2+)"),
     (r"manylinux2014_(\w+)", r"Linux \1 (glibc 2.17+)"),
     (r"manylinux2010_(\w+)", r"Linux \1 (glibc 2.12+)"),
@@ -275,21 +275,31 @@ def _properties(release: Release, label: str | None) -> str:
 
     lines = [
         f"<code>{escape(' :: '.join(key))}</code> <b>{' <i>or</i> '.join(escape(p.value) for p in props)}</b>"
-        for key, props in groupby(sorted(variant.properties), feature)
+        for key, props in groupby(sorted(variant.properties, key=_by_number), feature)
     ]
-    return f"<ul>{''.join(f'<li>{line}</li>' for line in lines)}</ul>"
+    return f'<ul class="properties">{"".join(f"<li>{line}</li>" for line in lines)}</ul>'
+
+
+def _by_number(prop: Property) -> tuple[str, str, list[tuple[int, str]]]:
+    """Return a key that sorts properties, and 90 before 100 among their values."""
+    parts = re.findall(r"(\d+)|(\D+)", prop.value)
+    return prop.namespace, prop.feature, [(int(number or -1), text) for number, text in parts]
 
 
 def _wheels(label: str | None, wheels: Iterable[WheelLink]) -> str:
-    """Return links to the wheels of a label, and how to install each."""
-    links, commands = [], []
+    """Return links to the wheels of a label by the systems they are for, and how to install each."""
+    by_system: dict[str, list[str]] = {}
+    commands = []
     program = "pip install" if label is None else f"uv pip install {_FLAG}"
     for wheel in wheels:
-        link = wheel.link
-        links.append(f"<li>{_linked(link, readable_tags(wheel.tags))}</li>")
-        commands.append(_code(f"{program} {shlex.quote(f'{_ADDRESS}/{link.path}')}"))
-    how = f"<details><summary>Install just this</summary>{''.join(commands)}</details>"
-    return f"<ul>{''.join(links)}</ul>{how}"
+        system, interpreters = readable_tags(wheel.tags)
+        by_system.setdefault(system, []).append(f"<li>{_linked(wheel.link, interpreters)}</li>")
+        commands.append(_code(f"{program} {shlex.quote(f'{_ADDRESS}/{wheel.link.path}')}"))
+    links = "".join(
+        f'<p>{escape(system)}</p><ul class="wheels">{"".join(each)}</ul>'
+        for system, each in by_system.items()
+    )
+    return f"{links}<details><summary>Install just this</summary>{''.join(commands)}</details>"
 
 
 def _linked(link: Link, text: str) -> str:
@@ -407,7 +417,14 @@ th:last-child, td:last-child { padding-right: 0; }
 tbody th { color: var(--accent); font-weight: 600; }
 tbody th code { font-size: 1em; }
 td { font-size: .9375rem; }
-td:nth-child(3) { min-width: 22rem; }
+tbody th, thead th:first-child { min-width: 8rem; }
+td:nth-child(2) { width: 30%; }
+td:nth-child(3) { width: 34%; }
+td p { font-size: .875rem; }
+td a { text-decoration-color: var(--line); }
+.properties code { display: block; color: var(--quiet); }
+.wheels { display: flex; flex-wrap: wrap; gap: 0 1.25rem; margin-bottom: .375rem; }
+.wheels li { margin: 0; }
 summary { margin-top: .5rem; color: var(--quiet); font-size: .875rem; cursor: pointer; }
 @media (max-width: 60rem) {
   html { font-size: 15px; }
@@ -416,11 +433,10 @@ summary { margin-top: .5rem; color: var(--quiet); font-size: .875rem; cursor: po
   footer { padding: 1rem; }
   h1 { font-size: 1.75rem; }
   section { padding: 1rem; }
-  table, tbody, tr, th, td { display: block; width: 100%; }
+  table, tbody, tr, th, td, td:nth-child(n) { display: block; width: 100%; }
   caption { display: block; padding: 0; }
   thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   th, td, td:last-child { padding: .375rem 0; border: 0; min-width: 0; }
-  td:nth-child(3) { min-width: 0; }
   tbody tr { padding: .75rem 0; border-top: 1px solid var(--line); }
   tbody th { font-size: 1.0625rem; }
   td::before {

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import quote
 
 from . import core_metadata, project_page, simple_api
@@ -18,8 +18,11 @@ from ._outputs import Output
 from ._sdist import read_pkg_info
 from .errors import VariantError
 from .filename import WheelFilename, parse_index_filename
-from .index import FoundWheel, Index, Release, ReleaseIndex, combine, different_twins, read_folders, sha256
+from .index import FoundWheel, Index, ReleaseIndex, combine, different_twins, read_folders, sha256
 from .metadata import VariantMetadata
+
+if TYPE_CHECKING:
+    from .index import Release
 
 Advance: TypeAlias = Callable[[int], object]
 
