@@ -17,11 +17,21 @@ COMMANDS = ["make_variant", "build", "index", "schema", "init", "unmake"]
 ROOMS = [
     ["errors"],
     ["document", "properties", "filename", "core_metadata", "record"],
-    ["markers", "metadata", "installers", "recipe", "_ziprecords", "_toml"],
-    ["_files", "_rawzip", "_ask_plugin", "_build_one"],
-    ["pyproject", "schema", "providers", "wheel_rewrite", "unmake", "index", "matrix", "init"],
+    ["markers", "metadata", "installers", "recipe", "simple_api", "project_page", "_ziprecords", "_toml"],
+    ["_files", "_outputs", "_sdist", "_rawzip", "_ask_plugin", "_build_one"],
+    [
+        "pyproject",
+        "schema",
+        "providers",
+        "wheel_rewrite",
+        "unmake",
+        "index",
+        "simple_index",
+        "matrix",
+        "init",
+    ],
     ["build_request", "wrapped_backend"],
-    ["hooks", "cli", "cli.progress", *(f"cli.{name}" for name in COMMANDS), "cli.main", "scripts"],
+    ["hooks", "cli", *(f"cli.{name}" for name in COMMANDS), "cli.main", "scripts"],
 ]
 ORDER = [module for room in ROOMS for module in room]
 PURE = [module for room in ROOMS[:3] for module in room]

@@ -28,6 +28,11 @@ def read_field(data: bytes, field: str) -> str:
     return value.strip()
 
 
+def find_field(data: bytes, field: str) -> str | None:
+    """Return the value of a field that may be left out, or None; raises VariantError as `read_field` does."""
+    return read_field(data, field) if re.search(_pattern(field), _headers(data)) else None
+
+
 def replace_field(data: bytes, field: str, value: str) -> bytes:
     """Return the metadata with another value for a field that stands there once."""
     return re.sub(_pattern(field), lambda found: found[1] + value.encode(), data, count=1)

@@ -96,6 +96,44 @@ def index_filename(release: tuple[str, Version]) -> str:
     return f"{escape(name)}-{version}-variants.json"
 
 
+def parse_index_filename(filename: str) -> tuple[str, Version]:
+    """Return the release that an index-level metadata file is about: the inverse of `index_filename`.
+
+    Raises VariantError when it is no such name, or is not normalized; then the right one is said.
+    """
+    from packaging.utils import canonicalize_name
+    from packaging.version import InvalidVersion, Version
+
+    found = re.fullmatch(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)-([^-]+)-variants\.json", filename)
+    if not found:
+        raise VariantError(
+            f"{filename}: not the name of an index file", hint="it should read NAME-VERSION-variants.json"
+        )
+    try:
+        release = canonicalize_name(found[1]), Version(found[2])
+    except InvalidVersion as error:
+        raise VariantError(f"{filename}: {error}") from None
+    if filename != index_filename(release):
+        raise VariantError(
+            f"{filename}: name or version is not normalized", hint=f"call it {index_filename(release)}"
+        )
+    return release
+
+
+def version_of(filename: str) -> Version | None:
+    """Return the version of a wheel, an sdist or an index file by its name, or None for another file."""
+    from packaging.utils import InvalidSdistFilename, parse_sdist_filename
+
+    try:
+        if filename.endswith(".whl"):
+            return WheelFilename.parse(filename).release()[1]
+        if filename.endswith(".json"):
+            return parse_index_filename(filename)[1]
+        return parse_sdist_filename(filename)[1]
+    except (VariantError, InvalidSdistFilename):
+        return None
+
+
 def escape(name: str) -> str:
     """Return a project name as filenames have it: normalized, with ``_`` for ``-``."""
     return re.sub(r"[-_.]+", "_", name).lower()

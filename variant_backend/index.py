@@ -2,55 +2,194 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from ._files import workspace
+from ._outputs import Output
 from .errors import VariantError
-from .filename import WheelFilename, index_filename
+from .filename import WheelFilename, index_filename, parse_index_filename
 from .metadata import VariantMetadata, merge
-from .wheel_rewrite import open_wheel
+from .wheel_rewrite import Wheel, open_wheel
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
+    Release: TypeAlias = tuple[str, Version]
 
-def write_index(folder: Path) -> list[tuple[Path, VariantMetadata]]:
-    """Write ``{name}-{version}-variants.json`` for every release with variant wheels in *folder*.
+_BLOCK = 1 << 20
 
-    The content depends on the wheels alone, not on their order. Returns what was written.
-    Raises VariantError with every fault and conflict found; then nothing is written.
+
+class FoundWheel(NamedTuple):
+    """A wheel that lies in a folder: whose release it is, its METADATA, and for a variant its variant.json.
+
+    *place* is what messages call it.
     """
-    if not folder.is_dir():
-        raise VariantError(f"{folder} is not a folder", hint="name the one that holds the wheels")
-    releases: dict[tuple[str, Version], dict[str, VariantMetadata]] = {}
+
+    path: Path
+    place: str
+    filename: WheelFilename
+    release: Release
+    core_metadata: bytes
+    metadata: VariantMetadata | None
+
+
+class ReleaseIndex(NamedTuple):
+    """The variants of a release, and the folders that their file belongs in."""
+
+    release: Release
+    metadata: VariantMetadata
+    folders: tuple[Path, ...]
+
+    def outputs(self) -> list[Output]:
+        """Return the file, for each of the folders."""
+        content = self.metadata.to_json()
+        return [Output(folder, index_filename(self.release), content) for folder in self.folders]
+
+
+class Index(NamedTuple):
+    """All files of an index, in the order in which they are written, and what to tell about them."""
+
+    releases: tuple[ReleaseIndex, ...]
+    outputs: tuple[Output, ...]
+    notices: tuple[str, ...] = ()
+
+
+def plan_index(folders: Sequence[Path], merged: Sequence[Path] = (), out_dir: Path | None = None) -> Index:
+    """Return ``{name}-{version}-variants.json`` of every release with variant wheels in the *folders*.
+
+    *merged* are such files of other machines. Each file belongs in every folder that holds variant wheels
+    of its release, or in *out_dir* alone. What they say depends on the wheels, not on how these were
+    spread or ordered. Raises VariantError with every fault and conflict of all releases.
+    """
+    wheels, issues = read_folders(folders, plain=False)
+    releases, conflicts = combine(wheels, merged, out_dir, folders[0])
+    if issues or conflicts:
+        raise VariantError(*issues, *conflicts)
+    if not releases:
+        places = ", ".join(map(str, folders))
+        raise VariantError(f"{places}: no wheel with a variant label", hint="make some with make-variant")
+    return Index(tuple(releases), tuple(output for each in releases for output in each.outputs()))
+
+
+def read_folders(folders: Sequence[Path], *, plain: bool) -> tuple[list[FoundWheel], list[str]]:
+    """Return the variant wheels that lie in the folders, the *plain* ones too if asked for, and all faults.
+
+    A wheel may lie in several of the folders, and is returned as often.
+    """
+    reader = _Reader(several=len(folders) > 1)
+    wheels: list[FoundWheel] = []
     issues: list[str] = []
-    for path in sorted(folder.glob("*.whl")):
+    for folder in {folder.resolve(): folder for folder in folders}.values():
+        if not folder.is_dir():
+            issues.append(f"{folder} is not a folder; name one that holds wheels")
+            continue
+        for path in sorted(folder.glob("*.whl")):
+            try:
+                filename = WheelFilename.parse(path.name)
+                if plain or filename.label is not None:
+                    wheels.append(reader.read(path, filename))
+            except VariantError as error:
+                issues += (error.within(folder) if len(folders) > 1 else error).lines()
+    return wheels, [*issues, *different_twins(wheel.path for wheel in wheels)]
+
+
+def combine(
+    wheels: Iterable[FoundWheel], merged: Sequence[Path], out_dir: Path | None, first: Path
+) -> tuple[list[ReleaseIndex], list[str]]:
+    """Combine variant wheels and index files of other machines by release; return all conflicts, too.
+
+    The file of a release that no wheel here belongs to goes into the *first* folder, if not into *out_dir*.
+    """
+    parts: dict[Release, dict[str, VariantMetadata]] = {}
+    folders: dict[Release, set[Path]] = {}
+    issues: list[str] = []
+    for wheel in wheels:
+        if wheel.metadata is not None:
+            parts.setdefault(wheel.release, {})[wheel.place] = wheel.metadata
+            folders.setdefault(wheel.release, set()).add(wheel.path.parent)
+    for path in merged:
         try:
-            filename = WheelFilename.parse(path.name)
-            if filename.label is not None:
-                with open_wheel(path) as wheel:
-                    releases.setdefault(filename.release(), {})[path.name] = wheel.variant_metadata()
+            release, metadata = _read_merged(path)
+            parts.setdefault(release, {})[str(path)] = metadata
         except VariantError as error:
             issues += error.lines()
-    combined = []
-    for release, parts in sorted(releases.items()):
+    releases = []
+    for release, its in sorted(parts.items()):
+        places = (out_dir,) if out_dir else tuple(sorted(folders.get(release, {first})))
         try:
-            combined.append((folder / index_filename(release), merge(parts)))
+            releases.append(ReleaseIndex(release, merge(_distinct(its)), places))
         except VariantError as error:
             issues += error.lines()
-    if issues:
-        raise VariantError(*issues)
-    if not combined:
-        raise VariantError(f"{folder}: no wheel with a variant label", hint="make some with make-variant")
+    return releases, issues
+
+
+def different_twins(paths: Iterable[Path]) -> Iterator[str]:
+    """Yield a line for each two files of one name that are not the same bytes."""
+    for _, group in groupby(sorted(paths, key=lambda path: (path.name, path)), key=lambda path: path.name):
+        first, *others = group
+        for other in others:
+            if first.stat().st_size != other.stat().st_size or sha256(first) != sha256(other):
+                yield f"{first} and {other}: one name, and not the same bytes"
+
+
+def sha256(path: Path, advance: Callable[[int], object] = lambda _: None) -> str:
+    """Return the digest of a file; *advance* is told the bytes read, now and then.
+
+    Raises VariantError if it cannot be read.
+    """
+    digest = hashlib.sha256()
     try:
-        with workspace(folder) as scratch:
-            for path, metadata in combined:
-                (scratch / path.name).write_bytes(metadata.to_json())
-            for path, _ in combined:
-                (scratch / path.name).replace(path)
+        with path.open("rb", buffering=0) as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+                advance(len(block))
     except OSError as error:
-        raise VariantError(
-            f"{error.filename2 or error.filename or folder}: {error.strerror or error}"
-        ) from None
-    return combined
+        raise VariantError(f"{path}: {error.strerror}") from None
+    return digest.hexdigest()
+
+
+class _Reader:
+    """Reads wheels. What is the same in many of them is parsed, and kept, once."""
+
+    def __init__(self, *, several: bool) -> None:
+        self._several = several
+        self._releases: dict[str, Release] = {}
+        self._core_metadata: dict[bytes, bytes] = {}
+        self._metadata: dict[tuple[str, bytes], VariantMetadata] = {}
+
+    def read(self, path: Path, filename: WheelFilename) -> FoundWheel:
+        """Read a wheel; raises VariantError if it is not sound."""
+        if filename.stem not in self._releases:
+            self._releases[filename.stem] = filename.release()
+        release = self._releases[filename.stem]
+        with open_wheel(path) as wheel:
+            metadata = self._variant_metadata(wheel, filename.label) if filename.label else None
+            core_metadata = self._core_metadata.setdefault(wheel.core_metadata, wheel.core_metadata)
+        place = str(path) if self._several else path.name
+        return FoundWheel(path, place, filename, release, core_metadata, metadata)
+
+    def _variant_metadata(self, wheel: Wheel, label: str) -> VariantMetadata:
+        """Return what variant.json says; one that was met before is not parsed again."""
+        key = (label, wheel.read_file("variant.json"))
+        if key not in self._metadata:
+            self._metadata[key] = wheel.variant_metadata()
+        return self._metadata[key]
+
+
+def _distinct(parts: dict[str, VariantMetadata]) -> dict[str, VariantMetadata]:
+    """Return the parts without those that are the same value as another one, which stands before them."""
+    return {
+        name: parts[name] for name in {id(parts[name]): name for name in sorted(parts, reverse=True)}.values()
+    }
+
+
+def _read_merged(path: Path) -> tuple[Release, VariantMetadata]:
+    """Read an index file of another machine; raises VariantError."""
+    release = parse_index_filename(path.name)
+    try:
+        return release, VariantMetadata.from_json(path.read_bytes(), str(path))
+    except OSError as error:
+        raise VariantError(f"{path}: {error.strerror}") from None

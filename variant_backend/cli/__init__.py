@@ -6,8 +6,9 @@ import errno
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,48 @@ class Command(click.Command):
 def talk(text: str) -> None:
     """Tell a person something: on stderr."""
     click.echo(text, err=True)
+
+
+class Progress:
+    """A progress bar over files that are read, on a terminal, once the work takes longer than a second."""
+
+    def __init__(self, files: Iterable[Path], *, shown: bool = True) -> None:
+        self._shown = shown and sys.stderr is not None and sys.stderr.isatty()
+        self._total = 0
+        for file in files if self._shown else ():
+            with suppress(OSError):  # which is said when the file is read
+                self._total += file.stat().st_size
+        self._started = time.monotonic()
+        self._lock = threading.Lock()
+        self._done = 0
+        self._bar: Any = None
+        self._cancelled = False
+
+    def __enter__(self) -> Progress:
+        """Start; nothing is shown yet."""
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._cancelled = kind is not None  # copies that still run in other threads end at their next step
+        self.interrupt()
+
+    def advance(self, count: int) -> None:
+        """Note that so many more bytes were read."""
+        if self._cancelled:
+            raise VariantError("interrupted")
+        with self._lock:
+            self._done += count
+            if self._shown and self._bar is None and time.monotonic() - self._started > 1:
+                self._bar = click.progressbar(length=self._total, file=sys.stderr, update_min_steps=1 << 20)
+                self._bar.update(self._done)
+            elif self._bar is not None:
+                self._bar.update(count)
+
+    def interrupt(self) -> None:
+        """Leave the bar as it is, so that something else can be printed below it."""
+        with self._lock:
+            if self._bar is not None:
+                self._bar.render_finish()
 
 
 def check_targets(targets: Iterable[tuple[Path, Path]]) -> None:

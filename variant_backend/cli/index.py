@@ -2,23 +2,125 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from . import PATH, Command, talk
+from ..errors import VariantError
+from . import PATH, Command, Progress, talk
+
+if TYPE_CHECKING:
+    from ..index import Index
 
 
 @click.command(cls=Command)
-@click.argument("folder", type=PATH, metavar="DIR")
-def index(folder: Path) -> None:
-    """Write {name}-{version}-variants.json for the variant wheels in DIR.
+@click.argument("folders", nargs=-1, required=True, type=PATH, metavar="DIR...")
+@click.option(
+    "--merge",
+    "merged",
+    multiple=True,
+    type=PATH,
+    metavar="FILE",
+    help="A variants.json that another machine wrote, to be combined with the wheels here; may be repeated.",
+)
+@click.option(
+    "--simple", is_flag=True, help="Write a package index beside it: pages for installers and people."
+)
+@click.option("--check", is_flag=True, help="Write nothing; say which files are missing or differ.")
+@click.option("-o", "--output-dir", type=PATH, help="Where to write  [default: beside the wheels]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def index(
+    folders: tuple[Path, ...],
+    merged: tuple[Path, ...],
+    simple: bool,
+    check: bool,
+    output_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Write {name}-{version}-variants.json for the variant wheels in the folders.
 
-    Installers need it beside the wheels to choose among them. The paths of what was written are printed.
+    Installers need it beside the wheels to choose among them. The paths of these files are printed, and
+    those of the two pages that a package index begins with: for people, and for installers.
     """
-    from ..index import write_index
+    if simple and len(folders) > 1 and output_dir is None:
+        raise click.UsageError("--simple over several folders needs --output-dir.")
+    try:
+        planned, found = _run(folders, merged, output_dir, simple=simple, check=check)
+    except VariantError as error:
+        if as_json:
+            click.echo(json.dumps({"files": [], "notices": [], "faults": error.lines()}))
+        raise
+    notices = [
+        *planned.notices,
+        *dict.fromkeys(each for r in planned.releases for each in r.metadata.remarks()),
+    ]
+    for notice in notices:
+        talk(notice)
+    if as_json:
+        files = _files(planned, found, check=check)
+        click.echo(json.dumps({"files": files, "notices": notices, "faults": []}))
+    elif check:
+        for path, difference in found.items():
+            click.echo(f"{path}: {difference}")
+    else:
+        for path in _to_print(planned):
+            click.echo(str(path))
+    if check and found:
+        sys.exit(1)
 
-    for path, metadata in write_index(folder):
-        for remark in metadata.remarks():
-            talk(remark)
-        click.echo(str(path))
+
+def _run(
+    folders: tuple[Path, ...],
+    merged: tuple[Path, ...],
+    output_dir: Path | None,
+    *,
+    simple: bool,
+    check: bool,
+) -> tuple[Index, Mapping[Path, str]]:
+    """Plan the files, write them unless that is only checked, and return how what was there differs."""
+    from .. import _outputs
+    from ..index import plan_index
+
+    if simple:
+        from ..simple_index import plan_simple_index
+
+        packages = [
+            path for folder in folders for pattern in ("*.whl", "*.tar.gz") for path in folder.glob(pattern)
+        ]
+        with Progress(packages) as progress:
+            planned = plan_simple_index(folders, merged, output_dir, progress.advance)
+    else:
+        planned = plan_index(folders, merged, output_dir)
+    found = _outputs.differences(planned.outputs)
+    if not check:
+        _outputs.write(output for output in planned.outputs if output.path in found)
+    return planned, found
+
+
+def _to_print(planned: Index) -> list[Path]:
+    """Return the paths of the files with variants, and of the pages that all others are linked from."""
+    paths = [output.path for each in planned.releases for output in each.outputs()]
+    starts = ("index.html", "simple/index.html")
+    return paths + [output.path for output in planned.outputs if output.name in starts]
+
+
+def _files(planned: Index, found: Mapping[Path, str], *, check: bool) -> list[dict[str, object]]:
+    """Return an entry for each file."""
+    variants = {output.path: each for each in planned.releases for output in each.outputs()}
+    entries: list[dict[str, object]] = []
+    for output in planned.outputs:
+        its, difference = variants.get(output.path), found.get(output.path)
+        entry: dict[str, object] = {
+            "path": str(output.path),
+            "name": its.release[0] if its else None,
+            "version": str(its.release[1]) if its else None,
+            "labels": list(its.metadata.variants) if its else [],
+            "difference": difference,
+            "written": difference is not None and not check,
+        }
+        entries.append(entry)
+    return entries

@@ -19,8 +19,7 @@ from ..metadata import KNOWN_PROVIDERS, Provider, VariantMetadata, declare, read
 from ..properties import NULL_LABEL, Property, Variant, check_name
 from ..recipe import Recipe, pick
 from ..wheel_rewrite import Outcome, Plan, make_variant, open_wheel, renamed, source_date_epoch
-from . import PATH, Command, check_targets, talk
-from .progress import Progress
+from . import PATH, Command, Progress, check_targets, talk
 
 if TYPE_CHECKING:
     from ..pyproject import Project
@@ -150,7 +149,7 @@ def _convert_all(
     quiet: bool,
 ) -> bool:
     """Convert the wheels, tell what became of each, and return whether all went well."""
-    progress = Progress(wheels, shown=not quiet and sys.stderr is not None and sys.stderr.isatty())
+    progress = Progress(wheels, shown=not quiet)
 
     def outcome(wheel: Path, plan: _Planned, folder: Path) -> Outcome | VariantError | None:
         if not isinstance(plan, Plan):

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import VariantError
-from . import PATH, Command, check_targets, talk
-from .progress import Progress
+from . import PATH, Command, Progress, check_targets, talk
 
 if TYPE_CHECKING:
     from ..unmake import Unmade
@@ -48,7 +47,7 @@ def unmake(
             targets.append((wheel, folder / plain_name(wheel.name)))
     check_targets(targets)
     well = True
-    with (progress := Progress(wheels, shown=sys.stderr is not None and sys.stderr.isatty())):
+    with Progress(wheels) as progress:
         for wheel, folder in zip(wheels, folders, strict=True):
             result: Unmade | VariantError
             try:

@@ -1,0 +1,158 @@
+"""The pages of a package index: what is written is read again, and nothing that is read does harm."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from variant_backend.errors import VariantError
+from variant_backend.simple_api import (
+    File,
+    Page,
+    from_html,
+    from_json,
+    is_own_html,
+    is_own_json,
+    projects_to_html,
+    projects_to_json,
+    to_html,
+    to_json,
+)
+
+URL = "https://host.test/simple/my-demo/"
+
+digests = st.text("0123456789abcdef", min_size=1, max_size=8)
+one_hash: st.SearchStrategy[dict[str, str]] = st.sampled_from([{}, {"sha256": "01ab"}, {"md5": "ff"}])
+texts = st.text("a.-+ \"'<>&;%#?=:@[]é\n", max_size=8)
+filenames = st.text("a.-+ \"'<>&;%#?=:@[]é", min_size=1, max_size=8).filter(
+    lambda name: name.strip() == name and name not in (".", "..")
+)
+
+
+@st.composite
+def files(
+    draw: st.DrawFn, hashes: st.SearchStrategy[dict[str, str]], size: st.SearchStrategy[int | None]
+) -> File:
+    name = draw(filenames)
+    return File(
+        name,
+        f"https://files.test/a/{quote(name)}",
+        draw(hashes),
+        draw(size),
+        draw(st.none() | texts),
+        draw(st.none() | hashes),
+    )
+
+
+def pages(of: st.SearchStrategy[File]) -> st.SearchStrategy[Page]:
+    return st.builds(Page, st.just("my-demo"), st.lists(of, max_size=4).map(tuple))
+
+
+@given(pages(files(one_hash, st.none())))
+def test_reading_a_page_of_html_gives_what_was_written(page: Page) -> None:
+    assert from_html(to_html(page), URL) == page
+
+
+@given(pages(files(st.dictionaries(texts, digests, max_size=2), st.none() | st.integers(0))))
+def test_reading_a_page_of_json_gives_what_was_written(page: Page) -> None:
+    assert from_json(to_json(page), URL) == page
+
+
+@pytest.mark.parametrize("write_and_read", [(to_html, from_html), (to_json, from_json)])
+def test_links_are_read_from_where_the_page_is(write_and_read: tuple[object, object]) -> None:
+    write, read = write_and_read
+    page = Page("my-demo", (File("a-1.whl", "../../a-1.whl", {"sha256": "ab"}),))
+    (file,) = read(write(page), URL).files  # type: ignore[operator]
+    assert file == File("a-1.whl", "https://host.test/a-1.whl", {"sha256": "ab"})
+
+
+def test_html_of_other_servers_is_read() -> None:
+    page = b"""<html><head><meta name="pypi:repository-version" content="1.4"><base href="/files/"></head>
+    <A HREF='demo-1.0%2Bcpu-py3-none-any.whl#sha256=AB' data-requires-python="&gt;=3.8"
+      data-dist-info-metadata=true data-core-metadata="sha256=cd">demo<br>
+    <a href="https://[bad/x.whl">x</a> <a href="demo/">folder</a> <a name=x>y</a> <a href="y.whl#egg=y">y"""
+    assert from_html(page, URL) == Page(
+        "my-demo",
+        (
+            File(
+                "demo-1.0+cpu-py3-none-any.whl",
+                "https://host.test/files/demo-1.0%2Bcpu-py3-none-any.whl",
+                {"sha256": "ab"},
+                requires_python=">=3.8",
+                core_metadata={"sha256": "cd"},
+            ),
+            File("y.whl", "https://host.test/files/y.whl", {}),
+        ),
+    )
+
+
+def test_metadata_files_without_a_hash_are_there_too() -> None:
+    table: dict[str, object] = {"filename": "a.whl", "url": "a.whl", "hashes": {}}
+    tables = [table | {"core-metadata": value} for value in (True, False, {"sha256": "ab"})]
+    tables += [table | {"dist-info-metadata": True}, table]
+    content = json.dumps({"meta": {"api-version": "1.0"}, "name": "my-demo", "files": tables}).encode()
+    told = [file.core_metadata for file in from_json(content, URL).files]
+    assert told == [{}, None, {"sha256": "ab"}, {}, None]
+
+
+@given(st.binary(max_size=60) | st.text("<![a href='\"=-&;#x>/", max_size=60).map(str.encode))
+def test_no_page_of_html_does_worse_than_an_error(content: bytes) -> None:
+    try:
+        assert from_html(content, URL).name == "my-demo"
+    except VariantError as error:
+        assert URL in str(error)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-1, 1) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+keys = st.sampled_from(
+    ["meta", "name", "files", "filename", "url", "hashes", "size", "requires-python", "core-metadata"]
+)
+near_misses = st.fixed_dictionaries(
+    {
+        "meta": json_values | st.just({}),
+        "name": json_values,
+        "files": st.lists(st.dictionaries(keys, json_values)),
+    }
+)
+
+
+@given(near_misses.map(json.dumps).map(str.encode) | st.binary(max_size=20))
+def test_no_page_of_json_does_worse_than_an_error(content: bytes) -> None:
+    try:
+        page = from_json(content, URL)
+        assert all(isinstance(file.filename, str) and file.url.startswith("http") for file in page.files)
+    except VariantError as error:
+        assert all(line.startswith(URL) for line in error.lines())
+
+
+@pytest.mark.parametrize("version", ["2.0", "1", "x", ""])
+def test_a_page_of_another_major_version_is_refused(version: str) -> None:
+    html = f'<meta name="pypi:repository-version" content="{version}">'.encode()
+    document = json.dumps({"meta": {"api-version": version}, "name": "x", "files": []}).encode()
+    for read, content in ((from_html, html), (from_json, document)):
+        with pytest.raises(VariantError, match="is not known here"):
+            read(content, URL)
+
+
+def test_json_lists_the_versions_by_the_names_of_the_files() -> None:
+    names = ["demo-1.0-py3-none-any-x.whl", "demo-1.0-variants.json", "demo-2.0.tar.gz", "readme.txt"]
+    page = Page("demo", tuple(File(name, name, {}) for name in names))
+    assert json.loads(to_json(page))["versions"] == ["1.0", "2.0"]
+
+
+def test_own_pages_are_known_from_others() -> None:
+    page = Page("demo", ())
+    assert all(map(is_own_html, (to_html(page), projects_to_html(["demo"]))))
+    assert all(map(is_own_json, (to_json(page), projects_to_json(["demo"]))))
+    assert not any(map(is_own_html, (b"", b"<html>", to_json(page))))
+    assert not any(
+        map(is_own_json, (b"", b"[]", b"{}", b'{"meta": {"_generator": 1}}', b"\xff", b"[" * 9999))
+    )

@@ -1,0 +1,375 @@
+"""A package index in a folder: what real installers take from it, and which files it leaves alone."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import http.server
+import io
+import json
+import shutil
+import sys
+import tarfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+from click.testing import CliRunner, Result
+from support import make_wheel, run
+
+from variant_backend import simple_api
+from variant_backend.cli.main import main
+
+PROJECT = """
+[variant.default-priorities]
+namespace = ["nvidia", "blas"]
+[variant.providers.nvidia]
+requires = ["nvidia-variant-provider>=0.0.1,<1"]
+plugin-api = "nvidia_variant_provider.plugin:NvidiaVariantPlugin"
+[variant.providers.blas]
+static-properties.library = ["mkl", "openblas"]
+[variant.variants]
+cuda13 = { nvidia = { cuda_version_lower_bound = ["13.0"] } }
+mkl = { blas = { library = ["mkl"] } }
+[tool.variant-backend.variants.cuda13]
+dependencies = ["helper-cuda"]
+[tool.variant-backend.variants.mkl]
+dependencies = ["helper-mkl"]
+"""
+METADATA = (
+    "Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nSummary: It <b>adds</b> & 'subtracts'\n"
+    "Requires-Python: >=3.8, <5\nRequires-Dist: common\n\nThe text.\n"
+)
+GPU: dict[str, Any] = {
+    "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": "13.0",
+    "NV_VARIANT_PROVIDER_FORCE_SM_ARCH": "9.0",
+}
+VARIANTS = ("--preview-features", "wheel-variants")
+VERSIONS = ("1.0", "1.1+local.1")
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two releases of a project that has variants, an sdist, and what the wheels require."""
+    folder, source = tmp_path_factory.mktemp("packages"), tmp_path_factory.mktemp("source")
+    (source / "pyproject.toml").write_text(PROJECT)
+    for version in VERSIONS:
+        wheel = make_wheel(folder, "My_Demo", version, metadata=METADATA)
+        for label in ("cuda13", "mkl", "null"):
+            run("make-variant", "-q", "-l", label, "-o", folder, wheel, cwd=source)
+    for name in ("common", "helper_cuda", "helper_mkl"):
+        make_wheel(folder, name)
+    make_sdist(folder / "my_demo-1.0.tar.gz", METADATA.format(name="my-demo", version="1.0").encode())
+    return folder
+
+
+def make_sdist(path: Path, info: bytes) -> None:
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in (("setup.py", b""), ("PKG-INFO", info)):
+            member = tarfile.TarInfo(f"{path.name.removesuffix('.tar.gz')}/{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+
+
+@pytest.fixture
+def dist(packages: Path, tmp_path: Path) -> Path:
+    """A copy of these packages, without an index."""
+    return shutil.copytree(packages, tmp_path / "dist")
+
+
+@pytest.fixture(scope="module")
+def indexed(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of these packages, with an index."""
+    folder = shutil.copytree(packages, tmp_path_factory.mktemp("indexed") / "dist")
+    assert index(folder).exit_code == 0
+    return folder
+
+
+def index(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["index", "--simple", *map(str, arguments)], catch_exceptions=False)
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder, pages as JSON too if *as_json*, and notes what was asked for."""
+
+    extensions_map = {".json": simple_api.JSON_TYPE, ".html": "text/html", "": "application/octet-stream"}  # noqa: RUF012
+
+    def __init__(self, *args: Any, as_json: bool, asked: list[str], **options: Any) -> None:
+        self.as_json, self.asked = as_json, asked
+        super().__init__(*args, **options)
+
+    def send_head(self) -> Any:
+        self.asked.append(self.path)
+        if self.as_json and self.path.endswith("/") and simple_api.JSON_TYPE in self.headers["Accept"]:
+            self.path += "index.json"
+        return super().send_head()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def serving(folder: Path, *, as_json: bool) -> Iterator[tuple[str, list[str]]]:
+    """Serve a folder; give its URL, and the list of the paths that are asked for."""
+    asked: list[str] = []
+    handler = functools.partial(Handler, directory=str(folder), as_json=as_json, asked=asked)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/", asked
+        server.shutdown()
+
+
+@pytest.fixture(params=["html", "json"])
+def site(request: pytest.FixtureRequest, indexed: Path) -> Iterator[tuple[str, list[str]]]:
+    with serving(indexed, as_json=request.param == "json") as told:
+        yield told
+
+
+def uv_installs(url: str, target: Path, *arguments: str, **env: Any) -> tuple[str, list[str]]:
+    """Return the label that uv installed, or `plain`, and the names of all that is there."""
+    common = ["--no-cache", "--no-config", "--python", sys.executable, "--target", str(target)]
+    run("uv", "pip", "install", *common, "--index-url", f"{url}simple/", *arguments, **env)
+    return installed(target)
+
+
+def installed(target: Path) -> tuple[str, list[str]]:
+    (path,) = target.glob("My_Demo-*.dist-info")
+    told = path / "variant.json"
+    label = next(iter(json.loads(told.read_text())["variants"])) if told.exists() else "plain"
+    names = sorted(path.name.partition("-")[0] for path in target.glob("*.dist-info"))
+    return label, names
+
+
+@pytest.mark.parametrize(
+    ("options", "hardware", "expected"),
+    [
+        (VARIANTS, GPU, ("cuda13", ["My_Demo", "common", "helper_cuda"])),
+        (VARIANTS, {}, ("mkl", ["My_Demo", "common", "helper_mkl"])),
+        ((), GPU, ("plain", ["My_Demo", "common"])),
+    ],
+)
+def test_uv_takes_the_right_variant_with_its_dependencies(
+    site: tuple[str, list[str]],
+    tmp_path: Path,
+    options: tuple[str, ...],
+    hardware: Mapping[str, Any],
+    expected: tuple[str, list[str]],
+) -> None:
+    for number, wanted in enumerate(("My.Demo==1.0", "my-demo")):
+        assert uv_installs(site[0], tmp_path / str(number), *options, wanted, **hardware) == expected
+    assert (tmp_path / "1" / "My_Demo-1.1+local.1.dist-info").exists()
+
+
+def test_pip_takes_the_plain_wheel_and_reads_the_metadata_beside_it(
+    site: tuple[str, list[str]], tmp_path: Path
+) -> None:
+    url, asked = site
+    options = ["--no-cache-dir", "--index-url", f"{url}simple/", "my_demo"]
+    run("pip", "install", "--target", tmp_path / "target", *options, **GPU)
+    assert installed(tmp_path / "target") == ("plain", ["My_Demo", "common"])
+    plain = "/My_Demo-1.1%2Blocal.1-py3-none-any.whl"
+    assert asked.index(f"{plain}.metadata") < asked.index(plain)
+    assert not any("cuda13" in path for path in asked)
+    del asked[:]
+    run("pip", "download", "--dest", tmp_path / "dest", *options)
+    assert {path.name for path in (tmp_path / "dest").iterdir()} == {
+        "My_Demo-1.1+local.1-py3-none-any.whl",
+        "common-1.0-py3-none-any.whl",
+    }
+    assert f"{plain}.metadata" in asked
+
+
+def test_pip_checks_the_hashes_that_the_pages_give(dist: Path, tmp_path: Path) -> None:
+    assert index(dist).exit_code == 0
+    path = dist / "common-1.0-py3-none-any.whl"
+    path.write_bytes(path.read_bytes().replace(b"PK\x05\x06", b"PK\x05\x07"))
+    for as_json in (False, True):
+        with serving(dist, as_json=as_json) as (url, _):
+            command = [
+                "pip",
+                "download",
+                "--no-cache-dir",
+                "--dest",
+                tmp_path,
+                "--index-url",
+                f"{url}simple/",
+            ]
+            result = run(*command, "common", ok=False)
+        assert "DO NOT MATCH THE HASHES" in result.stderr
+
+
+def test_the_command_on_the_page_for_one_wheel_installs_it(
+    site: tuple[str, list[str]], indexed: Path, tmp_path: Path
+) -> None:
+    page = (indexed / "my-demo" / "index.html").read_text()
+    wheel = "My_Demo-1.0-py3-none-any-mkl.whl"
+    assert f"<code>uv pip install {' '.join(VARIANTS)} https://ADDRESS/{wheel}</code>" in page
+    assert uv_installs(site[0], tmp_path, *VARIANTS, f"{site[0]}{wheel}", **GPU)[0] == "mkl"
+
+
+def test_both_forms_of_a_page_list_every_file_with_what_is_true_of_it(indexed: Path) -> None:
+    project = indexed / "simple" / "my-demo"
+    url = (project / "index.html").as_uri()
+    page = simple_api.from_json((project / "index.json").read_bytes(), url)
+    html = simple_api.from_html((project / "index.html").read_bytes(), url)
+    assert page.name == "my-demo"
+    assert html.files == tuple(file._replace(size=None) for file in page.files)
+    names = [path.name for path in indexed.glob("my_demo-*")] + [
+        path.name for path in indexed.glob("My_Demo*.whl")
+    ]
+    assert sorted(file.filename for file in page.files) == sorted(names)
+    assert len(names) == 2 * 4 + 2 + 1
+    for file in page.files:
+        path = indexed / file.filename
+        assert file.url == path.as_uri()
+        assert file.size == path.stat().st_size
+        assert file.hashes == {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        is_wheel = path.suffix == ".whl"
+        assert file.requires_python == (None if path.suffix == ".json" else ">=3.8, <5")
+        assert (file.core_metadata is not None) == is_wheel == Path(f"{path}.metadata").exists()
+        if is_wheel:
+            content = Path(f"{path}.metadata").read_bytes()
+            assert content == ZipFile(path).read(f"{'-'.join(path.name.split('-')[:2])}.dist-info/METADATA")
+            assert file.core_metadata == {"sha256": hashlib.sha256(content).hexdigest()}
+    document = json.loads((project / "index.json").read_bytes())
+    assert document["meta"]["api-version"] == "1.1"
+    assert document["versions"] == [*VERSIONS]
+    names_page = json.loads((indexed / "simple" / "index.json").read_bytes())
+    assert [each["name"] for each in names_page["projects"]] == [
+        "common",
+        "helper-cuda",
+        "helper-mkl",
+        "my-demo",
+    ]
+
+
+def test_an_index_made_twice_is_as_it_should_be(dist: Path) -> None:
+    result = index(dist)
+    names = [
+        "my_demo-1.0-variants.json",
+        "my_demo-1.1+local.1-variants.json",
+        "simple/index.html",
+        "index.html",
+    ]
+    assert result.stdout.splitlines() == [str(dist / name) for name in names]
+    before = {path: path.stat().st_mtime_ns for path in dist.rglob("*") if path.is_file()}
+    assert index("--check", dist).exit_code == 0
+    assert index(dist).exit_code == 0
+    assert {path: path.stat().st_mtime_ns for path in dist.rglob("*") if path.is_file()} == before
+    (dist / "simple" / "common" / "index.json").unlink()
+    result = index("--check", dist)
+    assert (result.exit_code, result.stdout) == (1, f"{dist / 'simple' / 'common' / 'index.json'}: missing\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("index.html", "<html>mine</html>"),
+        ("my-demo/index.html", "<html>mine</html>"),
+        ("simple/index.html", ""),
+        ("simple/index.json", "{}"),
+        ("simple/my-demo/index.json", '{"meta": {"api-version": "1.0"}}'),
+    ],
+)
+def test_foreign_files_are_left_alone_and_nothing_is_written(dist: Path, name: str, content: str) -> None:
+    (dist / name).parent.mkdir(parents=True, exist_ok=True)
+    (dist / name).write_text(content)
+    before = sorted(path for path in dist.rglob("*") if path.is_file())
+    result = index(dist)
+    assert result.exit_code == 1
+    assert f"error: {dist / name} is there, and was not made by variant-backend" in result.stderr
+    assert sorted(path for path in dist.rglob("*") if path.is_file()) == before
+    assert (dist / name).read_text() == content
+
+
+def test_several_folders_need_one_for_the_index(dist: Path, tmp_path: Path) -> None:
+    result = index(dist, tmp_path)
+    assert result.exit_code == 2
+    assert "needs --output-dir" in result.stderr
+
+
+def test_wheels_of_several_folders_stay_where_they_are(dist: Path, tmp_path: Path) -> None:
+    helpers = tmp_path / "other wheels"
+    helpers.mkdir()
+    for path in dist.glob("helper_*.whl"):
+        path.rename(helpers / path.name)
+    shutil.copy(dist / "common-1.0-py3-none-any.whl", helpers)
+    result = index(dist, helpers, "-o", tmp_path / "site")
+    assert result.exit_code == 0
+    assert f"serve {tmp_path}, so that the index is at /site/simple/" in result.stderr
+    assert not (dist / "my_demo-1.0-variants.json").exists()
+    with serving(tmp_path, as_json=False) as (url, _):
+        expected = ("cuda13", ["My_Demo", "common", "helper_cuda"])
+        assert uv_installs(f"{url}site/", tmp_path / "t", *VARIANTS, "my-demo", **GPU) == expected
+    again = index(helpers, dist, "-o", tmp_path / "site", "--check")
+    assert (again.exit_code, again.stdout) == (0, "")
+
+
+def test_a_broken_wheel_is_a_fault_and_a_broken_sdist_is_told(dist: Path) -> None:
+    (dist / "broken-1.0-py3-none-any.whl").write_bytes(b"no wheel")
+    result = index(dist)
+    assert result.exit_code == 1
+    assert "error: broken-1.0-py3-none-any.whl: not a zip file" in result.stderr
+    assert not (dist / "simple").exists()
+    (dist / "broken-1.0-py3-none-any.whl").unlink()
+    make_sdist(dist / "big-1.0.tar.gz", b"x" * (9 << 20))
+    (dist / "cut-1.0.tar.gz").write_bytes((dist / "my_demo-1.0.tar.gz").read_bytes()[:-30])
+    (dist / "text-1.0.tar.gz").write_text("no archive")
+    (dist / "readme.tar.gz").write_text("no sdist")
+    (dist / "old-1.0-variants.json").write_text("{}")
+    result = index(dist)
+    assert result.exit_code == 0
+    for fault in (
+        "Requires-Python is left out: big-1.0.tar.gz: PKG-INFO of 9437184 bytes is too large",
+        "Requires-Python is left out: cut-1.0.tar.gz: ",
+        "Requires-Python is left out: text-1.0.tar.gz: ",
+        f"{dist / 'readme.tar.gz'} is not listed: its name is no sdist's",
+        f"{dist / 'old-1.0-variants.json'} is not listed: no variant wheel",
+    ):
+        assert fault in result.stderr
+    page = simple_api.from_html((dist / "simple" / "cut" / "index.html").read_bytes(), "http://x/simple/cut/")
+    assert [(file.filename, file.requires_python) for file in page.files] == [("cut-1.0.tar.gz", None)]
+
+
+def test_an_empty_folder_has_no_index(tmp_path: Path) -> None:
+    result = index(tmp_path)
+    assert result.exit_code == 1
+    assert "no wheel and no sdist" in result.stderr
+
+
+def test_an_index_needs_no_variants(tmp_path: Path) -> None:
+    make_wheel(tmp_path)
+    assert index(tmp_path).stdout.splitlines() == [
+        str(tmp_path / "simple" / "index.html"),
+        str(tmp_path / "index.html"),
+    ]
+
+
+def test_json_lists_all_files_of_the_index(dist: Path) -> None:
+    told = json.loads(index("--json", dist).stdout)
+    present = {str(path) for path in dist.rglob("*") if path.suffix in (".metadata", ".html", ".json")}
+    assert {file["path"] for file in told["files"] if file["written"]} == present
+    assert told["faults"] == []
+
+
+def test_what_comes_out_of_wheels_is_text_on_the_pages(tmp_path: Path) -> None:
+    hostile = "</p><script>evil()</script>\"'&"
+    metadata = (
+        f"Metadata-Version: 2.1\nName: {{name}}\nVersion: {{version}}\nSummary: {hostile}\n"
+        f"Requires-Python: {hostile}\nRequires-Dist: {hostile}\n\n"
+    )
+    make_wheel(tmp_path, metadata=metadata)
+    make_wheel(tmp_path, tag="cp312-cp312-any", metadata=metadata + "x")
+    make_sdist(tmp_path / "demo-1.0.tar.gz", metadata.format(name="demo", version="1.0").encode())
+    assert index(tmp_path).exit_code == 0
+    for path in tmp_path.rglob("*.html"):
+        assert "<script" not in path.read_text()
+    page = simple_api.from_html(
+        (tmp_path / "simple" / "demo" / "index.html").read_bytes(), "http://x/simple/demo/"
+    )
+    assert [file.requires_python for file in page.files] == [hostile] * 3
+    assert "&lt;script&gt;evil()&lt;/script&gt;" in (tmp_path / "demo" / "index.html").read_text()

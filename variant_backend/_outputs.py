@@ -1,0 +1,104 @@
+"""Several files that belong together: compared with what is there, and written all or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from ._files import workspace
+from .errors import VariantError
+
+
+class Output(NamedTuple):
+    """A file that should be there: its path inside of a *folder*, and what it holds.
+
+    *is_ours* tells by the content of a file that is there whether it may be replaced.
+    """
+
+    folder: Path
+    name: str
+    content: bytes
+    is_ours: Callable[[bytes], bool] = lambda _: True
+
+    @property
+    def path(self) -> Path:
+        """Where the file belongs."""
+        return self.folder / self.name
+
+    def difference(self) -> str | None:
+        """Say how the file that is there differs, or return None if it does not.
+
+        Raises VariantError when what is there was made by somebody else, or cannot be read.
+        """
+        try:
+            present = self.path.read_bytes()
+        except FileNotFoundError:
+            return "missing"
+        except OSError as error:
+            raise VariantError(f"{self.path}: {error.strerror}") from None
+        if present == self.content:
+            return None
+        if not self.is_ours(present):
+            raise VariantError(
+                f"{self.path} is there, and was not made by variant-backend",
+                hint="move it away, or choose another folder with --output-dir",
+            )
+        return _first_difference(present, self.content)
+
+
+def differences(outputs: Iterable[Output]) -> dict[Path, str]:
+    """Return how the files that are missing or differ do so, by their paths.
+
+    Raises VariantError with every file that must not be replaced.
+    """
+    found: dict[Path, str] = {}
+    issues: list[str] = []
+    for output in outputs:
+        try:
+            if difference := output.difference():
+                found[output.path] = difference
+        except VariantError as error:
+            issues += error.lines()
+    if issues:
+        raise VariantError(*issues)
+    return found
+
+
+def write(outputs: Iterable[Output]) -> None:
+    """Write the files in their order; each gets its name once all are complete.
+
+    Raises VariantError when that fails.
+    """
+    outputs = list(outputs)
+    moves: list[tuple[Path, Path]] = []
+    try:
+        with ExitStack() as stack:
+            folders = dict.fromkeys(output.folder for output in outputs)
+            scratch = {folder: stack.enter_context(workspace(folder)) for folder in folders}
+            for number, output in enumerate(outputs):
+                part = scratch[output.folder] / str(number)
+                part.write_bytes(output.content)
+                moves.append((part, output.path))
+            for part, path in moves:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                part.replace(path)
+    except OSError as error:
+        place = error.filename2 or error.filename or "writing"
+        raise VariantError(f"{place}: {error.strerror or error}") from None
+
+
+def _first_difference(present: bytes, wanted: bytes) -> str:
+    """Say in which line two files differ first, and what stands there."""
+    lines, wanted_lines = present.splitlines(), wanted.splitlines()
+    if lines == wanted_lines:
+        return "differs in its line ends"
+    same = min(len(lines), len(wanted_lines))
+    at = next((number for number in range(same) if lines[number] != wanted_lines[number]), same)
+    here, should = _shown(lines, at), _shown(wanted_lines, at)
+    return f"differs from line {at + 1} on: {here} is there, and {should} should be"
+
+
+def _shown(lines: list[bytes], at: int) -> str:
+    return repr(lines[at].decode("utf-8", "replace").strip()[:60]) if at < len(lines) else "nothing"

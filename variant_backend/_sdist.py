@@ -1,0 +1,44 @@
+"""Reading PKG-INFO out of a source distribution, which may hold anything."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import tarfile
+from pathlib import Path
+
+from .errors import VariantError
+
+# What is unpacked at most while PKG-INFO is looked for, in bytes, and what that may have.
+_LARGEST_ARCHIVE = 512 << 20
+_LARGEST_CONTENT = 8 << 20
+
+
+class _Limited(gzip.GzipFile):
+    """A compressed file that is read up to a limit."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self.tell() > _LARGEST_ARCHIVE:
+            raise VariantError(f"no PKG-INFO in its first {_LARGEST_ARCHIVE >> 20} MiB")
+        return super().read(size)
+
+
+def read_pkg_info(path: Path) -> bytes:
+    """Return the content of an sdist's PKG-INFO; raises VariantError if it cannot be found and read."""
+    try:
+        with _Limited(path) as file, tarfile.open(fileobj=file, mode="r|") as archive:
+            for member in archive:
+                if member.isfile() and re.fullmatch(r"(?:\./)?[^/]+/PKG-INFO", member.name):
+                    return _content(archive, member)
+    except VariantError as error:
+        raise error.within(path.name) from None
+    except Exception as error:  # tarfile, gzip and zlib have no common one for a damaged file
+        raise VariantError(f"{path.name}: damaged: {error}") from None
+    raise VariantError(f"{path.name}: no PKG-INFO in it")
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = archive.extractfile(member)
+    if file is None or member.size > _LARGEST_CONTENT:
+        raise VariantError(f"PKG-INFO of {member.size} bytes is too large")
+    return file.read()

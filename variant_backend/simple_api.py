@@ -1,0 +1,278 @@
+"""The pages of a package index as values: written and read, as HTML and as JSON.
+
+Sources: the simple repository API (PEP 503, 629, 691, 700), and the metadata files beside wheels
+(PEP 658, 714). Pages that are read may come from anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from html import escape as escape_html
+from html.parser import HTMLParser
+from typing import NamedTuple
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
+
+from .document import Document, join, read_json
+from .errors import VariantError
+from .filename import version_of
+
+GENERATOR = "variant-backend"
+JSON_TYPE = "application/vnd.pypi.simple.v1+json"
+_API_VERSION = "1.1"
+# Keys with an underscore in front are a server's own (PEP 691).
+_META = {"api-version": _API_VERSION, "_generator": GENERATOR}
+_META_TAG = f'<meta name="generator" content="{GENERATOR}">'
+
+
+class File(NamedTuple):
+    """A file of a project, and what its index tells about it.
+
+    *hashes* are hexadecimal digests by algorithm; *size* is in bytes. *core_metadata* are the hashes
+    of the ``.metadata`` file beside it, and None if there is no such file. HTML has no place for the
+    size, and for one hash only.
+    """
+
+    filename: str
+    url: str
+    hashes: Mapping[str, str]
+    size: int | None = None
+    requires_python: str | None = None
+    core_metadata: Mapping[str, str] | None = None
+
+
+class Page(NamedTuple):
+    """What an index lists of one project: its normalized *name*, and its files."""
+
+    name: str
+    files: tuple[File, ...]
+
+
+def to_html(page: Page) -> bytes:
+    """Return the page as HTML (PEP 503)."""
+    return _html(f"Links for {page.name}", map(_anchor, page.files))
+
+
+def to_json(page: Page) -> bytes:
+    """Return the page as JSON (PEP 691 and 700)."""
+    versions = {version_of(file.filename) for file in page.files} - {None}
+    files = [_entry(file) for file in page.files]
+    return _json({"name": page.name, "versions": sorted(map(str, versions)), "files": files})
+
+
+def projects_to_html(names: Iterable[str]) -> bytes:
+    """Return the page that lists all projects, by their normalized names, as HTML."""
+    return _html("Simple index", (f'<a href="{name}/">{name}</a><br>' for name in names))
+
+
+def projects_to_json(names: Iterable[str]) -> bytes:
+    """Return the page that lists all projects as JSON."""
+    return _json({"projects": [{"name": name} for name in names]})
+
+
+def is_own_html(content: bytes) -> bool:
+    """Tell whether a page of HTML was made here."""
+    return _META_TAG.encode() in content
+
+
+def is_own_json(content: bytes) -> bool:
+    """Tell whether a page of JSON was made here."""
+    try:
+        return bool(json.loads(content)["meta"]["_generator"] == GENERATOR)
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return False
+
+
+def from_html(content: bytes, url: str) -> Page:
+    """Read the page of a project that was found at *url*; the URLs of its files become absolute.
+
+    Links that name no file are left out. Raises VariantError when the page cannot be
+    parsed, or is in a version of the form that is not known.
+    """
+    reader = _Links()
+    try:
+        reader.feed(content.decode("utf-8", "replace"))
+        reader.close()
+    except AssertionError as error:  # what html.parser raises at some unfinished declarations
+        raise VariantError(f"{url}: not HTML: {error}") from None
+    _check_version(reader.version, url)
+    base = _joined(url, reader.base) or url
+    files = (_linked(attributes, base) for attributes in reader.links)
+    return Page(_project_of(url), tuple(file for file in files if file))
+
+
+def from_json(content: bytes, url: str) -> Page:
+    """Read the page of a project that was found at *url*; the URLs of its files become absolute.
+
+    Raises VariantError with every fault found.
+    """
+    document = Document()
+    try:
+        top = document.table(read_json(document, content), "", required=("meta", "name", "files"))
+    except VariantError as error:
+        raise error.within(url) from None
+    meta = document.table(top.get("meta", {}), "meta")
+    _check_version(meta.get("api-version"), url)
+    name = document.string(top.get("name", ""), "name") or ""
+    listed = top.get("files", [])
+    if not isinstance(listed, list):
+        document.fault("files", "a list is needed", rule="wrong-type")
+        listed = []
+    files = tuple(_read_entry(document, entry, f"files[{at}]", url) for at, entry in enumerate(listed))
+    document.check(url)
+    return Page(name, files)
+
+
+def _html(title: str, lines: Iterable[str]) -> bytes:
+    title = escape_html(title)
+    head = [
+        "<!DOCTYPE html>",
+        '<html lang="en">',
+        "<head>",
+        '<meta charset="utf-8">',
+        f'<meta name="pypi:repository-version" content="{_API_VERSION}">',
+        _META_TAG,
+        f"<title>{title}</title>",
+        "</head>",
+        "<body>",
+        f"<h1>{title}</h1>",
+    ]
+    return "\n".join([*head, *lines, "</body>", "</html>", ""]).encode()
+
+
+def _anchor(file: File) -> str:
+    """Return the line of a file."""
+    fragment = _one_hash(file.hashes)
+    attributes = {"href": f"{file.url}#{fragment}" if fragment else file.url}
+    if file.requires_python is not None:
+        attributes["data-requires-python"] = file.requires_python
+    if file.core_metadata is not None:
+        # The second name is the one of PEP 658, which older installers look for.
+        for name in ("data-core-metadata", "data-dist-info-metadata"):
+            attributes[name] = _one_hash(file.core_metadata) or "true"
+    text = " ".join(f'{name}="{escape_html(value)}"' for name, value in attributes.items())
+    return f"<a {text}>{escape_html(file.filename)}</a><br>"
+
+
+def _one_hash(hashes: Mapping[str, str]) -> str | None:
+    """Return ``sha256=...``, or another one of the hashes if that is not there."""
+    algorithm = "sha256" if "sha256" in hashes else min(hashes, default=None)
+    return f"{algorithm}={hashes[algorithm]}" if algorithm else None
+
+
+def _json(document: dict[str, object]) -> bytes:
+    return (json.dumps({"meta": _META, **document}, indent=1) + "\n").encode()
+
+
+def _entry(file: File) -> dict[str, object]:
+    """Return the table of a file."""
+    entry: dict[str, object] = {"filename": file.filename, "url": file.url, "hashes": dict(file.hashes)}
+    if file.requires_python is not None:
+        entry["requires-python"] = file.requires_python
+    if file.size is not None:
+        entry["size"] = file.size
+    if file.core_metadata is not None:
+        for name in ("core-metadata", "dist-info-metadata"):
+            entry[name] = dict(file.core_metadata) or True
+    return entry
+
+
+class _Links(HTMLParser):
+    """Gathers what a page links to, the version of its form, and its base."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[dict[str, str]] = []
+        self.version: str | None = None
+        self.base = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = {name: value or "" for name, value in reversed(attrs)}  # of two, the first counts
+        if tag == "a" and "href" in attributes:
+            self.links.append(attributes)
+        elif tag == "base" and not self.base:
+            self.base = attributes.get("href", "")
+        elif tag == "meta" and attributes.get("name") == "pypi:repository-version":
+            self.version = attributes.get("content", "")
+
+
+def _linked(attributes: Mapping[str, str], base: str) -> File | None:
+    """Return the file that a link names, or None if it names none."""
+    joined = _joined(base, attributes["href"])
+    if joined is None:
+        return None
+    url, fragment = urldefrag(joined)
+    filename = unquote(urlsplit(url).path.rpartition("/")[2])
+    if not filename or "/" in filename:
+        return None
+    told = attributes.get("data-core-metadata", attributes.get("data-dist-info-metadata", "false"))
+    return File(
+        filename,
+        url,
+        _hashes(fragment),
+        requires_python=attributes.get("data-requires-python"),
+        core_metadata=None if told == "false" else _hashes(told),
+    )
+
+
+def _hashes(text: str) -> dict[str, str]:
+    """Read ``sha256=...``; anything else is no hash."""
+    found = re.fullmatch(r"([a-z0-9_]+)=([0-9a-fA-F]+)", text)
+    return {found[1]: found[2].lower()} if found else {}
+
+
+def _joined(base: str, link: str) -> str | None:
+    """Return a link as an absolute URL, or None if it is none."""
+    try:
+        return urljoin(base, link.strip())
+    except ValueError:  # such as an address in brackets that is none
+        return None
+
+
+def _read_entry(document: Document, value: object, place: str, url: str) -> File:
+    """Read the table of a file."""
+    entry = document.table(value, place, required=("filename", "url", "hashes"))
+    size = entry.get("size")
+    if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 0):
+        document.fault(join(place, "size"), "a number of bytes is needed", rule="wrong-type")
+        size = None
+    filename = document.string(entry.get("filename", ""), join(place, "filename")) or ""
+    if "/" in filename or "\\" in filename:
+        document.fault(join(place, "filename"), f"{filename!r} is no filename")
+    link = document.string(entry.get("url", ""), join(place, "url")) or ""
+    joined = _joined(url, link)
+    if joined is None:
+        document.fault(join(place, "url"), f"{link!r} is no URL")
+    requires_python = entry.get("requires-python")
+    if requires_python is not None:
+        requires_python = document.string(requires_python, join(place, "requires-python"))
+    key = "core-metadata" if "core-metadata" in entry else "dist-info-metadata"
+    told = entry.get(key, False)
+    return File(
+        filename,
+        urldefrag(joined or "")[0],
+        _read_hashes(document, entry.get("hashes", {}), join(place, "hashes")),
+        size,
+        requires_python,
+        None if told is False else _read_hashes(document, {} if told is True else told, join(place, key)),
+    )
+
+
+def _read_hashes(document: Document, value: object, place: str) -> dict[str, str]:
+    """Read digests by algorithm."""
+    entries = document.table(value, place)
+    read = {name: document.string(digest, join(place, name)) for name, digest in entries.items()}
+    return {name: digest.lower() for name, digest in read.items() if digest is not None}
+
+
+def _check_version(version: object, url: str) -> None:
+    """Check that a page is of major version 1 (PEP 629); one that says nothing is."""
+    if version is not None and not re.fullmatch(r"1\.\d+", str(version)):
+        raise VariantError(f"{url}: version {version!r} of the simple API is not known here, only 1.x is")
+
+
+def _project_of(url: str) -> str:
+    """Return the project's name, which stands last in the URL of its page."""
+    parts = [part for part in urlsplit(url).path.split("/") if part and not part.startswith("index.")]
+    return re.sub(r"[-_.]+", "-", unquote(parts[-1])).lower() if parts else ""

@@ -1,0 +1,235 @@
+"""A static package index over folders of wheels: pages for installers, and pages for people.
+
+Files stay where they are; the pages link to them. Sources: those of `simple_api`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from urllib.parse import quote
+
+from . import core_metadata, project_page, simple_api
+from ._outputs import Output
+from ._sdist import read_pkg_info
+from .errors import VariantError
+from .filename import WheelFilename, parse_index_filename
+from .index import FoundWheel, Index, ReleaseIndex, combine, different_twins, read_folders, sha256
+from .metadata import VariantMetadata
+
+if TYPE_CHECKING:
+    from .index import Release
+
+Advance: TypeAlias = Callable[[int], object]
+
+
+class _Told(NamedTuple):
+    """What the pages need out of METADATA or PKG-INFO, and its digest."""
+
+    requires_python: str | None
+    summary: str
+    requirements: tuple[str, ...]
+    digest: str
+
+
+class _Listed(NamedTuple):
+    """A file that the pages list. Its URL in *file* leads there from the index's folder."""
+
+    release: Release
+    file: simple_api.File
+    told: _Told | None = None
+
+
+def plan_simple_index(
+    folders: Sequence[Path],
+    merged: Sequence[Path] = (),
+    out_dir: Path | None = None,
+    advance: Advance = lambda _: None,
+) -> Index:
+    """Return what `index.plan_index` does, with the pages of a package index in *out_dir* or the one folder.
+
+    *advance* is told how many bytes of wheels and sdists were read, now and then.
+    Raises VariantError with every fault and conflict found.
+    """
+    root = out_dir or folders[0]
+    wheels, issues = read_folders(folders, plain=True)
+    releases, conflicts = combine(wheels, merged, out_dir, root)
+    sdists, notices = _find_sdists(folders)
+    unique = {wheel.path.name: wheel for wheel in sorted(wheels, key=lambda wheel: wheel.place, reverse=True)}
+    told, faults = _read_all(unique.values())
+    issues += [*conflicts, *different_twins(path for path, _ in sdists), *faults]
+    if not (unique or sdists or releases):
+        issues.append(f"{', '.join(map(str, folders))}: no wheel and no sdist")
+    if issues:
+        raise VariantError(*issues)
+    listed = [_list_wheel(root, wheel, told[wheel.core_metadata], advance) for wheel in unique.values()]
+    for path, release in {path.name: (path, release) for path, release in reversed(sdists)}.values():
+        sdist, notice = _list_sdist(root, path, release, advance)
+        listed.append(sdist)
+        notices += notice
+    listed += [_list_index(each) for each in releases]
+    side_files = [
+        Output(wheel.path.parent, f"{wheel.path.name}.metadata", wheel.core_metadata)
+        for wheel in unique.values()
+    ]
+    outputs = [*side_files, *(output for each in releases for output in each.outputs())]
+    notices += [*_unlisted(folders, releases), *_outside(root, listed)]
+    pages = _pages(root, listed, {each.release: each.metadata for each in releases})
+    return Index(tuple(releases), (*outputs, *pages), tuple(notices))
+
+
+def _find_sdists(folders: Iterable[Path]) -> tuple[list[tuple[Path, Release]], list[str]]:
+    """Return the sdists in the folders, with their releases; and the names that are no sdist's."""
+    from packaging.utils import InvalidSdistFilename, parse_sdist_filename
+
+    sdists, notices = [], []
+    for folder in {folder.resolve(): folder for folder in folders}.values():
+        for path in sorted(folder.glob("*.tar.gz")):
+            try:
+                sdists.append((path, parse_sdist_filename(path.name)))
+            except InvalidSdistFilename:
+                notices.append(f"{path} is not listed: its name is no sdist's")
+    return sorted(sdists), notices
+
+
+def _read_all(wheels: Iterable[FoundWheel]) -> tuple[dict[bytes, _Told], list[str]]:
+    """Read each METADATA once; return what they tell by their content, and all faults."""
+    told: dict[bytes, _Told] = {}
+    issues: list[str] = []
+    for wheel in wheels:
+        try:
+            if wheel.core_metadata not in told:
+                told[wheel.core_metadata] = _read(wheel.core_metadata)
+        except VariantError as error:
+            issues += error.within(f"{wheel.place}: METADATA").lines()
+    return told, issues
+
+
+def _read(metadata: bytes) -> _Told:
+    """Read METADATA or PKG-INFO; raises VariantError when a field stands there twice."""
+    return _Told(
+        core_metadata.find_field(metadata, "Requires-Python"),
+        core_metadata.find_field(metadata, "Summary") or "",
+        tuple(core_metadata.requirements(metadata)),
+        hashlib.sha256(metadata).hexdigest(),
+    )
+
+
+def _list_wheel(root: Path, wheel: FoundWheel, told: _Told, advance: Advance) -> _Listed:
+    file = _file(root, wheel.path, advance)
+    core = {"sha256": told.digest}
+    return _Listed(
+        wheel.release, file._replace(requires_python=told.requires_python, core_metadata=core), told
+    )
+
+
+def _list_sdist(root: Path, path: Path, release: Release, advance: Advance) -> tuple[_Listed, list[str]]:
+    """Return an sdist; without its Requires-Python, which is told, if that cannot be read."""
+    file = _file(root, path, advance)
+    try:
+        told = _read(read_pkg_info(path))
+    except VariantError as error:
+        return _Listed(release, file), [f"Requires-Python is left out: {line}" for line in error.lines()]
+    return _Listed(release, file._replace(requires_python=told.requires_python), told), []
+
+
+def _list_index(index: ReleaseIndex) -> _Listed:
+    """Return the file with the variants of a release, which lies in the index's folder."""
+    output = index.outputs()[0]
+    digest = hashlib.sha256(output.content).hexdigest()
+    file = simple_api.File(output.name, quote(output.name), {"sha256": digest}, len(output.content))
+    return _Listed(index.release, file)
+
+
+def _file(root: Path, path: Path, advance: Advance) -> simple_api.File:
+    """Return a file with its size and digest; raises VariantError if no relative link leads there."""
+    digest = sha256(path, advance)
+    try:
+        link = Path(os.path.relpath(path, root)).as_posix()
+    except ValueError:  # on Windows
+        raise VariantError(f"{path}: on another drive than {root}, so no link can lead there") from None
+    return simple_api.File(path.name, quote(link), {"sha256": digest}, path.stat().st_size)
+
+
+def _unlisted(folders: Iterable[Path], releases: Iterable[ReleaseIndex]) -> list[str]:
+    """Tell of files with the variants of releases that have no variant wheel here."""
+    known = {each.release for each in releases}
+    notices = []
+    for path in sorted(path for folder in folders for path in folder.glob("*-variants.json")):
+        try:
+            if parse_index_filename(path.name) in known:
+                continue
+        except VariantError:
+            pass
+        notices.append(f"{path} is not listed: no variant wheel of its release is here")
+    return notices
+
+
+def _outside(root: Path, listed: Iterable[_Listed]) -> list[str]:
+    """Tell which folder is to be served, if files lie outside of that of the index."""
+    links = [each.file.url for each in listed]
+    steps = max((link.count("../") for link in links), default=0)
+    if not steps:
+        return []
+    top = root.resolve()
+    for _ in range(steps):
+        top = top.parent
+    place = root.resolve().relative_to(top).as_posix()
+    return [f"files lie outside of {root}: serve {top}, so that the index is at /{place}/simple/"]
+
+
+def _pages(
+    root: Path, listed: Iterable[_Listed], variants: Mapping[Release, VariantMetadata]
+) -> Iterable[Output]:
+    """Yield all pages, those that link to others behind them."""
+    files = sorted(listed, key=lambda each: (each.release, each.file.filename))
+    projects = []
+    for name, group in groupby(files, lambda each: each.release[0]):
+        its = list(group)
+        page = simple_api.Page(name, tuple(_from_below(each.file) for each in its))
+        yield Output(root, f"simple/{name}/index.html", simple_api.to_html(page), simple_api.is_own_html)
+        yield Output(root, f"simple/{name}/index.json", simple_api.to_json(page), simple_api.is_own_json)
+        projects.append(_project(name, its, variants))
+        content = project_page.project_page(projects[-1])
+        yield Output(root, f"{name}/index.html", content, simple_api.is_own_html)
+    names = [project.name for project in projects]
+    yield Output(root, "simple/index.html", simple_api.projects_to_html(names), simple_api.is_own_html)
+    yield Output(root, "simple/index.json", simple_api.projects_to_json(names), simple_api.is_own_json)
+    yield Output(root, "index.html", project_page.projects_page(projects), simple_api.is_own_html)
+
+
+def _from_below(file: simple_api.File) -> simple_api.File:
+    """Return the file as the page in ``simple/{name}/`` links to it."""
+    return file._replace(url=f"../../{file.url}")
+
+
+def _project(
+    name: str, listed: Iterable[_Listed], variants: Mapping[Release, VariantMetadata]
+) -> project_page.Project:
+    """Return what the page for people tells of a project; *listed* is in the order of the releases."""
+    releases, summary = [], ""
+    for release, group in groupby(listed, lambda each: each.release):
+        its = list(group)
+        summary = next((each.told.summary for each in its if each.told), summary)
+        releases.append(_release(release, its, variants.get(release)))
+    return project_page.Project(name, summary, tuple(reversed(releases)))
+
+
+def _release(
+    release: Release, listed: Iterable[_Listed], metadata: VariantMetadata | None
+) -> project_page.Release:
+    wheels, others, requires_python = [], [], None
+    for each in listed:
+        file, told = each.file, each.told
+        link = project_page.Link(file.filename, file.url, file.size or 0)
+        requires_python = requires_python or file.requires_python
+        if told and file.core_metadata:
+            name = WheelFilename.parse(file.filename)
+            wheels.append(project_page.WheelLink(link, name.label, name.tags, told.requirements))
+        else:
+            others.append(link)
+    return project_page.Release(str(release[1]), metadata, requires_python, tuple(wheels), tuple(others))
