@@ -25,6 +25,7 @@ ROOMS = [
         "providers",
         "wheel_rewrite",
         "unmake",
+        "_remote",
         "index",
         "simple_index",
         "matrix",
@@ -48,6 +49,7 @@ RESERVED = {
     "build": {"_build_one"},
     "subprocess": {"matrix", "_build_one", "providers"},
     "wheel": set(),
+    "fsspec": {"_remote"},
 }
 # What the pure rooms do without: files, processes, the environment.
 IMPURE = {"os", "pathlib", "subprocess", "shutil", "tempfile", "socket", "sys"}

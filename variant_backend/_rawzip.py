@@ -78,13 +78,20 @@ class Archive(NamedTuple):
 
         Raises VariantError when it is damaged, or breaks a rule that package indexes apply.
         """
+        no_zip = VariantError("not a zip file, which would start with a member")
         size = source.size
-        if source.read(min(size, 4), 0) != LOCAL_SIGNATURE:
-            raise VariantError("not a zip file, which would start with a member")
         tail_size = min(size, ENDING_SIZE)
-        ending = read_ending(source.read(tail_size, size - tail_size), size)
+        try:
+            ending = read_ending(source.read(tail_size, size - tail_size), size)
+        except VariantError:
+            if source.read(min(size, 4), 0) != LOCAL_SIGNATURE:
+                raise no_zip from None
+            raise
         directory = source.read(ending.directory_size, ending.directory_offset)
         entries = read_directory(directory, ending.total)
+        # Its first bytes are not read for that: far away, each place that is read takes a request.
+        if all(entry.offset for entry in entries):
+            raise no_zip
         return cls(source, entries, ending.directory_offset, ending.records)
 
     def check_layout(self) -> None:
