@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from range_server import Server
 from support import run
 
 ROOT = Path(__file__).parents[1]
@@ -22,3 +24,14 @@ def own_wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for variable, separator in (("PIP_FIND_LINKS", " "), ("UV_FIND_LINKS", ",")):
             patch.setenv(variable, separator.join(filter(None, [folder.as_uri(), os.environ.get(variable)])))
         yield wheel
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A server over an empty folder."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    with Server(folder) as result:
+        threading.Thread(target=result.serve_forever, daemon=True).start()
+        yield result
+        result.shutdown()

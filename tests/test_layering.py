@@ -11,7 +11,7 @@ import variant_backend
 
 PACKAGE = Path(variant_backend.__file__).parent
 
-COMMANDS = ["make_variant", "build", "index", "schema", "init", "unmake"]
+COMMANDS = ["make_variant", "build", "index", "schema", "init", "inspect", "unmake"]
 
 # Rooms from the top down; a module may import those of lower rooms, and what stands before it in its own.
 ROOMS = [
@@ -26,6 +26,7 @@ ROOMS = [
         "wheel_rewrite",
         "unmake",
         "_remote",
+        "inspection",
         "index",
         "simple_index",
         "matrix",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import random
 import re
 import sys
-import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 
 import fsspec
 import pytest
+from range_server import Handler, Server
 from support import make_wheel
 from test_wheel_rewrite import convert, null_metadata, write_sparse_wheel
 
@@ -23,89 +22,6 @@ from variant_backend.errors import VariantError
 from variant_backend.wheel_rewrite import Plan
 
 NAME = "demo-1.0-py3-none-any-v3.whl"
-
-
-class Server(http.server.ThreadingHTTPServer):
-    """Serves a folder with ranges, and notes each request with what it cost."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.folder = folder
-        self.requests: list[tuple[str, str, str, int]] = []
-        self.misbehave: Callable[[Handler, bytes | None], bool] = lambda _handler, _data: False
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/"
-
-    @property
-    def sent(self) -> int:
-        return sum(count for *_, count in self.requests)
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers GET and HEAD, with one range, like the servers of package indexes."""
-
-    server: Server
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-    def do_HEAD(self) -> None:
-        self.answer()
-
-    def do_GET(self) -> None:
-        self.answer()
-
-    def answer(self) -> None:
-        path = self.server.folder / re.sub(r"[?#].*", "", self.path).strip("/").replace("%2B", "+")
-        if path.is_dir():
-            path /= "index.html"
-        if self.server.misbehave(self, None):
-            return
-        if not path.exists():
-            self.send(404, b"")
-            return
-        size, wanted = path.stat().st_size, self.headers.get("Range")
-        if self.command == "HEAD" or wanted is None:
-            self.send(200, path.read_bytes() if self.command == "GET" else b"", length=size)
-            return
-        first, last = re.fullmatch(r"bytes=(\d*)-(\d*)", wanted).groups()  # type: ignore[union-attr]
-        if not size:
-            self.send(416, b"")
-            return
-        start = int(first) if first else max(size - int(last), 0)
-        end = min(int(last), size - 1) if first and last else size - 1
-        with path.open("rb") as file:
-            file.seek(start)
-            data = file.read(end + 1 - start)
-        if not self.server.misbehave(self, data):
-            self.send(206, data, {"Content-Range": f"bytes {start}-{end}/{size}"})
-
-    def send(
-        self, status: int, data: bytes, headers: dict[str, str] | None = None, length: int | None = None
-    ) -> None:
-        content = self.server.folder / self.path.strip("/")
-        kind = "application/vnd.pypi.simple.v1+json" if content.suffix == ".json" else "text/html"
-        told = {"Content-Type": kind, "Content-Length": str(len(data) if length is None else length)}
-        self.server.requests.append((self.command, self.path, self.headers.get("Range", ""), len(data)))
-        self.send_response(status)
-        for name, value in {**told, **(headers or {})}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(data)
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """A server over an empty folder."""
-    folder = tmp_path / "served"
-    folder.mkdir()
-    with Server(folder) as result:
-        threading.Thread(target=result.serve_forever, daemon=True).start()
-        yield result
-        result.shutdown()
 
 
 def variants(folder: Path, version: str = "1.0") -> dict[str, Path]:

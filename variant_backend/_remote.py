@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote, urljoin, urlsplit
 
 from . import simple_api
@@ -24,6 +24,9 @@ from .errors import VariantError
 from .filename import WheelFilename
 from .metadata import VariantMetadata
 from .wheel_rewrite import Wheel
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 _REMEDY = "pip install 'variant-backend[remote]'"
 
@@ -82,7 +85,7 @@ def read_wheels(url: str) -> tuple[list[ReadWheel], list[str]]:
         except VariantError as error:
             return error
 
-    results = _map(read, wheels(url))
+    results = map_in_threads(read, wheels(url))
     issues = [line for result in results if isinstance(result, VariantError) for line in result.lines()]
     return [result for result in results if isinstance(result, ReadWheel)], issues
 
@@ -125,7 +128,7 @@ def wheels(url: str) -> list[RemoteWheel]:
                 f"{shown(url)}: lists {len(projects)} projects, which are too many to read",
                 hint="give the URL of a project's page",
             )
-        pages = _map(lambda project: _links(*server.page(project))[0], projects)
+        pages = map_in_threads(lambda project: _links(*server.page(project))[0], projects)
         found = {name: link for page in pages for name, link in page.items()}
     return [_on_server(server, name, link) for name, link in sorted(found.items())]
 
@@ -171,7 +174,7 @@ def _with_credentials(link: str, url: str) -> str:
     return target._replace(netloc=page.netloc).geturl() if at and stays else link
 
 
-def _map(function: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
+def map_in_threads(function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
     """Call *function* for each item, several at a time, and return the results in order."""
     from concurrent.futures import ThreadPoolExecutor  # takes long to import
 

@@ -8,6 +8,7 @@ from .. import __version__
 from .build import build_all
 from .index import index
 from .init import init
+from .inspect import inspect
 from .schema import schema
 from .unmake import unmake
 
@@ -18,5 +19,5 @@ def main() -> None:
     """Publish wheel variants (PEP 825)."""
 
 
-for _command in (init, build_all, index, schema, unmake):
+for _command in (init, build_all, index, inspect, schema, unmake):
     main.add_command(_command)

@@ -1,0 +1,182 @@
+"""``variant-backend inspect``."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import textwrap
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import VariantError
+from ..metadata import Provider, StaticProvider
+from . import PATH, Command, talk
+
+if TYPE_CHECKING:
+    from ..inspection import Inspection
+
+_INDENT = 14  # of what stands in the second column
+
+
+@click.command(cls=Command)
+@click.argument("targets", nargs=-1, required=True, metavar="WHEEL|URL|NAME...")
+@click.option(
+    "--path",
+    "paths",
+    multiple=True,
+    type=PATH,
+    metavar="DIR",
+    help="Where distributions are installed: a site-packages folder; may be repeated.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each wheel or distribution.")
+def inspect(targets: tuple[str, ...], paths: tuple[Path, ...], as_json: bool) -> None:
+    """Show what a wheel, or an installed distribution, says of itself as a variant.
+
+    A name that ends in .whl is a wheel, one with :// a URL, of a wheel or of a place that lists wheels;
+    any other is that of an installed distribution.
+    """
+    well, first = True, True
+    for target in targets:
+        for result in _inspected(target, paths):
+            errors = result.lines() if isinstance(result, VariantError) else result.faults
+            inspection = None if isinstance(result, VariantError) else result
+            if as_json:
+                click.echo(json.dumps(_to_dict(inspection, target, list(errors))))
+            elif inspection:
+                click.echo("" if first else "\n", nl=False)
+                _print(inspection)
+                first = False
+            prefix = f"{inspection.target}: " if inspection else ""
+            for error in errors:
+                talk(f"error: {prefix}{error}")
+            well &= not errors
+    if not well:
+        sys.exit(1)
+
+
+def _inspected(target: str, paths: tuple[Path, ...]) -> list[Inspection | VariantError]:
+    """Return what is known of a target, or what is wrong."""
+    from .. import inspection
+
+    try:
+        if "://" in target:
+            return inspection.inspect_url(target)
+        if target.endswith(".whl"):
+            return [inspection.inspect_wheel(Path(target))]
+        return [inspection.inspect_installed(target, paths)]
+    except VariantError as error:
+        return [error]
+
+
+def _to_dict(result: Inspection | None, target: str, errors: list[str]) -> dict[str, object]:
+    """Return the object for machines."""
+    if result is None:
+        return {"target": _shown(target), "errors": errors}
+    metadata, variant = result.metadata, result.variant
+    return {
+        "target": result.target,
+        "name": result.name,
+        "version": result.version,
+        "label": result.label,
+        "format": result.format_version,
+        "schema": result.schema,
+        "properties": variant.to_dict() if variant else {},
+        "namespaces": list(metadata.namespaces) if metadata else [],
+        "providers": {name: each.to_dict() for name, each in metadata.providers.items()} if metadata else {},
+        "dependencies": list(result.requirements),
+        "added-dependencies": None if result.added is None else list(result.added),
+        "removed-dependencies": None if result.removed is None else list(result.removed),
+        "installers": {name: verdict._asdict() for name, verdict in result.verdicts.items()},
+        "errors": errors,
+    }
+
+
+def _shown(target: str) -> str:
+    """Return a target as it may be printed: a URL may have secrets."""
+    if "://" not in target:
+        return target
+    from .._remote import shown  # takes long to import
+
+    return shown(target)
+
+
+def _print(result: Inspection) -> None:
+    """Print the table for people."""
+    rows: list[tuple[str, list[str]]] = [("name", [result.name]), ("version", [result.version])]
+    if result.metadata is None and result.label is None:
+        rows.append(("variant", ["no: it has neither a label nor a variant.json"]))
+    else:
+        rows.append(("label", [result.label or "(none)"]))
+    if result.schema:
+        rows.append(("format", [f"{result.format_version or 'unknown'} ({result.schema})"]))
+    if result.metadata:
+        namespaces = result.metadata.namespaces
+        rows.append(("properties", _properties(result) or ["(none)"]))
+        rows.append(("priorities", [", ".join(namespaces) or "(none)"]))
+        rows.append(
+            ("providers", [f"{name}: {_provider(each)}" for name, each in result.metadata.providers.items()])
+        )
+    added, removed = result.added or (), result.removed or ()
+    rows.append(
+        (
+            "dependencies",
+            [f"{text}  (not in the plain wheel)" if text in added else text for text in result.requirements]
+            + [f"without {text}, which the plain wheel has" for text in removed],
+        )
+    )
+    for name, verdict in result.verdicts.items():
+        text = "; ".join(verdict.reasons)
+        rows.append((name, [f"{'installs it' if verdict.installs else 'never installs it'}: {text}"]))
+    click.echo(_bold(result.target))
+    for name, lines in rows:
+        for index, line in enumerate(lines):
+            click.echo(f"  {_bold(f'{name if index == 0 else str():{_INDENT}}')}{_wrapped(line)}")
+
+
+def _properties(result: Inspection) -> list[str]:
+    """Return a line for each feature, those of the most important namespace first."""
+    if result.variant is None or result.metadata is None:
+        return []
+    ranks = {name: rank for rank, name in enumerate(result.metadata.namespaces)}
+    ordered = sorted(
+        result.variant.properties, key=lambda prop: (ranks.get(prop.namespace, len(ranks)), prop)
+    )
+    return [
+        f"{namespace} :: {feature} :: {', '.join(prop.value for prop in group)}"
+        for (namespace, feature), group in groupby(ordered, key=lambda prop: prop[:2])
+    ]
+
+
+def _provider(provider: Provider) -> str:
+    """Say where support comes from."""
+    if isinstance(provider, StaticProvider):
+        text = "; ".join(f"{feature} = {', '.join(values)}" for feature, values in provider.features)
+        text = f"static: {text}"
+    else:
+        table = provider.to_dict()
+        requires = table.get("requires") or [table.get("builtin")]
+        text = ", ".join(map(str, requires if isinstance(requires, list) else [requires]))
+        text = f"{'plugin' if 'requires' in table else 'built into installers'}: {text}"
+        if plugin_api := table.get("plugin-api"):
+            text = f"{text} ({plugin_api})"
+    return f"{text}, optional" if provider.optional else text
+
+
+def _bold(text: str) -> str:
+    """Return a text in bold type, unless NO_COLOR is set; off a terminal, click takes that out."""
+    return text if os.environ.get("NO_COLOR") else click.style(text, bold=True)
+
+
+def _wrapped(text: str) -> str:
+    """Return a text that stays in its column, on a terminal."""
+    if not sys.stdout.isatty():
+        return text
+    width = max(shutil.get_terminal_size().columns - _INDENT - 3, 20)
+    return textwrap.fill(text, width, break_on_hyphens=False, subsequent_indent="  ").replace(
+        "\n", "\n" + " " * (_INDENT + 2)
+    )

@@ -1,0 +1,185 @@
+"""What a wheel or an installed distribution says of itself, and what installers make of it.
+
+What is broken is told beside what can be read. Of a wheel, the central directory and its dist-info are
+read, and no more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from . import core_metadata
+from .document import Document, read_json
+from .errors import VariantError
+from .filename import WheelFilename
+from .installers import uv_never_chooses
+from .metadata import VariantMetadata
+from .properties import Variant
+from .wheel_rewrite import Wheel, open_wheel
+
+
+class Verdict(NamedTuple):
+    """Whether an installer may install a wheel, and why, a line for each reason."""
+
+    installs: bool
+    reasons: tuple[str, ...]
+
+
+class Inspection(NamedTuple):
+    """What is known of a wheel, or of an installed distribution.
+
+    *label* is that of the filename, or of variant.json where there is none. *metadata* is what variant.json
+    says, as far as it can be read, and None for what is no variant. *added* and *removed* are in what its
+    requirements differ from those of the plain wheel beside it, and None without one. *verdicts* are
+    those of released installers, by their names; there are none on what is installed already.
+    """
+
+    target: str
+    name: str
+    version: str
+    label: str | None = None
+    schema: str | None = None
+    metadata: VariantMetadata | None = None
+    requirements: tuple[str, ...] = ()
+    added: tuple[str, ...] | None = None
+    removed: tuple[str, ...] | None = None
+    verdicts: dict[str, Verdict] = {}  # noqa: RUF012  # a default that nobody changes
+    faults: tuple[str, ...] = ()
+
+    @property
+    def variant(self) -> Variant | None:
+        """The variant, if its metadata name it."""
+        variants = self.metadata.variants if self.metadata else {}
+        return variants.get(self.label or "")
+
+    @property
+    def format_version(self) -> str | None:
+        """The version of the format that ``$schema`` names."""
+        found = re.search(r"/v(\d+(?:\.\d+)*)\.json$", self.schema or "")
+        return found[1] if found else None
+
+
+def inspect_wheel(path: Path) -> Inspection:
+    """Inspect a wheel; raises VariantError, with its name in front, when it is not a sound wheel."""
+    with open_wheel(path) as wheel:
+        result = _of_wheel(str(path), wheel)
+    plain = path.with_name(str(wheel.filename._replace(label=None)))
+    if result.metadata is None or wheel.filename.label is None or not plain.exists():
+        return result
+    with open_wheel(plain) as wheel:
+        there = core_metadata.requirements(wheel.core_metadata)
+    return result._replace(
+        added=tuple(text for text in result.requirements if text not in there),
+        removed=tuple(text for text in there if text not in result.requirements),
+    )
+
+
+def inspect_url(url: str) -> list[Inspection | VariantError]:
+    """Inspect the wheel that a URL names, or all wheels that are listed there.
+
+    What is wrong with one of them stands in its place. Raises VariantError when nothing can be listed, or
+    nothing is there.
+    """
+    from . import _remote  # takes long to import
+
+    def inspected(remote: _remote.RemoteWheel) -> Inspection | VariantError:
+        try:
+            return _of_wheel(_remote.shown(remote.url), _remote.read_wheel(remote))
+        except VariantError as error:
+            return error
+
+    wheels = _remote.wheels(url)
+    if not wheels:
+        raise VariantError(f"{_remote.shown(url)}: no wheel is listed there")
+    return _remote.map_in_threads(inspected, wheels)
+
+
+def inspect_installed(name: str, paths: Sequence[Path] = ()) -> Inspection:
+    """Inspect an installed distribution: in the folders *paths*, or else where this interpreter looks.
+
+    Raises VariantError when there is none of that name.
+    """
+    from importlib.metadata import Distribution, DistributionFinder  # takes long to import
+
+    places = {"path": [str(path) for path in paths]} if paths else {}
+    context = DistributionFinder.Context(name=name, **places)
+    found = next(iter(Distribution.discover(context=context)), None) if name else None
+    if found is None:
+        where = ", ".join(map(str, paths)) or "where this interpreter looks"
+        raise VariantError(
+            f"{name}: no distribution of that name is installed {'in ' if paths else ''}{where}",
+            hint="name the site-packages folder with --path; a wheel's name ends in .whl",
+        )
+    try:
+        metadata = (found.read_text("METADATA") or found.read_text("PKG-INFO") or "").encode()
+        result = Inspection(
+            name,
+            core_metadata.read_field(metadata, "Name"),
+            core_metadata.read_field(metadata, "Version"),
+            requirements=tuple(core_metadata.requirements(metadata)),
+        )
+        text = found.read_text("variant.json")
+    except VariantError as error:
+        raise error.within(name) from None
+    except UnicodeDecodeError as error:
+        raise VariantError(f"{name}: its dist-info has a file that is not UTF-8: {error}") from None
+    return result if text is None else _with_variant(result, lambda: (text or "").encode())
+
+
+def _of_wheel(target: str, wheel: Wheel) -> Inspection:
+    """Inspect an open wheel."""
+    filename = wheel.filename
+    result = Inspection(
+        target,
+        core_metadata.read_field(wheel.core_metadata, "Name"),
+        core_metadata.read_field(wheel.core_metadata, "Version"),
+        filename.label,
+        requirements=tuple(core_metadata.requirements(wheel.core_metadata)),
+    )
+    if wheel.is_variant():
+        result = _with_variant(result, lambda: wheel.read_file("variant.json"))
+    elif filename.label is not None:
+        result = result._replace(faults=("it has a label, but no variant.json",))
+    return result._replace(verdicts=_verdicts(result, filename))
+
+
+def _with_variant(result: Inspection, read: Callable[[], bytes]) -> Inspection:
+    """Return what is known with what variant.json says, and what is wrong with it."""
+    document = Document()
+    try:
+        parsed = read_json(document, read())
+    except VariantError as error:
+        return result._replace(faults=tuple(error.within("variant.json").lines()))
+    metadata = VariantMetadata.read(document, parsed)
+    schema = parsed.get("$schema") if isinstance(parsed, dict) else None
+    faults = [f"variant.json: {issue}" for issue in document.issues]
+    labels = list(metadata.variants)
+    if not faults and len(labels) != 1:
+        faults.append(f"variant.json: variants has {len(labels)} labels, and needs one")
+    elif not faults and result.label not in (None, labels[0]):
+        faults.append(f"variant.json: label {labels[0]!r}, but the filename says {result.label!r}")
+    return result._replace(
+        label=result.label or (labels[0] if len(labels) == 1 else None),
+        schema=schema if isinstance(schema, str) else None,
+        metadata=metadata,
+        faults=tuple(faults),
+    )
+
+
+def _verdicts(result: Inspection, filename: WheelFilename) -> dict[str, Verdict]:
+    """Return what released installers make of a wheel: pip 26.3 and uv 0.13.8."""
+    if filename.label is None:
+        reasons = ("as a plain wheel",)
+        if result.metadata is not None or result.faults:
+            reasons = ("as a plain wheel: the name has no label, and variant.json is not looked at",)
+        return {"pip": Verdict(True, reasons), "uv": Verdict(True, reasons)}
+    pip = Verdict(False, ("it sees plain wheels only, and rejects a name with a label",))
+    if result.faults or result.variant is None or result.metadata is None:
+        return {"pip": pip, "uv": Verdict(False, ("it drops a release with faults in its metadata",))}
+    never = uv_never_chooses(result.metadata, result.variant)
+    where = "where its properties are supported" if result.variant.properties else "on every system"
+    why = tuple(never) or (f"with --preview-features wheel-variants, {where}",)
+    return {"pip": pip, "uv": Verdict(not never, why)}
