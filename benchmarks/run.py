@@ -274,7 +274,7 @@ def benchmark_index(bench: Bench) -> Iterator[Figure]:
     for members, limit in ((600, 5), (4, 1.5)):
         folder = release(bench, 500, members)
         peer = functools.partial(bench.run, [bench.variantlib, "generate-index-json", "-d", folder])
-        commands = {"index": index(bench, folder), "variantlib": peer}
+        commands: dict[str, Callable[[], Run]] = {"index": index(bench, folder), "variantlib": peer}
         yield faster(limit, f"500 wheels of {members} members", *in_turn(bench.runs, commands))
     many, few = release(bench, 10_000, 4), release(bench, 1_000, 4)
     commands = {"10,000 wheels": index(bench, many), "1,000 wheels": index(bench, few)}
