@@ -133,7 +133,9 @@ def _list_sdist(root: Path, path: Path, release: Release, advance: Advance) -> t
     try:
         told = _read(read_pkg_info(path))
     except VariantError as error:
-        return _Listed(release, file), [f"Requires-Python is left out: {line}" for line in error.lines()]
+        return _Listed(release, file), [
+            f"{line}; its Requires-Python is left out" for line in error.within(path.name).lines()
+        ]
     return _Listed(release, file._replace(requires_python=told.requires_python), told), []
 
 
@@ -195,7 +197,7 @@ def _pages(
         yield Output(root, f"simple/{name}/index.json", simple_api.to_json(page), simple_api.is_own_json)
         projects.append(_project(name, its, variants))
         content = project_page.project_page(projects[-1])
-        yield Output(root, f"{name}/index.html", content, simple_api.is_own_html)
+        yield Output(root, f"project/{name}/index.html", content, simple_api.is_own_html)
     names = [project.name for project in projects]
     yield Output(root, "simple/index.html", simple_api.projects_to_html(names), simple_api.is_own_html)
     yield Output(root, "simple/index.json", simple_api.projects_to_json(names), simple_api.is_own_json)
