@@ -206,7 +206,7 @@ def _commands(name: str, release: Release) -> str:
 
 
 def _code(command: str) -> str:
-    return f'<pre tabindex="0"><code>{escape(command)}</code></pre>'
+    return f"<pre><code>{escape(command)}</code></pre>"
 
 
 def _table(name: str, release: Release) -> str:
