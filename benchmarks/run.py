@@ -15,6 +15,10 @@ What is promised:
 - hook: in the build hook, rewriting a wheel of 500 MB takes at most twice as long as one of 5 MB.
 - small: labelling a small wheel takes at most 9 times as long as ``python -c pass``, and no longer
   than variantlib's ``make-variant``.
+- index: ``variant-backend index`` over 500 wheels of 600 members each takes at least 5 times less than
+  variantlib's ``generate-index-json``, and over wheels of 4 members at least 1.5 times less: there, most of
+  the time is what Python and the command line take to start. 10,000 wheels take at most 1.5 times as long
+  for each wheel as 1,000 do.
 - import: ``import variant_backend.hooks`` takes at most 7 times as long as ``python -c pass``.
 
 Whole processes are timed, in turn with their peer, after a warm-up that fills the disk cache and compiles
@@ -30,6 +34,7 @@ the environment variable TMPDIR says where it is.
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib.metadata
 import os
 import platform
@@ -217,6 +222,66 @@ def benchmark_small(bench: Bench) -> Iterator[Figure]:
     yield at_most(1, subject, mine, peer)
 
 
+INDEX_PROJECT_FILE = """\
+[variant.default-priorities]
+namespace = ["nvidia"]
+
+[variant.providers.nvidia]
+requires = ["nvidia-variant-provider>=0.0.1,<1.0.0"]
+plugin-api = "nvidia_variant_provider.plugin:NvidiaVariantPlugin"
+
+[variant.variants.null]
+"""
+INDEX_VARIANT = """
+[variant.variants.cu{number}.nvidia]
+cuda_version_lower_bound = ["12.{number}"]
+sm_arch = ["70_real", "75_real", "80_real", "86_real", "90_real", "100_real", "120_real"]
+"""
+INDEX_LABELS = 10
+
+
+def release(bench: Bench, wheels: int, members: int) -> Path:
+    """Make a folder with so many variant wheels: one for each label, and the same under other tags."""
+    folder = bench.folder / f"release{wheels}of{members}"
+    folder.mkdir()
+    plain = make_wheel(folder, members - 3, 1)
+    project_file = folder / "pyproject.toml"
+    variants = [INDEX_VARIANT.format(number=number) for number in range(INDEX_LABELS)]
+    project_file.write_text("".join([INDEX_PROJECT_FILE, *variants]))
+    for number in range(INDEX_LABELS):
+        label = f"cu{number}"
+        bench.run([script("make-variant"), "-q", "--pyproject", project_file, "-l", label, plain])
+        for tag in range(wheels // INDEX_LABELS):
+            name = f"made-1.0-cp3{tag}-cp3{tag}-any-{label}.whl"
+            os.link(folder / f"made-1.0-py3-none-any-{label}.whl", folder / name)
+        (folder / f"made-1.0-py3-none-any-{label}.whl").unlink()
+    plain.unlink()
+    return folder
+
+
+def index(bench: Bench, folder: Path) -> Callable[[], Run]:
+    """Return our index of a folder; the file of the run before is removed first."""
+
+    def run() -> Run:
+        (folder / "made-1.0-variants.json").unlink(missing_ok=True)
+        return bench.run([script("variant-backend"), "index", folder])
+
+    return run
+
+
+def benchmark_index(bench: Bench) -> Iterator[Figure]:
+    """Index 500 wheels against variantlib, large and small ones; and many more of them against fewer."""
+    for members, limit in ((600, 5), (4, 1.5)):
+        folder = release(bench, 500, members)
+        peer = functools.partial(bench.run, [bench.variantlib, "generate-index-json", "-d", folder])
+        commands: dict[str, Callable[[], Run]] = {"index": index(bench, folder), "variantlib": peer}
+        yield faster(limit, f"500 wheels of {members} members", *in_turn(bench.runs, commands))
+    many, few = release(bench, 10_000, 4), release(bench, 1_000, 4)
+    commands = {"10,000 wheels": index(bench, many), "1,000 wheels": index(bench, few)}
+    timed = in_turn((bench.runs + 2) // 3, commands)
+    yield at_most(15, "10,000 wheels against 1,000", *timed)
+
+
 def benchmark_import(bench: Bench) -> Iterator[Figure]:
     """Import the build backend, against an empty Python process."""
     statement = "import variant_backend.hooks"
@@ -229,6 +294,7 @@ BENCHMARKS = {
     "large": benchmark_large,
     "hook": benchmark_hook,
     "small": benchmark_small,
+    "index": benchmark_index,
     "import": benchmark_import,
 }
 

@@ -108,7 +108,7 @@ def at_most(limit: float, subject: str, ours: Timed, peer: Timed) -> Figure:
 def faster(limit: float, subject: str, ours: Timed, peer: Timed) -> Figure:
     """Return the figure of a command that has to be *limit* times faster than its peer."""
     ratio, fastest = ratios(peer, ours)
-    told = f"{ratio:.0f} times faster, fastest runs {fastest:.0f} times"
+    told = f"{ratio:.1f} times faster, fastest runs {fastest:.1f} times"
     promise = f"at least {limit:g} times faster"
     return Figure(subject, shown(ours), shown(peer), told, promise, ratio >= limit)
 

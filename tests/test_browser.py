@@ -80,7 +80,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for label in LABELS:
             run("make-variant", "-q", "-l", label, wheel, cwd=folder)
     run("variant-backend", "index", "--simple", folder)
-    for page in (folder / "index.html", folder / "demo" / "index.html"):
+    for page in (folder / "index.html", folder / "project" / "demo" / "index.html"):
         text = page.read_text(encoding="utf-8")
         page.write_text(text.replace("</body>", f"<script>{LOOK}</script></body>"), encoding="utf-8")
     return folder
@@ -89,10 +89,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def browser() -> str:
     """Return the program of Chromium or Chrome."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-    found = [shutil.which(name) for name in names]
-    places = [Path(os.environ.get("PROGRAMFILES", "/Applications"))]
-    found += [str(path) for place in places for path in place.glob("Google*Chrome*/**/[Cc]hrome.exe")]
-    return next(path for path in found if path)
+    places = (
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+        os.path.expandvars(r"%PROGRAMFILES%\Google\Chrome\Application\chrome.exe"),
+    )
+    found = next((path for path in map(shutil.which, (*names, *places)) if path), None)
+    assert found, "the tests of pages need Chromium or Chrome"
+    return found
 
 
 def look(page: Path, width: int, folder: Path, *options: str) -> dict[str, Any]:
@@ -118,7 +121,7 @@ def look(page: Path, width: int, folder: Path, *options: str) -> dict[str, Any]:
 def test_all_variants_are_seen_without_scrolling_sideways(
     site: Path, tmp_path: Path, width: int, stacked: bool
 ) -> None:
-    told = look(site / "demo" / "index.html", width, tmp_path)
+    told = look(site / "project" / "demo" / "index.html", width, tmp_path)
     assert sorted(told["labels"]) == sorted((*LABELS, "plain"))
     assert (told["scrolls"], told["stacked"]) == (False, stacked)
     assert told["beyond"] == []
@@ -131,7 +134,7 @@ def test_the_list_of_projects_fits_a_phone(site: Path, tmp_path: Path) -> None:
 
 
 def test_pages_are_dark_where_that_is_preferred(site: Path, tmp_path: Path) -> None:
-    page = site / "demo" / "index.html"
+    page = site / "project" / "demo" / "index.html"
     light = look(page, 1280, tmp_path / "light")["background"]
     dark = look(page, 1280, tmp_path / "dark", "--blink-settings=preferredColorScheme=0")["background"]
     assert (light, dark) == ("rgb(246, 247, 249)", "rgb(20, 24, 30)")

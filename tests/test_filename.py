@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from packaging.utils import parse_wheel_filename
+from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
 from variant_backend.errors import VariantError
-from variant_backend.filename import WheelFilename, escape, index_filename
+from variant_backend.filename import WheelFilename, escape, index_filename, normalize, parse_index_filename
 
 filenames = st.builds(
     WheelFilename,
@@ -83,3 +83,13 @@ def test_the_index_file_is_named_by_the_normalized_name_and_version() -> None:
 def test_a_release_needs_a_version_that_is_one() -> None:
     with pytest.raises(VariantError, match=r"demo-1\.0x_y-py3"):
         WheelFilename.parse("demo-1.0x_y-py3-none-any.whl").release()
+
+
+@given(
+    st.from_regex(r"[a-zA-Z0-9]([a-zA-Z0-9._-]{0,4}[a-zA-Z0-9])?", fullmatch=True),
+    st.sampled_from(["1.0", "2!1.0rc1.post2.dev3+local.1", "0"]),
+)
+def test_the_name_of_an_index_file_is_read_as_it_was_written(name: str, version: str) -> None:
+    assert normalize(name) == canonicalize_name(name)
+    release = canonicalize_name(name), Version(version)
+    assert parse_index_filename(index_filename(release)) == release

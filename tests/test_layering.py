@@ -18,7 +18,7 @@ ROOMS = [
     ["errors"],
     ["document", "properties", "filename", "core_metadata", "record"],
     ["markers", "metadata", "installers", "recipe", "simple_api", "project_page", "_ziprecords", "_toml"],
-    ["_files", "_outputs", "_sdist", "_rawzip", "_ask_plugin", "_build_one"],
+    ["_files", "_outputs", "_sdist", "_rawzip", "_zipglance", "_ask_plugin", "_build_one"],
     [
         "pyproject",
         "schema",

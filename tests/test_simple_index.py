@@ -21,7 +21,7 @@ import pytest
 from click.testing import CliRunner, Result
 from support import make_wheel, run
 
-from variant_backend import simple_api
+from variant_backend import _sdist, simple_api
 from variant_backend.cli.main import main
 
 PROJECT = """
@@ -67,10 +67,10 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def make_sdist(path: Path, info: bytes) -> None:
+def make_sdist(path: Path, info: bytes, name: str = "PKG-INFO") -> None:
     with tarfile.open(path, "w:gz") as archive:
-        for name, content in (("setup.py", b""), ("PKG-INFO", info)):
-            member = tarfile.TarInfo(f"{path.name.removesuffix('.tar.gz')}/{name}")
+        for inside, content in (("setup.py", b""), (name, info)):
+            member = tarfile.TarInfo(f"{path.name.removesuffix('.tar.gz')}/{inside}")
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
 
@@ -205,7 +205,7 @@ def test_pip_checks_the_hashes_that_the_pages_give(dist: Path, tmp_path: Path) -
 def test_the_command_on_the_page_for_one_wheel_installs_it(
     site: tuple[str, list[str]], indexed: Path, tmp_path: Path
 ) -> None:
-    page = (indexed / "my-demo" / "index.html").read_text()
+    page = (indexed / "project" / "my-demo" / "index.html").read_text()
     wheel = "My_Demo-1.0-py3-none-any-mkl.whl"
     assert f"<code>uv pip install {' '.join(VARIANTS)} https://ADDRESS/{wheel}</code>" in page
     assert uv_installs(site[0], tmp_path, *VARIANTS, f"{site[0]}{wheel}", **GPU)[0] == "mkl"
@@ -269,7 +269,7 @@ def test_an_index_made_twice_is_as_it_should_be(dist: Path) -> None:
     ("name", "content"),
     [
         ("index.html", "<html>mine</html>"),
-        ("my-demo/index.html", "<html>mine</html>"),
+        ("project/my-demo/index.html", "<html>mine</html>"),
         ("simple/index.html", ""),
         ("simple/index.json", "{}"),
         ("simple/my-demo/index.json", '{"meta": {"api-version": "1.0"}}'),
@@ -319,20 +319,32 @@ def test_a_broken_wheel_is_a_fault_and_a_broken_sdist_is_told(dist: Path) -> Non
     make_sdist(dist / "big-1.0.tar.gz", b"x" * (9 << 20))
     (dist / "cut-1.0.tar.gz").write_bytes((dist / "my_demo-1.0.tar.gz").read_bytes()[:-30])
     (dist / "text-1.0.tar.gz").write_text("no archive")
+    make_sdist(dist / "twice-1.0.tar.gz", b"Requires-Python: >=3\nRequires-Python: >=4\n")
+    make_sdist(dist / "none-1.0.tar.gz", b"", "OTHER")
     (dist / "readme.tar.gz").write_text("no sdist")
     (dist / "old-1.0-variants.json").write_text("{}")
     result = index(dist)
     assert result.exit_code == 0
     for fault in (
-        "Requires-Python is left out: big-1.0.tar.gz: PKG-INFO of 9437184 bytes is too large",
-        "Requires-Python is left out: cut-1.0.tar.gz: ",
-        "Requires-Python is left out: text-1.0.tar.gz: ",
+        "big-1.0.tar.gz: PKG-INFO of 9437184 bytes is too large; its Requires-Python is left out",
+        "cut-1.0.tar.gz: damaged: ",
+        "text-1.0.tar.gz: damaged: ",
+        "twice-1.0.tar.gz: field Requires-Python is there twice",
+        "none-1.0.tar.gz: no PKG-INFO in it",
         f"{dist / 'readme.tar.gz'} is not listed: its name is no sdist's",
         f"{dist / 'old-1.0-variants.json'} is not listed: no variant wheel",
     ):
         assert fault in result.stderr
     page = simple_api.from_html((dist / "simple" / "cut" / "index.html").read_bytes(), "http://x/simple/cut/")
     assert [(file.filename, file.requires_python) for file in page.files] == [("cut-1.0.tar.gz", None)]
+
+
+def test_an_sdist_is_unpacked_up_to_a_limit_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_sdist(tmp_path / "demo-1.0.tar.gz", b"Requires-Python: >=3\n")
+    assert "Requires-Python" not in index(tmp_path).stderr
+    monkeypatch.setattr(_sdist, "_LARGEST_ARCHIVE", 500)
+    make_sdist(tmp_path / "demo-1.0.tar.gz", b"x" * 100_000)
+    assert "demo-1.0.tar.gz: no PKG-INFO in its first" in index(tmp_path).stderr
 
 
 def test_an_empty_folder_has_no_index(tmp_path: Path) -> None:
@@ -347,6 +359,16 @@ def test_an_index_needs_no_variants(tmp_path: Path) -> None:
         str(tmp_path / "simple" / "index.html"),
         str(tmp_path / "index.html"),
     ]
+
+
+def test_a_project_may_have_any_name(tmp_path: Path) -> None:
+    for name in ("simple", "project", "index.html"):
+        make_wheel(tmp_path, name)
+    assert index(tmp_path).exit_code == 0
+    assert index("--check", tmp_path).exit_code == 0
+    with serving(tmp_path, as_json=False) as (url, _):
+        command = ["pip", "install", "--no-cache-dir", "--target", tmp_path / "t"]
+        run(*command, "--index-url", f"{url}simple/", "simple", "project", "index.html")
 
 
 def test_json_lists_all_files_of_the_index(dist: Path) -> None:
@@ -372,4 +394,4 @@ def test_what_comes_out_of_wheels_is_text_on_the_pages(tmp_path: Path) -> None:
         (tmp_path / "simple" / "demo" / "index.html").read_bytes(), "http://x/simple/demo/"
     )
     assert [file.requires_python for file in page.files] == [hostile] * 3
-    assert "&lt;script&gt;evil()&lt;/script&gt;" in (tmp_path / "demo" / "index.html").read_text()
+    assert "&lt;script&gt;evil()&lt;/script&gt;" in (tmp_path / "project" / "demo" / "index.html").read_text()

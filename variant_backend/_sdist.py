@@ -9,8 +9,8 @@ from pathlib import Path
 
 from .errors import VariantError
 
-# What is unpacked at most while PKG-INFO is looked for, in bytes, and what that may have.
-_LARGEST_ARCHIVE = 512 << 20
+# How many bytes are unpacked at most while PKG-INFO is looked for, and how many it may have.
+_LARGEST_ARCHIVE = 128 << 20
 _LARGEST_CONTENT = 8 << 20
 
 
@@ -30,11 +30,11 @@ def read_pkg_info(path: Path) -> bytes:
             for member in archive:
                 if member.isfile() and re.fullmatch(r"(?:\./)?[^/]+/PKG-INFO", member.name):
                     return _content(archive, member)
-    except VariantError as error:
-        raise error.within(path.name) from None
+    except VariantError:
+        raise
     except Exception as error:  # tarfile, gzip and zlib have no common one for a damaged file
-        raise VariantError(f"{path.name}: damaged: {error}") from None
-    raise VariantError(f"{path.name}: no PKG-INFO in it")
+        raise VariantError(f"damaged: {error}") from None
+    raise VariantError("no PKG-INFO in it")
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

@@ -72,11 +72,10 @@ class WheelFilename(NamedTuple):
 
         Raises VariantError when the version is not one (PEP 440).
         """
-        from packaging.utils import canonicalize_name
         from packaging.version import InvalidVersion, Version
 
         try:
-            return canonicalize_name(self.distribution), Version(self.version)
+            return normalize(self.distribution), Version(self.version)
         except InvalidVersion as error:
             raise VariantError(f"{self}: {error}") from None
 
@@ -101,7 +100,6 @@ def parse_index_filename(filename: str) -> tuple[str, Version]:
 
     Raises VariantError when it is no such name, or is not normalized; then the right one is said.
     """
-    from packaging.utils import canonicalize_name
     from packaging.version import InvalidVersion, Version
 
     found = re.fullmatch(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)-([^-]+)-variants\.json", filename)
@@ -110,7 +108,7 @@ def parse_index_filename(filename: str) -> tuple[str, Version]:
             f"{filename}: not the name of an index file", hint="it should read NAME-VERSION-variants.json"
         )
     try:
-        release = canonicalize_name(found[1]), Version(found[2])
+        release = normalize(found[1]), Version(found[2])
     except InvalidVersion as error:
         raise VariantError(f"{filename}: {error}") from None
     if filename != index_filename(release):
@@ -134,6 +132,11 @@ def version_of(filename: str) -> Version | None:
         return None
 
 
+def normalize(name: str) -> str:
+    """Return a project name as indexes have it (packaging's "Names and normalization")."""
+    return re.sub(r"[-_.]+", "-", name).lower()  # as packaging.utils does, which takes long to import
+
+
 def escape(name: str) -> str:
     """Return a project name as filenames have it: normalized, with ``_`` for ``-``."""
-    return re.sub(r"[-_.]+", "_", name).lower()
+    return normalize(name).replace("-", "_")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -79,18 +78,18 @@ def read_folders(folders: Sequence[Path], *, plain: bool) -> tuple[list[FoundWhe
 
     A wheel may lie in several of the folders, and is returned as often.
     """
-    reader = _Reader(several=len(folders) > 1)
+    reader = _Reader(several=len(folders) > 1, whole=plain)
     wheels: list[FoundWheel] = []
     issues: list[str] = []
     for folder in {folder.resolve(): folder for folder in folders}.values():
         if not folder.is_dir():
             issues.append(f"{folder} is not a folder; name one that holds wheels")
             continue
-        for path in sorted(folder.glob("*.whl")):
+        for name in sorted(path.name for path in folder.iterdir() if path.name.endswith(".whl")):
             try:
-                filename = WheelFilename.parse(path.name)
+                filename = WheelFilename.parse(name)
                 if plain or filename.label is not None:
-                    wheels.append(reader.read(path, filename))
+                    wheels.append(reader.read(folder / name, filename))
             except VariantError as error:
                 issues += (error.within(folder) if len(folders) > 1 else error).lines()
     return wheels, [*issues, *different_twins(wheel.path for wheel in wheels)]
@@ -140,6 +139,8 @@ def sha256(path: Path, advance: Callable[[int], object] = lambda _: None) -> str
 
     Raises VariantError if it cannot be read.
     """
+    import hashlib  # takes long to import, and mostly nothing is read
+
     digest = hashlib.sha256()
     try:
         with path.open("rb", buffering=0) as file:
@@ -154,8 +155,9 @@ def sha256(path: Path, advance: Callable[[int], object] = lambda _: None) -> str
 class _Reader:
     """Reads wheels. What is the same in many of them is parsed, and kept, once."""
 
-    def __init__(self, *, several: bool) -> None:
+    def __init__(self, *, several: bool, whole: bool) -> None:
         self._several = several
+        self._whole = whole
         self._releases: dict[str, Release] = {}
         self._core_metadata: dict[bytes, bytes] = {}
         self._metadata: dict[tuple[str, bytes], VariantMetadata] = {}
@@ -165,7 +167,7 @@ class _Reader:
         if filename.stem not in self._releases:
             self._releases[filename.stem] = filename.release()
         release = self._releases[filename.stem]
-        with open_wheel(path) as wheel:
+        with open_wheel(path, whole=self._whole) as wheel:
             metadata = self._variant_metadata(wheel, filename.label) if filename.label else None
             core_metadata = self._core_metadata.setdefault(wheel.core_metadata, wheel.core_metadata)
         place = str(path) if self._several else path.name

@@ -56,9 +56,9 @@ class Project(NamedTuple):
 
 
 def project_page(project: Project) -> bytes:
-    """Return the page of a project, which is served one folder below the index."""
+    """Return the page of a project, which is ``project/{name}/index.html`` in the index."""
     body = [
-        '<header><nav aria-label="Breadcrumb"><a href="../index.html">All projects</a></nav>',
+        '<header><nav aria-label="Breadcrumb"><a href="../../index.html">All projects</a></nav>',
         f"<h1>{escape(project.name)}</h1>",
         f'<p class="summary">{escape(project.summary)}</p>' if project.summary else "",
         _versions(project),
@@ -66,8 +66,8 @@ def project_page(project: Project) -> bytes:
         "<main>",
         *(_release(project.name, release) for release in project.releases),
         "</main>",
-        f'<footer><p>For installers: <a href="../simple/{escape(project.name)}/index.html">the simple index'
-        " page</a>. Made with variant-backend.</p></footer>",
+        f'<footer><p>For installers: <a href="../../simple/{escape(project.name)}/index.html">the simple'
+        " index</a>. Made with variant-backend.</p></footer>",
     ]
     return _page(f"{project.name}: wheel variants", body)
 
@@ -75,7 +75,7 @@ def project_page(project: Project) -> bytes:
 def projects_page(projects: Sequence[Project]) -> bytes:
     """Return the page that lists all projects."""
     cards = [
-        f'<li><a href="{escape(project.name)}/index.html">{escape(project.name)}</a>'
+        f'<li><a href="project/{escape(project.name)}/index.html">{escape(project.name)}</a>'
         f" <span>{escape(project.releases[0].version)}</span>"
         f"<p>{escape(project.summary)}</p>"
         f'<p class="facts">{_facts(project.releases[0])}</p></li>'
@@ -202,11 +202,11 @@ def _commands(name: str, release: Release) -> str:
     )
     return f"""<dl class="commands">{listed}</dl>{lacking}
 <p class="note">For <code>{_ADDRESS}</code>, write the address of this page, up to what is in front of
-<code>/{escape(name)}/</code>.</p>"""
+<code>/project/{escape(name)}/</code>.</p>"""
 
 
 def _code(command: str) -> str:
-    return f'<pre tabindex="0"><code>{escape(command)}</code></pre>'
+    return f"<pre><code>{escape(command)}</code></pre>"
 
 
 def _table(name: str, release: Release) -> str:
@@ -304,7 +304,7 @@ def _wheels(label: str | None, wheels: Iterable[WheelLink]) -> str:
 
 def _linked(link: Link, text: str) -> str:
     size = f'<span class="quiet">{readable_size(link.size)}</span>'
-    return f'<a href="../{escape(link.path)}">{escape(text)}</a> {size}'
+    return f'<a href="../../{escape(link.path)}">{escape(text)}</a> {size}'
 
 
 def _list(texts: Sequence[str]) -> str:

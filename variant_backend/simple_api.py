@@ -16,7 +16,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from .document import Document, join, read_json
 from .errors import VariantError
-from .filename import version_of
+from .filename import normalize, version_of
 
 GENERATOR = "variant-backend"
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
@@ -275,4 +275,4 @@ def _check_version(version: object, url: str) -> None:
 def _project_of(url: str) -> str:
     """Return the project's name, which stands last in the URL of its page."""
     parts = [part for part in urlsplit(url).path.split("/") if part and not part.startswith("index.")]
-    return re.sub(r"[-_.]+", "-", unquote(parts[-1])).lower() if parts else ""
+    return normalize(unquote(parts[-1])) if parts else ""

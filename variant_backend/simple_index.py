@@ -5,6 +5,7 @@ Files stay where they are; the pages link to them. Sources: those of `simple_api
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -66,19 +67,14 @@ def plan_simple_index(
         issues.append(f"{', '.join(map(str, folders))}: no wheel and no sdist")
     if issues:
         raise VariantError(*issues)
-    listed = [_list_wheel(root, wheel, told[wheel.core_metadata], advance) for wheel in unique.values()]
-    for path, release in {path.name: (path, release) for path, release in reversed(sdists)}.values():
-        sdist, notice = _list_sdist(root, path, release, advance)
-        listed.append(sdist)
-        notices += notice
-    listed += [_list_index(each) for each in releases]
+    listed, more = _list_all(root, unique.values(), told, sdists, releases, advance)
     side_files = [
         Output(wheel.path.parent, f"{wheel.path.name}.metadata", wheel.core_metadata)
         for wheel in unique.values()
     ]
     outputs = [*side_files, *(output for each in releases for output in each.outputs())]
-    notices += [*_unlisted(folders, releases), *_outside(root, listed)]
     pages = _pages(root, listed, {each.release: each.metadata for each in releases})
+    notices += [*more, *_unlisted(folders, releases), *_outside(root, listed)]
     return Index(tuple(releases), (*outputs, *pages), tuple(notices))
 
 
@@ -119,6 +115,24 @@ def _read(metadata: bytes) -> _Told:
     )
 
 
+def _list_all(
+    root: Path,
+    wheels: Iterable[FoundWheel],
+    told: Mapping[bytes, _Told],
+    sdists: Sequence[tuple[Path, Release]],
+    releases: Iterable[ReleaseIndex],
+    advance: Advance,
+) -> tuple[list[_Listed], list[str]]:
+    """Return all files that the pages list, and what to tell about them."""
+    listed = [_list_wheel(root, wheel, told[wheel.core_metadata], advance) for wheel in wheels]
+    notices: list[str] = []
+    for path, release in {path.name: (path, release) for path, release in reversed(sdists)}.values():
+        sdist, notice = _list_sdist(root, path, release, advance)
+        listed.append(sdist)
+        notices += notice
+    return [*listed, *map(_list_index, releases)], notices
+
+
 def _list_wheel(root: Path, wheel: FoundWheel, told: _Told, advance: Advance) -> _Listed:
     file = _file(root, wheel.path, advance)
     core = {"sha256": told.digest}
@@ -133,7 +147,9 @@ def _list_sdist(root: Path, path: Path, release: Release, advance: Advance) -> t
     try:
         told = _read(read_pkg_info(path))
     except VariantError as error:
-        return _Listed(release, file), [f"Requires-Python is left out: {line}" for line in error.lines()]
+        return _Listed(release, file), [
+            f"{line}; its Requires-Python is left out" for line in error.within(path.name).lines()
+        ]
     return _Listed(release, file._replace(requires_python=told.requires_python), told), []
 
 
@@ -148,11 +164,19 @@ def _list_index(index: ReleaseIndex) -> _Listed:
 def _file(root: Path, path: Path, advance: Advance) -> simple_api.File:
     """Return a file with its size and digest; raises VariantError if no relative link leads there."""
     digest = sha256(path, advance)
+    return simple_api.File(
+        path.name, quote(f"{_way(root, path.parent)}{path.name}"), {"sha256": digest}, path.stat().st_size
+    )
+
+
+@functools.cache
+def _way(root: Path, folder: Path) -> str:
+    """Return the relative link from the index's folder to another, with a slash if there is any."""
     try:
-        link = Path(os.path.relpath(path, root)).as_posix()
+        way = Path(os.path.relpath(folder.resolve(), root.resolve())).as_posix()
     except ValueError:  # on Windows
-        raise VariantError(f"{path}: on another drive than {root}, so no link can lead there") from None
-    return simple_api.File(path.name, quote(link), {"sha256": digest}, path.stat().st_size)
+        raise VariantError(f"{folder}: on another drive than {root}, so no link can lead there") from None
+    return "" if way == "." else f"{way}/"
 
 
 def _unlisted(folders: Iterable[Path], releases: Iterable[ReleaseIndex]) -> list[str]:
@@ -195,7 +219,7 @@ def _pages(
         yield Output(root, f"simple/{name}/index.json", simple_api.to_json(page), simple_api.is_own_json)
         projects.append(_project(name, its, variants))
         content = project_page.project_page(projects[-1])
-        yield Output(root, f"{name}/index.html", content, simple_api.is_own_html)
+        yield Output(root, f"project/{name}/index.html", content, simple_api.is_own_html)
     names = [project.name for project in projects]
     yield Output(root, "simple/index.html", simple_api.projects_to_html(names), simple_api.is_own_html)
     yield Output(root, "simple/index.json", simple_api.projects_to_json(names), simple_api.is_own_json)

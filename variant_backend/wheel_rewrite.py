@@ -28,6 +28,7 @@ from ._rawzip import (
     split_stored_head,
     with_stored_head,
 )
+from ._zipglance import read_members
 from ._ziprecords import DEFLATED, REBUILD, Entry
 from .errors import VariantError
 from .filename import WheelFilename, escape
@@ -225,6 +226,20 @@ class Wheel(NamedTuple):
         wheel.read_file("WHEEL")
         return wheel
 
+    @classmethod
+    def glance(cls, filename: WheelFilename, source: Source) -> Wheel:
+        """Read nothing of an open variant wheel but METADATA and variant.json; other members are not checked.
+
+        Raises VariantError.
+        """
+        wheel = cls(filename, Archive(source, [], 0, b""), {}, b"")
+        archive = read_members(source, [wheel.path("METADATA"), wheel.path("variant.json")])
+        wheel = wheel._replace(archive=archive, entries={entry.name: entry for entry in archive.entries})
+        _check_directories(filename, wheel.entries)
+        wheel = wheel._replace(core_metadata=wheel.read_file("METADATA"))
+        _check_identity(filename, wheel.core_metadata)
+        return wheel
+
     def path(self, name: str) -> str:
         """Return the path of a file in the dist-info directory."""
         return f"{self.filename.stem}.dist-info/{name}"
@@ -369,12 +384,16 @@ class Wheel(NamedTuple):
 
 
 @contextmanager
-def open_wheel(path: Path) -> Iterator[Wheel]:
-    """Open a wheel as `Wheel.read` does; a VariantError gets the wheel's name in front."""
+def open_wheel(path: Path, *, whole: bool = True) -> Iterator[Wheel]:
+    """Open a wheel as `Wheel.read` does, or not *whole*, as `Wheel.glance` does.
+
+    A VariantError gets the wheel's name in front.
+    """
     filename = WheelFilename.parse(path.name)
     try:
         with path.open("rb", buffering=0) as file:
-            yield Wheel.read(filename, Source.of(file.fileno()))
+            read = Wheel.read if whole else Wheel.glance
+            yield read(filename, Source.of(file.fileno()))
     except VariantError as error:
         raise error.within(path.name) from None
     except OSError as error:

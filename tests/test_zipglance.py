@@ -1,0 +1,92 @@
+"""A glance at a wheel finds what reading its whole directory finds."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from variant_backend._files import Source
+from variant_backend._rawzip import Archive
+from variant_backend._zipglance import read_members
+from variant_backend.errors import VariantError
+
+NAMES = ["demo-1.0.dist-info/METADATA", "demo-1.0.dist-info/variant.json"]
+SIGNATURE = b"PK\x01\x02"
+
+
+def archive(*others: str, content: bytes = b"{}") -> bytes:
+    """Return an archive with the two members, and others before, between and behind them."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as file:
+        for number, name in enumerate([*others[:1], NAMES[0], *others[1:2], NAMES[1], *others[2:]]):
+            file.writestr(zipfile.ZipInfo(name), content + str(number).encode())
+    return data.getvalue()
+
+
+def contents(data: bytes, read: Callable[[Source], Archive]) -> dict[str, bytes] | list[str]:
+    """Return what the two members hold, or the faults that are found while reading them."""
+
+    def part(length: int, offset: int) -> bytes:
+        if not 0 <= offset <= offset + length <= len(data):
+            raise VariantError("truncated")
+        return data[offset : offset + length]
+
+    try:
+        opened = read(Source(part, len(data)))
+        return {entry.name: opened.content(entry) for entry in opened.entries if entry.name in NAMES}
+    except VariantError as error:
+        return error.lines()
+
+
+def glance(source: Source) -> Archive:
+    return read_members(source, NAMES)
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        (),
+        ("demo/__init__.py", "demo/a.py", "demo/b.py"),
+        (f"{NAMES[0]}.old", f"{NAMES[1]}.old", f"x/{NAMES[0]}"),
+        (f"x/{NAMES[1]}",),
+    ],
+)
+def test_a_glance_finds_the_members_that_reading_finds(others: tuple[str, ...]) -> None:
+    data = archive(*others, content=b"PK\x01\x02" * 9)
+    assert contents(data, glance) == contents(data, Archive.read)
+    assert set(contents(data, glance)) == set(NAMES)
+
+
+def test_a_glance_reads_no_other_member() -> None:
+    data = archive("../outside.py")
+    assert "must not be absolute" in "".join(contents(data, Archive.read))
+    assert set(contents(data, glance)) == set(NAMES)
+
+
+def test_a_missing_member_is_not_there() -> None:
+    data = archive().replace(b"variant.json", b"variant.jsom")
+    assert contents(data, glance) == contents(data, Archive.read) == {NAMES[0]: b"{}0"}
+
+
+def test_a_member_that_is_there_twice_is_a_fault() -> None:
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        data = archive(NAMES[0])
+    assert contents(data, glance) == contents(data, Archive.read)
+    assert "stands in it twice" in "".join(contents(data, glance))
+
+
+@settings(max_examples=500)
+@given(st.data())
+def test_a_glance_at_damaged_bytes_finds_no_other_content(data: st.DataObject) -> None:
+    sound = archive("demo/a.py", "demo/b.py")
+    position = data.draw(st.integers(0, len(sound) - 1))
+    new = data.draw(st.binary(max_size=4) | st.just(SIGNATURE))
+    damaged = sound[:position] + new + sound[position + data.draw(st.integers(0, 4)) :]
+    whole, part = contents(damaged, Archive.read), contents(damaged, glance)
+    if isinstance(whole, dict):
+        assert part == whole

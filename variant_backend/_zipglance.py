@@ -1,0 +1,73 @@
+"""A few members of a zip archive, found by their names without reading the records of all others.
+
+An index is made of hundreds of wheels, with hundreds of members each, of which it needs two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ._files import Source
+from ._rawzip import Archive
+from ._ziprecords import (
+    CENTRAL_SIZE,
+    ENDING_SIZE,
+    LOCAL_SIGNATURE,
+    Ending,
+    Entry,
+    read_directory,
+    read_ending,
+)
+from .errors import VariantError
+
+_CENTRAL_SIGNATURE = b"PK\x01\x02"
+
+
+def read_members(source: Source, names: Iterable[str]) -> Archive:
+    """Return the archive with nothing but the named members.
+
+    What they are is checked as `Archive.read` does, other members are not. If one is missing, or anything
+    looks unusual, all are read, with all that is raised then.
+    """
+    source = _with_tail(source)
+    try:
+        tail_size = min(source.size, ENDING_SIZE)
+        ending = read_ending(source.read(tail_size, source.size - tail_size), source.size)
+        entries = _find(source, ending, [name.encode() for name in names])
+    except VariantError:
+        entries = None
+    if entries is None or source.read(4, 0) != LOCAL_SIGNATURE:
+        return Archive.read(source)
+    return Archive(source, entries, ending.directory_offset, ending.records)
+
+
+def _with_tail(source: Source) -> Source:
+    """Return the source, its last bytes read at once: mostly that is the metadata and the directory."""
+    start = max(source.size - ENDING_SIZE, 0)
+    tail = source.read(source.size - start, start)
+
+    def read(length: int, offset: int) -> bytes:
+        if offset < start or offset + length > source.size:
+            return source.read(length, offset)
+        return tail[offset - start : offset - start + length]
+
+    return Source(read, source.size)
+
+
+def _find(source: Source, ending: Ending, names: Iterable[bytes]) -> list[Entry] | None:
+    """Return the members, or None if it is not certain that these are their records."""
+    directory = source.read(ending.directory_size, ending.directory_offset)
+    # Every record starts with the signature. If it stands nowhere else, where it stands is a record.
+    if directory.count(_CENTRAL_SIGNATURE) != ending.total:
+        return None
+    entries = []
+    for name in names:
+        start = directory.find(name) - CENTRAL_SIZE
+        if start < 0 or not directory.startswith(_CENTRAL_SIGNATURE, start) or directory.count(name) > 1:
+            return None
+        end = directory.find(_CENTRAL_SIGNATURE, start + CENTRAL_SIZE)
+        (entry,) = read_directory(directory[start : end if end >= 0 else None], 1)
+        if entry.name.encode() != name:
+            return None
+        entries.append(entry)
+    return entries
