@@ -6,6 +6,7 @@ import json
 import random
 import re
 import sys
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -242,6 +243,17 @@ def test_a_page_that_misbehaves_is_told(server: Server, monkeypatch: pytest.Monk
     with pytest.raises(VariantError, match=r"^http://127.0.0.1:9/: Cannot connect to host") as caught:
         _remote.read_wheels("http://user:s3cret@127.0.0.1:9/")
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_server_that_never_answers_is_not_waited_for(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_remote, "_PATIENCE", 0.2)
+    woken = threading.Event()
+    server.misbehave = lambda _handler, _data: woken.wait(60)
+    with pytest.raises(VariantError, match=rf"^{server.url}: no answer in time"):
+        _remote.read_wheels(server.url)
+    woken.set()
 
 
 def test_user_and_password_of_the_url_go_to_the_links_of_its_server_alone(server: Server) -> None:

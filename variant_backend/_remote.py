@@ -36,6 +36,7 @@ _LARGEST = 64 << 20
 _GAP = 16 << 10
 _AT_ONCE = 16
 _MOST_PROJECTS = 1000
+_PATIENCE = 60  # seconds without an answer
 
 _ACCEPT = f"{simple_api.JSON_TYPE}, text/html;q=0.5, */*;q=0.1"
 # A range of compressed bytes would be no range of the file.
@@ -116,7 +117,7 @@ def wheels(url: str) -> list[RemoteWheel]:
     """
     if not url.lower().startswith(("http://", "https://")):
         return _stored(url)
-    with _within(url):
+    with _within(url), _libraries():
         server = _Http()
         path = unquote(urlsplit(url).path)
     if path.endswith(".whl"):
@@ -187,28 +188,35 @@ def map_in_threads(function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R
 
 @contextmanager
 def _within(url: str) -> Iterator[None]:
-    """Put the URL in front of every fault; what a library raises becomes a VariantError.
-
-    No secret of a URL that stands in a library's message is let through.
-    """
+    """Put the URL in front of every fault."""
     try:
         yield
     except VariantError as error:
         raise error.within(shown(url)) from None
+
+
+@contextmanager
+def _libraries() -> Iterator[None]:
+    """Turn what fsspec and its libraries raise into a VariantError, without the secrets of URLs in it."""
+    try:
+        yield
+    except VariantError:
+        raise
     except FileNotFoundError:
-        raise VariantError(f"{shown(url)}: not found") from None
+        raise VariantError("not found") from None
+    except (TimeoutError, asyncio.TimeoutError):
+        raise VariantError("no answer in time") from None
     except PermissionError as error:
         raise VariantError(
-            f"{shown(url)}: access denied: {shown(str(error))}",
+            f"access denied: {shown(str(error))}",
             hint="credentials are taken from where its library looks, such as ~/.aws or ~/.netrc",
         ) from None
     except ImportError as error:
         ours = any(name in str(error) for name in ("fsspec", "aiohttp", "s3fs", "gcsfs"))
-        raise VariantError(f"{shown(url)}: {error}", hint=_REMEDY if ours else None) from None
+        raise VariantError(str(error), hint=_REMEDY if ours else None) from None
     # Each library has a family of errors of its own, and most are no OSError.
     except Exception as error:
-        text = shown(str(error)) or type(error).__name__
-        raise VariantError(f"{shown(url)}: {text}") from None
+        raise VariantError(shown(str(error)) or type(error).__name__) from None
 
 
 def _merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -266,7 +274,7 @@ class _Spans:
 
 def _stored(url: str) -> list[RemoteWheel]:
     """Return the wheels at a URL that is not HTTP, by fsspec."""
-    with _within(url):
+    with _within(url), _libraries():
         fsspec = _fsspec()
         # A fresh instance, as fsspec keeps those with what they have listed.
         fs, path = fsspec.core.url_to_fs(url, skip_instance_cache=True)
@@ -275,7 +283,8 @@ def _stored(url: str) -> list[RemoteWheel]:
     def remote(path: str, info: dict[str, Any]) -> RemoteWheel:
         def source() -> Source:
             def fetch(offset: int, length: int) -> bytes:
-                data: bytes = fs.cat_file(path, start=offset, end=offset + length)
+                with _libraries():
+                    data: bytes = fs.cat_file(path, start=offset, end=offset + length)
                 return data
 
             if info.get("size") is None:
@@ -305,9 +314,12 @@ class _Http:
 
     def __init__(self) -> None:
         self._sync = _fsspec().asyn.sync
-        # The environment's proxies, and ~/.netrc.
-        options = {"client_kwargs": {"trust_env": True}, "skip_instance_cache": True}
-        self._fs = _fsspec().filesystem("http", **options)
+        from aiohttp import ClientTimeout  # takes long to import, and need not be there
+
+        timeout = ClientTimeout(total=300, sock_connect=_PATIENCE, sock_read=_PATIENCE)
+        # The environment is asked for proxies, and where .netrc is.
+        options = {"trust_env": True, "timeout": timeout}
+        self._fs = _fsspec().filesystem("http", client_kwargs=options, skip_instance_cache=True)
         self._session = self._sync(self._fs.loop, self._fs.set_session)
 
     def page(self, url: str) -> tuple[bytes, str, str]:
@@ -365,7 +377,8 @@ class _Http:
                 except asyncio.IncompleteReadError as error:
                     raise VariantError(f"truncated answer: {len(error.partial)} bytes came") from None
 
-        return self._sync(self._fs.loop, ask)
+        with _libraries():
+            return self._sync(self._fs.loop, ask)
 
 
 class _NoRangeError(VariantError):
