@@ -276,6 +276,24 @@ def test_user_and_password_of_the_url_go_to_the_links_of_its_server_alone(server
     assert sorted(seen) == [("127.0.0.1", True), ("127.0.0.1", True), ("localhost", False)]
 
 
+def test_user_and_password_come_from_netrc(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variants(server.folder)
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login user password s3cret\n")
+    (tmp_path / "netrc").chmod(0o600)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    seen: set[str | None] = set()
+
+    def note(handler: Handler, _: bytes | None) -> bool:
+        seen.add(handler.headers.get("Authorization"))
+        return False
+
+    server.misbehave = note
+    assert read(f"{server.url}{NAME}") == {"v3": "v3"}
+    assert seen == {"Basic dXNlcjpzM2NyZXQ="}
+
+
 def test_a_wheel_that_asks_for_too_much_at_once_is_refused(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

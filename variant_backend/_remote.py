@@ -59,11 +59,6 @@ class ReadWheel(NamedTuple):
     metadata: VariantMetadata
 
 
-def is_url(text: str) -> bool:
-    """Tell whether a text is a URL, and no path."""
-    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text) is not None
-
-
 def shown(url: str) -> str:
     """Return a URL as it may be printed: without user, password and query, which may be secret."""
     return re.sub(r"(://)[^/?#\s'\"]*@|[?#][^\s'\"]*", r"\1", url)
