@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -18,8 +19,8 @@ def read_json(document: Document, data: bytes) -> object:
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         result = dict(pairs)
         if len(result) < len(pairs):
-            keys = [key for key, _ in pairs]
-            for key in sorted(key for key in result if keys.count(key) > 1):
+            counts = Counter(key for key, _ in pairs)
+            for key in sorted(key for key, count in counts.items() if count > 1):
                 document.fault("", f"key {key!r} stands twice in one object", rule="duplicate-key")
         return result
 

@@ -9,6 +9,7 @@ from .build import build_all
 from .index import index
 from .init import init
 from .schema import schema
+from .upgrade import upgrade
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -17,5 +18,5 @@ def main() -> None:
     """Publish wheel variants (PEP 825)."""
 
 
-for _command in (init, build_all, index, schema):
+for _command in (init, build_all, index, schema, upgrade):
     main.add_command(_command)
