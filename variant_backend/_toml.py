@@ -271,7 +271,7 @@ def _cut_header(place: Place) -> None:
 def drop(document: Document, path: Path) -> None:
     """Take a key away, a table with all that is in it; comments on lines of their own stay."""
     for place in [place for place in _places(document.body) if place.path == path][::-1]:
-        if not isinstance(place.item, Table):
+        if place.inline or not isinstance(place.item, Table):
             remove(place)
             continue
         for key in dict.fromkeys(key.key for key, _ in place.inside() if key is not None):

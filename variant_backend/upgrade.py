@@ -195,19 +195,20 @@ def _edit(
     document: _toml.Document, old: Mapping[str, Any], new: Mapping[str, Any], path: _toml.Path = ()
 ) -> None:
     """Change a document that says *old* where it differs from *new*."""
-    for key in old.keys() - new.keys():
-        _toml.drop(document, (*path, key))
     for key, value in new.items():
         here = (*path, key)
-        if key in old and isinstance(value, dict) and isinstance(old[key], dict):
-            _edit(document, old[key], value, here)
+        is_table = isinstance(value, dict) and isinstance(old.get(key, {}), dict)
+        if is_table and (key in old or here == _PROVIDERS):
+            _edit(document, old.get(key, {}), value, here)
         elif key in old:
             if value != old[key]:
                 _toml.place_of(document, here).set(_toml.written(value))
-        elif path == _PROVIDERS and not (_toml.find_table(document, path)):
+        elif path == _PROVIDERS and not _toml.find_table(document, path):
             _toml.add(document, here, _toml.lines(value))
         else:
             _toml.add(document, path, _toml.lines({key: value}))
+    for key in [key for key in old if key not in new]:
+        _toml.drop(document, (*path, key))
 
 
 def _without_empty(data: Mapping[str, Any]) -> dict[str, Any]:
