@@ -7,6 +7,7 @@ is not used for writing, as it folds and encodes anew what nobody changed.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Sequence
 
 from .errors import VariantError
@@ -42,9 +43,10 @@ def rename_project(data: bytes, name: str) -> bytes:
 def replace_version(data: bytes, version: str) -> bytes:
     """Return the metadata with another Version, and its requirements on just its own version with it."""
     old = re.escape(read_field(data, "Version"))
-    pinned = (
-        rf"({_own_requirement(data)}[ \t]*(?:\[[^\]\r\n]*\])?[ \t]*\(?[ \t]*===?[ \t]*){old}(?![-_.+!\w])"
-    )
+    # Between two runs of white space something must stand, or long ones would take forever.
+    space, extras = r"[ \t]*", r"\[[^\]\r\n]*\]"
+    equals = rf"{space}(?:{extras}{space})?(?:\({space})?===?{space}"
+    pinned = rf"({_own_requirement(data)}{equals}){old}(?![-_.+!\w])"
     return replace_field(_change_headers(data, pinned, version), "Version", version)
 
 
@@ -83,16 +85,18 @@ def replace_requirements(data: bytes, values: Sequence[str]) -> bytes:
     differs between the wheels of a release.
     """
     ending = b"\r\n" if b"\r\n" in _headers(data) else b"\n"
-    wanted = [*values]
+    wanted = deque(values)
     fields: list[bytes] = []
     place = None
     for field in _fields(data):
         value = _requirement(field)
-        if value is None or wanted[:1] == [value]:
+        is_next = bool(wanted) and wanted[0] == value
+        if value is None or is_next:
             fields.append(field if field.endswith(b"\n") else field + ending)
         if value is not None:
             place = len(fields)
-            wanted = wanted[wanted[:1] == [value] :]
+        if is_next:
+            wanted.popleft()
     lines = [f"Requires-Dist: {value}" for value in wanted]
     if _knows_dynamic(data) and not re.search(rb"(?mi)^Dynamic[ \t]*:[ \t]*Requires-Dist\b", _headers(data)):
         lines.insert(0, "Dynamic: Requires-Dist")
@@ -102,13 +106,14 @@ def replace_requirements(data: bytes, values: Sequence[str]) -> bytes:
 
 
 def _knows_dynamic(data: bytes) -> bool:
-    version = re.match(r"(\d+)\.(\d+)", read_field(data, "Metadata-Version"))
+    version = re.match(r"(\d{1,9})\.(\d{1,9})", read_field(data, "Metadata-Version"))
     return version is not None and (int(version[1]), int(version[2])) >= (2, 2)
 
 
 def direct_references(data: bytes) -> list[str]:
     """Return the requirements that name a URL (PEP 508), which public indexes reject."""
-    found = re.findall(rb"(?mi)^Requires-Dist[ \t]*:[ \t]*([^;\r\n]*?[ \])]@[^;\r\n]*)", _headers(data))
+    values = re.findall(rb"(?mi)^Requires-Dist[ \t]*:([^;\r\n]*)", _headers(data))
+    found = [value for value in values if re.search(rb"[ \])]@", value)]
     return [requirement.decode("utf-8", "replace").strip() for requirement in found]
 
 

@@ -73,11 +73,11 @@ class WheelFilename(NamedTuple):
         Raises VariantError when the version is not one (PEP 440).
         """
         from packaging.utils import canonicalize_name
-        from packaging.version import InvalidVersion, Version
+        from packaging.version import Version
 
         try:
             return canonicalize_name(self.distribution), Version(self.version)
-        except InvalidVersion as error:
+        except ValueError as error:  # InvalidVersion, or more digits than Python converts
             raise VariantError(f"{self}: {error}") from None
 
 

@@ -222,15 +222,16 @@ class _Upgrade:
         features: dict[str, list[str]] = {}
         for feature in dict.fromkeys([*static, *ranked]):
             values, first = static.get(feature, ()), ranked.get(feature, ())
-            if feature in static and (strange := [each for each in first if each not in values]):
+            supported = {*values} if feature in static else {*first}
+            if strange := [each for each in first if each not in supported]:
                 at = f"default-priorities.property.{namespace}.{feature}"
                 self._drop(at, f"{one_of(strange)}: not in static-properties, so never supported")
-                first = tuple(each for each in first if each in values)
+                first = tuple(each for each in first if each in supported)
             if listed := list(dict.fromkeys([*first, *values])):
                 features[feature] = listed
         if not features:
             return {}
-        order = self.order.get(namespace, ())
+        order = dict.fromkeys(self.order.get(namespace, ()))
         if namespace in self.order:
             at = f"default-priorities.feature.{namespace}"
             self._carry(at, f"now providers.{namespace}.feature-order")
