@@ -35,9 +35,9 @@ from ._ziprecords import (
 )
 from .errors import VariantError
 
-# The most that is inflated into memory for one member: RECORD of half a million files is smaller. A member many
-# times as large as the whole archive was made to fill the memory: RECORD has less about a file than the archive
-# has, and text shrinks to a quarter at best. What is small anyway may be compressed more.
+# The most that is inflated into memory for one member: RECORD of half a million files is smaller. A member
+# many times as large as the whole archive was made to fill the memory: RECORD has less about a file than the
+# archive has, and text shrinks to a quarter at best. What is small anyway may be compressed more.
 _LARGEST_CONTENT = 64 << 20
 _SMALL_CONTENT = 1 << 20
 _GROWTH = 4

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from .errors import VariantError
 from .filename import escape
@@ -123,9 +123,10 @@ def _headers(data: bytes) -> bytes:
     return data[: end.end()] if end else data
 
 
-def _fields(data: bytes) -> list[bytes]:
-    """Return the header fields, each with the lines that continue it and their ends."""
-    return re.findall(rb"[^\n]+(?:\n[ \t][^\n]*)*\n?", _headers(data))
+def _fields(data: bytes) -> Iterator[bytes]:
+    """Yield the header fields, each with the lines that continue it and their ends."""
+    for field in re.finditer(rb"[^\n]+(?:\n[ \t][^\n]*)*\n?", _headers(data)):
+        yield field[0]
 
 
 def _requirement(field: bytes) -> str | None:
