@@ -38,8 +38,8 @@ from variant_backend.recipe import Recipe
 from variant_backend.record import Record
 from variant_backend.wheel_rewrite import Plan, make_variant, open_wheel
 
-# What reading may cost: so many seconds, and so many bytes for each byte of the file and beside that. METADATA
-# of 1 MiB in lines of two bytes cost most, which may be small in the file: each line becomes an object.
+# What reading may cost: so many seconds, and so many bytes for each byte of the file and beside that.
+# What costs most is METADATA of 1 MiB in lines of two bytes, each of which becomes an object.
 SECONDS = 10
 GROWTH, SLACK = 100, 96 << 20
 
