@@ -11,13 +11,23 @@ import variant_backend
 
 PACKAGE = Path(variant_backend.__file__).parent
 
-COMMANDS = ["make_variant", "build", "index", "schema", "init", "inspect", "unmake"]
+COMMANDS = ["make_variant", "build", "index", "schema", "init", "inspect", "unmake", "upgrade"]
 
 # Rooms from the top down; a module may import those of lower rooms, and what stands before it in its own.
 ROOMS = [
     ["errors"],
     ["document", "properties", "filename", "core_metadata", "record"],
-    ["markers", "metadata", "installers", "recipe", "simple_api", "project_page", "_ziprecords", "_toml"],
+    [
+        "markers",
+        "metadata",
+        "installers",
+        "old_metadata",
+        "recipe",
+        "simple_api",
+        "project_page",
+        "_ziprecords",
+        "_toml",
+    ],
     ["_files", "_outputs", "_sdist", "_rawzip", "_zipglance", "_ask_plugin", "_build_one"],
     [
         "pyproject",
@@ -25,6 +35,7 @@ ROOMS = [
         "providers",
         "wheel_rewrite",
         "unmake",
+        "upgrade",
         "_remote",
         "inspection",
         "index",

@@ -7,7 +7,9 @@ import hashlib
 import http.server
 import io
 import json
+import os
 import shutil
+import subprocess
 import sys
 import tarfile
 import threading
@@ -19,7 +21,7 @@ from zipfile import ZipFile
 
 import pytest
 from click.testing import CliRunner, Result
-from support import make_wheel, run
+from support import make_wheel, read_terminal, run
 
 from variant_backend import _sdist, simple_api
 from variant_backend.cli.main import main
@@ -395,3 +397,31 @@ def test_what_comes_out_of_wheels_is_text_on_the_pages(tmp_path: Path) -> None:
     )
     assert [file.requires_python for file in page.files] == [hostile] * 3
     assert "&lt;script&gt;evil()&lt;/script&gt;" in (tmp_path / "project" / "demo" / "index.html").read_text()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals in the standard library")
+@pytest.mark.parametrize("slow", [True, False])
+def test_progress_is_shown_on_a_terminal_when_reading_takes_longer_than_a_second(
+    tmp_path: Path, slow: bool
+) -> None:
+    import pty
+
+    make_wheel(tmp_path, files={"demo/large": os.urandom(3 << 20)})
+    script = (
+        "import sys, time\n"
+        "from variant_backend import cli\n"
+        "from variant_backend.cli.main import main\n"
+        "advance = cli.Progress.advance\n"
+        "def slowly(self, count):\n"
+        f"    time.sleep({0.4 if slow else 0})\n"
+        "    advance(self, count)\n"
+        "cli.Progress.advance = slowly\n"
+        "main(sys.argv[1:])\n"
+    )
+    parent, child = pty.openpty()
+    arguments = [sys.executable, "-c", script, "index", "--simple", str(tmp_path)]
+    done = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=child, timeout=60)
+    os.close(child)
+    shown = read_terminal(parent)
+    assert done.returncode == 0
+    assert (b"%" in shown) == slow, shown

@@ -35,8 +35,12 @@ from ._ziprecords import (
 )
 from .errors import VariantError
 
-# The most that is inflated into memory for one member: RECORD of half a million files is smaller.
+# The most that is inflated into memory for one member: RECORD of half a million files is smaller. A member
+# many times as large as the whole archive was made to fill the memory: RECORD has less about a file than the
+# archive has, and text shrinks to a quarter at best. What is small anyway may be compressed more.
 _LARGEST_CONTENT = 64 << 20
+_SMALL_CONTENT = 1 << 20
+_GROWTH = 4
 
 _OFFSET = operator.attrgetter("offset")
 
@@ -115,7 +119,8 @@ class Archive(NamedTuple):
     def content(self, entry: Entry) -> bytes:
         """Return a member's content, checked against its size and CRC.
 
-        Raises VariantError when they do not agree, and when it is larger than 64 MiB.
+        Raises VariantError when they do not agree, and when it is too large: over 64 MiB, or out of all
+        proportion to the archive.
         """
         raw = self.raw(entry)
         content, complete = raw, True
@@ -132,8 +137,9 @@ class Archive(NamedTuple):
         return content
 
     def raw(self, entry: Entry) -> bytes:
-        """Return a member's data as it is stored; raises VariantError if it is larger than 64 MiB."""
-        if max(entry.size, entry.compressed_size) > _LARGEST_CONTENT:
+        """Return a member's data as it is stored; raises VariantError if it is too large for memory."""
+        most = min(_LARGEST_CONTENT, max(_SMALL_CONTENT, _GROWTH * self.source.size))
+        if max(entry.size, entry.compressed_size) > most:
             raise VariantError(f"member {entry.name!r}: {entry.size} bytes are too many for metadata")
         where = self._data(entry)
         return self.source.read(where.length, where.offset)

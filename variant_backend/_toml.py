@@ -152,17 +152,17 @@ def find_table(document: Document, path: Path) -> Place | None:
 
 def lines(entries: Mapping[str, object], comment: str = "") -> Body:
     """Return keys with values, each on a line of its own, which ends with the comment."""
-    texts = [f"{_key(key)} = {_value(value)}{comment}\n" for key, value in entries.items()]
+    texts = [f"{_key(key)} = {written(value)}{comment}\n" for key, value in entries.items()]
     return tomlkit.parse("".join(texts)).body
 
 
-def _value(value: object) -> str:
+def written(value: object) -> str:
     """Return a string, a list or a table as it is written in one line."""
     if isinstance(value, dict):
-        inner = ", ".join(f"{_key(key)} = {_value(each)}" for key, each in value.items())
+        inner = ", ".join(f"{_key(key)} = {written(each)}" for key, each in value.items())
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
+        return f"[{', '.join(map(written, value))}]"
     return tomlkit.item(value).as_string()
 
 
@@ -251,14 +251,33 @@ def drop_if_empty(document: Document, path: Path) -> None:
     place = find_table(document, path)
     if place is None or _end(place.inside()):
         return
-    table, body = place.item, place.inside()
-    if not isinstance(table, Table) or not place.has_header():
+    body = place.inside()
+    if not place.has_header():
         remove(place)
     elif not body or not isinstance(body[0][1], Comment):
-        # Comments further down belong to the next header; as white space, they do not ask for this one.
-        rest = [(key, item if key is not None else Whitespace(item.as_string())) for key, item in body]
-        body[:] = [(None, Whitespace(_CUT)), *rest]
-        place.body[place.at] = (place.key, Table(table.value, Trivia(), False, is_super_table=True))
+        _cut_header(place)
+
+
+def _cut_header(place: Place) -> None:
+    """Take away the header of a table without keys."""
+    table, body = place.item, place.inside()
+    assert isinstance(table, Table), "only a table has a header"
+    # Comments further down belong to the next header; as white space, they do not ask for this one.
+    rest = [(key, item if key is not None else Whitespace(item.as_string())) for key, item in body]
+    body[:] = [(None, Whitespace(_CUT)), *rest]
+    place.body[place.at] = (place.key, Table(table.value, Trivia(), False, is_super_table=True))
+
+
+def drop(document: Document, path: Path) -> None:
+    """Take a key away, a table with all that is in it; comments on lines of their own stay."""
+    for place in [place for place in _places(document.body) if place.path == path][::-1]:
+        if place.inline or not isinstance(place.item, Table):
+            remove(place)
+            continue
+        for key in dict.fromkeys(key.key for key, _ in place.inside() if key is not None):
+            drop(document, (*path, key))
+        if place.has_header():
+            _cut_header(place)
 
 
 # Lists of strings are edited as text. A token is a string of one of the four kinds, a comment, or what is

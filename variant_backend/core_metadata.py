@@ -7,7 +7,8 @@ is not used for writing, as it folds and encodes anew what nobody changed.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 
 from .errors import VariantError
 from .filename import escape
@@ -47,9 +48,10 @@ def rename_project(data: bytes, name: str) -> bytes:
 def replace_version(data: bytes, version: str) -> bytes:
     """Return the metadata with another Version, and its requirements on just its own version with it."""
     old = re.escape(read_field(data, "Version"))
-    pinned = (
-        rf"({_own_requirement(data)}[ \t]*(?:\[[^\]\r\n]*\])?[ \t]*\(?[ \t]*===?[ \t]*){old}(?![-_.+!\w])"
-    )
+    # Between two runs of white space something must stand, or long ones would take forever.
+    space, extras = r"[ \t]*", r"\[[^\]\r\n]*\]"
+    equals = rf"{space}(?:{extras}{space})?(?:\({space})?===?{space}"
+    pinned = rf"({_own_requirement(data)}{equals}){old}(?![-_.+!\w])"
     return replace_field(_change_headers(data, pinned, version), "Version", version)
 
 
@@ -88,16 +90,18 @@ def replace_requirements(data: bytes, values: Sequence[str]) -> bytes:
     differs between the wheels of a release.
     """
     ending = b"\r\n" if b"\r\n" in _headers(data) else b"\n"
-    wanted = [*values]
+    wanted = deque(values)
     fields: list[bytes] = []
     place = None
     for field in _fields(data):
         value = _requirement(field)
-        if value is None or wanted[:1] == [value]:
+        is_next = bool(wanted) and wanted[0] == value
+        if value is None or is_next:
             fields.append(field if field.endswith(b"\n") else field + ending)
         if value is not None:
             place = len(fields)
-            wanted = wanted[wanted[:1] == [value] :]
+        if is_next:
+            wanted.popleft()
     lines = [f"Requires-Dist: {value}" for value in wanted]
     if _knows_dynamic(data) and not re.search(rb"(?mi)^Dynamic[ \t]*:[ \t]*Requires-Dist\b", _headers(data)):
         lines.insert(0, "Dynamic: Requires-Dist")
@@ -107,13 +111,14 @@ def replace_requirements(data: bytes, values: Sequence[str]) -> bytes:
 
 
 def _knows_dynamic(data: bytes) -> bool:
-    version = re.match(r"(\d+)\.(\d+)", read_field(data, "Metadata-Version"))
+    version = re.match(r"(\d{1,9})\.(\d{1,9})", read_field(data, "Metadata-Version"))
     return version is not None and (int(version[1]), int(version[2])) >= (2, 2)
 
 
 def direct_references(data: bytes) -> list[str]:
     """Return the requirements that name a URL (PEP 508), which public indexes reject."""
-    found = re.findall(rb"(?mi)^Requires-Dist[ \t]*:[ \t]*([^;\r\n]*?[ \])]@[^;\r\n]*)", _headers(data))
+    values = re.findall(rb"(?mi)^Requires-Dist[ \t]*:([^;\r\n]*)", _headers(data))
+    found = [value for value in values if re.search(rb"[ \])]@", value)]
     return [requirement.decode("utf-8", "replace").strip() for requirement in found]
 
 
@@ -123,9 +128,10 @@ def _headers(data: bytes) -> bytes:
     return data[: end.end()] if end else data
 
 
-def _fields(data: bytes) -> list[bytes]:
-    """Return the header fields, each with the lines that continue it and their ends."""
-    return re.findall(rb"[^\n]+(?:\n[ \t][^\n]*)*\n?", _headers(data))
+def _fields(data: bytes) -> Iterator[bytes]:
+    """Yield the header fields, each with the lines that continue it and their ends."""
+    for field in re.finditer(rb"[^\n]+(?:\n[ \t][^\n]*)*\n?", _headers(data)):
+        yield field[0]
 
 
 def _requirement(field: bytes) -> str | None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from .errors import VariantError, did_you_mean, one_of
+
+# More are of no use to a person, and a small hostile file may have a million.
+_MOST_FAULTS = 1000
 
 
 def read_json(document: Document, data: bytes) -> object:
@@ -18,8 +22,8 @@ def read_json(document: Document, data: bytes) -> object:
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         result = dict(pairs)
         if len(result) < len(pairs):
-            keys = [key for key, _ in pairs]
-            for key in sorted(key for key in result if keys.count(key) > 1):
+            counts = Counter(key for key, _ in pairs)
+            for key in sorted(key for key, count in counts.items() if count > 1):
                 document.fault("", f"key {key!r} stands twice in one object", rule="duplicate-key")
         return result
 
@@ -55,8 +59,11 @@ class Document:
         return [str(fault) for fault in self.faults]
 
     def fault(self, place: str, text: str, *, rule: str = "bad-value", hint: str | None = None) -> None:
-        """Note that what stands at *place* is wrong."""
-        self.faults.append(Fault(rule, place, text, hint))
+        """Note that what stands at *place* is wrong; of very many faults, the rest is not kept."""
+        if len(self.faults) < _MOST_FAULTS:
+            self.faults.append(Fault(rule, place, text, hint))
+        elif len(self.faults) == _MOST_FAULTS:
+            self.faults.append(Fault(rule, "", f"more than {_MOST_FAULTS} faults, the others are not listed"))
 
     def check(self, where: str) -> None:
         """Raise one VariantError with all faults, each behind *where*, if there are any."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+_LONGEST_COMPARED = 100
+_MOST_COMPARED = 100
+
 
 class VariantError(Exception):
     """One or more faults, each a line that names the place and the fault; *hint* is the remedy for all.
@@ -38,5 +41,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the known name nearest to *name*, or nothing."""
     import difflib  # takes long to import, and mostly nothing is misspelt
 
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    known = list(known)
+    # A comparison takes long, and a hostile document may ask for millions of them.
+    comparable = len(name) <= _LONGEST_COMPARED and len(known) <= _MOST_COMPARED
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5) if comparable else ()
     return f" (did you mean {near[0]!r}?)" if near else ""

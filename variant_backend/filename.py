@@ -72,11 +72,11 @@ class WheelFilename(NamedTuple):
 
         Raises VariantError when the version is not one (PEP 440).
         """
-        from packaging.version import InvalidVersion, Version
+        from packaging.version import Version
 
         try:
             return normalize(self.distribution), Version(self.version)
-        except InvalidVersion as error:
+        except ValueError as error:  # InvalidVersion, or more digits than Python converts
             raise VariantError(f"{self}: {error}") from None
 
 
@@ -100,7 +100,7 @@ def parse_index_filename(filename: str) -> tuple[str, Version]:
 
     Raises VariantError when it is no such name, or is not normalized; then the right one is said.
     """
-    from packaging.version import InvalidVersion, Version
+    from packaging.version import Version
 
     found = re.fullmatch(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)-([^-]+)-variants\.json", filename)
     if not found:
@@ -109,7 +109,7 @@ def parse_index_filename(filename: str) -> tuple[str, Version]:
         )
     try:
         release = normalize(found[1]), Version(found[2])
-    except InvalidVersion as error:
+    except ValueError as error:  # as in `WheelFilename.release`
         raise VariantError(f"{filename}: {error}") from None
     if filename != index_filename(release):
         raise VariantError(

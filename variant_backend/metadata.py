@@ -320,10 +320,11 @@ class VariantMetadata(NamedTuple):
 
     def never_supported(self, variant: Variant) -> list[tuple[str, str]]:
         """Return namespace and feature where a static provider lists no value that the variant has."""
+        # Only the providers of its own namespaces are looked at: there may be many others.
         static = {
             (namespace, feature): set(values)
-            for namespace, provider in self.providers.items()
-            if isinstance(provider, StaticProvider)
+            for namespace in variant.namespaces()
+            if isinstance(provider := self.providers.get(namespace), StaticProvider)
             for feature, values in provider.features
         }
         features = {
@@ -469,8 +470,10 @@ def _read_metadata(
             priorities.get("namespace"), f"{place}.namespace", _check_namespace, rule="bad-name"
         )
 
+    known = frozenset(namespaces)  # there may be many
+
     def declared(namespace: str, place: str) -> bool:
-        if not namespaces or namespace in namespaces:  # a missing list is one fault, not many
+        if not known or namespace in known:  # a missing list is one fault, not many
             return True
         text = f"not in default-priorities.namespace{did_you_mean(namespace, namespaces)}"
         document.fault(place, text, rule="undeclared-namespace")

@@ -57,7 +57,9 @@ class Record(NamedTuple):
         added = dict(contents)
         lines = [self.text]
         if not touched.isdisjoint([row[0] for row in self.rows]):
-            lines = io.StringIO(self.text, newline="").readlines()
+            # As rows were found: a lone carriage return ends none.
+            lines = [f"{line}\n" for line in self.text.split("\n")]
+            lines[-1] = lines[-1].removesuffix("\n")
             for index, (old_path, digest, size) in enumerate(self.rows):
                 if old_path not in touched:
                     continue

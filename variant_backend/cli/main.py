@@ -11,6 +11,7 @@ from .init import init
 from .inspect import inspect
 from .schema import schema
 from .unmake import unmake
+from .upgrade import upgrade
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -19,5 +20,5 @@ def main() -> None:
     """Publish wheel variants (PEP 825)."""
 
 
-for _command in (init, build_all, index, inspect, schema, unmake):
+for _command in (init, build_all, index, inspect, schema, unmake, upgrade):
     main.add_command(_command)

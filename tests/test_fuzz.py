@@ -1,0 +1,487 @@
+"""Whatever bytes come in, what comes out is a result or a VariantError: in time, and in little memory.
+
+Cases that were once found stand in tables here, in full or as what makes them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import json
+import platform
+import random
+import struct
+import sys
+import tempfile
+import time
+import tracemalloc
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from support import make_wheel, run
+
+from variant_backend import core_metadata
+from variant_backend.cli.main import main
+from variant_backend.errors import VariantError
+from variant_backend.filename import WheelFilename
+from variant_backend.metadata import SCHEMA_WITH_PROVIDERS, VariantMetadata, declare
+from variant_backend.old_metadata import upgrade_document
+from variant_backend.properties import Property, Variant
+from variant_backend.recipe import Recipe
+from variant_backend.record import Record
+from variant_backend.wheel_rewrite import Plan, make_variant, open_wheel
+
+# What reading may cost: so many seconds, and so many bytes for each byte of the file and beside that.
+# What costs most is METADATA of 1 MiB in lines of two bytes, each of which becomes an object.
+SECONDS = 15
+GROWTH, SLACK = 100, 96 << 20
+
+NAME = "demo-1.0-py3-none-any.whl"
+LABELLED = "demo-1.0-py3-none-any-x.whl"
+PROPERTY = Property("nvidia", "a", "1")
+VARIANT = Variant.of("x", frozenset({PROPERTY}))
+PLAN = Plan(declare([PROPERTY]).only(VARIANT))
+OTHER_PLAN = Plan(declare([PROPERTY]).only(Variant.of("y", frozenset({PROPERTY}))))
+DOCUMENT = PLAN.metadata.to_json()
+METADATA = b"""Metadata-Version: 2.4
+Name: demo
+Version: 1.0
+Requires-Dist: a>=1; "nvidia" in variant_namespaces
+Requires-Dist: demo[all]==1.0; extra == 'all'
+  or os_name == 'nt'
+Requires-Dist: b @ https://example.org/b.whl
+Provides-Extra: all
+
+The text.
+"""
+RECORD = b'a/__init__.py,sha256=abc,3\n"a,b",sha256=abc,3\nRECORD,,\n'
+
+
+@contextlib.contextmanager
+def in_time() -> Iterator[None]:
+    started = time.process_time()  # others may be busy
+    yield
+    assert time.process_time() - started < SECONDS
+
+
+def mutated(data: bytes, randomly: random.Random) -> bytes:
+    """Return bytes with a few changes: of bits, of numbers, and of stretches that move or are lost."""
+    result = bytearray(data)
+    for _ in range(randomly.choice((1, 1, 2, 4))):
+        at = randomly.randrange(len(result) + 1)
+        length = randomly.choice((1, 1, 2, 4, 8, randomly.randrange(len(result) + 1)))
+        change = randomly.randrange(7)
+        if change == 0 and at < len(result):
+            result[at] ^= 1 << randomly.randrange(8)
+        elif change == 1:
+            result[at : at + length] = randomly.randbytes(length)
+        elif change == 2:
+            del result[at : at + length]
+        elif change == 3:
+            result[at:at] = result[at : at + length]
+        elif change == 4:
+            start = randomly.randrange(len(result) + 1)
+            result[at : at + length] = data[start : start + length]
+        elif change == 5:
+            number = randomly.choice((0, 1, 0xFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFE, 0xFFFFFFFF, len(result)))
+            form = randomly.choice(("<H", "<L", "<Q"))
+            size = struct.calcsize(form)
+            result[at : at + size] = struct.pack(form, number & ((1 << 8 * size) - 1))
+        else:
+            del result[at:]
+    return bytes(result)
+
+
+def mutations(*seeds: bytes) -> st.SearchStrategy[bytes]:
+    return st.builds(mutated, st.sampled_from(seeds), st.randoms(use_true_random=False))
+
+
+def refused(call: Callable[[], object]) -> bool:
+    """Call something; tell whether that ended in a VariantError with at least one readable line."""
+    try:
+        with in_time():
+            call()
+    except VariantError as error:
+        assert error.issues and all(error.lines())
+        return True
+    return False
+
+
+# Documents.
+
+OLD_DOCUMENT = json.dumps(
+    {
+        "$schema": "https://variants-schema.wheelnext.dev/v0.0.3.json",
+        "default-priorities": {
+            "namespace": ["nvidia", "b"],
+            "feature": {"b": ["f"]},
+            "property": {"b": {"f": ["1"]}},
+        },
+        "providers": {
+            "nvidia": {"requires": ["nvidia-variant-provider>=0.0.2"], "enable-if": "os_name == 'nt'"},
+            "b": {"install-time": False, "requires": []},
+        },
+        "static-properties": {"b": {"f": ["1", "2"]}},
+        "variants": {"00000000": {}, "x": {"b": {"f": ["1"]}}},
+    }
+).encode()
+
+KEYS = [
+    "$schema",
+    "default-priorities",
+    "namespace",
+    "providers",
+    "variants",
+    "requires",
+    "static-properties",
+]
+texts = st.sampled_from([*KEYS, SCHEMA_WITH_PROVIDERS, "null", "nvidia", "a", "A", "", "\ud800", "x" * 200])
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=15,
+)
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=200), mutations(DOCUMENT, OLD_DOCUMENT), values.map(json.dumps).map(str.encode)
+    )
+)
+@example(b"[" * 100_000)
+@example(b'{"a":' * 100_000)
+@example(b"1" * 5000)
+@example(b"\xef\xbb\xbf" + DOCUMENT)
+@example(DOCUMENT.decode().encode("utf-16"))
+def test_a_document_is_read_or_refused(data: bytes) -> None:
+    refused(lambda: VariantMetadata.from_json(data, "here"))
+    with contextlib.suppress(ValueError, RecursionError):
+        parsed = json.loads(data)
+        refused(lambda: upgrade_document(parsed, "here").unservable())
+
+
+# METADATA.
+
+METADATA_READERS: dict[str, Callable[[bytes], object]] = {
+    "read": lambda data: core_metadata.read_field(data, "Name"),
+    "requirements": lambda data: core_metadata.missing_extras(data, core_metadata.requirements(data)),
+    "replace": lambda data: core_metadata.replace_requirements(data, core_metadata.requirements(data)[::-1]),
+    "rename": lambda data: core_metadata.rename_project(data, "other"),
+    "version": lambda data: core_metadata.replace_version(data, "2.0"),
+    "urls": core_metadata.direct_references,
+    "markers": lambda data: Recipe().requirements(core_metadata.requirements(data), VARIANT),
+}
+
+
+@given(st.one_of(st.binary(max_size=200), mutations(METADATA)))
+@example(b"Metadata-Version: " + b"2" * 5000 + b".1\nName: demo\n")
+def test_metadata_are_read_or_refused(data: bytes) -> None:
+    for call in METADATA_READERS.values():
+        refused(lambda call=call: call(data))  # type: ignore[misc]  # the default binds it
+
+
+# RECORD.
+
+
+@given(
+    st.one_of(st.binary(max_size=200), mutations(RECORD), st.text('a,"\r\n\0', max_size=50).map(str.encode))
+)
+@example(b'"a"b,c,d\n')
+@example(b"a\rb,c,d\ne,f,g\n")
+@example(b"a,b,c\re,f,g\nRECORD,,\n")
+def test_record_is_read_or_refused_and_a_change_touches_no_other_row(data: bytes) -> None:
+    parsed: list[Record] = []
+    if refused(lambda: parsed.append(Record.parse(data))):
+        return
+    (record,) = parsed
+    path = record.rows[-1][0]
+    if sum(row[0] == path for row in record.rows) > 1:
+        return
+    changed = Record.parse(record.changed({path: b"new"}, [], {}))
+    assert changed.rows[:-1] == record.rows[:-1]
+    assert changed.rows[-1][0] == path
+    assert Record.parse(record.changed({"new": b"new"}, [path], {})).rows[1:] in (record.rows[:-1], [])
+
+
+# Wheels.
+
+
+def rewritten(data: bytes, path: str, content: bytes) -> bytes:
+    """Return a zip file with other content at one path, which is compressed."""
+    target, source = io.BytesIO(), zipfile.ZipFile(io.BytesIO(data))
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for info in source.infolist():
+            if info.filename != path:
+                archive.writestr(info, source.read(info), info.compress_type)
+        archive.writestr(path, content)
+    return target.getvalue()
+
+
+def with_zip64(data: bytes) -> bytes:
+    """Return a zip file with the forms that large ones have."""
+    target, source = io.BytesIO(), zipfile.ZipFile(io.BytesIO(data))
+    with zipfile.ZipFile(target, "w") as archive:
+        for info in source.infolist():
+            with archive.open(zipfile.ZipInfo(info.filename), "w", force_zip64=True) as file:
+                file.write(source.read(info))
+    return target.getvalue()
+
+
+@functools.cache
+def seeds() -> list[bytes]:
+    """Valid wheels of several shapes, plain and labelled."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        some = {"demo/__init__.py": b"", "demo/data.bin": bytes(range(256)), "demo-1.0.data/scripts/x": b"#!"}
+        text = METADATA.decode().replace("demo", "{name}").replace("1.0", "{version}")
+        plain = [
+            make_wheel(path / "a", metadata=text),
+            make_wheel(path / "b", files=some, compression=zipfile.ZIP_STORED),
+            make_wheel(path / "c", files=some, order=["METADATA", "WHEEL", "RECORD"]),
+        ]
+        labelled = [make_variant(wheel, PLAN, wheel.parent / "x").path for wheel in plain]
+        contents = [wheel.read_bytes() for wheel in [*plain, *labelled]]
+    return [*contents, with_zip64(contents[1])]
+
+
+def wheels() -> st.SearchStrategy[bytes]:
+    files = ("METADATA", "WHEEL", "RECORD", "variant.json")
+
+    def inside(data: bytes, name: str, randomly: random.Random) -> bytes:
+        path = f"demo-1.0.dist-info/{name}"
+        archive = zipfile.ZipFile(io.BytesIO(data))
+        old = archive.read(path) if path in archive.namelist() else DOCUMENT
+        return rewritten(data, path, mutated(old, randomly))
+
+    def spliced(one: bytes, other: bytes, randomly: random.Random) -> bytes:
+        return one[: randomly.randrange(len(one) + 1)] + other[randomly.randrange(len(other) + 1) :]
+
+    seed = st.deferred(lambda: st.sampled_from(seeds()))
+    randoms = st.randoms(use_true_random=False)
+    return st.one_of(
+        st.builds(mutated, seed, randoms),
+        st.builds(spliced, seed, seed, randoms),
+        st.builds(inside, seed, st.sampled_from(files), randoms),
+    )
+
+
+def use(data: bytes) -> bool:
+    """Do with a wheel all that can be done; tell whether all of that was refused.
+
+    What is made can be read again, and what is refused leaves nothing behind.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        wheel, labelled = Path(folder, "in", NAME), Path(folder, "dist", LABELLED)
+        for path in (wheel, labelled):
+            path.parent.mkdir()
+            path.write_bytes(data)
+        out = Path(folder, "out")
+        made: list[Path] = []
+        results = [refused(lambda path=path: read(path)) for path in (wheel, labelled)]  # type: ignore[misc]
+        results.append(refused(lambda: made.append(make_variant(wheel, PLAN, out).path)))
+        left = [*out.iterdir()] if out.exists() else []
+        assert left == made
+        for path in made:
+            with open_wheel(path) as opened:
+                assert opened.variant_metadata() == PLAN.metadata
+        for command in (["index", str(labelled.parent)], ["upgrade", "--in-place", str(labelled)]):
+            with in_time():
+                result = CliRunner().invoke(main, command, catch_exceptions=False)
+            results.append(result.exit_code == 1)
+            assert result.exit_code in (0, 1)
+            if results[-1]:
+                assert labelled.read_bytes() == data and result.stderr.startswith("error: ")
+        return all(results)
+
+
+def read(path: Path) -> None:
+    with open_wheel(path) as wheel:
+        wheel.variant_metadata()
+
+
+def peak(call: Callable[[], object]) -> int:
+    """Return the most memory that a call takes, in bytes."""
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def check_wheel(data: bytes) -> None:
+    assert peak(lambda: use(data)) <= GROWTH * len(data) + SLACK
+
+
+quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@given(wheels())
+@quick
+def test_a_wheel_is_used_or_refused(data: bytes) -> None:
+    check_wheel(data)
+
+
+@pytest.mark.slow
+@given(wheels())
+@settings(quick, max_examples=1500)
+def test_a_wheel_is_used_or_refused_in_many_more_cases(data: bytes) -> None:
+    check_wheel(data)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    (sys.platform, platform.machine()) != ("linux", "x86_64"),
+    reason="atheris has wheels for this system only",
+)
+def test_a_fuzzer_that_sees_the_code_finds_nothing(tmp_path: Path) -> None:
+    (tmp_path / "corpus").mkdir()
+    harness = Path(__file__).with_name("fuzz_wheels.py")
+    done = run("python", harness, "corpus", "-max_total_time=20", "-rss_limit_mb=1024", cwd=tmp_path)
+    assert "Done" in done.stderr
+    found = [path for path in (tmp_path / "corpus").iterdir() if not path.name.startswith("seed-")]
+    assert found  # new inputs that reached more code: it was led somewhere
+
+
+def test_the_wheels_that_are_mutated_are_sound() -> None:
+    assert not any(use(seed) for seed in seeds())
+
+
+# What fills the memory. Each is a few kilobytes that say they are much more, or are.
+
+
+def bomb(name: str, content: bytes) -> bytes:
+    return rewritten(seeds()[3], f"demo-1.0.dist-info/{name}", content)
+
+
+def lying(name: str, field: int, value: int, content: bytes = b"\0" * (200 << 20)) -> bytes:
+    """Return a wheel in which both headers of a member say that it has another size."""
+    data = bytearray(bomb(name, content))
+    path = f"demo-1.0.dist-info/{name}".encode()
+    struct.pack_into("<L", data, data.index(path) - 30 + field, value)
+    struct.pack_into("<L", data, data.rindex(path) - 46 + field + 2, value)
+    return bytes(data)
+
+
+def metadata_of(line: bytes, count: int) -> bytes:
+    return METADATA.replace(b"\n\n", b"\n" + line * count)
+
+
+MIB = 1 << 20
+FAULTY = DOCUMENT.replace(
+    b'"variants": {', b'"variants": {' + b"".join(b'"L%d":3,' % n for n in range(20_000))
+)
+BOMBS: dict[str, Callable[[], bytes]] = {
+    "METADATA": lambda: bomb("METADATA", METADATA + b" " * (60 * MIB)),
+    "METADATA of short lines": lambda: bomb("METADATA", metadata_of(b"a\n", 30 * MIB)),
+    "METADATA of requirements": lambda: bomb("METADATA", metadata_of(b"Requires-Dist:a\n", 3 * MIB)),
+    "METADATA just small enough": lambda: bomb("METADATA", metadata_of(b"a\n", MIB // 2 - 500)),
+    "WHEEL": lambda: bomb("WHEEL", b"\n" * (60 * MIB)),
+    "RECORD of short rows": lambda: bomb("RECORD", b"a,b,c\n" * (10 * MIB)),
+    "RECORD of quoted rows": lambda: bomb("RECORD", b'"a",b,c\n' * (7 * MIB)),
+    "RECORD of one row": lambda: bomb("RECORD", b"," * (60 * MIB)),
+    "RECORD just small enough": lambda: bomb("RECORD", b"a,b,c\n" * (MIB // 7)),
+    "RECORD of one row just small enough": lambda: bomb("RECORD", b"," * (MIB - 500)),
+    "variant.json of lists": lambda: bomb("variant.json", b"[" + b"[]," * (20 * MIB) + b"1]"),
+    "variant.json of faults": lambda: bomb("variant.json", FAULTY),
+    "variant.json just small enough": lambda: bomb("variant.json", b"[" + b"[]," * (MIB // 3 - 500) + b"1]"),
+    "a size that is too small": lambda: lying("METADATA", 22, 300),
+    "a size that is too large": lambda: lying("METADATA", 22, 60 * MIB),
+    "a compressed size beyond the end": lambda: lying("METADATA", 18, 60 * MIB, METADATA),
+}
+HARMLESS = {"METADATA just small enough", "variant.json just small enough", "variant.json of faults"}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_small_wheel_that_unpacks_to_much_takes_little_memory(name: str) -> None:
+    data = BOMBS[name]()
+    assert len(data) < MIB
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, LABELLED)
+        path.write_bytes(data)
+        assert peak(lambda: refused(lambda: read(path))) <= GROWTH * len(data) + SLACK
+        results: list[bool] = []
+        used = peak(lambda: results.append(refused(lambda: make_variant(path, OTHER_PLAN, Path(folder)))))
+        assert used <= GROWTH * len(data) + SLACK
+        # The variant.json that was there is replaced unread.
+        assert results == [name not in HARMLESS]
+
+
+# What takes forever, if reading it takes more than a time in proportion to its length.
+
+HEAD = "Metadata-Version: 2.2\nName: demo\nVersion: 1.0\n"
+
+
+def metadata_with(text: str) -> Callable[[], object]:
+    data = f"{HEAD}{text}\n".encode()
+    return lambda: [call(data) for call in METADATA_READERS.values()]
+
+
+def document_of(count: int, *, declared: bool, provided: bool) -> dict[str, Any]:
+    """Return a document with so many namespaces, of a label each."""
+    names = [f"n{number}" for number in range(count)]
+    static = {"static-properties": {"f": ["1"]}}
+    return {
+        "$schema": SCHEMA_WITH_PROVIDERS,
+        "default-priorities": {"namespace": names},
+        "providers": dict.fromkeys(names, static) if provided else {},
+        "variants": {f"l{name}": {name if declared else f"m{name}": {"f": ["1"]}} for name in names},
+    }
+
+
+def read_document(data: dict[str, Any]) -> None:
+    VariantMetadata.from_dict(data, "here").remarks()
+
+
+def upgrade(data: dict[str, Any]) -> None:
+    upgrade_document(data, "here").unservable()
+
+
+MANY = 20_000
+SLOW: dict[str, Callable[[], object]] = {
+    "spaces before a requirement": metadata_with("Requires-Dist:" + " " * 100_000),
+    "spaces behind this project's name": metadata_with("Requires-Dist: demo" + " " * 8000),
+    "spaces around a bracket": metadata_with("Requires-Dist: demo" + " " * 8000 + "(" + " " * 8000 + "="),
+    "spaces behind extras": metadata_with("Requires-Dist: demo[]" + " " * 100_000 + "x"),
+    "extras that do not end": metadata_with("Requires-Dist: demo[" + "a" * 100_000),
+    "many requirements": metadata_with("".join(f"Requires-Dist: a{n}\n" for n in range(MANY))),
+    "many comparisons": metadata_with(
+        "Requires-Dist: a; " + " or ".join(f'os_name == "{n}"' for n in range(2000))
+    ),
+    "many tests of the variant": metadata_with(
+        "Requires-Dist: a; " + " or ".join(['"a" in variant_namespaces'] * 2000)
+    ),
+    "many brackets": metadata_with('Requires-Dist: a; "a" in variant_namespaces and ' + "(" * MANY),
+    "many digits": metadata_with("Requires-Dist: a==" + "1" * MANY),
+    "a name of dashes": lambda: WheelFilename.parse("a" + "-_." * MANY + ".whl"),
+    "a record of quotes": lambda: Record.parse(b'"' * 1_000_000),
+    "undeclared namespaces": lambda: read_document(document_of(MANY, declared=False, provided=False)),
+    "namespaces without a provider": lambda: read_document(document_of(MANY, declared=True, provided=False)),
+    "many namespaces": lambda: read_document(document_of(MANY, declared=True, provided=True)),
+    "many old namespaces": lambda: upgrade(document_of(MANY, declared=True, provided=True)),
+    "many old namespaces without a provider": lambda: upgrade(
+        document_of(MANY, declared=True, provided=False)
+    ),
+    "keys that stand there twice": lambda: VariantMetadata.from_json(
+        f"{{{','.join(f'{json.dumps(str(n // 2))}: 1' for n in range(2 * MANY))}}}".encode(), "here"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_reading_takes_no_longer_than_the_length_of_it_asks_for(name: str) -> None:
+    refused(SLOW[name])
+
+
+def test_a_version_of_thousands_of_digits_is_no_reason_for_a_traceback(tmp_path: Path) -> None:
+    digits = "1" * 5000
+    wheel = make_wheel(tmp_path, metadata=f"Metadata-Version: 2.1\nName: {{name}}\nVersion: {digits}\n\n")
+    assert refused(lambda: read(wheel))
+    assert refused(lambda: WheelFilename("demo", digits, "", "", None).release())

@@ -1,0 +1,217 @@
+"""Files with old variant metadata, brought to the current form: documents, project files and wheels."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from . import _toml, core_metadata
+from ._files import workspace
+from .document import Document, read_json
+from .errors import VariantError
+from .filename import WheelFilename, index_filename
+from .old_metadata import Upgraded, upgrade_document, upgrade_table
+from .recipe import Recipe
+from .wheel_rewrite import Plan, edited_metadata, make_variant, open_wheel, renamed
+
+_INDEX_FILE = re.compile(r"(.+)-([^-]+)-variants\.json")
+_TABLE = "variant"
+_PROVIDERS = (_TABLE, "providers")
+
+
+class Place(NamedTuple):
+    """Where results go: into a folder, or over what was given; if to neither, documents are handed back."""
+
+    folder: Path | None = None
+    in_place: bool = False
+    dry_run: bool = False
+
+
+class Outcome(NamedTuple):
+    """What became of a file: where the result is, or would be, or the *content* that is written nowhere.
+
+    *upgraded* is None for a plain wheel, which has no variant metadata.
+    """
+
+    output: Path | None
+    upgraded: Upgraded | None
+    content: bytes | None = None
+
+
+def upgrade(path: Path, to: Place, *, moment: int | None = None) -> Outcome:
+    """Bring one file to the current form: a ``*.json`` document, a ``*.toml`` project file, or a wheel.
+
+    No file is replaced but the one that is given, *in_place*. *moment* (seconds since 1970), if given, is
+    the time of what is written into wheels. Raises VariantError, with the file's name in front.
+    """
+    try:
+        if path.suffix == ".whl":
+            return _upgrade_wheel(path, to, moment)
+        if path.suffix not in (".json", ".toml"):
+            raise VariantError(f"{path}: not a file of a known kind", hint="give *.json, *.toml or *.whl")
+        old = path.read_bytes()
+        kind = _upgraded_document if path.suffix == ".json" else _upgraded_project
+        name, new, upgraded = kind(path, old)
+        if to.folder is None and not to.in_place:
+            return Outcome(None, upgraded, new)
+        if upgraded.is_current:
+            return Outcome(_kept(path, to), upgraded)
+        return Outcome(_put(path, name, to, functools.partial(_write, name=name, content=new)), upgraded)
+    except OSError as error:
+        place = error.filename2 or error.filename or path
+        raise VariantError(f"{place}: {error.strerror or error}") from None
+
+
+def _upgraded_document(path: Path, data: bytes) -> tuple[str, bytes, Upgraded]:
+    """Return the new name and content of a JSON document, and what was done."""
+    upgraded = upgrade_document(_parsed(data, str(path)), str(path))
+    content = data if upgraded.is_current else upgraded.metadata.to_json()
+    name = _document_name(path.name)
+    if name != path.name:
+        upgraded = upgraded._replace(carried=(*upgraded.carried, f"the file's name: becomes {name}"))
+    return name, content, upgraded
+
+
+def _upgraded_project(path: Path, content: bytes) -> tuple[str, bytes, Upgraded]:
+    """Return the name and the new content of a project file, and what was done."""
+    try:
+        text = content.decode("utf-8")
+    except ValueError as error:
+        raise VariantError(f"{path}: not TOML in UTF-8: {error}") from None
+    try:
+        data = _toml.parse(text).unwrap()
+        if _TABLE not in data:
+            raise VariantError("no [variant] table", hint="name the project file that has it")
+        upgraded = upgrade_table(data[_TABLE], f"[{_TABLE}]")
+        expected = {**data, _TABLE: upgraded.document}
+        if not upgraded.is_current:
+            text = _toml.edited(text, functools.partial(_edit, old=data, new=expected))
+        if _without_empty(_toml.parse(text).unwrap()) != _without_empty(expected):
+            raise _toml.too_intricate()
+    except VariantError as error:
+        raise error.within(path) from None
+    return path.name, text.encode(), upgraded
+
+
+def _upgrade_wheel(path: Path, to: Place, moment: int | None) -> Outcome:
+    filename = WheelFilename.parse(path.name)
+    with open_wheel(path) as wheel:
+        if filename.label is None and not wheel.is_variant():
+            return Outcome(_kept(path, to), None)
+        data = _parsed(wheel.read_file("variant.json"), "variant.json")
+        upgraded = upgrade_document(data, "variant.json")
+        _check_label(data, filename.label)
+        if upgraded.is_current:
+            return Outcome(_kept(path, to), upgraded)
+        plan = Plan(upgraded.metadata, Recipe(), labelled=filename.label is not None, moment=moment)
+        if decided := _decided(wheel.core_metadata, edited_metadata(wheel.core_metadata, plan)):
+            upgraded = upgraded._replace(changed=(*upgraded.changed, decided))
+        wheel.rewritten(plan)  # what is wrong is said before anything is written, and in a dry run too
+    name = str(renamed(filename, plan))
+    return Outcome(_put(path, name, to, lambda folder: make_variant(path, plan, folder).path), upgraded)
+
+
+def _parsed(data: bytes, where: str) -> object:
+    """Parse JSON; raises VariantError."""
+    document = Document()
+    try:
+        parsed = read_json(document, data)
+    except VariantError as error:
+        raise error.within(where) from None
+    document.check(where)
+    return parsed
+
+
+def _check_label(data: object, label: str | None) -> None:
+    """Check that a wheel's variant.json has one label, the filename's."""
+    labels = list(data["variants"]) if isinstance(data, dict) else []
+    if len(labels) != 1:
+        raise VariantError(f"variant.json: variants has {len(labels)} labels, and needs one")
+    if label not in (None, labels[0]):
+        raise VariantError(f"variant.json: label {labels[0]!r}, but the filename says {label!r}")
+
+
+def _decided(old: bytes, new: bytes) -> str | None:
+    """Say what was done to METADATA, if anything was."""
+    kept = set(core_metadata.requirements(new))
+    count = sum(requirement not in kept for requirement in core_metadata.requirements(old))
+    if not count:
+        return None
+    return (
+        f"METADATA: {count} requirement(s) test the variant, which no installer reads; decided for this label"
+    )
+
+
+def _document_name(name: str) -> str:
+    """Return the name of a document: an index-level file's is made of normalized parts."""
+    if not (found := _INDEX_FILE.fullmatch(name)):
+        return name
+    project, version = found.groups()
+    return index_filename(WheelFilename(project, version, "", "", None).release())
+
+
+def _kept(path: Path, to: Place) -> Path:
+    """Return where a file is to which nothing was to be done; in another folder it is copied."""
+    if to.folder is None or (to.folder.exists() and to.folder.samefile(path.parent)):
+        return path
+    return _put(path, path.name, to, lambda folder: Path(shutil.copyfile(path, folder / path.name)))
+
+
+def _write(folder: Path, name: str, content: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(content)
+    return path
+
+
+def _put(path: Path, name: str, to: Place, make: Callable[[Path], Path]) -> Path:
+    """Let the result of *path* be made in a folder, and give it its place once it is complete.
+
+    With the same mode; in place, an input of another name is removed then.
+    """
+    target = (to.folder or path.parent) / name
+    is_input = target.exists() and target.samefile(path)
+    if is_input and not to.in_place and not to.dry_run:
+        raise VariantError(f"{path}: the result has the same name", hint="give --in-place or another -o")
+    if not is_input and os.path.lexists(target):
+        raise VariantError(f"{path}: {target} exists", hint="move it away, or give another -o")
+    if to.dry_run:
+        return target
+    place = target.resolve() if is_input else target  # a symbolic link stays one
+    with workspace(place.parent) as folder:
+        made = make(folder)
+        shutil.copymode(path, made)
+        made.replace(place)
+    if to.in_place and not is_input:
+        path.unlink()
+    return target
+
+
+def _edit(
+    document: _toml.Document, old: Mapping[str, Any], new: Mapping[str, Any], path: _toml.Path = ()
+) -> None:
+    """Change a document that says *old* where it differs from *new*."""
+    for key, value in new.items():
+        here = (*path, key)
+        is_table = isinstance(value, dict) and isinstance(old.get(key, {}), dict)
+        if is_table and (key in old or here == _PROVIDERS):
+            _edit(document, old.get(key, {}), value, here)
+        elif key in old:
+            if value != old[key]:
+                _toml.place_of(document, here).set(_toml.written(value))
+        elif path == _PROVIDERS and not _toml.find_table(document, path):
+            _toml.add(document, here, _toml.lines(value))
+        else:
+            _toml.add(document, path, _toml.lines({key: value}))
+    for key in [key for key in old if key not in new]:
+        _toml.drop(document, (*path, key))
+
+
+def _without_empty(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return tables without those that have nothing in them: a header may stay for its comments' sake."""
+    rest = {key: _without_empty(each) if isinstance(each, dict) else each for key, each in data.items()}
+    return {key: each for key, each in rest.items() if each != {}}
