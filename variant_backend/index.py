@@ -56,19 +56,31 @@ class Index(NamedTuple):
     notices: tuple[str, ...] = ()
 
 
-def plan_index(folders: Sequence[Path], merged: Sequence[Path] = (), out_dir: Path | None = None) -> Index:
+def plan_index(
+    folders: Sequence[Path],
+    merged: Sequence[Path] = (),
+    out_dir: Path | None = None,
+    urls: Sequence[str] = (),
+) -> Index:
     """Return ``{name}-{version}-variants.json`` of every release with variant wheels in the *folders*.
 
+    Wheels may lie at *urls*, too; their file belongs in *out_dir*, or in the current folder.
     *merged* are such files of other machines. Each file belongs in every folder that holds variant wheels
     of its release, or in *out_dir* alone. What they say depends on the wheels, not on how these were
     spread or ordered. Raises VariantError with every fault and conflict of all releases.
     """
     wheels, issues = read_folders(folders, plain=False)
-    releases, conflicts = combine(wheels, merged, out_dir, folders[0])
+    for url in urls:
+        remote, faults = _read_url(url)
+        wheels += remote
+        issues += faults
+    releases, conflicts = combine(wheels, merged, out_dir, folders[0] if folders else Path())
     if issues or conflicts:
         raise VariantError(*issues, *conflicts)
     if not releases:
-        places = ", ".join(map(str, folders))
+        from ._remote import shown
+
+        places = ", ".join([*map(str, folders), *map(shown, urls)])
         raise VariantError(f"{places}: no wheel with a variant label", hint="make some with make-variant")
     return Index(tuple(releases), tuple(output for each in releases for output in each.outputs()))
 
@@ -93,6 +105,26 @@ def read_folders(folders: Sequence[Path], *, plain: bool) -> tuple[list[FoundWhe
             except VariantError as error:
                 issues += (error.within(folder) if len(folders) > 1 else error).lines()
     return wheels, [*issues, *different_twins(wheel.path for wheel in wheels)]
+
+
+def _read_url(url: str) -> tuple[list[FoundWheel], list[str]]:
+    """Return the variant wheels that lie at a URL, as if they lay in the current folder, and all faults."""
+    from ._remote import read_wheels  # takes long to import
+
+    try:
+        found, issues = read_wheels(url)
+    except VariantError as error:
+        return [], error.lines()
+    wheels = []
+    for place, wheel, metadata in found:
+        name = wheel.filename
+        try:
+            release = name.release()
+        except VariantError as error:
+            issues += error.lines()
+        else:
+            wheels.append(FoundWheel(Path(str(name)), place, name, release, wheel.core_metadata, metadata))
+    return wheels, issues
 
 
 def combine(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
-@click.argument("folders", nargs=-1, required=True, type=PATH, metavar="DIR...")
+@click.argument("places", nargs=-1, required=True, metavar="DIR|URL...")
 @click.option(
     "--merge",
     "merged",
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     "--simple", is_flag=True, help="Write a package index beside it: pages for installers and people."
 )
 @click.option("--check", is_flag=True, help="Write nothing; say which files are missing or differ.")
-@click.option("-o", "--output-dir", type=PATH, help="Where to write  [default: beside the wheels]")
+@click.option("-o", "--output-dir", type=PATH, help="Where to write  [default: beside the wheels, or here]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def index(
-    folders: tuple[Path, ...],
+    places: tuple[str, ...],
     merged: tuple[Path, ...],
     simple: bool,
     check: bool,
@@ -43,13 +43,18 @@ def index(
 ) -> None:
     """Write {name}-{version}-variants.json for the variant wheels in the folders.
 
-    Installers need it beside the wheels to choose among them. The paths of these files are printed, and
+    Installers need it beside the wheels to choose among them. Of wheels at a URL, some kilobytes are read,
+    and the file goes to --output-dir, or to the current folder. The paths of these files are printed, and
     those of the two pages that a package index begins with: for people, and for installers.
     """
+    urls = tuple(place for place in places if "://" in place)
+    folders = tuple(Path(place) for place in places if "://" not in place)
+    if simple and urls:
+        raise click.UsageError("--simple needs the wheels themselves: it goes with folders only.")
     if simple and len(folders) > 1 and output_dir is None:
         raise click.UsageError("--simple over several folders needs --output-dir.")
     try:
-        planned, found = _run(folders, merged, output_dir, simple=simple, check=check)
+        planned, found = _run(folders, urls, merged, output_dir, simple=simple, check=check)
     except VariantError as error:
         if as_json:
             click.echo(json.dumps({"files": [], "notices": [], "faults": error.lines()}))
@@ -75,6 +80,7 @@ def index(
 
 def _run(
     folders: tuple[Path, ...],
+    urls: tuple[str, ...],
     merged: tuple[Path, ...],
     output_dir: Path | None,
     *,
@@ -94,7 +100,7 @@ def _run(
         with Progress(packages) as progress:
             planned = plan_simple_index(folders, merged, output_dir, progress.advance)
     else:
-        planned = plan_index(folders, merged, output_dir)
+        planned = plan_index(folders, merged, output_dir, urls)
     found = _outputs.differences(planned.outputs)
     if not check:
         _outputs.write(output for output in planned.outputs if output.path in found)
