@@ -11,15 +11,15 @@ import variant_backend
 
 PACKAGE = Path(variant_backend.__file__).parent
 
-COMMANDS = ["make_variant", "build", "index", "schema", "init"]
+COMMANDS = ["make_variant", "build", "index", "check", "schema", "init"]
 
 # Rooms from the top down; a module may import those of lower rooms, and what stands before it in its own.
 ROOMS = [
     ["errors"],
     ["document", "properties", "filename", "core_metadata", "record"],
-    ["markers", "metadata", "installers", "recipe", "_ziprecords", "_toml"],
+    ["markers", "metadata", "installers", "recipe", "findings", "rules", "_ziprecords", "_toml"],
     ["_files", "_rawzip", "_ask_plugin", "_build_one"],
-    ["pyproject", "schema", "providers", "wheel_rewrite", "index", "matrix", "init"],
+    ["pyproject", "schema", "providers", "wheel_rewrite", "index", "check", "matrix", "init"],
     ["build_request", "wrapped_backend"],
     ["hooks", "cli", *(f"cli.{name}" for name in COMMANDS), "cli.main", "scripts"],
 ]

@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import FileIO
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,7 +39,7 @@ from .record import Record
 _LARGEST_TAIL = 64 << 20
 
 # They sign the RECORD that was there before, and RECORD never lists them.
-_SIGNATURES = ("RECORD.jws", "RECORD.p7s")
+SIGNATURES = ("RECORD.jws", "RECORD.p7s")
 
 
 class Plan(NamedTuple):
@@ -205,9 +204,9 @@ class Wheel(NamedTuple):
         """
         archive = Archive.read(source)
         wheel = cls(filename, archive, {entry.name: entry for entry in archive.entries}, b"")
-        _check_directories(filename, wheel.entries)
+        check_directories(filename, wheel.entries)
         wheel = wheel._replace(core_metadata=wheel.read_file("METADATA"))
-        _check_identity(filename, wheel.core_metadata)
+        check_identity(filename, wheel.core_metadata)
         wheel.read_file("WHEEL")
         return wheel
 
@@ -243,7 +242,7 @@ class Wheel(NamedTuple):
         self.archive.check_layout()
         notices = [
             f"{name} is left out, as it signs the old RECORD"
-            for name in _SIGNATURES
+            for name in SIGNATURES
             if self.path(name) in self.entries
         ]
         for requirement in core_metadata.direct_references(metadata):
@@ -278,7 +277,7 @@ class Wheel(NamedTuple):
                 edits[path] = [self._replaced_record(entry, new_path, old_rows, content, plan.moment)]
             elif new_path != path or content != self.archive.content(entry):
                 edits[path] = [self.archive.replaced(entry, new_path, content, moment=plan.moment)]
-        for name in _SIGNATURES:
+        for name in SIGNATURES:
             if self.path(name) in self.entries:
                 edits[self.path(name)] = []
         if not self.is_variant():
@@ -310,7 +309,7 @@ class Wheel(NamedTuple):
         contents = {f"{dist_info}/variant.json": plan.metadata.to_json()}
         if metadata != self.core_metadata:
             contents[f"{dist_info}/METADATA"] = metadata
-        signatures = {self.path(name) for name in _SIGNATURES}
+        signatures = {self.path(name) for name in SIGNATURES}
         rows = self._checked_record(old_rows, signatures).changed(contents, signatures, moved)
         if rows != old_rows:
             contents[f"{dist_info}/RECORD"] = rows
@@ -323,22 +322,9 @@ class Wheel(NamedTuple):
             record = Record.parse(content)
         except VariantError as error:
             raise error.within(place) from None
-        rows = [row[0] for row in record.rows]
-        paths = set(rows)
-        if len(paths) < len(rows):
-            twice = next(path for path, following in pairwise(sorted(rows)) if path == following)
-            raise VariantError(f"{place}: {twice!r} has two rows", hint=REBUILD)
-        for path, digest, size in record.rows:
-            if (not digest and not size) if path == place else (digest and size.isdecimal()):
-                continue
-            if path not in unlisted:
-                wanted = "no hash and no size" if path == place else "a hash and a size"
-                raise VariantError(f"{place}: the row of {path!r} needs {wanted}", hint=REBUILD)
-        files = {path for path in self.entries if path[-1] != "/"} - unlisted
-        if missing := files - paths:
-            raise VariantError(f"{place}: no row for {min(missing)!r}, which is in the wheel", hint=REBUILD)
-        if stray := paths - files - unlisted:
-            raise VariantError(f"{place}: a row for {min(stray)!r}, which is not in the wheel", hint=REBUILD)
+        files = {path for path in self.entries if path[-1] != "/"}
+        for fault in record.faults(place, files, unlisted):
+            raise VariantError(str(fault), hint=REBUILD)
         return record
 
     def _replaced_record(self, entry: Entry, path: str, old: bytes, new: bytes, moment: int | None) -> Member:
@@ -366,7 +352,7 @@ def open_wheel(path: Path) -> Iterator[Wheel]:
         raise VariantError(f"{path}: {error.strerror or error}") from None
 
 
-def _check_directories(filename: WheelFilename, names: Mapping[str, Entry]) -> None:
+def check_directories(filename: WheelFilename, names: Mapping[str, Entry]) -> None:
     """Check that there is one dist-info directory, and that it and .data are spelled as the filename."""
     tops = {name.partition("/")[0] for name in names if ".d" in name}
     dist_infos = sorted(top for top in tops if top.endswith(".dist-info"))
@@ -380,7 +366,7 @@ def _check_directories(filename: WheelFilename, names: Mapping[str, Entry]) -> N
             )
 
 
-def _check_identity(filename: WheelFilename, metadata: bytes) -> None:
+def check_identity(filename: WheelFilename, metadata: bytes) -> None:
     """Check that METADATA names the project and version that the filename names."""
     place = f"{filename.stem}.dist-info/METADATA"
     try:

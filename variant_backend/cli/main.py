@@ -6,6 +6,7 @@ import click
 
 from .. import __version__
 from .build import build_all
+from .check import check
 from .index import index
 from .init import init
 from .schema import schema
@@ -17,5 +18,5 @@ def main() -> None:
     """Publish wheel variants (PEP 825)."""
 
 
-for _command in (init, build_all, index, schema):
+for _command in (init, build_all, index, check, schema):
     main.add_command(_command)
