@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 # A larger document is none that anybody wrote.
 _LARGEST_DOCUMENT = 64 << 20
 
+# With these faults a document still says all that it has to say.
+_HARMLESS = {"unsorted-values", "unknown-schema", "unknown-key"}
+
 _INDEX = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)-variants\.json", re.IGNORECASE)
 
 
@@ -81,13 +84,19 @@ class _Run:
         try:
             yield
         except VariantError as error:
-            faults = [Fault(code, "", issue, error.hint) for issue in error.issues]
+            # The place is told beside the fault, not in front of it.
+            place = re.compile(
+                rf"({re.escape(str(path))}|{re.escape(path.name)}|[^/:]*\.dist-info/{within}): "
+            )
+            faults = [Fault(code, "", place.sub("", issue, count=1), error.hint) for issue in error.issues]
             self.add(path, faults, within)
 
     def look_at(self, path: Path) -> None:
         """Read a file or a folder that was named."""
         with self.noting(path, "unreadable"):
             if stat.S_ISDIR(_mode(path)):
+                if _belongs(path.name):
+                    raise VariantError("it is a folder")
                 self.look_into(path)
             elif path.suffix == ".whl":
                 self.read_wheel(path)
@@ -152,7 +161,7 @@ class _Run:
             self.release(path.parent, key).indexes[path] = metadata
 
     def read_metadata(self, path: Path, data: bytes, within: str = "") -> VariantMetadata | None:
-        """Read a document, and return what it says, or None if it has faults."""
+        """Read a document, and return what it says, or None if faults hide some of that."""
         document = Document()
         metadata = None
         with self.noting(path, "not-json", within):
@@ -160,16 +169,14 @@ class _Run:
             metadata = VariantMetadata.read(document, parsed)
             document.faults += rules.of_values(parsed)
         self.add(path, document.faults, within)
-        if metadata is None or any(fault.rule != "unsorted-values" for fault in document.faults):
-            return None
-        return metadata
+        complete = all(fault.rule in _HARMLESS for fault in document.faults)
+        return metadata if complete else None
 
     def read_project(self, path: Path) -> None:
         """Read a project file."""
         document = Document()
-        _mode(path)
+        _content(path)  # so that a file that cannot be read is no TOML that is faulty
         with self.noting(path, "not-toml"):
-            _content(path)
             project = Project.read(document, path)
             if project.metadata is not None and not document.faults:
                 variants: Mapping[str, Variant] = {**project.metadata.variants, NULL_LABEL: NULL_VARIANT}
@@ -261,7 +268,7 @@ class _WheelReader(NamedTuple):
         contents = {name: self.file(wheel, name) for name in ("METADATA", "WHEEL", "RECORD")}
         data = contents["METADATA"]
         if data is not None:
-            with self.run.noting(self.path, "wrong-identity"):
+            with self.run.noting(self.path, "wrong-identity", "METADATA"):
                 check_identity(filename, data)
             self.run.add(self.path, rules.of_core_metadata(data), "METADATA")
         metadata = None

@@ -93,7 +93,7 @@ def uv_never_chooses(metadata: VariantMetadata, variant: Variant) -> list[str]:
 def uv_unknown_features(
     metadata: VariantMetadata, variant: Variant
 ) -> list[tuple[str, str, tuple[str, ...]]]:
-    """Return namespace and feature of what uv's own providers never support, with the features that they have."""
+    """Return namespace and feature of what uv's own providers lack, with the features that they have."""
     return [
         (namespace, feature, known.features)
         for namespace, feature in sorted({prop[:2] for prop in variant.properties})

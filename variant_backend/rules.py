@@ -49,7 +49,7 @@ def _items(data: object) -> Iterable[tuple[str, object]]:
 
 
 def of_metadata(metadata: VariantMetadata) -> Iterator[Fault]:
-    """Find what is no fault of the format, but keeps installers from choosing a variant, or people from it."""
+    """Find what is no fault of the format, but keeps installers or people from choosing a variant."""
     used = {name for variant in metadata.variants.values() for name in variant.namespaces()}
     for namespace in sorted(used - {ABI_DEPENDENCY}):
         place = f"providers.{namespace}"

@@ -52,7 +52,7 @@ def check(
 ) -> None:
     """Find what is wrong with wheels, index files, project files, and releases as a whole.
 
-    A folder is taken for a whole release. Without an argument, dist and pyproject.toml are checked, where they
+    A folder is taken for a whole release. Without an argument, dist and pyproject.toml are checked, if they
     are there. The exit code is 1 if an error is found; warnings do not count.
     """
     try:
