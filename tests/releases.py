@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from support import METADATA, WHEEL, record_row
 
+from variant_backend.filename import WheelFilename
+
 DOCUMENT: dict[str, Any] = {
     "$schema": "https://variants-schema.wheelnext.dev/peps/850/v0.2.0.json",
     "default-priorities": {"namespace": ["speed"]},
@@ -105,7 +107,8 @@ def lay_out(folder: Path, examples: Iterable[Example]) -> None:
     blocks = {example.target: example.text for example in examples}
     release = patched(DOCUMENT, json.loads(blocks.get("release", "{}")))
     index = patched(release, json.loads(blocks.get("index", "{}")))
-    names = blocks["files"].split() if "files" in blocks else _default_files("demo")
+    changes = _changes(blocks.get("files", ""))
+    names = [name for name in _default_files("demo") if name not in changes["-"]] + changes["+"]
     if "other" in blocks:
         names += _default_files("other")
     other = patched(release, json.loads(blocks.get("other", "{}")))
@@ -115,7 +118,7 @@ def lay_out(folder: Path, examples: Iterable[Example]) -> None:
         if name.endswith("/"):
             path.mkdir()
         elif name.endswith(".whl"):
-            label = name.removesuffix(".whl").split("any-")[-1] if "any-" in name else None
+            label = WheelFilename.parse(name.lower()).label
             document = only(other if name.startswith("other") else release, label or "fast")
             if label is None:
                 document = patched(document, json.loads(blocks["plain"])) if "plain" in blocks else None
@@ -133,7 +136,7 @@ def lay_out(folder: Path, examples: Iterable[Example]) -> None:
         else:
             path.write_bytes(b"")
     for target, text in blocks.items():
-        if target.endswith((".whl", ".json", ".toml")) and target not in (
+        if target.endswith((".whl", ".json", ".metadata", ".toml")) and target not in (
             "variant.json",
             "plain variant.json",
         ):

@@ -47,7 +47,7 @@ def check(paths: Iterable[Path]) -> list[Finding]:
     for path in dict.fromkeys(paths):
         run.look_at(path)
     run.compare()
-    return run.findings
+    return [*run.findings]
 
 
 class _Release(NamedTuple):
@@ -65,7 +65,7 @@ class _Run:
     """One run of `check`: what was found, and what is compared at its end."""
 
     def __init__(self) -> None:
-        self.findings: list[Finding] = []
+        self.findings: dict[Finding, None] = {}
         self.releases: dict[_Key, _Release] = {}
         self.sdists: set[_Key] = set()
         self.folders: set[Path] = set()
@@ -74,9 +74,7 @@ class _Run:
         """Note what is wrong with a file, or with a file *within* it, each thing once."""
         for fault in faults:
             place = ": ".join(filter(None, [within, fault.place]))
-            finding = Finding.of(str(path), fault._replace(place=place))
-            if finding not in self.findings:
-                self.findings.append(finding)
+            self.findings.setdefault(Finding.of(str(path), fault._replace(place=place)))
 
     @contextmanager
     def noting(self, path: Path, code: str, within: str = "") -> Iterator[None]:
@@ -113,7 +111,7 @@ class _Run:
     def look_into(self, folder: Path) -> None:
         """Read what a folder holds of a release; other files in it are left alone."""
         self.folders.add(folder)
-        files = [path for path in _entries(folder) if _belongs(path.name)]
+        files = [path for path in _entries(folder) if _belongs(path.name) or _sdist(path)]
         for path in files:
             self.look_at(path)
         if not files:
@@ -145,20 +143,18 @@ class _Run:
         """Read a variant.json or an index file."""
         metadata = self.read_metadata(path, _content(path))
         named = _INDEX.fullmatch(path.name)
-        if named is None:
-            if path.name == "variants.json":
-                text = "no installer looks for a file of this name"
-                self.add(path, [Fault("index-name", "", text)])
-            elif path.name == "variant.json" and metadata and len(metadata.variants) != 1:
-                text = f"{len(metadata.variants)} labels, and exactly one is needed"
-                self.add(path, [Fault("one-label", "variants", text)])
-            return
-        key = _release(named["name"], named["version"])
-        if key is None:
-            text = f"{named['version']!r} is no version"
-            self.add(path, [Fault("index-name", "", text)])
-        else:
+        key = _release(named["name"], named["version"]) if named else None
+        if key is not None:
             self.release(path.parent, key).indexes[path] = metadata
+            return
+        if path.name.endswith("variants.json"):
+            text = "no installer looks for a file of this name"
+            self.add(path, [Fault("index-name", "", text)])
+        if metadata is not None:
+            faults = [*rules.of_metadata(metadata)]
+            if path.name == "variant.json":
+                faults += rules.of_count(metadata)
+            self.add(path, faults)
 
     def read_metadata(self, path: Path, data: bytes, within: str = "") -> VariantMetadata | None:
         """Read a document, and return what it says, or None if faults hide some of that."""
@@ -271,6 +267,7 @@ class _WheelReader(NamedTuple):
             with self.run.noting(self.path, "wrong-identity", "METADATA"):
                 check_identity(filename, data)
             self.run.add(self.path, rules.of_core_metadata(data), "METADATA")
+            self.compare_side_file(data)
         metadata = None
         if wheel.is_variant():
             contents["variant.json"] = data = self.file(wheel, "variant.json")
@@ -292,6 +289,14 @@ class _WheelReader(NamedTuple):
                 wheel, rows, {wheel.path(name): text for name, text in contents.items() if text}
             )
         return metadata
+
+    def compare_side_file(self, data: bytes) -> None:
+        """Compare METADATA with the copy of it that may lie beside the wheel (PEP 658)."""
+        path = self.path.with_name(f"{self.path.name}.metadata")
+        with self.run.noting(path, "unreadable"):
+            if path.exists() and stat.S_ISREG(_mode(path)) and _content(path) != data:
+                text = f"differs from METADATA in {self.path.name}"
+                self.run.add(path, [Fault("side-file", "", text)])
 
     def file(self, wheel: Wheel, name: str) -> bytes | None:
         """Return a file of dist-info, or None after noting that it is missing or damaged."""
@@ -320,7 +325,7 @@ class _WheelReader(NamedTuple):
 
 def _belongs(name: str) -> bool:
     """Tell whether a file of a folder is a part of a release, by its name."""
-    return name.endswith((".whl", "variants.json", ".tar.gz")) or name in ("variant.json", "pyproject.toml")
+    return name.endswith((".whl", "variants.json")) or name in ("variant.json", "pyproject.toml")
 
 
 def _mode(path: Path) -> int:

@@ -181,6 +181,12 @@ RULES: Mapping[str, Rule] = {
         "A variant has a property of abi_dependency, which is reserved: uv drops the whole version.",
         "leave it out until an installer reads it",
     ),
+    "side-file": Rule(
+        _PIP,
+        ERROR,
+        "The .metadata file beside a wheel differs from METADATA inside, and pip compares them.",
+        "copy METADATA out of the wheel as it is",
+    ),
     "provider-mismatch": Rule(
         _UV,
         ERROR,

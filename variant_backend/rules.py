@@ -85,15 +85,20 @@ def of_metadata(metadata: VariantMetadata) -> Iterator[Fault]:
 
 def of_variant_json(metadata: VariantMetadata, filename: WheelFilename) -> Iterator[Fault]:
     """Compare a wheel's variant.json with its filename."""
+    yield from of_count(metadata)
     labels = [*metadata.variants]
-    if len(labels) != 1:
-        yield Fault("one-label", "variants", f"{len(labels)} labels, and exactly one is needed")
-    elif filename.label is None:
-        text = f"its label {labels[0]!r} is not in the filename"
+    if filename.label is None:
+        text = f"the filename lacks a label, and this has {one_of(map(repr, labels))}"
         yield Fault("unlabelled-variant", "variants", text)
-    if len(labels) == 1 and filename.label not in (None, *labels):
+    elif len(labels) == 1 and filename.label != labels[0]:
         text = f"label {labels[0]!r}, but the filename says {filename.label!r}"
         yield Fault("label-mismatch", "variants", text)
+
+
+def of_count(metadata: VariantMetadata) -> Iterator[Fault]:
+    """Find that a variant.json has not one label."""
+    if len(metadata.variants) != 1:
+        yield Fault("one-label", "variants", f"{len(metadata.variants)} labels, and exactly one is needed")
 
 
 def of_core_metadata(data: bytes) -> Iterator[Fault]:

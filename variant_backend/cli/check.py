@@ -102,7 +102,9 @@ def _as_text(finding: Finding) -> str:
 
 def _printable(text: str) -> str:
     """Return a text on one line, with nothing in it that a terminal would obey or could not show."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    safe = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return safe.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _as_github(finding: Finding) -> str:
