@@ -250,13 +250,17 @@ TABLES: list[tuple[str, tuple[str, ...], str | None]] = [
 def test_a_provider_is_found_that_uv_does_not_know(
     namespace: str, requires: tuple[str, ...], plugin_api: str | None, tmp_path: Path
 ) -> None:
-    feature = {"nvidia": "sm_arch", "gpu": "sm_arch", "tpu": "present"}.get(namespace, "level")
+    feature, value = {
+        "x86_64": ("level", "v1"),
+        "aarch64": ("version", "8a"),
+        "tpu": ("present", "true"),
+    }.get(namespace, ("sm_arch", "90_real"))
     table = {"requires": [*requires], **({"plugin-api": plugin_api} if plugin_api else {})}
     document = {
         **DOCUMENT,
         "default-priorities": {"namespace": [namespace]},
         "providers": {namespace: table},
-        "variants": {"fast": {namespace: {feature: ["1"]}}, "null": {}},
+        "variants": {"fast": {namespace: {feature: [value]}}, "null": {}},
     }
     folder = write_release(tmp_path / "dist", document, labels=("fast", "null"))
     told = run(*UV, *VARIANTS, "-v", "--target", tmp_path / "t", "--find-links", folder, "demo").stderr
@@ -267,32 +271,47 @@ def test_a_provider_is_found_that_uv_does_not_know(
     )
 
 
+HARDWARE = {
+    "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": "13.0",
+    "NV_VARIANT_PROVIDER_FORCE_SM_ARCH": "9.0",
+    "TPU_VARIANT_PROVIDER_FORCE_PRESENT": "1",
+}
+
+
 @pytest.mark.parametrize(
-    ("feature", "value", "expected"),
+    ("namespace", "feature", "value", "found"),
     [
-        ("cuda_version_lower_bound", "12.8", "fast"),
-        ("cuda_version_upper_bound", "14.0", "fast"),
-        ("sm_arch", "90_real", "fast"),
-        ("cuda_version", "12.8", "null"),
-        ("compute_capability", "9.0", "null"),
+        ("nvidia", "cuda_version_lower_bound", "12.8", None),
+        ("nvidia", "cuda_version_lower_bound", "12", None),
+        ("nvidia", "cuda_version_lower_bound", "12.8.1", "unknown-property"),
+        ("nvidia", "cuda_version_lower_bound", "cu12", "unknown-property"),
+        ("nvidia", "cuda_version_upper_bound", "14.0", None),
+        ("nvidia", "sm_arch", "90_real", None),
+        ("nvidia", "sm_arch", "90_virtual", None),
+        ("nvidia", "sm_arch", "90", "unknown-property"),
+        ("nvidia", "sm_arch", "sm_90", "unknown-property"),
+        ("nvidia", "sm_arch", "90a_real", "unsupported-property"),
+        ("nvidia", "cuda_version", "12.8", "unknown-property"),
+        ("tpu", "present", "true", None),
+        ("tpu", "present", "yes", "unknown-property"),
+        ("tpu", "version", "4", "unknown-property"),
+        ("x86_64", "level", "3", "unknown-property"),
+        ("x86_64", "level", "v5", "unknown-property"),
+        ("x86_64", "popcnt", "on", "unsupported-property"),
     ],
 )
-def test_a_feature_is_found_that_uv_does_not_know(
-    feature: str, value: str, expected: str, tmp_path: Path
+def test_a_property_is_found_that_uv_supports_on_no_machine(
+    namespace: str, feature: str, value: str, found: str | None, tmp_path: Path
 ) -> None:
     document = {
         **DOCUMENT,
-        "default-priorities": {"namespace": ["nvidia"]},
-        "providers": {"nvidia": KNOWN_PROVIDERS["nvidia"].to_dict()},
-        "variants": {"fast": {"nvidia": {feature: [value]}}, "null": {}},
+        "default-priorities": {"namespace": [namespace]},
+        "providers": {namespace: KNOWN_PROVIDERS[namespace].to_dict()},
+        "variants": {"fast": {namespace: {feature: [value]}}, "null": {}},
     }
     folder = write_release(tmp_path / "dist", document, labels=("fast", "null"))
-    hardware = {
-        "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": "13.0",
-        "NV_VARIANT_PROVIDER_FORCE_SM_ARCH": "9.0",
-    }
-    assert uv_serves(folder, tmp_path / "t", **hardware) == expected
-    assert errors(folder) == (set() if expected == "fast" else {"unknown-feature"})
+    assert uv_serves(folder, tmp_path / "t", **HARDWARE) == ("null" if found else "fast")
+    assert [finding.code for finding in check([folder])] == ([found] if found else [])
 
 
 def rename(folder: Path, old: str, new: str) -> None:

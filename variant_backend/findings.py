@@ -193,11 +193,11 @@ RULES: Mapping[str, Rule] = {
         "uv knows the namespace, but not with this provider: it skips the variant in silence.",
         "write the provider as docs/providers.md has it",
     ),
-    "unknown-feature": Rule(
+    "unknown-property": Rule(
         _UV,
         ERROR,
-        "uv's provider never supports the feature: it skips the variant in silence.",
-        "correct the name of the feature",
+        "uv's provider supports no value of a feature on any machine: it skips the variant in silence.",
+        "correct the spelling of the feature and its values",
     ),
     "no-fallback": Rule(
         _UV,
@@ -222,6 +222,12 @@ RULES: Mapping[str, Rule] = {
         WARNING,
         "For a platform there are labelled wheels and an sdist alone: pip builds.",
         "add a plain wheel for it",
+    ),
+    "unsupported-property": Rule(
+        _UV,
+        WARNING,
+        "A provider has a property, but uv does not compute it yet: it skips the variant in silence.",
+        "make it a variant that uv can choose, too",
     ),
     "unknown-provider": Rule(
         _UV,

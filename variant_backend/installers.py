@@ -7,6 +7,8 @@ their answers itself. pip and all others see plain wheels only.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from .errors import one_of
@@ -17,26 +19,44 @@ from .properties import Variant
 class _Known(NamedTuple):
     """A provider that uv knows: its package, the version to be admitted, and what plugin-api may say.
 
-    *features* are all that it has, where that is known for sure.
+    *features* are those that uv computes, each with a pattern of the values that it may ever support; none
+    if that is not known. *others* is a pattern of what the package itself has, and uv has not.
     """
 
     package: str
     version: str
     plugin_apis: tuple[str | None, ...]
-    features: tuple[str, ...] = ()
+    features: Mapping[str, str] = {}
+    others: str = ""
 
+
+_CUDA_VERSION = r"\d+(\.\d+)?"
 
 _KNOWN_TO_UV = {
     "nvidia": _Known(
         "nvidia-variant-provider",
         "0.0.1",
         ("nvidia_variant_provider.plugin:NvidiaVariantPlugin",),
-        ("cuda_version_lower_bound", "cuda_version_upper_bound", "sm_arch"),
+        {
+            "cuda_version_lower_bound": _CUDA_VERSION,
+            "cuda_version_upper_bound": _CUDA_VERSION,
+            "sm_arch": r"\d+_(real|virtual)",
+        },
+        r"sm_arch :: \d+[af]_(real|virtual)",
     ),
-    "x86_64": _Known("x86-64-variant-provider", "0.2.1", (None, "x86_64_variant_provider")),
+    "x86_64": _Known(
+        "x86-64-variant-provider",
+        "0.2.1",
+        (None, "x86_64_variant_provider"),
+        {"level": "v[1-4]"},
+        "[a-z0-9_]+ :: on",
+    ),
     "aarch64": _Known("aarch64-variant-provider", "0.2.0", (None, "aarch64_variant_provider")),
     "tpu": _Known(
-        "tpu-variant-provider", "0.1.0", ("tpu_variant_provider.plugin:TpuVariantPlugin",), ("present",)
+        "tpu-variant-provider",
+        "0.1.0",
+        ("tpu_variant_provider.plugin:TpuVariantPlugin",),
+        {"present": "true"},
     ),
 }
 
@@ -83,25 +103,33 @@ def uv_never_chooses(metadata: VariantMetadata, variant: Variant) -> list[str]:
         f"the static-properties of {namespace!r} list none of the values of {feature!r} that it has"
         for namespace, feature in metadata.never_supported(variant)
     ]
-    unknown = [
-        f"uv's provider of {namespace!r} has no feature {feature!r}"
-        for namespace, feature, _ in uv_unknown_features(metadata, variant)
-    ]
-    return [*filter(None, reasons), *missing, *unknown]
+    unsupported = [reason.text for _, reason in uv_unsupported_features(metadata, variant)]
+    return [*filter(None, reasons), *missing, *unsupported]
 
 
-def uv_unknown_features(
-    metadata: VariantMetadata, variant: Variant
-) -> list[tuple[str, str, tuple[str, ...]]]:
-    """Return namespace and feature of what uv's own providers lack, with the features that they have."""
-    return [
-        (namespace, feature, known.features)
-        for namespace, feature in sorted({prop[:2] for prop in variant.properties})
-        if isinstance(metadata.providers.get(namespace), PluginProvider)
-        and (known := _KNOWN_TO_UV.get(namespace))
-        and known.features
-        and feature not in known.features
-    ]
+def uv_unsupported_features(metadata: VariantMetadata, variant: Variant) -> Iterator[tuple[str, Reason]]:
+    """Yield each ``NAMESPACE.FEATURE`` of which uv's own providers support none of the variant's values."""
+    values: dict[tuple[str, str], list[str]] = {}
+    for prop in sorted(variant.properties):
+        values.setdefault(prop[:2], []).append(prop.value)
+    for (namespace, feature), own in values.items():
+        known = _KNOWN_TO_UV.get(namespace)
+        if (
+            not known
+            or not known.features
+            or not isinstance(metadata.providers.get(namespace), PluginProvider)
+        ):
+            continue
+        pattern = known.features.get(feature)
+        if pattern and any(re.fullmatch(pattern, value) for value in own):
+            continue
+        its = any(re.fullmatch(known.others, f"{feature} :: {value}") for value in own)
+        text = (
+            f"uv's provider of {namespace!r} supports no {one_of(own)} of {feature!r}"
+            if pattern
+            else f"uv's provider of {namespace!r} has no {feature!r}, but {one_of(known.features)}"
+        )
+        yield f"{namespace}.{feature}", Reason("unsupported-property" if its else "unknown-property", text)
 
 
 def _own(variant: Variant) -> list[str]:

@@ -15,7 +15,7 @@ from . import core_metadata
 from .document import Fault
 from .errors import VariantError, one_of
 from .filename import WheelFilename
-from .installers import uv_reason, uv_unknown_features
+from .installers import uv_reason, uv_unsupported_features
 from .metadata import ABI_DEPENDENCY, BuildProvider, VariantMetadata
 from .metadata import combine as combined
 from .properties import NULL_LABEL, Variant, default_label
@@ -66,11 +66,8 @@ def of_metadata(metadata: VariantMetadata) -> Iterator[Fault]:
         for namespace, feature in metadata.never_supported(variant):
             place = f"variants.{label}.{namespace}.{feature}"
             yield Fault("unlisted-value", place, "its values are not in the provider's static-properties")
-        for namespace, feature, known in uv_unknown_features(metadata, variant):
-            place = f"variants.{label}.{namespace}.{feature}"
-            yield Fault(
-                "unknown-feature", place, f"uv's provider of {namespace!r} knows {one_of(known)} only"
-            )
+        for feature_place, reason in uv_unsupported_features(metadata, variant):
+            yield Fault(reason.code, f"variants.{label}.{feature_place}", reason.text)
         if re.fullmatch("[0-9a-f]{8}", label) and (
             label == default_label(variant.properties) or not label.isdecimal()
         ):
