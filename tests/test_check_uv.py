@@ -69,6 +69,7 @@ BAD: dict[str, Any] = {
     "variants that are a list": {"variants": []},
     "no schema": {"$schema": None},
     "a schema that is a number": {"$schema": 2},
+    "a schema that is null": GOOD.replace(encoded(DOCUMENT["$schema"]), b"null"),
     "no priorities": {"default-priorities": None},
     "no namespace": {"default-priorities": {"namespace": []}},
     "a namespace twice": {"default-priorities": {"namespace": ["speed", "speed"]}},

@@ -172,7 +172,7 @@ class VariantMetadata(NamedTuple):
         """Read what `from_dict` reads; faults are left in the *document*, what they concern is left out."""
         top = document.table(data, "", ("$schema", *_SECTIONS), ("$schema", "default-priorities", "variants"))
         result = _read_metadata(document, top)
-        schema = top.get("$schema")
+        schema = document.string(top["$schema"], "$schema") if "$schema" in top else None
         if schema == SCHEMA_WITH_PROVIDERS:
             listed = document.table(top.get("providers", {}), "providers")
             for namespace in [name for name in result.namespaces if name not in listed]:
