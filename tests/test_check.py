@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from releases import DOCUMENT, LABELS, encoded, only, patched, write_release, write_wheel
 from test_metadata import releases
 
+import variant_backend
 from variant_backend.check import check
 from variant_backend.cli.check import check as command
 from variant_backend.errors import VariantError
@@ -184,6 +186,13 @@ def test_the_list_has_every_code() -> None:
     assert json.loads(call("--list", "--json").stdout).keys() == RULES.keys()
 
 
+def test_every_rule_that_a_reader_names_has_a_code() -> None:
+    package = Path(variant_backend.__file__).parent
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in package.glob("*.py"))
+    named = re.findall(r"""(?:rule(?:: str )?= ?|Fault\(\s*|Reason\(\s*)"([a-z-]+)\"""", sources)
+    assert {"bad-value", "no-provider", "one-label"} <= {*named} <= {*RULES}
+
+
 # Any input.
 
 
@@ -207,6 +216,19 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / name)
     assert codes(tmp_path / name) == ["unreadable"]
     assert codes(tmp_path) == ["unreadable"]
+
+
+def test_no_project_file_raises(tmp_path: Path) -> None:
+    path = tmp_path / "pyproject.toml"
+    for text, code in (
+        ("x = [" * 5000, "not-toml"),
+        ("\N{LATIN SMALL LETTER E WITH ACUTE}", "not-toml"),
+        ("[tool.variant-backend]\nbackend-path = ['a\\u0000']".replace("'", '"'), "bad-value"),
+        ("[tool.variant-backend]\nnote = 1\n[variant]\nnote = 1", "unknown-key"),
+        ("variant = 1\ntool = 1", "wrong-type"),
+    ):
+        path.write_text(text, encoding="latin-1")
+        assert code in codes(path), text[:50]
 
 
 def test_other_files_in_a_folder_are_left_alone(dist: Path) -> None:

@@ -83,10 +83,9 @@ class _Run:
             yield
         except VariantError as error:
             # The place is told beside the fault, not in front of it.
-            place = re.compile(
-                rf"({re.escape(str(path))}|{re.escape(path.name)}|[^/:]*\.dist-info/{within}): "
-            )
-            faults = [Fault(code, "", place.sub("", issue, count=1), error.hint) for issue in error.issues]
+            places = (re.escape(str(path)), re.escape(path.name), rf"[^/:]*\.dist-info/{within}")
+            told = re.compile(rf"^({'|'.join(places)}): ")
+            faults = [Fault(code, "", told.sub("", issue), error.hint) for issue in error.issues]
             self.add(path, faults, within)
 
     def look_at(self, path: Path) -> None:
@@ -115,9 +114,8 @@ class _Run:
         for path in files:
             self.look_at(path)
         if not files:
-            self.add(
-                folder, [Fault("nothing-to-check", "", "holds no wheel, no index file and no pyproject.toml")]
-            )
+            text = "holds no wheel, no index file and no pyproject.toml"
+            self.add(folder, [Fault("nothing-to-check", "", text)])
 
     def release(self, folder: Path, release: tuple[str, Version]) -> _Release:
         """Return what is known of a release in a folder."""
@@ -129,8 +127,6 @@ class _Run:
         with self.noting(path, "bad-filename"):
             filename = WheelFilename.parse(path.name)
             key = filename.release()
-        metadata = None
-        # A wheel without a name that tells what must be inside is a zip file yet.
         with _opened(path) as source:
             metadata = _WheelReader(self, path).read(source, filename)
         if filename is not None and key is not None:
@@ -174,7 +170,8 @@ class _Run:
         _content(path)  # so that a file that cannot be read is no TOML that is faulty
         with self.noting(path, "not-toml"):
             project = Project.read(document, path)
-            if project.metadata is not None and not document.faults:
+            faulty = any(fault.place.startswith("[variant]") for fault in document.faults)
+            if project.metadata is not None and not faulty:
                 variants: Mapping[str, Variant] = {**project.metadata.variants, NULL_LABEL: NULL_VARIANT}
                 recipes = {label: project.recipe(label) for label in variants}
                 document.faults += rules.of_metadata(project.metadata)
@@ -206,9 +203,8 @@ class _Run:
         parts = {path.name: part for path, part in release.metadata.items()}
         for path, index in release.indexes.items():
             if not release.wheels and folder in self.folders:
-                self.add(
-                    path, [Fault("index-without-wheels", "", f"no wheel of {key[0]} {key[1]} is beside it")]
-                )
+                text = f"no wheel of {key[0]} {key[1]} is beside it"
+                self.add(path, [Fault("index-without-wheels", "", text)])
             wanted = index_filename(_spelled(release, key))
             if path.name != wanted:
                 self.add(path, [Fault("index-name", "", f"{wanted} is its name")])
@@ -255,7 +251,7 @@ class _WheelReader(NamedTuple):
         with self.run.noting(self.path, "zip-layout"):
             archive.check_layout()
         if filename is None:
-            return None
+            return None  # nobody knows how its directories are called
         wheel = Wheel(filename, archive, {entry.name: entry for entry in archive.entries}, b"")
         with self.run.noting(self.path, "dist-info"):
             check_directories(filename, wheel.entries)
@@ -285,9 +281,8 @@ class _WheelReader(NamedTuple):
             text = f"{wheel.path('variant.json')} is missing"
             self.run.add(self.path, [Fault("missing-variant-json", "", text)])
         if (rows := contents.pop("RECORD")) is not None:
-            self.check_record(
-                wheel, rows, {wheel.path(name): text for name, text in contents.items() if text}
-            )
+            known = {wheel.path(name): text for name, text in contents.items() if text is not None}
+            self.check_record(wheel, rows, known)
         return metadata
 
     def compare_side_file(self, data: bytes) -> None:

@@ -110,5 +110,9 @@ def _read(path: Path) -> dict[str, object]:
 def _check_inside(text: str) -> None:
     """Check that a folder of ``backend-path`` is relative and inside the source tree (PEP 517)."""
     root = Path.cwd().resolve()
-    if Path(text).is_absolute() or not (root / text).resolve().is_relative_to(root):
+    try:
+        inside = not Path(text).is_absolute() and (root / text).resolve().is_relative_to(root)
+    except (OSError, ValueError, RuntimeError):  # too long, a null character, links that go round
+        inside = False
+    if not inside:
         raise VariantError(f"{text!r} is not a folder inside the source tree")
