@@ -422,6 +422,10 @@ def test_two_projects_are_compared_only_when_checked_together(tmp_path: Path) ->
         (["py3-none-macosx_11_0_x86_64"], "cp312-cp312-macosx_11_0_universal2", False),
         (["py3-none-win32"], "cp312-cp312-win_amd64", False),
         (["py3-none-win32", "py3-none-win_amd64"], "cp312-cp312-win32.win_amd64", True),
+        (["py310-none-any"], "cp313-cp313-win_amd64", True),
+        (["py314-none-any"], "cp313-cp313-win_amd64", False),
+        (["py310-none-any"], "py3-none-any", False),
+        (["py3-none-any"], "pp311-pypy311_pp73-win_amd64", True),
         ([], "py3-none-any", False),
     ],
 )

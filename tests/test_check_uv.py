@@ -442,6 +442,47 @@ def test_a_platform_without_fallback_is_found_where_uv_and_pip_fail(tmp_path: Pa
     assert errors(both) == set()
 
 
+WINDOWS, MAC = "x86_64-pc-windows-msvc", "aarch64-apple-darwin"
+LINUX, MUSL = "x86_64-manylinux_2_28", "x86_64-unknown-linux-musl"
+
+
+@pytest.mark.parametrize(
+    ("fallback", "tags", "platform"),
+    [
+        ("py3-none-any", "cp313-cp313-win_amd64", WINDOWS),
+        ("py310-none-any", "cp313-cp313-win_amd64", WINDOWS),
+        ("py314-none-any", "cp313-cp313-win_amd64", WINDOWS),
+        ("cp39-abi3-win_amd64", "cp313-cp313-win_amd64", WINDOWS),
+        ("cp314-abi3-win_amd64", "cp313-cp313-win_amd64", WINDOWS),
+        ("cp312-cp312-win_amd64", "cp313-cp313-win_amd64", WINDOWS),
+        ("cp313-none-win_amd64", "cp313-cp313-win_amd64", WINDOWS),
+        ("cp312-none-win_amd64", "cp313-cp313-win_amd64", WINDOWS),
+        ("cp37-none-any", "cp313-cp313-win_amd64", WINDOWS),
+        ("cp313-cp313-win32", "cp313-cp313-win_amd64", WINDOWS),
+        ("py3-none-macosx_11_0_universal2", "cp313-cp313-macosx_12_0_arm64", MAC),
+        ("py3-none-macosx_11_0_x86_64", "cp313-cp313-macosx_12_0_arm64", MAC),
+        ("cp313-cp313-manylinux_2_17_x86_64.manylinux2014_x86_64", "cp313-cp313-linux_x86_64", LINUX),
+        ("cp313-cp313-manylinux_2_28_x86_64", "cp313-cp313-manylinux_2_28_x86_64", LINUX),
+        ("cp313-cp313-manylinux_2_28_aarch64", "cp313-cp313-manylinux_2_28_x86_64", LINUX),
+        ("cp313-cp313-manylinux_2_28_x86_64", "cp313-cp313-musllinux_1_1_x86_64", MUSL),
+        ("cp313-cp313-musllinux_1_1_x86_64", "cp313-cp313-musllinux_1_1_x86_64", MUSL),
+    ],
+)
+def test_a_fallback_is_missed_exactly_where_uv_finds_none(
+    fallback: str, tags: str, platform: str, tmp_path: Path
+) -> None:
+    document = patched(DOCUMENT, NOT_LISTED)
+    folder = tmp_path / "dist"
+    folder.mkdir()
+    (folder / INDEX).write_bytes(encoded(only(document, "fast")))
+    write_wheel(folder / f"demo-1.0-{tags}-fast.whl", only(document, "fast"))
+    write_wheel(folder / f"demo-1.0-{fallback}.whl")
+    there = ("--dry-run", "--python-platform", platform, "--python-version", "3.13")
+    options = (*there, "--target", tmp_path / "t", "--find-links", folder)
+    code = run(*UV, *VARIANTS, *options, "demo", ok=False).returncode
+    assert errors(folder) == ({"no-fallback", "no-plain-wheel"} if code else set())
+
+
 def test_a_variant_under_a_plain_name_is_found_as_uv_installs_it_everywhere(tmp_path: Path) -> None:
     folder = tmp_path / "dist"
     folder.mkdir()

@@ -223,18 +223,19 @@ def _covers(offered: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
         return False
     if (python, abi) == wanted[:2]:
         return True
-    if re.fullmatch(r"py3\d*", python) and abi == "none":
-        return bool(re.match(r"(cp|pp|py)3", wanted[0]))
-    if abi in ("abi3", "none"):
-        ours, theirs = re.fullmatch(r"cp3(\d+)", python), re.fullmatch(r"cp3(\d+)", wanted[0])
-        is_free_threaded = wanted[1].endswith("t") and wanted[1].startswith("cp")
-        return bool(
-            ours
-            and theirs
-            and (int(ours[1]) <= int(theirs[1]) if abi == "abi3" else ours[1] == theirs[1])
-            and not (abi == "abi3" and is_free_threaded)
-        )
-    return False
+    ours, theirs = _version(python), _version(wanted[0])
+    if ours is None or theirs is None:
+        return False
+    is_free_threaded = wanted[1].endswith("t") and wanted[1] not in ("abi3", "none")
+    if abi == "none":
+        return ours <= theirs if python.startswith("py") else python == wanted[0]
+    return abi == "abi3" and python[:2] == wanted[0][:2] and ours <= theirs and not is_free_threaded
+
+
+def _version(python: str) -> int | None:
+    """Return the minor version of a Python tag, 0 for all of Python 3, or None for another Python."""
+    found = re.fullmatch(r"[a-z]+3(\d*)", python)
+    return int(found[1] or 0) if found else None
 
 
 def _machines(platform: str) -> set[tuple[str, str]]:
