@@ -11,7 +11,7 @@ import variant_backend
 
 PACKAGE = Path(variant_backend.__file__).parent
 
-COMMANDS = ["make_variant", "build", "index", "schema", "init", "inspect", "unmake", "upgrade"]
+COMMANDS = ["make_variant", "build", "index", "check", "schema", "init", "inspect", "unmake", "upgrade"]
 
 # Rooms from the top down; a module may import those of lower rooms, and what stands before it in its own.
 ROOMS = [
@@ -23,6 +23,8 @@ ROOMS = [
         "installers",
         "old_metadata",
         "recipe",
+        "findings",
+        "rules",
         "simple_api",
         "project_page",
         "_ziprecords",
@@ -40,6 +42,7 @@ ROOMS = [
         "inspection",
         "index",
         "simple_index",
+        "check",
         "matrix",
         "init",
     ],

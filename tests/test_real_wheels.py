@@ -15,6 +15,7 @@ from installer.sources import WheelFile as InstallerWheel
 from support import run, walk
 from wheel.wheelfile import WheelFile
 
+from variant_backend.check import check
 from variant_backend.filename import WheelFilename
 
 pytestmark = pytest.mark.slow
@@ -68,6 +69,7 @@ def test_a_variant_of_a_real_wheel_is_accepted_by_every_reader(wheel: Path, tmp_
     assert wheel.read_bytes() == before
     members, old_members = walk(variant), walk(wheel)
     assert [name for name in members if not name.endswith("variant.json")] == list(old_members)
+    assert check([wheel, variant]) == []
     assert all(members[name] == old_members[name] for name in old_members if not name.endswith("/RECORD"))
 
     plain = unlabelled(variant, tmp_path / "plain")

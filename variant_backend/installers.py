@@ -7,6 +7,8 @@ their answers itself. pip and all others see plain wheels only.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from .errors import one_of
@@ -15,35 +17,83 @@ from .properties import Variant
 
 
 class _Known(NamedTuple):
-    """A provider that uv knows: its package, what plugin-api may say, and a version to be admitted."""
+    """A provider that uv knows: its package, the version to be admitted, and what plugin-api may say.
+
+    *features* are those that uv computes, each with a pattern of the values that it may ever support; none
+    if that is not known. *others* is a pattern of what the package itself has, and uv has not.
+    """
 
     package: str
+    version: str
     plugin_apis: tuple[str | None, ...]
-    version: str | None = None
+    features: Mapping[str, str] = {}
+    others: str = ""
 
+
+_CUDA_VERSION = r"\d+(\.\d+)?"
 
 _KNOWN_TO_UV = {
     "nvidia": _Known(
-        "nvidia-variant-provider", ("nvidia_variant_provider.plugin:NvidiaVariantPlugin",), "0.0.1"
+        "nvidia-variant-provider",
+        "0.0.1",
+        ("nvidia_variant_provider.plugin:NvidiaVariantPlugin",),
+        {
+            "cuda_version_lower_bound": _CUDA_VERSION,
+            "cuda_version_upper_bound": _CUDA_VERSION,
+            "sm_arch": r"\d+_(real|virtual)",
+        },
+        r"sm_arch :: \d+[af]_(real|virtual)",
     ),
-    "x86_64": _Known("x86-64-variant-provider", (None, "x86_64_variant_provider")),
-    "aarch64": _Known("aarch64-variant-provider", (None, "aarch64_variant_provider")),
-    "tpu": _Known("tpu-variant-provider", ("tpu_variant_provider.plugin:TpuVariantPlugin",)),
+    "x86_64": _Known(
+        "x86-64-variant-provider",
+        "0.2.1",
+        (None, "x86_64_variant_provider"),
+        {"level": "v[1-4]"},
+        "[a-z0-9_]+ :: on",
+    ),
+    "aarch64": _Known("aarch64-variant-provider", "0.2.0", (None, "aarch64_variant_provider")),
+    "tpu": _Known(
+        "tpu-variant-provider",
+        "0.1.0",
+        ("tpu_variant_provider.plugin:TpuVariantPlugin",),
+        {"present": "true"},
+    ),
 }
+
+
+class Reason(NamedTuple):
+    """Why an installer supports nothing of a namespace: the code that `findings` has for it, and a text."""
+
+    code: str
+    text: str
 
 
 def uv_never_supports(metadata: VariantMetadata, namespace: str) -> str | None:
     """Return why uv supports no property of a *namespace* on any system, or None where it may."""
+    reason = uv_reason(metadata, namespace)
+    return reason.text if reason else None
+
+
+def uv_reason(metadata: VariantMetadata, namespace: str) -> Reason | None:
+    """Return what `uv_never_supports` does, with a code.
+
+    A plugin that is asked when the wheel is built gives a list, and that is what uv gets.
+    """
     provider = metadata.providers.get(namespace)
     if provider is None:
-        return f"nothing says where support for {namespace!r} comes from"
+        return Reason("no-provider", f"nothing says where support for {namespace!r} comes from")
     if provider.optional:
-        return f"the provider of {namespace!r} is optional, and uv has no way to turn it on"
+        text = f"the provider of {namespace!r} is optional, and uv has no way to turn it on"
+        return Reason("optional-provider", text)
     if isinstance(provider, BuiltinProvider):
-        return f"the provider of {namespace!r} is builtin, and uv has none"
-    if isinstance(provider, PluginProvider):
-        return _unknown_plugin(namespace, provider)
-    return None
+        return Reason("builtin-provider", f"the provider of {namespace!r} is builtin, and uv has none")
+    if not isinstance(provider, PluginProvider):
+        return None
+    if namespace not in _KNOWN_TO_UV:
+        text = f"uv knows the providers of {one_of(_KNOWN_TO_UV)} by heart, and asks no other"
+        return Reason("unknown-provider", text)
+    text = _difference(namespace, provider)
+    return Reason("provider-mismatch", text) if text else None
 
 
 def uv_never_chooses(metadata: VariantMetadata, variant: Variant) -> list[str]:
@@ -53,30 +103,58 @@ def uv_never_chooses(metadata: VariantMetadata, variant: Variant) -> list[str]:
         f"the static-properties of {namespace!r} list none of the values of {feature!r} that it has"
         for namespace, feature in metadata.never_supported(variant)
     ]
-    return [*filter(None, reasons), *missing]
+    unsupported = [reason.text for _, reason in uv_unsupported_features(metadata, variant)]
+    return [*filter(None, reasons), *missing, *unsupported]
+
+
+def uv_unsupported_features(metadata: VariantMetadata, variant: Variant) -> Iterator[tuple[str, Reason]]:
+    """Yield each ``NAMESPACE.FEATURE`` of which uv's own providers support none of the variant's values."""
+    values: dict[tuple[str, str], list[str]] = {}
+    for prop in sorted(variant.properties):
+        values.setdefault(prop[:2], []).append(prop.value)
+    for (namespace, feature), own in values.items():
+        known = _KNOWN_TO_UV.get(namespace)
+        if (
+            not known
+            or not known.features
+            or not isinstance(metadata.providers.get(namespace), PluginProvider)
+        ):
+            continue
+        pattern = known.features.get(feature)
+        if pattern and any(re.fullmatch(pattern, value) for value in own):
+            continue
+        its = any(re.fullmatch(known.others, f"{feature} :: {value}") for value in own)
+        text = (
+            f"uv's provider of {namespace!r} supports no {one_of(own)} of {feature!r}"
+            if pattern
+            else f"uv's provider of {namespace!r} has no {feature!r}, but {one_of(known.features)}"
+        )
+        yield f"{namespace}.{feature}", Reason("unsupported-property" if its else "unknown-property", text)
 
 
 def _own(variant: Variant) -> list[str]:
     return sorted(variant.namespaces() - {ABI_DEPENDENCY})
 
 
-def _unknown_plugin(namespace: str, provider: PluginProvider) -> str | None:
-    """Return in what a provider's table differs from the one that uv knows, or None."""
+def _difference(namespace: str, provider: PluginProvider) -> str:
+    """Return in what a provider's table differs from the one that uv knows; nothing if it does not."""
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
-    known = _KNOWN_TO_UV.get(namespace)
-    if known is None:
-        return f"uv knows the providers of {one_of(_KNOWN_TO_UV)} by heart, and asks no other"
+    known = _KNOWN_TO_UV[namespace]
     requirements = [Requirement(text) for text in provider.requires]
-    names = [canonicalize_name(requirement.name) for requirement in requirements]
-    if names != [known.package]:
+    if [canonicalize_name(requirement.name) for requirement in requirements] != [known.package]:
         return f"uv knows {namespace!r} with the one requirement {known.package!r} only"
     (requirement,) = requirements
-    if requirement.marker or (known.version and known.version not in requirement.specifier):
-        wanted = f" that admits {known.version}" if known.version else ""
-        return f"uv knows {namespace!r} with a requirement{wanted} and has no marker, not {requirement}"
+    if requirement.marker or requirement.extras or requirement.url:
+        return f"uv knows {namespace!r} with no marker, no extra and no URL, not with {str(requirement)!r}"
+    if not requirement.specifier.contains(known.version):
+        return (
+            f"uv knows {namespace!r} with a requirement that admits {known.version}, not {str(requirement)!r}"
+        )
     if provider.plugin_api not in known.plugin_apis:
-        wanted = " or ".join(text or "no plugin-api" for text in known.plugin_apis)
+        wanted = " or ".join(
+            f"plugin-api {text!r}" if text else "no plugin-api" for text in known.plugin_apis
+        )
         return f"uv knows {namespace!r} with {wanted}"
-    return None
+    return ""

@@ -172,7 +172,7 @@ class VariantMetadata(NamedTuple):
         """Read what `from_dict` reads; faults are left in the *document*, what they concern is left out."""
         top = document.table(data, "", ("$schema", *_SECTIONS), ("$schema", "default-priorities", "variants"))
         result = _read_metadata(document, top)
-        schema = top.get("$schema")
+        schema = document.string(top["$schema"], "$schema") if "$schema" in top else None
         if schema == SCHEMA_WITH_PROVIDERS:
             listed = document.table(top.get("providers", {}), "providers")
             for namespace in [name for name in result.namespaces if name not in listed]:
@@ -193,13 +193,19 @@ class VariantMetadata(NamedTuple):
         Raises VariantError with every fault found, each behind *where*.
         """
         document = Document()
+        result = cls.read_table(document, data)
+        document.check(where)
+        return result
+
+    @classmethod
+    def read_table(cls, document: Document, data: object) -> VariantMetadata:
+        """Read what `from_table` reads; faults are left in the *document*, what they concern is left out."""
         top = document.table(data, "", _SECTIONS, ("default-priorities",))
         result = _read_metadata(document, top, _SOURCES_OF_A_TABLE)
         for namespace, provider in result.providers.items():
             if isinstance(provider, BuiltinProvider):
                 text = "is reserved, no installer knows it yet"
-                document.fault(f"providers.{namespace}.builtin", text, rule="unknown-provider")
-        document.check(where)
+                document.fault(f"providers.{namespace}.builtin", text, rule="reserved-provider")
         return result
 
     def to_dict(self) -> dict[str, object]:
@@ -398,34 +404,51 @@ def read_provider(entry: object, where: str) -> Provider:
     return provider
 
 
+class Conflict(NamedTuple):
+    """Two parts of one release that say different things at one place."""
+
+    first: str
+    second: str
+    place: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.first} and {self.second}: {self.place}: {self.text}"
+
+
 def merge(parts: Mapping[str, VariantMetadata]) -> VariantMetadata:
     """Combine the metadata of one release's wheels; the keys say where each part was read.
 
     The result does not depend on the order (PEP 825, "Metadata consistency").
     Raises VariantError with every conflict, each naming both parts and the place.
     """
+    result, conflicts = combine(parts)
+    if conflicts:
+        raise VariantError(*map(str, conflicts), hint="make all wheels of a release from one [variant] table")
+    return result
+
+
+def combine(parts: Mapping[str, VariantMetadata]) -> tuple[VariantMetadata, list[Conflict]]:
+    """Return what `merge` does, and the conflicts; of what is in conflict, the first by name is taken."""
     names = sorted(parts)
     longest = max(names, key=lambda name: len(parts[name].namespaces))
     namespaces = parts[longest].namespaces
-    conflicts: list[str] = []
+    conflicts: list[Conflict] = []
     providers: dict[str, tuple[str, Provider]] = {}
     variants: dict[str, tuple[str, Variant]] = {}
     for name in names:
         part = parts[name]
         if namespaces[: len(part.namespaces)] != part.namespaces:
-            conflicts.append(
-                f"{longest} and {name}: default-priorities.namespace: of {one_of(namespaces)} and"
-                f" {one_of(part.namespaces)}, neither starts with the other"
-            )
+            text = f"of {one_of(namespaces)} and {one_of(part.namespaces)}, neither starts with the other"
+            conflicts.append(Conflict(longest, name, "default-priorities.namespace", text))
         conflicts += _combine(providers, part.providers, name, "providers")
         conflicts += _combine(variants, part.variants, name, "variants")
-    if conflicts:
-        raise VariantError(*conflicts, hint="make all wheels of a release from one [variant] table")
-    return VariantMetadata(
+    result = VariantMetadata(
         namespaces,
         {namespace: providers[namespace][1] for namespace in namespaces if namespace in providers},
         {label: variants[label][1] for label in sorted(variants)},
     )
+    return result, conflicts
 
 
 class _Table(Protocol):
@@ -435,13 +458,15 @@ class _Table(Protocol):
 _T = TypeVar("_T", bound=_Table)
 
 
-def _combine(known: dict[str, tuple[str, _T]], new: Mapping[str, _T], name: str, place: str) -> list[str]:
-    """Add the *new* entries to the *known* ones; return a line for each place where they differ."""
+def _combine(
+    known: dict[str, tuple[str, _T]], new: Mapping[str, _T], name: str, place: str
+) -> list[Conflict]:
+    """Add the *new* entries to the *known* ones; return each place where they differ."""
     conflicts = []
     for key, value in new.items():
         first, known_value = known.setdefault(key, (name, value))
         for path, ours, theirs in _differences(known_value.to_dict(), value.to_dict(), f"{place}.{key}"):
-            conflicts.append(f"{first} and {name}: {path}: {ours} and {theirs} differ")
+            conflicts.append(Conflict(first, name, path, f"{ours} and {theirs} differ"))
     return conflicts
 
 

@@ -49,15 +49,28 @@ class Project(NamedTuple):
 
         Raises VariantError with every fault found.
         """
-        data = _read(path)
-        issues: list[str] = []
-        metadata = None
-        if variants and "variant" in data:
-            try:
-                metadata = VariantMetadata.from_table(data["variant"], f"{path}: [variant]")
-            except VariantError as error:
-                issues += error.lines()
         document = Document()
+        project = cls.read(document, path, variants=variants)
+        if document.faults:
+            raise VariantError(*(f"{path}: {issue}" for issue in document.issues))
+        return project
+
+    @classmethod
+    def read(cls, document: Document, path: Path, *, variants: bool = True) -> Project:
+        """Read what `load` reads; faults are left in the *document*, what they concern is left out.
+
+        Raises VariantError when the file cannot be read, or is not TOML.
+        """
+        data = _read(path)
+        metadata = None
+        faulty = False
+        if variants and "variant" in data:
+            inner = Document()
+            metadata = VariantMetadata.read_table(inner, data["variant"])
+            faulty = bool(inner.faults)
+            for fault in inner.faults:
+                place = f"[variant]: {fault.place}" if fault.place else "[variant]"
+                document.faults.append(fault._replace(place=place))
         tools = document.table(data.get("tool", {}), "tool")
         table = document.table(tools.get("variant-backend", {}), _TOOL, _KEYS)
         build_backend = backend_path = None
@@ -68,13 +81,10 @@ class Project(NamedTuple):
         project = cls(metadata, build_backend, backend_path or ())
         if variants:
             # What is wrong with [variant] is said already, and not that its labels are unknown.
-            labels = metadata.variants if metadata else None if issues else ()
+            labels = None if faulty else metadata.variants if metadata else ()
             common, recipes = read_recipes(document, table, _TOOL, labels)
             plugins = document.choice(table.get("plugins", "off"), f"{_TOOL}.plugins", _PLUGINS)
             project = project._replace(common=common, recipes=recipes, validates=plugins == "validate")
-        issues += [f"{path}: {issue}" for issue in document.issues]
-        if issues:
-            raise VariantError(*issues)
         return project
 
 
@@ -93,12 +103,16 @@ def _read(path: Path) -> dict[str, object]:
         return tomllib.loads(path.read_bytes().decode("utf-8"))
     except OSError as error:
         raise VariantError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise VariantError(f"{path}: not TOML in UTF-8: {error}") from None
 
 
 def _check_inside(text: str) -> None:
     """Check that a folder of ``backend-path`` is relative and inside the source tree (PEP 517)."""
     root = Path.cwd().resolve()
-    if Path(text).is_absolute() or not (root / text).resolve().is_relative_to(root):
+    try:
+        inside = not Path(text).is_absolute() and (root / text).resolve().is_relative_to(root)
+    except (OSError, ValueError, RuntimeError):  # too long, a null character, links that go round
+        inside = False
+    if not inside:
         raise VariantError(f"{text!r} is not a folder inside the source tree")

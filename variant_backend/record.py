@@ -6,9 +6,11 @@ import base64
 import csv
 import hashlib
 import io
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Set
 from typing import NamedTuple
 
+from .document import Fault
 from .errors import VariantError
 
 
@@ -45,6 +47,48 @@ class Record(NamedTuple):
             raise VariantError("a row is broken over several lines", hint="write one row on each line")
         return cls(text, rows)
 
+    def faults(self, path: str, files: Set[str], unlisted: Set[str]) -> list[Fault]:
+        """Compare RECORD, which is at *path*, with the *files* of the wheel; those *unlisted* need no row.
+
+        Each rule that is broken gives one fault. Sizes and hashes are not compared.
+        """
+        paths = [row[0] for row in self.rows]
+        listed = set(paths)
+        twice = (
+            [] if len(listed) == len(paths) else [one for one, count in Counter(paths).items() if count > 1]
+        )
+        incomplete = [
+            file
+            for file, digest, size in self.rows
+            if not ((not digest and not size) if file == path else (digest and size.isdecimal()))
+            and file not in unlisted
+        ]
+        wanted = "no hash and no size" if path in incomplete else "a hash and a size"
+        return [
+            Fault(rule, path, text.format(_shown(names)))
+            for rule, text, names in (
+                ("duplicate-row", "{} has two rows", twice),
+                ("incomplete-row", f"the row of {{}} needs {wanted}", incomplete),
+                ("missing-row", "no row for {}, which is in the wheel", files - listed - unlisted),
+                ("stray-row", "a row for {}, which is not in the wheel", listed - files - unlisted),
+            )
+            if names
+        ]
+
+    def wrong_sizes(self, path: str, sizes: Mapping[str, int]) -> list[Fault]:
+        """Compare the rows with the *sizes* of the wheel's files in bytes; return one fault or none."""
+        wrong = [file for file, _, size in self.rows if size and file in sizes and size != str(sizes[file])]
+        return [Fault("wrong-size", path, f"the size of {_shown(wrong)} is another one")] if wrong else []
+
+    def wrong_hashes(self, path: str, contents: Mapping[str, bytes]) -> list[Fault]:
+        """Compare the rows with the *contents* of some files; return one fault or none."""
+        wrong = [
+            file
+            for file, digest, _ in self.rows
+            if digest and file in contents and not _is_hash(digest, contents[file])
+        ]
+        return [Fault("wrong-hash", path, f"the hash of {_shown(wrong)} is another one")] if wrong else []
+
     def changed(
         self, contents: Mapping[str, bytes], dropped: Collection[str], moved: Mapping[str, str]
     ) -> bytes:
@@ -73,6 +117,21 @@ class Record(NamedTuple):
         end = "\r\n" if self.text.partition("\n")[0].endswith("\r") else "\n"
         new = [_line(path, *_hash_and_size(content), like=end) for path, content in added.items()]
         return "".join([*new, *lines]).encode()
+
+
+def _shown(paths: Collection[str]) -> str:
+    """Name the first of several paths, and say how many more there are."""
+    others = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"{min(paths)!r}{others}"
+
+
+def _is_hash(digest: str, content: bytes) -> bool:
+    """Tell whether a row's hash is that of *content*; one of an algorithm that is not known is not."""
+    algorithm, _, value = digest.partition("=")
+    if algorithm not in ("sha256", "sha384", "sha512"):  # the weaker ones are not allowed in wheels
+        return False
+    actual = base64.urlsafe_b64encode(hashlib.new(algorithm, content).digest()).rstrip(b"=")
+    return value == actual.decode()
 
 
 def _hash_and_size(content: bytes) -> tuple[str, str]:

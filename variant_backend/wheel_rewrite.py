@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import FileIO
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -220,9 +219,9 @@ class Wheel(NamedTuple):
         """
         archive = Archive.read(source)
         wheel = cls(filename, archive, {entry.name: entry for entry in archive.entries}, b"")
-        _check_directories(filename, wheel.entries)
+        check_directories(filename, wheel.entries)
         wheel = wheel._replace(core_metadata=wheel.read_file("METADATA"))
-        _check_identity(filename, wheel.core_metadata)
+        check_identity(filename, wheel.core_metadata)
         wheel.read_file("WHEEL")
         return wheel
 
@@ -235,9 +234,9 @@ class Wheel(NamedTuple):
         wheel = cls(filename, Archive(source, [], 0, b""), {}, b"")
         archive = read_members(source, [wheel.path("METADATA"), wheel.path("variant.json")])
         wheel = wheel._replace(archive=archive, entries={entry.name: entry for entry in archive.entries})
-        _check_directories(filename, wheel.entries)
+        check_directories(filename, wheel.entries)
         wheel = wheel._replace(core_metadata=wheel.read_file("METADATA"))
-        _check_identity(filename, wheel.core_metadata)
+        check_identity(filename, wheel.core_metadata)
         return wheel
 
     def path(self, name: str) -> str:
@@ -356,22 +355,9 @@ class Wheel(NamedTuple):
             record = Record.parse(content)
         except VariantError as error:
             raise error.within(place) from None
-        rows = [row[0] for row in record.rows]
-        paths = set(rows)
-        if len(paths) < len(rows):
-            twice = next(path for path, following in pairwise(sorted(rows)) if path == following)
-            raise VariantError(f"{place}: {twice!r} has two rows", hint=REBUILD)
-        for path, digest, size in record.rows:
-            if (not digest and not size) if path == place else (digest and size.isdecimal()):
-                continue
-            if path not in unlisted:
-                wanted = "no hash and no size" if path == place else "a hash and a size"
-                raise VariantError(f"{place}: the row of {path!r} needs {wanted}", hint=REBUILD)
-        files = {path for path in self.entries if path[-1] != "/"} - unlisted
-        if missing := files - paths:
-            raise VariantError(f"{place}: no row for {min(missing)!r}, which is in the wheel", hint=REBUILD)
-        if stray := paths - files - unlisted:
-            raise VariantError(f"{place}: a row for {min(stray)!r}, which is not in the wheel", hint=REBUILD)
+        files = {path for path in self.entries if path[-1] != "/"}
+        for fault in record.faults(place, files, unlisted):
+            raise VariantError(str(fault), hint=REBUILD)
         return record
 
     def replaced_record(self, path: str, old: bytes, new: bytes, moment: int | None = None) -> Member:
@@ -403,7 +389,7 @@ def open_wheel(path: Path, *, whole: bool = True) -> Iterator[Wheel]:
         raise VariantError(f"{path}: {error.strerror or error}") from None
 
 
-def _check_directories(filename: WheelFilename, names: Mapping[str, Entry]) -> None:
+def check_directories(filename: WheelFilename, names: Mapping[str, Entry]) -> None:
     """Check that there is one dist-info directory, and that it and .data are spelled as the filename."""
     tops = {name.partition("/")[0] for name in names if ".d" in name}
     dist_infos = sorted(top for top in tops if top.endswith(".dist-info"))
@@ -417,7 +403,7 @@ def _check_directories(filename: WheelFilename, names: Mapping[str, Entry]) -> N
             )
 
 
-def _check_identity(filename: WheelFilename, metadata: bytes) -> None:
+def check_identity(filename: WheelFilename, metadata: bytes) -> None:
     """Check that METADATA names the project and version that the filename names."""
     place = f"{filename.stem}.dist-info/METADATA"
     try:

@@ -6,6 +6,7 @@ import click
 
 from .. import __version__
 from .build import build_all
+from .check import check
 from .index import index
 from .init import init
 from .inspect import inspect
@@ -20,5 +21,5 @@ def main() -> None:
     """Publish wheel variants (PEP 825)."""
 
 
-for _command in (init, build_all, index, inspect, schema, unmake, upgrade):
+for _command in (init, build_all, index, check, inspect, schema, unmake, upgrade):
     main.add_command(_command)

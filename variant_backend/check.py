@@ -1,0 +1,383 @@
+"""What is wrong with wheels, index files, project files, and with releases as a whole.
+
+Nothing that a file holds raises here: it is found. Of wheels, the central directory, the local headers
+and the files of dist-info are read, never the payload.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from . import rules
+from ._files import Source
+from ._rawzip import Archive
+from .document import Document, Fault, read_json
+from .errors import VariantError
+from .filename import WheelFilename, index_filename
+from .findings import Finding
+from .metadata import VariantMetadata, combine
+from .properties import NULL_LABEL, NULL_VARIANT, Variant
+from .pyproject import Project
+from .record import Record
+from .wheel_rewrite import SIGNATURES, Wheel, check_directories, check_identity
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+# A larger document is none that anybody wrote.
+_LARGEST_DOCUMENT = 64 << 20
+
+# With these faults a document still says all that it has to say.
+_HARMLESS = {"unsorted-values", "unknown-schema", "unknown-key"}
+
+_INDEX = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)-variants\.json", re.IGNORECASE)
+
+
+def check(paths: Iterable[Path]) -> list[Finding]:
+    """Return everything found in wheels, JSON documents, project files and folders of them.
+
+    Of a folder, what a release consists of is read, and the folder is taken for the whole release.
+    """
+    run = _Run()
+    for path in dict.fromkeys(paths):
+        run.look_at(path)
+    run.compare()
+    return [*run.findings]
+
+
+class _Release(NamedTuple):
+    """What was read of one release in one folder; what is faulty has no metadata."""
+
+    wheels: dict[Path, WheelFilename]
+    metadata: dict[Path, VariantMetadata]
+    indexes: dict[Path, VariantMetadata | None]
+
+
+_Key = tuple[Path, "tuple[str, Version]"]
+
+
+class _Run:
+    """One run of `check`: what was found, and what is compared at its end."""
+
+    def __init__(self) -> None:
+        self.findings: dict[Finding, None] = {}
+        self.releases: dict[_Key, _Release] = {}
+        self.sdists: set[_Key] = set()
+        self.folders: set[Path] = set()
+
+    def add(self, path: Path, faults: Iterable[Fault], within: str = "") -> None:
+        """Note what is wrong with a file, or with a file *within* it, each thing once."""
+        for fault in faults:
+            place = ": ".join(filter(None, [within, fault.place]))
+            self.findings.setdefault(Finding.of(str(path), fault._replace(place=place)))
+
+    @contextmanager
+    def noting(self, path: Path, code: str, within: str = "") -> Iterator[None]:
+        """Note a VariantError as a finding with this code."""
+        try:
+            yield
+        except VariantError as error:
+            # The place is told beside the fault, not in front of it.
+            places = (re.escape(str(path)), re.escape(path.name), rf"[^/:]*\.dist-info/{within}")
+            told = re.compile(rf"^({'|'.join(places)}): ")
+            faults = [Fault(code, "", told.sub("", issue), error.hint) for issue in error.issues]
+            self.add(path, faults, within)
+
+    def look_at(self, path: Path) -> None:
+        """Read a file or a folder that was named."""
+        with self.noting(path, "unreadable"):
+            if stat.S_ISDIR(_mode(path)):
+                if _belongs(path.name):
+                    raise VariantError("it is a folder")
+                self.look_into(path)
+            elif path.suffix == ".whl":
+                self.read_wheel(path)
+            elif path.suffix == ".json":
+                self.read_document(path)
+            elif path.suffix == ".toml":
+                self.read_project(path)
+            elif (key := _sdist(path)) is not None:
+                self.sdists.add(key)
+            else:
+                text = "no wheel, JSON document or pyproject.toml"
+                self.add(path, [Fault("unknown-file", "", text)])
+
+    def look_into(self, folder: Path) -> None:
+        """Read what a folder holds of a release; other files in it are left alone."""
+        self.folders.add(folder)
+        files = [path for path in _entries(folder) if _belongs(path.name) or _sdist(path)]
+        for path in files:
+            self.look_at(path)
+        if not files:
+            text = "holds no wheel, no index file and no pyproject.toml"
+            self.add(folder, [Fault("nothing-to-check", "", text)])
+
+    def release(self, folder: Path, release: tuple[str, Version]) -> _Release:
+        """Return what is known of a release in a folder."""
+        return self.releases.setdefault((folder, release), _Release({}, {}, {}))
+
+    def read_wheel(self, path: Path) -> None:
+        """Read a wheel, by its name and by what it holds."""
+        filename = key = None
+        with self.noting(path, "bad-filename"):
+            filename = WheelFilename.parse(path.name)
+            key = filename.release()
+        with _opened(path) as source:
+            metadata = _WheelReader(self, path).read(source, filename)
+        if filename is not None and key is not None:
+            release = self.release(path.parent, key)
+            release.wheels[path] = filename
+            if metadata is not None:
+                release.metadata[path] = metadata
+
+    def read_document(self, path: Path) -> None:
+        """Read a variant.json or an index file."""
+        metadata = self.read_metadata(path, _content(path))
+        named = _INDEX.fullmatch(path.name)
+        key = _release(named["name"], named["version"]) if named else None
+        if key is not None:
+            self.release(path.parent, key).indexes[path] = metadata
+            return
+        if path.name.endswith("variants.json"):
+            text = "no installer looks for a file of this name"
+            self.add(path, [Fault("index-name", "", text)])
+        if metadata is not None:
+            faults = [*rules.of_metadata(metadata)]
+            if path.name == "variant.json":
+                faults += rules.of_count(metadata)
+            self.add(path, faults)
+
+    def read_metadata(self, path: Path, data: bytes, within: str = "") -> VariantMetadata | None:
+        """Read a document, and return what it says, or None if faults hide some of that."""
+        document = Document()
+        metadata = None
+        with self.noting(path, "not-json", within):
+            parsed = read_json(document, data)
+            metadata = VariantMetadata.read(document, parsed)
+            document.faults += rules.of_values(parsed)
+        self.add(path, document.faults, within)
+        complete = all(fault.rule in _HARMLESS for fault in document.faults)
+        return metadata if complete else None
+
+    def read_project(self, path: Path) -> None:
+        """Read a project file."""
+        document = Document()
+        _content(path)  # so that a file that cannot be read is no TOML that is faulty
+        with self.noting(path, "not-toml"):
+            project = Project.read(document, path)
+            faulty = any(fault.place.startswith("[variant]") for fault in document.faults)
+            if project.metadata is not None and not faulty:
+                variants: Mapping[str, Variant] = {**project.metadata.variants, NULL_LABEL: NULL_VARIANT}
+                recipes = {label: project.recipe(label) for label in variants}
+                document.faults += rules.of_metadata(project.metadata)
+                document.faults += rules.of_recipes(recipes, variants)
+        self.add(path, document.faults)
+
+    def compare(self) -> None:
+        """Compare the files of each release, and several projects' releases."""
+        projects: dict[str, dict[str, Variant]] = {}
+        where: dict[str, Path] = {}
+        for (folder, key), release in self.releases.items():
+            wheels = {path.name: part for path, part in release.metadata.items()}
+            for name, fault in rules.of_wheels(wheels) if wheels else ():
+                self.add(folder / name, [fault])
+            self.compare_indexes(folder, key, release)
+            self.compare_metadata(release)
+            if folder in self.folders:
+                self.find_what_lacks(folder, key, release)
+            documents = {str(path): each for path, each in release.indexes.items() if each is not None}
+            documents = documents or {str(path): each for path, each in release.metadata.items()}
+            if documents:
+                projects.setdefault(key[0], {}).update(combine(documents)[0].variants)
+                where[key[0]] = Path(min(documents))
+        for name, fault in rules.of_projects(projects):
+            self.add(where[name], [fault])
+
+    def compare_indexes(self, folder: Path, key: tuple[str, Version], release: _Release) -> None:
+        """Compare the index files of a release with its wheels, and with their own names."""
+        parts = {path.name: part for path, part in release.metadata.items()}
+        for path, index in release.indexes.items():
+            if not release.wheels and folder in self.folders:
+                text = f"no wheel of {key[0]} {key[1]} is beside it"
+                self.add(path, [Fault("index-without-wheels", "", text)])
+            wanted = index_filename(_spelled(release, key))
+            if path.name != wanted:
+                self.add(path, [Fault("index-name", "", f"{wanted} is its name")])
+            if index is not None:
+                self.add(path, rules.of_index(index, parts))
+                labels = rules.of_labels(index, [*release.wheels.values()], folder in self.folders)
+                self.add(path, labels)
+
+    def compare_metadata(self, release: _Release) -> None:
+        """Look at what installers make of the documents; what the index file shares is said once."""
+        said = set[Fault]()
+        for path, index in sorted(release.indexes.items()):
+            faults = [*rules.of_metadata(index)] if index is not None else []
+            self.add(path, faults)
+            said.update(faults)
+        for path, metadata in sorted(release.metadata.items()):
+            faults = [fault for fault in rules.of_metadata(metadata) if fault not in said]
+            said.update(faults)
+            self.add(path, faults, "variant.json")
+
+    def find_what_lacks(self, folder: Path, key: tuple[str, Version], release: _Release) -> None:
+        """Find what is missing in a folder that holds a whole release."""
+        if any(filename.label is not None for filename in release.wheels.values()) and not release.indexes:
+            text = f"{index_filename(_spelled(release, key))} is missing"
+            self.add(folder, [Fault("missing-index", "", text)])
+        has_sdist = (folder, key) in self.sdists
+        for filename, fault in rules.of_fallbacks([*release.wheels.values()], has_sdist):
+            self.add(folder / str(filename), [fault])
+
+
+class _WheelReader(NamedTuple):
+    """Reads one wheel, and notes all that is wrong with it."""
+
+    run: _Run
+    path: Path
+
+    def read(self, source: Source, filename: WheelFilename | None) -> VariantMetadata | None:
+        """Read an open wheel, and return what its variant.json says, or None without a faultless one."""
+        archive = None
+        with self.run.noting(self.path, "bad-zip"):
+            archive = Archive.read(source)
+        if archive is None:
+            return None
+        with self.run.noting(self.path, "zip-layout"):
+            archive.check_layout()
+        if filename is None:
+            return None  # nobody knows how its directories are called
+        wheel = Wheel(filename, archive, {entry.name: entry for entry in archive.entries}, b"")
+        with self.run.noting(self.path, "dist-info"):
+            check_directories(filename, wheel.entries)
+        if not any(name.startswith(wheel.path("")) for name in wheel.entries):
+            return None  # nothing that follows could be found
+        contents = {name: self.file(wheel, name) for name in ("METADATA", "WHEEL", "RECORD")}
+        data = contents["METADATA"]
+        if data is not None:
+            with self.run.noting(self.path, "wrong-identity", "METADATA"):
+                check_identity(filename, data)
+            self.run.add(self.path, rules.of_core_metadata(data), "METADATA")
+            self.compare_side_file(data)
+        metadata = None
+        if wheel.is_variant():
+            contents["variant.json"] = data = self.file(wheel, "variant.json")
+            if data is not None:
+                metadata = self.run.read_metadata(self.path, data, "variant.json")
+            if metadata is not None:
+                faults = [*rules.of_variant_json(metadata, filename)]
+                self.run.add(self.path, faults, "variant.json")
+                if any(fault.rule != "unlabelled-variant" for fault in faults):
+                    metadata = None
+            elif filename.label is None:
+                text = "a plain name, and a variant.json inside"
+                self.run.add(self.path, [Fault("unlabelled-variant", "variant.json", text)])
+        elif filename.label is not None:
+            text = f"{wheel.path('variant.json')} is missing"
+            self.run.add(self.path, [Fault("missing-variant-json", "", text)])
+        if (rows := contents.pop("RECORD")) is not None:
+            known = {wheel.path(name): text for name, text in contents.items() if text is not None}
+            self.check_record(wheel, rows, known)
+        return metadata
+
+    def compare_side_file(self, data: bytes) -> None:
+        """Compare METADATA with the copy of it that may lie beside the wheel (PEP 658)."""
+        path = self.path.with_name(f"{self.path.name}.metadata")
+        try:
+            differs = stat.S_ISREG(_mode(path)) and _content(path) != data
+        except VariantError:  # there is none, as a rule
+            differs = False
+        if differs:
+            self.run.add(path, [Fault("side-file", "", f"differs from METADATA in {self.path.name}")])
+
+    def file(self, wheel: Wheel, name: str) -> bytes | None:
+        """Return a file of dist-info, or None after noting that it is missing or damaged."""
+        with self.run.noting(self.path, "missing-file"):
+            return wheel.read_file(name)
+        return None
+
+    def check_record(self, wheel: Wheel, data: bytes, contents: Mapping[str, bytes]) -> None:
+        """Compare RECORD with the archive, and its hashes with those *contents* that were read."""
+        signatures = {wheel.path(name) for name in SIGNATURES}
+        present = signatures & wheel.entries.keys()
+        if present and wheel.is_variant():
+            text = f"{min(present)} signs a RECORD, maybe an older one"
+            self.run.add(self.path, [Fault("signature", "", text)])
+        place = wheel.path("RECORD")
+        with self.run.noting(self.path, "bad-record", "RECORD"):
+            record = Record.parse(data)
+            sizes = {name: entry.size for name, entry in wheel.entries.items() if name[-1] != "/"}
+            faults = record.faults(place, sizes.keys(), signatures)
+            faults += record.wrong_sizes(place, sizes)
+            faults += record.wrong_hashes(place, contents)
+            listed = sorted(signatures.intersection(row[0] for row in record.rows))
+            faults += [Fault("signature-listed", "", f"a row for {listed[0]!r}")] if listed else []
+            self.run.add(self.path, (fault._replace(place="") for fault in faults), "RECORD")
+
+
+def _belongs(name: str) -> bool:
+    """Tell whether a file of a folder is a part of a release, by its name."""
+    return name.endswith((".whl", "variants.json")) or name in ("variant.json", "pyproject.toml")
+
+
+def _mode(path: Path) -> int:
+    """Return what a file is, as `stat` has it; raises VariantError unless it is a file or a folder."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        raise VariantError(getattr(error, "strerror", None) or str(error)) from None
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise VariantError("neither a file nor a folder")  # reading it might never end
+    return mode
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise VariantError(error.strerror or str(error)) from None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Source]:
+    """Open a file as a source; raises VariantError when it cannot be read."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            yield Source.of(file.fileno())
+    except OSError as error:
+        raise VariantError(error.strerror or str(error)) from None
+
+
+def _content(path: Path) -> bytes:
+    """Return a document's bytes; raises VariantError when it cannot be read, or is too large."""
+    with _opened(path) as source:
+        if source.size > _LARGEST_DOCUMENT:
+            raise VariantError(f"{source.size} bytes are too many for a document")
+        return source.read(source.size, 0)
+
+
+def _sdist(path: Path) -> _Key | None:
+    """Return which release an sdist is of, by its name, or None if it is none."""
+    name, separator, version = path.name.removesuffix(".tar.gz").rpartition("-")
+    key = _release(name, version) if separator and path.name.endswith(".tar.gz") else None
+    return (path.parent, key) if key else None
+
+
+def _release(name: str, version: str) -> tuple[str, Version] | None:
+    from packaging.utils import canonicalize_name
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return canonicalize_name(name), Version(version)
+    except InvalidVersion:
+        return None
+
+
+def _spelled(release: _Release, key: tuple[str, Version]) -> tuple[str, Version]:
+    """Return a release's name and version as its wheels spell them, where there are any."""
+    return next((filename.release() for filename in release.wheels.values()), key)

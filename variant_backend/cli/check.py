@@ -1,0 +1,124 @@
+"""``variant-backend check``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from ..errors import VariantError
+from ..findings import ERROR, GROUPS, INSTALLERS, RULES, Finding, choose
+from . import PATH, Command, talk
+
+_COLORS = {"error": "red", "warning": "yellow"}
+
+
+@click.command(cls=Command)
+@click.argument("paths", nargs=-1, type=PATH, metavar="[WHEEL|JSON|DIR|pyproject.toml]...")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    help="Lines for people, one JSON object, or annotations of GitHub Actions.",
+)
+@click.option("--json", "form", flag_value="json", help="The same as --format json.")
+@click.option(
+    "--select",
+    multiple=True,
+    metavar="CODE|GROUP,...",
+    help=f"Look for these only; groups are {', '.join(GROUPS)}.",
+)
+@click.option("--ignore", multiple=True, metavar="CODE|GROUP,...", help="Do not look for these.")
+@click.option(
+    "--installer",
+    "installers",
+    multiple=True,
+    type=click.Choice(INSTALLERS),
+    default=INSTALLERS,
+    help="What must be able to install it; may be repeated. [default: all]",
+)
+@click.option("--list", "lists", is_flag=True, help="Print all codes, and what each says.")
+def check(
+    paths: tuple[Path, ...],
+    form: str,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    installers: tuple[str, ...],
+    lists: bool,
+) -> None:
+    """Find what is wrong with wheels, index files, project files, and releases as a whole.
+
+    A folder is taken for a whole release. Without an argument, dist and pyproject.toml are checked, if they
+    are there. The exit code is 1 if an error is found; warnings do not count.
+    """
+    try:
+        codes = choose(_split(select), _split(ignore), installers)
+    except VariantError as error:
+        raise click.UsageError("\n".join(error.lines())) from None
+    if lists:
+        _print_list(codes, form)
+        return
+    from ..check import check as run
+
+    paths = paths or tuple(path for path in (Path("dist"), Path("pyproject.toml")) if path.exists())
+    if not paths:
+        raise click.UsageError("there is no dist and no pyproject.toml here; name what is to be checked")
+    findings = [finding for finding in run(paths) if finding.code in codes]
+    if form == "json":
+        click.echo(json.dumps({"findings": [finding._asdict() for finding in findings]}, indent=2))
+    for finding in findings if form != "json" else ():
+        click.echo(_as_github(finding) if form == "github" else _as_text(finding))
+    errors = sum(finding.severity == ERROR for finding in findings)
+    talk(f"{errors} error(s), {len(findings) - errors} warning(s)" if findings else "nothing found")
+    sys.exit(1 if errors else 0)
+
+
+def _split(names: tuple[str, ...]) -> list[str]:
+    return [part.strip() for name in names for part in name.split(",") if part.strip()]
+
+
+def _print_list(codes: set[str], form: str) -> None:
+    """Print the codes with their groups, severity and meaning."""
+    chosen = {code: rule for code, rule in RULES.items() if code in codes}
+    if form == "json":
+        click.echo(json.dumps({code: rule._asdict() for code, rule in chosen.items()}, indent=2))
+        return
+    for code, rule in chosen.items():
+        click.echo(f"{code} ({rule.severity}, {' '.join(rule.groups)}): {rule.fact}")
+
+
+def _as_text(finding: Finding) -> str:
+    """Return a finding as a line, in colors on a terminal that may show them."""
+    severity = f"{finding.severity}[{finding.code}]"
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+        severity = click.style(severity, fg=_COLORS[finding.severity], bold=True)
+    where = ": ".join(filter(None, [_printable(finding.file), _printable(finding.place), severity]))
+    return f"{where}: {_printable(finding.fault)}; {_printable(finding.remedy)}"
+
+
+def _printable(text: str) -> str:
+    """Return a text on one line, with nothing in it that a terminal would obey or could not show."""
+    safe = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return safe.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _as_github(finding: Finding) -> str:
+    """Return a finding as a workflow command of GitHub Actions.
+
+    Its properties must not have a comma or a colon, its message no line end.
+    """
+    message = ": ".join(filter(None, [finding.place, f"{finding.fault}; {finding.remedy}"]))
+    file, title = (
+        _escaped(text).replace(":", "%3A").replace(",", "%2C") for text in (finding.file, finding.code)
+    )
+    return f"::{finding.severity} file={file},title={title}::{_escaped(message)}"
+
+
+def _escaped(text: str) -> str:
+    escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return _printable(escaped)

@@ -1,0 +1,261 @@
+"""What `check` finds wrong with values: documents, METADATA, the files of a release, several releases.
+
+Each function gives faults, whose rules are the codes of `findings`. Sources: PEP 825, the providers
+draft, the binary distribution format, and what was measured with released installers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations, product
+from typing import TYPE_CHECKING
+
+from . import core_metadata
+from .document import Fault
+from .errors import VariantError, one_of
+from .filename import WheelFilename
+from .installers import uv_reason, uv_unsupported_features
+from .metadata import ABI_DEPENDENCY, BuildProvider, VariantMetadata
+from .metadata import combine as combined
+from .properties import NULL_LABEL, Variant, default_label
+
+if TYPE_CHECKING:
+    from .recipe import Recipe
+
+# More of a text that comes from outside is not shown.
+_SHOWN = 200
+
+
+def of_values(data: object) -> Iterator[Fault]:
+    """Find values of features that are not sorted, in a parsed variant.json or index-level file."""
+    for label, namespaces in _items(_get(data, "variants")):
+        for namespace, features in _items(namespaces):
+            for feature, values in _items(features):
+                texts = (
+                    [value for value in values if isinstance(value, str)] if isinstance(values, list) else []
+                )
+                if texts != sorted(texts):
+                    place = f"variants.{label}.{namespace}.{feature}"
+                    yield Fault("unsorted-values", place, f"{one_of(texts)} is not sorted")
+
+
+def _get(data: object, key: str) -> object:
+    return data.get(key) if isinstance(data, dict) else None
+
+
+def _items(data: object) -> Iterable[tuple[str, object]]:
+    return data.items() if isinstance(data, dict) else ()
+
+
+def of_metadata(metadata: VariantMetadata) -> Iterator[Fault]:
+    """Find what is no fault of the format, but keeps installers or people from choosing a variant."""
+    used = {name for variant in metadata.variants.values() for name in variant.namespaces()}
+    for namespace in sorted(used - {ABI_DEPENDENCY}):
+        place = f"providers.{namespace}"
+        if isinstance(metadata.providers.get(namespace), BuildProvider):
+            continue  # wheels have its answer, a list
+        if reason := uv_reason(metadata, namespace):
+            yield Fault(reason.code, place, reason.text)
+    for label, variant in sorted(metadata.variants.items()):
+        if ABI_DEPENDENCY in variant.namespaces():
+            text = (
+                f"{ABI_DEPENDENCY!r} stands in no default-priorities, and uv asks for every namespace there"
+            )
+            yield Fault("abi-dependency", f"variants.{label}.{ABI_DEPENDENCY}", text)
+        for namespace, feature in metadata.never_supported(variant):
+            place = f"variants.{label}.{namespace}.{feature}"
+            yield Fault("unlisted-value", place, "its values are not in the provider's static-properties")
+        for feature_place, reason in uv_unsupported_features(metadata, variant):
+            yield Fault(reason.code, f"variants.{label}.{feature_place}", reason.text)
+        if re.fullmatch("[0-9a-f]{8}", label) and (
+            label == default_label(variant.properties) or not label.isdecimal()
+        ):
+            yield Fault("hash-label", f"variants.{label}", f"label {label!r} is a hash")
+    labels: dict[frozenset[object], str] = {}
+    for label, variant in sorted(metadata.variants.items()):
+        first = labels.setdefault(frozenset(variant.properties), label)
+        if first != label:
+            text = f"label {first!r} has the same properties"
+            yield Fault("equal-properties", f"variants.{label}", text)
+
+
+def of_variant_json(metadata: VariantMetadata, filename: WheelFilename) -> Iterator[Fault]:
+    """Compare a wheel's variant.json with its filename."""
+    yield from of_count(metadata)
+    labels = [*metadata.variants]
+    if filename.label is None:
+        text = f"the filename lacks a label, and this has {one_of(map(repr, labels))}"
+        yield Fault("unlabelled-variant", "variants", text)
+    elif len(labels) == 1 and filename.label != labels[0]:
+        text = f"label {labels[0]!r}, but the filename says {filename.label!r}"
+        yield Fault("label-mismatch", "variants", text)
+
+
+def of_count(metadata: VariantMetadata) -> Iterator[Fault]:
+    """Find that a variant.json has not one label."""
+    if len(metadata.variants) != 1:
+        yield Fault("one-label", "variants", f"{len(metadata.variants)} labels, and exactly one is needed")
+
+
+def of_core_metadata(data: bytes) -> Iterator[Fault]:
+    """Find fields of METADATA that installers cannot read, or package indexes reject."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    from .markers import check_requirement, mentions_variant
+
+    for requirement in core_metadata.requirements(data):
+        shown = requirement[:_SHOWN]
+        if mentions_variant(requirement):
+            yield Fault("variant-marker", "Requires-Dist", f"{shown!r} has a variant marker")
+            continue
+        try:
+            check_requirement(requirement)
+        except VariantError as error:
+            yield Fault("bad-metadata", "Requires-Dist", str(error.issues[0])[:_SHOWN])
+    for url in core_metadata.direct_references(data):
+        yield Fault("direct-reference", "Requires-Dist", f"{url[:_SHOWN]!r} names a URL")
+    try:
+        SpecifierSet(core_metadata.read_field(data, "Requires-Python"))
+    except InvalidSpecifier as error:
+        yield Fault("bad-metadata", "Requires-Python", str(error)[:_SHOWN])
+    except VariantError as error:
+        if "missing" not in error.issues[0]:
+            yield Fault("bad-metadata", "Requires-Python", error.issues[0])
+
+
+def of_recipes(recipes: Mapping[str, Recipe], variants: Mapping[str, Variant]) -> Iterator[Fault]:
+    """Find dependencies of a project file whose variant markers cannot be decided, or are to be kept."""
+    from .markers import mentions_variant, resolve
+
+    for label, recipe in sorted(recipes.items()):
+        place = f"tool.variant-backend: label {label}"
+        for requirement in recipe.dependencies:
+            if not mentions_variant(requirement):
+                continue
+            if recipe.keep_markers:
+                text = f'markers = "keep" leaves {requirement[:_SHOWN]!r} to installers'
+                yield Fault("variant-marker", place, text)
+                continue
+            try:
+                resolve(requirement, variants[label])
+            except VariantError as error:
+                yield Fault("undecidable-marker", place, error.issues[0], error.hint)
+
+
+def of_wheels(parts: Mapping[str, VariantMetadata]) -> Iterator[tuple[str, Fault]]:
+    """Find conflicts between the wheels of one release; gives the wheel's name with each."""
+    for conflict in combined(parts)[1]:
+        yield conflict.second, Fault("wheels-differ", conflict.place, f"in {conflict.first}: {conflict.text}")
+
+
+def of_index(index: VariantMetadata, parts: Mapping[str, VariantMetadata]) -> Iterator[Fault]:
+    """Compare an index-level file with the wheels of its release; what several show is said once."""
+    seen = set[tuple[str, str]]()
+    for name, part in sorted(parts.items()):
+        found = [(each.place, each.text) for each in combined({"": index, name: part})[1]]
+        missing = part.namespaces[len(index.namespaces) :]
+        if missing and part.namespaces == (*index.namespaces, *missing):
+            found.append(("default-priorities.namespace", f"{one_of(missing)} is missing here"))
+        for place, text in found:
+            if (place, text) not in seen:
+                seen.add((place, text))
+                yield Fault("index-differs", place, f"with {name}: {text}")
+
+
+def of_labels(index: VariantMetadata, wheels: Iterable[WheelFilename], complete: bool) -> Iterator[Fault]:
+    """Compare the labels of an index-level file with those of the wheels beside it.
+
+    Unless they are *complete*, others may lie elsewhere.
+    """
+    labels = {filename.label for filename in wheels if filename.label is not None}
+    for label in sorted(labels - {*index.variants}):
+        name = next(str(filename) for filename in wheels if filename.label == label)
+        yield Fault("index-lacks-label", "variants", f"{label!r} is missing, the label of {name}")
+    for label in sorted({*index.variants} - labels) if complete and labels else ():
+        yield Fault("index-label-without-wheel", f"variants.{label}", f"no wheel has the label {label!r}")
+
+
+def of_fallbacks(wheels: Sequence[WheelFilename], has_sdist: bool) -> Iterator[tuple[WheelFilename, Fault]]:
+    """Find platforms for which an installer has nothing but what it may not choose; gives a wheel with each.
+
+    *wheels* are all of one release.
+    """
+    plain = {filename.tags for filename in wheels if filename.label is None}
+    null = {filename.tags for filename in wheels if filename.label == NULL_LABEL}
+    others: dict[str, WheelFilename] = {}
+    labelled: dict[str, WheelFilename] = {}
+    for filename in sorted(wheels, key=str):
+        if filename.label is not None:
+            labelled.setdefault(filename.tags, filename)
+        if filename.label not in (None, NULL_LABEL):
+            others.setdefault(filename.tags, filename)
+    for first, fallbacks, code, what in (
+        (
+            others,
+            plain | null,
+            "fallback-from-sdist" if has_sdist else "no-fallback",
+            "null variant and no plain wheel",
+        ),
+        (labelled, plain, "plain-from-sdist" if has_sdist else "no-plain-wheel", "plain wheel"),
+    ):
+        for tags, filename in first.items():
+            if not covers(fallbacks, tags):
+                yield filename, Fault(code, "", f"no {what} for {tags}")
+
+
+def covers(fallbacks: Iterable[str], tags: str) -> bool:
+    """Tell whether some wheel with one of the *fallbacks* can be installed where one with *tags* can.
+
+    Of platforms, only system and machine are compared: a fallback may ask for another version of them.
+    """
+    offered = [tag for text in fallbacks for tag in _expanded(text)]
+    return all(any(_covers(one, wanted) for one in offered) for wanted in _expanded(tags))
+
+
+def _expanded(tags: str) -> list[tuple[str, ...]]:
+    return [*product(*(part.lower().split(".") for part in tags.split("-")))]
+
+
+def _covers(offered: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
+    python, abi, platform = offered
+    if platform != "any" and not _machines(wanted[2]) <= _machines(platform):
+        return False
+    if (python, abi) == wanted[:2]:
+        return True
+    ours, theirs = _version(python), _version(wanted[0])
+    if ours is None or theirs is None:
+        return False
+    is_free_threaded = wanted[1].endswith("t") and wanted[1] not in ("abi3", "none")
+    if abi == "none":
+        return ours <= theirs if python.startswith("py") else python == wanted[0]
+    return abi == "abi3" and python[:2] == wanted[0][:2] and ours <= theirs and not is_free_threaded
+
+
+def _version(python: str) -> int | None:
+    """Return the minor version of a Python tag, 0 for all of Python 3, or None for another Python."""
+    found = re.fullmatch(r"[a-z]+3(\d*)", python)
+    return int(found[1] or 0) if found else None
+
+
+def _machines(platform: str) -> set[tuple[str, str]]:
+    """Return systems and machines of a platform tag."""
+    if found := re.fullmatch(r"(?:many)?(linux)(?:\d+|_\d+_\d+)?_(.+)|(musllinux)_\d+_\d+_(.+)", platform):
+        return {(found[1] or found[3], found[2] or found[4])}
+    if found := re.fullmatch(r"(macosx|ios|android)_\d+(?:_\d+)?_(.+)", platform):
+        machines = {"universal2": ["x86_64", "arm64"]}.get(found[2], [found[2]])
+        return {(found[1], machine) for machine in machines}
+    return {(platform, "")}
+
+
+def of_projects(projects: Mapping[str, Mapping[str, Variant]]) -> Iterator[tuple[str, Fault]]:
+    """Compare the labels of several projects, whose names are the keys; gives the second with each fault."""
+    for one, other in combinations(sorted(projects), 2):
+        ours = {variant.properties: label for label, variant in sorted(projects[one].items())}
+        for label, variant in sorted(projects[other].items()):
+            place, known = f"variants.{label}", projects[one].get(label)
+            if known is not None and known.properties != variant.properties:
+                yield other, Fault("other-properties", place, f"{one} has other properties under {label!r}")
+            elif known is None and variant.properties in ours:
+                theirs = ours[variant.properties]
+                yield other, Fault("other-label", place, f"{one} calls the same properties {theirs!r}")
