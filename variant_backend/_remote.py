@@ -129,7 +129,7 @@ def wheels(url: str) -> list[RemoteWheel]:
 
 
 def _links(content: bytes, kind: str, url: str) -> tuple[dict[str, str], list[str]]:
-    """Return the wheels that a page links to, by their names, and the pages of projects, if there are none."""
+    """Return the wheels that a page links to, by their names, and the pages of projects if there are none."""
     place = shown(url)
     projects: dict[str, str] | None = None
     if "json" in kind:

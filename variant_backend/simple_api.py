@@ -104,7 +104,9 @@ def from_json(content: bytes, url: str) -> Page:
     document, top = _read_json(content, url)
     document.table(top, "", required=("meta", "name", "files"))
     name = document.string(top.get("name", ""), "name") or ""
-    files = tuple(_read_entry(document, entry, place, url) for place, entry in _listed(document, top, "files"))
+    files = tuple(
+        _read_entry(document, entry, place, url) for place, entry in _listed(document, top, "files")
+    )
     document.check(url)
     return Page(name, files)
 
