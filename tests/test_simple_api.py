@@ -190,9 +190,9 @@ def test_of_a_page_of_html_only_what_is_one_step_below_is_a_project() -> None:
         "three": f"{ROOT}three/",
         "six": f"{ROOT}s%69x/",
     }
-    assert projects_from_html(b'<base href="/simple/"><a href="demo/">x</a>', "https://host.test/simple/") == {
-        "demo": f"{ROOT}demo/"
-    }
+    assert projects_from_html(
+        b'<base href="/simple/"><a href="demo/">x</a>', "https://host.test/simple/"
+    ) == {"demo": f"{ROOT}demo/"}
 
 
 def test_every_fault_of_a_list_of_projects_is_told() -> None:

@@ -214,7 +214,7 @@ class _Run:
         if len(pages) == len(_PAGES):
             self.add(folder / "index.json", rules.of_pages(pages["index.json"], pages["index.html"]))
         if len(pages) == len(paths):
-            names = {file.filename for page in pages.values() for file in page.files}
+            names = set.intersection(*({file.filename for file in page.files} for page in pages.values()))
             for place in (folder, folder.parent.parent):
                 self.listed[place, normalize(root.name)] = names
 

@@ -162,13 +162,16 @@ RULES: Mapping[str, Rule] = {
     "page-name": _format("A page is not called by the normalized name of its project.", _REPAGE),
     "link-size": _format("A page gives another size than the file has.", _REPAGE),
     "pages-differ": Rule(
-        (PRACTICE,),
-        WARNING,
+        _BOTH,
+        ERROR,
         "The two forms of a page differ: which one an installer gets depends on the server.",
         _REPAGE,
     ),
     "unlisted-wheel": Rule(
-        (PRACTICE,), WARNING, "A wheel is there, and the page of its project does not list it.", _REPAGE
+        _BOTH,
+        ERROR,
+        "A wheel is there, and a page of its project does not list it: installers pass it over.",
+        _REPAGE,
     ),
     "dead-link": Rule(
         _BOTH, ERROR, "A page lists a file that is not there: an installer that chooses it fails.", _REPAGE
