@@ -136,10 +136,11 @@ def lay_out(folder: Path, examples: Iterable[Example]) -> None:
         else:
             path.write_bytes(b"")
     for target, text in blocks.items():
-        if target.endswith((".whl", ".json", ".metadata", ".toml")) and target not in (
+        if target.endswith((".whl", ".json", ".metadata", ".toml", ".html")) and target not in (
             "variant.json",
             "plain variant.json",
         ):
+            (folder / target).parent.mkdir(parents=True, exist_ok=True)
             (folder / target).write_text(text, encoding="utf-8")
     if "gap" in blocks:
         path = folder / "demo-1.0-py3-none-any-fast.whl"

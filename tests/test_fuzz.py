@@ -27,7 +27,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support import make_wheel, run
 
-from variant_backend import core_metadata
+from variant_backend import core_metadata, simple_api
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.filename import WheelFilename
@@ -185,6 +185,41 @@ METADATA_READERS: dict[str, Callable[[bytes], object]] = {
 def test_metadata_are_read_or_refused(data: bytes) -> None:
     for call in METADATA_READERS.values():
         refused(lambda call=call: call(data))  # type: ignore[misc]  # the default binds it
+
+
+# Pages of a package index.
+
+URL = "https://host.test/simple/demo/"
+FILE = simple_api.File("demo-1.0.whl", "../../demo-1.0.whl", {"sha256": "ab"}, 1, ">=3.8", {"sha256": "cd"})
+PAGES = [write(simple_api.Page("demo", (FILE,) * 2)) for write in (simple_api.to_html, simple_api.to_json)]
+PAGES += [write(["demo", "other"]) for write in (simple_api.projects_to_html, simple_api.projects_to_json)]
+PAGES += [
+    b"<base href='../'><!-- c --><script>x</script><A HREF=x-1.whl data-core-metadata>x</A><a href='y/'>"
+]
+PAGE_READERS: list[Callable[[bytes, str], object]] = [
+    simple_api.from_html,
+    simple_api.from_json,
+    simple_api.projects_from_html,
+    simple_api.projects_from_json,
+]
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        mutations(*PAGES),
+        st.text("<![a href='\"/=-&#;x>\\0", max_size=80).map(str.encode),
+        st.dictionaries(st.sampled_from(["meta", "name", "files", "projects"]), values).map(
+            lambda page: json.dumps(page).encode()
+        ),
+    )
+)
+@example(b"[" * 100_000)
+@example(b"<a href='&#" + b"1" * 5000 + b";'>")
+@example(b"<a href='//[x'><base href='http://[x'>")
+def test_a_page_is_read_or_refused(data: bytes) -> None:
+    for call in PAGE_READERS:
+        refused(lambda call=call: call(data, URL))  # type: ignore[misc]  # the default binds it
 
 
 # RECORD.
@@ -444,6 +479,11 @@ def upgrade(data: dict[str, Any]) -> None:
     upgrade_document(data, "here").unservable()
 
 
+def pages_of(text: str) -> Callable[[], object]:
+    data = (text * (MIB // len(text))).encode()
+    return lambda: [refused(lambda call=call: call(data, URL)) for call in PAGE_READERS]  # type: ignore[misc]
+
+
 MANY = 20_000
 SLOW: dict[str, Callable[[], object]] = {
     "spaces before a requirement": metadata_with("Requires-Dist:" + " " * 100_000),
@@ -468,6 +508,30 @@ SLOW: dict[str, Callable[[], object]] = {
     "many old namespaces": lambda: upgrade(document_of(MANY, declared=True, provided=True)),
     "many old namespaces without a provider": lambda: upgrade(
         document_of(MANY, declared=True, provided=False)
+    ),
+    "links": pages_of('<a href="x-1.whl">'),
+    "links behind a long base": lambda: [
+        read(f"<base href='{'a/' * MIB}'>{'<a href=x>' * MANY}".encode(), URL) for read in PAGE_READERS[:1]
+    ],
+    **{
+        f"pages of {text}": pages_of(text)
+        for text in (
+            "<a ",
+            "<a/",
+            "<a =",
+            "<a href='",
+            "<a x=\"'",
+            "<!--",
+            "<!",
+            "<?",
+            "</",
+            "<script>",
+            "&#1",
+        )
+    },
+    "a tag of attributes": lambda: simple_api.from_html(b"<a " + b"x=1 " * MANY + b">", URL),
+    "a page of projects": lambda: simple_api.projects_from_json(
+        simple_api.projects_to_json(f"n{number}" for number in range(MANY)), URL
     ),
     "keys that stand there twice": lambda: VariantMetadata.from_json(
         f"{{{','.join(f'{json.dumps(str(n // 2))}: 1' for n in range(2 * MANY))}}}".encode(), "here"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -17,6 +18,8 @@ from variant_backend.simple_api import (
     from_json,
     is_own_html,
     is_own_json,
+    projects_from_html,
+    projects_from_json,
     projects_to_html,
     projects_to_json,
     to_html,
@@ -156,3 +159,57 @@ def test_own_pages_are_known_from_others() -> None:
     assert not any(
         map(is_own_json, (b"", b"[]", b"{}", b'{"meta": {"_generator": 1}}', b"\xff", b"[" * 9999))
     )
+
+
+# The page that lists all projects.
+
+ROOT = "https://host.test/simple/"
+names = st.lists(st.from_regex(r"[a-z0-9]{1,4}(-[a-z0-9]{1,4})?", fullmatch=True), unique=True, max_size=5)
+both_forms = pytest.mark.parametrize(
+    ("write", "read"), [(projects_to_html, projects_from_html), (projects_to_json, projects_from_json)]
+)
+
+
+@both_forms
+@given(names)
+def test_reading_the_list_of_projects_gives_what_was_written(
+    write: Callable[[list[str]], bytes], read: Callable[[bytes, str], dict[str, str]], names: list[str]
+) -> None:
+    projects = read(write(names), ROOT)
+    assert [*projects.items()] == [(name, f"{ROOT}{name}/") for name in names]
+    assert read(write(names), f"{ROOT}index.page?format=x/y") == projects
+
+
+def test_of_a_page_of_html_only_what_is_one_step_below_is_a_project() -> None:
+    links = ["My_Demo/", "/simple/two", f"{ROOT}three/", "my-demo/", "../", "./", "", "a/b/", "x/?q", "x/#f"]
+    links += ["https://elsewhere.test/simple/four/", "https://[bad/", "-five/", "s%69x/", "se%2Fven/"]
+    page = "".join(f'<a href="{link}">x</a>' for link in links).encode()
+    assert projects_from_html(page, ROOT) == {
+        "my-demo": f"{ROOT}My_Demo/",
+        "two": f"{ROOT}two",
+        "three": f"{ROOT}three/",
+        "six": f"{ROOT}s%69x/",
+    }
+    assert projects_from_html(
+        b'<base href="/simple/"><a href="demo/">x</a>', "https://host.test/simple/"
+    ) == {"demo": f"{ROOT}demo/"}
+
+
+def test_every_fault_of_a_list_of_projects_is_told() -> None:
+    entries = [{"name": "My.Demo"}, {"name": "../x"}, {"name": 1}, {}, "x"]
+    page = json.dumps({"meta": {"api-version": "1.0"}, "projects": entries}).encode()
+    with pytest.raises(VariantError) as caught:
+        projects_from_json(page, ROOT)
+    assert [line.split("page of a package index: ")[1][:16] for line in caught.value.lines()] == [
+        "projects[1].name",
+        "projects[2].name",
+        "projects[3].name",
+        "projects[4]: a t",
+    ]
+    page = json.dumps({"projects": entries[:1]}).encode()
+    assert projects_from_json(page, ROOT) == {"my-demo": f"{ROOT}my-demo/"}
+
+
+def test_the_page_of_a_project_lists_no_projects() -> None:
+    assert projects_from_json(to_json(Page("demo", ())), ROOT) is None
+    assert projects_from_html(to_html(Page("demo", (File("a-1.whl", "../../a-1.whl", {}),))), URL) == {}

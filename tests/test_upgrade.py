@@ -16,8 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import make_wheel, publish, record_row, run, served, walk
 
+from variant_backend.check import check
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
+from variant_backend.findings import FORMAT, RULES
 from variant_backend.metadata import KNOWN_PROVIDERS, SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS
 from variant_backend.old_metadata import Upgraded, upgrade_document, upgrade_table
 
@@ -460,6 +462,30 @@ def test_an_index_file_gets_its_normalized_name(tmp_path: Path) -> None:
     assert only.read_bytes() == upgraded(FIRST).metadata.to_json()
 
 
+def format_errors(path: Path) -> list[tuple[str, str, str]]:
+    return [
+        (each.code, each.place, each.fault) for each in check([path]) if FORMAT in RULES[each.code].groups
+    ]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_check_finds_the_old_form_of_a_document_and_nothing_in_the_upgraded_one(
+    form: str, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "demo-1.0-variants.json", FORMS[form])
+    assert format_errors(path)
+    assert invoke("-o", tmp_path / "new", path).exit_code == 0
+    assert format_errors(tmp_path / "new" / path.name) == []
+    for label in FORMS[form]["variants"]:
+        document = {**FORMS[form], "variants": {label: FORMS[form]["variants"][label]}}
+        wheel = old_wheel(tmp_path / label, label, document)
+        assert format_errors(wheel)
+        result = invoke("-o", tmp_path / label / "new", wheel)
+        assert result.exit_code == 0, result.stderr
+        (new,) = (tmp_path / label / "new").iterdir()
+        assert format_errors(new) == []
+
+
 def test_what_is_current_is_left_alone_and_copied_to_another_folder_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "variant.json"
     path.write_text(json.dumps(upgraded(FIRST).document))  # not how it would be written here
@@ -577,6 +603,14 @@ feature-order = ["threads", "library"]
 [tool.other]
 x = {  y = 1 }
 """
+
+
+def test_check_finds_the_old_form_of_a_project_file_and_nothing_in_the_upgraded_one(tmp_path: Path) -> None:
+    path = tmp_path / "pyproject.toml"
+    path.write_text(PROJECT)
+    assert format_errors(path)
+    assert invoke("--in-place", path).exit_code == 0
+    assert format_errors(path) == []
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])

@@ -8,13 +8,12 @@ section 14 (ranges), and the simple repository API for pages.
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from . import simple_api
 from ._files import Source
@@ -130,36 +129,19 @@ def wheels(url: str) -> list[RemoteWheel]:
 
 
 def _links(content: bytes, kind: str, url: str) -> tuple[dict[str, str], list[str]]:
-    """Return the wheels that a page links to, by their names, and the pages below it that it links to."""
+    """Return the wheels that a page links to, by their names, and the pages of projects if there are none."""
     place = shown(url)
+    projects: dict[str, str] | None = None
     if "json" in kind:
-        try:
-            projects = json.loads(content).get("projects")
-            names = None if projects is None else [str(project["name"]) for project in projects]
-        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            raise VariantError(f"{place}: not a page of a package index: {error}") from None
-        if names is not None:
-            return {}, [urljoin(url, f"{name}/") for name in names]
-        page = simple_api.from_json(content, place)
+        projects = simple_api.projects_from_json(content, place)
+        files = () if projects is not None else simple_api.from_json(content, place).files
     else:
-        page = simple_api.from_html(content, place)
-    found = {
-        file.filename: _with_credentials(file.url, url)
-        for file in page.files
-        if file.filename.endswith(".whl")
-    }
-    below = [] if found or "json" in kind else _pages_below(content, place)
-    return found, [_with_credentials(link, url) for link in below]
-
-
-def _pages_below(content: bytes, url: str) -> list[str]:
-    """Return the pages one step below a page of HTML that it links to."""
-    reader = simple_api._Links()
-    reader.feed(content.decode("utf-8", "replace"))
-    folder = url.rpartition("/")[0] + "/"
-    links = [simple_api._joined(reader.base or url, each["href"]) for each in reader.links]
-    pattern = re.compile(re.escape(folder) + r"[^/?#]+/?")
-    return list(dict.fromkeys(link for link in links if link and pattern.fullmatch(link)))
+        files = simple_api.from_html(content, place).files
+    wheels = [file for file in files if file.filename.endswith(".whl")]
+    if not wheels and "json" not in kind:
+        projects = simple_api.projects_from_html(content, place)
+    found = {file.filename: _with_credentials(file.url, url) for file in wheels}
+    return found, [_with_credentials(link, url) for link in (projects or {}).values()]
 
 
 def _with_credentials(link: str, url: str) -> str:

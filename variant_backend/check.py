@@ -6,19 +6,21 @@ and the files of dist-info are read, never the payload.
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote, unquote, urlsplit
 
-from . import rules
+from . import rules, simple_api
 from ._files import Source
 from ._rawzip import Archive
 from .document import Document, Fault, read_json
 from .errors import VariantError
-from .filename import WheelFilename, index_filename
+from .filename import WheelFilename, index_filename, normalize
 from .findings import Finding
 from .metadata import VariantMetadata, combine
 from .properties import NULL_LABEL, NULL_VARIANT, Variant
@@ -37,11 +39,18 @@ _HARMLESS = {"unsorted-values", "unknown-schema", "unknown-key"}
 
 _INDEX = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)-variants\.json", re.IGNORECASE)
 
+# The pages of a project in a package index, ``simple/NAME/``, and what reads them.
+_PAGES = {"index.html": simple_api.from_html, "index.json": simple_api.from_json}
+# Pages are read as if they were below this: a link that leaves it leads to another host, or to the top of
+# a server, and nobody knows which folder that serves.
+_HERE = "file:///-/"
+
 
 def check(paths: Iterable[Path]) -> list[Finding]:
     """Return everything found in wheels, JSON documents, project files and folders of them.
 
-    Of a folder, what a release consists of is read, and the folder is taken for the whole release.
+    Of a folder, what a release consists of is read, and the folder is taken for the whole release; so are
+    the folders of projects in a package index, ``simple/``, that lies in it.
     """
     run = _Run()
     for path in dict.fromkeys(paths):
@@ -69,6 +78,8 @@ class _Run:
         self.releases: dict[_Key, _Release] = {}
         self.sdists: set[_Key] = set()
         self.folders: set[Path] = set()
+        # What the pages of a project list, for the folders in which its wheels may lie.
+        self.listed: dict[tuple[Path, str], set[str]] = {}
 
     def add(self, path: Path, faults: Iterable[Fault], within: str = "") -> None:
         """Note what is wrong with a file, or with a file *within* it, each thing once."""
@@ -97,6 +108,8 @@ class _Run:
                 self.look_into(path)
             elif path.suffix == ".whl":
                 self.read_wheel(path)
+            elif path.name in _PAGES and _is_of_project(path.parent):
+                self.read_pages(path.parent)
             elif path.suffix == ".json":
                 self.read_document(path)
             elif path.suffix == ".toml":
@@ -108,12 +121,17 @@ class _Run:
                 self.add(path, [Fault("unknown-file", "", text)])
 
     def look_into(self, folder: Path) -> None:
-        """Read what a folder holds of a release; other files in it are left alone."""
+        """Read what a folder holds of a release, and of a package index; other files in it are left alone."""
         self.folders.add(folder)
         files = [path for path in _entries(folder) if _belongs(path.name) or _sdist(path)]
         for path in files:
             self.look_at(path)
-        if not files:
+        inner = _project_folders(folder)
+        for project in inner:
+            self.look_at(project)
+        if _is_of_project(folder):
+            self.read_pages(folder)
+        elif not files and not inner:
             text = "holds no wheel, no index file and no pyproject.toml"
             self.add(folder, [Fault("nothing-to-check", "", text)])
 
@@ -178,6 +196,28 @@ class _Run:
                 document.faults += rules.of_recipes(recipes, variants)
         self.add(path, document.faults)
 
+    def read_pages(self, folder: Path) -> None:
+        """Read the pages of a project in a package index, and compare them with the files that they list."""
+        root = folder.absolute()
+        url = _HERE + "/".join(quote(os.fsencode(part), safe="") for part in root.parts[1:])
+        pages: dict[str, simple_api.Page] = {}
+        paths = [path for name in _PAGES if _is_file(path := folder / name)]
+        for path in paths:
+            try:
+                page = pages[path.name] = _PAGES[path.name](_content(path), f"{url}/{path.name}")
+            except VariantError as error:
+                issues = (issue.removeprefix(f"{url}/{path.name}: ") for issue in error.issues)
+                self.add(path, [Fault("bad-page", "", issue, error.hint) for issue in issues])
+                continue
+            self.add(path, rules.of_page(page, root.name))
+            self.add(path, (fault for file in page.files for fault in _faults_of_link(root.anchor, file)))
+        if len(pages) == len(_PAGES):
+            self.add(folder / "index.json", rules.of_pages(pages["index.json"], pages["index.html"]))
+        if len(pages) == len(paths):
+            names = set.intersection(*({file.filename for file in page.files} for page in pages.values()))
+            for place in (folder, folder.parent.parent):
+                self.listed[place, normalize(root.name)] = names
+
     def compare(self) -> None:
         """Compare the files of each release, and several projects' releases."""
         projects: dict[str, dict[str, Variant]] = {}
@@ -188,6 +228,9 @@ class _Run:
                 self.add(folder / name, [fault])
             self.compare_indexes(folder, key, release)
             self.compare_metadata(release)
+            wheel_names = {path.name for path in release.wheels}
+            for name in sorted(wheel_names - self.listed.get((folder, key[0]), wheel_names)):
+                self.add(folder / name, [Fault("unlisted-wheel", "", f"not listed in simple/{key[0]}/")])
             if folder in self.folders:
                 self.find_what_lacks(folder, key, release)
             documents = {str(path): each for path, each in release.indexes.items() if each is not None}
@@ -359,6 +402,62 @@ def _content(path: Path) -> bytes:
         if source.size > _LARGEST_DOCUMENT:
             raise VariantError(f"{source.size} bytes are too many for a document")
         return source.read(source.size, 0)
+
+
+def _is_of_project(folder: Path) -> bool:
+    """Tell whether this is the folder of a project in a package index: ``simple/NAME/``, with a page."""
+    return folder.absolute().parent.name == "simple" and any(_is_file(folder / name) for name in _PAGES)
+
+
+def _project_folders(folder: Path) -> list[Path]:
+    """Return the folders of projects in a package index that this folder is, or that lies in it."""
+    root = folder if folder.absolute().name == "simple" else folder / "simple"
+    try:
+        return [path for path in _entries(root) if _is_of_project(path)]
+    except VariantError:  # there is none, as a rule
+        return []
+
+
+def _faults_of_link(anchor: str, file: simple_api.File) -> Iterator[Fault]:
+    """Compare a file that a page lists with the one that lies here, if it should.
+
+    Of wheels and sdists, the size alone is looked at.
+    """
+    parts = urlsplit(file.url).path.removeprefix("/-/").split("/")
+    if not file.url.startswith(_HERE):
+        return
+    path = Path(anchor, *(unquote(part, errors="surrogateescape") for part in parts))
+    is_index = path.name.endswith("variants.json")
+    try:
+        size = _size(path)
+        if file.size not in (None, size):
+            yield Fault("link-size", file.filename, f"{file.size} bytes, but it has {size}")
+        if is_index:
+            yield from rules.of_content(file.filename, file.hashes, _content(path))
+    except VariantError as error:
+        yield Fault("dead-link", file.filename, f"{path}: {error}")
+    if file.core_metadata is not None and not is_index:
+        side_file = Path(f"{path}.metadata")
+        place = f"{file.filename}.metadata"
+        try:
+            _size(side_file)
+            yield from rules.of_content(place, file.core_metadata, _content(side_file))
+        except VariantError as error:
+            yield Fault("dead-link", place, f"{side_file}: {error}")
+
+
+def _size(path: Path) -> int:
+    """Return the size of a file; raises VariantError if there is none."""
+    if not stat.S_ISREG(_mode(path)):
+        raise VariantError("it is a folder")
+    return path.stat().st_size
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(_mode(path))
+    except VariantError:
+        return False
 
 
 def _sdist(path: Path) -> _Key | None:

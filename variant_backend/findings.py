@@ -56,6 +56,7 @@ _BOTH = ("installers", *INSTALLERS)
 _REBUILD = "rebuild the wheel, or repack it with `wheel unpack` and `wheel pack`"
 _REMAKE = "make the wheel anew with make-variant, and do not edit what is inside"
 _REINDEX = "write it with `variant-backend index`"
+_REPAGE = "write the pages with `variant-backend index --simple`"
 
 
 def _format(fact: str, remedy: str) -> Rule:
@@ -156,6 +157,37 @@ RULES: Mapping[str, Rule] = {
     ),
     "index-differs": _format("The index file contradicts a wheel.", _REINDEX),
     "index-name": _format("The index file is not called as its release asks for.", _REINDEX),
+    # Pages of a package index.
+    "bad-page": _format("A page of the index cannot be read.", _REPAGE),
+    "page-name": _format("A page is not called by the normalized name of its project.", _REPAGE),
+    "link-size": _format("A page gives another size than the file has.", _REPAGE),
+    "pages-differ": Rule(
+        _BOTH,
+        ERROR,
+        "The two forms of a page differ: which one an installer gets depends on the server.",
+        _REPAGE,
+    ),
+    "unlisted-wheel": Rule(
+        _BOTH,
+        ERROR,
+        "A wheel is there, and a page of its project does not list it: installers pass it over.",
+        _REPAGE,
+    ),
+    "dead-link": Rule(
+        _BOTH, ERROR, "A page lists a file that is not there: an installer that chooses it fails.", _REPAGE
+    ),
+    "link-hash": Rule(
+        _BOTH,
+        ERROR,
+        "A page gives another hash than the file has: an installer that reads it fails.",
+        _REPAGE,
+    ),
+    "unlisted-index": Rule(
+        _UV,
+        ERROR,
+        "A page lists variant wheels, but no index file of their release: uv skips them in silence.",
+        _REPAGE,
+    ),
     # What installers make of it.
     "missing-index": Rule(
         _UV, ERROR, "Variant wheels have no index file beside them: uv skips them in silence.", _REINDEX

@@ -6,6 +6,7 @@ draft, the binary distribution format, and what was measured with released insta
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, product
@@ -14,13 +15,16 @@ from typing import TYPE_CHECKING
 from . import core_metadata
 from .document import Fault
 from .errors import VariantError, one_of
-from .filename import WheelFilename
+from .filename import WheelFilename, index_filename, normalize
 from .installers import uv_reason, uv_unsupported_features
 from .metadata import ABI_DEPENDENCY, BuildProvider, VariantMetadata
 from .metadata import combine as combined
 from .properties import NULL_LABEL, Variant, default_label
+from .simple_api import Page
 
 if TYPE_CHECKING:
+    from packaging.version import Version
+
     from .recipe import Recipe
 
 # More of a text that comes from outside is not shown.
@@ -259,3 +263,57 @@ def of_projects(projects: Mapping[str, Mapping[str, Variant]]) -> Iterator[tuple
             elif known is None and variant.properties in ours:
                 theirs = ours[variant.properties]
                 yield other, Fault("other-label", place, f"{one} calls the same properties {theirs!r}")
+
+
+def of_page(page: Page, folder: str) -> Iterator[Fault]:
+    """Find what a project's page in a *folder* of an index shows to be wrong without any other file."""
+    if folder != normalize(folder):
+        yield Fault("page-name", "", f"installers ask for {normalize(folder)}/, and not for {folder}/")
+    elif page.name != folder:
+        yield Fault("page-name", "name", f"{page.name[:_SHOWN]!r}, and the folder is {folder!r}")
+    first: dict[tuple[str, Version], str] = {}
+    indexes: set[tuple[str, Version]] = set()
+    for name in sorted(file.filename for file in page.files):
+        is_index = re.fullmatch(r"(.+)-([^-]+)-variants\.json", name)
+        try:
+            if is_index:
+                indexes.add(WheelFilename(is_index[1], is_index[2], "", "", None).release())
+            elif (wheel := WheelFilename.parse(name)).label is not None:
+                first.setdefault(wheel.release(), name)
+        except VariantError:
+            pass  # nothing that is about variants
+    for release, name in first.items():
+        if release not in indexes:
+            yield Fault("unlisted-index", "", f"{index_filename(release)} is not listed, and {name} is")
+
+
+def of_content(name: str, hashes: Mapping[str, str], content: bytes) -> Iterator[Fault]:
+    """Compare what a file holds with the *hashes* that a page gives; those that nobody knows are skipped."""
+    for algorithm, told in hashes.items():
+        if algorithm in hashlib.algorithms_guaranteed and not algorithm.startswith("shake"):
+            actual = hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()
+            if told != actual:
+                yield Fault("link-hash", name, f"{algorithm} {told[:_SHOWN]}, but it is {actual}")
+
+
+def of_pages(page: Page, html: Page) -> Iterator[Fault]:
+    """Compare the page of a project in JSON with that in HTML, which has no sizes, and one hash of a file."""
+    ours, theirs = ({file.filename: file for file in each.files} for each in (page, html))
+    for name in sorted(ours.keys() ^ theirs.keys()):
+        yield Fault("pages-differ", name, f"{'not ' if name in ours else ''}listed in the page of HTML")
+    for name in sorted(ours.keys() & theirs.keys()):
+        mine, other = ours[name], theirs[name]
+        core = (mine.core_metadata, other.core_metadata)
+        differs = {
+            "URL": mine.url != other.url,
+            "hash": _contradict(mine.hashes, other.hashes),
+            "Requires-Python": mine.requires_python != other.requires_python,
+            "core-metadata": (core[0] is None) != (core[1] is None) or _contradict(*core),
+        }
+        if told := [what for what, is_other in differs.items() if is_other]:
+            yield Fault("pages-differ", name, f"another {one_of(told)} than in the page of HTML")
+
+
+def _contradict(one: Mapping[str, str] | None, other: Mapping[str, str] | None) -> bool:
+    one, other = one or {}, other or {}
+    return any(one[algorithm] != other[algorithm] for algorithm in one.keys() & other.keys())

@@ -10,19 +10,22 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from html import escape as escape_html
-from html.parser import HTMLParser
 from typing import NamedTuple
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
+from ._html import start_tags
 from .document import Document, join, read_json
 from .errors import VariantError
-from .filename import normalize, version_of
+from .filename import check_project_name, normalize, version_of
 
 GENERATOR = "variant-backend"
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
 _API_VERSION = "1.1"
 # Keys with an underscore in front are a server's own (PEP 691).
 _META = {"api-version": _API_VERSION, "_generator": GENERATOR}
+_NO_PAGE = "not a page of a package index"
+# Every link is joined to the base, so reading takes as long as both are.
+_LONGEST_BASE = 2000
 _META_TAG = f'<meta name="generator" content="{GENERATOR}">'
 
 
@@ -87,18 +90,11 @@ def is_own_json(content: bytes) -> bool:
 def from_html(content: bytes, url: str) -> Page:
     """Read the page of a project that was found at *url*; the URLs of its files become absolute.
 
-    Links that name no file are left out. Raises VariantError when the page cannot be
-    parsed, or is in a version of the form that is not known.
+    Links that name no file are left out. Raises VariantError when the page is in a version
+    of the form that is not known.
     """
-    reader = _Links()
-    try:
-        reader.feed(content.decode("utf-8", "replace"))
-        reader.close()
-    except AssertionError as error:  # what html.parser raises at some unfinished declarations
-        raise VariantError(f"{url}: not HTML: {error}") from None
-    _check_version(reader.version, url)
-    base = _joined(url, reader.base) or url
-    files = (_linked(attributes, base) for attributes in reader.links)
+    base, links = _read_html(content, url)
+    files = (_linked(attributes, base) for attributes in links)
     return Page(_project_of(url), tuple(file for file in files if file))
 
 
@@ -107,21 +103,49 @@ def from_json(content: bytes, url: str) -> Page:
 
     Raises VariantError with every fault found.
     """
-    document = Document()
-    try:
-        top = document.table(read_json(document, content), "", required=("meta", "name", "files"))
-    except VariantError as error:
-        raise error.within(url) from None
-    meta = document.table(top.get("meta", {}), "meta")
-    _check_version(meta.get("api-version"), url)
+    document, top = _read_json(content, url)
+    document.table(top, "", required=("meta", "name", "files"))
     name = document.string(top.get("name", ""), "name") or ""
-    listed = top.get("files", [])
-    if not isinstance(listed, list):
-        document.fault("files", "a list is needed", rule="wrong-type")
-        listed = []
-    files = tuple(_read_entry(document, entry, f"files[{at}]", url) for at, entry in enumerate(listed))
+    files = tuple(
+        _read_entry(document, entry, place, url) for place, entry in _listed(document, top, "files")
+    )
     document.check(url)
     return Page(name, files)
+
+
+def projects_from_html(content: bytes, url: str) -> dict[str, str]:
+    """Read the page that lists all projects, found at *url*; return the URLs of their pages, by their names.
+
+    Links to anything but a page one step below are left out, as are those whose last part is no name.
+    Raises VariantError as `from_html` does.
+    """
+    base, links = _read_html(content, url)
+    below = re.compile(re.escape(urljoin(url, ".")) + r"([^/?#]+)/?")
+    projects: dict[str, str] = {}
+    for attributes in links:
+        joined = _joined(base, attributes["href"])
+        found = below.fullmatch(joined) if joined else None
+        name = unquote(found[1]) if found else ""
+        if joined and Document().passes("", check_project_name, name):
+            projects.setdefault(normalize(name), joined)
+    return projects
+
+
+def projects_from_json(content: bytes, url: str) -> dict[str, str] | None:
+    """Read the page that lists all projects, found at *url*; return the URLs of their pages, by their names.
+
+    None is returned for a page without ``projects``, such as that of a project.
+    Raises VariantError with every fault found.
+    """
+    document, top = _read_json(content, url)
+    projects: dict[str, str] = {}
+    for place, entry in _listed(document, top, "projects"):
+        table, place = document.table(entry, place, required=("name",)), join(place, "name")
+        name = document.string(table["name"], place) if "name" in table else None
+        if name is not None and document.passes(place, check_project_name, name):
+            projects.setdefault(normalize(name), urljoin(url, f"{normalize(name)}/"))
+    document.check(f"{url}: {_NO_PAGE}")
+    return projects if "projects" in top else None
 
 
 def _html(title: str, lines: Iterable[str]) -> bytes:
@@ -178,23 +202,19 @@ def _entry(file: File) -> dict[str, object]:
     return entry
 
 
-class _Links(HTMLParser):
-    """Gathers what a page links to, the version of its form, and its base."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.links: list[dict[str, str]] = []
-        self.version: str | None = None
-        self.base = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = {name: value or "" for name, value in reversed(attrs)}  # of two, the first counts
+def _read_html(content: bytes, url: str) -> tuple[str, list[dict[str, str]]]:
+    """Return the URL that the links of a page are relative to, and the attributes of its links."""
+    links, base = [], ""
+    for tag, attributes in start_tags(content.decode("utf-8", "replace")):
         if tag == "a" and "href" in attributes:
-            self.links.append(attributes)
-        elif tag == "base" and not self.base:
-            self.base = attributes.get("href", "")
+            links.append(attributes)
+        elif tag == "base":
+            base = base or attributes.get("href", "")
         elif tag == "meta" and attributes.get("name") == "pypi:repository-version":
-            self.version = attributes.get("content", "")
+            _check_version(attributes.get("content", ""), url)
+    if len(base) > _LONGEST_BASE:
+        raise VariantError(f"{url}: {_NO_PAGE}: a base of {len(base)} characters")
+    return _joined(url, base) or url, links
 
 
 def _linked(attributes: Mapping[str, str], base: str) -> File | None:
@@ -228,6 +248,26 @@ def _joined(base: str, link: str) -> str | None:
         return urljoin(base, link.strip())
     except ValueError:  # such as an address in brackets that is none
         return None
+
+
+def _read_json(content: bytes, url: str) -> tuple[Document, dict[str, object]]:
+    """Return what stands at the top of a page, after its version was checked, and where to note faults."""
+    document = Document()
+    try:
+        top = document.table(read_json(document, content), "")
+    except VariantError as error:
+        raise error.within(f"{url}: {_NO_PAGE}") from None
+    _check_version(document.table(top.get("meta", {}), "meta").get("api-version"), url)
+    return document, top
+
+
+def _listed(document: Document, top: Mapping[str, object], key: str) -> list[tuple[str, object]]:
+    """Return the entries of a list, each behind its place."""
+    listed = top.get(key, [])
+    if not isinstance(listed, list):
+        document.fault(key, "a list is needed", rule="wrong-type")
+        return []
+    return [(f"{key}[{at}]", entry) for at, entry in enumerate(listed)]
 
 
 def _read_entry(document: Document, value: object, place: str, url: str) -> File:
