@@ -513,23 +513,6 @@ SLOW: dict[str, Callable[[], object]] = {
     "links behind a long base": lambda: [
         read(f"<base href='{'a/' * MIB}'>{'<a href=x>' * MANY}".encode(), URL) for read in PAGE_READERS[:1]
     ],
-    **{
-        f"pages of {text}": pages_of(text)
-        for text in (
-            "<a ",
-            "<a/",
-            "<a =",
-            "<a href='",
-            "<a x=\"'",
-            "<!--",
-            "<!",
-            "<?",
-            "</",
-            "<script>",
-            "&#1",
-        )
-    },
-    "a tag of attributes": lambda: simple_api.from_html(b"<a " + b"x=1 " * MANY + b">", URL),
     "a page of projects": lambda: simple_api.projects_from_json(
         simple_api.projects_to_json(f"n{number}" for number in range(MANY)), URL
     ),

@@ -16,7 +16,7 @@ COMMANDS = ["make_variant", "build", "index", "check", "schema", "init", "inspec
 # Rooms from the top down; a module may import those of lower rooms, and what stands before it in its own.
 ROOMS = [
     ["errors"],
-    ["document", "properties", "filename", "core_metadata", "record", "_html"],
+    ["document", "properties", "filename", "core_metadata", "record"],
     [
         "markers",
         "metadata",

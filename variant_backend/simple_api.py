@@ -10,10 +10,10 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from html import escape as escape_html
+from html.parser import HTMLParser
 from typing import NamedTuple
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
-from ._html import start_tags
 from .document import Document, join, read_json
 from .errors import VariantError
 from .filename import check_project_name, normalize, version_of
@@ -90,8 +90,8 @@ def is_own_json(content: bytes) -> bool:
 def from_html(content: bytes, url: str) -> Page:
     """Read the page of a project that was found at *url*; the URLs of its files become absolute.
 
-    Links that name no file are left out. Raises VariantError when the page is in a version
-    of the form that is not known.
+    Links that name no file are left out. Raises VariantError when the page cannot be
+    parsed, or is in a version of the form that is not known.
     """
     base, links = _read_html(content, url)
     files = (_linked(attributes, base) for attributes in links)
@@ -204,17 +204,35 @@ def _entry(file: File) -> dict[str, object]:
 
 def _read_html(content: bytes, url: str) -> tuple[str, list[dict[str, str]]]:
     """Return the URL that the links of a page are relative to, and the attributes of its links."""
-    links, base = [], ""
-    for tag, attributes in start_tags(content.decode("utf-8", "replace")):
+    reader = _Links()
+    try:
+        reader.feed(content.decode("utf-8", "replace"))
+        reader.close()
+    except (AssertionError, ValueError) as error:  # unfinished declarations, references of too many digits
+        raise VariantError(f"{url}: {_NO_PAGE}: {error}") from None
+    _check_version(reader.version, url)
+    if len(reader.base) > _LONGEST_BASE:
+        raise VariantError(f"{url}: {_NO_PAGE}: a base of {len(reader.base)} characters")
+    return _joined(url, reader.base) or url, reader.links
+
+
+class _Links(HTMLParser):
+    """Gathers what a page links to, the version of its form, and its base."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[dict[str, str]] = []
+        self.version: str | None = None
+        self.base = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = {name: value or "" for name, value in reversed(attrs)}  # of two, the first counts
         if tag == "a" and "href" in attributes:
-            links.append(attributes)
-        elif tag == "base":
-            base = base or attributes.get("href", "")
+            self.links.append(attributes)
+        elif tag == "base" and not self.base:
+            self.base = attributes.get("href", "")
         elif tag == "meta" and attributes.get("name") == "pypi:repository-version":
-            _check_version(attributes.get("content", ""), url)
-    if len(base) > _LONGEST_BASE:
-        raise VariantError(f"{url}: {_NO_PAGE}: a base of {len(base)} characters")
-    return _joined(url, base) or url, links
+            self.version = attributes.get("content", "")
 
 
 def _linked(attributes: Mapping[str, str], base: str) -> File | None:
