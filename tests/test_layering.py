@@ -25,6 +25,7 @@ ROOMS = [
         "recipe",
         "findings",
         "rules",
+        "selection",
         "simple_api",
         "project_page",
         "_ziprecords",
