@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, partial
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -109,8 +110,9 @@ def rank(
      ('mkl', ('blas :: library: of mkl, nothing is supported; supported is openblas',))]
     """
     places = {(tag.interpreter, tag.abi, tag.platform): place for place, tag in reversed([*enumerate(tags)])}
+    place = cache(partial(_place, places))
     ranked = _Ranks(metadata, supported)
-    verdicts = [_verdict(wheel, ranked, places) for wheel in wheels]
+    verdicts = [_verdict(wheel, ranked, place(wheel.tags)) for wheel in wheels]
     verdicts.sort(key=lambda verdict: str(verdict.filename))
     compatible = [verdict for verdict in verdicts if verdict.key]
     compatible.sort(key=lambda verdict: _key(verdict).build, reverse=True)
@@ -123,9 +125,8 @@ def _key(verdict: Verdict) -> Key:
     return verdict.key
 
 
-def _verdict(filename: WheelFilename, ranked: _Ranks, places: Mapping[tuple[str, str, str], int]) -> Verdict:
+def _verdict(filename: WheelFilename, ranked: _Ranks, tag: int | None) -> Verdict:
     features, reasons = ranked.of(filename.label)
-    tag = _place(filename.tags, places)
     if tag is None:
         reasons = (*reasons, f"tags: {filename.tags} fits neither interpreter nor platform")
     if reasons or tag is None:
@@ -133,7 +134,7 @@ def _verdict(filename: WheelFilename, ranked: _Ranks, places: Mapping[tuple[str,
     return Verdict(filename, Key(features, filename.label, tag, _build(filename.build)))
 
 
-def _place(text: str, places: Mapping[tuple[str, str, str], int]) -> int | None:
+def _place(places: Mapping[tuple[str, str, str], int], text: str) -> int | None:
     """Return the place of the best of a wheel's tags, which may be compressed sets; None if none fits."""
     parts = [part.lower().split(".") for part in text.split("-")]
     found = (places.get((python, abi, platform)) for python, abi, platform in product(*parts))
