@@ -24,6 +24,7 @@ ROOMS = [
         "old_metadata",
         "recipe",
         "findings",
+        "selection",
         "simple_api",
         "rules",
         "project_page",

@@ -206,10 +206,6 @@ def changed(**changes: Any) -> dict[str, Any]:
             ["providers.a.plugin-api: goes with requires only"],
         ),
         (
-            changed(providers={"a": {"static-properties": {}}}),
-            ["providers.a.static-properties: lists no feature"],
-        ),
-        (
             changed(providers={"a": {"static-properties": {"f": ["1"], "g": ["1"]}}}),
             ["providers.a.feature-order: missing"],
         ),
@@ -234,6 +230,13 @@ def test_a_broken_document_is_refused_with_the_place_of_each_fault(document: Any
     for fault in faults:
         assert fault in str(caught.value)
     assert all(line.startswith("variant.json: ") for line in caught.value.lines())
+
+
+def test_a_provider_may_support_nothing() -> None:
+    providers = {"a": {"static-properties": {}}}
+    metadata = VariantMetadata.from_dict(changed(providers=providers, variants={"null": {}}), "variant.json")
+    assert metadata.providers == {"a": StaticProvider(())}
+    assert metadata.to_dict()["providers"] == providers
 
 
 def test_all_faults_of_a_document_are_reported_at_once() -> None:

@@ -606,8 +606,6 @@ def _read_static_features(
     at_features, at_order = join(place, "static-properties"), join(place, "feature-order")
     table = document.table(entry["static-properties"], at_features)
     features = dict(_read_features(document, table, at_features))
-    if not table:
-        document.fault(at_features, "lists no feature", rule="empty-list")
     if "feature-order" not in entry:
         if len(table) > 1:
             document.fault(at_order, "missing: it ranks two or more features", rule="feature-order")

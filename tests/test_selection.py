@@ -1,0 +1,284 @@
+"""The order of wheels: by hand-made cases, and by what must hold for every case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.tags import Tag
+
+from variant_backend.filename import WheelFilename
+from variant_backend.metadata import PluginProvider, Provider, StaticProvider, VariantMetadata
+from variant_backend.properties import Property, Variant
+from variant_backend.selection import Supported, Verdict, rank, static_support
+
+ANY = [Tag("py3", "none", "any")]
+
+
+def release(
+    namespaces: str, features: Mapping[str, Sequence[str]], variants: Mapping[str, Sequence[str]]
+) -> VariantMetadata:
+    """Return metadata: features are written ``ns.feature``, properties ``ns.feature.value``."""
+    providers = {
+        namespace: StaticProvider(
+            tuple(
+                (key.split(".")[1], tuple(values))
+                for key, values in features.items()
+                if key.split(".")[0] == namespace
+            )
+        )
+        for namespace in namespaces.split()
+    }
+    return VariantMetadata(
+        tuple(namespaces.split()),
+        providers,
+        {
+            label: Variant(label, frozenset(Property(*text.split(".", 2)) for text in texts))
+            for label, texts in variants.items()
+        },
+    )
+
+
+def wheel(label: str | None = None, tags: str = "py3-none-any", build: str = "") -> WheelFilename:
+    return WheelFilename("demo", "1.0", build, tags, label)
+
+
+def labels(verdicts: list[Verdict]) -> list[str | None]:
+    return [verdict.filename.label for verdict in verdicts if verdict.is_compatible]
+
+
+def ordered(metadata: VariantMetadata, supported: Supported | None = None) -> list[str | None]:
+    """Return the compatible labels of a release with a plain wheel, best first."""
+    wheels = [wheel(label) for label in [None, *metadata.variants]]
+    return labels(rank(wheels, metadata, static_support(metadata) if supported is None else supported, ANY))
+
+
+@pytest.mark.parametrize(
+    ("fact", "metadata", "expected"),
+    [
+        (
+            "values rank as the provider lists them, not by their text",
+            release("a", {"a.f": ["9", "10", "1.0"]}, {"x": ["a.f.10"], "y": ["a.f.9"], "z": ["a.f.1.0"]}),
+            ["y", "x", "z", None],
+        ),
+        (
+            "of several values, the best that is supported counts",
+            release("a", {"a.f": ["3", "2", "1"]}, {"x": ["a.f.1", "a.f.4"], "y": ["a.f.2", "a.f.1"]}),
+            ["y", "x", None],
+        ),
+        (
+            "of several features, the most important decides",
+            release("a", {"a.g": ["1", "2"], "a.f": ["1", "2"]}, {"x": ["a.g.2"], "y": ["a.f.1", "a.g.1"]}),
+            ["y", "x", None],
+        ),
+        (
+            "a namespace in front outranks any number of those behind",
+            release(
+                "b a c",
+                {"a.f": ["1"], "b.f": ["1", "2"], "c.f": ["1"]},
+                {"x": ["a.f.1", "c.f.1"], "y": ["b.f.2"]},
+            ),
+            ["y", "x", None],
+        ),
+        (
+            "of two that start alike, the longer one is better",
+            release(
+                "a b",
+                {"a.f": ["1"], "b.f": ["1"]},
+                {"x": ["a.f.1"], "y": ["a.f.1", "b.f.1"], "null": []},
+            ),
+            ["y", "x", "null", None],
+        ),
+        (
+            "equal ones are ordered by label",
+            release("a", {"a.f": ["1"]}, {label: ["a.f.1"] for label in ("cu13", "cu12_6", "cu12.6", "cu1")}),
+            ["cu1", "cu12.6", "cu12_6", "cu13", None],
+        ),
+        (
+            "a feature of which nothing is supported puts a variant out",
+            release("a", {"a.f": ["1"]}, {"x": ["a.f.1", "a.g.1"], "y": ["a.f.2"], "null": []}),
+            ["null", None],
+        ),
+        (
+            "a namespace that the system knows nothing of puts a variant out",
+            release("a b", {"a.f": ["1"]}, {"x": ["a.f.1"], "y": ["b.f.1"]}),
+            ["x", None],
+        ),
+    ],
+    ids=lambda value: value.replace(" ", "_") if isinstance(value, str) else "",
+)
+def test_the_order_is_that_of_the_standard(
+    fact: str, metadata: VariantMetadata, expected: list[str | None]
+) -> None:
+    assert ordered(metadata) == expected, fact
+
+
+def test_within_a_label_tags_decide_and_then_the_build_number() -> None:
+    metadata = release("a", {"a.f": ["1"]}, {"x": ["a.f.1"]})
+    tags = [Tag("cp311", "cp311", "linux_x86_64"), *ANY]
+    wheels = [
+        wheel(),
+        wheel("x", build="9"),
+        wheel("x", build="10b"),
+        wheel("x", build="10a"),
+        wheel("x"),
+        wheel("x", "cp311-cp311-linux_x86_64"),
+        wheel(None, "cp311-cp311-linux_x86_64"),
+    ]
+    names = [str(verdict.filename) for verdict in rank(wheels, metadata, static_support(metadata), tags)]
+    assert names == [
+        "demo-1.0-cp311-cp311-linux_x86_64-x.whl",
+        "demo-1.0-10b-py3-none-any-x.whl",
+        "demo-1.0-10a-py3-none-any-x.whl",
+        "demo-1.0-9-py3-none-any-x.whl",
+        "demo-1.0-py3-none-any-x.whl",
+        "demo-1.0-cp311-cp311-linux_x86_64.whl",
+        "demo-1.0-py3-none-any.whl",
+    ]
+
+
+def test_a_compressed_set_of_tags_counts_by_its_best() -> None:
+    tags = [Tag("py3", "none", "linux_x86_64"), *ANY]
+    (first, second) = rank(
+        [wheel(None, "py3-none-any"), wheel(None, "py2.py3-none-Linux_x86_64")], None, {}, tags
+    )
+    assert (first.filename.tags, first.key and first.key.tag) == ("py2.py3-none-Linux_x86_64", 0)
+    assert second.key and second.key.tag == 1
+
+
+def test_every_reason_why_a_wheel_is_out_is_told() -> None:
+    metadata = release("a", {"a.f": ["2", "1"]}, {"x": ["a.f.3", "a.f.4", "a.g.1"]})
+    (verdict,) = rank([wheel("x", "py2-none-any")], metadata, static_support(metadata), ANY)
+    assert verdict.key is None
+    assert verdict.reasons == (
+        "a :: f: of 3, 4, nothing is supported; supported is 2, 1",
+        "a :: g: of 1, nothing is supported; supported is nothing",
+        "tags: py2-none-any fits neither interpreter nor platform",
+    )
+
+
+@pytest.mark.parametrize("label", ["x", "null"])
+def test_a_label_that_the_index_file_lacks_is_out(label: str) -> None:
+    metadata = release("a", {"a.f": ["1"]}, {"y": ["a.f.1"]})
+    (verdict,) = rank([wheel(label)], metadata, static_support(metadata), ANY)
+    assert verdict.reasons == (f"label: the index file has no {label!r}",)
+    (verdict,) = rank([wheel(label)], None, {}, ANY)
+    assert verdict.reasons == ("label: there is no index file that says what it means",)
+
+
+def test_the_key_says_which_value_of_each_feature_is_best_and_where_it_ranks() -> None:
+    metadata = release("b a", {"a.f": ["3", "2"], "b.g": ["1"]}, {"x": ["a.f.2", "a.f.3", "b.g.1"]})
+    (verdict,) = rank([wheel("x")], metadata, static_support(metadata), ANY)
+    assert verdict.key
+    assert [(str(each.best), each[:3]) for each in verdict.key.features] == [
+        ("b :: g :: 1", (0, 0, 0)),
+        ("a :: f :: 3", (1, 0, 0)),
+    ]
+
+
+def test_static_properties_of_an_optional_provider_support_nothing_unless_enabled() -> None:
+    features = (("f", ("1",)),)
+    providers: dict[str, Provider] = {
+        "a": StaticProvider(features, optional=True),
+        "b": PluginProvider(("p",)),
+        "c": StaticProvider(features),
+    }
+    assert static_support(VariantMetadata(("a", "b", "c"), providers, {})) == {"c": {"f": ("1",)}}
+
+
+NAMES = st.sampled_from(["a", "b", "c"])
+VALUES = st.sampled_from(["1", "2", "10", "1.0"])
+FEATURES = st.dictionaries(NAMES, st.lists(VALUES, unique=True, min_size=1).map(tuple), min_size=1)
+PROPERTIES = st.frozensets(st.builds(Property, NAMES, NAMES, VALUES), max_size=6)
+
+
+@st.composite
+def releases(draw: st.DrawFn) -> VariantMetadata:
+    namespaces = tuple(draw(st.permutations(["a", "b", "c"])))
+    providers = {name: StaticProvider(tuple(draw(FEATURES).items())) for name in namespaces}
+    found = draw(st.lists(PROPERTIES.filter(bool), max_size=8))
+    variants = {f"x{number}": Variant(f"x{number}", each) for number, each in enumerate(found)}
+    return VariantMetadata(namespaces, providers, variants)
+
+
+TAGS = [Tag("cp311", "cp311", "linux_x86_64"), Tag("py3", "none", "linux_x86_64"), *ANY]
+WHEEL_TAGS = st.sampled_from(
+    ["py3-none-any", "cp311-cp311-linux_x86_64", "py2.py3-none-any.linux_x86_64", "cp312-cp312-win32"]
+)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[VariantMetadata, list[WheelFilename]]:
+    metadata = draw(releases())
+    label = st.sampled_from([None, "null", *metadata.variants])
+    build = st.sampled_from(["", "1", "2", "10", "2a"])
+    wheels = draw(st.lists(st.builds(wheel, label, WHEEL_TAGS, build), max_size=12, unique=True))
+    return metadata, wheels
+
+
+@given(cases(), st.data())
+def test_the_order_of_the_input_changes_nothing(
+    case: tuple[VariantMetadata, list[WheelFilename]], data: st.DataObject
+) -> None:
+    metadata, wheels = case
+    supported = static_support(metadata)
+    shuffled = data.draw(st.permutations(wheels))
+    assert rank(shuffled, metadata, supported, TAGS) == rank(wheels, metadata, supported, TAGS)
+
+
+@given(cases())
+def test_an_incompatible_wheel_more_changes_nothing_for_the_others(
+    case: tuple[VariantMetadata, list[WheelFilename]],
+) -> None:
+    metadata, wheels = case
+    verdicts = rank(wheels, metadata, static_support(metadata), TAGS)
+    compatible = [verdict for verdict in verdicts if verdict.is_compatible]
+    again = rank([verdict.filename for verdict in compatible], metadata, static_support(metadata), TAGS)
+    assert again == compatible
+
+
+@given(cases())
+def test_whatever_two_wheels_are_left_their_order_is_the_same(
+    case: tuple[VariantMetadata, list[WheelFilename]],
+) -> None:
+    metadata, wheels = case
+    supported = static_support(metadata)
+    whole = [verdict.filename for verdict in rank(wheels, metadata, supported, TAGS)]
+    for first, second in pairwise(whole):
+        pair = [verdict.filename for verdict in rank([second, first], metadata, supported, TAGS)]
+        assert pair == [first, second]
+
+
+@given(releases())
+def test_the_order_is_what_the_standard_says_word_for_word(metadata: VariantMetadata) -> None:
+    supported = static_support(metadata)
+
+    def tuples(label: str) -> list[tuple[int, int, int]]:
+        """Return for each feature of a variant its best value, as three places."""
+        best: dict[tuple[str, str], tuple[int, int, int]] = {}
+        for namespace, feature, value in metadata.variants[label].properties:
+            values = supported[namespace].get(feature, ())
+            if value in values:
+                place = (
+                    metadata.namespaces.index(namespace),
+                    list(supported[namespace]).index(feature),
+                    values.index(value),
+                )
+                best[namespace, feature] = min(place, best.get((namespace, feature), place))
+        return sorted(best.values())
+
+    def is_better(one: str, other: str) -> bool:
+        ours, theirs = tuples(one), tuples(other)
+        for place, that in zip(ours, theirs, strict=False):
+            if place != that:
+                return place < that
+        return len(ours) > len(theirs) or (len(ours) == len(theirs) and one < other)
+
+    found = [label for label in ordered(metadata) if label]
+    assert all(is_better(one, other) for one, other in pairwise(found))
+    for label in metadata.variants:
+        features = {item[:2] for item in metadata.variants[label].properties}
+        assert (label in found) == (len(tuples(label)) == len(features))

@@ -1,0 +1,196 @@
+"""Which wheel of a release is best for a system, and why (PEP 825, "Variant ordering").
+
+A wheel is compatible if its tags fit, and if the system supports at least one value of every feature of
+its variant. Compatible wheels are ordered by a key, and that key is the explanation: nothing is computed
+a second time for people.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, partial
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from .errors import one_of
+from .filename import WheelFilename
+from .metadata import ABI_DEPENDENCY, StaticProvider, VariantMetadata
+from .properties import Property, Variant
+
+if TYPE_CHECKING:
+    from packaging.tags import Tag
+
+# What a system supports: features by namespace, and their values; features and values are best first.
+Supported: TypeAlias = Mapping[str, Mapping[str, Sequence[str]]]
+
+# It ends the list of a variant's ranks: of two lists that start alike, the longer one comes first.
+_END = (math.inf,)
+
+
+class FeatureRank(NamedTuple):
+    """How good a system's best value of one feature is, 0 being best: by namespace, feature and value."""
+
+    namespace: int
+    feature: int
+    value: int
+    best: Property
+
+
+class Key(NamedTuple):
+    """What a compatible wheel is ordered by: less is better, and *build* counts the other way.
+
+    *features* are in their own order, best first. A plain wheel has no label, and the null variant no
+    features. *tag* is the place of its best tag among those of the system; *build* is the build tag.
+    """
+
+    features: tuple[FeatureRank, ...]
+    label: str | None
+    tag: int
+    build: tuple[int, str]
+
+    def order(self) -> tuple[object, ...]:
+        """Return what is compared; wheels that are equal in it are ordered by their build tags."""
+        return self.label is None, (*self.features, _END), self.label or "", self.tag
+
+
+class Verdict(NamedTuple):
+    """What becomes of a wheel: the key of a compatible one, or the reasons why it is out."""
+
+    filename: WheelFilename
+    key: Key | None
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def is_compatible(self) -> bool:
+        """Whether the wheel can be chosen."""
+        return self.key is not None
+
+
+def static_support(metadata: VariantMetadata) -> Supported:
+    """Return what static-properties say that a system supports: they hold for every system.
+
+    >>> metadata = VariantMetadata(("blas",), {"blas": StaticProvider((("library", ("mkl",)),))}, {})
+    >>> static_support(metadata)
+    {'blas': {'library': ('mkl',)}}
+    """
+    return {
+        namespace: dict(provider.features)
+        for namespace, provider in metadata.providers.items()
+        if isinstance(provider, StaticProvider) and not provider.optional
+    }
+
+
+def rank(
+    wheels: Iterable[WheelFilename],
+    metadata: VariantMetadata | None,
+    supported: Supported,
+    tags: Sequence[Tag],
+) -> list[Verdict]:
+    """Return a verdict on every wheel of one release, the best wheel first, and incompatible ones last.
+
+    *metadata* is what the index-level file says, None without one. *supported* is what the system
+    supports, and *tags* are those of its interpreter, best first. The result does not depend on the
+    order of the wheels.
+
+    >>> from packaging.tags import Tag
+    >>> blas = {"blas": StaticProvider((("library", ("mkl", "openblas")),))}
+    >>> variants = {
+    ...     library: Variant(library, frozenset({Property("blas", "library", library)}))
+    ...     for library in ("mkl", "openblas")
+    ... }
+    >>> metadata = VariantMetadata(("blas",), blas, variants)
+    >>> names = ["demo-1-py3-none-any.whl", *(f"demo-1-py3-none-any-{label}.whl" for label in variants)]
+    >>> wheels = [WheelFilename.parse(name) for name in names]
+    >>> verdicts = rank(wheels, metadata, {"blas": {"library": ["openblas"]}}, [Tag("py3", "none", "any")])
+    >>> [(verdict.filename.label, verdict.reasons) for verdict in verdicts]
+    ... # doctest: +NORMALIZE_WHITESPACE
+    [('openblas', ()), (None, ()),
+     ('mkl', ('blas :: library: of mkl, nothing is supported; supported is openblas',))]
+    """
+    places = {(tag.interpreter, tag.abi, tag.platform): place for place, tag in reversed([*enumerate(tags)])}
+    place = cache(partial(_place, places))
+    ranked = _Ranks(metadata, supported)
+    verdicts = [_verdict(wheel, ranked, place(wheel.tags)) for wheel in wheels]
+    verdicts.sort(key=lambda verdict: str(verdict.filename))
+    compatible = [verdict for verdict in verdicts if verdict.key]
+    compatible.sort(key=lambda verdict: _key(verdict).build, reverse=True)
+    compatible.sort(key=lambda verdict: _key(verdict).order())
+    return compatible + [verdict for verdict in verdicts if not verdict.key]
+
+
+def _key(verdict: Verdict) -> Key:
+    assert verdict.key, "only compatible wheels are ordered by it"
+    return verdict.key
+
+
+def _verdict(filename: WheelFilename, ranked: _Ranks, tag: int | None) -> Verdict:
+    features, reasons = ranked.of(filename.label)
+    if tag is None:
+        reasons = (*reasons, f"tags: {filename.tags} fits neither interpreter nor platform")
+    if reasons or tag is None:
+        return Verdict(filename, None, reasons)
+    return Verdict(filename, Key(features, filename.label, tag, _build(filename.build)))
+
+
+def _place(places: Mapping[tuple[str, str, str], int], text: str) -> int | None:
+    """Return the place of the best of a wheel's tags, which may be compressed sets; None if none fits."""
+    parts = [part.lower().split(".") for part in text.split("-")]
+    found = (places.get((python, abi, platform)) for python, abi, platform in product(*parts))
+    return min((place for place in found if place is not None), default=None)
+
+
+def _build(text: str) -> tuple[int, str]:
+    """Return a build tag as it is compared: by its number, then by the rest; one without comes first."""
+    found = re.match(r"\d+", text)
+    return (int(found[0]), text[found.end() :]) if found else (-1, "")
+
+
+class _Ranks:
+    """The ranks of a release's variants on one system; those of a label are computed once."""
+
+    def __init__(self, metadata: VariantMetadata | None, supported: Supported) -> None:
+        self._metadata = metadata
+        self._supported = supported
+        namespaces = metadata.namespaces if metadata else ()
+        # What has no priority ranks last.
+        self._ranks = {
+            (item := Property(namespace, feature, value)): FeatureRank(*at, item)
+            for first, namespace in enumerate([*namespaces, ABI_DEPENDENCY])
+            for second, (feature, values) in enumerate(supported.get(namespace, {}).items())
+            for at, value in (((first, second, third), value) for third, value in enumerate(values))
+        }
+        self._known: dict[str, tuple[tuple[FeatureRank, ...], tuple[str, ...]]] = {}
+
+    def of(self, label: str | None) -> tuple[tuple[FeatureRank, ...], tuple[str, ...]]:
+        """Return the ranks of a label's features, in order, and the reasons why it cannot be chosen."""
+        if label is None:
+            return (), ()
+        if label not in self._known:
+            self._known[label] = self._of(label)
+        return self._known[label]
+
+    def _of(self, label: str) -> tuple[tuple[FeatureRank, ...], tuple[str, ...]]:
+        if self._metadata is None:
+            return (), ("label: there is no index file that says what it means",)
+        variant = self._metadata.variants.get(label)
+        if variant is None:
+            return (), (f"label: the index file has no {label!r}",)
+        best: dict[tuple[str, str], FeatureRank] = {}
+        for item in variant.properties:
+            found, feature = self._ranks.get(item), item[:2]
+            if found is not None and (feature not in best or found < best[feature]):
+                best[feature] = found
+        missing = {item[:2] for item in variant.properties}.difference(best)
+        reasons = tuple(self._reason(variant, *feature) for feature in sorted(missing))
+        return tuple(sorted(best.values())), reasons
+
+    def _reason(self, variant: Variant, namespace: str, feature: str) -> str:
+        """Say why no value of a variant's feature is supported."""
+        own = sorted(item.value for item in variant.properties if item[:2] == (namespace, feature))
+        values = self._supported.get(namespace, {}).get(feature, ())
+        return (
+            f"{namespace} :: {feature}: of {one_of(own)}, nothing is supported;"
+            f" supported is {', '.join(values) or 'nothing'}"
+        )
