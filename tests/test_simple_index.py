@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import html
 import http.server
 import io
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from zipfile import ZipFile
 
 import pytest
@@ -213,13 +217,82 @@ def test_the_command_on_the_page_for_one_wheel_installs_it(
     assert uv_installs(site[0], tmp_path, *VARIANTS, f"{site[0]}{wheel}", **GPU)[0] == "mkl"
 
 
+def commands(site: Path, project: str) -> list[list[str]]:
+    """Return the commands on a project's page, as a shell takes them apart."""
+    page = (site / "project" / project / "index.html").read_text()
+    return [shlex.split(html.unescape(each)) for each in re.findall(r"<pre><code>(.*?)</code></pre>", page)]
+
+
+def test_with_a_base_url_all_commands_on_the_page_work_as_they_are(dist: Path, tmp_path: Path) -> None:
+    name = "a site & 'more'"
+    shutil.copytree(dist, tmp_path / name / "dist")
+    with serving(tmp_path, as_json=False) as (url, _):
+        base_url = f"{url}{quote(name)}/site"
+        result = index(tmp_path / name / "dist", "-o", tmp_path / name / "site", "--base-url", f"{base_url}/")
+        assert result.exit_code == 0, result.stderr
+        page = (tmp_path / name / "site" / "project" / "my-demo" / "index.html").read_text()
+        assert "ADDRESS" not in page
+        found = commands(tmp_path / name / "site", "my-demo")
+        indexes = [command for command in found if "--index-url" in command]
+        wheels = [command for command in found if command[-1].endswith(".whl")]
+        assert (len(indexes), len(wheels), len(found)) == (4, 8, 12)
+        assert {command[-2] for command in indexes} == {f"{base_url}/simple/"}
+        for number, command in enumerate((indexes[0], *wheels[:2])):
+            target = tmp_path / str(number)
+            run(*command, "--no-cache", "--no-deps", "--target", target, "--python", sys.executable, **GPU)
+            assert installed(target)[0] == ("cuda13", "cuda13", "mkl")[number]
+        run(*indexes[1], "--no-cache-dir", "--no-deps", "--target", tmp_path / "pip")
+        assert installed(tmp_path / "pip")[0] == "plain"
+    again = index(tmp_path / name / "dist", "-o", tmp_path / name / "site", "--base-url", base_url, "--check")
+    assert (again.exit_code, again.stdout) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("", "is no address of a server"),
+        ("example.org/packages", "is no address of a server"),
+        ("ftp://example.org/", "is no address of a server"),
+        ("https:///packages", "is no address of a server"),
+        ("https:\\\\example.org", "is no address of a server"),
+        ("https://[example.org/", "Invalid IPv6 URL"),
+        ("https://example.org:http/", "Port could not be cast"),
+        ("https://example.org/?", "a query or fragment has no place in it"),
+        ("https://example.org/#a", "a query or fragment has no place in it"),
+        ("https://example.org/a b", "percent-encode them"),
+        ("https://example.org/\u00e9", "percent-encode them"),
+        ("https://example.org\\packages", "percent-encode them"),
+        ("https://user:s3cret@example.org/", "a user or password has no place in it"),
+    ],
+)
+def test_a_base_url_that_is_none_is_wrong_usage(dist: Path, url: str, fault: str) -> None:
+    result = index(dist, "--base-url", url)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert fault in result.stderr
+    assert "s3cret" not in result.stderr
+    assert not (dist / "simple").exists()
+
+
+def test_a_base_url_goes_with_pages_only(dist: Path) -> None:
+    result = CliRunner().invoke(main, ["index", str(dist), "--base-url", "https://example.org"])
+    assert result.exit_code == 2
+    assert "--base-url goes with --simple only" in result.stderr
+
+
+def test_a_base_url_must_have_room_for_files_outside_of_the_index(dist: Path, tmp_path: Path) -> None:
+    result = index(dist, "-o", tmp_path / "a" / "b", "--base-url", "https://example.org/b")
+    assert result.exit_code == 1
+    assert f"serve {tmp_path}, so that this URL ends in /a/b" in result.stderr
+    assert not (tmp_path / "a").exists()
+
+
 def test_both_forms_of_a_page_list_every_file_with_what_is_true_of_it(indexed: Path) -> None:
     project = indexed / "simple" / "my-demo"
     url = (project / "index.html").as_uri()
     page = simple_api.from_json((project / "index.json").read_bytes(), url)
-    html = simple_api.from_html((project / "index.html").read_bytes(), url)
+    as_html = simple_api.from_html((project / "index.html").read_bytes(), url)
     assert page.name == "my-demo"
-    assert html.files == tuple(file._replace(size=None) for file in page.files)
+    assert as_html.files == tuple(file._replace(size=None) for file in page.files)
     names = [path.name for path in indexed.glob("my_demo-*")] + [
         path.name for path in indexed.glob("My_Demo*.whl")
     ]

@@ -8,11 +8,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from . import core_metadata, project_page, simple_api
 from ._outputs import Output
@@ -50,9 +51,11 @@ def plan_simple_index(
     merged: Sequence[Path] = (),
     out_dir: Path | None = None,
     advance: Advance = lambda _: None,
+    base_url: str | None = None,
 ) -> Index:
     """Return what `index.plan_index` does, with the pages of a package index in *out_dir* or the one folder.
 
+    *base_url* is where that folder will be served, as `check_base_url` returns it: pages for people name it.
     *advance* is told how many bytes of wheels and sdists were read, now and then.
     Raises VariantError with every fault and conflict found.
     """
@@ -73,9 +76,28 @@ def plan_simple_index(
         for wheel in unique.values()
     ]
     outputs = [*side_files, *(output for each in releases for output in each.outputs())]
-    pages = _pages(root, listed, {each.release: each.metadata for each in releases})
-    notices += [*more, *_unlisted(folders, releases), *_outside(root, listed)]
+    pages = _pages(root, listed, {each.release: each.metadata for each in releases}, base_url)
+    notices += [*more, *_unlisted(folders, releases), *_outside(root, listed, base_url)]
     return Index(tuple(releases), (*outputs, *pages), tuple(notices))
+
+
+def check_base_url(url: str) -> str:
+    """Return a URL without the slashes at its end; raises VariantError if no index can be served there."""
+    needed = "an http or https URL of a folder is needed, such as https://host/packages"
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # which raises, too
+    except ValueError as error:
+        raise VariantError(f"{url!r}: {error}", hint=needed) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise VariantError(f"{url!r} is no address of a server", hint=needed)
+    if not re.fullmatch(r"[!-~]+", url) or "\\" in url:
+        raise VariantError(f"{url!r}: other characters than those of URLs", hint="percent-encode them")
+    if "?" in url or "#" in url:
+        raise VariantError(f"{url!r}: a query or fragment has no place in it", hint=needed)
+    if "@" in parts.netloc:
+        raise VariantError("a user or password has no place in it: the pages would show them")
+    return url.rstrip("/")
 
 
 def _find_sdists(folders: Iterable[Path]) -> tuple[list[tuple[Path, Release]], list[str]]:
@@ -193,8 +215,11 @@ def _unlisted(folders: Iterable[Path], releases: Iterable[ReleaseIndex]) -> list
     return notices
 
 
-def _outside(root: Path, listed: Iterable[_Listed]) -> list[str]:
-    """Tell which folder is to be served, if files lie outside of that of the index."""
+def _outside(root: Path, listed: Iterable[_Listed], base_url: str | None) -> list[str]:
+    """Tell which folder is to be served, if files lie outside of that of the index.
+
+    Raises VariantError if no link can lead to them from *base_url*.
+    """
     links = [each.file.url for each in listed]
     steps = max((link.count("../") for link in links), default=0)
     if not steps:
@@ -203,11 +228,19 @@ def _outside(root: Path, listed: Iterable[_Listed]) -> list[str]:
     for _ in range(steps):
         top = top.parent
     place = root.resolve().relative_to(top).as_posix()
+    if base_url and urlsplit(base_url).path.count("/") < steps:
+        raise VariantError(
+            f"--base-url {base_url}: files lie outside of {root}, and no link leads above a host",
+            hint=f"serve {top}, so that this URL ends in /{place}",
+        )
     return [f"files lie outside of {root}: serve {top}, so that the index is at /{place}/simple/"]
 
 
 def _pages(
-    root: Path, listed: Iterable[_Listed], variants: Mapping[Release, VariantMetadata]
+    root: Path,
+    listed: Iterable[_Listed],
+    variants: Mapping[Release, VariantMetadata],
+    base_url: str | None,
 ) -> Iterable[Output]:
     """Yield all pages, those that link to others behind them."""
     files = sorted(listed, key=lambda each: (each.release, each.file.filename))
@@ -218,7 +251,7 @@ def _pages(
         yield Output(root, f"simple/{name}/index.html", simple_api.to_html(page), simple_api.is_own_html)
         yield Output(root, f"simple/{name}/index.json", simple_api.to_json(page), simple_api.is_own_json)
         projects.append(_project(name, its, variants))
-        content = project_page.project_page(projects[-1])
+        content = project_page.project_page(projects[-1], base_url)
         yield Output(root, f"project/{name}/index.html", content, simple_api.is_own_html)
     names = [project.name for project in projects]
     yield Output(root, "simple/index.html", simple_api.projects_to_html(names), simple_api.is_own_html)
