@@ -129,6 +129,14 @@ def test_dependencies_that_came_with_the_variant_are_known_beside_the_plain_whee
     assert "plain wheel)" not in invoke(variant).stdout
 
 
+def test_a_broken_plain_wheel_beside_a_variant_is_told_and_the_variant_is_shown() -> None:
+    variant = convert(make_wheel(Path("plain")), Path())
+    Path(PLAIN).write_text("no wheel")
+    result = told(variant)
+    assert (result["label"], result["added-dependencies"]) == ("v3", None)
+    assert result["errors"] == [f"beside it: {PLAIN}: not a zip file, which would start with a member"]
+
+
 def test_a_plain_wheel_is_no_error() -> None:
     result = invoke(make_wheel(Path()))
     assert (result.exit_code, result.stderr) == (0, "")

@@ -69,8 +69,11 @@ def inspect_wheel(path: Path) -> Inspection:
     plain = path.with_name(str(wheel.filename._replace(label=None)))
     if result.metadata is None or wheel.filename.label is None or not plain.exists():
         return result
-    with open_wheel(plain) as wheel:
-        there = core_metadata.requirements(wheel.core_metadata)
+    try:
+        with open_wheel(plain) as wheel:
+            there = core_metadata.requirements(wheel.core_metadata)
+    except VariantError as error:
+        return result._replace(faults=(*result.faults, *error.within("beside it").lines()))
     return result._replace(
         added=tuple(text for text in result.requirements if text not in there),
         removed=tuple(text for text in there if text not in result.requirements),
