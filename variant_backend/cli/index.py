@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import VariantError
-from . import PATH, Command, Progress, talk
+from . import PATH, Command, Progress, fault_lines, talk
 
 if TYPE_CHECKING:
     from ..index import Index
@@ -74,9 +74,9 @@ def index(
         raise click.UsageError("--base-url goes with --simple only.")
     try:
         planned, found = _run(folders, urls, merged, output_dir, base_url, simple=simple, check=check)
-    except VariantError as error:
+    except (VariantError, OSError) as error:
         if as_json:
-            click.echo(json.dumps({"files": [], "notices": [], "faults": error.lines()}))
+            click.echo(json.dumps({"files": [], "notices": [], "faults": fault_lines(error)}))
         raise
     notices = [
         *planned.notices,
