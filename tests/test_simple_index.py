@@ -361,6 +361,33 @@ def test_foreign_files_are_left_alone_and_nothing_is_written(dist: Path, name: s
     assert (dist / name).read_text() == content
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets only some users make links")
+def test_nothing_is_written_when_one_page_has_no_place(dist: Path) -> None:
+    before = sorted(dist.rglob("*"))
+    (dist / "simple").mkdir()
+    (dist / "simple" / "my-demo").symlink_to("nowhere")
+    result = index(dist)
+    assert result.exit_code == 1
+    assert str(dist / "simple" / "my-demo") in result.stderr
+    files = [path for path in dist.rglob("*") if path.is_file()]
+    assert sorted(files) == before
+
+
+def test_a_page_that_was_left_behind_is_told(dist: Path) -> None:
+    assert index(dist).stderr == ""
+    for path in dist.glob("common-*"):
+        path.unlink()
+    (dist / "simple" / "mine").mkdir()
+    (dist / "simple" / "mine" / "index.html").write_text("<html>mine</html>")
+    page = dist / "simple" / "common" / "index.html"
+    for options in ((), ("--check",)):
+        assert f"{page} is of a project that has no file here any more" in index(*options, dist).stderr
+    assert "mine" not in index(dist).stderr
+    for folder in ("simple", "project"):
+        shutil.rmtree(dist / folder / "common")
+    assert index("--check", dist).stderr == ""
+
+
 def test_several_folders_need_one_for_the_index(dist: Path, tmp_path: Path) -> None:
     result = index(dist, tmp_path)
     assert result.exit_code == 2

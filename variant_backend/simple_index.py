@@ -5,17 +5,18 @@ Files stay where they are; the pages link to them. Sources: those of `simple_api
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from . import core_metadata, project_page, simple_api
+from ._files import real_path
 from ._outputs import Output
 from ._sdist import read_pkg_info
 from .errors import VariantError
@@ -66,7 +67,7 @@ def plan_simple_index(
     unique = {wheel.path.name: wheel for wheel in sorted(wheels, key=lambda wheel: wheel.place, reverse=True)}
     told, faults = _read_all(unique.values())
     issues += [*conflicts, *different_twins(path for path, _ in sdists), *faults]
-    if not (unique or sdists or releases):
+    if not (issues or unique or sdists or releases):
         issues.append(f"{', '.join(map(str, folders))}: no wheel and no sdist")
     if issues:
         raise VariantError(*issues)
@@ -77,7 +78,8 @@ def plan_simple_index(
     ]
     outputs = [*side_files, *(output for each in releases for output in each.outputs())]
     pages = _pages(root, listed, {each.release: each.metadata for each in releases}, base_url)
-    notices += [*more, *_unlisted(folders, releases), *_outside(root, listed, base_url)]
+    notices += [*more, *_unlisted(folders, releases), *_left_behind(root, listed)]
+    notices += _outside(root, listed, base_url)
     return Index(tuple(releases), (*outputs, *pages), tuple(notices))
 
 
@@ -105,7 +107,7 @@ def _find_sdists(folders: Iterable[Path]) -> tuple[list[tuple[Path, Release]], l
     from packaging.utils import InvalidSdistFilename, parse_sdist_filename
 
     sdists, notices = [], []
-    for folder in {folder.resolve(): folder for folder in folders}.values():
+    for folder in {real_path(folder): folder for folder in folders}.values():
         for path in sorted(folder.glob("*.tar.gz")):
             try:
                 sdists.append((path, parse_sdist_filename(path.name)))
@@ -191,11 +193,10 @@ def _file(root: Path, path: Path, advance: Advance) -> simple_api.File:
     )
 
 
-@functools.cache
 def _way(root: Path, folder: Path) -> str:
     """Return the relative link from the index's folder to another, with a slash if there is any."""
     try:
-        way = Path(os.path.relpath(folder.resolve(), root.resolve())).as_posix()
+        way = Path(os.path.relpath(real_path(folder), real_path(root))).as_posix()
     except ValueError:  # on Windows
         raise VariantError(f"{folder}: on another drive than {root}, so no link can lead there") from None
     return "" if way == "." else f"{way}/"
@@ -215,6 +216,15 @@ def _unlisted(folders: Iterable[Path], releases: Iterable[ReleaseIndex]) -> list
     return notices
 
 
+def _left_behind(root: Path, listed: Iterable[_Listed]) -> Iterator[str]:
+    """Tell of pages that were made here for projects whose files have all gone."""
+    names = {each.release[0] for each in listed}
+    for path in sorted([*root.glob("simple/*/index.html"), *root.glob("project/*/index.html")]):
+        with suppress(OSError):
+            if path.parent.name not in names and simple_api.is_own_html(path.read_bytes()):
+                yield f"{path} is of a project that has no file here any more; delete its folder"
+
+
 def _outside(root: Path, listed: Iterable[_Listed], base_url: str | None) -> list[str]:
     """Tell which folder is to be served, if files lie outside of that of the index.
 
@@ -224,10 +234,10 @@ def _outside(root: Path, listed: Iterable[_Listed], base_url: str | None) -> lis
     steps = max((link.count("../") for link in links), default=0)
     if not steps:
         return []
-    top = root.resolve()
+    here = top = real_path(root)
     for _ in range(steps):
         top = top.parent
-    place = root.resolve().relative_to(top).as_posix()
+    place = here.relative_to(top).as_posix()
     if base_url and urlsplit(base_url).path.count("/") < steps:
         raise VariantError(
             f"--base-url {base_url}: files lie outside of {root}, and no link leads above a host",
