@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -497,6 +498,19 @@ def test_what_comes_out_of_wheels_is_text_on_the_pages(tmp_path: Path) -> None:
     )
     assert [file.requires_python for file in page.files] == [hostile] * 3
     assert "&lt;script&gt;evil()&lt;/script&gt;" in (tmp_path / "project" / "demo" / "index.html").read_text()
+
+
+def test_thousands_of_requirements_are_compared_in_proportion(tmp_path: Path) -> None:
+    lines = "".join(f"Requires-Dist: a-rather-long-name-{number}\n" for number in range(20_000))
+    for tag in ("py3-none-any", "cp312-cp312-any"):
+        own = f"Requires-Dist: only-{tag.partition('-')[0]}\n"
+        make_wheel(tmp_path, tag=tag, metadata=METADATA.replace("\n\n", f"\n{lines}{own}\n"))
+    started = time.process_time()  # others may be busy
+    assert index(tmp_path).exit_code == 0
+    assert time.process_time() - started < 5
+    page = (tmp_path / "project" / "demo" / "index.html").read_text()
+    assert page.count("a-rather-long-name-19999") == 1
+    assert "only-cp312 (some of the wheels)" in page
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals in the standard library")

@@ -74,9 +74,10 @@ def inspect_wheel(path: Path) -> Inspection:
             there = core_metadata.requirements(wheel.core_metadata)
     except VariantError as error:
         return result._replace(faults=(*result.faults, *error.within("beside it").lines()))
+    old, new = set(there), set(result.requirements)  # there may be thousands
     return result._replace(
-        added=tuple(text for text in result.requirements if text not in there),
-        removed=tuple(text for text in there if text not in result.requirements),
+        added=tuple(text for text in result.requirements if text not in old),
+        removed=tuple(text for text in there if text not in new),
     )
 
 

@@ -254,16 +254,17 @@ def _by_label(wheels: Iterable[WheelLink]) -> dict[str | None, list[WheelLink]]:
 
 def _common(wheels: Iterable[WheelLink]) -> list[str]:
     """Return the requirements that all of the wheels have."""
-    first, *others = wheels
-    return [text for text in first.requirements if all(text in other.requirements for other in others)]
+    first, *others = [wheel.requirements for wheel in wheels]
+    shared = set(first).intersection(*others)  # there may be thousands
+    return [text for text in first if text in shared]
 
 
 def _differing(by_label: Mapping[str | None, Sequence[WheelLink]]) -> dict[str | None, list[str]]:
     """Return for each label what its wheels require and not every wheel does."""
-    shared = _common(wheel for wheels in by_label.values() for wheel in wheels)
+    shared = set(_common(wheel for wheels in by_label.values() for wheel in wheels))
     result = {}
     for label, wheels in by_label.items():
-        own = _common(wheels)
+        own = set(_common(wheels))
         every = dict.fromkeys(text for wheel in wheels for text in wheel.requirements if text not in shared)
         result[label] = [text if text in own else f"{text} (some of the wheels)" for text in every]
     return result
