@@ -302,6 +302,23 @@ def test_a_url_of_a_folder_stands_for_all_wheels_there() -> None:
     assert invoke("memory://nothing").stderr == "error: memory://nothing: no wheel is listed there\n"
 
 
+def test_variants_at_a_url_are_compared_with_the_plain_wheel_that_is_listed_there() -> None:
+    memory = fsspec.filesystem("memory")
+    plain = make_wheel(Path("plain"))
+    variant = convert(plain, Path(), Plan(metadata(), Recipe(dependencies=("x",))))
+
+    def added(*places: str) -> list[object]:
+        lines = invoke("--json", *places).stdout.splitlines()
+        return [document["added-dependencies"] for document in map(json.loads, lines)]
+
+    memory.pipe_file(f"/compared/a/{variant.name}", variant.read_bytes())
+    assert added("memory://compared") == [None]
+    memory.pipe_file(f"/compared/a/{plain.name}", plain.read_bytes())
+    assert added("memory://compared") == [["x"], None]
+    memory.pipe_file(f"/compared/b/{plain.name}", plain.read_bytes())
+    assert added("memory://compared") == [None, None, None]
+
+
 @pytest.mark.parametrize("no_color", ["", "1"])
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
 def test_on_a_terminal_long_lines_stay_in_their_column(no_color: str) -> None:

@@ -66,23 +66,54 @@ def inspect_wheel(path: Path) -> Inspection:
     """Inspect a wheel; raises VariantError, with its name in front, when it is not a sound wheel."""
     with open_wheel(path) as wheel:
         result = _of_wheel(str(path), wheel)
-    plain = path.with_name(str(wheel.filename._replace(label=None)))
-    if result.metadata is None or wheel.filename.label is None or not plain.exists():
+    name = _plain_name(result, wheel.filename)
+    plain = path.with_name(name) if name else None
+    if plain is None or not plain.exists():
         return result
     try:
         with open_wheel(plain) as wheel:
             there = core_metadata.requirements(wheel.core_metadata)
     except VariantError as error:
         return result._replace(faults=(*result.faults, *error.within("beside it").lines()))
-    old, new = set(there), set(result.requirements)  # there may be thousands
+    return _compared(result, there)
+
+
+def _plain_name(result: Inspection, filename: WheelFilename) -> str | None:
+    """Return the name of the plain wheel of a variant, or None if it is no variant."""
+    is_variant = result.metadata is not None and filename.label is not None
+    return str(filename._replace(label=None)) if is_variant else None
+
+
+def _all_compared(
+    names: Sequence[str], results: Sequence[Inspection | VariantError]
+) -> list[Inspection | VariantError]:
+    """Return the results, those of variants compared with the plain wheels among them."""
+    found: dict[str, list[Inspection]] = {}
+    for name, result in zip(names, results, strict=True):
+        if isinstance(result, Inspection):
+            found.setdefault(name, []).append(result)
+
+    def compared(name: str, result: Inspection | VariantError) -> Inspection | VariantError:
+        if isinstance(result, VariantError):
+            return result
+        plain = found.get(_plain_name(result, WheelFilename.parse(name)) or "", [])
+        # Of several in different folders, it is not known which one it was.
+        return _compared(result, plain[0].requirements) if len(plain) == 1 else result
+
+    return list(map(compared, names, results))
+
+
+def _compared(result: Inspection, plain: Sequence[str]) -> Inspection:
+    """Return what is known with the difference from the requirements of the plain wheel."""
+    old, new = set(plain), set(result.requirements)  # there may be thousands
     return result._replace(
         added=tuple(text for text in result.requirements if text not in old),
-        removed=tuple(text for text in there if text not in new),
+        removed=tuple(text for text in plain if text not in new),
     )
 
 
 def inspect_url(url: str) -> list[Inspection | VariantError]:
-    """Inspect the wheel that a URL names, or all wheels that are listed there.
+    """Inspect the wheel that a URL names, or all wheels that are listed there, each against its plain wheel.
 
     What is wrong with one of them stands in its place. Raises VariantError when nothing can be listed, or
     nothing is there.
@@ -98,7 +129,8 @@ def inspect_url(url: str) -> list[Inspection | VariantError]:
     wheels = _remote.wheels(url)
     if not wheels:
         raise VariantError(f"{_remote.shown(url)}: no wheel is listed there")
-    return _remote.map_in_threads(inspected, wheels)
+    results = _remote.map_in_threads(inspected, wheels)
+    return _all_compared([wheel.name for wheel in wheels], results)
 
 
 def inspect_installed(name: str, paths: Sequence[Path] = ()) -> Inspection:
