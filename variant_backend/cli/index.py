@@ -78,6 +78,13 @@ def index(
         if as_json:
             click.echo(json.dumps({"files": [], "notices": [], "faults": fault_lines(error)}))
         raise
+    _report(planned, found, check=check, as_json=as_json)
+    if check and found:
+        sys.exit(1)
+
+
+def _report(planned: Index, found: Mapping[Path, str], *, check: bool, as_json: bool) -> None:
+    """Tell which files there are, or with *check* which of them differ, on stdout, all else on stderr."""
     notices = [
         *planned.notices,
         *dict.fromkeys(each for r in planned.releases for each in r.metadata.remarks()),
@@ -93,8 +100,6 @@ def index(
     else:
         for path in _to_print(planned):
             click.echo(str(path))
-    if check and found:
-        sys.exit(1)
 
 
 def _run(
