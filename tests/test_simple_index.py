@@ -234,7 +234,7 @@ def test_with_a_base_url_all_commands_on_the_page_work_as_they_are(dist: Path, t
         page = (tmp_path / name / "site" / "project" / "my-demo" / "index.html").read_text()
         assert "ADDRESS" not in page
         found = commands(tmp_path / name / "site", "my-demo")
-        indexes = [command for command in found if "--index-url" in command]
+        indexes = [command for command in found if {"--index", "--index-url"} & {*command}]
         wheels = [command for command in found if command[-1].endswith(".whl")]
         assert (len(indexes), len(wheels), len(found)) == (4, 8, 12)
         assert {command[-2] for command in indexes} == {f"{base_url}/simple/"}
@@ -246,6 +246,21 @@ def test_with_a_base_url_all_commands_on_the_page_work_as_they_are(dist: Path, t
         assert installed(tmp_path / "pip")[0] == "plain"
     again = index(tmp_path / name / "dist", "-o", tmp_path / name / "site", "--base-url", base_url, "--check")
     assert (again.exit_code, again.stdout) == (0, "")
+
+
+def test_the_command_for_uv_takes_from_elsewhere_what_the_index_lacks(dist: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for path in [*dist.glob("common-*"), *dist.glob("helper_*")]:
+        path.rename(elsewhere / path.name)
+    make_wheel(elsewhere, "My_Demo", "1.1+local.1")  # of two, the one from the index itself is taken
+    assert index(elsewhere).exit_code == 0
+    with serving(dist, as_json=False) as (url, _), serving(elsewhere, as_json=False) as (other, _):
+        assert index(dist, "--base-url", url).exit_code == 0
+        command = commands(dist, "my-demo")[0]
+        options = ["--no-cache", "--no-config", "--target", tmp_path / "t", "--python", sys.executable]
+        run(*command, *options, UV_DEFAULT_INDEX=f"{other}simple/", **GPU)
+    assert installed(tmp_path / "t") == ("cuda13", ["My_Demo", "common", "helper_cuda"])
 
 
 @pytest.mark.parametrize(

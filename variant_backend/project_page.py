@@ -194,7 +194,8 @@ def _commands(name: str, release: Release, base_url: str | None) -> str:
     labels = {wheel.label for wheel in release.wheels}
     rows = []
     if labels - {None}:
-        command = f"uv pip install {_FLAG} --index-url {index} {wanted}"
+        # What this index lacks comes from the one that uv is set to: requirements lie there mostly.
+        command = f"uv pip install {_FLAG} --index {index} {wanted}"
         rows.append(("The best variant for your machine", command))
     is_source = any(link.filename.endswith(".tar.gz") for link in release.others)
     if None in labels or is_source:
