@@ -256,7 +256,21 @@ def test_installed_distributions_are_read_from_their_dist_info() -> None:
     assert told("demo", "--path", installed)["errors"] == ["demo: field Name is missing"]
 
 
-@pytest.mark.parametrize("kind", ["plain", "null", "supported", "unsupported", "plain name", "broken"])
+# What is wrong with a variant.json: uv takes the first one, and no other.
+FAULTS = {
+    "other schema": (SCHEMA.encode(), b"https://variants-schema.wheelnext.dev/v0.2.0.json"),
+    "unknown key": (b'"default-priorities"', b'"x": {}, "default-priorities"'),
+    "other label": (b'"x"', b'"y"'),
+    "not JSON": (b"{", b"{!"),
+}
+
+
+def _changed(content: bytes, old: bytes, new: bytes) -> bytes:
+    assert old in content
+    return content.replace(old, new)
+
+
+@pytest.mark.parametrize("kind", ["plain", "null", "supported", "unsupported", "plain name", *FAULTS])
 def test_pip_and_uv_do_what_is_told_of_them(kind: str) -> None:
     plain = make_wheel(Path("plain"))
     if kind == "plain":
@@ -268,9 +282,11 @@ def test_pip_and_uv_do_what_is_told_of_them(kind: str) -> None:
         wheel = convert(plain, Path(), static_plan("x", supported))
     if kind == "plain name":
         wheel = wheel.rename(PLAIN)
-    if kind == "broken":
-        wheel = with_variant_json(wheel, lambda content: content.replace(b'"optional"', b'"x"') + b"!")
+    if kind in FAULTS:
+        wheel = with_variant_json(wheel, lambda content: _changed(content, *FAULTS[kind]))
     verdicts = inspect_wheel(wheel).verdicts
+    assert bool(inspect_wheel(wheel).faults) == (kind in FAULTS)
+    assert verdicts["uv"].installs == (kind not in ("unsupported", *[*FAULTS][1:]))
     preview = ("--preview-features", "wheel-variants")
     for name, command in (("pip", ["pip"]), ("uv", ["uv", "pip"])):
         options = ["--quiet", "--no-index", "--target", name, *(preview if name == "uv" else ())]

@@ -20,6 +20,9 @@ from .metadata import VariantMetadata
 from .properties import Variant
 from .wheel_rewrite import Wheel, open_wheel
 
+# uv drops a release with any other fault in its metadata; it does not look at $schema.
+_ACCEPTED_BY_UV = {"unknown-schema"}
+
 
 class Verdict(NamedTuple):
     """Whether an installer may install a wheel, and why, a line for each reason."""
@@ -34,7 +37,8 @@ class Inspection(NamedTuple):
     *label* is that of the filename, or of variant.json where there is none. *metadata* is what variant.json
     says, as far as it can be read, and None for what is no variant. *added* and *removed* are in what its
     requirements differ from those of the plain wheel beside it, and None without one. *verdicts* are
-    those of released installers, by their names; there are none on what is installed already.
+    those of released installers, by their names; there are none on what is installed already. Not each of
+    the *faults* in variant.json makes uv drop a release; *is_dropped_by_uv* tells whether one does.
     """
 
     target: str
@@ -48,6 +52,7 @@ class Inspection(NamedTuple):
     removed: tuple[str, ...] | None = None
     verdicts: dict[str, Verdict] = {}  # noqa: RUF012  # a default that nobody changes
     faults: tuple[str, ...] = ()
+    is_dropped_by_uv: bool = False
 
     @property
     def variant(self) -> Variant | None:
@@ -178,7 +183,8 @@ def _of_wheel(target: str, wheel: Wheel) -> Inspection:
     if wheel.is_variant():
         result = _with_variant(result, lambda: wheel.read_file("variant.json"))
     elif filename.label is not None:
-        result = result._replace(faults=("it has a label, but no variant.json",))
+        fault = "it has a label, but no variant.json"
+        result = result._replace(faults=(fault,), is_dropped_by_uv=True)
     return result._replace(verdicts=_verdicts(result, filename))
 
 
@@ -188,20 +194,26 @@ def _with_variant(result: Inspection, read: Callable[[], bytes]) -> Inspection:
     try:
         parsed = read_json(document, read())
     except VariantError as error:
-        return result._replace(faults=tuple(error.within("variant.json").lines()))
+        return result._replace(faults=tuple(error.within("variant.json").lines()), is_dropped_by_uv=True)
     metadata = VariantMetadata.read(document, parsed)
     schema = parsed.get("$schema") if isinstance(parsed, dict) else None
     faults = [f"variant.json: {issue}" for issue in document.issues]
     labels = list(metadata.variants)
-    if not faults and len(labels) != 1:
-        faults.append(f"variant.json: variants has {len(labels)} labels, and needs one")
-    elif not faults and result.label not in (None, labels[0]):
-        faults.append(f"variant.json: label {labels[0]!r}, but the filename says {result.label!r}")
+    is_dropped = any(fault.rule not in _ACCEPTED_BY_UV for fault in document.faults)
+    wrong_label = None
+    if len(labels) != 1:
+        wrong_label = f"variants has {len(labels)} labels, and needs one"
+    elif result.label not in (None, labels[0]):
+        wrong_label = f"label {labels[0]!r}, but the filename says {result.label!r}"
+    if wrong_label and not is_dropped:  # other faults may be the reason
+        faults.append(f"variant.json: {wrong_label}")
+        is_dropped = True
     return result._replace(
         label=result.label or (labels[0] if len(labels) == 1 else None),
         schema=schema if isinstance(schema, str) else None,
         metadata=metadata,
         faults=tuple(faults),
+        is_dropped_by_uv=is_dropped,
     )
 
 
@@ -213,7 +225,7 @@ def _verdicts(result: Inspection, filename: WheelFilename) -> dict[str, Verdict]
             reasons = ("as a plain wheel: the name has no label, and variant.json is not looked at",)
         return {"pip": Verdict(True, reasons), "uv": Verdict(True, reasons)}
     pip = Verdict(False, ("it sees plain wheels only, and rejects a name with a label",))
-    if result.faults or result.variant is None or result.metadata is None:
+    if result.is_dropped_by_uv or result.variant is None or result.metadata is None:
         return {"pip": pip, "uv": Verdict(False, ("it drops a release with faults in its metadata",))}
     never = uv_never_chooses(result.metadata, result.variant)
     where = "where its properties are supported" if result.variant.properties else "on every system"
