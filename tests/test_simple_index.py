@@ -441,6 +441,7 @@ def test_a_broken_wheel_is_a_fault_and_a_broken_sdist_is_told(dist: Path) -> Non
     make_sdist(dist / "none-1.0.tar.gz", b"", "OTHER")
     (dist / "readme.tar.gz").write_text("no sdist")
     (dist / "old-1.0-variants.json").write_text("{}")
+    (dist / "my_demo-1.0.0-variants.json").write_text("{}")
     result = index(dist)
     assert result.exit_code == 0
     for fault in (
@@ -450,7 +451,8 @@ def test_a_broken_wheel_is_a_fault_and_a_broken_sdist_is_told(dist: Path) -> Non
         "twice-1.0.tar.gz: field Requires-Python is there twice",
         "none-1.0.tar.gz: no PKG-INFO in it",
         f"{dist / 'readme.tar.gz'} is not listed: its name is no sdist's",
-        f"{dist / 'old-1.0-variants.json'} is not listed: no variant wheel",
+        f"{dist / 'old-1.0-variants.json'} is not listed: no release with variant",
+        f"{dist / 'my_demo-1.0.0-variants.json'} is not listed: no release with variant",
     ):
         assert fault in result.stderr
     page = simple_api.from_html((dist / "simple" / "cut" / "index.html").read_bytes(), "http://x/simple/cut/")

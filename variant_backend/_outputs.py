@@ -115,7 +115,7 @@ def _make_folder(folder: Path) -> None:
     """Make a folder that can be written, so that no file must stay behind when others have been moved."""
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK):
-        raise VariantError(f"{folder}: cannot be written")
+        raise VariantError(f"{folder}: Permission denied", hint="give a folder that can be written")
 
 
 def _first_difference(present: bytes, wanted: bytes) -> str:

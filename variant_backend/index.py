@@ -94,7 +94,7 @@ def read_folders(folders: Sequence[Path], *, plain: bool) -> tuple[list[FoundWhe
     reader = _Reader(several=len(folders) > 1, whole=plain)
     wheels: list[FoundWheel] = []
     issues: list[str] = []
-    for folder in {real_path(folder): folder for folder in folders}.values():
+    for folder in distinct(folders):
         if not folder.is_dir():
             issues.append(f"{folder} is not a folder; name one that holds wheels")
             continue
@@ -106,6 +106,11 @@ def read_folders(folders: Sequence[Path], *, plain: bool) -> tuple[list[FoundWhe
             except VariantError as error:
                 issues += (error.within(folder) if len(folders) > 1 else error).lines()
     return wheels, [*issues, *different_twins(wheel.path for wheel in wheels)]
+
+
+def distinct(folders: Iterable[Path]) -> list[Path]:
+    """Return the folders, each once, however it is spelled."""
+    return list({real_path(folder): folder for folder in folders}.values())
 
 
 def _read_url(url: str) -> tuple[list[FoundWheel], list[str]]:

@@ -20,8 +20,8 @@ from ._files import real_path
 from ._outputs import Output
 from ._sdist import read_pkg_info
 from .errors import VariantError
-from .filename import WheelFilename, parse_index_filename
-from .index import FoundWheel, Index, ReleaseIndex, combine, different_twins, read_folders, sha256
+from .filename import WheelFilename, index_filename
+from .index import FoundWheel, Index, ReleaseIndex, combine, different_twins, distinct, read_folders, sha256
 from .metadata import VariantMetadata
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _find_sdists(folders: Iterable[Path]) -> tuple[list[tuple[Path, Release]], l
     from packaging.utils import InvalidSdistFilename, parse_sdist_filename
 
     sdists, notices = [], []
-    for folder in {real_path(folder): folder for folder in folders}.values():
+    for folder in distinct(folders):
         for path in sorted(folder.glob("*.tar.gz")):
             try:
                 sdists.append((path, parse_sdist_filename(path.name)))
@@ -203,17 +203,14 @@ def _way(root: Path, folder: Path) -> str:
 
 
 def _unlisted(folders: Iterable[Path], releases: Iterable[ReleaseIndex]) -> list[str]:
-    """Tell of files with the variants of releases that have no variant wheel here."""
-    known = {each.release for each in releases}
-    notices = []
-    for path in sorted(path for folder in folders for path in folder.glob("*-variants.json")):
-        try:
-            if parse_index_filename(path.name) in known:
-                continue
-        except VariantError:
-            pass
-        notices.append(f"{path} is not listed: no variant wheel of its release is here")
-    return notices
+    """Tell of index files that are of no release here."""
+    known = {index_filename(each.release) for each in releases}
+    found = sorted(path for folder in distinct(folders) for path in folder.glob("*-variants.json"))
+    return [
+        f"{path} is not listed: no release with variant wheels here has a file of this name"
+        for path in found
+        if path.name not in known
+    ]
 
 
 def _left_behind(root: Path, listed: Iterable[_Listed]) -> Iterator[str]:
