@@ -459,6 +459,16 @@ def test_a_broken_wheel_is_a_fault_and_a_broken_sdist_is_told(dist: Path) -> Non
     assert [(file.filename, file.requires_python) for file in page.files] == [("cut-1.0.tar.gz", None)]
 
 
+def test_an_old_wheel_whose_summary_cannot_be_read_is_listed_without_it(tmp_path: Path) -> None:
+    make_wheel(tmp_path, metadata=METADATA.replace("Summary:", "Summary: one\nSummary:"))
+    assert index(tmp_path).exit_code == 0
+    assert 'class="summary"' not in (tmp_path / "project" / "demo" / "index.html").read_text()
+    page = simple_api.from_html(
+        (tmp_path / "simple" / "demo" / "index.html").read_bytes(), "http://x/simple/demo/"
+    )
+    assert [file.requires_python for file in page.files] == [">=3.8, <5"]
+
+
 def test_an_sdist_is_unpacked_up_to_a_limit_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_sdist(tmp_path / "demo-1.0.tar.gz", b"Requires-Python: >=3\n")
     assert "Requires-Python" not in index(tmp_path).stderr

@@ -130,10 +130,13 @@ def _read_all(wheels: Iterable[FoundWheel]) -> tuple[dict[bytes, _Told], list[st
 
 
 def _read(metadata: bytes) -> _Told:
-    """Read METADATA or PKG-INFO; raises VariantError when a field stands there twice."""
+    """Read METADATA or PKG-INFO; raises VariantError when Requires-Python stands there twice."""
+    summary = None
+    with suppress(VariantError):  # installers need none, and a wheel of years ago cannot be changed
+        summary = core_metadata.find_field(metadata, "Summary")
     return _Told(
         core_metadata.find_field(metadata, "Requires-Python"),
-        core_metadata.find_field(metadata, "Summary") or "",
+        summary or "",
         tuple(core_metadata.requirements(metadata)),
         hashlib.sha256(metadata).hexdigest(),
     )
