@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -109,6 +110,20 @@ def test_one_wheel_in_two_folders_is_one_wheel(release: list[Path], tmp_path: Pa
         shutil.copy(release[0], tmp_path / name)
     assert index(tmp_path / "a", tmp_path / "b").exit_code == 0
     assert index(tmp_path / "a", tmp_path / "a").stdout.splitlines() == [str(tmp_path / "a" / NAME)]
+
+
+def test_one_version_spelled_in_two_ways_gives_one_file_for_any_order(tmp_path: Path) -> None:
+    for spelled in ("2.0.0", "2.0"):
+        plain = make_wheel(tmp_path / spelled, version=spelled)
+        run("make-variant", "-q", "--static", "x::y::z", "-p", "x::y::z", "-l", f"v{spelled}", plain)
+    folders = [tmp_path / "2.0.0", tmp_path / "2.0"]
+    for number, order in enumerate((folders, folders[::-1])):
+        assert index(*order, "-o", tmp_path / str(number)).exit_code == 0
+    index(folders[0])
+    (longer,) = folders[0].glob("*.json")
+    assert index(folders[1], "--merge", longer, "-o", tmp_path / "2").exit_code == 0
+    assert contents(tmp_path / "0") == contents(tmp_path / "1") == contents(tmp_path / "2")
+    assert [*contents(tmp_path / "0")] == ["demo-2.0-variants.json"]
 
 
 def test_two_wheels_of_one_name_are_named(tmp_path: Path) -> None:
@@ -221,6 +236,36 @@ def test_json_says_which_files_there_are_and_what_became_of_them(release: list[P
     assert (told["files"], len(told["faults"])) == ([], 1)
     assert told["faults"][0] in result.stderr
     assert index("--json").exit_code == 2
+
+
+def test_an_output_folder_that_is_a_file_is_one_fault(release: list[Path], tmp_path: Path) -> None:
+    (folder,) = spread(release, [0] * len(release), tmp_path)
+    result = index("--json", folder, "--simple", "-o", folder / release[0].name)
+    (fault,) = json.loads(result.stdout)["faults"]
+    assert fault == f"{folder / release[0].name} is not a folder; give another --output-dir"
+    assert (result.exit_code, result.stderr) == (1, f"error: {fault}\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets only some users make links")
+@pytest.mark.parametrize("name", ["x" * 300, "loop"])
+@pytest.mark.parametrize(
+    "arguments", [("{}",), ("{}", "--simple"), (".", "-o", "{}"), (".", "--simple", "-o", "{}")]
+)
+def test_json_says_that_a_folder_cannot_be(
+    release: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    arguments: tuple[str, ...],
+) -> None:
+    (folder,) = spread(release[:1], [0], tmp_path)
+    monkeypatch.chdir(folder)
+    Path("loop").symlink_to("loop")
+    result = index("--json", *(argument.format(name) for argument in arguments))
+    (fault,) = json.loads(result.stdout)["faults"]
+    assert (result.exit_code, result.stderr) == (1, f"error: {fault}\n")
+    assert name in fault
+    assert sorted(path.name for path in folder.iterdir()) == sorted(["loop", release[0].name])
 
 
 def test_files_that_are_as_they_should_be_are_not_touched(release: list[Path], tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,25 @@ def test_dependencies_that_came_with_the_variant_are_known_beside_the_plain_whee
     assert "plain wheel)" not in invoke(variant).stdout
 
 
+def test_thousands_of_requirements_are_compared_in_proportion() -> None:
+    lines = "".join(f"Requires-Dist: a-rather-long-name-{number}\n" for number in range(20_000))
+    text = METADATA.replace("\n\n", f"\n{lines}\n", 1)
+    variant = convert(
+        make_wheel(Path(), metadata=text), Path(), Plan(metadata(), Recipe(dependencies=("x",)))
+    )
+    started = time.process_time()  # others may be busy
+    assert told(variant)["added-dependencies"] == ["x"]
+    assert time.process_time() - started < 5
+
+
+def test_a_broken_plain_wheel_beside_a_variant_is_told_and_the_variant_is_shown() -> None:
+    variant = convert(make_wheel(Path("plain")), Path())
+    Path(PLAIN).write_text("no wheel")
+    result = told(variant)
+    assert (result["label"], result["added-dependencies"]) == ("v3", None)
+    assert result["errors"] == [f"beside it: {PLAIN}: not a zip file, which would start with a member"]
+
+
 def test_a_plain_wheel_is_no_error() -> None:
     result = invoke(make_wheel(Path()))
     assert (result.exit_code, result.stderr) == (0, "")
@@ -236,7 +256,21 @@ def test_installed_distributions_are_read_from_their_dist_info() -> None:
     assert told("demo", "--path", installed)["errors"] == ["demo: field Name is missing"]
 
 
-@pytest.mark.parametrize("kind", ["plain", "null", "supported", "unsupported", "plain name", "broken"])
+# What is wrong with a variant.json: uv takes the first one, and no other.
+FAULTS = {
+    "other schema": (SCHEMA.encode(), b"https://variants-schema.wheelnext.dev/v0.2.0.json"),
+    "unknown key": (b'"default-priorities"', b'"x": {}, "default-priorities"'),
+    "other label": (b'"x"', b'"y"'),
+    "not JSON": (b"{", b"{!"),
+}
+
+
+def _changed(content: bytes, old: bytes, new: bytes) -> bytes:
+    assert old in content
+    return content.replace(old, new)
+
+
+@pytest.mark.parametrize("kind", ["plain", "null", "supported", "unsupported", "plain name", *FAULTS])
 def test_pip_and_uv_do_what_is_told_of_them(kind: str) -> None:
     plain = make_wheel(Path("plain"))
     if kind == "plain":
@@ -248,9 +282,11 @@ def test_pip_and_uv_do_what_is_told_of_them(kind: str) -> None:
         wheel = convert(plain, Path(), static_plan("x", supported))
     if kind == "plain name":
         wheel = wheel.rename(PLAIN)
-    if kind == "broken":
-        wheel = with_variant_json(wheel, lambda content: content.replace(b'"optional"', b'"x"') + b"!")
+    if kind in FAULTS:
+        wheel = with_variant_json(wheel, lambda content: _changed(content, *FAULTS[kind]))
     verdicts = inspect_wheel(wheel).verdicts
+    assert bool(inspect_wheel(wheel).faults) == (kind in FAULTS)
+    assert verdicts["uv"].installs == (kind not in ("unsupported", *[*FAULTS][1:]))
     preview = ("--preview-features", "wheel-variants")
     for name, command in (("pip", ["pip"]), ("uv", ["uv", "pip"])):
         options = ["--quiet", "--no-index", "--target", name, *(preview if name == "uv" else ())]
@@ -280,6 +316,23 @@ def test_a_url_of_a_folder_stands_for_all_wheels_there() -> None:
     lines = [line for line in result.stdout.splitlines() if line.startswith("memory:")]
     assert lines == ["memory:///inspected/demo-1.0-py3-none-any-v3.whl", f"memory:///inspected/{PLAIN}"]
     assert invoke("memory://nothing").stderr == "error: memory://nothing: no wheel is listed there\n"
+
+
+def test_variants_at_a_url_are_compared_with_the_plain_wheel_that_is_listed_there() -> None:
+    memory = fsspec.filesystem("memory")
+    plain = make_wheel(Path("plain"))
+    variant = convert(plain, Path(), Plan(metadata(), Recipe(dependencies=("x",))))
+
+    def added(*places: str) -> list[object]:
+        lines = invoke("--json", *places).stdout.splitlines()
+        return [document["added-dependencies"] for document in map(json.loads, lines)]
+
+    memory.pipe_file(f"/compared/a/{variant.name}", variant.read_bytes())
+    assert added("memory://compared") == [None]
+    memory.pipe_file(f"/compared/a/{plain.name}", plain.read_bytes())
+    assert added("memory://compared") == [["x"], None]
+    memory.pipe_file(f"/compared/b/{plain.name}", plain.read_bytes())
+    assert added("memory://compared") == [None, None, None]
 
 
 @pytest.mark.parametrize("no_color", ["", "1"])

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import html
 import http.server
 import io
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 import tarfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from zipfile import ZipFile
 
 import pytest
@@ -213,13 +218,97 @@ def test_the_command_on_the_page_for_one_wheel_installs_it(
     assert uv_installs(site[0], tmp_path, *VARIANTS, f"{site[0]}{wheel}", **GPU)[0] == "mkl"
 
 
+def commands(site: Path, project: str) -> list[list[str]]:
+    """Return the commands on a project's page, as a shell takes them apart."""
+    page = (site / "project" / project / "index.html").read_text()
+    return [shlex.split(html.unescape(each)) for each in re.findall(r"<pre><code>(.*?)</code></pre>", page)]
+
+
+def test_with_a_base_url_all_commands_on_the_page_work_as_they_are(dist: Path, tmp_path: Path) -> None:
+    name = "a site & 'more'"
+    shutil.copytree(dist, tmp_path / name / "dist")
+    with serving(tmp_path, as_json=False) as (url, _):
+        base_url = f"{url}{quote(name)}/site"
+        result = index(tmp_path / name / "dist", "-o", tmp_path / name / "site", "--base-url", f"{base_url}/")
+        assert result.exit_code == 0, result.stderr
+        page = (tmp_path / name / "site" / "project" / "my-demo" / "index.html").read_text()
+        assert "ADDRESS" not in page
+        found = commands(tmp_path / name / "site", "my-demo")
+        indexes = [command for command in found if {"--index", "--index-url"} & {*command}]
+        wheels = [command for command in found if command[-1].endswith(".whl")]
+        assert (len(indexes), len(wheels), len(found)) == (4, 8, 12)
+        assert {command[-2] for command in indexes} == {f"{base_url}/simple/"}
+        for number, command in enumerate((indexes[0], *wheels[:2])):
+            target = tmp_path / str(number)
+            run(*command, "--no-cache", "--no-deps", "--target", target, "--python", sys.executable, **GPU)
+            assert installed(target)[0] == ("cuda13", "cuda13", "mkl")[number]
+        run(*indexes[1], "--no-cache-dir", "--no-deps", "--target", tmp_path / "pip")
+        assert installed(tmp_path / "pip")[0] == "plain"
+    again = index(tmp_path / name / "dist", "-o", tmp_path / name / "site", "--base-url", base_url, "--check")
+    assert (again.exit_code, again.stdout) == (0, "")
+
+
+def test_the_command_for_uv_takes_from_elsewhere_what_the_index_lacks(dist: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for path in [*dist.glob("common-*"), *dist.glob("helper_*")]:
+        path.rename(elsewhere / path.name)
+    make_wheel(elsewhere, "My_Demo", "1.1+local.1")  # of two, the one from the index itself is taken
+    assert index(elsewhere).exit_code == 0
+    with serving(dist, as_json=False) as (url, _), serving(elsewhere, as_json=False) as (other, _):
+        assert index(dist, "--base-url", url).exit_code == 0
+        command = commands(dist, "my-demo")[0]
+        options = ["--no-cache", "--no-config", "--target", tmp_path / "t", "--python", sys.executable]
+        run(*command, *options, UV_DEFAULT_INDEX=f"{other}simple/", **GPU)
+    assert installed(tmp_path / "t") == ("cuda13", ["My_Demo", "common", "helper_cuda"])
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("", "is no address of a server"),
+        ("example.org/packages", "is no address of a server"),
+        ("ftp://example.org/", "is no address of a server"),
+        ("https:///packages", "is no address of a server"),
+        ("https:\\\\example.org", "is no address of a server"),
+        ("https://[example.org/", "Invalid IPv6 URL"),
+        ("https://example.org:http/", "Port could not be cast"),
+        ("https://example.org/?", "a query or fragment has no place in it"),
+        ("https://example.org/#a", "a query or fragment has no place in it"),
+        ("https://example.org/a b", "percent-encode them"),
+        ("https://example.org/\u00e9", "percent-encode them"),
+        ("https://example.org\\packages", "percent-encode them"),
+        ("https://user:s3cret@example.org/", "a user or password has no place in it"),
+    ],
+)
+def test_a_base_url_that_is_none_is_wrong_usage(dist: Path, url: str, fault: str) -> None:
+    result = index(dist, "--base-url", url)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert fault in result.stderr
+    assert "s3cret" not in result.stderr
+    assert not (dist / "simple").exists()
+
+
+def test_a_base_url_goes_with_pages_only(dist: Path) -> None:
+    result = CliRunner().invoke(main, ["index", str(dist), "--base-url", "https://example.org"])
+    assert result.exit_code == 2
+    assert "--base-url goes with --simple only" in result.stderr
+
+
+def test_a_base_url_must_have_room_for_files_outside_of_the_index(dist: Path, tmp_path: Path) -> None:
+    result = index(dist, "-o", tmp_path / "a" / "b", "--base-url", "https://example.org/b")
+    assert result.exit_code == 1
+    assert f"serve {tmp_path}, so that this URL ends in /a/b" in result.stderr
+    assert not (tmp_path / "a").exists()
+
+
 def test_both_forms_of_a_page_list_every_file_with_what_is_true_of_it(indexed: Path) -> None:
     project = indexed / "simple" / "my-demo"
     url = (project / "index.html").as_uri()
     page = simple_api.from_json((project / "index.json").read_bytes(), url)
-    html = simple_api.from_html((project / "index.html").read_bytes(), url)
+    as_html = simple_api.from_html((project / "index.html").read_bytes(), url)
     assert page.name == "my-demo"
-    assert html.files == tuple(file._replace(size=None) for file in page.files)
+    assert as_html.files == tuple(file._replace(size=None) for file in page.files)
     names = [path.name for path in indexed.glob("my_demo-*")] + [
         path.name for path in indexed.glob("My_Demo*.whl")
     ]
@@ -288,6 +377,33 @@ def test_foreign_files_are_left_alone_and_nothing_is_written(dist: Path, name: s
     assert (dist / name).read_text() == content
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets only some users make links")
+def test_nothing_is_written_when_one_page_has_no_place(dist: Path) -> None:
+    before = sorted(dist.rglob("*"))
+    (dist / "simple").mkdir()
+    (dist / "simple" / "my-demo").symlink_to("nowhere")
+    result = index(dist)
+    assert result.exit_code == 1
+    assert str(dist / "simple" / "my-demo") in result.stderr
+    files = [path for path in dist.rglob("*") if path.is_file()]
+    assert sorted(files) == before
+
+
+def test_a_page_that_was_left_behind_is_told(dist: Path) -> None:
+    assert index(dist).stderr == ""
+    for path in dist.glob("common-*"):
+        path.unlink()
+    (dist / "simple" / "mine").mkdir()
+    (dist / "simple" / "mine" / "index.html").write_text("<html>mine</html>")
+    page = dist / "simple" / "common" / "index.html"
+    for options in ((), ("--check",)):
+        assert f"{page} is of a project that has no file here any more" in index(*options, dist).stderr
+    assert "mine" not in index(dist).stderr
+    for folder in ("simple", "project"):
+        shutil.rmtree(dist / folder / "common")
+    assert index("--check", dist).stderr == ""
+
+
 def test_several_folders_need_one_for_the_index(dist: Path, tmp_path: Path) -> None:
     result = index(dist, tmp_path)
     assert result.exit_code == 2
@@ -325,6 +441,7 @@ def test_a_broken_wheel_is_a_fault_and_a_broken_sdist_is_told(dist: Path) -> Non
     make_sdist(dist / "none-1.0.tar.gz", b"", "OTHER")
     (dist / "readme.tar.gz").write_text("no sdist")
     (dist / "old-1.0-variants.json").write_text("{}")
+    (dist / "my_demo-1.0.0-variants.json").write_text("{}")
     result = index(dist)
     assert result.exit_code == 0
     for fault in (
@@ -334,11 +451,22 @@ def test_a_broken_wheel_is_a_fault_and_a_broken_sdist_is_told(dist: Path) -> Non
         "twice-1.0.tar.gz: field Requires-Python is there twice",
         "none-1.0.tar.gz: no PKG-INFO in it",
         f"{dist / 'readme.tar.gz'} is not listed: its name is no sdist's",
-        f"{dist / 'old-1.0-variants.json'} is not listed: no variant wheel",
+        f"{dist / 'old-1.0-variants.json'} is not listed: no release with variant",
+        f"{dist / 'my_demo-1.0.0-variants.json'} is not listed: no release with variant",
     ):
         assert fault in result.stderr
     page = simple_api.from_html((dist / "simple" / "cut" / "index.html").read_bytes(), "http://x/simple/cut/")
     assert [(file.filename, file.requires_python) for file in page.files] == [("cut-1.0.tar.gz", None)]
+
+
+def test_an_old_wheel_whose_summary_cannot_be_read_is_listed_without_it(tmp_path: Path) -> None:
+    make_wheel(tmp_path, metadata=METADATA.replace("Summary:", "Summary: one\nSummary:"))
+    assert index(tmp_path).exit_code == 0
+    assert 'class="summary"' not in (tmp_path / "project" / "demo" / "index.html").read_text()
+    page = simple_api.from_html(
+        (tmp_path / "simple" / "demo" / "index.html").read_bytes(), "http://x/simple/demo/"
+    )
+    assert [file.requires_python for file in page.files] == [">=3.8, <5"]
 
 
 def test_an_sdist_is_unpacked_up_to_a_limit_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -397,6 +525,19 @@ def test_what_comes_out_of_wheels_is_text_on_the_pages(tmp_path: Path) -> None:
     )
     assert [file.requires_python for file in page.files] == [hostile] * 3
     assert "&lt;script&gt;evil()&lt;/script&gt;" in (tmp_path / "project" / "demo" / "index.html").read_text()
+
+
+def test_thousands_of_requirements_are_compared_in_proportion(tmp_path: Path) -> None:
+    lines = "".join(f"Requires-Dist: a-rather-long-name-{number}\n" for number in range(20_000))
+    for tag in ("py3-none-any", "cp312-cp312-any"):
+        own = f"Requires-Dist: only-{tag.partition('-')[0]}\n"
+        make_wheel(tmp_path, tag=tag, metadata=METADATA.replace("\n\n", f"\n{lines}{own}\n"))
+    started = time.process_time()  # others may be busy
+    assert index(tmp_path).exit_code == 0
+    assert time.process_time() - started < 5
+    page = (tmp_path / "project" / "demo" / "index.html").read_text()
+    assert page.count("a-rather-long-name-19999") == 1
+    assert "only-cp312 (some of the wheels)" in page
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals in the standard library")

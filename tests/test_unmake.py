@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -323,7 +324,22 @@ def test_two_variants_of_one_wheel_are_refused_before_anything_is_written(varian
     result = invoke(variant, other, "--force")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "would both become" in result.stderr
+    again = invoke(variant, other, "--force", "--json")
+    told = [json.loads(line) for line in again.stdout.splitlines()]
+    assert (again.exit_code, again.stderr) == (1, result.stderr)
+    assert [(each["input"], each["written"]) for each in told] == [(str(variant), False), (str(other), False)]
+    assert {f"error: {line}\n" for each in told for line in each["errors"]} == {result.stderr}
     assert not (variant.parent / NAME).exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets only some users make links")
+def test_links_that_lead_nowhere_are_faults(variant: Path) -> None:
+    for name in ("loop", NAME):
+        (variant.parent / name).symlink_to(name)
+    for out, place in ((variant.parent / "loop", "loop"), (variant.parent, NAME)):
+        result = invoke(variant, "-o", out)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert place in result.stderr
 
 
 def test_a_dry_run_tells_the_same_and_writes_nothing(variant: Path) -> None:

@@ -46,6 +46,14 @@ def read_at(descriptor: int, length: int, offset: int) -> bytes:
     return data
 
 
+def real_path(path: Path) -> Path:
+    """Return a path without symbolic links; of links in a circle, some stay.
+
+    `Path.resolve` raises RuntimeError at such ones, before Python 3.13.
+    """
+    return Path(os.path.realpath(path))
+
+
 class Source(NamedTuple):
     """Bytes that are read in ranges, wherever they are: `read(length, offset)` of a file of *size* bytes.
 

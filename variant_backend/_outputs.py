@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,6 +11,8 @@ from typing import NamedTuple
 
 from ._files import workspace
 from .errors import VariantError
+
+_OTHER_FOLDER = "give another --output-dir"
 
 
 class Output(NamedTuple):
@@ -53,6 +57,8 @@ def differences(outputs: Iterable[Output]) -> dict[Path, str]:
 
     Raises VariantError with every file that must not be replaced.
     """
+    outputs = list(outputs)
+    _check_folders(dict.fromkeys(output.folder for output in outputs))
     found: dict[Path, str] = {}
     issues: list[str] = []
     for output in outputs:
@@ -64,6 +70,21 @@ def differences(outputs: Iterable[Output]) -> dict[Path, str]:
     if issues:
         raise VariantError(*issues)
     return found
+
+
+def _check_folders(folders: Iterable[Path]) -> None:
+    """Check that each folder is one, or can be made; raises VariantError with all that are not."""
+    faults = []
+    for folder in folders:
+        try:
+            if not stat.S_ISDIR(folder.stat().st_mode):
+                faults.append(f"{folder} is not a folder; {_OTHER_FOLDER}")
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            faults.append(f"{folder}: {error.strerror}; {_OTHER_FOLDER}")
+    if faults:
+        raise VariantError(*faults)
 
 
 def write(outputs: Iterable[Output]) -> None:
@@ -81,12 +102,20 @@ def write(outputs: Iterable[Output]) -> None:
                 part = scratch[output.folder] / str(number)
                 part.write_bytes(output.content)
                 moves.append((part, output.path))
+            for parent in dict.fromkeys(path.parent for _, path in moves):
+                _make_folder(parent)
             for part, path in moves:
-                path.parent.mkdir(parents=True, exist_ok=True)
                 part.replace(path)
     except OSError as error:
         place = error.filename2 or error.filename or "writing"
         raise VariantError(f"{place}: {error.strerror or error}") from None
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder that can be written, so that no file must stay behind when others have been moved."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise VariantError(f"{folder}: Permission denied", hint="give a folder that can be written")
 
 
 def _first_difference(present: bytes, wanted: bytes) -> str:

@@ -57,7 +57,9 @@ def _with_tail(source: Source) -> Source:
 def _find(source: Source, ending: Ending, names: Iterable[bytes]) -> list[Entry] | None:
     """Return the members, or None if it is not certain that these are their records."""
     directory = source.read(ending.directory_size, ending.directory_offset)
-    # Every record starts with the signature. If it stands nowhere else, where it stands is a record.
+    # Every record starts with the signature. If it stands nowhere else, where it stands is a record. Only an
+    # archive made to deceive, which announces more records than it has and hides one inside of another, gets
+    # by; to walk over all records would take longer than all else. `check` reads each wheel as a whole.
     if directory.count(_CENTRAL_SIGNATURE) != ending.total:
         return None
     entries = []

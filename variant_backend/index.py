@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from ._files import real_path
 from ._outputs import Output
 from .errors import VariantError
 from .filename import WheelFilename, index_filename, parse_index_filename
@@ -93,7 +94,7 @@ def read_folders(folders: Sequence[Path], *, plain: bool) -> tuple[list[FoundWhe
     reader = _Reader(several=len(folders) > 1, whole=plain)
     wheels: list[FoundWheel] = []
     issues: list[str] = []
-    for folder in {folder.resolve(): folder for folder in folders}.values():
+    for folder in distinct(folders):
         if not folder.is_dir():
             issues.append(f"{folder} is not a folder; name one that holds wheels")
             continue
@@ -105,6 +106,11 @@ def read_folders(folders: Sequence[Path], *, plain: bool) -> tuple[list[FoundWhe
             except VariantError as error:
                 issues += (error.within(folder) if len(folders) > 1 else error).lines()
     return wheels, [*issues, *different_twins(wheel.path for wheel in wheels)]
+
+
+def distinct(folders: Iterable[Path]) -> list[Path]:
+    """Return the folders, each once, however it is spelled."""
+    return list({real_path(folder): folder for folder in folders}.values())
 
 
 def _read_url(url: str) -> tuple[list[FoundWheel], list[str]]:
@@ -134,19 +140,23 @@ def combine(
 
     The file of a release that no wheel here belongs to goes into the *first* folder, if not into *out_dir*.
     """
-    parts: dict[Release, dict[str, VariantMetadata]] = {}
+    found: list[tuple[Release, str, VariantMetadata]] = []
     folders: dict[Release, set[Path]] = {}
     issues: list[str] = []
     for wheel in wheels:
         if wheel.metadata is not None:
-            parts.setdefault(wheel.release, {})[wheel.place] = wheel.metadata
+            found.append((wheel.release, wheel.place, wheel.metadata))
             folders.setdefault(wheel.release, set()).add(wheel.path.parent)
     for path in merged:
         try:
             release, metadata = _read_merged(path)
-            parts.setdefault(release, {})[str(path)] = metadata
+            found.append((release, str(path), metadata))
         except VariantError as error:
             issues += error.lines()
+    parts: dict[Release, dict[str, VariantMetadata]] = {}
+    # 2.0 and 2.0.0 are one version: the file is named by the shorter spelling, whichever came first.
+    for release, place, metadata in sorted(found, key=lambda each: str(each[0][1])):
+        parts.setdefault(release, {})[place] = metadata
     releases = []
     for release, its in sorted(parts.items()):
         places = (out_dir,) if out_dir else tuple(sorted(folders.get(release, {first})))

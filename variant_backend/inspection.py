@@ -20,6 +20,9 @@ from .metadata import VariantMetadata
 from .properties import Variant
 from .wheel_rewrite import Wheel, open_wheel
 
+# uv drops a release with any other fault in its metadata; it does not look at $schema.
+_ACCEPTED_BY_UV = {"unknown-schema"}
+
 
 class Verdict(NamedTuple):
     """Whether an installer may install a wheel, and why, a line for each reason."""
@@ -34,7 +37,8 @@ class Inspection(NamedTuple):
     *label* is that of the filename, or of variant.json where there is none. *metadata* is what variant.json
     says, as far as it can be read, and None for what is no variant. *added* and *removed* are in what its
     requirements differ from those of the plain wheel beside it, and None without one. *verdicts* are
-    those of released installers, by their names; there are none on what is installed already.
+    those of released installers, by their names; there are none on what is installed already. Not each of
+    the *faults* in variant.json makes uv drop a release; *is_dropped_by_uv* tells whether one does.
     """
 
     target: str
@@ -48,6 +52,7 @@ class Inspection(NamedTuple):
     removed: tuple[str, ...] | None = None
     verdicts: dict[str, Verdict] = {}  # noqa: RUF012  # a default that nobody changes
     faults: tuple[str, ...] = ()
+    is_dropped_by_uv: bool = False
 
     @property
     def variant(self) -> Variant | None:
@@ -66,19 +71,54 @@ def inspect_wheel(path: Path) -> Inspection:
     """Inspect a wheel; raises VariantError, with its name in front, when it is not a sound wheel."""
     with open_wheel(path) as wheel:
         result = _of_wheel(str(path), wheel)
-    plain = path.with_name(str(wheel.filename._replace(label=None)))
-    if result.metadata is None or wheel.filename.label is None or not plain.exists():
+    name = _plain_name(result, wheel.filename)
+    plain = path.with_name(name) if name else None
+    if plain is None or not plain.exists():
         return result
-    with open_wheel(plain) as wheel:
-        there = core_metadata.requirements(wheel.core_metadata)
+    try:
+        with open_wheel(plain) as wheel:
+            there = core_metadata.requirements(wheel.core_metadata)
+    except VariantError as error:
+        return result._replace(faults=(*result.faults, *error.within("beside it").lines()))
+    return _compared(result, there)
+
+
+def _plain_name(result: Inspection, filename: WheelFilename) -> str | None:
+    """Return the name of the plain wheel of a variant, or None if it is no variant."""
+    is_variant = result.metadata is not None and filename.label is not None
+    return str(filename._replace(label=None)) if is_variant else None
+
+
+def _all_compared(
+    names: Sequence[str], results: Sequence[Inspection | VariantError]
+) -> list[Inspection | VariantError]:
+    """Return the results, those of variants compared with the plain wheels among them."""
+    found: dict[str, list[Inspection]] = {}
+    for name, result in zip(names, results, strict=True):
+        if isinstance(result, Inspection):
+            found.setdefault(name, []).append(result)
+
+    def compared(name: str, result: Inspection | VariantError) -> Inspection | VariantError:
+        if isinstance(result, VariantError):
+            return result
+        plain = found.get(_plain_name(result, WheelFilename.parse(name)) or "", [])
+        # Of several in different folders, it is not known which one it was.
+        return _compared(result, plain[0].requirements) if len(plain) == 1 else result
+
+    return list(map(compared, names, results))
+
+
+def _compared(result: Inspection, plain: Sequence[str]) -> Inspection:
+    """Return what is known with the difference from the requirements of the plain wheel."""
+    old, new = set(plain), set(result.requirements)  # there may be thousands
     return result._replace(
-        added=tuple(text for text in result.requirements if text not in there),
-        removed=tuple(text for text in there if text not in result.requirements),
+        added=tuple(text for text in result.requirements if text not in old),
+        removed=tuple(text for text in plain if text not in new),
     )
 
 
 def inspect_url(url: str) -> list[Inspection | VariantError]:
-    """Inspect the wheel that a URL names, or all wheels that are listed there.
+    """Inspect the wheel that a URL names, or all wheels that are listed there, each against its plain wheel.
 
     What is wrong with one of them stands in its place. Raises VariantError when nothing can be listed, or
     nothing is there.
@@ -94,7 +134,8 @@ def inspect_url(url: str) -> list[Inspection | VariantError]:
     wheels = _remote.wheels(url)
     if not wheels:
         raise VariantError(f"{_remote.shown(url)}: no wheel is listed there")
-    return _remote.map_in_threads(inspected, wheels)
+    results = _remote.map_in_threads(inspected, wheels)
+    return _all_compared([wheel.name for wheel in wheels], results)
 
 
 def inspect_installed(name: str, paths: Sequence[Path] = ()) -> Inspection:
@@ -142,7 +183,8 @@ def _of_wheel(target: str, wheel: Wheel) -> Inspection:
     if wheel.is_variant():
         result = _with_variant(result, lambda: wheel.read_file("variant.json"))
     elif filename.label is not None:
-        result = result._replace(faults=("it has a label, but no variant.json",))
+        fault = "it has a label, but no variant.json"
+        result = result._replace(faults=(fault,), is_dropped_by_uv=True)
     return result._replace(verdicts=_verdicts(result, filename))
 
 
@@ -152,20 +194,26 @@ def _with_variant(result: Inspection, read: Callable[[], bytes]) -> Inspection:
     try:
         parsed = read_json(document, read())
     except VariantError as error:
-        return result._replace(faults=tuple(error.within("variant.json").lines()))
+        return result._replace(faults=tuple(error.within("variant.json").lines()), is_dropped_by_uv=True)
     metadata = VariantMetadata.read(document, parsed)
     schema = parsed.get("$schema") if isinstance(parsed, dict) else None
     faults = [f"variant.json: {issue}" for issue in document.issues]
     labels = list(metadata.variants)
-    if not faults and len(labels) != 1:
-        faults.append(f"variant.json: variants has {len(labels)} labels, and needs one")
-    elif not faults and result.label not in (None, labels[0]):
-        faults.append(f"variant.json: label {labels[0]!r}, but the filename says {result.label!r}")
+    is_dropped = any(fault.rule not in _ACCEPTED_BY_UV for fault in document.faults)
+    wrong_label = None
+    if len(labels) != 1:
+        wrong_label = f"variants has {len(labels)} labels, and needs one"
+    elif result.label not in (None, labels[0]):
+        wrong_label = f"label {labels[0]!r}, but the filename says {result.label!r}"
+    if wrong_label and not is_dropped:  # other faults may be the reason
+        faults.append(f"variant.json: {wrong_label}")
+        is_dropped = True
     return result._replace(
         label=result.label or (labels[0] if len(labels) == 1 else None),
         schema=schema if isinstance(schema, str) else None,
         metadata=metadata,
         faults=tuple(faults),
+        is_dropped_by_uv=is_dropped,
     )
 
 
@@ -177,7 +225,7 @@ def _verdicts(result: Inspection, filename: WheelFilename) -> dict[str, Verdict]
             reasons = ("as a plain wheel: the name has no label, and variant.json is not looked at",)
         return {"pip": Verdict(True, reasons), "uv": Verdict(True, reasons)}
     pip = Verdict(False, ("it sees plain wheels only, and rejects a name with a label",))
-    if result.faults or result.variant is None or result.metadata is None:
+    if result.is_dropped_by_uv or result.variant is None or result.metadata is None:
         return {"pip": pip, "uv": Verdict(False, ("it drops a release with faults in its metadata",))}
     never = uv_never_chooses(result.metadata, result.variant)
     where = "where its properties are supported" if result.variant.properties else "on every system"

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from itertools import groupby
 from typing import NamedTuple
+from urllib.parse import urljoin
 
 from .metadata import VariantMetadata
 from .properties import NULL_LABEL, Property
 
 _FLAG = "--preview-features wheel-variants"
-# Stands for the index in commands: a page does not know where it will be served.
+# Stands for the index in commands when it is not known where that will be served.
 _ADDRESS = "https://ADDRESS"
 
 
@@ -55,8 +56,12 @@ class Project(NamedTuple):
     releases: tuple[Release, ...]
 
 
-def project_page(project: Project) -> bytes:
-    """Return the page of a project, which is ``project/{name}/index.html`` in the index."""
+def project_page(project: Project, base_url: str | None = None) -> bytes:
+    """Return the page of a project, which is ``project/{name}/index.html`` in the index.
+
+    *base_url* is where the index's folder is served, without a slash at the end. Commands name it; without
+    it, they have a placeholder.
+    """
     body = [
         '<header><nav aria-label="Breadcrumb"><a href="../../index.html">All projects</a></nav>',
         f"<h1>{escape(project.name)}</h1>",
@@ -64,7 +69,7 @@ def project_page(project: Project) -> bytes:
         _versions(project),
         "</header>",
         "<main>",
-        *(_release(project.name, release) for release in project.releases),
+        *(_release(project.name, release, base_url) for release in project.releases),
         "</main>",
         f'<footer><p>For installers: <a href="../../simple/{escape(project.name)}/index.html">the simple'
         " index</a>. Made with variant-backend.</p></footer>",
@@ -154,15 +159,15 @@ def readable_size(size: int) -> str:
     return f"{size} B"
 
 
-def _release(name: str, release: Release) -> str:
+def _release(name: str, release: Release, base_url: str | None) -> str:
     """Return the section of a version."""
     anchor = escape(f"v{release.version}")
     parts = [
         f'<section aria-labelledby="{anchor}">',
         f'<h2 id="{anchor}">{escape(name)} {escape(release.version)}</h2>',
         f'<p class="facts">{_facts(release)}</p>',
-        _commands(name, release),
-        _table(name, release) if release.wheels else "",
+        _commands(name, release, base_url),
+        _table(name, release, base_url) if release.wheels else "",
         _shared(release),
         _others(release),
         "</section>",
@@ -182,34 +187,40 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
-def _commands(name: str, release: Release) -> str:
+def _commands(name: str, release: Release, base_url: str | None) -> str:
     """Return how to install the version by the index."""
+    index = shlex.quote(_url(base_url, "simple/"))
     wanted = shlex.quote(f"{name}=={release.version}")
     labels = {wheel.label for wheel in release.wheels}
     rows = []
     if labels - {None}:
-        command = f"uv pip install {_FLAG} --index-url {_ADDRESS}/simple/ {wanted}"
+        # What this index lacks comes from the one that uv is set to: requirements lie there mostly.
+        command = f"uv pip install {_FLAG} --index {index} {wanted}"
         rows.append(("The best variant for your machine", command))
     is_source = any(link.filename.endswith(".tar.gz") for link in release.others)
     if None in labels or is_source:
         subject = "The plain wheel" if None in labels else "Built from source"
-        rows.append(
-            (f"{subject}, with any installer", f"pip install --index-url {_ADDRESS}/simple/ {wanted}")
-        )
+        rows.append((f"{subject}, with any installer", f"pip install --index-url {index} {wanted}"))
     listed = "".join(f"<dt>{title}</dt><dd>{_code(command)}</dd>" for title, command in rows)
     lacking = (
         "" if None in labels else "<p>Installers that know no variants find no wheel of this release.</p>"
     )
-    return f"""<dl class="commands">{listed}</dl>{lacking}
+    note = f"""
 <p class="note">For <code>{_ADDRESS}</code>, write the address of this page, up to what is in front of
 <code>/project/{escape(name)}/</code>.</p>"""
+    return f'<dl class="commands">{listed}</dl>{lacking}{"" if base_url else note}'
+
+
+def _url(base_url: str | None, path: str) -> str:
+    """Return where a path from the index's folder leads to."""
+    return urljoin(f"{base_url}/", path) if base_url else f"{_ADDRESS}/{path}"
 
 
 def _code(command: str) -> str:
     return f"<pre><code>{escape(command)}</code></pre>"
 
 
-def _table(name: str, release: Release) -> str:
+def _table(name: str, release: Release, base_url: str | None) -> str:
     """Return the table of a version's variants."""
     by_label = _by_label(release.wheels)
     differing = _differing(by_label)
@@ -217,7 +228,7 @@ def _table(name: str, release: Release) -> str:
     columns = "".join(f'<th scope="col" role="columnheader">{heading}</th>' for heading in headings)
     rows = []
     for label, wheels in by_label.items():
-        cells = [_properties(release, label), _wheels(label, wheels), _list(differing[label])]
+        cells = [_properties(release, label), _wheels(label, wheels, base_url), _list(differing[label])]
         listed = "".join(
             f'<td role="cell" data-label="{heading}">{cell}</td>'
             for heading, cell in zip(headings[1:], cells, strict=False)
@@ -244,16 +255,17 @@ def _by_label(wheels: Iterable[WheelLink]) -> dict[str | None, list[WheelLink]]:
 
 def _common(wheels: Iterable[WheelLink]) -> list[str]:
     """Return the requirements that all of the wheels have."""
-    first, *others = wheels
-    return [text for text in first.requirements if all(text in other.requirements for other in others)]
+    first, *others = [wheel.requirements for wheel in wheels]
+    shared = set(first).intersection(*others)  # there may be thousands
+    return [text for text in first if text in shared]
 
 
 def _differing(by_label: Mapping[str | None, Sequence[WheelLink]]) -> dict[str | None, list[str]]:
     """Return for each label what its wheels require and not every wheel does."""
-    shared = _common(wheel for wheels in by_label.values() for wheel in wheels)
+    shared = set(_common(wheel for wheels in by_label.values() for wheel in wheels))
     result = {}
     for label, wheels in by_label.items():
-        own = _common(wheels)
+        own = set(_common(wheels))
         every = dict.fromkeys(text for wheel in wheels for text in wheel.requirements if text not in shared)
         result[label] = [text if text in own else f"{text} (some of the wheels)" for text in every]
     return result
@@ -286,7 +298,7 @@ def _by_number(prop: Property) -> tuple[str, str, list[tuple[int, str]]]:
     return prop.namespace, prop.feature, [(int(number or -1), text) for number, text in parts]
 
 
-def _wheels(label: str | None, wheels: Iterable[WheelLink]) -> str:
+def _wheels(label: str | None, wheels: Iterable[WheelLink], base_url: str | None) -> str:
     """Return links to the wheels of a label by the systems they are for, and how to install each."""
     by_system: dict[str, list[str]] = {}
     commands = []
@@ -294,7 +306,7 @@ def _wheels(label: str | None, wheels: Iterable[WheelLink]) -> str:
     for wheel in wheels:
         system, interpreters = readable_tags(wheel.tags)
         by_system.setdefault(system, []).append(f"<li>{_linked(wheel.link, interpreters)}</li>")
-        commands.append(_code(f"{program} {shlex.quote(f'{_ADDRESS}/{wheel.link.path}')}"))
+        commands.append(_code(f"{program} {shlex.quote(_url(base_url, wheel.link.path))}"))
     links = "".join(
         f'<p>{escape(system)}</p><ul class="wheels">{"".join(each)}</ul>'
         for system, each in by_system.items()

@@ -5,21 +5,23 @@ Files stay where they are; the pages link to them. Sources: those of `simple_api
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from . import core_metadata, project_page, simple_api
+from ._files import real_path
 from ._outputs import Output
 from ._sdist import read_pkg_info
 from .errors import VariantError
-from .filename import WheelFilename, parse_index_filename
-from .index import FoundWheel, Index, ReleaseIndex, combine, different_twins, read_folders, sha256
+from .filename import WheelFilename, index_filename
+from .index import FoundWheel, Index, ReleaseIndex, combine, different_twins, distinct, read_folders, sha256
 from .metadata import VariantMetadata
 
 if TYPE_CHECKING:
@@ -50,9 +52,11 @@ def plan_simple_index(
     merged: Sequence[Path] = (),
     out_dir: Path | None = None,
     advance: Advance = lambda _: None,
+    base_url: str | None = None,
 ) -> Index:
     """Return what `index.plan_index` does, with the pages of a package index in *out_dir* or the one folder.
 
+    *base_url* is where that folder will be served, as `check_base_url` returns it: pages for people name it.
     *advance* is told how many bytes of wheels and sdists were read, now and then.
     Raises VariantError with every fault and conflict found.
     """
@@ -63,7 +67,7 @@ def plan_simple_index(
     unique = {wheel.path.name: wheel for wheel in sorted(wheels, key=lambda wheel: wheel.place, reverse=True)}
     told, faults = _read_all(unique.values())
     issues += [*conflicts, *different_twins(path for path, _ in sdists), *faults]
-    if not (unique or sdists or releases):
+    if not (issues or unique or sdists or releases):
         issues.append(f"{', '.join(map(str, folders))}: no wheel and no sdist")
     if issues:
         raise VariantError(*issues)
@@ -73,9 +77,29 @@ def plan_simple_index(
         for wheel in unique.values()
     ]
     outputs = [*side_files, *(output for each in releases for output in each.outputs())]
-    pages = _pages(root, listed, {each.release: each.metadata for each in releases})
-    notices += [*more, *_unlisted(folders, releases), *_outside(root, listed)]
+    pages = _pages(root, listed, {each.release: each.metadata for each in releases}, base_url)
+    notices += [*more, *_unlisted(folders, releases), *_left_behind(root, listed)]
+    notices += _outside(root, listed, base_url)
     return Index(tuple(releases), (*outputs, *pages), tuple(notices))
+
+
+def check_base_url(url: str) -> str:
+    """Return a URL without the slashes at its end; raises VariantError if no index can be served there."""
+    needed = "an http or https URL of a folder is needed, such as https://host/packages"
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # which raises, too
+    except ValueError as error:
+        raise VariantError(f"{url!r}: {error}", hint=needed) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise VariantError(f"{url!r} is no address of a server", hint=needed)
+    if not re.fullmatch(r"[!-~]+", url) or "\\" in url:
+        raise VariantError(f"{url!r}: other characters than those of URLs", hint="percent-encode them")
+    if "?" in url or "#" in url:
+        raise VariantError(f"{url!r}: a query or fragment has no place in it", hint=needed)
+    if "@" in parts.netloc:
+        raise VariantError("a user or password has no place in it: the pages would show them")
+    return url.rstrip("/")
 
 
 def _find_sdists(folders: Iterable[Path]) -> tuple[list[tuple[Path, Release]], list[str]]:
@@ -83,7 +107,7 @@ def _find_sdists(folders: Iterable[Path]) -> tuple[list[tuple[Path, Release]], l
     from packaging.utils import InvalidSdistFilename, parse_sdist_filename
 
     sdists, notices = [], []
-    for folder in {folder.resolve(): folder for folder in folders}.values():
+    for folder in distinct(folders):
         for path in sorted(folder.glob("*.tar.gz")):
             try:
                 sdists.append((path, parse_sdist_filename(path.name)))
@@ -106,10 +130,13 @@ def _read_all(wheels: Iterable[FoundWheel]) -> tuple[dict[bytes, _Told], list[st
 
 
 def _read(metadata: bytes) -> _Told:
-    """Read METADATA or PKG-INFO; raises VariantError when a field stands there twice."""
+    """Read METADATA or PKG-INFO; raises VariantError when Requires-Python stands there twice."""
+    summary = None
+    with suppress(VariantError):  # installers need none, and a wheel of years ago cannot be changed
+        summary = core_metadata.find_field(metadata, "Summary")
     return _Told(
         core_metadata.find_field(metadata, "Requires-Python"),
-        core_metadata.find_field(metadata, "Summary") or "",
+        summary or "",
         tuple(core_metadata.requirements(metadata)),
         hashlib.sha256(metadata).hexdigest(),
     )
@@ -169,45 +196,61 @@ def _file(root: Path, path: Path, advance: Advance) -> simple_api.File:
     )
 
 
-@functools.cache
 def _way(root: Path, folder: Path) -> str:
     """Return the relative link from the index's folder to another, with a slash if there is any."""
     try:
-        way = Path(os.path.relpath(folder.resolve(), root.resolve())).as_posix()
+        way = Path(os.path.relpath(real_path(folder), real_path(root))).as_posix()
     except ValueError:  # on Windows
         raise VariantError(f"{folder}: on another drive than {root}, so no link can lead there") from None
     return "" if way == "." else f"{way}/"
 
 
 def _unlisted(folders: Iterable[Path], releases: Iterable[ReleaseIndex]) -> list[str]:
-    """Tell of files with the variants of releases that have no variant wheel here."""
-    known = {each.release for each in releases}
-    notices = []
-    for path in sorted(path for folder in folders for path in folder.glob("*-variants.json")):
-        try:
-            if parse_index_filename(path.name) in known:
-                continue
-        except VariantError:
-            pass
-        notices.append(f"{path} is not listed: no variant wheel of its release is here")
-    return notices
+    """Tell of index files that are of no release here."""
+    known = {index_filename(each.release) for each in releases}
+    found = sorted(path for folder in distinct(folders) for path in folder.glob("*-variants.json"))
+    return [
+        f"{path} is not listed: no release with variant wheels here has a file of this name"
+        for path in found
+        if path.name not in known
+    ]
 
 
-def _outside(root: Path, listed: Iterable[_Listed]) -> list[str]:
-    """Tell which folder is to be served, if files lie outside of that of the index."""
+def _left_behind(root: Path, listed: Iterable[_Listed]) -> Iterator[str]:
+    """Tell of pages that were made here for projects whose files have all gone."""
+    names = {each.release[0] for each in listed}
+    for path in sorted([*root.glob("simple/*/index.html"), *root.glob("project/*/index.html")]):
+        with suppress(OSError):
+            if path.parent.name not in names and simple_api.is_own_html(path.read_bytes()):
+                yield f"{path} is of a project that has no file here any more; delete its folder"
+
+
+def _outside(root: Path, listed: Iterable[_Listed], base_url: str | None) -> list[str]:
+    """Tell which folder is to be served, if files lie outside of that of the index.
+
+    Raises VariantError if no link can lead to them from *base_url*.
+    """
     links = [each.file.url for each in listed]
     steps = max((link.count("../") for link in links), default=0)
     if not steps:
         return []
-    top = root.resolve()
+    here = top = real_path(root)
     for _ in range(steps):
         top = top.parent
-    place = root.resolve().relative_to(top).as_posix()
+    place = here.relative_to(top).as_posix()
+    if base_url and urlsplit(base_url).path.count("/") < steps:
+        raise VariantError(
+            f"--base-url {base_url}: files lie outside of {root}, and no link leads above a host",
+            hint=f"serve {top}, so that this URL ends in /{place}",
+        )
     return [f"files lie outside of {root}: serve {top}, so that the index is at /{place}/simple/"]
 
 
 def _pages(
-    root: Path, listed: Iterable[_Listed], variants: Mapping[Release, VariantMetadata]
+    root: Path,
+    listed: Iterable[_Listed],
+    variants: Mapping[Release, VariantMetadata],
+    base_url: str | None,
 ) -> Iterable[Output]:
     """Yield all pages, those that link to others behind them."""
     files = sorted(listed, key=lambda each: (each.release, each.file.filename))
@@ -218,7 +261,7 @@ def _pages(
         yield Output(root, f"simple/{name}/index.html", simple_api.to_html(page), simple_api.is_own_html)
         yield Output(root, f"simple/{name}/index.json", simple_api.to_json(page), simple_api.is_own_json)
         projects.append(_project(name, its, variants))
-        content = project_page.project_page(projects[-1])
+        content = project_page.project_page(projects[-1], base_url)
         yield Output(root, f"project/{name}/index.html", content, simple_api.is_own_html)
     names = [project.name for project in projects]
     yield Output(root, "simple/index.html", simple_api.projects_to_html(names), simple_api.is_own_html)

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from .._files import real_path
 from ..errors import VariantError
 
 # A path as it is given: what is wrong with it is said by who opens it.
@@ -41,13 +42,19 @@ class Command(click.Command):
         try:
             with _termination_is_an_exit():
                 return super().invoke(ctx)
-        except VariantError as error:
-            raise Failure(error.lines()) from None
         except OSError as error:
             if error.errno == errno.EPIPE:  # click ends quietly when nobody reads on
                 raise
-            place = error.filename2 or error.filename or "stdout"
-            raise Failure([f"{place}: {error.strerror or error}"]) from None
+            raise Failure(fault_lines(error)) from None
+        except VariantError as error:
+            raise Failure(fault_lines(error)) from None
+
+
+def fault_lines(error: VariantError | OSError) -> list[str]:
+    """Return the faults, each on a line of its own."""
+    if isinstance(error, VariantError):
+        return error.lines()
+    return [f"{error.filename2 or error.filename or 'stdout'}: {error.strerror or error}"]
 
 
 def talk(text: str) -> None:
@@ -101,8 +108,9 @@ def check_targets(targets: Iterable[tuple[Path, Path]]) -> None:
     """Raise a VariantError if two of the wheels would be written to one file; each comes with its target."""
     sources: dict[Path, list[Path]] = {}
     for wheel, target in targets:
-        if wheel.resolve() != target.resolve():  # such a one is there already, and is not written
-            sources.setdefault(target.resolve(), []).append(wheel)
+        place = real_path(target)
+        if real_path(wheel) != place:  # such a one is there already, and is not written
+            sources.setdefault(place, []).append(wheel)
     clashes = [
         f"{' and '.join(map(str, several))} would both become {target}"
         for target, several in sources.items()

@@ -11,10 +11,20 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import VariantError
-from . import PATH, Command, Progress, talk
+from . import PATH, Command, Progress, fault_lines, talk
 
 if TYPE_CHECKING:
     from ..index import Index
+
+
+def _base_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Check --base-url."""
+    from ..simple_index import check_base_url
+
+    try:
+        return None if value is None else check_base_url(value)
+    except VariantError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.command(cls=Command)
@@ -30,6 +40,12 @@ if TYPE_CHECKING:
 @click.option(
     "--simple", is_flag=True, help="Write a package index beside it: pages for installers and people."
 )
+@click.option(
+    "--base-url",
+    metavar="URL",
+    callback=_base_url,
+    help="Where the folder with the package index will be served: its pages for people name it in commands.",
+)
 @click.option("--check", is_flag=True, help="Write nothing; say which files are missing or differ.")
 @click.option("-o", "--output-dir", type=PATH, help="Where to write  [default: beside the wheels, or here]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -37,6 +53,7 @@ def index(
     places: tuple[str, ...],
     merged: tuple[Path, ...],
     simple: bool,
+    base_url: str | None,
     check: bool,
     output_dir: Path | None,
     as_json: bool,
@@ -53,12 +70,21 @@ def index(
         raise click.UsageError("--simple needs the wheels themselves: it goes with folders only.")
     if simple and len(folders) > 1 and output_dir is None:
         raise click.UsageError("--simple over several folders needs --output-dir.")
+    if base_url and not simple:
+        raise click.UsageError("--base-url goes with --simple only.")
     try:
-        planned, found = _run(folders, urls, merged, output_dir, simple=simple, check=check)
-    except VariantError as error:
+        planned, found = _run(folders, urls, merged, output_dir, base_url, simple=simple, check=check)
+    except (VariantError, OSError) as error:
         if as_json:
-            click.echo(json.dumps({"files": [], "notices": [], "faults": error.lines()}))
+            click.echo(json.dumps({"files": [], "notices": [], "faults": fault_lines(error)}))
         raise
+    _report(planned, found, check=check, as_json=as_json)
+    if check and found:
+        sys.exit(1)
+
+
+def _report(planned: Index, found: Mapping[Path, str], *, check: bool, as_json: bool) -> None:
+    """Tell which files there are, or with *check* which of them differ, on stdout, all else on stderr."""
     notices = [
         *planned.notices,
         *dict.fromkeys(each for r in planned.releases for each in r.metadata.remarks()),
@@ -74,8 +100,6 @@ def index(
     else:
         for path in _to_print(planned):
             click.echo(str(path))
-    if check and found:
-        sys.exit(1)
 
 
 def _run(
@@ -83,6 +107,7 @@ def _run(
     urls: tuple[str, ...],
     merged: tuple[Path, ...],
     output_dir: Path | None,
+    base_url: str | None,
     *,
     simple: bool,
     check: bool,
@@ -98,7 +123,7 @@ def _run(
             path for folder in folders for pattern in ("*.whl", "*.tar.gz") for path in folder.glob(pattern)
         ]
         with Progress(packages) as progress:
-            planned = plan_simple_index(folders, merged, output_dir, progress.advance)
+            planned = plan_simple_index(folders, merged, output_dir, progress.advance, base_url)
     else:
         planned = plan_index(folders, merged, output_dir, urls)
     found = _outputs.differences(planned.outputs)

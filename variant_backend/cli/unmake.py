@@ -45,7 +45,12 @@ def unmake(
     for wheel, folder in zip(wheels, folders, strict=True):
         with suppress(VariantError):  # what is wrong with its name is said in its turn
             targets.append((wheel, folder / plain_name(wheel.name)))
-    check_targets(targets)
+    try:
+        check_targets(targets)
+    except VariantError as error:
+        for wheel in wheels if as_json else ():
+            click.echo(json.dumps(_to_dict(wheel, None, error.lines())))
+        raise
     well = True
     with Progress(wheels) as progress:
         for wheel, folder in zip(wheels, folders, strict=True):
@@ -73,14 +78,18 @@ def _report(wheel: Path, result: Unmade | VariantError, *, as_json: bool) -> Non
     for text in notices:
         talk(f"notice: {wheel.name}: {text}")
     if as_json:
-        told = {
-            "input": str(wheel),
-            "output": str(outcome.path) if outcome else None,
-            "written": outcome is not None and outcome.written,
-            "lost": list(lost),
-            "notices": list(notices),
-            "errors": errors,
-        }
-        click.echo(json.dumps(told))
+        click.echo(json.dumps(_to_dict(wheel, outcome, errors)))
     elif outcome:
         click.echo(str(outcome.path))
+
+
+def _to_dict(wheel: Path, outcome: Unmade | None, errors: list[str]) -> dict[str, object]:
+    """Return the object for machines."""
+    return {
+        "input": str(wheel),
+        "output": str(outcome.path) if outcome else None,
+        "written": outcome is not None and outcome.written,
+        "lost": list(outcome.lost) if outcome else [],
+        "notices": list(outcome.notices) if outcome else [],
+        "errors": errors,
+    }
