@@ -145,6 +145,14 @@ def test_a_page_of_another_major_version_is_refused(version: str) -> None:
             read(content, URL)
 
 
+def test_metadata_files_are_told_under_the_name_that_old_pips_do_not_know() -> None:
+    # Under the one of PEP 658, pip 22.3 to 23.1 fails: at JSON always, at HTML if Name is not normalized.
+    page = Page("demo", (File("demo-1.0-py3-none-any.whl", "x.whl", {}, core_metadata={"sha256": "ab"}),))
+    for content in (to_html(page), to_json(page)):
+        assert b"core-metadata" in content
+        assert b"dist-info-metadata" not in content
+
+
 def test_json_lists_the_versions_by_the_names_of_the_files() -> None:
     names = ["demo-1.0-py3-none-any-x.whl", "demo-1.0-variants.json", "demo-2.0.tar.gz", "readme.txt"]
     page = Page("demo", tuple(File(name, name, {}) for name in names))

@@ -172,9 +172,8 @@ def _anchor(file: File) -> str:
     if file.requires_python is not None:
         attributes["data-requires-python"] = file.requires_python
     if file.core_metadata is not None:
-        # The second name is the one of PEP 658, which older installers look for.
-        for name in ("data-core-metadata", "data-dist-info-metadata"):
-            attributes[name] = _one_hash(file.core_metadata) or "true"
+        # Not under the name of PEP 658: pip 22.3 to 23.1 rejects each wheel whose Name is not normalized then.
+        attributes["data-core-metadata"] = _one_hash(file.core_metadata) or "true"
     text = " ".join(f'{name}="{escape_html(value)}"' for name, value in attributes.items())
     return f"<a {text}>{escape_html(file.filename)}</a><br>"
 
@@ -197,8 +196,7 @@ def _entry(file: File) -> dict[str, object]:
     if file.size is not None:
         entry["size"] = file.size
     if file.core_metadata is not None:
-        for name in ("core-metadata", "dist-info-metadata"):
-            entry[name] = dict(file.core_metadata) or True
+        entry["core-metadata"] = dict(file.core_metadata) or True  # pip 22.3 to 23.1 fails at the older name
     return entry
 
 
