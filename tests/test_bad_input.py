@@ -364,6 +364,11 @@ def test_two_wheels_that_would_become_one_file_are_refused_before_anything_is_wr
     assert result.exit_code == 1
     assert all(wheel.name in result.stderr for wheel in wheels)
     assert sorted(tmp_path.iterdir()) == sorted(wheels)
+    result = CliRunner().invoke(make_variant_command, ["--json", *arguments], catch_exceptions=False)
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(each["input"], each["output"], len(each["errors"])) for each in told] == [
+        (str(wheel), None, 1) for wheel in wheels
+    ]
 
 
 def test_of_several_wheels_the_sound_ones_are_made(tmp_path: Path) -> None:

@@ -162,3 +162,12 @@ def test_the_requirements_that_were_written_are_those_that_are_read(
 def test_a_field_that_is_not_there_once_is_refused(data: bytes, fault: str) -> None:
     with pytest.raises(VariantError, match=fault):
         read_field(data, "Name")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_value_may_go_on_on_indented_lines(end: str) -> None:
+    lines = ["Name: demo", "Version:", "  1.0", "Requires-Python: >=3.8,", "\t<4", "", "text", ""]
+    data = end.join(lines).encode()
+    assert read_field(data, "Requires-Python") == ">=3.8, <4"
+    assert read_field(data, "Version") == "1.0"
+    assert replace_version(data, "2.0") == end.join([*lines[:1], "Version:2.0", *lines[3:]]).encode()

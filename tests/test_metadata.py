@@ -233,7 +233,7 @@ def test_a_broken_document_is_refused_with_the_place_of_each_fault(document: Any
 
 
 def test_a_provider_may_support_nothing() -> None:
-    providers = {"a": {"static-properties": {}}}
+    providers: dict[str, Any] = {"a": {"static-properties": {}}}
     metadata = VariantMetadata.from_dict(changed(providers=providers, variants={"null": {}}), "variant.json")
     assert metadata.providers == {"a": StaticProvider(())}
     assert metadata.to_dict()["providers"] == providers

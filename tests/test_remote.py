@@ -71,6 +71,18 @@ def test_an_index_lists_projects_and_these_their_wheels(server: Server) -> None:
     ]
 
 
+def test_an_index_may_be_named_without_the_slash_at_its_end(server: Server) -> None:
+    wheel = variants(server.folder / "files")["v3"]
+    page(server.folder / "simple" / "demo", [f"../../files/{wheel.name}"])
+    assert read(f"{server.url}simple/demo") == {"v3": "v3"}
+    assert next(path for _, path, *_ in server.requests) == "/simple/demo/"
+
+
+def test_a_url_names_a_server() -> None:
+    with pytest.raises(VariantError, match=r"^http://: names no server$"):
+        _remote.read_wheels("http://")
+
+
 def test_pages_in_json_are_read(server: Server) -> None:
     wheel = variants(server.folder / "files")["v3"]
     meta = {"api-version": "1.0"}

@@ -113,9 +113,14 @@ def wheels(url: str) -> list[RemoteWheel]:
         return _stored(url)
     with _within(url), _libraries():
         server = _Http()
-        path = unquote(urlsplit(url).path)
-    if path.endswith(".whl"):
-        return [_on_server(server, path.rpartition("/")[2], url)]
+        parts = urlsplit(url)
+        name = unquote(parts.path).rpartition("/")[2]
+        if not parts.hostname:
+            raise VariantError("names no server")
+    if name.endswith(".whl"):
+        return [_on_server(server, name, url)]
+    if name and not name.endswith((".html", ".json")):  # an index that is named without the slash at its end
+        url = parts._replace(path=f"{parts.path}/").geturl()
     found, projects = _links(*server.page(url))
     if not found:
         if len(projects) > _MOST_PROJECTS:

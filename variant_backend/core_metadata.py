@@ -15,7 +15,7 @@ from .filename import escape
 
 
 def read_field(data: bytes, field: str) -> str:
-    """Return the value of a field that must stand there once, such as Name.
+    """Return the value of a field that must stand there once, such as Name, on one line.
 
     Raises VariantError when it does not, or is not UTF-8.
     """
@@ -26,7 +26,7 @@ def read_field(data: bytes, field: str) -> str:
         value: str = found[0][1].decode("utf-8")
     except UnicodeDecodeError:
         raise VariantError(f"field {field} is not UTF-8") from None
-    return value.strip()
+    return " ".join(line.strip() for line in value.split("\n")).strip()
 
 
 def find_field(data: bytes, field: str) -> str | None:
@@ -143,4 +143,6 @@ def _requirement(field: bytes) -> str | None:
 
 
 def _pattern(field: str) -> re.Pattern[bytes]:
-    return re.compile(rf"(?mi)^({field}[ \t]*:[ \t]*)([^\r\n]*)".encode())
+    """Return a pattern with two groups: what is in front of a field's value, and the value."""
+    # Indented lines continue it.
+    return re.compile(rf"(?mi)^({field}[ \t]*:[ \t]*)([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)".encode())

@@ -172,7 +172,7 @@ def _anchor(file: File) -> str:
     if file.requires_python is not None:
         attributes["data-requires-python"] = file.requires_python
     if file.core_metadata is not None:
-        # Not under the name of PEP 658: pip 22.3 to 23.1 rejects each wheel whose Name is not normalized then.
+        # Not under the name of PEP 658: then pip 22.3 to 23.1 rejects wheels whose Name is not normalized.
         attributes["data-core-metadata"] = _one_hash(file.core_metadata) or "true"
     text = " ".join(f'{name}="{escape_html(value)}"' for name, value in attributes.items())
     return f"<a {text}>{escape_html(file.filename)}</a><br>"

@@ -131,7 +131,7 @@ def make_variant_command(
     ):
         say(remark)
     folders = [output_dir or wheel.parent for wheel in wheels]
-    _check_targets(wheels, plans, folders)
+    _check_targets(wheels, plans, folders, as_json=as_json)
     convert = functools.partial(make_variant, force=force, dry_run=dry_run)
     if not _convert_all(convert, wheels, plans, folders, jobs, say, as_json=as_json, quiet=quiet):
         sys.exit(1)
@@ -327,13 +327,20 @@ def _providers(
     }
 
 
-def _check_targets(wheels: Iterable[Path], plans: Iterable[_Planned], folders: Iterable[Path]) -> None:
-    """Raise a VariantError if two wheels would be written to one file."""
-    check_targets(
-        (wheel, folder / str(renamed(WheelFilename.parse(wheel.name), plan)))
-        for wheel, plan, folder in zip(wheels, plans, folders, strict=True)
-        if isinstance(plan, Plan)
-    )
+def _check_targets(
+    wheels: Sequence[Path], plans: Sequence[_Planned], folders: Sequence[Path], *, as_json: bool
+) -> None:
+    """Raise a VariantError if two wheels would be written to one file; *as_json* prints all objects first."""
+    try:
+        check_targets(
+            (wheel, folder / str(renamed(WheelFilename.parse(wheel.name), plan)))
+            for wheel, plan, folder in zip(wheels, plans, folders, strict=True)
+            if isinstance(plan, Plan)
+        )
+    except VariantError as error:
+        for wheel, plan in zip(wheels, plans, strict=True) if as_json else ():
+            click.echo(json.dumps(_told(wheel, plan, None, (), error.lines())))
+        raise
 
 
 def _map(convert: Callable[..., Any], jobs: int, *arguments: Iterable[Any]) -> Iterator[Any]:
@@ -367,16 +374,22 @@ def _report(
     for error in errors:
         talk(f"error: {error}")
     if as_json:
-        variant = plan.variant if isinstance(plan, Plan) else None
-        told = {
-            "input": str(wheel),
-            "output": str(outcome.path) if outcome else None,
-            "label": variant.label if variant else None,
-            "properties": [str(prop) for prop in sorted(variant.properties)] if variant else [],
-            "written": outcome is not None and outcome.written,
-            "notices": list(notices),
-            "errors": errors,
-        }
-        click.echo(json.dumps(told))
+        click.echo(json.dumps(_told(wheel, plan, outcome, notices, errors)))
     elif outcome:
         click.echo(str(outcome.path))
+
+
+def _told(
+    wheel: Path, plan: _Planned, outcome: Outcome | None, notices: Sequence[str], errors: Sequence[str]
+) -> dict[str, object]:
+    """Return the JSON object of a wheel."""
+    variant = plan.variant if isinstance(plan, Plan) else None
+    return {
+        "input": str(wheel),
+        "output": str(outcome.path) if outcome else None,
+        "label": variant.label if variant else None,
+        "properties": [str(prop) for prop in sorted(variant.properties)] if variant else [],
+        "written": outcome is not None and outcome.written,
+        "notices": list(notices),
+        "errors": list(errors),
+    }
