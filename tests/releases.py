@@ -55,6 +55,7 @@ def write_wheel(
     metadata: str = "",
     members: Callable[[dict[str, bytes]], object] = lambda _: None,
     rows: Callable[[list[str]], list[str]] = lambda rows: rows,
+    wheel: str = WHEEL,
 ) -> None:
     """Write a wheel, with variant.json if that is given; *members* and *rows* may change what is inside."""
     name, version, *_ = path.name.split("-")
@@ -63,7 +64,7 @@ def write_wheel(
     contents = {
         f"{name}/__init__.py": b"x = 1\n",
         f"{dist_info}/METADATA": f"{head}\n{metadata}\n{text}".encode(),
-        f"{dist_info}/WHEEL": WHEEL.encode(),
+        f"{dist_info}/WHEEL": wheel.encode(),
     }
     if variant is not None:
         contents[f"{dist_info}/variant.json"] = encoded(variant)
@@ -130,6 +131,7 @@ def lay_out(folder: Path, examples: Iterable[Example]) -> None:
                 blocks.get("METADATA", ""),
                 _member_changes(blocks.get("members", "") if label == "fast" else ""),
                 _row_changes(blocks.get("RECORD", "") if label == "fast" else ""),
+                blocks.get("WHEEL", WHEEL) if label == "fast" else WHEEL,
             )
         elif name.endswith(".json"):
             path.write_bytes(encoded(other if name.startswith("other") else index))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from releases import DOCUMENT, LABELS, encoded, only, patched, write_release, write_wheel
-from support import run
+from support import METADATA, WHEEL, run
 
 from variant_backend.check import check
 from variant_backend.metadata import KNOWN_PROVIDERS
@@ -335,6 +335,19 @@ def drop_variant_json(contents: dict[str, bytes]) -> None:
     del contents["demo-1.0.dist-info/variant.json"]
 
 
+HEADERS = METADATA.format(name="demo", version="1.0").partition("\n\n")[0].encode() + b"\n"
+
+
+def with_inner(name: str, content: bytes) -> Any:
+    """Return what replaces a file of dist-info in the wheel `fast`."""
+    return lambda folder: replaced(
+        folder,
+        FAST,
+        only(DOCUMENT, "fast"),
+        members=lambda contents: contents.update({f"demo-1.0.dist-info/{name}": content}),
+    )
+
+
 # What may be wrong with the files around a sound document, and the code for it.
 RELEASES: dict[str, tuple[Any, str]] = {
     "no index file": (lambda folder: (folder / INDEX).unlink(), "missing-index"),
@@ -407,6 +420,47 @@ RELEASES: dict[str, tuple[Any, str]] = {
             ),
         ),
         "wrong-identity",
+    ),
+    "a WHEEL of another major version": (
+        with_inner("WHEEL", b"Wheel-Version: 2.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"),
+        "bad-wheel-file",
+    ),
+    "a WHEEL that says no version": (with_inner("WHEEL", b"Tag: py3-none-any\n"), "bad-wheel-file"),
+    "a WHEEL that starts with an empty line": (
+        with_inner("WHEEL", b"\n" + WHEEL.encode()),
+        "bad-wheel-file",
+    ),
+    "a WHEEL that is not UTF-8": (with_inner("WHEEL", WHEEL.encode() + b"Note: \xe9\n"), "bad-wheel-file"),
+    "METADATA with a byte order mark": (with_inner("METADATA", b"\xef\xbb\xbf" + HEADERS), "bad-metadata"),
+    "METADATA that starts with an empty line": (with_inner("METADATA", b"\n" + HEADERS), "bad-metadata"),
+    "METADATA with a field behind a line that is none": (
+        with_inner("METADATA", HEADERS.replace(b"Version: 1.0", b"A line of the license.\nVersion: 1.0")),
+        "bad-metadata",
+    ),
+    "METADATA with a space in front of a colon": (
+        with_inner("METADATA", HEADERS.replace(b"Name:", b"Name :")),
+        "bad-metadata",
+    ),
+    "METADATA with a space behind the name": (
+        with_inner("METADATA", HEADERS.replace(b"demo", b"demo ")),
+        "bad-metadata",
+    ),
+    "a requirement on a path": (with_inner("METADATA", HEADERS + b"Requires-Dist: six @ ./six\n"), "bad-metadata"),
+    "a requirement on what is no version": (
+        with_inner("METADATA", HEADERS + b"Requires-Dist: six===six\n"),
+        "bad-metadata",
+    ),
+    "a build number that is none": (
+        lambda folder: rename(folder, FAST, "demo-1.0-1+a-py3-none-any-fast.whl"),
+        "bad-filename",
+    ),
+    "a tag in upper case": (
+        lambda folder: rename(folder, FAST, "demo-1.0-py3-none-ANY-fast.whl"),
+        "bad-filename",
+    ),
+    "a platform that is none": (
+        lambda folder: rename(folder, FAST, "demo-1.0-py3-none-manylinux228_x86_64-fast.whl"),
+        "unknown-platform",
     ),
     "no zip file": (lambda folder: (folder / FAST).write_bytes(b"PK"), "bad-zip"),
 }

@@ -127,6 +127,7 @@ class _Run:
         with self.noting(path, "bad-filename"):
             filename = WheelFilename.parse(path.name)
             key = filename.release()
+            self.add(path, rules.of_filename(filename))
         with _opened(path) as source:
             metadata = _WheelReader(self, path).read(source, filename)
         if filename is not None and key is not None:
@@ -264,6 +265,8 @@ class _WheelReader(NamedTuple):
                 check_identity(filename, data)
             self.run.add(self.path, rules.of_core_metadata(data), "METADATA")
             self.compare_side_file(data)
+        if contents["WHEEL"] is not None:
+            self.run.add(self.path, rules.of_wheel_file(contents["WHEEL"]), "WHEEL")
         metadata = None
         if wheel.is_variant():
             contents["variant.json"] = data = self.file(wheel, "variant.json")

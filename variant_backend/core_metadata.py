@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from .errors import VariantError
 from .filename import escape
@@ -35,6 +35,20 @@ def read_field(data: bytes, field: str) -> str:
 def find_field(data: bytes, field: str) -> str | None:
     """Return the value of a field that may be left out, or None; raises VariantError as `read_field` does."""
     return read_field(data, field) if re.search(_pattern(field), _headers(data)) else None
+
+
+def unread_field(data: bytes, fields: Iterable[str]) -> str | None:
+    """Return one of some fields that stands behind a line that is no field, or None: readers end there."""
+    headers = _headers(data)
+    stray = re.search(rb"(?m)^(?![!-9;-~]+:|[ \t])", headers)
+    rest = headers[stray.start() :] if stray else b""
+    return next((field for field in fields if re.search(_pattern(field), rest)), None)
+
+
+def has_space_behind(data: bytes, field: str) -> bool:
+    """Tell whether a field's value has white space behind it, which not every reader takes off."""
+    found = re.search(_pattern(field), _headers(data))
+    return found is not None and found[2] != found[2].rstrip()
 
 
 def replace_field(data: bytes, field: str, value: str) -> bytes:

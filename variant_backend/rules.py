@@ -23,6 +23,19 @@ from .properties import NULL_LABEL, Variant, default_label
 if TYPE_CHECKING:
     from .recipe import Recipe
 
+# The fields of METADATA on which installing depends.
+_FIELDS = ("Name", "Version", "Requires-Dist", "Requires-Python", "Provides-Extra")
+_UNREAD = "it stands behind a line that is no field, where readers stop"
+
+# Platform tags that start so are mistyped if they do not look so (the specification of platform tags).
+_PLATFORMS = {
+    "manylinux": r"manylinux(1|2010|2014|_\d+_\d+)_\w+",
+    "musllinux": r"musllinux_\d+_\d+_\w+",
+    "linux": r"linux_\w+",
+    "macosx": r"macosx_\d+_\d+_\w+",
+    "win": r"win32|win_(amd64|arm32|arm64|ia64)",
+}
+
 # More of a text that comes from outside is not shown.
 _SHOWN = 200
 
@@ -98,30 +111,90 @@ def of_count(metadata: VariantMetadata) -> Iterator[Fault]:
         yield Fault("one-label", "variants", f"{len(metadata.variants)} labels, and exactly one is needed")
 
 
+def of_filename(filename: WheelFilename) -> Iterator[Fault]:
+    """Find a build number and tags because of which installers pass a wheel over in silence."""
+    if not re.fullmatch(r"(\d{1,19}[a-zA-Z0-9_.]*)?", filename.build, re.ASCII):
+        yield Fault("bad-filename", "", f"{filename.build[:_SHOWN]!r} is no build number")
+    for tag in filename.tags.replace("-", ".").split("."):
+        if not re.fullmatch("[a-z0-9_]+", tag):
+            yield Fault("bad-filename", "", f"tag {tag[:_SHOWN]!r} does not consist of a-z, 0-9 and _")
+    for platform in filename.tags.split("-")[2].split("."):
+        for start, pattern in _PLATFORMS.items():
+            if platform.startswith(start) and not re.fullmatch(pattern, platform):
+                yield Fault("unknown-platform", "", f"no system has the platform {platform[:_SHOWN]!r}")
+
+
+def of_wheel_file(data: bytes) -> Iterator[Fault]:
+    """Find that WHEEL cannot be read, or is of a version of the wheel format that installers do not know."""
+    code = "bad-wheel-file"
+    try:
+        data.decode("utf-8")
+        version = core_metadata.read_field(data, "Wheel-Version")
+    except UnicodeDecodeError as error:
+        yield Fault(code, "", f"not UTF-8 at byte {error.start}")
+        return
+    except VariantError as error:
+        yield Fault(code, "", error.issues[0])
+        return
+    if not re.fullmatch(r"1\.\d+", version, re.ASCII):
+        yield Fault(code, "Wheel-Version", f"{version[:_SHOWN]!r} is no version 1.x of the wheel format")
+    if field := core_metadata.unread_field(data, ["Wheel-Version"]):
+        yield Fault(code, field, _UNREAD)
+
+
 def of_core_metadata(data: bytes) -> Iterator[Fault]:
     """Find fields of METADATA that installers cannot read, or package indexes reject."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-    from .markers import check_requirement, mentions_variant
-
+    code = "bad-metadata"
+    if field := core_metadata.unread_field(data, _FIELDS):
+        yield Fault(code, field, _UNREAD)
+    if core_metadata.has_space_behind(data, "Name"):
+        yield Fault(code, "Name", "white space behind it is taken for a part of it")
     for requirement in core_metadata.requirements(data):
-        shown = requirement[:_SHOWN]
-        if mentions_variant(requirement):
-            yield Fault("variant-marker", "Requires-Dist", f"{shown!r} has a variant marker")
-            continue
-        try:
-            check_requirement(requirement)
-        except VariantError as error:
-            yield Fault("bad-metadata", "Requires-Dist", str(error.issues[0])[:_SHOWN])
+        yield from _of_requirement(requirement)
     for url in core_metadata.direct_references(data):
         yield Fault("direct-reference", "Requires-Dist", f"{url[:_SHOWN]!r} names a URL")
     try:
         SpecifierSet(core_metadata.read_field(data, "Requires-Python"))
     except InvalidSpecifier as error:
-        yield Fault("bad-metadata", "Requires-Python", str(error)[:_SHOWN])
+        yield Fault(code, "Requires-Python", str(error)[:_SHOWN])
     except VariantError as error:
         if "missing" not in error.issues[0]:
-            yield Fault("bad-metadata", "Requires-Python", error.issues[0])
+            yield Fault(code, "Requires-Python", error.issues[0])
+
+
+def _of_requirement(text: str) -> Iterator[Fault]:
+    from packaging.requirements import Requirement
+
+    from .markers import check_requirement, mentions_variant
+
+    place, shown = "Requires-Dist", text[:_SHOWN]
+    if mentions_variant(text):
+        yield Fault("variant-marker", place, f"{shown!r} has a variant marker")
+        return
+    try:
+        check_requirement(text)
+    except VariantError as error:
+        yield Fault("bad-metadata", place, str(error.issues[0])[:_SHOWN])
+        return
+    # What packaging takes, and uv does not.
+    requirement = Requirement(text)
+    if requirement.url and not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", requirement.url):
+        yield Fault("bad-metadata", place, f"{shown!r} has a path where a URL is needed")
+    for specifier in requirement.specifier:
+        if specifier.operator == "===" and not _is_version(specifier.version):
+            yield Fault("bad-metadata", place, f"{shown!r}: uv wants a version behind ===")
+
+
+def _is_version(text: str) -> bool:
+    from packaging.version import Version
+
+    try:
+        Version(text)
+    except ValueError:  # InvalidVersion, or more digits than Python converts
+        return False
+    return True
 
 
 def of_recipes(recipes: Mapping[str, Recipe], variants: Mapping[str, Variant]) -> Iterator[Fault]:
