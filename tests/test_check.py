@@ -21,6 +21,7 @@ from variant_backend.check import check
 from variant_backend.cli.check import check as command
 from variant_backend.errors import VariantError
 from variant_backend.findings import INSTALLERS, RULES, choose
+from variant_backend.index import plan_index
 from variant_backend.metadata import VariantMetadata
 from variant_backend.rules import covers
 
@@ -384,6 +385,32 @@ def test_conflicts_name_the_other_file_and_the_place(dist: Path) -> None:
     place = "providers.speed.static-properties.mode"
     assert ("wheels-differ", path.name, place) in found
     assert ("index-differs", "demo-1.0-variants.json", place) in found
+
+
+def test_wheels_of_one_release_are_compared_in_whatever_folders_they_lie(tmp_path: Path) -> None:
+    order = {"providers": {"speed": {"static-properties": {"mode": ["safe", "fast"]}}}}
+    one = write_release(tmp_path / "linux", DOCUMENT)
+    other = write_release(tmp_path / "windows", patched(DOCUMENT, order))
+    assert codes(one) == codes(other) == []
+    assert set(codes(one, other)) == {"wheels-differ"}
+
+
+def test_the_index_file_that_index_writes_has_the_right_name_however_wheels_spell_the_version(
+    dist: Path,
+) -> None:
+    (dist / "demo-1.0-variants.json").unlink()
+    for path in dist.glob("*-*-*-*-*-*.whl"):
+        path.unlink()
+    write_wheel(dist / "demo-1.0.0-py3-none-any-fast.whl", only(DOCUMENT, "fast"))
+    for output in plan_index([dist]).outputs:
+        (dist / output.name).write_bytes(output.content)
+    assert codes(dist) == []
+
+
+def test_an_index_file_whose_labels_have_no_wheel_is_found_beside_a_plain_wheel_too(dist: Path) -> None:
+    for path in dist.glob("*-*-*-*-*-*.whl"):
+        path.unlink()
+    assert codes(dist) == ["index-label-without-wheel"] * len(LABELS)
 
 
 def test_releases_in_one_folder_are_told_apart(dist: Path) -> None:

@@ -445,7 +445,10 @@ RELEASES: dict[str, tuple[Any, str]] = {
         with_inner("METADATA", HEADERS.replace(b"demo", b"demo ")),
         "bad-metadata",
     ),
-    "a requirement on a path": (with_inner("METADATA", HEADERS + b"Requires-Dist: six @ ./six\n"), "bad-metadata"),
+    "a requirement on a path": (
+        with_inner("METADATA", HEADERS + b"Requires-Dist: six @ ./six\n"),
+        "bad-metadata",
+    ),
     "a requirement on what is no version": (
         with_inner("METADATA", HEADERS + b"Requires-Dist: six===six\n"),
         "bad-metadata",

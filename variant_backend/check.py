@@ -183,10 +183,9 @@ class _Run:
         """Compare the files of each release, and several projects' releases."""
         projects: dict[str, dict[str, Variant]] = {}
         where: dict[str, Path] = {}
+        wheels: dict[tuple[str, Version], dict[str, VariantMetadata]] = {}  # of a release in all folders
         for (folder, key), release in self.releases.items():
-            wheels = {path.name: part for path, part in release.metadata.items()}
-            for name, fault in rules.of_wheels(wheels) if wheels else ():
-                self.add(folder / name, [fault])
+            wheels.setdefault(key, {}).update({str(path): part for path, part in release.metadata.items()})
             self.compare_indexes(folder, key, release)
             self.compare_metadata(release)
             if folder in self.folders:
@@ -196,6 +195,9 @@ class _Run:
             if documents:
                 projects.setdefault(key[0], {}).update(combine(documents)[0].variants)
                 where[key[0]] = Path(min(documents))
+        for parts in filter(None, wheels.values()):
+            for name, fault in rules.of_wheels(parts):
+                self.add(Path(name), [fault])
         for name, fault in rules.of_projects(projects):
             self.add(where[name], [fault])
 
@@ -383,4 +385,6 @@ def _release(name: str, version: str) -> tuple[str, Version] | None:
 
 def _spelled(release: _Release, key: tuple[str, Version]) -> tuple[str, Version]:
     """Return a release's name and version as its wheels spell them, where there are any."""
-    return next((filename.release() for filename in release.wheels.values()), key)
+    # Not all may spell them alike; `index` reads those with a label only.
+    wheels = sorted(release.wheels.values(), key=lambda filename: (filename.label is None, str(filename)))
+    return next((filename.release() for filename in wheels), key)

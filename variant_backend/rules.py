@@ -236,7 +236,7 @@ def of_index(index: VariantMetadata, parts: Mapping[str, VariantMetadata]) -> It
                 yield Fault("index-differs", place, f"with {name}: {text}")
 
 
-def of_labels(index: VariantMetadata, wheels: Iterable[WheelFilename], complete: bool) -> Iterator[Fault]:
+def of_labels(index: VariantMetadata, wheels: Sequence[WheelFilename], complete: bool) -> Iterator[Fault]:
     """Compare the labels of an index-level file with those of the wheels beside it.
 
     Unless they are *complete*, others may lie elsewhere.
@@ -245,7 +245,7 @@ def of_labels(index: VariantMetadata, wheels: Iterable[WheelFilename], complete:
     for label in sorted(labels - {*index.variants}):
         name = next(str(filename) for filename in wheels if filename.label == label)
         yield Fault("index-lacks-label", "variants", f"{label!r} is missing, the label of {name}")
-    for label in sorted({*index.variants} - labels) if complete and labels else ():
+    for label in sorted({*index.variants} - labels) if complete and wheels else ():
         yield Fault("index-label-without-wheel", f"variants.{label}", f"no wheel has the label {label!r}")
 
 
