@@ -100,9 +100,9 @@ def test_annotations_of_github_escape_what_would_end_their_parts(tmp_path: Path)
 
 def test_a_line_has_nothing_that_a_terminal_would_obey(tmp_path: Path) -> None:
     path = tmp_path / "demo-1.0-variants.json"
-    path.write_bytes(encoded(patched(DOCUMENT, {"\x1b[31m\n\ud800": 1})))
+    path.write_bytes(encoded(patched(DOCUMENT, {"\x1b[31m\n\u2028": 1})))
     (line,) = call(path).stdout.splitlines()
-    assert r"\x1b[31m\n\ud800: error[unknown-key]" in line
+    assert r"\x1b[31m\n\u2028: error[unknown-key]" in line
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
@@ -230,6 +230,12 @@ def test_no_project_file_raises(tmp_path: Path) -> None:
     ):
         path.write_text(text, encoding="latin-1")
         assert code in codes(path), text[:50]
+
+
+def test_half_a_character_is_no_text_to_other_readers(broken: Path) -> None:
+    builtin = {"providers": {"speed": {"static-properties": None, "builtin": "\ud800"}}}
+    broken.write_bytes(encoded(patched(DOCUMENT, builtin)))
+    assert codes(broken) == ["not-json"]
 
 
 def test_other_files_in_a_folder_are_left_alone(dist: Path) -> None:

@@ -107,6 +107,9 @@ BAD: dict[str, Any] = {
     "a single quote": GOOD.replace(b'"', b"'"),
     "a list": b"[]",
     "nothing": b"",
+    "half a character": encoded(
+        patched(DOCUMENT, static(**{"static-properties": None, "builtin": "\ud800"}))
+    ),
     "NaN": GOOD.replace(b'["fast", "safe"]', b"NaN"),
     "deep": b"[" * 100_000,
 }
