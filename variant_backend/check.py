@@ -23,7 +23,6 @@ from .findings import Finding
 from .metadata import VariantMetadata, combine
 from .properties import NULL_LABEL, NULL_VARIANT, Variant
 from .pyproject import Project
-from .record import Record
 from .wheel_rewrite import SIGNATURES, Wheel, check_directories, check_identity
 
 if TYPE_CHECKING:
@@ -315,7 +314,7 @@ class _WheelReader(NamedTuple):
             self.run.add(self.path, [Fault("signature", "", text)])
         place = wheel.path("RECORD")
         with self.run.noting(self.path, "bad-record", "RECORD"):
-            record = Record.parse(data)
+            record = wheel.parsed_record(data)
             sizes = {name: entry.size for name, entry in wheel.entries.items() if name[-1] != "/"}
             faults = record.faults(place, sizes.keys(), signatures)
             faults += record.wrong_sizes(place, sizes)
