@@ -459,6 +459,9 @@ def test_two_projects_are_compared_only_when_checked_together(tmp_path: Path) ->
         (["py314-none-any"], "cp313-cp313-win_amd64", False),
         (["py310-none-any"], "py3-none-any", False),
         (["py3-none-any"], "pp311-pypy311_pp73-win_amd64", True),
+        (["py3-none-any"], "py2.py3-none-any", True),
+        (["cp315-abi3t-win_amd64"], "cp315-cp315t-win_amd64", True),
+        (["cp315-abi3t-win_amd64"], "cp315-cp315-win_amd64", False),
         ([], "py3-none-any", False),
     ],
 )

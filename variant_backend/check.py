@@ -260,27 +260,17 @@ class _WheelReader(NamedTuple):
         if not any(name.startswith(wheel.path("")) for name in wheel.entries):
             return None  # nothing that follows could be found
         contents = {name: self.file(wheel, name) for name in ("METADATA", "WHEEL", "RECORD")}
-        data = contents["METADATA"]
-        if data is not None:
+        if (data := contents["METADATA"]) is not None:
             with self.run.noting(self.path, "wrong-identity", "METADATA"):
                 check_identity(filename, data)
             self.run.add(self.path, rules.of_core_metadata(data), "METADATA")
             self.compare_side_file(data)
-        if contents["WHEEL"] is not None:
-            self.run.add(self.path, rules.of_wheel_file(contents["WHEEL"]), "WHEEL")
+        if (data := contents["WHEEL"]) is not None:
+            self.run.add(self.path, rules.of_wheel_file(data), "WHEEL")
         metadata = None
         if wheel.is_variant():
             contents["variant.json"] = data = self.file(wheel, "variant.json")
-            if data is not None:
-                metadata = self.run.read_metadata(self.path, data, "variant.json")
-            if metadata is not None:
-                faults = [*rules.of_variant_json(metadata, filename)]
-                self.run.add(self.path, faults, "variant.json")
-                if any(fault.rule != "unlabelled-variant" for fault in faults):
-                    metadata = None
-            elif filename.label is None:
-                text = "a plain name, and a variant.json inside"
-                self.run.add(self.path, [Fault("unlabelled-variant", "variant.json", text)])
+            metadata = self.read_variant_json(filename, data)
         elif filename.label is not None:
             text = f"{wheel.path('variant.json')} is missing"
             self.run.add(self.path, [Fault("missing-variant-json", "", text)])
@@ -288,6 +278,19 @@ class _WheelReader(NamedTuple):
             known = {wheel.path(name): text for name, text in contents.items() if text is not None}
             self.check_record(wheel, rows, known)
         return metadata
+
+    def read_variant_json(self, filename: WheelFilename, data: bytes | None) -> VariantMetadata | None:
+        """Return what variant.json says, or None after noting why it is not known."""
+        metadata = self.run.read_metadata(self.path, data, "variant.json") if data is not None else None
+        if metadata is None:
+            if filename.label is None:
+                text = "a plain name, and a variant.json inside"
+                self.run.add(self.path, [Fault("unlabelled-variant", "variant.json", text)])
+            return None
+        faults = [*rules.of_variant_json(metadata, filename)]
+        self.run.add(self.path, faults, "variant.json")
+        is_known = all(fault.rule == "unlabelled-variant" for fault in faults)
+        return metadata if is_known else None
 
     def compare_side_file(self, data: bytes) -> None:
         """Compare METADATA with the copy of it that may lie beside the wheel (PEP 658)."""

@@ -281,9 +281,11 @@ def covers(fallbacks: Iterable[str], tags: str) -> bool:
     """Tell whether some wheel with one of the *fallbacks* can be installed where one with *tags* can.
 
     Of platforms, only system and machine are compared: a fallback may ask for another version of them.
+    No installer that reads variants is for Python 2.
     """
     offered = [tag for text in fallbacks for tag in _expanded(text)]
-    return all(any(_covers(one, wanted) for one in offered) for wanted in _expanded(tags))
+    wanted = [tag for tag in _expanded(tags) if not re.fullmatch(r"(py|cp)2\d*", tag[0])]
+    return all(any(_covers(one, each) for one in offered) for each in wanted)
 
 
 def _expanded(tags: str) -> list[tuple[str, ...]]:
@@ -299,10 +301,10 @@ def _covers(offered: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
     ours, theirs = _version(python), _version(wanted[0])
     if ours is None or theirs is None:
         return False
-    is_free_threaded = wanted[1].endswith("t") and wanted[1] not in ("abi3", "none")
     if abi == "none":
         return ours <= theirs if python.startswith("py") else python == wanted[0]
-    return abi == "abi3" and python[:2] == wanted[0][:2] and ours <= theirs and not is_free_threaded
+    stable = "abi3t" if wanted[1].endswith("t") else "abi3"  # free-threaded Python has another one
+    return abi == stable and python[:2] == wanted[0][:2] and ours <= theirs
 
 
 def _version(python: str) -> int | None:
