@@ -448,6 +448,18 @@ RELEASES: dict[str, tuple[Any, str]] = {
         with_inner("METADATA", HEADERS.replace(b"demo", b"demo ")),
         "bad-metadata",
     ),
+    "METADATA with a control character": (
+        with_inner("METADATA", HEADERS.replace(b"Version: 1.0", b"Version: 1.0\x0b")),
+        "bad-metadata",
+    ),
+    "METADATA with a space that is none in ASCII": (
+        with_inner("METADATA", HEADERS.replace(b"Version: 1.0", b"Version: \xc2\xa01.0")),
+        "bad-metadata",
+    ),
+    "a marker with an operator for versions": (
+        with_inner("METADATA", HEADERS + b"Requires-Dist: six; extra === 'x'\n"),
+        "bad-metadata",
+    ),
     "a requirement on a path": (
         with_inner("METADATA", HEADERS + b"Requires-Dist: six @ ./six\n"),
         "bad-metadata",

@@ -51,6 +51,16 @@ def has_space_behind(data: bytes, field: str) -> bool:
     return found is not None and found[2] != found[2].rstrip()
 
 
+def unprintable_field(data: bytes, fields: Iterable[str]) -> str | None:
+    """Return one of some fields with a control character or a space that is not ASCII's, or None."""
+    for field in fields:
+        for found in re.finditer(rf"(?mi)^{field}[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)".encode(), _headers(data)):
+            text = found[1].decode("utf-8", "replace").removesuffix("\r").replace("\r\n", "\n")
+            if not text.translate({ord("\n"): " ", ord("\t"): " "}).isprintable():
+                return field
+    return None
+
+
 def replace_field(data: bytes, field: str, value: str) -> bytes:
     """Return the metadata with another value for a field that stands there once."""
     return re.sub(_pattern(field), lambda found: found[1] + value.encode(), data, count=1)

@@ -149,6 +149,8 @@ def of_core_metadata(data: bytes) -> Iterator[Fault]:
     code = "bad-metadata"
     if field := core_metadata.unread_field(data, _FIELDS):
         yield Fault(code, field, _UNREAD)
+    if field := core_metadata.unprintable_field(data, _FIELDS):
+        yield Fault(code, field, "a control character, or a space that is not ASCII's, is in it")
     if core_metadata.has_space_behind(data, "Name"):
         yield Fault(code, "Name", "white space behind it is taken for a part of it")
     for requirement in core_metadata.requirements(data):
@@ -182,6 +184,8 @@ def _of_requirement(text: str) -> Iterator[Fault]:
     requirement = Requirement(text)
     if requirement.url and not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", requirement.url):
         yield Fault("bad-metadata", place, f"{shown!r} has a path where a URL is needed")
+    if "===" in str(requirement.marker or ""):
+        yield Fault("bad-metadata", place, f"{shown!r}: uv knows no === in markers")
     for specifier in requirement.specifier:
         if specifier.operator == "===" and not _is_version(specifier.version):
             yield Fault("bad-metadata", place, f"{shown!r}: uv wants a version behind ===")
