@@ -301,7 +301,6 @@ def mutated(draw: st.DrawFn) -> Any:
     return document
 
 
-@settings(max_examples=200)
 @given(mutated())
 def test_no_mutated_document_raises_anywhere(tmp_path_factory: Any, document: Any) -> None:
     folder = tmp_path_factory.getbasetemp() / "mutated"
