@@ -140,8 +140,7 @@ class Archive(NamedTuple):
     def raw(self, entry: Entry) -> bytes:
         """Return a member's data as it is stored; raises VariantError if it is too large for memory."""
         most = min(_LARGEST_CONTENT, max(_SMALL_CONTENT, _GROWTH * self.source.size))
-        if max(entry.size, entry.compressed_size) > most:
-            size = max(entry.size, entry.compressed_size)
+        if (size := max(entry.size, entry.compressed_size)) > most:
             text = f"{size} bytes are too many for metadata: of such a wheel, {most} are read at most"
             raise VariantError(f"member {entry.name!r}: {text}")
         where = self._data(entry)

@@ -184,7 +184,7 @@ def _of_requirement(text: str) -> Iterator[Fault]:
     requirement = Requirement(text)
     if requirement.url and not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", requirement.url):
         yield Fault("bad-metadata", place, f"{shown!r} has a path where a URL is needed")
-    if "===" in str(requirement.marker or ""):
+    if " === " in str(requirement.marker or ""):
         yield Fault("bad-metadata", place, f"{shown!r}: uv knows no === in markers")
     for specifier in requirement.specifier:
         if specifier.operator == "===" and not _is_version(specifier.version):
