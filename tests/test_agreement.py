@@ -34,7 +34,7 @@ SOUND: list[Any] = [
 ]
 documents = st.sampled_from(SOUND) | mutated()
 
-quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 def issues(call: Callable[[], object]) -> tuple[str, ...]:

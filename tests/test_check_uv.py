@@ -469,6 +469,28 @@ RELEASES: dict[str, tuple[Any, str]] = {
         with_inner("METADATA", HEADERS + b"Requires-Dist: six===six\n"),
         "bad-metadata",
     ),
+    **{
+        f"entry points that cannot be read: {content!r}": (
+            with_inner("entry_points.txt", content),
+            "bad-entry-points",
+        )
+        for content in (
+            b"[console_scripts]\nx = a b\n",
+            b"[console_scripts]\n../x = demo:main\n",
+            b"[console_scripts]\nx = demo:main\nx = demo:main\n",
+            b"x = demo:main\n",
+            b"[console_scripts]\nx = demo:m\xe9\n",
+        )
+    },
+    "a folder of .data that is none": (
+        lambda folder: replaced(
+            folder,
+            FAST,
+            only(DOCUMENT, "fast"),
+            members=lambda contents: contents.update({"demo-1.0.data/bin/x": b""}),
+        ),
+        "data-folder",
+    ),
     "a build number that is none": (
         lambda folder: rename(folder, FAST, "demo-1.0-1+a-py3-none-any-fast.whl"),
         "bad-filename",

@@ -267,6 +267,10 @@ class _WheelReader(NamedTuple):
             self.compare_side_file(data)
         if (data := contents["WHEEL"]) is not None:
             self.run.add(self.path, rules.of_wheel_file(data), "WHEEL")
+        if wheel.path("entry_points.txt") in wheel.entries:
+            contents["entry_points.txt"] = data = self.file(wheel, "entry_points.txt")
+            self.run.add(self.path, rules.of_entry_points(data or b""), "entry_points.txt")
+        self.run.add(self.path, rules.of_data_folders(wheel.entries, f"{filename.stem}.data"))
         metadata = None
         if wheel.is_variant():
             contents["variant.json"] = data = self.file(wheel, "variant.json")

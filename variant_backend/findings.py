@@ -90,6 +90,10 @@ RULES: Mapping[str, Rule] = {
     "bad-wheel-file": _format(
         "WHEEL cannot be read, or is of a version of the wheel format that installers do not know.", _REBUILD
     ),
+    "bad-entry-points": _format(
+        "entry_points.txt, or a script in it, cannot be read.", "mend it, and rebuild"
+    ),
+    "data-folder": _format("The .data directory has what no installer knows where to put.", _REBUILD),
     "wrong-identity": _format("METADATA names another project or version than the filename.", _REBUILD),
     "bad-record": _format("RECORD is not a list of paths, hashes and sizes.", _REBUILD),
     "duplicate-row": _format("RECORD lists a file twice.", _REBUILD),

@@ -142,6 +142,38 @@ def of_wheel_file(data: bytes) -> Iterator[Fault]:
         yield Fault(code, field, _UNREAD)
 
 
+def of_entry_points(data: bytes) -> Iterator[Fault]:
+    """Find that entry_points.txt, or a script in it, cannot be read (the entry points specification)."""
+    import configparser
+
+    code = "bad-entry-points"
+    parser = configparser.RawConfigParser(delimiters=("=",))
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # as the documentation has it
+    try:
+        parser.read_string(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        yield Fault(code, "", f"not UTF-8 at byte {error.start}")
+        return
+    except configparser.Error as error:
+        yield Fault(code, "", " ".join(str(error).split())[:_SHOWN])
+        return
+    for section in {"console_scripts", "gui_scripts"}.intersection(parser.sections()):
+        for name, reference in parser.items(section):
+            if not re.fullmatch(r"[\w.]+\s*(:\s*[\w.]+)?\s*(\[.*\])?", reference) or re.search(
+                r"[/\\]", name
+            ):
+                text = f"{name[:_SHOWN]!r} = {reference[:_SHOWN]!r} is no script"
+                yield Fault(code, section, text)
+
+
+def of_data_folders(names: Iterable[str], folder: str) -> Iterator[Fault]:
+    """Find what the *folder* for data has, by the *names* of a wheel's members, and no installer knows."""
+    parts = {name.split("/")[1] for name in names if name.startswith(f"{folder}/")}
+    for part in sorted(parts - {"", "data", "headers", "platlib", "purelib", "scripts"}):
+        text = f"{part[:_SHOWN]!r} is none of data, headers, platlib, purelib and scripts"
+        yield Fault("data-folder", folder, text)
+
+
 def of_core_metadata(data: bytes) -> Iterator[Fault]:
     """Find fields of METADATA that installers cannot read, or package indexes reject."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
