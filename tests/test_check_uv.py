@@ -434,6 +434,10 @@ RELEASES: dict[str, tuple[Any, str]] = {
         with_inner("WHEEL", b"\n" + WHEEL.encode()),
         "bad-wheel-file",
     ),
+    "a WHEEL with a control character": (
+        with_inner("WHEEL", WHEEL.replace(" 1.0", "\x1c 1.0").encode()),
+        "bad-wheel-file",
+    ),
     "a WHEEL that is not UTF-8": (with_inner("WHEEL", WHEEL.encode() + b"Note: \xe9\n"), "bad-wheel-file"),
     "METADATA with a byte order mark": (with_inner("METADATA", b"\xef\xbb\xbf" + HEADERS), "bad-metadata"),
     "METADATA that starts with an empty line": (with_inner("METADATA", b"\n" + HEADERS), "bad-metadata"),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # The fields of METADATA on which installing depends.
 _FIELDS = ("Name", "Version", "Requires-Dist", "Requires-Python", "Provides-Extra")
 _UNREAD = "it stands behind a line that is no field, where readers stop"
+_UNPRINTABLE = "a control character, or a space that is not ASCII's, is in it"
 
 # Platform tags that start so are mistyped if they do not look so (the specification of platform tags).
 _PLATFORMS = {
@@ -140,6 +141,8 @@ def of_wheel_file(data: bytes) -> Iterator[Fault]:
         yield Fault(code, "Wheel-Version", f"{version[:_SHOWN]!r} is no version 1.x of the wheel format")
     if field := core_metadata.unread_field(data, ["Wheel-Version"]):
         yield Fault(code, field, _UNREAD)
+    if field := core_metadata.unprintable_field(data, ["Wheel-Version"]):
+        yield Fault(code, field, _UNPRINTABLE)
 
 
 def of_entry_points(data: bytes) -> Iterator[Fault]:
@@ -182,7 +185,7 @@ def of_core_metadata(data: bytes) -> Iterator[Fault]:
     if field := core_metadata.unread_field(data, _FIELDS):
         yield Fault(code, field, _UNREAD)
     if field := core_metadata.unprintable_field(data, _FIELDS):
-        yield Fault(code, field, "a control character, or a space that is not ASCII's, is in it")
+        yield Fault(code, field, _UNPRINTABLE)
     if core_metadata.has_space_behind(data, "Name"):
         yield Fault(code, "Name", "white space behind it is taken for a part of it")
     for requirement in core_metadata.requirements(data):
