@@ -8,10 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from range_server import Server
 from support import run
 
 ROOT = Path(__file__).parents[1]
+
+# How long one example takes depends on who else uses the machine.
+settings.register_profile("shared", deadline=None)
+settings.load_profile("shared")
 
 
 @pytest.fixture(scope="session")

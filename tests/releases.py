@@ -21,6 +21,7 @@ DOCUMENT: dict[str, Any] = {
     "variants": {"fast": {"speed": {"mode": ["fast"]}}, "null": {}, "safe": {"speed": {"mode": ["safe"]}}},
 }
 LABELS = ("fast", "null", "safe")
+INNER = ("WHEEL", "entry_points.txt")
 PLAIN = "demo-1.0-py3-none-any.whl"
 
 
@@ -55,8 +56,12 @@ def write_wheel(
     metadata: str = "",
     members: Callable[[dict[str, bytes]], object] = lambda _: None,
     rows: Callable[[list[str]], list[str]] = lambda rows: rows,
+    inner: Mapping[str, str] = {},
 ) -> None:
-    """Write a wheel, with variant.json if that is given; *members* and *rows* may change what is inside."""
+    """Write a wheel, with variant.json if that is given; *members* and *rows* may change what is inside.
+
+    *inner* has more files of dist-info, or other ones.
+    """
     name, version, *_ = path.name.split("-")
     dist_info = f"{name}-{version}.dist-info"
     head, _, text = METADATA.format(name=name, version=version).partition("\n\n")
@@ -64,6 +69,7 @@ def write_wheel(
         f"{name}/__init__.py": b"x = 1\n",
         f"{dist_info}/METADATA": f"{head}\n{metadata}\n{text}".encode(),
         f"{dist_info}/WHEEL": WHEEL.encode(),
+        **{f"{dist_info}/{file}": text.encode() for file, text in inner.items()},
     }
     if variant is not None:
         contents[f"{dist_info}/variant.json"] = encoded(variant)
@@ -130,6 +136,7 @@ def lay_out(folder: Path, examples: Iterable[Example]) -> None:
                 blocks.get("METADATA", ""),
                 _member_changes(blocks.get("members", "") if label == "fast" else ""),
                 _row_changes(blocks.get("RECORD", "") if label == "fast" else ""),
+                {file: blocks[file] for file in INNER if file in blocks and label == "fast"},
             )
         elif name.endswith(".json"):
             path.write_bytes(encoded(other if name.startswith("other") else index))

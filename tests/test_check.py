@@ -21,6 +21,7 @@ from variant_backend.check import check
 from variant_backend.cli.check import check as command
 from variant_backend.errors import VariantError
 from variant_backend.findings import INSTALLERS, RULES, choose
+from variant_backend.index import plan_index
 from variant_backend.metadata import VariantMetadata
 from variant_backend.rules import covers
 
@@ -99,9 +100,9 @@ def test_annotations_of_github_escape_what_would_end_their_parts(tmp_path: Path)
 
 def test_a_line_has_nothing_that_a_terminal_would_obey(tmp_path: Path) -> None:
     path = tmp_path / "demo-1.0-variants.json"
-    path.write_bytes(encoded(patched(DOCUMENT, {"\x1b[31m\n\ud800": 1})))
+    path.write_bytes(encoded(patched(DOCUMENT, {"\x1b[31m\n\u2028": 1})))
     (line,) = call(path).stdout.splitlines()
-    assert r"\x1b[31m\n\ud800: error[unknown-key]" in line
+    assert r"\x1b[31m\n\u2028: error[unknown-key]" in line
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
@@ -231,6 +232,12 @@ def test_no_project_file_raises(tmp_path: Path) -> None:
         assert code in codes(path), text[:50]
 
 
+def test_half_a_character_is_no_text_to_other_readers(broken: Path) -> None:
+    builtin = {"providers": {"speed": {"static-properties": None, "builtin": "\ud800"}}}
+    broken.write_bytes(encoded(patched(DOCUMENT, builtin)))
+    assert codes(broken) == ["not-json"]
+
+
 def test_other_files_in_a_folder_are_left_alone(dist: Path) -> None:
     for name in ("notes.txt", "data.json", "backup.tar.gz", "x.zip", ".hidden", "uv.toml"):
         (dist / name).write_bytes(b"{")
@@ -295,7 +302,6 @@ def mutated(draw: st.DrawFn) -> Any:
     return document
 
 
-@settings(max_examples=200)
 @given(mutated())
 def test_no_mutated_document_raises_anywhere(tmp_path_factory: Any, document: Any) -> None:
     folder = tmp_path_factory.getbasetemp() / "mutated"
@@ -387,6 +393,32 @@ def test_conflicts_name_the_other_file_and_the_place(dist: Path) -> None:
     assert ("index-differs", "demo-1.0-variants.json", place) in found
 
 
+def test_wheels_of_one_release_are_compared_in_whatever_folders_they_lie(tmp_path: Path) -> None:
+    order = {"providers": {"speed": {"static-properties": {"mode": ["safe", "fast"]}}}}
+    one = write_release(tmp_path / "linux", DOCUMENT)
+    other = write_release(tmp_path / "windows", patched(DOCUMENT, order))
+    assert codes(one) == codes(other) == []
+    assert set(codes(one, other)) == {"wheels-differ"}
+
+
+def test_the_index_file_that_index_writes_has_the_right_name_however_wheels_spell_the_version(
+    dist: Path,
+) -> None:
+    (dist / "demo-1.0-variants.json").unlink()
+    for path in dist.glob("*-*-*-*-*-*.whl"):
+        path.unlink()
+    write_wheel(dist / "demo-1.0.0-py3-none-any-fast.whl", only(DOCUMENT, "fast"))
+    for output in plan_index([dist]).outputs:
+        (dist / output.name).write_bytes(output.content)
+    assert codes(dist) == []
+
+
+def test_an_index_file_whose_labels_have_no_wheel_is_found_beside_a_plain_wheel_too(dist: Path) -> None:
+    for path in dist.glob("*-*-*-*-*-*.whl"):
+        path.unlink()
+    assert codes(dist) == ["index-label-without-wheel"] * len(LABELS)
+
+
 def test_releases_in_one_folder_are_told_apart(dist: Path) -> None:
     write_release(dist, patched(DOCUMENT, {"variants": {"fast": {"speed": {"mode": ["safe"]}}}}), version="2")
     assert codes(dist) == ["equal-properties"]
@@ -427,6 +459,9 @@ def test_two_projects_are_compared_only_when_checked_together(tmp_path: Path) ->
         (["py314-none-any"], "cp313-cp313-win_amd64", False),
         (["py310-none-any"], "py3-none-any", False),
         (["py3-none-any"], "pp311-pypy311_pp73-win_amd64", True),
+        (["py3-none-any"], "py2.py3-none-any", True),
+        (["cp315-abi3t-win_amd64"], "cp315-cp315t-win_amd64", True),
+        (["cp315-abi3t-win_amd64"], "cp315-cp315-win_amd64", False),
         ([], "py3-none-any", False),
     ],
 )

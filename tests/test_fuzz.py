@@ -11,6 +11,7 @@ import io
 import json
 import platform
 import random
+import re
 import struct
 import sys
 import tempfile
@@ -25,9 +26,10 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from support import make_wheel, run
+from support import make_wheel, run, walk
 
 from variant_backend import core_metadata, simple_api
+from variant_backend.check import check
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.filename import WheelFilename
@@ -39,7 +41,7 @@ from variant_backend.record import Record
 from variant_backend.wheel_rewrite import Plan, make_variant, open_wheel
 
 # What reading may cost: so many seconds, and so many bytes for each byte of the file and beside that.
-# What costs most is METADATA of 1 MiB in lines of two bytes, each of which becomes an object.
+# What costs most is a document of 2 MiB in lists without content, each of which becomes an object.
 SECONDS = 15
 GROWTH, SLACK = 100, 96 << 20
 
@@ -410,23 +412,24 @@ def metadata_of(line: bytes, count: int) -> bytes:
 
 
 MIB = 1 << 20
-FAULTY = DOCUMENT.replace(
-    b'"variants": {', b'"variants": {' + b"".join(b'"L%d":3,' % n for n in range(20_000))
-)
+SMALL = 2 * MIB  # what is read of a member of any wheel, however small that is
+FAULTY = DOCUMENT.replace(b'"variants": {', b'"variants": {' + b"".join(b'"L%d":3,' % n for n in range(5000)))
 BOMBS: dict[str, Callable[[], bytes]] = {
     "METADATA": lambda: bomb("METADATA", METADATA + b" " * (60 * MIB)),
     "METADATA of short lines": lambda: bomb("METADATA", metadata_of(b"a\n", 30 * MIB)),
     "METADATA of requirements": lambda: bomb("METADATA", metadata_of(b"Requires-Dist:a\n", 3 * MIB)),
-    "METADATA just small enough": lambda: bomb("METADATA", metadata_of(b"a\n", MIB // 2 - 500)),
+    "METADATA just small enough": lambda: bomb("METADATA", metadata_of(b"a\n", SMALL // 2 - 500)),
     "WHEEL": lambda: bomb("WHEEL", b"\n" * (60 * MIB)),
     "RECORD of short rows": lambda: bomb("RECORD", b"a,b,c\n" * (10 * MIB)),
     "RECORD of quoted rows": lambda: bomb("RECORD", b'"a",b,c\n' * (7 * MIB)),
     "RECORD of one row": lambda: bomb("RECORD", b"," * (60 * MIB)),
-    "RECORD just small enough": lambda: bomb("RECORD", b"a,b,c\n" * (MIB // 7)),
-    "RECORD of one row just small enough": lambda: bomb("RECORD", b"," * (MIB - 500)),
+    "RECORD just small enough": lambda: bomb("RECORD", b"a,b,c\n" * (SMALL // 7)),
+    "RECORD of one row just small enough": lambda: bomb("RECORD", b"," * (SMALL - 500)),
     "variant.json of lists": lambda: bomb("variant.json", b"[" + b"[]," * (20 * MIB) + b"1]"),
     "variant.json of faults": lambda: bomb("variant.json", FAULTY),
-    "variant.json just small enough": lambda: bomb("variant.json", b"[" + b"[]," * (MIB // 3 - 500) + b"1]"),
+    "variant.json just small enough": lambda: bomb(
+        "variant.json", b"[" + b"[]," * (SMALL // 3 - 500) + b"1]"
+    ),
     "a size that is too small": lambda: lying("METADATA", 22, 300),
     "a size that is too large": lambda: lying("METADATA", 22, 60 * MIB),
     "a compressed size beyond the end": lambda: lying("METADATA", 18, 60 * MIB, METADATA),
@@ -447,6 +450,46 @@ def test_a_small_wheel_that_unpacks_to_much_takes_little_memory(name: str) -> No
         assert used <= GROWTH * len(data) + SLACK
         # The variant.json that was there is replaced unread.
         assert results == [name not in HARMLESS]
+        found: list[str] = []
+        used = peak(lambda: found.extend(finding.code for finding in check([path])))
+        assert used <= GROWTH * len(data) + SLACK
+        assert found
+
+
+def test_the_rows_of_record_are_counted_before_they_are_read(tmp_path: Path) -> None:
+    path = tmp_path / LABELLED
+    path.write_bytes(bomb("RECORD", b"a,b,c\n" * 10_000))
+    (finding,) = [finding for finding in check([path]) if finding.code == "bad-record"]
+    assert re.fullmatch(r"more than \d+ rows for \d+ files", finding.fault)
+
+
+EXTRA = "e" * 100
+EXTRAS = "".join(
+    f'Provides-Extra: {EXTRA}{n}\nRequires-Dist: a==1; extra == "{EXTRA}{n}"\n' for n in range(5000)
+)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "files"),
+    [
+        ("The same words in a long change log.\n" * 40_000, {}),
+        (EXTRAS, {}),
+        ("", {f"demo/{'x' * 100}{number}.py": b"" for number in range(5000)}),
+    ],
+    ids=["a long description", "many extras", "many empty files"],
+)
+def test_a_legal_wheel_is_read_however_much_its_metadata_shrink(
+    metadata: str, files: dict[str, bytes], tmp_path: Path
+) -> None:
+    separator = "\n" if not metadata.startswith("Provides") else ""
+    text = f"Metadata-Version: 2.1\nName: {{name}}\nVersion: {{version}}\n{separator}{metadata}"
+    wheel = make_wheel(tmp_path, metadata=text, files={"demo/__init__.py": b"", **files})
+    contents = walk(wheel)
+    largest = max(len(content) for content in contents.values())
+    assert largest > (MIB if metadata else wheel.stat().st_size / 2)
+    assert check([wheel]) == []
+    made = make_variant(wheel, PLAN, tmp_path / "out").path
+    assert {finding.code for finding in check([made])} == {"unknown-property"}
 
 
 # What takes forever, if reading it takes more than a time in proportion to its length.

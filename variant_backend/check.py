@@ -25,7 +25,6 @@ from .findings import Finding
 from .metadata import VariantMetadata, combine
 from .properties import NULL_LABEL, NULL_VARIANT, Variant
 from .pyproject import Project
-from .record import Record
 from .wheel_rewrite import SIGNATURES, Wheel, check_directories, check_identity
 
 if TYPE_CHECKING:
@@ -145,6 +144,7 @@ class _Run:
         with self.noting(path, "bad-filename"):
             filename = WheelFilename.parse(path.name)
             key = filename.release()
+            self.add(path, rules.of_filename(filename))
         with _opened(path) as source:
             metadata = _WheelReader(self, path).read(source, filename)
         if filename is not None and key is not None:
@@ -222,10 +222,9 @@ class _Run:
         """Compare the files of each release, and several projects' releases."""
         projects: dict[str, dict[str, Variant]] = {}
         where: dict[str, Path] = {}
+        wheels: dict[tuple[str, Version], dict[str, VariantMetadata]] = {}  # of a release in all folders
         for (folder, key), release in self.releases.items():
-            wheels = {path.name: part for path, part in release.metadata.items()}
-            for name, fault in rules.of_wheels(wheels) if wheels else ():
-                self.add(folder / name, [fault])
+            wheels.setdefault(key, {}).update({str(path): part for path, part in release.metadata.items()})
             self.compare_indexes(folder, key, release)
             self.compare_metadata(release)
             wheel_names = {path.name for path in release.wheels}
@@ -238,6 +237,9 @@ class _Run:
             if documents:
                 projects.setdefault(key[0], {}).update(combine(documents)[0].variants)
                 where[key[0]] = Path(min(documents))
+        for parts in filter(None, wheels.values()):
+            for name, fault in rules.of_wheels(parts):
+                self.add(Path(name), [fault])
         for name, fault in rules.of_projects(projects):
             self.add(where[name], [fault])
 
@@ -301,25 +303,21 @@ class _WheelReader(NamedTuple):
         if not any(name.startswith(wheel.path("")) for name in wheel.entries):
             return None  # nothing that follows could be found
         contents = {name: self.file(wheel, name) for name in ("METADATA", "WHEEL", "RECORD")}
-        data = contents["METADATA"]
-        if data is not None:
+        if (data := contents["METADATA"]) is not None:
             with self.run.noting(self.path, "wrong-identity", "METADATA"):
                 check_identity(filename, data)
             self.run.add(self.path, rules.of_core_metadata(data), "METADATA")
             self.compare_side_file(data)
+        if (data := contents["WHEEL"]) is not None:
+            self.run.add(self.path, rules.of_wheel_file(data), "WHEEL")
+        if wheel.path("entry_points.txt") in wheel.entries:
+            contents["entry_points.txt"] = data = self.file(wheel, "entry_points.txt")
+            self.run.add(self.path, rules.of_entry_points(data or b""), "entry_points.txt")
+        self.run.add(self.path, rules.of_data_folders(wheel.entries, f"{filename.stem}.data"))
         metadata = None
         if wheel.is_variant():
             contents["variant.json"] = data = self.file(wheel, "variant.json")
-            if data is not None:
-                metadata = self.run.read_metadata(self.path, data, "variant.json")
-            if metadata is not None:
-                faults = [*rules.of_variant_json(metadata, filename)]
-                self.run.add(self.path, faults, "variant.json")
-                if any(fault.rule != "unlabelled-variant" for fault in faults):
-                    metadata = None
-            elif filename.label is None:
-                text = "a plain name, and a variant.json inside"
-                self.run.add(self.path, [Fault("unlabelled-variant", "variant.json", text)])
+            metadata = self.read_variant_json(filename, data)
         elif filename.label is not None:
             text = f"{wheel.path('variant.json')} is missing"
             self.run.add(self.path, [Fault("missing-variant-json", "", text)])
@@ -327,6 +325,19 @@ class _WheelReader(NamedTuple):
             known = {wheel.path(name): text for name, text in contents.items() if text is not None}
             self.check_record(wheel, rows, known)
         return metadata
+
+    def read_variant_json(self, filename: WheelFilename, data: bytes | None) -> VariantMetadata | None:
+        """Return what variant.json says, or None after noting why it is not known."""
+        metadata = self.run.read_metadata(self.path, data, "variant.json") if data is not None else None
+        if metadata is None:
+            if filename.label is None:
+                text = "a plain name, and a variant.json inside"
+                self.run.add(self.path, [Fault("unlabelled-variant", "variant.json", text)])
+            return None
+        faults = [*rules.of_variant_json(metadata, filename)]
+        self.run.add(self.path, faults, "variant.json")
+        is_known = all(fault.rule == "unlabelled-variant" for fault in faults)
+        return metadata if is_known else None
 
     def compare_side_file(self, data: bytes) -> None:
         """Compare METADATA with the copy of it that may lie beside the wheel (PEP 658)."""
@@ -353,7 +364,7 @@ class _WheelReader(NamedTuple):
             self.run.add(self.path, [Fault("signature", "", text)])
         place = wheel.path("RECORD")
         with self.run.noting(self.path, "bad-record", "RECORD"):
-            record = Record.parse(data)
+            record = wheel.parsed_record(data)
             sizes = {name: entry.size for name, entry in wheel.entries.items() if name[-1] != "/"}
             faults = record.faults(place, sizes.keys(), signatures)
             faults += record.wrong_sizes(place, sizes)
@@ -479,4 +490,6 @@ def _release(name: str, version: str) -> tuple[str, Version] | None:
 
 def _spelled(release: _Release, key: tuple[str, Version]) -> tuple[str, Version]:
     """Return a release's name and version as its wheels spell them, where there are any."""
-    return next((filename.release() for filename in release.wheels.values()), key)
+    # Not all may spell them alike; `index` reads those with a label only.
+    wheels = sorted(release.wheels.values(), key=lambda filename: (filename.label is None, str(filename)))
+    return next((filename.release() for filename in wheels), key)

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from .errors import VariantError
 from .filename import escape
+
+# Such a field, with the lines that continue it and their ends.
+_REQUIREMENT = re.compile(rb"(?mi)^Requires-Dist[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)\n?")
 
 
 def read_field(data: bytes, field: str) -> str:
@@ -32,6 +35,30 @@ def read_field(data: bytes, field: str) -> str:
 def find_field(data: bytes, field: str) -> str | None:
     """Return the value of a field that may be left out, or None; raises VariantError as `read_field` does."""
     return read_field(data, field) if re.search(_pattern(field), _headers(data)) else None
+
+
+def unread_field(data: bytes, fields: Iterable[str]) -> str | None:
+    """Return one of some fields that stands behind a line that is no field, or None: readers end there."""
+    headers = _headers(data)
+    stray = re.search(rb"(?m)^(?![!-9;-~]+:|[ \t])", headers)
+    rest = headers[stray.start() :] if stray else b""
+    return next((field for field in fields if re.search(_pattern(field), rest)), None)
+
+
+def has_space_behind(data: bytes, field: str) -> bool:
+    """Tell whether a field's value has white space behind it, which not every reader takes off."""
+    found = re.search(_pattern(field), _headers(data))
+    return found is not None and found[2] != found[2].rstrip()
+
+
+def unprintable_field(data: bytes, fields: Iterable[str]) -> str | None:
+    """Return one of some fields with a control character or a space that is not ASCII's, or None."""
+    for field in fields:
+        for found in re.finditer(rf"(?mi)^{field}[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)".encode(), _headers(data)):
+            text = found[1].decode("utf-8", "replace").removesuffix("\r").replace("\r\n", "\n")
+            if not text.translate({ord("\n"): " ", ord("\t"): " "}).isprintable():
+                return field
+    return None
 
 
 def replace_field(data: bytes, field: str, value: str) -> bytes:
@@ -71,7 +98,7 @@ def _change_headers(data: bytes, pattern: str, text: str) -> bytes:
 
 def requirements(data: bytes) -> list[str]:
     """Return the values of Requires-Dist, each on one line, in their order."""
-    return [value for value in map(_requirement, _fields(data)) if value is not None]
+    return [_unfolded(field) for field in _REQUIREMENT.finditer(_headers(data))]
 
 
 def missing_extras(data: bytes, values: Sequence[str]) -> list[str]:
@@ -89,25 +116,23 @@ def replace_requirements(data: bytes, values: Sequence[str]) -> bytes:
     line, or to the end of the headers. From version 2.2 of the core metadata on, a field is Dynamic that
     differs between the wheels of a release.
     """
-    ending = b"\r\n" if b"\r\n" in _headers(data) else b"\n"
+    headers = _headers(data)
+    ending = b"\r\n" if b"\r\n" in headers else b"\n"
     wanted = deque(values)
-    fields: list[bytes] = []
-    place = None
-    for field in _fields(data):
-        value = _requirement(field)
-        is_next = bool(wanted) and wanted[0] == value
-        if value is None or is_next:
-            fields.append(field if field.endswith(b"\n") else field + ending)
-        if value is not None:
-            place = len(fields)
-        if is_next:
+    parts: list[bytes] = []
+    end = 0
+    for field in _REQUIREMENT.finditer(headers):
+        parts.append(headers[end : field.start()])
+        end = field.end()
+        if wanted and wanted[0] == _unfolded(field):
+            parts.append(_ended(field[0], ending))
             wanted.popleft()
     lines = [f"Requires-Dist: {value}" for value in wanted]
-    if _knows_dynamic(data) and not re.search(rb"(?mi)^Dynamic[ \t]*:[ \t]*Requires-Dist\b", _headers(data)):
+    if _knows_dynamic(data) and not re.search(rb"(?mi)^Dynamic[ \t]*:[ \t]*Requires-Dist\b", headers):
         lines.insert(0, "Dynamic: Requires-Dist")
-    place = len(fields) if place is None else place
-    fields[place:place] = [line.encode() + ending for line in lines]
-    return b"".join(fields) + data[len(_headers(data)) :]
+    added = b"".join(line.encode() + ending for line in lines)
+    rest = _ended(headers[end:], ending)
+    return b"".join([*parts, *((added, rest) if end else (rest, added)), data[len(headers) :]])
 
 
 def _knows_dynamic(data: bytes) -> bool:
@@ -128,18 +153,14 @@ def _headers(data: bytes) -> bytes:
     return data[: end.end()] if end else data
 
 
-def _fields(data: bytes) -> Iterator[bytes]:
-    """Yield the header fields, each with the lines that continue it and their ends."""
-    for field in re.finditer(rb"[^\n]+(?:\n[ \t][^\n]*)*\n?", _headers(data)):
-        yield field[0]
+def _unfolded(field: re.Match[bytes]) -> str:
+    """Return a field's value on one line."""
+    return " ".join(line.strip() for line in field[1].decode("utf-8", "replace").splitlines()).strip()
 
 
-def _requirement(field: bytes) -> str | None:
-    """Return the value of a Requires-Dist field on one line, or None for another field."""
-    name, _, value = field.partition(b":")
-    if name.strip().lower() != b"requires-dist":
-        return None
-    return " ".join(line.strip() for line in value.decode("utf-8", "replace").splitlines()).strip()
+def _ended(lines: bytes, ending: bytes) -> bytes:
+    """Return lines, the last of which has its end too."""
+    return lines + ending if lines and not lines.endswith(b"\n") else lines
 
 
 def _pattern(field: str) -> re.Pattern[bytes]:

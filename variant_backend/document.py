@@ -29,6 +29,8 @@ def read_json(document: Document, data: bytes) -> object:
 
     try:
         parsed: object = json.loads(data.decode("utf-8"), object_pairs_hook=unique)
+        if b"\\u" in data:  # half a surrogate pair can be escaped so, and other readers take no such text
+            json.dumps(parsed, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
         raise VariantError(f"not JSON in UTF-8: {error}") from None
     return parsed

@@ -76,7 +76,7 @@ RULES: Mapping[str, Rule] = {
     "not-toml": _format("The project file is not TOML in UTF-8.", "mend its syntax"),
     # Wheels.
     "bad-filename": _format(
-        "The filename is not a wheel's, or its label is outside the grammar.",
+        "The filename is not a wheel's, or its label, build number or a tag is outside the grammar.",
         "name it NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM[-LABEL].whl",
     ),
     "bad-zip": _format("The file is not a zip archive that package indexes accept.", _REBUILD),
@@ -88,6 +88,13 @@ RULES: Mapping[str, Rule] = {
         "There is not one .dist-info directory, or it or .data is not called as the filename says.", _REBUILD
     ),
     "missing-file": _format("METADATA, WHEEL or RECORD is missing or damaged.", _REBUILD),
+    "bad-wheel-file": _format(
+        "WHEEL cannot be read, or is of a version of the wheel format that installers do not know.", _REBUILD
+    ),
+    "bad-entry-points": _format(
+        "entry_points.txt, or a script in it, cannot be read.", "mend it, and rebuild"
+    ),
+    "data-folder": _format("The .data directory has what no installer knows where to put.", _REBUILD),
     "wrong-identity": _format("METADATA names another project or version than the filename.", _REBUILD),
     "bad-record": _format("RECORD is not a list of paths, hashes and sizes.", _REBUILD),
     "duplicate-row": _format("RECORD lists a file twice.", _REBUILD),
@@ -194,6 +201,12 @@ RULES: Mapping[str, Rule] = {
     ),
     "index-lacks-label": Rule(
         _UV, ERROR, "The index file lacks the label of a wheel: uv skips it in silence.", _REINDEX
+    ),
+    "unknown-platform": Rule(
+        _BOTH,
+        ERROR,
+        "A platform tag is that of no system: installers skip the wheel in silence.",
+        "correct its spelling: `python -m pip debug --verbose` lists the tags of a machine",
     ),
     "variant-marker": Rule(
         _BOTH,

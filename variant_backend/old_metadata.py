@@ -346,7 +346,7 @@ def _unservable(metadata: VariantMetadata) -> Iterator[str]:
         if reason and namespace in users:
             yield f"{one_of(users[namespace])} (by {namespace}): {reason}"
         elif reason and not metadata.variants:
-            yield f"every label (by {namespace}): {reason}"
+            yield f"every label that uses {namespace}: {reason}"
     if ABI_DEPENDENCY in users:
         yield f"{one_of(users[ABI_DEPENDENCY])} (by {ABI_DEPENDENCY}): uv drops a whole release with it"
     for label, variant in metadata.variants.items():

@@ -27,6 +27,20 @@ if TYPE_CHECKING:
 
     from .recipe import Recipe
 
+# The fields of METADATA on which installing depends.
+_FIELDS = ("Name", "Version", "Requires-Dist", "Requires-Python", "Provides-Extra")
+_UNREAD = "it stands behind a line that is no field, where readers stop"
+_UNPRINTABLE = "a control character, or a space that is not ASCII's, is in it"
+
+# Platform tags that start so are mistyped if they do not look so (the specification of platform tags).
+_PLATFORMS = {
+    "manylinux": r"manylinux(1|2010|2014|_\d+_\d+)_\w+",
+    "musllinux": r"musllinux_\d+_\d+_\w+",
+    "linux": r"linux_\w+",
+    "macosx": r"macosx_\d+_\d+_\w+",
+    "win": r"win32|win_(amd64|arm32|arm64|ia64)",
+}
+
 # More of a text that comes from outside is not shown.
 _SHOWN = 200
 
@@ -102,30 +116,128 @@ def of_count(metadata: VariantMetadata) -> Iterator[Fault]:
         yield Fault("one-label", "variants", f"{len(metadata.variants)} labels, and exactly one is needed")
 
 
+def of_filename(filename: WheelFilename) -> Iterator[Fault]:
+    """Find a build number and tags because of which installers pass a wheel over in silence."""
+    if not re.fullmatch(r"(\d{1,19}[a-zA-Z0-9_.]*)?", filename.build, re.ASCII):
+        yield Fault("bad-filename", "", f"{filename.build[:_SHOWN]!r} is no build number")
+    for tag in filename.tags.replace("-", ".").split("."):
+        if not re.fullmatch("[a-z0-9_]+", tag):
+            yield Fault("bad-filename", "", f"tag {tag[:_SHOWN]!r} does not consist of a-z, 0-9 and _")
+    for platform in filename.tags.split("-")[2].split("."):
+        for start, pattern in _PLATFORMS.items():
+            if platform.startswith(start) and not re.fullmatch(pattern, platform):
+                yield Fault("unknown-platform", "", f"no system has the platform {platform[:_SHOWN]!r}")
+
+
+def of_wheel_file(data: bytes) -> Iterator[Fault]:
+    """Find that WHEEL cannot be read, or is of a version of the wheel format that installers do not know."""
+    code = "bad-wheel-file"
+    try:
+        data.decode("utf-8")
+        version = core_metadata.read_field(data, "Wheel-Version")
+    except UnicodeDecodeError as error:
+        yield Fault(code, "", f"not UTF-8 at byte {error.start}")
+        return
+    except VariantError as error:
+        yield Fault(code, "", error.issues[0])
+        return
+    if not re.fullmatch(r"1\.\d+", version, re.ASCII):
+        yield Fault(code, "Wheel-Version", f"{version[:_SHOWN]!r} is no version 1.x of the wheel format")
+    if field := core_metadata.unread_field(data, ["Wheel-Version"]):
+        yield Fault(code, field, _UNREAD)
+    if field := core_metadata.unprintable_field(data, ["Wheel-Version"]):
+        yield Fault(code, field, _UNPRINTABLE)
+
+
+def of_entry_points(data: bytes) -> Iterator[Fault]:
+    """Find that entry_points.txt, or a script in it, cannot be read (the entry points specification)."""
+    import configparser
+
+    code = "bad-entry-points"
+    parser = configparser.RawConfigParser(delimiters=("=",))
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # as the documentation has it
+    try:
+        parser.read_string(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        yield Fault(code, "", f"not UTF-8 at byte {error.start}")
+        return
+    except configparser.Error as error:
+        yield Fault(code, "", " ".join(str(error).split())[:_SHOWN])
+        return
+    for section in {"console_scripts", "gui_scripts"}.intersection(parser.sections()):
+        for name, reference in parser.items(section):
+            if not re.fullmatch(r"[\w.]+\s*(:\s*[\w.]+)?\s*(\[.*\])?", reference) or re.search(
+                r"[/\\]", name
+            ):
+                text = f"{name[:_SHOWN]!r} = {reference[:_SHOWN]!r} is no script"
+                yield Fault(code, section, text)
+
+
+def of_data_folders(names: Iterable[str], folder: str) -> Iterator[Fault]:
+    """Find what the *folder* for data has, by the *names* of a wheel's members, and no installer knows."""
+    parts = {name.split("/")[1] for name in names if name.startswith(f"{folder}/")}
+    for part in sorted(parts - {"", "data", "headers", "platlib", "purelib", "scripts"}):
+        text = f"{part[:_SHOWN]!r} is none of data, headers, platlib, purelib and scripts"
+        yield Fault("data-folder", folder, text)
+
+
 def of_core_metadata(data: bytes) -> Iterator[Fault]:
     """Find fields of METADATA that installers cannot read, or package indexes reject."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-    from .markers import check_requirement, mentions_variant
-
+    code = "bad-metadata"
+    if field := core_metadata.unread_field(data, _FIELDS):
+        yield Fault(code, field, _UNREAD)
+    if field := core_metadata.unprintable_field(data, _FIELDS):
+        yield Fault(code, field, _UNPRINTABLE)
+    if core_metadata.has_space_behind(data, "Name"):
+        yield Fault(code, "Name", "white space behind it is taken for a part of it")
     for requirement in core_metadata.requirements(data):
-        shown = requirement[:_SHOWN]
-        if mentions_variant(requirement):
-            yield Fault("variant-marker", "Requires-Dist", f"{shown!r} has a variant marker")
-            continue
-        try:
-            check_requirement(requirement)
-        except VariantError as error:
-            yield Fault("bad-metadata", "Requires-Dist", str(error.issues[0])[:_SHOWN])
+        yield from _of_requirement(requirement)
     for url in core_metadata.direct_references(data):
         yield Fault("direct-reference", "Requires-Dist", f"{url[:_SHOWN]!r} names a URL")
     try:
         SpecifierSet(core_metadata.read_field(data, "Requires-Python"))
     except InvalidSpecifier as error:
-        yield Fault("bad-metadata", "Requires-Python", str(error)[:_SHOWN])
+        yield Fault(code, "Requires-Python", str(error)[:_SHOWN])
     except VariantError as error:
         if "missing" not in error.issues[0]:
-            yield Fault("bad-metadata", "Requires-Python", error.issues[0])
+            yield Fault(code, "Requires-Python", error.issues[0])
+
+
+def _of_requirement(text: str) -> Iterator[Fault]:
+    from packaging.requirements import Requirement
+
+    from .markers import check_requirement, mentions_variant
+
+    place, shown = "Requires-Dist", text[:_SHOWN]
+    if mentions_variant(text):
+        yield Fault("variant-marker", place, f"{shown!r} has a variant marker")
+        return
+    try:
+        check_requirement(text)
+    except VariantError as error:
+        yield Fault("bad-metadata", place, str(error.issues[0])[:_SHOWN])
+        return
+    # What packaging takes, and uv does not.
+    requirement = Requirement(text)
+    if requirement.url and not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", requirement.url):
+        yield Fault("bad-metadata", place, f"{shown!r} has a path where a URL is needed")
+    if " === " in str(requirement.marker or ""):
+        yield Fault("bad-metadata", place, f"{shown!r}: uv knows no === in markers")
+    for specifier in requirement.specifier:
+        if specifier.operator == "===" and not _is_version(specifier.version):
+            yield Fault("bad-metadata", place, f"{shown!r}: uv wants a version behind ===")
+
+
+def _is_version(text: str) -> bool:
+    from packaging.version import Version
+
+    try:
+        Version(text)
+    except ValueError:  # InvalidVersion, or more digits than Python converts
+        return False
+    return True
 
 
 def of_recipes(recipes: Mapping[str, Recipe], variants: Mapping[str, Variant]) -> Iterator[Fault]:
@@ -167,7 +279,7 @@ def of_index(index: VariantMetadata, parts: Mapping[str, VariantMetadata]) -> It
                 yield Fault("index-differs", place, f"with {name}: {text}")
 
 
-def of_labels(index: VariantMetadata, wheels: Iterable[WheelFilename], complete: bool) -> Iterator[Fault]:
+def of_labels(index: VariantMetadata, wheels: Sequence[WheelFilename], complete: bool) -> Iterator[Fault]:
     """Compare the labels of an index-level file with those of the wheels beside it.
 
     Unless they are *complete*, others may lie elsewhere.
@@ -176,7 +288,7 @@ def of_labels(index: VariantMetadata, wheels: Iterable[WheelFilename], complete:
     for label in sorted(labels - {*index.variants}):
         name = next(str(filename) for filename in wheels if filename.label == label)
         yield Fault("index-lacks-label", "variants", f"{label!r} is missing, the label of {name}")
-    for label in sorted({*index.variants} - labels) if complete and labels else ():
+    for label in sorted({*index.variants} - labels) if complete and wheels else ():
         yield Fault("index-label-without-wheel", f"variants.{label}", f"no wheel has the label {label!r}")
 
 
@@ -212,9 +324,11 @@ def covers(fallbacks: Iterable[str], tags: str) -> bool:
     """Tell whether some wheel with one of the *fallbacks* can be installed where one with *tags* can.
 
     Of platforms, only system and machine are compared: a fallback may ask for another version of them.
+    No installer that reads variants is for Python 2.
     """
     offered = [tag for text in fallbacks for tag in _expanded(text)]
-    return all(any(_covers(one, wanted) for one in offered) for wanted in _expanded(tags))
+    wanted = [tag for tag in _expanded(tags) if not re.fullmatch(r"(py|cp)2\d*", tag[0])]
+    return all(any(_covers(one, each) for one in offered) for each in wanted)
 
 
 def _expanded(tags: str) -> list[tuple[str, ...]]:
@@ -230,10 +344,10 @@ def _covers(offered: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
     ours, theirs = _version(python), _version(wanted[0])
     if ours is None or theirs is None:
         return False
-    is_free_threaded = wanted[1].endswith("t") and wanted[1] not in ("abi3", "none")
     if abi == "none":
         return ours <= theirs if python.startswith("py") else python == wanted[0]
-    return abi == "abi3" and python[:2] == wanted[0][:2] and ours <= theirs and not is_free_threaded
+    stable = "abi3t" if wanted[1].endswith("t") else "abi3"  # free-threaded Python has another one
+    return abi == stable and python[:2] == wanted[0][:2] and ours <= theirs
 
 
 def _version(python: str) -> int | None:

@@ -344,17 +344,22 @@ class Wheel(NamedTuple):
             contents[f"{dist_info}/RECORD"] = rows
         return contents
 
-    def checked_record(self, content: bytes) -> Record:
-        """Return RECORD, after comparing it with what is in the archive; raises VariantError."""
+    def parsed_record(self, content: bytes) -> Record:
+        """Return RECORD; raises VariantError if it is no list, or has many more rows than there are files."""
         place = self.path("RECORD")
-        unlisted = {self.path(name) for name in SIGNATURES}
         rows_at_most = 2 * len(self.entries) + 100
         if content.count(b"\n") > rows_at_most:  # their text may be compressed a thousandfold
             raise VariantError(f"{place}: more than {rows_at_most} rows for {len(self.entries)} files")
         try:
-            record = Record.parse(content)
+            return Record.parse(content)
         except VariantError as error:
             raise error.within(place) from None
+
+    def checked_record(self, content: bytes) -> Record:
+        """Return RECORD, after comparing it with what is in the archive; raises VariantError."""
+        place = self.path("RECORD")
+        unlisted = {self.path(name) for name in SIGNATURES}
+        record = self.parsed_record(content)
         files = {path for path in self.entries if path[-1] != "/"}
         for fault in record.faults(place, files, unlisted):
             raise VariantError(str(fault), hint=REBUILD)

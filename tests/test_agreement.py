@@ -1,0 +1,78 @@
+"""What `index` and `make-variant` refuse, `check` finds an error in: so what it calls sound, they take."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from releases import DOCUMENT, only, patched, write_wheel
+from test_check import mutated
+from test_fuzz import LABELLED, NAME, PLAN, wheels
+
+from variant_backend.check import check
+from variant_backend.errors import VariantError
+from variant_backend.index import plan_index
+from variant_backend.wheel_rewrite import make_variant
+
+# Of these, the wheels alone are no reason.
+LACKS = {"missing-index", "no-fallback", "no-plain-wheel"}
+
+COLOR = {"static-properties": {"tone": ["red"]}}
+# Sound documents, not all of which go with one another.
+SOUND: list[Any] = [
+    patched(DOCUMENT, change)
+    for change in (
+        {},
+        {"providers": {"speed": {"static-properties": {"mode": ["safe", "fast"]}}}},
+        {"default-priorities": {"namespace": ["speed", "color"]}, "providers": {"color": COLOR}},
+        {"default-priorities": {"namespace": ["color", "speed"]}, "providers": {"color": COLOR}},
+    )
+]
+documents = st.sampled_from(SOUND) | mutated()
+
+quick = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+
+
+def issues(call: Callable[[], object]) -> tuple[str, ...]:
+    """Call something; return why it was refused, nothing if it was not."""
+    try:
+        call()
+    except VariantError as error:
+        return error.issues
+    return ()
+
+
+def errors(*paths: Path) -> set[str]:
+    return {finding.code for finding in check(paths) if finding.severity == "error"} - LACKS
+
+
+@given(wheels())
+@quick
+def test_of_a_wheel(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        plain, labelled = Path(folder, "in", NAME), Path(folder, "dist", LABELLED)
+        for path in (plain, labelled):
+            path.parent.mkdir()
+            path.write_bytes(data)
+        if refused := issues(lambda: make_variant(plain, PLAN, Path(folder, "out"))):
+            assert errors(plain), refused
+        if refused := issues(lambda: plan_index([labelled.parent])):
+            assert errors(labelled.parent), refused
+
+
+@given(documents, documents, st.booleans(), st.sampled_from(["1.0", "1.0.0", "1"]))
+@quick
+def test_of_the_documents_of_a_release(one: Any, other: Any, apart: bool, version: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        first, second = Path(folder, "a"), Path(folder, "b" if apart else "a")
+        for path in (first, second):
+            path.mkdir(exist_ok=True)
+        write_wheel(first / "demo-1.0-py3-none-any-fast.whl", only(one, "fast"))
+        write_wheel(second / f"demo-{version}-py3-none-any-safe.whl", only(other, "safe"))
+        folders = [*dict.fromkeys([first, second])]
+        if refused := issues(lambda: plan_index(folders)):
+            assert errors(*folders), refused
