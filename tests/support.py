@@ -10,6 +10,7 @@ import http.server
 import io
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -44,6 +45,20 @@ def run(
     )
     assert not ok or result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
     return result
+
+
+def start(*command: object, cwd: Path | None = None, **env: str) -> subprocess.Popen[str]:
+    """Start a program that can be interrupted: a shell may have started this one in the background."""
+    reset = None if sys.platform == "win32" else lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(
+        [*map(str, command)],
+        cwd=cwd,
+        env={**os.environ, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=reset,
+        text=True,
+    )
 
 
 def read_terminal(terminal: int) -> bytes:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support import SCRIPTS, make_wheel, run, walk
+from support import SCRIPTS, make_wheel, run, start, walk
 
 from variant_backend.cli.main import main
 from variant_backend.cli.make_variant import make_variant_command
@@ -432,8 +432,7 @@ def start_slow_run(tmp_path: Path) -> subprocess.Popen[str]:
         "_files._KERNEL_COPIES[:] = [slow]\n"
         "make_variant_command(sys.argv[1:])\n"
     )
-    arguments = [sys.executable, "-c", script, str(wheel), "-p", "nvidia::a::1", "-l", "x"]
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = start(sys.executable, "-c", script, wheel, "-p", "nvidia::a::1", "-l", "x")
     assert process.stdout and process.stdout.readline() == "half\n"
     assert list(tmp_path.glob(".variant-backend-*/*.part"))
     return process

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import SCRIPTS, make_wheel, read_terminal, run, walk
+from support import SCRIPTS, make_wheel, read_terminal, run, start, walk
 
 from variant_backend._build_one import check_members, unpack
 from variant_backend.errors import VariantError
@@ -431,14 +431,8 @@ def test_an_interrupted_run_ends_all_processes_at_once_and_keeps_only_what_is_co
     folder = tmp_path / "pids"
     folder.mkdir()
     labels = ["--variant=null", "--variant=warm", "--variant=cold"]
-    process = subprocess.Popen(
-        [SCRIPTS / "variant-backend", "build", "--no-isolation", "-j2", *labels],
-        cwd=project,
-        env={**os.environ, "HANGING": "warm cold", "FOLDER": str(folder)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    command = (SCRIPTS / "variant-backend", "build", "--no-isolation", "-j2", *labels)
+    process = start(*command, cwd=project, HANGING="warm cold", FOLDER=str(folder))
     deadline = time.monotonic() + 60
     while contents(folder) != ["cold.pids", "warm.pids"]:
         assert process.poll() is None and time.monotonic() < deadline
