@@ -113,7 +113,7 @@ def rank(
     place = cache(partial(_place, places))
     ranked = _Ranks(metadata, supported)
     verdicts = [_verdict(wheel, ranked, place(wheel.tags)) for wheel in wheels]
-    verdicts.sort(key=lambda verdict: str(verdict.filename))
+    verdicts.sort(key=lambda verdict: (*verdict.filename[:-1], verdict.filename.label or ""))
     compatible = [verdict for verdict in verdicts if verdict.key]
     compatible.sort(key=lambda verdict: _key(verdict).build, reverse=True)
     compatible.sort(key=lambda verdict: _key(verdict).order())
@@ -143,7 +143,7 @@ def _place(places: Mapping[tuple[str, str, str], int], text: str) -> int | None:
 
 def _build(text: str) -> tuple[int, str]:
     """Return a build tag as it is compared: by its number, then by the rest; one without comes first."""
-    found = re.match(r"\d+", text)
+    found = re.match(r"\d+", text) if text else None
     return (int(found[0]), text[found.end() :]) if found else (-1, "")
 
 
@@ -154,13 +154,14 @@ class _Ranks:
         self._metadata = metadata
         self._supported = supported
         namespaces = metadata.namespaces if metadata else ()
-        # What has no priority ranks last.
-        self._ranks = {
-            (item := Property(namespace, feature, value)): FeatureRank(*at, item)
+        # All that is supported, best first; what has no priority ranks last.
+        self._ranks = [
+            FeatureRank(first, second, third, Property(namespace, feature, value))
             for first, namespace in enumerate([*namespaces, ABI_DEPENDENCY])
             for second, (feature, values) in enumerate(supported.get(namespace, {}).items())
-            for at, value in (((first, second, third), value) for third, value in enumerate(values))
-        }
+            for third, value in enumerate(values)
+        ]
+        self._places = {each.best: place for place, each in enumerate(self._ranks)}
         self._known: dict[str, tuple[tuple[FeatureRank, ...], tuple[str, ...]]] = {}
 
     def of(self, label: str | None) -> tuple[tuple[FeatureRank, ...], tuple[str, ...]]:
@@ -177,14 +178,17 @@ class _Ranks:
         variant = self._metadata.variants.get(label)
         if variant is None:
             return (), (f"label: the index file has no {label!r}",)
-        best: dict[tuple[str, str], FeatureRank] = {}
-        for item in variant.properties:
-            found, feature = self._ranks.get(item), item[:2]
-            if found is not None and (feature not in best or found < best[feature]):
-                best[feature] = found
-        missing = {item[:2] for item in variant.properties}.difference(best)
-        reasons = tuple(self._reason(variant, *feature) for feature in sorted(missing))
-        return tuple(sorted(best.values())), reasons
+        places = [place for place in map(self._places.get, variant.properties) if place is not None]
+        places.sort()
+        best: list[FeatureRank] = []
+        for place in places:
+            found = self._ranks[place]
+            if not best or found[:2] != best[-1][:2]:  # the first of a feature is the best
+                best.append(found)
+        missing = set()
+        if len(places) < len(variant.properties):
+            missing = {item[:2] for item in variant.properties}.difference(each.best[:2] for each in best)
+        return tuple(best), tuple(self._reason(variant, *feature) for feature in sorted(missing))
 
     def _reason(self, variant: Variant, namespace: str, feature: str) -> str:
         """Say why no value of a variant's feature is supported."""
