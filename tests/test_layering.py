@@ -25,6 +25,7 @@ ROOMS = [
         "recipe",
         "findings",
         "selection",
+        "support",
         "simple_api",
         "rules",
         "project_page",

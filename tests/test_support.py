@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+
+from variant_backend.metadata import PluginProvider, Provider, StaticProvider, VariantMetadata
+from variant_backend.selection import Supported
+from variant_backend.support import DISABLED, NOT_ENABLED, STATIC, UNKNOWN, Support, support
+
+PLUGIN = PluginProvider(("a-provider",))
+GIVEN: Supported = {"a": {"f": ["1"]}}
+DETECTED: Supported = {"a": {"f": ["2"]}, "b": {"g": ["3"]}}
+SOURCES = {"given": GIVEN, "detected": DETECTED}
+
+
+def release(*providers: Provider) -> VariantMetadata:
+    names = ("a", "b")[: len(providers)]
+    return VariantMetadata(names, dict(zip(names, providers, strict=True)), {})
+
+
+def test_the_first_source_that_knows_a_namespace_decides_all_of_it() -> None:
+    found = support(release(PLUGIN, PLUGIN), SOURCES)
+    assert found == Support({**DETECTED, **GIVEN}, {"a": "given", "b": "detected"})
+
+
+def test_a_source_that_supports_nothing_of_a_namespace_has_said_so() -> None:
+    found = support(release(PLUGIN), {"given": {"a": {}}, "detected": DETECTED})
+    assert found == Support({"a": {}}, {"a": "given"})
+
+
+def test_static_properties_are_not_overruled() -> None:
+    static = StaticProvider((("f", ("9",)),))
+    assert support(release(static), SOURCES) == Support({"a": {"f": ("9",)}}, {"a": STATIC})
+
+
+@pytest.mark.parametrize("provider", [PLUGIN, StaticProvider((("f", ("9",)),))])
+def test_nothing_of_a_disabled_namespace_is_supported(provider: Provider) -> None:
+    assert support(release(provider), SOURCES, disabled=["a"]) == Support({}, {"a": DISABLED})
+    assert support(release(provider), SOURCES, disabled=["a"], enabled=["a"]).supported == {}
+
+
+OPTIONAL_PLUGIN = PluginProvider(("a-provider",), optional=True)
+OPTIONAL_STATIC = StaticProvider((("f", ("9",)),), optional=True)
+
+
+@pytest.mark.parametrize(("provider", "origin"), [(OPTIONAL_PLUGIN, "given"), (OPTIONAL_STATIC, STATIC)])
+def test_an_optional_provider_counts_only_if_it_is_enabled(provider: Provider, origin: str) -> None:
+    assert support(release(provider), SOURCES) == Support({}, {"a": NOT_ENABLED})
+    assert support(release(provider), SOURCES, enabled=["a"]).origins == {"a": origin}
+
+
+def test_a_namespace_that_nobody_knows_is_supported_by_nothing() -> None:
+    metadata = VariantMetadata(("c",), {}, {})
+    assert support(metadata, SOURCES) == Support({}, {"c": UNKNOWN})
+
+
+def test_what_sources_say_of_other_namespaces_does_not_count() -> None:
+    assert support(release(PLUGIN), SOURCES).supported == GIVEN
