@@ -12,6 +12,7 @@ import variant_backend
 PACKAGE = Path(variant_backend.__file__).parent
 
 COMMANDS = ["make_variant", "build", "index", "check", "schema", "init", "inspect", "unmake", "upgrade"]
+COMMANDS += ["installed", "providers"]
 
 # Rooms from the top down; a module may import those of lower rooms, and what stands before it in its own.
 ROOMS = [
@@ -41,6 +42,7 @@ ROOMS = [
         "upgrade",
         "_remote",
         "inspection",
+        "installed",
         "index",
         "simple_index",
         "check",

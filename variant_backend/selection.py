@@ -82,6 +82,23 @@ def static_support(metadata: VariantMetadata) -> Supported:
     }
 
 
+def unsupported(
+    variant: Variant, metadata: VariantMetadata, supported: Supported
+) -> dict[tuple[str, str], str]:
+    """Return each feature of a variant, with its namespace, of which nothing is supported, and say so.
+
+    The variant can be chosen if there are none: it is what `rank` decides by.
+
+    >>> variant = Variant("v3", frozenset({Property("x86_64", "level", "v3")}))
+    >>> metadata = VariantMetadata(("x86_64",), {}, {"v3": variant})
+    >>> unsupported(variant, metadata, {"x86_64": {"level": ["v3", "v2"]}})
+    {}
+    >>> unsupported(variant, metadata, {"x86_64": {"level": ["v2"]}})
+    {('x86_64', 'level'): 'x86_64 :: level: of v3, nothing is supported; supported is v2'}
+    """
+    return _Ranks(metadata, supported).of_variant(variant)[1]
+
+
 def rank(
     wheels: Iterable[WheelFilename],
     metadata: VariantMetadata | None,
@@ -177,14 +194,20 @@ class _Ranks:
         variant = self._metadata.variants.get(label)
         if variant is None:
             return (), (f"label: the index file has no {label!r}",)
+        best, missing = self.of_variant(variant)
+        return tuple(sorted(best.values())), tuple(missing.values())
+
+    def of_variant(
+        self, variant: Variant
+    ) -> tuple[dict[tuple[str, str], FeatureRank], dict[tuple[str, str], str]]:
+        """Return the ranks of the features that are supported, and the reasons why the others are not."""
         best: dict[tuple[str, str], FeatureRank] = {}
         for item in variant.properties:
             found, feature = self._ranks.get(item), item[:2]
             if found is not None and (feature not in best or found < best[feature]):
                 best[feature] = found
         missing = {item[:2] for item in variant.properties}.difference(best)
-        reasons = tuple(self._reason(variant, *feature) for feature in sorted(missing))
-        return tuple(sorted(best.values())), reasons
+        return best, {feature: self._reason(variant, *feature) for feature in sorted(missing)}
 
     def _reason(self, variant: Variant, namespace: str, feature: str) -> str:
         """Say why no value of a variant's feature is supported."""

@@ -16,6 +16,7 @@ import click
 
 from .._files import real_path
 from ..errors import VariantError
+from ..properties import Property
 
 # A path as it is given: what is wrong with it is said by who opens it.
 PATH = click.Path(path_type=Path, readable=False)
@@ -102,6 +103,34 @@ class Progress:
         with self._lock:
             if self._bar is not None:
                 self._bar.render_finish()
+
+
+def read_supported(texts: Iterable[str]) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Read what a system supports, ``NS :: FEATURE :: V1, V2`` each; the order of all is best first.
+
+    A feature that is met again adds its values. Raises VariantError with every fault found.
+
+    >>> read_supported(["x86_64 :: level :: v3, v2", "x86_64 :: avx :: on"])
+    {'x86_64': {'level': ('v3', 'v2'), 'avx': ('on',)}}
+    """
+    result: dict[str, dict[str, tuple[str, ...]]] = {}
+    issues: list[str] = []
+    for text in texts:
+        before, separator, values = text.rpartition("::")
+        for value in values.split(","):
+            try:
+                item = Property.parse(f"{before}{separator}{value}")
+            except VariantError as error:
+                issues += error.lines()
+            else:
+                features = result.setdefault(item.namespace, {})
+                features[item.feature] = (*features.get(item.feature, ()), item.value)
+    if issues:
+        raise VariantError(*issues)
+    return {
+        namespace: {name: tuple(dict.fromkeys(values)) for name, values in features.items()}
+        for namespace, features in result.items()
+    }
 
 
 def check_targets(targets: Iterable[tuple[Path, Path]]) -> None:
