@@ -22,7 +22,7 @@ from variant_backend.selection import rank, static_support, unsupported
 
 CUDA = ("-p", "nvidia :: cuda_version_lower_bound :: 12.8", "-l", "cuda12.8")
 # What lets uv install them on a machine without a GPU, as on the node of a cluster that has one.
-FORCED = {
+FORCED: dict[str, Any] = {
     "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": "12.8",
     "NV_VARIANT_PROVIDER_FORCE_SM_ARCH": "9.0",
 }

@@ -11,8 +11,19 @@ import variant_backend
 
 PACKAGE = Path(variant_backend.__file__).parent
 
-COMMANDS = ["make_variant", "build", "index", "check", "schema", "init", "inspect", "unmake", "upgrade"]
-COMMANDS += ["installed", "providers"]
+COMMANDS = [
+    "make_variant",
+    "build",
+    "index",
+    "check",
+    "schema",
+    "init",
+    "inspect",
+    "unmake",
+    "upgrade",
+    "installed",
+    "providers",
+]
 
 # Rooms from the top down; a module may import those of lower rooms, and what stands before it in its own.
 ROOMS = [

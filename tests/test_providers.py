@@ -114,6 +114,7 @@ def test_plugins_of_another_environment_are_found_and_run_there(
     install(library, shown)
     assert told() == {"plugins": [], "errors": []}
     assert [each["name"] for each in told("--python", python)["plugins"]] == ["demo"]
+    assert told("--python", site.parent / "env") == told("--python", python)
     features = told("query", "demo", "--python", python)["plugins"][0]["features"]
     assert features[0] == {"name": "level", "values": ["in_env"]}
 

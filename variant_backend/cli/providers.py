@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -17,11 +18,21 @@ if TYPE_CHECKING:
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
+
+def _interpreter(_: click.Context, __: click.Parameter, text: str | None) -> str:
+    """Return the interpreter that is named, or that of the environment that is."""
+    if text is None:
+        return sys.executable
+    if not Path(text).is_dir():
+        return text
+    return str(Path(text) / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python"))
+
+
 _python = click.option(
     "--python",
-    default=sys.executable,
-    metavar="EXE",
-    help="The interpreter whose plugins are meant  [default: that of variant-backend]",
+    callback=_interpreter,
+    metavar="EXE|ENV",
+    help="The interpreter or the environment whose plugins are meant  [default: that of variant-backend]",
 )
 _json = click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of text.")
 
