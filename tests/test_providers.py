@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import venv
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from support import make_wheel, run
+from support import make_wheel, read_terminal, run
 
 from variant_backend import providers
 from variant_backend.cli.main import main
@@ -54,7 +55,8 @@ def install(folder: Path, plugin: str = PLUGIN, name: str = "demo", reference: s
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that Python looks into."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    paths = [str(tmp_path / "site"), os.environ.get("PYTHONPATH")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
     return tmp_path / "site"
 
 
@@ -289,6 +291,7 @@ def test_every_fault_of_both_answers_is_told_once(site: Path) -> None:
     place = "plugin 'demo' of demo_plugin 1.0: get_"
     assert told("validate", "demo")["plugins"][0]["errors"] == [
         f"{place}supported_configs()[0].values[1]: value is empty",
+        "plugin 'demo' of demo_plugin 1.0: prints to stdout: 'x'",
         f"{place}all_configs()[1].values: a list of at least one string is needed, not an empty list",
     ]
 
@@ -298,3 +301,30 @@ def test_what_a_plugin_prints_is_not_taken_for_its_answer(site: Path) -> None:
     assert told("query", "demo")["plugins"][0]["errors"] == [
         "plugin 'demo' of demo_plugin 1.0: ended with exit code 0 and no answer"
     ]
+
+
+def test_a_plugin_must_have_a_name_that_can_be_a_namespace(site: Path) -> None:
+    install(site, PLUGIN.replace('namespace = "demo_ns"', ""))
+    path = site / "demo_plugin-1.0.dist-info" / "entry_points.txt"
+    path.write_text(path.read_text().replace("demo =", "my-demo ="))
+    expected = (
+        "namespace: it has none, and the name of its entry point 'my-demo': character '-' at position 3"
+    )
+    for command in ("query", "validate"):
+        (error,) = told(command, "my-demo")["plugins"][0]["errors"]
+        assert error.startswith(f"plugin 'my-demo' of demo_plugin 1.0: {expected}")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+def test_which_plugin_is_asked_is_shown_on_a_terminal_and_nowhere_else(site: Path) -> None:
+    import pty
+
+    install(site)
+    command = [sys.executable, "-c", "from variant_backend.scripts import variant_backend as run; run()"]
+    parent, child = pty.openpty()
+    script = [*command, "providers", "validate", "demo"]
+    done = subprocess.run(script, stdout=subprocess.PIPE, stderr=child, text=True, timeout=60)
+    os.close(child)
+    assert "1 of 1: asking plugin 'demo' of demo_plugin 1.0" in read_terminal(parent).decode()
+    assert done.stdout == "demo  (demo_plugin 1.0)  keeps the protocol\n"
+    assert subprocess.run(script, capture_output=True, timeout=60).stderr == b""

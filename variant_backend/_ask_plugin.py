@@ -97,7 +97,8 @@ class _Watch(Thread):
         """Pass everything on."""
         while data := os.read(self._read, 1 << 16):
             self._printed = (self._printed + data)[:200]
-            os.write(2, data)
+            with suppress(OSError):  # nobody reads it, and the plugin must not wait for that
+                os.write(2, data)
 
     def end(self) -> str | None:
         """Let stdout be stderr, and return the first line that was printed, None if there was none."""

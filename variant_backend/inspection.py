@@ -170,15 +170,16 @@ def inspect_installed_variants(paths: Sequence[Path] = ()) -> list[tuple[Path, I
     for distribution in _distributions(paths):
         folder = Path(str(distribution.locate_file("")))
         name = _installed_name(distribution)
-        if name is not None and canonicalize_name(name) in seen:
+        normalized = canonicalize_name(name or "")
+        if name is not None and normalized in seen:
             continue
-        seen.add(canonicalize_name(name or ""))
+        seen.add(normalized)
         if _is_variant(distribution):
             try:
                 result: Inspection | VariantError = _of_distribution(name or str(folder), distribution)
             except VariantError as error:
                 result = error
-            results.append((name or "", folder, result))
+            results.append((normalized, folder, result))
     return [(folder, result) for _, folder, result in sorted(results, key=lambda each: each[:2])]
 
 

@@ -81,7 +81,7 @@ def query(plugin: Plugin, python: str = sys.executable) -> Support:
     if answer.lapses:
         raise VariantError(*answer.lapses)
     features = {name: feature.values for name, feature in answer.features.items()}
-    return Support(plugin.name if answer.namespace is None else answer.namespace, features)
+    return Support(answer.namespace or plugin.name, features)
 
 
 def faults(plugin: Plugin, python: str = sys.executable) -> list[str]:
@@ -188,12 +188,17 @@ def _place(namespace: str, provider: PluginProvider | BuildProvider) -> str:
 
 
 def _ask_installed(plugin: Plugin, method: str, python: str) -> _Answer:
-    """Ask an installed plugin."""
-    try:
-        check_object_reference(plugin.reference)
-    except VariantError as error:
-        raise error.within(plugin) from None
-    return _ask(str(plugin), plugin.reference, method, python=python)
+    """Ask an installed plugin; if it names no namespace, that is called as its entry point is."""
+    document = Document()
+    document.passes("entry point", check_object_reference, plugin.reference)
+    document.check(str(plugin))
+    answer = _ask(str(plugin), plugin.reference, method, python=python)
+    if answer.namespace is not None:
+        return answer
+    what = "it has none, and the name of its entry point"
+    document.passes("namespace", lambda text: check_name(text, what), plugin.name)
+    document.check(str(plugin))
+    return answer._replace(namespace=plugin.name)
 
 
 def _ask_provider(namespace: str, provider: PluginProvider | BuildProvider, method: str) -> _Answer:
@@ -211,12 +216,12 @@ def _ask_provider(namespace: str, provider: PluginProvider | BuildProvider, meth
 def _ask(
     place: str, reference: str, method: str, install: str | None = None, python: str = sys.executable
 ) -> _Answer:
-    """Ask a plugin, and check what it answers; *install* is the remedy if it is not there."""
+    """Ask a plugin, and check what it answers; *install* is the remedy in a build, if it is not there."""
     told = _run(python, [reference, method], place)
     if "error" in told:
         is_missing = told["error"].startswith("ModuleNotFoundError")
         raise VariantError(f"{place}: {told['error']}", hint=install if is_missing else None)
-    return _read_answer(told, method, place)
+    return _read_answer(told, method, place, strict=install is None)
 
 
 def _run(python: str, arguments: Sequence[str], place: str) -> dict[str, Any]:
@@ -237,8 +242,8 @@ def _run(python: str, arguments: Sequence[str], place: str) -> dict[str, Any]:
     return told
 
 
-def _read_answer(told: Mapping[str, Any], method: str, place: str) -> _Answer:
-    """Check what a plugin answered; raises VariantError with every fault found."""
+def _read_answer(told: Mapping[str, Any], method: str, place: str, *, strict: bool) -> _Answer:
+    """Check what a plugin answered; raises VariantError with every fault found, with lapses if *strict*."""
     document = Document()
     own = told["namespace"]
     if own is not None and document.string(own, "namespace") is not None:
@@ -259,7 +264,9 @@ def _read_answer(told: Mapping[str, Any], method: str, place: str) -> _Answer:
             if name in features:
                 document.fault(f"{at}.name", f"{name!r} is there twice")
             features[name] = _Feature(values, several)
-    document.check(place)
     if told["printed"] is not None:
         lapses.append(f"{place}: prints to stdout: {told['printed']!r}")
+    if document.issues:
+        issues = [f"{place}: {issue}" for issue in document.issues]
+        raise VariantError(*issues, *(lapses if strict else ()))
     return _Answer(features, all_compatible, own, tuple(lapses))

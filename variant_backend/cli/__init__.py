@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,27 @@ class Progress:
         with self._lock:
             if self._bar is not None:
                 self._bar.render_finish()
+
+
+@contextmanager
+def status_line() -> Iterator[Callable[[str], object]]:
+    """Give a function that shows a line in place of the one before, on a terminal; the last is removed."""
+    import shutil  # takes long to import, and few commands need it
+
+    shown = sys.stderr is not None and sys.stderr.isatty()
+    last = ""
+
+    def show(text: str) -> None:
+        nonlocal last
+        if shown and text != last:
+            width = shutil.get_terminal_size().columns - 1
+            click.echo(f"\r{text[:width]:{width}}\r", err=True, nl=False)
+            last = text
+
+    try:
+        yield show
+    finally:
+        show("")
 
 
 def read_supported(texts: Iterable[str]) -> dict[str, dict[str, tuple[str, ...]]]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ..errors import VariantError, did_you_mean, one_of
-from . import Command, Failure, talk
+from . import Command, Failure, status_line, talk
 
 if TYPE_CHECKING:
     from ..providers import Plugin
@@ -94,32 +94,30 @@ def query(names: tuple[str, ...], every: bool, python: str, as_json: bool) -> No
     """Run plugins, and show what each says that this system supports, best first."""
     from .. import providers as operation  # takes long to import
 
-    told = []
     plugins, unread = _chosen(names, every, python)
-    for plugin in plugins:
-        answer: operation.Support | None = None
-        errors: list[str] = []
+    told: list[dict[str, Any]] = []
+    for plugin in _one_by_one(plugins):
+        support, errors = operation.Support("", {}), list[str]()
         try:
-            answer = operation.query(plugin, python)
+            support = operation.query(plugin, python)
         except VariantError as error:
             errors = error.lines()
+        features = [{"name": name, "values": list(values)} for name, values in support.features.items()]
         told.append(
             {
                 **plugin._asdict(),
-                "namespace": answer.namespace if answer else None,
-                "features": [
-                    {"name": name, "values": list(values)}
-                    for name, values in (answer.features.items() if answer else ())
-                ],
+                "namespace": support.namespace or None,
+                "features": features,
                 "errors": errors,
             }
         )
-        if answer and not as_json:
-            click.echo(f"{plugin.name}  ({plugin.distribution} {plugin.version})")
-            for name, values in answer.features.items():
-                click.echo(f"  {answer.namespace} :: {name} :: {', '.join(values)}")
-            if not answer.features:
-                click.echo(f"  nothing of {answer.namespace} is supported")
+    for each in told if not as_json else ():
+        if not each["errors"]:
+            click.echo(f"{each['name']}  ({each['distribution']} {each['version']})")
+            for feature in each["features"]:
+                click.echo(f"  {each['namespace']} :: {feature['name']} :: {', '.join(feature['values'])}")
+            if not each["features"]:
+                click.echo(f"  nothing of {each['namespace']} is supported")
     _end(told, unread, as_json)
 
 
@@ -131,14 +129,22 @@ def validate(names: tuple[str, ...], every: bool, python: str, as_json: bool) ->
     """Run plugins, and say whether they keep the protocol, with every fault."""
     from .. import providers as operation  # takes long to import
 
-    told = []
     plugins, unread = _chosen(names, every, python)
-    for plugin in plugins:
-        errors = operation.faults(plugin, python)
-        told.append({**plugin._asdict(), "errors": errors})
-        if not errors and not as_json:
-            click.echo(f"{plugin.name}  ({plugin.distribution} {plugin.version})  keeps the protocol")
+    told = [
+        {**plugin._asdict(), "errors": operation.faults(plugin, python)} for plugin in _one_by_one(plugins)
+    ]
+    for each in told if not as_json else ():
+        if not each["errors"]:
+            click.echo(f"{each['name']}  ({each['distribution']} {each['version']})  keeps the protocol")
     _end(told, unread, as_json)
+
+
+def _one_by_one(plugins: Sequence[Plugin]) -> Iterator[Plugin]:
+    """Return each plugin, and say on a terminal which one is asked meanwhile."""
+    with status_line() as show:
+        for number, plugin in enumerate(plugins, start=1):
+            show(f"{number} of {len(plugins)}: asking {plugin}")
+            yield plugin
 
 
 def _chosen(names: Sequence[str], every: bool, python: str) -> tuple[list[Plugin], list[str]]:
