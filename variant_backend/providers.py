@@ -216,7 +216,10 @@ def _ask_provider(namespace: str, provider: PluginProvider | BuildProvider, meth
 def _ask(
     place: str, reference: str, method: str, install: str | None = None, python: str = sys.executable
 ) -> _Answer:
-    """Ask a plugin, and check what it answers; *install* is the remedy in a build, if it is not there."""
+    """Ask a plugin, and check what it answers.
+
+    *install* is the remedy if it is not there, in a build; without one, it is held to every rule.
+    """
     told = _run(python, [reference, method], place)
     if "error" in told:
         is_missing = told["error"].startswith("ModuleNotFoundError")
