@@ -289,6 +289,7 @@ def benchmark_index(bench: Bench) -> Iterator[Figure]:
 
 # Rankings of a release whose document is a file; what is timed starts when it is read.
 RANK_OURS = """\
+import gc
 import sys
 import time
 from pathlib import Path
@@ -297,6 +298,7 @@ from variant_backend.filename import WheelFilename
 from variant_backend.metadata import VariantMetadata
 from variant_backend.selection import rank, static_support
 
+gc.disable()  # as our programs do
 metadata = VariantMetadata.from_json(Path(sys.argv[1]).read_bytes(), "document")
 wheels = [WheelFilename("made", "1.0", "", "py3-none-any", label) for label in metadata.variants]
 tags = list(sys_tags())

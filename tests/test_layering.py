@@ -11,7 +11,19 @@ import variant_backend
 
 PACKAGE = Path(variant_backend.__file__).parent
 
-COMMANDS = ["make_variant", "build", "index", "check", "schema", "init", "inspect", "unmake", "upgrade"]
+COMMANDS = [
+    "make_variant",
+    "build",
+    "index",
+    "check",
+    "schema",
+    "init",
+    "inspect",
+    "unmake",
+    "upgrade",
+    "installed",
+    "providers",
+]
 
 # Rooms from the top down; a module may import those of lower rooms, and what stands before it in its own.
 ROOMS = [
@@ -42,6 +54,7 @@ ROOMS = [
         "upgrade",
         "_remote",
         "inspection",
+        "installed",
         "index",
         "simple_index",
         "check",

@@ -7,9 +7,9 @@ read, and no more.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import core_metadata
 from .document import Document, read_json
@@ -19,6 +19,9 @@ from .installers import uv_never_chooses
 from .metadata import VariantMetadata
 from .properties import Variant
 from .wheel_rewrite import Wheel, open_wheel
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
 
 # uv drops a release with any other fault in its metadata; it does not look at $schema.
 _ACCEPTED_BY_UV = {"unknown-schema"}
@@ -143,17 +146,69 @@ def inspect_installed(name: str, paths: Sequence[Path] = ()) -> Inspection:
 
     Raises VariantError when there is none of that name.
     """
-    from importlib.metadata import Distribution, DistributionFinder  # takes long to import
-
-    places = {"path": [str(path) for path in paths]} if paths else {}
-    context = DistributionFinder.Context(name=name, **places)
-    found = next(iter(Distribution.discover(context=context)), None) if name else None
+    found = next(_distributions(paths, name=name), None) if name else None
     if found is None:
         where = ", ".join(map(str, paths)) or "where this interpreter looks"
         raise VariantError(
             f"{name}: no distribution of that name is installed {'in ' if paths else ''}{where}",
             hint="name the site-packages folder with --path; a wheel's name ends in .whl",
         )
+    return _of_distribution(name, found)
+
+
+def inspect_installed_variants(paths: Sequence[Path] = ()) -> list[tuple[Path, Inspection | VariantError]]:
+    """Inspect all that is installed as a variant.
+
+    That is in the folders *paths*, or else where this interpreter looks. Each comes with its folder.
+    What is installed in several of them is that of the first, as for Python. What is wrong with one of them
+    stands in its place. The order is that of the names.
+    """
+    from packaging.utils import canonicalize_name  # takes long to import
+
+    seen: set[str] = set()
+    results: list[tuple[str, Path, Inspection | VariantError]] = []
+    for distribution in _distributions(paths):
+        folder = Path(str(distribution.locate_file("")))
+        name = _installed_name(distribution)
+        normalized = canonicalize_name(name or "")
+        if name is not None and normalized in seen:
+            continue
+        seen.add(normalized)
+        if _is_variant(distribution):
+            try:
+                result: Inspection | VariantError = _of_distribution(name or str(folder), distribution)
+            except VariantError as error:
+                result = error
+            results.append((normalized, folder, result))
+    return [(folder, result) for _, folder, result in sorted(results, key=lambda each: each[:2])]
+
+
+def _distributions(paths: Sequence[Path], name: str | None = None) -> Iterator[Distribution]:
+    """Find installed distributions, all or those of a name."""
+    from importlib.metadata import Distribution, DistributionFinder  # takes long to import
+
+    places: dict[str, Any] = {"path": [str(path) for path in paths]} if paths else {}
+    return iter(Distribution.discover(context=DistributionFinder.Context(name=name, **places)))
+
+
+def _installed_name(distribution: Distribution) -> str | None:
+    """Return the name of an installed distribution, None if it does not tell."""
+    try:
+        text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+        return core_metadata.read_field(text.encode(), "Name")
+    except (VariantError, UnicodeDecodeError):
+        return None
+
+
+def _is_variant(distribution: Distribution) -> bool:
+    try:
+        return distribution.read_text("variant.json") is not None
+    except UnicodeDecodeError:
+        return True
+
+
+def _of_distribution(name: str, found: Distribution) -> Inspection:
+    """Inspect an installed distribution; raises VariantError, with its name in front."""
     try:
         metadata = (found.read_text("METADATA") or found.read_text("PKG-INFO") or "").encode()
         result = Inspection(

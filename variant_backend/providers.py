@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from . import _ask_plugin
 from .document import Document
 from .errors import VariantError, did_you_mean, one_of
-from .metadata import BuildProvider, PluginProvider, Provider, StaticProvider
+from .metadata import BuildProvider, PluginProvider, Provider, StaticProvider, check_object_reference
 from .properties import Variant, check_name, check_value
 
 # A plugin reads a few files or loads a driver. Seconds.
@@ -29,8 +29,94 @@ class _Feature(NamedTuple):
 
 
 class _Answer(NamedTuple):
+    """What a plugin tells; *lapses* are against the protocol, and do no harm in a build.
+
+    *namespace* is None if the plugin names none.
+    """
+
     features: dict[str, _Feature]
     all_compatible: bool
+    namespace: str | None
+    lapses: tuple[str, ...]
+
+
+class Plugin(NamedTuple):
+    """An installed plugin, as the metadata of its distribution tell."""
+
+    name: str
+    reference: str
+    distribution: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"plugin {self.name!r} of {self.distribution} {self.version}"
+
+
+class Support(NamedTuple):
+    """What a plugin says that this system supports: features and their values, both best first."""
+
+    namespace: str
+    features: dict[str, tuple[str, ...]]
+
+
+def installed_plugins(python: str = sys.executable) -> tuple[list[Plugin], list[str]]:
+    """Return the plugins in the environment of an interpreter, sorted by name, and what cannot be read.
+
+    No plugin is run.
+
+    Raises VariantError when the interpreter cannot tell.
+    """
+    told = _run(python, [], python)
+    if "error" in told:
+        raise VariantError(f"{python}: {told['error']}")
+    return sorted(Plugin(**entry) for entry in told["plugins"]), told["faults"]
+
+
+def query(plugin: Plugin, python: str = sys.executable) -> Support:
+    """Run an installed plugin, and return what it says that this system supports.
+
+    Raises VariantError when it hangs, fails, or does not keep the protocol.
+    """
+    answer = _ask_installed(plugin, _SUPPORTED, python)
+    if answer.lapses:
+        raise VariantError(*answer.lapses)
+    features = {name: feature.values for name, feature in answer.features.items()}
+    return Support(answer.namespace or plugin.name, features)
+
+
+def faults(plugin: Plugin, python: str = sys.executable) -> list[str]:
+    """Run an installed plugin, and return everything in which it does not keep the protocol."""
+    found: list[str] = []
+    answers: dict[str, _Answer] = {}
+    for method in (_SUPPORTED, _ALL):
+        try:
+            answers[method] = _ask_installed(plugin, method, python)
+            found += answers[method].lapses
+        except VariantError as error:
+            found += error.lines()
+    if len(answers) == 2:
+        found += (f"{plugin}: {fault}" for fault in _contradictions(answers[_SUPPORTED], answers[_ALL]))
+    return list(dict.fromkeys(found))  # both methods may have the same
+
+
+def _contradictions(supported: _Answer, known: _Answer) -> Iterator[str]:
+    """Say where the two answers of a plugin do not go together."""
+    if not known.features:
+        yield f"{_ALL}() lists no feature"
+    for name, feature in supported.features.items():
+        if name not in known.features:
+            yield f"{_SUPPORTED}() has feature {name!r}, which {_ALL}() lacks"
+            continue
+        if lacking := [value for value in feature.values if value not in known.features[name].values]:
+            yield f"{_SUPPORTED}() has {one_of(lacking)} of {name!r}, which {_ALL}() lacks"
+        if feature.several != known.features[name].several:
+            yield f"multi_value of {name!r} is {feature.several} in {_SUPPORTED}(), and not in {_ALL}()"
+    for name, feature in known.features.items() if known.all_compatible else ():
+        there = supported.features[name].values if name in supported.features else ()
+        if lacking := [value for value in feature.values if value not in there]:
+            yield (
+                f"all_properties_compatible is true, but {_SUPPORTED}() lacks {one_of(lacking)} of {name!r}"
+            )
 
 
 def ask_for_static(namespace: str, provider: BuildProvider) -> StaticProvider:
@@ -39,7 +125,7 @@ def ask_for_static(namespace: str, provider: BuildProvider) -> StaticProvider:
     The plugin must be installed beside this package. Raises VariantError when it is not, fails, or its
     answer is none.
     """
-    answer = _ask(namespace, provider, _SUPPORTED)
+    answer = _ask_provider(namespace, provider, _SUPPORTED)
     place = _place(namespace, provider)
     if not answer.all_compatible:
         raise VariantError(
@@ -63,7 +149,7 @@ def validate(variant: Variant, providers: Mapping[str, Provider]) -> None:
         provider = providers.get(namespace)
         if isinstance(provider, (PluginProvider, BuildProvider)):
             try:
-                answer = _ask(namespace, provider, _ALL)
+                answer = _ask_provider(namespace, provider, _ALL)
             except VariantError as error:
                 issues += error.lines()
             else:
@@ -101,41 +187,89 @@ def _place(namespace: str, provider: PluginProvider | BuildProvider) -> str:
     return f"providers.{namespace}: plugin {provider.reference!r}"
 
 
-def _ask(namespace: str, provider: PluginProvider | BuildProvider, method: str) -> _Answer:
-    """Ask a plugin, and check what it answers."""
+def _ask_installed(plugin: Plugin, method: str, python: str) -> _Answer:
+    """Ask an installed plugin; if it names no namespace, that is called as its entry point is."""
+    document = Document()
+    document.passes("entry point", check_object_reference, plugin.reference)
+    document.check(str(plugin))
+    answer = _ask(str(plugin), plugin.reference, method, python=python)
+    if answer.namespace is not None:
+        return answer
+    what = "it has none, and the name of its entry point"
+    document.passes("namespace", lambda text: check_name(text, what), plugin.name)
+    document.check(str(plugin))
+    return answer._replace(namespace=plugin.name)
+
+
+def _ask_provider(namespace: str, provider: PluginProvider | BuildProvider, method: str) -> _Answer:
+    """Ask the plugin of a provider, which must be installed beside this package."""
     place = _place(namespace, provider)
-    command = [sys.executable, str(Path(_ask_plugin.__file__)), provider.reference, method]
+    install = f"it comes with {' and '.join(provider.requires)}; install that for the build"
+    answer = _ask(place, provider.reference, method, install)
+    if answer.namespace not in (None, namespace):
+        raise VariantError(
+            f"{place}: namespace: is {answer.namespace!r}, so it goes to providers.{answer.namespace}"
+        )
+    return answer
+
+
+def _ask(
+    place: str, reference: str, method: str, install: str | None = None, python: str = sys.executable
+) -> _Answer:
+    """Ask a plugin, and check what it answers.
+
+    *install* is the remedy if it is not there, in a build; without one, it is held to every rule.
+    """
+    told = _run(python, [reference, method], place)
+    if "error" in told:
+        is_missing = told["error"].startswith("ModuleNotFoundError")
+        raise VariantError(f"{place}: {told['error']}", hint=install if is_missing else None)
+    return _read_answer(told, method, place, strict=install is None)
+
+
+def _run(python: str, arguments: Sequence[str], place: str) -> dict[str, Any]:
+    """Run the program that knows plugins, and return what it prints."""
+    command = [python, str(Path(_ask_plugin.__file__)), *arguments]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=_TIME_LIMIT)
     except subprocess.TimeoutExpired:
         raise VariantError(f"{place}: no answer within {_TIME_LIMIT} seconds") from None
+    except OSError as error:
+        raise VariantError(f"{python}: cannot be started: {error.strerror or error}") from None
     try:
         told = json.loads(done.stdout)
     except ValueError:
-        raise VariantError(f"{place}: ended with exit code {done.returncode} and no answer") from None
-    if "error" in told:
-        is_missing = told["error"].startswith("ModuleNotFoundError")
-        hint = f"it comes with {' and '.join(provider.requires)}; install that for the build"
-        raise VariantError(f"{place}: {told['error']}", hint=hint if is_missing else None)
-    return _read_answer(told, namespace, method, place)
+        told = None
+    if not isinstance(told, dict):
+        raise VariantError(f"{place}: ended with exit code {done.returncode} and no answer")
+    return told
 
 
-def _read_answer(told: Mapping[str, object], namespace: str, method: str, place: str) -> _Answer:
-    """Check what a plugin answered; raises VariantError with every fault found."""
+def _read_answer(told: Mapping[str, Any], method: str, place: str, *, strict: bool) -> _Answer:
+    """Check what a plugin answered; raises VariantError with every fault found, with lapses if *strict*."""
     document = Document()
     own = told["namespace"]
-    if own is not None and own != namespace:
-        document.fault("namespace", f"is {own!r}, so it goes to providers.{own}")
+    if own is not None and document.string(own, "namespace") is not None:
+        document.passes("namespace", lambda text: check_name(text, "namespace"), own)
+    at_all = "all_properties_compatible"
+    all_compatible = told[at_all] is not None and document.boolean(told[at_all], at_all)
     features: dict[str, _Feature] = {}
-    configs = told["configs"]
-    for index, config in enumerate(configs if isinstance(configs, list) else []):
+    lapses: list[str] = []
+    for index, config in enumerate(told["configs"]):
         at = f"{method}()[{index}]"
         name = document.string(config["name"], f"{at}.name")
         values = document.strings(config["values"], f"{at}.values", check_value)
-        several = document.boolean(config["multi_value"], f"{at}.multi_value")
+        several = config["multi_value"]
+        if several is None:
+            lapses.append(f"{place}: {at}.multi_value: missing")
+        several = several is not None and document.boolean(several, f"{at}.multi_value")
         if name is not None and document.passes(f"{at}.name", lambda text: check_name(text, "feature"), name):
             if name in features:
                 document.fault(f"{at}.name", f"{name!r} is there twice")
             features[name] = _Feature(values, several)
-    document.check(place)
-    return _Answer(features, told["all_properties_compatible"] is True)
+    if told["printed"] is not None:
+        lapses.append(f"{place}: prints to stdout: {told['printed']!r}")
+    if document.issues:
+        issues = [f"{place}: {issue}" for issue in document.issues]
+        raise VariantError(*issues, *(lapses if strict else ()))
+    return _Answer(features, all_compatible, own, tuple(lapses))

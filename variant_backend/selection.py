@@ -82,6 +82,23 @@ def static_support(metadata: VariantMetadata) -> Supported:
     }
 
 
+def unsupported(
+    variant: Variant, metadata: VariantMetadata, supported: Supported
+) -> dict[tuple[str, str], str]:
+    """Return each feature of a variant, with its namespace, of which nothing is supported, and say so.
+
+    The variant can be chosen if there are none: it is what `rank` decides by.
+
+    >>> variant = Variant("v3", frozenset({Property("x86_64", "level", "v3")}))
+    >>> metadata = VariantMetadata(("x86_64",), {}, {"v3": variant})
+    >>> unsupported(variant, metadata, {"x86_64": {"level": ["v3", "v2"]}})
+    {}
+    >>> unsupported(variant, metadata, {"x86_64": {"level": ["v2"]}})
+    {('x86_64', 'level'): 'x86_64 :: level: of v3, nothing is supported; supported is v2'}
+    """
+    return _Ranks(metadata, supported).of_variant(variant)[1]
+
+
 def rank(
     wheels: Iterable[WheelFilename],
     metadata: VariantMetadata | None,
@@ -178,6 +195,11 @@ class _Ranks:
         variant = self._metadata.variants.get(label)
         if variant is None:
             return (), (f"label: the index file has no {label!r}",)
+        best, missing = self.of_variant(variant)
+        return best, tuple(missing.values())
+
+    def of_variant(self, variant: Variant) -> tuple[tuple[FeatureRank, ...], dict[tuple[str, str], str]]:
+        """Return the ranks of the features that are supported, and the reasons why the others are not."""
         places = [place for place in map(self._places.get, variant.properties) if place is not None]
         places.sort()
         best: list[FeatureRank] = []
@@ -185,10 +207,11 @@ class _Ranks:
             found = self._ranks[place]
             if not best or found[:2] != best[-1][:2]:  # the first of a feature is the best
                 best.append(found)
-        missing = set()
+        missing: dict[tuple[str, str], str] = {}
         if len(places) < len(variant.properties):
-            missing = {item[:2] for item in variant.properties}.difference(each.best[:2] for each in best)
-        return tuple(best), tuple(self._reason(variant, *feature) for feature in sorted(missing))
+            features = {item[:2] for item in variant.properties}.difference(each.best[:2] for each in best)
+            missing = {feature: self._reason(variant, *feature) for feature in sorted(features)}
+        return tuple(best), missing
 
     def _reason(self, variant: Variant, namespace: str, feature: str) -> str:
         """Say why no value of a variant's feature is supported."""

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import click
 
 from .._files import real_path
 from ..errors import VariantError
+from ..properties import Property
 
 # A path as it is given: what is wrong with it is said by who opens it.
 PATH = click.Path(path_type=Path, readable=False)
@@ -102,6 +103,55 @@ class Progress:
         with self._lock:
             if self._bar is not None:
                 self._bar.render_finish()
+
+
+@contextmanager
+def status_line() -> Iterator[Callable[[str], object]]:
+    """Give a function that shows a line in place of the one before, on a terminal; the last is removed."""
+    import shutil  # takes long to import, and few commands need it
+
+    shown = sys.stderr is not None and sys.stderr.isatty()
+    last = ""
+
+    def show(text: str) -> None:
+        nonlocal last
+        if shown and text != last:
+            width = shutil.get_terminal_size().columns - 1
+            click.echo(f"\r{text[:width]:{width}}\r", err=True, nl=False)
+            last = text
+
+    try:
+        yield show
+    finally:
+        show("")
+
+
+def read_supported(texts: Iterable[str]) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Read what a system supports, ``NS :: FEATURE :: V1, V2`` each; the order of all is best first.
+
+    A feature that is met again adds its values. Raises VariantError with every fault found.
+
+    >>> read_supported(["x86_64 :: level :: v3, v2", "x86_64 :: avx :: on"])
+    {'x86_64': {'level': ('v3', 'v2'), 'avx': ('on',)}}
+    """
+    result: dict[str, dict[str, tuple[str, ...]]] = {}
+    issues: list[str] = []
+    for text in texts:
+        before, separator, values = text.rpartition("::")
+        for value in values.split(","):
+            try:
+                item = Property.parse(f"{before}{separator}{value}")
+            except VariantError as error:
+                issues += error.lines()
+            else:
+                features = result.setdefault(item.namespace, {})
+                features[item.feature] = (*features.get(item.feature, ()), item.value)
+    if issues:
+        raise VariantError(*issues)
+    return {
+        namespace: {name: tuple(dict.fromkeys(values)) for name, values in features.items()}
+        for namespace, features in result.items()
+    }
 
 
 def check_targets(targets: Iterable[tuple[Path, Path]]) -> None:

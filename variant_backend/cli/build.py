@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
-from . import PATH, Command, Failure, talk
+from . import PATH, Command, Failure, status_line, talk
 
 if TYPE_CHECKING:
     from ..matrix import Built
@@ -70,7 +68,7 @@ def build_all(
         talk(remark)
     total = 1 + len(matrix.labels) + matrix.plain
     started = time.monotonic()
-    with _status_line() as show:
+    with status_line() as show:
         results = build_matrix(
             matrix,
             output_dir or path / "dist",
@@ -83,27 +81,6 @@ def build_all(
     _print_results(results, as_json=as_json)
     if failed := [each.name for each in results if each.error]:
         raise Failure([f"not built: {', '.join(failed)}"])
-
-
-@contextmanager
-def _status_line() -> Iterator[Callable[[str], object]]:
-    """Give a function that shows a line in place of the one before, on a terminal; the last is removed."""
-    import shutil  # takes long to import, and no other command needs it
-
-    shown = sys.stderr is not None and sys.stderr.isatty()
-    last = ""
-
-    def show(text: str) -> None:
-        nonlocal last
-        if shown and text != last:
-            width = shutil.get_terminal_size().columns - 1
-            click.echo(f"\r{text[:width]:{width}}\r", err=True, nl=False)
-            last = text
-
-    try:
-        yield show
-    finally:
-        show("")
 
 
 def _print_results(results: Sequence[Built], *, as_json: bool) -> None:

@@ -116,7 +116,7 @@ def _print(result: Inspection) -> None:
         rows.append(("format", [f"{result.format_version or 'unknown'} ({result.schema})"]))
     if result.metadata:
         namespaces = result.metadata.namespaces
-        rows.append(("properties", _properties(result) or ["(none)"]))
+        rows.append(("properties", property_lines(result) or ["(none)"]))
         rows.append(("priorities", [", ".join(namespaces) or "(none)"]))
         rows.append(
             ("providers", [f"{name}: {_provider(each)}" for name, each in result.metadata.providers.items()])
@@ -138,7 +138,7 @@ def _print(result: Inspection) -> None:
             click.echo(f"  {_bold(f'{name if index == 0 else str():{_INDENT}}')}{_wrapped(line)}")
 
 
-def _properties(result: Inspection) -> list[str]:
+def property_lines(result: Inspection) -> list[str]:
     """Return a line for each feature, those of the most important namespace first."""
     if result.variant is None or result.metadata is None:
         return []

@@ -10,6 +10,8 @@ from .check import check
 from .index import index
 from .init import init
 from .inspect import inspect
+from .installed import installed
+from .providers import providers
 from .schema import schema
 from .unmake import unmake
 from .upgrade import upgrade
@@ -21,5 +23,5 @@ def main() -> None:
     """Publish wheel variants (PEP 825)."""
 
 
-for _command in (init, build_all, index, check, inspect, schema, unmake, upgrade):
+for _command in (init, build_all, index, check, inspect, installed, providers, schema, unmake, upgrade):
     main.add_command(_command)

@@ -1,0 +1,176 @@
+"""``variant-backend providers``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ..errors import VariantError, did_you_mean, one_of
+from . import Command, Failure, status_line, talk
+
+if TYPE_CHECKING:
+    from ..providers import Plugin
+
+_Function = TypeVar("_Function", bound=Callable[..., object])
+
+
+def _interpreter(_: click.Context, __: click.Parameter, text: str | None) -> str:
+    """Return the interpreter that is named, or that of the environment that is."""
+    if text is None:
+        return sys.executable
+    if not Path(text).is_dir():
+        return text
+    return str(Path(text) / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python"))
+
+
+_python = click.option(
+    "--python",
+    callback=_interpreter,
+    metavar="EXE|ENV",
+    help="The interpreter or the environment whose plugins are meant  [default: that of variant-backend]",
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of text.")
+
+
+def _choosing(function: _Function) -> _Function:
+    """Add what says which plugins are run."""
+    function = click.option("--all", "every", is_flag=True, help="Run every plugin that is installed.")(
+        function
+    )
+    return click.argument("names", nargs=-1, metavar="NAME...")(function)
+
+
+class _Group(click.Group):
+    """A group whose command is ``list`` unless another one is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Name the command."""
+        if not args or (args[0].startswith("-") and args[0] not in self.get_help_option_names(ctx)):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Group)
+def providers() -> None:
+    """Show the installed plugins that know what a system supports; without a command, list them.
+
+    They are those of the entry-point group variant_plugins. Only query and validate run them, each in a
+    process of its own, and only those that are named.
+    """
+
+
+@providers.command("list", cls=Command)
+@_python
+@_json
+def list_all(python: str, as_json: bool) -> None:
+    """List the plugins that are installed; none of them is run."""
+    from ..providers import installed_plugins  # takes long to import
+
+    plugins, faults = installed_plugins(python)
+    if as_json:
+        told = [plugin._asdict() for plugin in plugins]
+        click.echo(json.dumps({"plugins": told, "errors": faults}))
+    elif not plugins:
+        talk("no plugin is installed")
+    else:
+        rows = [(each.name, each.reference, f"{each.distribution} {each.version}") for each in plugins]
+        widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+        for name, reference, origin in rows:
+            click.echo(f"{name:{widths[0]}}  {reference:{widths[1]}}  {origin}")
+    if faults:
+        raise Failure(faults)
+
+
+@providers.command(cls=Command)
+@_choosing
+@_python
+@_json
+def query(names: tuple[str, ...], every: bool, python: str, as_json: bool) -> None:
+    """Run plugins, and show what each says that this system supports, best first."""
+    from .. import providers as operation  # takes long to import
+
+    plugins, unread = _chosen(names, every, python)
+    told: list[dict[str, Any]] = []
+    for plugin in _one_by_one(plugins):
+        support, errors = operation.Support("", {}), list[str]()
+        try:
+            support = operation.query(plugin, python)
+        except VariantError as error:
+            errors = error.lines()
+        features = [{"name": name, "values": list(values)} for name, values in support.features.items()]
+        told.append(
+            {
+                **plugin._asdict(),
+                "namespace": support.namespace or None,
+                "features": features,
+                "errors": errors,
+            }
+        )
+    for each in told if not as_json else ():
+        if not each["errors"]:
+            click.echo(f"{each['name']}  ({each['distribution']} {each['version']})")
+            for feature in each["features"]:
+                click.echo(f"  {each['namespace']} :: {feature['name']} :: {', '.join(feature['values'])}")
+            if not each["features"]:
+                click.echo(f"  nothing of {each['namespace']} is supported")
+    _end(told, unread, as_json)
+
+
+@providers.command(cls=Command)
+@_choosing
+@_python
+@_json
+def validate(names: tuple[str, ...], every: bool, python: str, as_json: bool) -> None:
+    """Run plugins, and say whether they keep the protocol, with every fault."""
+    from .. import providers as operation  # takes long to import
+
+    plugins, unread = _chosen(names, every, python)
+    told = [
+        {**plugin._asdict(), "errors": operation.faults(plugin, python)} for plugin in _one_by_one(plugins)
+    ]
+    for each in told if not as_json else ():
+        if not each["errors"]:
+            click.echo(f"{each['name']}  ({each['distribution']} {each['version']})  keeps the protocol")
+    _end(told, unread, as_json)
+
+
+def _one_by_one(plugins: Sequence[Plugin]) -> Iterator[Plugin]:
+    """Return each plugin, and say on a terminal which one is asked meanwhile."""
+    with status_line() as show:
+        for number, plugin in enumerate(plugins, start=1):
+            show(f"{number} of {len(plugins)}: asking {plugin}")
+            yield plugin
+
+
+def _chosen(names: Sequence[str], every: bool, python: str) -> tuple[list[Plugin], list[str]]:
+    """Return the plugins that are named, and, of all, what cannot be read."""
+    from ..providers import installed_plugins  # takes long to import
+
+    if bool(names) == every:
+        raise click.UsageError("name plugins, or give --all: none is run without being named")
+    plugins, faults = installed_plugins(python)
+    if every:
+        return plugins, faults
+    known = {plugin.name for plugin in plugins}
+    if missing := [name for name in names if name not in known]:
+        raise VariantError(
+            *(f"no plugin {name!r} is installed{did_you_mean(name, known)}" for name in missing),
+            hint=f"there are {one_of(sorted(known))}",
+        )
+    return [plugin for plugin in plugins if plugin.name in names], []
+
+
+def _end(told: Sequence[dict[str, Any]], unread: Sequence[str], as_json: bool) -> None:
+    """Print the object for machines, and fail if there are faults."""
+    if as_json:
+        click.echo(json.dumps({"plugins": told, "errors": unread}))
+    elif not told:
+        talk("no plugin is installed")
+    faults = [*unread, *(line for each in told for line in each["errors"])]
+    if faults:
+        raise Failure(faults)
