@@ -11,7 +11,18 @@ import variant_backend
 
 PACKAGE = Path(variant_backend.__file__).parent
 
-COMMANDS = ["make_variant", "build", "index", "check", "schema", "init", "inspect", "unmake", "upgrade"]
+COMMANDS = [
+    "make_variant",
+    "build",
+    "index",
+    "check",
+    "schema",
+    "init",
+    "inspect",
+    "unmake",
+    "upgrade",
+    "hardware",
+]
 
 # Rooms from the top down; a module may import those of lower rooms, and what stands before it in its own.
 ROOMS = [
@@ -25,6 +36,8 @@ ROOMS = [
         "recipe",
         "findings",
         "selection",
+        "known_providers",
+        "hardware_file",
         "simple_api",
         "rules",
         "project_page",
@@ -34,6 +47,7 @@ ROOMS = [
     ["_files", "_outputs", "_sdist", "_rawzip", "_zipglance", "_ask_plugin", "_build_one"],
     [
         "pyproject",
+        "hardware",
         "schema",
         "providers",
         "wheel_rewrite",
@@ -66,6 +80,7 @@ RESERVED = {
     "subprocess": {"matrix", "_build_one", "providers"},
     "wheel": set(),
     "fsspec": {"_remote"},
+    "ctypes": {"hardware"},
 }
 # What the pure rooms do without: files, processes, the environment.
 IMPURE = {"os", "pathlib", "subprocess", "shutil", "tempfile", "socket", "sys"}
