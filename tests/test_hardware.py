@@ -308,8 +308,8 @@ if sys.platform == "linux":  # whose loader takes libraries from the folders of 
             run("cc", "-shared", "-fPIC", "-o", tmp_path / name, tmp_path / "source.c")
         program = (
             "from variant_backend.hardware import detect; found = detect({}).namespaces['nvidia'];"
-            "best = [(found.features.get(name) or ['-'])[0] for name in ('cuda_version_lower_bound', 'sm_arch')];"
-            "print(*best, found.source)"
+            "names = ('cuda_version_lower_bound', 'sm_arch');"
+            "print(*((found.features.get(name) or '-')[0] for name in names), found.source)"
         )
         shown = run(sys.executable, "-c", program, LD_LIBRARY_PATH=str(tmp_path)).stdout
         assert shown == f"{expected}\n"
