@@ -17,7 +17,16 @@ from support import run
 from variant_backend import known_providers
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
-from variant_backend.hardware import Gpu, detect, flags_of, load, nvidia_support
+from variant_backend.hardware import (
+    Gpu,
+    detect,
+    flags_of_cpuinfo,
+    flags_of_sysctl,
+    flags_of_windows,
+    load,
+    nvidia_support,
+    tpu_support,
+)
 from variant_backend.hardware_file import Hardware, Support
 from variant_backend.installers import KNOWN_TO_UV
 from variant_backend.known_providers import FORCE_CAPABILITY, FORCE_DRIVER, FORCE_TPU
@@ -51,8 +60,44 @@ def test_a_level_needs_each_of_its_flags(flag: str) -> None:
 
 def test_the_flags_are_those_of_the_first_processor() -> None:
     first = "processor\t: 0\nvmx flags\t: x\nflags\t\t: fpu sse3\n"
-    assert flags_of(f"{first}\nprocessor\t: 1\nflags\t\t: avx\n\n") == ["fpu", "sse3"]
-    assert flags_of("processor\t: 0\nFeatures\t: fp asimd\n") == []
+    assert flags_of_cpuinfo(f"{first}\nprocessor\t: 1\nflags\t\t: avx\n\n") == ["fpu", "sse3"]
+    assert flags_of_cpuinfo("processor\t: 0\nFeatures\t: fp asimd\n") == []
+
+
+@pytest.mark.parametrize(("enabled", "best"), [(b"\1\0\0\0", "v4"), (b"\0\0\0\0", "v3"), (b"", "v3")])
+def test_macos_tells_whether_avx512_is_turned_on(enabled: bytes, best: str) -> None:
+    answers = {
+        b"machdep.cpu.features": f"{OF_MACOS}\0".encode(),
+        b"machdep.cpu.leaf7_features": b"AVX512F AVX512BW AVX512CD AVX512DQ AVX512VL\0",
+        b"hw.optional.avx512f": enabled,
+    }
+    assert levels(" ".join(flags_of_sysctl(lambda name: answers.get(name, b""))))[0] == best
+
+
+@pytest.mark.parametrize(
+    ("features", "best"),
+    [
+        ({10}, "v1"),
+        ({10, 13, 14, 36, 37, 38}, "v2"),
+        ({10, 13, 14, 36, 37, 38, 39}, "v2"),
+        ({10, 13, 14, 36, 37, 38, 39, 40, 41}, "v3"),
+    ],
+)
+def test_windows_tells_of_levels_up_to_v3(features: set[int], best: str) -> None:
+    assert levels(" ".join(flags_of_windows(features.__contains__)))[0] == best
+
+
+@pytest.mark.parametrize(
+    ("vendors", "expected"),
+    [([], {"present": ("false",)}), (["0x8086"], {"present": ("false",)}), (["0x8086", "0x1ae0"], {})],
+)
+def test_a_device_of_google_may_be_a_tpu(
+    tmp_path: Path, vendors: list[str], expected: dict[str, tuple[str, ...]]
+) -> None:
+    for number, vendor in enumerate(vendors):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "vendor").write_text(f"{vendor}\n")
+    assert tpu_support({}, tmp_path).features == expected
 
 
 # Measured: real uv, with the variable set to it.

@@ -65,7 +65,7 @@ def detect(environ: Mapping[str, str]) -> Hardware:
     elif machine in _AARCH64:
         found["aarch64"] = Support(known_providers.aarch64(), "every 64-bit Arm processor")
     found["nvidia"] = nvidia_support(environ, find_gpu)
-    found["tpu"] = _detect_tpu(environ)
+    found["tpu"] = tpu_support(environ, _PCI_DEVICES)
     return Hardware(found)
 
 
@@ -174,13 +174,15 @@ def _detect_x86_64() -> Support:
 
 def _linux_flags() -> tuple[list[str], str]:
     with suppress(OSError):  # some sandboxes hide it
-        return flags_of(_CPUINFO.read_text(encoding="utf-8", errors="replace")), f"flags in {_CPUINFO}"
+        return flags_of_cpuinfo(
+            _CPUINFO.read_text(encoding="utf-8", errors="replace")
+        ), f"flags in {_CPUINFO}"
     return [], ""
 
 
-def flags_of(cpuinfo: str) -> list[str]:
+def flags_of_cpuinfo(text: str) -> list[str]:
     """Return the flags of the first processor in the text of /proc/cpuinfo."""
-    found = re.search(r"^flags[ \t]*:(.*)$", cpuinfo.partition("\n\n")[0], re.MULTILINE)
+    found = re.search(r"^flags[ \t]*:(.*)$", text.partition("\n\n")[0], re.MULTILINE)
     return found[1].split() if found else []
 
 
@@ -197,36 +199,40 @@ def _macos_flags() -> tuple[list[str], str]:
         failed = library.sysctlbyname(name, buffer, ctypes.byref(size), None, ctypes.c_size_t(0))
         return b"" if failed else buffer.raw
 
+    return flags_of_sysctl(value), "sysctl machdep.cpu"
+
+
+def flags_of_sysctl(value: Callable[[bytes], bytes]) -> list[str]:
+    """Return the flags of a processor under macOS, which gives the *value* of each name."""
     names = (b"machdep.cpu.features", b"machdep.cpu.leaf7_features", b"machdep.cpu.extfeatures")
     flags = [flag for name in names for flag in value(name).rstrip(b"\0").decode("ascii", "replace").split()]
     if not any(value(b"hw.optional.avx512f")):  # the kernel may have turned off what the processor has
         flags = [flag for flag in flags if not flag.startswith("AVX512")]
-    return flags, "sysctl machdep.cpu"
+    return flags
 
 
 def _windows_flags() -> tuple[list[str], str]:
     import ctypes  # not needed by what only reads a hardware file
 
     is_present = ctypes.CDLL("kernel32").IsProcessorFeaturePresent
-    flags = [
+    return flags_of_windows(is_present), "IsProcessorFeaturePresent"
+
+
+def flags_of_windows(is_present: Callable[[int], object]) -> list[str]:
+    """Return the flags of a processor under Windows, which tells of each feature whether it is present."""
+    return [
         flag for number, names in _WINDOWS_FEATURES.items() if is_present(number) for flag in names.split()
     ]
-    return flags, "IsProcessorFeaturePresent"
 
 
-def _detect_tpu(environ: Mapping[str, str]) -> Support:
+def tpu_support(environ: Mapping[str, str], devices: Path) -> Support:
+    """Return the support of TPUs; *devices* is the folder in which Linux has those of the PCI bus."""
     if forced := environ.get(FORCE_TPU, ""):
         present = known_providers.forced_tpu(forced)
         return Support(known_providers.tpu(present), f"{FORCE_TPU}={_shown(forced)}")
-    if _has_device_of(_GOOGLE):
-        # It may be a TPU, or a network card or disk of Google's cloud.
-        return Support({}, f"not known, there are devices of Google; {FORCE_TPU} says it")
-    return Support(known_providers.tpu(False), "no device of Google on the PCI bus")
-
-
-def _has_device_of(vendor: str) -> bool:
-    for path in _PCI_DEVICES.glob("*/vendor"):
+    for path in devices.glob("*/vendor"):
         with suppress(OSError):
-            if path.read_text(encoding="ascii", errors="replace").strip() == vendor:
-                return True
-    return False
+            if path.read_text(encoding="ascii", errors="replace").strip() == _GOOGLE:
+                # It may be a TPU, or a network card or disk of Google's cloud.
+                return Support({}, f"not known, there is a device of Google; {FORCE_TPU} says it")
+    return Support(known_providers.tpu(False), "no device of Google is found")

@@ -100,7 +100,7 @@ def forced_driver(text: str) -> Version | None:
     >>> forced_driver("12.8"), forced_driver("12"), forced_driver("none")
     ((12, 8), (12, 0), None)
     """
-    from packaging.version import InvalidVersion
+    from packaging.version import InvalidVersion  # takes long to import, and mostly nothing is forced
     from packaging.version import Version as PackageVersion
 
     try:
