@@ -23,6 +23,7 @@ COMMANDS = [
     "upgrade",
     "installed",
     "providers",
+    "hardware",
 ]
 
 # Rooms from the top down; a module may import those of lower rooms, and what stands before it in its own.
@@ -38,6 +39,8 @@ ROOMS = [
         "findings",
         "selection",
         "support",
+        "known_providers",
+        "hardware_file",
         "simple_api",
         "rules",
         "project_page",
@@ -47,6 +50,7 @@ ROOMS = [
     ["_files", "_outputs", "_sdist", "_rawzip", "_zipglance", "_ask_plugin", "_build_one"],
     [
         "pyproject",
+        "hardware",
         "schema",
         "providers",
         "wheel_rewrite",
@@ -80,6 +84,7 @@ RESERVED = {
     "subprocess": {"matrix", "_build_one", "providers"},
     "wheel": set(),
     "fsspec": {"_remote"},
+    "ctypes": {"hardware"},
 }
 # What the pure rooms do without: files, processes, the environment.
 IMPURE = {"os", "pathlib", "subprocess", "shutil", "tempfile", "socket", "sys"}

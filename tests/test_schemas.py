@@ -1,4 +1,4 @@
-"""The JSON Schemas of [variant] and [tool.variant-backend] say what the readers of these tables say."""
+"""The JSON Schemas of [variant], [tool.variant-backend] and hardware files say what their readers say."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from jsonschema import Draft7Validator
 from support import run
 
 from variant_backend.errors import VariantError
+from variant_backend.hardware_file import Hardware
 from variant_backend.metadata import VariantMetadata
 from variant_backend.pyproject import Project
 from variant_backend.schema import pyproject_schema, table_schema
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*/pyproject.toml"))
-TABLES = ["variant", "variant-backend"]
+TABLES = ["variant", "variant-backend", "hardware"]
 VALIDATORS = {name: Draft7Validator(table_schema(name)) for name in TABLES}
 
 
@@ -56,6 +57,8 @@ def faults(name: str, table: object) -> list[str]:
     try:
         if name == "variant":
             VariantMetadata.from_table(table, "table")
+        elif name == "hardware":
+            Hardware.from_json(json.dumps(table).encode(), "file")
         else:
             with TemporaryDirectory() as folder:
                 path = Path(folder, "pyproject.toml")
@@ -122,6 +125,12 @@ BEYOND: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
         "only the local version can be no text": (
             "is empty and picks nothing",
             {"variants": {"null": {"match": {"name": ""}}}},
+        ),
+    },
+    "hardware": {
+        "feature-order names the features that there are": (
+            "but the features are",
+            {"a": {"features": {"f": ["1"]}, "feature-order": ["g"]}},
         ),
     },
 }
@@ -208,6 +217,12 @@ RECIPES: dict[str, Any] = {
     },
 }
 
+HARDWARE: dict[str, Any] = {
+    "a": {"features": {"f": ["1", "2"], "g": ["1.2_x"]}, "feature-order": ["g", "f"], "source": "the driver"},
+    "b_1": {"features": {"f": ["1"]}, "feature-order": ["f"]},
+    "c": {"features": {}, "source": ""},
+}
+
 
 @pytest.mark.parametrize(
     ("name", "table"),
@@ -215,8 +230,9 @@ RECIPES: dict[str, Any] = {
         ("variant", VARIANT),
         ("variant", BUILD_PLUGIN),
         ("variant-backend", RECIPES),
+        ("hardware", HARDWARE),
     ],
-    ids=["variant", "variant, with build-requires", "variant-backend"],
+    ids=["variant", "variant, with build-requires", "variant-backend", "hardware"],
 )
 def test_schema_and_reader_agree_about_a_full_table_and_each_change_of_it(
     name: str, table: dict[str, Any]
@@ -274,6 +290,13 @@ def test_schema_and_reader_accept_every_valid_variant_table(plugin_source: str, 
 def test_schema_and_reader_agree_about_a_variant_table_with_one_change(data: st.DataObject) -> None:
     table = data.draw(variant_tables())
     assert_agreement("variant", data.draw(st.sampled_from(list(changed(table)))))
+
+
+@pytest.mark.parametrize("text", ["a\n", "\x1b[1m", "\x7f", "a\x9f", "\x00"])
+def test_schema_and_reader_refuse_control_characters_in_a_source(text: str) -> None:
+    table = {"a": {"features": {}, "source": text}}
+    assert refusals("hardware", table)
+    assert "control character" in faults("hardware", table)[0]
 
 
 def without_variant_table(path: Path) -> str:

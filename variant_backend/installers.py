@@ -32,7 +32,7 @@ class _Known(NamedTuple):
 
 _CUDA_VERSION = r"\d+(\.\d+)?"
 
-_KNOWN_TO_UV = {
+KNOWN_TO_UV = {
     "nvidia": _Known(
         "nvidia-variant-provider",
         "0.0.1",
@@ -56,7 +56,7 @@ _KNOWN_TO_UV = {
         "tpu-variant-provider",
         "0.1.0",
         ("tpu_variant_provider.plugin:TpuVariantPlugin",),
-        {"present": "true"},
+        {"present": "true|false"},
     ),
 }
 
@@ -89,8 +89,8 @@ def uv_reason(metadata: VariantMetadata, namespace: str) -> Reason | None:
         return Reason("builtin-provider", f"the provider of {namespace!r} is builtin, and uv has none")
     if not isinstance(provider, PluginProvider):
         return None
-    if namespace not in _KNOWN_TO_UV:
-        text = f"uv knows the providers of {one_of(_KNOWN_TO_UV)} by heart, and asks no other"
+    if namespace not in KNOWN_TO_UV:
+        text = f"uv knows the providers of {one_of(KNOWN_TO_UV)} by heart, and asks no other"
         return Reason("unknown-provider", text)
     text = _difference(namespace, provider)
     return Reason("provider-mismatch", text) if text else None
@@ -113,7 +113,7 @@ def uv_unsupported_features(metadata: VariantMetadata, variant: Variant) -> Iter
     for prop in sorted(variant.properties):
         values.setdefault(prop[:2], []).append(prop.value)
     for (namespace, feature), own in values.items():
-        known = _KNOWN_TO_UV.get(namespace)
+        known = KNOWN_TO_UV.get(namespace)
         if (
             not known
             or not known.features
@@ -141,7 +141,7 @@ def _difference(namespace: str, provider: PluginProvider) -> str:
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
-    known = _KNOWN_TO_UV[namespace]
+    known = KNOWN_TO_UV[namespace]
     requirements = [Requirement(text) for text in provider.requires]
     if [canonicalize_name(requirement.name) for requirement in requirements] != [known.package]:
         return f"uv knows {namespace!r} with the one requirement {known.package!r} only"

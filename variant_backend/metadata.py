@@ -492,7 +492,7 @@ def _read_metadata(
     namespaces: tuple[str, ...] = ()
     if place in top:
         namespaces = document.strings(
-            priorities.get("namespace"), f"{place}.namespace", _check_namespace, rule="bad-name"
+            priorities.get("namespace"), f"{place}.namespace", check_namespace, rule="bad-name"
         )
 
     known = frozenset(namespaces)  # there may be many
@@ -518,7 +518,8 @@ def _read_metadata(
     return VariantMetadata(namespaces, providers, variants)
 
 
-def _check_namespace(text: str) -> None:
+def check_namespace(text: str) -> None:
+    """Check a namespace that has a provider; raises VariantError."""
     check_name(text, "namespace")
     if text == ABI_DEPENDENCY:
         raise VariantError(f"namespace {text!r} is reserved and has no priority")
@@ -588,7 +589,7 @@ def _read_provider(
         plugin_api = _read_plugin_api(document, entry, join(place, "plugin-api"))
         return _PLUGINS[source](requires, plugin_api, optional)
     if "static-properties" in entry:
-        return StaticProvider(_read_static_features(document, entry, place), optional)
+        return StaticProvider(read_ordered_features(document, entry, place, "static-properties"), optional)
     return BuiltinProvider(document.string(entry["builtin"], join(place, "builtin")) or "", optional)
 
 
@@ -599,12 +600,12 @@ def _read_plugin_api(document: Document, entry: dict[str, object], place: str) -
     return text if text is not None and document.passes(place, check_object_reference, text) else None
 
 
-def _read_static_features(
-    document: Document, entry: dict[str, object], place: str
+def read_ordered_features(
+    document: Document, entry: dict[str, object], place: str, key: str
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Read ``static-properties``, in the order that ``feature-order`` gives."""
-    at_features, at_order = join(place, "static-properties"), join(place, "feature-order")
-    table = document.table(entry["static-properties"], at_features)
+    """Read the features under *key* of a table, in the order that its ``feature-order`` gives."""
+    at_features, at_order = join(place, key), join(place, "feature-order")
+    table = document.table(entry[key], at_features)
     features = dict(_read_features(document, table, at_features))
     if "feature-order" not in entry:
         if len(table) > 1:

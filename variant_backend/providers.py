@@ -52,7 +52,7 @@ class Plugin(NamedTuple):
         return f"plugin {self.name!r} of {self.distribution} {self.version}"
 
 
-class Support(NamedTuple):
+class PluginSupport(NamedTuple):
     """What a plugin says that this system supports: features and their values, both best first."""
 
     namespace: str
@@ -72,7 +72,7 @@ def installed_plugins(python: str = sys.executable) -> tuple[list[Plugin], list[
     return sorted(Plugin(**entry) for entry in told["plugins"]), told["faults"]
 
 
-def query(plugin: Plugin, python: str = sys.executable) -> Support:
+def query(plugin: Plugin, python: str = sys.executable) -> PluginSupport:
     """Run an installed plugin, and return what it says that this system supports.
 
     Raises VariantError when it hangs, fails, or does not keep the protocol.
@@ -81,7 +81,7 @@ def query(plugin: Plugin, python: str = sys.executable) -> Support:
     if answer.lapses:
         raise VariantError(*answer.lapses)
     features = {name: feature.values for name, feature in answer.features.items()}
-    return Support(answer.namespace or plugin.name, features)
+    return PluginSupport(answer.namespace or plugin.name, features)
 
 
 def faults(plugin: Plugin, python: str = sys.executable) -> list[str]:

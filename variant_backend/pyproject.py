@@ -61,7 +61,7 @@ class Project(NamedTuple):
 
         Raises VariantError when the file cannot be read, or is not TOML.
         """
-        data = _read(path)
+        data = read_toml(path)
         metadata = None
         faulty = False
         if variants and "variant" in data:
@@ -94,11 +94,12 @@ def may_be_wrapped(path: Path) -> bool:
     A backend in the project's own tree may call them, so that is told of every such one.
     Raises VariantError when the file cannot be read.
     """
-    system = Document().table(_read(path).get("build-system"), "build-system")
+    system = Document().table(read_toml(path).get("build-system"), "build-system")
     return "backend-path" in system or f".{system.get('build-backend')}".endswith(".variant_backend.hooks")
 
 
-def _read(path: Path) -> dict[str, object]:
+def read_toml(path: Path) -> dict[str, object]:
+    """Read a TOML file; raises VariantError when it cannot be read, or is not TOML."""
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8"))
     except OSError as error:

@@ -1,7 +1,8 @@
-"""JSON Schemas (draft-07) of the tables that variant-backend reads in pyproject.toml.
+"""JSON Schemas (draft-07) of the tables that variant-backend reads in pyproject.toml, and of hardware files.
 
-The readers, `metadata` and `pyproject`, decide what is valid; the schemas say as much of it as a schema
-can. Their files hold no ``$ref``, so that each can stand inside another one: not all editors follow it.
+The readers, `metadata`, `pyproject` and `hardware_file`, decide what is valid; the schemas say as much of it
+as a schema can. Their files hold no ``$ref``, so that each can stand inside another one: not all editors
+follow it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 
 def table_schema(name: str) -> dict[str, Any]:
-    """Return the JSON Schema of ``[variant]``, or of ``[tool.variant-backend]``, by the table's last name."""
+    """Return the JSON Schema of ``[variant]``, ``[tool.variant-backend]`` or a ``hardware`` file."""
     # The signature is that of an entry point of validate-pyproject, which shows the docstring as help.
     path = files(__package__) / "schemas" / f"{name}.schema.json"
     schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

@@ -7,6 +7,7 @@ import click
 from .. import __version__
 from .build import build_all
 from .check import check
+from .hardware import hardware
 from .index import index
 from .init import init
 from .inspect import inspect
@@ -23,5 +24,17 @@ def main() -> None:
     """Publish wheel variants (PEP 825)."""
 
 
-for _command in (init, build_all, index, check, inspect, installed, providers, schema, unmake, upgrade):
+for _command in (
+    init,
+    build_all,
+    index,
+    check,
+    inspect,
+    hardware,
+    installed,
+    providers,
+    schema,
+    unmake,
+    upgrade,
+):
     main.add_command(_command)

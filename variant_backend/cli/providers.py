@@ -97,7 +97,7 @@ def query(names: tuple[str, ...], every: bool, python: str, as_json: bool) -> No
     plugins, unread = _chosen(names, every, python)
     told: list[dict[str, Any]] = []
     for plugin in _one_by_one(plugins):
-        support, errors = operation.Support("", {}), list[str]()
+        support, errors = operation.PluginSupport("", {}), list[str]()
         try:
             support = operation.query(plugin, python)
         except VariantError as error:

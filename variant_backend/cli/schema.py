@@ -10,11 +10,12 @@ from . import Command
 
 
 @click.command(cls=Command)
-def schema() -> None:
-    """Print a JSON Schema of pyproject.toml, for editors and checkers.
+@click.argument("file", type=click.Choice(["pyproject", "hardware"]), default="pyproject")
+def schema(file: str) -> None:
+    """Print a JSON Schema of pyproject.toml, for editors and checkers, or of hardware files.
 
-    It knows the tables [variant] and [tool.variant-backend]; all others may be anything.
+    Of pyproject.toml, it knows the tables [variant] and [tool.variant-backend]; all others may be anything.
     """
-    from ..schema import pyproject_schema
+    from ..schema import pyproject_schema, table_schema
 
-    click.echo(json.dumps(pyproject_schema(), indent=2))
+    click.echo(json.dumps(pyproject_schema() if file == "pyproject" else table_schema(file), indent=2))

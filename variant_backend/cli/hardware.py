@@ -1,0 +1,82 @@
+"""``variant-backend hardware``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from . import PATH, Command, talk
+
+if TYPE_CHECKING:
+    from ..hardware_file import Hardware
+
+_MOST_VALUES = 4  # of a feature in the table for people
+
+
+@click.command(cls=Command)
+@click.option(
+    "--hardware",
+    "file",
+    type=PATH,
+    metavar="FILE",
+    help="Show what this file says (TOML if it is called so, else JSON), not this machine.",
+)
+@click.option("--json", "form", flag_value="json", help="Print a hardware file, in JSON.")
+@click.option("--toml", "form", flag_value="toml", help="Print a hardware file, in TOML.")
+@click.option("--as-env", "form", flag_value="env", help="Print the variables that force uv to see the same.")
+@click.option(
+    "-o",
+    "--output",
+    type=PATH,
+    metavar="FILE",
+    help="Write to this file: TOML if it is called so, else JSON.",
+)
+def hardware(file: Path | None, form: str | None, output: Path | None) -> None:
+    """Show what this machine supports, best first, and where each fact came from.
+
+    The file that --json or --toml gives can stand in for the machine elsewhere.
+    """
+    from ..hardware import detect, load
+
+    found = load(file) if file else detect(os.environ)
+    if output and not form:
+        form = "toml" if output.suffix == ".toml" else "json"
+    text = _text(found, form)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    from .._outputs import Output, write
+
+    write([Output(output.parent, output.name, text.encode("utf-8"))])
+    talk(str(output))
+
+
+def _text(found: Hardware, form: str | None) -> str:
+    if form == "json":
+        return found.to_json()
+    if form == "toml":
+        return found.to_toml()
+    if form == "env":
+        from ..known_providers import forcing_variables
+
+        return "".join(f"{name}={value}\n" for name, value in forcing_variables(found.supported).items())
+    return _table(found)
+
+
+def _table(found: Hardware) -> str:
+    """Return the table for people, without the tails of long lists."""
+    rows = [("NAMESPACE", "FEATURE", "VALUES", "SOURCE")]
+    for namespace, support in found.namespaces.items():
+        features = list(support.features.items()) or [("-", ("nothing",))]
+        for feature, values in features:
+            more = f", ... ({len(values)} in all)" if len(values) > _MOST_VALUES else ""
+            rows.append((namespace, feature, ", ".join(values[:_MOST_VALUES]) + more, support.source))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+        lines[0] = click.style(lines[0], bold=True)
+    return "".join(f"{line}\n" for line in lines)
