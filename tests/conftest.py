@@ -14,6 +14,9 @@ from support import run
 
 ROOT = Path(__file__).parents[1]
 
+# It is a program of its own, whose library is not everywhere.
+collect_ignore = ["fuzz_wheels.py"]
+
 # How long one example takes depends on who else uses the machine.
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")

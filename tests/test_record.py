@@ -70,6 +70,7 @@ def test_changed_moved_and_dropped_files_change_their_own_rows_alone(
         (b'"a\nb",c,d\n', "broken over several lines"),
         (b'"a"b,c,d\n', "not CSV"),
         (b'"a,b,c', "not CSV"),
+        (b"a\0,b,c\n", "a NUL character"),
     ],
 )
 def test_what_is_no_record_is_refused(data: bytes, fault: str) -> None:

@@ -43,6 +43,8 @@ class Record(NamedTuple):
                     f"row {number} has {len(row)} column(s), not three",
                     hint="write PATH,HASH,SIZE in every row",
                 )
+        if "\0" in text:
+            raise VariantError("a NUL character", hint="no file has one in its path")
         if len(rows) != len(lines):
             raise VariantError("a row is broken over several lines", hint="write one row on each line")
         return cls(text, rows)
