@@ -118,6 +118,20 @@ def parse_index_filename(filename: str) -> tuple[str, Version]:
     return release
 
 
+def release_of_index(filename: str) -> tuple[str, Version] | None:
+    """Return the release that an index-level file is about, however it is spelled; None for another file.
+
+    Raises VariantError when the version is not one (PEP 440).
+    """
+    from packaging.version import Version
+
+    found = re.fullmatch(r"(.+)-([^-]+)-variants\.json", filename)
+    try:
+        return (normalize(found[1]), Version(found[2])) if found else None
+    except ValueError as error:  # as in `WheelFilename.release`
+        raise VariantError(f"{filename}: {error}") from None
+
+
 def version_of(filename: str) -> Version | None:
     """Return the version of a wheel, an sdist or an index file by its name, or None for another file."""
     from packaging.utils import InvalidSdistFilename, parse_sdist_filename

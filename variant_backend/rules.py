@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from . import core_metadata
 from .document import Fault
 from .errors import VariantError, one_of
-from .filename import WheelFilename, index_filename, normalize
+from .filename import WheelFilename, index_filename, normalize, release_of_index
 from .installers import uv_reason, uv_unsupported_features
 from .metadata import ABI_DEPENDENCY, BuildProvider, VariantMetadata
 from .metadata import combine as combined
@@ -388,10 +388,9 @@ def of_page(page: Page, folder: str) -> Iterator[Fault]:
     first: dict[tuple[str, Version], str] = {}
     indexes: set[tuple[str, Version]] = set()
     for name in sorted(file.filename for file in page.files):
-        is_index = re.fullmatch(r"(.+)-([^-]+)-variants\.json", name)
         try:
-            if is_index:
-                indexes.add(WheelFilename(is_index[1], is_index[2], "", "", None).release())
+            if release := release_of_index(name):
+                indexes.add(release)
             elif (wheel := WheelFilename.parse(name)).label is not None:
                 first.setdefault(wheel.release(), name)
         except VariantError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,12 +13,11 @@ from . import _toml, core_metadata
 from ._files import workspace
 from .document import Document, read_json
 from .errors import VariantError
-from .filename import WheelFilename, index_filename
+from .filename import WheelFilename, index_filename, release_of_index
 from .old_metadata import Upgraded, upgrade_document, upgrade_table
 from .recipe import Recipe
 from .wheel_rewrite import Plan, edited_metadata, make_variant, open_wheel, renamed
 
-_INDEX_FILE = re.compile(r"(.+)-([^-]+)-variants\.json")
 _TABLE = "variant"
 _PROVIDERS = (_TABLE, "providers")
 
@@ -149,10 +147,8 @@ def _decided(old: bytes, new: bytes) -> str | None:
 
 def _document_name(name: str) -> str:
     """Return the name of a document: an index-level file's is made of normalized parts."""
-    if not (found := _INDEX_FILE.fullmatch(name)):
-        return name
-    project, version = found.groups()
-    return index_filename(WheelFilename(project, version, "", "", None).release())
+    release = release_of_index(name)
+    return index_filename(release) if release else name
 
 
 def _kept(path: Path, to: Place) -> Path:

@@ -22,6 +22,17 @@ from ..properties import Property
 PATH = click.Path(path_type=Path, readable=False)
 
 
+# Of commands that read what is installed.
+installed_paths = click.option(
+    "--path",
+    "paths",
+    multiple=True,
+    type=PATH,
+    metavar="DIR",
+    help="Where distributions are installed: a site-packages folder; may be repeated.",
+)
+
+
 class Failure(click.ClickException):
     """Faults, each on a line of its own; the exit code is 1."""
 

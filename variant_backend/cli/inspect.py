@@ -15,7 +15,7 @@ import click
 
 from ..errors import VariantError
 from ..metadata import Provider, StaticProvider
-from . import PATH, Command, talk
+from . import Command, installed_paths, talk
 
 if TYPE_CHECKING:
     from ..inspection import Inspection
@@ -25,14 +25,7 @@ _INDENT = 14  # of what stands in the second column
 
 @click.command(cls=Command)
 @click.argument("targets", nargs=-1, required=True, metavar="WHEEL|URL|NAME...")
-@click.option(
-    "--path",
-    "paths",
-    multiple=True,
-    type=PATH,
-    metavar="DIR",
-    help="Where distributions are installed: a site-packages folder; may be repeated.",
-)
+@installed_paths
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each wheel or distribution.")
 def inspect(targets: tuple[str, ...], paths: tuple[Path, ...], as_json: bool) -> None:
     """Show what a wheel, or an installed distribution, says of itself as a variant.

@@ -11,7 +11,7 @@ import click
 
 from ..errors import VariantError
 from ..properties import check_name
-from . import PATH, Command, Failure, read_supported, talk
+from . import Command, Failure, installed_paths, read_supported, talk
 from .inspect import property_lines
 
 if TYPE_CHECKING:
@@ -38,14 +38,7 @@ def _read_namespace(_: click.Context, __: click.Parameter, text: str | None) -> 
 
 
 @click.command(cls=Command)
-@click.option(
-    "--path",
-    "paths",
-    multiple=True,
-    type=PATH,
-    metavar="DIR",
-    help="Where distributions are installed: a site-packages folder; may be repeated.",
-)
+@installed_paths
 @click.option(
     "--supported",
     "given",
