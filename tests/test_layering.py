@@ -58,6 +58,8 @@ ROOMS = [
         "upgrade",
         "_remote",
         "inspection",
+        "releases",
+        "choice",
         "installed",
         "index",
         "simple_index",
