@@ -39,6 +39,7 @@ ROOMS = [
         "findings",
         "selection",
         "support",
+        "target",
         "known_providers",
         "hardware_file",
         "simple_api",

@@ -1,0 +1,152 @@
+"""The interpreter and the platform that a wheel is chosen for, and the tags that fit them, best first.
+
+A platform is given as one platform tag. It stands for a system that supports all which that tag implies:
+older versions of the C library or of macOS too, under their older names (PEP 600, PEP 656).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from .errors import VariantError, one_of
+
+if TYPE_CHECKING:
+    from packaging.tags import Tag
+    from packaging.version import Version
+
+# What uv's --python-platform takes these for.
+_ALIASES = {"linux": "manylinux_2_28_x86_64", "macos": "macosx_13_0_arm64", "windows": "win_amd64"}
+
+_LINUX = ("x86_64", "i686", "aarch64", "armv7l", "ppc64le", "ppc64", "s390x", "riscv64", "loongarch64")
+_MACOS = ("x86_64", "arm64")
+_WINDOWS = ("win_amd64", "win_arm64", "win32")
+
+# The names that some versions of glibc have had before PEP 600; the number is that behind `2.`.
+_LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+
+_PLATFORMS = (
+    *_ALIASES,
+    "manylinux_2_N_ARCH",
+    "musllinux_1_N_ARCH",
+    "linux_ARCH",
+    "macosx_N_N_ARCH",
+    *_WINDOWS,
+    "ARCH-manylinux_2_N",
+    "ARCH-musllinux_1_N",
+)
+
+
+class Target(NamedTuple):
+    """What a wheel is chosen for: the version of Python, and its tags, best first.
+
+    It is *here* if no other platform was asked for: then what this machine supports counts.
+    """
+
+    python: Version
+    tags: tuple[Tag, ...]
+    here: bool
+
+    @classmethod
+    def of(cls, python: str | None, platform: str | None, *, running: Version, tags: Iterable[Tag]) -> Target:
+        """Return the target that ``--python`` and ``--platform`` ask for, by default the running interpreter.
+
+        *running* is its version, and *tags* are those that it supports (`packaging.tags.sys_tags`).
+        *python* is a version of CPython, where ``3.12`` means 3.12.0, as pip and uv take it, and a ``t``
+        behind it the free-threaded build. Raises VariantError if there is no such thing.
+
+        >>> from packaging.tags import sys_tags
+        >>> from packaging.version import Version
+        >>> target = Target.of("3.13t", "macosx_14_0_arm64", running=Version("3.14.0"), tags=sys_tags())
+        >>> target.python, target.here, str(target.tags[0])
+        (<Version('3.13')>, False, 'cp313-cp313t-macosx_14_0_arm64')
+        """
+        tags = tuple(tags)
+        if python is None and platform is None:
+            return cls(running, tags, here=True)
+        version, abi = _running(running, tags) if python is None else _cpython(python)
+        platforms = _platforms_of(tags) if platform is None else _implied(platform)
+        return cls(version, tuple(_tags(version, abi, platforms)), here=platform is None)
+
+
+def _tags(version: Version, abi: str, platforms: Sequence[str]) -> Iterable[Tag]:
+    """Return the tags of CPython of a *version*, as `packaging.tags.sys_tags` has them there."""
+    from packaging.tags import compatible_tags, cpython_tags
+
+    release = version.release[:2]
+    yield from cpython_tags(release, [abi], platforms)
+    yield from compatible_tags(release, _interpreter(version), platforms)
+
+
+def _cpython(text: str) -> tuple[Version, str]:
+    """Return a version of CPython and its ABI tag; raises VariantError."""
+    from packaging.version import Version
+
+    found = re.fullmatch(r"(3\.([0-9]{1,4})(?:\.[0-9]{1,4})?)(t?)", text)
+    least = 13 if found and found[3] else 8  # the first with a free-threaded build; the first without `m`
+    if not found or int(found[2]) < least:
+        raise VariantError(
+            f"{text!r} is no version of CPython",
+            hint="write 3.12 or 3.12.4, from 3.8 on; or 3.13t for the free-threaded build, from 3.13 on",
+        )
+    version = Version(found[1])
+    return version, f"{_interpreter(version)}{found[3]}"
+
+
+def _interpreter(version: Version) -> str:
+    return f"cp{version.major}{version.minor}"
+
+
+def _running(version: Version, tags: Sequence[Tag]) -> tuple[Version, str]:
+    """Return the version of the running interpreter and its ABI tag; raises VariantError if not CPython."""
+    if tags[0].interpreter != _interpreter(version):
+        raise VariantError(
+            f"what another platform supports is known of CPython only, not of {tags[0].interpreter!r}",
+            hint="give a version of CPython with --python",
+        )
+    return version, tags[0].abi
+
+
+def _platforms_of(tags: Iterable[Tag]) -> list[str]:
+    """Return the platforms that are in *tags*, in their order."""
+    return [*dict.fromkeys(tag.platform for tag in tags if tag.platform != "any")]
+
+
+def _implied(platform: str) -> list[str]:
+    """Return the platform tags that a system with one of them supports, best first; raises VariantError."""
+    tag = _ALIASES.get(platform, platform)
+    tag = re.sub(r"^(\w+)-((?:many|musl)linux\w+)$", r"\2_\1", tag)  # as uv writes it
+    for minor, name in _LEGACY.items():
+        tag = tag.replace(f"{name}_", f"manylinux_2_{minor}_")
+    if tag in _WINDOWS or tag in {f"linux_{machine}" for machine in _LINUX}:
+        return [tag]
+    if found := re.fullmatch(rf"(manylinux_2|musllinux_1)_([0-9]{{1,3}})_({'|'.join(_LINUX)})", tag):
+        family, minor, machine = found[1], int(found[2]), found[3]
+        implied = _glibc(minor, machine) if family == "manylinux_2" else _musl(minor, machine)
+    elif found := re.fullmatch(rf"macosx_([0-9]{{1,3}})_([0-9]{{1,3}})_({'|'.join(_MACOS)})", tag):
+        from packaging.tags import mac_platforms
+
+        implied = [*mac_platforms((int(found[1]), int(found[2])), found[3])]
+    else:
+        implied = []
+    if not implied:
+        machines = f"ARCH being one of {one_of(_LINUX)}, and on macOS of {one_of(_MACOS)}"
+        raise VariantError(
+            f"{platform!r} is no platform that is known here",
+            hint=f"known are {one_of(_PLATFORMS)}; {machines}",
+        )
+    return implied
+
+
+def _glibc(minor: int, machine: str) -> list[str]:
+    """Return the platforms of a Linux with glibc 2.*minor*; none where there was no such manylinux."""
+    oldest = 5 if machine in ("x86_64", "i686") else 17
+    versions = range(minor, oldest - 1, -1)
+    names = [name for each in versions for name in (f"manylinux_2_{each}", _LEGACY.get(each)) if name]
+    return [f"{name}_{machine}" for name in ("linux", *names)] if names else []
+
+
+def _musl(minor: int, machine: str) -> list[str]:
+    """Return the platforms of a Linux with musl 1.*minor*."""
+    return [f"linux_{machine}", *(f"musllinux_1_{each}_{machine}" for each in range(minor, -1, -1))]
