@@ -59,6 +59,8 @@ ROOMS = [
         "upgrade",
         "_remote",
         "inspection",
+        "releases",
+        "choice",
         "installed",
         "index",
         "simple_index",

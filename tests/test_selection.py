@@ -166,7 +166,7 @@ def test_a_label_that_the_index_file_lacks_is_out(label: str) -> None:
     (verdict,) = rank([wheel(label)], metadata, static_support(metadata), ANY)
     assert verdict.reasons == (f"label: the index file has no {label!r}",)
     (verdict,) = rank([wheel(label)], None, {}, ANY)
-    assert verdict.reasons == ("label: there is no index file that says what it means",)
+    assert verdict.reasons == ("label: no index file says what it means",)
 
 
 def test_the_key_says_which_value_of_each_feature_is_best_and_where_it_ranks() -> None:

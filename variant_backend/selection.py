@@ -104,12 +104,14 @@ def rank(
     metadata: VariantMetadata | None,
     supported: Supported,
     tags: Sequence[Tag],
+    *,
+    barred: Mapping[WheelFilename, Sequence[str]] = {},
 ) -> list[Verdict]:
     """Return a verdict on every wheel of one release, the best wheel first, and incompatible ones last.
 
     *metadata* is what the index-level file says, None without one. *supported* is what the system
-    supports, and *tags* are those of its interpreter, best first. The result does not depend on the
-    order of the wheels.
+    supports, and *tags* are those of its interpreter, best first. *barred* has reasons why wheels are out
+    that have nothing to do with variants. The result does not depend on the order of the wheels.
 
     >>> from packaging.tags import Tag
     >>> blas = {"blas": StaticProvider((("library", ("mkl", "openblas")),))}
@@ -129,7 +131,7 @@ def rank(
     places = {(tag.interpreter, tag.abi, tag.platform): place for place, tag in reversed([*enumerate(tags)])}
     place = cache(partial(_place, places))
     ranked = _Ranks(metadata, supported)
-    verdicts = [_verdict(wheel, ranked, place(wheel.tags)) for wheel in wheels]
+    verdicts = [_verdict(wheel, ranked, place(wheel.tags), barred.get(wheel, ())) for wheel in wheels]
     verdicts.sort(key=lambda verdict: (*verdict.filename[:-1], verdict.filename.label or ""))
     compatible = [verdict for verdict in verdicts if verdict.key]
     compatible.sort(key=lambda verdict: _key(verdict).build, reverse=True)
@@ -142,8 +144,9 @@ def _key(verdict: Verdict) -> Key:
     return verdict.key
 
 
-def _verdict(filename: WheelFilename, ranked: _Ranks, tag: int | None) -> Verdict:
+def _verdict(filename: WheelFilename, ranked: _Ranks, tag: int | None, barred: Sequence[str]) -> Verdict:
     features, reasons = ranked.of(filename.label)
+    reasons = (*barred, *reasons)
     if tag is None:
         reasons = (*reasons, f"tags: {filename.tags} fits neither interpreter nor platform")
     if reasons or tag is None:
@@ -191,7 +194,7 @@ class _Ranks:
 
     def _of(self, label: str) -> tuple[tuple[FeatureRank, ...], tuple[str, ...]]:
         if self._metadata is None:
-            return (), ("label: there is no index file that says what it means",)
+            return (), ("label: no index file says what it means",)
         variant = self._metadata.variants.get(label)
         if variant is None:
             return (), (f"label: the index file has no {label!r}",)
