@@ -45,6 +45,8 @@ ROOMS = [
         "simple_api",
         "rules",
         "project_page",
+        "pins",
+        "pylock",
         "_ziprecords",
         "_toml",
     ],
