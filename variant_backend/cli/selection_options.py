@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
-def _reading(read: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+def reading(read: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
     """Return what reads the value of an option; a fault in it is wrong usage."""
 
     def callback(_: click.Context, __: click.Parameter, value: Any) -> Any:
@@ -74,7 +74,7 @@ supported_option = click.option(
     "--supported",
     "given",
     multiple=True,
-    callback=_reading(read_supported),
+    callback=reading(read_supported),
     metavar="'NS :: FEATURE :: V1, V2'",
     help="What the system supports, best first; may be repeated.",
 )
@@ -92,7 +92,7 @@ _OPTIONS = (
         "--enable",
         "enabled",
         multiple=True,
-        callback=_reading(_namespaces),
+        callback=reading(_namespaces),
         metavar="NS",
         help="Let an optional namespace count; may be repeated.",
     ),
@@ -100,7 +100,7 @@ _OPTIONS = (
         "--disable",
         "disabled",
         multiple=True,
-        callback=_reading(_namespaces),
+        callback=reading(_namespaces),
         metavar="NS",
         help="Support nothing of a namespace; may be repeated.",
     ),
@@ -108,14 +108,14 @@ _OPTIONS = (
         "--trust-plugin",
         "trusted",
         multiple=True,
-        callback=_reading(_project_names),
+        callback=reading(_project_names),
         metavar="NAME",
         help="Run the plugins of this package, in an isolated environment; may be repeated.",
     ),
     click.option(
         "--align",
         multiple=True,
-        callback=_reading(_namespaces),
+        callback=reading(_namespaces),
         metavar="NS",
         help="Let what is installed decide a namespace; may be repeated.",
     ),
@@ -124,7 +124,7 @@ _OPTIONS = (
         "--pin",
         "pinned",
         multiple=True,
-        callback=_reading(_pins),
+        callback=reading(_pins),
         metavar="NAME==VERSION",
         help="The version that a package has or will have; may be repeated.",
     ),
