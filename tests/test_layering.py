@@ -61,6 +61,7 @@ ROOMS = [
         "inspection",
         "releases",
         "choice",
+        "uv_choice",
         "installed",
         "index",
         "simple_index",

@@ -15,16 +15,13 @@ from . import core_metadata
 from .document import Document, read_json
 from .errors import VariantError
 from .filename import WheelFilename
-from .installers import uv_never_chooses
+from .installers import ACCEPTED_BY_UV, uv_never_chooses
 from .metadata import VariantMetadata
 from .properties import Variant
 from .wheel_rewrite import Wheel, open_wheel
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
-
-# uv drops a release with any other fault in its metadata; it does not look at $schema.
-_ACCEPTED_BY_UV = {"unknown-schema"}
 
 
 class Verdict(NamedTuple):
@@ -254,7 +251,7 @@ def _with_variant(result: Inspection, read: Callable[[], bytes]) -> Inspection:
     schema = parsed.get("$schema") if isinstance(parsed, dict) else None
     faults = [f"variant.json: {issue}" for issue in document.issues]
     labels = list(metadata.variants)
-    is_dropped = any(fault.rule not in _ACCEPTED_BY_UV for fault in document.faults)
+    is_dropped = any(fault.rule not in ACCEPTED_BY_UV for fault in document.faults)
     wrong_label = None
     if len(labels) != 1:
         wrong_label = f"variants has {len(labels)} labels, and needs one"

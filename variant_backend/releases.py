@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
     from ._remote import _Http
 
+# So start the reasons against the variant wheels of a source whose index file is of no use.
+INDEX_FILE = "index file: "
+# The code of an index file that is listed and cannot be had, as `check` has it.
+UNREADABLE = "unreadable"
+
 
 class Listed(NamedTuple):
     """What one folder or one page of an index lists of a release; *place* is what messages call it."""
@@ -159,7 +164,7 @@ def read_release(listing: Listing, *, pinned: bool = False) -> Release:
             parts = _merged(parts, read)
         except VariantError as error:
             faults.append(error)
-            reason = f"index file: {error.lines()[0]}"
+            reason = f"{INDEX_FILE}{error.lines()[0]}"
         for wheel in source.wheels:
             if wheel.filename not in wheels or wheel.filename in barred:
                 barred.pop(wheel.filename, None)
@@ -249,7 +254,7 @@ def _read_index_file(file: File) -> IndexDocument:
         content = _content(file)
     except VariantError as error:
         told = [issue.removeprefix(f"{place}: ") for issue in error.issues]
-        return IndexDocument(place, None, tuple(Fault("unreadable", "", issue, error.hint) for issue in told))
+        return IndexDocument(place, None, tuple(Fault(UNREADABLE, "", issue, error.hint) for issue in told))
     if faults := tuple(rules.of_content("", file.hashes, content)):
         return IndexDocument(place, None, faults)
     try:
