@@ -24,6 +24,7 @@ COMMANDS = [
     "installed",
     "providers",
     "hardware",
+    "explain",
 ]
 
 # Rooms from the top down; a module may import those of lower rooms, and what stands before it in its own.
@@ -43,6 +44,7 @@ ROOMS = [
         "known_providers",
         "hardware_file",
         "simple_api",
+        "pins",
         "rules",
         "project_page",
         "_ziprecords",
@@ -70,7 +72,7 @@ ROOMS = [
         "init",
     ],
     ["build_request", "wrapped_backend"],
-    ["hooks", "cli", *(f"cli.{name}" for name in COMMANDS), "cli.main", "scripts"],
+    ["hooks", "cli", "cli.selection_options", *(f"cli.{name}" for name in COMMANDS), "cli.main", "scripts"],
 ]
 ORDER = [module for room in ROOMS for module in room]
 PURE = [module for room in ROOMS[:3] for module in room]

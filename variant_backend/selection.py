@@ -14,7 +14,6 @@ from functools import cache, partial
 from itertools import product, zip_longest
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from .errors import one_of
 from .filename import WheelFilename
 from .metadata import ABI_DEPENDENCY, StaticProvider, VariantMetadata
 from .properties import Property, Variant
@@ -258,6 +257,6 @@ class _Ranks:
         own = sorted(item.value for item in variant.properties if item[:2] == (namespace, feature))
         values = self._supported.get(namespace, {}).get(feature, ())
         return (
-            f"{namespace} :: {feature}: of {one_of(own)}, nothing is supported;"
+            f"{namespace} :: {feature}: of {shortened(own)}, nothing is supported;"
             f" supported is {shortened(values) or 'nothing'}"
         )
