@@ -50,7 +50,7 @@ ROOMS = [
         "_ziprecords",
         "_toml",
     ],
-    ["_files", "_outputs", "_sdist", "_rawzip", "_zipglance", "_ask_plugin", "_build_one"],
+    ["_files", "_http", "_outputs", "_sdist", "_rawzip", "_zipglance", "_ask_plugin", "_build_one"],
     [
         "pyproject",
         "hardware",
@@ -90,6 +90,8 @@ RESERVED = {
     "subprocess": {"matrix", "_build_one", "providers"},
     "wheel": set(),
     "fsspec": {"_remote"},
+    "urllib.request": {"_http"},
+    "http.client": {"_http"},
     "ctypes": {"hardware"},
 }
 # What the pure rooms do without: files, processes, the environment.
@@ -106,14 +108,15 @@ def imports(module: str) -> set[str]:
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
+            found |= {name for alias in node.names for name in (alias.name, alias.name.partition(".")[0])}
         elif isinstance(node, ast.ImportFrom) and node.level:
             base = ".".join([*package[: len(package) + 1 - node.level], *filter(None, [node.module])])
             for alias in node.names:  # each may be a module, or something in one
                 inner = f"{base}.{alias.name}".removeprefix(".")
                 found.add(inner if inner in ORDER else base or "__init__")
         elif isinstance(node, ast.ImportFrom):
-            found.add((node.module or "").partition(".")[0])
+            module = node.module or ""
+            found |= {module, module.partition(".")[0], *(f"{module}.{alias.name}" for alias in node.names)}
     return found
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import core_metadata
+from ._http import shown
 from .document import Document, read_json
 from .errors import VariantError
 from .filename import WheelFilename
@@ -127,13 +128,13 @@ def inspect_url(url: str) -> list[Inspection | VariantError]:
 
     def inspected(remote: _remote.RemoteWheel) -> Inspection | VariantError:
         try:
-            return _of_wheel(_remote.shown(remote.url), _remote.read_wheel(remote))
+            return _of_wheel(shown(remote.url), _remote.read_wheel(remote))
         except VariantError as error:
             return error
 
     wheels = _remote.wheels(url)
     if not wheels:
-        raise VariantError(f"{_remote.shown(url)}: no wheel is listed there")
+        raise VariantError(f"{shown(url)}: no wheel is listed there")
     results = _remote.map_in_threads(inspected, wheels)
     return _all_compared([wheel.name for wheel in wheels], results)
 
