@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +24,8 @@ from .wheel_rewrite import Wheel, open_wheel
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
+
+    from packaging.version import Version
 
 
 class Verdict(NamedTuple):
@@ -181,6 +184,21 @@ def inspect_installed_variants(paths: Sequence[Path] = ()) -> list[tuple[Path, I
     return [(folder, result) for _, folder, result in sorted(results, key=lambda each: each[:2])]
 
 
+def installed_versions(paths: Sequence[Path] = ()) -> dict[str, Version]:
+    """Return the versions of all that is installed, by normalized name; places as in the function above."""
+    from packaging.utils import canonicalize_name  # takes long to import
+    from packaging.version import InvalidVersion, Version
+
+    versions: dict[str, Version] = {}
+    for distribution in _distributions(paths):
+        name = _installed_name(distribution)
+        if name is not None and canonicalize_name(name) not in versions:
+            with suppress(VariantError, InvalidVersion, UnicodeDecodeError):
+                text = core_metadata.read_field(_core_metadata(distribution), "Version")
+                versions[canonicalize_name(name)] = Version(text)
+    return versions
+
+
 def _distributions(paths: Sequence[Path], name: str | None = None) -> Iterator[Distribution]:
     """Find installed distributions, all or those of a name."""
     from importlib.metadata import Distribution, DistributionFinder  # takes long to import
@@ -189,11 +207,14 @@ def _distributions(paths: Sequence[Path], name: str | None = None) -> Iterator[D
     return iter(Distribution.discover(context=DistributionFinder.Context(name=name, **places)))
 
 
+def _core_metadata(distribution: Distribution) -> bytes:
+    return (distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or "").encode()
+
+
 def _installed_name(distribution: Distribution) -> str | None:
     """Return the name of an installed distribution, None if it does not tell."""
     try:
-        text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
-        return core_metadata.read_field(text.encode(), "Name")
+        return core_metadata.read_field(_core_metadata(distribution), "Name")
     except (VariantError, UnicodeDecodeError):
         return None
 
@@ -208,7 +229,7 @@ def _is_variant(distribution: Distribution) -> bool:
 def _of_distribution(name: str, found: Distribution) -> Inspection:
     """Inspect an installed distribution; raises VariantError, with its name in front."""
     try:
-        metadata = (found.read_text("METADATA") or found.read_text("PKG-INFO") or "").encode()
+        metadata = _core_metadata(found)
         result = Inspection(
             name,
             core_metadata.read_field(metadata, "Name"),

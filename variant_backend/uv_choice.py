@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .target import Target
 
 DETECTED = "uv's own detection"
+_DETECTS = "it asks its own detection only, and no user, file or plugin"
 
 
 class UvChoice(NamedTuple):
@@ -92,8 +93,9 @@ def _other_wheel(chosen: Verdict, its: Verdict, ours: Judged, uv: Judged) -> lis
     )
     namespaces = sorted(variant.namespaces()) if variant else []
     texts = [uv.support.origins[name] for name in namespaces if name in uv.support.origins]
-    reasons = [text for text in texts if text not in (STATIC, DETECTED)]
-    return [f"{chosen.filename} is out for uv: {reason}" for reason in reasons or there.reasons]
+    never = [text for text in texts if text not in (STATIC, DETECTED)]
+    reasons = never or [*there.reasons, *([_DETECTS] if DETECTED in texts else [])]
+    return [f"{chosen.filename} is out for uv: {reason}" for reason in reasons]
 
 
 def uv_support(metadata: VariantMetadata, detected: Supported) -> Support:

@@ -151,6 +151,9 @@ def _answer(
 
     if len(index_urls) > 1:
         listings = uv_listings(pin.name, find_links=find_links, index_urls=index_urls)
+    if system.hardware is None:
+        hint = "--hardware FILE would say it"
+        errors.append(f"what uv detects on that platform is not known, and taken for nothing; {hint}")
     detected = system.hardware.supported if system.hardware else {}
     uv = uv_choose(listings, detected, target, version=pin.version)
     return answer._replace(uv=uv, differs=differences(judged, uv))
@@ -160,7 +163,7 @@ def _nothing(pin: Pin, versions: Sequence[str], find_links: Sequence[Path], inde
     """Say that nothing was found, and where it was looked for."""
     if versions:
         return f"{pin.name} {pin.version}: there is no such version with wheels; there are {one_of(versions)}"
-    from .._remote import shown  # takes long to import
+    from .._http import shown
 
     places = [*map(str, find_links), *map(shown, index_urls)]
     return f"{pin.name}: no wheel is in {one_of(places)}"
@@ -279,9 +282,9 @@ def _remedy(namespace: str, origin: str) -> str:
         return "--disable rules it out"
     if origin == NOT_ENABLED:
         return f"--enable {namespace} turns it on"
-    if origin != UNKNOWN:
-        return ""
-    return f"--supported '{namespace} :: FEATURE :: VALUES' or --hardware FILE says it"
+    if origin.startswith(UNKNOWN):
+        return f"--supported '{namespace} :: FEATURE :: VALUES' or --hardware FILE says it"
+    return ""
 
 
 def _why_not(judged: Judged, label: str) -> list[str]:
