@@ -24,6 +24,7 @@ COMMANDS = [
     "installed",
     "providers",
     "hardware",
+    "explain",
 ]
 
 # Rooms from the top down; a module may import those of lower rooms, and what stands before it in its own.
@@ -43,6 +44,7 @@ ROOMS = [
         "known_providers",
         "hardware_file",
         "simple_api",
+        "pins",
         "rules",
         "project_page",
         "pins",
@@ -50,7 +52,17 @@ ROOMS = [
         "_ziprecords",
         "_toml",
     ],
-    ["_files", "_processes", "_outputs", "_sdist", "_rawzip", "_zipglance", "_ask_plugin", "_build_one"],
+    [
+        "_files",
+        "_processes",
+        "_http",
+        "_outputs",
+        "_sdist",
+        "_rawzip",
+        "_zipglance",
+        "_ask_plugin",
+        "_build_one",
+    ],
     [
         "pyproject",
         "hardware",
@@ -63,10 +75,11 @@ ROOMS = [
         "upgrade",
         "_remote",
         "inspection",
-        "releases",
-        "choice",
         "installed",
         "system",
+        "releases",
+        "choice",
+        "uv_choice",
         "index",
         "simple_index",
         "check",
@@ -93,6 +106,8 @@ RESERVED = {
     "platformdirs": {"user_config"},
     "wheel": set(),
     "fsspec": {"_remote"},
+    "urllib.request": {"_http"},
+    "http.client": {"_http"},
     "ctypes": {"hardware"},
 }
 # What the pure rooms do without: files, processes, the environment.
@@ -109,14 +124,15 @@ def imports(module: str) -> set[str]:
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
+            found |= {name for alias in node.names for name in (alias.name, alias.name.partition(".")[0])}
         elif isinstance(node, ast.ImportFrom) and node.level:
             base = ".".join([*package[: len(package) + 1 - node.level], *filter(None, [node.module])])
             for alias in node.names:  # each may be a module, or something in one
                 inner = f"{base}.{alias.name}".removeprefix(".")
                 found.add(inner if inner in ORDER else base or "__init__")
         elif isinstance(node, ast.ImportFrom):
-            found.add((node.module or "").partition(".")[0])
+            module = node.module or ""
+            found |= {module, module.partition(".")[0], *(f"{module}.{alias.name}" for alias in node.names)}
     return found
 
 

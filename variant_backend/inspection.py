@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import core_metadata
+from ._http import shown
 from .document import Document, read_json
 from .errors import VariantError
 from .filename import WheelFilename
-from .installers import uv_never_chooses
+from .installers import ACCEPTED_BY_UV, uv_never_chooses
 from .metadata import VariantMetadata
 from .properties import Variant
 from .wheel_rewrite import Wheel, open_wheel
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from importlib.metadata import Distribution
 
     from packaging.version import Version
-
-# uv drops a release with any other fault in its metadata; it does not look at $schema.
-_ACCEPTED_BY_UV = {"unknown-schema"}
 
 
 class Verdict(NamedTuple):
@@ -133,13 +131,13 @@ def inspect_url(url: str) -> list[Inspection | VariantError]:
 
     def inspected(remote: _remote.RemoteWheel) -> Inspection | VariantError:
         try:
-            return _of_wheel(_remote.shown(remote.url), _remote.read_wheel(remote))
+            return _of_wheel(shown(remote.url), _remote.read_wheel(remote))
         except VariantError as error:
             return error
 
     wheels = _remote.wheels(url)
     if not wheels:
-        raise VariantError(f"{_remote.shown(url)}: no wheel is listed there")
+        raise VariantError(f"{shown(url)}: no wheel is listed there")
     results = _remote.map_in_threads(inspected, wheels)
     return _all_compared([wheel.name for wheel in wheels], results)
 
@@ -275,7 +273,7 @@ def _with_variant(result: Inspection, read: Callable[[], bytes]) -> Inspection:
     schema = parsed.get("$schema") if isinstance(parsed, dict) else None
     faults = [f"variant.json: {issue}" for issue in document.issues]
     labels = list(metadata.variants)
-    is_dropped = any(fault.rule not in _ACCEPTED_BY_UV for fault in document.faults)
+    is_dropped = any(fault.rule not in ACCEPTED_BY_UV for fault in document.faults)
     wrong_label = None
     if len(labels) != 1:
         wrong_label = f"variants has {len(labels)} labels, and needs one"

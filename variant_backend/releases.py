@@ -6,14 +6,15 @@ repository API, PEP 592 (yanked files), PEP 825 ("Index-level metadata").
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote, urlsplit
-from urllib.request import url2pathname
+from urllib.parse import quote, unquote, urlsplit
 
-from . import rules, simple_api
+from . import _http, rules, simple_api
 from .core_metadata import find_field
 from .document import Document, Fault, read_json
 from .errors import VariantError
@@ -26,7 +27,14 @@ from .wheel_rewrite import open_wheel
 if TYPE_CHECKING:
     from packaging.version import Version
 
-    from ._remote import _Http
+# So start the reasons against the variant wheels of a source whose index file is of no use.
+INDEX_FILE = "index file: "
+# The code of an index file that is listed and cannot be had, as `check` has it.
+UNREADABLE = "unreadable"
+
+# No page of an index is larger, nor any index file.
+_LARGEST = 64 << 20
+_ACCEPT = f"{simple_api.JSON_TYPE}, text/html;q=0.5, */*;q=0.1"
 
 
 class Listed(NamedTuple):
@@ -159,7 +167,7 @@ def read_release(listing: Listing, *, pinned: bool = False) -> Release:
             parts = _merged(parts, read)
         except VariantError as error:
             faults.append(error)
-            reason = f"index file: {error.lines()[0]}"
+            reason = f"{INDEX_FILE}{error.lines()[0]}"
         for wheel in source.wheels:
             if wheel.filename not in wheels or wheel.filename in barred:
                 barred.pop(wheel.filename, None)
@@ -200,25 +208,17 @@ def _in_folder(folder: Path) -> tuple[str, list[File]]:
     except OSError as error:
         raise VariantError(f"{folder}: {error.strerror}", hint="name a folder that holds wheels") from None
     root = folder.absolute().as_uri()
-    return str(folder), [File(path.name, f"{root}/{quote(path.name)}", {}) for path in paths]
+    return str(folder), [File(path.name, f"{root}/{quote(os.fsencode(path.name))}", {}) for path in paths]
 
 
 def _on_index(url: str, name: str) -> tuple[str, list[File]]:
     """Return what messages call a project's page on an index, and its files; raises VariantError."""
-    from ._remote import _with_credentials, shown  # takes long to import
-
     parts = urlsplit(url)
-    content, kind, url = _http().page(parts._replace(path=f"{parts.path.rstrip('/')}/{name}/").geturl())
+    page = parts._replace(path=f"{parts.path.rstrip('/')}/{name}/").geturl()
+    content, kind, url = _http.get(page, accept=_ACCEPT, limit=_LARGEST)
     read = simple_api.from_json if "json" in kind else simple_api.from_html
-    files = read(content, shown(url)).files
-    return shown(url), [file._replace(url=_with_credentials(file.url, url)) for file in files]
-
-
-@cache
-def _http() -> _Http:
-    from ._remote import _Http  # takes long to import
-
-    return _Http()
+    files = read(content, _http.shown(url)).files
+    return _http.shown(url), [file._replace(url=_http.with_credentials(file.url, url)) for file in files]
 
 
 def _by_version(
@@ -249,7 +249,7 @@ def _read_index_file(file: File) -> IndexDocument:
         content = _content(file)
     except VariantError as error:
         told = [issue.removeprefix(f"{place}: ") for issue in error.issues]
-        return IndexDocument(place, None, tuple(Fault("unreadable", "", issue, error.hint) for issue in told))
+        return IndexDocument(place, None, tuple(Fault(UNREADABLE, "", issue, error.hint) for issue in told))
     if faults := tuple(rules.of_content("", file.hashes, content)):
         return IndexDocument(place, None, faults)
     try:
@@ -262,7 +262,7 @@ def _read_index_file(file: File) -> IndexDocument:
 def _content(file: File) -> bytes:
     """Return what is in an index file; raises VariantError."""
     if (path := local_path(file)) is None:
-        return _http().page(file.url)[0]
+        return _http.get(file.url, limit=_LARGEST).content
     try:
         return path.read_bytes()
     except OSError as error:
@@ -272,16 +272,17 @@ def _content(file: File) -> bytes:
 def local_path(file: File) -> Path | None:
     """Return the path of a file that lies on this machine, None for another one."""
     parts = urlsplit(file.url)
-    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
+    if parts.scheme != "file":
+        return None
+    path = unquote(parts.path, errors="surrogateescape")
+    if parts.netloc not in ("", "localhost"):  # a share in a network of Windows
+        return Path(f"//{parts.netloc}{path}")
+    return Path(path[1:] if re.match("/[A-Za-z]:/", path) else path)
 
 
 def _shown(file: File) -> str:
     """Return what messages call a file: its path, or its URL without what may be secret."""
-    if path := local_path(file):
-        return str(path)
-    from ._remote import shown  # takes long to import
-
-    return shown(file.url)
+    return str(local_path(file) or _http.shown(file.url))
 
 
 def _looked_into(wheel: File) -> tuple[File, str | None]:

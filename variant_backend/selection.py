@@ -11,10 +11,9 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
-from itertools import product
+from itertools import product, zip_longest
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from .errors import one_of
 from .filename import WheelFilename
 from .metadata import ABI_DEPENDENCY, StaticProvider, VariantMetadata
 from .properties import Property, Variant
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
 
 # What a system supports: features by namespace, and their values; features and values are best first.
 Supported: TypeAlias = Mapping[str, Mapping[str, Sequence[str]]]
+
+# More values than these are counted where a reason lists them.
+_MOST_VALUES = 8
 
 # It ends the list of a variant's ranks: of two lists that start alike, the longer one comes first.
 _END = (math.inf,)
@@ -139,6 +141,40 @@ def rank(
     return compatible + [verdict for verdict in verdicts if not verdict.key]
 
 
+def why_better(one: Key, other: Key) -> str:
+    """Say what makes the wheel with *one* key better than that with the *other*: the first part that differs.
+
+    >>> v3, v2 = (FeatureRank(0, 0, 0, Property("cpu", "level", "v3")),), ()
+    >>> why_better(Key(v3, "v3", 0, (-1, "")), Key(v2, "null", 0, (-1, "")))
+    'it has cpu :: level :: v3, and the other has no more features'
+    """
+    if (one.label is None) != (other.label is None):
+        return "a variant comes before a plain wheel"
+    for ours, theirs in zip_longest(one.features, other.features):
+        if ours is None or theirs is None:
+            return f"it has {(ours or theirs).best}, and the other has no more features"
+        if ours != theirs:
+            return f"{ours.best} ranks before {theirs.best}: {_first_difference(ours, theirs)}"
+    if one.label != other.label:
+        return f"all features rank alike, and label {one.label!r} comes before {other.label!r}"
+    if one.tag != other.tag:
+        return "its best tag comes before that of the other"
+    return "its build number is higher" if one.build != other.build else "nothing: they rank alike"
+
+
+def _first_difference(ours: FeatureRank, theirs: FeatureRank) -> str:
+    if ours.namespace != theirs.namespace:
+        return f"namespace {ours.best.namespace} stands first in default-priorities"
+    what = f"feature {ours.best.feature}" if ours.feature != theirs.feature else f"value {ours.best.value}"
+    return f"{what} stands first in what is supported"
+
+
+def shortened(values: Sequence[str]) -> str:
+    """Return values in their order for people; of very many, the last are counted."""
+    more = len(values) - _MOST_VALUES
+    return ", ".join(values[:_MOST_VALUES]) + (f" and {more} more" if more > 0 else "")
+
+
 def _key(verdict: Verdict) -> Key:
     assert verdict.key, "only compatible wheels are ordered by it"
     return verdict.key
@@ -221,6 +257,6 @@ class _Ranks:
         own = sorted(item.value for item in variant.properties if item[:2] == (namespace, feature))
         values = self._supported.get(namespace, {}).get(feature, ())
         return (
-            f"{namespace} :: {feature}: of {one_of(own)}, nothing is supported;"
-            f" supported is {', '.join(values) or 'nothing'}"
+            f"{namespace} :: {feature}: of {shortened(own)}, nothing is supported;"
+            f" supported is {shortened(values) or 'nothing'}"
         )

@@ -7,6 +7,7 @@ import click
 from .. import __version__
 from .build import build_all
 from .check import check
+from .explain import explain
 from .hardware import hardware
 from .index import index
 from .init import init
@@ -30,6 +31,7 @@ for _command in (
     index,
     check,
     inspect,
+    explain,
     hardware,
     installed,
     providers,
