@@ -57,6 +57,7 @@ ROOMS = [
         "unmake",
         "upgrade",
         "_remote",
+        "download",
         "inspection",
         "installed",
         "index",
