@@ -25,6 +25,7 @@ COMMANDS = [
     "providers",
     "hardware",
     "explain",
+    "fetch",
 ]
 
 # Rooms from the top down; a module may import those of lower rooms, and what stands before it in its own.
@@ -47,7 +48,6 @@ ROOMS = [
         "pins",
         "rules",
         "project_page",
-        "pins",
         "pylock",
         "_ziprecords",
         "_toml",
@@ -74,12 +74,14 @@ ROOMS = [
         "unmake",
         "upgrade",
         "_remote",
+        "download",
         "inspection",
         "installed",
         "system",
         "releases",
         "choice",
         "uv_choice",
+        "fetch",
         "index",
         "simple_index",
         "check",

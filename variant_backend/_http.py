@@ -220,7 +220,7 @@ def _checked(url: str) -> SplitResult:
     parts = urlsplit(url)
     if parts.scheme not in _PORTS:
         raise VariantError("not a URL of HTTP")
-    if not parts.hostname:
+    if not parts.hostname or parts.port == 0:  # asking for the port checks it
         raise VariantError("names no server")
     return parts._replace(path=quote(parts.path, _SAFE), query=quote(parts.query, _SAFE))
 
@@ -256,7 +256,7 @@ def _body(raw: HTTPResponse, size: int | None) -> Iterator[bytes]:
 @contextmanager
 def _told(url: str) -> Iterator[None]:
     """Turn what urllib raises into a VariantError, without the secrets of URLs in it."""
-    from http.client import HTTPException, RemoteDisconnected
+    from http.client import HTTPException, InvalidURL, RemoteDisconnected
     from urllib.error import URLError
 
     try:
@@ -267,7 +267,9 @@ def _told(url: str) -> Iterator[None]:
             raise VariantError(f"no answer in {_PATIENCE} seconds", hint=_proxy(url)) from None
         if isinstance(cause, RemoteDisconnected):
             raise BrokenTransferError("the server ended the connection without an answer") from None
-        if isinstance(cause, HTTPException):
+        if isinstance(cause, ConnectionError) and not isinstance(cause, ConnectionRefusedError):
+            raise BrokenTransferError(f"the connection broke: {_reason(cause)}") from None
+        if isinstance(cause, HTTPException) and not isinstance(cause, InvalidURL):
             raise VariantError(f"the server does not speak HTTP: {_reason(cause)}") from None
         if not isinstance(cause, OSError):
             raise VariantError(f"not a URL that can be asked for: {_reason(cause)}") from None

@@ -75,11 +75,14 @@ def talk(text: str) -> None:
 
 
 class Progress:
-    """A progress bar over files that are read, on a terminal, once the work takes longer than a second."""
+    """A progress bar over files that are read, on a terminal, once the work takes longer than a second.
 
-    def __init__(self, files: Iterable[Path], *, shown: bool = True) -> None:
+    *size* is that of what is not on this machine, in bytes.
+    """
+
+    def __init__(self, files: Iterable[Path] = (), *, size: int = 0, shown: bool = True) -> None:
         self._shown = shown and sys.stderr is not None and sys.stderr.isatty()
-        self._total = 0
+        self._total = size
         for file in files if self._shown else ():
             with suppress(OSError):  # which is said when the file is read
                 self._total += file.stat().st_size

@@ -8,6 +8,7 @@ from .. import __version__
 from .build import build_all
 from .check import check
 from .explain import explain
+from .fetch import fetch
 from .hardware import hardware
 from .index import index
 from .init import init
@@ -32,6 +33,7 @@ for _command in (
     check,
     inspect,
     explain,
+    fetch,
     hardware,
     installed,
     providers,
