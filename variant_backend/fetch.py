@@ -1,4 +1,4 @@
-"""Fetching: one wheel for each package, chosen or pinned, held to its hashes; all get their names at the end."""
+"""Fetching: one wheel for each package, chosen or pinned, held to its hashes, and all named at the end."""
 
 from __future__ import annotations
 
