@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from packaging.tags import sys_tags
 from packaging.version import Version
 from range_server import Server
 from releases import DOCUMENT, PLAIN, patched, write_release, write_wheel
-from support import walk
+from support import run, walk
 
 from variant_backend.cli.main import main
 from variant_backend.fetch import environment
@@ -460,3 +462,54 @@ def test_markers_see_the_system_that_is_asked_for() -> None:
         keys = ("os_name", "sys_platform", "platform_system", "platform_machine")
         assert tuple(found[key] for key in keys) == expected
         assert (found["python_version"], found["python_full_version"]) == ("3.9", "3.9.0")
+
+
+@pytest.mark.slow  # real installers, in an environment of their own
+def test_an_unmodified_pip_installs_what_plain_leaves(tmp_path: Path, out: Path) -> None:
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    only_both = patched(BOTH, {"variants": dict.fromkeys(("fast", "null", "safe"))})
+    write_wheel(folder / "demo-1.0-py3-none-any-both.whl", only_both, MARKED)
+    (folder / INDEX).write_text(json.dumps(only_both))
+    for name in ("fast", "safe"):
+        write_wheel(folder / f"{name}-1.0-py3-none-any.whl")
+    supported = ("--supported", "speed :: mode :: fast")
+    assert invoke("demo", "fast", "--find-links", folder, "-d", out, "--plain", *supported).exit_code == 0
+    environment = tmp_path / "environment"
+    run("uv", "venv", "--quiet", environment)
+    python = environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    run("pip", "--python", python, "install", "--no-index", "--find-links", out, "demo")
+    run(python, "-c", "import demo, fast")
+    assert "No broken requirements" in run("pip", "--python", python, "check").stdout
+    site = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").stdout.strip()
+    shown = CliRunner().invoke(main, ["installed", "--path", site, *SUPPORTED])
+    assert shown.stdout.startswith("demo 1.0  both  supported\n")
+
+
+@pytest.mark.slow  # real installers
+def test_uv_takes_the_plain_wheel_of_a_lock_file_and_pip_refuses_labelled_names(
+    folder: Path, tmp_path: Path
+) -> None:
+    lock = tmp_path / "pylock.toml"
+
+    def installed_by(*command: object, ok: bool = True) -> tuple[str, list[str]]:
+        site = tmp_path / "site"
+        done = run(*command, "-r", lock, "--target", site, ok=ok)
+        found = names(site / "demo-1.0.dist-info")
+        shutil.rmtree(site, ignore_errors=True)
+        return done.stderr, found
+
+    uv = ("uv", "pip", "install", "--no-index", "--preview-features", "pylock,wheel-variants")
+    pip = ("pip", "install", "--no-index")
+    assert invoke("demo", "--find-links", folder, "--pylock", lock).exit_code == 0
+    _, found = installed_by(*uv)
+    assert "METADATA" in found and "variant.json" not in found
+    error, found = installed_by(*pip, ok=False)
+    assert f"Invalid wheel filename '{FAST}'" in error and not found
+    assert invoke("demo#safe", "--find-links", folder, "--pylock", lock).exit_code == 0
+    error, found = installed_by(*uv, ok=False)
+    assert "doesn't have a source distribution or wheel for the current platform" in error and not found
+    for path in folder.glob("demo-1.0-*-*-*-*"):
+        path.unlink()
+    assert invoke("demo", "--find-links", folder, "--pylock", lock).exit_code == 0
+    assert all("METADATA" in installed_by(*installer)[1] for installer in (uv, pip))
