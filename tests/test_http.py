@@ -254,9 +254,7 @@ def test_credentials_stay_with_their_server(
 
     server.misbehave = behave
     expected = [("/1", "Basic dTpw"), ("/2", "Basic dTpw"), ("/3", None)]
-    assert (
-        get(server.url.replace("://", "://u:%70@") + "1", limit=0, other_hosts=True).url == f"{elsewhere}3"
-    )
+    assert get(server.url.replace("://", "://u:%70@") + "1", limit=0, other_hosts=True).url == f"{elsewhere}3"
     assert seen == expected
     seen.clear()
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login u password p\n")
