@@ -146,7 +146,7 @@ FAULTS: dict[str, tuple[Behavior, str]] = {
     "smaller": (answer(200, CONTENT[1:]), "it has 2999999 bytes, and 3000000 were announced"),
     "endless": (endless, "more bytes come than 3000000"),
     "other part": (other_part, "the server answers 'bytes 0-0/3000000' when asked for bytes 1000-"),
-    "compressed": (answer(200, CONTENT, Content_Encoding="gzip"), "the server sends it compressed (gzip)"),
+    "compressed": (answer(200, CONTENT, Content_Encoding="gzip"), "sent compressed (gzip)"),
 }
 
 

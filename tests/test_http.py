@@ -72,6 +72,13 @@ def gibberish(handler: Handler, _: bytes | None) -> bool:
     return True
 
 
+def commands(handler: Handler, _: bytes | None) -> bool:
+    """Send what clears the screen, where it is printed."""
+    handler.wfile.write(b"HTTP/1.1 500 \x1b[2J\r\n\r\n")
+    handler.close_connection = True
+    return True
+
+
 def silence(handler: Handler, _: bytes | None) -> bool:
     handler.close_connection = True
     return True
@@ -84,6 +91,7 @@ BEHAVIORS = {
         answer(401),
         "access denied: 401 Unauthorized; credentials are taken from the URL or from ~/.netrc",
     ),
+    "commands": (commands, "the server answers 500 '\\x1b[2J'"),
     "nowhere": (answer(302), "the server answers 302 Found"),
     "partial": (answer(206, b"x"), "the server answers 206 Partial Content"),
     "truncated": (answer(200, b"x" * 10, 20), "truncated answer: 10 of 20 bytes came"),
@@ -92,7 +100,7 @@ BEHAVIORS = {
     "endless": (endless, f"more than {LIMIT} bytes, which is too long"),
     "compressed": (
         answer(200, b"x", Content_Encoding="gzip"),
-        "the server sends it compressed (gzip), which was not asked for",
+        "sent compressed (gzip), which was not asked for",
     ),
     "other protocol": (gibberish, "the server does not speak HTTP: 220 mail server, at your service"),
     "silent": (silence, "the server ended the connection without an answer"),
@@ -202,29 +210,27 @@ def test_no_url_raises_anything_else(start: str, rest: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "location", "target"),
+    ("url", "location", "target", "stays"),
     [
-        ("https://a/x", "/y", "https://a/y"),
-        ("https://a/x", "https://A:443/y", "https://A:443/y"),
-        ("http://a/x", "https://a/y", "https://a/y"),
-        ("http://u:p@a/x", "https://a/y", "https://u:p@a/y"),
-        ("https://u:p@a/x/", "y", "https://u:p@a/x/y"),
-        ("https://a/x", "//b/y", "https://b/y"),
-        ("https://u:p@a/x", "https://b/y", "https://b/y"),
-        ("http://a/x", "http://b/y", "http://b/y"),
-        ("http://u:p@a/x", "http://a:8080/y", "http://a:8080/y"),
+        ("https://a/x", "/y", "https://a/y", True),
+        ("https://a/x", "https://A:443/y", "https://A:443/y", True),
+        ("http://a/x", "https://a/y", "https://a/y", True),
+        ("http://u:p@a/x", "https://a/y", "https://u:p@a/y", True),
+        ("https://u:p@a/x/", "y", "https://u:p@a/x/y", True),
+        ("https://a/x", "//b/y", "https://b/y", False),
+        ("https://u:p@a/x", "https://b/y", "https://b/y", False),
+        ("http://a/x", "http://b/y", "http://b/y", False),
+        ("http://u:p@a/x", "http://a:8080/y", "http://a:8080/y", False),
     ],
 )
 def test_a_redirect_leads_to_another_host_only_where_that_is_allowed(
-    url: str, location: str, target: str
+    url: str, location: str, target: str, stays: bool
 ) -> None:
     assert redirected(url, location, other_hosts=True) == target
-    if target.rpartition("/")[0].rpartition("@")[2].split("//")[-1].lower() in ("a", "a:443", "a/x"):
+    if stays:
         assert redirected(url, location, other_hosts=False) == target
     else:
-        with pytest.raises(
-            VariantError, match=r"redirected from a to .*, another host; .* give the URL http"
-        ):
+        with pytest.raises(VariantError, match=r"redirected from a to .*, another host; .* the URL http"):
             redirected(url, location, other_hosts=False)
 
 
@@ -247,13 +253,11 @@ def test_credentials_stay_with_their_server(
         return (answer(302, Location=target) if target else answer(200))(handler, None)
 
     server.misbehave = behave
-    expected = [("/1", "Basic dTpwIHc="), ("/2", "Basic dTpwIHc="), ("/3", None)]
-    assert (
-        get(server.url.replace("://", "://u:p%20w@") + "1", limit=0, other_hosts=True).url == f"{elsewhere}3"
-    )
+    expected = [("/1", "Basic dTpw"), ("/2", "Basic dTpw"), ("/3", None)]
+    assert get(server.url.replace("://", "://u:%70@") + "1", limit=0, other_hosts=True).url == f"{elsewhere}3"
     assert seen == expected
     seen.clear()
-    (tmp_path / "netrc").write_text('machine 127.0.0.1 login u password "p w"\n')
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login u password p\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     get(f"{server.url}1", limit=0, other_hosts=True)
     assert seen == expected

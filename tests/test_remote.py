@@ -218,7 +218,7 @@ BEHAVIORS = {
     "no size": (send_range("bytes {start}-{last}/*", bytes), "the server answers 'bytes "),
     "no place": (send_range("", bytes), "the server answers ''"),
     "other place": (send_range("bytes 0-{last}/99999", bytes), "the server answers 'bytes "),
-    "encoded": (send_range(GOOD, bytes, **{"Content-Encoding": "gzip"}), "sends it compressed \\(gzip\\)"),
+    "encoded": (send_range(GOOD, bytes, **{"Content-Encoding": "gzip"}), "sent compressed \\(gzip\\)"),
     "truncated": (send_range(GOOD, lambda data: data[:-5]), "truncated answer: "),
     "not a wheel": (send_range(GOOD, lambda data: bytes(len(data))), "not a zip file"),
     "redirects": (redirect_forever, "redirected more than 10 times"),
