@@ -112,7 +112,7 @@ def test_installed_and_pinned_versions_count_for_abi_dependency_and_only_where_i
         "abi_dependency": {"torch": ("2.9.1", "2.9", "2"), "my_lib": ("2.0.0", "2.0", "2")}
     }
     assert found.origins == {
-        "abi_dependency": "pinned: my-lib 2.0.0rc1; installed: torch 2.9.1; not installed: gone"
+        "abi_dependency": "pinned: my-lib 2.0.0rc1; installed: torch 2.9.1; unknown version: gone"
     }
     assert system.support(release(a=PLUGIN))[0].supported == {}
     assert system._replace(disabled=("abi_dependency",)).support(release(used))[0] == Support(
@@ -169,6 +169,7 @@ def test_two_that_disagree_are_both_named_and_nothing_of_that_feature_is_support
         "installed variants disagree: openmp :: runtime: no value in common: one has gomp; two has iomp"
     )
     assert found.supported == {"openmp": {"runtime": (), "version": ("4",)}}
+    assert system._replace(disabled=("openmp",)).support(release(openmp=STATIC_OPENMP))[1] == ()
 
 
 FEATURES = st.dictionaries(st.sampled_from("fgh"), st.lists(st.sampled_from("1234"), unique=True))
@@ -207,6 +208,7 @@ def test_what_is_aligned_is_the_part_in_common_in_the_same_order(
 def test_the_configuration_names_what_is_trusted_and_need_not_be_there(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     assert UserConfig.load(path) == UserConfig(frozenset(), "pip")
+    assert user_config.config_path().parts[-2:] == ("variant-backend", path.name)
     path.write_text('trust-plugins = ["A.Provider", "b"]\nplugin-installer = "uv"\n')
     assert UserConfig.load(path) == UserConfig(frozenset({"a-provider", "b"}), "uv")
     path.write_text("trust-plugins = []\n")

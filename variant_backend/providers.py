@@ -268,7 +268,10 @@ def _run(
         except subprocess.TimeoutExpired:
             raise VariantError(f"{place}: no answer within {_TIME_LIMIT} seconds") from None
         finally:
-            process.kill() if in_build else end_group(process)
+            if in_build:
+                process.kill()
+            else:
+                end_group(process)
     try:
         told = json.loads(stdout)
     except ValueError:
