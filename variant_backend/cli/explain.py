@@ -153,6 +153,7 @@ def _answer(
         errors.append(f"what uv detects on that platform is not known, and taken for nothing; {hint}")
     detected = system.hardware.supported if system.hardware else {}
     uv = uv_choose(listings, detected, target, version=pin.version)
+    errors += [line for error in uv.unread for line in error.lines()]
     return answer._replace(uv=uv, differs=differences(judged, uv))
 
 
