@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote, urlsplit
 from . import _http, rules, simple_api
 from .core_metadata import find_field
 from .document import Document, Fault, read_json
-from .errors import VariantError
+from .errors import VariantError, one_of
 from .filename import WheelFilename, normalize, parse_index_filename, release_of_index
 from .metadata import VariantMetadata, merge
 from .properties import check_label
@@ -123,11 +123,19 @@ def find_listings(
 def projects(find_links: Sequence[Path]) -> list[str]:
     """Return the normalized names of the projects whose wheels lie in the folders.
 
-    Raises VariantError when one of these cannot be read.
+    Raises VariantError when there is none, with what is wrong with the folders.
     """
-    files = [file for folder in find_links for file in _in_folder(folder)[1]]
-    parsed = (parse_wheel(file.filename) for file in files)
-    return sorted({normalize(found[0].distribution) for found in parsed if found})
+    names, issues = set[str](), list[str]()
+    for folder in find_links:
+        try:
+            parsed = [parse_wheel(file.filename) for file in _in_folder(folder)[1]]
+        except VariantError as error:
+            issues += error.lines()
+        else:
+            names |= {normalize(found[0].distribution) for found in parsed if found}
+    if not names:
+        raise VariantError(*(issues or [f"no wheel is in {one_of(map(str, find_links))}"]))
+    return sorted(names)
 
 
 def parse_wheel(filename: str) -> tuple[WheelFilename, str | None] | None:

@@ -32,10 +32,18 @@ _DETECTS = "it asks its own detection only, and no user, file or plugin"
 
 
 class UvChoice(NamedTuple):
-    """What uv chooses, None if it fails; *passed* says what it makes of newer versions, or why it fails."""
+    """What uv chooses, None if it fails; *passed* says what it makes of newer versions, or why it fails.
+
+    *unread* are the wheels whose own variant.json it looks at, and which could not be read here.
+    """
 
     judged: Judged | None
     passed: tuple[str, ...] = ()
+    unread: tuple[VariantError, ...] = ()
+
+
+class _UnreadError(VariantError):
+    """A wheel that uv reads cannot be read here: if its server sends no ranges, uv takes it as a whole."""
 
 
 class _FailureError(VariantError):
@@ -60,6 +68,8 @@ def uv_choose(
             if judged.chosen is None:
                 continue
             _check_chosen(judged, judged.chosen, detected)
+        except _UnreadError as error:
+            return UvChoice(judged, tuple(passed), (error,))
         except _FailureError as error:
             return UvChoice(None, (*passed, *(f"it fails: {line}" for line in error.lines())))
         except VariantError as error:
@@ -168,5 +178,5 @@ def _inspected(judged: Judged, chosen: Verdict) -> Inspection:
         return inspect_wheel(path)
     (found,) = inspect_url(file.url)
     if isinstance(found, VariantError):
-        raise found
+        raise _UnreadError(*found.issues, hint="its variant.json is taken for sound")
     return found

@@ -112,14 +112,11 @@ def _pin(package: str | None, find_links: Sequence[Path]) -> Pin:
             return Pin.parse(package)
         except VariantError as error:
             raise click.BadParameter("\n".join(error.lines()), param_hint="PACKAGE") from None
+    if not find_links:
+        raise click.UsageError("say which package: only folders tell what they hold")
     names = projects(find_links)
     if len(names) > 1:
         raise click.UsageError(f"say which package: there are {one_of(names)}")
-    if not names:
-        where = ", ".join(map(str, find_links))
-        raise click.UsageError(
-            f"say which package: there is no wheel in {where}" if where else "say which package"
-        )
     return Pin(names[0])
 
 
@@ -156,6 +153,7 @@ def _answer(
         errors.append(f"what uv detects on that platform is not known, and taken for nothing; {hint}")
     detected = system.hardware.supported if system.hardware else {}
     uv = uv_choose(listings, detected, target, version=pin.version)
+    errors += [line for error in uv.unread for line in error.lines()]
     return answer._replace(uv=uv, differs=differences(judged, uv))
 
 
