@@ -191,7 +191,7 @@ def _picked(judged: Judged, *, pinned: bool = False) -> Pick:
     compatible = sum(each.is_compatible for each in judged.verdicts)
     best = f"the best of {compatible} wheels that fit" if compatible > 1 else "the only wheel that fits"
     if pinned:
-        best = "its label is pinned, and whether it is supported was not looked at"
+        best = f"{best} and has the pinned label; whether that is supported was not looked at"
     elif verdict.key.features:
         best = f"{best}: {one_of(str(each.best) for each in verdict.key.features)}"
     return Pick(judged.release, file, judged.support, best, pinned)
