@@ -444,8 +444,40 @@ def test_locked_packages_without_variants_are_fetched_too(folder: Path, out: Pat
     assert [each["name"] for each in fetched("--pylock", lock, "-d", out)] == ["demo"]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("sha256", "md5", f"{FAST} has no hash that proves it"),
+        (
+            f'name = "{FAST}"',
+            'name = "demo-1.0-py3-none-any.linux/../../x-fast.whl"',
+            "Invalid wheel filename 'demo-1.0-py3-none-any.linux/",
+        ),
+        ('variants-json]\n"$schema"', 'variants-json]\n"$schem"', "variants-json: $schem: unknown key"),
+    ],
+)
+def test_a_lock_file_that_cannot_be_trusted_is_told(
+    old: str, new: str, fault: str, folder: Path, out: Path
+) -> None:
+    (folder / PLAIN).unlink()
+    lock = folder.parent / "pylock.toml"
+    assert invoke("demo", "--find-links", folder, "--pylock", lock).exit_code == 0
+    text = lock.read_text(encoding="utf-8")
+    assert old in text
+    lock.write_text(text.replace(old, new), encoding="utf-8")
+    result = invoke("--pylock", lock, "-d", out)
+    assert (result.exit_code, names(out)) == (1, [])
+    assert fault in result.stderr
+
+
+def test_a_server_that_is_asked_without_encryption_is_named(out: Path) -> None:
+    result = invoke("demo", "--index-url", "http://index.invalid/simple/", "-d", out)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("notice: index.invalid is asked without encryption: ")
+
+
 def test_markers_see_the_system_that_is_asked_for() -> None:
-    def seen(python: str | None, platform: str | None) -> Mapping[str, str]:
+    def seen(python: str | None, platform: str | None) -> dict[str, object]:
         running = Version(default_environment()["python_full_version"])
         return {**environment(Target.of(python, platform, running=running, tags=sys_tags()))}
 

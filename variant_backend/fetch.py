@@ -40,7 +40,9 @@ if TYPE_CHECKING:
 
 _STEP = 1 << 20
 # What proves a file: of other hashes, files can be made that have the same.
-_PROOFS = {"sha256", "sha384", "sha512", "blake2b"}
+_PROOFS = {
+    name for name in hashlib.algorithms_guaranteed if name not in ("md5", "sha1") and "shake" not in name
+}
 _CREATED_HERE = f'created-by = "{pylock.CREATED_BY}"'.encode()
 
 
@@ -59,7 +61,7 @@ class Pick(NamedTuple):
     @property
     def label(self) -> str | None:
         """The label of the wheel, None for a plain one."""
-        return WheelFilename.parse(self.file.filename).label
+        return _label(self.file)
 
     @property
     def variant(self) -> Variant | None:
@@ -72,7 +74,11 @@ class Pick(NamedTuple):
         if self.pinned:
             return variant.properties
         known = self.support.supported
-        return [each for each in variant.properties if each.value in known.get(each[0], {}).get(each[1], ())]
+        return [
+            each
+            for each in variant.properties
+            if each.value in known.get(each.namespace, {}).get(each.feature, ())
+        ]
 
 
 class Fetched(NamedTuple):
@@ -114,14 +120,13 @@ def pick(
     faults: list[VariantError] = []
     missing: list[str] = []
     for pin in pins:
-        others = tuple(each for each in system.installed if normalize(each.inspection.name) != pin.name)
         try:
-            found = _pick(pin, source, system._replace(installed=others), faults)
+            found = _pick(pin, source, _without(system, pin.name), faults)
         except VariantError as error:
             missing += error.lines()
             continue
         picks.append(found)
-        system = _with_installed(system._replace(installed=others), found)
+        system = _with_installed(system, found)
     if missing:
         raise VariantError(*missing, *(line for fault in faults for line in fault.lines()))
     return picks, faults
@@ -158,12 +163,12 @@ def _choose_label(
     passed: list[Judged] = []
     for listing in listings:
         sources = [
-            source._replace(wheels=tuple(each for each in source.wheels if _has_label(each, label)))
+            source._replace(wheels=tuple(each for each in source.wheels if _label(each) == label))
             for source in listing.sources
         ]
-        release = read_release(listing._replace(sources=tuple(sources)), pinned=pin.version is not None)
-        if not release.wheels:
+        if not any(source.wheels for source in sources):
             continue
+        release = read_release(listing._replace(sources=tuple(sources)), pinned=pin.version is not None)
         # The wheel itself says what the label stands for.
         barred = {name: why for name, why in release.barred.items() if not why.startswith(INDEX_FILE)}
         release, nothing = release._replace(barred=barred), Support({}, {})
@@ -174,11 +179,12 @@ def _choose_label(
     return None, passed
 
 
-def _has_label(file: File, label: str) -> bool:
+def _label(file: File) -> str | None:
+    """Return the label in a wheel's name, None if there is none that is one."""
     try:
-        return WheelFilename.parse(file.filename).label == label
+        return WheelFilename.parse(file.filename).label
     except VariantError:
-        return False
+        return None
 
 
 def _picked(judged: Judged, *, pinned: bool = False) -> Pick:
@@ -206,9 +212,10 @@ def _nothing(pin: Pin, listings: Sequence[Listing], passed: Sequence[Judged], so
         versions = one_of(str(each.version) for each in listings)
         return f"{pin}: there is no such version with wheels; there are {versions}"
     if not passed:
-        labels = {label for each in in_order(listings, pin.version) for label in _labels(each.wheels)}
-        near = did_you_mean(pin.label or "", sorted(labels))
-        return f"{pin}: no wheel has this label{near}; there are {one_of(sorted(labels))}"
+        wheels = [file for each in in_order(listings, pin.version) for file in each.wheels]
+        labels = sorted({label for file in wheels if (label := _label(file)) is not None})
+        near = did_you_mean(pin.label or "", labels)
+        return f"{pin}: no wheel has this label{near}; there are {one_of(labels)}"
     newest = passed[0]
     text = f"{pin}: no wheel of {newest.release.name} {newest.release.version} fits"
     if pin.label is None:
@@ -216,21 +223,18 @@ def _nothing(pin: Pin, listings: Sequence[Listing], passed: Sequence[Judged], so
     return f"{text}: {one_of(dict.fromkeys(why for each in newest.verdicts for why in each.reasons))}"
 
 
-def _labels(wheels: Iterable[File]) -> Iterator[str]:
-    for file in wheels:
-        try:
-            label = WheelFilename.parse(file.filename).label
-        except VariantError:
-            continue
-        if label is not None:
-            yield label
+def _without(system: System, name: str) -> System:
+    """Return the system without what is installed of a package: it will be another version."""
+    others = tuple(each for each in system.installed if normalize(each.inspection.name) != name)
+    return system._replace(installed=others)
 
 
 def _with_installed(system: System, found: Pick) -> System:
     """Return the system as it is for the packages behind this one."""
-    version = {found.release.name: found.release.version}
-    return system._replace(
-        installed=(*system.installed, *_installed(found)), pinned={**system.pinned, **version}
+    name, version, *_ = found.release
+    others = _without(system, name)
+    return others._replace(
+        installed=(*others.installed, *_installed(found)), pinned={**system.pinned, name: version}
     )
 
 
@@ -273,14 +277,17 @@ def pick_locked(path: Path, system: System, target: Target) -> tuple[list[Pick],
     faults: list[VariantError] = []
     for package in locked:
         release = Release(*package[:3], package.metadata, {}, package.faults)
-        judged = judge(release, system, target)
+        judged = judge(release, _without(system, package.name), target)
         faults += [*package.faults, *judged.faults]
         if not judged.chosen:
             missing.append(f"{path}: no wheel of {package.name} {package.version} fits")
             continue
-        picks.append(_picked(judged))
-        system = _with_installed(system, picks[-1])
-        missing += _conflicts(system, picks[-1])
+        found = _picked(judged)
+        if not _PROOFS & found.file.hashes.keys():
+            missing.append(f"{path}: {found.file.filename} has no hash that proves it")
+        missing += _conflicts(_without(system, package.name), found)
+        picks.append(found)
+        system = _with_installed(system, found)
     if missing:
         raise VariantError(*missing, *(line for fault in faults for line in fault.lines()))
     return picks, faults
@@ -470,9 +477,9 @@ def _locked(picked: Pick, told: VariantMetadata | None, index_url: str | None) -
     wheels = [
         _with_hash(file)
         for file in release.wheels
-        if file.filename not in release.barred and WheelFilename.parse(file.filename).label in known
+        if file.filename not in release.barred and _label(file) in known
     ]
-    has_variants = any(WheelFilename.parse(file.filename).label for file in wheels)
+    has_variants = any(_label(file) for file in wheels)
     return pylock.Locked(
         release.name, release.version, tuple(wheels), metadata if has_variants else None, index_url
     )

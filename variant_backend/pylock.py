@@ -187,8 +187,6 @@ def _file(wheel: PackageWheel, entry: Mapping[str, Any], base: str) -> File:
     from packaging.pylock import PackageWheel  # takes long to import
 
     named = PackageWheel(name=entry.get("name"), path=wheel.path, url=wheel.url, hashes=wheel.hashes)
-    if "/" in named.filename or "\\" in named.filename:
-        raise VariantError(f"{named.filename!r} is no filename")
     path = re.sub(
         r"^(?=[A-Za-z]:/)", "/", (wheel.path or "").replace("\\", "/")
     )  # a drive begins at the root

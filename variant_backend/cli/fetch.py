@@ -66,13 +66,15 @@ def fetch(
     from .. import fetch as operation
     from .._http import shown
 
+    asked: list[str] = []
     if not packages:
         _check_reading(find_links, index_url, folder, lock_file)
         assert lock_file is not None, "it is checked"
         picks, faults = operation.pick_locked(lock_file, system, target)
     else:
         pins = _check_picking(packages, find_links, index_url, folder, lock_file, plain)
-        _warn_of_open_lines(index_url)
+        asked = _open_hosts(index_url)
+        _warn_of_open_lines(asked)
         picks, faults = operation.pick(
             pins, find_links=find_links, index_urls=index_url, system=system, target=target
         )
@@ -80,6 +82,10 @@ def fetch(
         talk(f"warning: {line}")
     for each in picks:
         talk(f"{each.release.name} {each.release.version}: {each.file.filename} is {each.why}")
+    if folder:
+        _warn_of_open_lines(
+            host for host in _open_hosts(each.file.url for each in picks) if host not in asked
+        )
     writes = lock_file if packages else None
     only_index = shown(index_url[0]) if len(index_url) == 1 and not find_links else None
     results = _fetched(picks, folder, writes, only_index, plain=plain, force=force)
@@ -151,7 +157,6 @@ def _fetched(
     if folder is None:
         _write_lock(picks, [], lock_file, index_url, force=force)
         return []
-    _warn_of_open_lines(each.file.url for each in picks)
     with (
         Progress(size=sum(each.file.size or 0 for each in picks)) as progress,
         operation.fetched(picks, folder, plain=plain, force=force, advance=progress.advance) as results,
@@ -184,13 +189,15 @@ def _write_lock(
             write([output])
 
 
-def _warn_of_open_lines(urls: Iterable[str]) -> None:
-    """Tell of servers that are asked over a network without encryption."""
-    for host in dict.fromkeys(
-        urlsplit(url).hostname or "" for url in urls if url.lower().startswith("http:")
-    ):
-        if not _is_this_machine(host):
-            talk(f"notice: {host} is asked without encryption: who is in between can change what comes")
+def _open_hosts(urls: Iterable[str]) -> list[str]:
+    """Return the servers that are asked over a network without encryption."""
+    hosts = dict.fromkeys(urlsplit(url).hostname or "" for url in urls if url.lower().startswith("http:"))
+    return [host for host in hosts if not _is_this_machine(host)]
+
+
+def _warn_of_open_lines(hosts: Iterable[str]) -> None:
+    for host in hosts:
+        talk(f"notice: {host} is asked without encryption: who is in between can change what comes")
 
 
 def _is_this_machine(host: str) -> bool:
