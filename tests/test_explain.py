@@ -285,8 +285,8 @@ def test_what_the_released_uv_makes_of_it_is_said_with_the_reason(folder: Path) 
     lines = explain("--find-links", folder, *LINUX, *GPU, "--installer", "uv").stdout.splitlines()
     start = lines.index("uv chooses demo-1.0-py3-none-any-safe.whl")
     assert lines[start + 1 :] == [
-        f"  {FAST} is out for uv: nvidia :: sm_arch: of 90_real, nothing is supported; supported is nothing",
-        f"  {FAST} is out for uv: it asks its own detection only, and no user, file or plugin",
+        f"  for it, {FAST} is out: nvidia :: sm_arch: of 90_real, nothing is supported; supported is nothing",
+        f"  for it, {FAST} is out: its own detection alone counts, and no user, file or plugin",
     ]
     same = explain("--find-links", folder, *LINUX, "--installer", "uv")
     assert same.stdout.splitlines()[-1] == "uv chooses the same wheel"

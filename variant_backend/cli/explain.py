@@ -153,8 +153,8 @@ def _answer(
         errors.append(f"what uv detects on that platform is not known, and taken for nothing; {hint}")
     detected = system.hardware.supported if system.hardware else {}
     uv = uv_choose(listings, detected, target, version=pin.version)
-    errors += [line for error in uv.unread for line in error.lines()]
-    return answer._replace(uv=uv, differs=differences(judged, uv))
+    errors += uv.unread.lines() if uv.unread else []
+    return answer._replace(uv=uv, differs=differences(judged, newer, uv))
 
 
 def _nothing(pin: Pin, versions: Sequence[str], find_links: Sequence[Path], index_urls: Sequence[str]) -> str:
