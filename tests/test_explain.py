@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from range_server import Server
 from releases import DOCUMENT, patched, write_release
 from support import make_wheel
 
 from variant_backend.cli.main import main
+from variant_backend.simple_api import File, Page, to_html
 
 FAST, PLAIN = "demo-1.0-py3-none-any-fast.whl", "demo-1.0-py3-none-any.whl"
 MACHINE = {
@@ -296,3 +298,17 @@ def test_what_the_released_uv_makes_of_it_is_said_with_the_reason(folder: Path) 
         "chosen": "demo-1.0-py3-none-any-safe.whl",
         "reasons": [],
     }
+
+
+def test_what_comes_from_an_index_does_nothing_to_a_terminal(server: Server) -> None:
+    project = server.folder / "demo"
+    wheel = make_wheel(project)
+    files = [
+        File(wheel.name, wheel.name, {}, yanked="\x1b[31mred"),
+        File("demo-1.0-py3-none-\x1b[2J.whl", "x.whl", {}),
+        File("demo-1.0-variants.json", "\x1b.json", {}),
+    ]
+    (project / "index.html").write_bytes(to_html(Page("demo", tuple(files))))
+    result = explain("demo", "--index-url", server.url, "--all")
+    assert "yanked: \\x1b[31mred" in result.stdout
+    assert "\x1b" not in result.stdout + result.stderr
