@@ -116,7 +116,7 @@ def test_where_no_wheel_is_compatible_the_newest_release_is_explained(tmp_path: 
     make_wheel(tmp_path, version="2.0", tag="cp312-cp312-win_amd64")
     result = explain("demo", "--find-links", tmp_path, *LINUX)
     assert (result.exit_code, result.stderr) == (1, "error: no wheel of demo is compatible\n")
-    assert result.stdout.startswith("demo 2.0: no wheel is compatible\n")
+    assert result.stdout.startswith("demo 2.0: no wheel is compatible\n\nOUT\n")
     assert "cp312-cp312-win_amd64" in result.stdout
     document = told("demo", "--find-links", tmp_path, *LINUX)
     assert (document["version"], document["chosen"]) == ("2.0", None)

@@ -140,8 +140,7 @@ def _answer(
         errors.append(_nothing(pin, [str(each.version) for each in listings], find_links, index_urls))
     elif judged is None:
         errors.append(f"no wheel of {pin.name} is compatible")
-    shown = judged or next(iter(newer), None)
-    answer = _Answer(pin, shown, newer, errors)
+    answer = _Answer(pin, *((judged, newer) if judged else (next(iter(newer), None), ())), errors)
     if installer is None:
         return answer
     from ..uv_choice import differences, uv_choose, uv_listings
@@ -175,9 +174,8 @@ def _head(answer: _Answer) -> Iterator[str]:
     what = f"{judged.chosen.filename} is chosen" if judged.chosen else "no wheel is compatible"
     yield _Heading(f"{release.name} {release.version}: {what}")
     for each in answer.newer:
-        if each is not judged:
-            pin = f"{release.name}=={each.release.version}"
-            yield f"newer, without a compatible wheel: {each.release.version} (see explain {pin})"
+        pin = f"{release.name}=={each.release.version}"
+        yield f"newer, without a compatible wheel: {each.release.version} (see explain {pin})"
     yield ""
 
 
@@ -318,7 +316,7 @@ def _to_dict(answer: _Answer, label: str | None, why_not: Sequence[str]) -> dict
         "package": answer.pin.name,
         "version": str(judged.release.version) if judged else None,
         "chosen": str(answer.chosen.filename) if answer.chosen else None,
-        "newer": [str(each.release.version) for each in answer.newer if each is not judged],
+        "newer": [str(each.release.version) for each in answer.newer],
         "support": _support_to_dict(judged) if judged else {},
         "wheels": [_verdict_to_dict(verdict) for verdict in _of_label(judged, label)] if judged else [],
         **({"why-not": list(why_not)} if why_not else {}),
