@@ -185,7 +185,10 @@ def inspect_installed_variants(paths: Sequence[Path] = ()) -> list[tuple[Path, I
 
 
 def installed_versions(paths: Sequence[Path] = ()) -> dict[str, Version]:
-    """Return the versions of all that is installed, by normalized name; places as in the function above."""
+    """Return the versions of all that is installed, by normalized name; *paths* as in `inspect_installed`.
+
+    What has no valid name and version is left out.
+    """
     from packaging.utils import canonicalize_name  # takes long to import
     from packaging.version import InvalidVersion, Version
 

@@ -91,7 +91,8 @@ def aligned(found: Support, namespace: str, installed: Sequence[Installed]) -> S
     """Return what is supported if what is installed fixes a namespace, and name that in its origin.
 
     Of each feature that installed variants have, only the values remain that all of them have: none if they
-    disagree. If nobody says what is supported, it is these values. Otherwise nothing is added.
+    disagree. If nobody says what is supported, it is these values. Otherwise nothing is added. Where nothing
+    is to be fixed, *found* itself is returned.
     """
     users = _values_by_name(installed, namespace)
     origin = found.origins.get(namespace)

@@ -88,7 +88,7 @@ def query(plugin: Plugin, python: str = sys.executable) -> PluginSupport:
 def query_isolated(namespace: str, provider: PluginProvider, python: str) -> dict[str, tuple[str, ...]]:
     """Run the plugin of a provider, and return what it says that this system supports, best first.
 
-    It must be installed in the environment of the interpreter, and finds nothing else there but what is.
+    It must be installed in the environment of the interpreter; what is outside of that is not imported.
     Raises VariantError as `query` does, and when it answers for another namespace.
     """
     place = _place(namespace, provider)
@@ -254,7 +254,7 @@ def _run(
 ) -> dict[str, Any]:
     """Run the program that knows plugins, and return what it prints.
 
-    What it started ends with it; *in_build*, that is the business of who started the build, and may end it.
+    What it started ends with it. *in_build*, it stays with the build, so that who ends that ends it too.
     """
     command = [*interpreter, str(Path(_ask_plugin.__file__)), *arguments]
     group = {} if in_build else GROUP
@@ -268,7 +268,10 @@ def _run(
         except subprocess.TimeoutExpired:
             raise VariantError(f"{place}: no answer within {_TIME_LIMIT} seconds") from None
         finally:
-            process.kill() if in_build else end_group(process)
+            if in_build:
+                process.kill()
+            else:
+                end_group(process)
     try:
         told = json.loads(stdout)
     except ValueError:

@@ -51,10 +51,11 @@ class System(NamedTuple):
         found, faults = self._asked(metadata, self._known(metadata))
         found = self._with_abi(metadata, found)
         for namespace in self.align:
-            if namespace in found.origins:
+            fixed = aligned(found, namespace, self.installed)
+            if fixed is not found:
                 apart = disagreements(self.installed, namespace)
                 faults += [VariantError(f"installed variants disagree: {each}") for each in apart]
-                found = aligned(found, namespace, self.installed)
+                found = fixed
         return found, tuple(faults)
 
     def _known(self, metadata: VariantMetadata) -> Support:
@@ -107,7 +108,7 @@ class System(NamedTuple):
             told = {
                 "pinned": [f"{name} {version}" for name, version in pinned.items()],
                 "installed": [f"{name} {version}" for name, version in there.items()],
-                "not installed": missing,
+                "unknown version": missing,
             }
             origin = "; ".join(f"{how}: {', '.join(which)}" for how, which in told.items() if which)
         return Support({**found.supported, ABI_DEPENDENCY: values}, {**found.origins, ABI_DEPENDENCY: origin})

@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from .errors import VariantError, one_of
@@ -111,11 +112,11 @@ def _without_pythonpath() -> Iterator[None]:
 def _versions(requirements: list[Requirement], folder: str) -> list[str]:
     """Return the names of the requirements with the versions that are installed in an environment."""
     from importlib.metadata import distributions  # takes long to import
-    from pathlib import Path
 
     names = list(dict.fromkeys(normalize(each.name) for each in requirements))
-    places = [str(path) for path in Path(folder).glob("**/site-packages")]
-    versions = {normalize(each.name): each.version for each in distributions(path=places)}
+    # Unix has the first, Windows the second.
+    places = [*Path(folder).glob("lib/*/site-packages"), *Path(folder).glob("Lib/site-packages")]
+    versions = {normalize(each.name): each.version for each in distributions(path=[*map(str, places)])}
     return [f"{name} {versions.get(name, '')}".rstrip() for name in names]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -225,9 +226,7 @@ def read_hardware(file: Path | None) -> Hardware:
 
     Raises VariantError when the file cannot be read.
     """
-    import os
-
-    from ..hardware import detect, load
+    from ..hardware import detect, load  # takes long to import
     from ..hardware_file import Hardware
     from ..support import Lazy
 
