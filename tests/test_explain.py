@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from range_server import Server
 from releases import DOCUMENT, patched, write_release
 from support import make_wheel
 
 from variant_backend.cli.main import main
+from variant_backend.simple_api import File, Page, to_html
 
 FAST, PLAIN = "demo-1.0-py3-none-any-fast.whl", "demo-1.0-py3-none-any.whl"
 MACHINE = {
@@ -114,7 +116,7 @@ def test_where_no_wheel_is_compatible_the_newest_release_is_explained(tmp_path: 
     make_wheel(tmp_path, version="2.0", tag="cp312-cp312-win_amd64")
     result = explain("demo", "--find-links", tmp_path, *LINUX)
     assert (result.exit_code, result.stderr) == (1, "error: no wheel of demo is compatible\n")
-    assert result.stdout.startswith("demo 2.0: no wheel is compatible\n")
+    assert result.stdout.startswith("demo 2.0: no wheel is compatible\n\nOUT\n")
     assert "cp312-cp312-win_amd64" in result.stdout
     document = told("demo", "--find-links", tmp_path, *LINUX)
     assert (document["version"], document["chosen"]) == ("2.0", None)
@@ -285,8 +287,8 @@ def test_what_the_released_uv_makes_of_it_is_said_with_the_reason(folder: Path) 
     lines = explain("--find-links", folder, *LINUX, *GPU, "--installer", "uv").stdout.splitlines()
     start = lines.index("uv chooses demo-1.0-py3-none-any-safe.whl")
     assert lines[start + 1 :] == [
-        f"  {FAST} is out for uv: nvidia :: sm_arch: of 90_real, nothing is supported; supported is nothing",
-        f"  {FAST} is out for uv: it asks its own detection only, and no user, file or plugin",
+        f"  for it, {FAST} is out: nvidia :: sm_arch: of 90_real, nothing is supported; supported is nothing",
+        f"  for it, {FAST} is out: its own detection alone counts, and no user, file or plugin",
     ]
     same = explain("--find-links", folder, *LINUX, "--installer", "uv")
     assert same.stdout.splitlines()[-1] == "uv chooses the same wheel"
@@ -296,3 +298,17 @@ def test_what_the_released_uv_makes_of_it_is_said_with_the_reason(folder: Path) 
         "chosen": "demo-1.0-py3-none-any-safe.whl",
         "reasons": [],
     }
+
+
+def test_what_comes_from_an_index_does_nothing_to_a_terminal(server: Server) -> None:
+    project = server.folder / "demo"
+    wheel = make_wheel(project)
+    files = [
+        File(wheel.name, wheel.name, {}, yanked="\x1b[31mred"),
+        File("demo-1.0-py3-none-\x1b[2J.whl", "x.whl", {}),
+        File("demo-1.0-variants.json", "\x1b.json", {}),
+    ]
+    (project / "index.html").write_bytes(to_html(Page("demo", tuple(files))))
+    result = explain("demo", "--index-url", server.url, "--all")
+    assert "yanked: \\x1b[31mred" in result.stdout
+    assert "\x1b" not in result.stdout + result.stderr

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from range_server import Server
 from releases import DOCUMENT, only, patched, write_release
-from support import make_wheel, publish, run
+from support import METADATA, make_wheel, publish, run
 from test_pytorch import EXAMPLE, LABELS, hardware, torch_wheel
 
 from variant_backend.cli.main import main
@@ -157,3 +157,45 @@ def test_with_installer_it_names_what_uv_installs_of_releases_that_are_not_sound
     assert bool(document["installer"]["reasons"]) == (document["chosen"] != document["installer"]["chosen"])
     sound = name in ("sound", "not listed", "label is missing")
     assert not document["installer"]["reasons"] or not sound
+
+
+LOWER_BOUNDS = {"<3": False, ">=3.90": True, "==3.8.*": False, "!=3.*": False, "~=3.8.0": False}
+
+
+@pytest.mark.parametrize("requires", LOWER_BOUNDS)
+def test_of_requires_python_uv_looks_at_lower_bounds_only(requires: str, tmp_path: Path) -> None:
+    make_wheel(tmp_path / "dist")
+    field = METADATA.replace("\n\n", f"\nRequires-Python: {requires}\n\n", 1)
+    make_wheel(tmp_path / "dist", version="2.0", metadata=field)
+    document = told("demo", "--find-links", tmp_path / "dist", "--installer", "uv")
+    installed = uv_installs("demo", tmp_path / "target", "--no-index", "--find-links", tmp_path / "dist")
+    assert of_wheel(document["installer"]["chosen"]) == installed
+    assert of_wheel(document["chosen"]) == ("1.0", None)
+    assert bool(document["installer"]["reasons"]) is not LOWER_BOUNDS[requires]
+
+
+def test_uv_takes_the_first_index_that_has_the_project_and_all_folders(tmp_path: Path) -> None:
+    for version in ("1.0", "2.0"):
+        files = write_release(tmp_path / f"files-{version}", DOCUMENT, version=version)
+        publish(files.iterdir(), tmp_path / version / "demo")
+    with served(tmp_path / "1.0") as one, served(tmp_path / "2.0") as two:
+        sources = {
+            "indexes": (("--index", one, "--default-index", two), ("--index-url", one, "--index-url", two)),
+            "folder": (("--index-url", one, "--find-links", files),) * 2,
+        }
+        for name, (theirs, ours) in sources.items():
+            document = told("demo", *ours, "--installer", "uv")
+            assert of_wheel(document["chosen"]) == ("2.0", "fast")
+            assert of_wheel(document["installer"]["chosen"]) == uv_installs("demo", tmp_path / name, *theirs)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_uv_drops_no_other_source_for_the_faults_of_one(order: tuple[int, int], tmp_path: Path) -> None:
+    folders = [
+        write_release(tmp_path / "broken", b"{", lambda label: only(DOCUMENT, label), labels=["fast"]),
+        write_release(tmp_path / "sound", only(DOCUMENT, "safe"), labels=["safe"], plain=False),
+    ]
+    sources = [part for place in order for part in ("--find-links", folders[place])]
+    document = told("demo", *sources, "--installer", "uv")
+    installed = uv_installs("demo", tmp_path / "target", "--no-index", *sources)
+    assert of_wheel(document["installer"]["chosen"]) == installed == ("1.0", "safe")

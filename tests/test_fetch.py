@@ -117,6 +117,13 @@ def test_a_pinned_label_is_taken_whatever_the_system_supports(pin: str, tmp_path
     }
 
 
+def test_no_plugin_is_asked_about_a_pinned_label(tmp_path: Path, out: Path) -> None:
+    folder = write_release(tmp_path / "wheels", UNKNOWN)
+    trusting = ("--find-links", folder, "-d", out, "--trust-plugin", "no-such-plugin")
+    assert "no-such-plugin" not in invoke("demo#safe", *trusting).stderr
+    assert names(out) == [SAFE]
+
+
 @pytest.mark.parametrize("index", [None, b"{}"])
 def test_a_pinned_label_needs_no_index_file(index: bytes | None, tmp_path: Path, out: Path) -> None:
     folder = write_release(
@@ -468,6 +475,20 @@ def test_a_lock_file_that_cannot_be_trusted_is_told(
     result = invoke("--pylock", lock, "-d", out)
     assert (result.exit_code, names(out)) == (1, [])
     assert fault in result.stderr
+
+
+def test_what_an_index_lists_does_nothing_to_a_terminal_or_to_other_folders(
+    folder: Path, out: Path, server: Server
+) -> None:
+    (folder / "page").mkdir()
+    (folder / "page" / "demo-9.0-py3-none-any.\x1b[1m.whl").write_bytes(b"")
+    (folder / "page" / "demo-1.0-py3-none-any-fast.whl").write_bytes((folder / FAST).read_bytes())
+    url = publish(server, folder / "page", facts={"yanked": "\x1b[2J", "url": "/x"})
+    result = invoke("demo#fast", "--index-url", url, "-d", out)
+    assert "error: demo#fast: no wheel of demo 1.0 fits: yanked: \\x1b[2J\n" in result.stderr
+    refused = invoke("demo==9", "--index-url", url, "-d", out)
+    assert refused.stderr == "error: 'demo-9.0-py3-none-any.\\x1b[1m.whl' is no filename\n"
+    assert names(out) == []
 
 
 def test_a_server_that_is_asked_without_encryption_is_named(out: Path) -> None:

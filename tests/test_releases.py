@@ -206,7 +206,7 @@ def test_files_keep_the_credentials_of_their_page_and_messages_have_none(server:
     page(server.folder, *listed(files))
     release = read_release(found(index_urls=[server.url.replace("http://", "http://user:s3cret@")]))
     assert all("//user:s3cret@127.0.0.1" in file.url for file in release.wheels)
-    assert "s3cret" not in f"{release.faults}{release.barred}{release.documents}"
+    assert "s3cret" not in f"{release.faults}{release.barred}"
 
 
 def test_a_yanked_wheel_is_left_alone_unless_its_version_is_asked_for(server: Server) -> None:

@@ -56,23 +56,22 @@ def ranked(release: Release, support: Support, target: Target) -> list[Verdict]:
         found = parse_wheel(file.filename)
         assert found, "others are not listed"
         wheels.append(found[0])
-        reasons = (release.barred.get(file.filename), _wrong_python(file.requires_python, target))
+        reasons = (release.barred.get(file.filename), _wrong_python(file, target))
         if why := tuple(filter(None, reasons)):
             barred[found[0]] = why
     return rank(wheels, release.metadata, support.supported, target.tags, barred=barred)
 
 
-def _wrong_python(specifier: str | None, target: Target) -> str | None:
-    """Return why a Requires-Python rules a wheel out; what cannot be read rules out nothing, as for pip."""
+def _wrong_python(file: File, target: Target) -> str | None:
+    """Return why Requires-Python rules a wheel out; what cannot be read rules out nothing, as for pip."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet  # takes long to import
 
-    if not specifier:
-        return None
+    text = file.requires_python
     try:
-        fits = SpecifierSet(specifier).contains(target.python, prereleases=True)
+        fits = not text or SpecifierSet(text).contains(target.python, prereleases=True)
     except InvalidSpecifier:
         return None
-    return None if fits else f"Requires-Python: {specifier} does not admit {target.python}"
+    return None if fits else f"Requires-Python: {text} does not admit {target.python}"
 
 
 def choose(

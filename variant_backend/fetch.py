@@ -192,7 +192,8 @@ def _picked(judged: Judged, *, pinned: bool = False) -> Pick:
     verdict = judged.chosen
     assert verdict and verdict.key, "somebody has looked"
     file = judged.file(verdict)
-    if Path(file.filename).name != file.filename:  # such as with a drive of Windows
+    # Tags may have anything in them, such as a slash, or a drive of Windows.
+    if Path(file.filename).name != file.filename or not file.filename.isprintable():
         raise VariantError(f"{file.filename!r} is no filename")
     compatible = sum(each.is_compatible for each in judged.verdicts)
     best = f"the best of {compatible} wheels that fit" if compatible > 1 else "the only wheel that fits"

@@ -94,7 +94,6 @@ class Release(NamedTuple):
     metadata: VariantMetadata | None
     barred: Mapping[str, str]
     faults: tuple[VariantError, ...] = ()
-    documents: tuple[IndexDocument, ...] = ()
 
 
 def find_listings(
@@ -166,13 +165,11 @@ def read_release(listing: Listing, *, pinned: bool = False) -> Release:
     wheels: dict[str, File] = {}
     barred: dict[str, str] = {}
     parts: dict[str, VariantMetadata] = {}
-    documents, faults = list[IndexDocument](), list[VariantError]()
+    faults: list[VariantError] = []
     for source in listing.sources:
-        read = [_read_index_file(file) for file in source.index_files]
-        documents += read
         reason = None
         try:
-            parts = _merged(parts, read)
+            parts = _merged(parts, map(read_index_file, source.index_files))
         except VariantError as error:
             faults.append(error)
             reason = f"{INDEX_FILE}{error.lines()[0]}"
@@ -183,8 +180,7 @@ def read_release(listing: Listing, *, pinned: bool = False) -> Release:
                 if why := _why_barred(wheel, reason, pinned) or unreadable:
                     barred[wheel.filename] = why
     metadata = merge(parts) if parts else None
-    files = tuple(wheels.values())
-    return Release(*listing[:2], files, metadata, barred, tuple(faults), tuple(documents))
+    return Release(*listing[:2], tuple(wheels.values()), metadata, barred, tuple(faults))
 
 
 def _merged(
@@ -250,7 +246,7 @@ def _by_version(
     }
 
 
-def _read_index_file(file: File) -> IndexDocument:
+def read_index_file(file: File) -> IndexDocument:
     """Read an index file; what is wrong is found, not raised."""
     place, document = _shown(file), Document()
     try:

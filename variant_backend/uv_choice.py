@@ -11,14 +11,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from .choice import Judged, ranked
+from .choice import Judged, in_order, ranked
 from .document import Fault
 from .errors import VariantError
 from .installers import ACCEPTED_BY_UV, uv_never_supports
 from .metadata import StaticProvider, VariantMetadata, combine
-from .releases import INDEX_FILE, UNREADABLE, Listing, Release, find_listings, local_path, read_release
+from .releases import (
+    INDEX_FILE,
+    UNREADABLE,
+    IndexDocument,
+    Listed,
+    Listing,
+    find_listings,
+    local_path,
+    read_index_file,
+    read_release,
+)
 from .rules import of_metadata
 from .selection import Supported, Verdict, unsupported, why_better
+from .simple_api import File
 from .support import STATIC, Support
 
 if TYPE_CHECKING:
@@ -28,18 +39,20 @@ if TYPE_CHECKING:
     from .target import Target
 
 DETECTED = "uv's own detection"
-_DETECTS = "it asks its own detection only, and no user, file or plugin"
+_DETECTS = "its own detection alone counts, and no user, file or plugin"
 
 
 class UvChoice(NamedTuple):
-    """What uv chooses, None if it fails; *passed* says what it makes of newer versions, or why it fails.
+    """What uv chooses, None if it fails.
 
-    *unread* are the wheels whose own variant.json it looks at, and which could not be read here.
+    *passed* says what it drops, or why it fails. *without* are the releases in which nothing is compatible
+    for it. *unread* tells of a wheel whose own variant.json it looks at, and which could not be read here.
     """
 
     judged: Judged | None
     passed: tuple[str, ...] = ()
-    unread: tuple[VariantError, ...] = ()
+    without: tuple[Judged, ...] = ()
+    unread: VariantError | None = None
 
 
 class _UnreadError(VariantError):
@@ -62,50 +75,59 @@ def uv_choose(
 ) -> UvChoice:
     """Return what uv chooses where it *detected* this support; *listings* come newest first."""
     passed: list[str] = []
-    for listing in _in_order(listings, version):
+    without: list[Judged] = []
+    for listing in in_order(listings, version):
         try:
-            judged = _judged(read_release(listing, pinned=version is not None), detected, target)
+            judged = _judged(listing, detected, target, version is not None, passed)
             if judged.chosen is None:
+                without.append(judged)
                 continue
             _check_chosen(judged, judged.chosen, detected)
         except _UnreadError as error:
-            return UvChoice(judged, tuple(passed), (error,))
+            return UvChoice(judged, tuple(passed), tuple(without), error)
         except _FailureError as error:
             return UvChoice(None, (*passed, *(f"it fails: {line}" for line in error.lines())))
         except VariantError as error:
             passed += (f"it drops {listing.name} {listing.version}: {line}" for line in error.lines())
             continue
-        return UvChoice(judged, tuple(passed))
-    return UvChoice(None, (*passed, "it finds no version that it can use"))
+        return UvChoice(judged, tuple(passed), tuple(without))
+    return UvChoice(None, tuple(passed), tuple(without))
 
 
-def differences(ours: Judged | None, theirs: UvChoice) -> list[str]:
-    """Say why uv chooses another wheel, a line for each reason; none if it chooses the same."""
-    uv = theirs.judged
+def differences(ours: Judged | None, newer: Iterable[Judged], theirs: UvChoice) -> list[str]:
+    """Say why uv chooses another wheel, a line for each reason; none if it chooses the same.
+
+    *ours* is the release whose best wheel is chosen by PEP 825, *newer* are those before it without one.
+    """
     chosen = ours.chosen if ours else None
-    its = uv.chosen if uv else None
-    if (uv and ours and uv.release.version == ours.release.version) and its and chosen:
-        if its.filename == chosen.filename:
-            return []
-        return [*theirs.passed, *_other_wheel(chosen, its, ours, uv)]
-    return [*theirs.passed] if chosen or its else []
+    its = theirs.judged.chosen if theirs.judged else None
+    if (chosen and chosen.filename) == (its and its.filename):
+        return []
+    lines = [*theirs.passed]
+    for verdict in [each for judged in (ours, *newer) if judged for each in judged.verdicts]:
+        if its and verdict.filename == its.filename:
+            lines += (f"it takes {its.filename} in spite of: {reason}" for reason in verdict.reasons)
+    if chosen and ours:
+        lines += _against(chosen, ours, theirs)
+    return lines or ["it looks at the first index only that has the project"]
 
 
-def _other_wheel(chosen: Verdict, its: Verdict, ours: Judged, uv: Judged) -> list[str]:
-    """Say why uv chooses *its* wheel of a release where *chosen* is the one that PEP 825 wants."""
-    there = next((each for each in uv.verdicts if each.filename == chosen.filename), None)
-    if there is None:
-        return [f"{chosen.filename} is on an index that it does not look at"]
-    if there.key and its.key:
-        return [f"for uv, {its.filename} is better: {why_better(its.key, there.key)}"]
-    variant = (
-        ours.release.metadata.variants.get(chosen.filename.label or "") if ours.release.metadata else None
-    )
+def _against(chosen: Verdict, ours: Judged, theirs: UvChoice) -> list[str]:
+    """Say what uv has against the *chosen* wheel, if it looks at it."""
+    looked = (*theirs.without, *([theirs.judged] if theirs.judged else []))
+    uv = next((each for each in looked if each.release.version == ours.release.version), None)
+    there = next((each for each in uv.verdicts if each.filename == chosen.filename), None) if uv else None
+    if uv is None or there is None:
+        return []
+    if there.key and uv.chosen and uv.chosen.key:
+        return [f"for it, {uv.chosen.filename} is better: {why_better(uv.chosen.key, there.key)}"]
+    metadata = ours.release.metadata
+    variant = metadata.variants.get(chosen.filename.label or "") if metadata else None
     namespaces = sorted(variant.namespaces()) if variant else []
     texts = [uv.support.origins[name] for name in namespaces if name in uv.support.origins]
     never = [text for text in texts if text not in (STATIC, DETECTED)]
     reasons = never or [*there.reasons, *([_DETECTS] if DETECTED in texts else [])]
-    return [f"{chosen.filename} is out for uv: {reason}" for reason in reasons]
+    return [f"for it, {chosen.filename} is out: {reason}" for reason in reasons]
 
 
 def uv_support(metadata: VariantMetadata, detected: Supported) -> Support:
@@ -122,33 +144,50 @@ def uv_support(metadata: VariantMetadata, detected: Supported) -> Support:
     return Support(supported, origins)
 
 
-def _in_order(listings: Iterable[Listing], version: Version | None) -> list[Listing]:
-    """Return the releases as uv tries them: pre-releases only where there is nothing else."""
-    if version is not None:
-        return [each for each in listings if each.version == version]
-    listings = [*listings]
-    return [each for each in listings if not each.version.is_prerelease] or listings
-
-
-def _judged(release: Release, detected: Supported, target: Target) -> Judged:
-    """Return uv's verdicts on a release; raises VariantError if it drops that, or fails."""
-    issues: list[str] = []
-    for document in release.documents:
-        faults = [fault for fault in document.faults if fault.rule not in ACCEPTED_BY_UV]
-        if document.metadata is not None:
-            faults += _errors(document.metadata)
-        lines = [f"{document.place}: {fault}" for fault in faults]
-        if any(fault.rule in (UNREADABLE, "link-hash") for fault in faults):
-            raise _FailureError(*lines)
-        issues += lines
-    if issues:
-        raise VariantError(*issues)
-    parts = {each.place: each.metadata for each in release.documents if each.metadata is not None}
+def _judged(listing: Listing, detected: Supported, target: Target, pinned: bool, passed: list[str]) -> Judged:
+    """Return uv's verdicts on a release; what it drops is noted. Raises _FailureError if it fails."""
+    sound: list[Listed] = []
+    parts: dict[str, VariantMetadata] = {}
+    for source in listing.sources:
+        documents = [read_index_file(file) for file in source.index_files]
+        if faults := [f"{document.place}: {fault}" for document in documents for fault in _faults(document)]:
+            passed += (
+                f"it drops {listing.name} {listing.version} in {source.place}: {fault}" for fault in faults
+            )
+            continue
+        sound.append(source)
+        parts.update({each.place: each.metadata for each in documents if each.metadata is not None})
+    release = read_release(listing._replace(sources=tuple(sound)), pinned=pinned)
     metadata = combine(parts)[0] if parts else None
     barred = {name: why for name, why in release.barred.items() if not why.startswith(INDEX_FILE)}
-    release = release._replace(metadata=metadata, barred=barred)
+    wheels = tuple(file._replace(requires_python=_lower_bounds(file)) for file in release.wheels)
+    release = release._replace(wheels=wheels, metadata=metadata, barred=barred)
     support = uv_support(metadata, detected) if metadata is not None else Support({}, {})
     return Judged(release, support, ranked(release, support, target))
+
+
+def _faults(document: IndexDocument) -> list[Fault]:
+    """Return what uv takes for faults of an index file; raises _FailureError if it fails with them."""
+    faults = [fault for fault in document.faults if fault.rule not in ACCEPTED_BY_UV]
+    if any(fault.rule in (UNREADABLE, "link-hash") for fault in faults):
+        raise _FailureError(*(f"{document.place}: {fault}" for fault in faults))
+    return faults + (_errors(document.metadata) if document.metadata is not None else [])
+
+
+def _lower_bounds(file: File) -> str | None:
+    """Return what uv looks at in the Requires-Python of a wheel: versions that are too old."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # takes long to import
+
+    try:
+        specifiers = SpecifierSet(file.requires_python or "")
+    except InvalidSpecifier:
+        return None
+    bounds = {">": ">", ">=": ">=", "==": ">=", "~=": ">="}
+    return ",".join(
+        f"{bounds[each.operator]}{each.version.removesuffix('.*')}"
+        for each in specifiers
+        if each.operator in bounds
+    )
 
 
 def _errors(metadata: VariantMetadata) -> list[Fault]:

@@ -74,6 +74,13 @@ def talk(text: str) -> None:
     click.echo(text, err=True)
 
 
+def printable(text: str) -> str:
+    """Return a text on one line, with nothing in it that a terminal would obey or could not show."""
+    safe = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return safe.encode(encoding, "backslashreplace").decode(encoding)
+
+
 class Progress:
     """A progress bar over files that are read, on a terminal, once the work takes longer than a second.
 

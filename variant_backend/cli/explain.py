@@ -14,7 +14,7 @@ import click
 from ..errors import VariantError, did_you_mean, one_of
 from ..selection import shortened, why_better
 from ..support import DISABLED, NOT_ENABLED, UNKNOWN
-from . import PATH, Command, talk
+from . import PATH, Command, printable, talk
 from .selection_options import selection_options
 
 if TYPE_CHECKING:
@@ -95,9 +95,9 @@ def explain(
     elif answer.judged:
         lines = told[:1] + [f"  {text}" for text in told[1:]] or _table(answer.judged, label, shows_all)
         for line in [*_head(answer), *lines, *_installer(answer)]:
-            click.echo(line)
+            _print(line)
     for error in answer.errors:
-        talk(f"{'warning' if answer.chosen else 'error'}: {error}")
+        talk(printable(f"{'warning' if answer.chosen else 'error'}: {error}"))
     if not answer.chosen:
         sys.exit(1)
 
@@ -140,8 +140,7 @@ def _answer(
         errors.append(_nothing(pin, [str(each.version) for each in listings], find_links, index_urls))
     elif judged is None:
         errors.append(f"no wheel of {pin.name} is compatible")
-    shown = judged or next(iter(newer), None)
-    answer = _Answer(pin, shown, newer, errors)
+    answer = _Answer(pin, *((judged, newer) if judged else (next(iter(newer), None), ())), errors)
     if installer is None:
         return answer
     from ..uv_choice import differences, uv_choose, uv_listings
@@ -153,8 +152,8 @@ def _answer(
         errors.append(f"what uv detects on that platform is not known, and taken for nothing; {hint}")
     detected = system.hardware.supported if system.hardware else {}
     uv = uv_choose(listings, detected, target, version=pin.version)
-    errors += [line for error in uv.unread for line in error.lines()]
-    return answer._replace(uv=uv, differs=differences(judged, uv))
+    errors += uv.unread.lines() if uv.unread else []
+    return answer._replace(uv=uv, differs=differences(judged, newer, uv))
 
 
 def _nothing(pin: Pin, versions: Sequence[str], find_links: Sequence[Path], index_urls: Sequence[str]) -> str:
@@ -173,11 +172,10 @@ def _head(answer: _Answer) -> Iterator[str]:
     assert judged, "nothing is printed without it"
     release = judged.release
     what = f"{judged.chosen.filename} is chosen" if judged.chosen else "no wheel is compatible"
-    yield _bold(f"{release.name} {release.version}: {what}")
+    yield _Heading(f"{release.name} {release.version}: {what}")
     for each in answer.newer:
-        if each is not judged:
-            pin = f"{release.name}=={each.release.version}"
-            yield f"newer, without a compatible wheel: {each.release.version} (see explain {pin})"
+        pin = f"{release.name}=={each.release.version}"
+        yield f"newer, without a compatible wheel: {each.release.version} (see explain {pin})"
     yield ""
 
 
@@ -193,7 +191,7 @@ def _table(judged: Judged, label: str | None, shows_all: bool) -> Iterator[str]:
         yield "Ranks are those of namespace, feature and value, 0 being best: the first that differs decides."
         yield ""
     if out:
-        yield _bold("OUT")
+        yield _Heading("OUT")
         yield from _out(out, shows_all)
         yield ""
     yield from _support(judged, label)
@@ -208,7 +206,7 @@ def _of_label(judged: Judged, label: str | None) -> list[Verdict]:
         known = list(dict.fromkeys(verdict.filename.label or PLAIN for verdict in judged.verdicts))
         raise VariantError(
             f"{judged.release.name} {judged.release.version} has no wheel with label {label!r}"
-            f"{did_you_mean(label, known)}; there are {one_of(known)}"
+            f"{did_you_mean(label, known)}; there are {printable(one_of(known))}"
         )
     return found
 
@@ -233,7 +231,7 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for number, row in enumerate(rows):
         line = "  ".join(map(str.ljust, row, widths)).rstrip()
-        yield line if number else _bold(line)
+        yield line if number else _Heading(line)
 
 
 def _out(verdicts: Sequence[Verdict], shows_all: bool) -> Iterator[str]:
@@ -265,7 +263,7 @@ def _support(judged: Judged, label: str | None) -> Iterator[str]:
         if label is None or (variant is not None and name in variant.namespaces())
     ]
     if namespaces:
-        yield _bold("SUPPORTED")
+        yield _Heading("SUPPORTED")
     for namespace in namespaces:
         origin = judged.support.origins[namespace]
         remedy = _remedy(namespace, origin)
@@ -318,7 +316,7 @@ def _to_dict(answer: _Answer, label: str | None, why_not: Sequence[str]) -> dict
         "package": answer.pin.name,
         "version": str(judged.release.version) if judged else None,
         "chosen": str(answer.chosen.filename) if answer.chosen else None,
-        "newer": [str(each.release.version) for each in answer.newer if each is not judged],
+        "newer": [str(each.release.version) for each in answer.newer],
         "support": _support_to_dict(judged) if judged else {},
         "wheels": [_verdict_to_dict(verdict) for verdict in _of_label(judged, label)] if judged else [],
         **({"why-not": list(why_not)} if why_not else {}),
@@ -366,6 +364,12 @@ def _verdict_to_dict(verdict: Verdict) -> dict[str, object]:
     }
 
 
-def _bold(text: str) -> str:
-    """Return a text in bold type on a terminal, unless NO_COLOR is set."""
-    return click.style(text, bold=True) if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else text
+class _Heading(str):
+    """A line in bold type."""
+
+
+def _print(line: str) -> None:
+    """Print a line; what comes from an index may have characters that do things to a terminal."""
+    text = printable(line)
+    bold = isinstance(line, _Heading) and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    click.echo(click.style(text, bold=True) if bold else text)
