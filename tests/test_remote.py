@@ -405,7 +405,12 @@ def test_any_file_system_of_fsspec_will_do(tmp_path: Path) -> None:
         _remote.read_wheels("what://ever")
 
 
-def test_without_the_libraries_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "fsspec.core", None)
+def test_without_the_libraries_http_works_and_the_extra_is_named_for_others(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variants(server.folder)
+    for library in ("fsspec", "fsspec.core", "aiohttp"):
+        monkeypatch.setitem(sys.modules, library, None)
+    assert read(f"{server.url}{NAME}") == {"v3": "v3"}
     with pytest.raises(VariantError, match=r"pip install 'variant-backend\[remote\]'$"):
         _remote.read_wheels("s3://bucket")
