@@ -550,7 +550,7 @@ def test_uv_takes_the_plain_wheel_of_a_lock_file_and_pip_refuses_labelled_names(
         done = run(*command, "-r", lock, "--target", site, ok=ok)
         found = names(site / "demo-1.0.dist-info")
         shutil.rmtree(site, ignore_errors=True)
-        return done.stderr, found
+        return " ".join(done.stderr.split()), found
 
     uv = ("uv", "pip", "install", "--no-index", "--preview-features", "pylock,wheel-variants")
     pip = ("pip", "install", "--no-index")
