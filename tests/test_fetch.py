@@ -20,7 +20,7 @@ from releases import DOCUMENT, PLAIN, patched, write_release, write_wheel
 from support import run, walk
 
 from variant_backend.cli.main import main
-from variant_backend.fetch import environment
+from variant_backend.picks import environment
 from variant_backend.simple_api import JSON_TYPE
 from variant_backend.target import Target
 

@@ -81,6 +81,7 @@ ROOMS = [
         "releases",
         "choice",
         "uv_choice",
+        "picks",
         "fetch",
         "index",
         "simple_index",

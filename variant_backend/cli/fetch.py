@@ -16,7 +16,8 @@ from . import PATH, Command, Progress, printable, talk
 from .selection_options import selection_options
 
 if TYPE_CHECKING:
-    from ..fetch import Fetched, Pick
+    from ..fetch import Fetched
+    from ..picks import Pick
     from ..pins import Pin
     from ..system import System
     from ..target import Target
@@ -64,21 +65,21 @@ def fetch(
     all wheels of the releases are locked, and -d may be left out; without PACKAGE, the wheels come from FILE.
     The paths are printed.
     """
-    from .. import fetch as operation
     from .._http import shown
+    from ..picks import pick, pick_locked
 
     asked: list[str] = []
     if not packages:
         _check_reading(find_links, index_url, folder, lock_file)
         assert lock_file is not None, "it is checked"
         with _printable_faults():
-            picks, faults = operation.pick_locked(lock_file, system, target)
+            picks, faults = pick_locked(lock_file, system, target)
     else:
         pins = _check_picking(packages, find_links, index_url, folder, lock_file, plain)
         asked = _open_hosts(index_url)
         _warn_of_open_lines(asked)
         with _printable_faults():
-            picks, faults = operation.pick(
+            picks, faults = pick(
                 pins, find_links=find_links, index_urls=index_url, system=system, target=target
             )
     for line in dict.fromkeys(line for fault in faults for line in fault.lines()):
