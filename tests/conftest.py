@@ -40,6 +40,6 @@ def server(tmp_path: Path) -> Iterator[Server]:
     folder = tmp_path / "served"
     folder.mkdir()
     with Server(folder) as result:
-        threading.Thread(target=result.serve_forever, daemon=True).start()
+        threading.Thread(target=result.serve_forever, args=(0.01,), daemon=True).start()
         yield result
         result.shutdown()

@@ -72,6 +72,7 @@ ROOMS = [
         "unmake",
         "upgrade",
         "_remote",
+        "download",
         "inspection",
         "installed",
         "system",

@@ -218,7 +218,7 @@ BEHAVIORS = {
     "no size": (send_range("bytes {start}-{last}/*", bytes), "the server answers 'bytes "),
     "no place": (send_range("", bytes), "the server answers ''"),
     "other place": (send_range("bytes 0-{last}/99999", bytes), "the server answers 'bytes "),
-    "encoded": (send_range(GOOD, bytes, **{"Content-Encoding": "gzip"}), "sends it compressed \\(gzip\\)"),
+    "encoded": (send_range(GOOD, bytes, **{"Content-Encoding": "gzip"}), "sent compressed \\(gzip\\)"),
     "truncated": (send_range(GOOD, lambda data: data[:-5]), "truncated answer: "),
     "not a wheel": (send_range(GOOD, lambda data: bytes(len(data))), "not a zip file"),
     "redirects": (redirect_forever, "redirected more than 10 times"),
@@ -405,7 +405,12 @@ def test_any_file_system_of_fsspec_will_do(tmp_path: Path) -> None:
         _remote.read_wheels("what://ever")
 
 
-def test_without_the_libraries_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "fsspec.core", None)
+def test_without_the_libraries_http_works_and_the_extra_is_named_for_others(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variants(server.folder)
+    for library in ("fsspec", "fsspec.core", "aiohttp"):
+        monkeypatch.setitem(sys.modules, library, None)
+    assert read(f"{server.url}{NAME}") == {"v3": "v3"}
     with pytest.raises(VariantError, match=r"pip install 'variant-backend\[remote\]'$"):
         _remote.read_wheels("s3://bucket")

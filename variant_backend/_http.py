@@ -29,6 +29,8 @@ _MOST_REDIRECTS = 10
 _REDIRECTS = {301, 302, 303, 307, 308}
 _STEP = 1 << 20
 _PORTS = {"http": 80, "https": 443}
+# The schemes and ports of two URLs of one server.
+_UPGRADE = ("http", "https", 80, 443)
 # What stays as it is in a path or a query; quoted characters stay quoted.
 _SAFE = "%/:;=&?@!$'()*+,~[]|"
 _CREDENTIALS = "credentials are taken from the URL or from ~/.netrc"
@@ -70,7 +72,7 @@ class Response(NamedTuple):
             raise VariantError(f"the server answers {self.status} {self.reason}".rstrip())
         encoding = self.headers.get("Content-Encoding", "identity")
         if encoding.lower() != "identity":
-            raise VariantError(f"the server sends it compressed ({encoding}), which was not asked for")
+            raise VariantError(f"sent compressed ({_printable(encoding)}), which was not asked for")
 
     def read(self, limit: int) -> bytes:
         """Return the whole body; raises VariantError when it is longer than *limit*, or takes too long."""
@@ -187,9 +189,6 @@ def _same_server(one: str, other: str) -> bool:
     return a.hostname == b.hostname and (ports[0] == ports[1] or (a.scheme, b.scheme, *ports) == _UPGRADE)
 
 
-_UPGRADE = ("http", "https", 80, 443)
-
-
 def _host(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2]
 
@@ -220,7 +219,7 @@ def _checked(url: str) -> SplitResult:
     parts = urlsplit(url)
     if parts.scheme not in _PORTS:
         raise VariantError("not a URL of HTTP")
-    if not parts.hostname:
+    if not parts.hostname or parts.port == 0:  # asking for the port checks it
         raise VariantError("names no server")
     return parts._replace(path=quote(parts.path, _SAFE), query=quote(parts.query, _SAFE))
 
@@ -229,7 +228,7 @@ def _response(raw: HTTPResponse, url: str) -> Response:
     """Return an answer as it is given on."""
     length = raw.headers.get("Content-Length", "")
     size = int(length) if re.fullmatch(r"\d{1,18}", length) and not raw.chunked else None
-    return Response(url, raw.status, raw.reason, raw.headers, size, _body(raw, size))
+    return Response(url, raw.status, _printable(raw.reason), raw.headers, size, _body(raw, size))
 
 
 def _body(raw: HTTPResponse, size: int | None) -> Iterator[bytes]:
@@ -256,7 +255,7 @@ def _body(raw: HTTPResponse, size: int | None) -> Iterator[bytes]:
 @contextmanager
 def _told(url: str) -> Iterator[None]:
     """Turn what urllib raises into a VariantError, without the secrets of URLs in it."""
-    from http.client import HTTPException, RemoteDisconnected
+    from http.client import HTTPException, InvalidURL, RemoteDisconnected
     from urllib.error import URLError
 
     try:
@@ -267,7 +266,9 @@ def _told(url: str) -> Iterator[None]:
             raise VariantError(f"no answer in {_PATIENCE} seconds", hint=_proxy(url)) from None
         if isinstance(cause, RemoteDisconnected):
             raise BrokenTransferError("the server ended the connection without an answer") from None
-        if isinstance(cause, HTTPException):
+        if isinstance(cause, ConnectionError) and not isinstance(cause, ConnectionRefusedError):
+            raise BrokenTransferError(f"the connection broke: {_reason(cause)}") from None
+        if isinstance(cause, HTTPException) and not isinstance(cause, InvalidURL):
             raise VariantError(f"the server does not speak HTTP: {_reason(cause)}") from None
         if not isinstance(cause, OSError):
             raise VariantError(f"not a URL that can be asked for: {_reason(cause)}") from None
@@ -292,7 +293,12 @@ def _unreachable(error: OSError, url: str) -> VariantError:
 def _reason(error: object) -> str:
     """Return what an exception says, in one line, or its type if it says nothing."""
     text = getattr(error, "strerror", None) or str(error)
-    return shown(" ".join(str(text).split())) or type(error).__name__
+    return _printable(shown(" ".join(str(text).split()))) or type(error).__name__
+
+
+def _printable(text: str) -> str:
+    """Return what a server says as it may be printed: it could command the terminal."""
+    return text if text.isprintable() else ascii(text)
 
 
 def _proxy(url: str) -> str | None:
@@ -329,16 +335,24 @@ def _from_netrc(host: str) -> tuple[str | None, str | None]:
     """Return user and password that ~/.netrc has for a host; raises VariantError if it cannot be read."""
     from netrc import NetrcParseError, netrc
 
-    named = os.environ.get("NETRC")
-    # Windows knows it by the second name, too.
-    for path in [Path(named)] if named else [Path("~", name).expanduser() for name in (".netrc", "_netrc")]:
-        try:
-            if path.exists():
-                login, _, password = netrc(path).authenticators(host) or (None, None, None)
-                return login, password or ""
-        except (OSError, ValueError, RuntimeError, NetrcParseError) as error:
-            raise VariantError(f"{path} cannot be read: {_reason(error)}") from None
-    return None, None
+    path = _netrc_path()
+    if path is None:
+        return None, None
+    try:
+        login, _, password = netrc(path).authenticators(host) or (None, None, None)
+    except (OSError, ValueError, NetrcParseError) as error:
+        raise VariantError(f"{path} cannot be read: {_reason(error)}") from None
+    return login, password or ""
+
+
+def _netrc_path() -> Path | None:
+    """Return the file that is named, or ~/.netrc if it is there."""
+    if named := os.environ.get("NETRC"):
+        return Path(named)
+    with suppress(OSError, RuntimeError):  # RuntimeError: no home
+        # Windows knows it by the second name, too.
+        return next((path for name in (".netrc", "_netrc") if (path := Path.home() / name).exists()), None)
+    return None
 
 
 def _where_credentials_are() -> str:
