@@ -121,6 +121,15 @@ def test_sources_may_have_different_labels_and_their_index_files_are_combined(tm
     assert [each.filename.label for each in judged(found(*folders)).verdicts] == ["fast", "safe", "null"]
 
 
+def test_an_index_file_may_lie_apart_from_the_wheels(tmp_path: Path) -> None:
+    write_release(tmp_path / "apart", DOCUMENT, labels=[], plain=False)
+    wheels = write_release(tmp_path / "wheels", None)
+    assert (
+        judged(found(wheels, tmp_path / "apart")).chosen == judged(found(tmp_path / "apart", wheels)).chosen
+    )
+    assert not find_listings("demo", find_links=[tmp_path / "apart"])[0]
+
+
 def _missing(path: Path) -> None:
     path.unlink()
 

@@ -242,7 +242,8 @@ def _by_version(
             if not file.filename.endswith(".whl"):
                 faults.append(error.within(place))
     return {
-        version: Listed(place, tuple(its), tuple(indexes.get(version, ()))) for version, its in wheels.items()
+        version: Listed(place, tuple(wheels.get(version, ())), tuple(indexes.get(version, ())))
+        for version in {**wheels, **indexes}
     }
 
 

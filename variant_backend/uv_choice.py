@@ -2,7 +2,7 @@
 
 It supports what `installers` says and nothing else: no plugins, nothing that is optional, nothing that a user
 gives. What `check` calls an error for uv makes it drop a version, or fail. The facts were measured with
-uv 0.13.8, and tests ask the real program.
+uv 0.13.9, and tests ask the real program.
 """
 
 from __future__ import annotations
