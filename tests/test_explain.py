@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from range_server import Server
 from releases import DOCUMENT, patched, write_release
-from support import make_wheel
+from support import make_wheel, publish
 
 from variant_backend.cli.main import main
 from variant_backend.simple_api import File, Page, to_html
@@ -312,3 +312,15 @@ def test_what_comes_from_an_index_does_nothing_to_a_terminal(server: Server) -> 
     result = explain("demo", "--index-url", server.url, "--all")
     assert "yanked: \\x1b[31mred" in result.stdout
     assert "\x1b" not in result.stdout + result.stderr
+
+
+def test_a_wheel_that_cannot_be_read_is_taken_for_what_its_index_file_says(server: Server) -> None:
+    server.misbehave = lambda handler, _: bool(handler.headers["Range"]) and not handler.send(200, b"")  # type: ignore[func-returns-value]
+    write_release(server.folder / "demo", DOCUMENT)
+    publish(list((server.folder / "demo").iterdir()), server.folder / "simple" / "demo")
+    result = explain("demo", "--index-url", f"{server.url}simple", "--installer", "uv")
+    assert result.stdout.endswith("uv chooses the same wheel\n")
+    assert result.stderr == (
+        f"warning: {server.url}simple/demo/{FAST}: the server sends no ranges;"
+        " its variant.json is taken for sound\n"
+    )

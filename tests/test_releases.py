@@ -121,6 +121,15 @@ def test_sources_may_have_different_labels_and_their_index_files_are_combined(tm
     assert [each.filename.label for each in judged(found(*folders)).verdicts] == ["fast", "safe", "null"]
 
 
+def test_an_index_file_may_lie_apart_from_the_wheels(tmp_path: Path) -> None:
+    write_release(tmp_path / "apart", DOCUMENT, labels=[], plain=False)
+    wheels = write_release(tmp_path / "wheels", None)
+    assert (
+        judged(found(wheels, tmp_path / "apart")).chosen == judged(found(tmp_path / "apart", wheels)).chosen
+    )
+    assert not find_listings("demo", find_links=[tmp_path / "apart"])[0]
+
+
 def _missing(path: Path) -> None:
     path.unlink()
 
@@ -189,6 +198,19 @@ def test_what_cannot_be_listed_is_told_and_the_other_sources_go_on(server: Serve
         f"{server.url}demo/",
         "http://127.0.0.1:9/simple/demo/",
     ]
+
+
+def test_an_index_has_no_say_about_files_of_this_machine(server: Server, tmp_path: Path) -> None:
+    files = write_release(tmp_path / "files", DOCUMENT)
+    page(server.folder, *(each._replace(url=(files / each.filename).as_uri()) for each in listed(files)))
+    assert find_listings("demo", index_urls=[server.url]) == ([], [])
+
+
+@pytest.mark.parametrize("url", ["http://[bad", "files", "ftp://127.0.0.1/"])
+def test_what_is_no_url_of_an_index_is_told(url: str) -> None:
+    listings, (fault,) = find_listings("demo", index_urls=[url])
+    assert not listings
+    assert str(fault).startswith(url)
 
 
 def test_an_index_file_with_another_spelling_is_told_as_no_installer_finds_it(tmp_path: Path) -> None:

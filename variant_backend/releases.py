@@ -208,7 +208,9 @@ def _why_barred(wheel: File, reason: str | None, pinned: bool) -> str | None:
 def _in_folder(folder: Path) -> tuple[str, list[File]]:
     """Return what messages call a folder, and its files; raises VariantError when it cannot be read."""
     try:
-        paths = sorted(path for path in folder.iterdir() if path.suffix in (".whl", ".json"))
+        paths = sorted(
+            path for path in folder.iterdir() if path.suffix in (".whl", ".json") and path.is_file()
+        )
     except OSError as error:
         raise VariantError(f"{folder}: {error.strerror}", hint="name a folder that holds wheels") from None
     root = folder.absolute().as_uri()
@@ -216,13 +218,18 @@ def _in_folder(folder: Path) -> tuple[str, list[File]]:
 
 
 def _on_index(url: str, name: str) -> tuple[str, list[File]]:
-    """Return what messages call a project's page on an index, and its files; raises VariantError."""
-    parts = urlsplit(url)
-    page = parts._replace(path=f"{parts.path.rstrip('/')}/{name}/").geturl()
-    content, kind, url = _http.get(page, accept=_ACCEPT, limit=_LARGEST)
+    """Return what messages call a project's page on an index, and its files; raises VariantError.
+
+    Files that are not behind HTTP are passed over: an index has no say about those of this machine.
+    """
+    content, kind, url = _http.get(f"{url.rstrip('/')}/{name}/", accept=_ACCEPT, limit=_LARGEST)
     read = simple_api.from_json if "json" in kind else simple_api.from_html
-    files = read(content, _http.shown(url)).files
-    return _http.shown(url), [file._replace(url=_http.with_credentials(file.url, url)) for file in files]
+    files = (
+        file._replace(url=_http.with_credentials(file.url, url))
+        for file in read(content, _http.shown(url)).files
+        if file.url.lower().startswith(("http://", "https://"))
+    )
+    return _http.shown(url), [*files]
 
 
 def _by_version(
@@ -242,7 +249,8 @@ def _by_version(
             if not file.filename.endswith(".whl"):
                 faults.append(error.within(place))
     return {
-        version: Listed(place, tuple(its), tuple(indexes.get(version, ()))) for version, its in wheels.items()
+        version: Listed(place, tuple(wheels.get(version, ())), tuple(indexes.get(version, ())))
+        for version in {**wheels, **indexes}
     }
 
 

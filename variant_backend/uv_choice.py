@@ -2,7 +2,7 @@
 
 It supports what `installers` says and nothing else: no plugins, nothing that is optional, nothing that a user
 gives. What `check` calls an error for uv makes it drop a version, or fail. The facts were measured with
-uv 0.13.8, and tests ask the real program.
+uv 0.13.9, and tests ask the real program.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 from .choice import Judged, in_order, ranked
 from .document import Fault
@@ -210,12 +211,19 @@ def _check_chosen(judged: Judged, chosen: Verdict, detected: Supported) -> None:
 
 
 def _inspected(judged: Judged, chosen: Verdict) -> Inspection:
+    """Return what a wheel says of itself; raises _UnreadError if that is not known here."""
     from .inspection import inspect_url, inspect_wheel  # takes long to import
 
     file = judged.file(chosen)
     if path := local_path(file):
         return inspect_wheel(path)
-    (found,) = inspect_url(file.url)
+    remedy = "its variant.json is taken for sound"
+    if not urlsplit(file.url).path.endswith(".whl"):  # it would be taken for a page
+        raise _UnreadError(f"{chosen.filename}: its URL does not end in its name", hint=remedy)
+    try:
+        (found,) = inspect_url(file.url)
+    except VariantError as error:
+        found = error
     if isinstance(found, VariantError):
-        raise _UnreadError(*found.issues, hint="its variant.json is taken for sound")
+        raise _UnreadError(*found.issues, hint=remedy)
     return found

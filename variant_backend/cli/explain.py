@@ -140,7 +140,8 @@ def _answer(
         errors.append(_nothing(pin, [str(each.version) for each in listings], find_links, index_urls))
     elif judged is None:
         errors.append(f"no wheel of {pin.name} is compatible")
-    answer = _Answer(pin, *((judged, newer) if judged else (next(iter(newer), None), ())), errors)
+    # Where nothing is compatible, the newest is explained.
+    answer = _Answer(pin, judged or next(iter(newer), None), newer if judged else (), errors)
     if installer is None:
         return answer
     from ..uv_choice import differences, uv_choose, uv_listings
