@@ -14,9 +14,10 @@ from functools import cache, partial
 from itertools import product
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from .abi_dependency import ABI_DEPENDENCY
 from .errors import one_of
 from .filename import WheelFilename
-from .metadata import ABI_DEPENDENCY, StaticProvider, VariantMetadata
+from .metadata import StaticProvider, VariantMetadata
 from .properties import Property, Variant
 
 if TYPE_CHECKING:
