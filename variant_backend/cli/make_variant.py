@@ -234,10 +234,11 @@ def _plan(
     whole = release.only(variant)
     recipe = project.recipe(variant.label) if project else Recipe()
     if unknown := recipe.unknown_versions(variant):
+        example = Property(ABI_DEPENDENCY, escape(unknown[0]), "2.10")
         raise VariantError(
             f"tool.variant-backend.variants.{variant.label}.abi-dependency: a finished wheel does not say"
             f" which {unknown[0]!r} it was built with",
-            hint=f"say it, as in --label {variant.label} --property '{ABI_DEPENDENCY} :: {escape(unknown[0])} :: 2.10'",
+            hint=f"say it, as in --label {variant.label} --property '{example}'",
         )
     metadata = whole.answered({}, variant.namespaces())
     if lacking := whole.lacking(metadata):
