@@ -31,7 +31,7 @@ COMMANDS = [
 # Rooms from the top down; a module may import those of lower rooms, and what stands before it in its own.
 ROOMS = [
     ["errors"],
-    ["document", "properties", "filename", "core_metadata", "record"],
+    ["document", "properties", "filename", "core_metadata", "record", "abi_dependency"],
     [
         "markers",
         "metadata",

@@ -118,6 +118,10 @@ BEYOND: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
             "write '?' or '*' in its place",
             {"variants": {"null": {"match": {"platform": "*linux-*"}}}},
         ),
+        "the null variant has no properties": (
+            "the null variant has no properties",
+            {"variants": {"null": {"abi-dependency": ["torch"]}}},
+        ),
         "a bracket in a glob is closed": (
             "close it, as in",
             {"variants": {"null": {"match": {"python": "cp3[12"}}}},
@@ -240,6 +244,11 @@ def test_schema_and_reader_agree_about_a_full_table_and_each_change_of_it(
     assert (refusals(name, table), faults(name, table)) == ([], [])
     for each in changed(table):
         assert_agreement(name, each)
+
+
+@pytest.mark.parametrize("value", [*THINGS, ["torch", "a.b-C_1"], ["torch "], ["torch==2"], ["a", "b", "a"]])
+def test_schema_and_reader_agree_about_what_a_wheel_is_built_with(value: object) -> None:
+    assert_agreement("variant-backend", {"variants": {"null": {"abi-dependency": value}}})
 
 
 NAMES = st.sampled_from(["a", "b_1", "null", "c"])

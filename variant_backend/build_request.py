@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .abi_dependency import built_with
 from .errors import VariantError
 from .metadata import PluginProvider, VariantMetadata, declare
 from .properties import NULL_LABEL, Property, Variant
@@ -15,6 +16,8 @@ from .pyproject import Project
 from .recipe import OUR_SETTINGS, Recipe
 
 if TYPE_CHECKING:
+    from packaging.version import Version
+
     from .wheel_rewrite import Plan
 
 ConfigSettings = Mapping[str, Any]
@@ -98,12 +101,21 @@ class Request(NamedTuple):
     def plan(self, warn: Callable[[str], object]) -> Plan:
         """Return what the wheel becomes, after asking the plugins that are asked when it is built.
 
-        Raises VariantError when one that is needed cannot be asked; *warn* is told of the others.
+        Raises VariantError when one that is needed cannot be asked; *warn* is told of the others. What the
+        wheel is built with is taken from the environment of this process: raises if that is not there.
         """
         from .wheel_rewrite import Plan, source_date_epoch
 
         moment = source_date_epoch(os.environ)
-        return Plan(self._ask_plugins(warn), self.recipe, self.labelled, moment)
+        metadata = self._ask_plugins(warn)
+        if self.recipe.abi_dependency:
+            try:
+                variant = built_with(self.variant, _installed(self.recipe.abi_dependency))
+            except VariantError as error:
+                place = f"{PROJECT_FILE}: tool.variant-backend.variants.{self.variant.label}.abi-dependency"
+                raise error.within(place) from None
+            metadata = metadata.only(variant)
+        return Plan(metadata, self.recipe, self.labelled, moment)
 
     def _ask_plugins(self, warn: Callable[[str], object]) -> VariantMetadata:
         build_providers = self.metadata.build_providers()
@@ -127,6 +139,26 @@ class Request(NamedTuple):
         if lacking := self.metadata.lacking(metadata):
             warn(lacking)
         return metadata
+
+
+def _installed(names: Iterable[str]) -> dict[str, Version]:
+    """Return the versions of projects in the environment of this process; raises VariantError."""
+    from importlib.metadata import PackageNotFoundError, version  # few recipes need it
+
+    from packaging.version import InvalidVersion, Version
+
+    found = {}
+    for name in names:
+        try:
+            found[name] = Version(version(name))
+        except PackageNotFoundError:
+            raise VariantError(
+                f"{name!r} is not installed where the wheel is built",
+                hint="require it in build-system.requires, or in the build-requires of this label",
+            ) from None
+        except (InvalidVersion, TypeError) as error:  # without a version, there is None
+            raise VariantError(f"the installed {name!r}: {error}") from None
+    return found
 
 
 def _is_labelled(config_settings: ConfigSettings | None) -> bool:

@@ -19,9 +19,10 @@ from packaging.utils import canonicalize_name
 
 from . import _toml
 from ._files import workspace
+from .abi_dependency import ABI_DEPENDENCY
 from .document import Document
 from .errors import VariantError
-from .metadata import ABI_DEPENDENCY, KNOWN_PROVIDERS, VariantMetadata
+from .metadata import KNOWN_PROVIDERS, VariantMetadata
 from .properties import NULL_LABEL, Property
 
 _PROJECT_FILE = "pyproject.toml"

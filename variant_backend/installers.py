@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from .abi_dependency import ABI_DEPENDENCY
 from .errors import one_of
-from .metadata import ABI_DEPENDENCY, BuiltinProvider, PluginProvider, VariantMetadata
+from .metadata import BuiltinProvider, PluginProvider, VariantMetadata
 from .properties import Variant
 
 

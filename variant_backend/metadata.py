@@ -11,6 +11,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
+from .abi_dependency import ABI_DEPENDENCY, REMARK, check_property
 from .document import Document, join, read_json
 from .errors import VariantError, did_you_mean, one_of
 from .properties import (
@@ -26,9 +27,6 @@ from .properties import (
 
 SCHEMA_WITH_PROVIDERS = "https://variants-schema.wheelnext.dev/peps/850/v0.2.0.json"
 SCHEMA_WITHOUT_PROVIDERS = "https://variants-schema.wheelnext.dev/peps/825/v0.1.1.json"
-
-# Reserved by the providers draft: it has no provider and no priority.
-ABI_DEPENDENCY = "abi_dependency"
 
 _SECTIONS = ("default-priorities", "providers", "variants")
 _SOURCES = ("static-properties", "requires", "builtin")
@@ -226,8 +224,11 @@ class VariantMetadata(NamedTuple):
     def only(self, variant: Variant) -> VariantMetadata:
         """Return what the wheel of *variant* carries: all of the release, but this variant alone.
 
-        Raises VariantError when a property's namespace is not declared.
+        Raises VariantError when a property's namespace is not declared, or one of ``abi_dependency`` is
+        not valid.
         """
+        for prop in sorted(variant.properties):
+            check_property(prop)
         undeclared = sorted(variant.namespaces() - {*self.namespaces, ABI_DEPENDENCY})
         if undeclared:
             raise VariantError(
@@ -293,9 +294,10 @@ class VariantMetadata(NamedTuple):
                 f"providers.{unanswered[0]}.build-requires: this plugin has not been asked",
                 hint="it is asked when the variant is built (-Cvariant=LABEL); else write static-properties",
             )
+        used = {*used} - {ABI_DEPENDENCY}
         cut = next((place for place, name in enumerate(self.namespaces) if name in missing), None)
         namespaces = self.namespaces[:cut]
-        if not set(used) <= set(namespaces):
+        if not used <= set(namespaces):
             namespaces = tuple(name for name in self.namespaces if name not in missing)
         providers = {**self.providers, **answers}
         return self._replace(
@@ -307,7 +309,8 @@ class VariantMetadata(NamedTuple):
     def choose(self, label: str | None, properties: frozenset[Property]) -> Variant:
         """Return the variant asked for by a label, by properties, or by properties under a label.
 
-        Properties without a label get the one that is defined for them, else a hash.
+        Properties without a label get the one that is defined for them, else a hash. What a wheel was
+        built with (``abi_dependency``) may be given besides what the label is defined with.
         Raises VariantError when the label is unknown, or defined with other properties.
         """
         if not properties:
@@ -316,13 +319,16 @@ class VariantMetadata(NamedTuple):
             label = self.label_of(properties) or default_label(properties)
         variant = Variant.of(label, properties)
         defined = self.variants.get(variant.label, variant)
-        if defined != variant:
+        added = {prop for prop in properties - defined.properties if prop.namespace == ABI_DEPENDENCY}
+        twice = {prop[:2] for prop in added} & {prop[:2] for prop in defined.properties}
+        alone = all(prop.namespace == ABI_DEPENDENCY for prop in properties)
+        if twice or not (alone or properties - added == defined.properties):
             raise VariantError(
                 f"label {variant.label!r} is defined in [variant.variants] with other properties:"
                 f" {one_of(map(str, sorted(defined.properties)))}",
                 hint="choose another label, or leave the properties out",
             )
-        return variant
+        return Variant.of(variant.label, defined.properties | added)
 
     def never_supported(self, variant: Variant) -> list[tuple[str, str]]:
         """Return namespace and feature where a static provider lists no value that the variant has."""
@@ -363,6 +369,8 @@ class VariantMetadata(NamedTuple):
                     f"warning: variant {label!r} can never be chosen, as the static-properties of"
                     f" {namespace!r} list none of its values of {feature!r}"
                 )
+        if any(ABI_DEPENDENCY in variant.namespaces() for variant in self.variants.values()):
+            remarks.append(REMARK)
         if any(label == default_label(each.properties) for label, each in self.variants.items()):
             remarks.append(
                 "hint: this label is a hash; a readable one is better: --label, or -Cvariant-label"
@@ -466,7 +474,10 @@ def _combine(
     for key, value in new.items():
         first, known_value = known.setdefault(key, (name, value))
         for path, ours, theirs in _differences(known_value.to_dict(), value.to_dict(), f"{place}.{key}"):
-            conflicts.append(Conflict(first, name, path, f"{ours} and {theirs} differ"))
+            text = f"{ours} and {theirs} differ"
+            if f".{ABI_DEPENDENCY}." in path:
+                text = f"built with {ours} and with {theirs}, which takes two labels"
+            conflicts.append(Conflict(first, name, path, text))
     return conflicts
 
 

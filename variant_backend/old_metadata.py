@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from .abi_dependency import ABI_DEPENDENCY
 from .document import Document
 from .errors import VariantError, one_of
 from .installers import uv_never_supports
 from .metadata import (
-    ABI_DEPENDENCY,
     KNOWN_PROVIDERS,
     SCHEMA_WITH_PROVIDERS,
     SCHEMA_WITHOUT_PROVIDERS,

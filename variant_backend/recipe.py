@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from .abi_dependency import ABI_DEPENDENCY, REMARK
 from .document import Document, join
 from .errors import VariantError, did_you_mean, one_of
 from .filename import WheelFilename, check_project_name, escape
@@ -22,6 +23,7 @@ _KEYS = (
     "env-append",
     "config-settings",
     "build-requires",
+    "abi-dependency",
     "dependencies",
     "remove-dependencies",
 )
@@ -41,7 +43,8 @@ _PARTS = {
 class Recipe(NamedTuple):
     """What the wheel of one label gets, what every label gets among it.
 
-    *match* has globs, by the part of a wheel's name. *name* and *strip_local_version* are for wheels
+    *match* has globs, by the part of a wheel's name. *abi_dependency* names projects: with which of their
+    versions the wheel is built becomes a property of it. *name* and *strip_local_version* are for wheels
     that are converted. Variant markers are decided, unless *keep_markers* says to leave that to
     installers.
     """
@@ -51,6 +54,7 @@ class Recipe(NamedTuple):
     env_append: Mapping[str, str] = {}
     config_settings: Mapping[str, str | tuple[str, ...]] = {}
     build_requires: tuple[str, ...] = ()
+    abi_dependency: tuple[str, ...] = ()
     dependencies: tuple[str, ...] = ()
     remove_dependencies: tuple[str, ...] = ()
     name: str | None = None
@@ -101,19 +105,25 @@ class Recipe(NamedTuple):
         wanted = _by_identity(added)
         return [*(text for key, text in _by_identity(kept).items() if key not in wanted), *wanted.values()]
 
+    def unknown_versions(self, variant: Variant) -> list[str]:
+        """Return the projects of *abi_dependency* of which the variant does not say a version."""
+        known = {prop.feature for prop in variant.properties if prop.namespace == ABI_DEPENDENCY}
+        return [name for name in self.abi_dependency if escape(name) not in known]
+
     def remarks(self) -> list[str]:
         """Return what a maintainer should be told about wheels with this recipe, ready to print."""
+        remarks = [REMARK] if self.abi_dependency else []
         if not self.keep_markers:
-            return []
+            return remarks
         from .markers import mentions_variant  # takes long to import
 
         kept = [text for text in self.dependencies if mentions_variant(text)]
-        if not kept:
-            return []
-        return [
-            f'warning: markers = "keep" leaves {kept[0]!r} to installers; pip, uv and twine of today refuse'
-            " a wheel with such a marker"
-        ]
+        if kept:
+            remarks.append(
+                f'warning: markers = "keep" leaves {kept[0]!r} to installers; pip, uv and twine of today'
+                " refuse a wheel with such a marker"
+            )
+        return remarks
 
     def removes(self, requirement: str) -> bool:
         """Tell whether a requirement is on a project that is to be removed."""
@@ -187,6 +197,8 @@ def read_recipes(
                 at_label, f"no such label in [variant.variants]{suggestion}; known are {one_of(known)}"
             )
         recipes[label] = _recipe(document, value, at_label, common)
+        if label == NULL_LABEL and recipes[label].abi_dependency:
+            document.fault(f"{at_label}.abi-dependency", "the null variant has no properties")
     return common, recipes
 
 
@@ -201,6 +213,9 @@ def _recipe(document: Document, value: object, place: str, common: Recipe) -> Re
         env_append=_variables(document, table, place, "env-append"),
         config_settings=_settings(document, table, place),
         build_requires=_requirements(document, table, place, "build-requires"),
+        abi_dependency=document.strings(
+            table.get("abi-dependency", []), join(place, "abi-dependency"), check_project_name, least=0
+        ),
         dependencies=(
             *(text for text in common.dependencies if not others.removes(text)),
             *_requirements(document, table, place, "dependencies"),

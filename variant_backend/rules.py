@@ -13,11 +13,12 @@ from itertools import combinations, product
 from typing import TYPE_CHECKING
 
 from . import core_metadata
+from .abi_dependency import ABI_DEPENDENCY
 from .document import Fault
 from .errors import VariantError, one_of
 from .filename import WheelFilename, index_filename, normalize, release_of_index
 from .installers import uv_reason, uv_unsupported_features
-from .metadata import ABI_DEPENDENCY, BuildProvider, VariantMetadata
+from .metadata import BuildProvider, VariantMetadata
 from .metadata import combine as combined
 from .properties import NULL_LABEL, Variant, default_label
 from .simple_api import Page

@@ -14,8 +14,9 @@ from functools import cache, partial
 from itertools import product, zip_longest
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from .abi_dependency import ABI_DEPENDENCY
 from .filename import WheelFilename
-from .metadata import ABI_DEPENDENCY, StaticProvider, VariantMetadata
+from .metadata import StaticProvider, VariantMetadata
 from .properties import Property, Variant
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from .abi_dependency import ABI_DEPENDENCY, prefixes
 from .filename import escape, normalize
-from .metadata import ABI_DEPENDENCY, StaticProvider, VariantMetadata
+from .metadata import StaticProvider, VariantMetadata
 from .selection import Supported
 
 if TYPE_CHECKING:
@@ -104,10 +105,5 @@ def abi_support(versions: Mapping[str, Version]) -> Mapping[str, tuple[str, ...]
     >>> abi_support({"torch": Version("2.10.1"), "typing-extensions": Version("4.15")})
     {'torch': ('2.10.1', '2.10', '2'), 'typing_extensions': ('4.15.0', '4.15', '4')}
     """
-    return {escape(name): _leading_parts(version) for name, version in versions.items()}
-
-
-def _leading_parts(version: Version) -> tuple[str, ...]:
-    """Return the values that a version fits; none can tell of an epoch."""
-    parts = [str(part) for part in (*version.release, 0, 0)[: max(3, len(version.release))]]
-    return () if version.epoch else tuple(".".join(parts[:end]) for end in range(len(parts), 0, -1))
+    # A version with an epoch fits no value.
+    return {escape(name): () if version.epoch else prefixes(version) for name, version in versions.items()}

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from .abi_dependency import ABI_DEPENDENCY
 from .errors import VariantError
 from .hardware_file import Hardware
 from .installed import Installed, aligned, disagreements
-from .metadata import ABI_DEPENDENCY, PluginProvider, VariantMetadata
+from .metadata import PluginProvider, VariantMetadata
 from .selection import Supported
 from .support import DISABLED, UNKNOWN, Lazy, Support, abi_dependencies, abi_support, support
 from .trusted_plugins import Installer, ask, objection

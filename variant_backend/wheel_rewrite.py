@@ -64,7 +64,7 @@ class Plan(NamedTuple):
 
     def remarks(self) -> list[str]:
         """Return what a maintainer should be told before any wheel is made, ready to print."""
-        return [*self.metadata.remarks(), *self.recipe.remarks()]
+        return [*dict.fromkeys([*self.metadata.remarks(), *self.recipe.remarks()])]
 
 
 class Outcome(NamedTuple):

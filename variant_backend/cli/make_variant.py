@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 
 from .. import __version__
+from ..abi_dependency import ABI_DEPENDENCY
 from ..errors import VariantError
-from ..filename import WheelFilename, check_project_name
+from ..filename import WheelFilename, check_project_name, escape
 from ..metadata import KNOWN_PROVIDERS, Provider, VariantMetadata, declare, read_provider
 from ..properties import NULL_LABEL, Property, Variant, check_name
 from ..recipe import Recipe, pick
@@ -231,10 +232,18 @@ def _plan(
 ) -> Plan:
     """Return what a wheel becomes, once it is known which variant of the release."""
     whole = release.only(variant)
+    recipe = project.recipe(variant.label) if project else Recipe()
+    if unknown := recipe.unknown_versions(variant):
+        example = Property(ABI_DEPENDENCY, escape(unknown[0]), "2.10")
+        raise VariantError(
+            f"tool.variant-backend.variants.{variant.label}.abi-dependency: a finished wheel does not say"
+            f" which {unknown[0]!r} it was built with",
+            hint=f"say it, as in --label {variant.label} --property '{example}'",
+        )
     metadata = whole.answered({}, variant.namespaces())
     if lacking := whole.lacking(metadata):
         say(f"warning: {lacking}; its plugin is asked in builds only")
-    return Plan(metadata, project.recipe(variant.label) if project else Recipe())
+    return Plan(metadata, recipe)
 
 
 def _plans_by_themselves(
