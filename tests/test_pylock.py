@@ -83,7 +83,8 @@ def locked(draw: st.DrawFn) -> Locked:
         draw(st.sampled_from([{}, dict.fromkeys(("one", "two", "three"), STATIC)])),
         {**variants, "null": NULL_VARIANT},
     )
-    requires_python = draw(st.sampled_from([None, ">=3.8,<4"]))
+    told: list[list[str | None]] = [[None], [">=3.8,<4"], [None, ">=3.9", "<4"]]  # the same of all, or not
+    requires_python = st.sampled_from(draw(st.sampled_from(told)))
     name = draw(st.sampled_from(["demo", "other-name"]))
     version = draw(st.sampled_from(["1.0", "2!1.0rc1+cpu"]))
     wheels = []
@@ -92,7 +93,9 @@ def locked(draw: st.DrawFn) -> Locked:
         filename = f"{name.replace('-', '_')}-{version}-py3-none-any{suffix}.whl"
         url = f"{draw(PLACES)}/{quote(filename)}"
         size = draw(st.none() | st.integers(0, 10**12))
-        wheels.append(File(filename, url, draw(DIGESTS), size, requires_python, draw(st.none() | DIGESTS)))
+        wheels.append(
+            File(filename, url, draw(DIGESTS), size, draw(requires_python), draw(st.none() | DIGESTS))
+        )
     index = draw(st.none() | st.just("https://example.org/simple/"))
     hosts = tuple(draw(st.lists(st.sampled_from(["objects.example.org", "[::1]:8000"]), unique=True)))
     metadata_or_none = draw(st.none() | st.just(metadata))
@@ -243,7 +246,7 @@ def test_faults_of_our_own_table_are_told_together() -> None:
     assert [
         issue.removeprefix("pylock.toml: packages[0]: tool.variant-backend.") for issue in caught.value.issues
     ] == [
-        "x: unknown key; known are hosts, core-metadata",
+        "x: unknown key; known are hosts, requires-python, core-metadata",
         f"hosts[0]: 'https://a.org' is no host; {remedy}",
         f"hosts[1]: 'B.org' is no host; {remedy}",
         "hosts[2]: a string is needed, not a number",

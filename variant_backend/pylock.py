@@ -2,7 +2,8 @@
 
 Sources: the specification of pylock.toml (PEP 751), and PEP 825 ("Integration with pylock.toml"). Released
 readers of lock files do not know the names of variant wheels: see docs/fetch.md. What the form has no place
-for is in the package's ``tool.variant-backend`` table: the hashes of each wheel's METADATA, and hosts.
+for is in the package's ``tool.variant-backend`` table: the hashes of each wheel's METADATA, Requires-Python
+where wheels differ in it, and hosts.
 """
 
 from __future__ import annotations
@@ -31,12 +32,13 @@ _VARIANTS = "variants-json"
 _TOOL = ("tool", "variant-backend")
 _HOSTS = "hosts"
 _CORE_METADATA = "core-metadata"
+_REQUIRES_PYTHON = "requires-python"
 
 
 class Locked(NamedTuple):
     """A package that is locked: its wheels, and what its variants are; *index_url* is where it comes from.
 
-    *faults* are those of the variants that cannot be read. All wheels have the same Requires-Python, if any.
+    *faults* are those of the variants that cannot be read.
     *hosts* are others than those of the wheels' URLs to which their servers may redirect, ``HOST[:PORT]``.
     """
 
@@ -100,12 +102,11 @@ def to_dict(packages: Iterable[Locked], base: str) -> dict[str, object]:
 
 
 def _package(package: Locked, base: str) -> dict[str, object]:
-    requires_python = {file.requires_python or "" for file in package.wheels}
-    agreed = "".join(requires_python) if len(requires_python) == 1 else ""
+    agreed = _agreed_requires_python(package)
     return {
         "name": package.name,
         "version": str(package.version),
-        **({"requires-python": agreed} if agreed else {}),
+        **({_REQUIRES_PYTHON: agreed} if agreed else {}),
         **({"index": package.index_url} if package.index_url else {}),
         "wheels": [_wheel(file, base) for file in package.wheels],
         **({_VARIANTS: package.metadata.to_dict()} if package.metadata else {}),
@@ -115,12 +116,22 @@ def _package(package: Locked, base: str) -> dict[str, object]:
 
 def _tool(package: Locked) -> dict[str, object]:
     """Return what the form has no place for."""
-    known = {file.filename: dict(file.core_metadata) for file in package.wheels if file.core_metadata}
+    told = {file.filename: file.requires_python for file in package.wheels if file.requires_python}
     table = {
-        **({_HOSTS: list(package.hosts)} if package.hosts else {}),
-        **({_CORE_METADATA: known} if known else {}),
+        _HOSTS: list(package.hosts),
+        _REQUIRES_PYTHON: told if _agreed_requires_python(package) is None else {},
+        _CORE_METADATA: {
+            file.filename: dict(file.core_metadata) for file in package.wheels if file.core_metadata
+        },
     }
+    table = {key: value for key, value in table.items() if value}
     return {_TOOL[0]: {_TOOL[1]: table}} if table else {}
+
+
+def _agreed_requires_python(package: Locked) -> str | None:
+    """Return the Requires-Python of all wheels, empty if none has any, and None if they differ."""
+    told = {file.requires_python or "" for file in package.wheels}
+    return told.pop() if len(told) == 1 else None
 
 
 def _wheel(file: File, base: str) -> dict[str, object]:
@@ -217,13 +228,14 @@ def _locked(package: Package, table: Mapping[str, Any], where: str, base: str, *
     if not fits:
         text = f"{where}: no wheel of {package.name} fits, only something to build one of is listed"
         raise VariantError(text, hint="wheels alone are fetched; build that one, and lock it with the others")
-    hosts, core_metadata = _read_tool(package.tool, where)
-    files = [
+    own = _read_tool(package.tool, where)
+    files = (
         _file(wheel, entry, base) for wheel, entry in zip(package.wheels or (), table["wheels"], strict=True)
-    ]
+    )
     wheels = tuple(
         each._replace(
-            requires_python=table.get("requires-python"), core_metadata=core_metadata.get(each.filename)
+            requires_python=own.requires_python.get(each.filename, table.get(_REQUIRES_PYTHON)),
+            core_metadata=own.core_metadata.get(each.filename),
         )
         for each in files
     )
@@ -234,27 +246,38 @@ def _locked(package: Package, table: Mapping[str, Any], where: str, base: str, *
         except VariantError as error:
             faults = (error,)
     version = package.version or WheelFilename.parse(wheels[0].filename).release()[1]
-    return Locked(package.name, version, wheels, metadata, package.index, faults, hosts)
+    return Locked(package.name, version, wheels, metadata, package.index, faults, own.hosts)
 
 
-def _read_tool(
-    tool: Mapping[str, Any] | None, where: str
-) -> tuple[tuple[str, ...], Mapping[str, Mapping[str, str]]]:
-    """Return hosts, and hashes of METADATA by the names of wheels; raises VariantError with all faults."""
+class _Tool(NamedTuple):
+    """What our own table says: hosts, and by the names of wheels Requires-Python and hashes of METADATA."""
+
+    hosts: tuple[str, ...]
+    requires_python: Mapping[str, str]
+    core_metadata: Mapping[str, Mapping[str, str]]
+
+
+def _read_tool(tool: Mapping[str, Any] | None, where: str) -> _Tool:
+    """Read our own table; raises VariantError with all faults."""
     document, place = Document(), ".".join(_TOOL)
-    table = document.table((tool or {}).get(_TOOL[1], {}), place, (_HOSTS, _CORE_METADATA))
+    keys = (_HOSTS, _REQUIRES_PYTHON, _CORE_METADATA)
+    table = document.table((tool or {}).get(_TOOL[1], {}), place, keys)
     hosts = document.strings(table.get(_HOSTS, []), f"{place}.{_HOSTS}", check_host, least=0)
+    requires_python = _strings(document, table.get(_REQUIRES_PYTHON, {}), f"{place}.{_REQUIRES_PYTHON}")
     place = f"{place}.{_CORE_METADATA}"
     core_metadata = {
-        name: {
-            each: (document.string(digest, f"{here}.{each}") or "").lower() for each, digest in its.items()
-        }
-        for name, value in document.table(table.get(_CORE_METADATA, {}), place).items()
-        for here in [f"{place}.{name}"]
-        for its in [document.table(value, here)]
+        name: {each: digest.lower() for each, digest in _strings(document, its, f"{place}.{name}").items()}
+        for name, its in document.table(table.get(_CORE_METADATA, {}), place).items()
     }
     document.check(where)
-    return hosts, core_metadata
+    return _Tool(hosts, requires_python, core_metadata)
+
+
+def _strings(document: Document, value: object, place: str) -> dict[str, str]:
+    """Return the strings of a table."""
+    entries = document.table(value, place)
+    read = {key: document.string(entry, f"{place}.{key}") for key, entry in entries.items()}
+    return {key: text for key, text in read.items() if text is not None}
 
 
 def _file(wheel: PackageWheel, entry: Mapping[str, Any], base: str) -> File:
