@@ -204,22 +204,15 @@ def _write_lock(
 
 def _open_hosts(urls: Iterable[str]) -> list[str]:
     """Return the servers that are asked over a network without encryption."""
-    hosts = dict.fromkeys(urlsplit(url).hostname or "" for url in urls if url.lower().startswith("http:"))
-    return [host for host in hosts if not _is_this_machine(host)]
+    from .._http import is_safe_line
+
+    open_urls = (url for url in urls if url.lower().startswith("http:") and not is_safe_line(url))
+    return [*dict.fromkeys(urlsplit(url).hostname or "" for url in open_urls)]
 
 
 def _warn_of_open_lines(hosts: Iterable[str]) -> None:
     for host in hosts:
         talk(f"notice: {host} is asked without encryption: who is in between can change what comes")
-
-
-def _is_this_machine(host: str) -> bool:
-    from ipaddress import ip_address
-
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _to_dict(pick: Pick, results: Sequence[Fetched]) -> dict[str, object]:
