@@ -190,8 +190,11 @@ def _locked(picked: Pick, told: VariantMetadata | None, index_url: str | None) -
 
 
 def _with_hash(file: File) -> File:
-    """Return a file of this machine with its size and hash, others as they are."""
-    path = local_path(file)
+    """Return a file of this machine with its size and hash, others as they are.
+
+    The hashes of METADATA are left out: the whole wheel is held to its own.
+    """
+    file, path = file._replace(core_metadata=None), local_path(file)
     if path is None or file.hashes:
         return file
     return file._replace(hashes={"sha256": _digest(path, "sha256")}, size=path.stat().st_size)

@@ -1,7 +1,8 @@
 """Lock files with variants: what one lists of the packages, written and read.
 
 Sources: the specification of pylock.toml (PEP 751), and PEP 825 ("Integration with pylock.toml"). Released
-readers of lock files do not know the names of variant wheels: see docs/fetch.md.
+readers of lock files do not know the names of variant wheels: see docs/fetch.md. What the form has no place
+for is in the package's ``tool.variant-backend`` table: the hashes of each wheel's METADATA, and hosts.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
+from .document import Document
 from .errors import VariantError
 from .filename import WheelFilename
 from .metadata import VariantMetadata
@@ -19,19 +21,23 @@ from .simple_api import File
 
 if TYPE_CHECKING:
     from packaging.markers import Environment
-    from packaging.pylock import Package, PackageWheel
+    from packaging.pylock import Package, PackageWheel, Pylock
     from packaging.tags import Tag
     from packaging.version import Version
 
 CREATED_BY = "variant-backend"
 _VERSION = "1.0"
 _VARIANTS = "variants-json"
+_TOOL = ("tool", "variant-backend")
+_HOSTS = "hosts"
+_CORE_METADATA = "core-metadata"
 
 
 class Locked(NamedTuple):
     """A package that is locked: its wheels, and what its variants are; *index_url* is where it comes from.
 
     *faults* are those of the variants that cannot be read. All wheels have the same Requires-Python, if any.
+    *hosts* are others than those of the wheels' URLs to which their servers may redirect, ``HOST[:PORT]``.
     """
 
     name: str
@@ -40,6 +46,7 @@ class Locked(NamedTuple):
     metadata: VariantMetadata | None = None
     index_url: str | None = None
     faults: tuple[VariantError, ...] = ()
+    hosts: tuple[str, ...] = ()
 
 
 def check_name(name: str) -> None:
@@ -47,6 +54,18 @@ def check_name(name: str) -> None:
     if not re.fullmatch(r"pylock\.([^.]+\.)?toml", name):
         raise VariantError(
             f"{name!r} is no name of a lock file", hint="call it pylock.toml or pylock.NAME.toml"
+        )
+
+
+def check_host(text: str) -> None:
+    """Check a server to which others may redirect; raises VariantError.
+
+    >>> check_host("objects.example.org"), check_host("127.0.0.1:8000")
+    (None, None)
+    """
+    if not re.fullmatch(r"([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", text):
+        raise VariantError(
+            f"{text!r} is no host", hint="write it as it stands in URLs, HOST or HOST:PORT, in lower case"
         )
 
 
@@ -90,7 +109,18 @@ def _package(package: Locked, base: str) -> dict[str, object]:
         **({"index": package.index_url} if package.index_url else {}),
         "wheels": [_wheel(file, base) for file in package.wheels],
         **({_VARIANTS: package.metadata.to_dict()} if package.metadata else {}),
+        **_tool(package),
     }
+
+
+def _tool(package: Locked) -> dict[str, object]:
+    """Return what the form has no place for."""
+    known = {file.filename: dict(file.core_metadata) for file in package.wheels if file.core_metadata}
+    table = {
+        **({_HOSTS: list(package.hosts)} if package.hosts else {}),
+        **({_CORE_METADATA: known} if known else {}),
+    }
+    return {_TOOL[0]: {_TOOL[1]: table}} if table else {}
 
 
 def _wheel(file: File, base: str) -> dict[str, object]:
@@ -120,18 +150,39 @@ def select(
     Paths are relative to *base*, a ``file:`` URL. Raises VariantError, with *where* in front, if the file
     is not valid, does not hold for the environment, or has a package without a wheel for the *tags*.
     """
-    from packaging.pylock import Pylock, PylockSelectError, PylockValidationError  # takes long to import
+    from packaging.pylock import PackageWheel, PylockSelectError  # takes long to import
 
+    lock = _parsed(data, where)
     try:
-        lock = Pylock.from_dict(_plainly_named(data))
         found = [*lock.select(environment=environment, tags=tags)]
-    except (PylockValidationError, PylockSelectError, ValueError) as error:  # of markers, too
+    except (PylockSelectError, ValueError) as error:  # of markers, too
         raise VariantError(f"{where}: {error}") from None
     return [
-        _locked(package, source, data["packages"][at], f"{where}: packages[{at}]", base)
+        _locked(package, data["packages"][at], f"{where}: packages[{at}]", base, fits=fits)
         for package, source in found
-        for at in [lock.packages.index(package)]
+        for at, fits in [(lock.packages.index(package), isinstance(source, PackageWheel))]
     ]
+
+
+def read(data: Mapping[str, Any], where: str, base: str) -> list[Locked]:
+    """Return all packages of a lock file, whatever environment they are for, with all their wheels.
+
+    Raises VariantError as `select` does, if the file is not valid or a package has no wheel.
+    """
+    lock = _parsed(data, where)
+    return [
+        _locked(package, data["packages"][at], f"{where}: packages[{at}]", base, fits=bool(package.wheels))
+        for at, package in enumerate(lock.packages)
+    ]
+
+
+def _parsed(data: Mapping[str, Any], where: str) -> Pylock:
+    from packaging.pylock import Pylock, PylockValidationError  # takes long to import
+
+    try:
+        return Pylock.from_dict(_plainly_named(data))
+    except (PylockValidationError, ValueError) as error:  # of markers, too
+        raise VariantError(f"{where}: {error}") from None
 
 
 def _plainly_named(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -161,16 +212,20 @@ def _with_plain_name(wheel: Any) -> Any:
         return wheel
 
 
-def _locked(package: Package, source: object, table: Mapping[str, Any], where: str, base: str) -> Locked:
-    """Return a package as a value; raises VariantError if *source*, the best that it has, is no wheel."""
-    from packaging.pylock import PackageWheel  # takes long to import
-
-    if not isinstance(source, PackageWheel):
+def _locked(package: Package, table: Mapping[str, Any], where: str, base: str, *, fits: bool) -> Locked:
+    """Return a package as a value; raises VariantError unless one of its wheels *fits*."""
+    if not fits:
         text = f"{where}: no wheel of {package.name} fits, only something to build one of is listed"
         raise VariantError(text, hint="wheels alone are fetched; build that one, and lock it with the others")
+    hosts, core_metadata = _read_tool(package.tool, where)
+    files = [
+        _file(wheel, entry, base) for wheel, entry in zip(package.wheels or (), table["wheels"], strict=True)
+    ]
     wheels = tuple(
-        _file(wheel, entry, base)._replace(requires_python=table.get("requires-python"))
-        for wheel, entry in zip(package.wheels or (), table["wheels"], strict=True)
+        each._replace(
+            requires_python=table.get("requires-python"), core_metadata=core_metadata.get(each.filename)
+        )
+        for each in files
     )
     metadata, faults = None, tuple[VariantError, ...]()
     if _VARIANTS in table:
@@ -179,7 +234,27 @@ def _locked(package: Package, source: object, table: Mapping[str, Any], where: s
         except VariantError as error:
             faults = (error,)
     version = package.version or WheelFilename.parse(wheels[0].filename).release()[1]
-    return Locked(package.name, version, wheels, metadata, package.index, faults)
+    return Locked(package.name, version, wheels, metadata, package.index, faults, hosts)
+
+
+def _read_tool(
+    tool: Mapping[str, Any] | None, where: str
+) -> tuple[tuple[str, ...], Mapping[str, Mapping[str, str]]]:
+    """Return hosts, and hashes of METADATA by the names of wheels; raises VariantError with all faults."""
+    document, place = Document(), ".".join(_TOOL)
+    table = document.table((tool or {}).get(_TOOL[1], {}), place, (_HOSTS, _CORE_METADATA))
+    hosts = document.strings(table.get(_HOSTS, []), f"{place}.{_HOSTS}", check_host, least=0)
+    place = f"{place}.{_CORE_METADATA}"
+    core_metadata = {
+        name: {
+            each: (document.string(digest, f"{here}.{each}") or "").lower() for each, digest in its.items()
+        }
+        for name, value in document.table(table.get(_CORE_METADATA, {}), place).items()
+        for here in [f"{place}.{name}"]
+        for its in [document.table(value, here)]
+    }
+    document.check(where)
+    return hosts, core_metadata
 
 
 def _file(wheel: PackageWheel, entry: Mapping[str, Any], base: str) -> File:
