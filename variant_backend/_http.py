@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from http.client import HTTPMessage, HTTPResponse  # takes long to import, as does urllib.request
     from ssl import SSLContext
 
-# The hosts beside its own to which a server may redirect: all, none, or those that are named as `host_of` does.
+# Where a server may redirect beside its own host: to all hosts, to none, or to those that are so named by
+# `host_of`.
 OtherHosts: TypeAlias = bool | Collection[str]
 
 _PATIENCE = 60  # seconds without a sign of the server
@@ -165,7 +166,11 @@ def get(url: str, *, accept: str = "*/*", limit: int, other_hosts: OtherHosts = 
 
 @contextmanager
 def request(
-    url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, other_hosts: OtherHosts = False
+    url: str,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    other_hosts: OtherHosts = False,
 ) -> Iterator[Response]:
     """Ask for a URL, follow redirects, and give the answer, whatever its status; it need not be read.
 

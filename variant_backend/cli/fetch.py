@@ -166,13 +166,15 @@ def _fetched(
 ) -> list[Fetched]:
     """Fetch the wheels if they have a place to go, and write the lock file if one is asked for."""
     from .. import fetch as operation
+    from ..unmake import plain_name
 
     if folder is None:
         _write_lock(picks, [], lock_file, index_url, force=force)
         return []
+    rename = plain_name if plain else None
     with (
         Progress(size=sum(each.file.size or 0 for each in picks)) as progress,
-        operation.fetched(picks, folder, plain=plain, force=force, advance=progress.advance) as results,
+        operation.fetched(picks, folder, plain=rename, force=force, advance=progress.advance) as results,
     ):
         progress.interrupt()
         for each in results:
