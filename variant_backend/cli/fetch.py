@@ -166,13 +166,15 @@ def _fetched(
 ) -> list[Fetched]:
     """Fetch the wheels if they have a place to go, and write the lock file if one is asked for."""
     from .. import fetch as operation
+    from ..unmake import plain_name
 
     if folder is None:
         _write_lock(picks, [], lock_file, index_url, force=force)
         return []
+    rename = plain_name if plain else None
     with (
         Progress(size=sum(each.file.size or 0 for each in picks)) as progress,
-        operation.fetched(picks, folder, plain=plain, force=force, advance=progress.advance) as results,
+        operation.fetched(picks, folder, plain=rename, force=force, advance=progress.advance) as results,
     ):
         progress.interrupt()
         for each in results:
@@ -204,22 +206,15 @@ def _write_lock(
 
 def _open_hosts(urls: Iterable[str]) -> list[str]:
     """Return the servers that are asked over a network without encryption."""
-    hosts = dict.fromkeys(urlsplit(url).hostname or "" for url in urls if url.lower().startswith("http:"))
-    return [host for host in hosts if not _is_this_machine(host)]
+    from .._http import is_safe_line
+
+    open_urls = (url for url in urls if url.lower().startswith("http:") and not is_safe_line(url))
+    return [*dict.fromkeys(urlsplit(url).hostname or "" for url in open_urls)]
 
 
 def _warn_of_open_lines(hosts: Iterable[str]) -> None:
     for host in hosts:
         talk(f"notice: {host} is asked without encryption: who is in between can change what comes")
-
-
-def _is_this_machine(host: str) -> bool:
-    from ipaddress import ip_address
-
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _to_dict(pick: Pick, results: Sequence[Fetched]) -> dict[str, object]:

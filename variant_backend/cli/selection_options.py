@@ -19,7 +19,6 @@ from . import PATH, installed_paths, read_supported, talk
 if TYPE_CHECKING:
     from packaging.version import Version
 
-    from ..hardware_file import Hardware
     from ..selection import Supported
     from ..system import System
     from ..target import Target
@@ -187,7 +186,8 @@ def _system(
 
     What is on this machine counts for a target that is here only, as does what is trusted for good.
     """
-    from ..inspection import installed_versions  # takes long to import
+    from ..hardware import hardware_of  # takes long to import
+    from ..inspection import installed_versions
     from ..installed import installed_variants
     from ..support import Lazy
     from ..system import System
@@ -203,7 +203,7 @@ def _system(
         talk(f"warning: {line}")
     return System(
         given=given,
-        hardware=read_hardware(file) if file or target.here else None,
+        hardware=hardware_of(file, os.environ) if file or target.here else None,
         trusted=trusted | config.trusted if target.here and not file else trusted,
         enabled=enabled,
         disabled=disabled,
@@ -219,23 +219,3 @@ def check_folders(paths: Sequence[Path]) -> None:
     """Check that folders are there; raises VariantError."""
     if missing := [path for path in paths if not path.is_dir()]:
         raise VariantError(*(f"{path}: there is no such folder" for path in missing))
-
-
-def read_hardware(file: Path | None) -> Hardware:
-    """Return what a hardware file says, named in its sources; without one, this machine, looked at late.
-
-    Raises VariantError when the file cannot be read.
-    """
-    from ..hardware import detect, load  # takes long to import
-    from ..hardware_file import Hardware
-    from ..support import Lazy
-
-    if file is None:
-        return Hardware(Lazy(lambda: detect(os.environ).namespaces))
-    found = load(file).namespaces
-    return Hardware(
-        {
-            name: each._replace(source=f"{file}: {each.source}" if each.source else str(file))
-            for name, each in found.items()
-        }
-    )
