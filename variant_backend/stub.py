@@ -7,7 +7,6 @@ of one release, each with its URL, size and hashes. Sources: the source distribu
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import tarfile
@@ -18,9 +17,11 @@ from urllib.parse import quote, urlsplit
 
 from . import __version__, _toml, check, core_metadata, pylock, rules
 from ._files import Advance
-from ._http import is_safe_line, shown
+from ._http import OtherHostError, is_safe_line, shown
 from ._outputs import Output
+from ._sdist import pack
 from .choice import label_of
+from .dispatching import LOCK_FILE, PKG_INFO
 from .errors import VariantError, did_you_mean, one_of
 from .explanation import PLAIN
 from .filename import WheelFilename, escape
@@ -54,16 +55,7 @@ class Stub(NamedTuple):
     def output(self, folder: Path, *, time: int) -> Output:
         """Return the sdist; all that is in it has the *time*, in seconds since 1970."""
         top = f"{escape(self.release.name)}-{self.release.version}"
-        buffer = io.BytesIO()
-        with (
-            gzip.GzipFile("", "wb", fileobj=buffer, mtime=0) as packed,
-            tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
-        ):
-            for name, content in sorted(self.files.items()):
-                member = tarfile.TarInfo(f"{top}/{name}")  # owner 0, mode 644
-                member.size, member.mtime = len(content), time
-                archive.addfile(member, io.BytesIO(content))
-        return Output(folder, f"{top}.tar.gz", buffer.getvalue(), _is_stub)
+        return Output(folder, f"{top}.tar.gz", pack(top, self.files, time=time), _is_stub)
 
 
 class _Read(NamedTuple):
@@ -173,7 +165,12 @@ def _read_remote(file: File, placed: File, hosts: Collection[str] | bool) -> _Re
 
     if "sha256" not in file.hashes:
         raise VariantError(f"{shown(file.url)}: its index gives no sha256 of it", hint=_FROM_FOLDER)
-    wheel = read_wheel(on_server(file.filename, file.url, size=file.size, other_hosts=hosts))
+    try:
+        wheel = read_wheel(on_server(file.filename, file.url, size=file.size, other_hosts=hosts))
+    except OtherHostError as error:
+        raise VariantError(
+            *error.issues, hint="if that one may send the wheels, name it with --host"
+        ) from None
     size, hashes = wheel.archive.source.size, {"sha256": file.hashes["sha256"]}
     return _described(placed._replace(hashes=hashes, size=size), wheel)
 
@@ -248,8 +245,8 @@ def _files(release: Release, described: list[bytes], hosts: Collection[str]) -> 
     _check_pkg_info(pkg_info)
     files = {
         "pyproject.toml": _PROJECT.encode(),
-        "PKG-INFO": pkg_info,
-        "pylock.toml": _toml.from_dict(pylock.to_dict([locked], "file:///")).encode(),
+        PKG_INFO: pkg_info,
+        LOCK_FILE: _toml.from_dict(pylock.to_dict([locked], "file:///")).encode(),
     }
     if readme := core_metadata.description(pkg_info):
         kind = core_metadata.find_field(pkg_info, "Description-Content-Type") or ""

@@ -171,7 +171,7 @@ def _tell(planned: Stub, found: Mapping[Path, Judged]) -> None:
 
     release = planned.release
     labels = dict.fromkeys(label_of(file) or PLAIN for file in release.wheels)
-    talk(printable(f"{release.name} {release.version}: {len(release.wheels)} wheels of {one_of(labels)}"))
+    talk(printable(f"{release.name} {release.version}: it lists wheels of {one_of(labels)}"))
     for machine, judged in found.items():
         for line in [line for fault in judged.faults for line in fault.lines()]:
             talk(printable(f"warning: {machine}: {line}"))
