@@ -26,6 +26,7 @@ COMMANDS = [
     "hardware",
     "explain",
     "fetch",
+    "stub",
 ]
 
 # Rooms from the top down; a module may import those of lower rooms, and what stands before it in its own.
@@ -86,6 +87,7 @@ ROOMS = [
         "index",
         "simple_index",
         "check",
+        "stub",
         "matrix",
         "init",
     ],

@@ -44,6 +44,10 @@ class BrokenTransferError(VariantError):
     """A connection broke, or fell silent, before the answer was complete."""
 
 
+class OtherHostError(VariantError):
+    """A redirect leads to a host that is not among those that may answer."""
+
+
 class Answer(NamedTuple):
     """A page: its *content*, its media type in lower case, and its URL after redirects, with credentials."""
 
@@ -212,7 +216,7 @@ def redirected(url: str, location: str, *, other_hosts: OtherHosts) -> str:
             hosts = " to ".join(_host(each) for each in (url, target))
             known = None if isinstance(other_hosts, bool) else one_of(sorted(other_hosts))
             remedy = f"allowed are {known}" if known else f"if you trust it, give the URL {place}"
-            raise VariantError(f"redirected from {hosts}, another host", hint=remedy)
+            raise OtherHostError(f"redirected from {hosts}, another host", hint=remedy)
     except ValueError:
         raise VariantError(f"redirected to {shown(location)!r}, which is not a URL") from None
     return target

@@ -44,7 +44,7 @@ def table(
     places = {verdict: place for place, verdict in enumerate(judged.verdicts, 1)}
     rows = [row for verdict in compatible for row in _rows(places[verdict], verdict)]
     if rows:
-        yield from _aligned([("PLACE", "LABEL", "TAGS", "BEST VALUES", "RANK"), *rows])
+        yield from aligned([("PLACE", "LABEL", "TAGS", "BEST VALUES", "RANK"), *rows])
         yield "Ranks are those of namespace, feature and value, 0 being best: the first that differs decides."
         yield ""
     if out:
@@ -86,7 +86,8 @@ def _tags(verdict: Verdict) -> str:
     return "-".join(filter(None, [verdict.filename.build, verdict.filename.tags]))
 
 
-def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+def aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Yield the lines of a table, the first of which is its heading."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for number, row in enumerate(rows):
         line = "  ".join(map(str.ljust, row, widths)).rstrip()

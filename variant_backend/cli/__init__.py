@@ -81,6 +81,15 @@ def printable(text: str) -> str:
     return safe.encode(encoding, "backslashreplace").decode(encoding)
 
 
+@contextmanager
+def printable_faults() -> Iterator[None]:
+    """Let faults do nothing to a terminal: what an index says may stand in them."""
+    try:
+        yield
+    except VariantError as error:
+        raise VariantError(*map(printable, error.lines())) from None
+
+
 class Progress:
     """A progress bar over files that are read, on a terminal, once the work takes longer than a second.
 

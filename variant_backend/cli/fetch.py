@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 import click
 
 from ..errors import VariantError
-from . import PATH, Command, Progress, printable, talk
+from . import PATH, Command, Progress, printable, printable_faults, talk
 from .selection_options import selection_options
 
 if TYPE_CHECKING:
@@ -72,13 +71,13 @@ def fetch(
     if not packages:
         _check_reading(find_links, index_url, folder, lock_file)
         assert lock_file is not None, "it is checked"
-        with _printable_faults():
+        with printable_faults():
             picks, faults = pick_locked(lock_file, system, target)
     else:
         pins = _check_picking(packages, find_links, index_url, folder, lock_file, plain)
         asked = _open_hosts(index_url)
         _warn_of_open_lines(asked)
-        with _printable_faults():
+        with printable_faults():
             picks, faults = pick(
                 pins, find_links=find_links, index_urls=index_url, system=system, target=target
             )
@@ -98,15 +97,6 @@ def fetch(
     else:
         for path in [each.path for each in results] if folder else [writes]:
             click.echo(str(path))
-
-
-@contextmanager
-def _printable_faults() -> Iterator[None]:
-    """Let faults do nothing to a terminal: what an index says may stand in them."""
-    try:
-        yield
-    except VariantError as error:
-        raise VariantError(*map(printable, error.lines())) from None
 
 
 def _check_reading(

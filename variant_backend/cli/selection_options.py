@@ -85,6 +85,16 @@ hardware_option = click.option(
     metavar="FILE",
     help="What the machine supports, from `variant-backend hardware`; this machine is not looked at.",
 )
+python_option = click.option(
+    "--python",
+    metavar="VERSION",
+    help="The version of CPython, such as 3.12 or 3.13t  [default: that of variant-backend]",
+)
+platform_option = click.option(
+    "--platform",
+    metavar="PLATFORM",
+    help="The platform, such as manylinux_2_28_x86_64 or windows; this machine is not looked at.",
+)
 _OPTIONS = (
     supported_option,
     hardware_option,
@@ -128,16 +138,8 @@ _OPTIONS = (
         metavar="NAME==VERSION",
         help="The version that a package has or will have; may be repeated.",
     ),
-    click.option(
-        "--python",
-        metavar="VERSION",
-        help="The version of CPython, such as 3.12 or 3.13t  [default: that of variant-backend]",
-    ),
-    click.option(
-        "--platform",
-        metavar="PLATFORM",
-        help="The platform, such as manylinux_2_28_x86_64 or windows; this machine is not looked at.",
-    ),
+    python_option,
+    platform_option,
 )
 
 
@@ -146,7 +148,7 @@ def selection_options(command: _Function) -> Callable[..., object]:
 
     @functools.wraps(command)
     def with_selection(*args: Any, python: str | None, platform: str | None, **kwargs: Any) -> object:
-        target = _target(python, platform)
+        target = read_target(python, platform)
         own = ("given", "file", "enabled", "disabled", "trusted", "align", "paths", "pinned")
         system = _system(target, **{name: kwargs.pop(name) for name in own})
         return command(*args, system=system, target=target, **kwargs)
@@ -157,7 +159,8 @@ def selection_options(command: _Function) -> Callable[..., object]:
     return function
 
 
-def _target(python: str | None, platform: str | None) -> Target:
+def read_target(python: str | None, platform: str | None) -> Target:
+    """Return what the options say of interpreter and platform; raises UsageError."""
     from packaging.tags import sys_tags  # takes long to import
     from packaging.version import Version
 
