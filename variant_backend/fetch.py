@@ -13,7 +13,6 @@ from typing import NamedTuple
 from . import pylock
 from ._files import Advance, workspace
 from ._outputs import Output
-from ._toml import from_dict
 from .choice import label_of
 from .download import download
 from .errors import VariantError, one_of
@@ -166,6 +165,8 @@ def lock(
     *results* may tell of labels what no index file does. *index_url* is the package index of all of them.
     A file that is there is replaced if it was made here, or with *force*. Raises VariantError.
     """
+    from ._toml import from_dict  # takes long to import
+
     pylock.check_name(path.name)
     names = [each.release.name for each in picks]
     if twice := sorted({name for name in names if names.count(name) > 1}):
