@@ -168,7 +168,7 @@ package-mode = false
 name = "bridge"
 url = "{index.url}"
 """)
-    places = {"POETRY_CACHE_DIR": str(folder / "cache"), "POETRY_VIRTUALENVS_IN_PROJECT": "true"}
+    places: Any = {"POETRY_CACHE_DIR": str(folder / "cache"), "POETRY_VIRTUALENVS_IN_PROJECT": "true"}
     run("uvx", "--quiet", "--python", sys.executable, "poetry>=2", "install", cwd=folder, **places, **env)
     return installed(folder / ".venv")
 
