@@ -81,15 +81,16 @@ def plan_stub(
     with everything that is wrong with the release.
     """
     listing = _only(listing, only)
-    local = [path for file in (*listing.wheels, *listing.index_files) if (path := local_path(file))]
-    _refuse(check.check(local))
+    files = {file.url: local_path(file) for file in (*listing.wheels, *listing.index_files)}
+    check_lines(url for url, path in files.items() if path is None)
+    _refuse(check.check(path for path in files.values() if path))
     release = read_release(listing)
     issues = [line for fault in release.faults for line in fault.lines()]
     issues += [f"{name}: {why}" for name, why in release.barred.items()]
     labels = {label for file in release.wheels if (label := label_of(file)) is not None}
     if not labels:
         raise VariantError(*issues, f"{listing.name} {listing.version}: no wheel has a label")
-    if release.metadata is None:
+    if release.metadata is None and not issues:
         issues.append(
             f"{listing.name} {listing.version}: there is no index file; `variant-backend index` writes it"
         )
@@ -197,22 +198,19 @@ def _place(file: File, base_url: str | None) -> str:
             f"{shown(url)}: its URL has a query, which may be secret, and may expire",
             hint="say with --base-url where the wheels lie for everybody",
         )
-    check_place(url)
     return url
 
 
-def check_place(url: str) -> None:
-    """Check that nobody in between can read or change what lies at a URL; raises VariantError."""
-    if not is_safe_line(url):
-        raise VariantError(
-            f"{shown(url)}: only https is safe", hint="say with --base-url where the wheels lie"
-        )
+def check_lines(urls: Iterable[str]) -> None:
+    """Check that nobody in between can change what comes from URLs, as it is pinned; raises VariantError."""
+    if unsafe := [url for url in urls if not is_safe_line(url)]:
+        raise VariantError(*(f"{shown(url)} is not encrypted" for url in unsafe), hint="only https will do")
 
 
 def checked_base_url(url: str) -> str:
     """Return a URL below which wheels lie, without the slashes at its end; raises VariantError."""
     url = check_base_url(url)
-    check_place(url)
+    check_lines([url])
     return url
 
 

@@ -135,8 +135,10 @@ def _listing(place: str, pin: Pin | None) -> Listing:
     from .._http import shown
     from ..pins import Pin
     from ..releases import find_listings, projects
+    from ..stub import check_lines
 
     find_links, index_urls = ([], [place]) if "://" in place else ([Path(place)], [])
+    check_lines(index_urls)
     if pin is None:
         names = projects(find_links)
         if len(names) > 1:
