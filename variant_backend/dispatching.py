@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from . import _http, _remote, core_metadata, pylock
+from . import _http, core_metadata, pylock
 from ._files import Advance, workspace
 from .choice import Judged, judge, judge_label, label_of
 from .download import download
@@ -344,6 +344,8 @@ def prepare_metadata(dispatched: Dispatched, metadata_directory: str) -> str:
 
 def _dist_info(pick: Pick, hosts: frozenset[str], scratch: Path) -> dict[str, bytes]:
     """Return the files of the dist-info folder; raises VariantError."""
+    from . import _remote  # takes long to import, and wheels are brought without it
+
     file = pick.file
     if pinned := (file.core_metadata or {}).get("sha256"):
         try:
