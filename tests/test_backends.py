@@ -153,8 +153,7 @@ def test_a_copy_of_the_package_in_the_tree_builds_a_variant_from_the_sdist_that_
 def test_an_sdist_is_the_same_whatever_variant_is_asked_for(tmp_path: Path) -> None:
     project = new_project("hatchling", tmp_path)
     for out, arguments in (("plain", []), ("variant", ["-Cvariant=small"])):
-        command = ["build", "--sdist", "--outdir", tmp_path / out, *arguments, project]
-        run("python", "-m", *command, SOURCE_DATE_EPOCH=EPOCH)
+        run(*FRONTENDS["build"], tmp_path / out, "--sdist", *arguments, project, SOURCE_DATE_EPOCH=EPOCH)
     name = "variant_example_hatchling-1.0.tar.gz"
     assert (tmp_path / "plain" / name).read_bytes() == (tmp_path / "variant" / name).read_bytes()
 
