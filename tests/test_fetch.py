@@ -526,6 +526,8 @@ def test_a_server_that_is_asked_without_encryption_is_named(out: Path) -> None:
     result = invoke("demo", "--index-url", "http://index.invalid/simple/", "-d", out)
     assert result.exit_code == 1
     assert result.stderr.startswith("notice: index.invalid is asked without encryption: ")
+    broken = invoke("demo", "--index-url", "http://[", "-d", out)
+    assert (broken.exit_code, broken.stderr.splitlines()[0]) == (1, "error: demo: no wheel is in http://[")
 
 
 def test_markers_see_the_system_that_is_asked_for() -> None:
