@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -204,8 +204,13 @@ def _write_lock(
 
 def _open_hosts(urls: Iterable[str]) -> list[str]:
     """Return the servers that are asked over a network without encryption."""
-    hosts = dict.fromkeys(urlsplit(url).hostname or "" for url in urls if url.lower().startswith("http:"))
-    return [host for host in hosts if not _is_this_machine(host)]
+    hosts: dict[str, None] = {}
+    for url in urls:
+        with suppress(ValueError):  # that it is no URL is said when it is asked for
+            parts = urlsplit(url)
+            if parts.scheme == "http" and parts.hostname and not _is_this_machine(parts.hostname):
+                hosts[parts.hostname] = None
+    return [*hosts]
 
 
 def _warn_of_open_lines(hosts: Iterable[str]) -> None:
