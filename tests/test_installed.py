@@ -27,12 +27,15 @@ FORCED: dict[str, Any] = {
     "NV_VARIANT_PROVIDER_FORCE_SM_ARCH": "9.0",
 }
 OPENMP = ("--static", "openmp :: runtime :: gomp, iomp, omp", "--static", "openmp :: version :: 5, 4")
-UNKNOWN = "  unknown: nothing says what is supported in nvidia; give --supported"
+UNKNOWN = "  unknown: nothing says what is supported in nvidia; give --supported or --hardware"
+# A machine of which nothing is known, in place of the one that the tests run on.
+NOWHERE = ("--hardware", "nowhere.json")
 
 
 @pytest.fixture(autouse=True)
 def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("nowhere.json").write_text("{}")
 
 
 def install(name: str, *options: str, into: str = "site") -> Path:
@@ -52,12 +55,14 @@ def openmp(label: str, *properties: str) -> list[str]:
     return [*OPENMP, "-l", label, *(part for text in properties for part in ("-p", f"openmp :: {text}"))]
 
 
-def invoke(*arguments: object) -> Result:
-    return CliRunner().invoke(main, ["installed", *map(str, arguments)], catch_exceptions=False)
+def invoke(*arguments: object, machine: tuple[str, ...] = NOWHERE) -> Result:
+    options = ["installed", *machine, *map(str, arguments)]
+    return CliRunner().invoke(main, options, catch_exceptions=False)
 
 
-def told(*arguments: object) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(invoke(*arguments, "--path", "site", "--json").stdout)
+def told(*arguments: object, machine: tuple[str, ...] = NOWHERE) -> dict[str, Any]:
+    result = invoke(*arguments, "--path", "site", "--json", machine=machine)
+    document: dict[str, Any] = json.loads(result.stdout)
     return document
 
 
@@ -114,6 +119,51 @@ def test_a_variant_is_supported_or_not_by_what_is_given_and_else_unknown(
     assert invoke("--check", "--path", "site", *options).exit_code == (supported is False)
 
 
+def test_the_hardware_of_a_file_or_of_this_machine_stands_behind_what_is_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    install("demo", *CUDA)
+    Path("node.toml").write_text('[nvidia.features]\ncuda_version_lower_bound = ["12.6"]\n')
+    monkeypatch.setenv("NV_VARIANT_PROVIDER_FORCE_SM_ARCH", "9.0")
+    given = ("--supported", "nvidia :: cuda_version_lower_bound :: 12.8, 12.6")
+    for driver, supported in (("12.9", True), ("12.6", False)):
+        monkeypatch.setenv("NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION", driver)
+        assert told(machine=())["variants"][0]["supported"] is supported
+        assert told(*given, machine=())["variants"][0]["supported"] is True
+        assert told(machine=("--hardware", "node.toml"))["variants"][0]["supported"] is False
+        assert told(*given, machine=("--hardware", "node.toml"))["variants"][0]["supported"] is True
+    result = invoke("--path", "site", machine=("--hardware", "nothing.toml"))
+    assert (result.exit_code, result.stderr.startswith("error: nothing.toml: ")) == (1, True)
+
+
+@pytest.mark.parametrize(("version", "supported"), [("2.9.1", True), ("2.90", False), (None, False)])
+def test_an_abi_dependency_is_judged_by_the_version_that_is_installed(
+    version: str | None, supported: bool
+) -> None:
+    if version:
+        install_plain(version)
+    metadata = VariantMetadata(
+        ("openmp",),
+        {"openmp": StaticProvider((("runtime", ("gomp",)),))},
+        {"x": Variant("x", frozenset({Property("abi_dependency", "my_torch", "2.9")}))},
+    )
+    (install("demo", *openmp("x", "runtime :: gomp")) / "variant.json").write_bytes(metadata.to_json())
+    (demo,) = told()["variants"]
+    assert demo["supported"] is supported
+    expected = "abi_dependency :: my_torch: of 2.9, nothing is supported; supported is "
+    values = "2.90.0, 2.90, 2" if version else "nothing"
+    assert demo["reasons"] == ([] if supported else [expected + values])
+    (demo,) = told("--supported", "abi_dependency :: my_torch :: 2.9")["variants"]
+    assert demo["supported"] is True
+
+
+def install_plain(version: str) -> None:
+    """Let a plain distribution My.Torch be installed: an installer would do no more."""
+    folder = Path("site", f"my_torch-{version}.dist-info")
+    folder.mkdir(parents=True)
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: My.Torch\nVersion: {version}\n")
+
+
 def test_check_names_what_does_not_fit_and_its_property() -> None:
     install("demo", *CUDA)
     install("zoo", *CUDA)
@@ -151,7 +201,8 @@ def test_without_a_folder_the_environment_of_this_python_is_read() -> None:
     install("demo", *CUDA)
     script = "from variant_backend.scripts import variant_backend; variant_backend()"
     paths = [str(Path("site").absolute()), *filter(None, sys.path)]
-    shown = run(sys.executable, "-c", f"import sys; sys.path = {paths!r}\n{script}", "installed").stdout
+    program = f"import sys; sys.path = {paths!r}\n{script}"
+    shown = run(sys.executable, "-c", program, "installed", *NOWHERE).stdout
     assert shown.startswith("demo 1.0  cuda12.8  unknown\n")
 
 

@@ -24,6 +24,8 @@ COMMANDS = [
     "installed",
     "providers",
     "hardware",
+    "explain",
+    "fetch",
 ]
 
 # Rooms from the top down; a module may import those of lower rooms, and what stands before it in its own.
@@ -43,23 +45,44 @@ ROOMS = [
         "known_providers",
         "hardware_file",
         "simple_api",
+        "pins",
         "rules",
         "project_page",
+        "pylock",
         "_ziprecords",
         "_toml",
     ],
-    ["_files", "_outputs", "_sdist", "_rawzip", "_zipglance", "_ask_plugin", "_build_one"],
+    [
+        "_files",
+        "_processes",
+        "_http",
+        "_outputs",
+        "_sdist",
+        "_rawzip",
+        "_zipglance",
+        "_ask_plugin",
+        "_build_one",
+    ],
     [
         "pyproject",
         "hardware",
         "schema",
         "providers",
+        "trusted_plugins",
+        "user_config",
         "wheel_rewrite",
         "unmake",
         "upgrade",
         "_remote",
+        "download",
         "inspection",
         "installed",
+        "system",
+        "releases",
+        "choice",
+        "uv_choice",
+        "picks",
+        "fetch",
         "index",
         "simple_index",
         "check",
@@ -67,7 +90,7 @@ ROOMS = [
         "init",
     ],
     ["build_request", "wrapped_backend"],
-    ["hooks", "cli", *(f"cli.{name}" for name in COMMANDS), "cli.main", "scripts"],
+    ["hooks", "cli", "cli.selection_options", *(f"cli.{name}" for name in COMMANDS), "cli.main", "scripts"],
 ]
 ORDER = [module for room in ROOMS for module in room]
 PURE = [module for room in ROOMS[:3] for module in room]
@@ -81,10 +104,13 @@ RESERVED = {
     "tomllib": {"pyproject"},
     "tomli": {"pyproject"},
     "tomlkit": {"_toml"},
-    "build": {"_build_one"},
-    "subprocess": {"matrix", "_build_one", "providers"},
+    "build": {"_build_one", "trusted_plugins"},
+    "subprocess": {"_processes", "matrix", "_build_one", "providers", "trusted_plugins"},
+    "platformdirs": {"user_config"},
     "wheel": set(),
     "fsspec": {"_remote"},
+    "urllib.request": {"_http"},
+    "http.client": {"_http"},
     "ctypes": {"hardware"},
 }
 # What the pure rooms do without: files, processes, the environment.
@@ -101,14 +127,15 @@ def imports(module: str) -> set[str]:
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
+            found |= {name for alias in node.names for name in (alias.name, alias.name.partition(".")[0])}
         elif isinstance(node, ast.ImportFrom) and node.level:
             base = ".".join([*package[: len(package) + 1 - node.level], *filter(None, [node.module])])
             for alias in node.names:  # each may be a module, or something in one
                 inner = f"{base}.{alias.name}".removeprefix(".")
                 found.add(inner if inner in ORDER else base or "__init__")
         elif isinstance(node, ast.ImportFrom):
-            found.add((node.module or "").partition(".")[0])
+            module = node.module or ""
+            found |= {module, module.partition(".")[0], *(f"{module}.{alias.name}" for alias in node.names)}
     return found
 
 

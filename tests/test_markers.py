@@ -12,7 +12,7 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 
 from variant_backend.errors import VariantError
-from variant_backend.markers import check_dependency, mentions_variant, resolve
+from variant_backend.markers import check_dependency, mentions_variant, resolve, resolve_here
 from variant_backend.properties import NULL_VARIANT, Property, Variant
 
 CUDA = Variant.of(
@@ -251,8 +251,12 @@ def test_a_resolved_requirement_means_the_same_on_every_system_that_can_use_the_
     features = {(item.namespace, item.feature): item for item in variant.properties}
     supported = data.draw(st.sets(st.sampled_from(sorted(variant.properties))))
     supported |= {item for feature, item in features.items() if feature not in {it[:2] for it in supported}}
+    check_meaning(resolved, tree, variant.label, supported)
+
+
+def check_meaning(resolved: str | None, tree: object, label: str, supported: set[Property]) -> None:
     for environment in ENVIRONMENTS:
-        expected = meaning(tree, variant.label, set(map(str, supported)), environment)
+        expected = meaning(tree, label, set(map(str, supported)), environment)
         if resolved is None:
             assert not expected
             continue
@@ -260,6 +264,12 @@ def test_a_resolved_requirement_means_the_same_on_every_system_that_can_use_the_
         assert str(requirement) == resolved
         assert not mentions_variant(resolved)
         assert (requirement.marker is None or requirement.marker.evaluate(environment)) == expected
+
+
+@given(tree=trees, label=st.sampled_from(["a1", "b", "null", ""]), supported=st.sets(items))
+def test_on_one_system_everything_is_decided(tree: object, label: str, supported: set[str]) -> None:
+    properties = set(map(Property.parse, supported))
+    check_meaning(resolve_here(f"a; {text_of(tree)}", label, properties), tree, label, properties)
 
 
 @given(tree=trees, variant=variants)

@@ -18,7 +18,7 @@ from range_server import Handler, Server
 from support import make_wheel
 from test_wheel_rewrite import convert, null_metadata, write_sparse_wheel
 
-from variant_backend import _remote
+from variant_backend import _http, _remote
 from variant_backend.errors import VariantError
 from variant_backend.wheel_rewrite import Plan
 
@@ -214,14 +214,14 @@ GOOD = "bytes {start}-{last}/{size}"
 BEHAVIORS = {
     "ignores ranges": (ignore_ranges, "the server sends no ranges; download the wheels, and name the folder"),
     "larger size": (send_range("bytes {start}-{last}/9999999", bytes), "the server answers 'bytes "),
-    "smaller size": (send_range("bytes 0-9/10", bytes), "damaged central directory|a zip file's last record"),
+    "smaller size": (send_range("bytes 0-9/10", bytes), "more than 10 bytes"),
     "no size": (send_range("bytes {start}-{last}/*", bytes), "the server answers 'bytes "),
     "no place": (send_range("", bytes), "the server answers ''"),
     "other place": (send_range("bytes 0-{last}/99999", bytes), "the server answers 'bytes "),
-    "encoded": (send_range(GOOD, bytes, **{"Content-Encoding": "gzip"}), "the server answers 'bytes "),
-    "truncated": (send_range(GOOD, lambda data: data[:-5]), "payload|truncated"),
+    "encoded": (send_range(GOOD, bytes, **{"Content-Encoding": "gzip"}), "sent compressed \\(gzip\\)"),
+    "truncated": (send_range(GOOD, lambda data: data[:-5]), "truncated answer: "),
     "not a wheel": (send_range(GOOD, lambda data: bytes(len(data))), "not a zip file"),
-    "redirects": (redirect_forever, "(?s).+"),
+    "redirects": (redirect_forever, "redirected more than 10 times"),
     "missing": (refuse(404), "not found"),
     "forbidden": (refuse(403), "access denied: 403"),
     "down": (refuse(503), "the server answers 503"),
@@ -250,9 +250,9 @@ def test_a_page_that_misbehaves_is_told(server: Server, monkeypatch: pytest.Monk
             _remote.read_wheels(url)
     monkeypatch.setattr(_remote, "_LARGEST", 1 << 20)
     server.misbehave = ignore_ranges
-    with pytest.raises(VariantError, match="a page of more than 1048576 bytes"):
+    with pytest.raises(VariantError, match="more than 1048576 bytes"):
         _remote.read_wheels(url)
-    with pytest.raises(VariantError, match=r"^http://127.0.0.1:9/: Cannot connect to host") as caught:
+    with pytest.raises(VariantError, match=r"^http://127.0.0.1:9/: the server cannot be reached: ") as caught:
         _remote.read_wheels("http://user:s3cret@127.0.0.1:9/")
     assert "s3cret" not in str(caught.value)
 
@@ -260,10 +260,10 @@ def test_a_page_that_misbehaves_is_told(server: Server, monkeypatch: pytest.Monk
 def test_a_server_that_never_answers_is_not_waited_for(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_remote, "_PATIENCE", 0.2)
+    monkeypatch.setattr(_http, "_PATIENCE", 0.2)
     woken = threading.Event()
     server.misbehave = lambda _handler, _data: woken.wait(60)
-    with pytest.raises(VariantError, match=rf"^{server.url}: no answer in time"):
+    with pytest.raises(VariantError, match=rf"^{server.url}: no answer in 0.2 seconds"):
         _remote.read_wheels(server.url)
     woken.set()
 
@@ -405,21 +405,12 @@ def test_any_file_system_of_fsspec_will_do(tmp_path: Path) -> None:
         _remote.read_wheels("what://ever")
 
 
-def test_without_the_libraries_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "fsspec.core", None)
-    for url in ("https://example.invalid/simple/", "s3://bucket"):
-        with pytest.raises(VariantError, match=r"pip install 'variant-backend\[remote\]'$"):
-            _remote.read_wheels(url)
-
-
-@pytest.mark.parametrize(
-    ("url", "text"),
-    [
-        ("https://user:pw@host:1/a/b.whl?sig=x#y", "https://host:1/a/b.whl"),
-        ("https://host/a%40b/", "https://host/a%40b/"),
-        ("at https://u@host/?q, or 's3://k:s@bucket/x'", "at https://host/ or 's3://bucket/x'"),
-        ("s3://bucket/a@b", "s3://bucket/a@b"),
-    ],
-)
-def test_secrets_of_a_url_are_not_shown(url: str, text: str) -> None:
-    assert _remote.shown(url) == text
+def test_without_the_libraries_http_works_and_the_extra_is_named_for_others(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variants(server.folder)
+    for library in ("fsspec", "fsspec.core", "aiohttp"):
+        monkeypatch.setitem(sys.modules, library, None)
+    assert read(f"{server.url}{NAME}") == {"v3": "v3"}
+    with pytest.raises(VariantError, match=r"pip install 'variant-backend\[remote\]'$"):
+        _remote.read_wheels("s3://bucket")

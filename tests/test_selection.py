@@ -13,7 +13,7 @@ from packaging.tags import Tag
 from variant_backend.filename import WheelFilename
 from variant_backend.metadata import PluginProvider, Provider, StaticProvider, VariantMetadata
 from variant_backend.properties import Property, Variant
-from variant_backend.selection import Supported, Verdict, rank, static_support
+from variant_backend.selection import Supported, Verdict, rank, static_support, why_better
 
 ANY = [Tag("py3", "none", "any")]
 
@@ -166,7 +166,19 @@ def test_a_label_that_the_index_file_lacks_is_out(label: str) -> None:
     (verdict,) = rank([wheel(label)], metadata, static_support(metadata), ANY)
     assert verdict.reasons == (f"label: the index file has no {label!r}",)
     (verdict,) = rank([wheel(label)], None, {}, ANY)
-    assert verdict.reasons == ("label: there is no index file that says what it means",)
+    assert verdict.reasons == ("label: no index file says what it means",)
+
+
+def test_what_is_barred_for_other_reasons_is_out_and_the_others_stay_as_they_are() -> None:
+    metadata = release("a", {"a.f": ["1"]}, {"x": ["a.f.1"], "y": ["a.f.2"]})
+    wheels, supported = [wheel("x"), wheel("y"), wheel()], static_support(metadata)
+    barred = {wheel("x"): ("yanked",), wheel("y"): ("yanked", "it is old")}
+    plain, *out = rank(wheels, metadata, supported, ANY, barred=barred)
+    assert plain == rank(wheels, metadata, supported, ANY)[1]
+    assert [each.reasons for each in out] == [
+        ("yanked",),
+        ("yanked", "it is old", "a :: f: of 2, nothing is supported; supported is 1"),
+    ]
 
 
 def test_the_key_says_which_value_of_each_feature_is_best_and_where_it_ranks() -> None:
@@ -250,6 +262,28 @@ def test_whatever_two_wheels_are_left_their_order_is_the_same(
     for first, second in pairwise(whole):
         pair = [verdict.filename for verdict in rank([second, first], metadata, supported, TAGS)]
         assert pair == [first, second]
+
+
+@given(cases())
+def test_why_a_wheel_is_better_is_the_first_part_of_the_key_that_differs(
+    case: tuple[VariantMetadata, list[WheelFilename]],
+) -> None:
+    metadata, wheels = case
+    keys = [verdict.key for verdict in rank(wheels, metadata, static_support(metadata), TAGS) if verdict.key]
+    for one, other in pairwise(keys):
+        differing = [
+            part for part, ours, theirs in zip(one._fields, one, other, strict=True) if ours != theirs
+        ]
+        said = why_better(one, other)
+        if one.label is not None and other.label is None:
+            assert said == "a variant comes before a plain wheel"
+        elif not differing:
+            assert said == "nothing: they rank alike"
+        elif differing[0] == "features":
+            first = next(each for each in one.features if each not in other.features)
+            assert str(first.best) in said
+        else:
+            assert differing[0] in said
 
 
 @given(releases())

@@ -48,6 +48,7 @@ def files(
         draw(size),
         draw(st.none() | texts),
         draw(st.none() | hashes),
+        draw(st.none() | texts),
     )
 
 

@@ -54,6 +54,19 @@ def real_path(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def path_of(url: str) -> Path:
+    """Return the path that a ``file:`` URL names; raises VariantError when it is of another machine."""
+    from urllib.parse import unquote_to_bytes, urlsplit  # takes long to import, and mostly nothing is a URL
+
+    parts = urlsplit(url)
+    path = os.fsdecode(unquote_to_bytes(parts.path))
+    if sys.platform == "win32":  # there, file:///C:/x names a drive, and file://server/x a share
+        return Path(f"//{parts.netloc}{path}" if parts.netloc else path.lstrip("/"))
+    if parts.netloc not in ("", "localhost"):
+        raise VariantError(f"names a file of another machine, {parts.netloc}")
+    return Path(path)
+
+
 class Source(NamedTuple):
     """Bytes that are read in ranges, wherever they are: `read(length, offset)` of a file of *size* bytes.
 

@@ -1,22 +1,21 @@
 """Wheels behind URLs: listed, and read in ranges, so that a wheel of gigabytes costs kilobytes.
 
-fsspec and the libraries it finds know the protocols, and where credentials are. HTTP is asked here, over
-fsspec's session, as a server may ignore a range and send the whole file. Sources of that: RFC 9110,
-section 14 (ranges), and the simple repository API for pages.
+HTTP is asked here, as a server may ignore a range and send the whole file. Other protocols are known to
+fsspec and the libraries it finds, with where credentials are. Sources: RFC 9110, section 14 (ranges), and
+the simple repository API for pages.
 """
 
 from __future__ import annotations
 
-import asyncio
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from . import simple_api
+from . import _http, simple_api
 from ._files import Source
+from ._http import shown, with_credentials
 from ._rawzip import Archive
 from ._ziprecords import ENDING_SIZE
 from .errors import VariantError
@@ -35,11 +34,8 @@ _LARGEST = 64 << 20
 _GAP = 16 << 10
 _AT_ONCE = 16
 _MOST_PROJECTS = 1000
-_PATIENCE = 60  # seconds without an answer
 
 _ACCEPT = f"{simple_api.JSON_TYPE}, text/html;q=0.5, */*;q=0.1"
-# A range of compressed bytes would be no range of the file.
-_IDENTITY = {"Accept-Encoding": "identity"}
 
 
 class RemoteWheel(NamedTuple):
@@ -56,11 +52,6 @@ class ReadWheel(NamedTuple):
     place: str
     wheel: Wheel
     metadata: VariantMetadata
-
-
-def shown(url: str) -> str:
-    """Return a URL as it may be printed: without user, password and query, which may be secret."""
-    return re.sub(r"(://)[^/?#\s'\"]*@|[?#][^\s'\"]*", r"\1", url)
 
 
 def read_wheels(url: str) -> tuple[list[ReadWheel], list[str]]:
@@ -111,26 +102,25 @@ def wheels(url: str) -> list[RemoteWheel]:
     """
     if not url.lower().startswith(("http://", "https://")):
         return _stored(url)
-    with _within(url), _libraries():
-        server = _Http()
+    try:
         parts = urlsplit(url)
-        name = unquote(parts.path).rpartition("/")[2]
-        if not parts.hostname:
-            raise VariantError("names no server")
+    except ValueError as error:
+        raise VariantError(f"{shown(url)}: not a URL: {error}") from None
+    name = unquote(parts.path).rpartition("/")[2]
     if name.endswith(".whl"):
-        return [_on_server(server, name, url)]
+        return [_on_server(name, url)]
     if name and not name.endswith((".html", ".json")):  # an index that is named without the slash at its end
         url = parts._replace(path=f"{parts.path}/").geturl()
-    found, projects = _links(*server.page(url))
+    found, projects = _links(*_page(url))
     if not found:
         if len(projects) > _MOST_PROJECTS:
             raise VariantError(
                 f"{shown(url)}: lists {len(projects)} projects, which are too many to read",
                 hint="give the URL of a project's page",
             )
-        pages = map_in_threads(lambda project: _links(*server.page(project))[0], projects)
+        pages = map_in_threads(lambda project: _links(*_page(project))[0], projects)
         found = {name: link for page in pages for name, link in page.items()}
-    return [_on_server(server, name, link) for name, link in sorted(found.items())]
+    return [_on_server(name, link) for name, link in sorted(found.items())]
 
 
 def _links(content: bytes, kind: str, url: str) -> tuple[dict[str, str], list[str]]:
@@ -145,16 +135,8 @@ def _links(content: bytes, kind: str, url: str) -> tuple[dict[str, str], list[st
     wheels = [file for file in files if file.filename.endswith(".whl")]
     if not wheels and "json" not in kind:
         projects = simple_api.projects_from_html(content, place)
-    found = {file.filename: _with_credentials(file.url, url) for file in wheels}
-    return found, [_with_credentials(link, url) for link in (projects or {}).values()]
-
-
-def _with_credentials(link: str, url: str) -> str:
-    """Return a link with the user and password that stand in the *url* of its page, if it stays there."""
-    page, target = urlsplit(url), urlsplit(link)
-    _, at, host = page.netloc.rpartition("@")
-    stays = (target.scheme, target.netloc) == (page.scheme, host)
-    return target._replace(netloc=page.netloc).geturl() if at and stays else link
+    found = {file.filename: with_credentials(file.url, url) for file in wheels}
+    return found, [with_credentials(link, url) for link in (projects or {}).values()]
 
 
 def map_in_threads(function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
@@ -186,12 +168,12 @@ def _libraries() -> Iterator[None]:
         raise
     except FileNotFoundError:
         raise VariantError("not found") from None
-    except (TimeoutError, asyncio.TimeoutError):
+    except TimeoutError:
         raise VariantError("no answer in time") from None
     except PermissionError as error:
         raise VariantError(
             f"access denied: {shown(str(error))}",
-            hint="credentials are taken from where its library looks, such as ~/.aws or ~/.netrc",
+            hint="credentials are taken from where its library looks, such as ~/.aws",
         ) from None
     except ImportError as error:
         ours = any(name in str(error) for name in ("fsspec", "aiohttp", "s3fs", "gcsfs"))
@@ -281,117 +263,55 @@ def _stored(url: str) -> list[RemoteWheel]:
 
 def _fsspec() -> Any:
     """Return fsspec, which takes long to import, and need not be there."""
-    import fsspec.asyn
     import fsspec.core
 
     return fsspec
 
 
-def _on_server(server: _Http, name: str, url: str) -> RemoteWheel:
-    return RemoteWheel(name, url, lambda: server.source(url))
+def _on_server(name: str, url: str) -> RemoteWheel:
+    return RemoteWheel(name, url, lambda: _source(url))
 
 
-class _Http:
-    """Asks HTTP servers, over a session of fsspec's; user and password may be in the URL or in ~/.netrc."""
+def _page(url: str) -> _http.Answer:
+    """Return a page; other hosts may stand in for its server, as mirrors do."""
+    return _http.get(url, accept=_ACCEPT, limit=_LARGEST, other_hosts=True)
 
-    def __init__(self) -> None:
-        self._sync = _fsspec().asyn.sync
-        from aiohttp import ClientTimeout  # takes long to import, and need not be there
 
-        timeout = ClientTimeout(total=300, sock_connect=_PATIENCE, sock_read=_PATIENCE)
-        # The environment is asked for proxies, and where .netrc is.
-        options = {"trust_env": True, "timeout": timeout}
-        self._fs = _fsspec().filesystem("http", client_kwargs=options, skip_instance_cache=True)
-        self._session = self._sync(self._fs.loop, self._fs.set_session)
+def _source(url: str) -> Source:
+    """Return a file behind HTTP as a source, after one request for its end; raises VariantError."""
+    try:
+        start, data, size = _range(url, f"-{ENDING_SIZE}")
+    except _NoRangeError:  # some know no range that counts from the end
+        size = _size(url)
+        start, data = 0, b""
+        if size:
+            start, data, size = _range(url, f"{max(size - ENDING_SIZE, 0)}-{size - 1}")
+    spans = _Spans(lambda offset, length: _range(url, f"{offset}-{offset + length - 1}")[1], size)
+    spans.add(start, data)
+    return spans.source()
 
-    def page(self, url: str) -> tuple[bytes, str, str]:
-        """Return a page, its media type, and its URL after redirections; raises VariantError."""
 
-        async def get(response: Any) -> tuple[bytes, str, str]:
-            _check_status(response, 200)
-            content = await response.content.read(_LARGEST + 1)
-            while len(content) <= _LARGEST and (more := await response.content.read(1 << 20)):
-                content += more
-            if len(content) > _LARGEST:
-                raise VariantError(f"a page of more than {_LARGEST} bytes")
-            return content, response.content_type, _with_credentials(str(response.url), url)
+def _range(url: str, wanted: str) -> tuple[int, bytes, int]:
+    """Return where a range starts that was asked for, its bytes, and the size of the whole file."""
+    with _http.request(url, headers={"Range": f"bytes={wanted}"}, other_hosts=True) as response:
+        if response.status in (200, 400, 416, 501):
+            raise _NoRangeError("the server sends no ranges", hint="download the wheels, and name the folder")
+        response.check_status(206)
+        first, last, size = response.content_range(wanted)
+        data = response.read(last + 1 - first)
+    if len(data) != last + 1 - first:
+        raise VariantError(f"truncated answer: {len(data)} of {last + 1 - first} bytes came")
+    return first, data, size
 
-        with _within(url):
-            result: tuple[bytes, str, str] = self._ask("GET", url, {"Accept": _ACCEPT}, get)
-            return result
 
-    def source(self, url: str) -> Source:
-        """Return a file as a source, after one request for its end; raises VariantError."""
-        try:
-            start, data, size = self._range(url, f"-{ENDING_SIZE}")
-        except _NoRangeError:  # some know no range that counts from the end
-            size = self._ask("HEAD", url, _IDENTITY, _length)
-            start, data = 0, b""
-            if size:
-                start, data, size = self._range(url, f"{max(size - ENDING_SIZE, 0)}-{size - 1}")
-        spans = _Spans(lambda offset, length: self._range(url, f"{offset}-{offset + length - 1}")[1], size)
-        spans.add(start, data)
-        return spans.source()
-
-    def _range(self, url: str, wanted: str) -> tuple[int, bytes, int]:
-        """Return where a range starts that was asked for, its bytes, and the size of the whole file."""
-
-        async def get(response: Any) -> tuple[int, bytes, int]:
-            if response.status in (200, 400, 416, 501):
-                raise _NoRangeError(
-                    "the server sends no ranges", hint="download the wheels, and name the folder"
-                )
-            _check_status(response, 206)
-            first, last, size = _content_range(response, wanted)
-            return first, await response.content.readexactly(last + 1 - first), size
-
-        headers = {**_IDENTITY, "Range": f"bytes={wanted}"}
-        result: tuple[int, bytes, int] = self._ask("GET", url, headers, get)
-        return result
-
-    def _ask(self, method: str, url: str, headers: dict[str, str], handle: Callable[[Any], Any]) -> Any:
-        """Send a request, and return what *handle* makes of the answer; the rest of it is not read."""
-
-        async def ask() -> Any:
-            async with self._session.request(method, url, headers=headers, allow_redirects=True) as response:
-                try:
-                    return await handle(response)
-                except asyncio.IncompleteReadError as error:
-                    raise VariantError(f"truncated answer: {len(error.partial)} bytes came") from None
-
-        with _libraries():
-            return self._sync(self._fs.loop, ask)
+def _size(url: str) -> int:
+    """Return how long a file is."""
+    with _http.request(url, method="HEAD", other_hosts=True) as response:
+        response.check_status(200)
+        if response.size is None:
+            raise VariantError("the server does not tell the file's size")
+        return response.size
 
 
 class _NoRangeError(VariantError):
     """A server does not send the range that it was asked for."""
-
-
-def _check_status(response: Any, expected: int) -> None:
-    if response.status in (401, 403):
-        raise PermissionError(f"{response.status} {response.reason}")
-    if response.status == 404:
-        raise FileNotFoundError
-    if response.status != expected:
-        raise VariantError(f"the server answers {response.status} {response.reason}")
-
-
-async def _length(response: Any) -> int:
-    """Return how long a file is, from the answer to HEAD."""
-    _check_status(response, 200)
-    if response.content_length is None:
-        raise VariantError("the server does not tell the file's size")
-    return int(response.content_length)
-
-
-def _content_range(response: Any, wanted: str) -> tuple[int, int, int]:
-    """Return first byte, last byte and the file's size as the answer says, if that is what was *wanted*."""
-    told = response.headers.get("Content-Range", "")
-    found = re.fullmatch(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", told.strip())
-    if found and response.headers.get("Content-Encoding", "identity") == "identity":
-        first, last, size = map(int, found.groups())
-        begin, _, end = wanted.partition("-")
-        expected = (int(begin), int(end)) if begin else (max(size - int(end), 0), size - 1)
-        if (first, last) == expected and last < size:
-            return first, last, size
-    raise VariantError(f"the server answers {told!r} when asked for bytes {wanted}")

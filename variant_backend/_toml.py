@@ -26,6 +26,10 @@ Body: TypeAlias = list[tuple[Key | None, Item]]
 _CUT = "\0\n"
 
 
+# Tables further down are written inline.
+_DEEPEST_HEADER = 3
+
+
 class Place(NamedTuple):
     """Where a key stands: its path, the body of the table around it, and the index there."""
 
@@ -164,6 +168,37 @@ def written(value: object) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(written, value))}]"
     return tomlkit.item(value).as_string()
+
+
+def from_dict(table: Mapping[str, object], path: Path = ()) -> str:
+    """Return a document that is made anew; tables more than three levels down are written inline.
+
+    >>> print(from_dict({"packages": [{"name": "demo", "wheels": [{"size": 1}, {"size": 2}], "tool": {}}]}))
+    [[packages]]
+    name = "demo"
+    wheels = [
+        { size = 1 },
+        { size = 2 },
+    ]
+    <BLANKLINE>
+    [packages.tool]
+    <BLANKLINE>
+    """
+    parts = [""]
+    for key, value in table.items():
+        here = (*path, key)
+        header = ".".join(map(_key, here))
+        entries = value if isinstance(value, list) and value and isinstance(value[0], dict) else []
+        if entries and not path:
+            parts += [f"[[{header}]]\n{from_dict(entry, here)}" for entry in entries]
+        elif entries:
+            lines = "".join(f"    {written(entry)},\n" for entry in entries)
+            parts[0] += f"{_key(key)} = [\n{lines}]\n"
+        elif isinstance(value, dict) and len(here) <= _DEEPEST_HEADER:
+            parts.append(f"[{header}]\n{from_dict(value, here)}")
+        else:
+            parts[0] += f"{_key(key)} = {written(value)}\n"
+    return "\n".join(part for part in parts if part)
 
 
 def _key(key: str) -> str:

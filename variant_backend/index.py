@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ._files import real_path
+from ._http import shown
 from ._outputs import Output
 from .errors import VariantError
 from .filename import WheelFilename, index_filename, parse_index_filename
@@ -79,8 +80,6 @@ def plan_index(
     if issues or conflicts:
         raise VariantError(*issues, *conflicts)
     if not releases:
-        from ._remote import shown
-
         places = ", ".join([*map(str, folders), *map(shown, urls)])
         raise VariantError(f"{places}: no wheel with a variant label", hint="make some with make-variant")
     return Index(tuple(releases), tuple(output for each in releases for output in each.outputs()))

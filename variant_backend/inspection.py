@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import core_metadata
+from ._http import shown
 from .document import Document, read_json
 from .errors import VariantError
 from .filename import WheelFilename
-from .installers import uv_never_chooses
+from .installers import ACCEPTED_BY_UV, uv_never_chooses
 from .metadata import VariantMetadata
 from .properties import Variant
 from .wheel_rewrite import Wheel, open_wheel
@@ -23,8 +25,7 @@ from .wheel_rewrite import Wheel, open_wheel
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
 
-# uv drops a release with any other fault in its metadata; it does not look at $schema.
-_ACCEPTED_BY_UV = {"unknown-schema"}
+    from packaging.version import Version
 
 
 class Verdict(NamedTuple):
@@ -130,13 +131,13 @@ def inspect_url(url: str) -> list[Inspection | VariantError]:
 
     def inspected(remote: _remote.RemoteWheel) -> Inspection | VariantError:
         try:
-            return _of_wheel(_remote.shown(remote.url), _remote.read_wheel(remote))
+            return _of_wheel(shown(remote.url), _remote.read_wheel(remote))
         except VariantError as error:
             return error
 
     wheels = _remote.wheels(url)
     if not wheels:
-        raise VariantError(f"{_remote.shown(url)}: no wheel is listed there")
+        raise VariantError(f"{shown(url)}: no wheel is listed there")
     results = _remote.map_in_threads(inspected, wheels)
     return _all_compared([wheel.name for wheel in wheels], results)
 
@@ -183,6 +184,24 @@ def inspect_installed_variants(paths: Sequence[Path] = ()) -> list[tuple[Path, I
     return [(folder, result) for _, folder, result in sorted(results, key=lambda each: each[:2])]
 
 
+def installed_versions(paths: Sequence[Path] = ()) -> dict[str, Version]:
+    """Return the versions of all that is installed, by normalized name; *paths* as in `inspect_installed`.
+
+    What has no valid name and version is left out.
+    """
+    from packaging.utils import canonicalize_name  # takes long to import
+    from packaging.version import InvalidVersion, Version
+
+    versions: dict[str, Version] = {}
+    for distribution in _distributions(paths):
+        name = _installed_name(distribution)
+        if name is not None and canonicalize_name(name) not in versions:
+            with suppress(VariantError, InvalidVersion, UnicodeDecodeError):
+                text = core_metadata.read_field(_core_metadata(distribution), "Version")
+                versions[canonicalize_name(name)] = Version(text)
+    return versions
+
+
 def _distributions(paths: Sequence[Path], name: str | None = None) -> Iterator[Distribution]:
     """Find installed distributions, all or those of a name."""
     from importlib.metadata import Distribution, DistributionFinder  # takes long to import
@@ -191,11 +210,14 @@ def _distributions(paths: Sequence[Path], name: str | None = None) -> Iterator[D
     return iter(Distribution.discover(context=DistributionFinder.Context(name=name, **places)))
 
 
+def _core_metadata(distribution: Distribution) -> bytes:
+    return (distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or "").encode()
+
+
 def _installed_name(distribution: Distribution) -> str | None:
     """Return the name of an installed distribution, None if it does not tell."""
     try:
-        text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
-        return core_metadata.read_field(text.encode(), "Name")
+        return core_metadata.read_field(_core_metadata(distribution), "Name")
     except (VariantError, UnicodeDecodeError):
         return None
 
@@ -210,7 +232,7 @@ def _is_variant(distribution: Distribution) -> bool:
 def _of_distribution(name: str, found: Distribution) -> Inspection:
     """Inspect an installed distribution; raises VariantError, with its name in front."""
     try:
-        metadata = (found.read_text("METADATA") or found.read_text("PKG-INFO") or "").encode()
+        metadata = _core_metadata(found)
         result = Inspection(
             name,
             core_metadata.read_field(metadata, "Name"),
@@ -254,7 +276,7 @@ def _with_variant(result: Inspection, read: Callable[[], bytes]) -> Inspection:
     schema = parsed.get("$schema") if isinstance(parsed, dict) else None
     faults = [f"variant.json: {issue}" for issue in document.issues]
     labels = list(metadata.variants)
-    is_dropped = any(fault.rule not in _ACCEPTED_BY_UV for fault in document.faults)
+    is_dropped = any(fault.rule not in ACCEPTED_BY_UV for fault in document.faults)
     wrong_label = None
     if len(labels) != 1:
         wrong_label = f"variants has {len(labels)} labels, and needs one"

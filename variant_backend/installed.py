@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from .abi_dependency import ABI_DEPENDENCY
 from .errors import VariantError, one_of
 from .inspection import Inspection, inspect_installed_variants
 from .selection import Supported, static_support, unsupported
+from .support import DISABLED, NOT_ENABLED, Support, abi_dependencies, abi_support
+
+if TYPE_CHECKING:
+    from packaging.version import Version
 
 
 class Installed(NamedTuple):
@@ -37,12 +42,13 @@ class Disagreement(NamedTuple):
 
 
 def installed_variants(
-    supported: Supported, paths: Sequence[Path] = ()
+    supported: Supported, paths: Sequence[Path] = (), versions: Mapping[str, Version] | None = None
 ) -> tuple[list[Installed], list[VariantError]]:
     """Return what is installed as a variant, and what is wrong with those that cannot be read.
 
     *supported* is what the system supports; a namespace that it lacks is unknown, unless the variant's own
     static-properties list it. *paths* are folders like site-packages, or else where this interpreter looks.
+    *versions* are those of what is installed, by normalized name; without them, abi_dependency is unknown.
     """
     results: list[Installed] = []
     faults: list[VariantError] = []
@@ -50,17 +56,22 @@ def installed_variants(
         if isinstance(found, VariantError):
             faults.append(found)
         else:
-            results.append(_judged(path, found, supported))
+            results.append(_judged(path, found, supported, versions))
             if found.faults:
                 faults.append(VariantError(*found.faults).within(found.target))
     return results, faults
 
 
-def _judged(path: Path, found: Inspection, supported: Supported) -> Installed:
+def _judged(
+    path: Path, found: Inspection, supported: Supported, versions: Mapping[str, Version] | None
+) -> Installed:
     """Say whether a system supports an installed variant."""
     if found.metadata is None or found.variant is None or found.faults:
         return Installed(path, found, None)
     known = {**supported, **static_support(found.metadata)}
+    if versions is not None and ABI_DEPENDENCY in found.variant.namespaces():
+        used = {name: versions[name] for name in abi_dependencies(found.metadata) if name in versions}
+        known.setdefault(ABI_DEPENDENCY, abi_support(used))
     missing = unsupported(found.variant, found.metadata, known)
     reasons = tuple(reason for (namespace, _), reason in missing.items() if namespace in known)
     unknown = tuple(dict.fromkeys(namespace for namespace, _ in missing if namespace not in known))
@@ -69,13 +80,49 @@ def _judged(path: Path, found: Inspection, supported: Supported) -> Installed:
 
 def disagreements(installed: Iterable[Installed], namespace: str) -> list[Disagreement]:
     """Return the features of a namespace of which the variants that have it share no value."""
+    return [
+        Disagreement(namespace, feature, values)
+        for feature, values in sorted(_values_by_name(installed, namespace).items())
+        if not _common(values)
+    ]
+
+
+def aligned(found: Support, namespace: str, installed: Sequence[Installed]) -> Support:
+    """Return what is supported if what is installed fixes a namespace, and name that in its origin.
+
+    Of each feature that installed variants have, only the values remain that all of them have: none if they
+    disagree. If nobody says what is supported, it is these values. Otherwise nothing is added. Where nothing
+    is to be fixed, *found* itself is returned.
+    """
+    users = _values_by_name(installed, namespace)
+    origin = found.origins.get(namespace)
+    if not users or origin in (None, DISABLED, NOT_ENABLED):
+        return found
+    common = {feature: _common(values) for feature, values in users.items()}
+    if namespace in found.supported:
+        features = {
+            feature: tuple(value for value in values if value in common.get(feature, values))
+            for feature, values in found.supported[namespace].items()
+        }
+    else:
+        features = {feature: tuple(sorted(values)) for feature, values in sorted(common.items())}
+    names = one_of(dict.fromkeys(name for values in users.values() for name in values))
+    return Support(
+        {**found.supported, namespace: features},
+        {**found.origins, namespace: f"{origin}; aligned with what is installed of {names}"},
+    )
+
+
+def _values_by_name(installed: Iterable[Installed], namespace: str) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return the features that installed variants have in a namespace: the values of each, by name."""
     users: dict[str, dict[str, tuple[str, ...]]] = {}
     for each in installed:
         variant = each.inspection.variant
         for feature, values in (variant.to_dict().get(namespace, {}) if variant else {}).items():
             users.setdefault(feature, {})[each.inspection.name] = tuple(values)
-    return [
-        Disagreement(namespace, feature, values)
-        for feature, values in sorted(users.items())
-        if not set.intersection(*map(set, values.values()))
-    ]
+    return users
+
+
+def _common(values: Mapping[str, Sequence[str]]) -> set[str]:
+    """Return the values that all have."""
+    return set.intersection(*map(set, values.values()))

@@ -31,6 +31,9 @@ class _Known(NamedTuple):
     others: str = ""
 
 
+# uv drops a release with any other fault in its metadata; it does not look at $schema.
+ACCEPTED_BY_UV = {"unknown-schema"}
+
 _CUDA_VERSION = r"\d+(\.\d+)?"
 
 KNOWN_TO_UV = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
 from typing import NamedTuple, TypeAlias, Union
@@ -92,9 +92,32 @@ def resolve(requirement: str, variant: Variant) -> str | None:
             hint="test variant_label or variant_features instead, or make one label for each value",
         )
     (outcome,) = outcomes.values()
-    if isinstance(outcome, bool):
-        return specifier if outcome else None
-    return _normalized(f"{specifier} ; {_written(outcome)}")
+    return _joined(specifier, outcome)
+
+
+def resolve_here(requirement: str, label: str, supported: Iterable[Property]) -> str | None:
+    """Return a requirement as it is for a wheel on one system, in normal form, or None if it never applies.
+
+    *supported* are the wheel's properties that the system supports. A plain wheel has an empty *label* and
+    no properties. Raises VariantError when the requirement cannot be read.
+
+    >>> requirement = "fast; 'blas :: library :: mkl' in variant_properties or python_version < '3.9'"
+    >>> resolve_here(requirement, "mkl", [Property("blas", "library", "mkl")])
+    'fast'
+    >>> resolve_here(requirement, "", [])
+    'fast; python_version < "3.9"'
+    """
+    specifier, marker = _read(requirement)
+    if marker is None:
+        return specifier
+    return _joined(specifier, _reduced(marker, partial(_holds, label, _names(supported))))
+
+
+def _joined(specifier: str, marker: bool | _Marker) -> str | None:
+    """Return a requirement with a marker that has no variant tests, or None if it never applies."""
+    if isinstance(marker, bool):
+        return specifier if marker else None
+    return _normalized(f"{specifier} ; {_written(marker)}")
 
 
 def _read(requirement: str) -> tuple[str, _Marker | None]:
@@ -294,8 +317,12 @@ def _possible(marker: _Marker, variant: Variant) -> Iterator[Callable[[_Test], b
     for choice in product((True, False), repeat=len(open_items)):
         supported = known.union(item for item, chosen in zip(open_items, choice, strict=True) if chosen)
         if {item[:2] for item in supported} == features:
-            names = {" :: ".join(item[:count]) for item in supported for count in (1, 2, 3)}
-            yield partial(_holds, variant.label, names)
+            yield partial(_holds, variant.label, _names(supported))
+
+
+def _names(supported: Iterable[Property]) -> set[str]:
+    """Return the namespaces, features and properties that a system supports, as markers name them."""
+    return {" :: ".join(item[:count]) for item in supported for count in (1, 2, 3)}
 
 
 def _holds(label: str, names: set[str], test: _Test) -> bool:

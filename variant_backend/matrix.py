@@ -11,18 +11,18 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from ._files import workspace
+from ._processes import GROUP, end_group
 from .errors import VariantError
 from .filename import WheelFilename
 from .metadata import VariantMetadata
@@ -232,7 +232,7 @@ class _Process:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                **_GROUP,
+                **GROUP,
             )
 
     def has_ended(self) -> bool:
@@ -241,8 +241,7 @@ class _Process:
 
     def end(self) -> None:
         """End the process, and all that it has started."""
-        _end_group(self._process)
-        self._process.wait()
+        end_group(self._process)
 
     def built(self) -> Built:
         """Move what the process has built to its place, and return what became of it."""
@@ -289,17 +288,3 @@ def _reason(log: Path, code: int) -> str:
             if line and not line.startswith("[notice]"):  # there is a newer pip
                 reason = line
     return reason
-
-
-if sys.platform == "win32":
-    _GROUP: dict[str, Any] = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-
-    def _end_group(process: subprocess.Popen[bytes]) -> None:
-        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True)
-
-else:
-    _GROUP: dict[str, Any] = {"start_new_session": True}
-
-    def _end_group(process: subprocess.Popen[bytes]) -> None:
-        with suppress(ProcessLookupError, PermissionError):  # it has just ended by itself
-            os.killpg(process.pid, signal.SIGKILL)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import _ask_plugin
+from ._processes import GROUP, end_group
 from .document import Document
 from .errors import VariantError, did_you_mean, one_of
 from .metadata import BuildProvider, PluginProvider, Provider, StaticProvider, check_object_reference
@@ -66,7 +67,7 @@ def installed_plugins(python: str = sys.executable) -> tuple[list[Plugin], list[
 
     Raises VariantError when the interpreter cannot tell.
     """
-    told = _run(python, [], python)
+    told = _run([python], [], python)
     if "error" in told:
         raise VariantError(f"{python}: {told['error']}")
     return sorted(Plugin(**entry) for entry in told["plugins"]), told["faults"]
@@ -82,6 +83,22 @@ def query(plugin: Plugin, python: str = sys.executable) -> PluginSupport:
         raise VariantError(*answer.lapses)
     features = {name: feature.values for name, feature in answer.features.items()}
     return PluginSupport(answer.namespace or plugin.name, features)
+
+
+def query_isolated(namespace: str, provider: PluginProvider, python: str) -> dict[str, tuple[str, ...]]:
+    """Run the plugin of a provider, and return what it says that this system supports, best first.
+
+    It must be installed in the environment of the interpreter; what is outside of that is not imported.
+    Raises VariantError as `query` does, and when it answers for another namespace.
+    """
+    place = _place(namespace, provider)
+    answer = _ask(place, provider.reference, _SUPPORTED, command=[python, "-I"])
+    issues = list(answer.lapses)
+    if answer.namespace not in (None, namespace):
+        issues.append(f"{place}: namespace: is {answer.namespace!r}, so it answers for another one")
+    if issues:
+        raise VariantError(*issues)
+    return {name: feature.values for name, feature in answer.features.items()}
 
 
 def faults(plugin: Plugin, python: str = sys.executable) -> list[str]:
@@ -192,7 +209,7 @@ def _ask_installed(plugin: Plugin, method: str, python: str) -> _Answer:
     document = Document()
     document.passes("entry point", check_object_reference, plugin.reference)
     document.check(str(plugin))
-    answer = _ask(str(plugin), plugin.reference, method, python=python)
+    answer = _ask(str(plugin), plugin.reference, method, command=[python])
     if answer.namespace is not None:
         return answer
     what = "it has none, and the name of its entry point"
@@ -214,34 +231,53 @@ def _ask_provider(namespace: str, provider: PluginProvider | BuildProvider, meth
 
 
 def _ask(
-    place: str, reference: str, method: str, install: str | None = None, python: str = sys.executable
+    place: str,
+    reference: str,
+    method: str,
+    install: str | None = None,
+    command: Sequence[str] = (sys.executable,),
 ) -> _Answer:
     """Ask a plugin, and check what it answers.
 
     *install* is the remedy if it is not there, in a build; without one, it is held to every rule.
+    *command* starts the interpreter that it is installed for.
     """
-    told = _run(python, [reference, method], place)
+    told = _run(command, [reference, method], place, in_build=install is not None)
     if "error" in told:
         is_missing = told["error"].startswith("ModuleNotFoundError")
         raise VariantError(f"{place}: {told['error']}", hint=install if is_missing else None)
     return _read_answer(told, method, place, strict=install is None)
 
 
-def _run(python: str, arguments: Sequence[str], place: str) -> dict[str, Any]:
-    """Run the program that knows plugins, and return what it prints."""
-    command = [python, str(Path(_ask_plugin.__file__)), *arguments]
+def _run(
+    interpreter: Sequence[str], arguments: Sequence[str], place: str, *, in_build: bool = False
+) -> dict[str, Any]:
+    """Run the program that knows plugins, and return what it prints.
+
+    What it started ends with it. *in_build*, it stays with the build, so that who ends that ends it too.
+    """
+    command = [*interpreter, str(Path(_ask_plugin.__file__)), *arguments]
+    group = {} if in_build else GROUP
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=_TIME_LIMIT)
-    except subprocess.TimeoutExpired:
-        raise VariantError(f"{place}: no answer within {_TIME_LIMIT} seconds") from None
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **group)
     except OSError as error:
-        raise VariantError(f"{python}: cannot be started: {error.strerror or error}") from None
+        raise VariantError(f"{interpreter[0]}: cannot be started: {error.strerror or error}") from None
+    with process:
+        try:
+            stdout, _ = process.communicate(timeout=_TIME_LIMIT)
+        except subprocess.TimeoutExpired:
+            raise VariantError(f"{place}: no answer within {_TIME_LIMIT} seconds") from None
+        finally:
+            if in_build:
+                process.kill()
+            else:
+                end_group(process)
     try:
-        told = json.loads(done.stdout)
+        told = json.loads(stdout)
     except ValueError:
         told = None
     if not isinstance(told, dict):
-        raise VariantError(f"{place}: ended with exit code {done.returncode} and no answer")
+        raise VariantError(f"{place}: ended with exit code {process.returncode} and no answer")
     return told
 
 

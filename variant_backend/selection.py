@@ -11,11 +11,10 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
-from itertools import product
+from itertools import product, zip_longest
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from .abi_dependency import ABI_DEPENDENCY
-from .errors import one_of
 from .filename import WheelFilename
 from .metadata import StaticProvider, VariantMetadata
 from .properties import Property, Variant
@@ -25,6 +24,9 @@ if TYPE_CHECKING:
 
 # What a system supports: features by namespace, and their values; features and values are best first.
 Supported: TypeAlias = Mapping[str, Mapping[str, Sequence[str]]]
+
+# More values than these are counted where a reason lists them.
+_MOST_VALUES = 8
 
 # It ends the list of a variant's ranks: of two lists that start alike, the longer one comes first.
 _END = (math.inf,)
@@ -105,12 +107,14 @@ def rank(
     metadata: VariantMetadata | None,
     supported: Supported,
     tags: Sequence[Tag],
+    *,
+    barred: Mapping[WheelFilename, Sequence[str]] = {},
 ) -> list[Verdict]:
     """Return a verdict on every wheel of one release, the best wheel first, and incompatible ones last.
 
     *metadata* is what the index-level file says, None without one. *supported* is what the system
-    supports, and *tags* are those of its interpreter, best first. The result does not depend on the
-    order of the wheels.
+    supports, and *tags* are those of its interpreter, best first. *barred* has reasons why wheels are out
+    that have nothing to do with variants. The result does not depend on the order of the wheels.
 
     >>> from packaging.tags import Tag
     >>> blas = {"blas": StaticProvider((("library", ("mkl", "openblas")),))}
@@ -130,7 +134,7 @@ def rank(
     places = {(tag.interpreter, tag.abi, tag.platform): place for place, tag in reversed([*enumerate(tags)])}
     place = cache(partial(_place, places))
     ranked = _Ranks(metadata, supported)
-    verdicts = [_verdict(wheel, ranked, place(wheel.tags)) for wheel in wheels]
+    verdicts = [_verdict(wheel, ranked, place(wheel.tags), barred.get(wheel, ())) for wheel in wheels]
     verdicts.sort(key=lambda verdict: (*verdict.filename[:-1], verdict.filename.label or ""))
     compatible = [verdict for verdict in verdicts if verdict.key]
     compatible.sort(key=lambda verdict: _key(verdict).build, reverse=True)
@@ -138,13 +142,48 @@ def rank(
     return compatible + [verdict for verdict in verdicts if not verdict.key]
 
 
+def why_better(one: Key, other: Key) -> str:
+    """Say what makes the wheel with *one* key better than that with the *other*: the first part that differs.
+
+    >>> v3, v2 = (FeatureRank(0, 0, 0, Property("cpu", "level", "v3")),), ()
+    >>> why_better(Key(v3, "v3", 0, (-1, "")), Key(v2, "null", 0, (-1, "")))
+    'it has cpu :: level :: v3, and the other has no more features'
+    """
+    if (one.label is None) != (other.label is None):
+        return "a variant comes before a plain wheel"
+    for ours, theirs in zip_longest(one.features, other.features):
+        if ours is None or theirs is None:
+            return f"it has {(ours or theirs).best}, and the other has no more features"
+        if ours != theirs:
+            return f"{ours.best} ranks before {theirs.best}: {_first_difference(ours, theirs)}"
+    if one.label != other.label:
+        return f"all features rank alike, and label {one.label!r} comes before {other.label!r}"
+    if one.tag != other.tag:
+        return "its best tag comes before that of the other"
+    return "its build number is higher" if one.build != other.build else "nothing: they rank alike"
+
+
+def _first_difference(ours: FeatureRank, theirs: FeatureRank) -> str:
+    if ours.namespace != theirs.namespace:
+        return f"namespace {ours.best.namespace} stands first in default-priorities"
+    what = f"feature {ours.best.feature}" if ours.feature != theirs.feature else f"value {ours.best.value}"
+    return f"{what} stands first in what is supported"
+
+
+def shortened(values: Sequence[str]) -> str:
+    """Return values in their order for people; of very many, the last are counted."""
+    more = len(values) - _MOST_VALUES
+    return ", ".join(values[:_MOST_VALUES]) + (f" and {more} more" if more > 0 else "")
+
+
 def _key(verdict: Verdict) -> Key:
     assert verdict.key, "only compatible wheels are ordered by it"
     return verdict.key
 
 
-def _verdict(filename: WheelFilename, ranked: _Ranks, tag: int | None) -> Verdict:
+def _verdict(filename: WheelFilename, ranked: _Ranks, tag: int | None, barred: Sequence[str]) -> Verdict:
     features, reasons = ranked.of(filename.label)
+    reasons = (*barred, *reasons)
     if tag is None:
         reasons = (*reasons, f"tags: {filename.tags} fits neither interpreter nor platform")
     if reasons or tag is None:
@@ -192,7 +231,7 @@ class _Ranks:
 
     def _of(self, label: str) -> tuple[tuple[FeatureRank, ...], tuple[str, ...]]:
         if self._metadata is None:
-            return (), ("label: there is no index file that says what it means",)
+            return (), ("label: no index file says what it means",)
         variant = self._metadata.variants.get(label)
         if variant is None:
             return (), (f"label: the index file has no {label!r}",)
@@ -219,6 +258,6 @@ class _Ranks:
         own = sorted(item.value for item in variant.properties if item[:2] == (namespace, feature))
         values = self._supported.get(namespace, {}).get(feature, ())
         return (
-            f"{namespace} :: {feature}: of {one_of(own)}, nothing is supported;"
-            f" supported is {', '.join(values) or 'nothing'}"
+            f"{namespace} :: {feature}: of {shortened(own)}, nothing is supported;"
+            f" supported is {shortened(values) or 'nothing'}"
         )

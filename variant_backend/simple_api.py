@@ -1,6 +1,6 @@
 """The pages of a package index as values: written and read, as HTML and as JSON.
 
-Sources: the simple repository API (PEP 503, 629, 691, 700), and the metadata files beside wheels
+Sources: the simple repository API (PEP 503, 592, 629, 691, 700), and the metadata files beside wheels
 (PEP 658, 714). Pages that are read may come from anywhere.
 """
 
@@ -33,7 +33,8 @@ class File(NamedTuple):
     """A file of a project, and what its index tells about it.
 
     *hashes* are hexadecimal digests by algorithm; *size* is in bytes. *core_metadata* are the hashes
-    of the ``.metadata`` file beside it, and None if there is no such file. HTML has no place for the
+    of the ``.metadata`` file beside it, and None if there is no such file. *yanked* is why the file should
+    be left alone (PEP 592), which may be nothing, and None where it need not be. HTML has no place for the
     size, and for one hash only.
     """
 
@@ -43,6 +44,7 @@ class File(NamedTuple):
     size: int | None = None
     requires_python: str | None = None
     core_metadata: Mapping[str, str] | None = None
+    yanked: str | None = None
 
 
 class Page(NamedTuple):
@@ -174,6 +176,8 @@ def _anchor(file: File) -> str:
     if file.core_metadata is not None:
         # Not under the name of PEP 658: then pip 22.3 to 23.1 rejects wheels whose Name is not normalized.
         attributes["data-core-metadata"] = _one_hash(file.core_metadata) or "true"
+    if file.yanked is not None:
+        attributes["data-yanked"] = file.yanked
     text = " ".join(f'{name}="{escape_html(value)}"' for name, value in attributes.items())
     return f"<a {text}>{escape_html(file.filename)}</a><br>"
 
@@ -197,6 +201,8 @@ def _entry(file: File) -> dict[str, object]:
         entry["size"] = file.size
     if file.core_metadata is not None:
         entry["core-metadata"] = dict(file.core_metadata) or True  # pip 22.3 to 23.1 fails at the older name
+    if file.yanked is not None:
+        entry["yanked"] = file.yanked or True
     return entry
 
 
@@ -249,6 +255,7 @@ def _linked(attributes: Mapping[str, str], base: str) -> File | None:
         _hashes(fragment),
         requires_python=attributes.get("data-requires-python"),
         core_metadata=None if told == "false" else _hashes(told),
+        yanked=attributes.get("data-yanked"),
     )
 
 
@@ -312,7 +319,15 @@ def _read_entry(document: Document, value: object, place: str, url: str) -> File
         size,
         requires_python,
         None if told is False else _read_hashes(document, {} if told is True else told, join(place, key)),
+        _read_yanked(document, entry.get("yanked", False), join(place, "yanked")),
     )
+
+
+def _read_yanked(document: Document, value: object, place: str) -> str | None:
+    """Read true, false, or a reason, which is as good as true."""
+    if value is None or isinstance(value, bool):
+        return "" if value else None
+    return document.string(value, place)
 
 
 def _read_hashes(document: Document, value: object, place: str) -> dict[str, str]:

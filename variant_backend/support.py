@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from .abi_dependency import ABI_DEPENDENCY, prefixes
+from .filename import escape, normalize
 from .metadata import StaticProvider, VariantMetadata
 from .selection import Supported
+
+if TYPE_CHECKING:
+    from packaging.version import Version
 
 STATIC = "static-properties"
 DISABLED = "disabled"
 NOT_ENABLED = "optional, and not enabled"
 UNKNOWN = "nobody says"
+
+_Value = TypeVar("_Value")
+
+
+class Lazy(Mapping[str, _Value]):
+    """A mapping that is computed when it is first looked into."""
+
+    def __init__(self, compute: Callable[[], Mapping[str, _Value]]) -> None:
+        self._compute = compute
+
+    @cached_property
+    def _content(self) -> Mapping[str, _Value]:
+        return self._compute()
+
+    def __getitem__(self, key: str) -> _Value:
+        return self._content[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._content)
+
+    def __len__(self) -> int:
+        return len(self._content)
 
 
 class Support(NamedTuple):
@@ -58,3 +86,24 @@ def support(
             if origin in sources:
                 supported[namespace] = sources[origin][namespace]
     return Support(supported, origins)
+
+
+def abi_dependencies(metadata: VariantMetadata) -> list[str]:
+    """Return the packages that variants name in ``abi_dependency``, by normalized name, sorted."""
+    variants = metadata.variants.values()
+    properties = (item for variant in variants for item in variant.properties)
+    return sorted({normalize(item.feature) for item in properties if item.namespace == ABI_DEPENDENCY})
+
+
+def abi_support(versions: Mapping[str, Version]) -> Mapping[str, tuple[str, ...]]:
+    """Return what is supported of ``abi_dependency`` where packages have these versions, by normalized name.
+
+    A value ``2.9`` stands for ``==2.9.*`` (PEP 817, "ABI Dependency Variant Namespace"), so every leading
+    part of a version is supported, the most specific one first.
+
+    >>> from packaging.version import Version
+    >>> abi_support({"torch": Version("2.10.1"), "typing-extensions": Version("4.15")})
+    {'torch': ('2.10.1', '2.10', '2'), 'typing_extensions': ('4.15.0', '4.15', '4')}
+    """
+    # A version with an epoch fits no value.
+    return {escape(name): () if version.epoch else prefixes(version) for name, version in versions.items()}

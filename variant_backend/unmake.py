@@ -2,18 +2,25 @@
 
 What was added is taken off: the label, variant.json and its row in RECORD. What was changed beside that
 stands nowhere in the wheel, so it cannot be had back, and is told as far as it shows.
+
+`for_pip` makes another kind of plain wheel: a variant that installers take which know no variants.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from . import core_metadata
 from ._files import Advance, Source
 from ._rawzip import assemble, have_equal_times, split_stored_head
 from ._ziprecords import DEFLATED, STORED
 from .errors import VariantError
 from .filename import WheelFilename
+from .markers import mentions_variant, resolve_here
+from .properties import Property, Variant
 from .wheel_rewrite import Rewriting, Wheel, check_is_free, faults_named, write_copy
 
 
@@ -80,6 +87,56 @@ def _relabelled(wheel: Wheel) -> Rewriting:
         raise VariantError("its name has no label to be taken off")
     wheel.archive.check_layout()
     return Rewriting(assemble(wheel.archive, {}), ())
+
+
+def for_pip(wheel: Path, out_dir: Path, supported: Callable[[Variant], Collection[Property]]) -> Path:
+    """Move a wheel that is ours to its plain name in *out_dir*, its variant markers decided; return it there.
+
+    *supported* tells which properties of the wheel's variant count in the markers. variant.json stays, and
+    without such markers all bytes do; with some, *wheel* stays too. *out_dir* is on the same file system.
+    Raises VariantError, with the wheel's name in front.
+    """
+    target = out_dir / plain_name(wheel.name)
+    with faults_named(wheel, out_dir):
+        with wheel.open("rb", buffering=0) as file:
+            opened = Wheel.read(WheelFilename.parse(wheel.name), Source.of(file.fileno()))
+            decided = _decided(opened, supported)
+            if decided is not None:
+                metadata = core_metadata.replace_requirements(opened.core_metadata, decided)
+                rewritten = partial(_with_metadata, metadata=metadata)
+                write_copy(file.fileno(), opened.filename, rewritten, target, lambda _: None)
+                return target
+        wheel.replace(target)
+    return target
+
+
+def _decided(wheel: Wheel, supported: Callable[[Variant], Collection[Property]]) -> list[str] | None:
+    """Return the requirements of a wheel without variant markers, or None if it has no such markers."""
+    own = core_metadata.requirements(wheel.core_metadata)
+    if not any(map(mentions_variant, own)):
+        return None
+    label, properties = "", frozenset[Property]()
+    if wheel.filename.label is not None:
+        (variant,) = wheel.variant_metadata().variants.values()
+        label, properties = variant.label, frozenset(supported(variant))
+    decided = (resolve_here(each, label, properties) if mentions_variant(each) else each for each in own)
+    return [each for each in decided if each is not None]
+
+
+def _with_metadata(wheel: Wheel, metadata: bytes) -> Rewriting:
+    """Return the wheel with another METADATA, and what goes with it."""
+    wheel.archive.check_layout()
+    rows, record = wheel.read_file("RECORD"), wheel.path("RECORD")
+    signatures = [wheel.path(name) for name in wheel.signatures()]
+    changed = wheel.checked_record(rows).changed({wheel.path("METADATA"): metadata}, signatures, {})
+    edits = {
+        **{path: [] for path in signatures},
+        wheel.path("METADATA"): [
+            wheel.archive.replaced(wheel.entry("METADATA"), wheel.path("METADATA"), metadata)
+        ],
+        record: [wheel.replaced_record(record, rows, changed)],
+    }
+    return Rewriting(assemble(wheel.archive, edits), ())
 
 
 def _plain(wheel: Wheel) -> Rewriting:

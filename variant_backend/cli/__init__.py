@@ -74,12 +74,22 @@ def talk(text: str) -> None:
     click.echo(text, err=True)
 
 
-class Progress:
-    """A progress bar over files that are read, on a terminal, once the work takes longer than a second."""
+def printable(text: str) -> str:
+    """Return a text on one line, with nothing in it that a terminal would obey or could not show."""
+    safe = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return safe.encode(encoding, "backslashreplace").decode(encoding)
 
-    def __init__(self, files: Iterable[Path], *, shown: bool = True) -> None:
+
+class Progress:
+    """A progress bar over files that are read, on a terminal, once the work takes longer than a second.
+
+    *size* is that of what is not on this machine, in bytes.
+    """
+
+    def __init__(self, files: Iterable[Path] = (), *, size: int = 0, shown: bool = True) -> None:
         self._shown = shown and sys.stderr is not None and sys.stderr.isatty()
-        self._total = 0
+        self._total = size
         for file in files if self._shown else ():
             with suppress(OSError):  # which is said when the file is read
                 self._total += file.stat().st_size

@@ -11,7 +11,7 @@ import click
 
 from ..errors import VariantError
 from ..findings import ERROR, GROUPS, INSTALLERS, RULES, Finding, choose
-from . import PATH, Command, talk
+from . import PATH, Command, printable, talk
 
 _COLORS = {"error": "red", "warning": "yellow"}
 
@@ -96,15 +96,8 @@ def _as_text(finding: Finding) -> str:
     severity = f"{finding.severity}[{finding.code}]"
     if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         severity = click.style(severity, fg=_COLORS[finding.severity], bold=True)
-    where = ": ".join(filter(None, [_printable(finding.file), _printable(finding.place), severity]))
-    return f"{where}: {_printable(finding.fault)}; {_printable(finding.remedy)}"
-
-
-def _printable(text: str) -> str:
-    """Return a text on one line, with nothing in it that a terminal would obey or could not show."""
-    safe = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    return safe.encode(encoding, "backslashreplace").decode(encoding)
+    where = ": ".join(filter(None, [printable(finding.file), printable(finding.place), severity]))
+    return f"{where}: {printable(finding.fault)}; {printable(finding.remedy)}"
 
 
 def _as_github(finding: Finding) -> str:
@@ -121,4 +114,4 @@ def _as_github(finding: Finding) -> str:
 
 def _escaped(text: str) -> str:
     escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    return _printable(escaped)
+    return printable(escaped)

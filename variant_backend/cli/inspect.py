@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .._http import shown
 from ..errors import VariantError
 from ..metadata import Provider, StaticProvider
 from . import Command, installed_paths, talk
@@ -91,11 +92,7 @@ def _to_dict(result: Inspection | None, target: str, errors: list[str]) -> dict[
 
 def _shown(target: str) -> str:
     """Return a target as it may be printed: a URL may have secrets."""
-    if "://" not in target:
-        return target
-    from .._remote import shown  # takes long to import
-
-    return shown(target)
+    return shown(target) if "://" in target else target
 
 
 def _print(result: Inspection) -> None:

@@ -11,8 +11,9 @@ import click
 
 from ..errors import VariantError
 from ..properties import check_name
-from . import Command, Failure, installed_paths, read_supported, talk
+from . import Command, Failure, installed_paths, talk
 from .inspect import property_lines
+from .selection_options import check_folders, hardware_option, read_hardware, reading, supported_option
 
 if TYPE_CHECKING:
     from ..installed import Disagreement, Installed
@@ -21,48 +22,42 @@ if TYPE_CHECKING:
 _VERDICTS = {True: "supported", False: "not supported", None: "unknown"}
 
 
-def _read_supported(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> Supported:
-    try:
-        return read_supported(texts)
-    except VariantError as error:
-        raise click.BadParameter(str(error)) from None
-
-
-def _read_namespace(_: click.Context, __: click.Parameter, text: str | None) -> str | None:
-    try:
-        if text is not None:
-            check_name(text, "namespace")
-    except VariantError as error:
-        raise click.BadParameter(str(error)) from None
+def _namespace(text: str | None) -> str | None:
+    if text is not None:
+        check_name(text, "namespace")
     return text
 
 
 @click.command(cls=Command)
 @installed_paths
+@supported_option
+@hardware_option
 @click.option(
-    "--supported",
-    "given",
-    multiple=True,
-    callback=_read_supported,
-    metavar="'NS :: FEATURE :: V1, V2'",
-    help="What the system supports, best first; may be repeated.",
+    "--align", callback=reading(_namespace), metavar="NS", help="Show where variants disagree in NS."
 )
-@click.option("--align", callback=_read_namespace, metavar="NS", help="Show where variants disagree in NS.")
 @click.option("--check", is_flag=True, help="Exit with 1 if one is not supported, or disagrees in NS.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of the table.")
 def installed(
-    paths: tuple[Path, ...], given: Supported, align: str | None, check: bool, as_json: bool
+    paths: tuple[Path, ...],
+    given: Supported,
+    file: Path | None,
+    align: str | None,
+    check: bool,
+    as_json: bool,
 ) -> None:
     """Show what is installed as a variant, and whether this system supports it.
 
-    Of a namespace that neither the variant's own static-properties nor --supported tell of, it is unknown.
+    The variant's own static-properties tell of a namespace, or else --supported, or else --hardware or what
+    is found on this machine; with none of them, it is unknown. No plugin is run.
     """
+    from ..inspection import installed_versions  # takes long to import
     from ..installed import disagreements, installed_variants
+    from ..support import Lazy
 
-    if missing := [path for path in paths if not path.is_dir()]:
-        raise VariantError(*(f"{path}: there is no such folder" for path in missing))
-    # What is known of this machine's hardware belongs here, behind what the user gave.
-    found, errors = installed_variants(given, paths)
+    check_folders(paths)
+    hardware = read_hardware(file)
+    supported = Lazy(lambda: {**hardware.supported, **given})
+    found, errors = installed_variants(supported, paths, Lazy(lambda: installed_versions(paths)))
     apart = disagreements(found, align) if align else []
     if as_json:
         click.echo(json.dumps(_to_dict(found, errors, align, apart)))
@@ -127,4 +122,6 @@ def _print(found: Sequence[Installed], align: str | None) -> None:
         for reason in each.reasons:
             click.echo(f"  not supported: {reason}")
         for namespace in each.unknown:
-            click.echo(f"  unknown: nothing says what is supported in {namespace}; give --supported")
+            click.echo(
+                f"  unknown: nothing says what is supported in {namespace}; give --supported or --hardware"
+            )

@@ -7,6 +7,8 @@ import click
 from .. import __version__
 from .build import build_all
 from .check import check
+from .explain import explain
+from .fetch import fetch
 from .hardware import hardware
 from .index import index
 from .init import init
@@ -30,6 +32,8 @@ for _command in (
     index,
     check,
     inspect,
+    explain,
+    fetch,
     hardware,
     installed,
     providers,

@@ -1,0 +1,247 @@
+"""``variant-backend fetch``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import click
+
+from ..errors import VariantError
+from . import PATH, Command, Progress, printable, talk
+from .selection_options import selection_options
+
+if TYPE_CHECKING:
+    from ..fetch import Fetched
+    from ..picks import Pick
+    from ..pins import Pin
+    from ..system import System
+    from ..target import Target
+
+
+@click.command(cls=Command)
+@click.argument("packages", nargs=-1, metavar="[PACKAGE[==VERSION][#LABEL]]...")
+@click.option(
+    "--find-links",
+    multiple=True,
+    type=PATH,
+    metavar="DIR",
+    help="A folder with wheels and their index file; may be repeated.",
+)
+@click.option("--index-url", multiple=True, metavar="URL", help="A package index; may be repeated.")
+@click.option("-d", "--dest", "folder", type=PATH, metavar="DIR", help="Where the wheels go.")
+@click.option(
+    "--plain", is_flag=True, help="Leave wheels that any pip installs: no labels, no variant markers."
+)
+@click.option(
+    "--pylock",
+    "lock_file",
+    type=PATH,
+    metavar="FILE",
+    help="Write a lock file; without PACKAGE, fetch from it.",
+)
+@click.option("--force", is_flag=True, help="Replace files that differ.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of the paths.")
+@selection_options
+def fetch(
+    packages: tuple[str, ...],
+    find_links: tuple[Path, ...],
+    index_url: tuple[str, ...],
+    folder: Path | None,
+    plain: bool,
+    lock_file: Path | None,
+    force: bool,
+    as_json: bool,
+    system: System,
+    target: Target,
+) -> None:
+    """Fetch the best wheel of each package, or that of a pinned label, and check its hashes.
+
+    Dependencies are not fetched. Of a package with #LABEL, nothing is asked of this machine. With --pylock,
+    all wheels of the releases are locked, and -d may be left out; without PACKAGE, the wheels come from FILE.
+    The paths are printed.
+    """
+    from .._http import shown
+    from ..picks import pick, pick_locked
+
+    asked: list[str] = []
+    if not packages:
+        _check_reading(find_links, index_url, folder, lock_file)
+        assert lock_file is not None, "it is checked"
+        with _printable_faults():
+            picks, faults = pick_locked(lock_file, system, target)
+    else:
+        pins = _check_picking(packages, find_links, index_url, folder, lock_file, plain)
+        asked = _open_hosts(index_url)
+        _warn_of_open_lines(asked)
+        with _printable_faults():
+            picks, faults = pick(
+                pins, find_links=find_links, index_urls=index_url, system=system, target=target
+            )
+    for line in dict.fromkeys(line for fault in faults for line in fault.lines()):
+        talk(f"warning: {printable(line)}")
+    for each in picks:
+        talk(f"{each.release.name} {each.release.version}: {each.file.filename} is {each.why}")
+    if folder:
+        _warn_of_open_lines(
+            host for host in _open_hosts(each.file.url for each in picks) if host not in asked
+        )
+    writes = lock_file if packages else None
+    only_index = shown(index_url[0]) if len(index_url) == 1 and not find_links else None
+    results = _fetched(picks, folder, writes, only_index, plain=plain, force=force)
+    if as_json:
+        click.echo(json.dumps({"packages": [_to_dict(each, results) for each in picks]}))
+    else:
+        for path in [each.path for each in results] if folder else [writes]:
+            click.echo(str(path))
+
+
+@contextmanager
+def _printable_faults() -> Iterator[None]:
+    """Let faults do nothing to a terminal: what an index says may stand in them."""
+    try:
+        yield
+    except VariantError as error:
+        raise VariantError(*map(printable, error.lines())) from None
+
+
+def _check_reading(
+    find_links: Sequence[Path], index_urls: Sequence[str], folder: Path | None, lock_file: Path | None
+) -> None:
+    """Check the options without a package; raises UsageError."""
+    if lock_file is None:
+        raise click.UsageError("say which PACKAGE to fetch, or which lock file to fetch from: --pylock FILE")
+    if find_links or index_urls:
+        raise click.UsageError(
+            "the lock file says where its wheels are: leave out --find-links and --index-url"
+        )
+    if folder is None:
+        raise click.UsageError("say where the wheels go: -d DIR")
+
+
+def _check_picking(
+    packages: Sequence[str],
+    find_links: Sequence[Path],
+    index_urls: Sequence[str],
+    folder: Path | None,
+    lock_file: Path | None,
+    plain: bool,
+) -> list[Pin]:
+    """Return what is asked for; raises UsageError if that, or the options, cannot be right."""
+    from ..pins import Pin
+    from ..pylock import check_name
+
+    issues, pins = list[str](), list[Pin]()
+    for text in packages:
+        try:
+            pins.append(Pin.parse(text))
+        except VariantError as error:
+            issues += error.lines()
+    if issues:
+        raise click.BadParameter("\n".join(issues), param_hint="PACKAGE")
+    if not find_links and not index_urls:
+        raise click.UsageError("say where to look: --find-links DIR or --index-url URL")
+    if folder is None and (lock_file is None or plain):
+        raise click.UsageError("say where the wheels go: -d DIR")
+    if lock_file is not None:
+        try:
+            check_name(lock_file.name)
+        except VariantError as error:
+            raise click.BadParameter(str(error), param_hint="--pylock") from None
+    return pins
+
+
+def _fetched(
+    picks: Sequence[Pick],
+    folder: Path | None,
+    lock_file: Path | None,
+    index_url: str | None,
+    *,
+    plain: bool,
+    force: bool,
+) -> list[Fetched]:
+    """Fetch the wheels if they have a place to go, and write the lock file if one is asked for."""
+    from .. import fetch as operation
+
+    if folder is None:
+        _write_lock(picks, [], lock_file, index_url, force=force)
+        return []
+    with (
+        Progress(size=sum(each.file.size or 0 for each in picks)) as progress,
+        operation.fetched(picks, folder, plain=plain, force=force, advance=progress.advance) as results,
+    ):
+        progress.interrupt()
+        for each in results:
+            if not each.verified and not each.pick.file.url.startswith("file:"):
+                talk(f"notice: {each.pick.file.filename}: nothing proves it, as its index gives no hash")
+        _write_lock(picks, results, lock_file, index_url, force=force)
+    for each in results:
+        if not each.written:
+            talk(f"notice: {each.path} was there already")
+    return results
+
+
+def _write_lock(
+    picks: Sequence[Pick],
+    results: Sequence[Fetched],
+    path: Path | None,
+    index_url: str | None,
+    *,
+    force: bool,
+) -> None:
+    from .. import fetch as operation
+    from .._outputs import differences, write
+
+    if path is not None:
+        output = operation.lock(picks, results, path, index_url=index_url, force=force)
+        if differences([output]):
+            write([output])
+
+
+def _open_hosts(urls: Iterable[str]) -> list[str]:
+    """Return the servers that are asked over a network without encryption."""
+    hosts: dict[str, None] = {}
+    for url in urls:
+        with suppress(ValueError):  # that it is no URL is said when it is asked for
+            parts = urlsplit(url)
+            if parts.scheme == "http" and parts.hostname and not _is_this_machine(parts.hostname):
+                hosts[parts.hostname] = None
+    return [*hosts]
+
+
+def _warn_of_open_lines(hosts: Iterable[str]) -> None:
+    for host in hosts:
+        talk(f"notice: {host} is asked without encryption: who is in between can change what comes")
+
+
+def _is_this_machine(host: str) -> bool:
+    from ipaddress import ip_address
+
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _to_dict(pick: Pick, results: Sequence[Fetched]) -> dict[str, object]:
+    """Return the object for machines."""
+    from .._http import shown
+
+    result = next((each for each in results if each.pick is pick), None)
+    variants = result.metadata.variants if result and result.metadata else {}
+    variant = pick.variant or variants.get(pick.label or "")
+    return {
+        "name": pick.release.name,
+        "version": str(pick.release.version),
+        "label": pick.label,
+        "filename": pick.file.filename,
+        "path": str(result.path) if result else None,
+        "url": shown(pick.file.url),
+        "hashes": dict(pick.file.hashes),
+        "verified": result is not None and result.verified,
+        "properties": variant.to_dict() if variant else {},
+    }

@@ -1,0 +1,241 @@
+"""The options that say what a wheel is chosen for: what the system supports, and where it will run."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ..errors import VariantError
+from ..filename import check_project_name, normalize
+from ..properties import check_name
+from . import PATH, installed_paths, read_supported, talk
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+    from ..hardware_file import Hardware
+    from ..selection import Supported
+    from ..system import System
+    from ..target import Target
+
+_Function = TypeVar("_Function", bound=Callable[..., object])
+
+
+def reading(read: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """Return what reads the value of an option; a fault in it is wrong usage."""
+
+    def callback(_: click.Context, __: click.Parameter, value: Any) -> Any:
+        try:
+            return read(value)
+        except VariantError as error:
+            raise click.BadParameter(str(error)) from None
+
+    return callback
+
+
+def _namespaces(texts: Sequence[str]) -> tuple[str, ...]:
+    for text in texts:
+        check_name(text, "namespace")
+    return tuple(dict.fromkeys(texts))
+
+
+def _project_names(texts: Sequence[str]) -> frozenset[str]:
+    for text in texts:
+        check_project_name(text)
+    return frozenset(map(normalize, texts))
+
+
+def _pins(texts: Sequence[str]) -> dict[str, Version]:
+    return dict(map(_pin, texts))
+
+
+def _pin(text: str) -> tuple[str, Version]:
+    from packaging.version import (
+        InvalidVersion,
+        Version,
+    )  # takes long to import, and mostly nothing is pinned
+
+    name, separator, version = map(str.strip, text.partition("=="))
+    try:
+        check_project_name(name)
+        if separator:
+            return normalize(name), Version(version)
+    except (VariantError, InvalidVersion) as error:
+        raise VariantError(f"{text!r}: {error}") from None
+    raise VariantError(f"{text!r}: no version", hint="write NAME==VERSION")
+
+
+supported_option = click.option(
+    "--supported",
+    "given",
+    multiple=True,
+    callback=reading(read_supported),
+    metavar="'NS :: FEATURE :: V1, V2'",
+    help="What the system supports, best first; may be repeated.",
+)
+hardware_option = click.option(
+    "--hardware",
+    "file",
+    type=PATH,
+    metavar="FILE",
+    help="What the machine supports, from `variant-backend hardware`; this machine is not looked at.",
+)
+_OPTIONS = (
+    supported_option,
+    hardware_option,
+    click.option(
+        "--enable",
+        "enabled",
+        multiple=True,
+        callback=reading(_namespaces),
+        metavar="NS",
+        help="Let an optional namespace count; may be repeated.",
+    ),
+    click.option(
+        "--disable",
+        "disabled",
+        multiple=True,
+        callback=reading(_namespaces),
+        metavar="NS",
+        help="Support nothing of a namespace; may be repeated.",
+    ),
+    click.option(
+        "--trust-plugin",
+        "trusted",
+        multiple=True,
+        callback=reading(_project_names),
+        metavar="NAME",
+        help="Run the plugins of this package, in an isolated environment; may be repeated.",
+    ),
+    click.option(
+        "--align",
+        multiple=True,
+        callback=reading(_namespaces),
+        metavar="NS",
+        help="Let what is installed decide a namespace; may be repeated.",
+    ),
+    installed_paths,
+    click.option(
+        "--pin",
+        "pinned",
+        multiple=True,
+        callback=reading(_pins),
+        metavar="NAME==VERSION",
+        help="The version that a package has or will have; may be repeated.",
+    ),
+    click.option(
+        "--python",
+        metavar="VERSION",
+        help="The version of CPython, such as 3.12 or 3.13t  [default: that of variant-backend]",
+    ),
+    click.option(
+        "--platform",
+        metavar="PLATFORM",
+        help="The platform, such as manylinux_2_28_x86_64 or windows; this machine is not looked at.",
+    ),
+)
+
+
+def selection_options(command: _Function) -> Callable[..., object]:
+    """Give a command what these options say: ``system``, a `System`, and ``target``, a `Target`."""
+
+    @functools.wraps(command)
+    def with_selection(*args: Any, python: str | None, platform: str | None, **kwargs: Any) -> object:
+        target = _target(python, platform)
+        own = ("given", "file", "enabled", "disabled", "trusted", "align", "paths", "pinned")
+        system = _system(target, **{name: kwargs.pop(name) for name in own})
+        return command(*args, system=system, target=target, **kwargs)
+
+    function: Callable[..., object] = with_selection
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def _target(python: str | None, platform: str | None) -> Target:
+    from packaging.tags import sys_tags  # takes long to import
+    from packaging.version import Version
+
+    from ..target import Target
+
+    running = Version(".".join(map(str, sys.version_info[:3])))
+    try:
+        return Target.of(python, platform, running=running, tags=sys_tags())
+    except VariantError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _system(
+    target: Target,
+    *,
+    given: Supported,
+    file: Path | None,
+    enabled: tuple[str, ...],
+    disabled: tuple[str, ...],
+    trusted: frozenset[str],
+    align: tuple[str, ...],
+    paths: tuple[Path, ...],
+    pinned: Mapping[str, Version],
+) -> System:
+    """Return what the options say of the system; what takes long is found out when it is asked for.
+
+    What is on this machine counts for a target that is here only, as does what is trusted for good.
+    """
+    from ..inspection import installed_versions  # takes long to import
+    from ..installed import installed_variants
+    from ..support import Lazy
+    from ..system import System
+    from ..user_config import UserConfig, config_path
+
+    check_folders(paths)
+    has_installed = bool(paths) or target.here
+    if align and not has_installed:
+        raise click.UsageError("--align with --platform needs --path: nothing is known of what is installed")
+    config = UserConfig.load(config_path())
+    variants, faults = installed_variants({}, paths) if align else ([], [])
+    for line in [line for fault in faults for line in fault.lines()]:
+        talk(f"warning: {line}")
+    return System(
+        given=given,
+        hardware=read_hardware(file) if file or target.here else None,
+        trusted=trusted | config.trusted if target.here and not file else trusted,
+        enabled=enabled,
+        disabled=disabled,
+        align=align,
+        installed=tuple(variants),
+        versions=Lazy(lambda: installed_versions(paths)) if has_installed else {},
+        pinned=pinned,
+        installer=config.installer,
+    )
+
+
+def check_folders(paths: Sequence[Path]) -> None:
+    """Check that folders are there; raises VariantError."""
+    if missing := [path for path in paths if not path.is_dir()]:
+        raise VariantError(*(f"{path}: there is no such folder" for path in missing))
+
+
+def read_hardware(file: Path | None) -> Hardware:
+    """Return what a hardware file says, named in its sources; without one, this machine, looked at late.
+
+    Raises VariantError when the file cannot be read.
+    """
+    from ..hardware import detect, load  # takes long to import
+    from ..hardware_file import Hardware
+    from ..support import Lazy
+
+    if file is None:
+        return Hardware(Lazy(lambda: detect(os.environ).namespaces))
+    found = load(file).namespaces
+    return Hardware(
+        {
+            name: each._replace(source=f"{file}: {each.source}" if each.source else str(file))
+            for name, each in found.items()
+        }
+    )

@@ -1,0 +1,197 @@
+"""Fetching: the wheels that were picked are held to their hashes, and all get their names at the end."""
+
+from __future__ import annotations
+
+import filecmp
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from . import pylock
+from ._files import Advance, workspace
+from ._outputs import Output
+from ._toml import from_dict
+from .download import download
+from .errors import VariantError, one_of
+from .metadata import VariantMetadata
+from .picks import PROOFS, Pick, folder_url, label_of
+from .releases import local_path
+from .simple_api import File
+from .unmake import for_pip, plain_name
+from .wheel_rewrite import open_wheel
+
+_STEP = 1 << 20
+_CREATED_HERE = f'created-by = "{pylock.CREATED_BY}"'.encode()
+
+
+class Fetched(NamedTuple):
+    """A wheel that is there: its final *path*, and what its variant.json says, None for a plain one.
+
+    It is *verified* if a hash proves it, and not *written* if the same file was there already.
+    """
+
+    pick: Pick
+    path: Path
+    metadata: VariantMetadata | None
+    verified: bool
+    written: bool
+
+
+@contextmanager
+def fetched(
+    picks: Sequence[Pick],
+    folder: Path,
+    *,
+    plain: bool = False,
+    force: bool = False,
+    advance: Advance = lambda _: None,
+) -> Iterator[list[Fetched]]:
+    """Fetch wheels, and give them their names in a folder at the end of the ``with`` block, if it ends well.
+
+    With *plain*, these are without labels, and the variant markers inside are decided. A file that is there
+    stays if it is the same, and is replaced with *force* only. *advance* is told the bytes that came.
+    Raises VariantError; nothing is left behind then.
+    """
+    targets = [folder / (plain_name(each.file.filename) if plain else each.file.filename) for each in picks]
+    _check_targets(picks, targets)
+    with workspace(folder) as scratch:
+        results: list[Fetched] = []
+        moves: list[tuple[Path, Path]] = []
+        for number, (each, target) in enumerate(zip(picks, targets, strict=True)):
+            inner = scratch / str(number)
+            inner.mkdir()
+            if not plain and _is_there(each.file, target, force=force):
+                part, verified = target, True
+            else:
+                part = inner / each.file.filename
+                verified = download(each.file, part, advance=advance)
+            metadata = _variant_metadata(part, each)
+            if plain:
+                part = for_pip(part, scratch, each.supported)
+            written = part != target and not _is_same(part, target, force=force)
+            results.append(Fetched(each, target, metadata, verified, written))
+            moves += [(part, target)] if written else []
+        yield results
+        for part, target in moves:
+            part.replace(target)
+
+
+def _check_targets(picks: Sequence[Pick], targets: Sequence[Path]) -> None:
+    """Raise VariantError if two wheels would become one file."""
+    sources: dict[Path, list[str]] = {}
+    for each, target in zip(picks, targets, strict=True):
+        sources.setdefault(target, []).append(each.file.filename)
+    if several := [(names, target) for target, names in sources.items() if len(names) > 1]:
+        raise VariantError(
+            *(f"{' and '.join(names)} would both become {target}" for names, target in several),
+            hint="fetch them one by one, into folders of their own",
+        )
+
+
+def _is_there(file: File, target: Path, *, force: bool) -> bool:
+    """Tell whether a file is there already, and a hash proves it; raises VariantError if another one is."""
+    known = {name: digest for name, digest in file.hashes.items() if name in PROOFS}
+    if not known or not target.exists():
+        return False
+    name = min(known)
+    if _digest(target, name) == known[name]:
+        return True
+    _check_may_be_replaced(target, force=force)
+    return False
+
+
+def _is_same(part: Path, target: Path, *, force: bool) -> bool:
+    """Tell whether the same file is there already; raises VariantError if another one is."""
+    if not os.path.lexists(target):
+        return False
+    if target.is_file() and filecmp.cmp(part, target, shallow=False):
+        return True
+    _check_may_be_replaced(target, force=force)
+    return False
+
+
+def _check_may_be_replaced(target: Path, *, force: bool) -> None:
+    if not force:
+        raise VariantError(f"{target} is there, and is another file", hint="give --force to replace it")
+
+
+def _digest(path: Path, algorithm: str) -> str:
+    """Return a hexadecimal digest of a file; raises VariantError when it cannot be read."""
+    digest = hashlib.new(algorithm)
+    try:
+        with path.open("rb") as file:
+            while data := file.read(_STEP):
+                digest.update(data)
+    except OSError as error:
+        raise VariantError(f"{path}: {error.strerror}") from None
+    return digest.hexdigest()
+
+
+def _variant_metadata(path: Path, picked: Pick) -> VariantMetadata | None:
+    """Return what variant.json of a wheel says; raises VariantError if it is not what was announced."""
+    if picked.label is None:
+        return None
+    with open_wheel(path, whole=False) as wheel:
+        metadata = wheel.variant_metadata()
+    if picked.variant not in (None, metadata.variants[picked.label]):
+        raise VariantError(
+            f"{path.name}: its variant.json says other properties than were announced",
+            hint="the index file does not belong to this wheel; tell who published it",
+        )
+    return metadata
+
+
+def lock(
+    picks: Sequence[Pick], results: Sequence[Fetched], path: Path, *, index_url: str | None, force: bool
+) -> Output:
+    """Return a lock file with all wheels of the releases that were picked; of a pinned label, with its own.
+
+    *results* may tell of labels what no index file does. *index_url* is the package index of all of them.
+    A file that is there is replaced if it was made here, or with *force*. Raises VariantError.
+    """
+    pylock.check_name(path.name)
+    names = [each.release.name for each in picks]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise VariantError(f"{one_of(twice)} is asked for twice, and a lock file has each package once")
+    told = {each.pick.file.url: each.metadata for each in results}
+    packages = [_locked(each, told.get(each.file.url), index_url) for each in picks]
+    output = Output(path.parent, path.name, from_dict(pylock.to_dict(packages, folder_url(path))).encode())
+    if path.is_file() and not force and _CREATED_HERE not in path.read_bytes():
+        raise VariantError(
+            f"{path} is there, and was not made by variant-backend", hint="give --force to replace it"
+        )
+    return output
+
+
+def _locked(picked: Pick, told: VariantMetadata | None, index_url: str | None) -> pylock.Locked:
+    """Return a release as it is locked, without what no reader of the lock file could choose."""
+    release, metadata = picked.release, picked.release.metadata
+    if picked.pinned:
+        metadata = metadata if picked.variant else told
+        if metadata is None or picked.label is None:
+            raise VariantError(
+                f"{picked.file.filename}: no index file says what its label means, and a lock file must",
+                hint="with -d, the wheel is fetched and says it",
+            )
+        metadata = pylock.reduced(metadata, [picked.label])
+    known = {None, *(metadata.variants if metadata else ())}
+    wheels = [
+        _with_hash(file)
+        for file in release.wheels
+        if file.filename not in release.barred and label_of(file) in known
+    ]
+    has_variants = any(label_of(file) for file in wheels)
+    return pylock.Locked(
+        release.name, release.version, tuple(wheels), metadata if has_variants else None, index_url
+    )
+
+
+def _with_hash(file: File) -> File:
+    """Return a file of this machine with its size and hash, others as they are."""
+    path = local_path(file)
+    if path is None or file.hashes:
+        return file
+    return file._replace(hashes={"sha256": _digest(path, "sha256")}, size=path.stat().st_size)

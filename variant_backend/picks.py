@@ -1,0 +1,319 @@
+"""Which wheel is fetched for each package: the best one, that of a pinned label, or what a lock file says."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from . import pylock
+from ._http import shown
+from .choice import Judged, choose, in_order, judge, ranked
+from .errors import VariantError, did_you_mean, one_of
+from .filename import WheelFilename, normalize
+from .inspection import Inspection
+from .installed import Installed, disagreements
+from .metadata import VariantMetadata
+from .properties import Property, Variant
+from .pyproject import read_toml
+from .releases import INDEX_FILE, Listing, Release, find_listings, read_release
+from .simple_api import File
+from .support import Support
+
+if TYPE_CHECKING:
+    from packaging.markers import Environment
+
+    from .pins import Pin
+    from .system import System
+    from .target import Target
+
+# What proves a file: of other hashes, files can be made that have the same.
+PROOFS = {
+    name for name in hashlib.algorithms_guaranteed if name not in ("md5", "sha1") and "shake" not in name
+}
+
+
+class Pick(NamedTuple):
+    """The wheel that is fetched for a package, and *why* it is this one.
+
+    Of a *pinned* label, *release* has no other wheels, and *support* is empty, as nobody was asked.
+    """
+
+    release: Release
+    file: File
+    support: Support
+    why: str
+    pinned: bool = False
+
+    @property
+    def label(self) -> str | None:
+        """The label of the wheel, None for a plain one."""
+        return label_of(self.file)
+
+    @property
+    def variant(self) -> Variant | None:
+        """What the index file or the lock file says that the label stands for, None if they do not."""
+        variants = self.release.metadata.variants if self.release.metadata else {}
+        return variants.get(self.label or "")
+
+    def supported(self, variant: Variant) -> Collection[Property]:
+        """Return the properties of a variant that are supported: of a pinned label, all count as such."""
+        if self.pinned:
+            return variant.properties
+        known = self.support.supported
+        return [
+            each
+            for each in variant.properties
+            if each.value in known.get(each.namespace, {}).get(each.feature, ())
+        ]
+
+
+class _Source(NamedTuple):
+    """Where wheels are looked for, and what for."""
+
+    find_links: Sequence[Path]
+    index_urls: Sequence[str]
+    target: Target
+
+
+def pick(
+    pins: Iterable[Pin],
+    *,
+    find_links: Sequence[Path] = (),
+    index_urls: Sequence[str] = (),
+    system: System,
+    target: Target,
+) -> tuple[list[Pick], list[VariantError]]:
+    """Return the wheels that are asked for, and what went wrong without ruling them out.
+
+    A package counts as installed for those behind it. Of a label that is pinned, nobody is asked whether
+    it is supported. Raises VariantError with every package that has no wheel.
+    """
+    source = _Source(find_links, index_urls, target)
+    picks: list[Pick] = []
+    faults: list[VariantError] = []
+    missing: list[str] = []
+    for pin in pins:
+        others = _without(system, pin.name)
+        try:
+            found = _pick(pin, source, others, faults)
+        except VariantError as error:
+            missing += error.lines()
+            continue
+        picks.append(found)
+        system = _with_installed(others, found)
+    if missing:
+        raise VariantError(*missing, *(line for fault in faults for line in fault.lines()))
+    return picks, faults
+
+
+def _pick(pin: Pin, source: _Source, system: System, faults: list[VariantError]) -> Pick:
+    """Return the wheel for one package; what else went wrong is added to the faults."""
+    listings, unlisted = find_listings(pin.name, find_links=source.find_links, index_urls=source.index_urls)
+    faults += unlisted
+    if pin.label is None:
+        judged, passed = choose(listings, system, source.target, version=pin.version)
+    else:
+        judged, passed = _choose_label(pin.label, [*in_order(listings, pin.version)], pin, source.target)
+    looked = [judged, *passed] if judged else passed
+    faults += [fault for each in looked for fault in (*each.release.faults, *each.faults)]
+    if judged is None:
+        text = _nothing(pin, listings, passed, source)
+        raise VariantError(text, *_conflicts_of_choice(pin, listings, system, source.target))
+    found = _picked(judged, pinned=pin.label is not None)
+    if passed:
+        versions = one_of(str(each.release.version) for each in passed)
+        found = found._replace(why=f"{found.why}; newer, without a wheel that fits: {versions}")
+    if apart := _conflicts(system, found):
+        raise VariantError(*apart)
+    return found
+
+
+def _choose_label(
+    label: str, listings: Sequence[Listing], pin: Pin, target: Target
+) -> tuple[Judged | None, list[Judged]]:
+    """Do what `choose` does among the wheels of one label, by what their names and indexes say."""
+    # Whatever the label stands for counts as supported.
+    bare = VariantMetadata((), {}, {label: Variant(label, frozenset())})
+    passed: list[Judged] = []
+    for listing in listings:
+        sources = [
+            source._replace(wheels=tuple(each for each in source.wheels if label_of(each) == label))
+            for source in listing.sources
+        ]
+        if not any(source.wheels for source in sources):
+            continue
+        release = read_release(listing._replace(sources=tuple(sources)), pinned=pin.version is not None)
+        # The wheel itself says what the label stands for.
+        barred = {name: why for name, why in release.barred.items() if not why.startswith(INDEX_FILE)}
+        release, nothing = release._replace(barred=barred), Support({}, {})
+        judged = Judged(release, nothing, ranked(release._replace(metadata=bare), nothing, target))
+        if judged.chosen:
+            return judged, [each for each in passed if each.release.version > listing.version]
+        passed.append(judged)
+    return None, passed
+
+
+def label_of(file: File) -> str | None:
+    """Return the label in a wheel's name, None if there is none that is one."""
+    try:
+        return WheelFilename.parse(file.filename).label
+    except VariantError:
+        return None
+
+
+def _picked(judged: Judged, *, pinned: bool = False) -> Pick:
+    """Return what is chosen."""
+    verdict = judged.chosen
+    assert verdict and verdict.key, "somebody has looked"
+    file = judged.file(verdict)
+    # Tags may have anything in them, such as a slash, or a drive of Windows.
+    if Path(file.filename).name != file.filename or not file.filename.isprintable():
+        raise VariantError(f"{file.filename!r} is no filename")
+    compatible = sum(each.is_compatible for each in judged.verdicts)
+    best = f"the best of {compatible} wheels that fit" if compatible > 1 else "the only wheel that fits"
+    if pinned:
+        best = f"{best} and has the pinned label; whether that is supported was not looked at"
+    elif verdict.key.features:
+        best = f"{best}: {one_of(str(each.best) for each in verdict.key.features)}"
+    return Pick(judged.release, file, judged.support, best, pinned)
+
+
+def _nothing(pin: Pin, listings: Sequence[Listing], passed: Sequence[Judged], source: _Source) -> str:
+    """Say why there is no wheel for a package."""
+    if not listings:
+        places = [*map(str, source.find_links), *map(shown, source.index_urls)]
+        return f"{pin}: no wheel is in {one_of(places)}"
+    if not any(in_order(listings, pin.version)):
+        versions = one_of(str(each.version) for each in listings)
+        return f"{pin}: there is no such version with wheels; there are {versions}"
+    if not passed:
+        wheels = [file for each in in_order(listings, pin.version) for file in each.wheels]
+        labels = sorted({label for file in wheels if (label := label_of(file)) is not None})
+        near = did_you_mean(pin.label or "", labels)
+        return f"{pin}: no wheel has this label{near}; there are {one_of(labels)}"
+    newest = passed[0]
+    text = f"{pin}: no wheel of {newest.release.name} {newest.release.version} fits"
+    if pin.label is None:
+        return f"{text}; `variant-backend explain {pin}` says why"
+    return f"{text}: {one_of(dict.fromkeys(why for each in newest.verdicts for why in each.reasons))}"
+
+
+def _without(system: System, name: str) -> System:
+    """Return the system without what is installed of a package: it will be another version."""
+    others = tuple(each for each in system.installed if normalize(each.inspection.name) != name)
+    return system._replace(installed=others)
+
+
+def _with_installed(system: System, found: Pick) -> System:
+    """Return the system as it is for the packages behind this one."""
+    version = {found.release.name: found.release.version}
+    return system._replace(
+        installed=(*system.installed, *_installed(found)), pinned={**system.pinned, **version}
+    )
+
+
+def _installed(found: Pick) -> list[Installed]:
+    """Return a wheel as if it was installed, if it is known what its variant is."""
+    if found.variant is None:
+        return []
+    metadata = VariantMetadata((), {}, {found.variant.label: found.variant})
+    name, version = found.release.name, str(found.release.version)
+    inspection = Inspection(found.file.filename, name, version, found.variant.label, metadata=metadata)
+    return [Installed(Path(found.file.filename), inspection, supported=True)]
+
+
+def _conflicts(system: System, found: Pick) -> list[str]:
+    """Return in what a wheel disagrees with the installed ones that it should be aligned with."""
+    installed = [*system.installed, *_installed(found)]
+    apart = [each for name in system.align for each in disagreements(installed, name)]
+    return [str(each) for each in apart if found.release.name in each.values]
+
+
+def _conflicts_of_choice(pin: Pin, listings: Sequence[Listing], system: System, target: Target) -> list[str]:
+    """Return in what the wheel that would be chosen, if nothing was aligned, disagrees."""
+    if not system.align or pin.label is not None:
+        return []
+    judged, _ = choose(listings, system._replace(align=()), target, version=pin.version)
+    return _conflicts(system, _picked(judged)) if judged else []
+
+
+def pick_locked(path: Path, system: System, target: Target) -> tuple[list[Pick], list[VariantError]]:
+    """Return the best wheel of each package of a lock file, by what that says, and its faults.
+
+    Raises VariantError when it cannot be read or does not hold for the target, or with every package
+    that has no wheel.
+    """
+    locked = pylock.select(
+        read_toml(path), str(path), folder_url(path), environment=environment(target), tags=target.tags
+    )
+    picks: list[Pick] = []
+    missing: list[str] = []
+    faults: list[VariantError] = []
+    for package in locked:
+        release = Release(*package[:3], package.metadata, {}, package.faults)
+        others = _without(system, package.name)
+        judged = judge(release, others, target)
+        faults += [*package.faults, *judged.faults]
+        if not judged.chosen:
+            missing.append(f"{path}: no wheel of {package.name} {package.version} fits")
+            continue
+        found = _picked(judged)
+        if not PROOFS & found.file.hashes.keys():
+            missing.append(f"{path}: {found.file.filename} has no hash that proves it")
+        missing += _conflicts(others, found)
+        picks.append(found)
+        system = _with_installed(others, found)
+    if missing:
+        raise VariantError(*missing, *(line for fault in faults for line in fault.lines()))
+    return picks, faults
+
+
+def environment(target: Target) -> Environment:
+    """Return what environment markers see on a target (packaging's "Dependency specifiers").
+
+    Of another platform, its release and version are not known, and empty.
+    """
+    from packaging.markers import default_environment  # takes long to import
+
+    result = default_environment()
+    release = ".".join(map(str, (*target.python.release, 0, 0)[:3]))
+    if release != result["python_full_version"]:
+        result["python_version"] = ".".join(release.split(".")[:2])
+        result["python_full_version"] = result["implementation_version"] = release
+        result["implementation_name"], result["platform_python_implementation"] = "cpython", "CPython"
+    if not target.here:
+        facts = _platform(next(tag.platform for tag in target.tags))
+        return cast("Environment", {**result, **facts})
+    return result
+
+
+def _platform(tag: str) -> dict[str, str]:
+    """Return what environment markers see of the platform that a tag names, as far as it tells.
+
+    >>> _platform("macosx_14_0_arm64")["sys_platform"]
+    'darwin'
+    """
+    if tag.startswith("win"):
+        machine = {"win_amd64": "AMD64", "win_arm64": "ARM64"}.get(tag, "x86")
+        os_name, sys_platform, system = "nt", "win32", "Windows"
+    elif found := re.fullmatch(r"macosx_\d+_\d+_(\w+)", tag):
+        machine, os_name, sys_platform, system = found[1], "posix", "darwin", "Darwin"
+    else:
+        machine = re.sub(r"^((many|musl)?linux)(_\d+_\d+)?_", "", tag)
+        os_name, sys_platform, system = "posix", "linux", "Linux"
+    return {
+        "os_name": os_name,
+        "platform_machine": machine,
+        "platform_release": "",
+        "platform_system": system,
+        "platform_version": "",
+        "sys_platform": sys_platform,
+    }
+
+
+def folder_url(path: Path) -> str:
+    """Return the URL of the folder that a file is in, which the paths in a lock file are relative to."""
+    return f"{path.absolute().parent.as_uri()}/"

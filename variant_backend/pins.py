@@ -1,0 +1,79 @@
+"""What is asked for on a command line: a package, and if need be its version and the label of its variant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from .errors import VariantError
+from .filename import normalize
+from .properties import check_label
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+_HINT = "write PACKAGE, PACKAGE==VERSION, PACKAGE#LABEL or PACKAGE==VERSION#LABEL"
+
+
+class Pin(NamedTuple):
+    """A package by its normalized *name*; None as *version* or *label* leaves that open.
+
+    >>> str(Pin.parse("Torch == 2.10 #cu128"))
+    'torch==2.10#cu128'
+    """
+
+    name: str
+    version: Version | None = None
+    label: str | None = None
+
+    def __str__(self) -> str:
+        version = f"=={self.version}" if self.version is not None else ""
+        return f"{self.name}{version}{f'#{self.label}' if self.label is not None else ''}"
+
+    @classmethod
+    def parse(cls, text: str) -> Pin:
+        """Read ``PACKAGE[==VERSION][#LABEL]``; white space between the parts is ignored.
+
+        Raises VariantError when it is anything else.
+        """
+        front, separator, label = (part.strip() for part in text.partition("#"))
+        try:
+            name, version = _read_front(front)
+            if separator:
+                _check_label(label)
+        except VariantError as error:
+            raise error.within(repr(text)) from None
+        return cls(name, version, label if separator else None)
+
+
+def _read_front(text: str) -> tuple[str, Version | None]:
+    """Read what stands in front of the label: a name, and at most one version."""
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.version import Version
+
+    try:
+        requirement = Requirement(text)
+    except (InvalidRequirement, RecursionError) as error:
+        raise VariantError(str(error).splitlines()[0], hint=_HINT) from None
+    for part, what in (
+        (requirement.url, "a URL"),
+        (requirement.extras, "an extra"),
+        (requirement.marker, "a marker"),
+    ):
+        if part:
+            raise VariantError(f"{what} has no meaning here", hint=_HINT)
+    specifiers = [(each.operator, each.version) for each in requirement.specifier]
+    if not specifiers:
+        return normalize(requirement.name), None
+    if len(specifiers) > 1 or specifiers[0][0] != "==" or specifiers[0][1].endswith(".*"):
+        raise VariantError(f"{requirement.specifier} is not one version", hint=_HINT)
+    try:
+        return normalize(requirement.name), Version(specifiers[0][1])
+    except ValueError as error:  # more digits than Python converts
+        raise VariantError(str(error)) from None
+
+
+def _check_label(label: str) -> None:
+    if not label:
+        hint = "the format has no label for plain wheels; leave '#' out, or ask for 'null', the null variant"
+        raise VariantError("no label stands behind '#'", hint=hint)
+    check_label(label)
