@@ -11,6 +11,7 @@ and VARIANT_BACKEND_INDEX_URL an index that has the same files.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -70,7 +71,7 @@ def build_sdist(
     """Write the same sdist again (PEP 517)."""
     from . import dispatching  # takes long to import
 
-    return dispatching.build_sdist(sdist_directory)
+    return dispatching.build_sdist(sdist_directory, os.environ)
 
 
 @ends_in_clear_lines
@@ -90,8 +91,6 @@ def build_editable(
 
 def _chosen(config_settings: _ConfigSettings | None) -> Dispatched:
     """Choose, and say so; raises VariantError when nothing can be chosen, after saying why."""
-    import os
-
     from . import dispatching  # takes long to import
 
     wish = dispatching.Wish.read(config_settings, os.environ)

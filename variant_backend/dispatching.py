@@ -21,17 +21,18 @@ from .download import download
 from .errors import VariantError, did_you_mean, one_of
 from .explanation import PLAIN, Remedies, table
 from .fetch import announced_metadata, fetched
-from .filename import WheelFilename, normalize
+from .filename import WheelFilename, escape, normalize
 from .hardware import hardware_of
 from .picks import Pick, folder_url, picked_of
 from .pyproject import read_toml
 from .releases import Release, find_listings
 from .selection import shortened
 from .simple_api import File
+from .support import UNKNOWN
 from .system import System
 from .target import Target
 from .unmake import decided_metadata, tagged_name
-from .wheel_rewrite import Wheel, open_wheel
+from .wheel_rewrite import Wheel, open_wheel, source_date_epoch
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -43,6 +44,8 @@ _SETTINGS = ("variant", "variant-label")
 
 LOCK_FILE = "pylock.toml"
 PKG_INFO = "PKG-INFO"
+# All that such an sdist has.
+_FILES = ("pyproject.toml", PKG_INFO, LOCK_FILE, "README", "README.md", "README.rst")
 
 _REMEDIES = Remedies(unknown=f"{HARDWARE}=FILE says it")
 _SAFE_LINE = "use https, or http on this machine"
@@ -112,7 +115,7 @@ def choose(
     target = _target()
     judged = _judged(release, wish, environ, target)
     if not judged.chosen:
-        for line in table(judged, _REMEDIES, shows_all=False):
+        for line in table(_without_plugins(judged), _REMEDIES):
             tell(line)
         raise _nothing(release, wish, target)
     picked = picked_of(judged, pinned=wish.label is not None)
@@ -142,6 +145,15 @@ def _judged(release: Release, wish: Wish, environ: Mapping[str, str], target: Ta
             f"{did_you_mean(wish.label, labels)}; there are {one_of(labels)}"
         )
     return judge_label(release, None if wish.label == PLAIN else wish.label, target)
+
+
+def _without_plugins(judged: Judged) -> Judged:
+    """Return what was judged without the advice to trust a plugin, as none is run here."""
+    origins = {
+        namespace: f"{UNKNOWN}, as no plugin is run here" if origin.startswith(UNKNOWN) else origin
+        for namespace, origin in judged.support.origins.items()
+    }
+    return judged._replace(support=judged.support._replace(origins=origins))
 
 
 def _labels(release: Release) -> list[str]:
@@ -290,7 +302,7 @@ def build(
         ):
             pass
     except OSError as error:
-        raise VariantError(f"{error.filename2 or error.filename or folder}: {error.strerror}") from None
+        raise _failed(error, folder) from None
     if metadata_directory is not None:
         _check_is_prepared(result.path, Path(metadata_directory) / "METADATA")
     return result.path.name
@@ -326,7 +338,7 @@ def prepare_metadata(dispatched: Dispatched, metadata_directory: str) -> str:
             for each in files:
                 (scratch / each).replace(folder / name / each)
     except OSError as error:
-        raise VariantError(f"{error.filename2 or error.filename or folder}: {error.strerror}") from None
+        raise _failed(error, folder) from None
     return name
 
 
@@ -365,3 +377,32 @@ def _told_by(wheel: Wheel, pick: Pick) -> dict[str, bytes]:
         "METADATA": decided_metadata(wheel, pick.supported),
         **{name: wheel.read_file(name) for name in names},
     }
+
+
+def build_sdist(sdist_directory: str, environ: Mapping[str, str], *, root: Path = Path()) -> str:
+    """Write the sdist at *root* again, and return its name.
+
+    Its time is SOURCE_DATE_EPOCH, or that of the lock file: unpacking gives files the time that they had.
+    Raises VariantError; nothing is left behind then.
+    """
+    from ._sdist import pack  # takes long to import, and builds of wheels do not need it
+
+    locked = load(root)
+    top = f"{escape(locked.name)}-{locked.version}"
+    folder = Path(sdist_directory)
+    try:
+        files = {path.name: path.read_bytes() for name in _FILES if (path := root / name).is_file()}
+        time = source_date_epoch(environ)
+        time = int((root / LOCK_FILE).stat().st_mtime) if time is None else time
+        with workspace(folder) as scratch:
+            part = scratch / f"{top}.tar.gz"
+            part.write_bytes(pack(top, files, time=time))
+            part.replace(folder / part.name)
+    except OSError as error:
+        raise _failed(error, folder) from None
+    return f"{top}.tar.gz"
+
+
+def _failed(error: OSError, folder: Path) -> VariantError:
+    """Return what to tell of a file that cannot be written."""
+    return VariantError(f"{error.filename2 or error.filename or folder}: {error.strerror}")
