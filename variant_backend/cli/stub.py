@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import VariantError, one_of
+from ..selection import shortened
 from . import PATH, Command, Progress, printable, printable_faults, talk
 from .selection_options import platform_option, python_option, read_target, reading
 
@@ -171,7 +172,7 @@ def _tell(planned: Stub, found: Mapping[Path, Judged]) -> None:
 
     release = planned.release
     labels = dict.fromkeys(label_of(file) or PLAIN for file in release.wheels)
-    talk(printable(f"{release.name} {release.version}: it lists wheels of {one_of(labels)}"))
+    talk(printable(f"{release.name} {release.version}: it lists wheels of {shortened([*labels])}"))
     for machine, judged in found.items():
         for line in [line for fault in judged.faults for line in fault.lines()]:
             talk(printable(f"warning: {machine}: {line}"))
