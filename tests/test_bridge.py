@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ from range_server import Handler, Server
 from releases import DOCUMENT, only, write_wheel
 from support import make_wheel, publish, run
 
+from variant_backend import __version__
 from variant_backend.cli.main import main
 from variant_backend.known_providers import FORCE_CAPABILITY, FORCE_DRIVER
 from variant_backend.metadata import KNOWN_PROVIDERS
@@ -234,6 +236,12 @@ def sha256(package: Package) -> str:
     return file.hashes["sha256"]
 
 
+def requirement(index: Server, digest: str = "") -> str:
+    """Return a line of requirements with the hash of the sdist, or another one."""
+    sdist = index.folder / "bridge-demo" / "bridge_demo-1.0.tar.gz"
+    return f"bridge-demo==1.0 --hash=sha256:{digest or hashlib.sha256(sdist.read_bytes()).hexdigest()}\n"
+
+
 def test_of_a_wheel_that_was_exchanged_pip_tells_the_fault_and_installs_nothing(
     index: Server, tmp_path: Path
 ) -> None:
@@ -250,6 +258,28 @@ def test_of_a_wheel_that_was_exchanged_pip_tells_the_fault_and_installs_nothing(
     assert installed(tmp_path) == {}
 
 
+@pytest.mark.parametrize("installer", [pip, uv])
+def test_an_sdist_and_a_backend_that_were_exchanged_are_refused_by_the_hashes_of_the_user(
+    installer: Installer, index: Server, tmp_path: Path
+) -> None:
+    hashed, backend = tmp_path / "requirements.txt", tmp_path / "build.txt"
+    hashed.write_text(requirement(index, "0" * 64))
+    with pytest.raises(AssertionError, match=rf"(?s)bridge[-_]demo.*{'0' * 64}"):
+        installer(index, tmp_path, "--no-deps", "--require-hashes", "-r", hashed)
+    hashed.write_text(requirement(index))
+    backend.write_text(f"variant-backend=={__version__} --hash=sha256:{'0' * 64}\n")
+    option = "--build-constraint" if installer is pip else "--build-constraints"
+    with pytest.raises(AssertionError, match=rf"(?s)variant[-_]backend.*{'0' * 64}"):
+        installer(index, tmp_path, "--no-deps", option, backend, "--require-hashes", "-r", hashed)
+
+
+def test_installers_that_must_not_build_never_run_it(index: Server, tmp_path: Path) -> None:
+    for installer, option in ((pip, "--only-binary=:all:"), (uv, "--no-build")):
+        with pytest.raises(AssertionError):
+            installer(index, tmp_path, option)
+    assert uv_with_variants(index, tmp_path, "--no-build", **machine("13.0")) == expected("cuda12.8")
+
+
 def test_pips_cache_gives_the_wheel_of_another_machine_and_installed_finds_it(
     index: Server, tmp_path: Path
 ) -> None:
@@ -258,6 +288,13 @@ def test_pips_cache_gives_the_wheel_of_another_machine_and_installed_finds_it(
     assert again(pip, index, tmp_path, "-Cvariant=null") == expected("cuda12.8")
     check_finds_it(tmp_path / "site")
     assert "bridge_demo-1.0-0_cuda12.8-py3-none-any.whl" in run("pip", "cache", "list", *cache).stdout
+    hashed = tmp_path / "requirements.txt"
+    hashed.write_text(requirement(index))
+    (kept,) = (tmp_path / "cache").rglob("*.whl")
+    write_wheel(kept)  # any other one: hashes hold the sdist, not what was made of it
+    assert again(pip, index, tmp_path, "--no-deps", "--require-hashes", "-r", hashed) == {
+        "bridge_demo-1.0": None
+    }
     run("pip", "cache", "remove", "bridge_demo", *cache)
     assert again(pip, index, tmp_path) == expected("null")
 
