@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import sys
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -295,6 +296,28 @@ def test_packages_that_are_aligned_take_what_the_first_one_takes(tmp_path: Path,
     assert [each["label"] for each in aligned] == ["safe", "safe"]
 
 
+@pytest.mark.parametrize("locked", [False, True])
+def test_what_is_installed_of_a_package_does_not_bind_its_new_version(
+    locked: bool, tmp_path: Path, out: Path
+) -> None:
+    folder = write_release(tmp_path / "wheels", UNKNOWN)
+    write_other(folder, UNKNOWN, ["fast", "safe"])
+    site = tmp_path / "site"
+    with zipfile.ZipFile(folder / SAFE) as archive:
+        archive.extractall(site)
+    asked: list[object] = ["demo", "other", "--find-links", folder, "-d", out]
+    if locked:
+        lock = tmp_path / "pylock.toml"
+        assert invoke(*asked, *SUPPORTED, "--pylock", lock).exit_code == 0
+        asked = ["--pylock", lock, "-d", out]
+    found = fetched(*asked, *SUPPORTED, "--align", "speed", "--path", site)
+    assert [each["label"] for each in found] == ["fast", "fast"]
+    (bound,) = fetched(
+        "other", "--find-links", folder, "-d", out, *SUPPORTED, "--align", "speed", "--path", site
+    )
+    assert bound["label"] == "safe"
+
+
 @pytest.mark.parametrize("second", ["other", "other#fast"])
 def test_a_conflict_names_both_packages(second: str, tmp_path: Path, out: Path) -> None:
     folder = write_release(tmp_path / "wheels", UNKNOWN)
@@ -429,8 +452,8 @@ def test_a_lock_file_is_replaced_if_it_was_made_here(folder: Path, tmp_path: Pat
     assert invoke("demo#safe", *options).exit_code == 0
     assert invoke("demo", *options).exit_code == 0
     lock.write_text('lock-version = "1.0"')
-    refused = invoke("demo", *options)
-    assert refused.exit_code == 1
+    refused = invoke("demo", *options, "-d", tmp_path / "out")
+    assert (refused.exit_code, refused.stdout, names(tmp_path / "out")) == (1, "", [])
     assert (
         f"{lock} is there, and was not made by variant-backend; give --force to replace it" in refused.stderr
     )
@@ -438,6 +461,14 @@ def test_a_lock_file_is_replaced_if_it_was_made_here(folder: Path, tmp_path: Pat
     assert invoke("demo", *options, "--force").exit_code == 0
     twice = invoke("demo", "demo#safe", *options)
     assert "error: demo is asked for twice, and a lock file has each package once" in twice.stderr
+
+
+def test_what_a_source_rules_out_is_not_locked(folder: Path, tmp_path: Path) -> None:
+    (folder / FAST).write_bytes(b"broken")
+    lock = tmp_path / "pylock.toml"
+    assert invoke("demo", "--find-links", folder, "--pylock", lock).exit_code == 0
+    text = lock.read_text(encoding="utf-8")
+    assert FAST not in text and SAFE in text
 
 
 def test_locked_packages_without_variants_are_fetched_too(folder: Path, out: Path) -> None:
@@ -495,6 +526,8 @@ def test_a_server_that_is_asked_without_encryption_is_named(out: Path) -> None:
     result = invoke("demo", "--index-url", "http://index.invalid/simple/", "-d", out)
     assert result.exit_code == 1
     assert result.stderr.startswith("notice: index.invalid is asked without encryption: ")
+    broken = invoke("demo", "--index-url", "http://[", "-d", out)
+    assert (broken.exit_code, broken.stderr.splitlines()[0]) == (1, "error: demo: no wheel is in http://[")
 
 
 def test_markers_see_the_system_that_is_asked_for() -> None:

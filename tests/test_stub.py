@@ -258,7 +258,7 @@ def test_without_labels_or_an_index_file_there_is_nothing_to_dispatch(dist: Path
         (["https://example.org/simple/"], "say which package: --package NAME"),
         (
             ["dist", "--base-url", "http://example.org/x"],
-            "http://example.org/x is not encrypted; only https will do",
+            "http://example.org/x is no URL of https; what is pinned must not be changed on its way",
         ),
         (["dist", "--base-url", "https://me:secret@example.org/x"], "a user or password has no place"),
         (["dist", "--base-url", BASE_URL, "--host", "https://a.org"], "is no host"),
@@ -346,14 +346,15 @@ def test_what_is_wrong_with_a_release_on_an_index_is_found(here: Path, server: S
 
 def test_nothing_is_pinned_that_came_without_encryption(here: Path, server: Server) -> None:  # noqa: ARG001  # where it is
     arguments = ("--package", "demo", "--base-url", BASE_URL)
-    (error,) = refused("http://example.org/simple/", *arguments)
-    assert error == "http://example.org/simple/ is not encrypted; only https will do"
+    hint = "what is pinned must not be changed on its way"
+    for url in ("http://example.org/simple/", "https://[example.org/", "ftp://example.org/"):
+        assert refused(url, *arguments) == [f"{url} is no URL of https; {hint}"]
     folder = write_release(server.folder / "wheels", DOCUMENT)
     publish([*folder.iterdir()], server.folder / "simple/demo")
     page = server.folder / "simple/demo/index.html"
     page.write_text(page.read_text().replace('href="', 'href="http://example.org/', 1))
     (error,) = refused(f"{server.url}simple/", *arguments)
-    assert error == "http://example.org/demo-1.0-py3-none-any-fast.whl is not encrypted; only https will do"
+    assert error == f"http://example.org/demo-1.0-py3-none-any-fast.whl is no URL of https; {hint}"
 
 
 def test_a_url_with_a_query_is_not_pinned(here: Path, server: Server) -> None:

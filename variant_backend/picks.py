@@ -96,13 +96,14 @@ def pick(
     faults: list[VariantError] = []
     missing: list[str] = []
     for pin in pins:
+        others = _without(system, pin.name)
         try:
-            found = _pick(pin, source, _without(system, pin.name), faults)
+            found = _pick(pin, source, others, faults)
         except VariantError as error:
             missing += error.lines()
             continue
         picks.append(found)
-        system = _with_installed(system, found)
+        system = _with_installed(others, found)
     if missing:
         raise VariantError(*missing, *(line for fault in faults for line in fault.lines()))
     return picks, faults
@@ -197,10 +198,9 @@ def _without(system: System, name: str) -> System:
 
 def _with_installed(system: System, found: Pick) -> System:
     """Return the system as it is for the packages behind this one."""
-    name, version, *_ = found.release
-    others = _without(system, name)
-    return others._replace(
-        installed=(*others.installed, *_installed(found)), pinned={**system.pinned, name: version}
+    version = {found.release.name: found.release.version}
+    return system._replace(
+        installed=(*system.installed, *_installed(found)), pinned={**system.pinned, **version}
     )
 
 
@@ -243,7 +243,8 @@ def pick_locked(path: Path, system: System, target: Target) -> tuple[list[Pick],
     faults: list[VariantError] = []
     for package in locked:
         release = Release(*package[:3], package.metadata, {}, package.faults)
-        judged = judge(release, _without(system, package.name), target)
+        others = _without(system, package.name)
+        judged = judge(release, others, target)
         faults += [*package.faults, *judged.faults]
         if not judged.chosen:
             missing.append(f"{path}: no wheel of {package.name} {package.version} fits")
@@ -251,9 +252,9 @@ def pick_locked(path: Path, system: System, target: Target) -> tuple[list[Pick],
         found = picked_of(judged)
         if not PROOFS & found.file.hashes.keys():
             missing.append(f"{path}: {found.file.filename} has no hash that proves it")
-        missing += _conflicts(_without(system, package.name), found)
+        missing += _conflicts(others, found)
         picks.append(found)
-        system = _with_installed(system, found)
+        system = _with_installed(others, found)
     if missing:
         raise VariantError(*missing, *(line for fault in faults for line in fault.lines()))
     return picks, faults

@@ -80,30 +80,33 @@ def plan_stub(
     *hosts*. *only* are the labels that are listed, by default all, with plain wheels. Raises VariantError
     with everything that is wrong with the release.
     """
-    listing = _only(listing, only)
+    release, metadata = _read_sound(_only(listing, only))
+    read = _read_wheels(release, base_url, hosts, advance)
+    _refuse(_findings(metadata, read))
+    labels = {label_of(file) for file in release.wheels}
+    listed = release._replace(
+        wheels=tuple(each.file for each in read),
+        metadata=pylock.reduced(metadata, [name for name in metadata.variants if name in labels]),
+    )
+    return Stub(listed, _files(listed, [each.core_metadata for each in read], hosts))
+
+
+def _read_sound(listing: Listing) -> tuple[Release, VariantMetadata]:
+    """Read a release as far as its index file says; raises VariantError with everything wrong with it."""
     files = {file.url: local_path(file) for file in (*listing.wheels, *listing.index_files)}
     check_lines(url for url, path in files.items() if path is None)
     _refuse(check.check(path for path in files.values() if path))
     release = read_release(listing)
     issues = [line for fault in release.faults for line in fault.lines()]
     issues += [f"{name}: {why}" for name, why in release.barred.items()]
-    labels = {label for file in release.wheels if (label := label_of(file)) is not None}
-    if not labels:
-        raise VariantError(*issues, f"{listing.name} {listing.version}: no wheel has a label")
-    if release.metadata is None and not issues:
-        issues.append(
-            f"{listing.name} {listing.version}: there is no index file; `variant-backend index` writes it"
-        )
-    if issues:
+    what = f"{listing.name} {listing.version}"
+    if not any(map(label_of, release.wheels)):
+        issues.append(f"{what}: no wheel has a label")
+    elif release.metadata is None and not issues:
+        issues.append(f"{what}: there is no index file; `variant-backend index` writes it")
+    if issues or release.metadata is None:
         raise VariantError(*issues)
-    assert release.metadata, "it is checked"
-    read = _read_wheels(release, base_url, hosts, advance)
-    _refuse(_findings(release, read))
-    metadata = pylock.reduced(
-        release.metadata, [name for name in release.metadata.variants if name in labels]
-    )
-    listed = release._replace(wheels=tuple(each.file for each in read), metadata=metadata)
-    return Stub(listed, _files(listed, [each.core_metadata for each in read], hosts))
+    return release, release.metadata
 
 
 def _only(listing: Listing, labels: Collection[str]) -> Listing:
@@ -203,8 +206,16 @@ def _place(file: File, base_url: str | None) -> str:
 
 def check_lines(urls: Iterable[str]) -> None:
     """Check that nobody in between can change what comes from URLs, as it is pinned; raises VariantError."""
-    if unsafe := [url for url in urls if not is_safe_line(url)]:
-        raise VariantError(*(f"{shown(url)} is not encrypted" for url in unsafe), hint="only https will do")
+
+    def is_safe(url: str) -> bool:
+        try:
+            return is_safe_line(url)
+        except ValueError:  # it is no URL
+            return False
+
+    if unsafe := [url for url in urls if not is_safe(url)]:
+        issues = (f"{shown(url)} is no URL of https" for url in unsafe)
+        raise VariantError(*issues, hint="what is pinned must not be changed on its way")
 
 
 def checked_base_url(url: str) -> str:
@@ -214,9 +225,8 @@ def checked_base_url(url: str) -> str:
     return url
 
 
-def _findings(release: Release, read: Iterable[_Read]) -> Iterator[Finding]:
-    """Yield what is wrong with wheels that were read, and with their index file, as far as that was read."""
-    assert release.metadata, "it is checked"
+def _findings(index: VariantMetadata, read: Iterable[_Read]) -> Iterator[Finding]:
+    """Yield what is wrong with wheels and their index file, as far as they were read."""
     parts: dict[str, VariantMetadata] = {}
     names: list[WheelFilename] = []
     for file, data, metadata in read:
@@ -227,9 +237,9 @@ def _findings(release: Release, read: Iterable[_Read]) -> Iterator[Finding]:
         if metadata is not None:
             parts[file.filename] = metadata
     faults = [
-        *rules.of_metadata(release.metadata),
-        *rules.of_index(release.metadata, parts),
-        *rules.of_labels(release.metadata, names, complete=False),
+        *rules.of_metadata(index),
+        *rules.of_index(index, parts),
+        *rules.of_labels(index, names, complete=False),
     ]
     yield from (Finding.of("index file", fault) for fault in faults)
     yield from (Finding.of(name, fault) for name, fault in rules.of_wheels(parts))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -196,10 +197,15 @@ def _write_lock(
 
 def _open_hosts(urls: Iterable[str]) -> list[str]:
     """Return the servers that are asked over a network without encryption."""
-    from .._http import is_safe_line
+    from .._http import is_this_machine
 
-    open_urls = (url for url in urls if url.lower().startswith("http:") and not is_safe_line(url))
-    return [*dict.fromkeys(urlsplit(url).hostname or "" for url in open_urls)]
+    hosts: dict[str, None] = {}
+    for url in urls:
+        with suppress(ValueError):  # that it is no URL is said when it is asked for
+            parts = urlsplit(url)
+            if parts.scheme == "http" and parts.hostname and not is_this_machine(url):
+                hosts[parts.hostname] = None
+    return [*hosts]
 
 
 def _warn_of_open_lines(hosts: Iterable[str]) -> None:

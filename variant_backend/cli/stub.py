@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import VariantError, one_of
+from ..selection import shortened
 from . import PATH, Command, Progress, printable, printable_faults, talk
 from .selection_options import platform_option, python_option, read_target, reading
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from ..pins import Pin
     from ..releases import Listing
     from ..stub import Stub
-    from ..target import Target
+    from ..system import System
 
 
 def _base_url(value: str | None) -> str | None:
@@ -103,6 +104,7 @@ def stub(
     The path of the sdist is printed, and what each of some machines would get.
     """
     from .._outputs import differences, write
+    from ..choice import judge
     from ..stub import plan_stub
     from ..wheel_rewrite import source_date_epoch
 
@@ -112,13 +114,11 @@ def stub(
         raise click.UsageError("say which package: --package NAME")
     if folder is not None and base_url is None:
         raise click.UsageError("say where the wheels will lie: --base-url URL")
-    with (
-        printable_faults(),
-        Progress([] if folder is None else folder.glob("*.whl")) as progress,
-    ):
+    systems = {machine: _system(machine) for machine in machines}
+    with printable_faults(), Progress(folder.glob("*.whl") if folder else ()) as progress:
         listing = _listing(place, pin)
         planned = plan_stub(listing, base_url=base_url, only=only, hosts=hosts, advance=progress.advance)
-        found = {machine: _judged(planned, machine, target) for machine in machines}
+    found = {machine: judge(planned.release, system, target) for machine, system in systems.items()}
     output = planned.output(output_dir, time=source_date_epoch(os.environ) or 0)
     if differences([output]):
         write([output])
@@ -157,13 +157,12 @@ def _listing(place: str, pin: Pin | None) -> Listing:
     return chosen[0]
 
 
-def _judged(planned: Stub, machine: Path, target: Target) -> Judged:
-    """Return the verdicts on the wheels for a machine, which its hardware file describes."""
-    from ..choice import judge
+def _system(machine: Path) -> System:
+    """Return a machine as its hardware file describes it; raises VariantError."""
     from ..hardware import hardware_of  # takes long to import
     from ..system import System
 
-    return judge(planned.release, System({}, hardware_of(machine, os.environ)), target)
+    return System({}, hardware_of(machine, os.environ))
 
 
 def _tell(planned: Stub, found: Mapping[Path, Judged]) -> None:
@@ -173,7 +172,7 @@ def _tell(planned: Stub, found: Mapping[Path, Judged]) -> None:
 
     release = planned.release
     labels = dict.fromkeys(label_of(file) or PLAIN for file in release.wheels)
-    talk(printable(f"{release.name} {release.version}: it lists wheels of {one_of(labels)}"))
+    talk(printable(f"{release.name} {release.version}: it lists wheels of {shortened([*labels])}"))
     for machine, judged in found.items():
         for line in [line for fault in judged.faults for line in fault.lines()]:
             talk(printable(f"warning: {machine}: {line}"))
