@@ -148,9 +148,12 @@ def is_this_machine(url: str) -> bool:
 
 
 def is_safe_line(url: str) -> bool:
-    """Tell whether nobody in between can read or change what comes from a URL of HTTP."""
-    scheme = urlsplit(url).scheme
-    return scheme == "https" or (scheme == "http" and is_this_machine(url))
+    """Tell whether nobody in between can read or change what comes from a URL of HTTP; no other is safe."""
+    try:
+        scheme, host = urlsplit(url).scheme, host_of(url)
+    except ValueError:
+        return False
+    return bool(host) and (scheme == "https" or (scheme == "http" and is_this_machine(url)))
 
 
 def get(url: str, *, accept: str = "*/*", limit: int, other_hosts: OtherHosts = False) -> Answer:

@@ -48,7 +48,7 @@ PKG_INFO = "PKG-INFO"
 _FILES = ("pyproject.toml", PKG_INFO, LOCK_FILE, "README", "README.md", "README.rst")
 
 _REMEDIES = Remedies(unknown=f"{HARDWARE}=FILE says it")
-_SAFE_LINE = "use https, or http on this machine"
+_UNSAFE = "is neither https nor http on this machine"
 
 
 class Wish(NamedTuple):
@@ -80,7 +80,7 @@ class Wish(NamedTuple):
             )
         index_url = environ.get(INDEX_URL) or None
         if index_url and not _http.is_safe_line(index_url):
-            raise VariantError(f"{INDEX_URL}: {_http.shown(index_url)} is not encrypted", hint=_SAFE_LINE)
+            raise VariantError(f"{INDEX_URL}: {_http.shown(index_url)!a} {_UNSAFE}")
         return cls(label, source, hardware, index_url)
 
 
@@ -215,7 +215,7 @@ def _on_mirror(picked: Pick, index_url: str) -> Pick:
             hint="add it there, ask for a label that is there, or unset the variable",
         )
     if not _http.is_safe_line(found.url):
-        raise VariantError(f"{INDEX_URL}: {_http.shown(found.url)} is not encrypted", hint=_SAFE_LINE)
+        raise VariantError(f"{INDEX_URL}: {_http.shown(found.url)!a} {_UNSAFE}")
     return picked._replace(file=picked.file._replace(url=found.url))
 
 
@@ -240,6 +240,11 @@ def load(root: Path = Path()) -> pylock.Locked:
     issues += [
         f"{path}: {name!a} is listed twice"
         for name in sorted({each for each in names if names.count(each) > 1})
+    ]
+    issues += [
+        f"{path}: there is no host {host!r}"
+        for host in locked.hosts
+        if not _http.is_safe_line(f"https://{host}")
     ]
     if issues:
         raise VariantError(*issues, hint="this sdist is not sound, so nothing is taken from it")
@@ -272,14 +277,10 @@ def _faults(file: File, own: tuple[str, Version]) -> Iterator[str]:
         yield "its sha256 is missing, or is none"
     if not file.size or file.size < 0:
         yield "its size is missing, or is none"
-    try:
-        parts = urlsplit(file.url)
-        if not _http.host_of(file.url) or not _http.is_safe_line(file.url):
-            yield f"its URL {_http.shown(file.url)!a} is neither https nor http on this machine"
-        elif "@" in parts.netloc:
-            yield "its URL has a user or password in it"
-    except ValueError:
-        yield "its URL is none"
+    if not _http.is_safe_line(file.url):
+        yield f"its URL {_http.shown(file.url)!a} {_UNSAFE}"
+    elif "@" in urlsplit(file.url).netloc:
+        yield "its URL has a user or password in it"
 
 
 def build(
