@@ -37,6 +37,7 @@ _PORTS = {"http": 80, "https": 443}
 _UPGRADE = ("http", "https", 80, 443)
 # What stays as it is in a path or a query; quoted characters stay quoted.
 _SAFE = "%/:;=&?@!$'()*+,~[]|"
+UNSAFE = "is neither https nor http on this machine"
 _CREDENTIALS = "credentials are taken from the URL or from ~/.netrc"
 
 

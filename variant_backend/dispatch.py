@@ -70,9 +70,9 @@ def build_sdist(
     config_settings: _ConfigSettings | None = None,  # noqa: ARG001  # PEP 517
 ) -> str:
     """Write the same sdist again (PEP 517)."""
-    from . import dispatching  # takes long to import
+    from . import dispatching_sdist  # takes long to import
 
-    return dispatching.build_sdist(sdist_directory, os.environ)
+    return dispatching_sdist.write_again(sdist_directory, os.environ)
 
 
 @ends_in_clear_lines
