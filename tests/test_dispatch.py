@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -522,8 +523,7 @@ def test_a_mirror_without_the_wheel_or_with_another_one_is_told_of(
     assert "another host" in error(fails(hook, out, capsys))
     monkeypatch.setenv(dispatching.INDEX_URL, "http://user:secret@example.org/simple/")
     assert error(fails(hook, out, capsys)) == (
-        "VARIANT_BACKEND_INDEX_URL: http://example.org/simple/ is not encrypted;"
-        " use https, or http on this machine"
+        "VARIANT_BACKEND_INDEX_URL: 'http://example.org/simple/' is neither https nor http on this machine"
     )
 
 
@@ -559,10 +559,14 @@ UNSOUND: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "open": (wheel_with(url="http://example.org/x"), "is neither https nor http on this machine"),
     "file": (wheel_with(url="file:///etc/passwd"), "is neither https nor http on this machine"),
     "secret": (wheel_with(url="https://u:p@example.org/x"), "its URL has a user or password in it"),
-    "no URL": (wheel_with(url="https://[/"), "its URL is none"),
+    "no URL": (wheel_with(url="https://[/"), "is neither https nor http on this machine"),
     "weak": (wheel_with(hashes={"md5": "0"}), "its sha256 is missing, or is none"),
     "no size": (wheel_with(size=None), "its size is missing, or is none"),
     "negative": (wheel_with(size=-1), "its size is missing, or is none"),
+    "host": (
+        lambda package: package["tool"]["variant-backend"].update(hosts=["a.org:99999"]),
+        "no host 'a.org:",
+    ),
     "variants": (lambda package: package["variants-json"].pop("variants"), "variants"),
 }
 
@@ -632,6 +636,47 @@ def test_a_wheel_that_is_another_variant_than_is_pinned_is_refused(
     write_wheel(server.folder / FAST, lying)
     sdist()
     assert "its variant.json says other properties than were announced" in error(fails(hook, out, capsys))
+
+
+@HOOKS
+def test_a_wheel_inside_which_another_project_is_is_refused(
+    sdist: Callable[..., Path],
+    server: Server,
+    out: Path,
+    capsys: pytest.CaptureFixture[str],
+    hook: Callable[..., Path],
+) -> None:
+    write_release(server.folder, DOCUMENT)
+    write_wheel(server.folder / "other-1.0-py3-none-any-fast.whl", only(DOCUMENT, "fast"))
+    (server.folder / "other-1.0-py3-none-any-fast.whl").replace(server.folder / FAST)
+    sdist()
+    fault = error(fails(hook, out, capsys))
+    assert "directory other-1.0.dist-info does not go with the filename, which says demo-1.0" in fault
+
+
+def test_progress_is_shown_on_a_terminal_and_ends_before_faults(
+    sdist: Callable[..., Path], server: Server, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    write_wheel(
+        server.folder / FAST,
+        only(DOCUMENT, "fast"),
+        members=lambda contents: contents.update({"demo/data": b"x" * 3_000_000}),
+    )
+    sdist()
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    build(out)
+    shown = terminal.getvalue().split("\n")
+    assert shown[1].split("\r")[1:] == [f"variant-backend: {number} of 2 MiB" for number in (0, 1, 2)]
+    assert shown[2:] == [""]
+    server.misbehave = truncated
+    with pytest.raises(SystemExit):
+        build(out)
+    assert "MiB\nvariant-backend: error: " in terminal.getvalue()
 
 
 def test_a_wheel_that_is_not_what_was_prepared_is_refused(
