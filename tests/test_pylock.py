@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from typing import Any
 from urllib.parse import quote
 
@@ -235,6 +236,14 @@ def test_what_is_not_valid_or_cannot_be_used_is_told(data: dict[str, Any], fault
 def test_a_package_without_a_wheel_for_the_tags_is_told() -> None:
     with pytest.raises(VariantError, match=r"No wheel found matching the provided tags for package 'demo'"):
         read(written(DEMO), tags=[*parse_tag("cp39-cp39-win32")])
+
+
+def test_packaging_that_cannot_read_lock_files_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "packaging.pylock", None)
+    with pytest.raises(
+        VariantError, match=r"^pylock\.toml: packaging 26\.1 or newer .*; run pip install 'packa"
+    ):
+        read({})
 
 
 @pytest.mark.parametrize("name", ["lock.toml", "pylock..toml", "pylock.a.b.toml", "pylock.toml.txt"])

@@ -120,7 +120,13 @@ def select(
     Paths are relative to *base*, a ``file:`` URL. Raises VariantError, with *where* in front, if the file
     is not valid, does not hold for the environment, or has a package without a wheel for the *tags*.
     """
-    from packaging.pylock import Pylock, PylockSelectError, PylockValidationError  # takes long to import
+    try:
+        from packaging.pylock import Pylock, PylockSelectError, PylockValidationError  # takes long to import
+    except ImportError:  # builds get along with an older one, and must where it cannot be replaced
+        text = (
+            f"{where}: packaging 26.1 or newer is needed to read a lock file, and an older one is installed"
+        )
+        raise VariantError(text, hint="run pip install 'packaging>=26.1'") from None
 
     try:
         lock = Pylock.from_dict(_plainly_named(data))
