@@ -158,7 +158,7 @@ def test_a_download_that_nothing_proves_is_told(folder: Path, out: Path, server:
     result = invoke("demo", "--index-url", url, "-d", out)
     assert result.exit_code == 0
     assert result.stderr.splitlines()[1:] == [
-        f"notice: {FAST}: nothing proves it, as its index gives no hash"
+        f"notice: {FAST}: nothing proves it, as its index gives no hash that does"
     ]
 
 
@@ -514,11 +514,13 @@ def test_what_an_index_lists_does_nothing_to_a_terminal_or_to_other_folders(
     (folder / "page").mkdir()
     (folder / "page" / "demo-9.0-py3-none-any.\x1b[1m.whl").write_bytes(b"")
     (folder / "page" / "demo-1.0-py3-none-any-fast.whl").write_bytes((folder / FAST).read_bytes())
-    url = publish(server, folder / "page", facts={"yanked": "\x1b[2J", "url": "/x"})
+    url = publish(server, folder / "page", facts={"yanked": "\x1b[2J", "url": "/\x1bc"})
     result = invoke("demo#fast", "--index-url", url, "-d", out)
     assert "error: demo#fast: no wheel of demo 1.0 fits: yanked: \\x1b[2J\n" in result.stderr
     refused = invoke("demo==9", "--index-url", url, "-d", out)
     assert refused.stderr == "error: 'demo-9.0-py3-none-any.\\x1b[1m.whl' is no filename\n"
+    missing = invoke("demo==1#fast", "--index-url", url, "-d", out)
+    assert missing.stderr.endswith("/\\x1bc: not found\n")
     assert names(out) == []
 
 

@@ -41,9 +41,9 @@ class Failure(click.ClickException):
         super().__init__("\n".join(self.lines))
 
     def show(self, file: Any = None) -> None:  # noqa: ARG002  # click's signature
-        """Print the faults."""
+        """Print the faults, which may name what others wrote."""
         for line in self.lines:
-            talk(f"error: {line}")
+            talk(f"error: {printable(line)}")
 
 
 class Command(click.Command):
