@@ -231,6 +231,14 @@ def test_a_file_that_is_there_stays_if_it_is_the_same(folder: Path, out: Path, s
         assert not [path for _, path, *_ in server.requests if path.endswith(".whl")]
 
 
+def test_a_folder_of_the_name_is_not_replaced_and_nothing_else_is_written(folder: Path, out: Path) -> None:
+    (out / FAST).mkdir(parents=True)
+    lock = ("--pylock", out / "pylock.toml")
+    result = invoke("demo#safe", "demo", "--find-links", folder, "-d", out, "--force", *lock)
+    assert (result.exit_code, names(out)) == (1, [FAST])
+    assert f"error: {out / FAST} is a folder; move it away\n" in result.stderr
+
+
 @pytest.mark.parametrize("plain", [False, True])
 def test_another_file_that_is_there_is_replaced_with_force_only(
     plain: bool, folder: Path, out: Path, server: Server
@@ -490,6 +498,11 @@ def test_locked_packages_without_variants_are_fetched_too(folder: Path, out: Pat
             f'name = "{FAST}"',
             'name = "demo-1.0-py3-none-any.linux/../../x-fast.whl"',
             "'demo-1.0-py3-none-any.linux/",
+        ),
+        (
+            f'name = "{FAST}"',
+            'name = "demo-1.0-py3-none-any.a:b-fast.whl"',
+            "'demo-1.0-py3-none-any.a:b-fast.whl' is no filename",
         ),
         ('variants-json]\n"$schema"', 'variants-json]\n"$schem"', "variants-json: $schem: unknown key"),
     ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
@@ -28,11 +27,6 @@ if TYPE_CHECKING:
     from .pins import Pin
     from .system import System
     from .target import Target
-
-# What proves a file: of other hashes, files can be made that have the same.
-PROOFS = {
-    name for name in hashlib.algorithms_guaranteed if name not in ("md5", "sha1") and "shake" not in name
-}
 
 
 class Pick(NamedTuple):
@@ -169,8 +163,8 @@ def _picked(judged: Judged, *, pinned: bool = False) -> Pick:
     verdict = judged.chosen
     assert verdict and verdict.key, "somebody has looked"
     file = judged.file(verdict)
-    # Tags may have anything in them, such as a slash, or a drive of Windows.
-    if Path(file.filename).name != file.filename or not file.filename.isprintable():
+    # Tags may have anything in them: a slash, a colon, which Windows gives a meaning, or a line end.
+    if not re.fullmatch(r"[\w.+!-]+", file.filename, re.ASCII):
         raise VariantError(f"{file.filename!r} is no filename")
     compatible = sum(each.is_compatible for each in judged.verdicts)
     best = f"the best of {compatible} wheels that fit" if compatible > 1 else "the only wheel that fits"
@@ -261,7 +255,7 @@ def pick_locked(path: Path, system: System, target: Target) -> tuple[list[Pick],
             missing.append(f"{path}: no wheel of {package.name} {package.version} fits")
             continue
         found = _picked(judged)
-        if not PROOFS & found.file.hashes.keys():
+        if not found.file.proofs:
             missing.append(f"{path}: {found.file.filename} has no hash that proves it")
         missing += _conflicts(others, found)
         picks.append(found)

@@ -164,7 +164,8 @@ def _fetched(
         progress.interrupt()
         for each in results:
             if not each.verified and not each.pick.file.url.startswith("file:"):
-                talk(f"notice: {each.pick.file.filename}: nothing proves it, as its index gives no hash that does")
+                name = each.pick.file.filename
+                talk(f"notice: {name}: nothing proves it, as its index gives no hash that does")
         _write_lock(picks, results, lock_file, index_url, force=force)
     for each in results:
         if not each.written:
@@ -202,7 +203,8 @@ def _open_hosts(urls: Iterable[str]) -> list[str]:
 
 def _warn_of_open_lines(hosts: Iterable[str]) -> None:
     for host in hosts:
-        talk(f"notice: {printable(host)} is asked without encryption: who is in between can change what comes")
+        name = printable(host)
+        talk(f"notice: {name} is asked without encryption: who is in between can change what comes")
 
 
 def _is_this_machine(host: str) -> bool:
