@@ -21,6 +21,8 @@ from releases import DOCUMENT, PLAIN, patched, write_release, write_wheel
 from support import run, walk
 
 from variant_backend.cli.main import main
+from variant_backend.errors import VariantError
+from variant_backend.hardware_file import Hardware
 from variant_backend.picks import environment
 from variant_backend.simple_api import JSON_TYPE
 from variant_backend.target import Target
@@ -118,11 +120,27 @@ def test_a_pinned_label_is_taken_whatever_the_system_supports(pin: str, tmp_path
     }
 
 
-def test_no_plugin_is_asked_about_a_pinned_label(tmp_path: Path, out: Path) -> None:
+def test_nobody_is_asked_about_a_pinned_label(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def detect(_: object) -> Hardware:
+        asked.append("machine")
+        return Hardware({})
+
+    def ask(namespace: str, *_: object) -> VariantError:
+        asked.append(namespace)
+        return VariantError("it fails")
+
+    monkeypatch.setattr("variant_backend.hardware.detect", detect)
+    monkeypatch.setattr("variant_backend.system.ask", ask)
     folder = write_release(tmp_path / "wheels", UNKNOWN)
     trusting = ("--find-links", folder, "-d", out, "--trust-plugin", "no-such-plugin")
-    assert "no-such-plugin" not in invoke("demo#safe", *trusting).stderr
-    assert names(out) == [SAFE]
+    assert invoke("demo#safe", *trusting, "--plain").exit_code == 0
+    assert (asked, names(out)) == ([], [PLAIN])
+    assert invoke("demo", *trusting).exit_code == 0
+    assert asked == ["machine", "speed"]
 
 
 @pytest.mark.parametrize("index", [None, b"{}"])
@@ -488,6 +506,21 @@ def test_locked_packages_without_variants_are_fetched_too(folder: Path, out: Pat
         lock.read_text().replace('name = "other"', 'name = "other"\nmarker = "os_name == \'x\'"', 1)
     )
     assert [each["name"] for each in fetched("--pylock", lock, "-d", out)] == ["demo"]
+    lock.write_text(
+        lock.read_text().replace("\n[[packages]]", "\n[[packages]]\nmarker = \"os_name == 'x'\"", 1)
+    )
+    nothing = invoke("--pylock", lock, "-d", out)
+    assert (nothing.exit_code, nothing.stdout) == (0, "")
+    assert nothing.stderr == f"notice: {lock}: no package counts on this system\n"
+
+
+def test_what_rules_out_the_wheels_of_a_lock_file_is_told(folder: Path, out: Path) -> None:
+    lock = folder.parent / "pylock.toml"
+    assert invoke("demo#safe", "--find-links", folder, "--pylock", lock).exit_code == 0
+    result = invoke("--pylock", lock, "-d", out, "--disable", "speed")
+    assert (result.exit_code, names(out)) == (1, [])
+    fault = f"error: {lock}: no wheel of demo 1.0 fits: speed :: mode: of safe, nothing is supported"
+    assert result.stderr.startswith(fault), result.stderr
 
 
 @pytest.mark.parametrize(

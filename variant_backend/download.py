@@ -46,7 +46,7 @@ def download(file: File, target: Path, *, advance: Advance = lambda _count: None
         except VariantError as error:
             raise error.within(shown(file.url)) from None
         except OSError as error:
-            raise VariantError(f"{target}: {error.strerror}") from None
+            raise VariantError(f"{file.filename} cannot be written: {error.strerror}") from None
         return part.proven
 
 

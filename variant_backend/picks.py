@@ -192,7 +192,12 @@ def _nothing(pin: Pin, listings: Sequence[Listing], passed: Sequence[Judged], so
     text = f"{pin}: no wheel of {newest.release.name} {newest.release.version} fits"
     if pin.label is None:
         return f"{text}; `variant-backend explain {pin}` says why"
-    return f"{text}: {one_of(dict.fromkeys(why for each in newest.verdicts for why in each.reasons))}"
+    return f"{text}: {_reasons(newest)}"
+
+
+def _reasons(judged: Judged) -> str:
+    """Say what is against the wheels of a release."""
+    return one_of(dict.fromkeys(why for each in judged.verdicts for why in each.reasons))
 
 
 def _without(system: System, name: str) -> System:
@@ -252,7 +257,7 @@ def pick_locked(path: Path, system: System, target: Target) -> tuple[list[Pick],
         judged = judge(release, others, target)
         faults += [*package.faults, *judged.faults]
         if not judged.chosen:
-            missing.append(f"{path}: no wheel of {package.name} {package.version} fits")
+            missing.append(f"{path}: no wheel of {package.name} {package.version} fits: {_reasons(judged)}")
             continue
         found = _picked(judged)
         if not found.file.proofs:

@@ -73,6 +73,8 @@ def fetch(
         _check_reading(find_links, index_url, folder, lock_file)
         assert lock_file is not None, "it is checked"
         picks, faults = pick_locked(lock_file, system, target)
+        if not picks:
+            talk(f"notice: {lock_file}: no package counts on this system")
     else:
         pins = _check_picking(packages, find_links, index_url, folder, lock_file, plain)
         asked = _open_hosts(index_url)
