@@ -13,9 +13,6 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from packaging.markers import default_environment
-from packaging.tags import sys_tags
-from packaging.version import Version
 from range_server import Server
 from releases import DOCUMENT, PLAIN, patched, write_release, write_wheel
 from support import run, walk
@@ -23,9 +20,7 @@ from support import run, walk
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.hardware_file import Hardware
-from variant_backend.picks import environment
 from variant_backend.simple_api import JSON_TYPE
-from variant_backend.target import Target
 
 FAST = "demo-1.0-py3-none-any-fast.whl"
 SAFE = "demo-1.0-py3-none-any-safe.whl"
@@ -576,26 +571,6 @@ def test_a_server_that_is_asked_without_encryption_is_named(out: Path) -> None:
     assert result.stderr.startswith("notice: index.invalid is asked without encryption: ")
     broken = invoke("demo", "--index-url", "http://[", "-d", out)
     assert (broken.exit_code, broken.stderr.splitlines()[0]) == (1, "error: demo: no wheel is in http://[")
-
-
-def test_markers_see_the_system_that_is_asked_for() -> None:
-    def seen(python: str | None, platform: str | None) -> dict[str, object]:
-        running = Version(default_environment()["python_full_version"])
-        return {**environment(Target.of(python, platform, running=running, tags=sys_tags()))}
-
-    assert seen(None, None) == {**default_environment()}
-    facts = {
-        "manylinux_2_28_aarch64": ("posix", "linux", "Linux", "aarch64"),
-        "musllinux_1_2_x86_64": ("posix", "linux", "Linux", "x86_64"),
-        "macosx_14_0_arm64": ("posix", "darwin", "Darwin", "arm64"),
-        "win_amd64": ("nt", "win32", "Windows", "AMD64"),
-        "win32": ("nt", "win32", "Windows", "x86"),
-    }
-    for platform, expected in facts.items():
-        found = seen("3.9", platform)
-        keys = ("os_name", "sys_platform", "platform_system", "platform_machine")
-        assert tuple(found[key] for key in keys) == expected
-        assert (found["python_version"], found["python_full_version"]) == ("3.9", "3.9.0")
 
 
 @pytest.mark.slow  # real installers, in an environment of their own

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from . import pylock
 from ._http import shown
@@ -22,8 +22,6 @@ from .simple_api import File
 from .support import Support
 
 if TYPE_CHECKING:
-    from packaging.markers import Environment
-
     from .pins import Pin
     from .system import System
     from .target import Target
@@ -245,8 +243,14 @@ def pick_locked(path: Path, system: System, target: Target) -> tuple[list[Pick],
     Raises VariantError when it cannot be read or does not hold for the target, or with every package
     that has no wheel.
     """
+    from packaging.markers import default_environment  # takes long to import
+
     locked = pylock.select(
-        read_toml(path), str(path), folder_url(path), environment=environment(target), tags=target.tags
+        read_toml(path),
+        str(path),
+        folder_url(path),
+        environment=target.environment(default_environment()),
+        tags=target.tags,
     )
     picks: list[Pick] = []
     missing: list[str] = []
@@ -268,49 +272,6 @@ def pick_locked(path: Path, system: System, target: Target) -> tuple[list[Pick],
     if missing:
         raise VariantError(*missing, *(line for fault in faults for line in fault.lines()))
     return picks, faults
-
-
-def environment(target: Target) -> Environment:
-    """Return what environment markers see on a target (packaging's "Dependency specifiers").
-
-    Of another platform, its release and version are not known, and empty.
-    """
-    from packaging.markers import default_environment  # takes long to import
-
-    result = default_environment()
-    release = ".".join(map(str, (*target.python.release, 0, 0)[:3]))
-    if release != result["python_full_version"]:
-        result["python_version"] = ".".join(release.split(".")[:2])
-        result["python_full_version"] = result["implementation_version"] = release
-        result["implementation_name"], result["platform_python_implementation"] = "cpython", "CPython"
-    if not target.here:
-        facts = _platform(next(tag.platform for tag in target.tags))
-        return cast("Environment", {**result, **facts})
-    return result
-
-
-def _platform(tag: str) -> dict[str, str]:
-    """Return what environment markers see of the platform that a tag names, as far as it tells.
-
-    >>> _platform("macosx_14_0_arm64")["sys_platform"]
-    'darwin'
-    """
-    if tag.startswith("win"):
-        machine = {"win_amd64": "AMD64", "win_arm64": "ARM64"}.get(tag, "x86")
-        os_name, sys_platform, system = "nt", "win32", "Windows"
-    elif found := re.fullmatch(r"macosx_\d+_\d+_(\w+)", tag):
-        machine, os_name, sys_platform, system = found[1], "posix", "darwin", "Darwin"
-    else:
-        machine = re.sub(r"^((many|musl)?linux)(_\d+_\d+)?_", "", tag)
-        os_name, sys_platform, system = "posix", "linux", "Linux"
-    return {
-        "os_name": os_name,
-        "platform_machine": machine,
-        "platform_release": "",
-        "platform_system": system,
-        "platform_version": "",
-        "sys_platform": sys_platform,
-    }
 
 
 def folder_url(path: Path) -> str:

@@ -113,7 +113,7 @@ def _root(url: str) -> tuple[str, ...]:
     return parts.netloc, *re.findall(r"^/([A-Za-z]:)/", parts.path)
 
 
-def check_packaging(where: str) -> None:
+def _check_packaging(where: str) -> None:
     """Raise VariantError if the packaging that is installed cannot read lock files.
 
     The dependency has no such bound: builds get along with an older one, which may be pinned where they run.
@@ -136,7 +136,7 @@ def select(
     Paths are relative to *base*, a ``file:`` URL. Raises VariantError, with *where* in front, if the file
     is not valid, does not hold for the environment, or has a package without a wheel for the *tags*.
     """
-    check_packaging(where)
+    _check_packaging(where)
     from packaging.pylock import Pylock, PylockSelectError, PylockValidationError  # takes long to import
 
     try:
