@@ -190,6 +190,22 @@ def gone(handler: Any, _: bytes | None) -> bool:
     return False
 
 
+def test_an_index_file_that_cannot_be_had_leaves_the_plain_wheel(
+    folder: Path, out: Path, server: Server
+) -> None:
+    url = publish(server, folder)
+    (server.folder / "simple" / "demo" / INDEX).unlink()
+    result = invoke("demo", "--index-url", url, "-d", out)
+    assert (result.exit_code, names(out)) == (0, [PLAIN])
+    assert result.stderr.splitlines() == [
+        f"warning: {url}demo/{INDEX}: not found",
+        f"demo 1.0: {PLAIN} is the only wheel that fits;"
+        " 3 variants are out, as their index file cannot be used",
+    ]
+    (pinned,) = fetched("demo#safe", "--index-url", url, "-d", out)
+    assert pinned["filename"] == SAFE
+
+
 @pytest.mark.parametrize(
     ("facts", "misbehave", "fault"),
     [

@@ -170,6 +170,8 @@ def _picked(judged: Judged, *, pinned: bool = False) -> Pick:
         best = f"{best} and has the pinned label; whether that is supported was not looked at"
     elif verdict.key.features:
         best = f"{best}: {one_of(str(each.best) for each in verdict.key.features)}"
+    if lost := sum(why.startswith(INDEX_FILE) for why in judged.release.barred.values()):
+        best = f"{best}; {lost} variants are out, as their index file cannot be used"
     return Pick(judged.release, file, judged.support, best, pinned)
 
 
