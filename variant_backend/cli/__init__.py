@@ -33,6 +33,19 @@ installed_paths = click.option(
 )
 
 
+# Of commands that choose among the wheels of a project.
+find_links_option = click.option(
+    "--find-links",
+    multiple=True,
+    type=PATH,
+    metavar="DIR",
+    help="A folder with wheels and their index file; may be repeated.",
+)
+index_url_option = click.option(
+    "--index-url", multiple=True, metavar="URL", help="A package index; may be repeated."
+)
+
+
 class Failure(click.ClickException):
     """Faults, each on a line of its own; the exit code is 1."""
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import click
 
 from ..errors import VariantError
-from . import PATH, Command, Progress, printable, talk
+from . import PATH, Command, Progress, find_links_option, index_url_option, printable, talk
 from .selection_options import selection_options
 
 if TYPE_CHECKING:
@@ -25,14 +25,8 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("packages", nargs=-1, metavar="[PACKAGE[==VERSION][#LABEL]]...")
-@click.option(
-    "--find-links",
-    multiple=True,
-    type=PATH,
-    metavar="DIR",
-    help="A folder with wheels and their index file; may be repeated.",
-)
-@click.option("--index-url", multiple=True, metavar="URL", help="A package index; may be repeated.")
+@find_links_option
+@index_url_option
 @click.option("-d", "--dest", "folder", type=PATH, metavar="DIR", help="Where the wheels go.")
 @click.option(
     "--plain", is_flag=True, help="Leave wheels that any pip installs: no labels, no variant markers."
