@@ -277,6 +277,52 @@ def test_a_netrc_that_cannot_be_read_is_told_when_credentials_are_wanted(
         get(server.url, limit=0)
 
 
+def test_redirects_may_be_held_to_hosts_that_are_named() -> None:
+    def followed(location: str, *hosts: str) -> str:
+        return redirected("https://a.org/x", location, other_hosts=hosts)
+
+    assert followed("https://b.org/y", "b.org") == "https://b.org/y"
+    assert followed("https://B.org:443/y", "b.org") == "https://B.org:443/y"
+    assert followed("/y") == "https://a.org/y"
+    for location, hosts in (
+        ("https://b.org/y", ()),
+        ("https://b.org:8443/y", ("b.org",)),
+        ("https://b.org/y", ("b.org:8443",)),
+        ("https://b.org.evil.org/y", ("b.org",)),
+        ("https://b.org@evil.org/y", ("b.org",)),
+        ("https://evil.org/b.org", ("b.org",)),
+        ("https://a.org:8443/y", ("b.org",)),
+    ):
+        with pytest.raises(VariantError, match="another host"):
+            followed(location, *hosts)
+    with pytest.raises(VariantError, match=r"another host; allowed are b\.org, c\.org$"):
+        followed("https://d.org", "c.org", "b.org")
+
+
+def test_no_redirect_leaves_this_machine_without_encryption() -> None:
+    for url in ("http://127.0.0.1:1/", "http://localhost/", "http://[::1]/"):
+        assert redirected(url, "https://a.org/", other_hosts=True) == "https://a.org/"
+        assert redirected(url, "http://127.0.0.2/", other_hosts=True) == "http://127.0.0.2/"
+        for location in ("http://a.org/", "http://127.0.0.1.a.org/", "http://127.0.0.1@a.org/"):
+            with pytest.raises(VariantError, match="redirected from this machine to http://"):
+                redirected(url, location, other_hosts=True)
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "is_safe"),
+    [
+        ("https://user@Example.org:443/x", "example.org", True),
+        ("http://example.org:80", "example.org", False),
+        ("https://example.org:80", "example.org:80", True),
+        ("http://[::1]:8000/x", "[::1]:8000", True),
+        ("http://localhost.example.org", "localhost.example.org", False),
+        ("ftp://127.0.0.1", "127.0.0.1", False),
+    ],
+)
+def test_hosts_have_names_and_lines_are_safe_or_not(url: str, host: str, is_safe: bool) -> None:
+    assert (_http.host_of(url), _http.is_safe_line(url)) == (host, is_safe)
+
+
 def test_a_link_gets_the_credentials_of_its_page_on_the_same_server_alone() -> None:
     page = "https://u:p@a/simple/"
     assert with_credentials("https://a/x", page) == "https://u:p@a/x"

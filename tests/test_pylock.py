@@ -17,7 +17,7 @@ from packaging.tags import Tag, parse_tag
 from packaging.version import Version
 from releases import DOCUMENT
 
-from variant_backend import _toml
+from variant_backend import _toml, pylock
 from variant_backend.errors import VariantError
 from variant_backend.metadata import StaticProvider, VariantMetadata
 from variant_backend.properties import NULL_VARIANT, Property, Variant
@@ -84,7 +84,8 @@ def locked(draw: st.DrawFn) -> Locked:
         draw(st.sampled_from([{}, dict.fromkeys(("one", "two", "three"), STATIC)])),
         {**variants, "null": NULL_VARIANT},
     )
-    requires_python = draw(st.sampled_from([None, ">=3.8,<4"]))
+    told: list[list[str | None]] = [[None], [">=3.8,<4"], [None, ">=3.9", "<4"]]  # the same of all, or not
+    requires_python = st.sampled_from(draw(st.sampled_from(told)))
     name = draw(st.sampled_from(["demo", "other-name"]))
     version = draw(st.sampled_from(["1.0", "2!1.0rc1+cpu"]))
     wheels = []
@@ -93,15 +94,19 @@ def locked(draw: st.DrawFn) -> Locked:
         filename = f"{name.replace('-', '_')}-{version}-py3-none-any{suffix}.whl"
         url = f"{draw(PLACES)}/{quote(filename)}"
         size = draw(st.none() | st.integers(0, 10**12))
-        wheels.append(File(filename, url, draw(DIGESTS), size, requires_python))
+        wheels.append(
+            File(filename, url, draw(DIGESTS), size, draw(requires_python), draw(st.none() | DIGESTS))
+        )
     index = draw(st.none() | st.just("https://example.org/simple/"))
-    return Locked(name, Version(version), tuple(wheels), draw(st.none() | st.just(metadata)), index)
+    hosts = tuple(draw(st.lists(st.sampled_from(["objects.example.org", "[::1]:8000"]), unique=True)))
+    metadata_or_none = draw(st.none() | st.just(metadata))
+    return Locked(name, Version(version), tuple(wheels), metadata_or_none, index, hosts=hosts)
 
 
 @given(package=locked())
 def test_what_is_written_is_read_again(package: Locked) -> None:
     data = written(package)
-    assert read(data) == [package]
+    assert read(data) == [package] == pylock.read(data, "pylock.toml", BASE)
     if len(plain := unlabelled(data)["packages"][0]["wheels"]):
         assert [each.filename for each in Pylock.from_dict(unlabelled(data)).packages[0].wheels or ()] == [
             each["name"] for each in plain
@@ -231,6 +236,30 @@ def test_what_is_not_valid_or_cannot_be_used_is_told(data: dict[str, Any], fault
         read(data)
     assert str(caught.value).startswith("pylock.toml: ")
     assert fault in str(caught.value)
+
+
+def test_faults_of_our_own_table_are_told_together() -> None:
+    name = "demo-1.0-py3-none-any.whl"
+    remedy = "write it as it stands in URLs, HOST or HOST:PORT, in lower case"
+    table = {"hosts": ["https://a.org", "B.org", 1], "core-metadata": {name: {"sha256": 1}, "a": 2}, "x": 1}
+    with pytest.raises(VariantError) as caught:
+        read(changed("tool", {"variant-backend": table}))
+    assert [
+        issue.removeprefix("pylock.toml: packages[0]: tool.variant-backend.") for issue in caught.value.issues
+    ] == [
+        "x: unknown key; known are hosts, requires-python, core-metadata",
+        f"hosts[0]: 'https://a.org' is no host; {remedy}",
+        f"hosts[1]: 'B.org' is no host; {remedy}",
+        "hosts[2]: a string is needed, not a number",
+        f"core-metadata.{name}.sha256: a string is needed, not a number",
+        "core-metadata.a: a table is needed, not a number",
+    ]
+
+
+def test_packages_for_other_environments_are_read_when_nothing_is_selected() -> None:
+    data = changed("marker", "sys_platform == 'never'")
+    assert read(data) == []
+    assert pylock.read(data, "pylock.toml", BASE) == [DEMO]
 
 
 def test_a_package_without_a_wheel_for_the_tags_is_told() -> None:

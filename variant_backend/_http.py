@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from . import __version__
-from .errors import VariantError
+from .errors import VariantError, one_of
 
 if TYPE_CHECKING:
     from http.client import HTTPMessage, HTTPResponse  # takes long to import, as does urllib.request
     from ssl import SSLContext
+
+# Where a server may redirect beside its own host: to all hosts, to none, or to those that are so named by
+# `host_of`.
+OtherHosts: TypeAlias = bool | Collection[str]
 
 _PATIENCE = 60  # seconds without a sign of the server
 _LONGEST = 300  # seconds that a page or a range may take; files may take longer
@@ -38,6 +42,10 @@ _CREDENTIALS = "credentials are taken from the URL or from ~/.netrc"
 
 class BrokenTransferError(VariantError):
     """A connection broke, or fell silent, before the answer was complete."""
+
+
+class OtherHostError(VariantError):
+    """A redirect leads to a host that is not among those that may answer."""
 
 
 class Answer(NamedTuple):
@@ -117,7 +125,35 @@ def with_credentials(link: str, url: str) -> str:
     return target._replace(netloc=f"{user}@{target.netloc}").geturl()
 
 
-def get(url: str, *, accept: str = "*/*", limit: int, other_hosts: bool = False) -> Answer:
+def host_of(url: str) -> str:
+    """Return the host of a URL, with its port if that is not the one of its scheme; raises ValueError.
+
+    >>> host_of("https://user@Example.org:443/x"), host_of("http://127.0.0.1:8000/")
+    ('example.org', '127.0.0.1:8000')
+    """
+    parts = urlsplit(url)
+    name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+    return name if parts.port in (None, _PORTS.get(parts.scheme)) else f"{name}:{parts.port}"
+
+
+def is_this_machine(url: str) -> bool:
+    """Tell whether a URL names the machine that it is asked for on."""
+    from ipaddress import ip_address  # mostly not needed
+
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_safe_line(url: str) -> bool:
+    """Tell whether nobody in between can read or change what comes from a URL of HTTP."""
+    scheme = urlsplit(url).scheme
+    return scheme == "https" or (scheme == "http" and is_this_machine(url))
+
+
+def get(url: str, *, accept: str = "*/*", limit: int, other_hosts: OtherHosts = False) -> Answer:
     """Return the page at a URL, of *limit* bytes at most; *accept* are the media types that are wanted.
 
     Redirects to another host are followed with *other_hosts* only: what is read there would count as
@@ -134,12 +170,17 @@ def get(url: str, *, accept: str = "*/*", limit: int, other_hosts: bool = False)
 
 @contextmanager
 def request(
-    url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, other_hosts: bool = False
+    url: str,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    other_hosts: OtherHosts = False,
 ) -> Iterator[Response]:
     """Ask for a URL, follow redirects, and give the answer, whatever its status; it need not be read.
 
     Raises VariantError, without the URL, when there is no answer, or a redirect leads where it may not:
-    to another host without *other_hosts*, or from https to http.
+    to another host that is not among *other_hosts*, from https to http, or from this machine to one that
+    is asked without encryption.
     """
     asked = url
     for _ in range(_MOST_REDIRECTS + 1):
@@ -156,7 +197,7 @@ def request(
     raise VariantError(f"redirected more than {_MOST_REDIRECTS} times")
 
 
-def redirected(url: str, location: str, *, other_hosts: bool) -> str:
+def redirected(url: str, location: str, *, other_hosts: OtherHosts) -> str:
     """Return the URL that a redirect leads to, with the credentials of *url* if it stays on that server.
 
     Raises VariantError when it leads where it may not, as `request` says.
@@ -169,14 +210,20 @@ def redirected(url: str, location: str, *, other_hosts: bool) -> str:
             raise VariantError(f"redirected to {place}, which is not HTTP")
         if urlsplit(url).scheme == "https" != urlsplit(target).scheme:
             raise VariantError(f"redirected to {place}, which is not encrypted, while this URL is")
-        if not other_hosts and not _same_server(url, target):
+        if is_this_machine(url) and not is_safe_line(target):
+            raise VariantError(f"redirected from this machine to {place}, which is not encrypted")
+        if not _same_server(url, target) and not _is_among(other_hosts, target):
             hosts = " to ".join(_host(each) for each in (url, target))
-            raise VariantError(
-                f"redirected from {hosts}, another host", hint=f"if you trust it, give the URL {place}"
-            )
+            known = None if isinstance(other_hosts, bool) else one_of(sorted(other_hosts))
+            remedy = f"allowed are {known}" if known else f"if you trust it, give the URL {place}"
+            raise OtherHostError(f"redirected from {hosts}, another host", hint=remedy)
     except ValueError:
         raise VariantError(f"redirected to {shown(location)!r}, which is not a URL") from None
     return target
+
+
+def _is_among(hosts: OtherHosts, url: str) -> bool:
+    return hosts if isinstance(hosts, bool) else host_of(url) in hosts
 
 
 def _same_server(one: str, other: str) -> bool:

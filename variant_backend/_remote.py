@@ -38,6 +38,10 @@ _MOST_PROJECTS = 1000
 _ACCEPT = f"{simple_api.JSON_TYPE}, text/html;q=0.5, */*;q=0.1"
 
 
+class NoRangesError(VariantError):
+    """A server does not send the range that it was asked for."""
+
+
 class RemoteWheel(NamedTuple):
     """A wheel that lies elsewhere: its filename, its URL, and how its bytes are had."""
 
@@ -108,7 +112,7 @@ def wheels(url: str) -> list[RemoteWheel]:
         raise VariantError(f"{shown(url)}: not a URL: {error}") from None
     name = unquote(parts.path).rpartition("/")[2]
     if name.endswith(".whl"):
-        return [_on_server(name, url)]
+        return [on_server(name, url)]
     if name and not name.endswith((".html", ".json")):  # an index that is named without the slash at its end
         url = parts._replace(path=f"{parts.path}/").geturl()
     found, projects = _links(*_page(url))
@@ -120,7 +124,7 @@ def wheels(url: str) -> list[RemoteWheel]:
             )
         pages = map_in_threads(lambda project: _links(*_page(project))[0], projects)
         found = {name: link for page in pages for name, link in page.items()}
-    return [_on_server(name, link) for name, link in sorted(found.items())]
+    return [on_server(name, link) for name, link in sorted(found.items())]
 
 
 def _links(content: bytes, kind: str, url: str) -> tuple[dict[str, str], list[str]]:
@@ -268,8 +272,14 @@ def _fsspec() -> Any:
     return fsspec
 
 
-def _on_server(name: str, url: str) -> RemoteWheel:
-    return RemoteWheel(name, url, lambda: _source(url))
+def on_server(
+    name: str, url: str, *, size: int | None = None, other_hosts: _http.OtherHosts = True
+) -> RemoteWheel:
+    """Return a wheel behind HTTP; it must have the *size*, if that is known.
+
+    Reading it raises NoRangesError where the server sends whole files only.
+    """
+    return RemoteWheel(name, url, lambda: _Server(url, other_hosts).source(size))
 
 
 def _page(url: str) -> _http.Answer:
@@ -277,41 +287,48 @@ def _page(url: str) -> _http.Answer:
     return _http.get(url, accept=_ACCEPT, limit=_LARGEST, other_hosts=True)
 
 
-def _source(url: str) -> Source:
-    """Return a file behind HTTP as a source, after one request for its end; raises VariantError."""
-    try:
-        start, data, size = _range(url, f"-{ENDING_SIZE}")
-    except _NoRangeError:  # some know no range that counts from the end
-        size = _size(url)
-        start, data = 0, b""
-        if size:
-            start, data, size = _range(url, f"{max(size - ENDING_SIZE, 0)}-{size - 1}")
-    spans = _Spans(lambda offset, length: _range(url, f"{offset}-{offset + length - 1}")[1], size)
-    spans.add(start, data)
-    return spans.source()
+class _Server(NamedTuple):
+    """A file behind HTTP, which is asked for in ranges; *other_hosts* may send them, too."""
 
+    url: str
+    other_hosts: _http.OtherHosts
 
-def _range(url: str, wanted: str) -> tuple[int, bytes, int]:
-    """Return where a range starts that was asked for, its bytes, and the size of the whole file."""
-    with _http.request(url, headers={"Range": f"bytes={wanted}"}, other_hosts=True) as response:
-        if response.status in (200, 400, 416, 501):
-            raise _NoRangeError("the server sends no ranges", hint="download the wheels, and name the folder")
-        response.check_status(206)
-        first, last, size = response.content_range(wanted)
-        data = response.read(last + 1 - first)
-    if len(data) != last + 1 - first:
-        raise VariantError(f"truncated answer: {len(data)} of {last + 1 - first} bytes came")
-    return first, data, size
+    def source(self, announced: int | None) -> Source:
+        """Return the file as a source, after one request for its end; raises VariantError."""
+        start, data, size = self._end() if announced is None else self._end_of(announced)
+        if announced not in (None, size):
+            raise VariantError(f"it has {size} bytes, and {announced} were announced")
+        spans = _Spans(lambda offset, length: self._range(f"{offset}-{offset + length - 1}")[1], size)
+        spans.add(start, data)
+        return spans.source()
 
+    def _end(self) -> tuple[int, bytes, int]:
+        try:
+            return self._range(f"-{ENDING_SIZE}")
+        except NoRangesError:  # some know no range that counts from the end
+            return self._end_of(self._size())
 
-def _size(url: str) -> int:
-    """Return how long a file is."""
-    with _http.request(url, method="HEAD", other_hosts=True) as response:
-        response.check_status(200)
-        if response.size is None:
-            raise VariantError("the server does not tell the file's size")
-        return response.size
+    def _end_of(self, size: int) -> tuple[int, bytes, int]:
+        return self._range(f"{max(size - ENDING_SIZE, 0)}-{size - 1}") if size else (0, b"", 0)
 
+    def _range(self, wanted: str) -> tuple[int, bytes, int]:
+        """Return where a range starts that was asked for, its bytes, and the size of the whole file."""
+        headers = {"Range": f"bytes={wanted}"}
+        with _http.request(self.url, headers=headers, other_hosts=self.other_hosts) as response:
+            if response.status in (200, 400, 416, 501):
+                hint = "download the wheels, and name the folder"
+                raise NoRangesError("the server sends no ranges", hint=hint)
+            response.check_status(206)
+            first, last, size = response.content_range(wanted)
+            data = response.read(last + 1 - first)
+        if len(data) != last + 1 - first:
+            raise VariantError(f"truncated answer: {len(data)} of {last + 1 - first} bytes came")
+        return first, data, size
 
-class _NoRangeError(VariantError):
-    """A server does not send the range that it was asked for."""
+    def _size(self) -> int:
+        """Return how long the file is."""
+        with _http.request(self.url, method="HEAD", other_hosts=self.other_hosts) as response:
+            response.check_status(200)
+            if response.size is None:
+                raise VariantError("the server does not tell the file's size")
+            return response.size

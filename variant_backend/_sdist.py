@@ -1,10 +1,12 @@
-"""Reading PKG-INFO out of a source distribution, which may hold anything."""
+"""Source distributions: written so that the same files make the same bytes, and PKG-INFO out of any."""
 
 from __future__ import annotations
 
 import gzip
+import io
 import re
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from .errors import VariantError
@@ -12,6 +14,20 @@ from .errors import VariantError
 # How many bytes are unpacked at most while PKG-INFO is looked for, and how many it may have.
 _LARGEST_ARCHIVE = 128 << 20
 _LARGEST_CONTENT = 8 << 20
+
+
+def pack(top: str, files: Mapping[str, bytes], *, time: int) -> bytes:
+    """Return an sdist with files, by name, in the folder *top*; their *time* is in seconds since 1970."""
+    buffer = io.BytesIO()
+    with (
+        gzip.GzipFile("", "wb", fileobj=buffer, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,  # PEP 625 asks for it
+    ):
+        for name, content in sorted(files.items()):
+            member = tarfile.TarInfo(f"{top}/{name}")  # of owner 0, with mode 644
+            member.size, member.mtime = len(content), time
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
 
 
 class _Limited(gzip.GzipFile):

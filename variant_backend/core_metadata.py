@@ -136,8 +136,50 @@ def replace_requirements(data: bytes, values: Sequence[str]) -> bytes:
 
 
 def _knows_dynamic(data: bytes) -> bool:
+    return _metadata_version(data) >= (2, 2)
+
+
+def _metadata_version(data: bytes) -> tuple[int, int]:
     version = re.match(r"(\d{1,9})\.(\d{1,9})", read_field(data, "Metadata-Version"))
-    return version is not None and (int(version[1]), int(version[2])) >= (2, 2)
+    return (int(version[1]), int(version[2])) if version else (0, 0)
+
+
+def for_sdist(parts: Sequence[bytes], name: str, version: str) -> bytes:
+    """Return PKG-INFO of an sdist of which wheels with these METADATA are built (PEP 643).
+
+    What all of them say stands there as it is; each other field is Dynamic. So is License-File: an sdist
+    must have the files that it names. Raises VariantError when a Metadata-Version cannot be read.
+    """
+    read = [_fields(data) for data in parts]
+    newest = max((2, 2), *map(_metadata_version, parts))
+    own = {b"metadata-version", b"name", b"version", b"dynamic"}
+    spelled = {key: fields[key][0].partition(b":")[0] for fields in read for key in fields if key not in own}
+    agreed = {
+        key: lines
+        for key, lines in read[0].items()
+        if key in spelled and key != b"license-file" and all(fields.get(key) == lines for fields in read)
+    }
+    dynamic = {spelling for key, spelling in spelled.items() if key not in agreed}
+    bodies = {description(data) for data in parts}
+    dynamic |= {b"Description"} if len(bodies) > 1 else set()
+    head = f"Metadata-Version: {newest[0]}.{newest[1]}\nName: {name}\nVersion: {version}".encode()
+    rest = [line for lines in agreed.values() for line in lines]
+    lines = [head, *(b"Dynamic: " + spelling for spelling in sorted(dynamic)), *rest]
+    return b"\n".join([*lines, b"", bodies.pop() if len(bodies) == 1 else b""])
+
+
+def description(data: bytes) -> bytes:
+    """Return what follows the fields, such as the content of a README, with lines that end alike."""
+    return data[len(_headers(data)) :].replace(b"\r\n", b"\n").removeprefix(b"\n")
+
+
+def _fields(data: bytes) -> dict[bytes, list[bytes]]:
+    """Return each field's lines as they stand there, by its name in lower case."""
+    fields: dict[bytes, list[bytes]] = {}
+    headers = _headers(data).replace(b"\r\n", b"\n")
+    for found in re.finditer(rb"(?m)^([!-9;-~]+):[^\n]*(?:\n[ \t][^\n]*)*", headers):
+        fields.setdefault(found[1].lower(), []).append(found[0])
+    return fields
 
 
 def direct_references(data: bytes) -> list[str]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from ._files import Advance, path_of, workspace, write_all
-from ._http import BrokenTransferError, Response, request, shown
+from ._http import BrokenTransferError, OtherHosts, Response, request, shown
 from .errors import VariantError
 from .simple_api import ALGORITHMS, File
 
@@ -23,12 +23,15 @@ _MOST_TRIES = 5
 _LARGEST = 16 << 30
 
 
-def download(file: File, target: Path, *, advance: Advance = lambda _count: None) -> bool:
+def download(
+    file: File, target: Path, *, advance: Advance = lambda _count: None, hosts: Collection[str] | None = None
+) -> bool:
     """Fetch a file to *target*, in place of one that is there, and tell whether a hash proves what it is.
 
     Its URL is of HTTP, or of a local file. *advance* is told how many bytes have come, now and then; a
     negative number takes those back that come again. A transfer that breaks is resumed where the
-    server can, or else started again once. With a hash that is proof, another host may send the file.
+    server can, or else started again once. With a hash that is proof, another host may send the file; or
+    only one of *hosts*, if these are given.
     Raises VariantError when it cannot be had or is not what was announced; nothing is left behind then.
     """
     with workspace(target.parent) as folder:
@@ -40,7 +43,7 @@ def download(file: File, target: Path, *, advance: Advance = lambda _count: None
                     for data in _local(file.url):
                         part.write(data)
                 else:
-                    _fetch(file.url, part)
+                    _fetch(file.url, part, part.proven if hosts is None else hosts)
                 part.check()
             path.replace(target)
         except VariantError as error:
@@ -122,11 +125,11 @@ class _Part:
         self._size, self.restarted = 0, True
 
 
-def _fetch(url: str, part: _Part) -> None:
+def _fetch(url: str, part: _Part, other_hosts: OtherHosts) -> None:
     """Fetch a file over HTTP, in several transfers if they break."""
     for tries in range(1, _MOST_TRIES + 1):
         try:
-            with request(url, headers=part.missing(), other_hosts=part.proven) as response:
+            with request(url, headers=part.missing(), other_hosts=other_hosts) as response:
                 part.begin(response)
                 for data in response.body:
                     part.write(data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import filecmp
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -13,15 +13,15 @@ from typing import NamedTuple
 from . import pylock
 from ._files import Advance, workspace
 from ._outputs import Output
-from ._toml import from_dict
+from .choice import label_of
 from .download import download
 from .errors import VariantError, one_of
 from .metadata import VariantMetadata
-from .picks import Pick, folder_url, label_of
+from .picks import Pick, folder_url
 from .releases import local_path
 from .simple_api import File
-from .unmake import for_pip, plain_name
-from .wheel_rewrite import open_wheel
+from .unmake import for_pip
+from .wheel_rewrite import Wheel, open_wheel
 
 _STEP = 1 << 20
 _CREATED_HERE = f'created-by = "{pylock.CREATED_BY}"'.encode()
@@ -45,17 +45,20 @@ def fetched(
     picks: Sequence[Pick],
     folder: Path,
     *,
-    plain: bool = False,
+    plain: Callable[[str], str] | None = None,
     force: bool = False,
     advance: Advance = lambda _: None,
+    hosts: Collection[str] | None = None,
 ) -> Iterator[list[Fetched]]:
     """Fetch wheels, and give them their names in a folder at the end of the ``with`` block, if it ends well.
 
-    With *plain*, these are without labels, and the variant markers inside are decided. A file that is there
-    stays if it is the same, and is replaced with *force* only. *advance* is told the bytes that came.
+    *plain* makes plain names of theirs, and lets the variant markers inside be decided. A file that is there
+    stays if it is the same, and is replaced with *force* only. *advance* is told the bytes that came. *hosts*
+    are those that may send the files beside their own; by default, that is any.
     Raises VariantError; nothing is left behind then.
     """
-    targets = [folder / (plain_name(each.file.filename) if plain else each.file.filename) for each in picks]
+    rename = plain or str
+    targets = [folder / rename(each.file.filename) for each in picks]
     _check_targets(picks, targets)
     with workspace(folder) as scratch:
         results: list[Fetched] = []
@@ -67,10 +70,10 @@ def fetched(
                 part, verified = target, True
             else:
                 part = inner / each.file.filename
-                verified = download(each.file, part, advance=advance)
+                verified = download(each.file, part, advance=advance, hosts=hosts)
             metadata = _variant_metadata(part, each)
             if plain:
-                part = for_pip(part, scratch, each.supported)
+                part = for_pip(part, scratch, each.supported, plain)
             written = part != target and not _is_same(part, target, force=force)
             results.append(Fetched(each, target, metadata, verified, written))
             moves += [(part, target)] if written else []
@@ -136,10 +139,20 @@ def _variant_metadata(path: Path, picked: Pick) -> VariantMetadata | None:
     if picked.label is None:
         return None
     with open_wheel(path, whole=False) as wheel:
-        metadata = wheel.variant_metadata()
+        return announced_metadata(wheel, picked)
+
+
+def announced_metadata(wheel: Wheel, picked: Pick) -> VariantMetadata | None:
+    """Return what variant.json of an open wheel says, None for a plain one.
+
+    Raises VariantError if it is not what was announced.
+    """
+    if picked.label is None:
+        return None
+    metadata = wheel.variant_metadata()
     if picked.variant not in (None, metadata.variants[picked.label]):
         raise VariantError(
-            f"{path.name}: its variant.json says other properties than were announced",
+            "its variant.json says other properties than were announced",
             hint="the index file does not belong to this wheel; tell who published it",
         )
     return metadata
@@ -153,6 +166,8 @@ def lock(
     *results* may tell of labels what no index file does. *index_url* is the package index of all of them.
     A file that is there is replaced if it was made here, or with *force*. Raises VariantError.
     """
+    from ._toml import from_dict  # takes long to import
+
     pylock.check_name(path.name)
     names = [each.release.name for each in picks]
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -191,8 +206,11 @@ def _locked(picked: Pick, told: VariantMetadata | None, index_url: str | None) -
 
 
 def _with_hash(file: File) -> File:
-    """Return a file of this machine with its size and hash, others as they are."""
-    path = local_path(file)
+    """Return a file of this machine with its size and hash, others as they are.
+
+    The hashes of METADATA are left out: the whole wheel is held to its own.
+    """
+    file, path = file._replace(core_metadata=None), local_path(file)
     if path is None or file.hashes:
         return file
     return file._replace(hashes={"sha256": _digest(path, "sha256")}, size=path.stat().st_size)

@@ -20,6 +20,7 @@ from .errors import VariantError
 from .hardware_file import Detected, Hardware
 from .known_providers import FORCE_CAPABILITY, FORCE_DRIVER, FORCE_TPU, Version
 from .pyproject import read_toml
+from .support import Lazy
 
 if TYPE_CHECKING:
     import ctypes
@@ -67,6 +68,21 @@ def detect(environ: Mapping[str, str]) -> Hardware:
     found["nvidia"] = nvidia_support(environ, find_gpu)
     found["tpu"] = tpu_support(environ, _PCI_DEVICES)
     return Hardware(found)
+
+
+def hardware_of(path: Path | None, environ: Mapping[str, str]) -> Hardware:
+    """Return what a hardware file says, named in its sources; without one, this machine, looked at late.
+
+    Raises VariantError when the file cannot be read.
+    """
+    if path is None:
+        return Hardware(Lazy(lambda: detect(environ).namespaces))
+    return Hardware(
+        {
+            name: each._replace(source=f"{path}: {each.source}" if each.source else str(path))
+            for name, each in load(path).namespaces.items()
+        }
+    )
 
 
 def load(path: Path) -> Hardware:

@@ -9,8 +9,6 @@ build needs can always be asked.
 
 from __future__ import annotations
 
-import functools
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,22 +16,8 @@ from typing import Any
 
 from .build_request import PROJECT_FILE, ConfigSettings, Request, without_ours
 from .errors import VariantError
+from .hook_errors import ends_in_clear_lines, say
 from .wrapped_backend import compiled_apart, wrapped_backend
-
-
-def _ends_in_one_line(hook: Callable[..., Any]) -> Callable[..., Any]:
-    """End the build with clear lines and without a traceback where something given cannot be used."""
-
-    @functools.wraps(hook)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return hook(*args, **kwargs)
-        except VariantError as error:
-            for line in error.lines():
-                _say(f"error: {line}")
-            raise SystemExit(1) from None
-
-    return wrapper
 
 
 def _wrapped(*hook: str) -> Any:
@@ -41,15 +25,11 @@ def _wrapped(*hook: str) -> Any:
     return wrapped_backend(PROJECT_FILE, *hook)
 
 
-def _say(text: str) -> None:
-    print(f"variant-backend: {text}", file=sys.stderr, flush=True)  # noqa: T201  # a hook has no other voice
-
-
 def _warn(text: str) -> None:
-    _say(f"warning: {text}")
+    say(f"warning: {text}")
 
 
-@_ends_in_one_line
+@ends_in_clear_lines
 def build_wheel(
     wheel_directory: str,
     config_settings: ConfigSettings | None = None,
@@ -68,20 +48,20 @@ def build_wheel(
     return name
 
 
-@_ends_in_one_line
+@ends_in_clear_lines
 def get_requires_for_build_wheel(config_settings: ConfigSettings | None = None) -> list[str]:
     """Return what a build needs (PEP 517): the wrapped backend, the recipe, and plugins that are asked."""
     return _requirements("get_requires_for_build_wheel", config_settings)
 
 
-@_ends_in_one_line
+@ends_in_clear_lines
 def build_sdist(sdist_directory: str, config_settings: ConfigSettings | None = None) -> str:
     """Build an sdist (PEP 517): the wrapped backend's, whatever variant is asked for."""
     name: str = _wrapped("build_sdist")(sdist_directory, without_ours(config_settings))
     return name
 
 
-@_ends_in_one_line
+@ends_in_clear_lines
 def __getattr__(name: str) -> Any:
     """Return an optional hook, if the wrapped backend has it."""
     if name in _OPTIONAL_HOOKS:
@@ -94,7 +74,7 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-@_ends_in_one_line
+@ends_in_clear_lines
 def _build_editable(
     wheel_directory: str,
     config_settings: ConfigSettings | None = None,
@@ -125,19 +105,19 @@ def _build_variant(
     with request.environment():
         plan = request.plan(_warn)
         for remark in plan.remarks():
-            _say(remark)
+            say(remark)
         # In a folder of its own, the wrapped backend cannot replace a plain wheel of the same name.
         # Some backends refuse a metadata directory that they did not write as it is, so there is none.
         with workspace(target) as folder, compiled_apart(folder):
             name = _returned_name(hook, _wrapped(hook)(str(folder), request.settings(config_settings), None))
             outcome = make_variant(folder / name, plan, target, force=True, owned=True)
     for notice in outcome.notices:
-        _say(f"notice: {outcome.path.name}: {notice}")
+        say(f"notice: {outcome.path.name}: {notice}")
     return outcome.path.name
 
 
 def _prepare_metadata(hook: str) -> Callable[..., str]:
-    @_ends_in_one_line
+    @ends_in_clear_lines
     def prepare(metadata_directory: str, config_settings: ConfigSettings | None = None) -> str:
         request = Request.read(config_settings)
         name: str
@@ -185,13 +165,13 @@ def _nothing(_: ConfigSettings | None) -> list[str]:
     return []
 
 
-@_ends_in_one_line
+@ends_in_clear_lines
 def _get_requires_for_build_editable(config_settings: ConfigSettings | None = None) -> list[str]:
     """Return what an editable build needs, as `get_requires_for_build_wheel` does."""
     return _requirements("get_requires_for_build_editable", config_settings)
 
 
-@_ends_in_one_line
+@ends_in_clear_lines
 def _get_requires_for_build_sdist(config_settings: ConfigSettings | None = None) -> list[str]:
     """Return what the wrapped backend needs for an sdist, whatever variant is asked for."""
     requires: list[str] = _wrapped("get_requires_for_build_sdist")(without_ours(config_settings))

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from . import pylock
 from ._http import shown
-from .choice import Judged, choose, in_order, judge, ranked
+from .choice import Judged, choose, in_order, judge, judge_label, label_of
 from .errors import VariantError, did_you_mean, one_of
-from .filename import WheelFilename, normalize
+from .filename import normalize
 from .inspection import Inspection
 from .installed import Installed, disagreements
 from .metadata import VariantMetadata
@@ -114,7 +114,7 @@ def _pick(pin: Pin, source: _Source, system: System, faults: list[VariantError])
     if judged is None:
         text = _nothing(pin, listings, passed, source)
         raise VariantError(text, *_conflicts_of_choice(pin, listings, system, source.target))
-    found = _picked(judged, pinned=pin.label is not None)
+    found = picked_of(judged, pinned=pin.label is not None)
     if passed:
         versions = one_of(str(each.release.version) for each in passed)
         found = found._replace(why=f"{found.why}; newer, without a wheel that fits: {versions}")
@@ -127,8 +127,6 @@ def _choose_label(
     label: str, listings: Sequence[Listing], pin: Pin, target: Target
 ) -> tuple[Judged | None, list[Judged]]:
     """Do what `choose` does among the wheels of one label, by what their names and indexes say."""
-    # Whatever the label stands for counts as supported.
-    bare = VariantMetadata((), {}, {label: Variant(label, frozenset())})
     passed: list[Judged] = []
     for listing in listings:
         sources = [
@@ -140,24 +138,15 @@ def _choose_label(
         release = read_release(listing._replace(sources=tuple(sources)), pinned=pin.version is not None)
         # The wheel itself says what the label stands for.
         barred = {name: why for name, why in release.barred.items() if not why.startswith(INDEX_FILE)}
-        release, nothing = release._replace(barred=barred), Support({}, {})
-        judged = Judged(release, nothing, ranked(release._replace(metadata=bare), nothing, target))
+        judged = judge_label(release._replace(barred=barred), label, target)
         if judged.chosen:
             return judged, [each for each in passed if each.release.version > listing.version]
         passed.append(judged)
     return None, passed
 
 
-def label_of(file: File) -> str | None:
-    """Return the label in a wheel's name, None if there is none that is one."""
-    try:
-        return WheelFilename.parse(file.filename).label
-    except VariantError:
-        return None
-
-
-def _picked(judged: Judged, *, pinned: bool = False) -> Pick:
-    """Return what is chosen."""
+def picked_of(judged: Judged, *, pinned: bool = False) -> Pick:
+    """Return what is chosen, if something is; raises VariantError if its name cannot be that of a file."""
     verdict = judged.chosen
     assert verdict and verdict.key, "somebody has looked"
     file = judged.file(verdict)
@@ -236,7 +225,7 @@ def _conflicts_of_choice(pin: Pin, listings: Sequence[Listing], system: System, 
     if not system.align or pin.label is not None:
         return []
     judged, _ = choose(listings, system._replace(align=()), target, version=pin.version)
-    return _conflicts(system, _picked(judged)) if judged else []
+    return _conflicts(system, picked_of(judged)) if judged else []
 
 
 def pick_locked(path: Path, system: System, target: Target) -> tuple[list[Pick], list[VariantError]]:
@@ -265,7 +254,7 @@ def pick_locked(path: Path, system: System, target: Target) -> tuple[list[Pick],
         if not judged.chosen:
             missing.append(f"{path}: no wheel of {package.name} {package.version} fits: {_reasons(judged)}")
             continue
-        found = _picked(judged)
+        found = picked_of(judged)
         if not found.file.proofs:
             missing.append(f"{path}: {found.file.filename} has no hash that proves it")
         missing += _conflicts(others, found)

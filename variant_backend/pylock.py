@@ -1,7 +1,9 @@
 """Lock files with variants: what one lists of the packages, written and read.
 
 Sources: the specification of pylock.toml (PEP 751), and PEP 825 ("Integration with pylock.toml"). Released
-readers of lock files do not know the names of variant wheels: see docs/fetch.md.
+readers of lock files do not know the names of variant wheels: see docs/fetch.md. What the form has no place
+for is in the package's ``tool.variant-backend`` table: the hashes of each wheel's METADATA, Requires-Python
+where wheels differ in it, and hosts.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
+from .document import Document
 from .errors import VariantError
 from .filename import WheelFilename
 from .metadata import VariantMetadata
@@ -19,7 +22,7 @@ from .simple_api import File
 
 if TYPE_CHECKING:
     from packaging.markers import Environment
-    from packaging.pylock import Package, PackageWheel
+    from packaging.pylock import Package, PackageWheel, Pylock
     from packaging.tags import Tag
     from packaging.version import Version
 
@@ -27,12 +30,17 @@ CREATED_BY = "variant-backend"
 _VERSION = "1.0"
 _VARIANTS = "variants-json"
 _PACKAGING = "26.1"  # since then it selects from lock files
+_TOOL = ("tool", "variant-backend")
+_HOSTS = "hosts"
+_CORE_METADATA = "core-metadata"
+_REQUIRES_PYTHON = "requires-python"
 
 
 class Locked(NamedTuple):
     """A package that is locked: its wheels, and what its variants are; *index_url* is where it comes from.
 
-    *faults* are those of the variants that cannot be read. All wheels have the same Requires-Python, if any.
+    *faults* are those of the variants that cannot be read.
+    *hosts* are others than those of the wheels' URLs to which their servers may redirect, ``HOST[:PORT]``.
     """
 
     name: str
@@ -41,6 +49,7 @@ class Locked(NamedTuple):
     metadata: VariantMetadata | None = None
     index_url: str | None = None
     faults: tuple[VariantError, ...] = ()
+    hosts: tuple[str, ...] = ()
 
 
 def check_name(name: str) -> None:
@@ -48,6 +57,18 @@ def check_name(name: str) -> None:
     if not re.fullmatch(r"pylock\.([^.]+\.)?toml", name):
         raise VariantError(
             f"{name!r} is no name of a lock file", hint="call it pylock.toml or pylock.NAME.toml"
+        )
+
+
+def check_host(text: str) -> None:
+    """Check a server to which others may redirect; raises VariantError.
+
+    >>> check_host("objects.example.org"), check_host("127.0.0.1:8000")
+    (None, None)
+    """
+    if not re.fullmatch(r"([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", text):
+        raise VariantError(
+            f"{text!r} is no host", hint="write it as it stands in URLs, HOST or HOST:PORT, in lower case"
         )
 
 
@@ -82,16 +103,36 @@ def to_dict(packages: Iterable[Locked], base: str) -> dict[str, object]:
 
 
 def _package(package: Locked, base: str) -> dict[str, object]:
-    requires_python = {file.requires_python or "" for file in package.wheels}
-    agreed = "".join(requires_python) if len(requires_python) == 1 else ""
+    agreed = _agreed_requires_python(package)
     return {
         "name": package.name,
         "version": str(package.version),
-        **({"requires-python": agreed} if agreed else {}),
+        **({_REQUIRES_PYTHON: agreed} if agreed else {}),
         **({"index": package.index_url} if package.index_url else {}),
         "wheels": [_wheel(file, base) for file in package.wheels],
         **({_VARIANTS: package.metadata.to_dict()} if package.metadata else {}),
+        **_tool(package),
     }
+
+
+def _tool(package: Locked) -> dict[str, object]:
+    """Return what the form has no place for."""
+    told = {file.filename: file.requires_python for file in package.wheels if file.requires_python}
+    table = {
+        _HOSTS: list(package.hosts),
+        _REQUIRES_PYTHON: told if _agreed_requires_python(package) is None else {},
+        _CORE_METADATA: {
+            file.filename: dict(file.core_metadata) for file in package.wheels if file.core_metadata
+        },
+    }
+    table = {key: value for key, value in table.items() if value}
+    return {_TOOL[0]: {_TOOL[1]: table}} if table else {}
+
+
+def _agreed_requires_python(package: Locked) -> str | None:
+    """Return the Requires-Python of all wheels, empty if none has any, and None if they differ."""
+    told = {file.requires_python or "" for file in package.wheels}
+    return told.pop() if len(told) == 1 else None
 
 
 def _wheel(file: File, base: str) -> dict[str, object]:
@@ -136,19 +177,40 @@ def select(
     Paths are relative to *base*, a ``file:`` URL. Raises VariantError, with *where* in front, if the file
     is not valid, does not hold for the environment, or has a package without a wheel for the *tags*.
     """
-    _check_packaging(where)
-    from packaging.pylock import Pylock, PylockSelectError, PylockValidationError  # takes long to import
+    lock = _parsed(data, where)
+    from packaging.pylock import PackageWheel, PylockSelectError  # takes long to import
 
     try:
-        lock = Pylock.from_dict(_plainly_named(data))
         found = [*lock.select(environment=environment, tags=tags)]
-    except (PylockValidationError, PylockSelectError, ValueError) as error:  # of markers, too
+    except (PylockSelectError, ValueError) as error:  # of markers, too
         raise VariantError(f"{where}: {error}") from None
     return [
-        _locked(package, source, data["packages"][at], f"{where}: packages[{at}]", base)
+        _locked(package, data["packages"][at], f"{where}: packages[{at}]", base, fits=fits)
         for package, source in found
-        for at in [lock.packages.index(package)]
+        for at, fits in [(lock.packages.index(package), isinstance(source, PackageWheel))]
     ]
+
+
+def read(data: Mapping[str, Any], where: str, base: str) -> list[Locked]:
+    """Return all packages of a lock file, whatever environment they are for, with all their wheels.
+
+    Raises VariantError as `select` does, if the file is not valid or a package has no wheel.
+    """
+    lock = _parsed(data, where)
+    return [
+        _locked(package, data["packages"][at], f"{where}: packages[{at}]", base, fits=bool(package.wheels))
+        for at, package in enumerate(lock.packages)
+    ]
+
+
+def _parsed(data: Mapping[str, Any], where: str) -> Pylock:
+    _check_packaging(where)
+    from packaging.pylock import Pylock, PylockValidationError  # takes long to import
+
+    try:
+        return Pylock.from_dict(_plainly_named(data))
+    except (PylockValidationError, ValueError) as error:  # of markers, too
+        raise VariantError(f"{where}: {error}") from None
 
 
 def _plainly_named(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -178,16 +240,21 @@ def _with_plain_name(wheel: Any) -> Any:
         return wheel
 
 
-def _locked(package: Package, source: object, table: Mapping[str, Any], where: str, base: str) -> Locked:
-    """Return a package as a value; raises VariantError if *source*, the best that it has, is no wheel."""
-    from packaging.pylock import PackageWheel  # takes long to import
-
-    if not isinstance(source, PackageWheel):
+def _locked(package: Package, table: Mapping[str, Any], where: str, base: str, *, fits: bool) -> Locked:
+    """Return a package as a value; raises VariantError unless one of its wheels *fits*."""
+    if not fits:
         text = f"{where}: no wheel of {package.name} fits, only something to build one of is listed"
         raise VariantError(text, hint="wheels alone are fetched; build that one, and lock it with the others")
+    own = _read_tool(package.tool, where)
+    files = (
+        _file(wheel, entry, base) for wheel, entry in zip(package.wheels or (), table["wheels"], strict=True)
+    )
     wheels = tuple(
-        _file(wheel, entry, base)._replace(requires_python=table.get("requires-python"))
-        for wheel, entry in zip(package.wheels or (), table["wheels"], strict=True)
+        each._replace(
+            requires_python=own.requires_python.get(each.filename, table.get(_REQUIRES_PYTHON)),
+            core_metadata=own.core_metadata.get(each.filename),
+        )
+        for each in files
     )
     metadata, faults = None, tuple[VariantError, ...]()
     if _VARIANTS in table:
@@ -196,7 +263,38 @@ def _locked(package: Package, source: object, table: Mapping[str, Any], where: s
         except VariantError as error:
             faults = (error,)
     version = package.version or WheelFilename.parse(wheels[0].filename).release()[1]
-    return Locked(package.name, version, wheels, metadata, package.index, faults)
+    return Locked(package.name, version, wheels, metadata, package.index, faults, own.hosts)
+
+
+class _Tool(NamedTuple):
+    """What our own table says: hosts, and by the names of wheels Requires-Python and hashes of METADATA."""
+
+    hosts: tuple[str, ...]
+    requires_python: Mapping[str, str]
+    core_metadata: Mapping[str, Mapping[str, str]]
+
+
+def _read_tool(tool: Mapping[str, Any] | None, where: str) -> _Tool:
+    """Read our own table; raises VariantError with all faults."""
+    document, place = Document(), ".".join(_TOOL)
+    keys = (_HOSTS, _REQUIRES_PYTHON, _CORE_METADATA)
+    table = document.table((tool or {}).get(_TOOL[1], {}), place, keys)
+    hosts = document.strings(table.get(_HOSTS, []), f"{place}.{_HOSTS}", check_host, least=0)
+    requires_python = _strings(document, table.get(_REQUIRES_PYTHON, {}), f"{place}.{_REQUIRES_PYTHON}")
+    place = f"{place}.{_CORE_METADATA}"
+    core_metadata = {
+        name: {each: digest.lower() for each, digest in _strings(document, its, f"{place}.{name}").items()}
+        for name, its in document.table(table.get(_CORE_METADATA, {}), place).items()
+    }
+    document.check(where)
+    return _Tool(hosts, requires_python, core_metadata)
+
+
+def _strings(document: Document, value: object, place: str) -> dict[str, str]:
+    """Return the strings of a table."""
+    entries = document.table(value, place)
+    read = {key: document.string(entry, f"{place}.{key}") for key, entry in entries.items()}
+    return {key: text for key, text in read.items() if text is not None}
 
 
 def _file(wheel: PackageWheel, entry: Mapping[str, Any], base: str) -> File:

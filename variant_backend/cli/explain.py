@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from ..errors import VariantError, did_you_mean, one_of
-from ..selection import shortened, why_better
-from ..support import DISABLED, NOT_ENABLED, UNKNOWN
+from ..errors import VariantError, one_of
+from ..explanation import PLAIN, Heading, Remedies, of_label, table
+from ..selection import why_better
 from . import Command, find_links_option, index_url_option, printable, talk
 from .selection_options import selection_options
 
@@ -25,8 +25,13 @@ if TYPE_CHECKING:
     from ..target import Target
     from ..uv_choice import UvChoice
 
-PLAIN = "(plain)"
-_OTHER_TAGS = "tags: "
+# What lets more be supported, or be shown.
+_REMEDIES = Remedies(
+    disabled="--disable rules it out",
+    optional="--enable {namespace} turns it on",
+    unknown="--supported '{namespace} :: FEATURE :: VALUES' or --hardware FILE says it",
+    elsewhere="--all shows them",
+)
 
 
 class _Answer(NamedTuple):
@@ -87,7 +92,9 @@ def explain(
     if as_json:
         click.echo(json.dumps(_to_dict(answer, label, told)))
     elif answer.judged:
-        lines = told[:1] + [f"  {text}" for text in told[1:]] or _table(answer.judged, label, shows_all)
+        lines = told[:1] + [f"  {text}" for text in told[1:]] or table(
+            answer.judged, _REMEDIES, label=label, shows_all=shows_all
+        )
         for line in [*_head(answer), *lines, *_installer(answer)]:
             _print(line)
     for error in answer.errors:
@@ -167,121 +174,17 @@ def _head(answer: _Answer) -> Iterator[str]:
     assert judged, "nothing is printed without it"
     release = judged.release
     what = f"{judged.chosen.filename} is chosen" if judged.chosen else "no wheel is compatible"
-    yield _Heading(f"{release.name} {release.version}: {what}")
+    yield Heading(f"{release.name} {release.version}: {what}")
     for each in answer.newer:
         pin = f"{release.name}=={each.release.version}"
         yield f"newer, without a compatible wheel: {each.release.version} (see explain {pin})"
     yield ""
 
 
-def _table(judged: Judged, label: str | None, shows_all: bool) -> Iterator[str]:
-    """Yield the table for people: compatible wheels by rank, the others by reasons, what is supported."""
-    verdicts = _of_label(judged, label)
-    compatible = [verdict for verdict in verdicts if verdict.key]
-    out = [verdict for verdict in verdicts if not verdict.key]
-    places = {verdict: place for place, verdict in enumerate(judged.verdicts, 1)}
-    rows = [row for verdict in compatible for row in _rows(places[verdict], verdict)]
-    if rows:
-        yield from _aligned([("PLACE", "LABEL", "TAGS", "BEST VALUES", "RANK"), *rows])
-        yield "Ranks are those of namespace, feature and value, 0 being best: the first that differs decides."
-        yield ""
-    if out:
-        yield _Heading("OUT")
-        yield from _out(out, shows_all)
-        yield ""
-    yield from _support(judged, label)
-
-
-def _of_label(judged: Judged, label: str | None) -> list[Verdict]:
-    """Return the verdicts on the wheels of a label, or on all; raises VariantError if there is none."""
-    if label is None:
-        return judged.verdicts
-    found = [verdict for verdict in judged.verdicts if (verdict.filename.label or PLAIN) == label]
-    if not found:
-        known = list(dict.fromkeys(verdict.filename.label or PLAIN for verdict in judged.verdicts))
-        raise VariantError(
-            f"{judged.release.name} {judged.release.version} has no wheel with label {label!r}"
-            f"{did_you_mean(label, known)}; there are {printable(one_of(known))}"
-        )
-    return found
-
-
-def _rows(place: int, verdict: Verdict) -> Iterator[tuple[str, ...]]:
-    """Yield the lines of a compatible wheel, one for each feature."""
-    assert verdict.key, "only compatible wheels have rows"
-    head = (str(place), verdict.filename.label or PLAIN, _tags(verdict))
-    for feature in verdict.key.features:
-        yield (*head, str(feature.best), ".".join(map(str, feature[:3])))
-        head = ("", "", "")
-    if head[0]:
-        yield (*head, "no properties" if verdict.filename.label else "no variant", "")
-
-
-def _tags(verdict: Verdict) -> str:
-    """Return what tells a wheel from others with its label: its build number, and its tags."""
-    return "-".join(filter(None, [verdict.filename.build, verdict.filename.tags]))
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for number, row in enumerate(rows):
-        line = "  ".join(map(str.ljust, row, widths)).rstrip()
-        yield line if number else _Heading(line)
-
-
-def _out(verdicts: Sequence[Verdict], shows_all: bool) -> Iterator[str]:
-    """Yield the wheels that are out, those with the same reasons together; of other platforms, the number."""
-    groups: dict[tuple[str, ...], list[Verdict]] = {}
-    elsewhere: list[Verdict] = []
-    for verdict in verdicts:
-        if not shows_all and any(reason.startswith(_OTHER_TAGS) for reason in verdict.reasons):
-            elsewhere.append(verdict)
-        else:
-            groups.setdefault(verdict.reasons, []).append(verdict)
-    for reasons, its in groups.items():
-        names = [f"{verdict.filename.label or PLAIN}  {_tags(verdict)}" for verdict in its]
-        yield from (f"  {name}" for name in names)
-        yield from (f"    {reason}" for reason in reasons)
-    if elsewhere:
-        tags = shortened(list(dict.fromkeys(map(_tags, elsewhere))))
-        wheels = "1 wheel" if len(elsewhere) == 1 else f"{len(elsewhere)} wheels"
-        yield f"  {wheels} for other interpreters or platforms (--all shows them): {tags}"
-
-
-def _support(judged: Judged, label: str | None) -> Iterator[str]:
-    """Yield what is supported of each namespace, where that comes from, and what would change it."""
-    metadata = judged.release.metadata
-    variant = metadata.variants.get(label) if metadata and label is not None else None
-    namespaces = [
-        name
-        for name in judged.support.origins
-        if label is None or (variant is not None and name in variant.namespaces())
-    ]
-    if namespaces:
-        yield _Heading("SUPPORTED")
-    for namespace in namespaces:
-        origin = judged.support.origins[namespace]
-        remedy = _remedy(namespace, origin)
-        yield f"  {namespace}: {origin}{f'; {remedy}' if remedy else ''}"
-        for feature, values in judged.support.supported.get(namespace, {}).items():
-            yield f"    {feature}: {shortened(values)}"
-
-
-def _remedy(namespace: str, origin: str) -> str:
-    """Say what would let a namespace be supported of which nothing is."""
-    if origin == DISABLED:
-        return "--disable rules it out"
-    if origin == NOT_ENABLED:
-        return f"--enable {namespace} turns it on"
-    if origin.startswith(UNKNOWN):
-        return f"--supported '{namespace} :: FEATURE :: VALUES' or --hardware FILE says it"
-    return ""
-
-
 def _why_not(judged: Judged, label: str) -> list[str]:
     """Say why a label's wheel is not chosen, the reasons behind the first line."""
     # Of several that are out, the one that is closest.
-    best = min(_of_label(judged, label), key=lambda verdict: (not verdict.key, len(verdict.reasons)))
+    best = min(of_label(judged, label), key=lambda verdict: (not verdict.key, len(verdict.reasons)))
     chosen = judged.chosen
     if best == chosen:
         return [f"{best.filename} is chosen"]
@@ -313,7 +216,7 @@ def _to_dict(answer: _Answer, label: str | None, why_not: Sequence[str]) -> dict
         "chosen": str(answer.chosen.filename) if answer.chosen else None,
         "newer": [str(each.release.version) for each in answer.newer],
         "support": _support_to_dict(judged) if judged else {},
-        "wheels": [_verdict_to_dict(verdict) for verdict in _of_label(judged, label)] if judged else [],
+        "wheels": [_verdict_to_dict(verdict) for verdict in of_label(judged, label)] if judged else [],
         **({"why-not": list(why_not)} if why_not else {}),
         **(
             {
@@ -359,12 +262,8 @@ def _verdict_to_dict(verdict: Verdict) -> dict[str, object]:
     }
 
 
-class _Heading(str):
-    """A line in bold type."""
-
-
 def _print(line: str) -> None:
     """Print a line; what comes from an index may have characters that do things to a terminal."""
     text = printable(line)
-    bold = isinstance(line, _Heading) and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    bold = isinstance(line, Heading) and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     click.echo(click.style(text, bold=True) if bold else text)

@@ -149,13 +149,15 @@ def _fetched(
 ) -> list[Fetched]:
     """Fetch the wheels if they have a place to go, and write the lock file if one is asked for."""
     from .. import fetch as operation
+    from ..unmake import plain_name
 
     if folder is None:
         _write_lock(picks, [], lock_file, index_url, force=force)
         return []
+    rename = plain_name if plain else None
     with (
         Progress(size=sum(each.file.size or 0 for each in picks)) as progress,
-        operation.fetched(picks, folder, plain=plain, force=force, advance=progress.advance) as results,
+        operation.fetched(picks, folder, plain=rename, force=force, advance=progress.advance) as results,
     ):
         progress.interrupt()
         for each in results:
@@ -188,11 +190,13 @@ def _write_lock(
 
 def _open_hosts(urls: Iterable[str]) -> list[str]:
     """Return the servers that are asked over a network without encryption."""
+    from .._http import is_this_machine
+
     hosts: dict[str, None] = {}
     for url in urls:
         with suppress(ValueError):  # that it is no URL is said when it is asked for
             parts = urlsplit(url)
-            if parts.scheme == "http" and parts.hostname and not _is_this_machine(parts.hostname):
+            if parts.scheme == "http" and parts.hostname and not is_this_machine(url):
                 hosts[parts.hostname] = None
     return [*hosts]
 
@@ -201,15 +205,6 @@ def _warn_of_open_lines(hosts: Iterable[str]) -> None:
     for host in hosts:
         name = printable(host)
         talk(f"notice: {name} is asked without encryption: who is in between can change what comes")
-
-
-def _is_this_machine(host: str) -> bool:
-    from ipaddress import ip_address
-
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _to_dict(pick: Pick, results: Sequence[Fetched]) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from ..errors import VariantError
 from ..properties import check_name
 from . import Command, Failure, installed_paths, talk
 from .inspect import property_lines
-from .selection_options import check_folders, hardware_option, read_hardware, reading, supported_option
+from .selection_options import check_folders, hardware_option, reading, supported_option
 
 if TYPE_CHECKING:
     from ..installed import Disagreement, Installed
@@ -50,12 +51,13 @@ def installed(
     The variant's own static-properties tell of a namespace, or else --supported, or else --hardware or what
     is found on this machine; with none of them, it is unknown. No plugin is run.
     """
-    from ..inspection import installed_versions  # takes long to import
+    from ..hardware import hardware_of  # takes long to import
+    from ..inspection import installed_versions
     from ..installed import disagreements, installed_variants
     from ..support import Lazy
 
     check_folders(paths)
-    hardware = read_hardware(file)
+    hardware = hardware_of(file, os.environ)
     supported = Lazy(lambda: {**hardware.supported, **given})
     found, errors = installed_variants(supported, paths, Lazy(lambda: installed_versions(paths)))
     apart = disagreements(found, align) if align else []

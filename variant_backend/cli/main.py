@@ -16,6 +16,7 @@ from .inspect import inspect
 from .installed import installed
 from .providers import providers
 from .schema import schema
+from .stub import stub
 from .unmake import unmake
 from .upgrade import upgrade
 
@@ -30,6 +31,7 @@ for _command in (
     init,
     build_all,
     index,
+    stub,
     check,
     inspect,
     explain,

@@ -19,7 +19,6 @@ from . import PATH, installed_paths, read_supported, talk
 if TYPE_CHECKING:
     from packaging.version import Version
 
-    from ..hardware_file import Hardware
     from ..selection import Supported
     from ..system import System
     from ..target import Target
@@ -86,6 +85,16 @@ hardware_option = click.option(
     metavar="FILE",
     help="What the machine supports, from `variant-backend hardware`; this machine is not looked at.",
 )
+python_option = click.option(
+    "--python",
+    metavar="VERSION",
+    help="The version of CPython, such as 3.12 or 3.13t  [default: that of variant-backend]",
+)
+platform_option = click.option(
+    "--platform",
+    metavar="PLATFORM",
+    help="The platform, such as manylinux_2_28_x86_64 or windows; this machine is not looked at.",
+)
 _OPTIONS = (
     supported_option,
     hardware_option,
@@ -129,16 +138,8 @@ _OPTIONS = (
         metavar="NAME==VERSION",
         help="The version that a package has or will have; may be repeated.",
     ),
-    click.option(
-        "--python",
-        metavar="VERSION",
-        help="The version of CPython, such as 3.12 or 3.13t  [default: that of variant-backend]",
-    ),
-    click.option(
-        "--platform",
-        metavar="PLATFORM",
-        help="The platform, such as manylinux_2_28_x86_64 or windows; this machine is not looked at.",
-    ),
+    python_option,
+    platform_option,
 )
 
 
@@ -147,7 +148,7 @@ def selection_options(command: _Function) -> Callable[..., object]:
 
     @functools.wraps(command)
     def with_selection(*args: Any, python: str | None, platform: str | None, **kwargs: Any) -> object:
-        target = _target(python, platform)
+        target = read_target(python, platform)
         own = ("given", "file", "enabled", "disabled", "trusted", "align", "paths", "pinned")
         system = _system(target, **{name: kwargs.pop(name) for name in own})
         return command(*args, system=system, target=target, **kwargs)
@@ -158,7 +159,8 @@ def selection_options(command: _Function) -> Callable[..., object]:
     return function
 
 
-def _target(python: str | None, platform: str | None) -> Target:
+def read_target(python: str | None, platform: str | None) -> Target:
+    """Return what the options say of interpreter and platform; raises UsageError."""
     from packaging.tags import sys_tags  # takes long to import
     from packaging.version import Version
 
@@ -187,7 +189,8 @@ def _system(
 
     What is on this machine counts for a target that is here only, as does what is trusted for good.
     """
-    from ..inspection import installed_versions  # takes long to import
+    from ..hardware import hardware_of  # takes long to import
+    from ..inspection import installed_versions
     from ..installed import installed_variants
     from ..support import Lazy
     from ..system import System
@@ -203,7 +206,7 @@ def _system(
         talk(f"warning: {line}")
     return System(
         given=given,
-        hardware=read_hardware(file) if file or target.here else None,
+        hardware=hardware_of(file, os.environ) if file or target.here else None,
         trusted=trusted | config.trusted if target.here and not file else trusted,
         enabled=enabled,
         disabled=disabled,
@@ -219,23 +222,3 @@ def check_folders(paths: Sequence[Path]) -> None:
     """Check that folders are there; raises VariantError."""
     if missing := [path for path in paths if not path.is_dir()]:
         raise VariantError(*(f"{path}: there is no such folder" for path in missing))
-
-
-def read_hardware(file: Path | None) -> Hardware:
-    """Return what a hardware file says, named in its sources; without one, this machine, looked at late.
-
-    Raises VariantError when the file cannot be read.
-    """
-    from ..hardware import detect, load  # takes long to import
-    from ..hardware_file import Hardware
-    from ..support import Lazy
-
-    if file is None:
-        return Hardware(Lazy(lambda: detect(os.environ).namespaces))
-    found = load(file).namespaces
-    return Hardware(
-        {
-            name: each._replace(source=f"{file}: {each.source}" if each.source else str(file))
-            for name, each in found.items()
-        }
-    )

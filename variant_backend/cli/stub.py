@@ -1,0 +1,224 @@
+"""``variant-backend stub``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import VariantError, one_of
+from ..selection import shortened
+from . import PATH, Command, Progress, printable, talk
+from .selection_options import platform_option, python_option, read_target, reading
+
+if TYPE_CHECKING:
+    from .._outputs import Output
+    from ..choice import Judged
+    from ..pins import Pin
+    from ..releases import Listing
+    from ..stub import Stub
+    from ..system import System
+
+
+def _base_url(value: str | None) -> str | None:
+    from ..stub import checked_base_url
+
+    return None if value is None else checked_base_url(value)
+
+
+def _hosts(values: Sequence[str]) -> tuple[str, ...]:
+    from ..pylock import check_host
+
+    for value in values:
+        check_host(value)
+    return tuple(values)
+
+
+def _package(value: str | None) -> Pin | None:
+    from ..pins import Pin
+
+    pin = None if value is None else Pin.parse(value)
+    if pin is not None and pin.label is not None:
+        raise VariantError(f"{value!r}: a label has no meaning here", hint="choose labels with --only")
+    return pin
+
+
+@click.command(cls=Command)
+@click.argument("place", metavar="DIR|INDEX-URL")
+@click.option(
+    "--package",
+    "pin",
+    callback=reading(_package),
+    metavar="NAME[==VERSION]",
+    help="Which release, where there are several.",
+)
+@click.option(
+    "--base-url",
+    callback=reading(_base_url),
+    metavar="URL",
+    help="Where the wheels will lie, at URL/FILENAME  [default: where the index has them]",
+)
+@click.option(
+    "--only", multiple=True, metavar="LABEL", help="List the wheels of this label; may be repeated."
+)
+@click.option(
+    "--host",
+    "hosts",
+    multiple=True,
+    callback=reading(_hosts),
+    metavar="HOST",
+    help="A host to which the wheels' server redirects; may be repeated.",
+)
+@click.option("-o", "--output-dir", type=PATH, required=True, metavar="DIR", help="Where the sdist goes.")
+@click.option(
+    "--hardware",
+    "machines",
+    multiple=True,
+    type=PATH,
+    metavar="FILE",
+    help="Show what this machine would get, from `variant-backend hardware`; may be repeated.",
+)
+@python_option
+@platform_option
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+def stub(
+    place: str,
+    pin: Pin | None,
+    base_url: str | None,
+    only: tuple[str, ...],
+    hosts: tuple[str, ...],
+    output_dir: Path,
+    machines: tuple[Path, ...],
+    python: str | None,
+    platform: str | None,
+    as_json: bool,
+) -> None:
+    """Make an sdist by which installers that know no variants get the best wheel for a machine.
+
+    It has no code in it: variant_backend.dispatch chooses among the wheels that it lists, with their hashes.
+    The path of the sdist is printed, and what each of some machines would get.
+    """
+    from .._outputs import differences, write
+    from ..choice import judge
+    from ..stub import plan_stub
+    from ..wheel_rewrite import source_date_epoch
+
+    target = read_target(python, platform)
+    folder = None if "://" in place else Path(place)
+    if folder is None and pin is None:
+        raise click.UsageError("say which package: --package NAME")
+    if folder is not None and base_url is None:
+        raise click.UsageError("say where the wheels will lie: --base-url URL")
+    systems = {machine: _system(machine) for machine in machines}
+    with Progress(folder.glob("*.whl") if folder else ()) as progress:
+        listing = _listing(place, pin)
+        planned = plan_stub(listing, base_url=base_url, only=only, hosts=hosts, advance=progress.advance)
+    found = {machine: judge(planned.release, system, target) for machine, system in systems.items()}
+    output = planned.output(output_dir, time=source_date_epoch(os.environ) or 0)
+    if differences([output]):
+        write([output])
+    _tell(planned, found)
+    if as_json:
+        click.echo(json.dumps(_to_dict(planned, output, found)))
+    else:
+        for line in [str(output.path), *_table(found)]:
+            click.echo(printable(line))
+
+
+def _listing(place: str, pin: Pin | None) -> Listing:
+    """Return the release that is asked for, or the only one; raises UsageError if there are several."""
+    from .._http import shown
+    from ..pins import Pin
+    from ..releases import find_listings, projects
+    from ..stub import check_lines
+
+    find_links, index_urls = ([], [place]) if "://" in place else ([Path(place)], [])
+    check_lines(index_urls)
+    if pin is None:
+        names = projects(find_links)
+        if len(names) > 1:
+            raise click.UsageError(f"say which package: --package NAME; there are {one_of(names)}")
+        pin = Pin(names[0])
+    listings, faults = find_listings(pin.name, find_links=find_links, index_urls=index_urls)
+    if faults:
+        raise VariantError(*(line for fault in faults for line in fault.lines()))
+    chosen = [each for each in listings if pin.version in (None, each.version)]
+    versions = one_of(str(each.version) for each in listings)
+    if len(chosen) > 1:
+        raise click.UsageError(f"say which version: --package {pin.name}==VERSION; there are {versions}")
+    if not chosen:
+        there = f"there is no such version with wheels; there are {versions}" if listings else "no wheel"
+        raise VariantError(f"{shown(place)}: {pin}: {there}")
+    return chosen[0]
+
+
+def _system(machine: Path) -> System:
+    """Return a machine as its hardware file describes it; raises VariantError."""
+    from ..hardware import hardware_of  # takes long to import
+    from ..system import System
+
+    return System({}, hardware_of(machine, os.environ))
+
+
+def _tell(planned: Stub, found: Mapping[Path, Judged]) -> None:
+    """Tell what is listed, and which machines would get nothing."""
+    from ..choice import label_of
+    from ..explanation import PLAIN
+
+    release = planned.release
+    labels = dict.fromkeys(label_of(file) or PLAIN for file in release.wheels)
+    talk(printable(f"{release.name} {release.version}: it lists wheels of {shortened([*labels])}"))
+    for machine, judged in found.items():
+        for line in [line for fault in judged.faults for line in fault.lines()]:
+            talk(printable(f"warning: {machine}: {line}"))
+        if not judged.chosen:
+            talk(
+                printable(
+                    f"warning: {machine} would get nothing: no wheel fits; `explain --hardware` says why"
+                )
+            )
+
+
+def _table(found: Mapping[Path, Judged]) -> Iterator[str]:
+    """Yield the table of what each machine would get."""
+    from ..explanation import PLAIN, aligned
+
+    rows = [("MACHINE", "LABEL", "WHEEL")]
+    for machine, judged in found.items():
+        name = judged.chosen.filename if judged.chosen else None
+        rows.append((str(machine), (name.label or PLAIN) if name else "", str(name or "nothing")))
+    if found:
+        yield from ["", *aligned(rows)]
+
+
+def _to_dict(planned: Stub, output: Output, found: Mapping[Path, Judged]) -> dict[str, object]:
+    """Return the object for machines."""
+    release = planned.release
+    return {
+        "path": str(output.path),
+        "sha256": hashlib.sha256(output.content).hexdigest(),
+        "name": release.name,
+        "version": str(release.version),
+        "wheels": [
+            {
+                "filename": file.filename,
+                "url": file.url,
+                "size": file.size,
+                "hashes": dict(file.hashes),
+            }
+            for file in release.wheels
+        ],
+        "machines": [
+            {
+                "hardware": str(machine),
+                "label": judged.chosen.filename.label if judged.chosen else None,
+                "filename": str(judged.chosen.filename) if judged.chosen else None,
+            }
+            for machine, judged in found.items()
+        ],
+    }

@@ -1,0 +1,115 @@
+"""A build backend for dispatching sdists: it builds nothing, it brings the best variant for this machine.
+
+Such an sdist is for installers that know no variants (PEP 517). At its root lies a lock file with the wheels
+of one release; the best one is downloaded, held to its hash, and left under a name that every installer
+takes. No code but this project's is run, and no plugin.
+
+The user may decide otherwise: ``-Cvariant=LABEL`` or VARIANT_BACKEND_LABEL ask for a label, and ``(plain)``
+for the wheel without one; VARIANT_BACKEND_HARDWARE names a hardware file that counts instead of this machine,
+and VARIANT_BACKEND_INDEX_URL an index that has the same files.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .hook_errors import ends_in_clear_lines, say
+
+if TYPE_CHECKING:
+    from .dispatching import Dispatched
+
+_ConfigSettings = Mapping[str, Any]
+
+
+def get_requires_for_build_wheel(config_settings: _ConfigSettings | None = None) -> list[str]:  # noqa: ARG001  # PEP 517
+    """Require nothing (PEP 517)."""
+    return []
+
+
+def get_requires_for_build_sdist(config_settings: _ConfigSettings | None = None) -> list[str]:  # noqa: ARG001  # PEP 517
+    """Require nothing (PEP 517)."""
+    return []
+
+
+def get_requires_for_build_editable(config_settings: _ConfigSettings | None = None) -> list[str]:  # noqa: ARG001  # PEP 660
+    """Require nothing (PEP 660)."""
+    return []
+
+
+@ends_in_clear_lines
+def build_wheel(
+    wheel_directory: str,
+    config_settings: _ConfigSettings | None = None,
+    metadata_directory: str | None = None,
+) -> str:
+    """Bring the chosen wheel (PEP 517); its label is in the build tag of the returned name."""
+    from . import dispatching  # takes long to import
+
+    dispatched = _chosen(config_settings)
+    size = dispatched.pick.file.size or 0
+    return dispatching.build(dispatched, wheel_directory, metadata_directory, advance=_progress(size))
+
+
+@ends_in_clear_lines
+def prepare_metadata_for_build_wheel(
+    metadata_directory: str, config_settings: _ConfigSettings | None = None
+) -> str:
+    """Bring the metadata of the chosen wheel (PEP 517), and no more of it where the server allows that."""
+    from . import dispatching  # takes long to import
+
+    return dispatching.prepare_metadata(_chosen(config_settings), metadata_directory)
+
+
+@ends_in_clear_lines
+def build_sdist(
+    sdist_directory: str,
+    config_settings: _ConfigSettings | None = None,  # noqa: ARG001  # PEP 517
+) -> str:
+    """Write the same sdist again (PEP 517)."""
+    from . import dispatching  # takes long to import
+
+    return dispatching.build_sdist(sdist_directory, os.environ)
+
+
+@ends_in_clear_lines
+def build_editable(
+    wheel_directory: str,  # noqa: ARG001  # PEP 660
+    config_settings: _ConfigSettings | None = None,  # noqa: ARG001  # PEP 660
+    metadata_directory: str | None = None,  # noqa: ARG001  # PEP 660
+) -> str:
+    """Refuse (PEP 660): there is nothing to edit."""
+    from .errors import VariantError
+
+    raise VariantError(
+        "this sdist holds no source, only where its wheels are, so nothing in it can be edited",
+        hint="install it without -e, or get the source of the project",
+    )
+
+
+def _chosen(config_settings: _ConfigSettings | None) -> Dispatched:
+    """Choose, and say so; raises VariantError when nothing can be chosen, after saying why."""
+    from . import dispatching  # takes long to import
+
+    wish = dispatching.Wish.read(config_settings, os.environ)
+    dispatched = dispatching.choose(wish, os.environ, tell=say)
+    say(dispatched.told)
+    return dispatched
+
+
+def _progress(size: int) -> Callable[[int], None]:
+    """Return what shows on a terminal how much of so many bytes has come."""
+    done = 0
+    shown = sys.stderr is not None and sys.stderr.isatty()
+
+    def advance(count: int) -> None:
+        nonlocal done
+        before, done = done, done + count
+        if shown and (before >> 20 != done >> 20 or done == size):  # not at every packet
+            end = "\n" if done == size else ""
+            sys.stderr.write(f"\rvariant-backend: {done >> 20} of {size >> 20} MiB{end}")
+            sys.stderr.flush()
+
+    return advance

@@ -1,0 +1,408 @@
+"""What a dispatching sdist brings: one wheel of a pinned release, chosen for this machine and by its user.
+
+The sdist was made by somebody else, as were the wheels. So its lock file must be of one piece with it, what
+comes must be what is pinned there, and it comes from servers that are named there, or by the user.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from . import _http, _remote, core_metadata, pylock
+from ._files import Advance, workspace
+from .choice import Judged, judge, judge_label, label_of
+from .download import download
+from .errors import VariantError, did_you_mean, one_of
+from .explanation import PLAIN, Remedies, table
+from .fetch import announced_metadata, fetched
+from .filename import WheelFilename, escape, normalize
+from .hardware import hardware_of
+from .picks import Pick, folder_url, picked_of
+from .pyproject import read_toml
+from .releases import Release, find_listings
+from .selection import shortened
+from .simple_api import File
+from .support import UNKNOWN
+from .system import System
+from .target import Target
+from .unmake import decided_metadata, tagged_name
+from .wheel_rewrite import Wheel, open_wheel, source_date_epoch
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+LABEL = "VARIANT_BACKEND_LABEL"
+HARDWARE = "VARIANT_BACKEND_HARDWARE"
+INDEX_URL = "VARIANT_BACKEND_INDEX_URL"
+_SETTINGS = ("variant", "variant-label")
+
+LOCK_FILE = "pylock.toml"
+PKG_INFO = "PKG-INFO"
+# All that such an sdist has.
+_FILES = ("pyproject.toml", PKG_INFO, LOCK_FILE, "README", "README.md", "README.rst")
+
+_REMEDIES = Remedies(unknown=f"{HARDWARE}=FILE says it")
+_SAFE_LINE = "use https, or http on this machine"
+
+
+class Wish(NamedTuple):
+    """What the user has decided: a *label*, if any, and which setting says so; a hardware file; a mirror."""
+
+    label: str | None = None
+    source: str = ""
+    hardware: Path | None = None
+    index_url: str | None = None
+
+    @classmethod
+    def read(cls, config_settings: Mapping[str, Any] | None, environ: Mapping[str, str]) -> Wish:
+        """Return what config settings and environment say; what is empty says nothing.
+
+        A label among the config settings counts before that of the environment. Raises VariantError.
+        """
+        asked = {text: key for key in _SETTINGS for text in _texts(config_settings or {}, key)}
+        if len(asked) > 1:
+            raise VariantError(
+                f"config settings ask for {len(asked)} labels: {one_of(asked)}", hint="ask for one"
+            )
+        if not asked and environ.get(LABEL):
+            asked = {environ[LABEL]: LABEL}
+        label, source = next(iter(asked.items()), (None, ""))
+        hardware = Path(environ[HARDWARE]) if environ.get(HARDWARE) else None
+        if hardware and not hardware.is_absolute():  # the sdist has no say about this
+            raise VariantError(
+                f"{HARDWARE}: {hardware} is not absolute", hint="builds run in a folder of their own"
+            )
+        index_url = environ.get(INDEX_URL) or None
+        if index_url and not _http.is_safe_line(index_url):
+            raise VariantError(f"{INDEX_URL}: {_http.shown(index_url)} is not encrypted", hint=_SAFE_LINE)
+        return cls(label, source, hardware, index_url)
+
+
+def _texts(config_settings: Mapping[str, Any], key: str) -> Iterator[str]:
+    """Return the values of a config setting: frontends give one string, or a list when it is repeated."""
+    value = config_settings.get(key) or []
+    for text in value if isinstance(value, (list, tuple)) else [value]:
+        if not isinstance(text, str):
+            raise VariantError(f"config setting {key!r} is {text!r}", hint=f"write {key}=LABEL")
+        if text:
+            yield text
+
+
+class Dispatched(NamedTuple):
+    """What is chosen, the *hosts* that may send it, and a line that tells why and how to choose otherwise."""
+
+    pick: Pick
+    hosts: frozenset[str]
+    told: str
+
+
+def choose(
+    wish: Wish, environ: Mapping[str, str], *, root: Path = Path(), tell: Callable[[str], object]
+) -> Dispatched:
+    """Choose among the wheels that the sdist at *root* pins, for the running interpreter and this machine.
+
+    Raises VariantError when the sdist is not sound, or no wheel fits; before the latter, *tell* is given a
+    table of the reasons.
+    """
+    locked = load(root)
+    release = Release(*locked[:3], locked.metadata, {})
+    target = _target()
+    judged = _judged(release, wish, environ, target)
+    if not judged.chosen:
+        for line in table(_without_plugins(judged), _REMEDIES):
+            tell(line)
+        raise _nothing(release, wish, target)
+    picked = picked_of(judged, pinned=wish.label is not None)
+    told = _told(picked, wish, release)
+    hosts = {_http.host_of(each.url) for each in locked.wheels}
+    hosts.update(_http.host_of(f"https://{host}") for host in locked.hosts)
+    if wish.index_url is not None:
+        picked = _on_mirror(picked, wish.index_url)
+        hosts.add(_http.host_of(wish.index_url))
+    return Dispatched(picked, frozenset(hosts), told)
+
+
+def _target() -> Target:
+    from packaging.tags import sys_tags
+    from packaging.version import Version
+
+    return Target(Version(".".join(map(str, sys.version_info[:3]))), tuple(sys_tags()), here=True)
+
+
+def _judged(release: Release, wish: Wish, environ: Mapping[str, str], target: Target) -> Judged:
+    if wish.label is None:
+        return judge(release, System({}, hardware_of(wish.hardware, environ)), target)
+    labels = _labels(release)
+    if wish.label not in labels:
+        raise VariantError(
+            f"{_setting(wish)}: {release.name} {release.version} has no wheel with label {wish.label!r}"
+            f"{did_you_mean(wish.label, labels)}; there are {one_of(labels)}"
+        )
+    return judge_label(release, None if wish.label == PLAIN else wish.label, target)
+
+
+def _without_plugins(judged: Judged) -> Judged:
+    """Return what was judged without the advice to trust a plugin, as none is run here."""
+    origins = {
+        namespace: f"{UNKNOWN}, as no plugin is run here" if origin.startswith(UNKNOWN) else origin
+        for namespace, origin in judged.support.origins.items()
+    }
+    return judged._replace(support=judged.support._replace(origins=origins))
+
+
+def _labels(release: Release) -> list[str]:
+    """Return the labels of a release as a user may ask for them."""
+    return sorted({label_of(each) or PLAIN for each in release.wheels})
+
+
+def _setting(wish: Wish) -> str:
+    return wish.source if wish.source == LABEL else f"config setting {wish.source!r}"
+
+
+def _nothing(release: Release, wish: Wish, target: Target) -> VariantError:
+    """Return what to tell when no wheel fits."""
+    what = f"{release.name} {release.version}"
+    able = [
+        each
+        for each in _labels(release)
+        if judge_label(release, None if each == PLAIN else each, target).chosen
+    ]
+    if wish.label is not None:
+        return VariantError(
+            f"{_setting(wish)}: no wheel of {what} with label {wish.label!r} fits this Python and platform",
+            hint=f"wheels with other labels do: {one_of(able)}" if able else None,
+        )
+    if not able:
+        return VariantError(f"no wheel of {what} fits this Python and platform")
+    return VariantError(
+        f"no wheel of {what} fits this machine",
+        hint=f"-Cvariant=LABEL or {LABEL} takes one whatever is supported: {one_of(able)};"
+        f" {HARDWARE}=FILE says what is supported",
+    )
+
+
+def _told(picked: Pick, wish: Wish, release: Release) -> str:
+    """Return the line that tells what is chosen, why, and how to choose otherwise."""
+    parts = [f"{release.name} {release.version}: {picked.file.filename} is {picked.why}"]
+    if wish.hardware is not None and wish.label is None:
+        parts.append(f"{HARDWARE} says what is supported")
+    if wish.index_url is not None:
+        parts.append(f"{INDEX_URL} says where it is")
+    if wish.label is not None:
+        parts.append(f"{_setting(wish)} asks for it, and without that this machine decides")
+    else:
+        parts.append(f"-Cvariant=LABEL or {LABEL} chooses otherwise: {shortened(_labels(release))}")
+    return "; ".join(parts)
+
+
+def _on_mirror(picked: Pick, index_url: str) -> Pick:
+    """Return the wheel as an index of the user's has it: by its name, with size and hashes as pinned."""
+    name, version, filename = picked.release.name, picked.release.version, picked.file.filename
+    listings, faults = find_listings(name, index_urls=[index_url])
+    if faults:
+        raise VariantError(*(f"{INDEX_URL}: {line}" for fault in faults for line in fault.lines()))
+    listed = [each for listing in listings if listing.version == version for each in listing.wheels]
+    found = next((each for each in listed if each.filename == filename), None)
+    if found is None:
+        raise VariantError(
+            f"{INDEX_URL}: {_http.shown(index_url)} has no {filename}",
+            hint="add it there, ask for a label that is there, or unset the variable",
+        )
+    if not _http.is_safe_line(found.url):
+        raise VariantError(f"{INDEX_URL}: {_http.shown(found.url)} is not encrypted", hint=_SAFE_LINE)
+    return picked._replace(file=picked.file._replace(url=found.url))
+
+
+def load(root: Path = Path()) -> pylock.Locked:
+    """Return the release that an sdist pins; raises VariantError with all that is not sound about it."""
+    path = root / LOCK_FILE
+    packages = pylock.read(read_toml(path), str(path), folder_url(path))
+    if len(packages) != 1:
+        raise VariantError(f"{path}: it has {len(packages)} packages, and needs one")
+    (locked,) = packages
+    issues = [line for fault in locked.faults for line in fault.lines()]
+    own = _identity(root / PKG_INFO)
+    if (normalize(locked.name), locked.version) != own:
+        about = f"{locked.name} {locked.version}, and {PKG_INFO} about {own[0]} {own[1]}"
+        issues.append(f"{path}: it is about {about}")
+    known = {None, *(locked.metadata.variants if locked.metadata else ())}
+    for file in locked.wheels:
+        issues += (f"{path}: {file.filename!a}: {fault}" for fault in _faults(file, own))
+        if not locked.faults and label_of(file) not in known:
+            issues.append(f"{path}: {file.filename!a}: the lock file does not say what its label means")
+    names = [file.filename.lower() for file in locked.wheels]
+    issues += [
+        f"{path}: {name!a} is listed twice"
+        for name in sorted({each for each in names if names.count(each) > 1})
+    ]
+    if issues:
+        raise VariantError(*issues, hint="this sdist is not sound, so nothing is taken from it")
+    return locked
+
+
+def _identity(path: Path) -> tuple[str, Version]:
+    """Return normalized name and version of an sdist; raises VariantError."""
+    from packaging.version import Version
+
+    try:
+        content = path.read_bytes()
+        name, version = (core_metadata.read_field(content, field) for field in ("Name", "Version"))
+        return normalize(name), Version(version)
+    except VariantError as error:
+        raise error.within(path) from None
+    except OSError as error:
+        raise VariantError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise VariantError(f"{path}: {error}") from None
+
+
+def _faults(file: File, own: tuple[str, Version]) -> Iterator[str]:
+    """Yield what is wrong with a pinned wheel of this release."""
+    if not re.fullmatch(r"[A-Za-z0-9_.!+-]+", file.filename):
+        yield "the name has characters that no wheel's has"
+    elif WheelFilename.parse(file.filename).release() != own:
+        yield "it is a wheel of another release"
+    if not re.fullmatch(r"[0-9a-f]{64}", file.hashes.get("sha256", "")):
+        yield "its sha256 is missing, or is none"
+    if not file.size or file.size < 0:
+        yield "its size is missing, or is none"
+    try:
+        parts = urlsplit(file.url)
+        if not _http.host_of(file.url) or not _http.is_safe_line(file.url):
+            yield f"its URL {_http.shown(file.url)!a} is neither https nor http on this machine"
+        elif "@" in parts.netloc:
+            yield "its URL has a user or password in it"
+    except ValueError:
+        yield "its URL is none"
+
+
+def build(
+    dispatched: Dispatched,
+    wheel_directory: str,
+    metadata_directory: str | None,
+    *,
+    advance: Advance = lambda _: None,
+) -> str:
+    """Bring the wheel, and return its name.
+
+    Its METADATA must be what *metadata_directory* has, if that is given. Raises VariantError; nothing is left
+    behind then.
+    """
+    pick, hosts, _ = dispatched
+    folder = Path(wheel_directory)
+    try:
+        with fetched([pick], folder, plain=tagged_name, force=True, advance=advance, hosts=hosts) as (
+            result,
+        ):
+            pass
+    except OSError as error:
+        raise _failed(error, folder) from None
+    if metadata_directory is not None:
+        _check_is_prepared(result.path, Path(metadata_directory) / "METADATA")
+    return result.path.name
+
+
+def _check_is_prepared(wheel: Path, prepared: Path) -> None:
+    """Check that a wheel has the METADATA that were prepared; else remove it, and raise VariantError."""
+    with open_wheel(wheel, whole=False) as opened:
+        content = opened.core_metadata
+    if not prepared.is_file() or prepared.read_bytes() != content:
+        wheel.unlink()
+        raise VariantError(
+            f"{wheel.name}: its METADATA are not those that were prepared before",
+            hint="give both hooks the same settings and environment",
+        )
+
+
+def prepare_metadata(dispatched: Dispatched, metadata_directory: str) -> str:
+    """Write the dist-info folder of the wheel, without RECORD, and return its name.
+
+    Only that is asked of the server, in ranges. The whole wheel comes where it sends no ranges, or where the
+    hash of METADATA is not pinned. Raises VariantError; nothing is left behind then.
+    """
+    pick, hosts, _ = dispatched
+    folder = Path(metadata_directory)
+    name = f"{WheelFilename.parse(pick.file.filename).stem}.dist-info"
+    try:
+        with workspace(folder) as scratch:
+            files = _dist_info(pick, hosts, scratch)
+            for each, content in files.items():
+                (scratch / each).write_bytes(content)
+            (folder / name).mkdir(exist_ok=True)
+            for each in files:
+                (scratch / each).replace(folder / name / each)
+    except OSError as error:
+        raise _failed(error, folder) from None
+    return name
+
+
+def _dist_info(pick: Pick, hosts: frozenset[str], scratch: Path) -> dict[str, bytes]:
+    """Return the files of the dist-info folder; raises VariantError."""
+    file = pick.file
+    if pinned := (file.core_metadata or {}).get("sha256"):
+        try:
+            wheel = _remote.read_wheel(
+                _remote.on_server(file.filename, file.url, size=file.size, other_hosts=hosts)
+            )
+        except _remote.NoRangesError:
+            pass
+        else:
+            found = hashlib.sha256(wheel.core_metadata).hexdigest()
+            if found != pinned:
+                raise VariantError(
+                    f"{_http.shown(file.url)}: the sha256 of its METADATA is {found}, and {pinned} is pinned",
+                    hint="it was changed, where it lies or on its way",
+                )
+            try:
+                return _told_by(wheel, pick)
+            except VariantError as error:
+                raise error.within(_http.shown(file.url)) from None
+    path = scratch / file.filename
+    download(file, path, hosts=hosts)
+    with open_wheel(path) as wheel:
+        return _told_by(wheel, pick)
+
+
+def _told_by(wheel: Wheel, pick: Pick) -> dict[str, bytes]:
+    """Return what stands in the dist-info folder of a wheel, as installers know it; raises VariantError."""
+    announced_metadata(wheel, pick)
+    names = ["WHEEL", *(["variant.json"] if wheel.is_variant() else [])]
+    return {
+        "METADATA": decided_metadata(wheel, pick.supported),
+        **{name: wheel.read_file(name) for name in names},
+    }
+
+
+def build_sdist(sdist_directory: str, environ: Mapping[str, str], *, root: Path = Path()) -> str:
+    """Write the sdist at *root* again, and return its name.
+
+    Its time is SOURCE_DATE_EPOCH, or that of the lock file: unpacking gives files the time that they had.
+    Raises VariantError; nothing is left behind then.
+    """
+    from ._sdist import pack  # takes long to import, and builds of wheels do not need it
+
+    locked = load(root)
+    top = f"{escape(locked.name)}-{locked.version}"
+    folder = Path(sdist_directory)
+    try:
+        files = {path.name: path.read_bytes() for name in _FILES if (path := root / name).is_file()}
+        time = source_date_epoch(environ)
+        time = int((root / LOCK_FILE).stat().st_mtime) if time is None else time
+        with workspace(folder) as scratch:
+            part = scratch / f"{top}.tar.gz"
+            part.write_bytes(pack(top, files, time=time))
+            part.replace(folder / part.name)
+    except OSError as error:
+        raise _failed(error, folder) from None
+    return f"{top}.tar.gz"
+
+
+def _failed(error: OSError, folder: Path) -> VariantError:
+    """Return what to tell of a file that cannot be written."""
+    return VariantError(f"{error.filename2 or error.filename or folder}: {error.strerror}")

@@ -1,0 +1,142 @@
+"""The table that explains a choice to people: wheels by rank, why the others are out, what is supported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from .errors import VariantError, did_you_mean, one_of
+from .selection import shortened
+from .support import DISABLED, NOT_ENABLED, UNKNOWN
+
+if TYPE_CHECKING:
+    from .choice import Judged
+    from .selection import Verdict
+
+PLAIN = "(plain)"
+_OTHER_TAGS = "tags: "
+
+
+class Remedies(NamedTuple):
+    """What a reader can do about a ``{namespace}`` that does not count, and to see what is not shown."""
+
+    disabled: str = ""
+    optional: str = ""
+    unknown: str = ""
+    elsewhere: str = ""
+
+
+class Heading(str):
+    """A line in bold type."""
+
+
+def table(
+    judged: Judged, remedies: Remedies, *, label: str | None = None, shows_all: bool = False
+) -> Iterator[str]:
+    """Yield the table: compatible wheels by rank, the others by reasons, what is supported.
+
+    With a *label*, it is about that alone; raises VariantError if no wheel has it. Of wheels for other
+    platforms, only the number is told, unless it *shows_all*.
+    """
+    verdicts = of_label(judged, label)
+    compatible = [verdict for verdict in verdicts if verdict.key]
+    out = [verdict for verdict in verdicts if not verdict.key]
+    places = {verdict: place for place, verdict in enumerate(judged.verdicts, 1)}
+    rows = [row for verdict in compatible for row in _rows(places[verdict], verdict)]
+    if rows:
+        yield from aligned([("PLACE", "LABEL", "TAGS", "BEST VALUES", "RANK"), *rows])
+        yield "Ranks are those of namespace, feature and value, 0 being best: the first that differs decides."
+        yield ""
+    if out:
+        yield Heading("OUT")
+        yield from _out(out, remedies.elsewhere, shows_all=shows_all)
+        yield ""
+    yield from _support(judged, remedies, label)
+
+
+def of_label(judged: Judged, label: str | None) -> list[Verdict]:
+    """Return the verdicts on the wheels of a label, or on all; raises VariantError if there is none."""
+    if label is None:
+        return judged.verdicts
+    found = [verdict for verdict in judged.verdicts if (verdict.filename.label or PLAIN) == label]
+    if not found:
+        labels = dict.fromkeys(verdict.filename.label or PLAIN for verdict in judged.verdicts)
+        # Those of an index may have characters that do things to a terminal.
+        known = [each if each.isprintable() else ascii(each) for each in labels]
+        raise VariantError(
+            f"{judged.release.name} {judged.release.version} has no wheel with label {label!r}"
+            f"{did_you_mean(label, known)}; there are {one_of(known)}"
+        )
+    return found
+
+
+def _rows(place: int, verdict: Verdict) -> Iterator[tuple[str, ...]]:
+    """Yield the lines of a compatible wheel, one for each feature."""
+    assert verdict.key, "only compatible wheels have rows"
+    head = (str(place), verdict.filename.label or PLAIN, _tags(verdict))
+    for feature in verdict.key.features:
+        yield (*head, str(feature.best), ".".join(map(str, feature[:3])))
+        head = ("", "", "")
+    if head[0]:
+        yield (*head, "no properties" if verdict.filename.label else "no variant", "")
+
+
+def _tags(verdict: Verdict) -> str:
+    """Return what tells a wheel from others with its label: its build number, and its tags."""
+    return "-".join(filter(None, [verdict.filename.build, verdict.filename.tags]))
+
+
+def aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Yield the lines of a table, the first of which is its heading."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows):
+        line = "  ".join(map(str.ljust, row, widths)).rstrip()
+        yield line if number else Heading(line)
+
+
+def _out(verdicts: Sequence[Verdict], remedy: str, *, shows_all: bool) -> Iterator[str]:
+    """Yield the wheels that are out, those with the same reasons together; of other platforms, the number."""
+    groups: dict[tuple[str, ...], list[Verdict]] = {}
+    elsewhere: list[Verdict] = []
+    for verdict in verdicts:
+        if not shows_all and any(reason.startswith(_OTHER_TAGS) for reason in verdict.reasons):
+            elsewhere.append(verdict)
+        else:
+            groups.setdefault(verdict.reasons, []).append(verdict)
+    for reasons, its in groups.items():
+        names = [f"{verdict.filename.label or PLAIN}  {_tags(verdict)}" for verdict in its]
+        yield from (f"  {name}" for name in names)
+        yield from (f"    {reason}" for reason in reasons)
+    if elsewhere:
+        tags = shortened(list(dict.fromkeys(map(_tags, elsewhere))))
+        wheels = "1 wheel" if len(elsewhere) == 1 else f"{len(elsewhere)} wheels"
+        hint = f" ({remedy})" if remedy else ""
+        yield f"  {wheels} for other interpreters or platforms{hint}: {tags}"
+
+
+def _support(judged: Judged, remedies: Remedies, label: str | None) -> Iterator[str]:
+    """Yield what is supported of each namespace, where that comes from, and what would change it."""
+    metadata = judged.release.metadata
+    variant = metadata.variants.get(label) if metadata and label is not None else None
+    namespaces = [
+        name
+        for name in judged.support.origins
+        if label is None or (variant is not None and name in variant.namespaces())
+    ]
+    if namespaces:
+        yield Heading("SUPPORTED")
+    for namespace in namespaces:
+        origin = judged.support.origins[namespace]
+        remedy = _remedy(origin, remedies).format(namespace=namespace)
+        yield f"  {namespace}: {origin}{f'; {remedy}' if remedy else ''}"
+        for feature, values in judged.support.supported.get(namespace, {}).items():
+            yield f"    {feature}: {shortened(values)}"
+
+
+def _remedy(origin: str, remedies: Remedies) -> str:
+    """Say what would let a namespace be supported of which nothing is."""
+    if origin == DISABLED:
+        return remedies.disabled
+    if origin == NOT_ENABLED:
+        return remedies.optional
+    return remedies.unknown if origin.startswith(UNKNOWN) else ""
