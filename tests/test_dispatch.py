@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import os
 import re
 import sys
 import tarfile
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from zipfile import ZipFile
 
 import pytest
 from dispatching_sdists import metadata_of, write_sdist
+from hypothesis import given
+from hypothesis import strategies as st
 from pyproject_hooks import BuildBackendHookCaller
 from range_server import Handler, Server
 from releases import DOCUMENT, only, patched, write_release, write_wheel
-from support import run, walk
+from support import answering, run, walk
 from test_http import Behavior, answer, endless
 
-from variant_backend import dispatch, dispatching, download
+from variant_backend import dispatch, dispatching, dispatching_sdist, download
+from variant_backend.errors import VariantError
 from variant_backend.inspection import Inspection, inspect_installed_variants
 from variant_backend.simple_api import JSON_TYPE
 
@@ -52,10 +56,8 @@ def other(tmp_path: Path) -> Iterator[Server]:
     """Another server, on another port, which counts as another host."""
     folder = tmp_path / "elsewhere"
     folder.mkdir()
-    with Server(folder) as result:
-        threading.Thread(target=result.serve_forever, args=(0.01,), daemon=True).start()
+    with Server(folder) as result, answering(result):
         yield result
-        result.shutdown()
 
 
 @pytest.fixture
@@ -571,6 +573,42 @@ UNSOUND: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
 }
 
 
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield every place in a document where a value is: what it is in, and its key."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield value, key
+        yield from _places(inner)
+
+
+VALUES = st.sampled_from(
+    [0, -1, True, 1.5, "", "a", "\x00\x1b", "../x", "https://[", "http://a:99999/", "1.0+x", "é", [], {}]
+) | st.text(max_size=5)
+
+
+@given(choice=st.data())
+def test_whatever_an_sdist_says_it_is_sound_or_all_that_is_not_is_told(choice: st.DataObject) -> None:
+    with TemporaryDirectory() as folder:
+        wheels = write_release(Path(folder) / "wheels", DOCUMENT)
+
+        def change(package: dict[str, Any]) -> None:
+            for _ in range(choice.draw(st.integers(1, 2))):
+                inside, key = choice.draw(st.sampled_from([*_places(package)]))
+                inside[key] = choice.draw(VALUES)
+
+        root = write_sdist(Path(folder) / "sdist", wheels, copy.deepcopy(DOCUMENT), "https://a.org/", change)
+        try:
+            locked = dispatching_sdist.load(root)
+        except VariantError as error:
+            assert all("pylock.toml" in line for line in error.lines())
+        else:
+            for each in locked.wheels:
+                assert each.url.startswith(("https://", "http://127.0.0.1"))
+                assert re.fullmatch("[0-9a-f]{64}", each.hashes["sha256"])
+                assert "/" not in each.filename
+                assert (each.size or 0) > 0
+
+
 def _named(wheel: dict[str, Any]) -> dict[str, Any]:
     return {**wheel, "name": wheel["name"].replace("-1.0-", "-2.0-")}
 
@@ -586,7 +624,7 @@ def test_nothing_is_taken_from_an_sdist_that_is_not_sound(
     hook: Callable[..., Path],
 ) -> None:
     change, fault = UNSOUND[name]
-    sdist(patched(DOCUMENT, {}), change=change)
+    sdist(copy.deepcopy(DOCUMENT), change=change)
     told = fails(hook, out, capsys)
     assert fault in told
     assert "\x1b" not in told

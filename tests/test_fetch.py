@@ -13,17 +13,14 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from packaging.markers import default_environment
-from packaging.tags import sys_tags
-from packaging.version import Version
 from range_server import Server
 from releases import DOCUMENT, PLAIN, patched, write_release, write_wheel
 from support import run, walk
 
 from variant_backend.cli.main import main
-from variant_backend.picks import environment
+from variant_backend.errors import VariantError
+from variant_backend.hardware_file import Hardware
 from variant_backend.simple_api import JSON_TYPE
-from variant_backend.target import Target
 
 FAST = "demo-1.0-py3-none-any-fast.whl"
 SAFE = "demo-1.0-py3-none-any-safe.whl"
@@ -118,11 +115,27 @@ def test_a_pinned_label_is_taken_whatever_the_system_supports(pin: str, tmp_path
     }
 
 
-def test_no_plugin_is_asked_about_a_pinned_label(tmp_path: Path, out: Path) -> None:
+def test_nobody_is_asked_about_a_pinned_label(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def detect(_: object) -> Hardware:
+        asked.append("machine")
+        return Hardware({})
+
+    def ask(namespace: str, *_: object) -> VariantError:
+        asked.append(namespace)
+        return VariantError("it fails")
+
+    monkeypatch.setattr("variant_backend.hardware.detect", detect)
+    monkeypatch.setattr("variant_backend.system.ask", ask)
     folder = write_release(tmp_path / "wheels", UNKNOWN)
     trusting = ("--find-links", folder, "-d", out, "--trust-plugin", "no-such-plugin")
-    assert "no-such-plugin" not in invoke("demo#safe", *trusting).stderr
-    assert names(out) == [SAFE]
+    assert invoke("demo#safe", *trusting, "--plain").exit_code == 0
+    assert (asked, names(out)) == ([], [PLAIN])
+    assert invoke("demo", *trusting).exit_code == 0
+    assert asked == ["machine", "speed"]
 
 
 @pytest.mark.parametrize("index", [None, b"{}"])
@@ -158,7 +171,7 @@ def test_a_download_that_nothing_proves_is_told(folder: Path, out: Path, server:
     result = invoke("demo", "--index-url", url, "-d", out)
     assert result.exit_code == 0
     assert result.stderr.splitlines()[1:] == [
-        f"notice: {FAST}: nothing proves it, as its index gives no hash"
+        f"notice: {FAST}: nothing proves it, as its index gives no hash that does"
     ]
 
 
@@ -175,6 +188,22 @@ def gone(handler: Any, _: bytes | None) -> bool:
         handler.send(404, b"")
         return True
     return False
+
+
+def test_an_index_file_that_cannot_be_had_leaves_the_plain_wheel(
+    folder: Path, out: Path, server: Server
+) -> None:
+    url = publish(server, folder)
+    (server.folder / "simple" / "demo" / INDEX).unlink()
+    result = invoke("demo", "--index-url", url, "-d", out)
+    assert (result.exit_code, names(out)) == (0, [PLAIN])
+    assert result.stderr.splitlines() == [
+        f"warning: {url}demo/{INDEX}: not found",
+        f"demo 1.0: {PLAIN} is the only wheel that fits;"
+        " 3 variants are out, as their index file cannot be used",
+    ]
+    (pinned,) = fetched("demo#safe", "--index-url", url, "-d", out)
+    assert pinned["filename"] == SAFE
 
 
 @pytest.mark.parametrize(
@@ -229,6 +258,14 @@ def test_a_file_that_is_there_stays_if_it_is_the_same(folder: Path, out: Path, s
         assert f"notice: {out / FAST} was there already" in result.stderr
         assert (out / FAST).stat().st_mtime_ns == moment
         assert not [path for _, path, *_ in server.requests if path.endswith(".whl")]
+
+
+def test_a_folder_of_the_name_is_not_replaced_and_nothing_else_is_written(folder: Path, out: Path) -> None:
+    (out / FAST).mkdir(parents=True)
+    lock = ("--pylock", out / "pylock.toml")
+    result = invoke("demo#safe", "demo", "--find-links", folder, "-d", out, "--force", *lock)
+    assert (result.exit_code, names(out)) == (1, [FAST])
+    assert f"error: {out / FAST} is a folder; move it away\n" in result.stderr
 
 
 @pytest.mark.parametrize("plain", [False, True])
@@ -480,6 +517,21 @@ def test_locked_packages_without_variants_are_fetched_too(folder: Path, out: Pat
         lock.read_text().replace('name = "other"', 'name = "other"\nmarker = "os_name == \'x\'"', 1)
     )
     assert [each["name"] for each in fetched("--pylock", lock, "-d", out)] == ["demo"]
+    lock.write_text(
+        lock.read_text().replace("\n[[packages]]", "\n[[packages]]\nmarker = \"os_name == 'x'\"", 1)
+    )
+    nothing = invoke("--pylock", lock, "-d", out)
+    assert (nothing.exit_code, nothing.stdout) == (0, "")
+    assert nothing.stderr == f"notice: {lock}: no package counts on this system\n"
+
+
+def test_what_rules_out_the_wheels_of_a_lock_file_is_told(folder: Path, out: Path) -> None:
+    lock = folder.parent / "pylock.toml"
+    assert invoke("demo#safe", "--find-links", folder, "--pylock", lock).exit_code == 0
+    result = invoke("--pylock", lock, "-d", out, "--disable", "speed")
+    assert (result.exit_code, names(out)) == (1, [])
+    fault = f"error: {lock}: no wheel of demo 1.0 fits: speed :: mode: of safe, nothing is supported"
+    assert result.stderr.startswith(fault), result.stderr
 
 
 @pytest.mark.parametrize(
@@ -490,6 +542,11 @@ def test_locked_packages_without_variants_are_fetched_too(folder: Path, out: Pat
             f'name = "{FAST}"',
             'name = "demo-1.0-py3-none-any.linux/../../x-fast.whl"',
             "'demo-1.0-py3-none-any.linux/",
+        ),
+        (
+            f'name = "{FAST}"',
+            'name = "demo-1.0-py3-none-any.a:b-fast.whl"',
+            "'demo-1.0-py3-none-any.a:b-fast.whl' is no filename",
         ),
         ('variants-json]\n"$schema"', 'variants-json]\n"$schem"', "variants-json: $schem: unknown key"),
     ],
@@ -514,11 +571,13 @@ def test_what_an_index_lists_does_nothing_to_a_terminal_or_to_other_folders(
     (folder / "page").mkdir()
     (folder / "page" / "demo-9.0-py3-none-any.\x1b[1m.whl").write_bytes(b"")
     (folder / "page" / "demo-1.0-py3-none-any-fast.whl").write_bytes((folder / FAST).read_bytes())
-    url = publish(server, folder / "page", facts={"yanked": "\x1b[2J", "url": "/x"})
+    url = publish(server, folder / "page", facts={"yanked": "\x1b[2J", "url": "/\x1bc"})
     result = invoke("demo#fast", "--index-url", url, "-d", out)
     assert "error: demo#fast: no wheel of demo 1.0 fits: yanked: \\x1b[2J\n" in result.stderr
     refused = invoke("demo==9", "--index-url", url, "-d", out)
     assert refused.stderr == "error: 'demo-9.0-py3-none-any.\\x1b[1m.whl' is no filename\n"
+    missing = invoke("demo==1#fast", "--index-url", url, "-d", out)
+    assert missing.stderr.endswith("/\\x1bc: not found\n")
     assert names(out) == []
 
 
@@ -528,26 +587,6 @@ def test_a_server_that_is_asked_without_encryption_is_named(out: Path) -> None:
     assert result.stderr.startswith("notice: index.invalid is asked without encryption: ")
     broken = invoke("demo", "--index-url", "http://[", "-d", out)
     assert (broken.exit_code, broken.stderr.splitlines()[0]) == (1, "error: demo: no wheel is in http://[")
-
-
-def test_markers_see_the_system_that_is_asked_for() -> None:
-    def seen(python: str | None, platform: str | None) -> dict[str, object]:
-        running = Version(default_environment()["python_full_version"])
-        return {**environment(Target.of(python, platform, running=running, tags=sys_tags()))}
-
-    assert seen(None, None) == {**default_environment()}
-    facts = {
-        "manylinux_2_28_aarch64": ("posix", "linux", "Linux", "aarch64"),
-        "musllinux_1_2_x86_64": ("posix", "linux", "Linux", "x86_64"),
-        "macosx_14_0_arm64": ("posix", "darwin", "Darwin", "arm64"),
-        "win_amd64": ("nt", "win32", "Windows", "AMD64"),
-        "win32": ("nt", "win32", "Windows", "x86"),
-    }
-    for platform, expected in facts.items():
-        found = seen("3.9", platform)
-        keys = ("os_name", "sys_platform", "platform_system", "platform_machine")
-        assert tuple(found[key] for key in keys) == expected
-        assert (found["python_version"], found["python_full_version"]) == ("3.9", "3.9.0")
 
 
 @pytest.mark.slow  # real installers, in an environment of their own

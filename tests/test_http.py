@@ -326,7 +326,15 @@ def test_hosts_have_names_and_lines_are_safe_or_not(url: str, host: str, is_safe
 def test_a_link_gets_the_credentials_of_its_page_on_the_same_server_alone() -> None:
     page = "https://u:p@a/simple/"
     assert with_credentials("https://a/x", page) == "https://u:p@a/x"
-    for link in ("https://b/x", "http://a/x", "https://v@a/x", "https://a:1/x", "https://a:b/x", "http://["):
+    for link in (
+        "https://b/x",
+        "http://a/x",
+        "http://a:443/x",
+        "https://v@a/x",
+        "https://a:1/x",
+        "https://a:b/x",
+        "http://[",
+    ):
         assert with_credentials(link, page) == link
 
 

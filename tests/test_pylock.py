@@ -6,6 +6,7 @@ import copy
 from typing import Any
 from urllib.parse import quote
 
+import packaging
 import pytest
 import tomlkit
 from hypothesis import given
@@ -264,6 +265,16 @@ def test_packages_for_other_environments_are_read_when_nothing_is_selected() -> 
 def test_a_package_without_a_wheel_for_the_tags_is_told() -> None:
     with pytest.raises(VariantError, match=r"No wheel found matching the provided tags for package 'demo'"):
         read(written(DEMO), tags=[*parse_tag("cp39-cp39-win32")])
+
+
+def test_packaging_that_cannot_read_lock_files_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packaging, "__version__", "26.0")
+    with pytest.raises(VariantError) as caught:
+        read(written(DEMO))
+    assert str(caught.value) == (
+        "pylock.toml: reading a lock file needs packaging 26.1 or newer, and 26.0 is there;"
+        " run pip install 'packaging>=26.1'"
+    )
 
 
 @pytest.mark.parametrize("name", ["lock.toml", "pylock..toml", "pylock.a.b.toml", "pylock.toml.txt"])

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from packaging.markers import default_environment
 from packaging.tags import Tag, sys_tags
 from packaging.version import Version
 from support import make_wheel, run
@@ -164,3 +165,24 @@ def test_another_interpreter_than_cpython_has_tags_for_its_own_platform_only() -
     assert Target.of(None, None, running=Version("3.11.13"), tags=tags).tags == tuple(tags)
     with pytest.raises(VariantError, match="known of CPython only, not of 'pp311'; give a version"):
         Target.of(None, "windows", running=Version("3.11.13"), tags=tags)
+
+
+def test_markers_see_the_system_that_is_asked_for() -> None:
+    def seen(python: str | None, platform: str | None) -> dict[str, object]:
+        running = Version(default_environment()["python_full_version"])
+        target = Target.of(python, platform, running=running, tags=sys_tags())
+        return {**target.environment(default_environment())}
+
+    assert seen(None, None) == {**default_environment()}
+    facts = {
+        "manylinux_2_28_aarch64": ("posix", "linux", "Linux", "aarch64"),
+        "musllinux_1_2_x86_64": ("posix", "linux", "Linux", "x86_64"),
+        "macosx_14_0_arm64": ("posix", "darwin", "Darwin", "arm64"),
+        "win_amd64": ("nt", "win32", "Windows", "AMD64"),
+        "win32": ("nt", "win32", "Windows", "x86"),
+    }
+    for platform, expected in facts.items():
+        found = seen("3.9", platform)
+        keys = ("os_name", "sys_platform", "platform_system", "platform_machine")
+        assert tuple(found[key] for key in keys) == expected
+        assert (found["python_version"], found["python_full_version"]) == ("3.9", "3.9.0")

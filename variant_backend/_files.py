@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -60,11 +61,12 @@ def path_of(url: str) -> Path:
 
     parts = urlsplit(url)
     path = os.fsdecode(unquote_to_bytes(parts.path))
-    if sys.platform == "win32":  # there, file:///C:/x names a drive, and file://server/x a share
-        return Path(f"//{parts.netloc}{path}" if parts.netloc else path.lstrip("/"))
+    is_windows = sys.platform == "win32"
     if parts.netloc not in ("", "localhost"):
+        if is_windows:
+            return Path(f"//{parts.netloc}{path}")  # a share
         raise VariantError(f"names a file of another machine, {parts.netloc}")
-    return Path(path)
+    return Path(path[1:] if is_windows and re.match("/[A-Za-z]:", path) else path)
 
 
 class Source(NamedTuple):

@@ -231,13 +231,14 @@ def _is_among(hosts: OtherHosts, url: str) -> bool:
 
 
 def _same_server(one: str, other: str) -> bool:
-    """Tell whether two URLs are of one server; that may encrypt in the one, and not in the other."""
+    """Tell whether two URLs are of one server, which may encrypt in the *other* alone, on its usual port."""
     try:
         a, b = urlsplit(one), urlsplit(other)
         ports = [parts.port or _PORTS.get(parts.scheme) for parts in (a, b)]
     except ValueError:  # no URL, or no port; asking for it will tell
         return False
-    return a.hostname == b.hostname and (ports[0] == ports[1] or (a.scheme, b.scheme, *ports) == _UPGRADE)
+    same_place = (a.scheme, ports[0]) == (b.scheme, ports[1]) or (a.scheme, b.scheme, *ports) == _UPGRADE
+    return a.hostname == b.hostname and same_place
 
 
 def _host(url: str) -> str:

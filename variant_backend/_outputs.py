@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ._files import workspace
 from .errors import VariantError
 
-_OTHER_FOLDER = "give another --output-dir"
+_OTHER_FOLDER = "give another folder"
 
 
 class Output(NamedTuple):

@@ -10,21 +10,17 @@ import hashlib
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ._files import Advance, path_of, workspace, write_all
 from ._http import BrokenTransferError, OtherHosts, Response, request, shown
 from .errors import VariantError
-
-if TYPE_CHECKING:
-    from .simple_api import File
+from .simple_api import ALGORITHMS, File
 
 _STEP = 1 << 20
 _MOST_TRIES = 5
 # No wheel is larger; where nobody tells the size, so many bytes are taken.
 _LARGEST = 16 << 30
-# They are compared as well, but files can be made that have the same.
-_FORGEABLE = {"md5", "sha1"}
 
 
 def download(
@@ -53,7 +49,7 @@ def download(
         except VariantError as error:
             raise error.within(shown(file.url)) from None
         except OSError as error:
-            raise VariantError(f"{target}: {error.strerror}") from None
+            raise VariantError(f"{file.filename} cannot be written: {error.strerror}") from None
         return part.proven
 
 
@@ -64,7 +60,7 @@ class _Part:
         self._descriptor = descriptor
         self._file = file
         self._advance = advance
-        self._hashes = _known_hashes(file)
+        self._hashes = _new_hashes(file)
         self._validator = ""
         self._size = 0
         self.restarted = False
@@ -72,7 +68,7 @@ class _Part:
     @property
     def proven(self) -> bool:
         """Whether a hash is known that tells this file from every other one."""
-        return bool(self._hashes.keys() - _FORGEABLE)
+        return bool(self._file.proofs)
 
     def write(self, data: bytes) -> None:
         """Take the next bytes; raises VariantError when they are more than were announced."""
@@ -125,7 +121,7 @@ class _Part:
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         os.ftruncate(self._descriptor, 0)
         self._advance(-self._size)
-        self._hashes = _known_hashes(self._file)
+        self._hashes = _new_hashes(self._file)
         self._size, self.restarted = 0, True
 
 
@@ -153,11 +149,9 @@ def _local(url: str) -> Iterator[bytes]:
         raise VariantError(getattr(error, "strerror", None) or str(error)) from None
 
 
-def _known_hashes(file: File) -> dict[str, Any]:
+def _new_hashes(file: File) -> dict[str, Any]:
     """Return a new hash for each algorithm of the file's that is known here."""
-    # Those of the shake family have no length of their own.
-    known = {name for name in hashlib.algorithms_guaranteed if not name.startswith("shake_")}
-    return {name: hashlib.new(name, usedforsecurity=False) for name in file.hashes if name in known}
+    return {name: hashlib.new(name, usedforsecurity=False) for name in file.hashes if name in ALGORITHMS}
 
 
 def _validator(response: Response) -> str:

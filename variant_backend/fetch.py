@@ -17,7 +17,7 @@ from .choice import label_of
 from .download import download
 from .errors import VariantError, one_of
 from .metadata import VariantMetadata
-from .picks import PROOFS, Pick, folder_url
+from .picks import Pick, folder_url
 from .releases import local_path
 from .simple_api import File
 from .unmake import for_pip
@@ -96,11 +96,10 @@ def _check_targets(picks: Sequence[Pick], targets: Sequence[Path]) -> None:
 
 def _is_there(file: File, target: Path, *, force: bool) -> bool:
     """Tell whether a file is there already, and a hash proves it; raises VariantError if another one is."""
-    known = {name: digest for name, digest in file.hashes.items() if name in PROOFS}
-    if not known or not target.exists():
+    if not file.proofs or not target.is_file():
         return False
-    name = min(known)
-    if _digest(target, name) == known[name]:
+    name, digest = min(file.proofs.items())
+    if _digest(target, name) == digest:
         return True
     _check_may_be_replaced(target, force=force)
     return False
@@ -117,6 +116,8 @@ def _is_same(part: Path, target: Path, *, force: bool) -> bool:
 
 
 def _check_may_be_replaced(target: Path, *, force: bool) -> None:
+    if target.is_dir():
+        raise VariantError(f"{target} is a folder", hint="move it away")
     if not force:
         raise VariantError(f"{target} is there, and is another file", hint="give --force to replace it")
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 from . import pylock
 from ._http import shown
@@ -23,16 +22,9 @@ from .simple_api import File
 from .support import Support
 
 if TYPE_CHECKING:
-    from packaging.markers import Environment
-
     from .pins import Pin
     from .system import System
     from .target import Target
-
-# What proves a file: of other hashes, files can be made that have the same.
-PROOFS = {
-    name for name in hashlib.algorithms_guaranteed if name not in ("md5", "sha1") and "shake" not in name
-}
 
 
 class Pick(NamedTuple):
@@ -158,8 +150,8 @@ def picked_of(judged: Judged, *, pinned: bool = False) -> Pick:
     verdict = judged.chosen
     assert verdict and verdict.key, "somebody has looked"
     file = judged.file(verdict)
-    # Tags may have anything in them, such as a slash, or a drive of Windows.
-    if Path(file.filename).name != file.filename or not file.filename.isprintable():
+    # Tags may have anything in them: a slash, a colon, which Windows gives a meaning, or a line end.
+    if not re.fullmatch(r"[\w.+!-]+", file.filename, re.ASCII):
         raise VariantError(f"{file.filename!r} is no filename")
     compatible = sum(each.is_compatible for each in judged.verdicts)
     best = f"the best of {compatible} wheels that fit" if compatible > 1 else "the only wheel that fits"
@@ -167,6 +159,8 @@ def picked_of(judged: Judged, *, pinned: bool = False) -> Pick:
         best = f"{best} and has the pinned label; whether that is supported was not looked at"
     elif verdict.key.features:
         best = f"{best}: {one_of(str(each.best) for each in verdict.key.features)}"
+    if lost := sum(why.startswith(INDEX_FILE) for why in judged.release.barred.values()):
+        best = f"{best}; {lost} variants are out, as their index file cannot be used"
     return Pick(judged.release, file, judged.support, best, pinned)
 
 
@@ -187,7 +181,12 @@ def _nothing(pin: Pin, listings: Sequence[Listing], passed: Sequence[Judged], so
     text = f"{pin}: no wheel of {newest.release.name} {newest.release.version} fits"
     if pin.label is None:
         return f"{text}; `variant-backend explain {pin}` says why"
-    return f"{text}: {one_of(dict.fromkeys(why for each in newest.verdicts for why in each.reasons))}"
+    return f"{text}: {_reasons(newest)}"
+
+
+def _reasons(judged: Judged) -> str:
+    """Say what is against the wheels of a release."""
+    return one_of(dict.fromkeys(why for each in judged.verdicts for why in each.reasons))
 
 
 def _without(system: System, name: str) -> System:
@@ -235,8 +234,14 @@ def pick_locked(path: Path, system: System, target: Target) -> tuple[list[Pick],
     Raises VariantError when it cannot be read or does not hold for the target, or with every package
     that has no wheel.
     """
+    from packaging.markers import default_environment  # takes long to import
+
     locked = pylock.select(
-        read_toml(path), str(path), folder_url(path), environment=environment(target), tags=target.tags
+        read_toml(path),
+        str(path),
+        folder_url(path),
+        environment=target.environment(default_environment()),
+        tags=target.tags,
     )
     picks: list[Pick] = []
     missing: list[str] = []
@@ -247,10 +252,10 @@ def pick_locked(path: Path, system: System, target: Target) -> tuple[list[Pick],
         judged = judge(release, others, target)
         faults += [*package.faults, *judged.faults]
         if not judged.chosen:
-            missing.append(f"{path}: no wheel of {package.name} {package.version} fits")
+            missing.append(f"{path}: no wheel of {package.name} {package.version} fits: {_reasons(judged)}")
             continue
         found = picked_of(judged)
-        if not PROOFS & found.file.hashes.keys():
+        if not found.file.proofs:
             missing.append(f"{path}: {found.file.filename} has no hash that proves it")
         missing += _conflicts(others, found)
         picks.append(found)
@@ -258,49 +263,6 @@ def pick_locked(path: Path, system: System, target: Target) -> tuple[list[Pick],
     if missing:
         raise VariantError(*missing, *(line for fault in faults for line in fault.lines()))
     return picks, faults
-
-
-def environment(target: Target) -> Environment:
-    """Return what environment markers see on a target (packaging's "Dependency specifiers").
-
-    Of another platform, its release and version are not known, and empty.
-    """
-    from packaging.markers import default_environment  # takes long to import
-
-    result = default_environment()
-    release = ".".join(map(str, (*target.python.release, 0, 0)[:3]))
-    if release != result["python_full_version"]:
-        result["python_version"] = ".".join(release.split(".")[:2])
-        result["python_full_version"] = result["implementation_version"] = release
-        result["implementation_name"], result["platform_python_implementation"] = "cpython", "CPython"
-    if not target.here:
-        facts = _platform(next(tag.platform for tag in target.tags))
-        return cast("Environment", {**result, **facts})
-    return result
-
-
-def _platform(tag: str) -> dict[str, str]:
-    """Return what environment markers see of the platform that a tag names, as far as it tells.
-
-    >>> _platform("macosx_14_0_arm64")["sys_platform"]
-    'darwin'
-    """
-    if tag.startswith("win"):
-        machine = {"win_amd64": "AMD64", "win_arm64": "ARM64"}.get(tag, "x86")
-        os_name, sys_platform, system = "nt", "win32", "Windows"
-    elif found := re.fullmatch(r"macosx_\d+_\d+_(\w+)", tag):
-        machine, os_name, sys_platform, system = found[1], "posix", "darwin", "Darwin"
-    else:
-        machine = re.sub(r"^((many|musl)?linux)(_\d+_\d+)?_", "", tag)
-        os_name, sys_platform, system = "posix", "linux", "Linux"
-    return {
-        "os_name": os_name,
-        "platform_machine": machine,
-        "platform_release": "",
-        "platform_system": system,
-        "platform_version": "",
-        "sys_platform": sys_platform,
-    }
 
 
 def folder_url(path: Path) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 CREATED_BY = "variant-backend"
 _VERSION = "1.0"
 _VARIANTS = "variants-json"
+_PACKAGING = "26.1"  # since then it selects from lock files
 _TOOL = ("tool", "variant-backend")
 _HOSTS = "hosts"
 _CORE_METADATA = "core-metadata"
@@ -153,6 +154,21 @@ def _root(url: str) -> tuple[str, ...]:
     return parts.netloc, *re.findall(r"^/([A-Za-z]:)/", parts.path)
 
 
+def _check_packaging(where: str) -> None:
+    """Raise VariantError if the packaging that is installed cannot read lock files.
+
+    The dependency has no such bound: builds get along with an older one, which may be pinned where they run.
+    """
+    from packaging import __version__
+    from packaging.version import Version
+
+    if Version(__version__) < Version(_PACKAGING):
+        text = (
+            f"{where}: reading a lock file needs packaging {_PACKAGING} or newer, and {__version__} is there"
+        )
+        raise VariantError(text, hint=f"run pip install 'packaging>={_PACKAGING}'")
+
+
 def select(
     data: Mapping[str, Any], where: str, base: str, *, environment: Environment, tags: Sequence[Tag]
 ) -> list[Locked]:
@@ -161,9 +177,9 @@ def select(
     Paths are relative to *base*, a ``file:`` URL. Raises VariantError, with *where* in front, if the file
     is not valid, does not hold for the environment, or has a package without a wheel for the *tags*.
     """
+    lock = _parsed(data, where)
     from packaging.pylock import PackageWheel, PylockSelectError  # takes long to import
 
-    lock = _parsed(data, where)
     try:
         found = [*lock.select(environment=environment, tags=tags)]
     except (PylockSelectError, ValueError) as error:  # of markers, too
@@ -188,6 +204,7 @@ def read(data: Mapping[str, Any], where: str, base: str) -> list[Locked]:
 
 
 def _parsed(data: Mapping[str, Any], where: str) -> Pylock:
+    _check_packaging(where)
     from packaging.pylock import Pylock, PylockValidationError  # takes long to import
 
     try:

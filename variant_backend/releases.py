@@ -7,14 +7,14 @@ repository API, PEP 592 (yanked files), PEP 825 ("Index-level metadata").
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 
 from . import _http, rules, simple_api
+from ._files import path_of
 from .core_metadata import find_field
 from .document import Document, Fault, read_json
 from .errors import VariantError, one_of
@@ -282,14 +282,8 @@ def _content(file: File) -> bytes:
 
 
 def local_path(file: File) -> Path | None:
-    """Return the path of a file that lies on this machine, None for another one."""
-    parts = urlsplit(file.url)
-    if parts.scheme != "file":
-        return None
-    path = unquote(parts.path, errors="surrogateescape")
-    if parts.netloc not in ("", "localhost"):  # a share in a network of Windows
-        return Path(f"//{parts.netloc}{path}")
-    return Path(path[1:] if re.match("/[A-Za-z]:/", path) else path)
+    """Return the path of a file that lies on this machine, None for another one; raises as `path_of`."""
+    return path_of(file.url) if file.url.startswith("file:") else None
 
 
 def _shown(file: File) -> str:

@@ -21,7 +21,7 @@ from .installers import uv_reason, uv_unsupported_features
 from .metadata import BuildProvider, VariantMetadata
 from .metadata import combine as combined
 from .properties import NULL_LABEL, Variant, default_label
-from .simple_api import Page
+from .simple_api import ALGORITHMS, Page
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -404,7 +404,7 @@ def of_page(page: Page, folder: str) -> Iterator[Fault]:
 def of_content(name: str, hashes: Mapping[str, str], content: bytes) -> Iterator[Fault]:
     """Compare what a file holds with the *hashes* that a page gives; those that nobody knows are skipped."""
     for algorithm, told in hashes.items():
-        if algorithm in hashlib.algorithms_guaranteed and not algorithm.startswith("shake"):
+        if algorithm in ALGORITHMS:
             actual = hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()
             if told != actual:
                 yield Fault("link-hash", name, f"{algorithm} {told[:_SHOWN]}, but it is {actual}")

@@ -6,6 +6,7 @@ Sources: the simple repository API (PEP 503, 592, 629, 691, 700), and the metada
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -24,6 +25,9 @@ _API_VERSION = "1.1"
 # Keys with an underscore in front are a server's own (PEP 691).
 _META = {"api-version": _API_VERSION, "_generator": GENERATOR}
 _NO_PAGE = "not a page of a package index"
+# What files are compared by; digests of the shake family have no length of their own.
+ALGORITHMS = {name for name in hashlib.algorithms_guaranteed if not name.startswith("shake_")}
+_FORGEABLE = {"md5", "sha1"}
 # Every link is joined to the base, so reading takes as long as both are.
 _LONGEST_BASE = 2000
 _META_TAG = f'<meta name="generator" content="{GENERATOR}">'
@@ -45,6 +49,11 @@ class File(NamedTuple):
     requires_python: str | None = None
     core_metadata: Mapping[str, str] | None = None
     yanked: str | None = None
+
+    @property
+    def proofs(self) -> dict[str, str]:
+        """The hashes that prove what this file is; of the others, files can be made that have the same."""
+        return {name: digest for name, digest in self.hashes.items() if name in ALGORITHMS - _FORGEABLE}
 
 
 class Page(NamedTuple):

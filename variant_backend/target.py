@@ -1,4 +1,4 @@
-"""The interpreter and the platform that a wheel is chosen for, and the tags that fit them, best first.
+"""The interpreter and the platform that a wheel is chosen for: the tags that fit, and what markers see.
 
 A platform is given as one platform tag. It stands for a system that supports all which that tag implies:
 older versions of the C library or of macOS too, under their older names (PEP 600, PEP 656).
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from .errors import VariantError, one_of
 
 if TYPE_CHECKING:
+    from packaging.markers import Environment
     from packaging.tags import Tag
     from packaging.version import Version
 
@@ -68,6 +69,21 @@ class Target(NamedTuple):
         version, abi = _running(running, tags) if python is None else _cpython(python)
         platforms = _platforms_of(tags) if platform is None else _implied(platform)
         return cls(version, tuple(_tags(version, abi, platforms)), here=platform is None)
+
+    def environment(self, running: Environment) -> Environment:
+        """Return what environment markers see there; *running* is what they see here (`default_environment`).
+
+        Of another platform, release and version are not known, and empty.
+        """
+        found = dict(running)
+        release = ".".join(map(str, (*self.python.release, 0, 0)[:3]))
+        if release != running["python_full_version"]:
+            found["python_version"] = ".".join(release.split(".")[:2])
+            found["python_full_version"] = found["implementation_version"] = release
+            found["implementation_name"], found["platform_python_implementation"] = "cpython", "CPython"
+        if not self.here:
+            found |= _platform_markers(next(tag.platform for tag in self.tags))
+        return cast("Environment", found)
 
 
 def _tags(version: Version, abi: str, platforms: Sequence[str]) -> Iterable[Tag]:
@@ -150,3 +166,27 @@ def _glibc(minor: int, machine: str) -> list[str]:
 def _musl(minor: int, machine: str) -> list[str]:
     """Return the platforms of a Linux with musl 1.*minor*."""
     return [f"linux_{machine}", *(f"musllinux_1_{each}_{machine}" for each in range(minor, -1, -1))]
+
+
+def _platform_markers(tag: str) -> dict[str, str]:
+    """Return what environment markers see of the platform that a tag names, as far as it tells.
+
+    >>> _platform_markers("macosx_14_0_arm64")["sys_platform"]
+    'darwin'
+    """
+    if tag.startswith("win"):
+        machine = {"win_amd64": "AMD64", "win_arm64": "ARM64"}.get(tag, "x86")
+        os_name, sys_platform, system = "nt", "win32", "Windows"
+    elif found := re.fullmatch(r"macosx_\d+_\d+_(\w+)", tag):
+        machine, os_name, sys_platform, system = found[1], "posix", "darwin", "Darwin"
+    else:
+        machine = re.sub(r"^((many|musl)?linux)(_\d+_\d+)?_", "", tag)
+        os_name, sys_platform, system = "posix", "linux", "Linux"
+    return {
+        "os_name": os_name,
+        "platform_machine": machine,
+        "platform_release": "",
+        "platform_system": system,
+        "platform_version": "",
+        "sys_platform": sys_platform,
+    }

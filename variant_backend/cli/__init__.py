@@ -33,6 +33,19 @@ installed_paths = click.option(
 )
 
 
+# Of commands that choose among the wheels of a project.
+find_links_option = click.option(
+    "--find-links",
+    multiple=True,
+    type=PATH,
+    metavar="DIR",
+    help="A folder with wheels and their index file; may be repeated.",
+)
+index_url_option = click.option(
+    "--index-url", multiple=True, metavar="URL", help="A package index; may be repeated."
+)
+
+
 class Failure(click.ClickException):
     """Faults, each on a line of its own; the exit code is 1."""
 
@@ -41,9 +54,9 @@ class Failure(click.ClickException):
         super().__init__("\n".join(self.lines))
 
     def show(self, file: Any = None) -> None:  # noqa: ARG002  # click's signature
-        """Print the faults."""
+        """Print the faults, which may name what others wrote."""
         for line in self.lines:
-            talk(f"error: {line}")
+            talk(f"error: {printable(line)}")
 
 
 class Command(click.Command):
@@ -79,15 +92,6 @@ def printable(text: str) -> str:
     safe = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     return safe.encode(encoding, "backslashreplace").decode(encoding)
-
-
-@contextmanager
-def printable_faults() -> Iterator[None]:
-    """Let faults do nothing to a terminal: what an index says may stand in them."""
-    try:
-        yield
-    except VariantError as error:
-        raise VariantError(*map(printable, error.lines())) from None
 
 
 class Progress:

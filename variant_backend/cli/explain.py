@@ -14,7 +14,7 @@ import click
 from ..errors import VariantError, one_of
 from ..explanation import PLAIN, Heading, Remedies, of_label, table
 from ..selection import why_better
-from . import PATH, Command, printable, talk
+from . import Command, find_links_option, index_url_option, printable, talk
 from .selection_options import selection_options
 
 if TYPE_CHECKING:
@@ -54,14 +54,8 @@ class _Answer(NamedTuple):
 
 @click.command(cls=Command)
 @click.argument("package", required=False, metavar="[PACKAGE[==VERSION]]")
-@click.option(
-    "--find-links",
-    multiple=True,
-    type=PATH,
-    metavar="DIR",
-    help="A folder with wheels and their index file; may be repeated.",
-)
-@click.option("--index-url", multiple=True, metavar="URL", help="A package index; may be repeated.")
+@find_links_option
+@index_url_option
 @selection_options
 @click.option("--label", metavar="LABEL", help=f"Show the wheels of this label only; {PLAIN} has none.")
 @click.option("--why-not", metavar="LABEL", help="Say why it is not this label's wheel that is chosen.")

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import click
 
 from ..errors import VariantError
-from . import PATH, Command, Progress, printable, printable_faults, talk
+from . import PATH, Command, Progress, find_links_option, index_url_option, printable, talk
 from .selection_options import selection_options
 
 if TYPE_CHECKING:
@@ -25,14 +25,8 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("packages", nargs=-1, metavar="[PACKAGE[==VERSION][#LABEL]]...")
-@click.option(
-    "--find-links",
-    multiple=True,
-    type=PATH,
-    metavar="DIR",
-    help="A folder with wheels and their index file; may be repeated.",
-)
-@click.option("--index-url", multiple=True, metavar="URL", help="A package index; may be repeated.")
+@find_links_option
+@index_url_option
 @click.option("-d", "--dest", "folder", type=PATH, metavar="DIR", help="Where the wheels go.")
 @click.option(
     "--plain", is_flag=True, help="Leave wheels that any pip installs: no labels, no variant markers."
@@ -72,16 +66,14 @@ def fetch(
     if not packages:
         _check_reading(find_links, index_url, folder, lock_file)
         assert lock_file is not None, "it is checked"
-        with printable_faults():
-            picks, faults = pick_locked(lock_file, system, target)
+        picks, faults = pick_locked(lock_file, system, target)
+        if not picks:
+            talk(f"notice: {lock_file}: no package counts on this system")
     else:
         pins = _check_picking(packages, find_links, index_url, folder, lock_file, plain)
         asked = _open_hosts(index_url)
         _warn_of_open_lines(asked)
-        with printable_faults():
-            picks, faults = pick(
-                pins, find_links=find_links, index_urls=index_url, system=system, target=target
-            )
+        picks, faults = pick(pins, find_links=find_links, index_urls=index_url, system=system, target=target)
     for line in dict.fromkeys(line for fault in faults for line in fault.lines()):
         talk(f"warning: {printable(line)}")
     for each in picks:
@@ -170,7 +162,8 @@ def _fetched(
         progress.interrupt()
         for each in results:
             if not each.verified and not each.pick.file.url.startswith("file:"):
-                talk(f"notice: {each.pick.file.filename}: nothing proves it, as its index gives no hash")
+                name = each.pick.file.filename
+                talk(f"notice: {name}: nothing proves it, as its index gives no hash that does")
         _write_lock(picks, results, lock_file, index_url, force=force)
     for each in results:
         if not each.written:
@@ -210,7 +203,8 @@ def _open_hosts(urls: Iterable[str]) -> list[str]:
 
 def _warn_of_open_lines(hosts: Iterable[str]) -> None:
     for host in hosts:
-        talk(f"notice: {host} is asked without encryption: who is in between can change what comes")
+        name = printable(host)
+        talk(f"notice: {name} is asked without encryption: who is in between can change what comes")
 
 
 def _to_dict(pick: Pick, results: Sequence[Fetched]) -> dict[str, object]:

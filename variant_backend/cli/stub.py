@@ -13,7 +13,7 @@ import click
 
 from ..errors import VariantError, one_of
 from ..selection import shortened
-from . import PATH, Command, Progress, printable, printable_faults, talk
+from . import PATH, Command, Progress, printable, talk
 from .selection_options import platform_option, python_option, read_target, reading
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def stub(
     if folder is not None and base_url is None:
         raise click.UsageError("say where the wheels will lie: --base-url URL")
     systems = {machine: _system(machine) for machine in machines}
-    with printable_faults(), Progress(folder.glob("*.whl") if folder else ()) as progress:
+    with Progress(folder.glob("*.whl") if folder else ()) as progress:
         listing = _listing(place, pin)
         planned = plan_stub(listing, base_url=base_url, only=only, hosts=hosts, advance=progress.advance)
     found = {machine: judge(planned.release, system, target) for machine, system in systems.items()}
