@@ -182,7 +182,7 @@ def test_uv_with_its_flag_takes_the_wheel_whatever_becomes_of_the_sdist(
     for driver, label in MACHINES.items():
         found = uv_with_variants(index, tmp_path / driver, **machine(driver), **unusable)
         assert found == expected(label)
-    with pytest.raises(AssertionError, match=r"no wheel with label 'none\.such'"):
+    with pytest.raises(AssertionError, match=r"'none\.such'"):
         uv(index, tmp_path, **unusable)
 
 
@@ -197,7 +197,7 @@ def test_uv_with_its_flag_runs_nothing_where_all_variants_require_the_same(
 
 @pytest.mark.parametrize(
     ("installer", "driver"),
-    [*((uv, driver) for driver in MACHINES), (pip, "12.7"), (old_pip, "13.0"), (poetry, "13.0")],
+    [*((uv, driver) for driver in MACHINES), (pip, "12.7"), (poetry, "13.0")],
 )
 def test_other_installers_install_the_same_variant_and_its_dependencies(
     installer: Installer, driver: str, index: Server, tmp_path: Path
@@ -218,17 +218,19 @@ def test_pip_wheel_makes_a_wheel_of_the_variant_and_pip_download_takes_the_sdist
     assert {path.name for path in (tmp_path / "files").iterdir()} == {"bridge_demo-1.0.tar.gz", runtime}
 
 
-def test_from_a_lock_file_and_by_hashes_the_variant_is_installed(index: Server, tmp_path: Path) -> None:
+def test_uv_from_a_lock_file_and_an_old_pip_by_hashes_install_the_variant(
+    index: Server, tmp_path: Path
+) -> None:
     lock, hashed = tmp_path / "pylock.toml", tmp_path / "requirements.txt"
     env = machine("13.0")
-    options = ("--index-url", index.url, "--cache-dir", tmp_path / "cache", "bridge-demo")
+    options = ("--index-url", index.url, "--cache-dir", tmp_path / "lock-cache", "bridge-demo")
     run("pip", "lock", *options, "-o", lock, **NO_CONFIG, **env)
-    assert pip(index, tmp_path, "-r", lock, **env) == expected("cuda12.8")
+    assert uv(index, tmp_path, "-r", lock, **env) == expected("cuda12.8")
     packages = Pylock.from_dict(read_toml(lock)).packages
     lines = [f"{each.name}=={each.version} --hash=sha256:{sha256(each)}\n" for each in packages]
     hashed.write_text("".join(lines))
     shutil.rmtree(tmp_path / "site")
-    assert uv(index, tmp_path, "--require-hashes", "-r", hashed, **env) == expected("cuda12.8")
+    assert old_pip(index, tmp_path, "--require-hashes", "-r", hashed, **env) == expected("cuda12.8")
 
 
 def sha256(package: Package) -> str:
