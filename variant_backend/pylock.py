@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 CREATED_BY = "variant-backend"
 _VERSION = "1.0"
 _VARIANTS = "variants-json"
-_PACKAGING = "26.1"  # since then it selects from lock files
+PACKAGING = "26.1"  # since then it selects from lock files
 _TOOL = ("tool", "variant-backend")
 _HOSTS = "hosts"
 _CORE_METADATA = "core-metadata"
@@ -162,11 +162,11 @@ def _check_packaging(where: str) -> None:
     from packaging import __version__
     from packaging.version import Version
 
-    if Version(__version__) < Version(_PACKAGING):
+    if Version(__version__) < Version(PACKAGING):
         text = (
-            f"{where}: reading a lock file needs packaging {_PACKAGING} or newer, and {__version__} is there"
+            f"{where}: reading a lock file needs packaging {PACKAGING} or newer, and {__version__} is there"
         )
-        raise VariantError(text, hint=f"run pip install 'packaging>={_PACKAGING}'")
+        raise VariantError(text, hint=f"run pip install 'packaging>={PACKAGING}'")
 
 
 def select(

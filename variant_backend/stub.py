@@ -39,7 +39,7 @@ _PROJECT = f"""\
 # Made by `variant-backend stub`. No code is in this sdist: the backend that is named here chooses the best of
 # the wheels that pylock.toml lists for the machine that it runs on, and checks its size and its hash.
 [build-system]
-requires = ["variant-backend=={__version__}"]
+requires = ["variant-backend=={__version__}", "packaging>={pylock.PACKAGING}"]
 build-backend = "{BACKEND}"
 """
 _READMES = {"text/markdown": "README.md", "text/x-rst": "README.rst"}
