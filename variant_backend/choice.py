@@ -41,10 +41,10 @@ class Judged(NamedTuple):
 
 
 def judge(release: Release, system: System, target: Target) -> Judged:
-    """Return a verdict on each wheel of a release."""
+    """Return a verdict on each wheel of a release; what is installed of its package does not count."""
     support, faults = Support({}, {}), tuple[VariantError, ...]()
     if release.metadata is not None:
-        support, faults = system.support(release.metadata)
+        support, faults = system.without(release.name).support(release.metadata)
     return Judged(release, support, ranked(release, support, target), faults)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .abi_dependency import ABI_DEPENDENCY
 from .errors import VariantError
+from .filename import normalize
 from .hardware_file import Hardware
 from .installed import Installed, aligned, disagreements
 from .metadata import PluginProvider, VariantMetadata
@@ -58,6 +59,11 @@ class System(NamedTuple):
                 faults += [VariantError(f"installed variants disagree: {each}") for each in apart]
                 found = fixed
         return found, tuple(faults)
+
+    def without(self, name: str) -> System:
+        """Return the system without what is installed of a package: it will be another version."""
+        others = tuple(each for each in self.installed if normalize(each.inspection.name) != normalize(name))
+        return self._replace(installed=others)
 
     def _known(self, metadata: VariantMetadata) -> Support:
         """Return what is supported as far as no plugin has to be asked."""

@@ -93,7 +93,10 @@ def explain(
     if as_json:
         click.echo(json.dumps(_to_dict(answer, label, told)))
     elif answer.judged:
-        lines = told[:1] + [f"  {text}" for text in told[1:]] or _table(answer.judged, label, shows_all)
+        if told:
+            lines = [*told[:1], *(f"  {text}" for text in told[1:]), *_support(answer.judged, why_not)]
+        else:
+            lines = [*_table(answer.judged, label, shows_all)]
         for line in [*_head(answer), *lines, *_installer(answer)]:
             _print(line)
     for error in answer.errors:
@@ -190,11 +193,11 @@ def _table(judged: Judged, label: str | None, shows_all: bool) -> Iterator[str]:
     if rows:
         yield from _aligned([("PLACE", "LABEL", "TAGS", "BEST VALUES", "RANK"), *rows])
         yield "Ranks are those of namespace, feature and value, 0 being best: the first that differs decides."
-        yield ""
     if out:
+        if rows:
+            yield ""
         yield _Heading("OUT")
         yield from _out(out, shows_all)
-        yield ""
     yield from _support(judged, label)
 
 
@@ -264,13 +267,14 @@ def _support(judged: Judged, label: str | None) -> Iterator[str]:
         if label is None or (variant is not None and name in variant.namespaces())
     ]
     if namespaces:
+        yield ""
         yield _Heading("SUPPORTED")
     for namespace in namespaces:
         origin = judged.support.origins[namespace]
         remedy = _remedy(namespace, origin)
         yield f"  {namespace}: {origin}{f'; {remedy}' if remedy else ''}"
         for feature, values in judged.support.supported.get(namespace, {}).items():
-            yield f"    {feature}: {shortened(values)}"
+            yield f"    {feature}: {shortened(values) or 'nothing'}"
 
 
 def _remedy(namespace: str, origin: str) -> str:
