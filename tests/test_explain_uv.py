@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 from click.testing import CliRunner
 from range_server import Server
-from releases import DOCUMENT, only, patched, write_release
+from releases import DOCUMENT, only, patched, write_release, write_wheel
 from support import METADATA, make_wheel, publish, run
 from test_pytorch import EXAMPLE, LABELS, hardware, torch_wheel
 
@@ -172,6 +172,21 @@ def test_of_requires_python_uv_looks_at_lower_bounds_only(requires: str, tmp_pat
     assert of_wheel(document["installer"]["chosen"]) == installed
     assert of_wheel(document["chosen"]) == ("1.0", None)
     assert bool(document["installer"]["reasons"]) is not LOWER_BOUNDS[requires]
+
+
+def test_uv_drops_a_version_of_a_folder_whose_best_wheel_needs_a_newer_python(tmp_path: Path) -> None:
+    folder = write_release(tmp_path / "dist", DOCUMENT)
+    write_release(folder, DOCUMENT, labels=["safe"], version="2.0")
+    newer = "Requires-Python: >=3.90"
+    write_wheel(folder / "demo-2.0-py3-none-any-fast.whl", only(DOCUMENT, "fast"), newer)
+    document = told("demo", "--find-links", folder, "--installer", "uv")
+    installed = uv_installs("demo", tmp_path / "target", "--no-index", "--find-links", folder)
+    assert of_wheel(document["installer"]["chosen"]) == installed == ("1.0", "fast")
+    assert of_wheel(document["chosen"]) == ("2.0", "safe")
+    assert (
+        "it drops demo 2.0: demo-2.0-py3-none-any-fast.whl: Requires-Python: >=3.90"
+        in (document["installer"]["reasons"][0])
+    )
 
 
 def test_uv_takes_the_first_index_that_has_the_project_and_all_folders(tmp_path: Path) -> None:

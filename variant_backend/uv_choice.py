@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from .choice import Judged, in_order, ranked
+from .choice import Judged, in_order, ranked, wrong_python
 from .document import Fault
 from .errors import VariantError
 from .installers import ACCEPTED_BY_UV, uv_never_supports
@@ -83,7 +83,7 @@ def uv_choose(
             if judged.chosen is None:
                 without.append(judged)
                 continue
-            _check_chosen(judged, judged.chosen, detected)
+            _check_chosen(judged, judged.chosen, detected, target)
         except _UnreadError as error:
             return UvChoice(judged, tuple(passed), tuple(without), error)
         except _FailureError as error:
@@ -164,7 +164,9 @@ def _judged(listing: Listing, detected: Supported, target: Target, pinned: bool,
     wheels = tuple(file._replace(requires_python=_lower_bounds(file)) for file in release.wheels)
     release = release._replace(wheels=wheels, metadata=metadata, barred=barred)
     support = uv_support(metadata, detected) if metadata is not None else Support({}, {})
-    return Judged(release, support, ranked(release, support, target))
+    # It looks into a wheel of a folder when that is chosen.
+    unread = tuple(file._replace(requires_python=None) if local_path(file) else file for file in wheels)
+    return Judged(release, support, ranked(release._replace(wheels=unread), support, target))
 
 
 def _faults(document: IndexDocument) -> list[Fault]:
@@ -196,8 +198,10 @@ def _errors(metadata: VariantMetadata) -> list[Fault]:
     return [fault for fault in of_metadata(metadata) if fault.rule == "abi-dependency"]
 
 
-def _check_chosen(judged: Judged, chosen: Verdict, detected: Supported) -> None:
+def _check_chosen(judged: Judged, chosen: Verdict, detected: Supported, target: Target) -> None:
     """Check what the chosen wheel says of itself; raises VariantError if uv drops it, or fails with it."""
+    if why := wrong_python(judged.file(chosen), target):
+        raise VariantError(f"{chosen.filename}: {why}")
     if chosen.filename.label is None:
         return
     found = _inspected(judged, chosen)
