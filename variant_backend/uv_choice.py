@@ -21,10 +21,10 @@ from .releases import (
     INDEX_FILE,
     UNREADABLE,
     IndexDocument,
-    Listed,
     Listing,
     find_listings,
     local_path,
+    parse_wheel,
     read_index_file,
     read_release,
 )
@@ -79,10 +79,12 @@ def uv_choose(
     without: list[Judged] = []
     for listing in in_order(listings, version):
         try:
-            judged = _judged(listing, detected, target, version is not None, passed)
+            judged, faults = _judged(listing, detected, target, version is not None)
             if judged.chosen is None:
                 without.append(judged)
                 continue
+            if wrong := faults[str(judged.chosen.filename)]:
+                raise VariantError(*wrong)
             _check_chosen(judged, judged.chosen, detected, target)
         except _UnreadError as error:
             return UvChoice(judged, tuple(passed), tuple(without), error)
@@ -145,28 +147,48 @@ def uv_support(metadata: VariantMetadata, detected: Supported) -> Support:
     return Support(supported, origins)
 
 
-def _judged(listing: Listing, detected: Supported, target: Target, pinned: bool, passed: list[str]) -> Judged:
-    """Return uv's verdicts on a release; what it drops is noted. Raises _FailureError if it fails."""
-    sound: list[Listed] = []
+def _judged(
+    listing: Listing, detected: Supported, target: Target, pinned: bool
+) -> tuple[Judged, dict[str, list[str]]]:
+    """Return uv's verdicts on a release, and by wheel what is wrong with the index files of its source.
+
+    A label means what an index file of the wheel's own source says. Raises _FailureError if uv fails.
+    """
+    release = read_release(
+        listing._replace(sources=tuple(source._replace(index_files=()) for source in listing.sources)),
+        pinned=pinned,
+    )
     parts: dict[str, VariantMetadata] = {}
+    barred: dict[str, str] = {}
+    faults: dict[str, list[str]] = {}
     for source in listing.sources:
         documents = [read_index_file(file) for file in source.index_files]
-        if faults := [f"{document.place}: {fault}" for document in documents for fault in _faults(document)]:
-            passed += (
-                f"it drops {listing.name} {listing.version} in {source.place}: {fault}" for fault in faults
-            )
-            continue
-        sound.append(source)
-        parts.update({each.place: each.metadata for each in documents if each.metadata is not None})
-    release = read_release(listing._replace(sources=tuple(sound)), pinned=pinned)
-    metadata = combine(parts)[0] if parts else None
-    barred = {name: why for name, why in release.barred.items() if not why.startswith(INDEX_FILE)}
+        wrong = [f"{document.place}: {fault}" for document in documents for fault in _faults(document)]
+        sound = (
+            {} if wrong else {each.place: each.metadata for each in documents if each.metadata is not None}
+        )
+        labels = {label for metadata in sound.values() for label in metadata.variants}
+        parts.update(sound)
+        for name in [file.filename for file in source.wheels]:
+            if name not in faults or name in barred:
+                faults[name] = wrong
+                barred.pop(name, None)
+                if (label := _label(name)) is not None and label not in labels:
+                    barred[name] = f"{INDEX_FILE}{wrong[0] if wrong else f'{source.place} has no {label!r}'}"
     wheels = tuple(file._replace(requires_python=_lower_bounds(file)) for file in release.wheels)
-    release = release._replace(wheels=wheels, metadata=metadata, barred=barred)
+    metadata = combine(parts)[0] if parts else None
+    release = release._replace(wheels=wheels, metadata=metadata, barred={**barred, **release.barred})
     support = uv_support(metadata, detected) if metadata is not None else Support({}, {})
     # It looks into a wheel of a folder when that is chosen.
     unread = tuple(file._replace(requires_python=None) if local_path(file) else file for file in wheels)
-    return Judged(release, support, ranked(release._replace(wheels=unread), support, target))
+    verdicts = ranked(release._replace(wheels=unread), support, target)
+    return Judged(release, support, verdicts), faults
+
+
+def _label(filename: str) -> str | None:
+    found = parse_wheel(filename)
+    assert found, "others are not listed"
+    return found[0].label
 
 
 def _faults(document: IndexDocument) -> list[Fault]:
