@@ -193,8 +193,14 @@ def test_uv_takes_the_first_index_that_has_the_project_and_all_folders(tmp_path:
     for version in ("1.0", "2.0"):
         files = write_release(tmp_path / f"files-{version}", DOCUMENT, version=version)
         publish(files.iterdir(), tmp_path / version / "demo")
-    with served(tmp_path / "1.0") as one, served(tmp_path / "2.0") as two:
+    publish([], tmp_path / "empty" / "demo")
+    with (
+        served(tmp_path / "1.0") as one,
+        served(tmp_path / "2.0") as two,
+        served(tmp_path / "empty") as empty,
+    ):
         sources = {
+            "empty": (("--index", empty, "--default-index", two), ("--index-url", empty, "--index-url", two)),
             "indexes": (("--index", one, "--default-index", two), ("--index-url", one, "--index-url", two)),
             "folder": (("--index-url", one, "--find-links", files),) * 2,
         }

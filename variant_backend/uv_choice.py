@@ -66,9 +66,15 @@ class _FailureError(VariantError):
 
 def uv_listings(name: str, *, find_links: Sequence[Path], index_urls: Sequence[str]) -> list[Listing]:
     """Return the releases that uv looks at: those in folders, and on the first index that has the project."""
-    first = next((url for url in index_urls[:-1] if find_listings(name, index_urls=[url])[0]), None)
-    urls = index_urls[-1:] if first is None else [first]
+    found = (url for url in index_urls[:-1] if _has_project(url, name))
+    urls = [next(found, index_urls[-1])] if index_urls else []
     return find_listings(name, find_links=find_links, index_urls=urls)[0]
+
+
+def _has_project(url: str, name: str) -> bool:
+    """Whether an index has a page of a project, be it without wheels."""
+    listings, faults = find_listings(name, index_urls=[url])
+    return bool(listings) or not faults
 
 
 def uv_choose(
