@@ -231,6 +231,18 @@ def test_why_not_names_the_reasons_or_the_first_part_of_the_key(
     assert told(*arguments)["why-not"] == [line.strip() for line in said]
 
 
+def test_why_not_looks_at_newer_releases_too(folder: Path) -> None:
+    write_release(folder, patched(DOCUMENT, MACHINE), labels=["fast"], plain=False, version="2.0")
+    arguments = ("--find-links", folder, *LINUX)
+    newest = explain(*arguments, "--why-not", "fast").stdout.splitlines()
+    assert newest[3] == f"{FAST} is out:"
+    (folder / FAST).unlink()
+    newer = explain(*arguments, "--why-not", "fast").stdout.splitlines()
+    assert newer[0] == "demo 1.0: demo-1.0-py3-none-any-safe.whl is chosen"
+    assert newer[3] == "demo-2.0-py3-none-any-fast.whl is out:"
+    assert told(*arguments, "--why-not", "fast")["why-not"][0] == newer[3]
+
+
 def test_of_what_is_aligned_the_other_package_is_named_and_the_own_one_does_not_count(tmp_path: Path) -> None:
     folder = write_release(tmp_path / "dist", DOCUMENT)
     write_wheel(folder / ANOTHER, only(DOCUMENT, "safe"))

@@ -89,12 +89,15 @@ def explain(
     pin = _pin(package, find_links)
     label = pin.label if label is None else label
     answer = _answer(pin, find_links, index_url, system, target, installer)
-    told = _why_not(answer.judged, why_not) if why_not is not None and answer.judged else []
+    asked, told = answer.judged, list[str]()
+    if why_not is not None and answer.judged:
+        asked = _with_label([answer.judged, *answer.newer], why_not)
+        told = _why_not(asked, why_not, answer.chosen)
     if as_json:
         click.echo(json.dumps(_to_dict(answer, label, told)))
     elif answer.judged:
-        if told:
-            lines = [*told[:1], *(f"  {text}" for text in told[1:]), *_support(answer.judged, why_not)]
+        if told and asked:
+            lines = [*told[:1], *(f"  {text}" for text in told[1:]), *_support(asked, why_not)]
         else:
             lines = [*_table(answer.judged, label, shows_all)]
         for line in [*_head(answer), *lines, *_installer(answer)]:
@@ -205,9 +208,9 @@ def _of_label(judged: Judged, label: str | None) -> list[Verdict]:
     """Return the verdicts on the wheels of a label, or on all; raises VariantError if there is none."""
     if label is None:
         return judged.verdicts
-    found = [verdict for verdict in judged.verdicts if (verdict.filename.label or PLAIN) == label]
+    found = [verdict for verdict in judged.verdicts if _shown_label(verdict) == label]
     if not found:
-        known = list(dict.fromkeys(verdict.filename.label or PLAIN for verdict in judged.verdicts))
+        known = list(dict.fromkeys(map(_shown_label, judged.verdicts)))
         raise VariantError(
             f"{judged.release.name} {judged.release.version} has no wheel with label {label!r}"
             f"{did_you_mean(label, known)}; there are {printable(one_of(known))}"
@@ -218,12 +221,16 @@ def _of_label(judged: Judged, label: str | None) -> list[Verdict]:
 def _rows(place: int, verdict: Verdict) -> Iterator[tuple[str, ...]]:
     """Yield the lines of a compatible wheel, one for each feature."""
     assert verdict.key, "only compatible wheels have rows"
-    head = (str(place), verdict.filename.label or PLAIN, _tags(verdict))
+    head = (str(place), _shown_label(verdict), _tags(verdict))
     for feature in verdict.key.features:
         yield (*head, str(feature.best), ".".join(map(str, feature[:3])))
         head = ("", "", "")
     if head[0]:
         yield (*head, "no properties" if verdict.filename.label else "no variant", "")
+
+
+def _shown_label(verdict: Verdict) -> str:
+    return verdict.filename.label or PLAIN
 
 
 def _tags(verdict: Verdict) -> str:
@@ -248,7 +255,7 @@ def _out(verdicts: Sequence[Verdict], shows_all: bool) -> Iterator[str]:
         else:
             groups.setdefault(verdict.reasons, []).append(verdict)
     for reasons, its in groups.items():
-        names = [f"{verdict.filename.label or PLAIN}  {_tags(verdict)}" for verdict in its]
+        names = [f"{_shown_label(verdict)}  {_tags(verdict)}" for verdict in its]
         yield from (f"  {name}" for name in names)
         yield from (f"    {reason}" for reason in reasons)
     if elsewhere:
@@ -288,11 +295,16 @@ def _remedy(namespace: str, origin: str) -> str:
     return ""
 
 
-def _why_not(judged: Judged, label: str) -> list[str]:
-    """Say why a label's wheel is not chosen, the reasons behind the first line."""
+def _with_label(releases: Sequence[Judged], label: str) -> Judged:
+    """Return the first release that has wheels of a label; if none has, the first."""
+    having = (each for each in releases if label in [_shown_label(verdict) for verdict in each.verdicts])
+    return next(having, releases[0])
+
+
+def _why_not(judged: Judged, label: str, chosen: Verdict | None) -> list[str]:
+    """Say why a label's wheel is not the *chosen* one, the reasons behind the first line."""
     # Of several that are out, the one that is closest.
     best = min(_of_label(judged, label), key=lambda verdict: (not verdict.key, len(verdict.reasons)))
-    chosen = judged.chosen
     if best == chosen:
         return [f"{best.filename} is chosen"]
     if best.key and chosen and chosen.key:
