@@ -115,7 +115,7 @@ class System(NamedTuple):
             told = {
                 "pinned": [f"{name} {version}" for name, version in pinned.items()],
                 "installed": [f"{name} {version}" for name, version in there.items()],
-                "unknown version": missing,
+                "unknown version (--pin NAME==VERSION says it)": missing,
             }
             origin = "; ".join(f"{how}: {', '.join(which)}" for how, which in told.items() if which)
         return Support({**found.supported, ABI_DEPENDENCY: values}, {**found.origins, ABI_DEPENDENCY: origin})
