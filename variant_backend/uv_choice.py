@@ -56,6 +56,17 @@ class UvChoice(NamedTuple):
     unread: VariantError | None = None
 
 
+class _Sources(NamedTuple):
+    """What uv makes of the index files of a release: for a wheel, that of its own source counts.
+
+    By filename, *barred* says why a label means nothing, and *faults* what is wrong with the wheel's source.
+    """
+
+    metadata: VariantMetadata | None
+    barred: Mapping[str, str]
+    faults: Mapping[str, list[str]]
+
+
 class _UnreadError(VariantError):
     """A wheel that uv reads cannot be read here: if its server sends no ranges, uv takes it as a whole."""
 
@@ -85,11 +96,11 @@ def uv_choose(
     without: list[Judged] = []
     for listing in in_order(listings, version):
         try:
-            judged, faults = _judged(listing, detected, target, version is not None)
+            judged, sources = _judged(listing, detected, target, version is not None)
             if judged.chosen is None:
                 without.append(judged)
                 continue
-            if wrong := faults[str(judged.chosen.filename)]:
+            if wrong := sources.faults[str(judged.chosen.filename)]:
                 raise VariantError(*wrong)
             _check_chosen(judged, judged.chosen, detected, target)
         except _UnreadError as error:
@@ -153,42 +164,43 @@ def uv_support(metadata: VariantMetadata, detected: Supported) -> Support:
     return Support(supported, origins)
 
 
-def _judged(
-    listing: Listing, detected: Supported, target: Target, pinned: bool
-) -> tuple[Judged, dict[str, list[str]]]:
-    """Return uv's verdicts on a release, and by wheel what is wrong with the index files of its source.
-
-    A label means what an index file of the wheel's own source says. Raises _FailureError if uv fails.
-    """
-    release = read_release(
-        listing._replace(sources=tuple(source._replace(index_files=()) for source in listing.sources)),
-        pinned=pinned,
+def _judged(listing: Listing, detected: Supported, target: Target, pinned: bool) -> tuple[Judged, _Sources]:
+    """Return uv's verdicts on a release, and what its sources say. Raises _FailureError if uv fails."""
+    sources = _read_sources(listing)
+    bare = tuple(source._replace(index_files=()) for source in listing.sources)
+    release = read_release(listing._replace(sources=bare), pinned=pinned)
+    release = release._replace(
+        wheels=tuple(file._replace(requires_python=_lower_bounds(file)) for file in release.wheels),
+        metadata=sources.metadata,
+        barred={**sources.barred, **release.barred},
     )
+    support = uv_support(sources.metadata, detected) if sources.metadata else Support({}, {})
+    # It looks into a wheel of a folder when that is chosen.
+    wheels = tuple(
+        file._replace(requires_python=None) if local_path(file) else file for file in release.wheels
+    )
+    return Judged(release, support, ranked(release._replace(wheels=wheels), support, target)), sources
+
+
+def _read_sources(listing: Listing) -> _Sources:
+    """Read the index files of a release. Raises _FailureError if uv fails with them."""
     parts: dict[str, VariantMetadata] = {}
     barred: dict[str, str] = {}
     faults: dict[str, list[str]] = {}
     for source in listing.sources:
         documents = [read_index_file(file) for file in source.index_files]
         wrong = [f"{document.place}: {fault}" for document in documents for fault in _faults(document)]
-        sound = (
-            {} if wrong else {each.place: each.metadata for each in documents if each.metadata is not None}
-        )
+        sound = {each.place: each.metadata for each in documents if each.metadata and not wrong}
         labels = {label for metadata in sound.values() for label in metadata.variants}
         parts.update(sound)
         for name in [file.filename for file in source.wheels]:
-            if name not in faults or name in barred:
-                faults[name] = wrong
-                barred.pop(name, None)
-                if (label := _label(name)) is not None and label not in labels:
-                    barred[name] = f"{INDEX_FILE}{wrong[0] if wrong else f'{source.place} has no {label!r}'}"
-    wheels = tuple(file._replace(requires_python=_lower_bounds(file)) for file in release.wheels)
-    metadata = combine(parts)[0] if parts else None
-    release = release._replace(wheels=wheels, metadata=metadata, barred={**barred, **release.barred})
-    support = uv_support(metadata, detected) if metadata is not None else Support({}, {})
-    # It looks into a wheel of a folder when that is chosen.
-    unread = tuple(file._replace(requires_python=None) if local_path(file) else file for file in wheels)
-    verdicts = ranked(release._replace(wheels=unread), support, target)
-    return Judged(release, support, verdicts), faults
+            if name in faults and name not in barred:
+                continue  # of two wheels with one name, the first counts that an index file tells of
+            faults[name] = wrong
+            barred.pop(name, None)
+            if (label := _label(name)) is not None and label not in labels:
+                barred[name] = f"{INDEX_FILE}{wrong[0] if wrong else f'{source.place} has no {label!r}'}"
+    return _Sources(combine(parts)[0] if parts else None, barred, faults)
 
 
 def _label(filename: str) -> str | None:
