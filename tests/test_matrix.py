@@ -597,7 +597,7 @@ def test_each_wheel_is_compiled_anew_in_an_environment_of_its_own(
 ) -> None:
     # The classic wrong wheel: setuptools takes objects of an earlier build for its own.
     for number in (1, 2):
-        run("python", "-m", "build", "--wheel", f"--installer={installer}", compiled, **flags(number))
+        run("python", "-m", "build", "--wheel", "--installer=uv", compiled, **flags(number))
     (stale,) = (compiled / "dist").glob("*.whl")
     assert answer(stale, tmp_path / "stale") == 1
 

@@ -594,7 +594,9 @@ class Hook(BuildHookInterface):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_wheel")
-@pytest.mark.parametrize("frontend", [["python", "-m", "build"], ["uv", "build"]], ids=["build", "uv"])
+@pytest.mark.parametrize(
+    "frontend", [["python", "-m", "build", "--installer=uv"], ["uv", "build"]], ids=["build", "uv"]
+)
 def test_frontends_install_the_plugins_and_requirements_of_a_label(
     tmp_path: Path, frontend: list[str]
 ) -> None:
@@ -606,10 +608,7 @@ def test_frontends_install_the_plugins_and_requirements_of_a_label(
     (project / "demo/__init__.py").touch()
     (project / "pyproject.toml").write_text(ISOLATED, encoding="utf-8")
     (project / "hatch_build.py").write_text(HATCH_HOOK, encoding="utf-8")
-    links: dict[str, Any] = {
-        "PIP_FIND_LINKS": f"{os.environ['PIP_FIND_LINKS']} {packages.as_uri()}",
-        "UV_FIND_LINKS": f"{os.environ['UV_FIND_LINKS']},{packages.as_uri()}",
-    }
+    links: dict[str, Any] = {"UV_FIND_LINKS": f"{os.environ['UV_FIND_LINKS']},{packages.as_uri()}"}
     run(*frontend, project, "-o", tmp_path / "dist", "-Cvariant=mkl", **links)
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     assert wheel.name.endswith("-mkl.whl")

@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ from zipfile import ZipFile
 
 import pytest
 from click.testing import CliRunner, Result
-from support import make_wheel, read_terminal, run
+from support import answering, make_wheel, read_terminal, run
 
 from variant_backend import _sdist, simple_api
 from variant_backend.cli.main import main
@@ -124,10 +123,8 @@ def serving(folder: Path, *, as_json: bool) -> Iterator[tuple[str, list[str]]]:
     """Serve a folder; give its URL, and the list of the paths that are asked for."""
     asked: list[str] = []
     handler = functools.partial(Handler, directory=str(folder), as_json=as_json, asked=asked)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, answering(server):
         yield f"http://127.0.0.1:{server.server_port}/", asked
-        server.shutdown()
 
 
 @pytest.fixture(params=["html", "json"])

@@ -53,11 +53,11 @@ def test_the_running_interpreter_is_the_default() -> None:
 
 def test_the_tags_of_this_machine_are_those_that_its_interpreter_supports() -> None:
     here = [*sys_tags()]
-    python = f"{Version(here[0].interpreter.removeprefix('cp3')).major}"
-    running = Version(f"3.{python}")
+    minor = here[0].interpreter.removeprefix("cp3")
+    running = Version(f"3.{minor}")
     suffix = "t" if "t" in here[0].abi.removeprefix("cp") else ""
     platform = next(tag.platform for tag in here if re.match("m.*linux|mac|win", tag.platform))
-    for version, system in itertools.product((None, f"3.{python}{suffix}"), (None, platform)):
+    for version, system in itertools.product((None, f"3.{minor}{suffix}"), (None, platform)):
         assert [*Target.of(version, system, running=running, tags=here).tags] == here
 
 
