@@ -23,6 +23,9 @@ What is promised:
   ``get_variants_by_priority``, each being given what it takes: our metadata, and its parsed JSON. 100,000
   variants take at most 15 times as long as 10,000: n log n is 12.5 times, and caches hold less of them.
 - import: ``import variant_backend.hooks`` takes at most 7 times as long as ``python -c pass``.
+- dispatch: bringing a small wheel from a server on this machine, by the hook of a dispatching sdist, takes
+  at most 3 times as long as Python needs to know its tags and to import what reads a lock file and asks a
+  server.
 
 Whole processes are timed, in turn with their peer, after a warm-up that fills the disk cache and compiles
 what is imported; in the hook, it is only what follows the wrapped backend, and in a ranking, what follows
@@ -38,6 +41,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import http.server
 import importlib.metadata
 import json
 import os
@@ -47,9 +51,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from made_wheel import make_wheel
 from timing import MEGABYTE, Figure, MeasuringError, Run, at_most, faster, in_turn, run, smaller
@@ -370,6 +376,51 @@ def benchmark_import(bench: Bench) -> Iterator[Figure]:
     yield at_most(7, statement, *in_turn(bench.runs, commands))
 
 
+DISPATCH = "import sys; from variant_backend import dispatch; dispatch.build_wheel(sys.argv[1])"
+# Later ones warn without it, and older ones do not know it.
+UNPACKING: dict[str, Any] = {"filter": "data"} if sys.version_info >= (3, 12) else {}
+DISPATCH_PEER = "import packaging.pylock, packaging.tags, urllib.request; list(packaging.tags.sys_tags())"
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder."""
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def dispatching_sdist(bench: Bench) -> Iterator[Path]:
+    """Give an unpacked sdist that dispatches small wheels, while a server on this machine has them."""
+    folder = bench.folder / "served"
+    folder.mkdir()
+    plain = make_wheel(folder, 10, 2000)
+    project_file = folder / "pyproject.toml"
+    project_file.write_text(INDEX_PROJECT_FILE + INDEX_VARIANT.format(number=0))
+    for label in ("cu0", "null"):
+        bench.run([script("make-variant"), "-q", "--pyproject", project_file, "-l", label, plain])
+    bench.run([script("variant-backend"), "index", folder])
+    handler = functools.partial(QuietHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        bench.run([script("variant-backend"), "stub", folder, "--base-url", url, "-o", folder])
+        shutil.unpack_archive(folder / "made-1.0.tar.gz", bench.folder, **UNPACKING)
+        yield bench.folder / "made-1.0"
+        server.shutdown()
+
+
+def benchmark_dispatch(bench: Bench) -> Iterator[Figure]:
+    """Bring a small wheel from a server on this machine, against what any such program imports."""
+    with dispatching_sdist(bench) as sdist:
+        hook: list[str | Path] = [sys.executable, "-c", DISPATCH, bench.output]
+        commands = {
+            "dispatch": lambda: run(hook, sdist, bench.output),
+            "imports alone": lambda: run([sys.executable, "-c", DISPATCH_PEER], sdist, bench.output),
+        }
+        yield at_most(3, "dispatch of a small wheel", *in_turn(bench.runs, commands))
+
+
 BENCHMARKS = {
     "torch": benchmark_torch,
     "large": benchmark_large,
@@ -378,6 +429,7 @@ BENCHMARKS = {
     "index": benchmark_index,
     "rank": benchmark_rank,
     "import": benchmark_import,
+    "dispatch": benchmark_dispatch,
 }
 
 

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import copy
+import io
 import json
 import os
 import re
 import sys
 import tarfile
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from zipfile import ZipFile
 
 import pytest
 from dispatching_sdists import metadata_of, write_sdist
+from hypothesis import given
+from hypothesis import strategies as st
 from pyproject_hooks import BuildBackendHookCaller
 from range_server import Handler, Server
 from releases import DOCUMENT, only, patched, write_release, write_wheel
-from support import run, walk
+from support import answering, run, walk
 from test_http import Behavior, answer, endless
 
-from variant_backend import dispatch, dispatching, download
+from variant_backend import dispatch, dispatching, dispatching_sdist, download
+from variant_backend.errors import VariantError
 from variant_backend.inspection import Inspection, inspect_installed_variants
 from variant_backend.simple_api import JSON_TYPE
 
@@ -51,10 +56,8 @@ def other(tmp_path: Path) -> Iterator[Server]:
     """Another server, on another port, which counts as another host."""
     folder = tmp_path / "elsewhere"
     folder.mkdir()
-    with Server(folder) as result:
-        threading.Thread(target=result.serve_forever, args=(0.01,), daemon=True).start()
+    with Server(folder) as result, answering(result):
         yield result
-        result.shutdown()
 
 
 @pytest.fixture
@@ -522,8 +525,7 @@ def test_a_mirror_without_the_wheel_or_with_another_one_is_told_of(
     assert "another host" in error(fails(hook, out, capsys))
     monkeypatch.setenv(dispatching.INDEX_URL, "http://user:secret@example.org/simple/")
     assert error(fails(hook, out, capsys)) == (
-        "VARIANT_BACKEND_INDEX_URL: http://example.org/simple/ is not encrypted;"
-        " use https, or http on this machine"
+        "VARIANT_BACKEND_INDEX_URL: 'http://example.org/simple/' is neither https nor http on this machine"
     )
 
 
@@ -559,12 +561,52 @@ UNSOUND: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "open": (wheel_with(url="http://example.org/x"), "is neither https nor http on this machine"),
     "file": (wheel_with(url="file:///etc/passwd"), "is neither https nor http on this machine"),
     "secret": (wheel_with(url="https://u:p@example.org/x"), "its URL has a user or password in it"),
-    "no URL": (wheel_with(url="https://[/"), "its URL is none"),
+    "no URL": (wheel_with(url="https://[/"), "is neither https nor http on this machine"),
     "weak": (wheel_with(hashes={"md5": "0"}), "its sha256 is missing, or is none"),
     "no size": (wheel_with(size=None), "its size is missing, or is none"),
     "negative": (wheel_with(size=-1), "its size is missing, or is none"),
+    "host": (
+        lambda package: package["tool"]["variant-backend"].update(hosts=["a.org:99999"]),
+        "no host 'a.org:",
+    ),
     "variants": (lambda package: package["variants-json"].pop("variants"), "variants"),
 }
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield every place in a document where a value is: what it is in, and its key."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield value, key
+        yield from _places(inner)
+
+
+VALUES = st.sampled_from(
+    [0, -1, True, 1.5, "", "a", "\x00\x1b", "../x", "https://[", "http://a:99999/", "1.0+x", "é", [], {}]
+) | st.text(max_size=5)
+
+
+@given(choice=st.data())
+def test_whatever_an_sdist_says_it_is_sound_or_all_that_is_not_is_told(choice: st.DataObject) -> None:
+    with TemporaryDirectory() as folder:
+        wheels = write_release(Path(folder) / "wheels", DOCUMENT)
+
+        def change(package: dict[str, Any]) -> None:
+            for _ in range(choice.draw(st.integers(1, 2))):
+                inside, key = choice.draw(st.sampled_from([*_places(package)]))
+                inside[key] = choice.draw(VALUES)
+
+        root = write_sdist(Path(folder) / "sdist", wheels, copy.deepcopy(DOCUMENT), "https://a.org/", change)
+        try:
+            locked = dispatching_sdist.load(root)
+        except VariantError as error:
+            assert all("pylock.toml" in line for line in error.lines())
+        else:
+            for each in locked.wheels:
+                assert each.url.startswith(("https://", "http://127.0.0.1"))
+                assert re.fullmatch("[0-9a-f]{64}", each.hashes["sha256"])
+                assert "/" not in each.filename
+                assert (each.size or 0) > 0
 
 
 def _named(wheel: dict[str, Any]) -> dict[str, Any]:
@@ -582,7 +624,7 @@ def test_nothing_is_taken_from_an_sdist_that_is_not_sound(
     hook: Callable[..., Path],
 ) -> None:
     change, fault = UNSOUND[name]
-    sdist(patched(DOCUMENT, {}), change=change)
+    sdist(copy.deepcopy(DOCUMENT), change=change)
     told = fails(hook, out, capsys)
     assert fault in told
     assert "\x1b" not in told
@@ -632,6 +674,47 @@ def test_a_wheel_that_is_another_variant_than_is_pinned_is_refused(
     write_wheel(server.folder / FAST, lying)
     sdist()
     assert "its variant.json says other properties than were announced" in error(fails(hook, out, capsys))
+
+
+@HOOKS
+def test_a_wheel_inside_which_another_project_is_is_refused(
+    sdist: Callable[..., Path],
+    server: Server,
+    out: Path,
+    capsys: pytest.CaptureFixture[str],
+    hook: Callable[..., Path],
+) -> None:
+    write_release(server.folder, DOCUMENT)
+    write_wheel(server.folder / "other-1.0-py3-none-any-fast.whl", only(DOCUMENT, "fast"))
+    (server.folder / "other-1.0-py3-none-any-fast.whl").replace(server.folder / FAST)
+    sdist()
+    fault = error(fails(hook, out, capsys))
+    assert "directory other-1.0.dist-info does not go with the filename, which says demo-1.0" in fault
+
+
+def test_progress_is_shown_on_a_terminal_and_ends_before_faults(
+    sdist: Callable[..., Path], server: Server, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    write_wheel(
+        server.folder / FAST,
+        only(DOCUMENT, "fast"),
+        members=lambda contents: contents.update({"demo/data": b"x" * 3_000_000}),
+    )
+    sdist()
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    build(out)
+    shown = terminal.getvalue().split("\n")
+    assert shown[1].split("\r")[1:] == [f"variant-backend: {number} of 2 MiB" for number in (0, 1, 2)]
+    assert shown[2:] == [""]
+    server.misbehave = truncated
+    with pytest.raises(SystemExit):
+        build(out)
+    assert "MiB\nvariant-backend: error: " in terminal.getvalue()
 
 
 def test_a_wheel_that_is_not_what_was_prepared_is_refused(

@@ -85,6 +85,7 @@ ROOMS = [
         "uv_choice",
         "picks",
         "fetch",
+        "dispatching_sdist",
         "dispatching",
         "index",
         "simple_index",

@@ -37,6 +37,7 @@ _PORTS = {"http": 80, "https": 443}
 _UPGRADE = ("http", "https", 80, 443)
 # What stays as it is in a path or a query; quoted characters stay quoted.
 _SAFE = "%/:;=&?@!$'()*+,~[]|"
+UNSAFE = "is neither https nor http on this machine"
 _CREDENTIALS = "credentials are taken from the URL or from ~/.netrc"
 
 
@@ -148,9 +149,12 @@ def is_this_machine(url: str) -> bool:
 
 
 def is_safe_line(url: str) -> bool:
-    """Tell whether nobody in between can read or change what comes from a URL of HTTP."""
-    scheme = urlsplit(url).scheme
-    return scheme == "https" or (scheme == "http" and is_this_machine(url))
+    """Tell whether nobody in between can read or change what comes from a URL of HTTP; no other is safe."""
+    try:
+        scheme, host = urlsplit(url).scheme, host_of(url)
+    except ValueError:
+        return False
+    return bool(host) and (scheme == "https" or (scheme == "http" and is_this_machine(url)))
 
 
 def get(url: str, *, accept: str = "*/*", limit: int, other_hosts: OtherHosts = False) -> Answer:

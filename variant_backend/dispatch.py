@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .hook_errors import ends_in_clear_lines, say
@@ -49,8 +50,8 @@ def build_wheel(
     from . import dispatching  # takes long to import
 
     dispatched = _chosen(config_settings)
-    size = dispatched.pick.file.size or 0
-    return dispatching.build(dispatched, wheel_directory, metadata_directory, advance=_progress(size))
+    with _progress(dispatched.pick.file.size or 0) as advance:
+        return dispatching.build(dispatched, wheel_directory, metadata_directory, advance=advance)
 
 
 @ends_in_clear_lines
@@ -69,9 +70,9 @@ def build_sdist(
     config_settings: _ConfigSettings | None = None,  # noqa: ARG001  # PEP 517
 ) -> str:
     """Write the same sdist again (PEP 517)."""
-    from . import dispatching  # takes long to import
+    from . import dispatching_sdist  # takes long to import
 
-    return dispatching.build_sdist(sdist_directory, os.environ)
+    return dispatching_sdist.write_again(sdist_directory, os.environ)
 
 
 @ends_in_clear_lines
@@ -99,17 +100,22 @@ def _chosen(config_settings: _ConfigSettings | None) -> Dispatched:
     return dispatched
 
 
-def _progress(size: int) -> Callable[[int], None]:
-    """Return what shows on a terminal how much of so many bytes has come."""
+@contextmanager
+def _progress(size: int) -> Iterator[Callable[[int], None]]:
+    """Give what shows on a terminal how much of so many bytes has come: frontends hide it, or show it."""
+    shown = -1
     done = 0
-    shown = sys.stderr is not None and sys.stderr.isatty()
 
     def advance(count: int) -> None:
-        nonlocal done
-        before, done = done, done + count
-        if shown and (before >> 20 != done >> 20 or done == size):  # not at every packet
-            end = "\n" if done == size else ""
-            sys.stderr.write(f"\rvariant-backend: {done >> 20} of {size >> 20} MiB{end}")
+        nonlocal done, shown
+        done += count
+        if sys.stderr.isatty() and done >> 20 != shown:  # not at every packet
+            shown = done >> 20
+            sys.stderr.write(f"\rvariant-backend: {shown} of {size >> 20} MiB")
             sys.stderr.flush()
 
-    return advance
+    try:
+        yield advance
+    finally:
+        if shown >= 0:
+            sys.stderr.write("\n")

@@ -1,54 +1,43 @@
 """What a dispatching sdist brings: one wheel of a pinned release, chosen for this machine and by its user.
 
-The sdist was made by somebody else, as were the wheels. So its lock file must be of one piece with it, what
-comes must be what is pinned there, and it comes from servers that are named there, or by the user.
+What comes must be what the sdist pins, and it comes from servers that are named there, or by the user.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
 
-from . import _http, _remote, core_metadata, pylock
+from . import _http, dispatching_sdist
 from ._files import Advance, workspace
 from .choice import Judged, judge, judge_label, label_of
 from .download import download
 from .errors import VariantError, did_you_mean, one_of
 from .explanation import PLAIN, Remedies, table
 from .fetch import announced_metadata, fetched
-from .filename import WheelFilename, escape, normalize
+from .filename import WheelFilename
 from .hardware import hardware_of
-from .picks import Pick, folder_url, picked_of
-from .pyproject import read_toml
+from .picks import Pick, picked_of
 from .releases import Release, find_listings
 from .selection import shortened
-from .simple_api import File
 from .support import UNKNOWN
 from .system import System
 from .target import Target
 from .unmake import decided_metadata, tagged_name
-from .wheel_rewrite import Wheel, open_wheel, source_date_epoch
+from .wheel_rewrite import Wheel, open_wheel
 
 if TYPE_CHECKING:
-    from packaging.version import Version
+    pass
 
 LABEL = "VARIANT_BACKEND_LABEL"
 HARDWARE = "VARIANT_BACKEND_HARDWARE"
 INDEX_URL = "VARIANT_BACKEND_INDEX_URL"
 _SETTINGS = ("variant", "variant-label")
 
-LOCK_FILE = "pylock.toml"
-PKG_INFO = "PKG-INFO"
-# All that such an sdist has.
-_FILES = ("pyproject.toml", PKG_INFO, LOCK_FILE, "README", "README.md", "README.rst")
-
 _REMEDIES = Remedies(unknown=f"{HARDWARE}=FILE says it")
-_SAFE_LINE = "use https, or http on this machine"
 
 
 class Wish(NamedTuple):
@@ -80,7 +69,7 @@ class Wish(NamedTuple):
             )
         index_url = environ.get(INDEX_URL) or None
         if index_url and not _http.is_safe_line(index_url):
-            raise VariantError(f"{INDEX_URL}: {_http.shown(index_url)} is not encrypted", hint=_SAFE_LINE)
+            raise VariantError(f"{INDEX_URL}: {_http.shown(index_url)!a} {_http.UNSAFE}")
         return cls(label, source, hardware, index_url)
 
 
@@ -110,7 +99,7 @@ def choose(
     Raises VariantError when the sdist is not sound, or no wheel fits; before the latter, *tell* is given a
     table of the reasons.
     """
-    locked = load(root)
+    locked = dispatching_sdist.load(root)
     release = Release(*locked[:3], locked.metadata, {})
     target = _target()
     judged = _judged(release, wish, environ, target)
@@ -215,71 +204,8 @@ def _on_mirror(picked: Pick, index_url: str) -> Pick:
             hint="add it there, ask for a label that is there, or unset the variable",
         )
     if not _http.is_safe_line(found.url):
-        raise VariantError(f"{INDEX_URL}: {_http.shown(found.url)} is not encrypted", hint=_SAFE_LINE)
+        raise VariantError(f"{INDEX_URL}: {_http.shown(found.url)!a} {_http.UNSAFE}")
     return picked._replace(file=picked.file._replace(url=found.url))
-
-
-def load(root: Path = Path()) -> pylock.Locked:
-    """Return the release that an sdist pins; raises VariantError with all that is not sound about it."""
-    path = root / LOCK_FILE
-    packages = pylock.read(read_toml(path), str(path), folder_url(path))
-    if len(packages) != 1:
-        raise VariantError(f"{path}: it has {len(packages)} packages, and needs one")
-    (locked,) = packages
-    issues = [line for fault in locked.faults for line in fault.lines()]
-    own = _identity(root / PKG_INFO)
-    if (normalize(locked.name), locked.version) != own:
-        about = f"{locked.name} {locked.version}, and {PKG_INFO} about {own[0]} {own[1]}"
-        issues.append(f"{path}: it is about {about}")
-    known = {None, *(locked.metadata.variants if locked.metadata else ())}
-    for file in locked.wheels:
-        issues += (f"{path}: {file.filename!a}: {fault}" for fault in _faults(file, own))
-        if not locked.faults and label_of(file) not in known:
-            issues.append(f"{path}: {file.filename!a}: the lock file does not say what its label means")
-    names = [file.filename.lower() for file in locked.wheels]
-    issues += [
-        f"{path}: {name!a} is listed twice"
-        for name in sorted({each for each in names if names.count(each) > 1})
-    ]
-    if issues:
-        raise VariantError(*issues, hint="this sdist is not sound, so nothing is taken from it")
-    return locked
-
-
-def _identity(path: Path) -> tuple[str, Version]:
-    """Return normalized name and version of an sdist; raises VariantError."""
-    from packaging.version import Version
-
-    try:
-        content = path.read_bytes()
-        name, version = (core_metadata.read_field(content, field) for field in ("Name", "Version"))
-        return normalize(name), Version(version)
-    except VariantError as error:
-        raise error.within(path) from None
-    except OSError as error:
-        raise VariantError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
-        raise VariantError(f"{path}: {error}") from None
-
-
-def _faults(file: File, own: tuple[str, Version]) -> Iterator[str]:
-    """Yield what is wrong with a pinned wheel of this release."""
-    if not re.fullmatch(r"[A-Za-z0-9_.!+-]+", file.filename):
-        yield "the name has characters that no wheel's has"
-    elif WheelFilename.parse(file.filename).release() != own:
-        yield "it is a wheel of another release"
-    if not re.fullmatch(r"[0-9a-f]{64}", file.hashes.get("sha256", "")):
-        yield "its sha256 is missing, or is none"
-    if not file.size or file.size < 0:
-        yield "its size is missing, or is none"
-    try:
-        parts = urlsplit(file.url)
-        if not _http.host_of(file.url) or not _http.is_safe_line(file.url):
-            yield f"its URL {_http.shown(file.url)!a} is neither https nor http on this machine"
-        elif "@" in parts.netloc:
-            yield "its URL has a user or password in it"
-    except ValueError:
-        yield "its URL is none"
 
 
 def build(
@@ -344,6 +270,8 @@ def prepare_metadata(dispatched: Dispatched, metadata_directory: str) -> str:
 
 def _dist_info(pick: Pick, hosts: frozenset[str], scratch: Path) -> dict[str, bytes]:
     """Return the files of the dist-info folder; raises VariantError."""
+    from . import _remote  # takes long to import, and wheels are brought without it
+
     file = pick.file
     if pinned := (file.core_metadata or {}).get("sha256"):
         try:
@@ -377,30 +305,6 @@ def _told_by(wheel: Wheel, pick: Pick) -> dict[str, bytes]:
         "METADATA": decided_metadata(wheel, pick.supported),
         **{name: wheel.read_file(name) for name in names},
     }
-
-
-def build_sdist(sdist_directory: str, environ: Mapping[str, str], *, root: Path = Path()) -> str:
-    """Write the sdist at *root* again, and return its name.
-
-    Its time is SOURCE_DATE_EPOCH, or that of the lock file: unpacking gives files the time that they had.
-    Raises VariantError; nothing is left behind then.
-    """
-    from ._sdist import pack  # takes long to import, and builds of wheels do not need it
-
-    locked = load(root)
-    top = f"{escape(locked.name)}-{locked.version}"
-    folder = Path(sdist_directory)
-    try:
-        files = {path.name: path.read_bytes() for name in _FILES if (path := root / name).is_file()}
-        time = source_date_epoch(environ)
-        time = int((root / LOCK_FILE).stat().st_mtime) if time is None else time
-        with workspace(folder) as scratch:
-            part = scratch / f"{top}.tar.gz"
-            part.write_bytes(pack(top, files, time=time))
-            part.replace(folder / part.name)
-    except OSError as error:
-        raise _failed(error, folder) from None
-    return f"{top}.tar.gz"
 
 
 def _failed(error: OSError, folder: Path) -> VariantError:

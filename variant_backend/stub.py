@@ -21,7 +21,7 @@ from ._http import OtherHostError, is_safe_line, shown
 from ._outputs import Output
 from ._sdist import pack
 from .choice import label_of
-from .dispatching import LOCK_FILE, PKG_INFO
+from .dispatching_sdist import LOCK_FILE, PKG_INFO
 from .errors import VariantError, did_you_mean, one_of
 from .explanation import PLAIN
 from .filename import WheelFilename, escape

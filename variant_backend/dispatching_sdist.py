@@ -1,0 +1,119 @@
+"""A dispatching sdist: what it must be before anything is taken from it, and the same one written again.
+
+It is made by `stub`, or by anybody else. So its lock file must be of one piece with it, and pin each wheel:
+where it is, how large it is, and its hash.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from . import _http, core_metadata, pylock
+from ._files import workspace
+from .choice import label_of
+from .errors import VariantError
+from .filename import WheelFilename, escape, normalize
+from .picks import folder_url
+from .pyproject import read_toml
+from .simple_api import File
+from .wheel_rewrite import source_date_epoch
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+LOCK_FILE = "pylock.toml"
+PKG_INFO = "PKG-INFO"
+# All that such an sdist has.
+_FILES = ("pyproject.toml", PKG_INFO, LOCK_FILE, "README", "README.md", "README.rst")
+
+
+def load(root: Path = Path()) -> pylock.Locked:
+    """Return the release that an sdist pins; raises VariantError with all that is not sound about it."""
+    path = root / LOCK_FILE
+    packages = pylock.read(read_toml(path), str(path), folder_url(path))
+    if len(packages) != 1:
+        raise VariantError(f"{path}: it has {len(packages)} packages, and needs one")
+    (locked,) = packages
+    issues = [line for fault in locked.faults for line in fault.lines()]
+    own = _identity(root / PKG_INFO)
+    if (normalize(locked.name), locked.version) != own:
+        about = f"{locked.name} {locked.version}, and {PKG_INFO} about {own[0]} {own[1]}"
+        issues.append(f"{path}: it is about {about}")
+    known = {None, *(locked.metadata.variants if locked.metadata else ())}
+    for file in locked.wheels:
+        issues += (f"{path}: {file.filename!a}: {fault}" for fault in _faults(file, own))
+        if not locked.faults and label_of(file) not in known:
+            issues.append(f"{path}: {file.filename!a}: the lock file does not say what its label means")
+    names = [file.filename.lower() for file in locked.wheels]
+    issues += [
+        f"{path}: {name!a} is listed twice"
+        for name in sorted({each for each in names if names.count(each) > 1})
+    ]
+    issues += [
+        f"{path}: there is no host {host!r}"
+        for host in locked.hosts
+        if not _http.is_safe_line(f"https://{host}")
+    ]
+    if issues:
+        raise VariantError(*issues, hint="this sdist is not sound, so nothing is taken from it")
+    return locked
+
+
+def _identity(path: Path) -> tuple[str, Version]:
+    """Return normalized name and version of an sdist; raises VariantError."""
+    from packaging.version import Version
+
+    try:
+        content = path.read_bytes()
+        name, version = (core_metadata.read_field(content, field) for field in ("Name", "Version"))
+        return normalize(name), Version(version)
+    except VariantError as error:
+        raise error.within(path) from None
+    except OSError as error:
+        raise VariantError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise VariantError(f"{path}: {error}") from None
+
+
+def _faults(file: File, own: tuple[str, Version]) -> Iterator[str]:
+    """Yield what is wrong with a pinned wheel of this release."""
+    if not re.fullmatch(r"[A-Za-z0-9_.!+-]+", file.filename):
+        yield "the name has characters that no wheel's has"
+    elif WheelFilename.parse(file.filename).release() != own:
+        yield "it is a wheel of another release"
+    if not re.fullmatch(r"[0-9a-f]{64}", file.hashes.get("sha256", "")):
+        yield "its sha256 is missing, or is none"
+    if not file.size or file.size < 0:
+        yield "its size is missing, or is none"
+    if not _http.is_safe_line(file.url):
+        yield f"its URL {_http.shown(file.url)!a} {_http.UNSAFE}"
+    elif "@" in urlsplit(file.url).netloc:
+        yield "its URL has a user or password in it"
+
+
+def write_again(sdist_directory: str, environ: Mapping[str, str], *, root: Path = Path()) -> str:
+    """Write the sdist at *root* again, and return its name.
+
+    Its time is SOURCE_DATE_EPOCH, or that of the lock file: unpacking gives files the time that they had.
+    Raises VariantError; nothing is left behind then.
+    """
+    from ._sdist import pack  # takes long to import, and builds of wheels do not need it
+
+    locked = load(root)
+    top = f"{escape(locked.name)}-{locked.version}"
+    folder = Path(sdist_directory)
+    try:
+        files = {path.name: path.read_bytes() for name in _FILES if (path := root / name).is_file()}
+        time = source_date_epoch(environ)
+        time = int((root / LOCK_FILE).stat().st_mtime) if time is None else time
+        with workspace(folder) as scratch:
+            part = scratch / f"{top}.tar.gz"
+            part.write_bytes(pack(top, files, time=time))
+            part.replace(folder / part.name)
+    except OSError as error:
+        raise VariantError(f"{error.filename2 or error.filename or folder}: {error.strerror}") from None
+    return f"{top}.tar.gz"
