@@ -226,6 +226,11 @@ def test_uv_from_a_lock_file_and_an_old_pip_by_hashes_install_the_variant(
     options = ("--index-url", index.url, "--cache-dir", tmp_path / "lock-cache", "bridge-demo")
     run("pip", "lock", *options, "-o", lock, **NO_CONFIG, **env)
     assert uv(index, tmp_path, "-r", lock, **env) == expected("cuda12.8")
+    # Another machine chooses for itself, but the lock file has the dependencies of the first.
+    assert again(uv, index, tmp_path, "--no-cache", "-r", lock) == {
+        **expected("cuda12.8"),
+        "bridge_demo-1.0": "null",
+    }
     packages = Pylock.from_dict(read_toml(lock)).packages
     lines = [f"{each.name}=={each.version} --hash=sha256:{sha256(each)}\n" for each in packages]
     hashed.write_text("".join(lines))
