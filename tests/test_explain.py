@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from range_server import Server
-from releases import DOCUMENT, patched, write_release
+from releases import DOCUMENT, only, patched, write_release, write_wheel
 from support import make_wheel, publish
 
 from variant_backend.cli.main import main
 from variant_backend.simple_api import File, Page, to_html
 
 FAST, PLAIN = "demo-1.0-py3-none-any-fast.whl", "demo-1.0-py3-none-any.whl"
+ANOTHER = "another-1.0-py3-none-any-safe.whl"
 MACHINE = {
     "default-priorities": {"namespace": ["speed", "nvidia"]},
     "providers": {
@@ -223,8 +225,40 @@ def test_why_not_names_the_reasons_or_the_first_part_of_the_key(
     label: str, options: tuple[str, ...], said: list[str], folder: Path
 ) -> None:
     arguments = ("--find-links", folder, *LINUX, *options, "--why-not", label)
-    assert explain(*arguments).stdout.splitlines()[2:] == said
+    lines = explain(*arguments).stdout.splitlines()[2:]
+    assert lines[: len(said)] == said
+    assert lines[len(said) : len(said) + 2] == (["", "SUPPORTED"] if label in ("fast", "safe") else [])
     assert told(*arguments)["why-not"] == [line.strip() for line in said]
+
+
+def test_why_not_looks_at_newer_releases_too(folder: Path) -> None:
+    write_release(folder, patched(DOCUMENT, MACHINE), labels=["fast"], plain=False, version="2.0")
+    arguments = ("--find-links", folder, *LINUX)
+    newest = explain(*arguments, "--why-not", "fast").stdout.splitlines()
+    assert newest[3] == f"{FAST} is out:"
+    (folder / FAST).unlink()
+    newer = explain(*arguments, "--why-not", "fast").stdout.splitlines()
+    assert newer[0] == "demo 1.0: demo-1.0-py3-none-any-safe.whl is chosen"
+    assert newer[3] == "demo-2.0-py3-none-any-fast.whl is out:"
+    assert told(*arguments, "--why-not", "fast")["why-not"][0] == newer[3]
+
+
+def test_of_what_is_aligned_the_other_package_is_named_and_the_own_one_does_not_count(tmp_path: Path) -> None:
+    folder = write_release(tmp_path / "dist", DOCUMENT)
+    write_wheel(folder / ANOTHER, only(DOCUMENT, "safe"))
+    arguments = ("demo", "--find-links", folder, "--align", "speed", "--path", tmp_path)
+    for wheel, chosen in ((FAST, "fast"), (ANOTHER, "safe")):
+        with zipfile.ZipFile(folder / wheel) as archive:
+            archive.extractall(tmp_path)
+        assert next(each["label"] for each in told(*arguments)["wheels"]) == chosen
+    assert explain(*arguments, "--why-not", "fast").stdout.splitlines()[2:] == [
+        f"{FAST} is out:",
+        "  speed :: mode: of fast, nothing is supported; supported is safe",
+        "",
+        "SUPPORTED",
+        "  speed: static-properties; aligned with what is installed of another",
+        "    mode: safe",
+    ]
 
 
 @pytest.mark.parametrize("arguments", [("demo", "--label", "safe"), ("demo#safe",)])

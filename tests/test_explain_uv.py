@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 from click.testing import CliRunner
 from range_server import Server
-from releases import DOCUMENT, only, patched, write_release
+from releases import DOCUMENT, only, patched, write_release, write_wheel
 from support import METADATA, make_wheel, publish, run
 from test_pytorch import EXAMPLE, LABELS, hardware, torch_wheel
 
@@ -174,12 +174,33 @@ def test_of_requires_python_uv_looks_at_lower_bounds_only(requires: str, tmp_pat
     assert bool(document["installer"]["reasons"]) is not LOWER_BOUNDS[requires]
 
 
+def test_uv_drops_a_version_of_a_folder_whose_best_wheel_needs_a_newer_python(tmp_path: Path) -> None:
+    folder = write_release(tmp_path / "dist", DOCUMENT)
+    write_release(folder, DOCUMENT, labels=["safe"], version="2.0")
+    newer = "Requires-Python: >=3.90"
+    write_wheel(folder / "demo-2.0-py3-none-any-fast.whl", only(DOCUMENT, "fast"), newer)
+    document = told("demo", "--find-links", folder, "--installer", "uv")
+    installed = uv_installs("demo", tmp_path / "target", "--no-index", "--find-links", folder)
+    assert of_wheel(document["installer"]["chosen"]) == installed == ("1.0", "fast")
+    assert of_wheel(document["chosen"]) == ("2.0", "safe")
+    assert (
+        "it drops demo 2.0: demo-2.0-py3-none-any-fast.whl: Requires-Python: >=3.90"
+        in (document["installer"]["reasons"][0])
+    )
+
+
 def test_uv_takes_the_first_index_that_has_the_project_and_all_folders(tmp_path: Path) -> None:
     for version in ("1.0", "2.0"):
         files = write_release(tmp_path / f"files-{version}", DOCUMENT, version=version)
         publish(files.iterdir(), tmp_path / version / "demo")
-    with served(tmp_path / "1.0") as one, served(tmp_path / "2.0") as two:
+    publish([], tmp_path / "empty" / "demo")
+    with (
+        served(tmp_path / "1.0") as one,
+        served(tmp_path / "2.0") as two,
+        served(tmp_path / "empty") as empty,
+    ):
         sources = {
+            "empty": (("--index", empty, "--default-index", two), ("--index-url", empty, "--index-url", two)),
             "indexes": (("--index", one, "--default-index", two), ("--index-url", one, "--index-url", two)),
             "folder": (("--index-url", one, "--find-links", files),) * 2,
         }
@@ -189,13 +210,40 @@ def test_uv_takes_the_first_index_that_has_the_project_and_all_folders(tmp_path:
             assert of_wheel(document["installer"]["chosen"]) == uv_installs("demo", tmp_path / name, *theirs)
 
 
+OF_FAST, OF_SAFE = only(DOCUMENT, "fast"), only(DOCUMENT, "safe")
+
+
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_uv_drops_no_other_source_for_the_faults_of_one(order: tuple[int, int], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (b"{", OF_SAFE, ("1.0", "safe")),
+        (b"{", None, None),
+        (None, DOCUMENT, ("1.0", "safe")),
+        (OF_SAFE, OF_FAST, ("1.0", None)),
+        (OF_FAST, OF_SAFE, ("1.0", "fast")),
+    ],
+)
+def test_for_uv_the_index_file_of_its_own_source_counts_for_a_wheel(
+    first: Any, second: Any, expected: tuple[str, str | None] | None, order: tuple[int, int], tmp_path: Path
+) -> None:
     folders = [
-        write_release(tmp_path / "broken", b"{", lambda label: only(DOCUMENT, label), labels=["fast"]),
-        write_release(tmp_path / "sound", only(DOCUMENT, "safe"), labels=["safe"], plain=False),
+        write_release(tmp_path / "first", first, lambda _: OF_FAST, labels=["fast"]),
+        write_release(tmp_path / "second", second, lambda _: OF_SAFE, labels=["safe"], plain=False),
     ]
     sources = [part for place in order for part in ("--find-links", folders[place])]
     document = told("demo", *sources, "--installer", "uv")
     installed = uv_installs("demo", tmp_path / "target", "--no-index", *sources)
-    assert of_wheel(document["installer"]["chosen"]) == installed == ("1.0", "safe")
+    assert of_wheel(document["installer"]["chosen"]) == installed == expected
+    assert bool(document["installer"]["reasons"]) == (document["chosen"] != document["installer"]["chosen"])
+
+
+def test_of_two_wheels_with_one_name_uv_takes_the_first_that_an_index_file_tells_of(tmp_path: Path) -> None:
+    folders = [
+        write_release(tmp_path / "first", None, lambda _: OF_FAST, labels=["fast"]),
+        write_release(tmp_path / "second", OF_FAST, plain=False, labels=["fast"]),
+    ]
+    sources = [part for folder in folders for part in ("--find-links", folder)]
+    installed = uv_installs("demo", tmp_path / "target", "--no-index", *sources)
+    chosen = told("demo", *sources, "--installer", "uv")["installer"]["chosen"]
+    assert of_wheel(chosen) == installed == ("1.0", "fast")

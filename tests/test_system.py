@@ -112,7 +112,8 @@ def test_installed_and_pinned_versions_count_for_abi_dependency_and_only_where_i
         "abi_dependency": {"torch": ("2.9.1", "2.9", "2"), "my_lib": ("2.0.0", "2.0", "2")}
     }
     assert found.origins == {
-        "abi_dependency": "pinned: my-lib 2.0.0rc1; installed: torch 2.9.1; unknown version: gone"
+        "abi_dependency": "pinned: my-lib 2.0.0rc1; installed: torch 2.9.1;"
+        " unknown version (--pin NAME==VERSION says it): gone"
     }
     assert system.support(release(a=PLUGIN))[0].supported == {}
     assert system._replace(disabled=("abi_dependency",)).support(release(used))[0] == Support(

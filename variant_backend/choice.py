@@ -43,10 +43,10 @@ class Judged(NamedTuple):
 
 
 def judge(release: Release, system: System, target: Target) -> Judged:
-    """Return a verdict on each wheel of a release."""
+    """Return a verdict on each wheel of a release; what is installed of its package does not count."""
     support, faults = Support({}, {}), tuple[VariantError, ...]()
     if release.metadata is not None:
-        support, faults = system.support(release.metadata)
+        support, faults = system.without(release.name).support(release.metadata)
     return Judged(release, support, ranked(release, support, target), faults)
 
 
@@ -75,13 +75,13 @@ def ranked(release: Release, support: Support, target: Target) -> list[Verdict]:
         found = parse_wheel(file.filename)
         assert found, "others are not listed"
         wheels.append(found[0])
-        reasons = (release.barred.get(file.filename), _wrong_python(file, target))
+        reasons = (release.barred.get(file.filename), wrong_python(file, target))
         if why := tuple(filter(None, reasons)):
             barred[found[0]] = why
     return rank(wheels, release.metadata, support.supported, target.tags, barred=barred)
 
 
-def _wrong_python(file: File, target: Target) -> str | None:
+def wrong_python(file: File, target: Target) -> str | None:
     """Return why Requires-Python rules a wheel out; what cannot be read rules out nothing, as for pip."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet  # takes long to import
 

@@ -46,21 +46,21 @@ def table(
     if rows:
         yield from aligned([("PLACE", "LABEL", "TAGS", "BEST VALUES", "RANK"), *rows])
         yield "Ranks are those of namespace, feature and value, 0 being best: the first that differs decides."
-        yield ""
     if out:
+        if rows:
+            yield ""
         yield Heading("OUT")
         yield from _out(out, remedies.elsewhere, shows_all=shows_all)
-        yield ""
-    yield from _support(judged, remedies, label)
+    yield from supported(judged, remedies, label)
 
 
 def of_label(judged: Judged, label: str | None) -> list[Verdict]:
     """Return the verdicts on the wheels of a label, or on all; raises VariantError if there is none."""
     if label is None:
         return judged.verdicts
-    found = [verdict for verdict in judged.verdicts if (verdict.filename.label or PLAIN) == label]
+    found = [verdict for verdict in judged.verdicts if shown_label(verdict) == label]
     if not found:
-        labels = dict.fromkeys(verdict.filename.label or PLAIN for verdict in judged.verdicts)
+        labels = dict.fromkeys(map(shown_label, judged.verdicts))
         # Those of an index may have characters that do things to a terminal.
         known = [each if each.isprintable() else ascii(each) for each in labels]
         raise VariantError(
@@ -73,12 +73,17 @@ def of_label(judged: Judged, label: str | None) -> list[Verdict]:
 def _rows(place: int, verdict: Verdict) -> Iterator[tuple[str, ...]]:
     """Yield the lines of a compatible wheel, one for each feature."""
     assert verdict.key, "only compatible wheels have rows"
-    head = (str(place), verdict.filename.label or PLAIN, _tags(verdict))
+    head = (str(place), shown_label(verdict), _tags(verdict))
     for feature in verdict.key.features:
         yield (*head, str(feature.best), ".".join(map(str, feature[:3])))
         head = ("", "", "")
     if head[0]:
         yield (*head, "no properties" if verdict.filename.label else "no variant", "")
+
+
+def shown_label(verdict: Verdict) -> str:
+    """Return what people see as a wheel's label."""
+    return verdict.filename.label or PLAIN
 
 
 def _tags(verdict: Verdict) -> str:
@@ -104,7 +109,7 @@ def _out(verdicts: Sequence[Verdict], remedy: str, *, shows_all: bool) -> Iterat
         else:
             groups.setdefault(verdict.reasons, []).append(verdict)
     for reasons, its in groups.items():
-        names = [f"{verdict.filename.label or PLAIN}  {_tags(verdict)}" for verdict in its]
+        names = [f"{shown_label(verdict)}  {_tags(verdict)}" for verdict in its]
         yield from (f"  {name}" for name in names)
         yield from (f"    {reason}" for reason in reasons)
     if elsewhere:
@@ -114,8 +119,8 @@ def _out(verdicts: Sequence[Verdict], remedy: str, *, shows_all: bool) -> Iterat
         yield f"  {wheels} for other interpreters or platforms{hint}: {tags}"
 
 
-def _support(judged: Judged, remedies: Remedies, label: str | None) -> Iterator[str]:
-    """Yield what is supported of each namespace, where that comes from, and what would change it."""
+def supported(judged: Judged, remedies: Remedies, label: str | None) -> Iterator[str]:
+    """Yield what is supported of each namespace, from where, and what would change it, after a blank line."""
     metadata = judged.release.metadata
     variant = metadata.variants.get(label) if metadata and label is not None else None
     namespaces = [
@@ -124,13 +129,14 @@ def _support(judged: Judged, remedies: Remedies, label: str | None) -> Iterator[
         if label is None or (variant is not None and name in variant.namespaces())
     ]
     if namespaces:
+        yield ""
         yield Heading("SUPPORTED")
     for namespace in namespaces:
         origin = judged.support.origins[namespace]
         remedy = _remedy(origin, remedies).format(namespace=namespace)
         yield f"  {namespace}: {origin}{f'; {remedy}' if remedy else ''}"
         for feature, values in judged.support.supported.get(namespace, {}).items():
-            yield f"    {feature}: {shortened(values)}"
+            yield f"    {feature}: {shortened(values) or 'nothing'}"
 
 
 def _remedy(origin: str, remedies: Remedies) -> str:

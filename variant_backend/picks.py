@@ -11,7 +11,6 @@ from . import pylock
 from ._http import shown
 from .choice import Judged, choose, in_order, judge, judge_label, label_of
 from .errors import VariantError, did_you_mean, one_of
-from .filename import normalize
 from .inspection import Inspection
 from .installed import Installed, disagreements
 from .metadata import VariantMetadata
@@ -88,7 +87,7 @@ def pick(
     faults: list[VariantError] = []
     missing: list[str] = []
     for pin in pins:
-        others = _without(system, pin.name)
+        others = system.without(pin.name)
         try:
             found = _pick(pin, source, others, faults)
         except VariantError as error:
@@ -189,12 +188,6 @@ def _reasons(judged: Judged) -> str:
     return one_of(dict.fromkeys(why for each in judged.verdicts for why in each.reasons))
 
 
-def _without(system: System, name: str) -> System:
-    """Return the system without what is installed of a package: it will be another version."""
-    others = tuple(each for each in system.installed if normalize(each.inspection.name) != name)
-    return system._replace(installed=others)
-
-
 def _with_installed(system: System, found: Pick) -> System:
     """Return the system as it is for the packages behind this one."""
     version = {found.release.name: found.release.version}
@@ -248,7 +241,7 @@ def pick_locked(path: Path, system: System, target: Target) -> tuple[list[Pick],
     faults: list[VariantError] = []
     for package in locked:
         release = Release(*package[:3], package.metadata, {}, package.faults)
-        others = _without(system, package.name)
+        others = system.without(package.name)
         judged = judge(release, others, target)
         faults += [*package.faults, *judged.faults]
         if not judged.chosen:

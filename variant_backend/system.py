@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .abi_dependency import ABI_DEPENDENCY
 from .errors import VariantError
+from .filename import normalize
 from .hardware_file import Hardware
 from .installed import Installed, aligned, disagreements
 from .metadata import PluginProvider, VariantMetadata
@@ -59,6 +60,11 @@ class System(NamedTuple):
                 found = fixed
         return found, tuple(faults)
 
+    def without(self, name: str) -> System:
+        """Return the system without what is installed of a package: it will be another version."""
+        others = tuple(each for each in self.installed if normalize(each.inspection.name) != normalize(name))
+        return self._replace(installed=others)
+
     def _known(self, metadata: VariantMetadata) -> Support:
         """Return what is supported as far as no plugin has to be asked."""
         hardware = self.hardware or Hardware({})
@@ -109,7 +115,7 @@ class System(NamedTuple):
             told = {
                 "pinned": [f"{name} {version}" for name, version in pinned.items()],
                 "installed": [f"{name} {version}" for name, version in there.items()],
-                "unknown version": missing,
+                "unknown version (--pin NAME==VERSION says it)": missing,
             }
             origin = "; ".join(f"{how}: {', '.join(which)}" for how, which in told.items() if which)
         return Support({**found.supported, ABI_DEPENDENCY: values}, {**found.origins, ABI_DEPENDENCY: origin})

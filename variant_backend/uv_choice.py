@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from .choice import Judged, in_order, ranked
+from .choice import Judged, in_order, ranked, wrong_python
 from .document import Fault
 from .errors import VariantError
 from .installers import ACCEPTED_BY_UV, uv_never_supports
@@ -21,10 +21,10 @@ from .releases import (
     INDEX_FILE,
     UNREADABLE,
     IndexDocument,
-    Listed,
     Listing,
     find_listings,
     local_path,
+    parse_wheel,
     read_index_file,
     read_release,
 )
@@ -56,6 +56,17 @@ class UvChoice(NamedTuple):
     unread: VariantError | None = None
 
 
+class _Sources(NamedTuple):
+    """What uv makes of the index files of a release: for a wheel, that of its own source counts.
+
+    By filename, *barred* says why a label means nothing, and *faults* what is wrong with the wheel's source.
+    """
+
+    metadata: VariantMetadata | None
+    barred: Mapping[str, str]
+    faults: Mapping[str, list[str]]
+
+
 class _UnreadError(VariantError):
     """A wheel that uv reads cannot be read here: if its server sends no ranges, uv takes it as a whole."""
 
@@ -66,9 +77,15 @@ class _FailureError(VariantError):
 
 def uv_listings(name: str, *, find_links: Sequence[Path], index_urls: Sequence[str]) -> list[Listing]:
     """Return the releases that uv looks at: those in folders, and on the first index that has the project."""
-    first = next((url for url in index_urls[:-1] if find_listings(name, index_urls=[url])[0]), None)
-    urls = index_urls[-1:] if first is None else [first]
+    found = (url for url in index_urls[:-1] if _has_project(url, name))
+    urls = [next(found, index_urls[-1])] if index_urls else []
     return find_listings(name, find_links=find_links, index_urls=urls)[0]
+
+
+def _has_project(url: str, name: str) -> bool:
+    """Whether an index has a page of a project, be it without wheels."""
+    listings, faults = find_listings(name, index_urls=[url])
+    return bool(listings) or not faults
 
 
 def uv_choose(
@@ -79,11 +96,13 @@ def uv_choose(
     without: list[Judged] = []
     for listing in in_order(listings, version):
         try:
-            judged = _judged(listing, detected, target, version is not None, passed)
+            judged, sources = _judged(listing, detected, target, version is not None)
             if judged.chosen is None:
                 without.append(judged)
                 continue
-            _check_chosen(judged, judged.chosen, detected)
+            if wrong := sources.faults[str(judged.chosen.filename)]:
+                raise VariantError(*wrong)
+            _check_chosen(judged, judged.chosen, detected, target)
         except _UnreadError as error:
             return UvChoice(judged, tuple(passed), tuple(without), error)
         except _FailureError as error:
@@ -145,26 +164,49 @@ def uv_support(metadata: VariantMetadata, detected: Supported) -> Support:
     return Support(supported, origins)
 
 
-def _judged(listing: Listing, detected: Supported, target: Target, pinned: bool, passed: list[str]) -> Judged:
-    """Return uv's verdicts on a release; what it drops is noted. Raises _FailureError if it fails."""
-    sound: list[Listed] = []
+def _judged(listing: Listing, detected: Supported, target: Target, pinned: bool) -> tuple[Judged, _Sources]:
+    """Return uv's verdicts on a release, and what its sources say. Raises _FailureError if uv fails."""
+    sources = _read_sources(listing)
+    bare = tuple(source._replace(index_files=()) for source in listing.sources)
+    release = read_release(listing._replace(sources=bare), pinned=pinned)
+    release = release._replace(
+        wheels=tuple(file._replace(requires_python=_lower_bounds(file)) for file in release.wheels),
+        metadata=sources.metadata,
+        barred={**sources.barred, **release.barred},
+    )
+    support = uv_support(sources.metadata, detected) if sources.metadata else Support({}, {})
+    # It looks into a wheel of a folder when that is chosen.
+    wheels = tuple(
+        file._replace(requires_python=None) if local_path(file) else file for file in release.wheels
+    )
+    return Judged(release, support, ranked(release._replace(wheels=wheels), support, target)), sources
+
+
+def _read_sources(listing: Listing) -> _Sources:
+    """Read the index files of a release. Raises _FailureError if uv fails with them."""
     parts: dict[str, VariantMetadata] = {}
+    barred: dict[str, str] = {}
+    faults: dict[str, list[str]] = {}
     for source in listing.sources:
         documents = [read_index_file(file) for file in source.index_files]
-        if faults := [f"{document.place}: {fault}" for document in documents for fault in _faults(document)]:
-            passed += (
-                f"it drops {listing.name} {listing.version} in {source.place}: {fault}" for fault in faults
-            )
-            continue
-        sound.append(source)
-        parts.update({each.place: each.metadata for each in documents if each.metadata is not None})
-    release = read_release(listing._replace(sources=tuple(sound)), pinned=pinned)
-    metadata = combine(parts)[0] if parts else None
-    barred = {name: why for name, why in release.barred.items() if not why.startswith(INDEX_FILE)}
-    wheels = tuple(file._replace(requires_python=_lower_bounds(file)) for file in release.wheels)
-    release = release._replace(wheels=wheels, metadata=metadata, barred=barred)
-    support = uv_support(metadata, detected) if metadata is not None else Support({}, {})
-    return Judged(release, support, ranked(release, support, target))
+        wrong = [f"{document.place}: {fault}" for document in documents for fault in _faults(document)]
+        sound = {each.place: each.metadata for each in documents if each.metadata and not wrong}
+        labels = {label for metadata in sound.values() for label in metadata.variants}
+        parts.update(sound)
+        for name in [file.filename for file in source.wheels]:
+            if name in faults and name not in barred:
+                continue  # of two wheels with one name, the first counts that an index file tells of
+            faults[name] = wrong
+            barred.pop(name, None)
+            if (label := _label(name)) is not None and label not in labels:
+                barred[name] = f"{INDEX_FILE}{wrong[0] if wrong else f'{source.place} has no {label!r}'}"
+    return _Sources(combine(parts)[0] if parts else None, barred, faults)
+
+
+def _label(filename: str) -> str | None:
+    found = parse_wheel(filename)
+    assert found, "others are not listed"
+    return found[0].label
 
 
 def _faults(document: IndexDocument) -> list[Fault]:
@@ -196,8 +238,10 @@ def _errors(metadata: VariantMetadata) -> list[Fault]:
     return [fault for fault in of_metadata(metadata) if fault.rule == "abi-dependency"]
 
 
-def _check_chosen(judged: Judged, chosen: Verdict, detected: Supported) -> None:
+def _check_chosen(judged: Judged, chosen: Verdict, detected: Supported, target: Target) -> None:
     """Check what the chosen wheel says of itself; raises VariantError if uv drops it, or fails with it."""
+    if why := wrong_python(judged.file(chosen), target):
+        raise VariantError(f"{chosen.filename}: {why}")
     if chosen.filename.label is None:
         return
     found = _inspected(judged, chosen)

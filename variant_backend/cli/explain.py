@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from ..errors import VariantError, one_of
-from ..explanation import PLAIN, Heading, Remedies, of_label, table
+from ..explanation import PLAIN, Heading, Remedies, of_label, shown_label, supported, table
 from ..selection import why_better
 from . import Command, find_links_option, index_url_option, printable, talk
 from .selection_options import selection_options
@@ -88,13 +88,17 @@ def explain(
     pin = _pin(package, find_links)
     label = pin.label if label is None else label
     answer = _answer(pin, find_links, index_url, system, target, installer)
-    told = _why_not(answer.judged, why_not) if why_not is not None and answer.judged else []
+    asked, told = answer.judged, list[str]()
+    if why_not is not None and answer.judged:
+        asked = _with_label([answer.judged, *answer.newer], why_not)
+        told = _why_not(asked, why_not, answer.chosen)
     if as_json:
         click.echo(json.dumps(_to_dict(answer, label, told)))
     elif answer.judged:
-        lines = told[:1] + [f"  {text}" for text in told[1:]] or table(
-            answer.judged, _REMEDIES, label=label, shows_all=shows_all
-        )
+        if told and asked:
+            lines = [*told[:1], *(f"  {text}" for text in told[1:]), *supported(asked, _REMEDIES, why_not)]
+        else:
+            lines = [*table(answer.judged, _REMEDIES, label=label, shows_all=shows_all)]
         for line in [*_head(answer), *lines, *_installer(answer)]:
             _print(line)
     for error in answer.errors:
@@ -181,11 +185,16 @@ def _head(answer: _Answer) -> Iterator[str]:
     yield ""
 
 
-def _why_not(judged: Judged, label: str) -> list[str]:
-    """Say why a label's wheel is not chosen, the reasons behind the first line."""
+def _with_label(releases: Sequence[Judged], label: str) -> Judged:
+    """Return the first release that has wheels of a label; if none has, the first."""
+    having = (each for each in releases if label in [shown_label(verdict) for verdict in each.verdicts])
+    return next(having, releases[0])
+
+
+def _why_not(judged: Judged, label: str, chosen: Verdict | None) -> list[str]:
+    """Say why a label's wheel is not the *chosen* one, the reasons behind the first line."""
     # Of several that are out, the one that is closest.
     best = min(of_label(judged, label), key=lambda verdict: (not verdict.key, len(verdict.reasons)))
-    chosen = judged.chosen
     if best == chosen:
         return [f"{best.filename} is chosen"]
     if best.key and chosen and chosen.key:
