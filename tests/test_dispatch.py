@@ -182,6 +182,10 @@ def test_metadata_that_are_not_pinned_come_out_of_a_wheel_that_is(
         (None, "safe", "0_safe-"),
         (None, "(plain)", ""),
         ({"variant": ""}, "", "0_fast-"),
+        (None, "other#none.such, Demo # safe, null", "0_safe-"),
+        (None, "other#none.such, null", "0_null-"),
+        (None, "other#none.such", "0_fast-"),
+        (None, "demo#(plain)", ""),
     ],
 )
 def test_the_user_decides(
@@ -236,6 +240,36 @@ def test_what_cannot_be_decided_is_told(
 ) -> None:
     sdist()
     assert error(fails(hook, out, capsys, settings)).startswith(fault)
+
+
+@pytest.mark.parametrize(
+    ("variable", "fault"),
+    [
+        (
+            "fats",
+            "demo 1.0 has no wheel with label 'fats' (did you mean 'fast'?); there are (plain), fast, null,",
+        ),
+        (
+            "demo#fast,demo#safe",
+            "'demo#safe' is not the only label that is asked for; write NAME#LABEL for each",
+        ),
+        ("fast, safe", "'safe' is not the only label that is asked for; write NAME#LABEL for each project"),
+        ("#fast", "project name '' is not one; use letters"),
+        ("\x1b[2J#fast", "project name '\\x1b[2J' is not one; use letters"),
+    ],
+)
+def test_what_the_variable_does_not_decide_is_told(
+    sdist: Callable[..., Path],
+    out: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    fault: str,
+) -> None:
+    sdist()
+    monkeypatch.setenv(dispatching.LABEL, variable)
+    told = error(fails(build, out, capsys))
+    assert told.startswith(f"{dispatching.LABEL}: {fault}")
 
 
 def test_a_build_number_stays_in_front_of_the_label(

@@ -5,8 +5,9 @@ of one release; the best one is downloaded, held to its hash, and left under a n
 takes. No code but this project's is run, and no plugin.
 
 The user may decide otherwise: ``-Cvariant=LABEL`` or VARIANT_BACKEND_LABEL ask for a label, and ``(plain)``
-for the wheel without one; VARIANT_BACKEND_HARDWARE names a hardware file that counts instead of this machine,
-and VARIANT_BACKEND_INDEX_URL an index that has the same files.
+for the wheel without one. The variable may have several labels with commas between them, as ``NAME#LABEL``
+for one project each. VARIANT_BACKEND_HARDWARE names a hardware file that counts instead of this machine, and
+VARIANT_BACKEND_INDEX_URL an index that has the same files.
 """
 
 from __future__ import annotations
@@ -94,8 +95,7 @@ def _chosen(config_settings: _ConfigSettings | None) -> Dispatched:
     """Choose, and say so; raises VariantError when nothing can be chosen, after saying why."""
     from . import dispatching  # takes long to import
 
-    wish = dispatching.Wish.read(config_settings, os.environ)
-    dispatched = dispatching.choose(wish, os.environ, tell=say)
+    dispatched = dispatching.choose(config_settings, os.environ, tell=say)
     say(dispatched.told)
     return dispatched
 

@@ -9,7 +9,7 @@ import hashlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from . import _http, dispatching_sdist
 from ._files import Advance, workspace
@@ -18,7 +18,7 @@ from .download import download
 from .errors import VariantError, did_you_mean, one_of
 from .explanation import PLAIN, Remedies, table
 from .fetch import announced_metadata, fetched
-from .filename import WheelFilename
+from .filename import WheelFilename, check_project_name, normalize
 from .hardware import hardware_of
 from .picks import Pick, picked_of
 from .releases import Release, find_listings
@@ -28,9 +28,6 @@ from .system import System
 from .target import Target
 from .unmake import decided_metadata, tagged_name
 from .wheel_rewrite import Wheel, open_wheel
-
-if TYPE_CHECKING:
-    pass
 
 LABEL = "VARIANT_BACKEND_LABEL"
 HARDWARE = "VARIANT_BACKEND_HARDWARE"
@@ -49,8 +46,10 @@ class Wish(NamedTuple):
     index_url: str | None = None
 
     @classmethod
-    def read(cls, config_settings: Mapping[str, Any] | None, environ: Mapping[str, str]) -> Wish:
-        """Return what config settings and environment say; what is empty says nothing.
+    def read(
+        cls, config_settings: Mapping[str, Any] | None, environ: Mapping[str, str], *, name: str
+    ) -> Wish:
+        """Return what config settings and environment say of a project; what is empty says nothing.
 
         A label among the config settings counts before that of the environment. Raises VariantError.
         """
@@ -59,8 +58,12 @@ class Wish(NamedTuple):
             raise VariantError(
                 f"config settings ask for {len(asked)} labels: {one_of(asked)}", hint="ask for one"
             )
-        if not asked and environ.get(LABEL):
-            asked = {environ[LABEL]: LABEL}
+        if not asked:
+            try:
+                own = _label_for(name, environ.get(LABEL, ""))
+            except VariantError as error:
+                raise error.within(LABEL) from None
+            asked = {own: LABEL} if own else {}
         label, source = next(iter(asked.items()), (None, ""))
         hardware = Path(environ[HARDWARE]) if environ.get(HARDWARE) else None
         if hardware and not hardware.is_absolute():  # the sdist has no say about this
@@ -83,6 +86,26 @@ def _texts(config_settings: Mapping[str, Any], key: str) -> Iterator[str]:
             yield text
 
 
+def _label_for(name: str, text: str) -> str | None:
+    """Return the label that a list asks of a project, given by its normalized name; raises VariantError.
+
+    Of its entries, ``NAME#LABEL`` is for one project, and ``LABEL`` for all others.
+
+    >>> _label_for("torch", "Torch#cu128, null"), _label_for("demo", "Torch#cu128, null")
+    ('cu128', 'null')
+    """
+    labels: dict[str, str] = {}
+    for entry in filter(None, map(str.strip, text.split(","))):
+        project, separator, label = map(str.strip, entry.rpartition("#"))
+        if separator:
+            check_project_name(project)
+        if labels.setdefault(normalize(project), label) != label:
+            raise VariantError(
+                f"{entry!a} is not the only label that is asked for", hint="write NAME#LABEL for each project"
+            )
+    return labels.get(name) or labels.get("")
+
+
 class Dispatched(NamedTuple):
     """What is chosen, the *hosts* that may send it, and a line that tells why and how to choose otherwise."""
 
@@ -92,14 +115,19 @@ class Dispatched(NamedTuple):
 
 
 def choose(
-    wish: Wish, environ: Mapping[str, str], *, root: Path = Path(), tell: Callable[[str], object]
+    config_settings: Mapping[str, Any] | None,
+    environ: Mapping[str, str],
+    *,
+    root: Path = Path(),
+    tell: Callable[[str], object],
 ) -> Dispatched:
     """Choose among the wheels that the sdist at *root* pins, for the running interpreter and this machine.
 
-    Raises VariantError when the sdist is not sound, or no wheel fits; before the latter, *tell* is given a
-    table of the reasons.
+    The user has a say by config settings and environment. Raises VariantError when the sdist is not sound, or
+    no wheel fits; before the latter, *tell* is given a table of the reasons.
     """
     locked = dispatching_sdist.load(root)
+    wish = Wish.read(config_settings, environ, name=locked.name)
     release = Release(*locked[:3], locked.metadata, {})
     target = _target()
     judged = _judged(release, wish, environ, target)
@@ -131,7 +159,8 @@ def _judged(release: Release, wish: Wish, environ: Mapping[str, str], target: Ta
     if wish.label not in labels:
         raise VariantError(
             f"{_setting(wish)}: {release.name} {release.version} has no wheel with label {wish.label!r}"
-            f"{did_you_mean(wish.label, labels)}; there are {one_of(labels)}"
+            f"{did_you_mean(wish.label, labels)}; there are {one_of(labels)}",
+            hint=f"{LABEL}=NAME#LABEL is for one project alone" if wish.source == LABEL else None,
         )
     return judge_label(release, None if wish.label == PLAIN else wish.label, target)
 
