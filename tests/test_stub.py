@@ -16,6 +16,7 @@ from releases import DOCUMENT, only, patched, write_release, write_wheel
 from support import make_wheel, publish, run
 
 from variant_backend import core_metadata, dispatching_sdist
+from variant_backend.check import check
 from variant_backend.cli.main import main
 from variant_backend.explanation import PLAIN
 from variant_backend.pylock import Locked
@@ -117,6 +118,27 @@ def test_the_same_wheels_make_the_same_bytes(dist: Path, monkeypatch: pytest.Mon
     assert stub(dist, "--base-url", BASE_URL).exit_code == 0  # its own sdist is replaced
     with tarfile.open(sdist) as archive:
         assert {each.mtime for each in archive} == {1700000000}
+
+
+def test_a_plain_wheel_that_installers_would_take_is_told(here: Path) -> None:
+    dist = write_release(here / "dist", DOCUMENT, plain=False)
+    plain = "demo-1.0-{}-none-any.whl"
+    write_wheel(dist / plain.format("py2"))  # for interpreters for which there is no label
+    assert "warning" not in stub(dist, "--base-url", BASE_URL).stderr
+    write_wheel(dist / plain.format("py3"))
+    for only_one in ((), ("--only", "fast")):
+        told = stub(dist, "--base-url", BASE_URL, *only_one).stderr
+        assert told.endswith(f"keep these off the index of the sdist: {plain.format('py3')}\n")
+
+
+def test_with_a_dispatching_sdist_no_plain_wheel_is_missing(here: Path) -> None:
+    dist = write_release(here / "dist", DOCUMENT, plain=False)
+    shutil.copytree(dist, "out")
+    assert {each.code for each in check([Path("out")])} == {"no-plain-wheel"}
+    assert stub("dist", "--base-url", BASE_URL).exit_code == 0
+    assert check([Path("out")]) == []
+    Path("out/demo-1.0.tar.gz").write_bytes(b"another")
+    assert {each.code for each in check([Path("out")])} == {"plain-from-sdist"}
 
 
 def test_an_sdist_of_somebody_else_stays(dist: Path) -> None:
@@ -241,6 +263,18 @@ def test_what_indexes_refuse_of_an_sdist_is_refused_here(dist: Path, metadata: s
     assert fault in error
 
 
+def test_what_is_wrong_with_many_wheels_is_said_once(here: Path) -> None:
+    dist = write_release(here / "dist", DOCUMENT, plain=False)
+    for label in ("fast", "null", "safe"):
+        write_wheel(
+            dist / f"demo-1.0-py3-none-any-{label}.whl", only(DOCUMENT, label), "Requires-Dist: a b\n"
+        )
+    (error,) = refused(dist, "--base-url", BASE_URL)
+    assert error.startswith(
+        f"{dist / 'demo-1.0-py3-none-any-fast.whl'} and 2 more: METADATA: Requires-Dist: "
+    )
+
+
 def test_without_labels_or_an_index_file_there_is_nothing_to_dispatch(dist: Path) -> None:
     (dist / "demo-1.0-variants.json").unlink()
     (error,) = refused(dist, "--base-url", BASE_URL)
@@ -255,6 +289,7 @@ def test_without_labels_or_an_index_file_there_is_nothing_to_dispatch(dist: Path
     ("arguments", "fault"),
     [
         (["dist"], "say where the wheels will lie: --base-url URL"),
+        (["dist", "--base-url", BASE_URL, "--python", "3.12"], "name them with --hardware FILE"),
         (["https://example.org/simple/"], "say which package: --package NAME"),
         (
             ["dist", "--base-url", "http://example.org/x"],

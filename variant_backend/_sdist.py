@@ -1,4 +1,4 @@
-"""Source distributions: written so that the same files make the same bytes, and PKG-INFO out of any."""
+"""Source distributions: written so that the same files make the same bytes, and members out of any."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import io
 import re
 import tarfile
 from collections.abc import Mapping
-from pathlib import Path
+from typing import BinaryIO
 
 from .errors import VariantError
 
-# How many bytes are unpacked at most while PKG-INFO is looked for, and how many it may have.
+# How many bytes are unpacked at most while a file is looked for, and how many that may have.
 _LARGEST_ARCHIVE = 128 << 20
 _LARGEST_CONTENT = 8 << 20
 
@@ -35,26 +35,27 @@ class _Limited(gzip.GzipFile):
 
     def read(self, size: int | None = -1) -> bytes:
         if self.tell() > _LARGEST_ARCHIVE:
-            raise VariantError(f"no PKG-INFO in its first {_LARGEST_ARCHIVE >> 20} MiB")
+            raise VariantError(f"not in its first {_LARGEST_ARCHIVE >> 20} MiB")
         return super().read(size)
 
 
-def read_pkg_info(path: Path) -> bytes:
-    """Return the content of an sdist's PKG-INFO; raises VariantError if it cannot be found and read."""
+def read_member(sdist: BinaryIO, name: str) -> bytes:
+    """Return the content of a file at the root of an sdist; raises VariantError if it cannot be had."""
+    pattern = re.compile(rf"(?:\./)?[^/]+/{re.escape(name)}")
     try:
-        with _Limited(path) as file, tarfile.open(fileobj=file, mode="r|") as archive:
+        with _Limited(fileobj=sdist) as file, tarfile.open(fileobj=file, mode="r|") as archive:
             for member in archive:
-                if member.isfile() and re.fullmatch(r"(?:\./)?[^/]+/PKG-INFO", member.name):
+                if member.isfile() and pattern.fullmatch(member.name):
                     return _content(archive, member)
-    except VariantError:
-        raise
+    except VariantError as error:
+        raise error.within(name) from None
     except Exception as error:  # tarfile, gzip and zlib have no common one for a damaged file
         raise VariantError(f"damaged: {error}") from None
-    raise VariantError("no PKG-INFO in it")
+    raise VariantError(f"no {name} in it")
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     file = archive.extractfile(member)
     if file is None or member.size > _LARGEST_CONTENT:
-        raise VariantError(f"PKG-INFO of {member.size} bytes is too large")
+        raise VariantError(f"{member.size} bytes are too large")
     return file.read()

@@ -75,7 +75,7 @@ class _Run:
     def __init__(self) -> None:
         self.findings: dict[Finding, None] = {}
         self.releases: dict[_Key, _Release] = {}
-        self.sdists: set[_Key] = set()
+        self.sdists: dict[_Key, Path] = {}
         self.folders: set[Path] = set()
         # What the pages of a project list, for the folders in which its wheels may lie.
         self.listed: dict[tuple[Path, str], set[str]] = {}
@@ -114,7 +114,7 @@ class _Run:
             elif path.suffix == ".toml":
                 self.read_project(path)
             elif (key := _sdist(path)) is not None:
-                self.sdists.add(key)
+                self.sdists[key] = path
             else:
                 text = "no wheel, JSON document or pyproject.toml"
                 self.add(path, [Fault("unknown-file", "", text)])
@@ -275,8 +275,11 @@ class _Run:
         if any(filename.label is not None for filename in release.wheels.values()) and not release.indexes:
             text = f"{index_filename(_spelled(release, key))} is missing"
             self.add(folder, [Fault("missing-index", "", text)])
-        has_sdist = (folder, key) in self.sdists
-        for filename, fault in rules.of_fallbacks([*release.wheels.values()], has_sdist):
+        sdist = self.sdists.get((folder, key))
+        faults = [*rules.of_fallbacks([*release.wheels.values()], sdist is not None)]
+        if sdist and any(fault.rule == "plain-from-sdist" for _, fault in faults) and _dispatches(sdist):
+            faults = [each for each in faults if each[1].rule != "plain-from-sdist"]
+        for filename, fault in faults:
             self.add(folder / str(filename), [fault])
 
 
@@ -476,6 +479,17 @@ def _sdist(path: Path) -> _Key | None:
     name, separator, version = path.name.removesuffix(".tar.gz").rpartition("-")
     key = _release(name, version) if separator and path.name.endswith(".tar.gz") else None
     return (path.parent, key) if key else None
+
+
+def _dispatches(sdist: Path) -> bool:
+    """Tell whether pip gets a variant by building an sdist."""
+    from .dispatching_sdist import is_dispatching  # takes long to import
+
+    try:
+        with sdist.open("rb") as file:
+            return is_dispatching(file)
+    except OSError:
+        return False
 
 
 def _release(name: str, version: str) -> tuple[str, Version] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
 from . import _http, core_metadata, pylock
@@ -25,10 +25,22 @@ from .wheel_rewrite import source_date_epoch
 if TYPE_CHECKING:
     from packaging.version import Version
 
+BACKEND = "variant_backend.dispatch"
+PROJECT = "pyproject.toml"
 LOCK_FILE = "pylock.toml"
 PKG_INFO = "PKG-INFO"
 # All that such an sdist has.
-_FILES = ("pyproject.toml", PKG_INFO, LOCK_FILE, "README", "README.md", "README.rst")
+_FILES = (PROJECT, PKG_INFO, LOCK_FILE, "README", "README.md", "README.rst")
+
+
+def is_dispatching(sdist: BinaryIO) -> bool:
+    """Tell whether an sdist is a dispatching one: whether it names the backend of those."""
+    from ._sdist import read_member  # takes long to import, and builds of wheels do not need it
+
+    try:
+        return BACKEND.encode() in read_member(sdist, PROJECT)
+    except VariantError:
+        return False
 
 
 def load(root: Path = Path()) -> pylock.Locked:

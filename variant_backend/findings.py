@@ -265,7 +265,7 @@ RULES: Mapping[str, Rule] = {
     "plain-from-sdist": Rule(
         _PIP,
         WARNING,
-        "For a platform there are labelled wheels and an sdist alone: pip builds.",
+        "For a platform there are labelled wheels and an sdist alone, not a dispatching one: pip builds.",
         "add a plain wheel for it",
     ),
     "unsupported-property": Rule(

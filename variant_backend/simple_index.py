@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit
 from . import core_metadata, project_page, simple_api
 from ._files import real_path
 from ._outputs import Output
-from ._sdist import read_pkg_info
+from ._sdist import read_member
 from .errors import VariantError
 from .filename import WheelFilename, index_filename
 from .index import FoundWheel, Index, ReleaseIndex, combine, different_twins, distinct, read_folders, sha256
@@ -172,7 +172,8 @@ def _list_sdist(root: Path, path: Path, release: Release, advance: Advance) -> t
     """Return an sdist; without its Requires-Python, which is told, if that cannot be read."""
     file = _file(root, path, advance)
     try:
-        told = _read(read_pkg_info(path))
+        with path.open("rb") as opened:
+            told = _read(read_member(opened, "PKG-INFO"))
     except VariantError as error:
         return _Listed(release, file), [
             f"{line}; its Requires-Python is left out" for line in error.within(path.name).lines()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import tarfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -21,19 +20,17 @@ from ._http import OtherHostError, is_safe_line, shown
 from ._outputs import Output
 from ._sdist import pack
 from .choice import label_of
-from .dispatching_sdist import LOCK_FILE, PKG_INFO
+from .dispatching_sdist import BACKEND, LOCK_FILE, PKG_INFO, PROJECT, is_dispatching
 from .errors import VariantError, did_you_mean, one_of
 from .explanation import PLAIN
 from .filename import WheelFilename, escape
 from .findings import ERROR, Finding
 from .index import sha256
 from .metadata import VariantMetadata
-from .releases import Listing, Release, local_path, read_release
+from .releases import Listing, Release, local_path, parse_wheel, read_release
 from .simple_api import File
 from .simple_index import check_base_url
 from .wheel_rewrite import Wheel, open_wheel
-
-BACKEND = "variant_backend.dispatch"
 
 _PROJECT = f"""\
 # Made by `variant-backend stub`. No code is in this sdist: the backend that is named here chooses the best of
@@ -55,7 +52,11 @@ class Stub(NamedTuple):
     def output(self, folder: Path, *, time: int) -> Output:
         """Return the sdist; all that is in it has the *time*, in seconds since 1970."""
         top = f"{escape(self.release.name)}-{self.release.version}"
-        return Output(folder, f"{top}.tar.gz", pack(top, self.files, time=time), _is_stub)
+        return Output(folder, f"{top}.tar.gz", pack(top, self.files, time=time), _is_ours)
+
+
+def _is_ours(content: bytes) -> bool:
+    return is_dispatching(io.BytesIO(content))
 
 
 class _Read(NamedTuple):
@@ -129,15 +130,27 @@ def _only(listing: Listing, labels: Collection[str]) -> Listing:
     return listing._replace(sources=tuple(sources))
 
 
+def preferred(listing: Listing) -> list[str]:
+    """Return the plain wheels that installers take before any sdist, where there are wheels with labels."""
+    names = [found[0] for file in listing.wheels if (found := parse_wheel(file.filename))]
+    labelled = {name.tags for name in names if name.label is not None}
+    plain = [name for name in names if name.label is None]
+    return [str(each) for each in plain if any(rules.covers([each.tags], tags) for tags in labelled)]
+
+
 def _refuse(findings: Iterable[Finding]) -> None:
-    """Raise VariantError with all findings that are errors."""
-    lines = []
+    """Raise VariantError with all findings that are errors; what several files have is said once."""
+    found: dict[str, dict[str, None]] = {}
     for each in findings:
         if each.severity == ERROR:
-            place = ": ".join(filter(None, [each.file, each.place]))
-            lines.append(f"{place}: {each.fault}; {each.remedy} [{each.code}]")
+            place = f"{each.place}: " if each.place else ""
+            found.setdefault(f"{place}{each.fault}; {each.remedy} [{each.code}]", {})[each.file] = None
+    lines = []
+    for text, files in found.items():
+        first, *others = files
+        lines.append(f"{first}{f' and {len(others)} more' if others else ''}: {text}")
     if lines:
-        raise VariantError(*dict.fromkeys(lines))
+        raise VariantError(*lines)
 
 
 def _read_wheels(
@@ -252,7 +265,7 @@ def _files(release: Release, described: list[bytes], hosts: Collection[str]) -> 
     pkg_info = core_metadata.for_sdist(described, _spelled(described, name), str(version))
     _check_pkg_info(pkg_info)
     files = {
-        "pyproject.toml": _PROJECT.encode(),
+        PROJECT: _PROJECT.encode(),
         PKG_INFO: pkg_info,
         LOCK_FILE: _toml.from_dict(pylock.to_dict([locked], "file:///")).encode(),
     }
@@ -279,14 +292,3 @@ def _check_pkg_info(data: bytes) -> None:
             *(f"METADATA of the wheels: {each}" for each in error.exceptions),
             hint="package indexes refuse that; mend it, and rebuild",
         ) from None
-
-
-def _is_stub(data: bytes) -> bool:
-    """Tell whether a file is a dispatching sdist."""
-    try:
-        with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as archive:
-            members = (member for member in archive if member.name.endswith("/pyproject.toml"))
-            file = archive.extractfile(next(members))
-            return file is not None and BACKEND.encode() in file.read(1 << 16)
-    except Exception:  # tarfile, gzip and zlib have no common one for a damaged file
-        return False

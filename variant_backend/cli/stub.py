@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from ..system import System
 
 
+_PREFERRED = (
+    "no installer builds an sdist where it finds a plain wheel; keep these off the index of the sdist"
+)
+
+
 def _base_url(value: str | None) -> str | None:
     from ..stub import checked_base_url
 
@@ -105,7 +110,7 @@ def stub(
     """
     from .._outputs import differences, write
     from ..choice import judge
-    from ..stub import plan_stub
+    from ..stub import plan_stub, preferred
     from ..wheel_rewrite import source_date_epoch
 
     target = read_target(python, platform)
@@ -114,6 +119,8 @@ def stub(
         raise click.UsageError("say which package: --package NAME")
     if folder is not None and base_url is None:
         raise click.UsageError("say where the wheels will lie: --base-url URL")
+    if (python or platform) and not machines:
+        raise click.UsageError("--python and --platform are about machines: name them with --hardware FILE")
     systems = {machine: _system(machine) for machine in machines}
     with Progress(folder.glob("*.whl") if folder else ()) as progress:
         listing = _listing(place, pin)
@@ -123,6 +130,8 @@ def stub(
     if differences([output]):
         write([output])
     _tell(planned, found)
+    if plain := preferred(listing):
+        talk(printable(f"warning: {_PREFERRED}: {shortened(plain)}"))
     if as_json:
         click.echo(json.dumps(_to_dict(planned, output, found)))
     else:
