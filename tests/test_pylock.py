@@ -139,11 +139,11 @@ hashes = {{ sha256 = "{DIGEST}" }} }},
 [packages.variants-json.default-priorities]
 namespace = ["speed"]
 
-[packages.variants-json.providers]
-speed = {{ static-properties = {{ mode = ["fast", "safe"] }} }}
+[packages.variants-json.providers.speed]
+static-properties = {{ mode = ["fast", "safe"] }}
 
-[packages.variants-json.variants]
-fast = {{ speed = {{ mode = ["fast"] }} }}
+[packages.variants-json.variants.fast]
+speed = {{ mode = ["fast"] }}
 """
     )
 

@@ -27,7 +27,7 @@ _CUT = "\0\n"
 
 
 # Tables further down are written inline.
-_DEEPEST_HEADER = 3
+_DEEPEST_HEADER = 4
 
 
 class Place(NamedTuple):
@@ -171,7 +171,7 @@ def written(value: object) -> str:
 
 
 def from_dict(table: Mapping[str, object], path: Path = ()) -> str:
-    """Return a document that is made anew; tables more than three levels down are written inline.
+    """Return a document that is made anew; tables more than four levels down are written inline.
 
     >>> print(from_dict({"packages": [{"name": "demo", "wheels": [{"size": 1}, {"size": 2}], "tool": {}}]}))
     [[packages]]
@@ -195,7 +195,9 @@ def from_dict(table: Mapping[str, object], path: Path = ()) -> str:
             lines = "".join(f"    {written(entry)},\n" for entry in entries)
             parts[0] += f"{_key(key)} = [\n{lines}]\n"
         elif isinstance(value, dict) and len(here) <= _DEEPEST_HEADER:
-            parts.append(f"[{header}]\n{from_dict(value, here)}")
+            inner = from_dict(value, here)
+            # The headers of what is in it say that it is there.
+            parts.append(inner if inner.startswith("[") else f"[{header}]\n{inner}")
         else:
             parts[0] += f"{_key(key)} = {written(value)}\n"
     return "\n".join(part for part in parts if part)
