@@ -364,6 +364,15 @@ def test_an_index_must_tell_a_sha256_of_each_wheel(here: Path, server: Server) -
     assert ["its index gives no sha256 of it" in line for line in errors] == [True] * 4
 
 
+def test_what_the_backend_would_refuse_is_not_made(here: Path, server: Server) -> None:
+    folder = write_release(here / "wheels", DOCUMENT)
+    publish([*folder.iterdir()], server.folder / "simple/demo")
+    page = server.folder / "simple/demo/index.html"
+    page.write_text(page.read_text().replace("whl#sha256=", "whl#sha256=0"))
+    name = "demo-1.0-py3-none-any-fast.whl"
+    assert refused(*from_index(server))[0] == f"{name!r}: its sha256 is missing, or is none"
+
+
 def test_what_is_wrong_with_a_release_on_an_index_is_found(here: Path, server: Server) -> None:
     folder = write_release(here / "wheels", DOCUMENT)
     write_wheel(folder / "demo-1.0-py3-none-any-fast.whl", only(DOCUMENT, "fast"), "Requires-Dist: a b\n")

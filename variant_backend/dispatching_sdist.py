@@ -55,24 +55,27 @@ def load(root: Path = Path()) -> pylock.Locked:
     if (normalize(locked.name), locked.version) != own:
         about = f"{locked.name} {locked.version}, and {PKG_INFO} about {own[0]} {own[1]}"
         issues.append(f"{path}: it is about {about}")
-    known = {None, *(locked.metadata.variants if locked.metadata else ())}
-    for file in locked.wheels:
-        issues += (f"{path}: {file.filename!a}: {fault}" for fault in _faults(file, own))
-        if not locked.faults and label_of(file) not in known:
-            issues.append(f"{path}: {file.filename!a}: the lock file does not say what its label means")
-    names = [file.filename.lower() for file in locked.wheels]
-    issues += [
-        f"{path}: {name!a} is listed twice"
-        for name in sorted({each for each in names if names.count(each) > 1})
-    ]
-    issues += [
-        f"{path}: there is no host {host!r}"
-        for host in locked.hosts
-        if not _http.is_safe_line(f"https://{host}")
-    ]
+    issues += (f"{path}: {fault}" for fault in faults(locked))
     if issues:
         raise VariantError(*issues, hint="this sdist is not sound, so nothing is taken from it")
     return locked
+
+
+def faults(locked: pylock.Locked) -> Iterator[str]:
+    """Yield what is wrong with a release that is pinned, each with the name of the wheel that it is about."""
+    own = normalize(locked.name), locked.version
+    known = {None, *(locked.metadata.variants if locked.metadata else ())}
+    for file in locked.wheels:
+        yield from (f"{file.filename!a}: {fault}" for fault in _faults(file, own))
+        if not locked.faults and label_of(file) not in known:
+            yield f"{file.filename!a}: the lock file does not say what its label means"
+    names = [file.filename.lower() for file in locked.wheels]
+    yield from (
+        f"{name!a} is listed twice" for name in sorted({name for name in names if names.count(name) > 1})
+    )
+    for host in locked.hosts:
+        if not _http.is_safe_line(f"https://{host}"):
+            yield f"there is no host {host!r}"
 
 
 def _identity(path: Path) -> tuple[str, Version]:

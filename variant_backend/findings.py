@@ -254,7 +254,7 @@ RULES: Mapping[str, Rule] = {
         _PIP,
         ERROR,
         "For a platform there are labelled wheels alone: pip sees none of them.",
-        "add a plain wheel for it",
+        "add a plain wheel for it, or a dispatching sdist (`variant-backend stub`)",
     ),
     "fallback-from-sdist": Rule(
         _UV,
@@ -266,7 +266,7 @@ RULES: Mapping[str, Rule] = {
         _PIP,
         WARNING,
         "For a platform there are labelled wheels and an sdist alone, not a dispatching one: pip builds.",
-        "add a plain wheel for it",
+        "add a plain wheel for it, or a dispatching sdist (`variant-backend stub`)",
     ),
     "unsupported-property": Rule(
         _UV,

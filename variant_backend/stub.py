@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from . import __version__, _toml, check, core_metadata, pylock, rules
+from . import __version__, _toml, check, core_metadata, dispatching_sdist, pylock, rules
 from ._files import Advance
 from ._http import OtherHostError, is_safe_line, shown
 from ._outputs import Output
@@ -259,9 +259,11 @@ def _findings(index: VariantMetadata, read: Iterable[_Read]) -> Iterator[Finding
 
 
 def _files(release: Release, described: list[bytes], hosts: Collection[str]) -> dict[str, bytes]:
-    """Return what is in the sdist; raises VariantError if the wheels' METADATA make no PKG-INFO."""
+    """Return what is in the sdist; raises VariantError if its backend, or an index, would refuse that."""
     name, version, wheels, metadata, *_ = release
     locked = pylock.Locked(name, version, wheels, metadata, hosts=tuple(sorted(set(hosts))))
+    if issues := [*dispatching_sdist.faults(locked)]:
+        raise VariantError(*issues)
     pkg_info = core_metadata.for_sdist(described, _spelled(described, name), str(version))
     _check_pkg_info(pkg_info)
     files = {
