@@ -9,7 +9,7 @@ import hashlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from . import _http, dispatching_sdist
 from ._files import Advance, workspace
@@ -28,9 +28,6 @@ from .system import System
 from .target import Target
 from .unmake import decided_metadata, tagged_name
 from .wheel_rewrite import Wheel, open_wheel
-
-if TYPE_CHECKING:
-    pass
 
 LABEL = "VARIANT_BACKEND_LABEL"
 HARDWARE = "VARIANT_BACKEND_HARDWARE"
@@ -126,7 +123,11 @@ def _target() -> Target:
 
 def _judged(release: Release, wish: Wish, environ: Mapping[str, str], target: Target) -> Judged:
     if wish.label is None:
-        return judge(release, System({}, hardware_of(wish.hardware, environ)), target)
+        try:
+            hardware = hardware_of(wish.hardware, environ)
+        except VariantError as error:  # of the file
+            raise error.within(HARDWARE) from None
+        return judge(release, System({}, hardware), target)
     labels = _labels(release)
     if wish.label not in labels:
         raise VariantError(
@@ -223,23 +224,23 @@ def build(
     pick, hosts, _ = dispatched
     folder = Path(wheel_directory)
     try:
-        with fetched([pick], folder, plain=tagged_name, force=True, advance=advance, hosts=hosts) as (
-            result,
-        ):
-            pass
+        with workspace(folder) as scratch:
+            with fetched([pick], scratch, plain=tagged_name, advance=advance, hosts=hosts) as (result,):
+                pass
+            wheel = result.path
+            if metadata_directory is not None:
+                _check_is_prepared(wheel, Path(metadata_directory) / "METADATA")
+            wheel.replace(folder / wheel.name)
     except OSError as error:
         raise _failed(error, folder) from None
-    if metadata_directory is not None:
-        _check_is_prepared(result.path, Path(metadata_directory) / "METADATA")
-    return result.path.name
+    return wheel.name
 
 
 def _check_is_prepared(wheel: Path, prepared: Path) -> None:
-    """Check that a wheel has the METADATA that were prepared; else remove it, and raise VariantError."""
+    """Check that a wheel has the METADATA that were prepared; raises VariantError."""
     with open_wheel(wheel, whole=False) as opened:
         content = opened.core_metadata
     if not prepared.is_file() or prepared.read_bytes() != content:
-        wheel.unlink()
         raise VariantError(
             f"{wheel.name}: its METADATA are not those that were prepared before",
             hint="give both hooks the same settings and environment",
