@@ -1,6 +1,7 @@
-"""What a dispatching sdist brings: one wheel of a pinned release, chosen for this machine and by its user.
+"""The wheel that a dispatching sdist brings: which one of those that it pins, and how that comes.
 
-What comes must be what the sdist pins, and it comes from servers that are named there, or by the user.
+It is chosen for this machine, and by its user. What comes must be what the sdist pins, and it comes from
+servers that are named there, or by the user.
 """
 
 from __future__ import annotations
@@ -247,7 +248,9 @@ def _check_is_prepared(wheel: Path, prepared: Path) -> None:
         )
 
 
-def prepare_metadata(dispatched: Dispatched, metadata_directory: str) -> str:
+def prepare_metadata(
+    dispatched: Dispatched, metadata_directory: str, *, advance: Advance = lambda _: None
+) -> str:
     """Write the dist-info folder of the wheel, without RECORD, and return its name.
 
     Only that is asked of the server, in ranges. The whole wheel comes where it sends no ranges, or where the
@@ -258,7 +261,7 @@ def prepare_metadata(dispatched: Dispatched, metadata_directory: str) -> str:
     name = f"{WheelFilename.parse(pick.file.filename).stem}.dist-info"
     try:
         with workspace(folder) as scratch:
-            files = _dist_info(pick, hosts, scratch)
+            files = _dist_info(pick, hosts, scratch, advance)
             for each, content in files.items():
                 (scratch / each).write_bytes(content)
             (folder / name).mkdir(exist_ok=True)
@@ -269,7 +272,7 @@ def prepare_metadata(dispatched: Dispatched, metadata_directory: str) -> str:
     return name
 
 
-def _dist_info(pick: Pick, hosts: frozenset[str], scratch: Path) -> dict[str, bytes]:
+def _dist_info(pick: Pick, hosts: frozenset[str], scratch: Path, advance: Advance) -> dict[str, bytes]:
     """Return the files of the dist-info folder; raises VariantError."""
     from . import _remote  # takes long to import, and wheels are brought without it
 
@@ -293,7 +296,7 @@ def _dist_info(pick: Pick, hosts: frozenset[str], scratch: Path) -> dict[str, by
             except VariantError as error:
                 raise error.within(_http.shown(file.url)) from None
     path = scratch / file.filename
-    download(file, path, hosts=hosts)
+    download(file, path, advance=advance, hosts=hosts)
     with open_wheel(path) as wheel:
         return _told_by(wheel, pick)
 
