@@ -24,6 +24,7 @@ from .hardware import hardware_of
 from .picks import Pick, picked_of
 from .releases import Release, find_listings
 from .selection import shortened
+from .simple_api import File
 from .support import UNKNOWN
 from .system import System
 from .target import Target
@@ -254,7 +255,9 @@ def prepare_metadata(
     """Write the dist-info folder of the wheel, without RECORD, and return its name.
 
     Only that is asked of the server, in ranges. The whole wheel comes where it sends no ranges, or where the
-    hash of METADATA is not pinned. Raises VariantError; nothing is left behind then.
+    hash of METADATA is not pinned. Of what comes in ranges, METADATA is held to its hash, and variant.json to
+    the properties that are pinned; WHEEL is not, but nothing is installed by it: the wheel has its own.
+    Raises VariantError; nothing is left behind then.
     """
     pick, hosts, _ = dispatched
     folder = Path(metadata_directory)
@@ -274,31 +277,35 @@ def prepare_metadata(
 
 def _dist_info(pick: Pick, hosts: frozenset[str], scratch: Path, advance: Advance) -> dict[str, bytes]:
     """Return the files of the dist-info folder; raises VariantError."""
-    from . import _remote  # takes long to import, and wheels are brought without it
-
     file = pick.file
-    if pinned := (file.core_metadata or {}).get("sha256"):
+    pinned = (file.core_metadata or {}).get("sha256")
+    if pinned and (wheel := _in_ranges(file, hosts)):
         try:
-            wheel = _remote.read_wheel(
-                _remote.on_server(file.filename, file.url, size=file.size, other_hosts=hosts)
-            )
-        except _remote.NoRangesError:
-            pass
-        else:
             found = hashlib.sha256(wheel.core_metadata).hexdigest()
             if found != pinned:
                 raise VariantError(
-                    f"{_http.shown(file.url)}: the sha256 of its METADATA is {found}, and {pinned} is pinned",
+                    f"the sha256 of its METADATA is {found}, and {pinned} is pinned",
                     hint="it was changed, where it lies or on its way",
                 )
-            try:
-                return _told_by(wheel, pick)
-            except VariantError as error:
-                raise error.within(_http.shown(file.url)) from None
+            return _told_by(wheel, pick)
+        except VariantError as error:
+            raise error.within(_http.shown(file.url)) from None
     path = scratch / file.filename
     download(file, path, advance=advance, hosts=hosts)
     with open_wheel(path) as wheel:
         return _told_by(wheel, pick)
+
+
+def _in_ranges(file: File, hosts: frozenset[str]) -> Wheel | None:
+    """Read what a wheel says of itself, None where the server sends no ranges; raises VariantError."""
+    from . import _remote  # takes long to import, and wheels are brought without it
+
+    try:
+        return _remote.read_wheel(
+            _remote.on_server(file.filename, file.url, size=file.size, other_hosts=hosts)
+        )
+    except _remote.NoRangesError:
+        return None
 
 
 def _told_by(wheel: Wheel, pick: Pick) -> dict[str, bytes]:
