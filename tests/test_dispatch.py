@@ -25,7 +25,7 @@ from releases import DOCUMENT, only, patched, write_release, write_wheel
 from support import answering, run, walk
 from test_http import Behavior, answer, endless
 
-from variant_backend import dispatch, dispatching, dispatching_sdist, download
+from variant_backend import dispatch, dispatched_wheel, dispatching_sdist, download
 from variant_backend.errors import VariantError
 from variant_backend.inspection import Inspection, inspect_installed_variants
 from variant_backend.simple_api import JSON_TYPE
@@ -40,7 +40,7 @@ UNKNOWN = patched(
         "variants": {"null": None},
     },
 )
-SETTINGS = (dispatching.LABEL, dispatching.HARDWARE, dispatching.INDEX_URL)
+SETTINGS = (dispatched_wheel.LABEL, dispatched_wheel.HARDWARE, dispatched_wheel.INDEX_URL)
 
 
 @pytest.fixture(autouse=True)
@@ -197,7 +197,7 @@ def test_the_user_decides(
     chosen: str,
 ) -> None:
     sdist()
-    monkeypatch.setenv(dispatching.LABEL, variable)
+    monkeypatch.setenv(dispatched_wheel.LABEL, variable)
     assert build(out, settings).name == f"demo-1.0-{chosen}py3-none-any.whl"
 
 
@@ -267,9 +267,9 @@ def test_what_the_variable_does_not_decide_is_told(
     fault: str,
 ) -> None:
     sdist()
-    monkeypatch.setenv(dispatching.LABEL, variable)
+    monkeypatch.setenv(dispatched_wheel.LABEL, variable)
     told = error(fails(build, out, capsys))
-    assert told.startswith(f"{dispatching.LABEL}: {fault}")
+    assert told.startswith(f"{dispatched_wheel.LABEL}: {fault}")
 
 
 def test_a_build_number_stays_in_front_of_the_label(
@@ -291,16 +291,18 @@ def test_a_hardware_file_counts_instead_of_this_machine(
     sdist(UNKNOWN)
     hardware = tmp_path / "machine.toml"
     hardware.write_text('[speed.features]\nmode = ["safe"]\n')
-    monkeypatch.setenv(dispatching.HARDWARE, str(hardware))
+    monkeypatch.setenv(dispatched_wheel.HARDWARE, str(hardware))
     assert build(out).name == "demo-1.0-0_safe-py3-none-any.whl"
     assert "; VARIANT_BACKEND_HARDWARE says what is supported; " in capsys.readouterr().err
     (out / "demo-1.0-0_safe-py3-none-any.whl").unlink()
-    monkeypatch.setenv(dispatching.HARDWARE, "machine.toml")
+    monkeypatch.setenv(dispatched_wheel.HARDWARE, "machine.toml")
     assert error(fails(build, out, capsys)) == (
         "VARIANT_BACKEND_HARDWARE: machine.toml is not absolute; builds run in a folder of their own"
     )
-    monkeypatch.setenv(dispatching.HARDWARE, f"{hardware}x")
-    assert error(fails(build, out, capsys)) == f"{hardware}x: No such file or directory"
+    monkeypatch.setenv(dispatched_wheel.HARDWARE, f"{hardware}x")
+    assert error(fails(build, out, capsys)) == (
+        f"VARIANT_BACKEND_HARDWARE: {hardware}x: No such file or directory"
+    )
 
 
 @HOOKS
@@ -508,7 +510,7 @@ def test_a_mirror_sends_what_is_pinned(
 ) -> None:
     sdist()
     index = mirror(other, server)
-    monkeypatch.setenv(dispatching.INDEX_URL, index.replace("://", "://user:secret@"))
+    monkeypatch.setenv(dispatched_wheel.INDEX_URL, index.replace("://", "://user:secret@"))
     assert hook(out).exists()
     told = capsys.readouterr().err
     assert "; VARIANT_BACKEND_INDEX_URL says where it is; " in told
@@ -545,7 +547,7 @@ def test_a_mirror_without_the_wheel_or_with_another_one_is_told_of(
 ) -> None:
     sdist()
     index = mirror(other, server)
-    monkeypatch.setenv(dispatching.INDEX_URL, index)
+    monkeypatch.setenv(dispatched_wheel.INDEX_URL, index)
     assert error(fails(hook, out, capsys, {"variant": "safe"})) == (
         f"VARIANT_BACKEND_INDEX_URL: {index} has no {SAFE};"
         " add it there, ask for a label that is there, or unset the variable"
@@ -557,7 +559,7 @@ def test_a_mirror_without_the_wheel_or_with_another_one_is_told_of(
     assert error(fails(hook, out, capsys)) == f"VARIANT_BACKEND_INDEX_URL: {index}demo/: not found"
     other.misbehave = answer(302, Location=f"{server.url}simple/demo/")
     assert "another host" in error(fails(hook, out, capsys))
-    monkeypatch.setenv(dispatching.INDEX_URL, "http://user:secret@example.org/simple/")
+    monkeypatch.setenv(dispatched_wheel.INDEX_URL, "http://user:secret@example.org/simple/")
     assert error(fails(hook, out, capsys)) == (
         "VARIANT_BACKEND_INDEX_URL: 'http://example.org/simple/' is neither https nor http on this machine"
     )
@@ -726,8 +728,13 @@ def test_a_wheel_inside_which_another_project_is_is_refused(
     assert "directory other-1.0.dist-info does not go with the filename, which says demo-1.0" in fault
 
 
+@HOOKS
 def test_progress_is_shown_on_a_terminal_and_ends_before_faults(
-    sdist: Callable[..., Path], server: Server, out: Path, monkeypatch: pytest.MonkeyPatch
+    sdist: Callable[..., Path],
+    server: Server,
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    hook: Callable[..., Path],
 ) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
@@ -738,16 +745,16 @@ def test_progress_is_shown_on_a_terminal_and_ends_before_faults(
         only(DOCUMENT, "fast"),
         members=lambda contents: contents.update({"demo/data": b"x" * 3_000_000}),
     )
-    sdist()
+    sdist(change=lambda package: package.pop("tool"))  # so that the whole wheel comes for METADATA, too
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    build(out)
+    hook(out)
     shown = terminal.getvalue().split("\n")
     assert shown[1].split("\r")[1:] == [f"variant-backend: {number} of 2 MiB" for number in (0, 1, 2)]
     assert shown[2:] == [""]
     server.misbehave = truncated
     with pytest.raises(SystemExit):
-        build(out)
+        hook(out)
     assert "MiB\nvariant-backend: error: " in terminal.getvalue()
 
 
@@ -761,9 +768,12 @@ def test_a_wheel_that_is_not_what_was_prepared_is_refused(
     def again(out: Path, settings: Any) -> Path:
         return build(out, settings, prepared)
 
-    assert error(fails(again, out, capsys)).startswith(
-        "demo-1.0-0_fast-py3-none-any.whl: its METADATA are not those that were prepared before; "
-    )
+    expected = "demo-1.0-0_fast-py3-none-any.whl: its METADATA are not those that were prepared before; "
+    assert error(fails(again, out, capsys)).startswith(expected)
+    (out / expected.partition(":")[0]).write_text("from before")
+    with pytest.raises(SystemExit):
+        again(out, None)
+    assert [path.read_text() for path in out.iterdir()] == ["from before"]
 
 
 def test_the_same_sdist_is_written_again(

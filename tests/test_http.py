@@ -178,8 +178,7 @@ def test_proxies_of_the_environment_are_used_and_told(
     monkeypatch.setenv("http_proxy", "http://u:s3cret@127.0.0.1:9/")
     with pytest.raises(VariantError, match=r"reached: [^;]+; the proxy http://127.0.0.1:9/ was asked$"):
         get("http://example.invalid/x", limit=0)
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    get(server.url, limit=0)
+    get(server.url, limit=0)  # nobody stands between this machine and itself
 
 
 @pytest.mark.parametrize(
@@ -191,7 +190,7 @@ def test_proxies_of_the_environment_are_used_and_told(
         ("http://host:0/", "names no server"),
         ("http://host:99999/", "not a URL that can be asked for: "),
         ("http://" + "a" * 64 + "/", "not a URL that can be asked for: "),
-        ("http://a b/", "not a URL that can be asked for: "),
+        ("http://a b/", "not a URL that can be asked for: 'a b' is no host"),
     ],
 )
 def test_what_is_no_url_is_told(url: str, fault: str) -> None:
@@ -263,6 +262,31 @@ def test_credentials_stay_with_their_server(
     assert seen == expected
 
 
+def test_the_default_of_a_netrc_goes_to_nobody(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def behave(handler: Handler, _: bytes | None) -> bool:
+        seen.append(handler.headers["Authorization"])
+        return answer(200)(handler, None)
+
+    server.misbehave = behave
+    (tmp_path / "netrc").write_text("machine a.org login u password p\ndefault login u password p\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    get(server.url, limit=0)
+    monkeypatch.setenv("http_proxy", server.url)
+    get("http://default/", limit=0)
+    get("http://a.org/", limit=0)
+    assert seen == [None, None, "Basic dTpw"]
+
+
+def test_a_redirect_brings_no_credentials_of_its_own() -> None:
+    assert redirected("https://a/x", "https://s:t@a/y", other_hosts=False) == "https://a/y"
+    assert redirected("https://u:p@a/x", "https://s:t@a/y", other_hosts=False) == "https://u:p@a/y"
+    assert redirected("https://u:p@a/x", "https://s:t@b/y", other_hosts=["b"]) == "https://b/y"
+
+
 def test_a_netrc_that_cannot_be_read_is_told_when_credentials_are_wanted(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -316,11 +340,27 @@ def test_no_redirect_leaves_this_machine_without_encryption() -> None:
         ("https://example.org:80", "example.org:80", True),
         ("http://[::1]:8000/x", "[::1]:8000", True),
         ("http://localhost.example.org", "localhost.example.org", False),
+        ("https://Bücher.example", "xn--bcher-kva.example", True),
+        ("https://example.org.", "example.org.", True),
         ("ftp://127.0.0.1", "127.0.0.1", False),
     ],
 )
 def test_hosts_have_names_and_lines_are_safe_or_not(url: str, host: str, is_safe: bool) -> None:
     assert (_http.host_of(url), _http.is_safe_line(url)) == (host, is_safe)
+
+
+@pytest.mark.parametrize(
+    "host",
+    # urllib unquotes: the first would ask a.org, the others a server below it, where ::1 seems to be meant.
+    ["a%2eorg", "[::1%5d.a.org]", "[::1%25.a.org]", "a b.org", "a.org%00.b.org", "a.org\\b.org", "é" * 64],
+)
+def test_what_is_asked_for_is_no_other_host_than_it_seems(host: str) -> None:
+    for scheme in ("http", "https"):
+        assert not _http.is_safe_line(f"{scheme}://{host}/")
+        with pytest.raises(VariantError, match="not a URL that can be asked for"):
+            get(f"{scheme}://{host}/", limit=0)
+    with pytest.raises(VariantError, match="which is not a URL"):
+        redirected("https://a.org/x", f"https://{host}/", other_hosts=["a.org", host])
 
 
 def test_a_link_gets_the_credentials_of_its_page_on_the_same_server_alone() -> None:

@@ -86,7 +86,7 @@ ROOMS = [
         "picks",
         "fetch",
         "dispatching_sdist",
-        "dispatching",
+        "dispatched_wheel",
         "index",
         "simple_index",
         "check",

@@ -33,8 +33,8 @@ _MOST_REDIRECTS = 10
 _REDIRECTS = {301, 302, 303, 307, 308}
 _STEP = 1 << 20
 _PORTS = {"http": 80, "https": 443}
-# The schemes and ports of two URLs of one server.
-_UPGRADE = ("http", "https", 80, 443)
+# A name of DNS, or an address; urllib unquotes whatever else there is in it.
+_HOST = r"[a-z0-9_.-]+|\[[0-9a-f:.]+\]"
 # What stays as it is in a path or a query; quoted characters stay quoted.
 _SAFE = "%/:;=&?@!$'()*+,~[]|"
 UNSAFE = "is neither https nor http on this machine"
@@ -127,14 +127,19 @@ def with_credentials(link: str, url: str) -> str:
 
 
 def host_of(url: str) -> str:
-    """Return the host of a URL, with its port if that is not the one of its scheme; raises ValueError.
+    """Return the host of a URL as it is asked, with its port if that is not the one of its scheme.
+
+    Raises ValueError if there is none.
 
     >>> host_of("https://user@Example.org:443/x"), host_of("http://127.0.0.1:8000/")
     ('example.org', '127.0.0.1:8000')
     """
     parts = urlsplit(url)
-    name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
-    return name if parts.port in (None, _PORTS.get(parts.scheme)) else f"{name}:{parts.port}"
+    name = parts.hostname or ""
+    host = f"[{name}]" if ":" in name else name.encode("idna").decode()
+    if not re.fullmatch(_HOST, host):
+        raise ValueError(f"{name!r} is no host")
+    return host if parts.port in (None, _PORTS.get(parts.scheme)) else f"{host}:{parts.port}"
 
 
 def is_this_machine(url: str) -> bool:
@@ -151,10 +156,11 @@ def is_this_machine(url: str) -> bool:
 def is_safe_line(url: str) -> bool:
     """Tell whether nobody in between can read or change what comes from a URL of HTTP; no other is safe."""
     try:
-        scheme, host = urlsplit(url).scheme, host_of(url)
+        host_of(url)
     except ValueError:
         return False
-    return bool(host) and (scheme == "https" or (scheme == "http" and is_this_machine(url)))
+    scheme = urlsplit(url).scheme
+    return scheme == "https" or (scheme == "http" and is_this_machine(url))
 
 
 def get(url: str, *, accept: str = "*/*", limit: int, other_hosts: OtherHosts = False) -> Answer:
@@ -208,7 +214,9 @@ def redirected(url: str, location: str, *, other_hosts: OtherHosts) -> str:
     """
     try:
         # Headers are read as Latin-1; the bytes are those of the server's own encoding.
-        target = with_credentials(urljoin(url, quote(location, _SAFE + "#", encoding="latin-1")), url)
+        parts = urlsplit(urljoin(url, quote(location, _SAFE + "#", encoding="latin-1")))
+        # The server has no say in the credentials.
+        target = with_credentials(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), url)
         place = shown(target)
         if urlsplit(target).scheme not in _PORTS:
             raise VariantError(f"redirected to {place}, which is not HTTP")
@@ -233,12 +241,14 @@ def _is_among(hosts: OtherHosts, url: str) -> bool:
 def _same_server(one: str, other: str) -> bool:
     """Tell whether two URLs are of one server, which may encrypt in the *other* alone, on its usual port."""
     try:
-        a, b = urlsplit(one), urlsplit(other)
-        ports = [parts.port or _PORTS.get(parts.scheme) for parts in (a, b)]
-    except ValueError:  # no URL, or no port; asking for it will tell
+        host = host_of(one)
+        if host_of(other) != host:
+            return False
+    except ValueError:  # asking for it will tell
         return False
-    same_place = (a.scheme, ports[0]) == (b.scheme, ports[1]) or (a.scheme, b.scheme, *ports) == _UPGRADE
-    return a.hostname == b.hostname and same_place
+    schemes = (urlsplit(one).scheme, urlsplit(other).scheme)
+    has_usual_port = not re.search(r":\d+$", host)
+    return schemes[0] == schemes[1] or (schemes == ("http", "https") and has_usual_port)
 
 
 def _host(url: str) -> str:
@@ -254,10 +264,11 @@ def _open(url: str, method: str, headers: Mapping[str, str]) -> HTTPResponse:
         told = {"User-Agent": f"variant-backend/{__version__}", "Accept-Encoding": "identity", **headers}
         if authorization := _authorization(parts):
             told["Authorization"] = authorization
-        clean = parts._replace(netloc=_host(url).encode("idna").decode(), fragment="").geturl()
+        clean = parts._replace(netloc=host_of(url), fragment="").geturl()
         # The library's own would follow redirects by itself, and make errors of statuses.
         opener = urllib.request.OpenerDirector()
-        opener.add_handler(urllib.request.ProxyHandler())
+        # On the way to this machine, a proxy would be somebody in between.
+        opener.add_handler(urllib.request.ProxyHandler({} if is_this_machine(url) else None))
         opener.add_handler(urllib.request.HTTPHandler())
         opener.add_handler(urllib.request.HTTPSHandler(context=_context()))
         response: HTTPResponse = opener.open(
@@ -358,7 +369,7 @@ def _proxy(url: str) -> str | None:
     from urllib.request import getproxies, proxy_bypass
 
     parts = urlsplit(url)
-    proxy = getproxies().get(parts.scheme)
+    proxy = None if is_this_machine(url) else getproxies().get(parts.scheme)
     return f"the proxy {shown(proxy)} was asked" if proxy and not proxy_bypass(parts.hostname or "") else None
 
 
@@ -384,14 +395,19 @@ def _authorization(parts: SplitResult) -> str | None:
 
 
 def _from_netrc(host: str) -> tuple[str | None, str | None]:
-    """Return user and password that ~/.netrc has for a host; raises VariantError if it cannot be read."""
+    """Return user and password that ~/.netrc has for a host; raises VariantError if it cannot be read.
+
+    Its ``default`` is for nobody: which hosts are asked may be up to somebody else than the user.
+    """
     from netrc import NetrcParseError, netrc
 
     path = _netrc_path()
     if path is None:
         return None, None
     try:
-        login, _, password = netrc(path).authenticators(host) or (None, None, None)
+        known = netrc(path).hosts
+        known.pop("default", None)
+        login, _, password = known.get(host, (None, None, None))
     except (OSError, ValueError, NetrcParseError) as error:
         raise VariantError(f"{path} cannot be read: {_reason(error)}") from None
     return login, password or ""

@@ -219,14 +219,7 @@ def _place(file: File, base_url: str | None) -> str:
 
 def check_lines(urls: Iterable[str]) -> None:
     """Check that nobody in between can change what comes from URLs, as it is pinned; raises VariantError."""
-
-    def is_safe(url: str) -> bool:
-        try:
-            return is_safe_line(url)
-        except ValueError:  # it is no URL
-            return False
-
-    if unsafe := [url for url in urls if not is_safe(url)]:
+    if unsafe := [url for url in urls if not is_safe_line(url)]:
         issues = (f"{shown(url)} is no URL of https" for url in unsafe)
         raise VariantError(*issues, hint="what is pinned must not be changed on its way")
 

@@ -1,6 +1,7 @@
-"""What a dispatching sdist brings: one wheel of a pinned release, chosen for this machine and by its user.
+"""The wheel that a dispatching sdist brings: which one of those that it pins, and how that comes.
 
-What comes must be what the sdist pins, and it comes from servers that are named there, or by the user.
+It is chosen for this machine, and by its user. What comes must be what the sdist pins, and it comes from
+servers that are named there, or by the user.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from .hardware import hardware_of
 from .picks import Pick, picked_of
 from .releases import Release, find_listings
 from .selection import shortened
+from .simple_api import File
 from .support import UNKNOWN
 from .system import System
 from .target import Target
@@ -154,7 +156,11 @@ def _target() -> Target:
 
 def _judged(release: Release, wish: Wish, environ: Mapping[str, str], target: Target) -> Judged:
     if wish.label is None:
-        return judge(release, System({}, hardware_of(wish.hardware, environ)), target)
+        try:
+            hardware = hardware_of(wish.hardware, environ)
+        except VariantError as error:  # of the file
+            raise error.within(HARDWARE) from None
+        return judge(release, System({}, hardware), target)
     labels = _labels(release)
     if wish.label not in labels:
         raise VariantError(
@@ -252,41 +258,45 @@ def build(
     pick, hosts, _ = dispatched
     folder = Path(wheel_directory)
     try:
-        with fetched([pick], folder, plain=tagged_name, force=True, advance=advance, hosts=hosts) as (
-            result,
-        ):
-            pass
+        with workspace(folder) as scratch:
+            with fetched([pick], scratch, plain=tagged_name, advance=advance, hosts=hosts) as (result,):
+                pass
+            wheel = result.path
+            if metadata_directory is not None:
+                _check_is_prepared(wheel, Path(metadata_directory) / "METADATA")
+            wheel.replace(folder / wheel.name)
     except OSError as error:
         raise _failed(error, folder) from None
-    if metadata_directory is not None:
-        _check_is_prepared(result.path, Path(metadata_directory) / "METADATA")
-    return result.path.name
+    return wheel.name
 
 
 def _check_is_prepared(wheel: Path, prepared: Path) -> None:
-    """Check that a wheel has the METADATA that were prepared; else remove it, and raise VariantError."""
+    """Check that a wheel has the METADATA that were prepared; raises VariantError."""
     with open_wheel(wheel, whole=False) as opened:
         content = opened.core_metadata
     if not prepared.is_file() or prepared.read_bytes() != content:
-        wheel.unlink()
         raise VariantError(
             f"{wheel.name}: its METADATA are not those that were prepared before",
             hint="give both hooks the same settings and environment",
         )
 
 
-def prepare_metadata(dispatched: Dispatched, metadata_directory: str) -> str:
+def prepare_metadata(
+    dispatched: Dispatched, metadata_directory: str, *, advance: Advance = lambda _: None
+) -> str:
     """Write the dist-info folder of the wheel, without RECORD, and return its name.
 
     Only that is asked of the server, in ranges. The whole wheel comes where it sends no ranges, or where the
-    hash of METADATA is not pinned. Raises VariantError; nothing is left behind then.
+    hash of METADATA is not pinned. Of what comes in ranges, METADATA is held to its hash, and variant.json to
+    the properties that are pinned; WHEEL is not, but nothing is installed by it: the wheel has its own.
+    Raises VariantError; nothing is left behind then.
     """
     pick, hosts, _ = dispatched
     folder = Path(metadata_directory)
     name = f"{WheelFilename.parse(pick.file.filename).stem}.dist-info"
     try:
         with workspace(folder) as scratch:
-            files = _dist_info(pick, hosts, scratch)
+            files = _dist_info(pick, hosts, scratch, advance)
             for each, content in files.items():
                 (scratch / each).write_bytes(content)
             (folder / name).mkdir(exist_ok=True)
@@ -297,33 +307,37 @@ def prepare_metadata(dispatched: Dispatched, metadata_directory: str) -> str:
     return name
 
 
-def _dist_info(pick: Pick, hosts: frozenset[str], scratch: Path) -> dict[str, bytes]:
+def _dist_info(pick: Pick, hosts: frozenset[str], scratch: Path, advance: Advance) -> dict[str, bytes]:
     """Return the files of the dist-info folder; raises VariantError."""
-    from . import _remote  # takes long to import, and wheels are brought without it
-
     file = pick.file
-    if pinned := (file.core_metadata or {}).get("sha256"):
+    pinned = (file.core_metadata or {}).get("sha256")
+    if pinned and (wheel := _in_ranges(file, hosts)):
         try:
-            wheel = _remote.read_wheel(
-                _remote.on_server(file.filename, file.url, size=file.size, other_hosts=hosts)
-            )
-        except _remote.NoRangesError:
-            pass
-        else:
             found = hashlib.sha256(wheel.core_metadata).hexdigest()
             if found != pinned:
                 raise VariantError(
-                    f"{_http.shown(file.url)}: the sha256 of its METADATA is {found}, and {pinned} is pinned",
+                    f"the sha256 of its METADATA is {found}, and {pinned} is pinned",
                     hint="it was changed, where it lies or on its way",
                 )
-            try:
-                return _told_by(wheel, pick)
-            except VariantError as error:
-                raise error.within(_http.shown(file.url)) from None
+            return _told_by(wheel, pick)
+        except VariantError as error:
+            raise error.within(_http.shown(file.url)) from None
     path = scratch / file.filename
-    download(file, path, hosts=hosts)
+    download(file, path, advance=advance, hosts=hosts)
     with open_wheel(path) as wheel:
         return _told_by(wheel, pick)
+
+
+def _in_ranges(file: File, hosts: frozenset[str]) -> Wheel | None:
+    """Read what a wheel says of itself, None where the server sends no ranges; raises VariantError."""
+    from . import _remote  # takes long to import, and wheels are brought without it
+
+    try:
+        return _remote.read_wheel(
+            _remote.on_server(file.filename, file.url, size=file.size, other_hosts=hosts)
+        )
+    except _remote.NoRangesError:
+        return None
 
 
 def _told_by(wheel: Wheel, pick: Pick) -> dict[str, bytes]:
