@@ -123,6 +123,18 @@ def test_the_best_wheel_comes_as_it_was_under_a_name_that_says_the_label(
     assert len(server.requests) == 1
 
 
+def test_it_is_told_of_what_nothing_is_supported(
+    sdist: Callable[..., Path], out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sdist(UNKNOWN)
+    build(out)
+    assert capsys.readouterr().err == (
+        "variant-backend: demo 1.0: demo-1.0-py3-none-any.whl is the only wheel that fits;"
+        " speed: nobody says, as no plugin is run here;"
+        " -Cvariant=LABEL or VARIANT_BACKEND_LABEL chooses otherwise: (plain), fast, safe\n"
+    )
+
+
 def test_what_is_brought_is_known_as_a_variant_when_it_is_installed(
     sdist: Callable[..., Path], out: Path, tmp_path: Path
 ) -> None:

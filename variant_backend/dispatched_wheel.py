@@ -134,11 +134,11 @@ def choose(
     target = _target()
     judged = _judged(release, wish, environ, target)
     if not judged.chosen:
-        for line in table(_without_plugins(judged), _REMEDIES):
+        for line in table(judged, _REMEDIES):
             tell(line)
         raise _nothing(release, wish, target)
     picked = picked_of(judged, pinned=wish.label is not None)
-    told = _told(picked, wish, release)
+    told = _told(picked, wish, judged)
     hosts = {_http.host_of(each.url) for each in locked.wheels}
     hosts.update(_http.host_of(f"https://{host}") for host in locked.hosts)
     if wish.index_url is not None:
@@ -160,7 +160,7 @@ def _judged(release: Release, wish: Wish, environ: Mapping[str, str], target: Ta
             hardware = hardware_of(wish.hardware, environ)
         except VariantError as error:  # of the file
             raise error.within(HARDWARE) from None
-        return judge(release, System({}, hardware), target)
+        return _without_plugins(judge(release, System({}, hardware), target))
     labels = _labels(release)
     if wish.label not in labels:
         raise VariantError(
@@ -211,11 +211,13 @@ def _nothing(release: Release, wish: Wish, target: Target) -> VariantError:
     )
 
 
-def _told(picked: Pick, wish: Wish, release: Release) -> str:
+def _told(picked: Pick, wish: Wish, judged: Judged) -> str:
     """Return the line that tells what is chosen, why, and how to choose otherwise."""
+    release, (supported, origins) = picked.release, judged.support
     parts = [f"{release.name} {release.version}: {picked.file.filename} is {picked.why}"]
     if wish.hardware is not None and wish.label is None:
         parts.append(f"{HARDWARE} says what is supported")
+    parts += (f"{name}: {origin}" for name, origin in origins.items() if not supported.get(name))
     if wish.index_url is not None:
         parts.append(f"{INDEX_URL} says where it is")
     if wish.label is not None:

@@ -186,11 +186,8 @@ def _tell(planned: Stub, found: Mapping[Path, Judged]) -> None:
         for line in [line for fault in judged.faults for line in fault.lines()]:
             talk(printable(f"warning: {machine}: {line}"))
         if not judged.chosen:
-            talk(
-                printable(
-                    f"warning: {machine} would get nothing: no wheel fits; `explain --hardware` says why"
-                )
-            )
+            why = f"`variant-backend explain --hardware {machine}` says why"
+            talk(printable(f"warning: {machine} would get nothing, as no wheel fits; {why}"))
 
 
 def _table(found: Mapping[Path, Judged]) -> Iterator[str]:
