@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -89,9 +90,8 @@ def test_on_an_index_the_index_file_counts_only_if_it_is_listed(server: Server) 
     ]
 
 
-def test_a_page_may_be_json(server: Server) -> None:
-    files = write_release(server.folder / "files", DOCUMENT)
-    content = to_json(Page("demo", tuple(listed(files))))
+def serve_json(server: Server, content: bytes) -> None:
+    """Let the page of a project be JSON."""
 
     def as_json(handler: Any, data: bytes | None) -> bool:
         if handler.path != "/demo/":
@@ -101,7 +101,25 @@ def test_a_page_may_be_json(server: Server) -> None:
         return data is None
 
     server.misbehave = as_json
+
+
+def test_a_page_may_be_json(server: Server) -> None:
+    files = write_release(server.folder / "files", DOCUMENT)
+    serve_json(server, to_json(Page("demo", tuple(listed(files)))))
     assert judged(found(index_urls=[server.url])).chosen
+
+
+def test_a_file_that_a_page_describes_wrongly_is_told_and_the_others_remain(server: Server) -> None:
+    files = write_release(server.folder / "files", DOCUMENT)
+    content = json.loads(to_json(Page("demo", tuple(listed(files)))))
+    wrong = next(each for each in content["files"] if each["filename"] == FAST)
+    wrong["size"] = "large"
+    serve_json(server, json.dumps(content).encode())
+    (listing,), (fault,) = find_listings("demo", index_urls=[server.url])
+    place = f"{server.url}demo/: files[{content['files'].index(wrong)}].size"
+    assert str(fault) == f"{place}: a number of bytes is needed"
+    assert FAST not in [each.filename for each in listing.wheels]
+    assert PLAIN in [each.filename for each in listing.wheels]
 
 
 def test_of_a_file_that_several_sources_have_the_first_counts(tmp_path: Path) -> None:

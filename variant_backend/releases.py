@@ -107,7 +107,7 @@ def find_listings(
     name, faults = normalize(name), list[VariantError]()
     sources: dict[Version, list[Listed]] = {}
     look = [partial(_in_folder, folder) for folder in find_links]
-    for find in [*look, *(partial(_on_index, url, name) for url in index_urls)]:
+    for find in [*look, *(partial(_on_index, url, name, faults) for url in index_urls)]:
         try:
             where, files = find()
         except VariantError as error:
@@ -217,19 +217,24 @@ def _in_folder(folder: Path) -> tuple[str, list[File]]:
     return str(folder), [File(path.name, f"{root}/{quote(os.fsencode(path.name))}", {}) for path in paths]
 
 
-def _on_index(url: str, name: str) -> tuple[str, list[File]]:
+def _on_index(url: str, name: str, faults: list[VariantError]) -> tuple[str, list[File]]:
     """Return what messages call a project's page on an index, and its files; raises VariantError.
 
-    Files that are not behind HTTP are passed over: an index has no say about those of this machine.
+    A file that the page does not describe rightly is added to the *faults*. Those that are not behind HTTP
+    are passed over: an index has no say about the files of this machine.
     """
     content, kind, url = _http.get(f"{url.rstrip('/')}/{name}/", accept=_ACCEPT, limit=_LARGEST)
-    read = simple_api.from_json if "json" in kind else simple_api.from_html
+    place = _http.shown(url)
+    if "json" in kind:
+        page = simple_api.from_json(content, place, skipped=faults)
+    else:
+        page = simple_api.from_html(content, place)
     files = (
         file._replace(url=_http.with_credentials(file.url, url))
-        for file in read(content, _http.shown(url)).files
+        for file in page.files
         if file.url.lower().startswith(("http://", "https://"))
     )
-    return _http.shown(url), [*files]
+    return place, [*files]
 
 
 def _by_version(

@@ -109,19 +109,25 @@ def from_html(content: bytes, url: str) -> Page:
     return Page(_project_of(url), tuple(file for file in files if file))
 
 
-def from_json(content: bytes, url: str) -> Page:
+def from_json(content: bytes, url: str, *, skipped: list[VariantError] | None = None) -> Page:
     """Read the page of a project that was found at *url*; the URLs of its files become absolute.
 
-    Raises VariantError with every fault found.
+    Raises VariantError with every fault found; those of single files go to *skipped* instead, if that is
+    given, and such files are left out.
     """
     document, top = _read_json(content, url)
     document.table(top, "", required=("meta", "name", "files"))
     name = document.string(top.get("name", ""), "name") or ""
-    files = tuple(
-        _read_entry(document, entry, place, url) for place, entry in _listed(document, top, "files")
-    )
+    files = []
+    for place, entry in _listed(document, top, "files"):
+        own = document if skipped is None else Document()
+        file = _read_entry(own, entry, place, url)
+        if skipped is None or not own.faults:
+            files.append(file)
+        else:
+            skipped.append(VariantError(*own.issues).within(url))
     document.check(url)
-    return Page(name, files)
+    return Page(name, tuple(files))
 
 
 def projects_from_html(content: bytes, url: str) -> dict[str, str]:
