@@ -63,6 +63,7 @@ ROOMS = [
         "_zipglance",
         "_ask_plugin",
         "_build_one",
+        "_install_plugin",
     ],
     [
         "pyproject",
@@ -117,8 +118,8 @@ RESERVED = {
     "tomllib": {"pyproject"},
     "tomli": {"pyproject"},
     "tomlkit": {"_toml"},
-    "build": {"_build_one", "trusted_plugins"},
-    "subprocess": {"_processes", "matrix", "_build_one", "providers", "trusted_plugins"},
+    "build": {"_build_one", "_install_plugin"},
+    "subprocess": {"_processes", "matrix", "_build_one", "_install_plugin", "providers", "trusted_plugins"},
     "platformdirs": {"user_config"},
     "wheel": set(),
     "fsspec": {"_remote"},

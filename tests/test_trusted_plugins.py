@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import socket
+import tarfile
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from support import make_wheel
 
-from variant_backend import providers
+from variant_backend import providers, trusted_plugins
 from variant_backend.errors import VariantError
 from variant_backend.metadata import PluginProvider, VariantMetadata
 from variant_backend.support import Support
@@ -72,13 +74,15 @@ def test_a_trusted_plugin_tells_what_is_supported_in_its_order(
         "Name: speech-provider\nVersion: 1.0"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     found, faults = support({"speech": put(wheels, "speech")}, installer)
     assert faults == ()
     assert found.supported == {"speech": FEATURES}
     assert list(found.supported["speech"]) == list(FEATURES)
     assert found.origins == {"speech": "plugin 'speech_provider:Plugin' of speech-provider 1.0"}
-    assert not list(tmp_path.glob("build-env-*"))
+    assert not list(temporary.iterdir())
 
 
 BROKEN = {
@@ -105,23 +109,56 @@ def test_plugins_that_fail_are_named_and_do_not_hide_the_others(wheels: Path) ->
     assert "gone-provider was not found" in gone
 
 
-def test_a_plugin_that_hangs_is_given_up_with_what_it_has_started(
-    wheels: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(providers, "_TIME_LIMIT", 3)
+@contextmanager
+def hanging() -> Iterator[str]:
+    """Give code that starts a process and waits for it in vain; it is an error if that does not end."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(20)
         port = server.getsockname()[1]
         child = f"import socket, time; c = socket.create_connection(('127.0.0.1', {port})); time.sleep(60)"
-        plugin = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {child!r}])"
-        found, (fault,) = support({"slow": put(wheels, "slow", plugin)})
-        assert (found.supported, found.origins) == ({"slow": {}}, {"slow": FAILED})
-        assert str(fault) == "providers.slow: plugin 'slow_provider:Plugin': no answer within 3 seconds"
+        yield f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {child!r}])"
         connection, _ = server.accept()
         with connection:
             connection.settimeout(20)
             with suppress(ConnectionResetError):  # how Windows says that the other end is gone
                 assert connection.recv(1) == b""
+
+
+def test_a_plugin_that_hangs_is_given_up_with_what_it_has_started(
+    wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(providers, "_TIME_LIMIT", 3)
+    with hanging() as code:
+        found, (fault,) = support({"slow": put(wheels, "slow", code)})
+        assert (found.supported, found.origins) == ({"slow": {}}, {"slow": FAILED})
+        assert str(fault) == "providers.slow: plugin 'slow_provider:Plugin': no answer within 3 seconds"
+
+
+@pytest.mark.parametrize("installer", INSTALLERS)
+def test_a_plugin_whose_build_hangs_is_given_up_and_nothing_is_left_behind(
+    wheels: Path, installer: Installer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trusted_plugins, "_TIME_LIMIT", 5)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    with hanging() as code:
+        sdist = tmp_path / "slow_provider-1.0"
+        sdist.mkdir()
+        (sdist / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: slow-provider\nVersion: 1.0\n")
+        (sdist / "pyproject.toml").write_text(
+            "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n"
+        )
+        (sdist / "backend.py").write_text(code)
+        with tarfile.open(wheels / f"{sdist.name}.tar.gz", "w:gz") as archive:
+            archive.add(sdist, sdist.name)
+        found, (fault,) = support({"slow": PluginProvider(("slow-provider",))}, installer)
+        assert (found.supported, found.origins) == ({"slow": {}}, {"slow": FAILED})
+        assert str(fault) == (
+            f"providers.slow: plugin 'slow_provider': {installer} cannot install slow-provider: "
+            "not done within 5 seconds"
+        )
+    assert not list(temporary.iterdir())
 
 
 def test_a_plugin_is_asked_once_for_all_releases(wheels: Path) -> None:

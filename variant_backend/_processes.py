@@ -1,4 +1,7 @@
-"""Processes that can be ended with all that they have started: each is given a group of its own."""
+"""Processes that can be ended with all that they have started: each is given a group of its own.
+
+What they leave behind, if they are told to have their temporary files in a folder of ours, is removed.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,10 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 # What `subprocess.Popen` is told, and `end_group` relies on.
@@ -28,3 +34,20 @@ else:
         with suppress(ProcessLookupError, PermissionError):  # it has just ended by itself
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Give a folder for what is temporary, in no source tree: backends obey the .gitignore of one around."""
+    import tempfile  # takes long to import, and builds that only ask a plugin go without
+
+    folder = tempfile.TemporaryDirectory(prefix="variant-backend-", ignore_cleanup_errors=True)
+    path = Path(folder.name)
+    try:
+        yield path
+    finally:
+        for _ in range(100):
+            folder.cleanup()
+            if not path.exists():
+                break
+            time.sleep(0.05)  # processes that were ended may take a moment

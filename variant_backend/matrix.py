@@ -16,13 +16,12 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 from ._files import workspace
-from ._processes import GROUP, end_group
+from ._processes import GROUP, end_group, temporary_folder
 from .errors import VariantError
 from .filename import WheelFilename
 from .metadata import VariantMetadata
@@ -121,7 +120,7 @@ def build_matrix(
     for, in that order; or of the sdist alone, if that failed: then no wheel was tried.
     Raises VariantError when *output* cannot be written.
     """
-    with _temporary_folder() as temporary:
+    with temporary_folder() as temporary:
         # Nothing of ours is in the source tree while the sdist is made: backends pack what they find there.
         log = temporary / "sdist.log"
         order = _Order("sdist", None, matrix.source, temporary, log, temporary, temporary, installer)
@@ -147,21 +146,6 @@ def build_matrix(
             ]
             wheels = _run(orders, jobs, lambda done, names: tell(done + 1, names))
             return [sdist, *wheels] if matrix.plain else wheels
-
-
-@contextmanager
-def _temporary_folder() -> Iterator[Path]:
-    """Give a folder for what is temporary, in no source tree: backends obey the .gitignore of one around."""
-    folder = tempfile.TemporaryDirectory(prefix="variant-backend-", ignore_cleanup_errors=True)
-    path = Path(folder.name)
-    try:
-        yield path
-    finally:
-        for _ in range(100):
-            folder.cleanup()
-            if not path.exists():
-                break
-            time.sleep(_TICK)  # processes that were ended may take a moment
 
 
 def _log_name(distribution: Distribution, label: str | None) -> str:

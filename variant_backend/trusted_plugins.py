@@ -6,15 +6,16 @@ that package too.
 
 from __future__ import annotations
 
+import json
 import os
-import re
 import subprocess
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from ._processes import GROUP, end_group, temporary_folder
 from .errors import VariantError, one_of
 from .filename import normalize
 from .metadata import PluginProvider
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
 Installer: TypeAlias = Literal["pip", "uv"]
 INSTALLERS = ("pip", "uv")
 
-# Of what an installer says when it fails, the end has the reason.
-_LAST_LINES = 3
-_COLOR = re.compile(r"\x1b\[[0-9;]*m")
+_PROGRAM = Path(__file__).with_name("_install_plugin.py")
+
+# What comes as an sdist is built. Seconds.
+_TIME_LIMIT = 600
 
 
 class Answer(NamedTuple):
@@ -65,25 +67,22 @@ def ask(namespace: str, provider: PluginProvider, installer: Installer) -> Answe
 
     There must be no `objection` to it. The environment is made by `build`, and removed.
     """
-    from build.env import DefaultIsolatedEnv  # takes long to import, and few releases have a trusted plugin
-
     requirements = _applicable(provider)
     place = f"providers.{namespace}: plugin {provider.reference!r}"
+    names = [_without_marker(each) for each in requirements]
     try:
-        with DefaultIsolatedEnv(installer=installer) as env:
-            with _without_pythonpath():
-                env.install([_without_marker(each) for each in requirements])
-            features = query_isolated(namespace, provider, env.python_executable)
-            found = _versions(requirements, env.path)
-            return Answer(features, f"plugin {provider.reference!r} of {' and '.join(found)}")
+        with temporary_folder() as folder:
+            env = _install(names, installer, folder)
+            if "error" not in env:
+                features = query_isolated(namespace, provider, env["python"])
+                found = _versions(requirements, env["path"])
+                return Answer(features, f"plugin {provider.reference!r} of {' and '.join(found)}")
+            reason = env["error"]
     except VariantError as error:
         return error
-    except subprocess.CalledProcessError as error:
-        reason = _last_words(error)
-    except Exception as error:  # of several kinds, such as that there is no uv
-        reason = str(error) or type(error).__name__
-    names = one_of(map(_without_marker, requirements))
-    return VariantError(f"{place}: {installer} cannot install {names}: {reason}")
+    except OSError as error:  # such as that the disk is full
+        reason = str(error)
+    return VariantError(f"{place}: {installer} cannot install {one_of(names)}: {reason}")
 
 
 def _applicable(provider: PluginProvider) -> list[Requirement]:
@@ -98,15 +97,30 @@ def _without_marker(requirement: Requirement) -> str:
     return str(requirement).partition(";")[0].rstrip()
 
 
-@contextmanager
-def _without_pythonpath() -> Iterator[None]:
-    """Hide `PYTHONPATH` from an installer: what is found there would not be installed."""
-    former = os.environ.pop("PYTHONPATH", None)
+def _install(requirements: Sequence[str], installer: Installer, folder: Path) -> dict[str, str]:
+    """Run the program that installs, in *folder*, and return what it prints, see its contract.
+
+    What it started ends with it.
+    """
+    process = subprocess.Popen(
+        [sys.executable, str(_PROGRAM), installer, *requirements],
+        env={**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        **GROUP,
+    )
+    with process:
+        try:
+            stdout, _ = process.communicate(timeout=_TIME_LIMIT)
+        except subprocess.TimeoutExpired:
+            return {"error": f"not done within {_TIME_LIMIT} seconds"}
+        finally:
+            end_group(process)
     try:
-        yield
-    finally:
-        if former is not None:
-            os.environ["PYTHONPATH"] = former
+        told: dict[str, str] = json.loads(stdout)
+    except ValueError:
+        return {"error": f"ended with exit code {process.returncode} and no answer"}
+    return told
 
 
 def _versions(requirements: list[Requirement], folder: str) -> list[str]:
@@ -118,13 +132,3 @@ def _versions(requirements: list[Requirement], folder: str) -> list[str]:
     places = [*Path(folder).glob("lib/*/site-packages"), *Path(folder).glob("Lib/site-packages")]
     versions = {normalize(each.name): each.version for each in distributions(path=[*map(str, places)])}
     return [f"{name} {versions.get(name, '')}".rstrip() for name in names]
-
-
-def _last_words(error: subprocess.CalledProcessError) -> str:
-    """Return the last lines that an installer said, as one line."""
-    output = error.stderr or error.stdout or b""
-    text = output if isinstance(output, str) else output.decode("utf-8", "replace")
-    lines = [_COLOR.sub("", line).strip() for line in text.splitlines()]
-    said = [line for line in lines if line and not line.startswith("[notice]")]  # there is a newer pip
-    words = " / ".join(said[-_LAST_LINES:]) or f"it ended with exit code {error.returncode}"
-    return "".join(character if character.isprintable() else "?" for character in words)
