@@ -195,10 +195,8 @@ def test_uv_with_its_flag_runs_nothing_where_all_variants_require_the_same(
     assert not [path for _, path, *_ in index.requests[before:] if "variant-backend" in path]
 
 
-@pytest.mark.parametrize(
-    ("installer", "driver"),
-    [*((uv, driver) for driver in MACHINES), (pip, "12.7"), (poetry, "13.0")],
-)
+@pytest.mark.parametrize("driver", MACHINES)
+@pytest.mark.parametrize("installer", [uv, pip, old_pip, poetry])
 def test_other_installers_install_the_same_variant_and_its_dependencies(
     installer: Installer, driver: str, index: Server, tmp_path: Path
 ) -> None:
