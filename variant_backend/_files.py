@@ -84,6 +84,24 @@ class Source(NamedTuple):
         return cls(partial(read_at, descriptor), os.fstat(descriptor).st_size)
 
 
+def file_digest(path: Path, algorithm: str = "sha256", advance: Advance = lambda _: None) -> str:
+    """Return the hexadecimal digest of a file; *advance* is told the bytes read, now and then.
+
+    Raises VariantError if it cannot be read.
+    """
+    import hashlib  # takes long to import, and mostly nothing is read
+
+    digest = hashlib.new(algorithm)
+    try:
+        with path.open("rb", buffering=0) as file:
+            while block := file.read(_BUFFER):
+                digest.update(block)
+                advance(len(block))
+    except OSError as error:
+        raise VariantError(f"{path}: {error.strerror}") from None
+    return digest.hexdigest()
+
+
 def write_all(descriptor: int, data: bytes) -> None:
     """Write all bytes at the file's position."""
     view = memoryview(data)

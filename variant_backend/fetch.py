@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import filecmp
-import hashlib
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import pylock
-from ._files import Advance, workspace
+from ._files import Advance, file_digest, workspace
 from ._outputs import Output
 from .choice import label_of
 from .download import download
@@ -23,7 +22,6 @@ from .simple_api import File
 from .unmake import for_pip
 from .wheel_rewrite import Wheel, open_wheel
 
-_STEP = 1 << 20
 _CREATED_HERE = f'created-by = "{pylock.CREATED_BY}"'.encode()
 
 
@@ -99,7 +97,7 @@ def _is_there(file: File, target: Path, *, force: bool) -> bool:
     if not file.proofs or not target.is_file():
         return False
     name, digest = min(file.proofs.items())
-    if _digest(target, name) == digest:
+    if file_digest(target, name) == digest:
         return True
     _check_may_be_replaced(target, force=force)
     return False
@@ -120,18 +118,6 @@ def _check_may_be_replaced(target: Path, *, force: bool) -> None:
         raise VariantError(f"{target} is a folder", hint="move it away")
     if not force:
         raise VariantError(f"{target} is there, and is another file", hint="give --force to replace it")
-
-
-def _digest(path: Path, algorithm: str) -> str:
-    """Return a hexadecimal digest of a file; raises VariantError when it cannot be read."""
-    digest = hashlib.new(algorithm)
-    try:
-        with path.open("rb") as file:
-            while data := file.read(_STEP):
-                digest.update(data)
-    except OSError as error:
-        raise VariantError(f"{path}: {error.strerror}") from None
-    return digest.hexdigest()
 
 
 def _variant_metadata(path: Path, picked: Pick) -> VariantMetadata | None:
@@ -213,4 +199,4 @@ def _with_hash(file: File) -> File:
     file, path = file._replace(core_metadata=None), local_path(file)
     if path is None or file.hashes:
         return file
-    return file._replace(hashes={"sha256": _digest(path, "sha256")}, size=path.stat().st_size)
+    return file._replace(hashes={"sha256": file_digest(path)}, size=path.stat().st_size)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from ._files import real_path
+from ._files import file_digest, real_path
 from ._http import shown
 from ._outputs import Output
 from .errors import VariantError
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     Release: TypeAlias = tuple[str, Version]
-
-_BLOCK = 1 << 20
 
 
 class FoundWheel(NamedTuple):
@@ -171,26 +169,8 @@ def different_twins(paths: Iterable[Path]) -> Iterator[str]:
     for _, group in groupby(sorted(paths, key=lambda path: (path.name, path)), key=lambda path: path.name):
         first, *others = group
         for other in others:
-            if first.stat().st_size != other.stat().st_size or sha256(first) != sha256(other):
+            if first.stat().st_size != other.stat().st_size or file_digest(first) != file_digest(other):
                 yield f"{first} and {other}: one name, and not the same bytes"
-
-
-def sha256(path: Path, advance: Callable[[int], object] = lambda _: None) -> str:
-    """Return the digest of a file; *advance* is told the bytes read, now and then.
-
-    Raises VariantError if it cannot be read.
-    """
-    import hashlib  # takes long to import, and mostly nothing is read
-
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb", buffering=0) as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-                advance(len(block))
-    except OSError as error:
-        raise VariantError(f"{path}: {error.strerror}") from None
-    return digest.hexdigest()
 
 
 class _Reader:

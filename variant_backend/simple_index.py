@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from . import core_metadata, project_page, simple_api
-from ._files import real_path
+from ._files import file_digest, real_path
 from ._outputs import Output
 from ._sdist import read_member
 from .errors import VariantError
 from .filename import WheelFilename, index_filename
-from .index import FoundWheel, Index, ReleaseIndex, combine, different_twins, distinct, read_folders, sha256
+from .index import FoundWheel, Index, ReleaseIndex, combine, different_twins, distinct, read_folders
 from .metadata import VariantMetadata
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def _list_index(index: ReleaseIndex) -> _Listed:
 
 def _file(root: Path, path: Path, advance: Advance) -> simple_api.File:
     """Return a file with its size and digest; raises VariantError if no relative link leads there."""
-    digest = sha256(path, advance)
+    digest = file_digest(path, advance=advance)
     return simple_api.File(
         path.name, quote(f"{_way(root, path.parent)}{path.name}"), {"sha256": digest}, path.stat().st_size
     )

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 from . import __version__, _toml, check, core_metadata, dispatching_sdist, pylock, rules
-from ._files import Advance
+from ._files import Advance, file_digest
 from ._http import OtherHostError, is_safe_line, shown
 from ._outputs import Output
 from ._sdist import pack
@@ -25,7 +25,6 @@ from .errors import VariantError, did_you_mean, one_of
 from .explanation import PLAIN
 from .filename import WheelFilename, escape
 from .findings import ERROR, Finding
-from .index import sha256
 from .metadata import VariantMetadata
 from .releases import Listing, Release, local_path, parse_wheel, read_release
 from .simple_api import File
@@ -164,7 +163,7 @@ def _read_wheels(
             placed = file._replace(url=_place(file, base_url))
             if (path := local_path(file)) is not None:
                 with open_wheel(path) as wheel:
-                    hashes, size = {"sha256": sha256(path, advance)}, path.stat().st_size
+                    hashes, size = {"sha256": file_digest(path, advance=advance)}, path.stat().st_size
                     return _described(placed._replace(hashes=hashes, size=size), wheel)
             return _read_remote(file, placed, hosts if base_url is None else True)
         except VariantError as error:
