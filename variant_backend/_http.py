@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from . import __version__
-from .errors import VariantError, one_of
+from .errors import VariantError, ascii_unless_printable, one_of
 
 if TYPE_CHECKING:
     from http.client import HTTPMessage, HTTPResponse  # takes long to import, as does urllib.request
@@ -81,7 +81,9 @@ class Response(NamedTuple):
             raise VariantError(f"the server answers {self.status} {self.reason}".rstrip())
         encoding = self.headers.get("Content-Encoding", "identity")
         if encoding.lower() != "identity":
-            raise VariantError(f"sent compressed ({_printable(encoding)}), which was not asked for")
+            raise VariantError(
+                f"sent compressed ({ascii_unless_printable(encoding)}), which was not asked for"
+            )
 
     def read(self, limit: int) -> bytes:
         """Return the whole body; raises VariantError when it is longer than *limit*, or takes too long."""
@@ -291,7 +293,7 @@ def _response(raw: HTTPResponse, url: str) -> Response:
     """Return an answer as it is given on."""
     length = raw.headers.get("Content-Length", "")
     size = int(length) if re.fullmatch(r"\d{1,18}", length) and not raw.chunked else None
-    return Response(url, raw.status, _printable(raw.reason), raw.headers, size, _body(raw, size))
+    return Response(url, raw.status, ascii_unless_printable(raw.reason), raw.headers, size, _body(raw, size))
 
 
 def _body(raw: HTTPResponse, size: int | None) -> Iterator[bytes]:
@@ -356,12 +358,7 @@ def _unreachable(error: OSError, url: str) -> VariantError:
 def _reason(error: object) -> str:
     """Return what an exception says, in one line, or its type if it says nothing."""
     text = getattr(error, "strerror", None) or str(error)
-    return _printable(shown(" ".join(str(text).split()))) or type(error).__name__
-
-
-def _printable(text: str) -> str:
-    """Return what a server says as it may be printed: it could command the terminal."""
-    return text if text.isprintable() else ascii(text)
+    return ascii_unless_printable(shown(" ".join(str(text).split()))) or type(error).__name__
 
 
 def _proxy(url: str) -> str | None:

@@ -18,13 +18,15 @@ _OTHER_FOLDER = "give another folder"
 class Output(NamedTuple):
     """A file that should be there: its path inside of a *folder*, and what it holds.
 
-    *is_ours* tells by the content of a file that is there whether it may be replaced.
+    *is_ours* tells by the content of a file that is there whether it may be replaced; *remedy* is said
+    where it may not.
     """
 
     folder: Path
     name: str
     content: bytes
     is_ours: Callable[[bytes], bool] = lambda _: True
+    remedy: str = "move it away, or choose another folder with --output-dir"
 
     @property
     def path(self) -> Path:
@@ -45,10 +47,7 @@ class Output(NamedTuple):
         if present == self.content:
             return None
         if not self.is_ours(present):
-            raise VariantError(
-                f"{self.path} is there, and was not made by variant-backend",
-                hint="move it away, or choose another folder with --output-dir",
-            )
+            raise VariantError(f"{self.path} is there, and was not made by variant-backend", hint=self.remedy)
         return _first_difference(present, self.content)
 
 
@@ -109,6 +108,13 @@ def write(outputs: Iterable[Output]) -> None:
     except OSError as error:
         place = error.filename2 or error.filename or "writing"
         raise VariantError(f"{place}: {error.strerror or error}") from None
+
+
+def update(outputs: Iterable[Output]) -> None:
+    """Write the files if one of them is missing or differs; raises VariantError as both parts of it do."""
+    outputs = list(outputs)
+    if differences(outputs):
+        write(outputs)
 
 
 def _make_folder(folder: Path) -> None:

@@ -18,7 +18,7 @@ from ._files import Source
 from ._http import shown, with_credentials
 from ._rawzip import Archive
 from ._ziprecords import ENDING_SIZE
-from .errors import VariantError
+from .errors import VariantError, lines_of
 from .filename import WheelFilename
 from .metadata import VariantMetadata
 from .wheel_rewrite import Wheel
@@ -76,7 +76,7 @@ def read_wheels(url: str) -> tuple[list[ReadWheel], list[str]]:
             return error
 
     results = map_in_threads(read, wheels(url))
-    issues = [line for result in results if isinstance(result, VariantError) for line in result.lines()]
+    issues = lines_of(result for result in results if isinstance(result, VariantError))
     return [result for result in results if isinstance(result, ReadWheel)], issues
 
 

@@ -7,7 +7,6 @@ servers that are named there, or by the user.
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +15,7 @@ from . import _http, dispatching_sdist
 from ._files import Advance, workspace
 from .choice import Judged, judge, judge_label, label_of
 from .download import download
-from .errors import VariantError, did_you_mean, one_of
+from .errors import VariantError, did_you_mean, lines_of, one_of
 from .explanation import PLAIN, Remedies, table
 from .fetch import announced_metadata, fetched
 from .filename import WheelFilename, check_project_name, normalize
@@ -26,7 +25,7 @@ from .releases import Release, find_listings
 from .selection import shortened
 from .simple_api import File
 from .support import UNKNOWN
-from .system import System
+from .system import System, running_target
 from .target import Target
 from .unmake import decided_metadata, tagged_name
 from .wheel_rewrite import Wheel, open_wheel
@@ -131,7 +130,7 @@ def choose(
     locked = dispatching_sdist.load(root)
     wish = Wish.read(config_settings, environ, name=locked.name)
     release = Release(*locked[:3], locked.metadata, {})
-    target = _target()
+    target = running_target()
     judged = _judged(release, wish, environ, target)
     if not judged.chosen:
         for line in table(judged, _REMEDIES):
@@ -145,13 +144,6 @@ def choose(
         picked = _on_mirror(picked, wish.index_url)
         hosts.add(_http.host_of(wish.index_url))
     return Dispatched(picked, frozenset(hosts), told)
-
-
-def _target() -> Target:
-    from packaging.tags import sys_tags
-    from packaging.version import Version
-
-    return Target(Version(".".join(map(str, sys.version_info[:3]))), tuple(sys_tags()), here=True)
 
 
 def _judged(release: Release, wish: Wish, environ: Mapping[str, str], target: Target) -> Judged:
@@ -232,7 +224,7 @@ def _on_mirror(picked: Pick, index_url: str) -> Pick:
     name, version, filename = picked.release.name, picked.release.version, picked.file.filename
     listings, faults = find_listings(name, index_urls=[index_url])
     if faults:
-        raise VariantError(*(f"{INDEX_URL}: {line}" for fault in faults for line in fault.lines()))
+        raise VariantError(*(f"{INDEX_URL}: {line}" for line in lines_of(faults)))
     listed = [each for listing in listings if listing.version == version for each in listing.wheels]
     found = next((each for each in listed if each.filename == filename), None)
     if found is None:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from . import _http, core_metadata, pylock
 from ._files import workspace
 from .choice import label_of
-from .errors import VariantError
+from .errors import VariantError, lines_of
 from .filename import WheelFilename, escape, normalize
 from .picks import folder_url
 from .pyproject import read_toml
@@ -50,7 +50,7 @@ def load(root: Path = Path()) -> pylock.Locked:
     if len(packages) != 1:
         raise VariantError(f"{path}: it has {len(packages)} packages, and needs one")
     (locked,) = packages
-    issues = [line for fault in locked.faults for line in fault.lines()]
+    issues = lines_of(locked.faults)
     own = _identity(root / PKG_INFO)
     if (normalize(locked.name), locked.version) != own:
         about = f"{locked.name} {locked.version}, and {PKG_INFO} about {own[0]} {own[1]}"

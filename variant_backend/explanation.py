@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from .errors import VariantError, did_you_mean, one_of
+from .errors import VariantError, ascii_unless_printable, did_you_mean, one_of
 from .selection import shortened
 from .support import DISABLED, NOT_ENABLED, UNKNOWN
 
@@ -62,7 +62,7 @@ def of_label(judged: Judged, label: str | None) -> list[Verdict]:
     if not found:
         labels = dict.fromkeys(map(shown_label, judged.verdicts))
         # Those of an index may have characters that do things to a terminal.
-        known = [each if each.isprintable() else ascii(each) for each in labels]
+        known = [*map(ascii_unless_printable, labels)]
         raise VariantError(
             f"{judged.release.name} {judged.release.version} has no wheel with label {label!r}"
             f"{did_you_mean(label, known)}; there are {one_of(known)}"

@@ -150,7 +150,7 @@ def lock(
     """Return a lock file with all wheels of the releases that were picked; of a pinned label, with its own.
 
     *results* may tell of labels what no index file does. *index_url* is the package index of all of them.
-    A file that is there is replaced if it was made here, or with *force*. Raises VariantError.
+    A file that is there may be replaced if it was made here, or with *force*. Raises VariantError.
     """
     from ._toml import from_dict  # takes long to import
 
@@ -160,12 +160,14 @@ def lock(
         raise VariantError(f"{one_of(twice)} is asked for twice, and a lock file has each package once")
     told = {each.pick.file.url: each.metadata for each in results}
     packages = [_locked(each, told.get(each.file.url), index_url) for each in picks]
-    output = Output(path.parent, path.name, from_dict(pylock.to_dict(packages, folder_url(path))).encode())
-    if path.is_file() and not force and _CREATED_HERE not in path.read_bytes():
-        raise VariantError(
-            f"{path} is there, and was not made by variant-backend", hint="give --force to replace it"
-        )
-    return output
+    content = from_dict(pylock.to_dict(packages, folder_url(path))).encode()
+    return Output(
+        path.parent,
+        path.name,
+        content,
+        is_ours=lambda present: force or _CREATED_HERE in present,
+        remedy="give --force to replace it",
+    )
 
 
 def _locked(picked: Pick, told: VariantMetadata | None, index_url: str | None) -> pylock.Locked:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import known_providers
-from .errors import VariantError
+from .errors import VariantError, ascii_unless_printable
 from .hardware_file import Detected, Hardware
 from .known_providers import FORCE_CAPABILITY, FORCE_DRIVER, FORCE_TPU, Version
 from .pyproject import read_toml
@@ -107,22 +107,17 @@ def nvidia_support(environ: Mapping[str, str], find: Callable[[], Gpu | None]) -
     sources = [gpu.source] if gpu else []
     if forced_driver:
         driver = known_providers.forced_driver(forced_driver)
-        sources.append(f"{FORCE_DRIVER}={_shown(forced_driver)}")
+        sources.append(f"{FORCE_DRIVER}={ascii_unless_printable(forced_driver)}")
         if driver is None:
             return Detected({}, f"{sources[-1]}, which is no CUDA version")
     if forced_capability:
         capability = known_providers.forced_capability(forced_capability)
-        sources.append(f"{FORCE_CAPABILITY}={_shown(forced_capability)}")
+        sources.append(f"{FORCE_CAPABILITY}={ascii_unless_printable(forced_capability)}")
         if capability is None:
             return Detected({}, f"{sources[-1]}, which is no compute capability")
     if driver is None:
         return Detected({}, "no NVIDIA driver is found")
     return Detected(known_providers.nvidia(driver, capability), ", ".join(sources))
-
-
-def _shown(text: str) -> str:
-    """Return the value of a variable as a source may have it."""
-    return text if text.isprintable() else ascii(text)
 
 
 def find_gpu() -> Gpu | None:
@@ -245,7 +240,7 @@ def tpu_support(environ: Mapping[str, str], devices: Path) -> Detected:
     """Return the support of TPUs; *devices* is the folder in which Linux has those of the PCI bus."""
     if forced := environ.get(FORCE_TPU, ""):
         present = known_providers.forced_tpu(forced)
-        return Detected(known_providers.tpu(present), f"{FORCE_TPU}={_shown(forced)}")
+        return Detected(known_providers.tpu(present), f"{FORCE_TPU}={ascii_unless_printable(forced)}")
     for path in devices.glob("*/vendor"):
         with suppress(OSError):
             if path.read_text(encoding="ascii", errors="replace").strip() == _GOOGLE:

@@ -7,13 +7,12 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from .errors import VariantError
+from .errors import VariantError, printable
 
 
 def say(text: str) -> None:
     """Tell a person something, in one line: what servers say may have characters that command a terminal."""
-    safe = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
-    print(f"variant-backend: {safe}", file=sys.stderr, flush=True)  # noqa: T201  # a hook has no other voice
+    print(f"variant-backend: {printable(text)}", file=sys.stderr, flush=True)  # noqa: T201  # a hook has no other voice
 
 
 def ends_in_clear_lines(hook: Callable[..., Any]) -> Callable[..., Any]:

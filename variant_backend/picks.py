@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import pylock
-from ._http import shown
 from .choice import Judged, choose, in_order, judge, judge_label, label_of
-from .errors import VariantError, did_you_mean, one_of
+from .errors import VariantError, did_you_mean, lines_of, one_of
 from .inspection import Inspection
 from .installed import Installed, disagreements
 from .metadata import VariantMetadata
 from .properties import Property, Variant
 from .pyproject import read_toml
-from .releases import INDEX_FILE, Listing, Release, find_listings, read_release
+from .releases import INDEX_FILE, Listing, Release, find_listings, nothing_listed, read_release
 from .simple_api import File
 from .support import Support
 
@@ -96,7 +95,7 @@ def pick(
         picks.append(found)
         system = _with_installed(others, found)
     if missing:
-        raise VariantError(*missing, *(line for fault in faults for line in fault.lines()))
+        raise VariantError(*missing, *lines_of(faults))
     return picks, faults
 
 
@@ -165,12 +164,9 @@ def picked_of(judged: Judged, *, pinned: bool = False) -> Pick:
 
 def _nothing(pin: Pin, listings: Sequence[Listing], passed: Sequence[Judged], source: _Source) -> str:
     """Say why there is no wheel for a package."""
-    if not listings:
-        places = [*map(str, source.find_links), *map(shown, source.index_urls)]
-        return f"{pin}: no wheel is in {one_of(places)}"
     if not any(in_order(listings, pin.version)):
-        versions = one_of(str(each.version) for each in listings)
-        return f"{pin}: there is no such version with wheels; there are {versions}"
+        told = nothing_listed(listings, find_links=source.find_links, index_urls=source.index_urls)
+        return f"{pin}: {told}"
     if not passed:
         wheels = [file for each in in_order(listings, pin.version) for file in each.wheels]
         labels = sorted({label for file in wheels if (label := label_of(file)) is not None})
@@ -254,7 +250,7 @@ def pick_locked(path: Path, system: System, target: Target) -> tuple[list[Pick],
         picks.append(found)
         system = _with_installed(others, found)
     if missing:
-        raise VariantError(*missing, *(line for fault in faults for line in fault.lines()))
+        raise VariantError(*missing, *lines_of(faults))
     return picks, faults
 
 

@@ -119,6 +119,16 @@ def find_listings(
     return [each for each in listings if each.wheels], faults
 
 
+def nothing_listed(
+    listings: Sequence[Listing], *, find_links: Sequence[Path] = (), index_urls: Sequence[str] = ()
+) -> str:
+    """Say that the sources have no wheel of a project, or none of the version that is asked for."""
+    if listings:
+        versions = one_of(str(each.version) for each in listings)
+        return f"there is no such version with wheels; there are {versions}"
+    return f"no wheel is in {one_of([*map(str, find_links), *map(_http.shown, index_urls)])}"
+
+
 def projects(find_links: Sequence[Path]) -> list[str]:
     """Return the normalized names of the projects whose wheels lie in the folders.
 
@@ -133,7 +143,7 @@ def projects(find_links: Sequence[Path]) -> list[str]:
         else:
             names |= {normalize(found[0].distribution) for found in parsed if found}
     if not names:
-        raise VariantError(*(issues or [f"no wheel is in {one_of(map(str, find_links))}"]))
+        raise VariantError(*(issues or [nothing_listed([], find_links=find_links)]))
     return sorted(names)
 
 

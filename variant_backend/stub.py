@@ -21,7 +21,7 @@ from ._outputs import Output
 from ._sdist import pack
 from .choice import label_of
 from .dispatching_sdist import BACKEND, LOCK_FILE, PKG_INFO, PROJECT, is_dispatching
-from .errors import VariantError, did_you_mean, one_of
+from .errors import VariantError, did_you_mean, lines_of, one_of
 from .explanation import PLAIN
 from .filename import WheelFilename, escape
 from .findings import ERROR, Finding
@@ -97,7 +97,7 @@ def _read_sound(listing: Listing) -> tuple[Release, VariantMetadata]:
     check_lines(url for url, path in files.items() if path is None)
     _refuse(check.check(path for path in files.values() if path))
     release = read_release(listing)
-    issues = [line for fault in release.faults for line in fault.lines()]
+    issues = lines_of(release.faults)
     issues += [f"{name}: {why}" for name, why in release.barred.items()]
     what = f"{listing.name} {listing.version}"
     if not any(map(label_of, release.wheels)):
@@ -170,7 +170,7 @@ def _read_wheels(
             return error
 
     results = map_in_threads(read, release.wheels)
-    if issues := [line for each in results if isinstance(each, VariantError) for line in each.lines()]:
+    if issues := lines_of(each for each in results if isinstance(each, VariantError)):
         raise VariantError(*dict.fromkeys(issues))
     return [each for each in results if isinstance(each, _Read)]
 

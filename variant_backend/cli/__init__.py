@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from .. import errors
 from .._files import real_path
 from ..errors import VariantError
 from ..properties import Property
@@ -89,9 +90,8 @@ def talk(text: str) -> None:
 
 def printable(text: str) -> str:
     """Return a text on one line, with nothing in it that a terminal would obey or could not show."""
-    safe = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    return safe.encode(encoding, "backslashreplace").decode(encoding)
+    return errors.printable(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
 class Progress:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from ..errors import VariantError, one_of
+from ..errors import VariantError, lines_of, one_of
 from ..explanation import PLAIN, Heading, Remedies, of_label, shown_label, supported, table
 from ..selection import why_better
 from . import Command, find_links_option, index_url_option, printable, talk
@@ -134,15 +134,17 @@ def _answer(
     installer: str | None,
 ) -> _Answer:
     from ..choice import choose
-    from ..releases import find_listings
+    from ..releases import find_listings, nothing_listed
 
     listings, faults = find_listings(pin.name, find_links=find_links, index_urls=index_urls)
     judged, newer = choose(listings, system, target, version=pin.version)
     looked = [judged, *newer] if judged else newer
     faults += [fault for each in looked for fault in (*each.release.faults, *each.faults)]
-    errors = list(dict.fromkeys(line for fault in faults for line in fault.lines()))
+    errors = list(dict.fromkeys(lines_of(faults)))
     if not looked:
-        errors.append(_nothing(pin, [str(each.version) for each in listings], find_links, index_urls))
+        asked = f"{pin.name} {pin.version}" if listings else pin.name
+        told = nothing_listed(listings, find_links=find_links, index_urls=index_urls)
+        errors.append(f"{asked}: {told}")
     elif judged is None:
         errors.append(f"no wheel of {pin.name} is compatible")
     # Where nothing is compatible, the newest is explained.
@@ -160,16 +162,6 @@ def _answer(
     uv = uv_choose(listings, detected, target, version=pin.version)
     errors += uv.unread.lines() if uv.unread else []
     return answer._replace(uv=uv, differs=differences(judged, newer, uv))
-
-
-def _nothing(pin: Pin, versions: Sequence[str], find_links: Sequence[Path], index_urls: Sequence[str]) -> str:
-    """Say that nothing was found, and where it was looked for."""
-    if versions:
-        return f"{pin.name} {pin.version}: there is no such version with wheels; there are {one_of(versions)}"
-    from .._http import shown
-
-    places = [*map(str, find_links), *map(shown, index_urls)]
-    return f"{pin.name}: no wheel is in {one_of(places)}"
 
 
 def _head(answer: _Answer) -> Iterator[str]:

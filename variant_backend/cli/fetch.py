@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from ..errors import VariantError
+from ..errors import VariantError, lines_of
 from . import PATH, Command, Progress, find_links_option, index_url_option, printable, talk
 from .selection_options import selection_options
 
@@ -74,7 +74,7 @@ def fetch(
         asked = _open_hosts(index_url)
         _warn_of_open_lines(asked)
         picks, faults = pick(pins, find_links=find_links, index_urls=index_url, system=system, target=target)
-    for line in dict.fromkeys(line for fault in faults for line in fault.lines()):
+    for line in dict.fromkeys(lines_of(faults)):
         talk(f"warning: {printable(line)}")
     for each in picks:
         talk(f"{each.release.name} {each.release.version}: {each.file.filename} is {each.why}")
@@ -180,12 +180,10 @@ def _write_lock(
     force: bool,
 ) -> None:
     from .. import fetch as operation
-    from .._outputs import differences, write
+    from .._outputs import update
 
     if path is not None:
-        output = operation.lock(picks, results, path, index_url=index_url, force=force)
-        if differences([output]):
-            write([output])
+        update([operation.lock(picks, results, path, index_url=index_url, force=force)])
 
 
 def _open_hosts(urls: Iterable[str]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import VariantError
+from ..errors import VariantError, lines_of
 from ..properties import check_name
 from . import Command, Failure, installed_paths, talk
 from .inspect import property_lines
@@ -67,7 +67,7 @@ def installed(
         _print(found, align)
         for each in () if check else apart:
             click.echo(str(each))
-    faults = [line for error in errors for line in error.lines()]
+    faults = lines_of(errors)
     if check:
         faults += [
             f"{each.inspection.name} {each.inspection.version} in {each.path}: {reason}"
@@ -101,7 +101,7 @@ def _to_dict(
             for each in found
         ],
         **({"disagreements": [each._asdict() for each in apart]} if align else {}),
-        "errors": [line for error in errors for line in error.lines()],
+        "errors": lines_of(errors),
     }
 
 

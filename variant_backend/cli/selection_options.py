@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ..errors import VariantError
+from ..errors import VariantError, lines_of
 from ..filename import check_project_name, normalize
 from ..properties import check_name
 from . import PATH, installed_paths, read_supported, talk
@@ -161,14 +160,12 @@ def selection_options(command: _Function) -> Callable[..., object]:
 
 def read_target(python: str | None, platform: str | None) -> Target:
     """Return what the options say of interpreter and platform; raises UsageError."""
-    from packaging.tags import sys_tags  # takes long to import
-    from packaging.version import Version
-
+    from ..system import running_target  # takes long to import
     from ..target import Target
 
-    running = Version(".".join(map(str, sys.version_info[:3])))
+    running = running_target()
     try:
-        return Target.of(python, platform, running=running, tags=sys_tags())
+        return Target.of(python, platform, running=running.python, tags=running.tags)
     except VariantError as error:
         raise click.UsageError(str(error)) from None
 
@@ -202,7 +199,7 @@ def _system(
         raise click.UsageError("--align with --platform needs --path: nothing is known of what is installed")
     config = UserConfig.load(config_path())
     variants, faults = installed_variants({}, paths) if align else ([], [])
-    for line in [line for fault in faults for line in fault.lines()]:
+    for line in lines_of(faults):
         talk(f"warning: {line}")
     return System(
         given=given,

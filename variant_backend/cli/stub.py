@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import VariantError, one_of
+from ..errors import VariantError, lines_of, one_of
 from ..selection import shortened
 from . import PATH, Command, Progress, printable, talk
 from .selection_options import platform_option, python_option, read_target, reading
@@ -108,7 +108,7 @@ def stub(
     It has no code in it: variant_backend.dispatch chooses among the wheels that it lists, with their hashes.
     The path of the sdist is printed, and what each of some machines would get.
     """
-    from .._outputs import differences, write
+    from .._outputs import update
     from ..choice import judge
     from ..stub import plan_stub, preferred
     from ..wheel_rewrite import source_date_epoch
@@ -127,8 +127,7 @@ def stub(
         planned = plan_stub(listing, base_url=base_url, only=only, hosts=hosts, advance=progress.advance)
     found = {machine: judge(planned.release, system, target) for machine, system in systems.items()}
     output = planned.output(output_dir, time=source_date_epoch(os.environ) or 0)
-    if differences([output]):
-        write([output])
+    update([output])
     _tell(planned, found)
     if plain := preferred(listing):
         talk(printable(f"warning: {_PREFERRED}: {shortened(plain)}"))
@@ -143,7 +142,7 @@ def _listing(place: str, pin: Pin | None) -> Listing:
     """Return the release that is asked for, or the only one; raises UsageError if there are several."""
     from .._http import shown
     from ..pins import Pin
-    from ..releases import find_listings, projects
+    from ..releases import find_listings, nothing_listed, projects
     from ..stub import check_lines
 
     find_links, index_urls = ([], [place]) if "://" in place else ([Path(place)], [])
@@ -155,13 +154,13 @@ def _listing(place: str, pin: Pin | None) -> Listing:
         pin = Pin(names[0])
     listings, faults = find_listings(pin.name, find_links=find_links, index_urls=index_urls)
     if faults:
-        raise VariantError(*(line for fault in faults for line in fault.lines()))
+        raise VariantError(*lines_of(faults))
     chosen = [each for each in listings if pin.version in (None, each.version)]
-    versions = one_of(str(each.version) for each in listings)
     if len(chosen) > 1:
+        versions = one_of(str(each.version) for each in listings)
         raise click.UsageError(f"say which version: --package {pin.name}==VERSION; there are {versions}")
     if not chosen:
-        there = f"there is no such version with wheels; there are {versions}" if listings else "no wheel"
+        there = nothing_listed(listings) if listings else "no wheel"
         raise VariantError(f"{shown(place)}: {pin}: {there}")
     return chosen[0]
 
@@ -183,7 +182,7 @@ def _tell(planned: Stub, found: Mapping[Path, Judged]) -> None:
     labels = dict.fromkeys(label_of(file) or PLAIN for file in release.wheels)
     talk(printable(f"{release.name} {release.version}: it lists wheels of {shortened([*labels])}"))
     for machine, judged in found.items():
-        for line in [line for fault in judged.faults for line in fault.lines()]:
+        for line in lines_of(judged.faults):
             talk(printable(f"warning: {machine}: {line}"))
         if not judged.chosen:
             why = f"`variant-backend explain --hardware {machine}` says why"
