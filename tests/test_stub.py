@@ -316,13 +316,19 @@ def test_of_several_releases_the_named_one_is_taken(dist: Path) -> None:
     assert error == "dist: demo==3: there is no such version with wheels; there are 2.0, 1.0"
 
 
+def publish_project(folder: Path, server: Server) -> Path:
+    """Let an index have the files of a folder, and return the page of their project."""
+    publish([*folder.iterdir()], server.folder / "simple/demo")
+    return server.folder / "simple/demo/index.html"
+
+
 def from_index(server: Server, *arguments: object) -> tuple[str, ...]:
     return (f"{server.url}simple/", "--package", "demo", *map(str, arguments))
 
 
 def test_wheels_on_an_index_are_listed_where_they_are(here: Path, server: Server) -> None:
     folder = write_release(here / "wheels", DOCUMENT)
-    publish([*folder.iterdir()], server.folder / "simple/demo")
+    publish_project(folder, server)
     url = server.url.replace("http://", "http://me:secret@")
     unpacked = made(f"{url}simple/", "--package", "demo", base_url=None)
     wheels = sorted(folder.glob("*.whl"))
@@ -338,7 +344,7 @@ def test_wheels_on_an_index_are_listed_where_they_are(here: Path, server: Server
 
 def test_the_host_of_a_redirect_must_be_named(here: Path, server: Server) -> None:
     folder = write_release(here / "wheels", DOCUMENT)
-    publish([*folder.iterdir()], server.folder / "simple/demo")
+    publish_project(folder, server)
     other = server.url.replace("127.0.0.1", "localhost").rstrip("/")
 
     def redirect(handler: Handler, _: bytes | None) -> bool:
@@ -357,8 +363,7 @@ def test_the_host_of_a_redirect_must_be_named(here: Path, server: Server) -> Non
 
 def test_an_index_must_tell_a_sha256_of_each_wheel(here: Path, server: Server) -> None:
     folder = write_release(here / "wheels", DOCUMENT)
-    publish([*folder.iterdir()], server.folder / "simple/demo")
-    page = server.folder / "simple/demo/index.html"
+    page = publish_project(folder, server)
     page.write_text(page.read_text().replace("whl#sha256=", "whl#md5="))
     errors = refused(*from_index(server))
     assert ["its index gives no sha256 of it" in line for line in errors] == [True] * 4
@@ -366,8 +371,7 @@ def test_an_index_must_tell_a_sha256_of_each_wheel(here: Path, server: Server) -
 
 def test_what_the_backend_would_refuse_is_not_made(here: Path, server: Server) -> None:
     folder = write_release(here / "wheels", DOCUMENT)
-    publish([*folder.iterdir()], server.folder / "simple/demo")
-    page = server.folder / "simple/demo/index.html"
+    page = publish_project(folder, server)
     page.write_text(page.read_text().replace("whl#sha256=", "whl#sha256=0"))
     name = "demo-1.0-py3-none-any-fast.whl"
     assert refused(*from_index(server))[0] == f"{name!r}: its sha256 is missing, or is none"
@@ -376,8 +380,7 @@ def test_what_the_backend_would_refuse_is_not_made(here: Path, server: Server) -
 def test_what_is_wrong_with_a_release_on_an_index_is_found(here: Path, server: Server) -> None:
     folder = write_release(here / "wheels", DOCUMENT)
     write_wheel(folder / "demo-1.0-py3-none-any-fast.whl", only(DOCUMENT, "fast"), "Requires-Dist: a b\n")
-    publish([*folder.iterdir()], server.folder / "simple/demo")
-    page = server.folder / "simple/demo/index.html"
+    page = publish_project(folder, server)
     (error,) = refused(*from_index(server))
     assert error.startswith("demo-1.0-py3-none-any-fast.whl: Requires-Dist: ")
     assert error.endswith("[bad-metadata]")
@@ -394,8 +397,7 @@ def test_nothing_is_pinned_that_came_without_encryption(here: Path, server: Serv
     for url in ("http://example.org/simple/", "https://[example.org/", "ftp://example.org/"):
         assert refused(url, *arguments) == [f"{url} is no URL of https; {hint}"]
     folder = write_release(server.folder / "wheels", DOCUMENT)
-    publish([*folder.iterdir()], server.folder / "simple/demo")
-    page = server.folder / "simple/demo/index.html"
+    page = publish_project(folder, server)
     page.write_text(page.read_text().replace('href="', 'href="http://example.org/', 1))
     (error,) = refused(f"{server.url}simple/", *arguments)
     assert error == f"http://example.org/demo-1.0-py3-none-any-fast.whl is no URL of https; {hint}"
@@ -403,8 +405,7 @@ def test_nothing_is_pinned_that_came_without_encryption(here: Path, server: Serv
 
 def test_a_url_with_a_query_is_not_pinned(here: Path, server: Server) -> None:
     folder = write_release(here / "wheels", DOCUMENT)
-    publish([*folder.iterdir()], server.folder / "simple/demo")
-    page = server.folder / "simple/demo/index.html"
+    page = publish_project(folder, server)
     page.write_text(page.read_text().replace(".whl#", ".whl?token=secret#"))
     errors = refused(*from_index(server))
     assert "its URL has a query, which may be secret, and may expire" in errors[0]

@@ -64,20 +64,13 @@ def fetch(
 
     asked: list[str] = []
     if not packages:
-        _check_reading(find_links, index_url, folder, lock_file)
-        assert lock_file is not None, "it is checked"
-        picks, faults = pick_locked(lock_file, system, target)
-        if not picks:
-            talk(f"notice: {lock_file}: no package counts on this system")
+        picks, faults = pick_locked(_lock_to_read(find_links, index_url, folder, lock_file), system, target)
     else:
         pins = _check_picking(packages, find_links, index_url, folder, lock_file, plain)
         asked = _open_hosts(index_url)
         _warn_of_open_lines(asked)
         picks, faults = pick(pins, find_links=find_links, index_urls=index_url, system=system, target=target)
-    for line in dict.fromkeys(lines_of(faults)):
-        talk(f"warning: {printable(line)}")
-    for each in picks:
-        talk(f"{each.release.name} {each.release.version}: {each.file.filename} is {each.why}")
+    _tell(picks, faults, lock_file)
     if folder:
         _warn_of_open_lines(
             host for host in _open_hosts(each.file.url for each in picks) if host not in asked
@@ -92,10 +85,10 @@ def fetch(
             click.echo(str(path))
 
 
-def _check_reading(
+def _lock_to_read(
     find_links: Sequence[Path], index_urls: Sequence[str], folder: Path | None, lock_file: Path | None
-) -> None:
-    """Check the options without a package; raises UsageError."""
+) -> Path:
+    """Return the lock file to fetch from, where no package is given; raises UsageError."""
     if lock_file is None:
         raise click.UsageError("say which PACKAGE to fetch, or which lock file to fetch from: --pylock FILE")
     if find_links or index_urls:
@@ -104,6 +97,17 @@ def _check_reading(
         )
     if folder is None:
         raise click.UsageError("say where the wheels go: -d DIR")
+    return lock_file
+
+
+def _tell(picks: Sequence[Pick], faults: Iterable[VariantError], lock_file: Path | None) -> None:
+    """Tell which wheels are chosen and why, and what went wrong without ruling them out."""
+    if not picks:  # a package that is asked for would have been a fault
+        talk(f"notice: {lock_file}: no package counts on this system")
+    for line in dict.fromkeys(lines_of(faults)):
+        talk(f"warning: {printable(line)}")
+    for each in picks:
+        talk(f"{each.release.name} {each.release.version}: {each.file.filename} is {each.why}")
 
 
 def _check_picking(

@@ -114,11 +114,7 @@ def stub(
     from ..wheel_rewrite import source_date_epoch
 
     target = read_target(python, platform)
-    folder = None if "://" in place else Path(place)
-    if folder is None and pin is None:
-        raise click.UsageError("say which package: --package NAME")
-    if folder is not None and base_url is None:
-        raise click.UsageError("say where the wheels will lie: --base-url URL")
+    folder = _folder(place, pin, base_url)
     if (python or platform) and not machines:
         raise click.UsageError("--python and --platform are about machines: name them with --hardware FILE")
     systems = {machine: _system(machine) for machine in machines}
@@ -136,6 +132,16 @@ def stub(
     else:
         for line in [str(output.path), *_table(found)]:
             click.echo(printable(line))
+
+
+def _folder(place: str, pin: Pin | None, base_url: str | None) -> Path | None:
+    """Return the folder with the wheels, None for those of an index; raises UsageError if more is needed."""
+    folder = None if "://" in place else Path(place)
+    if folder is None and pin is None:
+        raise click.UsageError("say which package: --package NAME")
+    if folder is not None and base_url is None:
+        raise click.UsageError("say where the wheels will lie: --base-url URL")
+    return folder
 
 
 def _listing(place: str, pin: Pin | None) -> Listing:
