@@ -447,7 +447,7 @@ def _faults_of_link(anchor: str, file: simple_api.File) -> Iterator[Fault]:
         if file.size not in (None, size):
             yield Fault("link-size", file.filename, f"{file.size} bytes, but it has {size}")
         if is_index:
-            yield from rules.of_content(file.filename, file.hashes, _content(path))
+            yield from simple_api.of_content(file.filename, file.hashes, _content(path))
     except VariantError as error:
         yield Fault("dead-link", file.filename, f"{path}: {error}")
     if file.core_metadata is not None and not is_index:
@@ -455,7 +455,7 @@ def _faults_of_link(anchor: str, file: simple_api.File) -> Iterator[Fault]:
         place = f"{file.filename}.metadata"
         try:
             _size(side_file)
-            yield from rules.of_content(place, file.core_metadata, _content(side_file))
+            yield from simple_api.of_content(place, file.core_metadata, _content(side_file))
         except VariantError as error:
             yield Fault("dead-link", place, f"{side_file}: {error}")
 

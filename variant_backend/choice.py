@@ -52,19 +52,11 @@ def judge(release: Release, system: System, target: Target) -> Judged:
 
 def judge_label(release: Release, label: str | None, target: Target) -> Judged:
     """Return a verdict on each wheel of a label, or of none; whatever it stands for counts as supported."""
-    wheels = tuple(each for each in release.wheels if label_of(each) == label)
+    wheels = tuple(each for each in release.wheels if each.label == label)
     variants = {} if label is None else {label: Variant(label, frozenset())}
     bare = release._replace(wheels=wheels, metadata=VariantMetadata((), {}, variants))
     nothing = Support({}, {})
     return Judged(release._replace(wheels=wheels), nothing, ranked(bare, nothing, target))
-
-
-def label_of(file: File) -> str | None:
-    """Return the label in a wheel's name, None if there is none that is one."""
-    try:
-        return WheelFilename.parse(file.filename).label
-    except VariantError:
-        return None
 
 
 def ranked(release: Release, support: Support, target: Target) -> list[Verdict]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from . import _http, dispatching_sdist
 from ._files import Advance, workspace
-from .choice import Judged, judge, judge_label, label_of
+from .choice import Judged, judge, judge_label
 from .download import download
 from .errors import VariantError, did_you_mean, lines_of, one_of
 from .explanation import PLAIN, Remedies, table
@@ -25,8 +25,8 @@ from .releases import Release, find_listings
 from .selection import shortened
 from .simple_api import File
 from .support import UNKNOWN
-from .system import System, running_target
-from .target import Target
+from .system import System
+from .target import Target, running_target
 from .unmake import decided_metadata, tagged_name
 from .wheel_rewrite import Wheel, open_wheel
 
@@ -174,7 +174,7 @@ def _without_plugins(judged: Judged) -> Judged:
 
 def _labels(release: Release) -> list[str]:
     """Return the labels of a release as a user may ask for them."""
-    return sorted({label_of(each) or PLAIN for each in release.wheels})
+    return sorted({each.label or PLAIN for each in release.wheels})
 
 
 def _setting(wish: Wish) -> str:

@@ -14,10 +14,8 @@ from urllib.parse import urlsplit
 
 from . import _http, core_metadata, pylock
 from ._files import workspace
-from .choice import label_of
 from .errors import VariantError, lines_of
 from .filename import WheelFilename, escape, normalize
-from .picks import folder_url
 from .pyproject import read_toml
 from .simple_api import File
 from .wheel_rewrite import source_date_epoch
@@ -46,7 +44,7 @@ def is_dispatching(sdist: BinaryIO) -> bool:
 def load(root: Path = Path()) -> pylock.Locked:
     """Return the release that an sdist pins; raises VariantError with all that is not sound about it."""
     path = root / LOCK_FILE
-    packages = pylock.read(read_toml(path), str(path), folder_url(path))
+    packages = pylock.read(read_toml(path), str(path), pylock.folder_url(path))
     if len(packages) != 1:
         raise VariantError(f"{path}: it has {len(packages)} packages, and needs one")
     (locked,) = packages
@@ -67,7 +65,7 @@ def faults(locked: pylock.Locked) -> Iterator[str]:
     known = {None, *(locked.metadata.variants if locked.metadata else ())}
     for file in locked.wheels:
         yield from (f"{file.filename!a}: {fault}" for fault in _faults(file, own))
-        if not locked.faults and label_of(file) not in known:
+        if not locked.faults and file.label not in known:
             yield f"{file.filename!a}: the lock file does not say what its label means"
     names = [file.filename.lower() for file in locked.wheels]
     yield from (

@@ -12,11 +12,10 @@ from typing import NamedTuple
 from . import pylock
 from ._files import Advance, file_digest, workspace
 from ._outputs import Output
-from .choice import label_of
 from .download import download
 from .errors import VariantError, one_of
 from .metadata import VariantMetadata
-from .picks import Pick, folder_url
+from .picks import Pick
 from .releases import local_path
 from .simple_api import File
 from .unmake import for_pip
@@ -160,7 +159,7 @@ def lock(
         raise VariantError(f"{one_of(twice)} is asked for twice, and a lock file has each package once")
     told = {each.pick.file.url: each.metadata for each in results}
     packages = [_locked(each, told.get(each.file.url), index_url) for each in picks]
-    content = from_dict(pylock.to_dict(packages, folder_url(path))).encode()
+    content = from_dict(pylock.to_dict(packages, pylock.folder_url(path))).encode()
     return Output(
         path.parent,
         path.name,
@@ -185,9 +184,9 @@ def _locked(picked: Pick, told: VariantMetadata | None, index_url: str | None) -
     wheels = [
         _with_hash(file)
         for file in release.wheels
-        if file.filename not in release.barred and label_of(file) in known
+        if file.filename not in release.barred and file.label in known
     ]
-    has_variants = any(label_of(file) for file in wheels)
+    has_variants = any(file.label for file in wheels)
     return pylock.Locked(
         release.name, release.version, tuple(wheels), metadata if has_variants else None, index_url
     )

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from .abi_dependency import ABI_DEPENDENCY
+from .document import Fault
 from .errors import one_of
 from .metadata import BuiltinProvider, PluginProvider, VariantMetadata
 from .properties import Variant
@@ -98,6 +99,13 @@ def uv_reason(metadata: VariantMetadata, namespace: str) -> Reason | None:
         return Reason("unknown-provider", text)
     text = _difference(namespace, provider)
     return Reason("provider-mismatch", text) if text else None
+
+
+def uv_drops(variant: Variant) -> Iterator[Fault]:
+    """Find because of what in a *variant* uv drops the whole version, though the format allows it."""
+    if ABI_DEPENDENCY in variant.namespaces():
+        text = f"{ABI_DEPENDENCY!r} stands in no default-priorities, and uv asks for every namespace there"
+        yield Fault("abi-dependency", f"variants.{variant.label}.{ABI_DEPENDENCY}", text)
 
 
 def uv_never_chooses(metadata: VariantMetadata, variant: Variant) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import pylock
-from .choice import Judged, choose, in_order, judge, judge_label, label_of
+from .choice import Judged, choose, in_order, judge, judge_label
 from .errors import VariantError, did_you_mean, lines_of, one_of
 from .inspection import Inspection
 from .installed import Installed, disagreements
@@ -40,7 +40,7 @@ class Pick(NamedTuple):
     @property
     def label(self) -> str | None:
         """The label of the wheel, None for a plain one."""
-        return label_of(self.file)
+        return self.file.label
 
     @property
     def variant(self) -> Variant | None:
@@ -128,7 +128,7 @@ def _choose_label(
     passed: list[Judged] = []
     for listing in listings:
         sources = [
-            source._replace(wheels=tuple(each for each in source.wheels if label_of(each) == label))
+            source._replace(wheels=tuple(each for each in source.wheels if each.label == label))
             for source in listing.sources
         ]
         if not any(source.wheels for source in sources):
@@ -169,7 +169,7 @@ def _nothing(pin: Pin, listings: Sequence[Listing], passed: Sequence[Judged], so
         return f"{pin}: {told}"
     if not passed:
         wheels = [file for each in in_order(listings, pin.version) for file in each.wheels]
-        labels = sorted({label for file in wheels if (label := label_of(file)) is not None})
+        labels = sorted({label for file in wheels if (label := file.label) is not None})
         near = did_you_mean(pin.label or "", labels)
         return f"{pin}: no wheel has this label{near}; there are {one_of(labels)}"
     newest = passed[0]
@@ -228,7 +228,7 @@ def pick_locked(path: Path, system: System, target: Target) -> tuple[list[Pick],
     locked = pylock.select(
         read_toml(path),
         str(path),
-        folder_url(path),
+        pylock.folder_url(path),
         environment=target.environment(default_environment()),
         tags=target.tags,
     )
@@ -252,8 +252,3 @@ def pick_locked(path: Path, system: System, target: Target) -> tuple[list[Pick],
     if missing:
         raise VariantError(*missing, *lines_of(faults))
     return picks, faults
-
-
-def folder_url(path: Path) -> str:
-    """Return the URL of the folder that a file is in, which the paths in a lock file are relative to."""
-    return f"{path.absolute().parent.as_uri()}/"

@@ -21,6 +21,8 @@ from .metadata import VariantMetadata
 from .simple_api import File
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from packaging.markers import Environment
     from packaging.pylock import Package, PackageWheel, Pylock
     from packaging.tags import Tag
@@ -308,3 +310,8 @@ def _file(wheel: PackageWheel, entry: Mapping[str, Any], base: str) -> File:
     url = wheel.url or urljoin(base, quote(path, safe="/:" if path.startswith("/") else "/"))
     hashes = {name: digest.lower() for name, digest in wheel.hashes.items()}
     return File(named.filename, url, hashes, wheel.size)
+
+
+def folder_url(path: Path) -> str:
+    """Return the URL of the folder that a file is in, which the paths in a lock file are relative to."""
+    return f"{path.absolute().parent.as_uri()}/"

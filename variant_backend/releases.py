@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
-from . import _http, rules, simple_api
+from . import _http, simple_api
 from ._files import path_of
 from .core_metadata import find_field
 from .document import Document, Fault, read_json
@@ -277,7 +277,7 @@ def read_index_file(file: File) -> IndexDocument:
     except VariantError as error:
         told = [issue.removeprefix(f"{place}: ") for issue in error.issues]
         return IndexDocument(place, None, tuple(Fault(UNREADABLE, "", issue, error.hint) for issue in told))
-    if faults := tuple(rules.of_content("", file.hashes, content)):
+    if faults := tuple(simple_api.of_content("", file.hashes, content)):
         return IndexDocument(place, None, faults)
     try:
         metadata = VariantMetadata.read(document, read_json(document, content))

@@ -6,7 +6,6 @@ draft, the binary distribution format, and what was measured with released insta
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, product
@@ -17,11 +16,11 @@ from .abi_dependency import ABI_DEPENDENCY
 from .document import Fault
 from .errors import VariantError, one_of
 from .filename import WheelFilename, index_filename, normalize, release_of_index
-from .installers import uv_reason, uv_unsupported_features
+from .installers import uv_drops, uv_reason, uv_unsupported_features
 from .metadata import BuildProvider, VariantMetadata
 from .metadata import combine as combined
 from .properties import NULL_LABEL, Variant, default_label
-from .simple_api import ALGORITHMS, Page
+from .simple_api import Page
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -77,11 +76,7 @@ def of_metadata(metadata: VariantMetadata) -> Iterator[Fault]:
         if reason := uv_reason(metadata, namespace):
             yield Fault(reason.code, place, reason.text)
     for label, variant in sorted(metadata.variants.items()):
-        if ABI_DEPENDENCY in variant.namespaces():
-            text = (
-                f"{ABI_DEPENDENCY!r} stands in no default-priorities, and uv asks for every namespace there"
-            )
-            yield Fault("abi-dependency", f"variants.{label}.{ABI_DEPENDENCY}", text)
+        yield from uv_drops(variant)
         for namespace, feature in metadata.never_supported(variant):
             place = f"variants.{label}.{namespace}.{feature}"
             yield Fault("unlisted-value", place, "its values are not in the provider's static-properties")
@@ -399,15 +394,6 @@ def of_page(page: Page, folder: str) -> Iterator[Fault]:
     for release, name in first.items():
         if release not in indexes:
             yield Fault("unlisted-index", "", f"{index_filename(release)} is not listed, and {name} is")
-
-
-def of_content(name: str, hashes: Mapping[str, str], content: bytes) -> Iterator[Fault]:
-    """Compare what a file holds with the *hashes* that a page gives; those that nobody knows are skipped."""
-    for algorithm, told in hashes.items():
-        if algorithm in ALGORITHMS:
-            actual = hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()
-            if told != actual:
-                yield Fault("link-hash", name, f"{algorithm} {told[:_SHOWN]}, but it is {actual}")
 
 
 def of_pages(page: Page, html: Page) -> Iterator[Fault]:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape as escape_html
 from html.parser import HTMLParser
 from typing import NamedTuple
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
-from .document import Document, join, read_json
+from .document import Document, Fault, join, read_json
 from .errors import VariantError
-from .filename import check_project_name, normalize, version_of
+from .filename import WheelFilename, check_project_name, normalize, version_of
 
 GENERATOR = "variant-backend"
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
@@ -31,6 +31,10 @@ _FORGEABLE = {"md5", "sha1"}
 # Every link is joined to the base, so reading takes as long as both are.
 _LONGEST_BASE = 2000
 _META_TAG = f'<meta name="generator" content="{GENERATOR}">'
+
+
+# More of a text that comes from outside is not shown.
+_SHOWN = 200
 
 
 class File(NamedTuple):
@@ -49,6 +53,14 @@ class File(NamedTuple):
     requires_python: str | None = None
     core_metadata: Mapping[str, str] | None = None
     yanked: str | None = None
+
+    @property
+    def label(self) -> str | None:
+        """The label in a wheel's name, None if there is none that is one."""
+        try:
+            return WheelFilename.parse(self.filename).label
+        except VariantError:
+            return None
 
     @property
     def proofs(self) -> dict[str, str]:
@@ -362,3 +374,12 @@ def _project_of(url: str) -> str:
     """Return the project's name, which stands last in the URL of its page."""
     parts = [part for part in urlsplit(url).path.split("/") if part and not part.startswith("index.")]
     return normalize(unquote(parts[-1])) if parts else ""
+
+
+def of_content(name: str, hashes: Mapping[str, str], content: bytes) -> Iterator[Fault]:
+    """Compare what a file holds with the *hashes* that a page gives; those that nobody knows are skipped."""
+    for algorithm, told in hashes.items():
+        if algorithm in ALGORITHMS:
+            actual = hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()
+            if told != actual:
+                yield Fault("link-hash", name, f"{algorithm} {told[:_SHOWN]}, but it is {actual}")

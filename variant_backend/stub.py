@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from . import __version__, _toml, check, core_metadata, dispatching_sdist, pylock, rules
+from . import __version__, _toml, check, core_metadata, dispatching_sdist, pylock, rules, simple_api
 from ._files import Advance, file_digest
 from ._http import OtherHostError, is_safe_line, shown
 from ._outputs import Output
 from ._sdist import pack
-from .choice import label_of
 from .dispatching_sdist import BACKEND, LOCK_FILE, PKG_INFO, PROJECT, is_dispatching
 from .errors import VariantError, did_you_mean, lines_of, one_of
 from .explanation import PLAIN
@@ -83,7 +82,7 @@ def plan_stub(
     release, metadata = _read_sound(_only(listing, only))
     read = _read_wheels(release, base_url, hosts, advance)
     _refuse(_findings(metadata, read))
-    labels = {label_of(file) for file in release.wheels}
+    labels = {file.label for file in release.wheels}
     listed = release._replace(
         wheels=tuple(each.file for each in read),
         metadata=pylock.reduced(metadata, [name for name in metadata.variants if name in labels]),
@@ -100,7 +99,7 @@ def _read_sound(listing: Listing) -> tuple[Release, VariantMetadata]:
     issues = lines_of(release.faults)
     issues += [f"{name}: {why}" for name, why in release.barred.items()]
     what = f"{listing.name} {listing.version}"
-    if not any(map(label_of, release.wheels)):
+    if not any(file.label for file in release.wheels):
         issues.append(f"{what}: no wheel has a label")
     elif release.metadata is None and not issues:
         issues.append(f"{what}: there is no index file; `variant-backend index` writes it")
@@ -114,7 +113,7 @@ def _only(listing: Listing, labels: Collection[str]) -> Listing:
 
     Raises VariantError for a label that no wheel has.
     """
-    known = dict.fromkeys(label_of(file) or PLAIN for file in listing.wheels)
+    known = dict.fromkeys(file.label or PLAIN for file in listing.wheels)
     if unknown := [label for label in labels if label not in known]:
         raise VariantError(
             *(f"no wheel has the label {label!r}{did_you_mean(label, known)}" for label in unknown),
@@ -122,7 +121,7 @@ def _only(listing: Listing, labels: Collection[str]) -> Listing:
         )
 
     def chosen(wheels: Iterable[File]) -> tuple[File, ...]:
-        found = (each for each in wheels if not labels or (label_of(each) or PLAIN) in labels)
+        found = (each for each in wheels if not labels or (each.label or PLAIN) in labels)
         return tuple(sorted(found, key=lambda file: file.filename))
 
     sources = (source._replace(wheels=chosen(source.wheels)) for source in listing.sources)
@@ -196,7 +195,7 @@ def _described(file: File, wheel: Wheel) -> _Read:
     metadata = wheel.variant_metadata() if wheel.is_variant() or wheel.filename.label is not None else None
     data = wheel.core_metadata
     told = {"sha256": hashlib.sha256(data).hexdigest()}
-    for fault in rules.of_content("METADATA", file.core_metadata or {}, data):
+    for fault in simple_api.of_content("METADATA", file.core_metadata or {}, data):
         raise VariantError(f"{shown(file.url)}: {fault}")
     requires_python = core_metadata.find_field(data, "Requires-Python")
     return _Read(file._replace(requires_python=requires_python, core_metadata=told), data, metadata)

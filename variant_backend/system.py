@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +13,6 @@ from .installed import Installed, aligned, disagreements
 from .metadata import PluginProvider, VariantMetadata
 from .selection import Supported
 from .support import DISABLED, UNKNOWN, Lazy, Support, abi_dependencies, abi_support, support
-from .target import Target
 from .trusted_plugins import Installer, ask, objection
 
 if TYPE_CHECKING:
@@ -23,14 +21,6 @@ if TYPE_CHECKING:
 GIVEN = "--supported"
 FAILED = "its plugin failed"
 _HARDWARE = "hardware"
-
-
-def running_target() -> Target:
-    """Return the target that is this interpreter on this machine."""
-    from packaging.tags import sys_tags  # takes long to import
-    from packaging.version import Version
-
-    return Target(Version(".".join(map(str, sys.version_info[:3]))), tuple(sys_tags()), here=True)
 
 
 class System(NamedTuple):

@@ -7,6 +7,7 @@ older versions of the C library or of macOS too, under their older names (PEP 60
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -190,3 +191,11 @@ def _platform_markers(tag: str) -> dict[str, str]:
         "platform_version": "",
         "sys_platform": sys_platform,
     }
+
+
+def running_target() -> Target:
+    """Return the target that is this interpreter on this machine."""
+    from packaging.tags import sys_tags  # takes long to import
+    from packaging.version import Version
+
+    return Target(Version(".".join(map(str, sys.version_info[:3]))), tuple(sys_tags()), here=True)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from .choice import Judged, in_order, ranked, wrong_python
 from .document import Fault
 from .errors import VariantError
-from .installers import ACCEPTED_BY_UV, uv_never_supports
+from .installers import ACCEPTED_BY_UV, uv_drops, uv_never_supports
 from .metadata import StaticProvider, VariantMetadata, combine
 from .releases import (
     INDEX_FILE,
@@ -28,7 +28,6 @@ from .releases import (
     read_index_file,
     read_release,
 )
-from .rules import of_metadata
 from .selection import Supported, Verdict, unsupported, why_better
 from .simple_api import File
 from .support import STATIC, Support
@@ -235,7 +234,7 @@ def _lower_bounds(file: File) -> str | None:
 
 def _errors(metadata: VariantMetadata) -> list[Fault]:
     """Return what uv takes for a fault of a document, and the format does not."""
-    return [fault for fault in of_metadata(metadata) if fault.rule == "abi-dependency"]
+    return [fault for _, variant in sorted(metadata.variants.items()) for fault in uv_drops(variant)]
 
 
 def _check_chosen(judged: Judged, chosen: Verdict, detected: Supported, target: Target) -> None:

@@ -160,8 +160,7 @@ def selection_options(command: _Function) -> Callable[..., object]:
 
 def read_target(python: str | None, platform: str | None) -> Target:
     """Return what the options say of interpreter and platform; raises UsageError."""
-    from ..system import running_target  # takes long to import
-    from ..target import Target
+    from ..target import Target, running_target
 
     running = running_target()
     try:

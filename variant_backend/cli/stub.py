@@ -181,11 +181,10 @@ def _system(machine: Path) -> System:
 
 def _tell(planned: Stub, found: Mapping[Path, Judged]) -> None:
     """Tell what is listed, and which machines would get nothing."""
-    from ..choice import label_of
     from ..explanation import PLAIN
 
     release = planned.release
-    labels = dict.fromkeys(label_of(file) or PLAIN for file in release.wheels)
+    labels = dict.fromkeys(file.label or PLAIN for file in release.wheels)
     talk(printable(f"{release.name} {release.version}: it lists wheels of {shortened([*labels])}"))
     for machine, judged in found.items():
         for line in lines_of(judged.faults):
