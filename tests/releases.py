@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from support import METADATA, WHEEL, record_row
 
-from variant_backend.filename import WheelFilename
+from variant_backend.variants.filename import WheelFilename
 
 DOCUMENT: dict[str, Any] = {
     "$schema": "https://variants-schema.wheelnext.dev/peps/850/v0.2.0.json",

@@ -25,12 +25,12 @@ from wrapped_project import (
     label_and_properties,
 )
 
-from variant_backend.abi_dependency import ABI_DEPENDENCY, built_with, check_property, prefixes
 from variant_backend.cli.main import main
 from variant_backend.cli.make_variant import make_variant_command
 from variant_backend.errors import VariantError
-from variant_backend.metadata import VariantMetadata
-from variant_backend.properties import Property, Variant
+from variant_backend.variants.abi_dependency import ABI_DEPENDENCY, built_with, check_property, prefixes
+from variant_backend.variants.metadata import VariantMetadata
+from variant_backend.variants.properties import Property, Variant
 
 RECIPE = """
 [tool.variant-backend.variants.small]

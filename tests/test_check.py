@@ -22,8 +22,8 @@ from variant_backend.cli.check import check as command
 from variant_backend.errors import VariantError
 from variant_backend.findings import INSTALLERS, RULES, choose
 from variant_backend.index import plan_index
-from variant_backend.metadata import VariantMetadata
 from variant_backend.rules import covers
+from variant_backend.variants.metadata import VariantMetadata
 
 BROKEN = patched(DOCUMENT, {"variants": {"fast": {"speed": {"mode": []}}}})
 

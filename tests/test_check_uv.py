@@ -12,7 +12,7 @@ from releases import DOCUMENT, LABELS, encoded, only, patched, write_release, wr
 from support import METADATA, WHEEL, run
 
 from variant_backend.check import check
-from variant_backend.metadata import KNOWN_PROVIDERS
+from variant_backend.variants.metadata import KNOWN_PROVIDERS
 
 UV = ("uv", "pip", "install", "--no-cache", "--no-config", "--no-index", "--python", sys.executable)
 VARIANTS = ("--preview-features", "wheel-variants")

@@ -16,7 +16,7 @@ from support import make_wheel, read_terminal, run, walk
 
 from variant_backend.cli.main import main
 from variant_backend.cli.make_variant import make_variant_command
-from variant_backend.metadata import SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS
+from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS
 
 NAME = "demo-1.0-py3-none-any"
 

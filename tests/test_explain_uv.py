@@ -18,7 +18,7 @@ from support import METADATA, make_wheel, publish, run
 from test_pytorch import EXAMPLE, LABELS, hardware, torch_wheel
 
 from variant_backend.cli.main import main
-from variant_backend.filename import WheelFilename
+from variant_backend.variants.filename import WheelFilename
 
 # They start real uv, once for each answer.
 pytestmark = pytest.mark.slow

@@ -7,7 +7,13 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
 from variant_backend.errors import VariantError
-from variant_backend.filename import WheelFilename, escape, index_filename, normalize, parse_index_filename
+from variant_backend.variants.filename import (
+    WheelFilename,
+    escape,
+    index_filename,
+    normalize,
+    parse_index_filename,
+)
 
 filenames = st.builds(
     WheelFilename,

@@ -32,12 +32,12 @@ from variant_backend import core_metadata, simple_api
 from variant_backend.check import check
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
-from variant_backend.filename import WheelFilename
-from variant_backend.metadata import SCHEMA_WITH_PROVIDERS, VariantMetadata, declare
-from variant_backend.old_metadata import upgrade_document
-from variant_backend.properties import Property, Variant
 from variant_backend.recipe import Recipe
 from variant_backend.record import Record
+from variant_backend.variants.filename import WheelFilename
+from variant_backend.variants.legacy import upgrade_document
+from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS, VariantMetadata, declare
+from variant_backend.variants.properties import Property, Variant
 from variant_backend.wheel_rewrite import Plan, make_variant, open_wheel
 
 # What reading may cost: so many seconds, and so many bytes for each byte of the file and beside that.

@@ -28,8 +28,8 @@ from variant_backend.hardware import (
     tpu_support,
 )
 from variant_backend.hardware_file import Detected, Hardware
-from variant_backend.installers import KNOWN_TO_UV
 from variant_backend.known_providers import FORCE_CAPABILITY, FORCE_DRIVER, FORCE_TPU
+from variant_backend.variants.uv_behaviour import KNOWN_TO_UV
 
 V2 = "pni ssse3 sse4_1 sse4_2 cx16 lahf_lm popcnt"
 V3 = f"{V2} avx avx2 bmi1 bmi2 f16c fma abm movbe"

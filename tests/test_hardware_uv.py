@@ -13,12 +13,12 @@ import pytest
 from packaging.tags import sys_tags
 from support import make_wheel, run
 
-from variant_backend.filename import WheelFilename
 from variant_backend.hardware import detect
 from variant_backend.known_providers import FORCE_CAPABILITY, FORCE_DRIVER, FORCE_TPU
-from variant_backend.metadata import PluginProvider, VariantMetadata
-from variant_backend.properties import NULL_LABEL, NULL_VARIANT, Property, Variant
-from variant_backend.selection import rank
+from variant_backend.variants.filename import WheelFilename
+from variant_backend.variants.metadata import PluginProvider, VariantMetadata
+from variant_backend.variants.properties import NULL_LABEL, NULL_VARIANT, Property, Variant
+from variant_backend.variants.ranking import rank
 
 pytestmark = pytest.mark.slow
 

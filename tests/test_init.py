@@ -22,9 +22,9 @@ from variant_backend._toml import with_string, without_string
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.init import add_variant, unwrap, wrap
-from variant_backend.metadata import KNOWN_PROVIDERS, VariantMetadata
-from variant_backend.properties import Property
 from variant_backend.pyproject import Project
+from variant_backend.variants.metadata import KNOWN_PROVIDERS, VariantMetadata
+from variant_backend.variants.properties import Property
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -15,10 +15,10 @@ from packaging.tags import Tag
 from support import make_wheel, run
 
 from variant_backend.cli.main import main
-from variant_backend.filename import WheelFilename
-from variant_backend.metadata import StaticProvider, VariantMetadata
-from variant_backend.properties import Property, Variant
-from variant_backend.selection import rank, static_support, unsupported
+from variant_backend.variants.filename import WheelFilename
+from variant_backend.variants.metadata import StaticProvider, VariantMetadata
+from variant_backend.variants.properties import Property, Variant
+from variant_backend.variants.ranking import rank, static_support, unsupported
 
 CUDA = ("-p", "nvidia :: cuda_version_lower_bound :: 12.8", "-l", "cuda12.8")
 # What lets uv install them on a machine without a GPU, as on the node of a cluster that has one.

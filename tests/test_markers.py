@@ -12,8 +12,8 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 
 from variant_backend.errors import VariantError
-from variant_backend.markers import check_dependency, mentions_variant, resolve, resolve_here
-from variant_backend.properties import NULL_VARIANT, Property, Variant
+from variant_backend.variants.markers import check_dependency, mentions_variant, resolve, resolve_here
+from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
 
 CUDA = Variant.of(
     "cu128",

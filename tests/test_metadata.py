@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from variant_backend.errors import VariantError
-from variant_backend.metadata import (
+from variant_backend.variants.metadata import (
     SCHEMA_WITH_PROVIDERS,
     SCHEMA_WITHOUT_PROVIDERS,
     BuiltinProvider,
@@ -20,7 +20,7 @@ from variant_backend.metadata import (
     declare,
     merge,
 )
-from variant_backend.properties import NULL_VARIANT, Property, Variant
+from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
 
 NAMESPACES = ("a", "b", "c_1")
 

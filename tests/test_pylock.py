@@ -19,10 +19,10 @@ from releases import DOCUMENT
 
 from variant_backend import _toml, pylock
 from variant_backend.errors import VariantError
-from variant_backend.metadata import StaticProvider, VariantMetadata
-from variant_backend.properties import NULL_VARIANT, Property, Variant
 from variant_backend.pylock import Locked, check_name, reduced, select, to_dict
 from variant_backend.simple_api import File
+from variant_backend.variants.metadata import StaticProvider, VariantMetadata
+from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
 
 BASE = "file:///home/me/project/"
 TAGS = [*parse_tag("py3-none-any")]

@@ -18,7 +18,7 @@ from support import run, walk
 from wheel.wheelfile import WheelFile
 
 from variant_backend.check import check
-from variant_backend.filename import WheelFilename
+from variant_backend.variants.filename import WheelFilename
 
 pytestmark = pytest.mark.slow
 

@@ -17,9 +17,9 @@ from support import run
 
 from variant_backend.errors import VariantError
 from variant_backend.hardware_file import Hardware
-from variant_backend.metadata import VariantMetadata
 from variant_backend.pyproject import Project
 from variant_backend.schema import pyproject_schema, table_schema
+from variant_backend.variants.metadata import VariantMetadata
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*/pyproject.toml"))

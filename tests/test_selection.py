@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.tags import Tag
 
-from variant_backend.filename import WheelFilename
-from variant_backend.metadata import PluginProvider, Provider, StaticProvider, VariantMetadata
-from variant_backend.properties import Property, Variant
-from variant_backend.selection import Supported, Verdict, rank, static_support, why_better
+from variant_backend.variants.filename import WheelFilename
+from variant_backend.variants.metadata import PluginProvider, Provider, StaticProvider, VariantMetadata
+from variant_backend.variants.properties import Property, Variant
+from variant_backend.variants.ranking import Supported, Verdict, rank, static_support, why_better
 
 ANY = [Tag("py3", "none", "any")]
 

@@ -10,10 +10,10 @@ import pytest
 from packaging.tags import sys_tags
 from support import make_wheel, run
 
-from variant_backend.filename import WheelFilename
-from variant_backend.metadata import StaticProvider, VariantMetadata
-from variant_backend.properties import NULL_LABEL, NULL_VARIANT, Property, Variant
-from variant_backend.selection import rank, static_support
+from variant_backend.variants.filename import WheelFilename
+from variant_backend.variants.metadata import StaticProvider, VariantMetadata
+from variant_backend.variants.properties import NULL_LABEL, NULL_VARIANT, Property, Variant
+from variant_backend.variants.ranking import rank, static_support
 
 pytestmark = pytest.mark.slow
 

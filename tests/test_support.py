@@ -2,9 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from variant_backend.metadata import PluginProvider, Provider, StaticProvider, VariantMetadata
-from variant_backend.selection import Supported
-from variant_backend.support import DISABLED, NOT_ENABLED, STATIC, UNKNOWN, Support, support
+from variant_backend.variants.metadata import PluginProvider, Provider, StaticProvider, VariantMetadata
+from variant_backend.variants.namespace_support import (
+    DISABLED,
+    NOT_ENABLED,
+    STATIC,
+    UNKNOWN,
+    Support,
+    support,
+)
+from variant_backend.variants.ranking import Supported
 
 PLUGIN = PluginProvider(("a-provider",))
 GIVEN: Supported = {"a": {"f": ["1"]}}

@@ -23,12 +23,20 @@ from variant_backend.cli.selection_options import selection_options
 from variant_backend.hardware_file import Detected, Hardware
 from variant_backend.inspection import Inspection
 from variant_backend.installed import Installed, aligned, disagreements
-from variant_backend.metadata import PluginProvider, Provider, StaticProvider, VariantMetadata
-from variant_backend.properties import Property, Variant
-from variant_backend.support import DISABLED, NOT_ENABLED, STATIC, UNKNOWN, Lazy, Support, abi_support
 from variant_backend.system import System
 from variant_backend.target import Target
 from variant_backend.user_config import UserConfig
+from variant_backend.variants.metadata import PluginProvider, Provider, StaticProvider, VariantMetadata
+from variant_backend.variants.namespace_support import (
+    DISABLED,
+    NOT_ENABLED,
+    STATIC,
+    UNKNOWN,
+    Lazy,
+    Support,
+    abi_support,
+)
+from variant_backend.variants.properties import Property, Variant
 
 RUNTIME = "openmp :: runtime :: gomp"
 PLUGIN = PluginProvider(("a-provider",))

@@ -14,10 +14,10 @@ from support import make_wheel
 
 from variant_backend import providers, trusted_plugins
 from variant_backend.errors import VariantError
-from variant_backend.metadata import PluginProvider, VariantMetadata
-from variant_backend.support import Support
 from variant_backend.system import FAILED, System
 from variant_backend.trusted_plugins import INSTALLERS, Installer, ask
+from variant_backend.variants.metadata import PluginProvider, VariantMetadata
+from variant_backend.variants.namespace_support import Support
 
 pytestmark = pytest.mark.slow  # each plugin gets an environment
 

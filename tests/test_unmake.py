@@ -19,9 +19,9 @@ from test_wheel_rewrite import LEVEL, convert, metadata, null_metadata, write_sp
 
 from variant_backend import _files
 from variant_backend.cli.main import main
-from variant_backend.properties import Property
 from variant_backend.recipe import Recipe
 from variant_backend.unmake import unmake
+from variant_backend.variants.properties import Property
 from variant_backend.wheel_rewrite import Plan, make_variant
 
 NAME = "demo-1.0-py3-none-any.whl"

@@ -20,8 +20,8 @@ from variant_backend.check import check
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.findings import FORMAT, RULES
-from variant_backend.metadata import KNOWN_PROVIDERS, SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS
-from variant_backend.old_metadata import Upgraded, upgrade_document, upgrade_table
+from variant_backend.variants.legacy import Upgraded, upgrade_document, upgrade_table
+from variant_backend.variants.metadata import KNOWN_PROVIDERS, SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS
 
 HOST = "https://variants-schema.wheelnext.dev/"
 NVIDIA_API = "nvidia_variant_provider.plugin:NvidiaVariantPlugin"

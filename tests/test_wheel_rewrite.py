@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from support import make_wheel, record_row, walk
 
 from variant_backend import _files
-from variant_backend.metadata import VariantMetadata, declare
-from variant_backend.properties import NULL_VARIANT, Property
 from variant_backend.recipe import Recipe
+from variant_backend.variants.metadata import VariantMetadata, declare
+from variant_backend.variants.properties import NULL_VARIANT, Property
 from variant_backend.wheel_rewrite import Outcome, Plan, make_variant
 
 LEVEL = Property("x86_64", "level", "v3")

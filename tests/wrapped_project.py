@@ -17,7 +17,7 @@ from pyproject_hooks import BuildBackendHookCaller
 from support import make_wheel, run
 
 from variant_backend import hooks
-from variant_backend.metadata import VariantMetadata
+from variant_backend.variants.metadata import VariantMetadata
 
 Settings = Mapping[str, object] | None
 SMALL: Settings = {"variant": "small"}

@@ -19,8 +19,8 @@ from ._http import shown, with_credentials
 from ._rawzip import Archive
 from ._ziprecords import ENDING_SIZE
 from .errors import VariantError, lines_of
-from .filename import WheelFilename
-from .metadata import VariantMetadata
+from .variants.filename import WheelFilename
+from .variants.metadata import VariantMetadata
 from .wheel_rewrite import Wheel
 
 _T = TypeVar("_T")

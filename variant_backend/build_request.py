@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .abi_dependency import built_with
 from .errors import VariantError
-from .metadata import PluginProvider, VariantMetadata, declare
-from .properties import NULL_LABEL, Property, Variant
 from .pyproject import Project
 from .recipe import OUR_SETTINGS, Recipe
+from .variants.abi_dependency import built_with
+from .variants.metadata import PluginProvider, VariantMetadata, declare
+from .variants.properties import NULL_LABEL, Property, Variant
 
 if TYPE_CHECKING:
     from packaging.version import Version

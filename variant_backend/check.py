@@ -18,13 +18,13 @@ from urllib.parse import quote, unquote, urlsplit
 from . import rules, simple_api
 from ._files import Source
 from ._rawzip import Archive
-from .document import Document, Fault, read_json
 from .errors import VariantError
-from .filename import WheelFilename, index_filename, normalize
 from .findings import Finding
-from .metadata import VariantMetadata, combine
-from .properties import NULL_LABEL, NULL_VARIANT, Variant
 from .pyproject import Project
+from .variants.filename import WheelFilename, index_filename, normalize
+from .variants.metadata import VariantMetadata, combine
+from .variants.properties import NULL_LABEL, NULL_VARIANT, Variant
+from .variants.validation import Document, Fault, read_json
 from .wheel_rewrite import SIGNATURES, Wheel, check_directories, check_identity
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import VariantError
-from .filename import WheelFilename
-from .metadata import VariantMetadata
-from .properties import Variant
 from .releases import Listing, Release, parse_wheel, read_release
-from .selection import Verdict, rank
 from .simple_api import File
-from .support import Support
+from .variants.filename import WheelFilename
+from .variants.metadata import VariantMetadata
+from .variants.namespace_support import Support
+from .variants.properties import Variant
+from .variants.ranking import Verdict, rank
 
 if TYPE_CHECKING:
     from packaging.version import Version

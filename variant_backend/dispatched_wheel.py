@@ -18,16 +18,16 @@ from .download import download
 from .errors import VariantError, did_you_mean, lines_of, one_of
 from .explanation import PLAIN, Remedies, table
 from .fetch import announced_metadata, fetched
-from .filename import WheelFilename, check_project_name, normalize
 from .hardware import hardware_of
 from .picks import Pick, picked_of
 from .releases import Release, find_listings
-from .selection import shortened
 from .simple_api import File
-from .support import UNKNOWN
 from .system import System
 from .target import Target, running_target
 from .unmake import decided_metadata, tagged_name
+from .variants.filename import WheelFilename, check_project_name, normalize
+from .variants.namespace_support import UNKNOWN
+from .variants.ranking import shortened
 from .wheel_rewrite import Wheel, open_wheel
 
 LABEL = "VARIANT_BACKEND_LABEL"

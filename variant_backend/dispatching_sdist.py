@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 from . import _http, core_metadata, pylock
 from ._files import workspace
 from .errors import VariantError, lines_of
-from .filename import WheelFilename, escape, normalize
 from .pyproject import read_toml
 from .simple_api import File
+from .variants.filename import WheelFilename, escape, normalize
 from .wheel_rewrite import source_date_epoch
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import VariantError, ascii_unless_printable, did_you_mean, one_of
-from .selection import shortened
-from .support import DISABLED, NOT_ENABLED, UNKNOWN
+from .variants.namespace_support import DISABLED, NOT_ENABLED, UNKNOWN
+from .variants.ranking import shortened
 
 if TYPE_CHECKING:
     from .choice import Judged
-    from .selection import Verdict
+    from .variants.ranking import Verdict
 
 PLAIN = "(plain)"
 _OTHER_TAGS = "tags: "

@@ -14,11 +14,11 @@ from ._files import Advance, file_digest, workspace
 from ._outputs import Output
 from .download import download
 from .errors import VariantError, one_of
-from .metadata import VariantMetadata
 from .picks import Pick
 from .releases import local_path
 from .simple_api import File
 from .unmake import for_pip
+from .variants.metadata import VariantMetadata
 from .wheel_rewrite import Wheel, open_wheel
 
 _CREATED_HERE = f'created-by = "{pylock.CREATED_BY}"'.encode()

@@ -20,7 +20,7 @@ from .errors import VariantError, ascii_unless_printable
 from .hardware_file import Detected, Hardware
 from .known_providers import FORCE_CAPABILITY, FORCE_DRIVER, FORCE_TPU, Version
 from .pyproject import read_toml
-from .support import Lazy
+from .variants.namespace_support import Lazy
 
 if TYPE_CHECKING:
     import ctypes

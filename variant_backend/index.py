@@ -11,8 +11,8 @@ from ._files import file_digest, real_path
 from ._http import shown
 from ._outputs import Output
 from .errors import VariantError
-from .filename import WheelFilename, index_filename, parse_index_filename
-from .metadata import VariantMetadata, merge
+from .variants.filename import WheelFilename, index_filename, parse_index_filename
+from .variants.metadata import VariantMetadata, merge
 from .wheel_rewrite import Wheel, open_wheel
 
 if TYPE_CHECKING:

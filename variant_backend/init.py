@@ -19,11 +19,11 @@ from packaging.utils import canonicalize_name
 
 from . import _toml
 from ._files import workspace
-from .abi_dependency import ABI_DEPENDENCY
-from .document import Document
 from .errors import VariantError
-from .metadata import KNOWN_PROVIDERS, VariantMetadata
-from .properties import NULL_LABEL, Property
+from .variants.abi_dependency import ABI_DEPENDENCY
+from .variants.metadata import KNOWN_PROVIDERS, VariantMetadata
+from .variants.properties import NULL_LABEL, Property
+from .variants.validation import Document
 
 _PROJECT_FILE = "pyproject.toml"
 _HOOKS = "variant_backend.hooks"

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import core_metadata
 from ._http import shown
-from .document import Document, read_json
 from .errors import VariantError
-from .filename import WheelFilename
-from .installers import ACCEPTED_BY_UV, uv_never_chooses
-from .metadata import VariantMetadata
-from .properties import Variant
+from .variants.filename import WheelFilename
+from .variants.metadata import VariantMetadata
+from .variants.properties import Variant
+from .variants.uv_behaviour import ACCEPTED_BY_UV, uv_never_chooses
+from .variants.validation import Document, read_json
 from .wheel_rewrite import Wheel, open_wheel
 
 if TYPE_CHECKING:

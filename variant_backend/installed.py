@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from .abi_dependency import ABI_DEPENDENCY
 from .errors import VariantError, one_of
 from .inspection import Inspection, inspect_installed_variants
-from .selection import Supported, static_support, unsupported
-from .support import DISABLED, NOT_ENABLED, Support, abi_dependencies, abi_support
+from .variants.abi_dependency import ABI_DEPENDENCY
+from .variants.namespace_support import DISABLED, NOT_ENABLED, Support, abi_dependencies, abi_support
+from .variants.ranking import Supported, static_support, unsupported
 
 if TYPE_CHECKING:
     from packaging.version import Version

@@ -23,9 +23,9 @@ from typing import Literal, NamedTuple, TypeAlias
 from ._files import workspace
 from ._processes import GROUP, end_group, temporary_folder
 from .errors import VariantError
-from .filename import WheelFilename
-from .metadata import VariantMetadata
 from .pyproject import Project, may_be_wrapped
+from .variants.filename import WheelFilename
+from .variants.metadata import VariantMetadata
 
 Distribution = Literal["sdist", "wheel"]
 Installer = Literal["pip", "uv"]

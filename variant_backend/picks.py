@@ -12,12 +12,12 @@ from .choice import Judged, choose, in_order, judge, judge_label
 from .errors import VariantError, did_you_mean, lines_of, one_of
 from .inspection import Inspection
 from .installed import Installed, disagreements
-from .metadata import VariantMetadata
-from .properties import Property, Variant
 from .pyproject import read_toml
 from .releases import INDEX_FILE, Listing, Release, find_listings, nothing_listed, read_release
 from .simple_api import File
-from .support import Support
+from .variants.metadata import VariantMetadata
+from .variants.namespace_support import Support
+from .variants.properties import Property, Variant
 
 if TYPE_CHECKING:
     from .pins import Pin

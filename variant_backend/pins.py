@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import VariantError
-from .filename import normalize
-from .properties import check_label
+from .variants.filename import normalize
+from .variants.properties import check_label
 
 if TYPE_CHECKING:
     from packaging.version import Version

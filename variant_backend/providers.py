@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from . import _ask_plugin
 from ._processes import GROUP, end_group
-from .document import Document
 from .errors import VariantError, did_you_mean, one_of
-from .metadata import BuildProvider, PluginProvider, Provider, StaticProvider, check_object_reference
-from .properties import Variant, check_name, check_value
+from .variants.metadata import BuildProvider, PluginProvider, Provider, StaticProvider, check_object_reference
+from .variants.properties import Variant, check_name, check_value
+from .variants.validation import Document
 
 # A plugin reads a few files or loads a driver. Seconds.
 _TIME_LIMIT = 60

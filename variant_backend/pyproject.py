@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from .document import Document
 from .errors import VariantError
-from .metadata import VariantMetadata
 from .recipe import COMMON_KEYS, Recipe, read_recipes
+from .variants.metadata import VariantMetadata
+from .variants.validation import Document
 
 if sys.version_info >= (3, 11):
     import tomllib

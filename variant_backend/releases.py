@@ -16,12 +16,12 @@ from urllib.parse import quote
 from . import _http, simple_api
 from ._files import path_of
 from .core_metadata import find_field
-from .document import Document, Fault, read_json
 from .errors import VariantError, one_of
-from .filename import WheelFilename, normalize, parse_index_filename, release_of_index
-from .metadata import VariantMetadata, merge
-from .properties import check_label
 from .simple_api import File
+from .variants.filename import WheelFilename, normalize, parse_index_filename, release_of_index
+from .variants.metadata import VariantMetadata, merge
+from .variants.properties import check_label
+from .variants.validation import Document, Fault, read_json
 from .wheel_rewrite import open_wheel
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from ._files import file_digest, real_path
 from ._outputs import Output
 from ._sdist import read_member
 from .errors import VariantError
-from .filename import WheelFilename, index_filename
 from .index import FoundWheel, Index, ReleaseIndex, combine, different_twins, distinct, read_folders
-from .metadata import VariantMetadata
+from .variants.filename import WheelFilename, index_filename
+from .variants.metadata import VariantMetadata
 
 if TYPE_CHECKING:
     from .index import Release

@@ -22,12 +22,12 @@ from ._sdist import pack
 from .dispatching_sdist import BACKEND, LOCK_FILE, PKG_INFO, PROJECT, is_dispatching
 from .errors import VariantError, did_you_mean, lines_of, one_of
 from .explanation import PLAIN
-from .filename import WheelFilename, escape
 from .findings import ERROR, Finding
-from .metadata import VariantMetadata
 from .releases import Listing, Release, local_path, parse_wheel, read_release
 from .simple_api import File
 from .simple_index import check_base_url
+from .variants.filename import WheelFilename, escape
+from .variants.metadata import VariantMetadata
 from .wheel_rewrite import Wheel, open_wheel
 
 _PROJECT = f"""\

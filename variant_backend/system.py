@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from .abi_dependency import ABI_DEPENDENCY
 from .errors import VariantError
-from .filename import normalize
 from .hardware_file import Hardware
 from .installed import Installed, aligned, disagreements
-from .metadata import PluginProvider, VariantMetadata
-from .selection import Supported
-from .support import DISABLED, UNKNOWN, Lazy, Support, abi_dependencies, abi_support, support
 from .trusted_plugins import Installer, ask, objection
+from .variants.abi_dependency import ABI_DEPENDENCY
+from .variants.filename import normalize
+from .variants.metadata import PluginProvider, VariantMetadata
+from .variants.namespace_support import (
+    DISABLED,
+    UNKNOWN,
+    Lazy,
+    Support,
+    abi_dependencies,
+    abi_support,
+    support,
+)
+from .variants.ranking import Supported
 
 if TYPE_CHECKING:
     from packaging.version import Version

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from ._processes import GROUP, end_group, temporary_folder
 from .errors import VariantError, one_of
-from .filename import normalize
-from .metadata import PluginProvider
 from .providers import query_isolated
+from .variants.filename import normalize
+from .variants.metadata import PluginProvider
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement

@@ -18,9 +18,9 @@ from ._files import Advance, Source
 from ._rawzip import assemble, have_equal_times, split_stored_head
 from ._ziprecords import DEFLATED, STORED
 from .errors import VariantError
-from .filename import WheelFilename
-from .markers import mentions_variant, resolve_here
-from .properties import Property, Variant
+from .variants.filename import WheelFilename
+from .variants.markers import mentions_variant, resolve_here
+from .variants.properties import Property, Variant
 from .wheel_rewrite import Rewriting, Wheel, check_is_free, faults_named, write_copy
 
 

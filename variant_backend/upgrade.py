@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from . import _toml, core_metadata
 from ._files import workspace
-from .document import Document, read_json
 from .errors import VariantError
-from .filename import WheelFilename, index_filename, release_of_index
-from .old_metadata import Upgraded, upgrade_document, upgrade_table
 from .recipe import Recipe
+from .variants.filename import WheelFilename, index_filename, release_of_index
+from .variants.legacy import Upgraded, upgrade_document, upgrade_table
+from .variants.validation import Document, read_json
 from .wheel_rewrite import Plan, edited_metadata, make_variant, open_wheel, renamed
 
 _TABLE = "variant"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from .document import Document
-from .filename import check_project_name, normalize
 from .pyproject import read_toml
 from .trusted_plugins import INSTALLERS, Installer
+from .variants.filename import check_project_name, normalize
+from .variants.validation import Document
 
 _TRUSTED, _INSTALLER = "trust-plugins", "plugin-installer"
 

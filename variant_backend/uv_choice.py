@@ -13,10 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from .choice import Judged, in_order, ranked, wrong_python
-from .document import Fault
 from .errors import VariantError
-from .installers import ACCEPTED_BY_UV, uv_drops, uv_never_supports
-from .metadata import StaticProvider, VariantMetadata, combine
 from .releases import (
     INDEX_FILE,
     UNREADABLE,
@@ -28,9 +25,12 @@ from .releases import (
     read_index_file,
     read_release,
 )
-from .selection import Supported, Verdict, unsupported, why_better
 from .simple_api import File
-from .support import STATIC, Support
+from .variants.metadata import StaticProvider, VariantMetadata, combine
+from .variants.namespace_support import STATIC, Support
+from .variants.ranking import Supported, Verdict, unsupported, why_better
+from .variants.uv_behaviour import ACCEPTED_BY_UV, uv_drops, uv_never_supports
+from .variants.validation import Fault
 
 if TYPE_CHECKING:
     from packaging.version import Version

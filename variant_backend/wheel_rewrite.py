@@ -30,11 +30,11 @@ from ._rawzip import (
 from ._zipglance import read_members
 from ._ziprecords import DEFLATED, REBUILD, Entry
 from .errors import VariantError
-from .filename import WheelFilename, escape
-from .metadata import VariantMetadata
-from .properties import Variant
 from .recipe import Recipe
 from .record import Record
+from .variants.filename import WheelFilename, escape
+from .variants.metadata import VariantMetadata
+from .variants.properties import Variant
 
 # A tail up to this size is held in memory when a wheel is changed in place.
 _LARGEST_TAIL = 64 << 20

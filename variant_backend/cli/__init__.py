@@ -17,7 +17,7 @@ import click
 from .. import errors
 from .._files import real_path
 from ..errors import VariantError
-from ..properties import Property
+from ..variants.properties import Property
 
 # A path as it is given: what is wrong with it is said by who opens it.
 PATH = click.Path(path_type=Path, readable=False)

@@ -13,17 +13,17 @@ import click
 
 from ..errors import VariantError, lines_of, one_of
 from ..explanation import PLAIN, Heading, Remedies, of_label, shown_label, supported, table
-from ..selection import why_better
+from ..variants.ranking import why_better
 from . import Command, find_links_option, index_url_option, printable, talk
 from .selection_options import selection_options
 
 if TYPE_CHECKING:
     from ..choice import Judged
     from ..pins import Pin
-    from ..selection import Verdict
     from ..system import System
     from ..target import Target
     from ..uv_choice import UvChoice
+    from ..variants.ranking import Verdict
 
 # What lets more be supported, or be shown.
 _REMEDIES = Remedies(

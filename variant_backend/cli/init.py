@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ..errors import VariantError
-from ..properties import Property
+from ..variants.properties import Property
 from . import PATH, Command, talk
 
 

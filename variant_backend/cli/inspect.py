@@ -15,7 +15,7 @@ import click
 
 from .._http import shown
 from ..errors import VariantError
-from ..metadata import Provider, StaticProvider
+from ..variants.metadata import Provider, StaticProvider
 from . import Command, installed_paths, talk
 
 if TYPE_CHECKING:

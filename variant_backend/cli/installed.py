@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import VariantError, lines_of
-from ..properties import check_name
+from ..variants.properties import check_name
 from . import Command, Failure, installed_paths, talk
 from .inspect import property_lines
 from .selection_options import check_folders, hardware_option, reading, supported_option
 
 if TYPE_CHECKING:
     from ..installed import Disagreement, Installed
-    from ..selection import Supported
+    from ..variants.ranking import Supported
 
 _VERDICTS = {True: "supported", False: "not supported", None: "unknown"}
 
@@ -54,7 +54,7 @@ def installed(
     from ..hardware import hardware_of  # takes long to import
     from ..inspection import installed_versions
     from ..installed import disagreements, installed_variants
-    from ..support import Lazy
+    from ..variants.namespace_support import Lazy
 
     check_folders(paths)
     hardware = hardware_of(file, os.environ)

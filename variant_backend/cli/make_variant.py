@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 
 from .. import __version__
-from ..abi_dependency import ABI_DEPENDENCY
 from ..errors import VariantError
-from ..filename import WheelFilename, check_project_name, escape
-from ..metadata import KNOWN_PROVIDERS, Provider, VariantMetadata, declare, read_provider
-from ..properties import NULL_LABEL, Property, Variant, check_name
 from ..recipe import Recipe, pick
+from ..variants.abi_dependency import ABI_DEPENDENCY
+from ..variants.filename import WheelFilename, check_project_name, escape
+from ..variants.metadata import KNOWN_PROVIDERS, Provider, VariantMetadata, declare, read_provider
+from ..variants.properties import NULL_LABEL, Property, Variant, check_name
 from ..wheel_rewrite import Outcome, Plan, make_variant, open_wheel, renamed, source_date_epoch
 from . import PATH, Command, Progress, check_targets, talk
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..errors import VariantError, lines_of
-from ..filename import check_project_name, normalize
-from ..properties import check_name
+from ..variants.filename import check_project_name, normalize
+from ..variants.properties import check_name
 from . import PATH, installed_paths, read_supported, talk
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
-    from ..selection import Supported
     from ..system import System
     from ..target import Target
+    from ..variants.ranking import Supported
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
@@ -188,9 +188,9 @@ def _system(
     from ..hardware import hardware_of  # takes long to import
     from ..inspection import installed_versions
     from ..installed import installed_variants
-    from ..support import Lazy
     from ..system import System
     from ..user_config import UserConfig, config_path
+    from ..variants.namespace_support import Lazy
 
     check_folders(paths)
     has_installed = bool(paths) or target.here

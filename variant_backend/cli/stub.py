@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import VariantError, lines_of, one_of
-from ..selection import shortened
+from ..variants.ranking import shortened
 from . import PATH, Command, Progress, printable, talk
 from .selection_options import platform_option, python_option, read_target, reading
 

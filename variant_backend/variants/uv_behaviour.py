@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from ..errors import one_of
 from .abi_dependency import ABI_DEPENDENCY
-from .document import Fault
-from .errors import one_of
 from .metadata import BuiltinProvider, PluginProvider, VariantMetadata
 from .properties import Variant
+from .validation import Fault
 
 
 class _Known(NamedTuple):

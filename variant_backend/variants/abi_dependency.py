@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from .errors import VariantError, one_of
+from ..errors import VariantError, one_of
 from .filename import escape
 from .properties import Property, Variant
 

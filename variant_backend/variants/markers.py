@@ -13,7 +13,7 @@ from functools import partial
 from itertools import product
 from typing import NamedTuple, TypeAlias, Union
 
-from .errors import VariantError, did_you_mean
+from ..errors import VariantError, did_you_mean
 from .properties import Property, Variant, check_name
 
 _SETS = {

@@ -11,9 +11,8 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
+from ..errors import VariantError, did_you_mean, one_of
 from .abi_dependency import ABI_DEPENDENCY, REMARK, check_property
-from .document import Document, join, read_json
-from .errors import VariantError, did_you_mean, one_of
 from .properties import (
     NULL_LABEL,
     NULL_VARIANT,
@@ -24,6 +23,7 @@ from .properties import (
     check_value,
     default_label,
 )
+from .validation import Document, join, read_json
 
 SCHEMA_WITH_PROVIDERS = "https://variants-schema.wheelnext.dev/peps/850/v0.2.0.json"
 SCHEMA_WITHOUT_PROVIDERS = "https://variants-schema.wheelnext.dev/peps/825/v0.1.1.json"

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ..errors import VariantError, one_of
 from .abi_dependency import ABI_DEPENDENCY
-from .document import Document
-from .errors import VariantError, one_of
-from .installers import uv_never_supports
 from .metadata import (
     KNOWN_PROVIDERS,
     SCHEMA_WITH_PROVIDERS,
@@ -21,6 +19,8 @@ from .metadata import (
     VariantMetadata,
 )
 from .properties import NULL_LABEL, check_name, check_value
+from .uv_behaviour import uv_never_supports
+from .validation import Document
 
 # What the null variant was called when labels were hashes.
 OLD_NULL_LABEL = "00000000"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from .abi_dependency import ABI_DEPENDENCY, prefixes
 from .filename import escape, normalize
 from .metadata import StaticProvider, VariantMetadata
-from .selection import Supported
+from .ranking import Supported
 
 if TYPE_CHECKING:
     from packaging.version import Version

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from .errors import VariantError, did_you_mean, one_of
+from ..errors import VariantError, did_you_mean, one_of
 
 # More are of no use to a person, and a small hostile file may have a million.
 _MOST_FAULTS = 1000

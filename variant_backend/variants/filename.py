@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from .errors import VariantError
+from ..errors import VariantError
 from .properties import check_label
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from .errors import VariantError
+from ..errors import VariantError
 
 NULL_LABEL = "null"
 
