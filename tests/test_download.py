@@ -13,8 +13,9 @@ import pytest
 from range_server import Handler, Server
 from test_http import Behavior, answer, endless, reset
 
-from variant_backend import _files, download
+from variant_backend import download
 from variant_backend.errors import VariantError
+from variant_backend.lowlevel import ranges
 from variant_backend.simple_api import File
 
 NAME = "demo-1.0-py3-none-any.whl"
@@ -230,4 +231,4 @@ def test_a_full_disk_and_an_interruption_leave_nothing_behind(
 
 def test_a_file_url_gives_back_its_path(tmp_path: Path) -> None:
     for name in ("a.whl", "ä b%20#?.whl", "x/y"):
-        assert _files.path_of((tmp_path / name).as_uri()) == tmp_path / name
+        assert ranges.path_of((tmp_path / name).as_uri()) == tmp_path / name

@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from range_server import Handler, Server
 
-from variant_backend import _http
-from variant_backend._http import get, redirected, shown, with_credentials
 from variant_backend.errors import VariantError
+from variant_backend.lowlevel import http
+from variant_backend.lowlevel.http import get, redirected, shown, with_credentials
 
 Behavior = Callable[[Handler, "bytes | None"], bool]
 LIMIT = 1 << 20
@@ -346,7 +346,7 @@ def test_no_redirect_leaves_this_machine_without_encryption() -> None:
     ],
 )
 def test_hosts_have_names_and_lines_are_safe_or_not(url: str, host: str, is_safe: bool) -> None:
-    assert (_http.host_of(url), _http.is_safe_line(url)) == (host, is_safe)
+    assert (http.host_of(url), http.is_safe_line(url)) == (host, is_safe)
 
 
 @pytest.mark.parametrize(
@@ -356,7 +356,7 @@ def test_hosts_have_names_and_lines_are_safe_or_not(url: str, host: str, is_safe
 )
 def test_what_is_asked_for_is_no_other_host_than_it_seems(host: str) -> None:
     for scheme in ("http", "https"):
-        assert not _http.is_safe_line(f"{scheme}://{host}/")
+        assert not http.is_safe_line(f"{scheme}://{host}/")
         with pytest.raises(VariantError, match="not a URL that can be asked for"):
             get(f"{scheme}://{host}/", limit=0)
     with pytest.raises(VariantError, match="which is not a URL"):
@@ -408,19 +408,19 @@ def encrypted(server: Server, tmp_path: Path) -> Iterator[str]:
         threading.Thread(target=tls.serve_forever, args=(0.01,), daemon=True).start()
         yield tls.url.replace("http:", "https:")
         tls.shutdown()
-    _http._context.cache_clear()
+    http._context.cache_clear()
 
 
 def test_certificates_are_checked_by_the_authorities_that_are_named(
     server: Server, encrypted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _http._context.cache_clear()
+    http._context.cache_clear()
     with pytest.raises(
         VariantError, match=r"certificate is not accepted: self.signed certificate; SSL_CERT_FILE"
     ):
         get(encrypted, limit=0)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
-    _http._context.cache_clear()
+    http._context.cache_clear()
     server.misbehave = answer(200, b"x")
     assert get(encrypted, limit=1).content == b"x"
     server.misbehave = answer(302, Location=server.url)

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import make_wheel, run
 
-from variant_backend import _outputs
 from variant_backend.cli.main import main
 from variant_backend.index import plan_index
+from variant_backend.lowlevel import file_set
 
 PROJECT = """
 [variant.default-priorities]
@@ -78,14 +78,14 @@ def test_an_index_does_not_depend_on_how_wheels_are_spread_over_folders_and_mach
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         (alone,) = spread(release, [9] * len(release), root)
-        _outputs.write(plan_index([alone]).outputs)
+        file_set.write(plan_index([alone]).outputs)
         folders = data.draw(st.permutations(spread(release, places, root)))
-        _outputs.write(plan_index(folders, out_dir=root / "together").outputs)
+        file_set.write(plan_index(folders, out_dir=root / "together").outputs)
         for folder in folders:
-            _outputs.write(plan_index([folder]).outputs)
+            file_set.write(plan_index([folder]).outputs)
         first, *others = folders
         merged = [path for folder in others for path in folder.glob("*.json")]
-        _outputs.write(plan_index([first], merged, root / "merged").outputs)
+        file_set.write(plan_index([first], merged, root / "merged").outputs)
         assert set(contents(alone)) == {NAME, "demo-2.0-variants.json"}
         assert contents(root / "together") == contents(root / "merged") == contents(alone)
 

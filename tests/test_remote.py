@@ -18,8 +18,9 @@ from range_server import Handler, Server
 from support import make_wheel
 from test_wheel_rewrite import convert, null_metadata, write_sparse_wheel
 
-from variant_backend import _http, _remote
+from variant_backend import _remote
 from variant_backend.errors import VariantError
+from variant_backend.lowlevel import http
 from variant_backend.wheel_rewrite import Plan
 
 NAME = "demo-1.0-py3-none-any-v3.whl"
@@ -260,7 +261,7 @@ def test_a_page_that_misbehaves_is_told(server: Server, monkeypatch: pytest.Monk
 def test_a_server_that_never_answers_is_not_waited_for(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_http, "_PATIENCE", 0.2)
+    monkeypatch.setattr(http, "_PATIENCE", 0.2)
     woken = threading.Event()
     server.misbehave = lambda _handler, _data: woken.wait(60)
     with pytest.raises(VariantError, match=rf"^{server.url}: no answer in 0.2 seconds"):

@@ -27,8 +27,9 @@ import pytest
 from click.testing import CliRunner, Result
 from support import answering, make_wheel, read_terminal, run
 
-from variant_backend import _sdist, simple_api
+from variant_backend import simple_api
 from variant_backend.cli.main import main
+from variant_backend.lowlevel import tarball
 
 PROJECT = """
 [variant.default-priorities]
@@ -469,7 +470,7 @@ def test_an_old_wheel_whose_summary_cannot_be_read_is_listed_without_it(tmp_path
 def test_an_sdist_is_unpacked_up_to_a_limit_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_sdist(tmp_path / "demo-1.0.tar.gz", b"Requires-Python: >=3\n")
     assert "Requires-Python" not in index(tmp_path).stderr
-    monkeypatch.setattr(_sdist, "_LARGEST_ARCHIVE", 500)
+    monkeypatch.setattr(tarball, "_LARGEST_ARCHIVE", 500)
     make_sdist(tmp_path / "demo-1.0.tar.gz", b"x" * 100_000)
     assert "demo-1.0.tar.gz: PKG-INFO: not in its first" in index(tmp_path).stderr
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from support import make_wheel, walk
 from test_wheel_rewrite import LEVEL, convert, metadata, null_metadata, write_sparse_wheel
 
-from variant_backend import _files
 from variant_backend.cli.main import main
+from variant_backend.lowlevel import ranges
 from variant_backend.recipe import Recipe
 from variant_backend.unmake import unmake
 from variant_backend.variants.properties import Property
@@ -186,7 +186,7 @@ def test_zip64_fields_that_came_with_variant_json_go_with_it(
     tmp_path: Path, spare: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if hasattr(os, "SEEK_HOLE"):
-        monkeypatch.setattr(_files, "_KERNEL_COPIES", [copy_with_holes])
+        monkeypatch.setattr(ranges, "_KERNEL_COPIES", [copy_with_holes])
     members = walk(make_wheel(tmp_path / "plain", files={}, order=("METADATA", "RECORD")))
     size = 0xFFFFFFFF - spare - sum(map(len, members.values())) - 30 * 4 - 150
     members[RECORD] += b"demo/large,sha256=x,%d\n" % size

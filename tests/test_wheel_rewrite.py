@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import make_wheel, record_row, walk
 
-from variant_backend import _files
+from variant_backend.lowlevel import ranges
 from variant_backend.recipe import Recipe
 from variant_backend.variants.metadata import VariantMetadata, declare
 from variant_backend.variants.properties import NULL_VARIANT, Property
@@ -279,23 +279,23 @@ def test_every_way_of_copying_gives_the_same_bytes(tmp_path: Path, monkeypatch: 
     def refused(*_: object) -> int:
         raise OSError(18, "Invalid cross-device link")
 
-    ways = list(_files._KERNEL_COPIES)
+    ways = list(ranges._KERNEL_COPIES)
     for index in range(len(ways) + 1):
-        monkeypatch.setattr(_files, "_KERNEL_COPIES", [refused] * index + ways[index:])
+        monkeypatch.setattr(ranges, "_KERNEL_COPIES", [refused] * index + ways[index:])
         assert convert(wheel, tmp_path / f"{index}").read_bytes() == expected
-    monkeypatch.setattr(_files, "_pread", _files._seek_and_read)
-    monkeypatch.setattr(_files, "_CHUNK", 1000)
+    monkeypatch.setattr(ranges, "_pread", ranges._seek_and_read)
+    monkeypatch.setattr(ranges, "_CHUNK", 1000)
     assert convert(wheel, tmp_path / "small").read_bytes() == expected
 
 
 def test_abandoned_workspaces_are_removed_and_those_in_use_stay(tmp_path: Path) -> None:
-    with _files.workspace(tmp_path) as used:
+    with ranges.workspace(tmp_path) as used:
         for name in ("full", "empty"):
             (tmp_path / f".variant-backend-{name}").mkdir()
         for name in ("full", "empty", "alone"):
             (tmp_path / f".variant-backend-{name}.lock").touch()
         (tmp_path / ".variant-backend-full" / "half.whl.part").write_bytes(b"half")
-        with _files.workspace(tmp_path) as other:
+        with ranges.workspace(tmp_path) as other:
             names = {used.name, f"{used.name}.lock", other.name, f"{other.name}.lock"}
             assert {path.name for path in tmp_path.iterdir()} == names
         assert used.exists() and not other.exists()
@@ -304,7 +304,7 @@ def test_abandoned_workspaces_are_removed_and_those_in_use_stay(tmp_path: Path) 
 
 def test_many_workspaces_at_once_do_not_disturb_one_another(tmp_path: Path) -> None:
     def use(number: int) -> str:
-        with _files.workspace(tmp_path) as folder:
+        with ranges.workspace(tmp_path) as folder:
             (folder / "file").write_text(str(number))
             return (folder / "file").read_text()
 
@@ -319,8 +319,8 @@ def test_where_locks_are_not_supported_workspaces_work_and_are_left_alone(
     def unsupported(_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(_files, "_acquire", unsupported)
-    with _files.workspace(tmp_path) as used, _files.workspace(tmp_path):
+    monkeypatch.setattr(ranges, "_acquire", unsupported)
+    with ranges.workspace(tmp_path) as used, ranges.workspace(tmp_path):
         assert used.exists()
     assert not list(tmp_path.iterdir())
 

@@ -13,12 +13,13 @@ from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from . import _http, simple_api
-from ._files import Source
-from ._http import shown, with_credentials
-from ._rawzip import Archive
-from ._ziprecords import ENDING_SIZE
+from . import simple_api
 from .errors import VariantError, lines_of
+from .lowlevel import http
+from .lowlevel.http import shown, with_credentials
+from .lowlevel.ranges import Source
+from .lowlevel.zip_archive import Archive
+from .lowlevel.zip_records import ENDING_SIZE
 from .variants.filename import WheelFilename
 from .variants.metadata import VariantMetadata
 from .wheel_rewrite import Wheel
@@ -273,7 +274,7 @@ def _fsspec() -> Any:
 
 
 def on_server(
-    name: str, url: str, *, size: int | None = None, other_hosts: _http.OtherHosts = True
+    name: str, url: str, *, size: int | None = None, other_hosts: http.OtherHosts = True
 ) -> RemoteWheel:
     """Return a wheel behind HTTP; it must have the *size*, if that is known.
 
@@ -282,16 +283,16 @@ def on_server(
     return RemoteWheel(name, url, lambda: _Server(url, other_hosts).source(size))
 
 
-def _page(url: str) -> _http.Answer:
+def _page(url: str) -> http.Answer:
     """Return a page; other hosts may stand in for its server, as mirrors do."""
-    return _http.get(url, accept=_ACCEPT, limit=_LARGEST, other_hosts=True)
+    return http.get(url, accept=_ACCEPT, limit=_LARGEST, other_hosts=True)
 
 
 class _Server(NamedTuple):
     """A file behind HTTP, which is asked for in ranges; *other_hosts* may send them, too."""
 
     url: str
-    other_hosts: _http.OtherHosts
+    other_hosts: http.OtherHosts
 
     def source(self, announced: int | None) -> Source:
         """Return the file as a source, after one request for its end; raises VariantError."""
@@ -314,7 +315,7 @@ class _Server(NamedTuple):
     def _range(self, wanted: str) -> tuple[int, bytes, int]:
         """Return where a range starts that was asked for, its bytes, and the size of the whole file."""
         headers = {"Range": f"bytes={wanted}"}
-        with _http.request(self.url, headers=headers, other_hosts=self.other_hosts) as response:
+        with http.request(self.url, headers=headers, other_hosts=self.other_hosts) as response:
             if response.status in (200, 400, 416, 501):
                 hint = "download the wheels, and name the folder"
                 raise NoRangesError("the server sends no ranges", hint=hint)
@@ -327,7 +328,7 @@ class _Server(NamedTuple):
 
     def _size(self) -> int:
         """Return how long the file is."""
-        with _http.request(self.url, method="HEAD", other_hosts=self.other_hosts) as response:
+        with http.request(self.url, method="HEAD", other_hosts=self.other_hosts) as response:
             response.check_status(200)
             if response.size is None:
                 raise VariantError("the server does not tell the file's size")

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 from . import rules, simple_api
-from ._files import Source
-from ._rawzip import Archive
 from .errors import VariantError
 from .findings import Finding
+from .lowlevel.ranges import Source
+from .lowlevel.zip_archive import Archive
 from .pyproject import Project
 from .variants.filename import WheelFilename, index_filename, normalize
 from .variants.metadata import VariantMetadata, combine

@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import _http, dispatching_sdist
-from ._files import Advance, workspace
+from . import dispatching_sdist
 from .choice import Judged, judge, judge_label
 from .download import download
 from .errors import VariantError, did_you_mean, lines_of, one_of
 from .explanation import PLAIN, Remedies, table
 from .fetch import announced_metadata, fetched
 from .hardware import hardware_of
+from .lowlevel import http
+from .lowlevel.ranges import Advance, workspace
 from .picks import Pick, picked_of
 from .releases import Release, find_listings
 from .simple_api import File
@@ -72,8 +73,8 @@ class Wish(NamedTuple):
                 f"{HARDWARE}: {hardware} is not absolute", hint="builds run in a folder of their own"
             )
         index_url = environ.get(INDEX_URL) or None
-        if index_url and not _http.is_safe_line(index_url):
-            raise VariantError(f"{INDEX_URL}: {_http.shown(index_url)!a} {_http.UNSAFE}")
+        if index_url and not http.is_safe_line(index_url):
+            raise VariantError(f"{INDEX_URL}: {http.shown(index_url)!a} {http.UNSAFE}")
         return cls(label, source, hardware, index_url)
 
 
@@ -138,11 +139,11 @@ def choose(
         raise _nothing(release, wish, target)
     picked = picked_of(judged, pinned=wish.label is not None)
     told = _told(picked, wish, judged)
-    hosts = {_http.host_of(each.url) for each in locked.wheels}
-    hosts.update(_http.host_of(f"https://{host}") for host in locked.hosts)
+    hosts = {http.host_of(each.url) for each in locked.wheels}
+    hosts.update(http.host_of(f"https://{host}") for host in locked.hosts)
     if wish.index_url is not None:
         picked = _on_mirror(picked, wish.index_url)
-        hosts.add(_http.host_of(wish.index_url))
+        hosts.add(http.host_of(wish.index_url))
     return Dispatched(picked, frozenset(hosts), told)
 
 
@@ -229,11 +230,11 @@ def _on_mirror(picked: Pick, index_url: str) -> Pick:
     found = next((each for each in listed if each.filename == filename), None)
     if found is None:
         raise VariantError(
-            f"{INDEX_URL}: {_http.shown(index_url)} has no {filename}",
+            f"{INDEX_URL}: {http.shown(index_url)} has no {filename}",
             hint="add it there, ask for a label that is there, or unset the variable",
         )
-    if not _http.is_safe_line(found.url):
-        raise VariantError(f"{INDEX_URL}: {_http.shown(found.url)!a} {_http.UNSAFE}")
+    if not http.is_safe_line(found.url):
+        raise VariantError(f"{INDEX_URL}: {http.shown(found.url)!a} {http.UNSAFE}")
     return picked._replace(file=picked.file._replace(url=found.url))
 
 
@@ -315,7 +316,7 @@ def _dist_info(pick: Pick, hosts: frozenset[str], scratch: Path, advance: Advanc
                 )
             return _told_by(wheel, pick)
         except VariantError as error:
-            raise error.within(_http.shown(file.url)) from None
+            raise error.within(http.shown(file.url)) from None
     path = scratch / file.filename
     download(file, path, advance=advance, hosts=hosts)
     with open_wheel(path) as wheel:

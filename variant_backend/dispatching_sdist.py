@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
-from . import _http, core_metadata, pylock
-from ._files import workspace
+from . import core_metadata, pylock
 from .errors import VariantError, lines_of
+from .lowlevel import http
+from .lowlevel.ranges import workspace
 from .pyproject import read_toml
 from .simple_api import File
 from .variants.filename import WheelFilename, escape, normalize
@@ -33,7 +34,7 @@ _FILES = (PROJECT, PKG_INFO, LOCK_FILE, "README", "README.md", "README.rst")
 
 def is_dispatching(sdist: BinaryIO) -> bool:
     """Tell whether an sdist is a dispatching one: whether it names the backend of those."""
-    from ._sdist import read_member  # takes long to import, and builds of wheels do not need it
+    from .lowlevel.tarball import read_member  # takes long to import, and builds of wheels do not need it
 
     try:
         return BACKEND.encode() in read_member(sdist, PROJECT)
@@ -72,7 +73,7 @@ def faults(locked: pylock.Locked) -> Iterator[str]:
         f"{name!a} is listed twice" for name in sorted({name for name in names if names.count(name) > 1})
     )
     for host in locked.hosts:
-        if not _http.is_safe_line(f"https://{host}"):
+        if not http.is_safe_line(f"https://{host}"):
             yield f"there is no host {host!r}"
 
 
@@ -102,8 +103,8 @@ def _faults(file: File, own: tuple[str, Version]) -> Iterator[str]:
         yield "its sha256 is missing, or is none"
     if not file.size or file.size < 0:
         yield "its size is missing, or is none"
-    if not _http.is_safe_line(file.url):
-        yield f"its URL {_http.shown(file.url)!a} {_http.UNSAFE}"
+    if not http.is_safe_line(file.url):
+        yield f"its URL {http.shown(file.url)!a} {http.UNSAFE}"
     elif "@" in urlsplit(file.url).netloc:
         yield "its URL has a user or password in it"
 
@@ -114,7 +115,7 @@ def write_again(sdist_directory: str, environ: Mapping[str, str], *, root: Path 
     Its time is SOURCE_DATE_EPOCH, or that of the lock file: unpacking gives files the time that they had.
     Raises VariantError; nothing is left behind then.
     """
-    from ._sdist import pack  # takes long to import, and builds of wheels do not need it
+    from .lowlevel.tarball import pack  # takes long to import, and builds of wheels do not need it
 
     locked = load(root)
     top = f"{escape(locked.name)}-{locked.version}"

@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from ._files import Advance, path_of, workspace, write_all
-from ._http import BrokenTransferError, OtherHosts, Response, request, shown
 from .errors import VariantError
+from .lowlevel.http import BrokenTransferError, OtherHosts, Response, request, shown
+from .lowlevel.ranges import Advance, path_of, workspace, write_all
 from .simple_api import ALGORITHMS, File
 
 _STEP = 1 << 20

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import pylock
-from ._files import Advance, file_digest, workspace
-from ._outputs import Output
 from .download import download
 from .errors import VariantError, one_of
+from .lowlevel.file_set import Output
+from .lowlevel.ranges import Advance, file_digest, workspace
 from .picks import Pick
 from .releases import local_path
 from .simple_api import File

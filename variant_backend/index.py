@@ -7,10 +7,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from ._files import file_digest, real_path
-from ._http import shown
-from ._outputs import Output
 from .errors import VariantError
+from .lowlevel.file_set import Output
+from .lowlevel.http import shown
+from .lowlevel.ranges import file_digest, real_path
 from .variants.filename import WheelFilename, index_filename, parse_index_filename
 from .variants.metadata import VariantMetadata, merge
 from .wheel_rewrite import Wheel, open_wheel

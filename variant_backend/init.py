@@ -18,8 +18,8 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from . import _toml
-from ._files import workspace
 from .errors import VariantError
+from .lowlevel.ranges import workspace
 from .variants.abi_dependency import ABI_DEPENDENCY
 from .variants.metadata import KNOWN_PROVIDERS, VariantMetadata
 from .variants.properties import NULL_LABEL, Property

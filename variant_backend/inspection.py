@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import core_metadata
-from ._http import shown
 from .errors import VariantError
+from .lowlevel.http import shown
 from .variants.filename import WheelFilename
 from .variants.metadata import VariantMetadata
 from .variants.properties import Variant

@@ -20,9 +20,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
-from ._files import workspace
-from ._processes import GROUP, end_group, temporary_folder
 from .errors import VariantError
+from .lowlevel.processes import GROUP, end_group, temporary_folder
+from .lowlevel.ranges import workspace
 from .pyproject import Project, may_be_wrapped
 from .variants.filename import WheelFilename
 from .variants.metadata import VariantMetadata

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import _ask_plugin
-from ._processes import GROUP, end_group
 from .errors import VariantError, did_you_mean, one_of
+from .lowlevel.processes import GROUP, end_group
 from .variants.metadata import BuildProvider, PluginProvider, Provider, StaticProvider, check_object_reference
 from .variants.properties import Variant, check_name, check_value
 from .variants.validation import Document

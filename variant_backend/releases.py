@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
-from . import _http, simple_api
-from ._files import path_of
+from . import simple_api
 from .core_metadata import find_field
 from .errors import VariantError, one_of
+from .lowlevel import http
+from .lowlevel.ranges import path_of
 from .simple_api import File
 from .variants.filename import WheelFilename, normalize, parse_index_filename, release_of_index
 from .variants.metadata import VariantMetadata, merge
@@ -126,7 +127,7 @@ def nothing_listed(
     if listings:
         versions = one_of(str(each.version) for each in listings)
         return f"there is no such version with wheels; there are {versions}"
-    return f"no wheel is in {one_of([*map(str, find_links), *map(_http.shown, index_urls)])}"
+    return f"no wheel is in {one_of([*map(str, find_links), *map(http.shown, index_urls)])}"
 
 
 def projects(find_links: Sequence[Path]) -> list[str]:
@@ -233,14 +234,14 @@ def _on_index(url: str, name: str, faults: list[VariantError]) -> tuple[str, lis
     A file that the page does not describe rightly is added to the *faults*. Those that are not behind HTTP
     are passed over: an index has no say about the files of this machine.
     """
-    content, kind, url = _http.get(f"{url.rstrip('/')}/{name}/", accept=_ACCEPT, limit=_LARGEST)
-    place = _http.shown(url)
+    content, kind, url = http.get(f"{url.rstrip('/')}/{name}/", accept=_ACCEPT, limit=_LARGEST)
+    place = http.shown(url)
     if "json" in kind:
         page = simple_api.from_json(content, place, skipped=faults)
     else:
         page = simple_api.from_html(content, place)
     files = (
-        file._replace(url=_http.with_credentials(file.url, url))
+        file._replace(url=http.with_credentials(file.url, url))
         for file in page.files
         if file.url.lower().startswith(("http://", "https://"))
     )
@@ -289,7 +290,7 @@ def read_index_file(file: File) -> IndexDocument:
 def _content(file: File) -> bytes:
     """Return what is in an index file; raises VariantError."""
     if (path := local_path(file)) is None:
-        return _http.get(file.url, limit=_LARGEST).content
+        return http.get(file.url, limit=_LARGEST).content
     try:
         return path.read_bytes()
     except OSError as error:
@@ -303,7 +304,7 @@ def local_path(file: File) -> Path | None:
 
 def _shown(file: File) -> str:
     """Return what messages call a file: its path, or its URL without what may be secret."""
-    return str(local_path(file) or _http.shown(file.url))
+    return str(local_path(file) or http.shown(file.url))
 
 
 def _looked_into(wheel: File) -> tuple[File, str | None]:

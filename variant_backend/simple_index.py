@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from . import core_metadata, project_page, simple_api
-from ._files import file_digest, real_path
-from ._outputs import Output
-from ._sdist import read_member
 from .errors import VariantError
 from .index import FoundWheel, Index, ReleaseIndex, combine, different_twins, distinct, read_folders
+from .lowlevel.file_set import Output
+from .lowlevel.ranges import file_digest, real_path
+from .lowlevel.tarball import read_member
 from .variants.filename import WheelFilename, index_filename
 from .variants.metadata import VariantMetadata
 

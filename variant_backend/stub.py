@@ -15,14 +15,14 @@ from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 from . import __version__, _toml, check, core_metadata, dispatching_sdist, pylock, rules, simple_api
-from ._files import Advance, file_digest
-from ._http import OtherHostError, is_safe_line, shown
-from ._outputs import Output
-from ._sdist import pack
 from .dispatching_sdist import BACKEND, LOCK_FILE, PKG_INFO, PROJECT, is_dispatching
 from .errors import VariantError, did_you_mean, lines_of, one_of
 from .explanation import PLAIN
 from .findings import ERROR, Finding
+from .lowlevel.file_set import Output
+from .lowlevel.http import OtherHostError, is_safe_line, shown
+from .lowlevel.ranges import Advance, file_digest
+from .lowlevel.tarball import pack
 from .releases import Listing, Release, local_path, parse_wheel, read_release
 from .simple_api import File
 from .simple_index import check_base_url

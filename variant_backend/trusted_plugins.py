@@ -15,8 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from ._processes import GROUP, end_group, temporary_folder
 from .errors import VariantError, one_of
+from .lowlevel.processes import GROUP, end_group, temporary_folder
 from .providers import query_isolated
 from .variants.filename import normalize
 from .variants.metadata import PluginProvider

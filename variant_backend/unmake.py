@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import core_metadata
-from ._files import Advance, Source
-from ._rawzip import assemble, have_equal_times, split_stored_head
-from ._ziprecords import DEFLATED, STORED
 from .errors import VariantError
+from .lowlevel.ranges import Advance, Source
+from .lowlevel.zip_archive import assemble, have_equal_times, split_stored_head
+from .lowlevel.zip_records import DEFLATED, STORED
 from .variants.filename import WheelFilename
 from .variants.markers import mentions_variant, resolve_here
 from .variants.properties import Property, Variant

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import _toml, core_metadata
-from ._files import workspace
 from .errors import VariantError
+from .lowlevel.ranges import workspace
 from .recipe import Recipe
 from .variants.filename import WheelFilename, index_filename, release_of_index
 from .variants.legacy import Upgraded, upgrade_document, upgrade_table

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import core_metadata
-from ._files import Advance, HeadCopy, Source, copy_range, read_at, workspace, write_all
-from ._rawzip import (
+from .errors import VariantError
+from .lowlevel.ranges import Advance, HeadCopy, Source, copy_range, read_at, workspace, write_all
+from .lowlevel.zip_archive import (
     Archive,
     Member,
     Range,
@@ -27,9 +28,8 @@ from ._rawzip import (
     split_stored_head,
     with_stored_head,
 )
-from ._zipglance import read_members
-from ._ziprecords import DEFLATED, REBUILD, Entry
-from .errors import VariantError
+from .lowlevel.zip_lookup import read_members
+from .lowlevel.zip_records import DEFLATED, REBUILD, Entry
 from .recipe import Recipe
 from .record import Record
 from .variants.filename import WheelFilename, escape

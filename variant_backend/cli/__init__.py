@@ -15,8 +15,8 @@ from typing import Any
 import click
 
 from .. import errors
-from .._files import real_path
 from ..errors import VariantError
+from ..lowlevel.ranges import real_path
 from ..variants.properties import Property
 
 # A path as it is given: what is wrong with it is said by who opens it.

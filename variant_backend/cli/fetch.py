@@ -59,7 +59,7 @@ def fetch(
     all wheels of the releases are locked, and -d may be left out; without PACKAGE, the wheels come from FILE.
     The paths are printed.
     """
-    from .._http import shown
+    from ..lowlevel.http import shown
     from ..picks import pick, pick_locked
 
     asked: list[str] = []
@@ -184,7 +184,7 @@ def _write_lock(
     force: bool,
 ) -> None:
     from .. import fetch as operation
-    from .._outputs import update
+    from ..lowlevel.file_set import update
 
     if path is not None:
         update([operation.lock(picks, results, path, index_url=index_url, force=force)])
@@ -192,7 +192,7 @@ def _write_lock(
 
 def _open_hosts(urls: Iterable[str]) -> list[str]:
     """Return the servers that are asked over a network without encryption."""
-    from .._http import is_this_machine
+    from ..lowlevel.http import is_this_machine
 
     hosts: dict[str, None] = {}
     for url in urls:
@@ -211,7 +211,7 @@ def _warn_of_open_lines(hosts: Iterable[str]) -> None:
 
 def _to_dict(pick: Pick, results: Sequence[Fetched]) -> dict[str, object]:
     """Return the object for machines."""
-    from .._http import shown
+    from ..lowlevel.http import shown
 
     result = next((each for each in results if each.pick is pick), None)
     variants = result.metadata.variants if result and result.metadata else {}

@@ -49,7 +49,7 @@ def hardware(file: Path | None, form: str | None, output: Path | None) -> None:
     if output is None:
         click.echo(text, nl=False)
         return
-    from .._outputs import Output, write
+    from ..lowlevel.file_set import Output, write
 
     write([Output(output.parent, output.name, text.encode("utf-8"))])
     talk(str(output))

@@ -113,8 +113,8 @@ def _run(
     check: bool,
 ) -> tuple[Index, Mapping[Path, str]]:
     """Plan the files, write them unless that is only checked, and return how what was there differs."""
-    from .. import _outputs
     from ..index import plan_index
+    from ..lowlevel import file_set
 
     if simple:
         from ..simple_index import plan_simple_index
@@ -126,9 +126,9 @@ def _run(
             planned = plan_simple_index(folders, merged, output_dir, progress.advance, base_url)
     else:
         planned = plan_index(folders, merged, output_dir, urls)
-    found = _outputs.differences(planned.outputs)
+    found = file_set.differences(planned.outputs)
     if not check:
-        _outputs.write(output for output in planned.outputs if output.path in found)
+        file_set.write(output for output in planned.outputs if output.path in found)
     return planned, found
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .._http import shown
 from ..errors import VariantError
+from ..lowlevel.http import shown
 from ..variants.metadata import Provider, StaticProvider
 from . import Command, installed_paths, talk
 

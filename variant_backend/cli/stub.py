@@ -17,8 +17,8 @@ from . import PATH, Command, Progress, printable, talk
 from .selection_options import platform_option, python_option, read_target, reading
 
 if TYPE_CHECKING:
-    from .._outputs import Output
     from ..choice import Judged
+    from ..lowlevel.file_set import Output
     from ..pins import Pin
     from ..releases import Listing
     from ..stub import Stub
@@ -108,8 +108,8 @@ def stub(
     It has no code in it: variant_backend.dispatch chooses among the wheels that it lists, with their hashes.
     The path of the sdist is printed, and what each of some machines would get.
     """
-    from .._outputs import update
     from ..choice import judge
+    from ..lowlevel.file_set import update
     from ..stub import plan_stub, preferred
     from ..wheel_rewrite import source_date_epoch
 
@@ -146,7 +146,7 @@ def _folder(place: str, pin: Pin | None, base_url: str | None) -> Path | None:
 
 def _listing(place: str, pin: Pin | None) -> Listing:
     """Return the release that is asked for, or the only one; raises UsageError if there are several."""
-    from .._http import shown
+    from ..lowlevel.http import shown
     from ..pins import Pin
     from ..releases import find_listings, nothing_listed, projects
     from ..stub import check_lines

@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from ._files import workspace
-from .errors import VariantError
+from ..errors import VariantError
+from .ranges import workspace
 
 _OTHER_FOLDER = "give another folder"
 

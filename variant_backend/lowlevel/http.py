@@ -16,8 +16,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
-from . import __version__
-from .errors import VariantError, ascii_unless_printable, one_of
+from .. import __version__
+from ..errors import VariantError, ascii_unless_printable, one_of
 
 if TYPE_CHECKING:
     from http.client import HTTPMessage, HTTPResponse  # takes long to import, as does urllib.request

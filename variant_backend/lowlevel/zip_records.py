@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from .errors import VariantError
+from ..errors import VariantError
 
 STORED = 0
 DEFLATED = 8

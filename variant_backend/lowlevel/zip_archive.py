@@ -12,8 +12,9 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from ._files import Source
-from ._ziprecords import (
+from ..errors import VariantError
+from .ranges import Source
+from .zip_records import (
     CENTRAL_SIZE,
     DEFLATED,
     ENDING_SIZE,
@@ -33,7 +34,6 @@ from ._ziprecords import (
     read_directory,
     read_ending,
 )
-from .errors import VariantError
 
 # The most that is inflated into memory for one member: RECORD of half a million files is smaller. A member
 # many times as large as the whole archive was made to fill the memory: RECORD has less about a file than the

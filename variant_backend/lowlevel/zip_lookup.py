@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ._files import Source
-from ._rawzip import Archive
-from ._ziprecords import (
+from ..errors import VariantError
+from .ranges import Source
+from .zip_archive import Archive
+from .zip_records import (
     CENTRAL_SIZE,
     ENDING_SIZE,
     LOCAL_SIGNATURE,
@@ -18,7 +19,6 @@ from ._ziprecords import (
     read_directory,
     read_ending,
 )
-from .errors import VariantError
 
 _CENTRAL_SIGNATURE = b"PK\x01\x02"
 

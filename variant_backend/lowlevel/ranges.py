@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from .errors import VariantError
+from ..errors import VariantError
 
 _WORKSPACE_PREFIX = ".variant-backend-"
 

@@ -9,7 +9,7 @@ import tarfile
 from collections.abc import Mapping
 from typing import BinaryIO
 
-from .errors import VariantError
+from ..errors import VariantError
 
 # How many bytes are unpacked at most while a file is looked for, and how many that may have.
 _LARGEST_ARCHIVE = 128 << 20

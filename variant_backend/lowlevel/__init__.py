@@ -1,0 +1,1 @@
+"""Bytes, archives, processes and HTTP; nothing here knows what a wheel is."""
