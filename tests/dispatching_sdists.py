@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
-from variant_backend import _toml
+from variant_backend.formats import toml_edit
 
 PROJECT = '[build-system]\nrequires = ["variant-backend"]\nbuild-backend = "variant_backend.dispatch"\n'
 PKG_INFO = "Metadata-Version: 2.2\nName: demo\nVersion: 1.0\nDynamic: Requires-Dist\n"
@@ -60,7 +60,7 @@ def write_sdist(
     change(package)
     folder.mkdir()
     lock = {"lock-version": "1.0", "created-by": "test", "packages": [package]}
-    (folder / "pylock.toml").write_text(_toml.from_dict(lock), encoding="utf-8")
+    (folder / "pylock.toml").write_text(toml_edit.from_dict(lock), encoding="utf-8")
     (folder / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
     (folder / "PKG-INFO").write_text(PKG_INFO, encoding="utf-8")
     return folder

@@ -18,11 +18,11 @@ from releases import DOCUMENT, PLAIN, write_release, write_wheel
 from support import run
 from test_simple_index import serving
 
-from variant_backend import simple_api
 from variant_backend.check import check
 from variant_backend.cli.main import main
 from variant_backend.findings import RULES
-from variant_backend.simple_api import File, Page
+from variant_backend.formats import simple_api
+from variant_backend.formats.simple_api import File, Page
 
 FAST = "demo-1.0-py3-none-any-fast.whl"
 INDEX = "demo-1.0-variants.json"

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from variant_backend.core_metadata import (
+from variant_backend.errors import VariantError
+from variant_backend.formats.core_metadata import (
     direct_references,
     read_field,
     rename_project,
@@ -15,7 +16,6 @@ from variant_backend.core_metadata import (
     replace_version,
     requirements,
 )
-from variant_backend.errors import VariantError
 
 METADATA = """Metadata-Version: 2.4
 Name: Cupy_CUDA12x

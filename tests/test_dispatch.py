@@ -25,10 +25,11 @@ from releases import DOCUMENT, only, patched, write_release, write_wheel
 from support import answering, run, walk
 from test_http import Behavior, answer, endless
 
-from variant_backend import dispatch, dispatched_wheel, dispatching_sdist, download
+from variant_backend import dispatch, dispatched_wheel, download
 from variant_backend.errors import VariantError
+from variant_backend.formats import dispatching_sdist
+from variant_backend.formats.simple_api import JSON_TYPE
 from variant_backend.inspection import Inspection, inspect_installed_variants
-from variant_backend.simple_api import JSON_TYPE
 
 FAST = "demo-1.0-py3-none-any-fast.whl"
 SAFE = "demo-1.0-py3-none-any-safe.whl"

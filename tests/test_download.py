@@ -15,8 +15,8 @@ from test_http import Behavior, answer, endless, reset
 
 from variant_backend import download
 from variant_backend.errors import VariantError
+from variant_backend.formats.simple_api import File
 from variant_backend.lowlevel import ranges
-from variant_backend.simple_api import File
 
 NAME = "demo-1.0-py3-none-any.whl"
 CONTENT = random.Random(0).randbytes(3_000_000)

@@ -14,7 +14,7 @@ from releases import DOCUMENT, only, patched, write_release, write_wheel
 from support import make_wheel, publish
 
 from variant_backend.cli.main import main
-from variant_backend.simple_api import File, Page, to_html
+from variant_backend.formats.simple_api import File, Page, to_html
 
 FAST, PLAIN = "demo-1.0-py3-none-any-fast.whl", "demo-1.0-py3-none-any.whl"
 ANOTHER = "another-1.0-py3-none-any-safe.whl"

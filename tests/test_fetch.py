@@ -19,8 +19,8 @@ from support import run, walk
 
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
-from variant_backend.hardware_file import Hardware
-from variant_backend.simple_api import JSON_TYPE
+from variant_backend.formats.hardware_file import Hardware
+from variant_backend.formats.simple_api import JSON_TYPE
 
 FAST = "demo-1.0-py3-none-any-fast.whl"
 SAFE = "demo-1.0-py3-none-any-safe.whl"

@@ -28,12 +28,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support import make_wheel, run, walk
 
-from variant_backend import core_metadata, simple_api
 from variant_backend.check import check
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
+from variant_backend.formats import core_metadata, simple_api
+from variant_backend.formats.record import Record
 from variant_backend.recipe import Recipe
-from variant_backend.record import Record
 from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.legacy import upgrade_document
 from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS, VariantMetadata, declare

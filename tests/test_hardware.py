@@ -17,6 +17,7 @@ from support import run
 from variant_backend import known_providers
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
+from variant_backend.formats.hardware_file import Detected, Hardware
 from variant_backend.hardware import (
     Gpu,
     detect,
@@ -27,7 +28,6 @@ from variant_backend.hardware import (
     nvidia_support,
     tpu_support,
 )
-from variant_backend.hardware_file import Detected, Hardware
 from variant_backend.known_providers import FORCE_CAPABILITY, FORCE_DRIVER, FORCE_TPU
 from variant_backend.variants.uv_behaviour import KNOWN_TO_UV
 

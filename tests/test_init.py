@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import run
 
-from variant_backend._toml import with_string, without_string
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
+from variant_backend.formats.toml_edit import with_string, without_string
 from variant_backend.init import add_variant, unwrap, wrap
 from variant_backend.pyproject import Project
 from variant_backend.variants.metadata import KNOWN_PROVIDERS, VariantMetadata

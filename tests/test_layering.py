@@ -36,8 +36,8 @@ ROOMS = [
         "variants.validation",
         "variants.properties",
         "variants.filename",
-        "core_metadata",
-        "record",
+        "formats.core_metadata",
+        "formats.record",
         "variants.abi_dependency",
     ],
     [
@@ -50,13 +50,13 @@ ROOMS = [
         "variants.ranking",
         "variants.namespace_support",
         "known_providers",
-        "hardware_file",
-        "simple_api",
+        "formats.hardware_file",
+        "formats.simple_api",
         "pins",
         "rules",
         "project_page",
         "lowlevel.zip_records",
-        "_toml",
+        "formats.toml_edit",
     ],
     [
         "lowlevel.ranges",
@@ -72,7 +72,7 @@ ROOMS = [
     ],
     [
         "target",
-        "pylock",
+        "formats.pylock",
         "pyproject",
         "hardware",
         "schema",
@@ -93,7 +93,7 @@ ROOMS = [
         "uv_choice",
         "picks",
         "fetch",
-        "dispatching_sdist",
+        "formats.dispatching_sdist",
         "dispatched_wheel",
         "index",
         "simple_index",
@@ -124,7 +124,7 @@ RESERVED = {
     "zipfile": set(),
     "tomllib": {"pyproject"},
     "tomli": {"pyproject"},
-    "tomlkit": {"_toml"},
+    "tomlkit": {"formats.toml_edit"},
     "build": {"_build_one", "_install_plugin"},
     "subprocess": {
         "lowlevel.processes",
@@ -184,7 +184,7 @@ def test_the_pure_rooms_know_no_file_no_process_and_no_environment(module: str) 
 
 
 def test_a_build_knows_nothing_of_the_command_line_and_of_editing_project_files() -> None:
-    assert not _reached("hooks") & {"init", "_toml", "cli"}
+    assert not _reached("hooks") & {"init", "formats.toml_edit", "cli"}
 
 
 def _reached(module: str) -> set[str]:

@@ -17,10 +17,10 @@ from packaging.tags import Tag, parse_tag
 from packaging.version import Version
 from releases import DOCUMENT
 
-from variant_backend import _toml, pylock
 from variant_backend.errors import VariantError
-from variant_backend.pylock import Locked, check_name, reduced, select, to_dict
-from variant_backend.simple_api import File
+from variant_backend.formats import pylock, toml_edit
+from variant_backend.formats.pylock import Locked, check_name, reduced, select, to_dict
+from variant_backend.formats.simple_api import File
 from variant_backend.variants.metadata import StaticProvider, VariantMetadata
 from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
 
@@ -44,7 +44,7 @@ def read(data: Any, environment: Environment | None = None, tags: list[Tag] = TA
 
 def written(*packages: Locked) -> dict[str, Any]:
     """Write a lock file and parse it."""
-    return tomlkit.parse(_toml.from_dict(to_dict(packages, BASE))).unwrap()
+    return tomlkit.parse(toml_edit.from_dict(to_dict(packages, BASE))).unwrap()
 
 
 def unlabelled(data: dict[str, Any]) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def test_the_form_is_that_of_the_specification() -> None:
         "demo", Version("1.0"), (near,), reduced(METADATA, ["fast"]), "https://example.org/simple/"
     )
     assert (
-        _toml.from_dict(to_dict([package], BASE))
+        toml_edit.from_dict(to_dict([package], BASE))
         == f"""\
 lock-version = "1.0"
 created-by = "variant-backend"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from variant_backend.errors import VariantError
-from variant_backend.simple_api import (
+from variant_backend.formats.simple_api import (
     File,
     Page,
     from_html,

@@ -27,8 +27,8 @@ import pytest
 from click.testing import CliRunner, Result
 from support import answering, make_wheel, read_terminal, run
 
-from variant_backend import simple_api
 from variant_backend.cli.main import main
+from variant_backend.formats import simple_api
 from variant_backend.lowlevel import tarball
 
 PROJECT = """

@@ -15,12 +15,12 @@ from range_server import Handler, Server
 from releases import DOCUMENT, only, patched, write_release, write_wheel
 from support import make_wheel, publish, run
 
-from variant_backend import core_metadata, dispatching_sdist
 from variant_backend.check import check
 from variant_backend.cli.main import main
 from variant_backend.explanation import PLAIN
-from variant_backend.pylock import Locked
-from variant_backend.simple_api import File
+from variant_backend.formats import core_metadata, dispatching_sdist
+from variant_backend.formats.pylock import Locked
+from variant_backend.formats.simple_api import File
 
 BASE_URL = "https://files.example.org/demo"
 FILES = {"PKG-INFO", "README", "pylock.toml", "pyproject.toml"}

@@ -20,7 +20,7 @@ from support import METADATA
 from variant_backend import user_config
 from variant_backend.cli import Command
 from variant_backend.cli.selection_options import selection_options
-from variant_backend.hardware_file import Detected, Hardware
+from variant_backend.formats.hardware_file import Detected, Hardware
 from variant_backend.inspection import Inspection
 from variant_backend.installed import Installed, aligned, disagreements
 from variant_backend.system import System

@@ -13,8 +13,8 @@ from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from . import simple_api
 from .errors import VariantError, lines_of
+from .formats import simple_api
 from .lowlevel import http
 from .lowlevel.http import shown, with_credentials
 from .lowlevel.ranges import Source

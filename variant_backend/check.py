@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
-from . import rules, simple_api
+from . import rules
 from .errors import VariantError
 from .findings import Finding
+from .formats import simple_api
 from .lowlevel.ranges import Source
 from .lowlevel.zip_archive import Archive
 from .pyproject import Project
@@ -483,7 +484,7 @@ def _sdist(path: Path) -> _Key | None:
 
 def _dispatches(sdist: Path) -> bool:
     """Tell whether pip gets a variant by building an sdist."""
-    from .dispatching_sdist import is_dispatching  # takes long to import
+    from .formats.dispatching_sdist import is_dispatching  # takes long to import
 
     try:
         with sdist.open("rb") as file:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import VariantError
+from .formats.simple_api import File
 from .releases import Listing, Release, parse_wheel, read_release
-from .simple_api import File
 from .variants.filename import WheelFilename
 from .variants.metadata import VariantMetadata
 from .variants.namespace_support import Support

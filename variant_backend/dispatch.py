@@ -73,7 +73,7 @@ def build_sdist(
     config_settings: _ConfigSettings | None = None,  # noqa: ARG001  # PEP 517
 ) -> str:
     """Write the same sdist again (PEP 517)."""
-    from . import dispatching_sdist  # takes long to import
+    from .formats import dispatching_sdist  # takes long to import
 
     return dispatching_sdist.write_again(sdist_directory, os.environ)
 

@@ -11,18 +11,18 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import dispatching_sdist
 from .choice import Judged, judge, judge_label
 from .download import download
 from .errors import VariantError, did_you_mean, lines_of, one_of
 from .explanation import PLAIN, Remedies, table
 from .fetch import announced_metadata, fetched
+from .formats import dispatching_sdist
+from .formats.simple_api import File
 from .hardware import hardware_of
 from .lowlevel import http
 from .lowlevel.ranges import Advance, workspace
 from .picks import Pick, picked_of
 from .releases import Release, find_listings
-from .simple_api import File
 from .system import System
 from .target import Target, running_target
 from .unmake import decided_metadata, tagged_name

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from . import pylock
 from .download import download
 from .errors import VariantError, one_of
+from .formats import pylock
+from .formats.simple_api import File
 from .lowlevel.file_set import Output
 from .lowlevel.ranges import Advance, file_digest, workspace
 from .picks import Pick
 from .releases import local_path
-from .simple_api import File
 from .unmake import for_pip
 from .variants.metadata import VariantMetadata
 from .wheel_rewrite import Wheel, open_wheel
@@ -151,7 +151,7 @@ def lock(
     *results* may tell of labels what no index file does. *index_url* is the package index of all of them.
     A file that is there may be replaced if it was made here, or with *force*. Raises VariantError.
     """
-    from ._toml import from_dict  # takes long to import
+    from .formats.toml_edit import from_dict  # takes long to import
 
     pylock.check_name(path.name)
     names = [each.release.name for each in picks]

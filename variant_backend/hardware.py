@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from . import known_providers
 from .errors import VariantError, ascii_unless_printable
-from .hardware_file import Detected, Hardware
+from .formats.hardware_file import Detected, Hardware
 from .known_providers import FORCE_CAPABILITY, FORCE_DRIVER, FORCE_TPU, Version
 from .pyproject import read_toml
 from .variants.namespace_support import Lazy

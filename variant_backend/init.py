@@ -17,8 +17,8 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from . import _toml
 from .errors import VariantError
+from .formats import toml_edit
 from .lowlevel.ranges import workspace
 from .variants.abi_dependency import ABI_DEPENDENCY
 from .variants.metadata import KNOWN_PROVIDERS, VariantMetadata
@@ -98,8 +98,8 @@ def wrap(text: str) -> str:
     if _is_wrapped(data):
         return text
     missing = {key: value for key, value in _DEFAULTS.items() if key not in data.get("build-system", {})}
-    complete = _toml.edited(text, functools.partial(_complete, missing=missing))
-    return _checked(_toml.edited(complete, _wrap), _wrapped(data))
+    complete = toml_edit.edited(text, functools.partial(_complete, missing=missing))
+    return _checked(toml_edit.edited(complete, _wrap), _wrapped(data))
 
 
 def unwrap(text: str) -> str:
@@ -112,7 +112,7 @@ def unwrap(text: str) -> str:
     data = _read(text)
     if not _is_wrapped(data):
         return text
-    return _checked(_toml.edited(text, _unwrap), _unwrapped(data))
+    return _checked(toml_edit.edited(text, _unwrap), _unwrapped(data))
 
 
 def is_defined(text: str, label: str) -> bool:
@@ -145,7 +145,7 @@ def add_variant(text: str, label: str, properties: Sequence[Property]) -> str:
 
 def _read(text: str) -> dict[str, Any]:
     """Return what a project file says; raises VariantError with every fault that concerns wrapping."""
-    data = _toml.parse(text).unwrap()
+    data = toml_edit.parse(text).unwrap()
     document = Document()
     tools = document.table(data.get("tool", {}), "tool")
     ours = document.table(tools.get("variant-backend", {}), "tool.variant-backend")
@@ -239,8 +239,8 @@ def _declare(table: dict[str, Any], properties: Sequence[Property]) -> None:
 
 def _checked(text: str, expected: Mapping[str, Any]) -> str:
     """Return an edited text if it says what it is meant to say; raises VariantError if it does not."""
-    if _pruned(_toml.parse(text).unwrap()) != _pruned(expected):
-        raise _toml.too_intricate()
+    if _pruned(toml_edit.parse(text).unwrap()) != _pruned(expected):
+        raise toml_edit.too_intricate()
     return text
 
 
@@ -254,53 +254,53 @@ def _pruned(data: Mapping[str, Any]) -> dict[str, Any]:
 # How that is written.
 
 
-def _complete(document: _toml.Document, missing: Mapping[str, object]) -> None:
+def _complete(document: toml_edit.Document, missing: Mapping[str, object]) -> None:
     """Write down what the build system is by default."""
     if "requires" in missing:
-        _toml.add(document, _SYSTEM, _toml.lines(missing))
+        toml_edit.add(document, _SYSTEM, toml_edit.lines(missing))
     elif missing:
-        requires = _toml.place_of(document, _REQUIRES)
-        _toml.insert(requires.body, requires.at + 1, _toml.lines(missing), inline=requires.inline)
+        requires = toml_edit.place_of(document, _REQUIRES)
+        toml_edit.insert(requires.body, requires.at + 1, toml_edit.lines(missing), inline=requires.inline)
 
 
-def _wrap(document: _toml.Document) -> None:
-    requires = _toml.place_of(document, _REQUIRES)
+def _wrap(document: toml_edit.Document) -> None:
+    requires = toml_edit.place_of(document, _REQUIRES)
     if not _own_requirements(requires.item.unwrap()):
-        requires.set(_toml.with_string(requires.text, _DISTRIBUTION))
+        requires.set(toml_edit.with_string(requires.text, _DISTRIBUTION))
     # Which of the two keys comes first stays, so that it is known on the way back.
-    first = _toml.place_of(document, _SYSTEM_BACKEND, _SYSTEM_FOLDERS).path
-    folders = _toml.find(document, _SYSTEM_FOLDERS)
-    moved = _toml.take(folders) if folders else []
-    backend = _toml.place_of(document, _SYSTEM_BACKEND)
-    line = _toml.parse(f"{backend.key.as_string()}{backend.key.sep}{backend.text}\n").body
+    first = toml_edit.place_of(document, _SYSTEM_BACKEND, _SYSTEM_FOLDERS).path
+    folders = toml_edit.find(document, _SYSTEM_FOLDERS)
+    moved = toml_edit.take(folders) if folders else []
+    backend = toml_edit.place_of(document, _SYSTEM_BACKEND)
+    line = toml_edit.parse(f"{backend.key.as_string()}{backend.key.sep}{backend.text}\n").body
     quote = backend.text[0]
     backend.set(f"{quote}{_HOOKS}{quote}")
-    _toml.add(document, _OURS, [*moved, *line] if first == _SYSTEM_FOLDERS else [*line, *moved])
+    toml_edit.add(document, _OURS, [*moved, *line] if first == _SYSTEM_FOLDERS else [*line, *moved])
 
 
-def _unwrap(document: _toml.Document) -> None:
-    requires = _toml.place_of(document, _REQUIRES)
+def _unwrap(document: toml_edit.Document) -> None:
+    requires = toml_edit.place_of(document, _REQUIRES)
     for index in _own_requirements(requires.item.unwrap()):
-        requires.set(_toml.without_string(requires.text, index))
-    if folders := _toml.find(document, _SYSTEM_FOLDERS):
-        _toml.remove(folders)  # those with a copy of this package
-    first = _toml.place_of(document, _OUR_BACKEND, _OUR_FOLDERS).path
-    if folders := _toml.find(document, _OUR_FOLDERS):
-        moved = _toml.take(folders)
-        backend = _toml.place_of(document, _SYSTEM_BACKEND)
+        requires.set(toml_edit.without_string(requires.text, index))
+    if folders := toml_edit.find(document, _SYSTEM_FOLDERS):
+        toml_edit.remove(folders)  # those with a copy of this package
+    first = toml_edit.place_of(document, _OUR_BACKEND, _OUR_FOLDERS).path
+    if folders := toml_edit.find(document, _OUR_FOLDERS):
+        moved = toml_edit.take(folders)
+        backend = toml_edit.place_of(document, _SYSTEM_BACKEND)
         at = backend.lead() if first == _OUR_FOLDERS else backend.at + 1
-        _toml.insert(backend.body, at, moved, inline=backend.inline)
-    wrapped = _toml.place_of(document, _OUR_BACKEND)
-    backend = _toml.place_of(document, _SYSTEM_BACKEND)
+        toml_edit.insert(backend.body, at, moved, inline=backend.inline)
+    wrapped = toml_edit.place_of(document, _OUR_BACKEND)
+    backend = toml_edit.place_of(document, _SYSTEM_BACKEND)
     if wrapped.item.unwrap() == _LEGACY_BACKEND:
-        _toml.remove(backend)  # it goes without saying
+        toml_edit.remove(backend)  # it goes without saying
     else:
         backend.set(wrapped.text)
-    _toml.remove(wrapped)
-    _toml.drop_if_empty(document, _OURS)
+    toml_edit.remove(wrapped)
+    toml_edit.drop_if_empty(document, _OURS)
 
 
-def _extended(text: str, old: Mapping[str, Any], new: Mapping[str, Any], path: _toml.Path = ()) -> str:
+def _extended(text: str, old: Mapping[str, Any], new: Mapping[str, Any], path: toml_edit.Path = ()) -> str:
     """Return a text that says *old* with all that *new* has more: keys, and items at the end of lists."""
     for key, value in new.items():
         here = (*path, key)
@@ -308,36 +308,38 @@ def _extended(text: str, old: Mapping[str, Any], new: Mapping[str, Any], path: _
         if isinstance(value, dict) and not is_entry:
             text = _extended(text, old.get(key, {}), value, here)
         elif key not in old:
-            text = _toml.edited(text, functools.partial(_add_entry, path=here, value=value))
+            text = toml_edit.edited(text, functools.partial(_add_entry, path=here, value=value))
         elif isinstance(value, list) and value != old[key]:
-            text = _toml.edited(text, functools.partial(_append, path=here, values=value[len(old[key]) :]))
+            text = toml_edit.edited(
+                text, functools.partial(_append, path=here, values=value[len(old[key]) :])
+            )
     return text
 
 
-def _add_entry(document: _toml.Document, path: _toml.Path, value: Any) -> None:
+def _add_entry(document: toml_edit.Document, path: toml_edit.Path, value: Any) -> None:
     """Write a new key; where tables of its kind have headers of their own, so does its table."""
     table, key = path[:-1], path[-1]
-    place = _toml.find_table(document, table)
+    place = toml_edit.find_table(document, table)
     comment = ""
     if table == _PRIORITIES:
         comment = "  # the most important comes first"
     elif table == _PROVIDERS and "static-properties" in value and not (place and place.is_inline_table()):
         comment = "  # every machine supports these values; the best comes first"
     if table == _RECIPES and (place is None or place.has_header()):
-        ours = _toml.find_table(document, _OURS)
+        ours = toml_edit.find_table(document, _OURS)
         if ours is None or ours.has_header():
             example = '# env = { CFLAGS = "..." }\n# dependencies = ["..."]\n'
-            _toml.add(document, path, _toml.parse(example).body)
+            toml_edit.add(document, path, toml_edit.parse(example).body)
         else:
-            _toml.add(document, _OURS, _toml.lines({"variants": {key: {}}}))
+            toml_edit.add(document, _OURS, toml_edit.lines({"variants": {key: {}}}))
     elif table == _PROVIDERS and place is None:
-        _toml.add(document, path, _toml.lines(value), comment)
+        toml_edit.add(document, path, toml_edit.lines(value), comment)
     else:
-        _toml.add(document, table, _toml.lines({key: value}, comment))
+        toml_edit.add(document, table, toml_edit.lines({key: value}, comment))
 
 
-def _append(document: _toml.Document, path: _toml.Path, values: Sequence[str]) -> None:
+def _append(document: toml_edit.Document, path: toml_edit.Path, values: Sequence[str]) -> None:
     """Write values at the end of a list."""
-    place = _toml.place_of(document, path)
+    place = toml_edit.place_of(document, path)
     for value in values:
-        place.set(_toml.with_string(place.text, value))
+        place.set(toml_edit.with_string(place.text, value))

@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import core_metadata
 from .errors import VariantError
+from .formats import core_metadata
 from .lowlevel.http import shown
 from .variants.filename import WheelFilename
 from .variants.metadata import VariantMetadata

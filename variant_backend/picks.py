@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import pylock
 from .choice import Judged, choose, in_order, judge, judge_label
 from .errors import VariantError, did_you_mean, lines_of, one_of
+from .formats import pylock
+from .formats.simple_api import File
 from .inspection import Inspection
 from .installed import Installed, disagreements
 from .pyproject import read_toml
 from .releases import INDEX_FILE, Listing, Release, find_listings, nothing_listed, read_release
-from .simple_api import File
 from .variants.metadata import VariantMetadata
 from .variants.namespace_support import Support
 from .variants.properties import Property, Variant

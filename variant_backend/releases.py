@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
-from . import simple_api
-from .core_metadata import find_field
 from .errors import VariantError, one_of
+from .formats import simple_api
+from .formats.core_metadata import find_field
+from .formats.simple_api import File
 from .lowlevel import http
 from .lowlevel.ranges import path_of
-from .simple_api import File
 from .variants.filename import WheelFilename, normalize, parse_index_filename, release_of_index
 from .variants.metadata import VariantMetadata, merge
 from .variants.properties import check_label

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
-from . import core_metadata
 from .errors import VariantError, one_of
-from .simple_api import Page
+from .formats import core_metadata
+from .formats.simple_api import Page
 from .variants.abi_dependency import ABI_DEPENDENCY
 from .variants.filename import WheelFilename, index_filename, normalize, release_of_index
 from .variants.metadata import BuildProvider, VariantMetadata

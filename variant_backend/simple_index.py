@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import quote, urlsplit
 
-from . import core_metadata, project_page, simple_api
+from . import project_page
 from .errors import VariantError
+from .formats import core_metadata, simple_api
 from .index import FoundWheel, Index, ReleaseIndex, combine, different_twins, distinct, read_folders
 from .lowlevel.file_set import Output
 from .lowlevel.ranges import file_digest, real_path

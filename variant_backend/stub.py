@@ -14,17 +14,18 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from . import __version__, _toml, check, core_metadata, dispatching_sdist, pylock, rules, simple_api
-from .dispatching_sdist import BACKEND, LOCK_FILE, PKG_INFO, PROJECT, is_dispatching
+from . import __version__, check, rules
 from .errors import VariantError, did_you_mean, lines_of, one_of
 from .explanation import PLAIN
 from .findings import ERROR, Finding
+from .formats import core_metadata, dispatching_sdist, pylock, simple_api, toml_edit
+from .formats.dispatching_sdist import BACKEND, LOCK_FILE, PKG_INFO, PROJECT, is_dispatching
+from .formats.simple_api import File
 from .lowlevel.file_set import Output
 from .lowlevel.http import OtherHostError, is_safe_line, shown
 from .lowlevel.ranges import Advance, file_digest
 from .lowlevel.tarball import pack
 from .releases import Listing, Release, local_path, parse_wheel, read_release
-from .simple_api import File
 from .simple_index import check_base_url
 from .variants.filename import WheelFilename, escape
 from .variants.metadata import VariantMetadata
@@ -260,7 +261,7 @@ def _files(release: Release, described: list[bytes], hosts: Collection[str]) -> 
     files = {
         PROJECT: _PROJECT.encode(),
         PKG_INFO: pkg_info,
-        LOCK_FILE: _toml.from_dict(pylock.to_dict([locked], "file:///")).encode(),
+        LOCK_FILE: toml_edit.from_dict(pylock.to_dict([locked], "file:///")).encode(),
     }
     if readme := core_metadata.description(pkg_info):
         kind = core_metadata.find_field(pkg_info, "Description-Content-Type") or ""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import VariantError
-from .hardware_file import Hardware
+from .formats.hardware_file import Hardware
 from .installed import Installed, aligned, disagreements
 from .trusted_plugins import Installer, ask, objection
 from .variants.abi_dependency import ABI_DEPENDENCY

@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from . import core_metadata
 from .errors import VariantError
+from .formats import core_metadata
 from .lowlevel.ranges import Advance, Source
 from .lowlevel.zip_archive import assemble, have_equal_times, split_stored_head
 from .lowlevel.zip_records import DEFLATED, STORED

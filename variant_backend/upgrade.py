@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import _toml, core_metadata
 from .errors import VariantError
+from .formats import core_metadata, toml_edit
 from .lowlevel.ranges import workspace
 from .recipe import Recipe
 from .variants.filename import WheelFilename, index_filename, release_of_index
@@ -82,15 +82,15 @@ def _upgraded_project(path: Path, content: bytes) -> tuple[str, bytes, Upgraded]
     except ValueError as error:
         raise VariantError(f"{path}: not TOML in UTF-8: {error}") from None
     try:
-        data = _toml.parse(text).unwrap()
+        data = toml_edit.parse(text).unwrap()
         if _TABLE not in data:
             raise VariantError("no [variant] table", hint="name the project file that has it")
         upgraded = upgrade_table(data[_TABLE], f"[{_TABLE}]")
         expected = {**data, _TABLE: upgraded.document}
         if not upgraded.is_current:
-            text = _toml.edited(text, functools.partial(_edit, old=data, new=expected))
-        if _without_empty(_toml.parse(text).unwrap()) != _without_empty(expected):
-            raise _toml.too_intricate()
+            text = toml_edit.edited(text, functools.partial(_edit, old=data, new=expected))
+        if _without_empty(toml_edit.parse(text).unwrap()) != _without_empty(expected):
+            raise toml_edit.too_intricate()
     except VariantError as error:
         raise error.within(path) from None
     return path.name, text.encode(), upgraded
@@ -188,7 +188,7 @@ def _put(path: Path, name: str, to: Place, make: Callable[[Path], Path]) -> Path
 
 
 def _edit(
-    document: _toml.Document, old: Mapping[str, Any], new: Mapping[str, Any], path: _toml.Path = ()
+    document: toml_edit.Document, old: Mapping[str, Any], new: Mapping[str, Any], path: toml_edit.Path = ()
 ) -> None:
     """Change a document that says *old* where it differs from *new*."""
     for key, value in new.items():
@@ -198,13 +198,13 @@ def _edit(
             _edit(document, old.get(key, {}), value, here)
         elif key in old:
             if value != old[key]:
-                _toml.place_of(document, here).set(_toml.written(value))
-        elif path == _PROVIDERS and not _toml.find_table(document, path):
-            _toml.add(document, here, _toml.lines(value))
+                toml_edit.place_of(document, here).set(toml_edit.written(value))
+        elif path == _PROVIDERS and not toml_edit.find_table(document, path):
+            toml_edit.add(document, here, toml_edit.lines(value))
         else:
-            _toml.add(document, path, _toml.lines({key: value}))
+            toml_edit.add(document, path, toml_edit.lines({key: value}))
     for key in [key for key in old if key not in new]:
-        _toml.drop(document, (*path, key))
+        toml_edit.drop(document, (*path, key))
 
 
 def _without_empty(data: Mapping[str, Any]) -> dict[str, Any]:

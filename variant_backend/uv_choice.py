@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from .choice import Judged, in_order, ranked, wrong_python
 from .errors import VariantError
+from .formats.simple_api import File
 from .releases import (
     INDEX_FILE,
     UNREADABLE,
@@ -25,7 +26,6 @@ from .releases import (
     read_index_file,
     read_release,
 )
-from .simple_api import File
 from .variants.metadata import StaticProvider, VariantMetadata, combine
 from .variants.namespace_support import STATIC, Support
 from .variants.ranking import Supported, Verdict, unsupported, why_better

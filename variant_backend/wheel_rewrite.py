@@ -14,8 +14,9 @@ from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
-from . import core_metadata
 from .errors import VariantError
+from .formats import core_metadata
+from .formats.record import Record
 from .lowlevel.ranges import Advance, HeadCopy, Source, copy_range, read_at, workspace, write_all
 from .lowlevel.zip_archive import (
     Archive,
@@ -31,7 +32,6 @@ from .lowlevel.zip_archive import (
 from .lowlevel.zip_lookup import read_members
 from .lowlevel.zip_records import DEFLATED, REBUILD, Entry
 from .recipe import Recipe
-from .record import Record
 from .variants.filename import WheelFilename, escape
 from .variants.metadata import VariantMetadata
 from .variants.properties import Variant

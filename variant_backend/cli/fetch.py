@@ -119,8 +119,8 @@ def _check_picking(
     plain: bool,
 ) -> list[Pin]:
     """Return what is asked for; raises UsageError if that, or the options, cannot be right."""
+    from ..formats.pylock import check_name
     from ..pins import Pin
-    from ..pylock import check_name
 
     issues, pins = list[str](), list[Pin]()
     for text in packages:

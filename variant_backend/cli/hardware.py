@@ -12,7 +12,7 @@ import click
 from . import PATH, Command, talk
 
 if TYPE_CHECKING:
-    from ..hardware_file import Hardware
+    from ..formats.hardware_file import Hardware
 
 _MOST_VALUES = 4  # of a feature in the table for people
 

@@ -37,7 +37,7 @@ def _base_url(value: str | None) -> str | None:
 
 
 def _hosts(values: Sequence[str]) -> tuple[str, ...]:
-    from ..pylock import check_host
+    from ..formats.pylock import check_host
 
     for value in values:
         check_host(value)

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from .errors import VariantError
+from ..errors import VariantError
+from ..variants.filename import WheelFilename
+from ..variants.metadata import VariantMetadata
+from ..variants.validation import Document
 from .simple_api import File
-from .variants.filename import WheelFilename
-from .variants.metadata import VariantMetadata
-from .variants.validation import Document
 
 if TYPE_CHECKING:
     from pathlib import Path

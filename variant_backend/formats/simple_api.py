@@ -15,9 +15,9 @@ from html.parser import HTMLParser
 from typing import NamedTuple
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
-from .errors import VariantError
-from .variants.filename import WheelFilename, check_project_name, normalize, version_of
-from .variants.validation import Document, Fault, join, read_json
+from ..errors import VariantError
+from ..variants.filename import WheelFilename, check_project_name, normalize, version_of
+from ..variants.validation import Document, Fault, join, read_json
 
 GENERATOR = "variant-backend"
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"

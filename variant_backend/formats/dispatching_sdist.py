@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
+from ..errors import VariantError, lines_of
+from ..lowlevel import http
+from ..lowlevel.ranges import workspace
+from ..pyproject import read_toml
+from ..variants.filename import WheelFilename, escape, normalize
+from ..wheel_rewrite import source_date_epoch
 from . import core_metadata, pylock
-from .errors import VariantError, lines_of
-from .lowlevel import http
-from .lowlevel.ranges import workspace
-from .pyproject import read_toml
 from .simple_api import File
-from .variants.filename import WheelFilename, escape, normalize
-from .wheel_rewrite import source_date_epoch
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -34,7 +34,7 @@ _FILES = (PROJECT, PKG_INFO, LOCK_FILE, "README", "README.md", "README.rst")
 
 def is_dispatching(sdist: BinaryIO) -> bool:
     """Tell whether an sdist is a dispatching one: whether it names the backend of those."""
-    from .lowlevel.tarball import read_member  # takes long to import, and builds of wheels do not need it
+    from ..lowlevel.tarball import read_member  # takes long to import, and builds of wheels do not need it
 
     try:
         return BACKEND.encode() in read_member(sdist, PROJECT)
@@ -115,7 +115,7 @@ def write_again(sdist_directory: str, environ: Mapping[str, str], *, root: Path 
     Its time is SOURCE_DATE_EPOCH, or that of the lock file: unpacking gives files the time that they had.
     Raises VariantError; nothing is left behind then.
     """
-    from .lowlevel.tarball import pack  # takes long to import, and builds of wheels do not need it
+    from ..lowlevel.tarball import pack  # takes long to import, and builds of wheels do not need it
 
     locked = load(root)
     top = f"{escape(locked.name)}-{locked.version}"

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Set
 from typing import NamedTuple
 
-from .errors import VariantError
-from .variants.validation import Fault
+from ..errors import VariantError
+from ..variants.validation import Fault
 
 
 class Record(NamedTuple):

@@ -10,8 +10,8 @@ import re
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from .errors import VariantError
-from .variants.filename import escape
+from ..errors import VariantError
+from ..variants.filename import escape
 
 # Such a field, with the lines that continue it and their ends.
 _REQUIREMENT = re.compile(rb"(?mi)^Requires-Dist[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)\n?")

@@ -11,10 +11,10 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from .errors import VariantError
-from .variants.metadata import check_namespace, read_ordered_features
-from .variants.ranking import Supported
-from .variants.validation import Document, join, read_json
+from ..errors import VariantError
+from ..variants.metadata import check_namespace, read_ordered_features
+from ..variants.ranking import Supported
+from ..variants.validation import Document, join, read_json
 
 _KEYS = ("features", "feature-order", "source")
 

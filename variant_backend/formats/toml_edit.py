@@ -14,7 +14,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AbstractTable, AoT, Comment, InlineTable, Item, Key, Table, Trivia, Whitespace
 
-from .errors import VariantError
+from ..errors import VariantError
 
 Document: TypeAlias = tomlkit.TOMLDocument
 Path: TypeAlias = tuple[str, ...]
