@@ -15,7 +15,7 @@ import pytest
 from ruamel.yaml import YAML
 from support import make_wheel, run, walk
 
-from variant_backend.pyproject import Project
+from variant_backend.project.pyproject import Project
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "cibuildwheel"
 WORKFLOW = EXAMPLE / ".github" / "workflows" / "wheels.yml"

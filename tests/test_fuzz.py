@@ -33,7 +33,7 @@ from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.formats import core_metadata, simple_api
 from variant_backend.formats.record import Record
-from variant_backend.recipe import Recipe
+from variant_backend.project.recipe import Recipe
 from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.legacy import upgrade_document
 from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS, VariantMetadata, declare

@@ -21,8 +21,8 @@ from support import run
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.formats.toml_edit import with_string, without_string
-from variant_backend.init import add_variant, unwrap, wrap
-from variant_backend.pyproject import Project
+from variant_backend.project.pyproject import Project
+from variant_backend.project.scaffold import add_variant, unwrap, wrap
 from variant_backend.variants.metadata import KNOWN_PROVIDERS, VariantMetadata
 from variant_backend.variants.properties import Property
 

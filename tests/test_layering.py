@@ -17,7 +17,7 @@ COMMANDS = [
     "index",
     "check",
     "schema",
-    "init",
+    "project.scaffold",
     "inspect",
     "unmake",
     "upgrade",
@@ -45,7 +45,7 @@ ROOMS = [
         "variants.metadata",
         "variants.uv_behaviour",
         "variants.legacy",
-        "recipe",
+        "project.recipe",
         "findings",
         "variants.ranking",
         "variants.namespace_support",
@@ -73,7 +73,7 @@ ROOMS = [
     [
         "target",
         "formats.pylock",
-        "pyproject",
+        "project.pyproject",
         "hardware",
         "schema",
         "providers",
@@ -100,7 +100,7 @@ ROOMS = [
         "check",
         "stub",
         "matrix",
-        "init",
+        "project.scaffold",
     ],
     ["build_request", "wrapped_backend", "hook_errors"],
     [
@@ -122,8 +122,8 @@ RESERVED = {
     "struct": {"lowlevel.zip_archive", "lowlevel.zip_records"},
     "zlib": {"lowlevel.zip_archive", "lowlevel.zip_records"},
     "zipfile": set(),
-    "tomllib": {"pyproject"},
-    "tomli": {"pyproject"},
+    "tomllib": {"project.pyproject"},
+    "tomli": {"project.pyproject"},
     "tomlkit": {"formats.toml_edit"},
     "build": {"_build_one", "_install_plugin"},
     "subprocess": {
@@ -184,7 +184,7 @@ def test_the_pure_rooms_know_no_file_no_process_and_no_environment(module: str) 
 
 
 def test_a_build_knows_nothing_of_the_command_line_and_of_editing_project_files() -> None:
-    assert not _reached("hooks") & {"init", "formats.toml_edit", "cli"}
+    assert not _reached("hooks") & {"project.scaffold", "formats.toml_edit", "cli"}
 
 
 def _reached(module: str) -> set[str]:
@@ -197,7 +197,7 @@ def _reached(module: str) -> set[str]:
 
 
 def test_a_dispatch_knows_nothing_of_the_command_line() -> None:
-    assert not _reached("dispatch") & {"init", "cli", "hooks", "build_request", "user_config"}
+    assert not _reached("dispatch") & {"project.scaffold", "cli", "hooks", "build_request", "user_config"}
 
 
 @pytest.mark.parametrize("library", RESERVED)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from variant_backend.errors import VariantError
-from variant_backend.pyproject import Project
-from variant_backend.recipe import Recipe, pick
+from variant_backend.project.pyproject import Project
+from variant_backend.project.recipe import Recipe, pick
 from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
 

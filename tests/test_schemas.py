@@ -17,7 +17,7 @@ from support import run
 
 from variant_backend.errors import VariantError
 from variant_backend.formats.hardware_file import Hardware
-from variant_backend.pyproject import Project
+from variant_backend.project.pyproject import Project
 from variant_backend.schema import pyproject_schema, table_schema
 from variant_backend.variants.metadata import VariantMetadata
 

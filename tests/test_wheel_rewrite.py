@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from support import make_wheel, record_row, walk
 
 from variant_backend.lowlevel import ranges
-from variant_backend.recipe import Recipe
+from variant_backend.project.recipe import Recipe
 from variant_backend.variants.metadata import VariantMetadata, declare
 from variant_backend.variants.properties import NULL_VARIANT, Property
 from variant_backend.wheel_rewrite import Outcome, Plan, make_variant

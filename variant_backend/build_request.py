@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import VariantError
-from .pyproject import Project
-from .recipe import OUR_SETTINGS, Recipe
+from .project.pyproject import Project
+from .project.recipe import OUR_SETTINGS, Recipe
 from .variants.abi_dependency import built_with
 from .variants.metadata import PluginProvider, VariantMetadata, declare
 from .variants.properties import NULL_LABEL, Property, Variant

@@ -21,7 +21,7 @@ from .findings import Finding
 from .formats import simple_api
 from .lowlevel.ranges import Source
 from .lowlevel.zip_archive import Archive
-from .pyproject import Project
+from .project.pyproject import Project
 from .variants.filename import WheelFilename, index_filename, normalize
 from .variants.metadata import VariantMetadata, combine
 from .variants.properties import NULL_LABEL, NULL_VARIANT, Variant

@@ -19,7 +19,7 @@ from . import known_providers
 from .errors import VariantError, ascii_unless_printable
 from .formats.hardware_file import Detected, Hardware
 from .known_providers import FORCE_CAPABILITY, FORCE_DRIVER, FORCE_TPU, Version
-from .pyproject import read_toml
+from .project.pyproject import read_toml
 from .variants.namespace_support import Lazy
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from .formats import pylock
 from .formats.simple_api import File
 from .inspection import Inspection
 from .installed import Installed, disagreements
-from .pyproject import read_toml
+from .project.pyproject import read_toml
 from .releases import INDEX_FILE, Listing, Release, find_listings, nothing_listed, read_release
 from .variants.metadata import VariantMetadata
 from .variants.namespace_support import Support

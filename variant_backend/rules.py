@@ -25,7 +25,7 @@ from .variants.validation import Fault
 if TYPE_CHECKING:
     from packaging.version import Version
 
-    from .recipe import Recipe
+    from .project.recipe import Recipe
 
 # The fields of METADATA on which installing depends.
 _FIELDS = ("Name", "Version", "Requires-Dist", "Requires-Python", "Provides-Extra")

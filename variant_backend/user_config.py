@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from .pyproject import read_toml
+from .project.pyproject import read_toml
 from .trusted_plugins import INSTALLERS, Installer
 from .variants.filename import check_project_name, normalize
 from .variants.validation import Document

@@ -31,7 +31,7 @@ from .lowlevel.zip_archive import (
 )
 from .lowlevel.zip_lookup import read_members
 from .lowlevel.zip_records import DEFLATED, REBUILD, Entry
-from .recipe import Recipe
+from .project.recipe import Recipe
 from .variants.filename import WheelFilename, escape
 from .variants.metadata import VariantMetadata
 from .variants.properties import Variant

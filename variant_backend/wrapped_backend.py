@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .errors import VariantError, did_you_mean
-from .pyproject import Project
+from .project.pyproject import Project
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, DistributionFinder

@@ -32,7 +32,7 @@ def init(path: Path, label: str | None, properties: tuple[str, ...], undo: bool,
     [build-system] then names variant_backend.hooks, and [tool.variant-backend] the backend that it named
     before. The changes are shown first. What is there already is left as it is.
     """
-    from .. import init as editing  # takes long to import
+    from ..project import scaffold as editing  # takes long to import
 
     if undo and (label is not None or properties):
         raise click.UsageError("--undo goes with neither --variant nor --property: it leaves variants alone.")

@@ -14,7 +14,7 @@ import click
 
 from .. import __version__
 from ..errors import VariantError
-from ..recipe import Recipe, pick
+from ..project.recipe import Recipe, pick
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.filename import WheelFilename, check_project_name, escape
 from ..variants.metadata import KNOWN_PROVIDERS, Provider, VariantMetadata, declare, read_provider
@@ -23,7 +23,7 @@ from ..wheel_rewrite import Outcome, Plan, make_variant, open_wheel, renamed, so
 from . import PATH, Command, Progress, check_targets, talk
 
 if TYPE_CHECKING:
-    from ..pyproject import Project
+    from ..project.pyproject import Project
 
 _PROJECT_FILE = Path("pyproject.toml")
 _AS_IT_IS = Recipe(keep_markers=True)
@@ -290,7 +290,9 @@ def _project(pyproject: Path | None) -> Project | None:
     """Return what the project file says that was named, or the one in this folder, if there is one."""
     if pyproject is None and not _PROJECT_FILE.exists():
         return None
-    from ..pyproject import Project  # reading TOML takes long to import, and mostly there is none to read
+    from ..project.pyproject import (
+        Project,  # reading TOML takes long to import, and mostly there is none to read
+    )
 
     project = Project.load(pyproject or _PROJECT_FILE)
     if project.metadata is None and pyproject is not None:

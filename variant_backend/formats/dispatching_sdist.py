@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from ..errors import VariantError, lines_of
 from ..lowlevel import http
 from ..lowlevel.ranges import workspace
-from ..pyproject import read_toml
+from ..project.pyproject import read_toml
 from ..variants.filename import WheelFilename, escape, normalize
 from ..wheel_rewrite import source_date_epoch
 from . import core_metadata, pylock

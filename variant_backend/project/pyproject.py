@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from .errors import VariantError
+from ..errors import VariantError
+from ..variants.metadata import VariantMetadata
+from ..variants.validation import Document
 from .recipe import COMMON_KEYS, Recipe, read_recipes
-from .variants.metadata import VariantMetadata
-from .variants.validation import Document
 
 if sys.version_info >= (3, 11):
     import tomllib

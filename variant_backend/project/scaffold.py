@@ -17,13 +17,13 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from .errors import VariantError
-from .formats import toml_edit
-from .lowlevel.ranges import workspace
-from .variants.abi_dependency import ABI_DEPENDENCY
-from .variants.metadata import KNOWN_PROVIDERS, VariantMetadata
-from .variants.properties import NULL_LABEL, Property
-from .variants.validation import Document
+from ..errors import VariantError
+from ..formats import toml_edit
+from ..lowlevel.ranges import workspace
+from ..variants.abi_dependency import ABI_DEPENDENCY
+from ..variants.metadata import KNOWN_PROVIDERS, VariantMetadata
+from ..variants.properties import NULL_LABEL, Property
+from ..variants.validation import Document
 
 _PROJECT_FILE = "pyproject.toml"
 _HOOKS = "variant_backend.hooks"

@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from .errors import VariantError, did_you_mean, one_of
-from .variants.abi_dependency import ABI_DEPENDENCY, REMARK
-from .variants.filename import WheelFilename, check_project_name, escape
-from .variants.properties import NULL_LABEL, Variant
-from .variants.validation import Document, join
+from ..errors import VariantError, did_you_mean, one_of
+from ..variants.abi_dependency import ABI_DEPENDENCY, REMARK
+from ..variants.filename import WheelFilename, check_project_name, escape
+from ..variants.properties import NULL_LABEL, Variant
+from ..variants.validation import Document, join
 
 # The config settings that say which variant a wheel becomes; all others are the wrapped backend's.
 OUR_SETTINGS = ("variant", "variant-label", "variant-filename")
@@ -95,7 +95,7 @@ class Recipe(NamedTuple):
         # Mostly there is nothing to do, and it takes long to import what would do it.
         if not (self.dependencies or self.remove_dependencies or any("variant_" in text for text in own)):
             return [*own]
-        from .variants.markers import resolve
+        from ..variants.markers import resolve
 
         kept = [text for text in own if not self.removes(text)]
         added = [*self.dependencies]
@@ -115,7 +115,7 @@ class Recipe(NamedTuple):
         remarks = [REMARK] if self.abi_dependency else []
         if not self.keep_markers:
             return remarks
-        from .variants.markers import mentions_variant  # takes long to import
+        from ..variants.markers import mentions_variant  # takes long to import
 
         kept = [text for text in self.dependencies if mentions_variant(text)]
         if kept:
@@ -226,7 +226,7 @@ def _recipe(document: Document, value: object, place: str, common: Recipe) -> Re
 
 def _requirements(document: Document, table: Mapping[str, object], place: str, key: str) -> tuple[str, ...]:
     """Read requirements; those of the wheel may have variant markers, those of the build may not."""
-    from .variants.markers import (  # takes long to import
+    from ..variants.markers import (  # takes long to import
         check_dependency,
         check_requirement,
         mentions_variant,
@@ -339,7 +339,7 @@ def _local(text: str) -> str:
 
 def _decided(requirement: str, variant: Variant) -> str | None:
     """Return a wheel's own requirement as `markers.resolve` does, in its own spelling if it can stay."""
-    from .variants.markers import mentions_variant, resolve  # takes long to import
+    from ..variants.markers import mentions_variant, resolve  # takes long to import
 
     return resolve(requirement, variant) if mentions_variant(requirement) else requirement
 

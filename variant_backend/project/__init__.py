@@ -1,0 +1,1 @@
+"""The project file, pyproject.toml: read, and set up for variants."""
