@@ -29,7 +29,7 @@ from variant_backend import dispatch, dispatched_wheel, download
 from variant_backend.errors import VariantError
 from variant_backend.formats import dispatching_sdist
 from variant_backend.formats.simple_api import JSON_TYPE
-from variant_backend.inspection import Inspection, inspect_installed_variants
+from variant_backend.wheels.inspection import Inspection, inspect_installed_variants
 
 FAST = "demo-1.0-py3-none-any-fast.whl"
 SAFE = "demo-1.0-py3-none-any-safe.whl"

@@ -21,11 +21,11 @@ from test_remote import large_wheel
 from test_wheel_rewrite import convert, metadata, null_metadata
 
 from variant_backend.cli.main import main
-from variant_backend.inspection import inspect_wheel
 from variant_backend.project.recipe import Recipe
 from variant_backend.variants.metadata import StaticProvider, declare
 from variant_backend.variants.properties import Property
 from variant_backend.wheel_rewrite import Plan
+from variant_backend.wheels.inspection import inspect_wheel
 
 PLAIN = "demo-1.0-py3-none-any.whl"
 SCHEMA = "https://variants-schema.wheelnext.dev/peps/850/v0.2.0.json"

@@ -18,10 +18,10 @@ from range_server import Handler, Server
 from support import make_wheel
 from test_wheel_rewrite import convert, null_metadata, write_sparse_wheel
 
-from variant_backend import _remote
 from variant_backend.errors import VariantError
 from variant_backend.lowlevel import http
 from variant_backend.wheel_rewrite import Plan
+from variant_backend.wheels import remote
 
 NAME = "demo-1.0-py3-none-any-v3.whl"
 
@@ -44,7 +44,7 @@ def page(folder: Path, links: list[str]) -> None:
 
 def read(url: str) -> dict[str, str]:
     """Return the labels that are found, by filename; no wheel may have a fault."""
-    found, issues = _remote.read_wheels(url)
+    found, issues = remote.read_wheels(url)
     assert issues == []
     return {each.wheel.filename.label or "": "".join(each.metadata.variants) for each in found}
 
@@ -64,7 +64,7 @@ def test_an_index_lists_projects_and_these_their_wheels(server: Server) -> None:
         path = variants(server.folder / "files", f"{len(project)}.{project == 'two':d}")["v3"]
         page(server.folder / "simple" / project, [f"{server.url}files/{path.name}"])
     page(server.folder / "simple", ["one/", "/simple/two/", "https://example.invalid/three/", "../"])
-    found, issues = _remote.read_wheels(f"{server.url}simple/")
+    found, issues = remote.read_wheels(f"{server.url}simple/")
     assert issues == []
     assert [each.place for each in found] == [
         f"{server.url}files/demo-3.0-py3-none-any-v3.whl",
@@ -81,7 +81,7 @@ def test_an_index_may_be_named_without_the_slash_at_its_end(server: Server) -> N
 
 def test_a_url_names_a_server() -> None:
     with pytest.raises(VariantError, match=r"^http://: names no server$"):
-        _remote.read_wheels("http://")
+        remote.read_wheels("http://")
 
 
 def test_pages_in_json_are_read(server: Server) -> None:
@@ -98,13 +98,13 @@ def test_pages_in_json_are_read(server: Server) -> None:
     for broken in ('{"projects": 1}', '{"projects": [1]}', "[]", "{"):
         top.write_text(broken)
         with pytest.raises(VariantError, match="not a page of a package index"):
-            _remote.read_wheels(f"{server.url}simple/x.json")
+            remote.read_wheels(f"{server.url}simple/x.json")
 
 
 def test_an_index_of_very_many_projects_is_not_crawled(server: Server) -> None:
     page(server.folder, [f"p{number}/" for number in range(1001)])
     with pytest.raises(VariantError, match="lists 1001 projects, which are too many"):
-        _remote.read_wheels(server.url)
+        remote.read_wheels(server.url)
     assert len(server.requests) == 1
 
 
@@ -141,14 +141,14 @@ def test_a_file_is_not_read_twice_and_near_ranges_are_one() -> None:
         fetched.append((offset, length))
         return content[offset : offset + length]
 
-    spans = _remote._Spans(fetch, len(content))
+    spans = remote._Spans(fetch, len(content))
     for offset, length in ((90_000, 10_000), (95_000, 10), (80_000, 15_000), (0, 0), (10, 20), (12, 5)):
         assert spans.read(length, offset) == content[offset : offset + length]
     assert fetched == [(90_000, 10_000), (80_000, 10_000), (10, 20)]
     with pytest.raises(VariantError, match="truncated: 2 bytes are needed at byte 99999, 1 are there"):
         spans.read(2, 99_999)
     near = [(50_000, 50_010), (0, 10), (20, 30), (5, 25), (16_414, 16_420)]
-    assert _remote._merged(near) == [(0, 16_420), (50_000, 50_010)]
+    assert remote._merged(near) == [(0, 16_420), (50_000, 50_010)]
 
 
 def refuse_suffixes(handler: Handler, _: bytes | None) -> bool:
@@ -234,7 +234,7 @@ def test_a_server_that_misbehaves_is_told_with_the_url_and_without_secrets(serve
     variants(server.folder)
     server.misbehave, fault = BEHAVIORS[name]
     url = server.url.replace("http://", "http://user:s3cret@") + f"{NAME}?token=s3cret"
-    found, issues = _remote.read_wheels(url)
+    found, issues = remote.read_wheels(url)
     assert found == []
     (issue,) = issues
     assert issue.startswith(f"{server.url}{NAME}: ")
@@ -248,13 +248,13 @@ def test_a_page_that_misbehaves_is_told(server: Server, monkeypatch: pytest.Monk
     for behavior, fault in ((refuse(404), "not found"), (refuse(401), "access denied: 401")):
         server.misbehave = behavior
         with pytest.raises(VariantError, match=rf"^{server.url}simple/: {fault}"):
-            _remote.read_wheels(url)
-    monkeypatch.setattr(_remote, "_LARGEST", 1 << 20)
+            remote.read_wheels(url)
+    monkeypatch.setattr(remote, "_LARGEST", 1 << 20)
     server.misbehave = ignore_ranges
     with pytest.raises(VariantError, match="more than 1048576 bytes"):
-        _remote.read_wheels(url)
+        remote.read_wheels(url)
     with pytest.raises(VariantError, match=r"^http://127.0.0.1:9/: the server cannot be reached: ") as caught:
-        _remote.read_wheels("http://user:s3cret@127.0.0.1:9/")
+        remote.read_wheels("http://user:s3cret@127.0.0.1:9/")
     assert "s3cret" not in str(caught.value)
 
 
@@ -265,7 +265,7 @@ def test_a_server_that_never_answers_is_not_waited_for(
     woken = threading.Event()
     server.misbehave = lambda _handler, _data: woken.wait(60)
     with pytest.raises(VariantError, match=rf"^{server.url}: no answer in 0.2 seconds"):
-        _remote.read_wheels(server.url)
+        remote.read_wheels(server.url)
     woken.set()
 
 
@@ -311,8 +311,8 @@ def test_a_wheel_that_asks_for_too_much_at_once_is_refused(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     large_wheel(server.folder, 1 << 20)
-    monkeypatch.setattr(_remote, "_LARGEST", 40_000)
-    _, (issue,) = _remote.read_wheels(f"{server.url}{NAME}")
+    monkeypatch.setattr(remote, "_LARGEST", 40_000)
+    _, (issue,) = remote.read_wheels(f"{server.url}{NAME}")
     assert "are too many for what is read of a wheel" in issue
     assert server.sent < 70_000
 
@@ -323,7 +323,7 @@ def test_bad_wheels_are_told_and_the_good_ones_read(server: Server) -> None:
     (server.folder / "odd-1.0-py3-none-any-v3.whl").write_bytes((server.folder / NAME).read_bytes())
     names = [path.name for path in server.folder.iterdir()]
     page(server.folder, [*names, "gone-1.0-py3-none-any-v3.whl", "nothing.whl"])
-    found, issues = _remote.read_wheels(server.url)
+    found, issues = remote.read_wheels(server.url)
     assert [each.wheel.filename.label for each in found] == ["null", "v3"]
     assert [issue.removeprefix(server.url).split(";")[0] for issue in issues] == [
         "bad-1.0-py3-none-any-v3.whl: not a zip file, which would start with a member",
@@ -360,7 +360,7 @@ def test_an_object_store_is_listed_anew_each_time_and_read_by_ranges(tmp_path: P
     fs.put_file(str(wheels["v3"]), f"bucket/dist/deep/{wheels['v3'].name}")
     assert read("s3://bucket/dist") == {"v3": "v3"}
     fs.put_file(str(wheels["null"]), f"bucket/dist/{wheels['null'].name}")
-    found, issues = _remote.read_wheels("s3://bucket/dist/")
+    found, issues = remote.read_wheels("s3://bucket/dist/")
     assert issues == []
     assert [each.place for each in found] == [
         "s3://bucket/dist/demo-1.0-py3-none-any-null.whl",
@@ -368,9 +368,9 @@ def test_an_object_store_is_listed_anew_each_time_and_read_by_ranges(tmp_path: P
     ]
     assert read(f"s3://bucket/dist/deep/{NAME}") == {"v3": "v3"}
     with pytest.raises(VariantError, match=r"^s3://bucket/none.whl: not found"):
-        _remote.read_wheels("s3://bucket/none.whl")
+        remote.read_wheels("s3://bucket/none.whl")
     with pytest.raises(VariantError, match=r"^s3://no-bucket/: .+"):
-        _remote.read_wheels("s3://no-bucket/")
+        remote.read_wheels("s3://no-bucket/")
 
 
 @pytest.mark.usefixtures("store")
@@ -403,7 +403,7 @@ def test_any_file_system_of_fsspec_will_do(tmp_path: Path) -> None:
     assert read("memory://here") == {"v3": "v3", "null": "null"}
     assert read(tmp_path.as_uri()) == {"v3": "v3", "null": "null"}
     with pytest.raises(VariantError, match=r"^what://ever: Protocol not known: what"):
-        _remote.read_wheels("what://ever")
+        remote.read_wheels("what://ever")
 
 
 def test_without_the_libraries_http_works_and_the_extra_is_named_for_others(
@@ -414,4 +414,4 @@ def test_without_the_libraries_http_works_and_the_extra_is_named_for_others(
         monkeypatch.setitem(sys.modules, library, None)
     assert read(f"{server.url}{NAME}") == {"v3": "v3"}
     with pytest.raises(VariantError, match=r"pip install 'variant-backend\[remote\]'$"):
-        _remote.read_wheels("s3://bucket")
+        remote.read_wheels("s3://bucket")

@@ -21,7 +21,6 @@ from variant_backend import user_config
 from variant_backend.cli import Command
 from variant_backend.cli.selection_options import selection_options
 from variant_backend.formats.hardware_file import Detected, Hardware
-from variant_backend.inspection import Inspection
 from variant_backend.installed import Installed, aligned, disagreements
 from variant_backend.system import System
 from variant_backend.target import Target
@@ -37,6 +36,7 @@ from variant_backend.variants.namespace_support import (
     abi_support,
 )
 from variant_backend.variants.properties import Property, Variant
+from variant_backend.wheels.inspection import Inspection
 
 RUNTIME = "openmp :: runtime :: gomp"
 PLUGIN = PluginProvider(("a-provider",))

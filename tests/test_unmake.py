@@ -20,9 +20,9 @@ from test_wheel_rewrite import LEVEL, convert, metadata, null_metadata, write_sp
 from variant_backend.cli.main import main
 from variant_backend.lowlevel import ranges
 from variant_backend.project.recipe import Recipe
-from variant_backend.unmake import unmake
 from variant_backend.variants.properties import Property
 from variant_backend.wheel_rewrite import Plan, make_variant
+from variant_backend.wheels.unmake import unmake
 
 NAME = "demo-1.0-py3-none-any.whl"
 RECORD = "demo-1.0.dist-info/RECORD"

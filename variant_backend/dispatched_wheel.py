@@ -25,11 +25,11 @@ from .picks import Pick, picked_of
 from .releases import Release, find_listings
 from .system import System
 from .target import Target, running_target
-from .unmake import decided_metadata, tagged_name
 from .variants.filename import WheelFilename, check_project_name, normalize
 from .variants.namespace_support import UNKNOWN
 from .variants.ranking import shortened
 from .wheel_rewrite import Wheel, open_wheel
+from .wheels.unmake import decided_metadata, tagged_name
 
 LABEL = "VARIANT_BACKEND_LABEL"
 HARDWARE = "VARIANT_BACKEND_HARDWARE"
@@ -325,13 +325,11 @@ def _dist_info(pick: Pick, hosts: frozenset[str], scratch: Path, advance: Advanc
 
 def _in_ranges(file: File, hosts: frozenset[str]) -> Wheel | None:
     """Read what a wheel says of itself, None where the server sends no ranges; raises VariantError."""
-    from . import _remote  # takes long to import, and wheels are brought without it
+    from .wheels import remote  # takes long to import, and wheels are brought without it
 
     try:
-        return _remote.read_wheel(
-            _remote.on_server(file.filename, file.url, size=file.size, other_hosts=hosts)
-        )
-    except _remote.NoRangesError:
+        return remote.read_wheel(remote.on_server(file.filename, file.url, size=file.size, other_hosts=hosts))
+    except remote.NoRangesError:
         return None
 
 

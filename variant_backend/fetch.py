@@ -17,9 +17,9 @@ from .lowlevel.file_set import Output
 from .lowlevel.ranges import Advance, file_digest, workspace
 from .picks import Pick
 from .releases import local_path
-from .unmake import for_pip
 from .variants.metadata import VariantMetadata
 from .wheel_rewrite import Wheel, open_wheel
+from .wheels.unmake import for_pip
 
 _CREATED_HERE = f'created-by = "{pylock.CREATED_BY}"'.encode()
 

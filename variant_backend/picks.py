@@ -11,13 +11,13 @@ from .choice import Judged, choose, in_order, judge, judge_label
 from .errors import VariantError, did_you_mean, lines_of, one_of
 from .formats import pylock
 from .formats.simple_api import File
-from .inspection import Inspection
 from .installed import Installed, disagreements
 from .project.pyproject import read_toml
 from .releases import INDEX_FILE, Listing, Release, find_listings, nothing_listed, read_release
 from .variants.metadata import VariantMetadata
 from .variants.namespace_support import Support
 from .variants.properties import Property, Variant
+from .wheels.inspection import Inspection
 
 if TYPE_CHECKING:
     from .pins import Pin

@@ -156,7 +156,7 @@ def _read_wheels(
     release: Release, base_url: str | None, hosts: Collection[str], advance: Advance
 ) -> list[_Read]:
     """Read the wheels; raises VariantError with every one that cannot be read, or listed."""
-    from ._remote import map_in_threads  # takes long to import
+    from .wheels.remote import map_in_threads  # takes long to import
 
     def read(file: File) -> _Read | VariantError:
         try:
@@ -177,7 +177,7 @@ def _read_wheels(
 
 def _read_remote(file: File, placed: File, hosts: Collection[str] | bool) -> _Read:
     """Read a wheel that lies elsewhere, as whoever uses the sdist will: no other *hosts* may send it."""
-    from ._remote import on_server, read_wheel
+    from .wheels.remote import on_server, read_wheel
 
     if "sha256" not in file.hashes:
         raise VariantError(f"{shown(file.url)}: its index gives no sha256 of it", hint=_FROM_FOLDER)

@@ -35,8 +35,8 @@ from .variants.validation import Fault
 if TYPE_CHECKING:
     from packaging.version import Version
 
-    from .inspection import Inspection
     from .target import Target
+    from .wheels.inspection import Inspection
 
 DETECTED = "uv's own detection"
 _DETECTS = "its own detection alone counts, and no user, file or plugin"
@@ -255,7 +255,7 @@ def _check_chosen(judged: Judged, chosen: Verdict, detected: Supported, target: 
 
 def _inspected(judged: Judged, chosen: Verdict) -> Inspection:
     """Return what a wheel says of itself; raises _UnreadError if that is not known here."""
-    from .inspection import inspect_url, inspect_wheel  # takes long to import
+    from .wheels.inspection import inspect_url, inspect_wheel  # takes long to import
 
     file = judged.file(chosen)
     if path := local_path(file):

@@ -19,7 +19,7 @@ from ..variants.metadata import Provider, StaticProvider
 from . import Command, installed_paths, talk
 
 if TYPE_CHECKING:
-    from ..inspection import Inspection
+    from ..wheels.inspection import Inspection
 
 _INDENT = 14  # of what stands in the second column
 
@@ -55,7 +55,7 @@ def inspect(targets: tuple[str, ...], paths: tuple[Path, ...], as_json: bool) ->
 
 def _inspected(target: str, paths: tuple[Path, ...]) -> list[Inspection | VariantError]:
     """Return what is known of a target, or what is wrong."""
-    from .. import inspection
+    from ..wheels import inspection
 
     try:
         if "://" in target:

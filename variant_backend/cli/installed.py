@@ -52,9 +52,9 @@ def installed(
     is found on this machine; with none of them, it is unknown. No plugin is run.
     """
     from ..hardware import hardware_of  # takes long to import
-    from ..inspection import installed_versions
     from ..installed import disagreements, installed_variants
     from ..variants.namespace_support import Lazy
+    from ..wheels.inspection import installed_versions
 
     check_folders(paths)
     hardware = hardware_of(file, os.environ)

@@ -186,11 +186,11 @@ def _system(
     What is on this machine counts for a target that is here only, as does what is trusted for good.
     """
     from ..hardware import hardware_of  # takes long to import
-    from ..inspection import installed_versions
     from ..installed import installed_variants
     from ..system import System
     from ..user_config import UserConfig, config_path
     from ..variants.namespace_support import Lazy
+    from ..wheels.inspection import installed_versions
 
     check_folders(paths)
     has_installed = bool(paths) or target.here

@@ -14,7 +14,7 @@ from ..errors import VariantError
 from . import PATH, Command, Progress, check_targets, talk
 
 if TYPE_CHECKING:
-    from ..unmake import Unmade
+    from ..wheels.unmake import Unmade
 
 
 @click.command(cls=Command)
@@ -37,8 +37,8 @@ def unmake(
     The bytes are those of before if nothing but variant.json was added; else it is told what cannot be
     taken back. The variants themselves are never changed. The path of what was written is printed.
     """
-    from ..unmake import plain_name
-    from ..unmake import unmake as unmake_wheel
+    from ..wheels.unmake import plain_name
+    from ..wheels.unmake import unmake as unmake_wheel
 
     folders = [output_dir or wheel.parent for wheel in wheels]
     targets = []

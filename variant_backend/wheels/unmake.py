@@ -13,15 +13,15 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from .errors import VariantError
-from .formats import core_metadata
-from .lowlevel.ranges import Advance, Source
-from .lowlevel.zip_archive import assemble, have_equal_times, split_stored_head
-from .lowlevel.zip_records import DEFLATED, STORED
-from .variants.filename import WheelFilename
-from .variants.markers import mentions_variant, resolve_here
-from .variants.properties import Property, Variant
-from .wheel_rewrite import Rewriting, Wheel, check_is_free, faults_named, write_copy
+from ..errors import VariantError
+from ..formats import core_metadata
+from ..lowlevel.ranges import Advance, Source
+from ..lowlevel.zip_archive import assemble, have_equal_times, split_stored_head
+from ..lowlevel.zip_records import DEFLATED, STORED
+from ..variants.filename import WheelFilename
+from ..variants.markers import mentions_variant, resolve_here
+from ..variants.properties import Property, Variant
+from ..wheel_rewrite import Rewriting, Wheel, check_is_free, faults_named, write_copy
 
 
 class Unmade(NamedTuple):

@@ -12,15 +12,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .errors import VariantError
-from .formats import core_metadata
-from .lowlevel.http import shown
-from .variants.filename import WheelFilename
-from .variants.metadata import VariantMetadata
-from .variants.properties import Variant
-from .variants.uv_behaviour import ACCEPTED_BY_UV, uv_never_chooses
-from .variants.validation import Document, read_json
-from .wheel_rewrite import Wheel, open_wheel
+from ..errors import VariantError
+from ..formats import core_metadata
+from ..lowlevel.http import shown
+from ..variants.filename import WheelFilename
+from ..variants.metadata import VariantMetadata
+from ..variants.properties import Variant
+from ..variants.uv_behaviour import ACCEPTED_BY_UV, uv_never_chooses
+from ..variants.validation import Document, read_json
+from ..wheel_rewrite import Wheel, open_wheel
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
@@ -127,18 +127,18 @@ def inspect_url(url: str) -> list[Inspection | VariantError]:
     What is wrong with one of them stands in its place. Raises VariantError when nothing can be listed, or
     nothing is there.
     """
-    from . import _remote  # takes long to import
+    from . import remote  # takes long to import
 
-    def inspected(remote: _remote.RemoteWheel) -> Inspection | VariantError:
+    def inspected(remote: remote.RemoteWheel) -> Inspection | VariantError:
         try:
-            return _of_wheel(shown(remote.url), _remote.read_wheel(remote))
+            return _of_wheel(shown(remote.url), remote.read_wheel(remote))
         except VariantError as error:
             return error
 
-    wheels = _remote.wheels(url)
+    wheels = remote.wheels(url)
     if not wheels:
         raise VariantError(f"{shown(url)}: no wheel is listed there")
-    results = _remote.map_in_threads(inspected, wheels)
+    results = remote.map_in_threads(inspected, wheels)
     return _all_compared([wheel.name for wheel in wheels], results)
 
 

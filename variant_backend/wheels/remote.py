@@ -13,16 +13,16 @@ from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from .errors import VariantError, lines_of
-from .formats import simple_api
-from .lowlevel import http
-from .lowlevel.http import shown, with_credentials
-from .lowlevel.ranges import Source
-from .lowlevel.zip_archive import Archive
-from .lowlevel.zip_records import ENDING_SIZE
-from .variants.filename import WheelFilename
-from .variants.metadata import VariantMetadata
-from .wheel_rewrite import Wheel
+from ..errors import VariantError, lines_of
+from ..formats import simple_api
+from ..lowlevel import http
+from ..lowlevel.http import shown, with_credentials
+from ..lowlevel.ranges import Source
+from ..lowlevel.zip_archive import Archive
+from ..lowlevel.zip_records import ENDING_SIZE
+from ..variants.filename import WheelFilename
+from ..variants.metadata import VariantMetadata
+from ..wheel_rewrite import Wheel
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
