@@ -22,7 +22,7 @@ from support import make_wheel, publish, run
 
 from variant_backend import __version__
 from variant_backend.cli.main import main
-from variant_backend.known_providers import FORCE_CAPABILITY, FORCE_DRIVER
+from variant_backend.machine.features import FORCE_CAPABILITY, FORCE_DRIVER
 from variant_backend.project.pyproject import read_toml
 from variant_backend.variants.metadata import KNOWN_PROVIDERS
 

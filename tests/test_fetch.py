@@ -128,8 +128,8 @@ def test_nobody_is_asked_about_a_pinned_label(
         asked.append(namespace)
         return VariantError("it fails")
 
-    monkeypatch.setattr("variant_backend.hardware.detect", detect)
-    monkeypatch.setattr("variant_backend.system.ask", ask)
+    monkeypatch.setattr("variant_backend.machine.detect.detect", detect)
+    monkeypatch.setattr("variant_backend.machine.system.ask", ask)
     folder = write_release(tmp_path / "wheels", UNKNOWN)
     trusting = ("--find-links", folder, "-d", out, "--trust-plugin", "no-such-plugin")
     assert invoke("demo#safe", *trusting, "--plain").exit_code == 0

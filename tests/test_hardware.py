@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import run
 
-from variant_backend import known_providers
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.formats.hardware_file import Detected, Hardware
-from variant_backend.hardware import (
+from variant_backend.machine import features
+from variant_backend.machine.detect import (
     Gpu,
     detect,
     flags_of_cpuinfo,
@@ -28,7 +28,7 @@ from variant_backend.hardware import (
     nvidia_support,
     tpu_support,
 )
-from variant_backend.known_providers import FORCE_CAPABILITY, FORCE_DRIVER, FORCE_TPU
+from variant_backend.machine.features import FORCE_CAPABILITY, FORCE_DRIVER, FORCE_TPU
 from variant_backend.variants.uv_behaviour import KNOWN_TO_UV
 
 V2 = "pni ssse3 sse4_1 sse4_2 cx16 lahf_lm popcnt"
@@ -41,7 +41,7 @@ GPU = Gpu((12, 8), (9, 0), "a test")
 
 
 def levels(flags: str) -> tuple[str, ...]:
-    return known_providers.x86_64(flags.split())["level"]
+    return features.x86_64(flags.split())["level"]
 
 
 # Measured: uv under a /proc/cpuinfo with these flags.
@@ -122,7 +122,7 @@ def test_a_device_of_google_may_be_a_tpu(
     ],
 )
 def test_a_forced_driver_version_is_read_as_uv_reads_it(text: str, driver: tuple[int, int] | None) -> None:
-    assert known_providers.forced_driver(text) == driver
+    assert features.forced_driver(text) == driver
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_a_forced_driver_version_is_read_as_uv_reads_it(text: str, driver: tuple
 def test_a_forced_compute_capability_is_read_as_uv_reads_it(
     text: str, capability: tuple[int, int] | None
 ) -> None:
-    assert known_providers.forced_capability(text) == capability
+    assert features.forced_capability(text) == capability
 
 
 @pytest.mark.parametrize(
@@ -188,9 +188,9 @@ def test_every_value_has_the_pattern_that_installers_knows(
     driver: tuple[int, int], capability: tuple[int, int]
 ) -> None:
     support = {
-        "nvidia": known_providers.nvidia(driver, capability),
-        "x86_64": known_providers.x86_64(V4.split()),
-        "tpu": known_providers.tpu(False),
+        "nvidia": features.nvidia(driver, capability),
+        "x86_64": features.x86_64(V4.split()),
+        "tpu": features.tpu(False),
     }
     for namespace, features in support.items():
         patterns = KNOWN_TO_UV[namespace].features
@@ -205,13 +205,13 @@ def test_the_forcing_variables_give_the_same_support(
     driver: tuple[int, int], capability: tuple[int, int]
 ) -> None:
     for known in (capability, None):
-        supported = {"nvidia": known_providers.nvidia(driver, known), "tpu": known_providers.tpu(True)}
-        again = detect(known_providers.forcing_variables(supported)).supported
+        supported = {"nvidia": features.nvidia(driver, known), "tpu": features.tpu(True)}
+        again = detect(features.forcing_variables(supported)).supported
         assert {name: again[name] for name in supported} == supported
 
 
 def test_the_forcing_variables_of_no_gpu_hide_one() -> None:
-    variables = known_providers.forcing_variables({"nvidia": {}, "tpu": {}})
+    variables = features.forcing_variables({"nvidia": {}, "tpu": {}})
     assert variables == {FORCE_DRIVER: "none", FORCE_CAPABILITY: "0.0"}
     assert nvidia_support(variables, lambda: GPU).features == {}
 
@@ -239,7 +239,7 @@ def test_a_hardware_file_is_read_as_it_was_written(hardware: Hardware) -> None:
 
 
 def test_the_order_of_features_does_not_depend_on_that_of_keys() -> None:
-    hardware = Hardware({"nvidia": Detected(known_providers.nvidia((12, 8), (9, 0)))})
+    hardware = Hardware({"nvidia": Detected(features.nvidia((12, 8), (9, 0)))})
     text = json.dumps(json.loads(hardware.to_json()), sort_keys=True)
     assert ordered(Hardware.from_json(text.encode(), "file")) == ordered(hardware)
 

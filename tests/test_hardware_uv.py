@@ -13,8 +13,8 @@ import pytest
 from packaging.tags import sys_tags
 from support import make_wheel, run
 
-from variant_backend.hardware import detect
-from variant_backend.known_providers import FORCE_CAPABILITY, FORCE_DRIVER, FORCE_TPU
+from variant_backend.machine.detect import detect
+from variant_backend.machine.features import FORCE_CAPABILITY, FORCE_DRIVER, FORCE_TPU
 from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.metadata import PluginProvider, VariantMetadata
 from variant_backend.variants.properties import NULL_LABEL, NULL_VARIANT, Property, Variant

@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 from support import make_wheel, read_terminal, run
 
-from variant_backend import providers
 from variant_backend.cli.main import main
+from variant_backend.machine import plugins
 
 PLUGIN = """
 from typing import NamedTuple
@@ -239,7 +239,7 @@ def test_a_plugin_that_breaks_the_protocol_is_named_with_its_fault(site: Path, f
 
 def test_a_plugin_that_hangs_is_given_up_and_named(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(site, "import time\nprint('waiting', flush=True)\ntime.sleep(60)")
-    monkeypatch.setattr(providers, "_TIME_LIMIT", 1)
+    monkeypatch.setattr(plugins, "_TIME_LIMIT", 1)
     for command in ("query", "validate"):
         (error,) = told(command, "demo")["plugins"][0]["errors"]
         assert error == "plugin 'demo' of demo_plugin 1.0: no answer within 1 seconds"

@@ -28,7 +28,7 @@ from wrapped_project import (
     label_and_properties,
 )
 
-from variant_backend import providers
+from variant_backend.machine import plugins
 
 RECIPE = """
 dependencies = ["common; 'dictionary' in variant_namespaces", "only-null; variant_label == 'null'"]
@@ -486,7 +486,7 @@ def test_a_plugin_that_does_not_answer_in_time_is_given_up(
     asking: WithPlugin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asking.write("import time; time.sleep(60)")
-    monkeypatch.setattr(providers, "_TIME_LIMIT", 0.5)
+    monkeypatch.setattr(plugins, "_TIME_LIMIT", 0.5)
     assert "no answer within 0.5 seconds" in asking.refusal(settings={"variant": "mkl"})
 
 

@@ -17,14 +17,14 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 from support import METADATA
 
-from variant_backend import user_config
 from variant_backend.cli import Command
 from variant_backend.cli.selection_options import selection_options
 from variant_backend.formats.hardware_file import Detected, Hardware
-from variant_backend.installed import Installed, aligned, disagreements
-from variant_backend.system import System
+from variant_backend.machine import user_config
+from variant_backend.machine.alignment import Installed, aligned, disagreements
+from variant_backend.machine.system import System
+from variant_backend.machine.user_config import UserConfig
 from variant_backend.target import Target
-from variant_backend.user_config import UserConfig
 from variant_backend.variants.metadata import PluginProvider, Provider, StaticProvider, VariantMetadata
 from variant_backend.variants.namespace_support import (
     DISABLED,

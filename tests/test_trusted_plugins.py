@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from support import make_wheel
 
-from variant_backend import providers, trusted_plugins
 from variant_backend.errors import VariantError
-from variant_backend.system import FAILED, System
-from variant_backend.trusted_plugins import INSTALLERS, Installer, ask
+from variant_backend.machine import plugins, trusted_plugins
+from variant_backend.machine.system import FAILED, System
+from variant_backend.machine.trusted_plugins import INSTALLERS, Installer, ask
 from variant_backend.variants.metadata import PluginProvider, VariantMetadata
 from variant_backend.variants.namespace_support import Support
 
@@ -57,9 +57,9 @@ def put(wheels: Path, namespace: str, plugin: str = PLUGIN) -> PluginProvider:
 def support(
     providers: dict[str, PluginProvider], installer: Installer = "uv"
 ) -> tuple[Support, tuple[VariantError, ...]]:
-    trusted = frozenset(f"{namespace}-provider" for namespace in providers)
+    trusted = frozenset(f"{namespace}-provider" for namespace in plugins)
     return System({}, trusted=trusted, installer=installer).support(
-        VariantMetadata(tuple(providers), providers, {})
+        VariantMetadata(tuple(plugins), plugins, {})
     )
 
 
@@ -127,7 +127,7 @@ def hanging() -> Iterator[str]:
 def test_a_plugin_that_hangs_is_given_up_with_what_it_has_started(
     wheels: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(providers, "_TIME_LIMIT", 3)
+    monkeypatch.setattr(plugins, "_TIME_LIMIT", 3)
     with hanging() as code:
         found, (fault,) = support({"slow": put(wheels, "slow", code)})
         assert (found.supported, found.origins) == ({"slow": {}}, {"slow": FAILED})

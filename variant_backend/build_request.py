@@ -121,7 +121,7 @@ class Request(NamedTuple):
         build_providers = self.metadata.build_providers()
         if not build_providers and not self.validates:
             return self.metadata
-        from .providers import ask_for_static, validate  # it loads subprocess, and few projects need it
+        from .machine.plugins import ask_for_static, validate  # it loads subprocess, and few projects need it
 
         if self.validates:
             validate(self.variant, self.metadata.providers)

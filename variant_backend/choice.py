@@ -17,7 +17,7 @@ from .variants.ranking import Verdict, rank
 if TYPE_CHECKING:
     from packaging.version import Version
 
-    from .system import System
+    from .machine.system import System
     from .target import Target
 
 

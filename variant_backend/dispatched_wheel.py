@@ -18,12 +18,12 @@ from .explanation import PLAIN, Remedies, table
 from .fetch import announced_metadata, fetched
 from .formats import dispatching_sdist
 from .formats.simple_api import File
-from .hardware import hardware_of
 from .lowlevel import http
 from .lowlevel.ranges import Advance, workspace
+from .machine.detect import hardware_of
+from .machine.system import System
 from .picks import Pick, picked_of
 from .releases import Release, find_listings
-from .system import System
 from .target import Target, running_target
 from .variants.filename import WheelFilename, check_project_name, normalize
 from .variants.namespace_support import UNKNOWN

@@ -11,7 +11,7 @@ from .choice import Judged, choose, in_order, judge, judge_label
 from .errors import VariantError, did_you_mean, lines_of, one_of
 from .formats import pylock
 from .formats.simple_api import File
-from .installed import Installed, disagreements
+from .machine.alignment import Installed, disagreements
 from .project.pyproject import read_toml
 from .releases import INDEX_FILE, Listing, Release, find_listings, nothing_listed, read_release
 from .variants.metadata import VariantMetadata
@@ -20,8 +20,8 @@ from .variants.properties import Property, Variant
 from .wheels.inspection import Inspection
 
 if TYPE_CHECKING:
+    from .machine.system import System
     from .pins import Pin
-    from .system import System
     from .target import Target
 
 

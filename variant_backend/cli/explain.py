@@ -19,8 +19,8 @@ from .selection_options import selection_options
 
 if TYPE_CHECKING:
     from ..choice import Judged
+    from ..machine.system import System
     from ..pins import Pin
-    from ..system import System
     from ..target import Target
     from ..uv_choice import UvChoice
     from ..variants.ranking import Verdict

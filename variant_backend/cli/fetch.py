@@ -17,9 +17,9 @@ from .selection_options import selection_options
 
 if TYPE_CHECKING:
     from ..fetch import Fetched
+    from ..machine.system import System
     from ..picks import Pick
     from ..pins import Pin
-    from ..system import System
     from ..target import Target
 
 

@@ -40,7 +40,7 @@ def hardware(file: Path | None, form: str | None, output: Path | None) -> None:
 
     The file that --json or --toml gives can stand in for the machine elsewhere.
     """
-    from ..hardware import detect, load
+    from ..machine.detect import detect, load
 
     found = load(file) if file else detect(os.environ)
     if output and not form:
@@ -61,7 +61,7 @@ def _text(found: Hardware, form: str | None) -> str:
     if form == "toml":
         return found.to_toml()
     if form == "env":
-        from ..known_providers import forcing_variables
+        from ..machine.features import forcing_variables
 
         return "".join(f"{name}={value}\n" for name, value in forcing_variables(found.supported).items())
     return _table(found)

@@ -17,7 +17,7 @@ from .inspect import property_lines
 from .selection_options import check_folders, hardware_option, reading, supported_option
 
 if TYPE_CHECKING:
-    from ..installed import Disagreement, Installed
+    from ..machine.alignment import Disagreement, Installed
     from ..variants.ranking import Supported
 
 _VERDICTS = {True: "supported", False: "not supported", None: "unknown"}
@@ -51,8 +51,8 @@ def installed(
     The variant's own static-properties tell of a namespace, or else --supported, or else --hardware or what
     is found on this machine; with none of them, it is unknown. No plugin is run.
     """
-    from ..hardware import hardware_of  # takes long to import
-    from ..installed import disagreements, installed_variants
+    from ..machine.alignment import disagreements, installed_variants
+    from ..machine.detect import hardware_of  # takes long to import
     from ..variants.namespace_support import Lazy
     from ..wheels.inspection import installed_versions
 

@@ -14,7 +14,7 @@ from ..errors import VariantError, did_you_mean, one_of
 from . import Command, Failure, status_line, talk
 
 if TYPE_CHECKING:
-    from ..providers import Plugin
+    from ..machine.plugins import Plugin
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
@@ -69,7 +69,7 @@ def providers() -> None:
 @_json
 def list_all(python: str, as_json: bool) -> None:
     """List the plugins that are installed; none of them is run."""
-    from ..providers import installed_plugins  # takes long to import
+    from ..machine.plugins import installed_plugins  # takes long to import
 
     plugins, faults = installed_plugins(python)
     if as_json:
@@ -92,7 +92,7 @@ def list_all(python: str, as_json: bool) -> None:
 @_json
 def query(names: tuple[str, ...], every: bool, python: str, as_json: bool) -> None:
     """Run plugins, and show what each says that this system supports, best first."""
-    from .. import providers as operation  # takes long to import
+    from ..machine import plugins as operation  # takes long to import
 
     plugins, unread = _chosen(names, every, python)
     told: list[dict[str, Any]] = []
@@ -127,7 +127,7 @@ def query(names: tuple[str, ...], every: bool, python: str, as_json: bool) -> No
 @_json
 def validate(names: tuple[str, ...], every: bool, python: str, as_json: bool) -> None:
     """Run plugins, and say whether they keep the protocol, with every fault."""
-    from .. import providers as operation  # takes long to import
+    from ..machine import plugins as operation  # takes long to import
 
     plugins, unread = _chosen(names, every, python)
     told = [
@@ -149,7 +149,7 @@ def _one_by_one(plugins: Sequence[Plugin]) -> Iterator[Plugin]:
 
 def _chosen(names: Sequence[str], every: bool, python: str) -> tuple[list[Plugin], list[str]]:
     """Return the plugins that are named, and, of all, what cannot be read."""
-    from ..providers import installed_plugins  # takes long to import
+    from ..machine.plugins import installed_plugins  # takes long to import
 
     if bool(names) == every:
         raise click.UsageError("name plugins, or give --all: none is run without being named")

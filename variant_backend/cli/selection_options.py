@@ -18,7 +18,7 @@ from . import PATH, installed_paths, read_supported, talk
 if TYPE_CHECKING:
     from packaging.version import Version
 
-    from ..system import System
+    from ..machine.system import System
     from ..target import Target
     from ..variants.ranking import Supported
 
@@ -185,10 +185,10 @@ def _system(
 
     What is on this machine counts for a target that is here only, as does what is trusted for good.
     """
-    from ..hardware import hardware_of  # takes long to import
-    from ..installed import installed_variants
-    from ..system import System
-    from ..user_config import UserConfig, config_path
+    from ..machine.alignment import installed_variants
+    from ..machine.detect import hardware_of  # takes long to import
+    from ..machine.system import System
+    from ..machine.user_config import UserConfig, config_path
     from ..variants.namespace_support import Lazy
     from ..wheels.inspection import installed_versions
 

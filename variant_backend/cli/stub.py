@@ -19,10 +19,10 @@ from .selection_options import platform_option, python_option, read_target, read
 if TYPE_CHECKING:
     from ..choice import Judged
     from ..lowlevel.file_set import Output
+    from ..machine.system import System
     from ..pins import Pin
     from ..releases import Listing
     from ..stub import Stub
-    from ..system import System
 
 
 _PREFERRED = (
@@ -173,8 +173,8 @@ def _listing(place: str, pin: Pin | None) -> Listing:
 
 def _system(machine: Path) -> System:
     """Return a machine as its hardware file describes it; raises VariantError."""
-    from ..hardware import hardware_of  # takes long to import
-    from ..system import System
+    from ..machine.detect import hardware_of  # takes long to import
+    from ..machine.system import System
 
     return System({}, hardware_of(machine, os.environ))
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
-from .variants.ranking import Supported
+from ..variants.ranking import Supported
 
 # The features of one namespace with their values; both are best first.
 Features: TypeAlias = Mapping[str, tuple[str, ...]]

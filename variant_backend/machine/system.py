@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from .errors import VariantError
-from .formats.hardware_file import Hardware
-from .installed import Installed, aligned, disagreements
-from .trusted_plugins import Installer, ask, objection
-from .variants.abi_dependency import ABI_DEPENDENCY
-from .variants.filename import normalize
-from .variants.metadata import PluginProvider, VariantMetadata
-from .variants.namespace_support import (
+from ..errors import VariantError
+from ..formats.hardware_file import Hardware
+from ..variants.abi_dependency import ABI_DEPENDENCY
+from ..variants.filename import normalize
+from ..variants.metadata import PluginProvider, VariantMetadata
+from ..variants.namespace_support import (
     DISABLED,
     UNKNOWN,
     Lazy,
@@ -21,7 +19,9 @@ from .variants.namespace_support import (
     abi_support,
     support,
 )
-from .variants.ranking import Supported
+from ..variants.ranking import Supported
+from .alignment import Installed, aligned, disagreements
+from .trusted_plugins import Installer, ask, objection
 
 if TYPE_CHECKING:
     from packaging.version import Version

@@ -15,12 +15,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import known_providers
-from .errors import VariantError, ascii_unless_printable
-from .formats.hardware_file import Detected, Hardware
-from .known_providers import FORCE_CAPABILITY, FORCE_DRIVER, FORCE_TPU, Version
-from .project.pyproject import read_toml
-from .variants.namespace_support import Lazy
+from ..errors import VariantError, ascii_unless_printable
+from ..formats.hardware_file import Detected, Hardware
+from ..project.pyproject import read_toml
+from ..variants.namespace_support import Lazy
+from . import features
+from .features import FORCE_CAPABILITY, FORCE_DRIVER, FORCE_TPU, Version
 
 if TYPE_CHECKING:
     import ctypes
@@ -64,7 +64,7 @@ def detect(environ: Mapping[str, str]) -> Hardware:
     if machine in _X86_64:
         found["x86_64"] = _detect_x86_64()
     elif machine in _AARCH64:
-        found["aarch64"] = Detected(known_providers.aarch64(), "every 64-bit Arm processor")
+        found["aarch64"] = Detected(features.aarch64(), "every 64-bit Arm processor")
     found["nvidia"] = nvidia_support(environ, find_gpu)
     found["tpu"] = tpu_support(environ, _PCI_DEVICES)
     return Hardware(found)
@@ -106,18 +106,18 @@ def nvidia_support(environ: Mapping[str, str], find: Callable[[], Gpu | None]) -
     driver, capability = (gpu.driver, gpu.capability) if gpu else (None, None)
     sources = [gpu.source] if gpu else []
     if forced_driver:
-        driver = known_providers.forced_driver(forced_driver)
+        driver = features.forced_driver(forced_driver)
         sources.append(f"{FORCE_DRIVER}={ascii_unless_printable(forced_driver)}")
         if driver is None:
             return Detected({}, f"{sources[-1]}, which is no CUDA version")
     if forced_capability:
-        capability = known_providers.forced_capability(forced_capability)
+        capability = features.forced_capability(forced_capability)
         sources.append(f"{FORCE_CAPABILITY}={ascii_unless_printable(forced_capability)}")
         if capability is None:
             return Detected({}, f"{sources[-1]}, which is no compute capability")
     if driver is None:
         return Detected({}, "no NVIDIA driver is found")
-    return Detected(known_providers.nvidia(driver, capability), ", ".join(sources))
+    return Detected(features.nvidia(driver, capability), ", ".join(sources))
 
 
 def find_gpu() -> Gpu | None:
@@ -180,7 +180,7 @@ def _version(number: int) -> Version:
 def _detect_x86_64() -> Detected:
     finders = {"linux": _linux_flags, "darwin": _macos_flags, "win32": _windows_flags}
     flags, source = finders.get(sys.platform, lambda: ([], ""))()
-    return Detected(known_providers.x86_64(flags), source if flags else "every 64-bit x86 processor")
+    return Detected(features.x86_64(flags), source if flags else "every 64-bit x86 processor")
 
 
 def _linux_flags() -> tuple[list[str], str]:
@@ -239,11 +239,11 @@ def flags_of_windows(is_present: Callable[[int], object]) -> list[str]:
 def tpu_support(environ: Mapping[str, str], devices: Path) -> Detected:
     """Return the support of TPUs; *devices* is the folder in which Linux has those of the PCI bus."""
     if forced := environ.get(FORCE_TPU, ""):
-        present = known_providers.forced_tpu(forced)
-        return Detected(known_providers.tpu(present), f"{FORCE_TPU}={ascii_unless_printable(forced)}")
+        present = features.forced_tpu(forced)
+        return Detected(features.tpu(present), f"{FORCE_TPU}={ascii_unless_printable(forced)}")
     for path in devices.glob("*/vendor"):
         with suppress(OSError):
             if path.read_text(encoding="ascii", errors="replace").strip() == _GOOGLE:
                 # It may be a TPU, or a network card or disk of Google's cloud.
                 return Detected({}, f"not known, there is a device of Google; {FORCE_TPU} says it")
-    return Detected(known_providers.tpu(False), "no device of Google is found")
+    return Detected(features.tpu(False), "no device of Google is found")

@@ -15,11 +15,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from .errors import VariantError, one_of
-from .lowlevel.processes import GROUP, end_group, temporary_folder
-from .providers import query_isolated
-from .variants.filename import normalize
-from .variants.metadata import PluginProvider
+from ..errors import VariantError, one_of
+from ..lowlevel.processes import GROUP, end_group, temporary_folder
+from ..variants.filename import normalize
+from ..variants.metadata import PluginProvider
+from .plugins import query_isolated
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement

@@ -9,12 +9,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..errors import VariantError, did_you_mean, one_of
+from ..lowlevel.processes import GROUP, end_group
+from ..variants.metadata import (
+    BuildProvider,
+    PluginProvider,
+    Provider,
+    StaticProvider,
+    check_object_reference,
+)
+from ..variants.properties import Variant, check_name, check_value
+from ..variants.validation import Document
 from . import _ask_plugin
-from .errors import VariantError, did_you_mean, one_of
-from .lowlevel.processes import GROUP, end_group
-from .variants.metadata import BuildProvider, PluginProvider, Provider, StaticProvider, check_object_reference
-from .variants.properties import Variant, check_name, check_value
-from .variants.validation import Document
 
 # A plugin reads a few files or loads a driver. Seconds.
 _TIME_LIMIT = 60

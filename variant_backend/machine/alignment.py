@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from .errors import VariantError, one_of
-from .variants.abi_dependency import ABI_DEPENDENCY
-from .variants.namespace_support import DISABLED, NOT_ENABLED, Support, abi_dependencies, abi_support
-from .variants.ranking import Supported, static_support, unsupported
-from .wheels.inspection import Inspection, inspect_installed_variants
+from ..errors import VariantError, one_of
+from ..variants.abi_dependency import ABI_DEPENDENCY
+from ..variants.namespace_support import DISABLED, NOT_ENABLED, Support, abi_dependencies, abi_support
+from ..variants.ranking import Supported, static_support, unsupported
+from ..wheels.inspection import Inspection, inspect_installed_variants
 
 if TYPE_CHECKING:
     from packaging.version import Version
