@@ -13,7 +13,7 @@ from releases import DOCUMENT, only, patched, write_wheel
 from test_check import mutated
 from test_fuzz import LABELLED, NAME, PLAN, wheels
 
-from variant_backend.check import check
+from variant_backend.checking.run import check
 from variant_backend.errors import VariantError
 from variant_backend.index import plan_index
 from variant_backend.wheel_rewrite import make_variant

@@ -17,12 +17,12 @@ from releases import DOCUMENT, LABELS, encoded, only, patched, write_release, wr
 from test_metadata import releases
 
 import variant_backend
-from variant_backend.check import check
+from variant_backend.checking.codes import INSTALLERS, RULES, choose
+from variant_backend.checking.rules import covers
+from variant_backend.checking.run import check
 from variant_backend.cli.check import check as command
 from variant_backend.errors import VariantError
-from variant_backend.findings import INSTALLERS, RULES, choose
 from variant_backend.index import plan_index
-from variant_backend.rules import covers
 from variant_backend.variants.metadata import VariantMetadata
 
 BROKEN = patched(DOCUMENT, {"variants": {"fast": {"speed": {"mode": []}}}})

@@ -18,9 +18,9 @@ from releases import DOCUMENT, PLAIN, write_release, write_wheel
 from support import run
 from test_simple_index import serving
 
-from variant_backend.check import check
+from variant_backend.checking.codes import RULES
+from variant_backend.checking.run import check
 from variant_backend.cli.main import main
-from variant_backend.findings import RULES
 from variant_backend.formats import simple_api
 from variant_backend.formats.simple_api import File, Page
 

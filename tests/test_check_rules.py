@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from releases import DOCUMENT, Example, lay_out
 
-from variant_backend.check import check
-from variant_backend.findings import RULES
+from variant_backend.checking.codes import RULES
+from variant_backend.checking.run import check
 
 PAGE = (Path(__file__).parent.parent / "docs" / "rules.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^### (\S+)\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))

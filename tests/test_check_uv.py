@@ -11,7 +11,7 @@ import pytest
 from releases import DOCUMENT, LABELS, encoded, only, patched, write_release, write_wheel
 from support import METADATA, WHEEL, run
 
-from variant_backend.check import check
+from variant_backend.checking.run import check
 from variant_backend.variants.metadata import KNOWN_PROVIDERS
 
 UV = ("uv", "pip", "install", "--no-cache", "--no-config", "--no-index", "--python", sys.executable)

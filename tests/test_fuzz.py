@@ -28,7 +28,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support import make_wheel, run, walk
 
-from variant_backend.check import check
+from variant_backend.checking.run import check
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.formats import core_metadata, simple_api

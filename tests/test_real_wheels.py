@@ -17,7 +17,7 @@ from installer.sources import WheelFile as InstallerWheel
 from support import run, walk
 from wheel.wheelfile import WheelFile
 
-from variant_backend.check import check
+from variant_backend.checking.run import check
 from variant_backend.variants.filename import WheelFilename
 
 pytestmark = pytest.mark.slow

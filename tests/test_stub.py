@@ -15,7 +15,7 @@ from range_server import Handler, Server
 from releases import DOCUMENT, only, patched, write_release, write_wheel
 from support import make_wheel, publish, run
 
-from variant_backend.check import check
+from variant_backend.checking.run import check
 from variant_backend.cli.main import main
 from variant_backend.explanation import PLAIN
 from variant_backend.formats import core_metadata, dispatching_sdist

@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import make_wheel, publish, record_row, run, served, walk
 
-from variant_backend.check import check
+from variant_backend.checking.codes import FORMAT, RULES
+from variant_backend.checking.run import check
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
-from variant_backend.findings import FORMAT, RULES
 from variant_backend.variants.legacy import Upgraded, upgrade_document, upgrade_table
 from variant_backend.variants.metadata import KNOWN_PROVIDERS, SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS
 

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from . import __version__, check, rules
+from . import __version__
+from .checking import rules, run
+from .checking.codes import ERROR, Finding
 from .errors import VariantError, did_you_mean, lines_of, one_of
 from .explanation import PLAIN
-from .findings import ERROR, Finding
 from .formats import core_metadata, dispatching_sdist, pylock, simple_api, toml_edit
 from .formats.dispatching_sdist import BACKEND, LOCK_FILE, PKG_INFO, PROJECT, is_dispatching
 from .formats.simple_api import File
@@ -95,7 +96,7 @@ def _read_sound(listing: Listing) -> tuple[Release, VariantMetadata]:
     """Read a release as far as its index file says; raises VariantError with everything wrong with it."""
     files = {file.url: local_path(file) for file in (*listing.wheels, *listing.index_files)}
     check_lines(url for url, path in files.items() if path is None)
-    _refuse(check.check(path for path in files.values() if path))
+    _refuse(run.check(path for path in files.values() if path))
     release = read_release(listing)
     issues = lines_of(release.faults)
     issues += [f"{name}: {why}" for name, why in release.barred.items()]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
+from ..checking.codes import ERROR, GROUPS, INSTALLERS, RULES, Finding, choose
 from ..errors import VariantError
-from ..findings import ERROR, GROUPS, INSTALLERS, RULES, Finding, choose
 from . import PATH, Command, printable, talk
 
 _COLORS = {"error": "red", "warning": "yellow"}
@@ -62,7 +62,7 @@ def check(
     if lists:
         _print_list(codes, form)
         return
-    from ..check import check as run
+    from ..checking.run import check as run
 
     paths = paths or tuple(path for path in (Path("dist"), Path("pyproject.toml")) if path.exists())
     if not paths:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from .errors import VariantError, did_you_mean, one_of
-from .variants.validation import Fault
+from ..errors import VariantError, did_you_mean, one_of
+from ..variants.validation import Fault
 
 ERROR = "error"
 WARNING = "warning"

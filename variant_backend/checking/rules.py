@@ -11,21 +11,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
-from .errors import VariantError, one_of
-from .formats import core_metadata
-from .formats.simple_api import Page
-from .variants.abi_dependency import ABI_DEPENDENCY
-from .variants.filename import WheelFilename, index_filename, normalize, release_of_index
-from .variants.metadata import BuildProvider, VariantMetadata
-from .variants.metadata import combine as combined
-from .variants.properties import NULL_LABEL, Variant, default_label
-from .variants.uv_behaviour import uv_drops, uv_reason, uv_unsupported_features
-from .variants.validation import Fault
+from ..errors import VariantError, one_of
+from ..formats import core_metadata
+from ..formats.simple_api import Page
+from ..variants.abi_dependency import ABI_DEPENDENCY
+from ..variants.filename import WheelFilename, index_filename, normalize, release_of_index
+from ..variants.metadata import BuildProvider, VariantMetadata
+from ..variants.metadata import combine as combined
+from ..variants.properties import NULL_LABEL, Variant, default_label
+from ..variants.uv_behaviour import uv_drops, uv_reason, uv_unsupported_features
+from ..variants.validation import Fault
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
-    from .project.recipe import Recipe
+    from ..project.recipe import Recipe
 
 # The fields of METADATA on which installing depends.
 _FIELDS = ("Name", "Version", "Requires-Dist", "Requires-Python", "Provides-Extra")
@@ -204,7 +204,7 @@ def of_core_metadata(data: bytes) -> Iterator[Fault]:
 def _of_requirement(text: str) -> Iterator[Fault]:
     from packaging.requirements import Requirement
 
-    from .variants.markers import check_requirement, mentions_variant
+    from ..variants.markers import check_requirement, mentions_variant
 
     place, shown = "Requires-Dist", text[:_SHOWN]
     if mentions_variant(text):
@@ -238,7 +238,7 @@ def _is_version(text: str) -> bool:
 
 def of_recipes(recipes: Mapping[str, Recipe], variants: Mapping[str, Variant]) -> Iterator[Fault]:
     """Find dependencies of a project file whose variant markers cannot be decided, or are to be kept."""
-    from .variants.markers import mentions_variant, resolve
+    from ..variants.markers import mentions_variant, resolve
 
     for label, recipe in sorted(recipes.items()):
         place = f"tool.variant-backend: label {label}"

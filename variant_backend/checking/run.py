@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
+from ..errors import VariantError
+from ..formats import simple_api
+from ..lowlevel.ranges import Source
+from ..lowlevel.zip_archive import Archive
+from ..project.pyproject import Project
+from ..variants.filename import WheelFilename, index_filename, normalize
+from ..variants.metadata import VariantMetadata, combine
+from ..variants.properties import NULL_LABEL, NULL_VARIANT, Variant
+from ..variants.validation import Document, Fault, read_json
+from ..wheel_rewrite import SIGNATURES, Wheel, check_directories, check_identity
 from . import rules
-from .errors import VariantError
-from .findings import Finding
-from .formats import simple_api
-from .lowlevel.ranges import Source
-from .lowlevel.zip_archive import Archive
-from .project.pyproject import Project
-from .variants.filename import WheelFilename, index_filename, normalize
-from .variants.metadata import VariantMetadata, combine
-from .variants.properties import NULL_LABEL, NULL_VARIANT, Variant
-from .variants.validation import Document, Fault, read_json
-from .wheel_rewrite import SIGNATURES, Wheel, check_directories, check_identity
+from .codes import Finding
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -484,7 +484,7 @@ def _sdist(path: Path) -> _Key | None:
 
 def _dispatches(sdist: Path) -> bool:
     """Tell whether pip gets a variant by building an sdist."""
-    from .formats.dispatching_sdist import is_dispatching  # takes long to import
+    from ..formats.dispatching_sdist import is_dispatching  # takes long to import
 
     try:
         with sdist.open("rb") as file:
