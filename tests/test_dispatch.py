@@ -25,10 +25,11 @@ from releases import DOCUMENT, only, patched, write_release, write_wheel
 from support import answering, run, walk
 from test_http import Behavior, answer, endless
 
-from variant_backend import dispatch, dispatched_wheel, download
+from variant_backend import dispatch, dispatched_wheel
 from variant_backend.errors import VariantError
 from variant_backend.formats import dispatching_sdist
 from variant_backend.formats.simple_api import JSON_TYPE
+from variant_backend.selection import download
 from variant_backend.wheels.inspection import Inspection, inspect_installed_variants
 
 FAST = "demo-1.0-py3-none-any-fast.whl"

@@ -13,10 +13,10 @@ import pytest
 from range_server import Handler, Server
 from test_http import Behavior, answer, endless, reset
 
-from variant_backend import download
 from variant_backend.errors import VariantError
 from variant_backend.formats.simple_api import File
 from variant_backend.lowlevel import ranges
+from variant_backend.selection import download
 
 NAME = "demo-1.0-py3-none-any.whl"
 CONTENT = random.Random(0).randbytes(3_000_000)

@@ -15,11 +15,11 @@ from range_server import Server
 from releases import DOCUMENT, only, patched, write_release, write_wheel
 from support import METADATA, make_wheel
 
-from variant_backend.choice import Judged, choose, judge
 from variant_backend.formats.simple_api import JSON_TYPE, File, Page, to_html, to_json
 from variant_backend.machine.system import System
-from variant_backend.releases import Listing, find_listings, projects, read_release
-from variant_backend.target import Target
+from variant_backend.selection.evaluate import Judged, choose, judge
+from variant_backend.selection.releases import Listing, find_listings, projects, read_release
+from variant_backend.selection.target import Target
 
 TARGET = Target(Version("3.12.1"), (Tag("py3", "none", "any"),), here=False)
 SYSTEM = System({})

@@ -17,10 +17,10 @@ from support import make_wheel, publish, run
 
 from variant_backend.checking.run import check
 from variant_backend.cli.main import main
-from variant_backend.explanation import PLAIN
 from variant_backend.formats import core_metadata, dispatching_sdist
 from variant_backend.formats.pylock import Locked
 from variant_backend.formats.simple_api import File
+from variant_backend.selection.report import PLAIN
 
 BASE_URL = "https://files.example.org/demo"
 FILES = {"PKG-INFO", "README", "pylock.toml", "pyproject.toml"}

@@ -24,7 +24,7 @@ from variant_backend.machine import user_config
 from variant_backend.machine.alignment import Installed, aligned, disagreements
 from variant_backend.machine.system import System
 from variant_backend.machine.user_config import UserConfig
-from variant_backend.target import Target
+from variant_backend.selection.target import Target
 from variant_backend.variants.metadata import PluginProvider, Provider, StaticProvider, VariantMetadata
 from variant_backend.variants.namespace_support import (
     DISABLED,

@@ -14,7 +14,7 @@ from packaging.version import Version
 from support import make_wheel, run
 
 from variant_backend.errors import VariantError
-from variant_backend.target import Target
+from variant_backend.selection.target import Target
 
 RUNNING = Version("3.14.2")
 LINUX = [Tag("cp314", "cp314", "manylinux_2_36_x86_64"), Tag("cp314", "cp314", "linux_x86_64")]

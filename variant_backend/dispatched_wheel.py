@@ -11,20 +11,20 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .choice import Judged, judge, judge_label
-from .download import download
 from .errors import VariantError, did_you_mean, lines_of, one_of
-from .explanation import PLAIN, Remedies, table
-from .fetch import announced_metadata, fetched
 from .formats import dispatching_sdist
 from .formats.simple_api import File
 from .lowlevel import http
 from .lowlevel.ranges import Advance, workspace
 from .machine.detect import hardware_of
 from .machine.system import System
-from .picks import Pick, picked_of
-from .releases import Release, find_listings
-from .target import Target, running_target
+from .selection.download import download
+from .selection.evaluate import Judged, judge, judge_label
+from .selection.fetch import announced_metadata, fetched
+from .selection.releases import Release, find_listings
+from .selection.report import PLAIN, Remedies, table
+from .selection.resolve import Pick, picked_of
+from .selection.target import Target, running_target
 from .variants.filename import WheelFilename, check_project_name, normalize
 from .variants.namespace_support import UNKNOWN
 from .variants.ranking import shortened

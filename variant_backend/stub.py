@@ -18,7 +18,6 @@ from . import __version__
 from .checking import rules, run
 from .checking.codes import ERROR, Finding
 from .errors import VariantError, did_you_mean, lines_of, one_of
-from .explanation import PLAIN
 from .formats import core_metadata, dispatching_sdist, pylock, simple_api, toml_edit
 from .formats.dispatching_sdist import BACKEND, LOCK_FILE, PKG_INFO, PROJECT, is_dispatching
 from .formats.simple_api import File
@@ -26,7 +25,8 @@ from .lowlevel.file_set import Output
 from .lowlevel.http import OtherHostError, is_safe_line, shown
 from .lowlevel.ranges import Advance, file_digest
 from .lowlevel.tarball import pack
-from .releases import Listing, Release, local_path, parse_wheel, read_release
+from .selection.releases import Listing, Release, local_path, parse_wheel, read_release
+from .selection.report import PLAIN
 from .simple_index import check_base_url
 from .variants.filename import WheelFilename, escape
 from .variants.metadata import VariantMetadata

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from ..errors import VariantError, lines_of, one_of
-from ..explanation import PLAIN, Heading, Remedies, of_label, shown_label, supported, table
+from ..selection.report import PLAIN, Heading, Remedies, of_label, shown_label, supported, table
 from ..variants.ranking import why_better
 from . import Command, find_links_option, index_url_option, printable, talk
 from .selection_options import selection_options
 
 if TYPE_CHECKING:
-    from ..choice import Judged
     from ..machine.system import System
-    from ..pins import Pin
-    from ..target import Target
-    from ..uv_choice import UvChoice
+    from ..selection.evaluate import Judged
+    from ..selection.requirements import Pin
+    from ..selection.target import Target
+    from ..selection.uv_selection import UvChoice
     from ..variants.ranking import Verdict
 
 # What lets more be supported, or be shown.
@@ -109,8 +109,8 @@ def explain(
 
 def _pin(package: str | None, find_links: Sequence[Path]) -> Pin:
     """Return what is asked for; without a package, it is the only project in the folders."""
-    from ..pins import Pin
-    from ..releases import projects
+    from ..selection.releases import projects
+    from ..selection.requirements import Pin
 
     if package is not None:
         try:
@@ -133,8 +133,8 @@ def _answer(
     target: Target,
     installer: str | None,
 ) -> _Answer:
-    from ..choice import choose
-    from ..releases import find_listings, nothing_listed
+    from ..selection.evaluate import choose
+    from ..selection.releases import find_listings, nothing_listed
 
     listings, faults = find_listings(pin.name, find_links=find_links, index_urls=index_urls)
     judged, newer = choose(listings, system, target, version=pin.version)
@@ -151,7 +151,7 @@ def _answer(
     answer = _Answer(pin, judged or next(iter(newer), None), newer if judged else (), errors)
     if installer is None:
         return answer
-    from ..uv_choice import differences, uv_choose, uv_listings
+    from ..selection.uv_selection import differences, uv_choose, uv_listings
 
     if len(index_urls) > 1:
         listings = uv_listings(pin.name, find_links=find_links, index_urls=index_urls)

@@ -16,11 +16,11 @@ from . import PATH, Command, Progress, find_links_option, index_url_option, prin
 from .selection_options import selection_options
 
 if TYPE_CHECKING:
-    from ..fetch import Fetched
     from ..machine.system import System
-    from ..picks import Pick
-    from ..pins import Pin
-    from ..target import Target
+    from ..selection.fetch import Fetched
+    from ..selection.requirements import Pin
+    from ..selection.resolve import Pick
+    from ..selection.target import Target
 
 
 @click.command(cls=Command)
@@ -60,7 +60,7 @@ def fetch(
     The paths are printed.
     """
     from ..lowlevel.http import shown
-    from ..picks import pick, pick_locked
+    from ..selection.resolve import pick, pick_locked
 
     asked: list[str] = []
     if not packages:
@@ -120,7 +120,7 @@ def _check_picking(
 ) -> list[Pin]:
     """Return what is asked for; raises UsageError if that, or the options, cannot be right."""
     from ..formats.pylock import check_name
-    from ..pins import Pin
+    from ..selection.requirements import Pin
 
     issues, pins = list[str](), list[Pin]()
     for text in packages:
@@ -152,7 +152,7 @@ def _fetched(
     force: bool,
 ) -> list[Fetched]:
     """Fetch the wheels if they have a place to go, and write the lock file if one is asked for."""
-    from .. import fetch as operation
+    from ..selection import fetch as operation
     from ..wheels.unmake import plain_name
 
     if folder is None:
@@ -183,8 +183,8 @@ def _write_lock(
     *,
     force: bool,
 ) -> None:
-    from .. import fetch as operation
     from ..lowlevel.file_set import update
+    from ..selection import fetch as operation
 
     if path is not None:
         update([operation.lock(picks, results, path, index_url=index_url, force=force)])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from ..machine.system import System
-    from ..target import Target
+    from ..selection.target import Target
     from ..variants.ranking import Supported
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
@@ -160,7 +160,7 @@ def selection_options(command: _Function) -> Callable[..., object]:
 
 def read_target(python: str | None, platform: str | None) -> Target:
     """Return what the options say of interpreter and platform; raises UsageError."""
-    from ..target import Target, running_target
+    from ..selection.target import Target, running_target
 
     running = running_target()
     try:

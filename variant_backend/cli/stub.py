@@ -17,11 +17,11 @@ from . import PATH, Command, Progress, printable, talk
 from .selection_options import platform_option, python_option, read_target, reading
 
 if TYPE_CHECKING:
-    from ..choice import Judged
     from ..lowlevel.file_set import Output
     from ..machine.system import System
-    from ..pins import Pin
-    from ..releases import Listing
+    from ..selection.evaluate import Judged
+    from ..selection.releases import Listing
+    from ..selection.requirements import Pin
     from ..stub import Stub
 
 
@@ -45,7 +45,7 @@ def _hosts(values: Sequence[str]) -> tuple[str, ...]:
 
 
 def _package(value: str | None) -> Pin | None:
-    from ..pins import Pin
+    from ..selection.requirements import Pin
 
     pin = None if value is None else Pin.parse(value)
     if pin is not None and pin.label is not None:
@@ -108,8 +108,8 @@ def stub(
     It has no code in it: variant_backend.dispatch chooses among the wheels that it lists, with their hashes.
     The path of the sdist is printed, and what each of some machines would get.
     """
-    from ..choice import judge
     from ..lowlevel.file_set import update
+    from ..selection.evaluate import judge
     from ..stub import plan_stub, preferred
     from ..wheel_rewrite import source_date_epoch
 
@@ -147,8 +147,8 @@ def _folder(place: str, pin: Pin | None, base_url: str | None) -> Path | None:
 def _listing(place: str, pin: Pin | None) -> Listing:
     """Return the release that is asked for, or the only one; raises UsageError if there are several."""
     from ..lowlevel.http import shown
-    from ..pins import Pin
-    from ..releases import find_listings, nothing_listed, projects
+    from ..selection.releases import find_listings, nothing_listed, projects
+    from ..selection.requirements import Pin
     from ..stub import check_lines
 
     find_links, index_urls = ([], [place]) if "://" in place else ([Path(place)], [])
@@ -181,7 +181,7 @@ def _system(machine: Path) -> System:
 
 def _tell(planned: Stub, found: Mapping[Path, Judged]) -> None:
     """Tell what is listed, and which machines would get nothing."""
-    from ..explanation import PLAIN
+    from ..selection.report import PLAIN
 
     release = planned.release
     labels = dict.fromkeys(file.label or PLAIN for file in release.wheels)
@@ -196,7 +196,7 @@ def _tell(planned: Stub, found: Mapping[Path, Judged]) -> None:
 
 def _table(found: Mapping[Path, Judged]) -> Iterator[str]:
     """Yield the table of what each machine would get."""
-    from ..explanation import PLAIN, aligned
+    from ..selection.report import PLAIN, aligned
 
     rows = [("MACHINE", "LABEL", "WHEEL")]
     for machine, judged in found.items():

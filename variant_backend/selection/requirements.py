@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from .errors import VariantError
-from .variants.filename import normalize
-from .variants.properties import check_label
+from ..errors import VariantError
+from ..variants.filename import normalize
+from ..variants.properties import check_label
 
 if TYPE_CHECKING:
     from packaging.version import Version

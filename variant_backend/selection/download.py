@@ -12,10 +12,10 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from .errors import VariantError
-from .formats.simple_api import ALGORITHMS, File
-from .lowlevel.http import BrokenTransferError, OtherHosts, Response, request, shown
-from .lowlevel.ranges import Advance, path_of, workspace, write_all
+from ..errors import VariantError
+from ..formats.simple_api import ALGORITHMS, File
+from ..lowlevel.http import BrokenTransferError, OtherHosts, Response, request, shown
+from ..lowlevel.ranges import Advance, path_of, workspace, write_all
 
 _STEP = 1 << 20
 _MOST_TRIES = 5

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from .errors import VariantError, one_of
+from ..errors import VariantError, one_of
 
 if TYPE_CHECKING:
     from packaging.markers import Environment

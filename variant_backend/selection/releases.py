@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
-from .errors import VariantError, one_of
-from .formats import simple_api
-from .formats.core_metadata import find_field
-from .formats.simple_api import File
-from .lowlevel import http
-from .lowlevel.ranges import path_of
-from .variants.filename import WheelFilename, normalize, parse_index_filename, release_of_index
-from .variants.metadata import VariantMetadata, merge
-from .variants.properties import check_label
-from .variants.validation import Document, Fault, read_json
-from .wheel_rewrite import open_wheel
+from ..errors import VariantError, one_of
+from ..formats import simple_api
+from ..formats.core_metadata import find_field
+from ..formats.simple_api import File
+from ..lowlevel import http
+from ..lowlevel.ranges import path_of
+from ..variants.filename import WheelFilename, normalize, parse_index_filename, release_of_index
+from ..variants.metadata import VariantMetadata, merge
+from ..variants.properties import check_label
+from ..variants.validation import Document, Fault, read_json
+from ..wheel_rewrite import open_wheel
 
 if TYPE_CHECKING:
     from packaging.version import Version

@@ -9,17 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from ..errors import VariantError, one_of
+from ..formats import pylock
+from ..formats.simple_api import File
+from ..lowlevel.file_set import Output
+from ..lowlevel.ranges import Advance, file_digest, workspace
+from ..variants.metadata import VariantMetadata
+from ..wheel_rewrite import Wheel, open_wheel
+from ..wheels.unmake import for_pip
 from .download import download
-from .errors import VariantError, one_of
-from .formats import pylock
-from .formats.simple_api import File
-from .lowlevel.file_set import Output
-from .lowlevel.ranges import Advance, file_digest, workspace
-from .picks import Pick
 from .releases import local_path
-from .variants.metadata import VariantMetadata
-from .wheel_rewrite import Wheel, open_wheel
-from .wheels.unmake import for_pip
+from .resolve import Pick
 
 _CREATED_HERE = f'created-by = "{pylock.CREATED_BY}"'.encode()
 
@@ -151,7 +151,7 @@ def lock(
     *results* may tell of labels what no index file does. *index_url* is the package index of all of them.
     A file that is there may be replaced if it was made here, or with *force*. Raises VariantError.
     """
-    from .formats.toml_edit import from_dict  # takes long to import
+    from ..formats.toml_edit import from_dict  # takes long to import
 
     pylock.check_name(path.name)
     names = [each.release.name for each in picks]

@@ -7,21 +7,21 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from .choice import Judged, choose, in_order, judge, judge_label
-from .errors import VariantError, did_you_mean, lines_of, one_of
-from .formats import pylock
-from .formats.simple_api import File
-from .machine.alignment import Installed, disagreements
-from .project.pyproject import read_toml
+from ..errors import VariantError, did_you_mean, lines_of, one_of
+from ..formats import pylock
+from ..formats.simple_api import File
+from ..machine.alignment import Installed, disagreements
+from ..project.pyproject import read_toml
+from ..variants.metadata import VariantMetadata
+from ..variants.namespace_support import Support
+from ..variants.properties import Property, Variant
+from ..wheels.inspection import Inspection
+from .evaluate import Judged, choose, in_order, judge, judge_label
 from .releases import INDEX_FILE, Listing, Release, find_listings, nothing_listed, read_release
-from .variants.metadata import VariantMetadata
-from .variants.namespace_support import Support
-from .variants.properties import Property, Variant
-from .wheels.inspection import Inspection
 
 if TYPE_CHECKING:
-    from .machine.system import System
-    from .pins import Pin
+    from ..machine.system import System
+    from .requirements import Pin
     from .target import Target
 
 

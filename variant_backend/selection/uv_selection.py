@@ -12,9 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from .choice import Judged, in_order, ranked, wrong_python
-from .errors import VariantError
-from .formats.simple_api import File
+from ..errors import VariantError
+from ..formats.simple_api import File
+from ..variants.metadata import StaticProvider, VariantMetadata, combine
+from ..variants.namespace_support import STATIC, Support
+from ..variants.ranking import Supported, Verdict, unsupported, why_better
+from ..variants.uv_behaviour import ACCEPTED_BY_UV, uv_drops, uv_never_supports
+from ..variants.validation import Fault
+from .evaluate import Judged, in_order, ranked, wrong_python
 from .releases import (
     INDEX_FILE,
     UNREADABLE,
@@ -26,17 +31,12 @@ from .releases import (
     read_index_file,
     read_release,
 )
-from .variants.metadata import StaticProvider, VariantMetadata, combine
-from .variants.namespace_support import STATIC, Support
-from .variants.ranking import Supported, Verdict, unsupported, why_better
-from .variants.uv_behaviour import ACCEPTED_BY_UV, uv_drops, uv_never_supports
-from .variants.validation import Fault
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
+    from ..wheels.inspection import Inspection
     from .target import Target
-    from .wheels.inspection import Inspection
 
 DETECTED = "uv's own detection"
 _DETECTS = "its own detection alone counts, and no user, file or plugin"
@@ -255,7 +255,7 @@ def _check_chosen(judged: Judged, chosen: Verdict, detected: Supported, target: 
 
 def _inspected(judged: Judged, chosen: Verdict) -> Inspection:
     """Return what a wheel says of itself; raises _UnreadError if that is not known here."""
-    from .wheels.inspection import inspect_url, inspect_wheel  # takes long to import
+    from ..wheels.inspection import inspect_url, inspect_wheel  # takes long to import
 
     file = judged.file(chosen)
     if path := local_path(file):

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from .errors import VariantError
-from .formats.simple_api import File
+from ..errors import VariantError
+from ..formats.simple_api import File
+from ..variants.filename import WheelFilename
+from ..variants.metadata import VariantMetadata
+from ..variants.namespace_support import Support
+from ..variants.properties import Variant
+from ..variants.ranking import Verdict, rank
 from .releases import Listing, Release, parse_wheel, read_release
-from .variants.filename import WheelFilename
-from .variants.metadata import VariantMetadata
-from .variants.namespace_support import Support
-from .variants.properties import Variant
-from .variants.ranking import Verdict, rank
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
-    from .machine.system import System
+    from ..machine.system import System
     from .target import Target
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from .errors import VariantError, ascii_unless_printable, did_you_mean, one_of
-from .variants.namespace_support import DISABLED, NOT_ENABLED, UNKNOWN
-from .variants.ranking import shortened
+from ..errors import VariantError, ascii_unless_printable, did_you_mean, one_of
+from ..variants.namespace_support import DISABLED, NOT_ENABLED, UNKNOWN
+from ..variants.ranking import shortened
 
 if TYPE_CHECKING:
-    from .choice import Judged
-    from .variants.ranking import Verdict
+    from ..variants.ranking import Verdict
+    from .evaluate import Judged
 
 PLAIN = "(plain)"
 _OTHER_TAGS = "tags: "
