@@ -15,7 +15,7 @@ from test_fuzz import LABELLED, NAME, PLAN, wheels
 
 from variant_backend.checking.run import check
 from variant_backend.errors import VariantError
-from variant_backend.index import plan_index
+from variant_backend.publishing.index_file import plan_index
 from variant_backend.wheel_rewrite import make_variant
 
 # Of these, the wheels alone are no reason.

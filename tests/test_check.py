@@ -22,7 +22,7 @@ from variant_backend.checking.rules import covers
 from variant_backend.checking.run import check
 from variant_backend.cli.check import check as command
 from variant_backend.errors import VariantError
-from variant_backend.index import plan_index
+from variant_backend.publishing.index_file import plan_index
 from variant_backend.variants.metadata import VariantMetadata
 
 BROKEN = patched(DOCUMENT, {"variants": {"fast": {"speed": {"mode": []}}}})

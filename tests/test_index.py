@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from support import make_wheel, run
 
 from variant_backend.cli.main import main
-from variant_backend.index import plan_index
 from variant_backend.lowlevel import file_set
+from variant_backend.publishing.index_file import plan_index
 
 PROJECT = """
 [variant.default-priorities]

@@ -25,9 +25,9 @@ from .lowlevel.file_set import Output
 from .lowlevel.http import OtherHostError, is_safe_line, shown
 from .lowlevel.ranges import Advance, file_digest
 from .lowlevel.tarball import pack
+from .publishing.simple_index import check_base_url
 from .selection.releases import Listing, Release, local_path, parse_wheel, read_release
 from .selection.report import PLAIN
-from .simple_index import check_base_url
 from .variants.filename import WheelFilename, escape
 from .variants.metadata import VariantMetadata
 from .wheel_rewrite import Wheel, open_wheel

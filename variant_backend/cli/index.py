@@ -14,12 +14,12 @@ from ..errors import VariantError
 from . import PATH, Command, Progress, fault_lines, talk
 
 if TYPE_CHECKING:
-    from ..index import Index
+    from ..publishing.index_file import Index
 
 
 def _base_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     """Check --base-url."""
-    from ..simple_index import check_base_url
+    from ..publishing.simple_index import check_base_url
 
     try:
         return None if value is None else check_base_url(value)
@@ -113,11 +113,11 @@ def _run(
     check: bool,
 ) -> tuple[Index, Mapping[Path, str]]:
     """Plan the files, write them unless that is only checked, and return how what was there differs."""
-    from ..index import plan_index
     from ..lowlevel import file_set
+    from ..publishing.index_file import plan_index
 
     if simple:
-        from ..simple_index import plan_simple_index
+        from ..publishing.simple_index import plan_simple_index
 
         packages = [
             path for folder in folders for pattern in ("*.whl", "*.tar.gz") for path in folder.glob(pattern)

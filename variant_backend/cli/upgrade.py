@@ -14,7 +14,7 @@ from ..errors import VariantError
 from . import PATH, Command, talk
 
 if TYPE_CHECKING:
-    from ..upgrade import Outcome
+    from ..publishing.upgrade import Outcome
 
 _HEADINGS = {
     "carried": "carried over",
@@ -38,7 +38,7 @@ def upgrade(
     FILE is a variant.json, an index file (*.json) or a project file with a [variant] table (*.toml). The
     paths of what was written are printed; without -o and --in-place, a document itself is.
     """
-    from ..upgrade import Place, upgrade  # editing takes long to import
+    from ..publishing.upgrade import Place, upgrade  # editing takes long to import
     from ..wheel_rewrite import source_date_epoch
 
     if output_dir and in_place:

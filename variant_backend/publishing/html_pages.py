@@ -13,8 +13,8 @@ from itertools import groupby
 from typing import NamedTuple
 from urllib.parse import urljoin
 
-from .variants.metadata import VariantMetadata
-from .variants.properties import NULL_LABEL, Property
+from ..variants.metadata import VariantMetadata
+from ..variants.properties import NULL_LABEL, Property
 
 _FLAG = "--preview-features wheel-variants"
 # Stands for the index in commands when it is not known where that will be served.

@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import quote, urlsplit
 
-from . import project_page
-from .errors import VariantError
-from .formats import core_metadata, simple_api
-from .index import FoundWheel, Index, ReleaseIndex, combine, different_twins, distinct, read_folders
-from .lowlevel.file_set import Output
-from .lowlevel.ranges import file_digest, real_path
-from .lowlevel.tarball import read_member
-from .variants.filename import WheelFilename, index_filename
-from .variants.metadata import VariantMetadata
+from ..errors import VariantError
+from ..formats import core_metadata, simple_api
+from ..lowlevel.file_set import Output
+from ..lowlevel.ranges import file_digest, real_path
+from ..lowlevel.tarball import read_member
+from ..variants.filename import WheelFilename, index_filename
+from ..variants.metadata import VariantMetadata
+from . import html_pages
+from .index_file import FoundWheel, Index, ReleaseIndex, combine, different_twins, distinct, read_folders
 
 if TYPE_CHECKING:
-    from .index import Release
+    from .index_file import Release
 
 Advance: TypeAlias = Callable[[int], object]
 
@@ -263,12 +263,12 @@ def _pages(
         yield Output(root, f"simple/{name}/index.html", simple_api.to_html(page), simple_api.is_own_html)
         yield Output(root, f"simple/{name}/index.json", simple_api.to_json(page), simple_api.is_own_json)
         projects.append(_project(name, its, variants))
-        content = project_page.project_page(projects[-1], base_url)
+        content = html_pages.project_page(projects[-1], base_url)
         yield Output(root, f"project/{name}/index.html", content, simple_api.is_own_html)
     names = [project.name for project in projects]
     yield Output(root, "simple/index.html", simple_api.projects_to_html(names), simple_api.is_own_html)
     yield Output(root, "simple/index.json", simple_api.projects_to_json(names), simple_api.is_own_json)
-    yield Output(root, "index.html", project_page.projects_page(projects), simple_api.is_own_html)
+    yield Output(root, "index.html", html_pages.projects_page(projects), simple_api.is_own_html)
 
 
 def _from_below(file: simple_api.File) -> simple_api.File:
@@ -278,27 +278,27 @@ def _from_below(file: simple_api.File) -> simple_api.File:
 
 def _project(
     name: str, listed: Iterable[_Listed], variants: Mapping[Release, VariantMetadata]
-) -> project_page.Project:
+) -> html_pages.Project:
     """Return what the page for people tells of a project; *listed* is in the order of the releases."""
     releases, summary = [], ""
     for release, group in groupby(listed, lambda each: each.release):
         its = list(group)
         summary = next((each.told.summary for each in its if each.told), summary)
         releases.append(_release(release, its, variants.get(release)))
-    return project_page.Project(name, summary, tuple(reversed(releases)))
+    return html_pages.Project(name, summary, tuple(reversed(releases)))
 
 
 def _release(
     release: Release, listed: Iterable[_Listed], metadata: VariantMetadata | None
-) -> project_page.Release:
+) -> html_pages.Release:
     wheels, others, requires_python = [], [], None
     for each in listed:
         file, told = each.file, each.told
-        link = project_page.Link(file.filename, file.url, file.size or 0)
+        link = html_pages.Link(file.filename, file.url, file.size or 0)
         requires_python = requires_python or file.requires_python
         if told and file.core_metadata:
             name = WheelFilename.parse(file.filename)
-            wheels.append(project_page.WheelLink(link, name.label, name.tags, told.requirements))
+            wheels.append(html_pages.WheelLink(link, name.label, name.tags, told.requirements))
         else:
             others.append(link)
-    return project_page.Release(str(release[1]), metadata, requires_python, tuple(wheels), tuple(others))
+    return html_pages.Release(str(release[1]), metadata, requires_python, tuple(wheels), tuple(others))

@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .errors import VariantError
-from .formats import core_metadata, toml_edit
-from .lowlevel.ranges import workspace
-from .project.recipe import Recipe
-from .variants.filename import WheelFilename, index_filename, release_of_index
-from .variants.legacy import Upgraded, upgrade_document, upgrade_table
-from .variants.validation import Document, read_json
-from .wheel_rewrite import Plan, edited_metadata, make_variant, open_wheel, renamed
+from ..errors import VariantError
+from ..formats import core_metadata, toml_edit
+from ..lowlevel.ranges import workspace
+from ..project.recipe import Recipe
+from ..variants.filename import WheelFilename, index_filename, release_of_index
+from ..variants.legacy import Upgraded, upgrade_document, upgrade_table
+from ..variants.validation import Document, read_json
+from ..wheel_rewrite import Plan, edited_metadata, make_variant, open_wheel, renamed
 
 _TABLE = "variant"
 _PROVIDERS = (_TABLE, "providers")

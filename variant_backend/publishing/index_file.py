@@ -7,13 +7,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from .errors import VariantError
-from .lowlevel.file_set import Output
-from .lowlevel.http import shown
-from .lowlevel.ranges import file_digest, real_path
-from .variants.filename import WheelFilename, index_filename, parse_index_filename
-from .variants.metadata import VariantMetadata, merge
-from .wheel_rewrite import Wheel, open_wheel
+from ..errors import VariantError
+from ..lowlevel.file_set import Output
+from ..lowlevel.http import shown
+from ..lowlevel.ranges import file_digest, real_path
+from ..variants.filename import WheelFilename, index_filename, parse_index_filename
+from ..variants.metadata import VariantMetadata, merge
+from ..wheel_rewrite import Wheel, open_wheel
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -112,7 +112,7 @@ def distinct(folders: Iterable[Path]) -> list[Path]:
 
 def _read_url(url: str) -> tuple[list[FoundWheel], list[str]]:
     """Return the variant wheels that lie at a URL, as if they lay in the current folder, and all faults."""
-    from .wheels.remote import read_wheels  # takes long to import
+    from ..wheels.remote import read_wheels  # takes long to import
 
     try:
         found, issues = read_wheels(url)
