@@ -25,7 +25,8 @@ from releases import DOCUMENT, only, patched, write_release, write_wheel
 from support import answering, run, walk
 from test_http import Behavior, answer, endless
 
-from variant_backend import dispatch, dispatched_wheel
+from variant_backend import dispatch
+from variant_backend.dispatching import deliver
 from variant_backend.errors import VariantError
 from variant_backend.formats import dispatching_sdist
 from variant_backend.formats.simple_api import JSON_TYPE
@@ -42,7 +43,7 @@ UNKNOWN = patched(
         "variants": {"null": None},
     },
 )
-SETTINGS = (dispatched_wheel.LABEL, dispatched_wheel.HARDWARE, dispatched_wheel.INDEX_URL)
+SETTINGS = (deliver.LABEL, deliver.HARDWARE, deliver.INDEX_URL)
 
 
 @pytest.fixture(autouse=True)
@@ -211,7 +212,7 @@ def test_the_user_decides(
     chosen: str,
 ) -> None:
     sdist()
-    monkeypatch.setenv(dispatched_wheel.LABEL, variable)
+    monkeypatch.setenv(deliver.LABEL, variable)
     assert build(out, settings).name == f"demo-1.0-{chosen}py3-none-any.whl"
 
 
@@ -281,9 +282,9 @@ def test_what_the_variable_does_not_decide_is_told(
     fault: str,
 ) -> None:
     sdist()
-    monkeypatch.setenv(dispatched_wheel.LABEL, variable)
+    monkeypatch.setenv(deliver.LABEL, variable)
     told = error(fails(build, out, capsys))
-    assert told.startswith(f"{dispatched_wheel.LABEL}: {fault}")
+    assert told.startswith(f"{deliver.LABEL}: {fault}")
 
 
 def test_a_build_number_stays_in_front_of_the_label(
@@ -305,15 +306,15 @@ def test_a_hardware_file_counts_instead_of_this_machine(
     sdist(UNKNOWN)
     hardware = tmp_path / "machine.toml"
     hardware.write_text('[speed.features]\nmode = ["safe"]\n')
-    monkeypatch.setenv(dispatched_wheel.HARDWARE, str(hardware))
+    monkeypatch.setenv(deliver.HARDWARE, str(hardware))
     assert build(out).name == "demo-1.0-0_safe-py3-none-any.whl"
     assert "; VARIANT_BACKEND_HARDWARE says what is supported; " in capsys.readouterr().err
     (out / "demo-1.0-0_safe-py3-none-any.whl").unlink()
-    monkeypatch.setenv(dispatched_wheel.HARDWARE, "machine.toml")
+    monkeypatch.setenv(deliver.HARDWARE, "machine.toml")
     assert error(fails(build, out, capsys)) == (
         "VARIANT_BACKEND_HARDWARE: machine.toml is not absolute; builds run in a folder of their own"
     )
-    monkeypatch.setenv(dispatched_wheel.HARDWARE, f"{hardware}x")
+    monkeypatch.setenv(deliver.HARDWARE, f"{hardware}x")
     assert error(fails(build, out, capsys)) == (
         f"VARIANT_BACKEND_HARDWARE: {hardware}x: No such file or directory"
     )
@@ -524,7 +525,7 @@ def test_a_mirror_sends_what_is_pinned(
 ) -> None:
     sdist()
     index = mirror(other, server)
-    monkeypatch.setenv(dispatched_wheel.INDEX_URL, index.replace("://", "://user:secret@"))
+    monkeypatch.setenv(deliver.INDEX_URL, index.replace("://", "://user:secret@"))
     assert hook(out).exists()
     told = capsys.readouterr().err
     assert "; VARIANT_BACKEND_INDEX_URL says where it is; " in told
@@ -561,7 +562,7 @@ def test_a_mirror_without_the_wheel_or_with_another_one_is_told_of(
 ) -> None:
     sdist()
     index = mirror(other, server)
-    monkeypatch.setenv(dispatched_wheel.INDEX_URL, index)
+    monkeypatch.setenv(deliver.INDEX_URL, index)
     assert error(fails(hook, out, capsys, {"variant": "safe"})) == (
         f"VARIANT_BACKEND_INDEX_URL: {index} has no {SAFE};"
         " add it there, ask for a label that is there, or unset the variable"
@@ -573,7 +574,7 @@ def test_a_mirror_without_the_wheel_or_with_another_one_is_told_of(
     assert error(fails(hook, out, capsys)) == f"VARIANT_BACKEND_INDEX_URL: {index}demo/: not found"
     other.misbehave = answer(302, Location=f"{server.url}simple/demo/")
     assert "another host" in error(fails(hook, out, capsys))
-    monkeypatch.setenv(dispatched_wheel.INDEX_URL, "http://user:secret@example.org/simple/")
+    monkeypatch.setenv(deliver.INDEX_URL, "http://user:secret@example.org/simple/")
     assert error(fails(hook, out, capsys)) == (
         "VARIANT_BACKEND_INDEX_URL: 'http://example.org/simple/' is neither https nor http on this machine"
     )

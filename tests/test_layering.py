@@ -26,7 +26,7 @@ COMMANDS = [
     "machine.detect",
     "explain",
     "selection.fetch",
-    "stub",
+    "dispatching.create",
 ]
 
 # Rooms from the top down; a module may import those of lower rooms, and what stands before it in its own.
@@ -94,11 +94,11 @@ ROOMS = [
         "selection.resolve",
         "selection.fetch",
         "formats.dispatching_sdist",
-        "dispatched_wheel",
+        "dispatching.deliver",
         "publishing.index_file",
         "publishing.simple_index",
         "checking.run",
-        "stub",
+        "dispatching.create",
         "matrix",
         "project.scaffold",
     ],

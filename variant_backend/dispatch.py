@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from .hook_errors import ends_in_clear_lines, say
 
 if TYPE_CHECKING:
-    from .dispatched_wheel import Dispatched
+    from .dispatching.deliver import Dispatched
 
 _ConfigSettings = Mapping[str, Any]
 
@@ -48,11 +48,11 @@ def build_wheel(
     metadata_directory: str | None = None,
 ) -> str:
     """Bring the chosen wheel (PEP 517); its label is in the build tag of the returned name."""
-    from . import dispatched_wheel  # takes long to import
+    from .dispatching import deliver  # takes long to import
 
     dispatched = _chosen(config_settings)
     with _progress(dispatched.pick.file.size or 0) as advance:
-        return dispatched_wheel.build(dispatched, wheel_directory, metadata_directory, advance=advance)
+        return deliver.build(dispatched, wheel_directory, metadata_directory, advance=advance)
 
 
 @ends_in_clear_lines
@@ -60,11 +60,11 @@ def prepare_metadata_for_build_wheel(
     metadata_directory: str, config_settings: _ConfigSettings | None = None
 ) -> str:
     """Bring the metadata of the chosen wheel (PEP 517), and no more of it where the server allows that."""
-    from . import dispatched_wheel  # takes long to import
+    from .dispatching import deliver  # takes long to import
 
     dispatched = _chosen(config_settings)
     with _progress(dispatched.pick.file.size or 0) as advance:
-        return dispatched_wheel.prepare_metadata(dispatched, metadata_directory, advance=advance)
+        return deliver.prepare_metadata(dispatched, metadata_directory, advance=advance)
 
 
 @ends_in_clear_lines
@@ -95,9 +95,9 @@ def build_editable(
 
 def _chosen(config_settings: _ConfigSettings | None) -> Dispatched:
     """Choose, and say so; raises VariantError when nothing can be chosen, after saying why."""
-    from . import dispatched_wheel  # takes long to import
+    from .dispatching import deliver  # takes long to import
 
-    dispatched = dispatched_wheel.choose(config_settings, os.environ, tell=say)
+    dispatched = deliver.choose(config_settings, os.environ, tell=say)
     say(dispatched.told)
     return dispatched
 

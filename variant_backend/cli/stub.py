@@ -17,12 +17,12 @@ from . import PATH, Command, Progress, printable, talk
 from .selection_options import platform_option, python_option, read_target, reading
 
 if TYPE_CHECKING:
+    from ..dispatching.create import Stub
     from ..lowlevel.file_set import Output
     from ..machine.system import System
     from ..selection.evaluate import Judged
     from ..selection.releases import Listing
     from ..selection.requirements import Pin
-    from ..stub import Stub
 
 
 _PREFERRED = (
@@ -31,7 +31,7 @@ _PREFERRED = (
 
 
 def _base_url(value: str | None) -> str | None:
-    from ..stub import checked_base_url
+    from ..dispatching.create import checked_base_url
 
     return None if value is None else checked_base_url(value)
 
@@ -108,9 +108,9 @@ def stub(
     It has no code in it: variant_backend.dispatch chooses among the wheels that it lists, with their hashes.
     The path of the sdist is printed, and what each of some machines would get.
     """
+    from ..dispatching.create import plan_stub, preferred
     from ..lowlevel.file_set import update
     from ..selection.evaluate import judge
-    from ..stub import plan_stub, preferred
     from ..wheel_rewrite import source_date_epoch
 
     target = read_target(python, platform)
@@ -146,10 +146,10 @@ def _folder(place: str, pin: Pin | None, base_url: str | None) -> Path | None:
 
 def _listing(place: str, pin: Pin | None) -> Listing:
     """Return the release that is asked for, or the only one; raises UsageError if there are several."""
+    from ..dispatching.create import check_lines
     from ..lowlevel.http import shown
     from ..selection.releases import find_listings, nothing_listed, projects
     from ..selection.requirements import Pin
-    from ..stub import check_lines
 
     find_links, index_urls = ([], [place]) if "://" in place else ([Path(place)], [])
     check_lines(index_urls)

@@ -11,25 +11,25 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .errors import VariantError, did_you_mean, lines_of, one_of
-from .formats import dispatching_sdist
-from .formats.simple_api import File
-from .lowlevel import http
-from .lowlevel.ranges import Advance, workspace
-from .machine.detect import hardware_of
-from .machine.system import System
-from .selection.download import download
-from .selection.evaluate import Judged, judge, judge_label
-from .selection.fetch import announced_metadata, fetched
-from .selection.releases import Release, find_listings
-from .selection.report import PLAIN, Remedies, table
-from .selection.resolve import Pick, picked_of
-from .selection.target import Target, running_target
-from .variants.filename import WheelFilename, check_project_name, normalize
-from .variants.namespace_support import UNKNOWN
-from .variants.ranking import shortened
-from .wheel_rewrite import Wheel, open_wheel
-from .wheels.unmake import decided_metadata, tagged_name
+from ..errors import VariantError, did_you_mean, lines_of, one_of
+from ..formats import dispatching_sdist
+from ..formats.simple_api import File
+from ..lowlevel import http
+from ..lowlevel.ranges import Advance, workspace
+from ..machine.detect import hardware_of
+from ..machine.system import System
+from ..selection.download import download
+from ..selection.evaluate import Judged, judge, judge_label
+from ..selection.fetch import announced_metadata, fetched
+from ..selection.releases import Release, find_listings
+from ..selection.report import PLAIN, Remedies, table
+from ..selection.resolve import Pick, picked_of
+from ..selection.target import Target, running_target
+from ..variants.filename import WheelFilename, check_project_name, normalize
+from ..variants.namespace_support import UNKNOWN
+from ..variants.ranking import shortened
+from ..wheel_rewrite import Wheel, open_wheel
+from ..wheels.unmake import decided_metadata, tagged_name
 
 LABEL = "VARIANT_BACKEND_LABEL"
 HARDWARE = "VARIANT_BACKEND_HARDWARE"
@@ -325,7 +325,7 @@ def _dist_info(pick: Pick, hosts: frozenset[str], scratch: Path, advance: Advanc
 
 def _in_ranges(file: File, hosts: frozenset[str]) -> Wheel | None:
     """Read what a wheel says of itself, None where the server sends no ranges; raises VariantError."""
-    from .wheels import remote  # takes long to import, and wheels are brought without it
+    from ..wheels import remote  # takes long to import, and wheels are brought without it
 
     try:
         return remote.read_wheel(remote.on_server(file.filename, file.url, size=file.size, other_hosts=hosts))

@@ -14,23 +14,23 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from . import __version__
-from .checking import rules, run
-from .checking.codes import ERROR, Finding
-from .errors import VariantError, did_you_mean, lines_of, one_of
-from .formats import core_metadata, dispatching_sdist, pylock, simple_api, toml_edit
-from .formats.dispatching_sdist import BACKEND, LOCK_FILE, PKG_INFO, PROJECT, is_dispatching
-from .formats.simple_api import File
-from .lowlevel.file_set import Output
-from .lowlevel.http import OtherHostError, is_safe_line, shown
-from .lowlevel.ranges import Advance, file_digest
-from .lowlevel.tarball import pack
-from .publishing.simple_index import check_base_url
-from .selection.releases import Listing, Release, local_path, parse_wheel, read_release
-from .selection.report import PLAIN
-from .variants.filename import WheelFilename, escape
-from .variants.metadata import VariantMetadata
-from .wheel_rewrite import Wheel, open_wheel
+from .. import __version__
+from ..checking import rules, run
+from ..checking.codes import ERROR, Finding
+from ..errors import VariantError, did_you_mean, lines_of, one_of
+from ..formats import core_metadata, dispatching_sdist, pylock, simple_api, toml_edit
+from ..formats.dispatching_sdist import BACKEND, LOCK_FILE, PKG_INFO, PROJECT, is_dispatching
+from ..formats.simple_api import File
+from ..lowlevel.file_set import Output
+from ..lowlevel.http import OtherHostError, is_safe_line, shown
+from ..lowlevel.ranges import Advance, file_digest
+from ..lowlevel.tarball import pack
+from ..publishing.simple_index import check_base_url
+from ..selection.releases import Listing, Release, local_path, parse_wheel, read_release
+from ..selection.report import PLAIN
+from ..variants.filename import WheelFilename, escape
+from ..variants.metadata import VariantMetadata
+from ..wheel_rewrite import Wheel, open_wheel
 
 _PROJECT = f"""\
 # Made by `variant-backend stub`. No code is in this sdist: the backend that is named here chooses the best of
@@ -157,7 +157,7 @@ def _read_wheels(
     release: Release, base_url: str | None, hosts: Collection[str], advance: Advance
 ) -> list[_Read]:
     """Read the wheels; raises VariantError with every one that cannot be read, or listed."""
-    from .wheels.remote import map_in_threads  # takes long to import
+    from ..wheels.remote import map_in_threads  # takes long to import
 
     def read(file: File) -> _Read | VariantError:
         try:
@@ -178,7 +178,7 @@ def _read_wheels(
 
 def _read_remote(file: File, placed: File, hosts: Collection[str] | bool) -> _Read:
     """Read a wheel that lies elsewhere, as whoever uses the sdist will: no other *hosts* may send it."""
-    from .wheels.remote import on_server, read_wheel
+    from ..wheels.remote import on_server, read_wheel
 
     if "sha256" not in file.hashes:
         raise VariantError(f"{shown(file.url)}: its index gives no sha256 of it", hint=_FROM_FOLDER)
