@@ -67,7 +67,7 @@ ROOMS = [
         "lowlevel.zip_archive",
         "lowlevel.zip_lookup",
         "machine._ask_plugin",
-        "_build_one",
+        "building._build_one",
         "machine._install_plugin",
     ],
     [
@@ -99,10 +99,10 @@ ROOMS = [
         "publishing.simple_index",
         "checking.run",
         "dispatching.create",
-        "matrix",
+        "building.matrix",
         "project.scaffold",
     ],
-    ["build_request", "wrapped_backend", "hook_errors"],
+    ["building.request", "building.wrapped_backend", "building.hook_shell"],
     [
         "hooks",
         "dispatch",
@@ -125,11 +125,11 @@ RESERVED = {
     "tomllib": {"project.pyproject"},
     "tomli": {"project.pyproject"},
     "tomlkit": {"formats.toml_edit"},
-    "build": {"_build_one", "machine._install_plugin"},
+    "build": {"building._build_one", "machine._install_plugin"},
     "subprocess": {
         "lowlevel.processes",
-        "matrix",
-        "_build_one",
+        "building.matrix",
+        "building._build_one",
         "machine._install_plugin",
         "machine.plugins",
         "machine.trusted_plugins",
@@ -201,7 +201,7 @@ def test_a_dispatch_knows_nothing_of_the_command_line() -> None:
         "project.scaffold",
         "cli",
         "hooks",
-        "build_request",
+        "building.request",
         "machine.user_config",
     }
 

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 from support import SCRIPTS, make_wheel, read_terminal, run, start, walk
 
-from variant_backend._build_one import check_members, unpack
+from variant_backend.building._build_one import check_members, unpack
+from variant_backend.building.matrix import Matrix
 from variant_backend.errors import VariantError
-from variant_backend.matrix import Matrix
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals and terminals")
 

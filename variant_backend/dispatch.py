@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from .hook_errors import ends_in_clear_lines, say
+from .building.hook_shell import ends_in_clear_lines, say
 
 if TYPE_CHECKING:
     from .dispatching.deliver import Dispatched

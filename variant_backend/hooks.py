@@ -14,10 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from .build_request import PROJECT_FILE, ConfigSettings, Request, without_ours
+from .building.hook_shell import ends_in_clear_lines, say
+from .building.request import PROJECT_FILE, ConfigSettings, Request, without_ours
+from .building.wrapped_backend import compiled_apart, wrapped_backend
 from .errors import VariantError
-from .hook_errors import ends_in_clear_lines, say
-from .wrapped_backend import compiled_apart, wrapped_backend
 
 
 def _wrapped(*hook: str) -> Any:

@@ -13,7 +13,7 @@ import click
 from . import PATH, Command, Failure, status_line, talk
 
 if TYPE_CHECKING:
-    from ..matrix import Built
+    from ..building.matrix import Built
 
 
 @click.command("build", cls=Command)
@@ -59,7 +59,7 @@ def build_all(
     With --variant or --plain, only what is named. Each wheel is built from a fresh copy of the sdist.
     What was said meanwhile is in .logs/LABEL.log, plain.log and sdist.log in the output folder.
     """
-    from ..matrix import Matrix, build_matrix  # no other command starts processes
+    from ..building.matrix import Matrix, build_matrix  # no other command starts processes
 
     if path.name == "pyproject.toml":
         path = path.parent

@@ -12,8 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from .errors import VariantError, did_you_mean
-from .project.pyproject import Project
+from ..errors import VariantError, did_you_mean
+from ..project.pyproject import Project
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, DistributionFinder

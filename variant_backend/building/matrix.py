@@ -20,12 +20,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
-from .errors import VariantError
-from .lowlevel.processes import GROUP, end_group, temporary_folder
-from .lowlevel.ranges import workspace
-from .project.pyproject import Project, may_be_wrapped
-from .variants.filename import WheelFilename
-from .variants.metadata import VariantMetadata
+from ..errors import VariantError
+from ..lowlevel.processes import GROUP, end_group, temporary_folder
+from ..lowlevel.ranges import workspace
+from ..project.pyproject import Project, may_be_wrapped
+from ..variants.filename import WheelFilename
+from ..variants.metadata import VariantMetadata
 
 Distribution = Literal["sdist", "wheel"]
 Installer = Literal["pip", "uv"]

@@ -8,17 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .errors import VariantError
-from .project.pyproject import Project
-from .project.recipe import OUR_SETTINGS, Recipe
-from .variants.abi_dependency import built_with
-from .variants.metadata import PluginProvider, VariantMetadata, declare
-from .variants.properties import NULL_LABEL, Property, Variant
+from ..errors import VariantError
+from ..project.pyproject import Project
+from ..project.recipe import OUR_SETTINGS, Recipe
+from ..variants.abi_dependency import built_with
+from ..variants.metadata import PluginProvider, VariantMetadata, declare
+from ..variants.properties import NULL_LABEL, Property, Variant
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
-    from .wheel_rewrite import Plan
+    from ..wheel_rewrite import Plan
 
 ConfigSettings = Mapping[str, Any]
 
@@ -104,7 +104,7 @@ class Request(NamedTuple):
         Raises VariantError when one that is needed cannot be asked; *warn* is told of the others. What the
         wheel is built with is taken from the environment of this process: raises if that is not there.
         """
-        from .wheel_rewrite import Plan, source_date_epoch
+        from ..wheel_rewrite import Plan, source_date_epoch
 
         moment = source_date_epoch(os.environ)
         metadata = self._ask_plugins(warn)
@@ -121,7 +121,10 @@ class Request(NamedTuple):
         build_providers = self.metadata.build_providers()
         if not build_providers and not self.validates:
             return self.metadata
-        from .machine.plugins import ask_for_static, validate  # it loads subprocess, and few projects need it
+        from ..machine.plugins import (  # it loads subprocess, and few projects need it
+            ask_for_static,
+            validate,
+        )
 
         if self.validates:
             validate(self.variant, self.metadata.providers)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from .errors import VariantError, printable
+from ..errors import VariantError, printable
 
 
 def say(text: str) -> None:

@@ -1,0 +1,1 @@
+"""Builds: the variant that is requested, the wrapped backend, and the whole matrix."""
