@@ -192,10 +192,10 @@ def test_every_value_has_the_pattern_that_installers_knows(
         "x86_64": features.x86_64(V4.split()),
         "tpu": features.tpu(False),
     }
-    for namespace, features in support.items():
+    for namespace, found in support.items():
         patterns = KNOWN_TO_UV[namespace].features
-        assert list(features) == [name for name in patterns if name in features]
-        for name, values in features.items():
+        assert list(found) == [name for name in patterns if name in found]
+        for name, values in found.items():
             assert len({*values}) == len(values)
             assert all(re.fullmatch(patterns[name], value) for value in values)
 

@@ -1,8 +1,9 @@
-"""The rooms of the package: arrows go down only, and each heavy or delicate thing is in one room."""
+"""The packages of this project are one-way, and each heavy or delicate library is used in one place."""
 
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,119 +12,33 @@ import variant_backend
 
 PACKAGE = Path(variant_backend.__file__).parent
 
-COMMANDS = [
-    "make_variant",
-    "build",
-    "publishing.index_file",
-    "checking.run",
-    "schema",
-    "project.scaffold",
-    "inspect",
-    "wheels.unmake",
-    "publishing.upgrade",
-    "machine.alignment",
-    "machine.plugins",
-    "machine.detect",
-    "explain",
-    "selection.fetch",
-    "dispatching.create",
-]
-
-# Rooms from the top down; a module may import those of lower rooms, and what stands before it in its own.
-ROOMS = [
+# From the top down: a row may use what is below it, and the members of a row do not use each other.
+ROWS = [
+    ["scripts"],
+    ["cli", "dispatch", "hooks"],
+    ["dispatching", "schema"],
+    ["selection", "publishing", "building", "checking"],
+    ["machine", "wheel_rewrite"],
+    ["project", "wheels"],
+    ["formats"],
+    ["variants", "lowlevel"],
     ["errors"],
-    [
-        "variants.validation",
-        "variants.properties",
-        "variants.filename",
-        "formats.core_metadata",
-        "formats.record",
-        "variants.abi_dependency",
-    ],
-    [
-        "variants.markers",
-        "variants.metadata",
-        "variants.uv_behaviour",
-        "variants.legacy",
-        "project.recipe",
-        "checking.codes",
-        "variants.ranking",
-        "variants.namespace_support",
-        "machine.features",
-        "formats.hardware_file",
-        "formats.simple_api",
-        "selection.requirements",
-        "checking.rules",
-        "publishing.html_pages",
-        "lowlevel.zip_records",
-        "formats.toml_edit",
-    ],
-    [
-        "lowlevel.ranges",
-        "lowlevel.processes",
-        "lowlevel.http",
-        "lowlevel.file_set",
-        "lowlevel.tarball",
-        "lowlevel.zip_archive",
-        "lowlevel.zip_lookup",
-        "machine._ask_plugin",
-        "building._build_one",
-        "machine._install_plugin",
-    ],
-    [
-        "selection.target",
-        "formats.pylock",
-        "project.pyproject",
-        "machine.detect",
-        "schema",
-        "machine.plugins",
-        "machine.trusted_plugins",
-        "machine.user_config",
-        "wheel_rewrite",
-        "wheels.unmake",
-        "publishing.upgrade",
-        "wheels.remote",
-        "selection.download",
-        "wheels.inspection",
-        "machine.alignment",
-        "machine.system",
-        "selection.releases",
-        "selection.evaluate",
-        "selection.report",
-        "selection.uv_selection",
-        "selection.resolve",
-        "selection.fetch",
-        "formats.dispatching_sdist",
-        "dispatching.deliver",
-        "publishing.index_file",
-        "publishing.simple_index",
-        "checking.run",
-        "dispatching.create",
-        "building.matrix",
-        "project.scaffold",
-    ],
-    ["building.request", "building.wrapped_backend", "building.hook_shell"],
-    [
-        "hooks",
-        "dispatch",
-        "cli",
-        "cli.selection_options",
-        *(f"cli.{name}" for name in COMMANDS),
-        "cli.main",
-        "scripts",
-    ],
 ]
-ORDER = [module for room in ROOMS for module in room]
-PURE = [module for room in ROOMS[:3] for module in room]
+ROW_OF = {place: row for row, places in enumerate(ROWS) for place in places}
+MODULES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in PACKAGE.rglob("*.py")
+    if path != PACKAGE / "__init__.py"
+}
 
-# What only some modules may import.
+# The modules and packages that may import a library.
 RESERVED = {
-    "click": {module for module in ORDER if module.startswith("cli")},
+    "click": {"cli"},
     "struct": {"lowlevel.zip_archive", "lowlevel.zip_records"},
     "zlib": {"lowlevel.zip_archive", "lowlevel.zip_records"},
     "zipfile": set(),
-    "tomllib": {"project.pyproject"},
-    "tomli": {"project.pyproject"},
+    "tomllib": {"formats.toml_read"},
+    "tomli": {"formats.toml_read"},
     "tomlkit": {"formats.toml_edit"},
     "build": {"building._build_one", "machine._install_plugin"},
     "subprocess": {
@@ -141,71 +56,94 @@ RESERVED = {
     "http.client": {"lowlevel.http"},
     "ctypes": {"machine.detect"},
 }
-# What the pure rooms do without: files, processes, the environment.
+# Values and pure functions, besides those of `variants` ...
+PURE = {
+    "checking.codes",
+    "checking.rules",
+    "formats.core_metadata",
+    "formats.record",
+    "formats.simple_api",
+    "formats.toml_edit",
+    "lowlevel.zip_records",
+    "machine.features",
+    "project.recipe",
+    "publishing.html_pages",
+    "selection.requirements",
+}
+# ... do without: files, processes, the environment.
 IMPURE = {"os", "pathlib", "subprocess", "shutil", "tempfile", "socket", "sys"}
 
 
+@cache
 def imports(module: str) -> set[str]:
-    """Return what a module imports, those of the package by their names in `ORDER`."""
-    path = PACKAGE / f"{module.replace('.', '/')}.py"
-    package = module.split(".")[:-1]
-    if not path.exists():
-        path, package = path.with_suffix("") / "__init__.py", module.split(".")
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    """Return what a module imports anywhere in it; of this package, the dotted names below it."""
+    path = MODULES[module]
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
     found = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {name for alias in node.names for name in (alias.name, alias.name.partition(".")[0])}
-        elif isinstance(node, ast.ImportFrom) and node.level:
-            base = ".".join([*package[: len(package) + 1 - node.level], *filter(None, [node.module])])
-            for alias in node.names:  # each may be a module, or something in one
-                inner = f"{base}.{alias.name}".removeprefix(".")
-                found.add(inner if inner in ORDER else base or "__init__")
         elif isinstance(node, ast.ImportFrom):
-            module = node.module or ""
-            found |= {module, module.partition(".")[0], *(f"{module}.{alias.name}" for alias in node.names)}
+            base = package[: len(package) + 1 - node.level] if node.level else []
+            source = ".".join([*base, *filter(None, [node.module])])
+            inner = {f"{source}.{alias.name}".removeprefix(".") for alias in node.names}
+            if node.level:  # each name may be a module, or something in one
+                found |= {name if name in MODULES else source for name in inner} - {""}
+            else:
+                found |= inner | {source, source.partition(".")[0]}
     return found
 
 
-def test_every_module_has_its_room() -> None:
-    modules = [".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py")]
-    assert sorted(name.removesuffix(".__init__") for name in modules) == sorted(["__init__", *ORDER])
+@cache
+def reached(module: str) -> set[str]:
+    """Return what a module imports of this package, and what that does, and so on."""
+    result, new = set[str](), {module}
+    while new:
+        result |= new
+        new = {name for module in new for name in imports(module) if name in MODULES} - result
+    return result
 
 
-@pytest.mark.parametrize("module", ORDER)
-def test_arrows_go_down_only(module: str) -> None:
-    above = {*ORDER[ORDER.index(module) :]}
-    assert not imports(module) & above
+def place_of(module: str) -> str:
+    return module.partition(".")[0]
 
 
-@pytest.mark.parametrize("module", PURE)
-def test_the_pure_rooms_know_no_file_no_process_and_no_environment(module: str) -> None:
+def test_every_module_and_package_has_its_row() -> None:
+    assert {place_of(module) for module in MODULES} == {*ROW_OF}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_uses_its_own_package_and_lower_rows_only(module: str) -> None:
+    place = place_of(module)
+    used = {place_of(name) for name in imports(module) & {*MODULES}} - {place}
+    assert {name for name in used if ROW_OF[name] <= ROW_OF[place]} == set()
+
+
+@pytest.mark.parametrize(
+    "module", [name for name in MODULES if {name, place_of(name)} & {"errors", "variants", *PURE}]
+)
+def test_values_and_pure_functions_know_no_file_no_process_and_no_environment(module: str) -> None:
     assert not imports(module) & IMPURE
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_no_module_is_reached_from_what_it_imports(module: str) -> None:
+    assert module not in {name for used in imports(module) & {*MODULES} for name in reached(used)}
+
+
 def test_a_build_knows_nothing_of_the_command_line_and_of_editing_project_files() -> None:
-    assert not _reached("hooks") & {"project.scaffold", "formats.toml_edit", "cli"}
+    used = reached("hooks")
+    assert not used & {"project.scaffold", "formats.toml_edit"}
+    assert "cli" not in {place_of(name) for name in used}
 
 
-def _reached(module: str) -> set[str]:
-    """Return what a module imports, and what that does, and so on."""
-    reached, new = set[str](), {module}
-    while new:
-        reached |= new
-        new = {name for module in new for name in imports(module) if name in ORDER} - reached
-    return reached
-
-
-def test_a_dispatch_knows_nothing_of_the_command_line() -> None:
-    assert not _reached("dispatch") & {
-        "project.scaffold",
-        "cli",
-        "hooks",
-        "building.request",
-        "machine.user_config",
-    }
+def test_a_dispatch_knows_nothing_of_the_command_line_and_of_builds() -> None:
+    used = reached("dispatch")
+    assert not used & {"hooks", "project.scaffold", "building.request", "machine.user_config"}
+    assert "cli" not in {place_of(name) for name in used}
 
 
 @pytest.mark.parametrize("library", RESERVED)
-def test_a_reserved_library_is_imported_in_its_room_only(library: str) -> None:
-    assert {module for module in ORDER if library in imports(module)} <= RESERVED[library]
+def test_a_reserved_library_is_imported_where_it_belongs_only(library: str) -> None:
+    users = {module for module in MODULES if library in imports(module)}
+    assert {user for user in users if not {user, place_of(user)} & RESERVED[library]} == set()

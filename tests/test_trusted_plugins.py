@@ -57,9 +57,9 @@ def put(wheels: Path, namespace: str, plugin: str = PLUGIN) -> PluginProvider:
 def support(
     providers: dict[str, PluginProvider], installer: Installer = "uv"
 ) -> tuple[Support, tuple[VariantError, ...]]:
-    trusted = frozenset(f"{namespace}-provider" for namespace in plugins)
+    trusted = frozenset(f"{namespace}-provider" for namespace in providers)
     return System({}, trusted=trusted, installer=installer).support(
-        VariantMetadata(tuple(plugins), plugins, {})
+        VariantMetadata(tuple(providers), providers, {})
     )
 
 

@@ -1,1 +1,1 @@
-"""Variants as values and pure functions: labels, properties, metadata, ranking, what installers do (PEP 825)."""
+"""Variants as values and pure functions: names, metadata, ranking, what installers do (PEP 825)."""

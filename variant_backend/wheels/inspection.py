@@ -129,9 +129,9 @@ def inspect_url(url: str) -> list[Inspection | VariantError]:
     """
     from . import remote  # takes long to import
 
-    def inspected(remote: remote.RemoteWheel) -> Inspection | VariantError:
+    def inspected(wheel: remote.RemoteWheel) -> Inspection | VariantError:
         try:
-            return _of_wheel(shown(remote.url), remote.read_wheel(remote))
+            return _of_wheel(shown(wheel.url), remote.read_wheel(wheel))
         except VariantError as error:
             return error
 
