@@ -22,8 +22,8 @@ from support import make_wheel, publish, run
 
 from variant_backend import __version__
 from variant_backend.cli.main import main
+from variant_backend.formats.toml_read import read_toml
 from variant_backend.machine.features import FORCE_CAPABILITY, FORCE_DRIVER
-from variant_backend.project.pyproject import read_toml
 from variant_backend.variants.metadata import KNOWN_PROVIDERS
 
 # They build in isolated environments, with installers that come from a package index.

@@ -75,20 +75,6 @@ class Outcome(NamedTuple):
     notices: tuple[str, ...]
 
 
-def source_date_epoch(environ: Mapping[str, str]) -> int | None:
-    """Return SOURCE_DATE_EPOCH of an environment, in seconds since 1970, or None without one.
-
-    Raises VariantError when it is not a number.
-    """
-    text = environ.get("SOURCE_DATE_EPOCH")
-    if not text:
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise VariantError(f"SOURCE_DATE_EPOCH is {text!r}, not a number of seconds") from None
-
-
 def renamed(filename: WheelFilename, plan: Plan) -> WheelFilename:
     """Return the name of the wheel that *plan* makes of one with this name."""
     name, version = plan.recipe.name, filename.version
@@ -149,11 +135,11 @@ def make_variant(
             check_is_free(target, force=force)
             in_place = False
             if dry_run or owned:
-                rewriting = Wheel.read(filename, Source.of(file.fileno())).rewritten(plan)
+                rewriting = rewritten(Wheel.read(filename, Source.of(file.fileno())), plan)
                 in_place = not dry_run and _change_tail(wheel, file.fileno(), rewriting)
             if not dry_run and not in_place:
                 rewriting = write_copy(
-                    file.fileno(), filename, lambda opened: opened.rewritten(plan), target, advance
+                    file.fileno(), filename, lambda opened: rewritten(opened, plan), target, advance
                 )
         if in_place:
             wheel.replace(target)
@@ -180,9 +166,85 @@ def check_is_free(target: Path, *, force: bool) -> None:
 
 def _already(source: Wheel, plan: Plan, target: Path) -> Outcome:
     """Return that nothing is to be done for a wheel whose variant has its own name."""
-    if source.edits(plan, edited_metadata(source.core_metadata, plan)):
+    if edits_of(source, plan, edited_metadata(source.core_metadata, plan)):
         raise VariantError("its variant would have the same name", hint="give another --output-dir")
     return Outcome(target, False, ("it is this variant already",))
+
+
+def rewritten(wheel: Wheel, plan: Plan) -> Rewriting:
+    """Return the new wheel; raises VariantError if this one is unsound."""
+    if plan.recipe.dependencies or plan.recipe.remove_dependencies:
+        _check_is_no_other_variant(wheel, plan.variant.label)
+    metadata = edited_metadata(wheel.core_metadata, plan)
+    edits = edits_of(wheel, plan, metadata)
+    wheel.archive.check_layout()
+    notices = [f"{name} is left out, as it signs the old RECORD" for name in wheel.signatures()]
+    for requirement in core_metadata.direct_references(metadata):
+        notices.append(f"public indexes reject a requirement on a URL: {requirement}")
+    return Rewriting(assemble(wheel.archive, edits), tuple(notices))
+
+
+def _check_is_no_other_variant(wheel: Wheel, label: str) -> None:
+    """Check that no other label's recipe was followed here: nobody knows which requirements it left."""
+    found = label
+    if wheel.is_variant():
+        found = wheel.filename.label or next(iter(wheel.variant_metadata().variants))
+    if found != label:
+        raise VariantError(
+            f"it is variant {found!r} already, and has the requirements of that label",
+            hint=f"make {label!r} of the plain wheel",
+        )
+
+
+def edits_of(wheel: Wheel, plan: Plan, metadata: bytes) -> dict[str, Sequence[Member]]:
+    """Return the members that change, by their old names, when METADATA becomes *metadata*.
+
+    Raises VariantError if the wheel is unsound.
+    """
+    moved = _moved(wheel, plan)
+    old_rows = wheel.read_file("RECORD")
+    contents = _contents(wheel, plan, metadata, moved, old_rows)
+    edits: dict[str, Sequence[Member]] = {}
+    for path, new_path in {**{path: path for path in contents if path in wheel.entries}, **moved}.items():
+        entry, content = wheel.entries[path], contents.get(new_path)
+        if content is None:
+            edits[path] = [wheel.archive.renamed(entry, new_path)]
+        elif path == wheel.path("RECORD"):
+            edits[path] = [wheel.replaced_record(new_path, old_rows, content, plan.moment)]
+        elif new_path != path or content != wheel.archive.content(entry):
+            edits[path] = [wheel.archive.replaced(entry, new_path, content, moment=plan.moment)]
+    for name in wheel.signatures():
+        edits[wheel.path(name)] = []
+    if not wheel.is_variant():
+        record = wheel.entry("RECORD")
+        path = f"{renamed(wheel.filename, plan).stem}.dist-info/variant.json"
+        added = new_member(path, contents[path], record, plan.moment)
+        edits[record.name] = [added, *edits[record.name]]
+    return edits
+
+
+def _moved(wheel: Wheel, plan: Plan) -> dict[str, str]:
+    """Return new paths for old ones: dist-info and .data follow the name and version."""
+    old, new = wheel.filename.stem, renamed(wheel.filename, plan).stem
+    if old == new:
+        return {}
+    folders = (f"{old}.dist-info/", f"{old}.data/")
+    return {path: new + path.removeprefix(old) for path in wheel.entries if path.startswith(folders)}
+
+
+def _contents(
+    wheel: Wheel, plan: Plan, metadata: bytes, moved: Mapping[str, str], old_rows: bytes
+) -> dict[str, bytes]:
+    """Return the files whose content may change, by their new paths; RECORD only if it does."""
+    dist_info = f"{renamed(wheel.filename, plan).stem}.dist-info"
+    contents = {f"{dist_info}/variant.json": plan.metadata.to_json()}
+    if metadata != wheel.core_metadata:
+        contents[f"{dist_info}/METADATA"] = metadata
+    signatures = {wheel.path(name) for name in SIGNATURES}
+    rows = wheel.checked_record(old_rows).changed(contents, signatures, moved)
+    if rows != old_rows:
+        contents[f"{dist_info}/RECORD"] = rows
+    return contents
 
 
 class Rewriting(NamedTuple):
@@ -272,77 +334,6 @@ class Wheel(NamedTuple):
             fault = f"label {labels[0]!r}, but the filename says {self.filename.label!r}"
             raise VariantError(f"variant.json: {fault}")
         return metadata
-
-    def rewritten(self, plan: Plan) -> Rewriting:
-        """Return the new wheel; raises VariantError if this one is unsound."""
-        if plan.recipe.dependencies or plan.recipe.remove_dependencies:
-            self._check_is_no_other_variant(plan.variant.label)
-        metadata = edited_metadata(self.core_metadata, plan)
-        edits = self.edits(plan, metadata)
-        self.archive.check_layout()
-        notices = [f"{name} is left out, as it signs the old RECORD" for name in self.signatures()]
-        for requirement in core_metadata.direct_references(metadata):
-            notices.append(f"public indexes reject a requirement on a URL: {requirement}")
-        return Rewriting(assemble(self.archive, edits), tuple(notices))
-
-    def _check_is_no_other_variant(self, label: str) -> None:
-        """Check that no other label's recipe was followed here: nobody knows which requirements it left."""
-        found = label
-        if self.is_variant():
-            found = self.filename.label or next(iter(self.variant_metadata().variants))
-        if found != label:
-            raise VariantError(
-                f"it is variant {found!r} already, and has the requirements of that label",
-                hint=f"make {label!r} of the plain wheel",
-            )
-
-    def edits(self, plan: Plan, metadata: bytes) -> dict[str, Sequence[Member]]:
-        """Return the members that change, by their old names, when METADATA becomes *metadata*.
-
-        Raises VariantError if the wheel is unsound.
-        """
-        moved = self._moved(plan)
-        old_rows = self.read_file("RECORD")
-        contents = self._contents(plan, metadata, moved, old_rows)
-        edits: dict[str, Sequence[Member]] = {}
-        for path, new_path in {**{path: path for path in contents if path in self.entries}, **moved}.items():
-            entry, content = self.entries[path], contents.get(new_path)
-            if content is None:
-                edits[path] = [self.archive.renamed(entry, new_path)]
-            elif path == self.path("RECORD"):
-                edits[path] = [self.replaced_record(new_path, old_rows, content, plan.moment)]
-            elif new_path != path or content != self.archive.content(entry):
-                edits[path] = [self.archive.replaced(entry, new_path, content, moment=plan.moment)]
-        for name in self.signatures():
-            edits[self.path(name)] = []
-        if not self.is_variant():
-            record = self.entry("RECORD")
-            path = f"{renamed(self.filename, plan).stem}.dist-info/variant.json"
-            added = new_member(path, contents[path], record, plan.moment)
-            edits[record.name] = [added, *edits[record.name]]
-        return edits
-
-    def _moved(self, plan: Plan) -> dict[str, str]:
-        """Return new paths for old ones: dist-info and .data follow the name and version."""
-        old, new = self.filename.stem, renamed(self.filename, plan).stem
-        if old == new:
-            return {}
-        folders = (f"{old}.dist-info/", f"{old}.data/")
-        return {path: new + path.removeprefix(old) for path in self.entries if path.startswith(folders)}
-
-    def _contents(
-        self, plan: Plan, metadata: bytes, moved: Mapping[str, str], old_rows: bytes
-    ) -> dict[str, bytes]:
-        """Return the files whose content may change, by their new paths; RECORD only if it does."""
-        dist_info = f"{renamed(self.filename, plan).stem}.dist-info"
-        contents = {f"{dist_info}/variant.json": plan.metadata.to_json()}
-        if metadata != self.core_metadata:
-            contents[f"{dist_info}/METADATA"] = metadata
-        signatures = {self.path(name) for name in SIGNATURES}
-        rows = self.checked_record(old_rows).changed(contents, signatures, moved)
-        if rows != old_rows:
-            contents[f"{dist_info}/RECORD"] = rows
-        return contents
 
     def parsed_record(self, content: bytes) -> Record:
         """Return RECORD; raises VariantError if it is no list, or has many more rows than there are files."""

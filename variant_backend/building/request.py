@@ -104,7 +104,8 @@ class Request(NamedTuple):
         Raises VariantError when one that is needed cannot be asked; *warn* is told of the others. What the
         wheel is built with is taken from the environment of this process: raises if that is not there.
         """
-        from ..wheel_rewrite import Plan, source_date_epoch
+        from ..lowlevel.source_date import source_date_epoch
+        from ..wheel_rewrite import Plan
 
         moment = source_date_epoch(os.environ)
         metadata = self._ask_plugins(warn)

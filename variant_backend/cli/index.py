@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def _base_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     """Check --base-url."""
-    from ..publishing.simple_index import check_base_url
+    from ..lowlevel.http import check_base_url
 
     try:
         return None if value is None else check_base_url(value)

@@ -14,12 +14,13 @@ import click
 
 from .. import __version__
 from ..errors import VariantError
+from ..lowlevel.source_date import source_date_epoch
 from ..project.recipe import Recipe, pick
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.filename import WheelFilename, check_project_name, escape
 from ..variants.metadata import KNOWN_PROVIDERS, Provider, VariantMetadata, declare, read_provider
 from ..variants.properties import NULL_LABEL, Property, Variant, check_name
-from ..wheel_rewrite import Outcome, Plan, make_variant, open_wheel, renamed, source_date_epoch
+from ..wheel_rewrite import Outcome, Plan, make_variant, open_wheel, renamed
 from . import PATH, Command, Progress, check_targets, talk
 
 if TYPE_CHECKING:

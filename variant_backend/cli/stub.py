@@ -110,8 +110,8 @@ def stub(
     """
     from ..dispatching.create import plan_stub, preferred
     from ..lowlevel.file_set import update
+    from ..lowlevel.source_date import source_date_epoch
     from ..selection.evaluate import judge
-    from ..wheel_rewrite import source_date_epoch
 
     target = read_target(python, platform)
     folder = _folder(place, pin, base_url)

@@ -38,8 +38,8 @@ def upgrade(
     FILE is a variant.json, an index file (*.json) or a project file with a [variant] table (*.toml). The
     paths of what was written are printed; without -o and --in-place, a document itself is.
     """
+    from ..lowlevel.source_date import source_date_epoch
     from ..publishing.upgrade import Place, upgrade  # editing takes long to import
-    from ..wheel_rewrite import source_date_epoch
 
     if output_dir and in_place:
         raise click.UsageError("-o goes without --in-place.")

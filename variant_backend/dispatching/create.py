@@ -22,10 +22,9 @@ from ..formats import core_metadata, dispatching_sdist, pylock, simple_api, toml
 from ..formats.dispatching_sdist import BACKEND, LOCK_FILE, PKG_INFO, PROJECT, is_dispatching
 from ..formats.simple_api import File
 from ..lowlevel.file_set import Output
-from ..lowlevel.http import OtherHostError, is_safe_line, shown
+from ..lowlevel.http import OtherHostError, check_base_url, is_safe_line, shown
 from ..lowlevel.ranges import Advance, file_digest
 from ..lowlevel.tarball import pack
-from ..publishing.simple_index import check_base_url
 from ..selection.releases import Listing, Release, local_path, parse_wheel, read_release
 from ..selection.report import PLAIN
 from ..variants.filename import WheelFilename, escape

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 from ..errors import VariantError, lines_of
 from ..lowlevel import http
 from ..lowlevel.ranges import workspace
-from ..project.pyproject import read_toml
+from ..lowlevel.source_date import source_date_epoch
 from ..variants.filename import WheelFilename, escape, normalize
-from ..wheel_rewrite import source_date_epoch
 from . import core_metadata, pylock
 from .simple_api import File
+from .toml_read import read_toml
 
 if TYPE_CHECKING:
     from packaging.version import Version

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import VariantError, ascii_unless_printable
 from ..formats.hardware_file import Detected, Hardware
-from ..project.pyproject import read_toml
+from ..formats.toml_read import read_toml
 from ..variants.namespace_support import Lazy
 from . import features
 from .features import FORCE_CAPABILITY, FORCE_DRIVER, FORCE_TPU, Version

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from ..project.pyproject import read_toml
+from ..formats.toml_read import read_toml
 from ..variants.filename import check_project_name, normalize
 from ..variants.validation import Document
 from .trusted_plugins import INSTALLERS, Installer

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import VariantError
+from ..formats.toml_read import read_toml
 from ..variants.metadata import VariantMetadata
 from ..variants.validation import Document
 from .recipe import COMMON_KEYS, Recipe, read_recipes
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 _TOOL = "tool.variant-backend"
 _KEYS = ("build-backend", "backend-path", *COMMON_KEYS, "plugins")
@@ -96,16 +91,6 @@ def may_be_wrapped(path: Path) -> bool:
     """
     system = Document().table(read_toml(path).get("build-system"), "build-system")
     return "backend-path" in system or f".{system.get('build-backend')}".endswith(".variant_backend.hooks")
-
-
-def read_toml(path: Path) -> dict[str, object]:
-    """Read a TOML file; raises VariantError when it cannot be read, or is not TOML."""
-    try:
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
-    except OSError as error:
-        raise VariantError(f"{path}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise VariantError(f"{path}: not TOML in UTF-8: {error}") from None
 
 
 def _check_inside(text: str) -> None:

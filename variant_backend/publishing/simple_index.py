@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
@@ -82,25 +81,6 @@ def plan_simple_index(
     notices += [*more, *_unlisted(folders, releases), *_left_behind(root, listed)]
     notices += _outside(root, listed, base_url)
     return Index(tuple(releases), (*outputs, *pages), tuple(notices))
-
-
-def check_base_url(url: str) -> str:
-    """Return a URL without the slashes at its end; raises VariantError if no index can be served there."""
-    needed = "an http or https URL of a folder is needed, such as https://host/packages"
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # which raises, too
-    except ValueError as error:
-        raise VariantError(f"{url!r}: {error}", hint=needed) from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise VariantError(f"{url!r} is no address of a server", hint=needed)
-    if not re.fullmatch(r"[!-~]+", url) or "\\" in url:
-        raise VariantError(f"{url!r}: other characters than those of URLs", hint="percent-encode them")
-    if "?" in url or "#" in url:
-        raise VariantError(f"{url!r}: a query or fragment has no place in it", hint=needed)
-    if "@" in parts.netloc:
-        raise VariantError("a user or password has no place in it: the pages would show them")
-    return url.rstrip("/")
 
 
 def _find_sdists(folders: Iterable[Path]) -> tuple[list[tuple[Path, Release]], list[str]]:

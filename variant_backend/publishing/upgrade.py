@@ -16,7 +16,7 @@ from ..project.recipe import Recipe
 from ..variants.filename import WheelFilename, index_filename, release_of_index
 from ..variants.legacy import Upgraded, upgrade_document, upgrade_table
 from ..variants.validation import Document, read_json
-from ..wheel_rewrite import Plan, edited_metadata, make_variant, open_wheel, renamed
+from ..wheel_rewrite import Plan, edited_metadata, make_variant, open_wheel, renamed, rewritten
 
 _TABLE = "variant"
 _PROVIDERS = (_TABLE, "providers")
@@ -109,7 +109,7 @@ def _upgrade_wheel(path: Path, to: Place, moment: int | None) -> Outcome:
         plan = Plan(upgraded.metadata, Recipe(), labelled=filename.label is not None, moment=moment)
         if decided := _decided(wheel.core_metadata, edited_metadata(wheel.core_metadata, plan)):
             upgraded = upgraded._replace(changed=(*upgraded.changed, decided))
-        wheel.rewritten(plan)  # what is wrong is said before anything is written, and in a dry run too
+        rewritten(wheel, plan)  # what is wrong is said before anything is written, and in a dry run too
     name = str(renamed(filename, plan))
     return Outcome(_put(path, name, to, lambda folder: make_variant(path, plan, folder).path), upgraded)
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import VariantError, did_you_mean, lines_of, one_of
 from ..formats import pylock
 from ..formats.simple_api import File
+from ..formats.toml_read import read_toml
 from ..machine.alignment import Installed, disagreements
-from ..project.pyproject import read_toml
 from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import Support
 from ..variants.properties import Property, Variant
