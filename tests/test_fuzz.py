@@ -38,7 +38,8 @@ from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.legacy import upgrade_document
 from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS, VariantMetadata, declare
 from variant_backend.variants.properties import Property, Variant
-from variant_backend.wheel_rewrite import Plan, make_variant, open_wheel
+from variant_backend.wheel_rewrite import Plan, make_variant
+from variant_backend.wheels.reading import open_wheel
 
 # What reading may cost: so many seconds, and so many bytes for each byte of the file and beside that.
 # What costs most is a document of 2 MiB in lists without content, each of which becomes an object.

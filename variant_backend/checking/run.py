@@ -24,7 +24,7 @@ from ..variants.filename import WheelFilename, index_filename, normalize
 from ..variants.metadata import VariantMetadata, combine
 from ..variants.properties import NULL_LABEL, NULL_VARIANT, Variant
 from ..variants.validation import Document, Fault, read_json
-from ..wheel_rewrite import SIGNATURES, Wheel, check_directories, check_identity
+from ..wheels.reading import SIGNATURES, Wheel, check_directories, check_identity
 from . import rules
 from .codes import Finding
 

@@ -20,7 +20,8 @@ from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.filename import WheelFilename, check_project_name, escape
 from ..variants.metadata import KNOWN_PROVIDERS, Provider, VariantMetadata, declare, read_provider
 from ..variants.properties import NULL_LABEL, Property, Variant, check_name
-from ..wheel_rewrite import Outcome, Plan, make_variant, open_wheel, renamed
+from ..wheel_rewrite import Outcome, Plan, make_variant, renamed
+from ..wheels.reading import open_wheel
 from . import PATH, Command, Progress, check_targets, talk
 
 if TYPE_CHECKING:

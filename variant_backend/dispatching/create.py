@@ -29,7 +29,7 @@ from ..selection.releases import Listing, Release, local_path, parse_wheel, read
 from ..selection.report import PLAIN
 from ..variants.filename import WheelFilename, escape
 from ..variants.metadata import VariantMetadata
-from ..wheel_rewrite import Wheel, open_wheel
+from ..wheels.reading import Wheel, open_wheel
 
 _PROJECT = f"""\
 # Made by `variant-backend stub`. No code is in this sdist: the backend that is named here chooses the best of

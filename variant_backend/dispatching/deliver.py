@@ -28,7 +28,7 @@ from ..selection.target import Target, running_target
 from ..variants.filename import WheelFilename, check_project_name, normalize
 from ..variants.namespace_support import UNKNOWN
 from ..variants.ranking import shortened
-from ..wheel_rewrite import Wheel, open_wheel
+from ..wheels.reading import Wheel, open_wheel
 from ..wheels.unmake import decided_metadata, tagged_name
 
 LABEL = "VARIANT_BACKEND_LABEL"

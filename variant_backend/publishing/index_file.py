@@ -13,7 +13,7 @@ from ..lowlevel.http import shown
 from ..lowlevel.ranges import file_digest, real_path
 from ..variants.filename import WheelFilename, index_filename, parse_index_filename
 from ..variants.metadata import VariantMetadata, merge
-from ..wheel_rewrite import Wheel, open_wheel
+from ..wheels.reading import Wheel, open_wheel
 
 if TYPE_CHECKING:
     from packaging.version import Version

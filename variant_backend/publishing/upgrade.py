@@ -16,7 +16,8 @@ from ..project.recipe import Recipe
 from ..variants.filename import WheelFilename, index_filename, release_of_index
 from ..variants.legacy import Upgraded, upgrade_document, upgrade_table
 from ..variants.validation import Document, read_json
-from ..wheel_rewrite import Plan, edited_metadata, make_variant, open_wheel, renamed, rewritten
+from ..wheel_rewrite import Plan, edited_metadata, make_variant, renamed, rewritten
+from ..wheels.reading import open_wheel
 
 _TABLE = "variant"
 _PROVIDERS = (_TABLE, "providers")

@@ -15,7 +15,7 @@ from ..formats.simple_api import File
 from ..lowlevel.file_set import Output
 from ..lowlevel.ranges import Advance, file_digest, workspace
 from ..variants.metadata import VariantMetadata
-from ..wheel_rewrite import Wheel, open_wheel
+from ..wheels.reading import Wheel, open_wheel
 from ..wheels.unmake import for_pip
 from .download import download
 from .releases import local_path

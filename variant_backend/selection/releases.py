@@ -23,7 +23,7 @@ from ..variants.filename import WheelFilename, normalize, parse_index_filename, 
 from ..variants.metadata import VariantMetadata, merge
 from ..variants.properties import check_label
 from ..variants.validation import Document, Fault, read_json
-from ..wheel_rewrite import open_wheel
+from ..wheels.reading import open_wheel
 
 if TYPE_CHECKING:
     from packaging.version import Version

@@ -20,7 +20,7 @@ from ..variants.metadata import VariantMetadata
 from ..variants.properties import Variant
 from ..variants.uv_behaviour import ACCEPTED_BY_UV, uv_never_chooses
 from ..variants.validation import Document, read_json
-from ..wheel_rewrite import Wheel, open_wheel
+from .reading import Wheel, open_wheel
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution

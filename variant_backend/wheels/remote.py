@@ -22,7 +22,7 @@ from ..lowlevel.zip_archive import Archive
 from ..lowlevel.zip_records import ENDING_SIZE
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
-from ..wheel_rewrite import Wheel
+from .reading import Wheel
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")

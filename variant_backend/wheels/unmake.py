@@ -21,7 +21,8 @@ from ..lowlevel.zip_records import DEFLATED, STORED
 from ..variants.filename import WheelFilename
 from ..variants.markers import mentions_variant, resolve_here
 from ..variants.properties import Property, Variant
-from ..wheel_rewrite import Rewriting, Wheel, check_is_free, faults_named, write_copy
+from .reading import Wheel
+from .writing import Rewriting, check_is_free, faults_named, write_copy
 
 
 class Unmade(NamedTuple):

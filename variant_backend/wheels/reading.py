@@ -1,0 +1,183 @@
+"""Reading one wheel: its archive, the files of its dist-info directory, and what they must agree in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import VariantError
+from ..formats import core_metadata
+from ..formats.record import Record
+from ..lowlevel.ranges import Source
+from ..lowlevel.zip_archive import (
+    Archive,
+    Member,
+    split_stored_head,
+    with_stored_head,
+)
+from ..lowlevel.zip_lookup import read_members
+from ..lowlevel.zip_records import DEFLATED, REBUILD, Entry
+from ..variants.filename import WheelFilename, escape
+from ..variants.metadata import VariantMetadata
+
+# They sign the RECORD that was there before, and RECORD never lists them.
+SIGNATURES = ("RECORD.jws", "RECORD.p7s")
+
+
+class Wheel(NamedTuple):
+    """An open wheel: its name, its archive with the members by name, and the content of METADATA."""
+
+    filename: WheelFilename
+    archive: Archive
+    entries: dict[str, Entry]
+    core_metadata: bytes
+
+    @classmethod
+    def read(cls, filename: WheelFilename, source: Source) -> Wheel:
+        """Read an open wheel, and check that it is what its name says.
+
+        Its RECORD and local headers are not read. Raises VariantError.
+        """
+        archive = Archive.read(source)
+        wheel = cls(filename, archive, {entry.name: entry for entry in archive.entries}, b"")
+        check_directories(filename, wheel.entries)
+        wheel = wheel._replace(core_metadata=wheel.read_file("METADATA"))
+        check_identity(filename, wheel.core_metadata)
+        wheel.read_file("WHEEL")
+        return wheel
+
+    @classmethod
+    def glance(cls, filename: WheelFilename, source: Source) -> Wheel:
+        """Read nothing of an open variant wheel but METADATA and variant.json; other members are not checked.
+
+        Raises VariantError.
+        """
+        wheel = cls(filename, Archive(source, [], 0, b""), {}, b"")
+        archive = read_members(source, [wheel.path("METADATA"), wheel.path("variant.json")])
+        wheel = wheel._replace(archive=archive, entries={entry.name: entry for entry in archive.entries})
+        check_directories(filename, wheel.entries)
+        wheel = wheel._replace(core_metadata=wheel.read_file("METADATA"))
+        check_identity(filename, wheel.core_metadata)
+        return wheel
+
+    def path(self, name: str) -> str:
+        """Return the path of a file in the dist-info directory."""
+        return f"{self.filename.stem}.dist-info/{name}"
+
+    def entry(self, name: str) -> Entry:
+        """Return the member that is this file of the dist-info directory; raises VariantError without it."""
+        path = self.path(name)
+        if path not in self.entries:
+            raise VariantError(f"{path} is missing", hint=REBUILD)
+        return self.entries[path]
+
+    def signatures(self) -> list[str]:
+        """Return the files of the dist-info directory that sign its RECORD."""
+        return [name for name in SIGNATURES if self.path(name) in self.entries]
+
+    def read_file(self, name: str) -> bytes:
+        """Return a file of the dist-info directory; raises VariantError if it is missing or damaged."""
+        return self.archive.content(self.entry(name))
+
+    def is_variant(self) -> bool:
+        """Tell whether the wheel carries a variant.json."""
+        return self.path("variant.json") in self.entries
+
+    def variant_metadata(self) -> VariantMetadata:
+        """Return what variant.json says; raises VariantError unless it has one label, the filename's."""
+        metadata = VariantMetadata.from_json(self.read_file("variant.json"), "variant.json")
+        labels = list(metadata.variants)
+        if len(labels) != 1:
+            raise VariantError(f"variant.json: variants has {len(labels)} labels, and needs one")
+        if self.filename.label not in (None, labels[0]):
+            fault = f"label {labels[0]!r}, but the filename says {self.filename.label!r}"
+            raise VariantError(f"variant.json: {fault}")
+        return metadata
+
+    def parsed_record(self, content: bytes) -> Record:
+        """Return RECORD; raises VariantError if it is no list, or has many more rows than there are files."""
+        place = self.path("RECORD")
+        rows_at_most = 2 * len(self.entries) + 100
+        if content.count(b"\n") > rows_at_most:  # their text may be compressed a thousandfold
+            raise VariantError(f"{place}: more than {rows_at_most} rows for {len(self.entries)} files")
+        try:
+            return Record.parse(content)
+        except VariantError as error:
+            raise error.within(place) from None
+
+    def checked_record(self, content: bytes) -> Record:
+        """Return RECORD, after comparing it with what is in the archive; raises VariantError."""
+        place = self.path("RECORD")
+        unlisted = {self.path(name) for name in SIGNATURES}
+        record = self.parsed_record(content)
+        files = {path for path in self.entries if path[-1] != "/"}
+        for fault in record.faults(place, files, unlisted):
+            raise VariantError(str(fault), hint=REBUILD)
+        return record
+
+    def replaced_record(self, path: str, old: bytes, new: bytes, moment: int | None = None) -> Member:
+        """Return RECORD's member; with other rows at its top alone, its compressed data stay as they are."""
+        entry, deflated = self.entry("RECORD"), None
+        if entry.method == DEFLATED:
+            head, rest = split_stored_head(self.archive.raw(entry))
+            unchanged = old[len(head) :]
+            new_head = new[: len(new) - len(unchanged)]
+            if new.endswith(unchanged) and len(new_head) <= 0xFFFF:
+                deflated = with_stored_head(new_head, rest)
+        return self.archive.replaced(entry, path, new, deflated=deflated, moment=moment)
+
+
+@contextmanager
+def open_wheel(path: Path, *, whole: bool = True) -> Iterator[Wheel]:
+    """Open a wheel as `Wheel.read` does, or not *whole*, as `Wheel.glance` does.
+
+    A VariantError gets the wheel's name in front.
+    """
+    filename = WheelFilename.parse(path.name)
+    try:
+        with path.open("rb", buffering=0) as file:
+            read = Wheel.read if whole else Wheel.glance
+            yield read(filename, Source.of(file.fileno()))
+    except VariantError as error:
+        raise error.within(path.name) from None
+    except OSError as error:
+        raise VariantError(f"{path}: {error.strerror or error}") from None
+
+
+def check_directories(filename: WheelFilename, names: Mapping[str, Entry]) -> None:
+    """Check that there is one dist-info directory, and that it and .data are spelled as the filename."""
+    tops = {name.partition("/")[0] for name in names if ".d" in name}
+    dist_infos = sorted(top for top in tops if top.endswith(".dist-info"))
+    if len(dist_infos) != 1:
+        found = " and ".join(dist_infos) or "none"
+        raise VariantError(f"one .dist-info directory is needed, found {found}", hint=REBUILD)
+    for top in tops:
+        if top.endswith((".dist-info", ".data")) and top.rpartition(".")[0] != filename.stem:
+            raise VariantError(
+                f"directory {top} does not go with the filename, which says {filename.stem}", hint=REBUILD
+            )
+
+
+def check_identity(filename: WheelFilename, metadata: bytes) -> None:
+    """Check that METADATA names the project and version that the filename names."""
+    place = f"{filename.stem}.dist-info/METADATA"
+    try:
+        name = core_metadata.read_field(metadata, "Name")
+        version = core_metadata.read_field(metadata, "Version")
+    except VariantError as error:
+        raise error.within(place) from None
+    if escape(name) != escape(filename.distribution):
+        raise VariantError(f"{place}: name {name!r}, but the filename says {filename.distribution!r}")
+    if version != filename.version and not _is_same_version(version, filename.version):
+        raise VariantError(f"{place}: version {version!r}, but the filename says {filename.version!r}")
+
+
+def _is_same_version(one: str, other: str) -> bool:
+    from packaging.version import Version  # mostly not needed, as the spelling is the same
+
+    try:
+        return Version(one) == Version(other)
+    except ValueError:  # InvalidVersion, or more digits than Python converts
+        return False
