@@ -16,8 +16,9 @@ from support import make_wheel, run
 from variant_backend.machine.detect import detect
 from variant_backend.machine.features import FORCE_CAPABILITY, FORCE_DRIVER, FORCE_TPU
 from variant_backend.variants.filename import WheelFilename
-from variant_backend.variants.metadata import PluginProvider, VariantMetadata
+from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import NULL_LABEL, NULL_VARIANT, Property, Variant
+from variant_backend.variants.providers import PluginProvider
 from variant_backend.variants.ranking import rank
 
 pytestmark = pytest.mark.slow

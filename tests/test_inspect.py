@@ -22,8 +22,9 @@ from test_wheel_rewrite import convert, metadata, null_metadata
 
 from variant_backend.cli.main import main
 from variant_backend.project.recipe import Recipe
-from variant_backend.variants.metadata import StaticProvider, declare
+from variant_backend.variants.metadata import declare
 from variant_backend.variants.properties import Property
+from variant_backend.variants.providers import StaticProvider
 from variant_backend.wheel_rewrite import Plan
 from variant_backend.wheels.inspection import inspect_wheel
 

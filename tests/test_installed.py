@@ -16,8 +16,9 @@ from support import make_wheel, run
 
 from variant_backend.cli.main import main
 from variant_backend.variants.filename import WheelFilename
-from variant_backend.variants.metadata import StaticProvider, VariantMetadata
+from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import Property, Variant
+from variant_backend.variants.providers import StaticProvider
 from variant_backend.variants.ranking import rank, static_support, unsupported
 
 CUDA = ("-p", "nvidia :: cuda_version_lower_bound :: 12.8", "-l", "cuda12.8")

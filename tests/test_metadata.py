@@ -9,18 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from variant_backend.errors import VariantError
+from variant_backend.variants.merging import merge
 from variant_backend.variants.metadata import (
     SCHEMA_WITH_PROVIDERS,
     SCHEMA_WITHOUT_PROVIDERS,
-    BuiltinProvider,
-    PluginProvider,
-    Provider,
-    StaticProvider,
     VariantMetadata,
     declare,
-    merge,
 )
 from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
+from variant_backend.variants.providers import BuiltinProvider, PluginProvider, Provider, StaticProvider
 
 NAMESPACES = ("a", "b", "c_1")
 

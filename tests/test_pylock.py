@@ -21,8 +21,9 @@ from variant_backend.errors import VariantError
 from variant_backend.formats import pylock, toml_edit
 from variant_backend.formats.pylock import Locked, check_name, reduced, select, to_dict
 from variant_backend.formats.simple_api import File
-from variant_backend.variants.metadata import StaticProvider, VariantMetadata
+from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
+from variant_backend.variants.providers import StaticProvider
 
 BASE = "file:///home/me/project/"
 TAGS = [*parse_tag("py3-none-any")]

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from packaging.tags import Tag
 
 from variant_backend.variants.filename import WheelFilename
-from variant_backend.variants.metadata import PluginProvider, Provider, StaticProvider, VariantMetadata
+from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import Property, Variant
+from variant_backend.variants.providers import PluginProvider, Provider, StaticProvider
 from variant_backend.variants.ranking import Supported, Verdict, rank, static_support, why_better
 
 ANY = [Tag("py3", "none", "any")]

@@ -11,8 +11,9 @@ from packaging.tags import sys_tags
 from support import make_wheel, run
 
 from variant_backend.variants.filename import WheelFilename
-from variant_backend.variants.metadata import StaticProvider, VariantMetadata
+from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import NULL_LABEL, NULL_VARIANT, Property, Variant
+from variant_backend.variants.providers import StaticProvider
 from variant_backend.variants.ranking import rank, static_support
 
 pytestmark = pytest.mark.slow

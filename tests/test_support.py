@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from variant_backend.variants.metadata import PluginProvider, Provider, StaticProvider, VariantMetadata
+from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.namespace_support import (
     DISABLED,
     NOT_ENABLED,
@@ -11,6 +11,7 @@ from variant_backend.variants.namespace_support import (
     Support,
     support,
 )
+from variant_backend.variants.providers import PluginProvider, Provider, StaticProvider
 from variant_backend.variants.ranking import Supported
 
 PLUGIN = PluginProvider(("a-provider",))

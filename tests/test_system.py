@@ -25,7 +25,7 @@ from variant_backend.machine.alignment import Installed, aligned, disagreements
 from variant_backend.machine.system import System
 from variant_backend.machine.user_config import UserConfig
 from variant_backend.selection.target import Target
-from variant_backend.variants.metadata import PluginProvider, Provider, StaticProvider, VariantMetadata
+from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.namespace_support import (
     DISABLED,
     NOT_ENABLED,
@@ -36,6 +36,7 @@ from variant_backend.variants.namespace_support import (
     abi_support,
 )
 from variant_backend.variants.properties import Property, Variant
+from variant_backend.variants.providers import PluginProvider, Provider, StaticProvider
 from variant_backend.wheels.inspection import Inspection
 
 RUNTIME = "openmp :: runtime :: gomp"

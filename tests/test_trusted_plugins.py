@@ -16,8 +16,9 @@ from variant_backend.errors import VariantError
 from variant_backend.machine import plugins, trusted_plugins
 from variant_backend.machine.system import FAILED, System
 from variant_backend.machine.trusted_plugins import INSTALLERS, Installer, ask
-from variant_backend.variants.metadata import PluginProvider, VariantMetadata
+from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.namespace_support import Support
+from variant_backend.variants.providers import PluginProvider
 
 pytestmark = pytest.mark.slow  # each plugin gets an environment
 

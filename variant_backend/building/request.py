@@ -12,8 +12,9 @@ from ..errors import VariantError
 from ..project.pyproject import Project
 from ..project.recipe import OUR_SETTINGS, Recipe
 from ..variants.abi_dependency import built_with
-from ..variants.metadata import PluginProvider, VariantMetadata, declare
+from ..variants.metadata import VariantMetadata, declare
 from ..variants.properties import NULL_LABEL, Property, Variant
+from ..variants.providers import PluginProvider
 
 if TYPE_CHECKING:
     from packaging.version import Version

@@ -16,9 +16,10 @@ from ..formats import core_metadata
 from ..formats.simple_api import Page
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.filename import WheelFilename, index_filename, normalize, release_of_index
-from ..variants.metadata import BuildProvider, VariantMetadata
-from ..variants.metadata import combine as combined
+from ..variants.merging import combine as combined
+from ..variants.metadata import VariantMetadata
 from ..variants.properties import NULL_LABEL, Variant, default_label
+from ..variants.providers import BuildProvider
 from ..variants.uv_behaviour import uv_drops, uv_reason, uv_unsupported_features
 from ..variants.validation import Fault
 

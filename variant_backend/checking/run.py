@@ -21,7 +21,8 @@ from ..lowlevel.ranges import Source
 from ..lowlevel.zip_archive import Archive
 from ..project.pyproject import Project
 from ..variants.filename import WheelFilename, index_filename, normalize
-from ..variants.metadata import VariantMetadata, combine
+from ..variants.merging import combine
+from ..variants.metadata import VariantMetadata
 from ..variants.properties import NULL_LABEL, NULL_VARIANT, Variant
 from ..variants.validation import Document, Fault, read_json
 from ..wheels.reading import SIGNATURES, Wheel, check_directories, check_identity

@@ -15,7 +15,7 @@ import click
 
 from ..errors import VariantError
 from ..lowlevel.http import shown
-from ..variants.metadata import Provider, StaticProvider
+from ..variants.providers import Provider, StaticProvider
 from . import Command, installed_paths, talk
 
 if TYPE_CHECKING:

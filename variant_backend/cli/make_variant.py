@@ -18,8 +18,9 @@ from ..lowlevel.source_date import source_date_epoch
 from ..project.recipe import Recipe, pick
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.filename import WheelFilename, check_project_name, escape
-from ..variants.metadata import KNOWN_PROVIDERS, Provider, VariantMetadata, declare, read_provider
+from ..variants.metadata import KNOWN_PROVIDERS, VariantMetadata, declare
 from ..variants.properties import NULL_LABEL, Property, Variant, check_name
+from ..variants.providers import Provider, read_provider
 from ..wheel_rewrite import Outcome, Plan, make_variant, renamed
 from ..wheels.reading import open_wheel
 from . import PATH, Command, Progress, check_targets, talk

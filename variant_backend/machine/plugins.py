@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 
 from ..errors import VariantError, did_you_mean, one_of
 from ..lowlevel.processes import GROUP, end_group
-from ..variants.metadata import (
+from ..variants.properties import Variant, check_name, check_value
+from ..variants.providers import (
     BuildProvider,
     PluginProvider,
     Provider,
     StaticProvider,
     check_object_reference,
 )
-from ..variants.properties import Variant, check_name, check_value
 from ..variants.validation import Document
 from . import _ask_plugin
 

@@ -9,7 +9,7 @@ from ..errors import VariantError
 from ..formats.hardware_file import Hardware
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.filename import normalize
-from ..variants.metadata import PluginProvider, VariantMetadata
+from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import (
     DISABLED,
     UNKNOWN,
@@ -19,6 +19,7 @@ from ..variants.namespace_support import (
     abi_support,
     support,
 )
+from ..variants.providers import PluginProvider
 from ..variants.ranking import Supported
 from .alignment import Installed, aligned, disagreements
 from .trusted_plugins import Installer, ask, objection

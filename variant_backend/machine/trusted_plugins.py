@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from ..errors import VariantError, one_of
 from ..lowlevel.processes import GROUP, end_group, temporary_folder
 from ..variants.filename import normalize
-from ..variants.metadata import PluginProvider
+from ..variants.providers import PluginProvider
 from .plugins import query_isolated
 
 if TYPE_CHECKING:

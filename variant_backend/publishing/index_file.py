@@ -12,7 +12,8 @@ from ..lowlevel.file_set import Output
 from ..lowlevel.http import shown
 from ..lowlevel.ranges import file_digest, real_path
 from ..variants.filename import WheelFilename, index_filename, parse_index_filename
-from ..variants.metadata import VariantMetadata, merge
+from ..variants.merging import merge
+from ..variants.metadata import VariantMetadata
 from ..wheels.reading import Wheel, open_wheel
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from ..formats.simple_api import File
 from ..lowlevel import http
 from ..lowlevel.ranges import path_of
 from ..variants.filename import WheelFilename, normalize, parse_index_filename, release_of_index
-from ..variants.metadata import VariantMetadata, merge
+from ..variants.merging import merge
+from ..variants.metadata import VariantMetadata
 from ..variants.properties import check_label
 from ..variants.validation import Document, Fault, read_json
 from ..wheels.reading import open_wheel

@@ -14,8 +14,10 @@ from urllib.parse import urlsplit
 
 from ..errors import VariantError
 from ..formats.simple_api import File
-from ..variants.metadata import StaticProvider, VariantMetadata, combine
+from ..variants.merging import combine
+from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import STATIC, Support
+from ..variants.providers import StaticProvider
 from ..variants.ranking import Supported, Verdict, unsupported, why_better
 from ..variants.uv_behaviour import ACCEPTED_BY_UV, uv_drops, uv_never_supports
 from ..variants.validation import Fault

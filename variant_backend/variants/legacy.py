@@ -11,14 +11,9 @@ from typing import Any, NamedTuple
 
 from ..errors import VariantError, one_of
 from .abi_dependency import ABI_DEPENDENCY
-from .metadata import (
-    KNOWN_PROVIDERS,
-    SCHEMA_WITH_PROVIDERS,
-    SCHEMA_WITHOUT_PROVIDERS,
-    PluginProvider,
-    VariantMetadata,
-)
+from .metadata import KNOWN_PROVIDERS, SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS, VariantMetadata
 from .properties import NULL_LABEL, check_name, check_value
+from .providers import PluginProvider
 from .uv_behaviour import uv_never_supports
 from .validation import Document
 

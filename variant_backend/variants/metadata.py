@@ -8,8 +8,8 @@ draft for version 0.2.0, the building draft for the ``[variant]`` table.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeAlias, TypeVar
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from ..errors import VariantError, did_you_mean, one_of
 from .abi_dependency import ABI_DEPENDENCY, REMARK, check_property
@@ -20,109 +20,25 @@ from .properties import (
     Variant,
     check_label,
     check_name,
-    check_value,
     default_label,
 )
-from .validation import Document, join, read_json
+from .providers import (
+    SOURCES,
+    SOURCES_OF_A_TABLE,
+    BuildProvider,
+    BuiltinProvider,
+    PluginProvider,
+    Provider,
+    StaticProvider,
+    read_features,
+    read_provider_table,
+)
+from .validation import Document, read_json
 
 SCHEMA_WITH_PROVIDERS = "https://variants-schema.wheelnext.dev/peps/850/v0.2.0.json"
 SCHEMA_WITHOUT_PROVIDERS = "https://variants-schema.wheelnext.dev/peps/825/v0.1.1.json"
 
 _SECTIONS = ("default-priorities", "providers", "variants")
-_SOURCES = ("static-properties", "requires", "builtin")
-_SOURCES_OF_A_TABLE = ("static-properties", "requires", "build-requires", "builtin")
-
-
-class StaticProvider(NamedTuple):
-    """Support is listed in the metadata itself: features and values, both best first."""
-
-    features: tuple[tuple[str, tuple[str, ...]], ...]
-    optional: bool = False
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the provider's table; an order that goes without saying is not written."""
-        names = [name for name, _ in self.features]
-        return {
-            "static-properties": {name: list(values) for name, values in self.features},
-            **({"feature-order": names} if len(names) > 1 else {}),
-            **({"optional": True} if self.optional else {}),
-        }
-
-
-class PluginProvider(NamedTuple):
-    """Support is told by a plugin package that is asked when the wheel is installed."""
-
-    requires: tuple[str, ...]
-    plugin_api: str | None = None
-    optional: bool = False
-
-    @property
-    def reference(self) -> str:
-        """The plugin's ``module`` or ``module:object``."""
-        return _reference(self)
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the provider's table."""
-        return _plugin_table("requires", self)
-
-
-class BuiltinProvider(NamedTuple):
-    """Support is known to the installer. Reserved by the draft: read and kept, never made here."""
-
-    name: str
-    optional: bool = False
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the provider's table."""
-        return {"builtin": self.name, **({"optional": True} if self.optional else {})}
-
-
-class BuildProvider(NamedTuple):
-    """Support is told by a plugin package that is asked when the wheel is built.
-
-    It stands in the ``[variant]`` table only: wheels have the plugin's answer, a `StaticProvider`.
-    Until that is known, its namespace counts as one without a provider.
-    """
-
-    requires: tuple[str, ...]
-    plugin_api: str | None = None
-    optional: bool = False
-
-    @property
-    def reference(self) -> str:
-        """The plugin's ``module`` or ``module:object``."""
-        return _reference(self)
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the provider's table."""
-        return _plugin_table("build-requires", self)
-
-
-Provider: TypeAlias = StaticProvider | PluginProvider | BuildProvider | BuiltinProvider
-
-
-def _reference(provider: PluginProvider | BuildProvider) -> str:
-    """Return where a plugin is; if nothing is said, its module is called as its package is."""
-    if provider.plugin_api:
-        return provider.plugin_api
-    from packaging.requirements import Requirement
-    from packaging.utils import canonicalize_name
-
-    return canonicalize_name(Requirement(provider.requires[0]).name).replace("-", "_")
-
-
-def _plugin_table(key: str, provider: PluginProvider | BuildProvider) -> dict[str, object]:
-    return {
-        key: list(provider.requires),
-        **({"plugin-api": provider.plugin_api} if provider.plugin_api else {}),
-        **({"optional": True} if provider.optional else {}),
-    }
-
-
-_PLUGINS: Mapping[str, type[PluginProvider] | type[BuildProvider]] = {
-    "requires": PluginProvider,
-    "build-requires": BuildProvider,
-}
 
 # The provider tables that released installers know by heart, as they run no plugin. They compare
 # names and plugin-api literally, and want a specifier that admits the version they know.
@@ -199,7 +115,7 @@ class VariantMetadata(NamedTuple):
     def read_table(cls, document: Document, data: object) -> VariantMetadata:
         """Read what `from_table` reads; faults are left in the *document*, what they concern is left out."""
         top = document.table(data, "", _SECTIONS, ("default-priorities",))
-        result = _read_metadata(document, top, _SOURCES_OF_A_TABLE)
+        result = _read_metadata(document, top, SOURCES_OF_A_TABLE)
         for namespace, provider in result.providers.items():
             if isinstance(provider, BuiltinProvider):
                 text = "is reserved, no installer knows it yet"
@@ -403,99 +319,8 @@ def declare(
     )
 
 
-def read_provider(entry: object, where: str) -> Provider:
-    """Read one entry of ``providers``; raises VariantError with every fault found."""
-    document = Document()
-    provider = _read_provider(document, entry, "")
-    document.check(where)
-    assert provider, "what is no provider has a fault"
-    return provider
-
-
-class Conflict(NamedTuple):
-    """Two parts of one release that say different things at one place."""
-
-    first: str
-    second: str
-    place: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.first} and {self.second}: {self.place}: {self.text}"
-
-
-def merge(parts: Mapping[str, VariantMetadata]) -> VariantMetadata:
-    """Combine the metadata of one release's wheels; the keys say where each part was read.
-
-    The result does not depend on the order (PEP 825, "Metadata consistency").
-    Raises VariantError with every conflict, each naming both parts and the place.
-    """
-    result, conflicts = combine(parts)
-    if conflicts:
-        raise VariantError(*map(str, conflicts), hint="make all wheels of a release from one [variant] table")
-    return result
-
-
-def combine(parts: Mapping[str, VariantMetadata]) -> tuple[VariantMetadata, list[Conflict]]:
-    """Return what `merge` does, and the conflicts; of what is in conflict, the first by name is taken."""
-    names = sorted(parts)
-    longest = max(names, key=lambda name: len(parts[name].namespaces))
-    namespaces = parts[longest].namespaces
-    conflicts: list[Conflict] = []
-    providers: dict[str, tuple[str, Provider]] = {}
-    variants: dict[str, tuple[str, Variant]] = {}
-    for name in names:
-        part = parts[name]
-        if namespaces[: len(part.namespaces)] != part.namespaces:
-            text = f"of {one_of(namespaces)} and {one_of(part.namespaces)}, neither starts with the other"
-            conflicts.append(Conflict(longest, name, "default-priorities.namespace", text))
-        conflicts += _combine(providers, part.providers, name, "providers")
-        conflicts += _combine(variants, part.variants, name, "variants")
-    result = VariantMetadata(
-        namespaces,
-        {namespace: providers[namespace][1] for namespace in namespaces if namespace in providers},
-        {label: variants[label][1] for label in sorted(variants)},
-    )
-    return result, conflicts
-
-
-class _Table(Protocol):
-    def to_dict(self) -> Mapping[str, object]: ...
-
-
-_T = TypeVar("_T", bound=_Table)
-
-
-def _combine(
-    known: dict[str, tuple[str, _T]], new: Mapping[str, _T], name: str, place: str
-) -> list[Conflict]:
-    """Add the *new* entries to the *known* ones; return each place where they differ."""
-    conflicts = []
-    for key, value in new.items():
-        first, known_value = known.setdefault(key, (name, value))
-        for path, ours, theirs in _differences(known_value.to_dict(), value.to_dict(), f"{place}.{key}"):
-            text = f"{ours} and {theirs} differ"
-            if f".{ABI_DEPENDENCY}." in path:
-                text = f"built with {ours} and with {theirs}, which takes two labels"
-            conflicts.append(Conflict(first, name, path, text))
-    return conflicts
-
-
-def _differences(ours: object, theirs: object, path: str) -> Iterator[tuple[str, str, str]]:
-    """Yield the deepest places in which two documents differ, with what stands there."""
-    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
-        for key in dict.fromkeys([*ours, *theirs]):
-            yield from _differences(ours.get(key), theirs.get(key), join(path, key))
-    elif ours != theirs:
-        yield path, _shown(ours), _shown(theirs)
-
-
-def _shown(value: object) -> str:
-    return "nothing" if value is None else json.dumps(value)
-
-
 def _read_metadata(
-    document: Document, top: dict[str, object], sources: Sequence[str] = _SOURCES
+    document: Document, top: dict[str, object], sources: Sequence[str] = SOURCES
 ) -> VariantMetadata:
     """Read what variant.json, the index-level file and the ``[variant]`` table share."""
     place = "default-priorities"
@@ -517,7 +342,7 @@ def _read_metadata(
 
     providers: dict[str, Provider] = {}
     for namespace, entry in document.table(top.get("providers", {}), "providers").items():
-        provider = _read_provider(document, entry, f"providers.{namespace}", sources)
+        provider = read_provider_table(document, entry, f"providers.{namespace}", sources)
         if declared(namespace, f"providers.{namespace}") and provider:
             providers[namespace] = provider
     variants: dict[str, Variant] = {}
@@ -548,7 +373,7 @@ def _read_variant(document: Document, label: str, value: object) -> Variant | No
         entries = document.table(features, at_namespace)
         if not entries and features == {}:
             document.fault(at_namespace, "lists no feature", rule="empty-list")
-        for feature, values in _read_features(document, entries, at_namespace):
+        for feature, values in read_features(document, entries, at_namespace):
             properties.update(Property(namespace, feature, text) for text in values)
     if len(document.faults) > faults:
         return None
@@ -557,82 +382,3 @@ def _read_variant(document: Document, label: str, value: object) -> Variant | No
     except VariantError as error:
         document.fault(place, *error.issues, rule="null-variant", hint=error.hint)
         return None
-
-
-def _read_features(
-    document: Document, table: dict[str, object], place: str
-) -> list[tuple[str, tuple[str, ...]]]:
-    """Read ``{feature: [values]}``, in the table's order; a bad name is noted, and left out."""
-    return [
-        (feature, document.strings(values, f"{place}.{feature}", check_value, rule="bad-name"))
-        for feature, values in table.items()
-        if document.passes(
-            f"{place}.{feature}", lambda text: check_name(text, "feature"), feature, "bad-name"
-        )
-    ]
-
-
-def _read_provider(
-    document: Document, value: object, place: str, sources: Sequence[str] = _SOURCES
-) -> Provider | None:
-    """Read one entry of ``providers``: exactly one source of support, and what belongs to it."""
-    entry = document.table(value, place, (*sources, "optional", "plugin-api", "feature-order"))
-    if not isinstance(value, dict):
-        return None
-    given = [key for key in sources if key in entry]
-    if len(given) != 1:
-        found = " and ".join(given) or "none"
-        text = f"exactly one of {one_of(sources)} is needed, found {found}"
-        document.fault(place, text, rule="provider-source")
-        return None
-    (source,) = given
-    plugins = [key for key in _PLUGINS if key in sources]
-    for key, its in (("plugin-api", plugins), ("feature-order", ["static-properties"])):
-        if key in entry and source not in its:
-            document.fault(join(place, key), f"goes with {' or '.join(its)} only", rule="provider-source")
-    optional = document.boolean(entry.get("optional", False), join(place, "optional"))
-    if source in _PLUGINS:
-        from .markers import check_requirement  # many builds read no requirement
-
-        requires = document.strings(
-            entry[source], join(place, source), check_requirement, rule="bad-requirement"
-        )
-        plugin_api = _read_plugin_api(document, entry, join(place, "plugin-api"))
-        return _PLUGINS[source](requires, plugin_api, optional)
-    if "static-properties" in entry:
-        return StaticProvider(read_ordered_features(document, entry, place, "static-properties"), optional)
-    return BuiltinProvider(document.string(entry["builtin"], join(place, "builtin")) or "", optional)
-
-
-def _read_plugin_api(document: Document, entry: dict[str, object], place: str) -> str | None:
-    if "plugin-api" not in entry:
-        return None
-    text = document.string(entry["plugin-api"], place)
-    return text if text is not None and document.passes(place, check_object_reference, text) else None
-
-
-def read_ordered_features(
-    document: Document, entry: dict[str, object], place: str, key: str
-) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Read the features under *key* of a table, in the order that its ``feature-order`` gives."""
-    at_features, at_order = join(place, key), join(place, "feature-order")
-    table = document.table(entry[key], at_features)
-    features = dict(_read_features(document, table, at_features))
-    if "feature-order" not in entry:
-        if len(table) > 1:
-            document.fault(at_order, "missing: it ranks two or more features", rule="feature-order")
-        return tuple(features.items())
-    order = document.strings(
-        entry["feature-order"], at_order, lambda text: check_name(text, "feature"), rule="bad-name"
-    )
-    if set(order) != set(features):
-        text = f"names {one_of(order)}, but the features are {one_of(features)}"
-        document.fault(at_order, text, rule="feature-order")
-        return ()
-    return tuple((feature, features[feature]) for feature in order)
-
-
-def check_object_reference(text: str) -> None:
-    """Check a plugin's ``module`` or ``module:object.path``; raises VariantError."""
-    if not all(part.isidentifier() for part in text.replace(":", ".", 1).split(".")):
-        raise VariantError(f"{text!r} is no object reference", hint="write MODULE or MODULE:OBJECT")

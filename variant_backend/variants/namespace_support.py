@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from .abi_dependency import ABI_DEPENDENCY, prefixes
 from .filename import escape, normalize
-from .metadata import StaticProvider, VariantMetadata
+from .metadata import VariantMetadata
+from .providers import StaticProvider
 from .ranking import Supported
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from .abi_dependency import ABI_DEPENDENCY
 from .filename import WheelFilename
-from .metadata import StaticProvider, VariantMetadata
+from .metadata import VariantMetadata
 from .properties import Property, Variant
+from .providers import StaticProvider
 
 if TYPE_CHECKING:
     from packaging.tags import Tag

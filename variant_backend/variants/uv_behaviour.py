@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from ..errors import one_of
 from .abi_dependency import ABI_DEPENDENCY
-from .metadata import BuiltinProvider, PluginProvider, VariantMetadata
+from .metadata import VariantMetadata
 from .properties import Variant
+from .providers import BuiltinProvider, PluginProvider
 from .validation import Fault
 
 

@@ -1,0 +1,100 @@
+"""Combine the variant metadata of one release's wheels (PEP 825, "Metadata consistency")."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, Protocol, TypeVar
+
+from ..errors import VariantError, one_of
+from .abi_dependency import ABI_DEPENDENCY
+from .metadata import VariantMetadata
+from .properties import (
+    Variant,
+)
+from .providers import (
+    Provider,
+)
+from .validation import join
+
+
+class Conflict(NamedTuple):
+    """Two parts of one release that say different things at one place."""
+
+    first: str
+    second: str
+    place: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.first} and {self.second}: {self.place}: {self.text}"
+
+
+def merge(parts: Mapping[str, VariantMetadata]) -> VariantMetadata:
+    """Combine the metadata of one release's wheels; the keys say where each part was read.
+
+    The result does not depend on the order (PEP 825, "Metadata consistency").
+    Raises VariantError with every conflict, each naming both parts and the place.
+    """
+    result, conflicts = combine(parts)
+    if conflicts:
+        raise VariantError(*map(str, conflicts), hint="make all wheels of a release from one [variant] table")
+    return result
+
+
+def combine(parts: Mapping[str, VariantMetadata]) -> tuple[VariantMetadata, list[Conflict]]:
+    """Return what `merge` does, and the conflicts; of what is in conflict, the first by name is taken."""
+    names = sorted(parts)
+    longest = max(names, key=lambda name: len(parts[name].namespaces))
+    namespaces = parts[longest].namespaces
+    conflicts: list[Conflict] = []
+    providers: dict[str, tuple[str, Provider]] = {}
+    variants: dict[str, tuple[str, Variant]] = {}
+    for name in names:
+        part = parts[name]
+        if namespaces[: len(part.namespaces)] != part.namespaces:
+            text = f"of {one_of(namespaces)} and {one_of(part.namespaces)}, neither starts with the other"
+            conflicts.append(Conflict(longest, name, "default-priorities.namespace", text))
+        conflicts += _combine(providers, part.providers, name, "providers")
+        conflicts += _combine(variants, part.variants, name, "variants")
+    result = VariantMetadata(
+        namespaces,
+        {namespace: providers[namespace][1] for namespace in namespaces if namespace in providers},
+        {label: variants[label][1] for label in sorted(variants)},
+    )
+    return result, conflicts
+
+
+class _Table(Protocol):
+    def to_dict(self) -> Mapping[str, object]: ...
+
+
+_T = TypeVar("_T", bound=_Table)
+
+
+def _combine(
+    known: dict[str, tuple[str, _T]], new: Mapping[str, _T], name: str, place: str
+) -> list[Conflict]:
+    """Add the *new* entries to the *known* ones; return each place where they differ."""
+    conflicts = []
+    for key, value in new.items():
+        first, known_value = known.setdefault(key, (name, value))
+        for path, ours, theirs in _differences(known_value.to_dict(), value.to_dict(), f"{place}.{key}"):
+            text = f"{ours} and {theirs} differ"
+            if f".{ABI_DEPENDENCY}." in path:
+                text = f"built with {ours} and with {theirs}, which takes two labels"
+            conflicts.append(Conflict(first, name, path, text))
+    return conflicts
+
+
+def _differences(ours: object, theirs: object, path: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the deepest places in which two documents differ, with what stands there."""
+    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+        for key in dict.fromkeys([*ours, *theirs]):
+            yield from _differences(ours.get(key), theirs.get(key), join(path, key))
+    elif ours != theirs:
+        yield path, _shown(ours), _shown(theirs)
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is None else json.dumps(value)

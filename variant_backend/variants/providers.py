@@ -1,0 +1,196 @@
+"""Where support for a namespace comes from: the kinds of providers, and how their tables are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeAlias
+
+from ..errors import VariantError, one_of
+from .properties import (
+    check_name,
+    check_value,
+)
+from .validation import Document, join
+
+SOURCES = ("static-properties", "requires", "builtin")
+SOURCES_OF_A_TABLE = ("static-properties", "requires", "build-requires", "builtin")
+
+
+class StaticProvider(NamedTuple):
+    """Support is listed in the metadata itself: features and values, both best first."""
+
+    features: tuple[tuple[str, tuple[str, ...]], ...]
+    optional: bool = False
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the provider's table; an order that goes without saying is not written."""
+        names = [name for name, _ in self.features]
+        return {
+            "static-properties": {name: list(values) for name, values in self.features},
+            **({"feature-order": names} if len(names) > 1 else {}),
+            **({"optional": True} if self.optional else {}),
+        }
+
+
+class PluginProvider(NamedTuple):
+    """Support is told by a plugin package that is asked when the wheel is installed."""
+
+    requires: tuple[str, ...]
+    plugin_api: str | None = None
+    optional: bool = False
+
+    @property
+    def reference(self) -> str:
+        """The plugin's ``module`` or ``module:object``."""
+        return _reference(self)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the provider's table."""
+        return _plugin_table("requires", self)
+
+
+class BuiltinProvider(NamedTuple):
+    """Support is known to the installer. Reserved by the draft: read and kept, never made here."""
+
+    name: str
+    optional: bool = False
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the provider's table."""
+        return {"builtin": self.name, **({"optional": True} if self.optional else {})}
+
+
+class BuildProvider(NamedTuple):
+    """Support is told by a plugin package that is asked when the wheel is built.
+
+    It stands in the ``[variant]`` table only: wheels have the plugin's answer, a `StaticProvider`.
+    Until that is known, its namespace counts as one without a provider.
+    """
+
+    requires: tuple[str, ...]
+    plugin_api: str | None = None
+    optional: bool = False
+
+    @property
+    def reference(self) -> str:
+        """The plugin's ``module`` or ``module:object``."""
+        return _reference(self)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the provider's table."""
+        return _plugin_table("build-requires", self)
+
+
+Provider: TypeAlias = StaticProvider | PluginProvider | BuildProvider | BuiltinProvider
+
+
+def _reference(provider: PluginProvider | BuildProvider) -> str:
+    """Return where a plugin is; if nothing is said, its module is called as its package is."""
+    if provider.plugin_api:
+        return provider.plugin_api
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(Requirement(provider.requires[0]).name).replace("-", "_")
+
+
+def _plugin_table(key: str, provider: PluginProvider | BuildProvider) -> dict[str, object]:
+    return {
+        key: list(provider.requires),
+        **({"plugin-api": provider.plugin_api} if provider.plugin_api else {}),
+        **({"optional": True} if provider.optional else {}),
+    }
+
+
+_PLUGINS: Mapping[str, type[PluginProvider] | type[BuildProvider]] = {
+    "requires": PluginProvider,
+    "build-requires": BuildProvider,
+}
+
+
+def read_provider(entry: object, where: str) -> Provider:
+    """Read one entry of ``providers``; raises VariantError with every fault found."""
+    document = Document()
+    provider = read_provider_table(document, entry, "")
+    document.check(where)
+    assert provider, "what is no provider has a fault"
+    return provider
+
+
+def read_features(
+    document: Document, table: dict[str, object], place: str
+) -> list[tuple[str, tuple[str, ...]]]:
+    """Read ``{feature: [values]}``, in the table's order; a bad name is noted, and left out."""
+    return [
+        (feature, document.strings(values, f"{place}.{feature}", check_value, rule="bad-name"))
+        for feature, values in table.items()
+        if document.passes(
+            f"{place}.{feature}", lambda text: check_name(text, "feature"), feature, "bad-name"
+        )
+    ]
+
+
+def read_provider_table(
+    document: Document, value: object, place: str, sources: Sequence[str] = SOURCES
+) -> Provider | None:
+    """Read one entry of ``providers``: exactly one source of support, and what belongs to it."""
+    entry = document.table(value, place, (*sources, "optional", "plugin-api", "feature-order"))
+    if not isinstance(value, dict):
+        return None
+    given = [key for key in sources if key in entry]
+    if len(given) != 1:
+        found = " and ".join(given) or "none"
+        text = f"exactly one of {one_of(sources)} is needed, found {found}"
+        document.fault(place, text, rule="provider-source")
+        return None
+    (source,) = given
+    plugins = [key for key in _PLUGINS if key in sources]
+    for key, its in (("plugin-api", plugins), ("feature-order", ["static-properties"])):
+        if key in entry and source not in its:
+            document.fault(join(place, key), f"goes with {' or '.join(its)} only", rule="provider-source")
+    optional = document.boolean(entry.get("optional", False), join(place, "optional"))
+    if source in _PLUGINS:
+        from .markers import check_requirement  # many builds read no requirement
+
+        requires = document.strings(
+            entry[source], join(place, source), check_requirement, rule="bad-requirement"
+        )
+        plugin_api = _read_plugin_api(document, entry, join(place, "plugin-api"))
+        return _PLUGINS[source](requires, plugin_api, optional)
+    if "static-properties" in entry:
+        return StaticProvider(read_ordered_features(document, entry, place, "static-properties"), optional)
+    return BuiltinProvider(document.string(entry["builtin"], join(place, "builtin")) or "", optional)
+
+
+def _read_plugin_api(document: Document, entry: dict[str, object], place: str) -> str | None:
+    if "plugin-api" not in entry:
+        return None
+    text = document.string(entry["plugin-api"], place)
+    return text if text is not None and document.passes(place, check_object_reference, text) else None
+
+
+def read_ordered_features(
+    document: Document, entry: dict[str, object], place: str, key: str
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Read the features under *key* of a table, in the order that its ``feature-order`` gives."""
+    at_features, at_order = join(place, key), join(place, "feature-order")
+    table = document.table(entry[key], at_features)
+    features = dict(read_features(document, table, at_features))
+    if "feature-order" not in entry:
+        if len(table) > 1:
+            document.fault(at_order, "missing: it ranks two or more features", rule="feature-order")
+        return tuple(features.items())
+    order = document.strings(
+        entry["feature-order"], at_order, lambda text: check_name(text, "feature"), rule="bad-name"
+    )
+    if set(order) != set(features):
+        text = f"names {one_of(order)}, but the features are {one_of(features)}"
+        document.fault(at_order, text, rule="feature-order")
+        return ()
+    return tuple((feature, features[feature]) for feature in order)
+
+
+def check_object_reference(text: str) -> None:
+    """Check a plugin's ``module`` or ``module:object.path``; raises VariantError."""
+    if not all(part.isidentifier() for part in text.replace(":", ".", 1).split(".")):
+        raise VariantError(f"{text!r} is no object reference", hint="write MODULE or MODULE:OBJECT")
