@@ -24,7 +24,7 @@ from variant_backend import __version__
 from variant_backend.cli.main import main
 from variant_backend.formats.toml_read import read_toml
 from variant_backend.machine.features import FORCE_CAPABILITY, FORCE_DRIVER
-from variant_backend.variants.metadata import KNOWN_PROVIDERS
+from variant_backend.variants.known_providers import KNOWN_PROVIDERS
 
 # They build in isolated environments, with installers that come from a package index.
 pytestmark = pytest.mark.slow
@@ -33,7 +33,7 @@ LABELS = {"cuda12.6": "12.6", "cuda12.8": "12.8", "null": ""}
 RELEASE = {
     **DOCUMENT,
     "default-priorities": {"namespace": ["nvidia"]},
-    "providers": {"nvidia": KNOWN_PROVIDERS["nvidia"].to_dict()},
+    "providers": {"nvidia": KNOWN_PROVIDERS["nvidia"].table.to_dict()},
     "variants": {
         label: {"nvidia": {"cuda_version_lower_bound": [version]}} if version else {}
         for label, version in LABELS.items()

@@ -12,7 +12,7 @@ from releases import DOCUMENT, LABELS, encoded, only, patched, write_release, wr
 from support import METADATA, WHEEL, run
 
 from variant_backend.checking.run import check
-from variant_backend.variants.metadata import KNOWN_PROVIDERS
+from variant_backend.variants.known_providers import KNOWN_PROVIDERS
 
 UV = ("uv", "pip", "install", "--no-cache", "--no-config", "--no-index", "--python", sys.executable)
 VARIANTS = ("--preview-features", "wheel-variants")
@@ -214,7 +214,7 @@ def test_what_is_sound_has_no_error_and_uv_serves_it(name: str, tmp_path: Path) 
 API = "nvidia_variant_provider.plugin:NvidiaVariantPlugin"
 TPU_API = "tpu_variant_provider.plugin:TpuVariantPlugin"
 TABLES: list[tuple[str, tuple[str, ...], str | None]] = [
-    *((name, known.requires, known.plugin_api) for name, known in KNOWN_PROVIDERS.items()),
+    *((name, known.table.requires, known.table.plugin_api) for name, known in KNOWN_PROVIDERS.items()),
     *(
         ("nvidia", requires, API)
         for requires in (
@@ -311,7 +311,7 @@ def test_a_property_is_found_that_uv_supports_on_no_machine(
     document = {
         **DOCUMENT,
         "default-priorities": {"namespace": [namespace]},
-        "providers": {namespace: KNOWN_PROVIDERS[namespace].to_dict()},
+        "providers": {namespace: KNOWN_PROVIDERS[namespace].table.to_dict()},
         "variants": {"fast": {namespace: {feature: [value]}}, "null": {}},
     }
     folder = write_release(tmp_path / "dist", document, labels=("fast", "null"))

@@ -29,7 +29,7 @@ from variant_backend.machine.detect import (
     tpu_support,
 )
 from variant_backend.machine.features import FORCE_CAPABILITY, FORCE_DRIVER, FORCE_TPU
-from variant_backend.variants.uv_behaviour import KNOWN_TO_UV
+from variant_backend.variants.known_providers import KNOWN_PROVIDERS
 
 V2 = "pni ssse3 sse4_1 sse4_2 cx16 lahf_lm popcnt"
 V3 = f"{V2} avx avx2 bmi1 bmi2 f16c fma abm movbe"
@@ -193,7 +193,7 @@ def test_every_value_has_the_pattern_that_installers_knows(
         "tpu": features.tpu(False),
     }
     for namespace, found in support.items():
-        patterns = KNOWN_TO_UV[namespace].features
+        patterns = KNOWN_PROVIDERS[namespace].features
         assert list(found) == [name for name in patterns if name in found]
         for name, values in found.items():
             assert len({*values}) == len(values)

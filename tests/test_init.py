@@ -23,7 +23,8 @@ from variant_backend.errors import VariantError
 from variant_backend.formats.toml_edit import with_string, without_string
 from variant_backend.project.pyproject import Project
 from variant_backend.project.scaffold import add_variant, unwrap, wrap
-from variant_backend.variants.metadata import KNOWN_PROVIDERS, VariantMetadata
+from variant_backend.variants.known_providers import KNOWN_PROVIDERS
+from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import Property
 
 if sys.version_info >= (3, 11):
@@ -567,7 +568,7 @@ def test_a_label_is_added_to_tables_of_any_style(style: str, recipes: str) -> No
     assert set(metadata.variants["y"].properties) == set(
         parsed("a::f::3", "a::g::1", "b::f::1", "nvidia::f::2")
     )
-    assert metadata.providers["nvidia"] == KNOWN_PROVIDERS["nvidia"]
+    assert metadata.providers["nvidia"] == KNOWN_PROVIDERS["nvidia"].table
     if style == "a plugin":
         assert metadata.providers["a"] == before.providers["a"]
     else:

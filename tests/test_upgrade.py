@@ -20,8 +20,9 @@ from variant_backend.checking.codes import FORMAT, RULES
 from variant_backend.checking.run import check
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
+from variant_backend.variants.known_providers import KNOWN_PROVIDERS
 from variant_backend.variants.legacy import Upgraded, upgrade_document, upgrade_table
-from variant_backend.variants.metadata import KNOWN_PROVIDERS, SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS
+from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS
 
 HOST = "https://variants-schema.wheelnext.dev/"
 NVIDIA_API = "nvidia_variant_provider.plugin:NvidiaVariantPlugin"
@@ -184,7 +185,7 @@ def test_static_properties_are_ordered_by_the_priorities_that_once_overrode_them
 
 def test_a_known_provider_under_other_requirements_becomes_the_one_that_installers_know() -> None:
     result = upgraded(SECOND)
-    assert result.document["providers"]["nvidia"] == KNOWN_PROVIDERS["nvidia"].to_dict()
+    assert result.document["providers"]["nvidia"] == KNOWN_PROVIDERS["nvidia"].table.to_dict()
     assert result.changed == (
         "providers.nvidia.requires: nvidia-variant-provider>=0.0.2,<1 becomes"
         " nvidia-variant-provider>=0.0.1,<1: released installers know no other",

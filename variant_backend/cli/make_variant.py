@@ -18,7 +18,8 @@ from ..lowlevel.source_date import source_date_epoch
 from ..project.recipe import Recipe, pick
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.filename import WheelFilename, check_project_name, escape
-from ..variants.metadata import KNOWN_PROVIDERS, VariantMetadata, declare
+from ..variants.known_providers import KNOWN_PROVIDERS
+from ..variants.metadata import VariantMetadata, declare
 from ..variants.properties import NULL_LABEL, Property, Variant, check_name
 from ..variants.providers import Provider, read_provider
 from ..wheel_rewrite import Outcome, Plan, make_variant, renamed
@@ -335,7 +336,7 @@ def _providers(
             table["feature-order"] = list(features)
     for namespace, table in tables.items():
         if known and "plugin-api" in table and "requires" not in table and namespace in KNOWN_PROVIDERS:
-            table["requires"] = list(KNOWN_PROVIDERS[namespace].requires)
+            table["requires"] = list(KNOWN_PROVIDERS[namespace].table.requires)
     return {
         namespace: read_provider(table, f"namespace {namespace!r}") for namespace, table in tables.items()
     }

@@ -21,7 +21,8 @@ from ..errors import VariantError
 from ..formats import toml_edit
 from ..lowlevel.ranges import workspace
 from ..variants.abi_dependency import ABI_DEPENDENCY
-from ..variants.metadata import KNOWN_PROVIDERS, VariantMetadata
+from ..variants.known_providers import KNOWN_PROVIDERS
+from ..variants.metadata import VariantMetadata
 from ..variants.properties import NULL_LABEL, Property
 from ..variants.validation import Document
 
@@ -226,7 +227,7 @@ def _declare(table: dict[str, Any], properties: Sequence[Property]) -> None:
             continue
         if namespace not in priorities:
             priorities.append(namespace)
-        known = KNOWN_PROVIDERS[namespace].to_dict() if namespace in KNOWN_PROVIDERS else None
+        known = KNOWN_PROVIDERS[namespace].table.to_dict() if namespace in KNOWN_PROVIDERS else None
         provider = table.setdefault("providers", {}).setdefault(namespace, known or {"static-properties": {}})
         if "static-properties" in provider:
             features = provider["static-properties"]

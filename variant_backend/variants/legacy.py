@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from ..errors import VariantError, one_of
 from .abi_dependency import ABI_DEPENDENCY
-from .metadata import KNOWN_PROVIDERS, SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS, VariantMetadata
+from .known_providers import KNOWN_PROVIDERS
+from .metadata import SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS, VariantMetadata
 from .properties import NULL_LABEL, check_name, check_value
 from .providers import PluginProvider
 from .uv_behaviour import uv_never_supports
@@ -250,7 +251,7 @@ class _Upgrade:
 
     def _known(self, namespace: str, entry: dict[str, Any]) -> dict[str, Any]:
         """Return the table that released installers know, for their plugin under other requirements."""
-        known = KNOWN_PROVIDERS.get(namespace)
+        known = KNOWN_PROVIDERS[namespace].table if namespace in KNOWN_PROVIDERS else None
         requires = entry.get("requires")
         if known is None or not isinstance(requires, list) or not _names_package(requires, known):
             return entry

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ..errors import VariantError, did_you_mean, one_of
 from .abi_dependency import ABI_DEPENDENCY, REMARK, check_property
+from .known_providers import KNOWN_PROVIDERS
 from .properties import (
     NULL_LABEL,
     NULL_VARIANT,
@@ -27,7 +28,6 @@ from .providers import (
     SOURCES_OF_A_TABLE,
     BuildProvider,
     BuiltinProvider,
-    PluginProvider,
     Provider,
     StaticProvider,
     read_features,
@@ -39,17 +39,6 @@ SCHEMA_WITH_PROVIDERS = "https://variants-schema.wheelnext.dev/peps/850/v0.2.0.j
 SCHEMA_WITHOUT_PROVIDERS = "https://variants-schema.wheelnext.dev/peps/825/v0.1.1.json"
 
 _SECTIONS = ("default-priorities", "providers", "variants")
-
-# The provider tables that released installers know by heart, as they run no plugin. They compare
-# names and plugin-api literally, and want a specifier that admits the version they know.
-KNOWN_PROVIDERS: Mapping[str, PluginProvider] = {
-    "nvidia": PluginProvider(
-        ("nvidia-variant-provider>=0.0.1,<1",), "nvidia_variant_provider.plugin:NvidiaVariantPlugin"
-    ),
-    "x86_64": PluginProvider(("x86-64-variant-provider>=0.2,<0.3",)),
-    "aarch64": PluginProvider(("aarch64-variant-provider",)),
-    "tpu": PluginProvider(("tpu-variant-provider",), "tpu_variant_provider.plugin:TpuVariantPlugin"),
-}
 
 
 class VariantMetadata(NamedTuple):
@@ -313,7 +302,8 @@ def declare(
             "default-priorities.namespace would be empty, and the format asks for one at least",
             hint="declare the namespaces of the release with --pyproject, --provider or --static",
         )
-    complete = {**(KNOWN_PROVIDERS if known else {}), **providers}
+    tables = {name: each.table for name, each in KNOWN_PROVIDERS.items()} if known else {}
+    complete = {**tables, **providers}
     return VariantMetadata(
         tuple(namespaces), {name: complete[name] for name in namespaces if name in complete}, {}
     )

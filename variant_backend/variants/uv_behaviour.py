@@ -8,63 +8,19 @@ their answers itself. pip and all others see plain wheels only.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..errors import one_of
 from .abi_dependency import ABI_DEPENDENCY
+from .known_providers import KNOWN_PROVIDERS
 from .metadata import VariantMetadata
 from .properties import Variant
 from .providers import BuiltinProvider, PluginProvider
 from .validation import Fault
 
-
-class _Known(NamedTuple):
-    """A provider that uv knows: its package, the version to be admitted, and what plugin-api may say.
-
-    *features* are those that uv computes, each with a pattern of the values that it may ever support; none
-    if that is not known. *others* is a pattern of what the package itself has, and uv has not.
-    """
-
-    package: str
-    version: str
-    plugin_apis: tuple[str | None, ...]
-    features: Mapping[str, str] = {}
-    others: str = ""
-
-
 # uv drops a release with any other fault in its metadata; it does not look at $schema.
 ACCEPTED_BY_UV = {"unknown-schema"}
-
-_CUDA_VERSION = r"\d+(\.\d+)?"
-
-KNOWN_TO_UV = {
-    "nvidia": _Known(
-        "nvidia-variant-provider",
-        "0.0.1",
-        ("nvidia_variant_provider.plugin:NvidiaVariantPlugin",),
-        {
-            "cuda_version_lower_bound": _CUDA_VERSION,
-            "cuda_version_upper_bound": _CUDA_VERSION,
-            "sm_arch": r"\d+_(real|virtual)",
-        },
-        r"sm_arch :: \d+[af]_(real|virtual)",
-    ),
-    "x86_64": _Known(
-        "x86-64-variant-provider",
-        "0.2.1",
-        (None, "x86_64_variant_provider"),
-        {"level": "v[1-4]"},
-        "[a-z0-9_]+ :: on",
-    ),
-    "aarch64": _Known("aarch64-variant-provider", "0.2.0", (None, "aarch64_variant_provider")),
-    "tpu": _Known(
-        "tpu-variant-provider",
-        "0.1.0",
-        ("tpu_variant_provider.plugin:TpuVariantPlugin",),
-        {"present": "true|false"},
-    ),
-}
 
 
 class Reason(NamedTuple):
@@ -95,8 +51,8 @@ def uv_reason(metadata: VariantMetadata, namespace: str) -> Reason | None:
         return Reason("builtin-provider", f"the provider of {namespace!r} is builtin, and uv has none")
     if not isinstance(provider, PluginProvider):
         return None
-    if namespace not in KNOWN_TO_UV:
-        text = f"uv knows the providers of {one_of(KNOWN_TO_UV)} by heart, and asks no other"
+    if namespace not in KNOWN_PROVIDERS:
+        text = f"uv knows the providers of {one_of(KNOWN_PROVIDERS)} by heart, and asks no other"
         return Reason("unknown-provider", text)
     text = _difference(namespace, provider)
     return Reason("provider-mismatch", text) if text else None
@@ -126,7 +82,7 @@ def uv_unsupported_features(metadata: VariantMetadata, variant: Variant) -> Iter
     for prop in sorted(variant.properties):
         values.setdefault(prop[:2], []).append(prop.value)
     for (namespace, feature), own in values.items():
-        known = KNOWN_TO_UV.get(namespace)
+        known = KNOWN_PROVIDERS.get(namespace)
         if (
             not known
             or not known.features
@@ -154,7 +110,7 @@ def _difference(namespace: str, provider: PluginProvider) -> str:
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
-    known = KNOWN_TO_UV[namespace]
+    known = KNOWN_PROVIDERS[namespace]
     requirements = [Requirement(text) for text in provider.requires]
     if [canonicalize_name(requirement.name) for requirement in requirements] != [known.package]:
         return f"uv knows {namespace!r} with the one requirement {known.package!r} only"
