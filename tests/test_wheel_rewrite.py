@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import make_wheel, record_row, walk
 
-from variant_backend.lowlevel import ranges
+from variant_backend.lowlevel import ranges, workspace
 from variant_backend.project.recipe import Recipe
 from variant_backend.variants.metadata import VariantMetadata, declare
 from variant_backend.variants.properties import NULL_VARIANT, Property
@@ -289,13 +289,13 @@ def test_every_way_of_copying_gives_the_same_bytes(tmp_path: Path, monkeypatch: 
 
 
 def test_abandoned_workspaces_are_removed_and_those_in_use_stay(tmp_path: Path) -> None:
-    with ranges.workspace(tmp_path) as used:
+    with workspace.workspace(tmp_path) as used:
         for name in ("full", "empty"):
             (tmp_path / f".variant-backend-{name}").mkdir()
         for name in ("full", "empty", "alone"):
             (tmp_path / f".variant-backend-{name}.lock").touch()
         (tmp_path / ".variant-backend-full" / "half.whl.part").write_bytes(b"half")
-        with ranges.workspace(tmp_path) as other:
+        with workspace.workspace(tmp_path) as other:
             names = {used.name, f"{used.name}.lock", other.name, f"{other.name}.lock"}
             assert {path.name for path in tmp_path.iterdir()} == names
         assert used.exists() and not other.exists()
@@ -304,7 +304,7 @@ def test_abandoned_workspaces_are_removed_and_those_in_use_stay(tmp_path: Path) 
 
 def test_many_workspaces_at_once_do_not_disturb_one_another(tmp_path: Path) -> None:
     def use(number: int) -> str:
-        with ranges.workspace(tmp_path) as folder:
+        with workspace.workspace(tmp_path) as folder:
             (folder / "file").write_text(str(number))
             return (folder / "file").read_text()
 
@@ -319,8 +319,8 @@ def test_where_locks_are_not_supported_workspaces_work_and_are_left_alone(
     def unsupported(_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(ranges, "_acquire", unsupported)
-    with ranges.workspace(tmp_path) as used, ranges.workspace(tmp_path):
+    monkeypatch.setattr(workspace, "_acquire", unsupported)
+    with workspace.workspace(tmp_path) as used, workspace.workspace(tmp_path):
         assert used.exists()
     assert not list(tmp_path.iterdir())
 

@@ -98,7 +98,7 @@ def _build_variant(
     hook: str, wheel_directory: str, config_settings: ConfigSettings | None, request: Request
 ) -> str:
     """Build a wheel by a recipe, and make it the variant that is asked for."""
-    from .lowlevel.ranges import workspace  # only a labelled build pays for importing these
+    from .lowlevel.workspace import workspace  # only a labelled build pays for importing these
     from .wheel_rewrite import make_variant
 
     target = Path(wheel_directory).resolve()

@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from ..errors import VariantError
 from ..lowlevel.processes import GROUP, end_group, temporary_folder
-from ..lowlevel.ranges import workspace
+from ..lowlevel.workspace import workspace
 from ..project.pyproject import Project, may_be_wrapped
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata

@@ -15,7 +15,8 @@ from ..errors import VariantError, did_you_mean, lines_of, one_of
 from ..formats import dispatching_sdist
 from ..formats.simple_api import File
 from ..lowlevel import http
-from ..lowlevel.ranges import Advance, workspace
+from ..lowlevel.ranges import Advance
+from ..lowlevel.workspace import workspace
 from ..machine.detect import hardware_of
 from ..machine.system import System
 from ..selection.download import download

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from ..errors import VariantError, lines_of
 from ..lowlevel import http
-from ..lowlevel.ranges import workspace
 from ..lowlevel.source_date import source_date_epoch
+from ..lowlevel.workspace import workspace
 from ..variants.filename import WheelFilename, escape, normalize
 from . import core_metadata, pylock
 from .simple_api import File

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import VariantError
-from .ranges import workspace
+from .workspace import workspace
 
 _OTHER_FOLDER = "give another folder"
 

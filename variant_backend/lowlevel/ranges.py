@@ -1,4 +1,4 @@
-"""Files as ranges of bytes, and a place to finish them before they get their final name."""
+"""Open files as ranges of bytes: read, copied by the fastest way there is, and their digests."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from ..errors import VariantError
-
-_WORKSPACE_PREFIX = ".variant-backend-"
 
 # At most so much is copied by one call: progress can be told in between, and a copy that goes on in
 # the background is not held up too often by waiting for the interpreter.
@@ -197,87 +194,3 @@ class HeadCopy:
                 self._advance(copied)
         except Exception as error:  # raised again by `finish`
             self._error = error
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _acquire(lock: IO[bytes]) -> None:
-        """Lock a file until it is closed; raises OSError if another one has the lock."""
-        msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
-
-else:
-    import fcntl
-
-    def _acquire(lock: IO[bytes]) -> None:
-        """Lock a file until it is closed; raises OSError if another one has the lock."""
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-@contextmanager
-def workspace(folder: Path) -> Iterator[Path]:
-    """Give a private folder inside *folder*, which is made if need be, that is gone afterwards.
-
-    What is finished there is moved out with `os.replace`: it is on the same file system. Beside it
-    lies a lock file, before it is there and until it is gone. A run that is killed leaves both
-    behind: the next one in the same folder removes them, as the lock died with the run.
-    Raises VariantError if *folder* cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(folder)
-        lock_path, lock = _create_lock(folder)
-    except OSError as error:
-        raise VariantError(f"{folder}: {error.strerror}", hint="give a folder that can be written") from None
-    path = lock_path.with_suffix("")
-    try:
-        path.mkdir()
-        yield path
-    finally:
-        _remove(path, lock_path, lock)
-
-
-def _create_lock(folder: Path) -> tuple[Path, IO[bytes]]:
-    """Make a lock file and lock it; try again if a cleaning run takes it in between."""
-    while True:
-        path = folder / f"{_WORKSPACE_PREFIX}{os.urandom(6).hex()}.lock"
-        lock = path.open("xb")
-        try:
-            _acquire(lock)
-        except (BlockingIOError, PermissionError):
-            lock.close()
-            continue
-        except OSError:  # no locks on this file system: nobody else gets one either
-            return path, lock
-        if path.exists():
-            return path, lock
-        lock.close()
-
-
-def _remove_abandoned(folder: Path) -> None:
-    """Remove the workspaces of runs that are no more: those whose lock can be had."""
-    for lock_path in folder.glob(f"{_WORKSPACE_PREFIX}*.lock"):
-        with suppress(OSError):
-            lock = lock_path.open("r+b")
-            try:
-                _acquire(lock)
-            except OSError:
-                lock.close()
-            else:
-                _remove(lock_path.with_suffix(""), lock_path, lock)
-
-
-def _remove(path: Path, lock_path: Path, lock: IO[bytes]) -> None:
-    """Remove a workspace, and then its lock file, which is locked."""
-    try:
-        path.rmdir()
-    except OSError:
-        import shutil  # takes long to import, and mostly nothing is left
-
-        shutil.rmtree(path, ignore_errors=True)
-    if not path.exists():
-        for _ in range(2):  # Windows removes no file that is open; others must, before somebody locks it
-            with suppress(OSError):
-                lock_path.unlink()
-            lock.close()
-    lock.close()

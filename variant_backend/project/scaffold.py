@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 
 from ..errors import VariantError
 from ..formats import toml_edit
-from ..lowlevel.ranges import workspace
+from ..lowlevel.workspace import workspace
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.known_providers import KNOWN_PROVIDERS
 from ..variants.metadata import VariantMetadata

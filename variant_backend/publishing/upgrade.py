@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ..errors import VariantError
 from ..formats import core_metadata, toml_edit
-from ..lowlevel.ranges import workspace
+from ..lowlevel.workspace import workspace
 from ..project.recipe import Recipe
 from ..variants.filename import WheelFilename, index_filename, release_of_index
 from ..variants.legacy import Upgraded, upgrade_document, upgrade_table

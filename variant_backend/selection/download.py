@@ -15,7 +15,8 @@ from typing import Any
 from ..errors import VariantError
 from ..formats.simple_api import ALGORITHMS, File
 from ..lowlevel.http import BrokenTransferError, OtherHosts, Response, request, shown
-from ..lowlevel.ranges import Advance, path_of, workspace, write_all
+from ..lowlevel.ranges import Advance, path_of, write_all
+from ..lowlevel.workspace import workspace
 
 _STEP = 1 << 20
 _MOST_TRIES = 5

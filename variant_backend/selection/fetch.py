@@ -13,7 +13,8 @@ from ..errors import VariantError, one_of
 from ..formats import pylock
 from ..formats.simple_api import File
 from ..lowlevel.file_set import Output
-from ..lowlevel.ranges import Advance, file_digest, workspace
+from ..lowlevel.ranges import Advance, file_digest
+from ..lowlevel.workspace import workspace
 from ..variants.metadata import VariantMetadata
 from ..wheels.reading import Wheel, open_wheel
 from ..wheels.unmake import for_pip

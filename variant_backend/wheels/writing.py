@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import VariantError
-from ..lowlevel.ranges import Advance, HeadCopy, Source, copy_range, read_at, workspace, write_all
+from ..lowlevel.ranges import Advance, HeadCopy, Source, copy_range, read_at, write_all
+from ..lowlevel.workspace import workspace
 from ..lowlevel.zip_archive import (
     Range,
     Segment,
