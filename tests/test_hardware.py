@@ -18,17 +18,11 @@ from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.formats.hardware_file import Detected, Hardware
 from variant_backend.machine import features
-from variant_backend.machine.detect import (
-    Gpu,
-    detect,
-    flags_of_cpuinfo,
-    flags_of_sysctl,
-    flags_of_windows,
-    load,
-    nvidia_support,
-    tpu_support,
-)
+from variant_backend.machine.cpu import flags_of_cpuinfo, flags_of_sysctl, flags_of_windows
+from variant_backend.machine.detect import detect, load
 from variant_backend.machine.features import FORCE_CAPABILITY, FORCE_DRIVER, FORCE_TPU
+from variant_backend.machine.nvidia import Gpu, nvidia_support
+from variant_backend.machine.tpu import tpu_support
 from variant_backend.variants.known_providers import KNOWN_PROVIDERS
 
 V2 = "pni ssse3 sse4_1 sse4_2 cx16 lahf_lm popcnt"

@@ -54,7 +54,7 @@ RESERVED = {
     "fsspec": {"wheels.remote"},
     "urllib.request": {"lowlevel.http"},
     "http.client": {"lowlevel.http"},
-    "ctypes": {"machine.detect"},
+    "ctypes": {"machine.cpu", "machine.nvidia"},
 }
 # Values and pure functions, besides those of `variants` ...
 PURE = {

@@ -14,11 +14,7 @@ from typing import NamedTuple
 from .errors import VariantError
 from .formats import core_metadata
 from .lowlevel.ranges import Advance, Source
-from .lowlevel.zip_archive import (
-    Member,
-    assemble,
-    new_member,
-)
+from .lowlevel.zip_archive import Member, assemble, new_member
 from .project.recipe import Recipe
 from .variants.filename import WheelFilename, escape
 from .variants.metadata import VariantMetadata

@@ -54,10 +54,10 @@ def _pins(texts: Sequence[str]) -> dict[str, Version]:
 
 
 def _pin(text: str) -> tuple[str, Version]:
-    from packaging.version import (
+    from packaging.version import (  # takes long to import, and mostly nothing is pinned
         InvalidVersion,
         Version,
-    )  # takes long to import, and mostly nothing is pinned
+    )
 
     name, separator, version = map(str.strip, text.partition("=="))
     try:

@@ -9,12 +9,8 @@ from typing import NamedTuple, Protocol, TypeVar
 from ..errors import VariantError, one_of
 from .abi_dependency import ABI_DEPENDENCY
 from .metadata import VariantMetadata
-from .properties import (
-    Variant,
-)
-from .providers import (
-    Provider,
-)
+from .properties import Variant
+from .providers import Provider
 from .validation import join
 
 

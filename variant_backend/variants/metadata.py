@@ -14,15 +14,7 @@ from typing import NamedTuple
 from ..errors import VariantError, did_you_mean, one_of
 from .abi_dependency import ABI_DEPENDENCY, REMARK, check_property
 from .known_providers import KNOWN_PROVIDERS
-from .properties import (
-    NULL_LABEL,
-    NULL_VARIANT,
-    Property,
-    Variant,
-    check_label,
-    check_name,
-    default_label,
-)
+from .properties import NULL_LABEL, NULL_VARIANT, Property, Variant, check_label, check_name, default_label
 from .providers import (
     SOURCES,
     SOURCES_OF_A_TABLE,

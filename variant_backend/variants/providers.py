@@ -6,10 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from ..errors import VariantError, one_of
-from .properties import (
-    check_name,
-    check_value,
-)
+from .properties import check_name, check_value
 from .validation import Document, join
 
 SOURCES = ("static-properties", "requires", "builtin")

@@ -11,12 +11,7 @@ from ..errors import VariantError
 from ..formats import core_metadata
 from ..formats.record import Record
 from ..lowlevel.ranges import Source
-from ..lowlevel.zip_archive import (
-    Archive,
-    Member,
-    split_stored_head,
-    with_stored_head,
-)
+from ..lowlevel.zip_archive import Archive, Member, split_stored_head, with_stored_head
 from ..lowlevel.zip_lookup import read_members
 from ..lowlevel.zip_records import DEFLATED, REBUILD, Entry
 from ..variants.filename import WheelFilename, escape

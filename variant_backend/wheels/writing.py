@@ -12,11 +12,7 @@ from typing import NamedTuple
 from ..errors import VariantError
 from ..lowlevel.ranges import Advance, HeadCopy, Source, copy_range, read_at, write_all
 from ..lowlevel.workspace import workspace
-from ..lowlevel.zip_archive import (
-    Range,
-    Segment,
-    length_of,
-)
+from ..lowlevel.zip_archive import Range, Segment, length_of
 from ..variants.filename import WheelFilename
 from .reading import Wheel
 

@@ -1,0 +1,98 @@
+"""The levels and features of a processor, from the flags that the system lists."""
+
+from __future__ import annotations
+
+import platform
+import re
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from ..formats.hardware_file import Detected
+from . import features
+
+_X86_64 = ("x86_64", "amd64")
+_AARCH64 = ("aarch64", "arm64")
+_CPUINFO = Path("/proc/cpuinfo")
+
+# What IsProcessorFeaturePresent knows (PF_... of winnt.h), and the flags that every processor with it has.
+# Of AVX-512 it knows the foundation only, which is not enough for a level.
+_WINDOWS_FEATURES = {
+    13: "sse3",
+    14: "cx16",
+    36: "ssse3",
+    37: "sse4_1",
+    38: "sse4_2 popcnt lahf_lm",
+    39: "avx",
+    40: "avx2 bmi1 bmi2 f16c fma lzcnt movbe",
+}
+
+
+def detect_cpu(environ: Mapping[str, str]) -> dict[str, Detected]:  # noqa: ARG001  # a detector's signature
+    """Return what the processor supports; uv lets nobody force that."""
+    machine = platform.machine().lower()
+    if machine in _X86_64:
+        return {"x86_64": _detect_x86_64()}
+    if machine in _AARCH64:
+        return {"aarch64": Detected(features.aarch64(), "every 64-bit Arm processor")}
+    return {}
+
+
+def _detect_x86_64() -> Detected:
+    finders = {"linux": _linux_flags, "darwin": _macos_flags, "win32": _windows_flags}
+    flags, source = finders.get(sys.platform, lambda: ([], ""))()
+    return Detected(features.x86_64(flags), source if flags else "every 64-bit x86 processor")
+
+
+def _linux_flags() -> tuple[list[str], str]:
+    with suppress(OSError):  # some sandboxes hide it
+        return flags_of_cpuinfo(
+            _CPUINFO.read_text(encoding="utf-8", errors="replace")
+        ), f"flags in {_CPUINFO}"
+    return [], ""
+
+
+def flags_of_cpuinfo(text: str) -> list[str]:
+    """Return the flags of the first processor in the text of /proc/cpuinfo."""
+    found = re.search(r"^flags[ \t]*:(.*)$", text.partition("\n\n")[0], re.MULTILINE)
+    return found[1].split() if found else []
+
+
+def _macos_flags() -> tuple[list[str], str]:
+    import ctypes  # not needed by what only reads a hardware file
+
+    library = ctypes.CDLL(None)
+
+    def value(name: bytes) -> bytes:
+        size = ctypes.c_size_t()
+        if library.sysctlbyname(name, None, ctypes.byref(size), None, ctypes.c_size_t(0)) != 0:
+            return b""
+        buffer = ctypes.create_string_buffer(size.value)
+        failed = library.sysctlbyname(name, buffer, ctypes.byref(size), None, ctypes.c_size_t(0))
+        return b"" if failed else buffer.raw
+
+    return flags_of_sysctl(value), "sysctl machdep.cpu"
+
+
+def flags_of_sysctl(value: Callable[[bytes], bytes]) -> list[str]:
+    """Return the flags of a processor under macOS, which gives the *value* of each name."""
+    names = (b"machdep.cpu.features", b"machdep.cpu.leaf7_features", b"machdep.cpu.extfeatures")
+    flags = [flag for name in names for flag in value(name).rstrip(b"\0").decode("ascii", "replace").split()]
+    if not any(value(b"hw.optional.avx512f")):  # the kernel may have turned off what the processor has
+        flags = [flag for flag in flags if not flag.startswith("AVX512")]
+    return flags
+
+
+def _windows_flags() -> tuple[list[str], str]:
+    import ctypes  # not needed by what only reads a hardware file
+
+    is_present = ctypes.CDLL("kernel32").IsProcessorFeaturePresent
+    return flags_of_windows(is_present), "IsProcessorFeaturePresent"
+
+
+def flags_of_windows(is_present: Callable[[int], object]) -> list[str]:
+    """Return the flags of a processor under Windows, which tells of each feature whether it is present."""
+    return [
+        flag for number, names in _WINDOWS_FEATURES.items() if is_present(number) for flag in names.split()
+    ]

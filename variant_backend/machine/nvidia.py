@@ -1,0 +1,116 @@
+"""What NVIDIA GPUs support: the driver's CUDA version, and the best compute capability."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import ascii_unless_printable
+from ..formats.hardware_file import Detected
+from . import features
+from .features import FORCE_CAPABILITY, FORCE_DRIVER, Version
+
+if TYPE_CHECKING:
+    import ctypes
+
+
+_NVML = {"linux": "libnvidia-ml.so.1", "win32": "nvml.dll"}
+_DRIVER = {"linux": "libcuda.so.1", "win32": "nvcuda.dll"}
+# CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR of cuda.h.
+_CAPABILITY = (75, 76)
+
+
+class Gpu(NamedTuple):
+    """What is known of NVIDIA GPUs: the CUDA version of the driver, and the best compute capability."""
+
+    driver: Version
+    capability: Version | None
+    source: str
+
+
+def detect_nvidia(environ: Mapping[str, str]) -> dict[str, Detected]:
+    """Return what the NVIDIA GPUs of this machine support."""
+    return {"nvidia": nvidia_support(environ, find_gpu)}
+
+
+def nvidia_support(environ: Mapping[str, str], find: Callable[[], Gpu | None]) -> Detected:
+    """Return the support of NVIDIA GPUs; *find* looks for what the environment does not force.
+
+    A value that is no version means that nothing is supported, and an empty one forces nothing.
+    """
+    forced_driver, forced_capability = environ.get(FORCE_DRIVER, ""), environ.get(FORCE_CAPABILITY, "")
+    gpu = None if forced_driver and forced_capability else find()
+    driver, capability = (gpu.driver, gpu.capability) if gpu else (None, None)
+    sources = [gpu.source] if gpu else []
+    if forced_driver:
+        driver = features.forced_driver(forced_driver)
+        sources.append(f"{FORCE_DRIVER}={ascii_unless_printable(forced_driver)}")
+        if driver is None:
+            return Detected({}, f"{sources[-1]}, which is no CUDA version")
+    if forced_capability:
+        capability = features.forced_capability(forced_capability)
+        sources.append(f"{FORCE_CAPABILITY}={ascii_unless_printable(forced_capability)}")
+        if capability is None:
+            return Detected({}, f"{sources[-1]}, which is no compute capability")
+    if driver is None:
+        return Detected({}, "no NVIDIA driver is found")
+    return Detected(features.nvidia(driver, capability), ", ".join(sources))
+
+
+def find_gpu() -> Gpu | None:
+    """Ask NVML, or else the driver, about NVIDIA GPUs; None where neither is there and works."""
+    import ctypes  # not needed by what only reads a hardware file
+
+    for names, ask in ((_NVML, _ask_nvml), (_DRIVER, _ask_driver)):
+        name = names.get(sys.platform)
+        # Libraries that are there without a driver, or too old to have a function.
+        with suppress(OSError, AttributeError):
+            if name and (gpu := ask(ctypes.CDLL(name), name)):
+                return gpu
+    return None
+
+
+def _ask_nvml(library: ctypes.CDLL, name: str) -> Gpu | None:
+    from ctypes import byref, c_int, c_uint, c_void_p
+
+    if library.nvmlInit_v2() != 0:
+        return None
+    try:
+        version, count, best = c_int(), c_uint(), None
+        if library.nvmlSystemGetCudaDriverVersion(byref(version)) != 0:
+            return None
+        if library.nvmlDeviceGetCount_v2(byref(count)) == 0:
+            for index in range(count.value):
+                device, major, minor = c_void_p(), c_int(), c_int()
+                if (
+                    library.nvmlDeviceGetHandleByIndex_v2(c_uint(index), byref(device)) == 0
+                    and library.nvmlDeviceGetCudaComputeCapability(device, byref(major), byref(minor)) == 0
+                ):
+                    best = max(best or (0, 0), (major.value, minor.value))
+        return Gpu(_version(version.value), best, f"NVML ({name})")
+    finally:
+        library.nvmlShutdown()
+
+
+def _ask_driver(library: ctypes.CDLL, name: str) -> Gpu | None:
+    from ctypes import byref, c_int
+
+    version, count, best = c_int(), c_int(), None
+    if library.cuInit(0) != 0 or library.cuDriverGetVersion(byref(version)) != 0:
+        return None
+    if library.cuDeviceGetCount(byref(count)) == 0:
+        for index in range(count.value):
+            device, major, minor = c_int(), c_int(), c_int()
+            parts = zip((major, minor), _CAPABILITY, strict=True)
+            if library.cuDeviceGet(byref(device), index) == 0 and all(
+                library.cuDeviceGetAttribute(byref(part), attribute, device) == 0 for part, attribute in parts
+            ):
+                best = max(best or (0, 0), (major.value, minor.value))
+    return Gpu(_version(version.value), best, f"CUDA driver ({name})")
+
+
+def _version(number: int) -> Version:
+    """Return a CUDA version that is written as one number: 12080 is 12.8."""
+    return number // 1000, number % 1000 // 10
