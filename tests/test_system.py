@@ -17,7 +17,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 from support import METADATA
 
-from variant_backend.cli import Command
+from variant_backend.cli.command import Command
 from variant_backend.cli.selection_options import selection_options
 from variant_backend.formats.hardware_file import Detected, Hardware
 from variant_backend.machine import user_config

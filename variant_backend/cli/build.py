@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from . import PATH, Command, Failure, status_line, talk
+from .command import Command, Failure
+from .options import PATH
+from .output import status_line, talk
 
 if TYPE_CHECKING:
     from ..building.matrix import Built

@@ -11,7 +11,9 @@ import click
 
 from ..checking.codes import ERROR, GROUPS, INSTALLERS, RULES, Finding, choose
 from ..errors import VariantError
-from . import PATH, Command, printable, talk
+from .command import Command
+from .options import PATH
+from .output import printable, talk
 
 _COLORS = {"error": "red", "warning": "yellow"}
 

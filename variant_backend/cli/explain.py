@@ -14,7 +14,9 @@ import click
 from ..errors import VariantError, lines_of, one_of
 from ..selection.report import PLAIN, Heading, Remedies, of_label, shown_label, supported, table
 from ..variants.ranking import why_better
-from . import Command, find_links_option, index_url_option, printable, talk
+from .command import Command
+from .options import find_links_option, index_url_option
+from .output import printable, talk
 from .selection_options import selection_options
 
 if TYPE_CHECKING:

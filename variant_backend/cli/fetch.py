@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 import click
 
 from ..errors import VariantError, lines_of
-from . import PATH, Command, Progress, find_links_option, index_url_option, printable, talk
+from .command import Command
+from .options import PATH, find_links_option, index_url_option
+from .output import Progress, printable, talk
 from .selection_options import selection_options
 
 if TYPE_CHECKING:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from . import PATH, Command, talk
+from .command import Command
+from .options import PATH
+from .output import talk
 
 if TYPE_CHECKING:
     from ..formats.hardware_file import Hardware

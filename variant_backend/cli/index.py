@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import VariantError
-from . import PATH, Command, Progress, fault_lines, talk
+from .command import Command, fault_lines
+from .options import PATH
+from .output import Progress, talk
 
 if TYPE_CHECKING:
     from ..publishing.index_file import Index

@@ -10,7 +10,9 @@ import click
 
 from ..errors import VariantError
 from ..variants.properties import Property
-from . import PATH, Command, talk
+from .command import Command
+from .options import PATH
+from .output import talk
 
 
 @click.command(cls=Command)

@@ -16,7 +16,9 @@ import click
 from ..errors import VariantError
 from ..lowlevel.http import shown
 from ..variants.providers import Provider, StaticProvider
-from . import Command, installed_paths, talk
+from .command import Command
+from .options import installed_paths
+from .output import talk
 
 if TYPE_CHECKING:
     from ..wheels.inspection import Inspection

@@ -12,8 +12,10 @@ import click
 
 from ..errors import VariantError, lines_of
 from ..variants.properties import check_name
-from . import Command, Failure, installed_paths, talk
+from .command import Command, Failure
 from .inspect import property_lines
+from .options import installed_paths
+from .output import talk
 from .selection_options import check_folders, hardware_option, reading, supported_option
 
 if TYPE_CHECKING:

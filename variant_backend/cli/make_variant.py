@@ -24,7 +24,10 @@ from ..variants.properties import NULL_LABEL, Property, Variant, check_name
 from ..variants.providers import Provider, read_provider
 from ..wheel_rewrite import Outcome, Plan, make_variant, renamed
 from ..wheels.reading import open_wheel
-from . import PATH, Command, Progress, check_targets, talk
+from ..wheels.writing import check_targets
+from .command import Command
+from .options import PATH
+from .output import Progress, talk
 
 if TYPE_CHECKING:
     from ..project.pyproject import Project

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..errors import VariantError, did_you_mean, one_of
-from . import Command, Failure, status_line, talk
+from .command import Command, Failure
+from .output import status_line, talk
 
 if TYPE_CHECKING:
     from ..machine.plugins import Plugin

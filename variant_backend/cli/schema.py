@@ -6,7 +6,7 @@ import json
 
 import click
 
-from . import Command
+from .command import Command
 
 
 @click.command(cls=Command)

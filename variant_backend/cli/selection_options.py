@@ -13,7 +13,8 @@ import click
 from ..errors import VariantError, lines_of
 from ..variants.filename import check_project_name, normalize
 from ..variants.properties import check_name
-from . import PATH, installed_paths, read_supported, talk
+from .options import PATH, installed_paths, read_supported
+from .output import talk
 
 if TYPE_CHECKING:
     from packaging.version import Version

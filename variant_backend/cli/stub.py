@@ -13,7 +13,9 @@ import click
 
 from ..errors import VariantError, lines_of, one_of
 from ..variants.ranking import shortened
-from . import PATH, Command, Progress, printable, talk
+from .command import Command
+from .options import PATH
+from .output import Progress, printable, talk
 from .selection_options import platform_option, python_option, read_target, reading
 
 if TYPE_CHECKING:

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import VariantError
-from . import PATH, Command, Progress, check_targets, talk
+from ..wheels.writing import check_targets
+from .command import Command
+from .options import PATH
+from .output import Progress, talk
 
 if TYPE_CHECKING:
     from ..wheels.unmake import Unmade

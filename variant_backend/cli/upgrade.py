@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import VariantError
-from . import PATH, Command, talk
+from .command import Command
+from .options import PATH
+from .output import talk
 
 if TYPE_CHECKING:
     from ..publishing.upgrade import Outcome

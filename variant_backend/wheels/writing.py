@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import VariantError
-from ..lowlevel.ranges import Advance, HeadCopy, Source, copy_range, read_at, write_all
+from ..lowlevel.ranges import Advance, HeadCopy, Source, copy_range, read_at, real_path, write_all
 from ..lowlevel.workspace import workspace
 from ..lowlevel.zip_archive import Range, Segment, length_of
 from ..variants.filename import WheelFilename
@@ -99,3 +99,19 @@ def _write_tail(file: FileIO, kept: int, tail: Sequence[Segment], source: int, a
         else:
             write_all(file.fileno(), segment)
     file.truncate()
+
+
+def check_targets(targets: Iterable[tuple[Path, Path]]) -> None:
+    """Raise a VariantError if two of the wheels would be written to one file; each comes with its target."""
+    sources: dict[Path, list[Path]] = {}
+    for wheel, target in targets:
+        place = real_path(target)
+        if real_path(wheel) != place:  # such a one is there already, and is not written
+            sources.setdefault(place, []).append(wheel)
+    clashes = [
+        f"{' and '.join(map(str, several))} would both become {target}"
+        for target, several in sources.items()
+        if len(several) > 1
+    ]
+    if clashes:
+        raise VariantError(*clashes, hint="convert them one by one, into folders of their own")

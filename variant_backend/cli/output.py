@@ -1,0 +1,93 @@
+"""What people see of a command: lines on stderr, progress bars, a line that changes."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .. import errors
+from ..errors import VariantError
+
+
+def talk(text: str) -> None:
+    """Tell a person something: on stderr."""
+    click.echo(text, err=True)
+
+
+def printable(text: str) -> str:
+    """Return a text on one line, with nothing in it that a terminal would obey or could not show."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return errors.printable(text).encode(encoding, "backslashreplace").decode(encoding)
+
+
+class Progress:
+    """A progress bar over files that are read, on a terminal, once the work takes longer than a second.
+
+    *size* is that of what is not on this machine, in bytes.
+    """
+
+    def __init__(self, files: Iterable[Path] = (), *, size: int = 0, shown: bool = True) -> None:
+        self._shown = shown and sys.stderr is not None and sys.stderr.isatty()
+        self._total = size
+        for file in files if self._shown else ():
+            with suppress(OSError):  # which is said when the file is read
+                self._total += file.stat().st_size
+        self._started = time.monotonic()
+        self._lock = threading.Lock()
+        self._done = 0
+        self._bar: Any = None
+        self._cancelled = False
+
+    def __enter__(self) -> Progress:
+        """Start; nothing is shown yet."""
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._cancelled = kind is not None  # copies that still run in other threads end at their next step
+        self.interrupt()
+
+    def advance(self, count: int) -> None:
+        """Note that so many more bytes were read."""
+        if self._cancelled:
+            raise VariantError("interrupted")
+        with self._lock:
+            self._done += count
+            if self._shown and self._bar is None and time.monotonic() - self._started > 1:
+                self._bar = click.progressbar(length=self._total, file=sys.stderr, update_min_steps=1 << 20)
+                self._bar.update(self._done)
+            elif self._bar is not None:
+                self._bar.update(count)
+
+    def interrupt(self) -> None:
+        """Leave the bar as it is, so that something else can be printed below it."""
+        with self._lock:
+            if self._bar is not None:
+                self._bar.render_finish()
+
+
+@contextmanager
+def status_line() -> Iterator[Callable[[str], object]]:
+    """Give a function that shows a line in place of the one before, on a terminal; the last is removed."""
+    import shutil  # takes long to import, and few commands need it
+
+    shown = sys.stderr is not None and sys.stderr.isatty()
+    last = ""
+
+    def show(text: str) -> None:
+        nonlocal last
+        if shown and text != last:
+            width = shutil.get_terminal_size().columns - 1
+            click.echo(f"\r{text[:width]:{width}}\r", err=True, nl=False)
+            last = text
+
+    try:
+        yield show
+    finally:
+        show("")
