@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+# More of a text that comes from outside is not shown.
+MOST_SHOWN = 200
+
 _LONGEST_COMPARED = 100
 _MOST_COMPARED = 100
 

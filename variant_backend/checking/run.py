@@ -20,12 +20,15 @@ from ..formats import simple_api
 from ..lowlevel.ranges import Source
 from ..lowlevel.zip_archive import Archive
 from ..project.pyproject import Project
+from ..variants import consistency
 from ..variants.filename import WheelFilename, index_filename, normalize
 from ..variants.merging import combine
 from ..variants.metadata import VariantMetadata
 from ..variants.properties import NULL_LABEL, NULL_VARIANT, Variant
 from ..variants.validation import Document, Fault, read_json
-from ..wheels.reading import SIGNATURES, Wheel, check_directories, check_identity
+from ..wheels import soundness
+from ..wheels.reading import SIGNATURES, Wheel
+from ..wheels.soundness import check_directories, check_identity
 from . import rules
 from .codes import Finding
 
@@ -146,7 +149,7 @@ class _Run:
         with self.noting(path, "bad-filename"):
             filename = WheelFilename.parse(path.name)
             key = filename.release()
-            self.add(path, rules.of_filename(filename))
+            self.add(path, soundness.of_filename(filename))
         with _opened(path) as source:
             metadata = _WheelReader(self, path).read(source, filename)
         if filename is not None and key is not None:
@@ -167,9 +170,9 @@ class _Run:
             text = "no installer looks for a file of this name"
             self.add(path, [Fault("index-name", "", text)])
         if metadata is not None:
-            faults = [*rules.of_metadata(metadata)]
+            faults = [*consistency.of_metadata(metadata)]
             if path.name == "variant.json":
-                faults += rules.of_count(metadata)
+                faults += consistency.of_count(metadata)
             self.add(path, faults)
 
     def read_metadata(self, path: Path, data: bytes, within: str = "") -> VariantMetadata | None:
@@ -179,7 +182,7 @@ class _Run:
         with self.noting(path, "not-json", within):
             parsed = read_json(document, data)
             metadata = VariantMetadata.read(document, parsed)
-            document.faults += rules.of_values(parsed)
+            document.faults += consistency.of_values(parsed)
         self.add(path, document.faults, within)
         complete = all(fault.rule in _HARMLESS for fault in document.faults)
         return metadata if complete else None
@@ -194,7 +197,7 @@ class _Run:
             if project.metadata is not None and not faulty:
                 variants: Mapping[str, Variant] = {**project.metadata.variants, NULL_LABEL: NULL_VARIANT}
                 recipes = {label: project.recipe(label) for label in variants}
-                document.faults += rules.of_metadata(project.metadata)
+                document.faults += consistency.of_metadata(project.metadata)
                 document.faults += rules.of_recipes(recipes, variants)
         self.add(path, document.faults)
 
@@ -240,7 +243,7 @@ class _Run:
                 projects.setdefault(key[0], {}).update(combine(documents)[0].variants)
                 where[key[0]] = Path(min(documents))
         for parts in filter(None, wheels.values()):
-            for name, fault in rules.of_wheels(parts):
+            for name, fault in consistency.of_wheels(parts):
                 self.add(Path(name), [fault])
         for name, fault in rules.of_projects(projects):
             self.add(where[name], [fault])
@@ -256,19 +259,19 @@ class _Run:
             if path.name != wanted:
                 self.add(path, [Fault("index-name", "", f"{wanted} is its name")])
             if index is not None:
-                self.add(path, rules.of_index(index, parts))
-                labels = rules.of_labels(index, [*release.wheels.values()], folder in self.folders)
+                self.add(path, consistency.of_index(index, parts))
+                labels = consistency.of_labels(index, [*release.wheels.values()], folder in self.folders)
                 self.add(path, labels)
 
     def compare_metadata(self, release: _Release) -> None:
         """Look at what installers make of the documents; what the index file shares is said once."""
         said = set[Fault]()
         for path, index in sorted(release.indexes.items()):
-            faults = [*rules.of_metadata(index)] if index is not None else []
+            faults = [*consistency.of_metadata(index)] if index is not None else []
             self.add(path, faults)
             said.update(faults)
         for path, metadata in sorted(release.metadata.items()):
-            faults = [fault for fault in rules.of_metadata(metadata) if fault not in said]
+            faults = [fault for fault in consistency.of_metadata(metadata) if fault not in said]
             said.update(faults)
             self.add(path, faults, "variant.json")
 
@@ -311,14 +314,14 @@ class _WheelReader(NamedTuple):
         if (data := contents["METADATA"]) is not None:
             with self.run.noting(self.path, "wrong-identity", "METADATA"):
                 check_identity(filename, data)
-            self.run.add(self.path, rules.of_core_metadata(data), "METADATA")
+            self.run.add(self.path, soundness.of_core_metadata(data), "METADATA")
             self.compare_side_file(data)
         if (data := contents["WHEEL"]) is not None:
-            self.run.add(self.path, rules.of_wheel_file(data), "WHEEL")
+            self.run.add(self.path, soundness.of_wheel_file(data), "WHEEL")
         if wheel.path("entry_points.txt") in wheel.entries:
             contents["entry_points.txt"] = data = self.file(wheel, "entry_points.txt")
-            self.run.add(self.path, rules.of_entry_points(data or b""), "entry_points.txt")
-        self.run.add(self.path, rules.of_data_folders(wheel.entries, f"{filename.stem}.data"))
+            self.run.add(self.path, soundness.of_entry_points(data or b""), "entry_points.txt")
+        self.run.add(self.path, soundness.of_data_folders(wheel.entries, f"{filename.stem}.data"))
         metadata = None
         if wheel.is_variant():
             contents["variant.json"] = data = self.file(wheel, "variant.json")
@@ -339,7 +342,7 @@ class _WheelReader(NamedTuple):
                 text = "a plain name, and a variant.json inside"
                 self.run.add(self.path, [Fault("unlabelled-variant", "variant.json", text)])
             return None
-        faults = [*rules.of_variant_json(metadata, filename)]
+        faults = [*consistency.of_variant_json(metadata, filename)]
         self.run.add(self.path, faults, "variant.json")
         is_known = all(fault.rule == "unlabelled-variant" for fault in faults)
         return metadata if is_known else None

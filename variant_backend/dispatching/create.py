@@ -27,8 +27,10 @@ from ..lowlevel.ranges import Advance, file_digest
 from ..lowlevel.tarball import pack
 from ..selection.releases import Listing, Release, local_path, parse_wheel, read_release
 from ..selection.report import PLAIN
+from ..variants import consistency
 from ..variants.filename import WheelFilename, escape
 from ..variants.metadata import VariantMetadata
+from ..wheels import soundness
 from ..wheels.reading import Wheel, open_wheel
 
 _PROJECT = f"""\
@@ -237,17 +239,17 @@ def _findings(index: VariantMetadata, read: Iterable[_Read]) -> Iterator[Finding
     for file, data, metadata in read:
         name = WheelFilename.parse(file.filename)
         names.append(name)
-        faults = [*rules.of_filename(name), *rules.of_core_metadata(data)]
+        faults = [*soundness.of_filename(name), *soundness.of_core_metadata(data)]
         yield from (Finding.of(file.filename, fault) for fault in faults)
         if metadata is not None:
             parts[file.filename] = metadata
     faults = [
-        *rules.of_metadata(index),
-        *rules.of_index(index, parts),
-        *rules.of_labels(index, names, complete=False),
+        *consistency.of_metadata(index),
+        *consistency.of_index(index, parts),
+        *consistency.of_labels(index, names, complete=False),
     ]
     yield from (Finding.of("index file", fault) for fault in faults)
-    yield from (Finding.of(name, fault) for name, fault in rules.of_wheels(parts))
+    yield from (Finding.of(name, fault) for name, fault in consistency.of_wheels(parts))
 
 
 def _files(release: Release, described: list[bytes], hosts: Collection[str]) -> dict[str, bytes]:

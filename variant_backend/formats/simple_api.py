@@ -15,7 +15,7 @@ from html.parser import HTMLParser
 from typing import NamedTuple
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
-from ..errors import VariantError
+from ..errors import MOST_SHOWN, VariantError
 from ..variants.filename import WheelFilename, check_project_name, normalize, version_of
 from ..variants.validation import Document, Fault, join, read_json
 
@@ -31,10 +31,6 @@ _FORGEABLE = {"md5", "sha1"}
 # Every link is joined to the base, so reading takes as long as both are.
 _LONGEST_BASE = 2000
 _META_TAG = f'<meta name="generator" content="{GENERATOR}">'
-
-
-# More of a text that comes from outside is not shown.
-_SHOWN = 200
 
 
 class File(NamedTuple):
@@ -382,4 +378,4 @@ def of_content(name: str, hashes: Mapping[str, str], content: bytes) -> Iterator
         if algorithm in ALGORITHMS:
             actual = hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()
             if told != actual:
-                yield Fault("link-hash", name, f"{algorithm} {told[:_SHOWN]}, but it is {actual}")
+                yield Fault("link-hash", name, f"{algorithm} {told[:MOST_SHOWN]}, but it is {actual}")

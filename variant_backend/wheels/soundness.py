@@ -1,0 +1,192 @@
+"""What is wrong with one wheel: its name, and the files of its dist-info directory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from ..errors import MOST_SHOWN, VariantError
+from ..formats import core_metadata
+from ..lowlevel.zip_records import REBUILD, Entry
+from ..variants.filename import WheelFilename, escape
+from ..variants.validation import Fault
+
+if TYPE_CHECKING:
+    pass
+
+
+# The fields of METADATA on which installing depends.
+_FIELDS = ("Name", "Version", "Requires-Dist", "Requires-Python", "Provides-Extra")
+_UNREAD = "it stands behind a line that is no field, where readers stop"
+_UNPRINTABLE = "a control character, or a space that is not ASCII's, is in it"
+
+# Platform tags that start so are mistyped if they do not look so (the specification of platform tags).
+_PLATFORMS = {
+    "manylinux": r"manylinux(1|2010|2014|_\d+_\d+)_\w+",
+    "musllinux": r"musllinux_\d+_\d+_\w+",
+    "linux": r"linux_\w+",
+    "macosx": r"macosx_\d+_\d+_\w+",
+    "win": r"win32|win_(amd64|arm32|arm64|ia64)",
+}
+
+
+def of_filename(filename: WheelFilename) -> Iterator[Fault]:
+    """Find a build number and tags because of which installers pass a wheel over in silence."""
+    if not re.fullmatch(r"(\d{1,19}[a-zA-Z0-9_.]*)?", filename.build, re.ASCII):
+        yield Fault("bad-filename", "", f"{filename.build[:MOST_SHOWN]!r} is no build number")
+    for tag in filename.tags.replace("-", ".").split("."):
+        if not re.fullmatch("[a-z0-9_]+", tag):
+            yield Fault("bad-filename", "", f"tag {tag[:MOST_SHOWN]!r} does not consist of a-z, 0-9 and _")
+    for platform in filename.tags.split("-")[2].split("."):
+        for start, pattern in _PLATFORMS.items():
+            if platform.startswith(start) and not re.fullmatch(pattern, platform):
+                yield Fault("unknown-platform", "", f"no system has the platform {platform[:MOST_SHOWN]!r}")
+
+
+def of_wheel_file(data: bytes) -> Iterator[Fault]:
+    """Find that WHEEL cannot be read, or is of a version of the wheel format that installers do not know."""
+    code = "bad-wheel-file"
+    try:
+        data.decode("utf-8")
+        version = core_metadata.read_field(data, "Wheel-Version")
+    except UnicodeDecodeError as error:
+        yield Fault(code, "", f"not UTF-8 at byte {error.start}")
+        return
+    except VariantError as error:
+        yield Fault(code, "", error.issues[0])
+        return
+    if not re.fullmatch(r"1\.\d+", version, re.ASCII):
+        yield Fault(code, "Wheel-Version", f"{version[:MOST_SHOWN]!r} is no version 1.x of the wheel format")
+    if field := core_metadata.unread_field(data, ["Wheel-Version"]):
+        yield Fault(code, field, _UNREAD)
+    if field := core_metadata.unprintable_field(data, ["Wheel-Version"]):
+        yield Fault(code, field, _UNPRINTABLE)
+
+
+def of_entry_points(data: bytes) -> Iterator[Fault]:
+    """Find that entry_points.txt, or a script in it, cannot be read (the entry points specification)."""
+    import configparser
+
+    code = "bad-entry-points"
+    parser = configparser.RawConfigParser(delimiters=("=",))
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # as the documentation has it
+    try:
+        parser.read_string(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        yield Fault(code, "", f"not UTF-8 at byte {error.start}")
+        return
+    except configparser.Error as error:
+        yield Fault(code, "", " ".join(str(error).split())[:MOST_SHOWN])
+        return
+    for section in {"console_scripts", "gui_scripts"}.intersection(parser.sections()):
+        for name, reference in parser.items(section):
+            if not re.fullmatch(r"[\w.]+\s*(:\s*[\w.]+)?\s*(\[.*\])?", reference) or re.search(
+                r"[/\\]", name
+            ):
+                text = f"{name[:MOST_SHOWN]!r} = {reference[:MOST_SHOWN]!r} is no script"
+                yield Fault(code, section, text)
+
+
+def of_data_folders(names: Iterable[str], folder: str) -> Iterator[Fault]:
+    """Find what the *folder* for data has, by the *names* of a wheel's members, and no installer knows."""
+    parts = {name.split("/")[1] for name in names if name.startswith(f"{folder}/")}
+    for part in sorted(parts - {"", "data", "headers", "platlib", "purelib", "scripts"}):
+        text = f"{part[:MOST_SHOWN]!r} is none of data, headers, platlib, purelib and scripts"
+        yield Fault("data-folder", folder, text)
+
+
+def of_core_metadata(data: bytes) -> Iterator[Fault]:
+    """Find fields of METADATA that installers cannot read, or package indexes reject."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    code = "bad-metadata"
+    if field := core_metadata.unread_field(data, _FIELDS):
+        yield Fault(code, field, _UNREAD)
+    if field := core_metadata.unprintable_field(data, _FIELDS):
+        yield Fault(code, field, _UNPRINTABLE)
+    if core_metadata.has_space_behind(data, "Name"):
+        yield Fault(code, "Name", "white space behind it is taken for a part of it")
+    for requirement in core_metadata.requirements(data):
+        yield from _of_requirement(requirement)
+    for url in core_metadata.direct_references(data):
+        yield Fault("direct-reference", "Requires-Dist", f"{url[:MOST_SHOWN]!r} names a URL")
+    try:
+        SpecifierSet(core_metadata.read_field(data, "Requires-Python"))
+    except InvalidSpecifier as error:
+        yield Fault(code, "Requires-Python", str(error)[:MOST_SHOWN])
+    except VariantError as error:
+        if "missing" not in error.issues[0]:
+            yield Fault(code, "Requires-Python", error.issues[0])
+
+
+def _of_requirement(text: str) -> Iterator[Fault]:
+    from packaging.requirements import Requirement
+
+    from ..variants.markers import check_requirement, mentions_variant
+
+    place, shown = "Requires-Dist", text[:MOST_SHOWN]
+    if mentions_variant(text):
+        yield Fault("variant-marker", place, f"{shown!r} has a variant marker")
+        return
+    try:
+        check_requirement(text)
+    except VariantError as error:
+        yield Fault("bad-metadata", place, str(error.issues[0])[:MOST_SHOWN])
+        return
+    # What packaging takes, and uv does not.
+    requirement = Requirement(text)
+    if requirement.url and not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", requirement.url):
+        yield Fault("bad-metadata", place, f"{shown!r} has a path where a URL is needed")
+    if " === " in str(requirement.marker or ""):
+        yield Fault("bad-metadata", place, f"{shown!r}: uv knows no === in markers")
+    for specifier in requirement.specifier:
+        if specifier.operator == "===" and not _is_version(specifier.version):
+            yield Fault("bad-metadata", place, f"{shown!r}: uv wants a version behind ===")
+
+
+def _is_version(text: str) -> bool:
+    from packaging.version import Version
+
+    try:
+        Version(text)
+    except ValueError:  # InvalidVersion, or more digits than Python converts
+        return False
+    return True
+
+
+def check_directories(filename: WheelFilename, names: Mapping[str, Entry]) -> None:
+    """Check that there is one dist-info directory, and that it and .data are spelled as the filename."""
+    tops = {name.partition("/")[0] for name in names if ".d" in name}
+    dist_infos = sorted(top for top in tops if top.endswith(".dist-info"))
+    if len(dist_infos) != 1:
+        found = " and ".join(dist_infos) or "none"
+        raise VariantError(f"one .dist-info directory is needed, found {found}", hint=REBUILD)
+    for top in tops:
+        if top.endswith((".dist-info", ".data")) and top.rpartition(".")[0] != filename.stem:
+            raise VariantError(
+                f"directory {top} does not go with the filename, which says {filename.stem}", hint=REBUILD
+            )
+
+
+def check_identity(filename: WheelFilename, metadata: bytes) -> None:
+    """Check that METADATA names the project and version that the filename names."""
+    place = f"{filename.stem}.dist-info/METADATA"
+    try:
+        name = core_metadata.read_field(metadata, "Name")
+        version = core_metadata.read_field(metadata, "Version")
+    except VariantError as error:
+        raise error.within(place) from None
+    if escape(name) != escape(filename.distribution):
+        raise VariantError(f"{place}: name {name!r}, but the filename says {filename.distribution!r}")
+    if version != filename.version and not _is_same_version(version, filename.version):
+        raise VariantError(f"{place}: version {version!r}, but the filename says {filename.version!r}")
+
+
+def _is_same_version(one: str, other: str) -> bool:
+    from packaging.version import Version  # mostly not needed, as the spelling is the same
+
+    try:
+        return Version(one) == Version(other)
+    except ValueError:  # InvalidVersion, or more digits than Python converts
+        return False
