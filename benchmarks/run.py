@@ -300,9 +300,9 @@ import sys
 import time
 from pathlib import Path
 from packaging.tags import sys_tags
-from variant_backend.filename import WheelFilename
-from variant_backend.metadata import VariantMetadata
-from variant_backend.selection import rank, static_support
+from variant_backend.variants.filename import WheelFilename
+from variant_backend.variants.metadata import VariantMetadata
+from variant_backend.variants.ranking import rank, static_support
 
 gc.disable()  # as our programs do
 metadata = VariantMetadata.from_json(Path(sys.argv[1]).read_bytes(), "document")

@@ -11,7 +11,7 @@ from releases import only, write_wheel
 from support import walk
 
 from variant_backend.errors import VariantError
-from variant_backend.wheels.unmake import for_pip
+from variant_backend.wheels.plain import for_pip
 
 DOCUMENT = {
     "$schema": "https://variants-schema.wheelnext.dev/peps/850/v0.2.0.json",

@@ -346,7 +346,7 @@ if sys.platform == "linux":  # whose loader takes libraries from the folders of 
             (tmp_path / "source.c").write_text(source.replace("INIT", "0"))
             run("cc", "-shared", "-fPIC", "-o", tmp_path / name, tmp_path / "source.c")
         program = (
-            "from variant_backend.hardware import detect; found = detect({}).namespaces['nvidia'];"
+            "from variant_backend.machine.detect import detect; found = detect({}).namespaces['nvidia'];"
             "names = ('cuda_version_lower_bound', 'sm_arch');"
             "print(*((found.features.get(name) or '-')[0] for name in names), found.source)"
         )

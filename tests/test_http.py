@@ -432,7 +432,7 @@ def test_certificates_are_checked_by_the_authorities_that_are_named(
 
 def test_it_is_light_until_something_is_asked_for() -> None:
     program = (
-        "import sys, variant_backend._http; print({'urllib.request', 'http.client', 'ssl'} & {*sys.modules})"
+        "import sys, variant_backend.lowlevel.http; print({'urllib.request', 'http.client', 'ssl'} & {*sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

@@ -155,7 +155,7 @@ def _fetched(
 ) -> list[Fetched]:
     """Fetch the wheels if they have a place to go, and write the lock file if one is asked for."""
     from ..selection import fetch as operation
-    from ..wheels.unmake import plain_name
+    from ..wheels.plain import plain_name
 
     if folder is None:
         _write_lock(picks, [], lock_file, index_url, force=force)

@@ -40,7 +40,7 @@ def unmake(
     The bytes are those of before if nothing but variant.json was added; else it is told what cannot be
     taken back. The variants themselves are never changed. The path of what was written is printed.
     """
-    from ..wheels.unmake import plain_name
+    from ..wheels.plain import plain_name
     from ..wheels.unmake import unmake as unmake_wheel
 
     folders = [output_dir or wheel.parent for wheel in wheels]

@@ -29,8 +29,8 @@ from ..selection.target import Target, running_target
 from ..variants.filename import WheelFilename, check_project_name, normalize
 from ..variants.namespace_support import UNKNOWN
 from ..variants.ranking import shortened
+from ..wheels.plain import decided_metadata, tagged_name
 from ..wheels.reading import Wheel, open_wheel
-from ..wheels.unmake import decided_metadata, tagged_name
 
 LABEL = "VARIANT_BACKEND_LABEL"
 HARDWARE = "VARIANT_BACKEND_HARDWARE"

@@ -16,8 +16,8 @@ from ..lowlevel.file_set import Output
 from ..lowlevel.ranges import Advance, file_digest
 from ..lowlevel.workspace import workspace
 from ..variants.metadata import VariantMetadata
+from ..wheels.plain import for_pip
 from ..wheels.reading import Wheel, open_wheel
-from ..wheels.unmake import for_pip
 from .download import download
 from .releases import local_path
 from .resolve import Pick

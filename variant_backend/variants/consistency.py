@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from ..errors import one_of
 from .abi_dependency import ABI_DEPENDENCY
@@ -15,9 +14,6 @@ from .properties import default_label
 from .providers import BuildProvider
 from .uv_behaviour import uv_drops, uv_reason, uv_unsupported_features
 from .validation import Fault
-
-if TYPE_CHECKING:
-    pass
 
 
 def of_values(data: object) -> Iterator[Fault]:

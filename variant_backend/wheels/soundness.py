@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from ..errors import MOST_SHOWN, VariantError
 from ..formats import core_metadata
 from ..lowlevel.zip_records import REBUILD, Entry
 from ..variants.filename import WheelFilename, escape
 from ..variants.validation import Fault
-
-if TYPE_CHECKING:
-    pass
-
 
 # The fields of METADATA on which installing depends.
 _FIELDS = ("Name", "Version", "Requires-Dist", "Requires-Python", "Provides-Extra")

@@ -2,25 +2,19 @@
 
 What was added is taken off: the label, variant.json and its row in RECORD. What was changed beside that
 stands nowhere in the wheel, so it cannot be had back, and is told as far as it shows.
-
-`for_pip` makes another kind of plain wheel: a variant that installers take which know no variants.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import VariantError
-from ..formats import core_metadata
 from ..lowlevel.ranges import Advance, Source
 from ..lowlevel.zip_archive import assemble, have_equal_times, split_stored_head
 from ..lowlevel.zip_records import DEFLATED, STORED
 from ..variants.filename import WheelFilename
-from ..variants.markers import mentions_variant, resolve_here
-from ..variants.properties import Property, Variant
+from .plain import plain_name
 from .reading import Wheel
 from .writing import Rewriting, check_is_free, faults_named, write_copy
 
@@ -36,26 +30,6 @@ class Unmade(NamedTuple):
     written: bool
     lost: tuple[str, ...]
     notices: tuple[str, ...]
-
-
-def plain_name(name: str) -> str:
-    """Return the name of the plain wheel of one with this *name*; raises VariantError as `WheelFilename`."""
-    return str(WheelFilename.parse(name)._replace(label=None))
-
-
-def tagged_name(name: str) -> str:
-    """Return a wheel's name without its label, which goes into the build tag.
-
-    It stays a name that every installer reads, and says which variant it was. Raises VariantError as
-    `WheelFilename`.
-
-    >>> tagged_name("torch-2.10.0-cp311-cp311-win_amd64-cuda12.8.whl")
-    'torch-2.10.0-0_cuda12.8-cp311-cp311-win_amd64.whl'
-    """
-    filename = WheelFilename.parse(name)
-    if filename.label is None:
-        return name
-    return str(filename._replace(build=f"{filename.build or 0}_{filename.label}", label=None))
 
 
 def unmake(
@@ -103,66 +77,6 @@ def _relabelled(wheel: Wheel) -> Rewriting:
         raise VariantError("its name has no label to be taken off")
     wheel.archive.check_layout()
     return Rewriting(assemble(wheel.archive, {}), ())
-
-
-def for_pip(
-    wheel: Path,
-    out_dir: Path,
-    supported: Callable[[Variant], Collection[Property]],
-    rename: Callable[[str], str] = plain_name,
-) -> Path:
-    """Move a wheel that is ours to its plain name in *out_dir*, its variant markers decided; return it there.
-
-    The plain name is what *rename* makes of its name.
-
-    *supported* tells which properties of the wheel's variant count in the markers. variant.json stays, and
-    without such markers all bytes do; with some, *wheel* stays too. *out_dir* is on the same file system.
-    Raises VariantError, with the wheel's name in front.
-    """
-    target = out_dir / rename(wheel.name)
-    with faults_named(wheel, out_dir):
-        with wheel.open("rb", buffering=0) as file:
-            opened = Wheel.read(WheelFilename.parse(wheel.name), Source.of(file.fileno()))
-            metadata = decided_metadata(opened, supported)
-            if metadata != opened.core_metadata:
-                rewritten = partial(_with_metadata, metadata=metadata)
-                write_copy(file.fileno(), opened.filename, rewritten, target, lambda _: None)
-                return target
-        wheel.replace(target)
-    return target
-
-
-def decided_metadata(wheel: Wheel, supported: Callable[[Variant], Collection[Property]]) -> bytes:
-    """Return METADATA of a wheel with its variant markers decided; without such markers, as it is.
-
-    *supported* is as for `for_pip`. Raises VariantError when a requirement cannot be read.
-    """
-    own = core_metadata.requirements(wheel.core_metadata)
-    if not any(map(mentions_variant, own)):
-        return wheel.core_metadata
-    label, properties = "", frozenset[Property]()
-    if wheel.filename.label is not None:
-        (variant,) = wheel.variant_metadata().variants.values()
-        label, properties = variant.label, frozenset(supported(variant))
-    decided = (resolve_here(each, label, properties) if mentions_variant(each) else each for each in own)
-    kept = [each for each in decided if each is not None]
-    return core_metadata.replace_requirements(wheel.core_metadata, kept)
-
-
-def _with_metadata(wheel: Wheel, metadata: bytes) -> Rewriting:
-    """Return the wheel with another METADATA, and what goes with it."""
-    wheel.archive.check_layout()
-    rows, record = wheel.read_file("RECORD"), wheel.path("RECORD")
-    signatures = [wheel.path(name) for name in wheel.signatures()]
-    changed = wheel.checked_record(rows).changed({wheel.path("METADATA"): metadata}, signatures, {})
-    edits = {
-        **{path: [] for path in signatures},
-        wheel.path("METADATA"): [
-            wheel.archive.replaced(wheel.entry("METADATA"), wheel.path("METADATA"), metadata)
-        ],
-        record: [wheel.replaced_record(record, rows, changed)],
-    }
-    return Rewriting(assemble(wheel.archive, edits), ())
 
 
 def _plain(wheel: Wheel) -> Rewriting:
