@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -131,7 +132,8 @@ RESERVED = {
 IMPURE = {"os", "pathlib", "subprocess", "shutil", "tempfile", "socket", "sys"}
 
 
-def imports(module: str) -> set[str]:
+@functools.cache
+def imports(module: str) -> frozenset[str]:
     """Return what a module imports, those of the package by their names in `ORDER`."""
     path = PACKAGE / f"{module.replace('.', '/')}.py"
     package = module.split(".")[:-1]
@@ -150,7 +152,7 @@ def imports(module: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             module = node.module or ""
             found |= {module, module.partition(".")[0], *(f"{module}.{alias.name}" for alias in node.names)}
-    return found
+    return frozenset(found)
 
 
 def test_every_module_has_its_room() -> None:
