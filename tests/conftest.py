@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,11 @@ from range_server import Server
 from support import answering, run
 
 ROOT = Path(__file__).parents[1]
+
+# Python writes compiled modules to disk, even if the environment says otherwise. Without them, each process
+# that a test starts compiles everything that it imports: more than a second for each start of pip.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # It is a program of its own, whose library is not everywhere.
 collect_ignore = ["fuzz_wheels.py"]

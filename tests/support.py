@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
 import csv
 import functools
@@ -15,6 +16,7 @@ import socketserver
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import zipfile
 import zlib
@@ -46,6 +48,25 @@ def run(
     )
     assert not ok or result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
     return result
+
+
+def empty_cache() -> tuple[str, str]:
+    """Return the options that give uv a new, empty cache, in which only this interpreter is known.
+
+    With --no-cache, uv starts the interpreter each time to ask what it is, which takes longer than the rest.
+    """
+    folder = tempfile.mkdtemp(dir=_cache_with_this_interpreter().parent)
+    shutil.copytree(_cache_with_this_interpreter(), folder, dirs_exist_ok=True)
+    return "--cache-dir", folder
+
+
+@functools.cache
+def _cache_with_this_interpreter() -> Path:
+    """Return a cache of uv that knows this interpreter; it is removed when the tests end."""
+    folder = Path(tempfile.mkdtemp(prefix="uv-caches-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    run("uv", "python", "find", "--cache-dir", folder / "template", sys.executable)
+    return folder / "template"
 
 
 def start(*command: object, cwd: Path | None = None, **env: str) -> subprocess.Popen[str]:

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from releases import DOCUMENT, PLAIN, write_release, write_wheel
-from support import run
+from support import empty_cache, run
 from test_simple_index import serving
 
 from variant_backend.checking.codes import RULES
@@ -143,7 +143,7 @@ def served(installer: str, folder: Path, target: Path, *, as_json: bool) -> str 
     with serving(folder, as_json=as_json) as (url, _):
         options: tuple[object, ...] = ("--target", target, "--index-url", f"{url}simple/", "demo")
         if installer == "uv":
-            always = ("--no-cache", "--no-config", "--python", sys.executable)
+            always = (*empty_cache(), "--no-config", "--python", sys.executable)
             variants = ("--preview-features", "wheel-variants")
             result = run("uv", "pip", "install", *always, *variants, *options, ok=False)
         else:

@@ -9,19 +9,19 @@ from typing import Any
 
 import pytest
 from releases import DOCUMENT, LABELS, encoded, only, patched, write_release, write_wheel
-from support import METADATA, WHEEL, run
+from support import METADATA, WHEEL, empty_cache, run
 
 from variant_backend.checking.run import check
 from variant_backend.variants.known_providers import KNOWN_PROVIDERS
 
-UV = ("uv", "pip", "install", "--no-cache", "--no-config", "--no-index", "--python", sys.executable)
+UV = ("uv", "pip", "install", "--no-config", "--no-index", "--python", sys.executable)
 VARIANTS = ("--preview-features", "wheel-variants")
 
 
 def uv_serves(what: Path, target: Path, **env: Any) -> str | None:
     """Return the label that uv installs from a folder, or from a wheel by its path; None if it fails."""
     options = ("--find-links", what, "demo") if what.is_dir() else (what,)
-    if run(*UV, *VARIANTS, "--target", target, *options, ok=False, **env).returncode:
+    if run(*UV, *empty_cache(), *VARIANTS, "--target", target, *options, ok=False, **env).returncode:
         return None
     (path,) = target.glob("demo-*.dist-info")
     if path.name != "demo-1.0.dist-info":
@@ -268,7 +268,9 @@ def test_a_provider_is_found_that_uv_does_not_know(
         "variants": {"fast": {namespace: {feature: [value]}}, "null": {}},
     }
     folder = write_release(tmp_path / "dist", document, labels=("fast", "null"))
-    told = run(*UV, *VARIANTS, "-v", "--target", tmp_path / "t", "--find-links", folder, "demo").stderr
+    told = run(
+        *UV, *empty_cache(), *VARIANTS, "-v", "--target", tmp_path / "t", "--find-links", folder, "demo"
+    ).stderr
     skipped = "Skipping unsupported wheel variant provider" in told
     found = {finding.code for finding in check([folder])}
     assert found == (
@@ -576,7 +578,7 @@ def test_a_fallback_is_missed_exactly_where_uv_finds_none(
     write_wheel(folder / f"demo-1.0-{fallback}.whl")
     there = ("--dry-run", "--python-platform", platform, "--python-version", "3.13")
     options = (*there, "--target", tmp_path / "t", "--find-links", folder)
-    code = run(*UV, *VARIANTS, *options, "demo", ok=False).returncode
+    code = run(*UV, *empty_cache(), *VARIANTS, *options, "demo", ok=False).returncode
     assert errors(folder) == ({"no-fallback", "no-plain-wheel"} if code else set())
 
 

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from range_server import Server
 from releases import DOCUMENT, only, patched, write_release, write_wheel
-from support import METADATA, make_wheel, publish, run
+from support import METADATA, empty_cache, make_wheel, publish, run
 from test_pytorch import EXAMPLE, LABELS, hardware, torch_wheel
 
 from variant_backend.cli.main import main
@@ -30,7 +30,7 @@ HARDWARE = [hardware("none", "none")] + [
 
 def uv_installs(package: str, target: Path, *source: object, **env: Any) -> tuple[str, str | None] | None:
     """Return version and label (None of a plain wheel) of what uv installs of a package; None if it fails."""
-    options = ("--no-cache", "--no-config", "--preview-features", "wheel-variants", "--quiet")
+    options = (*empty_cache(), "--no-config", "--preview-features", "wheel-variants", "--quiet")
     where = ("--python", sys.executable, "--target", target)
     done = run("uv", "pip", "install", *options, *where, *source, package, ok=False, **env)
     if done.returncode:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import make_wheel, publish, run, served
+from support import empty_cache, make_wheel, publish, run, served
 
 PROJECT = """
 [variant.default-priorities]
@@ -81,7 +81,7 @@ def installed(target: Path) -> str:
 
 
 def uv_installs(options: list[str], target: Path, *more: str, **env: Any) -> str:
-    common = ["--no-cache", "--no-config", "--python", sys.executable, "--target", str(target)]
+    common = [*empty_cache(), "--no-config", "--python", sys.executable, "--target", str(target)]
     run("uv", "pip", "install", *common, *options, *more, "demo", **env)
     return installed(target)
 
@@ -129,7 +129,15 @@ def test_uv_takes_a_variant_wheel_by_its_path_if_it_is_supported(
     release: Path, tmp_path: Path, label: str
 ) -> None:
     wheel = release / f"demo-1.0-py3-none-any-{label}.whl"
-    options = ["--no-cache", "--no-config", "--python", sys.executable, "--target", tmp_path / "t", *VARIANTS]
+    options = [
+        *empty_cache(),
+        "--no-config",
+        "--python",
+        sys.executable,
+        "--target",
+        tmp_path / "t",
+        *VARIANTS,
+    ]
     result = run("uv", "pip", "install", *options, "--no-index", wheel, ok=False, **OLD_DRIVER)
     assert (result.returncode == 0) == (label != "accelerate"), result.stderr
     if not result.returncode:

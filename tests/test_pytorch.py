@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from packaging.requirements import Requirement
-from support import make_wheel, publish, run, served, walk
+from support import empty_cache, make_wheel, publish, run, served, walk
 
 EXAMPLE = Path(__file__).parents[1] / "examples/pytorch/pyproject.toml"
 
@@ -235,7 +235,7 @@ def test_uv_installs_each_label_where_its_hardware_is_with_what_it_requires(
     run("variant-backend", "index", dist)
     publish(dist.iterdir(), stubs / "torch")
     with served(stubs) as url:
-        options = ["--no-cache", "--no-config", "--python", sys.executable, "--target", tmp_path / "target"]
+        options = [*empty_cache(), "--no-config", "--python", sys.executable, "--target", tmp_path / "target"]
         options += ["--preview-features", "wheel-variants", "--index-url", url]
         run("uv", "pip", "install", *options, "torch", **forced)
     (dist_info,) = (tmp_path / "target").glob("torch-*.dist-info")

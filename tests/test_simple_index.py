@@ -25,7 +25,7 @@ from zipfile import ZipFile
 
 import pytest
 from click.testing import CliRunner, Result
-from support import answering, make_wheel, read_terminal, run
+from support import answering, empty_cache, make_wheel, read_terminal, run
 
 from variant_backend.cli.main import main
 from variant_backend.formats import simple_api
@@ -136,7 +136,7 @@ def site(request: pytest.FixtureRequest, indexed: Path) -> Iterator[tuple[str, l
 
 def uv_installs(url: str, target: Path, *arguments: str, **env: Any) -> tuple[str, list[str]]:
     """Return the label that uv installed, or `plain`, and the names of all that is there."""
-    common = ["--no-cache", "--no-config", "--python", sys.executable, "--target", str(target)]
+    common = [*empty_cache(), "--no-config", "--python", sys.executable, "--target", str(target)]
     run("uv", "pip", "install", *common, "--index-url", f"{url}simple/", *arguments, **env)
     return installed(target)
 
@@ -238,7 +238,7 @@ def test_with_a_base_url_all_commands_on_the_page_work_as_they_are(dist: Path, t
         assert {command[-2] for command in indexes} == {f"{base_url}/simple/"}
         for number, command in enumerate((indexes[0], *wheels[:2])):
             target = tmp_path / str(number)
-            run(*command, "--no-cache", "--no-deps", "--target", target, "--python", sys.executable, **GPU)
+            run(*command, *empty_cache(), "--no-deps", "--target", target, "--python", sys.executable, **GPU)
             assert installed(target)[0] == ("cuda13", "cuda13", "mkl")[number]
         run(*indexes[1], "--no-cache-dir", "--no-deps", "--target", tmp_path / "pip")
         assert installed(tmp_path / "pip")[0] == "plain"
@@ -256,7 +256,7 @@ def test_the_command_for_uv_takes_from_elsewhere_what_the_index_lacks(dist: Path
     with serving(dist, as_json=False) as (url, _), serving(elsewhere, as_json=False) as (other, _):
         assert index(dist, "--base-url", url).exit_code == 0
         command = commands(dist, "my-demo")[0]
-        options = ["--no-cache", "--no-config", "--target", tmp_path / "t", "--python", sys.executable]
+        options = [*empty_cache(), "--no-config", "--target", tmp_path / "t", "--python", sys.executable]
         run(*command, *options, UV_DEFAULT_INDEX=f"{other}simple/", **GPU)
     assert installed(tmp_path / "t") == ("cuda13", ["My_Demo", "common", "helper_cuda"])
 

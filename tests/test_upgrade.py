@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
-from support import make_wheel, publish, record_row, run, served, walk
+from support import empty_cache, make_wheel, publish, record_row, run, served, walk
 
 from variant_backend.checking.codes import FORMAT, RULES
 from variant_backend.checking.run import check
@@ -803,7 +803,7 @@ def test_uv_takes_from_an_upgraded_release_each_label_that_it_can_know(tmp_path:
 
 def uv_installs(index: Path, folder: Path, **env: Any) -> str:
     """Let uv install the release; return the label that it took."""
-    options = ["--no-cache", "--no-config", "--python", sys.executable, "--target", folder / "target"]
+    options = [*empty_cache(), "--no-config", "--python", sys.executable, "--target", folder / "target"]
     with served(index) as url:
         variants = ["--preview-features", "wheel-variants", "--index-url", url]
         run("uv", "pip", "install", *options, *variants, "demo", **env)
