@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers.programs import run
+from helpers.range_server import Server
+from helpers.servers import answering
 from hypothesis import settings
-from range_server import Server
-from support import answering, run
 
 ROOT = Path(__file__).parents[1]
 

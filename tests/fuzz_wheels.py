@@ -16,7 +16,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["variant_backend"]):
-    from test_fuzz import rewritten, seeds, use
+    from helpers.fuzzed_wheels import rewritten, seeds, use
 
     import variant_backend.cli.main  # noqa: F401  # all that a wheel may reach is below it
 

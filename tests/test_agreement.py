@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from helpers.fuzzed_wheels import LABELLED, NAME, PLAN, wheels
+from helpers.mutation import mutated
+from helpers.sample_release import DOCUMENT, only, patched, write_wheel
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from releases import DOCUMENT, only, patched, write_wheel
-from test_check import mutated
-from test_fuzz import LABELLED, NAME, PLAN, wheels
 
 from variant_backend.checking.run import check
 from variant_backend.errors import VariantError

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support import run
+from helpers.programs import run
 
 pytestmark = pytest.mark.slow
 

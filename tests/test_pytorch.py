@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from helpers.made_wheels import make_wheel
+from helpers.programs import empty_cache, run
+from helpers.pytorch_example import EXAMPLE, ITS_OWN, LABELS, hardware, torch_wheel
+from helpers.servers import publish, served
+from helpers.strict_reader import walk
 from packaging.requirements import Requirement
-from support import empty_cache, make_wheel, publish, run, served, walk
-
-EXAMPLE = Path(__file__).parents[1] / "examples/pytorch/pyproject.toml"
 
 
 class System(NamedTuple):
@@ -28,20 +30,6 @@ class System(NamedTuple):
 LINUX, LINUX_ARM = System("Linux", "x86_64"), System("Linux", "aarch64")
 WINDOWS, MACOS = System("Windows", "AMD64"), System("Darwin", "arm64")
 SYSTEMS = [LINUX, LINUX_ARM, WINDOWS, MACOS]
-
-# What torch requires on its own, and what its wheels for CUDA, ROCm and XPU bring along.
-ITS_OWN = ["filelock", "typing-extensions>=4.10.0", "sympy>=1.13.3", 'opt-einsum>=3.3; extra == "opt-einsum"']
-BROUGHT = [
-    'nvidia-cublas-cu12==12.8.4.1; platform_system == "Linux"',
-    'nvidia-cudnn-cu13==9.15.1.9; platform_system == "Linux"',
-    "cuda-bindings==12.9.4",
-    "triton==3.6.0",
-    "intel-cmplr-lib-rt==2025.3.1",
-    "onemkl-sycl-blas==2025.3.0",
-    "mkl==2025.3.0",
-    "umf==1.0.2",
-    "triton-rocm==3.6.0",
-]
 
 # The versions of what CUDA wheels require on Linux, by label.
 CUDA_LABELS = ("cuda12.6", "cuda12.8", "cuda13.0")
@@ -88,17 +76,6 @@ XPU = {
 }
 XPU_ON_LINUX = {"impi-rt": "2021.17.0", "oneccl-devel": "2021.17.1", "oneccl": "2021.17.1"}
 
-# The local version by which each wheel is named before it is a variant.
-LABELS = {
-    "cu126": "cuda12.6",
-    "cu128": "cuda12.8",
-    "cu130": "cuda13.0",
-    "xpu": "xpu",
-    "rocm7.0": "rocm7.0",
-    "rocm7.1": "rocm7.1",
-    "cpu": "null",
-}
-
 
 def required(label: str, system: System) -> set[str]:
     """Return what the published configuration adds to a label's wheel on a system."""
@@ -111,14 +88,6 @@ def required(label: str, system: System) -> set[str]:
         pins = {**XPU, **(XPU_ON_LINUX if system == LINUX else {})}
         return {f"{name}=={version}" for name, version in pins.items()}
     return {"triton-rocm==3.6.0"} if label.startswith("rocm") and system == LINUX else set()
-
-
-def torch_wheel(folder: Path, local: str, tag: str, *more: str) -> Path:
-    """Write a small wheel that has the name and the requirements of a real one."""
-    requirements = [*ITS_OWN, *(BROUGHT if local != "cpu" else []), *more]
-    lines = "".join(f"Requires-Dist: {requirement}\n" for requirement in requirements)
-    head = f"Metadata-Version: 2.4\nName: {{name}}\nVersion: {{version}}\n{lines}\nThe text.\n"
-    return make_wheel(folder, "torch", f"2.10.0+{local}", tag, metadata=head)
 
 
 def requirements_of(wheel: Path) -> list[str]:
@@ -177,13 +146,6 @@ def test_the_real_wheel_for_processors_becomes_the_null_variant(tmp_path: Path) 
         before = archive.read("torch-2.13.0+cpu.dist-info/METADATA")
     assert metadata == before.replace(b"\nVersion: 2.13.0+cpu\n", b"\nVersion: 2.13.0\n")
     assert json.loads(members["torch-2.13.0.dist-info/variant.json"])["variants"] == {"null": {}}
-
-
-def hardware(driver: str, arch: str) -> dict[str, Any]:
-    return {
-        "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": driver,
-        "NV_VARIANT_PROVIDER_FORCE_SM_ARCH": arch,
-    }
 
 
 INTEL_GPU = 'static-properties.device_ip = ["20.1.0"]'

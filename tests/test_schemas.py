@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from helpers.programs import run
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
-from support import run
 
 from variant_backend.errors import VariantError
 from variant_backend.formats.hardware_file import Hardware

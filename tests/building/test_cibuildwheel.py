@@ -1,0 +1,232 @@
+"""The example for cibuildwheel: its configuration, and its steps with real tools, without a container."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.made_wheels import make_wheel
+from helpers.programs import run
+from helpers.strict_reader import walk
+from ruamel.yaml import YAML
+
+from variant_backend.project.pyproject import Project
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "cibuildwheel"
+WORKFLOW = EXAMPLE / ".github" / "workflows" / "wheels.yml"
+LABELS = ("x86_64_v3", "x86_64_v2", "null")
+VARIANTS = ("--preview-features", "wheel-variants")
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_wheel")]
+
+linux = pytest.mark.skipif(
+    (sys.platform, platform.machine()) != ("linux", "x86_64"),
+    reason="auditwheel knows Linux only, and the example has levels of x86-64",
+)
+
+NAME = "variant-example-cibuildwheel"
+
+SHOW_INSTALLED = """
+import json
+from importlib.metadata import distribution
+from variant_example_cibuildwheel import compiled_for
+
+text = distribution("variant-example-cibuildwheel").read_text("variant.json")
+print(json.dumps([*(json.loads(text)["variants"] if text else [None]), compiled_for()]))
+"""
+
+# It needs a newer Python than our tests do, so it has an environment of its own.
+WITH_CIBUILDWHEEL = ["uv", "run", "--quiet", "--no-project", "--isolated", "--python", ">=3.11"]
+WITH_CIBUILDWHEEL += ["--with", "cibuildwheel>=4.3"]
+
+# What cibuildwheel makes of its configuration, as the commands that it runs.
+SHOW_OPTIONS = """
+import json, os
+from cibuildwheel.frontend import get_build_frontend_extra_flags
+from cibuildwheel.options import CommandLineArguments, compute_options
+
+options = compute_options("linux", CommandLineArguments.defaults(), os.environ).build_options(None)
+frontend, verbosity, settings = options.build_frontend, options.build_verbosity, options.config_settings
+print(json.dumps({
+    "frontend": frontend.name,
+    "flags": get_build_frontend_extra_flags(frontend, verbosity, settings),
+    "repair": options.repair_command,
+    "audit": options.audit_command,
+    "test": options.test_command,
+}))
+"""
+
+# What it looks for before it builds for the next Python.
+FIND_WHEEL = """
+import sys
+from pathlib import Path
+from cibuildwheel.util.packaging import find_compatible_wheel
+
+print(find_compatible_wheel([Path(sys.argv[1])], "cp314-manylinux_x86_64"))
+"""
+
+
+def with_cibuildwheel(*command: object, cwd: Path = EXAMPLE, **env: Any) -> str:
+    """Run something in an environment that has cibuildwheel; return what it prints."""
+    return run(*WITH_CIBUILDWHEEL, *command, cwd=cwd, **env).stdout
+
+
+def workflow() -> dict[str, Any]:
+    jobs: dict[str, Any] = YAML(typ="safe").load(WORKFLOW)["jobs"]
+    return jobs
+
+
+def settings_of(label: str) -> dict[str, Any]:
+    """Return the environment that the workflow gives to cibuildwheel for a variant."""
+    (step,) = (step for step in workflow()["variant"]["steps"] if "cibuildwheel" in step.get("uses", ""))
+    return {key: text.replace("${{ matrix.variant }}", label) for key, text in step["env"].items()}
+
+
+def script(job: str, name: str) -> str:
+    """Return what a step of the workflow runs; the tests have installed what pipx would."""
+    (step,) = (step for step in workflow()[job]["steps"] if step.get("name", "").startswith(name))
+    return re.sub(r"pipx run (--spec \S+ )?", "", step["run"])
+
+
+def test_github_accepts_the_workflow() -> None:
+    run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", WORKFLOW)
+
+
+def test_the_workflow_builds_every_variant_and_publishes_when_all_are_there() -> None:
+    metadata = Project.load(EXAMPLE / "pyproject.toml").metadata
+    assert metadata is not None
+    jobs = workflow()
+    assert jobs["variant"]["strategy"]["matrix"]["variant"] == list(LABELS)
+    assert {*LABELS} == {*metadata.variants, "null"}
+    assert {*jobs["release"]["needs"], "release"} == {*jobs}
+
+
+@pytest.mark.parametrize("system", ["linux", "macos", "windows"])
+def test_cibuildwheel_builds_for_machines_of_64_bits_and_pythons_that_have_the_stable_abi(
+    system: str,
+) -> None:
+    said = with_cibuildwheel("cibuildwheel", "--print-build-identifiers", "--platform", system)
+    kinds = {"linux": "(many|musl)linux", "macos": "macosx", "windows": "win"}
+    known = re.compile(rf"cp3\d\d-{kinds[system]}_(x86_64|amd64|arm64|aarch64)")
+    assert said.splitlines() and all(known.fullmatch(line) for line in said.splitlines()), said
+    assert {line.partition("-")[0] for line in said.splitlines()} >= {"cp310", "cp314"}
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_cibuildwheel_asks_the_build_for_the_variant_under_a_plain_name(label: str) -> None:
+    said = with_cibuildwheel("python", "-c", SHOW_OPTIONS, **settings_of(label))
+    assert json.loads(said)["flags"] == [f"-Cvariant={label}", "-Cvariant-filename=plain"]
+
+
+@linux
+def test_the_steps_of_the_workflow_make_a_release_from_which_uv_takes_the_best_variant(
+    tmp_path: Path,
+) -> None:
+    dist = tmp_path / "dist"
+    dist.mkdir()
+    for label in LABELS:
+        job = check_out(tmp_path / label)
+        wheel = as_cibuildwheel_does(job, label)
+        assert "variant_example_cibuildwheel-1.0-cp310-abi3-manylinux" in wheel.name
+        run("bash", "-e", "-c", script("variant", "Label"), cwd=job)
+        (labelled,) = (job / "dist").iterdir()
+        assert labelled.name == f"{wheel.stem}-{label}.whl"
+        assert metadata_of(labelled) == metadata_of(wheel)
+        assert metadata_of(labelled).count(b"\nRequires-Dist: six\n") == (label == "x86_64_v2")
+        shutil.copy(labelled, dist)
+    shutil.copy(as_cibuildwheel_does(check_out(tmp_path / "plain"), None), dist)
+
+    offline = ["--no-index", "--no-deps", "--find-links", dist, "--target"]
+    with_uv = ["uv", "pip", "install", "--no-config", "--python", sys.executable, *VARIANTS, *offline]
+    for label in supported():
+        run("bash", "-e", "-c", script("release", "Index"), cwd=tmp_path)
+        run(*with_uv, tmp_path / f"uv-{label}", NAME)
+        assert installed_in(tmp_path / f"uv-{label}") == (label, "any" if label == "null" else label)
+        next(dist.glob(f"*-{label}.whl")).unlink()  # without it, the next one is the best
+    run("python", "-m", "pip", "install", "--no-cache-dir", *offline, tmp_path / "pip", NAME)
+    assert installed_in(tmp_path / "pip") == (None, "any")
+
+
+def check_out(folder: Path) -> Path:
+    """Copy the example, with a dependency of one of the variants."""
+    unwanted = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", "dist", "wheelhouse")
+    shutil.copytree(EXAMPLE, folder, ignore=unwanted)
+    toml = folder / "pyproject.toml"
+    table = "[tool.variant-backend.variants]\n"
+    text = toml.read_text(encoding="utf-8")
+    assert table in text
+    toml.write_text(text.replace(table, f'{table}x86_64_v2.dependencies = ["six"]\n'), encoding="utf-8")
+    return folder
+
+
+def as_cibuildwheel_does(project: Path, label: str | None) -> Path:
+    """Build, repair, audit and test as cibuildwheel does in its container; return the wheel."""
+    settings = settings_of(label) if label else {}
+    options = json.loads(with_cibuildwheel("python", "-c", SHOW_OPTIONS, cwd=project, **settings))
+    assert options["frontend"] == "build"
+    build = ["python", "-m", "build", "--wheel", "--installer=uv"]  # pip takes twice as long
+    run(*build, f"--outdir={project / 'built'}", *options["flags"], project)
+    (built,) = (project / "built").iterdir()
+    shell(options["repair"], project, wheel=built, dest_dir=project / "wheelhouse")
+    (wheel,) = (project / "wheelhouse").iterdir()
+    variant_json = {name: text for name, text in walk(built).items() if name.endswith("/variant.json")}
+    assert variant_json.items() <= walk(wheel).items()
+    assert len(variant_json) == bool(label)
+    for command in options["audit"]:
+        shell(command, project, abi3_wheel=wheel)
+    if label in (None, *supported()):
+        run("uv", "venv", "--python", sys.executable, project / "venv")
+        run("uv", "pip", "install", "--python", project / "venv/bin/python", wheel)
+        shell(f". venv/bin/activate && {options['test']}", project, project=project)
+    assert with_cibuildwheel("python", "-c", FIND_WHEEL, wheel).strip() == str(wheel)
+    return wheel
+
+
+def shell(command: str, cwd: Path, **places: Path) -> None:
+    run("sh", "-c", command.format_map(places), cwd=cwd)
+
+
+def metadata_of(wheel: Path) -> bytes:
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.read("variant_example_cibuildwheel-1.0.dist-info/METADATA")
+
+
+def installed_in(target: Path) -> tuple[str | None, str]:
+    """Return the label of the installed wheel, and what it is compiled for."""
+    label, level = json.loads(run("python", "-c", SHOW_INSTALLED, PYTHONPATH=str(target)).stdout)
+    return label, level
+
+
+def supported() -> list[str]:
+    """Return the labels that this machine's processor supports, the best first."""
+    flags = set(re.findall(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)[0].split())
+    v2 = {"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"} <= flags
+    v3 = v2 and {"abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"} <= flags
+    return [label for label, is_supported in zip(LABELS, (v3, v2, True), strict=True) if is_supported]
+
+
+@linux
+@pytest.mark.parametrize(
+    "command",
+    [
+        [*WITH_CIBUILDWHEEL, "python", "-c", FIND_WHEEL],
+        ["auditwheel", "repair"],
+        ["abi3audit", "--strict"],
+        ["python", "-m", "pip", "install", "--no-deps", "--target", "installed"],
+    ],
+    ids=["cibuildwheel", "auditwheel", "abi3audit", "pip"],
+)
+def test_the_tools_of_the_earlier_steps_refuse_a_labelled_name(tmp_path: Path, command: list[str]) -> None:
+    files = {"demo/_speed.abi3.so": b"\x7fELF"}
+    plain = make_wheel(tmp_path, tag="cp310-abi3-manylinux_2_28_x86_64", files=files)
+    run("make-variant", "-p", "x86_64 :: level :: v3", "-l", "x86_64_v3", plain)
+    refusal = run(*command, f"{plain.stem}-x86_64_v3.whl", cwd=tmp_path, ok=False)
+    assert refusal.returncode != 0
+    assert "Invalid build number" in refusal.stdout + refusal.stderr

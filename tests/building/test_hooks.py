@@ -1,0 +1,653 @@
+"""The hooks, called as build frontends call them, around tiny backends in the project's own tree."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+from helpers.made_wheels import make_wheel
+from helpers.strict_reader import walk
+from helpers.wrapped_project import (
+    ALL_HOOKS,
+    COMPLETE,
+    DIST_INFO,
+    MANDATORY,
+    OPTIONAL,
+    PLAIN_NAME,
+    PREPARE_HOOKS,
+    REQUIRES_HOOKS,
+    SDIST_NAME,
+    SMALL,
+    SMALL_NAME,
+    VARIANT,
+    VARIANT_JSON,
+    WRAPPING,
+    BuildError,
+    Project,
+    Settings,
+    label_and_properties,
+    only_error,
+)
+from pyproject_hooks import HookMissing, UnsupportedOperation
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path / "project")
+
+
+# Nothing asked for: everything passes through.
+
+CALL_ALL = """
+import json, sys
+settings = json.loads(sys.argv[1])
+for hook in sys.argv[2:]:
+    getattr(hooks, hook)(*([settings] if hook.startswith("get_requires") else ["dist", settings]))
+"""
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [None, {}, {"key": "a = b", "list": ["x::y", "z"], "flag": True, "variant-name": "v"}],
+    ids=["None", "empty", "others"],
+)
+def test_settings_reach_the_wrapped_backend_as_they_came(project: Project, settings: Settings) -> None:
+    project.run(CALL_ALL, json.dumps(settings), *ALL_HOOKS)
+    received = [(call["hook"], call["settings"]) for call in project.calls()]
+    assert received == [(hook, settings) for hook in ALL_HOOKS]
+
+
+@pytest.mark.parametrize(
+    "others", [{}, {"setup-args": ["-Da=b", "-Dc=d"], "null-variant": ""}], ids=["alone", "among others"]
+)
+def test_our_settings_reach_the_wrapped_backend_in_no_hook(
+    project: Project, others: dict[str, object]
+) -> None:
+    settings = {"variant": "small", **others, "variant-label": "small"}
+    project.run(CALL_ALL, json.dumps(settings), *ALL_HOOKS)
+    received = [(call["hook"], call["settings"]) for call in project.calls()]
+    assert received == [(hook, others) for hook in ALL_HOOKS]
+
+
+def test_a_wrapped_backend_may_change_its_settings_and_the_frontends_own_stay(tmp_path: Path) -> None:
+    clearing = "def build_sdist(sdist_directory, config_settings):\n    config_settings.clear()\n"
+    script = "settings = {'a': 'b'}; hooks.build_sdist('dist', settings); print(settings)"
+    assert Project(tmp_path / "project", clearing).run(script) == "{'a': 'b'}\n"
+
+
+@pytest.mark.parametrize("hook", ["build_wheel", "build_editable"])
+def test_a_wheel_for_which_no_variant_is_asked_is_the_wrapped_backends_own(
+    project: Project, hook: str
+) -> None:
+    assert project.call(hook, {"variant": []}) == PLAIN_NAME
+    assert (project.dist / PLAIN_NAME).read_bytes() == (project.root / "ready" / PLAIN_NAME).read_bytes()
+    assert project.built() == [PLAIN_NAME]
+    assert project.said == []
+
+
+@pytest.mark.parametrize("hook", ["build_wheel", "build_editable"])
+def test_the_metadata_directory_is_handed_on_unless_a_variant_is_asked_for(
+    project: Project, hook: str
+) -> None:
+    # Some backends refuse one that is edited, and variant.json is in it.
+    project.run(f"hooks.{hook}('dist', None, 'prepared')")
+    project.run(f"hooks.{hook}('dist', {{'variant': 'small'}}, 'prepared')")
+    assert [call["metadata"] for call in project.calls()] == ["prepared", None]
+
+
+def test_an_sdist_is_the_wrapped_backends_own_whatever_is_asked(project: Project) -> None:
+    nonsense = {"variant": "nonsense"}
+    assert project.call("get_requires_for_build_sdist", nonsense) == ["needed-to-build_sdist"]
+    assert project.call("build_sdist", nonsense) == SDIST_NAME
+    assert (project.dist / SDIST_NAME).read_bytes() == (project.root / "ready" / SDIST_NAME).read_bytes()
+    assert project.built() == [SDIST_NAME]
+
+
+@pytest.mark.parametrize("hook", REQUIRES_HOOKS)
+def test_requirements_are_those_of_the_wrapped_backend(project: Project, hook: str) -> None:
+    assert project.call(hook, SMALL) == [f"needed-to-{hook.removeprefix('get_requires_for_')}"]
+
+
+# Which hooks there are.
+
+
+@pytest.mark.parametrize("has", [[], *([name] for name in OPTIONAL), list(OPTIONAL)], ids="+".join)
+def test_other_optional_hooks_than_get_requires_exist_exactly_when_the_wrapped_backend_has_them(
+    tmp_path: Path, has: list[str]
+) -> None:
+    project = Project(tmp_path / "project", "".join([MANDATORY, *(OPTIONAL[name] for name in has)]))
+    script = "import sys; print(*(name for name in sys.argv[1:] if hasattr(hooks, name)))"
+    names = ["build_wheel", "build_sdist", *OPTIONAL, "get_requires", "build_conda"]
+    expected = {"build_wheel", "build_sdist", *has}
+    # A recipe may require something, even if the wrapped backend does not.
+    expected |= {"get_requires_for_build_wheel"}
+    expected -= {"get_requires_for_build_editable"}
+    expected |= {"get_requires_for_build_editable"} if "build_editable" in has else set()
+    assert set(project.run(script, *names).split()) == expected
+
+
+def test_frontends_see_a_missing_optional_hook_as_missing(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project", MANDATORY)
+    assert project.call("get_requires_for_build_wheel", SMALL) == []
+    with pytest.raises(HookMissing):
+        project.call("build_editable", SMALL)
+
+
+def test_without_a_metadata_hook_frontends_find_the_variants_metadata_in_the_wheel(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project", MANDATORY)
+    prepared = tmp_path / "prepared"
+    prepared.mkdir()
+    assert project.call("prepare_metadata_for_build_wheel", SMALL, into=prepared) == DIST_INFO
+    assert label_and_properties((prepared / VARIANT_JSON).read_bytes())[0] == "small"
+    assert walk(prepared / SMALL_NAME)
+
+
+def test_frontends_understand_a_wrapped_backend_that_cannot_make_an_sdist(tmp_path: Path) -> None:
+    refusing = (
+        "\ndef build_sdist(sdist_directory, config_settings):\n    raise UnsupportedOperation('no sdist')\n"
+    )
+    with pytest.raises(UnsupportedOperation) as error:
+        Project(tmp_path / "project", COMPLETE + refusing).call("build_sdist", SMALL)
+    assert "no sdist" in error.value.traceback
+
+
+# Which backend is wrapped.
+
+
+@pytest.mark.parametrize(
+    "reference", ["wrapped:Outer.main", "wrapped:Outer.main.Outer.main", "package.inner:it"]
+)
+def test_the_wrapped_backend_may_be_an_object_in_a_module(tmp_path: Path, reference: str) -> None:
+    project = Project(tmp_path / "project", toml=WRAPPING.replace('"wrapped"', f'"{reference}"'))
+    project.wrap(f"{COMPLETE}\nimport sys\nclass Outer:\n    main = sys.modules[__name__]\n")
+    (project.root / "backend/package").mkdir()
+    project.wrap("", "package/__init__")
+    project.wrap("import wrapped as it", "package/inner")
+    assert project.call("get_requires_for_build_sdist") == ["needed-to-build_sdist"]
+    assert project.build(None).name == PLAIN_NAME
+
+
+@pytest.mark.parametrize("module", ["installer", "colorsys"], ids=["third party", "standard library"])
+def test_backend_path_comes_before_what_is_installed(tmp_path: Path, module: str) -> None:
+    project = Project(tmp_path / "project", toml=WRAPPING.replace('"wrapped"', f'"{module}"'))
+    project.wrap(COMPLETE, module)
+    assert project.build(None).name == PLAIN_NAME
+
+
+@pytest.mark.parametrize("module", ["installer", "colorsys"], ids=["third party", "standard library"])
+def test_a_module_outside_backend_path_is_missing_even_if_it_is_installed(
+    tmp_path: Path, module: str
+) -> None:
+    project = Project(tmp_path / "project", toml=WRAPPING.replace('"wrapped"', f'"{module}"'))
+    with pytest.raises(BuildError) as failure:
+        project.call("build_sdist")
+    line = only_error(failure.value.lines)
+    assert f"no module named '{module}'" in line and "backend-path has its package" in line
+
+
+def test_what_is_installed_in_backend_path_is_seen_by_the_wrapped_backend(tmp_path: Path) -> None:
+    finding = """
+def get_requires_for_build_wheel(config_settings=None):
+    from importlib.metadata import entry_points, version
+    return [version("plugin"), *(point.value for point in entry_points(group="of.wrapped"))]
+"""
+    project = Project(tmp_path / "project", COMPLETE + finding)
+    dist_info = project.root / "backend/plugin-2.0.dist-info"
+    dist_info.mkdir()
+    (dist_info / "METADATA").write_text("Metadata-Version: 2.1\nName: plugin\nVersion: 2.0\n", "utf-8")
+    (dist_info / "entry_points.txt").write_text("[of.wrapped]\nplugin = the_plugin\n", "utf-8")
+    assert project.call("get_requires_for_build_wheel") == ["2.0", "the_plugin"]
+
+
+def test_without_backend_path_the_project_folder_is_no_place_to_look(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project", toml='tool.variant-backend.build-backend = "here"\n')
+    (project.root / "here.py").write_text(COMPLETE, encoding="utf-8")
+    assert "no module named 'here'" in project.refusal()
+
+
+@pytest.mark.parametrize("hook", ALL_HOOKS)
+def test_a_missing_build_backend_is_told_by_every_hook(tmp_path: Path, hook: str) -> None:
+    assert Project(tmp_path / "project", toml=VARIANT).refusal(hook) == (
+        "pyproject.toml: tool.variant-backend.build-backend is missing;"
+        ' name the backend to wrap, such as "setuptools.build_meta"'
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "facts"),
+    [
+        ('build-backend = "hatchling.biuld"', ["(did you mean 'hatchling.build'?)", "build-system.requires"]),
+        ('build-backend = "hatchlin.build"', ["no module named 'hatchlin'", "mean 'hatchling.build'?"]),
+        ('build-backend = "meson_py"', ["no module named 'meson_py'", "mean 'mesonpy'?"]),
+        ('build-backend = "no_such_backend_anywhere"', ["no module named 'no_such_backend_anywhere'"]),
+        ('build-backend = "variant_backend.hooks"', ["cannot wrap itself"]),
+        ('build-backend = "variant_backend.hooks:build_wheel"', ["cannot wrap itself"]),
+        ('build-backend = ""', ["tool.variant-backend.build-backend is missing"]),
+        ('build-backend = "json:no.such"', ["'json:no.such'", "has no attribute 'no'"]),
+        ('build-backend = ["json"]', ["build-backend: a string is needed, not a list"]),
+        ('buildbackend = "json"', ["buildbackend: unknown key (did you mean 'build-backend'?)"]),
+        ('backendpath = ["x"]', ["backendpath: unknown key (did you mean 'backend-path'?)"]),
+        ('backend-path = "backend"', ["backend-path: a list", "not a string"]),
+        ('backend-path = ["../other"]', ["backend-path[0]: '../other'", "inside the source tree"]),
+        ('backend-path = ["/other"]', ["backend-path[0]: '/other'", "inside the source tree"]),
+    ],
+)
+def test_a_backend_that_cannot_be_wrapped_is_told_in_one_line(
+    tmp_path: Path, table: str, facts: list[str]
+) -> None:
+    line = Project(tmp_path / "project", toml=f"[tool.variant-backend]\n{table}\n").refusal()
+    assert line.startswith("pyproject.toml: tool.variant-backend.")
+    for fact in facts:
+        assert fact in line
+
+
+@pytest.mark.parametrize("hook", ["build_wheel", "build_sdist"])
+def test_a_module_without_the_hooks_that_every_backend_has_is_no_backend(tmp_path: Path, hook: str) -> None:
+    project = Project(tmp_path / "project", toml=WRAPPING.replace('"wrapped"', '"hatchling"'))
+    project.wrap("", "hatchling")  # the real one has its hooks in hatchling.build, too
+    with pytest.raises(BuildError) as failure:
+        project.call(hook)
+    assert failure.value.code == 1
+    assert only_error(failure.value.lines) == (
+        "pyproject.toml: tool.variant-backend.build-backend: 'hatchling':"
+        f" module 'hatchling' has no attribute '{hook}' (did you mean 'hatchling.build'?)"
+    )
+
+
+def test_a_rightly_spelt_backend_that_is_not_there_is_not_suggested_again(tmp_path: Path) -> None:
+    toml = WRAPPING.replace('"wrapped"', '"poetry.core.masonry.api"')
+    line = Project(tmp_path / "project", toml=toml).refusal()
+    assert "no module named 'poetry'" in line and "did you mean" not in line
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ("import no_such_module_at_all", "ModuleNotFoundError: No module named 'no_such_module_at_all'"),
+        ("import wrapped_too.inner", "ModuleNotFoundError: No module named 'wrapped_too'"),
+        ("from json import no_such_name", "ImportError: cannot import name 'no_such_name'"),
+        ("from wrapped import no_such_name", "ImportError: cannot import name 'no_such_name'"),
+        ("raise TypeError('first line\\nsecond line')", "TypeError: first line"),
+        ("raise AttributeError('an inner fault')", "AttributeError: an inner fault"),
+        ("raise SystemExit('goodbye')", "SystemExit: goodbye"),
+        ("raise SystemExit(0)", "SystemExit: 0"),
+        ("def broken(:", "SyntaxError: invalid syntax"),
+    ],
+)
+def test_a_backend_that_breaks_on_import_is_told_in_one_line(tmp_path: Path, source: str, fault: str) -> None:
+    line = Project(tmp_path / "project", source).refusal()
+    place = "pyproject.toml: tool.variant-backend.build-backend"
+    assert line.startswith(f"{place}: importing 'wrapped' failed: {fault}")
+
+
+@pytest.mark.parametrize("hook", ALL_HOOKS)
+def test_frontends_do_not_take_a_backend_that_breaks_on_import_for_a_missing_hook(
+    tmp_path: Path, hook: str
+) -> None:
+    project = Project(tmp_path / "project", "raise AttributeError('an inner fault')")
+    with pytest.raises(BuildError) as failure:
+        project.call(hook)
+    assert failure.value.code == 1
+    assert only_error(failure.value.lines).endswith("'wrapped' failed: AttributeError: an inner fault")
+
+
+@pytest.mark.parametrize("settings", [None, SMALL], ids=["plain", "variant"])
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (None, "pyproject.toml: No such file or directory"),
+        (b"[tool", "pyproject.toml: not TOML in UTF-8: "),
+        (b"\xff = 1", "pyproject.toml: not TOML in UTF-8: "),
+        (b"tool = 1", "pyproject.toml: tool: a table is needed, not a number"),
+        (b"[tool]\nvariant-backend = []", "pyproject.toml: tool.variant-backend: a table is needed"),
+    ],
+    ids=["missing", "no TOML", "no UTF-8", "tool is no table", "our table is none"],
+)
+def test_a_project_file_that_cannot_be_read_is_told_in_one_line(
+    project: Project, content: bytes | None, fault: str, settings: Settings
+) -> None:
+    path = project.root / "pyproject.toml"
+    path.unlink() if content is None else path.write_bytes(content)
+    assert project.refusal(settings=settings).startswith(fault)
+
+
+# Which variant is asked for.
+
+
+@pytest.mark.parametrize(
+    ("settings", "label", "properties"),
+    [
+        ({"variant": "small"}, "small", ["dictionary :: size :: small"]),
+        ({"variant-label": "small"}, "small", ["dictionary :: size :: small"]),
+        ({"variant": ["small"], "variant-label": "small"}, "small", ["dictionary :: size :: small"]),
+        ({"variant": "null"}, "null", []),
+        ({"variant-label": "null"}, "null", []),
+        ({"variant": " dictionary :: size::small"}, "small", ["dictionary :: size :: small"]),
+        (
+            {"variant": ["dictionary::size::small", "dictionary::size::large"]},
+            "both",
+            ["dictionary :: size :: large", "dictionary :: size :: small"],
+        ),
+        (
+            {"variant": ["x86_64::level::v2", "dictionary::size::large"], "variant-label": "old"},
+            "old",
+            ["dictionary :: size :: large", "x86_64 :: level :: v2"],
+        ),
+        ({"variant": ["x86_64::level::v3", "x86_64_v3"]}, "x86_64_v3", ["x86_64 :: level :: v3"]),
+        (
+            {"variant": "x86_64::level::v4"},
+            hashlib.sha256(b"x86_64 :: level :: v4\n").hexdigest()[:8],
+            ["x86_64 :: level :: v4"],
+        ),
+    ],
+)
+def test_a_variant_is_asked_for_by_its_label_or_its_properties(
+    project: Project, settings: Settings, label: str, properties: list[str]
+) -> None:
+    wheel = project.build(settings)
+    assert wheel.name == f"demo-1.0-py3-none-any-{label}.whl"
+    assert project.built() == [wheel.name]
+    assert label_and_properties(walk(wheel)[VARIANT_JSON]) == (label, properties)
+
+
+def test_a_label_that_is_a_hash_is_remarked_upon(project: Project) -> None:
+    walk(project.build({"variant": "x86_64::level::v4"}))
+    (line,) = project.said
+    assert line.startswith("variant-backend: hint: this label is a hash")
+
+
+def test_properties_need_no_variant_table(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project", toml=WRAPPING)
+    wheel = project.build({"variant": "x86_64::level::v3", "variant-label": "v3"})
+    document = json.loads(walk(wheel)[VARIANT_JSON])
+    assert document["providers"] == {"x86_64": {"requires": ["x86-64-variant-provider>=0.2,<0.3"]}}
+    assert project.said == []
+
+
+def test_a_namespace_without_a_provider_is_remarked_upon(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project", toml=WRAPPING)
+    walk(project.build({"variant": "acme::speed::high", "variant-label": "fast"}))
+    (line,) = project.said
+    assert line.startswith("variant-backend: warning: ") and "acme" in line
+
+
+@pytest.mark.parametrize(
+    ("settings", "facts"),
+    [
+        ({"variant": "smal"}, ["label 'smal'", "mean 'small'?", "known are both, null, small, x86_64_v3"]),
+        ({"variant": "x86_64_v4"}, ["mean 'x86_64_v3'?", "known are both, null, small, x86_64_v3"]),
+        ({"variant": "Small"}, ["label 'Small'", "mean 'small'?"]),
+        ({"variant-label": "nul"}, ["label 'nul'", "mean 'null'?"]),
+        ({"variant": ["small", "both"]}, ["ask for 2 labels: small, both", "ask for one"]),
+        ({"variant": "small", "variant-label": "both"}, ["ask for 2 labels", "small", "both"]),
+        ({"variant": "dictionary::size"}, ["property 'dictionary::size'", "NAMESPACE :: FEATURE :: VALUE"]),
+        ({"variant": "a::b::c::d"}, ["property 'a::b::c::d'", "found 4 part"]),
+        ({"variant": "Dictionary::size::small"}, ["namespace 'Dictionary'", "character 'D' at position 1"]),
+        ({"variant": "dictionary::size::"}, ["value is empty"]),
+        ({"variant": "dictionry::size::small"}, ["'dictionry' is not declared", "mean 'dictionary'?"]),
+        ({"variant": "dictionary::size::small", "variant-label": "null"}, ["the null variant has none"]),
+        ({"variant": "dictionary::size::large", "variant-label": "small"}, ["'small' is defined", "other"]),
+        ({"variant": "dictionary::size::large", "variant-label": "a-b"}, ["label 'a-b'", "character '-'"]),
+        ({"variant": ""}, ["config setting 'variant' is ''", "write variant=VALUE"]),
+        ({"variant-label": True}, ["config setting 'variant-label' is True"]),
+        ({"variant": None}, ["config setting 'variant' is None"]),
+        ({"variant": ["small", 1]}, ["config setting 'variant' is 1"]),
+        ({"variant": {"small": "both"}}, ["config setting 'variant' is {'small': 'both'}"]),
+    ],
+    ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
+)
+def test_what_cannot_be_asked_for_is_told_in_one_line_and_nothing_is_built(
+    project: Project, settings: Settings, facts: list[str]
+) -> None:
+    line = project.refusal(settings=settings)
+    for fact in facts:
+        assert fact in line
+    assert project.built() == [] and not (project.root / "calls.jsonl").exists()
+
+
+@pytest.mark.parametrize("hook", [hook for hook in ALL_HOOKS if not hook.endswith("build_sdist")])
+def test_an_unknown_label_ends_every_hook_that_has_to_do_with_wheels(project: Project, hook: str) -> None:
+    with pytest.raises(BuildError) as failure:
+        project.call(hook, {"variant": "smal"})
+    assert failure.value.code == 1
+    assert only_error(failure.value.lines) == (
+        "label 'smal' is not defined in [variant.variants] (did you mean 'small'?);"
+        " known are both, null, small, x86_64_v3"
+    )
+
+
+def test_a_label_without_a_variant_table_is_told_in_one_line(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project", toml=WRAPPING)
+    assert project.refusal(settings=SMALL).startswith("pyproject.toml: no [variant] table")
+
+
+def test_every_fault_of_the_variant_table_has_its_line(tmp_path: Path) -> None:
+    wrong = VARIANT.replace("static-properties", "static-property").replace("[variant.v", "[variant.w")
+    project = Project(tmp_path / "project", toml=WRAPPING + wrong)
+    with pytest.raises(BuildError) as failure:
+        project.build()
+    place = "variant-backend: error: pyproject.toml: [variant]: "
+    assert all(line.startswith(place) for line in failure.value.lines)
+    assert any("wariants: unknown key (did you mean 'variants'?)" in line for line in failure.value.lines)
+    assert any("did you mean 'static-properties'?" in line for line in failure.value.lines)
+
+
+# What the build of a variant leaves.
+
+
+def test_the_variants_wheel_is_the_plain_one_with_variant_json_and_a_label(project: Project) -> None:
+    old, new = walk(project.root / "ready" / PLAIN_NAME), walk(project.build())
+    assert [name for name in new if name != VARIANT_JSON] == list(old)
+    assert {name for name in old if old[name] != new[name]} == {f"{DIST_INFO}/RECORD"}
+    assert project.said == []
+
+
+def test_the_folder_for_the_wheel_need_not_be_there(project: Project) -> None:
+    project.dist = project.root / "new/folder"
+    walk(project.build())
+    assert project.built() == [SMALL_NAME]
+
+
+def test_a_plain_wheel_that_is_there_stays_as_it_is(project: Project) -> None:
+    plain = project.dist / PLAIN_NAME
+    plain.write_bytes(b"an earlier wheel")
+    walk(project.build())
+    assert plain.read_bytes() == b"an earlier wheel"
+    assert project.built() == [SMALL_NAME, PLAIN_NAME]
+
+
+def test_a_second_build_replaces_the_first_and_is_the_same(project: Project) -> None:
+    first = project.build().read_bytes()
+    (project.dist / SMALL_NAME).write_bytes(b"damaged")
+    assert project.build().read_bytes() == first
+
+
+@pytest.mark.parametrize("hook", PREPARE_HOOKS)
+def test_prepared_metadata_has_the_variant_json_that_the_wheel_has(project: Project, hook: str) -> None:
+    prepared = project.dist / project.call(hook, SMALL)
+    assert sorted(path.name for path in prepared.iterdir()) == ["METADATA", "variant.json"]
+    wheel = project.dist / project.call(hook.removeprefix("prepare_metadata_for_"), SMALL)
+    assert (prepared / "variant.json").read_bytes() == walk(wheel)[VARIANT_JSON]
+
+
+@pytest.mark.parametrize("hook", PREPARE_HOOKS)
+def test_prepared_metadata_is_the_wrapped_backends_own_unless_a_variant_is_asked_for(
+    project: Project, hook: str
+) -> None:
+    prepared = project.dist / project.call(hook)
+    assert [path.name for path in prepared.iterdir()] == ["METADATA"]
+
+
+def test_an_editable_wheel_keeps_its_plain_name_and_carries_variant_json(project: Project) -> None:
+    assert project.call("build_editable", SMALL) == PLAIN_NAME
+    assert project.built() == [PLAIN_NAME]
+    assert label_and_properties(walk(project.dist / PLAIN_NAME)[VARIANT_JSON])[0] == "small"
+
+
+@pytest.mark.parametrize(
+    ("first", "in_place"),
+    [
+        pytest.param([], True, id="all at the end"),
+        pytest.param(["METADATA"], True, id="METADATA first"),
+        pytest.param(["WHEEL", "METADATA", "RECORD"], True, id="all before the files"),
+        pytest.param(["RECORD"], False, id="RECORD first"),
+    ],
+)
+def test_the_wheel_is_changed_in_place_where_its_layout_allows_it(
+    project: Project, first: list[str], in_place: bool
+) -> None:
+    make_wheel(project.root / "ready", order=first)
+    wheel = project.build()
+    assert label_and_properties(walk(wheel)[VARIANT_JSON])[0] == "small"
+    assert (wheel.stat().st_ino == project.calls()[0]["inode"]) == in_place
+    assert project.built() == [SMALL_NAME]
+
+
+@pytest.mark.parametrize("epoch", ["1700000000", ""])
+def test_members_that_are_written_have_the_time_of_source_date_epoch(project: Project, epoch: str) -> None:
+    wheel = project.build(epoch=epoch)
+    walk(wheel)
+    with zipfile.ZipFile(wheel) as archive:
+        times = {Path(info.filename).name: info.date_time for info in archive.infolist()}
+    as_built = (2024, 5, 6, 7, 8, 10)
+    written = (2023, 11, 14, 22, 13, 20) if epoch else as_built
+    assert times == {
+        "__init__.py": as_built,
+        "METADATA": as_built,
+        "WHEEL": as_built,
+        "variant.json": written,
+        "RECORD": written,
+    }
+
+
+def test_a_source_date_epoch_that_is_no_number_is_told_in_one_line(project: Project) -> None:
+    with pytest.raises(BuildError) as failure:
+        project.build(epoch="soon")
+    assert only_error(failure.value.lines) == "SOURCE_DATE_EPOCH is 'soon', not a number of seconds"
+    assert project.built() == []
+
+
+def test_a_wheel_that_is_unsound_is_told_in_one_line(project: Project) -> None:
+    (project.root / "ready" / PLAIN_NAME).write_bytes(b"not a zip file")
+    with pytest.raises(BuildError) as failure:
+        project.build()
+    assert only_error(failure.value.lines).startswith(f"{PLAIN_NAME}: ")
+    assert project.built() == []
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["", "hooks.build_sdist('dist')", "hooks.build_wheel('dist', {'variant': 'small'})"],
+    ids=["import", "sdist", "variant"],
+)
+def test_the_hooks_load_no_heavy_library(project: Project, script: str) -> None:
+    loaded = project.run(f"{script}\nimport sys; print(*sys.modules)").split()
+    assert "variant_backend.hooks" in loaded
+    assert not {"click", "build", "wheel", "tomlkit", "variant_backend.cli"} & {*loaded}
+
+
+# Builds that fail, or are killed.
+
+
+@pytest.mark.parametrize("hook", ["build_wheel", "build_editable"])
+@pytest.mark.parametrize("error", ["RuntimeError", "SystemExit"])
+def test_a_wrapped_backend_that_fails_speaks_for_itself_and_leaves_nothing(
+    project: Project, hook: str, error: str
+) -> None:
+    failing = f"""
+def {hook}(wheel_directory, config_settings=None, metadata_directory=None):
+    give(wheel_directory, "*.whl")
+    raise {error}("no compiler")
+"""
+    project.wrap(COMPLETE + failing)
+    with pytest.raises(BuildError, match="no compiler") as failure:
+        project.call(hook, SMALL)
+    assert not [line for line in failure.value.lines if line.startswith("variant-backend:")]
+    assert project.built() == []
+
+
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+
+
+@posix_only
+def test_a_build_killed_while_the_wrapped_backend_works_leaves_what_the_next_one_removes(
+    project: Project,
+) -> None:
+    sleeping = """
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    import time
+    give(wheel_directory, "*.whl")
+    Path("asleep").touch()
+    time.sleep(60)
+"""
+    project.wrap(COMPLETE + sleeping)
+    script = "from variant_backend import hooks; hooks.build_wheel('dist', {'variant': 'small'})"
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=project.root)
+    while not (project.root / "asleep").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert project.built() and all(name.startswith(".variant-backend-") for name in project.built())
+    project.wrap(COMPLETE)
+    walk(project.build())
+    assert project.built() == [SMALL_NAME]
+
+
+# Builds again and again, each time killed one step later: before the Nth use of a path in the folder.
+# Prints for each step how the build ended, what it left, and what is there after one that is not killed.
+KILL_AT_EVERY_STEP = """
+import json, os, signal, sys
+
+def build(folder, steps):
+    def watch(event, arguments):
+        nonlocal steps
+        path = arguments[0] if arguments else None
+        if isinstance(path, (str, os.PathLike)) and os.fspath(path).startswith(str(folder)):
+            steps -= 1
+            if steps < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    child = os.fork()
+    if not child:
+        sys.addaudithook(watch)
+        hooks.build_wheel(str(folder), {"variant": "small"})
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+def content(folder):
+    return {path.name: path.is_file() and path.read_bytes().hex() for path in folder.iterdir()}
+
+for steps in range(100):
+    folder = hooks.Path.cwd() / f"dist{steps}"
+    folder.mkdir()
+    code = build(folder, steps)
+    left = content(folder)
+    build(folder, 1000)
+    print(json.dumps([code, left, content(folder)]))
+    if code == 0:
+        break
+"""
+
+
+@posix_only
+@pytest.mark.parametrize("first", [[], ["RECORD"]], ids=["in place", "copied"])
+def test_a_build_killed_at_any_step_leaves_a_whole_wheel_or_none_and_the_next_one_clears_up(
+    project: Project, first: list[str]
+) -> None:
+    make_wheel(project.root / "ready", order=first)
+    whole = {SMALL_NAME: project.build().read_bytes().hex()}
+    *killed, alive = map(json.loads, project.run(KILL_AT_EVERY_STEP).splitlines())
+    assert alive == [0, whole, whole]
+    assert len(killed) > 5 and {code for code, _, _ in killed} == {-signal.SIGKILL}
+    for _, left, _ in killed:
+        assert {name: data for name, data in left.items() if data} in ({}, whole)
+        assert all(data or name.startswith(".variant-backend-") for name, data in left.items())
+    assert [step for step, (_, _, after) in enumerate(killed) if after != whole] == []

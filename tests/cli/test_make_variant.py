@@ -1,0 +1,480 @@
+"""make-variant and variant-backend, as a person uses them."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from email import message_from_bytes
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from helpers.made_wheels import make_wheel
+from helpers.programs import read_terminal, run
+from helpers.strict_reader import walk
+
+from variant_backend.cli.main import main
+from variant_backend.cli.make_variant import make_variant_command
+from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS
+
+NAME = "demo-1.0-py3-none-any"
+
+PROJECT = """
+[variant.default-priorities]
+namespace = ["blas", "gpu"]
+[variant.providers.blas]
+static-properties = { library = ["mkl", "openblas"], threads = ["on", "off"] }
+feature-order = ["library", "threads"]
+[variant.providers.gpu]
+requires = ["gpu-provider>=1"]
+plugin-api = "gpu_provider:Plugin"
+optional = true
+[variant.variants]
+mkl = { blas = { library = ["mkl"] } }
+open = { blas = { library = ["openblas"], threads = ["on", "off"] }, gpu = { arch = ["9", "10"] } }
+"""
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+
+
+def make(*arguments: object) -> Result:
+    result = CliRunner().invoke(
+        make_variant_command, [str(each) for each in arguments], catch_exceptions=False
+    )
+    assert result.exit_code == 0, result.stderr
+    return result
+
+
+def variant_json(wheel: Path) -> dict[str, object]:
+    members = walk(wheel)
+    (content,) = [content for name, content in members.items() if name.endswith(".dist-info/variant.json")]
+    document: dict[str, object] = json.loads(content)
+    return document
+
+
+def test_a_property_is_enough_and_the_path_is_printed() -> None:
+    wheel = make_wheel(Path())
+    result = make("--property", "nvidia::cuda::12", wheel)
+    (path,) = result.stdout.splitlines()
+    label = path.removeprefix(f"{NAME}-").removesuffix(".whl")
+    assert len(label) == 8
+    assert variant_json(Path(path)) == {
+        "$schema": SCHEMA_WITH_PROVIDERS,
+        "default-priorities": {"namespace": ["nvidia"]},
+        "providers": {
+            "nvidia": {
+                "requires": ["nvidia-variant-provider>=0.0.1,<1"],
+                "plugin-api": "nvidia_variant_provider.plugin:NvidiaVariantPlugin",
+            }
+        },
+        "variants": {label: {"nvidia": {"cuda": ["12"]}}},
+    }
+    assert result.stderr.startswith("hint: this label is a hash") and len(result.stderr.splitlines()) == 1
+
+
+def test_several_values_of_one_feature_are_one_feature_with_several_values() -> None:
+    result = make("-p", "b::f::2", "-p", "a :: g :: 1", "-p", "b::f::10", "-l", "x", make_wheel(Path()))
+    document = variant_json(Path(result.stdout.strip()))
+    assert document["variants"] == {"x": {"a": {"g": ["1"]}, "b": {"f": ["10", "2"]}}}
+    assert document["default-priorities"] == {"namespace": ["b", "a"]}
+    assert document["$schema"] == SCHEMA_WITHOUT_PROVIDERS
+    assert "warning: no installer can choose this variant" in result.stderr
+    assert "b, a" in result.stderr
+
+
+def test_options_say_where_support_comes_from() -> None:
+    options = ["--static", "a :: g :: 1, 2", "--static", "a::f::3", "--provider", "b=b-provider>=2"]
+    result = make("-p", "a::g::1", *options, "--plugin-api", "b=b:P", "-l", "x", make_wheel(Path()))
+    assert variant_json(Path(result.stdout.strip()))["providers"] == {
+        "a": {"static-properties": {"g": ["1", "2"], "f": ["3"]}, "feature-order": ["g", "f"]},
+        "b": {"requires": ["b-provider>=2"], "plugin-api": "b:P"},
+    }
+    assert result.stderr == ""
+
+
+def test_known_providers_can_be_left_out() -> None:
+    wheel = make_wheel(Path())
+    result = make("--no-known-providers", "-p", "nvidia::a::1", "-l", "x", wheel)
+    assert variant_json(Path(result.stdout.strip()))["$schema"] == SCHEMA_WITHOUT_PROVIDERS
+    options = ["--no-known-providers", "--plugin-api", "nvidia=x:y"]
+    refused = CliRunner().invoke(make_variant_command, [*options, "-p", "nvidia::a::1", str(wheel)])
+    assert refused.exit_code == 1
+    assert "namespace 'nvidia': exactly one of" in refused.stderr
+
+
+def test_the_null_variant_has_no_properties_and_declares_a_namespace_all_the_same() -> None:
+    result = make("--null", make_wheel(Path()))
+    path = Path(result.stdout.strip())
+    assert path.name == f"{NAME}-null.whl"
+    assert variant_json(path)["variants"] == {"null": {}}
+    assert variant_json(path)["default-priorities"] == {"namespace": ["nvidia"]}
+    assert "hint: no namespace is given, so 'nvidia' is declared" in result.stderr
+    assert make("--quiet", "--null", "-o", "quiet", make_wheel(Path())).stderr == ""
+    assert make("--null", "--static", "a::b::c", "-o", "o", make_wheel(Path())).stderr == ""
+
+
+def test_the_project_file_of_this_folder_defines_labels() -> None:
+    Path("pyproject.toml").write_text(PROJECT)
+    wheel = make_wheel(Path("in"))
+    result = make("--label", "open", wheel)
+    path = Path(result.stdout.strip())
+    assert path == Path("in") / f"{NAME}-open.whl"
+    document = variant_json(path)
+    assert document["$schema"] == SCHEMA_WITH_PROVIDERS
+    assert document["default-priorities"] == {"namespace": ["blas", "gpu"]}
+    assert document["variants"] == {
+        "open": {"blas": {"library": ["openblas"], "threads": ["off", "on"]}, "gpu": {"arch": ["10", "9"]}}
+    }
+    assert document["providers"] == {
+        "blas": {
+            "static-properties": {"library": ["mkl", "openblas"], "threads": ["on", "off"]},
+            "feature-order": ["library", "threads"],
+        },
+        "gpu": {"requires": ["gpu-provider>=1"], "plugin-api": "gpu_provider:Plugin", "optional": True},
+    }
+    assert make("-p", "blas::library::mkl", wheel).stdout.strip().endswith("-mkl.whl")
+    assert make("-l", "null", wheel).stdout.strip().endswith("-null.whl")
+    assert make("-p", "gpu::arch::9", "-l", "mine", wheel).stdout.strip().endswith("-mine.whl")
+
+
+def test_a_project_file_elsewhere_is_named_and_one_without_variants_is_passed_over() -> None:
+    Path("other.toml").write_text(PROJECT)
+    Path("pyproject.toml").write_text("[project]\nname = 'x'\n")
+    make("--pyproject", "other.toml", "-l", "mkl", make_wheel(Path()))
+    make("-p", "nvidia::a::1", "-l", "x", make_wheel(Path()))
+
+
+@pytest.mark.parametrize("option", ["--provider=a=b", "--static=a::b::c", "--plugin-api=nvidia=b"])
+def test_options_about_support_do_not_go_with_a_project_file(option: str) -> None:
+    Path("pyproject.toml").write_text(PROJECT)
+    result = CliRunner().invoke(make_variant_command, [str(make_wheel(Path())), "-l", "mkl", option])
+    assert result.exit_code == 2
+
+
+def test_a_property_of_an_undeclared_namespace_is_refused() -> None:
+    Path("pyproject.toml").write_text(PROJECT)
+    result = CliRunner().invoke(
+        make_variant_command, [str(make_wheel(Path())), "-p", "gpus::arch::9", "-l", "x"]
+    )
+    assert result.exit_code == 1
+    assert "namespace 'gpus' is not declared (did you mean 'gpu'?)" in result.stderr
+
+
+def test_a_plain_wheel_with_a_variant_json_gets_the_label_that_is_inside() -> None:
+    first = Path(make("-p", "nvidia::a::1", "-l", "x", "-o", "o", make_wheel(Path())).stdout.strip())
+    plain = Path(f"{NAME}.whl")
+    first.replace(plain)
+    result = make(plain)
+    assert result.stdout.strip() == f"{NAME}-x.whl"
+    assert Path(f"{NAME}-x.whl").read_bytes() == plain.read_bytes()
+    assert make(Path(f"{NAME}-x.whl")).stderr == f"notice: {NAME}-x.whl: it is this variant already\n"
+
+
+def test_a_variant_is_relabelled() -> None:
+    first = make("-p", "nvidia::a::1", "-l", "x", make_wheel(Path())).stdout.strip()
+    second = make("-p", "nvidia::a::2", "-l", "y", first).stdout.strip()
+    assert second == f"{NAME}-y.whl"
+    assert variant_json(Path(second))["variants"] == {"y": {"nvidia": {"a": ["2"]}}}
+    result = CliRunner().invoke(make_variant_command, [first, "-p", "nvidia::a::2", "-l", "x", "--force"])
+    assert result.exit_code == 1
+    assert "its variant would have the same name; give another --output-dir" in result.stderr
+
+
+def test_a_dry_run_writes_nothing() -> None:
+    wheel = make_wheel(Path())
+    result = make("--dry-run", "-p", "nvidia::a::1", "-l", "x", "-o", "out", wheel)
+    assert result.stdout.strip() == str(Path("out") / f"{NAME}-x.whl")
+    assert list(Path().iterdir()) == [wheel]
+
+
+def test_json_is_one_object_for_each_wheel() -> None:
+    wheels = [make_wheel(Path(), name) for name in ("a", "b")]
+    wheels[1].write_bytes(b"")
+    arguments = ["--json", *map(str, wheels), "-p", "nvidia::a::1", "-l", "x"]
+    result = CliRunner().invoke(make_variant_command, arguments)
+    assert result.exit_code == 1
+    assert [json.loads(line) for line in result.stdout.splitlines()] == [
+        {
+            "input": "a-1.0-py3-none-any.whl",
+            "output": "a-1.0-py3-none-any-x.whl",
+            "label": "x",
+            "properties": ["nvidia :: a :: 1"],
+            "written": True,
+            "notices": [],
+            "errors": [],
+        },
+        {
+            "input": "b-1.0-py3-none-any.whl",
+            "output": None,
+            "label": "x",
+            "properties": ["nvidia :: a :: 1"],
+            "written": False,
+            "notices": [],
+            "errors": ["b-1.0-py3-none-any.whl: not a zip file, which would start with a member"],
+        },
+    ]
+
+
+def test_quiet_says_nothing_but_the_path() -> None:
+    result = make("--quiet", "-p", "other::a::1", make_wheel(Path()))
+    assert result.stderr == ""
+    assert len(result.stdout.splitlines()) == 1
+
+
+def test_a_source_date_epoch_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "x")
+    result = CliRunner().invoke(make_variant_command, ["--null", str(make_wheel(Path()))])
+    assert result.exit_code == 1
+    assert "SOURCE_DATE_EPOCH is 'x', not a number" in result.stderr
+
+
+def test_the_same_input_gives_the_same_bytes_in_another_process_and_place(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path / "in")
+    options = ["-p", "x86_64::level::v3", "-p", "nvidia::a::1", "-p", "nvidia::a::2", "-l", "x"]
+    here = Path(make(*options, wheel).stdout.strip()).read_bytes()
+    out = tmp_path / "elsewhere"
+    run("make-variant", *options, wheel, "-o", out, PYTHONHASHSEED="1", TZ="Asia/Tokyo")
+    assert (out / f"{NAME}-x.whl").read_bytes() == here
+
+
+def test_help_and_version_are_there() -> None:
+    for program in ("make-variant", "variant-backend"):
+        assert "PEP 825" in run(program, "--help").stdout
+        assert "0.1" in run(program, "--version").stdout
+    assert "variants.json" in run("variant-backend", "index", "--help").stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals in the standard library")
+@pytest.mark.parametrize("slow", [True, False])
+def test_progress_is_shown_on_a_terminal_after_a_second_and_not_before(tmp_path: Path, slow: bool) -> None:
+    import pty
+
+    wheel = make_wheel(tmp_path, files={"demo/large": os.urandom(3 << 20)})
+    script = (
+        "import sys, time\n"
+        "from variant_backend import _files\n"
+        "from variant_backend.cli.make_variant import make_variant_command\n"
+        "def step(source, target, offset, length):\n"
+        f"    time.sleep({0.4 if slow else 0})\n"
+        "    return _files._read_and_write(source, target, offset, min(length, 1 << 20))\n"
+        "_files._KERNEL_COPIES[:] = [step]\n"
+        "make_variant_command(sys.argv[1:])\n"
+    )
+    parent, child = pty.openpty()
+    arguments = [sys.executable, "-c", script, str(wheel), "-p", "nvidia::a::1", "-l", "x"]
+    done = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=child, timeout=60)
+    os.close(child)
+    shown = read_terminal(parent)
+    assert done.returncode == 0
+    assert (b"%" in shown) == slow, shown
+    assert b"\x1b[3" not in shown, "colour was not asked for"
+
+
+def index(folder: Path) -> Result:
+    return CliRunner().invoke(main, ["index", str(folder)], catch_exceptions=False)
+
+
+def test_an_index_lists_the_labels_of_each_release_whatever_the_order_of_its_wheels() -> None:
+    Path("pyproject.toml").write_text(PROJECT)
+    for version in ("1.0", "2.0"):
+        for tag in ("cp311-cp311-any", "cp312-cp312-any"):
+            wheel = make_wheel(Path("in"), "My_Demo", version, tag)
+            for label in ("mkl", "open", "null"):
+                make("-l", label, wheel, "-o", "dist")
+    results = set()
+    wheels = sorted(Path("dist").iterdir())
+    for seed in range(3):
+        random.Random(seed).shuffle(wheels)
+        folder = Path(f"shuffled{seed}")
+        folder.mkdir()
+        for wheel in wheels:
+            (folder / wheel.name).write_bytes(wheel.read_bytes())
+        result = index(folder)
+        assert result.exit_code == 0
+        names = ["my_demo-1.0-variants.json", "my_demo-2.0-variants.json"]
+        assert result.stdout.splitlines() == [str(folder / name) for name in names]
+        results.add(tuple((folder / name).read_bytes() for name in names))
+    (contents,) = results
+    document = json.loads(contents[0])
+    assert list(document["variants"]) == ["mkl", "null", "open"]
+    assert document["default-priorities"] == {"namespace": ["blas", "gpu"]}
+    assert set(document["providers"]) == {"blas", "gpu"}
+    assert len(list(Path("dist").iterdir())) == len(wheels)
+
+
+def test_an_index_is_written_anew_and_says_when_no_installer_can_choose() -> None:
+    Path("dist").mkdir()
+    (Path("dist") / "demo-1.0-variants.json").write_text("old")
+    make("-p", "unknown::a::1", "-l", "x", "-o", "dist", make_wheel(Path()))
+    result = index(Path("dist"))
+    assert "warning: no installer can choose" in result.stderr
+    assert json.loads((Path("dist") / "demo-1.0-variants.json").read_text())["variants"] == {
+        "x": {"unknown": {"a": ["1"]}}
+    }
+
+
+# Recipes: which label a wheel becomes, and what it then requires, is the project file's to say.
+
+RELEASE = """
+[tool.variant-backend]
+name = "Demo_X"
+strip-local-version = true
+dependencies = ["helper; 'blas' in variant_namespaces"]
+[tool.variant-backend.variants.mkl]
+match = { local = "mkl", platform = "*linux*" }
+dependencies = ["mkl==2025"]
+[tool.variant-backend.variants.null]
+match = { local = "cpu" }
+"""
+
+
+def requirements(wheel: str) -> list[str]:
+    (metadata,) = (text for name, text in walk(Path(wheel)).items() if name.endswith(".dist-info/METADATA"))
+    return [str(value) for value in message_from_bytes(metadata).get_all("Requires-Dist") or []]
+
+
+@pytest.fixture
+def release() -> list[Path]:
+    Path("pyproject.toml").write_text(RELEASE + PROJECT)
+    wheels = [
+        make_wheel(Path(), version=f"1.0+{local}", tag="cp313-cp313-linux_x86_64") for local in ("mkl", "cpu")
+    ]
+    return [*wheels, make_wheel(Path(), version="1.0+mkl", tag="cp313-cp313-win_amd64")]
+
+
+def test_without_properties_each_wheel_gets_the_label_and_the_recipe_that_pick_it(
+    release: list[Path],
+) -> None:
+    mkl, null = make(*release).stdout.splitlines()
+    assert mkl == "demo_x-1.0-cp313-cp313-linux_x86_64-mkl.whl"
+    assert null == "demo_x-1.0-cp313-cp313-linux_x86_64-null.whl"
+    assert (requirements(mkl), requirements(null)) == (["helper", "mkl==2025"], [])
+    assert list(variant_json(Path(mkl))["variants"]) == ["mkl"]  # type: ignore[call-overload]  # an object
+
+
+def test_a_wheel_that_no_match_picks_is_reported_and_is_no_fault(release: list[Path]) -> None:
+    result = make("--json", *release)
+    assert f"notice: {release[2].name}: no match picks it\n" in result.stderr
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [each["label"] for each in told] == ["mkl", "null", None]
+    assert told[2] == {
+        "input": str(release[2]),
+        "output": None,
+        "label": None,
+        "properties": [],
+        "written": False,
+        "notices": ["no match picks it"],
+        "errors": [],
+    }
+
+
+def test_if_no_wheel_is_picked_that_is_a_fault(release: list[Path]) -> None:
+    result = CliRunner().invoke(make_variant_command, [str(release[2])])
+    assert result.exit_code == 1
+    assert result.stderr.endswith("error: no match in the project file picks any of these wheels\n")
+
+
+def test_a_wheel_that_two_labels_pick_is_a_fault_of_its_own(release: list[Path]) -> None:
+    project = Path("pyproject.toml")
+    project.write_text(project.read_text().replace('local = "cpu"', 'local = "*"'))
+    result = CliRunner().invoke(make_variant_command, list(map(str, release)))
+    assert result.exit_code == 1
+    assert f"error: {release[0].name}: picked by the match of mkl and of null" in result.stderr
+    assert len(result.stdout.splitlines()) == 2
+
+
+def test_a_wheel_with_its_variant_inside_is_finished_without_a_recipe(release: list[Path]) -> None:
+    made = Path(make("-l", "mkl", "--name", "demo", release[0]).stdout.strip())
+    plain = made.rename("demo-1.0-cp313-cp313-linux_x86_64.whl")
+    assert make(plain).stdout.strip() == made.name
+    Path("pyproject.toml").write_text("not read")
+    assert make(plain, "--force").stdout.strip() == made.name
+
+
+def test_a_label_brings_its_recipe_and_options_have_the_last_word(release: list[Path]) -> None:
+    wheel = make("--label", "mkl", "--name", "other", release[2]).stdout.strip()
+    assert wheel == "other-1.0-cp313-cp313-win_amd64-mkl.whl"
+    assert requirements(wheel) == ["helper", "mkl==2025"]
+    properties = make("-p", "blas::library::openblas", "-l", "x", release[0]).stdout.strip()
+    assert requirements(properties) == ["helper"]
+
+
+def test_a_requirement_under_an_extra_needs_that_extra(release: list[Path]) -> None:
+    project = Path("pyproject.toml")
+    project.write_text(project.read_text().replace('"mkl==2025"', "\"mkl==2025; extra == 'Big_GPU'\""))
+    result = CliRunner().invoke(make_variant_command, [str(release[0])])
+    assert result.exit_code == 1
+    assert (
+        "under the extra 'big-gpu', which the project does not have; add it to project.opt" in result.stderr
+    )
+    head = "Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nProvides-Extra: Big_GPU\n"
+    wheel = make_wheel(Path(), version="1.0+mkl", tag="cp313-cp313-linux_x86_64", metadata=head)
+    assert requirements(make(wheel).stdout.strip()) == ["helper", 'mkl==2025; extra == "big-gpu"']
+
+
+def test_markers_in_a_wheels_own_requirements_are_decided(tmp_path: Path) -> None:
+    lines = "Requires-Dist: a; 'x' in variant_namespaces and os_name == 'nt'\nRequires-Dist: b\n"
+    head = f"Metadata-Version: 2.1\nName: {{name}}\nVersion: {{version}}\n{lines}"
+    wheel = make_wheel(tmp_path, metadata=head)
+    made = make("-p", "x::y::z", "-l", "z", "--static", "x::y::z", wheel).stdout.strip()
+    assert requirements(made) == ['a; os_name == "nt"', "b"]
+
+
+def test_without_a_match_nothing_says_which_variant_a_wheel_is() -> None:
+    Path("pyproject.toml").write_text(PROJECT)
+    result = CliRunner().invoke(make_variant_command, [str(make_wheel(Path()))])
+    assert result.exit_code == 2
+    assert "give --property, --null or --label, or a project file with a match" in result.stderr
+
+
+def test_a_wheel_that_followed_another_labels_recipe_is_refused(release: list[Path]) -> None:
+    null = make("--label", "null", "--name", "demo", release[0]).stdout.strip()
+    result = CliRunner().invoke(make_variant_command, ["--label", "mkl", null])
+    assert result.exit_code == 1
+    assert (
+        "it is variant 'null' already, and has the requirements of that label; make 'mkl' of" in result.stderr
+    )
+    Path("pyproject.toml").write_text(PROJECT)
+    assert make("--label", "mkl", null).stdout.strip().endswith("-mkl.whl")
+
+
+def test_kept_markers_are_still_there_when_the_label_is_put_on_last(release: list[Path]) -> None:
+    project = Path("pyproject.toml")
+    project.write_text(project.read_text().replace('name = "Demo_X"', 'markers = "keep"'))
+    labelled = Path(make("-l", "mkl", release[0]).stdout.strip())
+    plain = labelled.rename(str(labelled).replace("-mkl", ""))
+    kept = ["helper; 'blas' in variant_namespaces", "mkl==2025"]
+    assert requirements(make(plain).stdout.strip()) == kept
+
+
+def test_faults_of_the_project_file_are_told_once(release: list[Path]) -> None:
+    Path("pyproject.toml").write_text(RELEASE.replace("strip-local-version", "strip") + PROJECT)
+    result = CliRunner().invoke(make_variant_command, list(map(str, release)))
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_the_wheels_of_a_folder_can_be_finished_again(release: list[Path]) -> None:
+    made = Path(make("-l", "mkl", "--name", "demo", release[0]).stdout.strip())
+    plain = made.with_name(made.name.replace("-mkl", ""))
+    plain.write_bytes(made.read_bytes())
+    result = make("--force", plain, made)
+    assert result.stdout.splitlines() == [made.name, made.name]
+    assert f"notice: {made.name}: it is this variant already" in result.stderr
+
+
+def test_a_wheel_about_which_nothing_is_said_does_not_keep_others_from_being_made() -> None:
+    Path("pyproject.toml").write_text(PROJECT)
+    first, second = make_wheel(Path("first")), make_wheel(Path("second"))
+    first.write_bytes(Path(make("-l", "mkl", first).stdout.strip()).read_bytes())
+    result = CliRunner().invoke(make_variant_command, ["--force", str(second), str(first)])
+    assert result.exit_code == 1
+    assert f"error: {second.name}: nothing says which variant this is; give --property" in result.stderr
+    assert Path(result.stdout.strip()) == first.with_name(f"{NAME}-mkl.whl")

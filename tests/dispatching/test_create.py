@@ -1,0 +1,414 @@
+"""``variant-backend stub``: what the dispatching sdist holds, and which releases get none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tarfile
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from helpers.made_wheels import make_wheel
+from helpers.programs import run
+from helpers.range_server import Handler, Server
+from helpers.sample_release import DOCUMENT, only, patched, write_release, write_wheel
+from helpers.servers import publish
+from packaging.metadata import Metadata
+
+from variant_backend.checking.run import check
+from variant_backend.cli.main import main
+from variant_backend.formats import core_metadata, dispatching_sdist
+from variant_backend.formats.pylock import Locked
+from variant_backend.formats.simple_api import File
+from variant_backend.selection.report import PLAIN
+
+BASE_URL = "https://files.example.org/demo"
+FILES = {"PKG-INFO", "README", "pylock.toml", "pyproject.toml"}
+MACHINE = {
+    "default-priorities": {"namespace": ["nvidia"]},
+    "providers": {
+        "speed": None,
+        "nvidia": {
+            "requires": ["nvidia-variant-provider>=0.0.1,<1"],
+            "plugin-api": "nvidia_variant_provider.plugin:NvidiaVariantPlugin",
+        },
+    },
+    "variants": {
+        "null": None,
+        "fast": {"speed": None, "nvidia": {"sm_arch": ["90_real"]}},
+        "safe": {"speed": None, "nvidia": {"sm_arch": ["80_real"]}},
+    },
+}
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def dist(here: Path) -> Path:
+    """A release in a folder, which is named as it is from where the test runs."""
+    write_release(here / "dist", DOCUMENT)
+    return Path("dist")
+
+
+def stub(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["stub", *map(str, arguments), "-o", "out"], catch_exceptions=False)
+
+
+def made(*arguments: object, base_url: str | None = BASE_URL) -> Path:
+    """Make an sdist, and return where it is unpacked."""
+    place = ("--base-url", base_url) if base_url else ()
+    result = stub(*arguments, *place)
+    assert result.exit_code == 0, result.stderr
+    with tarfile.open(result.stdout.splitlines()[0]) as archive:
+        archive.extractall("unpacked", filter="data")
+    (folder,) = Path("unpacked").iterdir()
+    return folder
+
+
+def refused(*arguments: object, code: int = 1) -> list[str]:
+    """Return the errors; nothing must have been written."""
+    result = stub(*arguments)
+    assert result.exit_code == code
+    assert not Path("out").exists()
+    assert result.stdout == ""
+    return [line.removeprefix("error: ") for line in result.stderr.splitlines()]
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def locked_file(wheel: Path, base_url: str = BASE_URL) -> File:
+    content = wheel.read_bytes()
+    core = sha256(b"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\nSummary: a test\n\nThe text.\n")
+    url, hashes = f"{base_url}/{wheel.name}", {"sha256": sha256(content)}
+    return File(wheel.name, url, hashes, len(content), core_metadata={"sha256": core})
+
+
+def test_the_sdist_pins_every_wheel_and_the_backend_takes_it(dist: Path) -> None:
+    folder = made(dist, "--host", "objects.example.org")
+    assert {path.name for path in folder.iterdir()} == FILES
+    locked = dispatching_sdist.load(folder)
+    assert locked.wheels == tuple(map(locked_file, sorted(dist.glob("*.whl"))))
+    assert locked.hosts == ("objects.example.org",)
+    assert locked.metadata
+    assert {*locked.metadata.variants} == {"fast", "null", "safe"}
+
+
+def test_the_same_wheels_make_the_same_bytes(dist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert stub(dist, "--base-url", BASE_URL).exit_code == 0
+    sdist = Path("out/demo-1.0.tar.gz")
+    first = sdist.read_bytes()
+    shutil.copytree(dist, "copy")
+    sdist.unlink()
+    assert stub("copy", "--base-url", f"{BASE_URL}/").exit_code == 0
+    assert sdist.read_bytes() == first
+    with tarfile.open(sdist) as archive:
+        members = archive.getmembers()
+    assert [each.name for each in members] == sorted(f"demo-1.0/{name}" for name in FILES)
+    assert {(each.mtime, each.uid, each.gid, each.uname, each.mode) for each in members} == {
+        (0, 0, 0, "", 0o644)
+    }
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    assert stub(dist, "--base-url", BASE_URL).exit_code == 0  # its own sdist is replaced
+    with tarfile.open(sdist) as archive:
+        assert {each.mtime for each in archive} == {1700000000}
+
+
+def test_a_plain_wheel_that_installers_would_take_is_told(here: Path) -> None:
+    dist = write_release(here / "dist", DOCUMENT, plain=False)
+    plain = "demo-1.0-{}-none-any.whl"
+    write_wheel(dist / plain.format("py2"))  # for interpreters for which there is no label
+    assert "warning" not in stub(dist, "--base-url", BASE_URL).stderr
+    write_wheel(dist / plain.format("py3"))
+    for only_one in ((), ("--only", "fast")):
+        told = stub(dist, "--base-url", BASE_URL, *only_one).stderr
+        assert told.endswith(f"keep these off the index of the sdist: {plain.format('py3')}\n")
+
+
+def test_with_a_dispatching_sdist_no_plain_wheel_is_missing(here: Path) -> None:
+    dist = write_release(here / "dist", DOCUMENT, plain=False)
+    shutil.copytree(dist, "out")
+    assert {each.code for each in check([Path("out")])} == {"no-plain-wheel"}
+    assert stub("dist", "--base-url", BASE_URL).exit_code == 0
+    assert check([Path("out")]) == []
+    Path("out/demo-1.0.tar.gz").write_bytes(b"another")
+    assert {each.code for each in check([Path("out")])} == {"plain-from-sdist"}
+
+
+def test_an_sdist_of_somebody_else_stays(dist: Path) -> None:
+    Path("out").mkdir()
+    for content in (b"", b"another"):
+        Path("out/demo-1.0.tar.gz").write_bytes(content)
+        result = stub(dist, "--base-url", BASE_URL)
+        assert result.exit_code == 1
+        assert "is there, and was not made by variant-backend" in result.stderr
+        assert Path("out/demo-1.0.tar.gz").read_bytes() == content
+
+
+def test_what_all_wheels_say_is_static_and_the_rest_is_dynamic(here: Path) -> None:
+    common = "Requires-Python: >=3.9\nProvides-Extra: x\nLicense-File: LICENSE\nDynamic: License-File\n"
+    dist = here / "dist"
+    write_release(dist, DOCUMENT, plain=False)
+    for at, label in enumerate(("fast", "null", "safe")):
+        inner = (
+            f"Metadata-Version: 2.{2 + at}\nName: Demo\nVersion: 1.0\n{common}Requires-Dist: lib-{label}\n"
+            f"Keywords: a,\n  b\nDescription-Content-Type: text/markdown\n\n# Demo\n"
+        )
+        write_wheel(
+            dist / f"demo-1.0-py3-none-any-{label}.whl", only(DOCUMENT, label), inner={"METADATA": inner}
+        )
+    folder = made(dist)
+    assert (folder / "PKG-INFO").read_text() == (
+        "Metadata-Version: 2.4\nName: Demo\nVersion: 1.0\nDynamic: License-File\nDynamic: Requires-Dist\n"
+        "Requires-Python: >=3.9\nProvides-Extra: x\nKeywords: a,\n  b\n"
+        "Description-Content-Type: text/markdown\n\n# Demo\n"
+    )
+    assert (folder / "README.md").read_text() == "# Demo\n"
+    assert {each.requires_python for each in dispatching_sdist.load(folder).wheels} == {">=3.9"}
+
+
+def test_wheels_that_differ_in_requires_python_keep_their_own(here: Path) -> None:
+    dist = write_release(here / "dist", DOCUMENT, plain=False)
+    fast = dist / "demo-1.0-py3-none-any-fast.whl"
+    write_wheel(fast, only(DOCUMENT, "fast"), "Requires-Python: >=3.9\n")
+    folder = made(dist)
+    told = Metadata.from_email((folder / "PKG-INFO").read_bytes())
+    assert (told.requires_python, told.dynamic) == (None, ["requires-python"])
+    assert [each.requires_python for each in dispatching_sdist.load(folder).wheels] == [">=3.9", None, None]
+
+
+@pytest.mark.parametrize("descriptions", [("A", "A"), ("A", "B"), ("A", "")])
+def test_a_description_that_is_not_everybodys_is_dynamic(descriptions: tuple[str, str]) -> None:
+    parts = [f"Metadata-Version: 2.1\nName: x\nVersion: 1\n\n{text}".encode() for text in descriptions]
+    told = Metadata.from_email(core_metadata.for_sdist(parts, "x", "1"))
+    assert (told.description or None, told.dynamic) == (
+        ("A", None) if descriptions == ("A", "A") else (None, ["description"])
+    )
+
+
+def test_uv_reads_static_requirements_without_building(here: Path) -> None:
+    dist = write_release(here / "dist", DOCUMENT)
+    for wheel in dist.glob("*.whl"):
+        label = wheel.stem.split("-")[5:]
+        write_wheel(wheel, only(DOCUMENT, label[0]) if label else None, "Requires-Dist: lib>=2\n")
+    assert stub(dist, "--base-url", BASE_URL).exit_code == 0
+    make_wheel(Path("out"), "lib", "2.0")
+    Path("in.txt").write_text("demo\n")
+    # Building would need variant-backend, which is not there.
+    result = run("uv", "pip", "compile", "--no-index", "--find-links", "out", "in.txt", "--no-header")
+    assert [line for line in result.stdout.splitlines() if "#" not in line] == ["demo==1.0", "lib==2.0"]
+
+
+@pytest.mark.parametrize(("labels", "known"), [(["fast"], ["fast"]), (["safe", PLAIN], ["safe"])])
+def test_only_some_labels_are_listed(dist: Path, labels: list[str], known: list[str]) -> None:
+    locked: Locked = dispatching_sdist.load(made(dist, *(f"--only={label}" for label in labels)))
+    suffixes = ["" if label == PLAIN else f"-{label}" for label in labels]
+    assert {each.filename for each in locked.wheels} == {
+        f"demo-1.0-py3-none-any{suffix}.whl" for suffix in suffixes
+    }
+    assert locked.metadata
+    assert [*locked.metadata.variants] == known
+
+
+def test_it_is_shown_what_each_machine_would_get(here: Path) -> None:
+    release = patched(DOCUMENT, MACHINE)
+    write_release(here / "dist", release, labels=("fast", "safe"), plain=False)
+    for name, values in {"big": ["90_real", "80_real"], "small": ["80_real"], "none": []}.items():
+        features = {"sm_arch": values} if values else {}
+        Path(f"{name}.json").write_text(json.dumps({"nvidia": {"features": features}}))
+    machines = [f"--hardware={name}.json" for name in ("big", "small", "none")]
+    result = stub("dist", "--base-url", BASE_URL, *machines)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        str(Path("out/demo-1.0.tar.gz")),
+        "",
+        "MACHINE     LABEL  WHEEL",
+        "big.json    fast   demo-1.0-py3-none-any-fast.whl",
+        "small.json  safe   demo-1.0-py3-none-any-safe.whl",
+        "none.json          nothing",
+    ]
+    assert "warning: none.json would get nothing" in result.stderr
+    told = json.loads(stub("dist", "--base-url", BASE_URL, *machines, "--json").stdout)
+    assert [each["label"] for each in told["machines"]] == ["fast", "safe", None]
+    assert told["sha256"] == sha256(Path(told["path"]).read_bytes())
+
+
+def test_a_release_with_errors_is_refused_with_what_check_finds(dist: Path) -> None:
+    write_wheel(dist / "demo-1.0-py3-none-any-fast.whl", only(DOCUMENT, "safe"), "Requires-Dist: a b\n")
+    shutil.copy(dist / "demo-1.0-py3-none-any.whl", dist / "demo-1.0-py3-none-any-new.whl")
+    errors = refused(dist, "--base-url", BASE_URL)
+    assert {line.rpartition(" ")[2] for line in errors} >= {
+        "[label-mismatch]",
+        "[bad-metadata]",
+        "[missing-variant-json]",
+        "[index-lacks-label]",
+    }
+    assert errors[0].startswith(str(dist.absolute() / "demo-1.0-py3-none-any-fast.whl"))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "fault"),
+    [("Description-Content-Type: text/x", "description-content-type"), ("Unheard-Of: x", "unheard-of")],
+)
+def test_what_indexes_refuse_of_an_sdist_is_refused_here(dist: Path, metadata: str, fault: str) -> None:
+    write_wheel(dist / "demo-1.0-py3-none-any-fast.whl", only(DOCUMENT, "fast"), f"{metadata}\n")
+    (error,) = refused(dist, "--base-url", BASE_URL, "--only", "fast")
+    assert error.startswith("METADATA of the wheels: ")
+    assert fault in error
+
+
+def test_what_is_wrong_with_many_wheels_is_said_once(here: Path) -> None:
+    dist = write_release(here / "dist", DOCUMENT, plain=False)
+    for label in ("fast", "null", "safe"):
+        write_wheel(
+            dist / f"demo-1.0-py3-none-any-{label}.whl", only(DOCUMENT, label), "Requires-Dist: a b\n"
+        )
+    (error,) = refused(dist, "--base-url", BASE_URL)
+    assert error.startswith(
+        f"{dist / 'demo-1.0-py3-none-any-fast.whl'} and 2 more: METADATA: Requires-Dist: "
+    )
+
+
+def test_without_labels_or_an_index_file_there_is_nothing_to_dispatch(dist: Path) -> None:
+    (dist / "demo-1.0-variants.json").unlink()
+    (error,) = refused(dist, "--base-url", BASE_URL)
+    assert error == "demo 1.0: there is no index file; `variant-backend index` writes it"
+    (error,) = refused(dist, "--base-url", BASE_URL, "--only", PLAIN)
+    assert error == "demo 1.0: no wheel has a label"
+    (error,) = refused(dist, "--base-url", BASE_URL, "--only", "fats")
+    assert error.startswith("no wheel has the label 'fats' (did you mean 'fast'?); there are ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (["dist"], "say where the wheels will lie: --base-url URL"),
+        (["dist", "--base-url", BASE_URL, "--python", "3.12"], "name them with --hardware FILE"),
+        (["https://example.org/simple/"], "say which package: --package NAME"),
+        (
+            ["dist", "--base-url", "http://example.org/x"],
+            "http://example.org/x is no URL of https; what is pinned must not be changed on its way",
+        ),
+        (["dist", "--base-url", "https://me:secret@example.org/x"], "a user or password has no place"),
+        (["dist", "--base-url", BASE_URL, "--host", "https://a.org"], "is no host"),
+        (["dist", "--base-url", BASE_URL, "--package", "demo#fast"], "choose labels with --only"),
+        (["dist", "--base-url", BASE_URL], "say which version: --package demo==VERSION; there are 2.0, 1.0"),
+    ],
+)
+def test_wrong_usage_is_told(dist: Path, arguments: list[str], fault: str) -> None:
+    write_release(dist, DOCUMENT, version="2.0")
+    told = "\n".join(refused(*arguments, code=2))
+    assert fault in told
+    assert "secret" not in told
+
+
+def test_of_several_releases_the_named_one_is_taken(dist: Path) -> None:
+    write_release(dist, DOCUMENT, version="2.0")
+    assert made(dist, "--package", "Demo==1.0").name == "demo-1.0"
+    shutil.rmtree("out")
+    (error,) = refused(dist, "--base-url", BASE_URL, "--package", "demo==3")
+    assert error == "dist: demo==3: there is no such version with wheels; there are 2.0, 1.0"
+
+
+def publish_project(folder: Path, server: Server) -> Path:
+    """Let an index have the files of a folder, and return the page of their project."""
+    publish([*folder.iterdir()], server.folder / "simple/demo")
+    return server.folder / "simple/demo/index.html"
+
+
+def from_index(server: Server, *arguments: object) -> tuple[str, ...]:
+    return (f"{server.url}simple/", "--package", "demo", *map(str, arguments))
+
+
+def test_wheels_on_an_index_are_listed_where_they_are(here: Path, server: Server) -> None:
+    folder = write_release(here / "wheels", DOCUMENT)
+    publish_project(folder, server)
+    url = server.url.replace("http://", "http://me:secret@")
+    unpacked = made(f"{url}simple/", "--package", "demo", base_url=None)
+    wheels = sorted(folder.glob("*.whl"))
+    assert dispatching_sdist.load(unpacked).wheels == tuple(
+        locked_file(each, f"{server.url}simple/demo") for each in wheels
+    )
+    assert not any("secret" in path.read_text() for path in unpacked.iterdir())
+    shutil.rmtree("out")
+    publish([*folder.iterdir()], here / "again")
+    elsewhere = Path(made(f"{url}simple/", "--package", "demo"))
+    assert {each.url.rpartition("/")[0] for each in dispatching_sdist.load(elsewhere).wheels} == {BASE_URL}
+
+
+def test_the_host_of_a_redirect_must_be_named(here: Path, server: Server) -> None:
+    folder = write_release(here / "wheels", DOCUMENT)
+    publish_project(folder, server)
+    other = server.url.replace("127.0.0.1", "localhost").rstrip("/")
+
+    def redirect(handler: Handler, _: bytes | None) -> bool:
+        if not handler.path.endswith(".whl") or handler.headers["Host"].startswith("localhost"):
+            return False
+        handler.send(302, b"", {"Location": f"{other}{handler.path}"})
+        return True
+
+    server.misbehave = redirect
+    errors = refused(*from_index(server))
+    assert "another host" in errors[0]
+    assert errors[0].endswith("if that one may send the wheels, name it with --host")
+    host = other.removeprefix("http://")
+    assert dispatching_sdist.load(made(*from_index(server), "--host", host, base_url=None)).hosts == (host,)
+
+
+def test_an_index_must_tell_a_sha256_of_each_wheel(here: Path, server: Server) -> None:
+    folder = write_release(here / "wheels", DOCUMENT)
+    page = publish_project(folder, server)
+    page.write_text(page.read_text().replace("whl#sha256=", "whl#md5="))
+    errors = refused(*from_index(server))
+    assert ["its index gives no sha256 of it" in line for line in errors] == [True] * 4
+
+
+def test_what_the_backend_would_refuse_is_not_made(here: Path, server: Server) -> None:
+    folder = write_release(here / "wheels", DOCUMENT)
+    page = publish_project(folder, server)
+    page.write_text(page.read_text().replace("whl#sha256=", "whl#sha256=0"))
+    name = "demo-1.0-py3-none-any-fast.whl"
+    assert refused(*from_index(server))[0] == f"{name!r}: its sha256 is missing, or is none"
+
+
+def test_what_is_wrong_with_a_release_on_an_index_is_found(here: Path, server: Server) -> None:
+    folder = write_release(here / "wheels", DOCUMENT)
+    write_wheel(folder / "demo-1.0-py3-none-any-fast.whl", only(DOCUMENT, "fast"), "Requires-Dist: a b\n")
+    page = publish_project(folder, server)
+    (error,) = refused(*from_index(server))
+    assert error.startswith("demo-1.0-py3-none-any-fast.whl: Requires-Dist: ")
+    assert error.endswith("[bad-metadata]")
+    page.write_text(page.read_text().replace("<a ", '<a data-yanked="broken" ', 1))
+    (error,) = refused(*from_index(server))
+    assert error == "demo-1.0-py3-none-any-fast.whl: yanked: broken"
+    (server.folder / "simple/demo/demo-1.0-variants.json").unlink()
+    assert any("demo-1.0-variants.json: not found" in line for line in refused(*from_index(server)))
+
+
+def test_nothing_is_pinned_that_came_without_encryption(here: Path, server: Server) -> None:  # noqa: ARG001  # where it is
+    arguments = ("--package", "demo", "--base-url", BASE_URL)
+    hint = "what is pinned must not be changed on its way"
+    for url in ("http://example.org/simple/", "https://[example.org/", "ftp://example.org/"):
+        assert refused(url, *arguments) == [f"{url} is no URL of https; {hint}"]
+    folder = write_release(server.folder / "wheels", DOCUMENT)
+    page = publish_project(folder, server)
+    page.write_text(page.read_text().replace('href="', 'href="http://example.org/', 1))
+    (error,) = refused(f"{server.url}simple/", *arguments)
+    assert error == f"http://example.org/demo-1.0-py3-none-any-fast.whl is no URL of https; {hint}"
+
+
+def test_a_url_with_a_query_is_not_pinned(here: Path, server: Server) -> None:
+    folder = write_release(here / "wheels", DOCUMENT)
+    page = publish_project(folder, server)
+    page.write_text(page.read_text().replace(".whl#", ".whl?token=secret#"))
+    errors = refused(*from_index(server))
+    assert "its URL has a query, which may be secret, and may expire" in errors[0]
+    assert "secret" not in "".join(errors).replace("be secret", "")

@@ -1,0 +1,332 @@
+"""Through a dispatching sdist, installers that know no variants install what uv does with its flag."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from helpers.made_wheels import make_wheel
+from helpers.programs import run
+from helpers.range_server import Handler, Server
+from helpers.sample_release import DOCUMENT, only, write_wheel
+from helpers.servers import publish
+from packaging.pylock import Package, Pylock
+from packaging.utils import parse_wheel_filename
+
+from variant_backend import __version__
+from variant_backend.cli.main import main
+from variant_backend.formats.toml_read import read_toml
+from variant_backend.machine.features import FORCE_CAPABILITY, FORCE_DRIVER
+from variant_backend.variants.known_providers import KNOWN_PROVIDERS
+
+# They build in isolated environments, with installers that come from a package index.
+pytestmark = pytest.mark.slow
+
+LABELS = {"cuda12.6": "12.6", "cuda12.8": "12.8", "null": ""}
+RELEASE = {
+    **DOCUMENT,
+    "default-priorities": {"namespace": ["nvidia"]},
+    "providers": {"nvidia": KNOWN_PROVIDERS["nvidia"].table.to_dict()},
+    "variants": {
+        label: {"nvidia": {"cuda_version_lower_bound": [version]}} if version else {}
+        for label, version in LABELS.items()
+    },
+}
+# The driver of each machine, and its best variant.
+MACHINES = {"none": "null", "12.7": "cuda12.6", "13.0": "cuda12.8"}
+# What a build needs on other systems and older Pythons: Poetry wants to know that, too.
+ELSEWHERE = ("colorama", "importlib-metadata", "tomli")
+OLD_PIP = "pip==24.3.1"
+# What else the user has configured is no matter of the tests.
+NO_CONFIG: Any = {"PIP_CONFIG_FILE": os.devnull}
+# The labels of what is installed, by name and version.
+Installed = Mapping[str, str | None]
+Installer = Callable[..., Installed]
+
+
+@pytest.fixture(scope="module")
+def index(own_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A package index with variant wheels, a dispatching sdist and all that this needs to build.
+
+    There is no plain wheel. The variants of bridge-demo require different things, of bridge-same nothing.
+    """
+    folder = tmp_path_factory.mktemp("bridge")
+    for label in LABELS:
+        requires = f"Requires-Dist: bridge-runtime=={runtime_of(label)}"
+        write_variant(folder / "demo", "bridge_demo", label, requires)
+        write_variant(folder / "same", "bridge_same", label)
+        make_wheel(folder / "needed", "bridge_runtime", runtime_of(label))
+    run("pip", "download", "--quiet", "--dest", folder / "needed", own_wheel, *ELSEWHERE)
+    with Server(folder / "served") as server:
+        server.misbehave = say_that_sdists_stay
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        for name in ("demo", "same"):
+            dist = folder / name
+            (dist / f"bridge_{name}-1.0-variants.json").write_text(json.dumps(RELEASE))
+            told("stub", dist, "--base-url", f"{server.url}bridge-{name}/", "-o", dist)
+            publish(dist.iterdir(), server.folder / f"bridge-{name}")
+        needed: dict[str, list[Path]] = {}
+        for path in (folder / "needed").iterdir():
+            needed.setdefault(parse_wheel_filename(path.name)[0], []).append(path)
+        for project, files in needed.items():
+            publish(files, server.folder / project)
+        yield server
+        server.shutdown()
+
+
+def say_that_sdists_stay(handler: Handler, data: bytes | None) -> bool:
+    """Say of sdists what PyPI says of all files: without it, uv asks for them again, and keeps no wheel."""
+    path = handler.server.folder / handler.path.strip("/")
+    if data is not None or path.suffix != ".gz":
+        return False
+    handler.send(200, path.read_bytes(), {"Cache-Control": "max-age=365000000, immutable"})
+    return True
+
+
+def write_variant(folder: Path, name: str, label: str, metadata: str = "") -> None:
+    folder.mkdir(exist_ok=True)
+    write_wheel(folder / f"{name}-1.0-py3-none-any-{label}.whl", only(RELEASE, label), metadata)
+
+
+def told(*arguments: object, ok: bool = True) -> str:
+    """Return what a command of the checkout prints."""
+    result = CliRunner().invoke(main, [*map(str, arguments)], catch_exceptions=False)
+    assert (result.exit_code == 0) == ok, result.output
+    return result.output
+
+
+def runtime_of(label: str) -> str:
+    return LABELS[label] or "0"
+
+
+def expected(label: str) -> Installed:
+    return {"bridge_demo-1.0": label, f"bridge_runtime-{runtime_of(label)}": None}
+
+
+def installed(folder: Path) -> Installed:
+    return {
+        path.name.removesuffix(".dist-info"): label_in(path) for path in folder.rglob("bridge_*.dist-info")
+    }
+
+
+def label_in(dist_info: Path) -> str | None:
+    path = dist_info / "variant.json"
+    if not path.exists():
+        return None
+    (label,) = json.loads(path.read_text())["variants"]
+    return str(label)
+
+
+def machine(driver: str) -> Any:
+    """Return the variables that force uv, and variant-backend, to see this machine."""
+    return {FORCE_DRIVER: driver, FORCE_CAPABILITY: "none" if driver == "none" else "9.0"}
+
+
+def uv(index: Server, folder: Path, *options: object, package: str = "bridge-demo", **env: Any) -> Installed:
+    what = () if "-r" in options else (package,)
+    where = ("--python", sys.executable, "--cache-dir", folder / "cache", "--target", folder / "site")
+    source = ("--no-config", "--default-index", index.url)
+    run("uv", "pip", "install", *where, *source, *options, *what, **env)
+    return installed(folder / "site")
+
+
+def uv_with_variants(index: Server, folder: Path, *options: object, **env: Any) -> Installed:
+    return uv(index, folder, "--preview-features", "wheel-variants", *options, **env)
+
+
+def pip(
+    index: Server, folder: Path, *options: object, program: tuple[object, ...] = ("pip",), **env: Any
+) -> Installed:
+    where = ("--cache-dir", folder / "cache", "--target", folder / "site", "--index-url", index.url)
+    what = () if "-r" in options else ("bridge-demo",)
+    run(*program, "install", *where, *options, *what, **NO_CONFIG, **env)
+    return installed(folder / "site")
+
+
+def old_pip(index: Server, folder: Path, *options: object, **env: Any) -> Installed:
+    program = ("uvx", "--quiet", "--python", sys.executable, OLD_PIP)
+    return pip(index, folder, *options, program=program, **env)
+
+
+def poetry(index: Server, folder: Path, **env: Any) -> Installed:
+    (folder / "pyproject.toml").write_text(f"""\
+[project]
+name = "app"
+version = "0"
+requires-python = ">={sys.version_info[0]}.{sys.version_info[1]}"
+dependencies = ["bridge-demo"]
+
+[tool.poetry]
+package-mode = false
+
+[[tool.poetry.source]]
+name = "bridge"
+url = "{index.url}"
+""")
+    places: Any = {"POETRY_CACHE_DIR": str(folder / "cache"), "POETRY_VIRTUALENVS_IN_PROJECT": "true"}
+    run("uvx", "--quiet", "--python", sys.executable, "poetry>=2", "install", cwd=folder, **places, **env)
+    return installed(folder / ".venv")
+
+
+def test_uv_with_its_flag_takes_the_wheel_whatever_becomes_of_the_sdist(
+    index: Server, tmp_path: Path
+) -> None:
+    unusable = {"VARIANT_BACKEND_LABEL": "none.such"}
+    for driver, label in MACHINES.items():
+        found = uv_with_variants(index, tmp_path / driver, **machine(driver), **unusable)
+        assert found == expected(label)
+    with pytest.raises(AssertionError, match=r"'none\.such'"):
+        uv(index, tmp_path, **unusable)
+
+
+def test_uv_with_its_flag_runs_nothing_where_all_variants_require_the_same(
+    index: Server, tmp_path: Path
+) -> None:
+    before = len(index.requests)
+    uv_with_variants(index, tmp_path, package="bridge-same", **machine("13.0"))
+    assert installed(tmp_path) == {"bridge_same-1.0": "cuda12.8"}
+    assert not [path for _, path, *_ in index.requests[before:] if "variant-backend" in path]
+
+
+@pytest.mark.parametrize("driver", MACHINES)
+@pytest.mark.parametrize("installer", [uv, pip, old_pip, poetry])
+def test_other_installers_install_the_same_variant_and_its_dependencies(
+    installer: Installer, driver: str, index: Server, tmp_path: Path
+) -> None:
+    assert installer(index, tmp_path, **machine(driver)) == expected(MACHINES[driver])
+
+
+def test_pip_wheel_makes_a_wheel_of_the_variant_and_pip_download_takes_the_sdist(
+    index: Server, tmp_path: Path
+) -> None:
+    options = ("--index-url", index.url, "--cache-dir", tmp_path / "cache", "bridge-demo")
+    env = {**NO_CONFIG, **machine("13.0")}
+    run("pip", "wheel", "-w", tmp_path / "wheels", *options, **env)
+    run("pip", "download", "-d", tmp_path / "files", *options, **env)
+    runtime = "bridge_runtime-12.8-py3-none-any.whl"
+    wheel = "bridge_demo-1.0-0_cuda12.8-py3-none-any.whl"
+    assert {path.name for path in (tmp_path / "wheels").iterdir()} == {wheel, runtime}
+    assert {path.name for path in (tmp_path / "files").iterdir()} == {"bridge_demo-1.0.tar.gz", runtime}
+
+
+def test_uv_from_a_lock_file_and_an_old_pip_by_hashes_install_the_variant(
+    index: Server, tmp_path: Path
+) -> None:
+    lock, hashed = tmp_path / "pylock.toml", tmp_path / "requirements.txt"
+    env = machine("13.0")
+    options = ("--index-url", index.url, "--cache-dir", tmp_path / "lock-cache", "bridge-demo")
+    run("pip", "lock", *options, "-o", lock, **NO_CONFIG, **env)
+    assert uv(index, tmp_path, "-r", lock, **env) == expected("cuda12.8")
+    # Another machine chooses for itself, but the lock file has the dependencies of the first.
+    assert again(uv, index, tmp_path, "--no-cache", "-r", lock) == {
+        **expected("cuda12.8"),
+        "bridge_demo-1.0": "null",
+    }
+    packages = Pylock.from_dict(read_toml(lock)).packages
+    lines = [f"{each.name}=={each.version} --hash=sha256:{sha256(each)}\n" for each in packages]
+    hashed.write_text("".join(lines))
+    shutil.rmtree(tmp_path / "site")
+    assert old_pip(index, tmp_path, "--require-hashes", "-r", hashed, **env) == expected("cuda12.8")
+
+
+def sha256(package: Package) -> str:
+    (file,) = [each for each in (package.sdist, *(package.wheels or ())) if each]
+    return file.hashes["sha256"]
+
+
+def requirement(index: Server, digest: str = "") -> str:
+    """Return a line of requirements with the hash of the sdist, or another one."""
+    sdist = index.folder / "bridge-demo" / "bridge_demo-1.0.tar.gz"
+    return f"bridge-demo==1.0 --hash=sha256:{digest or hashlib.sha256(sdist.read_bytes()).hexdigest()}\n"
+
+
+def test_of_a_wheel_that_was_exchanged_pip_tells_the_fault_and_installs_nothing(
+    index: Server, tmp_path: Path
+) -> None:
+    wheel = index.folder / "bridge-demo" / "bridge_demo-1.0-py3-none-any-null.whl"
+    sound = wheel.read_bytes()
+    wheel.write_bytes(sound.replace(b"x = 1", b"x = 2"))
+    try:
+        with pytest.raises(
+            AssertionError, match=r"its sha256 is [0-9a-f]{64}, and [0-9a-f]{64} was announced"
+        ):
+            pip(index, tmp_path, "--no-deps", **machine("none"))
+    finally:
+        wheel.write_bytes(sound)
+    assert installed(tmp_path) == {}
+
+
+@pytest.mark.parametrize("installer", [pip, uv])
+def test_an_sdist_and_a_backend_that_were_exchanged_are_refused_by_the_hashes_of_the_user(
+    installer: Installer, index: Server, tmp_path: Path
+) -> None:
+    hashed, backend = tmp_path / "requirements.txt", tmp_path / "build.txt"
+    hashed.write_text(requirement(index, "0" * 64))
+    with pytest.raises(AssertionError, match=rf"(?s)bridge[-_]demo.*{'0' * 64}"):
+        installer(index, tmp_path, "--no-deps", "--require-hashes", "-r", hashed)
+    hashed.write_text(requirement(index))
+    backend.write_text(f"variant-backend=={__version__} --hash=sha256:{'0' * 64}\n")
+    option = "--build-constraint" if installer is pip else "--build-constraints"
+    with pytest.raises(AssertionError, match=rf"(?s)variant[-_]backend.*{'0' * 64}"):
+        installer(index, tmp_path, "--no-deps", option, backend, "--require-hashes", "-r", hashed)
+
+
+def test_installers_that_must_not_build_never_run_it(index: Server, tmp_path: Path) -> None:
+    for installer, option in ((pip, "--only-binary=:all:"), (uv, "--no-build")):
+        with pytest.raises(AssertionError):
+            installer(index, tmp_path, option)
+    assert uv_with_variants(index, tmp_path, "--no-build", **machine("13.0")) == expected("cuda12.8")
+
+
+def test_pips_cache_gives_the_wheel_of_another_machine_and_installed_finds_it(
+    index: Server, tmp_path: Path
+) -> None:
+    cache = ("--cache-dir", tmp_path / "cache")
+    assert pip(index, tmp_path, **machine("13.0")) == expected("cuda12.8")
+    assert again(pip, index, tmp_path, "-Cvariant=null") == expected("cuda12.8")
+    check_finds_it(tmp_path / "site")
+    assert "bridge_demo-1.0-0_cuda12.8-py3-none-any.whl" in run("pip", "cache", "list", *cache).stdout
+    hashed = tmp_path / "requirements.txt"
+    hashed.write_text(requirement(index))
+    (kept,) = (tmp_path / "cache").rglob("*.whl")
+    write_wheel(kept)  # any other one: hashes hold the sdist, not what was made of it
+    assert again(pip, index, tmp_path, "--no-deps", "--require-hashes", "-r", hashed) == {
+        "bridge_demo-1.0": None
+    }
+    run("pip", "cache", "remove", "bridge_demo", *cache)
+    assert again(pip, index, tmp_path) == expected("null")
+
+
+def test_uvs_cache_gives_the_wheel_of_another_machine_and_installed_finds_it(
+    index: Server, tmp_path: Path
+) -> None:
+    assert uv(index, tmp_path, **machine("13.0")) == expected("cuda12.8")
+    assert again(uv, index, tmp_path, "--refresh-package", "bridge-demo") == expected("cuda12.8")
+    check_finds_it(tmp_path / "site")
+    assert again(uv, index, tmp_path, "-Cvariant=null") == expected("null")
+    assert again(uv, index, tmp_path) == expected("cuda12.8")
+    run("uv", "cache", "clean", "bridge-demo", "--cache-dir", tmp_path / "cache")
+    assert again(uv, index, tmp_path) == expected("null")
+
+
+def again(installer: Installer, index: Server, folder: Path, *options: object) -> Installed:
+    """Install the demo anew, on a machine without a GPU."""
+    shutil.rmtree(folder / "site")
+    return installer(index, folder, *options, **machine("none"))
+
+
+def check_finds_it(site: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in machine("none").items():
+            patch.setenv(name, value)
+        shown = told("installed", "--path", site, "--check", ok=False)
+    assert "nvidia :: cuda_version_lower_bound: of 12.8, nothing is supported" in shown

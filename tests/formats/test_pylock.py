@@ -1,0 +1,289 @@
+"""Lock files: what is written is read again, and packaging takes them once the labels are off the names."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+from urllib.parse import quote
+
+import packaging
+import pytest
+import tomlkit
+from helpers.sample_release import DOCUMENT
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.markers import Environment, default_environment
+from packaging.pylock import Pylock, PylockValidationError
+from packaging.tags import Tag, parse_tag
+from packaging.version import Version
+
+from variant_backend.errors import VariantError
+from variant_backend.formats import pylock, toml_edit
+from variant_backend.formats.pylock import Locked, check_name, reduced, select, to_dict
+from variant_backend.formats.simple_api import File
+from variant_backend.variants.metadata import VariantMetadata
+from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
+from variant_backend.variants.providers import StaticProvider
+
+BASE = "file:///home/me/project/"
+TAGS = [*parse_tag("py3-none-any")]
+DIGEST = "0" * 64
+METADATA = VariantMetadata.from_dict(DOCUMENT, "")
+
+
+def wheel(label: str | None = None, place: str = "https://example.org/files", **facts: Any) -> File:
+    name = f"demo-1.0-py3-none-any{f'-{label}' if label else ''}.whl"
+    return File(name, f"{place}/{name}", {"sha256": DIGEST}, **facts)
+
+
+DEMO = Locked("demo", Version("1.0"), (wheel("fast", size=7), wheel("null"), wheel()), METADATA)
+
+
+def read(data: Any, environment: Environment | None = None, tags: list[Tag] = TAGS) -> list[Locked]:
+    return select(data, "pylock.toml", BASE, environment=environment or default_environment(), tags=tags)
+
+
+def written(*packages: Locked) -> dict[str, Any]:
+    """Write a lock file and parse it."""
+    return tomlkit.parse(toml_edit.from_dict(to_dict(packages, BASE))).unwrap()
+
+
+def unlabelled(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a lock file without the wheels that have a label."""
+    result = copy.deepcopy(data)
+    for package in result["packages"]:
+        package["wheels"] = [each for each in package["wheels"] if each["name"].count("-") == 4]
+    return result
+
+
+WORDS = st.from_regex(r"[a-z][a-z0-9_]{0,5}", fullmatch=True)
+STATIC = StaticProvider((("f", ("a", "b")),))
+PROPERTIES = st.builds(Property, st.sampled_from(["one", "two", "three"]), WORDS, WORDS)
+PLACES = st.sampled_from(
+    [
+        "https://example.org/a%20b",
+        "http://127.0.0.1:8000/x",
+        "file:///home/me/wheels",
+        "file:///C:/a%20b",
+        BASE[:-1],
+    ]
+)
+DIGESTS = st.dictionaries(
+    st.sampled_from(["sha256", "blake2b"]), st.from_regex(r"[0-9a-f]{64}", fullmatch=True), min_size=1
+)
+
+
+@st.composite
+def locked(draw: st.DrawFn) -> Locked:
+    variants = {
+        label: Variant(label, frozenset(items))
+        for label, items in draw(st.dictionaries(WORDS, st.sets(PROPERTIES, min_size=1), max_size=3)).items()
+        if label != "null"
+    }
+    metadata = VariantMetadata(
+        ("one", "two", "three"),
+        draw(st.sampled_from([{}, dict.fromkeys(("one", "two", "three"), STATIC)])),
+        {**variants, "null": NULL_VARIANT},
+    )
+    told: list[list[str | None]] = [[None], [">=3.8,<4"], [None, ">=3.9", "<4"]]  # the same of all, or not
+    requires_python = st.sampled_from(draw(st.sampled_from(told)))
+    name = draw(st.sampled_from(["demo", "other-name"]))
+    version = draw(st.sampled_from(["1.0", "2!1.0rc1+cpu"]))
+    wheels = []
+    for label in draw(st.lists(st.sampled_from([None, *metadata.variants]), min_size=1, unique=True)):
+        suffix = f"-{label}" if label else ""
+        filename = f"{name.replace('-', '_')}-{version}-py3-none-any{suffix}.whl"
+        url = f"{draw(PLACES)}/{quote(filename)}"
+        size = draw(st.none() | st.integers(0, 10**12))
+        wheels.append(
+            File(filename, url, draw(DIGESTS), size, draw(requires_python), draw(st.none() | DIGESTS))
+        )
+    index = draw(st.none() | st.just("https://example.org/simple/"))
+    hosts = tuple(draw(st.lists(st.sampled_from(["objects.example.org", "[::1]:8000"]), unique=True)))
+    metadata_or_none = draw(st.none() | st.just(metadata))
+    return Locked(name, Version(version), tuple(wheels), metadata_or_none, index, hosts=hosts)
+
+
+@given(package=locked())
+def test_what_is_written_is_read_again(package: Locked) -> None:
+    data = written(package)
+    assert read(data) == [package] == pylock.read(data, "pylock.toml", BASE)
+    if len(plain := unlabelled(data)["packages"][0]["wheels"]):
+        assert [each.filename for each in Pylock.from_dict(unlabelled(data)).packages[0].wheels or ()] == [
+            each["name"] for each in plain
+        ]
+
+
+def test_the_form_is_that_of_the_specification() -> None:
+    near = wheel("fast", "file:///home/me/wheels", size=7)
+    package = Locked(
+        "demo", Version("1.0"), (near,), reduced(METADATA, ["fast"]), "https://example.org/simple/"
+    )
+    assert (
+        toml_edit.from_dict(to_dict([package], BASE))
+        == f"""\
+lock-version = "1.0"
+created-by = "variant-backend"
+
+[[packages]]
+name = "demo"
+version = "1.0"
+index = "https://example.org/simple/"
+wheels = [
+    {{ name = "demo-1.0-py3-none-any-fast.whl", path = "../wheels/demo-1.0-py3-none-any-fast.whl", size = 7, \
+hashes = {{ sha256 = "{DIGEST}" }} }},
+]
+
+[packages.variants-json]
+"$schema" = "https://variants-schema.wheelnext.dev/peps/850/v0.2.0.json"
+
+[packages.variants-json.default-priorities]
+namespace = ["speed"]
+
+[packages.variants-json.providers.speed]
+static-properties = {{ mode = ["fast", "safe"] }}
+
+[packages.variants-json.variants.fast]
+speed = {{ mode = ["fast"] }}
+"""
+    )
+
+
+def test_packaging_ignores_the_variants_and_refuses_labelled_names() -> None:
+    # When this fails, packaging has learnt the names: then the labels need not be taken off to read.
+    data = written(DEMO)
+    Pylock.from_dict(unlabelled(data))
+    with pytest.raises(PylockValidationError, match="Invalid wheel filename"):
+        Pylock.from_dict(data)
+
+
+def test_passwords_are_not_written() -> None:
+    data = written(DEMO._replace(wheels=(wheel(place="https://me:secret@example.org"),)))
+    assert data["packages"][0]["wheels"][0]["url"] == "https://example.org/demo-1.0-py3-none-any.whl"
+
+
+def test_a_wheel_without_a_hash_is_not_locked() -> None:
+    with pytest.raises(VariantError, match=r"demo-1\.0-py3-none-any\.whl: its index gives no hash of it"):
+        to_dict([DEMO._replace(wheels=(wheel()._replace(hashes={}),))], BASE)
+
+
+def test_unused_namespaces_go_with_the_variants_that_used_them() -> None:
+    variants = {name: Variant(name, frozenset({Property(name, "f", "v")})) for name in ("a", "b", "c")}
+    whole = VariantMetadata(("a", "b", "c"), {}, {**variants, "null": NULL_VARIANT})
+    assert reduced(whole, ["c", "a"]) == VariantMetadata(
+        ("a", "c"), {}, {each: variants[each] for each in "ca"}
+    )
+    assert reduced(whole, ["null"]) == VariantMetadata(("a", "b", "c"), {}, {"null": NULL_VARIANT})
+
+
+def test_only_packages_count_whose_marker_holds() -> None:
+    other = Locked(
+        "other", Version("2"), (File("other-2-py3-none-any.whl", f"{BASE}o.whl", {"sha256": DIGEST}),)
+    )
+    data = written(DEMO, other)
+    data["packages"][0]["marker"] = "sys_platform == 'never'"
+    assert read(data) == [other]
+
+
+def test_broken_variants_are_told_and_the_package_is_read() -> None:
+    data = written(DEMO)
+    data["packages"][0]["variants-json"]["variants"]["fast"] = {"speed": {"mode": []}}
+    (package,) = read(data)
+    assert package.metadata is None
+    assert package.wheels == DEMO.wheels
+    (fault,) = package.faults
+    assert str(fault) == (
+        "pylock.toml: packages[0].variants-json: variants.fast.speed.mode:"
+        " a list of at least one string is needed, not an empty list"
+    )
+
+
+def changed(key: str, value: object, package: bool = True) -> dict[str, Any]:
+    data = written(DEMO)
+    (data["packages"][0] if package else data)[key] = value
+    return data
+
+
+SDIST = {
+    "name": "demo-1.0.tar.gz",
+    "url": "https://example.org/demo-1.0.tar.gz",
+    "hashes": {"sha256": DIGEST},
+}
+WHEEL = {"url": "https://example.org/x.whl", "hashes": {"sha256": DIGEST}}
+
+
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [
+        ({}, "Missing required value in 'lock-version'"),
+        (changed("lock-version", "2.0", package=False), "pylock version 2.0 is not supported"),
+        (changed("packages", 1, package=False), "Unexpected type int"),
+        (changed("packages", [1], package=False), "Unexpected type int"),
+        (changed("wheels", [1]), "Unexpected type int"),
+        (changed("wheels", [{}]), "in 'packages[0].wheels[0].hashes'"),
+        (changed("wheels", [WHEEL]), "Invalid wheel filename 'x.whl' in 'packages[0].wheels[0]'"),
+        (changed("wheels", [{**WHEEL, "name": "other-1.0-py3-none-any-a.whl"}]), "is not consistent with"),
+        (changed("requires-python", "<3"), "does not satisfy the Python version requirement '<3'"),
+        (changed("marker", "python_version < "), "in 'packages[0].marker'"),
+        (changed("wheels", []) | {}, "Exactly one of vcs, directory, archive must be set"),
+        (
+            {**changed("wheels", []), "packages": [{"name": "demo", "version": "1.0", "sdist": SDIST}]},
+            "packages[0]: no wheel of demo fits, only something to build one of is listed; wheels alone",
+        ),
+    ],
+)
+def test_what_is_not_valid_or_cannot_be_used_is_told(data: dict[str, Any], fault: str) -> None:
+    with pytest.raises(VariantError) as caught:
+        read(data)
+    assert str(caught.value).startswith("pylock.toml: ")
+    assert fault in str(caught.value)
+
+
+def test_faults_of_our_own_table_are_told_together() -> None:
+    name = "demo-1.0-py3-none-any.whl"
+    remedy = "write it as it stands in URLs, HOST or HOST:PORT, in lower case"
+    table = {"hosts": ["https://a.org", "B.org", 1], "core-metadata": {name: {"sha256": 1}, "a": 2}, "x": 1}
+    with pytest.raises(VariantError) as caught:
+        read(changed("tool", {"variant-backend": table}))
+    assert [
+        issue.removeprefix("pylock.toml: packages[0]: tool.variant-backend.") for issue in caught.value.issues
+    ] == [
+        "x: unknown key; known are hosts, requires-python, core-metadata",
+        f"hosts[0]: 'https://a.org' is no host; {remedy}",
+        f"hosts[1]: 'B.org' is no host; {remedy}",
+        "hosts[2]: a string is needed, not a number",
+        f"core-metadata.{name}.sha256: a string is needed, not a number",
+        "core-metadata.a: a table is needed, not a number",
+    ]
+
+
+def test_packages_for_other_environments_are_read_when_nothing_is_selected() -> None:
+    data = changed("marker", "sys_platform == 'never'")
+    assert read(data) == []
+    assert pylock.read(data, "pylock.toml", BASE) == [DEMO]
+
+
+def test_a_package_without_a_wheel_for_the_tags_is_told() -> None:
+    with pytest.raises(VariantError, match=r"No wheel found matching the provided tags for package 'demo'"):
+        read(written(DEMO), tags=[*parse_tag("cp39-cp39-win32")])
+
+
+def test_packaging_that_cannot_read_lock_files_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packaging, "__version__", "26.0")
+    with pytest.raises(VariantError) as caught:
+        read(written(DEMO))
+    assert str(caught.value) == (
+        "pylock.toml: reading a lock file needs packaging 26.1 or newer, and 26.0 is there;"
+        " run pip install 'packaging>=26.1'"
+    )
+
+
+@pytest.mark.parametrize("name", ["lock.toml", "pylock..toml", "pylock.a.b.toml", "pylock.toml.txt"])
+def test_other_names_are_refused(name: str) -> None:
+    with pytest.raises(VariantError, match=r"call it pylock\.toml or pylock\.NAME\.toml"):
+        check_name(name)
+
+
+def test_the_names_of_the_specification_are_taken() -> None:
+    check_name("pylock.toml")
+    check_name("pylock.dev.toml")

@@ -1,0 +1,257 @@
+"""Small projects, one for each backend that is wrapped: those of examples/, and some written here."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+
+
+class Example(NamedTuple):
+    """A project around a backend, one of its labels, and what tells that its wheel works.
+
+    Without files, it is the folder of examples/ with its name. A setting is one that the backend knows:
+    it changes what a use prints, or shows in the wheel's name. A complaint is what the backend says to
+    a setting that it does not know; some say nothing.
+    """
+
+    backend: str
+    label: str
+    properties: dict[str, dict[str, list[str]]]
+    use: str
+    prints: str
+    files: Mapping[str, str] | None = None
+    setting: str | None = None
+    prints_then: str | None = None
+    named_then: str = "-1.0-"
+    complaint: str | None = None
+
+
+PYPROJECT = """\
+[build-system]
+requires = [{requires}, "variant-backend"]
+build-backend = "variant_backend.hooks"
+
+[tool.variant-backend]
+build-backend = "{backend}"
+
+[project]
+name = "variant-project"
+version = "1.0"
+description = "Says how many bits a byte has"
+requires-python = ">=3.10"
+{tables}
+[variant]
+default-priorities.namespace = ["speech"]
+providers.speech.static-properties.tone = ["warm", "short"]
+variants.short = {{ speech = {{ tone = ["short"] }} }}
+"""
+
+
+def small(requires: str, backend: str, files: dict[str, str], tables: str = "", **more: str) -> Example:
+    """Return a project that prints 8, with a label of static properties."""
+    text = PYPROJECT.format(requires=requires, backend=backend, tables=tables)
+    return Example(
+        backend=backend,
+        label="short",
+        properties={"speech": {"tone": ["short"]}},
+        use="import variant_project as it; print(it.bits())",
+        prints="8",
+        files={"pyproject.toml": text, **files},
+        **more,
+    )
+
+
+PURE = '"""The example."""\n\n\ndef bits():\n    return 8\n'
+
+C_EXTENSION = r"""
+#include <Python.h>
+
+#if defined(WORD)
+#define BITS 16
+#elif !defined(BITS)
+#define BITS 8
+#endif
+
+static PyObject *bits(PyObject *module, PyObject *unused)
+{
+    return PyLong_FromLong(BITS);
+}
+
+static PyMethodDef methods[] = {{"bits", bits, METH_NOARGS, NULL}, {NULL, NULL, 0, NULL}};
+
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_bits", NULL, 0, methods};
+
+PyMODINIT_FUNC PyInit__bits(void)
+{
+    return PyModuleDef_Init(&definition);
+}
+"""
+
+CMAKE_LISTS = """
+cmake_minimum_required(VERSION 3.18...4.0)
+project(variant_project LANGUAGES C)
+find_package(Python REQUIRED COMPONENTS Interpreter Development.Module)
+python_add_library(_bits MODULE bits.c WITH_SOABI)
+set(BITS 8 CACHE STRING "what it says")
+target_compile_definitions(_bits PRIVATE BITS=${BITS})
+install(TARGETS _bits DESTINATION variant_project)
+"""
+
+# No crate of others, as their registry need not be reachable. It needs cargo and a linker.
+CARGO_TOML = """
+[package]
+name = "bits-of-a-byte"
+version = "1.0.0"
+edition = "2021"
+
+[features]
+wide = []
+"""
+
+RUST_PROGRAM = """
+fn main() {
+    println!("{}", if cfg!(feature = "wide") { 16 } else { 8 });
+}
+"""
+
+MATURIN = """
+[tool.maturin]
+bindings = "bin"
+python-source = "python"
+module-name = "variant_project"
+"""
+
+RUN_THE_PROGRAM = """
+import subprocess
+from importlib.metadata import files
+
+
+def bits():
+    (program,) = (path.locate() for path in files("variant-project") if path.stem == "bits-of-a-byte")
+    return int(subprocess.run([program], stdout=subprocess.PIPE, check=True).stdout)
+"""
+
+SETUP = """
+from setuptools import Extension, setup
+
+setup(ext_modules=[Extension("_bits", ["bits.c"])])
+"""
+
+# MSVC reads CL, all other compilers that Python uses read CFLAGS.
+COMPILED_BY_SETUPTOOLS = small(
+    '"setuptools>=77"',
+    "setuptools.build_meta",
+    {
+        "setup.py": SETUP,
+        "bits.c": C_EXTENSION,
+        "src/variant_project/__init__.py": "from _bits import bits\n",
+    },
+    tables='\n[tool.variant-backend.variants.short.env]\nCFLAGS = "-DWORD"\nCL = "-DWORD"\n',
+)
+
+EXAMPLES = {
+    "setuptools": Example(
+        "setuptools.build_meta",
+        "fast",
+        {"accuracy": {"mode": ["fast"]}},
+        "import variant_example.__main__",
+        "fast",
+        setting="--build-option=--build-number=7",
+        named_then="-7-",
+    ),
+    "hatchling": Example(
+        "hatchling.build",
+        "large",
+        {"dictionary": {"size": ["large"], "spelling": ["historic", "modern"]}},
+        "import variant_example_hatchling as it; print(it.words('to be or not to be')['to'])",
+        "2",
+    ),
+    "meson-python": Example(
+        "mesonpy",
+        "fast",
+        {"checks": {"arguments": ["off"]}},
+        "import variant_example_meson as it; print(it.count(255))",
+        "8",
+        complaint='meson-python: error: Unknown option "no-such-setting"',
+    ),
+    "flit-core": small(
+        '"flit_core>=3.11,<5"', "flit_core.buildapi", {"src/variant_project/__init__.py": PURE}
+    ),
+    "scikit-build-core": small(
+        '"scikit-build-core>=0.11", "cmake", "ninja"',
+        "scikit_build_core.build",
+        {
+            "CMakeLists.txt": CMAKE_LISTS,
+            "bits.c": C_EXTENSION,
+            "src/variant_project/__init__.py": "from ._bits import bits\n",
+        },
+        setting="cmake.define.BITS=16",
+        prints_then="16",
+        complaint="Unrecognized options in config-settings:",
+    ),
+    "pdm-backend": small(
+        '"pdm-backend>=2.4"',
+        "pdm.backend",
+        {"src/variant_project/__init__.py": PURE},
+        setting="--build-number=7",
+        named_then="-7-",
+    ),
+    "poetry-core": small(
+        '"poetry-core>=2"',
+        "poetry.core.masonry.api",
+        {"src/variant_project/__init__.py": PURE},
+        setting="local-version=cpu",
+        named_then="-1.0+cpu-",
+    ),
+    "maturin": small(
+        '"maturin>=1.9,<2"',
+        "maturin",
+        {
+            "Cargo.toml": CARGO_TOML,
+            "src/main.rs": RUST_PROGRAM,
+            "python/variant_project/__init__.py": RUN_THE_PROGRAM,
+        },
+        tables=MATURIN,
+        setting="build-args=--features=wide",
+        prints_then="16",
+    ),
+    "uv_build": small(
+        '"uv_build>=0.9"',
+        "uv_build",
+        {"src/variant_project/__init__.py": PURE},
+        complaint="Config settings are not supported",
+    ),
+    "in-tree": Example(
+        "flit_core.buildapi",
+        "warm",
+        {"greeting": {"tone": ["warm"]}},
+        "import variant_example_in_tree as it; print(it.greeting('you'))",
+        "Hello, you!",
+    ),
+}
+
+
+def write(files: Mapping[str, str], project: Path) -> Path:
+    """Write a project into a new folder, and return that."""
+    for path, text in files.items():
+        (project / path).parent.mkdir(parents=True, exist_ok=True)
+        (project / path).write_text(text, encoding="utf-8", newline="\n")
+    return project
+
+
+def new_project(name: str, folder: Path) -> Path:
+    """Make a project in a new folder, and fill the one with a copy of ours as its README says."""
+    project = folder / name
+    files = EXAMPLES[name].files
+    if files is not None:
+        return write(files, project)
+    unwanted = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", "dist", "_vendor")
+    shutil.copytree(ROOT / "examples" / name, project, ignore=unwanted)
+    if name == "in-tree":
+        shutil.copytree(ROOT / "variant_backend", project / "_vendor/variant_backend", ignore=unwanted)
+        shutil.copy(ROOT / "LICENSE", project / "_vendor")
+    return project

@@ -1,0 +1,326 @@
+"""What is installed as a variant, whether the system supports it, and where variants disagree."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from helpers.made_wheels import make_wheel
+from helpers.programs import run
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.tags import Tag
+
+from variant_backend.cli.main import main
+from variant_backend.variants.filename import WheelFilename
+from variant_backend.variants.metadata import VariantMetadata
+from variant_backend.variants.properties import Property, Variant
+from variant_backend.variants.providers import StaticProvider
+from variant_backend.variants.ranking import rank, static_support, unsupported
+
+CUDA = ("-p", "nvidia :: cuda_version_lower_bound :: 12.8", "-l", "cuda12.8")
+# What lets uv install them on a machine without a GPU, as on the node of a cluster that has one.
+FORCED: dict[str, Any] = {
+    "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": "12.8",
+    "NV_VARIANT_PROVIDER_FORCE_SM_ARCH": "9.0",
+}
+OPENMP = ("--static", "openmp :: runtime :: gomp, iomp, omp", "--static", "openmp :: version :: 5, 4")
+UNKNOWN = "  unknown: nothing says what is supported in nvidia; give --supported or --hardware"
+# A machine of which nothing is known, in place of the one that the tests run on.
+NOWHERE = ("--hardware", "nowhere.json")
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("nowhere.json").write_text("{}")
+
+
+def install(name: str, *options: str, into: str = "site") -> Path:
+    """Install a wheel with uv, a variant if there are options; return its dist-info."""
+    folder = Path(f"wheels-{into}") / name
+    wheel = make_wheel(folder, name)
+    if options:
+        run("make-variant", *options, "-o", folder / "made", wheel)
+        (wheel,) = (folder / "made").iterdir()
+    flags = ("--quiet", "--no-index", "--preview-features", "wheel-variants")
+    run("uv", "pip", "install", *flags, "--target", into, wheel.absolute(), **FORCED)
+    return Path(into, f"{name}-1.0.dist-info")
+
+
+def openmp(label: str, *properties: str) -> list[str]:
+    """Return the options of a variant in the namespace openmp."""
+    return [*OPENMP, "-l", label, *(part for text in properties for part in ("-p", f"openmp :: {text}"))]
+
+
+def invoke(*arguments: object, machine: tuple[str, ...] = NOWHERE) -> Result:
+    options = ["installed", *machine, *map(str, arguments)]
+    return CliRunner().invoke(main, options, catch_exceptions=False)
+
+
+def told(*arguments: object, machine: tuple[str, ...] = NOWHERE) -> dict[str, Any]:
+    result = invoke(*arguments, "--path", "site", "--json", machine=machine)
+    document: dict[str, Any] = json.loads(result.stdout)
+    return document
+
+
+def test_what_is_installed_as_a_variant_is_listed_with_what_it_needs() -> None:
+    install("plain")
+    install("zoo", *openmp("gomp", "runtime :: gomp", "runtime :: iomp"))
+    install("demo", *CUDA)
+    install("empty", "--null")
+    result = invoke("--path", "site")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == [
+        "demo 1.0   cuda12.8  unknown",
+        "  nvidia :: cuda_version_lower_bound :: 12.8",
+        UNKNOWN,
+        "empty 1.0  null      supported",
+        "zoo 1.0    gomp      supported",
+        "  openmp :: runtime :: gomp, iomp",
+    ]
+    demo, _, zoo = told()["variants"]
+    assert demo == {
+        "name": "demo",
+        "version": "1.0",
+        "path": "site",
+        "label": "cuda12.8",
+        "properties": {"nvidia": {"cuda_version_lower_bound": ["12.8"]}},
+        "supported": None,
+        "reasons": [],
+        "unknown": ["nvidia"],
+    }
+    assert (zoo["supported"], zoo["properties"]) == (True, {"openmp": {"runtime": ["gomp", "iomp"]}})
+
+
+@pytest.mark.parametrize(
+    ("given", "supported"),
+    [
+        ([], None),
+        (["x86_64 :: level :: v3"], None),
+        (["nvidia :: cuda_version_lower_bound :: 12.8, 12.6"], True),
+        (["nvidia::cuda_version_lower_bound::12.6", "nvidia::cuda_version_lower_bound::12.8"], True),
+        (["nvidia :: cuda_version_lower_bound :: 12.6"], False),
+        (["nvidia :: sm_arch :: 90_real"], False),
+    ],
+)
+def test_a_variant_is_supported_or_not_by_what_is_given_and_else_unknown(
+    given: list[str], supported: bool | None
+) -> None:
+    install("demo", *CUDA)
+    options = [part for text in given for part in ("--supported", text)]
+    (demo,) = told(*options)["variants"]
+    assert demo["supported"] is supported
+    assert bool(demo["reasons"]) == (supported is False)
+    assert demo["unknown"] == (["nvidia"] if supported is None else [])
+    # Nothing is held against what nobody knows.
+    assert invoke("--check", "--path", "site", *options).exit_code == (supported is False)
+
+
+def test_the_hardware_of_a_file_or_of_this_machine_stands_behind_what_is_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    install("demo", *CUDA)
+    Path("node.toml").write_text('[nvidia.features]\ncuda_version_lower_bound = ["12.6"]\n')
+    monkeypatch.setenv("NV_VARIANT_PROVIDER_FORCE_SM_ARCH", "9.0")
+    given = ("--supported", "nvidia :: cuda_version_lower_bound :: 12.8, 12.6")
+    for driver, supported in (("12.9", True), ("12.6", False)):
+        monkeypatch.setenv("NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION", driver)
+        assert told(machine=())["variants"][0]["supported"] is supported
+        assert told(*given, machine=())["variants"][0]["supported"] is True
+        assert told(machine=("--hardware", "node.toml"))["variants"][0]["supported"] is False
+        assert told(*given, machine=("--hardware", "node.toml"))["variants"][0]["supported"] is True
+    result = invoke("--path", "site", machine=("--hardware", "nothing.toml"))
+    assert (result.exit_code, result.stderr.startswith("error: nothing.toml: ")) == (1, True)
+
+
+@pytest.mark.parametrize(("version", "supported"), [("2.9.1", True), ("2.90", False), (None, False)])
+def test_an_abi_dependency_is_judged_by_the_version_that_is_installed(
+    version: str | None, supported: bool
+) -> None:
+    if version:
+        install_plain(version)
+    metadata = VariantMetadata(
+        ("openmp",),
+        {"openmp": StaticProvider((("runtime", ("gomp",)),))},
+        {"x": Variant("x", frozenset({Property("abi_dependency", "my_torch", "2.9")}))},
+    )
+    (install("demo", *openmp("x", "runtime :: gomp")) / "variant.json").write_bytes(metadata.to_json())
+    (demo,) = told()["variants"]
+    assert demo["supported"] is supported
+    expected = "abi_dependency :: my_torch: of 2.9, nothing is supported; supported is "
+    values = "2.90.0, 2.90, 2" if version else "nothing"
+    assert demo["reasons"] == ([] if supported else [expected + values])
+    (demo,) = told("--supported", "abi_dependency :: my_torch :: 2.9")["variants"]
+    assert demo["supported"] is True
+
+
+def install_plain(version: str) -> None:
+    """Let a plain distribution My.Torch be installed: an installer would do no more."""
+    folder = Path("site", f"my_torch-{version}.dist-info")
+    folder.mkdir(parents=True)
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: My.Torch\nVersion: {version}\n")
+
+
+def test_check_names_what_does_not_fit_and_its_property() -> None:
+    install("demo", *CUDA)
+    install("zoo", *CUDA)
+    supported = ("--supported", "nvidia :: cuda_version_lower_bound :: 12.6, 12.5")
+    reason = "nvidia :: cuda_version_lower_bound: of 12.8, nothing is supported; supported is 12.6, 12.5"
+    result = invoke("--path", "site", *supported, "--check")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[-1] == f"  not supported: {reason}"
+    assert result.stderr.splitlines() == [f"error: {name} 1.0 in site: {reason}" for name in ("demo", "zoo")]
+    result = invoke("--path", "site", *supported)
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_a_certain_no_outweighs_what_is_unknown() -> None:
+    install("demo", *CUDA, *OPENMP, "-p", "openmp :: runtime :: gomp", "-p", "x86_64 :: level :: v1")
+    (demo,) = told("--supported", "nvidia :: sm_arch :: 90_real")["variants"]
+    assert (demo["supported"], demo["unknown"], len(demo["reasons"])) == (False, ["x86_64"], 1)
+
+
+def test_static_properties_of_the_variant_outweigh_what_is_given() -> None:
+    install("zoo", *openmp("iomp", "runtime :: iomp"))
+    (zoo,) = told("--supported", "openmp :: runtime :: gomp")["variants"]
+    assert zoo["supported"] is True
+
+
+def test_of_several_folders_the_first_counts_as_for_python() -> None:
+    install("demo", into="first")
+    install("demo", *CUDA, into="second")
+    install("zoo", *CUDA, into="second")
+    found = json.loads(invoke("--json", "--path", "first", "--path", "second").stdout)["variants"]
+    assert [(each["name"], each["path"]) for each in found] == [("zoo", "second")]
+
+
+def test_without_a_folder_the_environment_of_this_python_is_read() -> None:
+    install("demo", *CUDA)
+    script = "from variant_backend.scripts import variant_backend; variant_backend()"
+    paths = [str(Path("site").absolute()), *filter(None, sys.path)]
+    program = f"import sys; sys.path = {paths!r}\n{script}"
+    shown = run(sys.executable, "-c", program, "installed", *NOWHERE).stdout
+    assert shown.startswith("demo 1.0  cuda12.8  unknown\n")
+
+
+def test_no_variant_is_no_fault_but_a_missing_folder_is_one() -> None:
+    install("plain")
+    result = invoke("--path", "site", "--check")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no variant is installed\n")
+    assert json.loads(invoke("--path", "site", "--json").stdout) == {"variants": [], "errors": []}
+    result = invoke("--path", "no", "--path", "site")
+    assert (result.exit_code, result.stderr) == (1, "error: no: there is no such folder\n")
+
+
+BROKEN = {
+    "no JSON": (b"{", "demo: variant.json: not JSON in UTF-8: "),
+    "no UTF-8": (b"\xff", "demo: its dist-info has a file that is not UTF-8: "),
+    "no variants": (b"{}", "demo: variant.json: $schema: missing"),
+    "a list": (b"[]", "demo: variant.json: a table is needed, not an empty list"),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_broken_metadata_of_one_are_told_and_do_not_hide_the_others(fault: str) -> None:
+    content, expected = BROKEN[fault]
+    (install("demo", *CUDA) / "variant.json").write_bytes(content)
+    install("zoo", *openmp("gomp", "runtime :: gomp"))
+    result = invoke("--path", "site")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"error: {expected}")
+    assert "zoo 1.0" in result.stdout
+    document = told()
+    assert document["errors"][0].startswith(expected)
+    assert [each["supported"] for each in document["variants"] if each["name"] == "demo"] in ([], [None])
+
+
+def test_a_distribution_without_a_name_is_told_by_its_folder() -> None:
+    (install("demo", *CUDA) / "METADATA").write_bytes(b"Version: 1.0\n")
+    result = invoke("--path", "site")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.splitlines()[-1] == "error: site: field Name is missing"
+
+
+def test_align_shows_a_namespace_and_names_both_where_two_disagree() -> None:
+    install("one", *openmp("gomp", "runtime :: gomp", "version :: 5"))
+    install("two", *openmp("iomp", "runtime :: iomp", "version :: 5", "version :: 4"))
+    install("other", *CUDA)
+    result = invoke("--path", "site", "--align", "openmp")
+    disagreement = "openmp :: runtime: no value in common: one has gomp; two has iomp"
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == [
+        "one 1.0  gomp  supported",
+        "  openmp :: runtime :: gomp",
+        "  openmp :: version :: 5",
+        "two 1.0  iomp  supported",
+        "  openmp :: runtime :: iomp",
+        "  openmp :: version :: 4, 5",
+        disagreement,
+    ]
+    result = invoke("--path", "site", "--align", "openmp", "--check")
+    assert (result.exit_code, result.stderr) == (1, f"error: {disagreement}\n")
+    document = told("--align", "openmp")
+    assert document["disagreements"] == [
+        {"namespace": "openmp", "feature": "runtime", "values": {"one": ["gomp"], "two": ["iomp"]}}
+    ]
+    assert len(document["variants"]) == 3
+
+
+def test_three_that_agree_in_pairs_only_disagree() -> None:
+    for name, values in {"one": ("gomp", "iomp"), "two": ("iomp", "omp"), "three": ("omp", "gomp")}.items():
+        install(name, *openmp(name, *(f"runtime :: {value}" for value in values)))
+        apart = told("--align", "openmp")["disagreements"]
+        assert len(apart) == (name == "three")
+
+
+def test_a_namespace_that_nobody_uses_is_aligned() -> None:
+    install("demo", *CUDA)
+    result = invoke("--path", "site", "--align", "openmp", "--check")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "no installed variant has properties in openmp\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--supported", "nvidia :: 12.8"], "found 2 part(s) between '::'"),
+        (["--supported", "nvidia :: sm :: 9, "], "value is empty"),
+        (["--supported", "NVIDIA :: sm :: 9"], "character 'N' at position 1"),
+        (["--align", "open-mp"], "character '-' at position 5"),
+    ],
+)
+def test_what_cannot_be_meant_is_wrong_usage(arguments: list[str], said: str) -> None:
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+PROPERTIES = st.builds(Property, *[st.sampled_from("abc")] * 3)
+SUPPORTED = st.dictionaries(
+    st.sampled_from("abc"),
+    st.dictionaries(st.sampled_from("abc"), st.lists(st.sampled_from("abc"), unique=True)),
+)
+
+
+@given(st.frozensets(PROPERTIES, min_size=1), SUPPORTED)
+def test_what_is_unsupported_is_what_selection_leaves_out(
+    properties: frozenset[Property], supported: dict[str, dict[str, list[str]]]
+) -> None:
+    variant = Variant("x", properties)
+    metadata = VariantMetadata(("a", "b", "c"), {"a": StaticProvider((("a", ("a",)),))}, {"x": variant})
+    known = {**supported, **static_support(metadata)}
+    reasons = unsupported(variant, metadata, known)
+    wheel = WheelFilename("demo", "1.0", "", "py3-none-any", "x")
+    (verdict,) = rank([wheel], metadata, known, [Tag("py3", "none", "any")])
+    assert verdict.reasons == tuple(reasons.values())
+    assert set(reasons) == {
+        item[:2]
+        for item in properties
+        if not {each.value for each in properties if each[:2] == item[:2]}
+        & set(known.get(item.namespace, {}).get(item.feature, ()))
+    }

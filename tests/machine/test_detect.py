@@ -1,0 +1,354 @@
+"""What the machine supports: computed from facts, read from libraries, written to files and read again."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from helpers.programs import run
+from hypothesis import given
+from hypothesis import strategies as st
+
+from variant_backend.cli.main import main
+from variant_backend.errors import VariantError
+from variant_backend.formats.hardware_file import Detected, Hardware
+from variant_backend.machine import features
+from variant_backend.machine.cpu import flags_of_cpuinfo, flags_of_sysctl, flags_of_windows
+from variant_backend.machine.detect import detect, load
+from variant_backend.machine.features import FORCE_CAPABILITY, FORCE_DRIVER, FORCE_TPU
+from variant_backend.machine.nvidia import Gpu, nvidia_support
+from variant_backend.machine.tpu import tpu_support
+from variant_backend.variants.known_providers import KNOWN_PROVIDERS
+
+V2 = "pni ssse3 sse4_1 sse4_2 cx16 lahf_lm popcnt"
+V3 = f"{V2} avx avx2 bmi1 bmi2 f16c fma abm movbe"
+V4 = f"{V3} avx512f avx512bw avx512cd avx512dq avx512vl"
+OF_MACOS = "SSE3 SSSE3 CX16 SSE4.1 SSE4.2 POPCNT LAHF FMA MOVBE AVX1.0 F16C AVX2 BMI1 BMI2 LZCNT"
+
+NO_GPU = "no NVIDIA driver is found"
+GPU = Gpu((12, 8), (9, 0), "a test")
+
+
+def levels(flags: str) -> tuple[str, ...]:
+    return features.x86_64(flags.split())["level"]
+
+
+# Measured: uv under a /proc/cpuinfo with these flags.
+@pytest.mark.parametrize(
+    ("flags", "best"), [("fpu", 1), (V2, 2), (V3, 3), (V4, 4), (OF_MACOS, 3), (V4.upper(), 4)]
+)
+def test_flags_of_a_processor_give_its_level_and_all_below(flags: str, best: int) -> None:
+    assert levels(flags) == tuple(f"v{level}" for level in range(best, 0, -1))
+
+
+@pytest.mark.parametrize("flag", V4.split())
+def test_a_level_needs_each_of_its_flags(flag: str) -> None:
+    expected = 1 if flag in V2.split() else 2 if flag in V3.split() else 3
+    assert levels(" ".join(other for other in V4.split() if other != flag))[0] == f"v{expected}"
+
+
+def test_the_flags_are_those_of_the_first_processor() -> None:
+    first = "processor\t: 0\nvmx flags\t: x\nflags\t\t: fpu sse3\n"
+    assert flags_of_cpuinfo(f"{first}\nprocessor\t: 1\nflags\t\t: avx\n\n") == ["fpu", "sse3"]
+    assert flags_of_cpuinfo("processor\t: 0\nFeatures\t: fp asimd\n") == []
+
+
+@pytest.mark.parametrize(("enabled", "best"), [(b"\1\0\0\0", "v4"), (b"\0\0\0\0", "v3"), (b"", "v3")])
+def test_macos_tells_whether_avx512_is_turned_on(enabled: bytes, best: str) -> None:
+    answers = {
+        b"machdep.cpu.features": f"{OF_MACOS}\0".encode(),
+        b"machdep.cpu.leaf7_features": b"AVX512F AVX512BW AVX512CD AVX512DQ AVX512VL\0",
+        b"hw.optional.avx512f": enabled,
+    }
+    assert levels(" ".join(flags_of_sysctl(lambda name: answers.get(name, b""))))[0] == best
+
+
+@pytest.mark.parametrize(
+    ("features", "best"),
+    [
+        ({10}, "v1"),
+        ({10, 13, 14, 36, 37, 38}, "v2"),
+        ({10, 13, 14, 36, 37, 38, 39}, "v2"),
+        ({10, 13, 14, 36, 37, 38, 39, 40, 41}, "v3"),
+    ],
+)
+def test_windows_tells_of_levels_up_to_v3(features: set[int], best: str) -> None:
+    assert levels(" ".join(flags_of_windows(features.__contains__)))[0] == best
+
+
+@pytest.mark.parametrize(
+    ("vendors", "expected"),
+    [([], {"present": ("false",)}), (["0x8086"], {"present": ("false",)}), (["0x8086", "0x1ae0"], {})],
+)
+def test_a_device_of_google_may_be_a_tpu(
+    tmp_path: Path, vendors: list[str], expected: dict[str, tuple[str, ...]]
+) -> None:
+    for number, vendor in enumerate(vendors):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "vendor").write_text(f"{vendor}\n")
+    assert tpu_support({}, tmp_path).features == expected
+
+
+# Measured: real uv, with the variable set to it.
+@pytest.mark.parametrize(
+    ("text", "driver"),
+    [
+        ("12", (12, 0)),
+        ("12.8.1", (12, 8)),
+        ("12.8rc1", (12, 8)),
+        (" v012.8", (12, 8)),
+        ("1!12.8+x", (12, 8)),
+        ("9", (9, 0)),
+        ("55.0", (55, 0)),
+        ("12.1000", (12, 1000)),
+        ("58.0", None),
+        ("12.1001", None),
+        ("570.86.16", None),
+        ("12.", None),
+        ("+12.8", None),
+        ("none", None),
+        (" ", None),
+    ],
+)
+def test_a_forced_driver_version_is_read_as_uv_reads_it(text: str, driver: tuple[int, int] | None) -> None:
+    assert features.forced_driver(text) == driver
+
+
+@pytest.mark.parametrize(
+    ("text", "capability"),
+    [
+        ("8.6", (8, 6)),
+        (" 9. 0 ", (9, 0)),
+        ("+09.0", (9, 0)),
+        ("255.255", (255, 255)),
+        ("256.0", None),
+        ("9.256", None),
+        ("9", None),
+        ("90", None),
+        ("9.0a", None),
+        ("9.0.1", None),
+        ("-9.0", None),
+        ("9" * 5000 + ".0", None),
+        ("none", None),
+    ],
+)
+def test_a_forced_compute_capability_is_read_as_uv_reads_it(
+    text: str, capability: tuple[int, int] | None
+) -> None:
+    assert features.forced_capability(text) == capability
+
+
+@pytest.mark.parametrize(
+    ("text", "present"), [("1", 1), ("TRUE", 1), ("yes", 1), ("0", 0), ("on", 0), ("y", 0), (" 1", 0)]
+)
+def test_a_forced_tpu_is_read_as_uv_reads_it(text: str, present: int) -> None:
+    found = detect({FORCE_TPU: text}).namespaces["tpu"]
+    assert found.features == {"present": ("true" if present else "false",)}
+
+
+@pytest.mark.parametrize(
+    ("environ", "gpu", "driver", "best", "source"),
+    [
+        ({}, None, None, None, NO_GPU),
+        ({FORCE_CAPABILITY: "9.0"}, None, None, None, NO_GPU),
+        ({FORCE_DRIVER: "12.6"}, None, "12.6", None, f"{FORCE_DRIVER}=12.6"),
+        ({}, GPU, "12.8", "90_real", "a test"),
+        ({FORCE_DRIVER: "", FORCE_CAPABILITY: ""}, GPU, "12.8", "90_real", "a test"),
+        ({FORCE_DRIVER: "12.6"}, GPU, "12.6", "90_real", f"a test, {FORCE_DRIVER}=12.6"),
+        ({FORCE_CAPABILITY: "4.9"}, GPU, "12.8", None, f"a test, {FORCE_CAPABILITY}=4.9"),
+        ({FORCE_DRIVER: "no\x07"}, GPU, None, None, "'no\\x07', which is no CUDA version"),
+        ({FORCE_CAPABILITY: "x"}, GPU, None, None, "=x, which is no compute capability"),
+    ],
+)
+def test_support_of_a_gpu_says_where_it_is_from(
+    environ: dict[str, str], gpu: Gpu | None, driver: str | None, best: str | None, source: str
+) -> None:
+    found = nvidia_support(environ, lambda: gpu)
+    assert next(iter(found.features.get("cuda_version_lower_bound", ())), None) == driver
+    assert next(iter(found.features.get("sm_arch", ())), None) == best
+    assert found.source.endswith(source)
+
+
+VERSIONS = st.tuples(st.integers(0, 20), st.integers(0, 25))
+
+
+@given(VERSIONS, VERSIONS)
+def test_every_value_has_the_pattern_that_installers_knows(
+    driver: tuple[int, int], capability: tuple[int, int]
+) -> None:
+    support = {
+        "nvidia": features.nvidia(driver, capability),
+        "x86_64": features.x86_64(V4.split()),
+        "tpu": features.tpu(False),
+    }
+    for namespace, found in support.items():
+        patterns = KNOWN_PROVIDERS[namespace].features
+        assert list(found) == [name for name in patterns if name in found]
+        for name, values in found.items():
+            assert len({*values}) == len(values)
+            assert all(re.fullmatch(patterns[name], value) for value in values)
+
+
+@given(st.tuples(st.integers(11, 15), st.integers(0, 20)), st.tuples(st.integers(5, 12), st.integers(0, 9)))
+def test_the_forcing_variables_give_the_same_support(
+    driver: tuple[int, int], capability: tuple[int, int]
+) -> None:
+    for known in (capability, None):
+        supported = {"nvidia": features.nvidia(driver, known), "tpu": features.tpu(True)}
+        again = detect(features.forcing_variables(supported)).supported
+        assert {name: again[name] for name in supported} == supported
+
+
+def test_the_forcing_variables_of_no_gpu_hide_one() -> None:
+    variables = features.forcing_variables({"nvidia": {}, "tpu": {}})
+    assert variables == {FORCE_DRIVER: "none", FORCE_CAPABILITY: "0.0"}
+    assert nvidia_support(variables, lambda: GPU).features == {}
+
+
+NAMES = st.from_regex(r"[a-z0-9_]+", fullmatch=True)
+VALUES = st.lists(st.from_regex(r"[a-z0-9_.]+", fullmatch=True), min_size=1, unique=True).map(tuple)
+SOURCES = st.text(st.characters(exclude_categories=["Cs", "Cc"]))
+SUPPORT = st.builds(Detected, st.dictionaries(NAMES, VALUES), SOURCES)
+HARDWARE = st.builds(Hardware, st.dictionaries(NAMES.filter(lambda name: name != "abi_dependency"), SUPPORT))
+
+
+def ordered(hardware: Hardware) -> list[Any]:
+    return [(name, [*each.features.items()], each.source) for name, each in hardware.namespaces.items()]
+
+
+@given(HARDWARE)
+def test_a_hardware_file_is_read_as_it_was_written(hardware: Hardware) -> None:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    assert ordered(Hardware.from_json(hardware.to_json().encode(), "file")) == ordered(hardware)
+    assert ordered(Hardware.from_table(tomllib.loads(hardware.to_toml()), "file")) == ordered(hardware)
+
+
+def test_the_order_of_features_does_not_depend_on_that_of_keys() -> None:
+    hardware = Hardware({"nvidia": Detected(features.nvidia((12, 8), (9, 0)))})
+    text = json.dumps(json.loads(hardware.to_json()), sort_keys=True)
+    assert ordered(Hardware.from_json(text.encode(), "file")) == ordered(hardware)
+
+
+def test_all_faults_of_a_hardware_file_are_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "node.toml"
+    path.write_text('[A.features]\n[b]\n[c]\nsource = 1\n[c.features]\nf = ["x y"]\n[d]\nfeature = {}\n')
+    with pytest.raises(VariantError) as caught:
+        load(path)
+    places = [line.removeprefix(f"{path}: ").split(": ")[0] for line in caught.value.lines()]
+    assert places == ["A", "b.features", "c.source", "c.features.f[0]", "d.feature", "d.features"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.json", b"{", "a.json: not JSON"),
+        ("a.toml", b"[", "a.toml: not TOML"),
+        ("a.json", b'{"a": {"features": {}}, "a": {"features": {}}}', "'a' stands twice"),
+        ("a.json", b"[]", "a table is needed"),
+        ("gone.json", None, "gone.json: No such file"),
+    ],
+)
+def test_a_file_that_is_no_hardware_file_is_named(
+    tmp_path: Path, name: str, content: bytes | None, words: str
+) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    result = CliRunner().invoke(main, ["hardware", "--hardware", str(path)])
+    assert result.exit_code == 1
+    assert words in result.stderr
+
+
+FORCED = {FORCE_DRIVER: "12.8", FORCE_CAPABILITY: "8.6", FORCE_TPU: "1"}
+
+
+def shown(*arguments: str | Path, **env: str) -> str:
+    result = CliRunner().invoke(main, ["hardware", *map(str, arguments)], env=env)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_the_table_shows_the_best_values_and_their_source() -> None:
+    assert re.search(
+        rf"^nvidia +sm_arch +86_real, 85_real, 84_real, 83_real, ... \(8 in all\) +{FORCE_DRIVER}=12.8, ",
+        shown(**FORCED),
+        re.MULTILINE,
+    )
+
+
+@pytest.mark.parametrize("form", ["json", "toml"])
+def test_a_file_of_a_machine_shows_the_same_elsewhere(tmp_path: Path, form: str) -> None:
+    path = tmp_path / f"node.{form}"
+    assert shown("-o", path, **FORCED) == ""
+    assert path.read_text(encoding="utf-8") == shown(f"--{form}", **FORCED)
+    assert shown("--hardware", path) == shown(**FORCED)
+    variables = shown("--hardware", path, "--as-env").splitlines()
+    assert variables == [f"{FORCE_DRIVER}=12.8", f"{FORCE_CAPABILITY}=8.6", f"{FORCE_TPU}=true"]
+
+
+NVML = """
+int nvmlInit_v2(void) { return INIT; }
+int nvmlShutdown(void) { return 0; }
+int nvmlSystemGetCudaDriverVersion(int *version) { *version = 12080; return 0; }
+int nvmlDeviceGetCount_v2(unsigned *count) { *count = 3; return 0; }
+int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **device) {
+    *device = (void *)(0x7fff00000000UL + index);
+    return index == 2 ? 15 : 0; /* lost */
+}
+int nvmlDeviceGetCudaComputeCapability(void *device, int *major, int *minor) {
+    int first = device == (void *)0x7fff00000000UL;
+    *major = first ? 8 : 9;
+    *minor = first ? 6 : 0;
+    return 0;
+}
+"""
+DRIVER = """
+int cuInit(unsigned flags) { return flags; }
+int cuDriverGetVersion(int *version) { *version = 13000; return 0; }
+int cuDeviceGetCount(int *count) { *count = 2; return 0; }
+int cuDeviceGet(int *device, int index) { *device = index + 7; return 0; }
+int cuDeviceGetAttribute(int *value, int attribute, int device) {
+    *value = attribute == 75 ? (device == 8 ? 12 : 7) : attribute == 76 ? (device == 8 ? 1 : 5) : -1;
+    return 0;
+}
+"""
+BOTH = "12.8 90_real NVML (libnvidia-ml.so.1)"
+DRIVER_ALONE = "13.0 121_real CUDA driver (libcuda.so.1)"
+
+
+if sys.platform == "linux":  # whose loader takes libraries from the folders of a variable
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize(
+        ("sources", "expected"),
+        [
+            ({"libnvidia-ml.so.1": NVML, "libcuda.so.1": DRIVER}, BOTH),
+            ({"libnvidia-ml.so.1": NVML.replace("INIT", "9"), "libcuda.so.1": DRIVER}, DRIVER_ALONE),
+            ({"libnvidia-ml.so.1": "int nvmlInit(void) { return 0; }", "libcuda.so.1": DRIVER}, DRIVER_ALONE),
+            ({"libcuda.so.1": DRIVER}, DRIVER_ALONE),
+            ({"libcuda.so.1": DRIVER.replace("return flags", "return 100")}, f"- - {NO_GPU}"),
+        ],
+        ids=["both", "NVML without a driver", "old NVML", "driver alone", "no device"],
+    )
+    def test_libraries_of_the_driver_are_asked(
+        tmp_path: Path, sources: dict[str, str], expected: str
+    ) -> None:
+        for name, source in sources.items():
+            (tmp_path / "source.c").write_text(source.replace("INIT", "0"))
+            run("cc", "-shared", "-fPIC", "-o", tmp_path / name, tmp_path / "source.c")
+        program = (
+            "from variant_backend.machine.detect import detect; found = detect({}).namespaces['nvidia'];"
+            "names = ('cuda_version_lower_bound', 'sm_arch');"
+            "print(*((found.features.get(name) or '-')[0] for name in names), found.source)"
+        )
+        shown = run(sys.executable, "-c", program, LD_LIBRARY_PATH=str(tmp_path)).stdout
+        assert shown == f"{expected}\n"

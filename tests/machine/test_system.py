@@ -1,0 +1,358 @@
+"""What a system supports of a release, from all who have a say, and the options that say it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+from helpers.made_wheels import METADATA
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from variant_backend.cli.command import Command
+from variant_backend.cli.selection_options import selection_options
+from variant_backend.formats.hardware_file import Detected, Hardware
+from variant_backend.machine import user_config
+from variant_backend.machine.alignment import Installed, aligned, disagreements
+from variant_backend.machine.system import System
+from variant_backend.machine.user_config import UserConfig
+from variant_backend.selection.target import Target
+from variant_backend.variants.metadata import VariantMetadata
+from variant_backend.variants.namespace_support import (
+    DISABLED,
+    NOT_ENABLED,
+    STATIC,
+    UNKNOWN,
+    Lazy,
+    Support,
+    abi_support,
+)
+from variant_backend.variants.properties import Property, Variant
+from variant_backend.variants.providers import PluginProvider, Provider, StaticProvider
+from variant_backend.wheels.inspection import Inspection
+
+RUNTIME = "openmp :: runtime :: gomp"
+PLUGIN = PluginProvider(("a-provider",))
+STATIC_OPENMP = StaticProvider((("runtime", ("omp", "iomp", "gomp")), ("version", ("5", "4"))))
+
+
+def release(variants: Iterable[str] = (), **providers: Provider) -> VariantMetadata:
+    """Return metadata with these providers; *variants* are properties, one each."""
+    made = {f"v{number}": Variant(f"v{number}", parsed(text)) for number, text in enumerate(variants)}
+    return VariantMetadata(tuple(providers), providers, made)
+
+
+def parsed(*texts: str) -> frozenset[Property]:
+    return frozenset(map(Property.parse, texts))
+
+
+def installed(name: str, *properties: str) -> Installed:
+    metadata = VariantMetadata(("openmp",), {}, {"x": Variant("x", parsed(*properties))})
+    return Installed(Path("site"), Inspection(name, name, "1.0", "x", metadata=metadata), None)
+
+
+def test_each_source_counts_where_none_before_it_has_a_say() -> None:
+    hardware = Hardware({name: Detected({"f": ("found",)}, f"seen {name}") for name in "abc"})
+    system = System({"a": {"f": ["given"]}, "b": {}}, hardware, disabled=("e",))
+    static = StaticProvider((("f", ("listed",)),))
+    found, faults = system.support(release(a=static, b=PLUGIN, c=PLUGIN, d=PLUGIN, e=static))
+    assert (faults, {**found.supported}) == (
+        (),
+        {"a": {"f": ("listed",)}, "b": {}, "c": {"f": ("found",)}},
+    )
+    assert found.origins == {
+        "a": STATIC,
+        "b": "--supported",
+        "c": "seen c",
+        "d": "nobody says; its plugin is not trusted: --trust-plugin a-provider",
+        "e": DISABLED,
+    }
+
+
+def test_this_machine_is_not_looked_at_for_what_others_tell() -> None:
+    def look() -> Mapping[str, Detected]:
+        raise AssertionError("it is looked at")
+
+    hardware = Hardware(Lazy(look))
+    system = System({"b": {}}, hardware, disabled=("c",))
+    optional = PluginProvider(("a-provider",), optional=True)
+    metadata = release(a=STATIC_OPENMP, b=PLUGIN, c=PLUGIN, d=optional)
+    assert system.support(metadata)[0].origins["d"] == NOT_ENABLED
+    with pytest.raises(AssertionError, match="it is looked at"):
+        system._replace(disabled=()).support(metadata)
+
+
+@pytest.mark.parametrize(
+    ("requires", "said"),
+    [
+        (["A.Provider"], "not trusted: --trust-plugin a-provider"),
+        (["Trusted>=1", "b", "c[x]"], "not trusted: --trust-plugin b --trust-plugin c"),
+        (["trusted @ https://example.org/trusted.zip"], "names a URL, which no name can vouch for"),
+        (["trusted; python_version < '3'"], "its plugin requires nothing on this system"),
+        (["trusted; os_name ~= 'posix'"], "its plugin is not run: "),
+    ],
+)
+def test_a_plugin_that_no_name_vouches_for_is_not_run_and_the_origin_says_so(
+    requires: list[str], said: str
+) -> None:
+    system = System({}, trusted=frozenset({"trusted"}))
+    found, faults = system.support(release(speech=PluginProvider(tuple(requires))))
+    assert (found.supported, faults) == ({}, ())
+    assert found.origins["speech"].startswith(f"{UNKNOWN}; ")
+    assert said in found.origins["speech"]
+
+
+def test_installed_and_pinned_versions_count_for_abi_dependency_and_only_where_it_is_used() -> None:
+    used = ["abi_dependency :: torch :: 2.9", "abi_dependency :: my_lib :: 1", "abi_dependency :: gone :: 3"]
+    versions = {"torch": Version("2.9.1"), "my-lib": Version("1.5"), "other": Version("1")}
+    system = System(
+        {}, versions=versions, pinned={"my-lib": Version("2.0.0rc1"), "torchvision": Version("1")}
+    )
+    found, _ = system.support(release(used))
+    assert found.supported == {
+        "abi_dependency": {"torch": ("2.9.1", "2.9", "2"), "my_lib": ("2.0.0", "2.0", "2")}
+    }
+    assert found.origins == {
+        "abi_dependency": "pinned: my-lib 2.0.0rc1; installed: torch 2.9.1;"
+        " unknown version (--pin NAME==VERSION says it): gone"
+    }
+    assert system.support(release(a=PLUGIN))[0].supported == {}
+    assert system._replace(disabled=("abi_dependency",)).support(release(used))[0] == Support(
+        {}, {"abi_dependency": DISABLED}
+    )
+    given: Any = {"abi_dependency": {"torch": ["3"]}}
+    assert system._replace(given=given).support(release(used))[0] == Support(
+        given, {"abi_dependency": "--supported"}
+    )
+
+
+NUMBERS = st.lists(st.integers(0, 3), min_size=1, max_size=4)
+RELEASES = st.builds(lambda numbers: ".".join(map(str, numbers)), NUMBERS)
+VERSIONS = st.builds(
+    "{}{}{}".format, st.sampled_from(["", "1!"]), RELEASES, st.sampled_from(["", "rc1", "+cpu"])
+)
+
+
+@given(VERSIONS, st.lists(st.integers(0, 3), min_size=1, max_size=3))
+def test_a_value_of_abi_dependency_means_what_packaging_says(text: str, numbers: list[int]) -> None:
+    version, value = Version(text), ".".join(map(str, numbers))
+    values = abi_support({"torch": version})["torch"]
+    assert (value in values) == SpecifierSet(f"=={value}.*").contains(version, prereleases=True)
+    assert sorted(values, key=len, reverse=True) == list(values)
+
+
+def test_what_is_installed_fixes_a_namespace_and_the_origin_names_it() -> None:
+    one = installed("one", "openmp :: runtime :: gomp", "openmp :: runtime :: omp", "mpi :: abi :: x")
+    two = installed(
+        "two", "openmp :: runtime :: gomp", "openmp :: runtime :: omp", "openmp :: runtime :: iomp"
+    )
+    system = System({}, align=("openmp", "other"), installed=(one, two))
+    found, faults = system.support(release(openmp=STATIC_OPENMP, mpi=STATIC_OPENMP))
+    assert faults == ()
+    assert found.supported["openmp"] == {"runtime": ("omp", "gomp"), "version": ("5", "4")}
+    assert found.supported["mpi"] == dict(STATIC_OPENMP.features)
+    assert found.origins["openmp"] == "static-properties; aligned with what is installed of one, two"
+    assert found.origins.keys() == {"openmp", "mpi"}
+
+
+def test_where_nobody_else_says_the_values_of_what_is_installed_count() -> None:
+    system = System({}, align=("openmp",), installed=(installed("one", "openmp :: runtime :: gomp"),))
+    assert system.support(release(openmp=PLUGIN))[0].supported == {"openmp": {"runtime": ("gomp",)}}
+    for other in (system._replace(disabled=("openmp",)), system._replace(given={"openmp": {}})):
+        assert not other.support(release(openmp=PLUGIN))[0].supported.get("openmp")
+
+
+def test_two_that_disagree_are_both_named_and_nothing_of_that_feature_is_supported() -> None:
+    one = installed("one", "openmp :: runtime :: gomp", "openmp :: version :: 4")
+    two = installed("two", "openmp :: runtime :: iomp", "openmp :: version :: 4")
+    system = System({}, align=("openmp",), installed=(one, two))
+    found, (fault,) = system.support(release(openmp=STATIC_OPENMP))
+    assert str(fault) == (
+        "installed variants disagree: openmp :: runtime: no value in common: one has gomp; two has iomp"
+    )
+    assert found.supported == {"openmp": {"runtime": (), "version": ("4",)}}
+    assert system._replace(disabled=("openmp",)).support(release(openmp=STATIC_OPENMP))[1] == ()
+
+
+FEATURES = st.dictionaries(st.sampled_from("fgh"), st.lists(st.sampled_from("1234"), unique=True))
+INSTALLED = st.lists(
+    st.frozensets(
+        st.builds(Property, st.just("openmp"), st.sampled_from("fgh"), st.sampled_from("1234")), min_size=1
+    ).map(lambda properties: installed("one", *map(str, properties))),
+    max_size=3,
+).map(
+    lambda several: [
+        each._replace(inspection=each.inspection._replace(name=f"n{number}"))
+        for number, each in enumerate(several)
+    ]
+)
+
+
+@given(FEATURES, INSTALLED)
+def test_what_is_aligned_is_the_part_in_common_in_the_same_order(
+    features: dict[str, list[str]], several: list[Installed]
+) -> None:
+    found = Support({"openmp": features, "a": {"f": ["1"]}}, {"openmp": "x", "a": "y"})
+    result = aligned(found, "openmp", several)
+    assert result.supported["a"] == found.supported["a"]
+    assert list(result.supported["openmp"]) == list(features)
+    apart = {each.feature for each in disagreements(several, "openmp")}
+    for feature, values in result.supported["openmp"].items():
+        kept = iter(features[feature])
+        assert all(value in kept for value in values)  # a part of it, in its order
+        owners = [each.inspection.variant for each in several if each.inspection.variant]
+        of_each = [set(each.to_dict()["openmp"].get(feature, features[feature])) for each in owners]
+        assert set(values) == set(features[feature]).intersection(*of_each)
+        assert not (values and feature in apart)
+    assert aligned(result, "openmp", several).supported == result.supported
+
+
+def test_the_configuration_names_what_is_trusted_and_need_not_be_there(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    assert UserConfig.load(path) == UserConfig(frozenset(), "pip")
+    assert user_config.config_path().parts[-2:] == ("variant-backend", path.name)
+    path.write_text('trust-plugins = ["A.Provider", "b"]\nplugin-installer = "uv"\n')
+    assert UserConfig.load(path) == UserConfig(frozenset({"a-provider", "b"}), "uv")
+    path.write_text("trust-plugins = []\n")
+    assert UserConfig.load(path) == UserConfig()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('trust-plugin = ["a"]', "trust-plugin: unknown key (did you mean 'trust-plugins'?)"),
+        ('trust-plugins = "a"', "trust-plugins: a list of strings is needed, not a string"),
+        ("trust-plugins = [1]", "trust-plugins[0]: a string is needed, not a number"),
+        ('trust-plugins = ["a>=1"]', "trust-plugins[0]: project name 'a>=1' is not one"),
+        ('plugin-installer = "conda"', "plugin-installer: 'conda' is not known"),
+        ("trust-plugins", "not TOML in UTF-8"),
+    ],
+)
+def test_what_is_wrong_with_the_configuration_ends_the_command(config: Path, text: str, said: str) -> None:
+    config.write_text(text)
+    result = invoke()
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"error: {config}: {said}")
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's own configuration, in a place of the test's own; there is none yet."""
+    path = tmp_path / "config.toml"
+    monkeypatch.setattr(user_config, "config_path", lambda: path)
+    monkeypatch.chdir(tmp_path)
+    return path
+
+
+@click.command(cls=Command)
+@selection_options
+def show(system: System, target: Target) -> tuple[System, Target]:
+    """Return what the options give a command."""
+    return system, target
+
+
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(show, [*map(str, arguments)])
+
+
+def chosen(*arguments: object) -> tuple[System, Target]:
+    result: tuple[System, Target] = show.main([*map(str, arguments)], standalone_mode=False)
+    return result
+
+
+@pytest.mark.usefixtures("config")
+def test_without_options_it_is_this_machine_this_python_and_what_is_installed_here() -> None:
+    system, target = chosen()
+    assert (target.here, target.python.release) == (True, sys.version_info[:3])
+    assert "nvidia" in (system.hardware or Hardware({})).namespaces
+    assert system.versions["click"] == Version(version("click"))
+    assert (system.trusted, system.installer, system.installed) == (frozenset(), "pip", ())
+
+
+def test_of_another_platform_only_what_is_told_counts(config: Path) -> None:
+    config.write_text('trust-plugins = ["always"]')
+    site = Path("site")
+    (site / "torch-2.9.dist-info").mkdir(parents=True)
+    (site / "torch-2.9.dist-info" / "METADATA").write_text(METADATA.format(name="Torch", version="2.9"))
+    elsewhere = ("--platform", "windows", "--python", "3.12")
+    system, target = chosen(*elsewhere, "--trust-plugin", "Once.More")
+    assert (target.here, str(target.tags[0])) == (False, "cp312-cp312-win_amd64")
+    assert (system.hardware, system.versions) == (None, {})
+    assert system.trusted == {"once-more"}
+    assert chosen(*elsewhere, "--path", site)[0].versions == {"torch": Version("2.9")}
+    Path("node.toml").write_text('[x86_64]\nsource = "hand"\nfeatures.level = ["v2"]\n[tpu.features]\n')
+    system, _ = chosen(*elsewhere, "--hardware", "node.toml")
+    assert (system.hardware or Hardware({})).namespaces == {
+        "x86_64": Detected({"level": ("v2",)}, "node.toml: hand"),
+        "tpu": Detected({}, "node.toml"),
+    }
+    assert chosen("--hardware", "node.toml")[0].trusted == frozenset()
+    assert chosen()[0].trusted == {"always"}
+
+
+@pytest.mark.usefixtures("config")
+def test_the_options_may_be_repeated() -> None:
+    system, _ = chosen(
+        *("--supported", "a :: f :: 1", "--supported", "b :: f :: 2, 3", "--enable", "c", "--enable", "d"),
+        *("--disable", "e", "--disable", "f", "--trust-plugin", "x", "--trust-plugin", "Y_z"),
+        *("--pin", "My.Lib == 1.0", "--pin", "other==2!3", "--align", "openmp", "--align", "mpi"),
+    )
+    assert system.given == {"a": {"f": ("1",)}, "b": {"f": ("2", "3")}}
+    assert (system.enabled, system.disabled, system.align) == (("c", "d"), ("e", "f"), ("openmp", "mpi"))
+    assert system.trusted == {"x", "y-z"}
+    assert system.pinned == {"my-lib": Version("1"), "other": Version("2!3")}
+
+
+@pytest.mark.usefixtures("config")
+def test_broken_metadata_of_what_is_installed_are_told_and_the_others_align() -> None:
+    variant = VariantMetadata(("openmp",), {"openmp": STATIC_OPENMP}, {"x": Variant("x", parsed(RUNTIME))})
+    for name, content in (("one", variant.to_json()), ("two", b"{")):
+        folder = Path("site", f"{name}-1.dist-info")
+        folder.mkdir(parents=True)
+        (folder / "METADATA").write_text(METADATA.format(name=name, version="1"))
+        (folder / "variant.json").write_bytes(content)
+    result = invoke("--path", "site", "--align", "openmp")
+    assert result.exit_code == 0
+    assert result.stderr.startswith("warning: two: variant.json: not JSON in UTF-8: ")
+    system, _ = chosen("--path", "site", "--align", "openmp")
+    found, _ = system.support(release(openmp=STATIC_OPENMP))
+    assert found.supported["openmp"]["runtime"] == ("gomp",)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--supported", "a :: b"], "found 2 part(s) between '::'"),
+        (["--enable", "A"], "character 'A' at position 1"),
+        (["--disable", ""], "namespace is empty"),
+        (["--align", "a-b"], "character '-' at position 2"),
+        (["--trust-plugin", "a>=1"], "project name 'a>=1' is not one"),
+        (["--pin", "torch"], "'torch': no version; write NAME==VERSION"),
+        (["--pin", "torch==2.*"], "'torch==2.*': Invalid version"),
+        (["--pin", "torch[x]==2"], "project name 'torch[x]' is not one"),
+        (["--python", "2.7"], "'2.7' is no version of CPython"),
+        (["--platform", "amiga"], "'amiga' is no platform"),
+        (["--platform", "windows", "--align", "openmp"], "--align with --platform needs --path"),
+    ],
+)
+@pytest.mark.usefixtures("config")
+def test_what_cannot_be_meant_is_wrong_usage(arguments: list[str], said: str) -> None:
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize("option", ["--path", "--hardware"])
+@pytest.mark.usefixtures("config")
+def test_what_is_not_there_is_told(option: str) -> None:
+    result = invoke(option, "no.json")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: no.json: ")

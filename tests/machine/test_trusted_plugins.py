@@ -1,0 +1,170 @@
+"""Trusted plugins: installed into environments of their own, asked there, held to the protocol."""
+
+from __future__ import annotations
+
+import socket
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from helpers.made_wheels import make_wheel
+
+from variant_backend.errors import VariantError
+from variant_backend.machine import plugins, trusted_plugins
+from variant_backend.machine.system import FAILED, System
+from variant_backend.machine.trusted_plugins import INSTALLERS, Installer, ask
+from variant_backend.variants.metadata import VariantMetadata
+from variant_backend.variants.namespace_support import Support
+from variant_backend.variants.providers import PluginProvider
+
+pytestmark = pytest.mark.slow  # each plugin gets an environment
+
+PLUGIN = """
+from typing import NamedTuple
+
+class Config(NamedTuple):
+    name: str
+    values: list
+    multi_value: bool = False
+
+class Plugin:
+    def get_supported_configs(self):
+        return [Config("tone", ["warm", "short"]), Config("age", ["3", "4"], True)]
+"""
+FEATURES = {"tone": ("warm", "short"), "age": ("3", "4")}
+
+
+@pytest.fixture
+def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that has all that installers find."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    for tool in ("PIP", "UV"):
+        monkeypatch.setenv(f"{tool}_NO_INDEX", "1")
+        monkeypatch.setenv(f"{tool}_FIND_LINKS", str(folder))
+    ask.cache_clear()
+    return folder
+
+
+def put(wheels: Path, namespace: str, plugin: str = PLUGIN) -> PluginProvider:
+    """Make the wheel of a namespace's plugin, and return the provider that requires it."""
+    make_wheel(wheels, f"{namespace}_provider", files={f"{namespace}_provider.py": plugin.encode()})
+    return PluginProvider((f"{namespace}-provider==1.0",), f"{namespace}_provider:Plugin")
+
+
+def support(
+    providers: dict[str, PluginProvider], installer: Installer = "uv"
+) -> tuple[Support, tuple[VariantError, ...]]:
+    trusted = frozenset(f"{namespace}-provider" for namespace in providers)
+    return System({}, trusted=trusted, installer=installer).support(
+        VariantMetadata(tuple(providers), providers, {})
+    )
+
+
+@pytest.mark.parametrize("installer", INSTALLERS)
+def test_a_trusted_plugin_tells_what_is_supported_in_its_order(
+    wheels: Path, installer: Installer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What is found there is neither taken for installed, nor imported.
+    (tmp_path / "speech_provider.py").write_text("raise OSError")
+    (tmp_path / "speech_provider-1.0.dist-info").mkdir()
+    (tmp_path / "speech_provider-1.0.dist-info" / "METADATA").write_text(
+        "Name: speech-provider\nVersion: 1.0"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    found, faults = support({"speech": put(wheels, "speech")}, installer)
+    assert faults == ()
+    assert found.supported == {"speech": FEATURES}
+    assert list(found.supported["speech"]) == list(FEATURES)
+    assert found.origins == {"speech": "plugin 'speech_provider:Plugin' of speech-provider 1.0"}
+    assert not list(temporary.iterdir())
+
+
+BROKEN = {
+    "crashes": ("import os; os.kill(os.getpid(), 9)", "ended with exit code"),
+    "prints": (f"print('hello')\n{PLUGIN}", "prints to stdout: 'hello'"),
+    "lies": (PLUGIN.replace('["warm", "short"]', "[1]"), "[0].values[0]: a string is needed, not a number"),
+    "strays": (f"{PLUGIN}\n    namespace = 'nvidia'\n", "is 'nvidia', so it answers for another one"),
+}
+
+
+def test_plugins_that_fail_are_named_and_do_not_hide_the_others(wheels: Path) -> None:
+    asked = {"first": put(wheels, "first")}
+    asked |= {namespace: put(wheels, namespace, plugin) for namespace, (plugin, _) in BROKEN.items()}
+    asked["gone"] = PluginProvider(("gone-provider>=2",))
+    asked["last"] = put(wheels, "last")
+    found, faults = support(asked)
+    assert found.supported == {name: FEATURES if name in ("first", "last") else {} for name in asked}
+    assert {name for name, origin in found.origins.items() if origin == FAILED} == {*BROKEN, "gone"}
+    *told, gone = map(str, faults)
+    for text, (namespace, (_, expected)) in zip(told, BROKEN.items(), strict=True):
+        assert text.startswith(f"providers.{namespace}: plugin '{namespace}_provider:Plugin': ")
+        assert expected in text
+    assert gone.startswith("providers.gone: plugin 'gone_provider': uv cannot install gone-provider>=2: ")
+    assert "gone-provider was not found" in gone
+
+
+@contextmanager
+def hanging() -> Iterator[str]:
+    """Give code that starts a process and waits for it in vain; it is an error if that does not end."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        port = server.getsockname()[1]
+        child = f"import socket, time; c = socket.create_connection(('127.0.0.1', {port})); time.sleep(60)"
+        yield f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {child!r}])"
+        connection, _ = server.accept()
+        with connection:
+            connection.settimeout(20)
+            with suppress(ConnectionResetError):  # how Windows says that the other end is gone
+                assert connection.recv(1) == b""
+
+
+def test_a_plugin_that_hangs_is_given_up_with_what_it_has_started(
+    wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugins, "_TIME_LIMIT", 3)
+    with hanging() as code:
+        found, (fault,) = support({"slow": put(wheels, "slow", code)})
+        assert (found.supported, found.origins) == ({"slow": {}}, {"slow": FAILED})
+        assert str(fault) == "providers.slow: plugin 'slow_provider:Plugin': no answer within 3 seconds"
+
+
+@pytest.mark.parametrize("installer", INSTALLERS)
+def test_a_plugin_whose_build_hangs_is_given_up_and_nothing_is_left_behind(
+    wheels: Path, installer: Installer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trusted_plugins, "_TIME_LIMIT", 5)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    with hanging() as code:
+        sdist = tmp_path / "slow_provider-1.0"
+        sdist.mkdir()
+        (sdist / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: slow-provider\nVersion: 1.0\n")
+        (sdist / "pyproject.toml").write_text(
+            "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n"
+        )
+        (sdist / "backend.py").write_text(code)
+        with tarfile.open(wheels / f"{sdist.name}.tar.gz", "w:gz") as archive:
+            archive.add(sdist, sdist.name)
+        found, (fault,) = support({"slow": PluginProvider(("slow-provider",))}, installer)
+        assert (found.supported, found.origins) == ({"slow": {}}, {"slow": FAILED})
+        assert str(fault) == (
+            f"providers.slow: plugin 'slow_provider': {installer} cannot install slow-provider: "
+            "not done within 5 seconds"
+        )
+    assert not list(temporary.iterdir())
+
+
+def test_a_plugin_is_asked_once_for_all_releases(wheels: Path) -> None:
+    provider = put(wheels, "speech")
+    first = support({"speech": provider})
+    for wheel in wheels.iterdir():
+        wheel.unlink()
+    assert support({"speech": provider}) == first

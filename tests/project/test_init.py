@@ -1,0 +1,870 @@
+"""variant-backend init: what it writes, that --undo takes it back, and that real backends agree."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from helpers.programs import run
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from variant_backend.cli.main import main
+from variant_backend.errors import VariantError
+from variant_backend.formats.toml_edit import with_string, without_string
+from variant_backend.project.pyproject import Project
+from variant_backend.project.scaffold import add_variant, unwrap, wrap
+from variant_backend.variants.known_providers import KNOWN_PROVIDERS
+from variant_backend.variants.metadata import VariantMetadata
+from variant_backend.variants.properties import Property
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parents[2]
+
+PLAIN = """\
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+
+[project]
+name = "demo"
+version = "1.0"
+"""
+
+WRAPPED = """\
+[build-system]
+requires = ["hatchling", "variant-backend"]
+build-backend = "variant_backend.hooks"
+
+[project]
+name = "demo"
+version = "1.0"
+
+[tool.variant-backend]
+build-backend = "hatchling.build"
+"""
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def parsed(*texts: str) -> list[Property]:
+    return [Property.parse(text) for text in texts]
+
+
+# Project files of all styles. Each comment has a number, so that a lost one is found.
+
+
+@st.composite
+def lists(draw: st.DrawFn, *strings: str) -> str:
+    """Return a list of strings as people write them."""
+    quote = draw(st.sampled_from("\"'"))
+    items = [f"{quote}{string}{quote}" for string in strings]
+    layout = draw(st.sampled_from(["tight", "padded", "lines", "mixed", "comma first"]))
+    if not items:
+        return draw(st.sampled_from(["[]", "[ ]", "[\n]", "[\n  # nothing, yet\n]"]))
+    comma = draw(st.sampled_from(["", ","]))
+    if layout == "tight":
+        return f"[{draw(st.sampled_from([',', ', ', ' , '])).join(items)}{comma}]"
+    if layout == "padded":
+        return f"[ {', '.join(items)}{comma} ]"
+    if layout == "mixed":
+        return f'[{", ".join(items)}{comma}  # a, "b", ]\n]'
+    if layout == "comma first":
+        joined = "\n  , ".join(items)
+        return f"[\n    {joined}\n]"
+    indent = draw(st.sampled_from(["", "  ", "    ", "\t"]))
+    comments = draw(
+        st.lists(st.sampled_from(["", '  # why, "this"', " #]"]), min_size=len(items), max_size=len(items))
+    )
+    ends = [*([","] * (len(items) - 1)), comma]
+    lines = [f"{indent}{item}{end}{note}" for item, end, note in zip(items, ends, comments, strict=True)]
+    last = draw(st.sampled_from(["", f"{indent}# the end\n"]))
+    return "[\n" + "\n".join(lines) + f"\n{last}]"
+
+
+@st.composite
+def systems(draw: st.DrawFn) -> tuple[str, bool]:
+    """Return a [build-system] of any style, and whether it must stand at the top."""
+    requires = draw(st.lists(st.sampled_from(["flit_core >=3,<5", "Setuptools[x]>=61,<99"]), max_size=2))
+    equals = draw(st.sampled_from([" = ", "=", "  =  "]))
+    quote = draw(st.sampled_from("\"'"))
+    style = draw(st.sampled_from(["header", "header", "dotted", "inline"]))
+    entries = [f"requires{equals}{draw(lists(*requires))}"]
+    if draw(st.booleans()):
+        entries.insert(draw(st.sampled_from([0, 1])), f"build-backend{equals}{quote}a.b:c{quote}")
+        if draw(st.booleans()):
+            at = next(index for index, entry in enumerate(entries) if entry.startswith("build-backend"))
+            folders = f"backend-path{equals}{draw(lists('.', 'b'))}"
+            entries.insert(at + draw(st.sampled_from([0, 1])), folders)
+    if style == "inline":
+        flat = [entry for entry in entries if "\n" not in entry]
+        if len(flat) == len(entries):
+            pad = draw(st.sampled_from(["", " "]))
+            return f"build-system{equals}{{{pad}{', '.join(entries)}{pad}}}\n", True
+        style = "dotted"
+    note = st.sampled_from(["", "  # NOTE"])
+    if style == "dotted":
+        return "".join(f"build-system.{entry}{draw(note)}\n" for entry in entries), True
+    header = draw(st.sampled_from(["[build-system]", '[ "build-system" ]', "  [build-system]"]))
+    indent = draw(st.sampled_from(["", "  "]))
+    above = st.sampled_from(["", "", "# NOTE\n", "\n", "\n# NOTE\n# NOTE\n"])
+    lines = "".join(f"{draw(above)}{indent}{entry}{draw(note)}\n" for entry in entries)
+    return f"{header}{draw(note)}\n{lines}", False
+
+
+OTHERS = [
+    '[project]\nname = "x"  # NOTE\ndescription = """\n[tool.variant-backend]\nbuild-backend = 1\n"""\n',
+    "[tool.black]\n# NOTE\nline-length = 99\n",
+    '[[tool.mypy.overrides]]\nmodule = "a"\n[[tool.mypy.overrides]]\nmodule = "b"\n',
+    "[variant.default-priorities]\nnamespace = ['a']\n",
+]
+OURS = [
+    "",
+    "[tool.variant-backend]  # NOTE\nname = 'x'\n",
+    "[tool.variant-backend]\n# NOTE\nname = 'x'  # NOTE\n\n# NOTE\ndependencies = [\n  'a',  # NOTE\n]\n",
+    "[tool.variant-backend]\n# NOTE\n",
+    "[tool.variant-backend.variants.b]\n# NOTE\nenv = { A = '1' }\n",
+    "[tool.variant-backend]\nname = 'x'\n[tool.variant-backend.variants.b]\n",
+    "[tool.variant-backend.variants.a]\n\n[tool.other]\nx = 1\n\n[tool.variant-backend.variants.b]\n# NOTE\n",
+    "[tool]\nvariant-backend.name = 'x'  # NOTE\nother.x = 1\nvariant-backend.markers = 'keep'\n",
+    "[tool]\nvariant-backend = { name = 'x' }  # NOTE\n",
+]
+
+
+@st.composite
+def project_files(draw: st.DrawFn) -> str:
+    system, on_top = draw(systems())
+    # Comments above a moved backend-path keep to it only where tables have headers: see below.
+    ours = draw(st.sampled_from(OURS[:-2] if "backend-path" in system else OURS))
+    blocks = draw(st.permutations([system, ours, *draw(st.sets(st.sampled_from(OTHERS)))]))
+    if on_top:
+        blocks = [system, *(block for block in blocks if block is not system)]
+    between = st.sampled_from(["", "\n", "\n\n\n", "\n# NOTE\n", "# NOTE\n\n# NOTE\n"])
+    text = "".join(f"{draw(between)}{block}" for block in blocks if block) + draw(between)
+    for number in range(text.count("NOTE")):
+        text = text.replace("NOTE", f"note {number}!", 1)
+    if draw(st.booleans()):
+        text = text.removesuffix("\n")
+    return text.replace("\n", "\r\n") if draw(st.booleans()) else text
+
+
+def wrapped_tables(data: dict[str, Any]) -> dict[str, Any]:
+    """Return what a wrapped project file must say, worked out in another way than the code does."""
+    system = dict(data.get("build-system", {}))
+    system.setdefault("requires", ["setuptools"])
+    ours = dict(data.get("tool", {}).get("variant-backend", {}))
+    ours["build-backend"] = system.get("build-backend", "setuptools.build_meta:__legacy__")
+    system["build-backend"] = "variant_backend.hooks"
+    if "backend-path" in system:
+        ours["backend-path"] = system.pop("backend-path")
+    system["requires"] = system["requires"] + ["variant-backend"]
+    return {**data, "build-system": system, "tool": {**data.get("tool", {}), "variant-backend": ours}}
+
+
+@given(project_files())
+@settings(max_examples=200, deadline=None)
+def test_a_project_file_of_any_style_is_wrapped_and_the_undo_gives_its_bytes_again(text: str) -> None:
+    result = wrap(text)
+    assert tomllib.loads(result.replace("\r\n", "\n")) == wrapped_tables(
+        tomllib.loads(text.replace("\r\n", "\n"))
+    )
+    assert unwrap(result) == text
+    assert wrap(result) == result
+    assert unwrap(text) == text
+    assert sorted(re.findall(r"note \d+!", result)) == sorted(re.findall(r"note \d+!", text))
+    assert ("\r\n" in text) == ("\r\n" in result) and result.count("\r\n") in (0, result.count("\n"))
+    assert result.endswith("\n") == text.endswith("\n")
+
+
+@given(project_files())
+@settings(max_examples=100, deadline=None)
+def test_a_label_finds_its_place_in_a_project_file_of_any_style(text: str) -> None:
+    wrapped = wrap(text)
+    properties = parsed("b::f::1", "x86_64::level::v3", "b::f::2")
+    result = add_variant(wrapped, "y", properties)
+    assert add_variant(result, "y", properties) == result
+    before, after = (tomllib.loads(each.replace("\r\n", "\n")) for each in (wrapped, result))
+    variant = after.pop("variant")
+    assert variant["variants"]["y"] == {"b": {"f": ["1", "2"]}, "x86_64": {"level": ["v3"]}}
+    declared = before.pop("variant", {"default-priorities": {"namespace": []}})["default-priorities"]
+    assert variant["default-priorities"]["namespace"] == [*declared["namespace"], "b", "x86_64"]
+    assert after["tool"]["variant-backend"]["variants"].pop("y") == {}
+    before["tool"]["variant-backend"].setdefault("variants", {})
+    assert before == after
+    assert sorted(re.findall(r"note \d+!", result)) == sorted(re.findall(r"note \d+!", text))
+
+
+@given(st.data(), st.lists(st.sampled_from(["a", "b-c[d]>=1", "e, f # g"]), max_size=3))
+def test_a_list_gets_one_more_string_in_its_own_style_and_loses_it_without_a_trace(
+    data: st.DataObject, strings: list[str]
+) -> None:
+    array = data.draw(lists(*strings))
+    longer = with_string(array, "new")
+    assert tomllib.loads(f"x = {longer}")["x"] == [*strings, "new"]
+    assert without_string(longer, len(strings)) == array
+    assert longer.count("\n") - array.count("\n") in (0, 1)
+
+
+@given(st.data(), st.lists(st.sampled_from(["a", "b-c[d]>=1", "e, f # g"]), min_size=1, max_size=4))
+def test_any_string_of_a_list_can_be_taken_out(data: st.DataObject, strings: list[str]) -> None:
+    array = data.draw(lists(*strings))
+    index = data.draw(st.integers(0, len(strings) - 1))
+    rest = [string for other, string in enumerate(strings) if other != index]
+    assert tomllib.loads(f"x = {without_string(array, index)}")["x"] == rest
+
+
+@pytest.mark.parametrize(
+    ("array", "longer"),
+    [
+        ("['a']", "['a', 'new']"),
+        ('["a",]', '["a", "new",]'),
+        ('[\n  "a",\n  "b",  # why\n]', '[\n  "a",\n  "b",  # why\n  "new",\n]'),
+        ('[\n  "a"  # why\n  # more\n]', '[\n  "a",  # why\n  "new"\n  # more\n]'),
+        ("[]", '["new"]'),
+        ('["""a"""]', '["""a""", "new"]'),
+    ],
+)
+def test_the_last_string_of_a_list_says_how_the_new_one_is_written(array: str, longer: str) -> None:
+    assert with_string(array, "new") == longer
+    assert without_string(longer, len(tomllib.loads(f"x = {array}")["x"])) == array
+
+
+# What wrapping gives, and what is left of it.
+
+
+def test_the_build_backend_moves_and_the_requirement_is_added() -> None:
+    assert wrap(PLAIN) == WRAPPED
+
+
+def test_a_backend_in_the_tree_moves_with_its_folders_and_its_comments() -> None:
+    text = PLAIN.replace(
+        '"hatchling.build"\n', "'own'  # ours\n# It is in this tree.\nbackend-path = ['tools']  # here\n"
+    )
+    assert wrap(text) == (
+        WRAPPED.replace('"variant_backend.hooks"', "'variant_backend.hooks'  # ours").replace(
+            '"hatchling.build"\n', "'own'\n# It is in this tree.\nbackend-path = ['tools']  # here\n"
+        )
+    )
+    assert unwrap(wrap(text)) == text
+
+
+LEGACY = """\
+[build-system]
+requires = ["setuptools", "variant-backend"]
+build-backend = "variant_backend.hooks"
+
+[tool.variant-backend]
+build-backend = "setuptools.build_meta:__legacy__"
+"""
+
+
+def test_a_project_without_a_build_system_gets_the_default_one() -> None:
+    assert wrap("") == LEGACY
+    assert wrap('[project]\nname = "demo"\n') == f'[project]\nname = "demo"\n\n{LEGACY}'
+    assert wrap("[build-system]\n") == LEGACY
+
+
+def test_a_build_system_without_a_backend_gets_the_default_one_and_loses_it_again() -> None:
+    text = '[build-system]\nrequires = ["setuptools", "wheel"]\n'
+    assert wrap(text) == LEGACY.replace('"setuptools", ', '"setuptools", "wheel", ')
+    assert unwrap(wrap(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("original", "after"),
+    [
+        ("", '[build-system]\nrequires = ["setuptools"]\n'),
+        ("[build-system]  # none\n", '[build-system]  # none\nrequires = ["setuptools"]\n'),
+        (
+            '[project]\nname = "demo"',
+            '[project]\nname = "demo"\n\n[build-system]\nrequires = ["setuptools"]',
+        ),
+        (
+            '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta:__legacy__"\n',
+            '[build-system]\nrequires = ["setuptools"]\n',
+        ),
+        (
+            '[build-system]\nrequires = ["variant_backend >= 0.1", "a"]\nbuild-backend = "b"\n',
+            '[build-system]\nrequires = ["a"]\nbuild-backend = "b"\n',
+        ),
+        (
+            '[build-system]\nbuild-backend = "b"\nrequires = ["a"]\n# Here.\nbackend-path = ["."]\n',
+            '[build-system]\nbuild-backend = "b"\n# Here.\nbackend-path = ["."]\nrequires = ["a"]\n',
+        ),
+        (
+            '[build-system]\nrequires = ["a"]\nbuild-backend = "b"\n\n[tool.variant-backend]\n\n[project]\n',
+            '[build-system]\nrequires = ["a"]\nbuild-backend = "b"\n\n[project]\n',
+        ),
+        (
+            'build-system = {requires=["a"],build-backend="b",backend-path=["."]}\n',
+            'build-system = {requires=["a"],build-backend="b", backend-path=["."]}\n',
+        ),
+        (
+            'build-system.requires = ["a"]\nbuild-system.build-backend = "b"\n'
+            '# Here.\nbuild-system.backend-path = ["."]\n',
+            'build-system.requires = ["a"]\nbuild-system.build-backend = "b"\n'
+            'build-system.backend-path = ["."]\n# Here.\n',
+        ),
+    ],
+    ids=[
+        "no build system",
+        "an empty build system",
+        "no build system and no final newline",
+        "the default backend",
+        "required already",
+        "folders apart from the backend",
+        "an empty table of ours",
+        "an inline table with narrow commas",
+        "a comment between dotted keys",
+    ],
+)
+def test_what_leaves_no_trace_comes_back_in_its_plainest_form(original: str, after: str) -> None:
+    assert unwrap(wrap(original)) == after
+    assert unwrap(wrap(after)) == after
+
+
+def test_what_else_the_tables_hold_stays_when_the_backend_goes_back() -> None:
+    text = add_variant(wrap(PLAIN), "avx2", parsed("x86_64::level::v3"))
+    text = text.replace('"hatchling.build"\n', '"hatchling.build"  # before\nremove-dependencies = ["a"]\n')
+    result = unwrap(text)
+    assert result.startswith(f'{PLAIN}\n[tool.variant-backend]\nremove-dependencies = ["a"]\n\n[tool.variant')
+    expected = tomllib.loads(text)
+    expected["build-system"] = tomllib.loads(PLAIN)["build-system"]
+    del expected["tool"]["variant-backend"]["build-backend"]
+    assert tomllib.loads(result) == expected
+    assert wrap(result).replace("  # before", "") == text.replace("  # before", "").replace(
+        'build-backend = "hatchling.build"\nremove-dependencies = ["a"]\n',
+        'remove-dependencies = ["a"]\nbuild-backend = "hatchling.build"\n',
+    )
+
+
+def test_the_table_goes_where_it_stands_and_comments_of_the_next_one_stay() -> None:
+    project = PLAIN.partition("\n\n")[2]
+    ours = '[tool.variant-backend]  # ours\nbuild-backend = "hatchling.build"  # before\n'
+    text = f"{WRAPPED.partition('[project]')[0]}{ours}\n# About us.\n{project}"
+    assert unwrap(text) == PLAIN.replace("[project]", "# About us.\n[project]")
+    kept = text.replace("# ours\n", "\n# Why we have it.\n")
+    assert "[tool.variant-backend]  \n# Why we have it.\n\n# About us.\n[project]" in unwrap(kept)
+
+
+def test_a_copy_of_this_package_inside_another_one_is_a_wrapper_too() -> None:
+    text = WRAPPED.replace('"variant_backend.hooks"', '"tools._vendor.variant_backend.hooks"')
+    assert wrap(text) == text
+    assert unwrap(text) == PLAIN
+
+
+def test_a_copy_of_this_package_in_the_tree_is_no_longer_looked_at_after_the_undo() -> None:
+    text = (ROOT / "examples/in-tree/pyproject.toml").read_text(encoding="utf-8")
+    assert wrap(text) == text
+    system = tomllib.loads(unwrap(text))["build-system"]
+    assert system["build-backend"] == "flit_core.buildapi"
+    assert "backend-path" not in system
+
+
+@pytest.mark.parametrize("name", ["setuptools", "hatchling", "meson-python"])
+def test_the_examples_are_wrapped_and_the_undo_leaves_their_variants(name: str) -> None:
+    text = (ROOT / "examples" / name / "pyproject.toml").read_text(encoding="utf-8")
+    assert wrap(text) == text
+    before, after = tomllib.loads(text), tomllib.loads(unwrap(text))
+    assert after["build-system"]["build-backend"] == before["tool"]["variant-backend"]["build-backend"]
+    assert after["variant"] == before["variant"]
+    assert "variant-backend" not in after.get("tool", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "faults"),
+    [
+        ("[build-system\n", ["not TOML: "]),
+        ("[build-system]\nbuild-backend = 'a'\n", ["build-system.requires: missing: list what"]),
+        (
+            "[build-system]\nrequires = 'a'\nbuild-backend = 1\nbackend-path = [1]\n",
+            [
+                "build-system.requires: a list of strings is needed",
+                "build-system.build-backend: a string is needed, not a number",
+                "build-system.backend-path: a list of strings is needed",
+            ],
+        ),
+        (
+            "build-system = 1\n[tool]\nvariant-backend = []\n",
+            ["build-system: a table", "tool.variant-backend: a table"],
+        ),
+        ("tool = 1\n", ["tool: a table is needed"]),
+        (
+            "[build-system]\nrequires = []\nbuild-backend = 'variant_backend.hooks'\n",
+            ["tool.variant-backend.build-backend: missing: name the backend that is wrapped"],
+        ),
+        (
+            f"{PLAIN}\n[tool.variant-backend]\nbuild-backend = 'a'\nbackend-path = ['.']\n",
+            [
+                "tool.variant-backend.build-backend: is there already, but build-system.build-backend is not",
+                "tool.variant-backend.backend-path: is there already",
+            ],
+        ),
+        (
+            "[build-system]\nrequires = []\nbuild-backend = 'a'\nbackend-path = ['.']  # why\n"
+            "[tool]\nvariant-backend = { name = 'x' }\n",
+            ["cannot be edited here; write inline tables and dotted keys as tables with headers"],
+        ),
+    ],
+)
+def test_what_cannot_be_wrapped_is_said_with_all_its_faults(text: str, faults: list[str]) -> None:
+    with pytest.raises(VariantError) as raised:
+        wrap(text)
+    assert len(raised.value.issues) == len(faults)
+    for line, fault in zip(sorted(raised.value.lines()), sorted(faults), strict=True):
+        assert fault in line
+
+
+# Labels.
+
+
+def test_a_first_label_gets_all_that_it_needs() -> None:
+    properties = parsed("nvidia::sm_arch::12.0", "accuracy::mode::fast", "accuracy::mode::exact")
+    text = add_variant(WRAPPED, "cu12.8", properties)
+    assert (
+        text
+        == f"""{WRAPPED}
+[tool.variant-backend.variants."cu12.8"]
+# env = {{ CFLAGS = "..." }}
+# dependencies = ["..."]
+
+[variant.default-priorities]
+namespace = ["nvidia", "accuracy"]  # the most important comes first
+
+[variant.providers.nvidia]
+requires = ["nvidia-variant-provider>=0.0.1,<1"]
+plugin-api = "nvidia_variant_provider.plugin:NvidiaVariantPlugin"
+
+[variant.providers.accuracy]  # every machine supports these values; the best comes first
+static-properties = {{ mode = ["fast", "exact"] }}
+
+[variant.variants]
+"cu12.8" = {{ accuracy = {{ mode = ["exact", "fast"] }}, nvidia = {{ sm_arch = ["12.0"] }} }}
+"""
+    )
+
+
+def test_the_next_label_stands_beside_the_first_and_ranks_last() -> None:
+    text = add_variant(WRAPPED, "fast", parsed("accuracy::mode::fast"))
+    text = add_variant(
+        text, "exact", parsed("accuracy::mode::exact", "accuracy::size::big", "x86_64::level::v3")
+    )
+    assert (
+        text
+        == f"""{WRAPPED}
+[tool.variant-backend.variants.fast]
+# env = {{ CFLAGS = "..." }}
+# dependencies = ["..."]
+
+[tool.variant-backend.variants.exact]
+# env = {{ CFLAGS = "..." }}
+# dependencies = ["..."]
+
+[variant.default-priorities]
+namespace = ["accuracy", "x86_64"]  # the most important comes first
+
+[variant.providers.accuracy]  # every machine supports these values; the best comes first
+static-properties = {{ mode = ["fast", "exact"], size = ["big"] }}
+feature-order = ["mode", "size"]
+
+[variant.providers.x86_64]
+requires = ["x86-64-variant-provider>=0.2,<0.3"]
+
+[variant.variants]
+fast = {{ accuracy = {{ mode = ["fast"] }} }}
+exact = {{ accuracy = {{ mode = ["exact"], size = ["big"] }}, x86_64 = {{ level = ["v3"] }} }}
+"""
+    )
+
+
+def test_null_needs_no_properties_and_no_variant_table() -> None:
+    text = add_variant(WRAPPED, "null", [])
+    assert "variant" not in tomllib.loads(text)
+    assert tomllib.loads(text)["tool"]["variant-backend"]["variants"] == {"null": {}}
+
+
+def test_a_label_that_is_there_gets_no_more_than_a_recipe() -> None:
+    table = '\n[variant]\ndefault-priorities.namespace = ["a"]\nvariants.x = { a = { f = ["1"] } }\n'
+    text = add_variant(WRAPPED + table, "x", [])
+    recipe = '\n[tool.variant-backend.variants.x]\n# env = { CFLAGS = "..." }\n# dependencies = ["..."]\n'
+    assert text == f"{WRAPPED}{recipe}{table}"
+    assert add_variant(text, "x", parsed("a::f::1")) == text
+
+
+VARIANT_TABLES = {
+    "dotted": """
+[variant]
+default-priorities.namespace = ["a"]
+providers.a.static-properties.f = ["1", "2"]
+variants.x = { a = { f = ["1"] } }  # NOTE
+""",
+    "headers": """
+[variant.variants.x.a]
+f = ["1"]
+
+[variant.default-priorities]
+namespace = [
+  "a",  # NOTE
+]
+
+[variant.providers.a.static-properties]
+f = ["1", "2"]
+""",
+    "mixed": """
+[variant]
+default-priorities = { namespace = ["a"] }
+providers = { a = { static-properties = { f = ["1", "2"] } } }
+
+# NOTE
+[variant.variants]
+x = { a = { f = ["1"] } }
+""",
+    "a plugin": """
+[variant]
+default-priorities.namespace = ["a"]
+[variant.providers]
+a.requires = ["a-provider"]
+[variant.variants]
+x.a.f = ["1"]  # NOTE
+""",
+    "no providers": """
+[variant]
+default-priorities.namespace = ["a"]
+""",
+}
+RECIPE_TABLES = {
+    "none": "",
+    "header": "\n[tool.variant-backend.variants.null]\n# NOTE\nenv = { A = '1' }\n",
+    "below": "\n[tool.variant-backend.variants]\nnull = {}\n",
+}
+
+
+@pytest.mark.parametrize("recipes", RECIPE_TABLES)
+@pytest.mark.parametrize("style", VARIANT_TABLES)
+def test_a_label_is_added_to_tables_of_any_style(style: str, recipes: str) -> None:
+    text = f"{WRAPPED}{RECIPE_TABLES[recipes]}{VARIANT_TABLES[style]}"
+    result = add_variant(text, "y", parsed("a::f::3", "a::g::1", "b::f::1", "nvidia::f::2"))
+    data, former = tomllib.loads(result), tomllib.loads(text)
+    metadata = VariantMetadata.from_table(data["variant"], "[variant]")
+    before = VariantMetadata.from_table(former["variant"], "[variant]")
+    assert metadata.namespaces == ("a", "b", "nvidia")
+    assert dict(metadata.variants) == {**before.variants, "y": metadata.variants["y"]}
+    assert set(metadata.variants["y"].properties) == set(
+        parsed("a::f::3", "a::g::1", "b::f::1", "nvidia::f::2")
+    )
+    assert metadata.providers["nvidia"] == KNOWN_PROVIDERS["nvidia"].table
+    if style == "a plugin":
+        assert metadata.providers["a"] == before.providers["a"]
+    else:
+        old = ["1", "2"] if "a" in before.providers else []
+        assert metadata.providers["a"].to_dict() == {
+            "static-properties": {"f": [*old, "3"], "g": ["1"]},
+            "feature-order": ["f", "g"],
+        }
+    assert metadata.providers["b"].to_dict() == {"static-properties": {"f": ["1"]}}
+    assert data["tool"]["variant-backend"]["variants"]["y"] == {}
+    assert result.count("# NOTE") == text.count("# NOTE")
+    assert add_variant(result, "y", []) == result
+    assert add_variant(result, "y", parsed("nvidia::f::2", "a::f::3", "b::f::1", "a::g::1")) == result
+    Path("pyproject.toml").write_text(result, encoding="utf-8")
+    assert Project.load(Path("pyproject.toml")).metadata == metadata
+
+
+def test_what_makes_no_sense_as_a_label_is_an_error_and_changes_nothing() -> None:
+    text = add_variant(WRAPPED, "x", parsed("a::f::1"))
+    for label, properties, fault in (
+        ("x", ["a::f::2"], "label 'x' is defined in [variant.variants] with other properties"),
+        ("null", ["a::f::1"], "label 'null' with properties"),
+        ("X", ["a::f::1"], "label 'X': character 'X' at position 1 is not allowed"),
+        ("y", [], "label 'y' is not defined in [variant.variants]"),
+    ):
+        with pytest.raises(VariantError) as raised:
+            add_variant(text, label, parsed(*properties))
+        assert fault in str(raised.value)
+    with pytest.raises(
+        VariantError, match=r"\[variant\]: default-priorities.namespace: a list of at least one"
+    ):
+        add_variant(WRAPPED, "x", parsed("abi_dependency::torch::2.9"))
+    with pytest.raises(VariantError, match=r"\[variant\]: default-priorities: missing"):
+        add_variant(f"{WRAPPED}\n[variant]\n", "x", parsed("a::f::1"))
+
+
+# The command.
+
+
+def init(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["init", *map(str, arguments)], catch_exceptions=False)
+
+
+def write(text: str, path: str = "pyproject.toml") -> Path:
+    file = Path(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(text.encode())
+    return file
+
+
+def test_the_difference_is_shown_and_the_file_is_written() -> None:
+    file = write(PLAIN)
+    result = init()
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "--- pyproject.toml",
+        "+++ pyproject.toml",
+        "@@ -1,7 +1,10 @@",
+        " [build-system]",
+        '-requires = ["hatchling"]',
+        '-build-backend = "hatchling.build"',
+        '+requires = ["hatchling", "variant-backend"]',
+        '+build-backend = "variant_backend.hooks"',
+        " ",
+        " [project]",
+        ' name = "demo"',
+        ' version = "1.0"',
+        "+",
+        "+[tool.variant-backend]",
+        '+build-backend = "hatchling.build"',
+    ]
+    assert result.stderr == "pyproject.toml: written\n"
+    assert file.read_text(encoding="utf-8") == WRAPPED
+    assert [*Path().iterdir()] == [file]
+
+
+def test_doing_it_again_changes_nothing_and_says_so() -> None:
+    file = write(PLAIN)
+    init()
+    before = file.stat().st_mtime_ns, file.stat().st_ino
+    again = init()
+    assert (again.exit_code, again.stdout) == (0, "")
+    assert again.stderr == "pyproject.toml: has all that already, nothing changes\n"
+    assert (file.stat().st_mtime_ns, file.stat().st_ino) == before
+    assert init("--undo").exit_code == 0
+    assert file.read_text(encoding="utf-8") == PLAIN
+    again = init("--undo")
+    assert (again.exit_code, again.stdout) == (0, "")
+    assert again.stderr == "pyproject.toml: is not wrapped, nothing changes\n"
+
+
+@pytest.mark.parametrize("options", [(), ("--variant", "x", "-p", "a::b::c"), ("--undo",)])
+def test_a_dry_run_shows_what_would_be_written_and_writes_nothing(options: tuple[str, ...]) -> None:
+    text = WRAPPED if "--undo" in options else PLAIN
+    file = write(text)
+    planned = init("--dry-run", *options)
+    assert planned.exit_code == 0
+    assert planned.stderr == ""
+    assert file.read_text(encoding="utf-8") == text
+    assert init(*options).stdout == planned.stdout
+
+
+def test_a_folder_or_its_file_can_be_named() -> None:
+    for number, path in enumerate(("deep/a b", "deep/c/pyproject.toml")):
+        file = write(PLAIN, f"{path.removesuffix('/pyproject.toml')}/pyproject.toml")
+        result = init(path)
+        assert result.exit_code == 0, number
+        assert result.stdout.startswith(f"--- {file}\n")
+        assert file.read_text(encoding="utf-8") == WRAPPED
+
+
+def test_a_project_with_setup_py_alone_gets_a_project_file() -> None:
+    write("", "setup.py")
+    result = init()
+    assert result.stdout.splitlines()[2:4] == ["@@ -0,0 +1,6 @@", "+[build-system]"]
+    assert Path("pyproject.toml").read_text(encoding="utf-8") == LEGACY
+    assert init("--undo").exit_code == 0
+    assert Path("pyproject.toml").read_text(encoding="utf-8") == '[build-system]\nrequires = ["setuptools"]\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "path", "fault"),
+    [
+        (None, ".", "pyproject.toml: no such file, and no setup.py beside it; name the folder of a project"),
+        (None, "nowhere", "nowhere: no such file"),
+        (b"\xef\xbb\xbf[project]\n", ".", "pyproject.toml: starts with a byte order mark"),
+        ("[project]\nname = 'ä'\n".encode("latin-1"), ".", "pyproject.toml: not TOML in UTF-8"),
+        (b"[project\n", ".", "pyproject.toml: not TOML: "),
+        (b"a = 1\rb = 2\r", ".", "pyproject.toml: not TOML: "),
+        (b"[build-system]\nbuild-backend = 'a'\n", ".", "pyproject.toml: build-system.requires: missing"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_and_stays(content: bytes | None, path: str, fault: str) -> None:
+    if content is not None:
+        Path("pyproject.toml").write_bytes(content)
+    for options in ((), ("--undo",), ("--variant", "null")):
+        result = init(path, *options)
+        assert result.exit_code == 1
+        assert result.stdout == ""
+        assert result.stderr.startswith(f"error: {fault}")
+    if content is not None:
+        assert Path("pyproject.toml").read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (("--undo", "--variant", "x"), "--undo goes with neither --variant nor --property"),
+        (("--undo", "-p", "a::b::c"), "--undo goes with neither --variant nor --property"),
+        (("-p", "a::b::c"), "--property needs a label: give --variant LABEL."),
+        (("--variant", "x"), "Label 'x' is new: say what it stands for with --property NS::FEATURE::VALUE."),
+    ],
+)
+def test_options_that_do_not_go_together_are_wrong_usage(arguments: tuple[str, ...], fault: str) -> None:
+    file = write(PLAIN)
+    result = init(*arguments)
+    assert result.exit_code == 2
+    assert fault in result.stderr
+    assert file.read_text(encoding="utf-8") == PLAIN
+
+
+def test_a_label_is_scaffolded_while_the_project_is_wrapped_and_the_project_file_is_sound() -> None:
+    file = write(PLAIN)
+    assert init("--variant", "avx2", "-p", "x86_64 :: level :: v3").exit_code == 0
+    assert init("--variant", "avx2").stderr == "pyproject.toml: has all that already, nothing changes\n"
+    assert init("--variant", "null").exit_code == 0
+    project = Project.load(file)
+    assert project.build_backend == "hatchling.build"
+    assert project.metadata is not None
+    assert project.metadata.variant("avx2").properties == frozenset(parsed("x86_64::level::v3"))
+    assert not project.metadata.without_provider()
+    assert list(project.recipes) == ["avx2", "null"]
+    result = init("--variant", "avx2", "-p", "x86_64::level::v4")
+    assert result.exit_code == 1
+    assert "error: pyproject.toml: label 'avx2' is defined in [variant.variants] with other" in result.stderr
+
+
+def test_line_ends_stay_and_are_not_shown() -> None:
+    file = write(PLAIN.replace("\n", "\r\n"))
+    result = init()
+    assert file.read_bytes() == WRAPPED.replace("\n", "\r\n").encode()
+    assert "\r" not in result.stdout
+    init("--undo")
+    assert file.read_bytes() == PLAIN.replace("\n", "\r\n").encode()
+
+
+def test_a_name_that_the_output_cannot_show_does_not_stop_it() -> None:
+    file = write(PLAIN.replace('"1.0"', '"1.0"\nauthors = [{ name = "Łukasz" }]'))
+    result = run("variant-backend", "init", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert "\\u0141ukasz" in result.stdout
+    assert "Łukasz" in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither these modes nor links for everybody")
+def test_the_mode_stays_and_a_link_stays_a_link() -> None:
+    file = write(PLAIN, "real/project.toml")
+    file.chmod(0o640)
+    Path("pyproject.toml").symlink_to(file)
+    assert init().exit_code == 0
+    assert Path("pyproject.toml").is_symlink()
+    assert file.read_text(encoding="utf-8") == WRAPPED
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    assert [*Path("real").iterdir()] == [file]
+
+
+def test_a_file_that_changes_while_a_person_decides_is_not_overwritten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = write(PLAIN)
+    changed = f"{PLAIN}\n# Changed.\n"
+    # The last thing before writing is to show the difference; here, an editor is quicker.
+    monkeypatch.setattr(
+        "variant_backend.cli.init._show_difference", lambda *_: file.write_bytes(changed.encode())
+    )
+    result = init()
+    assert result.exit_code == 1
+    assert result.stderr == "error: pyproject.toml: has changed since it was read; run the command again\n"
+    assert file.read_text(encoding="utf-8") == changed
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals in the standard library")
+@pytest.mark.parametrize(
+    ("answer", "no_color", "written"), [("y", "", True), ("", "", True), ("n", "1", False)]
+)
+def test_on_a_terminal_a_person_is_asked_and_sees_colors(answer: str, no_color: str, written: bool) -> None:
+    import pty
+
+    file = write(PLAIN)
+    parent, child = pty.openpty()
+    os.write(parent, f"{answer}\n".encode())
+    environment = {**os.environ, "NO_COLOR": no_color, "TERM": "xterm"}
+    program = Path(sys.executable).with_name("variant-backend")
+    done = subprocess.run(
+        [program, "init"], stdin=child, stdout=child, stderr=child, env=environment, timeout=60
+    )
+    os.close(child)
+    shown = b""
+    with suppress(OSError):  # what Linux gives at the end
+        while data := os.read(parent, 10_000):
+            shown += data
+    os.close(parent)
+    assert b"Write pyproject.toml? [Y/n]" in shown
+    assert (b"\x1b[32m+requires" in shown) == (not no_color)
+    assert done.returncode == (0 if written else 1)
+    assert file.read_text(encoding="utf-8") == (WRAPPED if written else PLAIN)
+
+
+# Real backends.
+
+BUILD = ["python", "-m", "build", "--wheel", "--installer=uv"]  # pip takes twice as long
+
+SETUP_PY = "from setuptools import setup\nsetup(name='demo', version='1.0', py_modules=['demo'])\n"
+PROJECT = '[project]\nname = "demo"\nversion = "1.0"\ndescription = "A demo"\n'
+PROJECTS = {
+    "setup.py alone": {"setup.py": SETUP_PY},
+    "setuptools without a build system": {"pyproject.toml": PROJECT},
+    "hatchling": {"pyproject.toml": PLAIN},
+    "flit_core in the tree": {
+        "pyproject.toml": "[build-system]\nrequires = []\nbuild-backend = 'flit_core.buildapi'\n"
+        f"backend-path = ['_vendor']\n\n{PROJECT}"
+    },
+}
+
+
+def build(name: str, out: Path, *, wrapped: bool) -> Path:
+    """Make a project anew in the same place, wrapped or not, build its wheel, and return that."""
+    project = Path("project").absolute()
+    shutil.rmtree(project, ignore_errors=True)
+    for path, text in {**PROJECTS[name], "demo.py": '"""A demo."""\n'}.items():
+        write(text, str(project / path))
+    if name == "flit_core in the tree":
+        run("uv", "pip", "install", "--quiet", "--target", project / "_vendor", "flit_core")
+    if wrapped:
+        run("variant-backend", "init", project)
+    run(*BUILD, "-o", out, project, SOURCE_DATE_EPOCH="1700000000")
+    (wheel,) = out.iterdir()
+    return wheel
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_wheel")
+@pytest.mark.parametrize("name", PROJECTS)
+def test_a_project_that_was_wrapped_builds_the_wheel_that_it_built_before(tmp_path: Path, name: str) -> None:
+    before = build(name, tmp_path / "before", wrapped=False)
+    after = build(name, tmp_path / "after", wrapped=True)
+    assert 'build-backend = "variant_backend.hooks"' in Path("project/pyproject.toml").read_text().replace(
+        "'", '"'
+    )
+    assert after.name == before.name
+    assert after.read_bytes() == before.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_wheel")
+def test_a_scaffolded_label_can_be_built_at_once(tmp_path: Path) -> None:
+    build("hatchling", tmp_path / "before", wrapped=False)
+    run("variant-backend", "init", "project", "--variant", "avx2", "--property", "x86_64::level::v3")
+    run(*BUILD, "-o", tmp_path / "out", "project", "-Cvariant=avx2")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["demo-1.0-py2.py3-none-any-avx2.whl"]

@@ -1,0 +1,537 @@
+"""A package index in a folder: what real installers take from it, and which files it leaves alone."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import io
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from zipfile import ZipFile
+
+import pytest
+from click.testing import CliRunner, Result
+from helpers.made_wheels import make_wheel
+from helpers.programs import empty_cache, read_terminal, run
+from helpers.servers import serving
+
+from variant_backend.cli.main import main
+from variant_backend.formats import simple_api
+from variant_backend.lowlevel import tarball
+
+PROJECT = """
+[variant.default-priorities]
+namespace = ["nvidia", "blas"]
+[variant.providers.nvidia]
+requires = ["nvidia-variant-provider>=0.0.1,<1"]
+plugin-api = "nvidia_variant_provider.plugin:NvidiaVariantPlugin"
+[variant.providers.blas]
+static-properties.library = ["mkl", "openblas"]
+[variant.variants]
+cuda13 = { nvidia = { cuda_version_lower_bound = ["13.0"] } }
+mkl = { blas = { library = ["mkl"] } }
+[tool.variant-backend.variants.cuda13]
+dependencies = ["helper-cuda"]
+[tool.variant-backend.variants.mkl]
+dependencies = ["helper-mkl"]
+"""
+METADATA = (
+    "Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nSummary: It <b>adds</b> & 'subtracts'\n"
+    "Requires-Python: >=3.8, <5\nRequires-Dist: common\n\nThe text.\n"
+)
+GPU: dict[str, Any] = {
+    "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": "13.0",
+    "NV_VARIANT_PROVIDER_FORCE_SM_ARCH": "9.0",
+}
+VARIANTS = ("--preview-features", "wheel-variants")
+VERSIONS = ("1.0", "1.1+local.1")
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two releases of a project that has variants, an sdist, and what the wheels require."""
+    folder, source = tmp_path_factory.mktemp("packages"), tmp_path_factory.mktemp("source")
+    (source / "pyproject.toml").write_text(PROJECT)
+    for version in VERSIONS:
+        wheel = make_wheel(folder, "My_Demo", version, metadata=METADATA)
+        for label in ("cuda13", "mkl", "null"):
+            run("make-variant", "-q", "-l", label, "-o", folder, wheel, cwd=source)
+    for name in ("common", "helper_cuda", "helper_mkl"):
+        make_wheel(folder, name)
+    make_sdist(folder / "my_demo-1.0.tar.gz", METADATA.format(name="my-demo", version="1.0").encode())
+    return folder
+
+
+def make_sdist(path: Path, info: bytes, name: str = "PKG-INFO") -> None:
+    with tarfile.open(path, "w:gz") as archive:
+        for inside, content in (("setup.py", b""), (name, info)):
+            member = tarfile.TarInfo(f"{path.name.removesuffix('.tar.gz')}/{inside}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+
+
+@pytest.fixture
+def dist(packages: Path, tmp_path: Path) -> Path:
+    """A copy of these packages, without an index."""
+    return shutil.copytree(packages, tmp_path / "dist")
+
+
+@pytest.fixture(scope="module")
+def indexed(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of these packages, with an index."""
+    folder = shutil.copytree(packages, tmp_path_factory.mktemp("indexed") / "dist")
+    assert index(folder).exit_code == 0
+    return folder
+
+
+def index(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["index", "--simple", *map(str, arguments)], catch_exceptions=False)
+
+
+@pytest.fixture(params=["html", "json"])
+def site(request: pytest.FixtureRequest, indexed: Path) -> Iterator[tuple[str, list[str]]]:
+    with serving(indexed, as_json=request.param == "json") as told:
+        yield told
+
+
+def uv_installs(url: str, target: Path, *arguments: str, **env: Any) -> tuple[str, list[str]]:
+    """Return the label that uv installed, or `plain`, and the names of all that is there."""
+    common = [*empty_cache(), "--no-config", "--python", sys.executable, "--target", str(target)]
+    run("uv", "pip", "install", *common, "--index-url", f"{url}simple/", *arguments, **env)
+    return installed(target)
+
+
+def installed(target: Path) -> tuple[str, list[str]]:
+    (path,) = target.glob("My_Demo-*.dist-info")
+    told = path / "variant.json"
+    label = next(iter(json.loads(told.read_text())["variants"])) if told.exists() else "plain"
+    names = sorted(path.name.partition("-")[0] for path in target.glob("*.dist-info"))
+    return label, names
+
+
+@pytest.mark.parametrize(
+    ("options", "hardware", "expected"),
+    [
+        (VARIANTS, GPU, ("cuda13", ["My_Demo", "common", "helper_cuda"])),
+        (VARIANTS, {}, ("mkl", ["My_Demo", "common", "helper_mkl"])),
+        ((), GPU, ("plain", ["My_Demo", "common"])),
+    ],
+)
+def test_uv_takes_the_right_variant_with_its_dependencies(
+    site: tuple[str, list[str]],
+    tmp_path: Path,
+    options: tuple[str, ...],
+    hardware: Mapping[str, Any],
+    expected: tuple[str, list[str]],
+) -> None:
+    for number, wanted in enumerate(("My.Demo==1.0", "my-demo")):
+        assert uv_installs(site[0], tmp_path / str(number), *options, wanted, **hardware) == expected
+    assert (tmp_path / "1" / "My_Demo-1.1+local.1.dist-info").exists()
+
+
+def test_pip_takes_the_plain_wheel_and_reads_the_metadata_beside_it(
+    site: tuple[str, list[str]], tmp_path: Path
+) -> None:
+    url, asked = site
+    options = ["--no-cache-dir", "--index-url", f"{url}simple/", "my_demo"]
+    run("pip", "install", "--target", tmp_path / "target", *options, **GPU)
+    assert installed(tmp_path / "target") == ("plain", ["My_Demo", "common"])
+    plain = "/My_Demo-1.1%2Blocal.1-py3-none-any.whl"
+    assert asked.index(f"{plain}.metadata") < asked.index(plain)
+    assert not any("cuda13" in path for path in asked)
+    del asked[:]
+    run("pip", "download", "--dest", tmp_path / "dest", *options)
+    assert {path.name for path in (tmp_path / "dest").iterdir()} == {
+        "My_Demo-1.1+local.1-py3-none-any.whl",
+        "common-1.0-py3-none-any.whl",
+    }
+    assert f"{plain}.metadata" in asked
+
+
+def test_pip_checks_the_hashes_that_the_pages_give(dist: Path, tmp_path: Path) -> None:
+    assert index(dist).exit_code == 0
+    path = dist / "common-1.0-py3-none-any.whl"
+    path.write_bytes(path.read_bytes().replace(b"PK\x05\x06", b"PK\x05\x07"))
+    for as_json in (False, True):
+        with serving(dist, as_json=as_json) as (url, _):
+            command = [
+                "pip",
+                "download",
+                "--no-cache-dir",
+                "--dest",
+                tmp_path,
+                "--index-url",
+                f"{url}simple/",
+            ]
+            result = run(*command, "common", ok=False)
+        assert "DO NOT MATCH THE HASHES" in result.stderr
+
+
+def test_the_command_on_the_page_for_one_wheel_installs_it(
+    site: tuple[str, list[str]], indexed: Path, tmp_path: Path
+) -> None:
+    page = (indexed / "project" / "my-demo" / "index.html").read_text()
+    wheel = "My_Demo-1.0-py3-none-any-mkl.whl"
+    assert f"<code>uv pip install {' '.join(VARIANTS)} https://ADDRESS/{wheel}</code>" in page
+    assert uv_installs(site[0], tmp_path, *VARIANTS, f"{site[0]}{wheel}", **GPU)[0] == "mkl"
+
+
+def commands(site: Path, project: str) -> list[list[str]]:
+    """Return the commands on a project's page, as a shell takes them apart."""
+    page = (site / "project" / project / "index.html").read_text()
+    return [shlex.split(html.unescape(each)) for each in re.findall(r"<pre><code>(.*?)</code></pre>", page)]
+
+
+def test_with_a_base_url_all_commands_on_the_page_work_as_they_are(dist: Path, tmp_path: Path) -> None:
+    name = "a site & 'more'"
+    shutil.copytree(dist, tmp_path / name / "dist")
+    with serving(tmp_path, as_json=False) as (url, _):
+        base_url = f"{url}{quote(name)}/site"
+        result = index(tmp_path / name / "dist", "-o", tmp_path / name / "site", "--base-url", f"{base_url}/")
+        assert result.exit_code == 0, result.stderr
+        page = (tmp_path / name / "site" / "project" / "my-demo" / "index.html").read_text()
+        assert "ADDRESS" not in page
+        found = commands(tmp_path / name / "site", "my-demo")
+        indexes = [command for command in found if {"--index", "--index-url"} & {*command}]
+        wheels = [command for command in found if command[-1].endswith(".whl")]
+        assert (len(indexes), len(wheels), len(found)) == (4, 8, 12)
+        assert {command[-2] for command in indexes} == {f"{base_url}/simple/"}
+        for number, command in enumerate((indexes[0], *wheels[:2])):
+            target = tmp_path / str(number)
+            run(*command, *empty_cache(), "--no-deps", "--target", target, "--python", sys.executable, **GPU)
+            assert installed(target)[0] == ("cuda13", "cuda13", "mkl")[number]
+        run(*indexes[1], "--no-cache-dir", "--no-deps", "--target", tmp_path / "pip")
+        assert installed(tmp_path / "pip")[0] == "plain"
+    again = index(tmp_path / name / "dist", "-o", tmp_path / name / "site", "--base-url", base_url, "--check")
+    assert (again.exit_code, again.stdout) == (0, "")
+
+
+def test_the_command_for_uv_takes_from_elsewhere_what_the_index_lacks(dist: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for path in [*dist.glob("common-*"), *dist.glob("helper_*")]:
+        path.rename(elsewhere / path.name)
+    make_wheel(elsewhere, "My_Demo", "1.1+local.1")  # of two, the one from the index itself is taken
+    assert index(elsewhere).exit_code == 0
+    with serving(dist, as_json=False) as (url, _), serving(elsewhere, as_json=False) as (other, _):
+        assert index(dist, "--base-url", url).exit_code == 0
+        command = commands(dist, "my-demo")[0]
+        options = [*empty_cache(), "--no-config", "--target", tmp_path / "t", "--python", sys.executable]
+        run(*command, *options, UV_DEFAULT_INDEX=f"{other}simple/", **GPU)
+    assert installed(tmp_path / "t") == ("cuda13", ["My_Demo", "common", "helper_cuda"])
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("", "is no address of a server"),
+        ("example.org/packages", "is no address of a server"),
+        ("ftp://example.org/", "is no address of a server"),
+        ("https:///packages", "is no address of a server"),
+        ("https:\\\\example.org", "is no address of a server"),
+        ("https://[example.org/", "Invalid IPv6 URL"),
+        ("https://example.org:http/", "Port could not be cast"),
+        ("https://example.org/?", "a query or fragment has no place in it"),
+        ("https://example.org/#a", "a query or fragment has no place in it"),
+        ("https://example.org/a b", "percent-encode them"),
+        ("https://example.org/\u00e9", "percent-encode them"),
+        ("https://example.org\\packages", "percent-encode them"),
+        ("https://user:s3cret@example.org/", "a user or password has no place in it"),
+    ],
+)
+def test_a_base_url_that_is_none_is_wrong_usage(dist: Path, url: str, fault: str) -> None:
+    result = index(dist, "--base-url", url)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert fault in result.stderr
+    assert "s3cret" not in result.stderr
+    assert not (dist / "simple").exists()
+
+
+def test_a_base_url_goes_with_pages_only(dist: Path) -> None:
+    result = CliRunner().invoke(main, ["index", str(dist), "--base-url", "https://example.org"])
+    assert result.exit_code == 2
+    assert "--base-url goes with --simple only" in result.stderr
+
+
+def test_a_base_url_must_have_room_for_files_outside_of_the_index(dist: Path, tmp_path: Path) -> None:
+    result = index(dist, "-o", tmp_path / "a" / "b", "--base-url", "https://example.org/b")
+    assert result.exit_code == 1
+    assert f"serve {tmp_path}, so that this URL ends in /a/b" in result.stderr
+    assert not (tmp_path / "a").exists()
+
+
+def test_both_forms_of_a_page_list_every_file_with_what_is_true_of_it(indexed: Path) -> None:
+    project = indexed / "simple" / "my-demo"
+    url = (project / "index.html").as_uri()
+    page = simple_api.from_json((project / "index.json").read_bytes(), url)
+    as_html = simple_api.from_html((project / "index.html").read_bytes(), url)
+    assert page.name == "my-demo"
+    assert as_html.files == tuple(file._replace(size=None) for file in page.files)
+    names = [path.name for path in indexed.glob("my_demo-*")] + [
+        path.name for path in indexed.glob("My_Demo*.whl")
+    ]
+    assert sorted(file.filename for file in page.files) == sorted(names)
+    assert len(names) == 2 * 4 + 2 + 1
+    for file in page.files:
+        path = indexed / file.filename
+        assert file.url == path.as_uri()
+        assert file.size == path.stat().st_size
+        assert file.hashes == {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        is_wheel = path.suffix == ".whl"
+        assert file.requires_python == (None if path.suffix == ".json" else ">=3.8, <5")
+        assert (file.core_metadata is not None) == is_wheel == Path(f"{path}.metadata").exists()
+        if is_wheel:
+            content = Path(f"{path}.metadata").read_bytes()
+            assert content == ZipFile(path).read(f"{'-'.join(path.name.split('-')[:2])}.dist-info/METADATA")
+            assert file.core_metadata == {"sha256": hashlib.sha256(content).hexdigest()}
+    document = json.loads((project / "index.json").read_bytes())
+    assert document["meta"]["api-version"] == "1.1"
+    assert document["versions"] == [*VERSIONS]
+    names_page = json.loads((indexed / "simple" / "index.json").read_bytes())
+    assert [each["name"] for each in names_page["projects"]] == [
+        "common",
+        "helper-cuda",
+        "helper-mkl",
+        "my-demo",
+    ]
+
+
+def test_an_index_made_twice_is_as_it_should_be(dist: Path) -> None:
+    result = index(dist)
+    names = [
+        "my_demo-1.0-variants.json",
+        "my_demo-1.1+local.1-variants.json",
+        "simple/index.html",
+        "index.html",
+    ]
+    assert result.stdout.splitlines() == [str(dist / name) for name in names]
+    before = {path: path.stat().st_mtime_ns for path in dist.rglob("*") if path.is_file()}
+    assert index("--check", dist).exit_code == 0
+    assert index(dist).exit_code == 0
+    assert {path: path.stat().st_mtime_ns for path in dist.rglob("*") if path.is_file()} == before
+    (dist / "simple" / "common" / "index.json").unlink()
+    result = index("--check", dist)
+    assert (result.exit_code, result.stdout) == (1, f"{dist / 'simple' / 'common' / 'index.json'}: missing\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("index.html", "<html>mine</html>"),
+        ("project/my-demo/index.html", "<html>mine</html>"),
+        ("simple/index.html", ""),
+        ("simple/index.json", "{}"),
+        ("simple/my-demo/index.json", '{"meta": {"api-version": "1.0"}}'),
+    ],
+)
+def test_foreign_files_are_left_alone_and_nothing_is_written(dist: Path, name: str, content: str) -> None:
+    (dist / name).parent.mkdir(parents=True, exist_ok=True)
+    (dist / name).write_text(content)
+    before = sorted(path for path in dist.rglob("*") if path.is_file())
+    result = index(dist)
+    assert result.exit_code == 1
+    assert f"error: {dist / name} is there, and was not made by variant-backend" in result.stderr
+    assert sorted(path for path in dist.rglob("*") if path.is_file()) == before
+    assert (dist / name).read_text() == content
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets only some users make links")
+def test_nothing_is_written_when_one_page_has_no_place(dist: Path) -> None:
+    before = sorted(dist.rglob("*"))
+    (dist / "simple").mkdir()
+    (dist / "simple" / "my-demo").symlink_to("nowhere")
+    result = index(dist)
+    assert result.exit_code == 1
+    assert str(dist / "simple" / "my-demo") in result.stderr
+    files = [path for path in dist.rglob("*") if path.is_file()]
+    assert sorted(files) == before
+
+
+def test_a_page_that_was_left_behind_is_told(dist: Path) -> None:
+    assert index(dist).stderr == ""
+    for path in dist.glob("common-*"):
+        path.unlink()
+    (dist / "simple" / "mine").mkdir()
+    (dist / "simple" / "mine" / "index.html").write_text("<html>mine</html>")
+    page = dist / "simple" / "common" / "index.html"
+    for options in ((), ("--check",)):
+        assert f"{page} is of a project that has no file here any more" in index(*options, dist).stderr
+    assert "mine" not in index(dist).stderr
+    for folder in ("simple", "project"):
+        shutil.rmtree(dist / folder / "common")
+    assert index("--check", dist).stderr == ""
+
+
+def test_several_folders_need_one_for_the_index(dist: Path, tmp_path: Path) -> None:
+    result = index(dist, tmp_path)
+    assert result.exit_code == 2
+    assert "needs --output-dir" in result.stderr
+
+
+def test_wheels_of_several_folders_stay_where_they_are(dist: Path, tmp_path: Path) -> None:
+    helpers = tmp_path / "other wheels"
+    helpers.mkdir()
+    for path in dist.glob("helper_*.whl"):
+        path.rename(helpers / path.name)
+    shutil.copy(dist / "common-1.0-py3-none-any.whl", helpers)
+    result = index(dist, helpers, "-o", tmp_path / "site")
+    assert result.exit_code == 0
+    assert f"serve {tmp_path}, so that the index is at /site/simple/" in result.stderr
+    assert not (dist / "my_demo-1.0-variants.json").exists()
+    with serving(tmp_path, as_json=False) as (url, _):
+        expected = ("cuda13", ["My_Demo", "common", "helper_cuda"])
+        assert uv_installs(f"{url}site/", tmp_path / "t", *VARIANTS, "my-demo", **GPU) == expected
+    again = index(helpers, dist, "-o", tmp_path / "site", "--check")
+    assert (again.exit_code, again.stdout) == (0, "")
+
+
+def test_a_broken_wheel_is_a_fault_and_a_broken_sdist_is_told(dist: Path) -> None:
+    (dist / "broken-1.0-py3-none-any.whl").write_bytes(b"no wheel")
+    result = index(dist)
+    assert result.exit_code == 1
+    assert "error: broken-1.0-py3-none-any.whl: not a zip file" in result.stderr
+    assert not (dist / "simple").exists()
+    (dist / "broken-1.0-py3-none-any.whl").unlink()
+    make_sdist(dist / "big-1.0.tar.gz", b"x" * (9 << 20))
+    (dist / "cut-1.0.tar.gz").write_bytes((dist / "my_demo-1.0.tar.gz").read_bytes()[:-30])
+    (dist / "text-1.0.tar.gz").write_text("no archive")
+    make_sdist(dist / "twice-1.0.tar.gz", b"Requires-Python: >=3\nRequires-Python: >=4\n")
+    make_sdist(dist / "none-1.0.tar.gz", b"", "OTHER")
+    (dist / "readme.tar.gz").write_text("no sdist")
+    (dist / "old-1.0-variants.json").write_text("{}")
+    (dist / "my_demo-1.0.0-variants.json").write_text("{}")
+    result = index(dist)
+    assert result.exit_code == 0
+    for fault in (
+        "big-1.0.tar.gz: PKG-INFO: 9437184 bytes are too large; its Requires-Python is left out",
+        "cut-1.0.tar.gz: damaged: ",
+        "text-1.0.tar.gz: damaged: ",
+        "twice-1.0.tar.gz: field Requires-Python is there twice",
+        "none-1.0.tar.gz: no PKG-INFO in it",
+        f"{dist / 'readme.tar.gz'} is not listed: its name is no sdist's",
+        f"{dist / 'old-1.0-variants.json'} is not listed: no release with variant",
+        f"{dist / 'my_demo-1.0.0-variants.json'} is not listed: no release with variant",
+    ):
+        assert fault in result.stderr
+    page = simple_api.from_html((dist / "simple" / "cut" / "index.html").read_bytes(), "http://x/simple/cut/")
+    assert [(file.filename, file.requires_python) for file in page.files] == [("cut-1.0.tar.gz", None)]
+
+
+def test_an_old_wheel_whose_summary_cannot_be_read_is_listed_without_it(tmp_path: Path) -> None:
+    make_wheel(tmp_path, metadata=METADATA.replace("Summary:", "Summary: one\nSummary:"))
+    assert index(tmp_path).exit_code == 0
+    assert 'class="summary"' not in (tmp_path / "project" / "demo" / "index.html").read_text()
+    page = simple_api.from_html(
+        (tmp_path / "simple" / "demo" / "index.html").read_bytes(), "http://x/simple/demo/"
+    )
+    assert [file.requires_python for file in page.files] == [">=3.8, <5"]
+
+
+def test_an_sdist_is_unpacked_up_to_a_limit_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_sdist(tmp_path / "demo-1.0.tar.gz", b"Requires-Python: >=3\n")
+    assert "Requires-Python" not in index(tmp_path).stderr
+    monkeypatch.setattr(tarball, "_LARGEST_ARCHIVE", 500)
+    make_sdist(tmp_path / "demo-1.0.tar.gz", b"x" * 100_000)
+    assert "demo-1.0.tar.gz: PKG-INFO: not in its first" in index(tmp_path).stderr
+
+
+def test_an_empty_folder_has_no_index(tmp_path: Path) -> None:
+    result = index(tmp_path)
+    assert result.exit_code == 1
+    assert "no wheel and no sdist" in result.stderr
+
+
+def test_an_index_needs_no_variants(tmp_path: Path) -> None:
+    make_wheel(tmp_path)
+    assert index(tmp_path).stdout.splitlines() == [
+        str(tmp_path / "simple" / "index.html"),
+        str(tmp_path / "index.html"),
+    ]
+
+
+def test_a_project_may_have_any_name(tmp_path: Path) -> None:
+    for name in ("simple", "project", "index.html"):
+        make_wheel(tmp_path, name)
+    assert index(tmp_path).exit_code == 0
+    assert index("--check", tmp_path).exit_code == 0
+    with serving(tmp_path, as_json=False) as (url, _):
+        command = ["pip", "install", "--no-cache-dir", "--target", tmp_path / "t"]
+        run(*command, "--index-url", f"{url}simple/", "simple", "project", "index.html")
+
+
+def test_json_lists_all_files_of_the_index(dist: Path) -> None:
+    told = json.loads(index("--json", dist).stdout)
+    present = {str(path) for path in dist.rglob("*") if path.suffix in (".metadata", ".html", ".json")}
+    assert {file["path"] for file in told["files"] if file["written"]} == present
+    assert told["faults"] == []
+
+
+def test_what_comes_out_of_wheels_is_text_on_the_pages(tmp_path: Path) -> None:
+    hostile = "</p><script>evil()</script>\"'&"
+    metadata = (
+        f"Metadata-Version: 2.1\nName: {{name}}\nVersion: {{version}}\nSummary: {hostile}\n"
+        f"Requires-Python: {hostile}\nRequires-Dist: {hostile}\n\n"
+    )
+    make_wheel(tmp_path, metadata=metadata)
+    make_wheel(tmp_path, tag="cp312-cp312-any", metadata=metadata + "x")
+    make_sdist(tmp_path / "demo-1.0.tar.gz", metadata.format(name="demo", version="1.0").encode())
+    assert index(tmp_path).exit_code == 0
+    for path in tmp_path.rglob("*.html"):
+        assert "<script" not in path.read_text()
+    page = simple_api.from_html(
+        (tmp_path / "simple" / "demo" / "index.html").read_bytes(), "http://x/simple/demo/"
+    )
+    assert [file.requires_python for file in page.files] == [hostile] * 3
+    assert "&lt;script&gt;evil()&lt;/script&gt;" in (tmp_path / "project" / "demo" / "index.html").read_text()
+
+
+def test_thousands_of_requirements_are_compared_in_proportion(tmp_path: Path) -> None:
+    lines = "".join(f"Requires-Dist: a-rather-long-name-{number}\n" for number in range(20_000))
+    for tag in ("py3-none-any", "cp312-cp312-any"):
+        own = f"Requires-Dist: only-{tag.partition('-')[0]}\n"
+        make_wheel(tmp_path, tag=tag, metadata=METADATA.replace("\n\n", f"\n{lines}{own}\n"))
+    started = time.process_time()  # others may be busy
+    assert index(tmp_path).exit_code == 0
+    assert time.process_time() - started < 5
+    page = (tmp_path / "project" / "demo" / "index.html").read_text()
+    assert page.count("a-rather-long-name-19999") == 1
+    assert "only-cp312 (some of the wheels)" in page
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals in the standard library")
+@pytest.mark.parametrize("slow", [True, False])
+def test_progress_is_shown_on_a_terminal_when_reading_takes_longer_than_a_second(
+    tmp_path: Path, slow: bool
+) -> None:
+    import pty
+
+    make_wheel(tmp_path, files={"demo/large": os.urandom(3 << 20)})
+    script = (
+        "import sys, time\n"
+        "from variant_backend import cli\n"
+        "from variant_backend.cli.main import main\n"
+        "advance = cli.Progress.advance\n"
+        "def slowly(self, count):\n"
+        f"    time.sleep({0.4 if slow else 0})\n"
+        "    advance(self, count)\n"
+        "cli.Progress.advance = slowly\n"
+        "main(sys.argv[1:])\n"
+    )
+    parent, child = pty.openpty()
+    arguments = [sys.executable, "-c", script, "index", "--simple", str(tmp_path)]
+    done = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=child, timeout=60)
+    os.close(child)
+    shown = read_terminal(parent)
+    assert done.returncode == 0
+    assert (b"%" in shown) == slow, shown

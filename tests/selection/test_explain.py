@@ -1,0 +1,361 @@
+"""``variant-backend explain``: the ranked table, the reasons, and what it tells machines."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from helpers.made_wheels import make_wheel
+from helpers.range_server import Server
+from helpers.sample_release import DOCUMENT, only, patched, write_release, write_wheel
+from helpers.servers import publish
+
+from variant_backend.cli.main import main
+from variant_backend.formats.simple_api import File, Page, to_html
+
+FAST, PLAIN = "demo-1.0-py3-none-any-fast.whl", "demo-1.0-py3-none-any.whl"
+ANOTHER = "another-1.0-py3-none-any-safe.whl"
+MACHINE = {
+    "default-priorities": {"namespace": ["speed", "nvidia"]},
+    "providers": {
+        "nvidia": {
+            "requires": ["nvidia-variant-provider>=0.0.1,<1"],
+            "plugin-api": "nvidia_variant_provider.plugin:NvidiaVariantPlugin",
+        }
+    },
+    "variants": {"fast": {"nvidia": {"sm_arch": ["90_real"]}}},
+}
+GPU = ("--supported", "nvidia :: sm_arch :: 90_real, 80_real")
+LINUX = ("--platform", "linux", "--python", "3.12")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A release whose fast variant needs a GPU, in a folder called dist."""
+    monkeypatch.chdir(tmp_path)
+    return write_release(Path("dist"), patched(DOCUMENT, MACHINE))
+
+
+def explain(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["explain", *map(str, arguments)], catch_exceptions=False)
+
+
+def told(*arguments: object) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(explain(*arguments, "--json").stdout)
+    return document
+
+
+def test_the_table_has_every_wheel_with_its_rank_or_why_it_is_out(folder: Path) -> None:
+    make_wheel(folder, tag="cp311-cp311-win_amd64")
+    result = explain("--find-links", folder, *LINUX, *GPU)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == [
+        f"demo 1.0: {FAST} is chosen",
+        "",
+        "PLACE  LABEL    TAGS          BEST VALUES                   RANK",
+        "1      fast     py3-none-any  speed :: mode :: fast         0.0.0",
+        "                              nvidia :: sm_arch :: 90_real  1.0.0",
+        "2      safe     py3-none-any  speed :: mode :: safe         0.0.1",
+        "3      null     py3-none-any  no properties",
+        "4      (plain)  py3-none-any  no variant",
+        "Ranks are those of namespace, feature and value, 0 being best: the first that differs decides.",
+        "",
+        "OUT",
+        "  1 wheel for other interpreters or platforms (--all shows them): cp311-cp311-win_amd64",
+        "",
+        "SUPPORTED",
+        "  speed: static-properties",
+        "    mode: fast, safe",
+        "  nvidia: --supported",
+        "    sm_arch: 90_real, 80_real",
+    ]
+
+
+def test_what_nobody_supports_is_out_and_it_is_said_what_would_change_that(folder: Path) -> None:
+    result = explain("demo", "--find-links", folder, *LINUX)
+    lines = result.stdout.splitlines()
+    assert lines[0] == "demo 1.0: demo-1.0-py3-none-any-safe.whl is chosen"
+    out = lines.index("OUT")
+    assert lines[out + 1 : out + 3] == [
+        "  fast  py3-none-any",
+        "    nvidia :: sm_arch: of 90_real, nothing is supported; supported is nothing",
+    ]
+    (nvidia,) = [line for line in lines if line.startswith("  nvidia:")]
+    assert "--trust-plugin nvidia-variant-provider" in nvidia
+    assert "--supported 'nvidia :: FEATURE :: VALUES'" in nvidia
+
+
+@pytest.mark.parametrize(
+    ("provider", "options", "said"),
+    [
+        ({"optional": True}, (), "optional, and not enabled; --enable speed turns it on"),
+        ({"optional": True}, ("--enable", "speed"), "static-properties"),
+        ({}, ("--disable", "speed"), "disabled; --disable rules it out"),
+    ],
+)
+def test_where_support_comes_from_is_told_by_namespace(
+    provider: dict[str, object], options: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    write_release(tmp_path, patched(DOCUMENT, {"providers": {"speed": provider}}))
+    assert f"  speed: {said}" in explain("--find-links", tmp_path, *options).stdout.splitlines()
+
+
+def test_wheels_for_other_platforms_are_counted_and_with_all_they_are_listed(folder: Path) -> None:
+    for minor in range(10, 40):
+        make_wheel(folder, tag=f"cp3{minor}-cp3{minor}-win_amd64")
+    short = explain("--find-links", folder, *LINUX, *GPU).stdout
+    assert "  30 wheels for other interpreters or platforms" in short
+    assert "and 22 more" in short
+    long = explain("--find-links", folder, *LINUX, *GPU, "--all").stdout
+    assert long.count("fits neither interpreter nor platform") == 30
+
+
+def test_where_no_wheel_is_compatible_the_newest_release_is_explained(tmp_path: Path) -> None:
+    make_wheel(tmp_path, version="1.0", tag="cp311-cp311-win_amd64")
+    make_wheel(tmp_path, version="2.0", tag="cp312-cp312-win_amd64")
+    result = explain("demo", "--find-links", tmp_path, *LINUX)
+    assert (result.exit_code, result.stderr) == (1, "error: no wheel of demo is compatible\n")
+    assert result.stdout.startswith("demo 2.0: no wheel is compatible\n\nOUT\n")
+    assert "cp312-cp312-win_amd64" in result.stdout
+    document = told("demo", "--find-links", tmp_path, *LINUX)
+    assert (document["version"], document["chosen"]) == ("2.0", None)
+    assert document["errors"] == ["no wheel of demo is compatible"]
+
+
+def test_newer_releases_without_a_compatible_wheel_are_named(tmp_path: Path) -> None:
+    make_wheel(tmp_path, version="1.0")
+    make_wheel(tmp_path, version="2.0", tag="cp312-cp312-win_amd64")
+    lines = explain("--find-links", tmp_path, *LINUX).stdout.splitlines()
+    assert lines[:2] == [
+        f"demo 1.0: {PLAIN} is chosen",
+        "newer, without a compatible wheel: 2.0 (see explain demo==2.0)",
+    ]
+    assert told("demo", "--find-links", tmp_path, *LINUX)["newer"] == ["2.0"]
+
+
+def test_json_has_every_wheel_best_first_and_incompatible_last(folder: Path) -> None:
+    make_wheel(folder, tag="cp311-cp311-win_amd64")
+    document = told("--find-links", folder, *LINUX, *GPU, "--disable", "speed")
+    assert {name: document[name] for name in ("package", "version", "chosen", "newer", "errors")} == {
+        "package": "demo",
+        "version": "1.0",
+        "chosen": "demo-1.0-py3-none-any-null.whl",
+        "newer": [],
+        "errors": [],
+    }
+    assert document["support"] == {
+        "speed": {"origin": "disabled", "features": {}},
+        "nvidia": {"origin": "--supported", "features": {"sm_arch": ["90_real", "80_real"]}},
+    }
+    wheels = document["wheels"]
+    assert [(each["label"], each["compatible"]) for each in wheels] == [
+        ("null", True),
+        (None, True),
+        (None, False),
+        ("fast", False),
+        ("safe", False),
+    ]
+    assert wheels[-1] == {
+        "filename": "demo-1.0-py3-none-any-safe.whl",
+        "label": "safe",
+        "compatible": False,
+        "reasons": ["speed :: mode: of safe, nothing is supported; supported is nothing"],
+        "key": None,
+    }
+
+
+def test_the_key_in_json_is_what_a_wheel_is_ordered_by(folder: Path) -> None:
+    (folder / FAST).rename(folder / "demo-1.0-12a-py3-none-any-fast.whl")
+    (fast, *_) = told("--find-links", folder, "--python", "3.12", *GPU)["wheels"]
+    tag = fast["key"].pop("tag")
+    assert tag > 0
+    assert fast["key"] == {
+        "features": [
+            {"best": "speed :: mode :: fast", "rank": [0, 0, 0]},
+            {"best": "nvidia :: sm_arch :: 90_real", "rank": [1, 0, 0]},
+        ],
+        "label": "fast",
+        "build": [12, "a"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("label", "options", "said"),
+    [
+        ("fast", GPU, [f"{FAST} is chosen"]),
+        (
+            "safe",
+            GPU,
+            [
+                "demo-1.0-py3-none-any-safe.whl is compatible, and the other is better:",
+                "  speed :: mode :: fast ranks before speed :: mode :: safe:"
+                " value fast stands first in what is supported",
+            ],
+        ),
+        (
+            "null",
+            GPU,
+            [
+                "demo-1.0-py3-none-any-null.whl is compatible, and the other is better:",
+                "  it has speed :: mode :: fast, and the other has no more features",
+            ],
+        ),
+        (
+            "(plain)",
+            GPU,
+            [
+                f"{PLAIN} is compatible, and the other is better:",
+                "  a variant comes before a plain wheel",
+            ],
+        ),
+        (
+            "fast",
+            (),
+            [
+                f"{FAST} is out:",
+                "  nvidia :: sm_arch: of 90_real, nothing is supported; supported is nothing",
+            ],
+        ),
+    ],
+)
+def test_why_not_names_the_reasons_or_the_first_part_of_the_key(
+    label: str, options: tuple[str, ...], said: list[str], folder: Path
+) -> None:
+    arguments = ("--find-links", folder, *LINUX, *options, "--why-not", label)
+    lines = explain(*arguments).stdout.splitlines()[2:]
+    assert lines[: len(said)] == said
+    assert lines[len(said) : len(said) + 2] == (["", "SUPPORTED"] if label in ("fast", "safe") else [])
+    assert told(*arguments)["why-not"] == [line.strip() for line in said]
+
+
+def test_why_not_looks_at_newer_releases_too(folder: Path) -> None:
+    write_release(folder, patched(DOCUMENT, MACHINE), labels=["fast"], plain=False, version="2.0")
+    arguments = ("--find-links", folder, *LINUX)
+    newest = explain(*arguments, "--why-not", "fast").stdout.splitlines()
+    assert newest[3] == f"{FAST} is out:"
+    (folder / FAST).unlink()
+    newer = explain(*arguments, "--why-not", "fast").stdout.splitlines()
+    assert newer[0] == "demo 1.0: demo-1.0-py3-none-any-safe.whl is chosen"
+    assert newer[3] == "demo-2.0-py3-none-any-fast.whl is out:"
+    assert told(*arguments, "--why-not", "fast")["why-not"][0] == newer[3]
+
+
+def test_of_what_is_aligned_the_other_package_is_named_and_the_own_one_does_not_count(tmp_path: Path) -> None:
+    folder = write_release(tmp_path / "dist", DOCUMENT)
+    write_wheel(folder / ANOTHER, only(DOCUMENT, "safe"))
+    arguments = ("demo", "--find-links", folder, "--align", "speed", "--path", tmp_path)
+    for wheel, chosen in ((FAST, "fast"), (ANOTHER, "safe")):
+        with zipfile.ZipFile(folder / wheel) as archive:
+            archive.extractall(tmp_path)
+        assert next(each["label"] for each in told(*arguments)["wheels"]) == chosen
+    assert explain(*arguments, "--why-not", "fast").stdout.splitlines()[2:] == [
+        f"{FAST} is out:",
+        "  speed :: mode: of fast, nothing is supported; supported is safe",
+        "",
+        "SUPPORTED",
+        "  speed: static-properties; aligned with what is installed of another",
+        "    mode: safe",
+    ]
+
+
+@pytest.mark.parametrize("arguments", [("demo", "--label", "safe"), ("demo#safe",)])
+def test_a_label_is_explained_alone(arguments: tuple[str, ...], folder: Path) -> None:
+    lines = explain(*arguments, "--find-links", folder, *LINUX, *GPU).stdout.splitlines()
+    assert lines[2:4] == [
+        "PLACE  LABEL  TAGS          BEST VALUES            RANK",
+        "2      safe   py3-none-any  speed :: mode :: safe  0.0.1",
+    ]
+    assert not [line for line in lines if "nvidia" in line]
+    (wheel,) = told(*arguments, "--find-links", folder, *LINUX)["wheels"]
+    assert wheel["label"] == "safe"
+
+
+def test_a_label_that_no_wheel_has_is_told_with_those_that_are_there(folder: Path) -> None:
+    for option in ("--label", "--why-not"):
+        result = explain("demo", "--find-links", folder, *LINUX, option, "fats")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr == (
+            "error: demo 1.0 has no wheel with label 'fats' (did you mean 'fast'?);"
+            " there are safe, null, (plain), fast\n"
+        )
+
+
+def test_faults_of_a_source_are_warnings_if_a_wheel_is_chosen(folder: Path) -> None:
+    (folder / "demo-1.0-variants.json").write_text("{")
+    result = explain("--find-links", folder, "--find-links", "no")
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"demo 1.0: {PLAIN} is chosen\n")
+    first, second = result.stderr.splitlines()
+    assert first.startswith("warning: no: ")
+    assert second.startswith(f"warning: {(folder / 'demo-1.0-variants.json').absolute()}: not JSON in UTF-8")
+    assert len(told("demo", "--find-links", folder, "--find-links", "no")["errors"]) == 2
+
+
+def test_where_nothing_is_found_it_is_told_what_was_looked_at(folder: Path) -> None:
+    result = explain("other", "--find-links", folder)
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", "error: other: no wheel is in dist\n")
+    assert explain("--find-links", "empty").stderr.startswith("error: empty: ")
+    result = explain("demo==2", "--find-links", folder)
+    assert result.stderr == "error: demo 2: there is no such version with wheels; there are 1.0\n"
+    document = told("other", "--find-links", folder)
+    assert (document["wheels"], document["errors"]) == ([], ["other: no wheel is in dist"])
+
+
+def test_without_a_package_there_must_be_one_project_in_the_folders(folder: Path) -> None:
+    make_wheel(folder, "other")
+    for arguments, said in (
+        (("--find-links", folder), "say which package: there are demo, other"),
+        (("--index-url", "http://127.0.0.1:9/"), "say which package"),
+        (("demo",), "say where to look: --find-links DIR or --index-url URL"),
+        (("demo>=1", "--find-links", folder), "not one version"),
+    ):
+        result = explain(*arguments)
+        assert result.exit_code == 2
+        assert said in result.stderr
+
+
+def test_what_the_released_uv_makes_of_it_is_said_with_the_reason(folder: Path) -> None:
+    lines = explain("--find-links", folder, *LINUX, *GPU, "--installer", "uv").stdout.splitlines()
+    start = lines.index("uv chooses demo-1.0-py3-none-any-safe.whl")
+    assert lines[start + 1 :] == [
+        f"  for it, {FAST} is out: nvidia :: sm_arch: of 90_real, nothing is supported; supported is nothing",
+        f"  for it, {FAST} is out: its own detection alone counts, and no user, file or plugin",
+    ]
+    same = explain("--find-links", folder, *LINUX, "--installer", "uv")
+    assert same.stdout.splitlines()[-1] == "uv chooses the same wheel"
+    assert same.stderr.startswith("warning: what uv detects on that platform is not known")
+    assert told("--find-links", folder, *LINUX, "--installer", "uv")["installer"] == {
+        "name": "uv",
+        "chosen": "demo-1.0-py3-none-any-safe.whl",
+        "reasons": [],
+    }
+
+
+def test_what_comes_from_an_index_does_nothing_to_a_terminal(server: Server) -> None:
+    project = server.folder / "demo"
+    wheel = make_wheel(project)
+    files = [
+        File(wheel.name, wheel.name, {}, yanked="\x1b[31mred"),
+        File("demo-1.0-py3-none-\x1b[2J.whl", "x.whl", {}),
+        File("demo-1.0-variants.json", "\x1b.json", {}),
+    ]
+    (project / "index.html").write_bytes(to_html(Page("demo", tuple(files))))
+    result = explain("demo", "--index-url", server.url, "--all")
+    assert "yanked: \\x1b[31mred" in result.stdout
+    assert "\x1b" not in result.stdout + result.stderr
+
+
+def test_a_wheel_that_cannot_be_read_is_taken_for_what_its_index_file_says(server: Server) -> None:
+    server.misbehave = lambda handler, _: bool(handler.headers["Range"]) and not handler.send(200, b"")  # type: ignore[func-returns-value]
+    write_release(server.folder / "demo", DOCUMENT)
+    publish(list((server.folder / "demo").iterdir()), server.folder / "simple" / "demo")
+    result = explain("demo", "--index-url", f"{server.url}simple", "--installer", "uv")
+    assert result.stdout.endswith("uv chooses the same wheel\n")
+    assert result.stderr == (
+        f"warning: {server.url}simple/demo/{FAST}: the server sends no ranges;"
+        " its variant.json is taken for sound\n"
+    )

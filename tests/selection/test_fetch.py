@@ -1,0 +1,641 @@
+"""fetch: the wheels that are asked for are there under their names, or nothing is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from helpers.programs import run
+from helpers.range_server import Server
+from helpers.sample_release import DOCUMENT, PLAIN, patched, write_release, write_wheel
+from helpers.strict_reader import walk
+
+from variant_backend.cli.main import main
+from variant_backend.errors import VariantError
+from variant_backend.formats.hardware_file import Hardware
+from variant_backend.formats.simple_api import JSON_TYPE
+
+FAST = "demo-1.0-py3-none-any-fast.whl"
+SAFE = "demo-1.0-py3-none-any-safe.whl"
+NULL = "demo-1.0-py3-none-any-null.whl"
+INDEX = "demo-1.0-variants.json"
+# Nobody but the user can say what is supported of it.
+UNKNOWN = patched(
+    DOCUMENT, {"providers": {"speed": {"static-properties": None, "requires": ["no-such-plugin"]}}}
+)
+MARKED = """\
+Requires-Dist: fast; "speed :: mode :: fast" in variant_properties
+Requires-Dist: safe; "speed :: mode :: safe" in variant_properties
+Requires-Dist: plain; variant_label == "\""""
+BOTH = patched(UNKNOWN, {"variants": {"both": {"speed": {"mode": ["fast", "safe"]}}}})
+SUPPORTED = ("--supported", "speed :: mode :: fast, safe")
+
+
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["fetch", *map(str, arguments)])
+
+
+def fetched(*arguments: object) -> list[dict[str, Any]]:
+    result = invoke(*arguments, "--json")
+    assert result.exit_code == 0, result.stderr
+    packages: list[dict[str, Any]] = json.loads(result.stdout)["packages"]
+    return packages
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def publish(server: Server, source: Path, name: str = "demo", facts: Mapping[str, Any] = {}) -> str:
+    """List the files of a folder on an index; *facts* are told of each in place of the right ones."""
+    page = server.folder / "simple" / name
+    page.mkdir(parents=True)
+    files = []
+    for path in sorted(source.iterdir()):
+        (page / path.name).write_bytes(path.read_bytes())
+        told = {
+            "hashes": {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()},
+            "size": path.stat().st_size,
+        }
+        told = {**told, **(facts if path.suffix == ".whl" else {})}
+        files.append({"filename": path.name, "url": f"/simple/{name}/{path.name}", **told})
+    content = json.dumps({"meta": {"api-version": "1.1"}, "name": name, "files": files}).encode()
+    answer = server.misbehave
+
+    def send_page(handler: Any, data: bytes | None) -> bool:
+        if handler.path == f"/simple/{name}/":
+            handler.send(200, content, {"Content-Type": JSON_TYPE})
+            return True
+        return answer(handler, data)
+
+    server.misbehave = send_page
+    return f"{server.url}simple/"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A release whose best wheel is `fast`."""
+    return write_release(tmp_path / "wheels", DOCUMENT)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def test_the_best_wheel_of_a_folder_is_fetched_and_it_is_said_why(folder: Path, out: Path) -> None:
+    result = invoke("demo", "--find-links", folder, "-d", out)
+    assert (result.exit_code, result.stdout) == (0, f"{out / FAST}\n")
+    assert result.stderr == f"demo 1.0: {FAST} is the best of 4 wheels that fit: speed :: mode :: fast\n"
+    assert names(out) == [FAST]
+    assert (out / FAST).read_bytes() == (folder / FAST).read_bytes()
+
+
+@pytest.mark.parametrize("pin", ["demo#safe", "demo==1#safe"])
+def test_a_pinned_label_is_taken_whatever_the_system_supports(pin: str, tmp_path: Path, out: Path) -> None:
+    folder = write_release(tmp_path / "wheels", UNKNOWN)
+    (package,) = fetched(pin, "--find-links", folder, "-d", out, "--disable", "speed")
+    assert package == {
+        "name": "demo",
+        "version": "1.0",
+        "label": "safe",
+        "filename": SAFE,
+        "path": str(out / SAFE),
+        "url": (folder / SAFE).as_uri(),
+        "hashes": {},
+        "verified": False,
+        "properties": {"speed": {"mode": ["safe"]}},
+    }
+
+
+def test_nobody_is_asked_about_a_pinned_label(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def detect(_: object) -> Hardware:
+        asked.append("machine")
+        return Hardware({})
+
+    def ask(namespace: str, *_: object) -> VariantError:
+        asked.append(namespace)
+        return VariantError("it fails")
+
+    monkeypatch.setattr("variant_backend.machine.detect.detect", detect)
+    monkeypatch.setattr("variant_backend.machine.system.ask", ask)
+    folder = write_release(tmp_path / "wheels", UNKNOWN)
+    trusting = ("--find-links", folder, "-d", out, "--trust-plugin", "no-such-plugin")
+    assert invoke("demo#safe", *trusting, "--plain").exit_code == 0
+    assert (asked, names(out)) == ([], [PLAIN])
+    assert invoke("demo", *trusting).exit_code == 0
+    assert asked == ["machine", "speed"]
+
+
+@pytest.mark.parametrize("index", [None, b"{}"])
+def test_a_pinned_label_needs_no_index_file(index: bytes | None, tmp_path: Path, out: Path) -> None:
+    folder = write_release(
+        tmp_path / "wheels",
+        index,
+        wheels=lambda label: patched(
+            DOCUMENT, {"variants": {other: None for other in ("fast", "null", "safe") if other != label}}
+        ),
+    )
+    (package,) = fetched("demo#safe", "--find-links", folder, "-d", out)
+    assert package["properties"] == {"speed": {"mode": ["safe"]}}
+
+
+def test_the_newest_release_with_the_pinned_label_is_taken(folder: Path, out: Path) -> None:
+    write_release(folder, DOCUMENT, labels=["fast"], version="2.0")
+    assert [each["version"] for each in fetched("demo#null", "--find-links", folder, "-d", out)] == ["1.0"]
+    assert [each["version"] for each in fetched("demo", "--find-links", folder, "-d", out)] == ["2.0"]
+
+
+def test_hashes_are_checked_on_the_way_from_an_index(folder: Path, out: Path, server: Server) -> None:
+    url = publish(server, folder)
+    (package,) = fetched("demo", "--index-url", url, "-d", out)
+    digest = hashlib.sha256((folder / FAST).read_bytes()).hexdigest()
+    assert (package["verified"], package["hashes"]) == (True, {"sha256": digest})
+    assert package["url"] == f"{url}demo/{FAST}"
+    assert names(out) == [FAST]
+
+
+def test_a_download_that_nothing_proves_is_told(folder: Path, out: Path, server: Server) -> None:
+    url = publish(server, folder, facts={"hashes": {}})
+    result = invoke("demo", "--index-url", url, "-d", out)
+    assert result.exit_code == 0
+    assert result.stderr.splitlines()[1:] == [
+        f"notice: {FAST}: nothing proves it, as its index gives no hash that does"
+    ]
+
+
+def cut(handler: Any, _: bytes | None) -> bool:
+    if handler.path.endswith(FAST):
+        handler.send(200, b"PK", length=1000)
+        handler.close_connection = True
+        return True
+    return False
+
+
+def gone(handler: Any, _: bytes | None) -> bool:
+    if handler.path.endswith(FAST):
+        handler.send(404, b"")
+        return True
+    return False
+
+
+def test_an_index_file_that_cannot_be_had_leaves_the_plain_wheel(
+    folder: Path, out: Path, server: Server
+) -> None:
+    url = publish(server, folder)
+    (server.folder / "simple" / "demo" / INDEX).unlink()
+    result = invoke("demo", "--index-url", url, "-d", out)
+    assert (result.exit_code, names(out)) == (0, [PLAIN])
+    assert result.stderr.splitlines() == [
+        f"warning: {url}demo/{INDEX}: not found",
+        f"demo 1.0: {PLAIN} is the only wheel that fits;"
+        " 3 variants are out, as their index file cannot be used",
+    ]
+    (pinned,) = fetched("demo#safe", "--index-url", url, "-d", out)
+    assert pinned["filename"] == SAFE
+
+
+@pytest.mark.parametrize(
+    ("facts", "misbehave", "fault"),
+    [
+        ({"hashes": {"sha256": "0" * 64}}, None, f"and {'0' * 64} was announced"),
+        ({"size": 1}, None, "1 were announced"),
+        ({"size": None}, cut, "of 1000 bytes"),
+        ({}, gone, "not found"),
+    ],
+)
+def test_what_cannot_be_had_as_announced_leaves_nothing_behind(
+    facts: Mapping[str, Any],
+    misbehave: Callable[[Any, bytes | None], bool] | None,
+    fault: str,
+    folder: Path,
+    out: Path,
+    server: Server,
+) -> None:
+    other = write_other(folder.parent / "others")
+    server.misbehave = misbehave or server.misbehave
+    url = publish(server, folder, facts=facts)
+    result = invoke("other", "demo", "--find-links", other, "--index-url", url, "-d", out)
+    assert (result.exit_code, result.stdout) == (1, "")
+    (error,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert error.startswith(f"error: {url}demo/{FAST}: ")
+    assert fault in error
+    assert names(out) == []
+
+
+def write_other(folder: Path, document: Any = None, labels: Sequence[str] = ()) -> Path:
+    """Write a release of another project."""
+    folder.mkdir(exist_ok=True)
+    for label in labels:
+        variants = {"variants": {other: None for other in document["variants"] if other != label}}
+        write_wheel(folder / f"other-1.0-py3-none-any-{label}.whl", patched(document, variants))
+    if not labels:
+        write_wheel(folder / "other-1.0-py3-none-any.whl")
+    if document:
+        (folder / "other-1.0-variants.json").write_text(json.dumps(document))
+    return folder
+
+
+def test_a_file_that_is_there_stays_if_it_is_the_same(folder: Path, out: Path, server: Server) -> None:
+    url = publish(server, folder)
+    for source in (("--find-links", folder), ("--index-url", url)):
+        invoke("demo", *source, "-d", out)
+        moment = (out / FAST).stat().st_mtime_ns
+        server.requests.clear()
+        result = invoke("demo", *source, "-d", out)
+        assert (result.exit_code, result.stdout) == (0, f"{out / FAST}\n")
+        assert f"notice: {out / FAST} was there already" in result.stderr
+        assert (out / FAST).stat().st_mtime_ns == moment
+        assert not [path for _, path, *_ in server.requests if path.endswith(".whl")]
+
+
+def test_a_folder_of_the_name_is_not_replaced_and_nothing_else_is_written(folder: Path, out: Path) -> None:
+    (out / FAST).mkdir(parents=True)
+    lock = ("--pylock", out / "pylock.toml")
+    result = invoke("demo#safe", "demo", "--find-links", folder, "-d", out, "--force", *lock)
+    assert (result.exit_code, names(out)) == (1, [FAST])
+    assert f"error: {out / FAST} is a folder; move it away\n" in result.stderr
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_another_file_that_is_there_is_replaced_with_force_only(
+    plain: bool, folder: Path, out: Path, server: Server
+) -> None:
+    options = ["--plain"] if plain else []
+    target = out / (PLAIN if plain else FAST)
+    for source in (("--find-links", folder), ("--index-url", publish(server, folder))):
+        out.mkdir(exist_ok=True)
+        target.write_bytes(b"mine")
+        result = invoke("demo", *source, "-d", out, *options)
+        assert result.exit_code == 1
+        assert f"error: {target} is there, and is another file; give --force to replace it\n" in result.stderr
+        assert (names(out), target.read_bytes()) == ([target.name], b"mine")
+        assert invoke("demo", *source, "-d", out, *options, "--force").exit_code == 0
+        assert target.read_bytes() == (folder / FAST).read_bytes()
+
+
+def test_two_labels_of_a_package_come_side_by_side_and_not_as_one_plain_file(folder: Path, out: Path) -> None:
+    sources = ("--find-links", folder, "-d", out)
+    refused = invoke("demo#fast", "demo#safe", *sources, "--plain")
+    assert refused.exit_code == 1
+    assert f"error: {FAST} and {SAFE} would both become {out / PLAIN}; fetch them" in refused.stderr
+    assert names(out) == []
+    assert invoke("demo#fast", "demo#safe", *sources).exit_code == 0
+    assert names(out) == [FAST, SAFE]
+
+
+def requirements(wheel: Path) -> list[str]:
+    lines = walk(wheel)["demo-1.0.dist-info/METADATA"].decode().splitlines()
+    return [line.partition(": ")[2] for line in lines if line.startswith("Requires-Dist")]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (["demo", *SUPPORTED], ["fast", "safe"]),
+        (["demo", "--supported", "speed :: mode :: safe"], ["safe"]),
+        (["demo#both"], ["fast", "safe"]),
+        (["demo"], ["plain"]),
+    ],
+)
+def test_plain_decides_variant_markers_by_what_is_supported(
+    asked: list[str], expected: list[str], tmp_path: Path, out: Path
+) -> None:
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    only_both = patched(BOTH, {"variants": dict.fromkeys(("fast", "null", "safe"))})
+    write_wheel(folder / "demo-1.0-py3-none-any-both.whl", only_both, MARKED)
+    write_wheel(folder / PLAIN, metadata=MARKED)
+    (folder / INDEX).write_text(json.dumps(only_both))
+    result = invoke(*asked, "--find-links", folder, "-d", out, "--plain")
+    assert result.exit_code == 0, result.stderr
+    assert names(out) == [PLAIN]
+    assert requirements(out / PLAIN) == expected
+
+
+def test_packages_that_are_aligned_take_what_the_first_one_takes(tmp_path: Path, out: Path) -> None:
+    folder = write_release(tmp_path / "wheels", UNKNOWN)
+    write_other(folder, UNKNOWN, ["fast", "safe"])
+    sources = ("--find-links", folder, "-d", out, *SUPPORTED)
+    assert [each["label"] for each in fetched("demo#safe", "other", *sources)] == ["safe", "fast"]
+    aligned = fetched("demo#safe", "other", *sources, "--align", "speed", "--path", folder)
+    assert [each["label"] for each in aligned] == ["safe", "safe"]
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_what_is_installed_of_a_package_does_not_bind_its_new_version(
+    locked: bool, tmp_path: Path, out: Path
+) -> None:
+    folder = write_release(tmp_path / "wheels", UNKNOWN)
+    write_other(folder, UNKNOWN, ["fast", "safe"])
+    site = tmp_path / "site"
+    with zipfile.ZipFile(folder / SAFE) as archive:
+        archive.extractall(site)
+    asked: list[object] = ["demo", "other", "--find-links", folder, "-d", out]
+    if locked:
+        lock = tmp_path / "pylock.toml"
+        assert invoke(*asked, *SUPPORTED, "--pylock", lock).exit_code == 0
+        asked = ["--pylock", lock, "-d", out]
+    found = fetched(*asked, *SUPPORTED, "--align", "speed", "--path", site)
+    assert [each["label"] for each in found] == ["fast", "fast"]
+    (bound,) = fetched(
+        "other", "--find-links", folder, "-d", out, *SUPPORTED, "--align", "speed", "--path", site
+    )
+    assert bound["label"] == "safe"
+
+
+@pytest.mark.parametrize("second", ["other", "other#fast"])
+def test_a_conflict_names_both_packages(second: str, tmp_path: Path, out: Path) -> None:
+    folder = write_release(tmp_path / "wheels", UNKNOWN)
+    write_other(folder, UNKNOWN, ["fast"])
+    options = ("--find-links", folder, "-d", out, *SUPPORTED, "--align", "speed", "--path", folder)
+    result = invoke("demo#safe", second, *options)
+    assert result.exit_code == 1
+    assert (
+        "error: speed :: mode: no value in common: demo has safe; other has fast"
+        in result.stderr.splitlines()
+    )
+    assert names(out) == []
+
+
+def test_a_wheel_that_says_other_properties_than_the_index_file_is_refused(tmp_path: Path, out: Path) -> None:
+    wrong = {"variants": {"fast": {"speed": {"mode": ["safe"]}}, "null": None, "safe": None}}
+    folder = write_release(tmp_path / "wheels", DOCUMENT, lambda _: patched(DOCUMENT, wrong), labels=["fast"])
+    result = invoke("demo", "--find-links", folder, "-d", out)
+    assert result.exit_code == 1
+    assert f"error: {FAST}: its variant.json says other properties than were announced" in result.stderr
+    assert names(out) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "fault"),
+    [
+        ("other", "other: no wheel is in "),
+        ("demo==2", "demo==2: there is no such version with wheels; there are 1.0"),
+        (
+            "demo#saef",
+            "demo#saef: no wheel has this label (did you mean 'safe'?); there are fast, null, safe",
+        ),
+        (
+            "demo#fast --python 3.8",
+            "demo#fast: no wheel of demo 1.0 fits: Requires-Python: >=3.9 does not admit",
+        ),
+        ("demo --python 3.8", "demo: no wheel of demo 1.0 fits; `variant-backend explain demo` says why"),
+    ],
+)
+def test_what_is_not_there_is_told(asked: str, fault: str, tmp_path: Path, out: Path) -> None:
+    folder = tmp_path / "wheels"
+    write_release(folder, DOCUMENT, plain=False)
+    for path in folder.glob("*.whl"):
+        label = path.stem.rpartition("-")[2]
+        others = {"variants": {other: None for other in ("fast", "null", "safe") if other != label}}
+        write_wheel(path, patched(DOCUMENT, others), "Requires-Python: >=3.9")
+    result = invoke(*asked.split(), "--find-links", folder, "-d", out)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"error: {fault}" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        ([], "say which PACKAGE to fetch, or which lock file to fetch from: --pylock FILE"),
+        (["demo", "-d", "out"], "say where to look: --find-links DIR or --index-url URL"),
+        (["demo", "--find-links", "."], "say where the wheels go: -d DIR"),
+        (["demo>1", "x#", "--find-links", "."], "'demo>1': >1 is not one version"),
+        (["demo", "--find-links", ".", "--pylock", "lock.toml"], "'lock.toml' is no name of a lock file"),
+        (["--pylock", "pylock.toml"], "say where the wheels go: -d DIR"),
+        (
+            ["--pylock", "pylock.toml", "-d", "out", "--index-url", "x"],
+            "the lock file says where its wheels are",
+        ),
+    ],
+)
+def test_wrong_usage_is_told_before_anything_is_done(arguments: list[str], fault: str) -> None:
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert fault in " ".join(result.stderr.split())
+
+
+def test_a_lock_file_gives_the_best_wheel_of_each_system_and_asks_no_index(
+    folder: Path, out: Path, server: Server
+) -> None:
+    lock = out / "pylock.toml"
+    write_release(folder, UNKNOWN)
+    url = publish(server, folder)
+    result = invoke("demo", "--index-url", url, "--pylock", lock)
+    assert (result.exit_code, result.stdout) == (0, f"{lock}\n"), result.stderr
+    assert names(out) == ["pylock.toml"]
+    server.requests.clear()
+    for supported, name in (("safe", SAFE), ("fast", FAST), ("none", NULL)):
+        (package,) = fetched("--pylock", lock, "-d", out, "--supported", f"speed :: mode :: {supported}")
+        assert (package["filename"], package["verified"]) == (name, True)
+    assert {path for _, path, *_ in server.requests} == {
+        f"/simple/demo/{name}" for name in (SAFE, FAST, NULL)
+    }
+    (server.folder / "simple" / "demo" / FAST).write_bytes(b"changed")
+    (out / FAST).unlink()
+    result = invoke("--pylock", lock, "-d", out, *SUPPORTED)
+    assert result.exit_code == 1
+    assert f"{FAST}: it has 7 bytes" in result.stderr
+    assert FAST not in names(out)
+
+
+def test_a_lock_file_of_a_folder_has_relative_paths_and_a_pinned_label_alone(folder: Path, out: Path) -> None:
+    lock = folder.parent / "pylock.dev.toml"
+    result = invoke("demo#safe", "--find-links", folder, "--pylock", lock, "-d", out)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == f"{out / SAFE}\n"
+    text = lock.read_text(encoding="utf-8")
+    assert f'name = "{SAFE}", path = "wheels/{SAFE}", size = ' in text
+    assert FAST not in text
+    assert 'fast = { speed = { mode = ["fast"] } }' not in text
+    folder.parent.joinpath("moved").mkdir()
+    moved = lock.rename(folder.parent / "moved" / "pylock.toml")
+    folder.rename(moved.parent / "wheels")
+    (package,) = fetched("--pylock", moved, "-d", out)
+    assert package["filename"] == SAFE
+
+
+def test_a_lock_of_a_pinned_label_without_an_index_file_takes_the_word_of_the_wheel(
+    folder: Path, out: Path
+) -> None:
+    (folder / INDEX).unlink()
+    options = ("demo#safe", "--find-links", folder, "--pylock", out.parent / "pylock.toml")
+    refused = invoke(*options)
+    assert refused.exit_code == 1
+    assert (
+        f"error: {SAFE}: no index file says what its label means, and a lock file must; with -d"
+        in refused.stderr
+    )
+    assert invoke(*options, "-d", out).exit_code == 0
+    (package,) = fetched("--pylock", out.parent / "pylock.toml", "-d", out)
+    assert package["properties"] == {"speed": {"mode": ["safe"]}}
+
+
+def test_a_lock_file_is_replaced_if_it_was_made_here(folder: Path, tmp_path: Path) -> None:
+    lock = tmp_path / "pylock.toml"
+    options = ("--find-links", folder, "--pylock", lock)
+    assert invoke("demo#safe", *options).exit_code == 0
+    assert invoke("demo", *options).exit_code == 0
+    lock.write_text('lock-version = "1.0"')
+    refused = invoke("demo", *options, "-d", tmp_path / "out")
+    assert (refused.exit_code, refused.stdout, names(tmp_path / "out")) == (1, "", [])
+    assert (
+        f"{lock} is there, and was not made by variant-backend; give --force to replace it" in refused.stderr
+    )
+    assert lock.read_text() == 'lock-version = "1.0"'
+    assert invoke("demo", *options, "--force").exit_code == 0
+    twice = invoke("demo", "demo#safe", *options)
+    assert "error: demo is asked for twice, and a lock file has each package once" in twice.stderr
+
+
+def test_what_a_source_rules_out_is_not_locked(folder: Path, tmp_path: Path) -> None:
+    (folder / FAST).write_bytes(b"broken")
+    lock = tmp_path / "pylock.toml"
+    assert invoke("demo", "--find-links", folder, "--pylock", lock).exit_code == 0
+    text = lock.read_text(encoding="utf-8")
+    assert FAST not in text and SAFE in text
+
+
+def test_locked_packages_without_variants_are_fetched_too(folder: Path, out: Path) -> None:
+    other = write_other(folder)
+    lock = folder.parent / "pylock.toml"
+    assert invoke("demo", "other", "--find-links", other, "--pylock", lock).exit_code == 0
+    assert [each["label"] for each in fetched("--pylock", lock, "-d", out)] == ["fast", None]
+    lock.write_text(
+        lock.read_text().replace('name = "other"', 'name = "other"\nmarker = "os_name == \'x\'"', 1)
+    )
+    assert [each["name"] for each in fetched("--pylock", lock, "-d", out)] == ["demo"]
+    lock.write_text(
+        lock.read_text().replace("\n[[packages]]", "\n[[packages]]\nmarker = \"os_name == 'x'\"", 1)
+    )
+    nothing = invoke("--pylock", lock, "-d", out)
+    assert (nothing.exit_code, nothing.stdout) == (0, "")
+    assert nothing.stderr == f"notice: {lock}: no package counts on this system\n"
+
+
+def test_what_rules_out_the_wheels_of_a_lock_file_is_told(folder: Path, out: Path) -> None:
+    lock = folder.parent / "pylock.toml"
+    assert invoke("demo#safe", "--find-links", folder, "--pylock", lock).exit_code == 0
+    result = invoke("--pylock", lock, "-d", out, "--disable", "speed")
+    assert (result.exit_code, names(out)) == (1, [])
+    fault = f"error: {lock}: no wheel of demo 1.0 fits: speed :: mode: of safe, nothing is supported"
+    assert result.stderr.startswith(fault), result.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("sha256", "md5", f"{FAST} has no hash that proves it"),
+        (
+            f'name = "{FAST}"',
+            'name = "demo-1.0-py3-none-any.linux/../../x-fast.whl"',
+            "'demo-1.0-py3-none-any.linux/",
+        ),
+        (
+            f'name = "{FAST}"',
+            'name = "demo-1.0-py3-none-any.a:b-fast.whl"',
+            "'demo-1.0-py3-none-any.a:b-fast.whl' is no filename",
+        ),
+        ('variants-json]\n"$schema"', 'variants-json]\n"$schem"', "variants-json: $schem: unknown key"),
+    ],
+)
+def test_a_lock_file_that_cannot_be_trusted_is_told(
+    old: str, new: str, fault: str, folder: Path, out: Path
+) -> None:
+    (folder / PLAIN).unlink()
+    lock = folder.parent / "pylock.toml"
+    assert invoke("demo", "--find-links", folder, "--pylock", lock).exit_code == 0
+    text = lock.read_text(encoding="utf-8")
+    assert old in text
+    lock.write_text(text.replace(old, new), encoding="utf-8")
+    result = invoke("--pylock", lock, "-d", out)
+    assert (result.exit_code, names(out)) == (1, [])
+    assert fault in result.stderr
+
+
+def test_what_an_index_lists_does_nothing_to_a_terminal_or_to_other_folders(
+    folder: Path, out: Path, server: Server
+) -> None:
+    (folder / "page").mkdir()
+    (folder / "page" / "demo-9.0-py3-none-any.\x1b[1m.whl").write_bytes(b"")
+    (folder / "page" / "demo-1.0-py3-none-any-fast.whl").write_bytes((folder / FAST).read_bytes())
+    url = publish(server, folder / "page", facts={"yanked": "\x1b[2J", "url": "/\x1bc"})
+    result = invoke("demo#fast", "--index-url", url, "-d", out)
+    assert "error: demo#fast: no wheel of demo 1.0 fits: yanked: \\x1b[2J\n" in result.stderr
+    refused = invoke("demo==9", "--index-url", url, "-d", out)
+    assert refused.stderr == "error: 'demo-9.0-py3-none-any.\\x1b[1m.whl' is no filename\n"
+    missing = invoke("demo==1#fast", "--index-url", url, "-d", out)
+    assert missing.stderr.endswith("/\\x1bc: not found\n")
+    assert names(out) == []
+
+
+def test_a_server_that_is_asked_without_encryption_is_named(out: Path) -> None:
+    result = invoke("demo", "--index-url", "http://index.invalid/simple/", "-d", out)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("notice: index.invalid is asked without encryption: ")
+    broken = invoke("demo", "--index-url", "http://[", "-d", out)
+    assert (broken.exit_code, broken.stderr.splitlines()[0]) == (1, "error: demo: no wheel is in http://[")
+
+
+@pytest.mark.slow  # real installers, in an environment of their own
+def test_an_unmodified_pip_installs_what_plain_leaves(tmp_path: Path, out: Path) -> None:
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    only_both = patched(BOTH, {"variants": dict.fromkeys(("fast", "null", "safe"))})
+    write_wheel(folder / "demo-1.0-py3-none-any-both.whl", only_both, MARKED)
+    (folder / INDEX).write_text(json.dumps(only_both))
+    for name in ("fast", "safe"):
+        write_wheel(folder / f"{name}-1.0-py3-none-any.whl")
+    supported = ("--supported", "speed :: mode :: fast")
+    assert invoke("demo", "fast", "--find-links", folder, "-d", out, "--plain", *supported).exit_code == 0
+    environment = tmp_path / "environment"
+    run("uv", "venv", "--quiet", environment)
+    python = environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    run("pip", "--python", python, "install", "--no-index", "--find-links", out, "demo")
+    run(python, "-c", "import demo, fast")
+    assert "No broken requirements" in run("pip", "--python", python, "check").stdout
+    site = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").stdout.strip()
+    shown = CliRunner().invoke(main, ["installed", "--path", site, *SUPPORTED])
+    assert shown.stdout.startswith("demo 1.0  both  supported\n")
+
+
+@pytest.mark.slow  # real installers
+def test_uv_takes_the_plain_wheel_of_a_lock_file_and_pip_refuses_labelled_names(
+    folder: Path, tmp_path: Path
+) -> None:
+    lock = tmp_path / "pylock.toml"
+
+    def installed_by(*command: object, ok: bool = True) -> tuple[str, list[str]]:
+        site = tmp_path / "site"
+        done = run(*command, "-r", lock, "--target", site, ok=ok)
+        found = names(site / "demo-1.0.dist-info")
+        shutil.rmtree(site, ignore_errors=True)
+        return " ".join(done.stderr.split()), found
+
+    uv = ("uv", "pip", "install", "--no-index", "--preview-features", "pylock,wheel-variants")
+    pip = ("pip", "install", "--no-index")
+    assert invoke("demo", "--find-links", folder, "--pylock", lock).exit_code == 0
+    _, found = installed_by(*uv)
+    assert "METADATA" in found and "variant.json" not in found
+    error, found = installed_by(*pip, ok=False)
+    assert f"Invalid wheel filename '{FAST}'" in error and not found
+    assert invoke("demo#safe", "--find-links", folder, "--pylock", lock).exit_code == 0
+    error, found = installed_by(*uv, ok=False)
+    assert "doesn't have a source distribution or wheel for the current platform" in error and not found
+    for path in folder.glob("demo-1.0-*-*-*-*"):
+        path.unlink()
+    assert invoke("demo", "--find-links", folder, "--pylock", lock).exit_code == 0
+    assert all("METADATA" in installed_by(*installer)[1] for installer in (uv, pip))

@@ -1,0 +1,189 @@
+"""Which tags fit the interpreter and the platform that are asked for."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.made_wheels import make_wheel
+from helpers.programs import run
+from packaging.markers import default_environment
+from packaging.tags import Tag, sys_tags
+from packaging.version import Version
+
+from variant_backend.errors import VariantError
+from variant_backend.selection.target import Target
+
+RUNNING = Version("3.14.2")
+LINUX = [Tag("cp314", "cp314", "manylinux_2_36_x86_64"), Tag("cp314", "cp314", "linux_x86_64")]
+PLATFORMS = [
+    "linux_x86_64",
+    "manylinux_2_28_x86_64",
+    "manylinux_2_17_x86_64",
+    "manylinux2014_x86_64",
+    "manylinux_2_16_x86_64",
+    "manylinux1_x86_64",
+    "linux_aarch64",
+    "manylinux_2_28_aarch64",
+    "manylinux_2_16_aarch64",
+    "musllinux_1_2_x86_64",
+    "musllinux_1_1_aarch64",
+    "win_amd64",
+    "win_arm64",
+    "macosx_13_0_arm64",
+    "macosx_12_0_universal2",
+    "macosx_14_0_arm64",
+    "macosx_10_9_x86_64",
+]
+ABIS = ["cp312-cp312", "cp312-abi3", "cp310-abi3", "cp313-abi3", "py3-none", "py310-none", "py313-none"]
+
+
+def asked(python: str | None, platform: str | None) -> Target:
+    return Target.of(python, platform, running=RUNNING, tags=LINUX)
+
+
+def platforms(target: Target) -> list[str]:
+    return [*dict.fromkeys(tag.platform for tag in target.tags if tag.platform != "any")]
+
+
+def test_the_running_interpreter_is_the_default() -> None:
+    assert asked(None, None) == (RUNNING, tuple(LINUX), True)
+
+
+def test_the_tags_of_this_machine_are_those_that_its_interpreter_supports() -> None:
+    here = [*sys_tags()]
+    minor = here[0].interpreter.removeprefix("cp3")
+    running = Version(f"3.{minor}")
+    suffix = "t" if "t" in here[0].abi.removeprefix("cp") else ""
+    platform = next(tag.platform for tag in here if re.match("m.*linux|mac|win", tag.platform))
+    for version, system in itertools.product((None, f"3.{minor}{suffix}"), (None, platform)):
+        assert [*Target.of(version, system, running=running, tags=here).tags] == here
+
+
+@pytest.mark.parametrize(
+    ("python", "platform", "version", "best", "here"),
+    [
+        ("3.12", None, "3.12", "cp312-cp312-manylinux_2_36_x86_64", True),
+        ("3.13.4t", None, "3.13.4", "cp313-cp313t-manylinux_2_36_x86_64", True),
+        (None, "win_amd64", "3.14.2", "cp314-cp314-win_amd64", False),
+        ("3.12.4", "windows", "3.12.4", "cp312-cp312-win_amd64", False),
+    ],
+)
+def test_what_is_not_asked_for_is_that_of_the_running_interpreter(
+    python: str | None, platform: str | None, version: str, best: str, here: bool
+) -> None:
+    target = asked(python, platform)
+    assert (target.python, str(target.tags[0]), target.here) == (Version(version), best, here)
+
+
+def test_the_free_threaded_build_supports_no_abi3() -> None:
+    abis = {tag.abi for tag in asked("3.13t", "win_amd64").tags}
+    assert abis - {"abi3t"} == {"cp313t", "none"}  # old versions of packaging do not know abi3t
+
+
+@pytest.mark.parametrize(
+    ("platform", "same"),
+    [
+        ("linux", "manylinux_2_28_x86_64"),
+        ("x86_64-manylinux_2_28", "manylinux_2_28_x86_64"),
+        ("manylinux2014_aarch64", "aarch64-manylinux_2_17"),
+        ("riscv64-musllinux_1_2", "musllinux_1_2_riscv64"),
+        ("macosx_14_6_arm64", "macosx_14_0_arm64"),
+    ],
+)
+def test_a_platform_has_several_spellings(platform: str, same: str) -> None:
+    assert asked("3.12", platform) == asked("3.12", same)
+
+
+def test_a_platform_implies_the_older_ones() -> None:
+    assert platforms(asked("3.12", "manylinux_2_18_aarch64")) == [
+        "linux_aarch64",
+        "manylinux_2_18_aarch64",
+        "manylinux_2_17_aarch64",
+        "manylinux2014_aarch64",
+    ]
+    assert platforms(asked("3.12", "musllinux_1_1_i686")) == [
+        "linux_i686",
+        "musllinux_1_1_i686",
+        "musllinux_1_0_i686",
+    ]
+    assert platforms(asked("3.12", "linux_x86_64")) == ["linux_x86_64"]  # its C library is not known
+
+
+def test_uv_takes_the_same_wheels(tmp_path: Path) -> None:
+    """Every project has a wheel with one tag, and an older one that fits everywhere."""
+    tags = [f"{abi}-{platform}" for abi, platform in itertools.product(ABIS, PLATFORMS)]
+    names = {f"demo_{number}": tag for number, tag in enumerate(tags)}
+    for name, tag in names.items():
+        make_wheel(tmp_path, name, "2", tag)
+        make_wheel(tmp_path, name, "1")
+    wanted = tmp_path / "wanted.in"
+    wanted.write_text("\n".join(names))
+    for platform in ("linux", "macos", "windows", "aarch64-manylinux_2_28", "x86_64-manylinux2014"):
+        options = (
+            "--python",
+            sys.executable,
+            "--no-index",
+            "--find-links",
+            tmp_path,
+            "--no-annotate",
+            "--quiet",
+        )
+        target = ("--python-version", "3.12", "--python-platform", platform)
+        chosen = run("uv", "pip", "compile", *options, *target, wanted).stdout.split()
+        ours = {str(tag) for tag in asked("3.12", platform).tags}
+        assert {names[line[:-3].replace("-", "_")] for line in chosen if line.endswith("==2")} == ours & {
+            *tags
+        }
+
+
+@pytest.mark.parametrize(
+    "python", ["", "3", "2.7", "3.7", "3.12t", "3.13tt", "py312", "3.12rc1", "3.123456", " 3.12"]
+)
+def test_a_python_that_is_none_is_refused_with_what_can_be_given(python: str) -> None:
+    with pytest.raises(VariantError, match="no version of CPython; write 3"):
+        asked(python, None)
+
+
+@pytest.mark.parametrize(
+    "platform",
+    [
+        *("", "any", "amd64", "linux_amd64", "Linux", "x86_64-linux", "win_amd64\n", "macosx_9_0_x86_64"),
+        *("manylinux_2_28", "manylinux_2_16_aarch64", "manylinux_2_9999_x86_64", "musllinux_2_0_x86_64"),
+        "macosx_11_0_universal2",
+    ],
+)
+def test_an_unknown_platform_is_refused_with_those_that_are_known(platform: str) -> None:
+    with pytest.raises(VariantError, match="no platform that is known here; known are linux, macos"):
+        asked("3.12", platform)
+
+
+def test_another_interpreter_than_cpython_has_tags_for_its_own_platform_only() -> None:
+    tags = [Tag("pp311", "pypy311_pp73", "linux_x86_64"), Tag("pp3", "none", "any")]
+    assert Target.of(None, None, running=Version("3.11.13"), tags=tags).tags == tuple(tags)
+    with pytest.raises(VariantError, match="known of CPython only, not of 'pp311'; give a version"):
+        Target.of(None, "windows", running=Version("3.11.13"), tags=tags)
+
+
+def test_markers_see_the_system_that_is_asked_for() -> None:
+    def seen(python: str | None, platform: str | None) -> dict[str, object]:
+        running = Version(default_environment()["python_full_version"])
+        target = Target.of(python, platform, running=running, tags=sys_tags())
+        return {**target.environment(default_environment())}
+
+    assert seen(None, None) == {**default_environment()}
+    facts = {
+        "manylinux_2_28_aarch64": ("posix", "linux", "Linux", "aarch64"),
+        "musllinux_1_2_x86_64": ("posix", "linux", "Linux", "x86_64"),
+        "macosx_14_0_arm64": ("posix", "darwin", "Darwin", "arm64"),
+        "win_amd64": ("nt", "win32", "Windows", "AMD64"),
+        "win32": ("nt", "win32", "Windows", "x86"),
+    }
+    for platform, expected in facts.items():
+        found = seen("3.9", platform)
+        keys = ("os_name", "sys_platform", "platform_system", "platform_machine")
+        assert tuple(found[key] for key in keys) == expected
+        assert (found["python_version"], found["python_full_version"]) == ("3.9", "3.9.0")

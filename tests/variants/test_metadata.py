@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+from helpers.strategies import releases
+from hypothesis import given
+from hypothesis import strategies as st
+
+from variant_backend.errors import VariantError
+from variant_backend.variants.merging import merge
+from variant_backend.variants.metadata import (
+    SCHEMA_WITH_PROVIDERS,
+    SCHEMA_WITHOUT_PROVIDERS,
+    VariantMetadata,
+    declare,
+)
+from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
+from variant_backend.variants.providers import PluginProvider, StaticProvider
+
+
+@given(releases())
+def test_reading_what_was_written_gives_the_same_metadata(release: VariantMetadata) -> None:
+    written = VariantMetadata.from_json(release.to_json(), "file")
+    complete = not release.without_provider()
+    assert written.namespaces == release.namespaces
+    assert written.variants == release.variants
+    assert written.providers == (release.providers if complete else {})
+    assert written.to_json() == release.to_json()
+
+
+@given(releases())
+def test_version_0_2_0_is_written_exactly_when_every_namespace_has_a_provider(
+    release: VariantMetadata,
+) -> None:
+    document = json.loads(release.to_json())
+    complete = set(release.namespaces) == set(release.providers)
+    assert document["$schema"] == (SCHEMA_WITH_PROVIDERS if complete else SCHEMA_WITHOUT_PROVIDERS)
+    assert ("providers" in document) == complete
+    # The null variant needs no provider.
+    unknown = not complete and any(variant.properties for variant in release.variants.values())
+    assert any("no installer can choose" in remark for remark in release.remarks()) == unknown
+
+
+def test_a_variant_whose_values_no_static_list_has_is_remarked() -> None:
+    one, two, other = (Property("a", feature, value) for feature, value in ("f1", "f2", "g1"))
+    release = VariantMetadata(("a",), {"a": StaticProvider((("f", ("1", "3")),))}, {})
+    assert release.only(Variant("x", frozenset([one, two]))).remarks() == []
+    for properties, feature in ((frozenset([two]), "f"), (frozenset([one, other]), "g")):
+        (remark,) = release.only(Variant("x", properties)).remarks()
+        assert "variant 'x' can never be chosen" in remark and f"'{feature}'" in remark
+
+
+@given(releases(), st.randoms())
+def test_the_wheels_of_a_release_combine_to_the_release_in_any_order(
+    release: VariantMetadata, random: Any
+) -> None:
+    parts = [(f"w{number}", release.only(each)) for number, each in enumerate(release.variants.values())]
+    random.shuffle(parts)
+    assert merge(dict(parts)) == release
+
+
+@given(releases(), st.integers(1, 2))
+def test_of_two_namespace_lists_the_longer_is_taken(release: VariantMetadata, length: int) -> None:
+    kept = release.namespaces[:length]
+    shorter = VariantMetadata(
+        kept, {name: p for name, p in release.providers.items() if name in kept}, {"null": NULL_VARIANT}
+    )
+    for parts in ({"x": shorter, "y": release}, {"x": release, "y": shorter}):
+        assert merge(parts) == release
+
+
+@given(st.lists(releases(), min_size=2, max_size=3))
+def test_merging_is_symmetric_in_its_result_and_in_its_conflicts(parts: list[VariantMetadata]) -> None:
+    named = {f"w{number}": part for number, part in enumerate(parts)}
+    results = []
+    for order in itertools.permutations(named):
+        try:
+            results.append(merge({name: named[name] for name in order}).to_json())
+        except VariantError as error:
+            results.append("\n".join(sorted(error.lines())).encode())
+    assert len(set(results)) == 1
+
+
+def test_a_conflict_names_both_parts_and_the_place() -> None:
+    ours = VariantMetadata(
+        ("a", "b"),
+        {"a": StaticProvider((("f", ("1", "2")),)), "b": PluginProvider(("p",))},
+        {"x": Variant("x", frozenset([Property("a", "f", "1")]))},
+    )
+    theirs = VariantMetadata(
+        ("b", "a"),
+        {"a": StaticProvider((("f", ("2", "1")),)), "b": PluginProvider(("p",), optional=True)},
+        {"x": Variant("x", frozenset([Property("a", "f", "2")]))},
+    )
+    with pytest.raises(VariantError) as caught:
+        merge({"one.whl": ours, "two.whl": theirs})
+    text = str(caught.value)
+    assert text.count("one.whl and two.whl: ") == 4
+    for place in (
+        "default-priorities.namespace",
+        "providers.a.static-properties.f",
+        "providers.b.optional",
+        "variants.x.a.f",
+    ):
+        assert f": {place}: " in text
+
+
+GOOD: dict[str, Any] = {
+    "$schema": SCHEMA_WITH_PROVIDERS,
+    "default-priorities": {"namespace": ["a"]},
+    "providers": {"a": {"static-properties": {"f": ["2", "1"]}}},
+    "variants": {"x": {"a": {"f": ["2"]}}, "null": {}},
+}
+
+
+def changed(**changes: Any) -> dict[str, Any]:
+    return {**GOOD, **changes}
+
+
+@pytest.mark.parametrize(
+    ("document", "faults"),
+    [
+        ([], ["a table is needed, not an empty list"]),
+        ({}, ["$schema: missing", "default-priorities: missing", "variants: missing"]),
+        (changed(**{"$schema": "https://x/v9.json"}), ["$schema: 'https://x/v9.json' is no version"]),
+        (changed(**{"enable-if": 1}), ["enable-if: unknown key"]),
+        (changed(provider={}), ["provider: unknown key (did you mean 'providers'?)"]),
+        (changed(**{"default-priorities": {"namespace": []}}), ["namespace: a list of at least one string"]),
+        (
+            changed(**{"default-priorities": {"namespace": ["a", "a"]}}),
+            ["namespace[1]: 'a' stands there twice"],
+        ),
+        (
+            changed(**{"default-priorities": {"namespace": ["a"], "feature": {}}}),
+            ["default-priorities.feature: unknown key"],
+        ),
+        (changed(**{"default-priorities": {"namespace": ["a", "b"]}}), ["providers.b: missing"]),
+        (
+            changed(**{"default-priorities": {"namespace": ["abi_dependency"]}}),
+            ["default-priorities.namespace[0]: namespace 'abi_dependency' is reserved"],
+        ),
+        (
+            changed(variants={"x": {"aa": {"f": ["2"]}}}),
+            ["variants.x.aa: not in default-priorities.namespace (did"],
+        ),
+        (
+            changed(variants={"X": {"a": {"f": ["2"]}}}),
+            ["variants.X: label 'X': character 'X' at position 1"],
+        ),
+        (
+            changed(variants={"x": {"a": {"f": []}}}),
+            ["variants.x.a.f: a list of at least one string is needed"],
+        ),
+        (changed(variants={"x": {"a": {"f": ["2", "2"]}}}), ["variants.x.a.f[1]: '2' stands there twice"]),
+        (changed(variants={"x": {"a": {"f": ["+"]}}}), ["variants.x.a.f[0]: value '+': character '+'"]),
+        (changed(variants={"x": {"a": {"f": [2]}}}), ["variants.x.a.f[0]: a string is needed, not a number"]),
+        (changed(variants={"x": {"a": {"F": ["2"]}}}), ["variants.x.a.F: feature 'F': character 'F'"]),
+        (changed(variants={"x": {"a": {}}}), ["variants.x.a: lists no feature"]),
+        (changed(variants={"x": {}}), ["variants.x: label 'x' without properties"]),
+        (changed(variants={"null": {"a": {"f": ["2"]}}}), ["variants.null: label 'null' with properties"]),
+        (changed(providers={"a": {}}), ["providers.a: exactly one of", "found none"]),
+        (changed(providers={"a": {"builtin": "x", "requires": ["y"]}}), ["found requires and builtin"]),
+        (changed(providers={"a": {"requires": []}}), ["providers.a.requires: a list of at least one string"]),
+        (changed(providers={"a": {"requires": ["!"]}}), ["providers.a.requires[0]: requirement '!': "]),
+        (
+            changed(providers={"a": {"requires": ["x"], "plugin-api": "x y"}}),
+            ["providers.a.plugin-api: 'x y' is no object reference"],
+        ),
+        (
+            changed(providers={"a": {"static-properties": {"f": ["1"]}, "plugin-api": "x"}}),
+            ["providers.a.plugin-api: goes with requires only"],
+        ),
+        (
+            changed(providers={"a": {"static-properties": {"f": ["1"], "g": ["1"]}}}),
+            ["providers.a.feature-order: missing"],
+        ),
+        (
+            changed(providers={"a": {"static-properties": {"f": ["1"], "g": ["1"]}, "feature-order": ["f"]}}),
+            ["providers.a.feature-order: names f, but the features are f, g"],
+        ),
+        (changed(providers={"a": {"builtin": "x", "optional": 1}}), ["providers.a.optional: true or false"]),
+        (
+            changed(providers={**GOOD["providers"], "b": {"builtin": "x"}}),
+            ["providers.b: not in default-priorities"],
+        ),
+        (
+            changed(**{"$schema": SCHEMA_WITHOUT_PROVIDERS}),
+            ["providers: version 0.1.1 of the format has none"],
+        ),
+    ],
+)
+def test_a_broken_document_is_refused_with_the_place_of_each_fault(document: Any, faults: list[str]) -> None:
+    with pytest.raises(VariantError) as caught:
+        VariantMetadata.from_dict(document, "variant.json")
+    for fault in faults:
+        assert fault in str(caught.value)
+    assert all(line.startswith("variant.json: ") for line in caught.value.lines())
+
+
+def test_a_provider_may_support_nothing() -> None:
+    providers: dict[str, Any] = {"a": {"static-properties": {}}}
+    metadata = VariantMetadata.from_dict(changed(providers=providers, variants={"null": {}}), "variant.json")
+    assert metadata.providers == {"a": StaticProvider(())}
+    assert metadata.to_dict()["providers"] == providers
+
+
+def test_all_faults_of_a_document_are_reported_at_once() -> None:
+    document = changed(variants={"X": {}, "y": {"b": {"f": ["-"]}}}, providers={"a": {}}, extra=1)
+    with pytest.raises(VariantError) as caught:
+        VariantMetadata.from_dict(document, "variant.json")
+    places = [line.split(": ")[1] for line in caught.value.lines()]
+    assert places == ["extra", "providers.a", "variants.X", "variants.y.b.f[0]"]
+
+
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [
+        (b"\xef\xbb\xbf{}", "not JSON in UTF-8"),
+        (b"\xff", "not JSON in UTF-8"),
+        (b"{", "not JSON in UTF-8"),
+        (b"[" * 100_000, "not JSON in UTF-8"),
+        (b'{"variants": {}, "variants": {}}', "key 'variants' stands twice"),
+        (b'{"variants": {"x": {}, "x": {}}}', "key 'x' stands twice"),
+    ],
+)
+def test_what_is_not_strict_json_is_refused(data: bytes, fault: str) -> None:
+    with pytest.raises(VariantError, match=fault):
+        VariantMetadata.from_json(data, "variant.json")
+
+
+def test_abi_dependency_needs_neither_a_provider_nor_a_priority() -> None:
+    document = changed(variants={"x": {"abi_dependency": {"torch": ["2.9"]}, "a": {"f": ["2"]}}})
+    release = VariantMetadata.from_dict(document, "file")
+    assert Property("abi_dependency", "torch", "2.9") in release.variants["x"].properties
+    assert release.to_dict() == document
+
+
+def test_the_project_table_needs_no_schema_and_not_every_provider() -> None:
+    release = VariantMetadata.from_table({"default-priorities": {"namespace": ["a", "b"]}}, "[variant]")
+    assert release.without_provider() == ["a", "b"]
+
+
+def test_the_project_table_cannot_name_a_builtin_provider() -> None:
+    table = {"default-priorities": {"namespace": ["a"]}, "providers": {"a": {"builtin": "x"}}}
+    with pytest.raises(VariantError, match="reserved"):
+        VariantMetadata.from_table(table, "[variant]")
+
+
+def test_a_label_is_chosen_by_its_properties_or_becomes_a_hash() -> None:
+    release = VariantMetadata.from_dict(GOOD, "file")
+    two, one = (frozenset([Property("a", "f", value)]) for value in "21")
+    assert release.choose(None, two).label == "x"
+    assert release.choose("y", two).label == "y"
+    assert len(release.choose(None, one).label) == 8
+    assert release.choose("x", frozenset()).properties == two
+    assert release.choose("null", frozenset()) == NULL_VARIANT
+    with pytest.raises(VariantError, match=r"defined in \[variant.variants\] with other properties"):
+        release.choose("x", one)
+    with pytest.raises(VariantError, match="known are null, x"):
+        release.choose("z", frozenset())
+    assert release.remarks() == []
+    assert "this label is a hash" in release.only(release.choose(None, one)).remarks()[-1]
+    for properties in (frozenset[Property](), one):
+        with pytest.raises(VariantError, match=r"label ('' is not defined|is empty)"):
+            release.choose("", properties)
+
+
+def test_without_a_project_file_namespaces_rank_as_given_and_known_ones_have_their_provider() -> None:
+    given_properties = [Property.parse(text) for text in ("x86_64::level::v3", "nvidia::cuda::12")]
+    release = declare(given_properties, {"other": PluginProvider(("p",))})
+    assert release.namespaces == ("x86_64", "nvidia", "other")
+    assert release.without_provider() == []
+    assert declare(given_properties, known=False).without_provider() == ["x86_64", "nvidia"]
+    assert declare([]).namespaces == ("nvidia",)
+    with pytest.raises(VariantError, match="would be empty"):
+        declare([], known=False)
+    with pytest.raises(VariantError, match=r"'nvidja' is not declared.*did you mean 'nvidia'"):
+        release.only(Variant("z", frozenset([Property("nvidja", "a", "b")])))

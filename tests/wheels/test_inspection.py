@@ -1,0 +1,362 @@
+"""What a wheel or an installed distribution is, for people and for machines."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+from click.testing import CliRunner, Result
+from helpers.conversion import convert, metadata, null_metadata
+from helpers.made_wheels import METADATA, make_wheel
+from helpers.programs import read_terminal, run
+from helpers.range_server import Server
+from helpers.remote_wheels import NAME as REMOTE_NAME
+from helpers.remote_wheels import large_wheel
+from helpers.strict_reader import walk
+
+from variant_backend.cli.main import main
+from variant_backend.project.recipe import Recipe
+from variant_backend.variants.metadata import declare
+from variant_backend.variants.properties import Property
+from variant_backend.variants.providers import StaticProvider
+from variant_backend.wheel_rewrite import Plan
+from variant_backend.wheels.inspection import inspect_wheel
+
+PLAIN = "demo-1.0-py3-none-any.whl"
+SCHEMA = "https://variants-schema.wheelnext.dev/peps/850/v0.2.0.json"
+PIP = "it sees plain wheels only, and rejects a name with a label"
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["inspect", *map(str, arguments)], catch_exceptions=False)
+
+
+def told(*arguments: object) -> dict[str, Any]:
+    result = invoke("--json", *arguments)
+    document: dict[str, Any] = json.loads(result.stdout)
+    assert (result.exit_code == 1) == bool(document["errors"])
+    return document
+
+
+def static_plan(label: str, supported: str) -> Plan:
+    """A variant with two features, of which a static provider lists one value each."""
+    properties = [
+        Property("mode", "kind", "fast"),
+        Property("mode", "kind", "exact"),
+        Property("a", "b", "c"),
+    ]
+    providers = {
+        "mode": StaticProvider((("kind", (supported,)),)),
+        "a": StaticProvider((("b", ("c", "d")), ("e", ("f",)))),
+    }
+    release = declare(properties, providers)
+    return Plan(release.only(release.choose(label, frozenset(properties))))
+
+
+def test_a_variant_is_shown_as_a_table() -> None:
+    variant = convert(make_wheel(Path("plain")), Path(), static_plan("both", "fast"))
+    result = invoke(variant)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert (
+        result.stdout
+        == f"""\
+demo-1.0-py3-none-any-both.whl
+  name          demo
+  version       1.0
+  label         both
+  format        0.2.0 ({SCHEMA})
+  properties    mode :: kind :: exact, fast
+                a :: b :: c
+  priorities    mode, a
+  providers     mode: static: kind = fast
+                a: static: b = c, d; e = f
+  pip           never installs it: {PIP}
+  uv            installs it: with --preview-features wheel-variants, where its properties are supported
+"""
+    )
+
+
+def test_machines_get_an_object() -> None:
+    variant = convert(make_wheel(Path("plain")), Path())
+    assert told(variant) == {
+        "target": "demo-1.0-py3-none-any-v3.whl",
+        "name": "demo",
+        "version": "1.0",
+        "label": "v3",
+        "format": "0.2.0",
+        "schema": SCHEMA,
+        "properties": {"x86_64": {"level": ["v3"]}},
+        "namespaces": ["x86_64"],
+        "providers": {"x86_64": {"requires": ["x86-64-variant-provider>=0.2,<0.3"]}},
+        "dependencies": [],
+        "added-dependencies": None,
+        "removed-dependencies": None,
+        "installers": {
+            "pip": {"installs": False, "reasons": [PIP]},
+            "uv": {
+                "installs": True,
+                "reasons": ["with --preview-features wheel-variants, where its properties are supported"],
+            },
+        },
+        "errors": [],
+    }
+
+
+def test_dependencies_that_came_with_the_variant_are_known_beside_the_plain_wheel() -> None:
+    text = METADATA.replace("Summary", "Requires-Dist: numpy>=2\nRequires-Dist: old\nSummary")
+    recipe = Recipe(dependencies=("nvidia-cublas==12",), remove_dependencies=("old",))
+    variant = convert(make_wheel(Path(), metadata=text), Path(), Plan(metadata(), recipe))
+    assert "\n".join(invoke(variant).stdout.splitlines()[8:11]) == (
+        "  dependencies  numpy>=2\n"
+        "                nvidia-cublas==12  (not in the plain wheel)\n"
+        "                without old, which the plain wheel has"
+    )
+    document = told(variant)
+    assert document["dependencies"] == ["numpy>=2", "nvidia-cublas==12"]
+    assert document["added-dependencies"] == ["nvidia-cublas==12"]
+    assert document["removed-dependencies"] == ["old"]
+    Path(PLAIN).unlink()
+    assert told(variant)["added-dependencies"] is None
+    assert "plain wheel)" not in invoke(variant).stdout
+
+
+def test_thousands_of_requirements_are_compared_in_proportion() -> None:
+    lines = "".join(f"Requires-Dist: a-rather-long-name-{number}\n" for number in range(20_000))
+    text = METADATA.replace("\n\n", f"\n{lines}\n", 1)
+    variant = convert(
+        make_wheel(Path(), metadata=text), Path(), Plan(metadata(), Recipe(dependencies=("x",)))
+    )
+    started = time.process_time()  # others may be busy
+    assert told(variant)["added-dependencies"] == ["x"]
+    assert time.process_time() - started < 5
+
+
+def test_a_broken_plain_wheel_beside_a_variant_is_told_and_the_variant_is_shown() -> None:
+    variant = convert(make_wheel(Path("plain")), Path())
+    Path(PLAIN).write_text("no wheel")
+    result = told(variant)
+    assert (result["label"], result["added-dependencies"]) == ("v3", None)
+    assert result["errors"] == [f"beside it: {PLAIN}: not a zip file, which would start with a member"]
+
+
+def test_a_plain_wheel_is_no_error() -> None:
+    result = invoke(make_wheel(Path()))
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "  variant       no: it has neither a label nor a variant.json\n" in result.stdout
+    assert "  uv            installs it: as a plain wheel\n" in result.stdout
+
+
+def with_variant_json(variant: Path, change: Any) -> Path:
+    """Write a variant anew, with another variant.json."""
+    contents = walk(variant)
+    with zipfile.ZipFile(variant, "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(name, change(content) if name.endswith("variant.json") else content)
+    return variant
+
+
+def test_of_a_broken_variant_json_is_shown_what_can_be_read() -> None:
+    def change(content: bytes) -> bytes:
+        document = json.loads(content)
+        document["variants"]["v3"]["x86_64"]["odd feature"] = ["1"]
+        document["optional"] = True
+        return json.dumps(document).encode()
+
+    variant = with_variant_json(convert(make_wheel(Path("plain")), Path()), change)
+    result = invoke(variant)
+    assert result.exit_code == 1
+    assert "  providers     x86_64: plugin: x86-64-variant-provider>=0.2,<0.3\n" in result.stdout
+    assert (
+        "  uv            never installs it: it drops a release with faults in its metadata\n" in result.stdout
+    )
+    first, second = result.stderr.splitlines()
+    assert first.startswith(f"error: {variant}: variant.json: optional: unknown key")
+    assert second.startswith(f"error: {variant}: variant.json: variants.v3.x86_64.odd feature: feature")
+    assert [f"error: {variant}: {error}" for error in told(variant)["errors"]] == [first, second]
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"{", "variant.json: not JSON in UTF-8"),
+        (b"[]", "variant.json: a table is needed"),
+        (b"\xff", "variant.json: not JSON in UTF-8"),
+        (null_metadata().to_json(), "variant.json: label 'null', but the filename says 'v3'"),
+        (
+            null_metadata()
+            .to_json()
+            .replace(b'"variants": {', b'"variants": {"v3": {"x86_64": {"a": ["b"]}},'),
+            "variant.json: variants has 2 labels, and needs one",
+        ),
+    ],
+)
+def test_a_variant_json_that_is_none_is_a_fault(content: bytes, fault: str) -> None:
+    variant = with_variant_json(convert(make_wheel(Path("plain")), Path()), lambda _: content)
+    result = invoke(variant)
+    assert result.exit_code == 1
+    assert "  label         v3\n" in result.stdout
+    assert result.stderr.startswith(f"error: {variant}: {fault}"), result.stderr
+
+
+def test_a_label_without_variant_json_is_a_fault() -> None:
+    odd = make_wheel(Path()).rename("demo-1.0-py3-none-any-odd.whl")
+    result = invoke(odd)
+    assert result.exit_code == 1
+    assert "  label         odd\n" in result.stdout
+    assert result.stderr == f"error: {odd}: it has a label, but no variant.json\n"
+
+
+def test_what_is_not_there_is_told_and_the_rest_is_shown() -> None:
+    result = invoke("demo-2.0-py3-none-any.whl", "no-such-project", make_wheel(Path()))
+    assert result.exit_code == 1
+    assert result.stdout.startswith(f"{PLAIN}\n")
+    assert result.stderr.splitlines() == [
+        "error: demo-2.0-py3-none-any.whl: No such file or directory",
+        "error: no-such-project: no distribution of that name is installed where this interpreter looks;"
+        " name the site-packages folder with --path; a wheel's name ends in .whl",
+    ]
+    assert told("no-such-project", "--path", "here")["target"] == "no-such-project"
+
+
+def test_installed_distributions_are_read_from_their_dist_info() -> None:
+    variant = convert(make_wheel(Path("plain")), Path())
+    flags = ("--quiet", "--no-index", "--preview-features", "wheel-variants", "--find-links", "found")
+    assert invoke("PyTest").stdout.splitlines()[0] == "PyTest"
+    assert "  variant       no: " in invoke("pytest").stdout
+    Path("found").mkdir()
+    installed = Path("installed")
+    run(
+        "uv",
+        "pip",
+        "install",
+        *flags,
+        "--target",
+        installed,
+        convert(variant, Path("found"), Plan(null_metadata())),
+    )
+    document = told("Demo", "--path", "empty", "--path", installed)
+    assert (document["name"], document["version"], document["label"]) == ("demo", "1.0", "null")
+    assert document["namespaces"] == ["x86_64"]
+    assert document["installers"] == {}
+    (installed / "demo-1.0.dist-info" / "variant.json").write_bytes(b"\xff")
+    assert told("demo", "--path", installed)["errors"][0].startswith(
+        "demo: its dist-info has a file that is not UTF-8"
+    )
+    (installed / "demo-1.0.dist-info" / "METADATA").unlink()
+    assert told("demo", "--path", installed)["errors"] == ["demo: field Name is missing"]
+
+
+# What is wrong with a variant.json: uv takes the first one, and no other.
+FAULTS = {
+    "other schema": (SCHEMA.encode(), b"https://variants-schema.wheelnext.dev/v0.2.0.json"),
+    "unknown key": (b'"default-priorities"', b'"x": {}, "default-priorities"'),
+    "other label": (b'"x"', b'"y"'),
+    "not JSON": (b"{", b"{!"),
+}
+
+
+def _changed(content: bytes, old: bytes, new: bytes) -> bytes:
+    assert old in content
+    return content.replace(old, new)
+
+
+@pytest.mark.parametrize("kind", ["plain", "null", "supported", "unsupported", "plain name", *FAULTS])
+def test_pip_and_uv_do_what_is_told_of_them(kind: str) -> None:
+    plain = make_wheel(Path("plain"))
+    if kind == "plain":
+        wheel = plain
+    elif kind == "null":
+        wheel = convert(plain, Path(), Plan(null_metadata()))
+    else:
+        supported = "other" if kind in ("unsupported", "plain name") else "fast"
+        wheel = convert(plain, Path(), static_plan("x", supported))
+    if kind == "plain name":
+        wheel = wheel.rename(PLAIN)
+    if kind in FAULTS:
+        wheel = with_variant_json(wheel, lambda content: _changed(content, *FAULTS[kind]))
+    verdicts = inspect_wheel(wheel).verdicts
+    assert bool(inspect_wheel(wheel).faults) == (kind in FAULTS)
+    assert verdicts["uv"].installs == (kind not in ("unsupported", *[*FAULTS][1:]))
+    preview = ("--preview-features", "wheel-variants")
+    for name, command in (("pip", ["pip"]), ("uv", ["uv", "pip"])):
+        options = ["--quiet", "--no-index", "--target", name, *(preview if name == "uv" else ())]
+        done = run(*command, "install", *options, wheel.absolute(), ok=False)
+        assert (done.returncode == 0) == verdicts[name].installs, (done.stderr, verdicts[name])
+
+
+def test_a_wheel_behind_a_url_costs_kilobytes(server: Server) -> None:
+    large_wheel(server.folder, 1 << 30)
+    url = f"{server.url}{REMOTE_NAME}"
+    document = told(f"{url.replace('http://', 'http://user:s3cret@')}?token=s3cret")
+    assert (document["target"], document["label"]) == (url, "v3")
+    assert document["added-dependencies"] is None
+    assert server.sent < 200_000 and len(server.requests) == 4
+    gone = told(server.url.replace("http://", "http://user:s3cret@") + "gone.whl?token=s3cret")
+    assert gone == {"target": f"{server.url}gone.whl", "errors": [gone["errors"][0]]}
+    assert "s3cret" not in gone["errors"][0]
+
+
+def test_a_url_of_a_folder_stands_for_all_wheels_there() -> None:
+    memory = fsspec.filesystem("memory")
+    plain = make_wheel(Path("plain"))
+    for path in (plain, convert(plain, Path())):
+        memory.pipe_file(f"/inspected/{path.name}", path.read_bytes())
+    result = invoke("memory://inspected")
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = [line for line in result.stdout.splitlines() if line.startswith("memory:")]
+    assert lines == ["memory:///inspected/demo-1.0-py3-none-any-v3.whl", f"memory:///inspected/{PLAIN}"]
+    assert invoke("memory://nothing").stderr == "error: memory://nothing: no wheel is listed there\n"
+
+
+def test_variants_at_a_url_are_compared_with_the_plain_wheel_that_is_listed_there() -> None:
+    memory = fsspec.filesystem("memory")
+    plain = make_wheel(Path("plain"))
+    variant = convert(plain, Path(), Plan(metadata(), Recipe(dependencies=("x",))))
+
+    def added(*places: str) -> list[object]:
+        lines = invoke("--json", *places).stdout.splitlines()
+        return [document["added-dependencies"] for document in map(json.loads, lines)]
+
+    memory.pipe_file(f"/compared/a/{variant.name}", variant.read_bytes())
+    assert added("memory://compared") == [None]
+    memory.pipe_file(f"/compared/a/{plain.name}", plain.read_bytes())
+    assert added("memory://compared") == [["x"], None]
+    memory.pipe_file(f"/compared/b/{plain.name}", plain.read_bytes())
+    assert added("memory://compared") == [None, None, None]
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+def test_on_a_terminal_long_lines_stay_in_their_column(no_color: str) -> None:
+    import pty
+
+    variant = convert(make_wheel(Path("plain")), Path(), static_plan("x", "other"))
+    parent, child = pty.openpty()
+    command = [sys.executable, "-c", "from variant_backend.scripts import variant_backend as run; run()"]
+    environment = {**os.environ, "COLUMNS": "60", "NO_COLOR": no_color}
+    done = subprocess.run([*command, "inspect", variant], stdout=child, env=environment, timeout=60)
+    os.close(child)
+    shown = read_terminal(parent).decode()
+    assert done.returncode == 0
+    assert ("\x1b[1m" in shown) != bool(no_color)
+    if no_color:
+        lines = shown.splitlines()
+        assert max(map(len, lines)) <= 60
+        at = lines.index("  uv            never installs it: the static-properties of")
+        assert lines[at + 1 : at + 3] == [
+            "                  'mode' list none of the values of 'kind'",
+            "                  that it has",
+        ]

@@ -1,0 +1,89 @@
+"""A variant under a plain name, with its markers decided: a wheel for installers that know no variants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from email import message_from_bytes
+from pathlib import Path
+
+import pytest
+from helpers.sample_release import only, write_wheel
+from helpers.strict_reader import walk
+
+from variant_backend.errors import VariantError
+from variant_backend.wheels.plain import for_pip
+
+DOCUMENT = {
+    "$schema": "https://variants-schema.wheelnext.dev/peps/850/v0.2.0.json",
+    "default-priorities": {"namespace": ["speed"]},
+    "providers": {"speed": {"static-properties": {"mode": ["fast", "safe"]}}},
+    "variants": {"both": {"speed": {"mode": ["fast", "safe"]}}},
+}
+FAST = "speed :: mode :: fast"
+REQUIREMENTS = """\
+Requires-Dist: always>=1
+Requires-Dist: fast; "speed :: mode :: fast" in variant_properties
+Requires-Dist: safe; "speed::mode::safe" in variant_properties and python_version >= "3"
+Requires-Dist: plain; variant_label == "\""""
+DECIDED = {
+    "both": ["always>=1", "fast"],
+    None: ["always>=1", "plain"],
+}
+
+
+def moved(
+    folder: Path, label: str | None, metadata: str, supported: Iterable[str] = (FAST,)
+) -> tuple[Path, bytes]:
+    suffix = f"-{label}" if label else ""
+    wheel = folder / f"demo-1.0-py3-none-any{suffix}.whl"
+    write_wheel(wheel, only(DOCUMENT, label) if label else None, metadata)
+    before = wheel.read_bytes()
+    (folder / "out").mkdir()
+    chosen = frozenset(supported)
+    path = for_pip(
+        wheel, folder / "out", lambda variant: [each for each in variant.properties if str(each) in chosen]
+    )
+    assert path == folder / "out" / "demo-1.0-py3-none-any.whl"
+    return path, before
+
+
+@pytest.mark.parametrize("label", DECIDED)
+def test_requirements_apply_by_what_the_system_supports(label: str | None, tmp_path: Path) -> None:
+    path, _ = moved(tmp_path, label, REQUIREMENTS)
+    members = walk(path)
+    metadata = message_from_bytes(members["demo-1.0.dist-info/METADATA"])
+    assert metadata.get_all("Requires-Dist") == DECIDED[label]
+    assert ("demo-1.0.dist-info/variant.json" in members) == (label is not None)
+
+
+def test_other_markers_stay_and_so_does_what_stands_around(tmp_path: Path) -> None:
+    path, _ = moved(
+        tmp_path, "both", f"License: MIT\n{REQUIREMENTS}\nKeywords: a\n", [FAST, "speed :: mode :: safe"]
+    )
+    text = walk(path)["demo-1.0.dist-info/METADATA"].decode()
+    assert text == (
+        "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\nSummary: a test\nLicense: MIT\n"
+        'Requires-Dist: always>=1\nRequires-Dist: fast\nRequires-Dist: safe; python_version >= "3"\n'
+        "Keywords: a\n\nThe text.\n"
+    )
+
+
+@pytest.mark.parametrize("label", DECIDED)
+def test_without_variant_markers_the_bytes_stay(label: str | None, tmp_path: Path) -> None:
+    path, before = moved(tmp_path, label, 'Requires-Dist: other; python_version >= "3"')
+    assert path.read_bytes() == before
+
+
+def test_a_marker_that_cannot_be_read_is_a_fault_and_nothing_is_written(tmp_path: Path) -> None:
+    with pytest.raises(
+        VariantError, match=r"^demo-1\.0-py3-none-any-both\.whl: requirement .x; variant_label"
+    ):
+        moved(tmp_path, "both", "Requires-Dist: x; variant_label > 'a'")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_wheel_whose_metadata_have_another_label_is_refused(tmp_path: Path) -> None:
+    wheel = tmp_path / "demo-1.0-py3-none-any-fast.whl"
+    write_wheel(wheel, DOCUMENT, REQUIREMENTS)
+    with pytest.raises(VariantError, match="label 'both', but the filename says 'fast'"):
+        for_pip(wheel, tmp_path, lambda variant: variant.properties)

@@ -1,0 +1,376 @@
+"""A variant becomes the plain wheel again: the same bytes, or it is told what cannot be taken back."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import sys
+import zipfile
+import zlib
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from helpers.conversion import LEVEL, convert, metadata, null_metadata, write_sparse_wheel
+from helpers.made_wheels import make_wheel
+from helpers.strict_reader import walk
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from variant_backend.cli.main import main
+from variant_backend.lowlevel import ranges
+from variant_backend.project.recipe import Recipe
+from variant_backend.variants.properties import Property
+from variant_backend.wheel_rewrite import Plan, make_variant
+from variant_backend.wheels.unmake import unmake
+
+NAME = "demo-1.0-py3-none-any.whl"
+RECORD = "demo-1.0.dist-info/RECORD"
+
+
+def deflate(content: bytes, kind: str) -> bytes:
+    """Compress in one of the forms that a deflate stream may have."""
+    level = 0 if kind == "stored blocks" else 9
+    compressor = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
+    data = compressor.compress(content[:50]) if kind != "one block" else compressor.compress(content)
+    if kind == "empty block first":
+        data = b"\0\0\0\xff\xff" + data
+    if kind == "several blocks":
+        data += compressor.flush(zlib.Z_FULL_FLUSH)
+    if kind != "one block":
+        data += compressor.compress(content[50:])
+    data += compressor.flush()
+    if kind.endswith("stored head"):
+        half = 0xFFFF if kind == "largest stored head" else len(content) // 2
+        rest = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+        head = struct.pack("<BHH", 0, half, half ^ 0xFFFF) + content[:half]
+        data = head + rest.compress(content[half:]) + rest.flush()
+    return data
+
+
+KINDS = ["one block", "several blocks", "stored blocks", "empty block first", "own stored head", "stored"]
+
+
+def write_zip(path: Path, members: dict[str, bytes], kinds: dict[str, str], zip64: str) -> None:
+    """Write members, each compressed in a form of its own; *zip64* says which headers have such fields."""
+    result, directory = b"", b""
+    for number, (name, content) in enumerate(members.items()):
+        kind = kinds.get(name, "one block")
+        data, method = (content, 0) if kind == "stored" else (deflate(content, kind), 8)
+        sizes = (len(data), len(content))
+        other = b"UT\5\0\1" + struct.pack("<L", number)  # an extended timestamp
+        local_extra = central_extra = other if number % 2 else b""
+        local_sizes = central_sizes = sizes
+        wide = struct.pack("<HHQQ", 1, 16, *reversed(sizes))
+        if zip64 in ("local", "both"):
+            local_extra, local_sizes = wide + local_extra, (0xFFFFFFFF, 0xFFFFFFFF)
+        if zip64 == "local, sizes kept":
+            local_extra = wide + local_extra
+        if zip64 == "both":
+            central_extra, central_sizes = wide + central_extra, (0xFFFFFFFF, 0xFFFFFFFF)
+        encoded, crc = name.encode(), zlib.crc32(content)
+        common = (20, 0 if name.isascii() else 0x800, method, 1000 + number % 3, 22000, crc)
+        lengths = (len(encoded), len(central_extra), 0, 0, 1, 0o100644 << 16, len(result))
+        directory += struct.pack("<4sH5HL2L", b"PK\1\2", 788, *common, *central_sizes)
+        directory += struct.pack("<5H2L", *lengths) + encoded + central_extra
+        result += struct.pack("<4s5H3L", b"PK\3\4", *common, *local_sizes)
+        result += struct.pack("<2H", len(encoded), len(local_extra)) + encoded + local_extra + data
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, len(members), len(members), len(directory), len(result), 0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(result + directory + end)
+
+
+@st.composite
+def plain_wheels(draw: st.DrawFn) -> tuple[dict[str, bytes], dict[str, str], str]:
+    """Members in any order, the kinds of their compression, and the form of their headers."""
+    names = st.text("ab/é,_+", min_size=1, max_size=8).map(lambda text: f"demo/{text}x".replace("//", "/"))
+    files = draw(st.dictionaries(names, st.binary(max_size=300), max_size=5))
+    dist_info = {
+        "demo-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n",
+        "demo-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nTag: py3-none-any\n",
+    }
+    contents = {**files, **dist_info}
+    rows = [f'"{name}"' if "," in name else name for name in contents]
+    lines = [f"{row},sha256=x,{len(content)}" for row, content in zip(rows, contents.values(), strict=True)]
+    lines.insert(draw(st.integers(0, len(lines))), f"{RECORD},,")
+    ending = draw(st.sampled_from(["\n", "\r\n"]))
+    text = ending.join(lines) + draw(st.sampled_from(["", ending]))
+    contents[RECORD] = text.encode()
+    if draw(st.booleans()):
+        contents |= {"demo/": b"", "demo-1.0.dist-info/": b""}
+    members = {name: contents[name] for name in draw(st.permutations(list(contents)))}
+    if draw(st.booleans()):
+        kinds = dict.fromkeys(members, "stored")
+    else:
+        kinds = {name: draw(st.sampled_from(KINDS[:-1] if name == RECORD else KINDS)) for name in members}
+        kinds |= {"demo-1.0.dist-info/WHEEL": "one block", "demo-1.0.dist-info/METADATA": "one block"}
+    return members, kinds, draw(st.sampled_from(["no", "local", "local, sizes kept", "both"]))
+
+
+plans = st.sampled_from(
+    [
+        Plan(null_metadata()),
+        Plan(metadata("longer_label", Property("nvidia", "cuda", "12"), LEVEL)),
+        Plan(metadata("v" * 200)),
+    ]
+)
+
+
+@settings(deadline=None)
+@given(plain_wheels(), st.lists(plans, max_size=3))
+def test_unmake_is_the_inverse_of_make_byte_for_byte(
+    tmp_path_factory: pytest.TempPathFactory,
+    drawn: tuple[dict[str, bytes], dict[str, str], str],
+    relabellings: list[Plan],
+) -> None:
+    folder = tmp_path_factory.mktemp("wheels")
+    plain = folder / NAME
+    write_zip(plain, *drawn)
+    variant = convert(plain, folder / "0")
+    for number, plan in enumerate(relabellings, 1):
+        variant = convert(variant, folder / str(number), plan)
+    before = variant.read_bytes()
+    (folder / "out").mkdir()
+    result = unmake(variant, folder / "out")
+    assert result.path == folder / "out" / NAME
+    assert result.path.read_bytes() == plain.read_bytes()
+    assert variant.read_bytes() == before
+    assert result.lost == ()
+    members, kinds, _ = drawn
+    names = list(members)
+    times = [names.index(RECORD) % 3, names.index("demo-1.0.dist-info/WHEEL") % 3]
+    assert bool(result.notices) == (times[0] != times[1] or set(kinds.values()) == {"stored"})
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "largest stored head"])
+def test_a_large_record_is_had_back_or_told_to_be_lost(tmp_path: Path, kind: str) -> None:
+    files = {f"demo/{'x' * 200}{number}": b"" for number in range(400)}
+    members = walk(make_wheel(tmp_path / "first", files=files))
+    assert len(members[RECORD]) > 0xFFFF
+    wheel = tmp_path / NAME
+    write_zip(wheel, members, {RECORD: kind}, "no")
+    walk(wheel)
+    variant = convert(wheel, tmp_path / "out")
+    result = unmake(variant, tmp_path / "back")
+    assert walk(result.path) == members
+    if kind in ("stored", "stored blocks", "largest stored head"):  # no room for the row in such a block
+        (lost,) = result.lost
+        assert lost == "the compression of RECORD, if it had one: it is stored, as what is made anew"
+    else:
+        assert result.lost == ()
+        assert result.path.read_bytes() == wheel.read_bytes()
+
+
+@pytest.mark.parametrize("count", [65_533, 65_534, 65_540])
+def test_zip64_end_records_that_came_with_variant_json_go_with_it(tmp_path: Path, count: int) -> None:
+    files = {f"demo/{number}": b"" for number in range(count - 3)}
+    wheel = make_wheel(tmp_path, files=files, compression=zipfile.ZIP_STORED)
+    result = unmake(convert(wheel, tmp_path / "out"), tmp_path / "back")
+    assert result.path.read_bytes() == wheel.read_bytes()
+
+
+def copy_with_holes(source: int, target: int, offset: int, length: int) -> int:
+    """Copy data, or a hole as a hole, as `cp` does: that takes no time."""
+    hole = os.lseek(source, offset, os.SEEK_HOLE)
+    if hole > offset:
+        return os.write(target, os.pread(source, min(hole - offset, length), offset))
+    data = os.lseek(source, offset, os.SEEK_DATA)
+    copied = min(data - offset, length)
+    os.lseek(target, copied, os.SEEK_CUR)
+    return copied
+
+
+@pytest.mark.slow  # where a file system knows no sparse files, it writes twelve gigabytes
+@pytest.mark.parametrize("spare", [100, 500, 700, 900])
+def test_zip64_fields_that_came_with_variant_json_go_with_it(
+    tmp_path: Path, spare: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if hasattr(os, "SEEK_HOLE"):
+        monkeypatch.setattr(ranges, "_KERNEL_COPIES", [copy_with_holes])
+    members = walk(make_wheel(tmp_path / "plain", files={}, order=("METADATA", "RECORD")))
+    size = 0xFFFFFFFF - spare - sum(map(len, members.values())) - 30 * 4 - 150
+    members[RECORD] += b"demo/large,sha256=x,%d\n" % size
+    wheel = tmp_path / NAME
+    write_sparse_wheel(wheel, members, size)
+    tail = wheel.stat().st_size - size
+    with wheel.open("rb") as file:
+        file.seek(size)
+        before = file.read()
+    (tmp_path / "out").mkdir()
+    variant = make_variant(wheel, Plan(metadata()), tmp_path / "out", owned=True).path
+    with variant.open("rb") as file:
+        file.seek(size)
+        has_zip64 = b"PK\6\6" in file.read()
+    assert has_zip64 == (spare < 500)
+    result = unmake(variant, tmp_path)
+    variant.unlink()
+    with result.path.open("rb") as file:
+        file.seek(size)
+        assert file.read() == before
+    assert result.path.stat().st_size == size + tail
+
+
+def test_what_was_changed_beside_variant_json_is_told(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path)
+    for number, recipe in enumerate((Recipe(name="other"), Recipe(dependencies=("numpy",)))):
+        variant = convert(wheel, tmp_path / str(number), Plan(metadata(), recipe))
+        result = unmake(variant, tmp_path / "back", force=True)
+        assert [text.split(",")[0] for text in result.lost] == ["METADATA", "the compression of RECORD"]
+        assert walk(result.path).keys() == {
+            name.replace("demo-1.0", recipe.name + "-1.0" if recipe.name else "demo-1.0")
+            for name in walk(wheel)
+        }
+
+
+def test_a_time_from_source_date_epoch_is_told(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path)
+    variant = convert(wheel, tmp_path / "out", Plan(metadata(), moment=1_700_000_000))
+    result = unmake(variant, tmp_path / "back")
+    assert result.lost == ()
+    (notice,) = result.notices
+    assert notice.startswith("RECORD has another time than WHEEL: if SOURCE_DATE_EPOCH was set")
+
+
+def test_a_wheel_without_compression_does_not_show_whether_metadata_was_changed(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, compression=zipfile.ZIP_STORED)
+    result = unmake(convert(wheel, tmp_path / "out"), tmp_path / "back")
+    assert result.path.read_bytes() == wheel.read_bytes()
+    assert result.notices == ("nothing in it is compressed, so whether METADATA was changed does not show",)
+
+
+def test_a_variant_that_another_tool_compressed_anew_is_told(tmp_path: Path) -> None:
+    members = walk(convert(make_wheel(tmp_path), tmp_path / "out"))
+    variant = tmp_path / "demo-1.0-py3-none-any-v3.whl"
+    with zipfile.ZipFile(variant, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name, (2024, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
+    result = unmake(variant, tmp_path / "back")
+    assert walk(result.path) == walk(tmp_path / NAME)
+    assert result.lost == ("RECORD, which another tool compressed anew; what else it changed does not show",)
+
+
+def test_signatures_are_left_out(tmp_path: Path) -> None:
+    variant = convert(make_wheel(tmp_path), tmp_path / "out")
+    with zipfile.ZipFile(variant, "a") as archive:
+        archive.writestr("demo-1.0.dist-info/RECORD.jws", b"{}")
+    result = unmake(variant, tmp_path / "back")
+    assert result.notices == ("RECORD.jws is left out, as it signs the old RECORD",)
+    assert walk(result.path).keys() == walk(tmp_path / NAME).keys()
+
+
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["unmake", *map(str, arguments)], catch_exceptions=False)
+
+
+@pytest.fixture
+def variant(tmp_path: Path) -> Path:
+    """A variant in an empty folder."""
+    path = convert(make_wheel(tmp_path / "first"), tmp_path)
+    assert list(path.parent.glob("*.whl")) == [path]
+    return path
+
+
+def test_the_plain_wheel_comes_beside_the_variant_and_its_path_is_printed(variant: Path) -> None:
+    result = invoke(variant)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, f"{variant.parent / NAME}\n", "")
+    assert (variant.parent / NAME).read_bytes() == (variant.parent / "first" / NAME).read_bytes()
+    again = invoke(variant)
+    assert again.exit_code == 1
+    assert again.stderr == (
+        f"error: {variant.name}: {variant.parent / NAME} exists; give --force to replace it\n"
+    )
+    assert invoke("--force", variant).exit_code == 0
+
+
+def test_keep_metadata_takes_off_the_label_alone(variant: Path) -> None:
+    result = invoke("--keep-metadata", "-o", variant.parent / "out", variant)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert (variant.parent / "out" / NAME).read_bytes() == variant.read_bytes()
+    again = invoke("--keep-metadata", variant.parent / "out" / NAME)
+    assert again.exit_code == 1
+    assert again.stderr == f"error: {NAME}: its name has no label to be taken off\n"
+
+
+def test_a_plain_named_variant_becomes_plain_elsewhere_only(variant: Path) -> None:
+    invoke("--keep-metadata", variant)
+    named = variant.parent / NAME
+    refused = invoke(named)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.stderr == (
+        f"error: {NAME}: its plain wheel would have the same name; give another --output-dir\n"
+    )
+    assert invoke(named, "-o", variant.parent / "out").exit_code == 0
+    assert (variant.parent / "out" / NAME).read_bytes() == (variant.parent / "first" / NAME).read_bytes()
+
+
+def test_what_is_no_variant_is_refused_and_the_others_are_made(variant: Path) -> None:
+    plain = variant.parent / "first" / NAME
+    labelled = plain.with_name("demo-1.0-py3-none-any-odd.whl")
+    labelled.write_bytes(plain.read_bytes())
+    out = variant.parent / "out"
+    result = invoke(plain, "-o", out, "--json")
+    assert result.stderr == f"error: {NAME}: it is no variant: it has neither a label nor a variant.json\n"
+    assert json.loads(result.stdout)["errors"] == [result.stderr.removeprefix("error: ").rstrip()]
+    result = invoke(labelled)
+    assert result.exit_code == 1
+    assert result.stderr == f"error: {labelled.name}: {plain} exists; give --force to replace it\n"
+    result = invoke("-o", out, labelled, "nothing.txt")
+    assert result.stderr.splitlines() == [
+        f"error: {labelled.name}: it has the label 'odd', but no variant.json;"
+        " --keep-metadata takes the label off",
+        "error: nothing.txt: not a wheel's name;"
+        " it should read NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM[-LABEL].whl",
+    ]
+    assert not list(out.glob("*"))
+    result = invoke("-o", out, "--json", "nothing.txt", variant)
+    assert result.exit_code == 1
+    first, second = map(json.loads, result.stdout.splitlines())
+    assert (first["output"], first["written"]) == (None, False)
+    assert second == {
+        "input": str(variant),
+        "output": str(out / NAME),
+        "written": True,
+        "lost": [],
+        "notices": [],
+        "errors": [],
+    }
+
+
+def test_two_variants_of_one_wheel_are_refused_before_anything_is_written(variant: Path) -> None:
+    other = convert(variant, variant.parent, Plan(null_metadata()))
+    result = invoke(variant, other, "--force")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "would both become" in result.stderr
+    again = invoke(variant, other, "--force", "--json")
+    told = [json.loads(line) for line in again.stdout.splitlines()]
+    assert (again.exit_code, again.stderr) == (1, result.stderr)
+    assert [(each["input"], each["written"]) for each in told] == [(str(variant), False), (str(other), False)]
+    assert {f"error: {line}\n" for each in told for line in each["errors"]} == {result.stderr}
+    assert not (variant.parent / NAME).exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets only some users make links")
+def test_links_that_lead_nowhere_are_faults(variant: Path) -> None:
+    for name in ("loop", NAME):
+        (variant.parent / name).symlink_to(name)
+    for out, place in ((variant.parent / "loop", "loop"), (variant.parent, NAME)):
+        result = invoke(variant, "-o", out)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert place in result.stderr
+
+
+def test_a_dry_run_tells_the_same_and_writes_nothing(variant: Path) -> None:
+    result = invoke("--dry-run", variant)
+    assert (result.exit_code, result.stdout) == (0, f"{variant.parent / NAME}\n")
+    assert not (variant.parent / NAME).exists()
+
+
+def test_a_damaged_variant_leaves_nothing_behind(variant: Path) -> None:
+    data = variant.read_bytes()
+    for damaged in (data[:-1], data.replace(b"variant.json,sha256", b"variant.jsoN,sha256")):
+        variant.write_bytes(damaged)
+        result = invoke("-o", variant.parent / "out", variant)
+        assert result.exit_code == 1
+        assert result.stderr.startswith(f"error: {variant.name}: ")
+        assert not list((variant.parent / "out").glob("*"))
