@@ -13,7 +13,7 @@ from helpers.sample_release import DOCUMENT, only, patched, write_wheel
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from variant_backend.checking.run import check
+from variant_backend.checking.run import find_problems
 from variant_backend.errors import VariantError
 from variant_backend.publishing.index_file import plan_index
 from variant_backend.wheel_rewrite import make_variant
@@ -47,7 +47,7 @@ def issues(call: Callable[[], object]) -> tuple[str, ...]:
 
 
 def errors(*paths: Path) -> set[str]:
-    return {finding.code for finding in check(paths) if finding.severity == "error"} - LACKS
+    return {finding.code for finding in find_problems(paths) if finding.severity == "error"} - LACKS
 
 
 @given(wheels())

@@ -39,7 +39,7 @@ from helpers.strict_reader import walk
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from variant_backend.checking.run import check
+from variant_backend.checking.run import find_problems
 from variant_backend.formats import core_metadata, simple_api
 from variant_backend.formats.record import Record
 from variant_backend.project.recipe import Recipe
@@ -294,7 +294,7 @@ def test_a_small_wheel_that_unpacks_to_much_takes_little_memory(name: str) -> No
         # The variant.json that was there is replaced unread.
         assert results == [name not in HARMLESS]
         found: list[str] = []
-        used = peak(lambda: found.extend(finding.code for finding in check([path])))
+        used = peak(lambda: found.extend(finding.code for finding in find_problems([path])))
         assert used <= GROWTH * len(data) + SLACK
         assert found
 
@@ -302,7 +302,7 @@ def test_a_small_wheel_that_unpacks_to_much_takes_little_memory(name: str) -> No
 def test_the_rows_of_record_are_counted_before_they_are_read(tmp_path: Path) -> None:
     path = tmp_path / LABELLED
     path.write_bytes(bomb("RECORD", b"a,b,c\n" * 10_000))
-    (finding,) = [finding for finding in check([path]) if finding.code == "bad-record"]
+    (finding,) = [finding for finding in find_problems([path]) if finding.code == "bad-record"]
     assert re.fullmatch(r"more than \d+ rows for \d+ files", finding.fault)
 
 
@@ -330,9 +330,9 @@ def test_a_legal_wheel_is_read_however_much_its_metadata_shrink(
     contents = walk(wheel)
     largest = max(len(content) for content in contents.values())
     assert largest > (MIB if metadata else wheel.stat().st_size / 2)
-    assert check([wheel]) == []
+    assert find_problems([wheel]) == []
     made = make_variant(wheel, PLAN, tmp_path / "out").path
-    assert {finding.code for finding in check([made])} == {"unknown-property"}
+    assert {finding.code for finding in find_problems([made])} == {"unknown-property"}
 
 
 # What takes forever, if reading it takes more than a time in proportion to its length.

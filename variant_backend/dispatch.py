@@ -97,7 +97,7 @@ def _chosen(config_settings: _ConfigSettings | None) -> Dispatched:
     """Choose, and say so; raises VariantError when nothing can be chosen, after saying why."""
     from .dispatching import deliver  # takes long to import
 
-    dispatched = deliver.choose(config_settings, os.environ, tell=say)
+    dispatched = deliver.select_wheel(config_settings, os.environ, tell=say)
     say(dispatched.told)
     return dispatched
 

@@ -10,7 +10,7 @@ import pytest
 from helpers.sample_release import DOCUMENT, Example, lay_out
 
 from variant_backend.checking.codes import RULES
-from variant_backend.checking.run import check
+from variant_backend.checking.run import find_problems
 
 PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^### (\S+)\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))
@@ -28,7 +28,7 @@ def codes(folder: Path, changes: list[Example]) -> set[str]:
     given = [example.text.strip() for example in changes if example.target == "given"]
     for name in given:
         (folder / name).touch()
-    return {finding.code for finding in check([folder / name for name in given] or [folder])}
+    return {finding.code for finding in find_problems([folder / name for name in given] or [folder])}
 
 
 def test_every_code_has_a_section_and_every_section_a_code() -> None:

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from variant_backend.checking.codes import RULES
-from variant_backend.checking.run import check
+from variant_backend.checking.run import find_problems
 from variant_backend.cli.main import main
 from variant_backend.formats import simple_api
 from variant_backend.formats.simple_api import File, Page
@@ -45,7 +45,7 @@ def dist(indexed: Path, tmp_path: Path) -> Path:
 
 
 def codes(*paths: Path) -> set[str]:
-    return {finding.code for finding in check(paths) if finding.severity == "error"}
+    return {finding.code for finding in find_problems(paths) if finding.severity == "error"}
 
 
 def files(change: Callable[[File], File | None], *names: str) -> Change:
@@ -265,5 +265,5 @@ def test_no_page_raises(tmp_path_factory: pytest.TempPathFactory, html: bytes, o
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "index.html").write_bytes(html)
     (folder / "index.json").write_bytes(other)
-    for finding in check([folder.parent]):
+    for finding in find_problems([folder.parent]):
         assert finding.fault and finding.remedy and finding.code in RULES

@@ -18,10 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import variant_backend
-from variant_backend.checking.codes import INSTALLERS, RULES, choose
+from variant_backend.checking.codes import INSTALLERS, RULES, select_codes
 from variant_backend.checking.rules import covers
-from variant_backend.checking.run import check
-from variant_backend.cli.check import check as command
+from variant_backend.checking.run import find_problems
+from variant_backend.cli.check import check_command as command
 from variant_backend.errors import VariantError
 from variant_backend.publishing.index_file import plan_index
 from variant_backend.variants.metadata import VariantMetadata
@@ -46,7 +46,7 @@ def broken(tmp_path: Path) -> Path:
 
 
 def codes(*paths: Path) -> list[str]:
-    return [finding.code for finding in check(paths)]
+    return [finding.code for finding in find_problems(paths)]
 
 
 # The command.
@@ -170,17 +170,17 @@ def test_a_code_that_is_not_known_is_wrong_usage_with_a_suggestion(broken: Path,
 
 
 def test_a_rule_about_one_installer_counts_for_that_one_alone() -> None:
-    both = choose([], [], INSTALLERS)
+    both = select_codes([], [], INSTALLERS)
     assert both == set(RULES)
-    only_uv, only_pip = choose([], [], ["uv"]), choose([], [], ["pip"])
+    only_uv, only_pip = select_codes([], [], ["uv"]), select_codes([], [], ["pip"])
     assert "no-plain-wheel" in only_pip - only_uv
     assert "missing-index" in only_uv - only_pip
     assert {"variant-marker", "empty-list", "equal-properties"} <= only_uv & only_pip
-    assert choose(["installers"], [], ["pip"]) == {
+    assert select_codes(["installers"], [], ["pip"]) == {
         code for code in only_pip if "installers" in RULES[code].groups
     }
     with pytest.raises(VariantError, match="no code and no group"):
-        choose(["nothing"], [], INSTALLERS)
+        select_codes(["nothing"], [], INSTALLERS)
 
 
 def test_the_list_has_every_code() -> None:
@@ -252,7 +252,7 @@ def test_no_document_and_no_project_file_raises(tmp_path_factory: Any, data: byt
     folder.mkdir(exist_ok=True)
     for name in ("demo-1.0-variants.json", "variant.json", "pyproject.toml", "demo-1.0-py3-none-any-x.whl"):
         (folder / name).write_bytes(data)
-        check([folder / name])
+        find_problems([folder / name])
 
 
 @given(mutated())
@@ -262,7 +262,7 @@ def test_no_mutated_document_raises_anywhere(tmp_path_factory: Any, document: An
     (folder / "demo-1.0-variants.json").write_bytes(encoded(document))
     write_wheel(folder / "demo-1.0-py3-none-any-fast.whl", only(document, "fast"))
     write_wheel(folder / "demo-1.0-py3-none-any-null.whl", document)
-    for finding in check([folder]):
+    for finding in find_problems([folder]):
         assert finding.fault and finding.remedy and finding.code in RULES
 
 
@@ -277,7 +277,7 @@ def test_no_damaged_wheel_raises(tmp_path_factory: Any, data: st.DataObject) -> 
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(content[: data.draw(st.integers(len(content) - 30, len(content)))])
-    check([path])
+    find_problems([path])
 
 
 @given(releases())
@@ -288,7 +288,7 @@ def test_what_this_project_writes_has_no_error_but_values_that_no_list_has(
     path.write_bytes(release.to_json())
     written = VariantMetadata.from_json(release.to_json(), "file")
     missing = any(written.never_supported(variant) for variant in written.variants.values())
-    errors = {finding.code for finding in check([path]) if finding.severity == "error"}
+    errors = {finding.code for finding in find_problems([path]) if finding.severity == "error"}
     assert errors == ({"unlisted-value"} if missing else set())
 
 
@@ -320,7 +320,7 @@ def test_every_fault_of_a_wheel_is_found_at_once(tmp_path: Path) -> None:
 def test_a_fault_in_all_wheels_and_the_index_is_said_once_where_installers_meet_it(tmp_path: Path) -> None:
     plugin = {"providers": {"speed": {"static-properties": None, "requires": ["speed-provider"]}}}
     folder = write_release(tmp_path / "dist", patched(DOCUMENT, plugin))
-    (finding,) = check([folder])
+    (finding,) = find_problems([folder])
     assert (finding.code, Path(finding.file).name) == ("unknown-provider", "demo-1.0-variants.json")
     (folder / "demo-1.0-variants.json").unlink()
     assert sorted(codes(folder)) == ["missing-index", "unknown-provider"]
@@ -340,7 +340,7 @@ def test_conflicts_name_the_other_file_and_the_place(dist: Path) -> None:
     path.unlink()
     order = {"providers": {"speed": {"static-properties": {"mode": ["safe", "fast"]}}}}
     write_wheel(path, only(patched(DOCUMENT, order), "safe"))
-    found = [(each.code, Path(each.file).name, each.place) for each in check([dist])]
+    found = [(each.code, Path(each.file).name, each.place) for each in find_problems([dist])]
     place = "providers.speed.static-properties.mode"
     assert ("wheels-differ", path.name, place) in found
     assert ("index-differs", "demo-1.0-variants.json", place) in found

@@ -17,7 +17,7 @@ from helpers.sample_release import DOCUMENT, only, patched, write_release, write
 from helpers.servers import publish
 from packaging.metadata import Metadata
 
-from variant_backend.checking.run import check
+from variant_backend.checking.run import find_problems
 from variant_backend.cli.main import main
 from variant_backend.formats import core_metadata, dispatching_sdist
 from variant_backend.formats.pylock import Locked
@@ -95,7 +95,7 @@ def locked_file(wheel: Path, base_url: str = BASE_URL) -> File:
 def test_the_sdist_pins_every_wheel_and_the_backend_takes_it(dist: Path) -> None:
     folder = made(dist, "--host", "objects.example.org")
     assert {path.name for path in folder.iterdir()} == FILES
-    locked = dispatching_sdist.load(folder)
+    locked = dispatching_sdist.load_pinned(folder)
     assert locked.wheels == tuple(map(locked_file, sorted(dist.glob("*.whl"))))
     assert locked.hosts == ("objects.example.org",)
     assert locked.metadata
@@ -136,11 +136,11 @@ def test_a_plain_wheel_that_installers_would_take_is_told(here: Path) -> None:
 def test_with_a_dispatching_sdist_no_plain_wheel_is_missing(here: Path) -> None:
     dist = write_release(here / "dist", DOCUMENT, plain=False)
     shutil.copytree(dist, "out")
-    assert {each.code for each in check([Path("out")])} == {"no-plain-wheel"}
+    assert {each.code for each in find_problems([Path("out")])} == {"no-plain-wheel"}
     assert stub("dist", "--base-url", BASE_URL).exit_code == 0
-    assert check([Path("out")]) == []
+    assert find_problems([Path("out")]) == []
     Path("out/demo-1.0.tar.gz").write_bytes(b"another")
-    assert {each.code for each in check([Path("out")])} == {"plain-from-sdist"}
+    assert {each.code for each in find_problems([Path("out")])} == {"plain-from-sdist"}
 
 
 def test_an_sdist_of_somebody_else_stays(dist: Path) -> None:
@@ -172,7 +172,7 @@ def test_what_all_wheels_say_is_static_and_the_rest_is_dynamic(here: Path) -> No
         "Description-Content-Type: text/markdown\n\n# Demo\n"
     )
     assert (folder / "README.md").read_text() == "# Demo\n"
-    assert {each.requires_python for each in dispatching_sdist.load(folder).wheels} == {">=3.9"}
+    assert {each.requires_python for each in dispatching_sdist.load_pinned(folder).wheels} == {">=3.9"}
 
 
 def test_wheels_that_differ_in_requires_python_keep_their_own(here: Path) -> None:
@@ -182,7 +182,11 @@ def test_wheels_that_differ_in_requires_python_keep_their_own(here: Path) -> Non
     folder = made(dist)
     told = Metadata.from_email((folder / "PKG-INFO").read_bytes())
     assert (told.requires_python, told.dynamic) == (None, ["requires-python"])
-    assert [each.requires_python for each in dispatching_sdist.load(folder).wheels] == [">=3.9", None, None]
+    assert [each.requires_python for each in dispatching_sdist.load_pinned(folder).wheels] == [
+        ">=3.9",
+        None,
+        None,
+    ]
 
 
 @pytest.mark.parametrize("descriptions", [("A", "A"), ("A", "B"), ("A", "")])
@@ -209,7 +213,7 @@ def test_uv_reads_static_requirements_without_building(here: Path) -> None:
 
 @pytest.mark.parametrize(("labels", "known"), [(["fast"], ["fast"]), (["safe", PLAIN], ["safe"])])
 def test_only_some_labels_are_listed(dist: Path, labels: list[str], known: list[str]) -> None:
-    locked: Locked = dispatching_sdist.load(made(dist, *(f"--only={label}" for label in labels)))
+    locked: Locked = dispatching_sdist.load_pinned(made(dist, *(f"--only={label}" for label in labels)))
     suffixes = ["" if label == PLAIN else f"-{label}" for label in labels]
     assert {each.filename for each in locked.wheels} == {
         f"demo-1.0-py3-none-any{suffix}.whl" for suffix in suffixes
@@ -334,14 +338,16 @@ def test_wheels_on_an_index_are_listed_where_they_are(here: Path, server: Server
     url = server.url.replace("http://", "http://me:secret@")
     unpacked = made(f"{url}simple/", "--package", "demo", base_url=None)
     wheels = sorted(folder.glob("*.whl"))
-    assert dispatching_sdist.load(unpacked).wheels == tuple(
+    assert dispatching_sdist.load_pinned(unpacked).wheels == tuple(
         locked_file(each, f"{server.url}simple/demo") for each in wheels
     )
     assert not any("secret" in path.read_text() for path in unpacked.iterdir())
     shutil.rmtree("out")
     publish([*folder.iterdir()], here / "again")
     elsewhere = Path(made(f"{url}simple/", "--package", "demo"))
-    assert {each.url.rpartition("/")[0] for each in dispatching_sdist.load(elsewhere).wheels} == {BASE_URL}
+    assert {each.url.rpartition("/")[0] for each in dispatching_sdist.load_pinned(elsewhere).wheels} == {
+        BASE_URL
+    }
 
 
 def test_the_host_of_a_redirect_must_be_named(here: Path, server: Server) -> None:
@@ -360,7 +366,9 @@ def test_the_host_of_a_redirect_must_be_named(here: Path, server: Server) -> Non
     assert "another host" in errors[0]
     assert errors[0].endswith("if that one may send the wheels, name it with --host")
     host = other.removeprefix("http://")
-    assert dispatching_sdist.load(made(*from_index(server), "--host", host, base_url=None)).hosts == (host,)
+    assert dispatching_sdist.load_pinned(made(*from_index(server), "--host", host, base_url=None)).hosts == (
+        host,
+    )
 
 
 def test_an_index_must_tell_a_sha256_of_each_wheel(here: Path, server: Server) -> None:

@@ -19,7 +19,7 @@ from packaging.version import Version
 
 from variant_backend.errors import VariantError
 from variant_backend.formats import pylock, toml_edit
-from variant_backend.formats.pylock import Locked, check_name, reduced, select, to_dict
+from variant_backend.formats.pylock import Locked, check_lock_name, reduced, select, to_dict
 from variant_backend.formats.simple_api import File
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
@@ -107,7 +107,7 @@ def locked(draw: st.DrawFn) -> Locked:
 @given(package=locked())
 def test_what_is_written_is_read_again(package: Locked) -> None:
     data = written(package)
-    assert read(data) == [package] == pylock.read(data, "pylock.toml", BASE)
+    assert read(data) == [package] == pylock.read_lock(data, "pylock.toml", BASE)
     if len(plain := unlabelled(data)["packages"][0]["wheels"]):
         assert [each.filename for each in Pylock.from_dict(unlabelled(data)).packages[0].wheels or ()] == [
             each["name"] for each in plain
@@ -260,7 +260,7 @@ def test_faults_of_our_own_table_are_told_together() -> None:
 def test_packages_for_other_environments_are_read_when_nothing_is_selected() -> None:
     data = changed("marker", "sys_platform == 'never'")
     assert read(data) == []
-    assert pylock.read(data, "pylock.toml", BASE) == [DEMO]
+    assert pylock.read_lock(data, "pylock.toml", BASE) == [DEMO]
 
 
 def test_a_package_without_a_wheel_for_the_tags_is_told() -> None:
@@ -281,9 +281,9 @@ def test_packaging_that_cannot_read_lock_files_is_told(monkeypatch: pytest.Monke
 @pytest.mark.parametrize("name", ["lock.toml", "pylock..toml", "pylock.a.b.toml", "pylock.toml.txt"])
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(VariantError, match=r"call it pylock\.toml or pylock\.NAME\.toml"):
-        check_name(name)
+        check_lock_name(name)
 
 
 def test_the_names_of_the_specification_are_taken() -> None:
-    check_name("pylock.toml")
-    check_name("pylock.dev.toml")
+    check_lock_name("pylock.toml")
+    check_lock_name("pylock.dev.toml")

@@ -16,7 +16,7 @@ LEVEL = Property("x86_64", "level", "v3")
 
 def metadata(label: str = "v3", *properties: Property) -> VariantMetadata:
     release = declare(properties or [LEVEL])
-    return release.only(release.choose(label, frozenset(properties or [LEVEL])))
+    return release.only(release.select(label, frozenset(properties or [LEVEL])))
 
 
 def null_metadata() -> VariantMetadata:

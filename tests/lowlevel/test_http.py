@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from variant_backend.errors import VariantError
 from variant_backend.lowlevel import http
-from variant_backend.lowlevel.http import get, redirected, shown, with_credentials
+from variant_backend.lowlevel.http import get, redirected, shown_url, with_credentials
 
 LIMIT = 1 << 20
 
@@ -406,4 +406,4 @@ def test_it_is_light_until_something_is_asked_for() -> None:
     ],
 )
 def test_secrets_of_a_url_are_not_shown(url: str, text: str) -> None:
-    assert shown(url) == text
+    assert shown_url(url) == text

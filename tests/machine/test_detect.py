@@ -19,7 +19,7 @@ from variant_backend.errors import VariantError
 from variant_backend.formats.hardware_file import Detected, Hardware
 from variant_backend.machine import features
 from variant_backend.machine.cpu import flags_of_cpuinfo, flags_of_sysctl, flags_of_windows
-from variant_backend.machine.detect import detect, load
+from variant_backend.machine.detect import detect, load_hardware
 from variant_backend.machine.features import FORCE_CAPABILITY, FORCE_DRIVER, FORCE_TPU
 from variant_backend.machine.nvidia import Gpu, nvidia_support
 from variant_backend.machine.tpu import tpu_support
@@ -242,7 +242,7 @@ def test_all_faults_of_a_hardware_file_are_told_at_once(tmp_path: Path) -> None:
     path = tmp_path / "node.toml"
     path.write_text('[A.features]\n[b]\n[c]\nsource = 1\n[c.features]\nf = ["x y"]\n[d]\nfeature = {}\n')
     with pytest.raises(VariantError) as caught:
-        load(path)
+        load_hardware(path)
     places = [line.removeprefix(f"{path}: ").split(": ")[0] for line in caught.value.lines()]
     assert places == ["A", "b.features", "c.source", "c.features.f[0]", "d.feature", "d.features"]
 

@@ -15,7 +15,7 @@ from helpers.made_wheels import make_wheel
 from variant_backend.errors import VariantError
 from variant_backend.machine import plugins, trusted_plugins
 from variant_backend.machine.system import FAILED, System
-from variant_backend.machine.trusted_plugins import INSTALLERS, Installer, ask
+from variant_backend.machine.trusted_plugins import INSTALLERS, Installer, ask_trusted
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.namespace_support import Support
 from variant_backend.variants.providers import PluginProvider
@@ -45,7 +45,7 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for tool in ("PIP", "UV"):
         monkeypatch.setenv(f"{tool}_NO_INDEX", "1")
         monkeypatch.setenv(f"{tool}_FIND_LINKS", str(folder))
-    ask.cache_clear()
+    ask_trusted.cache_clear()
     return folder
 
 

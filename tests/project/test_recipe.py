@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from variant_backend.errors import VariantError
 from variant_backend.project.pyproject import Project
-from variant_backend.project.recipe import Recipe, pick
+from variant_backend.project.recipe import Recipe, label_for
 from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
 
@@ -286,7 +286,7 @@ def test_no_local_version_can_be_asked_for() -> None:
 def test_a_wheel_that_two_labels_pick_is_an_error() -> None:
     recipes = {"a": Recipe(match={"local": "cu*"}), "b": Recipe(match={"python": "cp313"}), "c": Recipe()}
     with pytest.raises(VariantError, match=r"picked by the match of a and of b; make their globs exclude"):
-        pick(recipes, WheelFilename.parse(WHEEL))
+        label_for(recipes, WheelFilename.parse(WHEEL))
     del recipes["a"]
-    assert pick(recipes, WheelFilename.parse(WHEEL)) == "b"
-    assert pick({}, WheelFilename.parse(WHEEL)) is None
+    assert label_for(recipes, WheelFilename.parse(WHEEL)) == "b"
+    assert label_for({}, WheelFilename.parse(WHEEL)) is None

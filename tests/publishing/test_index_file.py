@@ -79,14 +79,14 @@ def test_an_index_does_not_depend_on_how_wheels_are_spread_over_folders_and_mach
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         (alone,) = spread(release, [9] * len(release), root)
-        file_set.write(plan_index([alone]).outputs)
+        file_set.write_all_files(plan_index([alone]).outputs)
         folders = data.draw(st.permutations(spread(release, places, root)))
-        file_set.write(plan_index(folders, out_dir=root / "together").outputs)
+        file_set.write_all_files(plan_index(folders, out_dir=root / "together").outputs)
         for folder in folders:
-            file_set.write(plan_index([folder]).outputs)
+            file_set.write_all_files(plan_index([folder]).outputs)
         first, *others = folders
         merged = [path for folder in others for path in folder.glob("*.json")]
-        file_set.write(plan_index([first], merged, root / "merged").outputs)
+        file_set.write_all_files(plan_index([first], merged, root / "merged").outputs)
         assert set(contents(alone)) == {NAME, "demo-2.0-variants.json"}
         assert contents(root / "together") == contents(root / "merged") == contents(alone)
 

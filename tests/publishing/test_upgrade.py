@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from variant_backend.checking.codes import FORMAT, RULES
-from variant_backend.checking.run import check
+from variant_backend.checking.run import find_problems
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.variants.known_providers import KNOWN_PROVIDERS
@@ -468,7 +468,9 @@ def test_an_index_file_gets_its_normalized_name(tmp_path: Path) -> None:
 
 def format_errors(path: Path) -> list[tuple[str, str, str]]:
     return [
-        (each.code, each.place, each.fault) for each in check([path]) if FORMAT in RULES[each.code].groups
+        (each.code, each.place, each.fault)
+        for each in find_problems([path])
+        if FORMAT in RULES[each.code].groups
     ]
 
 

@@ -17,7 +17,7 @@ from packaging.version import Version
 
 from variant_backend.formats.simple_api import JSON_TYPE, File, Page, to_html, to_json
 from variant_backend.machine.system import System
-from variant_backend.selection.evaluate import Judged, choose, judge
+from variant_backend.selection.evaluate import Judged, judge, select_release
 from variant_backend.selection.releases import Listing, find_listings, projects, read_release
 from variant_backend.selection.target import Target
 
@@ -58,7 +58,7 @@ def judged(listing: Listing) -> Judged:
 
 def chosen(*folders: Path, version: str | None = None) -> str | None:
     pinned = Version(version) if version else None
-    best, _ = choose(find_listings("demo", find_links=folders)[0], SYSTEM, TARGET, version=pinned)
+    best, _ = select_release(find_listings("demo", find_links=folders)[0], SYSTEM, TARGET, version=pinned)
     return str(best.chosen.filename) if best and best.chosen else None
 
 
@@ -253,10 +253,10 @@ def test_a_yanked_wheel_is_left_alone_unless_its_version_is_asked_for(server: Se
     files = write_release(server.folder / "files", DOCUMENT)
     page(server.folder, *(each._replace(yanked="it is broken") for each in listed(files)))
     listings, _ = find_listings("demo", index_urls=[server.url])
-    best, (passed,) = choose(listings, SYSTEM, TARGET, version=None)
+    best, (passed,) = select_release(listings, SYSTEM, TARGET, version=None)
     assert best is None
     assert {each.reasons for each in passed.verdicts} == {("yanked: it is broken",)}
-    best, _ = choose(listings, SYSTEM, TARGET, version=Version("1"))
+    best, _ = select_release(listings, SYSTEM, TARGET, version=Version("1"))
     assert best is not None
 
 
@@ -296,7 +296,9 @@ def test_the_newest_release_with_a_compatible_wheel_is_chosen(tmp_path: Path) ->
     make_wheel(tmp_path, version="3.0", tag="cp312-cp312-win32")
     make_wheel(tmp_path, version="2.0")
     make_wheel(tmp_path, version="1.0")
-    best, newer = choose(find_listings("demo", find_links=[tmp_path])[0], SYSTEM, TARGET, version=None)
+    best, newer = select_release(
+        find_listings("demo", find_links=[tmp_path])[0], SYSTEM, TARGET, version=None
+    )
     assert best
     assert (str(best.release.version), [str(each.release.version) for each in newer]) == ("2.0", ["3.0"])
     assert chosen(tmp_path, version="1") == PLAIN

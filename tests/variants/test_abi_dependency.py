@@ -185,7 +185,7 @@ def chosen(*properties: str) -> Variant:
     table = {"namespace": ["a"]}
     variants = {"x": {"a": {"f": ["1"]}, ABI_DEPENDENCY: {"torch": ["2.10"]}}}
     metadata = VariantMetadata.from_table({"default-priorities": table, "variants": variants}, "table")
-    return metadata.choose("x", frozenset(map(Property.parse, properties)))
+    return metadata.select("x", frozenset(map(Property.parse, properties)))
 
 
 def test_what_a_label_says_of_a_version_is_not_changed_by_an_option() -> None:

@@ -252,20 +252,20 @@ def test_the_project_table_cannot_name_a_builtin_provider() -> None:
 def test_a_label_is_chosen_by_its_properties_or_becomes_a_hash() -> None:
     release = VariantMetadata.from_dict(GOOD, "file")
     two, one = (frozenset([Property("a", "f", value)]) for value in "21")
-    assert release.choose(None, two).label == "x"
-    assert release.choose("y", two).label == "y"
-    assert len(release.choose(None, one).label) == 8
-    assert release.choose("x", frozenset()).properties == two
-    assert release.choose("null", frozenset()) == NULL_VARIANT
+    assert release.select(None, two).label == "x"
+    assert release.select("y", two).label == "y"
+    assert len(release.select(None, one).label) == 8
+    assert release.select("x", frozenset()).properties == two
+    assert release.select("null", frozenset()) == NULL_VARIANT
     with pytest.raises(VariantError, match=r"defined in \[variant.variants\] with other properties"):
-        release.choose("x", one)
+        release.select("x", one)
     with pytest.raises(VariantError, match="known are null, x"):
-        release.choose("z", frozenset())
+        release.select("z", frozenset())
     assert release.remarks() == []
-    assert "this label is a hash" in release.only(release.choose(None, one)).remarks()[-1]
+    assert "this label is a hash" in release.only(release.select(None, one)).remarks()[-1]
     for properties in (frozenset[Property](), one):
         with pytest.raises(VariantError, match=r"label ('' is not defined|is empty)"):
-            release.choose("", properties)
+            release.select("", properties)
 
 
 def test_without_a_project_file_namespaces_rank_as_given_and_known_ones_have_their_provider() -> None:

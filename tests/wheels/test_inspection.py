@@ -63,7 +63,7 @@ def static_plan(label: str, supported: str) -> Plan:
         "a": StaticProvider((("b", ("c", "d")), ("e", ("f",)))),
     }
     release = declare(properties, providers)
-    return Plan(release.only(release.choose(label, frozenset(properties))))
+    return Plan(release.only(release.select(label, frozenset(properties))))
 
 
 def test_a_variant_is_shown_as_a_table() -> None:

@@ -61,7 +61,7 @@ class Request(NamedTuple):
                     hint="define the variants there",
                 )
             metadata = declare(properties)
-        variant = metadata.choose(labels[0] if labels else None, frozenset(properties))
+        variant = metadata.select(labels[0] if labels else None, frozenset(properties))
         # What a project is called is the wrapped backend's to say.
         recipe = project.recipe(variant.label)._replace(name=None, strip_local_version=False)
         try:
@@ -125,11 +125,11 @@ class Request(NamedTuple):
             return self.metadata
         from ..machine.plugins import (  # it loads subprocess, and few projects need it
             ask_for_static,
-            validate,
+            validate_variant,
         )
 
         if self.validates:
-            validate(self.variant, self.metadata.providers)
+            validate_variant(self.variant, self.metadata.providers)
         used = self.variant.namespaces()
         answers = {}
         for namespace, provider in build_providers.items():

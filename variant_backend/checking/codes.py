@@ -362,7 +362,7 @@ RULES: Mapping[str, Rule] = {
 }
 
 
-def choose(select: Iterable[str], ignore: Iterable[str], installers: Collection[str]) -> set[str]:
+def select_codes(select: Iterable[str], ignore: Iterable[str], installers: Collection[str]) -> set[str]:
     """Return the codes that are looked for: those of *select*, or all, without those of *ignore*.
 
     Both have codes and groups. Rules about installers count for the *installers* only.

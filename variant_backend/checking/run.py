@@ -50,7 +50,7 @@ _PAGES = {"index.html": simple_api.from_html, "index.json": simple_api.from_json
 _HERE = "file:///-/"
 
 
-def check(paths: Iterable[Path]) -> list[Finding]:
+def find_problems(paths: Iterable[Path]) -> list[Finding]:
     """Return everything found in wheels, JSON documents, project files and folders of them.
 
     Of a folder, what a release consists of is read, and the folder is taken for the whole release; so are
@@ -63,7 +63,7 @@ def check(paths: Iterable[Path]) -> list[Finding]:
     return [*run.findings]
 
 
-class _Release(NamedTuple):
+class _ReleaseFiles(NamedTuple):
     """What was read of one release in one folder; what is faulty has no metadata."""
 
     wheels: dict[Path, WheelFilename]
@@ -79,7 +79,7 @@ class _Run:
 
     def __init__(self) -> None:
         self.findings: dict[Finding, None] = {}
-        self.releases: dict[_Key, _Release] = {}
+        self.releases: dict[_Key, _ReleaseFiles] = {}
         self.sdists: dict[_Key, Path] = {}
         self.folders: set[Path] = set()
         # What the pages of a project list, for the folders in which its wheels may lie.
@@ -139,9 +139,9 @@ class _Run:
             text = "holds no wheel, no index file and no pyproject.toml"
             self.add(folder, [Fault("nothing-to-check", "", text)])
 
-    def release(self, folder: Path, release: tuple[str, Version]) -> _Release:
+    def release(self, folder: Path, release: tuple[str, Version]) -> _ReleaseFiles:
         """Return what is known of a release in a folder."""
-        return self.releases.setdefault((folder, release), _Release({}, {}, {}))
+        return self.releases.setdefault((folder, release), _ReleaseFiles({}, {}, {}))
 
     def read_wheel(self, path: Path) -> None:
         """Read a wheel, by its name and by what it holds."""
@@ -248,7 +248,7 @@ class _Run:
         for name, fault in rules.of_projects(projects):
             self.add(where[name], [fault])
 
-    def compare_indexes(self, folder: Path, key: tuple[str, Version], release: _Release) -> None:
+    def compare_indexes(self, folder: Path, key: tuple[str, Version], release: _ReleaseFiles) -> None:
         """Compare the index files of a release with its wheels, and with their own names."""
         parts = {path.name: part for path, part in release.metadata.items()}
         for path, index in release.indexes.items():
@@ -263,7 +263,7 @@ class _Run:
                 labels = consistency.of_labels(index, [*release.wheels.values()], folder in self.folders)
                 self.add(path, labels)
 
-    def compare_metadata(self, release: _Release) -> None:
+    def compare_metadata(self, release: _ReleaseFiles) -> None:
         """Look at what installers make of the documents; what the index file shares is said once."""
         said = set[Fault]()
         for path, index in sorted(release.indexes.items()):
@@ -275,7 +275,7 @@ class _Run:
             said.update(faults)
             self.add(path, faults, "variant.json")
 
-    def find_what_lacks(self, folder: Path, key: tuple[str, Version], release: _Release) -> None:
+    def find_what_lacks(self, folder: Path, key: tuple[str, Version], release: _ReleaseFiles) -> None:
         """Find what is missing in a folder that holds a whole release."""
         if any(filename.label is not None for filename in release.wheels.values()) and not release.indexes:
             text = f"{index_filename(_spelled(release, key))} is missing"
@@ -507,7 +507,7 @@ def _release(name: str, version: str) -> tuple[str, Version] | None:
         return None
 
 
-def _spelled(release: _Release, key: tuple[str, Version]) -> tuple[str, Version]:
+def _spelled(release: _ReleaseFiles, key: tuple[str, Version]) -> tuple[str, Version]:
     """Return a release's name and version as its wheels spell them, where there are any."""
     # Not all may spell them alike; `index` reads those with a label only.
     wheels = sorted(release.wheels.values(), key=lambda filename: (filename.label is None, str(filename)))

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     help="What fills the isolated environments.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array instead of the table.")
-def build_all(
+def build_command(
     path: Path,
     labels: tuple[str, ...],
     plain: bool,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from ..checking.codes import ERROR, GROUPS, INSTALLERS, RULES, Finding, choose
+from ..checking.codes import ERROR, GROUPS, INSTALLERS, RULES, Finding, select_codes
 from ..errors import VariantError
 from .command import Command
 from .options import PATH
@@ -18,7 +18,7 @@ from .output import printable, talk
 _COLORS = {"error": "red", "warning": "yellow"}
 
 
-@click.command(cls=Command)
+@click.command("check", cls=Command)
 @click.argument("paths", nargs=-1, type=PATH, metavar="[WHEEL|JSON|DIR|pyproject.toml]...")
 @click.option(
     "--format",
@@ -44,7 +44,7 @@ _COLORS = {"error": "red", "warning": "yellow"}
     help="What must be able to install it; may be repeated. [default: all]",
 )
 @click.option("--list", "lists", is_flag=True, help="Print all codes, and what each says.")
-def check(
+def check_command(
     paths: tuple[Path, ...],
     form: str,
     select: tuple[str, ...],
@@ -58,13 +58,13 @@ def check(
     are there. The exit code is 1 if an error is found; warnings do not count.
     """
     try:
-        codes = choose(_split(select), _split(ignore), installers)
+        codes = select_codes(_split(select), _split(ignore), installers)
     except VariantError as error:
         raise click.UsageError("\n".join(error.lines())) from None
     if lists:
         _print_list(codes, form)
         return
-    from ..checking.run import check as run
+    from ..checking.run import find_problems as run
 
     paths = paths or tuple(path for path in (Path("dist"), Path("pyproject.toml")) if path.exists())
     if not paths:

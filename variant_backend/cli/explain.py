@@ -36,7 +36,7 @@ _REMEDIES = Remedies(
 )
 
 
-class _Answer(NamedTuple):
+class _Explanation(NamedTuple):
     """What is known of a project: the release that is explained, and the newer ones without such a wheel.
 
     *judged* is None if nothing was found. *differs* says why uv chooses another wheel.
@@ -54,7 +54,7 @@ class _Answer(NamedTuple):
         return self.judged.chosen if self.judged else None
 
 
-@click.command(cls=Command)
+@click.command("explain", cls=Command)
 @click.argument("package", required=False, metavar="[PACKAGE[==VERSION]]")
 @find_links_option
 @index_url_option
@@ -68,7 +68,7 @@ class _Answer(NamedTuple):
     "--installer", type=click.Choice(["uv"]), help="Say what the released uv chooses, and why it differs."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of the table.")
-def explain(
+def explain_command(
     package: str | None,
     find_links: tuple[Path, ...],
     index_url: tuple[str, ...],
@@ -134,12 +134,12 @@ def _answer(
     system: System,
     target: Target,
     installer: str | None,
-) -> _Answer:
-    from ..selection.evaluate import choose
+) -> _Explanation:
+    from ..selection.evaluate import select_release
     from ..selection.releases import find_listings, nothing_listed
 
     listings, faults = find_listings(pin.name, find_links=find_links, index_urls=index_urls)
-    judged, newer = choose(listings, system, target, version=pin.version)
+    judged, newer = select_release(listings, system, target, version=pin.version)
     looked = [judged, *newer] if judged else newer
     faults += [fault for each in looked for fault in (*each.release.faults, *each.faults)]
     errors = list(dict.fromkeys(lines_of(faults)))
@@ -150,10 +150,10 @@ def _answer(
     elif judged is None:
         errors.append(f"no wheel of {pin.name} is compatible")
     # Where nothing is compatible, the newest is explained.
-    answer = _Answer(pin, judged or next(iter(newer), None), newer if judged else (), errors)
+    answer = _Explanation(pin, judged or next(iter(newer), None), newer if judged else (), errors)
     if installer is None:
         return answer
-    from ..selection.uv_selection import differences, uv_choose, uv_listings
+    from ..selection.uv_selection import uv_listings, uv_select, why_uv_differs
 
     if len(index_urls) > 1:
         listings = uv_listings(pin.name, find_links=find_links, index_urls=index_urls)
@@ -161,12 +161,12 @@ def _answer(
         hint = "--hardware FILE would say it"
         errors.append(f"what uv detects on that platform is not known, and taken for nothing; {hint}")
     detected = system.hardware.supported if system.hardware else {}
-    uv = uv_choose(listings, detected, target, version=pin.version)
+    uv = uv_select(listings, detected, target, version=pin.version)
     errors += uv.unread.lines() if uv.unread else []
-    return answer._replace(uv=uv, differs=differences(judged, newer, uv))
+    return answer._replace(uv=uv, differs=why_uv_differs(judged, newer, uv))
 
 
-def _head(answer: _Answer) -> Iterator[str]:
+def _head(answer: _Explanation) -> Iterator[str]:
     """Say what is chosen, and what became of newer releases."""
     judged = answer.judged
     assert judged, "nothing is printed without it"
@@ -196,7 +196,7 @@ def _why_not(judged: Judged, label: str, chosen: Verdict | None) -> list[str]:
     return [f"{best.filename} is out:", *best.reasons]
 
 
-def _installer(answer: _Answer) -> Iterator[str]:
+def _installer(answer: _Explanation) -> Iterator[str]:
     """Say what uv chooses, and why it is another wheel."""
     if answer.uv is None:
         return
@@ -209,7 +209,7 @@ def _installer(answer: _Answer) -> Iterator[str]:
     yield from (f"  {text}" for text in answer.differs)
 
 
-def _to_dict(answer: _Answer, label: str | None, why_not: Sequence[str]) -> dict[str, object]:
+def _to_dict(answer: _Explanation, label: str | None, why_not: Sequence[str]) -> dict[str, object]:
     """Return the object for machines."""
     judged, uv = answer.judged, answer.uv
     theirs = uv.judged.chosen if uv and uv.judged else None

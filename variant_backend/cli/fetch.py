@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..selection.target import Target
 
 
-@click.command(cls=Command)
+@click.command("fetch", cls=Command)
 @click.argument("packages", nargs=-1, metavar="[PACKAGE[==VERSION][#LABEL]]...")
 @find_links_option
 @index_url_option
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Replace files that differ.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of the paths.")
 @selection_options
-def fetch(
+def fetch_command(
     packages: tuple[str, ...],
     find_links: tuple[Path, ...],
     index_url: tuple[str, ...],
@@ -61,24 +61,28 @@ def fetch(
     all wheels of the releases are locked, and -d may be left out; without PACKAGE, the wheels come from FILE.
     The paths are printed.
     """
-    from ..lowlevel.http import shown
-    from ..selection.resolve import pick, pick_locked
+    from ..lowlevel.http import shown_url
+    from ..selection.resolve import resolve_locked, resolve_packages
 
     asked: list[str] = []
     if not packages:
-        picks, faults = pick_locked(_lock_to_read(find_links, index_url, folder, lock_file), system, target)
+        picks, faults = resolve_locked(
+            _lock_to_read(find_links, index_url, folder, lock_file), system, target
+        )
     else:
         pins = _check_picking(packages, find_links, index_url, folder, lock_file, plain)
         asked = _open_hosts(index_url)
         _warn_of_open_lines(asked)
-        picks, faults = pick(pins, find_links=find_links, index_urls=index_url, system=system, target=target)
+        picks, faults = resolve_packages(
+            pins, find_links=find_links, index_urls=index_url, system=system, target=target
+        )
     _tell(picks, faults, lock_file)
     if folder:
         _warn_of_open_lines(
             host for host in _open_hosts(each.file.url for each in picks) if host not in asked
         )
     writes = lock_file if packages else None
-    only_index = shown(index_url[0]) if len(index_url) == 1 and not find_links else None
+    only_index = shown_url(index_url[0]) if len(index_url) == 1 and not find_links else None
     results = _fetched(picks, folder, writes, only_index, plain=plain, force=force)
     if as_json:
         click.echo(json.dumps({"packages": [_to_dict(each, results) for each in picks]}))
@@ -121,7 +125,7 @@ def _check_picking(
     plain: bool,
 ) -> list[Pin]:
     """Return what is asked for; raises UsageError if that, or the options, cannot be right."""
-    from ..formats.pylock import check_name
+    from ..formats.pylock import check_lock_name
     from ..selection.requirements import Pin
 
     issues, pins = list[str](), list[Pin]()
@@ -138,7 +142,7 @@ def _check_picking(
         raise click.UsageError("say where the wheels go: -d DIR")
     if lock_file is not None:
         try:
-            check_name(lock_file.name)
+            check_lock_name(lock_file.name)
         except VariantError as error:
             raise click.BadParameter(str(error), param_hint="--pylock") from None
     return pins
@@ -213,7 +217,7 @@ def _warn_of_open_lines(hosts: Iterable[str]) -> None:
 
 def _to_dict(pick: Pick, results: Sequence[Fetched]) -> dict[str, object]:
     """Return the object for machines."""
-    from ..lowlevel.http import shown
+    from ..lowlevel.http import shown_url
 
     result = next((each for each in results if each.pick is pick), None)
     variants = result.metadata.variants if result and result.metadata else {}
@@ -224,7 +228,7 @@ def _to_dict(pick: Pick, results: Sequence[Fetched]) -> dict[str, object]:
         "label": pick.label,
         "filename": pick.file.filename,
         "path": str(result.path) if result else None,
-        "url": shown(pick.file.url),
+        "url": shown_url(pick.file.url),
         "hashes": dict(pick.file.hashes),
         "verified": result is not None and result.verified,
         "properties": variant.to_dict() if variant else {},

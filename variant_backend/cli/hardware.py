@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _MOST_VALUES = 4  # of a feature in the table for people
 
 
-@click.command(cls=Command)
+@click.command("hardware", cls=Command)
 @click.option(
     "--hardware",
     "file",
@@ -37,23 +37,23 @@ _MOST_VALUES = 4  # of a feature in the table for people
     metavar="FILE",
     help="Write to this file: TOML if it is called so, else JSON.",
 )
-def hardware(file: Path | None, form: str | None, output: Path | None) -> None:
+def hardware_command(file: Path | None, form: str | None, output: Path | None) -> None:
     """Show what this machine supports, best first, and where each fact came from.
 
     The file that --json or --toml gives can stand in for the machine elsewhere.
     """
-    from ..machine.detect import detect, load
+    from ..machine.detect import detect, load_hardware
 
-    found = load(file) if file else detect(os.environ)
+    found = load_hardware(file) if file else detect(os.environ)
     if output and not form:
         form = "toml" if output.suffix == ".toml" else "json"
     text = _text(found, form)
     if output is None:
         click.echo(text, nl=False)
         return
-    from ..lowlevel.file_set import Output, write
+    from ..lowlevel.file_set import Output, write_all_files
 
-    write([Output(output.parent, output.name, text.encode("utf-8"))])
+    write_all_files([Output(output.parent, output.name, text.encode("utf-8"))])
     talk(str(output))
 
 

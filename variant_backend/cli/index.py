@@ -29,7 +29,7 @@ def _base_url(_: click.Context, __: click.Parameter, value: str | None) -> str |
         raise click.BadParameter(str(error)) from None
 
 
-@click.command(cls=Command)
+@click.command("index", cls=Command)
 @click.argument("places", nargs=-1, required=True, metavar="DIR|URL...")
 @click.option(
     "--merge",
@@ -51,7 +51,7 @@ def _base_url(_: click.Context, __: click.Parameter, value: str | None) -> str |
 @click.option("--check", is_flag=True, help="Write nothing; say which files are missing or differ.")
 @click.option("-o", "--output-dir", type=PATH, help="Where to write  [default: beside the wheels, or here]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def index(
+def index_command(
     places: tuple[str, ...],
     merged: tuple[Path, ...],
     simple: bool,
@@ -130,7 +130,7 @@ def _run(
         planned = plan_index(folders, merged, output_dir, urls)
     found = file_set.differences(planned.outputs)
     if not check:
-        file_set.write(output for output in planned.outputs if output.path in found)
+        file_set.write_all_files(output for output in planned.outputs if output.path in found)
     return planned, found
 
 

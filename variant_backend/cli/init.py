@@ -15,7 +15,7 @@ from .options import PATH
 from .output import talk
 
 
-@click.command(cls=Command)
+@click.command("init", cls=Command)
 @click.argument("path", default=".", type=PATH, metavar="[PATH]")
 @click.option("--variant", "label", metavar="LABEL", help="Give this label a place in the project file.")
 @click.option(
@@ -28,7 +28,9 @@ from .output import talk
 )
 @click.option("--undo", is_flag=True, help="Put the project's own build backend back in place.")
 @click.option("--dry-run", is_flag=True, help="Show the changes, write nothing.")
-def init(path: Path, label: str | None, properties: tuple[str, ...], undo: bool, dry_run: bool) -> None:
+def init_command(
+    path: Path, label: str | None, properties: tuple[str, ...], undo: bool, dry_run: bool
+) -> None:
     """Wrap the build backend of the project in PATH (a folder or its pyproject.toml).
 
     [build-system] then names variant_backend.hooks, and [tool.variant-backend] the backend that it named
@@ -42,7 +44,7 @@ def init(path: Path, label: str | None, properties: tuple[str, ...], undo: bool,
         raise click.UsageError("--property needs a label: give --variant LABEL.")
     wanted = [Property.parse(text) for text in properties]
     file = editing.project_file(path)
-    old = editing.read(file)
+    old = editing.read_project_file(file)
     try:
         new = editing.unwrap(old) if undo else editing.wrap(old)
         if label is not None:
@@ -62,7 +64,7 @@ def init(path: Path, label: str | None, properties: tuple[str, ...], undo: bool,
         return
     if all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
         click.confirm(f"Write {file}?", default=True, abort=True, err=True)
-    editing.write(file, old, new)
+    editing.write_project_file(file, old, new)
     talk(f"{file}: written")
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import VariantError
-from ..lowlevel.http import shown
+from ..lowlevel.http import shown_url
 from ..variants.providers import Provider, StaticProvider
 from .command import Command
 from .options import installed_paths
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 _INDENT = 14  # of what stands in the second column
 
 
-@click.command(cls=Command)
+@click.command("inspect", cls=Command)
 @click.argument("targets", nargs=-1, required=True, metavar="WHEEL|URL|NAME...")
 @installed_paths
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each wheel or distribution.")
-def inspect(targets: tuple[str, ...], paths: tuple[Path, ...], as_json: bool) -> None:
+def inspect_command(targets: tuple[str, ...], paths: tuple[Path, ...], as_json: bool) -> None:
     """Show what a wheel, or an installed distribution, says of itself as a variant.
 
     A name that ends in .whl is a wheel, one with :// a URL, of a wheel or of a place that lists wheels;
@@ -72,7 +72,7 @@ def _inspected(target: str, paths: tuple[Path, ...]) -> list[Inspection | Varian
 def _to_dict(result: Inspection | None, target: str, errors: list[str]) -> dict[str, object]:
     """Return the object for machines."""
     if result is None:
-        return {"target": _shown(target), "errors": errors}
+        return {"target": _without_secrets(target), "errors": errors}
     metadata, variant = result.metadata, result.variant
     return {
         "target": result.target,
@@ -92,9 +92,9 @@ def _to_dict(result: Inspection | None, target: str, errors: list[str]) -> dict[
     }
 
 
-def _shown(target: str) -> str:
+def _without_secrets(target: str) -> str:
     """Return a target as it may be printed: a URL may have secrets."""
-    return shown(target) if "://" in target else target
+    return shown_url(target) if "://" in target else target
 
 
 def _print(result: Inspection) -> None:

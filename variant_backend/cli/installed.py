@@ -31,7 +31,7 @@ def _namespace(text: str | None) -> str | None:
     return text
 
 
-@click.command(cls=Command)
+@click.command("installed", cls=Command)
 @installed_paths
 @supported_option
 @hardware_option
@@ -40,7 +40,7 @@ def _namespace(text: str | None) -> str | None:
 )
 @click.option("--check", is_flag=True, help="Exit with 1 if one is not supported, or disagrees in NS.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of the table.")
-def installed(
+def installed_command(
     paths: tuple[Path, ...],
     given: Supported,
     file: Path | None,

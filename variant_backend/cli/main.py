@@ -5,20 +5,20 @@ from __future__ import annotations
 import click
 
 from .. import __version__
-from .build import build_all
-from .check import check
-from .explain import explain
-from .fetch import fetch
-from .hardware import hardware
-from .index import index
-from .init import init
-from .inspect import inspect
-from .installed import installed
-from .providers import providers
-from .schema import schema
-from .stub import stub
-from .unmake import unmake
-from .upgrade import upgrade
+from .build import build_command
+from .check import check_command
+from .explain import explain_command
+from .fetch import fetch_command
+from .hardware import hardware_command
+from .index import index_command
+from .init import init_command
+from .inspect import inspect_command
+from .installed import installed_command
+from .providers import providers_group
+from .schema import schema_command
+from .stub import stub_command
+from .unmake import unmake_command
+from .upgrade import upgrade_command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,19 +28,19 @@ def main() -> None:
 
 
 for _command in (
-    init,
-    build_all,
-    index,
-    stub,
-    check,
-    inspect,
-    explain,
-    fetch,
-    hardware,
-    installed,
-    providers,
-    schema,
-    unmake,
-    upgrade,
+    init_command,
+    build_command,
+    index_command,
+    stub_command,
+    check_command,
+    inspect_command,
+    explain_command,
+    fetch_command,
+    hardware_command,
+    installed_command,
+    providers_group,
+    schema_command,
+    unmake_command,
+    upgrade_command,
 ):
     main.add_command(_command)

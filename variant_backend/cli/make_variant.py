@@ -15,7 +15,7 @@ import click
 from .. import __version__
 from ..errors import VariantError
 from ..lowlevel.source_date import source_date_epoch
-from ..project.recipe import Recipe, pick
+from ..project.recipe import Recipe, label_for
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.filename import WheelFilename, check_project_name, escape
 from ..variants.known_providers import KNOWN_PROVIDERS
@@ -231,7 +231,7 @@ def _plan_for_all(
             f"label {label!r} is not defined, as there is no project file with a [variant] table",
             hint="give --pyproject, or properties with --property",
         )
-    return _plan(project, release, release.choose(label, frozenset(properties)), say)
+    return _plan(project, release, release.select(label, frozenset(properties)), say)
 
 
 def _plan(
@@ -275,7 +275,7 @@ def _plans_by_themselves(
 
     def picked(wheel: Path) -> _Planned:
         try:
-            label = pick(recipes, WheelFilename.parse(wheel.name))
+            label = label_for(recipes, WheelFilename.parse(wheel.name))
             return by_label(label) if label else None
         except VariantError as error:
             return error

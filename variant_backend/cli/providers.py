@@ -56,8 +56,8 @@ class _Group(click.Group):
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=_Group)
-def providers() -> None:
+@click.group("providers", cls=_Group)
+def providers_group() -> None:
     """Show the installed plugins that know what a system supports; without a command, list them.
 
     They are those of the entry-point group variant_plugins. Only query and validate run them, each in a
@@ -65,10 +65,10 @@ def providers() -> None:
     """
 
 
-@providers.command("list", cls=Command)
+@providers_group.command("list", cls=Command)
 @_python
 @_json
-def list_all(python: str, as_json: bool) -> None:
+def list_command(python: str, as_json: bool) -> None:
     """List the plugins that are installed; none of them is run."""
     from ..machine.plugins import installed_plugins  # takes long to import
 
@@ -87,11 +87,11 @@ def list_all(python: str, as_json: bool) -> None:
         raise Failure(faults)
 
 
-@providers.command(cls=Command)
+@providers_group.command("query", cls=Command)
 @_choosing
 @_python
 @_json
-def query(names: tuple[str, ...], every: bool, python: str, as_json: bool) -> None:
+def query_command(names: tuple[str, ...], every: bool, python: str, as_json: bool) -> None:
     """Run plugins, and show what each says that this system supports, best first."""
     from ..machine import plugins as operation  # takes long to import
 
@@ -100,7 +100,7 @@ def query(names: tuple[str, ...], every: bool, python: str, as_json: bool) -> No
     for plugin in _one_by_one(plugins):
         support, errors = operation.PluginSupport("", {}), list[str]()
         try:
-            support = operation.query(plugin, python)
+            support = operation.query_plugin(plugin, python)
         except VariantError as error:
             errors = error.lines()
         features = [{"name": name, "values": list(values)} for name, values in support.features.items()]
@@ -122,17 +122,18 @@ def query(names: tuple[str, ...], every: bool, python: str, as_json: bool) -> No
     _end(told, unread, as_json)
 
 
-@providers.command(cls=Command)
+@providers_group.command("validate", cls=Command)
 @_choosing
 @_python
 @_json
-def validate(names: tuple[str, ...], every: bool, python: str, as_json: bool) -> None:
+def validate_command(names: tuple[str, ...], every: bool, python: str, as_json: bool) -> None:
     """Run plugins, and say whether they keep the protocol, with every fault."""
     from ..machine import plugins as operation  # takes long to import
 
     plugins, unread = _chosen(names, every, python)
     told = [
-        {**plugin._asdict(), "errors": operation.faults(plugin, python)} for plugin in _one_by_one(plugins)
+        {**plugin._asdict(), "errors": operation.protocol_faults(plugin, python)}
+        for plugin in _one_by_one(plugins)
     ]
     for each in told if not as_json else ():
         if not each["errors"]:

@@ -9,9 +9,9 @@ import click
 from .command import Command
 
 
-@click.command(cls=Command)
+@click.command("schema", cls=Command)
 @click.argument("file", type=click.Choice(["pyproject", "hardware"]), default="pyproject")
-def schema(file: str) -> None:
+def schema_command(file: str) -> None:
     """Print a JSON Schema of pyproject.toml, for editors and checkers, or of hardware files.
 
     Of pyproject.toml, it knows the tables [variant] and [tool.variant-backend]; all others may be anything.

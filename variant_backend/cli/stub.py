@@ -55,7 +55,7 @@ def _package(value: str | None) -> Pin | None:
     return pin
 
 
-@click.command(cls=Command)
+@click.command("stub", cls=Command)
 @click.argument("place", metavar="DIR|INDEX-URL")
 @click.option(
     "--package",
@@ -93,7 +93,7 @@ def _package(value: str | None) -> Pin | None:
 @python_option
 @platform_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
-def stub(
+def stub_command(
     place: str,
     pin: Pin | None,
     base_url: str | None,
@@ -149,7 +149,7 @@ def _folder(place: str, pin: Pin | None, base_url: str | None) -> Path | None:
 def _listing(place: str, pin: Pin | None) -> Listing:
     """Return the release that is asked for, or the only one; raises UsageError if there are several."""
     from ..dispatching.create import check_lines
-    from ..lowlevel.http import shown
+    from ..lowlevel.http import shown_url
     from ..selection.releases import find_listings, nothing_listed, projects
     from ..selection.requirements import Pin
 
@@ -169,7 +169,7 @@ def _listing(place: str, pin: Pin | None) -> Listing:
         raise click.UsageError(f"say which version: --package {pin.name}==VERSION; there are {versions}")
     if not chosen:
         there = nothing_listed(listings) if listings else "no wheel"
-        raise VariantError(f"{shown(place)}: {pin}: {there}")
+        raise VariantError(f"{shown_url(place)}: {pin}: {there}")
     return chosen[0]
 
 
@@ -198,14 +198,14 @@ def _tell(planned: Stub, found: Mapping[Path, Judged]) -> None:
 
 def _table(found: Mapping[Path, Judged]) -> Iterator[str]:
     """Yield the table of what each machine would get."""
-    from ..selection.report import PLAIN, aligned
+    from ..selection.report import PLAIN, table_lines
 
     rows = [("MACHINE", "LABEL", "WHEEL")]
     for machine, judged in found.items():
         name = judged.chosen.filename if judged.chosen else None
         rows.append((str(machine), (name.label or PLAIN) if name else "", str(name or "nothing")))
     if found:
-        yield from ["", *aligned(rows)]
+        yield from ["", *table_lines(rows)]
 
 
 def _to_dict(planned: Stub, output: Output, found: Mapping[Path, Judged]) -> dict[str, object]:

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from ..wheels.unmake import Unmade
 
 
-@click.command(cls=Command)
+@click.command("unmake", cls=Command)
 @click.argument("wheels", nargs=-1, required=True, type=PATH, metavar="WHEEL...")
 @click.option("-o", "--output-dir", type=PATH, help="Where to write  [default: beside each wheel]")
 @click.option("--keep-metadata", is_flag=True, help="Take the label off the name, and change nothing inside.")
 @click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--dry-run", is_flag=True, help="Check the wheels, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each wheel.")
-def unmake(
+def unmake_command(
     wheels: tuple[Path, ...],
     output_dir: Path | None,
     keep_metadata: bool,

@@ -16,7 +16,7 @@ from .options import PATH
 from .output import talk
 
 if TYPE_CHECKING:
-    from ..publishing.upgrade import Outcome
+    from ..publishing.upgrade import UpgradedFile
 
 _HEADINGS = {
     "carried": "carried over",
@@ -26,13 +26,13 @@ _HEADINGS = {
 }
 
 
-@click.command(cls=Command)
+@click.command("upgrade", cls=Command)
 @click.argument("files", nargs=-1, required=True, type=PATH, metavar="FILE|WHEEL...")
 @click.option("-o", "--output-dir", type=PATH, help="Where to write  [default: wheels beside each wheel]")
 @click.option("--in-place", is_flag=True, help="Replace the files by what they become.")
 @click.option("--dry-run", is_flag=True, help="Only report, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each file.")
-def upgrade(
+def upgrade_command(
     files: tuple[Path, ...], output_dir: Path | None, in_place: bool, dry_run: bool, as_json: bool
 ) -> None:
     """Bring old variant metadata to the current form, and report what became of it.
@@ -41,20 +41,20 @@ def upgrade(
     paths of what was written are printed; without -o and --in-place, a document itself is.
     """
     from ..lowlevel.source_date import source_date_epoch
-    from ..publishing.upgrade import Place, upgrade  # editing takes long to import
+    from ..publishing.upgrade import Destination  # editing takes long to import
 
     if output_dir and in_place:
         raise click.UsageError("-o goes without --in-place.")
     printed = [path for path in files if path.suffix != ".whl"]
     if len(printed) > 1 and not (output_dir or in_place or dry_run or as_json):
         raise click.UsageError("Several documents: give -o DIR or --in-place.")
-    to = Place(output_dir, in_place, dry_run)
+    to = Destination(output_dir, in_place, dry_run)
     moment = source_date_epoch(os.environ)
     well = True
     for path in files:
         outcome, errors = None, []
         try:
-            outcome = upgrade(path, to, moment=moment)
+            outcome = upgrade_command(path, to, moment=moment)
         except VariantError as error:
             errors, well = error.lines(), False
         report = _report(outcome)
@@ -71,7 +71,7 @@ def upgrade(
         sys.exit(1)
 
 
-def _report(outcome: Outcome | None) -> dict[str, list[str]]:
+def _report(outcome: UpgradedFile | None) -> dict[str, list[str]]:
     """Return the lines of a report, under the names that the JSON object has for them."""
     upgraded = outcome.upgraded if outcome else None
     if upgraded is None:
@@ -80,7 +80,7 @@ def _report(outcome: Outcome | None) -> dict[str, list[str]]:
     return {key: list(each) for key, each in zip(_HEADINGS, lines, strict=True)}
 
 
-def _tell(path: Path, outcome: Outcome, report: dict[str, list[str]]) -> None:
+def _tell(path: Path, outcome: UpgradedFile, report: dict[str, list[str]]) -> None:
     """Tell a person what became of a file."""
     nothing = outcome.upgraded is None or outcome.upgraded.is_current
     plain = " (a plain wheel)" if outcome.upgraded is None else ""
@@ -92,7 +92,7 @@ def _tell(path: Path, outcome: Outcome, report: dict[str, list[str]]) -> None:
             talk(f"    {line}")
 
 
-def _print(outcome: Outcome) -> None:
+def _print(outcome: UpgradedFile) -> None:
     """Print where the result is, or the result itself, byte for byte."""
     if outcome.content is None:
         click.echo(str(outcome.output))

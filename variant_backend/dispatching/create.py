@@ -22,7 +22,7 @@ from ..formats import core_metadata, dispatching_sdist, pylock, simple_api, toml
 from ..formats.dispatching_sdist import BACKEND, LOCK_FILE, PKG_INFO, PROJECT, is_dispatching
 from ..formats.simple_api import File
 from ..lowlevel.file_set import Output
-from ..lowlevel.http import OtherHostError, check_base_url, is_safe_line, shown
+from ..lowlevel.http import OtherHostError, check_base_url, is_safe_line, shown_url
 from ..lowlevel.ranges import Advance, file_digest
 from ..lowlevel.tarball import pack
 from ..selection.releases import Listing, Release, local_path, parse_wheel, read_release
@@ -97,7 +97,7 @@ def _read_sound(listing: Listing) -> tuple[Release, VariantMetadata]:
     """Read a release as far as its index file says; raises VariantError with everything wrong with it."""
     files = {file.url: local_path(file) for file in (*listing.wheels, *listing.index_files)}
     check_lines(url for url, path in files.items() if path is None)
-    _refuse(run.check(path for path in files.values() if path))
+    _refuse(run.find_problems(path for path in files.values() if path))
     release = read_release(listing)
     issues = lines_of(release.faults)
     issues += [f"{name}: {why}" for name, why in release.barred.items()]
@@ -182,7 +182,7 @@ def _read_remote(file: File, placed: File, hosts: Collection[str] | bool) -> _Re
     from ..wheels.remote import on_server, read_wheel
 
     if "sha256" not in file.hashes:
-        raise VariantError(f"{shown(file.url)}: its index gives no sha256 of it", hint=_FROM_FOLDER)
+        raise VariantError(f"{shown_url(file.url)}: its index gives no sha256 of it", hint=_FROM_FOLDER)
     try:
         wheel = read_wheel(on_server(file.filename, file.url, size=file.size, other_hosts=hosts))
     except OtherHostError as error:
@@ -199,7 +199,7 @@ def _described(file: File, wheel: Wheel) -> _Read:
     data = wheel.core_metadata
     told = {"sha256": hashlib.sha256(data).hexdigest()}
     for fault in simple_api.of_content("METADATA", file.core_metadata or {}, data):
-        raise VariantError(f"{shown(file.url)}: {fault}")
+        raise VariantError(f"{shown_url(file.url)}: {fault}")
     requires_python = core_metadata.find_field(data, "Requires-Python")
     return _Read(file._replace(requires_python=requires_python, core_metadata=told), data, metadata)
 
@@ -212,7 +212,7 @@ def _place(file: File, base_url: str | None) -> str:
     url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()  # without a password
     if parts.query:
         raise VariantError(
-            f"{shown(url)}: its URL has a query, which may be secret, and may expire",
+            f"{shown_url(url)}: its URL has a query, which may be secret, and may expire",
             hint="say with --base-url where the wheels lie for everybody",
         )
     return url
@@ -221,7 +221,7 @@ def _place(file: File, base_url: str | None) -> str:
 def check_lines(urls: Iterable[str]) -> None:
     """Check that nobody in between can change what comes from URLs, as it is pinned; raises VariantError."""
     if unsafe := [url for url in urls if not is_safe_line(url)]:
-        issues = (f"{shown(url)} is no URL of https" for url in unsafe)
+        issues = (f"{shown_url(url)} is no URL of https" for url in unsafe)
         raise VariantError(*issues, hint="what is pinned must not be changed on its way")
 
 
@@ -256,7 +256,7 @@ def _files(release: Release, described: list[bytes], hosts: Collection[str]) -> 
     """Return what is in the sdist; raises VariantError if its backend, or an index, would refuse that."""
     name, version, wheels, metadata, *_ = release
     locked = pylock.Locked(name, version, wheels, metadata, hosts=tuple(sorted(set(hosts))))
-    if issues := [*dispatching_sdist.faults(locked)]:
+    if issues := [*dispatching_sdist.faults_of_locked(locked)]:
         raise VariantError(*issues)
     pkg_info = core_metadata.for_sdist(described, _spelled(described, name), str(version))
     _check_pkg_info(pkg_info)

@@ -75,7 +75,7 @@ class Wish(NamedTuple):
             )
         index_url = environ.get(INDEX_URL) or None
         if index_url and not http.is_safe_line(index_url):
-            raise VariantError(f"{INDEX_URL}: {http.shown(index_url)!a} {http.UNSAFE}")
+            raise VariantError(f"{INDEX_URL}: {http.shown_url(index_url)!a} {http.UNSAFE}")
         return cls(label, source, hardware, index_url)
 
 
@@ -117,7 +117,7 @@ class Dispatched(NamedTuple):
     told: str
 
 
-def choose(
+def select_wheel(
     config_settings: Mapping[str, Any] | None,
     environ: Mapping[str, str],
     *,
@@ -129,7 +129,7 @@ def choose(
     The user has a say by config settings and environment. Raises VariantError when the sdist is not sound, or
     no wheel fits; before the latter, *tell* is given a table of the reasons.
     """
-    locked = dispatching_sdist.load(root)
+    locked = dispatching_sdist.load_pinned(root)
     wish = Wish.read(config_settings, environ, name=locked.name)
     release = Release(*locked[:3], locked.metadata, {})
     target = running_target()
@@ -231,11 +231,11 @@ def _on_mirror(picked: Pick, index_url: str) -> Pick:
     found = next((each for each in listed if each.filename == filename), None)
     if found is None:
         raise VariantError(
-            f"{INDEX_URL}: {http.shown(index_url)} has no {filename}",
+            f"{INDEX_URL}: {http.shown_url(index_url)} has no {filename}",
             hint="add it there, ask for a label that is there, or unset the variable",
         )
     if not http.is_safe_line(found.url):
-        raise VariantError(f"{INDEX_URL}: {http.shown(found.url)!a} {http.UNSAFE}")
+        raise VariantError(f"{INDEX_URL}: {http.shown_url(found.url)!a} {http.UNSAFE}")
     return picked._replace(file=picked.file._replace(url=found.url))
 
 
@@ -317,7 +317,7 @@ def _dist_info(pick: Pick, hosts: frozenset[str], scratch: Path, advance: Advanc
                 )
             return _told_by(wheel, pick)
         except VariantError as error:
-            raise error.within(http.shown(file.url)) from None
+            raise error.within(http.shown_url(file.url)) from None
     path = scratch / file.filename
     download(file, path, advance=advance, hosts=hosts)
     with open_wheel(path) as wheel:

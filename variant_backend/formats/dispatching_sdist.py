@@ -42,10 +42,10 @@ def is_dispatching(sdist: BinaryIO) -> bool:
         return False
 
 
-def load(root: Path = Path()) -> pylock.Locked:
+def load_pinned(root: Path = Path()) -> pylock.Locked:
     """Return the release that an sdist pins; raises VariantError with all that is not sound about it."""
     path = root / LOCK_FILE
-    packages = pylock.read(read_toml(path), str(path), pylock.folder_url(path))
+    packages = pylock.read_lock(read_toml(path), str(path), pylock.folder_url(path))
     if len(packages) != 1:
         raise VariantError(f"{path}: it has {len(packages)} packages, and needs one")
     (locked,) = packages
@@ -54,13 +54,13 @@ def load(root: Path = Path()) -> pylock.Locked:
     if (normalize(locked.name), locked.version) != own:
         about = f"{locked.name} {locked.version}, and {PKG_INFO} about {own[0]} {own[1]}"
         issues.append(f"{path}: it is about {about}")
-    issues += (f"{path}: {fault}" for fault in faults(locked))
+    issues += (f"{path}: {fault}" for fault in faults_of_locked(locked))
     if issues:
         raise VariantError(*issues, hint="this sdist is not sound, so nothing is taken from it")
     return locked
 
 
-def faults(locked: pylock.Locked) -> Iterator[str]:
+def faults_of_locked(locked: pylock.Locked) -> Iterator[str]:
     """Yield what is wrong with a release that is pinned, each with the name of the wheel that it is about."""
     own = normalize(locked.name), locked.version
     known = {None, *(locked.metadata.variants if locked.metadata else ())}
@@ -104,7 +104,7 @@ def _faults(file: File, own: tuple[str, Version]) -> Iterator[str]:
     if not file.size or file.size < 0:
         yield "its size is missing, or is none"
     if not http.is_safe_line(file.url):
-        yield f"its URL {http.shown(file.url)!a} {http.UNSAFE}"
+        yield f"its URL {http.shown_url(file.url)!a} {http.UNSAFE}"
     elif "@" in urlsplit(file.url).netloc:
         yield "its URL has a user or password in it"
 
@@ -117,7 +117,7 @@ def write_again(sdist_directory: str, environ: Mapping[str, str], *, root: Path 
     """
     from ..lowlevel.tarball import pack  # takes long to import, and builds of wheels do not need it
 
-    locked = load(root)
+    locked = load_pinned(root)
     top = f"{escape(locked.name)}-{locked.version}"
     folder = Path(sdist_directory)
     try:

@@ -54,7 +54,7 @@ class Locked(NamedTuple):
     hosts: tuple[str, ...] = ()
 
 
-def check_name(name: str) -> None:
+def check_lock_name(name: str) -> None:
     """Check what a lock file is called; raises VariantError."""
     if not re.fullmatch(r"pylock\.([^.]+\.)?toml", name):
         raise VariantError(
@@ -193,7 +193,7 @@ def select(
     ]
 
 
-def read(data: Mapping[str, Any], where: str, base: str) -> list[Locked]:
+def read_lock(data: Mapping[str, Any], where: str, base: str) -> list[Locked]:
     """Return all packages of a lock file, whatever environment they are for, with all their wheels.
 
     Raises VariantError as `select` does, if the file is not valid or a package has no wheel.
@@ -295,8 +295,8 @@ def _read_tool(tool: Mapping[str, Any] | None, where: str) -> _Tool:
 def _strings(document: Document, value: object, place: str) -> dict[str, str]:
     """Return the strings of a table."""
     entries = document.table(value, place)
-    read = {key: document.string(entry, f"{place}.{key}") for key, entry in entries.items()}
-    return {key: text for key, text in read.items() if text is not None}
+    texts = {key: document.string(entry, f"{place}.{key}") for key, entry in entries.items()}
+    return {key: text for key, text in texts.items() if text is not None}
 
 
 def _file(wheel: PackageWheel, entry: Mapping[str, Any], base: str) -> File:

@@ -67,7 +67,7 @@ class Record(NamedTuple):
         ]
         wanted = "no hash and no size" if path in incomplete else "a hash and a size"
         return [
-            Fault(rule, path, text.format(_shown(names)))
+            Fault(rule, path, text.format(_first_of(names)))
             for rule, text, names in (
                 ("duplicate-row", "{} has two rows", twice),
                 ("incomplete-row", f"the row of {{}} needs {wanted}", incomplete),
@@ -80,7 +80,7 @@ class Record(NamedTuple):
     def wrong_sizes(self, path: str, sizes: Mapping[str, int]) -> list[Fault]:
         """Compare the rows with the *sizes* of the wheel's files in bytes; return one fault or none."""
         wrong = [file for file, _, size in self.rows if size and file in sizes and size != str(sizes[file])]
-        return [Fault("wrong-size", path, f"the size of {_shown(wrong)} is another one")] if wrong else []
+        return [Fault("wrong-size", path, f"the size of {_first_of(wrong)} is another one")] if wrong else []
 
     def wrong_hashes(self, path: str, contents: Mapping[str, bytes]) -> list[Fault]:
         """Compare the rows with the *contents* of some files; return one fault or none."""
@@ -89,7 +89,7 @@ class Record(NamedTuple):
             for file, digest, _ in self.rows
             if digest and file in contents and not _is_hash(digest, contents[file])
         ]
-        return [Fault("wrong-hash", path, f"the hash of {_shown(wrong)} is another one")] if wrong else []
+        return [Fault("wrong-hash", path, f"the hash of {_first_of(wrong)} is another one")] if wrong else []
 
     def changed(
         self, contents: Mapping[str, bytes], dropped: Collection[str], moved: Mapping[str, str]
@@ -121,7 +121,7 @@ class Record(NamedTuple):
         return "".join([*new, *lines]).encode()
 
 
-def _shown(paths: Collection[str]) -> str:
+def _first_of(paths: Collection[str]) -> str:
     """Name the first of several paths, and say how many more there are."""
     others = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
     return f"{min(paths)!r}{others}"

@@ -86,7 +86,7 @@ def _check_folders(folders: Iterable[Path]) -> None:
         raise VariantError(*faults)
 
 
-def write(outputs: Iterable[Output]) -> None:
+def write_all_files(outputs: Iterable[Output]) -> None:
     """Write the files in their order; each gets its name once all are complete.
 
     Raises VariantError when that fails.
@@ -114,7 +114,7 @@ def update(outputs: Iterable[Output]) -> None:
     """Write the files if one of them is missing or differs; raises VariantError as both parts of it do."""
     outputs = list(outputs)
     if differences(outputs):
-        write(outputs)
+        write_all_files(outputs)
 
 
 def _make_folder(folder: Path) -> None:
@@ -131,9 +131,9 @@ def _first_difference(present: bytes, wanted: bytes) -> str:
         return "differs in its line ends"
     same = min(len(lines), len(wanted_lines))
     at = next((number for number in range(same) if lines[number] != wanted_lines[number]), same)
-    here, should = _shown(lines, at), _shown(wanted_lines, at)
+    here, should = _line_at(lines, at), _line_at(wanted_lines, at)
     return f"differs from line {at + 1} on: {here} is there, and {should} should be"
 
 
-def _shown(lines: list[bytes], at: int) -> str:
+def _line_at(lines: list[bytes], at: int) -> str:
     return repr(lines[at].decode("utf-8", "replace").strip()[:60]) if at < len(lines) else "nothing"

@@ -49,7 +49,7 @@ class OtherHostError(VariantError):
     """A redirect leads to a host that is not among those that may answer."""
 
 
-class Answer(NamedTuple):
+class HttpContent(NamedTuple):
     """A page: its *content*, its media type in lower case, and its URL after redirects, with credentials."""
 
     content: bytes
@@ -114,7 +114,7 @@ class Response(NamedTuple):
         raise VariantError(f"the server answers {told!r} when asked for bytes {wanted}")
 
 
-def shown(url: str) -> str:
+def shown_url(url: str) -> str:
     """Return a URL as it may be printed: without user, password and query, which may be secret."""
     return re.sub(r"(://)[^/?#\s'\"]*@|[?#][^\s'\"]*", r"\1", url)
 
@@ -165,7 +165,7 @@ def is_safe_line(url: str) -> bool:
     return scheme == "https" or (scheme == "http" and is_this_machine(url))
 
 
-def get(url: str, *, accept: str = "*/*", limit: int, other_hosts: OtherHosts = False) -> Answer:
+def get(url: str, *, accept: str = "*/*", limit: int, other_hosts: OtherHosts = False) -> HttpContent:
     """Return the page at a URL, of *limit* bytes at most; *accept* are the media types that are wanted.
 
     Redirects to another host are followed with *other_hosts* only: what is read there would count as
@@ -175,9 +175,9 @@ def get(url: str, *, accept: str = "*/*", limit: int, other_hosts: OtherHosts = 
         with request(url, headers={"Accept": accept}, other_hosts=other_hosts) as response:
             response.check_status(200)
             kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-            return Answer(response.read(limit), kind, response.url)
+            return HttpContent(response.read(limit), kind, response.url)
     except VariantError as error:
-        raise error.within(shown(url)) from None
+        raise error.within(shown_url(url)) from None
 
 
 @contextmanager
@@ -199,7 +199,7 @@ def request(
         try:
             raw = _open(url, method, headers or {})
         except VariantError as error:
-            raise (error if url == asked else error.within(f"redirected to {shown(url)}")) from None
+            raise (error if url == asked else error.within(f"redirected to {shown_url(url)}")) from None
         with raw:
             location = raw.headers.get("Location")
             if raw.status not in _REDIRECTS or location is None:
@@ -219,7 +219,7 @@ def redirected(url: str, location: str, *, other_hosts: OtherHosts) -> str:
         parts = urlsplit(urljoin(url, quote(location, _SAFE + "#", encoding="latin-1")))
         # The server has no say in the credentials.
         target = with_credentials(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), url)
-        place = shown(target)
+        place = shown_url(target)
         if urlsplit(target).scheme not in _PORTS:
             raise VariantError(f"redirected to {place}, which is not HTTP")
         if urlsplit(url).scheme == "https" != urlsplit(target).scheme:
@@ -232,7 +232,7 @@ def redirected(url: str, location: str, *, other_hosts: OtherHosts) -> str:
             remedy = f"allowed are {known}" if known else f"if you trust it, give the URL {place}"
             raise OtherHostError(f"redirected from {hosts}, another host", hint=remedy)
     except ValueError:
-        raise VariantError(f"redirected to {shown(location)!r}, which is not a URL") from None
+        raise VariantError(f"redirected to {shown_url(location)!r}, which is not a URL") from None
     return target
 
 
@@ -358,7 +358,7 @@ def _unreachable(error: OSError, url: str) -> VariantError:
 def _reason(error: object) -> str:
     """Return what an exception says, in one line, or its type if it says nothing."""
     text = getattr(error, "strerror", None) or str(error)
-    return ascii_unless_printable(shown(" ".join(str(text).split()))) or type(error).__name__
+    return ascii_unless_printable(shown_url(" ".join(str(text).split()))) or type(error).__name__
 
 
 def _proxy(url: str) -> str | None:
@@ -367,7 +367,11 @@ def _proxy(url: str) -> str | None:
 
     parts = urlsplit(url)
     proxy = None if is_this_machine(url) else getproxies().get(parts.scheme)
-    return f"the proxy {shown(proxy)} was asked" if proxy and not proxy_bypass(parts.hostname or "") else None
+    return (
+        f"the proxy {shown_url(proxy)} was asked"
+        if proxy and not proxy_bypass(parts.hostname or "")
+        else None
+    )
 
 
 @cache

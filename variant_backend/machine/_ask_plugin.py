@@ -72,7 +72,7 @@ def installed() -> dict[str, object]:
         try:
             points = [point for point in distribution.entry_points if point.group == "variant_plugins"]
         except Exception as error:
-            faults.append(f"{name} {version}: entry_points.txt: {_shown(error)}")
+            faults.append(f"{name} {version}: entry_points.txt: {_first_line(error)}")
             continue
         for point in points:
             reference = point.value.partition("[")[0].strip()  # without extras
@@ -123,11 +123,11 @@ def main() -> None:
             text = json.dumps({**told, "printed": watch.end()}, default=repr)
         except (Exception, SystemExit) as error:
             watch.end()
-            text = json.dumps({"error": _shown(error)})
+            text = json.dumps({"error": _first_line(error)})
         print(text, file=answer)
 
 
-def _shown(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     message = (str(error).splitlines() or [""])[0]
     return f"{type(error).__name__}: {message}"
 

@@ -41,12 +41,12 @@ def hardware_of(path: Path | None, environ: Mapping[str, str]) -> Hardware:
     return Hardware(
         {
             name: each._replace(source=f"{path}: {each.source}" if each.source else str(path))
-            for name, each in load(path).namespaces.items()
+            for name, each in load_hardware(path).namespaces.items()
         }
     )
 
 
-def load(path: Path) -> Hardware:
+def load_hardware(path: Path) -> Hardware:
     """Read a hardware file, TOML if it is called so, else JSON; raises VariantError with every fault."""
     if path.suffix == ".toml":
         return Hardware.from_table(read_toml(path), str(path))

@@ -35,7 +35,7 @@ class _Feature(NamedTuple):
     several: bool
 
 
-class _Answer(NamedTuple):
+class _RawAnswer(NamedTuple):
     """What a plugin tells; *lapses* are against the protocol, and do no harm in a build.
 
     *namespace* is None if the plugin names none.
@@ -79,7 +79,7 @@ def installed_plugins(python: str = sys.executable) -> tuple[list[Plugin], list[
     return sorted(Plugin(**entry) for entry in told["plugins"]), told["faults"]
 
 
-def query(plugin: Plugin, python: str = sys.executable) -> PluginSupport:
+def query_plugin(plugin: Plugin, python: str = sys.executable) -> PluginSupport:
     """Run an installed plugin, and return what it says that this system supports.
 
     Raises VariantError when it hangs, fails, or does not keep the protocol.
@@ -95,7 +95,7 @@ def query_isolated(namespace: str, provider: PluginProvider, python: str) -> dic
     """Run the plugin of a provider, and return what it says that this system supports, best first.
 
     It must be installed in the environment of the interpreter; what is outside of that is not imported.
-    Raises VariantError as `query` does, and when it answers for another namespace.
+    Raises VariantError as `query_plugin` does, and when it answers for another namespace.
     """
     place = _place(namespace, provider)
     answer = _ask(place, provider.reference, _SUPPORTED, command=[python, "-I"])
@@ -107,10 +107,10 @@ def query_isolated(namespace: str, provider: PluginProvider, python: str) -> dic
     return {name: feature.values for name, feature in answer.features.items()}
 
 
-def faults(plugin: Plugin, python: str = sys.executable) -> list[str]:
+def protocol_faults(plugin: Plugin, python: str = sys.executable) -> list[str]:
     """Run an installed plugin, and return everything in which it does not keep the protocol."""
     found: list[str] = []
-    answers: dict[str, _Answer] = {}
+    answers: dict[str, _RawAnswer] = {}
     for method in (_SUPPORTED, _ALL):
         try:
             answers[method] = _ask_installed(plugin, method, python)
@@ -122,7 +122,7 @@ def faults(plugin: Plugin, python: str = sys.executable) -> list[str]:
     return list(dict.fromkeys(found))  # both methods may have the same
 
 
-def _contradictions(supported: _Answer, known: _Answer) -> Iterator[str]:
+def _contradictions(supported: _RawAnswer, known: _RawAnswer) -> Iterator[str]:
     """Say where the two answers of a plugin do not go together."""
     if not known.features:
         yield f"{_ALL}() lists no feature"
@@ -162,7 +162,7 @@ def ask_for_static(namespace: str, provider: BuildProvider) -> StaticProvider:
     )
 
 
-def validate(variant: Variant, providers: Mapping[str, Provider]) -> None:
+def validate_variant(variant: Variant, providers: Mapping[str, Provider]) -> None:
     """Check that the plugins know the properties of a variant, and allow as many values as it has.
 
     The plugins must be installed beside this package. Raises VariantError with every fault found.
@@ -181,7 +181,7 @@ def validate(variant: Variant, providers: Mapping[str, Provider]) -> None:
         raise VariantError(*issues)
 
 
-def _faults(place: str, features: Mapping[str, list[str]], answer: _Answer) -> list[str]:
+def _faults(place: str, features: Mapping[str, list[str]], answer: _RawAnswer) -> list[str]:
     """Return what a plugin has against the properties that a variant has in its namespace."""
     faults = []
     for name, values in features.items():
@@ -210,7 +210,7 @@ def _place(namespace: str, provider: PluginProvider | BuildProvider) -> str:
     return f"providers.{namespace}: plugin {provider.reference!r}"
 
 
-def _ask_installed(plugin: Plugin, method: str, python: str) -> _Answer:
+def _ask_installed(plugin: Plugin, method: str, python: str) -> _RawAnswer:
     """Ask an installed plugin; if it names no namespace, that is called as its entry point is."""
     document = Document()
     document.passes("entry point", check_object_reference, plugin.reference)
@@ -224,7 +224,7 @@ def _ask_installed(plugin: Plugin, method: str, python: str) -> _Answer:
     return answer._replace(namespace=plugin.name)
 
 
-def _ask_provider(namespace: str, provider: PluginProvider | BuildProvider, method: str) -> _Answer:
+def _ask_provider(namespace: str, provider: PluginProvider | BuildProvider, method: str) -> _RawAnswer:
     """Ask the plugin of a provider, which must be installed beside this package."""
     place = _place(namespace, provider)
     install = f"it comes with {' and '.join(provider.requires)}; install that for the build"
@@ -242,7 +242,7 @@ def _ask(
     method: str,
     install: str | None = None,
     command: Sequence[str] = (sys.executable,),
-) -> _Answer:
+) -> _RawAnswer:
     """Ask a plugin, and check what it answers.
 
     *install* is the remedy if it is not there, in a build; without one, it is held to every rule.
@@ -287,7 +287,7 @@ def _run(
     return told
 
 
-def _read_answer(told: Mapping[str, Any], method: str, place: str, *, strict: bool) -> _Answer:
+def _read_answer(told: Mapping[str, Any], method: str, place: str, *, strict: bool) -> _RawAnswer:
     """Check what a plugin answered; raises VariantError with every fault found, with lapses if *strict*."""
     document = Document()
     own = told["namespace"]
@@ -314,4 +314,4 @@ def _read_answer(told: Mapping[str, Any], method: str, place: str, *, strict: bo
     if document.issues:
         issues = [f"{place}: {issue}" for issue in document.issues]
         raise VariantError(*issues, *(lapses if strict else ()))
-    return _Answer(features, all_compatible, own, tuple(lapses))
+    return _RawAnswer(features, all_compatible, own, tuple(lapses))

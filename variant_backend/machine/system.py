@@ -22,7 +22,7 @@ from ..variants.namespace_support import (
 from ..variants.providers import PluginProvider
 from ..variants.ranking import Supported
 from .alignment import Installed, aligned, disagreements
-from .trusted_plugins import Installer, ask, objection
+from .trusted_plugins import Installer, ask_trusted, objection
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -98,7 +98,7 @@ class System(NamedTuple):
             if reason := objection(provider, self.trusted):
                 origins[namespace] = f"{UNKNOWN}; {reason}"
                 continue
-            answer = ask(namespace, provider, self.installer)
+            answer = ask_trusted(namespace, provider, self.installer)
             if isinstance(answer, VariantError):
                 faults.append(answer)
                 supported[namespace], origins[namespace] = {}, FAILED

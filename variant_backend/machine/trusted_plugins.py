@@ -33,7 +33,7 @@ _PROGRAM = Path(__file__).with_name("_install_plugin.py")
 _TIME_LIMIT = 600
 
 
-class Answer(NamedTuple):
+class PluginAnswer(NamedTuple):
     """What a plugin says that this system supports, best first, and which plugin has said it."""
 
     features: dict[str, tuple[str, ...]]
@@ -62,7 +62,9 @@ def objection(provider: PluginProvider, trusted: Collection[str]) -> str | None:
 
 
 @cache  # releases of one project mostly have one provider, and an environment takes seconds
-def ask(namespace: str, provider: PluginProvider, installer: Installer) -> Answer | VariantError:
+def ask_trusted(
+    namespace: str, provider: PluginProvider, installer: Installer
+) -> PluginAnswer | VariantError:
     """Install the plugin of a provider, ask it, and return its answer, or what went wrong.
 
     There must be no `objection` to it. The environment is made by `build`, and removed.
@@ -76,7 +78,7 @@ def ask(namespace: str, provider: PluginProvider, installer: Installer) -> Answe
             if "error" not in env:
                 features = query_isolated(namespace, provider, env["python"])
                 found = _versions(requirements, env["path"])
-                return Answer(features, f"plugin {provider.reference!r} of {' and '.join(found)}")
+                return PluginAnswer(features, f"plugin {provider.reference!r} of {' and '.join(found)}")
             reason = env["error"]
     except VariantError as error:
         return error

@@ -155,7 +155,7 @@ class Recipe(NamedTuple):
         )
 
 
-def pick(recipes: Mapping[str, Recipe], filename: WheelFilename) -> str | None:
+def label_for(recipes: Mapping[str, Recipe], filename: WheelFilename) -> str | None:
     """Return the label whose recipe picks a wheel, or None if none does.
 
     Raises VariantError if several do.

@@ -61,7 +61,7 @@ def project_file(path: Path) -> Path:
     return file
 
 
-def read(file: Path) -> str:
+def read_project_file(file: Path) -> str:
     """Return the text of a project file, which is empty if there is none; raises VariantError."""
     if not file.exists():
         return ""
@@ -74,13 +74,13 @@ def read(file: Path) -> str:
         raise VariantError(f"{file}: not TOML in UTF-8: {error}") from None
 
 
-def write(file: Path, old: str, new: str) -> None:
+def write_project_file(file: Path, old: str, new: str) -> None:
     """Replace the *old* text of a project file by the *new* one, at once; its mode stays.
 
     A symbolic link stays one. Raises VariantError if the file is no longer what it was.
     """
     target = file.resolve()
-    if read(target) != old:
+    if read_project_file(target) != old:
         raise VariantError(f"{file}: has changed since it was read", hint="run the command again")
     with workspace(target.parent) as folder:
         fresh = folder / target.name
@@ -95,7 +95,7 @@ def wrap(text: str) -> str:
 
     Raises VariantError with every fault found.
     """
-    data = _read(text)
+    data = _read_tables(text)
     if _is_wrapped(data):
         return text
     missing = {key: value for key, value in _DEFAULTS.items() if key not in data.get("build-system", {})}
@@ -110,7 +110,7 @@ def unwrap(text: str) -> str:
     ``requires`` stay where there were none, and ``backend-path`` comes next to ``build-backend``.
     Raises VariantError with every fault found.
     """
-    data = _read(text)
+    data = _read_tables(text)
     if not _is_wrapped(data):
         return text
     return _checked(toml_edit.edited(text, _unwrap), _unwrapped(data))
@@ -118,7 +118,7 @@ def unwrap(text: str) -> str:
 
 def is_defined(text: str, label: str) -> bool:
     """Tell whether a label needs no properties: it is ``null``, or the project file defines it."""
-    return label == NULL_LABEL or label in _metadata(_read(text)).variants
+    return label == NULL_LABEL or label in _metadata(_read_tables(text)).variants
 
 
 def add_variant(text: str, label: str, properties: Sequence[Property]) -> str:
@@ -127,9 +127,9 @@ def add_variant(text: str, label: str, properties: Sequence[Property]) -> str:
     What is there already stays. New namespaces rank last, and so do new values of a static list.
     Raises VariantError when the file has faults, or the label is unknown or stands for something else.
     """
-    data = _read(text)
+    data = _read_tables(text)
     metadata = _metadata(data)
-    variant = metadata.choose(label, frozenset(properties))
+    variant = metadata.select(label, frozenset(properties))
     new = copy.deepcopy(data)
     if variant.properties and label not in metadata.variants:
         table = new.setdefault("variant", {})
@@ -144,7 +144,7 @@ def add_variant(text: str, label: str, properties: Sequence[Property]) -> str:
 # What a project file says, as plain tables.
 
 
-def _read(text: str) -> dict[str, Any]:
+def _read_tables(text: str) -> dict[str, Any]:
     """Return what a project file says; raises VariantError with every fault that concerns wrapping."""
     data = toml_edit.parse(text).unwrap()
     document = Document()

@@ -38,7 +38,7 @@ class WheelLink(NamedTuple):
     requirements: tuple[str, ...]
 
 
-class Release(NamedTuple):
+class ReleaseSection(NamedTuple):
     """A version of a project: what its variants mean, its wheels, and all its other files."""
 
     version: str
@@ -48,15 +48,15 @@ class Release(NamedTuple):
     others: tuple[Link, ...]
 
 
-class Project(NamedTuple):
+class ProjectPage(NamedTuple):
     """A project by its normalized name, with its releases, the newest first."""
 
     name: str
     summary: str
-    releases: tuple[Release, ...]
+    releases: tuple[ReleaseSection, ...]
 
 
-def project_page(project: Project, base_url: str | None = None) -> bytes:
+def project_page(project: ProjectPage, base_url: str | None = None) -> bytes:
     """Return the page of a project, which is ``project/{name}/index.html`` in the index.
 
     *base_url* is where the index's folder is served, without a slash at the end. Commands name it; without
@@ -77,7 +77,7 @@ def project_page(project: Project, base_url: str | None = None) -> bytes:
     return _page(f"{project.name}: wheel variants", body)
 
 
-def projects_page(projects: Sequence[Project]) -> bytes:
+def projects_page(projects: Sequence[ProjectPage]) -> bytes:
     """Return the page that lists all projects."""
     cards = [
         f'<li><a href="project/{escape(project.name)}/index.html">{escape(project.name)}</a>'
@@ -159,7 +159,7 @@ def readable_size(size: int) -> str:
     return f"{size} B"
 
 
-def _release(name: str, release: Release, base_url: str | None) -> str:
+def _release(name: str, release: ReleaseSection, base_url: str | None) -> str:
     """Return the section of a version."""
     anchor = escape(f"v{release.version}")
     parts = [
@@ -175,7 +175,7 @@ def _release(name: str, release: Release, base_url: str | None) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _facts(release: Release) -> str:
+def _facts(release: ReleaseSection) -> str:
     labels = {wheel.label for wheel in release.wheels} - {None}
     facts = [_count(len(labels), "variant"), _count(len(release.wheels), "wheel")]
     if release.requires_python:
@@ -187,7 +187,7 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
-def _commands(name: str, release: Release, base_url: str | None) -> str:
+def _commands(name: str, release: ReleaseSection, base_url: str | None) -> str:
     """Return how to install the version by the index."""
     index = shlex.quote(_url(base_url, "simple/"))
     wanted = shlex.quote(f"{name}=={release.version}")
@@ -220,7 +220,7 @@ def _code(command: str) -> str:
     return f"<pre><code>{escape(command)}</code></pre>"
 
 
-def _table(name: str, release: Release, base_url: str | None) -> str:
+def _table(name: str, release: ReleaseSection, base_url: str | None) -> str:
     """Return the table of a version's variants."""
     by_label = _by_label(release.wheels)
     differing = _differing(by_label)
@@ -275,7 +275,7 @@ def _label(label: str | None) -> str:
     return "plain" if label is None else f"<code>{escape(label)}</code>"
 
 
-def _properties(release: Release, label: str | None) -> str:
+def _properties(release: ReleaseSection, label: str | None) -> str:
     if label is None:
         return '<p class="quiet">no variant: for all installers</p>'
     variant = release.metadata.variants.get(label) if release.metadata else None
@@ -325,17 +325,17 @@ def _list(texts: Sequence[str]) -> str:
     return f"<ul>{''.join(f'<li><code>{escape(text)}</code></li>' for text in texts)}</ul>"
 
 
-def _shared(release: Release) -> str:
+def _shared(release: ReleaseSection) -> str:
     shared = _common(release.wheels) if release.wheels else []
     return f"<h3>Every wheel requires</h3>{_list(shared)}" if shared else ""
 
 
-def _others(release: Release) -> str:
+def _others(release: ReleaseSection) -> str:
     items = "".join(f"<li>{_linked(link, link.filename)}</li>" for link in release.others)
     return f"<h3>Other files</h3><ul>{items}</ul>" if items else ""
 
 
-def _versions(project: Project) -> str:
+def _versions(project: ProjectPage) -> str:
     """Return links to the versions, if there are several."""
     if len(project.releases) < 2:
         return ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..errors import VariantError
 from ..lowlevel.file_set import Output
-from ..lowlevel.http import shown
+from ..lowlevel.http import shown_url
 from ..lowlevel.ranges import file_digest, real_path
 from ..variants.filename import WheelFilename, index_filename, parse_index_filename
 from ..variants.merging import merge
@@ -75,11 +75,11 @@ def plan_index(
         remote, faults = _read_url(url)
         wheels += remote
         issues += faults
-    releases, conflicts = combine(wheels, merged, out_dir, folders[0] if folders else Path())
+    releases, conflicts = combine_wheels(wheels, merged, out_dir, folders[0] if folders else Path())
     if issues or conflicts:
         raise VariantError(*issues, *conflicts)
     if not releases:
-        places = ", ".join([*map(str, folders), *map(shown, urls)])
+        places = ", ".join([*map(str, folders), *map(shown_url, urls)])
         raise VariantError(f"{places}: no wheel with a variant label", hint="make some with make-variant")
     return Index(tuple(releases), tuple(output for each in releases for output in each.outputs()))
 
@@ -131,7 +131,7 @@ def _read_url(url: str) -> tuple[list[FoundWheel], list[str]]:
     return wheels, issues
 
 
-def combine(
+def combine_wheels(
     wheels: Iterable[FoundWheel], merged: Sequence[Path], out_dir: Path | None, first: Path
 ) -> tuple[list[ReleaseIndex], list[str]]:
     """Combine variant wheels and index files of other machines by release; return all conflicts, too.

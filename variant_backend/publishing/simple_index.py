@@ -22,7 +22,15 @@ from ..lowlevel.tarball import read_member
 from ..variants.filename import WheelFilename, index_filename
 from ..variants.metadata import VariantMetadata
 from . import html_pages
-from .index_file import FoundWheel, Index, ReleaseIndex, combine, different_twins, distinct, read_folders
+from .index_file import (
+    FoundWheel,
+    Index,
+    ReleaseIndex,
+    combine_wheels,
+    different_twins,
+    distinct,
+    read_folders,
+)
 
 if TYPE_CHECKING:
     from .index_file import Release
@@ -39,7 +47,7 @@ class _Told(NamedTuple):
     digest: str
 
 
-class _Listed(NamedTuple):
+class _ListedFiles(NamedTuple):
     """A file that the pages list. Its URL in *file* leads there from the index's folder."""
 
     release: Release
@@ -62,7 +70,7 @@ def plan_simple_index(
     """
     root = out_dir or folders[0]
     wheels, issues = read_folders(folders, plain=True)
-    releases, conflicts = combine(wheels, merged, out_dir, root)
+    releases, conflicts = combine_wheels(wheels, merged, out_dir, root)
     sdists, notices = _find_sdists(folders)
     unique = {wheel.path.name: wheel for wheel in sorted(wheels, key=lambda wheel: wheel.place, reverse=True)}
     told, faults = _read_all(unique.values())
@@ -130,7 +138,7 @@ def _list_all(
     sdists: Sequence[tuple[Path, Release]],
     releases: Iterable[ReleaseIndex],
     advance: Advance,
-) -> tuple[list[_Listed], list[str]]:
+) -> tuple[list[_ListedFiles], list[str]]:
     """Return all files that the pages list, and what to tell about them."""
     listed = [_list_wheel(root, wheel, told[wheel.core_metadata], advance) for wheel in wheels]
     notices: list[str] = []
@@ -141,33 +149,33 @@ def _list_all(
     return [*listed, *map(_list_index, releases)], notices
 
 
-def _list_wheel(root: Path, wheel: FoundWheel, told: _Told, advance: Advance) -> _Listed:
+def _list_wheel(root: Path, wheel: FoundWheel, told: _Told, advance: Advance) -> _ListedFiles:
     file = _file(root, wheel.path, advance)
     core = {"sha256": told.digest}
-    return _Listed(
+    return _ListedFiles(
         wheel.release, file._replace(requires_python=told.requires_python, core_metadata=core), told
     )
 
 
-def _list_sdist(root: Path, path: Path, release: Release, advance: Advance) -> tuple[_Listed, list[str]]:
+def _list_sdist(root: Path, path: Path, release: Release, advance: Advance) -> tuple[_ListedFiles, list[str]]:
     """Return an sdist; without its Requires-Python, which is told, if that cannot be read."""
     file = _file(root, path, advance)
     try:
         with path.open("rb") as opened:
             told = _read(read_member(opened, "PKG-INFO"))
     except VariantError as error:
-        return _Listed(release, file), [
+        return _ListedFiles(release, file), [
             f"{line}; its Requires-Python is left out" for line in error.within(path.name).lines()
         ]
-    return _Listed(release, file._replace(requires_python=told.requires_python), told), []
+    return _ListedFiles(release, file._replace(requires_python=told.requires_python), told), []
 
 
-def _list_index(index: ReleaseIndex) -> _Listed:
+def _list_index(index: ReleaseIndex) -> _ListedFiles:
     """Return the file with the variants of a release, which lies in the index's folder."""
     output = index.outputs()[0]
     digest = hashlib.sha256(output.content).hexdigest()
     file = simple_api.File(output.name, quote(output.name), {"sha256": digest}, len(output.content))
-    return _Listed(index.release, file)
+    return _ListedFiles(index.release, file)
 
 
 def _file(root: Path, path: Path, advance: Advance) -> simple_api.File:
@@ -198,7 +206,7 @@ def _unlisted(folders: Iterable[Path], releases: Iterable[ReleaseIndex]) -> list
     ]
 
 
-def _left_behind(root: Path, listed: Iterable[_Listed]) -> Iterator[str]:
+def _left_behind(root: Path, listed: Iterable[_ListedFiles]) -> Iterator[str]:
     """Tell of pages that were made here for projects whose files have all gone."""
     names = {each.release[0] for each in listed}
     for path in sorted([*root.glob("simple/*/index.html"), *root.glob("project/*/index.html")]):
@@ -207,7 +215,7 @@ def _left_behind(root: Path, listed: Iterable[_Listed]) -> Iterator[str]:
                 yield f"{path} is of a project that has no file here any more; delete its folder"
 
 
-def _outside(root: Path, listed: Iterable[_Listed], base_url: str | None) -> list[str]:
+def _outside(root: Path, listed: Iterable[_ListedFiles], base_url: str | None) -> list[str]:
     """Tell which folder is to be served, if files lie outside of that of the index.
 
     Raises VariantError if no link can lead to them from *base_url*.
@@ -230,7 +238,7 @@ def _outside(root: Path, listed: Iterable[_Listed], base_url: str | None) -> lis
 
 def _pages(
     root: Path,
-    listed: Iterable[_Listed],
+    listed: Iterable[_ListedFiles],
     variants: Mapping[Release, VariantMetadata],
     base_url: str | None,
 ) -> Iterable[Output]:
@@ -257,20 +265,20 @@ def _from_below(file: simple_api.File) -> simple_api.File:
 
 
 def _project(
-    name: str, listed: Iterable[_Listed], variants: Mapping[Release, VariantMetadata]
-) -> html_pages.Project:
+    name: str, listed: Iterable[_ListedFiles], variants: Mapping[Release, VariantMetadata]
+) -> html_pages.ProjectPage:
     """Return what the page for people tells of a project; *listed* is in the order of the releases."""
     releases, summary = [], ""
     for release, group in groupby(listed, lambda each: each.release):
         its = list(group)
         summary = next((each.told.summary for each in its if each.told), summary)
         releases.append(_release(release, its, variants.get(release)))
-    return html_pages.Project(name, summary, tuple(reversed(releases)))
+    return html_pages.ProjectPage(name, summary, tuple(reversed(releases)))
 
 
 def _release(
-    release: Release, listed: Iterable[_Listed], metadata: VariantMetadata | None
-) -> html_pages.Release:
+    release: Release, listed: Iterable[_ListedFiles], metadata: VariantMetadata | None
+) -> html_pages.ReleaseSection:
     wheels, others, requires_python = [], [], None
     for each in listed:
         file, told = each.file, each.told
@@ -281,4 +289,4 @@ def _release(
             wheels.append(html_pages.WheelLink(link, name.label, name.tags, told.requirements))
         else:
             others.append(link)
-    return html_pages.Release(str(release[1]), metadata, requires_python, tuple(wheels), tuple(others))
+    return html_pages.ReleaseSection(str(release[1]), metadata, requires_python, tuple(wheels), tuple(others))

@@ -23,7 +23,7 @@ _TABLE = "variant"
 _PROVIDERS = (_TABLE, "providers")
 
 
-class Place(NamedTuple):
+class Destination(NamedTuple):
     """Where results go: into a folder, or over what was given; if to neither, documents are handed back."""
 
     folder: Path | None = None
@@ -31,7 +31,7 @@ class Place(NamedTuple):
     dry_run: bool = False
 
 
-class Outcome(NamedTuple):
+class UpgradedFile(NamedTuple):
     """What became of a file: where the result is, or would be, or the *content* that is written nowhere.
 
     *upgraded* is None for a plain wheel, which has no variant metadata.
@@ -42,7 +42,7 @@ class Outcome(NamedTuple):
     content: bytes | None = None
 
 
-def upgrade(path: Path, to: Place, *, moment: int | None = None) -> Outcome:
+def upgrade(path: Path, to: Destination, *, moment: int | None = None) -> UpgradedFile:
     """Bring one file to the current form: a ``*.json`` document, a ``*.toml`` project file, or a wheel.
 
     No file is replaced but the one that is given, *in_place*. *moment* (seconds since 1970), if given, is
@@ -57,10 +57,10 @@ def upgrade(path: Path, to: Place, *, moment: int | None = None) -> Outcome:
         kind = _upgraded_document if path.suffix == ".json" else _upgraded_project
         name, new, upgraded = kind(path, old)
         if to.folder is None and not to.in_place:
-            return Outcome(None, upgraded, new)
+            return UpgradedFile(None, upgraded, new)
         if upgraded.is_current:
-            return Outcome(_kept(path, to), upgraded)
-        return Outcome(_put(path, name, to, functools.partial(_write, name=name, content=new)), upgraded)
+            return UpgradedFile(_kept(path, to), upgraded)
+        return UpgradedFile(_put(path, name, to, functools.partial(_write, name=name, content=new)), upgraded)
     except OSError as error:
         place = error.filename2 or error.filename or path
         raise VariantError(f"{place}: {error.strerror or error}") from None
@@ -97,22 +97,22 @@ def _upgraded_project(path: Path, content: bytes) -> tuple[str, bytes, Upgraded]
     return path.name, text.encode(), upgraded
 
 
-def _upgrade_wheel(path: Path, to: Place, moment: int | None) -> Outcome:
+def _upgrade_wheel(path: Path, to: Destination, moment: int | None) -> UpgradedFile:
     filename = WheelFilename.parse(path.name)
     with open_wheel(path) as wheel:
         if filename.label is None and not wheel.is_variant():
-            return Outcome(_kept(path, to), None)
+            return UpgradedFile(_kept(path, to), None)
         data = _parsed(wheel.read_file("variant.json"), "variant.json")
         upgraded = upgrade_document(data, "variant.json")
         _check_label(data, filename.label)
         if upgraded.is_current:
-            return Outcome(_kept(path, to), upgraded)
+            return UpgradedFile(_kept(path, to), upgraded)
         plan = Plan(upgraded.metadata, Recipe(), labelled=filename.label is not None, moment=moment)
         if decided := _decided(wheel.core_metadata, edited_metadata(wheel.core_metadata, plan)):
             upgraded = upgraded._replace(changed=(*upgraded.changed, decided))
         rewritten(wheel, plan)  # what is wrong is said before anything is written, and in a dry run too
     name = str(renamed(filename, plan))
-    return Outcome(_put(path, name, to, lambda folder: make_variant(path, plan, folder).path), upgraded)
+    return UpgradedFile(_put(path, name, to, lambda folder: make_variant(path, plan, folder).path), upgraded)
 
 
 def _parsed(data: bytes, where: str) -> object:
@@ -152,7 +152,7 @@ def _document_name(name: str) -> str:
     return index_filename(release) if release else name
 
 
-def _kept(path: Path, to: Place) -> Path:
+def _kept(path: Path, to: Destination) -> Path:
     """Return where a file is to which nothing was to be done; in another folder it is copied."""
     if to.folder is None or (to.folder.exists() and to.folder.samefile(path.parent)):
         return path
@@ -165,7 +165,7 @@ def _write(folder: Path, name: str, content: bytes) -> Path:
     return path
 
 
-def _put(path: Path, name: str, to: Place, make: Callable[[Path], Path]) -> Path:
+def _put(path: Path, name: str, to: Destination, make: Callable[[Path], Path]) -> Path:
     """Let the result of *path* be made in a folder, and give it its place once it is complete.
 
     With the same mode; in place, an input of another name is removed then.

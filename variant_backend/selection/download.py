@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import VariantError
 from ..formats.simple_api import ALGORITHMS, File
-from ..lowlevel.http import BrokenTransferError, OtherHosts, Response, request, shown
+from ..lowlevel.http import BrokenTransferError, OtherHosts, Response, request, shown_url
 from ..lowlevel.ranges import Advance, path_of, write_all
 from ..lowlevel.workspace import workspace
 
@@ -48,7 +48,7 @@ def download(
                 part.check()
             path.replace(target)
         except VariantError as error:
-            raise error.within(shown(file.url)) from None
+            raise error.within(shown_url(file.url)) from None
         except OSError as error:
             raise VariantError(f"{file.filename} cannot be written: {error.strerror}") from None
         return part.proven

@@ -85,7 +85,7 @@ def wrong_python(file: File, target: Target) -> str | None:
     return None if fits else f"Requires-Python: {text} does not admit {target.python}"
 
 
-def choose(
+def select_release(
     listings: Iterable[Listing], system: System, target: Target, *, version: Version | None = None
 ) -> tuple[Judged | None, list[Judged]]:
     """Return the newest release with a compatible wheel, and the newer ones that have none.

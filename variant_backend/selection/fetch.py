@@ -154,7 +154,7 @@ def lock(
     """
     from ..formats.toml_edit import from_dict  # takes long to import
 
-    pylock.check_name(path.name)
+    pylock.check_lock_name(path.name)
     names = [each.release.name for each in picks]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise VariantError(f"{one_of(twice)} is asked for twice, and a lock file has each package once")

@@ -128,7 +128,7 @@ def nothing_listed(
     if listings:
         versions = one_of(str(each.version) for each in listings)
         return f"there is no such version with wheels; there are {versions}"
-    return f"no wheel is in {one_of([*map(str, find_links), *map(http.shown, index_urls)])}"
+    return f"no wheel is in {one_of([*map(str, find_links), *map(http.shown_url, index_urls)])}"
 
 
 def projects(find_links: Sequence[Path]) -> list[str]:
@@ -236,7 +236,7 @@ def _on_index(url: str, name: str, faults: list[VariantError]) -> tuple[str, lis
     are passed over: an index has no say about the files of this machine.
     """
     content, kind, url = http.get(f"{url.rstrip('/')}/{name}/", accept=_ACCEPT, limit=_LARGEST)
-    place = http.shown(url)
+    place = http.shown_url(url)
     if "json" in kind:
         page = simple_api.from_json(content, place, skipped=faults)
     else:
@@ -273,7 +273,7 @@ def _by_version(
 
 def read_index_file(file: File) -> IndexDocument:
     """Read an index file; what is wrong is found, not raised."""
-    place, document = _shown(file), Document()
+    place, document = _place_of(file), Document()
     try:
         content = _content(file)
     except VariantError as error:
@@ -303,9 +303,9 @@ def local_path(file: File) -> Path | None:
     return path_of(file.url) if file.url.startswith("file:") else None
 
 
-def _shown(file: File) -> str:
+def _place_of(file: File) -> str:
     """Return what messages call a file: its path, or its URL without what may be secret."""
-    return str(local_path(file) or http.shown(file.url))
+    return str(local_path(file) or http.shown_url(file.url))
 
 
 def _looked_into(wheel: File) -> tuple[File, str | None]:

@@ -44,7 +44,7 @@ def table(
     places = {verdict: place for place, verdict in enumerate(judged.verdicts, 1)}
     rows = [row for verdict in compatible for row in _rows(places[verdict], verdict)]
     if rows:
-        yield from aligned([("PLACE", "LABEL", "TAGS", "BEST VALUES", "RANK"), *rows])
+        yield from table_lines([("PLACE", "LABEL", "TAGS", "BEST VALUES", "RANK"), *rows])
         yield "Ranks are those of namespace, feature and value, 0 being best: the first that differs decides."
     if out:
         if rows:
@@ -91,7 +91,7 @@ def _tags(verdict: Verdict) -> str:
     return "-".join(filter(None, [verdict.filename.build, verdict.filename.tags]))
 
 
-def aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+def table_lines(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     """Yield the lines of a table, the first of which is its heading."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for number, row in enumerate(rows):

@@ -16,7 +16,7 @@ from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import Support
 from ..variants.properties import Property, Variant
 from ..wheels.inspection import Inspection
-from .evaluate import Judged, choose, in_order, judge, judge_label
+from .evaluate import Judged, in_order, judge, judge_label, select_release
 from .releases import INDEX_FILE, Listing, Release, find_listings, nothing_listed, read_release
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Pick(NamedTuple):
         ]
 
 
-class _Source(NamedTuple):
+class _Search(NamedTuple):
     """Where wheels are looked for, and what for."""
 
     find_links: Sequence[Path]
@@ -68,7 +68,7 @@ class _Source(NamedTuple):
     target: Target
 
 
-def pick(
+def resolve_packages(
     pins: Iterable[Pin],
     *,
     find_links: Sequence[Path] = (),
@@ -81,7 +81,7 @@ def pick(
     A package counts as installed for those behind it. Of a label that is pinned, nobody is asked whether
     it is supported. Raises VariantError with every package that has no wheel.
     """
-    source = _Source(find_links, index_urls, target)
+    source = _Search(find_links, index_urls, target)
     picks: list[Pick] = []
     faults: list[VariantError] = []
     missing: list[str] = []
@@ -99,12 +99,12 @@ def pick(
     return picks, faults
 
 
-def _pick(pin: Pin, source: _Source, system: System, faults: list[VariantError]) -> Pick:
+def _pick(pin: Pin, source: _Search, system: System, faults: list[VariantError]) -> Pick:
     """Return the wheel for one package; what else went wrong is added to the faults."""
     listings, unlisted = find_listings(pin.name, find_links=source.find_links, index_urls=source.index_urls)
     faults += unlisted
     if pin.label is None:
-        judged, passed = choose(listings, system, source.target, version=pin.version)
+        judged, passed = select_release(listings, system, source.target, version=pin.version)
     else:
         judged, passed = _choose_label(pin.label, [*in_order(listings, pin.version)], pin, source.target)
     looked = [judged, *passed] if judged else passed
@@ -124,7 +124,7 @@ def _pick(pin: Pin, source: _Source, system: System, faults: list[VariantError])
 def _choose_label(
     label: str, listings: Sequence[Listing], pin: Pin, target: Target
 ) -> tuple[Judged | None, list[Judged]]:
-    """Do what `choose` does among the wheels of one label, by what their names and indexes say."""
+    """Do what `select_release` does among the wheels of one label, by what their names and indexes say."""
     passed: list[Judged] = []
     for listing in listings:
         sources = [
@@ -162,7 +162,7 @@ def picked_of(judged: Judged, *, pinned: bool = False) -> Pick:
     return Pick(judged.release, file, judged.support, best, pinned)
 
 
-def _nothing(pin: Pin, listings: Sequence[Listing], passed: Sequence[Judged], source: _Source) -> str:
+def _nothing(pin: Pin, listings: Sequence[Listing], passed: Sequence[Judged], source: _Search) -> str:
     """Say why there is no wheel for a package."""
     if not any(in_order(listings, pin.version)):
         told = nothing_listed(listings, find_links=source.find_links, index_urls=source.index_urls)
@@ -213,11 +213,11 @@ def _conflicts_of_choice(pin: Pin, listings: Sequence[Listing], system: System, 
     """Return in what the wheel that would be chosen, if nothing was aligned, disagrees."""
     if not system.align or pin.label is not None:
         return []
-    judged, _ = choose(listings, system._replace(align=()), target, version=pin.version)
+    judged, _ = select_release(listings, system._replace(align=()), target, version=pin.version)
     return _conflicts(system, picked_of(judged)) if judged else []
 
 
-def pick_locked(path: Path, system: System, target: Target) -> tuple[list[Pick], list[VariantError]]:
+def resolve_locked(path: Path, system: System, target: Target) -> tuple[list[Pick], list[VariantError]]:
     """Return the best wheel of each package of a lock file, by what that says, and its faults.
 
     Raises VariantError when it cannot be read or does not hold for the target, or with every package

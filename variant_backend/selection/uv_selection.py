@@ -89,7 +89,7 @@ def _has_project(url: str, name: str) -> bool:
     return bool(listings) or not faults
 
 
-def uv_choose(
+def uv_select(
     listings: Iterable[Listing], detected: Supported, target: Target, *, version: Version | None = None
 ) -> UvChoice:
     """Return what uv chooses where it *detected* this support; *listings* come newest first."""
@@ -115,7 +115,7 @@ def uv_choose(
     return UvChoice(None, tuple(passed), tuple(without))
 
 
-def differences(ours: Judged | None, newer: Iterable[Judged], theirs: UvChoice) -> list[str]:
+def why_uv_differs(ours: Judged | None, newer: Iterable[Judged], theirs: UvChoice) -> list[str]:
     """Say why uv chooses another wheel, a line for each reason; none if it chooses the same.
 
     *ours* is the release whose best wheel is chosen by PEP 825, *newer* are those before it without one.

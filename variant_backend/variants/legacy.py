@@ -173,8 +173,8 @@ class _Upgrade:
             marker = self.document.string(entry.pop("enable-if"), f"{place}.enable-if")
             self._drop(
                 f"{place}.enable-if",
-                f"{_shown(marker)} has no successor; the namespace counts on every platform, and the wheels'"
-                " platform tags decide",
+                f"{_text_of(marker)} has no successor; the namespace counts on every platform, and the"
+                " wheels' platform tags decide",
             )
         if "install-time" in entry:
             asked = self.document.boolean(entry.pop("install-time"), f"{place}.install-time")
@@ -191,7 +191,7 @@ class _Upgrade:
         if features := self._static_features(namespace):
             for key in ("requires", "plugin-api"):
                 if key in entry:
-                    asked = _shown(entry.pop(key))
+                    asked = _text_of(entry.pop(key))
                     self._drop(f"{place}.{key}", f"{asked} is not asked; static-properties answer")
             order = {"feature-order": [*features]} if len(features) > 1 else {}
             return {**entry, "static-properties": features, **order}
@@ -246,7 +246,7 @@ class _Upgrade:
         """Report priorities of features and values that nothing takes over."""
         for key, table in (("feature", self.order), ("property", self.values)):
             if namespace in table:
-                text = f"{_shown(table[namespace])} has no successor; the provider ranks what it supports"
+                text = f"{_text_of(table[namespace])} has no successor; the provider ranks what it supports"
                 self._drop(f"default-priorities.{key}.{namespace}", text)
 
     def _known(self, namespace: str, entry: dict[str, Any]) -> dict[str, Any]:
@@ -263,7 +263,7 @@ class _Upgrade:
             new.pop("plugin-api", None)
         for key in ("requires", "plugin-api"):
             if entry.get(key) != new.get(key):
-                old, now = _shown(entry.get(key)), _shown(new.get(key))
+                old, now = _text_of(entry.get(key)), _text_of(new.get(key))
                 text = f"{old} becomes {now}: released installers know no other"
                 self.changed.append(f"providers.{namespace}.{key}: {text}")
         return new
@@ -311,10 +311,10 @@ class _Upgrade:
         self.dropped.append(f"{place}: {text}")
 
 
-def _shown(value: object) -> str:
+def _text_of(value: object) -> str:
     """Return what a report says of a value: texts, lists of texts, and tables of lists."""
     if isinstance(value, Mapping):
-        return "; ".join(f"{key} = {_shown(each)}" for key, each in value.items()) or "nothing"
+        return "; ".join(f"{key} = {_text_of(each)}" for key, each in value.items()) or "nothing"
     if isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
         return ", ".join(value) or "nothing"
     return "nothing" if value is None else value if isinstance(value, str) else "something else"

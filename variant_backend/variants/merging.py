@@ -89,8 +89,8 @@ def _differences(ours: object, theirs: object, path: str) -> Iterator[tuple[str,
         for key in dict.fromkeys([*ours, *theirs]):
             yield from _differences(ours.get(key), theirs.get(key), join(path, key))
     elif ours != theirs:
-        yield path, _shown(ours), _shown(theirs)
+        yield path, _as_json(ours), _as_json(theirs)
 
 
-def _shown(value: object) -> str:
+def _as_json(value: object) -> str:
     return "nothing" if value is None else json.dumps(value)

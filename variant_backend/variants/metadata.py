@@ -203,7 +203,7 @@ class VariantMetadata(NamedTuple):
             providers={name: each for name, each in providers.items() if name in namespaces},
         )
 
-    def choose(self, label: str | None, properties: frozenset[Property]) -> Variant:
+    def select(self, label: str | None, properties: frozenset[Property]) -> Variant:
         """Return the variant asked for by a label, by properties, or by properties under a label.
 
         Properties without a label get the one that is defined for them, else a hash. What a wheel was

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import VariantError
 from ..formats import core_metadata
-from ..lowlevel.http import shown
+from ..lowlevel.http import shown_url
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..variants.properties import Variant
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
 
-class Verdict(NamedTuple):
+class InstallerVerdict(NamedTuple):
     """Whether an installer may install a wheel, and why, a line for each reason."""
 
     installs: bool
@@ -54,7 +54,7 @@ class Inspection(NamedTuple):
     requirements: tuple[str, ...] = ()
     added: tuple[str, ...] | None = None
     removed: tuple[str, ...] | None = None
-    verdicts: dict[str, Verdict] = {}  # noqa: RUF012  # a default that nobody changes
+    verdicts: dict[str, InstallerVerdict] = {}  # noqa: RUF012  # a default that nobody changes
     faults: tuple[str, ...] = ()
     is_dropped_by_uv: bool = False
 
@@ -131,13 +131,13 @@ def inspect_url(url: str) -> list[Inspection | VariantError]:
 
     def inspected(wheel: remote.RemoteWheel) -> Inspection | VariantError:
         try:
-            return _of_wheel(shown(wheel.url), remote.read_wheel(wheel))
+            return _of_wheel(shown_url(wheel.url), remote.read_wheel(wheel))
         except VariantError as error:
             return error
 
-    wheels = remote.wheels(url)
+    wheels = remote.find_wheels(url)
     if not wheels:
-        raise VariantError(f"{shown(url)}: no wheel is listed there")
+        raise VariantError(f"{shown_url(url)}: no wheel is listed there")
     results = remote.map_in_threads(inspected, wheels)
     return _all_compared([wheel.name for wheel in wheels], results)
 
@@ -294,17 +294,20 @@ def _with_variant(result: Inspection, read: Callable[[], bytes]) -> Inspection:
     )
 
 
-def _verdicts(result: Inspection, filename: WheelFilename) -> dict[str, Verdict]:
+def _verdicts(result: Inspection, filename: WheelFilename) -> dict[str, InstallerVerdict]:
     """Return what released installers make of a wheel: pip 26.3 and uv 0.13.8."""
     if filename.label is None:
         reasons = ("as a plain wheel",)
         if result.metadata is not None or result.faults:
             reasons = ("as a plain wheel: the name has no label, and variant.json is not looked at",)
-        return {"pip": Verdict(True, reasons), "uv": Verdict(True, reasons)}
-    pip = Verdict(False, ("it sees plain wheels only, and rejects a name with a label",))
+        return {"pip": InstallerVerdict(True, reasons), "uv": InstallerVerdict(True, reasons)}
+    pip = InstallerVerdict(False, ("it sees plain wheels only, and rejects a name with a label",))
     if result.is_dropped_by_uv or result.variant is None or result.metadata is None:
-        return {"pip": pip, "uv": Verdict(False, ("it drops a release with faults in its metadata",))}
+        return {
+            "pip": pip,
+            "uv": InstallerVerdict(False, ("it drops a release with faults in its metadata",)),
+        }
     never = uv_never_chooses(result.metadata, result.variant)
     where = "where its properties are supported" if result.variant.properties else "on every system"
     why = tuple(never) or (f"with --preview-features wheel-variants, {where}",)
-    return {"pip": pip, "uv": Verdict(not never, why)}
+    return {"pip": pip, "uv": InstallerVerdict(not never, why)}

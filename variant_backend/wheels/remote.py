@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from ..errors import VariantError, lines_of
 from ..formats import simple_api
 from ..lowlevel import http
-from ..lowlevel.http import shown, with_credentials
+from ..lowlevel.http import shown_url, with_credentials
 from ..lowlevel.ranges import Source
 from ..lowlevel.zip_archive import Archive
 from ..lowlevel.zip_records import ENDING_SIZE
@@ -72,11 +72,11 @@ def read_wheels(url: str) -> tuple[list[ReadWheel], list[str]]:
                 return None
             wheel = read_wheel(remote)
             with _within(remote.url):
-                return ReadWheel(shown(remote.url), wheel, wheel.variant_metadata())
+                return ReadWheel(shown_url(remote.url), wheel, wheel.variant_metadata())
         except VariantError as error:
             return error
 
-    results = map_in_threads(read, wheels(url))
+    results = map_in_threads(read, find_wheels(url))
     issues = lines_of(result for result in results if isinstance(result, VariantError))
     return [result for result in results if isinstance(result, ReadWheel)], issues
 
@@ -100,7 +100,7 @@ def read_wheel(remote: RemoteWheel) -> Wheel:
         return Wheel.read(filename, source)
 
 
-def wheels(url: str) -> list[RemoteWheel]:
+def find_wheels(url: str) -> list[RemoteWheel]:
     """Return the wheels at *url*, in the order of their names: the one that it names, or those listed there.
 
     Raises VariantError when that cannot be listed.
@@ -110,7 +110,7 @@ def wheels(url: str) -> list[RemoteWheel]:
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise VariantError(f"{shown(url)}: not a URL: {error}") from None
+        raise VariantError(f"{shown_url(url)}: not a URL: {error}") from None
     name = unquote(parts.path).rpartition("/")[2]
     if name.endswith(".whl"):
         return [on_server(name, url)]
@@ -120,7 +120,7 @@ def wheels(url: str) -> list[RemoteWheel]:
     if not found:
         if len(projects) > _MOST_PROJECTS:
             raise VariantError(
-                f"{shown(url)}: lists {len(projects)} projects, which are too many to read",
+                f"{shown_url(url)}: lists {len(projects)} projects, which are too many to read",
                 hint="give the URL of a project's page",
             )
         pages = map_in_threads(lambda project: _links(*_page(project))[0], projects)
@@ -130,7 +130,7 @@ def wheels(url: str) -> list[RemoteWheel]:
 
 def _links(content: bytes, kind: str, url: str) -> tuple[dict[str, str], list[str]]:
     """Return the wheels that a page links to, by their names, and the pages of projects if there are none."""
-    place = shown(url)
+    place = shown_url(url)
     projects: dict[str, str] | None = None
     if "json" in kind:
         projects = simple_api.projects_from_json(content, place)
@@ -161,7 +161,7 @@ def _within(url: str) -> Iterator[None]:
     try:
         yield
     except VariantError as error:
-        raise error.within(shown(url)) from None
+        raise error.within(shown_url(url)) from None
 
 
 @contextmanager
@@ -177,7 +177,7 @@ def _libraries() -> Iterator[None]:
         raise VariantError("no answer in time") from None
     except PermissionError as error:
         raise VariantError(
-            f"access denied: {shown(str(error))}",
+            f"access denied: {shown_url(str(error))}",
             hint="credentials are taken from where its library looks, such as ~/.aws",
         ) from None
     except ImportError as error:
@@ -185,7 +185,7 @@ def _libraries() -> Iterator[None]:
         raise VariantError(str(error), hint=_REMEDY if ours else None) from None
     # Each library has a family of errors of its own, and most are no OSError.
     except Exception as error:
-        raise VariantError(shown(str(error)) or type(error).__name__) from None
+        raise VariantError(shown_url(str(error)) or type(error).__name__) from None
 
 
 def _merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -283,7 +283,7 @@ def on_server(
     return RemoteWheel(name, url, lambda: _Server(url, other_hosts).source(size))
 
 
-def _page(url: str) -> http.Answer:
+def _page(url: str) -> http.HttpContent:
     """Return a page; other hosts may stand in for its server, as mirrors do."""
     return http.get(url, accept=_ACCEPT, limit=_LARGEST, other_hosts=True)
 
