@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from .building.hook_shell import ends_in_clear_lines, say
+from .lowlevel.terminal import is_terminal, print_message, print_status
 
 if TYPE_CHECKING:
     from .dispatching.deliver import Dispatched
@@ -111,13 +112,12 @@ def _progress(size: int) -> Iterator[Callable[[int], None]]:
     def advance(count: int) -> None:
         nonlocal done, shown
         done += count
-        if sys.stderr.isatty() and done >> 20 != shown:  # not at every packet
+        if done >> 20 != shown:  # not at every packet
             shown = done >> 20
-            sys.stderr.write(f"\rvariant-backend: {shown} of {size >> 20} MiB")
-            sys.stderr.flush()
+            print_status(f"variant-backend: {shown} of {size >> 20} MiB")
 
     try:
         yield advance
     finally:
-        if shown >= 0:
-            sys.stderr.write("\n")
+        if shown >= 0 and is_terminal(sys.stderr):
+            print_message()

@@ -40,11 +40,6 @@ def lines_of(errors: Iterable[VariantError]) -> list[str]:
     return [line for error in errors for line in error.lines()]
 
 
-def printable(text: str) -> str:
-    """Return a text on one line, with nothing in it that a terminal would obey: that is escaped."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
-
-
 def ascii_unless_printable(text: str) -> str:
     """Return a text as it is, or in quotes and in ASCII if it has something that a terminal would obey."""
     return text if text.isprintable() else ascii(text)

@@ -1,15 +1,16 @@
 """Where the installed scripts start and end.
 
-A conversion takes a tenth of a second. Looking for cycles among what is imported and read, and taking
-the interpreter apart at the end, would take an eighth of that and change nothing: so there is neither.
+A conversion takes a tenth of a second. Looking for cycles among what is imported and read, in between and
+at the end, would take an eighth of that and change nothing: so there is no such look.
 """
 
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from collections.abc import Callable
+
+from .lowlevel.terminal import print_traceback, print_warning
 
 
 def make_variant() -> None:
@@ -29,16 +30,12 @@ def variant_backend() -> None:
 
 
 def _run(command: Callable[[], object]) -> None:
-    """Run a command, which ends with SystemExit, and leave with its exit code at once."""
-    code: object = 0
+    """Run a command, which ends with SystemExit; what is printed besides is escaped, too."""
+    import warnings  # click has loaded it
+
+    sys.excepthook = print_traceback
+    warnings.showwarning = print_warning
     try:
         command()
-    except SystemExit as ending:
-        code = ending.code
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            try:
-                stream.flush()
-            except OSError:
-                code = code or 1
-    os._exit(code if isinstance(code, int) else 1)
+    finally:
+        gc.freeze()  # at its end, the interpreter would look for cycles once more

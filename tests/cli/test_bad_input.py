@@ -424,14 +424,14 @@ def start_slow_run(tmp_path: Path) -> subprocess.Popen[str]:
     wheel = make_wheel(tmp_path, files={"demo/large": os.urandom(1 << 20)})
     script = (
         "import sys, time\n"
-        "from variant_backend import _files\n"
+        "from variant_backend.lowlevel import ranges\n"
         "from variant_backend.cli.make_variant import make_variant_command\n"
         "def slow(source, target, offset, length):\n"
-        "    _files._read_and_write(source, target, offset, 1000)\n"
+        "    ranges._read_and_write(source, target, offset, 1000)\n"
         "    print('half', flush=True)\n"
         "    time.sleep(1)\n"
         "    return 1000\n"
-        "_files._KERNEL_COPIES[:] = [slow]\n"
+        "ranges._KERNEL_COPIES[:] = [slow]\n"
         "make_variant_command(sys.argv[1:])\n"
     )
     process = start(sys.executable, "-c", script, wheel, "-p", "nvidia::a::1", "-l", "x")

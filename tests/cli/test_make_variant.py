@@ -259,12 +259,12 @@ def test_progress_is_shown_on_a_terminal_after_a_second_and_not_before(tmp_path:
     wheel = make_wheel(tmp_path, files={"demo/large": os.urandom(3 << 20)})
     script = (
         "import sys, time\n"
-        "from variant_backend import _files\n"
+        "from variant_backend.lowlevel import ranges\n"
         "from variant_backend.cli.make_variant import make_variant_command\n"
         "def step(source, target, offset, length):\n"
         f"    time.sleep({0.4 if slow else 0})\n"
-        "    return _files._read_and_write(source, target, offset, min(length, 1 << 20))\n"
-        "_files._KERNEL_COPIES[:] = [step]\n"
+        "    return ranges._read_and_write(source, target, offset, min(length, 1 << 20))\n"
+        "ranges._KERNEL_COPIES[:] = [step]\n"
         "make_variant_command(sys.argv[1:])\n"
     )
     parent, child = pty.openpty()

@@ -21,7 +21,7 @@ from helpers.servers import publish
 from helpers.strict_reader import walk
 from pyproject_hooks import BuildBackendHookCaller
 
-RELEASES = sorted((Path(__file__).parent / "data").glob("dispatching-*"))
+RELEASES = sorted((Path(__file__).parents[1] / "data").glob("dispatching-*"))
 BACKEND = "variant_backend.dispatch"
 RUNTIME = {"demo_runtime-1.0.dist-info"}
 # What is asked for, the label that comes, and what that requires.

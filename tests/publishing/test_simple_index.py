@@ -519,13 +519,13 @@ def test_progress_is_shown_on_a_terminal_when_reading_takes_longer_than_a_second
     make_wheel(tmp_path, files={"demo/large": os.urandom(3 << 20)})
     script = (
         "import sys, time\n"
-        "from variant_backend import cli\n"
+        "from variant_backend.cli import output\n"
         "from variant_backend.cli.main import main\n"
-        "advance = cli.Progress.advance\n"
+        "advance = output.Progress.advance\n"
         "def slowly(self, count):\n"
         f"    time.sleep({0.4 if slow else 0})\n"
         "    advance(self, count)\n"
-        "cli.Progress.advance = slowly\n"
+        "output.Progress.advance = slowly\n"
         "main(sys.argv[1:])\n"
     )
     parent, child = pty.openpty()

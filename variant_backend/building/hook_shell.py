@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import VariantError, printable
+from ..errors import VariantError
+from ..lowlevel.terminal import Part, print_message
 
 
-def say(text: str) -> None:
-    """Tell a person something, in one line: what servers say may have characters that command a terminal."""
-    print(f"variant-backend: {printable(text)}", file=sys.stderr, flush=True)  # noqa: T201  # a hook has no other voice
+def say(*parts: Part) -> None:
+    """Tell a person something, in one line."""
+    print_message("variant-backend: ", *parts)
 
 
 def ends_in_clear_lines(hook: Callable[..., Any]) -> Callable[..., Any]:

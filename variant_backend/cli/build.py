@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from ..lowlevel.terminal import print_message, print_table
 from .command import Command, Failure
 from .options import PATH
-from .output import status_line, talk
+from .output import print_json, status_line
 
 if TYPE_CHECKING:
     from ..building.matrix import Built
@@ -67,7 +67,7 @@ def build_command(
         path = path.parent
     matrix = Matrix.load(path, labels, plain=plain)
     for remark in matrix.remarks:
-        talk(remark)
+        print_message(remark)
     total = 1 + len(matrix.labels) + matrix.plain
     started = time.monotonic()
     with status_line() as show:
@@ -100,11 +100,16 @@ def _print_results(results: Sequence[Built], *, as_json: bool) -> None:
             }
             for each in results
         ]
-        click.echo(json.dumps(told, indent=2))
+        print_json(told, indent=2)
         return
-    names, seconds = [each.name for each in results], [f"{each.seconds:.1f} s" for each in results]
-    for each, name, time_taken in zip(results, names, seconds, strict=True):
-        click.echo(
-            f"{name:{max(map(len, names))}}  {'failed' if each.error else 'built ':6}"
-            f"  {time_taken:>{max(map(len, seconds))}}  {each.path or f'{each.log}: {each.error}'}"
-        )
+    seconds = [f"{each.seconds:.1f} s" for each in results]
+    rows = [
+        (each.name, "failed" if each.error else "built", f"{took:>{max(map(len, seconds))}}", _end(each))
+        for each, took in zip(results, seconds, strict=True)
+    ]
+    print_table(rows)
+
+
+def _end(built: Built) -> str:
+    """Say where the result is, or why there is none."""
+    return str(built.path or f"{built.log}: {built.error}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from pathlib import Path
 
@@ -11,9 +9,10 @@ import click
 
 from ..checking.codes import ERROR, GROUPS, INSTALLERS, RULES, Finding, select_codes
 from ..errors import VariantError
-from .command import Command
+from ..lowlevel.terminal import Part, Styled, print_annotation, print_line, print_message
+from .command import Command, WrongUsage
 from .options import PATH
-from .output import printable, talk
+from .output import print_json
 
 _COLORS = {"error": "red", "warning": "yellow"}
 
@@ -60,7 +59,7 @@ def check_command(
     try:
         codes = select_codes(_split(select), _split(ignore), installers)
     except VariantError as error:
-        raise click.UsageError("\n".join(error.lines())) from None
+        raise WrongUsage(error.lines()) from None
     if lists:
         _print_list(codes, form)
         return
@@ -71,11 +70,14 @@ def check_command(
         raise click.UsageError("there is no dist and no pyproject.toml here; name what is to be checked")
     findings = [finding for finding in run(paths) if finding.code in codes]
     if form == "json":
-        click.echo(json.dumps({"findings": [finding._asdict() for finding in findings]}, indent=2))
+        print_json({"findings": [finding._asdict() for finding in findings]}, indent=2)
     for finding in findings if form != "json" else ():
-        click.echo(_as_github(finding) if form == "github" else _as_text(finding))
+        if form == "github":
+            _annotate(finding)
+        else:
+            print_line(*_as_text(finding))
     errors = sum(finding.severity == ERROR for finding in findings)
-    talk(f"{errors} error(s), {len(findings) - errors} warning(s)" if findings else "nothing found")
+    print_message(f"{errors} error(s), {len(findings) - errors} warning(s)" if findings else "nothing found")
     sys.exit(1 if errors else 0)
 
 
@@ -87,33 +89,20 @@ def _print_list(codes: set[str], form: str) -> None:
     """Print the codes with their groups, severity and meaning."""
     chosen = {code: rule for code, rule in RULES.items() if code in codes}
     if form == "json":
-        click.echo(json.dumps({code: rule._asdict() for code, rule in chosen.items()}, indent=2))
+        print_json({code: rule._asdict() for code, rule in chosen.items()}, indent=2)
         return
     for code, rule in chosen.items():
-        click.echo(f"{code} ({rule.severity}, {' '.join(rule.groups)}): {rule.fact}")
+        print_line(f"{code} ({rule.severity}, {' '.join(rule.groups)}): {rule.fact}")
 
 
-def _as_text(finding: Finding) -> str:
-    """Return a finding as a line, in colors on a terminal that may show them."""
-    severity = f"{finding.severity}[{finding.code}]"
-    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
-        severity = click.style(severity, fg=_COLORS[finding.severity], bold=True)
-    where = ": ".join(filter(None, [printable(finding.file), printable(finding.place), severity]))
-    return f"{where}: {printable(finding.fault)}; {printable(finding.remedy)}"
+def _as_text(finding: Finding) -> list[Part]:
+    """Return a finding as a line."""
+    places = "".join(f"{place}: " for place in (finding.file, finding.place) if place)
+    severity = Styled(f"{finding.severity}[{finding.code}]", f"{_COLORS[finding.severity]} bold")
+    return [places, severity, f": {finding.fault}; {finding.remedy}"]
 
 
-def _as_github(finding: Finding) -> str:
-    """Return a finding as a workflow command of GitHub Actions.
-
-    Its properties must not have a comma or a colon, its message no line end.
-    """
+def _annotate(finding: Finding) -> None:
+    """Print a finding as an annotation of GitHub Actions."""
     message = ": ".join(filter(None, [finding.place, f"{finding.fault}; {finding.remedy}"]))
-    file, title = (
-        _escaped(text).replace(":", "%3A").replace(",", "%2C") for text in (finding.file, finding.code)
-    )
-    return f"::{finding.severity} file={file},title={title}::{_escaped(message)}"
-
-
-def _escaped(text: str) -> str:
-    escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    return printable(escaped)
+    print_annotation(finding.severity, {"file": finding.file, "title": finding.code}, message)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,11 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from ..errors import VariantError, lines_of, one_of
-from ..selection.report import PLAIN, Heading, Remedies, of_label, shown_label, supported, table
+from ..lowlevel.terminal import heading, print_line, print_message
+from ..selection.report import PLAIN, Line, Remedies, explained, of_label, shown_label, supported
 from ..variants.ranking import why_better
-from .command import Command
+from .command import Command, WrongValue
 from .options import find_links_option, index_url_option
-from .output import printable, talk
+from .output import print_json
 from .selection_options import selection_options
 
 if TYPE_CHECKING:
@@ -95,16 +94,16 @@ def explain_command(
         asked = _with_label([answer.judged, *answer.newer], why_not)
         told = _why_not(asked, why_not, answer.chosen)
     if as_json:
-        click.echo(json.dumps(_to_dict(answer, label, told)))
+        print_json(_to_dict(answer, label, told))
     elif answer.judged:
         if told and asked:
-            lines = [*told[:1], *(f"  {text}" for text in told[1:]), *supported(asked, _REMEDIES, why_not)]
+            lines = [told[:1], *([f"  {text}"] for text in told[1:]), *supported(asked, _REMEDIES, why_not)]
         else:
-            lines = [*table(answer.judged, _REMEDIES, label=label, shows_all=shows_all)]
+            lines = [*explained(answer.judged, _REMEDIES, label=label, shows_all=shows_all)]
         for line in [*_head(answer), *lines, *_installer(answer)]:
-            _print(line)
+            print_line(*line)
     for error in answer.errors:
-        talk(printable(f"{'warning' if answer.chosen else 'error'}: {error}"))
+        print_message(f"{'warning' if answer.chosen else 'error'}: {error}")
     if not answer.chosen:
         sys.exit(1)
 
@@ -118,7 +117,7 @@ def _pin(package: str | None, find_links: Sequence[Path]) -> Pin:
         try:
             return Pin.parse(package)
         except VariantError as error:
-            raise click.BadParameter("\n".join(error.lines()), param_hint="PACKAGE") from None
+            raise WrongValue(error.lines(), "PACKAGE") from None
     if not find_links:
         raise click.UsageError("say which package: only folders tell what they hold")
     names = projects(find_links)
@@ -166,17 +165,17 @@ def _answer(
     return answer._replace(uv=uv, differs=why_uv_differs(judged, newer, uv))
 
 
-def _head(answer: _Explanation) -> Iterator[str]:
+def _head(answer: _Explanation) -> Iterator[Line]:
     """Say what is chosen, and what became of newer releases."""
     judged = answer.judged
     assert judged, "nothing is printed without it"
     release = judged.release
     what = f"{judged.chosen.filename} is chosen" if judged.chosen else "no wheel is compatible"
-    yield Heading(f"{release.name} {release.version}: {what}")
+    yield [*heading(f"{release.name} {release.version}: {what}")]
     for each in answer.newer:
         pin = f"{release.name}=={each.release.version}"
-        yield f"newer, without a compatible wheel: {each.release.version} (see explain {pin})"
-    yield ""
+        yield [f"newer, without a compatible wheel: {each.release.version} (see explain {pin})"]
+    yield []
 
 
 def _with_label(releases: Sequence[Judged], label: str) -> Judged:
@@ -196,17 +195,17 @@ def _why_not(judged: Judged, label: str, chosen: Verdict | None) -> list[str]:
     return [f"{best.filename} is out:", *best.reasons]
 
 
-def _installer(answer: _Explanation) -> Iterator[str]:
+def _installer(answer: _Explanation) -> Iterator[Line]:
     """Say what uv chooses, and why it is another wheel."""
     if answer.uv is None:
         return
     chosen = answer.uv.judged.chosen if answer.uv.judged else None
-    yield ""
+    yield []
     if chosen and not answer.differs:
-        yield "uv chooses the same wheel"
+        yield ["uv chooses the same wheel"]
         return
-    yield f"uv chooses {chosen.filename}" if chosen else "uv chooses no wheel"
-    yield from (f"  {text}" for text in answer.differs)
+    yield [f"uv chooses {chosen.filename}" if chosen else "uv chooses no wheel"]
+    yield from ([f"  {text}"] for text in answer.differs)
 
 
 def _to_dict(answer: _Explanation, label: str | None, why_not: Sequence[str]) -> dict[str, object]:
@@ -263,10 +262,3 @@ def _verdict_to_dict(verdict: Verdict) -> dict[str, object]:
         if key
         else None,
     }
-
-
-def _print(line: str) -> None:
-    """Print a line; what comes from an index may have characters that do things to a terminal."""
-    text = printable(line)
-    bold = isinstance(line, Heading) and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    click.echo(click.style(text, bold=True) if bold else text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,9 +11,10 @@ from urllib.parse import urlsplit
 import click
 
 from ..errors import VariantError, lines_of
-from .command import Command
+from ..lowlevel.terminal import print_line, print_message
+from .command import Command, WrongValue
 from .options import PATH, find_links_option, index_url_option
-from .output import Progress, printable, talk
+from .output import Progress, print_json
 from .selection_options import selection_options
 
 if TYPE_CHECKING:
@@ -85,10 +85,10 @@ def fetch_command(
     only_index = shown_url(index_url[0]) if len(index_url) == 1 and not find_links else None
     results = _fetched(picks, folder, writes, only_index, plain=plain, force=force)
     if as_json:
-        click.echo(json.dumps({"packages": [_to_dict(each, results) for each in picks]}))
+        print_json({"packages": [_to_dict(each, results) for each in picks]})
     else:
         for path in [each.path for each in results] if folder else [writes]:
-            click.echo(str(path))
+            print_line(str(path))
 
 
 def _lock_to_read(
@@ -109,11 +109,11 @@ def _lock_to_read(
 def _tell(picks: Sequence[Pick], faults: Iterable[VariantError], lock_file: Path | None) -> None:
     """Tell which wheels are chosen and why, and what went wrong without ruling them out."""
     if not picks:  # a package that is asked for would have been a fault
-        talk(f"notice: {lock_file}: no package counts on this system")
+        print_message(f"notice: {lock_file}: no package counts on this system")
     for line in dict.fromkeys(lines_of(faults)):
-        talk(f"warning: {printable(line)}")
+        print_message(f"warning: {line}")
     for each in picks:
-        talk(f"{each.release.name} {each.release.version}: {each.file.filename} is {each.why}")
+        print_message(f"{each.release.name} {each.release.version}: {each.file.filename} is {each.why}")
 
 
 def _check_picking(
@@ -135,7 +135,7 @@ def _check_picking(
         except VariantError as error:
             issues += error.lines()
     if issues:
-        raise click.BadParameter("\n".join(issues), param_hint="PACKAGE")
+        raise WrongValue(issues, "PACKAGE")
     if not find_links and not index_urls:
         raise click.UsageError("say where to look: --find-links DIR or --index-url URL")
     if folder is None and (lock_file is None or plain):
@@ -144,7 +144,7 @@ def _check_picking(
         try:
             check_lock_name(lock_file.name)
         except VariantError as error:
-            raise click.BadParameter(str(error), param_hint="--pylock") from None
+            raise WrongValue(error.lines(), "--pylock") from None
     return pins
 
 
@@ -173,11 +173,11 @@ def _fetched(
         for each in results:
             if not each.verified and not each.pick.file.url.startswith("file:"):
                 name = each.pick.file.filename
-                talk(f"notice: {name}: nothing proves it, as its index gives no hash that does")
+                print_message(f"notice: {name}: nothing proves it, as its index gives no hash that does")
         _write_lock(picks, results, lock_file, index_url, force=force)
     for each in results:
         if not each.written:
-            talk(f"notice: {each.path} was there already")
+            print_message(f"notice: {each.path} was there already")
     return results
 
 
@@ -211,8 +211,7 @@ def _open_hosts(urls: Iterable[str]) -> list[str]:
 
 def _warn_of_open_lines(hosts: Iterable[str]) -> None:
     for host in hosts:
-        name = printable(host)
-        talk(f"notice: {name} is asked without encryption: who is in between can change what comes")
+        print_message(f"notice: {host} is asked without encryption: who is in between can change what comes")
 
 
 def _to_dict(pick: Pick, results: Sequence[Fetched]) -> dict[str, object]:

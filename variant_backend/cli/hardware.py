@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ..lowlevel.terminal import Cell, heading, print_document, print_message, print_table
 from .command import Command
 from .options import PATH
-from .output import talk
 
 if TYPE_CHECKING:
     from ..formats.hardware_file import Hardware
@@ -47,38 +46,35 @@ def hardware_command(file: Path | None, form: str | None, output: Path | None) -
     found = load_hardware(file) if file else detect(os.environ)
     if output and not form:
         form = "toml" if output.suffix == ".toml" else "json"
+    if form is None:
+        print_table(_rows(found))
+        return
     text = _text(found, form)
     if output is None:
-        click.echo(text, nl=False)
+        print_document(text.encode())
         return
     from ..lowlevel.file_set import Output, write_all_files
 
     write_all_files([Output(output.parent, output.name, text.encode("utf-8"))])
-    talk(str(output))
+    print_message(str(output))
 
 
-def _text(found: Hardware, form: str | None) -> str:
+def _text(found: Hardware, form: str) -> str:
     if form == "json":
         return found.to_json()
     if form == "toml":
         return found.to_toml()
-    if form == "env":
-        from ..machine.features import forcing_variables
+    from ..machine.features import forcing_variables
 
-        return "".join(f"{name}={value}\n" for name, value in forcing_variables(found.supported).items())
-    return _table(found)
+    return "".join(f"{name}={value}\n" for name, value in forcing_variables(found.supported).items())
 
 
-def _table(found: Hardware) -> str:
+def _rows(found: Hardware) -> list[list[Cell]]:
     """Return the table for people, without the tails of long lists."""
-    rows = [("NAMESPACE", "FEATURE", "VALUES", "SOURCE")]
+    rows: list[list[Cell]] = [heading("NAMESPACE", "FEATURE", "VALUES", "SOURCE")]
     for namespace, support in found.namespaces.items():
         features = list(support.features.items()) or [("-", ("nothing",))]
         for feature, values in features:
             more = f", ... ({len(values)} in all)" if len(values) > _MOST_VALUES else ""
-            rows.append((namespace, feature, ", ".join(values[:_MOST_VALUES]) + more, support.source))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
-        lines[0] = click.style(lines[0], bold=True)
-    return "".join(f"{line}\n" for line in lines)
+            rows.append([namespace, feature, ", ".join(values[:_MOST_VALUES]) + more, support.source])
+    return rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import VariantError
-from .command import Command, fault_lines
+from ..lowlevel.terminal import print_line, print_message
+from .command import Command, WrongValue, fault_lines
 from .options import PATH
-from .output import Progress, talk
+from .output import Progress, print_json
 
 if TYPE_CHECKING:
     from ..publishing.index_file import Index
@@ -26,7 +26,7 @@ def _base_url(_: click.Context, __: click.Parameter, value: str | None) -> str |
     try:
         return None if value is None else check_base_url(value)
     except VariantError as error:
-        raise click.BadParameter(str(error)) from None
+        raise WrongValue(error.lines()) from None
 
 
 @click.command("index", cls=Command)
@@ -78,7 +78,7 @@ def index_command(
         planned, found = _run(folders, urls, merged, output_dir, base_url, simple=simple, check=check)
     except (VariantError, OSError) as error:
         if as_json:
-            click.echo(json.dumps({"files": [], "notices": [], "faults": fault_lines(error)}))
+            print_json({"files": [], "notices": [], "faults": fault_lines(error)})
         raise
     _report(planned, found, check=check, as_json=as_json)
     if check and found:
@@ -92,16 +92,16 @@ def _report(planned: Index, found: Mapping[Path, str], *, check: bool, as_json: 
         *dict.fromkeys(each for r in planned.releases for each in r.metadata.remarks()),
     ]
     for notice in notices:
-        talk(notice)
+        print_message(notice)
     if as_json:
         files = _files(planned, found, check=check)
-        click.echo(json.dumps({"files": files, "notices": notices, "faults": []}))
+        print_json({"files": files, "notices": notices, "faults": []})
     elif check:
         for path, difference in found.items():
-            click.echo(f"{path}: {difference}")
+            print_line(f"{path}: {difference}")
     else:
         for path in _to_print(planned):
-            click.echo(str(path))
+            print_line(str(path))
 
 
 def _run(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 import click
 
 from ..errors import VariantError
+from ..lowlevel.terminal import Styled, is_terminal, print_line, print_message
 from ..variants.properties import Property
 from .command import Command
 from .options import PATH
-from .output import talk
 
 
 @click.command("init", cls=Command)
@@ -57,26 +56,22 @@ def init_command(
         raise error.within(file) from None
     if new == old:
         state = "is not wrapped" if undo else "has all that already"
-        talk(f"{file}: {state}, nothing changes")
+        print_message(f"{file}: {state}, nothing changes")
         return
     _show_difference(file, old, new)
     if dry_run:
         return
-    if all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
+    if is_terminal(sys.stdin) and is_terminal(sys.stderr):
         click.confirm(f"Write {file}?", default=True, abort=True, err=True)
     editing.write_project_file(file, old, new)
-    talk(f"{file}: written")
+    print_message(f"{file}: written")
 
 
 def _show_difference(file: Path, old: str, new: str) -> None:
-    """Print a unified diff, in colors on a terminal unless NO_COLOR is set."""
+    """Print a unified diff, in colors on a terminal."""
     import difflib  # takes long to import
 
-    in_colors = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    colors = {"+": "green", "-": "red", "@": "cyan"} if in_colors else {}
-    encoding = sys.stdout.encoding
+    colors = {"+": "green", "-": "red", "@": "cyan"}
     before, after = (text.replace("\r\n", "\n").removesuffix("\n").split("\n") for text in (old, new))
     for line in difflib.unified_diff(before if old else [], after, str(file), str(file), lineterm=""):
-        # A name that the terminal's encoding lacks must not end this in the middle.
-        text = line.encode(encoding, "backslashreplace").decode(encoding)
-        click.echo(click.style(text, fg=colors.get(line[0])), color=in_colors)
+        print_line(Styled(line, colors.get(line[0], "")))

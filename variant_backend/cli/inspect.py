@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import sys
-import textwrap
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,15 +12,16 @@ import click
 
 from ..errors import VariantError
 from ..lowlevel.http import shown_url
+from ..lowlevel.terminal import Cell, Styled, print_line, print_message, print_table
 from ..variants.providers import Provider, StaticProvider
 from .command import Command
 from .options import installed_paths
-from .output import talk
+from .output import print_json
 
 if TYPE_CHECKING:
     from ..wheels.inspection import Inspection
 
-_INDENT = 14  # of what stands in the second column
+_WIDTH = 12  # of the first column, the same for all
 
 
 @click.command("inspect", cls=Command)
@@ -42,14 +40,15 @@ def inspect_command(targets: tuple[str, ...], paths: tuple[Path, ...], as_json: 
             errors = result.lines() if isinstance(result, VariantError) else result.faults
             inspection = None if isinstance(result, VariantError) else result
             if as_json:
-                click.echo(json.dumps(_to_dict(inspection, target, list(errors))))
+                print_json(_to_dict(inspection, target, list(errors)))
             elif inspection:
-                click.echo("" if first else "\n", nl=False)
+                if not first:
+                    print_line()
                 _print(inspection)
                 first = False
             prefix = f"{inspection.target}: " if inspection else ""
             for error in errors:
-                talk(f"error: {prefix}{error}")
+                print_message(f"error: {prefix}{error}")
             well &= not errors
     if not well:
         sys.exit(1)
@@ -124,10 +123,17 @@ def _print(result: Inspection) -> None:
     for name, verdict in result.verdicts.items():
         text = "; ".join(verdict.reasons)
         rows.append((name, [f"{'installs it' if verdict.installs else 'never installs it'}: {text}"]))
-    click.echo(_bold(result.target))
-    for name, lines in rows:
-        for index, line in enumerate(lines):
-            click.echo(f"  {_bold(f'{name if index == 0 else str():{_INDENT}}')}{_wrapped(line)}")
+    print_line(Styled(result.target, "bold"))
+    cells = ((Styled(f"  {name:{_WIDTH}}", "bold"), line) for name, lines in rows for line in lines)
+    print_table([*_without_repeats(cells)])
+
+
+def _without_repeats(rows: Iterable[tuple[Styled, str]]) -> Iterator[tuple[Cell, str]]:
+    """Yield rows; a first cell that the row before has is left empty."""
+    before = None
+    for first, second in rows:
+        yield "" if first == before else first, second
+        before = first
 
 
 def property_lines(result: Inspection) -> list[str]:
@@ -157,18 +163,3 @@ def _provider(provider: Provider) -> str:
         if plugin_api := table.get("plugin-api"):
             text = f"{text} ({plugin_api})"
     return f"{text}, optional" if provider.optional else text
-
-
-def _bold(text: str) -> str:
-    """Return a text in bold type, unless NO_COLOR is set; off a terminal, click takes that out."""
-    return text if os.environ.get("NO_COLOR") else click.style(text, bold=True)
-
-
-def _wrapped(text: str) -> str:
-    """Return a text that stays in its column, on a terminal."""
-    if not sys.stdout.isatty():
-        return text
-    width = max(shutil.get_terminal_size().columns - _INDENT - 3, 20)
-    return textwrap.fill(text, width, break_on_hyphens=False, subsequent_indent="  ").replace(
-        "\n", "\n" + " " * (_INDENT + 2)
-    )

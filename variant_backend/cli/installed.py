@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import VariantError, lines_of
+from ..lowlevel.terminal import print_line, print_message, table
 from ..variants.properties import check_name
 from .command import Command, Failure
 from .inspect import property_lines
 from .options import installed_paths
-from .output import talk
+from .output import print_json
 from .selection_options import check_folders, hardware_option, reading, supported_option
 
 if TYPE_CHECKING:
@@ -64,11 +65,11 @@ def installed_command(
     found, errors = installed_variants(supported, paths, Lazy(lambda: installed_versions(paths)))
     apart = disagreements(found, align) if align else []
     if as_json:
-        click.echo(json.dumps(_to_dict(found, errors, align, apart)))
+        print_json(_to_dict(found, errors, align, apart))
     else:
         _print(found, align)
         for each in () if check else apart:
-            click.echo(str(each))
+            print_line(str(each))
     faults = lines_of(errors)
     if check:
         faults += [
@@ -109,23 +110,28 @@ def _to_dict(
 
 def _print(found: Sequence[Installed], align: str | None) -> None:
     """Print the table for people; with *align*, of what has properties in that namespace."""
-    rows = []
-    for each in found:
-        variant = each.inspection.variant
-        if align is None or (variant and align in variant.namespaces()):
-            name = f"{each.inspection.name} {each.inspection.version}"
-            rows.append((name, each.inspection.label or "(none)", each))
-    if not rows:
-        talk(f"no installed variant has properties in {align}" if align else "no variant is installed")
-    for name, label, each in rows:
-        widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-        click.echo(f"{name:{widths[0]}}  {label:{widths[1]}}  {_VERDICTS[each.supported]}")
+    shown = [
+        each
+        for each in found
+        if align is None or (each.inspection.variant and align in each.inspection.variant.namespaces())
+    ]
+    if not shown:
+        print_message(
+            f"no installed variant has properties in {align}" if align else "no variant is installed"
+        )
+    heads = [
+        (f"{it.name} {it.version}", it.label or "(none)", _VERDICTS[each.supported])
+        for each in shown
+        for it in [each.inspection]
+    ]
+    for each, head in zip(shown, table(heads, columns=sys.maxsize), strict=True):
+        print_line(*head)
         for line in property_lines(each.inspection):
             if align is None or line.startswith(f"{align} ::"):
-                click.echo(f"  {line}")
+                print_line(f"  {line}")
         for reason in each.reasons:
-            click.echo(f"  not supported: {reason}")
+            print_line(f"  not supported: {reason}")
         for namespace in each.unknown:
-            click.echo(
+            print_line(
                 f"  unknown: nothing says what is supported in {namespace}; give --supported or --hardware"
             )

@@ -7,6 +7,7 @@ import click
 from .. import __version__
 from .build import build_command
 from .check import check_command
+from .command import Group
 from .explain import explain_command
 from .fetch import fetch_command
 from .hardware import hardware_command
@@ -21,7 +22,7 @@ from .unmake import unmake_command
 from .upgrade import upgrade_command
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="variant-backend")
 def main() -> None:
     """Publish wheel variants (PEP 825)."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ import click
 from .. import __version__
 from ..errors import VariantError
 from ..lowlevel.source_date import source_date_epoch
+from ..lowlevel.terminal import print_line, print_message
 from ..project.recipe import Recipe, label_for
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.filename import WheelFilename, check_project_name, escape
@@ -27,7 +27,7 @@ from ..wheels.reading import open_wheel
 from ..wheels.writing import check_targets
 from .command import Command
 from .options import PATH
-from .output import Progress, talk
+from .output import Progress, print_json
 
 if TYPE_CHECKING:
     from ..project.pyproject import Project
@@ -119,7 +119,7 @@ def make_variant_command(
         raise click.UsageError(
             "--null goes with neither --property nor --label: the null variant has no property."
         )
-    say: Callable[[str], object] = (lambda _: None) if quiet else talk
+    say: Callable[[str], object] = (lambda _: None) if quiet else print_message
     if name is not None:
         check_project_name(name)
     given = _providers(requires, plugin_apis, statics, known_providers)
@@ -175,7 +175,7 @@ def _convert_all(
             _report(wheel, plan, result, say, as_json=as_json)
             well &= not isinstance(result, VariantError)
     if all(plan is None for plan in plans):
-        talk("error: no match in the project file picks any of these wheels")
+        print_message("error: no match in the project file picks any of these wheels")
         return False
     return well
 
@@ -357,7 +357,7 @@ def _check_targets(
         )
     except VariantError as error:
         for wheel, plan in zip(wheels, plans, strict=True) if as_json else ():
-            click.echo(json.dumps(_told(wheel, plan, None, (), error.lines())))
+            print_json(_told(wheel, plan, None, (), error.lines()))
         raise
 
 
@@ -390,11 +390,11 @@ def _report(
     for notice in notices:
         say(f"notice: {wheel.name}: {notice}")
     for error in errors:
-        talk(f"error: {error}")
+        print_message(f"error: {error}")
     if as_json:
-        click.echo(json.dumps(_told(wheel, plan, outcome, notices, errors)))
+        print_json(_told(wheel, plan, outcome, notices, errors))
     elif outcome:
-        click.echo(str(outcome.path))
+        print_line(str(outcome.path))
 
 
 def _told(

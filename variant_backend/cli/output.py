@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 import time
@@ -12,19 +13,13 @@ from typing import Any
 
 import click
 
-from .. import errors
 from ..errors import VariantError
+from ..lowlevel.terminal import is_terminal, print_document, print_status
 
 
-def talk(text: str) -> None:
-    """Tell a person something: on stderr."""
-    click.echo(text, err=True)
-
-
-def printable(text: str) -> str:
-    """Return a text on one line, with nothing in it that a terminal would obey or could not show."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    return errors.printable(text).encode(encoding, "backslashreplace").decode(encoding)
+def print_json(value: object, *, indent: int | None = None) -> None:
+    """Print a JSON document on stdout: in ASCII, so it is the same for every reader."""
+    print_document(f"{json.dumps(value, indent=indent)}\n".encode())
 
 
 class Progress:
@@ -34,7 +29,7 @@ class Progress:
     """
 
     def __init__(self, files: Iterable[Path] = (), *, size: int = 0, shown: bool = True) -> None:
-        self._shown = shown and sys.stderr is not None and sys.stderr.isatty()
+        self._shown = shown and is_terminal(sys.stderr)
         self._total = size
         for file in files if self._shown else ():
             with suppress(OSError):  # which is said when the file is read
@@ -75,16 +70,12 @@ class Progress:
 @contextmanager
 def status_line() -> Iterator[Callable[[str], object]]:
     """Give a function that shows a line in place of the one before, on a terminal; the last is removed."""
-    import shutil  # takes long to import, and few commands need it
-
-    shown = sys.stderr is not None and sys.stderr.isatty()
     last = ""
 
     def show(text: str) -> None:
         nonlocal last
-        if shown and text != last:
-            width = shutil.get_terminal_size().columns - 1
-            click.echo(f"\r{text[:width]:{width}}\r", err=True, nl=False)
+        if text != last:
+            print_status(text, over=last)
             last = text
 
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..errors import VariantError, did_you_mean, one_of
-from .command import Command, Failure
-from .output import status_line, talk
+from ..lowlevel.terminal import print_line, print_message, print_table
+from .command import Command, Failure, Group
+from .output import print_json, status_line
 
 if TYPE_CHECKING:
     from ..machine.plugins import Plugin
@@ -46,7 +46,7 @@ def _choosing(function: _Function) -> _Function:
     return click.argument("names", nargs=-1, metavar="NAME...")(function)
 
 
-class _Group(click.Group):
+class _ListFirst(Group):
     """A group whose command is ``list`` unless another one is named."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -56,7 +56,7 @@ class _Group(click.Group):
         return super().parse_args(ctx, args)
 
 
-@click.group("providers", cls=_Group)
+@click.group("providers", cls=_ListFirst)
 def providers_group() -> None:
     """Show the installed plugins that know what a system supports; without a command, list them.
 
@@ -75,14 +75,12 @@ def list_command(python: str, as_json: bool) -> None:
     plugins, faults = installed_plugins(python)
     if as_json:
         told = [plugin._asdict() for plugin in plugins]
-        click.echo(json.dumps({"plugins": told, "errors": faults}))
+        print_json({"plugins": told, "errors": faults})
     elif not plugins:
-        talk("no plugin is installed")
+        print_message("no plugin is installed")
     else:
         rows = [(each.name, each.reference, f"{each.distribution} {each.version}") for each in plugins]
-        widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-        for name, reference, origin in rows:
-            click.echo(f"{name:{widths[0]}}  {reference:{widths[1]}}  {origin}")
+        print_table(rows)
     if faults:
         raise Failure(faults)
 
@@ -114,11 +112,11 @@ def query_command(names: tuple[str, ...], every: bool, python: str, as_json: boo
         )
     for each in told if not as_json else ():
         if not each["errors"]:
-            click.echo(f"{each['name']}  ({each['distribution']} {each['version']})")
+            print_line(f"{each['name']}  ({each['distribution']} {each['version']})")
             for feature in each["features"]:
-                click.echo(f"  {each['namespace']} :: {feature['name']} :: {', '.join(feature['values'])}")
+                print_line(f"  {each['namespace']} :: {feature['name']} :: {', '.join(feature['values'])}")
             if not each["features"]:
-                click.echo(f"  nothing of {each['namespace']} is supported")
+                print_line(f"  nothing of {each['namespace']} is supported")
     _end(told, unread, as_json)
 
 
@@ -137,7 +135,7 @@ def validate_command(names: tuple[str, ...], every: bool, python: str, as_json: 
     ]
     for each in told if not as_json else ():
         if not each["errors"]:
-            click.echo(f"{each['name']}  ({each['distribution']} {each['version']})  keeps the protocol")
+            print_line(f"{each['name']}  ({each['distribution']} {each['version']})  keeps the protocol")
     _end(told, unread, as_json)
 
 
@@ -170,9 +168,9 @@ def _chosen(names: Sequence[str], every: bool, python: str) -> tuple[list[Plugin
 def _end(told: Sequence[dict[str, Any]], unread: Sequence[str], as_json: bool) -> None:
     """Print the object for machines, and fail if there are faults."""
     if as_json:
-        click.echo(json.dumps({"plugins": told, "errors": unread}))
+        print_json({"plugins": told, "errors": unread})
     elif not told:
-        talk("no plugin is installed")
+        print_message("no plugin is installed")
     faults = [*unread, *(line for each in told for line in each["errors"])]
     if faults:
         raise Failure(faults)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from .command import Command
+from .output import print_json
 
 
 @click.command("schema", cls=Command)
@@ -18,4 +17,4 @@ def schema_command(file: str) -> None:
     """
     from ..schema import pyproject_schema, table_schema
 
-    click.echo(json.dumps(pyproject_schema() if file == "pyproject" else table_schema(file), indent=2))
+    print_json(pyproject_schema() if file == "pyproject" else table_schema(file), indent=2)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..errors import VariantError, lines_of
+from ..lowlevel.terminal import print_message
 from ..variants.filename import check_project_name, normalize
 from ..variants.properties import check_name
+from .command import WrongUsage, WrongValue
 from .options import PATH, installed_paths, read_supported
-from .output import talk
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -33,7 +34,7 @@ def reading(read: Callable[[Any], Any]) -> Callable[[click.Context, click.Parame
         try:
             return read(value)
         except VariantError as error:
-            raise click.BadParameter(str(error)) from None
+            raise WrongValue(error.lines()) from None
 
     return callback
 
@@ -167,7 +168,7 @@ def read_target(python: str | None, platform: str | None) -> Target:
     try:
         return Target.of(python, platform, running=running.python, tags=running.tags)
     except VariantError as error:
-        raise click.UsageError(str(error)) from None
+        raise WrongUsage(error.lines()) from None
 
 
 def _system(
@@ -200,7 +201,7 @@ def _system(
     config = UserConfig.load(config_path())
     variants, faults = installed_variants({}, paths) if align else ([], [])
     for line in lines_of(faults):
-        talk(f"warning: {line}")
+        print_message(f"warning: {line}")
     return System(
         given=given,
         hardware=hardware_of(file, os.environ) if file or target.here else None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,10 +11,11 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import VariantError, lines_of, one_of
+from ..lowlevel.terminal import Cell, heading, print_line, print_message, print_table
 from ..variants.ranking import shortened
 from .command import Command
 from .options import PATH
-from .output import Progress, printable, talk
+from .output import Progress, print_json
 from .selection_options import platform_option, python_option, read_target, reading
 
 if TYPE_CHECKING:
@@ -128,12 +128,14 @@ def stub_command(
     update([output])
     _tell(planned, found)
     if plain := preferred(listing):
-        talk(printable(f"warning: {_PREFERRED}: {shortened(plain)}"))
+        print_message(f"warning: {_PREFERRED}: {shortened(plain)}")
     if as_json:
-        click.echo(json.dumps(_to_dict(planned, output, found)))
+        print_json(_to_dict(planned, output, found))
     else:
-        for line in [str(output.path), *_table(found)]:
-            click.echo(printable(line))
+        print_line(str(output.path))
+        if found:
+            print_line()
+            print_table([*_rows(found)])
 
 
 def _folder(place: str, pin: Pin | None, base_url: str | None) -> Path | None:
@@ -187,25 +189,23 @@ def _tell(planned: Stub, found: Mapping[Path, Judged]) -> None:
 
     release = planned.release
     labels = dict.fromkeys(file.label or PLAIN for file in release.wheels)
-    talk(printable(f"{release.name} {release.version}: it lists wheels of {shortened([*labels])}"))
+    print_message(f"{release.name} {release.version}: it lists wheels of {shortened([*labels])}")
     for machine, judged in found.items():
         for line in lines_of(judged.faults):
-            talk(printable(f"warning: {machine}: {line}"))
+            print_message(f"warning: {machine}: {line}")
         if not judged.chosen:
             why = f"`variant-backend explain --hardware {machine}` says why"
-            talk(printable(f"warning: {machine} would get nothing, as no wheel fits; {why}"))
+            print_message(f"warning: {machine} would get nothing, as no wheel fits; {why}")
 
 
-def _table(found: Mapping[Path, Judged]) -> Iterator[str]:
+def _rows(found: Mapping[Path, Judged]) -> Iterator[Sequence[Cell]]:
     """Yield the table of what each machine would get."""
-    from ..selection.report import PLAIN, table_lines
+    from ..selection.report import PLAIN
 
-    rows = [("MACHINE", "LABEL", "WHEEL")]
+    yield heading("MACHINE", "LABEL", "WHEEL")
     for machine, judged in found.items():
         name = judged.chosen.filename if judged.chosen else None
-        rows.append((str(machine), (name.label or PLAIN) if name else "", str(name or "nothing")))
-    if found:
-        yield from ["", *table_lines(rows)]
+        yield [str(machine), (name.label or PLAIN) if name else "", str(name or "nothing")]
 
 
 def _to_dict(planned: Stub, output: Output, found: Mapping[Path, Judged]) -> dict[str, object]:

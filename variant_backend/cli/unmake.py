@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -11,10 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import VariantError
+from ..lowlevel.terminal import print_line, print_message
 from ..wheels.writing import check_targets
 from .command import Command
 from .options import PATH
-from .output import Progress, talk
+from .output import Progress, print_json
 
 if TYPE_CHECKING:
     from ..wheels.unmake import Unmade
@@ -52,7 +52,7 @@ def unmake_command(
         check_targets(targets)
     except VariantError as error:
         for wheel in wheels if as_json else ():
-            click.echo(json.dumps(_to_dict(wheel, None, error.lines())))
+            print_json(_to_dict(wheel, None, error.lines()))
         raise
     well = True
     with Progress(wheels) as progress:
@@ -75,15 +75,15 @@ def _report(wheel: Path, result: Unmade | VariantError, *, as_json: bool) -> Non
     outcome = None if isinstance(result, VariantError) else result
     lost, notices = (outcome.lost, outcome.notices) if outcome else ((), ())
     for error in errors:
-        talk(f"error: {error}")
+        print_message(f"error: {error}")
     for text in lost:
-        talk(f"notice: {wheel.name}: cannot be taken back: {text}")
+        print_message(f"notice: {wheel.name}: cannot be taken back: {text}")
     for text in notices:
-        talk(f"notice: {wheel.name}: {text}")
+        print_message(f"notice: {wheel.name}: {text}")
     if as_json:
-        click.echo(json.dumps(_to_dict(wheel, outcome, errors)))
+        print_json(_to_dict(wheel, outcome, errors))
     elif outcome:
-        click.echo(str(outcome.path))
+        print_line(str(outcome.path))
 
 
 def _to_dict(wheel: Path, outcome: Unmade | None, errors: list[str]) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import VariantError
+from ..lowlevel.terminal import print_document, print_line, print_message
 from .command import Command
 from .options import PATH
-from .output import talk
+from .output import print_json
 
 if TYPE_CHECKING:
     from ..publishing.upgrade import UpgradedFile
@@ -41,7 +41,7 @@ def upgrade_command(
     paths of what was written are printed; without -o and --in-place, a document itself is.
     """
     from ..lowlevel.source_date import source_date_epoch
-    from ..publishing.upgrade import Destination  # editing takes long to import
+    from ..publishing.upgrade import Destination, upgrade  # editing takes long to import
 
     if output_dir and in_place:
         raise click.UsageError("-o goes without --in-place.")
@@ -54,19 +54,19 @@ def upgrade_command(
     for path in files:
         outcome, errors = None, []
         try:
-            outcome = upgrade_command(path, to, moment=moment)
+            outcome = upgrade(path, to, moment=moment)
         except VariantError as error:
             errors, well = error.lines(), False
         report = _report(outcome)
         if as_json:
             output = str(outcome.output) if outcome and outcome.output else None
-            click.echo(json.dumps({"input": str(path), "output": output, **report, "errors": errors}))
+            print_json({"input": str(path), "output": output, **report, "errors": errors})
         elif outcome:
             _tell(path, outcome, report)
             if not dry_run:
                 _print(outcome)
         for line in errors:
-            talk(f"error: {line}")
+            print_message(f"error: {line}")
     if not well:
         sys.exit(1)
 
@@ -84,17 +84,17 @@ def _tell(path: Path, outcome: UpgradedFile, report: dict[str, list[str]]) -> No
     """Tell a person what became of a file."""
     nothing = outcome.upgraded is None or outcome.upgraded.is_current
     plain = " (a plain wheel)" if outcome.upgraded is None else ""
-    talk(f"{path}: nothing to do{plain}" if nothing else f"{path}:")
+    print_message(f"{path}: nothing to do{plain}" if nothing else f"{path}:")
     for key, heading in _HEADINGS.items():
         if report[key]:
-            talk(f"  {heading}:")
+            print_message(f"  {heading}:")
         for line in report[key]:
-            talk(f"    {line}")
+            print_message(f"    {line}")
 
 
 def _print(outcome: UpgradedFile) -> None:
     """Print where the result is, or the result itself, byte for byte."""
     if outcome.content is None:
-        click.echo(str(outcome.output))
+        print_line(str(outcome.output))
     else:
-        click.echo(outcome.content, nl=False)
+        print_document(outcome.content)

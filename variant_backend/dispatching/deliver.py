@@ -23,7 +23,7 @@ from ..selection.download import download
 from ..selection.evaluate import Judged, judge, judge_label
 from ..selection.fetch import announced_metadata, fetched
 from ..selection.releases import Release, find_listings
-from ..selection.report import PLAIN, Remedies, table
+from ..selection.report import PLAIN, Remedies, explained
 from ..selection.resolve import Pick, picked_of
 from ..selection.target import Target, running_target
 from ..variants.filename import WheelFilename, check_project_name, normalize
@@ -122,7 +122,7 @@ def select_wheel(
     environ: Mapping[str, str],
     *,
     root: Path = Path(),
-    tell: Callable[[str], object],
+    tell: Callable[..., object],
 ) -> Dispatched:
     """Choose among the wheels that the sdist at *root* pins, for the running interpreter and this machine.
 
@@ -135,8 +135,8 @@ def select_wheel(
     target = running_target()
     judged = _judged(release, wish, environ, target)
     if not judged.chosen:
-        for line in table(judged, _REMEDIES):
-            tell(line)
+        for line in explained(judged, _REMEDIES):
+            tell(*line)
         raise _nothing(release, wish, target)
     picked = picked_of(judged, pinned=wish.label is not None)
     told = _told(picked, wish, judged)

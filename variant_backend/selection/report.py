@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..errors import VariantError, ascii_unless_printable, did_you_mean, one_of
+from ..lowlevel.terminal import Part, heading, table
 from ..variants.namespace_support import DISABLED, NOT_ENABLED, UNKNOWN
 from ..variants.ranking import shortened
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from .evaluate import Judged
 
 PLAIN = "(plain)"
+# A line, as `print_line` takes its parts.
+Line: TypeAlias = Sequence[Part]
 _OTHER_TAGS = "tags: "
 
 
@@ -26,14 +29,10 @@ class Remedies(NamedTuple):
     elsewhere: str = ""
 
 
-class Heading(str):
-    """A line in bold type."""
-
-
-def table(
+def explained(
     judged: Judged, remedies: Remedies, *, label: str | None = None, shows_all: bool = False
-) -> Iterator[str]:
-    """Yield the table: compatible wheels by rank, the others by reasons, what is supported.
+) -> Iterator[Line]:
+    """Yield the lines: compatible wheels by rank, the others by reasons, what is supported.
 
     With a *label*, it is about that alone; raises VariantError if no wheel has it. Of wheels for other
     platforms, only the number is told, unless it *shows_all*.
@@ -44,12 +43,14 @@ def table(
     places = {verdict: place for place, verdict in enumerate(judged.verdicts, 1)}
     rows = [row for verdict in compatible for row in _rows(places[verdict], verdict)]
     if rows:
-        yield from table_lines([("PLACE", "LABEL", "TAGS", "BEST VALUES", "RANK"), *rows])
-        yield "Ranks are those of namespace, feature and value, 0 being best: the first that differs decides."
+        yield from table([heading("PLACE", "LABEL", "TAGS", "BEST VALUES", "RANK"), *rows])
+        yield [
+            "Ranks are those of namespace, feature and value, 0 being best: the first that differs decides."
+        ]
     if out:
         if rows:
-            yield ""
-        yield Heading("OUT")
+            yield []
+        yield [*heading("OUT")]
         yield from _out(out, remedies.elsewhere, shows_all=shows_all)
     yield from supported(judged, remedies, label)
 
@@ -91,15 +92,7 @@ def _tags(verdict: Verdict) -> str:
     return "-".join(filter(None, [verdict.filename.build, verdict.filename.tags]))
 
 
-def table_lines(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """Yield the lines of a table, the first of which is its heading."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for number, row in enumerate(rows):
-        line = "  ".join(map(str.ljust, row, widths)).rstrip()
-        yield line if number else Heading(line)
-
-
-def _out(verdicts: Sequence[Verdict], remedy: str, *, shows_all: bool) -> Iterator[str]:
+def _out(verdicts: Sequence[Verdict], remedy: str, *, shows_all: bool) -> Iterator[Line]:
     """Yield the wheels that are out, those with the same reasons together; of other platforms, the number."""
     groups: dict[tuple[str, ...], list[Verdict]] = {}
     elsewhere: list[Verdict] = []
@@ -110,16 +103,16 @@ def _out(verdicts: Sequence[Verdict], remedy: str, *, shows_all: bool) -> Iterat
             groups.setdefault(verdict.reasons, []).append(verdict)
     for reasons, its in groups.items():
         names = [f"{shown_label(verdict)}  {_tags(verdict)}" for verdict in its]
-        yield from (f"  {name}" for name in names)
-        yield from (f"    {reason}" for reason in reasons)
+        yield from ([f"  {name}"] for name in names)
+        yield from ([f"    {reason}"] for reason in reasons)
     if elsewhere:
         tags = shortened(list(dict.fromkeys(map(_tags, elsewhere))))
         wheels = "1 wheel" if len(elsewhere) == 1 else f"{len(elsewhere)} wheels"
         hint = f" ({remedy})" if remedy else ""
-        yield f"  {wheels} for other interpreters or platforms{hint}: {tags}"
+        yield [f"  {wheels} for other interpreters or platforms{hint}: {tags}"]
 
 
-def supported(judged: Judged, remedies: Remedies, label: str | None) -> Iterator[str]:
+def supported(judged: Judged, remedies: Remedies, label: str | None) -> Iterator[Line]:
     """Yield what is supported of each namespace, from where, and what would change it, after a blank line."""
     metadata = judged.release.metadata
     variant = metadata.variants.get(label) if metadata and label is not None else None
@@ -129,14 +122,14 @@ def supported(judged: Judged, remedies: Remedies, label: str | None) -> Iterator
         if label is None or (variant is not None and name in variant.namespaces())
     ]
     if namespaces:
-        yield ""
-        yield Heading("SUPPORTED")
+        yield []
+        yield [*heading("SUPPORTED")]
     for namespace in namespaces:
         origin = judged.support.origins[namespace]
         remedy = _remedy(origin, remedies).format(namespace=namespace)
-        yield f"  {namespace}: {origin}{f'; {remedy}' if remedy else ''}"
+        yield [f"  {namespace}: {origin}{f'; {remedy}' if remedy else ''}"]
         for feature, values in judged.support.supported.get(namespace, {}).items():
-            yield f"    {feature}: {shortened(values) or 'nothing'}"
+            yield [f"    {feature}: {shortened(values) or 'nothing'}"]
 
 
 def _remedy(origin: str, remedies: Remedies) -> str:

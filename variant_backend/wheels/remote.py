@@ -18,6 +18,7 @@ from ..formats import simple_api
 from ..lowlevel import http
 from ..lowlevel.http import shown_url, with_credentials
 from ..lowlevel.ranges import Source
+from ..lowlevel.terminal import print_logs
 from ..lowlevel.zip_archive import Archive
 from ..lowlevel.zip_records import ENDING_SIZE
 from ..variants.filename import WheelFilename
@@ -267,9 +268,10 @@ def _stored(url: str) -> list[RemoteWheel]:
 
 
 def _fsspec() -> Any:
-    """Return fsspec, which takes long to import, and need not be there."""
+    """Return fsspec, which takes long to import, and need not be there; what its libraries log is printed."""
     import fsspec.core
 
+    print_logs()
     return fsspec
 
 

@@ -1,0 +1,244 @@
+r"""The one way to print: what others wrote is escaped before it reaches a terminal, a pipe or a log.
+
+Names, metadata, pages and error messages come from anywhere. So a line is printed as one line, and whatever
+a terminal would obey in it (control characters, bidirectional overrides, invisible characters), or a CI
+service (``::error``, ``##[error]``), is shown as an escape such as ``\x1b``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TextIO, TypeAlias
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_STYLES = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+
+# What CI services obey: GitHub's commands at the start of a line, and those of several anywhere in it.
+_COMMAND = re.compile(r"^\s*:(?=:)|##(?=\[|vso\[|teamcity\[)")
+
+# A column of a table is made no narrower than this.
+_NARROWEST = 12
+_GAP = "  "
+
+
+class Styled(NamedTuple):
+    """A part of a line in a *style*: names of `_STYLES` with spaces between them."""
+
+    text: str
+    style: str
+
+
+Part: TypeAlias = "str | Styled"
+Cell: TypeAlias = Part
+
+
+def heading(*texts: str) -> list[Cell]:
+    """Return the first row of a table."""
+    return [Styled(text, "bold") for text in texts]
+
+
+def escaped(text: str) -> str:
+    r"""Return a text as it may be printed, on one line: what is not printable is escaped.
+
+    >>> print(escaped("a\nb\x1b[2J"), escaped("::error::x"))
+    a\nb\x1b[2J \x3a:error::x
+    """
+    if not text.isprintable():
+        text = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    return _COMMAND.sub(_as_escapes, text) if ":" in text or "#" in text else text
+
+
+def _as_escapes(found: re.Match[str]) -> str:
+    """Return what is obeyed with its last character escaped."""
+    return f"{found[0][:-1]}\\x{ord(found[0][-1]):02x}"
+
+
+def print_line(*parts: Part) -> None:
+    """Print a line of data on stdout.
+
+    Styles show on a terminal, unless NO_COLOR is set. Raises OSError if nobody reads on.
+    """
+    _print(sys.stdout, parts)
+
+
+def print_message(*parts: Part) -> None:
+    """Print what a person is told, a line on stderr; otherwise as `print_line`."""
+    _print(sys.stderr, parts)
+
+
+def _print(stream: TextIO | None, parts: Sequence[Part]) -> None:
+    if stream is not None:  # there is none under pythonw
+        _write(stream, f"{_styled(parts, stream)}\n")
+
+
+def print_table(rows: Sequence[Sequence[Cell]]) -> None:
+    """Print a `table` on stdout."""
+    for line in table(rows):
+        print_line(*line)
+
+
+def print_document(content: bytes) -> None:
+    """Print a document in UTF-8 on stdout, byte for byte; on a terminal, its lines are escaped."""
+    if is_terminal(sys.stdout):
+        for line in content.decode("utf-8", "replace").removesuffix("\n").split("\n"):
+            print_line(line)
+    elif sys.stdout is not None:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+
+
+def print_annotation(level: str, properties: dict[str, str], message: str) -> None:
+    """Print an annotation of GitHub Actions, a workflow command, on stdout.
+
+    Its properties must not have a comma or a colon, and nothing in it a line end.
+    """
+    inner = ",".join(
+        f"{name}={_percent(text).replace(':', '%3A').replace(',', '%2C')}"
+        for name, text in properties.items()
+    )
+    line = escaped(f"{level} {inner}::{_percent(message)}")
+    _write(sys.stdout, f"::{line}\n")
+
+
+def _percent(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def print_status(text: str, *, over: str = "") -> None:
+    """Show a line on a terminal in place of the status *over* which it goes; an empty one removes that."""
+    if is_terminal(sys.stderr):
+        columns = width(sys.stderr) - 1
+        end = "" if text else "\r"
+        _write(sys.stderr, f"\r{escaped(text)[:columns]:{min(len(escaped(over)), columns)}}{end}")
+
+
+def print_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print an error that nobody expected, with the lines that led there: a hook for `sys.excepthook`."""
+    import traceback  # nobody expects to need it
+
+    for text in traceback.format_exception(kind, error, trace):
+        for line in text.removesuffix("\n").split("\n"):
+            print_message(line)
+
+
+def print_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: object = None,  # noqa: ARG001  # the signature is that of `warnings.showwarning`
+    line: str | None = None,  # noqa: ARG001
+) -> None:
+    """Print what Python or a library warns of, in place of `warnings.showwarning`."""
+    print_message(f"{filename}:{lineno}: {category.__name__}: {message}")
+
+
+def print_logs() -> None:
+    """Have the warnings and errors that libraries log printed here, too."""
+    import logging  # takes long to import, and most commands use no library that logs
+
+    class _Printer(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            print_message(f"{record.levelname.lower()}: {record.name}: {record.getMessage()}")
+
+    logging.lastResort = _Printer(logging.WARNING)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Tell whether a person sees at once what is written."""
+    return stream is not None and stream.isatty()
+
+
+def width(stream: TextIO | None) -> int:
+    """Return how many columns a terminal has."""
+    import shutil  # takes long to import, and only terminals have a width
+
+    return shutil.get_terminal_size().columns if is_terminal(stream) else sys.maxsize
+
+
+def table(rows: Sequence[Sequence[Cell]], *, columns: int | None = None) -> Iterator[list[Part]]:
+    """Yield the lines of a table, each for `print_line`; the last cell of a row may be left out.
+
+    If the table has more *columns* than that, its widest cells are wrapped; by default, that is the width of
+    the terminal that stdout is.
+    """
+    import textwrap  # takes long to import, and few commands print a table
+
+    cells = [[Styled(escaped(cell), "") if isinstance(cell, str) else cell for cell in row] for row in rows]
+    cells = [[cell._replace(text=escaped(cell.text)) for cell in row] for row in cells]
+    longest = max(map(len, cells), default=0)
+    widths = [max(len(row[at].text) for row in cells if at < len(row)) for at in range(longest)]
+    limit = (width(sys.stdout) if columns is None else columns) - len(_GAP) * (longest - 1)
+    while sum(widths) > limit and (widest := max(widths)) > _NARROWEST:
+        widths[widths.index(widest)] = max(widest - (sum(widths) - limit), _NARROWEST, _second(widths) - 1)
+    for row in cells:
+        wrapped = [
+            textwrap.wrap(cell.text, size, subsequent_indent="  ", break_on_hyphens=False) or [""]
+            if len(cell.text) > size
+            else [cell.text]
+            for cell, size in zip(row, widths, strict=False)
+        ]
+        for number in range(max(map(len, wrapped), default=0)):
+            yield _row(
+                [
+                    cell._replace(text=lines[number] if number < len(lines) else "")
+                    for cell, lines in zip(row, wrapped, strict=True)
+                ],
+                widths,
+            )
+
+
+def _second(widths: Sequence[int]) -> int:
+    """Return the second greatest of several widths, so that the greatest give way first."""
+    return sorted(widths)[-2] if len(widths) > 1 else 0
+
+
+def _row(cells: list[Styled], widths: Sequence[int]) -> list[Part]:
+    """Return one line of a table; white space at its end is left out."""
+    while cells and not cells[-1].text:
+        cells = cells[:-1]
+    parts: list[Part] = []
+    for number, (cell, size) in enumerate(zip(cells, widths, strict=False), start=1):
+        gap = " " * (size - len(cell.text)) + _GAP if number < len(cells) else ""
+        parts += [cell if cell.style else cell.text, gap]
+    return parts
+
+
+def _styled(parts: Sequence[Part], stream: TextIO) -> str:
+    """Return the parts of a line together, in their styles if these show."""
+    texts = [part if isinstance(part, str) else part.text for part in parts]
+    whole = escaped("".join(texts))
+    if all(isinstance(part, str) for part in parts) or not _shows_styles(stream):
+        return whole
+    styles = ["" if isinstance(part, str) else part.style for part in parts]
+    line = "".join(_in_style(escaped(text), style) for text, style in zip(texts, styles, strict=True))
+    return line if "".join(map(escaped, texts)) == whole else whole
+
+
+def _in_style(text: str, style: str) -> str:
+    codes = "".join(f"\x1b[{_STYLES[name]}m" for name in style.split())
+    return f"{codes}{text}\x1b[0m" if codes and text else text
+
+
+def _shows_styles(stream: TextIO) -> bool:
+    """Tell whether a stream shows styles: on a terminal, unless NO_COLOR is set (no-color.org)."""
+    if not is_terminal(stream) or os.environ.get("NO_COLOR"):
+        return False
+    if sys.platform == "win32":
+        import colorama  # click brings it there; older consoles need to be told that there are styles
+
+        colorama.just_fix_windows_console()
+    return True
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """Write a text; what the stream's encoding lacks is escaped."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    stream.flush()
