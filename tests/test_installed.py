@@ -12,9 +12,10 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.tags import Tag
-from support import make_wheel, run
+from support import make_wheel, run, run_here
 
 from variant_backend.cli.main import main
+from variant_backend.cli.make_variant import make_variant_command
 from variant_backend.filename import WheelFilename
 from variant_backend.metadata import StaticProvider, VariantMetadata
 from variant_backend.properties import Property, Variant
@@ -43,7 +44,7 @@ def install(name: str, *options: str, into: str = "site") -> Path:
     folder = Path(f"wheels-{into}") / name
     wheel = make_wheel(folder, name)
     if options:
-        run("make-variant", *options, "-o", folder / "made", wheel)
+        run_here(make_variant_command, *options, "-o", folder / "made", wheel)
         (wheel,) = (folder / "made").iterdir()
     flags = ("--quiet", "--no-index", "--preview-features", "wheel-variants")
     run("uv", "pip", "install", *flags, "--target", into, wheel.absolute(), **FORCED)

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
-from support import empty_cache, make_wheel, publish, record_row, run, served, walk
+from support import empty_cache, make_wheel, publish, record_row, run, run_here, served, walk
 
 from variant_backend.check import check
 from variant_backend.cli.main import main
@@ -768,9 +768,9 @@ def upgraded_release(
     files = [old_wheel(folder, label, document) for label in document["variants"]]
     files.append(written(folder / "demo-1.0-variants.json", document))
     files.append(folder / "plain" / "demo-1.0-py3-none-any.whl")
-    run("variant-backend", "upgrade", "-o", folder / "dist", *files)
+    run_here(main, "upgrade", "-o", folder / "dist", *files)
     given = (folder / "dist" / "demo-1.0-variants.json").read_bytes()
-    run("variant-backend", "index", folder / "dist")
+    run_here(main, "index", folder / "dist")
     assert json.loads((folder / "dist" / "demo-1.0-variants.json").read_bytes()) == json.loads(given)
     publish((folder / "dist").iterdir(), folder / "index" / "demo")
     return request.param, folder / "index"
@@ -794,8 +794,8 @@ def test_uv_takes_from_an_upgraded_release_what_is_best(
 @pytest.mark.parametrize("label", ["openblas", "null"])
 def test_uv_takes_from_an_upgraded_release_each_label_that_it_can_know(tmp_path: Path, label: str) -> None:
     wheel = old_wheel(tmp_path, label, THIRD)
-    run("variant-backend", "upgrade", "--in-place", wheel)
-    run("variant-backend", "index", tmp_path)
+    run_here(main, "upgrade", "--in-place", wheel)
+    run_here(main, "index", tmp_path)
     publish([wheel, tmp_path / "demo-1.0-variants.json"], tmp_path / "index" / "demo")
     assert uv_installs(tmp_path / "index", tmp_path) == label
 
