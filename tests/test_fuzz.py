@@ -241,7 +241,7 @@ def bomb(name: str, content: bytes) -> bytes:
     return rewritten(seeds()[3], f"demo-1.0.dist-info/{name}", content)
 
 
-def lying(name: str, field: int, value: int, content: bytes = b"\0" * (200 << 20)) -> bytes:
+def lying(name: str, field: int, value: int, content: bytes = b"\0" * (120 << 20)) -> bytes:
     """Return a wheel in which both headers of a member say that it has another size."""
     data = bytearray(bomb(name, content))
     path = f"demo-1.0.dist-info/{name}".encode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import re
+import shutil
 import sys
 import zipfile
 from email import message_from_bytes
@@ -13,11 +14,14 @@ from typing import Any, NamedTuple
 
 import pytest
 from helpers.made_wheels import make_wheel
-from helpers.programs import empty_cache, run
+from helpers.programs import empty_cache, run, run_here
 from helpers.pytorch_example import EXAMPLE, ITS_OWN, LABELS, hardware, torch_wheel
 from helpers.servers import publish, served
 from helpers.strict_reader import walk
 from packaging.requirements import Requirement
+
+from variant_backend.cli.main import main
+from variant_backend.cli.make_variant import make_variant_command
 
 
 class System(NamedTuple):
@@ -153,10 +157,18 @@ AMD_GPU = 'static-properties = { rocm_version = ["ROCM"], gfx_arch = ["gfx1100"]
 AMD_GPU += '\nfeature-order = ["rocm_version", "gfx_arch"]'
 
 
-@pytest.fixture
-def stubs(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def torch_wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """A wheel for each local version, which fits everywhere."""
+    folder = tmp_path_factory.mktemp("torch")
+    return [torch_wheel(folder, local, "py3-none-any") for local in LABELS]
+
+
+@pytest.fixture(scope="module")
+def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A package index with an empty wheel for everything that any label requires."""
     pins = {pin for label in LABELS.values() for system in SYSTEMS for pin in required(label, system)}
+    tmp_path = tmp_path_factory.mktemp("stubs")
     wheels: dict[str, list[Path]] = {}
     for pin in pins | {"filelock==3.20", "typing-extensions==4.15", "sympy==1.14"}:
         name, _, version = pin.partition("==")
@@ -182,7 +194,13 @@ def stubs(tmp_path: Path) -> Path:
     ],
 )
 def test_uv_installs_each_label_where_its_hardware_is_with_what_it_requires(
-    tmp_path: Path, stubs: Path, label: str, forced: dict[str, Any], intel: str, amd: str
+    tmp_path: Path,
+    stubs: Path,
+    torch_wheels: list[Path],
+    label: str,
+    forced: dict[str, Any],
+    intel: str,
+    amd: str,
 ) -> None:
     project = EXAMPLE.read_text(encoding="utf-8")
     for namespace, answer in (("intel", intel), ("amd", amd)):
@@ -191,12 +209,12 @@ def test_uv_installs_each_label_where_its_hardware_is_with_what_it_requires(
             project, count = re.subn(table, rf"\1{answer}\n", project, flags=re.DOTALL)
             assert count == 1
     (tmp_path / "pyproject.toml").write_text(project, encoding="utf-8")
-    wheels = [torch_wheel(tmp_path, local, "py3-none-any") for local in LABELS]
     dist = tmp_path / "dist"
-    run("make-variant", "-o", dist, *wheels, cwd=tmp_path)
-    run("variant-backend", "index", dist)
-    publish(dist.iterdir(), stubs / "torch")
-    with served(stubs) as url:
+    run_here(make_variant_command, "-o", dist, *torch_wheels, cwd=tmp_path)
+    run_here(main, "index", dist)
+    index = shutil.copytree(stubs, tmp_path / "index")
+    publish(dist.iterdir(), index / "torch")
+    with served(index) as url:
         options = [*empty_cache(), "--no-config", "--python", sys.executable, "--target", tmp_path / "target"]
         options += ["--preview-features", "wheel-variants", "--index-url", url]
         run("uv", "pip", "install", *options, "torch", **forced)

@@ -6,7 +6,6 @@ import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -25,6 +24,14 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*/pyproject.toml"))
 TABLES = ["variant", "variant-backend", "hardware"]
 VALIDATORS = {name: Draft7Validator(table_schema(name)) for name in TABLES}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _in_an_empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """All tables are written to one file: a folder for each would take longer than reading it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("tables"))
+        yield
 
 
 @pytest.mark.parametrize("schema", [*map(table_schema, TABLES), pyproject_schema()], ids=[*TABLES, "whole"])
@@ -60,10 +67,9 @@ def faults(name: str, table: object) -> list[str]:
         elif name == "hardware":
             Hardware.from_json(json.dumps(table).encode(), "file")
         else:
-            with TemporaryDirectory() as folder:
-                path = Path(folder, "pyproject.toml")
-                path.write_text(f"tool.variant-backend = {toml(table)}\n", encoding="utf-8")
-                Project.load(path)
+            path = Path("pyproject.toml")
+            path.write_text(f"tool.variant-backend = {toml(table)}\n", encoding="utf-8")
+            Project.load(path)
     except VariantError as error:
         return error.lines()
     return []
@@ -334,12 +340,18 @@ def test_validate_pyproject_refuses_the_variant_table_as_plugins_describe_tools_
     assert "`data` must not contain {'variant'} properties" in refused.stderr
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.parent.name)
-def test_the_schema_that_the_command_prints_accepts_the_examples(example: Path, tmp_path: Path) -> None:
-    schema = tmp_path / "schema.json"
+@pytest.fixture(scope="module")
+def printed() -> Path:
+    """A file with the schema that the command prints."""
+    schema = Path("schema.json").absolute()
     schema.write_text(run("variant-backend", "schema").stdout, encoding="utf-8")
-    assert json.loads(schema.read_text(encoding="utf-8")) == pyproject_schema()
-    run("check-jsonschema", "--schemafile", schema, example)
+    return schema
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.parent.name)
+def test_the_schema_that_the_command_prints_accepts_the_examples(example: Path, printed: Path) -> None:
+    assert json.loads(printed.read_text(encoding="utf-8")) == pyproject_schema()
+    run("check-jsonschema", "--schemafile", printed, example)
 
 
 @pytest.mark.slow

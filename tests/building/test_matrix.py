@@ -99,6 +99,18 @@ WHEELS = {None: "demo-1.0-py3-none-any.whl"} | {
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with a backend in its own tree; temporary files have a folder of their own, too."""
+    return write_project(tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """Such a project with its whole matrix, which was built side by side, and what was printed."""
+    with pytest.MonkeyPatch.context() as patch:
+        project = write_project(tmp_path_factory.mktemp("built"), patch)
+        return project, build(project, "-j3")
+
+
+def write_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "project"
     make_wheel(root / "ready")
     (root / "backend").mkdir()
@@ -139,8 +151,10 @@ def rows(table: str) -> list[tuple[str, str, str]]:
     return [(row[1], row[2], row[3].replace("\\", "/")) for row in found if row]
 
 
-def test_every_label_in_the_files_order_and_the_plain_release_are_built(project: Path) -> None:
-    result = build(project)
+def test_every_label_in_the_files_order_and_the_plain_release_are_built(
+    built: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    project, result = built
     assert rows(result.stdout) == [
         ("sdist", "built", f"dist/{SDIST}"),
         ("warm", "built", f"dist/{WHEELS['warm']}"),
@@ -156,6 +170,7 @@ def test_every_label_in_the_files_order_and_the_plain_release_are_built(project:
     assert "demo-1.0.dist-info/variant.json" not in walk(dist / WHEELS[None])
 
 
+@pytest.mark.slow  # it builds the whole matrix
 def test_null_is_built_when_it_has_a_recipe_and_each_wheel_requires_what_its_recipe_says(
     project: Path,
 ) -> None:
@@ -236,12 +251,13 @@ def test_the_hooks_are_known_wherever_they_are_carried(project: Path, backend: s
 
 def test_a_variant_that_no_installer_can_choose_is_told_of_before_it_is_built(project: Path) -> None:
     edit(project, '{ tone = ["cold"] }', '{ tone = ["colder"] }')
-    result = build(project, "--variant=warm", "--variant=cold")
+    result = build(project, "--variant=cold")
     assert result.stderr.startswith("warning: variant 'cold' can never be chosen")
     assert len(result.stderr.splitlines()) == 1
     assert build(project, "--variant=warm").stderr == ""
 
 
+@pytest.mark.slow  # it builds the whole matrix
 def test_a_backend_in_the_tree_that_makes_no_variants_is_found_out_by_the_name_of_its_wheel(
     project: Path,
 ) -> None:
@@ -258,6 +274,7 @@ def test_a_backend_in_the_tree_that_makes_no_variants_is_found_out_by_the_name_o
     assert contents(project / "dist") == sorted([".logs", SDIST, WHEELS[None]])
 
 
+@pytest.mark.slow  # it builds the whole matrix
 def test_a_wheel_with_another_label_than_was_asked_for_is_a_failure(project: Path) -> None:
     edit(project, 'build-backend = "outer"', 'build-backend = "stubborn"')
     stubborn = OUTER.replace("(folder, settings)", "(folder, {'variant': 'cold'})")
@@ -289,7 +306,7 @@ def test_a_label_that_fails_is_named_with_its_log_and_reason_and_the_others_are_
 def test_nothing_of_the_run_is_in_the_source_tree_while_the_sdist_is_made(project: Path) -> None:
     with (project / "backend/outer.py").open("a", encoding="utf-8") as backend:
         backend.write("import os\nprint('here are', sorted(os.listdir()))\n")
-    build(project)
+    build(project, "--variant=null")
     log = (project / "dist/.logs/sdist.log").read_text(encoding="utf-8")
     (shown,) = {line for line in log.splitlines() if line.startswith("here are")}
     assert "pyproject.toml" in shown and "dist" not in shown and ".variant-backend" not in shown
@@ -320,6 +337,7 @@ def test_without_an_sdist_nothing_else_is_tried(project: Path) -> None:
     assert [path.name for path in (project / "dist").rglob("*.*")] == [".logs", "sdist.log"]
 
 
+@pytest.mark.slow  # it builds the whole matrix
 def test_the_reason_is_what_variant_backend_said_first(project: Path) -> None:
     (project / "ready" / WHEELS[None]).write_bytes(b"no zip file")
     result = build(project, ok=False)
@@ -354,8 +372,10 @@ def test_json_says_the_same(project: Path) -> None:
     ]
 
 
-def test_a_log_has_what_its_build_says_in_order_and_nothing_of_the_others(project: Path) -> None:
-    build(project, "-j3")
+def test_a_log_has_what_its_build_says_in_order_and_nothing_of_the_others(
+    built: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    project, _ = built
     for name in ("warm", "cold", "plain"):
         log = (project / f"dist/.logs/{name}.log").read_text(encoding="utf-8")
         said = [line for line in log.splitlines() if re.match("warm|cold|plain", line)]
@@ -363,20 +383,22 @@ def test_a_log_has_what_its_build_says_in_order_and_nothing_of_the_others(projec
         assert log.startswith("Getting build dependencies for wheel...\n")
 
 
+@pytest.mark.slow  # it builds the whole matrix
 def test_another_run_replaces_wheels_and_logs(project: Path) -> None:
-    build(project)
+    build(project, "--variant=warm")
     ready = project / "ready" / WHEELS[None]
     ready.unlink()
     make_wheel(project / "ready", files={"demo/__init__.py": b"x = 2\n"})
     log = project / "dist/.logs/warm.log"
     log.write_text("of another time", encoding="utf-8")
-    build(project)
+    build(project, "--variant=warm")
     assert walk(project / "dist" / WHEELS["warm"])["demo/__init__.py"] == b"x = 2\n"
     assert "of another time" not in log.read_text(encoding="utf-8")
     build(project, ok=False, FAILING="sdist")
     assert contents(project / "dist/.logs") == ["sdist.log"], "what was not tried has no log"
 
 
+@pytest.mark.slow  # it builds the whole matrix
 def test_labels_that_are_called_like_the_plain_release_have_logs_of_their_own(project: Path) -> None:
     edit(project, "variants.warm", "variants.plain")
     edit(project, "variants.cold", "variants.sdist")
@@ -388,7 +410,7 @@ def test_labels_that_are_called_like_the_plain_release_have_logs_of_their_own(pr
 def test_so_many_jobs_run_beside_one_another(project: Path, tmp_path: Path) -> None:
     folder = tmp_path / "meeting"
     folder.mkdir()
-    build(project, "-j2", MEETING="warm cold", FOLDER=str(folder))
+    build(project, "-j2", "--variant=warm", "--variant=cold", MEETING="warm cold", FOLDER=str(folder))
     assert contents(folder) == ["cold", "warm"]
 
 

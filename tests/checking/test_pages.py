@@ -165,6 +165,14 @@ def test_of_a_sound_index_nothing_is_found_wherever_one_starts(dist: Path, monke
 
 
 @pytest.mark.parametrize("name", CASES)
+def test_a_change_of_a_sound_index_is_found(name: str, dist: Path) -> None:
+    case = CASES[name]
+    case.change(dist)
+    assert case.code in codes(dist)
+
+
+@pytest.mark.slow  # four installations each
+@pytest.mark.parametrize("name", CASES)
 def test_what_installers_are_served_wrongly_is_found(name: str, dist: Path, tmp_path: Path) -> None:
     case = CASES[name]
     case.change(dist)

@@ -13,6 +13,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import click
+import pytest
+from click.testing import CliRunner, Result
+
 SCRIPTS = Path(sys.executable).parent
 
 
@@ -32,6 +36,16 @@ def run(
         [executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, encoding="utf-8"
     )
     assert not ok or result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
+    return result
+
+
+def run_here(command: click.Command, *arguments: object, cwd: Path | None = None) -> Result:
+    """Run a command of this project in this process, which is faster; a failure fails the test."""
+    with pytest.MonkeyPatch.context() as patch:
+        if cwd is not None:
+            patch.chdir(cwd)
+        result = CliRunner().invoke(command, [*map(str, arguments)], catch_exceptions=False)
+    assert result.exit_code == 0, f"{arguments}\n{result.stdout}\n{result.stderr}"
     return result
 
 

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from helpers.made_wheels import make_wheel
-from helpers.programs import run
+from helpers.programs import run, run_here
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.tags import Tag
 
 from variant_backend.cli.main import main
+from variant_backend.cli.make_variant import make_variant_command
 from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import Property, Variant
@@ -45,7 +46,7 @@ def install(name: str, *options: str, into: str = "site") -> Path:
     folder = Path(f"wheels-{into}") / name
     wheel = make_wheel(folder, name)
     if options:
-        run("make-variant", *options, "-o", folder / "made", wheel)
+        run_here(make_variant_command, *options, "-o", folder / "made", wheel)
         (wheel,) = (folder / "made").iterdir()
     flags = ("--quiet", "--no-index", "--preview-features", "wheel-variants")
     run("uv", "pip", "install", *flags, "--target", into, wheel.absolute(), **FORCED)

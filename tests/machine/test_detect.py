@@ -211,10 +211,15 @@ def test_the_forcing_variables_of_no_gpu_hide_one() -> None:
 
 
 NAMES = st.from_regex(r"[a-z0-9_]+", fullmatch=True)
-VALUES = st.lists(st.from_regex(r"[a-z0-9_.]+", fullmatch=True), min_size=1, unique=True).map(tuple)
+# More than three of each kind take longer, and have no other form.
+VALUES = st.lists(st.from_regex(r"[a-z0-9_.]+", fullmatch=True), min_size=1, max_size=3, unique=True).map(
+    tuple
+)
 SOURCES = st.text(st.characters(exclude_categories=["Cs", "Cc"]))
-SUPPORT = st.builds(Detected, st.dictionaries(NAMES, VALUES), SOURCES)
-HARDWARE = st.builds(Hardware, st.dictionaries(NAMES.filter(lambda name: name != "abi_dependency"), SUPPORT))
+SUPPORT = st.builds(Detected, st.dictionaries(NAMES, VALUES, max_size=3), SOURCES)
+HARDWARE = st.builds(
+    Hardware, st.dictionaries(NAMES.filter(lambda name: name != "abi_dependency"), SUPPORT, max_size=3)
+)
 
 
 def ordered(hardware: Hardware) -> list[Any]:

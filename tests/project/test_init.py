@@ -177,9 +177,7 @@ def wrapped_tables(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "build-system": system, "tool": {**data.get("tool", {}), "variant-backend": ours}}
 
 
-@given(project_files())
-@settings(max_examples=200, deadline=None)
-def test_a_project_file_of_any_style_is_wrapped_and_the_undo_gives_its_bytes_again(text: str) -> None:
+def check_wrapping(text: str) -> None:
     result = wrap(text)
     assert tomllib.loads(result.replace("\r\n", "\n")) == wrapped_tables(
         tomllib.loads(text.replace("\r\n", "\n"))
@@ -192,9 +190,25 @@ def test_a_project_file_of_any_style_is_wrapped_and_the_undo_gives_its_bytes_aga
     assert result.endswith("\n") == text.endswith("\n")
 
 
+# Each single choice in `project_files` has at most nine outcomes, so 40 examples meet nearly all of them. The
+# slow tests meet many more combinations.
+few = settings(max_examples=40, deadline=None)
+
+
 @given(project_files())
-@settings(max_examples=100, deadline=None)
-def test_a_label_finds_its_place_in_a_project_file_of_any_style(text: str) -> None:
+@few
+def test_a_project_file_of_any_style_is_wrapped_and_the_undo_gives_its_bytes_again(text: str) -> None:
+    check_wrapping(text)
+
+
+@pytest.mark.slow
+@given(project_files())
+@settings(max_examples=200, deadline=None)
+def test_many_more_project_files_are_wrapped_and_the_undo_gives_their_bytes_again(text: str) -> None:
+    check_wrapping(text)
+
+
+def check_label(text: str) -> None:
     wrapped = wrap(text)
     properties = parsed("b::f::1", "x86_64::level::v3", "b::f::2")
     result = add_variant(wrapped, "y", properties)
@@ -208,6 +222,19 @@ def test_a_label_finds_its_place_in_a_project_file_of_any_style(text: str) -> No
     before["tool"]["variant-backend"].setdefault("variants", {})
     assert before == after
     assert sorted(re.findall(r"note \d+!", result)) == sorted(re.findall(r"note \d+!", text))
+
+
+@given(project_files())
+@few
+def test_a_label_finds_its_place_in_a_project_file_of_any_style(text: str) -> None:
+    check_label(text)
+
+
+@pytest.mark.slow
+@given(project_files())
+@settings(max_examples=100, deadline=None)
+def test_a_label_finds_its_place_in_many_more_project_files(text: str) -> None:
+    check_label(text)
 
 
 @given(st.data(), st.lists(st.sampled_from(["a", "b-c[d]>=1", "e, f # g"]), max_size=3))

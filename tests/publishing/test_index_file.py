@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from helpers.made_wheels import make_wheel
-from helpers.programs import run
+from helpers.programs import run_here
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from variant_backend.cli.main import main
+from variant_backend.cli.make_variant import make_variant_command
 from variant_backend.lowlevel import file_set
 from variant_backend.publishing.index_file import plan_index
 
@@ -45,10 +46,10 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     plain.append(make_wheel(folder, version="2.0"))
     for label in ("a1", "mkl", "both", "null"):
         paths = [path.name for path in (plain if label == "mkl" else plain[:2])]
-        run("make-variant", "-q", "--pyproject", "pyproject.toml", "-l", label, *paths, cwd=folder)
+        run_here(make_variant_command, "-q", "--pyproject", "pyproject.toml", "-l", label, *paths, cwd=folder)
     shorter = PROJECT.replace(', "blas"]', "]").partition("[variant.providers.blas]")[0]
     (folder / "short.toml").write_text(f"{shorter}[variant.variants]\na2 = {{ gpu = {{ arch = ['a2'] }} }}\n")
-    run("make-variant", "-q", "--pyproject", "short.toml", "-l", "a2", plain[0].name, cwd=folder)
+    run_here(make_variant_command, "-q", "--pyproject", "short.toml", "-l", "a2", plain[0].name, cwd=folder)
     return sorted(set(folder.glob("*.whl")) - set(plain))
 
 
@@ -116,7 +117,9 @@ def test_one_wheel_in_two_folders_is_one_wheel(release: list[Path], tmp_path: Pa
 def test_one_version_spelled_in_two_ways_gives_one_file_for_any_order(tmp_path: Path) -> None:
     for spelled in ("2.0.0", "2.0"):
         plain = make_wheel(tmp_path / spelled, version=spelled)
-        run("make-variant", "-q", "--static", "x::y::z", "-p", "x::y::z", "-l", f"v{spelled}", plain)
+        run_here(
+            make_variant_command, "-q", "--static", "x::y::z", "-p", "x::y::z", "-l", f"v{spelled}", plain
+        )
     folders = [tmp_path / "2.0.0", tmp_path / "2.0"]
     for number, order in enumerate((folders, folders[::-1])):
         assert index(*order, "-o", tmp_path / str(number)).exit_code == 0
@@ -130,7 +133,7 @@ def test_one_version_spelled_in_two_ways_gives_one_file_for_any_order(tmp_path: 
 def test_two_wheels_of_one_name_are_named(tmp_path: Path) -> None:
     for name in ("a", "b"):
         plain = make_wheel(tmp_path / name, files={f"demo/{name}.py": b""})
-        run("make-variant", "-q", "--static", "x::y::z", "-p", "x::y::z", "-l", "l", plain)
+        run_here(make_variant_command, "-q", "--static", "x::y::z", "-p", "x::y::z", "-l", "l", plain)
     result = index(tmp_path / "b", tmp_path / "a")
     wheel = "demo-1.0-py3-none-any-l.whl"
     assert result.exit_code == 1

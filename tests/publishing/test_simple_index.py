@@ -23,10 +23,11 @@ from zipfile import ZipFile
 import pytest
 from click.testing import CliRunner, Result
 from helpers.made_wheels import make_wheel
-from helpers.programs import empty_cache, read_terminal, run
+from helpers.programs import empty_cache, read_terminal, run, run_here
 from helpers.servers import serving
 
 from variant_backend.cli.main import main
+from variant_backend.cli.make_variant import make_variant_command
 from variant_backend.formats import simple_api
 from variant_backend.lowlevel import tarball
 
@@ -66,7 +67,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for version in VERSIONS:
         wheel = make_wheel(folder, "My_Demo", version, metadata=METADATA)
         for label in ("cuda13", "mkl", "null"):
-            run("make-variant", "-q", "-l", label, "-o", folder, wheel, cwd=source)
+            run_here(make_variant_command, "-q", "-l", label, "-o", folder, wheel, cwd=source)
     for name in ("common", "helper_cuda", "helper_mkl"):
         make_wheel(folder, name)
     make_sdist(folder / "my_demo-1.0.tar.gz", METADATA.format(name="my-demo", version="1.0").encode())

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from helpers.made_wheels import make_wheel, record_row
-from helpers.programs import empty_cache, run
+from helpers.programs import empty_cache, run, run_here
 from helpers.servers import publish, served
 from helpers.strict_reader import walk
 from hypothesis import given
@@ -774,9 +774,9 @@ def upgraded_release(
     files = [old_wheel(folder, label, document) for label in document["variants"]]
     files.append(written(folder / "demo-1.0-variants.json", document))
     files.append(folder / "plain" / "demo-1.0-py3-none-any.whl")
-    run("variant-backend", "upgrade", "-o", folder / "dist", *files)
+    run_here(main, "upgrade", "-o", folder / "dist", *files)
     given = (folder / "dist" / "demo-1.0-variants.json").read_bytes()
-    run("variant-backend", "index", folder / "dist")
+    run_here(main, "index", folder / "dist")
     assert json.loads((folder / "dist" / "demo-1.0-variants.json").read_bytes()) == json.loads(given)
     publish((folder / "dist").iterdir(), folder / "index" / "demo")
     return request.param, folder / "index"
@@ -800,8 +800,8 @@ def test_uv_takes_from_an_upgraded_release_what_is_best(
 @pytest.mark.parametrize("label", ["openblas", "null"])
 def test_uv_takes_from_an_upgraded_release_each_label_that_it_can_know(tmp_path: Path, label: str) -> None:
     wheel = old_wheel(tmp_path, label, THIRD)
-    run("variant-backend", "upgrade", "--in-place", wheel)
-    run("variant-backend", "index", tmp_path)
+    run_here(main, "upgrade", "--in-place", wheel)
+    run_here(main, "index", tmp_path)
     publish([wheel, tmp_path / "demo-1.0-variants.json"], tmp_path / "index" / "demo")
     assert uv_installs(tmp_path / "index", tmp_path) == label
 

@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 from helpers.made_wheels import make_wheel
-from helpers.programs import empty_cache, run
+from helpers.programs import empty_cache, run, run_here
 from helpers.servers import publish, served
+
+from variant_backend.cli.main import main
+from variant_backend.cli.make_variant import make_variant_command
 
 PROJECT = """
 [variant.default-priorities]
@@ -47,7 +50,9 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wheel = make_wheel(folder)
     (folder / "pyproject.toml").write_text(PROJECT)
     for label in LABELS:
-        run("make-variant", "-q", "--pyproject", "pyproject.toml", "-l", label, wheel.name, cwd=folder)
+        run_here(
+            make_variant_command, "-q", "--pyproject", "pyproject.toml", "-l", label, wheel.name, cwd=folder
+        )
     return folder
 
 
@@ -67,7 +72,7 @@ def release_to(folder: Path, release: Path, labels: tuple[str, ...]) -> None:
     for label in (*(f"-{label}" for label in labels), ""):
         shutil.copy(release / f"demo-1.0-py3-none-any{label}.whl", folder)
     if labels:
-        run("variant-backend", "index", folder)
+        run_here(main, "index", folder)
     publish([*folder.iterdir()], folder / "demo")
 
 
@@ -164,8 +169,8 @@ def test_uv_knows_the_providers_that_are_supplied(
     namespace = property_.partition("::")[0]
     folder = tmp_path / "dist"
     wheel = make_wheel(folder)
-    run("make-variant", "-p", property_, "-l", "best", wheel)
-    run("variant-backend", "index", folder)
+    run_here(make_variant_command, "-p", property_, "-l", "best", wheel)
+    run_here(main, "index", folder)
     options = ["--no-index", "--find-links", str(folder)]
     expected = "plain" if namespace in ("x86_64", "aarch64") and namespace != machine else "best"
     assert uv_installs(options, tmp_path / "target", *VARIANTS, **hardware) == expected

@@ -273,8 +273,10 @@ def _changed(content: bytes, old: bytes, new: bytes) -> bytes:
     return content.replace(old, new)
 
 
-@pytest.mark.parametrize("kind", ["plain", "null", "supported", "unsupported", "plain name", *FAULTS])
-def test_pip_and_uv_do_what_is_told_of_them(kind: str) -> None:
+KINDS = ["plain", "null", "supported", "unsupported", "plain name", *FAULTS]
+
+
+def wheel_of(kind: str) -> Path:
     plain = make_wheel(Path("plain"))
     if kind == "plain":
         wheel = plain
@@ -287,9 +289,21 @@ def test_pip_and_uv_do_what_is_told_of_them(kind: str) -> None:
         wheel = wheel.rename(PLAIN)
     if kind in FAULTS:
         wheel = with_variant_json(wheel, lambda content: _changed(content, *FAULTS[kind]))
+    return wheel
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_variant_that_uv_rejects_is_told_with_its_faults(kind: str) -> None:
+    inspected = inspect_wheel(wheel_of(kind))
+    assert bool(inspected.faults) == (kind in FAULTS)
+    assert inspected.verdicts["uv"].installs == (kind not in ("unsupported", *[*FAULTS][1:]))
+
+
+@pytest.mark.slow  # pip and uv for each
+@pytest.mark.parametrize("kind", KINDS)
+def test_pip_and_uv_do_what_is_told_of_them(kind: str) -> None:
+    wheel = wheel_of(kind)
     verdicts = inspect_wheel(wheel).verdicts
-    assert bool(inspect_wheel(wheel).faults) == (kind in FAULTS)
-    assert verdicts["uv"].installs == (kind not in ("unsupported", *[*FAULTS][1:]))
     preview = ("--preview-features", "wheel-variants")
     for name, command in (("pip", ["pip"]), ("uv", ["uv", "pip"])):
         options = ["--quiet", "--no-index", "--target", name, *(preview if name == "uv" else ())]

@@ -317,6 +317,7 @@ def store() -> Iterator[None]:
     server.stop()
 
 
+@pytest.mark.slow  # its server takes seconds to import
 @pytest.mark.usefixtures("store")
 def test_an_object_store_is_listed_anew_each_time_and_read_by_ranges(tmp_path: Path) -> None:
     wheels = variants(tmp_path)
@@ -339,6 +340,7 @@ def test_an_object_store_is_listed_anew_each_time_and_read_by_ranges(tmp_path: P
         remote.read_wheels("s3://no-bucket/")
 
 
+@pytest.mark.slow  # its server takes seconds to import
 @pytest.mark.usefixtures("store")
 def test_an_object_store_sends_kilobytes_of_a_large_wheel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

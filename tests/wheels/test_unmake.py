@@ -162,6 +162,7 @@ def test_a_large_record_is_had_back_or_told_to_be_lost(tmp_path: Path, kind: str
         assert result.path.read_bytes() == wheel.read_bytes()
 
 
+@pytest.mark.slow  # 65,000 files each
 @pytest.mark.parametrize("count", [65_533, 65_534, 65_540])
 def test_zip64_end_records_that_came_with_variant_json_go_with_it(tmp_path: Path, count: int) -> None:
     files = {f"demo/{number}": b"" for number in range(count - 3)}

@@ -204,6 +204,7 @@ def test_a_member_in_zip64_form_keeps_it(tmp_path: Path) -> None:
     assert len(walk(variant)) == len(contents) + 1
 
 
+@pytest.mark.slow  # 65,000 files each
 @pytest.mark.parametrize("count", [65_532, 65_534, 65_540])
 def test_an_archive_of_more_than_65_534_members_has_zip64_end_records(tmp_path: Path, count: int) -> None:
     files = {f"demo/{number}": b"" for number in range(count - 3)}
