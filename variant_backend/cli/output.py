@@ -75,7 +75,7 @@ def status_line() -> Iterator[Callable[[str], object]]:
     def show(text: str) -> None:
         nonlocal last
         if text != last:
-            print_status(text, over=last)
+            print_status(text)
             last = text
 
     try:

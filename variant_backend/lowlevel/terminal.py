@@ -110,12 +110,11 @@ def _percent(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def print_status(text: str, *, over: str = "") -> None:
-    """Show a line on a terminal in place of the status *over* which it goes; an empty one removes that."""
+def print_status(text: str) -> None:
+    """Show a line on a terminal in place of the status before it; an empty text removes that."""
     if is_terminal(sys.stderr):
         columns = width(sys.stderr) - 1
-        end = "" if text else "\r"
-        _write(sys.stderr, f"\r{escaped(text)[:columns]:{min(len(escaped(over)), columns)}}{end}")
+        _write(sys.stderr, f"\r{escaped(text)[:columns]:{columns}}\r")
 
 
 def print_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

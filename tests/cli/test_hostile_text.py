@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import click
 import pytest
-from hostile_inputs import (
+from helpers.hostile_inputs import (
     ARGUMENT,
     HERE,
     LONG,
@@ -29,9 +29,10 @@ from hostile_inputs import (
     sound_release,
     toml,
 )
-from range_server import Handler, Server
-from releases import patched
-from support import SCRIPTS, answering, read_terminal
+from helpers.programs import SCRIPTS, read_terminal
+from helpers.range_server import Handler, Server
+from helpers.sample_release import patched
+from helpers.servers import answering
 
 from variant_backend import scripts
 from variant_backend.cli.main import main

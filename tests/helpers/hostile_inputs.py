@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from releases import DOCUMENT, patched
-from support import METADATA, WHEEL, record_row
+from helpers.made_wheels import METADATA, WHEEL, record_row
+from helpers.sample_release import DOCUMENT, patched
 
 # What each does where it is printed raw.
 TEXTS = {
