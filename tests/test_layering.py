@@ -147,3 +147,15 @@ def test_a_dispatch_knows_nothing_of_the_command_line_and_of_builds() -> None:
 def test_a_reserved_library_is_imported_where_it_belongs_only(library: str) -> None:
     users = {module for module in MODULES if library in imports(module)}
     assert {user for user in users if not {user, place_of(user)} & RESERVED[library]} == set()
+
+
+SPEAKERS = {"lowlevel.terminal", "building._build_one", "machine._ask_plugin", "machine._install_plugin"}
+
+
+@pytest.mark.parametrize("module", sorted({*MODULES} - SPEAKERS))
+def test_only_the_terminal_prints(module: str) -> None:
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    uses = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert not uses & {"echo", "secho", "echo_via_pager", "stdout", "style", "isatty"}
+    assert "print" not in names

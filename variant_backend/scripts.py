@@ -10,7 +10,7 @@ import gc
 import sys
 from collections.abc import Callable
 
-from .lowlevel.terminal import print_traceback, print_warning
+from .lowlevel.terminal import print_logs, print_traceback, print_warning
 
 
 def make_variant() -> None:
@@ -35,6 +35,8 @@ def _run(command: Callable[[], object]) -> None:
 
     sys.excepthook = print_traceback
     warnings.showwarning = print_warning
+    if "logging" in sys.modules:  # who loads it later does the same
+        print_logs()
     try:
         command()
     finally:

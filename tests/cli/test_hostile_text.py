@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import io
+import logging
 import os
 import re
 import subprocess
 import sys
 import traceback
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
@@ -137,10 +139,6 @@ def _printer(frame: FrameType | None) -> str:
     return " < ".join(lines[:3]) or "a library"
 
 
-class _LeftError(Exception):
-    """The process would have ended."""
-
-
 class Ran(NamedTuple):
     """What a command has printed, the lines that print harm, and the exception that ended it, if one did."""
 
@@ -157,16 +155,14 @@ def ran(*command: str, is_terminal: bool = False) -> Ran:
     streams = {"stdin": Stream(is_terminal=is_terminal, errors="strict"), "stdout": out, "stderr": err}
     crash = None
 
-    def leave(_: int) -> None:
-        raise _LeftError
-
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**streams, "argv": [*command], "excepthook": sys.excepthook}.items():
             patch.setattr(sys, name, value)
-        patch.setattr(os, "_exit", leave)
+        patch.setattr(warnings, "showwarning", warnings.showwarning)
+        patch.setattr(logging, "lastResort", logging.lastResort)
         try:
             getattr(scripts, command[0].replace("-", "_"))()
-        except _LeftError:
+        except SystemExit:
             pass
         except Exception as error:  # what the interpreter would print
             crash = "".join(traceback.format_exception_only(error)).strip()[:300]
@@ -176,6 +172,7 @@ def ran(*command: str, is_terminal: bool = False) -> Ran:
             sys.excepthook(type(error), error, error.__traceback__)
         finally:
             gc.enable()
+            gc.unfreeze()
     return Ran(out.content.getvalue(), err.content.getvalue(), [*out.by, *err.by], crash)
 
 

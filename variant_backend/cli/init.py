@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ..errors import VariantError
-from ..lowlevel.terminal import Styled, is_terminal, print_line, print_message
+from ..lowlevel.terminal import Styled, escaped, is_terminal, print_line, print_message
 from ..variants.properties import Property
 from .command import Command
 from .options import PATH
@@ -62,7 +62,7 @@ def init_command(
     if dry_run:
         return
     if is_terminal(sys.stdin) and is_terminal(sys.stderr):
-        click.confirm(f"Write {file}?", default=True, abort=True, err=True)
+        click.confirm(f"Write {escaped(str(file))}?", default=True, abort=True, err=True)
     editing.write_project_file(file, old, new)
     print_message(f"{file}: written")
 
