@@ -49,7 +49,7 @@ def build_wheel(
     metadata_directory: str | None = None,
 ) -> str:
     """Bring the chosen wheel (PEP 517); its label is in the build tag of the returned name."""
-    from .dispatching import deliver  # takes long to import
+    from .dispatching import deliver
 
     dispatched = _chosen(config_settings)
     with _progress(dispatched.pick.file.size or 0) as advance:
@@ -61,7 +61,7 @@ def prepare_metadata_for_build_wheel(
     metadata_directory: str, config_settings: _ConfigSettings | None = None
 ) -> str:
     """Bring the metadata of the chosen wheel (PEP 517), and no more of it where the server allows that."""
-    from .dispatching import deliver  # takes long to import
+    from .dispatching import deliver
 
     dispatched = _chosen(config_settings)
     with _progress(dispatched.pick.file.size or 0) as advance:
@@ -74,7 +74,7 @@ def build_sdist(
     config_settings: _ConfigSettings | None = None,  # noqa: ARG001  # PEP 517
 ) -> str:
     """Write the same sdist again (PEP 517)."""
-    from .formats import dispatching_sdist  # takes long to import
+    from .formats import dispatching_sdist
 
     return dispatching_sdist.write_again(sdist_directory, os.environ)
 
@@ -96,7 +96,7 @@ def build_editable(
 
 def _chosen(config_settings: _ConfigSettings | None) -> Dispatched:
     """Choose, and say so; raises VariantError when nothing can be chosen, after saying why."""
-    from .dispatching import deliver  # takes long to import
+    from .dispatching import deliver
 
     dispatched = deliver.select_wheel(config_settings, os.environ, tell=say)
     say(dispatched.told)

@@ -52,7 +52,7 @@ def one_of(known: Iterable[str]) -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the known name nearest to *name*, or nothing."""
-    import difflib  # takes long to import, and mostly nothing is misspelt
+    import difflib
 
     known = list(known)
     # A comparison takes long, and a hostile document may ask for millions of them.

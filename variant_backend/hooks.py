@@ -98,7 +98,7 @@ def _build_variant(
     hook: str, wheel_directory: str, config_settings: ConfigSettings | None, request: Request
 ) -> str:
     """Build a wheel by a recipe, and make it the variant that is asked for."""
-    from .lowlevel.workspace import workspace  # only a labelled build pays for importing these
+    from .lowlevel.workspace import workspace
     from .wheel_rewrite import make_variant
 
     target = Path(wheel_directory).resolve()
@@ -124,7 +124,7 @@ def _prepare_metadata(hook: str) -> Callable[..., str]:
         if request is None:
             name = _wrapped(hook)(metadata_directory, without_ours(config_settings))
             return name
-        from .wheel_rewrite import edited_metadata  # only a labelled build pays for importing it
+        from .wheel_rewrite import edited_metadata
 
         with request.environment():
             plan = request.plan(_warn)

@@ -31,7 +31,7 @@ def variant_backend() -> None:
 
 def _run(command: Callable[[], object]) -> None:
     """Run a command, which ends with SystemExit; what is printed besides is escaped, too."""
-    import warnings  # click has loaded it
+    import warnings
 
     sys.excepthook = print_traceback
     warnings.showwarning = print_warning

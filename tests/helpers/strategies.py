@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from variant_backend.variants.metadata import (
-    VariantMetadata,
-)
+from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
 from variant_backend.variants.providers import BuiltinProvider, PluginProvider, Provider, StaticProvider
 

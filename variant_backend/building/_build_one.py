@@ -41,7 +41,7 @@ class _BuildError(Exception):
 
 def main(argument: str) -> None:
     """Build what the argument asks for; raises SystemExit if that cannot be done."""
-    from build import BuildBackendException  # after the path was cleaned, see the end of this file
+    from build import BuildBackendException
 
     try:
         build_one(**json.loads(argument))

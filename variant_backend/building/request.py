@@ -123,10 +123,7 @@ class Request(NamedTuple):
         build_providers = self.metadata.build_providers()
         if not build_providers and not self.validates:
             return self.metadata
-        from ..machine.plugins import (  # it loads subprocess, and few projects need it
-            ask_for_static,
-            validate_variant,
-        )
+        from ..machine.plugins import ask_for_static, validate_variant
 
         if self.validates:
             validate_variant(self.variant, self.metadata.providers)
@@ -148,7 +145,7 @@ class Request(NamedTuple):
 
 def _installed(names: Iterable[str]) -> dict[str, Version]:
     """Return the versions of projects in the environment of this process; raises VariantError."""
-    from importlib.metadata import PackageNotFoundError, version  # few recipes need it
+    from importlib.metadata import PackageNotFoundError, version
 
     from packaging.version import InvalidVersion, Version
 

@@ -69,7 +69,7 @@ def compiled_apart(folder: Path) -> Iterator[None]:
     read after `setup.cfg`, by setuptools from 65.5 on. A `build_lib` of the project's own stays where it
     is, and so does the folder of a backend that calls setuptools with one, such as poetry-core.
     """
-    import configparser  # only a labelled build pays for importing it
+    import configparser
 
     variable = "DIST_EXTRA_CONFIG"
     former = os.environ.get(variable)

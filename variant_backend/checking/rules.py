@@ -1,6 +1,6 @@
 """What `check` finds wrong with values: documents, METADATA, the files of a release, several releases.
 
-Each function gives faults, whose rules are the codes of `findings`. Sources: PEP 825, the providers
+Each function gives faults, whose rules are those of `codes`. Sources: PEP 825, the providers
 draft, the binary distribution format, and what was measured with released installers.
 """
 

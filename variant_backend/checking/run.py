@@ -488,7 +488,7 @@ def _sdist(path: Path) -> _Key | None:
 
 def _dispatches(sdist: Path) -> bool:
     """Tell whether pip gets a variant by building an sdist."""
-    from ..formats.dispatching_sdist import is_dispatching  # takes long to import
+    from ..formats.dispatching_sdist import is_dispatching
 
     try:
         with sdist.open("rb") as file:

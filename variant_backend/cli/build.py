@@ -61,7 +61,7 @@ def build_command(
     With --variant or --plain, only what is named. Each wheel is built from a fresh copy of the sdist.
     What was said meanwhile is in .logs/LABEL.log, plain.log and sdist.log in the output folder.
     """
-    from ..building.matrix import Matrix, build_matrix  # no other command starts processes
+    from ..building.matrix import Matrix, build_matrix
 
     if path.name == "pyproject.toml":
         path = path.parent

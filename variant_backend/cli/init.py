@@ -35,7 +35,7 @@ def init_command(
     [build-system] then names variant_backend.hooks, and [tool.variant-backend] the backend that it named
     before. The changes are shown first. What is there already is left as it is.
     """
-    from ..project import scaffold as editing  # takes long to import
+    from ..project import scaffold as editing
 
     if undo and (label is not None or properties):
         raise click.UsageError("--undo goes with neither --variant nor --property: it leaves variants alone.")
@@ -69,7 +69,7 @@ def init_command(
 
 def _show_difference(file: Path, old: str, new: str) -> None:
     """Print a unified diff, in colors on a terminal."""
-    import difflib  # takes long to import
+    import difflib
 
     colors = {"+": "green", "-": "red", "@": "cyan"}
     before, after = (text.replace("\r\n", "\n").removesuffix("\n").split("\n") for text in (old, new))

@@ -55,7 +55,7 @@ def installed_command(
     is found on this machine; with none of them, it is unknown. No plugin is run.
     """
     from ..machine.alignment import disagreements, installed_variants
-    from ..machine.detect import hardware_of  # takes long to import
+    from ..machine.detect import hardware_of
     from ..variants.namespace_support import Lazy
     from ..wheels.inspection import installed_versions
 

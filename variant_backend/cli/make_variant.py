@@ -366,7 +366,7 @@ def _map(convert: Callable[..., Any], jobs: int, *arguments: Iterable[Any]) -> I
     if jobs == 1:
         yield from map(convert, *arguments)
         return
-    from concurrent.futures import ThreadPoolExecutor  # takes long to import
+    from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(jobs) as executor:
         try:

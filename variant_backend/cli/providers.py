@@ -70,7 +70,7 @@ def providers_group() -> None:
 @_json
 def list_command(python: str, as_json: bool) -> None:
     """List the plugins that are installed; none of them is run."""
-    from ..machine.plugins import installed_plugins  # takes long to import
+    from ..machine.plugins import installed_plugins
 
     plugins, faults = installed_plugins(python)
     if as_json:
@@ -91,7 +91,7 @@ def list_command(python: str, as_json: bool) -> None:
 @_json
 def query_command(names: tuple[str, ...], every: bool, python: str, as_json: bool) -> None:
     """Run plugins, and show what each says that this system supports, best first."""
-    from ..machine import plugins as operation  # takes long to import
+    from ..machine import plugins as operation
 
     plugins, unread = _chosen(names, every, python)
     told: list[dict[str, Any]] = []
@@ -126,7 +126,7 @@ def query_command(names: tuple[str, ...], every: bool, python: str, as_json: boo
 @_json
 def validate_command(names: tuple[str, ...], every: bool, python: str, as_json: bool) -> None:
     """Run plugins, and say whether they keep the protocol, with every fault."""
-    from ..machine import plugins as operation  # takes long to import
+    from ..machine import plugins as operation
 
     plugins, unread = _chosen(names, every, python)
     told = [
@@ -149,7 +149,7 @@ def _one_by_one(plugins: Sequence[Plugin]) -> Iterator[Plugin]:
 
 def _chosen(names: Sequence[str], every: bool, python: str) -> tuple[list[Plugin], list[str]]:
     """Return the plugins that are named, and, of all, what cannot be read."""
-    from ..machine.plugins import installed_plugins  # takes long to import
+    from ..machine.plugins import installed_plugins
 
     if bool(names) == every:
         raise click.UsageError("name plugins, or give --all: none is run without being named")

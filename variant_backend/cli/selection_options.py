@@ -56,10 +56,7 @@ def _pins(texts: Sequence[str]) -> dict[str, Version]:
 
 
 def _pin(text: str) -> tuple[str, Version]:
-    from packaging.version import (  # takes long to import, and mostly nothing is pinned
-        InvalidVersion,
-        Version,
-    )
+    from packaging.version import InvalidVersion, Version
 
     name, separator, version = map(str.strip, text.partition("=="))
     try:
@@ -188,7 +185,7 @@ def _system(
     What is on this machine counts for a target that is here only, as does what is trusted for good.
     """
     from ..machine.alignment import installed_variants
-    from ..machine.detect import hardware_of  # takes long to import
+    from ..machine.detect import hardware_of
     from ..machine.system import System
     from ..machine.user_config import UserConfig, config_path
     from ..variants.namespace_support import Lazy

@@ -177,7 +177,7 @@ def _listing(place: str, pin: Pin | None) -> Listing:
 
 def _system(machine: Path) -> System:
     """Return a machine as its hardware file describes it; raises VariantError."""
-    from ..machine.detect import hardware_of  # takes long to import
+    from ..machine.detect import hardware_of
     from ..machine.system import System
 
     return System({}, hardware_of(machine, os.environ))

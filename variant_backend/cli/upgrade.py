@@ -41,7 +41,7 @@ def upgrade_command(
     paths of what was written are printed; without -o and --in-place, a document itself is.
     """
     from ..lowlevel.source_date import source_date_epoch
-    from ..publishing.upgrade import Destination, upgrade  # editing takes long to import
+    from ..publishing.upgrade import Destination, upgrade
 
     if output_dir and in_place:
         raise click.UsageError("-o goes without --in-place.")

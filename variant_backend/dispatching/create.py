@@ -158,7 +158,7 @@ def _read_wheels(
     release: Release, base_url: str | None, hosts: Collection[str], advance: Advance
 ) -> list[_Read]:
     """Read the wheels; raises VariantError with every one that cannot be read, or listed."""
-    from ..wheels.remote import map_in_threads  # takes long to import
+    from ..wheels.remote import map_in_threads
 
     def read(file: File) -> _Read | VariantError:
         try:
@@ -279,7 +279,7 @@ def _spelled(described: Iterable[bytes], name: str) -> str:
 
 def _check_pkg_info(data: bytes) -> None:
     """Check what package indexes will; raises VariantError."""
-    from packaging.metadata import ExceptionGroup, Metadata  # takes long to import
+    from packaging.metadata import ExceptionGroup, Metadata
 
     try:
         Metadata.from_email(data, validate=True)

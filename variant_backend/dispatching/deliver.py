@@ -326,7 +326,7 @@ def _dist_info(pick: Pick, hosts: frozenset[str], scratch: Path, advance: Advanc
 
 def _in_ranges(file: File, hosts: frozenset[str]) -> Wheel | None:
     """Read what a wheel says of itself, None where the server sends no ranges; raises VariantError."""
-    from ..wheels import remote  # takes long to import, and wheels are brought without it
+    from ..wheels import remote
 
     try:
         return remote.read_wheel(remote.on_server(file.filename, file.url, size=file.size, other_hosts=hosts))

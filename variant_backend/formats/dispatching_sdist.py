@@ -34,7 +34,7 @@ _FILES = (PROJECT, PKG_INFO, LOCK_FILE, "README", "README.md", "README.rst")
 
 def is_dispatching(sdist: BinaryIO) -> bool:
     """Tell whether an sdist is a dispatching one: whether it names the backend of those."""
-    from ..lowlevel.tarball import read_member  # takes long to import, and builds of wheels do not need it
+    from ..lowlevel.tarball import read_member
 
     try:
         return BACKEND.encode() in read_member(sdist, PROJECT)
@@ -115,7 +115,7 @@ def write_again(sdist_directory: str, environ: Mapping[str, str], *, root: Path 
     Its time is SOURCE_DATE_EPOCH, or that of the lock file: unpacking gives files the time that they had.
     Raises VariantError; nothing is left behind then.
     """
-    from ..lowlevel.tarball import pack  # takes long to import, and builds of wheels do not need it
+    from ..lowlevel.tarball import pack
 
     locked = load_pinned(root)
     top = f"{escape(locked.name)}-{locked.version}"

@@ -45,7 +45,7 @@ class Hardware(NamedTuple):
 
     @property
     def supported(self) -> Supported:
-        """What `selection.rank` asks for."""
+        """What `ranking.rank` asks for."""
         return {name: support.features for name, support in self.namespaces.items()}
 
     @classmethod

@@ -180,7 +180,7 @@ def select(
     is not valid, does not hold for the environment, or has a package without a wheel for the *tags*.
     """
     lock = _parsed(data, where)
-    from packaging.pylock import PackageWheel, PylockSelectError  # takes long to import
+    from packaging.pylock import PackageWheel, PylockSelectError
 
     try:
         found = [*lock.select(environment=environment, tags=tags)]
@@ -207,7 +207,7 @@ def read_lock(data: Mapping[str, Any], where: str, base: str) -> list[Locked]:
 
 def _parsed(data: Mapping[str, Any], where: str) -> Pylock:
     _check_packaging(where)
-    from packaging.pylock import Pylock, PylockValidationError  # takes long to import
+    from packaging.pylock import Pylock, PylockValidationError
 
     try:
         return Pylock.from_dict(_plainly_named(data))
@@ -233,7 +233,7 @@ def _with_wheels(package: Any) -> Any:
 
 
 def _with_plain_name(wheel: Any) -> Any:
-    from packaging.pylock import PackageWheel, PylockValidationError  # takes long to import
+    from packaging.pylock import PackageWheel, PylockValidationError
 
     try:
         name = PackageWheel(**{key: wheel.get(key) for key in ("name", "path", "url", "hashes")}).filename
@@ -301,7 +301,7 @@ def _strings(document: Document, value: object, place: str) -> dict[str, str]:
 
 def _file(wheel: PackageWheel, entry: Mapping[str, Any], base: str) -> File:
     """Return a wheel under the name that its *entry* gives it, label and all."""
-    from packaging.pylock import PackageWheel  # takes long to import
+    from packaging.pylock import PackageWheel
 
     named = PackageWheel(name=entry.get("name"), path=wheel.path, url=wheel.url, hashes=wheel.hashes)
     path = re.sub(

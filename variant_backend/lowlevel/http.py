@@ -146,7 +146,7 @@ def host_of(url: str) -> str:
 
 def is_this_machine(url: str) -> bool:
     """Tell whether a URL names the machine that it is asked for on."""
-    from ipaddress import ip_address  # mostly not needed
+    from ipaddress import ip_address
 
     host = urlsplit(url).hostname or ""
     try:
@@ -259,7 +259,7 @@ def _host(url: str) -> str:
 
 def _open(url: str, method: str, headers: Mapping[str, str]) -> HTTPResponse:
     """Send one request; return the answer when its headers are there."""
-    import urllib.request  # takes long to import
+    import urllib.request
 
     with _told(url):
         parts = _checked(url)

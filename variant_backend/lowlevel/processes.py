@@ -39,7 +39,7 @@ else:
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
     """Give a folder for what is temporary, in no source tree: backends obey the .gitignore of one around."""
-    import tempfile  # takes long to import, and builds that only ask a plugin go without
+    import tempfile
 
     folder = tempfile.TemporaryDirectory(prefix="variant-backend-", ignore_cleanup_errors=True)
     path = Path(folder.name)

@@ -54,7 +54,7 @@ def real_path(path: Path) -> Path:
 
 def path_of(url: str) -> Path:
     """Return the path that a ``file:`` URL names; raises VariantError when it is of another machine."""
-    from urllib.parse import unquote_to_bytes, urlsplit  # takes long to import, and mostly nothing is a URL
+    from urllib.parse import unquote_to_bytes, urlsplit
 
     parts = urlsplit(url)
     path = os.fsdecode(unquote_to_bytes(parts.path))
@@ -86,7 +86,7 @@ def file_digest(path: Path, algorithm: str = "sha256", advance: Advance = lambda
 
     Raises VariantError if it cannot be read.
     """
-    import hashlib  # takes long to import, and mostly nothing is read
+    import hashlib
 
     digest = hashlib.new(algorithm)
     try:

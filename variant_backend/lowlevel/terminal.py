@@ -119,7 +119,7 @@ def print_status(text: str) -> None:
 
 def print_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Print an error that nobody expected, with the lines that led there: a hook for `sys.excepthook`."""
-    import traceback  # nobody expects to need it
+    import traceback
 
     for text in traceback.format_exception(kind, error, trace):
         for line in text.removesuffix("\n").split("\n"):
@@ -140,7 +140,7 @@ def print_warning(
 
 def print_logs() -> None:
     """Have the warnings and errors that libraries log printed here, too."""
-    import logging  # takes long to import, and most commands use no library that logs
+    import logging
 
     class _Printer(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -156,7 +156,7 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 def width(stream: TextIO | None) -> int:
     """Return how many columns a terminal has."""
-    import shutil  # takes long to import, and only terminals have a width
+    import shutil
 
     return shutil.get_terminal_size().columns if is_terminal(stream) else sys.maxsize
 
@@ -167,7 +167,7 @@ def table(rows: Sequence[Sequence[Cell]], *, columns: int | None = None) -> Iter
     If the table has more *columns* than that, its widest cells are wrapped; by default, that is the width of
     the terminal that stdout is.
     """
-    import textwrap  # takes long to import, and few commands print a table
+    import textwrap
 
     cells = [[Styled(escaped(cell), "") if isinstance(cell, str) else cell for cell in row] for row in rows]
     cells = [[cell._replace(text=escaped(cell.text)) for cell in row] for row in cells]
@@ -230,7 +230,7 @@ def _shows_styles(stream: TextIO) -> bool:
     if not is_terminal(stream) or os.environ.get("NO_COLOR"):
         return False
     if sys.platform == "win32":
-        import colorama  # click brings it there; older consoles need to be told that there are styles
+        import colorama
 
         colorama.just_fix_windows_console()
     return True

@@ -86,7 +86,7 @@ def _remove(path: Path, lock_path: Path, lock: IO[bytes]) -> None:
     try:
         path.rmdir()
     except OSError:
-        import shutil  # takes long to import, and mostly nothing is left
+        import shutil
 
         shutil.rmtree(path, ignore_errors=True)
     if not path.exists():

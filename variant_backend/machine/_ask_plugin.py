@@ -58,7 +58,7 @@ def ask(reference: str, method: str) -> dict[str, object]:
 
 def installed() -> dict[str, object]:
     """Return the plugins that are installed, as they are printed."""
-    from importlib.metadata import distributions  # takes long to import
+    from importlib.metadata import distributions
 
     plugins, faults, seen = [], [], {""}  # what has no name is not installed, as far as Python knows
     for distribution in distributions():

@@ -27,7 +27,7 @@ _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 def install(installer: Literal["pip", "uv"], requirements: Sequence[str]) -> dict[str, str]:
     """Make the environment, and return what is printed of it."""
-    from build.env import DefaultIsolatedEnv  # after the path was cleaned, see the end of this file
+    from build.env import DefaultIsolatedEnv
 
     os.environ.pop("PYTHONPATH", None)  # what is found there would not be installed
     env = DefaultIsolatedEnv(installer=installer).__enter__()  # leaving it would remove it

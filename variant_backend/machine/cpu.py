@@ -60,7 +60,7 @@ def flags_of_cpuinfo(text: str) -> list[str]:
 
 
 def _macos_flags() -> tuple[list[str], str]:
-    import ctypes  # not needed by what only reads a hardware file
+    import ctypes
 
     library = ctypes.CDLL(None)
 
@@ -85,7 +85,7 @@ def flags_of_sysctl(value: Callable[[bytes], bytes]) -> list[str]:
 
 
 def _windows_flags() -> tuple[list[str], str]:
-    import ctypes  # not needed by what only reads a hardware file
+    import ctypes
 
     is_present = ctypes.CDLL("kernel32").IsProcessorFeaturePresent
     return flags_of_windows(is_present), "IsProcessorFeaturePresent"

@@ -1,7 +1,8 @@
 """What the providers that uv knows by heart answer, computed from the facts of a machine.
 
 The tables were measured: real uv was asked which values it supports, and which of two it prefers, and tests
-ask it again. `hardware` finds the facts. The patterns of `installers` are those of the same features.
+ask it again. `cpu`, `nvidia` and `tpu` find the facts. The patterns in `variants.known_providers` are those of the same
+features.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ def forced_driver(text: str) -> Version | None:
     >>> forced_driver("12.8"), forced_driver("12"), forced_driver("none")
     ((12, 8), (12, 0), None)
     """
-    from packaging.version import InvalidVersion  # takes long to import, and mostly nothing is forced
+    from packaging.version import InvalidVersion
     from packaging.version import Version as PackageVersion
 
     try:

@@ -61,7 +61,7 @@ def nvidia_support(environ: Mapping[str, str], find: Callable[[], Gpu | None]) -
 
 def find_gpu() -> Gpu | None:
     """Ask NVML, or else the driver, about NVIDIA GPUs; None where neither is there and works."""
-    import ctypes  # not needed by what only reads a hardware file
+    import ctypes
 
     for names, ask in ((_NVML, _ask_nvml), (_DRIVER, _ask_driver)):
         name = names.get(sys.platform)

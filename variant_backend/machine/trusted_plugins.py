@@ -89,7 +89,7 @@ def ask_trusted(
 
 def _applicable(provider: PluginProvider) -> list[Requirement]:
     """Return the requirements whose markers hold for this interpreter."""
-    from packaging.requirements import Requirement  # takes long to import, and few namespaces need it
+    from packaging.requirements import Requirement
 
     requirements = map(Requirement, provider.requires)
     return [each for each in requirements if each.marker is None or each.marker.evaluate()]
@@ -127,7 +127,7 @@ def _install(requirements: Sequence[str], installer: Installer, folder: Path) ->
 
 def _versions(requirements: list[Requirement], folder: str) -> list[str]:
     """Return the names of the requirements with the versions that are installed in an environment."""
-    from importlib.metadata import distributions  # takes long to import
+    from importlib.metadata import distributions
 
     names = list(dict.fromkeys(normalize(each.name) for each in requirements))
     # Unix has the first, Windows the second.

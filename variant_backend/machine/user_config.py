@@ -38,6 +38,6 @@ class UserConfig(NamedTuple):
 
 def config_path() -> Path:
     """Return where the file is, on Linux ``~/.config/variant-backend/config.toml``."""
-    from platformdirs import user_config_path  # takes long to import, and few commands need it
+    from platformdirs import user_config_path
 
     return user_config_path("variant-backend", appauthor=False) / "config.toml"

@@ -115,7 +115,7 @@ class Recipe(NamedTuple):
         remarks = [REMARK] if self.abi_dependency else []
         if not self.keep_markers:
             return remarks
-        from ..variants.markers import mentions_variant  # takes long to import
+        from ..variants.markers import mentions_variant
 
         kept = [text for text in self.dependencies if mentions_variant(text)]
         if kept:
@@ -140,7 +140,7 @@ class Recipe(NamedTuple):
         The name is compared in normalized form, the version without its local part. Of tags that are
         joined by dots, one must fit.
         """
-        from fnmatch import fnmatchcase  # builds pick no wheel
+        from fnmatch import fnmatchcase
 
         version, _, local = filename.version.partition("+")
         python, abi, platform = (tag.lower().split(".") for tag in filename.tags.split("-"))
@@ -226,11 +226,7 @@ def _recipe(document: Document, value: object, place: str, common: Recipe) -> Re
 
 def _requirements(document: Document, table: Mapping[str, object], place: str, key: str) -> tuple[str, ...]:
     """Read requirements; those of the wheel may have variant markers, those of the build may not."""
-    from ..variants.markers import (  # takes long to import
-        check_dependency,
-        check_requirement,
-        mentions_variant,
-    )
+    from ..variants.markers import check_dependency, check_requirement, mentions_variant
 
     def check_build_requirement(text: str) -> None:
         if mentions_variant(text):
@@ -339,7 +335,7 @@ def _local(text: str) -> str:
 
 def _decided(requirement: str, variant: Variant) -> str | None:
     """Return a wheel's own requirement as `markers.resolve` does, in its own spelling if it can stay."""
-    from ..variants.markers import mentions_variant, resolve  # takes long to import
+    from ..variants.markers import mentions_variant, resolve
 
     return resolve(requirement, variant) if mentions_variant(requirement) else requirement
 

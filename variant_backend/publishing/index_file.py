@@ -113,7 +113,7 @@ def distinct(folders: Iterable[Path]) -> list[Path]:
 
 def _read_url(url: str) -> tuple[list[FoundWheel], list[str]]:
     """Return the variant wheels that lie at a URL, as if they lay in the current folder, and all faults."""
-    from ..wheels.remote import read_wheels  # takes long to import
+    from ..wheels.remote import read_wheels
 
     try:
         found, issues = read_wheels(url)

@@ -75,7 +75,7 @@ def ranked(release: Release, support: Support, target: Target) -> list[Verdict]:
 
 def wrong_python(file: File, target: Target) -> str | None:
     """Return why Requires-Python rules a wheel out; what cannot be read rules out nothing, as for pip."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # takes long to import
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     text = file.requires_python
     try:

@@ -152,7 +152,7 @@ def lock(
     *results* may tell of labels what no index file does. *index_url* is the package index of all of them.
     A file that is there may be replaced if it was made here, or with *force*. Raises VariantError.
     """
-    from ..formats.toml_edit import from_dict  # takes long to import
+    from ..formats.toml_edit import from_dict
 
     pylock.check_lock_name(path.name)
     names = [each.release.name for each in picks]

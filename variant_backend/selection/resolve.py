@@ -223,7 +223,7 @@ def resolve_locked(path: Path, system: System, target: Target) -> tuple[list[Pic
     Raises VariantError when it cannot be read or does not hold for the target, or with every package
     that has no wheel.
     """
-    from packaging.markers import default_environment  # takes long to import
+    from packaging.markers import default_environment
 
     locked = pylock.select(
         read_toml(path),

@@ -195,7 +195,7 @@ def _platform_markers(tag: str) -> dict[str, str]:
 
 def running_target() -> Target:
     """Return the target that is this interpreter on this machine."""
-    from packaging.tags import sys_tags  # takes long to import
+    from packaging.tags import sys_tags
     from packaging.version import Version
 
     return Target(Version(".".join(map(str, sys.version_info[:3]))), tuple(sys_tags()), here=True)

@@ -1,6 +1,6 @@
 """What the released uv chooses of the same releases, computed as it was seen to choose.
 
-It supports what `installers` says and nothing else: no plugins, nothing that is optional, nothing that a user
+It supports what `uv_behaviour` says and nothing else: no plugins, nothing that is optional, nothing that a user
 gives. What `check` calls an error for uv makes it drop a version, or fail. The facts were measured with
 uv 0.13.9, and tests ask the real program.
 """
@@ -220,7 +220,7 @@ def _faults(document: IndexDocument) -> list[Fault]:
 
 def _lower_bounds(file: File) -> str | None:
     """Return what uv looks at in the Requires-Python of a wheel: versions that are too old."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # takes long to import
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     try:
         specifiers = SpecifierSet(file.requires_python or "")
@@ -257,7 +257,7 @@ def _check_chosen(judged: Judged, chosen: Verdict, detected: Supported, target: 
 
 def _inspected(judged: Judged, chosen: Verdict) -> Inspection:
     """Return what a wheel says of itself; raises _UnreadError if that is not known here."""
-    from ..wheels.inspection import inspect_url, inspect_wheel  # takes long to import
+    from ..wheels.inspection import inspect_url, inspect_wheel
 
     file = judged.file(chosen)
     if path := local_path(file):

@@ -126,7 +126,7 @@ def default_label(properties: Iterable[Property]) -> str:
     It is taken over the sorted serialized properties, each followed by a line feed, as older
     tools do. PEP 825 rejects hashes as a naming scheme, so a readable label is better.
     """
-    import hashlib  # takes long to import
+    import hashlib
 
     text = "".join(f"{text}\n" for text in sorted({str(prop) for prop in properties}))
     return hashlib.sha256(text.encode()).hexdigest()[:8]

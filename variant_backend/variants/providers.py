@@ -147,7 +147,7 @@ def read_provider_table(
             document.fault(join(place, key), f"goes with {' or '.join(its)} only", rule="provider-source")
     optional = document.boolean(entry.get("optional", False), join(place, "optional"))
     if source in _PLUGINS:
-        from .markers import check_requirement  # many builds read no requirement
+        from .markers import check_requirement
 
         requires = document.strings(
             entry[source], join(place, source), check_requirement, rule="bad-requirement"

@@ -24,7 +24,7 @@ ACCEPTED_BY_UV = {"unknown-schema"}
 
 
 class Reason(NamedTuple):
-    """Why an installer supports nothing of a namespace: the code that `findings` has for it, and a text."""
+    """Why an installer supports nothing of a namespace: the code that `check` has for it, and a text."""
 
     code: str
     text: str

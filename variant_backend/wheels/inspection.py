@@ -127,7 +127,7 @@ def inspect_url(url: str) -> list[Inspection | VariantError]:
     What is wrong with one of them stands in its place. Raises VariantError when nothing can be listed, or
     nothing is there.
     """
-    from . import remote  # takes long to import
+    from . import remote
 
     def inspected(wheel: remote.RemoteWheel) -> Inspection | VariantError:
         try:
@@ -164,7 +164,7 @@ def inspect_installed_variants(paths: Sequence[Path] = ()) -> list[tuple[Path, I
     What is installed in several of them is that of the first, as for Python. What is wrong with one of them
     stands in its place. The order is that of the names.
     """
-    from packaging.utils import canonicalize_name  # takes long to import
+    from packaging.utils import canonicalize_name
 
     seen: set[str] = set()
     results: list[tuple[str, Path, Inspection | VariantError]] = []
@@ -189,7 +189,7 @@ def installed_versions(paths: Sequence[Path] = ()) -> dict[str, Version]:
 
     What has no valid name and version is left out.
     """
-    from packaging.utils import canonicalize_name  # takes long to import
+    from packaging.utils import canonicalize_name
     from packaging.version import InvalidVersion, Version
 
     versions: dict[str, Version] = {}
@@ -204,7 +204,7 @@ def installed_versions(paths: Sequence[Path] = ()) -> dict[str, Version]:
 
 def _distributions(paths: Sequence[Path], name: str | None = None) -> Iterator[Distribution]:
     """Find installed distributions, all or those of a name."""
-    from importlib.metadata import Distribution, DistributionFinder  # takes long to import
+    from importlib.metadata import Distribution, DistributionFinder
 
     places: dict[str, Any] = {"path": [str(path) for path in paths]} if paths else {}
     return iter(Distribution.discover(context=DistributionFinder.Context(name=name, **places)))

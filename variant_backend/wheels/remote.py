@@ -147,7 +147,7 @@ def _links(content: bytes, kind: str, url: str) -> tuple[dict[str, str], list[st
 
 def map_in_threads(function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
     """Call *function* for each item, several at a time, and return the results in order."""
-    from concurrent.futures import ThreadPoolExecutor  # takes long to import
+    from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(_AT_ONCE) as executor:
         try:

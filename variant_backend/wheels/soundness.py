@@ -179,7 +179,7 @@ def check_identity(filename: WheelFilename, metadata: bytes) -> None:
 
 
 def _is_same_version(one: str, other: str) -> bool:
-    from packaging.version import Version  # mostly not needed, as the spelling is the same
+    from packaging.version import Version
 
     try:
         return Version(one) == Version(other)
