@@ -1,7 +1,8 @@
 """What this machine supports of the namespaces that installers detect by themselves.
 
 Facts are found without starting a program: the flags of the processor from Linux, macOS or Windows, the CUDA
-version and the compute capability from NVML or the driver itself. `features` says what follows from them. The variables that force a fact for uv do so here.
+version and the compute capability from NVML or the driver itself. `features` says what
+follows from them. The variables that force a fact for uv do so here.
 """
 
 from __future__ import annotations

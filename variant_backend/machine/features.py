@@ -1,8 +1,7 @@
 """What the providers that uv knows by heart answer, computed from the facts of a machine.
 
 The tables were measured: real uv was asked which values it supports, and which of two it prefers, and tests
-ask it again. `cpu`, `nvidia` and `tpu` find the facts. The patterns in `variants.known_providers` are those of the same
-features.
+ask it again. `cpu`, `nvidia` and `tpu` find the facts. `known_providers` has a pattern of each value.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def plan_simple_index(
     advance: Advance = lambda _: None,
     base_url: str | None = None,
 ) -> Index:
-    """Return what `index_file.plan_index` does, with the pages of a package index in *out_dir* or the one folder.
+    """Return what `plan_index` does, with the pages of a package index in *out_dir* or the one folder.
 
     *base_url* is where that folder will be served, as `check_base_url` returns it: pages for people name it.
     *advance* is told how many bytes of wheels and sdists were read, now and then.
