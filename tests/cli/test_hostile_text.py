@@ -294,22 +294,22 @@ def test_nothing_that_is_read_commands_a_terminal(
 
 @pytest.mark.slow
 @EACH_ROW
-def test_no_command_that_reads_it_passes_it_to_a_terminal(
+def test_every_second_command_that_reads_it_is_harmless_on_a_terminal(
     number: int, row: Row, pages: Pages, tmp_path: Path
 ) -> None:
-    del number  # all commands are run
-    found = row_faults(row, row.commands, row.kind.texts(), pages, tmp_path, is_terminal=True)
+    some = row.commands[number % 2 :: 2]  # the others are run on a pipe
+    found = row_faults(row, some, row.kind.texts(), pages, tmp_path, is_terminal=True)
     tell(found)
 
 
 @pytest.mark.slow
 @EACH_ROW
-def test_no_command_that_reads_it_passes_it_to_a_pipe(
+def test_every_other_command_that_reads_it_is_harmless_on_a_pipe(
     number: int, row: Row, pages: Pages, tmp_path: Path
 ) -> None:
     found: list[str] = []
     batches = row.kind.texts(100)  # of texts that are cut where they are shown, each batch shows others
-    for at, command in enumerate(row.commands):
+    for at, command in enumerate(row.commands[(number + 1) % 2 :: 2]):
         text = batches[(number + at) % len(batches)]
         found += row_faults(row, [command], [text], pages, tmp_path / str(at), is_terminal=False)
     tell(found)
@@ -324,7 +324,7 @@ LONG_ROWS = [
 @pytest.mark.parametrize("row", LONG_ROWS, ids=str)
 def test_what_is_very_long_is_printed_as_any_other(row: Row, pages: Pages, tmp_path: Path) -> None:
     text = f"\x1b]0;{LONG}\x07::{LONG}"
-    found = row_faults(row, row.commands[::STEP], [text], pages, tmp_path, is_terminal=True)
+    found = row_faults(row, row.commands[:2], [text], pages, tmp_path, is_terminal=True)
     tell(found)
 
 
@@ -384,8 +384,9 @@ def usages(name: str, command: click.Command, text: str) -> Iterator[list[str]]:
     yield [*sound, f"--{text}"]
     yield [*sound, f"-{text}"]
     yield [*sound, "-q", text, text]
+    forms = FORMS if sound != ["x"] else FORMS[:2]  # each starts an interpreter
     for parameter in command.params:
-        for form in FORMS:
+        for form in forms:
             value = form.replace("{}", text)
             if isinstance(parameter, click.Option):
                 option = max(parameter.opts, key=len)
@@ -441,7 +442,7 @@ def test_no_form_of_an_argument_commands_a_terminal(name: str, longest: int) -> 
     found: list[str] = []
     for number, text in enumerate(ARGUMENT.texts(longest)):
         every = [*usages(name, all_commands()[name], text)]
-        found += usage_faults(iter(every[number % 3 :: 3] if longest else every), name)
+        found += usage_faults(iter(every[number % 6 :: 6] if longest else every), name)
     tell(found)
 
 
