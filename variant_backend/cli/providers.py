@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ def _interpreter(_: click.Context, __: click.Parameter, text: str | None) -> str
     """Return the interpreter that is named, or that of the environment that is."""
     if text is None:
         return sys.executable
-    if not Path(text).is_dir():
+    if not os.path.isdir(text):  # noqa: PTH112  # of a name that is too long, Path raises OSError
         return text
     return str(Path(text) / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python"))
 

@@ -6,11 +6,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple
 
 from ..errors import VariantError, did_you_mean, one_of
 from ..lowlevel.processes import GROUP, end_group
+from ..lowlevel.terminal import print_message
 from ..variants.properties import Variant, check_name, check_value
 from ..variants.providers import (
     BuildProvider,
@@ -24,6 +27,7 @@ from . import _ask_plugin
 
 # A plugin reads a few files or loads a driver. Seconds.
 _TIME_LIMIT = 60
+_LONGEST_LINE = 10_000
 
 _SUPPORTED, _ALL = "get_supported_configs", "get_all_configs"
 
@@ -265,10 +269,12 @@ def _run(
     command = [*interpreter, str(Path(_ask_plugin.__file__)), *arguments]
     group = {} if in_build else GROUP
     try:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **group)
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **group
+        )
     except OSError as error:
         raise VariantError(f"{interpreter[0]}: cannot be started: {error.strerror or error}") from None
-    with process:
+    with process, _passed_on(process):
         try:
             stdout, _ = process.communicate(timeout=_TIME_LIMIT)
         except subprocess.TimeoutExpired:
@@ -285,6 +291,25 @@ def _run(
     if not isinstance(told, dict):
         raise VariantError(f"{place}: ended with exit code {process.returncode} and no answer")
     return told
+
+
+@contextmanager
+def _passed_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Print the lines that a process writes to stderr, as they come."""
+    errors, process.stderr = process.stderr, None  # so nobody else reads it
+    assert errors, "it is a pipe"
+
+    def pass_on() -> None:
+        with errors:
+            while line := errors.readline(_LONGEST_LINE):
+                print_message(line.decode("utf-8", "backslashreplace").rstrip("\r\n"))
+
+    thread = Thread(target=pass_on, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join(1)  # a process that the plugin has left behind may still have the pipe
 
 
 def _read_answer(told: Mapping[str, Any], method: str, place: str, *, strict: bool) -> _RawAnswer:

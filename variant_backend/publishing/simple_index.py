@@ -180,9 +180,14 @@ def _list_index(index: ReleaseIndex) -> _ListedFiles:
 
 def _file(root: Path, path: Path, advance: Advance) -> simple_api.File:
     """Return a file with its size and digest; raises VariantError if no relative link leads there."""
+    if not path.name.isprintable():  # among them are bytes that are not UTF-8, which no page can have
+        raise VariantError(f"{path}: the name has characters that cannot be shown", hint="rename it")
     digest = file_digest(path, advance=advance)
     return simple_api.File(
-        path.name, quote(f"{_way(root, path.parent)}{path.name}"), {"sha256": digest}, path.stat().st_size
+        path.name,
+        quote(os.fsencode(f"{_way(root, path.parent)}{path.name}")),
+        {"sha256": digest},
+        path.stat().st_size,
     )
 
 
