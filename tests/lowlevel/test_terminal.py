@@ -1,0 +1,185 @@
+"""What is printed is one harmless line each; tables fit their terminal, and styles show on terminals only."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from variant_backend.building.hook_shell import say
+from variant_backend.lowlevel import terminal
+from variant_backend.lowlevel.terminal import Styled, escaped, heading, table
+
+OBEYED = re.compile(r"^\s*::|##\[|##vso\[|##teamcity\[")
+SGR = re.compile(r"\x1b\[[0-9;]*m")
+texts = st.text() | st.text("ab :#[vso\x1b\n\r\t\u202e\ud800", max_size=12)
+cells = st.text("abc  defgh\x1b", max_size=40)
+tables = st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=5)
+
+
+class Stream(io.TextIOWrapper):
+    """A stream that may say that it is a terminal."""
+
+    def __init__(self, *, is_terminal: bool, encoding: str = "utf-8") -> None:
+        self.content = io.BytesIO()
+        self.is_terminal = is_terminal
+        super().__init__(self.content, encoding, newline="\n", write_through=True)
+
+    def isatty(self) -> bool:
+        return self.is_terminal
+
+    def text(self) -> str:
+        return self.content.getvalue().decode(self.encoding)
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("COLUMNS", "40")
+    yield
+
+
+def replaced(name: str, monkeypatch: pytest.MonkeyPatch, **options: object) -> Stream:
+    stream = Stream(**options)  # type: ignore[arg-type]  # each is given by its name
+    monkeypatch.setattr(sys, name, stream)
+    return stream
+
+
+@given(texts)
+def test_an_escaped_text_is_printable_and_obeyed_by_nobody(text: str) -> None:
+    result = escaped(text)
+    assert result.isprintable() and not OBEYED.search(result)
+    assert escaped(result) == result
+
+
+@given(st.text("abc xyz.:/-_\\é☃", max_size=30))
+def test_a_harmless_text_stays_as_it_is(text: str) -> None:
+    if not OBEYED.search(text):
+        assert escaped(text) == text
+
+
+@given(tables, st.integers(1, 100))
+def test_a_table_fits_unless_each_column_is_as_narrow_as_can_be(rows: list[list[str]], columns: int) -> None:
+    lines = [terminal._styled(line, Stream(is_terminal=False)) for line in table(rows, columns=columns)]
+    widest = max(map(len, lines), default=0)
+    assert widest <= max(columns, 3 * 12 + 2 * 2)
+
+
+@given(tables)
+def test_a_table_without_a_terminal_has_a_line_for_each_row_and_loses_nothing(rows: list[list[str]]) -> None:
+    lines = [*table(rows, columns=sys.maxsize)]
+    assert len(lines) == len(rows)
+    for row, line in zip(rows, lines, strict=True):
+        assert _cells(line, len(row)) == [*map(escaped, row)]
+
+
+def _cells(line: list[terminal.Part], count: int) -> list[str]:
+    """Return the cells of a line, whose gaps are every second part."""
+    found = [str(part) for part in line[::2]]
+    return [*found, *[""] * (count - len(found))]
+
+
+@given(tables)
+def test_wrapped_cells_have_all_their_words(rows: list[list[str]]) -> None:
+    words = "".join("".join(str(part) for part in line) for line in table(rows, columns=45))
+    assert sorted(words.replace(" ", "")) == sorted(
+        "".join(escaped(cell) for row in rows for cell in row).replace(" ", "")
+    )
+
+
+def test_columns_are_aligned_and_rows_have_no_white_space_at_their_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream = replaced("stdout", monkeypatch, is_terminal=False)
+    terminal.print_table([heading("A", "LONG", "C"), ("aaa", "b", ""), ("a", "b", "c\nd")])
+    assert stream.text() == "A    LONG  C\naaa  b\na    b     c\\nd\n"
+
+
+def test_wrapped_cells_stay_in_their_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = replaced("stdout", monkeypatch, is_terminal=True)
+    terminal.print_table([("name", "one two three four five six seven eight nine ten")])
+    assert stream.text() == ("name  one two three four five six seven\n        eight nine ten\n")
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "no_color", "expected"),
+    [
+        (True, "", "\x1b[31m\x1b[1merror\x1b[0m: a\\x1bb\n"),
+        (True, "1", "error: a\\x1bb\n"),
+        (False, "", "error: a\\x1bb\n"),
+    ],
+)
+def test_styles_show_on_terminals_unless_no_color_is_set(
+    is_terminal: bool, no_color: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", no_color)
+    stream = replaced("stderr", monkeypatch, is_terminal=is_terminal)
+    terminal.print_message(Styled("error", "red bold"), ": a\x1bb")
+    assert stream.text() == expected
+
+
+def test_a_command_that_two_parts_make_together_is_escaped_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = replaced("stdout", monkeypatch, is_terminal=True)
+    terminal.print_line(":", Styled(":error::x", "bold"))
+    terminal.print_line("#", Styled("#[error]x", "bold"))
+    assert [OBEYED.search(SGR.sub("", line)) for line in stream.text().splitlines()] == [None, None]
+
+
+def test_what_an_encoding_lacks_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = replaced("stdout", monkeypatch, is_terminal=False, encoding="ascii")
+    terminal.print_line("snow ☃")
+    assert stream.text() == "snow \\u2603\n"
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_without_a_stream_nothing_is_printed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, name, None)
+    terminal.print_line("x")
+    terminal.print_message("x")
+    terminal.print_document(b"x")
+    terminal.print_status("x")
+
+
+DOCUMENT = 'a = "☃"  # \u202e\n::error::x\n'.encode()
+
+
+def test_a_document_is_printed_byte_for_byte_where_it_may_be_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = replaced("stdout", monkeypatch, is_terminal=False, encoding="ascii")
+    terminal.print_line("before")
+    terminal.print_document(DOCUMENT)
+    assert stream.content.getvalue() == b"before\n" + DOCUMENT
+
+
+def test_a_document_is_escaped_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = replaced("stdout", monkeypatch, is_terminal=True)
+    terminal.print_document(DOCUMENT)
+    assert stream.text() == 'a = "☃"  # \\u202e\n\\x3a:error::x\n'
+
+
+def test_an_annotation_cannot_hold_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = replaced("stdout", monkeypatch, is_terminal=False)
+    terminal.print_annotation("error", {"file": "a:b,c\n::x", "title": "t"}, "50%\r\n::error::y\x1b")
+    expected = "::error file=a%3Ab%2Cc%0A%3A%3Ax,title=t::50%25%0D%0A::error::y\\x1b\n"
+    assert stream.text() == expected
+
+
+def test_a_status_takes_one_line_and_is_for_terminals_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = replaced("stderr", monkeypatch, is_terminal=True)
+    terminal.print_status("x" * 100)
+    terminal.print_status("\n")
+    second = "\\n".ljust(39)
+    assert stream.text() == f"\r{'x' * 39}\r\r{second}\r"
+    silent = replaced("stderr", monkeypatch, is_terminal=False)
+    terminal.print_status("x")
+    assert silent.text() == ""
+
+
+def test_hooks_say_what_servers_send_in_one_harmless_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = replaced("stderr", monkeypatch, is_terminal=True)
+    say("error: \x1b[2J\n##[error]x\u202e")
+    assert stream.text() == "variant-backend: error: \\x1b[2J\\n#\\x23[error]x\\u202e\n"
