@@ -280,6 +280,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 HARMLESS = {"METADATA just small enough", "variant.json just small enough", "variant.json of faults"}
 
 
+@pytest.mark.slow  # it unpacks 64 MiB each
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_small_wheel_that_unpacks_to_much_takes_little_memory(name: str) -> None:
     data = BOMBS[name]()
@@ -312,6 +313,7 @@ EXTRAS = "".join(
 )
 
 
+@pytest.mark.slow  # it unpacks large metadata
 @pytest.mark.parametrize(
     ("metadata", "files"),
     [
@@ -408,6 +410,7 @@ SLOW: dict[str, Callable[[], object]] = {
 }
 
 
+@pytest.mark.slow  # it reads large documents
 @pytest.mark.parametrize("name", SLOW)
 def test_reading_takes_no_longer_than_the_length_of_it_asks_for(name: str) -> None:
     refused(SLOW[name])

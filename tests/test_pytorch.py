@@ -178,6 +178,7 @@ def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path / "index"
 
 
+@pytest.mark.slow  # uv for each
 @pytest.mark.parametrize(
     ("label", "forced", "intel", "amd"),
     [

@@ -234,6 +234,7 @@ HARDWARE: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow  # thousands of changes
 @pytest.mark.parametrize(
     ("name", "table"),
     [
@@ -319,6 +320,7 @@ def without_variant_table(path: Path) -> str:
     return path.read_text(encoding="utf-8").partition("\n[variant]\n")[0]
 
 
+@pytest.mark.slow  # real checkers, for each example
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.parent.name)
 def test_validate_pyproject_finds_the_schema_of_our_table_and_accepts_the_examples(
     example: Path, tmp_path: Path
@@ -348,6 +350,7 @@ def printed() -> Path:
     return schema
 
 
+@pytest.mark.slow  # real checkers, for each example
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.parent.name)
 def test_the_schema_that_the_command_prints_accepts_the_examples(example: Path, printed: Path) -> None:
     assert json.loads(printed.read_text(encoding="utf-8")) == pyproject_schema()

@@ -639,6 +639,7 @@ for steps in range(100):
 """
 
 
+@pytest.mark.slow  # a build for each
 @posix_only
 @pytest.mark.parametrize("first", [[], ["RECORD"]], ids=["in place", "copied"])
 def test_a_build_killed_at_any_step_leaves_a_whole_wheel_or_none_and_the_next_one_clears_up(

@@ -151,6 +151,7 @@ def rows(table: str) -> list[tuple[str, str, str]]:
     return [(row[1], row[2], row[3].replace("\\", "/")) for row in found if row]
 
 
+@pytest.mark.slow  # it builds the whole matrix
 def test_every_label_in_the_files_order_and_the_plain_release_are_built(
     built: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
@@ -185,6 +186,7 @@ def test_null_is_built_when_it_has_a_recipe_and_each_wheel_requires_what_its_rec
         assert re.findall(rb"Requires-Dist: (.*)", metadata) == ([name] if name else [])
 
 
+@pytest.mark.slow  # it builds the whole matrix
 def test_only_what_is_named_is_built_and_an_sdist_is_kept_with_the_plain_release_only(project: Path) -> None:
     result = build(project, "--variant", "null", "--variant", "cold", "--variant", "null", "-o", "some")
     assert [name for name, _, _ in rows(result.stdout)] == ["null", "cold"]
@@ -249,6 +251,7 @@ def test_the_hooks_are_known_wherever_they_are_carried(project: Path, backend: s
     assert Matrix.load(project, plain=True).labels == ()
 
 
+@pytest.mark.slow  # it builds the whole matrix
 def test_a_variant_that_no_installer_can_choose_is_told_of_before_it_is_built(project: Path) -> None:
     edit(project, '{ tone = ["cold"] }', '{ tone = ["colder"] }')
     result = build(project, "--variant=cold")
@@ -287,6 +290,7 @@ def test_a_wheel_with_another_label_than_was_asked_for_is_a_failure(project: Pat
     ]
 
 
+@pytest.mark.slow  # it builds the whole matrix
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_a_label_that_fails_is_named_with_its_log_and_reason_and_the_others_are_kept(
     project: Path, jobs: int
@@ -348,6 +352,7 @@ def test_the_reason_is_what_variant_backend_said_first(project: Path) -> None:
     assert rows(result.stdout)[3][1] == "built", "the plain wheel is whatever the wrapped backend makes"
 
 
+@pytest.mark.slow  # it builds the whole matrix
 def test_json_says_the_same(project: Path) -> None:
     result = build(project, "--json", ok=False, FAILING="warm")
     told = json.loads(result.stdout)
@@ -407,6 +412,7 @@ def test_labels_that_are_called_like_the_plain_release_have_logs_of_their_own(pr
     assert contents(project / "dist/.logs") == logs
 
 
+@pytest.mark.slow  # it builds the whole matrix
 def test_so_many_jobs_run_beside_one_another(project: Path, tmp_path: Path) -> None:
     folder = tmp_path / "meeting"
     folder.mkdir()
@@ -447,6 +453,7 @@ def is_alive(pid: int) -> bool:
     return bool(state) and not state.startswith("Z")
 
 
+@pytest.mark.slow  # it builds and waits
 @posix_only
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 1), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_an_interrupted_run_ends_all_processes_at_once_and_keeps_only_what_is_complete(
@@ -476,6 +483,7 @@ def test_an_interrupted_run_ends_all_processes_at_once_and_keeps_only_what_is_co
     assert contents(project / "dist") == [".logs", WHEELS["null"]]
 
 
+@pytest.mark.slow  # it builds the whole matrix
 @posix_only
 @pytest.mark.parametrize("terminal", [True, False])
 def test_what_is_going_on_is_shown_on_a_terminal_only(project: Path, terminal: bool) -> None:

@@ -450,6 +450,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.slow  # a build for each
 @pytest.mark.parametrize("fault", BROKEN)
 def test_a_plugin_that_cannot_be_asked_ends_a_build_that_needs_it_and_no_other(
     asking: WithPlugin, fault: str
@@ -471,6 +472,7 @@ def test_a_plugin_that_cannot_be_asked_ends_a_build_that_needs_it_and_no_other(
         assert asking.said[-1].endswith(f"blas is left out, as variant '{label}' does not use it")
 
 
+@pytest.mark.slow  # it builds several wheels
 def test_wheels_with_and_without_the_answer_go_together(asking: WithPlugin) -> None:
     asking.document("mkl")
     (asking.plugins / "blas_provider.py").unlink()

@@ -182,6 +182,7 @@ def test_what_installers_are_served_wrongly_is_found(name: str, dist: Path, tmp_
         assert served("pip", dist, tmp_path / f"pip{number}", as_json=as_json) == case.pip[number]
 
 
+@pytest.mark.slow  # pip and uv
 def test_uv_and_pip_take_what_is_best_from_the_sound_index(dist: Path, tmp_path: Path) -> None:
     for as_json in (False, True):
         assert served("uv", dist, tmp_path / f"uv{as_json}", as_json=as_json) == "fast"

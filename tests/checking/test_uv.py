@@ -182,6 +182,7 @@ def placed(folder: Path, place: str, document: Any) -> Path:
 PLACES = ("index", "wheels", "path")
 
 
+@pytest.mark.slow  # uv for each
 @pytest.mark.parametrize("name", BAD)
 def test_what_uv_drops_or_serves_wrongly_has_an_error(name: str, tmp_path: Path) -> None:
     for place in PLACES:
@@ -252,6 +253,7 @@ TABLES: list[tuple[str, tuple[str, ...], str | None]] = [
 ]
 
 
+@pytest.mark.slow  # uv for each
 @pytest.mark.parametrize(("namespace", "requires", "plugin_api"), TABLES, ids=str)
 def test_a_provider_is_found_that_uv_does_not_know(
     namespace: str, requires: tuple[str, ...], plugin_api: str | None, tmp_path: Path
@@ -514,6 +516,7 @@ RELEASES: dict[str, tuple[Any, str]] = {
 }
 
 
+@pytest.mark.slow  # uv for each
 @pytest.mark.parametrize("name", RELEASES)
 def test_what_uv_does_not_serve_as_it_should_has_an_error(name: str, tmp_path: Path) -> None:
     change, code = RELEASES[name]
@@ -525,6 +528,7 @@ def test_what_uv_does_not_serve_as_it_should_has_an_error(name: str, tmp_path: P
     assert code in errors(folder)
 
 
+@pytest.mark.slow  # pip and uv for each
 def test_a_platform_without_fallback_is_found_where_uv_and_pip_fail(tmp_path: Path) -> None:
     document = patched(DOCUMENT, NOT_LISTED)
     alone = write_release(

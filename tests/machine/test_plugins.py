@@ -239,6 +239,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.slow  # four processes for each
 @pytest.mark.parametrize("fault", BROKEN)
 def test_a_plugin_that_breaks_the_protocol_is_named_with_its_fault(
     site: Path, bare: Path, fault: str
@@ -297,6 +298,7 @@ CONTRADICTIONS = {
 }
 
 
+@pytest.mark.slow  # two processes for each
 @pytest.mark.parametrize("fault", CONTRADICTIONS)
 def test_answers_that_do_not_go_together_are_told(site: Path, bare: Path, fault: str) -> None:
     plugin, expected = CONTRADICTIONS[fault]

@@ -141,6 +141,7 @@ def test_uv_takes_the_right_variant_with_its_dependencies(
     assert (tmp_path / "1" / "My_Demo-1.1+local.1.dist-info").exists()
 
 
+@pytest.mark.slow  # pip for each
 def test_pip_takes_the_plain_wheel_and_reads_the_metadata_beside_it(
     site: tuple[str, list[str]], tmp_path: Path
 ) -> None:
@@ -160,6 +161,7 @@ def test_pip_takes_the_plain_wheel_and_reads_the_metadata_beside_it(
     assert f"{plain}.metadata" in asked
 
 
+@pytest.mark.slow  # pip for each
 def test_pip_checks_the_hashes_that_the_pages_give(dist: Path, tmp_path: Path) -> None:
     assert index(dist).exit_code == 0
     path = dist / "common-1.0-py3-none-any.whl"
@@ -194,6 +196,7 @@ def commands(site: Path, project: str) -> list[list[str]]:
     return [shlex.split(html.unescape(each)) for each in re.findall(r"<pre><code>(.*?)</code></pre>", page)]
 
 
+@pytest.mark.slow  # pip and uv
 def test_with_a_base_url_all_commands_on_the_page_work_as_they_are(dist: Path, tmp_path: Path) -> None:
     name = "a site & 'more'"
     shutil.copytree(dist, tmp_path / name / "dist")
@@ -497,6 +500,7 @@ def test_what_comes_out_of_wheels_is_text_on_the_pages(tmp_path: Path) -> None:
     assert "&lt;script&gt;evil()&lt;/script&gt;" in (tmp_path / "project" / "demo" / "index.html").read_text()
 
 
+@pytest.mark.slow  # it compares large wheels
 def test_thousands_of_requirements_are_compared_in_proportion(tmp_path: Path) -> None:
     lines = "".join(f"Requires-Dist: a-rather-long-name-{number}\n" for number in range(20_000))
     for tag in ("py3-none-any", "cp312-cp312-any"):

@@ -120,6 +120,7 @@ def test_uv_takes_the_best_supported_variant_then_null_then_the_plain_wheel(
     assert uv_installs(options, tmp_path / "target", *VARIANTS, **hardware) == expected
 
 
+@pytest.mark.slow  # pip and uv for each
 @pytest.mark.parametrize("place", ["folder", "http"], indirect=True)
 def test_installers_that_know_no_variants_take_the_plain_wheel(
     release: Path, place: tuple[Path, list[str]], tmp_path: Path

@@ -133,6 +133,7 @@ def test_dependencies_that_came_with_the_variant_are_known_beside_the_plain_whee
     assert "plain wheel)" not in invoke(variant).stdout
 
 
+@pytest.mark.slow  # it compares large wheels
 def test_thousands_of_requirements_are_compared_in_proportion() -> None:
     lines = "".join(f"Requires-Dist: a-rather-long-name-{number}\n" for number in range(20_000))
     text = METADATA.replace("\n\n", f"\n{lines}\n", 1)
