@@ -78,7 +78,7 @@ def test_a_table_without_a_terminal_has_a_line_for_each_row_and_loses_nothing(ro
         assert _cells(line, len(row)) == [*map(escaped, row)]
 
 
-def _cells(line: list[terminal.Part], count: int) -> list[str]:
+def _cells(line: list[str], count: int) -> list[str]:
     """Return the cells of a line, whose gaps are every second part."""
     found = [str(part) for part in line[::2]]
     return [*found, *[""] * (count - len(found))]

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import VariantError
-from ..lowlevel.terminal import Part, print_message
+from ..lowlevel.terminal import print_message
 
 
-def say(*parts: Part) -> None:
+def say(*parts: str) -> None:
     """Tell a person something, in one line."""
     print_message("variant-backend: ", *parts)
 

@@ -9,7 +9,7 @@ import click
 
 from ..checking.codes import ERROR, GROUPS, INSTALLERS, RULES, Finding, select_codes
 from ..errors import VariantError
-from ..lowlevel.terminal import Part, Styled, print_annotation, print_line, print_message
+from ..lowlevel.terminal import Styled, print_annotation, print_line, print_message
 from .command import Command, WrongUsage
 from .options import PATH
 from .output import print_json
@@ -95,7 +95,7 @@ def _print_list(codes: set[str], form: str) -> None:
         print_line(f"{code} ({rule.severity}, {' '.join(rule.groups)}): {rule.fact}")
 
 
-def _as_text(finding: Finding) -> list[Part]:
+def _as_text(finding: Finding) -> list[str]:
     """Return a finding as a line."""
     places = "".join(f"{place}: " for place in (finding.file, finding.place) if place)
     severity = Styled(f"{finding.severity}[{finding.code}]", f"{_COLORS[finding.severity]} bold")

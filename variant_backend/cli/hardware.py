@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..lowlevel.terminal import Cell, heading, print_document, print_message, print_table
+from ..lowlevel.terminal import heading, print_document, print_message, print_table
 from .command import Command
 from .options import PATH
 
@@ -69,9 +69,9 @@ def _text(found: Hardware, form: str) -> str:
     return "".join(f"{name}={value}\n" for name, value in forcing_variables(found.supported).items())
 
 
-def _rows(found: Hardware) -> list[list[Cell]]:
+def _rows(found: Hardware) -> list[list[str]]:
     """Return the table for people, without the tails of long lists."""
-    rows: list[list[Cell]] = [heading("NAMESPACE", "FEATURE", "VALUES", "SOURCE")]
+    rows: list[list[str]] = [heading("NAMESPACE", "FEATURE", "VALUES", "SOURCE")]
     for namespace, support in found.namespaces.items():
         features = list(support.features.items()) or [("-", ("nothing",))]
         for feature, values in features:

@@ -12,7 +12,7 @@ import click
 
 from ..errors import VariantError
 from ..lowlevel.http import shown_url
-from ..lowlevel.terminal import Cell, Styled, print_line, print_message, print_table
+from ..lowlevel.terminal import Styled, print_line, print_message, print_table
 from ..variants.providers import Provider, StaticProvider
 from .command import Command
 from .options import installed_paths
@@ -128,7 +128,7 @@ def _print(result: Inspection) -> None:
     print_table([*_without_repeats(cells)])
 
 
-def _without_repeats(rows: Iterable[tuple[Styled, str]]) -> Iterator[tuple[Cell, str]]:
+def _without_repeats(rows: Iterable[tuple[Styled, str]]) -> Iterator[tuple[str, str]]:
     """Yield rows; a first cell that the row before has is left empty."""
     before = None
     for first, second in rows:

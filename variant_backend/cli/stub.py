@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import VariantError, lines_of, one_of
-from ..lowlevel.terminal import Cell, heading, print_line, print_message, print_table
+from ..lowlevel.terminal import heading, print_line, print_message, print_table
 from ..variants.ranking import shortened
 from .command import Command
 from .options import PATH
@@ -198,7 +198,7 @@ def _tell(planned: Stub, found: Mapping[Path, Judged]) -> None:
             print_message(f"warning: {machine} would get nothing, as no wheel fits; {why}")
 
 
-def _rows(found: Mapping[Path, Judged]) -> Iterator[Sequence[Cell]]:
+def _rows(found: Mapping[Path, Judged]) -> Iterator[Sequence[str]]:
     """Yield the table of what each machine would get."""
     from ..selection.report import PLAIN
 

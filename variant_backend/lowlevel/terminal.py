@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TextIO, TypeAlias
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -19,25 +19,30 @@ if TYPE_CHECKING:
 _STYLES = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 # What CI services obey: GitHub's commands at the start of a line, and those of several anywhere in it.
-_COMMAND = re.compile(r"^\s*:(?=:)|##(?=\[|vso\[|teamcity\[)")
+_COMMAND = r"^\s*:(?=:)|##(?=\[|vso\[|teamcity\[)"
 
 # A column of a table is made no narrower than this.
 _NARROWEST = 12
 _GAP = "  "
 
 
-class Styled(NamedTuple):
+class Styled(str):
     """A part of a line in a *style*: names of `_STYLES` with spaces between them."""
 
-    text: str
     style: str
 
+    def __new__(cls, text: str, style: str) -> Styled:
+        """Return the text with its style."""
+        self = super().__new__(cls, text)
+        self.style = style
+        return self
 
-Part: TypeAlias = "str | Styled"
-Cell: TypeAlias = Part
+    def replaced(self, text: str) -> Styled:
+        """Return another text in the same style."""
+        return Styled(text, self.style)
 
 
-def heading(*texts: str) -> list[Cell]:
+def heading(*texts: str) -> list[str]:
     """Return the first row of a table."""
     return [Styled(text, "bold") for text in texts]
 
@@ -50,7 +55,7 @@ def escaped(text: str) -> str:
     """
     if not text.isprintable():
         text = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
-    return _COMMAND.sub(_as_escapes, text) if ":" in text or "#" in text else text
+    return re.sub(_COMMAND, _as_escapes, text) if ":" in text or "#" in text else text
 
 
 def _as_escapes(found: re.Match[str]) -> str:
@@ -58,7 +63,7 @@ def _as_escapes(found: re.Match[str]) -> str:
     return f"{found[0][:-1]}\\x{ord(found[0][-1]):02x}"
 
 
-def print_line(*parts: Part) -> None:
+def print_line(*parts: str) -> None:
     """Print a line of data on stdout.
 
     Styles show on a terminal, unless NO_COLOR is set. Raises OSError if nobody reads on.
@@ -66,17 +71,17 @@ def print_line(*parts: Part) -> None:
     _print(sys.stdout, parts)
 
 
-def print_message(*parts: Part) -> None:
+def print_message(*parts: str) -> None:
     """Print what a person is told, a line on stderr; otherwise as `print_line`."""
     _print(sys.stderr, parts)
 
 
-def _print(stream: TextIO | None, parts: Sequence[Part]) -> None:
+def _print(stream: TextIO | None, parts: Sequence[str]) -> None:
     if stream is not None:  # there is none under pythonw
         _write(stream, f"{_styled(parts, stream)}\n")
 
 
-def print_table(rows: Sequence[Sequence[Cell]]) -> None:
+def print_table(rows: Sequence[Sequence[str]]) -> None:
     """Print a `table` on stdout."""
     for line in table(rows):
         print_line(*line)
@@ -161,7 +166,7 @@ def width(stream: TextIO | None) -> int:
     return shutil.get_terminal_size().columns if is_terminal(stream) else sys.maxsize
 
 
-def table(rows: Sequence[Sequence[Cell]], *, columns: int | None = None) -> Iterator[list[Part]]:
+def table(rows: Sequence[Sequence[str]], *, columns: int | None = None) -> Iterator[list[str]]:
     """Yield the lines of a table, each for `print_line`; the last cell of a row may be left out.
 
     If the table has more *columns* than that, its widest cells are wrapped; by default, that is the width of
@@ -169,28 +174,31 @@ def table(rows: Sequence[Sequence[Cell]], *, columns: int | None = None) -> Iter
     """
     import textwrap
 
-    cells = [[Styled(escaped(cell), "") if isinstance(cell, str) else cell for cell in row] for row in rows]
-    cells = [[cell._replace(text=escaped(cell.text)) for cell in row] for row in cells]
+    cells = [[_cell(text) for text in row] for row in rows]
     longest = max(map(len, cells), default=0)
-    widths = [max(len(row[at].text) for row in cells if at < len(row)) for at in range(longest)]
+    widths = [max(len(row[at]) for row in cells if at < len(row)) for at in range(longest)]
     limit = (width(sys.stdout) if columns is None else columns) - len(_GAP) * (longest - 1)
     while sum(widths) > limit and (widest := max(widths)) > _NARROWEST:
         widths[widths.index(widest)] = max(widest - (sum(widths) - limit), _NARROWEST, _second(widths) - 1)
     for row in cells:
         wrapped = [
-            textwrap.wrap(cell.text, size, subsequent_indent="  ", break_on_hyphens=False) or [""]
-            if len(cell.text) > size
-            else [cell.text]
+            textwrap.wrap(cell, size, subsequent_indent="  ", break_on_hyphens=False) or [""]
+            if len(cell) > size
+            else [cell]
             for cell, size in zip(row, widths, strict=False)
         ]
         for number in range(max(map(len, wrapped), default=0)):
             yield _row(
                 [
-                    cell._replace(text=lines[number] if number < len(lines) else "")
+                    cell.replaced(lines[number] if number < len(lines) else "")
                     for cell, lines in zip(row, wrapped, strict=True)
                 ],
                 widths,
             )
+
+
+def _cell(text: str) -> Styled:
+    return Styled(escaped(text), text.style if isinstance(text, Styled) else "")
 
 
 def _second(widths: Sequence[int]) -> int:
@@ -198,26 +206,26 @@ def _second(widths: Sequence[int]) -> int:
     return sorted(widths)[-2] if len(widths) > 1 else 0
 
 
-def _row(cells: list[Styled], widths: Sequence[int]) -> list[Part]:
-    """Return one line of a table; white space at its end is left out."""
-    while cells and not cells[-1].text:
+def _row(cells: list[Styled], widths: Sequence[int]) -> list[str]:
+    """Return the parts of one line of a table; white space at its end is left out."""
+    while cells and not cells[-1]:
         cells = cells[:-1]
-    parts: list[Part] = []
+    parts: list[str] = []
     for number, (cell, size) in enumerate(zip(cells, widths, strict=False), start=1):
-        gap = " " * (size - len(cell.text)) + _GAP if number < len(cells) else ""
-        parts += [cell if cell.style else cell.text, gap]
+        parts += [cell, " " * (size - len(cell)) + _GAP if number < len(cells) else ""]
     return parts
 
 
-def _styled(parts: Sequence[Part], stream: TextIO) -> str:
+def _styled(parts: Sequence[str], stream: TextIO) -> str:
     """Return the parts of a line together, in their styles if these show."""
-    texts = [part if isinstance(part, str) else part.text for part in parts]
-    whole = escaped("".join(texts))
-    if all(isinstance(part, str) for part in parts) or not _shows_styles(stream):
+    whole = escaped("".join(parts))
+    if not any(isinstance(part, Styled) for part in parts) or not _shows_styles(stream):
         return whole
-    styles = ["" if isinstance(part, str) else part.style for part in parts]
-    line = "".join(_in_style(escaped(text), style) for text, style in zip(texts, styles, strict=True))
-    return line if "".join(map(escaped, texts)) == whole else whole
+    if "".join(map(escaped, parts)) != whole:  # together they would be obeyed
+        return whole
+    return "".join(
+        _in_style(escaped(part), part.style) if isinstance(part, Styled) else escaped(part) for part in parts
+    )
 
 
 def _in_style(text: str, style: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..errors import VariantError, ascii_unless_printable, did_you_mean, one_of
-from ..lowlevel.terminal import Part, heading, table
+from ..lowlevel.terminal import heading, table
 from ..variants.namespace_support import DISABLED, NOT_ENABLED, UNKNOWN
 from ..variants.ranking import shortened
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 PLAIN = "(plain)"
 # A line, as `print_line` takes its parts.
-Line: TypeAlias = Sequence[Part]
+Line: TypeAlias = Sequence[str]
 _OTHER_TAGS = "tags: "
 
 

@@ -7,13 +7,11 @@ draft for version 0.2.0, the building draft for the ``[variant]`` table.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..errors import VariantError, did_you_mean, one_of
 from .abi_dependency import ABI_DEPENDENCY, REMARK, check_property
-from .known_providers import KNOWN_PROVIDERS
 from .properties import NULL_LABEL, NULL_VARIANT, Property, Variant, check_label, check_name, default_label
 from .providers import (
     SOURCES,
@@ -116,6 +114,8 @@ class VariantMetadata(NamedTuple):
 
     def to_json(self) -> bytes:
         """Return the document as a file's content: the same bytes for the same value."""
+        import json
+
         return (json.dumps(self.to_dict(), indent=2) + "\n").encode()
 
     def only(self, variant: Variant) -> VariantMetadata:
@@ -284,6 +284,8 @@ def declare(
     variant alone uses no namespace, but one must be declared: then it is the first known one.
     Raises VariantError when there is none.
     """
+    from .known_providers import KNOWN_PROVIDERS
+
     providers = providers or {}
     namespaces = dict.fromkeys([*(prop.namespace for prop in properties), *providers])
     namespaces.pop(ABI_DEPENDENCY, None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -18,6 +17,7 @@ def read_json(document: Document, data: bytes) -> object:
 
     Raises VariantError when it is not JSON in UTF-8, without a byte order mark.
     """
+    import json
 
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         result = dict(pairs)

@@ -11,7 +11,6 @@ from ..errors import VariantError
 from ..formats.record import Record
 from ..lowlevel.ranges import Source
 from ..lowlevel.zip_archive import Archive, Member, split_stored_head, with_stored_head
-from ..lowlevel.zip_lookup import read_members
 from ..lowlevel.zip_records import DEFLATED, REBUILD, Entry
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
@@ -49,6 +48,8 @@ class Wheel(NamedTuple):
 
         Raises VariantError.
         """
+        from ..lowlevel.zip_lookup import read_members
+
         wheel = cls(filename, Archive(source, [], 0, b""), {}, b"")
         archive = read_members(source, [wheel.path("METADATA"), wheel.path("variant.json")])
         wheel = wheel._replace(archive=archive, entries={entry.name: entry for entry in archive.entries})
