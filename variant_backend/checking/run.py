@@ -27,8 +27,7 @@ from ..variants.metadata import VariantMetadata
 from ..variants.properties import NULL_LABEL, NULL_VARIANT, Variant
 from ..variants.validation import Document, Fault, read_json
 from ..wheels import soundness
-from ..wheels.reading import SIGNATURES, Wheel
-from ..wheels.soundness import check_directories, check_identity
+from ..wheels.reading import SIGNATURES, Wheel, check_directories, check_identity
 from . import rules
 from .codes import Finding
 

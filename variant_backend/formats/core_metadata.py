@@ -14,7 +14,7 @@ from ..errors import VariantError
 from ..variants.filename import escape
 
 # Such a field, with the lines that continue it and their ends.
-_REQUIREMENT = re.compile(rb"(?mi)^Requires-Dist[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)\n?")
+_REQUIREMENT = rb"(?mi)^Requires-Dist[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)\n?"
 
 
 def read_field(data: bytes, field: str) -> str:
@@ -98,7 +98,7 @@ def _change_headers(data: bytes, pattern: str, text: str) -> bytes:
 
 def requirements(data: bytes) -> list[str]:
     """Return the values of Requires-Dist, each on one line, in their order."""
-    return [_unfolded(field) for field in _REQUIREMENT.finditer(_headers(data))]
+    return [_unfolded(field) for field in re.finditer(_REQUIREMENT, _headers(data))]
 
 
 def missing_extras(data: bytes, values: Sequence[str]) -> list[str]:
@@ -121,7 +121,7 @@ def replace_requirements(data: bytes, values: Sequence[str]) -> bytes:
     wanted = deque(values)
     parts: list[bytes] = []
     end = 0
-    for field in _REQUIREMENT.finditer(headers):
+    for field in re.finditer(_REQUIREMENT, headers):
         parts.append(headers[end : field.start()])
         end = field.end()
         if wanted and wanted[0] == _unfolded(field):

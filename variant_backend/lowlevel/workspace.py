@@ -70,7 +70,10 @@ def _create_lock(folder: Path) -> tuple[Path, IO[bytes]]:
 
 def _remove_abandoned(folder: Path) -> None:
     """Remove the workspaces of runs that are no more: those whose lock can be had."""
-    for lock_path in folder.glob(f"{_WORKSPACE_PREFIX}*.lock"):
+    for name in os.listdir(folder):  # noqa: PTH208  # of names alone, as a folder may have very many
+        if not (name.startswith(_WORKSPACE_PREFIX) and name.endswith(".lock")):
+            continue
+        lock_path = folder / name
         with suppress(OSError):
             lock = lock_path.open("r+b")
             try:

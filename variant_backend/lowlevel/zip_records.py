@@ -35,7 +35,7 @@ _DATA_DESCRIPTOR = 0x0008
 _FORBIDDEN = _ENCRYPTED | _DATA_DESCRIPTOR
 _UTF8 = 0x0800
 
-_UNSAFE_NAME = re.compile(r"^$|^/|^[A-Za-z]:|(?:^|/)\.\.(?:/|$)|\\")
+_UNSAFE_NAME = r"^$|^/|^[A-Za-z]:|(?:^|/)\.\.(?:/|$)|\\"
 # What every unsafe name contains, seen in a list of names with a line feed around each.
 _SUSPICIOUS = ("\n/", "\n\n", "\\", ":", "..")
 
@@ -91,21 +91,6 @@ class _End(NamedTuple):
     size: int
     offset: int
     comment_length: int
-
-
-class _End64(NamedTuple):
-    """The ZIP64 end of central directory record (APPNOTE 4.3.14)."""
-
-    signature: bytes
-    rest: int
-    made_by: int
-    needed: int
-    disk: int
-    first_disk: int
-    total_here: int
-    total: int
-    size: int
-    offset: int
 
 
 _LOCAL = struct.Struct("<4s5H3L2H")
@@ -183,15 +168,16 @@ def _find_end(tail: bytes) -> int:
     raise VariantError("truncated, or bytes follow its end: a zip file's last record is missing")
 
 
-def _read_end64(tail: bytes, start: int, file_size: int) -> _End64:
-    """Read the ZIP64 end record, which stands right before its locator."""
+def _read_end64(tail: bytes, start: int, file_size: int) -> _End:
+    """Read the ZIP64 end record (APPNOTE 4.3.14), which stands right before its locator."""
     if start < 0:
         raise VariantError("damaged ZIP64 end record", hint=REBUILD)
-    end64 = _End64._make(_END64.unpack_from(tail, start))
+    signature, rest, _, _, *counts = _END64.unpack_from(tail, start)
+    end64 = _End._make([signature, *counts, 0])
     _, disk, offset, disks = _LOCATOR.unpack_from(tail, start + _END64.size)
     if offset != file_size - len(tail) + start or disk or disks != 1:
         raise VariantError("the ZIP64 end record is not where it should be", hint=REBUILD)
-    if end64.signature != _END64_SIGNATURE or end64.rest != _END64.size - 12:
+    if signature != _END64_SIGNATURE or rest != _END64.size - 12:
         raise VariantError("damaged ZIP64 end record", hint=REBUILD)
     if end64.disk or end64.first_disk or end64.total != end64.total_here:
         raise VariantError("spread over several disks", hint=REBUILD)
@@ -271,7 +257,7 @@ def _check_names(names: list[str]) -> None:
     # Looking at all of them at once is a hundred times faster, and mostly enough.
     if not "".join(names).isprintable() or any(text in lines for text in _SUSPICIOUS):
         for name in names:
-            if _UNSAFE_NAME.search(name) or not name.isprintable():
+            if re.search(_UNSAFE_NAME, name) or not name.isprintable():
                 raise VariantError(
                     f"member {name!r}: a name must not be absolute, nor contain '..', backslashes or"
                     " characters that cannot be printed",
@@ -449,7 +435,7 @@ def change_end(records: bytes, count: int, size: int, offset: int) -> bytes:
     comment = records[end_start + _END.size :]
     result = b""
     if has_zip64 or count >= _FULL16 or max(size, offset) >= _FULL32:
-        made_by, needed = _End64._make(_END64.unpack_from(records))[2:4] if has_zip64 else (45, 45)
+        made_by, needed = _END64.unpack_from(records)[2:4] if has_zip64 else (45, 45)
         result = _END64.pack(
             _END64_SIGNATURE, _END64.size - 12, made_by, needed, 0, 0, count, count, size, offset
         ) + _LOCATOR.pack(_LOCATOR_SIGNATURE, 0, offset + size, 1)

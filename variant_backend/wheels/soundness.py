@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from ..errors import MOST_SHOWN, VariantError
 from ..formats import core_metadata
-from ..lowlevel.zip_records import REBUILD, Entry
-from ..variants.filename import WheelFilename, escape
+from ..variants.filename import WheelFilename
 from ..variants.validation import Fault
 
 # The fields of METADATA on which installing depends.
@@ -148,40 +147,3 @@ def _is_version(text: str) -> bool:
     except ValueError:  # InvalidVersion, or more digits than Python converts
         return False
     return True
-
-
-def check_directories(filename: WheelFilename, names: Mapping[str, Entry]) -> None:
-    """Check that there is one dist-info directory, and that it and .data are spelled as the filename."""
-    tops = {name.partition("/")[0] for name in names if ".d" in name}
-    dist_infos = sorted(top for top in tops if top.endswith(".dist-info"))
-    if len(dist_infos) != 1:
-        found = " and ".join(dist_infos) or "none"
-        raise VariantError(f"one .dist-info directory is needed, found {found}", hint=REBUILD)
-    for top in tops:
-        if top.endswith((".dist-info", ".data")) and top.rpartition(".")[0] != filename.stem:
-            raise VariantError(
-                f"directory {top} does not go with the filename, which says {filename.stem}", hint=REBUILD
-            )
-
-
-def check_identity(filename: WheelFilename, metadata: bytes) -> None:
-    """Check that METADATA names the project and version that the filename names."""
-    place = f"{filename.stem}.dist-info/METADATA"
-    try:
-        name = core_metadata.read_field(metadata, "Name")
-        version = core_metadata.read_field(metadata, "Version")
-    except VariantError as error:
-        raise error.within(place) from None
-    if escape(name) != escape(filename.distribution):
-        raise VariantError(f"{place}: name {name!r}, but the filename says {filename.distribution!r}")
-    if version != filename.version and not _is_same_version(version, filename.version):
-        raise VariantError(f"{place}: version {version!r}, but the filename says {filename.version!r}")
-
-
-def _is_same_version(one: str, other: str) -> bool:
-    from packaging.version import Version
-
-    try:
-        return Version(one) == Version(other)
-    except ValueError:  # InvalidVersion, or more digits than Python converts
-        return False
