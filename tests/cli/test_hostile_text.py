@@ -56,7 +56,7 @@ SHOWN = 70  # characters on each side of what does harm
 def harm(text: str, *, is_json: bool = False, has_annotations: bool = False) -> list[str]:
     """Return what a printed text commands, a line each.
 
-    JSON may have commands of Azure in its strings: it is for programs. Annotations are for GitHub.
+    Annotations are for GitHub.
     """
     found = []
     for line in COLOR.sub("", STATUS.sub(r"\1\n", text)).split("\n"):
@@ -69,7 +69,7 @@ def harm(text: str, *, is_json: bool = False, has_annotations: bool = False) -> 
         if line.lstrip().startswith("::") and not annotation:
             found.append(f"a command of GitHub: {_around(line)}")
         command = CI_COMMAND.search(annotation["message"] if annotation else line)
-        if command and not is_json:
+        if command:
             found.append(f"a command of Azure: {_around(line, command.start())}")
     return found
 
@@ -100,7 +100,7 @@ def test_each_text_is_found_where_it_is_printed_raw(name: str) -> None:
 def test_what_the_commands_print_themselves_is_allowed() -> None:
     assert_harmless(f"\x1b[31m\x1b[1merror[x]\x1b[0m: it is so\n\r{'1 of 2':{WIDTH}}\r\r{'':{WIDTH}}\r")
     assert_harmless("::error file=x,title=y::it is ::so\n", has_annotations=True)
-    assert_harmless('{"a": "##[error]\\u001b"}\n', is_json=True)
+    assert_harmless('{"a": "#\\u0023[error]\\u001b"}\n', is_json=True)
     assert harm("::error file=x,title=y::it is so\n")
     assert harm("::error file=x,title=y::##[error]\n", has_annotations=True)
     assert harm("\x1b[8mx\n") and harm("\r1 of 2\n") and harm("\r\n") and harm('{"a": "\xe9"}', is_json=True)

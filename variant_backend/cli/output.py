@@ -18,8 +18,9 @@ from ..lowlevel.terminal import is_terminal, print_document, print_status
 
 
 def print_json(value: object, *, indent: int | None = None) -> None:
-    """Print a JSON document on stdout: in ASCII, so it is the same for every reader."""
-    print_document(f"{json.dumps(value, indent=indent)}\n".encode())
+    """Print a JSON document on stdout: in ASCII, and without what CI services would obey in a log."""
+    text = json.dumps(value, indent=indent).replace("##", r"#\u0023")
+    print_document(f"{text}\n".encode())
 
 
 class Progress:
