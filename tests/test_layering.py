@@ -59,7 +59,7 @@ RESERVED = {
 # Values and pure functions, besides those of `variants` ...
 PURE = {
     "checking.codes",
-    "checking.rules",
+    "checking.release_rules",
     "formats.core_metadata",
     "formats.record",
     "formats.simple_api",

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import variant_backend
 from variant_backend.checking.codes import INSTALLERS, RULES, select_codes
-from variant_backend.checking.rules import covers
+from variant_backend.checking.release_rules import covers
 from variant_backend.checking.run import find_problems
 from variant_backend.cli.check import check_command as command
 from variant_backend.errors import VariantError

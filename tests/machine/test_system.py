@@ -21,7 +21,7 @@ from variant_backend.cli.command import Command
 from variant_backend.cli.selection_options import selection_options
 from variant_backend.formats.hardware_file import Detected, Hardware
 from variant_backend.machine import user_config
-from variant_backend.machine.alignment import Installed, aligned, disagreements
+from variant_backend.machine.installed import Installed, aligned, disagreements
 from variant_backend.machine.system import System
 from variant_backend.machine.user_config import UserConfig
 from variant_backend.selection.target import Target

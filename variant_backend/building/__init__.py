@@ -1,1 +1,1 @@
-"""Builds: the variant that is requested, the wrapped backend, and the whole matrix."""
+"""Builds: the requested variant, the wrapped backend, the whole matrix, and how hooks talk."""

@@ -1,1 +1,1 @@
-"""What `check` does: read what is named, gather the problems, report them by their codes."""
+"""The command `check`: files are read, the problems are gathered, each has a code. Most rules lie below."""

@@ -28,7 +28,7 @@ from ..variants.properties import NULL_LABEL, NULL_VARIANT, Variant
 from ..variants.validation import Document, Fault, read_json
 from ..wheels import soundness
 from ..wheels.reading import SIGNATURES, Wheel, check_directories, check_identity
-from . import rules
+from . import release_rules
 from .codes import Finding
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ class _Run:
                 variants: Mapping[str, Variant] = {**project.metadata.variants, NULL_LABEL: NULL_VARIANT}
                 recipes = {label: project.recipe(label) for label in variants}
                 document.faults += consistency.of_metadata(project.metadata)
-                document.faults += rules.of_recipes(recipes, variants)
+                document.faults += release_rules.of_recipes(recipes, variants)
         self.add(path, document.faults)
 
     def read_pages(self, folder: Path) -> None:
@@ -213,10 +213,10 @@ class _Run:
                 issues = (issue.removeprefix(f"{url}/{path.name}: ") for issue in error.issues)
                 self.add(path, [Fault("bad-page", "", issue, error.hint) for issue in issues])
                 continue
-            self.add(path, rules.of_page(page, root.name))
+            self.add(path, release_rules.of_page(page, root.name))
             self.add(path, (fault for file in page.files for fault in _faults_of_link(root.anchor, file)))
         if len(pages) == len(_PAGES):
-            self.add(folder / "index.json", rules.of_pages(pages["index.json"], pages["index.html"]))
+            self.add(folder / "index.json", release_rules.of_pages(pages["index.json"], pages["index.html"]))
         if len(pages) == len(paths):
             names = set.intersection(*({file.filename for file in page.files} for page in pages.values()))
             for place in (folder, folder.parent.parent):
@@ -244,7 +244,7 @@ class _Run:
         for parts in filter(None, wheels.values()):
             for name, fault in consistency.of_wheels(parts):
                 self.add(Path(name), [fault])
-        for name, fault in rules.of_projects(projects):
+        for name, fault in release_rules.of_projects(projects):
             self.add(where[name], [fault])
 
     def compare_indexes(self, folder: Path, key: tuple[str, Version], release: _ReleaseFiles) -> None:
@@ -280,7 +280,7 @@ class _Run:
             text = f"{index_filename(_spelled(release, key))} is missing"
             self.add(folder, [Fault("missing-index", "", text)])
         sdist = self.sdists.get((folder, key))
-        faults = [*rules.of_fallbacks([*release.wheels.values()], sdist is not None)]
+        faults = [*release_rules.of_fallbacks([*release.wheels.values()], sdist is not None)]
         if sdist and any(fault.rule == "plain-from-sdist" for _, fault in faults) and _dispatches(sdist):
             faults = [each for each in faults if each[1].rule != "plain-from-sdist"]
         for filename, fault in faults:

@@ -1,1 +1,1 @@
-"""The command line: parse, call one operation, print; a module for each command, gathered by `main`."""
+"""The command line: parse, call one operation, print. Modules are commands, or what commands share."""

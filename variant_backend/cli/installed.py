@@ -20,7 +20,7 @@ from .output import print_json
 from .selection_options import check_folders, hardware_option, reading, supported_option
 
 if TYPE_CHECKING:
-    from ..machine.alignment import Disagreement, Installed
+    from ..machine.installed import Disagreement, Installed
     from ..variants.ranking import Supported
 
 _VERDICTS = {True: "supported", False: "not supported", None: "unknown"}
@@ -54,8 +54,8 @@ def installed_command(
     The variant's own static-properties tell of a namespace, or else --supported, or else --hardware or what
     is found on this machine; with none of them, it is unknown. No plugin is run.
     """
-    from ..machine.alignment import disagreements, installed_variants
     from ..machine.detect import hardware_of
+    from ..machine.installed import disagreements, installed_variants
     from ..variants.namespace_support import Lazy
     from ..wheels.inspection import installed_versions
 

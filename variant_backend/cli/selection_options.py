@@ -184,8 +184,8 @@ def _system(
 
     What is on this machine counts for a target that is here only, as does what is trusted for good.
     """
-    from ..machine.alignment import installed_variants
     from ..machine.detect import hardware_of
+    from ..machine.installed import installed_variants
     from ..machine.system import System
     from ..machine.user_config import UserConfig, config_path
     from ..variants.namespace_support import Lazy

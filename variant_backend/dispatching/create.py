@@ -15,7 +15,7 @@ from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 from .. import __version__
-from ..checking import rules, run
+from ..checking import release_rules, run
 from ..checking.codes import ERROR, Finding
 from ..errors import VariantError, did_you_mean, lines_of, one_of
 from ..formats import core_metadata, dispatching_sdist, pylock, simple_api, toml_edit
@@ -136,7 +136,7 @@ def preferred(listing: Listing) -> list[str]:
     names = [found[0] for file in listing.wheels if (found := parse_wheel(file.filename))]
     labelled = {name.tags for name in names if name.label is not None}
     plain = [name for name in names if name.label is None]
-    return [str(each) for each in plain if any(rules.covers([each.tags], tags) for tags in labelled)]
+    return [str(each) for each in plain if any(release_rules.covers([each.tags], tags) for tags in labelled)]
 
 
 def _refuse(findings: Iterable[Finding]) -> None:

@@ -1,1 +1,1 @@
-"""Neighbouring file formats: core metadata, RECORD, index pages, lock files, hardware files, TOML."""
+"""File formats that variants meet: METADATA, RECORD, index pages, lock files, hardware files, TOML."""

@@ -21,7 +21,7 @@ from ..variants.namespace_support import (
 )
 from ..variants.providers import PluginProvider
 from ..variants.ranking import Supported
-from .alignment import Installed, aligned, disagreements
+from .installed import Installed, aligned, disagreements
 from .trusted_plugins import Installer, ask_trusted, objection
 
 if TYPE_CHECKING:

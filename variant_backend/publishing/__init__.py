@@ -1,1 +1,1 @@
-"""From finished wheels to a release: index files, the pages of a package index, upgrades of old metadata."""
+"""From finished wheels to a release: index files and pages; old metadata brought up to date."""

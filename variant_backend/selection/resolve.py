@@ -11,7 +11,7 @@ from ..errors import VariantError, did_you_mean, lines_of, one_of
 from ..formats import pylock
 from ..formats.simple_api import File
 from ..formats.toml_read import read_toml
-from ..machine.alignment import Installed, disagreements
+from ..machine.installed import Installed, disagreements
 from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import Support
 from ..variants.properties import Property, Variant

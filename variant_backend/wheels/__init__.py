@@ -1,1 +1,1 @@
-"""One wheel, on this machine or behind a URL: read, written, inspected, and turned back."""
+"""One wheel, on this machine, behind a URL or installed: read, written, inspected, turned back."""

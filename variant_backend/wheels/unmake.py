@@ -88,7 +88,7 @@ def _plain(wheel: Wheel) -> Rewriting:
     record = wheel.path("RECORD")
     edits = {**{path: [] for path in gone}, record: [wheel.replaced_record(record, rows, changed)]}
     notices = [f"{name} is left out, as it signs the old RECORD" for name in wheel.signatures()]
-    if not any(entry.method == DEFLATED for entry in wheel.archive.entries):
+    if not any(entry.method != STORED for entry in wheel.archive.entries):
         notices.append("nothing in it is compressed, so whether METADATA was changed does not show")
     if not have_equal_times(wheel.entry("RECORD"), wheel.entry("WHEEL")):
         notices.append(
@@ -121,7 +121,7 @@ def _lost(wheel: Wheel) -> list[str]:
             return []
     lost = []
     compressed = any(
-        entry.method == DEFLATED for entry in wheel.archive.entries if entry not in (record, metadata)
+        entry.method != STORED for entry in wheel.archive.entries if entry not in (record, metadata)
     )
     if compressed and metadata.method == STORED:
         lost.append(

@@ -1,7 +1,7 @@
-"""What `check` finds wrong with values: documents, METADATA, the files of a release, several releases.
+"""Rules about whole releases: fallbacks, labels of several projects, index pages, recipes.
 
 Each function gives faults, whose rules are those of `codes`. Sources: PEP 825, the providers
-draft, the binary distribution format, and what was measured with released installers.
+draft, and what was measured with released installers.
 """
 
 from __future__ import annotations
