@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
+from unicodedata import category
 
 import click
 import pytest
@@ -61,7 +62,7 @@ def harm(text: str, *, is_json: bool = False, has_annotations: bool = False) -> 
     found = []
     for line in COLOR.sub("", STATUS.sub(r"\1\n", text)).split("\n"):
         annotation = ANNOTATION.fullmatch(line) if has_annotations else None
-        if stray := sorted({each for each in line if not each.isprintable()}):
+        if stray := sorted({each for each in line if not each.isprintable() and category(each) != "Zs"}):
             characters = " ".join(f"U+{ord(each):04X}" for each in stray)
             found.append(f"raw {characters}: {_around(line, min(map(line.index, stray)))}")
         if is_json and not line.isascii():

@@ -478,3 +478,11 @@ def test_a_wheel_about_which_nothing_is_said_does_not_keep_others_from_being_mad
     assert result.exit_code == 1
     assert f"error: {second.name}: nothing says which variant this is; give --property" in result.stderr
     assert Path(result.stdout.strip()) == first.with_name(f"{NAME}-mkl.whl")
+
+
+def test_the_workbench_without_a_command_shows_its_help() -> None:
+    result = CliRunner().invoke(main, [])
+    assert result.exit_code == 2
+    lines = result.output.splitlines()
+    assert "Usage: main [OPTIONS] COMMAND [ARGS]..." in lines
+    assert any(line.startswith("  check ") for line in lines)

@@ -54,7 +54,6 @@ TEXTS = {
     "ends C strings": "\x00",
     "is a tag": "\U000e0041",
     "is a soft hyphen": "\xad",
-    "is a space that does not break": "\xa0",
     "is private": "\ue000",
     "is a tab": "\t",
 }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 import sys
 from collections.abc import Iterator
+from unicodedata import category
 
 import pytest
 from hypothesis import given
@@ -53,11 +55,12 @@ def replaced(name: str, monkeypatch: pytest.MonkeyPatch, **options: object) -> S
 @given(texts)
 def test_an_escaped_text_is_printable_and_obeyed_by_nobody(text: str) -> None:
     result = escaped(text)
-    assert result.isprintable() and not OBEYED.search(result)
+    assert all(each.isprintable() or category(each) == "Zs" for each in result)
+    assert not OBEYED.search(result)
     assert escaped(result) == result
 
 
-@given(st.text("abc xyz.:/-_\\é☃", max_size=30))
+@given(st.text("abc xyz.:/-_\\é☃\u3000", max_size=30))
 def test_a_harmless_text_stays_as_it_is(text: str) -> None:
     if not OBEYED.search(text):
         assert escaped(text) == text
@@ -143,6 +146,33 @@ def test_without_a_stream_nothing_is_printed(name: str, monkeypatch: pytest.Monk
     terminal.print_message("x")
     terminal.print_document(b"x")
     terminal.print_status("x")
+    terminal.print_annotation("error", {}, "x")
+
+
+def test_a_document_goes_to_a_stream_of_text_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stream)
+    terminal.print_document(b"x\n")
+    assert stream.getvalue() == "x\n"
+
+
+def test_logs_are_printed_line_by_line_and_a_wrong_call_harms_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(logging, "lastResort", logging.lastResort)
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    stream = replaced("stderr", monkeypatch, is_terminal=False)
+    terminal.print_logs()
+    logger = logging.Logger("library")
+    logger.warning("%s items\x1b", "two")
+    logger.warning("%d items", "two")
+    try:
+        raise ValueError("\x1b")
+    except ValueError:
+        logger.exception("it failed")
+    lines = stream.text().splitlines()
+    assert lines[:2] == ["WARNING: library: two items\\x1b", "ERROR: library: it failed"]
+    assert lines[-1] == "ValueError: \\x1b"
 
 
 DOCUMENT = 'a = "☃"  # \u202e\n::error::x\n'.encode()

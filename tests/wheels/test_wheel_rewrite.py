@@ -296,3 +296,15 @@ def test_a_variant_that_is_there_already_is_left_alone(tmp_path: Path) -> None:
         variant, False, ("it is this variant already",)
     )
     assert variant.stat() == before
+
+
+def test_a_folder_that_cannot_be_listed_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: object) -> list[str]:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "listdir", refused)
+    with workspace.workspace(tmp_path) as folder:
+        assert folder.exists()
+    assert not folder.exists()

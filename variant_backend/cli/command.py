@@ -16,6 +16,11 @@ import click
 from ..errors import VariantError
 from ..lowlevel.terminal import print_message
 
+# Since click 8.2, a group without a command raises it; its message is the help.
+_SHOWS_HELP: tuple[type[click.ClickException], ...] = tuple(
+    filter(None, [getattr(click.exceptions, "NoArgsIsHelpError", None)])
+)
+
 
 class Failure(click.ClickException):
     """Errors, each on a line of its own; the exit code is 1."""
@@ -74,6 +79,10 @@ def _report(error: click.ClickException) -> None:
     if isinstance(error, Failure):
         for line in error.lines:
             print_message(f"error: {line}")
+        return
+    if isinstance(error, _SHOWS_HELP):
+        for line in error.format_message().split("\n"):
+            print_message(line)
         return
     if isinstance(error, click.UsageError) and (context := error.ctx):
         for line in context.get_usage().split("\n"):

@@ -48,14 +48,21 @@ def heading(*texts: str) -> list[str]:
 
 
 def escaped(text: str) -> str:
-    r"""Return a text as it may be printed, on one line: what is not printable is escaped.
+    r"""Return a text as it may be printed, on one line: what is not printable, nor a space, is escaped.
 
     >>> print(escaped("a\nb\x1b[2J"), escaped("::error::x"))
     a\nb\x1b[2J \x3a:error::x
     """
     if not text.isprintable():
-        text = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+        text = "".join(each if _is_harmless(each) else ascii(each)[1:-1] for each in text)
     return re.sub(_COMMAND, _as_escapes, text) if ":" in text or "#" in text else text
+
+
+def _is_harmless(character: str) -> bool:
+    """Tell whether a terminal shows a character; names of files may have spaces that are not ASCII."""
+    from unicodedata import category
+
+    return character.isprintable() or category(character) == "Zs"
 
 
 def _as_escapes(found: re.Match[str]) -> str:
@@ -92,10 +99,12 @@ def print_document(content: bytes) -> None:
     if is_terminal(sys.stdout):
         for line in content.decode("utf-8", "replace").removesuffix("\n").split("\n"):
             print_line(line)
-    elif sys.stdout is not None:
+    elif buffer := getattr(sys.stdout, "buffer", None):
         sys.stdout.flush()
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
+        buffer.write(content)
+        buffer.flush()
+    elif sys.stdout is not None:  # such as io.StringIO
+        _write(sys.stdout, content.decode("utf-8", "replace"))
 
 
 def print_annotation(level: str, properties: dict[str, str], message: str) -> None:
@@ -107,8 +116,9 @@ def print_annotation(level: str, properties: dict[str, str], message: str) -> No
         f"{name}={_percent(text).replace(':', '%3A').replace(',', '%2C')}"
         for name, text in properties.items()
     )
-    line = escaped(f"{level} {inner}::{_percent(message)}")
-    _write(sys.stdout, f"::{line}\n")
+    if sys.stdout is not None:
+        line = escaped(f"{level} {inner}::{_percent(message)}")
+        _write(sys.stdout, f"::{line}\n")
 
 
 def _percent(text: str) -> str:
@@ -149,9 +159,15 @@ def print_logs() -> None:
 
     class _Printer(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            print_message(f"{record.levelname.lower()}: {record.name}: {record.getMessage()}")
+            try:
+                for line in self.format(record).split("\n"):
+                    print_message(line)
+            except Exception:  # as in the handlers of the standard library
+                self.handleError(record)
 
-    logging.lastResort = _Printer(logging.WARNING)
+    printer = _Printer(logging.WARNING)
+    printer.setFormatter(logging.Formatter("%(levelname)s: %(name)s: %(message)s"))
+    logging.lastResort = printer
 
 
 def is_terminal(stream: TextIO | None) -> bool:

@@ -70,7 +70,10 @@ def _create_lock(folder: Path) -> tuple[Path, IO[bytes]]:
 
 def _remove_abandoned(folder: Path) -> None:
     """Remove the workspaces of runs that are no more: those whose lock can be had."""
-    for name in os.listdir(folder):  # noqa: PTH208  # of names alone, as a folder may have very many
+    names: list[str] = []
+    with suppress(OSError):  # a folder that can be written need not be readable
+        names = os.listdir(folder)  # noqa: PTH208  # names alone, as a folder may have very many
+    for name in names:
         if not (name.startswith(_WORKSPACE_PREFIX) and name.endswith(".lock")):
             continue
         lock_path = folder / name
