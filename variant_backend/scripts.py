@@ -1,7 +1,7 @@
 """Where the installed scripts start and end.
 
-A conversion takes a tenth of a second. Looking for cycles among what is imported and read, in between and
-at the end, would take an eighth of that and change nothing: so there is no such look.
+A conversion takes a tenth of a second. The garbage collector would take an eighth of that and find nothing:
+it is off, and its last run at the end of the process finds nothing to look at.
 """
 
 from __future__ import annotations
@@ -40,4 +40,4 @@ def _run(command: Callable[[], object]) -> None:
     try:
         command()
     finally:
-        gc.freeze()  # at its end, the interpreter would look for cycles once more
+        gc.freeze()  # the interpreter runs the collector once more when it ends

@@ -625,7 +625,7 @@ def build(folder, steps):
 def content(folder):
     return {path.name: path.is_file() and path.read_bytes().hex() for path in folder.iterdir()}
 
-# What is imported here is there in every child: each of them would import it anew.
+# Every child inherits what is imported here; otherwise each would import it again.
 hooks.build_wheel("before", {"variant": "small"})
 for steps in range(100):
     folder = hooks.Path.cwd() / f"dist{steps}"

@@ -79,7 +79,7 @@ def print_line(*parts: str) -> None:
 
 
 def print_message(*parts: str) -> None:
-    """Print what a person is told, a line on stderr; otherwise as `print_line`."""
+    """Print a message for a person, a line on stderr; otherwise as `print_line`."""
     _print(sys.stderr, parts)
 
 
