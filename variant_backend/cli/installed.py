@@ -119,12 +119,7 @@ def _print(found: Sequence[Installed], align: str | None) -> None:
         print_message(
             f"no installed variant has properties in {align}" if align else "no variant is installed"
         )
-    heads = [
-        (f"{it.name} {it.version}", it.label or "(none)", _VERDICTS[each.supported])
-        for each in shown
-        for it in [each.inspection]
-    ]
-    for each, head in zip(shown, table(heads, columns=sys.maxsize), strict=True):
+    for each, head in zip(shown, table(list(map(_head, shown)), columns=sys.maxsize), strict=True):
         print_line(*head)
         for line in property_lines(each.inspection):
             if align is None or line.startswith(f"{align} ::"):
@@ -135,3 +130,9 @@ def _print(found: Sequence[Installed], align: str | None) -> None:
             print_line(
                 f"  unknown: nothing says what is supported in {namespace}; give --supported or --hardware"
             )
+
+
+def _head(each: Installed) -> tuple[str, str, str]:
+    """Return the cells of the first line about a variant."""
+    found = each.inspection
+    return f"{found.name} {found.version}", found.label or "(none)", _VERDICTS[each.supported]

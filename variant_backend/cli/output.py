@@ -1,4 +1,4 @@
-"""What people see of a command: lines on stderr, progress bars, a line that changes."""
+"""What commands share beside lines of text: JSON, progress bars, and a status line."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def _create_lock(folder: Path) -> tuple[Path, IO[bytes]]:
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Remove the workspaces of runs that are no more: those whose lock can be had."""
+    """Remove the workspaces of runs that have ended: those whose lock is free."""
     names: list[str] = []
     with suppress(OSError):  # a folder that can be written need not be readable
         names = os.listdir(folder)  # noqa: PTH208  # names alone, as a folder may have very many

@@ -30,7 +30,7 @@ class StaticProvider(NamedTuple):
 
 
 class PluginProvider(NamedTuple):
-    """Support is told by a plugin package that is asked when the wheel is installed."""
+    """A plugin package answers what is supported when the wheel is installed."""
 
     requires: tuple[str, ...]
     plugin_api: str | None = None
@@ -58,7 +58,7 @@ class BuiltinProvider(NamedTuple):
 
 
 class BuildProvider(NamedTuple):
-    """Support is told by a plugin package that is asked when the wheel is built.
+    """A plugin package answers what is supported when the wheel is built.
 
     It stands in the ``[variant]`` table only: wheels have the plugin's answer, a `StaticProvider`.
     Until that is known, its namespace counts as one without a provider.
