@@ -34,13 +34,12 @@ class Record(NamedTuple):
         lines = plain.removesuffix("\n").split("\n")
         # Splitting is three times as fast, and large wheels have ten thousand rows.
         rows = _read_quoted(lines) if '"' in text else [line.split(",") for line in lines]
-        counts = list(map(len, rows))
-        if counts.count(3) < len(rows):
-            number = next(number for number, count in enumerate(counts, 1) if count != 3)
-            raise VariantError(
-                f"row {number} has {counts[number - 1]} column(s), not three",
-                hint="write PATH,HASH,SIZE in every row",
-            )
+        for number, row in enumerate(rows, 1):
+            if len(row) != 3:
+                raise VariantError(
+                    f"row {number} has {len(row)} column(s), not three",
+                    hint="write PATH,HASH,SIZE in every row",
+                )
         if "\0" in text:
             raise VariantError("a NUL character", hint="no file has one in its path")
         if len(rows) != len(lines):
