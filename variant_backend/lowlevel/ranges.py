@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bisect
 import errno
-import itertools
 import operator
 import os
 import re
@@ -22,9 +21,8 @@ from ..errors import VariantError
 _CHUNK = 256 << 20
 _BUFFER = 1 << 20
 
-# Reading so many bytes between two ranges takes less time than another call.
-_NEAR = 8 << 10
-_BLOCK = 64 << 10
+# What stands within so many bytes is read at once: that takes less time than several calls.
+_NEAR = 32 << 10
 
 Advance = Callable[[int], object]
 _Way = Callable[[int, int, int, int], int]
@@ -89,31 +87,19 @@ class Source(NamedTuple):
 
 
 def has_parts(source: Source, offsets: Sequence[int], parts: Sequence[bytes]) -> bool:
-    """Tell whether a source has these bytes at these offsets; neighbours in ascending order are read at once.
+    """Tell whether a source has these bytes at these offsets, which ascend.
 
-    At most 64 KiB are read at once, unless a part alone is longer.
+    Parts that stand near each other are read at once. Of parts that overlap, none may be found.
     """
     ends = list(map(operator.add, offsets, map(len, parts)))
-    gaps = map(operator.sub, offsets[1:], ends)
-    distant = [index for index, gap in enumerate(gaps, 1) if not 0 <= gap <= _NEAR]
-    try:
-        return all(
-            _has_neighbours(source, offsets[first:last], ends[first:last], parts[first:last])
-            for first, last in itertools.pairwise([0, *distant, len(parts)])
-        )
-    except VariantError:  # it ends before one of them
-        return False
-
-
-def _has_neighbours(
-    source: Source, offsets: Sequence[int], ends: Sequence[int], parts: Sequence[bytes]
-) -> bool:
-    """Do the same for parts that stand one after the other, at these offsets and up to these ends."""
     first = 0
     while first < len(parts):
         start = offsets[first]
-        last = max(first + 1, bisect.bisect_right(ends, start + _BLOCK))
-        block = source.read(ends[last - 1] - start, start)
+        last = max(bisect.bisect_right(ends, start + _NEAR, first), first + 1)
+        try:
+            block = source.read(ends[last - 1] - start, start)
+        except VariantError:  # it ends before that
+            return False
         places = [offset - start for offset in offsets[first:last]]
         if not all(map(block.startswith, parts[first:last], places)):
             return False

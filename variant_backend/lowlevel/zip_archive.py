@@ -47,8 +47,7 @@ _GROWTH = 4
 # Ten thousand members may come here, so what is done for each of them is done without a loop in Python.
 _OFFSET = operator.attrgetter("offset")
 _COMPRESSED_SIZE = operator.attrgetter("compressed_size")
-_EXTRA_LENGTH = operator.itemgetter(slice(28, 30))  # of a local header
-_NO_EXTRA = {b"\0\0"}
+_EXTRA_LENGTH = operator.itemgetter(28), operator.itemgetter(29)  # of a local header, its two bytes
 
 # From these on, a count and an offset stand in ZIP64 records.
 _FULL16 = 0xFFFF
@@ -186,7 +185,7 @@ class Archive(NamedTuple):
         # of the extra fields, then the name. Comparing them all at once is what makes checking fast.
         headers = [LOCAL_SIGNATURE + entry.central[6:32] + entry.central[CENTRAL_SIZE:] for entry in entries]
         # A header with extra fields may hold sizes there, which are to be looked at.
-        has_extra = not _NO_EXTRA.issuperset(map(_EXTRA_LENGTH, headers))
+        has_extra = any(any(map(byte, headers)) for byte in _EXTRA_LENGTH)
         if has_extra or not has_parts(self.source, list(map(_OFFSET, entries)), headers):
             return [self.length(entry) for entry in entries]
         return list(map(operator.add, map(len, headers), map(_COMPRESSED_SIZE, entries)))
