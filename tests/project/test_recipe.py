@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.requirements import Requirement
 
 from variant_backend.errors import VariantError
 from variant_backend.project.pyproject import Project
@@ -223,6 +226,21 @@ markers = st.sampled_from(
         "; variant_label == 'null' or os_name=='nt'",
     ]
 )
+spelled = st.sampled_from(
+    [
+        "a",
+        "A",
+        "a==1",
+        "a == 1.0",
+        "A==1",
+        "b==1",
+        "B_c>1",
+        "b-c>1",
+        "b.c >1.0",
+        "a; os_name=='nt'",
+        'a;os_name=="nt"',
+    ]
+)
 requirement_lists = st.lists(st.builds(lambda name, marker: f"{name}>=1{marker}", names, markers), max_size=5)
 
 
@@ -238,6 +256,43 @@ def test_a_recipe_that_is_applied_twice_gives_what_it_gives_once(
     recipe = Recipe(dependencies=tuple(added), remove_dependencies=tuple(removed))
     once = recipe.requirements(own, variant)
     assert recipe.requirements(once, variant) == once
+
+
+@given(own=st.lists(spelled, max_size=5), added=st.lists(spelled, max_size=5))
+def test_of_requirements_that_mean_the_same_the_first_stays_unless_it_is_added(
+    own: list[str], added: list[str]
+) -> None:
+    def first_ones(texts: list[str]) -> dict[Requirement, str]:
+        result: dict[Requirement, str] = {}
+        for text in texts:
+            result.setdefault(Requirement(text), text)
+        return result
+
+    wanted = first_ones(added)
+    kept = [text for meaning, text in first_ones(own).items() if meaning not in wanted]
+    recipe = Recipe(dependencies=tuple(added), keep_markers=True)
+    assert recipe.requirements(own, CUDA) == ([*kept, *wanted.values()] if added else own)
+
+
+def test_simple_requirements_are_changed_without_loading_packaging(tmp_path: Path) -> None:
+    table = "[tool.variant-backend]\nremove-dependencies = ['mkl']\ndependencies = ['numpy==2']\n"
+    dependencies = """["triton >= 3, < 4; platform_system == 'Linux' and variant_label != 'null'"]"""
+    table += f"[tool.variant-backend.variants.cu128]\ndependencies = {dependencies}\n"
+    (tmp_path / "pyproject.toml").write_text(table + VARIANT)
+    program = """
+import sys
+from pathlib import Path
+from variant_backend.project.pyproject import Project
+
+project = Project.load(Path("pyproject.toml"))
+variant = project.metadata.variants["cu128"]
+print(project.recipe("cu128").requirements(["mkl", "jinja2>=3; extra == 'x'"], variant))
+print(any(name.startswith("packaging") for name in sys.modules))
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    requirements = ["jinja2>=3; extra == 'x'", "numpy==2", 'triton<4,>=3; platform_system == "Linux"']
+    assert done.stdout == f"{requirements}\nFalse\n"
 
 
 # Which wheels a recipe is for.

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.markers import Marker
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
 
 from variant_backend.errors import VariantError
 from variant_backend.variants.markers import check_dependency, mentions_variant, resolve, resolve_here
@@ -300,3 +300,54 @@ def test_resolving_twice_gives_what_resolving_once_gives(tree: object, variant: 
     except VariantError:
         return
     assert once is None or resolve(once, variant) == once
+
+
+# Simple requirements, which are read without packaging.
+
+spaces = st.sampled_from(["", "", " ", "\t", "\n"])
+releases = st.sampled_from(
+    ["1", "1.0", "01.2", "2.13.0", "20260101", "1.*", "1rc1", "1!2", "1+cu", "v1", "٣"]
+)
+operators = st.sampled_from(["==", "!=", "<", "<=", ">", ">=", "~=", "===", "=", "<>"])
+specifiers = st.lists(st.tuples(spaces, operators, spaces, releases, spaces).map("".join), max_size=3)
+projects = st.sampled_from(
+    ["a", "A.b_c-d", "a1", "_a", "a_", "a-", "1", "é", "or", "a[x]", "a @ https://a/b"]
+)
+requirements = st.tuples(spaces, projects, spaces, specifiers.map(",".join), spaces).map("".join)
+variables = st.sampled_from(["os_name", "python_version", "platform_machine", "extra", "os.name", "nothing"])
+texts = st.sampled_from(["nt", "3.9", "", "a b", "x-1.0+2", "a,b", "Foo_Bar", "é", "*"])
+comparisons = st.builds(
+    lambda variable, operator, text, quote: f"{variable} {operator} {quote}{text}{quote}",
+    variables,
+    operators | st.sampled_from(["in", "not in"]),
+    texts,
+    st.sampled_from(["'", '"']),
+)
+
+
+def in_normal_form(requirement: str) -> str | None:
+    """Return a requirement as packaging writes it, or None if it is not one."""
+    try:
+        return str(Requirement(requirement))
+    except InvalidRequirement:
+        return None
+
+
+def resolved(requirement: str) -> str | None:
+    """Return a requirement as it is written for the null variant, or None if it is not one."""
+    try:
+        return resolve(requirement, NULL_VARIANT)
+    except VariantError:
+        return None
+
+
+@given(requirements)
+def test_a_requirement_has_the_normal_form_of_packaging(requirement: str) -> None:
+    assert resolved(requirement) == in_normal_form(requirement)
+
+
+@given(comparisons)
+def test_a_comparison_has_the_normal_form_of_packaging(comparison: str) -> None:
+    both = f"a>=1; {comparison} and ({comparison} or os_name!='nt')"
+    assert resolved(f"a>=1; {comparison}") == in_normal_form(f"a>=1; {comparison}")
+    assert resolved(both) == in_normal_form(both)

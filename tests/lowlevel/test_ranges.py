@@ -1,0 +1,65 @@
+"""Parts of a file that are compared in blocks compare as they do one by one."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from variant_backend.errors import VariantError
+from variant_backend.lowlevel.ranges import Source, has_parts
+
+DATA = random.Random(825).randbytes(200_000)
+MOST_AT_ONCE = 32 << 10
+
+distances = st.integers(0, 100) | st.integers(0, 70_000)
+lengths = st.integers(0, 100) | st.integers(0, 40_000)
+
+
+class Reads:
+    """A source of DATA that notes what is read."""
+
+    def __init__(self) -> None:
+        self.lengths: list[int] = []
+        self.source = Source(self.read, len(DATA))
+
+    def read(self, length: int, offset: int) -> bytes:
+        self.lengths.append(length)
+        part = DATA[offset : offset + length]
+        if len(part) < length:
+            raise VariantError("truncated")
+        return part
+
+
+changes = st.none() | st.tuples(st.integers(0, 29), st.sampled_from([b"\0", DATA[:1]]))
+
+
+@given(st.lists(st.tuples(distances, lengths), max_size=30), changes)
+def test_parts_are_found_where_each_of_them_stands(
+    places: list[tuple[int, int]], change: tuple[int, bytes] | None
+) -> None:
+    offsets: list[int] = []
+    parts: list[bytes] = []
+    start = 0
+    for distance, length in places:
+        start += distance
+        offsets.append(start)
+        parts.append(DATA[start : start + length])
+        start += length
+    if change is not None and change[0] < len(parts):
+        parts[change[0]] += change[1]
+    one_by_one = [DATA[start : start + len(part)] for start, part in zip(offsets, parts, strict=True)]
+    reads = Reads()
+    ends = [start + len(part) for start, part in zip(offsets, parts, strict=True)]
+    overlap = any(end > start for end, start in zip(ends, offsets[1:], strict=False))
+    are_there = has_parts(reads.source, offsets, parts)
+    assert are_there == (one_by_one == parts) or (overlap and not are_there)
+    assert max(reads.lengths, default=0) <= max([MOST_AT_ONCE, *map(len, parts)])
+
+
+def test_parts_near_each_other_are_read_at_once() -> None:
+    reads = Reads()
+    offsets = [*range(0, 30_000, 100), 150_000]
+    assert has_parts(reads.source, offsets, [DATA[offset : offset + 46] for offset in offsets])
+    assert reads.lengths == [29_946, 46]

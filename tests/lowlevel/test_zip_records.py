@@ -1,0 +1,79 @@
+"""Directories that are read by column give what reading them record by record gives."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from variant_backend.errors import VariantError
+from variant_backend.lowlevel import zip_records
+from variant_backend.lowlevel.zip_records import Entry, read_directory
+
+SIGNATURE = b"PK\x01\x02"
+names = st.text("ab/._-:\\\n\0é", max_size=6) | st.sampled_from(["C:/a", "a/../b", "/a", "a", "b/c", "..a"])
+
+
+def directory(*members: str) -> tuple[bytes, int]:
+    """Return the central directory of an archive with these members, and how many they are."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        for number, name in enumerate(members):
+            info = zipfile.ZipInfo("x")
+            info.filename = name  # not as zipfile would have it
+            info.compress_type = zipfile.ZIP_DEFLATED if number % 2 else zipfile.ZIP_STORED
+            archive.writestr(info, name * number)
+        start = data.tell()
+    return data.getvalue()[start:-22], len(members)
+
+
+def one_by_one(records: bytes, total: int) -> list[Entry] | str:
+    """Return what reading record by record gives, or its fault."""
+    try:
+        return zip_records._read_records(records, total)
+    except VariantError as error:
+        return str(error)
+
+
+def at_once(records: bytes, total: int) -> list[Entry] | str:
+    """Return what `read_directory` gives, or its fault."""
+    try:
+        return read_directory(records, total)
+    except VariantError as error:
+        return str(error)
+
+
+def test_an_ordinary_directory_is_read_by_column() -> None:
+    records, total = directory("demo/__init__.py", "demo/a b.py", "demo-1.0.dist-info/RECORD", "demo/")
+    entries = zip_records._read_plain(records, total)
+    assert entries == one_by_one(records, total) == at_once(records, total)
+
+
+@pytest.mark.parametrize("name", ["", "/a", "C:a", "a/../b", "..", "a\\b", "a\nb", "é", "a\x7f"])
+def test_an_unusual_name_is_left_to_the_careful_reader(name: str) -> None:
+    assert zip_records._read_plain(*directory("a", name)) is None
+
+
+def test_a_name_that_is_there_twice_is_left_to_the_careful_reader() -> None:
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        records, total = directory("a", "b", "a")
+    assert zip_records._read_plain(records, total) is None
+    assert "stands in it twice" in str(at_once(records, total))
+
+
+@settings(max_examples=500)
+@given(members=st.lists(names, unique=True, max_size=4), data=st.data())
+@example(members=[f"a{SIGNATURE.decode()}b", "c"], data=None)
+def test_a_damaged_directory_gives_the_same_members_or_fault(
+    members: list[str], data: st.DataObject | None
+) -> None:
+    records, total = directory(*members)
+    if data is not None:
+        position = data.draw(st.integers(0, len(records)))
+        new = data.draw(st.binary(max_size=4) | st.just(SIGNATURE) | st.just(b"\xff" * 4))
+        records = records[:position] + new + records[position + data.draw(st.integers(0, 4)) :]
+        total += data.draw(st.integers(-1, 1))
+    assert at_once(records, total) == one_by_one(records, total)
