@@ -47,7 +47,6 @@ _GROWTH = 4
 # Ten thousand members may come here, so what is done for each of them is done without a loop in Python.
 _OFFSET = operator.attrgetter("offset")
 _COMPRESSED_SIZE = operator.attrgetter("compressed_size")
-_EXTRA_LENGTH = operator.itemgetter(28), operator.itemgetter(29)  # of a local header, its two bytes
 
 # From these on, a count and an offset stand in ZIP64 records.
 _FULL16 = 0xFFFF
@@ -181,17 +180,18 @@ class Archive(NamedTuple):
 
     def _lengths(self, entries: list[Entry]) -> list[int]:
         """Return what `length` does, for many members."""
-        # Most local headers repeat the directory's record byte for byte, from the version to the length
-        # of the extra fields, then the name. Comparing them all at once is what makes checking fast.
-        headers = [LOCAL_SIGNATURE + entry.central[6:32] + entry.central[CENTRAL_SIZE:] for entry in entries]
-        # A header with extra fields may hold sizes there, which are to be looked at.
-        has_extra = any(any(map(byte, headers)) for byte in _EXTRA_LENGTH)
-        if has_extra or not has_parts(self.source, list(map(_OFFSET, entries)), headers):
+        headers = list(map(_usual_header, entries))
+        offsets = list(map(_OFFSET, entries))
+        # Comparing them all at once is what makes checking fast.
+        if any(map(_has_extra, headers)) or not has_parts(self.source, offsets, headers):
             return [self.length(entry) for entry in entries]
         return list(map(operator.add, map(len, headers), map(_COMPRESSED_SIZE, entries)))
 
     def _local_header(self, entry: Entry) -> bytes:
         """Return a member's local header, with name and extra fields, after comparing it."""
+        usual = _usual_header(entry)
+        if not _has_extra(usual) and has_parts(self.source, [entry.offset], [usual]):
+            return usual
         start = self.source.read(LOCAL_SIZE, entry.offset)
         header = self.source.read(header_length(start), entry.offset)
         compare_headers(entry, header)
@@ -217,6 +217,19 @@ class Archive(NamedTuple):
             changes["time"], changes["date"] = dos_time(moment)
         local = change_local(self._local_header(entry), name, changes)
         return Member(local, change_central(entry.central, name, changes), data)
+
+
+def _usual_header(entry: Entry) -> bytes:
+    """Return the local header that most members have.
+
+    It repeats the directory's record from the version to the length of the extra fields, then the name.
+    """
+    return LOCAL_SIGNATURE + entry.central[6:32] + entry.central[CENTRAL_SIZE:]
+
+
+def _has_extra(header: bytes) -> bool:
+    """Tell whether a local header has extra fields: sizes may stand there, which are to be looked at."""
+    return header[28:30] != b"\0\0"
 
 
 def new_member(name: str, content: bytes, like: Entry, moment: int | None = None) -> Member:
