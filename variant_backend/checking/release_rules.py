@@ -158,7 +158,7 @@ def of_pages(page: Page, html: Page) -> Iterator[Problem]:
         mine, other = ours[name], theirs[name]
         core = (mine.core_metadata, other.core_metadata)
         differs = {
-            "URL": mine.url != other.url,
+            "URL": mine.location != other.location,
             "hash": _contradict(mine.hashes, other.hashes),
             "Requires-Python": mine.requires_python != other.requires_python,
             "core-metadata": (core[0] is None) != (core[1] is None) or _contradict(*core),

@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from ..errors import Problem, VariantError
 from ..formats import simple_api
+from ..formats.release import File
 from ..lowlevel.ranges import Source
 from ..lowlevel.zip_archive import Archive
 from ..project.pyproject import Project
@@ -430,14 +431,14 @@ def _project_folders(folder: Path) -> list[Path]:
         return []
 
 
-def _faults_of_link(anchor: str, file: simple_api.File) -> Iterator[Problem]:
+def _faults_of_link(anchor: str, file: File) -> Iterator[Problem]:
     """Compare a file that a page lists with the one that lies here, if it should.
 
     Of wheels and sdists, the size alone is looked at.
     """
-    parts = urlsplit(file.url).path.removeprefix("/-/").split("/")
-    if not file.url.startswith(_HERE):
+    if file.url is None or not file.url.startswith(_HERE):
         return
+    parts = urlsplit(file.url).path.removeprefix("/-/").split("/")
     path = Path(anchor, *(unquote(part, errors="surrogateescape") for part in parts))
     is_index = path.name.endswith("variants.json")
     try:

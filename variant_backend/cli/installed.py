@@ -98,7 +98,7 @@ def _to_dict(
                 "label": each.inspection.label,
                 "properties": variant.to_dict() if (variant := each.inspection.variant) else {},
                 "supported": each.supported,
-                "reasons": list(each.reasons),
+                "reasons": [str(reason) for reason in each.reasons],
                 "unknown": list(each.unknown),
             }
             for each in found

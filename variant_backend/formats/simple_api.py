@@ -16,8 +16,9 @@ from typing import NamedTuple
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from ..errors import MOST_SHOWN, Problem, VariantError
-from ..variants.filename import WheelFilename, check_project_name, normalize, version_of
+from ..variants.filename import check_project_name, normalize, version_of
 from ..variants.validation import Document, join, read_json
+from .release import ALGORITHMS, File
 
 GENERATOR = "variant-backend"
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
@@ -25,43 +26,9 @@ _API_VERSION = "1.1"
 # Keys with an underscore in front are a server's own (PEP 691).
 _META = {"api-version": _API_VERSION, "_generator": GENERATOR}
 _NO_PAGE = "not a page of a package index"
-# What files are compared by; digests of the shake family have no length of their own.
-ALGORITHMS = {name for name in hashlib.algorithms_guaranteed if not name.startswith("shake_")}
-_FORGEABLE = {"md5", "sha1"}
 # Every link is joined to the base, so reading takes as long as both are.
 _LONGEST_BASE = 2000
 _META_TAG = f'<meta name="generator" content="{GENERATOR}">'
-
-
-class File(NamedTuple):
-    """A file of a project, and what its index tells about it.
-
-    *hashes* are hexadecimal digests by algorithm; *size* is in bytes. *core_metadata* are the hashes
-    of the ``.metadata`` file beside it, and None if there is no such file. *yanked* is why the file should
-    be left alone (PEP 592), which may be nothing, and None where it need not be. HTML has no place for the
-    size, and for one hash only.
-    """
-
-    filename: str
-    url: str
-    hashes: Mapping[str, str]
-    size: int | None = None
-    requires_python: str | None = None
-    core_metadata: Mapping[str, str] | None = None
-    yanked: str | None = None
-
-    @property
-    def label(self) -> str | None:
-        """The label in a wheel's name, None if there is none that is one."""
-        try:
-            return WheelFilename.parse(self.filename).label
-        except VariantError:
-            return None
-
-    @property
-    def proofs(self) -> dict[str, str]:
-        """The hashes that prove what this file is; of the others, files can be made that have the same."""
-        return {name: digest for name, digest in self.hashes.items() if name in ALGORITHMS - _FORGEABLE}
 
 
 class Page(NamedTuple):
@@ -193,7 +160,7 @@ def _html(title: str, lines: Iterable[str]) -> bytes:
 def _anchor(file: File) -> str:
     """Return the line of a file."""
     fragment = _one_hash(file.hashes)
-    attributes = {"href": f"{file.url}#{fragment}" if fragment else file.url}
+    attributes = {"href": f"{file.location}#{fragment}" if fragment else str(file.location)}
     if file.requires_python is not None:
         attributes["data-requires-python"] = file.requires_python
     if file.core_metadata is not None:
@@ -217,7 +184,7 @@ def _json(document: dict[str, object]) -> bytes:
 
 def _entry(file: File) -> dict[str, object]:
     """Return the table of a file."""
-    entry: dict[str, object] = {"filename": file.filename, "url": file.url, "hashes": dict(file.hashes)}
+    entry: dict[str, object] = {"filename": file.filename, "url": file.location, "hashes": dict(file.hashes)}
     if file.requires_python is not None:
         entry["requires-python"] = file.requires_python
     if file.size is not None:

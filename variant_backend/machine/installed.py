@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import VariantError, one_of
+from ..errors import Problem, VariantError, one_of
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.namespace_support import DISABLED, NOT_ENABLED, Support, abi_dependencies, abi_support
 from ..variants.ranking import Supported, static_support, unsupported
@@ -25,7 +25,7 @@ class Installed(NamedTuple):
     path: Path
     inspection: Inspection
     supported: bool | None
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Problem, ...] = ()
     unknown: tuple[str, ...] = ()
 
 
@@ -96,7 +96,7 @@ def aligned(found: Support, namespace: str, installed: Sequence[Installed]) -> S
     """
     users = _values_by_name(installed, namespace)
     origin = found.origins.get(namespace)
-    if not users or origin in (None, DISABLED, NOT_ENABLED):
+    if not users or origin is None or origin in (DISABLED, NOT_ENABLED):
         return found
     common = {feature: _common(values) for feature, values in users.items()}
     if namespace in found.supported:
@@ -109,7 +109,7 @@ def aligned(found: Support, namespace: str, installed: Sequence[Installed]) -> S
     names = one_of(dict.fromkeys(name for values in users.values() for name in values))
     return Support(
         {**found.supported, namespace: features},
-        {**found.origins, namespace: f"{origin}; aligned with what is installed of {names}"},
+        {**found.origins, namespace: origin.with_more(f"; aligned with what is installed of {names}")},
     )
 
 

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 
 from ..errors import VariantError
 from ..formats import core_metadata, simple_api
+from ..formats.release import File
 from ..lowlevel.file_set import Output
 from ..lowlevel.ranges import file_digest, real_path
 from ..lowlevel.tarball import read_member
@@ -51,7 +52,7 @@ class _ListedFiles(NamedTuple):
     """A file that the pages list. Its URL in *file* leads there from the index's folder."""
 
     release: Release
-    file: simple_api.File
+    file: File
     told: _Told | None = None
 
 
@@ -174,16 +175,16 @@ def _list_index(index: ReleaseIndex) -> _ListedFiles:
     """Return the file with the variants of a release, which lies in the index's folder."""
     output = index.outputs()[0]
     digest = hashlib.sha256(output.content).hexdigest()
-    file = simple_api.File(output.name, quote(output.name), {"sha256": digest}, len(output.content))
+    file = File(output.name, quote(output.name), {"sha256": digest}, len(output.content))
     return _ListedFiles(index.release, file)
 
 
-def _file(root: Path, path: Path, advance: Advance) -> simple_api.File:
+def _file(root: Path, path: Path, advance: Advance) -> File:
     """Return a file with its size and digest; raises VariantError if no relative link leads there."""
     if not path.name.isprintable():  # among them are bytes that are not UTF-8, which no page can have
         raise VariantError(f"{path}: the name has characters that cannot be shown", hint="rename it")
     digest = file_digest(path, advance=advance)
-    return simple_api.File(
+    return File(
         path.name,
         quote(os.fsencode(f"{_way(root, path.parent)}{path.name}")),
         {"sha256": digest},
@@ -225,7 +226,7 @@ def _outside(root: Path, listed: Iterable[_ListedFiles], base_url: str | None) -
 
     Raises VariantError if no link can lead to them from *base_url*.
     """
-    links = [each.file.url for each in listed]
+    links = [str(each.file.location) for each in listed]
     steps = max((link.count("../") for link in links), default=0)
     if not steps:
         return []
@@ -264,9 +265,9 @@ def _pages(
     yield Output(root, "index.html", html_pages.projects_page(projects), simple_api.is_own_html)
 
 
-def _from_below(file: simple_api.File) -> simple_api.File:
+def _from_below(file: File) -> File:
     """Return the file as the page in ``simple/{name}/`` links to it."""
-    return file._replace(url=f"../../{file.url}")
+    return file._replace(location=f"../../{file.location}")
 
 
 def _project(
@@ -287,7 +288,7 @@ def _release(
     wheels, others, requires_python = [], [], None
     for each in listed:
         file, told = each.file, each.told
-        link = html_pages.Link(file.filename, file.url, file.size or 0)
+        link = html_pages.Link(file.filename, str(file.location), file.size or 0)
         requires_python = requires_python or file.requires_python
         if told and file.core_metadata:
             name = WheelFilename.parse(file.filename)

@@ -94,18 +94,18 @@ def _plain_name(result: Inspection, filename: WheelFilename) -> str | None:
 
 
 def _all_compared(
-    names: Sequence[str], results: Sequence[Inspection | VariantError]
+    names: Sequence[WheelFilename | None], results: Sequence[Inspection | VariantError]
 ) -> list[Inspection | VariantError]:
     """Return the results, those of variants compared with the plain wheels among them."""
-    found: dict[str, list[Inspection]] = {}
+    by_name: dict[str, list[Inspection]] = {}
     for name, result in zip(names, results, strict=True):
         if isinstance(result, Inspection):
-            found.setdefault(name, []).append(result)
+            by_name.setdefault(str(name), []).append(result)
 
-    def compared(name: str, result: Inspection | VariantError) -> Inspection | VariantError:
-        if isinstance(result, VariantError):
+    def compared(name: WheelFilename | None, result: Inspection | VariantError) -> Inspection | VariantError:
+        if name is None or isinstance(result, VariantError):
             return result
-        plain = found.get(_plain_name(result, WheelFilename.parse(name)) or "", [])
+        plain = by_name.get(_plain_name(result, name) or "", [])
         # Of several in different folders, it is not known which one it was.
         return _compared(result, plain[0].requirements) if len(plain) == 1 else result
 
@@ -129,7 +129,9 @@ def inspect_url(url: str) -> list[Inspection | VariantError]:
     """
     from . import remote
 
-    def inspected(wheel: remote.RemoteWheel) -> Inspection | VariantError:
+    def inspected(wheel: remote.RemoteWheel | VariantError) -> Inspection | VariantError:
+        if isinstance(wheel, VariantError):
+            return wheel
         try:
             return _of_wheel(shown_url(wheel.url), remote.read_wheel(wheel))
         except VariantError as error:
@@ -139,7 +141,8 @@ def inspect_url(url: str) -> list[Inspection | VariantError]:
     if not wheels:
         raise VariantError(f"{shown_url(url)}: no wheel is listed there")
     results = remote.map_in_threads(inspected, wheels)
-    return _all_compared([wheel.name for wheel in wheels], results)
+    names = [None if isinstance(wheel, VariantError) else wheel.name for wheel in wheels]
+    return _all_compared(names, results)
 
 
 def inspect_installed(name: str, paths: Sequence[Path] = ()) -> Inspection:
