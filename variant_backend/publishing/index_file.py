@@ -19,19 +19,21 @@ from ..wheels.reading import Wheel, open_wheel
 if TYPE_CHECKING:
     from packaging.version import Version
 
-    Release: TypeAlias = tuple[str, Version]
+    # Normalized name and version.
+    ReleaseId: TypeAlias = tuple[str, Version]
 
 
 class FoundWheel(NamedTuple):
-    """A wheel that lies in a folder: whose release it is, its METADATA, and for a variant its variant.json.
+    """A wheel that is read: its parsed name, whose release it is, its METADATA, and a variant's variant.json.
 
-    *place* is what messages call it.
+    *folder* is where the index file of its release belongs: that of the wheel, or the current one, if the
+    wheel lies elsewhere. *place* is what messages call it.
     """
 
-    path: Path
+    name: WheelFilename
+    folder: Path
     place: str
-    filename: WheelFilename
-    release: Release
+    release: ReleaseId
     core_metadata: bytes
     metadata: VariantMetadata | None
 
@@ -39,7 +41,7 @@ class FoundWheel(NamedTuple):
 class ReleaseIndex(NamedTuple):
     """The variants of a release, and the folders that their file belongs in."""
 
-    release: Release
+    release: ReleaseId
     metadata: VariantMetadata
     folders: tuple[Path, ...]
 
@@ -103,7 +105,7 @@ def read_folders(folders: Sequence[Path], *, plain: bool) -> tuple[list[FoundWhe
                     wheels.append(reader.read(folder / name, filename))
             except VariantError as error:
                 issues += (error.within(folder) if len(folders) > 1 else error).lines()
-    return wheels, [*issues, *different_twins(wheel.path for wheel in wheels)]
+    return wheels, [*issues, *different_twins(wheel.folder / str(wheel.name) for wheel in wheels)]
 
 
 def distinct(folders: Iterable[Path]) -> list[Path]:
@@ -112,7 +114,7 @@ def distinct(folders: Iterable[Path]) -> list[Path]:
 
 
 def _read_url(url: str) -> tuple[list[FoundWheel], list[str]]:
-    """Return the variant wheels that lie at a URL, as if they lay in the current folder, and all faults."""
+    """Return the variant wheels that lie at a URL, and all faults."""
     from ..wheels.remote import read_wheels
 
     try:
@@ -127,7 +129,7 @@ def _read_url(url: str) -> tuple[list[FoundWheel], list[str]]:
         except VariantError as error:
             issues += error.lines()
         else:
-            wheels.append(FoundWheel(Path(str(name)), place, name, release, wheel.core_metadata, metadata))
+            wheels.append(FoundWheel(name, Path(), place, release, wheel.core_metadata, metadata))
     return wheels, issues
 
 
@@ -138,20 +140,20 @@ def combine_wheels(
 
     The file of a release that no wheel here belongs to goes into the *first* folder, if not into *out_dir*.
     """
-    found: list[tuple[Release, str, VariantMetadata]] = []
-    folders: dict[Release, set[Path]] = {}
+    found: list[tuple[ReleaseId, str, VariantMetadata]] = []
+    folders: dict[ReleaseId, set[Path]] = {}
     issues: list[str] = []
     for wheel in wheels:
         if wheel.metadata is not None:
             found.append((wheel.release, wheel.place, wheel.metadata))
-            folders.setdefault(wheel.release, set()).add(wheel.path.parent)
+            folders.setdefault(wheel.release, set()).add(wheel.folder)
     for path in merged:
         try:
             release, metadata = _read_merged(path)
             found.append((release, str(path), metadata))
         except VariantError as error:
             issues += error.lines()
-    parts: dict[Release, dict[str, VariantMetadata]] = {}
+    parts: dict[ReleaseId, dict[str, VariantMetadata]] = {}
     # 2.0 and 2.0.0 are one version: the file is named by the shorter spelling, whichever came first.
     for release, place, metadata in sorted(found, key=lambda each: str(each[0][1])):
         parts.setdefault(release, {})[place] = metadata
@@ -180,7 +182,7 @@ class _Reader:
     def __init__(self, *, several: bool, whole: bool) -> None:
         self._several = several
         self._whole = whole
-        self._releases: dict[str, Release] = {}
+        self._releases: dict[str, ReleaseId] = {}
         self._core_metadata: dict[bytes, bytes] = {}
         self._metadata: dict[tuple[str, bytes], VariantMetadata] = {}
 
@@ -193,7 +195,7 @@ class _Reader:
             metadata = self._variant_metadata(wheel, filename.label) if filename.label else None
             core_metadata = self._core_metadata.setdefault(wheel.core_metadata, wheel.core_metadata)
         place = str(path) if self._several else path.name
-        return FoundWheel(path, place, filename, release, core_metadata, metadata)
+        return FoundWheel(filename, path.parent, place, release, core_metadata, metadata)
 
     def _variant_metadata(self, wheel: Wheel, label: str) -> VariantMetadata:
         """Return what variant.json says; one that was met before is not parsed again."""
@@ -210,7 +212,7 @@ def _distinct(parts: dict[str, VariantMetadata]) -> dict[str, VariantMetadata]:
     }
 
 
-def _read_merged(path: Path) -> tuple[Release, VariantMetadata]:
+def _read_merged(path: Path) -> tuple[ReleaseId, VariantMetadata]:
     """Read an index file of another machine; raises VariantError."""
     release = parse_index_filename(path.name)
     try:
