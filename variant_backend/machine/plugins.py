@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 from ..errors import VariantError, did_you_mean, one_of
 from ..lowlevel.processes import GROUP, end_group
@@ -296,8 +296,7 @@ def _run(
 @contextmanager
 def _passed_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
     """Print the lines that a process writes to stderr, as they come."""
-    errors, process.stderr = process.stderr, None  # so nobody else reads it
-    assert errors, "it is a pipe"
+    errors, process.stderr = cast("IO[bytes]", process.stderr), None  # so nobody else reads it
 
     def pass_on() -> None:
         with errors:

@@ -147,10 +147,10 @@ def rank(
     ranked = _Ranks(metadata, supported)
     verdicts = [_verdict(wheel, ranked, place(wheel.tags), barred.get(wheel, ())) for wheel in wheels]
     verdicts.sort(key=lambda verdict: (*verdict.filename[:-1], verdict.filename.label or ""))
-    compatible = [verdict for verdict in verdicts if verdict.key]
-    compatible.sort(key=lambda verdict: _key(verdict).build, reverse=True)
-    compatible.sort(key=lambda verdict: _key(verdict).order())
-    return compatible + [verdict for verdict in verdicts if not verdict.key]
+    compatible = [(verdict.key, verdict) for verdict in verdicts if verdict.key]
+    compatible.sort(key=lambda pair: pair[0].build, reverse=True)
+    compatible.sort(key=lambda pair: pair[0].order())
+    return [*(verdict for _, verdict in compatible), *(verdict for verdict in verdicts if not verdict.key)]
 
 
 def why_better(one: Key, other: Key) -> str:
@@ -185,11 +185,6 @@ def shortened(values: Sequence[str]) -> str:
     """Return values in their order for people; of very many, the last are counted."""
     more = len(values) - _MOST_VALUES
     return ", ".join(values[:_MOST_VALUES]) + (f" and {more} more" if more > 0 else "")
-
-
-def _key(verdict: Verdict) -> Key:
-    assert verdict.key, "only compatible wheels are ordered by it"
-    return verdict.key
 
 
 def _verdict(filename: WheelFilename, ranked: _Ranks, tag: int | None, barred: Sequence[Problem]) -> Verdict:
