@@ -61,7 +61,7 @@ def _is_ours(content: bytes) -> bool:
     return is_dispatching(io.BytesIO(content))
 
 
-class _ReadWheel(NamedTuple):
+class _PinnedWheel(NamedTuple):
     """A wheel as it will be listed, its METADATA, and its variant.json if it has one."""
 
     wheel: Candidate
@@ -191,11 +191,11 @@ def _refuse(findings: Iterable[Finding]) -> None:
 
 def _read_wheels(
     release: Release, base_url: str | None, hosts: Collection[str], advance: Advance
-) -> list[_ReadWheel]:
+) -> list[_PinnedWheel]:
     """Read the wheels; raises VariantError with every one that cannot be read, or listed."""
     from ..wheels.remote import map_in_threads
 
-    def read(wheel: Candidate) -> _ReadWheel | VariantError:
+    def read(wheel: Candidate) -> _PinnedWheel | VariantError:
         try:
             url = _place(wheel.file, base_url)
             if isinstance(wheel.file.location, Path):
@@ -207,17 +207,17 @@ def _read_wheels(
     results = map_in_threads(read, release.candidates)
     if problems := problems_of(result for result in results if isinstance(result, VariantError)):
         raise VariantError(*dict.fromkeys(problems))
-    return [result for result in results if isinstance(result, _ReadWheel)]
+    return [result for result in results if isinstance(result, _PinnedWheel)]
 
 
-def _read_local(wheel: Candidate, path: Path, url: str, advance: Advance) -> _ReadWheel:
+def _read_local(wheel: Candidate, path: Path, url: str, advance: Advance) -> _PinnedWheel:
     """Read a wheel on this machine, which will lie at a URL."""
     with open_wheel(path) as opened:
         hashes = {"sha256": file_digest(path, advance=advance)}
         return _described(wheel, opened, url, hashes, path.stat().st_size)
 
 
-def _read_remote(wheel: Candidate, source: str, url: str, hosts: Collection[str] | bool) -> _ReadWheel:
+def _read_remote(wheel: Candidate, source: str, url: str, hosts: Collection[str] | bool) -> _PinnedWheel:
     """Read a wheel that lies elsewhere, as whoever uses the sdist will: no other *hosts* may send it."""
     from ..wheels.remote import on_server, read_wheel
 
@@ -233,7 +233,9 @@ def _read_remote(wheel: Candidate, source: str, url: str, hosts: Collection[str]
     return _described(wheel, opened, url, {"sha256": file.hashes["sha256"]}, opened.archive.source.size)
 
 
-def _described(wheel: Candidate, opened: Wheel, url: str, hashes: Mapping[str, str], size: int) -> _ReadWheel:
+def _described(
+    wheel: Candidate, opened: Wheel, url: str, hashes: Mapping[str, str], size: int
+) -> _PinnedWheel:
     """Return what is known of an open wheel, as it will lie at a URL."""
     has_label = opened.is_variant() or wheel.label is not None
     metadata = opened.variant_metadata() if has_label else None
@@ -243,7 +245,7 @@ def _described(wheel: Candidate, opened: Wheel, url: str, hashes: Mapping[str, s
     requires_python = core_metadata.find_field(data, "Requires-Python")
     told = {"sha256": hashlib.sha256(data).hexdigest()}
     file = File(wheel.file.filename, url, hashes, size, requires_python, told, wheel.file.yanked)
-    return _ReadWheel(Candidate(wheel.name, file), data, metadata)
+    return _PinnedWheel(Candidate(wheel.name, file), data, metadata)
 
 
 def _place(file: File, base_url: str | None) -> str:
@@ -275,7 +277,7 @@ def checked_base_url(url: str) -> str:
     return url
 
 
-def _findings(index: VariantMetadata, read: Iterable[_ReadWheel]) -> Iterator[Finding]:
+def _findings(index: VariantMetadata, read: Iterable[_PinnedWheel]) -> Iterator[Finding]:
     """Yield what is wrong with wheels and their index file, as far as they were read."""
     parts: dict[str, VariantMetadata] = {}
     names: list[WheelFilename] = []

@@ -168,7 +168,7 @@ def _check_packaging(path: Path) -> None:
         raise VariantError(text, place=path, hint=f"run pip install 'packaging>={PACKAGING}'")
 
 
-def select(
+def select_packages(
     data: Mapping[str, Any], path: Path, *, environment: Environment, tags: Sequence[Tag]
 ) -> list[Locked]:
     """Return the packages of a lock file that count in an *environment*, with all their wheels.
@@ -194,7 +194,7 @@ def select(
 def read_lock(data: Mapping[str, Any], path: Path) -> list[Locked]:
     """Return all packages of a lock file, whatever environment they are for, with all their wheels.
 
-    Raises VariantError as `select` does, if the file is not valid or a package has no wheel.
+    Raises VariantError as `select_packages` does, if the file is not valid or a package has no wheel.
     """
     lock = _parsed(data, path)
     return [

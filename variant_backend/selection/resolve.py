@@ -189,7 +189,7 @@ def resolve_locked(
     """
     from packaging.markers import default_environment
 
-    locked = pylock.select(
+    locked = pylock.select_packages(
         read_toml(path),
         path,
         environment=target.environment(default_environment()),

@@ -56,7 +56,7 @@ class UvChoice(NamedTuple):
     unread: VariantError | None = None
 
 
-class _Sources(NamedTuple):
+class _IndexFiles(NamedTuple):
     """What uv makes of the index files of a release: for a wheel, that of its own source counts.
 
     By filename, *barred* says why a label means nothing, and *faults* what is wrong with the wheel's source.
@@ -170,7 +170,7 @@ def uv_support(metadata: VariantMetadata, detected: Supported) -> Support:
 
 def _evaluated(
     listing: Listing, detected: Supported, target: Target, pinned: bool
-) -> tuple[Evaluation, _Sources]:
+) -> tuple[Evaluation, _IndexFiles]:
     """Return uv's verdicts on a release, and what its sources say. Raises _FailureError if uv fails."""
     sources = _read_sources(listing)
     bare = tuple(source._replace(index_files=()) for source in listing.sources)
@@ -195,7 +195,7 @@ def _as_uv_sees(wheel: Candidate, barred: Mapping[str, Problem]) -> Candidate:
     return Candidate(wheel.name, wheel.file._replace(requires_python=_lower_bounds(wheel.file)), problems)
 
 
-def _read_sources(listing: Listing) -> _Sources:
+def _read_sources(listing: Listing) -> _IndexFiles:
     """Read the index files of a release. Raises _FailureError if uv fails with them."""
     parts: dict[str, VariantMetadata] = {}
     barred: dict[str, Problem] = {}
@@ -217,7 +217,7 @@ def _read_sources(listing: Listing) -> _Sources:
             if wheel.label is not None and wheel.label not in labels:
                 missing = Problem(INDEX_FILE, "index file", f"{source.place} has no {wheel.label!r}")
                 barred[name] = wrong[0].within("index file")._replace(code=INDEX_FILE) if wrong else missing
-    return _Sources(combine(parts)[0] if parts else None, barred, faults)
+    return _IndexFiles(combine(parts)[0] if parts else None, barred, faults)
 
 
 def _faults(document: IndexDocument) -> list[Problem]:
