@@ -92,6 +92,8 @@ def _request(package: str | None, sources: Sources) -> Pin:
     from ..selection.releases import projects
     from ..selection.requirements import Pin
 
+    if not any(sources):
+        raise click.UsageError("say where to look: --find-links DIR or --index-url URL")
     if package is not None:
         try:
             return Pin.parse(package)
