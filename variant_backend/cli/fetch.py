@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 import click
 
 from ..errors import VariantError
-from ..formats.release import shown_location
 from ..lowlevel.terminal import print_line, print_message
 from .command import Command, WrongValue
 from .options import PATH
@@ -20,6 +19,7 @@ from .selection_options import selection_options, sources_options
 
 if TYPE_CHECKING:
     from ..errors import Problem
+    from ..formats.release import File
     from ..machine.support import Machine, Policy
     from ..selection.fetch import Fetched, LockFile
     from ..selection.releases import Sources
@@ -193,8 +193,16 @@ def _to_dict(pick: Pick, results: Sequence[Fetched]) -> dict[str, object]:
         "label": pick.label,
         "filename": file.filename,
         "path": str(result.path) if result else None,
-        "url": shown_location(file),
+        "url": _shown_url(file),
         "hashes": dict(file.hashes),
         "verified": result is not None and result.verified,
         "properties": variant.to_dict() if variant else {},
     }
+
+
+def _shown_url(file: File) -> str:
+    """Return the URL of a file as it may be printed, that of one on this machine too."""
+    from ..lowlevel.http import shown_url
+
+    location = file.location
+    return shown_url(location) if isinstance(location, str) else location.absolute().as_uri()
