@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -22,8 +24,6 @@ from ..variants.validation import Document
 from .release import Candidate, File, Location, Release
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from packaging.markers import Environment
     from packaging.pylock import Package, PackageWheel, Pylock
     from packaging.tags import Tag
@@ -248,10 +248,13 @@ def _locked(package: Package, table: Mapping[str, Any], path: Path, at: int, *, 
         remedy = "wheels alone are fetched; build that one, and lock it with the others"
         raise VariantError(text, place=place, hint=remedy)
     tool = _read_tool(package.tool, place)
-    wheels = [
-        _candidate(wheel, entry, table, tool, path.parent)
-        for wheel, entry in zip(package.wheels or (), table["wheels"], strict=True)
-    ]
+    try:
+        wheels = [
+            _candidate(wheel, entry, table, tool, path.parent)
+            for wheel, entry in zip(package.wheels or (), table["wheels"], strict=True)
+        ]
+    except VariantError as error:
+        raise error.within(place) from None
     metadata, problems = None, tuple[Problem, ...]()
     if _VARIANTS in table:
         try:
@@ -316,7 +319,10 @@ def _candidate(
 
 
 def _location(wheel: PackageWheel, folder: Path) -> Location:
-    """Return where a wheel is; a ``file:`` URL is a path."""
+    """Return where a wheel is; a ``file:`` URL of this machine is a path."""
     if wheel.url is None:
-        return folder / (wheel.path or "").replace("\\", "/")
-    return path_of(wheel.url) if wheel.url.lower().startswith("file:") else wheel.url
+        return Path(os.path.normpath(folder.absolute() / (wheel.path or "").replace("\\", "/")))
+    if wheel.url.lower().startswith("file:"):
+        with suppress(VariantError):  # of another machine: that is said if this wheel is fetched
+            return path_of(wheel.url)
+    return wheel.url
