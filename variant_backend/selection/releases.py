@@ -153,8 +153,10 @@ def projects(sources: Sources) -> list[str]:
             problems += error.problems
         else:
             names |= {normalize(wheel.name.distribution) for wheel in wheels if wheel}
+    if problems and not names:
+        raise VariantError(*problems)
     if not names:
-        raise VariantError(*(problems or VariantError(f"no wheel is in {sources}").problems))
+        raise VariantError(f"no wheel is in {Sources(sources.find_links)}")
     return sorted(names)
 
 
