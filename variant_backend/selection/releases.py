@@ -210,7 +210,9 @@ def _looked_into(wheel: Candidate, reasons: tuple[Problem, ...], pinned: bool) -
         with open_wheel(wheel.file.path, whole=False) as opened:
             requires_python = find_field(opened.core_metadata, "Requires-Python")
     except VariantError as error:
-        unread = error.problems[0]._replace(code=UNREADABLE, place="")
+        problem, name = error.problems[0], wheel.file.filename
+        inside = problem.place.removeprefix(name).removeprefix(": ")
+        unread = Problem(UNREADABLE, inside, problem.text, problem.remedy)
         return wheel.excluded(*(reasons or (unread,)))
     return wheel._replace(file=wheel.file._replace(requires_python=requires_python)).excluded(*reasons)
 
