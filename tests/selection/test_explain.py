@@ -15,7 +15,8 @@ from helpers.sample_release import DOCUMENT, only, patched, write_release, write
 from helpers.servers import publish
 
 from variant_backend.cli.main import main
-from variant_backend.formats.simple_api import File, Page, to_html
+from variant_backend.formats.release import File
+from variant_backend.formats.simple_api import Page, to_html
 
 FAST, PLAIN = "demo-1.0-py3-none-any-fast.whl", "demo-1.0-py3-none-any.whl"
 ANOTHER = "another-1.0-py3-none-any-safe.whl"
@@ -291,7 +292,7 @@ def test_faults_of_a_source_are_warnings_if_a_wheel_is_chosen(folder: Path) -> N
     assert result.stdout.startswith(f"demo 1.0: {PLAIN} is chosen\n")
     first, second = result.stderr.splitlines()
     assert first.startswith("warning: no: ")
-    assert second.startswith(f"warning: {(folder / 'demo-1.0-variants.json').absolute()}: not JSON in UTF-8")
+    assert second.startswith(f"warning: {folder / 'demo-1.0-variants.json'}: not JSON in UTF-8")
     assert len(told("demo", "--find-links", folder, "--find-links", "no")["errors"]) == 2
 
 
