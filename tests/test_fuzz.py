@@ -42,6 +42,7 @@ from hypothesis import strategies as st
 from variant_backend.checking.run import find_problems
 from variant_backend.formats import core_metadata, simple_api
 from variant_backend.formats.record import Record
+from variant_backend.formats.release import File
 from variant_backend.project.recipe import Recipe
 from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.legacy import upgrade_document
@@ -128,7 +129,7 @@ def test_metadata_are_read_or_refused(data: bytes) -> None:
 # Pages of a package index.
 
 URL = "https://host.test/simple/demo/"
-FILE = simple_api.File("demo-1.0.whl", "../../demo-1.0.whl", {"sha256": "ab"}, 1, ">=3.8", {"sha256": "cd"})
+FILE = File("demo-1.0.whl", "../../demo-1.0.whl", {"sha256": "ab"}, 1, ">=3.8", {"sha256": "cd"})
 PAGES = [write(simple_api.Page("demo", (FILE,) * 2)) for write in (simple_api.to_html, simple_api.to_json)]
 PAGES += [write(["demo", "other"]) for write in (simple_api.projects_to_html, simple_api.projects_to_json)]
 PAGES += [

@@ -22,7 +22,8 @@ from variant_backend.checking.codes import RULES
 from variant_backend.checking.run import find_problems
 from variant_backend.cli.main import main
 from variant_backend.formats import simple_api
-from variant_backend.formats.simple_api import File, Page
+from variant_backend.formats.release import File
+from variant_backend.formats.simple_api import Page
 
 FAST = "demo-1.0-py3-none-any-fast.whl"
 INDEX = "demo-1.0-variants.json"

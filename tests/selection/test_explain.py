@@ -300,6 +300,9 @@ def test_where_nothing_is_found_it_is_told_what_was_looked_at(folder: Path) -> N
     result = explain("other", "--find-links", folder)
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", "error: other: no wheel is in dist\n")
     assert explain("--find-links", "empty").stderr.startswith("error: empty: ")
+    Path("empty").mkdir()
+    index = ("--index-url", "http://127.0.0.1:9/")  # which is not asked what it has
+    assert explain("--find-links", "empty", *index).stderr == "error: no wheel is in empty\n"
     result = explain("demo==2", "--find-links", folder)
     assert result.stderr == "error: demo 2: there is no such version with wheels; there are 1.0\n"
     document = told("other", "--find-links", folder)

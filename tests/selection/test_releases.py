@@ -298,12 +298,25 @@ def test_requires_python_comes_from_the_page_or_from_a_wheel_in_a_folder(
         assert fits or [str(reason) for reason in verdict.reasons] == [text]
 
 
-def test_a_wheel_in_a_folder_that_cannot_be_read_is_out(tmp_path: Path) -> None:
+def _nameless(path: Path) -> None:
+    write_wheel(path, only(DOCUMENT, "fast"), inner={"METADATA": ""})
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda path: path.write_bytes(b"no zip file"), "not a zip file, which would start with a member"),
+        (_nameless, "demo-1.0.dist-info/METADATA: field Name is missing"),
+    ],
+)
+def test_a_wheel_in_a_folder_that_cannot_be_read_is_out(
+    damage: Callable[[Path], object], said: str, tmp_path: Path
+) -> None:
     write_release(tmp_path, DOCUMENT)
-    (tmp_path / FAST).write_bytes(b"no zip file")
+    damage(tmp_path / FAST)
     *_, last = evaluated(listing_in(tmp_path)).verdicts
-    assert (last.filename.label, [reason.code for reason in last.reasons]) == ("fast", [UNREADABLE])
-    assert str(last.reasons[0]) == "not a zip file, which would start with a member"
+    (reason,) = last.reasons
+    assert (last.filename.label, reason.code, str(reason)) == ("fast", UNREADABLE, said)
 
 
 def test_a_wheel_with_a_bad_label_is_out_and_said_to_be(tmp_path: Path) -> None:
