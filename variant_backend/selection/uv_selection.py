@@ -238,9 +238,9 @@ def _lower_bounds(file: File) -> str | None:
         return None
     bounds = {">": ">", ">=": ">=", "==": ">=", "~=": ">="}
     return ",".join(
-        f"{bounds[each.operator]}{each.version.removesuffix('.*')}"
-        for each in specifiers
-        if each.operator in bounds
+        f"{bounds[specifier.operator]}{specifier.version.removesuffix('.*')}"
+        for specifier in specifiers
+        if specifier.operator in bounds
     )
 
 
