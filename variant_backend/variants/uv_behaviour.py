@@ -80,7 +80,7 @@ def uv_unsupported_features(metadata: VariantMetadata, variant: Variant) -> Iter
     """Yield each ``NAMESPACE.FEATURE`` of which uv's own providers support none of the variant's values."""
     values: dict[tuple[str, str], list[str]] = {}
     for prop in sorted(variant.properties):
-        values.setdefault(prop[:2], []).append(prop.value)
+        values.setdefault(prop.key, []).append(prop.value)
     for (namespace, feature), own in values.items():
         known = KNOWN_PROVIDERS.get(namespace)
         if (
