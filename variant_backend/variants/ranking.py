@@ -250,9 +250,7 @@ class _Ranks:
                 best.append(feature_rank)
         missing: dict[tuple[str, str], str] = {}
         if len(places) < len(variant.properties):
-            features = {prop.key for prop in variant.properties}.difference(
-                feature_rank.best.key for feature_rank in best
-            )
+            features = {prop.key for prop in variant.properties} - {first.best.key for first in best}
             missing = {feature: self._reason(variant, *feature) for feature in sorted(features)}
         return tuple(best), missing
 
