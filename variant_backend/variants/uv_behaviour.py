@@ -20,6 +20,7 @@ from .providers import BuiltinProvider, PluginProvider
 from .registry_entry import KnownByUv
 from .validation import Fault
 
+# The release that was measured.
 UV_VERSION = "0.13.9"
 
 # Without it, uv sees plain wheels only, as pip does.
@@ -112,10 +113,8 @@ def uv_unsupported_features(metadata: VariantMetadata, variant: Variant) -> Iter
             if pattern
             else f"uv's provider of {namespace!r} has no {feature!r}, but {one_of(known.features)}"
         )
-        yield (
-            f"{namespace}.{feature}",
-            Reason("unsupported-property" if is_known else "unknown-property", text),
-        )
+        code = "unsupported-property" if is_known else "unknown-property"
+        yield f"{namespace}.{feature}", Reason(code, text)
 
 
 def _difference(namespace: str, provider: PluginProvider) -> str:
