@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,8 +46,7 @@ class Project(NamedTuple):
         """
         document = Document()
         project = cls.read(document, path, variants=variants)
-        if document.faults:
-            raise VariantError(*(f"{path}: {issue}" for issue in document.issues))
+        document.check(path)
         return project
 
     @classmethod
@@ -57,15 +56,16 @@ class Project(NamedTuple):
         Raises VariantError when the file cannot be read, or is not TOML.
         """
         data = read_toml(path)
+        inner = Document()
         metadata = None
-        faulty = False
         if variants and "variant" in data:
-            inner = Document()
             metadata = VariantMetadata.read_table(inner, data["variant"])
-            faulty = bool(inner.faults)
-            for fault in inner.faults:
-                place = f"[variant]: {fault.place}" if fault.place else "[variant]"
-                document.faults.append(fault._replace(place=place))
+            for problem in inner.problems:
+                document.add(problem.within("[variant]"))
+        labels: Collection[str] | None = metadata.variants if metadata else ()
+        if inner.problems:
+            # What is wrong with [variant] is said already, and not that its labels are unknown.
+            metadata = labels = None
         tools = document.table(data.get("tool", {}), "tool")
         table = document.table(tools.get("variant-backend", {}), _TOOL, _KEYS)
         build_backend = backend_path = None
@@ -75,8 +75,6 @@ class Project(NamedTuple):
             backend_path = document.strings(table["backend-path"], f"{_TOOL}.backend-path", _check_inside)
         project = cls(metadata, build_backend, backend_path or ())
         if variants:
-            # What is wrong with [variant] is said already, and not that its labels are unknown.
-            labels = None if faulty else metadata.variants if metadata else ()
             common, recipes = read_recipes(document, table, _TOOL, labels)
             plugins = document.choice(table.get("plugins", "off"), f"{_TOOL}.plugins", _PLUGINS)
             project = project._replace(common=common, recipes=recipes, validates=plugins == "validate")

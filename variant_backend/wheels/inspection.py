@@ -274,9 +274,9 @@ def _with_variant(result: Inspection, read: Callable[[], bytes]) -> Inspection:
         return result._replace(faults=tuple(error.within("variant.json").lines()), is_dropped_by_uv=True)
     metadata = VariantMetadata.read(document, parsed)
     schema = parsed.get("$schema") if isinstance(parsed, dict) else None
-    faults = [f"variant.json: {issue}" for issue in document.issues]
+    faults = [f"variant.json: {issue}" for issue in document.problems]
     labels = list(metadata.variants)
-    is_dropped = any(fault.rule not in ACCEPTED_BY_UV for fault in document.faults)
+    is_dropped = any(fault.code not in ACCEPTED_BY_UV for fault in document.problems)
     wrong_label = None
     if len(labels) != 1:
         wrong_label = f"variants has {len(labels)} labels, and needs one"

@@ -86,10 +86,10 @@ class Wheel(NamedTuple):
         metadata = VariantMetadata.from_json(self.read_file("variant.json"), "variant.json")
         labels = list(metadata.variants)
         if len(labels) != 1:
-            raise VariantError(f"variant.json: variants has {len(labels)} labels, and needs one")
+            raise VariantError(f"variants has {len(labels)} labels, and needs one", place="variant.json")
         if self.filename.label not in (None, labels[0]):
             fault = f"label {labels[0]!r}, but the filename says {self.filename.label!r}"
-            raise VariantError(f"variant.json: {fault}")
+            raise VariantError(fault, place="variant.json")
         return metadata
 
     def parsed_record(self, content: bytes) -> Record:
@@ -97,7 +97,7 @@ class Wheel(NamedTuple):
         place = self.path("RECORD")
         rows_at_most = 2 * len(self.entries) + 100
         if content.count(b"\n") > rows_at_most:  # their text may be compressed a thousandfold
-            raise VariantError(f"{place}: more than {rows_at_most} rows for {len(self.entries)} files")
+            raise VariantError(f"more than {rows_at_most} rows for {len(self.entries)} files", place=place)
         try:
             return Record.parse(content)
         except VariantError as error:
@@ -109,8 +109,8 @@ class Wheel(NamedTuple):
         unlisted = {self.path(name) for name in SIGNATURES}
         record = self.parsed_record(content)
         files = {path for path in self.entries if path[-1] != "/"}
-        for fault in record.faults(place, files, unlisted):
-            raise VariantError(str(fault), hint=REBUILD)
+        for problem in record.faults(place, files, unlisted):
+            raise VariantError(problem, hint=REBUILD)
         return record
 
     def replaced_record(self, path: str, old: bytes, new: bytes, moment: int | None = None) -> Member:
@@ -165,9 +165,9 @@ def check_identity(filename: WheelFilename, metadata: bytes) -> None:
     except VariantError as error:
         raise error.within(place) from None
     if escape(name) != escape(filename.distribution):
-        raise VariantError(f"{place}: name {name!r}, but the filename says {filename.distribution!r}")
+        raise VariantError(f"name {name!r}, but the filename says {filename.distribution!r}", place=place)
     if version != filename.version and not _is_same_version(version, filename.version):
-        raise VariantError(f"{place}: version {version!r}, but the filename says {filename.version!r}")
+        raise VariantError(f"version {version!r}, but the filename says {filename.version!r}", place=place)
 
 
 def _is_same_version(one: str, other: str) -> bool:
