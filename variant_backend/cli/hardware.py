@@ -64,7 +64,7 @@ def _text(found: Hardware, form: str) -> str:
         return found.to_json()
     if form == "toml":
         return found.to_toml()
-    from ..machine.features import forcing_variables
+    from ..variants.known_providers import forcing_variables
 
     return "".join(f"{name}={value}\n" for name, value in forcing_variables(found.supported).items())
 

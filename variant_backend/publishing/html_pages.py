@@ -15,8 +15,8 @@ from urllib.parse import urljoin
 
 from ..variants.metadata import VariantMetadata
 from ..variants.properties import NULL_LABEL, Property
+from ..variants.uv_behaviour import UV_FLAG
 
-_FLAG = "--preview-features wheel-variants"
 # Stands for the index in commands when it is not known where that will be served.
 _ADDRESS = "https://ADDRESS"
 
@@ -195,7 +195,7 @@ def _commands(name: str, release: ReleaseSection, base_url: str | None) -> str:
     rows = []
     if labels - {None}:
         # What this index lacks comes from the one that uv is set to: requirements lie there mostly.
-        command = f"uv pip install {_FLAG} --index {index} {wanted}"
+        command = f"uv pip install {UV_FLAG} --index {index} {wanted}"
         rows.append(("The best variant for your machine", command))
     is_source = any(link.filename.endswith(".tar.gz") for link in release.others)
     if None in labels or is_source:
@@ -302,7 +302,7 @@ def _wheels(label: str | None, wheels: Iterable[WheelLink], base_url: str | None
     """Return links to the wheels of a label by the systems they are for, and how to install each."""
     by_system: dict[str, list[str]] = {}
     commands = []
-    program = "pip install" if label is None else f"uv pip install {_FLAG}"
+    program = "pip install" if label is None else f"uv pip install {UV_FLAG}"
     for wheel in wheels:
         system, interpreters = readable_tags(wheel.tags)
         by_system.setdefault(system, []).append(f"<li>{_linked(wheel.link, interpreters)}</li>")

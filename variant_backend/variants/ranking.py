@@ -253,18 +253,18 @@ class _Ranks:
         places.sort()
         best: list[FeatureRank] = []
         for place in places:
-            found = self._ranks[place]
-            if not best or found[:2] != best[-1][:2]:  # the first of a feature is the best
-                best.append(found)
+            feature_rank = self._ranks[place]
+            if not best or feature_rank.best.key != best[-1].best.key:  # the first of a feature is the best
+                best.append(feature_rank)
         missing: dict[tuple[str, str], Problem] = {}
         if len(places) < len(variant.properties):
-            features = {item[:2] for item in variant.properties}.difference(each.best[:2] for each in best)
+            features = {prop.key for prop in variant.properties} - {first.best.key for first in best}
             missing = {feature: self._reason(variant, *feature) for feature in sorted(features)}
         return tuple(best), missing
 
     def _reason(self, variant: Variant, namespace: str, feature: str) -> Problem:
         """Say why no value of a variant's feature is supported."""
-        own = sorted(item.value for item in variant.properties if item[:2] == (namespace, feature))
+        own = sorted(prop.value for prop in variant.properties if prop.key == (namespace, feature))
         values = self._supported.get(namespace, {}).get(feature, ())
         text = f"of {shortened(own)}, nothing is supported; supported is {shortened(values) or 'nothing'}"
         return Problem("unsupported-feature", f"{namespace} :: {feature}", text)
