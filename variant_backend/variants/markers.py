@@ -192,21 +192,21 @@ class _Parser:
         return kind, text
 
     def take(self, kind: str, wanted: str, text: str | None = None) -> str:
-        found_kind, found = self.tokens.popleft()
-        if found_kind != kind or text not in (None, found):
-            raise VariantError(f"marker: {wanted} is needed, not {found}")
-        return found
+        value_kind, value = self.tokens.popleft()
+        if value_kind != kind or text not in (None, value):
+            raise VariantError(f"marker: {wanted} is needed, not {value}")
+        return value
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
     token = re.compile(_TOKEN, re.VERBOSE)  # here, as it takes long and most builds have no marker to read
     position, text = 0, text.rstrip()
     while position < len(text):
-        found = token.match(text, position)
-        if not found or found.lastgroup is None:
+        match = token.match(text, position)
+        if not match or match.lastgroup is None:
             raise VariantError(f"marker: {text[position:].strip()!r} cannot be read")
-        yield found.lastgroup, found[found.lastgroup]
-        position = found.end()
+        yield match.lastgroup, match[match.lastgroup]
+        position = match.end()
 
 
 def _plain(text: str) -> str:
@@ -330,12 +330,12 @@ def _names(supported: Iterable[Property]) -> set[str]:
 def _holds(label: str, names: set[str], test: _Test) -> bool:
     """Tell whether a test holds on a system, of whose properties these are the names."""
     if test.variable != "variant_label":
-        found = test.text in names
+        fits = test.text in names
     elif test.operator in ("==", "!="):
-        found = test.text == label
+        fits = test.text == label
     else:
-        found = label in test.text if test.variable_first else test.text in label
-    return found == (test.operator in ("==", "in"))
+        fits = label in test.text if test.variable_first else test.text in label
+    return fits == (test.operator in ("==", "in"))
 
 
 def _reduced(marker: _Marker, holds: Callable[[_Test], bool]) -> bool | _Marker:

@@ -203,14 +203,14 @@ def _verdict(filename: WheelFilename, ranked: _Ranks, tag: int | None, barred: S
 def _place(places: Mapping[tuple[str, str, str], int], text: str) -> int | None:
     """Return the place of the best of a wheel's tags, which may be compressed sets; None if none fits."""
     parts = [part.lower().split(".") for part in text.split("-")]
-    found = (places.get((python, abi, platform)) for python, abi, platform in product(*parts))
-    return min((place for place in found if place is not None), default=None)
+    fitting = (places.get((python, abi, platform)) for python, abi, platform in product(*parts))
+    return min((place for place in fitting if place is not None), default=None)
 
 
 def _build(text: str) -> tuple[int, str]:
     """Return a build tag as it is compared: by its number, then by the rest; one without comes first."""
-    found = re.match(r"\d+", text) if text else None
-    return (int(found[0]), text[found.end() :]) if found else (-1, "")
+    match = re.match(r"\d+", text) if text else None
+    return (int(match[0]), text[match.end() :]) if match else (-1, "")
 
 
 class _Ranks:
@@ -227,7 +227,7 @@ class _Ranks:
             for second, (feature, values) in enumerate(supported.get(namespace, {}).items())
             for third, value in enumerate(values)
         ]
-        self._places = {each.best: place for place, each in enumerate(self._ranks)}
+        self._places = {rank.best: place for place, rank in enumerate(self._ranks)}
         self._known: dict[str, tuple[tuple[FeatureRank, ...], tuple[Problem, ...]]] = {}
 
     def of(self, label: str | None) -> tuple[tuple[FeatureRank, ...], tuple[Problem, ...]]:
