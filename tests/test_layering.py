@@ -54,7 +54,7 @@ RESERVED = {
     "fsspec": {"wheels.remote"},
     "urllib.request": {"lowlevel.http"},
     "http.client": {"lowlevel.http"},
-    "ctypes": {"machine.cpu", "machine.nvidia"},
+    "ctypes": {"machine.nvidia", "machine.x86_64"},
 }
 # Values and pure functions, besides those of `variants` ...
 PURE = {
@@ -65,7 +65,6 @@ PURE = {
     "formats.simple_api",
     "formats.toml_edit",
     "lowlevel.zip_records",
-    "machine.features",
     "project.recipe",
     "publishing.html_pages",
     "selection.requirements",

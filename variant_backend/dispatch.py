@@ -99,7 +99,7 @@ def _chosen(config_settings: _ConfigSettings | None) -> Dispatched:
     from .dispatching import deliver
 
     dispatched = deliver.select_wheel(config_settings, os.environ, tell=say)
-    say(dispatched.told)
+    say(dispatched.summary)
     return dispatched
 
 

@@ -82,7 +82,9 @@ def _to_dict(result: Inspection | None, target: str, errors: list[str]) -> dict[
         "schema": result.schema,
         "properties": variant.to_dict() if variant else {},
         "namespaces": list(metadata.namespaces) if metadata else [],
-        "providers": {name: each.to_dict() for name, each in metadata.providers.items()} if metadata else {},
+        "providers": {name: provider.to_dict() for name, provider in metadata.providers.items()}
+        if metadata
+        else {},
         "dependencies": list(result.requirements),
         "added-dependencies": None if result.added is None else list(result.added),
         "removed-dependencies": None if result.removed is None else list(result.removed),
@@ -110,7 +112,10 @@ def _print(result: Inspection) -> None:
         rows.append(("properties", property_lines(result) or ["(none)"]))
         rows.append(("priorities", [", ".join(namespaces) or "(none)"]))
         rows.append(
-            ("providers", [f"{name}: {_provider(each)}" for name, each in result.metadata.providers.items()])
+            (
+                "providers",
+                [f"{name}: {_provider(provider)}" for name, provider in result.metadata.providers.items()],
+            )
         )
     added, removed = result.added or (), result.removed or ()
     rows.append(

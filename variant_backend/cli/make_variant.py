@@ -18,7 +18,6 @@ from ..lowlevel.terminal import print_line, print_message
 from ..project.recipe import Recipe, label_for
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.filename import WheelFilename, check_project_name, escape
-from ..variants.known_providers import KNOWN_PROVIDERS
 from ..variants.metadata import VariantMetadata, declare
 from ..variants.properties import NULL_LABEL, Property, Variant, check_name
 from ..variants.providers import Provider, read_provider
@@ -338,11 +337,19 @@ def _providers(
         if len(features) > 1:
             table["feature-order"] = list(features)
     for namespace, table in tables.items():
-        if known and "plugin-api" in table and "requires" not in table and namespace in KNOWN_PROVIDERS:
-            table["requires"] = list(KNOWN_PROVIDERS[namespace].table.requires)
+        if known and "plugin-api" in table and "requires" not in table:
+            _supply_requirement(namespace, table)
     return {
         namespace: read_provider(table, f"namespace {namespace!r}") for namespace, table in tables.items()
     }
+
+
+def _supply_requirement(namespace: str, table: dict[str, Any]) -> None:
+    """Supply the requirement of a provider that is known here."""
+    from ..variants.known_providers import KNOWN_PROVIDERS
+
+    if namespace in KNOWN_PROVIDERS:
+        table["requires"] = list(KNOWN_PROVIDERS[namespace].table.requires)
 
 
 def _check_targets(

@@ -176,13 +176,14 @@ def preferred(listing: Listing) -> list[str]:
 
 def _refuse(findings: Iterable[Finding]) -> None:
     """Raise VariantError with all findings that are errors; what several files have is said once."""
-    found: dict[str, dict[str, None]] = {}
-    for each in findings:
-        if each.severity == ERROR:
-            place = f"{each.place}: " if each.place else ""
-            found.setdefault(f"{place}{each.fault}; {each.remedy} [{each.code}]", {})[each.file] = None
+    files_of: dict[str, dict[str, None]] = {}
+    for finding in findings:
+        if finding.severity == ERROR:
+            place = f"{finding.place}: " if finding.place else ""
+            text = f"{place}{finding.fault}; {finding.remedy} [{finding.code}]"
+            files_of.setdefault(text, {})[finding.file] = None
     lines = []
-    for text, files in found.items():
+    for text, files in files_of.items():
         first, *others = files
         lines.append(f"{first}{f' and {len(others)} more' if others else ''}: {text}")
     if lines:
@@ -243,8 +244,8 @@ def _described(
     for problem in simple_api.of_content("METADATA", wheel.file.core_metadata or {}, data):
         raise VariantError(problem).within(shown_location(wheel.file))
     requires_python = core_metadata.find_field(data, "Requires-Python")
-    told = {"sha256": hashlib.sha256(data).hexdigest()}
-    file = File(wheel.file.filename, url, hashes, size, requires_python, told, wheel.file.yanked)
+    metadata_hashes = {"sha256": hashlib.sha256(data).hexdigest()}
+    file = File(wheel.file.filename, url, hashes, size, requires_python, metadata_hashes, wheel.file.yanked)
     return _PinnedWheel(Candidate(wheel.name, file), data, metadata)
 
 
@@ -329,6 +330,6 @@ def _check_pkg_info(data: bytes) -> None:
         Metadata.from_email(data, validate=True)
     except ExceptionGroup as error:
         raise VariantError(
-            *(f"METADATA of the wheels: {each}" for each in error.exceptions),
+            *(f"METADATA of the wheels: {fault}" for fault in error.exceptions),
             hint="package indexes refuse that; mend it, and rebuild",
         ) from None

@@ -114,7 +114,7 @@ class Dispatched(NamedTuple):
 
     pick: Pick
     hosts: frozenset[str]
-    told: str
+    summary: str
 
 
 def select_wheel(
@@ -139,13 +139,13 @@ def select_wheel(
             tell(*line)
         raise _nothing(release, wish, target)
     picked = picked_of(evaluation, pinned=wish.label is not None)
-    told = _told(picked, wish, evaluation.support)
+    summary = _summary(picked, wish, evaluation.support)
     hosts = {http.host_of(wheel.file.url) for wheel in release.candidates if wheel.file.url}
     hosts.update(http.host_of(f"https://{host}") for host in locked.hosts)
     if wish.index_url is not None:
         picked = _on_mirror(picked, wish.index_url)
         hosts.add(http.host_of(wish.index_url))
-    return Dispatched(picked, frozenset(hosts), told)
+    return Dispatched(picked, frozenset(hosts), summary)
 
 
 def _evaluated(release: Release, wish: Wish, environ: Mapping[str, str], target: Target) -> Evaluation:
@@ -170,7 +170,7 @@ def _without_plugins(evaluation: Evaluation) -> Evaluation:
     """Return an evaluation without the advice to trust a plugin, as none is run here."""
     supported, origins = evaluation.support
     unasked = UNKNOWN.with_more(", as no plugin is run here")
-    origins = {name: unasked if each.kind == UNKNOWN.kind else each for name, each in origins.items()}
+    origins = {name: unasked if origin.kind == UNKNOWN.kind else origin for name, origin in origins.items()}
     return evaluation._replace(support=Support(supported, origins))
 
 
@@ -206,7 +206,7 @@ def _nothing(release: Release, wish: Wish, target: Target) -> VariantError:
     )
 
 
-def _told(picked: Pick, wish: Wish, support: Support) -> str:
+def _summary(picked: Pick, wish: Wish, support: Support) -> str:
     """Return the line that tells what is chosen, why, and how to choose otherwise."""
     release, (supported, origins) = picked.release, support
     parts = [f"{release.name} {release.version}: {picked.wheel.file.filename} is {picked.why}"]
@@ -295,11 +295,11 @@ def prepare_metadata(
     try:
         with workspace(folder) as scratch:
             files = _dist_info(pick, hosts, scratch, advance)
-            for each, content in files.items():
-                (scratch / each).write_bytes(content)
+            for filename, content in files.items():
+                (scratch / filename).write_bytes(content)
             (folder / name).mkdir(exist_ok=True)
-            for each in files:
-                (scratch / each).replace(folder / name / each)
+            for filename in files:
+                (scratch / filename).replace(folder / name / filename)
     except OSError as error:
         raise _failed(error, folder) from None
     return name
@@ -311,10 +311,10 @@ def _dist_info(pick: Pick, hosts: frozenset[str], scratch: Path, advance: Advanc
     pinned = (file.core_metadata or {}).get("sha256")
     if pinned and (wheel := _in_ranges(pick.wheel, hosts)):
         try:
-            found = hashlib.sha256(wheel.core_metadata).hexdigest()
-            if found != pinned:
+            digest = hashlib.sha256(wheel.core_metadata).hexdigest()
+            if digest != pinned:
                 raise VariantError(
-                    f"the sha256 of its METADATA is {found}, and {pinned} is pinned",
+                    f"the sha256 of its METADATA is {digest}, and {pinned} is pinned",
                     hint="it was changed, where it lies or on its way",
                 )
             return _told_by(wheel, pick)

@@ -78,7 +78,7 @@ def reduced(metadata: VariantMetadata, labels: Iterable[str]) -> VariantMetadata
     variants = {label: metadata.variants[label] for label in labels}
     used = set[str]().union(*(variant.namespaces() for variant in variants.values()))
     namespaces = tuple(name for name in metadata.namespaces if name in used) or metadata.namespaces
-    providers = {name: each for name, each in metadata.providers.items() if name in namespaces}
+    providers = {name: provider for name, provider in metadata.providers.items() if name in namespaces}
     return VariantMetadata(namespaces, providers, variants)
 
 
@@ -283,8 +283,11 @@ def _read_tool(tool: Mapping[str, Any] | None, where: str) -> _Tool:
     requires_python = _strings(document, table.get(_REQUIRES_PYTHON, {}), f"{place}.{_REQUIRES_PYTHON}")
     place = f"{place}.{_CORE_METADATA}"
     core_metadata = {
-        name: {each: digest.lower() for each, digest in _strings(document, its, f"{place}.{name}").items()}
-        for name, its in document.table(table.get(_CORE_METADATA, {}), place).items()
+        name: {
+            algorithm: digest.lower()
+            for algorithm, digest in _strings(document, hashes, f"{place}.{name}").items()
+        }
+        for name, hashes in document.table(table.get(_CORE_METADATA, {}), place).items()
     }
     document.check(where)
     return _Tool(hosts, requires_python, core_metadata)

@@ -116,8 +116,8 @@ def projects_from_html(content: bytes, url: str) -> dict[str, str]:
     projects: dict[str, str] = {}
     for attributes in links:
         joined = _joined(base, attributes["href"])
-        found = below.fullmatch(joined) if joined else None
-        name = unquote(found[1]) if found else ""
+        match = below.fullmatch(joined) if joined else None
+        name = unquote(match[1]) if match else ""
         if joined and Document().passes("", check_project_name, name):
             projects.setdefault(normalize(name), joined)
     return projects
@@ -238,21 +238,21 @@ def _linked(attributes: Mapping[str, str], base: str) -> File | None:
     filename = unquote(urlsplit(url).path.rpartition("/")[2])
     if not filename or "/" in filename:
         return None
-    told = attributes.get("data-core-metadata", attributes.get("data-dist-info-metadata", "false"))
+    core_metadata = attributes.get("data-core-metadata", attributes.get("data-dist-info-metadata", "false"))
     return File(
         filename,
         url,
         _hashes(fragment),
         requires_python=attributes.get("data-requires-python"),
-        core_metadata=None if told == "false" else _hashes(told),
+        core_metadata=None if core_metadata == "false" else _hashes(core_metadata),
         yanked=attributes.get("data-yanked"),
     )
 
 
 def _hashes(text: str) -> dict[str, str]:
     """Read ``sha256=...``; anything else is no hash."""
-    found = re.fullmatch(r"([a-z0-9_]+)=([0-9a-fA-F]+)", text)
-    return {found[1]: found[2].lower()} if found else {}
+    match = re.fullmatch(r"([a-z0-9_]+)=([0-9a-fA-F]+)", text)
+    return {match[1]: match[2].lower()} if match else {}
 
 
 def _joined(base: str, link: str) -> str | None:
@@ -301,14 +301,16 @@ def _read_entry(document: Document, value: object, place: str, url: str) -> File
     if requires_python is not None:
         requires_python = document.string(requires_python, join(place, "requires-python"))
     key = "core-metadata" if "core-metadata" in entry else "dist-info-metadata"
-    told = entry.get(key, False)
+    core_metadata = entry.get(key, False)
     return File(
         filename,
         urldefrag(joined or "")[0],
         _read_hashes(document, entry.get("hashes", {}), join(place, "hashes")),
         size,
         requires_python,
-        None if told is False else _read_hashes(document, {} if told is True else told, join(place, key)),
+        None
+        if core_metadata is False
+        else _read_hashes(document, {} if core_metadata is True else core_metadata, join(place, key)),
         _read_yanked(document, entry.get("yanked", False), join(place, "yanked")),
     )
 
@@ -341,8 +343,8 @@ def _project_of(url: str) -> str:
 
 def of_content(name: str, hashes: Mapping[str, str], content: bytes) -> Iterator[Problem]:
     """Compare what a file holds with the *hashes* that a page gives; those that nobody knows are skipped."""
-    for algorithm, told in hashes.items():
+    for algorithm, announced in hashes.items():
         if algorithm in ALGORITHMS:
             actual = hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()
-            if told != actual:
-                yield Problem("link-hash", name, f"{algorithm} {told[:MOST_SHOWN]}, but it is {actual}")
+            if announced != actual:
+                yield Problem("link-hash", name, f"{algorithm} {announced[:MOST_SHOWN]}, but it is {actual}")

@@ -144,11 +144,11 @@ def place_of(document: Document, *paths: Path) -> Place:
 
 def find_table(document: Document, path: Path) -> Place | None:
     """Return where a table stands that new keys can go into: of one made by dotted keys, the last part."""
-    found = None
+    table = None
     for place in _places(document.body):
         if place.path == path and (place.has_header() or place.is_inline_table() or place.key.is_dotted()):
-            found = place
-    return found
+            table = place
+    return table
 
 
 def lines(entries: Mapping[str, object], comment: str = "") -> Body:
@@ -160,7 +160,7 @@ def lines(entries: Mapping[str, object], comment: str = "") -> Body:
 def written(value: object) -> str:
     """Return a string, a list or a table as it is written in one line."""
     if isinstance(value, dict):
-        inner = ", ".join(f"{_key(key)} = {written(each)}" for key, each in value.items())
+        inner = ", ".join(f"{_key(key)} = {written(item)}" for key, item in value.items())
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, list):
         return f"[{', '.join(map(written, value))}]"

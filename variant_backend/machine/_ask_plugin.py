@@ -116,15 +116,15 @@ def main() -> None:
     sys.path[:] = [
         path for path in sys.path if Path(path or ".").resolve() != Path(__file__).resolve().parent
     ]
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as answer:
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as channel:
         watch = _Watch()
         try:
-            told = ask(*sys.argv[1:]) if sys.argv[1:] else installed()
-            text = json.dumps({**told, "printed": watch.end()}, default=repr)
+            answer = ask(*sys.argv[1:]) if sys.argv[1:] else installed()
+            text = json.dumps({**answer, "printed": watch.end()}, default=repr)
         except (Exception, SystemExit) as error:
             watch.end()
             text = json.dumps({"error": _first_line(error)})
-        print(text, file=answer)
+        print(text, file=channel)
 
 
 def _first_line(error: BaseException) -> str:

@@ -83,7 +83,7 @@ def plan_index(
     if not releases:
         places = ", ".join([*map(str, folders), *map(shown_url, urls)])
         raise VariantError(f"{places}: no wheel with a variant label", hint="make some with make-variant")
-    return Index(tuple(releases), tuple(output for each in releases for output in each.outputs()))
+    return Index(tuple(releases), tuple(output for index in releases for output in index.outputs()))
 
 
 def read_folders(folders: Sequence[Path], *, plain: bool) -> tuple[list[FoundWheel], list[str]]:
@@ -118,11 +118,11 @@ def _read_url(url: str) -> tuple[list[FoundWheel], list[str]]:
     from ..wheels.remote import read_wheels
 
     try:
-        found, issues = read_wheels(url)
+        read, issues = read_wheels(url)
     except VariantError as error:
         return [], error.lines()
     wheels = []
-    for place, wheel, metadata in found:
+    for place, wheel, metadata in read:
         name = wheel.filename
         try:
             release = name.release()
@@ -140,28 +140,28 @@ def combine_wheels(
 
     The file of a release that no wheel here belongs to goes into the *first* folder, if not into *out_dir*.
     """
-    found: list[tuple[ReleaseId, str, VariantMetadata]] = []
+    documents: list[tuple[ReleaseId, str, VariantMetadata]] = []
     folders: dict[ReleaseId, set[Path]] = {}
     issues: list[str] = []
     for wheel in wheels:
         if wheel.metadata is not None:
-            found.append((wheel.release, wheel.place, wheel.metadata))
+            documents.append((wheel.release, wheel.place, wheel.metadata))
             folders.setdefault(wheel.release, set()).add(wheel.folder)
     for path in merged:
         try:
             release, metadata = _read_merged(path)
-            found.append((release, str(path), metadata))
+            documents.append((release, str(path), metadata))
         except VariantError as error:
             issues += error.lines()
     parts: dict[ReleaseId, dict[str, VariantMetadata]] = {}
     # 2.0 and 2.0.0 are one version: the file is named by the shorter spelling, whichever came first.
-    for release, place, metadata in sorted(found, key=lambda each: str(each[0][1])):
+    for release, place, metadata in sorted(documents, key=lambda document: str(document[0][1])):
         parts.setdefault(release, {})[place] = metadata
     releases = []
-    for release, its in sorted(parts.items()):
+    for release, documents_of_release in sorted(parts.items()):
         places = (out_dir,) if out_dir else tuple(sorted(folders.get(release, {first})))
         try:
-            releases.append(ReleaseIndex(release, merge(_distinct(its)), places))
+            releases.append(ReleaseIndex(release, merge(_distinct(documents_of_release)), places))
         except VariantError as error:
             issues += error.lines()
     return releases, issues

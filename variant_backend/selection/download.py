@@ -103,12 +103,12 @@ class _Part:
     def check(self) -> None:
         """Raise VariantError when the complete file is not the one that was announced."""
         self._check_size(self._size)
-        found = {name: known.hexdigest() for name, known in self._hashes.items()}
+        digests = {name: known.hexdigest() for name, known in self._hashes.items()}
         announced = self._file.hashes
         wrong = [
-            f"its {name} is {found[name]}, and {announced[name]} was announced"
-            for name in found
-            if found[name] != announced[name]
+            f"its {name} is {digests[name]}, and {announced[name]} was announced"
+            for name in digests
+            if digests[name] != announced[name]
         ]
         if wrong:
             raise VariantError(*wrong, hint="it was changed, where it lies or on its way")

@@ -1,8 +1,7 @@
 """What the released uv chooses of the same releases, computed as it was seen to choose.
 
 It supports what `uv_behaviour` says and nothing else: no plugins, nothing that is optional, nothing that a
-user gives. What `check` calls an error for uv makes it drop a version, or fail. The facts were measured with
-uv 0.13.9, and tests ask the real program.
+user gives. What `check` calls an error for uv makes it drop a version, or fail.
 """
 
 from __future__ import annotations
@@ -238,9 +237,9 @@ def _lower_bounds(file: File) -> str | None:
         return None
     bounds = {">": ">", ">=": ">=", "==": ">=", "~=": ">="}
     return ",".join(
-        f"{bounds[each.operator]}{each.version.removesuffix('.*')}"
-        for each in specifiers
-        if each.operator in bounds
+        f"{bounds[specifier.operator]}{specifier.version.removesuffix('.*')}"
+        for specifier in specifiers
+        if specifier.operator in bounds
     )
 
 

@@ -15,7 +15,7 @@ from .known_providers import KNOWN_PROVIDERS
 from .metadata import SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS, VariantMetadata
 from .properties import NULL_LABEL, check_name, check_value
 from .providers import PluginProvider
-from .uv_behaviour import uv_never_supports
+from .uv_behaviour import KNOWN_TO_UV, uv_never_supports
 from .validation import Document
 
 # What the null variant was called when labels were hashes.
@@ -250,7 +250,7 @@ class _Upgrade:
 
     def _known(self, namespace: str, entry: dict[str, Any]) -> dict[str, Any]:
         """Return the table that released installers know, for their plugin under other requirements."""
-        known = KNOWN_PROVIDERS[namespace].table if namespace in KNOWN_PROVIDERS else None
+        known = KNOWN_PROVIDERS[namespace].table if namespace in KNOWN_TO_UV else None
         requires = entry.get("requires")
         if known is None or not isinstance(requires, list) or not _names_package(requires, known):
             return entry

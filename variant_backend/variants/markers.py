@@ -7,7 +7,7 @@ a marker as everybody reads it (the dependency specifiers specification, PEP 508
 from __future__ import annotations
 
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
@@ -192,21 +192,21 @@ class _Parser:
         return kind, text
 
     def take(self, kind: str, wanted: str, text: str | None = None) -> str:
-        found_kind, found = self.tokens.popleft()
-        if found_kind != kind or text not in (None, found):
-            raise VariantError(f"marker: {wanted} is needed, not {found}")
-        return found
+        value_kind, value = self.tokens.popleft()
+        if value_kind != kind or text not in (None, value):
+            raise VariantError(f"marker: {wanted} is needed, not {value}")
+        return value
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
     token = re.compile(_TOKEN, re.VERBOSE)  # here, as it takes long and most builds have no marker to read
     position, text = 0, text.rstrip()
     while position < len(text):
-        found = token.match(text, position)
-        if not found or found.lastgroup is None:
+        match = token.match(text, position)
+        if not match or match.lastgroup is None:
             raise VariantError(f"marker: {text[position:].strip()!r} cannot be read")
-        yield found.lastgroup, found[found.lastgroup]
-        position = found.end()
+        yield match.lastgroup, match[match.lastgroup]
+        position = match.end()
 
 
 def _plain(text: str) -> str:
@@ -242,7 +242,7 @@ def _test(left: tuple[str, str], operator: str, right: tuple[str, str]) -> _Test
     try:
         if variable == "variant_properties":
             Property.parse(text)
-        for name, what in zip(names[:2], ("namespace", "feature"), strict=False):
+        for name, what in zip(names, ("namespace", "feature"), strict=False):
             check_name(name, what)
     except VariantError as error:
         raise error.within(shown) from None
@@ -259,11 +259,9 @@ def _tests(marker: _Marker) -> Iterator[_Test]:
 
 def _open(marker: _Marker, variant: Variant) -> list[Property]:
     """Return the properties in a marker of which a system may support one and not the other."""
-    several: dict[tuple[str, str], int] = {}
-    for item in variant.properties:
-        several[item[:2]] = several.get(item[:2], 0) + 1
+    counts = Counter(prop.key for prop in variant.properties)
     tested = {test.text for test in _tests(marker) if test.variable == "variant_properties"}
-    return sorted(item for item in variant.properties if several[item[:2]] > 1 and str(item) in tested)
+    return sorted(prop for prop in variant.properties if counts[prop.key] > 1 and str(prop) in tested)
 
 
 def _outcomes(marker: _Marker, variant: Variant) -> dict[object, bool | _Marker]:
@@ -313,27 +311,31 @@ def _possible(marker: _Marker, variant: Variant) -> Iterator[Callable[[_Test], b
     """
     open_items = _open(marker, variant)
     known = variant.properties.difference(open_items)
-    features = {item[:2] for item in variant.properties}
+    features = {prop.key for prop in variant.properties}
     for choice in product((True, False), repeat=len(open_items)):
-        supported = known.union(item for item, chosen in zip(open_items, choice, strict=True) if chosen)
-        if {item[:2] for item in supported} == features:
+        supported = known.union(prop for prop, chosen in zip(open_items, choice, strict=True) if chosen)
+        if {prop.key for prop in supported} == features:
             yield partial(_holds, variant.label, _names(supported))
 
 
 def _names(supported: Iterable[Property]) -> set[str]:
     """Return the namespaces, features and properties that a system supports, as markers name them."""
-    return {" :: ".join(item[:count]) for item in supported for count in (1, 2, 3)}
+    return {
+        name
+        for prop in supported
+        for name in (prop.namespace, f"{prop.namespace} :: {prop.feature}", str(prop))
+    }
 
 
 def _holds(label: str, names: set[str], test: _Test) -> bool:
     """Tell whether a test holds on a system, of whose properties these are the names."""
     if test.variable != "variant_label":
-        found = test.text in names
+        fits = test.text in names
     elif test.operator in ("==", "!="):
-        found = test.text == label
+        fits = test.text == label
     else:
-        found = label in test.text if test.variable_first else test.text in label
-    return found == (test.operator in ("==", "in"))
+        fits = label in test.text if test.variable_first else test.text in label
+    return fits == (test.operator in ("==", "in"))
 
 
 def _reduced(marker: _Marker, holds: Callable[[_Test], bool]) -> bool | _Marker:

@@ -217,7 +217,7 @@ class VariantMetadata(NamedTuple):
         variant = Variant.of(label, properties)
         defined = self.variants.get(variant.label, variant)
         added = {prop for prop in properties - defined.properties if prop.namespace == ABI_DEPENDENCY}
-        twice = {prop[:2] for prop in added} & {prop[:2] for prop in defined.properties}
+        twice = {prop.key for prop in added} & {prop.key for prop in defined.properties}
         alone = all(prop.namespace == ABI_DEPENDENCY for prop in properties)
         if twice or not (alone or properties - added == defined.properties):
             raise VariantError(

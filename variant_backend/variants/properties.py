@@ -54,6 +54,11 @@ class Property(NamedTuple):
     feature: str
     value: str
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """Return the namespace and the feature: what properties with different values have in common."""
+        return self.namespace, self.feature
+
     def __str__(self) -> str:
         return f"{self.namespace} :: {self.feature} :: {self.value}"
 

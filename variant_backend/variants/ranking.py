@@ -203,14 +203,14 @@ def _verdict(filename: WheelFilename, ranked: _Ranks, tag: int | None, barred: S
 def _place(places: Mapping[tuple[str, str, str], int], text: str) -> int | None:
     """Return the place of the best of a wheel's tags, which may be compressed sets; None if none fits."""
     parts = [part.lower().split(".") for part in text.split("-")]
-    found = (places.get((python, abi, platform)) for python, abi, platform in product(*parts))
-    return min((place for place in found if place is not None), default=None)
+    fitting = (places.get((python, abi, platform)) for python, abi, platform in product(*parts))
+    return min((place for place in fitting if place is not None), default=None)
 
 
 def _build(text: str) -> tuple[int, str]:
     """Return a build tag as it is compared: by its number, then by the rest; one without comes first."""
-    found = re.match(r"\d+", text) if text else None
-    return (int(found[0]), text[found.end() :]) if found else (-1, "")
+    match = re.match(r"\d+", text) if text else None
+    return (int(match[0]), text[match.end() :]) if match else (-1, "")
 
 
 class _Ranks:
@@ -227,7 +227,7 @@ class _Ranks:
             for second, (feature, values) in enumerate(supported.get(namespace, {}).items())
             for third, value in enumerate(values)
         ]
-        self._places = {each.best: place for place, each in enumerate(self._ranks)}
+        self._places = {rank.best: place for place, rank in enumerate(self._ranks)}
         self._known: dict[str, tuple[tuple[FeatureRank, ...], tuple[Problem, ...]]] = {}
 
     def of(self, label: str | None) -> tuple[tuple[FeatureRank, ...], tuple[Problem, ...]]:
@@ -253,18 +253,18 @@ class _Ranks:
         places.sort()
         best: list[FeatureRank] = []
         for place in places:
-            found = self._ranks[place]
-            if not best or found[:2] != best[-1][:2]:  # the first of a feature is the best
-                best.append(found)
+            feature_rank = self._ranks[place]
+            if not best or feature_rank.best.key != best[-1].best.key:  # the first of a feature is the best
+                best.append(feature_rank)
         missing: dict[tuple[str, str], Problem] = {}
         if len(places) < len(variant.properties):
-            features = {item[:2] for item in variant.properties}.difference(each.best[:2] for each in best)
+            features = {prop.key for prop in variant.properties} - {first.best.key for first in best}
             missing = {feature: self._reason(variant, *feature) for feature in sorted(features)}
         return tuple(best), missing
 
     def _reason(self, variant: Variant, namespace: str, feature: str) -> Problem:
         """Say why no value of a variant's feature is supported."""
-        own = sorted(item.value for item in variant.properties if item[:2] == (namespace, feature))
+        own = sorted(prop.value for prop in variant.properties if prop.key == (namespace, feature))
         values = self._supported.get(namespace, {}).get(feature, ())
         text = f"of {shortened(own)}, nothing is supported; supported is {shortened(values) or 'nothing'}"
         return Problem("unsupported-feature", f"{namespace} :: {feature}", text)

@@ -18,7 +18,7 @@ from ..lowlevel.http import shown_url
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..variants.properties import Variant
-from ..variants.uv_behaviour import ACCEPTED_BY_UV, uv_never_chooses
+from ..variants.uv_behaviour import ACCEPTED_BY_UV, UV_FLAG, uv_never_chooses
 from ..variants.validation import Document, read_json
 from .reading import Wheel, open_wheel
 
@@ -298,7 +298,7 @@ def _with_variant(result: Inspection, read: Callable[[], bytes]) -> Inspection:
 
 
 def _verdicts(result: Inspection, filename: WheelFilename) -> dict[str, InstallerVerdict]:
-    """Return what released installers make of a wheel: pip 26.3 and uv 0.13.8."""
+    """Return what pip and uv make of a wheel."""
     if filename.label is None:
         reasons = ("as a plain wheel",)
         if result.metadata is not None or result.faults:
@@ -312,5 +312,5 @@ def _verdicts(result: Inspection, filename: WheelFilename) -> dict[str, Installe
         }
     never = uv_never_chooses(result.metadata, result.variant)
     where = "where its properties are supported" if result.variant.properties else "on every system"
-    why = tuple(never) or (f"with --preview-features wheel-variants, {where}",)
+    why = tuple(never) or (f"with {UV_FLAG}, {where}",)
     return {"pip": pip, "uv": InstallerVerdict(not never, why)}

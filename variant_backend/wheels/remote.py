@@ -120,16 +120,16 @@ def find_wheels(url: str) -> list[RemoteWheel | VariantError]:
         return [_named(name, url, partial(on_server, url=url))]
     if name and not name.endswith((".html", ".json")):  # an index that is named without the slash at its end
         url = parts._replace(path=f"{parts.path}/").geturl()
-    found, projects = _links(*_page(url))
-    if not found:
+    links, projects = _links(*_page(url))
+    if not links:
         if len(projects) > _MOST_PROJECTS:
             raise VariantError(
                 f"{shown_url(url)}: lists {len(projects)} projects, which are too many to read",
                 hint="give the URL of a project's page",
             )
         pages = map_in_threads(lambda project: _links(*_page(project))[0], projects)
-        found = {name: link for page in pages for name, link in page.items()}
-    return [_named(name, link, partial(on_server, url=link)) for name, link in sorted(found.items())]
+        links = {name: link for page in pages for name, link in page.items()}
+    return [_named(name, link, partial(on_server, url=link)) for name, link in sorted(links.items())]
 
 
 def _named(name: str, url: str, make: Callable[[WheelFilename], RemoteWheel]) -> RemoteWheel | VariantError:
@@ -153,8 +153,8 @@ def _links(content: bytes, kind: str, url: str) -> tuple[dict[str, str], list[st
         wheels = [file for file in files if file.filename.endswith(".whl")]
         if not wheels and "json" not in kind:
             projects = simple_api.projects_from_html(content, place)
-    found = {file.filename: with_credentials(file.url, url) for file in wheels if file.url}
-    return found, [with_credentials(link, url) for link in (projects or {}).values()]
+    links = {file.filename: with_credentials(file.url, url) for file in wheels if file.url}
+    return links, [with_credentials(link, url) for link in (projects or {}).values()]
 
 
 def map_in_threads(function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
@@ -260,7 +260,7 @@ def _stored(url: str) -> list[RemoteWheel | VariantError]:
         fsspec = _fsspec()
         # A fresh instance, as fsspec keeps those with what they have listed.
         fs, path = fsspec.core.url_to_fs(url, skip_instance_cache=True)
-        found = {path: fs.info(path)} if path.endswith(".whl") else fs.find(path, detail=True)
+        files = {path: fs.info(path)} if path.endswith(".whl") else fs.find(path, detail=True)
 
     def remote(path: str, info: dict[str, Any]) -> RemoteWheel | VariantError:
         link = fs.unstrip_protocol(path)
@@ -278,9 +278,9 @@ def _stored(url: str) -> list[RemoteWheel | VariantError]:
         return _named(path.rpartition("/")[2], link, lambda name: RemoteWheel(name, link, source))
 
     paths = sorted(
-        (path for path in found if path.endswith(".whl")), key=lambda path: (path.rpartition("/")[2], path)
+        (path for path in files if path.endswith(".whl")), key=lambda path: (path.rpartition("/")[2], path)
     )
-    return [remote(path, found[path]) for path in paths]
+    return [remote(path, files[path]) for path in paths]
 
 
 def _fsspec() -> Any:
