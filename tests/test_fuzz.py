@@ -295,7 +295,7 @@ def test_a_small_wheel_that_unpacks_to_much_takes_little_memory(name: str) -> No
         # The variant.json that was there is replaced unread.
         assert results == [name not in HARMLESS]
         found: list[str] = []
-        used = peak(lambda: found.extend(finding.code for finding in find_problems([path])))
+        used = peak(lambda: found.extend(finding.problem.code for finding in find_problems([path])))
         assert used <= GROWTH * len(data) + SLACK
         assert found
 
@@ -303,8 +303,8 @@ def test_a_small_wheel_that_unpacks_to_much_takes_little_memory(name: str) -> No
 def test_the_rows_of_record_are_counted_before_they_are_read(tmp_path: Path) -> None:
     path = tmp_path / LABELLED
     path.write_bytes(bomb("RECORD", b"a,b,c\n" * 10_000))
-    (finding,) = [finding for finding in find_problems([path]) if finding.code == "bad-record"]
-    assert re.fullmatch(r"more than \d+ rows for \d+ files", finding.fault)
+    (finding,) = [finding for finding in find_problems([path]) if finding.problem.code == "bad-record"]
+    assert re.fullmatch(r"more than \d+ rows for \d+ files", finding.problem.text)
 
 
 EXTRA = "e" * 100
@@ -334,7 +334,7 @@ def test_a_legal_wheel_is_read_however_much_its_metadata_shrink(
     assert largest > (MIB if metadata else wheel.stat().st_size / 2)
     assert find_problems([wheel]) == []
     made = make_variant(wheel, PLAN, tmp_path / "out").path
-    assert {finding.code for finding in find_problems([made])} == {"unknown-property"}
+    assert {finding.problem.code for finding in find_problems([made])} == {"unknown-property"}
 
 
 # What takes forever, if reading it takes more than a time in proportion to its length.

@@ -16,8 +16,9 @@ from urllib.parse import quote, urlsplit
 
 from .. import __version__
 from ..checking import release_rules, run
-from ..checking.codes import ERROR, Finding
-from ..errors import VariantError, did_you_mean, lines_of, one_of
+from ..checking.codes import ERROR
+from ..checking.findings import Finding
+from ..errors import Problem, VariantError, did_you_mean, lines_of, one_of
 from ..formats import core_metadata, dispatching_sdist, pylock, simple_api, toml_edit
 from ..formats.dispatching_sdist import BACKEND, LOCK_FILE, PKG_INFO, PROJECT, is_dispatching
 from ..formats.simple_api import File
@@ -141,15 +142,12 @@ def preferred(listing: Listing) -> list[str]:
 
 def _refuse(findings: Iterable[Finding]) -> None:
     """Raise VariantError with all findings that are errors; what several files have is said once."""
-    found: dict[str, dict[str, None]] = {}
-    for each in findings:
-        if each.severity == ERROR:
-            place = f"{each.place}: " if each.place else ""
-            found.setdefault(f"{place}{each.fault}; {each.remedy} [{each.code}]", {})[each.file] = None
+    files: dict[Problem, dict[str, None]] = {}
+    for file, problem in (finding for finding in findings if finding.severity == ERROR):
+        files.setdefault(problem, {})[file] = None
     lines = []
-    for text, files in found.items():
-        first, *others = files
-        lines.append(f"{first}{f' and {len(others)} more' if others else ''}: {text}")
+    for problem, (first, *others) in files.items():
+        lines.append(f"{first}{f' and {len(others)} more' if others else ''}: {problem} [{problem.code}]")
     if lines:
         raise VariantError(*lines)
 

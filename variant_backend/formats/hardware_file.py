@@ -68,7 +68,7 @@ class Hardware(NamedTuple):
         namespaces = {
             name: _read_support(document, entry, name)
             for name, entry in document.table(value, "").items()
-            if document.passes(name, check_namespace, name, "bad-name")
+            if document.passes(name, check_namespace, name, code="bad-name")
         }
         document.check(where)
         return cls(namespaces)

@@ -350,10 +350,10 @@ def _read_variant(document: Document, label: str, value: object) -> Variant | No
     place = f"variants.{label}"
     faults = len(document.problems)
     properties: set[Property] = set()
-    document.passes(place, check_label, label, "bad-name")
+    document.passes(place, check_label, label, code="bad-name")
     for namespace, features in document.table(value, place).items():
         at_namespace = f"{place}.{namespace}"
-        document.passes(at_namespace, lambda text: check_name(text, "namespace"), namespace, "bad-name")
+        document.passes(at_namespace, lambda text: check_name(text, "namespace"), namespace, code="bad-name")
         entries = document.table(features, at_namespace)
         if not entries and features == {}:
             document.note(at_namespace, "lists no feature", code="empty-list")

@@ -122,7 +122,7 @@ def read_features(
         (feature, document.strings(values, f"{place}.{feature}", check_value, code="bad-name"))
         for feature, values in table.items()
         if document.passes(
-            f"{place}.{feature}", lambda text: check_name(text, "feature"), feature, "bad-name"
+            f"{place}.{feature}", lambda text: check_name(text, "feature"), feature, code="bad-name"
         )
     ]
 
