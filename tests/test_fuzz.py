@@ -45,7 +45,9 @@ from variant_backend.formats.record import Record
 from variant_backend.project.recipe import Recipe
 from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.legacy import upgrade_document
-from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS, VariantMetadata
+from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS
+from variant_backend.variants.metadata_reading import metadata_from_dict, metadata_from_json
+from variant_backend.variants.wheel_metadata import remarks_on
 from variant_backend.wheel_rewrite import make_variant
 
 GROWTH, SLACK = 100, 96 << 20
@@ -99,7 +101,7 @@ values = st.recursive(
 @example(b"\xef\xbb\xbf" + DOCUMENT)
 @example(DOCUMENT.decode().encode("utf-16"))
 def test_a_document_is_read_or_refused(data: bytes) -> None:
-    refused(lambda: VariantMetadata.from_json(data, "here"))
+    refused(lambda: metadata_from_json(data, "here"))
     with contextlib.suppress(ValueError, RecursionError):
         parsed = json.loads(data)
         refused(lambda: upgrade_document(parsed, "here").unservable())
@@ -360,7 +362,7 @@ def document_of(count: int, *, declared: bool, provided: bool) -> dict[str, Any]
 
 
 def read_document(data: dict[str, Any]) -> None:
-    VariantMetadata.from_dict(data, "here").remarks()
+    remarks_on(metadata_from_dict(data, "here"))
 
 
 def upgrade(data: dict[str, Any]) -> None:
@@ -404,7 +406,7 @@ SLOW: dict[str, Callable[[], object]] = {
     "a page of projects": lambda: simple_api.projects_from_json(
         simple_api.projects_to_json(f"n{number}" for number in range(MANY)), URL
     ),
-    "keys that stand there twice": lambda: VariantMetadata.from_json(
+    "keys that stand there twice": lambda: metadata_from_json(
         f"{{{','.join(f'{json.dumps(str(n // 2))}: 1' for n in range(2 * MANY))}}}".encode(), "here"
     ),
 }

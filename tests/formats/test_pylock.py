@@ -22,6 +22,7 @@ from variant_backend.formats import pylock, toml_edit
 from variant_backend.formats.pylock import Locked, check_lock_name, reduced, select, to_dict
 from variant_backend.formats.simple_api import File
 from variant_backend.variants.metadata import VariantMetadata
+from variant_backend.variants.metadata_reading import metadata_from_dict
 from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
 from variant_backend.variants.providers import StaticProvider
 
@@ -33,7 +34,7 @@ else:
 BASE = "file:///home/me/project/"
 TAGS = [*parse_tag("py3-none-any")]
 DIGEST = "0" * 64
-METADATA = VariantMetadata.from_dict(DOCUMENT, "")
+METADATA = metadata_from_dict(DOCUMENT, "")
 
 
 def wheel(label: str | None = None, place: str = "https://example.org/files", **facts: Any) -> File:

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..project.pyproject import Project
 from ..variants import consistency
 from ..variants.metadata import VariantMetadata
+from ..variants.metadata_reading import read_metadata
 from ..variants.properties import NULL_LABEL, NULL_VARIANT, Variant
 from ..variants.validation import Document, read_json
 from . import release_rules
@@ -24,7 +25,7 @@ def check_metadata(findings: Findings, path: Path, data: bytes, within: str = ""
     metadata = None
     with findings.noting(path, code="not-json", within=within):
         parsed = read_json(document, data)
-        metadata = VariantMetadata.read(document, parsed)
+        metadata = read_metadata(document, parsed)
         document.problems += consistency.of_values(parsed)
     findings.add(path, document.problems, within)
     is_complete = all(problem.code in _HARMLESS for problem in document.problems)

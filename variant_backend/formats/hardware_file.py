@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..errors import VariantError
-from ..variants.metadata import check_namespace
+from ..variants.metadata_reading import check_namespace
 from ..variants.providers import read_ordered_features
 from ..variants.ranking import Supported
 from ..variants.validation import Document, join, read_json

@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from ..errors import VariantError
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
+from ..variants.metadata_reading import metadata_from_dict
 from ..variants.validation import Document
 from .simple_api import File
 
@@ -261,7 +262,7 @@ def _locked(package: Package, table: Mapping[str, Any], where: str, base: str, *
     metadata, faults = None, tuple[VariantError, ...]()
     if _VARIANTS in table:
         try:
-            metadata = VariantMetadata.from_dict(table[_VARIANTS], f"{where}.{_VARIANTS}")
+            metadata = metadata_from_dict(table[_VARIANTS], f"{where}.{_VARIANTS}")
         except VariantError as error:
             faults = (error,)
     version = package.version or WheelFilename.parse(wheels[0].filename).release()[1]

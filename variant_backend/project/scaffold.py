@@ -23,8 +23,10 @@ from ..lowlevel.workspace import workspace
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.known_providers import KNOWN_PROVIDERS
 from ..variants.metadata import VariantMetadata
+from ..variants.metadata_reading import metadata_from_table
 from ..variants.properties import NULL_LABEL, Property
 from ..variants.validation import Document
+from ..variants.wheel_metadata import select_variant
 
 _PROJECT_FILE = "pyproject.toml"
 _HOOKS = "variant_backend.hooks"
@@ -129,7 +131,7 @@ def add_variant(text: str, label: str, properties: Sequence[Property]) -> str:
     """
     data = _read_tables(text)
     metadata = _metadata(data)
-    variant = metadata.select(label, frozenset(properties))
+    variant = select_variant(metadata, label, frozenset(properties))
     new = copy.deepcopy(data)
     if variant.properties and label not in metadata.variants:
         table = new.setdefault("variant", {})
@@ -181,7 +183,7 @@ def _is_wrapped(data: Mapping[str, Any]) -> bool:
 def _metadata(data: Mapping[str, Any]) -> VariantMetadata:
     if "variant" not in data:
         return VariantMetadata((), {}, {})
-    return VariantMetadata.from_table(data["variant"], "[variant]")
+    return metadata_from_table(data["variant"], "[variant]")
 
 
 def _own_requirements(requires: Sequence[str]) -> list[int]:

@@ -22,6 +22,7 @@ from ..lowlevel.ranges import path_of
 from ..variants.filename import WheelFilename, normalize, parse_index_filename, release_of_index
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
+from ..variants.metadata_reading import read_metadata
 from ..variants.properties import check_label
 from ..variants.validation import Document, read_json
 from ..wheels.reading import open_wheel
@@ -288,7 +289,7 @@ def read_index_file(file: File) -> IndexDocument:
     if faults := tuple(simple_api.of_content("", file.hashes, content)):
         return IndexDocument(place, None, faults)
     try:
-        metadata = VariantMetadata.read(document, read_json(document, content))
+        metadata = read_metadata(document, read_json(document, content))
     except VariantError as error:
         return IndexDocument(place, None, tuple(each.at("", "not-json") for each in error.problems))
     return IndexDocument(place, metadata, tuple(document.problems))

@@ -11,7 +11,7 @@ from .filename import WheelFilename
 from .merging import combine as combined
 from .metadata import VariantMetadata
 from .properties import default_label
-from .providers import BuildProvider
+from .providers import BuildProvider, never_supported
 from .uv_behaviour import uv_drops, uv_reason, uv_unsupported_features
 
 
@@ -47,7 +47,7 @@ def of_metadata(metadata: VariantMetadata) -> Iterator[Problem]:
             yield Problem(reason.code, place, reason.text)
     for label, variant in sorted(metadata.variants.items()):
         yield from uv_drops(variant)
-        for namespace, feature in metadata.never_supported(variant):
+        for namespace, feature in never_supported(variant, metadata.providers):
             place = f"variants.{label}.{namespace}.{feature}"
             yield Problem("unlisted-value", place, "its values are not in the provider's static-properties")
         for feature_place, reason in uv_unsupported_features(metadata, variant):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from ..errors import VariantError, one_of
-from .properties import check_name, check_value
+from .properties import Variant, check_name, check_value
 from .validation import Document, join
 
 SOURCES = ("static-properties", "requires", "builtin")
@@ -79,6 +79,23 @@ class BuildProvider(NamedTuple):
 
 
 Provider: TypeAlias = StaticProvider | PluginProvider | BuildProvider | BuiltinProvider
+
+
+def never_supported(variant: Variant, providers: Mapping[str, Provider]) -> list[tuple[str, str]]:
+    """Return namespace and feature where a static provider lists no value that the variant has."""
+    # Only the providers of the variant's namespaces are looked at: there may be many others.
+    static = {
+        namespace: {(feature, value) for feature, values in provider.features for value in values}
+        for namespace in variant.namespaces()
+        if isinstance(provider := providers.get(namespace), StaticProvider)
+    }
+    features = {(prop.namespace, prop.feature) for prop in variant.properties if prop.namespace in static}
+    supported = {
+        (prop.namespace, prop.feature)
+        for prop in variant.properties
+        if (prop.feature, prop.value) in static.get(prop.namespace, ())
+    }
+    return sorted(features - supported)
 
 
 def _reference(provider: PluginProvider | BuildProvider) -> str:

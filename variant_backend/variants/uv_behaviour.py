@@ -15,7 +15,7 @@ from .abi_dependency import ABI_DEPENDENCY
 from .known_providers import KNOWN_PROVIDERS
 from .metadata import VariantMetadata
 from .properties import Variant
-from .providers import BuiltinProvider, PluginProvider
+from .providers import BuiltinProvider, PluginProvider, never_supported
 
 # uv drops a release with any other fault in its metadata; it does not look at $schema.
 ACCEPTED_BY_UV = {"unknown-schema"}
@@ -61,7 +61,7 @@ def uv_never_chooses(metadata: VariantMetadata, variant: Variant) -> list[str]:
     reasons = [uv_never_supports(metadata, namespace) for namespace in _own(variant)]
     missing = [
         f"the static-properties of {namespace!r} list none of the values of {feature!r} that it has"
-        for namespace, feature in metadata.never_supported(variant)
+        for namespace, feature in never_supported(variant, metadata.providers)
     ]
     unsupported = [reason.text for _, reason in uv_unsupported_features(metadata, variant)]
     return [*filter(None, reasons), *missing, *unsupported]

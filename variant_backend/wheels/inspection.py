@@ -17,6 +17,7 @@ from ..formats import core_metadata
 from ..lowlevel.http import shown_url
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
+from ..variants.metadata_reading import read_metadata
 from ..variants.properties import Variant
 from ..variants.uv_behaviour import ACCEPTED_BY_UV, uv_never_chooses
 from ..variants.validation import Document, read_json
@@ -272,7 +273,7 @@ def _with_variant(result: Inspection, read: Callable[[], bytes]) -> Inspection:
         parsed = read_json(document, read())
     except VariantError as error:
         return result._replace(faults=tuple(error.within("variant.json").lines()), is_dropped_by_uv=True)
-    metadata = VariantMetadata.read(document, parsed)
+    metadata = read_metadata(document, parsed)
     schema = parsed.get("$schema") if isinstance(parsed, dict) else None
     faults = [f"variant.json: {issue}" for issue in document.problems]
     labels = list(metadata.variants)
