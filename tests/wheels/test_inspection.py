@@ -297,7 +297,7 @@ def wheel_of(kind: str) -> Path:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_variant_that_uv_rejects_is_told_with_its_faults(kind: str) -> None:
     inspected = inspect_wheel(wheel_of(kind))
-    assert bool(inspected.faults) == (kind in FAULTS)
+    assert bool(inspected.problems) == (kind in FAULTS)
     assert inspected.verdicts["uv"].installs == (kind not in ("unsupported", *[*FAULTS][1:]))
 
 

@@ -52,30 +52,31 @@ def installed_variants(
     """
     results: list[Installed] = []
     faults: list[VariantError] = []
-    for path, found in inspect_installed_variants(paths):
-        if isinstance(found, VariantError):
-            faults.append(found)
+    for path, inspection in inspect_installed_variants(paths):
+        if isinstance(inspection, VariantError):
+            faults.append(inspection)
         else:
-            results.append(_judged(path, found, supported, versions))
-            if found.faults:
-                faults.append(VariantError(*found.faults).within(found.target))
+            results.append(_judged(path, inspection, supported, versions))
+            if inspection.problems:
+                faults.append(VariantError(*inspection.problems).within(inspection.target))
     return results, faults
 
 
 def _judged(
-    path: Path, found: Inspection, supported: Supported, versions: Mapping[str, Version] | None
+    path: Path, inspection: Inspection, supported: Supported, versions: Mapping[str, Version] | None
 ) -> Installed:
     """Say whether a system supports an installed variant."""
-    if found.metadata is None or found.variant is None or found.faults:
-        return Installed(path, found, None)
-    known = {**supported, **static_support(found.metadata)}
-    if versions is not None and ABI_DEPENDENCY in found.variant.namespaces():
-        used = {name: versions[name] for name in abi_dependencies(found.metadata) if name in versions}
+    metadata, variant = inspection.metadata, inspection.variant
+    if metadata is None or variant is None or inspection.problems:
+        return Installed(path, inspection, None)
+    known = {**supported, **static_support(metadata)}
+    if versions is not None and ABI_DEPENDENCY in variant.namespaces():
+        used = {name: versions[name] for name in abi_dependencies(metadata) if name in versions}
         known.setdefault(ABI_DEPENDENCY, abi_support(used))
-    missing = unsupported(found.variant, found.metadata, known)
+    missing = unsupported(variant, metadata, known)
     reasons = tuple(reason for (namespace, _), reason in missing.items() if namespace in known)
     unknown = tuple(dict.fromkeys(namespace for namespace, _ in missing if namespace not in known))
-    return Installed(path, found, False if reasons else None if unknown else True, reasons, unknown)
+    return Installed(path, inspection, False if reasons else None if unknown else True, reasons, unknown)
 
 
 def disagreements(installed: Iterable[Installed], namespace: str) -> list[Disagreement]:

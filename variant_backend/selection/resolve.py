@@ -15,7 +15,7 @@ from ..machine.installed import Installed, disagreements
 from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import Support
 from ..variants.properties import Property, Variant
-from ..wheels.inspection import Inspection
+from ..wheels.inspection import Inspection, VariantJson
 from .evaluate import Judged, in_order, judge, judge_label, select_release
 from .releases import INDEX_FILE, Listing, Release, find_listings, nothing_listed, read_release
 
@@ -198,7 +198,9 @@ def _installed(found: Pick) -> list[Installed]:
         return []
     metadata = VariantMetadata((), {}, {found.variant.label: found.variant})
     name, version = found.release.name, str(found.release.version)
-    inspection = Inspection(found.file.filename, name, version, found.variant.label, metadata=metadata)
+    inspection = Inspection(
+        found.file.filename, name, version, found.variant.label, variant_json=VariantJson(metadata)
+    )
     return [Installed(Path(found.file.filename), inspection, supported=True)]
 
 

@@ -156,7 +156,7 @@ def uv_support(metadata: VariantMetadata, detected: Supported) -> Support:
     for namespace in metadata.namespaces:
         provider = metadata.providers.get(namespace)
         if reason := uv_never_supports(metadata, namespace):
-            origins[namespace] = reason
+            origins[namespace] = reason.text
         elif isinstance(provider, StaticProvider):
             origins[namespace], supported[namespace] = STATIC, dict(provider.features)
         else:
@@ -245,8 +245,8 @@ def _check_chosen(judged: Judged, chosen: Verdict, detected: Supported, target: 
     if chosen.filename.label is None:
         return
     found = _inspected(judged, chosen)
-    if found.metadata is None or found.variant is None or found.is_dropped_by_uv:
-        raise VariantError(*(f"{chosen.filename}: {fault}" for fault in found.faults))
+    if found.metadata is None or found.variant is None or found.variant_json.is_dropped_by_uv:
+        raise VariantError(*(problem.within(chosen.filename) for problem in found.problems))
     if faults := _errors(found.metadata):
         raise VariantError(*(f"{chosen.filename}: variant.json: {fault}" for fault in faults))
     support = uv_support(found.metadata, detected)

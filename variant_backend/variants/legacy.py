@@ -151,9 +151,9 @@ def _unservable(metadata: VariantMetadata) -> Iterator[str]:
     for namespace in metadata.namespaces:
         reason = uv_never_supports(metadata, namespace)
         if reason and namespace in users:
-            yield f"{one_of(users[namespace])} (by {namespace}): {reason}"
+            yield f"{one_of(users[namespace])} (by {namespace}): {reason.text}"
         elif reason and not metadata.variants:
-            yield f"every label that uses {namespace}: {reason}"
+            yield f"every label that uses {namespace}: {reason.text}"
     if ABI_DEPENDENCY in users:
         yield f"{one_of(users[ABI_DEPENDENCY])} (by {ABI_DEPENDENCY}): uv drops a whole release with it"
     for label, variant in metadata.variants.items():

@@ -31,7 +31,7 @@ def read_json(document: Document, data: bytes) -> object:
         if b"\\u" in data:  # half a surrogate pair can be escaped so, and other readers take no such text
             json.dumps(parsed, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
-        raise VariantError(f"not JSON in UTF-8: {error}") from None
+        raise VariantError(f"not JSON in UTF-8: {error}", code="not-json") from None
     return parsed
 
 
