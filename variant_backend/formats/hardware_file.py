@@ -112,5 +112,5 @@ def _read_support(document: Document, value: object, place: str) -> Detected:
 
 def _check_source(text: str) -> None:
     """Check a text that is shown on terminals."""
-    if found := re.search(r"[\x00-\x1f\x7f-\x9f]", text):
-        raise VariantError(f"control character {found[0]!r}", hint="leave it out")
+    if match := re.search(r"[\x00-\x1f\x7f-\x9f]", text):
+        raise VariantError(f"control character {match[0]!r}", hint="leave it out")

@@ -153,15 +153,15 @@ def read_provider_table(
         return None
     given = [key for key in sources if key in entry]
     if len(given) != 1:
-        found = " and ".join(given) or "none"
-        text = f"exactly one of {one_of(sources)} is needed, found {found}"
+        shown = " and ".join(given) or "none"
+        text = f"exactly one of {one_of(sources)} is needed, found {shown}"
         document.note(place, text, code="provider-source")
         return None
     (source,) = given
     plugins = [key for key in _PLUGINS if key in sources]
-    for key, its in (("plugin-api", plugins), ("feature-order", ["static-properties"])):
-        if key in entry and source not in its:
-            document.note(join(place, key), f"goes with {' or '.join(its)} only", code="provider-source")
+    for key, users in (("plugin-api", plugins), ("feature-order", ["static-properties"])):
+        if key in entry and source not in users:
+            document.note(join(place, key), f"goes with {' or '.join(users)} only", code="provider-source")
     optional = document.boolean(entry.get("optional", False), join(place, "optional"))
     if source in _PLUGINS:
         from .markers import check_requirement
