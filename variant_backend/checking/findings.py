@@ -64,4 +64,5 @@ class Findings:
         try:
             yield
         except VariantError as error:
-            self.add(path, (Problem(code, "", each.text, each.remedy) for each in error.problems), within)
+            placeless = [Problem(code, "", problem.text, problem.remedy) for problem in error.problems]
+            self.add(path, placeless, within)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from ..errors import Problem, VariantError
 from ..formats import simple_api
-from ..formats.simple_api import Page
+from ..formats.simple_api import File, Page
 from . import release_rules
 from .findings import Findings
 from .input_files import document_content, file_size, is_regular_file, sorted_entries
@@ -61,11 +61,8 @@ def _checked_page(findings: Findings, path: Path) -> Page | None:
     return page
 
 
-def _of_link(anchor: str, file: simple_api.File) -> Iterator[Problem]:
-    """Compare a file that a page lists with the one that lies here, if it should.
-
-    Of wheels and sdists, the size alone is looked at.
-    """
+def _of_link(anchor: str, file: File) -> Iterator[Problem]:
+    """Compare a file that a page lists, and the copy of its METADATA, with those that should lie here."""
     if not file.url.startswith(_HERE):
         return
     parts = urlsplit(file.url).path.removeprefix("/-/").split("/")
@@ -75,18 +72,21 @@ def _of_link(anchor: str, file: simple_api.File) -> Iterator[Problem]:
         size = file_size(path)
         if file.size not in (None, size):
             yield Problem("link-size", file.filename, f"{file.size} bytes, but it has {size}")
-        if is_index:
+        if is_index:  # of wheels and sdists, the size alone is looked at
             yield from simple_api.of_content(file.filename, file.hashes, document_content(path))
     except VariantError as error:
         yield _dead_link(file.filename, path, error)
     if file.core_metadata is not None and not is_index:
-        copy = Path(f"{path}.metadata")
-        place = f"{file.filename}.metadata"
-        try:
-            file_size(copy)
-            yield from simple_api.of_content(place, file.core_metadata, document_content(copy))
-        except VariantError as error:
-            yield _dead_link(place, copy, error)
+        yield from _of_copy(f"{file.filename}.metadata", Path(f"{path}.metadata"), file.core_metadata)
+
+
+def _of_copy(place: str, path: Path, hashes: Mapping[str, str]) -> Iterator[Problem]:
+    """Compare the copy of METADATA that a page announces with its hashes."""
+    try:
+        file_size(path)
+        yield from simple_api.of_content(place, hashes, document_content(path))
+    except VariantError as error:
+        yield _dead_link(place, path, error)
 
 
 def _dead_link(place: str, path: Path, error: VariantError) -> Problem:

@@ -124,4 +124,5 @@ class _DistInfo(NamedTuple):
             ]
             if listed := signatures.intersection(path for path, _, _ in record.rows):
                 problems.append(Problem("signature-listed", place, f"a row for {min(listed)!r}"))
-            self.findings.add(self.path, (Problem(each.code, "RECORD", each.text) for each in problems))
+            placed = (Problem(problem.code, "RECORD", problem.text) for problem in problems)
+            self.findings.add(self.path, placed)
