@@ -18,13 +18,14 @@ from variant_backend.machine.detect import DETECTORS
 from variant_backend.variants.known_providers import KNOWN_PROVIDERS
 from variant_backend.variants.legacy import upgrade_document
 from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS, VariantMetadata
+from variant_backend.variants.metadata_reading import metadata_from_table
 from variant_backend.variants.provider_aarch64 import aarch64_features
 from variant_backend.variants.provider_nvidia import nvidia_features
 from variant_backend.variants.provider_tpu import tpu_features
 from variant_backend.variants.provider_x86_64 import x86_64_features
 from variant_backend.variants.providers import PluginProvider
 from variant_backend.variants.registry_entry import KnownProvider
-from variant_backend.variants.uv_behaviour import UV_VERSION, uv_reason
+from variant_backend.variants.uv_behaviour import UV_VERSION, uv_never_supports
 
 PACKAGE = Path(variant_backend.__file__).parent
 ROOT = PACKAGE.parent
@@ -102,7 +103,7 @@ def test_a_section_says_what_uv_compares(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_uv_takes_the_table_that_is_written(name: str) -> None:
     metadata = VariantMetadata((name,), {name: KNOWN_PROVIDERS[name].table}, {})
-    assert (uv_reason(metadata, name) is None) == (KNOWN_PROVIDERS[name].uv is not None)
+    assert (uv_never_supports(metadata, name) is None) == (KNOWN_PROVIDERS[name].uv is not None)
 
 
 def test_the_page_shows_the_tables_that_are_written(tmp_path: Path) -> None:
@@ -110,7 +111,7 @@ def test_the_page_shows_the_tables_that_are_written(tmp_path: Path) -> None:
     assert block
     (tmp_path / "pyproject.toml").write_text(block[1], encoding="utf-8")
     data = read_toml(tmp_path / "pyproject.toml")
-    metadata = VariantMetadata.from_table(data["variant"], "[variant]")
+    metadata = metadata_from_table(data["variant"], "[variant]")
     assert metadata.namespaces == (*KNOWN_PROVIDERS,)
     assert metadata.providers == {name: provider.table for name, provider in KNOWN_PROVIDERS.items()}
 
@@ -132,7 +133,7 @@ def test_a_provider_that_is_known_here_need_not_be_one_that_uv_knows(monkeypatch
     monkeypatch.setitem(
         cast("dict[str, KnownProvider]", KNOWN_PROVIDERS), "demo", KnownProvider(table, (), None)
     )
-    reason = uv_reason(VariantMetadata(("demo",), {"demo": table}, {}), "demo")
+    reason = uv_never_supports(VariantMetadata(("demo",), {"demo": table}, {}), "demo")
     assert reason
     assert reason.code == "unknown-provider"
     assert reason.text == "uv knows the providers of nvidia, x86_64, aarch64, tpu by heart, and asks no other"

@@ -59,6 +59,7 @@ RESERVED = {
 # Values and pure functions, besides those of `variants` ...
 PURE = {
     "checking.codes",
+    "checking.findings",
     "checking.release_rules",
     "formats.core_metadata",
     "formats.record",

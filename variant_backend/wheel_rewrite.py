@@ -19,6 +19,7 @@ from .project.recipe import Recipe
 from .variants.filename import WheelFilename, escape
 from .variants.metadata import VariantMetadata
 from .variants.properties import Variant
+from .variants.wheel_metadata import remarks_on
 from .wheels.reading import SIGNATURES, Wheel
 from .wheels.writing import Rewriting, change_tail, check_is_free, faults_named, write_copy
 
@@ -44,7 +45,7 @@ class Plan(NamedTuple):
 
     def remarks(self) -> list[str]:
         """Return what a maintainer should be told before any wheel is made, ready to print."""
-        return [*dict.fromkeys([*self.metadata.remarks(), *self.recipe.remarks()])]
+        return [*dict.fromkeys([*remarks_on(self.metadata), *self.recipe.remarks()])]
 
 
 class Outcome(NamedTuple):

@@ -46,7 +46,7 @@ def dist(indexed: Path, tmp_path: Path) -> Path:
 
 
 def codes(*paths: Path) -> set[str]:
-    return {finding.code for finding in find_problems(paths) if finding.severity == "error"}
+    return {finding.problem.code for finding in find_problems(paths) if finding.severity == "error"}
 
 
 def files(change: Callable[[File], File | None], *names: str) -> Change:
@@ -276,4 +276,4 @@ def test_no_page_raises(tmp_path_factory: pytest.TempPathFactory, html: bytes, o
     (folder / "index.html").write_bytes(html)
     (folder / "index.json").write_bytes(other)
     for finding in find_problems([folder.parent]):
-        assert finding.fault and finding.remedy and finding.code in RULES
+        assert finding.problem.text and finding.problem.remedy and finding.problem.code in RULES

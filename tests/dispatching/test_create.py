@@ -138,11 +138,11 @@ def test_a_plain_wheel_that_installers_would_take_is_told(here: Path) -> None:
 def test_with_a_dispatching_sdist_no_plain_wheel_is_missing(here: Path) -> None:
     dist = write_release(here / "dist", DOCUMENT, plain=False)
     shutil.copytree(dist, "out")
-    assert {each.code for each in find_problems([Path("out")])} == {"no-plain-wheel"}
+    assert {each.problem.code for each in find_problems([Path("out")])} == {"no-plain-wheel"}
     assert stub("dist", "--base-url", BASE_URL).exit_code == 0
     assert find_problems([Path("out")]) == []
     Path("out/demo-1.0.tar.gz").write_bytes(b"another")
-    assert {each.code for each in find_problems([Path("out")])} == {"plain-from-sdist"}
+    assert {each.problem.code for each in find_problems([Path("out")])} == {"plain-from-sdist"}
 
 
 def test_an_sdist_of_somebody_else_stays(dist: Path) -> None:

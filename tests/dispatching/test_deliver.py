@@ -148,7 +148,7 @@ def test_what_is_brought_is_known_as_a_variant_when_it_is_installed(
         archive.extractall(tmp_path / "site")
     ((_, found),) = inspect_installed_variants([tmp_path / "site"])
     assert isinstance(found, Inspection)
-    assert (found.name, found.label, found.faults) == ("demo", "fast", ())
+    assert (found.name, found.label, found.problems) == ("demo", "fast", ())
 
 
 @pytest.mark.parametrize("label", [None, "fast", "safe"])

@@ -25,6 +25,7 @@ from variant_backend.formats.pylock import Locked, check_lock_name, reduced, sel
 from variant_backend.formats.release import Candidate, File, Location, Release
 from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.metadata import VariantMetadata
+from variant_backend.variants.metadata_reading import metadata_from_dict
 from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
 from variant_backend.variants.providers import StaticProvider
 
@@ -37,7 +38,7 @@ FOLDER = Path("/home/me/project").absolute()
 LOCK = FOLDER / "pylock.toml"
 TAGS = [*parse_tag("py3-none-any")]
 DIGEST = "0" * 64
-METADATA = VariantMetadata.from_dict(DOCUMENT, "")
+METADATA = metadata_from_dict(DOCUMENT, "")
 
 
 def candidate(name: str, location: Location, hashes: Mapping[str, str], *facts: Any) -> Candidate:

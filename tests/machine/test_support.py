@@ -38,7 +38,7 @@ from variant_backend.variants.namespace_support import (
 )
 from variant_backend.variants.properties import Property, Variant
 from variant_backend.variants.providers import PluginProvider, Provider, StaticProvider
-from variant_backend.wheels.inspection import Inspection
+from variant_backend.wheels.inspection import Inspection, VariantJson
 
 RUNTIME = "openmp :: runtime :: gomp"
 PLUGIN = PluginProvider(("a-provider",))
@@ -57,7 +57,9 @@ def parsed(*texts: str) -> frozenset[Property]:
 
 def installed(name: str, *properties: str) -> Installed:
     metadata = VariantMetadata(("openmp",), {}, {"x": Variant("x", parsed(*properties))})
-    return Installed(Path("site"), Inspection(name, name, "1.0", "x", metadata=metadata), None)
+    return Installed(
+        Path("site"), Inspection(name, name, "1.0", "x", variant_json=VariantJson(metadata)), None
+    )
 
 
 def test_each_source_counts_where_none_before_it_has_a_say() -> None:

@@ -15,6 +15,7 @@ from ..variants.abi_dependency import built_with
 from ..variants.metadata import VariantMetadata, declare
 from ..variants.properties import NULL_LABEL, Property, Variant
 from ..variants.providers import PluginProvider
+from ..variants.wheel_metadata import left_out, select_variant, with_answers
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -61,7 +62,7 @@ class Request(NamedTuple):
                     hint="define the variants there",
                 )
             metadata = declare(properties)
-        variant = metadata.select(labels[0] if labels else None, frozenset(properties))
+        variant = select_variant(metadata, labels[0] if labels else None, frozenset(properties))
         # What a project is called is the wrapped backend's to say.
         recipe = project.recipe(variant.label)._replace(name=None, strip_local_version=False)
         try:
@@ -137,9 +138,9 @@ class Request(NamedTuple):
                     raise
                 for line in error.lines():
                     warn(line)
-        metadata = self.metadata.answered(answers, used)
-        if lacking := self.metadata.lacking(metadata):
-            warn(lacking)
+        metadata = with_answers(self.metadata, answers, used)
+        if text := left_out(self.metadata, metadata):
+            warn(text)
         return metadata
 
 

@@ -87,10 +87,10 @@ def index_command(
 
 def _report(planned: Index, differences: Mapping[Path, str], *, check: bool, as_json: bool) -> None:
     """Tell which files there are, or with *check* which of them differ, on stdout, all else on stderr."""
-    notices = [
-        *planned.notices,
-        *dict.fromkeys(remark for r in planned.releases for remark in r.metadata.remarks()),
-    ]
+    from ..variants.wheel_metadata import remarks_on
+
+    remarks = (remark for release in planned.releases for remark in remarks_on(release.metadata))
+    notices = [*planned.notices, *dict.fromkeys(remarks)]
     for notice in notices:
         print_message(notice)
     if as_json:

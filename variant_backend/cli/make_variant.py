@@ -21,6 +21,7 @@ from ..variants.filename import WheelFilename, check_project_name, escape
 from ..variants.metadata import VariantMetadata, declare
 from ..variants.properties import NULL_LABEL, Property, Variant, check_name
 from ..variants.providers import Provider, read_provider
+from ..variants.wheel_metadata import left_out, select_variant, with_answers
 from ..wheel_rewrite import Outcome, Plan, make_variant, renamed
 from ..wheels.reading import open_wheel
 from ..wheels.writing import check_targets
@@ -230,7 +231,7 @@ def _plan_for_all(
             f"label {label!r} is not defined, as there is no project file with a [variant] table",
             hint="give --pyproject, or properties with --property",
         )
-    return _plan(project, release, release.select(label, frozenset(properties)), say)
+    return _plan(project, release, select_variant(release, label, frozenset(properties)), say)
 
 
 def _plan(
@@ -246,9 +247,9 @@ def _plan(
             f" which {unknown[0]!r} it was built with",
             hint=f"say it, as in --label {variant.label} --property '{example}'",
         )
-    metadata = whole.answered({}, variant.namespaces())
-    if lacking := whole.lacking(metadata):
-        say(f"warning: {lacking}; its plugin is asked in builds only")
+    metadata = with_answers(whole, {}, variant.namespaces())
+    if text := left_out(whole, metadata):
+        say(f"warning: {text}; its plugin is asked in builds only")
     return Plan(metadata, recipe)
 
 

@@ -73,19 +73,18 @@ def list_command(python: str, as_json: bool) -> None:
     """List the plugins that are installed; none of them is run."""
     from ..machine.plugins import installed_plugins
 
-    plugins, faults = installed_plugins(python)
+    plugins, problems = installed_plugins(python)
+    lines = list(map(str, problems))
     if as_json:
-        entries = [plugin._asdict() for plugin in plugins]
-        print_json({"plugins": entries, "errors": faults})
+        print_json({"plugins": [plugin._asdict() for plugin in plugins], "errors": lines})
     elif not plugins:
         print_message("no plugin is installed")
     else:
-        rows = [
-            (plugin.name, plugin.reference, f"{plugin.distribution} {plugin.version}") for plugin in plugins
-        ]
-        print_table(rows)
-    if faults:
-        raise Failure(faults)
+        print_table(
+            [(plugin.name, plugin.reference, f"{plugin.distribution} {plugin.version}") for plugin in plugins]
+        )
+    if lines:
+        raise Failure(lines)
 
 
 @providers_group.command("query", cls=Command)
@@ -133,7 +132,7 @@ def validate_command(names: tuple[str, ...], every: bool, python: str, as_json: 
 
     plugins, unread = _chosen(names, every, python)
     answers = [
-        {**plugin._asdict(), "errors": operation.protocol_faults(plugin, python)}
+        {**plugin._asdict(), "errors": list(map(str, operation.protocol_problems(plugin, python)))}
         for plugin in _one_by_one(plugins)
     ]
     for answer in answers if not as_json else ():
@@ -158,9 +157,9 @@ def _chosen(names: Sequence[str], every: bool, python: str) -> tuple[list[Plugin
 
     if bool(names) == every:
         raise click.UsageError("name plugins, or give --all: none is run without being named")
-    plugins, faults = installed_plugins(python)
+    plugins, problems = installed_plugins(python)
     if every:
-        return plugins, faults
+        return plugins, list(map(str, problems))
     known = {plugin.name for plugin in plugins}
     if missing := [name for name in names if name not in known]:
         raise VariantError(

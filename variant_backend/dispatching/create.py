@@ -16,7 +16,8 @@ from urllib.parse import quote, urlsplit
 
 from .. import __version__
 from ..checking import release_rules, run
-from ..checking.codes import ERROR, Finding
+from ..checking.codes import ERROR
+from ..checking.findings import Finding
 from ..errors import Problem, VariantError, did_you_mean, one_of, problems_of
 from ..formats import core_metadata, dispatching_sdist, pylock, simple_api, toml_edit
 from ..formats.dispatching_sdist import BACKEND, LOCK_FILE, PKG_INFO, PROJECT, is_dispatching
@@ -176,16 +177,12 @@ def preferred(listing: Listing) -> list[str]:
 
 def _refuse(findings: Iterable[Finding]) -> None:
     """Raise VariantError with all findings that are errors; what several files have is said once."""
-    files_of: dict[str, dict[str, None]] = {}
-    for finding in findings:
-        if finding.severity == ERROR:
-            place = f"{finding.place}: " if finding.place else ""
-            text = f"{place}{finding.fault}; {finding.remedy} [{finding.code}]"
-            files_of.setdefault(text, {})[finding.file] = None
+    files: dict[Problem, dict[str, None]] = {}
+    for file, problem in (finding for finding in findings if finding.severity == ERROR):
+        files.setdefault(problem, {})[file] = None
     lines = []
-    for text, files in files_of.items():
-        first, *others = files
-        lines.append(f"{first}{f' and {len(others)} more' if others else ''}: {text}")
+    for problem, (first, *others) in files.items():
+        lines.append(f"{first}{f' and {len(others)} more' if others else ''}: {problem} [{problem.code}]")
     if lines:
         raise VariantError(*lines)
 

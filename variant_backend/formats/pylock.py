@@ -20,6 +20,7 @@ from ..errors import Problem, VariantError
 from ..lowlevel.ranges import path_of
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
+from ..variants.metadata_reading import metadata_from_dict
 from ..variants.validation import Document
 from .release import Candidate, File, Location, Release
 
@@ -258,7 +259,7 @@ def _locked(package: Package, table: Mapping[str, Any], path: Path, at: int, *, 
     metadata, problems = None, tuple[Problem, ...]()
     if _VARIANTS in table:
         try:
-            metadata = VariantMetadata.from_dict(table[_VARIANTS], f"{place}.{_VARIANTS}")
+            metadata = metadata_from_dict(table[_VARIANTS], f"{place}.{_VARIANTS}")
         except VariantError as error:
             problems = error.problems
     version = package.version or wheels[0].name.release()[1]

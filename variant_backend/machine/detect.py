@@ -64,5 +64,5 @@ def load_hardware(path: Path) -> Hardware:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise VariantError(f"{path}: {error.strerror}") from None
+        raise VariantError(str(error.strerror), place=path) from None
     return Hardware.from_json(data, str(path))

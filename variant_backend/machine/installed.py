@@ -57,8 +57,8 @@ def installed_variants(
             faults.append(inspection)
         else:
             results.append(_judged(path, inspection, supported, versions))
-            if inspection.faults:
-                faults.append(VariantError(*inspection.faults).within(inspection.target))
+            if inspection.problems:
+                faults.append(VariantError(*inspection.problems).within(inspection.target))
     return results, faults
 
 
@@ -66,13 +66,14 @@ def _judged(
     path: Path, inspection: Inspection, supported: Supported, versions: Mapping[str, Version] | None
 ) -> Installed:
     """Say whether a system supports an installed variant."""
-    if inspection.metadata is None or inspection.variant is None or inspection.faults:
+    metadata, variant = inspection.metadata, inspection.variant
+    if metadata is None or variant is None or inspection.problems:
         return Installed(path, inspection, None)
-    known = {**supported, **static_support(inspection.metadata)}
-    if versions is not None and ABI_DEPENDENCY in inspection.variant.namespaces():
-        used = {name: versions[name] for name in abi_dependencies(inspection.metadata) if name in versions}
+    known = {**supported, **static_support(metadata)}
+    if versions is not None and ABI_DEPENDENCY in variant.namespaces():
+        used = {name: versions[name] for name in abi_dependencies(metadata) if name in versions}
         known.setdefault(ABI_DEPENDENCY, abi_support(used))
-    missing = unsupported(inspection.variant, inspection.metadata, known)
+    missing = unsupported(variant, metadata, known)
     reasons = tuple(reason for (namespace, _), reason in missing.items() if namespace in known)
     unknown = tuple(dict.fromkeys(namespace for namespace, _ in missing if namespace not in known))
     return Installed(path, inspection, False if reasons else None if unknown else True, reasons, unknown)

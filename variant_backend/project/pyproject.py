@@ -59,7 +59,9 @@ class Project(NamedTuple):
         inner = Document()
         metadata = None
         if variants and "variant" in data:
-            metadata = VariantMetadata.read_table(inner, data["variant"])
+            from ..variants.metadata_reading import read_variant_table
+
+            metadata = read_variant_table(inner, data["variant"])
             for problem in inner.problems:
                 document.add(problem.within("[variant]"))
         labels: Collection[str] | None = metadata.variants if metadata else ()

@@ -14,6 +14,7 @@ from ..lowlevel.ranges import file_digest, real_path
 from ..variants.filename import WheelFilename, index_filename, parse_index_filename
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
+from ..variants.metadata_reading import metadata_from_json
 from ..wheels.reading import Wheel, open_wheel
 
 if TYPE_CHECKING:
@@ -216,6 +217,6 @@ def _read_merged(path: Path) -> tuple[ReleaseId, VariantMetadata]:
     """Read an index file of another machine; raises VariantError."""
     release = parse_index_filename(path.name)
     try:
-        return release, VariantMetadata.from_json(path.read_bytes(), str(path))
+        return release, metadata_from_json(path.read_bytes(), str(path))
     except OSError as error:
         raise VariantError(f"{path}: {error.strerror}") from None

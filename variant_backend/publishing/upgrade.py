@@ -52,7 +52,8 @@ def upgrade(path: Path, to: Destination, *, moment: int | None = None) -> Upgrad
         if path.suffix == ".whl":
             return _upgrade_wheel(path, to, moment)
         if path.suffix not in (".json", ".toml"):
-            raise VariantError(f"{path}: not a file of a known kind", hint="give *.json, *.toml or *.whl")
+            remedy = "give *.json, *.toml or *.whl"
+            raise VariantError("not a file of a known kind", place=path, hint=remedy)
         old = path.read_bytes()
         kind = _upgraded_document if path.suffix == ".json" else _upgraded_project
         name, new, upgraded = kind(path, old)
@@ -63,7 +64,7 @@ def upgrade(path: Path, to: Destination, *, moment: int | None = None) -> Upgrad
         return UpgradedFile(_put(path, name, to, functools.partial(_write, name=name, content=new)), upgraded)
     except OSError as error:
         place = error.filename2 or error.filename or path
-        raise VariantError(f"{place}: {error.strerror or error}") from None
+        raise VariantError(error.strerror or str(error), place=place) from None
 
 
 def _upgraded_document(path: Path, data: bytes) -> tuple[str, bytes, Upgraded]:
@@ -81,7 +82,7 @@ def _upgraded_project(path: Path, content: bytes) -> tuple[str, bytes, Upgraded]
     try:
         text = content.decode("utf-8")
     except ValueError as error:
-        raise VariantError(f"{path}: not TOML in UTF-8: {error}") from None
+        raise VariantError(f"not TOML in UTF-8: {error}", code="not-toml", place=path) from None
     try:
         data = toml_edit.parse(text).unwrap()
         if _TABLE not in data:
@@ -128,11 +129,12 @@ def _parsed(data: bytes, where: str) -> object:
 
 def _check_label(data: object, label: str | None) -> None:
     """Check that a wheel's variant.json has one label, the filename's."""
-    labels = list(data["variants"]) if isinstance(data, dict) else []
+    place, labels = "variant.json", list(data["variants"]) if isinstance(data, dict) else []
     if len(labels) != 1:
-        raise VariantError(f"variant.json: variants has {len(labels)} labels, and needs one")
+        raise VariantError(f"variants has {len(labels)} labels, and needs one", code="one-label", place=place)
     if label not in (None, labels[0]):
-        raise VariantError(f"variant.json: label {labels[0]!r}, but the filename says {label!r}")
+        text = f"label {labels[0]!r}, but the filename says {label!r}"
+        raise VariantError(text, code="label-mismatch", place=place)
 
 
 def _decided(old: bytes, new: bytes) -> str | None:
@@ -173,9 +175,10 @@ def _put(path: Path, name: str, to: Destination, make: Callable[[Path], Path]) -
     target = (to.folder or path.parent) / name
     is_input = target.exists() and target.samefile(path)
     if is_input and not to.in_place and not to.dry_run:
-        raise VariantError(f"{path}: the result has the same name", hint="give --in-place or another -o")
+        remedy = "give --in-place or another -o"
+        raise VariantError("the result has the same name", place=path, hint=remedy)
     if not is_input and os.path.lexists(target):
-        raise VariantError(f"{path}: {target} exists", hint="move it away, or give another -o")
+        raise VariantError(f"{target} exists", place=path, hint="move it away, or give another -o")
     if to.dry_run:
         return target
     place = target.resolve() if is_input else target  # a symbolic link stays one

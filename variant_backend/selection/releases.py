@@ -19,6 +19,7 @@ from ..lowlevel import http
 from ..variants.filename import normalize, parse_index_filename, release_of_index
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
+from ..variants.metadata_reading import read_metadata
 from ..variants.validation import Document, read_json
 from ..wheels.reading import open_wheel
 
@@ -287,7 +288,7 @@ def read_index_file(file: File) -> IndexDocument:
     if wrong := tuple(simple_api.of_content("", file.hashes, content)):
         return IndexDocument(place, None, wrong)
     try:
-        metadata = VariantMetadata.read(document, read_json(document, content))
+        metadata = read_metadata(document, read_json(document, content))
     except VariantError as error:
         return IndexDocument(place, None, tuple(problem.at("", "not-json") for problem in error.problems))
     return IndexDocument(place, metadata, tuple(document.problems))

@@ -16,7 +16,7 @@ from ..machine.support import Machine, Policy
 from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import Support
 from ..variants.properties import Property, Variant
-from ..wheels.inspection import Inspection
+from ..wheels.inspection import Inspection, VariantJson
 from .evaluate import Evaluation, evaluate
 from .releases import INDEX_FILE, Sources
 from .select import Selection, select
@@ -164,7 +164,8 @@ def _installed(pick: Pick) -> list[Installed]:
         return []
     metadata = VariantMetadata((), {}, {pick.variant.label: pick.variant})
     filename, version = pick.wheel.file.filename, str(pick.release.version)
-    inspection = Inspection(filename, pick.release.name, version, pick.variant.label, metadata=metadata)
+    content = VariantJson(metadata)
+    inspection = Inspection(filename, pick.release.name, version, pick.variant.label, variant_json=content)
     return [Installed(Path(filename), inspection, supported=True)]
 
 

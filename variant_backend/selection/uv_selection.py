@@ -159,7 +159,7 @@ def uv_support(metadata: VariantMetadata, detected: Supported) -> Support:
     for namespace in metadata.namespaces:
         provider = metadata.providers.get(namespace)
         if reason := uv_never_supports(metadata, namespace):
-            origins[namespace] = Origin("never", reason)
+            origins[namespace] = Origin("never", reason.text)
         elif isinstance(provider, StaticProvider):
             origins[namespace], supported[namespace] = STATIC, dict(provider.features)
         else:
@@ -256,8 +256,8 @@ def _check_chosen(evaluation: Evaluation, chosen: Verdict, detected: Supported, 
     if chosen.filename.label is None:
         return
     inspection = _inspected(file)
-    if inspection.metadata is None or inspection.variant is None or inspection.is_dropped_by_uv:
-        raise VariantError(*inspection.faults).within(chosen.filename)
+    if inspection.metadata is None or inspection.variant is None or inspection.variant_json.is_dropped_by_uv:
+        raise VariantError(*inspection.problems).within(chosen.filename)
     if errors := _errors(inspection.metadata):
         raise VariantError(*errors).within(f"{chosen.filename}: variant.json")
     support = uv_support(inspection.metadata, detected)

@@ -141,7 +141,8 @@ def _normalized(text: str, requirement: str | None = None) -> str:
     except (InvalidRequirement, RecursionError) as error:
         shown = requirement or text
         raise VariantError(
-            f"requirement {shown[:_SHOWN]!r}: {str(error).splitlines()[0][:_SHOWN]}",
+            str(error).splitlines()[0][:_SHOWN],
+            place=f"requirement {shown[:_SHOWN]!r}",
             hint="write NAME, NAME==VERSION or NAME; MARKER",
         ) from None
 
@@ -172,7 +173,7 @@ class _Parser:
             self.tokens.popleft()
             self.depth += 1
             if self.depth > _DEEPEST:
-                raise VariantError(f"marker: more than {_DEEPEST} brackets inside one another")
+                raise VariantError(f"more than {_DEEPEST} brackets inside one another", place="marker")
             marker = self.junction()
             self.take("bracket", "')'", ")")
             self.depth -= 1
@@ -188,14 +189,14 @@ class _Parser:
     def operand(self) -> tuple[str, str]:
         kind, text = self.tokens.popleft()
         if kind not in ("variable", "text"):
-            raise VariantError(f"marker: a marker's name or a quoted text is needed, not {text}")
+            raise VariantError(f"a marker's name or a quoted text is needed, not {text}", place="marker")
         return kind, text
 
     def take(self, kind: str, wanted: str, text: str | None = None) -> str:
-        value_kind, value = self.tokens.popleft()
-        if value_kind != kind or text not in (None, value):
-            raise VariantError(f"marker: {wanted} is needed, not {value}")
-        return value
+        next_kind, next_text = self.tokens.popleft()
+        if next_kind != kind or text not in (None, next_text):
+            raise VariantError(f"{wanted} is needed, not {next_text}", place="marker")
+        return next_text
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
@@ -204,7 +205,7 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
     while position < len(text):
         match = token.match(text, position)
         if not match or match.lastgroup is None:
-            raise VariantError(f"marker: {text[position:].strip()!r} cannot be read")
+            raise VariantError(f"{text[position:].strip()!r} cannot be read", place="marker")
         yield match.lastgroup, match[match.lastgroup]
         position = match.end()
 
@@ -216,36 +217,36 @@ def _plain(text: str) -> str:
     try:
         return str(Marker(text))
     except InvalidMarker as error:
-        raise VariantError(f"marker {text!r}: {str(error).splitlines()[0]}") from None
+        raise VariantError(str(error).splitlines()[0], place=f"marker {text!r}") from None
 
 
 def _test(left: tuple[str, str], operator: str, right: tuple[str, str]) -> _Test:
     """Return a comparison with a variant marker, after checking that it can ever hold."""
-    shown = f"marker {left[1]} {operator} {right[1]}"
+    place = f"marker {left[1]} {operator} {right[1]}"
     variable_first = left[0] == "variable"
     (kind, variable), (other, quoted) = (left, right) if variable_first else (right, left)
     if variable not in _VARIABLES:
-        raise VariantError(f"{shown}: no marker {variable!r}{did_you_mean(variable, _VARIABLES)}")
+        raise VariantError(f"no marker {variable!r}{did_you_mean(variable, _VARIABLES)}", place=place)
     if (kind, other) != ("variable", "text"):
-        raise VariantError(f"{shown}: a variant marker is compared with a quoted text only")
+        raise VariantError("a variant marker is compared with a quoted text only", place=place)
     text = quoted[1:-1]
     if variable == "variant_label":
         if operator not in ("==", "!=", "in", "not in"):
-            raise VariantError(f"{shown}: a label knows no {operator!r}", hint="compare with == or !=")
+            raise VariantError(f"a label knows no {operator!r}", place=place, hint="compare with == or !=")
         return _Test(variable, operator, text, variable_first)
     if operator not in ("in", "not in") or variable_first:
-        raise VariantError(f"{shown}: {variable} is a set", hint=f"write {quoted} in {variable}")
+        raise VariantError(f"{variable} is a set", place=place, hint=f"write {quoted} in {variable}")
     names = [name.strip() for name in text.split("::")]
     if len(names) != _SETS[variable]:
         written = " :: ".join(_ITEM[: _SETS[variable]])
-        raise VariantError(f"{shown}: {text!r} can never be in there", hint=f"write '{written}'")
+        raise VariantError(f"{text!r} can never be in there", place=place, hint=f"write '{written}'")
     try:
         if variable == "variant_properties":
             Property.parse(text)
         for name, what in zip(names, ("namespace", "feature"), strict=False):
             check_name(name, what)
     except VariantError as error:
-        raise error.within(shown) from None
+        raise error.within(place) from None
     return _Test(variable, operator, " :: ".join(names), variable_first)
 
 
@@ -330,12 +331,12 @@ def _names(supported: Iterable[Property]) -> set[str]:
 def _holds(label: str, names: set[str], test: _Test) -> bool:
     """Tell whether a test holds on a system, of whose properties these are the names."""
     if test.variable != "variant_label":
-        fits = test.text in names
+        is_met = test.text in names
     elif test.operator in ("==", "!="):
-        fits = test.text == label
+        is_met = test.text == label
     else:
-        fits = label in test.text if test.variable_first else test.text in label
-    return fits == (test.operator in ("==", "in"))
+        is_met = label in test.text if test.variable_first else test.text in label
+    return is_met == (test.operator in ("==", "in"))
 
 
 def _reduced(marker: _Marker, holds: Callable[[_Test], bool]) -> bool | _Marker:

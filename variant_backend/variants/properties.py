@@ -71,7 +71,8 @@ class Property(NamedTuple):
         parts = [part.strip() for part in text.split("::")]
         if len(parts) != 3:
             raise VariantError(
-                f"property {text!r}: found {len(parts)} part(s) between '::'",
+                f"found {len(parts)} part(s) between '::'",
+                place=f"property {text!r}",
                 hint="write NAMESPACE :: FEATURE :: VALUE",
             )
         result = cls(*parts)

@@ -15,7 +15,7 @@ from .abi_dependency import ABI_DEPENDENCY
 from .known_providers import KNOWN_PROVIDERS
 from .metadata import VariantMetadata
 from .properties import Variant
-from .providers import BuiltinProvider, PluginProvider
+from .providers import BuiltinProvider, PluginProvider, never_supported
 from .registry_entry import KnownByUv
 
 # The release that was measured.
@@ -33,32 +33,28 @@ KNOWN_TO_UV: Mapping[str, KnownByUv] = {
 ACCEPTED_BY_UV = {"unknown-schema"}
 
 
-def uv_never_supports(metadata: VariantMetadata, namespace: str) -> str | None:
-    """Return why uv supports no property of a *namespace* on any system, or None where it may."""
-    reason = uv_reason(metadata, namespace)
-    return reason.text if reason else None
-
-
-def uv_reason(metadata: VariantMetadata, namespace: str) -> Problem | None:
-    """Return what `uv_never_supports` does, with a code.
+def uv_never_supports(metadata: VariantMetadata, namespace: str) -> Problem | None:
+    """Return why uv supports no property of a *namespace* on any system, or None where it may.
 
     A plugin that is asked when the wheel is built gives a list, and that is what uv gets.
     """
+    place = f"providers.{namespace}"
     provider = metadata.providers.get(namespace)
     if provider is None:
-        return Problem("no-provider", "", f"nothing says where support for {namespace!r} comes from")
+        return Problem("no-provider", place, f"nothing says where support for {namespace!r} comes from")
     if provider.optional:
         text = f"the provider of {namespace!r} is optional, and uv has no way to turn it on"
-        return Problem("optional-provider", "", text)
+        return Problem("optional-provider", place, text)
     if isinstance(provider, BuiltinProvider):
-        return Problem("builtin-provider", "", f"the provider of {namespace!r} is builtin, and uv has none")
+        text = f"the provider of {namespace!r} is builtin, and uv has none"
+        return Problem("builtin-provider", place, text)
     if not isinstance(provider, PluginProvider):
         return None
     if namespace not in KNOWN_TO_UV:
         text = f"uv knows the providers of {one_of(KNOWN_TO_UV)} by heart, and asks no other"
-        return Problem("unknown-provider", "", text)
+        return Problem("unknown-provider", place, text)
     text = _difference(namespace, provider)
-    return Problem("provider-mismatch", "", text) if text else None
+    return Problem("provider-mismatch", place, text) if text else None
 
 
 def uv_drops(variant: Variant) -> Iterator[Problem]:
@@ -68,26 +64,27 @@ def uv_drops(variant: Variant) -> Iterator[Problem]:
         yield Problem("abi-dependency", f"variants.{variant.label}.{ABI_DEPENDENCY}", text)
 
 
-def uv_never_chooses(metadata: VariantMetadata, variant: Variant) -> list[str]:
-    """Return why uv chooses *variant* on no system, a line for each reason; none where it may."""
-    reasons = [
-        uv_never_supports(metadata, namespace)
-        for namespace in sorted(variant.namespaces() - {ABI_DEPENDENCY})
+def uv_never_chooses(metadata: VariantMetadata, variant: Variant) -> list[Problem]:
+    """Return why uv chooses *variant* on no system, or nothing where it may."""
+    namespaces = sorted(variant.namespaces() - {ABI_DEPENDENCY})
+    reasons = [uv_never_supports(metadata, namespace) for namespace in namespaces]
+    unlisted = [
+        Problem(
+            "unlisted-value",
+            f"variants.{variant.label}.{namespace}.{feature}",
+            f"the static-properties of {namespace!r} list none of the values of {feature!r} that it has",
+        )
+        for namespace, feature in never_supported(variant, metadata.providers)
     ]
-    missing = [
-        f"the static-properties of {namespace!r} list none of the values of {feature!r} that it has"
-        for namespace, feature in metadata.never_supported(variant)
-    ]
-    unsupported = [reason.text for _, reason in uv_unsupported_features(metadata, variant)]
-    return [*filter(None, reasons), *missing, *unsupported]
+    return [*filter(None, reasons), *unlisted, *uv_unsupported_features(metadata, variant)]
 
 
-def uv_unsupported_features(metadata: VariantMetadata, variant: Variant) -> Iterator[tuple[str, Problem]]:
-    """Yield each ``NAMESPACE.FEATURE`` of which uv's own providers support none of the variant's values."""
-    values_of: dict[tuple[str, str], list[str]] = {}
+def uv_unsupported_features(metadata: VariantMetadata, variant: Variant) -> Iterator[Problem]:
+    """Yield the features of which uv's own providers support none of the variant's values."""
+    values: dict[tuple[str, str], list[str]] = {}
     for prop in sorted(variant.properties):
-        values_of.setdefault(prop.key, []).append(prop.value)
-    for (namespace, feature), values in values_of.items():
+        values.setdefault(prop.key, []).append(prop.value)
+    for (namespace, feature), texts in values.items():
         known = KNOWN_TO_UV.get(namespace)
         if (
             not known
@@ -96,16 +93,16 @@ def uv_unsupported_features(metadata: VariantMetadata, variant: Variant) -> Iter
         ):
             continue
         pattern = known.features.get(feature)
-        if pattern and any(re.fullmatch(pattern, value) for value in values):
+        if pattern and any(re.fullmatch(pattern, value) for value in texts):
             continue
-        is_known = any(re.fullmatch(known.others, f"{feature} :: {value}") for value in values)
+        is_known = any(re.fullmatch(known.others, f"{feature} :: {value}") for value in texts)
         text = (
-            f"uv's provider of {namespace!r} supports no {one_of(values)} of {feature!r}"
+            f"uv's provider of {namespace!r} supports no {one_of(texts)} of {feature!r}"
             if pattern
             else f"uv's provider of {namespace!r} has no {feature!r}, but {one_of(known.features)}"
         )
         code = "unsupported-property" if is_known else "unknown-property"
-        yield f"{namespace}.{feature}", Problem(code, "", text)
+        yield Problem(code, f"variants.{variant.label}.{namespace}.{feature}", text)
 
 
 def _difference(namespace: str, provider: PluginProvider) -> str:

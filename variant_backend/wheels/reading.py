@@ -83,7 +83,9 @@ class Wheel(NamedTuple):
 
     def variant_metadata(self) -> VariantMetadata:
         """Return what variant.json says; raises VariantError unless it has one label, the filename's."""
-        metadata = VariantMetadata.from_json(self.read_file("variant.json"), "variant.json")
+        from ..variants.metadata_reading import metadata_from_json
+
+        metadata = metadata_from_json(self.read_file("variant.json"), "variant.json")
         labels = list(metadata.variants)
         if len(labels) != 1:
             raise VariantError(f"variants has {len(labels)} labels, and needs one", place="variant.json")
