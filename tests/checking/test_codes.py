@@ -59,11 +59,20 @@ def codes_in(tree: ast.AST) -> Iterator[ast.expr]:
 
 
 def test_the_source_names_the_documented_codes_and_no_others() -> None:
+    paths = Path(variant_backend.__file__).parent.rglob("*.py")
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in paths]
+    constants = {
+        ast.unparse(node.targets[0]): node.value
+        for tree in trees
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+    }
     named = set[str]()
-    for path in Path(variant_backend.__file__).parent.rglob("*.py"):
-        for expression in codes_in(ast.parse(path.read_text(encoding="utf-8"))):
-            constants = [node.value for node in ast.walk(expression) if isinstance(node, ast.Constant)]
-            named.update(value for value in constants if isinstance(value, str))
+    for expression in (expression for tree in trees for expression in codes_in(tree)):
+        for node in ast.walk(expression):
+            value = constants.get(node.id) if isinstance(node, ast.Name) else node
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                named.add(value.value)
     assert OTHERS[0] == "error"
     assert not {*OTHERS} & {*RULES}
     assert named == {*RULES, *OTHERS}
