@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 from ..errors import Problem, VariantError
 
+# A path with one of them stands in quotes, perhaps.
+_SPECIAL = "'\",\r\n"
+
 
 class Record(NamedTuple):
     """The text of a RECORD file, and its rows: path, hash, size."""
@@ -25,9 +28,10 @@ class Record(NamedTuple):
         """
         try:
             text = data.decode("utf-8")
-            lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
         except UnicodeDecodeError as error:
             raise VariantError(f"not UTF-8 at byte {error.start}") from None
+        plain = text.replace("\r\n", "\n") if "\r" in text else text
+        lines = plain.removesuffix("\n").split("\n")
         # Splitting is three times as fast, and large wheels have ten thousand rows.
         rows = _read_quoted(lines) if '"' in text else [line.split(",") for line in lines]
         for number, row in enumerate(rows, 1):
@@ -95,25 +99,23 @@ class Record(NamedTuple):
         get one at the top. *moved* gives new paths for old ones. Other rows keep their bytes.
         """
         touched = {*contents, *dropped, *moved}
+        indexes = [index for index, row in enumerate(self.rows) if row[0] in touched]
         added = dict(contents)
-        lines = [self.text]
-        if not touched.isdisjoint([row[0] for row in self.rows]):
-            # As rows were found: a lone carriage return ends none.
-            lines = [f"{line}\n" for line in self.text.split("\n")]
-            lines[-1] = lines[-1].removesuffix("\n")
-            for index, (old_path, digest, size) in enumerate(self.rows):
-                if old_path not in touched:
-                    continue
-                path = moved.get(old_path, old_path)
-                if old_path in dropped:
-                    lines[index] = ""
-                elif path in added:
-                    lines[index] = _line(path, *_hash_and_size(added.pop(path)), like=lines[index])
-                else:
-                    lines[index] = _line(path, digest, size, like=lines[index])
-        end = "\r\n" if self.text.partition("\n")[0].endswith("\r") else "\n"
+        # As rows were read: a lone carriage return ends none.
+        lines = self.text.split("\n") if indexes else [self.text]
+        for index in indexes:
+            old_path, digest, size = self.rows[index]
+            path = moved.get(old_path, old_path)
+            if path in added and old_path not in dropped:
+                digest, size = _hash_and_size(added.pop(path))
+            lines[index] = _line(path, digest, size, like=lines[index])
+        for index in reversed(indexes):
+            if self.rows[index][0] in dropped:
+                # Without the last row, the one before it still has its line end.
+                lines[index : index + 1] = [""] if index == len(lines) - 1 else []
+        end = "\r" if self.text.partition("\n")[0].endswith("\r") else ""
         new = [_line(path, *_hash_and_size(content), like=end) for path, content in added.items()]
-        return "".join([*new, *lines]).encode()
+        return "\n".join([*new, *lines]).encode()
 
 
 def _read_quoted(lines: list[str]) -> list[list[str]]:
@@ -147,9 +149,9 @@ def _hash_and_size(content: bytes) -> tuple[str, str]:
 
 
 def _line(path: str, digest: str, size: str, like: str) -> str:
-    """Return a row as a line with the same line end as another."""
-    end = like[len(like.rstrip("\r\n")) :]
-    if not {*path} & {*'",\r\n'}:
+    """Return a row as a line without its line feed, behind it the carriage returns of another line."""
+    end = like[len(like.rstrip("\r")) :]
+    if not any(special in path for special in _SPECIAL):
         return f"{path},{digest},{size}{end}"
     import csv
     import io

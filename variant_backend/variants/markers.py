@@ -34,6 +34,13 @@ _MOST = 14
 _TOKEN = r"""\s*(?: (?P<bracket>[()]) | (?P<text>"[^"]*"|'[^']*') | (?P<operator>not\s+in\b|in\b|[<>=!~]=?=?)
     | (?P<junction>and\b|or\b) | (?P<variable>[A-Za-z_][\w.]*) )"""
 
+# What most requirements look like. They are read without packaging: importing it takes longer than reading
+# a project file.
+_RELEASE = r"(?:[!=]=|[<>]=?)[ \t]*[0-9]{1,9}(?:\.[0-9]{1,9})*"
+_SIMPLE = rf"[ \t]*([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)[ \t]*({_RELEASE}(?:[ \t]*,[ \t]*{_RELEASE})*)?[ \t]*"
+_SIMPLE_COMPARISON = r"""(os_name|sys_platform|python_(?:full_)?version|implementation_(?:name|version)
+    |platform_(?:machine|python_implementation|release|system|version))
+    [ ]([!=]=|[<>]=?)[ ]["']([\w.+ -]*)["']"""
 
 # More of a requirement is not shown: the wheel that it comes from may be anybody's.
 _SHOWN = 500
@@ -61,7 +68,8 @@ _Marker: TypeAlias = Union[str, _Test, _Junction]  # noqa: UP007  # it names cla
 
 def mentions_variant(requirement: str) -> bool:
     """Tell whether a requirement's marker has a variant marker, by a look at its names only."""
-    return any(re.search(rf"\b{variable}\b", requirement.partition(";")[2]) for variable in _VARIABLES)
+    marker = requirement.partition(";")[2]
+    return "variant_" in marker and any(re.search(rf"\b{variable}\b", marker) for variable in _VARIABLES)
 
 
 def check_requirement(text: str) -> None:
@@ -117,6 +125,9 @@ def _joined(specifier: str, marker: bool | _Marker) -> str | None:
     """Return a requirement with a marker that has no variant tests, or None if it never applies."""
     if isinstance(marker, bool):
         return specifier if marker else None
+    operator, parts = marker if isinstance(marker, _Junction) else ("", (marker,))
+    if "@" not in specifier and all(isinstance(part, str) and _simple_comparison(part) for part in parts):
+        return f"{specifier}; {f' {operator} '.join(map(str, parts))}"
     return _normalized(f"{specifier} ; {_written(marker)}")
 
 
@@ -134,6 +145,8 @@ def _read(requirement: str) -> tuple[str, _Marker | None]:
 
 def _normalized(text: str, requirement: str | None = None) -> str:
     """Return *text*, which is a *requirement* or a part of one, in normal form; raises VariantError."""
+    if simple := _simple(text):
+        return simple
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
@@ -145,6 +158,17 @@ def _normalized(text: str, requirement: str | None = None) -> str:
             place=f"requirement {shown[:_SHOWN]!r}",
             hint="write NAME, NAME==VERSION or NAME; MARKER",
         ) from None
+
+
+def _simple(text: str) -> str | None:
+    """Return a requirement on a project, and maybe on releases of it, in normal form; None for any other."""
+    match = re.fullmatch(_SIMPLE, text, re.ASCII)
+    if match is None:
+        return None
+    specifiers = sorted(re.sub(r"[ \t]", "", match[2] or "").split(","))
+    operators = {specifier.rstrip(".0123456789") for specifier in specifiers}
+    # With one operator, two versions may be the same: 1 and 1.0.
+    return f"{match[1]}{','.join(specifiers)}" if len(operators) == len(specifiers) else None
 
 
 class _Parser:
@@ -212,12 +236,20 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
 
 def _plain(text: str) -> str:
     """Return a comparison without variant markers in normal form."""
+    if simple := _simple_comparison(text):
+        return simple
     from packaging.markers import InvalidMarker, Marker
 
     try:
         return str(Marker(text))
     except InvalidMarker as error:
         raise VariantError(str(error).splitlines()[0], place=f"marker {text!r}") from None
+
+
+def _simple_comparison(text: str) -> str | None:
+    """Return a comparison with a plain text in normal form; None for any other."""
+    match = re.fullmatch(_SIMPLE_COMPARISON, text, re.ASCII | re.VERBOSE)
+    return f'{match[1]} {match[2]} "{match[3]}"' if match else None
 
 
 def _test(left: tuple[str, str], operator: str, right: tuple[str, str]) -> _Test:
