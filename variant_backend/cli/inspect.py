@@ -159,7 +159,7 @@ def property_lines(result: Inspection) -> list[str]:
     )
     return [
         f"{namespace} :: {feature} :: {', '.join(prop.value for prop in group)}"
-        for (namespace, feature), group in groupby(ordered, key=lambda prop: prop[:2])
+        for (namespace, feature), group in groupby(ordered, key=lambda prop: prop.key)
     ]
 
 

@@ -25,7 +25,7 @@ def select_variant(release: VariantMetadata, label: str | None, properties: froz
     variant = Variant.of(label, properties)
     defined = release.variants.get(variant.label, variant)
     added = {prop for prop in properties - defined.properties if prop.namespace == ABI_DEPENDENCY}
-    twice = {prop[:2] for prop in added} & {prop[:2] for prop in defined.properties}
+    twice = {prop.key for prop in added} & {prop.key for prop in defined.properties}
     alone = all(prop.namespace == ABI_DEPENDENCY for prop in properties)
     if twice or not (alone or properties - added == defined.properties):
         raise VariantError(
