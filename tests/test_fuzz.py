@@ -47,6 +47,7 @@ from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.legacy import upgrade_document
 from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS, VariantMetadata
 from variant_backend.wheel_rewrite import make_variant
+from variant_backend.wheels.reading import WheelFile
 
 GROWTH, SLACK = 100, 96 << 20
 RECORD = b'a/__init__.py,sha256=abc,3\n"a,b",sha256=abc,3\nRECORD,,\n'
@@ -290,7 +291,11 @@ def test_a_small_wheel_that_unpacks_to_much_takes_little_memory(name: str) -> No
         path.write_bytes(data)
         assert peak(lambda: refused(lambda: read(path))) <= GROWTH * len(data) + SLACK
         results: list[bool] = []
-        used = peak(lambda: results.append(refused(lambda: make_variant(path, OTHER_PLAN, Path(folder)))))
+        used = peak(
+            lambda: results.append(
+                refused(lambda: make_variant(WheelFile.of(path), OTHER_PLAN, Path(folder)))
+            )
+        )
         assert used <= GROWTH * len(data) + SLACK
         # The variant.json that was there is replaced unread.
         assert results == [name not in HARMLESS]
@@ -333,7 +338,7 @@ def test_a_legal_wheel_is_read_however_much_its_metadata_shrink(
     largest = max(len(content) for content in contents.values())
     assert largest > (MIB if metadata else wheel.stat().st_size / 2)
     assert find_problems([wheel]) == []
-    made = make_variant(wheel, PLAN, tmp_path / "out").path
+    made = make_variant(WheelFile.of(wheel), PLAN, tmp_path / "out").path
     assert {finding.code for finding in find_problems([made])} == {"unknown-property"}
 
 

@@ -243,7 +243,9 @@ def test_of_a_label_that_the_user_wants_nobody_is_asked_whether_it_is_supported(
             "config setting 'variant': demo 1.0 has no wheel with label '\\x1b[2J'",
         ),
         ({"variant": ["fast", "safe"]}, "config settings ask for 2 labels: fast, safe; ask for one"),
-        ({"variant": True}, "config setting 'variant' is True; write variant=LABEL"),
+        ({"variant": True}, "config setting 'variant' is True; write variant=VALUE, or leave it out"),
+        ({"variant": ""}, "config setting 'variant' is ''; write variant=VALUE, or leave it out"),
+        ({"variant-label": None}, "config setting 'variant-label' is None; write variant-label=VALUE, or"),
     ],
 )
 @HOOKS

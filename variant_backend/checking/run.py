@@ -26,6 +26,7 @@ from ..variants.merging import combine
 from ..variants.metadata import VariantMetadata
 from ..variants.properties import NULL_LABEL, NULL_VARIANT, Variant
 from ..variants.validation import Document, Fault, read_json
+from ..variants.wheel_label import label_fault
 from ..wheels import soundness
 from ..wheels.reading import SIGNATURES, Wheel, check_directories, check_identity
 from . import release_rules
@@ -171,7 +172,7 @@ class _Run:
         if metadata is not None:
             faults = [*consistency.of_metadata(metadata)]
             if path.name == "variant.json":
-                faults += consistency.of_count(metadata)
+                faults += filter(None, [label_fault(metadata.variants, None)])
             self.add(path, faults)
 
     def read_metadata(self, path: Path, data: bytes, within: str = "") -> VariantMetadata | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +14,6 @@ from .recipe import COMMON_KEYS, Recipe, read_recipes
 
 _TOOL = "tool.variant-backend"
 _KEYS = ("build-backend", "backend-path", *COMMON_KEYS, "plugins")
-
-
 _PLUGINS = ("off", "validate")
 
 
@@ -57,30 +55,42 @@ class Project(NamedTuple):
         Raises VariantError when the file cannot be read, or is not TOML.
         """
         data = read_toml(path)
-        metadata = None
-        faulty = False
-        if variants and "variant" in data:
-            inner = Document()
-            metadata = VariantMetadata.read_table(inner, data["variant"])
-            faulty = bool(inner.faults)
-            for fault in inner.faults:
-                place = f"[variant]: {fault.place}" if fault.place else "[variant]"
-                document.faults.append(fault._replace(place=place))
+        metadata = labels = None
+        if variants:
+            metadata, labels = _read_variants(document, data)
         tools = document.table(data.get("tool", {}), "tool")
         table = document.table(tools.get("variant-backend", {}), _TOOL, _KEYS)
-        build_backend = backend_path = None
-        if "build-backend" in table:
-            build_backend = document.string(table["build-backend"], f"{_TOOL}.build-backend")
-        if "backend-path" in table:
-            backend_path = document.strings(table["backend-path"], f"{_TOOL}.backend-path", _check_inside)
-        project = cls(metadata, build_backend, backend_path or ())
-        if variants:
-            # What is wrong with [variant] is said already, and not that its labels are unknown.
-            labels = None if faulty else metadata.variants if metadata else ()
-            common, recipes = read_recipes(document, table, _TOOL, labels)
-            plugins = document.choice(table.get("plugins", "off"), f"{_TOOL}.plugins", _PLUGINS)
-            project = project._replace(common=common, recipes=recipes, validates=plugins == "validate")
-        return project
+        backend = _read_backend(document, table)
+        if not variants:
+            return cls(metadata, *backend)
+        common, recipes = read_recipes(document, table, _TOOL, labels)
+        plugins = document.choice(table.get("plugins", "off"), f"{_TOOL}.plugins", _PLUGINS)
+        return cls(metadata, *backend, common, recipes, plugins == "validate")
+
+
+def _read_variants(
+    document: Document, data: Mapping[str, object]
+) -> tuple[VariantMetadata | None, Collection[str] | None]:
+    """Return what ``[variant]`` says, if it is there, and its labels; None if faults hide some of them."""
+    if "variant" not in data:
+        return None, ()
+    inner = Document()
+    metadata = VariantMetadata.read_table(inner, data["variant"])
+    for fault in inner.faults:
+        place = f"[variant]: {fault.place}" if fault.place else "[variant]"
+        document.faults.append(fault._replace(place=place))
+    return metadata, None if inner.faults else metadata.variants
+
+
+def _read_backend(document: Document, table: Mapping[str, object]) -> tuple[str | None, tuple[str, ...]]:
+    """Return the build backend to wrap, and its path."""
+    build_backend: str | None = None
+    backend_path: tuple[str, ...] = ()
+    if "build-backend" in table:
+        build_backend = document.string(table["build-backend"], f"{_TOOL}.build-backend")
+    if "backend-path" in table:
+        backend_path = document.strings(table["backend-path"], f"{_TOOL}.backend-path", _check_inside)
+    return build_backend, backend_path
 
 
 def may_be_wrapped(path: Path) -> bool:

@@ -12,9 +12,7 @@ from ..variants.abi_dependency import ABI_DEPENDENCY, REMARK
 from ..variants.filename import WheelFilename, check_project_name, escape
 from ..variants.properties import NULL_LABEL, Variant
 from ..variants.validation import Document, join
-
-# The config settings that say which variant a wheel becomes; all others are the wrapped backend's.
-OUR_SETTINGS = ("variant", "variant-label", "variant-filename")
+from .config_settings import VARIANT_SETTINGS
 
 COMMON_KEYS = ("dependencies", "remove-dependencies", "name", "strip-local-version", "markers", "variants")
 _KEYS = (
@@ -308,7 +306,7 @@ def _settings(
     key = "config-settings"
     for name, value in document.table(table.get(key, {}), join(place, key)).items():
         at_name = f"{place}.{key}.{name}"
-        if name in OUR_SETTINGS:
+        if name in VARIANT_SETTINGS:
             document.fault(
                 at_name, "is no setting of the wrapped backend; it asks variant-backend for a variant"
             )

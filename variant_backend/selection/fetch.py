@@ -15,9 +15,10 @@ from ..formats.simple_api import File
 from ..lowlevel.file_set import Output
 from ..lowlevel.ranges import Advance, file_digest
 from ..lowlevel.workspace import workspace
+from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..wheels.plain import for_pip
-from ..wheels.reading import Wheel, open_wheel
+from ..wheels.reading import Wheel, WheelFile, open_wheel
 from .download import download
 from .releases import local_path
 from .resolve import Pick
@@ -43,7 +44,7 @@ def fetched(
     picks: Sequence[Pick],
     folder: Path,
     *,
-    plain: Callable[[str], str] | None = None,
+    plain: Callable[[WheelFilename], WheelFilename] | None = None,
     force: bool = False,
     advance: Advance = lambda _: None,
     hosts: Collection[str] | None = None,
@@ -55,8 +56,8 @@ def fetched(
     are those that may send the files beside their own; by default, that is any.
     Raises VariantError; nothing is left behind then.
     """
-    rename = plain or str
-    targets = [folder / rename(each.file.filename) for each in picks]
+    names = [WheelFilename.parse(each.file.filename) for each in picks]
+    targets = [folder / str(plain(name) if plain else name) for name in names]
     _check_targets(picks, targets)
     with workspace(folder) as scratch:
         results: list[Fetched] = []
@@ -71,7 +72,7 @@ def fetched(
                 verified = download(each.file, part, advance=advance, hosts=hosts)
             metadata = _variant_metadata(part, each)
             if plain:
-                part = for_pip(part, scratch, each.supported, plain)
+                part = for_pip(WheelFile(part, names[number]), scratch, each.supported, plain)
             written = part != target and not _is_same(part, target, force=force)
             results.append(Fetched(each, target, metadata, verified, written))
             moves += [(part, target)] if written else []

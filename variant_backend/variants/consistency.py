@@ -14,6 +14,7 @@ from .properties import default_label
 from .providers import BuildProvider
 from .uv_behaviour import uv_drops, uv_reason, uv_unsupported_features
 from .validation import Fault
+from .wheel_label import label_fault
 
 
 def of_values(data: object) -> Iterator[Fault]:
@@ -67,20 +68,11 @@ def of_metadata(metadata: VariantMetadata) -> Iterator[Fault]:
 
 def of_variant_json(metadata: VariantMetadata, filename: WheelFilename) -> Iterator[Fault]:
     """Compare a wheel's variant.json with its filename."""
-    yield from of_count(metadata)
-    labels = [*metadata.variants]
+    if fault := label_fault(metadata.variants, filename.label):
+        yield fault
     if filename.label is None:
-        text = f"the filename lacks a label, and this has {one_of(map(repr, labels))}"
+        text = f"the filename lacks a label, and this has {one_of(map(repr, metadata.variants))}"
         yield Fault("unlabelled-variant", "variants", text)
-    elif len(labels) == 1 and filename.label != labels[0]:
-        text = f"label {labels[0]!r}, but the filename says {filename.label!r}"
-        yield Fault("label-mismatch", "variants", text)
-
-
-def of_count(metadata: VariantMetadata) -> Iterator[Fault]:
-    """Find that a variant.json has not one label."""
-    if len(metadata.variants) != 1:
-        yield Fault("one-label", "variants", f"{len(metadata.variants)} labels, and exactly one is needed")
 
 
 def of_wheels(parts: Mapping[str, VariantMetadata]) -> Iterator[tuple[str, Fault]]:

@@ -20,6 +20,7 @@ from ..variants.metadata import VariantMetadata
 from ..variants.properties import Variant
 from ..variants.uv_behaviour import ACCEPTED_BY_UV, uv_never_chooses
 from ..variants.validation import Document, read_json
+from ..variants.wheel_label import label_fault
 from .reading import Wheel, open_wheel
 
 if TYPE_CHECKING:
@@ -277,11 +278,7 @@ def _with_variant(result: Inspection, read: Callable[[], bytes]) -> Inspection:
     faults = [f"variant.json: {issue}" for issue in document.issues]
     labels = list(metadata.variants)
     is_dropped = any(fault.rule not in ACCEPTED_BY_UV for fault in document.faults)
-    wrong_label = None
-    if len(labels) != 1:
-        wrong_label = f"variants has {len(labels)} labels, and needs one"
-    elif result.label not in (None, labels[0]):
-        wrong_label = f"label {labels[0]!r}, but the filename says {result.label!r}"
+    wrong_label = label_fault(labels, result.label)
     if wrong_label and not is_dropped:  # other faults may be the reason
         faults.append(f"variant.json: {wrong_label}")
         is_dropped = True

@@ -1,0 +1,31 @@
+"""The label of one wheel: its variant.json has exactly one, which is the filename's (PEP 825)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ..errors import VariantError
+from .metadata import VariantMetadata
+from .properties import Variant
+from .validation import Fault
+
+
+def label_fault(labels: Collection[str], expected: str | None) -> Fault | None:
+    """Return what is wrong with the labels of a wheel's variant.json, or None.
+
+    *expected* is the label of the filename, None if it has none.
+    """
+    if len(labels) != 1:
+        return Fault("one-label", "variants", f"{len(labels)} labels, and exactly one is needed")
+    (label,) = labels
+    if expected not in (None, label):
+        text = f"label {label!r}, but the filename says {expected!r}"
+        return Fault("label-mismatch", "variants", text)
+    return None
+
+
+def variant_of_wheel(metadata: VariantMetadata) -> Variant:
+    """Return the variant that a wheel with this metadata is; raises VariantError unless it has one label."""
+    if fault := label_fault(metadata.variants, None):
+        raise VariantError(str(fault))
+    return next(iter(metadata.variants.values()))
