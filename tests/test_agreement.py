@@ -43,7 +43,7 @@ def issues(call: Callable[[], object]) -> tuple[str, ...]:
     try:
         call()
     except VariantError as error:
-        return error.issues
+        return tuple(error.lines())
     return ()
 
 

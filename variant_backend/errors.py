@@ -1,8 +1,9 @@
-"""The one error family: something that was given cannot be used, or a file cannot be written."""
+"""What is wrong, as a value, and the one error family that carries it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 # More of a text that comes from outside is not shown.
 MOST_SHOWN = 200
@@ -11,33 +12,67 @@ _LONGEST_COMPARED = 100
 _MOST_COMPARED = 100
 
 
-class VariantError(Exception):
-    """One or more faults, each a line that names the place and the fault; *hint* is the remedy for all.
+class Problem(NamedTuple):
+    """What is wrong: a stable code, the place, a sentence about it, and the remedy.
 
-    A document with several faults is reported whole: every fault is an issue of one error.
+    The code is one of `checking.codes.RULES` or of `docs/problems.md`. The place is a file, a key in it, or
+    both with ``: `` between them; it is empty where the reader knows it.
     """
 
-    def __init__(self, *issues: str, hint: str | None = None) -> None:
-        super().__init__(*issues)
-        self.issues = issues
-        self.hint = hint
+    code: str
+    place: str
+    text: str
+    remedy: str | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.text}; {self.remedy}" if self.remedy else self.text
+        return f"{self.place}: {text}" if self.place else text
+
+    def within(self, place: object) -> Problem:
+        """Return the same problem with *place* in front of its own place."""
+        return self._replace(place=f"{place}: {self.place}" if self.place else str(place))
+
+    def at(self, place: str, code: str | None = None) -> Problem:
+        """Return the same problem at another *place*; its own place goes in front of its text."""
+        text = f"{self.place}: {self.text}" if self.place else self.text
+        return Problem(code or self.code, place, text, self.remedy)
+
+
+class VariantError(Exception):
+    """One or more problems: a document with several is reported whole, with one error.
+
+    A text stands for a problem with this *code* and *place*; the last one gets the *hint* as its remedy.
+    """
+
+    def __init__(
+        self, *problems: Problem | str, code: str = "error", place: object = "", hint: str | None = None
+    ) -> None:
+        made = [Problem(code, str(place), item) if isinstance(item, str) else item for item in problems]
+        if hint:
+            made[-1] = made[-1]._replace(remedy=hint)
+        self.problems = tuple(made)
+        super().__init__(*self.problems)
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
 
     def lines(self) -> list[str]:
-        """Return one complete line for each fault; the remedy stands on the last."""
-        *others, last = self.issues
-        return [*others, f"{last}; {self.hint}" if self.hint else last]
+        """Return one complete line for each problem."""
+        return list(map(str, self.problems))
 
     def within(self, place: object) -> VariantError:
-        """Return the same error with *place* in front of every fault."""
-        return type(self)(*(f"{place}: {issue}" for issue in self.issues), hint=self.hint)
+        """Return the same error with *place* in front of the place of every problem."""
+        return type(self)(*(problem.within(place) for problem in self.problems))
+
+
+def problems_of(errors: Iterable[VariantError]) -> list[Problem]:
+    """Return the problems of several errors."""
+    return [problem for error in errors for problem in error.problems]
 
 
 def lines_of(errors: Iterable[VariantError]) -> list[str]:
     """Return the lines of several errors."""
-    return [line for error in errors for line in error.lines()]
+    return list(map(str, problems_of(errors)))
 
 
 def ascii_unless_printable(text: str) -> str:

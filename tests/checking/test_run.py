@@ -191,8 +191,8 @@ def test_the_list_has_every_code() -> None:
 def test_every_rule_that_a_reader_names_has_a_code() -> None:
     package = Path(variant_backend.__file__).parent
     sources = "\n".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
-    named = re.findall(r"""(?:rule(?:: str )?= ?|Fault\(\s*|Reason\(\s*)"([a-z-]+)\"""", sources)
-    assert {"bad-value", "no-provider", "one-label"} <= {*named} <= {*RULES}
+    named = re.findall(r"""(?:code(?:: str )?= ?|Problem\(\s*)"([a-z-]+)\"""", sources)
+    assert {"bad-value", "no-provider", "one-label"} <= {*named} <= {*RULES, "error"}
 
 
 # Any input.

@@ -251,7 +251,8 @@ def test_faults_of_our_own_table_are_told_together() -> None:
     with pytest.raises(VariantError) as caught:
         read(changed("tool", {"variant-backend": table}))
     assert [
-        issue.removeprefix("pylock.toml: packages[0]: tool.variant-backend.") for issue in caught.value.issues
+        issue.removeprefix("pylock.toml: packages[0]: tool.variant-backend.")
+        for issue in caught.value.lines()
     ] == [
         "x: unknown key; known are hosts, requires-python, core-metadata",
         f"hosts[0]: 'https://a.org' is no host; {remedy}",

@@ -108,7 +108,7 @@ def refused(call: Callable[[], object]) -> bool:
         with in_time():
             call()
     except VariantError as error:
-        assert error.issues and all(error.lines())
+        assert error.problems and all(error.lines())
         return True
     return False
 

@@ -453,7 +453,7 @@ def test_the_examples_are_wrapped_and_the_undo_leaves_their_variants(name: str) 
 def test_what_cannot_be_wrapped_is_said_with_all_its_faults(text: str, faults: list[str]) -> None:
     with pytest.raises(VariantError) as raised:
         wrap(text)
-    assert len(raised.value.issues) == len(faults)
+    assert len(raised.value.problems) == len(faults)
     for line, fault in zip(sorted(raised.value.lines()), sorted(faults), strict=True):
         assert fault in line
 

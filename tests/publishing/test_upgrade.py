@@ -320,9 +320,9 @@ def test_what_is_current_comes_back_as_it_is(document: dict[str, Any]) -> None:
 def test_what_is_beyond_repair_is_said_with_all_faults_at_once(document: Any, faults: list[str]) -> None:
     with pytest.raises(VariantError) as caught:
         upgraded(document)
-    text = "\n".join(caught.value.issues)
+    text = "\n".join(caught.value.lines())
     assert all(fault in text for fault in faults), text
-    assert all(issue.startswith("here: ") for issue in caught.value.issues)
+    assert all(issue.startswith("here: ") for issue in caught.value.lines())
 
 
 names = st.sampled_from(["nvidia", "blas", "x86_64", "abi_dependency", "Bad-Name"])
@@ -749,7 +749,10 @@ def test_requirements_that_test_the_variant_are_decided_for_the_label(tmp_path: 
 def test_a_wheel_whose_label_is_not_the_filenames_is_refused(tmp_path: Path) -> None:
     wheel = old_wheel(tmp_path, "cuda13", FIRST).rename(tmp_path / "demo-1.0-py3-none-any-cuda12.whl")
     several = old_wheel(tmp_path / "several", None, FIRST).rename(tmp_path / "demo-1.0-py2-none-any.whl")
-    for path, message in ((wheel, "but the filename says 'cuda12'"), (several, "variants: 3 labels, and exactly one is needed")):
+    for path, message in (
+        (wheel, "but the filename says 'cuda12'"),
+        (several, "variants: 3 labels, and exactly one is needed"),
+    ):
         before = path.read_bytes()
         result = invoke("--in-place", path)
         assert result.exit_code == 1 and f"error: {path.name}: variant.json: " in result.stderr

@@ -140,7 +140,7 @@ def test_all_faults_of_a_builds_versions_are_told() -> None:
     variant = Variant("x", frozenset({Property(ABI_DEPENDENCY, "a", "2")}))
     with pytest.raises(VariantError) as caught:
         built_with(variant, {"a": Version("3"), "b": Version("1!1")})
-    assert len(caught.value.issues) == 2
+    assert len(caught.value.problems) == 2
 
 
 def convert(wheel: Path, *options: str) -> Result:

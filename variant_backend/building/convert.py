@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from ..errors import VariantError
 from ..lowlevel.ranges import Advance
@@ -58,6 +58,8 @@ class Conversion(NamedTuple):
 Planned: TypeAlias = Conversion | VariantError | None
 Tell: TypeAlias = Callable[[str], object]
 _Planner: TypeAlias = Callable[[WheelFile], Plan | None]
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
 def plan_conversions(
@@ -78,13 +80,14 @@ def plan_conversions(
     else:
         plan = _plan_request(request, _load_project(project_file), tell)
         planned = [_planned(wheel, lambda _: plan) for wheel in wheels]
-    result: list[Planned] = [
-        Conversion(each.wheel, overrides.applied(each.plan)) if isinstance(each, Conversion) else each
-        for each in planned
+    planned = [
+        Conversion(item.wheel, overrides.applied(item.plan)) if isinstance(item, Conversion) else item
+        for item in planned
     ]
-    for remark in dict.fromkeys(remark for each in _conversions(result) for remark in each.plan.remarks()):
+    remarks = [remark for conversion in _conversions(planned) for remark in conversion.plan.remarks()]
+    for remark in dict.fromkeys(remarks):
         tell(remark)
-    return result
+    return planned
 
 
 def convert(
@@ -103,14 +106,15 @@ def convert(
     if two wheels would become one file.
     """
     planned = list(planned)
-    check_targets((each.wheel.path, each.target(out_dir)) for each in _conversions(planned))
+    check_targets((item.wheel.path, item.target(out_dir)) for item in _conversions(planned))
 
-    def converted(each: Planned) -> Outcome | VariantError | None:
-        if not isinstance(each, Conversion):
-            return each
-        folder = out_dir or each.wheel.path.parent
+    def converted(item: Planned) -> Outcome | VariantError | None:
+        if not isinstance(item, Conversion):
+            return item
+        wheel, plan = item
+        folder = out_dir or wheel.path.parent
         try:
-            return make_variant(each.wheel, each.plan, folder, force=force, dry_run=dry_run, advance=advance)
+            return make_variant(wheel, plan, folder, force=force, dry_run=dry_run, advance=advance)
         except VariantError as error:
             return error
 
@@ -118,21 +122,19 @@ def convert(
 
 
 def _conversions(planned: Iterable[Planned]) -> list[Conversion]:
-    return [each for each in planned if isinstance(each, Conversion)]
+    return [item for item in planned if isinstance(item, Conversion)]
 
 
-def _map(
-    converted: Callable[[Planned], Outcome | VariantError | None], planned: Iterable[Planned], jobs: int
-) -> Iterator[Outcome | VariantError | None]:
-    """Convert several at a time, and yield the results in order."""
+def _map(function: Callable[[_T], _R], items: Iterable[_T], jobs: int) -> Iterator[_R]:
+    """Call a function for each item, several at a time, and yield the results in order."""
     if jobs == 1:
-        yield from map(converted, planned)
+        yield from map(function, items)
         return
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(jobs) as executor:
         try:
-            yield from executor.map(converted, planned)
+            yield from executor.map(function, items)
         finally:
             executor.shutdown(cancel_futures=True)  # what has not started, when the run is interrupted
 
@@ -191,8 +193,8 @@ def _plan_without_request(
         first = next(wheel.path.name for wheel in wheels if isinstance(wheel, WheelFile))
         raise RequestError(f"Nothing says which variant {first} is: {_REMEDY}.")
     return [
-        _planned(wheel, by_match or _refuse) if each is None else each
-        for wheel, each in zip(wheels, planned, strict=True)
+        _planned(wheel, by_match or _refuse) if item is None else item
+        for wheel, item in zip(wheels, planned, strict=True)
     ]
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from ..errors import VariantError, did_you_mean, one_of
-from ..variants.validation import Fault
+from ..errors import Problem, VariantError, did_you_mean, one_of
 
 ERROR = "error"
 WARNING = "warning"
@@ -43,10 +42,10 @@ class Finding(NamedTuple):
     remedy: str
 
     @classmethod
-    def of(cls, file: str, fault: Fault) -> Finding:
+    def of(cls, file: str, fault: Problem) -> Finding:
         """Return what is found when a file has a fault, whose rule is a code."""
-        rule = RULES[fault.rule]
-        return cls(fault.rule, rule.severity, file, fault.place, fault.text, fault.hint or rule.remedy)
+        rule = RULES[fault.code]
+        return cls(fault.code, rule.severity, file, fault.place, fault.text, fault.remedy or rule.remedy)
 
 
 _UV = ("installers", "uv")

@@ -11,11 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
-from ..errors import MOST_SHOWN, VariantError, one_of
+from ..errors import MOST_SHOWN, Problem, VariantError, one_of
 from ..formats.simple_api import Page
 from ..variants.filename import WheelFilename, index_filename, normalize, release_of_index
 from ..variants.properties import NULL_LABEL, Variant
-from ..variants.validation import Fault
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from ..project.recipe import Recipe
 
 
-def of_recipes(recipes: Mapping[str, Recipe], variants: Mapping[str, Variant]) -> Iterator[Fault]:
+def of_recipes(recipes: Mapping[str, Recipe], variants: Mapping[str, Variant]) -> Iterator[Problem]:
     """Find dependencies of a project file whose variant markers cannot be decided, or are to be kept."""
     from ..variants.markers import mentions_variant, resolve
 
@@ -34,15 +33,15 @@ def of_recipes(recipes: Mapping[str, Recipe], variants: Mapping[str, Variant]) -
                 continue
             if recipe.keep_markers:
                 text = f'markers = "keep" leaves {requirement[:MOST_SHOWN]!r} to installers'
-                yield Fault("variant-marker", place, text)
+                yield Problem("variant-marker", place, text)
                 continue
             try:
                 resolve(requirement, variants[label])
             except VariantError as error:
-                yield Fault("undecidable-marker", place, error.issues[0], error.hint)
+                yield error.problems[0].at(place, "undecidable-marker")
 
 
-def of_fallbacks(wheels: Sequence[WheelFilename], has_sdist: bool) -> Iterator[tuple[WheelFilename, Fault]]:
+def of_fallbacks(wheels: Sequence[WheelFilename], has_sdist: bool) -> Iterator[tuple[WheelFilename, Problem]]:
     """Find platforms for which an installer has nothing but what it may not choose; gives a wheel with each.
 
     *wheels* are all of one release.
@@ -67,7 +66,7 @@ def of_fallbacks(wheels: Sequence[WheelFilename], has_sdist: bool) -> Iterator[t
     ):
         for tags, filename in first.items():
             if not covers(fallbacks, tags):
-                yield filename, Fault(code, "", f"no {what} for {tags}")
+                yield filename, Problem(code, "", f"no {what} for {tags}")
 
 
 def covers(fallbacks: Iterable[str], tags: str) -> bool:
@@ -116,25 +115,25 @@ def _machines(platform: str) -> set[tuple[str, str]]:
     return {(platform, "")}
 
 
-def of_projects(projects: Mapping[str, Mapping[str, Variant]]) -> Iterator[tuple[str, Fault]]:
+def of_projects(projects: Mapping[str, Mapping[str, Variant]]) -> Iterator[tuple[str, Problem]]:
     """Compare the labels of several projects, whose names are the keys; gives the second with each fault."""
     for one, other in combinations(sorted(projects), 2):
         ours = {variant.properties: label for label, variant in sorted(projects[one].items())}
         for label, variant in sorted(projects[other].items()):
             place, known = f"variants.{label}", projects[one].get(label)
             if known is not None and known.properties != variant.properties:
-                yield other, Fault("other-properties", place, f"{one} has other properties under {label!r}")
+                yield other, Problem("other-properties", place, f"{one} has other properties under {label!r}")
             elif known is None and variant.properties in ours:
                 theirs = ours[variant.properties]
-                yield other, Fault("other-label", place, f"{one} calls the same properties {theirs!r}")
+                yield other, Problem("other-label", place, f"{one} calls the same properties {theirs!r}")
 
 
-def of_page(page: Page, folder: str) -> Iterator[Fault]:
+def of_page(page: Page, folder: str) -> Iterator[Problem]:
     """Find what a project's page in a *folder* of an index shows to be wrong without any other file."""
     if folder != normalize(folder):
-        yield Fault("page-name", "", f"installers ask for {normalize(folder)}/, and not for {folder}/")
+        yield Problem("page-name", "", f"installers ask for {normalize(folder)}/, and not for {folder}/")
     elif page.name != folder:
-        yield Fault("page-name", "name", f"{page.name[:MOST_SHOWN]!r}, and the folder is {folder!r}")
+        yield Problem("page-name", "name", f"{page.name[:MOST_SHOWN]!r}, and the folder is {folder!r}")
     first: dict[tuple[str, Version], str] = {}
     indexes: set[tuple[str, Version]] = set()
     for name in sorted(file.filename for file in page.files):
@@ -147,14 +146,14 @@ def of_page(page: Page, folder: str) -> Iterator[Fault]:
             pass  # nothing that is about variants
     for release, name in first.items():
         if release not in indexes:
-            yield Fault("unlisted-index", "", f"{index_filename(release)} is not listed, and {name} is")
+            yield Problem("unlisted-index", "", f"{index_filename(release)} is not listed, and {name} is")
 
 
-def of_pages(page: Page, html: Page) -> Iterator[Fault]:
+def of_pages(page: Page, html: Page) -> Iterator[Problem]:
     """Compare the page of a project in JSON with that in HTML, which has no sizes, and one hash of a file."""
     ours, theirs = ({file.filename: file for file in each.files} for each in (page, html))
     for name in sorted(ours.keys() ^ theirs.keys()):
-        yield Fault("pages-differ", name, f"{'not ' if name in ours else ''}listed in the page of HTML")
+        yield Problem("pages-differ", name, f"{'not ' if name in ours else ''}listed in the page of HTML")
     for name in sorted(ours.keys() & theirs.keys()):
         mine, other = ours[name], theirs[name]
         core = (mine.core_metadata, other.core_metadata)
@@ -165,7 +164,7 @@ def of_pages(page: Page, html: Page) -> Iterator[Fault]:
             "core-metadata": (core[0] is None) != (core[1] is None) or _contradict(*core),
         }
         if told := [what for what, is_other in differs.items() if is_other]:
-            yield Fault("pages-differ", name, f"another {one_of(told)} than in the page of HTML")
+            yield Problem("pages-differ", name, f"another {one_of(told)} than in the page of HTML")
 
 
 def _contradict(one: Mapping[str, str] | None, other: Mapping[str, str] | None) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
-from ..errors import VariantError
+from ..errors import Problem, VariantError
 from ..formats import simple_api
 from ..lowlevel.ranges import Source
 from ..lowlevel.zip_archive import Archive
@@ -25,8 +25,8 @@ from ..variants.filename import WheelFilename, index_filename, normalize
 from ..variants.merging import combine
 from ..variants.metadata import VariantMetadata
 from ..variants.properties import NULL_LABEL, NULL_VARIANT, Variant
-from ..variants.validation import Document, Fault, read_json
-from ..variants.wheel_label import label_fault
+from ..variants.validation import Document, read_json
+from ..variants.wheel_label import label_problem
 from ..wheels import soundness
 from ..wheels.reading import SIGNATURES, Wheel, check_directories, check_identity
 from . import release_rules
@@ -85,7 +85,7 @@ class _Run:
         # What the pages of a project list, for the folders in which its wheels may lie.
         self.listed: dict[tuple[Path, str], set[str]] = {}
 
-    def add(self, path: Path, faults: Iterable[Fault], within: str = "") -> None:
+    def add(self, path: Path, faults: Iterable[Problem], within: str = "") -> None:
         """Note what is wrong with a file, or with a file *within* it, each thing once."""
         for fault in faults:
             place = ": ".join(filter(None, [within, fault.place]))
@@ -97,11 +97,7 @@ class _Run:
         try:
             yield
         except VariantError as error:
-            # The place is told beside the fault, not in front of it.
-            places = (re.escape(str(path)), re.escape(path.name), rf"[^/:]*\.dist-info/{within}")
-            told = re.compile(rf"^({'|'.join(places)}): ")
-            faults = [Fault(code, "", told.sub("", issue), error.hint) for issue in error.issues]
-            self.add(path, faults, within)
+            self.add(path, (Problem(code, "", each.text, each.remedy) for each in error.problems), within)
 
     def look_at(self, path: Path) -> None:
         """Read a file or a folder that was named."""
@@ -122,7 +118,7 @@ class _Run:
                 self.sdists[key] = path
             else:
                 text = "no wheel, JSON document or pyproject.toml"
-                self.add(path, [Fault("unknown-file", "", text)])
+                self.add(path, [Problem("unknown-file", "", text)])
 
     def look_into(self, folder: Path) -> None:
         """Read what a folder holds of a release, and of a package index; other files in it are left alone."""
@@ -137,7 +133,7 @@ class _Run:
             self.read_pages(folder)
         elif not files and not inner:
             text = "holds no wheel, no index file and no pyproject.toml"
-            self.add(folder, [Fault("nothing-to-check", "", text)])
+            self.add(folder, [Problem("nothing-to-check", "", text)])
 
     def release(self, folder: Path, release: tuple[str, Version]) -> _ReleaseFiles:
         """Return what is known of a release in a folder."""
@@ -168,11 +164,11 @@ class _Run:
             return
         if path.name.endswith("variants.json"):
             text = "no installer looks for a file of this name"
-            self.add(path, [Fault("index-name", "", text)])
+            self.add(path, [Problem("index-name", "", text)])
         if metadata is not None:
             faults = [*consistency.of_metadata(metadata)]
             if path.name == "variant.json":
-                faults += filter(None, [label_fault(metadata.variants, None)])
+                faults += filter(None, [label_problem(metadata.variants, None)])
             self.add(path, faults)
 
     def read_metadata(self, path: Path, data: bytes, within: str = "") -> VariantMetadata | None:
@@ -182,9 +178,9 @@ class _Run:
         with self.noting(path, "not-json", within):
             parsed = read_json(document, data)
             metadata = VariantMetadata.read(document, parsed)
-            document.faults += consistency.of_values(parsed)
-        self.add(path, document.faults, within)
-        complete = all(fault.rule in _HARMLESS for fault in document.faults)
+            document.problems += consistency.of_values(parsed)
+        self.add(path, document.problems, within)
+        complete = all(fault.code in _HARMLESS for fault in document.problems)
         return metadata if complete else None
 
     def read_project(self, path: Path) -> None:
@@ -193,13 +189,12 @@ class _Run:
         _content(path)  # so that a file that cannot be read is no TOML that is faulty
         with self.noting(path, "not-toml"):
             project = Project.read(document, path)
-            faulty = any(fault.place.startswith("[variant]") for fault in document.faults)
-            if project.metadata is not None and not faulty:
+            if project.metadata is not None:
                 variants: Mapping[str, Variant] = {**project.metadata.variants, NULL_LABEL: NULL_VARIANT}
                 recipes = {label: project.recipe(label) for label in variants}
-                document.faults += consistency.of_metadata(project.metadata)
-                document.faults += release_rules.of_recipes(recipes, variants)
-        self.add(path, document.faults)
+                document.problems += consistency.of_metadata(project.metadata)
+                document.problems += release_rules.of_recipes(recipes, variants)
+        self.add(path, document.problems)
 
     def read_pages(self, folder: Path) -> None:
         """Read the pages of a project in a package index, and compare them with the files that they list."""
@@ -211,8 +206,7 @@ class _Run:
             try:
                 page = pages[path.name] = _PAGES[path.name](_content(path), f"{url}/{path.name}")
             except VariantError as error:
-                issues = (issue.removeprefix(f"{url}/{path.name}: ") for issue in error.issues)
-                self.add(path, [Fault("bad-page", "", issue, error.hint) for issue in issues])
+                self.add(path, (each.at("", "bad-page") for each in error.problems))
                 continue
             self.add(path, release_rules.of_page(page, root.name))
             self.add(path, (fault for file in page.files for fault in _faults_of_link(root.anchor, file)))
@@ -234,7 +228,7 @@ class _Run:
             self.compare_metadata(release)
             wheel_names = {path.name for path in release.wheels}
             for name in sorted(wheel_names - self.listed.get((folder, key[0]), wheel_names)):
-                self.add(folder / name, [Fault("unlisted-wheel", "", f"not listed in simple/{key[0]}/")])
+                self.add(folder / name, [Problem("unlisted-wheel", "", f"not listed in simple/{key[0]}/")])
             if folder in self.folders:
                 self.find_what_lacks(folder, key, release)
             documents = {str(path): each for path, each in release.indexes.items() if each is not None}
@@ -254,10 +248,10 @@ class _Run:
         for path, index in release.indexes.items():
             if not release.wheels and folder in self.folders:
                 text = f"no wheel of {key[0]} {key[1]} is beside it"
-                self.add(path, [Fault("index-without-wheels", "", text)])
+                self.add(path, [Problem("index-without-wheels", "", text)])
             wanted = index_filename(_spelled(release, key))
             if path.name != wanted:
-                self.add(path, [Fault("index-name", "", f"{wanted} is its name")])
+                self.add(path, [Problem("index-name", "", f"{wanted} is its name")])
             if index is not None:
                 self.add(path, consistency.of_index(index, parts))
                 labels = consistency.of_labels(index, [*release.wheels.values()], folder in self.folders)
@@ -265,7 +259,7 @@ class _Run:
 
     def compare_metadata(self, release: _ReleaseFiles) -> None:
         """Look at what installers make of the documents; what the index file shares is said once."""
-        said = set[Fault]()
+        said = set[Problem]()
         for path, index in sorted(release.indexes.items()):
             faults = [*consistency.of_metadata(index)] if index is not None else []
             self.add(path, faults)
@@ -279,11 +273,11 @@ class _Run:
         """Find what is missing in a folder that holds a whole release."""
         if any(filename.label is not None for filename in release.wheels.values()) and not release.indexes:
             text = f"{index_filename(_spelled(release, key))} is missing"
-            self.add(folder, [Fault("missing-index", "", text)])
+            self.add(folder, [Problem("missing-index", "", text)])
         sdist = self.sdists.get((folder, key))
         faults = [*release_rules.of_fallbacks([*release.wheels.values()], sdist is not None)]
-        if sdist and any(fault.rule == "plain-from-sdist" for _, fault in faults) and _dispatches(sdist):
-            faults = [each for each in faults if each[1].rule != "plain-from-sdist"]
+        if sdist and any(fault.code == "plain-from-sdist" for _, fault in faults) and _dispatches(sdist):
+            faults = [each for each in faults if each[1].code != "plain-from-sdist"]
         for filename, fault in faults:
             self.add(folder / str(filename), [fault])
 
@@ -328,7 +322,7 @@ class _WheelReader(NamedTuple):
             metadata = self.read_variant_json(filename, data)
         elif filename.label is not None:
             text = f"{wheel.path('variant.json')} is missing"
-            self.run.add(self.path, [Fault("missing-variant-json", "", text)])
+            self.run.add(self.path, [Problem("missing-variant-json", "", text)])
         if (rows := contents.pop("RECORD")) is not None:
             known = {wheel.path(name): text for name, text in contents.items() if text is not None}
             self.check_record(wheel, rows, known)
@@ -340,11 +334,11 @@ class _WheelReader(NamedTuple):
         if metadata is None:
             if filename.label is None:
                 text = "a plain name, and a variant.json inside"
-                self.run.add(self.path, [Fault("unlabelled-variant", "variant.json", text)])
+                self.run.add(self.path, [Problem("unlabelled-variant", "variant.json", text)])
             return None
         faults = [*consistency.of_variant_json(metadata, filename)]
         self.run.add(self.path, faults, "variant.json")
-        is_known = all(fault.rule == "unlabelled-variant" for fault in faults)
+        is_known = all(fault.code == "unlabelled-variant" for fault in faults)
         return metadata if is_known else None
 
     def compare_side_file(self, data: bytes) -> None:
@@ -355,7 +349,7 @@ class _WheelReader(NamedTuple):
         except VariantError:  # there is none, as a rule
             differs = False
         if differs:
-            self.run.add(path, [Fault("side-file", "", f"differs from METADATA in {self.path.name}")])
+            self.run.add(path, [Problem("side-file", "", f"differs from METADATA in {self.path.name}")])
 
     def file(self, wheel: Wheel, name: str) -> bytes | None:
         """Return a file of dist-info, or None after noting that it is missing or damaged."""
@@ -369,7 +363,7 @@ class _WheelReader(NamedTuple):
         present = signatures & wheel.entries.keys()
         if present and wheel.is_variant():
             text = f"{min(present)} signs a RECORD, maybe an older one"
-            self.run.add(self.path, [Fault("signature", "", text)])
+            self.run.add(self.path, [Problem("signature", "", text)])
         place = wheel.path("RECORD")
         with self.run.noting(self.path, "bad-record", "RECORD"):
             record = wheel.parsed_record(data)
@@ -378,7 +372,7 @@ class _WheelReader(NamedTuple):
             faults += record.wrong_sizes(place, sizes)
             faults += record.wrong_hashes(place, contents)
             listed = sorted(signatures.intersection(row[0] for row in record.rows))
-            faults += [Fault("signature-listed", "", f"a row for {listed[0]!r}")] if listed else []
+            faults += [Problem("signature-listed", "", f"a row for {listed[0]!r}")] if listed else []
             self.run.add(self.path, (fault._replace(place="") for fault in faults), "RECORD")
 
 
@@ -437,7 +431,7 @@ def _project_folders(folder: Path) -> list[Path]:
         return []
 
 
-def _faults_of_link(anchor: str, file: simple_api.File) -> Iterator[Fault]:
+def _faults_of_link(anchor: str, file: simple_api.File) -> Iterator[Problem]:
     """Compare a file that a page lists with the one that lies here, if it should.
 
     Of wheels and sdists, the size alone is looked at.
@@ -450,11 +444,11 @@ def _faults_of_link(anchor: str, file: simple_api.File) -> Iterator[Fault]:
     try:
         size = _size(path)
         if file.size not in (None, size):
-            yield Fault("link-size", file.filename, f"{file.size} bytes, but it has {size}")
+            yield Problem("link-size", file.filename, f"{file.size} bytes, but it has {size}")
         if is_index:
             yield from simple_api.of_content(file.filename, file.hashes, _content(path))
     except VariantError as error:
-        yield Fault("dead-link", file.filename, f"{path}: {error}")
+        yield Problem("dead-link", file.filename, f"{path}: {error}")
     if file.core_metadata is not None and not is_index:
         side_file = Path(f"{path}.metadata")
         place = f"{file.filename}.metadata"
@@ -462,7 +456,7 @@ def _faults_of_link(anchor: str, file: simple_api.File) -> Iterator[Fault]:
             _size(side_file)
             yield from simple_api.of_content(place, file.core_metadata, _content(side_file))
         except VariantError as error:
-            yield Fault("dead-link", place, f"{side_file}: {error}")
+            yield Problem("dead-link", place, f"{side_file}: {error}")
 
 
 def _size(path: Path) -> int:

@@ -72,14 +72,14 @@ def make_variant_command(
         advance = progress.advance
         results = convert(planned, output_dir, force=force, dry_run=dry_run, jobs=jobs, advance=advance)
     except VariantError as error:
-        for wheel, each in zip(wheels, planned, strict=True) if as_json else ():
-            print_json(_to_dict(wheel, each, error))
+        for wheel, item in zip(wheels, planned, strict=True) if as_json else ():
+            print_json(_to_dict(wheel, item, error))
         raise
     well = True
     with progress:
-        for wheel, each, result in zip(wheels, planned, results, strict=True):
+        for wheel, item, result in zip(wheels, planned, results, strict=True):
             progress.interrupt()
-            _report(wheel, each, result, say, as_json=as_json)
+            _report(wheel, item, result, say, as_json=as_json)
             well &= not isinstance(result, VariantError)
     if not any(planned):
         print_message("error: no match in the project file picks any of these wheels")

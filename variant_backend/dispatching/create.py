@@ -187,7 +187,7 @@ def _read_remote(file: File, placed: File, hosts: Collection[str] | bool) -> _Re
         wheel = read_wheel(on_server(file.filename, file.url, size=file.size, other_hosts=hosts))
     except OtherHostError as error:
         raise VariantError(
-            *error.issues, hint="if that one may send the wheels, name it with --host"
+            *error.problems, hint="if that one may send the wheels, name it with --host"
         ) from None
     size, hashes = wheel.archive.source.size, {"sha256": file.hashes["sha256"]}
     return _described(placed._replace(hashes=hashes, size=size), wheel)

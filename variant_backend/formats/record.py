@@ -8,8 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Set
 from typing import NamedTuple
 
-from ..errors import VariantError
-from ..variants.validation import Fault
+from ..errors import Problem, VariantError
 
 
 class Record(NamedTuple):
@@ -43,7 +42,7 @@ class Record(NamedTuple):
             raise VariantError("a row is broken over several lines", hint="write one row on each line")
         return cls(text, rows)
 
-    def faults(self, path: str, files: Set[str], unlisted: Set[str]) -> list[Fault]:
+    def faults(self, path: str, files: Set[str], unlisted: Set[str]) -> list[Problem]:
         """Compare RECORD, which is at *path*, with the *files* of the wheel; those *unlisted* need no row.
 
         Each rule that is broken gives one fault. Sizes and hashes are not compared.
@@ -61,7 +60,7 @@ class Record(NamedTuple):
         ]
         wanted = "no hash and no size" if path in incomplete else "a hash and a size"
         return [
-            Fault(rule, path, text.format(_first_of(names)))
+            Problem(rule, path, text.format(_first_of(names)))
             for rule, text, names in (
                 ("duplicate-row", "{} has two rows", twice),
                 ("incomplete-row", f"the row of {{}} needs {wanted}", incomplete),
@@ -71,19 +70,21 @@ class Record(NamedTuple):
             if names
         ]
 
-    def wrong_sizes(self, path: str, sizes: Mapping[str, int]) -> list[Fault]:
+    def wrong_sizes(self, path: str, sizes: Mapping[str, int]) -> list[Problem]:
         """Compare the rows with the *sizes* of the wheel's files in bytes; return one fault or none."""
         wrong = [file for file, _, size in self.rows if size and file in sizes and size != str(sizes[file])]
-        return [Fault("wrong-size", path, f"the size of {_first_of(wrong)} is another one")] if wrong else []
+        text = f"the size of {_first_of(wrong)} is another one" if wrong else ""
+        return [Problem("wrong-size", path, text)] if wrong else []
 
-    def wrong_hashes(self, path: str, contents: Mapping[str, bytes]) -> list[Fault]:
+    def wrong_hashes(self, path: str, contents: Mapping[str, bytes]) -> list[Problem]:
         """Compare the rows with the *contents* of some files; return one fault or none."""
         wrong = [
             file
             for file, digest, _ in self.rows
             if digest and file in contents and not _is_hash(digest, contents[file])
         ]
-        return [Fault("wrong-hash", path, f"the hash of {_first_of(wrong)} is another one")] if wrong else []
+        text = f"the hash of {_first_of(wrong)} is another one" if wrong else ""
+        return [Problem("wrong-hash", path, text)] if wrong else []
 
     def changed(
         self, contents: Mapping[str, bytes], dropped: Collection[str], moved: Mapping[str, str]

@@ -15,9 +15,9 @@ from html.parser import HTMLParser
 from typing import NamedTuple
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
-from ..errors import MOST_SHOWN, VariantError
+from ..errors import MOST_SHOWN, Problem, VariantError
 from ..variants.filename import WheelFilename, check_project_name, normalize, version_of
-from ..variants.validation import Document, Fault, join, read_json
+from ..variants.validation import Document, join, read_json
 
 GENERATOR = "variant-backend"
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
@@ -123,18 +123,18 @@ def from_json(content: bytes, url: str, *, skipped: list[VariantError] | None = 
     Raises VariantError with every fault found; those of single files go to *skipped* instead, if that is
     given, and such files are left out.
     """
-    document, top = _read_json(content, url)
+    document, top = _read_json(content)
     document.table(top, "", required=("meta", "name", "files"))
     name = document.string(top.get("name", ""), "name") or ""
     files = []
     for place, entry in _listed(document, top, "files"):
         own = document if skipped is None else Document()
         file = _read_entry(own, entry, place, url)
-        if skipped is None or not own.faults:
+        if skipped is None or not own.problems:
             files.append(file)
         else:
-            skipped.append(VariantError(*own.issues).within(url))
-    document.check(url)
+            skipped.append(VariantError(*own.problems))
+    document.check()
     return Page(name, tuple(files))
 
 
@@ -162,14 +162,14 @@ def projects_from_json(content: bytes, url: str) -> dict[str, str] | None:
     None is returned for a page without ``projects``, such as that of a project.
     Raises VariantError with every fault found.
     """
-    document, top = _read_json(content, url)
+    document, top = _read_json(content)
     projects: dict[str, str] = {}
     for place, entry in _listed(document, top, "projects"):
         table, place = document.table(entry, place, required=("name",)), join(place, "name")
         name = document.string(table["name"], place) if "name" in table else None
         if name is not None and document.passes(place, check_project_name, name):
             projects.setdefault(normalize(name), urljoin(url, f"{normalize(name)}/"))
-    document.check(f"{url}: {_NO_PAGE}")
+    document.check(_NO_PAGE)
     return projects if "projects" in top else None
 
 
@@ -236,10 +236,10 @@ def _read_html(content: bytes, url: str) -> tuple[str, list[dict[str, str]]]:
         reader.feed(content.decode("utf-8", "replace"))
         reader.close()
     except (AssertionError, ValueError) as error:  # unfinished declarations, references of too many digits
-        raise VariantError(f"{url}: {_NO_PAGE}: {error}") from None
-    _check_version(reader.version, url)
+        raise VariantError(str(error), place=_NO_PAGE) from None
+    _check_version(reader.version)
     if len(reader.base) > _LONGEST_BASE:
-        raise VariantError(f"{url}: {_NO_PAGE}: a base of {len(reader.base)} characters")
+        raise VariantError(f"a base of {len(reader.base)} characters", place=_NO_PAGE)
     return _joined(url, reader.base) or url, reader.links
 
 
@@ -296,14 +296,14 @@ def _joined(base: str, link: str) -> str | None:
         return None
 
 
-def _read_json(content: bytes, url: str) -> tuple[Document, dict[str, object]]:
+def _read_json(content: bytes) -> tuple[Document, dict[str, object]]:
     """Return what stands at the top of a page, after its version was checked, and where to note faults."""
     document = Document()
     try:
         top = document.table(read_json(document, content), "")
     except VariantError as error:
-        raise error.within(f"{url}: {_NO_PAGE}") from None
-    _check_version(document.table(top.get("meta", {}), "meta").get("api-version"), url)
+        raise error.within(_NO_PAGE) from None
+    _check_version(document.table(top.get("meta", {}), "meta").get("api-version"))
     return document, top
 
 
@@ -311,7 +311,7 @@ def _listed(document: Document, top: Mapping[str, object], key: str) -> list[tup
     """Return the entries of a list, each behind its place."""
     listed = top.get(key, [])
     if not isinstance(listed, list):
-        document.fault(key, "a list is needed", rule="wrong-type")
+        document.note(key, "a list is needed", code="wrong-type")
         return []
     return [(f"{key}[{at}]", entry) for at, entry in enumerate(listed)]
 
@@ -321,15 +321,15 @@ def _read_entry(document: Document, value: object, place: str, url: str) -> File
     entry = document.table(value, place, required=("filename", "url", "hashes"))
     size = entry.get("size")
     if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 0):
-        document.fault(join(place, "size"), "a number of bytes is needed", rule="wrong-type")
+        document.note(join(place, "size"), "a number of bytes is needed", code="wrong-type")
         size = None
     filename = document.string(entry.get("filename", ""), join(place, "filename")) or ""
     if "/" in filename or "\\" in filename:
-        document.fault(join(place, "filename"), f"{filename!r} is no filename")
+        document.note(join(place, "filename"), f"{filename!r} is no filename")
     link = document.string(entry.get("url", ""), join(place, "url")) or ""
     joined = _joined(url, link)
     if joined is None:
-        document.fault(join(place, "url"), f"{link!r} is no URL")
+        document.note(join(place, "url"), f"{link!r} is no URL")
     requires_python = entry.get("requires-python")
     if requires_python is not None:
         requires_python = document.string(requires_python, join(place, "requires-python"))
@@ -360,10 +360,10 @@ def _read_hashes(document: Document, value: object, place: str) -> dict[str, str
     return {name: digest.lower() for name, digest in read.items() if digest is not None}
 
 
-def _check_version(version: object, url: str) -> None:
+def _check_version(version: object) -> None:
     """Check that a page is of major version 1 (PEP 629); one that says nothing is."""
     if version is not None and not re.fullmatch(r"1\.\d+", str(version)):
-        raise VariantError(f"{url}: version {version!r} of the simple API is not known here, only 1.x is")
+        raise VariantError(f"version {version!r} of the simple API is not known here, only 1.x is")
 
 
 def _project_of(url: str) -> str:
@@ -372,10 +372,10 @@ def _project_of(url: str) -> str:
     return normalize(unquote(parts[-1])) if parts else ""
 
 
-def of_content(name: str, hashes: Mapping[str, str], content: bytes) -> Iterator[Fault]:
+def of_content(name: str, hashes: Mapping[str, str], content: bytes) -> Iterator[Problem]:
     """Compare what a file holds with the *hashes* that a page gives; those that nobody knows are skipped."""
     for algorithm, told in hashes.items():
         if algorithm in ALGORITHMS:
             actual = hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()
             if told != actual:
-                yield Fault("link-hash", name, f"{algorithm} {told[:MOST_SHOWN]}, but it is {actual}")
+                yield Problem("link-hash", name, f"{algorithm} {told[:MOST_SHOWN]}, but it is {actual}")

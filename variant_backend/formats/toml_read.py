@@ -18,6 +18,6 @@ def read_toml(path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(path.read_bytes().decode("utf-8"))
     except OSError as error:
-        raise VariantError(f"{path}: {error.strerror}") from None
+        raise VariantError(error.strerror or str(error), place=path) from None
     except (ValueError, RecursionError) as error:
-        raise VariantError(f"{path}: not TOML in UTF-8: {error}") from None
+        raise VariantError(f"not TOML in UTF-8: {error}", place=path) from None

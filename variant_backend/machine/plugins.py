@@ -332,11 +332,11 @@ def _read_answer(told: Mapping[str, Any], method: str, place: str, *, strict: bo
         several = several is not None and document.boolean(several, f"{at}.multi_value")
         if name is not None and document.passes(f"{at}.name", lambda text: check_name(text, "feature"), name):
             if name in features:
-                document.fault(f"{at}.name", f"{name!r} is there twice")
+                document.note(f"{at}.name", f"{name!r} is there twice")
             features[name] = _Feature(values, several)
     if told["printed"] is not None:
         lapses.append(f"{place}: prints to stdout: {told['printed']!r}")
-    if document.issues:
-        issues = [f"{place}: {issue}" for issue in document.issues]
-        raise VariantError(*issues, *(lapses if strict else ()))
+    if document.problems:
+        problems = [problem.within(place) for problem in document.problems]
+        raise VariantError(*problems, *(lapses if strict else ()))
     return _RawAnswer(features, all_compatible, own, tuple(lapses))

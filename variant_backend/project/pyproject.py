@@ -44,8 +44,7 @@ class Project(NamedTuple):
         """
         document = Document()
         project = cls.read(document, path, variants=variants)
-        if document.faults:
-            raise VariantError(*(f"{path}: {issue}" for issue in document.issues))
+        document.check(path)
         return project
 
     @classmethod
@@ -71,15 +70,14 @@ class Project(NamedTuple):
 def _read_variants(
     document: Document, data: Mapping[str, object]
 ) -> tuple[VariantMetadata | None, Collection[str] | None]:
-    """Return what ``[variant]`` says, if it is there, and its labels; None if faults hide some of them."""
+    """Return what ``[variant]`` says, and its labels; of a faulty one, neither is known."""
     if "variant" not in data:
         return None, ()
     inner = Document()
     metadata = VariantMetadata.read_table(inner, data["variant"])
-    for fault in inner.faults:
-        place = f"[variant]: {fault.place}" if fault.place else "[variant]"
-        document.faults.append(fault._replace(place=place))
-    return metadata, None if inner.faults else metadata.variants
+    for problem in inner.problems:
+        document.add(problem.within("[variant]"))
+    return (None, None) if inner.problems else (metadata, metadata.variants)
 
 
 def _read_backend(document: Document, table: Mapping[str, object]) -> tuple[str | None, tuple[str, ...]]:

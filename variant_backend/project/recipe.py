@@ -191,12 +191,12 @@ def read_recipes(
         at_label = f"{place}.variants.{label}"
         if labels is not None and label not in known:
             suggestion = did_you_mean(label, known)
-            document.fault(
+            document.note(
                 at_label, f"no such label in [variant.variants]{suggestion}; known are {one_of(known)}"
             )
         recipes[label] = _recipe(document, value, at_label, common)
         if label == NULL_LABEL and recipes[label].abi_dependency:
-            document.fault(f"{at_label}.abi-dependency", "the null variant has no properties")
+            document.note(f"{at_label}.abi-dependency", "the null variant has no properties")
     return common, recipes
 
 
@@ -259,7 +259,7 @@ def _match(document: Document, table: Mapping[str, object], place: str) -> dict[
     at_match = join(place, "match")
     parts = document.table(table["match"], at_match, tuple(_PARTS))
     if table["match"] == {}:
-        document.fault(at_match, f"names nothing to pick by; known are {one_of(_PARTS)}")
+        document.note(at_match, f"names nothing to pick by; known are {one_of(_PARTS)}")
     globs = {}
     for part, value in parts.items():
         glob = document.string(value, join(at_match, part))
@@ -307,7 +307,7 @@ def _settings(
     for name, value in document.table(table.get(key, {}), join(place, key)).items():
         at_name = f"{place}.{key}.{name}"
         if name in VARIANT_SETTINGS:
-            document.fault(
+            document.note(
                 at_name, "is no setting of the wrapped backend; it asks variant-backend for a variant"
             )
         elif isinstance(value, list):

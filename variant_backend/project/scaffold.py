@@ -157,18 +157,18 @@ def _read_tables(text: str) -> dict[str, Any]:
         for key in ("requires", "backend-path"):
             value = table.get(key, [])
             if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-                document.fault(f"{place}.{key}", "a list of strings is needed")
+                document.note(f"{place}.{key}", "a list of strings is needed")
     if "build-backend" in system and "requires" not in system:
-        document.fault("build-system.requires", "missing: list what the build backend needs")
+        document.note("build-system.requires", "missing: list what the build backend needs")
     if _is_wrapped(data):
         if "build-backend" not in ours:
-            document.fault("tool.variant-backend.build-backend", "missing: name the backend that is wrapped")
+            document.note("tool.variant-backend.build-backend", "missing: name the backend that is wrapped")
     else:
         for key in [key for key in _MOVED if key in ours]:
             text = f"is there already, but build-system.build-backend is not {_HOOKS!r}; remove it"
-            document.fault(f"tool.variant-backend.{key}", text)
-    if document.issues:
-        raise VariantError(*document.issues)
+            document.note(f"tool.variant-backend.{key}", text)
+    if document.problems:
+        raise VariantError(*document.problems)
     return data
 
 

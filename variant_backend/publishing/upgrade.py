@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from ..project.recipe import Recipe
 from ..variants.filename import index_filename, release_of_index
 from ..variants.legacy import Upgraded, upgrade_document, upgrade_table
 from ..variants.validation import Document, read_json
-from ..variants.wheel_label import label_fault
+from ..variants.wheel_label import label_problem
 from ..wheel_rewrite import Plan, edited_metadata, make_variant, renamed, rewritten
 from ..wheels.reading import WheelFile
 
@@ -41,6 +41,20 @@ class UpgradedFile(NamedTuple):
     output: Path | None
     upgraded: Upgraded | None
     content: bytes | None = None
+
+
+def upgrade_all(
+    paths: Iterable[Path], to: Destination, *, moment: int | None = None
+) -> Iterator[UpgradedFile | VariantError]:
+    """Bring files to the current form, one after another; yield what became of each, or what is wrong with it.
+
+    All else is as in `upgrade`.
+    """
+    for path in paths:
+        try:
+            yield upgrade(path, to, moment=moment)
+        except VariantError as error:
+            yield error
 
 
 def upgrade(path: Path, to: Destination, *, moment: int | None = None) -> UpgradedFile:
@@ -129,9 +143,9 @@ def _parsed(data: bytes, where: str) -> object:
 
 def _check_label(data: object, label: str | None) -> None:
     """Check that a wheel's variant.json has one label, the filename's."""
-    fault = label_fault(data["variants"] if isinstance(data, dict) else (), label)
-    if fault:
-        raise VariantError(f"variant.json: {fault}")
+    labels = data["variants"] if isinstance(data, dict) else ()
+    if problem := label_problem(labels, label):
+        raise VariantError(problem.within("variant.json"))
 
 
 def _decided(old: bytes, new: bytes) -> str | None:

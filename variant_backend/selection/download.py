@@ -137,7 +137,7 @@ def _fetch(url: str, part: _Part, other_hosts: OtherHosts) -> None:
                 return
         except BrokenTransferError as error:
             if part.restarted or tries == _MOST_TRIES:
-                raise VariantError(*error.issues, hint=f"given up after {tries} tries") from None
+                raise VariantError(*error.problems, hint=f"given up after {tries} tries") from None
 
 
 def _local(url: str) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
-from ..errors import VariantError, one_of
+from ..errors import Problem, VariantError, one_of
 from ..formats import simple_api
 from ..formats.core_metadata import find_field
 from ..formats.simple_api import File
@@ -23,7 +23,7 @@ from ..variants.filename import WheelFilename, normalize, parse_index_filename, 
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
 from ..variants.properties import check_label
-from ..variants.validation import Document, Fault, read_json
+from ..variants.validation import Document, read_json
 from ..wheels.reading import open_wheel
 
 if TYPE_CHECKING:
@@ -74,12 +74,12 @@ class IndexDocument(NamedTuple):
 
     place: str
     metadata: VariantMetadata | None
-    faults: tuple[Fault, ...]
+    faults: tuple[Problem, ...]
 
     def check(self) -> VariantMetadata:
         """Return what it says; raises VariantError if anything is wrong with it."""
         if self.faults or self.metadata is None:
-            raise VariantError(*(f"{self.place}: {fault}" for fault in self.faults))
+            raise VariantError(*self.faults).within(self.place)
         return self.metadata
 
 
@@ -237,10 +237,15 @@ def _on_index(url: str, name: str, faults: list[VariantError]) -> tuple[str, lis
     """
     content, kind, url = http.get(f"{url.rstrip('/')}/{name}/", accept=_ACCEPT, limit=_LARGEST)
     place = http.shown_url(url)
-    if "json" in kind:
-        page = simple_api.from_json(content, place, skipped=faults)
-    else:
-        page = simple_api.from_html(content, place)
+    skipped: list[VariantError] = []
+    try:
+        if "json" in kind:
+            page = simple_api.from_json(content, place, skipped=skipped)
+        else:
+            page = simple_api.from_html(content, place)
+    except VariantError as error:
+        raise error.within(place) from None
+    faults += [error.within(place) for error in skipped]
     files = (
         file._replace(url=http.with_credentials(file.url, url))
         for file in page.files
@@ -277,15 +282,16 @@ def read_index_file(file: File) -> IndexDocument:
     try:
         content = _content(file)
     except VariantError as error:
-        told = [issue.removeprefix(f"{place}: ") for issue in error.issues]
-        return IndexDocument(place, None, tuple(Fault(UNREADABLE, "", issue, error.hint) for issue in told))
+        return IndexDocument(
+            place, None, tuple(each._replace(code=UNREADABLE, place="") for each in error.problems)
+        )
     if faults := tuple(simple_api.of_content("", file.hashes, content)):
         return IndexDocument(place, None, faults)
     try:
         metadata = VariantMetadata.read(document, read_json(document, content))
     except VariantError as error:
-        return IndexDocument(place, None, (Fault("not-json", "", *error.issues),))
-    return IndexDocument(place, metadata, tuple(document.faults))
+        return IndexDocument(place, None, tuple(each.at("", "not-json") for each in error.problems))
+    return IndexDocument(place, metadata, tuple(document.problems))
 
 
 def _content(file: File) -> bytes:

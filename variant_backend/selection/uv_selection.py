@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from ..errors import VariantError
+from ..errors import Problem, VariantError
 from ..formats.simple_api import File
 from ..variants.merging import combine
 from ..variants.metadata import VariantMetadata
@@ -20,7 +20,6 @@ from ..variants.namespace_support import STATIC, Support
 from ..variants.providers import StaticProvider
 from ..variants.ranking import Supported, Verdict, unsupported, why_better
 from ..variants.uv_behaviour import ACCEPTED_BY_UV, uv_drops, uv_never_supports
-from ..variants.validation import Fault
 from .evaluate import Judged, in_order, ranked, wrong_python
 from .releases import (
     INDEX_FILE,
@@ -210,10 +209,10 @@ def _label(filename: str) -> str | None:
     return found[0].label
 
 
-def _faults(document: IndexDocument) -> list[Fault]:
+def _faults(document: IndexDocument) -> list[Problem]:
     """Return what uv takes for faults of an index file; raises _FailureError if it fails with them."""
-    faults = [fault for fault in document.faults if fault.rule not in ACCEPTED_BY_UV]
-    if any(fault.rule in (UNREADABLE, "link-hash") for fault in faults):
+    faults = [fault for fault in document.faults if fault.code not in ACCEPTED_BY_UV]
+    if any(fault.code in (UNREADABLE, "link-hash") for fault in faults):
         raise _FailureError(*(f"{document.place}: {fault}" for fault in faults))
     return faults + (_errors(document.metadata) if document.metadata is not None else [])
 
@@ -234,7 +233,7 @@ def _lower_bounds(file: File) -> str | None:
     )
 
 
-def _errors(metadata: VariantMetadata) -> list[Fault]:
+def _errors(metadata: VariantMetadata) -> list[Problem]:
     """Return what uv takes for a fault of a document, and the format does not."""
     return [fault for _, variant in sorted(metadata.variants.items()) for fault in uv_drops(variant)]
 
@@ -270,5 +269,5 @@ def _inspected(judged: Judged, chosen: Verdict) -> Inspection:
     except VariantError as error:
         found = error
     if isinstance(found, VariantError):
-        raise _UnreadError(*found.issues, hint=remedy)
+        raise _UnreadError(*found.problems, hint=remedy)
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ..errors import one_of
+from ..errors import Problem, one_of
 from .abi_dependency import ABI_DEPENDENCY
 from .filename import WheelFilename
 from .merging import combine as combined
@@ -13,11 +13,10 @@ from .metadata import VariantMetadata
 from .properties import default_label
 from .providers import BuildProvider
 from .uv_behaviour import uv_drops, uv_reason, uv_unsupported_features
-from .validation import Fault
-from .wheel_label import label_fault
+from .wheel_label import label_problem
 
 
-def of_values(data: object) -> Iterator[Fault]:
+def of_values(data: object) -> Iterator[Problem]:
     """Find values of features that are not sorted, in a parsed variant.json or index-level file."""
     for label, namespaces in _items(_get(data, "variants")):
         for namespace, features in _items(namespaces):
@@ -27,7 +26,7 @@ def of_values(data: object) -> Iterator[Fault]:
                 )
                 if texts != sorted(texts):
                     place = f"variants.{label}.{namespace}.{feature}"
-                    yield Fault("unsorted-values", place, f"{one_of(texts)} is not sorted")
+                    yield Problem("unsorted-values", place, f"{one_of(texts)} is not sorted")
 
 
 def _get(data: object, key: str) -> object:
@@ -38,7 +37,7 @@ def _items(data: object) -> Iterable[tuple[str, object]]:
     return data.items() if isinstance(data, dict) else ()
 
 
-def of_metadata(metadata: VariantMetadata) -> Iterator[Fault]:
+def of_metadata(metadata: VariantMetadata) -> Iterator[Problem]:
     """Find what is no fault of the format, but keeps installers or people from choosing a variant."""
     used = {name for variant in metadata.variants.values() for name in variant.namespaces()}
     for namespace in sorted(used - {ABI_DEPENDENCY}):
@@ -46,42 +45,43 @@ def of_metadata(metadata: VariantMetadata) -> Iterator[Fault]:
         if isinstance(metadata.providers.get(namespace), BuildProvider):
             continue  # wheels have its answer, a list
         if reason := uv_reason(metadata, namespace):
-            yield Fault(reason.code, place, reason.text)
+            yield Problem(reason.code, place, reason.text)
     for label, variant in sorted(metadata.variants.items()):
         yield from uv_drops(variant)
         for namespace, feature in metadata.never_supported(variant):
             place = f"variants.{label}.{namespace}.{feature}"
-            yield Fault("unlisted-value", place, "its values are not in the provider's static-properties")
+            yield Problem("unlisted-value", place, "its values are not in the provider's static-properties")
         for feature_place, reason in uv_unsupported_features(metadata, variant):
-            yield Fault(reason.code, f"variants.{label}.{feature_place}", reason.text)
+            yield Problem(reason.code, f"variants.{label}.{feature_place}", reason.text)
         if re.fullmatch("[0-9a-f]{8}", label) and (
             label == default_label(variant.properties) or not label.isdecimal()
         ):
-            yield Fault("hash-label", f"variants.{label}", f"label {label!r} is a hash")
+            yield Problem("hash-label", f"variants.{label}", f"label {label!r} is a hash")
     labels: dict[frozenset[object], str] = {}
     for label, variant in sorted(metadata.variants.items()):
         first = labels.setdefault(frozenset(variant.properties), label)
         if first != label:
             text = f"label {first!r} has the same properties"
-            yield Fault("equal-properties", f"variants.{label}", text)
+            yield Problem("equal-properties", f"variants.{label}", text)
 
 
-def of_variant_json(metadata: VariantMetadata, filename: WheelFilename) -> Iterator[Fault]:
+def of_variant_json(metadata: VariantMetadata, filename: WheelFilename) -> Iterator[Problem]:
     """Compare a wheel's variant.json with its filename."""
-    if fault := label_fault(metadata.variants, filename.label):
-        yield fault
+    if problem := label_problem(metadata.variants, filename.label):
+        yield problem
     if filename.label is None:
         text = f"the filename lacks a label, and this has {one_of(map(repr, metadata.variants))}"
-        yield Fault("unlabelled-variant", "variants", text)
+        yield Problem("unlabelled-variant", "variants", text)
 
 
-def of_wheels(parts: Mapping[str, VariantMetadata]) -> Iterator[tuple[str, Fault]]:
+def of_wheels(parts: Mapping[str, VariantMetadata]) -> Iterator[tuple[str, Problem]]:
     """Find conflicts between the wheels of one release; gives the wheel's name with each."""
     for conflict in combined(parts)[1]:
-        yield conflict.second, Fault("wheels-differ", conflict.place, f"in {conflict.first}: {conflict.text}")
+        text = f"in {conflict.first}: {conflict.text}"
+        yield conflict.second, Problem("wheels-differ", conflict.place, text)
 
 
-def of_index(index: VariantMetadata, parts: Mapping[str, VariantMetadata]) -> Iterator[Fault]:
+def of_index(index: VariantMetadata, parts: Mapping[str, VariantMetadata]) -> Iterator[Problem]:
     """Compare an index-level file with the wheels of its release; what several show is said once."""
     seen = set[tuple[str, str]]()
     for name, part in sorted(parts.items()):
@@ -92,10 +92,10 @@ def of_index(index: VariantMetadata, parts: Mapping[str, VariantMetadata]) -> It
         for place, text in found:
             if (place, text) not in seen:
                 seen.add((place, text))
-                yield Fault("index-differs", place, f"with {name}: {text}")
+                yield Problem("index-differs", place, f"with {name}: {text}")
 
 
-def of_labels(index: VariantMetadata, wheels: Sequence[WheelFilename], complete: bool) -> Iterator[Fault]:
+def of_labels(index: VariantMetadata, wheels: Sequence[WheelFilename], complete: bool) -> Iterator[Problem]:
     """Compare the labels of an index-level file with those of the wheels beside it.
 
     Unless they are *complete*, others may lie elsewhere.
@@ -103,6 +103,6 @@ def of_labels(index: VariantMetadata, wheels: Sequence[WheelFilename], complete:
     labels = {filename.label for filename in wheels if filename.label is not None}
     for label in sorted(labels - {*index.variants}):
         name = next(str(filename) for filename in wheels if filename.label == label)
-        yield Fault("index-lacks-label", "variants", f"{label!r} is missing, the label of {name}")
+        yield Problem("index-lacks-label", "variants", f"{label!r} is missing, the label of {name}")
     for label in sorted({*index.variants} - labels) if complete and wheels else ():
-        yield Fault("index-label-without-wheel", f"variants.{label}", f"no wheel has the label {label!r}")
+        yield Problem("index-label-without-wheel", f"variants.{label}", f"no wheel has the label {label!r}")

@@ -50,7 +50,8 @@ class WheelFilename(NamedTuple):
         found = _WHEEL.fullmatch(filename)
         if not found:
             raise VariantError(
-                f"{filename}: not a wheel's name",
+                "not a wheel's name",
+                place=filename,
                 hint="it should read NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM[-LABEL].whl",
             )
         result = cls(**{part: text or "" for part, text in found.groupdict().items()})
@@ -77,7 +78,7 @@ class WheelFilename(NamedTuple):
         try:
             return normalize(self.distribution), Version(self.version)
         except ValueError as error:  # InvalidVersion, or more digits than Python converts
-            raise VariantError(f"{self}: {error}") from None
+            raise VariantError(str(error), place=self) from None
 
 
 def check_project_name(name: str) -> None:

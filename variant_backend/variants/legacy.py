@@ -95,13 +95,12 @@ class _Upgrade:
         if not self.is_table:
             self._upgrade_schema()
         read = VariantMetadata.from_table if self.is_table else VariantMetadata.from_dict
-        issues = [f"{self.where}: {issue}" for issue in self.document.issues]
+        problems = [problem.within(self.where) for problem in self.document.problems]
         try:
             metadata = read(self.new, self.where)
         except VariantError as error:
-            raise VariantError(*issues, *error.lines()) from None
-        if issues:
-            raise VariantError(*issues)
+            raise VariantError(*problems, *error.problems) from None
+        self.document.check(self.where)
         return Upgraded(self.new, metadata, tuple(self.carried), tuple(self.changed), tuple(self.dropped))
 
     def _features(self, table: dict[str, Any], key: str, place: str) -> dict[str, dict[str, tuple[str, ...]]]:

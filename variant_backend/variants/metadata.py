@@ -70,13 +70,13 @@ class VariantMetadata(NamedTuple):
             listed = document.table(top.get("providers", {}), "providers")
             for namespace in [name for name in result.namespaces if name not in listed]:
                 place, text = f"providers.{namespace}", "missing: every declared namespace needs one"
-                document.fault(place, text, rule="missing-provider")
+                document.note(place, text, code="missing-provider")
         elif schema == SCHEMA_WITHOUT_PROVIDERS:
             if "providers" in top:
-                document.fault("providers", "version 0.1.1 of the format has none", rule="unknown-key")
+                document.note("providers", "version 0.1.1 of the format has none", code="unknown-key")
         elif schema is not None:
             text = f"{schema!r} is no version of the format that is known here"
-            document.fault("$schema", text, rule="unknown-schema")
+            document.note("$schema", text, code="unknown-schema")
         return result
 
     @classmethod
@@ -98,7 +98,7 @@ class VariantMetadata(NamedTuple):
         for namespace, provider in result.providers.items():
             if isinstance(provider, BuiltinProvider):
                 text = "is reserved, no installer knows it yet"
-                document.fault(f"providers.{namespace}.builtin", text, rule="reserved-provider")
+                document.note(f"providers.{namespace}.builtin", text, code="reserved-provider")
         return result
 
     def to_dict(self) -> dict[str, object]:
@@ -312,7 +312,7 @@ def _read_metadata(
     namespaces: tuple[str, ...] = ()
     if place in top:
         namespaces = document.strings(
-            priorities.get("namespace"), f"{place}.namespace", check_namespace, rule="bad-name"
+            priorities.get("namespace"), f"{place}.namespace", check_namespace, code="bad-name"
         )
 
     known = frozenset(namespaces)  # there may be many
@@ -321,7 +321,7 @@ def _read_metadata(
         if not known or namespace in known:  # a missing list is one fault, not many
             return True
         text = f"not in default-priorities.namespace{did_you_mean(namespace, namespaces)}"
-        document.fault(place, text, rule="undeclared-namespace")
+        document.note(place, text, code="undeclared-namespace")
         return False
 
     providers: dict[str, Provider] = {}
@@ -348,7 +348,7 @@ def check_namespace(text: str) -> None:
 def _read_variant(document: Document, label: str, value: object) -> Variant | None:
     """Read one entry of ``variants``."""
     place = f"variants.{label}"
-    faults = len(document.faults)
+    faults = len(document.problems)
     properties: set[Property] = set()
     document.passes(place, check_label, label, "bad-name")
     for namespace, features in document.table(value, place).items():
@@ -356,13 +356,13 @@ def _read_variant(document: Document, label: str, value: object) -> Variant | No
         document.passes(at_namespace, lambda text: check_name(text, "namespace"), namespace, "bad-name")
         entries = document.table(features, at_namespace)
         if not entries and features == {}:
-            document.fault(at_namespace, "lists no feature", rule="empty-list")
+            document.note(at_namespace, "lists no feature", code="empty-list")
         for feature, values in read_features(document, entries, at_namespace):
             properties.update(Property(namespace, feature, text) for text in values)
-    if len(document.faults) > faults:
+    if len(document.problems) > faults:
         return None
     try:
         return Variant.of(label, frozenset(properties))
     except VariantError as error:
-        document.fault(place, *error.issues, rule="null-variant", hint=error.hint)
+        document.add(error.problems[0].at(place, "null-variant"))
         return None

@@ -149,7 +149,7 @@ def read_features(
 ) -> list[tuple[str, tuple[str, ...]]]:
     """Read ``{feature: [values]}``, in the table's order; a bad name is noted, and left out."""
     return [
-        (feature, document.strings(values, f"{place}.{feature}", check_value, rule="bad-name"))
+        (feature, document.strings(values, f"{place}.{feature}", check_value, code="bad-name"))
         for feature, values in table.items()
         if document.passes(
             f"{place}.{feature}", lambda text: check_name(text, "feature"), feature, "bad-name"
@@ -168,19 +168,19 @@ def read_provider_table(
     if len(given) != 1:
         found = " and ".join(given) or "none"
         text = f"exactly one of {one_of(sources)} is needed, found {found}"
-        document.fault(place, text, rule="provider-source")
+        document.note(place, text, code="provider-source")
         return None
     (source,) = given
     plugins = [key for key in _PLUGINS if key in sources]
     for key, its in (("plugin-api", plugins), ("feature-order", ["static-properties"])):
         if key in entry and source not in its:
-            document.fault(join(place, key), f"goes with {' or '.join(its)} only", rule="provider-source")
+            document.note(join(place, key), f"goes with {' or '.join(its)} only", code="provider-source")
     optional = document.boolean(entry.get("optional", False), join(place, "optional"))
     if source in _PLUGINS:
         from .markers import check_requirement
 
         requires = document.strings(
-            entry[source], join(place, source), check_requirement, rule="bad-requirement"
+            entry[source], join(place, source), check_requirement, code="bad-requirement"
         )
         plugin_api = _read_plugin_api(document, entry, join(place, "plugin-api"))
         return _PLUGINS[source](requires, plugin_api, optional)
@@ -205,14 +205,14 @@ def read_ordered_features(
     features = dict(read_features(document, table, at_features))
     if "feature-order" not in entry:
         if len(table) > 1:
-            document.fault(at_order, "missing: it ranks two or more features", rule="feature-order")
+            document.note(at_order, "missing: it ranks two or more features", code="feature-order")
         return tuple(features.items())
     order = document.strings(
-        entry["feature-order"], at_order, lambda text: check_name(text, "feature"), rule="bad-name"
+        entry["feature-order"], at_order, lambda text: check_name(text, "feature"), code="bad-name"
     )
     if set(order) != set(features):
         text = f"names {one_of(order)}, but the features are {one_of(features)}"
-        document.fault(at_order, text, rule="feature-order")
+        document.note(at_order, text, code="feature-order")
         return ()
     return tuple((feature, features[feature]) for feature in order)
 

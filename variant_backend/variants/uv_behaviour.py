@@ -9,25 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
-from ..errors import one_of
+from ..errors import Problem, one_of
 from .abi_dependency import ABI_DEPENDENCY
 from .known_providers import KNOWN_PROVIDERS
 from .metadata import VariantMetadata
 from .properties import Variant
 from .providers import BuiltinProvider, PluginProvider
-from .validation import Fault
 
 # uv drops a release with any other fault in its metadata; it does not look at $schema.
 ACCEPTED_BY_UV = {"unknown-schema"}
-
-
-class Reason(NamedTuple):
-    """Why an installer supports nothing of a namespace: the code that `check` has for it, and a text."""
-
-    code: str
-    text: str
 
 
 def uv_never_supports(metadata: VariantMetadata, namespace: str) -> str | None:
@@ -36,33 +27,33 @@ def uv_never_supports(metadata: VariantMetadata, namespace: str) -> str | None:
     return reason.text if reason else None
 
 
-def uv_reason(metadata: VariantMetadata, namespace: str) -> Reason | None:
+def uv_reason(metadata: VariantMetadata, namespace: str) -> Problem | None:
     """Return what `uv_never_supports` does, with a code.
 
     A plugin that is asked when the wheel is built gives a list, and that is what uv gets.
     """
     provider = metadata.providers.get(namespace)
     if provider is None:
-        return Reason("no-provider", f"nothing says where support for {namespace!r} comes from")
+        return Problem("no-provider", "", f"nothing says where support for {namespace!r} comes from")
     if provider.optional:
         text = f"the provider of {namespace!r} is optional, and uv has no way to turn it on"
-        return Reason("optional-provider", text)
+        return Problem("optional-provider", "", text)
     if isinstance(provider, BuiltinProvider):
-        return Reason("builtin-provider", f"the provider of {namespace!r} is builtin, and uv has none")
+        return Problem("builtin-provider", "", f"the provider of {namespace!r} is builtin, and uv has none")
     if not isinstance(provider, PluginProvider):
         return None
     if namespace not in KNOWN_PROVIDERS:
         text = f"uv knows the providers of {one_of(KNOWN_PROVIDERS)} by heart, and asks no other"
-        return Reason("unknown-provider", text)
+        return Problem("unknown-provider", "", text)
     text = _difference(namespace, provider)
-    return Reason("provider-mismatch", text) if text else None
+    return Problem("provider-mismatch", "", text) if text else None
 
 
-def uv_drops(variant: Variant) -> Iterator[Fault]:
+def uv_drops(variant: Variant) -> Iterator[Problem]:
     """Find because of what in a *variant* uv drops the whole version, though the format allows it."""
     if ABI_DEPENDENCY in variant.namespaces():
         text = f"{ABI_DEPENDENCY!r} stands in no default-priorities, and uv asks for every namespace there"
-        yield Fault("abi-dependency", f"variants.{variant.label}.{ABI_DEPENDENCY}", text)
+        yield Problem("abi-dependency", f"variants.{variant.label}.{ABI_DEPENDENCY}", text)
 
 
 def uv_never_chooses(metadata: VariantMetadata, variant: Variant) -> list[str]:
@@ -76,7 +67,7 @@ def uv_never_chooses(metadata: VariantMetadata, variant: Variant) -> list[str]:
     return [*filter(None, reasons), *missing, *unsupported]
 
 
-def uv_unsupported_features(metadata: VariantMetadata, variant: Variant) -> Iterator[tuple[str, Reason]]:
+def uv_unsupported_features(metadata: VariantMetadata, variant: Variant) -> Iterator[tuple[str, Problem]]:
     """Yield each ``NAMESPACE.FEATURE`` of which uv's own providers support none of the variant's values."""
     values: dict[tuple[str, str], list[str]] = {}
     for prop in sorted(variant.properties):
@@ -98,7 +89,10 @@ def uv_unsupported_features(metadata: VariantMetadata, variant: Variant) -> Iter
             if pattern
             else f"uv's provider of {namespace!r} has no {feature!r}, but {one_of(known.features)}"
         )
-        yield f"{namespace}.{feature}", Reason("unsupported-property" if its else "unknown-property", text)
+        yield (
+            f"{namespace}.{feature}",
+            Problem("unsupported-property" if its else "unknown-property", "", text),
+        )
 
 
 def _own(variant: Variant) -> list[str]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
-from ..errors import VariantError, did_you_mean, one_of
+from ..errors import Problem, VariantError, did_you_mean, one_of
 
 # More are of no use to a person, and a small hostile file may have a million.
 _MOST_FAULTS = 1000
@@ -24,7 +23,7 @@ def read_json(document: Document, data: bytes) -> object:
         if len(result) < len(pairs):
             counts = Counter(key for key, _ in pairs)
             for key in sorted(key for key, count in counts.items() if count > 1):
-                document.fault("", f"key {key!r} stands twice in one object", rule="duplicate-key")
+                document.note("", f"key {key!r} stands twice in one object", code="duplicate-key")
         return result
 
     try:
@@ -36,56 +35,43 @@ def read_json(document: Document, data: bytes) -> object:
     return parsed
 
 
-class Fault(NamedTuple):
-    """What is wrong at one place of a document, by which *rule*, and the remedy."""
-
-    rule: str
-    place: str
-    text: str
-    hint: str | None = None
-
-    def __str__(self) -> str:
-        text = f"{self.text}; {self.hint}" if self.hint else self.text
-        return f"{self.place}: {text}" if self.place else text
-
-
 class Document:
     """Takes values out of a parsed document; what is wrong with them is gathered, not raised."""
 
     def __init__(self) -> None:
-        self.faults: list[Fault] = []
+        self.problems: list[Problem] = []
 
-    @property
-    def issues(self) -> list[str]:
-        """All faults, a line each."""
-        return [str(fault) for fault in self.faults]
+    def note(self, place: str, text: str, *, code: str = "bad-value", remedy: str | None = None) -> None:
+        """Note that what stands at *place* is wrong."""
+        self.add(Problem(code, place, text, remedy))
 
-    def fault(self, place: str, text: str, *, rule: str = "bad-value", hint: str | None = None) -> None:
-        """Note that what stands at *place* is wrong; of very many faults, the rest is not kept."""
-        if len(self.faults) < _MOST_FAULTS:
-            self.faults.append(Fault(rule, place, text, hint))
-        elif len(self.faults) == _MOST_FAULTS:
-            self.faults.append(Fault(rule, "", f"more than {_MOST_FAULTS} faults, the others are not listed"))
+    def add(self, problem: Problem) -> None:
+        """Note a problem; of very many, the rest is not kept."""
+        if len(self.problems) == _MOST_FAULTS:
+            problem = Problem(problem.code, "", f"more than {_MOST_FAULTS} faults, the others are not listed")
+        if len(self.problems) <= _MOST_FAULTS:
+            self.problems.append(problem)
 
-    def check(self, where: str) -> None:
+    def check(self, where: object = "") -> None:
         """Raise one VariantError with all faults, each behind *where*, if there are any."""
-        if self.faults:
-            raise VariantError(*(f"{where}: {issue}" for issue in self.issues))
+        if self.problems:
+            error = VariantError(*self.problems)
+            raise error.within(where) if where else error
 
     def table(
         self, value: object, place: str, known: Sequence[str] | None = None, required: Sequence[str] = ()
     ) -> dict[str, object]:
         """Return a table's entries; with *known*, other keys are faults and left out."""
         if not isinstance(value, dict):
-            self.fault(place, f"a table is needed, not {_kind(value)}", rule="wrong-type")
+            self.note(place, f"a table is needed, not {_kind(value)}", code="wrong-type")
             return {}
         for key in value:
             if known is not None and key not in known:
                 text = f"unknown key{did_you_mean(key, known)}; known are {one_of(known)}"
-                self.fault(join(place, key), text, rule="unknown-key")
+                self.note(join(place, key), text, code="unknown-key")
         for key in required:
             if key not in value:
-                self.fault(join(place, key), "missing", rule="missing-key")
+                self.note(join(place, key), "missing", code="missing-key")
         return {key: entry for key, entry in value.items() if known is None or key in known}
 
     def strings(
@@ -94,24 +80,24 @@ class Document:
         place: str,
         check: Callable[[str], object],
         least: int = 1,
-        rule: str = "bad-value",
+        code: str = "bad-value",
     ) -> tuple[str, ...]:
         """Return a list of unique strings, *least* of them (0 or 1), each of which passes *check*."""
         if not isinstance(value, list) or len(value) < least:
             amount = "of at least one string" if least else "of strings"
             empty = value == []
-            self.fault(
+            self.note(
                 place,
                 f"a list {amount} is needed, not {_kind(value)}",
-                rule="empty-list" if empty else "wrong-type",
+                code="empty-list" if empty else "wrong-type",
             )
             return ()
         result: dict[str, None] = {}
         for index, item in enumerate(value):
             text = self.string(item, f"{place}[{index}]")
             if text in result:
-                self.fault(f"{place}[{index}]", f"{text!r} stands there twice", rule="duplicate-value")
-            elif text is not None and self.passes(f"{place}[{index}]", check, text, rule):
+                self.note(f"{place}[{index}]", f"{text!r} stands there twice", code="duplicate-value")
+            elif text is not None and self.passes(f"{place}[{index}]", check, text, code):
                 result[text] = None
         return tuple(result)
 
@@ -119,14 +105,14 @@ class Document:
         """Return a string, or None after noting that it is something else."""
         if isinstance(value, str):
             return value
-        self.fault(place, f"a string is needed, not {_kind(value)}", rule="wrong-type")
+        self.note(place, f"a string is needed, not {_kind(value)}", code="wrong-type")
         return None
 
     def boolean(self, value: object, place: str) -> bool:
         """Return a boolean, or False after noting that it is something else."""
         if isinstance(value, bool):
             return value
-        self.fault(place, f"true or false is needed, not {_kind(value)}", rule="wrong-type")
+        self.note(place, f"true or false is needed, not {_kind(value)}", code="wrong-type")
         return False
 
     def choice(self, value: object, place: str, known: Sequence[str]) -> str | None:
@@ -134,16 +120,16 @@ class Document:
         text = self.string(value, place)
         if text is None or text in known:
             return text
-        self.fault(place, f"{text!r} is not known{did_you_mean(text, known)}; known are {one_of(known)}")
+        self.note(place, f"{text!r} is not known{did_you_mean(text, known)}; known are {one_of(known)}")
         return None
 
-    def passes(self, place: str, check: Callable[[str], object], text: str, rule: str = "bad-value") -> bool:
+    def passes(self, place: str, check: Callable[[str], object], text: str, code: str = "bad-value") -> bool:
         """Tell whether *check* takes the text; if it raises a VariantError, note that."""
         try:
             check(text)
         except VariantError as error:
-            for issue in error.issues:
-                self.fault(place, issue, rule=rule, hint=error.hint)
+            for problem in error.problems:
+                self.add(problem.at(place, code))
             return False
         return True
 

@@ -20,7 +20,7 @@ from ..variants.metadata import VariantMetadata
 from ..variants.properties import Variant
 from ..variants.uv_behaviour import ACCEPTED_BY_UV, uv_never_chooses
 from ..variants.validation import Document, read_json
-from ..variants.wheel_label import label_fault
+from ..variants.wheel_label import label_problem
 from .reading import Wheel, open_wheel
 
 if TYPE_CHECKING:
@@ -275,10 +275,10 @@ def _with_variant(result: Inspection, read: Callable[[], bytes]) -> Inspection:
         return result._replace(faults=tuple(error.within("variant.json").lines()), is_dropped_by_uv=True)
     metadata = VariantMetadata.read(document, parsed)
     schema = parsed.get("$schema") if isinstance(parsed, dict) else None
-    faults = [f"variant.json: {issue}" for issue in document.issues]
+    faults = [f"variant.json: {issue}" for issue in document.problems]
     labels = list(metadata.variants)
-    is_dropped = any(fault.rule not in ACCEPTED_BY_UV for fault in document.faults)
-    wrong_label = label_fault(labels, result.label)
+    is_dropped = any(problem.code not in ACCEPTED_BY_UV for problem in document.problems)
+    wrong_label = label_problem(labels, result.label)
     if wrong_label and not is_dropped:  # other faults may be the reason
         faults.append(f"variant.json: {wrong_label}")
         is_dropped = True

@@ -15,7 +15,7 @@ from ..lowlevel.zip_archive import Archive, Member, split_stored_head, with_stor
 from ..lowlevel.zip_records import DEFLATED, REBUILD, Entry
 from ..variants.filename import WheelFilename, escape
 from ..variants.metadata import VariantMetadata
-from ..variants.wheel_label import label_fault
+from ..variants.wheel_label import label_problem
 
 # They sign the RECORD that was there before, and RECORD never lists them.
 SIGNATURES = ("RECORD.jws", "RECORD.p7s")
@@ -125,8 +125,8 @@ class Wheel(NamedTuple):
     def variant_metadata(self) -> VariantMetadata:
         """Return what variant.json says; raises VariantError unless it has one label, the filename's."""
         metadata = VariantMetadata.from_json(self.read_file("variant.json"), "variant.json")
-        if fault := label_fault(metadata.variants, self.filename.label):
-            raise VariantError(f"variant.json: {fault}")
+        if problem := label_problem(metadata.variants, self.filename.label):
+            raise VariantError(problem.within("variant.json"))
         return metadata
 
     def parsed_record(self, content: bytes) -> Record:
@@ -134,7 +134,7 @@ class Wheel(NamedTuple):
         place = self.path("RECORD")
         rows_at_most = 2 * len(self.entries) + 100
         if content.count(b"\n") > rows_at_most:  # their text may be compressed a thousandfold
-            raise VariantError(f"{place}: more than {rows_at_most} rows for {len(self.entries)} files")
+            raise VariantError(f"more than {rows_at_most} rows for {len(self.entries)} files", place=place)
         try:
             return Record.parse(content)
         except VariantError as error:
@@ -146,8 +146,8 @@ class Wheel(NamedTuple):
         unlisted = {self.path(name) for name in SIGNATURES}
         record = self.parsed_record(content)
         files = {path for path in self.entries if path[-1] != "/"}
-        for fault in record.faults(place, files, unlisted):
-            raise VariantError(str(fault), hint=REBUILD)
+        for problem in record.faults(place, files, unlisted):
+            raise VariantError(problem, hint=REBUILD)
         return record
 
     def replaced_record(self, path: str, old: bytes, new: bytes, moment: int | None = None) -> Member:
@@ -196,9 +196,9 @@ def check_identity(filename: WheelFilename, metadata: bytes) -> None:
     except VariantError as error:
         raise error.within(place) from None
     if escape(name) != escape(filename.distribution):
-        raise VariantError(f"{place}: name {name!r}, but the filename says {filename.distribution!r}")
+        raise VariantError(f"name {name!r}, but the filename says {filename.distribution!r}", place=place)
     if version != filename.version and not _is_same_version(version, filename.version):
-        raise VariantError(f"{place}: version {version!r}, but the filename says {filename.version!r}")
+        raise VariantError(f"version {version!r}, but the filename says {filename.version!r}", place=place)
 
 
 def _is_same_version(one: str, other: str) -> bool:

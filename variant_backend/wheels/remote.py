@@ -133,14 +133,15 @@ def _links(content: bytes, kind: str, url: str) -> tuple[dict[str, str], list[st
     """Return the wheels that a page links to, by their names, and the pages of projects if there are none."""
     place = shown_url(url)
     projects: dict[str, str] | None = None
-    if "json" in kind:
-        projects = simple_api.projects_from_json(content, place)
-        files = () if projects is not None else simple_api.from_json(content, place).files
-    else:
-        files = simple_api.from_html(content, place).files
-    wheels = [file for file in files if file.filename.endswith(".whl")]
-    if not wheels and "json" not in kind:
-        projects = simple_api.projects_from_html(content, place)
+    with _within(url):
+        if "json" in kind:
+            projects = simple_api.projects_from_json(content, place)
+            files = () if projects is not None else simple_api.from_json(content, place).files
+        else:
+            files = simple_api.from_html(content, place).files
+        wheels = [file for file in files if file.filename.endswith(".whl")]
+        if not wheels and "json" not in kind:
+            projects = simple_api.projects_from_html(content, place)
     found = {file.filename: with_credentials(file.url, url) for file in wheels}
     return found, [with_credentials(link, url) for link in (projects or {}).values()]
 

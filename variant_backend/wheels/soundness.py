@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from ..errors import MOST_SHOWN, VariantError
+from ..errors import MOST_SHOWN, Problem, VariantError
 from ..formats import core_metadata
 from ..variants.filename import WheelFilename
-from ..variants.validation import Fault
 
 # The fields of METADATA on which installing depends.
 _FIELDS = ("Name", "Version", "Requires-Dist", "Requires-Python", "Provides-Extra")
@@ -25,40 +24,42 @@ _PLATFORMS = {
 }
 
 
-def of_filename(filename: WheelFilename) -> Iterator[Fault]:
+def of_filename(filename: WheelFilename) -> Iterator[Problem]:
     """Find a build number and tags because of which installers pass a wheel over in silence."""
     if not re.fullmatch(r"(\d{1,19}[a-zA-Z0-9_.]*)?", filename.build, re.ASCII):
-        yield Fault("bad-filename", "", f"{filename.build[:MOST_SHOWN]!r} is no build number")
+        yield Problem("bad-filename", "", f"{filename.build[:MOST_SHOWN]!r} is no build number")
     for tag in filename.tags.replace("-", ".").split("."):
         if not re.fullmatch("[a-z0-9_]+", tag):
-            yield Fault("bad-filename", "", f"tag {tag[:MOST_SHOWN]!r} does not consist of a-z, 0-9 and _")
+            yield Problem("bad-filename", "", f"tag {tag[:MOST_SHOWN]!r} does not consist of a-z, 0-9 and _")
     for platform in filename.tags.split("-")[2].split("."):
         for start, pattern in _PLATFORMS.items():
             if platform.startswith(start) and not re.fullmatch(pattern, platform):
-                yield Fault("unknown-platform", "", f"no system has the platform {platform[:MOST_SHOWN]!r}")
+                yield Problem("unknown-platform", "", f"no system has the platform {platform[:MOST_SHOWN]!r}")
 
 
-def of_wheel_file(data: bytes) -> Iterator[Fault]:
+def of_wheel_file(data: bytes) -> Iterator[Problem]:
     """Find that WHEEL cannot be read, or is of a version of the wheel format that installers do not know."""
     code = "bad-wheel-file"
     try:
         data.decode("utf-8")
         version = core_metadata.read_field(data, "Wheel-Version")
     except UnicodeDecodeError as error:
-        yield Fault(code, "", f"not UTF-8 at byte {error.start}")
+        yield Problem(code, "", f"not UTF-8 at byte {error.start}")
         return
     except VariantError as error:
-        yield Fault(code, "", error.issues[0])
+        yield from (problem.at("", code) for problem in error.problems)
         return
     if not re.fullmatch(r"1\.\d+", version, re.ASCII):
-        yield Fault(code, "Wheel-Version", f"{version[:MOST_SHOWN]!r} is no version 1.x of the wheel format")
+        yield Problem(
+            code, "Wheel-Version", f"{version[:MOST_SHOWN]!r} is no version 1.x of the wheel format"
+        )
     if field := core_metadata.unread_field(data, ["Wheel-Version"]):
-        yield Fault(code, field, _UNREAD)
+        yield Problem(code, field, _UNREAD)
     if field := core_metadata.unprintable_field(data, ["Wheel-Version"]):
-        yield Fault(code, field, _UNPRINTABLE)
+        yield Problem(code, field, _UNPRINTABLE)
 
 
-def of_entry_points(data: bytes) -> Iterator[Fault]:
+def of_entry_points(data: bytes) -> Iterator[Problem]:
     """Find that entry_points.txt, or a script in it, cannot be read (the entry points specification)."""
     import configparser
 
@@ -68,10 +69,10 @@ def of_entry_points(data: bytes) -> Iterator[Fault]:
     try:
         parser.read_string(data.decode("utf-8"))
     except UnicodeDecodeError as error:
-        yield Fault(code, "", f"not UTF-8 at byte {error.start}")
+        yield Problem(code, "", f"not UTF-8 at byte {error.start}")
         return
     except configparser.Error as error:
-        yield Fault(code, "", " ".join(str(error).split())[:MOST_SHOWN])
+        yield Problem(code, "", " ".join(str(error).split())[:MOST_SHOWN])
         return
     for section in {"console_scripts", "gui_scripts"}.intersection(parser.sections()):
         for name, reference in parser.items(section):
@@ -79,64 +80,64 @@ def of_entry_points(data: bytes) -> Iterator[Fault]:
                 r"[/\\]", name
             ):
                 text = f"{name[:MOST_SHOWN]!r} = {reference[:MOST_SHOWN]!r} is no script"
-                yield Fault(code, section, text)
+                yield Problem(code, section, text)
 
 
-def of_data_folders(names: Iterable[str], folder: str) -> Iterator[Fault]:
+def of_data_folders(names: Iterable[str], folder: str) -> Iterator[Problem]:
     """Find what the *folder* for data has, by the *names* of a wheel's members, and no installer knows."""
     parts = {name.split("/")[1] for name in names if name.startswith(f"{folder}/")}
     for part in sorted(parts - {"", "data", "headers", "platlib", "purelib", "scripts"}):
         text = f"{part[:MOST_SHOWN]!r} is none of data, headers, platlib, purelib and scripts"
-        yield Fault("data-folder", folder, text)
+        yield Problem("data-folder", folder, text)
 
 
-def of_core_metadata(data: bytes) -> Iterator[Fault]:
+def of_core_metadata(data: bytes) -> Iterator[Problem]:
     """Find fields of METADATA that installers cannot read, or package indexes reject."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     code = "bad-metadata"
     if field := core_metadata.unread_field(data, _FIELDS):
-        yield Fault(code, field, _UNREAD)
+        yield Problem(code, field, _UNREAD)
     if field := core_metadata.unprintable_field(data, _FIELDS):
-        yield Fault(code, field, _UNPRINTABLE)
+        yield Problem(code, field, _UNPRINTABLE)
     if core_metadata.has_space_behind(data, "Name"):
-        yield Fault(code, "Name", "white space behind it is taken for a part of it")
+        yield Problem(code, "Name", "white space behind it is taken for a part of it")
     for requirement in core_metadata.requirements(data):
         yield from _of_requirement(requirement)
     for url in core_metadata.direct_references(data):
-        yield Fault("direct-reference", "Requires-Dist", f"{url[:MOST_SHOWN]!r} names a URL")
+        yield Problem("direct-reference", "Requires-Dist", f"{url[:MOST_SHOWN]!r} names a URL")
     try:
-        SpecifierSet(core_metadata.read_field(data, "Requires-Python"))
+        SpecifierSet(core_metadata.find_field(data, "Requires-Python") or "")
     except InvalidSpecifier as error:
-        yield Fault(code, "Requires-Python", str(error)[:MOST_SHOWN])
+        yield Problem(code, "Requires-Python", str(error)[:MOST_SHOWN])
     except VariantError as error:
-        if "missing" not in error.issues[0]:
-            yield Fault(code, "Requires-Python", error.issues[0])
+        yield from (problem.at("Requires-Python", code) for problem in error.problems)
 
 
-def _of_requirement(text: str) -> Iterator[Fault]:
+def _of_requirement(text: str) -> Iterator[Problem]:
     from packaging.requirements import Requirement
 
     from ..variants.markers import check_requirement, mentions_variant
 
     place, shown = "Requires-Dist", text[:MOST_SHOWN]
     if mentions_variant(text):
-        yield Fault("variant-marker", place, f"{shown!r} has a variant marker")
+        yield Problem("variant-marker", place, f"{shown!r} has a variant marker")
         return
     try:
         check_requirement(text)
     except VariantError as error:
-        yield Fault("bad-metadata", place, str(error.issues[0])[:MOST_SHOWN])
+        problem = error.problems[0].at(place, "bad-metadata")
+        yield problem._replace(text=problem.text[:MOST_SHOWN], remedy=None)
         return
     # What packaging takes, and uv does not.
     requirement = Requirement(text)
     if requirement.url and not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", requirement.url):
-        yield Fault("bad-metadata", place, f"{shown!r} has a path where a URL is needed")
+        yield Problem("bad-metadata", place, f"{shown!r} has a path where a URL is needed")
     if " === " in str(requirement.marker or ""):
-        yield Fault("bad-metadata", place, f"{shown!r}: uv knows no === in markers")
+        yield Problem("bad-metadata", place, f"{shown!r}: uv knows no === in markers")
     for specifier in requirement.specifier:
         if specifier.operator == "===" and not _is_version(specifier.version):
-            yield Fault("bad-metadata", place, f"{shown!r}: uv wants a version behind ===")
+            yield Problem("bad-metadata", place, f"{shown!r}: uv wants a version behind ===")
 
 
 def _is_version(text: str) -> bool:
