@@ -12,19 +12,33 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .building.hook_shell import ends_in_clear_lines, say
-from .building.plan import PROJECT_FILE
-from .building.variant_build import VariantBuild
 from .building.wrapped_backend import compiled_apart, wrapped_backend
 from .errors import VariantError
-from .project.config_settings import ConfigSettings, backend_settings
+from .project.config_settings import ConfigSettings, asked_variants, backend_settings, is_labelled
+from .project.pyproject import PROJECT_FILE, Project
+
+if TYPE_CHECKING:
+    from .building.variant_build import VariantBuild
 
 
-def _wrapped(*hook: str) -> Any:
+def _wrapped(*hook: str, project: Project | None = None) -> Any:
     """Return the wrapped backend, or a hook that it must have."""
-    return wrapped_backend(PROJECT_FILE, *hook)
+    # A plain build does not depend on the [variant] table.
+    return wrapped_backend(project or Project.load(PROJECT_FILE, variants=False), *hook)
+
+
+def _variant_build(config_settings: ConfigSettings | None) -> VariantBuild | None:
+    """Return the build of the variant that is asked for, or None if none is."""
+    labelled = is_labelled(config_settings)
+    asked = asked_variants(config_settings)
+    if not asked:
+        return None
+    from .building.variant_build import VariantBuild
+
+    return VariantBuild.of(asked, labelled=labelled)
 
 
 def _warn(text: str) -> None:
@@ -38,7 +52,7 @@ def build_wheel(
     metadata_directory: str | None = None,
 ) -> str:
     """Build a wheel (PEP 517); if a variant is asked for, its label is in the returned name."""
-    build = VariantBuild.read(config_settings)
+    build = _variant_build(config_settings)
     if build is None:
         return _build_plain("build_wheel", wheel_directory, config_settings, metadata_directory)
     name = _build_variant("build_wheel", wheel_directory, config_settings, build)
@@ -83,7 +97,7 @@ def _build_editable(
     metadata_directory: str | None = None,
 ) -> str:
     """Build an editable wheel (PEP 660); its name stays plain, as installers reject a labelled one."""
-    build = VariantBuild.read(config_settings)
+    build = _variant_build(config_settings)
     if build is None:
         return _build_plain("build_editable", wheel_directory, config_settings, metadata_directory)
     build = build._replace(labelled=False)
@@ -112,7 +126,8 @@ def _build_variant(
         # In a folder of its own, the wrapped backend cannot replace a plain wheel of the same name.
         # Some backends refuse a metadata directory that they did not write as it is, so there is none.
         with workspace(target) as folder, compiled_apart(folder):
-            name = _returned_name(hook, _wrapped(hook)(str(folder), build.settings(config_settings), None))
+            build_wheel = _wrapped(hook, project=build.project)
+            name = _returned_name(hook, build_wheel(str(folder), build.settings(config_settings), None))
             outcome = make_variant(WheelFile.of(folder / name), plan, target, force=True, owned=True)
     for notice in outcome.notices:
         say(f"notice: {outcome.path.name}: {notice}")
@@ -122,7 +137,7 @@ def _build_variant(
 def _prepare_metadata(hook: str) -> Callable[..., str]:
     @ends_in_clear_lines
     def prepare(metadata_directory: str, config_settings: ConfigSettings | None = None) -> str:
-        build = VariantBuild.read(config_settings)
+        build = _variant_build(config_settings)
         name: str
         if build is None:
             name = _wrapped(hook)(metadata_directory, backend_settings(config_settings))
@@ -131,7 +146,8 @@ def _prepare_metadata(hook: str) -> Callable[..., str]:
 
         with build.environment():
             plan = build.plan(_warn)
-            returned = _wrapped(hook)(metadata_directory, build.settings(config_settings))
+            prepare_metadata = _wrapped(hook, project=build.project)
+            returned = prepare_metadata(metadata_directory, build.settings(config_settings))
         name = _returned_name(hook, returned)
         folder = Path(metadata_directory, name)
         (folder / "variant.json").write_bytes(plan.metadata.to_json())
@@ -154,12 +170,13 @@ def _returned_name(hook: str, returned: object) -> str:
 
 def _requirements(hook: str, config_settings: ConfigSettings | None) -> list[str]:
     """Return what the wrapped backend requires, and what the variant does that is asked for."""
-    build = VariantBuild.read(config_settings)  # a misspelt label ends the build before anything is installed
+    build = _variant_build(config_settings)  # a misspelt label ends the build before anything is installed
     if build is None:
         required: list[str] = getattr(_wrapped(), hook, _nothing)(backend_settings(config_settings))
         return required
     with build.environment():
-        required = getattr(_wrapped(), hook, _nothing)(build.settings(config_settings))
+        backend = _wrapped(project=build.project)
+        required = getattr(backend, hook, _nothing)(build.settings(config_settings))
     return [*dict.fromkeys([*required, *build.build_requires()])]
 
 

@@ -17,9 +17,8 @@ from .lowlevel.ranges import Advance, Source
 from .lowlevel.zip_archive import Member, assemble, new_member
 from .project.recipe import Recipe
 from .variants.filename import WheelFilename, escape
-from .variants.metadata import VariantMetadata
+from .variants.metadata import VariantMetadata, variant_of_wheel
 from .variants.properties import Variant
-from .variants.wheel_label import variant_of_wheel
 from .wheels.reading import SIGNATURES, Wheel, WheelFile
 from .wheels.writing import Rewriting, change_tail, check_is_free, faults_named, write_copy
 

@@ -6,17 +6,15 @@ What is known only when a wheel is made is an argument: what plugins answer, and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import VariantError
 from ..project.recipe import Recipe
 from ..variants.abi_dependency import ABI_DEPENDENCY, built_with
 from ..variants.filename import escape
-from ..variants.metadata import VariantMetadata, declare
+from ..variants.metadata import VariantMetadata, declare, variant_of_wheel
 from ..variants.properties import NULL_LABEL, Property, Variant
 from ..variants.providers import Provider, StaticProvider
-from ..variants.wheel_label import variant_of_wheel
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -24,24 +22,34 @@ if TYPE_CHECKING:
     from ..project.pyproject import Project
     from ..wheel_rewrite import Plan
 
-PROJECT_FILE = Path("pyproject.toml")
-
 
 class Request(NamedTuple):
-    """The variant that somebody asks for: by a label, by properties, or by properties under a label.
+    """What somebody asks for: a variant by its label, by properties, or by properties under a label; or none.
 
     Without a ``[variant]`` table, support comes from the *providers*, and with *known* from those that
-    installers know.
+    installers know. *name* and *strip_local_version* count in place of what the recipe says.
     """
 
-    label: str | None
+    label: str | None = None
     properties: tuple[Property, ...] = ()
     providers: Mapping[str, Provider] = {}
     known: bool = True
+    name: str | None = None
+    strip_local_version: bool = False
+
+    def has_variant(self) -> bool:
+        """Tell whether a variant is asked for."""
+        return self.label is not None or bool(self.properties)
 
     def needs_table(self) -> bool:
         """Tell whether nothing but a ``[variant]`` table can say which variant this is."""
         return not self.properties and self.label != NULL_LABEL
+
+    def overridden(self, recipe: Recipe) -> Recipe:
+        """Return a recipe with what is asked for in place of its own."""
+        if self.name is not None:
+            recipe = recipe._replace(name=self.name)
+        return recipe._replace(strip_local_version=True) if self.strip_local_version else recipe
 
 
 class Draft(NamedTuple):
@@ -60,7 +68,8 @@ class Draft(NamedTuple):
         if release is None:
             release = declare(request.properties, request.providers, known=request.known)
         variant = release.select(request.label, frozenset(request.properties))
-        return cls(release.only(variant), project.recipe(variant.label) if project else Recipe())
+        recipe = project.recipe(variant.label) if project else Recipe()
+        return cls(release.only(variant), request.overridden(recipe))
 
     @property
     def variant(self) -> Variant:
@@ -76,14 +85,14 @@ class Draft(NamedTuple):
 
     def plan(
         self,
-        answers: Mapping[str, StaticProvider] | None = None,
+        answers: Mapping[str, StaticProvider],
         *,
+        moment: int | None,
         labelled: bool = True,
-        moment: int | None = None,
     ) -> Plan:
         """Return what the wheel becomes.
 
-        *answers* are those of the plugins that are asked in builds, by namespace; *labelled* and *moment* are
+        *answers* are those of the plugins that are asked in builds, by namespace; *moment* and *labelled* are
         as in `Plan`. Raises VariantError when an answer is missing, or what the wheel is built with.
         """
         from ..wheel_rewrite import Plan
@@ -96,7 +105,7 @@ class Draft(NamedTuple):
                 f" which {unknown[0]!r} it was built with",
                 hint=f"say it, as in --label {variant.label} --property '{example}'",
             )
-        metadata = self.metadata.answered(answers or {}, variant.namespaces())
+        metadata = self.metadata.answered(answers, variant.namespaces())
         return Plan(metadata, self.recipe, labelled, moment)
 
     def lacking(self, plan: Plan) -> str | None:

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import VariantError
-from ..project.config_settings import (
-    ConfigSettings,
-    asked_variants,
-    backend_settings,
-    is_labelled,
-    only_label,
-)
-from ..project.pyproject import Project
+from ..project.config_settings import ConfigSettings, backend_settings, only_label
+from ..project.pyproject import PROJECT_FILE, Project
 from ..variants.properties import Property, Variant
 from ..variants.providers import PluginProvider, StaticProvider
-from .plan import PROJECT_FILE, Draft, Request
+from .plan import Draft, Request
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -29,21 +23,19 @@ if TYPE_CHECKING:
 class VariantBuild(NamedTuple):
     """The build of the variant that config settings ask for.
 
-    *labelled* says whether the label goes into the wheel's name. With *validates*, plugins are asked about
-    the properties.
+    *labelled* says whether the label goes into the wheel's name.
     """
 
+    project: Project
     draft: Draft
     labelled: bool
-    validates: bool
 
     @classmethod
-    def read(cls, config_settings: ConfigSettings | None) -> VariantBuild | None:
-        """Return what the config settings ask for, or None if that is no variant; raises VariantError."""
-        labelled = is_labelled(config_settings)
-        request = _read_request(config_settings)
-        if request is None:
-            return None
+    def of(cls, asked: Mapping[str, str], *, labelled: bool) -> VariantBuild:
+        """Return the build of what is *asked* for, as `asked_variants` has it; raises VariantError."""
+        properties = [text for text, key in asked.items() if key == "variant" and "::" in text]
+        parsed = tuple(map(Property.parse, properties))
+        request = Request(only_label([text for text in asked if text not in properties]), parsed)
         project = Project.load(PROJECT_FILE)
         if project.metadata is None and request.needs_table():
             raise VariantError(
@@ -51,14 +43,12 @@ class VariantBuild(NamedTuple):
             )
         draft = Draft.of(request, project)
         try:
-            draft.recipe.requirements(
-                [], draft.variant
-            )  # what cannot be decided ends the build before it starts
+            draft.recipe.requirements([], draft.variant)  # so that what cannot be decided ends a build early
         except VariantError as error:
             raise error.within(f"{PROJECT_FILE}: tool.variant-backend") from None
         # What a project is called is the wrapped backend's to say.
         recipe = draft.recipe._replace(name=None, strip_local_version=False)
-        return cls(draft._replace(recipe=recipe), labelled, project.validates)
+        return cls(project, draft._replace(recipe=recipe), labelled)
 
     @property
     def variant(self) -> Variant:
@@ -88,7 +78,7 @@ class VariantBuild(NamedTuple):
         """Return what must be installed for the build, besides what the wrapped backend needs."""
         metadata = self.draft.metadata
         plugins = [text for provider in metadata.build_providers().values() for text in provider.requires]
-        for namespace in sorted(self.variant.namespaces()) if self.validates else ():
+        for namespace in sorted(self.variant.namespaces()) if self.project.validates else ():
             provider = metadata.providers.get(namespace)
             plugins += provider.requires if isinstance(provider, PluginProvider) else ()
         return [*self.draft.recipe.build_requires, *plugins]
@@ -119,11 +109,11 @@ class VariantBuild(NamedTuple):
         """Return what the plugins answer that are asked in builds, by namespace; raises VariantError."""
         metadata, variant = self.draft.metadata, self.variant
         build_providers = metadata.build_providers()
-        if not build_providers and not self.validates:
+        if not build_providers and not self.project.validates:
             return {}
         from ..machine.plugins import ask_for_static, validate_variant
 
-        if self.validates:
+        if self.project.validates:
             validate_variant(variant, metadata.providers)
         answers = {}
         for namespace, provider in build_providers.items():
@@ -135,16 +125,6 @@ class VariantBuild(NamedTuple):
                 for line in error.lines():
                     warn(line)
         return answers
-
-
-def _read_request(config_settings: ConfigSettings | None) -> Request | None:
-    """Return which variant the config settings ask for, None if that is none; raises VariantError."""
-    asked = asked_variants(config_settings)
-    properties = {
-        text: Property.parse(text) for text, key in asked.items() if key == "variant" and "::" in text
-    }
-    label = only_label([text for text in asked if text not in properties])
-    return Request(label, tuple(properties.values())) if asked else None
 
 
 def _installed(names: Iterable[str]) -> dict[str, Version]:

@@ -23,10 +23,9 @@ from ..project.pyproject import Project
 from ..variants import consistency
 from ..variants.filename import WheelFilename, index_filename, normalize
 from ..variants.merging import combine
-from ..variants.metadata import VariantMetadata
+from ..variants.metadata import VariantMetadata, label_problem
 from ..variants.properties import NULL_LABEL, NULL_VARIANT, Variant
 from ..variants.validation import Document, read_json
-from ..variants.wheel_label import label_problem
 from ..wheels import soundness
 from ..wheels.reading import SIGNATURES, Wheel, check_directories, check_identity
 from . import release_rules

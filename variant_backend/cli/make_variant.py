@@ -10,12 +10,11 @@ from pathlib import Path
 import click
 
 from .. import __version__
-from ..building.convert import Conversion, Overrides, Planned, RequestError, convert, plan_conversions
+from ..building.convert import Conversion, Planned, RequestError, Result, convert, plan_conversions
 from ..building.plan import Request
 from ..errors import VariantError
 from ..lowlevel.source_date import source_date_epoch
 from ..lowlevel.terminal import print_line, print_message
-from ..variants.filename import check_project_name
 from ..wheel_rewrite import Outcome
 from .command import Command
 from .options import PATH
@@ -30,8 +29,6 @@ _Say = Callable[[str], object]
 )
 @click.argument("wheels", nargs=-1, required=True, type=PATH, metavar="WHEEL...")
 @request_options
-@click.option("--strip-local-version", is_flag=True, help="Drop the +LOCAL part of the version.")
-@click.option("--name", help="Give the project another name.")
 @click.option("-o", "--output-dir", type=PATH, help="Where to write  [default: beside each wheel]")
 @click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--dry-run", is_flag=True, help="Check the wheels, write nothing.")
@@ -41,10 +38,8 @@ _Say = Callable[[str], object]
 @click.version_option(__version__, prog_name="variant-backend")
 def make_variant_command(
     wheels: tuple[Path, ...],
-    request: Request | None,
+    request: Request,
     pyproject: Path | None,
-    strip_local_version: bool,
-    name: str | None,
     output_dir: Path | None,
     force: bool,
     dry_run: bool,
@@ -59,12 +54,10 @@ def make_variant_command(
     wheel the label that picks it: by the match of its table in the project file.
     The wheels themselves are never changed. The path of what was written is printed.
     """
-    if name is not None:
-        check_project_name(name)
     say: _Say = (lambda _: None) if quiet else print_message
-    overrides = Overrides(name, strip_local_version, source_date_epoch(os.environ))
+    moment = source_date_epoch(os.environ)
     try:
-        planned = plan_conversions(wheels, request, pyproject, overrides, say)
+        planned = plan_conversions(wheels, request, pyproject, moment=moment, tell=say)
     except RequestError as error:
         raise click.UsageError(str(error)) from None
     progress = Progress(wheels, shown=not quiet)
@@ -87,9 +80,7 @@ def make_variant_command(
         sys.exit(1)
 
 
-def _report(
-    wheel: Path, planned: Planned, result: Outcome | VariantError | None, say: _Say, *, as_json: bool
-) -> None:
+def _report(wheel: Path, planned: Planned, result: Result, say: _Say, *, as_json: bool) -> None:
     """Report what became of a wheel: the path, or the JSON object, on stdout, all else on stderr."""
     for notice in _notices(result):
         say(f"notice: {wheel.name}: {notice}")
@@ -101,13 +92,13 @@ def _report(
         print_line(str(result.path))
 
 
-def _notices(result: Outcome | VariantError | None) -> tuple[str, ...]:
+def _notices(result: Result) -> tuple[str, ...]:
     if isinstance(result, VariantError):
         return ()
     return result.notices if result else ("no match picks it",)
 
 
-def _to_dict(wheel: Path, planned: Planned, result: Outcome | VariantError | None) -> dict[str, object]:
+def _to_dict(wheel: Path, planned: Planned, result: Result) -> dict[str, object]:
     """Return the JSON object of a wheel."""
     variant = planned.plan.variant if isinstance(planned, Conversion) else None
     outcome = result if isinstance(result, Outcome) else None

@@ -1,4 +1,4 @@
-"""The options that say which variant a wheel becomes, and where support for it comes from."""
+"""The options that say which variant a wheel becomes, where support for it comes from, and its name."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 
 from ..building.plan import Request
 from ..errors import VariantError
+from ..variants.filename import check_project_name
 from ..variants.known_providers import KNOWN_PROVIDERS
 from ..variants.properties import NULL_LABEL, Property, check_name
 from ..variants.providers import Provider, read_providers
@@ -56,11 +57,13 @@ _OPTIONS = (
         default=True,
         help="Supply the providers that installers know by heart.",
     ),
+    click.option("--strip-local-version", is_flag=True, help="Drop the +LOCAL part of the version."),
+    click.option("--name", help="Give the project another name."),
 )
 
 
 def request_options(command: Callable[..., object]) -> Callable[..., object]:
-    """Give a command ``request``, a `Request` or None, and ``pyproject``, the path of a project file."""
+    """Give a command ``request``, a `Request`, and ``pyproject``, the path of a project file."""
 
     @functools.wraps(command)
     def with_request(
@@ -72,18 +75,21 @@ def request_options(command: Callable[..., object]) -> Callable[..., object]:
         plugin_apis: tuple[str, ...],
         statics: tuple[str, ...],
         known: bool,
+        strip_local_version: bool,
+        name: str | None,
         **kwargs: Any,
     ) -> object:
         if is_null and (properties or label not in (None, NULL_LABEL)):
             raise click.UsageError(
                 "--null goes with neither --property nor --label: the null variant has no property."
             )
+        if name is not None:
+            check_project_name(name)
         providers = _providers(requires, plugin_apis, statics, known=known)
+        label = NULL_LABEL if is_null else label
         parsed = tuple(map(Property.parse, properties))
-        request = None
-        if parsed or is_null or label is not None:
-            request = Request(NULL_LABEL if is_null else label, parsed, providers, known)
-        elif providers:
+        request = Request(label, parsed, providers, known, name, strip_local_version)
+        if providers and not request.has_variant():
             raise click.UsageError("Nothing says which variant: give --property, --null or --label.")
         return command(*args, request=request, **kwargs)
 

@@ -12,6 +12,8 @@ from ..variants.metadata import VariantMetadata
 from ..variants.validation import Document
 from .recipe import COMMON_KEYS, Recipe, read_recipes
 
+PROJECT_FILE = Path("pyproject.toml")
+
 _TOOL = "tool.variant-backend"
 _KEYS = ("build-backend", "backend-path", *COMMON_KEYS, "plugins")
 _PLUGINS = ("off", "validate")

@@ -15,8 +15,8 @@ from ..lowlevel.workspace import workspace
 from ..project.recipe import Recipe
 from ..variants.filename import index_filename, release_of_index
 from ..variants.legacy import Upgraded, upgrade_document, upgrade_table
+from ..variants.metadata import label_problem
 from ..variants.validation import Document, read_json
-from ..variants.wheel_label import label_problem
 from ..wheel_rewrite import Plan, edited_metadata, make_variant, renamed, rewritten
 from ..wheels.reading import WheelFile
 
@@ -46,9 +46,9 @@ class UpgradedFile(NamedTuple):
 def upgrade_all(
     paths: Iterable[Path], to: Destination, *, moment: int | None = None
 ) -> Iterator[UpgradedFile | VariantError]:
-    """Bring files to the current form, one after another; yield what became of each, or what is wrong with it.
+    """Bring files to the current form, one after another, as `upgrade` does.
 
-    All else is as in `upgrade`.
+    Yields what became of each, or what is wrong with it.
     """
     for path in paths:
         try:

@@ -9,11 +9,10 @@ from ..errors import Problem, one_of
 from .abi_dependency import ABI_DEPENDENCY
 from .filename import WheelFilename
 from .merging import combine as combined
-from .metadata import VariantMetadata
+from .metadata import VariantMetadata, label_problem
 from .properties import default_label
 from .providers import BuildProvider
 from .uv_behaviour import uv_drops, uv_reason, uv_unsupported_features
-from .wheel_label import label_problem
 
 
 def of_values(data: object) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from ..errors import VariantError, did_you_mean, one_of
+from ..errors import Problem, VariantError, did_you_mean, one_of
 from .abi_dependency import ABI_DEPENDENCY, REMARK, check_property
 from .properties import NULL_LABEL, NULL_VARIANT, Property, Variant, check_label, check_name, default_label
 from .providers import (
@@ -273,6 +273,27 @@ class VariantMetadata(NamedTuple):
                 "hint: this label is a hash; a readable one is better: --label, or -Cvariant-label"
             )
         return remarks
+
+
+def label_problem(labels: Collection[str], expected: str | None) -> Problem | None:
+    """Return what is wrong with the labels of a wheel's variant.json, or None.
+
+    *expected* is the label of the filename, None if it has none.
+    """
+    if len(labels) != 1:
+        return Problem("one-label", "variants", f"{len(labels)} labels, and exactly one is needed")
+    (label,) = labels
+    if expected not in (None, label):
+        text = f"label {label!r}, but the filename says {expected!r}"
+        return Problem("label-mismatch", "variants", text)
+    return None
+
+
+def variant_of_wheel(metadata: VariantMetadata) -> Variant:
+    """Return the variant that a wheel with this metadata is; raises VariantError unless it has one label."""
+    if problem := label_problem(metadata.variants, None):
+        raise VariantError(problem)
+    return next(iter(metadata.variants.values()))
 
 
 def declare(

@@ -16,11 +16,10 @@ from ..errors import VariantError
 from ..formats import core_metadata
 from ..lowlevel.http import shown_url
 from ..variants.filename import WheelFilename
-from ..variants.metadata import VariantMetadata
+from ..variants.metadata import VariantMetadata, label_problem
 from ..variants.properties import Variant
 from ..variants.uv_behaviour import ACCEPTED_BY_UV, uv_never_chooses
 from ..variants.validation import Document, read_json
-from ..variants.wheel_label import label_problem
 from .reading import Wheel, open_wheel
 
 if TYPE_CHECKING:

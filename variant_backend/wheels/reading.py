@@ -14,8 +14,7 @@ from ..lowlevel.ranges import Source
 from ..lowlevel.zip_archive import Archive, Member, split_stored_head, with_stored_head
 from ..lowlevel.zip_records import DEFLATED, REBUILD, Entry
 from ..variants.filename import WheelFilename, escape
-from ..variants.metadata import VariantMetadata
-from ..variants.wheel_label import label_problem
+from ..variants.metadata import VariantMetadata, label_problem
 
 # They sign the RECORD that was there before, and RECORD never lists them.
 SIGNATURES = ("RECORD.jws", "RECORD.p7s")
