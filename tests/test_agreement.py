@@ -48,7 +48,7 @@ def issues(call: Callable[[], object]) -> tuple[str, ...]:
 
 
 def errors(*paths: Path) -> set[str]:
-    return {finding.code for finding in find_problems(paths) if finding.severity == "error"} - LACKS
+    return {finding.problem.code for finding in find_problems(paths) if finding.severity == "error"} - LACKS
 
 
 @given(wheels())

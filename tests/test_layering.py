@@ -54,18 +54,18 @@ RESERVED = {
     "fsspec": {"wheels.remote"},
     "urllib.request": {"lowlevel.http"},
     "http.client": {"lowlevel.http"},
-    "ctypes": {"machine.cpu", "machine.nvidia"},
+    "ctypes": {"machine.nvidia", "machine.x86_64"},
 }
 # Values and pure functions, besides those of `variants` ...
 PURE = {
     "checking.codes",
+    "checking.findings",
     "checking.release_rules",
     "formats.core_metadata",
     "formats.record",
     "formats.simple_api",
     "formats.toml_edit",
     "lowlevel.zip_records",
-    "machine.features",
     "project.config_settings",
     "project.recipe",
     "publishing.html_pages",

@@ -17,8 +17,9 @@ from .lowlevel.ranges import Advance, Source
 from .lowlevel.zip_archive import Member, assemble, new_member
 from .project.recipe import Recipe
 from .variants.filename import WheelFilename, escape
-from .variants.metadata import VariantMetadata, variant_of_wheel
+from .variants.metadata import VariantMetadata
 from .variants.properties import Variant
+from .variants.wheel_metadata import remarks_on, variant_of_wheel
 from .wheels.reading import SIGNATURES, Wheel, WheelFile
 from .wheels.writing import Rewriting, change_tail, check_is_free, faults_named, write_copy
 
@@ -43,7 +44,7 @@ class Plan(NamedTuple):
 
     def remarks(self) -> list[str]:
         """Return what a maintainer should be told before any wheel is made, ready to print."""
-        return [*dict.fromkeys([*self.metadata.remarks(), *self.recipe.remarks()])]
+        return [*dict.fromkeys([*remarks_on(self.metadata), *self.recipe.remarks()])]
 
 
 class Outcome(NamedTuple):

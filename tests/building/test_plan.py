@@ -85,4 +85,6 @@ def test_a_missing_answer_of_a_plugin_is_an_error_where_the_variant_needs_it() -
     with pytest.raises(VariantError, match="this plugin has not been asked"):
         Draft.of(Request("mkl"), project).plan({}, moment=None)
     draft = Draft.of(Request("null"), project)
-    assert draft.lacking(draft.plan({}, moment=None)) == "blas is left out, as variant 'null' does not use it"
+    assert (
+        draft.left_out(draft.plan({}, moment=None)) == "blas is left out, as variant 'null' does not use it"
+    )

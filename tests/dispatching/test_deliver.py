@@ -148,7 +148,7 @@ def test_what_is_brought_is_known_as_a_variant_when_it_is_installed(
         archive.extractall(tmp_path / "site")
     ((_, found),) = inspect_installed_variants([tmp_path / "site"])
     assert isinstance(found, Inspection)
-    assert (found.name, found.label, found.faults) == ("demo", "fast", ())
+    assert (found.name, found.label, found.problems) == ("demo", "fast", ())
 
 
 @pytest.mark.parametrize("label", [None, "fast", "safe"])
@@ -656,11 +656,11 @@ def test_whatever_an_sdist_says_it_is_sound_or_all_that_is_not_is_told(choice: s
         except VariantError as error:
             assert all("pylock.toml" in line for line in error.lines())
         else:
-            for each in locked.wheels:
-                assert each.url.startswith(("https://", "http://127.0.0.1"))
-                assert re.fullmatch("[0-9a-f]{64}", each.hashes["sha256"])
-                assert "/" not in each.filename
-                assert (each.size or 0) > 0
+            for wheel in locked.release.candidates:
+                assert str(wheel.file.url).startswith(("https://", "http://127.0.0.1"))
+                assert re.fullmatch("[0-9a-f]{64}", wheel.file.hashes["sha256"])
+                assert "/" not in wheel.file.filename
+                assert (wheel.file.size or 0) > 0
 
 
 def _named(wheel: dict[str, Any]) -> dict[str, Any]:

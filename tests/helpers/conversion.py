@@ -9,6 +9,7 @@ from pathlib import Path
 
 from variant_backend.variants.metadata import VariantMetadata, declare
 from variant_backend.variants.properties import NULL_VARIANT, Property
+from variant_backend.variants.wheel_metadata import select_variant
 from variant_backend.wheel_rewrite import Plan, make_variant
 from variant_backend.wheels.reading import WheelFile
 
@@ -17,7 +18,7 @@ LEVEL = Property("x86_64", "level", "v3")
 
 def metadata(label: str = "v3", *properties: Property) -> VariantMetadata:
     release = declare(properties or [LEVEL])
-    return release.only(release.select(label, frozenset(properties or [LEVEL])))
+    return release.only(select_variant(release, label, frozenset(properties or [LEVEL])))
 
 
 def null_metadata() -> VariantMetadata:

@@ -468,9 +468,9 @@ def test_an_index_file_gets_its_normalized_name(tmp_path: Path) -> None:
 
 def format_errors(path: Path) -> list[tuple[str, str, str]]:
     return [
-        (each.code, each.place, each.fault)
+        (each.problem.code, each.problem.place, each.problem.text)
         for each in find_problems([path])
-        if FORMAT in RULES[each.code].groups
+        if FORMAT in RULES[each.problem.code].groups
     ]
 
 

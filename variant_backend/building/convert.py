@@ -137,7 +137,7 @@ def _planned(wheel: WheelFile | VariantError, plan_of: Callable[[WheelFile], Pla
 
 
 def _refuse(wheel: WheelFile) -> Plan | None:
-    raise VariantError(f"{wheel.path.name}: nothing says which variant this is", hint=_REMEDY)
+    raise VariantError("nothing says which variant this is", place=wheel.path.name, hint=_REMEDY)
 
 
 class _Planner:
@@ -198,8 +198,8 @@ class _Planner:
 
     def _plan(self, draft: Draft) -> Plan:
         plan = draft.plan({}, moment=self._moment)
-        if lacking := draft.lacking(plan):
-            self._tell(f"warning: {lacking}; its plugin is asked in builds only")
+        if text := draft.left_out(plan):
+            self._tell(f"warning: {text}; its plugin is asked in builds only")
         return plan
 
 
@@ -212,5 +212,5 @@ def _load_project(path: Path | None) -> Project | None:
 
     project = Project.load(path or PROJECT_FILE)
     if project.metadata is None and path is not None:
-        raise VariantError(f"{path}: no [variant] table", hint="name the project file that has it")
+        raise VariantError("no [variant] table", place=path, hint="name the project file that has it")
     return project

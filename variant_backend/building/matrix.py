@@ -26,6 +26,7 @@ from ..lowlevel.workspace import workspace
 from ..project.pyproject import Project, may_be_wrapped
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
+from ..variants.wheel_metadata import remarks_on
 
 Distribution = Literal["sdist", "wheel"]
 Installer = Literal["pip", "uv"]
@@ -72,7 +73,7 @@ class Matrix(NamedTuple):
         variants = {label: known.variant(label) for label in labels}
         if variants and not may_be_wrapped(path):
             raise VariantError(f"{path}: {_NOT_WRAPPED}", hint=_SET_UP)
-        remarks = known._replace(variants=variants).remarks()
+        remarks = remarks_on(known._replace(variants=variants))
         for variant in variants.values():
             remarks += project.recipe(variant.label).remarks()
             try:

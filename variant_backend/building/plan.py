@@ -12,9 +12,10 @@ from ..errors import VariantError
 from ..project.recipe import Recipe
 from ..variants.abi_dependency import ABI_DEPENDENCY, built_with
 from ..variants.filename import escape
-from ..variants.metadata import VariantMetadata, declare, variant_of_wheel
+from ..variants.metadata import VariantMetadata, declare
 from ..variants.properties import NULL_LABEL, Property, Variant
 from ..variants.providers import Provider, StaticProvider
+from ..variants.wheel_metadata import left_out, select_variant, variant_of_wheel, with_answers
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -67,7 +68,7 @@ class Draft(NamedTuple):
         release = project.metadata if project else None
         if release is None:
             release = declare(request.properties, request.providers, known=request.known)
-        variant = release.select(request.label, frozenset(request.properties))
+        variant = select_variant(release, request.label, frozenset(request.properties))
         recipe = project.recipe(variant.label) if project else Recipe()
         return cls(release.only(variant), request.overridden(recipe))
 
@@ -101,13 +102,13 @@ class Draft(NamedTuple):
         if unknown := self.recipe.unknown_versions(variant):
             example = Property(ABI_DEPENDENCY, escape(unknown[0]), "2.10")
             raise VariantError(
-                f"tool.variant-backend.variants.{variant.label}.abi-dependency: a finished wheel does not say"
-                f" which {unknown[0]!r} it was built with",
+                f"a finished wheel does not say which {unknown[0]!r} it was built with",
+                place=f"tool.variant-backend.variants.{variant.label}.abi-dependency",
                 hint=f"say it, as in --label {variant.label} --property '{example}'",
             )
-        metadata = self.metadata.answered(answers, variant.namespaces())
+        metadata = with_answers(self.metadata, answers, variant.namespaces())
         return Plan(metadata, self.recipe, labelled, moment)
 
-    def lacking(self, plan: Plan) -> str | None:
+    def left_out(self, plan: Plan) -> str | None:
         """Say what a plan leaves out as a plugin gave no answer, or None if that is nothing."""
-        return self.metadata.lacking(plan.metadata)
+        return left_out(self.metadata, plan.metadata)

@@ -39,7 +39,9 @@ class VariantBuild(NamedTuple):
         project = Project.load(PROJECT_FILE)
         if project.metadata is None and request.needs_table():
             raise VariantError(
-                f"{PROJECT_FILE}: no [variant] table, so no label is known", hint="define the variants there"
+                "no [variant] table, so no label is known",
+                place=PROJECT_FILE,
+                hint="define the variants there",
             )
         draft = Draft.of(request, project)
         try:
@@ -101,8 +103,8 @@ class VariantBuild(NamedTuple):
                 place = f"{PROJECT_FILE}: tool.variant-backend.variants.{self.variant.label}.abi-dependency"
                 raise error.within(place) from None
         plan = draft.plan(answers, labelled=self.labelled, moment=moment)
-        if lacking := draft.lacking(plan):
-            warn(lacking)
+        if text := draft.left_out(plan):
+            warn(text)
         return plan
 
     def _ask_plugins(self, warn: Callable[[str], object]) -> dict[str, StaticProvider]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -11,7 +11,6 @@ import click
 from ..building.plan import Request
 from ..errors import VariantError
 from ..variants.filename import check_project_name
-from ..variants.known_providers import KNOWN_PROVIDERS
 from ..variants.properties import NULL_LABEL, Property, check_name
 from ..variants.providers import Provider, read_providers
 from .options import PATH
@@ -107,8 +106,15 @@ def _providers(
         _pairs("--provider", requires, "NS=REQUIREMENT"),
         _pairs("--plugin-api", plugin_apis, "NS=OBJECT"),
         map(_values, statics),
-        {name: entry.table for name, entry in KNOWN_PROVIDERS.items()} if known else {},
+        _known_requirements if known else lambda _: (),
     )
+
+
+def _known_requirements(namespace: str) -> Sequence[str]:
+    """Return what the known provider of a namespace requires."""
+    from ..variants.known_providers import KNOWN_PROVIDERS
+
+    return KNOWN_PROVIDERS[namespace].table.requires if namespace in KNOWN_PROVIDERS else ()
 
 
 def _pairs(option: str, texts: Iterable[str], shape: str) -> Iterator[tuple[str, str]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import bisect
 import errno
+import itertools
+import operator
 import os
 import re
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +21,10 @@ from ..errors import VariantError
 # the background is not held up too often by waiting for the interpreter.
 _CHUNK = 256 << 20
 _BUFFER = 1 << 20
+
+# Reading so many bytes between two ranges takes less time than another call.
+_NEAR = 8 << 10
+_BLOCK = 64 << 10
 
 Advance = Callable[[int], object]
 _Way = Callable[[int, int, int, int], int]
@@ -81,6 +88,39 @@ class Source(NamedTuple):
         return cls(partial(read_at, descriptor), os.fstat(descriptor).st_size)
 
 
+def has_parts(source: Source, offsets: Sequence[int], parts: Sequence[bytes]) -> bool:
+    """Tell whether a source has these bytes at these offsets; neighbours in ascending order are read at once.
+
+    At most 64 KiB are read at once, unless a part alone is longer.
+    """
+    ends = list(map(operator.add, offsets, map(len, parts)))
+    gaps = map(operator.sub, offsets[1:], ends)
+    distant = [index for index, gap in enumerate(gaps, 1) if not 0 <= gap <= _NEAR]
+    try:
+        return all(
+            _has_neighbours(source, offsets[first:last], ends[first:last], parts[first:last])
+            for first, last in itertools.pairwise([0, *distant, len(parts)])
+        )
+    except VariantError:  # it ends before one of them
+        return False
+
+
+def _has_neighbours(
+    source: Source, offsets: Sequence[int], ends: Sequence[int], parts: Sequence[bytes]
+) -> bool:
+    """Do the same for parts that stand one after the other, at these offsets and up to these ends."""
+    first = 0
+    while first < len(parts):
+        start = offsets[first]
+        last = max(first + 1, bisect.bisect_right(ends, start + _BLOCK))
+        block = source.read(ends[last - 1] - start, start)
+        places = [offset - start for offset in offsets[first:last]]
+        if not all(map(block.startswith, parts[first:last], places)):
+            return False
+        first = last
+    return True
+
+
 def file_digest(path: Path, algorithm: str = "sha256", advance: Advance = lambda _: None) -> str:
     """Return the hexadecimal digest of a file; *advance* is told the bytes read, now and then.
 
@@ -95,7 +135,7 @@ def file_digest(path: Path, algorithm: str = "sha256", advance: Advance = lambda
                 digest.update(block)
                 advance(len(block))
     except OSError as error:
-        raise VariantError(f"{path}: {error.strerror}") from None
+        raise VariantError(str(error.strerror), place=path) from None
     return digest.hexdigest()
 
 

@@ -6,6 +6,7 @@ It knows zip files, not wheels. Members that nobody changes are copied as they a
 from __future__ import annotations
 
 import bisect
+import itertools
 import operator
 import struct
 import zlib
@@ -13,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from ..errors import VariantError
-from .ranges import Source
+from .ranges import Source, has_parts
 from .zip_records import (
     CENTRAL_SIZE,
     DEFLATED,
@@ -43,7 +44,11 @@ _LARGEST_CONTENT = 64 << 20
 _SMALL_CONTENT = 2 << 20
 _GROWTH = 4
 
+# Ten thousand members may come here, so what is done for each of them is done without a loop in Python.
 _OFFSET = operator.attrgetter("offset")
+_COMPRESSED_SIZE = operator.attrgetter("compressed_size")
+_EXTRA_LENGTH = operator.itemgetter(slice(28, 30))  # of a local header
+_NO_EXTRA = {b"\0\0"}
 
 # From these on, a count and an offset stand in ZIP64 records.
 _FULL16 = 0xFFFF
@@ -105,17 +110,18 @@ class Archive(NamedTuple):
         Raises VariantError when they do not: when members overlap, leave gaps, or do not start at byte 0.
         """
         entries = sorted(self.entries, key=_OFFSET)
-        expected = 0
-        for entry, length in zip(entries, self._lengths(entries), strict=True):
-            if entry.offset > expected:
-                dead = entry.offset - expected
-                raise VariantError(f"{dead} dead bytes before member {entry.name!r}", hint=REBUILD)
-            if entry.offset < expected:
-                raise VariantError(f"member {entry.name!r} overlaps the one before it", hint=REBUILD)
-            expected += length
-        if expected != self.directory_offset:
-            dead = self.directory_offset - expected
+        starts = [*map(_OFFSET, entries), self.directory_offset]
+        ends = list(itertools.accumulate(self._lengths(entries), initial=0))
+        if starts == ends:
+            return
+        position = next(index for index, start in enumerate(starts) if start != ends[index])
+        dead = starts[position] - ends[position]
+        if position == len(entries):
             raise VariantError(f"{dead} dead bytes before the central directory", hint=REBUILD)
+        name = entries[position].name
+        if dead > 0:
+            raise VariantError(f"{dead} dead bytes before member {name!r}", hint=REBUILD)
+        raise VariantError(f"member {name!r} overlaps the one before it", hint=REBUILD)
 
     def content(self, entry: Entry) -> bytes:
         """Return a member's content, checked against its size and CRC.
@@ -178,18 +184,12 @@ class Archive(NamedTuple):
         """Return what `length` does, for many members."""
         # Most local headers repeat the directory's record byte for byte, from the version to the length
         # of the extra fields, then the name. Comparing them all at once is what makes checking fast.
-        expected = [LOCAL_SIGNATURE + entry.central[6:32] + entry.central[CENTRAL_SIZE:] for entry in entries]
-        try:
-            headers = [
-                self.source.read(len(header), entry.offset)
-                for header, entry in zip(expected, entries, strict=True)
-            ]
-        except VariantError:  # one says that it starts at the end, or behind it
-            headers = []
+        headers = [LOCAL_SIGNATURE + entry.central[6:32] + entry.central[CENTRAL_SIZE:] for entry in entries]
         # A header with extra fields may hold sizes there, which are to be looked at.
-        if headers != expected or any(header[28:30] != b"\0\0" for header in headers):
+        has_extra = not _NO_EXTRA.issuperset(map(_EXTRA_LENGTH, headers))
+        if has_extra or not has_parts(self.source, list(map(_OFFSET, entries)), headers):
             return [self.length(entry) for entry in entries]
-        return [len(header) + entry.compressed_size for header, entry in zip(headers, entries, strict=True)]
+        return list(map(operator.add, map(len, headers), map(_COMPRESSED_SIZE, entries)))
 
     def _local_header(self, entry: Entry) -> bytes:
         """Return a member's local header, with name and extra fields, after comparing it."""
@@ -234,47 +234,69 @@ def assemble(archive: Archive, edits: Mapping[str, Sequence[Member]]) -> list[Se
     ZIP64 forms come when they are needed, and go when they no longer are, unless the archive's writer used
     them without need: so the archive before is had back by taking back the edits.
     """
-    edited = sorted((entry for entry in archive.entries if entry.name in edits), key=_OFFSET)
-    segments: list[Segment] = []
     narrows = _is_large(len(archive.entries), archive.directory_offset) and not any(
         map(_is_wide, archive.entries)
     )
-    directory: dict[str, bytes] = {}  # of the edited members
-    starts, shifts = [0], [0]  # from an old offset on, members move by so much
-    position = new_position = 0
-    for entry in edited:
-        segments.append(Range(position, entry.offset - position))
-        new_position += entry.offset - position
-        position = entry.offset + archive.length(entry)
-        records = b""
-        for member in edits[entry.name]:
-            record = _narrowed(member.central) if narrows and new_position < _FULL32 else member.central
-            records += moved(record, new_position)
-            segments += [member.local, member.data]
-            new_position += len(member.local) + length_of(member.data)
-        directory[entry.name] = records
-        starts.append(position)
-        shifts.append(new_position - position)
-    segments.append(Range(position, archive.directory_offset - position))
-
-    def central(entry: Entry) -> bytes:
-        if entry.name in directory:
-            return directory[entry.name]
-        offset = entry.offset + shifts[bisect.bisect_right(starts, entry.offset) - 1]
-        record = _narrowed(entry.central) if narrows and offset < _FULL32 else entry.central
-        return moved(record, offset) if offset != entry.offset else record
-
-    first = edited[0].offset if edited else archive.directory_offset  # nothing moves before it
-    new_directory = b"".join(
-        [entry.central if entry.offset < first else central(entry) for entry in archive.entries]
-    )
+    body = _new_body(archive, edits, narrows)
+    directory = _new_directory(archive, body, narrows)
     count = len(archive.entries) + sum(len(members) - 1 for members in edits.values())
-    offset = archive.directory_offset + shifts[-1]
+    offset = archive.directory_offset + body.shifts[-1]
     end_records = archive.end_records
     if narrows and not _is_large(count, offset):
         end_records = end_records[end_records.rindex(_END_SIGNATURE) :]
-    segments += [new_directory, change_end(end_records, count, len(new_directory), offset)]
+    segments = [*body.segments, directory, change_end(end_records, count, len(directory), offset)]
     return [segment for segment in segments if length_of(segment)]
+
+
+class _Body(NamedTuple):
+    """What stands before the new directory, and what the directory says about it.
+
+    *records* are those of the edited members, by their old names. From each of the old offsets *starts* on,
+    members move by so many bytes as *shifts* says.
+    """
+
+    segments: list[Segment]
+    records: dict[str, bytes]
+    starts: list[int]
+    shifts: list[int]
+
+
+def _new_body(archive: Archive, edits: Mapping[str, Sequence[Member]], narrows: bool) -> _Body:
+    """Put the edited members between ranges of the old archive."""
+    body = _Body([], {}, [0], [0])
+    position = new_position = 0
+    for entry in sorted((entry for entry in archive.entries if entry.name in edits), key=_OFFSET):
+        body.segments.append(Range(position, entry.offset - position))
+        new_position += entry.offset - position
+        position = entry.offset + archive.length(entry)
+        record = b""
+        for member in edits[entry.name]:
+            record += _placed(member.central, new_position, narrows)
+            body.segments.extend((member.local, member.data))
+            new_position += len(member.local) + length_of(member.data)
+        body.records[entry.name] = record
+        body.starts.append(position)
+        body.shifts.append(new_position - position)
+    body.segments.append(Range(position, archive.directory_offset - position))
+    return body
+
+
+def _new_directory(archive: Archive, body: _Body, narrows: bool) -> bytes:
+    """Return the directory: the records of edited members, and all others, moved to their new places."""
+
+    def record(entry: Entry) -> bytes:
+        if entry.name in body.records:
+            return body.records[entry.name]
+        shift = body.shifts[bisect.bisect_right(body.starts, entry.offset) - 1]
+        return _placed(entry.central, entry.offset + shift, narrows) if shift else entry.central
+
+    first = length_of(body.segments[0])  # nothing in there moves
+    return b"".join([entry.central if entry.offset < first else record(entry) for entry in archive.entries])
+
+
+def _placed(record: bytes, offset: int, narrows: bool) -> bytes:
+    """Return a directory record for a member at another offset, without ZIP64 form where that *narrows*."""
+    return moved(_narrowed(record) if narrows and offset < _FULL32 else record, offset)
 
 
 def _is_large(count: int, directory_offset: int) -> bool:

@@ -18,6 +18,7 @@ from ..errors import VariantError
 
 STORED = 0
 DEFLATED = 8
+_METHODS = {STORED, DEFLATED}
 
 LOCAL_SIGNATURE = b"PK\x03\x04"
 _CENTRAL_SIGNATURE = b"PK\x01\x02"
@@ -36,8 +37,10 @@ _FORBIDDEN = _ENCRYPTED | _DATA_DESCRIPTOR
 _UTF8 = 0x0800
 
 _UNSAFE_NAME = r"^$|^/|^[A-Za-z]:|(?:^|/)\.\.(?:/|$)|\\"
-# What every unsafe name contains, seen in a list of names with a line feed around each.
-_SUSPICIOUS = ("\n/", "\n\n", "\\", ":", "..")
+# What every other unsafe name contains that has ordinary characters only, in a list of names with a line
+# feed around each.
+_ORDINARY = bytes({*range(0x20, 0x7F)}.difference(b"\\:")) + b"\n"
+_SUSPICIOUS = (b"\n/", b"\n\n", b"..")
 
 REBUILD = "rebuild the wheel, or repack it with `wheel unpack` and `wheel pack`"
 
@@ -97,9 +100,9 @@ _LOCAL = struct.Struct("<4s5H3L2H")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
-# What reading needs of a directory record: signature, flags, method, CRC, compressed size, size, the
-# lengths of name, extra fields and comment, disk, offset.
-_CENTRAL_PART = struct.Struct("<4s4xHH4xLLLHHHH6xL")
+# What reading needs of a directory record: flags, method, CRC, compressed size, size, the length of the
+# name, those of extra fields and comment in one, disk, offset.
+_CENTRAL_PART = struct.Struct("<8xHH4xLLLHLH6xL")
 _LOCATOR = struct.Struct("<4sLQL")  # signature, disk, offset of the ZIP64 end record, disks
 
 
@@ -186,46 +189,60 @@ def _read_end64(tail: bytes, start: int, file_size: int) -> _End:
 
 def read_directory(directory: bytes, total: int) -> list[Entry]:
     """Return the members; raises VariantError at the first record that is damaged or not allowed."""
+    entries = _read_plain(directory, total)
+    return _read_records(directory, total) if entries is None else entries
+
+
+def _read_plain(directory: bytes, total: int) -> list[Entry] | None:
+    """Return the members if nothing about any of them is unusual, else None.
+
+    Ten thousand records may come here. Read column by column, they take half the time.
+    """
+    start, *parts = directory.split(_CENTRAL_SIGNATURE)
+    records = [_CENTRAL_SIGNATURE + part for part in parts]
+    if start or len(records) != total or min(map(len, records), default=0) <= _CENTRAL.size:
+        return None
+    columns = zip(*map(_CENTRAL_PART.unpack_from, records), strict=True)
+    flags, methods, crcs, compressed_sizes, sizes, name_lengths, other_lengths, disks, offsets = columns
+    encoded = [record[_CENTRAL.size :] for record in records]
+    if (
+        # A signature inside of a record would make its length another.
+        name_lengths != tuple(map(len, encoded))
+        or any(kind & _FORBIDDEN for kind in set(flags))
+        or not _METHODS.issuperset(methods)
+        or any(other_lengths)
+        or any(disks)
+        or max(map(max, (compressed_sizes, sizes, offsets))) == _FULL32
+        or (names := _plain_names(encoded)) is None
+    ):
+        return None
+    members = zip(names, records, offsets, compressed_sizes, sizes, crcs, methods, strict=True)
+    return list(map(Entry._make, members))
+
+
+def _plain_names(encoded: list[bytes]) -> list[str] | None:
+    """Return the names if all are of ordinary ASCII characters, safe and different, else None."""
+    joined = b"\n".join(encoded)
+    lines = b"\n%b\n" % joined
+    if joined.translate(None, _ORDINARY) or any(text in lines for text in _SUSPICIOUS):
+        return None
+    names = joined.decode().split("\n")
+    return names if len(set(names)) == len(names) == len(encoded) else None
+
+
+def _read_records(directory: bytes, total: int) -> list[Entry]:
+    """Return the members, reading one record after the other."""
     position, end = 0, len(directory)
     entries: list[Entry] = []
-    # Ten thousand records may come here, so names are looked up once.
-    unpack, make, append = _CENTRAL_PART.unpack_from, Entry._make, entries.append
     while position + _CENTRAL.size <= end and len(entries) < total:
-        (
-            signature,
-            flags,
-            method,
-            crc,
-            compressed_size,
-            size,
-            name_length,
-            extra_length,
-            comment_length,
-            disk,
-            offset,
-        ) = unpack(directory, position)
-        name_start = position + _CENTRAL.size
-        name_end = name_start + name_length
-        following = name_end + extra_length + comment_length
-        if signature != _CENTRAL_SIGNATURE or following > end:
+        central = _Central._make(_CENTRAL.unpack_from(directory, position))
+        length = _CENTRAL.size + central.name_length + central.extra_length + central.comment_length
+        if central.signature != _CENTRAL_SIGNATURE or position + length > end:
             raise VariantError(
                 f"damaged central directory: record {len(entries) + 1} of {total}", hint=REBUILD
             )
-        try:
-            name = directory[name_start:name_end].decode()
-        except UnicodeDecodeError as error:
-            raise VariantError(f"member {error.object!r}: its name is not UTF-8", hint=REBUILD) from None
-        if not name.isascii() and not flags & _UTF8:
-            raise VariantError(f"member {name!r}: its name is not marked as UTF-8", hint=REBUILD)
-        if flags & _FORBIDDEN or comment_length or disk or method not in (STORED, DEFLATED):
-            raise _forbidden(name, flags, method, comment_length)
-        if extra_length:
-            slots, extra = (size, compressed_size, offset), directory[name_end:following]
-            size, compressed_size, offset = _read_slots(name, slots, extra)
-        elif _FULL32 in (size, compressed_size, offset):
-            raise VariantError(f"member {name!r}: its ZIP64 extra field is missing", hint=REBUILD)
-        append(make((name, directory[position:following], offset, compressed_size, size, crc, method)))
-        position = following
+        entries.append(_read_record(central, directory[position : position + length]))
+        position += length
     if position != end or len(entries) != total:
         raise VariantError(
             f"damaged central directory: {total} members announced, {len(entries)} read,"
@@ -236,33 +253,46 @@ def read_directory(directory: bytes, total: int) -> list[Entry]:
     return entries
 
 
-def _forbidden(name: str, flags: int, method: int, comment_length: int) -> VariantError:
-    """Say which of the features that package indexes reject a member uses."""
-    if flags & _ENCRYPTED:
-        fault = "is encrypted"
-    elif flags & _DATA_DESCRIPTOR:
-        fault = "has a data descriptor, which package indexes reject"
-    elif method not in (STORED, DEFLATED):
-        fault = f"is compressed by method {method}, and only stored (0) and deflated (8) are allowed"
-    elif comment_length:
-        fault = "has a comment, which package indexes reject"
-    else:
-        fault = "stands on another disk"
-    return VariantError(f"member {name!r} {fault}", hint=REBUILD)
+def _read_record(central: _Central, record: bytes) -> Entry:
+    """Return a member; raises VariantError when something about it is not allowed."""
+    name_end = _CENTRAL.size + central.name_length
+    try:
+        name = record[_CENTRAL.size : name_end].decode()
+    except UnicodeDecodeError as error:
+        raise VariantError(f"member {error.object!r}: its name is not UTF-8", hint=REBUILD) from None
+    if not name.isascii() and not central.flags & _UTF8:
+        raise VariantError(f"member {name!r}: its name is not marked as UTF-8", hint=REBUILD)
+    if fault := _forbidden(central):
+        raise VariantError(f"member {name!r} {fault}", hint=REBUILD)
+    slots = (central.size, central.compressed_size, central.offset)
+    if not central.extra_length and _FULL32 in slots:
+        raise VariantError(f"member {name!r}: its ZIP64 extra field is missing", hint=REBUILD)
+    size, compressed_size, offset = _read_slots(name, slots, record[name_end:])
+    return Entry(name, record, offset, compressed_size, size, central.crc, central.method)
+
+
+def _forbidden(central: _Central) -> str | None:
+    """Say which of the features that package indexes reject a member uses, or None."""
+    if central.flags & _ENCRYPTED:
+        return "is encrypted"
+    if central.flags & _DATA_DESCRIPTOR:
+        return "has a data descriptor, which package indexes reject"
+    if central.method not in _METHODS:
+        return f"is compressed by method {central.method}, and only stored (0) and deflated (8) are allowed"
+    if central.comment_length:
+        return "has a comment, which package indexes reject"
+    return "stands on another disk" if central.disk else None
 
 
 def _check_names(names: list[str]) -> None:
     """Check that each name is safe to extract, and stands there once."""
-    lines = "\n" + "\n".join(names) + "\n"
-    # Looking at all of them at once is a hundred times faster, and mostly enough.
-    if not "".join(names).isprintable() or any(text in lines for text in _SUSPICIOUS):
-        for name in names:
-            if re.search(_UNSAFE_NAME, name) or not name.isprintable():
-                raise VariantError(
-                    f"member {name!r}: a name must not be absolute, nor contain '..', backslashes or"
-                    " characters that cannot be printed",
-                    hint=REBUILD,
-                )
+    for name in names:
+        if re.search(_UNSAFE_NAME, name) or not name.isprintable():
+            raise VariantError(
+                f"member {name!r}: a name must not be absolute, nor contain '..', backslashes or"
+                " characters that cannot be printed",
+                hint=REBUILD,
+            )
     if len(set(names)) < len(names):
         twice = next(name for name, following in itertools.pairwise(sorted(names)) if name == following)
         raise VariantError(f"member {twice!r} stands in it twice", hint=REBUILD)

@@ -75,8 +75,10 @@ def _read_variants(
     """Return what ``[variant]`` says, and its labels; of a faulty one, neither is known."""
     if "variant" not in data:
         return None, ()
+    from ..variants.metadata_reading import read_variant_table
+
     inner = Document()
-    metadata = VariantMetadata.read_table(inner, data["variant"])
+    metadata = read_variant_table(inner, data["variant"])
     for problem in inner.problems:
         document.add(problem.within("[variant]"))
     return (None, None) if inner.problems else (metadata, metadata.variants)

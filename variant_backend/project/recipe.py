@@ -99,8 +99,9 @@ class Recipe(NamedTuple):
         if not self.keep_markers:
             kept = [each for text in kept if (each := _decided(text, variant)) is not None]
             added = [each for text in added if (each := resolve(text, variant)) is not None]
-        wanted = _by_identity(added)
-        return [*(text for key, text in _by_identity(kept).items() if key not in wanted), *wanted.values()]
+        identities = _identities([*kept, *added])
+        wanted, others = _by_identity(added, identities), _by_identity(kept, identities)
+        return [*(text for key, text in others.items() if key not in wanted), *wanted.values()]
 
     def unknown_versions(self, variant: Variant) -> list[str]:
         """Return the projects of *abi_dependency* of which the variant does not say a version."""
@@ -124,8 +125,7 @@ class Recipe(NamedTuple):
 
     def removes(self, requirement: str) -> bool:
         """Tell whether a requirement is on a project that is to be removed."""
-        found = re.match(r"\s*([A-Za-z0-9._-]+)", requirement)
-        name = escape(found[1]) if found else ""
+        name = _project(requirement)
         return any(
             name.startswith(escape(pattern[:-1])) if pattern.endswith("*") else name == escape(pattern)
             for pattern in self.remove_dependencies
@@ -341,17 +341,38 @@ def _decided(requirement: str, variant: Variant) -> str | None:
     return resolve(requirement, variant) if mentions_variant(requirement) else requirement
 
 
-def _by_identity(requirements: Iterable[str]) -> dict[object, str]:
-    """Return the requirements without repetition, behind what is equal for those that mean the same."""
-    from packaging.requirements import InvalidRequirement, Requirement
-
+def _by_identity(requirements: Iterable[str], identities: Mapping[str, object]) -> dict[object, str]:
+    """Return the first of all requirements that mean the same, behind their identity."""
     result: dict[object, str] = {}
     for text in requirements:
-        try:
-            result.setdefault(Requirement(text), text)
-        except (
-            InvalidRequirement,
-            RecursionError,
-        ):  # old wheels have some, and those with variant markers are such
-            result.setdefault(text, text)
+        result.setdefault(identities[text], text)
     return result
+
+
+def _identities(requirements: Iterable[str]) -> dict[str, object]:
+    """Return for each requirement what is equal for those that mean the same."""
+    by_project: dict[str, list[str]] = {}
+    for text in dict.fromkeys(requirements):
+        by_project.setdefault(_project(text), []).append(text)
+    return {
+        # Alone on a project, it means what no other means, and need not be parsed, which takes long.
+        text: text if len(texts) == 1 else _parsed(text)
+        for texts in by_project.values()
+        for text in texts
+    }
+
+
+def _parsed(requirement: str) -> object:
+    """Return a requirement as packaging has it, or as it is: old wheels have some that are none today."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        return Requirement(requirement)
+    except (InvalidRequirement, RecursionError):  # those with variant markers are such, too
+        return requirement
+
+
+def _project(requirement: str) -> str:
+    """Return the escaped name of the project that a requirement is on, or an empty string."""
+    match = re.match(r"\s*([A-Za-z0-9._-]+)", requirement)
+    return escape(match[1]) if match else ""

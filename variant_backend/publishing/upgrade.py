@@ -15,8 +15,8 @@ from ..lowlevel.workspace import workspace
 from ..project.recipe import Recipe
 from ..variants.filename import index_filename, release_of_index
 from ..variants.legacy import Upgraded, upgrade_document, upgrade_table
-from ..variants.metadata import label_problem
 from ..variants.validation import Document, read_json
+from ..variants.wheel_metadata import label_problem
 from ..wheel_rewrite import Plan, edited_metadata, make_variant, renamed, rewritten
 from ..wheels.reading import WheelFile
 
@@ -67,7 +67,8 @@ def upgrade(path: Path, to: Destination, *, moment: int | None = None) -> Upgrad
         if path.suffix == ".whl":
             return _upgrade_wheel(path, to, moment)
         if path.suffix not in (".json", ".toml"):
-            raise VariantError(f"{path}: not a file of a known kind", hint="give *.json, *.toml or *.whl")
+            remedy = "give *.json, *.toml or *.whl"
+            raise VariantError("not a file of a known kind", place=path, hint=remedy)
         old = path.read_bytes()
         kind = _upgraded_document if path.suffix == ".json" else _upgraded_project
         name, new, upgraded = kind(path, old)
@@ -78,7 +79,7 @@ def upgrade(path: Path, to: Destination, *, moment: int | None = None) -> Upgrad
         return UpgradedFile(_put(path, name, to, functools.partial(_write, name=name, content=new)), upgraded)
     except OSError as error:
         place = error.filename2 or error.filename or path
-        raise VariantError(f"{place}: {error.strerror or error}") from None
+        raise VariantError(error.strerror or str(error), place=place) from None
 
 
 def _upgraded_document(path: Path, data: bytes) -> tuple[str, bytes, Upgraded]:
@@ -96,7 +97,7 @@ def _upgraded_project(path: Path, content: bytes) -> tuple[str, bytes, Upgraded]
     try:
         text = content.decode("utf-8")
     except ValueError as error:
-        raise VariantError(f"{path}: not TOML in UTF-8: {error}") from None
+        raise VariantError(f"not TOML in UTF-8: {error}", code="not-toml", place=path) from None
     try:
         data = toml_edit.parse(text).unwrap()
         if _TABLE not in data:
@@ -186,9 +187,10 @@ def _put(path: Path, name: str, to: Destination, make: Callable[[Path], Path]) -
     target = (to.folder or path.parent) / name
     is_input = target.exists() and target.samefile(path)
     if is_input and not to.in_place and not to.dry_run:
-        raise VariantError(f"{path}: the result has the same name", hint="give --in-place or another -o")
+        remedy = "give --in-place or another -o"
+        raise VariantError("the result has the same name", place=path, hint=remedy)
     if not is_input and os.path.lexists(target):
-        raise VariantError(f"{path}: {target} exists", hint="move it away, or give another -o")
+        raise VariantError(f"{target} exists", place=path, hint="move it away, or give another -o")
     if to.dry_run:
         return target
     place = target.resolve() if is_input else target  # a symbolic link stays one

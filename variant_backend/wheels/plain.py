@@ -11,8 +11,8 @@ from ..lowlevel.ranges import Source
 from ..lowlevel.zip_archive import assemble
 from ..variants.filename import WheelFilename
 from ..variants.markers import mentions_variant, resolve_here
-from ..variants.metadata import variant_of_wheel
 from ..variants.properties import Property, Variant
+from ..variants.wheel_metadata import variant_of_wheel
 from .reading import Wheel, WheelFile
 from .writing import Rewriting, faults_named, write_copy
 

@@ -14,7 +14,8 @@ from ..lowlevel.ranges import Source
 from ..lowlevel.zip_archive import Archive, Member, split_stored_head, with_stored_head
 from ..lowlevel.zip_records import DEFLATED, REBUILD, Entry
 from ..variants.filename import WheelFilename, escape
-from ..variants.metadata import VariantMetadata, label_problem
+from ..variants.metadata import VariantMetadata
+from ..variants.wheel_metadata import label_problem
 
 # They sign the RECORD that was there before, and RECORD never lists them.
 SIGNATURES = ("RECORD.jws", "RECORD.p7s")
@@ -123,7 +124,9 @@ class Wheel(NamedTuple):
 
     def variant_metadata(self) -> VariantMetadata:
         """Return what variant.json says; raises VariantError unless it has one label, the filename's."""
-        metadata = VariantMetadata.from_json(self.read_file("variant.json"), "variant.json")
+        from ..variants.metadata_reading import metadata_from_json
+
+        metadata = metadata_from_json(self.read_file("variant.json"), "variant.json")
         if problem := label_problem(metadata.variants, self.filename.label):
             raise VariantError(problem.within("variant.json"))
         return metadata
