@@ -50,6 +50,7 @@ from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS
 from variant_backend.variants.metadata_reading import metadata_from_dict, metadata_from_json
 from variant_backend.variants.wheel_metadata import remarks_on
 from variant_backend.wheel_rewrite import make_variant
+from variant_backend.wheels.reading import WheelFile
 
 GROWTH, SLACK = 100, 96 << 20
 RECORD = b'a/__init__.py,sha256=abc,3\n"a,b",sha256=abc,3\nRECORD,,\n'
@@ -293,7 +294,11 @@ def test_a_small_wheel_that_unpacks_to_much_takes_little_memory(name: str) -> No
         path.write_bytes(data)
         assert peak(lambda: refused(lambda: read(path))) <= GROWTH * len(data) + SLACK
         results: list[bool] = []
-        used = peak(lambda: results.append(refused(lambda: make_variant(path, OTHER_PLAN, Path(folder)))))
+        used = peak(
+            lambda: results.append(
+                refused(lambda: make_variant(WheelFile.of(path), OTHER_PLAN, Path(folder)))
+            )
+        )
         assert used <= GROWTH * len(data) + SLACK
         # The variant.json that was there is replaced unread.
         assert results == [name not in HARMLESS]
@@ -336,7 +341,7 @@ def test_a_legal_wheel_is_read_however_much_its_metadata_shrink(
     largest = max(len(content) for content in contents.values())
     assert largest > (MIB if metadata else wheel.stat().st_size / 2)
     assert find_problems([wheel]) == []
-    made = make_variant(wheel, PLAN, tmp_path / "out").path
+    made = make_variant(WheelFile.of(wheel), PLAN, tmp_path / "out").path
     assert {finding.problem.code for finding in find_problems([made])} == {"unknown-property"}
 
 

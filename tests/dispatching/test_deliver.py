@@ -194,11 +194,10 @@ def test_metadata_that_are_not_pinned_come_out_of_a_wheel_that_is(
         ({"variant": "safe"}, "", "0_safe-"),
         ({"variant-label": "safe"}, "fast", "0_safe-"),
         ({"variant": ["safe", "safe"], "variant-label": "safe"}, "", "0_safe-"),
-        ({"variant": ""}, "null", "0_null-"),
         ({"other": "x"}, "null", "0_null-"),
         (None, "safe", "0_safe-"),
         (None, "(plain)", ""),
-        ({"variant": ""}, "", "0_fast-"),
+        (None, "", "0_fast-"),
         (None, "other#none.such, Demo # safe, null", "0_safe-"),
         (None, "other#none.such, null", "0_null-"),
         (None, "other#none.such", "0_fast-"),
@@ -243,7 +242,9 @@ def test_of_a_label_that_the_user_wants_nobody_is_asked_whether_it_is_supported(
             "config setting 'variant': demo 1.0 has no wheel with label '\\x1b[2J'",
         ),
         ({"variant": ["fast", "safe"]}, "config settings ask for 2 labels: fast, safe; ask for one"),
-        ({"variant": True}, "config setting 'variant' is True; write variant=LABEL"),
+        ({"variant": True}, "config setting 'variant' is True; write variant=VALUE, or leave it out"),
+        ({"variant": ""}, "config setting 'variant' is ''; write variant=VALUE, or leave it out"),
+        ({"variant-label": None}, "config setting 'variant-label' is None; write variant-label=VALUE, or"),
     ],
 )
 @HOOKS

@@ -196,12 +196,12 @@ def test_of_a_broken_variant_json_is_shown_what_can_be_read() -> None:
         (b"{", "variant.json: not JSON in UTF-8"),
         (b"[]", "variant.json: a table is needed"),
         (b"\xff", "variant.json: not JSON in UTF-8"),
-        (null_metadata().to_json(), "variant.json: label 'null', but the filename says 'v3'"),
+        (null_metadata().to_json(), "variant.json: variants: label 'null', but the filename says 'v3'"),
         (
             null_metadata()
             .to_json()
             .replace(b'"variants": {', b'"variants": {"v3": {"x86_64": {"a": ["b"]}},'),
-            "variant.json: variants has 2 labels, and needs one",
+            "variant.json: variants: 2 labels, and exactly one is needed",
         ),
     ],
 )

@@ -247,18 +247,17 @@ class _Process:
     def _deliver(self) -> Path:
         path = Path(self._result.read_text(encoding="utf-8"))
         if self.order.distribution == "wheel":
-            _check_label(path.name, self.order.label)
+            _check_label(WheelFilename.parse(path.name), self.order.label)
         return path.replace(self.order.target / path.name)
 
 
-def _check_label(name: str, label: str | None) -> None:
+def _check_label(filename: WheelFilename, label: str | None) -> None:
     """Check that a wheel is the variant that was asked for; raises VariantError."""
-    found = WheelFilename.parse(name).label
-    if found == label:
+    if filename.label == label:
         return
-    if found is None:
-        raise VariantError(f"{name} came without its label: {_NOT_WRAPPED}", hint=_SET_UP)
-    raise VariantError(f"{name} came with the label {found!r}, not {label or 'plain'!r}")
+    if filename.label is None:
+        raise VariantError(f"{filename} came without its label: {_NOT_WRAPPED}", hint=_SET_UP)
+    raise VariantError(f"{filename} came with the label {filename.label!r}, not {label or 'plain'!r}")
 
 
 def _reason(log: Path, code: int) -> str:

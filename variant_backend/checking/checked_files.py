@@ -11,6 +11,7 @@ from ..errors import VariantError
 from ..variants import consistency
 from ..variants.filename import WheelFilename, normalize
 from ..variants.metadata import VariantMetadata
+from ..variants.wheel_metadata import label_problem
 from ..wheels import soundness
 from .documents import check_metadata, check_project_file
 from .findings import Findings
@@ -120,7 +121,7 @@ class CheckedFiles:
         if metadata is not None:
             self.findings.add(path, consistency.of_metadata(metadata))
             if path.name == "variant.json":
-                self.findings.add(path, consistency.of_count(metadata))
+                self.findings.add(path, filter(None, [label_problem(metadata.variants, None)]))
 
     def _check_pages(self, folder: Path) -> None:
         """Check the pages of a project in a package index."""

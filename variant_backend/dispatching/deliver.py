@@ -7,9 +7,9 @@ servers that are named there, or by the user.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..errors import VariantError, did_you_mean, one_of
 from ..formats import dispatching_sdist
@@ -19,6 +19,7 @@ from ..lowlevel.ranges import Advance
 from ..lowlevel.workspace import workspace
 from ..machine.detect import hardware_of
 from ..machine.support import Machine, Policy
+from ..project.config_settings import ConfigSettings, asked_variants, only_label
 from ..selection.download import download
 from ..selection.evaluate import Evaluation, evaluate, evaluate_label
 from ..selection.fetch import announced_metadata, fetched
@@ -35,7 +36,6 @@ from ..wheels.reading import Wheel, open_wheel
 LABEL = "VARIANT_BACKEND_LABEL"
 HARDWARE = "VARIANT_BACKEND_HARDWARE"
 INDEX_URL = "VARIANT_BACKEND_INDEX_URL"
-_SETTINGS = ("variant", "variant-label")
 
 _REMEDIES = Remedies(unknown=f"{HARDWARE}=FILE says it")
 
@@ -49,25 +49,20 @@ class Wish(NamedTuple):
     index_url: str | None = None
 
     @classmethod
-    def read(
-        cls, config_settings: Mapping[str, Any] | None, environ: Mapping[str, str], *, name: str
-    ) -> Wish:
-        """Return what config settings and environment say of a project; what is empty says nothing.
+    def read(cls, config_settings: ConfigSettings | None, environ: Mapping[str, str], *, name: str) -> Wish:
+        """Return what config settings and environment say of a project; an empty variable says nothing.
 
         A label among the config settings counts before that of the environment. Raises VariantError.
         """
-        asked = {text: key for key in _SETTINGS for text in _texts(config_settings or {}, key)}
-        if len(asked) > 1:
-            raise VariantError(
-                f"config settings ask for {len(asked)} labels: {one_of(asked)}", hint="ask for one"
-            )
-        if not asked:
+        asked = asked_variants(config_settings)
+        label = only_label(asked)
+        source = asked[label] if label is not None else ""
+        if label is None:
             try:
-                own = _label_for(name, environ.get(LABEL, ""))
+                label = _label_for(name, environ.get(LABEL, ""))
             except VariantError as error:
                 raise error.within(LABEL) from None
-            asked = {own: LABEL} if own else {}
-        label, source = next(iter(asked.items()), (None, ""))
+            source = LABEL if label is not None else ""
         hardware = Path(environ[HARDWARE]) if environ.get(HARDWARE) else None
         if hardware and not hardware.is_absolute():  # the sdist has no say about this
             raise VariantError(
@@ -77,16 +72,6 @@ class Wish(NamedTuple):
         if index_url and not http.is_safe_line(index_url):
             raise VariantError(f"{INDEX_URL}: {http.shown_url(index_url)!a} {http.UNSAFE}")
         return cls(label, source, hardware, index_url)
-
-
-def _texts(config_settings: Mapping[str, Any], key: str) -> Iterator[str]:
-    """Return the values of a config setting: frontends give one string, or a list when it is repeated."""
-    value = config_settings.get(key) or []
-    for text in value if isinstance(value, (list, tuple)) else [value]:
-        if not isinstance(text, str):
-            raise VariantError(f"config setting {key!r} is {text!r}", hint=f"write {key}=LABEL")
-        if text:
-            yield text
 
 
 def _label_for(name: str, text: str) -> str | None:
@@ -106,7 +91,7 @@ def _label_for(name: str, text: str) -> str | None:
             raise VariantError(
                 f"{entry!a} is not the only label that is asked for", hint="write NAME#LABEL for each project"
             )
-    return labels.get(name) or labels.get("")
+    return labels.get(name) or labels.get("") or None
 
 
 class Dispatched(NamedTuple):
@@ -118,7 +103,7 @@ class Dispatched(NamedTuple):
 
 
 def select_wheel(
-    config_settings: Mapping[str, Any] | None,
+    config_settings: ConfigSettings | None,
     environ: Mapping[str, str],
     *,
     root: Path = Path(),

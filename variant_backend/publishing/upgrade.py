@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,11 +13,12 @@ from ..errors import VariantError
 from ..formats import core_metadata, toml_edit
 from ..lowlevel.workspace import workspace
 from ..project.recipe import Recipe
-from ..variants.filename import WheelFilename, index_filename, release_of_index
+from ..variants.filename import index_filename, release_of_index
 from ..variants.legacy import Upgraded, upgrade_document, upgrade_table
 from ..variants.validation import Document, read_json
+from ..variants.wheel_metadata import label_problem
 from ..wheel_rewrite import Plan, edited_metadata, make_variant, renamed, rewritten
-from ..wheels.reading import open_wheel
+from ..wheels.reading import WheelFile
 
 _TABLE = "variant"
 _PROVIDERS = (_TABLE, "providers")
@@ -40,6 +41,20 @@ class UpgradedFile(NamedTuple):
     output: Path | None
     upgraded: Upgraded | None
     content: bytes | None = None
+
+
+def upgrade_all(
+    paths: Iterable[Path], to: Destination, *, moment: int | None = None
+) -> Iterator[UpgradedFile | VariantError]:
+    """Bring files to the current form, one after another, as `upgrade` does.
+
+    Yields what became of each, or what is wrong with it.
+    """
+    for path in paths:
+        try:
+            yield upgrade(path, to, moment=moment)
+        except VariantError as error:
+            yield error
 
 
 def upgrade(path: Path, to: Destination, *, moment: int | None = None) -> UpgradedFile:
@@ -99,21 +114,21 @@ def _upgraded_project(path: Path, content: bytes) -> tuple[str, bytes, Upgraded]
 
 
 def _upgrade_wheel(path: Path, to: Destination, moment: int | None) -> UpgradedFile:
-    filename = WheelFilename.parse(path.name)
-    with open_wheel(path) as wheel:
-        if filename.label is None and not wheel.is_variant():
+    file = WheelFile.of(path)
+    with file.open() as wheel:
+        if file.name.label is None and not wheel.is_variant():
             return UpgradedFile(_kept(path, to), None)
         data = _parsed(wheel.read_file("variant.json"), "variant.json")
         upgraded = upgrade_document(data, "variant.json")
-        _check_label(data, filename.label)
+        _check_label(data, wheel.filename.label)
         if upgraded.is_current:
             return UpgradedFile(_kept(path, to), upgraded)
-        plan = Plan(upgraded.metadata, Recipe(), labelled=filename.label is not None, moment=moment)
+        plan = Plan(upgraded.metadata, Recipe(), labelled=file.name.label is not None, moment=moment)
         if decided := _decided(wheel.core_metadata, edited_metadata(wheel.core_metadata, plan)):
             upgraded = upgraded._replace(changed=(*upgraded.changed, decided))
         rewritten(wheel, plan)  # what is wrong is said before anything is written, and in a dry run too
-    name = str(renamed(filename, plan))
-    return UpgradedFile(_put(path, name, to, lambda folder: make_variant(path, plan, folder).path), upgraded)
+    name = str(renamed(file.name, plan))
+    return UpgradedFile(_put(path, name, to, lambda folder: make_variant(file, plan, folder).path), upgraded)
 
 
 def _parsed(data: bytes, where: str) -> object:
@@ -129,12 +144,9 @@ def _parsed(data: bytes, where: str) -> object:
 
 def _check_label(data: object, label: str | None) -> None:
     """Check that a wheel's variant.json has one label, the filename's."""
-    place, labels = "variant.json", list(data["variants"]) if isinstance(data, dict) else []
-    if len(labels) != 1:
-        raise VariantError(f"variants has {len(labels)} labels, and needs one", code="one-label", place=place)
-    if label not in (None, labels[0]):
-        text = f"label {labels[0]!r}, but the filename says {label!r}"
-        raise VariantError(text, code="label-mismatch", place=place)
+    labels = data["variants"] if isinstance(data, dict) else ()
+    if problem := label_problem(labels, label):
+        raise VariantError(problem.within("variant.json"))
 
 
 def _decided(old: bytes, new: bytes) -> str | None:

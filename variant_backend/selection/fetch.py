@@ -15,9 +15,10 @@ from ..formats.release import Candidate, File, Release
 from ..lowlevel.file_set import Output, update
 from ..lowlevel.ranges import Advance, file_digest
 from ..lowlevel.workspace import workspace
+from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..wheels.plain import for_pip, plain_name
-from ..wheels.reading import Wheel, open_wheel
+from ..wheels.reading import Wheel, WheelFile, open_wheel
 from .download import download
 from .resolve import Pick
 
@@ -79,7 +80,7 @@ def fetched(
     picks: Sequence[Pick],
     folder: Path,
     *,
-    plain: Callable[[str], str] | None = None,
+    plain: Callable[[WheelFilename], WheelFilename] | None = None,
     force: bool = False,
     advance: Advance = lambda _: None,
     hosts: Collection[str] | None = None,
@@ -91,8 +92,8 @@ def fetched(
     are those that may send the files beside their own; by default, that is any.
     Raises VariantError; nothing is left behind then.
     """
-    rename = plain or str
-    targets = [folder / rename(pick.wheel.file.filename) for pick in picks]
+    names = [pick.wheel.name for pick in picks]
+    targets = [folder / str(plain(name) if plain else name) for name in names]
     _check_targets(picks, targets)
     with workspace(folder) as scratch:
         results: list[Fetched] = []
@@ -108,7 +109,7 @@ def fetched(
                 verified = download(file, part, advance=advance, hosts=hosts)
             metadata = _variant_metadata(part, pick)
             if plain:
-                part = for_pip(part, scratch, pick.supported, plain)
+                part = for_pip(WheelFile(part, pick.wheel.name), scratch, pick.supported, plain)
             written = part != target and not _is_same(part, target, force=force)
             results.append(Fetched(pick, target, metadata, verified, written))
             moves += [(part, target)] if written else []

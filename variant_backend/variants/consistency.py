@@ -13,6 +13,7 @@ from .metadata import VariantMetadata
 from .properties import default_label
 from .providers import BuildProvider, never_supported
 from .uv_behaviour import uv_drops, uv_never_supports, uv_unsupported_features
+from .wheel_metadata import label_problem
 
 
 def of_values(data: object) -> Iterator[Problem]:
@@ -64,20 +65,11 @@ def of_metadata(metadata: VariantMetadata) -> Iterator[Problem]:
 
 def of_variant_json(metadata: VariantMetadata, filename: WheelFilename) -> Iterator[Problem]:
     """Compare a wheel's variant.json with its filename."""
-    yield from of_count(metadata)
-    labels = [*metadata.variants]
+    if problem := label_problem(metadata.variants, filename.label):
+        yield problem
     if filename.label is None:
-        text = f"the filename lacks a label, and this has {one_of(map(repr, labels))}"
+        text = f"the filename lacks a label, and this has {one_of(map(repr, metadata.variants))}"
         yield Problem("unlabelled-variant", "variants", text)
-    elif len(labels) == 1 and filename.label != labels[0]:
-        text = f"label {labels[0]!r}, but the filename says {filename.label!r}"
-        yield Problem("label-mismatch", "variants", text)
-
-
-def of_count(metadata: VariantMetadata) -> Iterator[Problem]:
-    """Find that a variant.json has not one label."""
-    if len(metadata.variants) != 1:
-        yield Problem("one-label", "variants", f"{len(metadata.variants)} labels, and exactly one is needed")
 
 
 def of_wheels(parts: Mapping[str, VariantMetadata]) -> Iterator[tuple[str, Problem]]:

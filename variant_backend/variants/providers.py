@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 from ..errors import VariantError, one_of
 from .properties import Variant, check_name, check_value
@@ -129,6 +129,36 @@ def read_provider(entry: object, where: str) -> Provider:
     document.check(where)
     assert provider, "what is no provider has a fault"
     return provider
+
+
+def read_providers(
+    requirements: Iterable[tuple[str, str]],
+    plugin_apis: Iterable[tuple[str, str]],
+    values: Iterable[tuple[str, str, Sequence[str]]],
+    known_requirements: Callable[[str], Sequence[str]],
+) -> dict[str, Provider]:
+    """Return providers by namespace, made of facts that each have the namespace in front.
+
+    These are requirements of plugins, their objects, and the *values* of features of static providers. An
+    object alone goes with the *known_requirements* of its namespace, if there are any. Raises VariantError.
+    """
+    tables: dict[str, dict[str, Any]] = {}
+    for namespace, requirement in requirements:
+        tables.setdefault(namespace, {}).setdefault("requires", []).append(requirement)
+    for namespace, reference in plugin_apis:
+        tables.setdefault(namespace, {})["plugin-api"] = reference
+    for namespace, feature, listed in values:
+        table = tables.setdefault(namespace, {})
+        features = table.setdefault("static-properties", {})
+        features.setdefault(feature, []).extend(listed)
+        if len(features) > 1:
+            table["feature-order"] = list(features)
+    for namespace, table in tables.items():
+        if "plugin-api" in table and "requires" not in table and (known := known_requirements(namespace)):
+            table["requires"] = list(known)
+    return {
+        namespace: read_provider(table, f"namespace {namespace!r}") for namespace, table in tables.items()
+    }
 
 
 def read_features(

@@ -21,6 +21,7 @@ from ..variants.metadata_reading import read_metadata
 from ..variants.properties import Variant
 from ..variants.uv_behaviour import ACCEPTED_BY_UV, UV_FLAG, uv_never_chooses
 from ..variants.validation import Document, read_json
+from ..variants.wheel_metadata import label_problem
 from .reading import Wheel, open_wheel
 
 if TYPE_CHECKING:
@@ -323,7 +324,7 @@ def _read_variant_json(read: Callable[[], bytes], label: str | None) -> VariantJ
     schema = parsed.get("$schema") if isinstance(parsed, dict) else None
     is_dropped = any(problem.code not in ACCEPTED_BY_UV for problem in document.problems)
     # Other problems may be the reason for another label.
-    if not is_dropped and (problem := _wrong_label(metadata, label)):
+    if not is_dropped and (problem := label_problem(metadata.variants, label)):
         document.add(problem)
         is_dropped = True
     return VariantJson(
@@ -332,16 +333,6 @@ def _read_variant_json(read: Callable[[], bytes], label: str | None) -> VariantJ
         tuple(problem.within("variant.json") for problem in document.problems),
         is_dropped,
     )
-
-
-def _wrong_label(metadata: VariantMetadata, label: str | None) -> Problem | None:
-    """Return what is wrong with the labels of a variant.json, or None if it has one, the filename's."""
-    labels = [*metadata.variants]
-    if len(labels) != 1:
-        return Problem("one-label", "", f"variants has {len(labels)} labels, and needs one")
-    if label not in (None, labels[0]):
-        return Problem("label-mismatch", "", f"label {labels[0]!r}, but the filename says {label!r}")
-    return None
 
 
 def _verdicts(label: str | None, content: VariantJson) -> dict[str, InstallerVerdict]:
