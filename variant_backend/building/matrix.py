@@ -27,6 +27,7 @@ from ..project.pyproject import Project, may_be_wrapped
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..variants.wheel_metadata import remarks_on
+from ..wheels.reading import WheelFile
 
 Distribution = Literal["sdist", "wheel"]
 Installer = Literal["pip", "uv"]
@@ -247,7 +248,7 @@ class _Process:
     def _deliver(self) -> Path:
         path = Path(self._result.read_text(encoding="utf-8"))
         if self.order.distribution == "wheel":
-            _check_label(WheelFilename.parse(path.name), self.order.label)
+            _check_label(WheelFile.of(path).name, self.order.label)
         return path.replace(self.order.target / path.name)
 
 

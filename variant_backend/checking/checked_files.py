@@ -13,6 +13,7 @@ from ..variants.filename import WheelFilename, normalize
 from ..variants.metadata import VariantMetadata
 from ..variants.wheel_metadata import label_problem
 from ..wheels import soundness
+from ..wheels.reading import WheelFile
 from .documents import check_metadata, check_project_file
 from .findings import Findings
 from .index_pages import PAGES, check_pages, is_project_folder, project_folders
@@ -97,7 +98,7 @@ class CheckedFiles:
         """Check a wheel, by its name and by what it holds."""
         filename = key = None
         with self.findings.noting(path, code="bad-filename"):
-            filename = WheelFilename.parse(path.name)
+            filename = WheelFile.of(path).name
             key = (path.parent, *filename.release())
             self.findings.add(path, soundness.of_filename(filename))
         with opened_file(path) as source:

@@ -12,7 +12,7 @@ from itertools import combinations, product
 from typing import TYPE_CHECKING
 
 from ..errors import MOST_SHOWN, Problem, VariantError, one_of
-from ..formats.release import File
+from ..formats.release import Candidate, File
 from ..formats.simple_api import Page
 from ..variants.filename import WheelFilename, index_filename, normalize, release_of_index
 from ..variants.properties import NULL_LABEL, Variant
@@ -133,12 +133,12 @@ def of_page(page: Page, folder: str) -> Iterator[Problem]:
         yield Problem("page-name", "name", f"{page.name[:MOST_SHOWN]!r}, and the folder is {folder!r}")
     first: dict[tuple[str, Version], str] = {}
     indexes: set[tuple[str, Version]] = set()
-    for name in sorted(file.filename for file in page.files):
+    for file in sorted(page.files, key=lambda file: file.filename):
         try:
-            if release := release_of_index(name):
+            if release := release_of_index(file.filename):
                 indexes.add(release)
-            elif (wheel := WheelFilename.parse(name)).label is not None:
-                first.setdefault(wheel.release(), name)
+            elif (wheel := Candidate.of(file)) and wheel.label is not None and not wheel.problems:
+                first.setdefault(wheel.name.release(), file.filename)
         except VariantError:
             pass  # nothing that is about variants
     for release, name in first.items():

@@ -15,7 +15,7 @@ from ..variants.filename import WheelFilename, index_filename, parse_index_filen
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import metadata_from_json
-from ..wheels.reading import Wheel, open_wheel
+from ..wheels.reading import Wheel, WheelFile
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -99,11 +99,12 @@ def read_folders(folders: Sequence[Path], *, plain: bool) -> tuple[list[FoundWhe
         if not folder.is_dir():
             issues.append(f"{folder} is not a folder; name one that holds wheels")
             continue
-        for name in sorted(path.name for path in folder.iterdir() if path.name.endswith(".whl")):
+        paths = sorted(path for path in folder.iterdir() if path.name.endswith(".whl"))
+        for path in paths:
             try:
-                filename = WheelFilename.parse(name)
-                if plain or filename.label is not None:
-                    wheels.append(reader.read(folder / name, filename))
+                wheel = WheelFile.of(path)
+                if plain or wheel.name.label is not None:
+                    wheels.append(reader.read(wheel))
             except VariantError as error:
                 issues += (error.within(folder) if len(folders) > 1 else error).lines()
     return wheels, [*issues, *different_twins(wheel.folder / str(wheel.name) for wheel in wheels)]
@@ -187,16 +188,16 @@ class _Reader:
         self._core_metadata: dict[bytes, bytes] = {}
         self._metadata: dict[tuple[str, bytes], VariantMetadata] = {}
 
-    def read(self, path: Path, filename: WheelFilename) -> FoundWheel:
+    def read(self, wheel: WheelFile) -> FoundWheel:
         """Read a wheel; raises VariantError if it is not sound."""
-        if filename.stem not in self._releases:
-            self._releases[filename.stem] = filename.release()
-        release = self._releases[filename.stem]
-        with open_wheel(path, whole=self._whole) as wheel:
-            metadata = self._variant_metadata(wheel, filename.label) if filename.label else None
-            core_metadata = self._core_metadata.setdefault(wheel.core_metadata, wheel.core_metadata)
+        path, name = wheel
+        if name.stem not in self._releases:
+            self._releases[name.stem] = name.release()
+        with wheel.open(whole=self._whole) as opened:
+            metadata = self._variant_metadata(opened, name.label) if name.label else None
+            core_metadata = self._core_metadata.setdefault(opened.core_metadata, opened.core_metadata)
         place = str(path) if self._several else path.name
-        return FoundWheel(filename, path.parent, place, release, core_metadata, metadata)
+        return FoundWheel(name, path.parent, place, self._releases[name.stem], core_metadata, metadata)
 
     def _variant_metadata(self, wheel: Wheel, label: str) -> VariantMetadata:
         """Return what variant.json says; one that was met before is not parsed again."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from ..errors import VariantError, one_of
 from .properties import Variant, check_name, check_value
@@ -127,8 +127,7 @@ def read_provider(entry: object, where: str) -> Provider:
     document = Document()
     provider = read_provider_table(document, entry, "")
     document.check(where)
-    assert provider, "what is no provider has a fault"
-    return provider
+    return cast("Provider", provider)  # what is none has a fault
 
 
 def read_providers(
