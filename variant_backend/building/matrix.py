@@ -177,14 +177,14 @@ def _run(orders: Sequence[_Order], jobs: int, tell: Tell) -> list[Built]:
         while len(built) < len(orders):
             while waiting and len(running) < jobs:
                 running.append(_Process(waiting.popleft()))
-            tell(len(built), [_name(each.order.distribution, each.order.label) for each in running])
+            tell(len(built), [_name(process.order.distribution, process.order.label) for process in running])
             time.sleep(_TICK)
-            for each in [each for each in running if each.has_ended()]:
-                running.remove(each)
-                built[each.order] = each.built()
+            for process in [process for process in running if process.has_ended()]:
+                running.remove(process)
+                built[process.order] = process.built()
     finally:
-        for each in running:
-            each.end()
+        for process in running:
+            process.end()
     return [built[order] for order in orders]
 
 

@@ -102,7 +102,7 @@ def _print_list(codes: set[str], form: str) -> None:
 def _as_text(finding: Finding) -> list[str]:
     """Return a finding as a line."""
     file, (code, place, text, remedy) = finding
-    places = "".join(f"{each}: " for each in (file, place) if each)
+    places = "".join(f"{part}: " for part in (file, place) if part)
     severity = Styled(f"{finding.severity}[{code}]", f"{_COLORS[finding.severity]} bold")
     return [places, severity, f": {text}; {remedy}"]
 

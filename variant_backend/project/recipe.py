@@ -97,8 +97,8 @@ class Recipe(NamedTuple):
         kept = [text for text in own if not self.removes(text)]
         added = [*self.dependencies]
         if not self.keep_markers:
-            kept = [each for text in kept if (each := _decided(text, variant)) is not None]
-            added = [each for text in added if (each := resolve(text, variant)) is not None]
+            kept = [decided for text in kept if (decided := _decided(text, variant)) is not None]
+            added = [decided for text in added if (decided := resolve(text, variant)) is not None]
         identities = _identities([*kept, *added])
         wanted, others = _by_identity(added, identities), _by_identity(kept, identities)
         return [*(text for key, text in others.items() if key not in wanted), *wanted.values()]

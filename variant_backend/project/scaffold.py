@@ -159,7 +159,7 @@ def _read_tables(text: str) -> dict[str, Any]:
             document.string(table["build-backend"], f"{place}.build-backend")
         for key in ("requires", "backend-path"):
             value = table.get(key, [])
-            if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
                 document.note(f"{place}.{key}", "a list of strings is needed", code="wrong-type")
     if "build-backend" in system and "requires" not in system:
         text = "missing: list what the build backend needs"
@@ -190,7 +190,7 @@ def _metadata(data: Mapping[str, Any]) -> VariantMetadata:
 
 def _own_requirements(requires: Sequence[str]) -> list[int]:
     """Return where requirements name this package, the last one first."""
-    names = [re.split(r"[^\w.-]", each.strip(), maxsplit=1)[0] for each in requires]
+    names = [re.split(r"[^\w.-]", item.strip(), maxsplit=1)[0] for item in requires]
     return [index for index, name in enumerate(names) if canonicalize_name(name) == _DISTRIBUTION][::-1]
 
 
@@ -207,7 +207,7 @@ def _unwrapped(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a wrapped project file says once that is undone."""
     system = {key: value for key, value in data["build-system"].items() if key not in _MOVED}
     own = _own_requirements(system["requires"])
-    system["requires"] = [each for index, each in enumerate(system["requires"]) if index not in own]
+    system["requires"] = [item for index, item in enumerate(system["requires"]) if index not in own]
     ours = _ours(data)
     moved = {key: ours.pop(key) for key in _MOVED if key in ours}
     if moved["build-backend"] == _LEGACY_BACKEND:

@@ -225,5 +225,5 @@ def _edit(
 
 def _without_empty(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return tables without those that have nothing in them: a header may stay for its comments' sake."""
-    rest = {key: _without_empty(each) if isinstance(each, dict) else each for key, each in data.items()}
-    return {key: each for key, each in rest.items() if each != {}}
+    rest = {key: _without_empty(value) if isinstance(value, dict) else value for key, value in data.items()}
+    return {key: value for key, value in rest.items() if value != {}}

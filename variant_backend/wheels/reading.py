@@ -180,8 +180,8 @@ def check_directories(filename: WheelFilename, names: Mapping[str, Entry]) -> No
     tops = {name.partition("/")[0] for name in names if ".d" in name}
     dist_infos = sorted(top for top in tops if top.endswith(".dist-info"))
     if len(dist_infos) != 1:
-        found = " and ".join(dist_infos) or "none"
-        raise VariantError(f"one .dist-info directory is needed, found {found}", hint=REBUILD)
+        listed = " and ".join(dist_infos) or "none"
+        raise VariantError(f"one .dist-info directory is needed, found {listed}", hint=REBUILD)
     for top in tops:
         if top.endswith((".dist-info", ".data")) and top.rpartition(".")[0] != filename.stem:
             raise VariantError(
