@@ -316,11 +316,11 @@ import time
 from pathlib import Path
 from packaging.tags import sys_tags
 from variant_backend.variants.filename import WheelFilename
-from variant_backend.variants.metadata import VariantMetadata
+from variant_backend.variants.metadata_reading import metadata_from_json
 from variant_backend.variants.ranking import rank, static_support
 
 gc.disable()  # as our programs do
-metadata = VariantMetadata.from_json(Path(sys.argv[1]).read_bytes(), "document")
+metadata = metadata_from_json(Path(sys.argv[1]).read_bytes(), "document")
 wheels = [WheelFilename("made", "1.0", "", "py3-none-any", label) for label in metadata.variants]
 tags = list(sys_tags())
 start = time.perf_counter()

@@ -17,6 +17,7 @@ from variant_backend.checking.run import find_problems
 from variant_backend.errors import VariantError
 from variant_backend.publishing.index_file import plan_index
 from variant_backend.wheel_rewrite import make_variant
+from variant_backend.wheels.reading import WheelFile
 
 # Of these, the wheels alone are no reason.
 LACKS = {"missing-index", "no-fallback", "no-plain-wheel"}
@@ -47,7 +48,7 @@ def issues(call: Callable[[], object]) -> tuple[str, ...]:
 
 
 def errors(*paths: Path) -> set[str]:
-    return {finding.code for finding in find_problems(paths) if finding.severity == "error"} - LACKS
+    return {finding.problem.code for finding in find_problems(paths) if finding.severity == "error"} - LACKS
 
 
 @given(wheels())
@@ -58,7 +59,7 @@ def test_of_a_wheel(data: bytes) -> None:
         for path in (plain, labelled):
             path.parent.mkdir()
             path.write_bytes(data)
-        if refused := issues(lambda: make_variant(plain, PLAN, Path(folder, "out"))):
+        if refused := issues(lambda: make_variant(WheelFile.of(plain), PLAN, Path(folder, "out"))):
             assert errors(plain), refused
         if refused := issues(lambda: plan_index([labelled.parent])):
             assert errors(labelled.parent), refused

@@ -42,11 +42,15 @@ from hypothesis import strategies as st
 from variant_backend.checking.run import find_problems
 from variant_backend.formats import core_metadata, simple_api
 from variant_backend.formats.record import Record
+from variant_backend.formats.release import File
 from variant_backend.project.recipe import Recipe
 from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.legacy import upgrade_document
-from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS, VariantMetadata
+from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS
+from variant_backend.variants.metadata_reading import metadata_from_dict, metadata_from_json
+from variant_backend.variants.wheel_metadata import remarks_on
 from variant_backend.wheel_rewrite import make_variant
+from variant_backend.wheels.reading import WheelFile
 
 GROWTH, SLACK = 100, 96 << 20
 RECORD = b'a/__init__.py,sha256=abc,3\n"a,b",sha256=abc,3\nRECORD,,\n'
@@ -99,7 +103,7 @@ values = st.recursive(
 @example(b"\xef\xbb\xbf" + DOCUMENT)
 @example(DOCUMENT.decode().encode("utf-16"))
 def test_a_document_is_read_or_refused(data: bytes) -> None:
-    refused(lambda: VariantMetadata.from_json(data, "here"))
+    refused(lambda: metadata_from_json(data, "here"))
     with contextlib.suppress(ValueError, RecursionError):
         parsed = json.loads(data)
         refused(lambda: upgrade_document(parsed, "here").unservable())
@@ -128,7 +132,7 @@ def test_metadata_are_read_or_refused(data: bytes) -> None:
 # Pages of a package index.
 
 URL = "https://host.test/simple/demo/"
-FILE = simple_api.File("demo-1.0.whl", "../../demo-1.0.whl", {"sha256": "ab"}, 1, ">=3.8", {"sha256": "cd"})
+FILE = File("demo-1.0.whl", "../../demo-1.0.whl", {"sha256": "ab"}, 1, ">=3.8", {"sha256": "cd"})
 PAGES = [write(simple_api.Page("demo", (FILE,) * 2)) for write in (simple_api.to_html, simple_api.to_json)]
 PAGES += [write(["demo", "other"]) for write in (simple_api.projects_to_html, simple_api.projects_to_json)]
 PAGES += [
@@ -290,12 +294,16 @@ def test_a_small_wheel_that_unpacks_to_much_takes_little_memory(name: str) -> No
         path.write_bytes(data)
         assert peak(lambda: refused(lambda: read(path))) <= GROWTH * len(data) + SLACK
         results: list[bool] = []
-        used = peak(lambda: results.append(refused(lambda: make_variant(path, OTHER_PLAN, Path(folder)))))
+        used = peak(
+            lambda: results.append(
+                refused(lambda: make_variant(WheelFile.of(path), OTHER_PLAN, Path(folder)))
+            )
+        )
         assert used <= GROWTH * len(data) + SLACK
         # The variant.json that was there is replaced unread.
         assert results == [name not in HARMLESS]
         found: list[str] = []
-        used = peak(lambda: found.extend(finding.code for finding in find_problems([path])))
+        used = peak(lambda: found.extend(finding.problem.code for finding in find_problems([path])))
         assert used <= GROWTH * len(data) + SLACK
         assert found
 
@@ -303,8 +311,8 @@ def test_a_small_wheel_that_unpacks_to_much_takes_little_memory(name: str) -> No
 def test_the_rows_of_record_are_counted_before_they_are_read(tmp_path: Path) -> None:
     path = tmp_path / LABELLED
     path.write_bytes(bomb("RECORD", b"a,b,c\n" * 10_000))
-    (finding,) = [finding for finding in find_problems([path]) if finding.code == "bad-record"]
-    assert re.fullmatch(r"more than \d+ rows for \d+ files", finding.fault)
+    (finding,) = [finding for finding in find_problems([path]) if finding.problem.code == "bad-record"]
+    assert re.fullmatch(r"more than \d+ rows for \d+ files", finding.problem.text)
 
 
 EXTRA = "e" * 100
@@ -333,8 +341,8 @@ def test_a_legal_wheel_is_read_however_much_its_metadata_shrink(
     largest = max(len(content) for content in contents.values())
     assert largest > (MIB if metadata else wheel.stat().st_size / 2)
     assert find_problems([wheel]) == []
-    made = make_variant(wheel, PLAN, tmp_path / "out").path
-    assert {finding.code for finding in find_problems([made])} == {"unknown-property"}
+    made = make_variant(WheelFile.of(wheel), PLAN, tmp_path / "out").path
+    assert {finding.problem.code for finding in find_problems([made])} == {"unknown-property"}
 
 
 # What takes forever, if reading it takes more than a time in proportion to its length.
@@ -360,7 +368,7 @@ def document_of(count: int, *, declared: bool, provided: bool) -> dict[str, Any]
 
 
 def read_document(data: dict[str, Any]) -> None:
-    VariantMetadata.from_dict(data, "here").remarks()
+    remarks_on(metadata_from_dict(data, "here"))
 
 
 def upgrade(data: dict[str, Any]) -> None:
@@ -404,7 +412,7 @@ SLOW: dict[str, Callable[[], object]] = {
     "a page of projects": lambda: simple_api.projects_from_json(
         simple_api.projects_to_json(f"n{number}" for number in range(MANY)), URL
     ),
-    "keys that stand there twice": lambda: VariantMetadata.from_json(
+    "keys that stand there twice": lambda: metadata_from_json(
         f"{{{','.join(f'{json.dumps(str(n // 2))}: 1' for n in range(2 * MANY))}}}".encode(), "here"
     ),
 }

@@ -54,18 +54,19 @@ RESERVED = {
     "fsspec": {"wheels.remote"},
     "urllib.request": {"lowlevel.http"},
     "http.client": {"lowlevel.http"},
-    "ctypes": {"machine.cpu", "machine.nvidia"},
+    "ctypes": {"machine.nvidia", "machine.x86_64"},
 }
 # Values and pure functions, besides those of `variants` ...
 PURE = {
     "checking.codes",
+    "checking.findings",
     "checking.release_rules",
     "formats.core_metadata",
     "formats.record",
     "formats.simple_api",
     "formats.toml_edit",
     "lowlevel.zip_records",
-    "machine.features",
+    "project.config_settings",
     "project.recipe",
     "publishing.html_pages",
     "selection.requirements",
@@ -139,7 +140,7 @@ def test_a_build_knows_nothing_of_the_command_line_and_of_editing_project_files(
 
 def test_a_dispatch_knows_nothing_of_the_command_line_and_of_builds() -> None:
     used = reached("dispatch")
-    assert not used & {"hooks", "project.scaffold", "building.request", "machine.user_config"}
+    assert not used & {"hooks", "project.scaffold", "building.variant_build", "machine.user_config"}
     assert "cli" not in {place_of(name) for name in used}
 
 

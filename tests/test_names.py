@@ -54,3 +54,14 @@ def test_a_leading_underscore_marks_programs_that_run_in_a_process_of_their_own(
     for path in MODULES:
         text = path.read_text(encoding="utf-8")
         assert path.stem.startswith("_") == ('if __name__ == "__main__":' in text), path.name
+
+
+def test_names_are_nouns_and_verbs_and_no_pronouns() -> None:
+    pronouns = {"its", "told", "each", "found"}
+    named = set[str]()
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Name | ast.arg | ast.Attribute | ast.FunctionDef):
+                name = next(getattr(node, key) for key in ("id", "arg", "attr", "name") if hasattr(node, key))
+                named |= {f"{path.name}:{node.lineno}: {name}"} if name.strip("_") in pronouns else set()
+    assert named == set()

@@ -18,7 +18,7 @@ from variant_backend.errors import VariantError
 from variant_backend.formats.hardware_file import Hardware
 from variant_backend.project.pyproject import Project
 from variant_backend.schema import pyproject_schema, table_schema
-from variant_backend.variants.metadata import VariantMetadata
+from variant_backend.variants.metadata_reading import metadata_from_table
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*/pyproject.toml"))
@@ -63,7 +63,7 @@ def faults(name: str, table: object) -> list[str]:
     """Return what the reader has against a table."""
     try:
         if name == "variant":
-            VariantMetadata.from_table(table, "table")
+            metadata_from_table(table, "table")
         elif name == "hardware":
             Hardware.from_json(json.dumps(table).encode(), "file")
         else:

@@ -52,7 +52,7 @@ def build_wheel(
     from .dispatching import deliver
 
     dispatched = _chosen(config_settings)
-    with _progress(dispatched.pick.file.size or 0) as advance:
+    with _progress(dispatched.pick.wheel.file.size or 0) as advance:
         return deliver.build(dispatched, wheel_directory, metadata_directory, advance=advance)
 
 
@@ -64,7 +64,7 @@ def prepare_metadata_for_build_wheel(
     from .dispatching import deliver
 
     dispatched = _chosen(config_settings)
-    with _progress(dispatched.pick.file.size or 0) as advance:
+    with _progress(dispatched.pick.wheel.file.size or 0) as advance:
         return deliver.prepare_metadata(dispatched, metadata_directory, advance=advance)
 
 
@@ -99,7 +99,7 @@ def _chosen(config_settings: _ConfigSettings | None) -> Dispatched:
     from .dispatching import deliver
 
     dispatched = deliver.select_wheel(config_settings, os.environ, tell=say)
-    say(dispatched.told)
+    say(dispatched.summary)
     return dispatched
 
 

@@ -15,8 +15,8 @@ _MOST_COMPARED = 100
 class Problem(NamedTuple):
     """What is wrong: a stable code, the place, a sentence about it, and the remedy.
 
-    The code is one of `checking.codes.RULES` or of `docs/problems.md`. The place is a file, a key in it, or
-    both with ``: `` between them; it is empty where the reader knows it.
+    The code is one of `docs/rules.md`. The place is a file, a key in it, or both with ``: `` between them;
+    it is empty where the reader knows it.
     """
 
     code: str

@@ -12,17 +12,33 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .building.hook_shell import ends_in_clear_lines, say
-from .building.request import PROJECT_FILE, ConfigSettings, Request, without_ours
 from .building.wrapped_backend import compiled_apart, wrapped_backend
 from .errors import VariantError
+from .project.config_settings import ConfigSettings, asked_variants, backend_settings, is_labelled
+from .project.pyproject import PROJECT_FILE, Project
+
+if TYPE_CHECKING:
+    from .building.variant_build import VariantBuild
 
 
-def _wrapped(*hook: str) -> Any:
+def _wrapped(*hook: str, project: Project | None = None) -> Any:
     """Return the wrapped backend, or a hook that it must have."""
-    return wrapped_backend(PROJECT_FILE, *hook)
+    # A plain build does not depend on the [variant] table.
+    return wrapped_backend(project or Project.load(PROJECT_FILE, variants=False), *hook)
+
+
+def _variant_build(config_settings: ConfigSettings | None) -> VariantBuild | None:
+    """Return the build of the variant that is asked for, or None if none is."""
+    labelled = is_labelled(config_settings)
+    asked = asked_variants(config_settings)
+    if not asked:
+        return None
+    from .building.variant_build import VariantBuild
+
+    return VariantBuild.of(asked, labelled=labelled)
 
 
 def _warn(text: str) -> None:
@@ -36,13 +52,13 @@ def build_wheel(
     metadata_directory: str | None = None,
 ) -> str:
     """Build a wheel (PEP 517); if a variant is asked for, its label is in the returned name."""
-    request = Request.read(config_settings)
-    if request is None:
+    build = _variant_build(config_settings)
+    if build is None:
         return _build_plain("build_wheel", wheel_directory, config_settings, metadata_directory)
-    name = _build_variant("build_wheel", wheel_directory, config_settings, request)
-    if not request.labelled:
+    name = _build_variant("build_wheel", wheel_directory, config_settings, build)
+    if not build.labelled:
         _warn(
-            f"{name} is variant {request.variant.label!r} under a plain name, so do not publish it;"
+            f"{name} is variant {build.variant.label!r} under a plain name, so do not publish it;"
             " make-variant puts the label on"
         )
     return name
@@ -57,7 +73,7 @@ def get_requires_for_build_wheel(config_settings: ConfigSettings | None = None) 
 @ends_in_clear_lines
 def build_sdist(sdist_directory: str, config_settings: ConfigSettings | None = None) -> str:
     """Build an sdist (PEP 517): the wrapped backend's, whatever variant is asked for."""
-    name: str = _wrapped("build_sdist")(sdist_directory, without_ours(config_settings))
+    name: str = _wrapped("build_sdist")(sdist_directory, backend_settings(config_settings))
     return name
 
 
@@ -81,36 +97,38 @@ def _build_editable(
     metadata_directory: str | None = None,
 ) -> str:
     """Build an editable wheel (PEP 660); its name stays plain, as installers reject a labelled one."""
-    request = Request.read(config_settings)
-    if request is None:
+    build = _variant_build(config_settings)
+    if build is None:
         return _build_plain("build_editable", wheel_directory, config_settings, metadata_directory)
-    request = request._replace(labelled=False)
-    return _build_variant("build_editable", wheel_directory, config_settings, request)
+    build = build._replace(labelled=False)
+    return _build_variant("build_editable", wheel_directory, config_settings, build)
 
 
 def _build_plain(hook: str, *arguments: Any) -> str:
     wheel_directory, config_settings, metadata_directory = arguments
-    name: str = _wrapped(hook)(wheel_directory, without_ours(config_settings), metadata_directory)
+    name: str = _wrapped(hook)(wheel_directory, backend_settings(config_settings), metadata_directory)
     return name
 
 
 def _build_variant(
-    hook: str, wheel_directory: str, config_settings: ConfigSettings | None, request: Request
+    hook: str, wheel_directory: str, config_settings: ConfigSettings | None, build: VariantBuild
 ) -> str:
     """Build a wheel by a recipe, and make it the variant that is asked for."""
     from .lowlevel.workspace import workspace
     from .wheel_rewrite import make_variant
+    from .wheels.reading import WheelFile
 
     target = Path(wheel_directory).resolve()
-    with request.environment():
-        plan = request.plan(_warn)
+    with build.environment():
+        plan = build.plan(_warn)
         for remark in plan.remarks():
             say(remark)
         # In a folder of its own, the wrapped backend cannot replace a plain wheel of the same name.
         # Some backends refuse a metadata directory that they did not write as it is, so there is none.
         with workspace(target) as folder, compiled_apart(folder):
-            name = _returned_name(hook, _wrapped(hook)(str(folder), request.settings(config_settings), None))
-            outcome = make_variant(folder / name, plan, target, force=True, owned=True)
+            build_wheel = _wrapped(hook, project=build.project)
+            name = _returned_name(hook, build_wheel(str(folder), build.settings(config_settings), None))
+            outcome = make_variant(WheelFile.of(folder / name), plan, target, force=True, owned=True)
     for notice in outcome.notices:
         say(f"notice: {outcome.path.name}: {notice}")
     return outcome.path.name
@@ -119,16 +137,17 @@ def _build_variant(
 def _prepare_metadata(hook: str) -> Callable[..., str]:
     @ends_in_clear_lines
     def prepare(metadata_directory: str, config_settings: ConfigSettings | None = None) -> str:
-        request = Request.read(config_settings)
+        build = _variant_build(config_settings)
         name: str
-        if request is None:
-            name = _wrapped(hook)(metadata_directory, without_ours(config_settings))
+        if build is None:
+            name = _wrapped(hook)(metadata_directory, backend_settings(config_settings))
             return name
         from .wheel_rewrite import edited_metadata
 
-        with request.environment():
-            plan = request.plan(_warn)
-            returned = _wrapped(hook)(metadata_directory, request.settings(config_settings))
+        with build.environment():
+            plan = build.plan(_warn)
+            prepare_metadata = _wrapped(hook, project=build.project)
+            returned = prepare_metadata(metadata_directory, build.settings(config_settings))
         name = _returned_name(hook, returned)
         folder = Path(metadata_directory, name)
         (folder / "variant.json").write_bytes(plan.metadata.to_json())
@@ -151,13 +170,14 @@ def _returned_name(hook: str, returned: object) -> str:
 
 def _requirements(hook: str, config_settings: ConfigSettings | None) -> list[str]:
     """Return what the wrapped backend requires, and what the variant does that is asked for."""
-    request = Request.read(config_settings)  # a misspelt label ends the build before anything is installed
-    if request is None:
-        own: list[str] = getattr(_wrapped(), hook, _nothing)(without_ours(config_settings))
-        return own
-    with request.environment():
-        own = getattr(_wrapped(), hook, _nothing)(request.settings(config_settings))
-    return [*dict.fromkeys([*own, *request.build_requires()])]
+    build = _variant_build(config_settings)  # a misspelt label ends the build before anything is installed
+    if build is None:
+        required: list[str] = getattr(_wrapped(), hook, _nothing)(backend_settings(config_settings))
+        return required
+    with build.environment():
+        backend = _wrapped(project=build.project)
+        required = getattr(backend, hook, _nothing)(build.settings(config_settings))
+    return [*dict.fromkeys([*required, *build.build_requires()])]
 
 
 def _nothing(_: ConfigSettings | None) -> list[str]:
@@ -174,7 +194,7 @@ def _get_requires_for_build_editable(config_settings: ConfigSettings | None = No
 @ends_in_clear_lines
 def _get_requires_for_build_sdist(config_settings: ConfigSettings | None = None) -> list[str]:
     """Return what the wrapped backend needs for an sdist, whatever variant is asked for."""
-    requires: list[str] = _wrapped("get_requires_for_build_sdist")(without_ours(config_settings))
+    requires: list[str] = _wrapped("get_requires_for_build_sdist")(backend_settings(config_settings))
     return requires
 
 

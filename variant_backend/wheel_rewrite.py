@@ -19,7 +19,8 @@ from .project.recipe import Recipe
 from .variants.filename import WheelFilename, escape
 from .variants.metadata import VariantMetadata
 from .variants.properties import Variant
-from .wheels.reading import SIGNATURES, Wheel
+from .variants.wheel_metadata import remarks_on, variant_of_wheel
+from .wheels.reading import SIGNATURES, Wheel, WheelFile
 from .wheels.writing import Rewriting, change_tail, check_is_free, faults_named, write_copy
 
 
@@ -39,12 +40,11 @@ class Plan(NamedTuple):
     @property
     def variant(self) -> Variant:
         """The variant that the wheel becomes."""
-        (variant,) = self.metadata.variants.values()
-        return variant
+        return variant_of_wheel(self.metadata)
 
     def remarks(self) -> list[str]:
         """Return what a maintainer should be told before any wheel is made, ready to print."""
-        return [*dict.fromkeys([*self.metadata.remarks(), *self.recipe.remarks()])]
+        return [*dict.fromkeys([*remarks_on(self.metadata), *self.recipe.remarks()])]
 
 
 class Outcome(NamedTuple):
@@ -77,11 +77,11 @@ def edited_metadata(metadata: bytes, plan: Plan) -> bytes:
         metadata = core_metadata.replace_version(metadata, version.partition("+")[0])
     if plan.recipe.name is not None:
         metadata = core_metadata.rename_project(metadata, plan.recipe.name)
-    own = core_metadata.requirements(metadata)
-    wanted = plan.recipe.requirements(own, plan.variant)
-    if wanted == own:
+    present = core_metadata.requirements(metadata)
+    wanted = plan.recipe.requirements(present, plan.variant)
+    if wanted == present:
         return metadata
-    added = [requirement for requirement in wanted if requirement not in own]
+    added = [requirement for requirement in wanted if requirement not in present]
     if missing := core_metadata.missing_extras(metadata, added):
         raise VariantError(
             f"the recipe adds a requirement under the extra {missing[0]!r}, which the project does not have",
@@ -91,7 +91,7 @@ def edited_metadata(metadata: bytes, plan: Plan) -> bytes:
 
 
 def make_variant(
-    wheel: Path,
+    wheel: WheelFile,
     plan: Plan,
     out_dir: Path,
     *,
@@ -106,23 +106,23 @@ def make_variant(
     An *owned* wheel may be changed and moved instead of copied. *advance* is told the bytes copied.
     Raises VariantError, with the wheel's name in front, when it is not a sound wheel, or cannot be written.
     """
-    filename = WheelFilename.parse(wheel.name)
+    path, filename = wheel.path, wheel.name
     target = out_dir / str(renamed(filename, plan))
-    with faults_named(wheel, out_dir):
-        with wheel.open("rb", buffering=0) as file:
-            if target.exists() and target.samefile(wheel):
+    with faults_named(path, out_dir):
+        with path.open("rb", buffering=0) as file:
+            if target.exists() and target.samefile(path):
                 return _already(Wheel.read(filename, Source.of(file.fileno())), plan, target)
             check_is_free(target, force=force)
             in_place = False
             if dry_run or owned:
                 rewriting = rewritten(Wheel.read(filename, Source.of(file.fileno())), plan)
-                in_place = not dry_run and change_tail(wheel, file.fileno(), rewriting)
+                in_place = not dry_run and change_tail(path, file.fileno(), rewriting)
             if not dry_run and not in_place:
                 rewriting = write_copy(
                     file.fileno(), filename, lambda opened: rewritten(opened, plan), target, advance
                 )
         if in_place:
-            wheel.replace(target)
+            path.replace(target)
     return Outcome(target, not dry_run, rewriting.notices)
 
 
@@ -148,12 +148,12 @@ def rewritten(wheel: Wheel, plan: Plan) -> Rewriting:
 
 def _check_is_no_other_variant(wheel: Wheel, label: str) -> None:
     """Check that no other label's recipe was followed here: nobody knows which requirements it left."""
-    found = label
+    former = label
     if wheel.is_variant():
-        found = wheel.filename.label or next(iter(wheel.variant_metadata().variants))
-    if found != label:
+        former = wheel.filename.label or variant_of_wheel(wheel.variant_metadata()).label
+    if former != label:
         raise VariantError(
-            f"it is variant {found!r} already, and has the requirements of that label",
+            f"it is variant {former!r} already, and has the requirements of that label",
             hint=f"make {label!r} of the plain wheel",
         )
 

@@ -1,19 +1,28 @@
-"""Each code has a section in docs/rules.md: the bad example gives it, in the good one nothing is found."""
+"""Each code is in docs/rules.md. Those of `check` have a section there, with a bad and a good example.
+
+The bad example gives the code, in the good one nothing is found.
+"""
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from helpers.sample_release import DOCUMENT, Example, lay_out
 
+import variant_backend
 from variant_backend.checking.codes import RULES
 from variant_backend.checking.run import find_problems
 
 PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^### (\S+)\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))
+OTHERS = re.findall(
+    r"^\| `(\S+)` \|", PAGE.partition("\n## Codes that check does not report\n")[2], re.MULTILINE
+)
 BLOCK = re.compile(r"^```\w+ (bad|good) (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -28,11 +37,45 @@ def codes(folder: Path, changes: list[Example]) -> set[str]:
     given = [example.text.strip() for example in changes if example.target == "given"]
     for name in given:
         (folder / name).touch()
-    return {finding.code for finding in find_problems([folder / name for name in given] or [folder])}
+    return {finding.problem.code for finding in find_problems([folder / name for name in given] or [folder])}
 
 
 def test_every_code_has_a_section_and_every_section_a_code() -> None:
     assert [*SECTIONS] == [*RULES]
+
+
+def codes_in(tree: ast.AST) -> Iterator[ast.expr]:
+    """Yield each expression for a code: of Problem(...) and Problem.at(...), or of anything named `code`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func).rpartition(".")[2]
+            yield from node.args[:1] if called == "Problem" else node.args[1:2] if called == "at" else ()
+            yield from (keyword.value for keyword in node.keywords if keyword.arg == "code")
+        elif isinstance(node, ast.Assign):
+            yield from [node.value] if "code" in map(ast.unparse, node.targets) else ()
+        elif isinstance(node, ast.arguments):
+            defaults = zip(node.kwonlyargs, node.kw_defaults, strict=True)
+            yield from (value for argument, value in defaults if value and argument.arg == "code")
+
+
+def test_the_source_names_the_documented_codes_and_no_others() -> None:
+    paths = Path(variant_backend.__file__).parent.rglob("*.py")
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in paths]
+    constants = {
+        ast.unparse(node.targets[0]): node.value
+        for tree in trees
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+    }
+    named = set[str]()
+    for expression in (expression for tree in trees for expression in codes_in(tree)):
+        for node in ast.walk(expression):
+            value = constants.get(node.id) if isinstance(node, ast.Name) else node
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                named.add(value.value)
+    assert OTHERS[0] == "error"
+    assert not {*OTHERS} & {*RULES}
+    assert named == {*RULES, *OTHERS}
 
 
 @pytest.mark.parametrize("code", RULES)

@@ -22,7 +22,8 @@ from variant_backend.checking.codes import RULES
 from variant_backend.checking.run import find_problems
 from variant_backend.cli.main import main
 from variant_backend.formats import simple_api
-from variant_backend.formats.simple_api import File, Page
+from variant_backend.formats.release import File
+from variant_backend.formats.simple_api import Page
 
 FAST = "demo-1.0-py3-none-any-fast.whl"
 INDEX = "demo-1.0-variants.json"
@@ -45,7 +46,7 @@ def dist(indexed: Path, tmp_path: Path) -> Path:
 
 
 def codes(*paths: Path) -> set[str]:
-    return {finding.code for finding in find_problems(paths) if finding.severity == "error"}
+    return {finding.problem.code for finding in find_problems(paths) if finding.severity == "error"}
 
 
 def files(change: Callable[[File], File | None], *names: str) -> Change:
@@ -275,4 +276,4 @@ def test_no_page_raises(tmp_path_factory: pytest.TempPathFactory, html: bytes, o
     (folder / "index.html").write_bytes(html)
     (folder / "index.json").write_bytes(other)
     for finding in find_problems([folder.parent]):
-        assert finding.fault and finding.remedy and finding.code in RULES
+        assert finding.problem.text and finding.problem.remedy and finding.problem.code in RULES

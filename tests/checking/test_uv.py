@@ -32,7 +32,7 @@ def uv_serves(what: Path, target: Path, **env: Any) -> str | None:
 
 
 def errors(what: Path) -> set[str]:
-    return {finding.code for finding in find_problems([what]) if finding.severity == "error"}
+    return {finding.problem.code for finding in find_problems([what]) if finding.severity == "error"}
 
 
 def static(**changes: Any) -> dict[str, Any]:
@@ -275,7 +275,7 @@ def test_a_provider_is_found_that_uv_does_not_know(
         *UV, *empty_cache(), *VARIANTS, "-v", "--target", tmp_path / "t", "--find-links", folder, "demo"
     ).stderr
     skipped = "Skipping unsupported wheel variant provider" in told
-    found = {finding.code for finding in find_problems([folder])}
+    found = {finding.problem.code for finding in find_problems([folder])}
     assert found == (
         {"unknown-provider" if namespace == "gpu" else "provider-mismatch"} if skipped else set()
     )
@@ -321,7 +321,7 @@ def test_a_property_is_found_that_uv_supports_on_no_machine(
     }
     folder = write_release(tmp_path / "dist", document, labels=("fast", "null"))
     assert uv_serves(folder, tmp_path / "t", **HARDWARE) == ("null" if found else "fast")
-    assert [finding.code for finding in find_problems([folder])] == ([found] if found else [])
+    assert [finding.problem.code for finding in find_problems([folder])] == ([found] if found else [])
 
 
 def rename(folder: Path, old: str, new: str) -> None:

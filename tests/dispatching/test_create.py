@@ -20,9 +20,9 @@ from packaging.metadata import Metadata
 from variant_backend.checking.run import find_problems
 from variant_backend.cli.main import main
 from variant_backend.formats import core_metadata, dispatching_sdist
-from variant_backend.formats.pylock import Locked
-from variant_backend.formats.simple_api import File
+from variant_backend.formats.release import Candidate, File
 from variant_backend.selection.report import PLAIN
+from variant_backend.variants.filename import WheelFilename
 
 BASE_URL = "https://files.example.org/demo"
 FILES = {"PKG-INFO", "README", "pylock.toml", "pyproject.toml"}
@@ -85,21 +85,23 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def locked_file(wheel: Path, base_url: str = BASE_URL) -> File:
+def pinned(wheel: Path, base_url: str = BASE_URL) -> Candidate:
+    """Return a wheel of a folder as the sdist pins it."""
     content = wheel.read_bytes()
     core = sha256(b"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\nSummary: a test\n\nThe text.\n")
     url, hashes = f"{base_url}/{wheel.name}", {"sha256": sha256(content)}
-    return File(wheel.name, url, hashes, len(content), core_metadata={"sha256": core})
+    file = File(wheel.name, url, hashes, len(content), core_metadata={"sha256": core})
+    return Candidate(WheelFilename.parse(wheel.name), file)
 
 
 def test_the_sdist_pins_every_wheel_and_the_backend_takes_it(dist: Path) -> None:
     folder = made(dist, "--host", "objects.example.org")
     assert {path.name for path in folder.iterdir()} == FILES
     locked = dispatching_sdist.load_pinned(folder)
-    assert locked.wheels == tuple(map(locked_file, sorted(dist.glob("*.whl"))))
+    assert locked.release.candidates == tuple(map(pinned, sorted(dist.glob("*.whl"))))
     assert locked.hosts == ("objects.example.org",)
-    assert locked.metadata
-    assert {*locked.metadata.variants} == {"fast", "null", "safe"}
+    assert locked.release.metadata
+    assert {*locked.release.metadata.variants} == {"fast", "null", "safe"}
 
 
 def test_the_same_wheels_make_the_same_bytes(dist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,11 +138,11 @@ def test_a_plain_wheel_that_installers_would_take_is_told(here: Path) -> None:
 def test_with_a_dispatching_sdist_no_plain_wheel_is_missing(here: Path) -> None:
     dist = write_release(here / "dist", DOCUMENT, plain=False)
     shutil.copytree(dist, "out")
-    assert {each.code for each in find_problems([Path("out")])} == {"no-plain-wheel"}
+    assert {each.problem.code for each in find_problems([Path("out")])} == {"no-plain-wheel"}
     assert stub("dist", "--base-url", BASE_URL).exit_code == 0
     assert find_problems([Path("out")]) == []
     Path("out/demo-1.0.tar.gz").write_bytes(b"another")
-    assert {each.code for each in find_problems([Path("out")])} == {"plain-from-sdist"}
+    assert {each.problem.code for each in find_problems([Path("out")])} == {"plain-from-sdist"}
 
 
 def test_an_sdist_of_somebody_else_stays(dist: Path) -> None:
@@ -172,7 +174,8 @@ def test_what_all_wheels_say_is_static_and_the_rest_is_dynamic(here: Path) -> No
         "Description-Content-Type: text/markdown\n\n# Demo\n"
     )
     assert (folder / "README.md").read_text() == "# Demo\n"
-    assert {each.requires_python for each in dispatching_sdist.load_pinned(folder).wheels} == {">=3.9"}
+    wheels = dispatching_sdist.load_pinned(folder).release.candidates
+    assert {wheel.file.requires_python for wheel in wheels} == {">=3.9"}
 
 
 def test_wheels_that_differ_in_requires_python_keep_their_own(here: Path) -> None:
@@ -182,11 +185,8 @@ def test_wheels_that_differ_in_requires_python_keep_their_own(here: Path) -> Non
     folder = made(dist)
     told = Metadata.from_email((folder / "PKG-INFO").read_bytes())
     assert (told.requires_python, told.dynamic) == (None, ["requires-python"])
-    assert [each.requires_python for each in dispatching_sdist.load_pinned(folder).wheels] == [
-        ">=3.9",
-        None,
-        None,
-    ]
+    wheels = dispatching_sdist.load_pinned(folder).release.candidates
+    assert [wheel.file.requires_python for wheel in wheels] == [">=3.9", None, None]
 
 
 @pytest.mark.parametrize("descriptions", [("A", "A"), ("A", "B"), ("A", "")])
@@ -213,13 +213,14 @@ def test_uv_reads_static_requirements_without_building(here: Path) -> None:
 
 @pytest.mark.parametrize(("labels", "known"), [(["fast"], ["fast"]), (["safe", PLAIN], ["safe"])])
 def test_only_some_labels_are_listed(dist: Path, labels: list[str], known: list[str]) -> None:
-    locked: Locked = dispatching_sdist.load_pinned(made(dist, *(f"--only={label}" for label in labels)))
+    folder = made(dist, *(f"--only={label}" for label in labels))
+    release = dispatching_sdist.load_pinned(folder).release
     suffixes = ["" if label == PLAIN else f"-{label}" for label in labels]
-    assert {each.filename for each in locked.wheels} == {
+    assert {wheel.file.filename for wheel in release.candidates} == {
         f"demo-1.0-py3-none-any{suffix}.whl" for suffix in suffixes
     }
-    assert locked.metadata
-    assert [*locked.metadata.variants] == known
+    assert release.metadata
+    assert [*release.metadata.variants] == known
 
 
 def test_it_is_shown_what_each_machine_would_get(here: Path) -> None:
@@ -255,7 +256,7 @@ def test_a_release_with_errors_is_refused_with_what_check_finds(dist: Path) -> N
         "[missing-variant-json]",
         "[index-lacks-label]",
     }
-    assert errors[0].startswith(str(dist.absolute() / "demo-1.0-py3-none-any-fast.whl"))
+    assert errors[0].startswith(f"{dist / 'demo-1.0-py3-none-any-fast.whl'}: ")
 
 
 @pytest.mark.parametrize(
@@ -338,16 +339,15 @@ def test_wheels_on_an_index_are_listed_where_they_are(here: Path, server: Server
     url = server.url.replace("http://", "http://me:secret@")
     unpacked = made(f"{url}simple/", "--package", "demo", base_url=None)
     wheels = sorted(folder.glob("*.whl"))
-    assert dispatching_sdist.load_pinned(unpacked).wheels == tuple(
-        locked_file(each, f"{server.url}simple/demo") for each in wheels
+    assert dispatching_sdist.load_pinned(unpacked).release.candidates == tuple(
+        pinned(wheel, f"{server.url}simple/demo") for wheel in wheels
     )
     assert not any("secret" in path.read_text() for path in unpacked.iterdir())
     shutil.rmtree("out")
     publish([*folder.iterdir()], here / "again")
     elsewhere = Path(made(f"{url}simple/", "--package", "demo"))
-    assert {each.url.rpartition("/")[0] for each in dispatching_sdist.load_pinned(elsewhere).wheels} == {
-        BASE_URL
-    }
+    candidates = dispatching_sdist.load_pinned(elsewhere).release.candidates
+    assert {str(wheel.file.url).rpartition("/")[0] for wheel in candidates} == {BASE_URL}
 
 
 def test_the_host_of_a_redirect_must_be_named(here: Path, server: Server) -> None:

@@ -148,7 +148,7 @@ def test_what_is_brought_is_known_as_a_variant_when_it_is_installed(
         archive.extractall(tmp_path / "site")
     ((_, found),) = inspect_installed_variants([tmp_path / "site"])
     assert isinstance(found, Inspection)
-    assert (found.name, found.label, found.faults) == ("demo", "fast", ())
+    assert (found.name, found.label, found.problems) == ("demo", "fast", ())
 
 
 @pytest.mark.parametrize("label", [None, "fast", "safe"])
@@ -194,11 +194,10 @@ def test_metadata_that_are_not_pinned_come_out_of_a_wheel_that_is(
         ({"variant": "safe"}, "", "0_safe-"),
         ({"variant-label": "safe"}, "fast", "0_safe-"),
         ({"variant": ["safe", "safe"], "variant-label": "safe"}, "", "0_safe-"),
-        ({"variant": ""}, "null", "0_null-"),
         ({"other": "x"}, "null", "0_null-"),
         (None, "safe", "0_safe-"),
         (None, "(plain)", ""),
-        ({"variant": ""}, "", "0_fast-"),
+        (None, "", "0_fast-"),
         (None, "other#none.such, Demo # safe, null", "0_safe-"),
         (None, "other#none.such, null", "0_null-"),
         (None, "other#none.such", "0_fast-"),
@@ -243,7 +242,9 @@ def test_of_a_label_that_the_user_wants_nobody_is_asked_whether_it_is_supported(
             "config setting 'variant': demo 1.0 has no wheel with label '\\x1b[2J'",
         ),
         ({"variant": ["fast", "safe"]}, "config settings ask for 2 labels: fast, safe; ask for one"),
-        ({"variant": True}, "config setting 'variant' is True; write variant=LABEL"),
+        ({"variant": True}, "config setting 'variant' is True; write variant=VALUE, or leave it out"),
+        ({"variant": ""}, "config setting 'variant' is ''; write variant=VALUE, or leave it out"),
+        ({"variant-label": None}, "config setting 'variant-label' is None; write variant-label=VALUE, or"),
     ],
 )
 @HOOKS
@@ -655,11 +656,11 @@ def test_whatever_an_sdist_says_it_is_sound_or_all_that_is_not_is_told(choice: s
         except VariantError as error:
             assert all("pylock.toml" in line for line in error.lines())
         else:
-            for each in locked.wheels:
-                assert each.url.startswith(("https://", "http://127.0.0.1"))
-                assert re.fullmatch("[0-9a-f]{64}", each.hashes["sha256"])
-                assert "/" not in each.filename
-                assert (each.size or 0) > 0
+            for wheel in locked.release.candidates:
+                assert str(wheel.file.url).startswith(("https://", "http://127.0.0.1"))
+                assert re.fullmatch("[0-9a-f]{64}", wheel.file.hashes["sha256"])
+                assert "/" not in wheel.file.filename
+                assert (wheel.file.size or 0) > 0
 
 
 def _named(wheel: dict[str, Any]) -> dict[str, Any]:

@@ -25,8 +25,8 @@ from packaging.utils import parse_wheel_filename
 from variant_backend import __version__
 from variant_backend.cli.main import main
 from variant_backend.formats.toml_read import read_toml
-from variant_backend.machine.features import FORCE_CAPABILITY, FORCE_DRIVER
 from variant_backend.variants.known_providers import KNOWN_PROVIDERS
+from variant_backend.variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER
 
 # They build in isolated environments, with installers that come from a package index.
 pytestmark = pytest.mark.slow

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import packaging
 import pytest
-from helpers.sample_release import DOCUMENT
+from helpers.sample_release import DOCUMENT, PLAIN
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.markers import Environment, default_environment
@@ -19,9 +21,11 @@ from packaging.version import Version
 
 from variant_backend.errors import VariantError
 from variant_backend.formats import pylock, toml_edit
-from variant_backend.formats.pylock import Locked, check_lock_name, reduced, select, to_dict
-from variant_backend.formats.simple_api import File
+from variant_backend.formats.pylock import Locked, check_lock_name, reduced, select_packages, to_dict
+from variant_backend.formats.release import Candidate, File, Location, Release
+from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.metadata import VariantMetadata
+from variant_backend.variants.metadata_reading import metadata_from_dict
 from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
 from variant_backend.variants.providers import StaticProvider
 
@@ -30,49 +34,68 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-BASE = "file:///home/me/project/"
+FOLDER = Path("/home/me/project").absolute()
+LOCK = FOLDER / "pylock.toml"
 TAGS = [*parse_tag("py3-none-any")]
 DIGEST = "0" * 64
-METADATA = VariantMetadata.from_dict(DOCUMENT, "")
+METADATA = metadata_from_dict(DOCUMENT, "")
 
 
-def wheel(label: str | None = None, place: str = "https://example.org/files", **facts: Any) -> File:
+def candidate(name: str, location: Location, hashes: Mapping[str, str], *facts: Any) -> Candidate:
+    return Candidate(WheelFilename.parse(name), File(name, location, hashes, *facts))
+
+
+def wheel(
+    label: str | None = None,
+    folder: Location = "https://example.org/files",
+    size: int | None = None,
+    hashes: Mapping[str, str] = {"sha256": DIGEST},
+) -> Candidate:
     name = f"demo-1.0-py3-none-any{f'-{label}' if label else ''}.whl"
-    return File(name, f"{place}/{name}", {"sha256": DIGEST}, **facts)
+    return candidate(name, within(folder, name), hashes, size)
 
 
-DEMO = Locked("demo", Version("1.0"), (wheel("fast", size=7), wheel("null"), wheel()), METADATA)
+def within(folder: Location, name: str) -> Location:
+    """Return where a file is in a folder on this machine, or below a URL."""
+    return f"{folder}/{quote(name)}" if isinstance(folder, str) else folder / name
 
 
-def read(data: Any, environment: Environment | None = None, tags: list[Tag] = TAGS) -> list[Locked]:
-    return select(data, "pylock.toml", BASE, environment=environment or default_environment(), tags=tags)
+def demo(*wheels: Candidate, metadata: VariantMetadata | None = METADATA) -> Release:
+    return Release("demo", Version("1.0"), wheels, metadata)
+
+
+DEMO = Locked(demo(wheel("fast", size=7), wheel("null"), wheel()))
+
+
+def read(
+    data: Any, environment: Environment | None = None, tags: list[Tag] = TAGS, path: Path = LOCK
+) -> list[Locked]:
+    return select_packages(data, path, environment=environment or default_environment(), tags=tags)
 
 
 def written(*packages: Locked) -> dict[str, Any]:
     """Write a lock file and parse it."""
-    return tomllib.loads(toml_edit.from_dict(to_dict(packages, BASE)))
+    return tomllib.loads(toml_edit.from_dict(to_dict(packages, FOLDER)))
 
 
 def unlabelled(data: dict[str, Any]) -> dict[str, Any]:
     """Return a lock file without the wheels that have a label."""
     result = copy.deepcopy(data)
     for package in result["packages"]:
-        package["wheels"] = [each for each in package["wheels"] if each["name"].count("-") == 4]
+        package["wheels"] = [entry for entry in package["wheels"] if entry["name"].count("-") == 4]
     return result
 
 
 WORDS = st.from_regex(r"[a-z][a-z0-9_]{0,5}", fullmatch=True)
 STATIC = StaticProvider((("f", ("a", "b")),))
 PROPERTIES = st.builds(Property, st.sampled_from(["one", "two", "three"]), WORDS, WORDS)
-PLACES = st.sampled_from(
-    [
-        "https://example.org/a%20b",
-        "http://127.0.0.1:8000/x",
-        "file:///home/me/wheels",
-        "file:///C:/a%20b",
-        BASE[:-1],
-    ]
-)
+FOLDERS: list[Location] = [
+    "https://example.org/a%20b",
+    "http://127.0.0.1:8000/x",
+    FOLDER.parent / "wheels",
+    Path("C:/a b" if sys.platform == "win32" else "/C:/a b"),
+    FOLDER,
+]
 DIGESTS = st.dictionaries(
     st.sampled_from(["sha256", "blake2b"]), st.integers(0, 2**256 - 1).map("{:064x}".format), min_size=1
 )
@@ -90,42 +113,49 @@ def locked(draw: st.DrawFn) -> Locked:
         draw(st.sampled_from([{}, dict.fromkeys(("one", "two", "three"), STATIC)])),
         {**variants, "null": NULL_VARIANT},
     )
-    told: list[list[str | None]] = [[None], [">=3.8,<4"], [None, ">=3.9", "<4"]]  # the same of all, or not
-    requires_python = st.sampled_from(draw(st.sampled_from(told)))
+    # The same of all, or not.
+    values: list[list[str | None]] = [[None], [">=3.8,<4"], [None, ">=3.9", "<4"]]
+    requires_python = st.sampled_from(draw(st.sampled_from(values)))
     name = draw(st.sampled_from(["demo", "other-name"]))
     version = draw(st.sampled_from(["1.0", "2!1.0rc1+cpu"]))
     wheels = []
     for label in draw(st.lists(st.sampled_from([None, *metadata.variants]), min_size=1, unique=True)):
         suffix = f"-{label}" if label else ""
         filename = f"{name.replace('-', '_')}-{version}-py3-none-any{suffix}.whl"
-        url = f"{draw(PLACES)}/{quote(filename)}"
-        size = draw(st.none() | st.integers(0, 10**12))
-        wheels.append(
-            File(filename, url, draw(DIGESTS), size, draw(requires_python), draw(st.none() | DIGESTS))
-        )
+        location = within(draw(st.sampled_from(FOLDERS)), filename)
+        facts = (draw(st.none() | st.integers(0, 10**12)), draw(requires_python), draw(st.none() | DIGESTS))
+        wheels.append(candidate(filename, location, draw(DIGESTS), *facts))
     index = draw(st.none() | st.just("https://example.org/simple/"))
     hosts = tuple(draw(st.lists(st.sampled_from(["objects.example.org", "[::1]:8000"]), unique=True)))
     metadata_or_none = draw(st.none() | st.just(metadata))
-    return Locked(name, Version(version), tuple(wheels), metadata_or_none, index, hosts=hosts)
+    return Locked(Release(name, Version(version), tuple(wheels), metadata_or_none), index, hosts)
 
 
 @given(package=locked())
 def test_what_is_written_is_read_again(package: Locked) -> None:
     data = written(package)
-    assert read(data) == [package] == pylock.read_lock(data, "pylock.toml", BASE)
+    assert read(data) == [package] == pylock.read_lock(data, LOCK)
     if len(plain := unlabelled(data)["packages"][0]["wheels"]):
-        assert [each.filename for each in Pylock.from_dict(unlabelled(data)).packages[0].wheels or ()] == [
-            each["name"] for each in plain
-        ]
+        wheels = Pylock.from_dict(unlabelled(data)).packages[0].wheels or ()
+        assert [wheel.filename for wheel in wheels] == [entry["name"] for entry in plain]
+
+
+def test_a_file_url_of_this_machine_is_a_path_and_another_one_stays() -> None:
+    data = written(DEMO)
+    other = "file://elsewhere.invalid/demo-1.0-py3-none-any-null.whl"
+    for entry, url in zip(data["packages"][0]["wheels"], (LOCK.as_uri(), other), strict=False):
+        entry["url"] = url
+    (package,) = read(data)
+    near, far, _ = [wheel.file.location for wheel in package.release.candidates]
+    assert near == LOCK
+    assert sys.platform == "win32" or far == other  # there, it is a share
 
 
 def test_the_form_is_that_of_the_specification() -> None:
-    near = wheel("fast", "file:///home/me/wheels", size=7)
-    package = Locked(
-        "demo", Version("1.0"), (near,), reduced(METADATA, ["fast"]), "https://example.org/simple/"
-    )
+    near = wheel("fast", FOLDER.parent / "wheels", size=7)
+    package = Locked(demo(near, metadata=reduced(METADATA, ["fast"])), "https://example.org/simple/")
     assert (
-        toml_edit.from_dict(to_dict([package], BASE))
+        toml_edit.from_dict(to_dict([package], FOLDER))
         == f"""\
 lock-version = "1.0"
 created-by = "variant-backend"
@@ -163,13 +193,13 @@ def test_packaging_ignores_the_variants_and_refuses_labelled_names() -> None:
 
 
 def test_passwords_are_not_written() -> None:
-    data = written(DEMO._replace(wheels=(wheel(place="https://me:secret@example.org"),)))
+    data = written(Locked(demo(wheel(folder="https://me:secret@example.org"))))
     assert data["packages"][0]["wheels"][0]["url"] == "https://example.org/demo-1.0-py3-none-any.whl"
 
 
 def test_a_wheel_without_a_hash_is_not_locked() -> None:
     with pytest.raises(VariantError, match=r"demo-1\.0-py3-none-any\.whl: its index gives no hash of it"):
-        to_dict([DEMO._replace(wheels=(wheel()._replace(hashes={}),))], BASE)
+        to_dict([Locked(demo(wheel(hashes={})))], FOLDER)
 
 
 def test_unused_namespaces_go_with_the_variants_that_used_them() -> None:
@@ -182,9 +212,8 @@ def test_unused_namespaces_go_with_the_variants_that_used_them() -> None:
 
 
 def test_only_packages_count_whose_marker_holds() -> None:
-    other = Locked(
-        "other", Version("2"), (File("other-2-py3-none-any.whl", f"{BASE}o.whl", {"sha256": DIGEST}),)
-    )
+    wheels = (candidate("other-2-py3-none-any.whl", FOLDER / "o.whl", {"sha256": DIGEST}),)
+    other = Locked(Release("other", Version("2"), wheels, None))
     data = written(DEMO, other)
     data["packages"][0]["marker"] = "sys_platform == 'never'"
     assert read(data) == [other]
@@ -193,11 +222,11 @@ def test_only_packages_count_whose_marker_holds() -> None:
 def test_broken_variants_are_told_and_the_package_is_read() -> None:
     data = written(DEMO)
     data["packages"][0]["variants-json"]["variants"]["fast"] = {"speed": {"mode": []}}
-    (package,) = read(data)
-    assert package.metadata is None
-    assert package.wheels == DEMO.wheels
-    (fault,) = package.faults
-    assert str(fault) == (
+    (package,) = read(data, path=Path("pylock.toml"))
+    assert package.release.metadata is None
+    assert package.release.candidates == DEMO.release.candidates
+    (problem,) = package.release.problems
+    assert str(problem) == (
         "pylock.toml: packages[0].variants-json: variants.fast.speed.mode:"
         " a list of at least one string is needed, not an empty list"
     )
@@ -228,6 +257,10 @@ WHEEL = {"url": "https://example.org/x.whl", "hashes": {"sha256": DIGEST}}
         (changed("wheels", [{}]), "in 'packages[0].wheels[0].hashes'"),
         (changed("wheels", [WHEEL]), "Invalid wheel filename 'x.whl' in 'packages[0].wheels[0]'"),
         (changed("wheels", [{**WHEEL, "name": "other-1.0-py3-none-any-a.whl"}]), "is not consistent with"),
+        (
+            changed("wheels", [{**WHEEL, "name": name} for name in (PLAIN, "demo-1.0-é-none-any.whl")]),
+            "packages[0]: demo-1.0-é-none-any.whl: not a wheel's name",
+        ),
         (changed("requires-python", "<3"), "does not satisfy the Python version requirement '<3'"),
         (changed("marker", "python_version < "), "in 'packages[0].marker'"),
         (changed("wheels", []) | {}, "Exactly one of vcs, directory, archive must be set"),
@@ -239,7 +272,7 @@ WHEEL = {"url": "https://example.org/x.whl", "hashes": {"sha256": DIGEST}}
 )
 def test_what_is_not_valid_or_cannot_be_used_is_told(data: dict[str, Any], fault: str) -> None:
     with pytest.raises(VariantError) as caught:
-        read(data)
+        read(data, path=Path("pylock.toml"))
     assert str(caught.value).startswith("pylock.toml: ")
     assert fault in str(caught.value)
 
@@ -249,10 +282,9 @@ def test_faults_of_our_own_table_are_told_together() -> None:
     remedy = "write it as it stands in URLs, HOST or HOST:PORT, in lower case"
     table = {"hosts": ["https://a.org", "B.org", 1], "core-metadata": {name: {"sha256": 1}, "a": 2}, "x": 1}
     with pytest.raises(VariantError) as caught:
-        read(changed("tool", {"variant-backend": table}))
+        read(changed("tool", {"variant-backend": table}), path=Path("pylock.toml"))
     assert [
-        issue.removeprefix("pylock.toml: packages[0]: tool.variant-backend.")
-        for issue in caught.value.lines()
+        line.removeprefix("pylock.toml: packages[0]: tool.variant-backend.") for line in caught.value.lines()
     ] == [
         "x: unknown key; known are hosts, requires-python, core-metadata",
         f"hosts[0]: 'https://a.org' is no host; {remedy}",
@@ -266,7 +298,7 @@ def test_faults_of_our_own_table_are_told_together() -> None:
 def test_packages_for_other_environments_are_read_when_nothing_is_selected() -> None:
     data = changed("marker", "sys_platform == 'never'")
     assert read(data) == []
-    assert pylock.read_lock(data, "pylock.toml", BASE) == [DEMO]
+    assert pylock.read_lock(data, LOCK) == [DEMO]
 
 
 def test_a_package_without_a_wheel_for_the_tags_is_told() -> None:
@@ -277,7 +309,7 @@ def test_a_package_without_a_wheel_for_the_tags_is_told() -> None:
 def test_packaging_that_cannot_read_lock_files_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packaging, "__version__", "26.0")
     with pytest.raises(VariantError) as caught:
-        read(written(DEMO))
+        read(written(DEMO), path=Path("pylock.toml"))
     assert str(caught.value) == (
         "pylock.toml: reading a lock file needs packaging 26.1 or newer, and 26.0 is there;"
         " run pip install 'packaging>=26.1'"

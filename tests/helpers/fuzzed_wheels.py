@@ -22,7 +22,7 @@ from variant_backend.errors import VariantError
 from variant_backend.variants.metadata import declare
 from variant_backend.variants.properties import Property, Variant
 from variant_backend.wheel_rewrite import Plan, make_variant
-from variant_backend.wheels.reading import open_wheel
+from variant_backend.wheels.reading import WheelFile, open_wheel
 
 # What reading may cost: so many seconds, and so many bytes for each byte of the file and beside that.
 # What costs most is a document of 2 MiB in lists without content, each of which becomes an object.
@@ -149,7 +149,7 @@ def seeds() -> list[bytes]:
             make_wheel(path / "b", files=some, compression=zipfile.ZIP_STORED),
             make_wheel(path / "c", files=some, order=["METADATA", "WHEEL", "RECORD"]),
         ]
-        labelled = [make_variant(wheel, PLAN, wheel.parent / "x").path for wheel in plain]
+        labelled = [make_variant(WheelFile.of(wheel), PLAN, wheel.parent / "x").path for wheel in plain]
         contents = [wheel.read_bytes() for wheel in [*plain, *labelled]]
     return [*contents, with_zip64(contents[1])]
 
@@ -188,7 +188,7 @@ def use(data: bytes) -> bool:
         out = Path(folder, "out")
         made: list[Path] = []
         results = [refused(lambda path=path: read(path)) for path in (wheel, labelled)]  # type: ignore[misc]
-        results.append(refused(lambda: made.append(make_variant(wheel, PLAN, out).path)))
+        results.append(refused(lambda: made.append(make_variant(WheelFile.of(wheel), PLAN, out).path)))
         left = [*out.iterdir()] if out.exists() else []
         assert left == made
         for path in made:

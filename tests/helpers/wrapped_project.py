@@ -18,7 +18,7 @@ from pyproject_hooks import BuildBackendHookCaller
 from helpers.made_wheels import make_wheel
 from helpers.programs import run
 from variant_backend import hooks
-from variant_backend.variants.metadata import VariantMetadata
+from variant_backend.variants.metadata_reading import metadata_from_json
 
 Settings = Mapping[str, object] | None
 SMALL: Settings = {"variant": "small"}
@@ -196,5 +196,5 @@ def only_error(lines: list[str]) -> str:
 
 
 def label_and_properties(data: bytes) -> tuple[str, list[str]]:
-    (variant,) = VariantMetadata.from_json(data, "variant.json").variants.values()
+    (variant,) = metadata_from_json(data, "variant.json").variants.values()
     return variant.label, sorted(map(str, variant.properties))

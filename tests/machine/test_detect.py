@@ -17,13 +17,21 @@ from hypothesis import strategies as st
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.formats.hardware_file import Detected, Hardware
-from variant_backend.machine import features
-from variant_backend.machine.cpu import flags_of_cpuinfo, flags_of_sysctl, flags_of_windows
 from variant_backend.machine.detect import detect, load_hardware
-from variant_backend.machine.features import FORCE_CAPABILITY, FORCE_DRIVER, FORCE_TPU
 from variant_backend.machine.nvidia import Gpu, nvidia_support
 from variant_backend.machine.tpu import tpu_support
-from variant_backend.variants.known_providers import KNOWN_PROVIDERS
+from variant_backend.machine.x86_64 import flags_of_cpuinfo, flags_of_sysctl, flags_of_windows
+from variant_backend.variants.known_providers import forcing_variables
+from variant_backend.variants.provider_nvidia import (
+    FORCE_CAPABILITY,
+    FORCE_DRIVER,
+    forced_capability,
+    forced_driver,
+    nvidia_features,
+)
+from variant_backend.variants.provider_tpu import FORCE_TPU, tpu_features
+from variant_backend.variants.provider_x86_64 import x86_64_features
+from variant_backend.variants.uv_behaviour import KNOWN_TO_UV
 
 V2 = "pni ssse3 sse4_1 sse4_2 cx16 lahf_lm popcnt"
 V3 = f"{V2} avx avx2 bmi1 bmi2 f16c fma abm movbe"
@@ -35,7 +43,7 @@ GPU = Gpu((12, 8), (9, 0), "a test")
 
 
 def levels(flags: str) -> tuple[str, ...]:
-    return features.x86_64(flags.split())["level"]
+    return x86_64_features(flags.split())["level"]
 
 
 # Measured: uv under a /proc/cpuinfo with these flags.
@@ -94,6 +102,16 @@ def test_a_device_of_google_may_be_a_tpu(
     assert tpu_support({}, tmp_path).features == expected
 
 
+@pytest.mark.parametrize(
+    ("machine", "processors"), [("AMD64", ["x86_64"]), ("arm64", ["aarch64"]), ("riscv64", [])]
+)
+def test_processors_are_detected_on_machines_of_their_kind_only(
+    monkeypatch: pytest.MonkeyPatch, machine: str, processors: list[str]
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    assert [*detect({}).namespaces] == [*processors, "nvidia", "tpu"]
+
+
 # Measured: real uv, with the variable set to it.
 @pytest.mark.parametrize(
     ("text", "driver"),
@@ -116,7 +134,7 @@ def test_a_device_of_google_may_be_a_tpu(
     ],
 )
 def test_a_forced_driver_version_is_read_as_uv_reads_it(text: str, driver: tuple[int, int] | None) -> None:
-    assert features.forced_driver(text) == driver
+    assert forced_driver(text) == driver
 
 
 @pytest.mark.parametrize(
@@ -140,7 +158,7 @@ def test_a_forced_driver_version_is_read_as_uv_reads_it(text: str, driver: tuple
 def test_a_forced_compute_capability_is_read_as_uv_reads_it(
     text: str, capability: tuple[int, int] | None
 ) -> None:
-    assert features.forced_capability(text) == capability
+    assert forced_capability(text) == capability
 
 
 @pytest.mark.parametrize(
@@ -182,12 +200,12 @@ def test_every_value_has_the_pattern_that_installers_knows(
     driver: tuple[int, int], capability: tuple[int, int]
 ) -> None:
     support = {
-        "nvidia": features.nvidia(driver, capability),
-        "x86_64": features.x86_64(V4.split()),
-        "tpu": features.tpu(False),
+        "nvidia": nvidia_features(driver, capability),
+        "x86_64": x86_64_features(V4.split()),
+        "tpu": tpu_features(False),
     }
     for namespace, found in support.items():
-        patterns = KNOWN_PROVIDERS[namespace].features
+        patterns = KNOWN_TO_UV[namespace].features
         assert list(found) == [name for name in patterns if name in found]
         for name, values in found.items():
             assert len({*values}) == len(values)
@@ -199,13 +217,13 @@ def test_the_forcing_variables_give_the_same_support(
     driver: tuple[int, int], capability: tuple[int, int]
 ) -> None:
     for known in (capability, None):
-        supported = {"nvidia": features.nvidia(driver, known), "tpu": features.tpu(True)}
-        again = detect(features.forcing_variables(supported)).supported
+        supported = {"nvidia": nvidia_features(driver, known), "tpu": tpu_features(True)}
+        again = detect(forcing_variables(supported)).supported
         assert {name: again[name] for name in supported} == supported
 
 
 def test_the_forcing_variables_of_no_gpu_hide_one() -> None:
-    variables = features.forcing_variables({"nvidia": {}, "tpu": {}})
+    variables = forcing_variables({"nvidia": {}, "tpu": {}})
     assert variables == {FORCE_DRIVER: "none", FORCE_CAPABILITY: "0.0"}
     assert nvidia_support(variables, lambda: GPU).features == {}
 
@@ -238,7 +256,7 @@ def test_a_hardware_file_is_read_as_it_was_written(hardware: Hardware) -> None:
 
 
 def test_the_order_of_features_does_not_depend_on_that_of_keys() -> None:
-    hardware = Hardware({"nvidia": Detected(features.nvidia((12, 8), (9, 0)))})
+    hardware = Hardware({"nvidia": Detected(nvidia_features((12, 8), (9, 0)))})
     text = json.dumps(json.loads(hardware.to_json()), sort_keys=True)
     assert ordered(Hardware.from_json(text.encode(), "file")) == ordered(hardware)
 

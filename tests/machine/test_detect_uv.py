@@ -15,10 +15,11 @@ from helpers.programs import run
 from packaging.tags import sys_tags
 
 from variant_backend.machine.detect import detect
-from variant_backend.machine.features import FORCE_CAPABILITY, FORCE_DRIVER, FORCE_TPU
 from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import NULL_LABEL, NULL_VARIANT, Property, Variant
+from variant_backend.variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER
+from variant_backend.variants.provider_tpu import FORCE_TPU
 from variant_backend.variants.providers import PluginProvider
 from variant_backend.variants.ranking import rank
 
@@ -115,7 +116,7 @@ def test_uv_supports_what_is_detected_and_nothing_else(
 ) -> None:
     env = environment(hardware)
     supported = detect({**os.environ, **env}).supported
-    expected = {item for item in ALL if item.value in supported.get(item[0], {}).get(item[1], ())}
+    expected = {prop for prop in ALL if prop.value in supported.get(prop.namespace, {}).get(prop.feature, ())}
     labels = installed([release([item.namespace], [{item}]) for item in ALL], tmp_path, env)
     assert {item for item, label in zip(ALL, labels, strict=True) if label != NULL_LABEL} == expected
 
@@ -126,7 +127,7 @@ def test_uv_installs_what_ranks_first_on_forced_hardware(
 ) -> None:
     env, source = environment(hardware), random.Random("/".join(hardware))
     supported = detect({**os.environ, **env}).supported
-    likely = [item for item in ALL if item.value in supported.get(item[0], {}).get(item[1], ())]
+    likely = [prop for prop in ALL if prop.value in supported.get(prop.namespace, {}).get(prop.feature, ())]
 
     def draw() -> set[Property]:
         """Return a variant: mostly of values that are supported, as others hide what is preferred."""

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from helpers.made_wheels import make_wheel
 
-from variant_backend.errors import VariantError
+from variant_backend.errors import Problem
 from variant_backend.machine import plugins, trusted_plugins
-from variant_backend.machine.system import FAILED, System
+from variant_backend.machine.support import FAILED, Machine, Policy, machine_support
 from variant_backend.machine.trusted_plugins import INSTALLERS, Installer, ask_trusted
 from variant_backend.variants.metadata import VariantMetadata
-from variant_backend.variants.namespace_support import Support
+from variant_backend.variants.namespace_support import Origin, Support
 from variant_backend.variants.providers import PluginProvider
 
 pytestmark = pytest.mark.slow  # each plugin gets an environment
@@ -57,11 +57,10 @@ def put(wheels: Path, namespace: str, plugin: str = PLUGIN) -> PluginProvider:
 
 def support(
     providers: dict[str, PluginProvider], installer: Installer = "uv"
-) -> tuple[Support, tuple[VariantError, ...]]:
+) -> tuple[Support, tuple[Problem, ...]]:
     trusted = frozenset(f"{namespace}-provider" for namespace in providers)
-    return System({}, trusted=trusted, installer=installer).support(
-        VariantMetadata(tuple(providers), providers, {})
-    )
+    policy = Policy(trusted=trusted, installer=installer)
+    return machine_support(VariantMetadata(tuple(providers), providers, {}), Machine(), policy)
 
 
 @pytest.mark.parametrize("installer", INSTALLERS)
@@ -78,11 +77,12 @@ def test_a_trusted_plugin_tells_what_is_supported_in_its_order(
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    found, faults = support({"speech": put(wheels, "speech")}, installer)
-    assert faults == ()
-    assert found.supported == {"speech": FEATURES}
-    assert list(found.supported["speech"]) == list(FEATURES)
-    assert found.origins == {"speech": "plugin 'speech_provider:Plugin' of speech-provider 1.0"}
+    known, problems = support({"speech": put(wheels, "speech")}, installer)
+    assert problems == ()
+    assert known.supported == {"speech": FEATURES}
+    assert list(known.supported["speech"]) == list(FEATURES)
+    text = "plugin 'speech_provider:Plugin' of speech-provider 1.0"
+    assert known.origins == {"speech": Origin("plugin", text)}
     assert not list(temporary.iterdir())
 
 
@@ -99,11 +99,11 @@ def test_plugins_that_fail_are_named_and_do_not_hide_the_others(wheels: Path) ->
     asked |= {namespace: put(wheels, namespace, plugin) for namespace, (plugin, _) in BROKEN.items()}
     asked["gone"] = PluginProvider(("gone-provider>=2",))
     asked["last"] = put(wheels, "last")
-    found, faults = support(asked)
-    assert found.supported == {name: FEATURES if name in ("first", "last") else {} for name in asked}
-    assert {name for name, origin in found.origins.items() if origin == FAILED} == {*BROKEN, "gone"}
-    *told, gone = map(str, faults)
-    for text, (namespace, (_, expected)) in zip(told, BROKEN.items(), strict=True):
+    known, problems = support(asked)
+    assert known.supported == {name: FEATURES if name in ("first", "last") else {} for name in asked}
+    assert {name for name, origin in known.origins.items() if origin == FAILED} == {*BROKEN, "gone"}
+    *broken, gone = map(str, problems)
+    for text, (namespace, (_, expected)) in zip(broken, BROKEN.items(), strict=True):
         assert text.startswith(f"providers.{namespace}: plugin '{namespace}_provider:Plugin': ")
         assert expected in text
     assert gone.startswith("providers.gone: plugin 'gone_provider': uv cannot install gone-provider>=2: ")
@@ -130,9 +130,9 @@ def test_a_plugin_that_hangs_is_given_up_with_what_it_has_started(
 ) -> None:
     monkeypatch.setattr(plugins, "_TIME_LIMIT", 3)
     with hanging() as code:
-        found, (fault,) = support({"slow": put(wheels, "slow", code)})
-        assert (found.supported, found.origins) == ({"slow": {}}, {"slow": FAILED})
-        assert str(fault) == "providers.slow: plugin 'slow_provider:Plugin': no answer within 3 seconds"
+        known, (problem,) = support({"slow": put(wheels, "slow", code)})
+        assert (known.supported, known.origins) == ({"slow": {}}, {"slow": FAILED})
+        assert str(problem) == "providers.slow: plugin 'slow_provider:Plugin': no answer within 3 seconds"
 
 
 @pytest.mark.parametrize("installer", INSTALLERS)
@@ -153,9 +153,9 @@ def test_a_plugin_whose_build_hangs_is_given_up_and_nothing_is_left_behind(
         (sdist / "backend.py").write_text(code)
         with tarfile.open(wheels / f"{sdist.name}.tar.gz", "w:gz") as archive:
             archive.add(sdist, sdist.name)
-        found, (fault,) = support({"slow": PluginProvider(("slow-provider",))}, installer)
-        assert (found.supported, found.origins) == ({"slow": {}}, {"slow": FAILED})
-        assert str(fault) == (
+        known, (problem,) = support({"slow": PluginProvider(("slow-provider",))}, installer)
+        assert (known.supported, known.origins) == ({"slow": {}}, {"slow": FAILED})
+        assert str(problem) == (
             f"providers.slow: plugin 'slow_provider': {installer} cannot install slow-provider: "
             "not done within 5 seconds"
         )

@@ -24,7 +24,7 @@ from variant_backend.formats.toml_edit import with_string, without_string
 from variant_backend.project.pyproject import Project
 from variant_backend.project.scaffold import add_variant, unwrap, wrap
 from variant_backend.variants.known_providers import KNOWN_PROVIDERS
-from variant_backend.variants.metadata import VariantMetadata
+from variant_backend.variants.metadata_reading import metadata_from_table
 from variant_backend.variants.properties import Property
 
 if sys.version_info >= (3, 11):
@@ -588,8 +588,8 @@ def test_a_label_is_added_to_tables_of_any_style(style: str, recipes: str) -> No
     text = f"{WRAPPED}{RECIPE_TABLES[recipes]}{VARIANT_TABLES[style]}"
     result = add_variant(text, "y", parsed("a::f::3", "a::g::1", "b::f::1", "nvidia::f::2"))
     data, former = tomllib.loads(result), tomllib.loads(text)
-    metadata = VariantMetadata.from_table(data["variant"], "[variant]")
-    before = VariantMetadata.from_table(former["variant"], "[variant]")
+    metadata = metadata_from_table(data["variant"], "[variant]")
+    before = metadata_from_table(former["variant"], "[variant]")
     assert metadata.namespaces == ("a", "b", "nvidia")
     assert dict(metadata.variants) == {**before.variants, "y": metadata.variants["y"]}
     assert set(metadata.variants["y"].properties) == set(

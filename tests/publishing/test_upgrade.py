@@ -468,9 +468,9 @@ def test_an_index_file_gets_its_normalized_name(tmp_path: Path) -> None:
 
 def format_errors(path: Path) -> list[tuple[str, str, str]]:
     return [
-        (each.code, each.place, each.fault)
+        (each.problem.code, each.problem.place, each.problem.text)
         for each in find_problems([path])
-        if FORMAT in RULES[each.code].groups
+        if FORMAT in RULES[each.problem.code].groups
     ]
 
 
@@ -749,7 +749,10 @@ def test_requirements_that_test_the_variant_are_decided_for_the_label(tmp_path: 
 def test_a_wheel_whose_label_is_not_the_filenames_is_refused(tmp_path: Path) -> None:
     wheel = old_wheel(tmp_path, "cuda13", FIRST).rename(tmp_path / "demo-1.0-py3-none-any-cuda12.whl")
     several = old_wheel(tmp_path / "several", None, FIRST).rename(tmp_path / "demo-1.0-py2-none-any.whl")
-    for path, message in ((wheel, "but the filename says 'cuda12'"), (several, "variants has 3 labels")):
+    for path, message in (
+        (wheel, "but the filename says 'cuda12'"),
+        (several, "variants: 3 labels, and exactly one is needed"),
+    ):
         before = path.read_bytes()
         result = invoke("--in-place", path)
         assert result.exit_code == 1 and f"error: {path.name}: variant.json: " in result.stderr

@@ -6,6 +6,7 @@ import hashlib
 import os
 import random
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from helpers.behaviors import Behavior, answer, endless, reset
 from helpers.range_server import Handler, Server
 
 from variant_backend.errors import VariantError
-from variant_backend.formats.simple_api import File
+from variant_backend.formats.release import File, Location
 from variant_backend.lowlevel import ranges
 from variant_backend.selection import download
 
@@ -23,9 +24,9 @@ CONTENT = random.Random(0).randbytes(3_000_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
-def file(url: str, size: int | None = len(CONTENT), **hashes: str) -> File:
-    """Return a file as an index lists it; its sha256 is that of the content unless others are given."""
-    return File(NAME, url, hashes or {"sha256": SHA256}, size)
+def file(location: Location, size: int | None = len(CONTENT), **hashes: str) -> File:
+    """Return a file as its source lists it; its sha256 is that of the content unless others are given."""
+    return File(NAME, location, hashes or {"sha256": SHA256}, size)
 
 
 def fetched(listed: File, folder: Path) -> list[int]:
@@ -47,8 +48,8 @@ def fails(listed: File, folder: Path) -> str:
     assert [path.name for path in folder.iterdir()] == [NAME]
     assert (folder / NAME).read_bytes() == b"old"
     (line,) = caught.value.lines()
-    assert line.startswith(f"{listed.url}: ")
-    return line.removeprefix(f"{listed.url}: ")
+    assert line.startswith(f"{listed.location}: ")
+    return line.removeprefix(f"{listed.location}: ")
 
 
 def breaking(*counts: int, validator: tuple[str, str] = ("ETag", '"1"'), ranges: bool = True) -> Behavior:
@@ -206,11 +207,11 @@ def test_another_host_may_send_a_file_whose_hash_is_known(server: Server, tmp_pa
 def test_a_local_file_is_copied_and_held_to_the_same(tmp_path: Path) -> None:
     path = tmp_path / "ä b#.whl"
     path.write_bytes(CONTENT)
-    fetched(file(path.as_uri()), tmp_path / "out")
-    assert "1 was announced" in fails(file(path.as_uri(), sha256="1"), tmp_path / "broken")
-    for url in (f"{path.as_uri()}x", f"{path.as_uri()}%00", "file://elsewhere.invalid/x"):
-        with pytest.raises(VariantError, match=f"^{re.escape(url)}: .+"):
-            download.download(file(url), tmp_path / "out" / NAME)
+    fetched(file(path), tmp_path / "out")
+    assert "1 was announced" in fails(file(path, sha256="1"), tmp_path / "broken")
+    for place in (Path(f"{path}x"), Path(f"{path}\0"), "file://elsewhere.invalid/x"):
+        with pytest.raises(VariantError, match=f"^{re.escape(str(place))}: .+"):
+            download.download(file(place), tmp_path / "out" / NAME)
 
 
 @pytest.mark.parametrize("error", [OSError(28, os.strerror(28)), KeyboardInterrupt()])
@@ -233,3 +234,6 @@ def test_a_full_disk_and_an_interruption_leave_nothing_behind(
 def test_a_file_url_gives_back_its_path(tmp_path: Path) -> None:
     for name in ("a.whl", "ä b%20#?.whl", "x/y"):
         assert ranges.path_of((tmp_path / name).as_uri()) == tmp_path / name
+    if sys.platform != "win32":  # which has shares
+        with pytest.raises(VariantError, match=r"names a file of another machine, elsewhere\.invalid"):
+            ranges.path_of("file://elsewhere.invalid/x")

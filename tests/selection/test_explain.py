@@ -15,7 +15,8 @@ from helpers.sample_release import DOCUMENT, only, patched, write_release, write
 from helpers.servers import publish
 
 from variant_backend.cli.main import main
-from variant_backend.formats.simple_api import File, Page, to_html
+from variant_backend.formats.release import File
+from variant_backend.formats.simple_api import Page, to_html
 
 FAST, PLAIN = "demo-1.0-py3-none-any-fast.whl", "demo-1.0-py3-none-any.whl"
 ANOTHER = "another-1.0-py3-none-any-safe.whl"
@@ -291,7 +292,7 @@ def test_faults_of_a_source_are_warnings_if_a_wheel_is_chosen(folder: Path) -> N
     assert result.stdout.startswith(f"demo 1.0: {PLAIN} is chosen\n")
     first, second = result.stderr.splitlines()
     assert first.startswith("warning: no: ")
-    assert second.startswith(f"warning: {(folder / 'demo-1.0-variants.json').absolute()}: not JSON in UTF-8")
+    assert second.startswith(f"warning: {folder / 'demo-1.0-variants.json'}: not JSON in UTF-8")
     assert len(told("demo", "--find-links", folder, "--find-links", "no")["errors"]) == 2
 
 
@@ -299,6 +300,9 @@ def test_where_nothing_is_found_it_is_told_what_was_looked_at(folder: Path) -> N
     result = explain("other", "--find-links", folder)
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", "error: other: no wheel is in dist\n")
     assert explain("--find-links", "empty").stderr.startswith("error: empty: ")
+    Path("empty").mkdir()
+    index = ("--index-url", "http://127.0.0.1:9/")  # which is not asked what it has
+    assert explain("--find-links", "empty", *index).stderr == "error: no wheel is in empty\n"
     result = explain("demo==2", "--find-links", folder)
     assert result.stderr == "error: demo 2: there is no such version with wheels; there are 1.0\n"
     document = told("other", "--find-links", folder)

@@ -130,7 +130,7 @@ def test_nobody_is_asked_about_a_pinned_label(
         return VariantError("it fails")
 
     monkeypatch.setattr("variant_backend.machine.detect.detect", detect)
-    monkeypatch.setattr("variant_backend.machine.system.ask_trusted", ask)
+    monkeypatch.setattr("variant_backend.machine.support.ask_trusted", ask)
     folder = write_release(tmp_path / "wheels", UNKNOWN)
     trusting = ("--find-links", folder, "-d", out, "--trust-plugin", "no-such-plugin")
     assert invoke("demo#safe", *trusting, "--plain").exit_code == 0

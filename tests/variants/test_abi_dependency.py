@@ -30,8 +30,9 @@ from variant_backend.cli.main import main
 from variant_backend.cli.make_variant import make_variant_command
 from variant_backend.errors import VariantError
 from variant_backend.variants.abi_dependency import ABI_DEPENDENCY, built_with, check_property, prefixes
-from variant_backend.variants.metadata import VariantMetadata
+from variant_backend.variants.metadata_reading import metadata_from_table
 from variant_backend.variants.properties import Property, Variant
+from variant_backend.variants.wheel_metadata import select_variant
 
 RECIPE = """
 [tool.variant-backend.variants.small]
@@ -184,8 +185,8 @@ def test_a_finished_wheel_does_not_say_with_what_it_was_built(tmp_path: Path, pr
 def chosen(*properties: str) -> Variant:
     table = {"namespace": ["a"]}
     variants = {"x": {"a": {"f": ["1"]}, ABI_DEPENDENCY: {"torch": ["2.10"]}}}
-    metadata = VariantMetadata.from_table({"default-priorities": table, "variants": variants}, "table")
-    return metadata.select("x", frozenset(map(Property.parse, properties)))
+    metadata = metadata_from_table({"default-priorities": table, "variants": variants}, "table")
+    return select_variant(metadata, "x", frozenset(map(Property.parse, properties)))
 
 
 def test_what_a_label_says_of_a_version_is_not_changed_by_an_option() -> None:

@@ -17,13 +17,19 @@ from variant_backend.variants.metadata import (
     VariantMetadata,
     declare,
 )
+from variant_backend.variants.metadata_reading import (
+    metadata_from_dict,
+    metadata_from_json,
+    metadata_from_table,
+)
 from variant_backend.variants.properties import NULL_VARIANT, Property, Variant
 from variant_backend.variants.providers import PluginProvider, StaticProvider
+from variant_backend.variants.wheel_metadata import remarks_on, select_variant
 
 
 @given(releases())
 def test_reading_what_was_written_gives_the_same_metadata(release: VariantMetadata) -> None:
-    written = VariantMetadata.from_json(release.to_json(), "file")
+    written = metadata_from_json(release.to_json(), "file")
     complete = not release.without_provider()
     assert written.namespaces == release.namespaces
     assert written.variants == release.variants
@@ -41,15 +47,15 @@ def test_version_0_2_0_is_written_exactly_when_every_namespace_has_a_provider(
     assert ("providers" in document) == complete
     # The null variant needs no provider.
     unknown = not complete and any(variant.properties for variant in release.variants.values())
-    assert any("no installer can choose" in remark for remark in release.remarks()) == unknown
+    assert any("no installer can choose" in remark for remark in remarks_on(release)) == unknown
 
 
 def test_a_variant_whose_values_no_static_list_has_is_remarked() -> None:
     one, two, other = (Property("a", feature, value) for feature, value in ("f1", "f2", "g1"))
     release = VariantMetadata(("a",), {"a": StaticProvider((("f", ("1", "3")),))}, {})
-    assert release.only(Variant("x", frozenset([one, two]))).remarks() == []
+    assert remarks_on(release.only(Variant("x", frozenset([one, two])))) == []
     for properties, feature in ((frozenset([two]), "f"), (frozenset([one, other]), "g")):
-        (remark,) = release.only(Variant("x", properties)).remarks()
+        (remark,) = remarks_on(release.only(Variant("x", properties)))
         assert "variant 'x' can never be chosen" in remark and f"'{feature}'" in remark
 
 
@@ -194,7 +200,7 @@ def changed(**changes: Any) -> dict[str, Any]:
 )
 def test_a_broken_document_is_refused_with_the_place_of_each_fault(document: Any, faults: list[str]) -> None:
     with pytest.raises(VariantError) as caught:
-        VariantMetadata.from_dict(document, "variant.json")
+        metadata_from_dict(document, "variant.json")
     for fault in faults:
         assert fault in str(caught.value)
     assert all(line.startswith("variant.json: ") for line in caught.value.lines())
@@ -202,7 +208,7 @@ def test_a_broken_document_is_refused_with_the_place_of_each_fault(document: Any
 
 def test_a_provider_may_support_nothing() -> None:
     providers: dict[str, Any] = {"a": {"static-properties": {}}}
-    metadata = VariantMetadata.from_dict(changed(providers=providers, variants={"null": {}}), "variant.json")
+    metadata = metadata_from_dict(changed(providers=providers, variants={"null": {}}), "variant.json")
     assert metadata.providers == {"a": StaticProvider(())}
     assert metadata.to_dict()["providers"] == providers
 
@@ -210,7 +216,7 @@ def test_a_provider_may_support_nothing() -> None:
 def test_all_faults_of_a_document_are_reported_at_once() -> None:
     document = changed(variants={"X": {}, "y": {"b": {"f": ["-"]}}}, providers={"a": {}}, extra=1)
     with pytest.raises(VariantError) as caught:
-        VariantMetadata.from_dict(document, "variant.json")
+        metadata_from_dict(document, "variant.json")
     places = [line.split(": ")[1] for line in caught.value.lines()]
     assert places == ["extra", "providers.a", "variants.X", "variants.y.b.f[0]"]
 
@@ -228,44 +234,44 @@ def test_all_faults_of_a_document_are_reported_at_once() -> None:
 )
 def test_what_is_not_strict_json_is_refused(data: bytes, fault: str) -> None:
     with pytest.raises(VariantError, match=fault):
-        VariantMetadata.from_json(data, "variant.json")
+        metadata_from_json(data, "variant.json")
 
 
 def test_abi_dependency_needs_neither_a_provider_nor_a_priority() -> None:
     document = changed(variants={"x": {"abi_dependency": {"torch": ["2.9"]}, "a": {"f": ["2"]}}})
-    release = VariantMetadata.from_dict(document, "file")
+    release = metadata_from_dict(document, "file")
     assert Property("abi_dependency", "torch", "2.9") in release.variants["x"].properties
     assert release.to_dict() == document
 
 
 def test_the_project_table_needs_no_schema_and_not_every_provider() -> None:
-    release = VariantMetadata.from_table({"default-priorities": {"namespace": ["a", "b"]}}, "[variant]")
+    release = metadata_from_table({"default-priorities": {"namespace": ["a", "b"]}}, "[variant]")
     assert release.without_provider() == ["a", "b"]
 
 
 def test_the_project_table_cannot_name_a_builtin_provider() -> None:
     table = {"default-priorities": {"namespace": ["a"]}, "providers": {"a": {"builtin": "x"}}}
     with pytest.raises(VariantError, match="reserved"):
-        VariantMetadata.from_table(table, "[variant]")
+        metadata_from_table(table, "[variant]")
 
 
 def test_a_label_is_chosen_by_its_properties_or_becomes_a_hash() -> None:
-    release = VariantMetadata.from_dict(GOOD, "file")
+    release = metadata_from_dict(GOOD, "file")
     two, one = (frozenset([Property("a", "f", value)]) for value in "21")
-    assert release.select(None, two).label == "x"
-    assert release.select("y", two).label == "y"
-    assert len(release.select(None, one).label) == 8
-    assert release.select("x", frozenset()).properties == two
-    assert release.select("null", frozenset()) == NULL_VARIANT
+    assert select_variant(release, None, two).label == "x"
+    assert select_variant(release, "y", two).label == "y"
+    assert len(select_variant(release, None, one).label) == 8
+    assert select_variant(release, "x", frozenset()).properties == two
+    assert select_variant(release, "null", frozenset()) == NULL_VARIANT
     with pytest.raises(VariantError, match=r"defined in \[variant.variants\] with other properties"):
-        release.select("x", one)
+        select_variant(release, "x", one)
     with pytest.raises(VariantError, match="known are null, x"):
-        release.select("z", frozenset())
-    assert release.remarks() == []
-    assert "this label is a hash" in release.only(release.select(None, one)).remarks()[-1]
+        select_variant(release, "z", frozenset())
+    assert remarks_on(release) == []
+    assert "this label is a hash" in remarks_on(release.only(select_variant(release, None, one)))[-1]
     for properties in (frozenset[Property](), one):
         with pytest.raises(VariantError, match=r"label ('' is not defined|is empty)"):
-            release.select("", properties)
+            select_variant(release, "", properties)
 
 
 def test_without_a_project_file_namespaces_rank_as_given_and_known_ones_have_their_provider() -> None:

@@ -8,6 +8,7 @@ from variant_backend.variants.namespace_support import (
     NOT_ENABLED,
     STATIC,
     UNKNOWN,
+    Origin,
     Support,
     support,
 )
@@ -17,7 +18,8 @@ from variant_backend.variants.ranking import Supported
 PLUGIN = PluginProvider(("a-provider",))
 GIVEN: Supported = {"a": {"f": ["1"]}}
 DETECTED: Supported = {"a": {"f": ["2"]}, "b": {"g": ["3"]}}
-SOURCES = {"given": GIVEN, "detected": DETECTED}
+USER, MACHINE = Origin("given", "--supported"), Origin("hardware", "detected")
+SOURCES = {USER: GIVEN, MACHINE: DETECTED}
 
 
 def release(*providers: Provider) -> VariantMetadata:
@@ -26,13 +28,13 @@ def release(*providers: Provider) -> VariantMetadata:
 
 
 def test_the_first_source_that_knows_a_namespace_decides_all_of_it() -> None:
-    found = support(release(PLUGIN, PLUGIN), SOURCES)
-    assert found == Support({**DETECTED, **GIVEN}, {"a": "given", "b": "detected"})
+    known = support(release(PLUGIN, PLUGIN), SOURCES)
+    assert known == Support({**DETECTED, **GIVEN}, {"a": USER, "b": MACHINE})
 
 
 def test_a_source_that_supports_nothing_of_a_namespace_has_said_so() -> None:
-    found = support(release(PLUGIN), {"given": {"a": {}}, "detected": DETECTED})
-    assert found == Support({"a": {}}, {"a": "given"})
+    known = support(release(PLUGIN), {USER: {"a": {}}, MACHINE: DETECTED})
+    assert known == Support({"a": {}}, {"a": USER})
 
 
 def test_static_properties_are_not_overruled() -> None:
@@ -50,8 +52,8 @@ OPTIONAL_PLUGIN = PluginProvider(("a-provider",), optional=True)
 OPTIONAL_STATIC = StaticProvider((("f", ("9",)),), optional=True)
 
 
-@pytest.mark.parametrize(("provider", "origin"), [(OPTIONAL_PLUGIN, "given"), (OPTIONAL_STATIC, STATIC)])
-def test_an_optional_provider_counts_only_if_it_is_enabled(provider: Provider, origin: str) -> None:
+@pytest.mark.parametrize(("provider", "origin"), [(OPTIONAL_PLUGIN, USER), (OPTIONAL_STATIC, STATIC)])
+def test_an_optional_provider_counts_only_if_it_is_enabled(provider: Provider, origin: Origin) -> None:
     assert support(release(provider), SOURCES) == Support({}, {"a": NOT_ENABLED})
     assert support(release(provider), SOURCES, enabled=["a"]).origins == {"a": origin}
 

@@ -10,11 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.tags import Tag
 
+from variant_backend.errors import Problem
 from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import Property, Variant
 from variant_backend.variants.providers import PluginProvider, Provider, StaticProvider
-from variant_backend.variants.ranking import Supported, Verdict, rank, static_support, why_better
+from variant_backend.variants.ranking import (
+    WRONG_TAGS,
+    Supported,
+    Verdict,
+    rank,
+    static_support,
+    why_better,
+)
 
 ANY = [Tag("py3", "none", "any")]
 
@@ -154,39 +162,43 @@ def test_every_reason_why_a_wheel_is_out_is_told() -> None:
     metadata = release("a", {"a.f": ["2", "1"]}, {"x": ["a.f.3", "a.f.4", "a.g.1"]})
     (verdict,) = rank([wheel("x", "py2-none-any")], metadata, static_support(metadata), ANY)
     assert verdict.key is None
-    assert verdict.reasons == (
+    assert [str(reason) for reason in verdict.reasons] == [
         "a :: f: of 3, 4, nothing is supported; supported is 2, 1",
         "a :: g: of 1, nothing is supported; supported is nothing",
         "tags: py2-none-any fits neither interpreter nor platform",
-    )
+    ]
+    assert [reason.code for reason in verdict.reasons] == [
+        "unsupported-feature",
+        "unsupported-feature",
+        WRONG_TAGS,
+    ]
 
 
 @pytest.mark.parametrize("label", ["x", "null"])
 def test_a_label_that_the_index_file_lacks_is_out(label: str) -> None:
     metadata = release("a", {"a.f": ["1"]}, {"y": ["a.f.1"]})
     (verdict,) = rank([wheel(label)], metadata, static_support(metadata), ANY)
-    assert verdict.reasons == (f"label: the index file has no {label!r}",)
+    assert verdict.reasons == (Problem("unknown-label", "label", f"the index file has no {label!r}"),)
     (verdict,) = rank([wheel(label)], None, {}, ANY)
-    assert verdict.reasons == ("label: no index file says what it means",)
+    assert verdict.reasons == (Problem("unknown-label", "label", "no index file says what it means"),)
 
 
 def test_what_is_barred_for_other_reasons_is_out_and_the_others_stay_as_they_are() -> None:
     metadata = release("a", {"a.f": ["1"]}, {"x": ["a.f.1"], "y": ["a.f.2"]})
     wheels, supported = [wheel("x"), wheel("y"), wheel()], static_support(metadata)
-    barred = {wheel("x"): ("yanked",), wheel("y"): ("yanked", "it is old")}
+    yanked, old = Problem("yanked", "", "yanked"), Problem("yanked", "", "it is old")
+    barred = {wheel("x"): (yanked,), wheel("y"): (yanked, old)}
     plain, *out = rank(wheels, metadata, supported, ANY, barred=barred)
     assert plain == rank(wheels, metadata, supported, ANY)[1]
-    assert [each.reasons for each in out] == [
-        ("yanked",),
-        ("yanked", "it is old", "a :: f: of 2, nothing is supported; supported is 1"),
-    ]
+    missing = Problem("unsupported-feature", "a :: f", "of 2, nothing is supported; supported is 1")
+    assert [verdict.reasons for verdict in out] == [(yanked,), (yanked, old, missing)]
 
 
 def test_the_key_says_which_value_of_each_feature_is_best_and_where_it_ranks() -> None:
     metadata = release("b a", {"a.f": ["3", "2"], "b.g": ["1"]}, {"x": ["a.f.2", "a.f.3", "b.g.1"]})
     (verdict,) = rank([wheel("x")], metadata, static_support(metadata), ANY)
     assert verdict.key
-    assert [(str(each.best), each[:3]) for each in verdict.key.features] == [
+    assert [(str(feature.best), feature.numbers) for feature in verdict.key.features] == [
         ("b :: g :: 1", (0, 0, 0)),
         ("a :: f :: 3", (1, 0, 0)),
     ]

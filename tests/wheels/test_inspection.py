@@ -27,6 +27,7 @@ from variant_backend.project.recipe import Recipe
 from variant_backend.variants.metadata import declare
 from variant_backend.variants.properties import Property
 from variant_backend.variants.providers import StaticProvider
+from variant_backend.variants.wheel_metadata import select_variant
 from variant_backend.wheel_rewrite import Plan
 from variant_backend.wheels.inspection import inspect_wheel
 
@@ -63,7 +64,7 @@ def static_plan(label: str, supported: str) -> Plan:
         "a": StaticProvider((("b", ("c", "d")), ("e", ("f",)))),
     }
     release = declare(properties, providers)
-    return Plan(release.only(release.select(label, frozenset(properties))))
+    return Plan(release.only(select_variant(release, label, frozenset(properties))))
 
 
 def test_a_variant_is_shown_as_a_table() -> None:
@@ -195,12 +196,12 @@ def test_of_a_broken_variant_json_is_shown_what_can_be_read() -> None:
         (b"{", "variant.json: not JSON in UTF-8"),
         (b"[]", "variant.json: a table is needed"),
         (b"\xff", "variant.json: not JSON in UTF-8"),
-        (null_metadata().to_json(), "variant.json: label 'null', but the filename says 'v3'"),
+        (null_metadata().to_json(), "variant.json: variants: label 'null', but the filename says 'v3'"),
         (
             null_metadata()
             .to_json()
             .replace(b'"variants": {', b'"variants": {"v3": {"x86_64": {"a": ["b"]}},'),
-            "variant.json: variants has 2 labels, and needs one",
+            "variant.json: variants: 2 labels, and exactly one is needed",
         ),
     ],
 )
@@ -296,7 +297,7 @@ def wheel_of(kind: str) -> Path:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_variant_that_uv_rejects_is_told_with_its_faults(kind: str) -> None:
     inspected = inspect_wheel(wheel_of(kind))
-    assert bool(inspected.faults) == (kind in FAULTS)
+    assert bool(inspected.problems) == (kind in FAULTS)
     assert inspected.verdicts["uv"].installs == (kind not in ("unsupported", *[*FAULTS][1:]))
 
 

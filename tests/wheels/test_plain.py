@@ -12,6 +12,7 @@ from helpers.strict_reader import walk
 
 from variant_backend.errors import VariantError
 from variant_backend.wheels.plain import for_pip
+from variant_backend.wheels.reading import WheelFile
 
 DOCUMENT = {
     "$schema": "https://variants-schema.wheelnext.dev/peps/850/v0.2.0.json",
@@ -41,7 +42,9 @@ def moved(
     (folder / "out").mkdir()
     chosen = frozenset(supported)
     path = for_pip(
-        wheel, folder / "out", lambda variant: [each for each in variant.properties if str(each) in chosen]
+        WheelFile.of(wheel),
+        folder / "out",
+        lambda variant: [each for each in variant.properties if str(each) in chosen],
     )
     assert path == folder / "out" / "demo-1.0-py3-none-any.whl"
     return path, before
@@ -86,4 +89,4 @@ def test_a_wheel_whose_metadata_have_another_label_is_refused(tmp_path: Path) ->
     wheel = tmp_path / "demo-1.0-py3-none-any-fast.whl"
     write_wheel(wheel, DOCUMENT, REQUIREMENTS)
     with pytest.raises(VariantError, match="label 'both', but the filename says 'fast'"):
-        for_pip(wheel, tmp_path, lambda variant: variant.properties)
+        for_pip(WheelFile.of(wheel), tmp_path, lambda variant: variant.properties)

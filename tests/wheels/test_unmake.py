@@ -23,6 +23,7 @@ from variant_backend.lowlevel import ranges
 from variant_backend.project.recipe import Recipe
 from variant_backend.variants.properties import Property
 from variant_backend.wheel_rewrite import Plan, make_variant
+from variant_backend.wheels.reading import WheelFile
 from variant_backend.wheels.unmake import unmake
 
 NAME = "demo-1.0-py3-none-any.whl"
@@ -132,7 +133,7 @@ def test_unmake_is_the_inverse_of_make_byte_for_byte(
         variant = convert(variant, folder / str(number), plan)
     before = variant.read_bytes()
     (folder / "out").mkdir()
-    result = unmake(variant, folder / "out")
+    result = unmake(WheelFile.of(variant), folder / "out")
     assert result.path == folder / "out" / NAME
     assert result.path.read_bytes() == plain.read_bytes()
     assert variant.read_bytes() == before
@@ -152,7 +153,7 @@ def test_a_large_record_is_had_back_or_told_to_be_lost(tmp_path: Path, kind: str
     write_zip(wheel, members, {RECORD: kind}, "no")
     walk(wheel)
     variant = convert(wheel, tmp_path / "out")
-    result = unmake(variant, tmp_path / "back")
+    result = unmake(WheelFile.of(variant), tmp_path / "back")
     assert walk(result.path) == members
     if kind in ("stored", "stored blocks", "largest stored head"):  # no room for the row in such a block
         (lost,) = result.lost
@@ -167,7 +168,7 @@ def test_a_large_record_is_had_back_or_told_to_be_lost(tmp_path: Path, kind: str
 def test_zip64_end_records_that_came_with_variant_json_go_with_it(tmp_path: Path, count: int) -> None:
     files = {f"demo/{number}": b"" for number in range(count - 3)}
     wheel = make_wheel(tmp_path, files=files, compression=zipfile.ZIP_STORED)
-    result = unmake(convert(wheel, tmp_path / "out"), tmp_path / "back")
+    result = unmake(WheelFile.of(convert(wheel, tmp_path / "out")), tmp_path / "back")
     assert result.path.read_bytes() == wheel.read_bytes()
 
 
@@ -199,12 +200,12 @@ def test_zip64_fields_that_came_with_variant_json_go_with_it(
         file.seek(size)
         before = file.read()
     (tmp_path / "out").mkdir()
-    variant = make_variant(wheel, Plan(metadata()), tmp_path / "out", owned=True).path
+    variant = make_variant(WheelFile.of(wheel), Plan(metadata()), tmp_path / "out", owned=True).path
     with variant.open("rb") as file:
         file.seek(size)
         has_zip64 = b"PK\6\6" in file.read()
     assert has_zip64 == (spare < 500)
-    result = unmake(variant, tmp_path)
+    result = unmake(WheelFile.of(variant), tmp_path)
     variant.unlink()
     with result.path.open("rb") as file:
         file.seek(size)
@@ -216,7 +217,7 @@ def test_what_was_changed_beside_variant_json_is_told(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path)
     for number, recipe in enumerate((Recipe(name="other"), Recipe(dependencies=("numpy",)))):
         variant = convert(wheel, tmp_path / str(number), Plan(metadata(), recipe))
-        result = unmake(variant, tmp_path / "back", force=True)
+        result = unmake(WheelFile.of(variant), tmp_path / "back", force=True)
         assert [text.split(",")[0] for text in result.lost] == ["METADATA", "the compression of RECORD"]
         assert walk(result.path).keys() == {
             name.replace("demo-1.0", recipe.name + "-1.0" if recipe.name else "demo-1.0")
@@ -227,7 +228,7 @@ def test_what_was_changed_beside_variant_json_is_told(tmp_path: Path) -> None:
 def test_a_time_from_source_date_epoch_is_told(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path)
     variant = convert(wheel, tmp_path / "out", Plan(metadata(), moment=1_700_000_000))
-    result = unmake(variant, tmp_path / "back")
+    result = unmake(WheelFile.of(variant), tmp_path / "back")
     assert result.lost == ()
     (notice,) = result.notices
     assert notice.startswith("RECORD has another time than WHEEL: if SOURCE_DATE_EPOCH was set")
@@ -235,7 +236,7 @@ def test_a_time_from_source_date_epoch_is_told(tmp_path: Path) -> None:
 
 def test_a_wheel_without_compression_does_not_show_whether_metadata_was_changed(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, compression=zipfile.ZIP_STORED)
-    result = unmake(convert(wheel, tmp_path / "out"), tmp_path / "back")
+    result = unmake(WheelFile.of(convert(wheel, tmp_path / "out")), tmp_path / "back")
     assert result.path.read_bytes() == wheel.read_bytes()
     assert result.notices == ("nothing in it is compressed, so whether METADATA was changed does not show",)
 
@@ -246,7 +247,7 @@ def test_a_variant_that_another_tool_compressed_anew_is_told(tmp_path: Path) -> 
     with zipfile.ZipFile(variant, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
             archive.writestr(zipfile.ZipInfo(name, (2024, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
-    result = unmake(variant, tmp_path / "back")
+    result = unmake(WheelFile.of(variant), tmp_path / "back")
     assert walk(result.path) == walk(tmp_path / NAME)
     assert result.lost == ("RECORD, which another tool compressed anew; what else it changed does not show",)
 
@@ -255,7 +256,7 @@ def test_signatures_are_left_out(tmp_path: Path) -> None:
     variant = convert(make_wheel(tmp_path), tmp_path / "out")
     with zipfile.ZipFile(variant, "a") as archive:
         archive.writestr("demo-1.0.dist-info/RECORD.jws", b"{}")
-    result = unmake(variant, tmp_path / "back")
+    result = unmake(WheelFile.of(variant), tmp_path / "back")
     assert result.notices == ("RECORD.jws is left out, as it signs the old RECORD",)
     assert walk(result.path).keys() == walk(tmp_path / NAME).keys()
 

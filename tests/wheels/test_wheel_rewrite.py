@@ -19,6 +19,7 @@ from variant_backend.lowlevel import ranges, workspace
 from variant_backend.project.recipe import Recipe
 from variant_backend.variants.properties import Property
 from variant_backend.wheel_rewrite import Outcome, Plan, make_variant
+from variant_backend.wheels.reading import WheelFile
 
 
 def raw_members(path: Path) -> dict[str, tuple[bytes, tuple[object, ...]]]:
@@ -108,7 +109,7 @@ def test_an_owned_wheel_changed_in_place_is_what_a_copy_becomes(
     wheel = make_wheel(folder, **options)  # type: ignore[arg-type]  # drawn by name
     copy = convert(wheel, folder / "copy")
     (folder / "owned").mkdir()
-    owned = make_variant(wheel, Plan(metadata()), folder / "owned", owned=True).path
+    owned = make_variant(WheelFile.of(wheel), Plan(metadata()), folder / "owned", owned=True).path
     assert owned.read_bytes() == copy.read_bytes()
 
 
@@ -117,7 +118,7 @@ def test_an_owned_wheel_with_another_hard_link_is_left_alone(tmp_path: Path) -> 
     os.link(wheel, tmp_path / "link")
     before = wheel.read_bytes()
     (tmp_path / "out").mkdir()
-    variant = make_variant(wheel, Plan(metadata()), tmp_path / "out", owned=True).path
+    variant = make_variant(WheelFile.of(wheel), Plan(metadata()), tmp_path / "out", owned=True).path
     walk(variant)
     assert (tmp_path / "link").read_bytes() == before
 
@@ -147,7 +148,7 @@ def test_signatures_of_the_old_record_are_left_out_and_named(tmp_path: Path) -> 
     with zipfile.ZipFile(wheel, "a") as archive:
         archive.writestr("demo-1.0.dist-info/RECORD.jws", b"{}")
     (tmp_path / "out").mkdir()
-    outcome = make_variant(wheel, Plan(metadata()), tmp_path / "out")
+    outcome = make_variant(WheelFile.of(wheel), Plan(metadata()), tmp_path / "out")
     assert outcome.notices == ("RECORD.jws is left out, as it signs the old RECORD",)
     assert "demo-1.0.dist-info/RECORD.jws" not in walk(outcome.path)
 
@@ -222,7 +223,7 @@ def test_offsets_that_grow_beyond_four_gigabytes_go_to_zip64_fields(tmp_path: Pa
     wheel = tmp_path / "demo-1.0-py3-none-any.whl"
     write_sparse_wheel(wheel, members, size)
     (tmp_path / "out").mkdir()
-    variant = make_variant(wheel, Plan(metadata()), tmp_path / "out", owned=True).path
+    variant = make_variant(WheelFile.of(wheel), Plan(metadata()), tmp_path / "out", owned=True).path
     with zipfile.ZipFile(variant) as archive:
         last = archive.getinfo("demo-1.0.dist-info/RECORD")
         assert last.header_offset > 0xFFFFFFFF
@@ -231,7 +232,7 @@ def test_offsets_that_grow_beyond_four_gigabytes_go_to_zip64_fields(tmp_path: Pa
     with variant.open("rb") as file:
         file.seek(-22 - 20 - 56, os.SEEK_END)
         assert file.read(4) == b"PK\x06\x06"
-    again = make_variant(variant, Plan(null_metadata()), tmp_path, owned=True).path
+    again = make_variant(WheelFile.of(variant), Plan(null_metadata()), tmp_path, owned=True).path
     with zipfile.ZipFile(again) as archive:
         assert archive.read("demo-1.0.dist-info/variant.json") == null_metadata().to_json()
 
@@ -292,7 +293,7 @@ def test_where_locks_are_not_supported_workspaces_work_and_are_left_alone(
 def test_a_variant_that_is_there_already_is_left_alone(tmp_path: Path) -> None:
     variant = convert(make_wheel(tmp_path), tmp_path)
     before = variant.stat()
-    assert make_variant(variant, Plan(metadata()), tmp_path) == Outcome(
+    assert make_variant(WheelFile.of(variant), Plan(metadata()), tmp_path) == Outcome(
         variant, False, ("it is this variant already",)
     )
     assert variant.stat() == before

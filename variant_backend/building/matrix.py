@@ -26,6 +26,8 @@ from ..lowlevel.workspace import workspace
 from ..project.pyproject import Project, may_be_wrapped
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
+from ..variants.wheel_metadata import remarks_on
+from ..wheels.reading import WheelFile
 
 Distribution = Literal["sdist", "wheel"]
 Installer = Literal["pip", "uv"]
@@ -72,7 +74,7 @@ class Matrix(NamedTuple):
         variants = {label: known.variant(label) for label in labels}
         if variants and not may_be_wrapped(path):
             raise VariantError(f"{path}: {_NOT_WRAPPED}", hint=_SET_UP)
-        remarks = known._replace(variants=variants).remarks()
+        remarks = remarks_on(known._replace(variants=variants))
         for variant in variants.values():
             remarks += project.recipe(variant.label).remarks()
             try:
@@ -175,14 +177,14 @@ def _run(orders: Sequence[_Order], jobs: int, tell: Tell) -> list[Built]:
         while len(built) < len(orders):
             while waiting and len(running) < jobs:
                 running.append(_Process(waiting.popleft()))
-            tell(len(built), [_name(each.order.distribution, each.order.label) for each in running])
+            tell(len(built), [_name(process.order.distribution, process.order.label) for process in running])
             time.sleep(_TICK)
-            for each in [each for each in running if each.has_ended()]:
-                running.remove(each)
-                built[each.order] = each.built()
+            for process in [process for process in running if process.has_ended()]:
+                running.remove(process)
+                built[process.order] = process.built()
     finally:
-        for each in running:
-            each.end()
+        for process in running:
+            process.end()
     return [built[order] for order in orders]
 
 
@@ -246,18 +248,17 @@ class _Process:
     def _deliver(self) -> Path:
         path = Path(self._result.read_text(encoding="utf-8"))
         if self.order.distribution == "wheel":
-            _check_label(path.name, self.order.label)
+            _check_label(WheelFile.of(path).name, self.order.label)
         return path.replace(self.order.target / path.name)
 
 
-def _check_label(name: str, label: str | None) -> None:
+def _check_label(filename: WheelFilename, label: str | None) -> None:
     """Check that a wheel is the variant that was asked for; raises VariantError."""
-    found = WheelFilename.parse(name).label
-    if found == label:
+    if filename.label == label:
         return
-    if found is None:
-        raise VariantError(f"{name} came without its label: {_NOT_WRAPPED}", hint=_SET_UP)
-    raise VariantError(f"{name} came with the label {found!r}, not {label or 'plain'!r}")
+    if filename.label is None:
+        raise VariantError(f"{filename} came without its label: {_NOT_WRAPPED}", hint=_SET_UP)
+    raise VariantError(f"{filename} came with the label {filename.label!r}, not {label or 'plain'!r}")
 
 
 def _reason(log: Path, code: int) -> str:

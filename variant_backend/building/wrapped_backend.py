@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import VariantError, did_you_mean
-from ..project.pyproject import Project
+from ..project.pyproject import PROJECT_FILE, Project
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, DistributionFinder
@@ -31,14 +31,13 @@ _KNOWN_BACKENDS = (
 )
 
 
-def wrapped_backend(project_file: Path, *hook: str) -> Any:
-    """Import the backend that a project file names, and return it, or a hook that it must have.
+def wrapped_backend(project: Project, *hook: str) -> Any:
+    """Import the backend that the project file names, and return it, or a hook that it must have.
 
     Raises VariantError.
     """
-    project = Project.load(project_file, variants=False)  # a plain build does not depend on that table
     reference = project.build_backend
-    place = f"{project_file}: tool.variant-backend.build-backend"
+    place = f"{PROJECT_FILE}: tool.variant-backend.build-backend"
     if not reference:
         raise VariantError(
             f"{place} is missing", hint='name the backend to wrap, such as "setuptools.build_meta"'

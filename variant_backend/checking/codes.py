@@ -1,6 +1,6 @@
-"""What `check` can find: a table of all codes, and what is chosen of them.
+"""What `check` can find: a table of all codes, and what is selected of them.
 
-The codes are stable. Those that the readers of documents give to faults are the same.
+The codes are stable. Those that the readers of documents give to problems are the same.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from ..errors import Problem, VariantError, did_you_mean, one_of
+from ..errors import VariantError, did_you_mean, one_of
 
 ERROR = "error"
 WARNING = "warning"
@@ -29,23 +29,6 @@ class Rule(NamedTuple):
     severity: str
     fact: str
     remedy: str
-
-
-class Finding(NamedTuple):
-    """A rule that a file breaks: its code, the file, the place inside, what is wrong, and what to do."""
-
-    code: str
-    severity: str
-    file: str
-    place: str
-    fault: str
-    remedy: str
-
-    @classmethod
-    def of(cls, file: str, fault: Problem) -> Finding:
-        """Return what is found when a file has a fault, whose rule is a code."""
-        rule = RULES[fault.code]
-        return cls(fault.code, rule.severity, file, fault.place, fault.text, fault.remedy or rule.remedy)
 
 
 _UV = ("installers", "uv")
@@ -372,7 +355,7 @@ def select_codes(select: Iterable[str], ignore: Iterable[str], installers: Colle
     foreign = {
         code
         for code, rule in RULES.items()
-        if (own := {*INSTALLERS}.intersection(rule.groups)) and own <= about
+        if (concerned := {*INSTALLERS}.intersection(rule.groups)) and concerned <= about
     }
     return (wanted or {*RULES}) - unwanted - foreign
 
@@ -380,12 +363,12 @@ def select_codes(select: Iterable[str], ignore: Iterable[str], installers: Colle
 def _codes(names: Iterable[str]) -> set[str]:
     codes = set[str]()
     for name in names:
-        found = {code for code, rule in RULES.items() if name == code or name in rule.groups}
-        if not found:
+        named = {code for code, rule in RULES.items() if name == code or name in rule.groups}
+        if not named:
             suggestion = did_you_mean(name, [*RULES, *GROUPS])
             raise VariantError(
                 f"{name!r} is no code and no group{suggestion}",
                 hint=f"groups are {one_of(GROUPS)}; --list shows the codes",
             )
-        codes |= found
+        codes |= named
     return codes

@@ -1,6 +1,6 @@
 """Rules about whole releases: fallbacks, labels of several projects, index pages, recipes.
 
-Each function gives faults, whose rules are those of `codes`. Sources: PEP 825, the providers
+Each function yields problems, whose rules are those of `codes`. Sources: PEP 825, the providers
 draft, and what was measured with released installers.
 """
 
@@ -12,6 +12,7 @@ from itertools import combinations, product
 from typing import TYPE_CHECKING
 
 from ..errors import MOST_SHOWN, Problem, VariantError, one_of
+from ..formats.release import Candidate, File
 from ..formats.simple_api import Page
 from ..variants.filename import WheelFilename, index_filename, normalize, release_of_index
 from ..variants.properties import NULL_LABEL, Variant
@@ -55,18 +56,14 @@ def of_fallbacks(wheels: Sequence[WheelFilename], has_sdist: bool) -> Iterator[t
             labelled.setdefault(filename.tags, filename)
         if filename.label not in (None, NULL_LABEL):
             others.setdefault(filename.tags, filename)
-    for first, fallbacks, code, what in (
-        (
-            others,
-            plain | null,
-            "fallback-from-sdist" if has_sdist else "no-fallback",
-            "null variant and no plain wheel",
-        ),
-        (labelled, plain, "plain-from-sdist" if has_sdist else "no-plain-wheel", "plain wheel"),
-    ):
-        for tags, filename in first.items():
-            if not covers(fallbacks, tags):
-                yield filename, Problem(code, "", f"no {what} for {tags}")
+    for tags, filename in others.items():
+        if not covers(plain | null, tags):
+            text = f"no null variant and no plain wheel for {tags}"
+            yield filename, Problem("fallback-from-sdist" if has_sdist else "no-fallback", "", text)
+    for tags, filename in labelled.items():
+        if not covers(plain, tags):
+            text = f"no plain wheel for {tags}"
+            yield filename, Problem("plain-from-sdist" if has_sdist else "no-plain-wheel", "", text)
 
 
 def covers(fallbacks: Iterable[str], tags: str) -> bool:
@@ -77,7 +74,7 @@ def covers(fallbacks: Iterable[str], tags: str) -> bool:
     """
     offered = [tag for text in fallbacks for tag in _expanded(text)]
     wanted = [tag for tag in _expanded(tags) if not re.fullmatch(r"(py|cp)2\d*", tag[0])]
-    return all(any(_covers(one, each) for one in offered) for each in wanted)
+    return all(any(_covers(one, other) for one in offered) for other in wanted)
 
 
 def _expanded(tags: str) -> list[tuple[str, ...]]:
@@ -90,42 +87,42 @@ def _covers(offered: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
         return False
     if (python, abi) == wanted[:2]:
         return True
-    ours, theirs = _version(python), _version(wanted[0])
-    if ours is None or theirs is None:
+    least, version = _version(python), _version(wanted[0])
+    if least is None or version is None:
         return False
     if abi == "none":
-        return ours <= theirs if python.startswith("py") else python == wanted[0]
+        return least <= version if python.startswith("py") else python == wanted[0]
     stable = "abi3t" if wanted[1].endswith("t") else "abi3"  # free-threaded Python has another one
-    return abi == stable and python[:2] == wanted[0][:2] and ours <= theirs
+    return abi == stable and python[:2] == wanted[0][:2] and least <= version
 
 
 def _version(python: str) -> int | None:
     """Return the minor version of a Python tag, 0 for all of Python 3, or None for another Python."""
-    found = re.fullmatch(r"[a-z]+3(\d*)", python)
-    return int(found[1] or 0) if found else None
+    match = re.fullmatch(r"[a-z]+3(\d*)", python)
+    return int(match[1] or 0) if match else None
 
 
 def _machines(platform: str) -> set[tuple[str, str]]:
     """Return systems and machines of a platform tag."""
-    if found := re.fullmatch(r"(?:many)?(linux)(?:\d+|_\d+_\d+)?_(.+)|(musllinux)_\d+_\d+_(.+)", platform):
-        return {(found[1] or found[3], found[2] or found[4])}
-    if found := re.fullmatch(r"(macosx|ios|android)_\d+(?:_\d+)?_(.+)", platform):
-        machines = {"universal2": ["x86_64", "arm64"]}.get(found[2], [found[2]])
-        return {(found[1], machine) for machine in machines}
+    if match := re.fullmatch(r"(?:many)?(linux)(?:\d+|_\d+_\d+)?_(.+)|(musllinux)_\d+_\d+_(.+)", platform):
+        return {(match[1] or match[3], match[2] or match[4])}
+    if match := re.fullmatch(r"(macosx|ios|android)_\d+(?:_\d+)?_(.+)", platform):
+        machines = {"universal2": ["x86_64", "arm64"]}.get(match[2], [match[2]])
+        return {(match[1], machine) for machine in machines}
     return {(platform, "")}
 
 
 def of_projects(projects: Mapping[str, Mapping[str, Variant]]) -> Iterator[tuple[str, Problem]]:
-    """Compare the labels of several projects, whose names are the keys; gives the second with each fault."""
+    """Compare the labels of several projects, whose names are the keys; gives the second with a problem."""
     for one, other in combinations(sorted(projects), 2):
-        ours = {variant.properties: label for label, variant in sorted(projects[one].items())}
+        labels = {variant.properties: label for label, variant in sorted(projects[one].items())}
         for label, variant in sorted(projects[other].items()):
             place, known = f"variants.{label}", projects[one].get(label)
             if known is not None and known.properties != variant.properties:
                 yield other, Problem("other-properties", place, f"{one} has other properties under {label!r}")
-            elif known is None and variant.properties in ours:
-                theirs = ours[variant.properties]
-                yield other, Problem("other-label", place, f"{one} calls the same properties {theirs!r}")
+            elif known is None and variant.properties in labels:
+                text = f"{one} calls the same properties {labels[variant.properties]!r}"
+                yield other, Problem("other-label", place, text)
 
 
 def of_page(page: Page, folder: str) -> Iterator[Problem]:
@@ -136,12 +133,12 @@ def of_page(page: Page, folder: str) -> Iterator[Problem]:
         yield Problem("page-name", "name", f"{page.name[:MOST_SHOWN]!r}, and the folder is {folder!r}")
     first: dict[tuple[str, Version], str] = {}
     indexes: set[tuple[str, Version]] = set()
-    for name in sorted(file.filename for file in page.files):
+    for file in sorted(page.files, key=lambda file: file.filename):
         try:
-            if release := release_of_index(name):
+            if release := release_of_index(file.filename):
                 indexes.add(release)
-            elif (wheel := WheelFilename.parse(name)).label is not None:
-                first.setdefault(wheel.release(), name)
+            elif (wheel := Candidate.of(file)) and wheel.label is not None and not wheel.problems:
+                first.setdefault(wheel.name.release(), file.filename)
         except VariantError:
             pass  # nothing that is about variants
     for release, name in first.items():
@@ -151,20 +148,24 @@ def of_page(page: Page, folder: str) -> Iterator[Problem]:
 
 def of_pages(page: Page, html: Page) -> Iterator[Problem]:
     """Compare the page of a project in JSON with that in HTML, which has no sizes, and one hash of a file."""
-    ours, theirs = ({file.filename: file for file in each.files} for each in (page, html))
-    for name in sorted(ours.keys() ^ theirs.keys()):
-        yield Problem("pages-differ", name, f"{'not ' if name in ours else ''}listed in the page of HTML")
-    for name in sorted(ours.keys() & theirs.keys()):
-        mine, other = ours[name], theirs[name]
-        core = (mine.core_metadata, other.core_metadata)
-        differs = {
-            "URL": mine.url != other.url,
-            "hash": _contradict(mine.hashes, other.hashes),
-            "Requires-Python": mine.requires_python != other.requires_python,
-            "core-metadata": (core[0] is None) != (core[1] is None) or _contradict(*core),
-        }
-        if told := [what for what, is_other in differs.items() if is_other]:
-            yield Problem("pages-differ", name, f"another {one_of(told)} than in the page of HTML")
+    files, html_files = ({file.filename: file for file in form.files} for form in (page, html))
+    for name in sorted(files.keys() ^ html_files.keys()):
+        yield Problem("pages-differ", name, f"{'not ' if name in files else ''}listed in the page of HTML")
+    for name in sorted(files.keys() & html_files.keys()):
+        if different := _differences(files[name], html_files[name]):
+            yield Problem("pages-differ", name, f"another {one_of(different)} than in the page of HTML")
+
+
+def _differences(file: File, other: File) -> list[str]:
+    """Return what two pages say differently of one file."""
+    core, other_core = file.core_metadata, other.core_metadata
+    differs = {
+        "URL": file.location != other.location,
+        "hash": _contradict(file.hashes, other.hashes),
+        "Requires-Python": file.requires_python != other.requires_python,
+        "core-metadata": (core is None) != (other_core is None) or _contradict(core, other_core),
+    }
+    return [what for what, is_other in differs.items() if is_other]
 
 
 def _contradict(one: Mapping[str, str] | None, other: Mapping[str, str] | None) -> bool:

@@ -81,33 +81,34 @@ def build_command(
             ),
         )
     _print_results(results, as_json=as_json)
-    if failed := [each.name for each in results if each.error]:
+    if failed := [built.name for built in results if built.error]:
         raise Failure([f"not built: {', '.join(failed)}"])
 
 
 def _print_results(results: Sequence[Built], *, as_json: bool) -> None:
     """Print what became of each build, as a table or as JSON."""
     if as_json:
-        told = [
-            {
-                "distribution": each.distribution,
-                "label": each.label,
-                "ok": each.error is None,
-                "seconds": each.seconds,
-                "path": str(each.path) if each.path else None,
-                "log": str(each.log),
-                "error": each.error,
-            }
-            for each in results
-        ]
-        print_json(told, indent=2)
+        print_json(list(map(_to_dict, results)), indent=2)
         return
-    seconds = [f"{each.seconds:.1f} s" for each in results]
+    seconds = [f"{built.seconds:.1f} s" for built in results]
     rows = [
-        (each.name, "failed" if each.error else "built", f"{took:>{max(map(len, seconds))}}", _end(each))
-        for each, took in zip(results, seconds, strict=True)
+        (built.name, "failed" if built.error else "built", f"{took:>{max(map(len, seconds))}}", _end(built))
+        for built, took in zip(results, seconds, strict=True)
     ]
     print_table(rows)
+
+
+def _to_dict(built: Built) -> dict[str, object]:
+    """Return the object for machines."""
+    return {
+        "distribution": built.distribution,
+        "label": built.label,
+        "ok": built.error is None,
+        "seconds": built.seconds,
+        "path": str(built.path) if built.path else None,
+        "log": str(built.log),
+        "error": built.error,
+    }
 
 
 def _end(built: Built) -> str:

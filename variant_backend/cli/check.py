@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from ..checking.codes import ERROR, GROUPS, INSTALLERS, RULES, Finding, select_codes
+from ..checking.codes import ERROR, GROUPS, INSTALLERS, RULES, select_codes
 from ..errors import VariantError
 from ..lowlevel.terminal import Styled, print_annotation, print_line, print_message
 from .command import Command, WrongUsage
 from .options import PATH
 from .output import print_json
+
+if TYPE_CHECKING:
+    from ..checking.findings import Finding
 
 _COLORS = {"error": "red", "warning": "yellow"}
 
@@ -68,9 +72,9 @@ def check_command(
     paths = paths or tuple(path for path in (Path("dist"), Path("pyproject.toml")) if path.exists())
     if not paths:
         raise click.UsageError("there is no dist and no pyproject.toml here; name what is to be checked")
-    findings = [finding for finding in run(paths) if finding.code in codes]
+    findings = [finding for finding in run(paths) if finding.problem.code in codes]
     if form == "json":
-        print_json({"findings": [finding._asdict() for finding in findings]}, indent=2)
+        print_json({"findings": [finding.to_dict() for finding in findings]}, indent=2)
     for finding in findings if form != "json" else ():
         if form == "github":
             _annotate(finding)
@@ -97,12 +101,13 @@ def _print_list(codes: set[str], form: str) -> None:
 
 def _as_text(finding: Finding) -> list[str]:
     """Return a finding as a line."""
-    places = "".join(f"{place}: " for place in (finding.file, finding.place) if place)
-    severity = Styled(f"{finding.severity}[{finding.code}]", f"{_COLORS[finding.severity]} bold")
-    return [places, severity, f": {finding.fault}; {finding.remedy}"]
+    file, (code, place, text, remedy) = finding
+    places = "".join(f"{part}: " for part in (file, place) if part)
+    severity = Styled(f"{finding.severity}[{code}]", f"{_COLORS[finding.severity]} bold")
+    return [places, severity, f": {text}; {remedy}"]
 
 
 def _annotate(finding: Finding) -> None:
     """Print a finding as an annotation of GitHub Actions."""
-    message = ": ".join(filter(None, [finding.place, f"{finding.fault}; {finding.remedy}"]))
-    print_annotation(finding.severity, {"file": finding.file, "title": finding.code}, message)
+    properties = {"file": finding.file, "title": finding.problem.code}
+    print_annotation(finding.severity, properties, str(finding.problem))

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import VariantError, lines_of, one_of
+from ..errors import VariantError, one_of
 from ..lowlevel.terminal import heading, print_line, print_message
-from ..selection.report import PLAIN, Line, Remedies, explained, of_label, shown_label, supported
-from ..variants.ranking import why_better
+from ..selection.report import PLAIN, Line, Remedies, explained, of_label, supported
 from .command import Command, WrongValue
-from .options import find_links_option, index_url_option
 from .output import print_json
-from .selection_options import selection_options
+from .selection_options import selection_options, sources_options
 
 if TYPE_CHECKING:
-    from ..machine.system import System
-    from ..selection.evaluate import Judged
+    from ..machine.support import Machine, Policy
+    from ..selection.explain import Explanation
+    from ..selection.releases import Sources
     from ..selection.requirements import Pin
     from ..selection.target import Target
-    from ..selection.uv_selection import UvChoice
-    from ..variants.ranking import Verdict
+    from ..variants.namespace_support import Support
+    from ..variants.ranking import Key, Verdict
 
 # What lets more be supported, or be shown.
 _REMEDIES = Remedies(
@@ -35,28 +33,9 @@ _REMEDIES = Remedies(
 )
 
 
-class _Explanation(NamedTuple):
-    """What is known of a project: the release that is explained, and the newer ones without such a wheel.
-
-    *judged* is None if nothing was found. *differs* says why uv chooses another wheel.
-    """
-
-    pin: Pin
-    judged: Judged | None
-    newer: Sequence[Judged]
-    errors: Sequence[str]
-    uv: UvChoice | None = None
-    differs: Sequence[str] = ()
-
-    @property
-    def chosen(self) -> Verdict | None:
-        return self.judged.chosen if self.judged else None
-
-
 @click.command("explain", cls=Command)
 @click.argument("package", required=False, metavar="[PACKAGE[==VERSION]]")
-@find_links_option
-@index_url_option
+@sources_options
 @selection_options
 @click.option("--label", metavar="LABEL", help=f"Show the wheels of this label only; {PLAIN} has none.")
 @click.option("--why-not", metavar="LABEL", help="Say why it is not this label's wheel that is chosen.")
@@ -69,9 +48,9 @@ class _Explanation(NamedTuple):
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of the table.")
 def explain_command(
     package: str | None,
-    find_links: tuple[Path, ...],
-    index_url: tuple[str, ...],
-    system: System,
+    sources: Sources,
+    machine: Machine,
+    policy: Policy,
     target: Target,
     label: str | None,
     why_not: str | None,
@@ -84,181 +63,131 @@ def explain_command(
     The newest release that has a compatible wheel is explained. Without PACKAGE, it is the one project in
     the folders. The exit code is 1 if no wheel is compatible.
     """
-    if not find_links and not index_url:
-        raise click.UsageError("say where to look: --find-links DIR or --index-url URL")
-    pin = _pin(package, find_links)
-    label = pin.label if label is None else label
-    answer = _answer(pin, find_links, index_url, system, target, installer)
-    asked, told = answer.judged, list[str]()
-    if why_not is not None and answer.judged:
-        asked = _with_label([answer.judged, *answer.newer], why_not)
-        told = _why_not(asked, why_not, answer.chosen)
+    from ..selection import explain as operation
+
+    request = _request(package, sources)
+    label = request.label if label is None else label
+    explanation = operation.explain(
+        request._replace(label=None), sources, machine, policy, target, for_uv=installer is not None
+    )
+    asked, answer = explanation.evaluation, list[str]()
+    if why_not is not None and (asked := operation.with_label(explanation, why_not)):
+        answer = operation.why_not(asked, why_not, explanation.selected)
     if as_json:
-        print_json(_to_dict(answer, label, told))
-    elif answer.judged:
-        if told and asked:
-            lines = [told[:1], *([f"  {text}"] for text in told[1:]), *supported(asked, _REMEDIES, why_not)]
-        else:
-            lines = [*explained(answer.judged, _REMEDIES, label=label, shows_all=shows_all)]
-        for line in [*_head(answer), *lines, *_installer(answer)]:
-            print_line(*line)
-    for error in answer.errors:
-        print_message(f"{'warning' if answer.chosen else 'error'}: {error}")
-    if not answer.chosen:
+        print_json(_to_dict(explanation, label, answer))
+    elif asked and answer:
+        first, *others = answer
+        lines = [[first], *([f"  {text}"] for text in others), *supported(asked, _REMEDIES, why_not)]
+        _print(explanation, lines)
+    elif explanation.evaluation:
+        _print(explanation, explained(explanation.evaluation, _REMEDIES, label=label, shows_all=shows_all))
+    for line in dict.fromkeys(map(str, explanation.problems)):
+        print_message(f"{'warning' if explanation.selected else 'error'}: {line}")
+    if not explanation.selected:
         sys.exit(1)
 
 
-def _pin(package: str | None, find_links: Sequence[Path]) -> Pin:
+def _request(package: str | None, sources: Sources) -> Pin:
     """Return what is asked for; without a package, it is the only project in the folders."""
     from ..selection.releases import projects
     from ..selection.requirements import Pin
 
+    if not any(sources):
+        raise click.UsageError("say where to look: --find-links DIR or --index-url URL")
     if package is not None:
         try:
             return Pin.parse(package)
         except VariantError as error:
             raise WrongValue(error.lines(), "PACKAGE") from None
-    if not find_links:
+    if not sources.find_links:
         raise click.UsageError("say which package: only folders tell what they hold")
-    names = projects(find_links)
+    names = projects(sources)
     if len(names) > 1:
         raise click.UsageError(f"say which package: there are {one_of(names)}")
     return Pin(names[0])
 
 
-def _answer(
-    pin: Pin,
-    find_links: Sequence[Path],
-    index_urls: Sequence[str],
-    system: System,
-    target: Target,
-    installer: str | None,
-) -> _Explanation:
-    from ..selection.evaluate import select_release
-    from ..selection.releases import find_listings, nothing_listed
-
-    listings, faults = find_listings(pin.name, find_links=find_links, index_urls=index_urls)
-    judged, newer = select_release(listings, system, target, version=pin.version)
-    looked = [judged, *newer] if judged else newer
-    faults += [fault for each in looked for fault in (*each.release.faults, *each.faults)]
-    errors = list(dict.fromkeys(lines_of(faults)))
-    if not looked:
-        asked = f"{pin.name} {pin.version}" if listings else pin.name
-        told = nothing_listed(listings, find_links=find_links, index_urls=index_urls)
-        errors.append(f"{asked}: {told}")
-    elif judged is None:
-        errors.append(f"no wheel of {pin.name} is compatible")
-    # Where nothing is compatible, the newest is explained.
-    answer = _Explanation(pin, judged or next(iter(newer), None), newer if judged else (), errors)
-    if installer is None:
-        return answer
-    from ..selection.uv_selection import uv_listings, uv_select, why_uv_differs
-
-    if len(index_urls) > 1:
-        listings = uv_listings(pin.name, find_links=find_links, index_urls=index_urls)
-    if system.hardware is None:
-        hint = "--hardware FILE would say it"
-        errors.append(f"what uv detects on that platform is not known, and taken for nothing; {hint}")
-    detected = system.hardware.supported if system.hardware else {}
-    uv = uv_select(listings, detected, target, version=pin.version)
-    errors += uv.unread.lines() if uv.unread else []
-    return answer._replace(uv=uv, differs=why_uv_differs(judged, newer, uv))
+def _print(explanation: Explanation, lines: Iterable[Line]) -> None:
+    """Print the explanation for people."""
+    for line in [*_head(explanation), *lines, *_uv(explanation)]:
+        print_line(*line)
 
 
-def _head(answer: _Explanation) -> Iterator[Line]:
+def _head(explanation: Explanation) -> Iterator[Line]:
     """Say what is chosen, and what became of newer releases."""
-    judged = answer.judged
-    assert judged, "nothing is printed without it"
-    release = judged.release
-    what = f"{judged.chosen.filename} is chosen" if judged.chosen else "no wheel is compatible"
-    yield [*heading(f"{release.name} {release.version}: {what}")]
-    for each in answer.newer:
-        pin = f"{release.name}=={each.release.version}"
-        yield [f"newer, without a compatible wheel: {each.release.version} (see explain {pin})"]
+    if evaluation := explanation.evaluation:
+        release, selected = evaluation.release, evaluation.selected
+        what = f"{selected.filename} is chosen" if selected else "no wheel is compatible"
+        yield [*heading(f"{release.name} {release.version}: {what}")]
+    for newer in explanation.newer:
+        pin = f"{newer.release.name}=={newer.release.version}"
+        yield [f"newer, without a compatible wheel: {newer.release.version} (see explain {pin})"]
     yield []
 
 
-def _with_label(releases: Sequence[Judged], label: str) -> Judged:
-    """Return the first release that has wheels of a label; if none has, the first."""
-    having = (each for each in releases if label in [shown_label(verdict) for verdict in each.verdicts])
-    return next(having, releases[0])
-
-
-def _why_not(judged: Judged, label: str, chosen: Verdict | None) -> list[str]:
-    """Say why a label's wheel is not the *chosen* one, the reasons behind the first line."""
-    # Of several that are out, the one that is closest.
-    best = min(of_label(judged, label), key=lambda verdict: (not verdict.key, len(verdict.reasons)))
-    if best == chosen:
-        return [f"{best.filename} is chosen"]
-    if best.key and chosen and chosen.key:
-        return [f"{best.filename} is compatible, and the other is better:", why_better(chosen.key, best.key)]
-    return [f"{best.filename} is out:", *best.reasons]
-
-
-def _installer(answer: _Explanation) -> Iterator[Line]:
+def _uv(explanation: Explanation) -> Iterator[Line]:
     """Say what uv chooses, and why it is another wheel."""
-    if answer.uv is None:
+    if explanation.uv is None:
         return
-    chosen = answer.uv.judged.chosen if answer.uv.judged else None
+    selected = explanation.selected_by_uv
     yield []
-    if chosen and not answer.differs:
+    if selected and not explanation.differs:
         yield ["uv chooses the same wheel"]
         return
-    yield [f"uv chooses {chosen.filename}" if chosen else "uv chooses no wheel"]
-    yield from ([f"  {text}"] for text in answer.differs)
+    yield [f"uv chooses {selected.filename}" if selected else "uv chooses no wheel"]
+    yield from ([f"  {text}"] for text in explanation.differs)
 
 
-def _to_dict(answer: _Explanation, label: str | None, why_not: Sequence[str]) -> dict[str, object]:
+def _to_dict(explanation: Explanation, label: str | None, why_not: Sequence[str]) -> dict[str, object]:
     """Return the object for machines."""
-    judged, uv = answer.judged, answer.uv
-    theirs = uv.judged.chosen if uv and uv.judged else None
+    evaluation, selected = explanation.evaluation, explanation.selected
+    verdicts = of_label(evaluation, label) if evaluation else []
     return {
-        "package": answer.pin.name,
-        "version": str(judged.release.version) if judged else None,
-        "chosen": str(answer.chosen.filename) if answer.chosen else None,
-        "newer": [str(each.release.version) for each in answer.newer],
-        "support": _support_to_dict(judged) if judged else {},
-        "wheels": [_verdict_to_dict(verdict) for verdict in of_label(judged, label)] if judged else [],
+        "package": explanation.request.name,
+        "version": str(evaluation.release.version) if evaluation else None,
+        "chosen": str(selected.filename) if selected else None,
+        "newer": [str(newer.release.version) for newer in explanation.newer],
+        "support": _support_to_dict(evaluation.support) if evaluation else {},
+        "wheels": [_verdict_to_dict(verdict) for verdict in verdicts],
         **({"why-not": list(why_not)} if why_not else {}),
-        **(
-            {
-                "installer": {
-                    "name": "uv",
-                    "chosen": str(theirs.filename) if theirs else None,
-                    "reasons": list(answer.differs),
-                }
-            }
-            if uv
-            else {}
-        ),
-        "errors": list(answer.errors),
+        **({"installer": _uv_to_dict(explanation)} if explanation.uv else {}),
+        "errors": list(dict.fromkeys(map(str, explanation.problems))),
     }
 
 
-def _support_to_dict(judged: Judged) -> dict[str, object]:
-    supported = judged.support.supported
+def _uv_to_dict(explanation: Explanation) -> dict[str, object]:
+    selected = explanation.selected_by_uv
+    return {
+        "name": "uv",
+        "chosen": str(selected.filename) if selected else None,
+        "reasons": list(explanation.differs),
+    }
+
+
+def _support_to_dict(support: Support) -> dict[str, object]:
     return {
         namespace: {
-            "origin": origin,
-            "features": {name: list(values) for name, values in supported.get(namespace, {}).items()},
+            "origin": str(origin),
+            "features": {name: list(values) for name, values in support.supported.get(namespace, {}).items()},
         }
-        for namespace, origin in judged.support.origins.items()
+        for namespace, origin in support.origins.items()
     }
 
 
 def _verdict_to_dict(verdict: Verdict) -> dict[str, object]:
-    key = verdict.key
     return {
         "filename": str(verdict.filename),
         "label": verdict.filename.label,
         "compatible": verdict.is_compatible,
-        "reasons": list(verdict.reasons),
-        "key": {
-            "features": [{"best": str(each.best), "rank": list(each[:3])} for each in key.features],
-            "label": key.label,
-            "tag": key.tag,
-            "build": list(key.build),
-        }
-        if key
-        else None,
+        "reasons": [str(reason) for reason in verdict.reasons],
+        "key": _key_to_dict(verdict.key) if verdict.key else None,
+    }
+
+
+def _key_to_dict(key: Key) -> dict[str, object]:
+    return {
+        "features": [{"best": str(feature.best), "rank": list(feature.numbers)} for feature in key.features],
+        "label": key.label,
+        "tag": key.tag,
+        "build": list(key.build),
     }

@@ -10,16 +10,19 @@ from urllib.parse import urlsplit
 
 import click
 
-from ..errors import VariantError, lines_of
+from ..errors import VariantError
 from ..lowlevel.terminal import print_line, print_message
 from .command import Command, WrongValue
-from .options import PATH, find_links_option, index_url_option
+from .options import PATH
 from .output import Progress, print_json
-from .selection_options import selection_options
+from .selection_options import selection_options, sources_options
 
 if TYPE_CHECKING:
-    from ..machine.system import System
-    from ..selection.fetch import Fetched
+    from ..errors import Problem
+    from ..formats.release import File
+    from ..machine.support import Machine, Policy
+    from ..selection.fetch import Fetched, LockFile
+    from ..selection.releases import Sources
     from ..selection.requirements import Pin
     from ..selection.resolve import Pick
     from ..selection.target import Target
@@ -27,8 +30,7 @@ if TYPE_CHECKING:
 
 @click.command("fetch", cls=Command)
 @click.argument("packages", nargs=-1, metavar="[PACKAGE[==VERSION][#LABEL]]...")
-@find_links_option
-@index_url_option
+@sources_options
 @click.option("-d", "--dest", "folder", type=PATH, metavar="DIR", help="Where the wheels go.")
 @click.option(
     "--plain", is_flag=True, help="Leave wheels that any pip installs: no labels, no variant markers."
@@ -45,14 +47,14 @@ if TYPE_CHECKING:
 @selection_options
 def fetch_command(
     packages: tuple[str, ...],
-    find_links: tuple[Path, ...],
-    index_url: tuple[str, ...],
+    sources: Sources,
     folder: Path | None,
     plain: bool,
     lock_file: Path | None,
     force: bool,
     as_json: bool,
-    system: System,
+    machine: Machine,
+    policy: Policy,
     target: Target,
 ) -> None:
     """Fetch the best wheel of each package, or that of a pinned label, and check its hashes.
@@ -61,43 +63,36 @@ def fetch_command(
     all wheels of the releases are locked, and -d may be left out; without PACKAGE, the wheels come from FILE.
     The paths are printed.
     """
-    from ..lowlevel.http import shown_url
+    from ..selection.fetch import fetch
     from ..selection.resolve import resolve_locked, resolve_packages
 
     asked: list[str] = []
     if not packages:
-        picks, faults = resolve_locked(
-            _lock_to_read(find_links, index_url, folder, lock_file), system, target
-        )
+        picks, problems = resolve_locked(_lock_to_read(sources, folder, lock_file), machine, policy, target)
     else:
-        pins = _check_picking(packages, find_links, index_url, folder, lock_file, plain)
-        asked = _open_hosts(index_url)
+        pins = _check_picking(packages, sources, folder, lock_file, plain)
+        asked = _open_hosts(sources.index_urls)
         _warn_of_open_lines(asked)
-        picks, faults = resolve_packages(
-            pins, find_links=find_links, index_urls=index_url, system=system, target=target
-        )
-    _tell(picks, faults, lock_file)
-    if folder:
-        _warn_of_open_lines(
-            host for host in _open_hosts(each.file.url for each in picks) if host not in asked
-        )
-    writes = lock_file if packages else None
-    only_index = shown_url(index_url[0]) if len(index_url) == 1 and not find_links else None
-    results = _fetched(picks, folder, writes, only_index, plain=plain, force=force)
+        picks, problems = resolve_packages(pins, sources, machine, policy, target)
+    _print_picks(picks, problems, lock_file)
+    urls = [pick.wheel.file.url for pick in picks if folder and pick.wheel.file.url]
+    _warn_of_open_lines(host for host in _open_hosts(urls) if host not in asked)
+    lock = _lock_to_write(lock_file, sources) if packages and lock_file else None
+    with Progress(size=sum(pick.wheel.file.size or 0 for pick in picks) if folder else 0) as progress:
+        results = fetch(picks, folder, lock, plain=plain, force=force, advance=progress.advance)
+    _print_results(results)
     if as_json:
-        print_json({"packages": [_to_dict(each, results) for each in picks]})
+        print_json({"packages": [_to_dict(pick, results) for pick in picks]})
     else:
-        for path in [each.path for each in results] if folder else [writes]:
+        for path in [result.path for result in results] if folder else [lock_file]:
             print_line(str(path))
 
 
-def _lock_to_read(
-    find_links: Sequence[Path], index_urls: Sequence[str], folder: Path | None, lock_file: Path | None
-) -> Path:
+def _lock_to_read(sources: Sources, folder: Path | None, lock_file: Path | None) -> Path:
     """Return the lock file to fetch from, where no package is given; raises UsageError."""
     if lock_file is None:
         raise click.UsageError("say which PACKAGE to fetch, or which lock file to fetch from: --pylock FILE")
-    if find_links or index_urls:
+    if any(sources):
         raise click.UsageError(
             "the lock file says where its wheels are: leave out --find-links and --index-url"
         )
@@ -106,20 +101,29 @@ def _lock_to_read(
     return lock_file
 
 
-def _tell(picks: Sequence[Pick], faults: Iterable[VariantError], lock_file: Path | None) -> None:
-    """Tell which wheels are chosen and why, and what went wrong without ruling them out."""
+def _lock_to_write(path: Path, sources: Sources) -> LockFile:
+    """Return the lock file to write; it names the index, if all packages come from one."""
+    from ..lowlevel.http import shown_url
+    from ..selection.fetch import LockFile
+
+    urls = [] if sources.find_links else [*sources.index_urls]
+    return LockFile(path, shown_url(urls[0]) if len(urls) == 1 else None)
+
+
+def _print_picks(picks: Sequence[Pick], problems: Iterable[Problem], lock_file: Path | None) -> None:
+    """Print which wheels are chosen and why, and what went wrong without ruling them out."""
     if not picks:  # a package that is asked for would have been a fault
         print_message(f"notice: {lock_file}: no package counts on this system")
-    for line in dict.fromkeys(lines_of(faults)):
+    for line in dict.fromkeys(map(str, problems)):
         print_message(f"warning: {line}")
-    for each in picks:
-        print_message(f"{each.release.name} {each.release.version}: {each.file.filename} is {each.why}")
+    for pick in picks:
+        release = pick.release
+        print_message(f"{release.name} {release.version}: {pick.wheel.file.filename} is {pick.why}")
 
 
 def _check_picking(
     packages: Sequence[str],
-    find_links: Sequence[Path],
-    index_urls: Sequence[str],
+    sources: Sources,
     folder: Path | None,
     lock_file: Path | None,
     plain: bool,
@@ -136,7 +140,7 @@ def _check_picking(
             issues += error.lines()
     if issues:
         raise WrongValue(issues, "PACKAGE")
-    if not find_links and not index_urls:
+    if not any(sources):
         raise click.UsageError("say where to look: --find-links DIR or --index-url URL")
     if folder is None and (lock_file is None or plain):
         raise click.UsageError("say where the wheels go: -d DIR")
@@ -148,52 +152,15 @@ def _check_picking(
     return pins
 
 
-def _fetched(
-    picks: Sequence[Pick],
-    folder: Path | None,
-    lock_file: Path | None,
-    index_url: str | None,
-    *,
-    plain: bool,
-    force: bool,
-) -> list[Fetched]:
-    """Fetch the wheels if they have a place to go, and write the lock file if one is asked for."""
-    from ..selection import fetch as operation
-    from ..wheels.plain import plain_name
-
-    if folder is None:
-        _write_lock(picks, [], lock_file, index_url, force=force)
-        return []
-    rename = plain_name if plain else None
-    with (
-        Progress(size=sum(each.file.size or 0 for each in picks)) as progress,
-        operation.fetched(picks, folder, plain=rename, force=force, advance=progress.advance) as results,
-    ):
-        progress.interrupt()
-        for each in results:
-            if not each.verified and not each.pick.file.url.startswith("file:"):
-                name = each.pick.file.filename
-                print_message(f"notice: {name}: nothing proves it, as its index gives no hash that does")
-        _write_lock(picks, results, lock_file, index_url, force=force)
-    for each in results:
-        if not each.written:
-            print_message(f"notice: {each.path} was there already")
-    return results
-
-
-def _write_lock(
-    picks: Sequence[Pick],
-    results: Sequence[Fetched],
-    path: Path | None,
-    index_url: str | None,
-    *,
-    force: bool,
-) -> None:
-    from ..lowlevel.file_set import update
-    from ..selection import fetch as operation
-
-    if path is not None:
-        update([operation.lock(picks, results, path, index_url=index_url, force=force)])
+def _print_results(results: Iterable[Fetched]) -> None:
+    """Print of which wheels nothing proves what they are, and which were there already."""
+    for result in results:
+        file = result.pick.wheel.file
+        if not result.verified and file.url:
+            text = "nothing proves it, as its index gives no hash that does"
+            print_message(f"notice: {file.filename}: {text}")
+        if not result.written:
+            print_message(f"notice: {result.path} was there already")
 
 
 def _open_hosts(urls: Iterable[str]) -> list[str]:
@@ -216,19 +183,26 @@ def _warn_of_open_lines(hosts: Iterable[str]) -> None:
 
 def _to_dict(pick: Pick, results: Sequence[Fetched]) -> dict[str, object]:
     """Return the object for machines."""
-    from ..lowlevel.http import shown_url
-
-    result = next((each for each in results if each.pick is pick), None)
+    file = pick.wheel.file
+    result = next((result for result in results if result.pick is pick), None)
     variants = result.metadata.variants if result and result.metadata else {}
     variant = pick.variant or variants.get(pick.label or "")
     return {
         "name": pick.release.name,
         "version": str(pick.release.version),
         "label": pick.label,
-        "filename": pick.file.filename,
+        "filename": file.filename,
         "path": str(result.path) if result else None,
-        "url": shown_url(pick.file.url),
-        "hashes": dict(pick.file.hashes),
+        "url": _shown_url(file),
+        "hashes": dict(file.hashes),
         "verified": result is not None and result.verified,
         "properties": variant.to_dict() if variant else {},
     }
+
+
+def _shown_url(file: File) -> str:
+    """Return the URL of a file as it may be printed, that of one on this machine too."""
+    from ..lowlevel.http import shown_url
+
+    location = file.location
+    return shown_url(location) if isinstance(location, str) else location.absolute().as_uri()

@@ -43,13 +43,13 @@ def hardware_command(file: Path | None, form: str | None, output: Path | None) -
     """
     from ..machine.detect import detect, load_hardware
 
-    found = load_hardware(file) if file else detect(os.environ)
+    hardware = load_hardware(file) if file else detect(os.environ)
     if output and not form:
         form = "toml" if output.suffix == ".toml" else "json"
     if form is None:
-        print_table(_rows(found))
+        print_table(_rows(hardware))
         return
-    text = _text(found, form)
+    text = _text(hardware, form)
     if output is None:
         print_document(text.encode())
         return
@@ -59,20 +59,20 @@ def hardware_command(file: Path | None, form: str | None, output: Path | None) -
     print_message(str(output))
 
 
-def _text(found: Hardware, form: str) -> str:
+def _text(hardware: Hardware, form: str) -> str:
     if form == "json":
-        return found.to_json()
+        return hardware.to_json()
     if form == "toml":
-        return found.to_toml()
-    from ..machine.features import forcing_variables
+        return hardware.to_toml()
+    from ..variants.known_providers import forcing_variables
 
-    return "".join(f"{name}={value}\n" for name, value in forcing_variables(found.supported).items())
+    return "".join(f"{name}={value}\n" for name, value in forcing_variables(hardware.supported).items())
 
 
-def _rows(found: Hardware) -> list[list[str]]:
+def _rows(hardware: Hardware) -> list[list[str]]:
     """Return the table for people, without the tails of long lists."""
     rows: list[list[str]] = [heading("NAMESPACE", "FEATURE", "VALUES", "SOURCE")]
-    for namespace, support in found.namespaces.items():
+    for namespace, support in hardware.namespaces.items():
         features = list(support.features.items()) or [("-", ("nothing",))]
         for feature, values in features:
             more = f", ... ({len(values)} in all)" if len(values) > _MOST_VALUES else ""

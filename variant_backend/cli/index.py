@@ -75,29 +75,29 @@ def index_command(
     if base_url and not simple:
         raise click.UsageError("--base-url goes with --simple only.")
     try:
-        planned, found = _run(folders, urls, merged, output_dir, base_url, simple=simple, check=check)
+        planned, differences = _run(folders, urls, merged, output_dir, base_url, simple=simple, check=check)
     except (VariantError, OSError) as error:
         if as_json:
             print_json({"files": [], "notices": [], "faults": fault_lines(error)})
         raise
-    _report(planned, found, check=check, as_json=as_json)
-    if check and found:
+    _report(planned, differences, check=check, as_json=as_json)
+    if check and differences:
         sys.exit(1)
 
 
-def _report(planned: Index, found: Mapping[Path, str], *, check: bool, as_json: bool) -> None:
+def _report(planned: Index, differences: Mapping[Path, str], *, check: bool, as_json: bool) -> None:
     """Tell which files there are, or with *check* which of them differ, on stdout, all else on stderr."""
-    notices = [
-        *planned.notices,
-        *dict.fromkeys(each for r in planned.releases for each in r.metadata.remarks()),
-    ]
+    from ..variants.wheel_metadata import remarks_on
+
+    remarks = (remark for release in planned.releases for remark in remarks_on(release.metadata))
+    notices = [*planned.notices, *dict.fromkeys(remarks)]
     for notice in notices:
         print_message(notice)
     if as_json:
-        files = _files(planned, found, check=check)
+        files = _files(planned, differences, check=check)
         print_json({"files": files, "notices": notices, "faults": []})
     elif check:
-        for path, difference in found.items():
+        for path, difference in differences.items():
             print_line(f"{path}: {difference}")
     else:
         for path in _to_print(planned):
@@ -128,30 +128,30 @@ def _run(
             planned = plan_simple_index(folders, merged, output_dir, progress.advance, base_url)
     else:
         planned = plan_index(folders, merged, output_dir, urls)
-    found = file_set.differences(planned.outputs)
+    differences = file_set.differences(planned.outputs)
     if not check:
-        file_set.write_all_files(output for output in planned.outputs if output.path in found)
-    return planned, found
+        file_set.write_all_files(output for output in planned.outputs if output.path in differences)
+    return planned, differences
 
 
 def _to_print(planned: Index) -> list[Path]:
     """Return the paths of the files with variants, and of the pages that all others are linked from."""
-    paths = [output.path for each in planned.releases for output in each.outputs()]
+    paths = [output.path for release in planned.releases for output in release.outputs()]
     starts = ("index.html", "simple/index.html")
     return paths + [output.path for output in planned.outputs if output.name in starts]
 
 
-def _files(planned: Index, found: Mapping[Path, str], *, check: bool) -> list[dict[str, object]]:
+def _files(planned: Index, differences: Mapping[Path, str], *, check: bool) -> list[dict[str, object]]:
     """Return an entry for each file."""
-    variants = {output.path: each for each in planned.releases for output in each.outputs()}
+    variants = {output.path: release for release in planned.releases for output in release.outputs()}
     entries: list[dict[str, object]] = []
     for output in planned.outputs:
-        its, difference = variants.get(output.path), found.get(output.path)
+        release, difference = variants.get(output.path), differences.get(output.path)
         entry: dict[str, object] = {
             "path": str(output.path),
-            "name": its.release[0] if its else None,
-            "version": str(its.release[1]) if its else None,
-            "labels": list(its.metadata.variants) if its else [],
+            "name": release.release[0] if release else None,
+            "version": str(release.release[1]) if release else None,
+            "labels": list(release.metadata.variants) if release else [],
             "difference": difference,
             "written": difference is not None and not check,
         }

@@ -19,7 +19,7 @@ from .options import installed_paths
 from .output import print_json
 
 if TYPE_CHECKING:
-    from ..wheels.inspection import Inspection
+    from ..wheels.inspection import Inspection, RequirementChanges
 
 _WIDTH = 12  # of the first column, the same for all
 
@@ -37,10 +37,10 @@ def inspect_command(targets: tuple[str, ...], paths: tuple[Path, ...], as_json: 
     well, first = True, True
     for target in targets:
         for result in _inspected(target, paths):
-            errors = result.lines() if isinstance(result, VariantError) else result.faults
+            errors = [str(problem) for problem in result.problems]
             inspection = None if isinstance(result, VariantError) else result
             if as_json:
-                print_json(_to_dict(inspection, target, list(errors)))
+                print_json(_to_dict(inspection, target, errors))
             elif inspection:
                 if not first:
                     print_line()
@@ -72,23 +72,33 @@ def _to_dict(result: Inspection | None, target: str, errors: list[str]) -> dict[
     """Return the object for machines."""
     if result is None:
         return {"target": _without_secrets(target), "errors": errors}
-    metadata, variant = result.metadata, result.variant
+    metadata, variant, changes = result.metadata, result.variant, _changes(result)
     return {
         "target": result.target,
         "name": result.name,
         "version": result.version,
         "label": result.label,
         "format": result.format_version,
-        "schema": result.schema,
+        "schema": result.variant_json.schema,
         "properties": variant.to_dict() if variant else {},
         "namespaces": list(metadata.namespaces) if metadata else [],
-        "providers": {name: each.to_dict() for name, each in metadata.providers.items()} if metadata else {},
+        "providers": {name: provider.to_dict() for name, provider in metadata.providers.items()}
+        if metadata
+        else {},
         "dependencies": list(result.requirements),
-        "added-dependencies": None if result.added is None else list(result.added),
-        "removed-dependencies": None if result.removed is None else list(result.removed),
-        "installers": {name: verdict._asdict() for name, verdict in result.verdicts.items()},
+        "added-dependencies": list(changes.added) if changes else None,
+        "removed-dependencies": list(changes.removed) if changes else None,
+        "installers": {
+            name: {"installs": verdict.installs, "reasons": verdict.reasons}
+            for name, verdict in result.verdicts.items()
+        },
         "errors": errors,
     }
+
+
+def _changes(result: Inspection) -> RequirementChanges | None:
+    """Return the difference from the plain wheel, None if it is not known."""
+    return None if isinstance(result.changes, VariantError) else result.changes
 
 
 def _without_secrets(target: str) -> str:
@@ -103,16 +113,19 @@ def _print(result: Inspection) -> None:
         rows.append(("variant", ["no: it has neither a label nor a variant.json"]))
     else:
         rows.append(("label", [result.label or "(none)"]))
-    if result.schema:
-        rows.append(("format", [f"{result.format_version or 'unknown'} ({result.schema})"]))
+    if schema := result.variant_json.schema:
+        rows.append(("format", [f"{result.format_version or 'unknown'} ({schema})"]))
     if result.metadata:
         namespaces = result.metadata.namespaces
         rows.append(("properties", property_lines(result) or ["(none)"]))
         rows.append(("priorities", [", ".join(namespaces) or "(none)"]))
         rows.append(
-            ("providers", [f"{name}: {_provider(each)}" for name, each in result.metadata.providers.items()])
+            (
+                "providers",
+                [f"{name}: {_provider(provider)}" for name, provider in result.metadata.providers.items()],
+            )
         )
-    added, removed = result.added or (), result.removed or ()
+    added, removed = _changes(result) or ((), ())
     rows.append(
         (
             "dependencies",
@@ -146,7 +159,7 @@ def property_lines(result: Inspection) -> list[str]:
     )
     return [
         f"{namespace} :: {feature} :: {', '.join(prop.value for prop in group)}"
-        for (namespace, feature), group in groupby(ordered, key=lambda prop: prop[:2])
+        for (namespace, feature), group in groupby(ordered, key=lambda prop: prop.key)
     ]
 
 

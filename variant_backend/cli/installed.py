@@ -62,20 +62,20 @@ def installed_command(
     check_folders(paths)
     hardware = hardware_of(file, os.environ)
     supported = Lazy(lambda: {**hardware.supported, **given})
-    found, errors = installed_variants(supported, paths, Lazy(lambda: installed_versions(paths)))
-    apart = disagreements(found, align) if align else []
+    variants, errors = installed_variants(supported, paths, Lazy(lambda: installed_versions(paths)))
+    apart = disagreements(variants, align) if align else []
     if as_json:
-        print_json(_to_dict(found, errors, align, apart))
+        print_json(_to_dict(variants, errors, align, apart))
     else:
-        _print(found, align)
-        for each in () if check else apart:
-            print_line(str(each))
+        _print(variants, align)
+        for disagreement in () if check else apart:
+            print_line(str(disagreement))
     faults = lines_of(errors)
     if check:
         faults += [
-            f"{each.inspection.name} {each.inspection.version} in {each.path}: {reason}"
-            for each in found
-            for reason in each.reasons
+            f"{variant.inspection.name} {variant.inspection.version} in {variant.path}: {reason}"
+            for variant in variants
+            for reason in variant.reasons
         ]
         faults += map(str, apart)
     if faults:
@@ -83,7 +83,7 @@ def installed_command(
 
 
 def _to_dict(
-    found: Sequence[Installed],
+    variants: Sequence[Installed],
     errors: Sequence[VariantError],
     align: str | None,
     apart: Sequence[Disagreement],
@@ -92,47 +92,51 @@ def _to_dict(
     return {
         "variants": [
             {
-                "name": each.inspection.name,
-                "version": each.inspection.version,
-                "path": str(each.path),
-                "label": each.inspection.label,
-                "properties": variant.to_dict() if (variant := each.inspection.variant) else {},
-                "supported": each.supported,
-                "reasons": list(each.reasons),
-                "unknown": list(each.unknown),
+                "name": installed.inspection.name,
+                "version": installed.inspection.version,
+                "path": str(installed.path),
+                "label": installed.inspection.label,
+                "properties": variant.to_dict() if (variant := installed.inspection.variant) else {},
+                "supported": installed.supported,
+                "reasons": [str(reason) for reason in installed.reasons],
+                "unknown": list(installed.unknown),
             }
-            for each in found
+            for installed in variants
         ],
-        **({"disagreements": [each._asdict() for each in apart]} if align else {}),
+        **({"disagreements": [disagreement._asdict() for disagreement in apart]} if align else {}),
         "errors": lines_of(errors),
     }
 
 
-def _print(found: Sequence[Installed], align: str | None) -> None:
+def _print(variants: Sequence[Installed], align: str | None) -> None:
     """Print the table for people; with *align*, of what has properties in that namespace."""
     shown = [
-        each
-        for each in found
-        if align is None or (each.inspection.variant and align in each.inspection.variant.namespaces())
+        variant
+        for variant in variants
+        if align is None or (variant.inspection.variant and align in variant.inspection.variant.namespaces())
     ]
     if not shown:
         print_message(
             f"no installed variant has properties in {align}" if align else "no variant is installed"
         )
-    for each, head in zip(shown, table(list(map(_head, shown)), columns=sys.maxsize), strict=True):
+    for variant, head in zip(shown, table(list(map(_head, shown)), columns=sys.maxsize), strict=True):
         print_line(*head)
-        for line in property_lines(each.inspection):
+        for line in property_lines(variant.inspection):
             if align is None or line.startswith(f"{align} ::"):
                 print_line(f"  {line}")
-        for reason in each.reasons:
+        for reason in variant.reasons:
             print_line(f"  not supported: {reason}")
-        for namespace in each.unknown:
+        for namespace in variant.unknown:
             print_line(
                 f"  unknown: nothing says what is supported in {namespace}; give --supported or --hardware"
             )
 
 
-def _head(each: Installed) -> tuple[str, str, str]:
+def _head(installed: Installed) -> tuple[str, str, str]:
     """Return the cells of the first line about a variant."""
-    found = each.inspection
-    return f"{found.name} {found.version}", found.label or "(none)", _VERDICTS[each.supported]
+    inspection = installed.inspection
+    return (
+        f"{inspection.name} {inspection.version}",
+        inspection.label or "(none)",
+        _VERDICTS[installed.supported],
+    )

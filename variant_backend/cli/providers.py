@@ -73,17 +73,18 @@ def list_command(python: str, as_json: bool) -> None:
     """List the plugins that are installed; none of them is run."""
     from ..machine.plugins import installed_plugins
 
-    plugins, faults = installed_plugins(python)
+    plugins, problems = installed_plugins(python)
+    lines = list(map(str, problems))
     if as_json:
-        told = [plugin._asdict() for plugin in plugins]
-        print_json({"plugins": told, "errors": faults})
+        print_json({"plugins": [plugin._asdict() for plugin in plugins], "errors": lines})
     elif not plugins:
         print_message("no plugin is installed")
     else:
-        rows = [(each.name, each.reference, f"{each.distribution} {each.version}") for each in plugins]
-        print_table(rows)
-    if faults:
-        raise Failure(faults)
+        print_table(
+            [(plugin.name, plugin.reference, f"{plugin.distribution} {plugin.version}") for plugin in plugins]
+        )
+    if lines:
+        raise Failure(lines)
 
 
 @providers_group.command("query", cls=Command)
@@ -95,7 +96,7 @@ def query_command(names: tuple[str, ...], every: bool, python: str, as_json: boo
     from ..machine import plugins as operation
 
     plugins, unread = _chosen(names, every, python)
-    told: list[dict[str, Any]] = []
+    answers: list[dict[str, Any]] = []
     for plugin in _one_by_one(plugins):
         support, errors = operation.PluginSupport("", {}), list[str]()
         try:
@@ -103,7 +104,7 @@ def query_command(names: tuple[str, ...], every: bool, python: str, as_json: boo
         except VariantError as error:
             errors = error.lines()
         features = [{"name": name, "values": list(values)} for name, values in support.features.items()]
-        told.append(
+        answers.append(
             {
                 **plugin._asdict(),
                 "namespace": support.namespace or None,
@@ -111,14 +112,14 @@ def query_command(names: tuple[str, ...], every: bool, python: str, as_json: boo
                 "errors": errors,
             }
         )
-    for each in told if not as_json else ():
-        if not each["errors"]:
-            print_line(f"{each['name']}  ({each['distribution']} {each['version']})")
-            for feature in each["features"]:
-                print_line(f"  {each['namespace']} :: {feature['name']} :: {', '.join(feature['values'])}")
-            if not each["features"]:
-                print_line(f"  nothing of {each['namespace']} is supported")
-    _end(told, unread, as_json)
+    for answer in answers if not as_json else ():
+        if not answer["errors"]:
+            print_line(f"{answer['name']}  ({answer['distribution']} {answer['version']})")
+            for feature in answer["features"]:
+                print_line(f"  {answer['namespace']} :: {feature['name']} :: {', '.join(feature['values'])}")
+            if not answer["features"]:
+                print_line(f"  nothing of {answer['namespace']} is supported")
+    _end(answers, unread, as_json)
 
 
 @providers_group.command("validate", cls=Command)
@@ -130,14 +131,16 @@ def validate_command(names: tuple[str, ...], every: bool, python: str, as_json: 
     from ..machine import plugins as operation
 
     plugins, unread = _chosen(names, every, python)
-    told = [
-        {**plugin._asdict(), "errors": operation.protocol_faults(plugin, python)}
+    answers = [
+        {**plugin._asdict(), "errors": list(map(str, operation.protocol_problems(plugin, python)))}
         for plugin in _one_by_one(plugins)
     ]
-    for each in told if not as_json else ():
-        if not each["errors"]:
-            print_line(f"{each['name']}  ({each['distribution']} {each['version']})  keeps the protocol")
-    _end(told, unread, as_json)
+    for answer in answers if not as_json else ():
+        if not answer["errors"]:
+            print_line(
+                f"{answer['name']}  ({answer['distribution']} {answer['version']})  keeps the protocol"
+            )
+    _end(answers, unread, as_json)
 
 
 def _one_by_one(plugins: Sequence[Plugin]) -> Iterator[Plugin]:
@@ -154,9 +157,9 @@ def _chosen(names: Sequence[str], every: bool, python: str) -> tuple[list[Plugin
 
     if bool(names) == every:
         raise click.UsageError("name plugins, or give --all: none is run without being named")
-    plugins, faults = installed_plugins(python)
+    plugins, problems = installed_plugins(python)
     if every:
-        return plugins, faults
+        return plugins, list(map(str, problems))
     known = {plugin.name for plugin in plugins}
     if missing := [name for name in names if name not in known]:
         raise VariantError(
@@ -166,12 +169,12 @@ def _chosen(names: Sequence[str], every: bool, python: str) -> tuple[list[Plugin
     return [plugin for plugin in plugins if plugin.name in names], []
 
 
-def _end(told: Sequence[dict[str, Any]], unread: Sequence[str], as_json: bool) -> None:
+def _end(answers: Sequence[dict[str, Any]], unread: Sequence[str], as_json: bool) -> None:
     """Print the object for machines, and fail if there are faults."""
     if as_json:
-        print_json({"plugins": told, "errors": unread})
-    elif not told:
+        print_json({"plugins": answers, "errors": unread})
+    elif not answers:
         print_message("no plugin is installed")
-    faults = [*unread, *(line for each in told for line in each["errors"])]
+    faults = [*unread, *(line for answer in answers for line in answer["errors"])]
     if faults:
         raise Failure(faults)

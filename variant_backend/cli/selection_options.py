@@ -1,4 +1,4 @@
-"""The options that say what a wheel is chosen for: what the system supports, and where it will run."""
+"""The options that say where wheels are looked for, what the machine supports, and where they will run."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ..lowlevel.terminal import print_message
 from ..variants.filename import check_project_name, normalize
 from ..variants.properties import check_name
 from .command import WrongUsage, WrongValue
-from .options import PATH, installed_paths, read_supported
+from .options import PATH, find_links_option, index_url_option, installed_paths, read_supported
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
-    from ..machine.system import System
+    from ..machine.support import Machine, Policy
     from ..selection.target import Target
     from ..variants.ranking import Supported
 
@@ -141,15 +141,31 @@ _OPTIONS = (
 )
 
 
+def sources_options(command: _Function) -> Callable[..., object]:
+    """Give a command what --find-links and --index-url say: ``sources``, a `Sources`."""
+
+    @functools.wraps(command)
+    def with_sources(
+        *args: Any, find_links: tuple[Path, ...], index_url: tuple[str, ...], **kwargs: Any
+    ) -> object:
+        from ..selection.releases import Sources
+
+        return command(*args, sources=Sources(find_links, index_url), **kwargs)
+
+    return find_links_option(index_url_option(with_sources))
+
+
 def selection_options(command: _Function) -> Callable[..., object]:
-    """Give a command what these options say: ``system``, a `System`, and ``target``, a `Target`."""
+    """Give a command what these options say: ``machine``, ``policy`` and ``target``."""
 
     @functools.wraps(command)
     def with_selection(*args: Any, python: str | None, platform: str | None, **kwargs: Any) -> object:
         target = read_target(python, platform)
-        own = ("given", "file", "enabled", "disabled", "trusted", "align", "paths", "pinned")
-        system = _system(target, **{name: kwargs.pop(name) for name in own})
-        return command(*args, system=system, target=target, **kwargs)
+        names = ("given", "file", "enabled", "disabled", "trusted", "align", "paths", "pinned")
+        values = {name: kwargs.pop(name) for name in names}
+        machine = _machine(target, values["file"], values["paths"], aligns=bool(values["align"]))
+        policy = _policy(target, **{name: values[name] for name in names if name != "paths"})
+        return command(*args, machine=machine, policy=policy, target=target, **kwargs)
 
     function: Callable[..., object] = with_selection
     for option in reversed(_OPTIONS):
@@ -168,7 +184,32 @@ def read_target(python: str | None, platform: str | None) -> Target:
         raise WrongUsage(error.lines()) from None
 
 
-def _system(
+def _machine(target: Target, file: Path | None, paths: tuple[Path, ...], *, aligns: bool) -> Machine:
+    """Return what the options say of the machine; what takes long is found out when it is asked for.
+
+    What is on this machine counts for a target that is here only.
+    """
+    from ..machine.detect import hardware_of
+    from ..machine.installed import installed_variants
+    from ..machine.support import Machine
+    from ..variants.namespace_support import Lazy
+    from ..wheels.inspection import installed_versions
+
+    check_folders(paths)
+    has_installed = bool(paths) or target.here
+    if aligns and not has_installed:
+        raise click.UsageError("--align with --platform needs --path: nothing is known of what is installed")
+    variants, errors = installed_variants({}, paths) if aligns else ([], [])
+    for line in lines_of(errors):
+        print_message(f"warning: {line}")
+    return Machine(
+        hardware=hardware_of(file, os.environ) if file or target.here else None,
+        installed=tuple(variants),
+        versions=Lazy(lambda: installed_versions(paths)) if has_installed else {},
+    )
+
+
+def _policy(
     target: Target,
     *,
     given: Supported,
@@ -177,37 +218,19 @@ def _system(
     disabled: tuple[str, ...],
     trusted: frozenset[str],
     align: tuple[str, ...],
-    paths: tuple[Path, ...],
     pinned: Mapping[str, Version],
-) -> System:
-    """Return what the options say of the system; what takes long is found out when it is asked for.
-
-    What is on this machine counts for a target that is here only, as does what is trusted for good.
-    """
-    from ..machine.detect import hardware_of
-    from ..machine.installed import installed_variants
-    from ..machine.system import System
+) -> Policy:
+    """Return what the options say that the user wants; plugins that are trusted for good run here only."""
+    from ..machine.support import Policy
     from ..machine.user_config import UserConfig, config_path
-    from ..variants.namespace_support import Lazy
-    from ..wheels.inspection import installed_versions
 
-    check_folders(paths)
-    has_installed = bool(paths) or target.here
-    if align and not has_installed:
-        raise click.UsageError("--align with --platform needs --path: nothing is known of what is installed")
     config = UserConfig.load(config_path())
-    variants, faults = installed_variants({}, paths) if align else ([], [])
-    for line in lines_of(faults):
-        print_message(f"warning: {line}")
-    return System(
+    return Policy(
         given=given,
-        hardware=hardware_of(file, os.environ) if file or target.here else None,
         trusted=trusted | config.trusted if target.here and not file else trusted,
         enabled=enabled,
         disabled=disabled,
         align=align,
-        installed=tuple(variants),
-        versions=Lazy(lambda: installed_versions(paths)) if has_installed else {},
         pinned=pinned,
         installer=config.installer,
     )

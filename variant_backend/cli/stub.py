@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import VariantError, lines_of, one_of
+from ..errors import VariantError
 from ..lowlevel.terminal import heading, print_line, print_message, print_table
 from ..variants.ranking import shortened
-from .command import Command
+from .command import Command, WrongUsage
 from .options import PATH
 from .output import Progress, print_json
 from .selection_options import platform_option, python_option, read_target, reading
 
 if TYPE_CHECKING:
     from ..dispatching.create import Stub
+    from ..formats.release import File
     from ..lowlevel.file_set import Output
-    from ..machine.system import System
-    from ..selection.evaluate import Judged
+    from ..machine.support import Machine
+    from ..selection.evaluate import Evaluation
     from ..selection.releases import Listing
     from ..selection.requirements import Pin
 
@@ -113,29 +114,32 @@ def stub_command(
     from ..dispatching.create import plan_stub, preferred
     from ..lowlevel.file_set import update
     from ..lowlevel.source_date import source_date_epoch
-    from ..selection.evaluate import judge
+    from ..machine.support import Policy
+    from ..selection.evaluate import evaluate
 
     target = read_target(python, platform)
     folder = _folder(place, pin, base_url)
     if (python or platform) and not machines:
         raise click.UsageError("--python and --platform are about machines: name them with --hardware FILE")
-    systems = {machine: _system(machine) for machine in machines}
+    facts = {path: _machine(path) for path in machines}
     with Progress(folder.glob("*.whl") if folder else ()) as progress:
         listing = _listing(place, pin)
         planned = plan_stub(listing, base_url=base_url, only=only, hosts=hosts, advance=progress.advance)
-    found = {machine: judge(planned.release, system, target) for machine, system in systems.items()}
+    evaluations = {
+        path: evaluate(planned.release, machine, Policy(), target) for path, machine in facts.items()
+    }
     output = planned.output(output_dir, time=source_date_epoch(os.environ) or 0)
     update([output])
-    _tell(planned, found)
+    _print_plan(planned, evaluations)
     if plain := preferred(listing):
         print_message(f"warning: {_PREFERRED}: {shortened(plain)}")
     if as_json:
-        print_json(_to_dict(planned, output, found))
+        print_json(_to_dict(planned, output, evaluations))
     else:
         print_line(str(output.path))
-        if found:
+        if evaluations:
             print_line()
-            print_table([*_rows(found)])
+            print_table([*_rows(evaluations)])
 
 
 def _folder(place: str, pin: Pin | None, base_url: str | None) -> Path | None:
@@ -148,67 +152,50 @@ def _folder(place: str, pin: Pin | None, base_url: str | None) -> Path | None:
     return folder
 
 
-def _listing(place: str, pin: Pin | None) -> Listing:
+def _listing(place: str, request: Pin | None) -> Listing:
     """Return the release that is asked for, or the only one; raises UsageError if there are several."""
-    from ..dispatching.create import check_lines
-    from ..lowlevel.http import shown_url
-    from ..selection.releases import find_listings, nothing_listed, projects
-    from ..selection.requirements import Pin
+    from ..dispatching.create import SeveralReleasesError, find_listing
 
-    find_links, index_urls = ([], [place]) if "://" in place else ([Path(place)], [])
-    check_lines(index_urls)
-    if pin is None:
-        names = projects(find_links)
-        if len(names) > 1:
-            raise click.UsageError(f"say which package: --package NAME; there are {one_of(names)}")
-        pin = Pin(names[0])
-    listings, faults = find_listings(pin.name, find_links=find_links, index_urls=index_urls)
-    if faults:
-        raise VariantError(*lines_of(faults))
-    chosen = [each for each in listings if pin.version in (None, each.version)]
-    if len(chosen) > 1:
-        versions = one_of(str(each.version) for each in listings)
-        raise click.UsageError(f"say which version: --package {pin.name}==VERSION; there are {versions}")
-    if not chosen:
-        there = nothing_listed(listings) if listings else "no wheel"
-        raise VariantError(f"{shown_url(place)}: {pin}: {there}")
-    return chosen[0]
+    try:
+        return find_listing(place, request)
+    except SeveralReleasesError as error:
+        raise WrongUsage(error.lines()) from None
 
 
-def _system(machine: Path) -> System:
+def _machine(path: Path) -> Machine:
     """Return a machine as its hardware file describes it; raises VariantError."""
     from ..machine.detect import hardware_of
-    from ..machine.system import System
+    from ..machine.support import Machine
 
-    return System({}, hardware_of(machine, os.environ))
+    return Machine(hardware_of(path, os.environ))
 
 
-def _tell(planned: Stub, found: Mapping[Path, Judged]) -> None:
-    """Tell what is listed, and which machines would get nothing."""
+def _print_plan(planned: Stub, evaluations: Mapping[Path, Evaluation]) -> None:
+    """Print what is listed, and which machines would get nothing."""
     from ..selection.report import PLAIN
 
     release = planned.release
-    labels = dict.fromkeys(file.label or PLAIN for file in release.wheels)
+    labels = dict.fromkeys(wheel.label or PLAIN for wheel in release.candidates)
     print_message(f"{release.name} {release.version}: it lists wheels of {shortened([*labels])}")
-    for machine, judged in found.items():
-        for line in lines_of(judged.faults):
+    for machine, evaluation in evaluations.items():
+        for line in map(str, evaluation.problems):
             print_message(f"warning: {machine}: {line}")
-        if not judged.chosen:
+        if not evaluation.selected:
             why = f"`variant-backend explain --hardware {machine}` says why"
             print_message(f"warning: {machine} would get nothing, as no wheel fits; {why}")
 
 
-def _rows(found: Mapping[Path, Judged]) -> Iterator[Sequence[str]]:
+def _rows(evaluations: Mapping[Path, Evaluation]) -> Iterator[Sequence[str]]:
     """Yield the table of what each machine would get."""
     from ..selection.report import PLAIN
 
     yield heading("MACHINE", "LABEL", "WHEEL")
-    for machine, judged in found.items():
-        name = judged.chosen.filename if judged.chosen else None
+    for machine, evaluation in evaluations.items():
+        name = evaluation.selected.filename if evaluation.selected else None
         yield [str(machine), (name.label or PLAIN) if name else "", str(name or "nothing")]
 
 
-def _to_dict(planned: Stub, output: Output, found: Mapping[Path, Judged]) -> dict[str, object]:
+def _to_dict(planned: Stub, output: Output, evaluations: Mapping[Path, Evaluation]) -> dict[str, object]:
     """Return the object for machines."""
     release = planned.release
     return {
@@ -216,21 +203,22 @@ def _to_dict(planned: Stub, output: Output, found: Mapping[Path, Judged]) -> dic
         "sha256": hashlib.sha256(output.content).hexdigest(),
         "name": release.name,
         "version": str(release.version),
-        "wheels": [
-            {
-                "filename": file.filename,
-                "url": file.url,
-                "size": file.size,
-                "hashes": dict(file.hashes),
-            }
-            for file in release.wheels
-        ],
+        "wheels": [_file_to_dict(wheel.file) for wheel in release.candidates],
         "machines": [
             {
                 "hardware": str(machine),
-                "label": judged.chosen.filename.label if judged.chosen else None,
-                "filename": str(judged.chosen.filename) if judged.chosen else None,
+                "label": evaluation.selected.filename.label if evaluation.selected else None,
+                "filename": str(evaluation.selected.filename) if evaluation.selected else None,
             }
-            for machine, judged in found.items()
+            for machine, evaluation in evaluations.items()
         ],
+    }
+
+
+def _file_to_dict(file: File) -> dict[str, object]:
+    return {
+        "filename": file.filename,
+        "url": file.url,
+        "size": file.size,
+        "hashes": dict(file.hashes),
     }

@@ -17,6 +17,7 @@ from .output import print_json
 
 if TYPE_CHECKING:
     from ..publishing.upgrade import UpgradedFile
+    from ..variants.legacy import Upgraded
 
 _HEADINGS = {
     "carried": "carried over",
@@ -41,7 +42,7 @@ def upgrade_command(
     paths of what was written are printed; without -o and --in-place, a document itself is.
     """
     from ..lowlevel.source_date import source_date_epoch
-    from ..publishing.upgrade import Destination, upgrade
+    from ..publishing.upgrade import Destination, upgrade_all
 
     if output_dir and in_place:
         raise click.UsageError("-o goes without --in-place.")
@@ -49,50 +50,54 @@ def upgrade_command(
     if len(printed) > 1 and not (output_dir or in_place or dry_run or as_json):
         raise click.UsageError("Several documents: give -o DIR or --in-place.")
     to = Destination(output_dir, in_place, dry_run)
-    moment = source_date_epoch(os.environ)
+    results = upgrade_all(files, to, moment=source_date_epoch(os.environ))
     well = True
-    for path in files:
-        outcome, errors = None, []
-        try:
-            outcome = upgrade(path, to, moment=moment)
-        except VariantError as error:
-            errors, well = error.lines(), False
-        report = _report(outcome)
+    for path, result in zip(files, results, strict=True):
         if as_json:
-            output = str(outcome.output) if outcome and outcome.output else None
-            print_json({"input": str(path), "output": output, **report, "errors": errors})
-        elif outcome:
-            _tell(path, outcome, report)
+            print_json(_to_dict(path, result))
+        elif not isinstance(result, VariantError):
+            _print_report(path, result)
             if not dry_run:
-                _print(outcome)
-        for line in errors:
+                _print_result(result)
+        for line in result.lines() if isinstance(result, VariantError) else ():
             print_message(f"error: {line}")
+            well = False
     if not well:
         sys.exit(1)
 
 
-def _report(outcome: UpgradedFile | None) -> dict[str, list[str]]:
+def _to_dict(path: Path, result: UpgradedFile | VariantError) -> dict[str, object]:
+    """Return the object for machines."""
+    outcome = None if isinstance(result, VariantError) else result
+    return {
+        "input": str(path),
+        "output": str(outcome.output) if outcome and outcome.output else None,
+        **_report(outcome.upgraded if outcome else None),
+        "errors": result.lines() if isinstance(result, VariantError) else [],
+    }
+
+
+def _report(upgraded: Upgraded | None) -> dict[str, list[str]]:
     """Return the lines of a report, under the names that the JSON object has for them."""
-    upgraded = outcome.upgraded if outcome else None
     if upgraded is None:
         return {key: [] for key in _HEADINGS}
-    lines = (upgraded.carried, upgraded.changed, upgraded.dropped, upgraded.unservable())
-    return {key: list(each) for key, each in zip(_HEADINGS, lines, strict=True)}
+    sections = (upgraded.carried, upgraded.changed, upgraded.dropped, upgraded.unservable())
+    return {key: list(lines) for key, lines in zip(_HEADINGS, sections, strict=True)}
 
 
-def _tell(path: Path, outcome: UpgradedFile, report: dict[str, list[str]]) -> None:
-    """Tell a person what became of a file."""
+def _print_report(path: Path, outcome: UpgradedFile) -> None:
+    """Print for a person what became of a file."""
     nothing = outcome.upgraded is None or outcome.upgraded.is_current
     plain = " (a plain wheel)" if outcome.upgraded is None else ""
     print_message(f"{path}: nothing to do{plain}" if nothing else f"{path}:")
-    for key, heading in _HEADINGS.items():
-        if report[key]:
-            print_message(f"  {heading}:")
-        for line in report[key]:
+    for key, lines in _report(outcome.upgraded).items():
+        if lines:
+            print_message(f"  {_HEADINGS[key]}:")
+        for line in lines:
             print_message(f"    {line}")
 
 
-def _print(outcome: UpgradedFile) -> None:
+def _print_result(outcome: UpgradedFile) -> None:
     """Print where the result is, or the result itself, byte for byte."""
     if outcome.content is None:
         print_line(str(outcome.output))

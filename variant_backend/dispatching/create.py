@@ -16,17 +16,19 @@ from urllib.parse import quote, urlsplit
 
 from .. import __version__
 from ..checking import release_rules, run
-from ..checking.codes import ERROR, Finding
-from ..errors import VariantError, did_you_mean, lines_of, one_of
+from ..checking.codes import ERROR
+from ..checking.findings import Finding
+from ..errors import Problem, VariantError, did_you_mean, one_of, problems_of
 from ..formats import core_metadata, dispatching_sdist, pylock, simple_api, toml_edit
 from ..formats.dispatching_sdist import BACKEND, LOCK_FILE, PKG_INFO, PROJECT, is_dispatching
-from ..formats.simple_api import File
+from ..formats.release import Candidate, File, Release, shown_location
 from ..lowlevel.file_set import Output
 from ..lowlevel.http import OtherHostError, check_base_url, is_safe_line, shown_url
 from ..lowlevel.ranges import Advance, file_digest
 from ..lowlevel.tarball import pack
-from ..selection.releases import Listing, Release, local_path, parse_wheel, read_release
+from ..selection.releases import Listing, Sources, find_listings, projects, read_release
 from ..selection.report import PLAIN
+from ..selection.requirements import Pin
 from ..variants import consistency
 from ..variants.filename import WheelFilename, escape
 from ..variants.metadata import VariantMetadata
@@ -60,12 +62,45 @@ def _is_ours(content: bytes) -> bool:
     return is_dispatching(io.BytesIO(content))
 
 
-class _Read(NamedTuple):
+class _PinnedWheel(NamedTuple):
     """A wheel as it will be listed, its METADATA, and its variant.json if it has one."""
 
-    file: File
+    wheel: Candidate
     core_metadata: bytes
     metadata: VariantMetadata | None
+
+
+def find_listing(place: str, request: Pin | None) -> Listing:
+    """Return the release in a folder or on an index that is requested, or the only one.
+
+    Raises VariantError when it is not there, or something could not be listed; SeveralReleasesError when
+    the request does not say which one.
+    """
+    is_url = "://" in place
+    sources = Sources(index_urls=(place,)) if is_url else Sources((Path(place),))
+    check_lines(sources.index_urls)
+    if request is None:
+        names = projects(sources)
+        if len(names) > 1:
+            raise SeveralReleasesError(f"say which package: --package NAME; there are {one_of(names)}")
+        request = Pin(names[0])
+    listings = find_listings(request.name, sources)
+    if listings.problems:
+        raise VariantError(*listings.problems)
+    requested = [listing for listing in listings.releases if request.version in (None, listing.version)]
+    if len(requested) > 1:
+        versions = one_of(str(listing.version) for listing in listings.releases)
+        raise SeveralReleasesError(
+            f"say which version: --package {request.name}==VERSION; there are {versions}"
+        )
+    if not requested:
+        text = listings.nothing_listed() if listings.releases else "no wheel"
+        raise VariantError(text, place=f"{shown_url(place)}: {request}")
+    return requested[0]
+
+
+class SeveralReleasesError(VariantError):
+    """It is not said which of several releases is meant."""
 
 
 def plan_stub(
@@ -85,29 +120,30 @@ def plan_stub(
     release, metadata = _read_sound(_only(listing, only))
     read = _read_wheels(release, base_url, hosts, advance)
     _refuse(_findings(metadata, read))
-    labels = {file.label for file in release.wheels}
-    listed = release._replace(
-        wheels=tuple(each.file for each in read),
-        metadata=pylock.reduced(metadata, [name for name in metadata.variants if name in labels]),
-    )
-    return Stub(listed, _files(listed, [each.core_metadata for each in read], hosts))
+    labels = {wheel.label for wheel in release.candidates}
+    reduced = pylock.reduced(metadata, [name for name in metadata.variants if name in labels])
+    wheels = tuple(part.wheel for part in read)
+    listed = Release(release.name, release.version, wheels, reduced)
+    return Stub(listed, _files(listed, [part.core_metadata for part in read], hosts))
 
 
 def _read_sound(listing: Listing) -> tuple[Release, VariantMetadata]:
     """Read a release as far as its index file says; raises VariantError with everything wrong with it."""
-    files = {file.url: local_path(file) for file in (*listing.wheels, *listing.index_files)}
-    check_lines(url for url, path in files.items() if path is None)
-    _refuse(run.find_problems(path for path in files.values() if path))
+    files = [*(wheel.file for wheel in listing.wheels), *listing.index_files]
+    check_lines(file.url for file in files if file.url)
+    _refuse(run.find_problems(file.path for file in files if file.path))
     release = read_release(listing)
-    issues = lines_of(release.faults)
-    issues += [f"{name}: {why}" for name, why in release.barred.items()]
-    what = f"{listing.name} {listing.version}"
-    if not any(file.label for file in release.wheels):
-        issues.append(f"{what}: no wheel has a label")
-    elif release.metadata is None and not issues:
-        issues.append(f"{what}: there is no index file; `variant-backend index` writes it")
-    if issues or release.metadata is None:
-        raise VariantError(*issues)
+    problems = [*release.problems]
+    for wheel in release.candidates:
+        problems += (reason.within(wheel.file.filename) for reason in wheel.problems)
+    place = f"{listing.name} {listing.version}"
+    if not any(wheel.label for wheel in release.candidates):
+        problems.append(Problem("error", place, "no wheel has a label"))
+    elif release.metadata is None and not problems:
+        remedy = "`variant-backend index` writes it"
+        problems.append(Problem("error", place, "there is no index file", remedy))
+    if problems or release.metadata is None:
+        raise VariantError(*problems)
     return release, release.metadata
 
 
@@ -116,16 +152,16 @@ def _only(listing: Listing, labels: Collection[str]) -> Listing:
 
     Raises VariantError for a label that no wheel has.
     """
-    known = dict.fromkeys(file.label or PLAIN for file in listing.wheels)
+    known = dict.fromkeys(wheel.label or PLAIN for wheel in listing.wheels)
     if unknown := [label for label in labels if label not in known]:
         raise VariantError(
             *(f"no wheel has the label {label!r}{did_you_mean(label, known)}" for label in unknown),
             hint=f"there are {one_of(sorted(known))}",
         )
 
-    def chosen(wheels: Iterable[File]) -> tuple[File, ...]:
-        found = (each for each in wheels if not labels or (each.label or PLAIN) in labels)
-        return tuple(sorted(found, key=lambda file: file.filename))
+    def chosen(wheels: Iterable[Candidate]) -> tuple[Candidate, ...]:
+        kept = (wheel for wheel in wheels if not labels or (wheel.label or PLAIN) in labels)
+        return tuple(sorted(kept, key=lambda wheel: wheel.file.filename))
 
     sources = (source._replace(wheels=chosen(source.wheels)) for source in listing.sources)
     return listing._replace(sources=tuple(sources))
@@ -133,86 +169,93 @@ def _only(listing: Listing, labels: Collection[str]) -> Listing:
 
 def preferred(listing: Listing) -> list[str]:
     """Return the plain wheels that installers take before any sdist, where there are wheels with labels."""
-    names = [found[0] for file in listing.wheels if (found := parse_wheel(file.filename))]
+    names = [wheel.name for wheel in listing.wheels]
     labelled = {name.tags for name in names if name.label is not None}
     plain = [name for name in names if name.label is None]
-    return [str(each) for each in plain if any(release_rules.covers([each.tags], tags) for tags in labelled)]
+    return [str(name) for name in plain if any(release_rules.covers([name.tags], tags) for tags in labelled)]
 
 
 def _refuse(findings: Iterable[Finding]) -> None:
     """Raise VariantError with all findings that are errors; what several files have is said once."""
-    found: dict[str, dict[str, None]] = {}
-    for each in findings:
-        if each.severity == ERROR:
-            place = f"{each.place}: " if each.place else ""
-            found.setdefault(f"{place}{each.fault}; {each.remedy} [{each.code}]", {})[each.file] = None
+    files: dict[Problem, dict[str, None]] = {}
+    for file, problem in (finding for finding in findings if finding.severity == ERROR):
+        files.setdefault(problem, {})[file] = None
     lines = []
-    for text, files in found.items():
-        first, *others = files
-        lines.append(f"{first}{f' and {len(others)} more' if others else ''}: {text}")
+    for problem, (first, *others) in files.items():
+        lines.append(f"{first}{f' and {len(others)} more' if others else ''}: {problem} [{problem.code}]")
     if lines:
         raise VariantError(*lines)
 
 
 def _read_wheels(
     release: Release, base_url: str | None, hosts: Collection[str], advance: Advance
-) -> list[_Read]:
+) -> list[_PinnedWheel]:
     """Read the wheels; raises VariantError with every one that cannot be read, or listed."""
     from ..wheels.remote import map_in_threads
 
-    def read(file: File) -> _Read | VariantError:
+    def read(wheel: Candidate) -> _PinnedWheel | VariantError:
         try:
-            placed = file._replace(url=_place(file, base_url))
-            if (path := local_path(file)) is not None:
-                with open_wheel(path) as wheel:
-                    hashes, size = {"sha256": file_digest(path, advance=advance)}, path.stat().st_size
-                    return _described(placed._replace(hashes=hashes, size=size), wheel)
-            return _read_remote(file, placed, hosts if base_url is None else True)
+            url = _place(wheel.file, base_url)
+            if isinstance(wheel.file.location, Path):
+                return _read_local(wheel, wheel.file.location, url, advance)
+            return _read_remote(wheel, wheel.file.location, url, hosts if base_url is None else True)
         except VariantError as error:
             return error
 
-    results = map_in_threads(read, release.wheels)
-    if issues := lines_of(each for each in results if isinstance(each, VariantError)):
-        raise VariantError(*dict.fromkeys(issues))
-    return [each for each in results if isinstance(each, _Read)]
+    results = map_in_threads(read, release.candidates)
+    if problems := problems_of(result for result in results if isinstance(result, VariantError)):
+        raise VariantError(*dict.fromkeys(problems))
+    return [result for result in results if isinstance(result, _PinnedWheel)]
 
 
-def _read_remote(file: File, placed: File, hosts: Collection[str] | bool) -> _Read:
+def _read_local(wheel: Candidate, path: Path, url: str, advance: Advance) -> _PinnedWheel:
+    """Read a wheel on this machine, which will lie at a URL."""
+    with open_wheel(path) as opened:
+        hashes = {"sha256": file_digest(path, advance=advance)}
+        return _described(wheel, opened, url, hashes, path.stat().st_size)
+
+
+def _read_remote(wheel: Candidate, source: str, url: str, hosts: Collection[str] | bool) -> _PinnedWheel:
     """Read a wheel that lies elsewhere, as whoever uses the sdist will: no other *hosts* may send it."""
     from ..wheels.remote import on_server, read_wheel
 
+    file = wheel.file
     if "sha256" not in file.hashes:
-        raise VariantError(f"{shown_url(file.url)}: its index gives no sha256 of it", hint=_FROM_FOLDER)
+        raise VariantError("its index gives no sha256 of it", place=shown_url(source), hint=_FROM_FOLDER)
     try:
-        wheel = read_wheel(on_server(file.filename, file.url, size=file.size, other_hosts=hosts))
+        opened = read_wheel(on_server(wheel.name, source, size=file.size, other_hosts=hosts))
     except OtherHostError as error:
         raise VariantError(
             *error.problems, hint="if that one may send the wheels, name it with --host"
         ) from None
-    size, hashes = wheel.archive.source.size, {"sha256": file.hashes["sha256"]}
-    return _described(placed._replace(hashes=hashes, size=size), wheel)
+    return _described(wheel, opened, url, {"sha256": file.hashes["sha256"]}, opened.archive.source.size)
 
 
-def _described(file: File, wheel: Wheel) -> _Read:
-    """Return what is known of an open wheel."""
-    metadata = wheel.variant_metadata() if wheel.is_variant() or wheel.filename.label is not None else None
-    data = wheel.core_metadata
-    told = {"sha256": hashlib.sha256(data).hexdigest()}
-    for fault in simple_api.of_content("METADATA", file.core_metadata or {}, data):
-        raise VariantError(f"{shown_url(file.url)}: {fault}")
+def _described(
+    wheel: Candidate, opened: Wheel, url: str, hashes: Mapping[str, str], size: int
+) -> _PinnedWheel:
+    """Return what is known of an open wheel, as it will lie at a URL."""
+    has_label = opened.is_variant() or wheel.label is not None
+    metadata = opened.variant_metadata() if has_label else None
+    data = opened.core_metadata
+    for problem in simple_api.of_content("METADATA", wheel.file.core_metadata or {}, data):
+        raise VariantError(problem).within(shown_location(wheel.file))
     requires_python = core_metadata.find_field(data, "Requires-Python")
-    return _Read(file._replace(requires_python=requires_python, core_metadata=told), data, metadata)
+    metadata_hashes = {"sha256": hashlib.sha256(data).hexdigest()}
+    file = File(wheel.file.filename, url, hashes, size, requires_python, metadata_hashes, wheel.file.yanked)
+    return _PinnedWheel(Candidate(wheel.name, file), data, metadata)
 
 
 def _place(file: File, base_url: str | None) -> str:
     """Return where a wheel will lie; raises VariantError if the sdist must not say so."""
     if base_url is not None:
         return f"{base_url}/{quote(file.filename)}"
-    parts = urlsplit(file.url)
+    parts = urlsplit(file.url or "")
     url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()  # without a password
     if parts.query:
         raise VariantError(
-            f"{shown_url(url)}: its URL has a query, which may be secret, and may expire",
+            "its URL has a query, which may be secret, and may expire",
+            place=shown_url(url),
             hint="say with --base-url where the wheels lie for everybody",
         )
     return url
@@ -232,17 +275,17 @@ def checked_base_url(url: str) -> str:
     return url
 
 
-def _findings(index: VariantMetadata, read: Iterable[_Read]) -> Iterator[Finding]:
+def _findings(index: VariantMetadata, read: Iterable[_PinnedWheel]) -> Iterator[Finding]:
     """Yield what is wrong with wheels and their index file, as far as they were read."""
     parts: dict[str, VariantMetadata] = {}
     names: list[WheelFilename] = []
-    for file, data, metadata in read:
-        name = WheelFilename.parse(file.filename)
-        names.append(name)
-        faults = [*soundness.of_filename(name), *soundness.of_core_metadata(data)]
-        yield from (Finding.of(file.filename, fault) for fault in faults)
+    for wheel, data, metadata in read:
+        names.append(wheel.name)
+        filename = wheel.file.filename
+        faults = [*soundness.of_filename(wheel.name), *soundness.of_core_metadata(data)]
+        yield from (Finding.of(filename, fault) for fault in faults)
         if metadata is not None:
-            parts[file.filename] = metadata
+            parts[filename] = metadata
     faults = [
         *consistency.of_metadata(index),
         *consistency.of_index(index, parts),
@@ -254,16 +297,15 @@ def _findings(index: VariantMetadata, read: Iterable[_Read]) -> Iterator[Finding
 
 def _files(release: Release, described: list[bytes], hosts: Collection[str]) -> dict[str, bytes]:
     """Return what is in the sdist; raises VariantError if its backend, or an index, would refuse that."""
-    name, version, wheels, metadata, *_ = release
-    locked = pylock.Locked(name, version, wheels, metadata, hosts=tuple(sorted(set(hosts))))
+    locked = pylock.Locked(release, hosts=tuple(sorted(set(hosts))))
     if issues := [*dispatching_sdist.faults_of_locked(locked)]:
         raise VariantError(*issues)
-    pkg_info = core_metadata.for_sdist(described, _spelled(described, name), str(version))
+    pkg_info = core_metadata.for_sdist(described, _spelled(described, release.name), str(release.version))
     _check_pkg_info(pkg_info)
     files = {
         PROJECT: _PROJECT.encode(),
         PKG_INFO: pkg_info,
-        LOCK_FILE: toml_edit.from_dict(pylock.to_dict([locked], "file:///")).encode(),
+        LOCK_FILE: toml_edit.from_dict(pylock.to_dict([locked])).encode(),
     }
     if readme := core_metadata.description(pkg_info):
         kind = core_metadata.find_field(pkg_info, "Description-Content-Type") or ""
@@ -285,6 +327,6 @@ def _check_pkg_info(data: bytes) -> None:
         Metadata.from_email(data, validate=True)
     except ExceptionGroup as error:
         raise VariantError(
-            *(f"METADATA of the wheels: {each}" for each in error.exceptions),
+            *(f"METADATA of the wheels: {fault}" for fault in error.exceptions),
             hint="package indexes refuse that; mend it, and rebuild",
         ) from None

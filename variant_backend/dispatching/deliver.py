@@ -7,27 +7,28 @@ servers that are named there, or by the user.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ..errors import VariantError, did_you_mean, lines_of, one_of
+from ..errors import VariantError, did_you_mean, one_of
 from ..formats import dispatching_sdist
-from ..formats.simple_api import File
+from ..formats.release import Candidate, Release, shown_location
 from ..lowlevel import http
 from ..lowlevel.ranges import Advance
 from ..lowlevel.workspace import workspace
 from ..machine.detect import hardware_of
-from ..machine.system import System
+from ..machine.support import Machine, Policy
+from ..project.config_settings import ConfigSettings, asked_variants, only_label
 from ..selection.download import download
-from ..selection.evaluate import Judged, judge, judge_label
+from ..selection.evaluate import Evaluation, evaluate, evaluate_label
 from ..selection.fetch import announced_metadata, fetched
-from ..selection.releases import Release, find_listings
+from ..selection.releases import Sources, find_listings
 from ..selection.report import PLAIN, Remedies, explained
 from ..selection.resolve import Pick, picked_of
 from ..selection.target import Target, running_target
-from ..variants.filename import WheelFilename, check_project_name, normalize
-from ..variants.namespace_support import UNKNOWN
+from ..variants.filename import check_project_name, normalize
+from ..variants.namespace_support import UNKNOWN, Support
 from ..variants.ranking import shortened
 from ..wheels.plain import decided_metadata, tagged_name
 from ..wheels.reading import Wheel, open_wheel
@@ -35,7 +36,6 @@ from ..wheels.reading import Wheel, open_wheel
 LABEL = "VARIANT_BACKEND_LABEL"
 HARDWARE = "VARIANT_BACKEND_HARDWARE"
 INDEX_URL = "VARIANT_BACKEND_INDEX_URL"
-_SETTINGS = ("variant", "variant-label")
 
 _REMEDIES = Remedies(unknown=f"{HARDWARE}=FILE says it")
 
@@ -49,25 +49,20 @@ class Wish(NamedTuple):
     index_url: str | None = None
 
     @classmethod
-    def read(
-        cls, config_settings: Mapping[str, Any] | None, environ: Mapping[str, str], *, name: str
-    ) -> Wish:
-        """Return what config settings and environment say of a project; what is empty says nothing.
+    def read(cls, config_settings: ConfigSettings | None, environ: Mapping[str, str], *, name: str) -> Wish:
+        """Return what config settings and environment say of a project; an empty variable says nothing.
 
         A label among the config settings counts before that of the environment. Raises VariantError.
         """
-        asked = {text: key for key in _SETTINGS for text in _texts(config_settings or {}, key)}
-        if len(asked) > 1:
-            raise VariantError(
-                f"config settings ask for {len(asked)} labels: {one_of(asked)}", hint="ask for one"
-            )
-        if not asked:
+        asked = asked_variants(config_settings)
+        label = only_label(asked)
+        source = asked[label] if label is not None else ""
+        if label is None:
             try:
-                own = _label_for(name, environ.get(LABEL, ""))
+                label = _label_for(name, environ.get(LABEL, ""))
             except VariantError as error:
                 raise error.within(LABEL) from None
-            asked = {own: LABEL} if own else {}
-        label, source = next(iter(asked.items()), (None, ""))
+            source = LABEL if label is not None else ""
         hardware = Path(environ[HARDWARE]) if environ.get(HARDWARE) else None
         if hardware and not hardware.is_absolute():  # the sdist has no say about this
             raise VariantError(
@@ -77,16 +72,6 @@ class Wish(NamedTuple):
         if index_url and not http.is_safe_line(index_url):
             raise VariantError(f"{INDEX_URL}: {http.shown_url(index_url)!a} {http.UNSAFE}")
         return cls(label, source, hardware, index_url)
-
-
-def _texts(config_settings: Mapping[str, Any], key: str) -> Iterator[str]:
-    """Return the values of a config setting: frontends give one string, or a list when it is repeated."""
-    value = config_settings.get(key) or []
-    for text in value if isinstance(value, (list, tuple)) else [value]:
-        if not isinstance(text, str):
-            raise VariantError(f"config setting {key!r} is {text!r}", hint=f"write {key}=LABEL")
-        if text:
-            yield text
 
 
 def _label_for(name: str, text: str) -> str | None:
@@ -106,7 +91,7 @@ def _label_for(name: str, text: str) -> str | None:
             raise VariantError(
                 f"{entry!a} is not the only label that is asked for", hint="write NAME#LABEL for each project"
             )
-    return labels.get(name) or labels.get("")
+    return labels.get(name) or labels.get("") or None
 
 
 class Dispatched(NamedTuple):
@@ -114,11 +99,11 @@ class Dispatched(NamedTuple):
 
     pick: Pick
     hosts: frozenset[str]
-    told: str
+    summary: str
 
 
 def select_wheel(
-    config_settings: Mapping[str, Any] | None,
+    config_settings: ConfigSettings | None,
     environ: Mapping[str, str],
     *,
     root: Path = Path(),
@@ -130,53 +115,53 @@ def select_wheel(
     no wheel fits; before the latter, *tell* is given a table of the reasons.
     """
     locked = dispatching_sdist.load_pinned(root)
-    wish = Wish.read(config_settings, environ, name=locked.name)
-    release = Release(*locked[:3], locked.metadata, {})
+    release = locked.release
+    wish = Wish.read(config_settings, environ, name=release.name)
     target = running_target()
-    judged = _judged(release, wish, environ, target)
-    if not judged.chosen:
-        for line in explained(judged, _REMEDIES):
+    evaluation = _evaluated(release, wish, environ, target)
+    if not evaluation.selected:
+        for line in explained(evaluation, _REMEDIES):
             tell(*line)
         raise _nothing(release, wish, target)
-    picked = picked_of(judged, pinned=wish.label is not None)
-    told = _told(picked, wish, judged)
-    hosts = {http.host_of(each.url) for each in locked.wheels}
+    picked = picked_of(evaluation, pinned=wish.label is not None)
+    summary = _summary(picked, wish, evaluation.support)
+    hosts = {http.host_of(wheel.file.url) for wheel in release.candidates if wheel.file.url}
     hosts.update(http.host_of(f"https://{host}") for host in locked.hosts)
     if wish.index_url is not None:
         picked = _on_mirror(picked, wish.index_url)
         hosts.add(http.host_of(wish.index_url))
-    return Dispatched(picked, frozenset(hosts), told)
+    return Dispatched(picked, frozenset(hosts), summary)
 
 
-def _judged(release: Release, wish: Wish, environ: Mapping[str, str], target: Target) -> Judged:
+def _evaluated(release: Release, wish: Wish, environ: Mapping[str, str], target: Target) -> Evaluation:
     if wish.label is None:
         try:
             hardware = hardware_of(wish.hardware, environ)
         except VariantError as error:  # of the file
             raise error.within(HARDWARE) from None
-        return _without_plugins(judge(release, System({}, hardware), target))
+        return _without_plugins(evaluate(release, Machine(hardware), Policy(), target))
     labels = _labels(release)
     if wish.label not in labels:
         raise VariantError(
-            f"{_setting(wish)}: {release.name} {release.version} has no wheel with label {wish.label!r}"
+            f"{release.name} {release.version} has no wheel with label {wish.label!r}"
             f"{did_you_mean(wish.label, labels)}; there are {one_of(labels)}",
+            place=_setting(wish),
             hint=f"{LABEL}=NAME#LABEL is for one project alone" if wish.source == LABEL else None,
         )
-    return judge_label(release, None if wish.label == PLAIN else wish.label, target)
+    return evaluate_label(release, None if wish.label == PLAIN else wish.label, target)
 
 
-def _without_plugins(judged: Judged) -> Judged:
-    """Return what was judged without the advice to trust a plugin, as none is run here."""
-    origins = {
-        namespace: f"{UNKNOWN}, as no plugin is run here" if origin.startswith(UNKNOWN) else origin
-        for namespace, origin in judged.support.origins.items()
-    }
-    return judged._replace(support=judged.support._replace(origins=origins))
+def _without_plugins(evaluation: Evaluation) -> Evaluation:
+    """Return an evaluation without the advice to trust a plugin, as none is run here."""
+    supported, origins = evaluation.support
+    unasked = UNKNOWN.with_more(", as no plugin is run here")
+    origins = {name: unasked if origin.kind == UNKNOWN.kind else origin for name, origin in origins.items()}
+    return evaluation._replace(support=Support(supported, origins))
 
 
 def _labels(release: Release) -> list[str]:
     """Return the labels of a release as a user may ask for them."""
-    return sorted({each.label or PLAIN for each in release.wheels})
+    return sorted({wheel.label or PLAIN for wheel in release.candidates})
 
 
 def _setting(wish: Wish) -> str:
@@ -187,13 +172,14 @@ def _nothing(release: Release, wish: Wish, target: Target) -> VariantError:
     """Return what to tell when no wheel fits."""
     what = f"{release.name} {release.version}"
     able = [
-        each
-        for each in _labels(release)
-        if judge_label(release, None if each == PLAIN else each, target).chosen
+        label
+        for label in _labels(release)
+        if evaluate_label(release, None if label == PLAIN else label, target).selected
     ]
     if wish.label is not None:
         return VariantError(
-            f"{_setting(wish)}: no wheel of {what} with label {wish.label!r} fits this Python and platform",
+            f"no wheel of {what} with label {wish.label!r} fits this Python and platform",
+            place=_setting(wish),
             hint=f"wheels with other labels do: {one_of(able)}" if able else None,
         )
     if not able:
@@ -205,10 +191,10 @@ def _nothing(release: Release, wish: Wish, target: Target) -> VariantError:
     )
 
 
-def _told(picked: Pick, wish: Wish, judged: Judged) -> str:
+def _summary(picked: Pick, wish: Wish, support: Support) -> str:
     """Return the line that tells what is chosen, why, and how to choose otherwise."""
-    release, (supported, origins) = picked.release, judged.support
-    parts = [f"{release.name} {release.version}: {picked.file.filename} is {picked.why}"]
+    release, (supported, origins) = picked.release, support
+    parts = [f"{release.name} {release.version}: {picked.wheel.file.filename} is {picked.why}"]
     if wish.hardware is not None and wish.label is None:
         parts.append(f"{HARDWARE} says what is supported")
     parts += (f"{name}: {origin}" for name, origin in origins.items() if not supported.get(name))
@@ -223,20 +209,21 @@ def _told(picked: Pick, wish: Wish, judged: Judged) -> str:
 
 def _on_mirror(picked: Pick, index_url: str) -> Pick:
     """Return the wheel as an index of the user's has it: by its name, with size and hashes as pinned."""
-    name, version, filename = picked.release.name, picked.release.version, picked.file.filename
-    listings, faults = find_listings(name, index_urls=[index_url])
-    if faults:
-        raise VariantError(*(f"{INDEX_URL}: {line}" for line in lines_of(faults)))
-    listed = [each for listing in listings if listing.version == version for each in listing.wheels]
-    found = next((each for each in listed if each.filename == filename), None)
-    if found is None:
+    release, file = picked.release, picked.wheel.file
+    listings = find_listings(release.name, Sources(index_urls=(index_url,)))
+    if listings.problems:
+        raise VariantError(*listings.problems).within(INDEX_URL)
+    listed = [wheel for listing in listings.in_order(release.version) for wheel in listing.wheels]
+    mirrored = next((wheel.file for wheel in listed if wheel.file.filename == file.filename), None)
+    if mirrored is None:
         raise VariantError(
-            f"{INDEX_URL}: {http.shown_url(index_url)} has no {filename}",
+            f"{http.shown_url(index_url)} has no {file.filename}",
+            place=INDEX_URL,
             hint="add it there, ask for a label that is there, or unset the variable",
         )
-    if not http.is_safe_line(found.url):
-        raise VariantError(f"{INDEX_URL}: {http.shown_url(found.url)!a} {http.UNSAFE}")
-    return picked._replace(file=picked.file._replace(url=found.url))
+    if mirrored.url is None or not http.is_safe_line(mirrored.url):
+        raise VariantError(f"{shown_location(mirrored)!a} {http.UNSAFE}", place=INDEX_URL)
+    return picked._replace(wheel=picked.wheel._replace(file=file._replace(location=mirrored.location)))
 
 
 def build(
@@ -289,15 +276,15 @@ def prepare_metadata(
     """
     pick, hosts, _ = dispatched
     folder = Path(metadata_directory)
-    name = f"{WheelFilename.parse(pick.file.filename).stem}.dist-info"
+    name = f"{pick.wheel.name.stem}.dist-info"
     try:
         with workspace(folder) as scratch:
             files = _dist_info(pick, hosts, scratch, advance)
-            for each, content in files.items():
-                (scratch / each).write_bytes(content)
+            for filename, content in files.items():
+                (scratch / filename).write_bytes(content)
             (folder / name).mkdir(exist_ok=True)
-            for each in files:
-                (scratch / each).replace(folder / name / each)
+            for filename in files:
+                (scratch / filename).replace(folder / name / filename)
     except OSError as error:
         raise _failed(error, folder) from None
     return name
@@ -305,31 +292,34 @@ def prepare_metadata(
 
 def _dist_info(pick: Pick, hosts: frozenset[str], scratch: Path, advance: Advance) -> dict[str, bytes]:
     """Return the files of the dist-info folder; raises VariantError."""
-    file = pick.file
+    file = pick.wheel.file
     pinned = (file.core_metadata or {}).get("sha256")
-    if pinned and (wheel := _in_ranges(file, hosts)):
+    if pinned and (wheel := _in_ranges(pick.wheel, hosts)):
         try:
-            found = hashlib.sha256(wheel.core_metadata).hexdigest()
-            if found != pinned:
+            digest = hashlib.sha256(wheel.core_metadata).hexdigest()
+            if digest != pinned:
                 raise VariantError(
-                    f"the sha256 of its METADATA is {found}, and {pinned} is pinned",
+                    f"the sha256 of its METADATA is {digest}, and {pinned} is pinned",
                     hint="it was changed, where it lies or on its way",
                 )
             return _told_by(wheel, pick)
         except VariantError as error:
-            raise error.within(http.shown_url(file.url)) from None
+            raise error.within(shown_location(file)) from None
     path = scratch / file.filename
     download(file, path, advance=advance, hosts=hosts)
     with open_wheel(path) as wheel:
         return _told_by(wheel, pick)
 
 
-def _in_ranges(file: File, hosts: frozenset[str]) -> Wheel | None:
+def _in_ranges(wheel: Candidate, hosts: frozenset[str]) -> Wheel | None:
     """Read what a wheel says of itself, None where the server sends no ranges; raises VariantError."""
     from ..wheels import remote
 
+    file = wheel.file
+    if file.url is None:
+        return None
     try:
-        return remote.read_wheel(remote.on_server(file.filename, file.url, size=file.size, other_hosts=hosts))
+        return remote.read_wheel(remote.on_server(wheel.name, file.url, size=file.size, other_hosts=hosts))
     except remote.NoRangesError:
         return None
 

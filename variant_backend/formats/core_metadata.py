@@ -22,11 +22,11 @@ def read_field(data: bytes, field: str) -> str:
 
     Raises VariantError when it does not, or is not UTF-8.
     """
-    found = re.findall(_pattern(field), _headers(data))
-    if len(found) != 1:
-        raise VariantError(f"field {field} is {'missing' if not found else 'there twice'}")
+    matches = re.findall(_pattern(field), _headers(data))
+    if len(matches) != 1:
+        raise VariantError(f"field {field} is {'there twice' if matches else 'missing'}")
     try:
-        value: str = found[0][1].decode("utf-8")
+        value: str = matches[0][1].decode("utf-8")
     except UnicodeDecodeError:
         raise VariantError(f"field {field} is not UTF-8") from None
     return " ".join(line.strip() for line in value.split("\n")).strip()
@@ -47,15 +47,15 @@ def unread_field(data: bytes, fields: Iterable[str]) -> str | None:
 
 def has_space_behind(data: bytes, field: str) -> bool:
     """Tell whether a field's value has white space behind it, which not every reader takes off."""
-    found = re.search(_pattern(field), _headers(data))
-    return found is not None and found[2] != found[2].rstrip()
+    match = re.search(_pattern(field), _headers(data))
+    return match is not None and match[2] != match[2].rstrip()
 
 
 def unprintable_field(data: bytes, fields: Iterable[str]) -> str | None:
     """Return one of some fields with a control character or a space that is not ASCII's, or None."""
     for field in fields:
-        for found in re.finditer(rf"(?mi)^{field}[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)".encode(), _headers(data)):
-            text = found[1].decode("utf-8", "replace").removesuffix("\r").replace("\r\n", "\n")
+        for match in re.finditer(rf"(?mi)^{field}[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)".encode(), _headers(data)):
+            text = match[1].decode("utf-8", "replace").removesuffix("\r").replace("\r\n", "\n")
             if not text.translate({ord("\n"): " ", ord("\t"): " "}).isprintable():
                 return field
     return None
@@ -63,7 +63,7 @@ def unprintable_field(data: bytes, fields: Iterable[str]) -> str | None:
 
 def replace_field(data: bytes, field: str, value: str) -> bytes:
     """Return the metadata with another value for a field that stands there once."""
-    return re.sub(_pattern(field), lambda found: found[1] + value.encode(), data, count=1)
+    return re.sub(_pattern(field), lambda match: match[1] + value.encode(), data, count=1)
 
 
 def rename_project(data: bytes, name: str) -> bytes:
@@ -92,7 +92,7 @@ def _change_headers(data: bytes, pattern: str, text: str) -> bytes:
     """Replace in each Requires-Dist what *pattern* matches, but for its group."""
     headers = _headers(data)
     requirement = re.compile(rf"(?mi)^(Requires-Dist[ \t]*:[ \t]*){pattern}".encode())
-    changed = requirement.sub(lambda found: b"".join(found.groups()) + text.encode(), headers)
+    changed = requirement.sub(lambda match: b"".join(match.groups()) + text.encode(), headers)
     return changed + data[len(headers) :]
 
 
@@ -152,8 +152,8 @@ def for_sdist(parts: Sequence[bytes], name: str, version: str) -> bytes:
     """
     read = [_fields(data) for data in parts]
     newest = max((2, 2), *map(_metadata_version, parts))
-    own = {b"metadata-version", b"name", b"version", b"dynamic"}
-    spelled = {key: fields[key][0].partition(b":")[0] for fields in read for key in fields if key not in own}
+    head = {b"metadata-version", b"name", b"version", b"dynamic"}
+    spelled = {key: fields[key][0].partition(b":")[0] for fields in read for key in fields if key not in head}
     agreed = {
         key: lines
         for key, lines in read[0].items()
@@ -162,9 +162,9 @@ def for_sdist(parts: Sequence[bytes], name: str, version: str) -> bytes:
     dynamic = {spelling for key, spelling in spelled.items() if key not in agreed}
     bodies = {description(data) for data in parts}
     dynamic |= {b"Description"} if len(bodies) > 1 else set()
-    head = f"Metadata-Version: {newest[0]}.{newest[1]}\nName: {name}\nVersion: {version}".encode()
+    start = f"Metadata-Version: {newest[0]}.{newest[1]}\nName: {name}\nVersion: {version}".encode()
     rest = [line for lines in agreed.values() for line in lines]
-    lines = [head, *(b"Dynamic: " + spelling for spelling in sorted(dynamic)), *rest]
+    lines = [start, *(b"Dynamic: " + spelling for spelling in sorted(dynamic)), *rest]
     return b"\n".join([*lines, b"", bodies.pop() if len(bodies) == 1 else b""])
 
 
@@ -177,16 +177,16 @@ def _fields(data: bytes) -> dict[bytes, list[bytes]]:
     """Return each field's lines as they stand there, by its name in lower case."""
     fields: dict[bytes, list[bytes]] = {}
     headers = _headers(data).replace(b"\r\n", b"\n")
-    for found in re.finditer(rb"(?m)^([!-9;-~]+):[^\n]*(?:\n[ \t][^\n]*)*", headers):
-        fields.setdefault(found[1].lower(), []).append(found[0])
+    for match in re.finditer(rb"(?m)^([!-9;-~]+):[^\n]*(?:\n[ \t][^\n]*)*", headers):
+        fields.setdefault(match[1].lower(), []).append(match[0])
     return fields
 
 
 def direct_references(data: bytes) -> list[str]:
     """Return the requirements that name a URL (PEP 508), which public indexes reject."""
     values = re.findall(rb"(?mi)^Requires-Dist[ \t]*:([^;\r\n]*)", _headers(data))
-    found = [value for value in values if re.search(rb"[ \])]@", value)]
-    return [requirement.decode("utf-8", "replace").strip() for requirement in found]
+    direct = [value for value in values if re.search(rb"[ \])]@", value)]
+    return [requirement.decode("utf-8", "replace").strip() for requirement in direct]
 
 
 def _headers(data: bytes) -> bytes:

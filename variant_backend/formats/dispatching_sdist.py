@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
-from ..errors import VariantError, lines_of
+from ..errors import Problem, VariantError
 from ..lowlevel import http
 from ..lowlevel.source_date import source_date_epoch
 from ..lowlevel.workspace import workspace
-from ..variants.filename import WheelFilename, escape, normalize
+from ..variants.filename import escape, normalize
 from . import core_metadata, pylock
-from .simple_api import File
+from .release import Candidate, Release, shown_location
 from .toml_read import read_toml
 
 if TYPE_CHECKING:
@@ -45,30 +45,32 @@ def is_dispatching(sdist: BinaryIO) -> bool:
 def load_pinned(root: Path = Path()) -> pylock.Locked:
     """Return the release that an sdist pins; raises VariantError with all that is not sound about it."""
     path = root / LOCK_FILE
-    packages = pylock.read_lock(read_toml(path), str(path), pylock.folder_url(path))
+    packages = pylock.read_lock(read_toml(path), path)
     if len(packages) != 1:
-        raise VariantError(f"{path}: it has {len(packages)} packages, and needs one")
+        raise VariantError(f"it has {len(packages)} packages, and needs one", place=path)
     (locked,) = packages
-    issues = lines_of(locked.faults)
-    own = _identity(root / PKG_INFO)
-    if (normalize(locked.name), locked.version) != own:
-        about = f"{locked.name} {locked.version}, and {PKG_INFO} about {own[0]} {own[1]}"
-        issues.append(f"{path}: it is about {about}")
-    issues += (f"{path}: {fault}" for fault in faults_of_locked(locked))
-    if issues:
-        raise VariantError(*issues, hint="this sdist is not sound, so nothing is taken from it")
+    release = locked.release
+    problems = [*release.problems]
+    name, version = _identity(root / PKG_INFO)
+    if (normalize(release.name), release.version) != (name, version):
+        about = f"{release.name} {release.version}, and {PKG_INFO} about {name} {version}"
+        problems.append(Problem("error", str(path), f"it is about {about}"))
+    problems += (Problem("error", str(path), fault) for fault in faults_of_locked(locked))
+    if problems:
+        raise VariantError(*problems, hint="this sdist is not sound, so nothing is taken from it")
     return locked
 
 
 def faults_of_locked(locked: pylock.Locked) -> Iterator[str]:
     """Yield what is wrong with a release that is pinned, each with the name of the wheel that it is about."""
-    own = normalize(locked.name), locked.version
-    known = {None, *(locked.metadata.variants if locked.metadata else ())}
-    for file in locked.wheels:
-        yield from (f"{file.filename!a}: {fault}" for fault in _faults(file, own))
-        if not locked.faults and file.label not in known:
-            yield f"{file.filename!a}: the lock file does not say what its label means"
-    names = [file.filename.lower() for file in locked.wheels]
+    release = locked.release
+    known = {None, *(release.metadata.variants if release.metadata else ())}
+    for wheel in release.candidates:
+        name = wheel.file.filename
+        yield from (f"{name!a}: {fault}" for fault in _faults(wheel, release))
+        if not release.problems and wheel.label not in known:
+            yield f"{name!a}: the lock file does not say what its label means"
+    names = [wheel.file.filename.lower() for wheel in release.candidates]
     yield from (
         f"{name!a} is listed twice" for name in sorted({name for name in names if names.count(name) > 1})
     )
@@ -88,23 +90,24 @@ def _identity(path: Path) -> tuple[str, Version]:
     except VariantError as error:
         raise error.within(path) from None
     except OSError as error:
-        raise VariantError(f"{path}: {error.strerror}") from None
+        raise VariantError(error.strerror or str(error), place=path) from None
     except ValueError as error:
-        raise VariantError(f"{path}: {error}") from None
+        raise VariantError(str(error), place=path) from None
 
 
-def _faults(file: File, own: tuple[str, Version]) -> Iterator[str]:
-    """Yield what is wrong with a pinned wheel of this release."""
+def _faults(wheel: Candidate, release: Release) -> Iterator[str]:
+    """Yield what is wrong with a pinned wheel of a release."""
+    file = wheel.file
     if not re.fullmatch(r"[A-Za-z0-9_.!+-]+", file.filename):
         yield "the name has characters that no wheel's has"
-    elif WheelFilename.parse(file.filename).release() != own:
+    elif wheel.name.release() != (normalize(release.name), release.version):
         yield "it is a wheel of another release"
     if not re.fullmatch(r"[0-9a-f]{64}", file.hashes.get("sha256", "")):
         yield "its sha256 is missing, or is none"
     if not file.size or file.size < 0:
         yield "its size is missing, or is none"
-    if not http.is_safe_line(file.url):
-        yield f"its URL {http.shown_url(file.url)!a} {http.UNSAFE}"
+    if file.url is None or not http.is_safe_line(file.url):
+        yield f"its URL {shown_location(file)!a} {http.UNSAFE}"
     elif "@" in urlsplit(file.url).netloc:
         yield "its URL has a user or password in it"
 
@@ -117,8 +120,8 @@ def write_again(sdist_directory: str, environ: Mapping[str, str], *, root: Path 
     """
     from ..lowlevel.tarball import pack
 
-    locked = load_pinned(root)
-    top = f"{escape(locked.name)}-{locked.version}"
+    release = load_pinned(root).release
+    top = f"{escape(release.name)}-{release.version}"
     folder = Path(sdist_directory)
     try:
         files = {path.name: path.read_bytes() for name in _FILES if (path := root / name).is_file()}

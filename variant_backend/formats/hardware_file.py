@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..errors import VariantError
-from ..variants.metadata import check_namespace
+from ..variants.metadata_reading import check_namespace
 from ..variants.providers import read_ordered_features
 from ..variants.ranking import Supported
 from ..variants.validation import Document, join, read_json
@@ -68,7 +68,7 @@ class Hardware(NamedTuple):
         namespaces = {
             name: _read_support(document, entry, name)
             for name, entry in document.table(value, "").items()
-            if document.passes(name, check_namespace, name, "bad-name")
+            if document.passes(name, check_namespace, name, code="bad-name")
         }
         document.check(where)
         return cls(namespaces)
@@ -112,5 +112,5 @@ def _read_support(document: Document, value: object, place: str) -> Detected:
 
 def _check_source(text: str) -> None:
     """Check a text that is shown on terminals."""
-    if found := re.search(r"[\x00-\x1f\x7f-\x9f]", text):
-        raise VariantError(f"control character {found[0]!r}", hint="leave it out")
+    if match := re.search(r"[\x00-\x1f\x7f-\x9f]", text):
+        raise VariantError(f"control character {match[0]!r}", hint="leave it out")

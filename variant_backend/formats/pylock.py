@@ -8,25 +8,26 @@ where wheels differ in it, and hosts.
 
 from __future__ import annotations
 
-import posixpath
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote, unquote, urljoin, urlsplit
+from urllib.parse import urlsplit
 
-from ..errors import VariantError
+from ..errors import Problem, VariantError
+from ..lowlevel.ranges import path_of
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
+from ..variants.metadata_reading import metadata_from_dict
 from ..variants.validation import Document
-from .simple_api import File
+from .release import Candidate, File, Location, Release
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from packaging.markers import Environment
     from packaging.pylock import Package, PackageWheel, Pylock
     from packaging.tags import Tag
-    from packaging.version import Version
 
 CREATED_BY = "variant-backend"
 _VERSION = "1.0"
@@ -39,18 +40,14 @@ _REQUIRES_PYTHON = "requires-python"
 
 
 class Locked(NamedTuple):
-    """A package that is locked: its wheels, and what its variants are; *index_url* is where it comes from.
+    """A package that is locked: a release, and where it comes from.
 
-    *faults* are those of the variants that cannot be read.
+    The *problems* of the release are those of variants that cannot be read.
     *hosts* are others than those of the wheels' URLs to which their servers may redirect, ``HOST[:PORT]``.
     """
 
-    name: str
-    version: Version
-    wheels: tuple[File, ...]
-    metadata: VariantMetadata | None = None
+    release: Release
     index_url: str | None = None
-    faults: tuple[VariantError, ...] = ()
     hosts: tuple[str, ...] = ()
 
 
@@ -82,17 +79,19 @@ def reduced(metadata: VariantMetadata, labels: Iterable[str]) -> VariantMetadata
     variants = {label: metadata.variants[label] for label in labels}
     used = set[str]().union(*(variant.namespaces() for variant in variants.values()))
     namespaces = tuple(name for name in metadata.namespaces if name in used) or metadata.namespaces
-    providers = {name: each for name, each in metadata.providers.items() if name in namespaces}
+    providers = {name: provider for name, provider in metadata.providers.items() if name in namespaces}
     return VariantMetadata(namespaces, providers, variants)
 
 
-def to_dict(packages: Iterable[Locked], base: str) -> dict[str, object]:
-    """Return the content of a lock file; the paths of ``file:`` URLs become relative to *base*, such a URL.
+def to_dict(packages: Iterable[Locked], folder: Path | None = None) -> dict[str, object]:
+    """Return the content of a lock file; paths become relative to the *folder* that it lies in.
 
-    Raises VariantError for every wheel without a hash: the form wants one.
+    Without a folder, there must be no paths. Raises VariantError for every wheel without a hash: the form
+    wants one.
     """
     packages = list(packages)
-    if bare := [file.filename for package in packages for file in package.wheels if not file.hashes]:
+    files = [wheel.file for package in packages for wheel in package.release.candidates]
+    if bare := [file.filename for file in files if not file.hashes]:
         raise VariantError(
             *(f"{name}: its index gives no hash of it, and a lock file needs one" for name in bare),
             hint="download the wheels, and lock them from their folder (--find-links)",
@@ -100,63 +99,64 @@ def to_dict(packages: Iterable[Locked], base: str) -> dict[str, object]:
     return {
         "lock-version": _VERSION,
         "created-by": CREATED_BY,
-        "packages": [_package(package, base) for package in packages],
+        "packages": [_package(package, folder) for package in packages],
     }
 
 
-def _package(package: Locked, base: str) -> dict[str, object]:
-    agreed = _agreed_requires_python(package)
+def _package(package: Locked, folder: Path | None) -> dict[str, object]:
+    release = package.release
+    files = [wheel.file for wheel in release.candidates]
+    agreed = _agreed_requires_python(files)
     return {
-        "name": package.name,
-        "version": str(package.version),
+        "name": release.name,
+        "version": str(release.version),
         **({_REQUIRES_PYTHON: agreed} if agreed else {}),
         **({"index": package.index_url} if package.index_url else {}),
-        "wheels": [_wheel(file, base) for file in package.wheels],
-        **({_VARIANTS: package.metadata.to_dict()} if package.metadata else {}),
-        **_tool(package),
+        "wheels": [_wheel(file, folder) for file in files],
+        **({_VARIANTS: release.metadata.to_dict()} if release.metadata else {}),
+        **_tool(files, package.hosts),
     }
 
 
-def _tool(package: Locked) -> dict[str, object]:
+def _tool(files: Sequence[File], hosts: Sequence[str]) -> dict[str, object]:
     """Return what the form has no place for."""
-    told = {file.filename: file.requires_python for file in package.wheels if file.requires_python}
+    by_file = {file.filename: file.requires_python for file in files if file.requires_python}
     table = {
-        _HOSTS: list(package.hosts),
-        _REQUIRES_PYTHON: told if _agreed_requires_python(package) is None else {},
-        _CORE_METADATA: {
-            file.filename: dict(file.core_metadata) for file in package.wheels if file.core_metadata
-        },
+        _HOSTS: list(hosts),
+        _REQUIRES_PYTHON: by_file if _agreed_requires_python(files) is None else {},
+        _CORE_METADATA: {file.filename: dict(file.core_metadata) for file in files if file.core_metadata},
     }
     table = {key: value for key, value in table.items() if value}
     return {_TOOL[0]: {_TOOL[1]: table}} if table else {}
 
 
-def _agreed_requires_python(package: Locked) -> str | None:
+def _agreed_requires_python(files: Iterable[File]) -> str | None:
     """Return the Requires-Python of all wheels, empty if none has any, and None if they differ."""
-    told = {file.requires_python or "" for file in package.wheels}
-    return told.pop() if len(told) == 1 else None
+    values = {file.requires_python or "" for file in files}
+    return values.pop() if len(values) == 1 else None
 
 
-def _wheel(file: File, base: str) -> dict[str, object]:
-    parts = urlsplit(file.url)
-    place = {"url": parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()}  # without a password
-    if parts.scheme == "file" and _root(file.url) == _root(base):
-        place = {"path": posixpath.relpath(unquote(parts.path), unquote(urlsplit(base).path))}
+def _wheel(file: File, folder: Path | None) -> dict[str, object]:
     return {
         "name": file.filename,
-        **place,
+        **_place(file, folder),
         **({"size": file.size} if file.size is not None else {}),
         "hashes": dict(file.hashes),
     }
 
 
-def _root(url: str) -> tuple[str, ...]:
-    """Return what two paths have in common if one can be relative to the other: server and drive."""
-    parts = urlsplit(url)
-    return parts.netloc, *re.findall(r"^/([A-Za-z]:)/", parts.path)
+def _place(file: File, folder: Path | None) -> dict[str, object]:
+    """Return where a wheel is: a path relative to the lock file's folder, or a URL."""
+    if isinstance(file.location, str):
+        parts = urlsplit(file.location)
+        return {"url": parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()}  # without a password
+    path = file.location.absolute()
+    if folder is not None and path.anchor == folder.absolute().anchor:  # the same drive
+        return {"path": os.path.relpath(path, folder.absolute()).replace(os.sep, "/")}
+    return {"url": path.as_uri()}
 
 
-def _check_packaging(where: str) -> None:
+def _check_packaging(path: Path) -> None:
     """Raise VariantError if the packaging that is installed cannot read lock files.
 
     The dependency has no such bound: builds get along with an older one, which may be pinned where they run.
@@ -165,54 +165,53 @@ def _check_packaging(where: str) -> None:
     from packaging.version import Version
 
     if Version(__version__) < Version(PACKAGING):
-        text = (
-            f"{where}: reading a lock file needs packaging {PACKAGING} or newer, and {__version__} is there"
-        )
-        raise VariantError(text, hint=f"run pip install 'packaging>={PACKAGING}'")
+        text = f"reading a lock file needs packaging {PACKAGING} or newer, and {__version__} is there"
+        raise VariantError(text, place=path, hint=f"run pip install 'packaging>={PACKAGING}'")
 
 
-def select(
-    data: Mapping[str, Any], where: str, base: str, *, environment: Environment, tags: Sequence[Tag]
+def select_packages(
+    data: Mapping[str, Any], path: Path, *, environment: Environment, tags: Sequence[Tag]
 ) -> list[Locked]:
     """Return the packages of a lock file that count in an *environment*, with all their wheels.
 
-    Paths are relative to *base*, a ``file:`` URL. Raises VariantError, with *where* in front, if the file
-    is not valid, does not hold for the environment, or has a package without a wheel for the *tags*.
+    *path* is the lock file's: paths in it are relative to its folder. Raises VariantError, with the path in
+    front, if the file is not valid, does not hold for the environment, or has a package without a wheel for
+    the *tags*.
     """
-    lock = _parsed(data, where)
+    lock = _parsed(data, path)
     from packaging.pylock import PackageWheel, PylockSelectError
 
     try:
-        found = [*lock.select(environment=environment, tags=tags)]
+        selected = [*lock.select(environment=environment, tags=tags)]
     except (PylockSelectError, ValueError) as error:  # of markers, too
-        raise VariantError(f"{where}: {error}") from None
+        raise VariantError(str(error), place=path) from None
     return [
-        _locked(package, data["packages"][at], f"{where}: packages[{at}]", base, fits=fits)
-        for package, source in found
-        for at, fits in [(lock.packages.index(package), isinstance(source, PackageWheel))]
+        _locked(package, data["packages"][at], path, at, fits=isinstance(source, PackageWheel))
+        for package, source in selected
+        for at in [lock.packages.index(package)]
     ]
 
 
-def read_lock(data: Mapping[str, Any], where: str, base: str) -> list[Locked]:
+def read_lock(data: Mapping[str, Any], path: Path) -> list[Locked]:
     """Return all packages of a lock file, whatever environment they are for, with all their wheels.
 
-    Raises VariantError as `select` does, if the file is not valid or a package has no wheel.
+    Raises VariantError as `select_packages` does, if the file is not valid or a package has no wheel.
     """
-    lock = _parsed(data, where)
+    lock = _parsed(data, path)
     return [
-        _locked(package, data["packages"][at], f"{where}: packages[{at}]", base, fits=bool(package.wheels))
+        _locked(package, data["packages"][at], path, at, fits=bool(package.wheels))
         for at, package in enumerate(lock.packages)
     ]
 
 
-def _parsed(data: Mapping[str, Any], where: str) -> Pylock:
-    _check_packaging(where)
+def _parsed(data: Mapping[str, Any], path: Path) -> Pylock:
+    _check_packaging(path)
     from packaging.pylock import Pylock, PylockValidationError
 
     try:
         return Pylock.from_dict(_plainly_named(data))
     except (PylockValidationError, ValueError) as error:  # of markers, too
-        raise VariantError(f"{where}: {error}") from None
+        raise VariantError(str(error), place=path) from None
 
 
 def _plainly_named(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -242,30 +241,30 @@ def _with_plain_name(wheel: Any) -> Any:
         return wheel
 
 
-def _locked(package: Package, table: Mapping[str, Any], where: str, base: str, *, fits: bool) -> Locked:
+def _locked(package: Package, table: Mapping[str, Any], path: Path, at: int, *, fits: bool) -> Locked:
     """Return a package as a value; raises VariantError unless one of its wheels *fits*."""
+    place = f"{path}: packages[{at}]"
     if not fits:
-        text = f"{where}: no wheel of {package.name} fits, only something to build one of is listed"
-        raise VariantError(text, hint="wheels alone are fetched; build that one, and lock it with the others")
-    own = _read_tool(package.tool, where)
-    files = (
-        _file(wheel, entry, base) for wheel, entry in zip(package.wheels or (), table["wheels"], strict=True)
-    )
-    wheels = tuple(
-        each._replace(
-            requires_python=own.requires_python.get(each.filename, table.get(_REQUIRES_PYTHON)),
-            core_metadata=own.core_metadata.get(each.filename),
-        )
-        for each in files
-    )
-    metadata, faults = None, tuple[VariantError, ...]()
+        text = f"no wheel of {package.name} fits, only something to build one of is listed"
+        remedy = "wheels alone are fetched; build that one, and lock it with the others"
+        raise VariantError(text, place=place, hint=remedy)
+    tool = _read_tool(package.tool, place)
+    try:
+        wheels = [
+            _candidate(wheel, entry, table, tool, path.parent)
+            for wheel, entry in zip(package.wheels or (), table["wheels"], strict=True)
+        ]
+    except VariantError as error:
+        raise error.within(place) from None
+    metadata, problems = None, tuple[Problem, ...]()
     if _VARIANTS in table:
         try:
-            metadata = VariantMetadata.from_dict(table[_VARIANTS], f"{where}.{_VARIANTS}")
+            metadata = metadata_from_dict(table[_VARIANTS], f"{place}.{_VARIANTS}")
         except VariantError as error:
-            faults = (error,)
-    version = package.version or WheelFilename.parse(wheels[0].filename).release()[1]
-    return Locked(package.name, version, wheels, metadata, package.index, faults, own.hosts)
+            problems = error.problems
+    version = package.version or wheels[0].name.release()[1]
+    release = Release(package.name, version, tuple(wheels), metadata, problems)
+    return Locked(release, package.index, tool.hosts)
 
 
 class _Tool(NamedTuple):
@@ -285,8 +284,11 @@ def _read_tool(tool: Mapping[str, Any] | None, where: str) -> _Tool:
     requires_python = _strings(document, table.get(_REQUIRES_PYTHON, {}), f"{place}.{_REQUIRES_PYTHON}")
     place = f"{place}.{_CORE_METADATA}"
     core_metadata = {
-        name: {each: digest.lower() for each, digest in _strings(document, its, f"{place}.{name}").items()}
-        for name, its in document.table(table.get(_CORE_METADATA, {}), place).items()
+        name: {
+            algorithm: digest.lower()
+            for algorithm, digest in _strings(document, hashes, f"{place}.{name}").items()
+        }
+        for name, hashes in document.table(table.get(_CORE_METADATA, {}), place).items()
     }
     document.check(where)
     return _Tool(hosts, requires_python, core_metadata)
@@ -299,19 +301,32 @@ def _strings(document: Document, value: object, place: str) -> dict[str, str]:
     return {key: text for key, text in texts.items() if text is not None}
 
 
-def _file(wheel: PackageWheel, entry: Mapping[str, Any], base: str) -> File:
+def _candidate(
+    wheel: PackageWheel, entry: Mapping[str, Any], table: Mapping[str, Any], tool: _Tool, folder: Path
+) -> Candidate:
     """Return a wheel under the name that its *entry* gives it, label and all."""
     from packaging.pylock import PackageWheel
 
     named = PackageWheel(name=entry.get("name"), path=wheel.path, url=wheel.url, hashes=wheel.hashes)
-    path = re.sub(
-        r"^(?=[A-Za-z]:/)", "/", (wheel.path or "").replace("\\", "/")
-    )  # a drive begins at the root
-    url = wheel.url or urljoin(base, quote(path, safe="/:" if path.startswith("/") else "/"))
-    hashes = {name: digest.lower() for name, digest in wheel.hashes.items()}
-    return File(named.filename, url, hashes, wheel.size)
+    file = File(
+        named.filename,
+        _location(wheel, folder),
+        {name: digest.lower() for name, digest in wheel.hashes.items()},
+        wheel.size,
+        tool.requires_python.get(named.filename, table.get(_REQUIRES_PYTHON)),
+        tool.core_metadata.get(named.filename),
+    )
+    candidate = Candidate.of(file)
+    if candidate is None:
+        raise VariantError(f"{file.filename}: not a wheel's name")
+    return candidate
 
 
-def folder_url(path: Path) -> str:
-    """Return the URL of the folder that a file is in, which the paths in a lock file are relative to."""
-    return f"{path.absolute().parent.as_uri()}/"
+def _location(wheel: PackageWheel, folder: Path) -> Location:
+    """Return where a wheel is; a ``file:`` URL of this machine is a path."""
+    if wheel.url is None:
+        return Path(os.path.normpath(folder.absolute() / (wheel.path or "").replace("\\", "/")))
+    if wheel.url.lower().startswith("file:"):
+        with suppress(VariantError):  # of another machine: that is said if this wheel is fetched
+            return path_of(wheel.url)
+    return wheel.url

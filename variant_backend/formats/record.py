@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping, Set
 from typing import NamedTuple
 
 from ..errors import Problem, VariantError
@@ -46,49 +46,49 @@ class Record(NamedTuple):
             raise VariantError("a row is broken over several lines", hint="write one row on each line")
         return cls(text, rows)
 
-    def faults(self, path: str, files: Set[str], unlisted: Set[str]) -> list[Problem]:
-        """Compare RECORD, which is at *path*, with the *files* of the wheel; those *unlisted* need no row.
+    def faults(self, place: str, files: Set[str], unlisted: Set[str]) -> Iterator[Problem]:
+        """Compare RECORD, whose path is *place*, with the wheel's *files*; those *unlisted* need no row.
 
-        Each rule that is broken gives one fault. Sizes and hashes are not compared.
+        Each rule that is broken gives one problem. Sizes and hashes are not compared.
         """
-        paths = [row[0] for row in self.rows]
+        paths = [path for path, _, _ in self.rows]
         listed = set(paths)
-        twice = (
-            [] if len(listed) == len(paths) else [one for one, count in Counter(paths).items() if count > 1]
-        )
-        incomplete = [
-            file
-            for file, digest, size in self.rows
-            if not ((not digest and not size) if file == path else (digest and size.isdecimal()))
-            and file not in unlisted
-        ]
-        wanted = "no hash and no size" if path in incomplete else "a hash and a size"
+        if len(listed) < len(paths):
+            twice = [path for path, count in Counter(paths).items() if count > 1]
+            yield Problem("duplicate-row", place, f"{_first_of(twice)} has two rows")
+        if incomplete := self._incomplete(place, unlisted):
+            wanted = "no hash and no size" if place in incomplete else "a hash and a size"
+            text = f"the row of {_first_of(incomplete)} needs {wanted}"
+            yield Problem("incomplete-row", place, text)
+        if missing := files - listed - unlisted:
+            yield Problem("missing-row", place, f"no row for {_first_of(missing)}, which is in the wheel")
+        if stray := listed - files - unlisted:
+            yield Problem("stray-row", place, f"a row for {_first_of(stray)}, which is not in the wheel")
+
+    def _incomplete(self, place: str, unlisted: Set[str]) -> list[str]:
+        """Return the files whose rows lack hash or size; the row of RECORD must have neither."""
         return [
-            Problem(rule, path, text.format(_first_of(names)))
-            for rule, text, names in (
-                ("duplicate-row", "{} has two rows", twice),
-                ("incomplete-row", f"the row of {{}} needs {wanted}", incomplete),
-                ("missing-row", "no row for {}, which is in the wheel", files - listed - unlisted),
-                ("stray-row", "a row for {}, which is not in the wheel", listed - files - unlisted),
-            )
-            if names
+            path
+            for path, digest, size in self.rows
+            if not ((not digest and not size) if path == place else (digest and size.isdecimal()))
+            and path not in unlisted
         ]
 
-    def wrong_sizes(self, path: str, sizes: Mapping[str, int]) -> list[Problem]:
-        """Compare the rows with the *sizes* of the wheel's files in bytes; return one fault or none."""
-        wrong = [file for file, _, size in self.rows if size and file in sizes and size != str(sizes[file])]
-        text = f"the size of {_first_of(wrong)} is another one" if wrong else ""
-        return [Problem("wrong-size", path, text)] if wrong else []
+    def wrong_sizes(self, place: str, sizes: Mapping[str, int]) -> Iterator[Problem]:
+        """Compare the rows with the *sizes* of the wheel's files in bytes; yields one problem or none."""
+        wrong = [path for path, _, size in self.rows if size and path in sizes and size != str(sizes[path])]
+        if wrong:
+            yield Problem("wrong-size", place, f"the size of {_first_of(wrong)} is another one")
 
-    def wrong_hashes(self, path: str, contents: Mapping[str, bytes]) -> list[Problem]:
-        """Compare the rows with the *contents* of some files; return one fault or none."""
+    def wrong_hashes(self, place: str, contents: Mapping[str, bytes]) -> Iterator[Problem]:
+        """Compare the rows with the *contents* of some files; yields one problem or none."""
         wrong = [
-            file
-            for file, digest, _ in self.rows
-            if digest and file in contents and not _is_hash(digest, contents[file])
+            path
+            for path, digest, _ in self.rows
+            if digest and path in contents and not _is_hash(digest, contents[path])
         ]
-        text = f"the hash of {_first_of(wrong)} is another one" if wrong else ""
-        return [Problem("wrong-hash", path, text)] if wrong else []
+        if wrong:
+            yield Problem("wrong-hash", place, f"the hash of {_first_of(wrong)} is another one")
 
     def changed(
         self, contents: Mapping[str, bytes], dropped: Collection[str], moved: Mapping[str, str]

@@ -16,8 +16,9 @@ from typing import NamedTuple
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from ..errors import MOST_SHOWN, Problem, VariantError
-from ..variants.filename import WheelFilename, check_project_name, normalize, version_of
+from ..variants.filename import check_project_name, normalize, version_of
 from ..variants.validation import Document, join, read_json
+from .release import ALGORITHMS, File
 
 GENERATOR = "variant-backend"
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
@@ -25,43 +26,9 @@ _API_VERSION = "1.1"
 # Keys with an underscore in front are a server's own (PEP 691).
 _META = {"api-version": _API_VERSION, "_generator": GENERATOR}
 _NO_PAGE = "not a page of a package index"
-# What files are compared by; digests of the shake family have no length of their own.
-ALGORITHMS = {name for name in hashlib.algorithms_guaranteed if not name.startswith("shake_")}
-_FORGEABLE = {"md5", "sha1"}
 # Every link is joined to the base, so reading takes as long as both are.
 _LONGEST_BASE = 2000
 _META_TAG = f'<meta name="generator" content="{GENERATOR}">'
-
-
-class File(NamedTuple):
-    """A file of a project, and what its index tells about it.
-
-    *hashes* are hexadecimal digests by algorithm; *size* is in bytes. *core_metadata* are the hashes
-    of the ``.metadata`` file beside it, and None if there is no such file. *yanked* is why the file should
-    be left alone (PEP 592), which may be nothing, and None where it need not be. HTML has no place for the
-    size, and for one hash only.
-    """
-
-    filename: str
-    url: str
-    hashes: Mapping[str, str]
-    size: int | None = None
-    requires_python: str | None = None
-    core_metadata: Mapping[str, str] | None = None
-    yanked: str | None = None
-
-    @property
-    def label(self) -> str | None:
-        """The label in a wheel's name, None if there is none that is one."""
-        try:
-            return WheelFilename.parse(self.filename).label
-        except VariantError:
-            return None
-
-    @property
-    def proofs(self) -> dict[str, str]:
-        """The hashes that prove what this file is; of the others, files can be made that have the same."""
-        return {name: digest for name, digest in self.hashes.items() if name in ALGORITHMS - _FORGEABLE}
 
 
 class Page(NamedTuple):
@@ -149,8 +116,8 @@ def projects_from_html(content: bytes, url: str) -> dict[str, str]:
     projects: dict[str, str] = {}
     for attributes in links:
         joined = _joined(base, attributes["href"])
-        found = below.fullmatch(joined) if joined else None
-        name = unquote(found[1]) if found else ""
+        match = below.fullmatch(joined) if joined else None
+        name = unquote(match[1]) if match else ""
         if joined and Document().passes("", check_project_name, name):
             projects.setdefault(normalize(name), joined)
     return projects
@@ -193,7 +160,7 @@ def _html(title: str, lines: Iterable[str]) -> bytes:
 def _anchor(file: File) -> str:
     """Return the line of a file."""
     fragment = _one_hash(file.hashes)
-    attributes = {"href": f"{file.url}#{fragment}" if fragment else file.url}
+    attributes = {"href": f"{file.location}#{fragment}" if fragment else str(file.location)}
     if file.requires_python is not None:
         attributes["data-requires-python"] = file.requires_python
     if file.core_metadata is not None:
@@ -217,7 +184,7 @@ def _json(document: dict[str, object]) -> bytes:
 
 def _entry(file: File) -> dict[str, object]:
     """Return the table of a file."""
-    entry: dict[str, object] = {"filename": file.filename, "url": file.url, "hashes": dict(file.hashes)}
+    entry: dict[str, object] = {"filename": file.filename, "url": file.location, "hashes": dict(file.hashes)}
     if file.requires_python is not None:
         entry["requires-python"] = file.requires_python
     if file.size is not None:
@@ -271,21 +238,21 @@ def _linked(attributes: Mapping[str, str], base: str) -> File | None:
     filename = unquote(urlsplit(url).path.rpartition("/")[2])
     if not filename or "/" in filename:
         return None
-    told = attributes.get("data-core-metadata", attributes.get("data-dist-info-metadata", "false"))
+    core_metadata = attributes.get("data-core-metadata", attributes.get("data-dist-info-metadata", "false"))
     return File(
         filename,
         url,
         _hashes(fragment),
         requires_python=attributes.get("data-requires-python"),
-        core_metadata=None if told == "false" else _hashes(told),
+        core_metadata=None if core_metadata == "false" else _hashes(core_metadata),
         yanked=attributes.get("data-yanked"),
     )
 
 
 def _hashes(text: str) -> dict[str, str]:
     """Read ``sha256=...``; anything else is no hash."""
-    found = re.fullmatch(r"([a-z0-9_]+)=([0-9a-fA-F]+)", text)
-    return {found[1]: found[2].lower()} if found else {}
+    match = re.fullmatch(r"([a-z0-9_]+)=([0-9a-fA-F]+)", text)
+    return {match[1]: match[2].lower()} if match else {}
 
 
 def _joined(base: str, link: str) -> str | None:
@@ -334,14 +301,16 @@ def _read_entry(document: Document, value: object, place: str, url: str) -> File
     if requires_python is not None:
         requires_python = document.string(requires_python, join(place, "requires-python"))
     key = "core-metadata" if "core-metadata" in entry else "dist-info-metadata"
-    told = entry.get(key, False)
+    core_metadata = entry.get(key, False)
     return File(
         filename,
         urldefrag(joined or "")[0],
         _read_hashes(document, entry.get("hashes", {}), join(place, "hashes")),
         size,
         requires_python,
-        None if told is False else _read_hashes(document, {} if told is True else told, join(place, key)),
+        None
+        if core_metadata is False
+        else _read_hashes(document, {} if core_metadata is True else core_metadata, join(place, key)),
         _read_yanked(document, entry.get("yanked", False), join(place, "yanked")),
     )
 
@@ -374,8 +343,8 @@ def _project_of(url: str) -> str:
 
 def of_content(name: str, hashes: Mapping[str, str], content: bytes) -> Iterator[Problem]:
     """Compare what a file holds with the *hashes* that a page gives; those that nobody knows are skipped."""
-    for algorithm, told in hashes.items():
+    for algorithm, announced in hashes.items():
         if algorithm in ALGORITHMS:
             actual = hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()
-            if told != actual:
-                yield Problem("link-hash", name, f"{algorithm} {told[:MOST_SHOWN]}, but it is {actual}")
+            if announced != actual:
+                yield Problem("link-hash", name, f"{algorithm} {announced[:MOST_SHOWN]}, but it is {actual}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
@@ -41,9 +41,7 @@ class Place(NamedTuple):
     @property
     def key(self) -> Key:
         """The key, as it is written."""
-        key = self.body[self.at][0]
-        assert key is not None, "what has no key has no path"
-        return key
+        return cast("Key", self.body[self.at][0])  # what stands at a place has a key
 
     @property
     def item(self) -> Item:
@@ -65,8 +63,7 @@ class Place(NamedTuple):
 
     def inside(self) -> Body:
         """Return the body of the table that stands there."""
-        assert isinstance(self.item, AbstractTable), "only a table has a body"
-        return self.item.value.body
+        return cast("AbstractTable", self.item).value.body
 
     def lead(self) -> int:
         """Return the index at which the comments and empty lines above the key begin."""
@@ -88,7 +85,7 @@ def parse(text: str) -> Document:
     try:
         return tomlkit.parse(text)
     except (TOMLKitError, ValueError) as error:
-        raise VariantError(f"not TOML: {error}") from None
+        raise VariantError(f"not TOML: {error}", code="not-toml") from None
 
 
 def edited(text: str, edit: Callable[[Document], object]) -> str:
@@ -147,11 +144,11 @@ def place_of(document: Document, *paths: Path) -> Place:
 
 def find_table(document: Document, path: Path) -> Place | None:
     """Return where a table stands that new keys can go into: of one made by dotted keys, the last part."""
-    found = None
+    table = None
     for place in _places(document.body):
         if place.path == path and (place.has_header() or place.is_inline_table() or place.key.is_dotted()):
-            found = place
-    return found
+            table = place
+    return table
 
 
 def lines(entries: Mapping[str, object], comment: str = "") -> Body:
@@ -163,7 +160,7 @@ def lines(entries: Mapping[str, object], comment: str = "") -> Body:
 def written(value: object) -> str:
     """Return a string, a list or a table as it is written in one line."""
     if isinstance(value, dict):
-        inner = ", ".join(f"{_key(key)} = {written(each)}" for key, each in value.items())
+        inner = ", ".join(f"{_key(key)} = {written(item)}" for key, item in value.items())
         return f"{{ {inner} }}" if inner else "{}"
     if isinstance(value, list):
         return f"[{', '.join(map(written, value))}]"
@@ -297,8 +294,7 @@ def drop_if_empty(document: Document, path: Path) -> None:
 
 def _cut_header(place: Place) -> None:
     """Take away the header of a table without keys."""
-    table, body = place.item, place.inside()
-    assert isinstance(table, Table), "only a table has a header"
+    table, body = cast("Table", place.item), place.inside()
     # Comments further down belong to the next header; as white space, they do not ask for this one.
     rest = [(key, item if key is not None else Whitespace(item.as_string())) for key, item in body]
     body[:] = [(None, Whitespace(_CUT)), *rest]

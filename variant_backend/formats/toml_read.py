@@ -20,4 +20,4 @@ def read_toml(path: Path) -> dict[str, object]:
     except OSError as error:
         raise VariantError(error.strerror or str(error), place=path) from None
     except (ValueError, RecursionError) as error:
-        raise VariantError(f"not TOML in UTF-8: {error}", place=path) from None
+        raise VariantError(f"not TOML in UTF-8: {error}", code="not-toml", place=path) from None

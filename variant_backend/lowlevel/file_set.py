@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import VariantError
+from ..errors import Problem, VariantError
 from .workspace import workspace
 
 _OTHER_FOLDER = "give another folder"
@@ -43,7 +43,7 @@ class Output(NamedTuple):
         except FileNotFoundError:
             return "missing"
         except OSError as error:
-            raise VariantError(f"{self.path}: {error.strerror}") from None
+            raise VariantError(str(error.strerror), place=self.path) from None
         if present == self.content:
             return None
         if not self.is_ours(present):
@@ -58,32 +58,32 @@ def differences(outputs: Iterable[Output]) -> dict[Path, str]:
     """
     outputs = list(outputs)
     _check_folders(dict.fromkeys(output.folder for output in outputs))
-    found: dict[Path, str] = {}
-    issues: list[str] = []
+    result: dict[Path, str] = {}
+    problems: list[Problem] = []
     for output in outputs:
         try:
             if difference := output.difference():
-                found[output.path] = difference
+                result[output.path] = difference
         except VariantError as error:
-            issues += error.lines()
-    if issues:
-        raise VariantError(*issues)
-    return found
+            problems += error.problems
+    if problems:
+        raise VariantError(*problems)
+    return result
 
 
 def _check_folders(folders: Iterable[Path]) -> None:
     """Check that each folder is one, or can be made; raises VariantError with all that are not."""
-    faults = []
+    problems = []
     for folder in folders:
         try:
             if not stat.S_ISDIR(folder.stat().st_mode):
-                faults.append(f"{folder} is not a folder; {_OTHER_FOLDER}")
+                problems.append(Problem("error", "", f"{folder} is not a folder", _OTHER_FOLDER))
         except FileNotFoundError:
             pass
         except OSError as error:
-            faults.append(f"{folder}: {error.strerror}; {_OTHER_FOLDER}")
-    if faults:
-        raise VariantError(*faults)
+            problems.append(Problem("error", str(folder), str(error.strerror), _OTHER_FOLDER))
+    if problems:
+        raise VariantError(*problems)
 
 
 def write_all_files(outputs: Iterable[Output]) -> None:
@@ -107,7 +107,7 @@ def write_all_files(outputs: Iterable[Output]) -> None:
                 part.replace(path)
     except OSError as error:
         place = error.filename2 or error.filename or "writing"
-        raise VariantError(f"{place}: {error.strerror or error}") from None
+        raise VariantError(error.strerror or str(error), place=place) from None
 
 
 def update(outputs: Iterable[Output]) -> None:
@@ -121,7 +121,7 @@ def _make_folder(folder: Path) -> None:
     """Make a folder that can be written, so that no file must stay behind when others have been moved."""
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK):
-        raise VariantError(f"{folder}: Permission denied", hint="give a folder that can be written")
+        raise VariantError("Permission denied", place=folder, hint="give a folder that can be written")
 
 
 def _first_difference(present: bytes, wanted: bytes) -> str:

@@ -104,14 +104,14 @@ class Response(NamedTuple):
 
         That is ``FIRST-LAST``, ``FIRST-`` or ``-COUNT``. Raises VariantError otherwise.
         """
-        told = self.headers.get("Content-Range", "")
-        if found := re.fullmatch(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", told.strip()):
-            first, last, size = map(int, found.groups())
+        header = self.headers.get("Content-Range", "")
+        if match := re.fullmatch(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", header.strip()):
+            first, last, size = map(int, match.groups())
             begin, _, end = wanted.partition("-")
             expected = (int(begin), int(end or size - 1)) if begin else (max(size - int(end), 0), size - 1)
             if (first, last) == expected and last < size:
                 return first, last, size
-        raise VariantError(f"the server answers {told!r} when asked for bytes {wanted}")
+        raise VariantError(f"the server answers {header!r} when asked for bytes {wanted}")
 
 
 def shown_url(url: str) -> str:
@@ -227,7 +227,7 @@ def redirected(url: str, location: str, *, other_hosts: OtherHosts) -> str:
         if is_this_machine(url) and not is_safe_line(target):
             raise VariantError(f"redirected from this machine to {place}, which is not encrypted")
         if not _same_server(url, target) and not _is_among(other_hosts, target):
-            hosts = " to ".join(_host(each) for each in (url, target))
+            hosts = f"{_host(url)} to {_host(target)}"
             known = None if isinstance(other_hosts, bool) else one_of(sorted(other_hosts))
             remedy = f"allowed are {known}" if known else f"if you trust it, give the URL {place}"
             raise OtherHostError(f"redirected from {hosts}, another host", hint=remedy)
@@ -261,11 +261,11 @@ def _open(url: str, method: str, headers: Mapping[str, str]) -> HTTPResponse:
     """Send one request; return the answer when its headers are there."""
     import urllib.request
 
-    with _told(url):
+    with _clear_errors(url):
         parts = _checked(url)
-        told = {"User-Agent": f"variant-backend/{__version__}", "Accept-Encoding": "identity", **headers}
+        sent = {"User-Agent": f"variant-backend/{__version__}", "Accept-Encoding": "identity", **headers}
         if authorization := _authorization(parts):
-            told["Authorization"] = authorization
+            sent["Authorization"] = authorization
         clean = parts._replace(netloc=host_of(url), fragment="").geturl()
         # The library's own would follow redirects by itself, and make errors of statuses.
         opener = urllib.request.OpenerDirector()
@@ -274,7 +274,7 @@ def _open(url: str, method: str, headers: Mapping[str, str]) -> HTTPResponse:
         opener.add_handler(urllib.request.HTTPHandler())
         opener.add_handler(urllib.request.HTTPSHandler(context=_context()))
         response: HTTPResponse = opener.open(
-            urllib.request.Request(clean, headers=told, method=method), timeout=_PATIENCE
+            urllib.request.Request(clean, headers=sent, method=method), timeout=_PATIENCE
         )
         return response
 
@@ -318,7 +318,7 @@ def _body(raw: HTTPResponse, size: int | None) -> Iterator[bytes]:
 
 
 @contextmanager
-def _told(url: str) -> Iterator[None]:
+def _clear_errors(url: str) -> Iterator[None]:
     """Turn what urllib raises into a VariantError, without the secrets of URLs in it."""
     from http.client import HTTPException, InvalidURL, RemoteDisconnected
     from urllib.error import URLError
@@ -440,13 +440,13 @@ def check_base_url(url: str) -> str:
         parts = urlsplit(url)
         _ = parts.port  # which raises, too
     except ValueError as error:
-        raise VariantError(f"{url!r}: {error}", hint=needed) from None
+        raise VariantError(str(error), place=repr(url), hint=needed) from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise VariantError(f"{url!r} is no address of a server", hint=needed)
     if not re.fullmatch(r"[!-~]+", url) or "\\" in url:
-        raise VariantError(f"{url!r}: other characters than those of URLs", hint="percent-encode them")
+        raise VariantError("other characters than those of URLs", place=repr(url), hint="percent-encode them")
     if "?" in url or "#" in url:
-        raise VariantError(f"{url!r}: a query or fragment has no place in it", hint=needed)
+        raise VariantError("a query or fragment has no place in it", place=repr(url), hint=needed)
     if "@" in parts.netloc:
         raise VariantError("a user or password has no place in it: the pages would show them")
     return url.rstrip("/")

@@ -121,7 +121,7 @@ def file_digest(path: Path, algorithm: str = "sha256", advance: Advance = lambda
                 digest.update(block)
                 advance(len(block))
     except OSError as error:
-        raise VariantError(f"{path}: {error.strerror}") from None
+        raise VariantError(str(error.strerror), place=path) from None
     return digest.hexdigest()
 
 

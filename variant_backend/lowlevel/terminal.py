@@ -54,7 +54,7 @@ def escaped(text: str) -> str:
     a\nb\x1b[2J \x3a:error::x
     """
     if not text.isprintable():
-        text = "".join(each if _is_harmless(each) else ascii(each)[1:-1] for each in text)
+        text = "".join(character if _is_harmless(character) else ascii(character)[1:-1] for character in text)
     return re.sub(_COMMAND, _as_escapes, text) if ":" in text or "#" in text else text
 
 
@@ -65,9 +65,9 @@ def _is_harmless(character: str) -> bool:
     return character.isprintable() or category(character) == "Zs"
 
 
-def _as_escapes(found: re.Match[str]) -> str:
+def _as_escapes(match: re.Match[str]) -> str:
     """Return what is obeyed with its last character escaped."""
-    return f"{found[0][:-1]}\\x{ord(found[0][-1]):02x}"
+    return f"{match[0][:-1]}\\x{ord(match[0][-1]):02x}"
 
 
 def print_line(*parts: str) -> None:

@@ -42,7 +42,8 @@ def workspace(folder: Path) -> Iterator[Path]:
         _remove_abandoned(folder)
         lock_path, lock = _create_lock(folder)
     except OSError as error:
-        raise VariantError(f"{folder}: {error.strerror}", hint="give a folder that can be written") from None
+        remedy = "give a folder that can be written"
+        raise VariantError(str(error.strerror), place=folder, hint=remedy) from None
     path = lock_path.with_suffix("")
     try:
         path.mkdir()

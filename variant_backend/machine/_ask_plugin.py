@@ -11,7 +11,11 @@ REFERENCE is ``module`` or ``module:object.path``; a class is called to get an i
     {"namespace": ..., "all_properties_compatible": ..., "configs": [{"name": ..., "values": [...],
      "multi_value": ...}, ...], "printed": ...}
 
-with what the plugin has there, unchecked, and null for what it has not; or ``{"error": "..."}``, one line.
+with what the plugin has there, unchecked, and null for what it has not; or one line about what went wrong,
+and whether a module is missing:
+
+    {"error": "...", "is_missing": ...}
+
 What the plugin itself prints goes to stderr, and its first line is in ``printed`` too, null without one. The
 exit code is 0 in both cases.
 
@@ -19,7 +23,7 @@ Without arguments, no plugin is imported. What distributions declare in the entr
 ``variant_plugins`` is printed, in the order of their places on the path, a distribution once:
 
     {"plugins": [{"name": ..., "reference": ..., "distribution": ..., "version": ...}, ...],
-     "faults": ["...", ...]}
+     "faults": [[PLACE, TEXT], ...]}
 """
 
 from __future__ import annotations
@@ -72,7 +76,7 @@ def installed() -> dict[str, object]:
         try:
             points = [point for point in distribution.entry_points if point.group == "variant_plugins"]
         except Exception as error:
-            faults.append(f"{name} {version}: entry_points.txt: {_first_line(error)}")
+            faults.append((f"{name} {version}: entry_points.txt", _first_line(error)))
             continue
         for point in points:
             reference = point.value.partition("[")[0].strip()  # without extras
@@ -116,15 +120,16 @@ def main() -> None:
     sys.path[:] = [
         path for path in sys.path if Path(path or ".").resolve() != Path(__file__).resolve().parent
     ]
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as answer:
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as channel:
         watch = _Watch()
         try:
-            told = ask(*sys.argv[1:]) if sys.argv[1:] else installed()
-            text = json.dumps({**told, "printed": watch.end()}, default=repr)
+            result = ask(*sys.argv[1:]) if sys.argv[1:] else installed()
+            text = json.dumps({**result, "printed": watch.end()}, default=repr)
         except (Exception, SystemExit) as error:
             watch.end()
-            text = json.dumps({"error": _first_line(error)})
-        print(text, file=answer)
+            is_missing = isinstance(error, ModuleNotFoundError)
+            text = json.dumps({"error": _first_line(error), "is_missing": is_missing})
+        print(text, file=channel)
 
 
 def _first_line(error: BaseException) -> str:

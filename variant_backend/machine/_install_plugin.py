@@ -38,12 +38,12 @@ def install(installer: Literal["pip", "uv"], requirements: Sequence[str]) -> dic
 def main(installer: Literal["pip", "uv"], *requirements: str) -> None:
     """Install what the arguments ask for, and print what came of it."""
     try:
-        told = install(installer, requirements)
+        answer = install(installer, requirements)
     except subprocess.CalledProcessError as error:
-        told = {"error": _last_words(error)}
+        answer = {"error": _last_words(error)}
     except Exception as error:  # of several kinds, such as that there is no uv
-        told = {"error": str(error) or type(error).__name__}
-    print(json.dumps(told))  # noqa: T201  # stdout is the answer
+        answer = {"error": str(error) or type(error).__name__}
+    print(json.dumps(answer))  # noqa: T201  # stdout is the answer
 
 
 def _last_words(error: subprocess.CalledProcessError) -> str:

@@ -1,34 +1,45 @@
 """What this machine supports of the namespaces that installers detect by themselves.
 
 Facts are found without starting a program: the flags of the processor from Linux, macOS or Windows, the CUDA
-version and the compute capability from NVML or the driver itself. `features` says what
-follows from them. The variables that force a fact for uv do so here.
+version and the compute capability from NVML or the driver itself. What follows from them is in the registry
+`variants.known_providers`. The variables that force a fact for uv do so here.
 """
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ..errors import VariantError
 from ..formats.hardware_file import Detected, Hardware
 from ..formats.toml_read import read_toml
+from ..variants.known_providers import KNOWN_PROVIDERS
 from ..variants.namespace_support import Lazy
-from .cpu import detect_cpu
+from .aarch64 import detect_aarch64
 from .nvidia import detect_nvidia
 from .tpu import detect_tpu
+from .x86_64 import detect_x86_64
 
-# Each returns what this machine supports, by namespace; the environment may force facts, as it does for uv.
-DETECTORS: tuple[Callable[[Mapping[str, str]], Mapping[str, Detected]], ...] = (
-    detect_cpu,
-    detect_nvidia,
-    detect_tpu,
-)
+# By namespace, what asks the machine; the environment may force facts, as it does for uv.
+DETECTORS: Mapping[str, Callable[[Mapping[str, str]], Detected]] = {
+    "x86_64": detect_x86_64,
+    "aarch64": detect_aarch64,
+    "nvidia": detect_nvidia,
+    "tpu": detect_tpu,
+}
 
 
 def detect(environ: Mapping[str, str]) -> Hardware:
     """Return what this machine supports; *environ* may force facts, as it does for uv."""
-    return Hardware({name: found for each in DETECTORS for name, found in each(environ).items()})
+    machine = platform.machine()
+    return Hardware(
+        {
+            namespace: detector(environ)
+            for namespace, detector in DETECTORS.items()
+            if KNOWN_PROVIDERS[namespace].exists_on(machine)
+        }
+    )
 
 
 def hardware_of(path: Path | None, environ: Mapping[str, str]) -> Hardware:
@@ -40,8 +51,8 @@ def hardware_of(path: Path | None, environ: Mapping[str, str]) -> Hardware:
         return Hardware(Lazy(lambda: detect(environ).namespaces))
     return Hardware(
         {
-            name: each._replace(source=f"{path}: {each.source}" if each.source else str(path))
-            for name, each in load_hardware(path).namespaces.items()
+            name: Detected(support.features, f"{path}: {support.source}" if support.source else str(path))
+            for name, support in load_hardware(path).namespaces.items()
         }
     )
 
@@ -53,5 +64,5 @@ def load_hardware(path: Path) -> Hardware:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise VariantError(f"{path}: {error.strerror}") from None
+        raise VariantError(str(error.strerror), place=path) from None
     return Hardware.from_json(data, str(path))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import VariantError, one_of
+from ..errors import Problem, VariantError, one_of
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.namespace_support import DISABLED, NOT_ENABLED, Support, abi_dependencies, abi_support
 from ..variants.ranking import Supported, static_support, unsupported
@@ -25,7 +25,7 @@ class Installed(NamedTuple):
     path: Path
     inspection: Inspection
     supported: bool | None
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Problem, ...] = ()
     unknown: tuple[str, ...] = ()
 
 
@@ -37,8 +37,8 @@ class Disagreement(NamedTuple):
     values: dict[str, tuple[str, ...]]
 
     def __str__(self) -> str:
-        each = "; ".join(f"{name} has {one_of(values)}" for name, values in self.values.items())
-        return f"{self.namespace} :: {self.feature}: no value in common: {each}"
+        texts = (f"{name} has {one_of(values)}" for name, values in self.values.items())
+        return f"{self.namespace} :: {self.feature}: no value in common: {'; '.join(texts)}"
 
 
 def installed_variants(
@@ -52,30 +52,31 @@ def installed_variants(
     """
     results: list[Installed] = []
     faults: list[VariantError] = []
-    for path, found in inspect_installed_variants(paths):
-        if isinstance(found, VariantError):
-            faults.append(found)
+    for path, inspection in inspect_installed_variants(paths):
+        if isinstance(inspection, VariantError):
+            faults.append(inspection)
         else:
-            results.append(_judged(path, found, supported, versions))
-            if found.faults:
-                faults.append(VariantError(*found.faults).within(found.target))
+            results.append(_judged(path, inspection, supported, versions))
+            if inspection.problems:
+                faults.append(VariantError(*inspection.problems).within(inspection.target))
     return results, faults
 
 
 def _judged(
-    path: Path, found: Inspection, supported: Supported, versions: Mapping[str, Version] | None
+    path: Path, inspection: Inspection, supported: Supported, versions: Mapping[str, Version] | None
 ) -> Installed:
     """Say whether a system supports an installed variant."""
-    if found.metadata is None or found.variant is None or found.faults:
-        return Installed(path, found, None)
-    known = {**supported, **static_support(found.metadata)}
-    if versions is not None and ABI_DEPENDENCY in found.variant.namespaces():
-        used = {name: versions[name] for name in abi_dependencies(found.metadata) if name in versions}
+    metadata, variant = inspection.metadata, inspection.variant
+    if metadata is None or variant is None or inspection.problems:
+        return Installed(path, inspection, None)
+    known = {**supported, **static_support(metadata)}
+    if versions is not None and ABI_DEPENDENCY in variant.namespaces():
+        used = {name: versions[name] for name in abi_dependencies(metadata) if name in versions}
         known.setdefault(ABI_DEPENDENCY, abi_support(used))
-    missing = unsupported(found.variant, found.metadata, known)
+    missing = unsupported(variant, metadata, known)
     reasons = tuple(reason for (namespace, _), reason in missing.items() if namespace in known)
     unknown = tuple(dict.fromkeys(namespace for namespace, _ in missing if namespace not in known))
-    return Installed(path, found, False if reasons else None if unknown else True, reasons, unknown)
+    return Installed(path, inspection, False if reasons else None if unknown else True, reasons, unknown)
 
 
 def disagreements(installed: Iterable[Installed], namespace: str) -> list[Disagreement]:
@@ -87,7 +88,7 @@ def disagreements(installed: Iterable[Installed], namespace: str) -> list[Disagr
     ]
 
 
-def aligned(found: Support, namespace: str, installed: Sequence[Installed]) -> Support:
+def aligned(known: Support, namespace: str, installed: Sequence[Installed]) -> Support:
     """Return what is supported if what is installed fixes a namespace, and name that in its origin.
 
     Of each feature that installed variants have, only the values remain that all of them have: none if they
@@ -95,31 +96,31 @@ def aligned(found: Support, namespace: str, installed: Sequence[Installed]) -> S
     is to be fixed, *found* itself is returned.
     """
     users = _values_by_name(installed, namespace)
-    origin = found.origins.get(namespace)
-    if not users or origin in (None, DISABLED, NOT_ENABLED):
-        return found
+    origin = known.origins.get(namespace)
+    if not users or origin is None or origin in (DISABLED, NOT_ENABLED):
+        return known
     common = {feature: _common(values) for feature, values in users.items()}
-    if namespace in found.supported:
+    if namespace in known.supported:
         features = {
             feature: tuple(value for value in values if value in common.get(feature, values))
-            for feature, values in found.supported[namespace].items()
+            for feature, values in known.supported[namespace].items()
         }
     else:
         features = {feature: tuple(sorted(values)) for feature, values in sorted(common.items())}
     names = one_of(dict.fromkeys(name for values in users.values() for name in values))
     return Support(
-        {**found.supported, namespace: features},
-        {**found.origins, namespace: f"{origin}; aligned with what is installed of {names}"},
+        {**known.supported, namespace: features},
+        {**known.origins, namespace: origin.with_more(f"; aligned with what is installed of {names}")},
     )
 
 
 def _values_by_name(installed: Iterable[Installed], namespace: str) -> dict[str, dict[str, tuple[str, ...]]]:
     """Return the features that installed variants have in a namespace: the values of each, by name."""
     users: dict[str, dict[str, tuple[str, ...]]] = {}
-    for each in installed:
-        variant = each.inspection.variant
+    for installed_variant in installed:
+        variant = installed_variant.inspection.variant
         for feature, values in (variant.to_dict().get(namespace, {}) if variant else {}).items():
-            users.setdefault(feature, {})[each.inspection.name] = tuple(values)
+            users.setdefault(feature, {})[installed_variant.inspection.name] = tuple(values)
     return users
 
 

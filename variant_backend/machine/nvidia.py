@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import ascii_unless_printable
 from ..formats.hardware_file import Detected
-from . import features
-from .features import FORCE_CAPABILITY, FORCE_DRIVER, Version
+from ..variants.provider_nvidia import (
+    FORCE_CAPABILITY,
+    FORCE_DRIVER,
+    Version,
+    forced_capability,
+    forced_driver,
+    nvidia_features,
+)
 
 if TYPE_CHECKING:
     import ctypes
@@ -30,9 +36,9 @@ class Gpu(NamedTuple):
     source: str
 
 
-def detect_nvidia(environ: Mapping[str, str]) -> dict[str, Detected]:
+def detect_nvidia(environ: Mapping[str, str]) -> Detected:
     """Return what the NVIDIA GPUs of this machine support."""
-    return {"nvidia": nvidia_support(environ, find_gpu)}
+    return nvidia_support(environ, find_gpu)
 
 
 def nvidia_support(environ: Mapping[str, str], find: Callable[[], Gpu | None]) -> Detected:
@@ -40,23 +46,23 @@ def nvidia_support(environ: Mapping[str, str], find: Callable[[], Gpu | None]) -
 
     A value that is no version means that nothing is supported, and an empty one forces nothing.
     """
-    forced_driver, forced_capability = environ.get(FORCE_DRIVER, ""), environ.get(FORCE_CAPABILITY, "")
-    gpu = None if forced_driver and forced_capability else find()
+    driver_text, capability_text = environ.get(FORCE_DRIVER, ""), environ.get(FORCE_CAPABILITY, "")
+    gpu = None if driver_text and capability_text else find()
     driver, capability = (gpu.driver, gpu.capability) if gpu else (None, None)
     sources = [gpu.source] if gpu else []
-    if forced_driver:
-        driver = features.forced_driver(forced_driver)
-        sources.append(f"{FORCE_DRIVER}={ascii_unless_printable(forced_driver)}")
+    if driver_text:
+        driver = forced_driver(driver_text)
+        sources.append(f"{FORCE_DRIVER}={ascii_unless_printable(driver_text)}")
         if driver is None:
             return Detected({}, f"{sources[-1]}, which is no CUDA version")
-    if forced_capability:
-        capability = features.forced_capability(forced_capability)
-        sources.append(f"{FORCE_CAPABILITY}={ascii_unless_printable(forced_capability)}")
+    if capability_text:
+        capability = forced_capability(capability_text)
+        sources.append(f"{FORCE_CAPABILITY}={ascii_unless_printable(capability_text)}")
         if capability is None:
             return Detected({}, f"{sources[-1]}, which is no compute capability")
     if driver is None:
         return Detected({}, "no NVIDIA driver is found")
-    return Detected(features.nvidia(driver, capability), ", ".join(sources))
+    return Detected(nvidia_features(driver, capability), ", ".join(sources))
 
 
 def find_gpu() -> Gpu | None:

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
-from ..errors import VariantError, did_you_mean, one_of
+from ..errors import Problem, VariantError, did_you_mean, one_of
 from ..lowlevel.processes import GROUP, end_group
 from ..lowlevel.terminal import print_message
 from ..variants.properties import Variant, check_name, check_value
@@ -48,7 +48,7 @@ class _RawAnswer(NamedTuple):
     features: dict[str, _Feature]
     all_compatible: bool
     namespace: str | None
-    lapses: tuple[str, ...]
+    lapses: tuple[Problem, ...]
 
 
 class Plugin(NamedTuple):
@@ -70,17 +70,18 @@ class PluginSupport(NamedTuple):
     features: dict[str, tuple[str, ...]]
 
 
-def installed_plugins(python: str = sys.executable) -> tuple[list[Plugin], list[str]]:
+def installed_plugins(python: str = sys.executable) -> tuple[list[Plugin], list[Problem]]:
     """Return the plugins in the environment of an interpreter, sorted by name, and what cannot be read.
 
     No plugin is run.
 
     Raises VariantError when the interpreter cannot tell.
     """
-    told = _run([python], [], python)
-    if "error" in told:
-        raise VariantError(f"{python}: {told['error']}")
-    return sorted(Plugin(**entry) for entry in told["plugins"]), told["faults"]
+    answer = _run([python], [], python)
+    if "error" in answer:
+        raise VariantError(answer["error"], place=python)
+    problems = [Problem("error", place, text) for place, text in answer["faults"]]
+    return sorted(Plugin(**entry) for entry in answer["plugins"]), problems
 
 
 def query_plugin(plugin: Plugin, python: str = sys.executable) -> PluginSupport:
@@ -103,27 +104,29 @@ def query_isolated(namespace: str, provider: PluginProvider, python: str) -> dic
     """
     place = _place(namespace, provider)
     answer = _ask(place, provider.reference, _SUPPORTED, command=[python, "-I"])
-    issues = list(answer.lapses)
+    problems = list(answer.lapses)
     if answer.namespace not in (None, namespace):
-        issues.append(f"{place}: namespace: is {answer.namespace!r}, so it answers for another one")
-    if issues:
-        raise VariantError(*issues)
+        text = f"is {answer.namespace!r}, so it answers for another one"
+        problems.append(Problem("error", f"{place}: namespace", text))
+    if problems:
+        raise VariantError(*problems)
     return {name: feature.values for name, feature in answer.features.items()}
 
 
-def protocol_faults(plugin: Plugin, python: str = sys.executable) -> list[str]:
+def protocol_problems(plugin: Plugin, python: str = sys.executable) -> list[Problem]:
     """Run an installed plugin, and return everything in which it does not keep the protocol."""
-    found: list[str] = []
+    problems: list[Problem] = []
     answers: dict[str, _RawAnswer] = {}
     for method in (_SUPPORTED, _ALL):
         try:
             answers[method] = _ask_installed(plugin, method, python)
-            found += answers[method].lapses
+            problems += answers[method].lapses
         except VariantError as error:
-            found += error.lines()
+            problems += error.problems
     if len(answers) == 2:
-        found += (f"{plugin}: {fault}" for fault in _contradictions(answers[_SUPPORTED], answers[_ALL]))
-    return list(dict.fromkeys(found))  # both methods may have the same
+        texts = _contradictions(answers[_SUPPORTED], answers[_ALL])
+        problems += (Problem("error", str(plugin), text) for text in texts)
+    return list(dict.fromkeys(problems))  # both methods may have the same
 
 
 def _contradictions(supported: _RawAnswer, known: _RawAnswer) -> Iterator[str]:
@@ -139,8 +142,8 @@ def _contradictions(supported: _RawAnswer, known: _RawAnswer) -> Iterator[str]:
         if feature.several != known.features[name].several:
             yield f"multi_value of {name!r} is {feature.several} in {_SUPPORTED}(), and not in {_ALL}()"
     for name, feature in known.features.items() if known.all_compatible else ():
-        there = supported.features[name].values if name in supported.features else ()
-        if lacking := [value for value in feature.values if value not in there]:
+        values = supported.features[name].values if name in supported.features else ()
+        if lacking := [value for value in feature.values if value not in values]:
             yield (
                 f"all_properties_compatible is true, but {_SUPPORTED}() lacks {one_of(lacking)} of {name!r}"
             )
@@ -156,11 +159,12 @@ def ask_for_static(namespace: str, provider: BuildProvider) -> StaticProvider:
     place = _place(namespace, provider)
     if not answer.all_compatible:
         raise VariantError(
-            f"{place}: all_properties_compatible is not true, so its answer holds for this machine only",
+            "all_properties_compatible is not true, so its answer holds for this machine only",
+            place=place,
             hint="a plugin that looks at the machine goes into requires, and is asked by installers",
         )
     if not answer.features:
-        raise VariantError(f"{place}: {_SUPPORTED}() lists no feature", hint="use another release of it")
+        raise VariantError(f"{_SUPPORTED}() lists no feature", place=place, hint="use another release of it")
     return StaticProvider(
         tuple((name, feature.values) for name, feature in answer.features.items()), provider.optional
     )
@@ -171,43 +175,38 @@ def validate_variant(variant: Variant, providers: Mapping[str, Provider]) -> Non
 
     The plugins must be installed beside this package. Raises VariantError with every fault found.
     """
-    issues: list[str] = []
+    problems: list[Problem] = []
     for namespace, features in variant.to_dict().items():
         provider = providers.get(namespace)
         if isinstance(provider, (PluginProvider, BuildProvider)):
             try:
                 answer = _ask_provider(namespace, provider, _ALL)
             except VariantError as error:
-                issues += error.lines()
+                problems += error.problems
             else:
-                issues += _faults(f"variants.{variant.label}.{namespace}", features, answer)
-    if issues:
-        raise VariantError(*issues)
+                problems += _objections(f"variants.{variant.label}.{namespace}", features, answer)
+    if problems:
+        raise VariantError(*problems)
 
 
-def _faults(place: str, features: Mapping[str, list[str]], answer: _RawAnswer) -> list[str]:
-    """Return what a plugin has against the properties that a variant has in its namespace."""
-    faults = []
+def _objections(place: str, features: Mapping[str, list[str]], answer: _RawAnswer) -> Iterator[Problem]:
+    """Yield what a plugin has against the properties that a variant has in its namespace."""
     for name, values in features.items():
         at_feature = f"{place}.{name}"
         if name not in answer.features:
-            known = answer.features
-            faults.append(
-                f"{at_feature}: no such feature{did_you_mean(name, known)}; known are {one_of(known)}"
-            )
+            known = one_of(answer.features)
+            text = f"no such feature{did_you_mean(name, answer.features)}; known are {known}"
+            yield Problem("error", at_feature, text)
             continue
         feature = answer.features[name]
         for value in values:
             if value not in feature.values:
                 suggestion = did_you_mean(value, feature.values)
-                faults.append(
-                    f"{at_feature}: no such value {value!r}{suggestion}; known are {one_of(feature.values)}"
-                )
+                text = f"no such value {value!r}{suggestion}; known are {one_of(feature.values)}"
+                yield Problem("error", at_feature, text)
         if len(values) > 1 and not feature.several:
-            faults.append(
-                f"{at_feature}: {one_of(values)}: this feature has one value in a variant; choose one"
-            )
-    return faults
+            text = f"{one_of(values)}: this feature has one value in a variant"
+            yield Problem("error", at_feature, text, "choose one")
 
 
 def _place(namespace: str, provider: PluginProvider | BuildProvider) -> str:
@@ -234,9 +233,8 @@ def _ask_provider(namespace: str, provider: PluginProvider | BuildProvider, meth
     install = f"it comes with {' and '.join(provider.requires)}; install that for the build"
     answer = _ask(place, provider.reference, method, install)
     if answer.namespace not in (None, namespace):
-        raise VariantError(
-            f"{place}: namespace: is {answer.namespace!r}, so it goes to providers.{answer.namespace}"
-        )
+        text = f"is {answer.namespace!r}, so it goes to providers.{answer.namespace}"
+        raise VariantError(text, place=f"{place}: namespace")
     return answer
 
 
@@ -252,11 +250,10 @@ def _ask(
     *install* is the remedy if it is not there, in a build; without one, it is held to every rule.
     *command* starts the interpreter that it is installed for.
     """
-    told = _run(command, [reference, method], place, in_build=install is not None)
-    if "error" in told:
-        is_missing = told["error"].startswith("ModuleNotFoundError")
-        raise VariantError(f"{place}: {told['error']}", hint=install if is_missing else None)
-    return _read_answer(told, method, place, strict=install is None)
+    answer = _run(command, [reference, method], place, in_build=install is not None)
+    if "error" in answer:
+        raise VariantError(answer["error"], place=place, hint=install if answer["is_missing"] else None)
+    return _read_answer(answer, method, place, strict=install is None)
 
 
 def _run(
@@ -273,31 +270,31 @@ def _run(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **group
         )
     except OSError as error:
-        raise VariantError(f"{interpreter[0]}: cannot be started: {error.strerror or error}") from None
+        text = f"cannot be started: {error.strerror or error}"
+        raise VariantError(text, place=interpreter[0]) from None
     with process, _passed_on(process):
         try:
             stdout, _ = process.communicate(timeout=_TIME_LIMIT)
         except subprocess.TimeoutExpired:
-            raise VariantError(f"{place}: no answer within {_TIME_LIMIT} seconds") from None
+            raise VariantError(f"no answer within {_TIME_LIMIT} seconds", place=place) from None
         finally:
             if in_build:
                 process.kill()
             else:
                 end_group(process)
     try:
-        told = json.loads(stdout)
+        answer = json.loads(stdout)
     except ValueError:
-        told = None
-    if not isinstance(told, dict):
-        raise VariantError(f"{place}: ended with exit code {process.returncode} and no answer")
-    return told
+        answer = None
+    if not isinstance(answer, dict):
+        raise VariantError(f"ended with exit code {process.returncode} and no answer", place=place)
+    return answer
 
 
 @contextmanager
 def _passed_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
     """Print the lines that a process writes to stderr, as they come."""
-    errors, process.stderr = process.stderr, None  # so nobody else reads it
-    assert errors, "it is a pipe"
+    errors, process.stderr = cast("IO[bytes]", process.stderr), None  # so nobody else reads it
 
     def pass_on() -> None:
         with errors:
@@ -312,31 +309,39 @@ def _passed_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
         thread.join(1)  # a process that the plugin has left behind may still have the pipe
 
 
-def _read_answer(told: Mapping[str, Any], method: str, place: str, *, strict: bool) -> _RawAnswer:
+def _read_answer(answer: Mapping[str, Any], method: str, place: str, *, strict: bool) -> _RawAnswer:
     """Check what a plugin answered; raises VariantError with every fault found, with lapses if *strict*."""
     document = Document()
-    own = told["namespace"]
-    if own is not None and document.string(own, "namespace") is not None:
-        document.passes("namespace", lambda text: check_name(text, "namespace"), own)
+    namespace = answer["namespace"]
+    if namespace is not None and document.string(namespace, "namespace") is not None:
+        document.passes("namespace", lambda text: check_name(text, "namespace"), namespace)
     at_all = "all_properties_compatible"
-    all_compatible = told[at_all] is not None and document.boolean(told[at_all], at_all)
+    all_compatible = answer[at_all] is not None and document.boolean(answer[at_all], at_all)
+    lapses: list[Problem] = []
     features: dict[str, _Feature] = {}
-    lapses: list[str] = []
-    for index, config in enumerate(told["configs"]):
+    for index, config in enumerate(answer["configs"]):
         at = f"{method}()[{index}]"
-        name = document.string(config["name"], f"{at}.name")
-        values = document.strings(config["values"], f"{at}.values", check_value)
-        several = config["multi_value"]
-        if several is None:
-            lapses.append(f"{place}: {at}.multi_value: missing")
-        several = several is not None and document.boolean(several, f"{at}.multi_value")
-        if name is not None and document.passes(f"{at}.name", lambda text: check_name(text, "feature"), name):
+        if config["multi_value"] is None:
+            lapses.append(Problem("missing-key", f"{place}: {at}.multi_value", "missing"))
+        name, feature = _read_feature(document, config, at)
+        if name is not None:
             if name in features:
                 document.note(f"{at}.name", f"{name!r} is there twice")
-            features[name] = _Feature(values, several)
-    if told["printed"] is not None:
-        lapses.append(f"{place}: prints to stdout: {told['printed']!r}")
+            features[name] = feature
+    if answer["printed"] is not None:
+        lapses.append(Problem("error", place, f"prints to stdout: {answer['printed']!r}"))
     if document.problems:
         problems = [problem.within(place) for problem in document.problems]
         raise VariantError(*problems, *(lapses if strict else ()))
-    return _RawAnswer(features, all_compatible, own, tuple(lapses))
+    return _RawAnswer(features, all_compatible, namespace, tuple(lapses))
+
+
+def _read_feature(document: Document, config: Mapping[str, Any], place: str) -> tuple[str | None, _Feature]:
+    """Read a feature that a plugin lists; its name is None if it is not one."""
+    name = document.string(config["name"], f"{place}.name")
+    values = document.strings(config["values"], f"{place}.values", check_value)
+    several = config["multi_value"]
+    several = several is not None and document.boolean(several, f"{place}.multi_value")
+    if name is None or not document.passes(f"{place}.name", lambda text: check_name(text, "feature"), name):
+        return None, _Feature(values, several)
+    return name, _Feature(values, several)

@@ -8,26 +8,24 @@ from pathlib import Path
 
 from ..errors import ascii_unless_printable
 from ..formats.hardware_file import Detected
-from . import features
-from .features import FORCE_TPU
+from ..variants.provider_tpu import FORCE_TPU, forced_tpu, tpu_features
 
 _PCI_DEVICES = Path("/sys/bus/pci/devices")
 _GOOGLE = "0x1ae0"
 
 
-def detect_tpu(environ: Mapping[str, str]) -> dict[str, Detected]:
+def detect_tpu(environ: Mapping[str, str]) -> Detected:
     """Return whether this machine has a TPU."""
-    return {"tpu": tpu_support(environ, _PCI_DEVICES)}
+    return tpu_support(environ, _PCI_DEVICES)
 
 
 def tpu_support(environ: Mapping[str, str], devices: Path) -> Detected:
     """Return the support of TPUs; *devices* is the folder in which Linux has those of the PCI bus."""
     if forced := environ.get(FORCE_TPU, ""):
-        present = features.forced_tpu(forced)
-        return Detected(features.tpu(present), f"{FORCE_TPU}={ascii_unless_printable(forced)}")
+        return Detected(tpu_features(forced_tpu(forced)), f"{FORCE_TPU}={ascii_unless_printable(forced)}")
     for path in devices.glob("*/vendor"):
         with suppress(OSError):
             if path.read_text(encoding="ascii", errors="replace").strip() == _GOOGLE:
                 # It may be a TPU, or a network card or disk of Google's cloud.
                 return Detected({}, f"not known, there is a device of Google; {FORCE_TPU} says it")
-    return Detected(features.tpu(False), "no device of Google is found")
+    return Detected(tpu_features(False), "no device of Google is found")

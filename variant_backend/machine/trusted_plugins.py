@@ -53,9 +53,9 @@ def objection(provider: PluginProvider, trusted: Collection[str]) -> str | None:
         return f"its plugin is not run: {error}"
     if not requirements:
         return "its plugin requires nothing on this system"
-    if urls := [each for each in requirements if each.url]:
+    if urls := [requirement for requirement in requirements if requirement.url]:
         return f"its plugin is not run: {one_of(map(str, urls))} names a URL, which no name can vouch for"
-    names = dict.fromkeys(normalize(each.name) for each in requirements)
+    names = dict.fromkeys(normalize(requirement.name) for requirement in requirements)
     if missing := [name for name in names if name not in trusted]:
         return f"its plugin is not trusted: {' '.join(f'--trust-plugin {name}' for name in missing)}"
     return None
@@ -71,20 +71,20 @@ def ask_trusted(
     """
     requirements = _applicable(provider)
     place = f"providers.{namespace}: plugin {provider.reference!r}"
-    names = [_without_marker(each) for each in requirements]
+    names = list(map(_without_marker, requirements))
     try:
         with temporary_folder() as folder:
             env = _install(names, installer, folder)
             if "error" not in env:
                 features = query_isolated(namespace, provider, env["python"])
-                found = _versions(requirements, env["path"])
-                return PluginAnswer(features, f"plugin {provider.reference!r} of {' and '.join(found)}")
+                versions = _versions(requirements, env["path"])
+                return PluginAnswer(features, f"plugin {provider.reference!r} of {' and '.join(versions)}")
             reason = env["error"]
     except VariantError as error:
         return error
     except OSError as error:  # such as that the disk is full
         reason = str(error)
-    return VariantError(f"{place}: {installer} cannot install {one_of(names)}: {reason}")
+    return VariantError(f"{installer} cannot install {one_of(names)}: {reason}", place=place)
 
 
 def _applicable(provider: PluginProvider) -> list[Requirement]:
@@ -92,7 +92,7 @@ def _applicable(provider: PluginProvider) -> list[Requirement]:
     from packaging.requirements import Requirement
 
     requirements = map(Requirement, provider.requires)
-    return [each for each in requirements if each.marker is None or each.marker.evaluate()]
+    return [one for one in requirements if one.marker is None or one.marker.evaluate()]
 
 
 def _without_marker(requirement: Requirement) -> str:
@@ -119,18 +119,19 @@ def _install(requirements: Sequence[str], installer: Installer, folder: Path) ->
         finally:
             end_group(process)
     try:
-        told: dict[str, str] = json.loads(stdout)
+        answer: dict[str, str] = json.loads(stdout)
     except ValueError:
         return {"error": f"ended with exit code {process.returncode} and no answer"}
-    return told
+    return answer
 
 
 def _versions(requirements: list[Requirement], folder: str) -> list[str]:
     """Return the names of the requirements with the versions that are installed in an environment."""
     from importlib.metadata import distributions
 
-    names = list(dict.fromkeys(normalize(each.name) for each in requirements))
+    names = list(dict.fromkeys(normalize(requirement.name) for requirement in requirements))
     # Unix has the first, Windows the second.
     places = [*Path(folder).glob("lib/*/site-packages"), *Path(folder).glob("Lib/site-packages")]
-    versions = {normalize(each.name): each.version for each in distributions(path=[*map(str, places)])}
+    installed = distributions(path=[*map(str, places)])
+    versions = {normalize(distribution.name): distribution.version for distribution in installed}
     return [f"{name} {versions.get(name, '')}".rstrip() for name in names]

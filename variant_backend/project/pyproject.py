@@ -12,10 +12,10 @@ from ..variants.metadata import VariantMetadata
 from ..variants.validation import Document
 from .recipe import COMMON_KEYS, Recipe, read_recipes
 
+PROJECT_FILE = Path("pyproject.toml")
+
 _TOOL = "tool.variant-backend"
 _KEYS = ("build-backend", "backend-path", *COMMON_KEYS, "plugins")
-
-
 _PLUGINS = ("off", "validate")
 
 
@@ -56,29 +56,43 @@ class Project(NamedTuple):
         Raises VariantError when the file cannot be read, or is not TOML.
         """
         data = read_toml(path)
-        inner = Document()
-        metadata = None
-        if variants and "variant" in data:
-            metadata = VariantMetadata.read_table(inner, data["variant"])
-            for problem in inner.problems:
-                document.add(problem.within("[variant]"))
-        labels: Collection[str] | None = metadata.variants if metadata else ()
-        if inner.problems:
-            # What is wrong with [variant] is said already, and not that its labels are unknown.
-            metadata = labels = None
+        metadata = labels = None
+        if variants:
+            metadata, labels = _read_variants(document, data)
         tools = document.table(data.get("tool", {}), "tool")
         table = document.table(tools.get("variant-backend", {}), _TOOL, _KEYS)
-        build_backend = backend_path = None
-        if "build-backend" in table:
-            build_backend = document.string(table["build-backend"], f"{_TOOL}.build-backend")
-        if "backend-path" in table:
-            backend_path = document.strings(table["backend-path"], f"{_TOOL}.backend-path", _check_inside)
-        project = cls(metadata, build_backend, backend_path or ())
-        if variants:
-            common, recipes = read_recipes(document, table, _TOOL, labels)
-            plugins = document.choice(table.get("plugins", "off"), f"{_TOOL}.plugins", _PLUGINS)
-            project = project._replace(common=common, recipes=recipes, validates=plugins == "validate")
-        return project
+        backend = _read_backend(document, table)
+        if not variants:
+            return cls(metadata, *backend)
+        common, recipes = read_recipes(document, table, _TOOL, labels)
+        plugins = document.choice(table.get("plugins", "off"), f"{_TOOL}.plugins", _PLUGINS)
+        return cls(metadata, *backend, common, recipes, plugins == "validate")
+
+
+def _read_variants(
+    document: Document, data: Mapping[str, object]
+) -> tuple[VariantMetadata | None, Collection[str] | None]:
+    """Return what ``[variant]`` says, and its labels; of a faulty one, neither is known."""
+    if "variant" not in data:
+        return None, ()
+    from ..variants.metadata_reading import read_variant_table
+
+    inner = Document()
+    metadata = read_variant_table(inner, data["variant"])
+    for problem in inner.problems:
+        document.add(problem.within("[variant]"))
+    return (None, None) if inner.problems else (metadata, metadata.variants)
+
+
+def _read_backend(document: Document, table: Mapping[str, object]) -> tuple[str | None, tuple[str, ...]]:
+    """Return the build backend to wrap, and its path."""
+    build_backend: str | None = None
+    backend_path: tuple[str, ...] = ()
+    if "build-backend" in table:
+        build_backend = document.string(table["build-backend"], f"{_TOOL}.build-backend")
+    if "backend-path" in table:
+        backend_path = document.strings(table["backend-path"], f"{_TOOL}.backend-path", _check_inside)
+    return build_backend, backend_path
 
 
 def may_be_wrapped(path: Path) -> bool:

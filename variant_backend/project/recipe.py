@@ -13,9 +13,6 @@ from ..variants.filename import WheelFilename, check_project_name, escape
 from ..variants.properties import NULL_LABEL, Variant
 from ..variants.validation import Document, join
 
-# The config settings that say which variant a wheel becomes; all others are the wrapped backend's.
-OUR_SETTINGS = ("variant", "variant-label", "variant-filename")
-
 COMMON_KEYS = ("dependencies", "remove-dependencies", "name", "strip-local-version", "markers", "variants")
 _KEYS = (
     "match",
@@ -100,8 +97,8 @@ class Recipe(NamedTuple):
         kept = [text for text in own if not self.removes(text)]
         added = [*self.dependencies]
         if not self.keep_markers:
-            kept = [each for text in kept if (each := _decided(text, variant)) is not None]
-            added = [each for text in added if (each := resolve(text, variant)) is not None]
+            kept = [decided for text in kept if (decided := _decided(text, variant)) is not None]
+            added = [decided for text in added if (decided := resolve(text, variant)) is not None]
         identities = _identities([*kept, *added])
         wanted, others = _by_identity(added, identities), _by_identity(kept, identities)
         return [*(text for key, text in others.items() if key not in wanted), *wanted.values()]
@@ -226,6 +223,8 @@ def _recipe(document: Document, value: object, place: str, common: Recipe) -> Re
 
 def _requirements(document: Document, table: Mapping[str, object], place: str, key: str) -> tuple[str, ...]:
     """Read requirements; those of the wheel may have variant markers, those of the build may not."""
+    if key not in table:
+        return ()
     from ..variants.markers import check_dependency, check_requirement, mentions_variant
 
     def check_build_requirement(text: str) -> None:
@@ -237,7 +236,7 @@ def _requirements(document: Document, table: Mapping[str, object], place: str, k
         check_requirement(text)
 
     check = check_build_requirement if key == "build-requires" else check_dependency
-    return document.strings(table.get(key, []), join(place, key), check, least=0)
+    return document.strings(table[key], join(place, key), check, least=0)
 
 
 def _names(document: Document, table: Mapping[str, object], place: str) -> tuple[str, ...]:
@@ -304,11 +303,13 @@ def _settings(
     document: Document, table: Mapping[str, object], place: str
 ) -> dict[str, str | tuple[str, ...]]:
     """Read config settings: strings, or lists of strings."""
+    from .config_settings import VARIANT_SETTINGS
+
     result: dict[str, str | tuple[str, ...]] = {}
     key = "config-settings"
     for name, value in document.table(table.get(key, {}), join(place, key)).items():
         at_name = f"{place}.{key}.{name}"
-        if name in OUR_SETTINGS:
+        if name in VARIANT_SETTINGS:
             document.note(
                 at_name, "is no setting of the wrapped backend; it asks variant-backend for a variant"
             )

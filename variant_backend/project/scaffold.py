@@ -23,8 +23,10 @@ from ..lowlevel.workspace import workspace
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.known_providers import KNOWN_PROVIDERS
 from ..variants.metadata import VariantMetadata
+from ..variants.metadata_reading import metadata_from_table
 from ..variants.properties import NULL_LABEL, Property
 from ..variants.validation import Document
+from ..variants.wheel_metadata import select_variant
 
 _PROJECT_FILE = "pyproject.toml"
 _HOOKS = "variant_backend.hooks"
@@ -56,7 +58,7 @@ def project_file(path: Path) -> Path:
     is_legacy = file.name == _PROJECT_FILE and file.with_name("setup.py").is_file()
     if not file.is_file() and not is_legacy:
         raise VariantError(
-            f"{file}: no such file, and no setup.py beside it", hint="name the folder of a project"
+            "no such file, and no setup.py beside it", place=file, hint="name the folder of a project"
         )
     return file
 
@@ -67,11 +69,12 @@ def read_project_file(file: Path) -> str:
         return ""
     data = file.read_bytes()
     if data.startswith(b"\xef\xbb\xbf"):
-        raise VariantError(f"{file}: starts with a byte order mark, not with TOML", hint="save it without")
+        text = "starts with a byte order mark, not with TOML"
+        raise VariantError(text, place=file, hint="save it without")
     try:
         return data.decode("utf-8")
     except ValueError as error:
-        raise VariantError(f"{file}: not TOML in UTF-8: {error}") from None
+        raise VariantError(f"not TOML in UTF-8: {error}", code="not-toml", place=file) from None
 
 
 def write_project_file(file: Path, old: str, new: str) -> None:
@@ -81,7 +84,7 @@ def write_project_file(file: Path, old: str, new: str) -> None:
     """
     target = file.resolve()
     if read_project_file(target) != old:
-        raise VariantError(f"{file}: has changed since it was read", hint="run the command again")
+        raise VariantError("has changed since it was read", place=file, hint="run the command again")
     with workspace(target.parent) as folder:
         fresh = folder / target.name
         fresh.write_bytes(new.encode())
@@ -129,7 +132,7 @@ def add_variant(text: str, label: str, properties: Sequence[Property]) -> str:
     """
     data = _read_tables(text)
     metadata = _metadata(data)
-    variant = metadata.select(label, frozenset(properties))
+    variant = select_variant(metadata, label, frozenset(properties))
     new = copy.deepcopy(data)
     if variant.properties and label not in metadata.variants:
         table = new.setdefault("variant", {})
@@ -156,19 +159,20 @@ def _read_tables(text: str) -> dict[str, Any]:
             document.string(table["build-backend"], f"{place}.build-backend")
         for key in ("requires", "backend-path"):
             value = table.get(key, [])
-            if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-                document.note(f"{place}.{key}", "a list of strings is needed")
+            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+                document.note(f"{place}.{key}", "a list of strings is needed", code="wrong-type")
     if "build-backend" in system and "requires" not in system:
-        document.note("build-system.requires", "missing: list what the build backend needs")
+        text = "missing: list what the build backend needs"
+        document.note("build-system.requires", text, code="missing-key")
     if _is_wrapped(data):
         if "build-backend" not in ours:
-            document.note("tool.variant-backend.build-backend", "missing: name the backend that is wrapped")
+            text = "missing: name the backend that is wrapped"
+            document.note("tool.variant-backend.build-backend", text, code="missing-key")
     else:
         for key in [key for key in _MOVED if key in ours]:
-            text = f"is there already, but build-system.build-backend is not {_HOOKS!r}; remove it"
-            document.note(f"tool.variant-backend.{key}", text)
-    if document.problems:
-        raise VariantError(*document.problems)
+            text = f"is there already, but build-system.build-backend is not {_HOOKS!r}"
+            document.note(f"tool.variant-backend.{key}", text, remedy="remove it")
+    document.check()
     return data
 
 
@@ -181,12 +185,12 @@ def _is_wrapped(data: Mapping[str, Any]) -> bool:
 def _metadata(data: Mapping[str, Any]) -> VariantMetadata:
     if "variant" not in data:
         return VariantMetadata((), {}, {})
-    return VariantMetadata.from_table(data["variant"], "[variant]")
+    return metadata_from_table(data["variant"], "[variant]")
 
 
 def _own_requirements(requires: Sequence[str]) -> list[int]:
     """Return where requirements name this package, the last one first."""
-    names = [re.split(r"[^\w.-]", each.strip(), maxsplit=1)[0] for each in requires]
+    names = [re.split(r"[^\w.-]", item.strip(), maxsplit=1)[0] for item in requires]
     return [index for index, name in enumerate(names) if canonicalize_name(name) == _DISTRIBUTION][::-1]
 
 
@@ -203,7 +207,7 @@ def _unwrapped(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a wrapped project file says once that is undone."""
     system = {key: value for key, value in data["build-system"].items() if key not in _MOVED}
     own = _own_requirements(system["requires"])
-    system["requires"] = [each for index, each in enumerate(system["requires"]) if index not in own]
+    system["requires"] = [item for index, item in enumerate(system["requires"]) if index not in own]
     ours = _ours(data)
     moved = {key: ours.pop(key) for key in _MOVED if key in ours}
     if moved["build-backend"] == _LEGACY_BACKEND:

@@ -15,8 +15,8 @@ from urllib.parse import urljoin
 
 from ..variants.metadata import VariantMetadata
 from ..variants.properties import NULL_LABEL, Property
+from ..variants.uv_behaviour import UV_FLAG
 
-_FLAG = "--preview-features wheel-variants"
 # Stands for the index in commands when it is not known where that will be served.
 _ADDRESS = "https://ADDRESS"
 
@@ -118,10 +118,10 @@ _INTERPRETERS = {"cp": "CPython", "pp": "PyPy", "py": "Python", "graalpy": "Graa
 
 
 def _python(tag: str) -> str:
-    found = re.fullmatch(r"([a-z]+)(\d)(\d*)", tag)
-    if not found or found[1] not in _INTERPRETERS:
+    match = re.fullmatch(r"([a-z]+)(\d)(\d*)", tag)
+    if not match or match[1] not in _INTERPRETERS:
         return tag
-    return f"{_INTERPRETERS[found[1]]} {found[2]}{'.' if found[3] else ''}{found[3]}"
+    return f"{_INTERPRETERS[match[1]]} {match[2]}{'.' if match[3] else ''}{match[3]}"
 
 
 _PLATFORMS: Sequence[tuple[str, str]] = (
@@ -142,8 +142,8 @@ _PLATFORMS: Sequence[tuple[str, str]] = (
 
 def _platform(tag: str) -> str:
     for pattern, words in _PLATFORMS:
-        if found := re.fullmatch(pattern, tag):
-            return found.expand(words)
+        if match := re.fullmatch(pattern, tag):
+            return match.expand(words)
     return tag
 
 
@@ -195,7 +195,7 @@ def _commands(name: str, release: ReleaseSection, base_url: str | None) -> str:
     rows = []
     if labels - {None}:
         # What this index lacks comes from the one that uv is set to: requirements lie there mostly.
-        command = f"uv pip install {_FLAG} --index {index} {wanted}"
+        command = f"uv pip install {UV_FLAG} --index {index} {wanted}"
         rows.append(("The best variant for your machine", command))
     is_source = any(link.filename.endswith(".tar.gz") for link in release.others)
     if None in labels or is_source:
@@ -250,7 +250,7 @@ def _by_label(wheels: Iterable[WheelLink]) -> dict[str | None, list[WheelLink]]:
         return (wheel.label is None) * 2 + (wheel.label == NULL_LABEL), wheel.label or ""
 
     ordered = sorted(wheels, key=lambda wheel: (*rank(wheel), wheel.link.filename))
-    return {group[0].label: group for _, each in groupby(ordered, rank) for group in [list(each)]}
+    return {group[0].label: group for _, members in groupby(ordered, rank) for group in [list(members)]}
 
 
 def _common(wheels: Iterable[WheelLink]) -> list[str]:
@@ -302,14 +302,14 @@ def _wheels(label: str | None, wheels: Iterable[WheelLink], base_url: str | None
     """Return links to the wheels of a label by the systems they are for, and how to install each."""
     by_system: dict[str, list[str]] = {}
     commands = []
-    program = "pip install" if label is None else f"uv pip install {_FLAG}"
+    program = "pip install" if label is None else f"uv pip install {UV_FLAG}"
     for wheel in wheels:
         system, interpreters = readable_tags(wheel.tags)
         by_system.setdefault(system, []).append(f"<li>{_linked(wheel.link, interpreters)}</li>")
         commands.append(_code(f"{program} {shlex.quote(_url(base_url, wheel.link.path))}"))
     links = "".join(
-        f'<p>{escape(system)}</p><ul class="wheels">{"".join(each)}</ul>'
-        for system, each in by_system.items()
+        f'<p>{escape(system)}</p><ul class="wheels">{"".join(items)}</ul>'
+        for system, items in by_system.items()
     )
     return f"{links}<details><summary>Install just this</summary>{''.join(commands)}</details>"
 
@@ -340,8 +340,8 @@ def _versions(project: ProjectPage) -> str:
     if len(project.releases) < 2:
         return ""
     links = "".join(
-        f'<li><a href="#{escape(f"v{each.version}")}">{escape(each.version)}</a></li>'
-        for each in project.releases
+        f'<li><a href="#{escape(f"v{release.version}")}">{escape(release.version)}</a></li>'
+        for release in project.releases
     )
     return f'<nav aria-label="Versions"><ul class="versions">{links}</ul></nav>'
 

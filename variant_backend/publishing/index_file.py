@@ -14,24 +14,27 @@ from ..lowlevel.ranges import file_digest, real_path
 from ..variants.filename import WheelFilename, index_filename, parse_index_filename
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
-from ..wheels.reading import Wheel, open_wheel
+from ..variants.metadata_reading import metadata_from_json
+from ..wheels.reading import Wheel, WheelFile
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
-    Release: TypeAlias = tuple[str, Version]
+    # Normalized name and version.
+    ReleaseId: TypeAlias = tuple[str, Version]
 
 
 class FoundWheel(NamedTuple):
-    """A wheel that lies in a folder: whose release it is, its METADATA, and for a variant its variant.json.
+    """A wheel that is read: its parsed name, whose release it is, its METADATA, and a variant's variant.json.
 
-    *place* is what messages call it.
+    *folder* is where the index file of its release belongs: that of the wheel, or the current one, if the
+    wheel lies elsewhere. *place* is what messages call it.
     """
 
-    path: Path
+    name: WheelFilename
+    folder: Path
     place: str
-    filename: WheelFilename
-    release: Release
+    release: ReleaseId
     core_metadata: bytes
     metadata: VariantMetadata | None
 
@@ -39,7 +42,7 @@ class FoundWheel(NamedTuple):
 class ReleaseIndex(NamedTuple):
     """The variants of a release, and the folders that their file belongs in."""
 
-    release: Release
+    release: ReleaseId
     metadata: VariantMetadata
     folders: tuple[Path, ...]
 
@@ -81,7 +84,7 @@ def plan_index(
     if not releases:
         places = ", ".join([*map(str, folders), *map(shown_url, urls)])
         raise VariantError(f"{places}: no wheel with a variant label", hint="make some with make-variant")
-    return Index(tuple(releases), tuple(output for each in releases for output in each.outputs()))
+    return Index(tuple(releases), tuple(output for index in releases for output in index.outputs()))
 
 
 def read_folders(folders: Sequence[Path], *, plain: bool) -> tuple[list[FoundWheel], list[str]]:
@@ -96,14 +99,15 @@ def read_folders(folders: Sequence[Path], *, plain: bool) -> tuple[list[FoundWhe
         if not folder.is_dir():
             issues.append(f"{folder} is not a folder; name one that holds wheels")
             continue
-        for name in sorted(path.name for path in folder.iterdir() if path.name.endswith(".whl")):
+        paths = sorted(path for path in folder.iterdir() if path.name.endswith(".whl"))
+        for path in paths:
             try:
-                filename = WheelFilename.parse(name)
-                if plain or filename.label is not None:
-                    wheels.append(reader.read(folder / name, filename))
+                wheel = WheelFile.of(path)
+                if plain or wheel.name.label is not None:
+                    wheels.append(reader.read(wheel))
             except VariantError as error:
                 issues += (error.within(folder) if len(folders) > 1 else error).lines()
-    return wheels, [*issues, *different_twins(wheel.path for wheel in wheels)]
+    return wheels, [*issues, *different_twins(wheel.folder / str(wheel.name) for wheel in wheels)]
 
 
 def distinct(folders: Iterable[Path]) -> list[Path]:
@@ -112,22 +116,22 @@ def distinct(folders: Iterable[Path]) -> list[Path]:
 
 
 def _read_url(url: str) -> tuple[list[FoundWheel], list[str]]:
-    """Return the variant wheels that lie at a URL, as if they lay in the current folder, and all faults."""
+    """Return the variant wheels that lie at a URL, and all faults."""
     from ..wheels.remote import read_wheels
 
     try:
-        found, issues = read_wheels(url)
+        read, issues = read_wheels(url)
     except VariantError as error:
         return [], error.lines()
     wheels = []
-    for place, wheel, metadata in found:
+    for place, wheel, metadata in read:
         name = wheel.filename
         try:
             release = name.release()
         except VariantError as error:
             issues += error.lines()
         else:
-            wheels.append(FoundWheel(Path(str(name)), place, name, release, wheel.core_metadata, metadata))
+            wheels.append(FoundWheel(name, Path(), place, release, wheel.core_metadata, metadata))
     return wheels, issues
 
 
@@ -138,28 +142,28 @@ def combine_wheels(
 
     The file of a release that no wheel here belongs to goes into the *first* folder, if not into *out_dir*.
     """
-    found: list[tuple[Release, str, VariantMetadata]] = []
-    folders: dict[Release, set[Path]] = {}
+    documents: list[tuple[ReleaseId, str, VariantMetadata]] = []
+    folders: dict[ReleaseId, set[Path]] = {}
     issues: list[str] = []
     for wheel in wheels:
         if wheel.metadata is not None:
-            found.append((wheel.release, wheel.place, wheel.metadata))
-            folders.setdefault(wheel.release, set()).add(wheel.path.parent)
+            documents.append((wheel.release, wheel.place, wheel.metadata))
+            folders.setdefault(wheel.release, set()).add(wheel.folder)
     for path in merged:
         try:
             release, metadata = _read_merged(path)
-            found.append((release, str(path), metadata))
+            documents.append((release, str(path), metadata))
         except VariantError as error:
             issues += error.lines()
-    parts: dict[Release, dict[str, VariantMetadata]] = {}
+    parts: dict[ReleaseId, dict[str, VariantMetadata]] = {}
     # 2.0 and 2.0.0 are one version: the file is named by the shorter spelling, whichever came first.
-    for release, place, metadata in sorted(found, key=lambda each: str(each[0][1])):
+    for release, place, metadata in sorted(documents, key=lambda document: str(document[0][1])):
         parts.setdefault(release, {})[place] = metadata
     releases = []
-    for release, its in sorted(parts.items()):
+    for release, documents_of_release in sorted(parts.items()):
         places = (out_dir,) if out_dir else tuple(sorted(folders.get(release, {first})))
         try:
-            releases.append(ReleaseIndex(release, merge(_distinct(its)), places))
+            releases.append(ReleaseIndex(release, merge(_distinct(documents_of_release)), places))
         except VariantError as error:
             issues += error.lines()
     return releases, issues
@@ -180,20 +184,20 @@ class _Reader:
     def __init__(self, *, several: bool, whole: bool) -> None:
         self._several = several
         self._whole = whole
-        self._releases: dict[str, Release] = {}
+        self._releases: dict[str, ReleaseId] = {}
         self._core_metadata: dict[bytes, bytes] = {}
         self._metadata: dict[tuple[str, bytes], VariantMetadata] = {}
 
-    def read(self, path: Path, filename: WheelFilename) -> FoundWheel:
+    def read(self, wheel: WheelFile) -> FoundWheel:
         """Read a wheel; raises VariantError if it is not sound."""
-        if filename.stem not in self._releases:
-            self._releases[filename.stem] = filename.release()
-        release = self._releases[filename.stem]
-        with open_wheel(path, whole=self._whole) as wheel:
-            metadata = self._variant_metadata(wheel, filename.label) if filename.label else None
-            core_metadata = self._core_metadata.setdefault(wheel.core_metadata, wheel.core_metadata)
+        path, name = wheel
+        if name.stem not in self._releases:
+            self._releases[name.stem] = name.release()
+        with wheel.open(whole=self._whole) as opened:
+            metadata = self._variant_metadata(opened, name.label) if name.label else None
+            core_metadata = self._core_metadata.setdefault(opened.core_metadata, opened.core_metadata)
         place = str(path) if self._several else path.name
-        return FoundWheel(path, place, filename, release, core_metadata, metadata)
+        return FoundWheel(name, path.parent, place, self._releases[name.stem], core_metadata, metadata)
 
     def _variant_metadata(self, wheel: Wheel, label: str) -> VariantMetadata:
         """Return what variant.json says; one that was met before is not parsed again."""
@@ -210,10 +214,10 @@ def _distinct(parts: dict[str, VariantMetadata]) -> dict[str, VariantMetadata]:
     }
 
 
-def _read_merged(path: Path) -> tuple[Release, VariantMetadata]:
+def _read_merged(path: Path) -> tuple[ReleaseId, VariantMetadata]:
     """Read an index file of another machine; raises VariantError."""
     release = parse_index_filename(path.name)
     try:
-        return release, VariantMetadata.from_json(path.read_bytes(), str(path))
+        return release, metadata_from_json(path.read_bytes(), str(path))
     except OSError as error:
         raise VariantError(f"{path}: {error.strerror}") from None

@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 
 from ..errors import VariantError
 from ..formats import core_metadata, simple_api
+from ..formats.release import File
 from ..lowlevel.file_set import Output
 from ..lowlevel.ranges import file_digest, real_path
 from ..lowlevel.tarball import read_member
@@ -33,12 +34,12 @@ from .index_file import (
 )
 
 if TYPE_CHECKING:
-    from .index_file import Release
+    from .index_file import ReleaseId
 
 Advance: TypeAlias = Callable[[int], object]
 
 
-class _Told(NamedTuple):
+class _Facts(NamedTuple):
     """What the pages need out of METADATA or PKG-INFO, and its digest."""
 
     requires_python: str | None
@@ -47,12 +48,16 @@ class _Told(NamedTuple):
     digest: str
 
 
-class _ListedFiles(NamedTuple):
-    """A file that the pages list. Its URL in *file* leads there from the index's folder."""
+class _ListedFile(NamedTuple):
+    """A file that the pages list; a *wheel* has its parsed name here.
 
-    release: Release
-    file: simple_api.File
-    told: _Told | None = None
+    Its URL in *file* leads there from the index's folder.
+    """
+
+    release: ReleaseId
+    file: File
+    wheel: WheelFilename | None = None
+    facts: _Facts | None = None
 
 
 def plan_simple_index(
@@ -72,26 +77,25 @@ def plan_simple_index(
     wheels, issues = read_folders(folders, plain=True)
     releases, conflicts = combine_wheels(wheels, merged, out_dir, root)
     sdists, notices = _find_sdists(folders)
-    unique = {wheel.path.name: wheel for wheel in sorted(wheels, key=lambda wheel: wheel.place, reverse=True)}
-    told, faults = _read_all(unique.values())
+    unique = {str(wheel.name): wheel for wheel in sorted(wheels, key=lambda wheel: wheel.place, reverse=True)}
+    facts, faults = _read_all(unique.values())
     issues += [*conflicts, *different_twins(path for path, _ in sdists), *faults]
     if not (issues or unique or sdists or releases):
         issues.append(f"{', '.join(map(str, folders))}: no wheel and no sdist")
     if issues:
         raise VariantError(*issues)
-    listed, more = _list_all(root, unique.values(), told, sdists, releases, advance)
+    listed, more = _list_all(root, unique.values(), facts, sdists, releases, advance)
     side_files = [
-        Output(wheel.path.parent, f"{wheel.path.name}.metadata", wheel.core_metadata)
-        for wheel in unique.values()
+        Output(wheel.folder, f"{wheel.name}.metadata", wheel.core_metadata) for wheel in unique.values()
     ]
-    outputs = [*side_files, *(output for each in releases for output in each.outputs())]
-    pages = _pages(root, listed, {each.release: each.metadata for each in releases}, base_url)
+    outputs = [*side_files, *(output for index in releases for output in index.outputs())]
+    pages = _pages(root, listed, {index.release: index.metadata for index in releases}, base_url)
     notices += [*more, *_unlisted(folders, releases), *_left_behind(root, listed)]
     notices += _outside(root, listed, base_url)
     return Index(tuple(releases), (*outputs, *pages), tuple(notices))
 
 
-def _find_sdists(folders: Iterable[Path]) -> tuple[list[tuple[Path, Release]], list[str]]:
+def _find_sdists(folders: Iterable[Path]) -> tuple[list[tuple[Path, ReleaseId]], list[str]]:
     """Return the sdists in the folders, with their releases; and the names that are no sdist's."""
     from packaging.utils import InvalidSdistFilename, parse_sdist_filename
 
@@ -105,25 +109,25 @@ def _find_sdists(folders: Iterable[Path]) -> tuple[list[tuple[Path, Release]], l
     return sorted(sdists), notices
 
 
-def _read_all(wheels: Iterable[FoundWheel]) -> tuple[dict[bytes, _Told], list[str]]:
+def _read_all(wheels: Iterable[FoundWheel]) -> tuple[dict[bytes, _Facts], list[str]]:
     """Read each METADATA once; return what they tell by their content, and all faults."""
-    told: dict[bytes, _Told] = {}
+    facts: dict[bytes, _Facts] = {}
     issues: list[str] = []
     for wheel in wheels:
         try:
-            if wheel.core_metadata not in told:
-                told[wheel.core_metadata] = _read(wheel.core_metadata)
+            if wheel.core_metadata not in facts:
+                facts[wheel.core_metadata] = _read(wheel.core_metadata)
         except VariantError as error:
             issues += error.within(f"{wheel.place}: METADATA").lines()
-    return told, issues
+    return facts, issues
 
 
-def _read(metadata: bytes) -> _Told:
+def _read(metadata: bytes) -> _Facts:
     """Read METADATA or PKG-INFO; raises VariantError when Requires-Python stands there twice."""
     summary = None
     with suppress(VariantError):  # installers need none, and a wheel of years ago cannot be changed
         summary = core_metadata.find_field(metadata, "Summary")
-    return _Told(
+    return _Facts(
         core_metadata.find_field(metadata, "Requires-Python"),
         summary or "",
         tuple(core_metadata.requirements(metadata)),
@@ -134,13 +138,13 @@ def _read(metadata: bytes) -> _Told:
 def _list_all(
     root: Path,
     wheels: Iterable[FoundWheel],
-    told: Mapping[bytes, _Told],
-    sdists: Sequence[tuple[Path, Release]],
+    facts: Mapping[bytes, _Facts],
+    sdists: Sequence[tuple[Path, ReleaseId]],
     releases: Iterable[ReleaseIndex],
     advance: Advance,
-) -> tuple[list[_ListedFiles], list[str]]:
+) -> tuple[list[_ListedFile], list[str]]:
     """Return all files that the pages list, and what to tell about them."""
-    listed = [_list_wheel(root, wheel, told[wheel.core_metadata], advance) for wheel in wheels]
+    listed = [_list_wheel(root, wheel, facts[wheel.core_metadata], advance) for wheel in wheels]
     notices: list[str] = []
     for path, release in {path.name: (path, release) for path, release in reversed(sdists)}.values():
         sdist, notice = _list_sdist(root, path, release, advance)
@@ -149,46 +153,48 @@ def _list_all(
     return [*listed, *map(_list_index, releases)], notices
 
 
-def _list_wheel(root: Path, wheel: FoundWheel, told: _Told, advance: Advance) -> _ListedFiles:
-    file = _file(root, wheel.path, advance)
-    core = {"sha256": told.digest}
-    return _ListedFiles(
-        wheel.release, file._replace(requires_python=told.requires_python, core_metadata=core), told
-    )
+def _list_wheel(root: Path, wheel: FoundWheel, facts: _Facts, advance: Advance) -> _ListedFile:
+    path = wheel.folder / str(wheel.name)
+    file = _file(root, path, advance, facts.requires_python, {"sha256": facts.digest})
+    return _ListedFile(wheel.release, file, wheel.name, facts)
 
 
-def _list_sdist(root: Path, path: Path, release: Release, advance: Advance) -> tuple[_ListedFiles, list[str]]:
+def _list_sdist(
+    root: Path, path: Path, release: ReleaseId, advance: Advance
+) -> tuple[_ListedFile, list[str]]:
     """Return an sdist; without its Requires-Python, which is told, if that cannot be read."""
-    file = _file(root, path, advance)
+    facts, notices = None, list[str]()
     try:
         with path.open("rb") as opened:
-            told = _read(read_member(opened, "PKG-INFO"))
+            facts = _read(read_member(opened, "PKG-INFO"))
     except VariantError as error:
-        return _ListedFiles(release, file), [
-            f"{line}; its Requires-Python is left out" for line in error.within(path.name).lines()
-        ]
-    return _ListedFiles(release, file._replace(requires_python=told.requires_python), told), []
+        lines = error.within(path.name).lines()
+        notices = [f"{line}; its Requires-Python is left out" for line in lines]
+    file = _file(root, path, advance, facts.requires_python if facts else None)
+    return _ListedFile(release, file, None, facts), notices
 
 
-def _list_index(index: ReleaseIndex) -> _ListedFiles:
+def _list_index(index: ReleaseIndex) -> _ListedFile:
     """Return the file with the variants of a release, which lies in the index's folder."""
     output = index.outputs()[0]
     digest = hashlib.sha256(output.content).hexdigest()
-    file = simple_api.File(output.name, quote(output.name), {"sha256": digest}, len(output.content))
-    return _ListedFiles(index.release, file)
+    file = File(output.name, quote(output.name), {"sha256": digest}, len(output.content))
+    return _ListedFile(index.release, file)
 
 
-def _file(root: Path, path: Path, advance: Advance) -> simple_api.File:
+def _file(
+    root: Path,
+    path: Path,
+    advance: Advance,
+    requires_python: str | None,
+    core_metadata: Mapping[str, str] | None = None,
+) -> File:
     """Return a file with its size and digest; raises VariantError if no relative link leads there."""
     if not path.name.isprintable():  # among them are bytes that are not UTF-8, which no page can have
-        raise VariantError(f"{path}: the name has characters that cannot be shown", hint="rename it")
-    digest = file_digest(path, advance=advance)
-    return simple_api.File(
-        path.name,
-        quote(os.fsencode(f"{_way(root, path.parent)}{path.name}")),
-        {"sha256": digest},
-        path.stat().st_size,
-    )
+        raise VariantError("the name has characters that cannot be shown", place=path, hint="rename it")
+    link = quote(os.fsencode(f"{_way(root, path.parent)}{path.name}"))
+    hashes = {"sha256": file_digest(path, advance=advance)}
+    return File(path.name, link, hashes, path.stat().st_size, requires_python, core_metadata)
 
 
 def _way(root: Path, folder: Path) -> str:
@@ -202,30 +208,30 @@ def _way(root: Path, folder: Path) -> str:
 
 def _unlisted(folders: Iterable[Path], releases: Iterable[ReleaseIndex]) -> list[str]:
     """Tell of index files that are of no release here."""
-    known = {index_filename(each.release) for each in releases}
-    found = sorted(path for folder in distinct(folders) for path in folder.glob("*-variants.json"))
+    known = {index_filename(index.release) for index in releases}
+    paths = sorted(path for folder in distinct(folders) for path in folder.glob("*-variants.json"))
     return [
         f"{path} is not listed: no release with variant wheels here has a file of this name"
-        for path in found
+        for path in paths
         if path.name not in known
     ]
 
 
-def _left_behind(root: Path, listed: Iterable[_ListedFiles]) -> Iterator[str]:
+def _left_behind(root: Path, listed: Iterable[_ListedFile]) -> Iterator[str]:
     """Tell of pages that were made here for projects whose files have all gone."""
-    names = {each.release[0] for each in listed}
+    names = {name for (name, _), *_ in listed}
     for path in sorted([*root.glob("simple/*/index.html"), *root.glob("project/*/index.html")]):
         with suppress(OSError):
             if path.parent.name not in names and simple_api.is_own_html(path.read_bytes()):
                 yield f"{path} is of a project that has no file here any more; delete its folder"
 
 
-def _outside(root: Path, listed: Iterable[_ListedFiles], base_url: str | None) -> list[str]:
+def _outside(root: Path, listed: Iterable[_ListedFile], base_url: str | None) -> list[str]:
     """Tell which folder is to be served, if files lie outside of that of the index.
 
     Raises VariantError if no link can lead to them from *base_url*.
     """
-    links = [each.file.url for each in listed]
+    links = [str(entry.file.location) for entry in listed]
     steps = max((link.count("../") for link in links), default=0)
     if not steps:
         return []
@@ -243,19 +249,19 @@ def _outside(root: Path, listed: Iterable[_ListedFiles], base_url: str | None) -
 
 def _pages(
     root: Path,
-    listed: Iterable[_ListedFiles],
-    variants: Mapping[Release, VariantMetadata],
+    listed: Iterable[_ListedFile],
+    variants: Mapping[ReleaseId, VariantMetadata],
     base_url: str | None,
 ) -> Iterable[Output]:
     """Yield all pages, those that link to others behind them."""
-    files = sorted(listed, key=lambda each: (each.release, each.file.filename))
+    files = sorted(listed, key=lambda entry: (entry.release, entry.file.filename))
     projects = []
-    for name, group in groupby(files, lambda each: each.release[0]):
-        its = list(group)
-        page = simple_api.Page(name, tuple(_from_below(each.file) for each in its))
+    for name, group in groupby(files, lambda entry: entry.release[0]):
+        entries = list(group)
+        page = simple_api.Page(name, tuple(_from_below(entry.file) for entry in entries))
         yield Output(root, f"simple/{name}/index.html", simple_api.to_html(page), simple_api.is_own_html)
         yield Output(root, f"simple/{name}/index.json", simple_api.to_json(page), simple_api.is_own_json)
-        projects.append(_project(name, its, variants))
+        projects.append(_project(name, entries, variants))
         content = html_pages.project_page(projects[-1], base_url)
         yield Output(root, f"project/{name}/index.html", content, simple_api.is_own_html)
     names = [project.name for project in projects]
@@ -264,34 +270,33 @@ def _pages(
     yield Output(root, "index.html", html_pages.projects_page(projects), simple_api.is_own_html)
 
 
-def _from_below(file: simple_api.File) -> simple_api.File:
+def _from_below(file: File) -> File:
     """Return the file as the page in ``simple/{name}/`` links to it."""
-    return file._replace(url=f"../../{file.url}")
+    return file._replace(location=f"../../{file.location}")
 
 
 def _project(
-    name: str, listed: Iterable[_ListedFiles], variants: Mapping[Release, VariantMetadata]
+    name: str, listed: Iterable[_ListedFile], variants: Mapping[ReleaseId, VariantMetadata]
 ) -> html_pages.ProjectPage:
     """Return what the page for people tells of a project; *listed* is in the order of the releases."""
-    releases, summary = [], ""
-    for release, group in groupby(listed, lambda each: each.release):
-        its = list(group)
-        summary = next((each.told.summary for each in its if each.told), summary)
-        releases.append(_release(release, its, variants.get(release)))
-    return html_pages.ProjectPage(name, summary, tuple(reversed(releases)))
+    sections, summary = [], ""
+    for release, group in groupby(listed, lambda file: file.release):
+        files = list(group)
+        summary = next((file.facts.summary for file in files if file.facts), summary)
+        sections.append(_section(release, files, variants.get(release)))
+    return html_pages.ProjectPage(name, summary, tuple(reversed(sections)))
 
 
-def _release(
-    release: Release, listed: Iterable[_ListedFiles], metadata: VariantMetadata | None
+def _section(
+    release: ReleaseId, listed: Iterable[_ListedFile], metadata: VariantMetadata | None
 ) -> html_pages.ReleaseSection:
     wheels, others, requires_python = [], [], None
-    for each in listed:
-        file, told = each.file, each.told
-        link = html_pages.Link(file.filename, file.url, file.size or 0)
+    for _, file, name, facts in listed:
+        link = html_pages.Link(file.filename, str(file.location), file.size or 0)
         requires_python = requires_python or file.requires_python
-        if told and file.core_metadata:
-            name = WheelFilename.parse(file.filename)
-            wheels.append(html_pages.WheelLink(link, name.label, name.tags, told.requirements))
+        if name and facts:
+            wheels.append(html_pages.WheelLink(link, name.label, name.tags, facts.requirements))
         else:
             others.append(link)
-    return html_pages.ReleaseSection(str(release[1]), metadata, requires_python, tuple(wheels), tuple(others))
+    version = str(release[1])
+    return html_pages.ReleaseSection(version, metadata, requires_python, tuple(wheels), tuple(others))

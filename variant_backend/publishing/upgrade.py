@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,11 +13,12 @@ from ..errors import VariantError
 from ..formats import core_metadata, toml_edit
 from ..lowlevel.workspace import workspace
 from ..project.recipe import Recipe
-from ..variants.filename import WheelFilename, index_filename, release_of_index
+from ..variants.filename import index_filename, release_of_index
 from ..variants.legacy import Upgraded, upgrade_document, upgrade_table
 from ..variants.validation import Document, read_json
+from ..variants.wheel_metadata import label_problem
 from ..wheel_rewrite import Plan, edited_metadata, make_variant, renamed, rewritten
-from ..wheels.reading import open_wheel
+from ..wheels.reading import WheelFile
 
 _TABLE = "variant"
 _PROVIDERS = (_TABLE, "providers")
@@ -42,6 +43,20 @@ class UpgradedFile(NamedTuple):
     content: bytes | None = None
 
 
+def upgrade_all(
+    paths: Iterable[Path], to: Destination, *, moment: int | None = None
+) -> Iterator[UpgradedFile | VariantError]:
+    """Bring files to the current form, one after another, as `upgrade` does.
+
+    Yields what became of each, or what is wrong with it.
+    """
+    for path in paths:
+        try:
+            yield upgrade(path, to, moment=moment)
+        except VariantError as error:
+            yield error
+
+
 def upgrade(path: Path, to: Destination, *, moment: int | None = None) -> UpgradedFile:
     """Bring one file to the current form: a ``*.json`` document, a ``*.toml`` project file, or a wheel.
 
@@ -52,7 +67,8 @@ def upgrade(path: Path, to: Destination, *, moment: int | None = None) -> Upgrad
         if path.suffix == ".whl":
             return _upgrade_wheel(path, to, moment)
         if path.suffix not in (".json", ".toml"):
-            raise VariantError(f"{path}: not a file of a known kind", hint="give *.json, *.toml or *.whl")
+            remedy = "give *.json, *.toml or *.whl"
+            raise VariantError("not a file of a known kind", place=path, hint=remedy)
         old = path.read_bytes()
         kind = _upgraded_document if path.suffix == ".json" else _upgraded_project
         name, new, upgraded = kind(path, old)
@@ -63,7 +79,7 @@ def upgrade(path: Path, to: Destination, *, moment: int | None = None) -> Upgrad
         return UpgradedFile(_put(path, name, to, functools.partial(_write, name=name, content=new)), upgraded)
     except OSError as error:
         place = error.filename2 or error.filename or path
-        raise VariantError(f"{place}: {error.strerror or error}") from None
+        raise VariantError(error.strerror or str(error), place=place) from None
 
 
 def _upgraded_document(path: Path, data: bytes) -> tuple[str, bytes, Upgraded]:
@@ -81,7 +97,7 @@ def _upgraded_project(path: Path, content: bytes) -> tuple[str, bytes, Upgraded]
     try:
         text = content.decode("utf-8")
     except ValueError as error:
-        raise VariantError(f"{path}: not TOML in UTF-8: {error}") from None
+        raise VariantError(f"not TOML in UTF-8: {error}", code="not-toml", place=path) from None
     try:
         data = toml_edit.parse(text).unwrap()
         if _TABLE not in data:
@@ -98,21 +114,21 @@ def _upgraded_project(path: Path, content: bytes) -> tuple[str, bytes, Upgraded]
 
 
 def _upgrade_wheel(path: Path, to: Destination, moment: int | None) -> UpgradedFile:
-    filename = WheelFilename.parse(path.name)
-    with open_wheel(path) as wheel:
-        if filename.label is None and not wheel.is_variant():
+    file = WheelFile.of(path)
+    with file.open() as wheel:
+        if file.name.label is None and not wheel.is_variant():
             return UpgradedFile(_kept(path, to), None)
         data = _parsed(wheel.read_file("variant.json"), "variant.json")
         upgraded = upgrade_document(data, "variant.json")
-        _check_label(data, filename.label)
+        _check_label(data, wheel.filename.label)
         if upgraded.is_current:
             return UpgradedFile(_kept(path, to), upgraded)
-        plan = Plan(upgraded.metadata, Recipe(), labelled=filename.label is not None, moment=moment)
+        plan = Plan(upgraded.metadata, Recipe(), labelled=file.name.label is not None, moment=moment)
         if decided := _decided(wheel.core_metadata, edited_metadata(wheel.core_metadata, plan)):
             upgraded = upgraded._replace(changed=(*upgraded.changed, decided))
         rewritten(wheel, plan)  # what is wrong is said before anything is written, and in a dry run too
-    name = str(renamed(filename, plan))
-    return UpgradedFile(_put(path, name, to, lambda folder: make_variant(path, plan, folder).path), upgraded)
+    name = str(renamed(file.name, plan))
+    return UpgradedFile(_put(path, name, to, lambda folder: make_variant(file, plan, folder).path), upgraded)
 
 
 def _parsed(data: bytes, where: str) -> object:
@@ -128,11 +144,9 @@ def _parsed(data: bytes, where: str) -> object:
 
 def _check_label(data: object, label: str | None) -> None:
     """Check that a wheel's variant.json has one label, the filename's."""
-    labels = list(data["variants"]) if isinstance(data, dict) else []
-    if len(labels) != 1:
-        raise VariantError(f"variant.json: variants has {len(labels)} labels, and needs one")
-    if label not in (None, labels[0]):
-        raise VariantError(f"variant.json: label {labels[0]!r}, but the filename says {label!r}")
+    labels = data["variants"] if isinstance(data, dict) else ()
+    if problem := label_problem(labels, label):
+        raise VariantError(problem.within("variant.json"))
 
 
 def _decided(old: bytes, new: bytes) -> str | None:
@@ -173,9 +187,10 @@ def _put(path: Path, name: str, to: Destination, make: Callable[[Path], Path]) -
     target = (to.folder or path.parent) / name
     is_input = target.exists() and target.samefile(path)
     if is_input and not to.in_place and not to.dry_run:
-        raise VariantError(f"{path}: the result has the same name", hint="give --in-place or another -o")
+        remedy = "give --in-place or another -o"
+        raise VariantError("the result has the same name", place=path, hint=remedy)
     if not is_input and os.path.lexists(target):
-        raise VariantError(f"{path}: {target} exists", hint="move it away, or give another -o")
+        raise VariantError(f"{target} exists", place=path, hint="move it away, or give another -o")
     if to.dry_run:
         return target
     place = target.resolve() if is_input else target  # a symbolic link stays one
@@ -210,5 +225,5 @@ def _edit(
 
 def _without_empty(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return tables without those that have nothing in them: a header may stay for its comments' sake."""
-    rest = {key: _without_empty(each) if isinstance(each, dict) else each for key, each in data.items()}
-    return {key: each for key, each in rest.items() if each != {}}
+    rest = {key: _without_empty(value) if isinstance(value, dict) else value for key, value in data.items()}
+    return {key: value for key, value in rest.items() if value != {}}

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import VariantError
-from ..formats.simple_api import ALGORITHMS, File
-from ..lowlevel.http import BrokenTransferError, OtherHosts, Response, request, shown_url
-from ..lowlevel.ranges import Advance, path_of, write_all
+from ..formats.release import ALGORITHMS, File, shown_location
+from ..lowlevel.http import BrokenTransferError, OtherHosts, Response, request
+from ..lowlevel.ranges import Advance, write_all
 from ..lowlevel.workspace import workspace
 
 _STEP = 1 << 20
@@ -29,7 +29,7 @@ def download(
 ) -> bool:
     """Fetch a file to *target*, in place of one that is there, and tell whether a hash proves what it is.
 
-    Its URL is of HTTP, or of a local file. *advance* is told how many bytes have come, now and then; a
+    It is behind HTTP, or on this machine. *advance* is told how many bytes have come, now and then; a
     negative number takes those back that come again. A transfer that breaks is resumed where the
     server can, or else started again once. With a hash that is proof, another host may send the file; or
     only one of *hosts*, if these are given.
@@ -40,15 +40,15 @@ def download(
         try:
             with path.open("wb", buffering=0) as out:
                 part = _Part(out.fileno(), file, advance)
-                if file.url.lower().startswith("file:"):
-                    for data in _local(file.url):
-                        part.write(data)
+                if isinstance(file.location, str):
+                    _fetch(file.location, part, part.proven if hosts is None else hosts)
                 else:
-                    _fetch(file.url, part, part.proven if hosts is None else hosts)
+                    for data in _local(file.location):
+                        part.write(data)
                 part.check()
             path.replace(target)
         except VariantError as error:
-            raise error.within(shown_url(file.url)) from None
+            raise error.within(shown_location(file)) from None
         except OSError as error:
             raise VariantError(f"{file.filename} cannot be written: {error.strerror}") from None
         return part.proven
@@ -103,12 +103,12 @@ class _Part:
     def check(self) -> None:
         """Raise VariantError when the complete file is not the one that was announced."""
         self._check_size(self._size)
-        found = {name: known.hexdigest() for name, known in self._hashes.items()}
+        digests = {name: known.hexdigest() for name, known in self._hashes.items()}
         announced = self._file.hashes
         wrong = [
-            f"its {name} is {found[name]}, and {announced[name]} was announced"
-            for name in found
-            if found[name] != announced[name]
+            f"its {name} is {digests[name]}, and {announced[name]} was announced"
+            for name in digests
+            if digests[name] != announced[name]
         ]
         if wrong:
             raise VariantError(*wrong, hint="it was changed, where it lies or on its way")
@@ -140,10 +140,10 @@ def _fetch(url: str, part: _Part, other_hosts: OtherHosts) -> None:
                 raise VariantError(*error.problems, hint=f"given up after {tries} tries") from None
 
 
-def _local(url: str) -> Iterator[bytes]:
+def _local(path: Path) -> Iterator[bytes]:
     """Give the bytes of a local file."""
     try:
-        with path_of(url).open("rb", buffering=0) as source:
+        with path.open("rb", buffering=0) as source:
             while data := source.read(_STEP):
                 yield data
     except (OSError, ValueError) as error:  # ValueError: a NUL in its name

@@ -11,15 +11,15 @@ from typing import NamedTuple
 
 from ..errors import VariantError, one_of
 from ..formats import pylock
-from ..formats.simple_api import File
-from ..lowlevel.file_set import Output
+from ..formats.release import Candidate, File, Release
+from ..lowlevel.file_set import Output, update
 from ..lowlevel.ranges import Advance, file_digest
 from ..lowlevel.workspace import workspace
+from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
-from ..wheels.plain import for_pip
-from ..wheels.reading import Wheel, open_wheel
+from ..wheels.plain import for_pip, plain_name
+from ..wheels.reading import Wheel, WheelFile, open_wheel
 from .download import download
-from .releases import local_path
 from .resolve import Pick
 
 _CREATED_HERE = f'created-by = "{pylock.CREATED_BY}"'.encode()
@@ -38,12 +38,49 @@ class Fetched(NamedTuple):
     written: bool
 
 
+class LockFile(NamedTuple):
+    """A lock file that is to be written; *index_url* is the package index of all that it lists."""
+
+    path: Path
+    index_url: str | None
+
+
+def fetch(
+    picks: Sequence[Pick],
+    folder: Path | None,
+    lock: LockFile | None,
+    *,
+    plain: bool = False,
+    force: bool = False,
+    advance: Advance = lambda _: None,
+) -> list[Fetched]:
+    """Fetch wheels into a *folder*, if they have a place to go, and write a lock file, if one is asked for.
+
+    With *plain*, wheels get plain names, and their variant markers are decided. Files that differ are
+    replaced with *force* only. Raises VariantError; nothing is left behind then.
+    """
+    if folder is None:
+        _write_lock(picks, [], lock, force=force)
+        return []
+    rename = plain_name if plain else None
+    with fetched(picks, folder, plain=rename, force=force, advance=advance) as results:
+        _write_lock(picks, results, lock, force=force)
+    return results
+
+
+def _write_lock(
+    picks: Sequence[Pick], results: Sequence[Fetched], lock: LockFile | None, *, force: bool
+) -> None:
+    if lock is not None:
+        update([locked(picks, results, lock, force=force)])
+
+
 @contextmanager
 def fetched(
     picks: Sequence[Pick],
     folder: Path,
     *,
-    plain: Callable[[str], str] | None = None,
+    plain: Callable[[WheelFilename], WheelFilename] | None = None,
     force: bool = False,
     advance: Advance = lambda _: None,
     hosts: Collection[str] | None = None,
@@ -55,25 +92,26 @@ def fetched(
     are those that may send the files beside their own; by default, that is any.
     Raises VariantError; nothing is left behind then.
     """
-    rename = plain or str
-    targets = [folder / rename(each.file.filename) for each in picks]
+    names = [pick.wheel.name for pick in picks]
+    targets = [folder / str(plain(name) if plain else name) for name in names]
     _check_targets(picks, targets)
     with workspace(folder) as scratch:
         results: list[Fetched] = []
         moves: list[tuple[Path, Path]] = []
-        for number, (each, target) in enumerate(zip(picks, targets, strict=True)):
+        for number, (pick, target) in enumerate(zip(picks, targets, strict=True)):
             inner = scratch / str(number)
             inner.mkdir()
-            if not plain and _is_there(each.file, target, force=force):
+            file = pick.wheel.file
+            if not plain and _is_there(file, target, force=force):
                 part, verified = target, True
             else:
-                part = inner / each.file.filename
-                verified = download(each.file, part, advance=advance, hosts=hosts)
-            metadata = _variant_metadata(part, each)
+                part = inner / file.filename
+                verified = download(file, part, advance=advance, hosts=hosts)
+            metadata = _variant_metadata(part, pick)
             if plain:
-                part = for_pip(part, scratch, each.supported, plain)
+                part = for_pip(WheelFile(part, pick.wheel.name), scratch, pick.supported, plain)
             written = part != target and not _is_same(part, target, force=force)
-            results.append(Fetched(each, target, metadata, verified, written))
+            results.append(Fetched(pick, target, metadata, verified, written))
             moves += [(part, target)] if written else []
         yield results
         for part, target in moves:
@@ -83,8 +121,8 @@ def fetched(
 def _check_targets(picks: Sequence[Pick], targets: Sequence[Path]) -> None:
     """Raise VariantError if two wheels would become one file."""
     sources: dict[Path, list[str]] = {}
-    for each, target in zip(picks, targets, strict=True):
-        sources.setdefault(target, []).append(each.file.filename)
+    for pick, target in zip(picks, targets, strict=True):
+        sources.setdefault(target, []).append(pick.wheel.file.filename)
     if several := [(names, target) for target, names in sources.items() if len(names) > 1]:
         raise VariantError(
             *(f"{' and '.join(names)} would both become {target}" for names, target in several),
@@ -144,23 +182,22 @@ def announced_metadata(wheel: Wheel, picked: Pick) -> VariantMetadata | None:
     return metadata
 
 
-def lock(
-    picks: Sequence[Pick], results: Sequence[Fetched], path: Path, *, index_url: str | None, force: bool
-) -> Output:
+def locked(picks: Sequence[Pick], results: Sequence[Fetched], lock: LockFile, *, force: bool) -> Output:
     """Return a lock file with all wheels of the releases that were picked; of a pinned label, with its own.
 
-    *results* may tell of labels what no index file does. *index_url* is the package index of all of them.
+    *results* may tell of labels what no index file does.
     A file that is there may be replaced if it was made here, or with *force*. Raises VariantError.
     """
     from ..formats.toml_edit import from_dict
 
+    path = lock.path
     pylock.check_lock_name(path.name)
-    names = [each.release.name for each in picks]
+    names = [pick.release.name for pick in picks]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise VariantError(f"{one_of(twice)} is asked for twice, and a lock file has each package once")
-    told = {each.pick.file.url: each.metadata for each in results}
-    packages = [_locked(each, told.get(each.file.url), index_url) for each in picks]
-    content = from_dict(pylock.to_dict(packages, pylock.folder_url(path))).encode()
+    read = {result.pick.wheel.file.location: result.metadata for result in results}
+    packages = [_locked(pick, read.get(pick.wheel.file.location), lock.index_url) for pick in picks]
+    content = from_dict(pylock.to_dict(packages, path.parent)).encode()
     return Output(
         path.parent,
         path.name,
@@ -170,27 +207,30 @@ def lock(
     )
 
 
-def _locked(picked: Pick, told: VariantMetadata | None, index_url: str | None) -> pylock.Locked:
-    """Return a release as it is locked, without what no reader of the lock file could choose."""
-    release, metadata = picked.release, picked.release.metadata
-    if picked.pinned:
-        metadata = metadata if picked.variant else told
-        if metadata is None or picked.label is None:
+def _locked(pick: Pick, read: VariantMetadata | None, index_url: str | None) -> pylock.Locked:
+    """Return a release as it is locked, without what no reader of the lock file could choose.
+
+    *read* is what the variant.json of the wheel says, if that is there.
+    """
+    metadata = pick.release.metadata
+    if pick.pinned:
+        metadata = metadata if pick.variant else read
+        if metadata is None or pick.label is None:
             raise VariantError(
-                f"{picked.file.filename}: no index file says what its label means, and a lock file must",
+                "no index file says what its label means, and a lock file must",
+                place=pick.wheel.file.filename,
                 hint="with -d, the wheel is fetched and says it",
             )
-        metadata = pylock.reduced(metadata, [picked.label])
+        metadata = pylock.reduced(metadata, [pick.label])
     known = {None, *(metadata.variants if metadata else ())}
-    wheels = [
-        _with_hash(file)
-        for file in release.wheels
-        if file.filename not in release.barred and file.label in known
-    ]
-    has_variants = any(file.label for file in wheels)
-    return pylock.Locked(
-        release.name, release.version, tuple(wheels), metadata if has_variants else None, index_url
+    wheels = tuple(
+        Candidate(wheel.name, _with_hash(wheel.file))
+        for wheel in pick.release.candidates
+        if not wheel.problems and wheel.label in known
     )
+    has_variants = any(wheel.label for wheel in wheels)
+    name, version = pick.release.name, pick.release.version
+    return pylock.Locked(Release(name, version, wheels, metadata if has_variants else None), index_url)
 
 
 def _with_hash(file: File) -> File:
@@ -198,7 +238,7 @@ def _with_hash(file: File) -> File:
 
     The hashes of METADATA are left out: the whole wheel is held to its own.
     """
-    file, path = file._replace(core_metadata=None), local_path(file)
-    if path is None or file.hashes:
+    file = file._replace(core_metadata=None)
+    if file.path is None or file.hashes:
         return file
-    return file._replace(hashes={"sha256": file_digest(path)}, size=path.stat().st_size)
+    return file._replace(hashes={"sha256": file_digest(file.path)}, size=file.path.stat().st_size)

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from ..errors import VariantError, ascii_unless_printable, did_you_mean, one_of
+from ..errors import Problem, VariantError, ascii_unless_printable, did_you_mean, one_of
 from ..lowlevel.terminal import heading, table
-from ..variants.namespace_support import DISABLED, NOT_ENABLED, UNKNOWN
-from ..variants.ranking import shortened
+from ..variants.namespace_support import Origin
+from ..variants.ranking import WRONG_TAGS, shortened
 
 if TYPE_CHECKING:
     from ..variants.ranking import Verdict
-    from .evaluate import Judged
+    from .evaluate import Evaluation
 
 PLAIN = "(plain)"
 # A line, as `print_line` takes its parts.
 Line: TypeAlias = Sequence[str]
-_OTHER_TAGS = "tags: "
 
 
 class Remedies(NamedTuple):
@@ -30,17 +29,17 @@ class Remedies(NamedTuple):
 
 
 def explained(
-    judged: Judged, remedies: Remedies, *, label: str | None = None, shows_all: bool = False
+    evaluation: Evaluation, remedies: Remedies, *, label: str | None = None, shows_all: bool = False
 ) -> Iterator[Line]:
     """Yield the lines: compatible wheels by rank, the others by reasons, what is supported.
 
     With a *label*, it is about that alone; raises VariantError if no wheel has it. Of wheels for other
     platforms, only the number is told, unless it *shows_all*.
     """
-    verdicts = of_label(judged, label)
+    verdicts = of_label(evaluation, label)
     compatible = [verdict for verdict in verdicts if verdict.key]
     out = [verdict for verdict in verdicts if not verdict.key]
-    places = {verdict: place for place, verdict in enumerate(judged.verdicts, 1)}
+    places = {verdict: place for place, verdict in enumerate(evaluation.verdicts, 1)}
     rows = [row for verdict in compatible for row in _rows(places[verdict], verdict)]
     if rows:
         yield from table([heading("PLACE", "LABEL", "TAGS", "BEST VALUES", "RANK"), *rows])
@@ -52,31 +51,30 @@ def explained(
             yield []
         yield [*heading("OUT")]
         yield from _out(out, remedies.elsewhere, shows_all=shows_all)
-    yield from supported(judged, remedies, label)
+    yield from supported(evaluation, remedies, label)
 
 
-def of_label(judged: Judged, label: str | None) -> list[Verdict]:
+def of_label(evaluation: Evaluation, label: str | None) -> list[Verdict]:
     """Return the verdicts on the wheels of a label, or on all; raises VariantError if there is none."""
     if label is None:
-        return judged.verdicts
-    found = [verdict for verdict in judged.verdicts if shown_label(verdict) == label]
-    if not found:
-        labels = dict.fromkeys(map(shown_label, judged.verdicts))
+        return evaluation.verdicts
+    verdicts = [verdict for verdict in evaluation.verdicts if shown_label(verdict) == label]
+    if not verdicts:
+        labels = dict.fromkeys(map(shown_label, evaluation.verdicts))
         # Those of an index may have characters that do things to a terminal.
         known = [*map(ascii_unless_printable, labels)]
         raise VariantError(
-            f"{judged.release.name} {judged.release.version} has no wheel with label {label!r}"
+            f"{evaluation.release.name} {evaluation.release.version} has no wheel with label {label!r}"
             f"{did_you_mean(label, known)}; there are {one_of(known)}"
         )
-    return found
+    return verdicts
 
 
 def _rows(place: int, verdict: Verdict) -> Iterator[tuple[str, ...]]:
     """Yield the lines of a compatible wheel, one for each feature."""
-    assert verdict.key, "only compatible wheels have rows"
     head = (str(place), shown_label(verdict), _tags(verdict))
-    for feature in verdict.key.features:
-        yield (*head, str(feature.best), ".".join(map(str, feature[:3])))
+    for feature in verdict.key.features if verdict.key else ():
+        yield (*head, str(feature.best), ".".join(map(str, feature.numbers)))
         head = ("", "", "")
     if head[0]:
         yield (*head, "no properties" if verdict.filename.label else "no variant", "")
@@ -94,15 +92,15 @@ def _tags(verdict: Verdict) -> str:
 
 def _out(verdicts: Sequence[Verdict], remedy: str, *, shows_all: bool) -> Iterator[Line]:
     """Yield the wheels that are out, those with the same reasons together; of other platforms, the number."""
-    groups: dict[tuple[str, ...], list[Verdict]] = {}
+    groups: dict[tuple[Problem, ...], list[Verdict]] = {}
     elsewhere: list[Verdict] = []
     for verdict in verdicts:
-        if not shows_all and any(reason.startswith(_OTHER_TAGS) for reason in verdict.reasons):
+        if not shows_all and any(reason.code == WRONG_TAGS for reason in verdict.reasons):
             elsewhere.append(verdict)
         else:
             groups.setdefault(verdict.reasons, []).append(verdict)
-    for reasons, its in groups.items():
-        names = [f"{shown_label(verdict)}  {_tags(verdict)}" for verdict in its]
+    for reasons, members in groups.items():
+        names = [f"{shown_label(verdict)}  {_tags(verdict)}" for verdict in members]
         yield from ([f"  {name}"] for name in names)
         yield from ([f"    {reason}"] for reason in reasons)
     if elsewhere:
@@ -112,30 +110,31 @@ def _out(verdicts: Sequence[Verdict], remedy: str, *, shows_all: bool) -> Iterat
         yield [f"  {wheels} for other interpreters or platforms{hint}: {tags}"]
 
 
-def supported(judged: Judged, remedies: Remedies, label: str | None) -> Iterator[Line]:
+def supported(evaluation: Evaluation, remedies: Remedies, label: str | None) -> Iterator[Line]:
     """Yield what is supported of each namespace, from where, and what would change it, after a blank line."""
-    metadata = judged.release.metadata
+    metadata = evaluation.release.metadata
     variant = metadata.variants.get(label) if metadata and label is not None else None
     namespaces = [
         name
-        for name in judged.support.origins
+        for name in evaluation.support.origins
         if label is None or (variant is not None and name in variant.namespaces())
     ]
     if namespaces:
         yield []
         yield [*heading("SUPPORTED")]
     for namespace in namespaces:
-        origin = judged.support.origins[namespace]
+        origin = evaluation.support.origins[namespace]
         remedy = _remedy(origin, remedies).format(namespace=namespace)
         yield [f"  {namespace}: {origin}{f'; {remedy}' if remedy else ''}"]
-        for feature, values in judged.support.supported.get(namespace, {}).items():
+        for feature, values in evaluation.support.supported.get(namespace, {}).items():
             yield [f"    {feature}: {shortened(values) or 'nothing'}"]
 
 
-def _remedy(origin: str, remedies: Remedies) -> str:
+def _remedy(origin: Origin, remedies: Remedies) -> str:
     """Say what would let a namespace be supported of which nothing is."""
-    if origin == DISABLED:
-        return remedies.disabled
-    if origin == NOT_ENABLED:
-        return remedies.optional
-    return remedies.unknown if origin.startswith(UNKNOWN) else ""
+    by_kind = {
+        "disabled": remedies.disabled,
+        "optional": remedies.optional,
+        "unknown": remedies.unknown,
+    }
+    return by_kind.get(origin.kind, "")

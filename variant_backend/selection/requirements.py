@@ -61,7 +61,7 @@ def _read_front(text: str) -> tuple[str, Version | None]:
     ):
         if part:
             raise VariantError(f"{what} has no meaning here", hint=_HINT)
-    specifiers = [(each.operator, each.version) for each in requirement.specifier]
+    specifiers = [(specifier.operator, specifier.version) for specifier in requirement.specifier]
     if not specifiers:
         return normalize(requirement.name), None
     if len(specifiers) > 1 or specifiers[0][0] != "==" or specifiers[0][1].endswith(".*"):

@@ -76,15 +76,15 @@ class Target(NamedTuple):
 
         Of another platform, release and version are not known, and empty.
         """
-        found = dict(running)
+        markers = dict(running)
         release = ".".join(map(str, (*self.python.release, 0, 0)[:3]))
         if release != running["python_full_version"]:
-            found["python_version"] = ".".join(release.split(".")[:2])
-            found["python_full_version"] = found["implementation_version"] = release
-            found["implementation_name"], found["platform_python_implementation"] = "cpython", "CPython"
+            markers["python_version"] = ".".join(release.split(".")[:2])
+            markers["python_full_version"] = markers["implementation_version"] = release
+            markers["implementation_name"], markers["platform_python_implementation"] = "cpython", "CPython"
         if not self.here:
-            found |= _platform_markers(next(tag.platform for tag in self.tags))
-        return cast("Environment", found)
+            markers |= _platform_markers(next(tag.platform for tag in self.tags))
+        return cast("Environment", markers)
 
 
 def _tags(version: Version, abi: str, platforms: Sequence[str]) -> Iterable[Tag]:
@@ -100,15 +100,15 @@ def _cpython(text: str) -> tuple[Version, str]:
     """Return a version of CPython and its ABI tag; raises VariantError."""
     from packaging.version import Version
 
-    found = re.fullmatch(r"(3\.([0-9]{1,4})(?:\.[0-9]{1,4})?)(t?)", text)
-    least = 13 if found and found[3] else 8  # the first with a free-threaded build; the first without `m`
-    if not found or int(found[2]) < least:
+    match = re.fullmatch(r"(3\.([0-9]{1,4})(?:\.[0-9]{1,4})?)(t?)", text)
+    least = 13 if match and match[3] else 8  # the first with a free-threaded build; the first without `m`
+    if not match or int(match[2]) < least:
         raise VariantError(
             f"{text!r} is no version of CPython",
             hint="write 3.12 or 3.12.4, from 3.8 on; or 3.13t for the free-threaded build, from 3.13 on",
         )
-    version = Version(found[1])
-    return version, f"{_interpreter(version)}{found[3]}"
+    version = Version(match[1])
+    return version, f"{_interpreter(version)}{match[3]}"
 
 
 def _interpreter(version: Version) -> str:
@@ -138,13 +138,13 @@ def _implied(platform: str) -> list[str]:
         tag = tag.replace(f"{name}_", f"manylinux_2_{minor}_")
     if tag in _WINDOWS or tag in {f"linux_{machine}" for machine in _LINUX}:
         return [tag]
-    if found := re.fullmatch(rf"(manylinux_2|musllinux_1)_([0-9]{{1,3}})_({'|'.join(_LINUX)})", tag):
-        family, minor, machine = found[1], int(found[2]), found[3]
+    if match := re.fullmatch(rf"(manylinux_2|musllinux_1)_([0-9]{{1,3}})_({'|'.join(_LINUX)})", tag):
+        family, minor, machine = match[1], int(match[2]), match[3]
         implied = _glibc(minor, machine) if family == "manylinux_2" else _musl(minor, machine)
-    elif found := re.fullmatch(rf"macosx_([0-9]{{1,3}})_([0-9]{{1,3}})_({'|'.join(_MACOS)})", tag):
+    elif match := re.fullmatch(rf"macosx_([0-9]{{1,3}})_([0-9]{{1,3}})_({'|'.join(_MACOS)})", tag):
         from packaging.tags import mac_platforms
 
-        implied = [*mac_platforms((int(found[1]), int(found[2])), found[3])]
+        implied = [*mac_platforms((int(match[1]), int(match[2])), match[3])]
     else:
         implied = []
     if not implied:
@@ -160,13 +160,15 @@ def _glibc(minor: int, machine: str) -> list[str]:
     """Return the platforms of a Linux with glibc 2.*minor*; none where there was no such manylinux."""
     oldest = 5 if machine in ("x86_64", "i686") else 17
     versions = range(minor, oldest - 1, -1)
-    names = [name for each in versions for name in (f"manylinux_2_{each}", _LEGACY.get(each)) if name]
+    names = [
+        name for version in versions for name in (f"manylinux_2_{version}", _LEGACY.get(version)) if name
+    ]
     return [f"{name}_{machine}" for name in ("linux", *names)] if names else []
 
 
 def _musl(minor: int, machine: str) -> list[str]:
     """Return the platforms of a Linux with musl 1.*minor*."""
-    return [f"linux_{machine}", *(f"musllinux_1_{each}_{machine}" for each in range(minor, -1, -1))]
+    return [f"linux_{machine}", *(f"musllinux_1_{version}_{machine}" for version in range(minor, -1, -1))]
 
 
 def _platform_markers(tag: str) -> dict[str, str]:
@@ -178,8 +180,8 @@ def _platform_markers(tag: str) -> dict[str, str]:
     if tag.startswith("win"):
         machine = {"win_amd64": "AMD64", "win_arm64": "ARM64"}.get(tag, "x86")
         os_name, sys_platform, system = "nt", "win32", "Windows"
-    elif found := re.fullmatch(r"macosx_\d+_\d+_(\w+)", tag):
-        machine, os_name, sys_platform, system = found[1], "posix", "darwin", "Darwin"
+    elif match := re.fullmatch(r"macosx_\d+_\d+_(\w+)", tag):
+        machine, os_name, sys_platform, system = match[1], "posix", "darwin", "Darwin"
     else:
         machine = re.sub(r"^((many|musl)?linux)(_\d+_\d+)?_", "", tag)
         os_name, sys_platform, system = "posix", "linux", "Linux"

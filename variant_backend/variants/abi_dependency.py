@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ..errors import VariantError, one_of
+from ..errors import Problem, VariantError, one_of
 from .filename import escape
 from .properties import Property, Variant
 
@@ -48,13 +48,15 @@ def check_property(prop: Property) -> None:
         return
     if not re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", prop.feature):
         raise VariantError(
-            f"property '{prop}': {prop.feature!r} is no project's name",
+            f"{prop.feature!r} is no project's name",
+            place=f"property '{prop}'",
             hint="write it in small letters, with one '_' for each '-' or '.'",
         )
     number = "(0|[1-9][0-9]*)"
     if not re.fullmatch(rf"{number}(\.{number}){{,2}}", prop.value):
         raise VariantError(
-            f"property '{prop}': {prop.value!r} is not the start of a version",
+            f"{prop.value!r} is not the start of a version",
+            place=f"property '{prop}'",
             hint="write one to three numbers, such as 2, 2.10 or 2.10.0, for all versions that start so",
         )
 
@@ -71,23 +73,24 @@ def built_with(variant: Variant, versions: Mapping[str, Version]) -> Variant:
     >>> built_with(variant, {"torch": Version("2.10.1")}).to_dict()
     {'abi_dependency': {'torch': ['2.10']}, 'blas': {'library': ['mkl']}}
     """
-    said = variant.to_dict().get(ABI_DEPENDENCY, {})
+    stated = variant.to_dict().get(ABI_DEPENDENCY, {})
     added = set()
-    issues: list[str] = []
+    problems: list[Problem] = []
     for name, version in versions.items():
         feature = escape(name)
         try:
             values = prefixes(version)
         except VariantError as error:
-            issues += error.within(name).lines()
+            problems += error.within(name).problems
             continue
-        if feature not in said:
+        if feature not in stated:
             added.add(Property(ABI_DEPENDENCY, feature, values[1]))
-        elif not {*values} & {*said[feature]}:
-            issues.append(
-                f"variant {variant.label!r} says {ABI_DEPENDENCY} :: {feature} :: {one_of(said[feature])},"
-                f" but it is built with {name} {version}; require the right one for the build"
+        elif not {*values} & {*stated[feature]}:
+            text = (
+                f"variant {variant.label!r} says {ABI_DEPENDENCY} :: {feature} :: {one_of(stated[feature])},"
+                f" but it is built with {name} {version}"
             )
-    if issues:
-        raise VariantError(*issues)
+            problems.append(Problem("error", "", text, "require the right one for the build"))
+    if problems:
+        raise VariantError(*problems)
     return Variant(variant.label, variant.properties | added)

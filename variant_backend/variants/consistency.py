@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ..errors import Problem, one_of
 from .abi_dependency import ABI_DEPENDENCY
 from .filename import WheelFilename
-from .merging import combine as combined
+from .merging import combine
 from .metadata import VariantMetadata
 from .properties import default_label
-from .providers import BuildProvider
-from .uv_behaviour import uv_drops, uv_reason, uv_unsupported_features
+from .providers import BuildProvider, never_supported
+from .uv_behaviour import uv_drops, uv_never_supports, uv_unsupported_features
+from .wheel_metadata import label_problem
 
 
 def of_values(data: object) -> Iterator[Problem]:
@@ -37,21 +38,19 @@ def _items(data: object) -> Iterable[tuple[str, object]]:
 
 
 def of_metadata(metadata: VariantMetadata) -> Iterator[Problem]:
-    """Find what is no fault of the format, but keeps installers or people from choosing a variant."""
+    """Find what the format allows, but keeps installers or people from choosing a variant."""
     used = {name for variant in metadata.variants.values() for name in variant.namespaces()}
     for namespace in sorted(used - {ABI_DEPENDENCY}):
-        place = f"providers.{namespace}"
         if isinstance(metadata.providers.get(namespace), BuildProvider):
             continue  # wheels have its answer, a list
-        if reason := uv_reason(metadata, namespace):
-            yield Problem(reason.code, place, reason.text)
+        if problem := uv_never_supports(metadata, namespace):
+            yield problem
     for label, variant in sorted(metadata.variants.items()):
         yield from uv_drops(variant)
-        for namespace, feature in metadata.never_supported(variant):
+        for namespace, feature in never_supported(variant, metadata.providers):
             place = f"variants.{label}.{namespace}.{feature}"
             yield Problem("unlisted-value", place, "its values are not in the provider's static-properties")
-        for feature_place, reason in uv_unsupported_features(metadata, variant):
-            yield Problem(reason.code, f"variants.{label}.{feature_place}", reason.text)
+        yield from uv_unsupported_features(metadata, variant)
         if re.fullmatch("[0-9a-f]{8}", label) and (
             label == default_label(variant.properties) or not label.isdecimal()
         ):
@@ -66,41 +65,30 @@ def of_metadata(metadata: VariantMetadata) -> Iterator[Problem]:
 
 def of_variant_json(metadata: VariantMetadata, filename: WheelFilename) -> Iterator[Problem]:
     """Compare a wheel's variant.json with its filename."""
-    yield from of_count(metadata)
-    labels = [*metadata.variants]
+    if problem := label_problem(metadata.variants, filename.label):
+        yield problem
     if filename.label is None:
-        text = f"the filename lacks a label, and this has {one_of(map(repr, labels))}"
+        text = f"the filename lacks a label, and this has {one_of(map(repr, metadata.variants))}"
         yield Problem("unlabelled-variant", "variants", text)
-    elif len(labels) == 1 and filename.label != labels[0]:
-        text = f"label {labels[0]!r}, but the filename says {filename.label!r}"
-        yield Problem("label-mismatch", "variants", text)
-
-
-def of_count(metadata: VariantMetadata) -> Iterator[Problem]:
-    """Find that a variant.json has not one label."""
-    if len(metadata.variants) != 1:
-        yield Problem("one-label", "variants", f"{len(metadata.variants)} labels, and exactly one is needed")
 
 
 def of_wheels(parts: Mapping[str, VariantMetadata]) -> Iterator[tuple[str, Problem]]:
     """Find conflicts between the wheels of one release; gives the wheel's name with each."""
-    for conflict in combined(parts)[1]:
-        text = f"in {conflict.first}: {conflict.text}"
-        yield conflict.second, Problem("wheels-differ", conflict.place, text)
+    for first, second, problem in combine(parts)[1]:
+        yield second, Problem(problem.code, problem.place, f"in {first}: {problem.text}")
 
 
 def of_index(index: VariantMetadata, parts: Mapping[str, VariantMetadata]) -> Iterator[Problem]:
     """Compare an index-level file with the wheels of its release; what several show is said once."""
-    seen = set[tuple[str, str]]()
+    first: dict[tuple[str, str], str] = {}
     for name, part in sorted(parts.items()):
-        found = [(each.place, each.text) for each in combined({"": index, name: part})[1]]
+        for _, _, problem in combine({"": index, name: part})[1]:
+            first.setdefault((problem.place, problem.text), name)
         missing = part.namespaces[len(index.namespaces) :]
         if missing and part.namespaces == (*index.namespaces, *missing):
-            found.append(("default-priorities.namespace", f"{one_of(missing)} is missing here"))
-        for place, text in found:
-            if (place, text) not in seen:
-                seen.add((place, text))
-                yield Problem("index-differs", place, f"with {name}: {text}")
+            first.setdefault(("default-priorities.namespace", f"{one_of(missing)} is missing here"), name)
+    for (place, text), name in first.items():
+        yield Problem("index-differs", place, f"with {name}: {text}")
 
 
 def of_labels(index: VariantMetadata, wheels: Sequence[WheelFilename], complete: bool) -> Iterator[Problem]:

@@ -47,21 +47,20 @@ class WheelFilename(NamedTuple):
 
         Raises VariantError when it is no wheel's name, or the label is outside the grammar.
         """
-        found = _WHEEL.fullmatch(filename)
-        if not found:
+        match = _WHEEL.fullmatch(filename)
+        if not match:
             raise VariantError(
                 "not a wheel's name",
                 place=filename,
                 hint="it should read NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM[-LABEL].whl",
             )
-        result = cls(**{part: text or "" for part, text in found.groupdict().items()})
-        if found["label"] is None:
-            return result._replace(label=None)
-        try:
-            check_label(found["label"])
-        except VariantError as error:
-            raise error.within(filename) from None
-        return result
+        distribution, version, build, tags, label = match.groups()
+        if label is not None:
+            try:
+                check_label(label)
+            except VariantError as error:
+                raise error.within(filename) from None
+        return cls(distribution, version, build or "", tags, label)
 
     @property
     def stem(self) -> str:
@@ -103,18 +102,20 @@ def parse_index_filename(filename: str) -> tuple[str, Version]:
     """
     from packaging.version import Version
 
-    found = re.fullmatch(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)-([^-]+)-variants\.json", filename)
-    if not found:
+    match = re.fullmatch(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)-([^-]+)-variants\.json", filename)
+    if not match:
         raise VariantError(
-            f"{filename}: not the name of an index file", hint="it should read NAME-VERSION-variants.json"
+            "not the name of an index file",
+            place=filename,
+            hint="it should read NAME-VERSION-variants.json",
         )
     try:
-        release = normalize(found[1]), Version(found[2])
+        release = normalize(match[1]), Version(match[2])
     except ValueError as error:  # as in `WheelFilename.release`
-        raise VariantError(f"{filename}: {error}") from None
+        raise VariantError(str(error), place=filename) from None
     if filename != index_filename(release):
         raise VariantError(
-            f"{filename}: name or version is not normalized", hint=f"call it {index_filename(release)}"
+            "name or version is not normalized", place=filename, hint=f"call it {index_filename(release)}"
         )
     return release
 
@@ -126,11 +127,11 @@ def release_of_index(filename: str) -> tuple[str, Version] | None:
     """
     from packaging.version import Version
 
-    found = re.fullmatch(r"(.+)-([^-]+)-variants\.json", filename)
+    match = re.fullmatch(r"(.+)-([^-]+)-variants\.json", filename)
     try:
-        return (normalize(found[1]), Version(found[2])) if found else None
+        return (normalize(match[1]), Version(match[2])) if match else None
     except ValueError as error:  # as in `WheelFilename.release`
-        raise VariantError(f"{filename}: {error}") from None
+        raise VariantError(str(error), place=filename) from None
 
 
 def version_of(filename: str) -> Version | None:

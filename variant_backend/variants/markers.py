@@ -7,7 +7,7 @@ a marker as everybody reads it (the dependency specifiers specification, PEP 508
 from __future__ import annotations
 
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
@@ -154,7 +154,8 @@ def _normalized(text: str, requirement: str | None = None) -> str:
     except (InvalidRequirement, RecursionError) as error:
         shown = requirement or text
         raise VariantError(
-            f"requirement {shown[:_SHOWN]!r}: {str(error).splitlines()[0][:_SHOWN]}",
+            str(error).splitlines()[0][:_SHOWN],
+            place=f"requirement {shown[:_SHOWN]!r}",
             hint="write NAME, NAME==VERSION or NAME; MARKER",
         ) from None
 
@@ -196,7 +197,7 @@ class _Parser:
             self.tokens.popleft()
             self.depth += 1
             if self.depth > _DEEPEST:
-                raise VariantError(f"marker: more than {_DEEPEST} brackets inside one another")
+                raise VariantError(f"more than {_DEEPEST} brackets inside one another", place="marker")
             marker = self.junction()
             self.take("bracket", "')'", ")")
             self.depth -= 1
@@ -212,25 +213,25 @@ class _Parser:
     def operand(self) -> tuple[str, str]:
         kind, text = self.tokens.popleft()
         if kind not in ("variable", "text"):
-            raise VariantError(f"marker: a marker's name or a quoted text is needed, not {text}")
+            raise VariantError(f"a marker's name or a quoted text is needed, not {text}", place="marker")
         return kind, text
 
     def take(self, kind: str, wanted: str, text: str | None = None) -> str:
-        found_kind, found = self.tokens.popleft()
-        if found_kind != kind or text not in (None, found):
-            raise VariantError(f"marker: {wanted} is needed, not {found}")
-        return found
+        next_kind, next_text = self.tokens.popleft()
+        if next_kind != kind or text not in (None, next_text):
+            raise VariantError(f"{wanted} is needed, not {next_text}", place="marker")
+        return next_text
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
     token = re.compile(_TOKEN, re.VERBOSE)  # here, as it takes long and most builds have no marker to read
     position, text = 0, text.rstrip()
     while position < len(text):
-        found = token.match(text, position)
-        if not found or found.lastgroup is None:
-            raise VariantError(f"marker: {text[position:].strip()!r} cannot be read")
-        yield found.lastgroup, found[found.lastgroup]
-        position = found.end()
+        match = token.match(text, position)
+        if not match or match.lastgroup is None:
+            raise VariantError(f"{text[position:].strip()!r} cannot be read", place="marker")
+        yield match.lastgroup, match[match.lastgroup]
+        position = match.end()
 
 
 def _plain(text: str) -> str:
@@ -242,7 +243,7 @@ def _plain(text: str) -> str:
     try:
         return str(Marker(text))
     except InvalidMarker as error:
-        raise VariantError(f"marker {text!r}: {str(error).splitlines()[0]}") from None
+        raise VariantError(str(error).splitlines()[0], place=f"marker {text!r}") from None
 
 
 def _simple_comparison(text: str) -> str | None:
@@ -253,31 +254,31 @@ def _simple_comparison(text: str) -> str | None:
 
 def _test(left: tuple[str, str], operator: str, right: tuple[str, str]) -> _Test:
     """Return a comparison with a variant marker, after checking that it can ever hold."""
-    shown = f"marker {left[1]} {operator} {right[1]}"
+    place = f"marker {left[1]} {operator} {right[1]}"
     variable_first = left[0] == "variable"
     (kind, variable), (other, quoted) = (left, right) if variable_first else (right, left)
     if variable not in _VARIABLES:
-        raise VariantError(f"{shown}: no marker {variable!r}{did_you_mean(variable, _VARIABLES)}")
+        raise VariantError(f"no marker {variable!r}{did_you_mean(variable, _VARIABLES)}", place=place)
     if (kind, other) != ("variable", "text"):
-        raise VariantError(f"{shown}: a variant marker is compared with a quoted text only")
+        raise VariantError("a variant marker is compared with a quoted text only", place=place)
     text = quoted[1:-1]
     if variable == "variant_label":
         if operator not in ("==", "!=", "in", "not in"):
-            raise VariantError(f"{shown}: a label knows no {operator!r}", hint="compare with == or !=")
+            raise VariantError(f"a label knows no {operator!r}", place=place, hint="compare with == or !=")
         return _Test(variable, operator, text, variable_first)
     if operator not in ("in", "not in") or variable_first:
-        raise VariantError(f"{shown}: {variable} is a set", hint=f"write {quoted} in {variable}")
+        raise VariantError(f"{variable} is a set", place=place, hint=f"write {quoted} in {variable}")
     names = [name.strip() for name in text.split("::")]
     if len(names) != _SETS[variable]:
         written = " :: ".join(_ITEM[: _SETS[variable]])
-        raise VariantError(f"{shown}: {text!r} can never be in there", hint=f"write '{written}'")
+        raise VariantError(f"{text!r} can never be in there", place=place, hint=f"write '{written}'")
     try:
         if variable == "variant_properties":
             Property.parse(text)
-        for name, what in zip(names[:2], ("namespace", "feature"), strict=False):
+        for name, what in zip(names, ("namespace", "feature"), strict=False):
             check_name(name, what)
     except VariantError as error:
-        raise error.within(shown) from None
+        raise error.within(place) from None
     return _Test(variable, operator, " :: ".join(names), variable_first)
 
 
@@ -291,11 +292,9 @@ def _tests(marker: _Marker) -> Iterator[_Test]:
 
 def _open(marker: _Marker, variant: Variant) -> list[Property]:
     """Return the properties in a marker of which a system may support one and not the other."""
-    several: dict[tuple[str, str], int] = {}
-    for item in variant.properties:
-        several[item[:2]] = several.get(item[:2], 0) + 1
+    counts = Counter(prop.key for prop in variant.properties)
     tested = {test.text for test in _tests(marker) if test.variable == "variant_properties"}
-    return sorted(item for item in variant.properties if several[item[:2]] > 1 and str(item) in tested)
+    return sorted(prop for prop in variant.properties if counts[prop.key] > 1 and str(prop) in tested)
 
 
 def _outcomes(marker: _Marker, variant: Variant) -> dict[object, bool | _Marker]:
@@ -345,27 +344,31 @@ def _possible(marker: _Marker, variant: Variant) -> Iterator[Callable[[_Test], b
     """
     open_items = _open(marker, variant)
     known = variant.properties.difference(open_items)
-    features = {item[:2] for item in variant.properties}
+    features = {prop.key for prop in variant.properties}
     for choice in product((True, False), repeat=len(open_items)):
-        supported = known.union(item for item, chosen in zip(open_items, choice, strict=True) if chosen)
-        if {item[:2] for item in supported} == features:
+        supported = known.union(prop for prop, chosen in zip(open_items, choice, strict=True) if chosen)
+        if {prop.key for prop in supported} == features:
             yield partial(_holds, variant.label, _names(supported))
 
 
 def _names(supported: Iterable[Property]) -> set[str]:
     """Return the namespaces, features and properties that a system supports, as markers name them."""
-    return {" :: ".join(item[:count]) for item in supported for count in (1, 2, 3)}
+    return {
+        name
+        for prop in supported
+        for name in (prop.namespace, f"{prop.namespace} :: {prop.feature}", str(prop))
+    }
 
 
 def _holds(label: str, names: set[str], test: _Test) -> bool:
     """Tell whether a test holds on a system, of whose properties these are the names."""
     if test.variable != "variant_label":
-        found = test.text in names
+        is_met = test.text in names
     elif test.operator in ("==", "!="):
-        found = test.text == label
+        is_met = test.text == label
     else:
-        found = label in test.text if test.variable_first else test.text in label
-    return found == (test.operator in ("==", "in"))
+        is_met = label in test.text if test.variable_first else test.text in label
+    return is_met == (test.operator in ("==", "in"))
 
 
 def _reduced(marker: _Marker, holds: Callable[[_Test], bool]) -> bool | _Marker:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Protocol, TypeVar
 
-from ..errors import VariantError, one_of
+from ..errors import Problem, VariantError, one_of
 from .abi_dependency import ABI_DEPENDENCY
 from .metadata import VariantMetadata
 from .properties import Variant
@@ -19,11 +19,12 @@ class Conflict(NamedTuple):
 
     first: str
     second: str
-    place: str
-    text: str
+    problem: Problem
 
-    def __str__(self) -> str:
-        return f"{self.first} and {self.second}: {self.place}: {self.text}"
+    @classmethod
+    def between(cls, first: str, second: str, place: str, text: str) -> Conflict:
+        """Return the conflict of two parts, named as `combine` has them, at a place."""
+        return cls(first, second, Problem("wheels-differ", place, text))
 
 
 def merge(parts: Mapping[str, VariantMetadata]) -> VariantMetadata:
@@ -34,7 +35,8 @@ def merge(parts: Mapping[str, VariantMetadata]) -> VariantMetadata:
     """
     result, conflicts = combine(parts)
     if conflicts:
-        raise VariantError(*map(str, conflicts), hint="make all wheels of a release from one [variant] table")
+        problems = (problem.within(f"{first} and {second}") for first, second, problem in conflicts)
+        raise VariantError(*problems, hint="make all wheels of a release from one [variant] table")
     return result
 
 
@@ -50,7 +52,7 @@ def combine(parts: Mapping[str, VariantMetadata]) -> tuple[VariantMetadata, list
         part = parts[name]
         if namespaces[: len(part.namespaces)] != part.namespaces:
             text = f"of {one_of(namespaces)} and {one_of(part.namespaces)}, neither starts with the other"
-            conflicts.append(Conflict(longest, name, "default-priorities.namespace", text))
+            conflicts.append(Conflict.between(longest, name, "default-priorities.namespace", text))
         conflicts += _combine(providers, part.providers, name, "providers")
         conflicts += _combine(variants, part.variants, name, "variants")
     result = VariantMetadata(
@@ -75,21 +77,21 @@ def _combine(
     conflicts = []
     for key, value in new.items():
         first, known_value = known.setdefault(key, (name, value))
-        for path, ours, theirs in _differences(known_value.to_dict(), value.to_dict(), f"{place}.{key}"):
-            text = f"{ours} and {theirs} differ"
+        for path, one, other in _differences(known_value.to_dict(), value.to_dict(), f"{place}.{key}"):
+            text = f"{one} and {other} differ"
             if f".{ABI_DEPENDENCY}." in path:
-                text = f"built with {ours} and with {theirs}, which takes two labels"
-            conflicts.append(Conflict(first, name, path, text))
+                text = f"built with {one} and with {other}, which takes two labels"
+            conflicts.append(Conflict.between(first, name, path, text))
     return conflicts
 
 
-def _differences(ours: object, theirs: object, path: str) -> Iterator[tuple[str, str, str]]:
+def _differences(one: object, other: object, path: str) -> Iterator[tuple[str, str, str]]:
     """Yield the deepest places in which two documents differ, with what stands there."""
-    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
-        for key in dict.fromkeys([*ours, *theirs]):
-            yield from _differences(ours.get(key), theirs.get(key), join(path, key))
-    elif ours != theirs:
-        yield path, _as_json(ours), _as_json(theirs)
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        for key in dict.fromkeys([*one, *other]):
+            yield from _differences(one.get(key), other.get(key), join(path, key))
+    elif one != other:
+        yield path, _as_json(one), _as_json(other)
 
 
 def _as_json(value: object) -> str:

@@ -15,10 +15,25 @@ from .ranking import Supported
 if TYPE_CHECKING:
     from packaging.version import Version
 
-STATIC = "static-properties"
-DISABLED = "disabled"
-NOT_ENABLED = "optional, and not enabled"
-UNKNOWN = "nobody says"
+
+class Origin(NamedTuple):
+    """Where it is known from what is supported of a namespace: the kind of source, and a text for people."""
+
+    kind: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    def with_more(self, text: str) -> Origin:
+        """Return the same kind of origin with more text."""
+        return Origin(self.kind, f"{self.text}{text}")
+
+
+STATIC = Origin("static", "static-properties")
+DISABLED = Origin("disabled", "disabled")
+NOT_ENABLED = Origin("optional", "optional, and not enabled")
+UNKNOWN = Origin("unknown", "nobody says")
 
 _Value = TypeVar("_Value")
 
@@ -47,12 +62,12 @@ class Support(NamedTuple):
     """What a system supports of a release's namespaces, and by *origins* where each of them has it from."""
 
     supported: Supported
-    origins: Mapping[str, str]
+    origins: Mapping[str, Origin]
 
 
 def support(
     metadata: VariantMetadata,
-    sources: Mapping[str, Supported],
+    sources: Mapping[Origin, Supported],
     *,
     disabled: Collection[str] = (),
     enabled: Collection[str] = (),
@@ -60,19 +75,20 @@ def support(
     """Return what a system supports of the namespaces that *metadata* declare.
 
     Nothing of a *disabled* one, nor of one whose provider is optional, unless it is *enabled*. Where
-    static-properties are, they alone count. Of the *sources*, whose keys say what they are, the first
+    static-properties are, they alone count. Of the *sources* by their origins, the first
     that knows a namespace counts for it: what the user gave, what was detected, what plugins answered.
 
     >>> blas = StaticProvider((("library", ("mkl", "openblas")),))
     >>> metadata = VariantMetadata(("nvidia", "blas"), {"blas": blas}, {})
-    >>> found = support(metadata, {"given": {"nvidia": {"sm_arch": ["90_real"]}}, "detected": {"blas": {}}})
-    >>> found.supported
+    >>> given = {"nvidia": {"sm_arch": ["90_real"]}, "blas": {}}
+    >>> known = support(metadata, {Origin("given", "--supported"): given})
+    >>> known.supported
     {'nvidia': {'sm_arch': ['90_real']}, 'blas': {'library': ('mkl', 'openblas')}}
-    >>> found.origins
-    {'nvidia': 'given', 'blas': 'static-properties'}
+    >>> [origin.kind for origin in known.origins.values()]
+    ['given', 'static']
     """
     supported: dict[str, Mapping[str, Sequence[str]]] = {}
-    origins: dict[str, str] = {}
+    origins: dict[str, Origin] = {}
     for namespace in metadata.namespaces:
         provider = metadata.providers.get(namespace)
         if namespace in disabled:

@@ -54,6 +54,11 @@ class Property(NamedTuple):
     feature: str
     value: str
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """Return the namespace and the feature: what properties with different values have in common."""
+        return self.namespace, self.feature
+
     def __str__(self) -> str:
         return f"{self.namespace} :: {self.feature} :: {self.value}"
 
@@ -66,7 +71,8 @@ class Property(NamedTuple):
         parts = [part.strip() for part in text.split("::")]
         if len(parts) != 3:
             raise VariantError(
-                f"property {text!r}: found {len(parts)} part(s) between '::'",
+                f"found {len(parts)} part(s) between '::'",
+                place=f"property {text!r}",
                 hint="write NAMESPACE :: FEATURE :: VALUE",
             )
         result = cls(*parts)

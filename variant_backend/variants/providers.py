@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from ..errors import VariantError, one_of
-from .properties import check_name, check_value
+from .properties import Variant, check_name, check_value
 from .validation import Document, join
 
 SOURCES = ("static-properties", "requires", "builtin")
@@ -81,6 +81,23 @@ class BuildProvider(NamedTuple):
 Provider: TypeAlias = StaticProvider | PluginProvider | BuildProvider | BuiltinProvider
 
 
+def never_supported(variant: Variant, providers: Mapping[str, Provider]) -> list[tuple[str, str]]:
+    """Return namespace and feature where a static provider lists no value that the variant has."""
+    # Only the providers of the variant's namespaces are looked at: there may be many others.
+    static = {
+        namespace: {(feature, value) for feature, values in provider.features for value in values}
+        for namespace in variant.namespaces()
+        if isinstance(provider := providers.get(namespace), StaticProvider)
+    }
+    features = {(prop.namespace, prop.feature) for prop in variant.properties if prop.namespace in static}
+    supported = {
+        (prop.namespace, prop.feature)
+        for prop in variant.properties
+        if (prop.feature, prop.value) in static.get(prop.namespace, ())
+    }
+    return sorted(features - supported)
+
+
 def _reference(provider: PluginProvider | BuildProvider) -> str:
     """Return where a plugin is; if nothing is said, its module is called as its package is."""
     if provider.plugin_api:
@@ -110,8 +127,37 @@ def read_provider(entry: object, where: str) -> Provider:
     document = Document()
     provider = read_provider_table(document, entry, "")
     document.check(where)
-    assert provider, "what is no provider has a fault"
-    return provider
+    return cast("Provider", provider)  # what is none has a fault
+
+
+def read_providers(
+    requirements: Iterable[tuple[str, str]],
+    plugin_apis: Iterable[tuple[str, str]],
+    values: Iterable[tuple[str, str, Sequence[str]]],
+    known_requirements: Callable[[str], Sequence[str]],
+) -> dict[str, Provider]:
+    """Return providers by namespace, made of facts that each have the namespace in front.
+
+    These are requirements of plugins, their objects, and the *values* of features of static providers. An
+    object alone goes with the *known_requirements* of its namespace, if there are any. Raises VariantError.
+    """
+    tables: dict[str, dict[str, Any]] = {}
+    for namespace, requirement in requirements:
+        tables.setdefault(namespace, {}).setdefault("requires", []).append(requirement)
+    for namespace, reference in plugin_apis:
+        tables.setdefault(namespace, {})["plugin-api"] = reference
+    for namespace, feature, listed in values:
+        table = tables.setdefault(namespace, {})
+        features = table.setdefault("static-properties", {})
+        features.setdefault(feature, []).extend(listed)
+        if len(features) > 1:
+            table["feature-order"] = list(features)
+    for namespace, table in tables.items():
+        if "plugin-api" in table and "requires" not in table and (known := known_requirements(namespace)):
+            table["requires"] = list(known)
+    return {
+        namespace: read_provider(table, f"namespace {namespace!r}") for namespace, table in tables.items()
+    }
 
 
 def read_features(
@@ -122,7 +168,7 @@ def read_features(
         (feature, document.strings(values, f"{place}.{feature}", check_value, code="bad-name"))
         for feature, values in table.items()
         if document.passes(
-            f"{place}.{feature}", lambda text: check_name(text, "feature"), feature, "bad-name"
+            f"{place}.{feature}", lambda text: check_name(text, "feature"), feature, code="bad-name"
         )
     ]
 
@@ -136,15 +182,15 @@ def read_provider_table(
         return None
     given = [key for key in sources if key in entry]
     if len(given) != 1:
-        found = " and ".join(given) or "none"
-        text = f"exactly one of {one_of(sources)} is needed, found {found}"
+        shown = " and ".join(given) or "none"
+        text = f"exactly one of {one_of(sources)} is needed, found {shown}"
         document.note(place, text, code="provider-source")
         return None
     (source,) = given
     plugins = [key for key in _PLUGINS if key in sources]
-    for key, its in (("plugin-api", plugins), ("feature-order", ["static-properties"])):
-        if key in entry and source not in its:
-            document.note(join(place, key), f"goes with {' or '.join(its)} only", code="provider-source")
+    for key, users in (("plugin-api", plugins), ("feature-order", ["static-properties"])):
+        if key in entry and source not in users:
+            document.note(join(place, key), f"goes with {' or '.join(users)} only", code="provider-source")
     optional = document.boolean(entry.get("optional", False), join(place, "optional"))
     if source in _PLUGINS:
         from .markers import check_requirement

@@ -14,6 +14,7 @@ from functools import cache, partial
 from itertools import product, zip_longest
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from ..errors import Problem
 from .abi_dependency import ABI_DEPENDENCY
 from .filename import WheelFilename
 from .metadata import VariantMetadata
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 # What a system supports: features by namespace, and their values; features and values are best first.
 Supported: TypeAlias = Mapping[str, Mapping[str, Sequence[str]]]
+
+# The code of a wheel for another interpreter or platform.
+WRONG_TAGS = "wrong-tags"
 
 # More values than these are counted where a reason lists them.
 _MOST_VALUES = 8
@@ -40,6 +44,11 @@ class FeatureRank(NamedTuple):
     feature: int
     value: int
     best: Property
+
+    @property
+    def numbers(self) -> tuple[int, int, int]:
+        """The ranks alone."""
+        return self.namespace, self.feature, self.value
 
 
 class Key(NamedTuple):
@@ -64,7 +73,7 @@ class Verdict(NamedTuple):
 
     filename: WheelFilename
     key: Key | None
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Problem, ...] = ()
 
     @property
     def is_compatible(self) -> bool:
@@ -88,7 +97,7 @@ def static_support(metadata: VariantMetadata) -> Supported:
 
 def unsupported(
     variant: Variant, metadata: VariantMetadata, supported: Supported
-) -> dict[tuple[str, str], str]:
+) -> dict[tuple[str, str], Problem]:
     """Return each feature of a variant, with its namespace, of which nothing is supported, and say so.
 
     The variant can be chosen if there are none: it is what `rank` decides by.
@@ -97,8 +106,9 @@ def unsupported(
     >>> metadata = VariantMetadata(("x86_64",), {}, {"v3": variant})
     >>> unsupported(variant, metadata, {"x86_64": {"level": ["v3", "v2"]}})
     {}
-    >>> unsupported(variant, metadata, {"x86_64": {"level": ["v2"]}})
-    {('x86_64', 'level'): 'x86_64 :: level: of v3, nothing is supported; supported is v2'}
+    >>> unsupported(variant, metadata, {"x86_64": {"level": ["v2"]}})  # doctest: +NORMALIZE_WHITESPACE
+    {('x86_64', 'level'): Problem(code='unsupported-feature', place='x86_64 :: level',
+    text='of v3, nothing is supported; supported is v2', remedy=None)}
     """
     return _Ranks(metadata, supported).of_variant(variant)[1]
 
@@ -109,7 +119,7 @@ def rank(
     supported: Supported,
     tags: Sequence[Tag],
     *,
-    barred: Mapping[WheelFilename, Sequence[str]] = {},
+    barred: Mapping[WheelFilename, Sequence[Problem]] = {},
 ) -> list[Verdict]:
     """Return a verdict on every wheel of one release, the best wheel first, and incompatible ones last.
 
@@ -127,20 +137,20 @@ def rank(
     >>> names = ["demo-1-py3-none-any.whl", *(f"demo-1-py3-none-any-{label}.whl" for label in variants)]
     >>> wheels = [WheelFilename.parse(name) for name in names]
     >>> verdicts = rank(wheels, metadata, {"blas": {"library": ["openblas"]}}, [Tag("py3", "none", "any")])
-    >>> [(verdict.filename.label, verdict.reasons) for verdict in verdicts]
+    >>> [(verdict.filename.label, *map(str, verdict.reasons)) for verdict in verdicts]
     ... # doctest: +NORMALIZE_WHITESPACE
-    [('openblas', ()), (None, ()),
-     ('mkl', ('blas :: library: of mkl, nothing is supported; supported is openblas',))]
+    [('openblas',), (None,),
+     ('mkl', 'blas :: library: of mkl, nothing is supported; supported is openblas')]
     """
     places = {(tag.interpreter, tag.abi, tag.platform): place for place, tag in reversed([*enumerate(tags)])}
     place = cache(partial(_place, places))
     ranked = _Ranks(metadata, supported)
     verdicts = [_verdict(wheel, ranked, place(wheel.tags), barred.get(wheel, ())) for wheel in wheels]
     verdicts.sort(key=lambda verdict: (*verdict.filename[:-1], verdict.filename.label or ""))
-    compatible = [verdict for verdict in verdicts if verdict.key]
-    compatible.sort(key=lambda verdict: _key(verdict).build, reverse=True)
-    compatible.sort(key=lambda verdict: _key(verdict).order())
-    return compatible + [verdict for verdict in verdicts if not verdict.key]
+    compatible = [(verdict.key, verdict) for verdict in verdicts if verdict.key]
+    compatible.sort(key=lambda pair: pair[0].build, reverse=True)
+    compatible.sort(key=lambda pair: pair[0].order())
+    return [*(verdict for _, verdict in compatible), *(verdict for verdict in verdicts if not verdict.key)]
 
 
 def why_better(one: Key, other: Key) -> str:
@@ -177,16 +187,14 @@ def shortened(values: Sequence[str]) -> str:
     return ", ".join(values[:_MOST_VALUES]) + (f" and {more} more" if more > 0 else "")
 
 
-def _key(verdict: Verdict) -> Key:
-    assert verdict.key, "only compatible wheels are ordered by it"
-    return verdict.key
-
-
-def _verdict(filename: WheelFilename, ranked: _Ranks, tag: int | None, barred: Sequence[str]) -> Verdict:
+def _verdict(filename: WheelFilename, ranked: _Ranks, tag: int | None, barred: Sequence[Problem]) -> Verdict:
     features, reasons = ranked.of(filename.label)
     reasons = (*barred, *reasons)
     if tag is None:
-        reasons = (*reasons, f"tags: {filename.tags} fits neither interpreter nor platform")
+        reasons = (
+            *reasons,
+            Problem(WRONG_TAGS, "tags", f"{filename.tags} fits neither interpreter nor platform"),
+        )
     if reasons or tag is None:
         return Verdict(filename, None, reasons)
     return Verdict(filename, Key(features, filename.label, tag, _build(filename.build)))
@@ -195,14 +203,14 @@ def _verdict(filename: WheelFilename, ranked: _Ranks, tag: int | None, barred: S
 def _place(places: Mapping[tuple[str, str, str], int], text: str) -> int | None:
     """Return the place of the best of a wheel's tags, which may be compressed sets; None if none fits."""
     parts = [part.lower().split(".") for part in text.split("-")]
-    found = (places.get((python, abi, platform)) for python, abi, platform in product(*parts))
-    return min((place for place in found if place is not None), default=None)
+    fitting = (places.get((python, abi, platform)) for python, abi, platform in product(*parts))
+    return min((place for place in fitting if place is not None), default=None)
 
 
 def _build(text: str) -> tuple[int, str]:
     """Return a build tag as it is compared: by its number, then by the rest; one without comes first."""
-    found = re.match(r"\d+", text) if text else None
-    return (int(found[0]), text[found.end() :]) if found else (-1, "")
+    match = re.match(r"\d+", text) if text else None
+    return (int(match[0]), text[match.end() :]) if match else (-1, "")
 
 
 class _Ranks:
@@ -219,10 +227,10 @@ class _Ranks:
             for second, (feature, values) in enumerate(supported.get(namespace, {}).items())
             for third, value in enumerate(values)
         ]
-        self._places = {each.best: place for place, each in enumerate(self._ranks)}
-        self._known: dict[str, tuple[tuple[FeatureRank, ...], tuple[str, ...]]] = {}
+        self._places = {rank.best: place for place, rank in enumerate(self._ranks)}
+        self._known: dict[str, tuple[tuple[FeatureRank, ...], tuple[Problem, ...]]] = {}
 
-    def of(self, label: str | None) -> tuple[tuple[FeatureRank, ...], tuple[str, ...]]:
+    def of(self, label: str | None) -> tuple[tuple[FeatureRank, ...], tuple[Problem, ...]]:
         """Return the ranks of a label's features, in order, and the reasons why it cannot be chosen."""
         if label is None:
             return (), ()
@@ -230,35 +238,33 @@ class _Ranks:
             self._known[label] = self._of(label)
         return self._known[label]
 
-    def _of(self, label: str) -> tuple[tuple[FeatureRank, ...], tuple[str, ...]]:
+    def _of(self, label: str) -> tuple[tuple[FeatureRank, ...], tuple[Problem, ...]]:
         if self._metadata is None:
-            return (), ("label: no index file says what it means",)
+            return (), (Problem("unknown-label", "label", "no index file says what it means"),)
         variant = self._metadata.variants.get(label)
         if variant is None:
-            return (), (f"label: the index file has no {label!r}",)
+            return (), (Problem("unknown-label", "label", f"the index file has no {label!r}"),)
         best, missing = self.of_variant(variant)
         return best, tuple(missing.values())
 
-    def of_variant(self, variant: Variant) -> tuple[tuple[FeatureRank, ...], dict[tuple[str, str], str]]:
+    def of_variant(self, variant: Variant) -> tuple[tuple[FeatureRank, ...], dict[tuple[str, str], Problem]]:
         """Return the ranks of the features that are supported, and the reasons why the others are not."""
         places = [place for place in map(self._places.get, variant.properties) if place is not None]
         places.sort()
         best: list[FeatureRank] = []
         for place in places:
-            found = self._ranks[place]
-            if not best or found[:2] != best[-1][:2]:  # the first of a feature is the best
-                best.append(found)
-        missing: dict[tuple[str, str], str] = {}
+            feature_rank = self._ranks[place]
+            if not best or feature_rank.best.key != best[-1].best.key:  # the first of a feature is the best
+                best.append(feature_rank)
+        missing: dict[tuple[str, str], Problem] = {}
         if len(places) < len(variant.properties):
-            features = {item[:2] for item in variant.properties}.difference(each.best[:2] for each in best)
+            features = {prop.key for prop in variant.properties} - {first.best.key for first in best}
             missing = {feature: self._reason(variant, *feature) for feature in sorted(features)}
         return tuple(best), missing
 
-    def _reason(self, variant: Variant, namespace: str, feature: str) -> str:
+    def _reason(self, variant: Variant, namespace: str, feature: str) -> Problem:
         """Say why no value of a variant's feature is supported."""
-        own = sorted(item.value for item in variant.properties if item[:2] == (namespace, feature))
+        own = sorted(prop.value for prop in variant.properties if prop.key == (namespace, feature))
         values = self._supported.get(namespace, {}).get(feature, ())
-        return (
-            f"{namespace} :: {feature}: of {shortened(own)}, nothing is supported;"
-            f" supported is {shortened(values) or 'nothing'}"
-        )
+        text = f"of {shortened(own)}, nothing is supported; supported is {shortened(values) or 'nothing'}"
+        return Problem("unsupported-feature", f"{namespace} :: {feature}", text)

@@ -1,52 +1,60 @@
 """What released installers make of variants.
 
-uv is the only one that reads them, behind a preview flag; what stands here was measured with uv 0.13.8,
-and tests ask the real program. It runs no plugin: it knows a few provider tables by heart, and computes
-their answers itself. pip and all others see plain wheels only.
+uv is the only one that reads them, behind a preview flag. It runs no plugin: it knows a few provider tables
+by heart, and computes their answers itself. pip and all others see plain wheels only. What this package says
+of uv, here and elsewhere, was measured with `UV_VERSION`, and tests ask the real program.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ..errors import Problem, one_of
 from .abi_dependency import ABI_DEPENDENCY
 from .known_providers import KNOWN_PROVIDERS
 from .metadata import VariantMetadata
 from .properties import Variant
-from .providers import BuiltinProvider, PluginProvider
+from .providers import BuiltinProvider, PluginProvider, never_supported
+from .registry_entry import KnownByUv
+
+# The release that was measured.
+UV_VERSION = "0.13.9"
+
+# Without it, uv sees plain wheels only, as pip does.
+UV_FLAG = "--preview-features wheel-variants"
+
+# What uv compares with the table of a provider, by namespace.
+KNOWN_TO_UV: Mapping[str, KnownByUv] = {
+    namespace: provider.uv for namespace, provider in KNOWN_PROVIDERS.items() if provider.uv
+}
 
 # uv drops a release with any other fault in its metadata; it does not look at $schema.
 ACCEPTED_BY_UV = {"unknown-schema"}
 
 
-def uv_never_supports(metadata: VariantMetadata, namespace: str) -> str | None:
-    """Return why uv supports no property of a *namespace* on any system, or None where it may."""
-    reason = uv_reason(metadata, namespace)
-    return reason.text if reason else None
-
-
-def uv_reason(metadata: VariantMetadata, namespace: str) -> Problem | None:
-    """Return what `uv_never_supports` does, with a code.
+def uv_never_supports(metadata: VariantMetadata, namespace: str) -> Problem | None:
+    """Return why uv supports no property of a *namespace* on any system, or None where it may.
 
     A plugin that is asked when the wheel is built gives a list, and that is what uv gets.
     """
+    place = f"providers.{namespace}"
     provider = metadata.providers.get(namespace)
     if provider is None:
-        return Problem("no-provider", "", f"nothing says where support for {namespace!r} comes from")
+        return Problem("no-provider", place, f"nothing says where support for {namespace!r} comes from")
     if provider.optional:
         text = f"the provider of {namespace!r} is optional, and uv has no way to turn it on"
-        return Problem("optional-provider", "", text)
+        return Problem("optional-provider", place, text)
     if isinstance(provider, BuiltinProvider):
-        return Problem("builtin-provider", "", f"the provider of {namespace!r} is builtin, and uv has none")
+        text = f"the provider of {namespace!r} is builtin, and uv has none"
+        return Problem("builtin-provider", place, text)
     if not isinstance(provider, PluginProvider):
         return None
-    if namespace not in KNOWN_PROVIDERS:
-        text = f"uv knows the providers of {one_of(KNOWN_PROVIDERS)} by heart, and asks no other"
-        return Problem("unknown-provider", "", text)
+    if namespace not in KNOWN_TO_UV:
+        text = f"uv knows the providers of {one_of(KNOWN_TO_UV)} by heart, and asks no other"
+        return Problem("unknown-provider", place, text)
     text = _difference(namespace, provider)
-    return Problem("provider-mismatch", "", text) if text else None
+    return Problem("provider-mismatch", place, text) if text else None
 
 
 def uv_drops(variant: Variant) -> Iterator[Problem]:
@@ -56,24 +64,28 @@ def uv_drops(variant: Variant) -> Iterator[Problem]:
         yield Problem("abi-dependency", f"variants.{variant.label}.{ABI_DEPENDENCY}", text)
 
 
-def uv_never_chooses(metadata: VariantMetadata, variant: Variant) -> list[str]:
-    """Return why uv chooses *variant* on no system, a line for each reason; none where it may."""
-    reasons = [uv_never_supports(metadata, namespace) for namespace in _own(variant)]
-    missing = [
-        f"the static-properties of {namespace!r} list none of the values of {feature!r} that it has"
-        for namespace, feature in metadata.never_supported(variant)
+def uv_never_chooses(metadata: VariantMetadata, variant: Variant) -> list[Problem]:
+    """Return why uv chooses *variant* on no system, or nothing where it may."""
+    namespaces = sorted(variant.namespaces() - {ABI_DEPENDENCY})
+    reasons = [uv_never_supports(metadata, namespace) for namespace in namespaces]
+    unlisted = [
+        Problem(
+            "unlisted-value",
+            f"variants.{variant.label}.{namespace}.{feature}",
+            f"the static-properties of {namespace!r} list none of the values of {feature!r} that it has",
+        )
+        for namespace, feature in never_supported(variant, metadata.providers)
     ]
-    unsupported = [reason.text for _, reason in uv_unsupported_features(metadata, variant)]
-    return [*filter(None, reasons), *missing, *unsupported]
+    return [*filter(None, reasons), *unlisted, *uv_unsupported_features(metadata, variant)]
 
 
-def uv_unsupported_features(metadata: VariantMetadata, variant: Variant) -> Iterator[tuple[str, Problem]]:
-    """Yield each ``NAMESPACE.FEATURE`` of which uv's own providers support none of the variant's values."""
+def uv_unsupported_features(metadata: VariantMetadata, variant: Variant) -> Iterator[Problem]:
+    """Yield the features of which uv's own providers support none of the variant's values."""
     values: dict[tuple[str, str], list[str]] = {}
     for prop in sorted(variant.properties):
-        values.setdefault(prop[:2], []).append(prop.value)
-    for (namespace, feature), own in values.items():
-        known = KNOWN_PROVIDERS.get(namespace)
+        values.setdefault(prop.key, []).append(prop.value)
+    for (namespace, feature), texts in values.items():
+        known = KNOWN_TO_UV.get(namespace)
         if (
             not known
             or not known.features
@@ -81,22 +93,16 @@ def uv_unsupported_features(metadata: VariantMetadata, variant: Variant) -> Iter
         ):
             continue
         pattern = known.features.get(feature)
-        if pattern and any(re.fullmatch(pattern, value) for value in own):
+        if pattern and any(re.fullmatch(pattern, value) for value in texts):
             continue
-        its = any(re.fullmatch(known.others, f"{feature} :: {value}") for value in own)
+        is_known = any(re.fullmatch(known.others, f"{feature} :: {value}") for value in texts)
         text = (
-            f"uv's provider of {namespace!r} supports no {one_of(own)} of {feature!r}"
+            f"uv's provider of {namespace!r} supports no {one_of(texts)} of {feature!r}"
             if pattern
             else f"uv's provider of {namespace!r} has no {feature!r}, but {one_of(known.features)}"
         )
-        yield (
-            f"{namespace}.{feature}",
-            Problem("unsupported-property" if its else "unknown-property", "", text),
-        )
-
-
-def _own(variant: Variant) -> list[str]:
-    return sorted(variant.namespaces() - {ABI_DEPENDENCY})
+        code = "unsupported-property" if is_known else "unknown-property"
+        yield Problem(code, f"variants.{variant.label}.{namespace}.{feature}", text)
 
 
 def _difference(namespace: str, provider: PluginProvider) -> str:
@@ -104,7 +110,7 @@ def _difference(namespace: str, provider: PluginProvider) -> str:
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
-    known = KNOWN_PROVIDERS[namespace]
+    known = KNOWN_TO_UV[namespace]
     requirements = [Requirement(text) for text in provider.requires]
     if [canonicalize_name(requirement.name) for requirement in requirements] != [known.package]:
         return f"uv knows {namespace!r} with the one requirement {known.package!r} only"

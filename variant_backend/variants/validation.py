@@ -31,7 +31,7 @@ def read_json(document: Document, data: bytes) -> object:
         if b"\\u" in data:  # half a surrogate pair can be escaped so, and other readers take no such text
             json.dumps(parsed, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
-        raise VariantError(f"not JSON in UTF-8: {error}") from None
+        raise VariantError(f"not JSON in UTF-8: {error}", code="not-json") from None
     return parsed
 
 
@@ -79,6 +79,7 @@ class Document:
         value: object,
         place: str,
         check: Callable[[str], object],
+        *,
         least: int = 1,
         code: str = "bad-value",
     ) -> tuple[str, ...]:
@@ -97,7 +98,7 @@ class Document:
             text = self.string(item, f"{place}[{index}]")
             if text in result:
                 self.note(f"{place}[{index}]", f"{text!r} stands there twice", code="duplicate-value")
-            elif text is not None and self.passes(f"{place}[{index}]", check, text, code):
+            elif text is not None and self.passes(f"{place}[{index}]", check, text, code=code):
                 result[text] = None
         return tuple(result)
 
@@ -123,7 +124,9 @@ class Document:
         self.note(place, f"{text!r} is not known{did_you_mean(text, known)}; known are {one_of(known)}")
         return None
 
-    def passes(self, place: str, check: Callable[[str], object], text: str, code: str = "bad-value") -> bool:
+    def passes(
+        self, place: str, check: Callable[[str], object], text: str, *, code: str = "bad-value"
+    ) -> bool:
         """Tell whether *check* takes the text; if it raises a VariantError, note that."""
         try:
             check(text)

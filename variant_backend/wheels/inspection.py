@@ -7,19 +7,21 @@ read, and no more.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import VariantError
+from ..errors import Problem, VariantError
 from ..formats import core_metadata
 from ..lowlevel.http import shown_url
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
+from ..variants.metadata_reading import read_metadata
 from ..variants.properties import Variant
-from ..variants.uv_behaviour import ACCEPTED_BY_UV, uv_never_chooses
+from ..variants.uv_behaviour import ACCEPTED_BY_UV, UV_FLAG, uv_never_chooses
 from ..variants.validation import Document, read_json
+from ..variants.wheel_metadata import label_problem
 from .reading import Wheel, open_wheel
 
 if TYPE_CHECKING:
@@ -29,34 +31,68 @@ if TYPE_CHECKING:
 
 
 class InstallerVerdict(NamedTuple):
-    """Whether an installer may install a wheel, and why, a line for each reason."""
+    """What a released installer makes of a wheel: why it never installs it, or else when it does."""
 
-    installs: bool
-    reasons: tuple[str, ...]
+    problems: tuple[Problem, ...] = ()
+    condition: str = ""
+
+    @property
+    def installs(self) -> bool:
+        """Whether it may install the wheel."""
+        return not self.problems
+
+    @property
+    def reasons(self) -> list[str]:
+        """The text of each problem, or the condition."""
+        return [problem.text for problem in self.problems] or [self.condition]
+
+
+class VariantJson(NamedTuple):
+    """What a variant.json says, as far as it can be read, and what is wrong with it or that it is missing.
+
+    Not each of the *problems* makes uv drop a release; *is_dropped_by_uv* tells whether one does.
+    """
+
+    metadata: VariantMetadata | None = None
+    schema: str | None = None
+    problems: tuple[Problem, ...] = ()
+    is_dropped_by_uv: bool = False
+
+    @property
+    def label(self) -> str | None:
+        """The one label, if there is just one."""
+        labels = [*self.metadata.variants] if self.metadata else []
+        return labels[0] if len(labels) == 1 else None
+
+
+class RequirementChanges(NamedTuple):
+    """The requirements that a variant has and the plain wheel beside it lacks, and the other way round."""
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
 
 
 class Inspection(NamedTuple):
     """What is known of a wheel, or of an installed distribution.
 
-    *label* is that of the filename, or of variant.json where there is none. *metadata* is what variant.json
-    says, as far as it can be read, and None for what is no variant. *added* and *removed* are in what its
-    requirements differ from those of the plain wheel beside it, and None without one. *verdicts* are
-    those of released installers, by their names; there are none on what is installed already. Not each of
-    the *faults* in variant.json makes uv drop a release; *is_dropped_by_uv* tells whether one does.
+    *label* is that of the filename, or of *variant_json* where there is none. *verdicts* are those of
+    released installers, by their names; there are none on what is installed already. *changes* are against
+    the plain wheel beside a variant: None without one, and an error if that cannot be read.
     """
 
     target: str
     name: str
     version: str
-    label: str | None = None
-    schema: str | None = None
-    metadata: VariantMetadata | None = None
+    label: str | None
     requirements: tuple[str, ...] = ()
-    added: tuple[str, ...] | None = None
-    removed: tuple[str, ...] | None = None
-    verdicts: dict[str, InstallerVerdict] = {}  # noqa: RUF012  # a default that nobody changes
-    faults: tuple[str, ...] = ()
-    is_dropped_by_uv: bool = False
+    variant_json: VariantJson = VariantJson()
+    verdicts: Mapping[str, InstallerVerdict] = {}  # a default that nobody changes
+    changes: RequirementChanges | VariantError | None = None
+
+    @property
+    def metadata(self) -> VariantMetadata | None:
+        """What variant.json says, as far as it can be read, and None for what is no variant."""
+        return self.variant_json.metadata
 
     @property
     def variant(self) -> Variant | None:
@@ -65,10 +101,16 @@ class Inspection(NamedTuple):
         return variants.get(self.label or "")
 
     @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with variant.json, and with the plain wheel."""
+        beside = self.changes.problems if isinstance(self.changes, VariantError) else ()
+        return (*self.variant_json.problems, *beside)
+
+    @property
     def format_version(self) -> str | None:
         """The version of the format that ``$schema`` names."""
-        found = re.search(r"/v(\d+(?:\.\d+)*)\.json$", self.schema or "")
-        return found[1] if found else None
+        match = re.search(r"/v(\d+(?:\.\d+)*)\.json$", self.variant_json.schema or "")
+        return match[1] if match else None
 
 
 def inspect_wheel(path: Path) -> Inspection:
@@ -81,10 +123,10 @@ def inspect_wheel(path: Path) -> Inspection:
         return result
     try:
         with open_wheel(plain) as wheel:
-            there = core_metadata.requirements(wheel.core_metadata)
+            requirements = core_metadata.requirements(wheel.core_metadata)
     except VariantError as error:
-        return result._replace(faults=(*result.faults, *error.within("beside it").lines()))
-    return _compared(result, there)
+        return result._replace(changes=error.within("beside it"))
+    return _compared(result, requirements)
 
 
 def _plain_name(result: Inspection, filename: WheelFilename) -> str | None:
@@ -94,18 +136,18 @@ def _plain_name(result: Inspection, filename: WheelFilename) -> str | None:
 
 
 def _all_compared(
-    names: Sequence[str], results: Sequence[Inspection | VariantError]
+    names: Sequence[WheelFilename | None], results: Sequence[Inspection | VariantError]
 ) -> list[Inspection | VariantError]:
     """Return the results, those of variants compared with the plain wheels among them."""
-    found: dict[str, list[Inspection]] = {}
+    by_name: dict[str, list[Inspection]] = {}
     for name, result in zip(names, results, strict=True):
         if isinstance(result, Inspection):
-            found.setdefault(name, []).append(result)
+            by_name.setdefault(str(name), []).append(result)
 
-    def compared(name: str, result: Inspection | VariantError) -> Inspection | VariantError:
-        if isinstance(result, VariantError):
+    def compared(name: WheelFilename | None, result: Inspection | VariantError) -> Inspection | VariantError:
+        if name is None or isinstance(result, VariantError):
             return result
-        plain = found.get(_plain_name(result, WheelFilename.parse(name)) or "", [])
+        plain = by_name.get(_plain_name(result, name) or "", [])
         # Of several in different folders, it is not known which one it was.
         return _compared(result, plain[0].requirements) if len(plain) == 1 else result
 
@@ -115,10 +157,11 @@ def _all_compared(
 def _compared(result: Inspection, plain: Sequence[str]) -> Inspection:
     """Return what is known with the difference from the requirements of the plain wheel."""
     old, new = set(plain), set(result.requirements)  # there may be thousands
-    return result._replace(
+    changes = RequirementChanges(
         added=tuple(text for text in result.requirements if text not in old),
         removed=tuple(text for text in plain if text not in new),
     )
+    return result._replace(changes=changes)
 
 
 def inspect_url(url: str) -> list[Inspection | VariantError]:
@@ -129,7 +172,9 @@ def inspect_url(url: str) -> list[Inspection | VariantError]:
     """
     from . import remote
 
-    def inspected(wheel: remote.RemoteWheel) -> Inspection | VariantError:
+    def inspected(wheel: remote.RemoteWheel | VariantError) -> Inspection | VariantError:
+        if isinstance(wheel, VariantError):
+            return wheel
         try:
             return _of_wheel(shown_url(wheel.url), remote.read_wheel(wheel))
         except VariantError as error:
@@ -137,9 +182,10 @@ def inspect_url(url: str) -> list[Inspection | VariantError]:
 
     wheels = remote.find_wheels(url)
     if not wheels:
-        raise VariantError(f"{shown_url(url)}: no wheel is listed there")
+        raise VariantError("no wheel is listed there", place=shown_url(url))
     results = remote.map_in_threads(inspected, wheels)
-    return _all_compared([wheel.name for wheel in wheels], results)
+    names = [None if isinstance(wheel, VariantError) else wheel.name for wheel in wheels]
+    return _all_compared(names, results)
 
 
 def inspect_installed(name: str, paths: Sequence[Path] = ()) -> Inspection:
@@ -147,14 +193,15 @@ def inspect_installed(name: str, paths: Sequence[Path] = ()) -> Inspection:
 
     Raises VariantError when there is none of that name.
     """
-    found = next(_distributions(paths, name=name), None) if name else None
-    if found is None:
+    distribution = next(_distributions(paths, name=name), None) if name else None
+    if distribution is None:
         where = ", ".join(map(str, paths)) or "where this interpreter looks"
         raise VariantError(
-            f"{name}: no distribution of that name is installed {'in ' if paths else ''}{where}",
+            f"no distribution of that name is installed {'in ' if paths else ''}{where}",
+            place=name,
             hint="name the site-packages folder with --path; a wheel's name ends in .whl",
         )
-    return _of_distribution(name, found)
+    return _of_distribution(name, distribution)
 
 
 def inspect_installed_variants(paths: Sequence[Path] = ()) -> list[tuple[Path, Inspection | VariantError]]:
@@ -181,7 +228,8 @@ def inspect_installed_variants(paths: Sequence[Path] = ()) -> list[tuple[Path, I
             except VariantError as error:
                 result = error
             results.append((normalized, folder, result))
-    return [(folder, result) for _, folder, result in sorted(results, key=lambda each: each[:2])]
+    results.sort(key=lambda entry: (entry[0], entry[1]))
+    return [(folder, result) for _, folder, result in results]
 
 
 def installed_versions(paths: Sequence[Path] = ()) -> dict[str, Version]:
@@ -229,85 +277,78 @@ def _is_variant(distribution: Distribution) -> bool:
         return True
 
 
-def _of_distribution(name: str, found: Distribution) -> Inspection:
+def _of_distribution(name: str, distribution: Distribution) -> Inspection:
     """Inspect an installed distribution; raises VariantError, with its name in front."""
     try:
-        metadata = _core_metadata(found)
-        result = Inspection(
-            name,
-            core_metadata.read_field(metadata, "Name"),
-            core_metadata.read_field(metadata, "Version"),
-            requirements=tuple(core_metadata.requirements(metadata)),
-        )
-        text = found.read_text("variant.json")
+        data = _core_metadata(distribution)
+        project, version = _identity(data)
+        requirements = tuple(core_metadata.requirements(data))
+        document = distribution.read_text("variant.json")
     except VariantError as error:
         raise error.within(name) from None
     except UnicodeDecodeError as error:
-        raise VariantError(f"{name}: its dist-info has a file that is not UTF-8: {error}") from None
-    return result if text is None else _with_variant(result, lambda: (text or "").encode())
+        text = f"its dist-info has a file that is not UTF-8: {error}"
+        raise VariantError(text, place=name) from None
+    variant_json = VariantJson() if document is None else _read_variant_json(document.encode, None)
+    return Inspection(name, project, version, variant_json.label, requirements, variant_json)
 
 
 def _of_wheel(target: str, wheel: Wheel) -> Inspection:
     """Inspect an open wheel."""
-    filename = wheel.filename
-    result = Inspection(
-        target,
-        core_metadata.read_field(wheel.core_metadata, "Name"),
-        core_metadata.read_field(wheel.core_metadata, "Version"),
-        filename.label,
-        requirements=tuple(core_metadata.requirements(wheel.core_metadata)),
-    )
+    label, variant_json = wheel.filename.label, VariantJson()
+    project, version = _identity(wheel.core_metadata)
+    requirements = tuple(core_metadata.requirements(wheel.core_metadata))
     if wheel.is_variant():
-        result = _with_variant(result, lambda: wheel.read_file("variant.json"))
-    elif filename.label is not None:
-        fault = "it has a label, but no variant.json"
-        result = result._replace(faults=(fault,), is_dropped_by_uv=True)
-    return result._replace(verdicts=_verdicts(result, filename))
+        variant_json = _read_variant_json(lambda: wheel.read_file("variant.json"), label)
+    elif label is not None:
+        problem = Problem("missing-variant-json", "", "it has a label, but no variant.json")
+        variant_json = VariantJson(problems=(problem,), is_dropped_by_uv=True)
+    verdicts = _verdicts(label, variant_json)
+    label = label or variant_json.label
+    return Inspection(target, project, version, label, requirements, variant_json, verdicts)
 
 
-def _with_variant(result: Inspection, read: Callable[[], bytes]) -> Inspection:
-    """Return what is known with what variant.json says, and what is wrong with it."""
+def _identity(data: bytes) -> tuple[str, str]:
+    """Return name and version that METADATA gives; raises VariantError."""
+    return core_metadata.read_field(data, "Name"), core_metadata.read_field(data, "Version")
+
+
+def _read_variant_json(read: Callable[[], bytes], label: str | None) -> VariantJson:
+    """Return what variant.json says, and what is wrong with it; *label* is that of the filename."""
     document = Document()
     try:
         parsed = read_json(document, read())
     except VariantError as error:
-        return result._replace(faults=tuple(error.within("variant.json").lines()), is_dropped_by_uv=True)
-    metadata = VariantMetadata.read(document, parsed)
+        return VariantJson(problems=error.within("variant.json").problems, is_dropped_by_uv=True)
+    metadata = read_metadata(document, parsed)
     schema = parsed.get("$schema") if isinstance(parsed, dict) else None
-    faults = [f"variant.json: {issue}" for issue in document.problems]
-    labels = list(metadata.variants)
-    is_dropped = any(fault.code not in ACCEPTED_BY_UV for fault in document.problems)
-    wrong_label = None
-    if len(labels) != 1:
-        wrong_label = f"variants has {len(labels)} labels, and needs one"
-    elif result.label not in (None, labels[0]):
-        wrong_label = f"label {labels[0]!r}, but the filename says {result.label!r}"
-    if wrong_label and not is_dropped:  # other faults may be the reason
-        faults.append(f"variant.json: {wrong_label}")
+    is_dropped = any(problem.code not in ACCEPTED_BY_UV for problem in document.problems)
+    # Other problems may be the reason for another label.
+    if not is_dropped and (problem := label_problem(metadata.variants, label)):
+        document.add(problem)
         is_dropped = True
-    return result._replace(
-        label=result.label or (labels[0] if len(labels) == 1 else None),
-        schema=schema if isinstance(schema, str) else None,
-        metadata=metadata,
-        faults=tuple(faults),
-        is_dropped_by_uv=is_dropped,
+    return VariantJson(
+        metadata,
+        schema if isinstance(schema, str) else None,
+        tuple(problem.within("variant.json") for problem in document.problems),
+        is_dropped,
     )
 
 
-def _verdicts(result: Inspection, filename: WheelFilename) -> dict[str, InstallerVerdict]:
-    """Return what released installers make of a wheel: pip 26.3 and uv 0.13.8."""
-    if filename.label is None:
-        reasons = ("as a plain wheel",)
-        if result.metadata is not None or result.faults:
-            reasons = ("as a plain wheel: the name has no label, and variant.json is not looked at",)
-        return {"pip": InstallerVerdict(True, reasons), "uv": InstallerVerdict(True, reasons)}
-    pip = InstallerVerdict(False, ("it sees plain wheels only, and rejects a name with a label",))
-    if result.is_dropped_by_uv or result.variant is None or result.metadata is None:
-        return {
-            "pip": pip,
-            "uv": InstallerVerdict(False, ("it drops a release with faults in its metadata",)),
-        }
-    never = uv_never_chooses(result.metadata, result.variant)
-    where = "where its properties are supported" if result.variant.properties else "on every system"
-    why = tuple(never) or (f"with --preview-features wheel-variants, {where}",)
-    return {"pip": pip, "uv": InstallerVerdict(not never, why)}
+def _verdicts(label: str | None, content: VariantJson) -> dict[str, InstallerVerdict]:
+    """Return what pip and uv make of a wheel; *label* is its name's."""
+    if label is None:
+        ignored = ": the name has no label, and variant.json is not looked at"
+        is_ignored = content.metadata is not None or content.problems
+        verdict = InstallerVerdict(condition=f"as a plain wheel{ignored if is_ignored else ''}")
+        return {"pip": verdict, "uv": verdict}
+    no_variants = Problem("no-variants", "", "it sees plain wheels only, and rejects a name with a label")
+    variant = content.metadata.variants.get(label) if content.metadata else None
+    if content.is_dropped_by_uv or variant is None or content.metadata is None:
+        text = "it drops a release with faults in its metadata"
+        uv = InstallerVerdict((Problem("dropped-release", "", text),))
+    else:
+        where = "where its properties are supported" if variant.properties else "on every system"
+        condition = f"with {UV_FLAG}, {where}"
+        uv = InstallerVerdict(tuple(uv_never_chooses(content.metadata, variant)), condition)
+    return {"pip": InstallerVerdict((no_variants,)), "uv": uv}

@@ -12,35 +12,34 @@ from ..lowlevel.zip_archive import assemble
 from ..variants.filename import WheelFilename
 from ..variants.markers import mentions_variant, resolve_here
 from ..variants.properties import Property, Variant
-from .reading import Wheel
+from ..variants.wheel_metadata import variant_of_wheel
+from .reading import Wheel, WheelFile
 from .writing import Rewriting, faults_named, write_copy
 
 
-def plain_name(name: str) -> str:
-    """Return the name of the plain wheel of one with this *name*; raises VariantError as `WheelFilename`."""
-    return str(WheelFilename.parse(name)._replace(label=None))
+def plain_name(filename: WheelFilename) -> WheelFilename:
+    """Return the name of the plain wheel of one with this name."""
+    return filename._replace(label=None)
 
 
-def tagged_name(name: str) -> str:
+def tagged_name(filename: WheelFilename) -> WheelFilename:
     """Return a wheel's name without its label, which goes into the build tag.
 
-    It stays a name that every installer reads, and says which variant it was. Raises VariantError as
-    `WheelFilename`.
+    It stays a name that every installer reads, and says which variant it was.
 
-    >>> tagged_name("torch-2.10.0-cp311-cp311-win_amd64-cuda12.8.whl")
+    >>> str(tagged_name(WheelFilename.parse("torch-2.10.0-cp311-cp311-win_amd64-cuda12.8.whl")))
     'torch-2.10.0-0_cuda12.8-cp311-cp311-win_amd64.whl'
     """
-    filename = WheelFilename.parse(name)
     if filename.label is None:
-        return name
-    return str(filename._replace(build=f"{filename.build or 0}_{filename.label}", label=None))
+        return filename
+    return filename._replace(build=f"{filename.build or 0}_{filename.label}", label=None)
 
 
 def for_pip(
-    wheel: Path,
+    wheel: WheelFile,
     out_dir: Path,
     supported: Callable[[Variant], Collection[Property]],
-    rename: Callable[[str], str] = plain_name,
+    rename: Callable[[WheelFilename], WheelFilename] = plain_name,
 ) -> Path:
     """Move a wheel that is ours to its plain name in *out_dir*, its variant markers decided; return it there.
 
@@ -50,16 +49,16 @@ def for_pip(
     without such markers all bytes do; with some, *wheel* stays too. *out_dir* is on the same file system.
     Raises VariantError, with the wheel's name in front.
     """
-    target = out_dir / rename(wheel.name)
-    with faults_named(wheel, out_dir):
-        with wheel.open("rb", buffering=0) as file:
-            opened = Wheel.read(WheelFilename.parse(wheel.name), Source.of(file.fileno()))
+    target = out_dir / str(rename(wheel.name))
+    with faults_named(wheel.path, out_dir):
+        with wheel.path.open("rb", buffering=0) as file:
+            opened = Wheel.read(wheel.name, Source.of(file.fileno()))
             metadata = decided_metadata(opened, supported)
             if metadata != opened.core_metadata:
                 rewritten = partial(_with_metadata, metadata=metadata)
                 write_copy(file.fileno(), opened.filename, rewritten, target, lambda _: None)
                 return target
-        wheel.replace(target)
+        wheel.path.replace(target)
     return target
 
 
@@ -68,15 +67,17 @@ def decided_metadata(wheel: Wheel, supported: Callable[[Variant], Collection[Pro
 
     *supported* is as for `for_pip`. Raises VariantError when a requirement cannot be read.
     """
-    own = core_metadata.requirements(wheel.core_metadata)
-    if not any(map(mentions_variant, own)):
+    requirements = core_metadata.requirements(wheel.core_metadata)
+    if not any(map(mentions_variant, requirements)):
         return wheel.core_metadata
     label, properties = "", frozenset[Property]()
     if wheel.filename.label is not None:
-        (variant,) = wheel.variant_metadata().variants.values()
+        variant = variant_of_wheel(wheel.variant_metadata())
         label, properties = variant.label, frozenset(supported(variant))
-    decided = (resolve_here(each, label, properties) if mentions_variant(each) else each for each in own)
-    kept = [each for each in decided if each is not None]
+    decided = (
+        resolve_here(text, label, properties) if mentions_variant(text) else text for text in requirements
+    )
+    kept = [text for text in decided if text is not None]
     return core_metadata.replace_requirements(wheel.core_metadata, kept)
 
 

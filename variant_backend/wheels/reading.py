@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,9 +15,53 @@ from ..lowlevel.zip_archive import Archive, Member, split_stored_head, with_stor
 from ..lowlevel.zip_records import DEFLATED, REBUILD, Entry
 from ..variants.filename import WheelFilename, escape
 from ..variants.metadata import VariantMetadata
+from ..variants.wheel_metadata import label_problem
 
 # They sign the RECORD that was there before, and RECORD never lists them.
 SIGNATURES = ("RECORD.jws", "RECORD.p7s")
+
+
+class WheelFile(NamedTuple):
+    """A wheel on this machine: its path, and the parts of its name."""
+
+    path: Path
+    name: WheelFilename
+
+    @classmethod
+    def of(cls, path: Path) -> WheelFile:
+        """Return the wheel at a path, which need not exist; raises VariantError as `WheelFilename.parse`."""
+        return cls(path, WheelFilename.parse(path.name))
+
+    @contextmanager
+    def open(self, *, whole: bool = True) -> Iterator[Wheel]:
+        """Open the wheel as `Wheel.read` does, or not *whole*, as `Wheel.glance` does.
+
+        A VariantError gets the wheel's name in front.
+        """
+        try:
+            with self.path.open("rb", buffering=0) as file:
+                read = Wheel.read if whole else Wheel.glance
+                yield read(self.name, Source.of(file.fileno()))
+        except VariantError as error:
+            raise error.within(self.path.name) from None
+        except OSError as error:
+            raise VariantError(f"{self.path}: {error.strerror or error}") from None
+
+
+def wheel_files(paths: Iterable[Path]) -> list[WheelFile | VariantError]:
+    """Return the wheels at these paths; what is wrong with a name stands in the place of its wheel."""
+    wheels: list[WheelFile | VariantError] = []
+    for path in paths:
+        try:
+            wheels.append(WheelFile.of(path))
+        except VariantError as error:
+            wheels.append(error)
+    return wheels
+
+
+def open_wheel(path: Path, *, whole: bool = True) -> AbstractContextManager[Wheel]:
+    """Open the wheel at a path, as `WheelFile.open` does; raises VariantError."""
+    return WheelFile.of(path).open(whole=whole)
 
 
 class Wheel(NamedTuple):
@@ -34,11 +78,7 @@ class Wheel(NamedTuple):
 
         Its RECORD and local headers are not read. Raises VariantError.
         """
-        archive = Archive.read(source)
-        wheel = cls(filename, archive, {entry.name: entry for entry in archive.entries}, b"")
-        check_directories(filename, wheel.entries)
-        wheel = wheel._replace(core_metadata=wheel.read_file("METADATA"))
-        check_identity(filename, wheel.core_metadata)
+        wheel = cls._identified(filename, Archive.read(source))
         wheel.read_file("WHEEL")
         return wheel
 
@@ -50,24 +90,25 @@ class Wheel(NamedTuple):
         """
         from ..lowlevel.zip_lookup import read_members
 
-        wheel = cls(filename, Archive(source, [], 0, b""), {}, b"")
-        archive = read_members(source, [wheel.path("METADATA"), wheel.path("variant.json")])
-        wheel = wheel._replace(archive=archive, entries={entry.name: entry for entry in archive.entries})
-        check_directories(filename, wheel.entries)
-        wheel = wheel._replace(core_metadata=wheel.read_file("METADATA"))
-        check_identity(filename, wheel.core_metadata)
-        return wheel
+        names = [_dist_info_path(filename, name) for name in ("METADATA", "variant.json")]
+        return cls._identified(filename, read_members(source, names))
+
+    @classmethod
+    def _identified(cls, filename: WheelFilename, archive: Archive) -> Wheel:
+        """Return the wheel with this archive, after comparing what it says it is with its name."""
+        entries = {entry.name: entry for entry in archive.entries}
+        check_directories(filename, entries)
+        core_metadata = archive.content(_member(entries, _dist_info_path(filename, "METADATA")))
+        check_identity(filename, core_metadata)
+        return cls(filename, archive, entries, core_metadata)
 
     def path(self, name: str) -> str:
         """Return the path of a file in the dist-info directory."""
-        return f"{self.filename.stem}.dist-info/{name}"
+        return _dist_info_path(self.filename, name)
 
     def entry(self, name: str) -> Entry:
         """Return the member that is this file of the dist-info directory; raises VariantError without it."""
-        path = self.path(name)
-        if path not in self.entries:
-            raise VariantError(f"{path} is missing", hint=REBUILD)
-        return self.entries[path]
+        return _member(self.entries, self.path(name))
 
     def signatures(self) -> list[str]:
         """Return the files of the dist-info directory that sign its RECORD."""
@@ -83,13 +124,11 @@ class Wheel(NamedTuple):
 
     def variant_metadata(self) -> VariantMetadata:
         """Return what variant.json says; raises VariantError unless it has one label, the filename's."""
-        metadata = VariantMetadata.from_json(self.read_file("variant.json"), "variant.json")
-        labels = list(metadata.variants)
-        if len(labels) != 1:
-            raise VariantError(f"variants has {len(labels)} labels, and needs one", place="variant.json")
-        if self.filename.label not in (None, labels[0]):
-            fault = f"label {labels[0]!r}, but the filename says {self.filename.label!r}"
-            raise VariantError(fault, place="variant.json")
+        from ..variants.metadata_reading import metadata_from_json
+
+        metadata = metadata_from_json(self.read_file("variant.json"), "variant.json")
+        if problem := label_problem(metadata.variants, self.filename.label):
+            raise VariantError(problem.within("variant.json"))
         return metadata
 
     def parsed_record(self, content: bytes) -> Record:
@@ -125,21 +164,15 @@ class Wheel(NamedTuple):
         return self.archive.replaced(entry, path, new, deflated=deflated, moment=moment)
 
 
-@contextmanager
-def open_wheel(path: Path, *, whole: bool = True) -> Iterator[Wheel]:
-    """Open a wheel as `Wheel.read` does, or not *whole*, as `Wheel.glance` does.
+def _dist_info_path(filename: WheelFilename, name: str) -> str:
+    return f"{filename.stem}.dist-info/{name}"
 
-    A VariantError gets the wheel's name in front.
-    """
-    filename = WheelFilename.parse(path.name)
-    try:
-        with path.open("rb", buffering=0) as file:
-            read = Wheel.read if whole else Wheel.glance
-            yield read(filename, Source.of(file.fileno()))
-    except VariantError as error:
-        raise error.within(path.name) from None
-    except OSError as error:
-        raise VariantError(f"{path}: {error.strerror or error}") from None
+
+def _member(entries: Mapping[str, Entry], path: str) -> Entry:
+    """Return the member of this path; raises VariantError without it."""
+    if path not in entries:
+        raise VariantError(f"{path} is missing", hint=REBUILD)
+    return entries[path]
 
 
 def check_directories(filename: WheelFilename, names: Mapping[str, Entry]) -> None:
@@ -147,8 +180,8 @@ def check_directories(filename: WheelFilename, names: Mapping[str, Entry]) -> No
     tops = {name.partition("/")[0] for name in names if ".d" in name}
     dist_infos = sorted(top for top in tops if top.endswith(".dist-info"))
     if len(dist_infos) != 1:
-        found = " and ".join(dist_infos) or "none"
-        raise VariantError(f"one .dist-info directory is needed, found {found}", hint=REBUILD)
+        listed = " and ".join(dist_infos) or "none"
+        raise VariantError(f"one .dist-info directory is needed, found {listed}", hint=REBUILD)
     for top in tops:
         if top.endswith((".dist-info", ".data")) and top.rpartition(".")[0] != filename.stem:
             raise VariantError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -45,9 +46,9 @@ class NoRangesError(VariantError):
 
 
 class RemoteWheel(NamedTuple):
-    """A wheel that lies elsewhere: its filename, its URL, and how its bytes are had."""
+    """A wheel that lies elsewhere: its parsed name, its URL, and how its bytes are had."""
 
-    name: str
+    name: WheelFilename
     url: str
     source: Callable[[], Source]
 
@@ -67,10 +68,12 @@ def read_wheels(url: str) -> tuple[list[ReadWheel], list[str]]:
     Raises VariantError when nothing can be listed there.
     """
 
-    def read(remote: RemoteWheel) -> ReadWheel | VariantError | None:
+    def read(remote: RemoteWheel | VariantError) -> ReadWheel | VariantError | None:
+        if isinstance(remote, VariantError):
+            return remote
+        if remote.name.label is None:
+            return None
         try:
-            if WheelFilename.parse(remote.name).label is None:
-                return None
             wheel = read_wheel(remote)
             with _within(remote.url):
                 return ReadWheel(shown_url(remote.url), wheel, wheel.variant_metadata())
@@ -88,23 +91,23 @@ def read_wheel(remote: RemoteWheel) -> Wheel:
     Raises VariantError, with the URL in front, when it cannot be had or is not sound.
     """
     with _within(remote.url):
-        filename = WheelFilename.parse(remote.name)
         source = remote.source()
         archive = Archive.read(source)
         # A member ends where the next one starts; that is known before its local header is.
         offsets = sorted([*(entry.offset for entry in archive.entries), archive.directory_offset])
         following = dict(pairwise(offsets))
-        wanted = {f"{filename.stem}.dist-info/{name}" for name in ("METADATA", "WHEEL", "variant.json")}
+        wanted = {f"{remote.name.stem}.dist-info/{name}" for name in ("METADATA", "WHEEL", "variant.json")}
         starts = [entry.offset for entry in archive.entries if entry.name in wanted]
         for start, end in _merged((offset, following.get(offset, offset)) for offset in starts):
             source.read(end - start, start)
-        return Wheel.read(filename, source)
+        return Wheel.read(remote.name, source)
 
 
-def find_wheels(url: str) -> list[RemoteWheel]:
+def find_wheels(url: str) -> list[RemoteWheel | VariantError]:
     """Return the wheels at *url*, in the order of their names: the one that it names, or those listed there.
 
-    Raises VariantError when that cannot be listed.
+    What is wrong with the name of one of them stands in its place. Raises VariantError when that cannot be
+    listed.
     """
     if not url.lower().startswith(("http://", "https://")):
         return _stored(url)
@@ -114,19 +117,27 @@ def find_wheels(url: str) -> list[RemoteWheel]:
         raise VariantError(f"{shown_url(url)}: not a URL: {error}") from None
     name = unquote(parts.path).rpartition("/")[2]
     if name.endswith(".whl"):
-        return [on_server(name, url)]
+        return [_named(name, url, partial(on_server, url=url))]
     if name and not name.endswith((".html", ".json")):  # an index that is named without the slash at its end
         url = parts._replace(path=f"{parts.path}/").geturl()
-    found, projects = _links(*_page(url))
-    if not found:
+    links, projects = _links(*_page(url))
+    if not links:
         if len(projects) > _MOST_PROJECTS:
             raise VariantError(
                 f"{shown_url(url)}: lists {len(projects)} projects, which are too many to read",
                 hint="give the URL of a project's page",
             )
         pages = map_in_threads(lambda project: _links(*_page(project))[0], projects)
-        found = {name: link for page in pages for name, link in page.items()}
-    return [on_server(name, link) for name, link in sorted(found.items())]
+        links = {name: link for page in pages for name, link in page.items()}
+    return [_named(name, link, partial(on_server, url=link)) for name, link in sorted(links.items())]
+
+
+def _named(name: str, url: str, make: Callable[[WheelFilename], RemoteWheel]) -> RemoteWheel | VariantError:
+    """Return the wheel of a name, or what is wrong with the name."""
+    try:
+        return make(WheelFilename.parse(name))
+    except VariantError as error:
+        return error.within(shown_url(url))
 
 
 def _links(content: bytes, kind: str, url: str) -> tuple[dict[str, str], list[str]]:
@@ -142,8 +153,8 @@ def _links(content: bytes, kind: str, url: str) -> tuple[dict[str, str], list[st
         wheels = [file for file in files if file.filename.endswith(".whl")]
         if not wheels and "json" not in kind:
             projects = simple_api.projects_from_html(content, place)
-    found = {file.filename: with_credentials(file.url, url) for file in wheels}
-    return found, [with_credentials(link, url) for link in (projects or {}).values()]
+    links = {file.filename: with_credentials(file.url, url) for file in wheels if file.url}
+    return links, [with_credentials(link, url) for link in (projects or {}).values()]
 
 
 def map_in_threads(function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R]:
@@ -243,15 +254,17 @@ class _Spans:
         return data
 
 
-def _stored(url: str) -> list[RemoteWheel]:
+def _stored(url: str) -> list[RemoteWheel | VariantError]:
     """Return the wheels at a URL that is not HTTP, by fsspec."""
     with _within(url), _libraries():
         fsspec = _fsspec()
         # A fresh instance, as fsspec keeps those with what they have listed.
         fs, path = fsspec.core.url_to_fs(url, skip_instance_cache=True)
-        found = {path: fs.info(path)} if path.endswith(".whl") else fs.find(path, detail=True)
+        files = {path: fs.info(path)} if path.endswith(".whl") else fs.find(path, detail=True)
 
-    def remote(path: str, info: dict[str, Any]) -> RemoteWheel:
+    def remote(path: str, info: dict[str, Any]) -> RemoteWheel | VariantError:
+        link = fs.unstrip_protocol(path)
+
         def source() -> Source:
             def fetch(offset: int, length: int) -> bytes:
                 with _libraries():
@@ -262,10 +275,12 @@ def _stored(url: str) -> list[RemoteWheel]:
                 raise VariantError("its size is not told")
             return _Spans(fetch, int(info["size"])).source()
 
-        return RemoteWheel(path.rpartition("/")[2], fs.unstrip_protocol(path), source)
+        return _named(path.rpartition("/")[2], link, lambda name: RemoteWheel(name, link, source))
 
-    listed = [remote(path, info) for path, info in found.items() if path.endswith(".whl")]
-    return sorted(listed, key=lambda wheel: (wheel.name, wheel.url))
+    paths = sorted(
+        (path for path in files if path.endswith(".whl")), key=lambda path: (path.rpartition("/")[2], path)
+    )
+    return [remote(path, files[path]) for path in paths]
 
 
 def _fsspec() -> Any:
@@ -277,7 +292,7 @@ def _fsspec() -> Any:
 
 
 def on_server(
-    name: str, url: str, *, size: int | None = None, other_hosts: http.OtherHosts = True
+    name: WheelFilename, url: str, *, size: int | None = None, other_hosts: http.OtherHosts = True
 ) -> RemoteWheel:
     """Return a wheel behind HTTP; it must have the *size*, if that is known.
 

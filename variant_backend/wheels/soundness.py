@@ -126,8 +126,8 @@ def _of_requirement(text: str) -> Iterator[Problem]:
     try:
         check_requirement(text)
     except VariantError as error:
-        problem = error.problems[0].at(place, "bad-metadata")
-        yield problem._replace(text=problem.text[:MOST_SHOWN], remedy=None)
+        text = error.problems[0].at(place).text
+        yield Problem("bad-metadata", place, text[:MOST_SHOWN])
         return
     # What packaging takes, and uv does not.
     requirement = Requirement(text)

@@ -6,6 +6,7 @@ stands nowhere in the wheel, so it cannot be had back, and is told as far as it 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,10 +14,9 @@ from ..errors import VariantError
 from ..lowlevel.ranges import Advance, Source
 from ..lowlevel.zip_archive import assemble, have_equal_times, split_stored_head
 from ..lowlevel.zip_records import DEFLATED, STORED
-from ..variants.filename import WheelFilename
 from .plain import plain_name
-from .reading import Wheel
-from .writing import Rewriting, check_is_free, faults_named, write_copy
+from .reading import Wheel, WheelFile, wheel_files
+from .writing import Rewriting, check_is_free, check_targets, faults_named, write_copy
 
 
 class Unmade(NamedTuple):
@@ -32,8 +32,46 @@ class Unmade(NamedTuple):
     notices: tuple[str, ...]
 
 
+def unmake_all(
+    paths: Sequence[Path],
+    out_dir: Path | None,
+    *,
+    keep_metadata: bool = False,
+    force: bool = False,
+    dry_run: bool = False,
+    advance: Advance = lambda _: None,
+) -> Iterator[Unmade | VariantError]:
+    """Unmake wheels, each beside itself unless there is a folder *out_dir*; return what became of each.
+
+    The options are those of `unmake`. Raises VariantError before anything is written if two wheels would
+    become one file.
+    """
+    wheels = wheel_files(paths)
+    check_targets(
+        (wheel.path, _target(wheel, out_dir or wheel.path.parent))
+        for wheel in wheels
+        if isinstance(wheel, WheelFile)
+    )
+
+    def unmade(wheel: WheelFile | VariantError) -> Unmade | VariantError:
+        if isinstance(wheel, VariantError):
+            return wheel
+        folder = out_dir or wheel.path.parent
+        options = {"keep_metadata": keep_metadata, "force": force, "dry_run": dry_run}
+        try:
+            return unmake(wheel, folder, **options, advance=advance)
+        except VariantError as error:
+            return error
+
+    return map(unmade, wheels)
+
+
+def _target(wheel: WheelFile, out_dir: Path) -> Path:
+    return out_dir / str(plain_name(wheel.name))
+
+
 def unmake(
-    wheel: Path,
+    wheel: WheelFile,
     out_dir: Path,
     *,
     keep_metadata: bool = False,
@@ -48,8 +86,7 @@ def unmake(
     Raises VariantError, with the wheel's name in front, when it is no variant or not a sound wheel, or
     the plain one cannot be written.
     """
-    filename = WheelFilename.parse(wheel.name)
-    target = out_dir / plain_name(wheel.name)
+    path, target = wheel.path, _target(wheel, out_dir)
     lost: list[str] = []
 
     def rewritten(opened: Wheel) -> Rewriting:
@@ -58,16 +95,16 @@ def unmake(
         lost.extend(_lost(opened))
         return _plain(opened)
 
-    with faults_named(wheel, out_dir), wheel.open("rb", buffering=0) as file:
-        is_same = target.exists() and target.samefile(wheel)
+    with faults_named(path, out_dir), path.open("rb", buffering=0) as file:
+        is_same = target.exists() and target.samefile(path)
         if not is_same:
             check_is_free(target, force=force)
         if dry_run or is_same:
-            rewriting = rewritten(Wheel.read(filename, Source.of(file.fileno())))
+            rewriting = rewritten(Wheel.read(wheel.name, Source.of(file.fileno())))
         if is_same:
             raise VariantError("its plain wheel would have the same name", hint="give another --output-dir")
         if not dry_run:
-            rewriting = write_copy(file.fileno(), filename, rewritten, target, advance)
+            rewriting = write_copy(file.fileno(), wheel.name, rewritten, target, advance)
     return Unmade(target, not dry_run, tuple(lost), rewriting.notices)
 
 

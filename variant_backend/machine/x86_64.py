@@ -1,8 +1,7 @@
-"""The levels and features of a processor, from the flags that the system lists."""
+"""What a 64-bit x86 processor supports, from the flags that the system lists."""
 
 from __future__ import annotations
 
-import platform
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -10,10 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..formats.hardware_file import Detected
-from . import features
+from ..variants.provider_x86_64 import x86_64_features
 
-_X86_64 = ("x86_64", "amd64")
-_AARCH64 = ("aarch64", "arm64")
 _CPUINFO = Path("/proc/cpuinfo")
 
 # What IsProcessorFeaturePresent knows (PF_... of winnt.h), and the flags that every processor with it has.
@@ -29,20 +26,11 @@ _WINDOWS_FEATURES = {
 }
 
 
-def detect_cpu(environ: Mapping[str, str]) -> dict[str, Detected]:  # noqa: ARG001  # a detector's signature
-    """Return what the processor supports; uv lets nobody force that."""
-    machine = platform.machine().lower()
-    if machine in _X86_64:
-        return {"x86_64": _detect_x86_64()}
-    if machine in _AARCH64:
-        return {"aarch64": Detected(features.aarch64(), "every 64-bit Arm processor")}
-    return {}
-
-
-def _detect_x86_64() -> Detected:
+def detect_x86_64(environ: Mapping[str, str]) -> Detected:  # noqa: ARG001  # a detector's signature
+    """Return the levels of the processor; uv lets nobody force them."""
     finders = {"linux": _linux_flags, "darwin": _macos_flags, "win32": _windows_flags}
     flags, source = finders.get(sys.platform, lambda: ([], ""))()
-    return Detected(features.x86_64(flags), source if flags else "every 64-bit x86 processor")
+    return Detected(x86_64_features(flags), source if flags else "every 64-bit x86 processor")
 
 
 def _linux_flags() -> tuple[list[str], str]:
@@ -55,8 +43,8 @@ def _linux_flags() -> tuple[list[str], str]:
 
 def flags_of_cpuinfo(text: str) -> list[str]:
     """Return the flags of the first processor in the text of /proc/cpuinfo."""
-    found = re.search(r"^flags[ \t]*:(.*)$", text.partition("\n\n")[0], re.MULTILINE)
-    return found[1].split() if found else []
+    line = re.search(r"^flags[ \t]*:(.*)$", text.partition("\n\n")[0], re.MULTILINE)
+    return line[1].split() if line else []
 
 
 def _macos_flags() -> tuple[list[str], str]:

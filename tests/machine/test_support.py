@@ -1,4 +1,4 @@
-"""What a system supports of a release, from all who have a say, and the options that say it."""
+"""What a machine supports of a release, from all who have a say, and the options that say it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from variant_backend.cli.selection_options import selection_options
 from variant_backend.formats.hardware_file import Detected, Hardware
 from variant_backend.machine import user_config
 from variant_backend.machine.installed import Installed, aligned, disagreements
-from variant_backend.machine.system import System
+from variant_backend.machine.support import GIVEN, Machine, Policy, machine_support
 from variant_backend.machine.user_config import UserConfig
 from variant_backend.selection.target import Target
 from variant_backend.variants.metadata import VariantMetadata
@@ -32,12 +32,13 @@ from variant_backend.variants.namespace_support import (
     STATIC,
     UNKNOWN,
     Lazy,
+    Origin,
     Support,
     abi_support,
 )
 from variant_backend.variants.properties import Property, Variant
 from variant_backend.variants.providers import PluginProvider, Provider, StaticProvider
-from variant_backend.wheels.inspection import Inspection
+from variant_backend.wheels.inspection import Inspection, VariantJson
 
 RUNTIME = "openmp :: runtime :: gomp"
 PLUGIN = PluginProvider(("a-provider",))
@@ -56,23 +57,26 @@ def parsed(*texts: str) -> frozenset[Property]:
 
 def installed(name: str, *properties: str) -> Installed:
     metadata = VariantMetadata(("openmp",), {}, {"x": Variant("x", parsed(*properties))})
-    return Installed(Path("site"), Inspection(name, name, "1.0", "x", metadata=metadata), None)
+    return Installed(
+        Path("site"), Inspection(name, name, "1.0", "x", variant_json=VariantJson(metadata)), None
+    )
 
 
 def test_each_source_counts_where_none_before_it_has_a_say() -> None:
     hardware = Hardware({name: Detected({"f": ("found",)}, f"seen {name}") for name in "abc"})
-    system = System({"a": {"f": ["given"]}, "b": {}}, hardware, disabled=("e",))
+    policy = Policy(given={"a": {"f": ["given"]}, "b": {}}, disabled=("e",))
     static = StaticProvider((("f", ("listed",)),))
-    found, faults = system.support(release(a=static, b=PLUGIN, c=PLUGIN, d=PLUGIN, e=static))
-    assert (faults, {**found.supported}) == (
+    metadata = release(a=static, b=PLUGIN, c=PLUGIN, d=PLUGIN, e=static)
+    known, problems = machine_support(metadata, Machine(hardware), policy)
+    assert (problems, {**known.supported}) == (
         (),
         {"a": {"f": ("listed",)}, "b": {}, "c": {"f": ("found",)}},
     )
-    assert found.origins == {
+    assert known.origins == {
         "a": STATIC,
-        "b": "--supported",
-        "c": "seen c",
-        "d": "nobody says; its plugin is not trusted: --trust-plugin a-provider",
+        "b": Origin("given", "--supported"),
+        "c": Origin("hardware", "seen c"),
+        "d": Origin("unknown", "nobody says; its plugin is not trusted: --trust-plugin a-provider"),
         "e": DISABLED,
     }
 
@@ -81,13 +85,13 @@ def test_this_machine_is_not_looked_at_for_what_others_tell() -> None:
     def look() -> Mapping[str, Detected]:
         raise AssertionError("it is looked at")
 
-    hardware = Hardware(Lazy(look))
-    system = System({"b": {}}, hardware, disabled=("c",))
+    machine, given = Machine(Hardware(Lazy(look))), {"b": dict[str, list[str]]()}
     optional = PluginProvider(("a-provider",), optional=True)
     metadata = release(a=STATIC_OPENMP, b=PLUGIN, c=PLUGIN, d=optional)
-    assert system.support(metadata)[0].origins["d"] == NOT_ENABLED
+    known, _ = machine_support(metadata, machine, Policy(given=given, disabled=("c",)))
+    assert known.origins["d"] == NOT_ENABLED
     with pytest.raises(AssertionError, match="it is looked at"):
-        system._replace(disabled=()).support(metadata)
+        machine_support(metadata, machine, Policy(given=given))
 
 
 @pytest.mark.parametrize(
@@ -103,35 +107,34 @@ def test_this_machine_is_not_looked_at_for_what_others_tell() -> None:
 def test_a_plugin_that_no_name_vouches_for_is_not_run_and_the_origin_says_so(
     requires: list[str], said: str
 ) -> None:
-    system = System({}, trusted=frozenset({"trusted"}))
-    found, faults = system.support(release(speech=PluginProvider(tuple(requires))))
-    assert (found.supported, faults) == ({}, ())
-    assert found.origins["speech"].startswith(f"{UNKNOWN}; ")
-    assert said in found.origins["speech"]
+    metadata = release(speech=PluginProvider(tuple(requires)))
+    known, problems = machine_support(metadata, Machine(), Policy(trusted=frozenset({"trusted"})))
+    assert (known.supported, problems) == ({}, ())
+    origin = known.origins["speech"]
+    assert origin.kind == UNKNOWN.kind
+    assert origin.text.startswith(f"{UNKNOWN}; ")
+    assert said in origin.text
 
 
 def test_installed_and_pinned_versions_count_for_abi_dependency_and_only_where_it_is_used() -> None:
     used = ["abi_dependency :: torch :: 2.9", "abi_dependency :: my_lib :: 1", "abi_dependency :: gone :: 3"]
     versions = {"torch": Version("2.9.1"), "my-lib": Version("1.5"), "other": Version("1")}
-    system = System(
-        {}, versions=versions, pinned={"my-lib": Version("2.0.0rc1"), "torchvision": Version("1")}
-    )
-    found, _ = system.support(release(used))
-    assert found.supported == {
+    machine = Machine(versions=versions)
+    policy = Policy(pinned={"my-lib": Version("2.0.0rc1"), "torchvision": Version("1")})
+    known, _ = machine_support(release(used), machine, policy)
+    assert known.supported == {
         "abi_dependency": {"torch": ("2.9.1", "2.9", "2"), "my_lib": ("2.0.0", "2.0", "2")}
     }
-    assert found.origins == {
-        "abi_dependency": "pinned: my-lib 2.0.0rc1; installed: torch 2.9.1;"
-        " unknown version (--pin NAME==VERSION says it): gone"
-    }
-    assert system.support(release(a=PLUGIN))[0].supported == {}
-    assert system._replace(disabled=("abi_dependency",)).support(release(used))[0] == Support(
-        {}, {"abi_dependency": DISABLED}
+    text = (
+        "pinned: my-lib 2.0.0rc1; installed: torch 2.9.1; unknown version (--pin NAME==VERSION says it): gone"
     )
-    given: Any = {"abi_dependency": {"torch": ["3"]}}
-    assert system._replace(given=given).support(release(used))[0] == Support(
-        given, {"abi_dependency": "--supported"}
-    )
+    assert known.origins == {"abi_dependency": Origin("versions", text)}
+    assert machine_support(release(a=PLUGIN), machine, policy)[0].supported == {}
+    disabled = policy._replace(disabled=("abi_dependency",))
+    assert machine_support(release(used), machine, disabled)[0] == Support({}, {"abi_dependency": DISABLED})
+    values: Any = {"abi_dependency": {"torch": ["3"]}}
+    given = policy._replace(given=values)
+    assert machine_support(release(used), machine, given)[0] == Support(values, {"abi_dependency": GIVEN})
 
 
 NUMBERS = st.lists(st.integers(0, 3), min_size=1, max_size=4)
@@ -154,32 +157,36 @@ def test_what_is_installed_fixes_a_namespace_and_the_origin_names_it() -> None:
     two = installed(
         "two", "openmp :: runtime :: gomp", "openmp :: runtime :: omp", "openmp :: runtime :: iomp"
     )
-    system = System({}, align=("openmp", "other"), installed=(one, two))
-    found, faults = system.support(release(openmp=STATIC_OPENMP, mpi=STATIC_OPENMP))
-    assert faults == ()
-    assert found.supported["openmp"] == {"runtime": ("omp", "gomp"), "version": ("5", "4")}
-    assert found.supported["mpi"] == dict(STATIC_OPENMP.features)
-    assert found.origins["openmp"] == "static-properties; aligned with what is installed of one, two"
-    assert found.origins.keys() == {"openmp", "mpi"}
+    metadata = release(openmp=STATIC_OPENMP, mpi=STATIC_OPENMP)
+    machine, policy = Machine(installed=(one, two)), Policy(align=("openmp", "other"))
+    known, problems = machine_support(metadata, machine, policy)
+    assert problems == ()
+    assert known.supported["openmp"] == {"runtime": ("omp", "gomp"), "version": ("5", "4")}
+    assert known.supported["mpi"] == dict(STATIC_OPENMP.features)
+    assert str(known.origins["openmp"]) == "static-properties; aligned with what is installed of one, two"
+    assert known.origins.keys() == {"openmp", "mpi"}
 
 
 def test_where_nobody_else_says_the_values_of_what_is_installed_count() -> None:
-    system = System({}, align=("openmp",), installed=(installed("one", "openmp :: runtime :: gomp"),))
-    assert system.support(release(openmp=PLUGIN))[0].supported == {"openmp": {"runtime": ("gomp",)}}
-    for other in (system._replace(disabled=("openmp",)), system._replace(given={"openmp": {}})):
-        assert not other.support(release(openmp=PLUGIN))[0].supported.get("openmp")
+    machine = Machine(installed=(installed("one", "openmp :: runtime :: gomp"),))
+    policy, metadata = Policy(align=("openmp",)), release(openmp=PLUGIN)
+    known, _ = machine_support(metadata, machine, policy)
+    assert known.supported == {"openmp": {"runtime": ("gomp",)}}
+    for other in (policy._replace(disabled=("openmp",)), policy._replace(given={"openmp": {}})):
+        assert not machine_support(metadata, machine, other)[0].supported.get("openmp")
 
 
 def test_two_that_disagree_are_both_named_and_nothing_of_that_feature_is_supported() -> None:
     one = installed("one", "openmp :: runtime :: gomp", "openmp :: version :: 4")
     two = installed("two", "openmp :: runtime :: iomp", "openmp :: version :: 4")
-    system = System({}, align=("openmp",), installed=(one, two))
-    found, (fault,) = system.support(release(openmp=STATIC_OPENMP))
-    assert str(fault) == (
+    machine, policy = Machine(installed=(one, two)), Policy(align=("openmp",))
+    metadata = release(openmp=STATIC_OPENMP)
+    known, (problem,) = machine_support(metadata, machine, policy)
+    assert str(problem) == (
         "installed variants disagree: openmp :: runtime: no value in common: one has gomp; two has iomp"
     )
-    assert found.supported == {"openmp": {"runtime": (), "version": ("4",)}}
-    assert system._replace(disabled=("openmp",)).support(release(openmp=STATIC_OPENMP))[1] == ()
+    assert known.supported == {"openmp": {"runtime": (), "version": ("4",)}}
+    assert machine_support(metadata, machine, policy._replace(disabled=("openmp",)))[1] == ()
 
 
 FEATURES = st.dictionaries(st.sampled_from("fgh"), st.lists(st.sampled_from("1234"), unique=True))
@@ -200,9 +207,10 @@ INSTALLED = st.lists(
 def test_what_is_aligned_is_the_part_in_common_in_the_same_order(
     features: dict[str, list[str]], several: list[Installed]
 ) -> None:
-    found = Support({"openmp": features, "a": {"f": ["1"]}}, {"openmp": "x", "a": "y"})
-    result = aligned(found, "openmp", several)
-    assert result.supported["a"] == found.supported["a"]
+    origins = {"openmp": Origin("given", "x"), "a": Origin("given", "y")}
+    known = Support({"openmp": features, "a": {"f": ["1"]}}, origins)
+    result = aligned(known, "openmp", several)
+    assert result.supported["a"] == known.supported["a"]
     assert list(result.supported["openmp"]) == list(features)
     apart = {each.feature for each in disagreements(several, "openmp")}
     for feature, values in result.supported["openmp"].items():
@@ -254,27 +262,27 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @click.command(cls=Command)
 @selection_options
-def show(system: System, target: Target) -> tuple[System, Target]:
+def show(machine: Machine, policy: Policy, target: Target) -> tuple[Machine, Policy, Target]:
     """Return what the options give a command."""
-    return system, target
+    return machine, policy, target
 
 
 def invoke(*arguments: object) -> Result:
     return CliRunner().invoke(show, [*map(str, arguments)])
 
 
-def chosen(*arguments: object) -> tuple[System, Target]:
-    result: tuple[System, Target] = show.main([*map(str, arguments)], standalone_mode=False)
+def chosen(*arguments: object) -> tuple[Machine, Policy, Target]:
+    result: tuple[Machine, Policy, Target] = show.main([*map(str, arguments)], standalone_mode=False)
     return result
 
 
 @pytest.mark.usefixtures("config")
 def test_without_options_it_is_this_machine_this_python_and_what_is_installed_here() -> None:
-    system, target = chosen()
+    machine, policy, target = chosen()
     assert (target.here, target.python.release) == (True, sys.version_info[:3])
-    assert "nvidia" in (system.hardware or Hardware({})).namespaces
-    assert system.versions["click"] == Version(version("click"))
-    assert (system.trusted, system.installer, system.installed) == (frozenset(), "pip", ())
+    assert "nvidia" in (machine.hardware or Hardware({})).namespaces
+    assert machine.versions["click"] == Version(version("click"))
+    assert (policy.trusted, policy.installer, machine.installed) == (frozenset(), "pip", ())
 
 
 def test_of_another_platform_only_what_is_told_counts(config: Path) -> None:
@@ -283,32 +291,32 @@ def test_of_another_platform_only_what_is_told_counts(config: Path) -> None:
     (site / "torch-2.9.dist-info").mkdir(parents=True)
     (site / "torch-2.9.dist-info" / "METADATA").write_text(METADATA.format(name="Torch", version="2.9"))
     elsewhere = ("--platform", "windows", "--python", "3.12")
-    system, target = chosen(*elsewhere, "--trust-plugin", "Once.More")
+    machine, policy, target = chosen(*elsewhere, "--trust-plugin", "Once.More")
     assert (target.here, str(target.tags[0])) == (False, "cp312-cp312-win_amd64")
-    assert (system.hardware, system.versions) == (None, {})
-    assert system.trusted == {"once-more"}
+    assert (machine.hardware, machine.versions) == (None, {})
+    assert policy.trusted == {"once-more"}
     assert chosen(*elsewhere, "--path", site)[0].versions == {"torch": Version("2.9")}
     Path("node.toml").write_text('[x86_64]\nsource = "hand"\nfeatures.level = ["v2"]\n[tpu.features]\n')
-    system, _ = chosen(*elsewhere, "--hardware", "node.toml")
-    assert (system.hardware or Hardware({})).namespaces == {
+    machine, _, _ = chosen(*elsewhere, "--hardware", "node.toml")
+    assert (machine.hardware or Hardware({})).namespaces == {
         "x86_64": Detected({"level": ("v2",)}, "node.toml: hand"),
         "tpu": Detected({}, "node.toml"),
     }
-    assert chosen("--hardware", "node.toml")[0].trusted == frozenset()
-    assert chosen()[0].trusted == {"always"}
+    assert chosen("--hardware", "node.toml")[1].trusted == frozenset()
+    assert chosen()[1].trusted == {"always"}
 
 
 @pytest.mark.usefixtures("config")
 def test_the_options_may_be_repeated() -> None:
-    system, _ = chosen(
+    _, policy, _ = chosen(
         *("--supported", "a :: f :: 1", "--supported", "b :: f :: 2, 3", "--enable", "c", "--enable", "d"),
         *("--disable", "e", "--disable", "f", "--trust-plugin", "x", "--trust-plugin", "Y_z"),
         *("--pin", "My.Lib == 1.0", "--pin", "other==2!3", "--align", "openmp", "--align", "mpi"),
     )
-    assert system.given == {"a": {"f": ("1",)}, "b": {"f": ("2", "3")}}
-    assert (system.enabled, system.disabled, system.align) == (("c", "d"), ("e", "f"), ("openmp", "mpi"))
-    assert system.trusted == {"x", "y-z"}
-    assert system.pinned == {"my-lib": Version("1"), "other": Version("2!3")}
+    assert policy.given == {"a": {"f": ("1",)}, "b": {"f": ("2", "3")}}
+    assert (policy.enabled, policy.disabled, policy.align) == (("c", "d"), ("e", "f"), ("openmp", "mpi"))
+    assert policy.trusted == {"x", "y-z"}
+    assert policy.pinned == {"my-lib": Version("1"), "other": Version("2!3")}
 
 
 @pytest.mark.usefixtures("config")
@@ -322,9 +330,9 @@ def test_broken_metadata_of_what_is_installed_are_told_and_the_others_align() ->
     result = invoke("--path", "site", "--align", "openmp")
     assert result.exit_code == 0
     assert result.stderr.startswith("warning: two: variant.json: not JSON in UTF-8: ")
-    system, _ = chosen("--path", "site", "--align", "openmp")
-    found, _ = system.support(release(openmp=STATIC_OPENMP))
-    assert found.supported["openmp"]["runtime"] == ("gomp",)
+    machine, policy, _ = chosen("--path", "site", "--align", "openmp")
+    known, _ = machine_support(release(openmp=STATIC_OPENMP), machine, policy)
+    assert known.supported["openmp"]["runtime"] == ("gomp",)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,100 @@
+"""Each concept has one form, and code stays small: functions, classes, names, and where wheels are named."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import variant_backend
+
+PACKAGE = Path(variant_backend.__file__).parent
+TREES = {
+    path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", "."): ast.parse(
+        path.read_text(encoding="utf-8")
+    )
+    for path in PACKAGE.rglob("*.py")
+}
+# Where names of wheels enter: listings, paths, URLs, lock files.
+EDGES = {"formats.release", "wheels.reading", "wheels.remote", "formats.pylock", "variants.filename"}
+# What one class alone has.
+CONCEPTS = {
+    "Candidate": {"name", "file", "problems"},
+    "File": {"hashes", "size", "requires_python", "core_metadata", "yanked"},
+    "Problem": {"code", "place", "text", "remedy"},
+    "Release": {"name", "version", "candidates", "metadata"},
+    "Machine": {"hardware", "installed", "versions"},
+    "Policy": {"trusted", "enabled", "disabled", "align", "pinned"},
+    "Plan": {"metadata", "recipe", "labelled", "moment"},
+}
+READERS_OF_TEXT = {"startswith", "endswith", "removeprefix", "removesuffix", "partition", "split", "find"}
+
+
+def nodes(*kinds: type[ast.AST]) -> Iterator[tuple[str, ast.AST]]:
+    for module, tree in TREES.items():
+        yield from ((module, node) for node in ast.walk(tree) if isinstance(node, kinds))
+
+
+def line_count(node: ast.stmt) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def fields(node: ast.ClassDef) -> set[str]:
+    return {
+        part.target.id
+        for part in node.body
+        if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)
+    }
+
+
+def test_names_of_wheels_are_parsed_where_they_enter() -> None:
+    found = {module for module, node in nodes(ast.Attribute) if ast.unparse(node) == "WheelFilename.parse"}
+    assert found - EDGES == set()
+
+
+@pytest.mark.parametrize("concept", CONCEPTS)
+def test_a_concept_has_one_class(concept: str) -> None:
+    having = {
+        node.name
+        for _, node in nodes(ast.ClassDef)
+        if isinstance(node, ast.ClassDef) and CONCEPTS[concept] <= fields(node)
+    }
+    assert having == {concept}
+
+
+def test_no_assertion_says_what_another_function_has_checked() -> None:
+    found = [f"{module}: {ast.unparse(node)}" for module, node in nodes(ast.Assert)]
+    assert found == []
+
+
+def test_no_code_looks_into_the_text_of_a_problem() -> None:
+    found = []
+    for module, node in nodes(ast.Call):
+        assert isinstance(node, ast.Call)
+        called = ast.unparse(node.func)
+        text = ast.unparse(node)
+        reads = called.rpartition(".")[2] in READERS_OF_TEXT or called.startswith("re.")
+        if reads and re.search(r"\b(problem|error|fault|reason)\.(text|lines\(\)|problems|remedy)\b", text):
+            found.append(f"{module}: {text}")
+    assert found == []
+
+
+def lengths(*kinds: type[ast.stmt]) -> dict[str, int]:
+    return {
+        f"{module}.{node.name}:{node.lineno}": line_count(node)
+        for module, node in nodes(*kinds)
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    }
+
+
+def test_functions_are_short() -> None:
+    found = lengths(ast.FunctionDef)
+    assert sum(length < 25 for length in found.values()) / len(found) > 0.9
+    assert {name: length for name, length in found.items() if length > 50} == {}
+
+
+def test_classes_are_small() -> None:
+    assert {name: length for name, length in lengths(ast.ClassDef).items() if length > 150} == {}

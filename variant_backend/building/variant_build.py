@@ -1,0 +1,149 @@
+"""The build of a variant: what it requires, its environment and settings, and what its wheel becomes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..errors import VariantError
+from ..project.config_settings import ConfigSettings, backend_settings, only_label
+from ..project.pyproject import PROJECT_FILE, Project
+from ..variants.properties import Property, Variant
+from ..variants.providers import PluginProvider, StaticProvider
+from .plan import Draft, Request
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+    from ..wheel_rewrite import Plan
+
+
+class VariantBuild(NamedTuple):
+    """The build of the variant that config settings ask for.
+
+    *labelled* says whether the label goes into the wheel's name.
+    """
+
+    project: Project
+    draft: Draft
+    labelled: bool
+
+    @classmethod
+    def of(cls, asked: Mapping[str, str], *, labelled: bool) -> VariantBuild:
+        """Return the build of what is *asked* for, as `asked_variants` has it; raises VariantError."""
+        properties = [text for text, key in asked.items() if key == "variant" and "::" in text]
+        parsed = tuple(map(Property.parse, properties))
+        request = Request(only_label([text for text in asked if text not in properties]), parsed)
+        project = Project.load(PROJECT_FILE)
+        if project.metadata is None and request.needs_table():
+            raise VariantError(
+                "no [variant] table, so no label is known",
+                place=PROJECT_FILE,
+                hint="define the variants there",
+            )
+        draft = Draft.of(request, project)
+        try:
+            draft.recipe.requirements([], draft.variant)  # so that what cannot be decided ends a build early
+        except VariantError as error:
+            raise error.within(f"{PROJECT_FILE}: tool.variant-backend") from None
+        # What a project is called is the wrapped backend's to say.
+        recipe = draft.recipe._replace(name=None, strip_local_version=False)
+        return cls(project, draft._replace(recipe=recipe), labelled)
+
+    @property
+    def variant(self) -> Variant:
+        """The variant that is asked for."""
+        return self.draft.variant
+
+    @contextmanager
+    def environment(self) -> Iterator[None]:
+        """Give the process the recipe's environment, and take it back whatever happens."""
+        changed = self.draft.recipe.environment(os.environ)
+        former = {name: os.environ.get(name) for name in changed}
+        try:
+            os.environ.update(changed)
+            yield
+        finally:
+            for name, text in former.items():
+                if text is not None:
+                    os.environ[name] = text
+                else:
+                    os.environ.pop(name, None)
+
+    def settings(self, config_settings: ConfigSettings | None) -> dict[str, Any]:
+        """Return the settings for the wrapped backend."""
+        return self.draft.recipe.settings(backend_settings(config_settings) or {})
+
+    def build_requires(self) -> list[str]:
+        """Return what must be installed for the build, besides what the wrapped backend needs."""
+        metadata = self.draft.metadata
+        plugins = [text for provider in metadata.build_providers().values() for text in provider.requires]
+        for namespace in sorted(self.variant.namespaces()) if self.project.validates else ():
+            provider = metadata.providers.get(namespace)
+            plugins += provider.requires if isinstance(provider, PluginProvider) else ()
+        return [*self.draft.recipe.build_requires, *plugins]
+
+    def plan(self, warn: Callable[[str], object]) -> Plan:
+        """Return what the wheel becomes, after asking the plugins that are asked when it is built.
+
+        Raises VariantError when one that is needed cannot be asked; *warn* is told of the others. What the
+        wheel is built with is taken from the environment of this process: raises if that is not there.
+        """
+        from ..lowlevel.source_date import source_date_epoch
+
+        moment = source_date_epoch(os.environ)
+        answers = self._ask_plugins(warn)
+        draft = self.draft
+        if names := draft.recipe.abi_dependency:
+            try:
+                draft = draft.built_with(_installed(names))
+            except VariantError as error:
+                place = f"{PROJECT_FILE}: tool.variant-backend.variants.{self.variant.label}.abi-dependency"
+                raise error.within(place) from None
+        plan = draft.plan(answers, labelled=self.labelled, moment=moment)
+        if text := draft.left_out(plan):
+            warn(text)
+        return plan
+
+    def _ask_plugins(self, warn: Callable[[str], object]) -> dict[str, StaticProvider]:
+        """Return what the plugins answer that are asked in builds, by namespace; raises VariantError."""
+        metadata, variant = self.draft.metadata, self.variant
+        build_providers = metadata.build_providers()
+        if not build_providers and not self.project.validates:
+            return {}
+        from ..machine.plugins import ask_for_static, validate_variant
+
+        if self.project.validates:
+            validate_variant(variant, metadata.providers)
+        answers = {}
+        for namespace, provider in build_providers.items():
+            try:
+                answers[namespace] = ask_for_static(namespace, provider)
+            except VariantError as error:
+                if namespace in variant.namespaces():
+                    raise
+                for line in error.lines():
+                    warn(line)
+        return answers
+
+
+def _installed(names: Iterable[str]) -> dict[str, Version]:
+    """Return the versions of projects in the environment of this process; raises VariantError."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    from packaging.version import InvalidVersion, Version
+
+    versions = {}
+    for name in names:
+        try:
+            versions[name] = Version(version(name))
+        except PackageNotFoundError:
+            raise VariantError(
+                f"{name!r} is not installed where the wheel is built",
+                hint="require it in build-system.requires, or in the build-requires of this label",
+            ) from None
+        except (InvalidVersion, TypeError) as error:  # without a version, there is None
+            raise VariantError(f"the installed {name!r}: {error}") from None
+    return versions

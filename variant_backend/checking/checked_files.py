@@ -1,0 +1,153 @@
+"""The files of one run of `check`: each is read and checked alone, and kept to be compared with others."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import VariantError
+from ..variants import consistency
+from ..variants.filename import WheelFilename, normalize
+from ..variants.metadata import VariantMetadata
+from ..variants.wheel_metadata import label_problem
+from ..wheels import soundness
+from ..wheels.reading import WheelFile
+from .documents import check_metadata, check_project_file
+from .findings import Findings
+from .index_pages import PAGES, check_pages, is_project_folder, project_folders
+from .input_files import document_content, file_mode, opened_file, sorted_entries
+from .wheel_members import check_wheel
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+_INDEX = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)-variants\.json", re.IGNORECASE)
+
+# A folder, and the normalized name and the version of a release in it.
+_Key = tuple[Path, str, "Version"]
+
+
+class ReleaseFiles(NamedTuple):
+    """What was read of one release in one folder; what is faulty has no metadata."""
+
+    folder: Path
+    name: str
+    version: Version
+    wheels: dict[Path, WheelFilename]
+    metadata: dict[Path, VariantMetadata]
+    indexes: dict[Path, VariantMetadata | None]
+
+
+class CheckedFiles:
+    """What was read: wheels and index files by release, and what else is compared with them.
+
+    *folders* are those that were named, and hold whole releases. *listed* has what the pages of a project
+    list, for the folders in which its wheels may lie.
+    """
+
+    def __init__(self, findings: Findings) -> None:
+        self.findings = findings
+        self.releases: dict[_Key, ReleaseFiles] = {}
+        self.sdists: dict[_Key, Path] = {}
+        self.folders: set[Path] = set()
+        self.listed: dict[tuple[Path, str], set[str]] = {}
+
+    def check(self, path: Path) -> None:
+        """Check a file or a folder."""
+        with self.findings.noting(path, code="unreadable"):
+            if stat.S_ISDIR(file_mode(path)):
+                if _is_of_release(path.name):
+                    raise VariantError("it is a folder")
+                self._check_folder(path)
+            else:
+                self._check_file(path)
+
+    def _check_folder(self, folder: Path) -> None:
+        """Check what a folder holds of a release, and of a package index; other files are left alone."""
+        self.folders.add(folder)
+        files = [path for path in sorted_entries(folder) if _is_of_release(path.name) or _sdist_key(path)]
+        projects = project_folders(folder)
+        for path in (*files, *projects):
+            self.check(path)
+        if is_project_folder(folder):
+            self._check_pages(folder)
+        elif not files and not projects:
+            text = "holds no wheel, no index file and no pyproject.toml"
+            self.findings.note(folder, text, code="nothing-to-check")
+
+    def _check_file(self, path: Path) -> None:
+        if path.suffix == ".whl":
+            self._check_wheel(path)
+        elif path.name in PAGES and is_project_folder(path.parent):
+            self._check_pages(path.parent)
+        elif path.suffix == ".json":
+            self._check_document(path)
+        elif path.suffix == ".toml":
+            check_project_file(self.findings, path)
+        elif (key := _sdist_key(path)) is not None:
+            self.sdists[key] = path
+        else:
+            self.findings.note(path, "no wheel, JSON document or pyproject.toml", code="unknown-file")
+
+    def _release(self, key: _Key) -> ReleaseFiles:
+        return self.releases.setdefault(key, ReleaseFiles(*key, {}, {}, {}))
+
+    def _check_wheel(self, path: Path) -> None:
+        """Check a wheel, by its name and by what it holds."""
+        filename = key = None
+        with self.findings.noting(path, code="bad-filename"):
+            filename = WheelFile.of(path).name
+            key = (path.parent, *filename.release())
+            self.findings.add(path, soundness.of_filename(filename))
+        with opened_file(path) as source:
+            metadata = check_wheel(self.findings, path, source, filename)
+        if filename is not None and key is not None:
+            release = self._release(key)
+            release.wheels[path] = filename
+            if metadata is not None:
+                release.metadata[path] = metadata
+
+    def _check_document(self, path: Path) -> None:
+        """Check a variant.json or an index file."""
+        metadata = check_metadata(self.findings, path, document_content(path))
+        named = _INDEX.fullmatch(path.name)
+        key = _release_key(path.parent, named["name"], named["version"]) if named else None
+        if key is not None:
+            self._release(key).indexes[path] = metadata
+            return
+        if path.name.endswith("variants.json"):
+            self.findings.note(path, "no installer looks for a file of this name", code="index-name")
+        if metadata is not None:
+            self.findings.add(path, consistency.of_metadata(metadata))
+            if path.name == "variant.json":
+                self.findings.add(path, filter(None, [label_problem(metadata.variants, None)]))
+
+    def _check_pages(self, folder: Path) -> None:
+        """Check the pages of a project in a package index."""
+        names = check_pages(self.findings, folder)
+        if names is not None:
+            for place in (folder, folder.parent.parent):
+                self.listed[place, normalize(folder.absolute().name)] = names
+
+
+def _is_of_release(name: str) -> bool:
+    """Tell whether a file of a folder is a part of a release, by its name."""
+    return name.endswith((".whl", "variants.json")) or name in ("variant.json", "pyproject.toml")
+
+
+def _sdist_key(path: Path) -> _Key | None:
+    """Return which release an sdist is of, by its name, or None if it is none."""
+    name, separator, version = path.name.removesuffix(".tar.gz").rpartition("-")
+    is_sdist = separator and path.name.endswith(".tar.gz")
+    return _release_key(path.parent, name, version) if is_sdist else None
+
+
+def _release_key(folder: Path, name: str, version: str) -> _Key | None:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return folder, normalize(name), Version(version)
+    except InvalidVersion:
+        return None

@@ -1,0 +1,124 @@
+"""Comparing what `check` has read: the files of a release with each other, and several projects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import Problem
+from ..variants import consistency
+from ..variants.filename import index_filename
+from ..variants.merging import combine
+from ..variants.metadata import VariantMetadata
+from ..variants.properties import Variant
+from . import release_rules
+from .checked_files import CheckedFiles, ReleaseFiles
+from .findings import Findings
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+
+def compare_files(files: CheckedFiles) -> None:
+    """Compare the files of each release, its wheels in all folders, and several projects' releases."""
+    findings = files.findings
+    for release in files.releases.values():
+        is_whole = release.folder in files.folders
+        _compare_indexes(findings, release, is_whole=is_whole)
+        _check_documents(findings, release)
+        _find_unlisted_wheels(findings, release, files.listed.get((release.folder, release.name)))
+        if is_whole:
+            sdist = files.sdists.get((release.folder, release.name, release.version))
+            _find_missing_files(findings, release, sdist)
+    _compare_wheels(files)
+    _compare_projects(files)
+
+
+def _compare_indexes(findings: Findings, release: ReleaseFiles, *, is_whole: bool) -> None:
+    """Compare the index files of a release with its wheels, and with their own names."""
+    parts = {path.name: part for path, part in release.metadata.items()}
+    for path, index in release.indexes.items():
+        if not release.wheels and is_whole:
+            text = f"no wheel of {release.name} {release.version} is beside it"
+            findings.note(path, text, code="index-without-wheels")
+        wanted = _wanted_index(release)
+        if path.name != wanted:
+            findings.note(path, f"{wanted} is its name", code="index-name")
+        if index is not None:
+            findings.add(path, consistency.of_index(index, parts))
+            findings.add(path, consistency.of_labels(index, [*release.wheels.values()], is_whole))
+
+
+def _check_documents(findings: Findings, release: ReleaseFiles) -> None:
+    """Look at what installers make of the documents; what the index file shares is said once."""
+    noted = set[Problem]()
+    for path, index in sorted(release.indexes.items()):
+        problems = [*consistency.of_metadata(index)] if index is not None else []
+        findings.add(path, problems)
+        noted.update(problems)
+    for path, metadata in sorted(release.metadata.items()):
+        problems = [problem for problem in consistency.of_metadata(metadata) if problem not in noted]
+        findings.add(path, problems, "variant.json")
+        noted.update(problems)
+
+
+def _find_unlisted_wheels(findings: Findings, release: ReleaseFiles, listed: set[str] | None) -> None:
+    """Find wheels that the pages of their project, if there are any, do not list."""
+    wheels = {path.name for path in release.wheels}
+    for name in sorted(wheels - listed) if listed is not None else ():
+        findings.note(release.folder / name, f"not listed in simple/{release.name}/", code="unlisted-wheel")
+
+
+def _find_missing_files(findings: Findings, release: ReleaseFiles, sdist: Path | None) -> None:
+    """Find what is missing in a folder that holds a whole release."""
+    if any(filename.label is not None for filename in release.wheels.values()) and not release.indexes:
+        findings.note(release.folder, f"{_wanted_index(release)} is missing", code="missing-index")
+    problems = [*release_rules.of_fallbacks([*release.wheels.values()], sdist is not None)]
+    if sdist and any(problem.code == "plain-from-sdist" for _, problem in problems) and _dispatches(sdist):
+        problems = [pair for pair in problems if pair[1].code != "plain-from-sdist"]
+    for filename, problem in problems:
+        findings.add(release.folder / str(filename), [problem])
+
+
+def _dispatches(sdist: Path) -> bool:
+    """Tell whether pip gets a variant by building an sdist."""
+    from ..formats.dispatching_sdist import is_dispatching
+
+    try:
+        with sdist.open("rb") as file:
+            return is_dispatching(file)
+    except OSError:
+        return False
+
+
+def _wanted_index(release: ReleaseFiles) -> str:
+    """Return the name that the index file of a release should have, spelled as its wheels are."""
+    # Not all may spell them alike; `index` reads those with a label only.
+    wheels = sorted(release.wheels.values(), key=lambda filename: (filename.label is None, str(filename)))
+    spelled = (filename.release() for filename in wheels)
+    return index_filename(next(spelled, (release.name, release.version)))
+
+
+def _compare_wheels(files: CheckedFiles) -> None:
+    """Compare the wheels of each release, in whatever folders they lie."""
+    wheels: dict[tuple[str, Version], dict[str, VariantMetadata]] = {}
+    for release in files.releases.values():
+        parts = wheels.setdefault((release.name, release.version), {})
+        parts.update({str(path): part for path, part in release.metadata.items()})
+    for parts in filter(None, wheels.values()):
+        for path, problem in consistency.of_wheels(parts):
+            files.findings.add(path, [problem])
+
+
+def _compare_projects(files: CheckedFiles) -> None:
+    """Compare the labels of several projects."""
+    projects: dict[str, dict[str, Variant]] = {}
+    places: dict[str, str] = {}
+    for release in files.releases.values():
+        documents = {str(path): part for path, part in release.indexes.items() if part is not None}
+        documents = documents or {str(path): part for path, part in release.metadata.items()}
+        if documents:
+            projects.setdefault(release.name, {}).update(combine(documents)[0].variants)
+            places[release.name] = min(documents)
+    for name, problem in release_rules.of_projects(projects):
+        files.findings.add(places[name], [problem])

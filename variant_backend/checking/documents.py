@@ -1,0 +1,46 @@
+"""Checking one document: variant.json, an index file, or a project file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..project.pyproject import Project
+from ..variants import consistency
+from ..variants.metadata import VariantMetadata
+from ..variants.metadata_reading import read_metadata
+from ..variants.properties import NULL_LABEL, NULL_VARIANT, Variant
+from ..variants.validation import Document, read_json
+from . import release_rules
+from .findings import Findings
+from .input_files import document_content
+
+# With these problems a document still says all that it has to say.
+_HARMLESS = {"unsorted-values", "unknown-schema", "unknown-key"}
+
+
+def check_metadata(findings: Findings, path: Path, data: bytes, within: str = "") -> VariantMetadata | None:
+    """Check a variant.json or an index file; return what it says, or None if problems hide some of that."""
+    document = Document()
+    metadata = None
+    with findings.noting(path, code="not-json", within=within):
+        parsed = read_json(document, data)
+        metadata = read_metadata(document, parsed)
+        document.problems += consistency.of_values(parsed)
+    findings.add(path, document.problems, within)
+    is_complete = all(problem.code in _HARMLESS for problem in document.problems)
+    return metadata if is_complete else None
+
+
+def check_project_file(findings: Findings, path: Path) -> None:
+    """Check a project file: its variants, and their recipes."""
+    document = Document()
+    document_content(path)  # so that a file that cannot be read is no TOML that is faulty
+    with findings.noting(path, code="not-toml"):
+        project = Project.read(document, path)
+        if project.metadata is not None:
+            variants: Mapping[str, Variant] = {**project.metadata.variants, NULL_LABEL: NULL_VARIANT}
+            recipes = {label: project.recipe(label) for label in variants}
+            document.problems += consistency.of_metadata(project.metadata)
+            document.problems += release_rules.of_recipes(recipes, variants)
+    findings.add(path, document.problems)

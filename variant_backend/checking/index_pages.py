@@ -1,0 +1,95 @@
+"""Checking the pages of a project in a package index, ``simple/NAME/``, and the files that they list."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+
+from ..errors import Problem, VariantError
+from ..formats import simple_api
+from ..formats.release import File
+from ..formats.simple_api import Page
+from . import release_rules
+from .findings import Findings
+from .input_files import document_content, file_size, is_regular_file, sorted_entries
+
+# The pages of a project, and what reads them.
+PAGES = {"index.html": simple_api.from_html, "index.json": simple_api.from_json}
+# Pages are read as if they were below this: a link that leaves it leads to another host, or to the top of
+# a server, and nobody knows which folder that serves.
+_HERE = "file:///-/"
+
+
+def is_project_folder(folder: Path) -> bool:
+    """Tell whether this is the folder of a project in a package index, with a page in it."""
+    return folder.absolute().parent.name == "simple" and any(is_regular_file(folder / name) for name in PAGES)
+
+
+def project_folders(folder: Path) -> list[Path]:
+    """Return the folders of projects in a package index that this folder is, or that lies in it."""
+    root = folder if folder.absolute().name == "simple" else folder / "simple"
+    try:
+        return [path for path in sorted_entries(root) if is_project_folder(path)]
+    except VariantError:  # there is none, as a rule
+        return []
+
+
+def check_pages(findings: Findings, folder: Path) -> set[str] | None:
+    """Check the pages of a project; return the files that all of them list, or None if one is unreadable."""
+    paths = [path for name in PAGES if is_regular_file(path := folder / name)]
+    pages = {path.name: page for path in paths if (page := _checked_page(findings, path))}
+    if len(pages) == len(PAGES):
+        problems = release_rules.of_pages(pages["index.json"], pages["index.html"])
+        findings.add(folder / "index.json", problems)
+    if len(pages) < len(paths):
+        return None
+    return set.intersection(*({file.filename for file in page.files} for page in pages.values()))
+
+
+def _checked_page(findings: Findings, path: Path) -> Page | None:
+    """Return a page after checking it, or None after noting why it cannot be read."""
+    root = path.parent.absolute()
+    url = _HERE + "/".join(quote(os.fsencode(part), safe="") for part in root.parts[1:])
+    try:
+        page = PAGES[path.name](document_content(path), f"{url}/{path.name}")
+    except VariantError as error:
+        findings.add(path, (problem.at("", "bad-page") for problem in error.problems))
+        return None
+    findings.add(path, release_rules.of_page(page, root.name))
+    findings.add(path, (problem for file in page.files for problem in _of_link(root.anchor, file)))
+    return page
+
+
+def _of_link(anchor: str, file: File) -> Iterator[Problem]:
+    """Compare a file that a page lists, and the copy of its METADATA, with those that should lie here."""
+    if file.url is None or not file.url.startswith(_HERE):
+        return
+    parts = urlsplit(file.url).path.removeprefix("/-/").split("/")
+    path = Path(anchor, *(unquote(part, errors="surrogateescape") for part in parts))
+    is_index = path.name.endswith("variants.json")
+    try:
+        size = file_size(path)
+        if file.size not in (None, size):
+            yield Problem("link-size", file.filename, f"{file.size} bytes, but it has {size}")
+        if is_index:  # of wheels and sdists, the size alone is looked at
+            yield from simple_api.of_content(file.filename, file.hashes, document_content(path))
+    except VariantError as error:
+        yield _dead_link(file.filename, path, error)
+    if file.core_metadata is not None and not is_index:
+        yield from _of_copy(f"{file.filename}.metadata", Path(f"{path}.metadata"), file.core_metadata)
+
+
+def _of_copy(place: str, path: Path, hashes: Mapping[str, str]) -> Iterator[Problem]:
+    """Compare the copy of METADATA that a page announces with its hashes."""
+    try:
+        file_size(path)
+        yield from simple_api.of_content(place, hashes, document_content(path))
+    except VariantError as error:
+        yield _dead_link(place, path, error)
+
+
+def _dead_link(place: str, path: Path, error: VariantError) -> Problem:
+    """Return the problem that the file to which a page links cannot be read."""
+    return error.problems[0].within(path).at(place, "dead-link")

@@ -1,0 +1,125 @@
+"""A release as its sources list it: its files, and among them the wheels that can be selected.
+
+Sources are folders, pages of package indexes, and lock files. Each parses the names of wheels once, here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from ..errors import Problem, VariantError
+from ..lowlevel.http import shown_url
+from ..variants.filename import WheelFilename
+from ..variants.metadata import VariantMetadata
+from ..variants.properties import check_label
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from packaging.version import Version
+
+# Where a file is: a path on this machine, or a URL.
+Location: TypeAlias = "Path | str"
+
+# What files are compared by; digests of the shake family have no length of their own.
+ALGORITHMS = {name for name in hashlib.algorithms_guaranteed if not name.startswith("shake_")}
+_FORGEABLE = {"md5", "sha1"}
+
+
+class File(NamedTuple):
+    """A file of a project, and what its source says about it.
+
+    *hashes* are hexadecimal digests by algorithm; *size* is in bytes. *core_metadata* are the hashes
+    of the ``.metadata`` file beside it, and None if there is no such file. *yanked* is why the file should
+    be left alone (PEP 592), which may be nothing, and None where it need not be. HTML has no place for the
+    size, and for one hash only.
+    """
+
+    filename: str
+    location: Location
+    hashes: Mapping[str, str]
+    size: int | None = None
+    requires_python: str | None = None
+    core_metadata: Mapping[str, str] | None = None
+    yanked: str | None = None
+
+    @property
+    def url(self) -> str | None:
+        """The URL of a file that is not on this machine."""
+        return self.location if isinstance(self.location, str) else None
+
+    @property
+    def path(self) -> Path | None:
+        """The path of a file on this machine."""
+        return None if isinstance(self.location, str) else self.location
+
+    @property
+    def proofs(self) -> dict[str, str]:
+        """The hashes that prove what this file is; of the others, files can be made that have the same."""
+        return {name: digest for name, digest in self.hashes.items() if name in ALGORITHMS - _FORGEABLE}
+
+
+def shown_location(file: File) -> str:
+    """Return where a file is as it may be printed: its path, or its URL without what may be secret."""
+    return shown_url(file.location) if isinstance(file.location, str) else str(file.location)
+
+
+class Candidate(NamedTuple):
+    """A wheel that can be selected: its parsed name, its file, and why its source rules it out, if so."""
+
+    name: WheelFilename
+    file: File
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def label(self) -> str | None:
+        """The label in the wheel's name."""
+        return self.name.label
+
+    @classmethod
+    def of(cls, file: File) -> Candidate | None:
+        """Return the wheel that a file is by its name, None if it is no wheel's.
+
+        A label outside the grammar rules the wheel out.
+        """
+        if not file.filename.endswith(".whl"):
+            return None
+        try:
+            return cls(WheelFilename.parse(file.filename), file)
+        except VariantError:
+            stem, _, label = file.filename.removesuffix(".whl").rpartition("-")
+        try:
+            plain = WheelFilename.parse(f"{stem}.whl")
+        except VariantError:
+            return None
+        if not label or plain.label is not None:
+            return None
+        try:
+            check_label(label)
+        except VariantError as error:
+            name = plain._replace(label=label)
+            return cls(name, file, tuple(problem.at("", "bad-label") for problem in error.problems))
+        return None
+
+    def excluded(self, *problems: Problem) -> Candidate:
+        """Return the candidate with more reasons why it cannot be selected."""
+        return self._replace(problems=(*self.problems, *problems))
+
+
+class Release(NamedTuple):
+    """A release: its normalized *name*, its version, its wheels, and what its index files say together.
+
+    *metadata* are None without an index file. *problems* are those of its sources.
+    """
+
+    name: str
+    version: Version
+    candidates: tuple[Candidate, ...]
+    metadata: VariantMetadata | None
+    problems: tuple[Problem, ...] = ()
+
+    def of_label(self, label: str | None) -> Release:
+        """Return the release with the wheels of one label only; None stands for plain wheels."""
+        return self._replace(candidates=tuple(wheel for wheel in self.candidates if wheel.label == label))

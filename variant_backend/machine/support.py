@@ -1,0 +1,150 @@
+"""What a machine supports of a release: what is listed, given, detected, installed, and asked of plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import Problem, VariantError
+from ..formats.hardware_file import Hardware
+from ..variants.abi_dependency import ABI_DEPENDENCY
+from ..variants.filename import normalize
+from ..variants.metadata import VariantMetadata
+from ..variants.namespace_support import (
+    DISABLED,
+    UNKNOWN,
+    Lazy,
+    Origin,
+    Support,
+    abi_dependencies,
+    abi_support,
+    support,
+)
+from ..variants.providers import PluginProvider
+from ..variants.ranking import Supported
+from .installed import Installed, aligned, disagreements
+from .trusted_plugins import Installer, ask_trusted, objection
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+GIVEN = Origin("given", "--supported")
+FAILED = Origin("failed", "its plugin failed")
+_HARDWARE = Origin("hardware", "hardware")
+
+
+class Machine(NamedTuple):
+    """The facts of a machine.
+
+    *hardware* is what a hardware file says, or what is detected. *installed* are the installed variants, and
+    *versions* those of all that is installed, by normalized name.
+    """
+
+    hardware: Hardware | None = None
+    installed: tuple[Installed, ...] = ()
+    versions: Mapping[str, Version] = {}
+
+    def without(self, name: str) -> Machine:
+        """Return the machine without what is installed of a package: it will be another version."""
+        name = normalize(name)
+        return self._replace(
+            installed=tuple(
+                variant for variant in self.installed if normalize(variant.inspection.name) != name
+            )
+        )
+
+
+class Policy(NamedTuple):
+    """The wishes of the user.
+
+    *given* is what the user says that the machine supports. *trusted* are the normalized names of packages
+    whose plugins may be run, which *installer* installs. *enabled*, *disabled* and *align* are namespaces.
+    *pinned* are versions that count instead of the installed ones, by normalized name.
+    """
+
+    given: Supported = {}  # noqa: RUF012  # a default that nobody changes
+    trusted: frozenset[str] = frozenset()
+    enabled: Collection[str] = ()
+    disabled: Collection[str] = ()
+    align: tuple[str, ...] = ()
+    pinned: Mapping[str, Version] = {}
+    installer: Installer = "pip"
+
+
+def machine_support(
+    metadata: VariantMetadata, machine: Machine, policy: Policy
+) -> tuple[Support, tuple[Problem, ...]]:
+    """Return what a machine supports of a release's namespaces, and what went wrong in finding out.
+
+    Plugins that are trusted are run, in environments of their own, for what nothing else tells of. A
+    namespace whose plugin fails is unsupported, and so is a feature in which installed variants to
+    align with have no value in common; the others go on.
+    """
+    known, problems = _asked(metadata, _known(metadata, machine, policy), policy)
+    known = _with_abi(metadata, known, machine, policy)
+    for namespace in policy.align:
+        fixed = aligned(known, namespace, machine.installed)
+        if fixed is not known:
+            for disagreement in disagreements(machine.installed, namespace):
+                problems += VariantError(f"installed variants disagree: {disagreement}").problems
+            known = fixed
+    return known, tuple(problems)
+
+
+def _known(metadata: VariantMetadata, machine: Machine, policy: Policy) -> Support:
+    """Return what is supported as far as no plugin has to be asked."""
+    hardware = machine.hardware or Hardware({})
+    # It may be detected only when it is looked at.
+    sources: dict[Origin, Supported] = {GIVEN: policy.given, _HARDWARE: Lazy(lambda: hardware.supported)}
+    known = support(metadata, sources, disabled=policy.disabled, enabled=policy.enabled)
+    named = {
+        namespace: Origin(origin.kind, hardware.namespaces[namespace].source or origin.text)
+        for namespace, origin in known.origins.items()
+        if origin == _HARDWARE
+    }
+    return Support(known.supported, {**known.origins, **named})
+
+
+def _asked(metadata: VariantMetadata, known: Support, policy: Policy) -> tuple[Support, list[Problem]]:
+    """Return what is supported with what trusted plugins say of what nobody else tells."""
+    supported, origins = dict(known.supported), dict(known.origins)
+    problems: list[Problem] = []
+    for namespace in [name for name, origin in known.origins.items() if origin == UNKNOWN]:
+        provider = metadata.providers.get(namespace)
+        if not isinstance(provider, PluginProvider):
+            continue
+        if reason := objection(provider, policy.trusted):
+            origins[namespace] = UNKNOWN.with_more(f"; {reason}")
+            continue
+        answer = ask_trusted(namespace, provider, policy.installer)
+        if isinstance(answer, VariantError):
+            problems += answer.problems
+            supported[namespace], origins[namespace] = {}, FAILED
+        else:
+            supported[namespace], origins[namespace] = answer.features, Origin("plugin", answer.origin)
+    return Support(supported, origins), problems
+
+
+def _with_abi(metadata: VariantMetadata, known: Support, machine: Machine, policy: Policy) -> Support:
+    """Return what is supported with the versions of the packages that variants depend on."""
+    names = abi_dependencies(metadata)
+    if not names:
+        return known
+    if ABI_DEPENDENCY in policy.disabled:
+        return Support(known.supported, {**known.origins, ABI_DEPENDENCY: DISABLED})
+    if ABI_DEPENDENCY in policy.given:
+        values, origin = policy.given[ABI_DEPENDENCY], GIVEN
+    else:
+        pinned = {name: policy.pinned[name] for name in names if name in policy.pinned}
+        others = [name for name in names if name not in pinned]
+        present = {name: machine.versions[name] for name in others if name in machine.versions}
+        missing = [name for name in others if name not in present]
+        values = abi_support({**present, **pinned})
+        parts = {
+            "pinned": [f"{name} {version}" for name, version in pinned.items()],
+            "installed": [f"{name} {version}" for name, version in present.items()],
+            "unknown version (--pin NAME==VERSION says it)": missing,
+        }
+        text = "; ".join(f"{how}: {', '.join(which)}" for how, which in parts.items() if which)
+        origin = Origin("versions", text)
+    return Support({**known.supported, ABI_DEPENDENCY: values}, {**known.origins, ABI_DEPENDENCY: origin})

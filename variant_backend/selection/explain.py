@@ -1,0 +1,107 @@
+"""Explain which wheel of a package is selected, why each other one is not, and how uv differs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import Problem
+from ..machine.support import Machine, Policy
+from ..variants.ranking import Verdict, why_better
+from .evaluate import Evaluation
+from .releases import Sources
+from .report import of_label, shown_label
+from .select import Selection, select
+
+if TYPE_CHECKING:
+    from .requirements import Pin
+    from .target import Target
+    from .uv_selection import UvChoice
+
+
+class Explanation(NamedTuple):
+    """What is known of a project: the release that is explained, and the newer ones without such a wheel.
+
+    *evaluation* is None if nothing was found. *differs* says why *uv* chooses another wheel.
+    """
+
+    request: Pin
+    evaluation: Evaluation | None
+    newer: tuple[Evaluation, ...]
+    problems: tuple[Problem, ...]
+    uv: UvChoice | None = None
+    differs: tuple[str, ...] = ()
+
+    @property
+    def selected(self) -> Verdict | None:
+        """The wheel that is selected, None without a compatible one."""
+        return self.evaluation.selected if self.evaluation else None
+
+    @property
+    def selected_by_uv(self) -> Verdict | None:
+        """The wheel that uv selects, None if it fails or was not asked about."""
+        return self.uv.evaluation.selected if self.uv and self.uv.evaluation else None
+
+
+def explain(
+    request: Pin,
+    sources: Sources,
+    machine: Machine,
+    policy: Policy,
+    target: Target,
+    *,
+    for_uv: bool = False,
+) -> Explanation:
+    """Select a wheel, and explain the release that it is of; where none is compatible, the newest."""
+    selection = select(request, sources, machine, policy, target)
+    problems = [*dict.fromkeys([*selection.problems, *_nothing(selection)])]
+    newer = selection.passed if selection.evaluation else ()
+    evaluation = selection.evaluation or next(iter(selection.passed), None)
+    if not for_uv:
+        return Explanation(request, evaluation, newer, tuple(problems))
+    from .uv_selection import uv_listings, uv_select, why_uv_differs
+
+    listings = selection.listings
+    if len(sources.index_urls) > 1:
+        listings = uv_listings(request.name, sources)
+    if machine.hardware is None:
+        text = "what uv detects on that platform is not known, and taken for nothing"
+        problems.append(Problem("error", "", text, "--hardware FILE would say it"))
+    detected = machine.hardware.supported if machine.hardware else {}
+    uv = uv_select(listings, detected, target, version=request.version)
+    problems += uv.unread.problems if uv.unread else ()
+    differs = why_uv_differs(selection.evaluation, selection.passed, uv)
+    return Explanation(request, evaluation, newer, tuple(problems), uv, tuple(differs))
+
+
+def _nothing(selection: Selection) -> list[Problem]:
+    """Return why nothing is selected."""
+    request = selection.request
+    if selection.evaluation:
+        return []
+    if selection.passed:
+        return [Problem("error", "", f"no wheel of {request.name} is compatible")]
+    place = f"{request.name} {request.version}" if selection.listings.releases else request.name
+    return [Problem("error", place, selection.listings.nothing_listed())]
+
+
+def with_label(explanation: Explanation, label: str) -> Evaluation | None:
+    """Return the first release that has wheels of a label; if none has, the one that is explained."""
+    if explanation.evaluation is None:
+        return None
+    releases = (explanation.evaluation, *explanation.newer)
+    having = (release for release in releases if label in map(shown_label, release.verdicts))
+    return next(having, explanation.evaluation)
+
+
+def why_not(evaluation: Evaluation, label: str, selected: Verdict | None) -> list[str]:
+    """Say why a label's wheel is not the *selected* one, the reasons behind the first line."""
+    # Of several that are out, the one that is closest.
+    best = min(of_label(evaluation, label), key=lambda verdict: (not verdict.key, len(verdict.reasons)))
+    if best == selected:
+        return [f"{best.filename} is chosen"]
+    if best.key and selected and selected.key:
+        return [
+            f"{best.filename} is compatible, and the other is better:",
+            why_better(selected.key, best.key),
+        ]
+    return [f"{best.filename} is out:", *map(str, best.reasons)]

@@ -1,0 +1,238 @@
+"""Providers in the forms of older drafts, which said in other tables what a static provider lists now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..errors import one_of
+from .known_providers import KNOWN_PROVIDERS
+from .metadata import VariantMetadata
+from .properties import check_name, check_value
+from .providers import PluginProvider
+from .uv_behaviour import KNOWN_TO_UV, uv_never_supports
+from .validation import Document
+
+_PLUGIN_USES = ("none", "build", "all")
+_NEW_SOURCES = ("static-properties", "build-requires", "builtin")
+
+
+class UpgradeReport(NamedTuple):
+    """What becomes of an old document, a line for each place; `Upgraded` says what the lists are."""
+
+    carried: list[str]
+    changed: list[str]
+    dropped: list[str]
+
+    def carry(self, place: str, text: str) -> None:
+        """Report what is now said in another way."""
+        self.carried.append(f"{place}: {text}")
+
+    def change(self, place: str, text: str) -> None:
+        """Report what is now something else."""
+        self.changed.append(f"{place}: {text}")
+
+    def drop(self, place: str, text: str) -> None:
+        """Report what has no successor."""
+        self.dropped.append(f"{place}: {text}")
+
+
+class OldSupport(NamedTuple):
+    """What older drafts said about namespaces outside of ``providers``, each by namespace.
+
+    *static* has features and values that are supported, *ranked* those that have a priority, best first,
+    and *order* the features that have one.
+    """
+
+    static: Mapping[str, Mapping[str, tuple[str, ...]]]
+    ranked: Mapping[str, Mapping[str, tuple[str, ...]]]
+    order: Mapping[str, tuple[str, ...]]
+
+    def namespaces(self) -> list[str]:
+        """Return the namespaces about which something is said."""
+        return [*self.static, *self.ranked, *self.order]
+
+
+def take_old_support(document: Document, new: dict[str, Any], report: UpgradeReport) -> OldSupport:
+    """Take out of a document what older drafts said there about namespaces."""
+    priorities = new.get("default-priorities")
+    inner = priorities if isinstance(priorities, dict) else {}
+
+    def taken(table: dict[str, Any], key: str, place: str) -> dict[str, Any]:
+        if table.get(key) == {}:
+            report.carry(place, "empty, so it is left out")
+        return document.table(table.pop(key, {}), place)
+
+    def features(table: dict[str, Any], key: str, place: str) -> dict[str, dict[str, tuple[str, ...]]]:
+        return {
+            namespace: {
+                feature: document.strings(values, f"{place}.{namespace}.{feature}", check_value, least=0)
+                for feature, values in document.table(entry, f"{place}.{namespace}").items()
+            }
+            for namespace, entry in taken(table, key, place).items()
+        }
+
+    static = features(new, "static-properties", "static-properties")
+    ranked = features(inner, "property", "default-priorities.property")
+    place = "default-priorities.feature"
+    order = {
+        namespace: document.strings(
+            names, f"{place}.{namespace}", lambda text: check_name(text, "feature"), least=0
+        )
+        for namespace, names in taken(inner, "feature", place).items()
+    }
+    return OldSupport(static, ranked, order)
+
+
+class ProviderUpgrade(NamedTuple):
+    """Brings the providers of one document to the current form; faults are left in the document."""
+
+    document: Document
+    report: UpgradeReport
+    support: OldSupport
+    is_table: bool
+
+    def upgraded(self, namespace: str, entry: dict[str, Any]) -> dict[str, Any] | None:
+        """Return a provider's current table, or None when nothing says where support comes from."""
+        place = f"providers.{namespace}"
+        is_asked = self._is_asked(entry, place)
+        if not any(key in entry for key in _NEW_SOURCES):
+            if "requires" in entry and entry["requires"] in ([], None):
+                del entry["requires"]
+                self.report.carry(f"{place}.requires", "empty, so it is left out")
+            if not is_asked or "requires" not in entry:
+                return self._without_plugin(namespace, entry)
+        if namespace in self.support.static:
+            self.report.drop(f"static-properties.{namespace}", "its provider tells what is supported")
+        self._drop_orders(namespace)
+        return self._known(namespace, entry)
+
+    def _is_asked(self, entry: dict[str, Any], place: str) -> bool:
+        """Take the keys out that have no successor; tell whether the plugin is asked when installing."""
+        document, report, asked = self.document, self.report, True
+        for key in ("plugin-api", "enable-if"):
+            if entry.get(key, "") is None:
+                del entry[key]
+                report.carry(f"{place}.{key}", "null, so it is left out")
+        if "enable-if" in entry:
+            marker = document.string(entry.pop("enable-if"), f"{place}.enable-if")
+            text = "has no successor; the namespace counts on every platform, and the wheels' platform tags"
+            report.drop(f"{place}.enable-if", f"{_text_of(marker)} {text} decide")
+        if "install-time" in entry:
+            asked = document.boolean(entry.pop("install-time"), f"{place}.install-time")
+            text = f"{str(asked).lower()}, which the provider's other keys say"
+            report.carry(f"{place}.install-time", text)
+        if "plugin-use" in entry:
+            use = document.choice(entry.pop("plugin-use"), f"{place}.plugin-use", _PLUGIN_USES)
+            asked = asked and use == "all"
+            report.carry(f"{place}.plugin-use", f"{use!r}, which the provider's other keys say")
+        return asked
+
+    def _without_plugin(self, namespace: str, entry: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the table of a provider without a plugin that is asked when installing."""
+        place = f"providers.{namespace}"
+        if features := self._ordered(namespace, self._static_features(namespace)):
+            for key in ("requires", "plugin-api"):
+                if key in entry:
+                    asked = _text_of(entry.pop(key))
+                    self.report.drop(f"{place}.{key}", f"{asked} is not asked; static-properties answer")
+            order = {"feature-order": [*features]} if len(features) > 1 else {}
+            return {**entry, "static-properties": features, **order}
+        self._drop_orders(namespace)
+        if self.is_table and "requires" in entry:
+            text = "now build-requires: the plugin is asked when a wheel is built"
+            self.report.carry(f"{place}.requires", text)
+            return {"build-requires" if key == "requires" else key: value for key, value in entry.items()}
+        if not entry.keys() <= {"requires", "plugin-api", "optional"}:
+            return entry  # the reader says which key is unknown
+        self.report.drop(
+            place,
+            "it has neither values nor a plugin that is asked when installing, so nothing says what is"
+            " supported; list the values in its static-properties",
+        )
+        return None
+
+    def _static_features(self, namespace: str) -> dict[str, list[str]]:
+        """Return what is supported: features, and their values in their order, best first."""
+        static, ranked = self.support.static.get(namespace, {}), self.support.ranked.get(namespace, {})
+        for old, present in (("static-properties", static), ("default-priorities.property", ranked)):
+            if present:
+                self.report.carry(f"{old}.{namespace}", f"now providers.{namespace}.static-properties")
+        features: dict[str, list[str]] = {}
+        for feature in dict.fromkeys([*static, *ranked]):
+            values, first = static.get(feature, ()), ranked.get(feature, ())
+            supported = {*values} if feature in static else {*first}
+            if strange := [value for value in first if value not in supported]:
+                place = f"default-priorities.property.{namespace}.{feature}"
+                self.report.drop(place, f"{one_of(strange)}: not in static-properties, so never supported")
+            best = [value for value in first if value in supported]
+            if listed := list(dict.fromkeys([*best, *values])):
+                features[feature] = listed
+        return features
+
+    def _ordered(self, namespace: str, features: dict[str, list[str]]) -> dict[str, list[str]]:
+        """Return features in their order, the most important first."""
+        if not features:
+            return {}
+        order = dict.fromkeys(self.support.order.get(namespace, ()))
+        if namespace in self.support.order:
+            place = f"default-priorities.feature.{namespace}"
+            self.report.carry(place, f"now providers.{namespace}.feature-order")
+            if strange := [feature for feature in order if feature not in features]:
+                self.report.drop(place, f"{one_of(strange)}: no such feature in static-properties")
+        unranked = [feature for feature in features if feature not in order]
+        if len(unranked) > 1 or (unranked and len(features) > 1 and not order):
+            self.report.change(
+                f"providers.{namespace}.feature-order",
+                f"{one_of(unranked)}: this order was not given before; check that the most important comes"
+                " first",
+            )
+        ranks = [feature for feature in order if feature in features]
+        return {feature: features[feature] for feature in [*ranks, *unranked]}
+
+    def _drop_orders(self, namespace: str) -> None:
+        """Report priorities of features and values that nothing takes over."""
+        for key, table in (("feature", self.support.order), ("property", self.support.ranked)):
+            if namespace in table:
+                text = f"{_text_of(table[namespace])} has no successor; the provider ranks what it supports"
+                self.report.drop(f"default-priorities.{key}.{namespace}", text)
+
+    def _known(self, namespace: str, entry: dict[str, Any]) -> dict[str, Any]:
+        """Return the table that released installers know, for their plugin under other requirements."""
+        known = KNOWN_PROVIDERS[namespace].table if namespace in KNOWN_TO_UV else None
+        requires = entry.get("requires")
+        if known is None or not isinstance(requires, list) or not _names_package(requires, known):
+            return entry
+        given = PluginProvider(tuple(requires), entry.get("plugin-api"))
+        if uv_never_supports(VariantMetadata((namespace,), {namespace: given}, {}), namespace) is None:
+            return entry
+        table = {**entry, **known.to_dict()}
+        if known.plugin_api is None:
+            table.pop("plugin-api", None)
+        for key in ("requires", "plugin-api"):
+            if entry.get(key) != table.get(key):
+                old, new = _text_of(entry.get(key)), _text_of(table.get(key))
+                text = f"{old} becomes {new}: released installers know no other"
+                self.report.change(f"providers.{namespace}.{key}", text)
+        return table
+
+
+def _text_of(value: object) -> str:
+    """Return what a report says of a value: texts, lists of texts, and tables of lists."""
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key} = {_text_of(entry)}" for key, entry in value.items()) or "nothing"
+    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+        return ", ".join(value) or "nothing"
+    return "nothing" if value is None else value if isinstance(value, str) else "something else"
+
+
+def _names_package(requires: list[Any], known: PluginProvider) -> bool:
+    """Tell whether all requirements are on the package of a known provider."""
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
+
+    try:
+        names = {canonicalize_name(Requirement(text).name) for text in requires}
+    except (InvalidRequirement, TypeError, RecursionError):
+        return False  # which the reader says
+    return names == {canonicalize_name(Requirement(known.requires[0]).name)}

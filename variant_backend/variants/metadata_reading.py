@@ -1,0 +1,158 @@
+"""Reading variant metadata: variant.json, the index-level file and the ``[variant]`` table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import VariantError, did_you_mean
+from .abi_dependency import ABI_DEPENDENCY
+from .metadata import SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS, VariantMetadata
+from .properties import Property, Variant, check_label, check_name
+from .providers import (
+    SOURCES,
+    SOURCES_OF_A_TABLE,
+    BuiltinProvider,
+    Provider,
+    read_features,
+    read_provider_table,
+)
+from .validation import Document, read_json
+
+_PRIORITIES, _PROVIDERS, _VARIANTS = _SECTIONS = ("default-priorities", "providers", "variants")
+
+
+def metadata_from_json(data: bytes, place: str) -> VariantMetadata:
+    """Read the content of variant.json or of an index-level file; errors as in `metadata_from_dict`."""
+    document = Document()
+    try:
+        result = read_metadata(document, read_json(document, data))
+    except VariantError as error:
+        raise error.within(place) from None
+    document.check(place)
+    return result
+
+
+def metadata_from_dict(data: object, place: str) -> VariantMetadata:
+    """Read the parsed form of variant.json or of an index-level file.
+
+    Raises VariantError with every fault found, each behind *place*.
+    """
+    document = Document()
+    result = read_metadata(document, data)
+    document.check(place)
+    return result
+
+
+def metadata_from_table(data: object, place: str) -> VariantMetadata:
+    """Read the ``[variant]`` table of a project file, which need not have every provider.
+
+    Raises VariantError with every fault found, each behind *place*.
+    """
+    document = Document()
+    result = read_variant_table(document, data)
+    document.check(place)
+    return result
+
+
+def read_metadata(document: Document, data: object) -> VariantMetadata:
+    """Read what `metadata_from_dict` reads.
+
+    Faults are left in the *document*, and what they concern is left out.
+    """
+    top = document.table(data, "", ("$schema", *_SECTIONS), ("$schema", _PRIORITIES, _VARIANTS))
+    result = _read_sections(document, top)
+    schema = document.string(top["$schema"], "$schema") if "$schema" in top else None
+    if schema == SCHEMA_WITH_PROVIDERS:
+        listed = document.table(top.get(_PROVIDERS, {}), _PROVIDERS)
+        for namespace in [name for name in result.namespaces if name not in listed]:
+            text = "missing: every declared namespace needs one"
+            document.note(f"{_PROVIDERS}.{namespace}", text, code="missing-provider")
+    elif schema == SCHEMA_WITHOUT_PROVIDERS:
+        if _PROVIDERS in top:
+            document.note(_PROVIDERS, "version 0.1.1 of the format has none", code="unknown-key")
+    elif schema is not None:
+        text = f"{schema!r} is no version of the format that is known here"
+        document.note("$schema", text, code="unknown-schema")
+    return result
+
+
+def read_variant_table(document: Document, data: object) -> VariantMetadata:
+    """Read what `metadata_from_table` reads.
+
+    Faults are left in the *document*, and what they concern is left out.
+    """
+    top = document.table(data, "", _SECTIONS, (_PRIORITIES,))
+    result = _read_sections(document, top, SOURCES_OF_A_TABLE)
+    for namespace, provider in result.providers.items():
+        if isinstance(provider, BuiltinProvider):
+            text = "is reserved, no installer knows it yet"
+            document.note(f"{_PROVIDERS}.{namespace}.builtin", text, code="reserved-provider")
+    return result
+
+
+def check_namespace(text: str) -> None:
+    """Check a namespace that has a provider; raises VariantError."""
+    check_name(text, "namespace")
+    if text == ABI_DEPENDENCY:
+        raise VariantError(f"namespace {text!r} is reserved and has no priority")
+
+
+def _read_sections(
+    document: Document, top: dict[str, object], sources: Sequence[str] = SOURCES
+) -> VariantMetadata:
+    """Read what variant.json, the index-level file and the ``[variant]`` table share."""
+    namespaces = _read_namespaces(document, top)
+    known = frozenset(namespaces)  # there may be many
+
+    def is_declared(namespace: str, place: str) -> bool:
+        if not known or namespace in known:  # a missing list is one fault, not many
+            return True
+        text = f"not in default-priorities.namespace{did_you_mean(namespace, namespaces)}"
+        document.note(place, text, code="undeclared-namespace")
+        return False
+
+    providers: dict[str, Provider] = {}
+    for namespace, entry in document.table(top.get(_PROVIDERS, {}), _PROVIDERS).items():
+        place = f"{_PROVIDERS}.{namespace}"
+        provider = read_provider_table(document, entry, place, sources)
+        if is_declared(namespace, place) and provider:
+            providers[namespace] = provider
+    variants: dict[str, Variant] = {}
+    for label, entry in document.table(top.get(_VARIANTS, {}), _VARIANTS).items():
+        if variant := _read_variant(document, label, entry):
+            variants[label] = variant
+            for namespace in sorted(variant.namespaces() - {ABI_DEPENDENCY}):
+                is_declared(namespace, f"{_VARIANTS}.{label}.{namespace}")
+    return VariantMetadata(namespaces, providers, variants)
+
+
+def _read_namespaces(document: Document, top: dict[str, object]) -> tuple[str, ...]:
+    """Read ``default-priorities``."""
+    priorities = document.table(top.get(_PRIORITIES, {}), _PRIORITIES, ("namespace",))
+    if _PRIORITIES not in top:
+        return ()
+    place = f"{_PRIORITIES}.namespace"
+    return document.strings(priorities.get("namespace"), place, check_namespace, code="bad-name")
+
+
+def _read_variant(document: Document, label: str, value: object) -> Variant | None:
+    """Read one entry of ``variants``."""
+    place = f"{_VARIANTS}.{label}"
+    faults = len(document.problems)
+    properties: set[Property] = set()
+    document.passes(place, check_label, label, code="bad-name")
+    for namespace, features in document.table(value, place).items():
+        at_namespace = f"{place}.{namespace}"
+        document.passes(at_namespace, lambda text: check_name(text, "namespace"), namespace, code="bad-name")
+        entries = document.table(features, at_namespace)
+        if not entries and features == {}:
+            document.note(at_namespace, "lists no feature", code="empty-list")
+        for feature, values in read_features(document, entries, at_namespace):
+            properties.update(Property(namespace, feature, text) for text in values)
+    if len(document.problems) > faults:
+        return None
+    try:
+        return Variant.of(label, frozenset(properties))
+    except VariantError as error:
+        document.add(error.problems[0].at(place, "null-variant"))
+        return None

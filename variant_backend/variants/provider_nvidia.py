@@ -1,0 +1,134 @@
+"""The facts of the provider `nvidia`: NVIDIA GPUs and their driver.
+
+How values are computed was measured: real uv was asked which values it supports, and which of two it
+prefers, and tests ask it again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+from .providers import PluginProvider
+from .registry_entry import Features, KnownByUv, KnownProvider, Meaning
+
+Version: TypeAlias = tuple[int, int]
+
+# With these, uv takes a fact as it is given, and does not look at the machine.
+FORCE_DRIVER = "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION"
+FORCE_CAPABILITY = "NV_VARIANT_PROVIDER_FORCE_SM_ARCH"
+
+# The versions of CUDA that the provider counts through: it knows that minor ones exist, not which.
+_OLDEST_CUDA, _NEWEST_CUDA, _LAST_MINOR = 11, 15, 20
+_OLDEST_ARCHITECTURE = 5
+# What uv still takes for a fact: so many lower bounds, and numbers of a compute capability up to that.
+_MOST_LOWER_BOUNDS, _LARGEST = 1024, 255
+
+
+def nvidia_features(driver: Version, capability: Version | None) -> Features:
+    """Return the support of an NVIDIA driver for a CUDA version, and of a GPU's compute capability.
+
+    >>> nvidia_features((12, 8), (8, 6))["sm_arch"]
+    ('86_real', '85_real', '84_real', '83_real', '82_real', '81_real', '80_real', '80_virtual')
+    >>> nvidia_features((12, 8), None)["cuda_version_lower_bound"][:3]
+    ('12.8', '12.7', '12.6')
+    """
+    major, minor = driver
+    lower: list[str] = []
+    for other in range(major, _OLDEST_CUDA - 1, -1):
+        lower += _minors(other, minor if other == major else _LAST_MINOR, 0)
+    upper: list[str] = []
+    for other in range(_NEWEST_CUDA, major, -1):
+        upper += _minors(other, _LAST_MINOR, 0)
+    if major <= _NEWEST_CUDA:
+        upper += _minors(major, _LAST_MINOR, minor + 1)
+    real: list[str] = []
+    if capability and capability[0] >= _OLDEST_ARCHITECTURE:
+        family, last = capability
+        real = [f"{family}{number}_real" for number in range(last, -1, -1)] + [f"{family}0_virtual"]
+    features = {"cuda_version_lower_bound": lower, "cuda_version_upper_bound": upper, "sm_arch": real}
+    return {name: tuple(values) for name, values in features.items() if values}
+
+
+def _minors(major: int, last: int, first: int) -> list[str]:
+    """Return the versions from *last* down to *first*; the major version alone comes after its 0."""
+    versions = [f"{major}.{minor}" for minor in range(last, first - 1, -1)]
+    return versions if first else [*versions, str(major)]
+
+
+def forced_driver(text: str) -> Version | None:
+    """Read the value of `FORCE_DRIVER`, a version of which two numbers count; None if it is none.
+
+    >>> forced_driver("12.8"), forced_driver("12"), forced_driver("none")
+    ((12, 8), (12, 0), None)
+    """
+    from packaging.version import InvalidVersion
+    from packaging.version import Version as PackageVersion
+
+    try:
+        major, minor, *_ = (*PackageVersion(text).release, 0)
+    except InvalidVersion:
+        return None
+    lower_bounds = (major - _OLDEST_CUDA) * (_LAST_MINOR + 2) + minor + 2
+    return (major, minor) if major < _OLDEST_CUDA or lower_bounds <= _MOST_LOWER_BOUNDS else None
+
+
+def forced_capability(text: str) -> Version | None:
+    """Read the value of `FORCE_CAPABILITY`, such as 9.0; None if it is none."""
+    match = re.fullmatch(r"\s*\+?(\d+)\s*\.\s*\+?(\d+)\s*", text, re.ASCII)
+    if not match or max(map(len, match.groups())) > 9:  # int() refuses thousands of digits
+        return None
+    major, minor = int(match[1]), int(match[2])
+    return (major, minor) if max(major, minor) <= _LARGEST else None
+
+
+def _forcing(features: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return the variables that force the support of these features.
+
+    A value that is no version stands for no GPU: an empty one would let uv look for one.
+    """
+    best = re.fullmatch(r"(\d+)(\d)_real", next(iter(features.get("sm_arch", ())), ""))
+    return {
+        FORCE_DRIVER: next(iter(features.get("cuda_version_lower_bound", ())), "none"),
+        FORCE_CAPABILITY: f"{best[1]}.{best[2]}" if best else "0.0",
+    }
+
+
+_CUDA_VERSION = r"\d+(\.\d+)?"
+_CODE = "--generate-code=arch=compute_"
+
+NVIDIA = KnownProvider(
+    PluginProvider(
+        ("nvidia-variant-provider>=0.0.1,<1",), "nvidia_variant_provider.plugin:NvidiaVariantPlugin"
+    ),
+    (
+        Meaning("cuda_version_lower_bound", _CUDA_VERSION, r"a driver for CUDA \g<0> or newer"),
+        Meaning("cuda_version_upper_bound", _CUDA_VERSION, r"a driver for CUDA older than \g<0>"),
+        Meaning(
+            "sm_arch",
+            r"(\d+)(\d)([af]?)_real",
+            r"machine code for GPUs of compute capability \1.\2\3",
+            rf"{_CODE}\1\2\3,code=sm_\1\2\3",
+        ),
+        Meaning(
+            "sm_arch",
+            r"(\d+)(\d)([af]?)_virtual",
+            r"PTX for GPUs of compute capability \1.\2\3",
+            rf"{_CODE}\1\2\3,code=compute_\1\2\3",
+        ),
+    ),
+    KnownByUv(
+        "nvidia-variant-provider",
+        "0.0.1",
+        ("nvidia_variant_provider.plugin:NvidiaVariantPlugin",),
+        {
+            "cuda_version_lower_bound": _CUDA_VERSION,
+            "cuda_version_upper_bound": _CUDA_VERSION,
+            "sm_arch": r"\d+_(real|virtual)",
+        },
+        r"sm_arch :: \d+[af]_(real|virtual)",
+    ),
+    systems=("linux", "win32"),
+    forcing=_forcing,
+)

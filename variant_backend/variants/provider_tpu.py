@@ -1,0 +1,42 @@
+"""The facts of the provider `tpu`: Google's TPUs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from .providers import PluginProvider
+from .registry_entry import Features, KnownByUv, KnownProvider, Meaning
+
+# With it, uv takes a fact as it is given, and does not look at the machine.
+FORCE_TPU = "TPU_VARIANT_PROVIDER_FORCE_PRESENT"
+
+
+def tpu_features(present: bool) -> Features:
+    """Return what is supported with a TPU, or without."""
+    return {"present": ("true" if present else "false",)}
+
+
+def forced_tpu(text: str) -> bool:
+    """Read the value of `FORCE_TPU`: what is no yes is a no."""
+    return text.lower() in ("1", "true", "yes")
+
+
+def _forcing(features: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return the variable that forces the support of these features, if it is known."""
+    return {FORCE_TPU: present[0]} if (present := features.get("present", ())) else {}
+
+
+TPU = KnownProvider(
+    PluginProvider(("tpu-variant-provider",), "tpu_variant_provider.plugin:TpuVariantPlugin"),
+    (
+        Meaning("present", "true", "machines with a TPU"),
+        Meaning("present", "false", "machines without a TPU"),
+    ),
+    KnownByUv(
+        "tpu-variant-provider",
+        "0.1.0",
+        ("tpu_variant_provider.plugin:TpuVariantPlugin",),
+        {"present": "true|false"},
+    ),
+    forcing=_forcing,
+)
