@@ -132,14 +132,14 @@ def _check_picking(
     from ..formats.pylock import check_lock_name
     from ..selection.requirements import Pin
 
-    issues, pins = list[str](), list[Pin]()
+    lines, pins = list[str](), list[Pin]()
     for text in packages:
         try:
             pins.append(Pin.parse(text))
         except VariantError as error:
-            issues += error.lines()
-    if issues:
-        raise WrongValue(issues, "PACKAGE")
+            lines += error.lines()
+    if lines:
+        raise WrongValue(lines, "PACKAGE")
     if not any(sources):
         raise click.UsageError("say where to look: --find-links DIR or --index-url URL")
     if folder is None and (lock_file is None or plain):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ..errors import VariantError
+from ..errors import Problem, VariantError
 from ..variants.properties import Property
 
 # A path as it is given: what is wrong with it is said by who opens it.
@@ -47,19 +47,19 @@ def read_supported(texts: Iterable[str]) -> dict[str, dict[str, tuple[str, ...]]
     {'x86_64': {'level': ('v3', 'v2'), 'avx': ('on',)}}
     """
     result: dict[str, dict[str, tuple[str, ...]]] = {}
-    issues: list[str] = []
+    problems: list[Problem] = []
     for text in texts:
         before, separator, values = text.rpartition("::")
         for value in values.split(","):
             try:
                 item = Property.parse(f"{before}{separator}{value}")
             except VariantError as error:
-                issues += error.lines()
+                problems += error.problems
             else:
                 features = result.setdefault(item.namespace, {})
                 features[item.feature] = (*features.get(item.feature, ()), item.value)
-    if issues:
-        raise VariantError(*issues)
+    if problems:
+        raise VariantError(*problems)
     return {
         namespace: {name: tuple(dict.fromkeys(values)) for name, values in features.items()}
         for namespace, features in result.items()

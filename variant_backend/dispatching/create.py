@@ -264,8 +264,8 @@ def _place(file: File, base_url: str | None) -> str:
 def check_lines(urls: Iterable[str]) -> None:
     """Check that nobody in between can change what comes from URLs, as it is pinned; raises VariantError."""
     if unsafe := [url for url in urls if not is_safe_line(url)]:
-        issues = (f"{shown_url(url)} is no URL of https" for url in unsafe)
-        raise VariantError(*issues, hint="what is pinned must not be changed on its way")
+        texts = (f"{shown_url(url)} is no URL of https" for url in unsafe)
+        raise VariantError(*texts, hint="what is pinned must not be changed on its way")
 
 
 def checked_base_url(url: str) -> str:
@@ -298,8 +298,8 @@ def _findings(index: VariantMetadata, read: Iterable[_PinnedWheel]) -> Iterator[
 def _files(release: Release, described: list[bytes], hosts: Collection[str]) -> dict[str, bytes]:
     """Return what is in the sdist; raises VariantError if its backend, or an index, would refuse that."""
     locked = pylock.Locked(release, hosts=tuple(sorted(set(hosts))))
-    if issues := [*dispatching_sdist.faults_of_locked(locked)]:
-        raise VariantError(*issues)
+    if faults := [*dispatching_sdist.faults_of_locked(locked)]:
+        raise VariantError(*faults)
     pkg_info = core_metadata.for_sdist(described, _spelled(described, release.name), str(release.version))
     _check_pkg_info(pkg_info)
     files = {

@@ -405,23 +405,23 @@ def new_headers(name: str, content: bytes, like: Entry, moment: int | None) -> t
     model = _Central._make(_CENTRAL.unpack_from(like.central))
     clock, date = (model.time, model.date) if moment is None else dos_time(moment)
     encoded = name.encode()
-    local = _Local(
-        signature=LOCAL_SIGNATURE,
-        needed=20,
-        flags=model.flags & _UTF8 if name.isascii() else _UTF8,
-        method=STORED,
-        time=clock,
-        date=date,
-        crc=zlib.crc32(content),
-        compressed_size=len(content),
-        size=len(content),
-        name_length=len(encoded),
-        extra_length=0,
-    )
+    shared = {
+        "needed": 20,
+        "flags": model.flags & _UTF8 if name.isascii() else _UTF8,
+        "method": STORED,
+        "time": clock,
+        "date": date,
+        "crc": zlib.crc32(content),
+        "compressed_size": len(content),
+        "size": len(content),
+        "name_length": len(encoded),
+        "extra_length": 0,
+    }
+    local = _Local(signature=LOCAL_SIGNATURE, **shared)
     central = _Central(
-        _CENTRAL_SIGNATURE,
-        model.made_by,
-        *local[1:],
+        signature=_CENTRAL_SIGNATURE,
+        made_by=model.made_by,
+        **shared,
         comment_length=0,
         disk=0,
         internal_attributes=0,

@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from ..errors import VariantError
+from ..errors import Problem, VariantError
 from ..lowlevel.file_set import Output
 from ..lowlevel.http import shown_url
 from ..lowlevel.ranges import file_digest, real_path
@@ -73,31 +73,31 @@ def plan_index(
     of its release, or in *out_dir* alone. What they say depends on the wheels, not on how these were
     spread or ordered. Raises VariantError with every fault and conflict of all releases.
     """
-    wheels, issues = read_folders(folders, plain=False)
+    wheels, problems = read_folders(folders, plain=False)
     for url in urls:
         remote, faults = _read_url(url)
         wheels += remote
-        issues += faults
+        problems += faults
     releases, conflicts = combine_wheels(wheels, merged, out_dir, folders[0] if folders else Path())
-    if issues or conflicts:
-        raise VariantError(*issues, *conflicts)
+    if problems or conflicts:
+        raise VariantError(*problems, *conflicts)
     if not releases:
         places = ", ".join([*map(str, folders), *map(shown_url, urls)])
         raise VariantError(f"{places}: no wheel with a variant label", hint="make some with make-variant")
     return Index(tuple(releases), tuple(output for index in releases for output in index.outputs()))
 
 
-def read_folders(folders: Sequence[Path], *, plain: bool) -> tuple[list[FoundWheel], list[str]]:
+def read_folders(folders: Sequence[Path], *, plain: bool) -> tuple[list[FoundWheel], list[Problem]]:
     """Return the variant wheels that lie in the folders, the *plain* ones too if asked for, and all faults.
 
     A wheel may lie in several of the folders, and is returned as often.
     """
     reader = _Reader(several=len(folders) > 1, whole=plain)
     wheels: list[FoundWheel] = []
-    issues: list[str] = []
+    problems: list[Problem] = []
     for folder in distinct(folders):
         if not folder.is_dir():
-            issues.append(f"{folder} is not a folder; name one that holds wheels")
+            problems.append(Problem("error", "", f"{folder} is not a folder", "name one that holds wheels"))
             continue
         paths = sorted(path for path in folder.iterdir() if path.name.endswith(".whl"))
         for path in paths:
@@ -106,8 +106,8 @@ def read_folders(folders: Sequence[Path], *, plain: bool) -> tuple[list[FoundWhe
                 if plain or wheel.name.label is not None:
                     wheels.append(reader.read(wheel))
             except VariantError as error:
-                issues += (error.within(folder) if len(folders) > 1 else error).lines()
-    return wheels, [*issues, *different_twins(wheel.folder / str(wheel.name) for wheel in wheels)]
+                problems += (error.within(folder) if len(folders) > 1 else error).problems
+    return wheels, [*problems, *different_twins(wheel.folder / str(wheel.name) for wheel in wheels)]
 
 
 def distinct(folders: Iterable[Path]) -> list[Path]:
@@ -115,36 +115,36 @@ def distinct(folders: Iterable[Path]) -> list[Path]:
     return list({real_path(folder): folder for folder in folders}.values())
 
 
-def _read_url(url: str) -> tuple[list[FoundWheel], list[str]]:
+def _read_url(url: str) -> tuple[list[FoundWheel], list[Problem]]:
     """Return the variant wheels that lie at a URL, and all faults."""
     from ..wheels.remote import read_wheels
 
     try:
-        read, issues = read_wheels(url)
+        read, problems = read_wheels(url)
     except VariantError as error:
-        return [], error.lines()
+        return [], [*error.problems]
     wheels = []
     for place, wheel, metadata in read:
         name = wheel.filename
         try:
             release = name.release()
         except VariantError as error:
-            issues += error.lines()
+            problems += error.problems
         else:
             wheels.append(FoundWheel(name, Path(), place, release, wheel.core_metadata, metadata))
-    return wheels, issues
+    return wheels, problems
 
 
 def combine_wheels(
     wheels: Iterable[FoundWheel], merged: Sequence[Path], out_dir: Path | None, first: Path
-) -> tuple[list[ReleaseIndex], list[str]]:
+) -> tuple[list[ReleaseIndex], list[Problem]]:
     """Combine variant wheels and index files of other machines by release; return all conflicts, too.
 
     The file of a release that no wheel here belongs to goes into the *first* folder, if not into *out_dir*.
     """
     documents: list[tuple[ReleaseId, str, VariantMetadata]] = []
     folders: dict[ReleaseId, set[Path]] = {}
-    issues: list[str] = []
+    problems: list[Problem] = []
     for wheel in wheels:
         if wheel.metadata is not None:
             documents.append((wheel.release, wheel.place, wheel.metadata))
@@ -154,7 +154,7 @@ def combine_wheels(
             release, metadata = _read_merged(path)
             documents.append((release, str(path), metadata))
         except VariantError as error:
-            issues += error.lines()
+            problems += error.problems
     parts: dict[ReleaseId, dict[str, VariantMetadata]] = {}
     # 2.0 and 2.0.0 are one version: the file is named by the shorter spelling, whichever came first.
     for release, place, metadata in sorted(documents, key=lambda document: str(document[0][1])):
@@ -165,17 +165,17 @@ def combine_wheels(
         try:
             releases.append(ReleaseIndex(release, merge(_distinct(documents_of_release)), places))
         except VariantError as error:
-            issues += error.lines()
-    return releases, issues
+            problems += error.problems
+    return releases, problems
 
 
-def different_twins(paths: Iterable[Path]) -> Iterator[str]:
-    """Yield a line for each two files of one name that are not the same bytes."""
+def different_twins(paths: Iterable[Path]) -> Iterator[Problem]:
+    """Yield a problem for each two files of one name that are not the same bytes."""
     for _, group in groupby(sorted(paths, key=lambda path: (path.name, path)), key=lambda path: path.name):
         first, *others = group
         for other in others:
             if first.stat().st_size != other.stat().st_size or file_digest(first) != file_digest(other):
-                yield f"{first} and {other}: one name, and not the same bytes"
+                yield Problem("error", f"{first} and {other}", "one name, and not the same bytes")
 
 
 class _Reader:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from urllib.parse import quote, urlsplit
 
-from ..errors import VariantError
+from ..errors import Problem, VariantError
 from ..formats import core_metadata, simple_api
 from ..formats.release import File
 from ..lowlevel.file_set import Output
@@ -74,16 +74,16 @@ def plan_simple_index(
     Raises VariantError with every fault and conflict found.
     """
     root = out_dir or folders[0]
-    wheels, issues = read_folders(folders, plain=True)
+    wheels, problems = read_folders(folders, plain=True)
     releases, conflicts = combine_wheels(wheels, merged, out_dir, root)
     sdists, notices = _find_sdists(folders)
     unique = {str(wheel.name): wheel for wheel in sorted(wheels, key=lambda wheel: wheel.place, reverse=True)}
     facts, faults = _read_all(unique.values())
-    issues += [*conflicts, *different_twins(path for path, _ in sdists), *faults]
-    if not (issues or unique or sdists or releases):
-        issues.append(f"{', '.join(map(str, folders))}: no wheel and no sdist")
-    if issues:
-        raise VariantError(*issues)
+    problems += [*conflicts, *different_twins(path for path, _ in sdists), *faults]
+    if not (problems or unique or sdists or releases):
+        problems.append(Problem("error", ", ".join(map(str, folders)), "no wheel and no sdist"))
+    if problems:
+        raise VariantError(*problems)
     listed, more = _list_all(root, unique.values(), facts, sdists, releases, advance)
     side_files = [
         Output(wheel.folder, f"{wheel.name}.metadata", wheel.core_metadata) for wheel in unique.values()
@@ -109,17 +109,17 @@ def _find_sdists(folders: Iterable[Path]) -> tuple[list[tuple[Path, ReleaseId]],
     return sorted(sdists), notices
 
 
-def _read_all(wheels: Iterable[FoundWheel]) -> tuple[dict[bytes, _Facts], list[str]]:
+def _read_all(wheels: Iterable[FoundWheel]) -> tuple[dict[bytes, _Facts], list[Problem]]:
     """Read each METADATA once; return what they tell by their content, and all faults."""
     facts: dict[bytes, _Facts] = {}
-    issues: list[str] = []
+    problems: list[Problem] = []
     for wheel in wheels:
         try:
             if wheel.core_metadata not in facts:
                 facts[wheel.core_metadata] = _read(wheel.core_metadata)
         except VariantError as error:
-            issues += error.within(f"{wheel.place}: METADATA").lines()
-    return facts, issues
+            problems += error.within(f"{wheel.place}: METADATA").problems
+    return facts, problems
 
 
 def _read(metadata: bytes) -> _Facts:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from ..errors import VariantError, lines_of
+from ..errors import Problem, VariantError, problems_of
 from ..formats import simple_api
 from ..lowlevel import http
 from ..lowlevel.http import shown_url, with_credentials
@@ -61,8 +61,8 @@ class ReadWheel(NamedTuple):
     metadata: VariantMetadata
 
 
-def read_wheels(url: str) -> tuple[list[ReadWheel], list[str]]:
-    """Return the variant wheels at *url*, and what is wrong with the others, a line for each fault.
+def read_wheels(url: str) -> tuple[list[ReadWheel], list[Problem]]:
+    """Return the variant wheels at *url*, and what is wrong with the others.
 
     It is a wheel's URL, a folder's, or an HTTP page that links to wheels or to the pages of projects.
     Raises VariantError when nothing can be listed there.
@@ -81,8 +81,8 @@ def read_wheels(url: str) -> tuple[list[ReadWheel], list[str]]:
             return error
 
     results = map_in_threads(read, find_wheels(url))
-    issues = lines_of(result for result in results if isinstance(result, VariantError))
-    return [result for result in results if isinstance(result, ReadWheel)], issues
+    problems = problems_of(result for result in results if isinstance(result, VariantError))
+    return [result for result in results if isinstance(result, ReadWheel)], problems
 
 
 def read_wheel(remote: RemoteWheel) -> Wheel:
