@@ -175,11 +175,11 @@ def python(bench: Bench, statement: str) -> Callable[[], Run]:
 
 def download_torch(folder: Path) -> Path:
     """Download the torch wheel, and return its path."""
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--extra-index-url", TORCH_INDEX]
-    command += [*TORCH_PLATFORM, TORCH]
-    if subprocess.run(command, cwd=folder, stdout=sys.stderr).returncode:
-        raise MeasuringError(f"{TORCH} cannot be downloaded; name the wheel with --torch")
-    return next(folder.glob("torch-*.whl"))
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", *TORCH_PLATFORM, TORCH]
+    for index in ([], ["--index-url", TORCH_INDEX]):
+        if not subprocess.run([*command, *index], cwd=folder, stdout=sys.stderr).returncode:
+            return next(folder.glob("torch-*.whl"))
+    raise MeasuringError(f"{TORCH} cannot be downloaded; name the wheel with --torch")
 
 
 def benchmark_torch(bench: Bench) -> Iterator[Figure]:
