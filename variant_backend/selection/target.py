@@ -12,14 +12,12 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from ..errors import VariantError, one_of
+from ..variants.uv_behaviour import UV_PLATFORMS
 
 if TYPE_CHECKING:
     from packaging.markers import Environment
     from packaging.tags import Tag
     from packaging.version import Version
-
-# What uv's --python-platform takes these for.
-_ALIASES = {"linux": "manylinux_2_28_x86_64", "macos": "macosx_13_0_arm64", "windows": "win_amd64"}
 
 _LINUX = ("x86_64", "i686", "aarch64", "armv7l", "ppc64le", "ppc64", "s390x", "riscv64", "loongarch64")
 _MACOS = ("x86_64", "arm64")
@@ -29,7 +27,7 @@ _WINDOWS = ("win_amd64", "win_arm64", "win32")
 _LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 
 _PLATFORMS = (
-    *_ALIASES,
+    *UV_PLATFORMS,
     "manylinux_2_N_ARCH",
     "musllinux_1_N_ARCH",
     "linux_ARCH",
@@ -132,7 +130,7 @@ def _platforms_of(tags: Iterable[Tag]) -> list[str]:
 
 def _implied(platform: str) -> list[str]:
     """Return the platform tags that a system with one of them supports, best first; raises VariantError."""
-    tag = _ALIASES.get(platform, platform)
+    tag = UV_PLATFORMS.get(platform, platform)
     tag = re.sub(r"^(\w+)-((?:many|musl)linux\w+)$", r"\2_\1", tag)  # as uv writes it
     for minor, name in _LEGACY.items():
         tag = tag.replace(f"{name}_", f"manylinux_2_{minor}_")

@@ -24,6 +24,9 @@ UV_VERSION = "0.13.9"
 # Without it, uv sees plain wheels only, as pip does.
 UV_FLAG = "--preview-features wheel-variants"
 
+# What its --python-platform takes short names for.
+UV_PLATFORMS = {"linux": "manylinux_2_28_x86_64", "macos": "macosx_13_0_arm64", "windows": "win_amd64"}
+
 # What uv compares with the table of a provider, by namespace.
 KNOWN_TO_UV: Mapping[str, KnownByUv] = {
     namespace: provider.uv for namespace, provider in KNOWN_PROVIDERS.items() if provider.uv
