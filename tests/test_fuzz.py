@@ -212,7 +212,7 @@ def test_a_wheel_is_used_or_refused(data: bytes) -> None:
 
 @pytest.mark.slow
 @given(wheels())
-@settings(quick, max_examples=750)
+@settings(quick, max_examples=400)
 def test_a_wheel_is_used_or_refused_in_many_more_cases(data: bytes) -> None:
     check_wheel(data)
 
