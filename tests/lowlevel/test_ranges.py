@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from variant_backend.errors import VariantError
-from variant_backend.lowlevel.ranges import Source, has_parts
+from variant_backend.lowlevel.ranges import Source, has_parts, read_at
 
 DATA = random.Random(825).randbytes(200_000)
 MOST_AT_ONCE = 32 << 10
@@ -64,3 +66,11 @@ def test_parts_near_each_other_are_read_at_once() -> None:
     offsets = [*range(0, 30_000, 100), 150_000]
     assert has_parts(reads.source, offsets, [DATA[offset : offset + 46] for offset in offsets])
     assert reads.lengths == [29_946, 46]
+
+
+@pytest.mark.parametrize("offset", [(1 << 63) - 1, 1 << 63, 1 << 64])
+def test_a_position_that_no_system_has_is_behind_the_end(offset: int, tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    path.write_bytes(b"x")
+    with path.open("rb") as file, pytest.raises(VariantError, match="truncated"):
+        read_at(file.fileno(), 1, offset)

@@ -639,3 +639,10 @@ def test_uv_takes_the_plain_wheel_of_a_lock_file_and_pip_refuses_labelled_names(
         path.unlink()
     assert invoke("demo", "--find-links", folder, "--pylock", lock).exit_code == 0
     assert all("METADATA" in installed_by(*installer)[1] for installer in (uv, pip))
+
+
+def test_a_label_outside_the_grammar_is_not_suggested(folder: Path, out: Path) -> None:
+    (folder / FAST).rename(folder / FAST.replace("-fast", "-Fast!"))
+    result = invoke("demo#fasd", "--find-links", folder, "-d", out)
+    assert result.exit_code == 1
+    assert "Fast!" not in result.stderr

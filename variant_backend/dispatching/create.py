@@ -152,7 +152,7 @@ def _only(listing: Listing, labels: Collection[str]) -> Listing:
 
     Raises VariantError for a label that no wheel has.
     """
-    known = dict.fromkeys(wheel.label or PLAIN for wheel in listing.wheels)
+    known = dict.fromkeys(wheel.label or PLAIN for wheel in listing.wheels if not wheel.problems)
     if unknown := [label for label in labels if label not in known]:
         raise VariantError(
             *(f"no wheel has the label {label!r}{did_you_mean(label, known)}" for label in unknown),
@@ -180,11 +180,12 @@ def _refuse(findings: Iterable[Finding]) -> None:
     files: dict[Problem, dict[str, None]] = {}
     for file, problem in (finding for finding in findings if finding.severity == ERROR):
         files.setdefault(problem, {})[file] = None
-    lines = []
+    errors = []
     for problem, (first, *others) in files.items():
-        lines.append(f"{first}{f' and {len(others)} more' if others else ''}: {problem} [{problem.code}]")
-    if lines:
-        raise VariantError(*lines)
+        place = f"{first}{f' and {len(others)} more' if others else ''}"
+        errors.append(Problem(problem.code, place, f"{problem} [{problem.code}]"))
+    if errors:
+        raise VariantError(*errors)
 
 
 def _read_wheels(

@@ -66,11 +66,11 @@ class Wish(NamedTuple):
         hardware = Path(environ[HARDWARE]) if environ.get(HARDWARE) else None
         if hardware and not hardware.is_absolute():  # the sdist has no say about this
             raise VariantError(
-                f"{HARDWARE}: {hardware} is not absolute", hint="builds run in a folder of their own"
+                f"{hardware} is not absolute", place=HARDWARE, hint="builds run in a folder of their own"
             )
         index_url = environ.get(INDEX_URL) or None
         if index_url and not http.is_safe_line(index_url):
-            raise VariantError(f"{INDEX_URL}: {http.shown_url(index_url)!a} {http.UNSAFE}")
+            raise VariantError(f"{http.shown_url(index_url)!a} {http.UNSAFE}", place=INDEX_URL)
         return cls(label, source, hardware, index_url)
 
 

@@ -43,7 +43,8 @@ _pread = getattr(os, "pread", _seek_and_read)  # Windows has none
 
 def read_at(descriptor: int, length: int, offset: int) -> bytes:
     """Return exactly *length* bytes of an open file; raises VariantError when it ends before that."""
-    data: bytes = _pread(descriptor, length, offset)
+    # A ZIP64 field may say more than systems take for a position.
+    data: bytes = _pread(descriptor, length, offset) if offset + length < 1 << 63 else b""
     if len(data) < length:
         raise VariantError(f"truncated: {length} bytes are needed at byte {offset}, {len(data)} are there")
     return data

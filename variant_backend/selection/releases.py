@@ -16,12 +16,13 @@ from ..formats import simple_api
 from ..formats.core_metadata import find_field
 from ..formats.release import Candidate, File, Release, shown_location
 from ..lowlevel import http
-from ..variants.filename import normalize, parse_index_filename, release_of_index
+from ..lowlevel.ranges import Source
+from ..variants.filename import WheelFilename, normalize, parse_index_filename, release_of_index
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_metadata
 from ..variants.validation import Document, read_json
-from ..wheels.reading import open_wheel
+from ..wheels.reading import Wheel
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -208,14 +209,23 @@ def _looked_into(wheel: Candidate, reasons: tuple[Problem, ...], pinned: bool) -
     if wheel.file.path is None:
         return wheel.excluded(*reasons)
     try:
-        with open_wheel(wheel.file.path, whole=False) as opened:
-            requires_python = find_field(opened.core_metadata, "Requires-Python")
+        requires_python = _requires_python(wheel.file.path, wheel.name)
     except VariantError as error:
-        problem, name = error.problems[0], wheel.file.filename
-        inside = problem.place.removeprefix(name).removeprefix(": ")
-        unread = Problem(UNREADABLE, inside, problem.text, problem.remedy)
+        problem = error.problems[0]
+        unread = Problem(UNREADABLE, problem.place, problem.text, problem.remedy)
         return wheel.excluded(*(reasons or (unread,)))
-    return wheel._replace(file=wheel.file._replace(requires_python=requires_python)).excluded(*reasons)
+    file = wheel.file._replace(requires_python=requires_python)
+    return Candidate(wheel.name, file, (*wheel.problems, *reasons))
+
+
+def _requires_python(path: Path, name: WheelFilename) -> str | None:
+    """Return the Requires-Python of a wheel in a folder; raises VariantError, without its name in front."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            wheel = Wheel.glance(name, Source.of(file.fileno()))
+            return find_field(wheel.core_metadata, "Requires-Python")
+    except OSError as error:
+        raise VariantError(error.strerror or str(error)) from None
 
 
 def _in_folder(folder: Path) -> tuple[str, list[File]]:

@@ -136,7 +136,8 @@ def _nothing(selection: Selection) -> str:
     if not listed:
         return f"{pin}: {listings.nothing_listed()}"
     if not selection.passed:
-        labels = sorted({wheel.label for listing in listed for wheel in listing.wheels if wheel.label})
+        wheels = (wheel for listing in listed for wheel in listing.wheels if not wheel.problems)
+        labels = sorted({wheel.label for wheel in wheels if wheel.label})
         near = did_you_mean(pin.label or "", labels)
         return f"{pin}: no wheel has this label{near}; there are {one_of(labels)}"
     newest = selection.passed[0]

@@ -45,7 +45,7 @@ class WheelFile(NamedTuple):
         except VariantError as error:
             raise error.within(self.path.name) from None
         except OSError as error:
-            raise VariantError(f"{self.path}: {error.strerror or error}") from None
+            raise VariantError(str(error.strerror or error), place=self.path) from None
 
 
 def wheel_files(paths: Iterable[Path]) -> list[WheelFile | VariantError]:
