@@ -171,7 +171,7 @@ class _Planner:
     def plan_inside(self, wheel: WheelFile) -> Plan | None:
         """Return what a wheel becomes that carries a variant.json, or None for one that does not.
 
-        Its recipe was followed when it was made; this finishes it, and decides nothing anew.
+        Its recipe was followed when it was made, so its requirements stay.
         """
         with wheel.open() as opened:
             if not opened.is_variant():

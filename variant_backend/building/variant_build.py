@@ -88,8 +88,8 @@ class VariantBuild(NamedTuple):
     def plan(self, warn: Callable[[str], object]) -> Plan:
         """Return what the wheel becomes, after asking the plugins that are asked when it is built.
 
-        Raises VariantError when one that is needed cannot be asked; *warn* is told of the others. What the
-        wheel is built with is taken from the environment of this process: raises if that is not there.
+        *warn* gets the lines about plugins that fail and are not needed. The environment of this process says
+        what the wheel is built with. Raises VariantError if a needed plugin fails, or a project is missing.
         """
         from ..lowlevel.source_date import source_date_epoch
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import VariantError
+from ..lowlevel.ranges import opened_file
 from ..variants import consistency
 from ..variants.filename import WheelFilename, normalize
 from ..variants.metadata import VariantMetadata
@@ -17,7 +18,7 @@ from ..wheels.reading import WheelFile
 from .documents import check_metadata, check_project_file
 from .findings import Findings
 from .index_pages import PAGES, check_pages, is_project_folder, project_folders
-from .input_files import document_content, file_mode, opened_file, sorted_entries
+from .input_files import document_content, file_mode, sorted_entries
 from .wheel_members import check_wheel
 
 if TYPE_CHECKING:

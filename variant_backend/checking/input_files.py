@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import VariantError
-from ..lowlevel.ranges import Source
+from ..lowlevel.ranges import opened_file
 
 # A larger document is none that anybody wrote.
 _LARGEST_DOCUMENT = 64 << 20
@@ -44,16 +42,6 @@ def sorted_entries(folder: Path) -> list[Path]:
     """Return what a folder holds; raises VariantError if it cannot be read."""
     try:
         return sorted(folder.iterdir())
-    except OSError as error:
-        raise VariantError(error.strerror or str(error)) from None
-
-
-@contextmanager
-def opened_file(path: Path) -> Iterator[Source]:
-    """Open a file as a source; raises VariantError when it cannot be read."""
-    try:
-        with path.open("rb", buffering=0) as file:
-            yield Source.of(file.fileno())
     except OSError as error:
         raise VariantError(error.strerror or str(error)) from None
 

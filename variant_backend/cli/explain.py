@@ -81,7 +81,7 @@ def explain_command(
         _print(explanation, lines)
     elif explanation.evaluation:
         _print(explanation, explained(explanation.evaluation, _REMEDIES, label=label, shows_all=shows_all))
-    for line in dict.fromkeys(map(str, explanation.problems)):
+    for line in explanation.lines:
         print_message(f"{'warning' if explanation.selected else 'error'}: {line}")
     if not explanation.selected:
         sys.exit(1)
@@ -151,7 +151,7 @@ def _to_dict(explanation: Explanation, label: str | None, why_not: Sequence[str]
         "wheels": [_verdict_to_dict(verdict) for verdict in verdicts],
         **({"why-not": list(why_not)} if why_not else {}),
         **({"installer": _uv_to_dict(explanation)} if explanation.uv else {}),
-        "errors": list(dict.fromkeys(map(str, explanation.problems))),
+        "errors": explanation.lines,
     }
 
 

@@ -133,13 +133,7 @@ def stub_command(
     _print_plan(planned, evaluations)
     if plain := preferred(listing):
         print_message(f"warning: {_PREFERRED}: {shortened(plain)}")
-    if as_json:
-        print_json(_to_dict(planned, output, evaluations))
-    else:
-        print_line(str(output.path))
-        if evaluations:
-            print_line()
-            print_table([*_rows(evaluations)])
+    _print_result(planned, output, evaluations, as_json=as_json)
 
 
 def _folder(place: str, pin: Pin | None, base_url: str | None) -> Path | None:
@@ -183,6 +177,19 @@ def _print_plan(planned: Stub, evaluations: Mapping[Path, Evaluation]) -> None:
         if not evaluation.selected:
             why = f"`variant-backend explain --hardware {machine}` says why"
             print_message(f"warning: {machine} would get nothing, as no wheel fits; {why}")
+
+
+def _print_result(
+    planned: Stub, output: Output, evaluations: Mapping[Path, Evaluation], *, as_json: bool
+) -> None:
+    """Print the path of the sdist, and what each machine would get."""
+    if as_json:
+        print_json(_to_dict(planned, output, evaluations))
+        return
+    print_line(str(output.path))
+    if evaluations:
+        print_line()
+        print_table([*_rows(evaluations)])
 
 
 def _rows(evaluations: Mapping[Path, Evaluation]) -> Iterator[Sequence[str]]:

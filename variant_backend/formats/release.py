@@ -32,9 +32,9 @@ class File(NamedTuple):
     """A file of a project, and what its source says about it.
 
     *hashes* are hexadecimal digests by algorithm; *size* is in bytes. *core_metadata* are the hashes
-    of the ``.metadata`` file beside it, and None if there is no such file. *yanked* is why the file should
-    be left alone (PEP 592), which may be nothing, and None where it need not be. HTML has no place for the
-    size, and for one hash only.
+    of the ``.metadata`` file beside it, None if there is no such file. *yanked* is the reason why the file
+    was withdrawn (PEP 592), which may be empty, and None if it was not. HTML has no place for the size, and
+    for one hash only.
     """
 
     filename: str
@@ -102,10 +102,6 @@ class Candidate(NamedTuple):
             name = plain._replace(label=label)
             return cls(name, file, tuple(problem.at("", "bad-label") for problem in error.problems))
         return None
-
-    def excluded(self, *problems: Problem) -> Candidate:
-        """Return the candidate with more reasons why it cannot be selected."""
-        return self._replace(problems=(*self.problems, *problems))
 
 
 class Release(NamedTuple):

@@ -9,7 +9,8 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -85,6 +86,16 @@ class Source(NamedTuple):
     def of(cls, descriptor: int) -> Source:
         """Return an open file as a source."""
         return cls(partial(read_at, descriptor), os.fstat(descriptor).st_size)
+
+
+@contextmanager
+def opened_file(path: Path) -> Iterator[Source]:
+    """Open a file as a source; raises VariantError, without a place, when it cannot be read."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            yield Source.of(file.fileno())
+    except OSError as error:
+        raise VariantError(error.strerror or str(error)) from None
 
 
 def has_parts(source: Source, offsets: Sequence[int], parts: Sequence[bytes]) -> bool:

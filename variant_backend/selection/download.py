@@ -29,7 +29,7 @@ def download(
 ) -> bool:
     """Fetch a file to *target*, in place of one that is there, and tell whether a hash proves what it is.
 
-    It is behind HTTP, or on this machine. *advance* is told how many bytes have come, now and then; a
+    It is behind HTTP, or on this machine. *advance* gets the number of bytes that have come, now and then; a
     negative number takes those back that come again. A transfer that breaks is resumed where the
     server can, or else started again once. With a hash that is proof, another host may send the file; or
     only one of *hosts*, if these are given.

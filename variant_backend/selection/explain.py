@@ -32,6 +32,11 @@ class Explanation(NamedTuple):
     differs: tuple[str, ...] = ()
 
     @property
+    def lines(self) -> list[str]:
+        """The problems, each line once."""
+        return [*dict.fromkeys(map(str, self.problems))]
+
+    @property
     def selected(self) -> Verdict | None:
         """The wheel that is selected, None without a compatible one."""
         return self.evaluation.selected if self.evaluation else None
@@ -53,7 +58,7 @@ def explain(
 ) -> Explanation:
     """Select a wheel, and explain the release that it is of; where none is compatible, the newest."""
     selection = select(request, sources, machine, policy, target)
-    problems = [*dict.fromkeys([*selection.problems, *_nothing(selection)])]
+    problems = [*selection.problems, *_nothing(selection)]
     newer = selection.passed if selection.evaluation else ()
     evaluation = selection.evaluation or next(iter(selection.passed), None)
     if not for_uv:

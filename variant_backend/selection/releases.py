@@ -16,8 +16,8 @@ from ..formats import simple_api
 from ..formats.core_metadata import find_field
 from ..formats.release import Candidate, File, Release, shown_location
 from ..lowlevel import http
-from ..lowlevel.ranges import Source
-from ..variants.filename import WheelFilename, normalize, parse_index_filename, release_of_index
+from ..lowlevel.ranges import opened_file
+from ..variants.filename import normalize, parse_index_filename, release_of_index
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_metadata
@@ -123,7 +123,7 @@ class Listings(NamedTuple):
 
 
 def find_listings(name: str, sources: Sources) -> Listings:
-    """Return the releases of a project that have a wheel. Files whose names mean nothing are passed over."""
+    """Return the releases of a project that have a wheel; other files are ignored."""
     name = normalize(name)
     problems: list[Problem] = []
     releases: dict[Version, list[Listed]] = {}
@@ -177,7 +177,7 @@ def read_release(listing: Listing, *, pinned: bool = False) -> Release:
             parts = _merged(parts, map(read_index_file, source.index_files))
         except VariantError as error:
             problems += error.problems
-            reasons = (error.problems[0].within("index file")._replace(code=INDEX_FILE),)
+            reasons = (against_variants(error.problems[0]),)
         for wheel in source.wheels:
             name = wheel.file.filename
             if name not in wheels or wheels[name].problems:
@@ -206,26 +206,21 @@ def _looked_into(wheel: Candidate, reasons: tuple[Problem, ...], pinned: bool) -
     if wheel.file.yanked is not None and not pinned:
         reason = Problem("yanked", "yanked" if wheel.file.yanked else "", wheel.file.yanked or "yanked")
         reasons = (reason,)
-    if wheel.file.path is None:
-        return wheel.excluded(*reasons)
-    try:
-        requires_python = _requires_python(wheel.file.path, wheel.name)
-    except VariantError as error:
-        problem = error.problems[0]
-        unread = Problem(UNREADABLE, problem.place, problem.text, problem.remedy)
-        return wheel.excluded(*(reasons or (unread,)))
-    file = wheel.file._replace(requires_python=requires_python)
-    return Candidate(wheel.name, file, (*wheel.problems, *reasons))
+    file = wheel.file
+    if file.path is not None:
+        try:
+            with opened_file(file.path) as source:
+                opened = Wheel.glance(wheel.name, source)
+            requires_python = find_field(opened.core_metadata, "Requires-Python")
+            file = file._replace(requires_python=requires_python)
+        except VariantError as error:
+            reasons = reasons or (error.problems[0]._replace(code=UNREADABLE),)
+    return Candidate(wheel.name, file, reasons)
 
 
-def _requires_python(path: Path, name: WheelFilename) -> str | None:
-    """Return the Requires-Python of a wheel in a folder; raises VariantError, without its name in front."""
-    try:
-        with path.open("rb", buffering=0) as file:
-            wheel = Wheel.glance(name, Source.of(file.fileno()))
-            return find_field(wheel.core_metadata, "Requires-Python")
-    except OSError as error:
-        raise VariantError(error.strerror or str(error)) from None
+def against_variants(problem: Problem) -> Problem:
+    """Return what a problem of an index file says against the variant wheels of its source."""
+    return problem.within("index file")._replace(code=INDEX_FILE)
 
 
 def _in_folder(folder: Path) -> tuple[str, list[File]]:

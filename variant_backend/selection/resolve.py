@@ -19,7 +19,7 @@ from ..variants.properties import Property, Variant
 from ..wheels.inspection import Inspection, VariantJson
 from .evaluate import Evaluation, evaluate
 from .releases import INDEX_FILE, Sources
-from .select import Selection, select
+from .select import Selection, select, select_listed
 
 if TYPE_CHECKING:
     from .requirements import Pin
@@ -93,12 +93,7 @@ def _pick(
     selection = select(pin, sources, machine, policy, target)
     problems += selection.problems
     if selection.evaluation is None:
-        unaligned = policy._replace(align=())
-        conflicts: list[Problem] = []
-        if policy.align and pin.label is None:
-            free = select(pin, sources, machine, unaligned, target).evaluation
-            conflicts = _conflicts(machine, policy, picked_of(free)) if free else []
-        raise VariantError(_nothing(selection), *conflicts)
+        raise VariantError(_nothing(selection), *_conflicts_if_free(selection, machine, policy, target))
     pick = picked_of(selection.evaluation, pinned=pin.label is not None)
     if selection.passed:
         versions = one_of(str(newer.release.version) for newer in selection.passed)
@@ -106,6 +101,18 @@ def _pick(
     if conflicts := _conflicts(machine, policy, pick):
         raise VariantError(*conflicts)
     return pick
+
+
+def _conflicts_if_free(
+    selection: Selection, machine: Machine, policy: Policy, target: Target
+) -> list[Problem]:
+    """Return in what the wheel that would be selected, if nothing was aligned, disagrees."""
+    request = selection.request
+    if not policy.align or request.label is not None:
+        return []
+    unaligned = policy._replace(align=())
+    free = select_listed(request, selection.listings, machine, unaligned, target).evaluation
+    return _conflicts(machine, policy, picked_of(free)) if free else []
 
 
 def picked_of(evaluation: Evaluation, *, pinned: bool = False) -> Pick:

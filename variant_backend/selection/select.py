@@ -34,13 +34,19 @@ class Selection(NamedTuple):
 
 
 def select(request: Pin, sources: Sources, machine: Machine, policy: Policy, target: Target) -> Selection:
-    """Select a wheel for a request, by what the sources have and the machine supports.
+    """Find the releases that the sources have, and select as `select_listed` does."""
+    return select_listed(request, find_listings(request.name, sources), machine, policy, target)
+
+
+def select_listed(
+    request: Pin, listings: Listings, machine: Machine, policy: Policy, target: Target
+) -> Selection:
+    """Select a wheel for a request, by what is listed and what the machine supports.
 
     With a version in the request only that one counts, be it a pre-release or yanked; else pre-releases count
     where no other release has a compatible wheel. With a label, its wheels alone count, by what their names
     and indexes say: nobody is asked whether the label is supported.
     """
-    listings = find_listings(request.name, sources)
     tried = listings.in_order(request.version)
     if (label := request.label) is None:
         return _first_that_fits(

@@ -27,6 +27,7 @@ from .releases import (
     Listing,
     Listings,
     Sources,
+    against_variants,
     find_listings,
     read_index_file,
     read_release,
@@ -215,7 +216,7 @@ def _read_sources(listing: Listing) -> _IndexFiles:
             barred.pop(name, None)
             if wheel.label is not None and wheel.label not in labels:
                 missing = Problem(INDEX_FILE, "index file", f"{source.place} has no {wheel.label!r}")
-                barred[name] = wrong[0].within("index file")._replace(code=INDEX_FILE) if wrong else missing
+                barred[name] = against_variants(wrong[0]) if wrong else missing
     return _IndexFiles(combine(parts)[0] if parts else None, barred, faults)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..errors import VariantError, did_you_mean
 from .abi_dependency import ABI_DEPENDENCY
@@ -37,10 +37,7 @@ def metadata_from_dict(data: object, place: str) -> VariantMetadata:
 
     Raises VariantError with every fault found, each behind *place*.
     """
-    document = Document()
-    result = read_metadata(document, data)
-    document.check(place)
-    return result
+    return _checked(read_metadata, data, place)
 
 
 def metadata_from_table(data: object, place: str) -> VariantMetadata:
@@ -48,8 +45,15 @@ def metadata_from_table(data: object, place: str) -> VariantMetadata:
 
     Raises VariantError with every fault found, each behind *place*.
     """
+    return _checked(read_variant_table, data, place)
+
+
+def _checked(
+    read: Callable[[Document, object], VariantMetadata], data: object, place: str
+) -> VariantMetadata:
+    """Read a document; raises VariantError with every fault found, each behind *place*."""
     document = Document()
-    result = read_variant_table(document, data)
+    result = read(document, data)
     document.check(place)
     return result
 
