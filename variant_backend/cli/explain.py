@@ -37,7 +37,7 @@ _REMEDIES = Remedies(
 @click.argument("package", required=False, metavar="[PACKAGE[==VERSION]]")
 @sources_options
 @selection_options
-@label_option(f"Show only the wheels of this label; {PLAIN} means plain wheels.")
+@label_option(f"Show only the wheels of this label; {PLAIN} means plain wheels.", check=lambda _: None)
 @click.option("--why-not", metavar="LABEL", help="Explain why the wheel of this label is not selected.")
 @click.option("--all", "shows_all", is_flag=True, help="Also show wheels for other environments.")
 @click.option(

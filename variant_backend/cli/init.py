@@ -11,7 +11,7 @@ from ..errors import VariantError
 from ..lowlevel.terminal import Styled, escaped, is_terminal
 from ..variants.properties import Property
 from .command import Command
-from .options import PATH, dry_run_option, label_option
+from .options import PATH, dry_run_option, label_option, property_option
 from .output import Printer
 
 
@@ -20,19 +20,17 @@ from .output import Printer
 )
 @click.argument("path", default=".", type=PATH, metavar="[PATH]")
 @label_option("Define this label in the project file.")
-@click.option(
-    "-p",
-    "--property",
-    "properties",
-    multiple=True,
-    metavar="NS::FEATURE::VALUE",
-    help="A property of a new label; may be repeated.",
-)
+@property_option
 @click.option("--undo", is_flag=True, help="Restore the project's own build backend.")
 @dry_run_option
 @click.pass_obj
 def init_command(
-    printer: Printer, path: Path, label: str | None, properties: tuple[str, ...], undo: bool, dry_run: bool
+    printer: Printer,
+    path: Path,
+    label: str | None,
+    properties: tuple[Property, ...],
+    undo: bool,
+    dry_run: bool,
 ) -> None:
     """Wrap the build backend of a project.
 
@@ -46,17 +44,16 @@ def init_command(
         raise click.UsageError("--undo contradicts --label and --property: it does not change variants")
     if properties and label is None:
         raise click.UsageError("--property needs a label; add --label LABEL")
-    wanted = [Property.parse(text) for text in properties]
     file = editing.project_file(path)
     old = editing.read_project_file(file)
     try:
         new = editing.unwrap(old) if undo else editing.wrap(old)
         if label is not None:
-            if not wanted and not editing.is_defined(new, label):
+            if not properties and not editing.is_defined(new, label):
                 raise click.UsageError(
                     f"label {label!r} is new; add its properties with --property NS::FEATURE::VALUE"
                 )
-            new = editing.add_variant(new, label, wanted)
+            new = editing.add_variant(new, label, properties)
     except VariantError as error:
         raise error.within(file) from None
     printer.keys = {"path": str(file), "changed": new != old, "written": new != old and not dry_run}

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from ..errors import Problem, VariantError
-from ..variants.properties import Property
+from ..variants.properties import Property, check_label
 from .command import WrongValue
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
@@ -30,13 +30,58 @@ def reading(read: Callable[[Any], Any]) -> Callable[[click.Context, click.Parame
     return callback
 
 
+def read_properties(texts: Iterable[str]) -> tuple[Property, ...]:
+    """Read properties, ``NS :: FEATURE :: VALUE`` each; raises VariantError with every problem."""
+    properties: dict[Property, None] = {}
+    problems: list[Problem] = []
+    for text in texts:
+        try:
+            item = Property.parse(text)
+        except VariantError as error:
+            problems += error.problems
+        else:
+            if item in properties:
+                problems.append(
+                    Problem("error", "", f"duplicate property {str(item)!r}", "remove one of them")
+                )
+            properties[item] = None
+    if problems:
+        raise VariantError(*problems)
+    return tuple(properties)
+
+
+property_option = click.option(
+    "-p",
+    "--property",
+    "properties",
+    multiple=True,
+    callback=reading(read_properties),
+    metavar="NS::FEATURE::VALUE",
+    help="A property of the label; may be repeated. A machine needs one value of each feature.",
+)
+
+
 def output_option(help: str, *, required: bool = False) -> Callable[[_Function], _Function]:  # noqa: A002
     """Return ``-o/--output``, the parameter ``output``."""
     return click.option("-o", "--output", type=PATH, metavar="PATH", required=required, help=help)
 
 
-def label_option(help: str, *, multiple: bool = False) -> Callable[[_Function], _Function]:  # noqa: A002
-    """Return ``-l/--label``, the parameter ``label``, or ``labels`` if it may be repeated."""
+def label_option(
+    help: str,  # noqa: A002
+    *,
+    multiple: bool = False,
+    check: Callable[[str], object] = check_label,
+) -> Callable[[_Function], _Function]:
+    """Return ``-l/--label``, the parameter ``label``, or ``labels`` if it may be repeated.
+
+    Each label must pass *check*, which raises VariantError.
+    """
+
+    def checked(value: Any) -> Any:
+        for label in value if multiple else () if value is None else (value,):
+            check(label)
+        return value
+
     name = "labels" if multiple else "label"
     return click.option(
         "-l",
@@ -44,6 +89,7 @@ def label_option(help: str, *, multiple: bool = False) -> Callable[[_Function], 
         name,
         multiple=multiple,
         metavar="LABEL",
+        callback=reading(checked),
         help=help,
         shell_complete=_labels_of_project,
     )

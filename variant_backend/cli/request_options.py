@@ -13,17 +13,18 @@ from ..errors import VariantError
 from ..variants.filename import check_project_name
 from ..variants.properties import NULL_LABEL, Property, check_name
 from ..variants.providers import Provider, read_providers
-from .options import PATH, label_option
+from .command import WrongUsage
+from .options import PATH, label_option, property_option, reading
+
+
+def _project_name(text: str | None) -> str | None:
+    if text is not None:
+        check_project_name(text)
+    return text
+
 
 _OPTIONS = (
-    click.option(
-        "-p",
-        "--property",
-        "properties",
-        multiple=True,
-        metavar="NS::FEATURE::VALUE",
-        help="A property of the variant; may be repeated. A machine needs one value of each feature.",
-    ),
+    property_option,
     click.option(
         "--null", "is_null", is_flag=True, help="Make the null variant, the fallback without properties."
     ),
@@ -62,7 +63,7 @@ _OPTIONS = (
         help="Add the providers that are built into installers.",
     ),
     click.option("--strip-local-version", is_flag=True, help="Remove +LOCAL from the version."),
-    click.option("--name", metavar="NAME", help="Rename the project."),
+    click.option("--name", callback=reading(_project_name), metavar="NAME", help="Rename the project."),
 )
 
 
@@ -72,7 +73,7 @@ def request_options(command: Callable[..., object]) -> Callable[..., object]:
     @functools.wraps(command)
     def with_request(
         *args: Any,
-        properties: tuple[str, ...],
+        properties: tuple[Property, ...],
         is_null: bool,
         label: str | None,
         requires: tuple[str, ...],
@@ -87,12 +88,12 @@ def request_options(command: Callable[..., object]) -> Callable[..., object]:
             raise click.UsageError(
                 "--null contradicts --property and --label: the null variant has no properties"
             )
-        if name is not None:
-            check_project_name(name)
-        providers = _providers(requires, plugin_apis, statics, known=known)
+        try:
+            providers = _providers(requires, plugin_apis, statics, known=known)
+        except VariantError as error:
+            raise WrongUsage(error.lines()) from None
         label = NULL_LABEL if is_null else label
-        parsed = tuple(map(Property.parse, properties))
-        request = Request(label, parsed, providers, known, name, strip_local_version)
+        request = Request(label, properties, providers, known, name, strip_local_version)
         if providers and not request.has_variant():
             raise click.UsageError("missing variant; add --property, --null or --label")
         return command(*args, request=request, **kwargs)

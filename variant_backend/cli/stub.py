@@ -73,7 +73,9 @@ def _package(value: str | None) -> Pin | None:
     metavar="URL",
     help="The URL of the folder with the wheels.  [default: their URLs on the index]",
 )
-@label_option("List the wheels of this label; may be repeated.  [default: all]", multiple=True)
+@label_option(
+    "List the wheels of this label; may be repeated.  [default: all]", multiple=True, check=lambda _: None
+)
 @click.option(
     "--redirect-host",
     "hosts",
