@@ -292,7 +292,7 @@ def test_faults_of_a_source_are_warnings_if_a_wheel_is_chosen(folder: Path) -> N
     assert result.stdout.startswith(f"demo 1.0: {PLAIN} is chosen\n")
     first, second = result.stderr.splitlines()
     assert first.startswith("warning: no: ")
-    assert second.startswith(f"warning: {folder / 'demo-1.0-variants.json'}: not JSON in UTF-8")
+    assert second.startswith(f"warning: {folder / 'demo-1.0-variants.json'}: invalid JSON")
     assert len(told("demo", "--find-links", folder, "--find-links", "no")["errors"]) == 2
 
 

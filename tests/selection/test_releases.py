@@ -177,7 +177,7 @@ def _unsound(path: Path) -> None:
     [
         (_missing, True, "not found"),
         (_unsound, True, "sha256"),
-        (_unsound, False, "not JSON in UTF-8"),
+        (_unsound, False, "invalid JSON"),
         (lambda path: path.write_text("{}"), False, "default-priorities: missing"),
     ],
 )
