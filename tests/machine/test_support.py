@@ -76,7 +76,7 @@ def test_each_source_counts_where_none_before_it_has_a_say() -> None:
         "a": STATIC,
         "b": Origin("given", "--supported"),
         "c": Origin("hardware", "seen c"),
-        "d": Origin("unknown", "nobody says; its plugin is not trusted: --trust-plugin a-provider"),
+        "d": Origin("unknown", "unknown; its plugin is not trusted: --trust-plugin a-provider"),
         "e": DISABLED,
     }
 
