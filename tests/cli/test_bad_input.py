@@ -259,7 +259,7 @@ BAD_NAMES = ("", "..", "-", "a/b", "../evil", "My Project!", " x ", "é", "a\nNa
         (("-p", "nvidia::CUDA::1"), 1, "'C' at position 1"),
         (("-p", "nvidia::a"), 1, "write NAMESPACE :: FEATURE :: VALUE"),
         (("-p", "a::b::c", "-l", "Cu12"), 1, "label 'Cu12': character 'C' at position 1"),
-        (("-p", "a::b::c", "-l", "null"), 1, "label 'null' with properties"),
+        (("-p", "a::b::c", "-l", "null"), 1, "label 'null' cannot have properties"),
         (("-p", "a::b::c", "--null"), 2, "--null goes with neither"),
         (("--null", "-l", "x"), 2, "--null goes with neither"),
         ((), 2, "Nothing says which variant"),

@@ -311,10 +311,10 @@ def test_what_is_current_comes_back_as_it_is(document: dict[str, Any]) -> None:
             changed(FIRST, "default-priorities", "namespace", value=[["x"], "nvidia"]),
             ["namespace[0]: expected a string"],
         ),
-        (changed(FIRST, "variants", "x", value={}), ["variants.x: label 'x' without properties"]),
+        (changed(FIRST, "variants", "x", value={}), ["variants.x: label 'x' has no properties"]),
         (
             changed(FIRST, "variants", "null", value={"nvidia": {"f": ["1"]}}),
-            ["label 'null' with properties"],
+            ["label 'null' cannot have properties"],
         ),
         (
             changed(FIRST, "variants", "x", value={"other": {"f": ["1"]}}),

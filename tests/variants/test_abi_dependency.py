@@ -115,8 +115,8 @@ def test_what_the_label_says_of_a_version_stays_if_it_is_true(
     (environment / "torch-2.10.1.dist-info/METADATA").unlink()
     (environment / "torch-2.10.1.dist-info").rmdir()
     assert project.refusal(settings=SMALL).endswith(
-        f"variant 'small' says abi_dependency :: torch :: 1.13, {said}, but it is built with Torch 3.0;"
-        " require the right one for the build"
+        f"variant 'small' has abi_dependency :: torch :: 1.13, {said}, but the build used Torch 3.0;"
+        " require Torch==1.13.* for the build"
     )
 
 
@@ -152,13 +152,13 @@ def convert(wheel: Path, *options: str) -> Result:
 def test_a_value_that_starts_no_version_is_refused(tmp_path: Path, value: str) -> None:
     result = convert(make_wheel(tmp_path), "-p", f"abi_dependency :: torch :: {value}")
     assert result.exit_code == 1
-    assert f"{value!r} is not the start of a version; write one to three numbers" in result.output
+    assert f"invalid start of a version {value!r}; write one to three numbers" in result.output
 
 
 @pytest.mark.parametrize("name", ["a__b", "_a", "a_"])
 def test_a_feature_that_is_no_normalized_name_is_refused(tmp_path: Path, name: str) -> None:
     result = convert(make_wheel(tmp_path), "-p", f"abi_dependency :: {name} :: 2")
-    assert f"{name!r} is no project's name; write it in small letters" in result.output
+    assert f"invalid project name {name!r}; write it in lower case" in result.output
 
 
 @pytest.fixture
@@ -226,6 +226,6 @@ def test_wheels_of_one_label_that_were_built_with_different_versions_conflict(tm
     result = CliRunner().invoke(main, ["index", str(tmp_path)])
     assert result.exit_code == 1
     assert (
-        'variants.x.abi_dependency.torch: built with ["2.9"] and with ["2.10"], which takes two labels'
+        'variants.x.abi_dependency.torch: built with ["2.9"] and with ["2.10"]; use a label for each'
         in result.output
     )

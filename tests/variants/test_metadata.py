@@ -168,8 +168,11 @@ def changed(**changes: Any) -> dict[str, Any]:
         (changed(variants={"x": {"a": {"f": [2]}}}), ["variants.x.a.f[0]: expected a string, got a number"]),
         (changed(variants={"x": {"a": {"F": ["2"]}}}), ["variants.x.a.F: feature 'F': character 'F'"]),
         (changed(variants={"x": {"a": {}}}), ["variants.x.a: lists no feature"]),
-        (changed(variants={"x": {}}), ["variants.x: label 'x' without properties"]),
-        (changed(variants={"null": {"a": {"f": ["2"]}}}), ["variants.null: label 'null' with properties"]),
+        (changed(variants={"x": {}}), ["variants.x: label 'x' has no properties"]),
+        (
+            changed(variants={"null": {"a": {"f": ["2"]}}}),
+            ["variants.null: label 'null' cannot have properties"],
+        ),
         (changed(providers={"a": {}}), ["providers.a: exactly one of", "found none"]),
         (changed(providers={"a": {"builtin": "x", "requires": ["y"]}}), ["found requires and builtin"]),
         (

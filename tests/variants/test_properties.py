@@ -37,8 +37,8 @@ def test_spaces_around_the_colons_are_optional(prop: Property, before: str, afte
         ("nvi.dia::cuda::12", "'.' at position 4"),
         ("nvidia::cuda::é", "'é' at position 1"),
         ("nvidia::cuda::", "value is empty"),
-        ("nvidia::cuda", "2 part(s)"),
-        ("nvidia::cuda::12::13", "4 part(s)"),
+        ("nvidia::cuda", "got 2"),
+        ("nvidia::cuda::12::13", "got 4"),
     ],
 )
 def test_a_property_outside_the_grammar_is_refused_and_the_character_shown(text: str, shown: str) -> None:
@@ -63,7 +63,7 @@ def test_the_null_label_and_no_properties_belong_to_each_other() -> None:
     assert NULL_VARIANT.properties == frozenset()
     with pytest.raises(VariantError, match="null"):
         Variant.of("null", frozenset([Property("a", "b", "c")]))
-    with pytest.raises(VariantError, match="without properties"):
+    with pytest.raises(VariantError, match="has no properties"):
         Variant.of("x", frozenset())
 
 
