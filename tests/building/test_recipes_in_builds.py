@@ -245,7 +245,7 @@ def test_a_requirement_that_cannot_be_decided_ends_the_build_with_its_name(proje
     toml.write_text(toml.read_text().replace("only-null; variant_label == 'null'", undecided))
     for hook in ("build_wheel", "prepare_metadata_for_build_wheel"):
         refusal = project.refusal(hook, {"variant": "both"})
-        assert repr(undecided) in refusal and "make one label for each value" in refusal
+        assert repr(undecided) in refusal and "define one label for each value" in refusal
     assert requirements(walk(project.build(SMALL))[f"{DIST_INFO}/METADATA"])[1:] == [
         "common",
         'words==1; platform_system == "Linux"',

@@ -131,7 +131,7 @@ def changed(**changes: Any) -> dict[str, Any]:
     [
         ([], ["expected a table, got an empty list"]),
         ({}, ["$schema: missing", "default-priorities: missing", "variants: missing"]),
-        (changed(**{"$schema": "https://x/v9.json"}), ["$schema: 'https://x/v9.json' is no version"]),
+        (changed(**{"$schema": "https://x/v9.json"}), ["$schema: unknown schema 'https://x/v9.json'"]),
         (changed(**{"enable-if": 1}), ["enable-if: unknown key 'enable-if'"]),
         (changed(provider={}), ["provider: unknown key 'provider' (did you mean 'providers'?)"]),
         (
@@ -167,14 +167,14 @@ def changed(**changes: Any) -> dict[str, Any]:
         (changed(variants={"x": {"a": {"f": ["+"]}}}), ["variants.x.a.f[0]: value '+': character '+'"]),
         (changed(variants={"x": {"a": {"f": [2]}}}), ["variants.x.a.f[0]: expected a string, got a number"]),
         (changed(variants={"x": {"a": {"F": ["2"]}}}), ["variants.x.a.F: feature 'F': character 'F'"]),
-        (changed(variants={"x": {"a": {}}}), ["variants.x.a: lists no feature"]),
+        (changed(variants={"x": {"a": {}}}), ["variants.x.a: expected a feature, got none"]),
         (changed(variants={"x": {}}), ["variants.x: label 'x' has no properties"]),
         (
             changed(variants={"null": {"a": {"f": ["2"]}}}),
             ["variants.null: label 'null' cannot have properties"],
         ),
-        (changed(providers={"a": {}}), ["providers.a: exactly one of", "found none"]),
-        (changed(providers={"a": {"builtin": "x", "requires": ["y"]}}), ["found requires and builtin"]),
+        (changed(providers={"a": {}}), ["providers.a: expected exactly one of", "got none"]),
+        (changed(providers={"a": {"builtin": "x", "requires": ["y"]}}), ["got requires and builtin"]),
         (
             changed(providers={"a": {"requires": []}}),
             ["providers.a.requires: expected a list of at least one string"],
@@ -182,11 +182,11 @@ def changed(**changes: Any) -> dict[str, Any]:
         (changed(providers={"a": {"requires": ["!"]}}), ["providers.a.requires[0]: requirement '!': "]),
         (
             changed(providers={"a": {"requires": ["x"], "plugin-api": "x y"}}),
-            ["providers.a.plugin-api: 'x y' is no object reference"],
+            ["providers.a.plugin-api: invalid object reference 'x y'"],
         ),
         (
             changed(providers={"a": {"static-properties": {"f": ["1"]}, "plugin-api": "x"}}),
-            ["providers.a.plugin-api: goes with requires only"],
+            ["providers.a.plugin-api: only allowed with requires"],
         ),
         (
             changed(providers={"a": {"static-properties": {"f": ["1"], "g": ["1"]}}}),
@@ -194,7 +194,7 @@ def changed(**changes: Any) -> dict[str, Any]:
         ),
         (
             changed(providers={"a": {"static-properties": {"f": ["1"], "g": ["1"]}, "feature-order": ["f"]}}),
-            ["providers.a.feature-order: names f, but the features are f, g"],
+            ["providers.a.feature-order: expected the features f, g, got f"],
         ),
         (
             changed(providers={"a": {"builtin": "x", "optional": 1}}),
@@ -206,7 +206,7 @@ def changed(**changes: Any) -> dict[str, Any]:
         ),
         (
             changed(**{"$schema": SCHEMA_WITHOUT_PROVIDERS}),
-            ["providers: version 0.1.1 of the format has none"],
+            ["providers: not allowed in version 0.1.1 of the format"],
         ),
     ],
 )
@@ -295,5 +295,5 @@ def test_without_a_project_file_namespaces_rank_as_given_and_known_ones_have_the
     assert declare([]).namespaces == ("nvidia",)
     with pytest.raises(VariantError, match="would be empty"):
         declare([], known=False)
-    with pytest.raises(VariantError, match=r"'nvidja' is not declared.*did you mean 'nvidia'"):
+    with pytest.raises(VariantError, match=r"unknown namespace 'nvidja'.*did you mean 'nvidia'"):
         release.only(Variant("z", frozenset([Property("nvidja", "a", "b")])))
