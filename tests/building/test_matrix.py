@@ -254,7 +254,7 @@ def test_the_hooks_are_known_wherever_they_are_carried(project: Path, backend: s
 def test_a_variant_that_no_installer_can_choose_is_told_of_before_it_is_built(project: Path) -> None:
     edit(project, '{ tone = ["cold"] }', '{ tone = ["colder"] }')
     result = build(project, "--variant=cold")
-    assert result.stderr.startswith("warning: variant 'cold' can never be chosen")
+    assert result.stderr.startswith("warning: variant 'cold' can never be selected")
     assert len(result.stderr.splitlines()) == 1
     assert build(project, "--variant=warm").stderr == ""
 

@@ -475,7 +475,7 @@ def test_a_plugin_that_cannot_be_asked_ends_a_build_that_needs_it_and_no_other(
         assert document["default-priorities"] == {"namespace": ["dictionary"]}
         assert list(document["providers"]) == ["dictionary"]
         assert any(told in line for line in asking.said)
-        assert asking.said[-1].endswith(f"blas is left out, as variant '{label}' does not use it")
+        assert asking.said[-1].endswith(f"blas is left out, because variant '{label}' does not use it")
 
 
 @pytest.mark.slow  # it builds several wheels
@@ -511,7 +511,7 @@ def test_converting_a_wheel_does_not_run_a_plugin(asking: WithPlugin) -> None:
     ready = asking.root / "ready" / PLAIN_NAME
     result = run("make-variant", "-o", "dist", "--label", "mkl", ready, cwd=asking.root, ok=False)
     assert result.returncode == 1
-    assert "providers.blas.build-requires: this plugin has not been asked; it is asked when" in result.stderr
+    assert "providers.blas.build-requires: this plugin has not run; build the variant" in result.stderr
     run("make-variant", "-o", "dist", "--label", "small", ready, cwd=asking.root)
     document = json.loads(walk(asking.dist / SMALL_NAME)[VARIANT_JSON])
     assert document["default-priorities"] == {"namespace": ["dictionary"]}

@@ -501,7 +501,7 @@ def test_a_label_inside_that_is_not_the_filenames_is_refused(tmp_path: Path) -> 
     (tmp_path / VARIANT).rename(tmp_path / "demo-1.0-py3-none-any-y.whl")
     result = CliRunner().invoke(main, ["index", str(tmp_path)], catch_exceptions=False)
     assert result.exit_code == 1
-    assert "label 'x', but the filename says 'y'" in result.stderr
+    assert "label 'x' differs from label 'y' in the filename" in result.stderr
 
 
 def test_an_index_needs_a_folder(tmp_path: Path) -> None:

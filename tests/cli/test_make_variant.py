@@ -85,7 +85,7 @@ def test_several_values_of_one_feature_are_one_feature_with_several_values() -> 
     assert document["variants"] == {"x": {"a": {"g": ["1"]}, "b": {"f": ["10", "2"]}}}
     assert document["default-priorities"] == {"namespace": ["b", "a"]}
     assert document["$schema"] == SCHEMA_WITHOUT_PROVIDERS
-    assert "warning: no installer can choose this variant" in result.stderr
+    assert "warning: no installer can select this variant" in result.stderr
     assert "b, a" in result.stderr
 
 
@@ -314,7 +314,7 @@ def test_an_index_is_written_anew_and_says_when_no_installer_can_choose() -> Non
     (Path("dist") / "demo-1.0-variants.json").write_text("old")
     make("-p", "unknown::a::1", "-l", "x", "-o", "dist", make_wheel(Path()))
     result = index(Path("dist"))
-    assert "warning: no installer can choose" in result.stderr
+    assert "warning: no installer can select" in result.stderr
     assert json.loads((Path("dist") / "demo-1.0-variants.json").read_text())["variants"] == {
         "x": {"unknown": {"a": ["1"]}}
     }

@@ -47,7 +47,7 @@ def test_version_0_2_0_is_written_exactly_when_every_namespace_has_a_provider(
     assert ("providers" in document) == complete
     # The null variant needs no provider.
     unknown = not complete and any(variant.properties for variant in release.variants.values())
-    assert any("no installer can choose" in remark for remark in remarks_on(release)) == unknown
+    assert any("no installer can select" in remark for remark in remarks_on(release)) == unknown
 
 
 def test_a_variant_whose_values_no_static_list_has_is_remarked() -> None:
@@ -56,7 +56,7 @@ def test_a_variant_whose_values_no_static_list_has_is_remarked() -> None:
     assert remarks_on(release.only(Variant("x", frozenset([one, two])))) == []
     for properties, feature in ((frozenset([two]), "f"), (frozenset([one, other]), "g")):
         (remark,) = remarks_on(release.only(Variant("x", properties)))
-        assert "variant 'x' can never be chosen" in remark and f"'{feature}'" in remark
+        assert "variant 'x' can never be selected" in remark and f"'{feature}'" in remark
 
 
 @given(releases(), st.randoms())
