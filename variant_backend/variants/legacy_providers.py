@@ -95,12 +95,12 @@ class ProviderUpgrade(NamedTuple):
     def upgraded(self, namespace: str, entry: dict[str, Any]) -> dict[str, Any] | None:
         """Return a provider's current table, or None if it has no source of support."""
         place = f"providers.{namespace}"
-        is_asked = self._is_asked(entry, place)
+        runs_plugin = self._runs_at_installation(entry, place)
         if not any(key in entry for key in _NEW_SOURCES):
             if "requires" in entry and entry["requires"] in ([], None):
                 del entry["requires"]
                 self.report.carry(f"{place}.requires", "empty, left out")
-            if not is_asked or "requires" not in entry:
+            if not runs_plugin or "requires" not in entry:
                 return self._without_plugin(namespace, entry)
         if namespace in self.support.static:
             self.report.drop(
@@ -110,9 +110,9 @@ class ProviderUpgrade(NamedTuple):
         self._drop_orders(namespace)
         return self._known(namespace, entry)
 
-    def _is_asked(self, entry: dict[str, Any], place: str) -> bool:
+    def _runs_at_installation(self, entry: dict[str, Any], place: str) -> bool:
         """Remove the keys without a successor; return whether the plugin runs when installing."""
-        document, report, asked = self.document, self.report, True
+        document, report, runs = self.document, self.report, True
         for key in ("plugin-api", "enable-if"):
             if entry.get(key, "") is None:
                 del entry[key]
@@ -122,14 +122,14 @@ class ProviderUpgrade(NamedTuple):
             text = "has no successor; the namespace is now used on every platform that the wheels' tags allow"
             report.drop(f"{place}.enable-if", f"{_text_of(marker)} {text}")
         if "install-time" in entry:
-            asked = document.boolean(entry.pop("install-time"), f"{place}.install-time")
-            text = f"{str(asked).lower()}, now expressed by the provider's other keys"
+            runs = document.boolean(entry.pop("install-time"), f"{place}.install-time")
+            text = f"{str(runs).lower()}, now expressed by the provider's other keys"
             report.carry(f"{place}.install-time", text)
         if "plugin-use" in entry:
             use = document.choice(entry.pop("plugin-use"), f"{place}.plugin-use", _PLUGIN_USES)
-            asked = asked and use == "all"
+            runs = runs and use == "all"
             report.carry(f"{place}.plugin-use", f"{use!r}, now expressed by the provider's other keys")
-        return asked
+        return runs
 
     def _without_plugin(self, namespace: str, entry: dict[str, Any]) -> dict[str, Any] | None:
         """Return the table of a provider whose plugin does not run when installing."""
@@ -137,9 +137,9 @@ class ProviderUpgrade(NamedTuple):
         if features := self._ordered(namespace, self._static_features(namespace)):
             for key in ("requires", "plugin-api"):
                 if key in entry:
-                    asked = _text_of(entry.pop(key))
+                    plugin = _text_of(entry.pop(key))
                     self.report.drop(
-                        f"{place}.{key}", f"{asked} does not run; static-properties are used instead"
+                        f"{place}.{key}", f"{plugin} does not run; static-properties are used instead"
                     )
             order = {"feature-order": [*features]} if len(features) > 1 else {}
             return {**entry, "static-properties": features, **order}

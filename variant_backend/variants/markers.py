@@ -91,7 +91,7 @@ def resolve(requirement: str, variant: Variant) -> str | None:
     specifier, marker = _read(requirement)
     if marker is None:
         return specifier
-    tests = _open(marker, variant)
+    tests = _undecided(marker, variant)
     outcomes = {} if len(tests) > _MOST else _outcomes(marker, variant)
     if len(outcomes) != 1:
         raise VariantError(
@@ -118,7 +118,7 @@ def resolve_here(requirement: str, label: str, supported: Iterable[Property]) ->
     specifier, marker = _read(requirement)
     if marker is None:
         return specifier
-    return _joined(specifier, _reduced(marker, partial(_holds, label, _names(supported))))
+    return _joined(specifier, _reduced(marker, partial(_is_true, label, _names(supported))))
 
 
 def _joined(specifier: str, marker: bool | _Marker) -> str | None:
@@ -292,7 +292,7 @@ def _tests(marker: _Marker) -> Iterator[_Test]:
             yield from _tests(part)
 
 
-def _open(marker: _Marker, variant: Variant) -> list[Property]:
+def _undecided(marker: _Marker, variant: Variant) -> list[Property]:
     """Return the properties in a marker that share a feature, so that a machine may support some of them."""
     counts = Counter(prop.key for prop in variant.properties)
     tested = {test.text for test in _tests(marker) if test.variable == "variant_properties"}
@@ -305,10 +305,10 @@ def _outcomes(marker: _Marker, variant: Variant) -> dict[object, bool | _Marker]
     The key is the truth table over the other comparisons, or the result itself if they are too many.
     """
     plain = sorted(set(_plain_ones(marker)))
-    is_small = len(plain) + len(_open(marker, variant)) <= _MOST
+    is_small = len(plain) + len(_undecided(marker, variant)) <= _MOST
     result: dict[object, bool | _Marker] = {}
-    for holds in _possible(marker, variant):
-        outcome = _reduced(marker, holds)
+    for decide in _possible(marker, variant):
+        outcome = _reduced(marker, decide)
         key = _truth_table(outcome, plain) if is_small else outcome
         result.setdefault(key, outcome)
         if len(result) > 1:
@@ -344,13 +344,13 @@ def _possible(marker: _Marker, variant: Variant) -> Iterator[Callable[[_Test], b
 
     Such a machine supports at least one value of every feature.
     """
-    open_items = _open(marker, variant)
-    known = variant.properties.difference(open_items)
+    undecided = _undecided(marker, variant)
+    known = variant.properties.difference(undecided)
     features = {prop.key for prop in variant.properties}
-    for mask in product((True, False), repeat=len(open_items)):
-        supported = known.union(prop for prop, kept in zip(open_items, mask, strict=True) if kept)
+    for mask in product((True, False), repeat=len(undecided)):
+        supported = known.union(prop for prop, kept in zip(undecided, mask, strict=True) if kept)
         if {prop.key for prop in supported} == features:
-            yield partial(_holds, variant.label, _names(supported))
+            yield partial(_is_true, variant.label, _names(supported))
 
 
 def _names(supported: Iterable[Property]) -> set[str]:
@@ -362,7 +362,7 @@ def _names(supported: Iterable[Property]) -> set[str]:
     }
 
 
-def _holds(label: str, names: set[str], test: _Test) -> bool:
+def _is_true(label: str, names: set[str], test: _Test) -> bool:
     """Return whether a test is true on a machine that supports *names*."""
     if test.variable != "variant_label":
         is_met = test.text in names
@@ -373,15 +373,15 @@ def _holds(label: str, names: set[str], test: _Test) -> bool:
     return is_met == (test.operator in ("==", "in"))
 
 
-def _reduced(marker: _Marker, holds: Callable[[_Test], bool]) -> bool | _Marker:
+def _reduced(marker: _Marker, decide: Callable[[_Test], bool]) -> bool | _Marker:
     """Return the rest of a marker after deciding its variant tests."""
     if isinstance(marker, str):
         return marker
     if isinstance(marker, _Test):
-        return holds(marker)
+        return decide(marker)
     decisive = marker.operator == "or"  # one part with this value decides the result
     kept: dict[_Marker, None] = {}
-    for part in (_reduced(part, holds) for part in marker.parts):
+    for part in (_reduced(part, decide) for part in marker.parts):
         if isinstance(part, bool):
             if part == decisive:
                 return decisive

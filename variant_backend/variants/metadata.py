@@ -79,8 +79,8 @@ class VariantMetadata(NamedTuple):
 
     def without_provider(self) -> list[str]:
         """Return the declared namespaces that wheels would have no provider for."""
-        asked = self.build_providers()
-        return [name for name in self.namespaces if name not in self.providers or name in asked]
+        built = self.build_providers()
+        return [name for name in self.namespaces if name not in self.providers or name in built]
 
     def build_providers(self) -> dict[str, BuildProvider]:
         """Return by namespace the providers whose plugins run when a wheel is built."""

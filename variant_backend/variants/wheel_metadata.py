@@ -107,8 +107,8 @@ def remarks_on(metadata: VariantMetadata) -> list[str]:
     remarks = []
     # The null variant needs no provider, and plugins that run in a build give an answer there.
     used = any(variant.properties for variant in metadata.variants.values())
-    asked = metadata.build_providers()
-    if missing := [name for name in metadata.without_provider() if used and name not in asked]:
+    built = metadata.build_providers()
+    if missing := [name for name in metadata.without_provider() if used and name not in built]:
         remarks.append(
             f"warning: no installer can select this variant, because {one_of(missing)} has no provider;"
             f" add [variant.providers.{missing[0]}] to pyproject.toml, or use --static or --provider"
