@@ -14,6 +14,7 @@ PACKAGE = Path(variant_backend.__file__).parent
 
 # From top to bottom: a row uses lower rows only, and the members of a row do not use each other.
 ROWS = [
+    ["__main__"],
     ["scripts"],
     ["cli", "dispatch", "hooks"],
     ["dispatching", "schema"],

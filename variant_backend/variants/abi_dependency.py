@@ -21,8 +21,7 @@ ABI_DEPENDENCY = "abi_dependency"
 
 # A warning for maintainers.
 REMARK = (
-    f"warning: if a variant has a property of {ABI_DEPENDENCY}, uv drops the whole version, including its"
-    " plain wheels"
+    f"if a variant has a property of {ABI_DEPENDENCY}, uv drops the whole version, including its plain wheels"
 )
 
 

@@ -103,25 +103,25 @@ def left_out(release: VariantMetadata, metadata: VariantMetadata) -> str | None:
 
 
 def remarks_on(metadata: VariantMetadata) -> list[str]:
-    """Return warnings and hints for the maintainer of wheels with this metadata, ready to print."""
+    """Return warnings for the maintainer of wheels with this metadata."""
     remarks = []
     # The null variant needs no provider, and plugins that run in a build give an answer there.
     used = any(variant.properties for variant in metadata.variants.values())
     built = metadata.build_providers()
     if missing := [name for name in metadata.without_provider() if used and name not in built]:
         remarks.append(
-            f"warning: no installer can select this variant, because {one_of(missing)} has no provider;"
+            f"no installer can select this variant, because namespace {one_of(missing)} has no provider;"
             f" add [variant.providers.{missing[0]}] to pyproject.toml, or use --static or --provider"
             " of make-variant"
         )
     for label, variant in metadata.variants.items():
         for namespace, feature in never_supported(variant, metadata.providers):
             remarks.append(
-                f"warning: variant {label!r} can never be selected, because the static-properties of"
+                f"variant {label!r} can never be selected, because the static-properties of"
                 f" {namespace!r} have none of its values of {feature!r}"
             )
     if any(ABI_DEPENDENCY in variant.namespaces() for variant in metadata.variants.values()):
         remarks.append(REMARK)
     if any(label == default_label(variant.properties) for label, variant in metadata.variants.items()):
-        remarks.append("hint: this label is a hash; set a readable label with --label or -Cvariant-label")
+        remarks.append("the label is a hash; set a readable label with --label or -Cvariant-label")
     return remarks
