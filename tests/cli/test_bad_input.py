@@ -274,7 +274,7 @@ BAD_NAMES = ("", "..", "-", "a/b", "../evil", "My Project!", " x ", "é", "a\nNa
         (("-p", "a::b::c", "--provider", "A=x"), 1, "character 'A'"),
         (("-p", "a::b::c", "-l", ""), 1, "label is empty"),
         (("-l", ""), 1, "label '' is not defined"),
-        *((("--null", "--name", name), 1, "is not one; use letters") for name in BAD_NAMES),
+        *((("--null", "--name", name), 1, "use letters and digits") for name in BAD_NAMES),
         (("-p", "a::b::c", "--no-such-option"), 2, "No such option"),
         (("-p", "a::b::c", "-j", "0"), 2, "-j"),
         (("-p", "a::b::c", "--pyproject", "missing.toml"), 1, "missing.toml: No such file"),
