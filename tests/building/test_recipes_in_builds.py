@@ -245,7 +245,7 @@ def test_a_requirement_that_cannot_be_decided_ends_the_build_with_its_name(proje
     toml.write_text(toml.read_text().replace("only-null; variant_label == 'null'", undecided))
     for hook in ("build_wheel", "prepare_metadata_for_build_wheel"):
         refusal = project.refusal(hook, {"variant": "both"})
-        assert repr(undecided) in refusal and "make one label for each value" in refusal
+        assert repr(undecided) in refusal and "define one label for each value" in refusal
     assert requirements(walk(project.build(SMALL))[f"{DIST_INFO}/METADATA"])[1:] == [
         "common",
         'words==1; platform_system == "Linux"',
@@ -429,13 +429,19 @@ BROKEN = {
     "no such method": (PLUGIN.replace("get_supported_configs", "get_any"), "AttributeError"),
     "no values": (
         PLUGIN.replace('["mkl", "openblas"]', "[]"),
-        "get_supported_configs()[0].values: a list of",
+        "get_supported_configs()[0].values: expected a list of",
     ),
-    "one text": (PLUGIN.replace('["mkl", "openblas"]', '"mkl"'), "[0].values: a list of at least one string"),
-    "a set": (PLUGIN.replace('["mkl", "openblas"]', '{"mkl"}'), "[0].values: a list of at least one string"),
-    "no text": (PLUGIN.replace('"mkl"', "1"), "get_supported_configs()[0].values[0]: a string is needed"),
+    "one text": (
+        PLUGIN.replace('["mkl", "openblas"]', '"mkl"'),
+        "[0].values: expected a list of at least one string",
+    ),
+    "a set": (
+        PLUGIN.replace('["mkl", "openblas"]', '{"mkl"}'),
+        "[0].values: expected a list of at least one string",
+    ),
+    "no text": (PLUGIN.replace('"mkl"', "1"), "get_supported_configs()[0].values[0]: expected a string"),
     "a bad value": (PLUGIN.replace('"mkl"', '"MKL"'), "value 'MKL': character 'M'"),
-    "a value twice": (PLUGIN.replace('"openblas"', '"mkl"'), "'mkl' stands there twice"),
+    "a value twice": (PLUGIN.replace('"openblas"', '"mkl"'), "duplicate value 'mkl'"),
     "a bad name": (PLUGIN.replace('"library"', '"lib-rary"'), "feature 'lib-rary': character '-'"),
     "a feature twice": (PLUGIN.replace('"threads"', '"library"'), "[1].name: 'library' is there twice"),
     "not for all": (
@@ -469,7 +475,7 @@ def test_a_plugin_that_cannot_be_asked_ends_a_build_that_needs_it_and_no_other(
         assert document["default-priorities"] == {"namespace": ["dictionary"]}
         assert list(document["providers"]) == ["dictionary"]
         assert any(told in line for line in asking.said)
-        assert asking.said[-1].endswith(f"blas is left out, as variant '{label}' does not use it")
+        assert asking.said[-1].endswith(f"blas is left out, because variant '{label}' does not use it")
 
 
 @pytest.mark.slow  # it builds several wheels
@@ -505,7 +511,7 @@ def test_converting_a_wheel_does_not_run_a_plugin(asking: WithPlugin) -> None:
     ready = asking.root / "ready" / PLAIN_NAME
     result = run("make-variant", "-o", "dist", "--label", "mkl", ready, cwd=asking.root, ok=False)
     assert result.returncode == 1
-    assert "providers.blas.build-requires: this plugin has not been asked; it is asked when" in result.stderr
+    assert "providers.blas.build-requires: this plugin has not run; build the variant" in result.stderr
     run("make-variant", "-o", "dist", "--label", "small", ready, cwd=asking.root)
     document = json.loads(walk(asking.dist / SMALL_NAME)[VARIANT_JSON])
     assert document["default-priorities"] == {"namespace": ["dictionary"]}

@@ -259,7 +259,7 @@ BAD_NAMES = ("", "..", "-", "a/b", "../evil", "My Project!", " x ", "é", "a\nNa
         (("-p", "nvidia::CUDA::1"), 1, "'C' at position 1"),
         (("-p", "nvidia::a"), 1, "write NAMESPACE :: FEATURE :: VALUE"),
         (("-p", "a::b::c", "-l", "Cu12"), 1, "label 'Cu12': character 'C' at position 1"),
-        (("-p", "a::b::c", "-l", "null"), 1, "label 'null' with properties"),
+        (("-p", "a::b::c", "-l", "null"), 1, "label 'null' cannot have properties"),
         (("-p", "a::b::c", "--null"), 2, "--null contradicts --property and --label"),
         (("--null", "-l", "x"), 2, "--null contradicts --property and --label"),
         ((), 2, "Nothing says which variant"),
@@ -269,12 +269,12 @@ BAD_NAMES = ("", "..", "-", "a/b", "../evil", "My Project!", " x ", "é", "a\nNa
         (("-p", "a::b::c", "--provider", "a=!"), 1, "requirement '!': "),
         (("-p", "a::b::c", "--plugin-api", "a=x:y"), 1, "exactly one of"),
         (("-p", "a::b::c", "--static", "a::b"), 1, "expected three parts"),
-        (("-p", "a::b::c", "--static", "a::b::c,c"), 1, "stands there twice"),
+        (("-p", "a::b::c", "--static", "a::b::c,c"), 1, "duplicate value"),
         (("-p", "a::b::c", "--static", "a::b::c", "--provider", "a=x"), 1, "exactly one of"),
         (("-p", "a::b::c", "--provider", "A=x"), 1, "character 'A'"),
         (("-p", "a::b::c", "-l", ""), 1, "label is empty"),
         (("-l", ""), 1, "label '' is not defined"),
-        *((("--null", "--name", name), 1, "is not one; use letters") for name in BAD_NAMES),
+        *((("--null", "--name", name), 1, "use letters and digits") for name in BAD_NAMES),
         (("-p", "a::b::c", "--no-such-option"), 2, "No such option"),
         (("-p", "a::b::c", "-j", "0"), 2, "-j"),
         (("-p", "a::b::c", "--pyproject", "missing.toml"), 1, "missing.toml: No such file"),
@@ -294,7 +294,7 @@ def test_wrong_options_are_explained(
 @pytest.mark.parametrize(
     ("text", "messages"),
     [
-        ("[variant]\nx = 1", ["[variant]: x: unknown key", "default-priorities: missing"]),
+        ("[variant]\nx = 1", ["[variant]: x: unknown key 'x'", "default-priorities: missing"]),
         ("[variant\n", ["not TOML in UTF-8"]),
         (
             "[variant.default-priorities]\nnamespaces = ['a']",
@@ -303,19 +303,19 @@ def test_wrong_options_are_explained(
         (
             "[variant.default-priorities]\nnamespace = ['a']\n[variant.variants.x]\na.f = ['1']\n"
             "[tool.variant-backend]\nbuild-backnd = 'x'",
-            ["tool.variant-backend.build-backnd: unknown key (did you mean 'build-backend'?)"],
+            ["tool.variant-backend.build-backnd: unknown key 'build-backnd' (did you mean 'build-backend'?)"],
         ),
         (
             "[variant]\nvariants.x.b.f = ['1']\n"
             "default-priorities.namespace = ['a']\nproviders.a.enable-if = 'x'\n",
             [
                 "[variant]: variants.x.b: not in default-priorities.namespace",
-                "providers.a.enable-if: unknown key",
+                "providers.a.enable-if: unknown key 'enable-if'",
             ],
         ),
         (
             "[variant]\nvariants.cuda12.a.f = ['1']\ndefault-priorities.namespace = ['a']\n",
-            ["label 'cuda13' is not defined", "did you mean 'cuda12'?", "known are cuda12, null"],
+            ["unknown label 'cuda13'", "did you mean 'cuda12'?", "known labels: cuda12, null"],
         ),
         ("", ["no [variant] table"]),
     ],
@@ -480,7 +480,7 @@ def test_an_index_over_wheels_in_conflict_is_not_written_and_both_are_named(tmp_
     ("content", "message"),
     [
         (None, "demo-1.0.dist-info/variant.json is missing"),
-        (b"{", "variant.json: not JSON in UTF-8"),
+        (b"{", "variant.json: invalid JSON"),
         (b'{"default-priorities": {"namespace": ["a"]}}', "variant.json: $schema: missing"),
     ],
 )
@@ -502,7 +502,7 @@ def test_a_label_inside_that_is_not_the_filenames_is_refused(tmp_path: Path) -> 
     (tmp_path / VARIANT).rename(tmp_path / "demo-1.0-py3-none-any-y.whl")
     result = CliRunner().invoke(main, ["index", str(tmp_path)], catch_exceptions=False)
     assert result.exit_code == 1
-    assert "label 'x', but the filename says 'y'" in result.stderr
+    assert "label 'x' differs from label 'y' in the filename" in result.stderr
 
 
 def test_an_index_needs_a_folder(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_it_is_told_of_what_nothing_is_supported(
     build(out)
     assert capsys.readouterr().err == (
         "variant-backend: demo 1.0: demo-1.0-py3-none-any.whl is the only wheel that fits;"
-        " speed: nobody says, as no plugin is run here;"
+        " speed: unknown, as no plugin is run here;"
         " -Cvariant=LABEL or VARIANT_BACKEND_LABEL chooses otherwise: (plain), fast, safe\n"
     )
 
@@ -272,8 +272,8 @@ def test_what_cannot_be_decided_is_told(
             "'demo#safe' is not the only label that is asked for; write NAME#LABEL for each",
         ),
         ("fast, safe", "'safe' is not the only label that is asked for; write NAME#LABEL for each project"),
-        ("#fast", "project name '' is not one; use letters"),
-        ("\x1b[2J#fast", "project name '\\x1b[2J' is not one; use letters"),
+        ("#fast", "invalid project name ''; use letters"),
+        ("\x1b[2J#fast", "invalid project name '\\x1b[2J'; use letters"),
     ],
 )
 def test_what_the_variable_does_not_decide_is_told(
@@ -337,13 +337,13 @@ def test_where_no_wheel_fits_the_reasons_and_the_way_out_are_told(
     assert fails(hook, out, capsys).splitlines() == [
         "OUT",
         "  fast  py3-none-any",
-        "    speed :: mode: of fast, nothing is supported; supported is nothing",
+        "    speed :: mode: needs fast; this machine supports none",
         "  safe  py3-none-any",
-        "    speed :: mode: of safe, nothing is supported; supported is nothing",
+        "    speed :: mode: needs safe; this machine supports none",
         "  1 wheel for other interpreters or platforms: cp39-cp39-win32",
         "",
         "SUPPORTED",
-        "  speed: nobody says, as no plugin is run here; VARIANT_BACKEND_HARDWARE=FILE says it",
+        "  speed: unknown, as no plugin is run here; VARIANT_BACKEND_HARDWARE=FILE says it",
         "error: no wheel of demo 1.0 fits this machine; -Cvariant=LABEL or VARIANT_BACKEND_LABEL takes one"
         " whatever is supported: fast, safe; VARIANT_BACKEND_HARDWARE=FILE says what is supported",
     ]

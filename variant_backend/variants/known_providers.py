@@ -1,20 +1,23 @@
-"""The registry of the providers that are known here: one entry for each namespace.
+"""The registry of built-in providers: one entry for each namespace.
 
-The facts of a provider stand in its module `provider_NAME`. How the machine is asked for them is a module of
-`machine`. A provider need not be one that uv knows.
+The facts of a provider are in its module `provider_NAME`, and its detector is in a module of `machine`.
+uv may not know a provider of this registry.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
+from ..errors import Problem, did_you_mean, one_of
+from .properties import Property
 from .provider_aarch64 import AARCH64
 from .provider_nvidia import NVIDIA
 from .provider_tpu import TPU
 from .provider_x86_64 import X86_64
 from .registry_entry import KnownProvider
 
-# The first one is declared where a null variant needs a namespace.
+# The first namespace is declared if a null variant needs one.
 KNOWN_PROVIDERS: Mapping[str, KnownProvider] = {
     "nvidia": NVIDIA,
     "x86_64": X86_64,
@@ -23,8 +26,54 @@ KNOWN_PROVIDERS: Mapping[str, KnownProvider] = {
 }
 
 
+def unknown_property(prop: Property) -> Problem | None:
+    """Return why no provider of a known namespace can report a property, with a suggestion.
+
+    None if the provider can report it, or if the namespace is unknown.
+
+    >>> print(unknown_property(Property.parse("x86_64 :: level :: v9")))
+    property 'x86_64 :: level :: v9': unknown value 'v9' of x86_64 :: level; known values: v1, v2, v3, v4
+    """
+    place = f"property {str(prop)!r}"
+    if problem := unknown_feature(prop.namespace, prop.feature):
+        return problem._replace(place=place)
+    if not (provider := KNOWN_PROVIDERS.get(prop.namespace)):
+        return None
+    if form := provider.open_values.get(prop.feature):
+        is_known = bool(re.fullmatch(form.pattern, prop.value))
+        remedy = f"write a value such as {' or '.join(form.examples)}"
+    else:
+        values = provider.values(prop.feature)
+        is_known = prop.value in values
+        remedy = f"known values: {one_of(values)}"
+    text = f"unknown value {prop.value!r} of {prop.namespace} :: {prop.feature}"
+    return None if is_known else Problem("unknown-property", place, text, remedy)
+
+
+def unknown_feature(namespace: str, feature: str) -> Problem | None:
+    """Return that the provider of a known namespace lacks a feature, with a suggestion.
+
+    None if the provider has the feature, or if the namespace is unknown.
+    """
+    provider = KNOWN_PROVIDERS.get(namespace)
+    features = provider.features() if provider else ()
+    switches = provider.switches if provider else ()
+    if not provider or feature in features or feature in switches:
+        return None
+    text = f"unknown feature {feature!r} of {namespace}{did_you_mean(feature, [*features, *switches])}"
+    more = f" and {len(switches)} more such as {switches[0]}" if switches else ""
+    return Problem(
+        "unknown-property", f"{namespace} :: {feature}", text, f"known features: {one_of(features)}{more}"
+    )
+
+
+def suggested_namespace(name: str, declared: Iterable[str] = ()) -> str:
+    """Return `` (did you mean 'x86_64'?)`` for the nearest known or declared namespace, or an empty text."""
+    return did_you_mean(name, dict.fromkeys([*declared, *KNOWN_PROVIDERS]))
+
+
 def forcing_variables(supported: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, str]:
-    """Return the variables under which uv supports the same elsewhere, as far as it lets itself be forced.
+    """Return the variables that force the same support in uv elsewhere, as far as uv has such variables.
 
     >>> nvidia = {"cuda_version_lower_bound": ["12.8", "12.7"], "sm_arch": ["90_real"]}
     >>> forcing_variables({"nvidia": nvidia})  # doctest: +NORMALIZE_WHITESPACE
