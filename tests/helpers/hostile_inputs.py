@@ -743,7 +743,8 @@ HARDWARE_COMMANDS = (
 SHOWN = Kind(("".join(map(chr, [*range(32), *range(127, 160)])),))
 
 
-def hardware_file(form: str, table: Any) -> bytes:
+def hardware_file(form: str, machine: Any) -> bytes:
+    table = {"version": 1, "machine": machine}
     return dumped(table) if form == "json" else toml(table)
 
 
@@ -765,11 +766,21 @@ def hardware_rows() -> Iterator[Row]:
         "source, printable but for what has no control characters",
         lambda text: {
             **sound_release(),
-            "hardware.json": dumped(patched(HARDWARE, {"speed": {"source": text}})),
+            "hardware.json": hardware_file("json", patched(HARDWARE, {"speed": {"source": text}})),
         },
         HARDWARE_COMMANDS,
         SHOWN,
     )
+    for name, table in {
+        "version": lambda text: {"version": text, "machine": HARDWARE},
+        "namespace at the top level": lambda text: {text: HARDWARE["speed"]},
+    }.items():
+        yield Row(
+            "hardware.json",
+            name,
+            lambda text, table=table: {**sound_release(), "hardware.json": dumped(table(text))},  # type: ignore[misc]
+            HARDWARE_COMMANDS,
+        )
     for name, make in RAW_DOCUMENTS.items():
         yield Row(
             "hardware.json",
