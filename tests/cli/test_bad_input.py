@@ -177,7 +177,7 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "truncated": (bytes_changed(lambda data: bytes(data[:-30])), "truncated"),
     "trailing bytes": (
         bytes_changed(lambda data: bytes(data) + b"more"),
-        "truncated, or bytes follow its end",
+        "truncated, or followed by other bytes",
     ),
     "damaged directory": (bytes_changed(damaged), "damaged central directory"),
     "damaged record": (
@@ -190,7 +190,7 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
         bytes_changed(other_method),
         "method 12",
     ),
-    "duplicate": (twice, "'demo/__init__.py' stands in it twice"),
+    "duplicate": (twice, "duplicate member 'demo/__init__.py'"),
     "absolute": (renamed_member(b"demo/__init__.py", b"/emo/__init__.py"), "'/emo/__init__.py'"),
     "drive": (renamed_member(b"demo/__init__.py", b"C:mo/__init__.py"), "must not be absolute"),
     "parent": (renamed_member(b"demo/__init__.py", b"demo/../init_.py"), "'demo/../init_.py'"),
@@ -198,8 +198,8 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "NUL": (renamed_member(b"demo/__init__.py", b"demo/__in\0t__.py"), "__in\\x00t__"),
     "line feed": (renamed_member(b"demo/__init__.py", b"demo/__in\nt__.py"), "__in\\nt__"),
     "unmarked UTF-8": (renamed_member(b"demo/__init__.py", b"demo/__in\xc3\xa9__.py"), "not marked as UTF-8"),
-    "gap": (bytes_changed(with_gap), "4 dead bytes before the central directory"),
-    "prefix": (bytes_changed(with_prefix), "not a zip file, which would start with a member"),
+    "gap": (bytes_changed(with_gap), "4 unused bytes before the central directory"),
+    "prefix": (bytes_changed(with_prefix), "not a zip file: it does not start with a member"),
     "overlap": (bytes_changed(with_overlap), "demo-1.0.dist-info/METADATA' overlaps the one before it"),
     "foreign header": (bytes_changed(with_foreign_header), "differ in name"),
     "half ZIP64": (with_half_zip64, "ZIP64 extra field"),
@@ -400,7 +400,7 @@ def test_no_traceback_reaches_a_person(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(b"hello")
     result = run("make-variant", tmp_path / NAME, "-p", "nvidia::a::1", "-l", "x", ok=False)
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == f"error: {NAME}: not a zip file, which would start with a member\n"
+    assert result.stderr == f"error: {NAME}: not a zip file: it does not start with a member\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on a file's size to run into")

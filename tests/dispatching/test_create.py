@@ -151,7 +151,7 @@ def test_an_sdist_of_somebody_else_stays(dist: Path) -> None:
         Path("out/demo-1.0.tar.gz").write_bytes(content)
         result = stub(dist, "--base-url", BASE_URL)
         assert result.exit_code == 1
-        assert "is there, and was not made by variant-backend" in result.stderr
+        assert "already exists, and was not written by variant-backend" in result.stderr
         assert Path("out/demo-1.0.tar.gz").read_bytes() == content
 
 

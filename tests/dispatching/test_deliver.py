@@ -422,10 +422,10 @@ def swapped(handler: Handler, data: bytes | None) -> bool:
 MISBEHAVIOR: dict[str, tuple[Behavior, str | tuple[str, str]]] = {
     "missing": (answer(404), "not found"),
     "down": (answer(500), "the server answers 500 Internal Server Error"),
-    "denied": (answer(403), "access denied: 403 Forbidden; credentials are taken from the URL or from"),
+    "denied": (answer(403), "access denied: 403 Forbidden; add the credentials to the URL or to"),
     "truncated": (
         truncated,
-        (r"truncated answer: \d+ of \d+ bytes came; given", r"truncated answer: \d+ of"),
+        (r"truncated answer: expected \d+ bytes, got \d+; given", r"truncated answer: expected"),
     ),
     "larger": (other_size, r"it has \d+ bytes, and \d+ were announced"),
     "endless": (endless, r"more bytes come than \d+"),
@@ -435,7 +435,7 @@ MISBEHAVIOR: dict[str, tuple[Behavior, str | tuple[str, str]]] = {
     ),
     "elsewhere": (
         answer(302, Location="http://localhost:1/x"),
-        r"redirected from 127.0.0.1:\d+ to localhost:1, another host; allowed are 127.0.0.1:\d+",
+        r"redirected from 127.0.0.1:\d+ to localhost:1, another host; allowed hosts: 127.0.0.1:\d+",
     ),
     "unencrypted": (
         answer(302, Location="http://example.org/x"),
@@ -471,7 +471,7 @@ def test_a_server_that_is_not_there_is_told_of(
 
     sdist(change=moved)
     fault = error(fails(hook, out, capsys))
-    assert fault.startswith("http://127.0.0.1:9/x.whl: the server cannot be reached: ")
+    assert fault.startswith("http://127.0.0.1:9/x.whl: cannot connect to the server: ")
 
 
 def test_a_transfer_that_breaks_is_resumed(sdist: Callable[..., Path], server: Server, out: Path) -> None:

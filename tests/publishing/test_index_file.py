@@ -246,7 +246,7 @@ def test_an_output_folder_that_is_a_file_is_one_fault(release: list[Path], tmp_p
     (folder,) = spread(release, [0] * len(release), tmp_path)
     result = index("--json", folder, "--simple", "-o", folder / release[0].name)
     (fault,) = json.loads(result.stdout)["faults"]
-    assert fault == f"{folder / release[0].name} is not a folder; give another folder"
+    assert fault == f"{folder / release[0].name}: not a folder; use another folder"
     assert (result.exit_code, result.stderr) == (1, f"error: {fault}\n")
 
 

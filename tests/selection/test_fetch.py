@@ -492,9 +492,7 @@ def test_a_lock_file_is_replaced_if_it_was_made_here(folder: Path, tmp_path: Pat
     lock.write_text('lock-version = "1.0"')
     refused = invoke("demo", *options, "-d", tmp_path / "out")
     assert (refused.exit_code, refused.stdout, names(tmp_path / "out")) == (1, "", [])
-    assert (
-        f"{lock} is there, and was not made by variant-backend; give --force to replace it" in refused.stderr
-    )
+    assert f"{lock}: already exists, and was not written by variant-backend; " in refused.stderr
     assert lock.read_text() == 'lock-version = "1.0"'
     assert invoke("demo", *options, "--force").exit_code == 0
     twice = invoke("demo", "demo#safe", *options)

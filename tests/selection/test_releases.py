@@ -305,7 +305,7 @@ def _nameless(path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lambda path: path.write_bytes(b"no zip file"), "not a zip file, which would start with a member"),
+        (lambda path: path.write_bytes(b"no zip file"), "not a zip file: it does not start with a member"),
         (_nameless, "demo-1.0.dist-info/METADATA: field Name is missing"),
     ],
 )

@@ -151,7 +151,7 @@ def test_a_broken_plain_wheel_beside_a_variant_is_told_and_the_variant_is_shown(
     Path(PLAIN).write_text("no wheel")
     result = told(variant)
     assert (result["label"], result["added-dependencies"]) == ("v3", None)
-    assert result["errors"] == [f"beside it: {PLAIN}: not a zip file, which would start with a member"]
+    assert result["errors"] == [f"beside it: {PLAIN}: not a zip file: it does not start with a member"]
 
 
 def test_a_plain_wheel_is_no_error() -> None:
