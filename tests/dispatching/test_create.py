@@ -302,8 +302,8 @@ def test_without_labels_or_an_index_file_there_is_nothing_to_dispatch(dist: Path
             ["dist", "--base-url", "http://example.org/x"],
             "http://example.org/x is no URL of https; what is pinned must not be changed on its way",
         ),
-        (["dist", "--base-url", "https://me:secret@example.org/x"], "a user or password has no place"),
-        (["dist", "--base-url", BASE_URL, "--host", "https://a.org"], "is no host"),
+        (["dist", "--base-url", "https://me:secret@example.org/x"], "has a user or password"),
+        (["dist", "--base-url", BASE_URL, "--host", "https://a.org"], "invalid host"),
         (["dist", "--base-url", BASE_URL, "--package", "demo#fast"], "choose labels with --only"),
         (["dist", "--base-url", BASE_URL], "say which version: --package demo==VERSION; there are 2.0, 1.0"),
     ],
@@ -384,7 +384,7 @@ def test_what_the_backend_would_refuse_is_not_made(here: Path, server: Server) -
     page = publish_project(folder, server)
     page.write_text(page.read_text().replace("whl#sha256=", "whl#sha256=0"))
     name = "demo-1.0-py3-none-any-fast.whl"
-    assert refused(*from_index(server))[0] == f"{name!r}: its sha256 is missing, or is none"
+    assert refused(*from_index(server))[0] == f"{name!r}: missing or invalid sha256"
 
 
 def test_what_is_wrong_with_a_release_on_an_index_is_found(here: Path, server: Server) -> None:

@@ -155,7 +155,7 @@ def test_the_requirements_that_were_written_are_those_that_are_read(
     ("data", "fault"),
     [
         (b"Version: 1\n\nName: x\n", "Name is missing"),
-        (b"Name: x\nName: y\n\n", "Name is there twice"),
+        (b"Name: x\nName: y\n\n", "duplicate field Name"),
         (b"Name: \xff\n", "Name is not UTF-8"),
     ],
 )

@@ -63,14 +63,14 @@ def test_changed_moved_and_dropped_files_change_their_own_rows_alone(
 @pytest.mark.parametrize(
     ("data", "fault"),
     [
-        (b"a,b\n", "row 1 has 2 column"),
-        (b"a,b,c\n\nd,e,f\n", "row 2 has"),
-        (b"a,b,c\na,b,c,d\n", "row 2 has 4 column"),
+        (b"a,b\n", "row 1: expected 3 columns, got 2"),
+        (b"a,b,c\n\nd,e,f\n", "row 2: expected 3 columns"),
+        (b"a,b,c\na,b,c,d\n", "row 2: expected 3 columns, got 4"),
         (b"a,b,c\n\xff,,\n", "not UTF-8 at byte 6"),
-        (b'"a\nb",c,d\n', "broken over several lines"),
+        (b'"a\nb",c,d\n', "has several lines"),
         (b'"a"b,c,d\n', "not CSV"),
         (b'"a,b,c', "not CSV"),
-        (b"a\0,b,c\n", "a NUL character"),
+        (b"a\0,b,c\n", "NUL character"),
     ],
 )
 def test_what_is_no_record_is_refused(data: bytes, fault: str) -> None:

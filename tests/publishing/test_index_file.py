@@ -218,7 +218,7 @@ def test_check_says_what_is_missing_and_what_differs_and_writes_nothing(
     assert result.exit_code == 1
     first, second = result.stdout.splitlines()
     assert first.startswith(f"{folder / NAME}: differs from line ")
-    assert "'\"mlk\",' is there, and '\"mkl\",' should be" in first
+    assert "expected '\"mkl\",', got '\"mlk\",'" in first
     assert second == f"{newer}: differs in its line ends"
 
 

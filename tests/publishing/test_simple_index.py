@@ -421,7 +421,7 @@ def test_a_broken_wheel_is_a_fault_and_a_broken_sdist_is_told(dist: Path) -> Non
         "big-1.0.tar.gz: PKG-INFO: too large: 9437184 bytes (limit: 8388608); its Requires-Python",
         "cut-1.0.tar.gz: damaged: ",
         "text-1.0.tar.gz: damaged: ",
-        "twice-1.0.tar.gz: field Requires-Python is there twice",
+        "twice-1.0.tar.gz: duplicate field Requires-Python",
         "none-1.0.tar.gz: PKG-INFO is missing",
         f"{dist / 'readme.tar.gz'} is not listed: its name is no sdist's",
         f"{dist / 'old-1.0-variants.json'} is not listed: no release with variant",

@@ -148,7 +148,10 @@ FAULTS: dict[str, tuple[Behavior, str]] = {
     "smaller": (answer(200, CONTENT[1:]), "it has 2999999 bytes, and 3000000 were announced"),
     "endless": (endless, "more bytes come than 3000000"),
     "other part": (other_part, "requested bytes 1000-, got Content-Range 'bytes 0-0/3000000'"),
-    "compressed": (answer(200, CONTENT, Content_Encoding="gzip"), "sent compressed (gzip)"),
+    "compressed": (
+        answer(200, CONTENT, Content_Encoding="gzip"),
+        "the server sent compressed content (gzip)",
+    ),
 }
 
 

@@ -212,7 +212,7 @@ def test_an_index_file_that_cannot_be_had_leaves_the_plain_wheel(
     [
         ({"hashes": {"sha256": "0" * 64}}, None, f"and {'0' * 64} was announced"),
         ({"size": 1}, None, "1 were announced"),
-        ({"size": None}, cut, "of 1000 bytes"),
+        ({"size": None}, cut, "expected 1000 bytes"),
         ({}, gone, "not found"),
     ],
 )
@@ -414,7 +414,7 @@ def test_what_is_not_there_is_told(asked: str, fault: str, tmp_path: Path, out: 
         (["demo", "-d", "out"], "say where to look: --find-links DIR or --index-url URL"),
         (["demo", "--find-links", "."], "say where the wheels go: -d DIR"),
         (["demo>1", "x#", "--find-links", "."], "'demo>1': >1 is not one version"),
-        (["demo", "--find-links", ".", "--pylock", "lock.toml"], "'lock.toml' is no name of a lock file"),
+        (["demo", "--find-links", ".", "--pylock", "lock.toml"], "invalid name of a lock file: 'lock.toml'"),
         (["--pylock", "pylock.toml"], "say where the wheels go: -d DIR"),
         (
             ["--pylock", "pylock.toml", "-d", "out", "--index-url", "x"],

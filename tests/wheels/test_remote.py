@@ -180,12 +180,15 @@ def refuse(status: int) -> Any:
 GOOD = "bytes {start}-{last}/{size}"
 BEHAVIORS = {
     "ignores ranges": (ignore_ranges, "the server sends no ranges; download the wheels, and name the folder"),
-    "larger size": (send_range("bytes {start}-{last}/9999999", bytes), "the server answers 'bytes "),
+    "larger size": (send_range("bytes {start}-{last}/9999999", bytes), "got Content-Range 'bytes "),
     "smaller size": (send_range("bytes 0-9/10", bytes), "more than 10 bytes"),
-    "no size": (send_range("bytes {start}-{last}/*", bytes), "the server answers 'bytes "),
-    "no place": (send_range("", bytes), "the server answers ''"),
-    "other place": (send_range("bytes 0-{last}/99999", bytes), "the server answers 'bytes "),
-    "encoded": (send_range(GOOD, bytes, **{"Content-Encoding": "gzip"}), "sent compressed \\(gzip\\)"),
+    "no size": (send_range("bytes {start}-{last}/*", bytes), "got Content-Range 'bytes "),
+    "no place": (send_range("", bytes), "got Content-Range ''"),
+    "other place": (send_range("bytes 0-{last}/99999", bytes), "got Content-Range 'bytes "),
+    "encoded": (
+        send_range(GOOD, bytes, **{"Content-Encoding": "gzip"}),
+        "sent compressed content \\(gzip\\)",
+    ),
     "truncated": (send_range(GOOD, lambda data: data[:-5]), "truncated answer: "),
     "not a wheel": (send_range(GOOD, lambda data: bytes(len(data))), "not a zip file"),
     "redirects": (redirect_forever, "redirected more than 10 times"),
