@@ -694,7 +694,7 @@ def test_nothing_is_taken_from_an_sdist_that_is_not_sound(
         (
             "pylock.toml",
             'lock-version = "1.0"\ncreated-by = ""\npackages = []',
-            "pylock.toml: it has 0 packages",
+            "pylock.toml: expected one package, got 0",
         ),
         ("PKG-INFO", "Metadata-Version: 2.2\nName: demo\nVersion: x\n", "PKG-INFO: Invalid version: 'x'"),
         ("PKG-INFO", "Metadata-Version: 2.2\nName: demo\n", "PKG-INFO: field Version is missing"),
