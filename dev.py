@@ -2,7 +2,7 @@
 
     python3 dev.py demo     build three variants of an example and install the best one for this machine
     python3 dev.py test     run all tests; further arguments are passed to pytest, such as -m "not slow"
-    python3 dev.py lint     check the style and the types
+    python3 dev.py lint     check the style, the types and the spelling
     python3 dev.py bench    run the benchmarks
 
 Each creates the virtual environment `.venv` if it is missing, and installs the required packages there. The
@@ -17,6 +17,8 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
+# Checked for misspelled words.
+TEXTS = ["variant_backend", "tests", "docs", "benchmarks", "examples", "dev.py"]
 
 
 def main(arguments: list[str]) -> int:
@@ -37,6 +39,7 @@ def main(arguments: list[str]) -> int:
             [python, "-m", "ruff", "check"],
             [python, "-m", "ruff", "format", "--check"],
             [python, "-m", "mypy"],
+            [python, "-m", "codespell_lib", *TEXTS, *(path.name for path in ROOT.glob("*.md"))],
         ],
         "bench": [[python, "benchmarks/run.py", *more]],
     }[chore]
