@@ -54,10 +54,10 @@ def publish(files: Iterable[Path], project: Path) -> None:
 @contextmanager
 def serving(folder: Path, *, as_json: bool) -> Iterator[tuple[str, list[str]]]:
     """Serve a folder; yield its URL, and the list of requested paths."""
-    asked: list[str] = []
-    handler = functools.partial(_RecordingHandler, directory=str(folder), as_json=as_json, asked=asked)
+    requested: list[str] = []
+    handler = functools.partial(_RecordingHandler, directory=str(folder), as_json=as_json, requested=requested)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, answering(server):
-        yield f"http://127.0.0.1:{server.server_port}/", asked
+        yield f"http://127.0.0.1:{server.server_port}/", requested
 
 
 class _RecordingHandler(http.server.SimpleHTTPRequestHandler):
@@ -65,12 +65,12 @@ class _RecordingHandler(http.server.SimpleHTTPRequestHandler):
 
     extensions_map = {".json": simple_api.JSON_TYPE, ".html": "text/html", "": "application/octet-stream"}  # noqa: RUF012
 
-    def __init__(self, *args: Any, as_json: bool, asked: list[str], **options: Any) -> None:
-        self.as_json, self.asked = as_json, asked
+    def __init__(self, *args: Any, as_json: bool, requested: list[str], **options: Any) -> None:
+        self.as_json, self.requested = as_json, requested
         super().__init__(*args, **options)
 
     def send_head(self) -> Any:
-        self.asked.append(self.path)
+        self.requested.append(self.path)
         if self.as_json and self.path.endswith("/") and simple_api.JSON_TYPE in self.headers["Accept"]:
             self.path += "index.json"
         return super().send_head()

@@ -114,7 +114,7 @@ class Hardware(NamedTuple):
 
 
 def _is_envelope(top: Mapping[str, object]) -> bool:
-    """Tell whether a file has ``version`` and ``machine`` at its top level, and not the namespaces.
+    """Return whether a file has ``version`` and ``machine`` at its top level, and not the namespaces.
 
     Namespaces may have these names: they are tables, and have ``features``.
     """

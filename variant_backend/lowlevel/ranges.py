@@ -22,7 +22,7 @@ from ..errors import VariantError
 _CHUNK = 256 << 20
 _BUFFER = 1 << 20
 
-# Parts within so many bytes are read by one call, which takes less time than several calls.
+# Parts within this many bytes are read by one call, which takes less time than several calls.
 _NEAR = 32 << 10
 
 Advance = Callable[[int], object]
