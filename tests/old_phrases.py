@@ -18,6 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("variant_backend", "tests", "docs", "benchmarks", "examples")
+# They quote the phrases.
+IGNORED = {ROOT / "CONTRIBUTING.md", Path(__file__).resolve()}
 # Regular expressions, which ignore case outside (?-i:...), and their replacements.
 PHRASES = {
     r"(is|are|was|were|be|been) told": "name the actor: X prints, reports or passes Y",
@@ -76,7 +78,7 @@ def hits_in(text: str) -> Iterator[tuple[int, str, str]]:
 def hits() -> Iterator[tuple[str, str, str]]:
     """Yield the place of each hit, its words, and the replacement."""
     files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*")]
-    for path in sorted({*files, *ROOT.glob("*.md"), ROOT / "dev.py"} - {Path(__file__).resolve()}):
+    for path in sorted({*files, *ROOT.glob("*.md"), ROOT / "dev.py"} - IGNORED):
         if path.suffix in (".py", ".md", ".toml"):
             name = path.relative_to(ROOT).as_posix()
             for first, text in texts(path):

@@ -55,7 +55,9 @@ def publish(files: Iterable[Path], project: Path) -> None:
 def serving(folder: Path, *, as_json: bool) -> Iterator[tuple[str, list[str]]]:
     """Serve a folder; yield its URL, and the list of requested paths."""
     requested: list[str] = []
-    handler = functools.partial(_RecordingHandler, directory=str(folder), as_json=as_json, requested=requested)
+    handler = functools.partial(
+        _RecordingHandler, directory=str(folder), as_json=as_json, requested=requested
+    )
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, answering(server):
         yield f"http://127.0.0.1:{server.server_port}/", requested
 
