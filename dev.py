@@ -2,7 +2,7 @@
 
     python3 dev.py demo     build three variants of an example and install the best one for this machine
     python3 dev.py test     run all tests; further arguments are passed to pytest, such as -m "not slow"
-    python3 dev.py lint     check the style, the types and the spelling
+    python3 dev.py lint     check the style, the types, the spelling and the wording
     python3 dev.py bench    run the benchmarks
 
 Each creates the virtual environment `.venv` if it is missing, and installs the required packages there. The
@@ -40,6 +40,7 @@ def main(arguments: list[str]) -> int:
             [python, "-m", "ruff", "format", "--check"],
             [python, "-m", "mypy"],
             [python, "-m", "codespell_lib", *TEXTS, *(path.name for path in ROOT.glob("*.md"))],
+            [python, "tests/old_phrases.py"],
         ],
         "bench": [[python, "benchmarks/run.py", *more]],
     }[chore]
