@@ -1,12 +1,12 @@
 """The project's chores, on any machine with Python and pip: demo, test, lint, bench.
 
     python3 dev.py demo     build three variants of an example and install the best one for this machine
-    python3 dev.py test     run all tests; what follows is handed to pytest, such as -m "not slow"
-    python3 dev.py lint     check the style and the types
+    python3 dev.py test     run all tests; further arguments are passed to pytest, such as -m "not slow"
+    python3 dev.py lint     check the style, the types, the spelling and the wording
     python3 dev.py bench    run the benchmarks
 
-Each makes the virtual environment `.venv` if there is none, and installs what it needs there. The peer that
-the benchmarks measure has one of its own, `.venv-bench`, as it wants other versions.
+Each creates the virtual environment `.venv` if it is missing, and installs the required packages there. The
+peer of the benchmarks has an environment of its own, `.venv-bench`, as it needs other versions.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
+# Checked for misspelled words.
+TEXTS = ["variant_backend", "tests", "docs", "benchmarks", "examples", "dev.py"]
 
 
 def main(arguments: list[str]) -> int:
@@ -37,29 +39,31 @@ def main(arguments: list[str]) -> int:
             [python, "-m", "ruff", "check"],
             [python, "-m", "ruff", "format", "--check"],
             [python, "-m", "mypy"],
+            [python, "-m", "codespell_lib", *TEXTS, *(path.name for path in ROOT.glob("*.md"))],
+            [python, "tests/old_phrases.py"],
         ],
         "bench": [[python, "benchmarks/run.py", *more]],
     }[chore]
-    # One after another, all of them: a fault of style does not hide one of types.
+    # All commands run: an error of style does not hide one of types.
     codes = [subprocess.run(command, cwd=ROOT).returncode for command in commands]
     return int(any(codes))
 
 
 def prepare(environment: Path, packages: list[str], groups: list[str]) -> str:
-    """Make the virtual environment if there is none, install what is needed, and return its Python."""
+    """Create the virtual environment if it is missing, install packages, and return its Python."""
     python = environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if not python.exists():
         create(environment)
-    # Dependency groups need a newer pip than many interpreters bring along.
+    # Dependency groups need a newer pip than many interpreters include.
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--upgrade", "pip"], cwd=ROOT, check=True)
-    chosen = [part for group in groups for part in ("--group", group)]
-    subprocess.run([*pip, *packages, *chosen], cwd=ROOT, check=True)
+    selected = [part for group in groups for part in ("--group", group)]
+    subprocess.run([*pip, *packages, *selected], cwd=ROOT, check=True)
     return str(python)
 
 
 def create(environment: Path) -> None:
-    """Make the virtual environment, with virtualenv where a distribution has split off ensurepip."""
+    """Create the virtual environment, with virtualenv if the Linux distribution has removed ensurepip."""
     try:
         venv.create(environment, clear=True, with_pip=True)
     except (subprocess.CalledProcessError, SystemExit):

@@ -1,4 +1,4 @@
-"""Wheels made for timing: large or small, their content random."""
+"""Wheels for timing: large or small, with random content."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import os
 import zipfile
 from pathlib import Path
 
-_BLOCK = 1_000_000  # bytes; little, as it counts in the memory of the processes started later
+_BLOCK = 1_000_000  # bytes; small, as Linux counts it in the memory of processes that are started later
 
 _METADATA = "Metadata-Version: 2.1\nName: made\nVersion: 1.0\n"
 _WHEEL = "Wheel-Version: 1.0\nGenerator: made_wheel\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
 def make_wheel(folder: Path, members: int, size: int) -> Path:
-    """Write a wheel with so many members of *size* bytes each, stored, and return its path."""
+    """Write a wheel with *members* stored members of *size* bytes each, and return its path."""
     block = os.urandom(min(size, _BLOCK))
     blocks = size // len(block)
     digest = hashlib.sha256()
@@ -38,7 +38,7 @@ def make_wheel(folder: Path, members: int, size: int) -> Path:
             for name, text in texts.items():
                 archive.writestr(name, text, zipfile.ZIP_DEFLATED)
         file.flush()
-        os.fsync(file.fileno())  # not while something is timed
+        os.fsync(file.fileno())  # so that it does not happen during timing
     return path
 
 

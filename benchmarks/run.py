@@ -1,13 +1,13 @@
-"""Time what variant-backend promises to be fast, each figure beside its peer in the same run.
+"""Check the promises about speed: time variant-backend and its peers in the same run.
 
 Run this file with the interpreter of an environment that has the project, in any folder. variantlib
-wants older versions of what the project needs, so it has an environment of its own::
+needs older versions of the project's dependencies, so it has an environment of its own::
 
     python -m pip install .
     peer/bin/python -m pip install --group bench
     python benchmarks/run.py --variantlib peer/bin/variantlib
 
-What is promised:
+The promises:
 
 - torch: labelling the real torch wheel takes at most 2.5 times as long as ``cp``, at least 50 times
   less than variantlib's ``make-variant``, and at most 80 MB of memory. Making its null variant by the recipe
@@ -17,25 +17,25 @@ What is promised:
 - small: labelling a small wheel takes at most 9 times as long as ``python -c pass``, and no longer
   than variantlib's ``make-variant``.
 - index: ``variant-backend index`` over 500 wheels of 600 members each takes at least 5 times less than
-  variantlib's ``generate-index-json``, and over wheels of 4 members at least 1.5 times less: there, most of
-  the time is what Python and the command line take to start. 10,000 wheels take at most 1.5 times as long
-  for each wheel as 1,000 do.
+  variantlib's ``generate-index-json``, and over wheels of 4 members at least 1.5 times less: then starting
+  Python and the command line takes most of the time. Each of 10,000 wheels takes at most 1.5 times as long
+  as each of 1,000.
 - rank: ordering 1,000 variants with 8 features each takes at least 20 times less than variantlib's
-  ``get_variants_by_priority``, each being given what it takes: our metadata, and its parsed JSON. 100,000
-  variants take at most 15 times as long as 10,000: n log n is 12.5 times, and caches hold less of them.
+  ``get_variants_by_priority``. Each gets its own input: our metadata, and parsed JSON. 100,000 variants take
+  at most 15 times as long as 10,000: n log n is 12.5 times, and caches hold a smaller part of them.
 - import: ``import variant_backend.hooks`` takes at most 7 times as long as ``python -c pass``.
-- dispatch: bringing a small wheel from a server on this machine, by the hook of a dispatching sdist, takes
-  at most 3 times as long as Python needs to know its tags and to import what reads a lock file and asks a
-  server.
+- dispatch: downloading a small wheel from a server on this machine, by the hook of a dispatching sdist, takes
+  at most 3 times as long as Python takes to compute its tags and to import the modules for lock files and
+  HTTP.
 
 Whole processes are timed, in turn with their peer, after a warm-up that fills the disk cache and compiles
-what is imported; in the hook, it is only what follows the wrapped backend, and in a ranking, what follows
-the reading of the document. A ratio is the median of those of the single turns.
-The ratio of the fastest runs stands beside it: where it is far from the median, the machine was busy.
-The exit code is 0 when every promise is kept, and 1 when one is not, or cannot be measured.
+the imports. For the hook, only the time after the wrapped backend counts, and for a ranking, only the time
+after reading the document. A ratio is the median of the ratios of all turns. The ratio of the fastest runs is
+printed beside it: if it differs much from the median, the machine was busy.
+The exit code is 0 if every promise is kept, and 1 if one is not kept, or cannot be measured.
 
-The torch wheel is downloaded with pip, unless ``--torch`` names it. The temporary folder needs 5 GB;
-the environment variable TMPDIR says where it is.
+The torch wheel is downloaded with pip, unless ``--torch`` names it. The temporary folder needs 5 GB; set the
+environment variable TMPDIR to use another one.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ TORCH_PROJECT_FILE = Path(__file__).resolve().parent.parent / "examples" / "pyto
 
 LABEL = "cu12"
 PROPERTY = "nvidia :: cuda_version_lower_bound :: 12.0"
-# variantlib does not work without a project file.
+# variantlib needs a project file.
 PROJECT_FILE = """\
 [variant.default-priorities]
 namespace = ["nvidia"]
@@ -80,7 +80,7 @@ requires = ["nvidia-variant-provider>=0.0.1,<1.0.0"]
 plugin-api = "nvidia_variant_provider.plugin:NvidiaVariantPlugin"
 """
 
-# The project for the hook: a backend that copies a ready wheel, and notes when it was done with that.
+# The project for the hook: its backend copies an existing wheel, and notes the time after that.
 HOOK_PROJECT_FILE = """\
 [build-system]
 requires = []
@@ -114,7 +114,7 @@ print(time.perf_counter() - sys.modules["ready_wheel"].ended)
 
 
 class Bench(NamedTuple):
-    """What every benchmark is given: an empty folder, how many turns to take, the torch wheel, the peer."""
+    """The input of every benchmark: an empty folder, the number of turns, the torch wheel, the peer."""
 
     folder: Path
     runs: int
@@ -123,19 +123,19 @@ class Bench(NamedTuple):
 
     @property
     def output(self) -> Path:
-        """The folder that commands write to; it is empty when one starts."""
+        """The folder that commands write to; it is empty when a command starts."""
         return self.folder / "output"
 
     def run(self, command: Sequence[str | Path]) -> Run:
-        """Run a command, with the output folder empty; raises MeasuringError if it fails."""
+        """Run a command with an empty output folder; raises MeasuringError if it fails."""
         return run(command, self.folder, self.output)
 
 
 def script(name: str) -> str:
-    """Return the path of a script that is installed beside the interpreter."""
+    """Return the path of an installed script beside the interpreter."""
     path = shutil.which(name, path=str(Path(sys.executable).parent))
     if path is None:
-        raise MeasuringError(f"no {name} beside {sys.executable}: install the project")
+        raise MeasuringError(f"{name} is missing beside {sys.executable}; install the project")
     return path
 
 
@@ -153,7 +153,7 @@ def by_recipe(bench: Bench, wheel: Path) -> Callable[[], Run]:
 
 
 def variantlib(bench: Bench, wheel: Path) -> Callable[[], Run]:
-    """Return variantlib's conversion of a wheel, without its check of properties, which installs plugins."""
+    """Return variantlib's conversion of a wheel, without validating properties, which installs plugins."""
     project_file = bench.folder / "for_variantlib.toml"
     project_file.write_text(PROJECT_FILE)
     command = [str(bench.variantlib), "make-variant", "--skip-plugin-validation"]
@@ -162,7 +162,7 @@ def variantlib(bench: Bench, wheel: Path) -> Callable[[], Run]:
 
 
 def copy(bench: Bench, wheel: Path) -> Callable[[], Run]:
-    """Return a copy of a wheel by ``cp``, or by Python where there is none."""
+    """Return a copy of a wheel by ``cp``, or by Python if there is no ``cp``."""
     in_python = [sys.executable, "-c", "import shutil, sys; shutil.copy(*sys.argv[1:])"]
     command = ["cp"] if shutil.which("cp") else in_python
     return lambda: bench.run([*command, wheel, bench.output])
@@ -179,11 +179,11 @@ def download_torch(folder: Path) -> Path:
     for index in ([], ["--index-url", TORCH_INDEX]):
         if not subprocess.run([*command, *index], cwd=folder, stdout=sys.stderr).returncode:
             return next(folder.glob("torch-*.whl"))
-    raise MeasuringError(f"{TORCH} cannot be downloaded; name the wheel with --torch")
+    raise MeasuringError(f"cannot download {TORCH}; name the wheel with --torch")
 
 
 def benchmark_torch(bench: Bench) -> Iterator[Figure]:
-    """Label the real torch wheel: its many members, against cp and variantlib; and follow its recipe."""
+    """Label the real torch wheel against cp and variantlib, and convert it by its recipe."""
     wheel = bench.torch or download_torch(bench.folder)
     if "+" not in wheel.name:
         raise MeasuringError(f"{wheel.name} has no local version to drop; name another wheel with --torch")
@@ -203,9 +203,7 @@ def benchmark_large(bench: Bench) -> Iterator[Figure]:
     """Label a made wheel of a little more than 2 GiB, against cp."""
     members, size = 8, 270 * MEGABYTE
     if shutil.disk_usage(bench.folder).free < 2.2 * members * size:
-        raise MeasuringError(
-            f"{bench.folder} has not got the 5 GB that this takes; TMPDIR names another place"
-        )
+        raise MeasuringError(f"{bench.folder}: expected 5 GB of free space; set TMPDIR to another folder")
     wheel = make_wheel(bench.folder, members, size)
     commands = {"make-variant": ours(bench, wheel), "cp": copy(bench, wheel)}
     yield at_most(
@@ -214,7 +212,7 @@ def benchmark_large(bench: Bench) -> Iterator[Figure]:
 
 
 def benchmark_hook(bench: Bench) -> Iterator[Figure]:
-    """Rewrite two wheels in the hook, with equally many members: a large one, and a small one as its peer."""
+    """Rewrite two wheels with equally many members in the hook: a large one, and a small one as its peer."""
 
     def rewriting(megabytes: int) -> Callable[[], Run]:
         project = bench.folder / f"project{megabytes}"
@@ -267,7 +265,7 @@ INDEX_LABELS = 10
 
 
 def release(bench: Bench, wheels: int, members: int) -> Path:
-    """Make a folder with so many variant wheels: one for each label, and the same under other tags."""
+    """Write a folder of *wheels* variants: one for each label, and copies of them with other tags."""
     folder = bench.folder / f"release{wheels}of{members}"
     folder.mkdir()
     plain = make_wheel(folder, members - 3, 1)
@@ -286,7 +284,7 @@ def release(bench: Bench, wheels: int, members: int) -> Path:
 
 
 def index(bench: Bench, folder: Path) -> Callable[[], Run]:
-    """Return our index of a folder; the file of the run before is removed first."""
+    """Return our index of a folder; the file of the previous run is removed first."""
 
     def run() -> Run:
         (folder / "made-1.0-variants.json").unlink(missing_ok=True)
@@ -296,7 +294,7 @@ def index(bench: Bench, folder: Path) -> Callable[[], Run]:
 
 
 def benchmark_index(bench: Bench) -> Iterator[Figure]:
-    """Index 500 wheels against variantlib, large and small ones; and many more of them against fewer."""
+    """Index 500 large or small wheels against variantlib, and 10,000 wheels against 1,000."""
     for members, limit in ((600, 5), (4, 1.5)):
         folder = release(bench, 500, members)
         peer = functools.partial(bench.run, [bench.variantlib, "generate-index-json", "-d", folder])
@@ -308,7 +306,7 @@ def benchmark_index(bench: Bench) -> Iterator[Figure]:
     yield at_most(15, "10,000 wheels against 1,000", *timed)
 
 
-# Rankings of a release whose document is a file; what is timed starts when it is read.
+# Rankings of a release from a document in a file; timing starts after reading it.
 RANK_OURS = """\
 import gc
 import sys
@@ -319,7 +317,7 @@ from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.metadata_reading import metadata_from_json
 from variant_backend.variants.ranking import rank, static_support
 
-gc.disable()  # as our programs do
+gc.disable()  # our programs do the same
 metadata = metadata_from_json(Path(sys.argv[1]).read_bytes(), "document")
 wheels = [WheelFilename("made", "1.0", "", "py3-none-any", label) for label in metadata.variants]
 tags = list(sys_tags())
@@ -344,7 +342,7 @@ RANK_FEATURES = 8
 
 
 def rank(bench: Bench, python: str | Path, script: str, variants: int) -> Callable[[], Run]:
-    """Return a ranking of so many variants, each with a value of every feature."""
+    """Return a ranking of *variants* variants, each with a value of every feature."""
     features = [f"f{number}" for number in range(RANK_FEATURES)]
     values = [str(number) for number in range(9)]
     source = random.Random(variants)
@@ -392,7 +390,7 @@ def benchmark_import(bench: Bench) -> Iterator[Figure]:
 
 
 DISPATCH = "import sys; from variant_backend import dispatch; dispatch.build_wheel(sys.argv[1])"
-# Later ones warn without it, and older ones do not know it.
+# Newer versions of Python warn without it, and older ones do not know it.
 UNPACKING: dict[str, Any] = {"filter": "data"} if sys.version_info >= (3, 12) else {}
 DISPATCH_PEER = "import packaging.pylock, packaging.tags, urllib.request; list(packaging.tags.sys_tags())"
 
@@ -401,12 +399,12 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
     """Serves a folder."""
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def dispatching_sdist(bench: Bench) -> Iterator[Path]:
-    """Give an unpacked sdist that dispatches small wheels, while a server on this machine has them."""
+    """Yield an unpacked sdist that dispatches small wheels, which a server on this machine serves."""
     folder = bench.folder / "served"
     folder.mkdir()
     plain = make_wheel(folder, 10, 2000)
@@ -426,7 +424,7 @@ def dispatching_sdist(bench: Bench) -> Iterator[Path]:
 
 
 def benchmark_dispatch(bench: Bench) -> Iterator[Figure]:
-    """Bring a small wheel from a server on this machine, against what any such program imports."""
+    """Download a small wheel from a server on this machine, against the imports that this needs."""
     with dispatching_sdist(bench) as sdist:
         hook: list[str | Path] = [sys.executable, "-c", DISPATCH, bench.output]
         commands = {
@@ -449,7 +447,7 @@ BENCHMARKS = {
 
 
 def describe_environment(variantlib: Path) -> str:
-    """Return what is measured, and where; raises MeasuringError if the packages are others."""
+    """Return the versions and the machine; raises MeasuringError for a missing package or another peer."""
     try:
         own = importlib.metadata.version("variant-backend")
     except importlib.metadata.PackageNotFoundError as error:
@@ -459,9 +457,11 @@ def describe_environment(variantlib: Path) -> str:
         python = variantlib.with_name(f"python{variantlib.suffix}")
         peer = subprocess.run([python, "-c", ask], check=True, capture_output=True, text=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
-        raise MeasuringError(f"{variantlib} is not there: install the group bench, and name it") from None
+        raise MeasuringError(
+            f"{variantlib} is missing; install the group bench, and name the program"
+        ) from None
     if peer != VARIANTLIB_VERSION:
-        raise MeasuringError(f"variantlib is {peer}, the promise is about {VARIANTLIB_VERSION}")
+        raise MeasuringError(f"expected variantlib {VARIANTLIB_VERSION}, got {peer}")
     return (
         f"variant-backend {own}, variantlib {peer}, Python {platform.python_version()},"
         f" {platform.platform()}, {os.cpu_count()} processors"
@@ -485,17 +485,15 @@ def benchmark(name: str, runs: int, torch: Path | None, variantlib: Path) -> boo
 
 
 def main() -> int:
-    """Run the benchmarks that are asked for, or all of them."""
-    parser = argparse.ArgumentParser(description="Time variant-backend, each figure beside its peer.")
-    parser.add_argument(
-        "--only", action="append", choices=BENCHMARKS, help="a benchmark to run; repeat it for more"
-    )
+    """Run the benchmarks that --only names, or all."""
+    parser = argparse.ArgumentParser(description="Time variant-backend and its peers.")
+    parser.add_argument("--only", action="append", choices=BENCHMARKS, help="a benchmark to run; repeatable")
     parser.add_argument("--runs", type=int, default=9, help="how often each command is timed [default: 9]")
     parser.add_argument("--torch", type=Path, help="the torch wheel [default: download it]")
     parser.add_argument("--variantlib", type=Path, required=True, help="the program of variantlib")
     arguments = parser.parse_args()
     if arguments.runs < 1:
-        parser.error("--runs needs a number from 1 on")
+        parser.error("--runs: expected a number of at least 1")
     try:
         print(describe_environment(arguments.variantlib), flush=True)
     except MeasuringError as error:

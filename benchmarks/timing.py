@@ -1,4 +1,4 @@
-"""Timing whole processes in turn, and what the figures that come out are held to."""
+"""Time whole processes in turn, and compare the figures with the promises."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ MEGABYTE = 1_000_000
 
 
 class MeasuringError(Exception):
-    """Something that a benchmark needs is not there, or failed."""
+    """A program or file that a benchmark needs is missing, or a command failed."""
 
 
 class Run(NamedTuple):
-    """One run of a command: its seconds, its peak memory in bytes (0 if unknown), and what it printed."""
+    """One run of a command: its seconds, its peak memory in bytes (0 if unknown), and its output."""
 
     seconds: float
     peak: int
@@ -35,19 +35,19 @@ class Timed(NamedTuple):
 
     @property
     def seconds(self) -> list[float]:
-        """How long each run took."""
+        """The time of each run."""
         return [run.seconds for run in self.runs]
 
     @property
     def peak(self) -> int:
         """The peak memory of all runs, in bytes."""
         if not all(run.peak for run in self.runs):
-            raise MeasuringError("this system does not tell the memory that a process took")
+            raise MeasuringError("this system does not report the memory of a process")
         return max(run.peak for run in self.runs)
 
 
 class Figure(NamedTuple):
-    """A line of the report; *kept* tells whether the promise is."""
+    """A line of the report; *kept* is whether the promise is kept."""
 
     subject: str
     ours: str
@@ -60,7 +60,7 @@ class Figure(NamedTuple):
 def run(command: Sequence[str | Path], cwd: Path, output: Path) -> Run:
     """Run a command in the folder *cwd*, with an empty folder *output*; raises MeasuringError if it fails.
 
-    What it imports is compiled once, as installers do: not in each run, as where bytecode is not written.
+    Bytecode is written, as installers do: otherwise each run would compile its imports.
     """
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(cwd / "bytecode")}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -76,7 +76,7 @@ def run(command: Sequence[str | Path], cwd: Path, output: Path) -> Run:
         peak = 0
         process.wait()
     else:
-        # Linux counts what this process took at its start too, so it should not take much itself.
+        # Linux also counts the memory of this process at the start of the other, so it should stay small.
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
@@ -88,7 +88,7 @@ def run(command: Sequence[str | Path], cwd: Path, output: Path) -> Run:
 
 
 def in_turn(runs: int, commands: dict[str, Callable[[], Run]], *, warm_up: bool = True) -> list[Timed]:
-    """Run each command once, then time them in turn, so often."""
+    """Run each command once, then time them in turn, *runs* times."""
     if warm_up:
         for command in commands.values():
             command()
@@ -99,31 +99,31 @@ def in_turn(runs: int, commands: dict[str, Callable[[], Run]], *, warm_up: bool 
 
 
 def at_most(limit: float, subject: str, ours: Timed, peer: Timed) -> Figure:
-    """Return the figure of a command that may take *limit* times as long as its peer."""
+    """Return the figure of a command that may take at most *limit* times as long as its peer."""
     ratio, fastest = ratios(ours, peer)
-    told = f"{ratio:.2f} times, fastest runs {fastest:.2f} times"
-    return Figure(subject, shown(ours), shown(peer), told, f"at most {limit:g} times", ratio <= limit)
+    text = f"{ratio:.2f} times, fastest runs {fastest:.2f} times"
+    return Figure(subject, shown(ours), shown(peer), text, f"at most {limit:g} times", ratio <= limit)
 
 
 def faster(limit: float, subject: str, ours: Timed, peer: Timed) -> Figure:
     """Return the figure of a command that has to be *limit* times faster than its peer."""
     ratio, fastest = ratios(peer, ours)
-    told = f"{ratio:.1f} times faster, fastest runs {fastest:.1f} times"
+    text = f"{ratio:.1f} times faster, fastest runs {fastest:.1f} times"
     promise = f"at least {limit:g} times faster"
-    return Figure(subject, shown(ours), shown(peer), told, promise, ratio >= limit)
+    return Figure(subject, shown(ours), shown(peer), text, promise, ratio >= limit)
 
 
 def ratios(first: Timed, second: Timed) -> tuple[float, float]:
-    """Return how many times as long the first takes: the median of all turns, and the fastest runs alone.
+    """Return two ratios of the first to the second: the median of all turns, and of the fastest runs.
 
-    The first is what counts. Where the two are far apart, the machine was busy with something else.
+    The median decides. If the two ratios differ much, the machine was busy with other work.
     """
     turns = [one / other for one, other in zip(first.seconds, second.seconds, strict=True)]
     return median(turns), min(first.seconds) / min(second.seconds)
 
 
 def smaller(megabytes: int, subject: str, ours: Timed, peer: Timed) -> Figure:
-    """Return the figure of a command that may take so many megabytes of memory."""
+    """Return the figure of a command that may take at most *megabytes* of memory."""
     texts = [f"{timed.name} {timed.peak / MEGABYTE:.0f} MB" for timed in (ours, peer)]
     ratio = f"{ours.peak / peer.peak:.2f} times"
     return Figure(

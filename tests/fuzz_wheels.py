@@ -1,9 +1,10 @@
-"""Looks for wheels that make more than an error, led by the code that they reach. atheris runs it:
+"""Search for wheels that cause crashes, guided by code coverage. Run it with atheris:
 
     python tests/fuzz_wheels.py CORPUS [-max_total_time=60] [-rss_limit_mb=1024]
 
-CORPUS is a folder, which grows. An input is a wheel, or the content of one of its files: the last byte says
-which. What was found is left in the current folder as `crash-*`; make it an example in test_fuzz.py.
+CORPUS is a folder, to which new inputs are added. An input is a wheel, or the content of one of its files,
+depending on its last byte. Crashes are written to the current folder as `crash-*`; add them as examples to
+test_fuzz.py.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ import atheris
 with atheris.instrument_imports(include=["variant_backend"]):
     from helpers.fuzzed_wheels import rewritten, seeds, use
 
-    import variant_backend.cli.main  # noqa: F401  # all that a wheel may reach is below it
+    import variant_backend.cli.main  # noqa: F401  # imports all code that a wheel can reach
 
 FILES = ("METADATA", "RECORD", "WHEEL", "variant.json")
 
 
 def wheel(data: bytes) -> bytes:
-    """Return the wheel that an input stands for."""
+    """Return the wheel of an input."""
     chosen = data[-1] if data else len(FILES)
     if chosen >= len(FILES):
         return data[:-1]
@@ -37,7 +38,7 @@ def fuzz(data: bytes) -> None:
 
 
 def main() -> None:
-    """Fuzz, by the arguments of libFuzzer."""
+    """Run the fuzzer with the arguments of libFuzzer."""
     corpus = Path(next(argument for argument in sys.argv[1:] if not argument.startswith("-")))
     inputs = [seed + b"\xff" for seed in seeds()]
     with zipfile.ZipFile(BytesIO(seeds()[3])) as archive:

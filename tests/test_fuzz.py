@@ -1,6 +1,6 @@
-"""Whatever bytes come in, what comes out is a result or a VariantError: in time, and in little memory.
+"""Any bytes give a result or a VariantError: in time, and in little memory.
 
-Cases that were once found stand in tables here, in full or as what makes them.
+The tables have cases that were found before, or the functions that make them.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def test_a_page_is_read_or_refused(data: bytes) -> None:
 @example(b'"a"b,c,d\n')
 @example(b"a\rb,c,d\ne,f,g\n")
 @example(b"a,b,c\re,f,g\nRECORD,,\n")
-def test_record_is_read_or_refused_and_a_change_touches_no_other_row(data: bytes) -> None:
+def test_a_record_is_refused_or_changed_in_one_row_only(data: bytes) -> None:
     parsed: list[Record] = []
     if refused(lambda: parsed.append(Record.parse(data))):
         return
@@ -188,7 +188,7 @@ def test_record_is_read_or_refused_and_a_change_touches_no_other_row(data: bytes
 
 
 def peak(call: Callable[[], object]) -> int:
-    """Return the most memory that a call takes, in bytes."""
+    """Return the peak memory of a call, in bytes."""
     tracemalloc.start()
     try:
         call()
@@ -213,7 +213,7 @@ def test_a_wheel_is_used_or_refused(data: bytes) -> None:
 @pytest.mark.slow
 @given(wheels())
 @settings(quick, max_examples=400)
-def test_a_wheel_is_used_or_refused_in_many_more_cases(data: bytes) -> None:
+def test_many_more_wheels_are_used_or_refused(data: bytes) -> None:
     check_wheel(data)
 
 
@@ -222,23 +222,23 @@ def test_a_wheel_is_used_or_refused_in_many_more_cases(data: bytes) -> None:
     (sys.platform, platform.machine()) != ("linux", "x86_64") or sys.version_info < (3, 11),
     reason="atheris has wheels for Linux on x86_64 and Python from 3.11 on only",
 )
-def test_a_fuzzer_that_sees_the_code_finds_nothing(tmp_path: Path) -> None:
+def test_coverage_guided_fuzzing_finds_nothing(tmp_path: Path) -> None:
     (tmp_path / "corpus").mkdir()
     harness = Path(__file__).with_name("fuzz_wheels.py")
-    # Linux counts the memory of who starts a process as its own, and this one may have seen large wheels.
+    # Linux counts the memory of the starting process too, and this one may have read large wheels.
     start = ("python", "-c", "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))")
     options = ("-max_total_time=10", "-rss_limit_mb=1024")
     done = run(*start, sys.executable, harness, "corpus", *options, cwd=tmp_path)
     assert "Done" in done.stderr
     found = [path for path in (tmp_path / "corpus").iterdir() if not path.name.startswith("seed-")]
-    assert found  # new inputs that reached more code: it was led somewhere
+    assert found  # new inputs that reached more code: the fuzzer made progress
 
 
-def test_the_wheels_that_are_mutated_are_sound() -> None:
+def test_the_seeds_are_valid_wheels() -> None:
     assert not any(use(seed) for seed in seeds())
 
 
-# What fills the memory. Each is a few kilobytes that say they are much more, or are.
+# Wheels of a few kilobytes that unpack to much more, or announce it.
 
 
 def bomb(name: str, content: bytes) -> bytes:
@@ -246,7 +246,7 @@ def bomb(name: str, content: bytes) -> bytes:
 
 
 def lying(name: str, field: int, value: int, content: bytes = b"\0" * (120 << 20)) -> bytes:
-    """Return a wheel in which both headers of a member say that it has another size."""
+    """Return a wheel with a wrong size in both headers of a member."""
     data = bytearray(bomb(name, content))
     path = f"demo-1.0.dist-info/{name}".encode()
     struct.pack_into("<L", data, data.index(path) - 30 + field, value)
@@ -259,7 +259,7 @@ def metadata_of(line: bytes, count: int) -> bytes:
 
 
 MIB = 1 << 20
-SMALL = 2 * MIB  # what is read of a member of any wheel, however small that is
+SMALL = 2 * MIB  # the limit for a member of the smallest wheel
 FAULTY = DOCUMENT.replace(b'"variants": {', b'"variants": {' + b"".join(b'"L%d":3,' % n for n in range(5000)))
 BOMBS: dict[str, Callable[[], bytes]] = {
     "METADATA": lambda: bomb("METADATA", METADATA + b" " * (60 * MIB)),
@@ -273,7 +273,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "RECORD just small enough": lambda: bomb("RECORD", b"a,b,c\n" * (SMALL // 7)),
     "RECORD of one row just small enough": lambda: bomb("RECORD", b"," * (SMALL - 500)),
     "variant.json of lists": lambda: bomb("variant.json", b"[" + b"[]," * (20 * MIB) + b"1]"),
-    "variant.json of faults": lambda: bomb("variant.json", FAULTY),
+    "variant.json of problems": lambda: bomb("variant.json", FAULTY),
     "variant.json just small enough": lambda: bomb(
         "variant.json", b"[" + b"[]," * (SMALL // 3 - 500) + b"1]"
     ),
@@ -281,12 +281,12 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "a size that is too large": lambda: lying("METADATA", 22, 60 * MIB),
     "a compressed size beyond the end": lambda: lying("METADATA", 18, 60 * MIB, METADATA),
 }
-HARMLESS = {"METADATA just small enough", "variant.json just small enough", "variant.json of faults"}
+HARMLESS = {"METADATA just small enough", "variant.json just small enough", "variant.json of problems"}
 
 
-@pytest.mark.slow  # it unpacks 64 MiB each
+@pytest.mark.slow  # unpacks 64 MiB each
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_small_wheel_that_unpacks_to_much_takes_little_memory(name: str) -> None:
+def test_a_zip_bomb_takes_little_memory(name: str) -> None:
     data = BOMBS[name]()
     assert len(data) < MIB
     with tempfile.TemporaryDirectory() as folder:
@@ -300,7 +300,7 @@ def test_a_small_wheel_that_unpacks_to_much_takes_little_memory(name: str) -> No
             )
         )
         assert used <= GROWTH * len(data) + SLACK
-        # The variant.json that was there is replaced unread.
+        # The old variant.json is replaced without reading it.
         assert results == [name not in HARMLESS]
         found: list[str] = []
         used = peak(lambda: found.extend(finding.problem.code for finding in find_problems([path])))
@@ -308,7 +308,7 @@ def test_a_small_wheel_that_unpacks_to_much_takes_little_memory(name: str) -> No
         assert found
 
 
-def test_the_rows_of_record_are_counted_before_they_are_read(tmp_path: Path) -> None:
+def test_rows_of_record_are_counted_before_reading(tmp_path: Path) -> None:
     path = tmp_path / LABELLED
     path.write_bytes(bomb("RECORD", b"a,b,c\n" * 10_000))
     (finding,) = [finding for finding in find_problems([path]) if finding.problem.code == "bad-record"]
@@ -321,7 +321,7 @@ EXTRAS = "".join(
 )
 
 
-@pytest.mark.slow  # it unpacks large metadata
+@pytest.mark.slow  # unpacks large metadata
 @pytest.mark.parametrize(
     ("metadata", "files"),
     [
@@ -331,7 +331,7 @@ EXTRAS = "".join(
     ],
     ids=["a long description", "many extras", "many empty files"],
 )
-def test_a_legal_wheel_is_read_however_much_its_metadata_shrink(
+def test_a_wheel_with_well_compressed_metadata_is_read(
     metadata: str, files: dict[str, bytes], tmp_path: Path
 ) -> None:
     separator = "\n" if not metadata.startswith("Provides") else ""
@@ -345,7 +345,7 @@ def test_a_legal_wheel_is_read_however_much_its_metadata_shrink(
     assert {finding.problem.code for finding in find_problems([made])} == {"unknown-property"}
 
 
-# What takes forever, if reading it takes more than a time in proportion to its length.
+# Inputs that take forever unless reading time is proportional to length.
 
 HEAD = "Metadata-Version: 2.2\nName: demo\nVersion: 1.0\n"
 
@@ -356,7 +356,7 @@ def metadata_with(text: str) -> Callable[[], object]:
 
 
 def document_of(count: int, *, declared: bool, provided: bool) -> dict[str, Any]:
-    """Return a document with so many namespaces, of a label each."""
+    """Return a document with *count* namespaces, and a label for each."""
     names = [f"n{number}" for number in range(count)]
     static = {"static-properties": {"f": ["1"]}}
     return {
@@ -383,10 +383,10 @@ def pages_of(text: str) -> Callable[[], object]:
 MANY = 20_000
 SLOW: dict[str, Callable[[], object]] = {
     "spaces before a requirement": metadata_with("Requires-Dist:" + " " * 100_000),
-    "spaces behind this project's name": metadata_with("Requires-Dist: demo" + " " * 8000),
+    "spaces after this project's name": metadata_with("Requires-Dist: demo" + " " * 8000),
     "spaces around a bracket": metadata_with("Requires-Dist: demo" + " " * 8000 + "(" + " " * 8000 + "="),
-    "spaces behind extras": metadata_with("Requires-Dist: demo[]" + " " * 100_000 + "x"),
-    "extras that do not end": metadata_with("Requires-Dist: demo[" + "a" * 100_000),
+    "spaces after extras": metadata_with("Requires-Dist: demo[]" + " " * 100_000 + "x"),
+    "extras without an end": metadata_with("Requires-Dist: demo[" + "a" * 100_000),
     "many requirements": metadata_with("".join(f"Requires-Dist: a{n}\n" for n in range(MANY))),
     "many comparisons": metadata_with(
         "Requires-Dist: a; " + " or ".join(f'os_name == "{n}"' for n in range(2000))
@@ -406,25 +406,25 @@ SLOW: dict[str, Callable[[], object]] = {
         document_of(MANY, declared=True, provided=False)
     ),
     "links": pages_of('<a href="x-1.whl">'),
-    "links behind a long base": lambda: [
+    "links with a long base": lambda: [
         read(f"<base href='{'a/' * MIB}'>{'<a href=x>' * MANY}".encode(), URL) for read in PAGE_READERS[:1]
     ],
     "a page of projects": lambda: simple_api.projects_from_json(
         simple_api.projects_to_json(f"n{number}" for number in range(MANY)), URL
     ),
-    "keys that stand there twice": lambda: metadata_from_json(
+    "duplicate keys": lambda: metadata_from_json(
         f"{{{','.join(f'{json.dumps(str(n // 2))}: 1' for n in range(2 * MANY))}}}".encode(), "here"
     ),
 }
 
 
-@pytest.mark.slow  # it reads large documents
+@pytest.mark.slow  # reads large documents
 @pytest.mark.parametrize("name", SLOW)
-def test_reading_takes_no_longer_than_the_length_of_it_asks_for(name: str) -> None:
+def test_reading_time_is_proportional_to_length(name: str) -> None:
     refused(SLOW[name])
 
 
-def test_a_version_of_thousands_of_digits_is_no_reason_for_a_traceback(tmp_path: Path) -> None:
+def test_a_version_of_thousands_of_digits_gives_no_traceback(tmp_path: Path) -> None:
     digits = "1" * 5000
     wheel = make_wheel(tmp_path, metadata=f"Metadata-Version: 2.1\nName: {{name}}\nVersion: {digits}\n\n")
     assert refused(lambda: read(wheel))

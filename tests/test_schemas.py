@@ -43,6 +43,8 @@ def test_a_schema_is_valid_itself(schema: dict[str, Any]) -> None:
 @pytest.mark.parametrize("name", TABLES)
 def test_every_key_has_a_description(name: str) -> None:
     def keys(part: Any, place: str) -> Iterator[tuple[str, Any]]:
+        for name, definition in part.get("definitions", {}).items():
+            yield from keys(definition, name)
         for key, entry in part.get("properties", {}).items():
             yield f"{place}.{key}", entry
             yield from keys(entry, f"{place}.{key}")
@@ -232,6 +234,7 @@ HARDWARE: dict[str, Any] = {
     "b_1": {"features": {"f": ["1"]}, "feature-order": ["f"]},
     "c": {"features": {}, "source": ""},
 }
+MACHINE: dict[str, Any] = {"version": 1, "machine": HARDWARE, "warnings": [], "errors": []}
 
 
 @pytest.mark.slow  # thousands of changes
@@ -242,8 +245,9 @@ HARDWARE: dict[str, Any] = {
         ("variant", BUILD_PLUGIN),
         ("variant-backend", RECIPES),
         ("hardware", HARDWARE),
+        ("hardware", MACHINE),
     ],
-    ids=["variant", "variant, with build-requires", "variant-backend", "hardware"],
+    ids=["variant", "variant, with build-requires", "variant-backend", "hardware", "hardware, with version"],
 )
 def test_schema_and_reader_agree_about_a_full_table_and_each_change_of_it(
     name: str, table: dict[str, Any]

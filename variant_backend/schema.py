@@ -1,8 +1,8 @@
 """JSON Schemas (draft-07) of the tables that variant-backend reads in pyproject.toml, and of hardware files.
 
 The readers, `metadata`, `providers`, `pyproject`, `recipe` and `hardware_file`, decide what is valid; the
-schemas say as much of it as a schema can. Their files hold no ``$ref``, so that each can stand inside another
-one: not all editors follow it.
+schemas say as much of it as a schema can. Those of the two tables have no ``$ref``, so that each can be part
+of another schema: not all editors follow it.
 """
 
 from __future__ import annotations

@@ -537,7 +537,10 @@ def test_members_that_are_written_have_the_time_of_source_date_epoch(project: Pr
 def test_a_source_date_epoch_that_is_no_number_is_told_in_one_line(project: Project) -> None:
     with pytest.raises(BuildError) as failure:
         project.build(epoch="soon")
-    assert only_error(failure.value.lines) == "SOURCE_DATE_EPOCH is 'soon', not a number of seconds"
+    assert only_error(failure.value.lines) == (
+        "SOURCE_DATE_EPOCH: expected a number of seconds, got 'soon';"
+        " set it to the seconds since 1970, such as 1700000000"
+    )
     assert project.built() == []
 
 

@@ -177,7 +177,7 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "truncated": (bytes_changed(lambda data: bytes(data[:-30])), "truncated"),
     "trailing bytes": (
         bytes_changed(lambda data: bytes(data) + b"more"),
-        "truncated, or bytes follow its end",
+        "truncated, or followed by other bytes",
     ),
     "damaged directory": (bytes_changed(damaged), "damaged central directory"),
     "damaged record": (
@@ -190,7 +190,7 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
         bytes_changed(other_method),
         "method 12",
     ),
-    "duplicate": (twice, "'demo/__init__.py' stands in it twice"),
+    "duplicate": (twice, "duplicate member 'demo/__init__.py'"),
     "absolute": (renamed_member(b"demo/__init__.py", b"/emo/__init__.py"), "'/emo/__init__.py'"),
     "drive": (renamed_member(b"demo/__init__.py", b"C:mo/__init__.py"), "must not be absolute"),
     "parent": (renamed_member(b"demo/__init__.py", b"demo/../init_.py"), "'demo/../init_.py'"),
@@ -198,8 +198,8 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "NUL": (renamed_member(b"demo/__init__.py", b"demo/__in\0t__.py"), "__in\\x00t__"),
     "line feed": (renamed_member(b"demo/__init__.py", b"demo/__in\nt__.py"), "__in\\nt__"),
     "unmarked UTF-8": (renamed_member(b"demo/__init__.py", b"demo/__in\xc3\xa9__.py"), "not marked as UTF-8"),
-    "gap": (bytes_changed(with_gap), "4 dead bytes before the central directory"),
-    "prefix": (bytes_changed(with_prefix), "not a zip file, which would start with a member"),
+    "gap": (bytes_changed(with_gap), "4 unused bytes before the central directory"),
+    "prefix": (bytes_changed(with_prefix), "not a zip file: it does not start with a member"),
     "overlap": (bytes_changed(with_overlap), "demo-1.0.dist-info/METADATA' overlaps the one before it"),
     "foreign header": (bytes_changed(with_foreign_header), "differ in name"),
     "half ZIP64": (with_half_zip64, "ZIP64 extra field"),
@@ -211,15 +211,18 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "other dist-info": (renamed_member(b"demo-1.0.dist-info", b"damo-1.0.dist-info"), "damo-1.0.dist-info"),
     "RECORD missing": (edited(RECORD=None), "demo-1.0.dist-info/RECORD is missing"),
     "RECORD not UTF-8": (edited(RECORD=b"\xff,,\n"), "demo-1.0.dist-info/RECORD: not UTF-8 at byte 0"),
-    "RECORD columns": (edited(RECORD=b"a,b\n"), "demo-1.0.dist-info/RECORD: row 1 has 2 column(s)"),
-    "RECORD incomplete": (edited(RECORD=RECORD), "no row for 'demo-1.0.dist-info/METADATA'"),
-    "RECORD too long": (edited(RECORD=b"x,sha256=y,1\n" + COMPLETE), "a row for 'x', which is not in"),
-    "RECORD twice": (edited(RECORD=COMPLETE + b"demo/__init__.py,sha256=x,6\n"), "has two rows"),
-    "RECORD no hash": (edited(RECORD=COMPLETE.replace(b"sha256=x", b"")), "needs a hash and a size"),
-    "RECORD no size": (edited(RECORD=COMPLETE.replace(b",6", b",x")), "needs a hash and a size"),
+    "RECORD columns": (
+        edited(RECORD=b"a,b\n"),
+        "demo-1.0.dist-info/RECORD: row 1: expected 3 columns, got 2",
+    ),
+    "RECORD incomplete": (edited(RECORD=RECORD), "missing row for 'demo-1.0.dist-info/METADATA'"),
+    "RECORD too long": (edited(RECORD=b"x,sha256=y,1\n" + COMPLETE), "row for 'x', which is not in"),
+    "RECORD twice": (edited(RECORD=COMPLETE + b"demo/__init__.py,sha256=x,6\n"), "duplicate row for"),
+    "RECORD no hash": (edited(RECORD=COMPLETE.replace(b"sha256=x", b"")), "expected a hash and a size"),
+    "RECORD no size": (edited(RECORD=COMPLETE.replace(b",6", b",x")), "expected a hash and a size"),
     "RECORD own hash": (
         edited(RECORD=COMPLETE.replace(b"RECORD,,", b"RECORD,x,1")),
-        "needs no hash and no size",
+        "expected no hash and no size",
     ),
     "METADATA missing": (edited(METADATA=None), "demo-1.0.dist-info/METADATA is missing"),
     "WHEEL missing": (edited(WHEEL=None), "demo-1.0.dist-info/WHEEL is missing"),
@@ -401,7 +404,7 @@ def test_no_traceback_reaches_a_person(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(b"hello")
     result = run("make-variant", tmp_path / NAME, "-p", "nvidia::a::1", "-l", "x", ok=False)
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == f"error: {NAME}: not a zip file, which would start with a member\n"
+    assert result.stderr == f"error: {NAME}: not a zip file: it does not start with a member\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on a file's size to run into")

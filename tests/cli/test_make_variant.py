@@ -230,7 +230,7 @@ def test_a_source_date_epoch_that_is_no_number_is_refused(monkeypatch: pytest.Mo
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "x")
     result = CliRunner().invoke(make_variant_command, ["--null", str(make_wheel(Path()))])
     assert result.exit_code == 1
-    assert "SOURCE_DATE_EPOCH is 'x', not a number" in result.stderr
+    assert "SOURCE_DATE_EPOCH: expected a number of seconds, got 'x'" in result.stderr
 
 
 def test_the_same_input_gives_the_same_bytes_in_another_process_and_place(tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def test_an_sdist_of_somebody_else_stays(dist: Path) -> None:
         Path("out/demo-1.0.tar.gz").write_bytes(content)
         result = stub(dist, "--base-url", BASE_URL)
         assert result.exit_code == 1
-        assert "is there, and was not made by variant-backend" in result.stderr
+        assert "already exists, and was not written by variant-backend" in result.stderr
         assert Path("out/demo-1.0.tar.gz").read_bytes() == content
 
 
@@ -304,8 +304,8 @@ def test_without_labels_or_an_index_file_there_is_nothing_to_dispatch(dist: Path
             ["dist", "--base-url", "http://example.org/x"],
             "http://example.org/x is no URL of https; what is pinned must not be changed on its way",
         ),
-        (["dist", "--base-url", "https://me:secret@example.org/x"], "a user or password has no place"),
-        (["dist", "--base-url", BASE_URL, "--redirect-host", "https://a.org"], "is no host"),
+        (["dist", "--base-url", "https://me:secret@example.org/x"], "has a user or password"),
+        (["dist", "--base-url", BASE_URL, "--redirect-host", "https://a.org"], "invalid host"),
         (["dist", "--base-url", BASE_URL, "--package", "demo#fast"], "select labels with --label"),
         (["dist", "--base-url", BASE_URL], "say which version: --package demo==VERSION; there are 2.0, 1.0"),
     ],
@@ -386,7 +386,7 @@ def test_what_the_backend_would_refuse_is_not_made(here: Path, server: Server) -
     page = publish_project(folder, server)
     page.write_text(page.read_text().replace("whl#sha256=", "whl#sha256=0"))
     name = "demo-1.0-py3-none-any-fast.whl"
-    assert refused(*from_index(server))[0] == f"{name!r}: its sha256 is missing, or is none"
+    assert refused(*from_index(server))[0] == f"{name!r}: missing or invalid sha256"
 
 
 def test_what_is_wrong_with_a_release_on_an_index_is_found(here: Path, server: Server) -> None:

@@ -34,7 +34,7 @@ Requires-Dist: cupy-cuda12x
 """
 
 
-def test_a_project_is_renamed_with_its_requirements_on_itself_and_nothing_else() -> None:
+def test_renaming_changes_name_and_requirements_on_itself_only() -> None:
     expected = (
         METADATA.replace("Name: Cupy_CUDA12x", "Name: cupy", 1)
         .replace("Requires-Dist: cupy-cuda12x[all]", "Requires-Dist: cupy[all]")
@@ -43,7 +43,7 @@ def test_a_project_is_renamed_with_its_requirements_on_itself_and_nothing_else()
     assert rename_project(METADATA.encode(), "cupy") == expected.encode()
 
 
-def test_a_version_is_replaced_with_requirements_on_just_that_one() -> None:
+def test_a_new_version_changes_requirements_on_exactly_the_old_one() -> None:
     template = """Name: cupy
 Version: {0}
 Requires-Dist: cupy=={0}
@@ -59,7 +59,7 @@ Requires-Dist: cupy==13.0+local
     assert replace_version(template.format("13.0+local").encode(), "13.0") == expected
 
 
-def test_a_file_with_crlf_keeps_it() -> None:
+def test_crlf_line_ends_stay() -> None:
     data = METADATA.replace("\n", "\r\n").encode()
     expected = METADATA.replace("13.0+local", "13.0").replace("\n", "\r\n").encode()
     assert replace_field(data, "Version", "13.0") == expected
@@ -69,7 +69,7 @@ def test_a_file_with_crlf_keeps_it() -> None:
 
 
 @given(st.text("ab.c+1", min_size=1), st.text("Ab_1", min_size=1))
-def test_what_was_replaced_is_what_is_read_and_what_email_reads(version: str, name: str) -> None:
+def test_replaced_fields_are_read_the_same_by_email(version: str, name: str) -> None:
     data = rename_project(replace_field(METADATA.encode(), "Version", version), name)
     assert (read_field(data, "Version"), read_field(data, "Name")) == (version, name)
     message = message_from_bytes(data)
@@ -87,13 +87,13 @@ Requires-Dist: d @ https://example.org/d.whl
     assert direct_references(data) == ["a @ https://example.org/a.whl", "b[extra]@ file:///b.whl"]
 
 
-def test_requirements_are_read_on_one_line_each_and_from_the_headers_only() -> None:
+def test_requirements_are_unfolded_and_from_headers_only() -> None:
     headers = b"Name: x\r\nRequires-Dist: a\r\n  >=1;\r\n\tos_name == 'nt'\r\nrequires-dist :b\r\n"
     data = headers + b"\r\nRequires-Dist: c"
     assert requirements(data) == ["a >=1; os_name == 'nt'", "b"]
 
 
-def test_requirements_are_replaced_and_all_other_bytes_stay() -> None:
+def test_replacing_requirements_keeps_all_other_bytes() -> None:
     data = """Metadata-Version: 2.1
 Name: x
 Requires-Dist: a
@@ -127,7 +127,7 @@ def test_requirements_are_added_to_metadata_that_ends_with_its_headers(end: str)
     ("version", "declared", "expected"),
     [("2.1", "", 0), ("2.2", "", 1), ("2.10", "", 1), ("2.4", "Dynamic: requires-dist\n", 1), ("x", "", 0)],
 )
-def test_replaced_requirements_are_declared_dynamic_where_the_metadata_knows_that(
+def test_replaced_requirements_are_dynamic_since_metadata_2_2(
     version: str, declared: str, expected: int
 ) -> None:
     data = f"Metadata-Version: {version}\n{declared}Requires-Dist: a\n\nText\n".encode()
@@ -140,9 +140,7 @@ words = st.text("abc>=1; ", min_size=1).map(str.strip).filter(bool)
 
 
 @given(st.lists(words), st.lists(words), st.sampled_from(["\n", "\r\n"]))
-def test_the_requirements_that_were_written_are_those_that_are_read(
-    old: list[str], new: list[str], end: str
-) -> None:
+def test_requirements_are_read_as_written(old: list[str], new: list[str], end: str) -> None:
     lines = ["Metadata-Version: 2.4", "Name: x", *(f"Requires-Dist: {text}" for text in old), "", "Text", ""]
     data = replace_requirements(end.join(lines).encode(), new)
     assert requirements(data) == [" ".join(text.split(end)) for text in new]
@@ -152,20 +150,20 @@ def test_the_requirements_that_were_written_are_those_that_are_read(
 
 
 @pytest.mark.parametrize(
-    ("data", "fault"),
+    ("data", "message"),
     [
         (b"Version: 1\n\nName: x\n", "Name is missing"),
-        (b"Name: x\nName: y\n\n", "Name is there twice"),
+        (b"Name: x\nName: y\n\n", "duplicate field Name"),
         (b"Name: \xff\n", "Name is not UTF-8"),
     ],
 )
-def test_a_field_that_is_not_there_once_is_refused(data: bytes, fault: str) -> None:
-    with pytest.raises(VariantError, match=fault):
+def test_a_missing_or_duplicate_field_is_refused(data: bytes, message: str) -> None:
+    with pytest.raises(VariantError, match=message):
         read_field(data, "Name")
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_a_value_may_go_on_on_indented_lines(end: str) -> None:
+def test_indented_lines_continue_a_value(end: str) -> None:
     lines = ["Name: demo", "Version:", "  1.0", "Requires-Python: >=3.8,", "\t<4", "", "text", ""]
     data = end.join(lines).encode()
     assert read_field(data, "Requires-Python") == ">=3.8, <4"

@@ -1,4 +1,4 @@
-"""Lock files: what is written is read again, and packaging takes them once the labels are off the names."""
+"""Lock files are read as written; packaging accepts them after removing the labels from the names."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def wheel(
 
 
 def within(folder: Location, name: str) -> Location:
-    """Return where a file is in a folder on this machine, or below a URL."""
+    """Return the location of a file in a folder on this machine, or below a URL."""
     return f"{folder}/{quote(name)}" if isinstance(folder, str) else folder / name
 
 
@@ -113,7 +113,7 @@ def locked(draw: st.DrawFn) -> Locked:
         draw(st.sampled_from([{}, dict.fromkeys(("one", "two", "three"), STATIC)])),
         {**variants, "null": NULL_VARIANT},
     )
-    # The same of all, or not.
+    # The same for all wheels, or not.
     values: list[list[str | None]] = [[None], [">=3.8,<4"], [None, ">=3.9", "<4"]]
     requires_python = st.sampled_from(draw(st.sampled_from(values)))
     name = draw(st.sampled_from(["demo", "other-name"]))
@@ -132,7 +132,7 @@ def locked(draw: st.DrawFn) -> Locked:
 
 
 @given(package=locked())
-def test_what_is_written_is_read_again(package: Locked) -> None:
+def test_a_lock_file_is_read_as_written(package: Locked) -> None:
     data = written(package)
     assert read(data) == [package] == pylock.read_lock(data, LOCK)
     if len(plain := unlabelled(data)["packages"][0]["wheels"]):
@@ -140,7 +140,7 @@ def test_what_is_written_is_read_again(package: Locked) -> None:
         assert [wheel.filename for wheel in wheels] == [entry["name"] for entry in plain]
 
 
-def test_a_file_url_of_this_machine_is_a_path_and_another_one_stays() -> None:
+def test_a_local_file_url_becomes_a_path() -> None:
     data = written(DEMO)
     other = "file://elsewhere.invalid/demo-1.0-py3-none-any-null.whl"
     for entry, url in zip(data["packages"][0]["wheels"], (LOCK.as_uri(), other), strict=False):
@@ -148,10 +148,10 @@ def test_a_file_url_of_this_machine_is_a_path_and_another_one_stays() -> None:
     (package,) = read(data)
     near, far, _ = [wheel.file.location for wheel in package.release.candidates]
     assert near == LOCK
-    assert sys.platform == "win32" or far == other  # there, it is a share
+    assert sys.platform == "win32" or far == other  # on Windows, it is a network share
 
 
-def test_the_form_is_that_of_the_specification() -> None:
+def test_the_format_follows_the_specification() -> None:
     near = wheel("fast", FOLDER.parent / "wheels", size=7)
     package = Locked(demo(near, metadata=reduced(METADATA, ["fast"])), "https://example.org/simple/")
     assert (
@@ -184,8 +184,8 @@ speed = {{ mode = ["fast"] }}
     )
 
 
-def test_packaging_ignores_the_variants_and_refuses_labelled_names() -> None:
-    # When this fails, packaging has learnt the names: then the labels need not be taken off to read.
+def test_packaging_ignores_variants_and_refuses_labelled_names() -> None:
+    # If this fails, packaging knows the names: then pylock.py need not remove the labels.
     data = written(DEMO)
     Pylock.from_dict(unlabelled(data))
     with pytest.raises(PylockValidationError, match="Invalid wheel filename"):
@@ -198,11 +198,11 @@ def test_passwords_are_not_written() -> None:
 
 
 def test_a_wheel_without_a_hash_is_not_locked() -> None:
-    with pytest.raises(VariantError, match=r"demo-1\.0-py3-none-any\.whl: its index gives no hash of it"):
+    with pytest.raises(VariantError, match=r"demo-1\.0-py3-none-any\.whl: its index has no hash of it"):
         to_dict([Locked(demo(wheel(hashes={})))], FOLDER)
 
 
-def test_unused_namespaces_go_with_the_variants_that_used_them() -> None:
+def test_namespaces_without_a_variant_are_removed() -> None:
     variants = {name: Variant(name, frozenset({Property(name, "f", "v")})) for name in ("a", "b", "c")}
     whole = VariantMetadata(("a", "b", "c"), {}, {**variants, "null": NULL_VARIANT})
     assert reduced(whole, ["c", "a"]) == VariantMetadata(
@@ -211,7 +211,7 @@ def test_unused_namespaces_go_with_the_variants_that_used_them() -> None:
     assert reduced(whole, ["null"]) == VariantMetadata(("a", "b", "c"), {}, {"null": NULL_VARIANT})
 
 
-def test_only_packages_count_whose_marker_holds() -> None:
+def test_packages_with_a_false_marker_are_ignored() -> None:
     wheels = (candidate("other-2-py3-none-any.whl", FOLDER / "o.whl", {"sha256": DIGEST}),)
     other = Locked(Release("other", Version("2"), wheels, None))
     data = written(DEMO, other)
@@ -219,7 +219,7 @@ def test_only_packages_count_whose_marker_holds() -> None:
     assert read(data) == [other]
 
 
-def test_broken_variants_are_told_and_the_package_is_read() -> None:
+def test_a_package_with_invalid_variants_is_read_with_problems() -> None:
     data = written(DEMO)
     data["packages"][0]["variants-json"]["variants"]["fast"] = {"speed": {"mode": []}}
     (package,) = read(data, path=Path("pylock.toml"))
@@ -247,7 +247,7 @@ WHEEL = {"url": "https://example.org/x.whl", "hashes": {"sha256": DIGEST}}
 
 
 @pytest.mark.parametrize(
-    ("data", "fault"),
+    ("data", "message"),
     [
         ({}, "Missing required value in 'lock-version'"),
         (changed("lock-version", "2.0", package=False), "pylock version 2.0 is not supported"),
@@ -259,27 +259,27 @@ WHEEL = {"url": "https://example.org/x.whl", "hashes": {"sha256": DIGEST}}
         (changed("wheels", [{**WHEEL, "name": "other-1.0-py3-none-any-a.whl"}]), "is not consistent with"),
         (
             changed("wheels", [{**WHEEL, "name": name} for name in (PLAIN, "demo-1.0-é-none-any.whl")]),
-            "packages[0]: demo-1.0-é-none-any.whl: not a wheel's name",
+            "packages[0]: invalid wheel filename 'demo-1.0-é-none-any.whl'",
         ),
         (changed("requires-python", "<3"), "does not satisfy the Python version requirement '<3'"),
         (changed("marker", "python_version < "), "in 'packages[0].marker'"),
         (changed("wheels", []) | {}, "Exactly one of vcs, directory, archive must be set"),
         (
             {**changed("wheels", []), "packages": [{"name": "demo", "version": "1.0", "sdist": SDIST}]},
-            "packages[0]: no wheel of demo fits, only something to build one of is listed; wheels alone",
+            "packages[0]: no compatible wheel of demo, only a source to build one from; build the wheel, and",
         ),
     ],
 )
-def test_what_is_not_valid_or_cannot_be_used_is_told(data: dict[str, Any], fault: str) -> None:
+def test_an_invalid_or_unusable_lock_file_is_refused(data: dict[str, Any], message: str) -> None:
     with pytest.raises(VariantError) as caught:
         read(data, path=Path("pylock.toml"))
     assert str(caught.value).startswith("pylock.toml: ")
-    assert fault in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_faults_of_our_own_table_are_told_together() -> None:
+def test_all_problems_of_the_tool_table_are_reported_together() -> None:
     name = "demo-1.0-py3-none-any.whl"
-    remedy = "write it as it stands in URLs, HOST or HOST:PORT, in lower case"
+    remedy = "write HOST or HOST:PORT in lower case, without scheme and path"
     table = {"hosts": ["https://a.org", "B.org", 1], "core-metadata": {name: {"sha256": 1}, "a": 2}, "x": 1}
     with pytest.raises(VariantError) as caught:
         read(changed("tool", {"variant-backend": table}), path=Path("pylock.toml"))
@@ -287,41 +287,41 @@ def test_faults_of_our_own_table_are_told_together() -> None:
         line.removeprefix("pylock.toml: packages[0]: tool.variant-backend.") for line in caught.value.lines()
     ] == [
         "x: unknown key 'x'; known keys: hosts, requires-python, core-metadata",
-        f"hosts[0]: 'https://a.org' is no host; {remedy}",
-        f"hosts[1]: 'B.org' is no host; {remedy}",
+        f"hosts[0]: invalid host 'https://a.org'; {remedy}",
+        f"hosts[1]: invalid host 'B.org'; {remedy}",
         "hosts[2]: expected a string, got a number",
         f"core-metadata.{name}.sha256: expected a string, got a number",
         "core-metadata.a: expected a table, got a number",
     ]
 
 
-def test_packages_for_other_environments_are_read_when_nothing_is_selected() -> None:
+def test_read_lock_ignores_markers() -> None:
     data = changed("marker", "sys_platform == 'never'")
     assert read(data) == []
     assert pylock.read_lock(data, LOCK) == [DEMO]
 
 
-def test_a_package_without_a_wheel_for_the_tags_is_told() -> None:
+def test_a_package_without_a_compatible_wheel_is_refused() -> None:
     with pytest.raises(VariantError, match=r"No wheel found matching the provided tags for package 'demo'"):
         read(written(DEMO), tags=[*parse_tag("cp39-cp39-win32")])
 
 
-def test_packaging_that_cannot_read_lock_files_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_packaging_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packaging, "__version__", "26.0")
     with pytest.raises(VariantError) as caught:
         read(written(DEMO), path=Path("pylock.toml"))
     assert str(caught.value) == (
-        "pylock.toml: reading a lock file needs packaging 26.1 or newer, and 26.0 is there;"
+        "pylock.toml: reading lock files needs packaging 26.1 or newer; installed: 26.0;"
         " run pip install 'packaging>=26.1'"
     )
 
 
 @pytest.mark.parametrize("name", ["lock.toml", "pylock..toml", "pylock.a.b.toml", "pylock.toml.txt"])
-def test_other_names_are_refused(name: str) -> None:
-    with pytest.raises(VariantError, match=r"call it pylock\.toml or pylock\.NAME\.toml"):
+def test_invalid_names_of_lock_files_are_refused(name: str) -> None:
+    with pytest.raises(VariantError, match=r"name it pylock\.toml or pylock\.NAME\.toml"):
         check_lock_name(name)
 
 
-def test_the_names_of_the_specification_are_taken() -> None:
+def test_names_of_the_specification_are_accepted() -> None:
     check_lock_name("pylock.toml")
     check_lock_name("pylock.dev.toml")

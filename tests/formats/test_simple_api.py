@@ -1,4 +1,4 @@
-"""The pages of a package index: what is written is read again, and nothing that is read does harm."""
+"""Pages of a package index are read as written, and hostile pages do no harm."""
 
 from __future__ import annotations
 
@@ -57,17 +57,17 @@ def pages(of: st.SearchStrategy[File]) -> st.SearchStrategy[Page]:
 
 
 @given(pages(files(one_hash, st.none())))
-def test_reading_a_page_of_html_gives_what_was_written(page: Page) -> None:
+def test_an_html_page_is_read_as_written(page: Page) -> None:
     assert from_html(to_html(page), URL) == page
 
 
 @given(pages(files(st.dictionaries(texts, digests, max_size=2), st.none() | st.integers(0))))
-def test_reading_a_page_of_json_gives_what_was_written(page: Page) -> None:
+def test_a_json_page_is_read_as_written(page: Page) -> None:
     assert from_json(to_json(page), URL) == page
 
 
 @pytest.mark.parametrize("write_and_read", [(to_html, from_html), (to_json, from_json)])
-def test_links_are_read_from_where_the_page_is(write_and_read: tuple[object, object]) -> None:
+def test_links_are_relative_to_the_page(write_and_read: tuple[object, object]) -> None:
     write, read = write_and_read
     page = Page("my-demo", (File("a-1.whl", "../../a-1.whl", {"sha256": "ab"}),))
     (file,) = read(write(page), URL).files  # type: ignore[operator]
@@ -94,17 +94,17 @@ def test_html_of_other_servers_is_read() -> None:
     )
 
 
-def test_metadata_files_without_a_hash_are_there_too() -> None:
+def test_a_metadata_file_may_have_no_hash() -> None:
     table: dict[str, object] = {"filename": "a.whl", "url": "a.whl", "hashes": {}}
     tables = [table | {"core-metadata": value} for value in (True, False, {"sha256": "ab"})]
     tables += [table | {"dist-info-metadata": True}, table]
     content = json.dumps({"meta": {"api-version": "1.0"}, "name": "my-demo", "files": tables}).encode()
-    told = [file.core_metadata for file in from_json(content, URL).files]
-    assert told == [{}, None, {"sha256": "ab"}, {}, None]
+    read = [file.core_metadata for file in from_json(content, URL).files]
+    assert read == [{}, None, {"sha256": "ab"}, {}, None]
 
 
 @given(st.binary(max_size=60) | st.text("<![a href='\"=-&;#x>/", max_size=60).map(str.encode))
-def test_no_page_of_html_does_worse_than_an_error(content: bytes) -> None:
+def test_any_html_is_read_or_raises_variant_error(content: bytes) -> None:
     try:
         assert from_html(content, URL).name == "my-demo"
     except VariantError as error:
@@ -129,7 +129,7 @@ near_misses = st.fixed_dictionaries(
 
 
 @given(near_misses.map(json.dumps).map(str.encode) | st.binary(max_size=20))
-def test_no_page_of_json_does_worse_than_an_error(content: bytes) -> None:
+def test_any_json_is_read_or_raises_variant_error(content: bytes) -> None:
     try:
         page = from_json(content, URL)
         assert all(isinstance(file.filename, str) and str(file.url).startswith("http") for file in page.files)
@@ -142,25 +142,25 @@ def test_a_page_of_another_major_version_is_refused(version: str) -> None:
     html = f'<meta name="pypi:repository-version" content="{version}">'.encode()
     document = json.dumps({"meta": {"api-version": version}, "name": "x", "files": []}).encode()
     for read, content in ((from_html, html), (from_json, document)):
-        with pytest.raises(VariantError, match="is not known here"):
+        with pytest.raises(VariantError, match="unknown version"):
             read(content, URL)
 
 
-def test_metadata_files_are_told_under_the_name_that_old_pips_do_not_know() -> None:
-    # Under the one of PEP 658, pip 22.3 to 23.1 fails: at JSON always, at HTML if Name is not normalized.
+def test_metadata_files_are_listed_with_the_key_of_pep_714() -> None:
+    # With the key of PEP 658, pip 22.3 to 23.1 fails: always for JSON, for HTML if Name is not normalized.
     page = Page("demo", (File("demo-1.0-py3-none-any.whl", "x.whl", {}, core_metadata={"sha256": "ab"}),))
     for content in (to_html(page), to_json(page)):
         assert b"core-metadata" in content
         assert b"dist-info-metadata" not in content
 
 
-def test_json_lists_the_versions_by_the_names_of_the_files() -> None:
+def test_json_lists_the_versions_of_the_filenames() -> None:
     names = ["demo-1.0-py3-none-any-x.whl", "demo-1.0-variants.json", "demo-2.0.tar.gz", "readme.txt"]
     page = Page("demo", tuple(File(name, name, {}) for name in names))
     assert json.loads(to_json(page))["versions"] == ["1.0", "2.0"]
 
 
-def test_own_pages_are_known_from_others() -> None:
+def test_own_pages_differ_from_other_pages() -> None:
     page = Page("demo", ())
     assert all(map(is_own_html, (to_html(page), projects_to_html(["demo"]))))
     assert all(map(is_own_json, (to_json(page), projects_to_json(["demo"]))))
@@ -170,7 +170,7 @@ def test_own_pages_are_known_from_others() -> None:
     )
 
 
-# The page that lists all projects.
+# The page with the list of all projects.
 
 ROOT = "https://host.test/simple/"
 names = st.lists(st.from_regex(r"[a-z0-9]{1,4}(-[a-z0-9]{1,4})?", fullmatch=True), unique=True, max_size=5)
@@ -181,7 +181,7 @@ both_forms = pytest.mark.parametrize(
 
 @both_forms
 @given(names)
-def test_reading_the_list_of_projects_gives_what_was_written(
+def test_the_list_of_projects_is_read_as_written(
     write: Callable[[list[str]], bytes], read: Callable[[bytes, str], dict[str, str]], names: list[str]
 ) -> None:
     projects = read(write(names), ROOT)
@@ -189,7 +189,7 @@ def test_reading_the_list_of_projects_gives_what_was_written(
     assert read(write(names), f"{ROOT}index.page?format=x/y") == projects
 
 
-def test_of_a_page_of_html_only_what_is_one_step_below_is_a_project() -> None:
+def test_html_links_one_level_below_are_projects() -> None:
     links = ["My_Demo/", "/simple/two", f"{ROOT}three/", "my-demo/", "../", "./", "", "a/b/", "x/?q", "x/#f"]
     links += ["https://elsewhere.test/simple/four/", "https://[bad/", "-five/", "s%69x/", "se%2Fven/"]
     page = "".join(f'<a href="{link}">x</a>' for link in links).encode()
@@ -204,7 +204,7 @@ def test_of_a_page_of_html_only_what_is_one_step_below_is_a_project() -> None:
     ) == {"demo": f"{ROOT}demo/"}
 
 
-def test_every_fault_of_a_list_of_projects_is_told() -> None:
+def test_all_problems_of_a_project_list_are_reported() -> None:
     entries = [{"name": "My.Demo"}, {"name": "../x"}, {"name": 1}, {}, "x"]
     page = json.dumps({"meta": {"api-version": "1.0"}, "projects": entries}).encode()
     with pytest.raises(VariantError) as caught:
@@ -219,6 +219,6 @@ def test_every_fault_of_a_list_of_projects_is_told() -> None:
     assert projects_from_json(page, ROOT) == {"my-demo": f"{ROOT}my-demo/"}
 
 
-def test_the_page_of_a_project_lists_no_projects() -> None:
+def test_a_project_page_has_no_list_of_projects() -> None:
     assert projects_from_json(to_json(Page("demo", ())), ROOT) is None
     assert projects_from_html(to_html(Page("demo", (File("a-1.whl", "../../a-1.whl", {}),))), URL) == {}

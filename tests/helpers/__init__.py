@@ -1,1 +1,1 @@
-"""What several tests need."""
+"""Functions and data for several tests."""

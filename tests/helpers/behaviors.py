@@ -1,4 +1,4 @@
-"""How servers behave and misbehave."""
+"""Behaviors and misbehaviors of servers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Behavior = Callable[[Handler, "bytes | None"], bool]
 
 
 def answer(status: int, data: bytes = b"", length: int | None = None, **headers: str) -> Behavior:
-    """Return a behavior: what is sent, whatever is asked for; nothing follows it."""
+    """Return a behavior: send this answer to every request, and end the connection."""
 
     def behave(handler: Handler, _: bytes | None) -> bool:
         told = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -25,7 +25,7 @@ def answer(status: int, data: bytes = b"", length: int | None = None, **headers:
 
 
 def reset(length: int) -> Behavior:
-    """Return a behavior: a part is sent of so many bytes, and the connection reset."""
+    """Return a behavior: send a part of *length* announced bytes, and reset the connection."""
 
     def behave(handler: Handler, _: bytes | None) -> bool:
         handler.send(200, b"part", length=length)
@@ -39,7 +39,7 @@ def reset(length: int) -> Behavior:
 
 
 def endless(handler: Handler, _: bytes | None) -> bool:
-    """Send chunks as long as somebody reads."""
+    """Send chunks as long as the client reads."""
     handler.send_response(200)
     handler.send_header("Transfer-Encoding", "chunked")
     handler.end_headers()

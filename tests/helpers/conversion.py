@@ -1,4 +1,4 @@
-"""Wheels that are converted."""
+"""Conversions of wheels."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def convert(wheel: Path, folder: Path, plan: Plan | None = None) -> Path:
 
 
 def write_sparse_wheel(wheel: Path, members: dict[str, bytes], size: int) -> None:
-    """Write a wheel with one more member, of so many zero bytes that take no room on the disk."""
+    """Write a wheel with one more member: *size* zero bytes that take no space on the disk."""
     directory = b""
     with wheel.open("wb") as file:
         for name, content in [("demo/large", None), *members.items()]:

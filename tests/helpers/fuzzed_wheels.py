@@ -1,4 +1,4 @@
-"""Wheels that are damaged at random, and the whole way that a wheel goes."""
+"""Randomly damaged wheels, and all operations on a wheel."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from variant_backend.variants.properties import Property, Variant
 from variant_backend.wheel_rewrite import Plan, make_variant
 from variant_backend.wheels.reading import WheelFile, open_wheel
 
-# What reading may cost: so many seconds, and so many bytes for each byte of the file and beside that.
-# What costs most is a document of 2 MiB in lists without content, each of which becomes an object.
+# Limits of reading: seconds, bytes of memory for each byte of the file, and bytes besides.
+# A document of 2 MiB of empty lists costs most, as each becomes an object.
 SECONDS = 15
 
 
@@ -65,13 +65,13 @@ The text.
 
 @contextlib.contextmanager
 def in_time() -> Iterator[None]:
-    started = time.process_time()  # others may be busy
+    started = time.process_time()  # other processes may be busy
     yield
     assert time.process_time() - started < SECONDS
 
 
 def mutated(data: bytes, randomly: random.Random) -> bytes:
-    """Return bytes with a few changes: of bits, of numbers, and of stretches that move or are lost."""
+    """Return bytes with a few changes: of bits, of numbers, and of parts that are moved or removed."""
     result = bytearray(data)
     for _ in range(randomly.choice((1, 1, 2, 4))):
         at = randomly.randrange(len(result) + 1)
@@ -103,7 +103,7 @@ def mutations(*seeds: bytes) -> st.SearchStrategy[bytes]:
 
 
 def refused(call: Callable[[], object]) -> bool:
-    """Call something; tell whether that ended in a VariantError with at least one readable line."""
+    """Call a function; return whether it raised VariantError with at least one readable line."""
     try:
         with in_time():
             call()
@@ -117,7 +117,7 @@ def refused(call: Callable[[], object]) -> bool:
 
 
 def rewritten(data: bytes, path: str, content: bytes) -> bytes:
-    """Return a zip file with other content at one path, which is compressed."""
+    """Return a zip file with other, compressed content at one path."""
     target, source = io.BytesIO(), zipfile.ZipFile(io.BytesIO(data))
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for info in source.infolist():
@@ -128,7 +128,7 @@ def rewritten(data: bytes, path: str, content: bytes) -> bytes:
 
 
 def with_zip64(data: bytes) -> bytes:
-    """Return a zip file with the forms that large ones have."""
+    """Return a zip file with the forms of large zip files."""
     target, source = io.BytesIO(), zipfile.ZipFile(io.BytesIO(data))
     with zipfile.ZipFile(target, "w") as archive:
         for info in source.infolist():
@@ -176,9 +176,9 @@ def wheels() -> st.SearchStrategy[bytes]:
 
 
 def use(data: bytes) -> bool:
-    """Do with a wheel all that can be done; tell whether all of that was refused.
+    """Run all operations on a wheel; return whether all of them were refused.
 
-    What is made can be read again, and what is refused leaves nothing behind.
+    Written wheels can be read again, and refused operations leave no files.
     """
     with tempfile.TemporaryDirectory() as folder:
         wheel, labelled = Path(folder, "in", NAME), Path(folder, "dist", LABELLED)

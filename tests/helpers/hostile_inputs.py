@@ -1,7 +1,7 @@
-"""Texts that command a terminal or a CI service, and every input of the commands that may have them.
+"""Texts with commands for terminals or CI services, and all inputs of commands that can have them.
 
 `ROWS` is the table: an input, a field of it, the files with a text in that field, and the commands that read
-them. A new input, or a new field, gets a row here.
+them. Add a row for each new input and each new field.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 from helpers.made_wheels import METADATA, WHEEL, record_row
 from helpers.sample_release import DOCUMENT, patched
 
-# What each does where it is printed raw.
+# Each text by its effect if it is printed unescaped.
 TEXTS = {
     "sets the title": "\x1b]0;forged\x07",
     "clears the screen": "\x1b[2J\x1b[H",
     "replaces the line above": "\x1b[1A\x1b[2Kforged",
-    "hides what follows": "\x1b[8m",
-    "colors what follows": "\x1b[1;41m",
+    "hides the following text": "\x1b[8m",
+    "colors the following text": "\x1b[1;41m",
     "links elsewhere": "\x1b]8;;https://forged.example\x1b\\link\x1b]8;;\x1b\\",
     "fills the clipboard": "\x1b]52;c;Zm9yZ2Vk\x07",
     "resets the terminal": "\x1bc",
@@ -33,7 +33,7 @@ TEXTS = {
     "replaces the line": "\rforged",
     "breaks the line as Windows does": "\r\n::error file=x::forged",
     "commands GitHub": "\n::error file=x::forged",
-    "commands GitHub behind white space": "\n \t::warning::forged",
+    "commands GitHub after white space": "\n \t::warning::forged",
     "commands Azure": "##[error]forged",
     "sets a variable on Azure": "##vso[task.setvariable variable=x]forged",
     "commands TeamCity": "##teamcity[message text='forged']",
@@ -58,16 +58,16 @@ TEXTS = {
     "is a tab": "\t",
 }
 LONG = "x" * 10_000  # alone, as editing TOML with such a key takes seconds
-AT_START = "::error file=x::forged"  # a command of GitHub, where it begins a line
+AT_START = "::error file=x::forged"  # a command of GitHub at the start of a line
 HALF = "\ud800"  # half a surrogate pair, which JSON can escape
-UNDECODABLE = "\udc9b"  # byte 9B, as names of files and arguments have it
-LONGEST_NAME = 150  # bytes in a name; file systems take 255, and it has a suffix
+UNDECODABLE = "\udc9b"  # byte 9B in names of files and arguments
+LONGEST_NAME = 150  # bytes in a name; file systems accept 255, including a suffix
 
 
 def texts(
     without: str = "", *, longest: int = 0, more: Sequence[str] = (), at_start: str = AT_START
 ) -> list[str]:
-    """Return all the texts joined, each batch *longest* bytes at most, without those that have a character.
+    """Return all texts in batches of at most *longest* bytes, except texts with some characters.
 
     Each batch starts with a command of GitHub.
     """
@@ -84,9 +84,9 @@ def texts(
 
 
 class Kind(NamedTuple):
-    """Which texts can be in a field: those without such characters, *more* of them, *longest* bytes.
+    """The texts that a field can have: without some characters, *more* texts, and *longest* bytes.
 
-    Each of *without* makes batches of its own: a character may end what is read of a field.
+    Each of *without* makes batches of its own, as a character may end a field.
     """
 
     without: tuple[str, ...] = ("",)
@@ -94,13 +94,13 @@ class Kind(NamedTuple):
     longest: int = 0
 
     def texts(self, longest: int = 0) -> list[str]:
-        """Return the texts in batches of *longest* bytes, if that is given."""
+        """Return the texts in batches, of at most *longest* bytes if it is given."""
         longest = longest or self.longest
         batches = (texts(each, longest=longest, more=self.more) for each in self.without)
         return [*dict.fromkeys(batch for its in batches for batch in its)]
 
 
-STRING = Kind()  # of JSON or TOML, where anything can be escaped
+STRING = Kind()  # of JSON or TOML, which can escape all characters
 LINE = Kind(("\r\n", "\n"))  # of METADATA and the like
 NAME = Kind(("/\0",), (UNDECODABLE,), LONGEST_NAME)  # of a file
 ARGUMENT = Kind(("\0",), (UNDECODABLE,))  # of a command, or a variable
@@ -112,10 +112,10 @@ NOTHING: Files = MappingProxyType({})
 
 
 class Row(NamedTuple):
-    """A *field* of an *input*: which *files* it is in, and the *commands* that read them.
+    """A *field* of an *input*: the *files* with it, and the *commands* that read them.
 
-    In a command, ``OUT`` is a folder that is not there yet, ``URL`` that of the served *pages*, whole answers
-    of a server by their paths, and a word with ``*`` the files that fit. *variables* are set meanwhile.
+    In a command, ``OUT`` is a missing folder, ``URL`` the URL of a server, and a word with ``*`` all files
+    that match. *pages* are complete answers of the server, by path. *variables* are set for the commands.
     """
 
     input: str
@@ -144,7 +144,7 @@ def dumped(document: Any) -> bytes:
 
 
 def labelled(document: Any, label: str) -> Any:
-    """Return what a wheel has of a document: all but the other label."""
+    """Return the part of a document that a wheel has: without the other label."""
     if not isinstance(document, dict) or not isinstance(document.get("variants"), dict):
         return document
     other = {"fast": "safe", "safe": "fast"}[label]
@@ -164,7 +164,7 @@ def dist_info(document: Any = None, metadata: bytes = b"", files: Files = NOTHIN
 
 
 def archived(inner: Files, members: Files = NOTHING, rows: str = "", comment: bytes = b"") -> bytes:
-    """Return a wheel with such a folder, and more members and rows of RECORD."""
+    """Return a wheel with a dist-info folder, and more members and rows of RECORD."""
     contents = {"demo.py": b"", **{f"demo-1.0.dist-info/{name}": each for name, each in inner.items()}}
     contents.update(members)
     record = "".join(record_row(name, each) for name, each in contents.items())
@@ -178,7 +178,7 @@ def archived(inner: Files, members: Files = NOTHING, rows: str = "", comment: by
 
 
 def laid_out(inner: Mapping[str | None, Files], index: Any = SOUND, **more: Any) -> dict[str, bytes]:
-    """Return wheels, a release of them with its index file, and what is installed of one."""
+    """Return wheels, their release with its index file, and the installed files of one wheel."""
     names = {"fast": FAST, "safe": SAFE, None: PLAIN}
     wheels = {names[label]: archived(each, **more) for label, each in inner.items()}
     return {
@@ -192,7 +192,7 @@ def laid_out(inner: Mapping[str | None, Files], index: Any = SOUND, **more: Any)
 def release(
     document: Any = SOUND, metadata: bytes = b"", files: Files = NOTHING, **more: Any
 ) -> dict[str, bytes]:
-    """Return all that has such a variant.json, METADATA and further files of dist-info in it."""
+    """Return all files with a variant.json, METADATA and further files of dist-info."""
     inner: dict[str | None, Files] = {None: dist_info(None, metadata, files)}
     for label in ("fast", "safe"):
         inner[label] = dist_info(labelled(document, label), metadata, files)
@@ -200,7 +200,7 @@ def release(
 
 
 def sound_release(index: Any = SOUND) -> dict[str, bytes]:
-    """Return a release with such an index file."""
+    """Return a valid release with an index file."""
     inner: dict[str | None, Files] = {None: dist_info()}
     for label in ("fast", "safe"):
         inner[label] = dist_info(labelled(SOUND, label))
@@ -271,7 +271,7 @@ FIELDS_OF_METADATA = (
     "Author-Email",
     "Description-Content-Type",
 )
-# Requirements that are sound up to the text in them.
+# Requirements that are valid except for a text in them.
 REQUIREMENTS = {
     "URL": "other @ https://example.org/{}",
     "version": "other == {}",
@@ -282,7 +282,7 @@ REQUIREMENTS = {
 
 
 def metadata_field(name: str) -> Callable[[str], Files]:
-    """Return what puts a text into a field of METADATA, in place of that which is there."""
+    """Return a function that replaces a field of METADATA by a text."""
 
     def files(text: str) -> Files:
         line = f"{name}: {text}".encode()
@@ -304,12 +304,12 @@ def in_file(name: str, form: str) -> Callable[[str], Files]:
 
 
 def folded(files: Callable[[str], Files]) -> Callable[[str], Files]:
-    """Return what puts a text over several lines, as METADATA has them."""
+    """Return a function that folds a text over several lines of METADATA."""
     return lambda text: files(text.replace("\n", "\n "))
 
 
 def wheel_rows() -> Iterator[Row]:
-    """Yield the rows of what is in a wheel, but for variant.json."""
+    """Yield the rows of the content of wheels, except variant.json."""
     for name in FIELDS_OF_METADATA:
         yield Row("METADATA", name, metadata_field(name), WHEEL_COMMANDS, LINE)
     for name in ("Name", "Requires-Dist", "Requires-Python"):
@@ -382,7 +382,7 @@ DOCUMENT_FIELDS: dict[str, Callable[[str], Any]] = {
     "value of a variant": lambda text: {"variants": {"fast": {"speed": {"mode": ["fast", text]}}}},
     "type of a list": lambda text: {"variants": {"fast": {"speed": {"mode": text}}}},
 }
-# Forms of older drafts, which `upgrade` knows.
+# Forms of older drafts that `upgrade` knows.
 OLD = {"$schema": "https://variants-schema.wheelnext.dev/v0.0.3.json"}
 OLD_FIELDS: dict[str, Callable[[str], Any]] = {
     "enable-if": lambda text: {
@@ -390,7 +390,7 @@ OLD_FIELDS: dict[str, Callable[[str], Any]] = {
         "providers": {"speed": {"static-properties": None, "requires": ["x"], "enable-if": text}},
     },
     "plugin-use": lambda text: {**OLD, "providers": {"speed": {"plugin-use": text}}},
-    "requires, not asked": lambda text: {
+    "requires, not at install time": lambda text: {
         **OLD,
         "providers": {"speed": {"static-properties": None, "requires": [text], "install-time": False}},
         "static-properties": {"speed": {"mode": ["fast", "safe"]}},
@@ -409,17 +409,17 @@ OLD_FIELDS: dict[str, Callable[[str], Any]] = {
     "static-properties, namespace": lambda text: {**OLD, "static-properties": {text: {"mode": ["fast"]}}},
     "static-properties, value": lambda text: {**OLD, "static-properties": {"speed": {"mode": [text]}}},
 }
-# What is no patch of the sound one.
+# Documents that are not patches of the valid one.
 RAW_DOCUMENTS: dict[str, Callable[[str], bytes]] = {
-    "key that stands twice": lambda text: f"{{{json.dumps(text)}: 1, {json.dumps(text)}: 2}}".encode(),
+    "duplicate key": lambda text: f"{{{json.dumps(text)}: 1, {json.dumps(text)}: 2}}".encode(),
     "text": lambda text: json.dumps(text).encode(),
-    "no JSON": lambda text: text.encode("utf-8", "surrogatepass"),
+    "invalid JSON": lambda text: text.encode("utf-8", "surrogatepass"),
     "half a surrogate pair": lambda text: json.dumps({text: HALF, HALF: text}).encode(),
 }
 
 
 def documents() -> dict[str, Callable[[str], Any]]:
-    """Return what makes a document with a text in it, by the field."""
+    """Return functions that make a document with a text, by field."""
 
     def patching(patch: Callable[[str], Any]) -> Callable[[str], Any]:
         return lambda text: patched(SOUND, patch(text))
@@ -435,7 +435,7 @@ def document_rows() -> Iterator[Row]:
         yield Row("index file", name, lambda text, make=make: sound_release(make(text)), INDEX_COMMANDS)  # type: ignore[misc]
 
 
-# Names of files, which are in the current folder.
+# Names of files in the current folder.
 
 HERE = {name.partition("/")[2]: content for name, content in sound_release().items() if "release/" in name}
 NAME_COMMANDS = (
@@ -483,7 +483,7 @@ OTHER_NAMES = {
     "sdist": "{}-1.0.tar.gz",
     "sdist, version": "demo-{}.tar.gz",
     "side file": "demo-1.0-py3-none-any.whl.{}.metadata",
-    "folder that is called a wheel": "{}.whl/x",
+    "folder with a wheel's name": "{}.whl/x",
 }
 FOLDER_COMMANDS = (
     "check *.d",
@@ -560,11 +560,11 @@ def name_rows() -> Iterator[Row]:
     )
 
 
-# TOML: project files, lock files, hardware files, the user's own configuration.
+# TOML: project files, lock files, machine files, the user's configuration.
 
 
 def toml_value(value: Any) -> str:
-    """Write a value; what is not ASCII, or has no place on a line, is escaped."""
+    """Return a value as TOML; characters outside ASCII and control characters are escaped."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{toml_value(key)} = {toml_value(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list):
@@ -578,7 +578,7 @@ def toml_value(value: Any) -> str:
 
 
 def toml(table: Mapping[str, Any], *above: str) -> bytes:
-    """Write a table with headers for the tables in it."""
+    """Return a table as TOML, with headers for its subtables."""
     keys = {key: value for key, value in table.items() if not isinstance(value, dict)}
     tables = {key: value for key, value in table.items() if isinstance(value, dict)}
     head = f"[{'.'.join(map(toml_value, above))}]\n" if above else ""
@@ -677,9 +677,9 @@ RAW_PROJECTS: dict[str, tuple[Callable[[str], bytes], Kind]] = {
         lambda text: toml(PROJECT).replace(b"]\n", f"]\nx = '''\n{text}\n'''\n".encode()),
         Kind(("".join(map(chr, [*range(9), *range(11, 32), 127])) + "'",)),
     ),
-    "no TOML": (lambda text: toml(PROJECT) + text.encode("utf-8", "surrogatepass"), STRING),
+    "invalid TOML": (lambda text: toml(PROJECT) + text.encode("utf-8", "surrogatepass"), STRING),
     "no value": (lambda text: f"x = {text}".encode(), STRING),
-    "key that stands twice": (
+    "duplicate key": (
         lambda text: f"{toml_value(text)} = 1\n{toml_value(text)} = 2\n".encode() + toml(PROJECT),
         STRING,
     ),
@@ -739,16 +739,17 @@ HARDWARE_COMMANDS = (
     "stub release --base-url https://example.org --machine hardware.* -o OUT",
     "installed --path site --machine hardware.* --check",
 )
-# The reader refuses control characters there, so all others are alone.
+# The reader refuses control characters there, so these texts have only other characters.
 SHOWN = Kind(("".join(map(chr, [*range(32), *range(127, 160)])),))
 
 
-def hardware_file(form: str, table: Any) -> bytes:
+def hardware_file(form: str, machine: Any) -> bytes:
+    table = {"version": 1, "machine": machine}
     return dumped(table) if form == "json" else toml(table)
 
 
 def hardware_rows() -> Iterator[Row]:
-    """Yield the rows of hardware files."""
+    """Yield the rows of machine files."""
     for name, patch in HARDWARE_FIELDS.items():
         for form in ("json", "toml"):
             yield Row(
@@ -762,14 +763,24 @@ def hardware_rows() -> Iterator[Row]:
             )
     yield Row(
         "hardware.json",
-        "source, printable but for what has no control characters",
+        "source without control characters",
         lambda text: {
             **sound_release(),
-            "hardware.json": dumped(patched(HARDWARE, {"speed": {"source": text}})),
+            "hardware.json": hardware_file("json", patched(HARDWARE, {"speed": {"source": text}})),
         },
         HARDWARE_COMMANDS,
         SHOWN,
     )
+    for name, table in {
+        "version": lambda text: {"version": text, "machine": HARDWARE},
+        "namespace at the top level": lambda text: {text: HARDWARE["speed"]},
+    }.items():
+        yield Row(
+            "hardware.json",
+            name,
+            lambda text, table=table: {**sound_release(), "hardware.json": dumped(table(text))},  # type: ignore[misc]
+            HARDWARE_COMMANDS,
+        )
     for name, make in RAW_DOCUMENTS.items():
         yield Row(
             "hardware.json",
@@ -780,7 +791,7 @@ def hardware_rows() -> Iterator[Row]:
 
 
 def lock_file(patch: Any = None, package: Any = None, wheel: Any = None) -> bytes:
-    """Return a lock file of the release in this folder, patched at three places."""
+    """Return a lock file of the release in this folder, with up to three patches."""
     import hashlib
 
     entry = {"name": FAST, "path": f"release/{FAST}", "size": len(HERE[FAST])}
@@ -832,19 +843,19 @@ LOCK_FIELDS: dict[str, Callable[[str], bytes]] = {
     "tool, hosts": of_own(lambda text: {"hosts": [text]}),
     "tool, requires-python": of_own(lambda text: {"requires-python": {FAST: text, text: text}}),
     "tool, core-metadata": of_own(lambda text: {"core-metadata": {FAST: {"sha256": text, text: 1}}}),
-    "no TOML": lambda text: text.encode(),
+    "invalid TOML": lambda text: text.encode(),
 }
 CONFIG_FIELDS: dict[str, Callable[[str], bytes]] = {
     "key": lambda text: toml({text: 1}),
     "trust-plugins": lambda text: toml({"trust-plugins": [text]}),
     "plugin-installer": lambda text: toml({"plugin-installer": text}),
-    "no TOML": lambda text: text.encode(),
+    "invalid TOML": lambda text: text.encode(),
 }
 USED_CONFIG = ("explain demo --find-links release", "fetch demo --find-links release -o OUT")
 
 
 def other_rows() -> Iterator[Row]:
-    """Yield the rows of lock files, of the user's configuration and of variables."""
+    """Yield the rows of lock files, the user's configuration and variables."""
     used = ("fetch --pylock pylock.toml -o OUT", "fetch --pylock pylock.toml -o OUT --json")
     fields = {
         **LOCK_FIELDS,
@@ -892,7 +903,7 @@ def other_rows() -> Iterator[Row]:
         )
 
 
-# What servers say.
+# Answers of servers.
 
 PAGE_COMMANDS = (
     "explain demo --index-url URL",
@@ -910,7 +921,7 @@ SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
 
 
 def answer(body: bytes, *, kind: str = "text/html", status: str = "200 OK", **headers: str) -> bytes:
-    """Return an answer of a server; its head may have any bytes."""
+    """Return an answer of a server with arbitrary bytes in its head."""
     lines = [
         f"HTTP/1.1 {status}",
         f"Content-Type: {kind}",
@@ -922,26 +933,26 @@ def answer(body: bytes, *, kind: str = "text/html", status: str = "200 OK", **he
 
 
 def linked(attributes: str = "", href: str = FAST, more: str = "", text: str = "x") -> bytes:
-    """Return a page of HTML with two sound links, and one more."""
+    """Return an HTML page with two valid links, and one more."""
     links = [f'<a href="{name}">{name}</a>' for name in (SAFE, INDEX)]
     own = f'<a href="{href}" {attributes}>{text}</a>'
     return f"<!DOCTYPE html><html><head>{more}</head><body>{own}{''.join(links)}</body></html>".encode()
 
 
 def escaped(text: str) -> str:
-    """Return a text as an attribute of HTML has it."""
+    """Return a text escaped for an attribute of HTML."""
     return "".join(f"&#{ord(each)};" if each in "\"'<>&" else each for each in text)
 
 
 def quoted(text: str) -> str:
-    """Return a text as a part of a path has it."""
+    """Return a text quoted for a part of a path."""
     from urllib.parse import quote
 
     return quote(text.encode("utf-8", "surrogateescape"), safe="")
 
 
 def listed(patch: Any = None, file: Any = None) -> bytes:
-    """Return a page of JSON, and its first file patched."""
+    """Return a JSON page whose first file is patched."""
     files = [{"filename": name, "url": name, "hashes": {}} for name in (FAST, SAFE, INDEX)]
     files[0] = patched(files[0], file or {})
     page = {"meta": {"api-version": "1.1"}, "name": "demo", "files": files}
@@ -1031,7 +1042,7 @@ def served_page(make: Callable[[str], bytes], kind: str) -> Callable[[str], Mapp
 
 
 def page_rows() -> Iterator[Row]:
-    """Yield the rows of pages, and of all else that servers say."""
+    """Yield the rows of pages and of other answers of servers."""
     for kind, fields in (("text/html", HTML_FIELDS), (SIMPLE_JSON, JSON_FIELDS)):
         for name, make in fields.items():
             yield Row(

@@ -1,4 +1,4 @@
-"""Dispatching sdists for tests, unpacked, as `variant-backend stub` makes them, and as it does not."""
+"""Unpacked dispatching sdists for tests, as `variant-backend stub` writes them, and others."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def write_sdist(
     change: Callable[[dict[str, Any]], object] = lambda _: None,
     **tool: Any,
 ) -> Path:
-    """Write the sdist of release 1.0 of ``demo``, whose wheels lie in a folder, and will at a URL.
+    """Write the sdist of release 1.0 of ``demo``, whose wheels are in a folder now and at a URL later.
 
-    *change* is given the only package of the lock file, and may change it; *tool* stands in its own table.
+    *change* may change the only package of the lock file; *tool* becomes its table of this project.
     """
     found = sorted(wheels.glob("*.whl"))
     package = {

@@ -1,4 +1,4 @@
-"""Wheels that are made on the spot."""
+"""Small wheels that tests write."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def make_wheel(
     order: Sequence[str] = (),
     compression: int = zipfile.ZIP_DEFLATED,
 ) -> Path:
-    """Write a plain wheel; *order* names the dist-info files that come first, before all others."""
+    """Write a plain wheel; *order* names the dist-info files that come before all other files."""
     dist_info = f"{name}-{version}.dist-info"
     contents = {
         **({f"{name}/__init__.py": b"x = 1\n"} if files is None else files),

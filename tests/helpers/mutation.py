@@ -1,4 +1,4 @@
-"""Documents in which some entries are others, or are gone."""
+"""Documents with some entries replaced or removed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ values = st.recursive(
 
 @st.composite
 def mutated(draw: st.DrawFn) -> Any:
-    """A sound document, where some entries are others, or are gone."""
+    """Return a valid document with some entries replaced or removed."""
     document = draw(st.just(DOCUMENT) | releases().map(lambda release: release.to_dict()))
     document = json.loads(json.dumps(document))
     for _ in range(draw(st.integers(1, 3))):

@@ -1,4 +1,4 @@
-"""Real programs of the test environment: run to the end, started, or on a terminal."""
+"""Real programs of the test environment: run, started, or on a terminal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCRIPTS = Path(sys.executable).parent
 def run(
     *command: object, cwd: Path | None = None, ok: bool = True, **env: Any
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program of the test environment; with *ok* a failure fails the test, and shows what was said."""
+    """Run a program of the test environment; with *ok*, a failure fails the test and shows the output."""
     program, *arguments = map(str, command)
     path = SCRIPTS / program
     executable = str(path) if path.exists() or path.with_suffix(".exe").exists() else program
@@ -59,9 +59,9 @@ def printed(problems: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def empty_cache() -> tuple[str, str]:
-    """Return the options that give uv a new, empty cache, in which only this interpreter is known.
+    """Return the options that give uv a new cache with nothing but facts about this interpreter.
 
-    With --no-cache, uv starts the interpreter each time to ask what it is, which takes longer than the rest.
+    With --no-cache, uv starts the interpreter each time to query it, which takes longer than all else.
     """
     folder = tempfile.mkdtemp(dir=_cache_with_this_interpreter().parent)
     shutil.copytree(_cache_with_this_interpreter(), folder, dirs_exist_ok=True)
@@ -70,7 +70,7 @@ def empty_cache() -> tuple[str, str]:
 
 @functools.cache
 def _cache_with_this_interpreter() -> Path:
-    """Return a cache of uv that knows this interpreter; it is removed when the tests end."""
+    """Return a cache of uv with facts about this interpreter; it is removed when the tests end."""
     folder = Path(tempfile.mkdtemp(prefix="uv-caches-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     run("uv", "python", "find", "--cache-dir", folder / "template", sys.executable)
@@ -78,7 +78,7 @@ def _cache_with_this_interpreter() -> Path:
 
 
 def start(*command: object, cwd: Path | None = None, **env: str) -> subprocess.Popen[str]:
-    """Start a program that can be interrupted: a shell may have started this one in the background."""
+    """Start a program that can be interrupted, even if a shell started the tests in the background."""
     reset = None if sys.platform == "win32" else lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     return subprocess.Popen(
         [*map(str, command)],
@@ -92,12 +92,12 @@ def start(*command: object, cwd: Path | None = None, **env: str) -> subprocess.P
 
 
 def read_terminal(terminal: int) -> bytes:
-    """Return what was shown on a terminal, and close it."""
+    """Return the output on a terminal, and close it."""
     shown = b""
     while True:
         try:
             data = os.read(terminal, 10_000)
-        except OSError:  # what Linux gives at the end
+        except OSError:  # Linux raises it at the end
             break
         if not data:
             break

@@ -1,4 +1,4 @@
-"""The example of PyTorch: its labels, and wheels like torch's."""
+"""The example of PyTorch: its labels, and wheels like those of torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from helpers.made_wheels import make_wheel
 EXAMPLE = Path(__file__).parents[2] / "examples/pytorch/pyproject.toml"
 
 
-# What torch requires on its own, and what its wheels for CUDA, ROCm and XPU bring along.
+# Requirements of all torch wheels, and those of its wheels for CUDA, ROCm and XPU.
 ITS_OWN = ["filelock", "typing-extensions>=4.10.0", "sympy>=1.13.3", 'opt-einsum>=3.3; extra == "opt-einsum"']
 
 
@@ -27,7 +27,7 @@ BROUGHT = [
 ]
 
 
-# The local version by which each wheel is named before it is a variant.
+# The local version of each wheel before it is a variant.
 LABELS = {
     "cu126": "cuda12.6",
     "cu128": "cuda12.8",
@@ -40,7 +40,7 @@ LABELS = {
 
 
 def torch_wheel(folder: Path, local: str, tag: str, *more: str) -> Path:
-    """Write a small wheel that has the name and the requirements of a real one."""
+    """Write a small wheel with the name and the requirements of a real one."""
     requirements = [*ITS_OWN, *(BROUGHT if local != "cpu" else []), *more]
     lines = "".join(f"Requires-Dist: {requirement}\n" for requirement in requirements)
     head = f"Metadata-Version: 2.4\nName: {{name}}\nVersion: {{version}}\n{lines}\nThe text.\n"

@@ -1,4 +1,4 @@
-"""A server with ranges, as package indexes have them: it counts what it sends, and misbehaves when told."""
+"""A server with ranges, like package indexes: it counts the sent bytes, and can misbehave."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves a folder with ranges, and notes each request with what it cost."""
+    """Serves a folder with ranges, and notes each request with its cost."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -33,7 +33,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
     def do_HEAD(self) -> None:
         self.answer()

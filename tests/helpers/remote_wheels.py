@@ -1,4 +1,4 @@
-"""Wheels that lie behind URLs."""
+"""Wheels at URLs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def page(folder: Path, links: list[str]) -> None:
 
 
 def large_wheel(folder: Path, size: int) -> Path:
-    """Write a variant of so many bytes: a large member, 2,000 small ones, and dist-info in between."""
+    """Write a variant of *size* bytes: a large member, 2,000 small ones, and dist-info in between."""
     files = {f"demo/{number}": b"" for number in range(1000)}
     plain = make_wheel(folder / "plain", files=files, order=("WHEEL",))
     variant = convert(plain, folder / "variant")

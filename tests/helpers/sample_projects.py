@@ -1,4 +1,4 @@
-"""Small projects, one for each backend that is wrapped: those of examples/, and some written here."""
+"""Small projects, one for each wrapped backend: those of examples/, and some defined here."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ ROOT = Path(__file__).parents[2]
 
 
 class Example(NamedTuple):
-    """A project around a backend, one of its labels, and what tells that its wheel works.
+    """A project that wraps a backend, one of its labels, and a use of its wheel with the output.
 
-    Without files, it is the folder of examples/ with its name. A setting is one that the backend knows:
-    it changes what a use prints, or shows in the wheel's name. A complaint is what the backend says to
-    a setting that it does not know; some say nothing.
+    Without files, it is the folder of examples/ with its name. The backend knows the setting, which changes
+    the output of the use, or the wheel's name. The complaint is the backend's message about an unknown
+    setting; some backends have none.
     """
 
     backend: str
@@ -101,7 +101,7 @@ target_compile_definitions(_bits PRIVATE BITS=${BITS})
 install(TARGETS _bits DESTINATION variant_project)
 """
 
-# No crate of others, as their registry need not be reachable. It needs cargo and a linker.
+# Without other crates, as their registry may be unreachable. It needs cargo and a linker.
 CARGO_TOML = """
 [package]
 name = "bits-of-a-byte"
@@ -141,7 +141,7 @@ from setuptools import Extension, setup
 setup(ext_modules=[Extension("_bits", ["bits.c"])])
 """
 
-# MSVC reads CL, all other compilers that Python uses read CFLAGS.
+# MSVC reads CL; all other compilers that Python uses read CFLAGS.
 COMPILED_BY_SETUPTOOLS = small(
     '"setuptools>=77"',
     "setuptools.build_meta",
@@ -236,7 +236,7 @@ EXAMPLES = {
 
 
 def write(files: Mapping[str, str], project: Path) -> Path:
-    """Write a project into a new folder, and return that."""
+    """Write a project into a new folder, and return the folder."""
     for path, text in files.items():
         (project / path).parent.mkdir(parents=True, exist_ok=True)
         (project / path).write_text(text, encoding="utf-8", newline="\n")
@@ -244,7 +244,7 @@ def write(files: Mapping[str, str], project: Path) -> Path:
 
 
 def new_project(name: str, folder: Path) -> Path:
-    """Make a project in a new folder, and fill the one with a copy of ours as its README says."""
+    """Create a project in a new folder; a project with a copy of ours is filled as its README says."""
     project = folder / name
     files = EXAMPLES[name].files
     if files is not None:

@@ -1,4 +1,4 @@
-"""Releases on disk for tests of `check`: a sound one, and changes of it that stand in the documentation."""
+"""Releases on disk for tests of `check`: a valid one, and its changes in the documentation."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def patched(document: Any, patch: Any) -> Any:
 
 
 def only(document: Any, label: str) -> Any:
-    """Return the document that the wheel of a label has: all but the other labels."""
+    """Return the document in the wheel of a label: without the other labels."""
     result = copy.deepcopy(document)
     if isinstance(result, dict) and isinstance(result.get("variants"), dict):
         result["variants"] = {key: each for key, each in result["variants"].items() if key == label}
@@ -57,9 +57,9 @@ def write_wheel(
     rows: Callable[[list[str]], list[str]] = lambda rows: rows,
     inner: Mapping[str, str] = {},
 ) -> None:
-    """Write a wheel, with variant.json if that is given; *members* and *rows* may change what is inside.
+    """Write a wheel, with variant.json if it is given; *members* and *rows* may change its content.
 
-    *inner* has more files of dist-info, or other ones.
+    *inner* has additional files of dist-info, or replaces some.
     """
     name, version, *_ = path.name.split("-")
     dist_info = f"{name}-{version}.dist-info"
@@ -88,7 +88,7 @@ def write_release(
     plain: bool = True,
     version: str = "1.0",
 ) -> Path:
-    """Write a release: an index file, a wheel for each label with what *wheels* gives, and a plain one."""
+    """Write a release: an index file, a wheel for each label as in *wheels*, and a plain wheel."""
     folder.mkdir(parents=True, exist_ok=True)
     for label in labels:
         variant = wheels(label) if wheels else only(index, label)
@@ -101,14 +101,14 @@ def write_release(
 
 
 class Example(NamedTuple):
-    """A block of docs/rules.md: what it changes of the sound release, and how."""
+    """A block of docs/rules.md: a change of the valid release."""
 
     target: str
     text: str
 
 
 def lay_out(folder: Path, examples: Iterable[Example]) -> None:
-    """Write the sound release, changed by the examples; see "How to read the examples" in docs/rules.md."""
+    """Write the valid release, changed by the examples; see "How to read the examples" in docs/rules.md."""
     blocks = {example.target: example.text for example in examples}
     release = patched(DOCUMENT, json.loads(blocks.get("release", "{}")))
     index = patched(release, json.loads(blocks.get("index", "{}")))

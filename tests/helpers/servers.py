@@ -1,4 +1,4 @@
-"""Servers on this machine, and what they serve."""
+"""Servers on this machine, and their files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from variant_backend.formats import simple_api
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """Serve a folder over HTTP on this machine; give its URL."""
+    """Serve a folder over HTTP on this machine; yield its URL."""
     handler = functools.partial(_QuietHandler, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, answering(server):
         yield f"http://127.0.0.1:{server.server_port}/"
@@ -26,7 +26,7 @@ def served(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def answering(server: socketserver.BaseServer) -> Iterator[None]:
-    """Have a server answer in the background; it is asked often whether it ends, as that is waited for."""
+    """Run a server in the background; it polls often for its end, as the tests wait for it."""
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     try:
         yield
@@ -36,11 +36,11 @@ def answering(server: socketserver.BaseServer) -> Iterator[None]:
 
 class _QuietHandler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def publish(files: Iterable[Path], project: Path) -> None:
-    """Copy files into a project's folder of a package index, and write the page that lists them."""
+    """Copy files into a project's folder of a package index, and write the page with their links."""
     project.mkdir(parents=True)
     links = []
     for path in sorted(files):
@@ -53,27 +53,29 @@ def publish(files: Iterable[Path], project: Path) -> None:
 
 @contextmanager
 def serving(folder: Path, *, as_json: bool) -> Iterator[tuple[str, list[str]]]:
-    """Serve a folder; give its URL, and the list of the paths that are asked for."""
-    asked: list[str] = []
-    handler = functools.partial(_RecordingHandler, directory=str(folder), as_json=as_json, asked=asked)
+    """Serve a folder; yield its URL, and the list of requested paths."""
+    requested: list[str] = []
+    handler = functools.partial(
+        _RecordingHandler, directory=str(folder), as_json=as_json, requested=requested
+    )
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, answering(server):
-        yield f"http://127.0.0.1:{server.server_port}/", asked
+        yield f"http://127.0.0.1:{server.server_port}/", requested
 
 
 class _RecordingHandler(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder, pages as JSON too if *as_json*, and notes what was asked for."""
+    """Serves a folder, with JSON pages too if *as_json*, and notes the requested paths."""
 
     extensions_map = {".json": simple_api.JSON_TYPE, ".html": "text/html", "": "application/octet-stream"}  # noqa: RUF012
 
-    def __init__(self, *args: Any, as_json: bool, asked: list[str], **options: Any) -> None:
-        self.as_json, self.asked = as_json, asked
+    def __init__(self, *args: Any, as_json: bool, requested: list[str], **options: Any) -> None:
+        self.as_json, self.requested = as_json, requested
         super().__init__(*args, **options)
 
     def send_head(self) -> Any:
-        self.asked.append(self.path)
+        self.requested.append(self.path)
         if self.as_json and self.path.endswith("/") and simple_api.JSON_TYPE in self.headers["Accept"]:
             self.path += "index.json"
         return super().send_head()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""

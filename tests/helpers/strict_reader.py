@@ -1,4 +1,4 @@
-"""A reader of wheels that is as strict as the strictest; nothing of this project is used."""
+"""A reader of wheels that is as strict as the strictest one, without code of this project."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 def walk(path: Path) -> dict[str, bytes]:
     """Read a wheel from byte 0 to its end as the strictest readers do; return its members.
 
-    Every rule that package indexes and installers apply is asserted. Nothing of the project is used.
+    Asserts all rules of package indexes and installers.
     """
     data = path.read_bytes()
     position = 0
@@ -26,7 +26,7 @@ def walk(path: Path) -> dict[str, bytes]:
         start = position + 30 + name_length
         name, extra = data[position + 30 : start], data[start : start + extra_length]
         fields = extra_fields(extra)
-        assert len(fields) == len({kind for kind, _ in fields}), f"{name!r}: an extra field is there twice"
+        assert len(fields) == len({kind for kind, _ in fields}), f"{name!r}: duplicate extra field"
         zip64 = dict(fields).get(1)
         if zip64 is not None or packed == size == 0xFFFFFFFF:
             assert zip64 and len(zip64) == 16
@@ -38,7 +38,7 @@ def walk(path: Path) -> dict[str, bytes]:
         assert method in (0, 8)
         assert flags & 0x0800 or name.isascii()
         text = name.decode()
-        assert text not in members, f"{text} is there twice"
+        assert text not in members, f"duplicate member {text}"
         assert (
             not text.startswith("/")
             and ".." not in text.split("/")
@@ -116,11 +116,11 @@ def _walk_directory(data: bytes, position: int, local: dict[bytes, tuple[int, tu
     assert signature == b"PK\x05\x06" and disk == start == 0 and here == total
     assert total in (0xFFFF, len(seen)) and cd_size in (0xFFFFFFFF, directory_size)
     assert cd_offset in (0xFFFFFFFF, directory_offset)
-    assert position + 22 + comment == len(data), "bytes follow the end"
+    assert position + 22 + comment == len(data), "more bytes after the end"
 
 
 def _check_wheel(filename: str, members: dict[str, bytes]) -> None:
-    """Check what makes a zip file a wheel: directories, METADATA and RECORD."""
+    """Check the parts that make a zip file a wheel: directories, METADATA and RECORD."""
     name, version = filename.split("-")[:2]
     dist_info = f"{name}-{version}.dist-info"
     tops = {member.partition("/")[0] for member in members}

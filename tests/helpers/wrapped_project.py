@@ -1,4 +1,4 @@
-"""A project whose wrapped backend lies in its own tree, and whose hooks are called as frontends call them."""
+"""A project with its wrapped backend in its own tree; its hooks are called as frontends call them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ both.dictionary.size = ["large", "small"]
 x86_64_v3.x86_64.level = ["v3"]
 """
 
-# A backend that notes how it is called, and gives the files that lie ready in the project.
+# A backend that notes its calls, and returns the files in the project's folder ``ready``.
 MANDATORY = """
 import json, shutil
 from pathlib import Path
@@ -104,7 +104,7 @@ ALL_HOOKS = ["build_wheel", "build_sdist", "build_editable", *REQUIRES_HOOKS, *P
 
 
 class BuildError(Exception):
-    """A hook's process ended with an exit code other than 0."""
+    """The process of a hook ended with an exit code other than 0."""
 
     def __init__(self, result: subprocess.CompletedProcess[str]) -> None:
         super().__init__(result.stderr)
@@ -113,7 +113,7 @@ class BuildError(Exception):
 
 
 class Project:
-    """A project whose wrapped backend lies in its own tree; what is built goes to ``dist``."""
+    """A project with its wrapped backend in its own tree; results are written to ``dist``."""
 
     def __init__(self, root: Path, backend: str = COMPLETE, toml: str = WRAPPING + VARIANT) -> None:
         self.root = root
@@ -147,8 +147,8 @@ class Project:
         return method(settings) if hook in REQUIRES_HOOKS else method(str(into or self.dist), settings)
 
     def call_here(self, hook: str, settings: Settings = None, into: Path | None = None) -> Any:
-        """Call a hook in this process, which is faster, and note what it says."""
-        sys.modules.pop("wrapped", None)  # another project's
+        """Call a hook in this process, which is faster, and note its messages."""
+        sys.modules.pop("wrapped", None)  # of another project
         with pytest.MonkeyPatch.context() as patch, redirect_stderr(io.StringIO()) as said:
             patch.chdir(self.root)
             patch.setattr(sys, "meta_path", [*sys.meta_path])  # the hooks put backend-path in front
@@ -158,7 +158,7 @@ class Project:
                     method(settings) if hook in REQUIRES_HOOKS else method(str(into or self.dist), settings)
                 )
             finally:
-                # What the plugins of tests print is passed on.
+                # The output of the tests' plugins is forwarded.
                 self.said = [line for line in said.getvalue().splitlines() if line != "asked"]
 
     def build(self, settings: Settings = SMALL, epoch: str = "") -> Path:
@@ -166,29 +166,29 @@ class Project:
         return self.dist / str(self.call("build_wheel", settings, epoch=epoch))
 
     def run(self, script: str, *arguments: str) -> str:
-        """Run Python code with the hooks at hand, and return what it prints."""
+        """Run Python code that can call the hooks, and return its output."""
         code = f"from variant_backend import hooks\n{script}"
         return run(sys.executable, "-c", code, *arguments, cwd=self.root).stdout
 
     def refusal(self, hook: str = "build_wheel", settings: Settings = None) -> str:
-        """Call a hook that must end with one clear line, and return that. It is called in this process."""
+        """Call a hook in this process; it must end with one clear line, which is returned."""
         with pytest.raises(SystemExit) as ending:
             self.call_here(hook, settings, Path("dist"))
         assert ending.value.code == 1
         return only_error(self.said)
 
     def calls(self) -> list[dict[str, Any]]:
-        """Return how the wrapped backend was called."""
+        """Return the calls of the wrapped backend."""
         lines = (self.root / "calls.jsonl").read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines]
 
     def built(self) -> list[str]:
-        """Return what is in ``dist``."""
+        """Return the names of the files in ``dist``."""
         return sorted(path.name for path in self.dist.iterdir())
 
 
 def only_error(lines: list[str]) -> str:
-    """Return the one line that was said, without what stands in front of every error."""
+    """Return the only line, without the start that all errors have."""
     (line,) = lines
     start = "variant-backend: error: "
     assert line.startswith(start)

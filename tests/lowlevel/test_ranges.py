@@ -1,4 +1,4 @@
-"""Parts of a file that are compared in blocks compare as they do one by one."""
+"""Comparing parts of a file in blocks gives the same as comparing them one by one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ lengths = st.integers(1, 100) | st.integers(1, 40_000)
 
 
 class Reads:
-    """A source of DATA that notes what is read."""
+    """A source of DATA that notes the lengths of reads."""
 
     def __init__(self) -> None:
         self.lengths: list[int] = []
@@ -38,7 +38,7 @@ changes = st.none() | st.tuples(st.integers(0, 29), st.sampled_from([b"\0", DATA
 
 
 @given(st.lists(st.tuples(distances, lengths), max_size=30), changes)
-def test_parts_are_found_where_each_of_them_stands(
+def test_parts_are_found_at_their_offsets(
     places: list[tuple[int, int]], change: tuple[int, bytes] | None
 ) -> None:
     offsets: list[int] = []
@@ -56,8 +56,8 @@ def test_parts_are_found_where_each_of_them_stands(
     reads = Reads()
     ends = [start + len(part) for start, part in zip(offsets, parts, strict=True)]
     overlap = any(end > start for end, start in zip(ends, offsets[1:], strict=False))
-    are_there = has_parts(reads.source, offsets, parts)
-    assert are_there == (one_by_one == parts) or (overlap and not are_there)
+    found = has_parts(reads.source, offsets, parts)
+    assert found == (one_by_one == parts) or (overlap and not found)
     assert max(reads.lengths, default=0) <= max([MOST_AT_ONCE, *map(len, parts)])
 
 
@@ -69,7 +69,7 @@ def test_parts_near_each_other_are_read_at_once() -> None:
 
 
 @pytest.mark.parametrize("offset", [(1 << 63) - 1, 1 << 63, 1 << 64])
-def test_a_position_that_no_system_has_is_behind_the_end(offset: int, tmp_path: Path) -> None:
+def test_a_too_large_position_is_after_the_end(offset: int, tmp_path: Path) -> None:
     path = tmp_path / "data"
     path.write_bytes(b"x")
     with path.open("rb") as file, pytest.raises(VariantError, match="truncated"):

@@ -1,4 +1,4 @@
-"""A glance at a wheel finds what reading its whole directory finds."""
+"""Looking up members finds the same as reading the whole directory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SIGNATURE = b"PK\x01\x02"
 
 
 def archive(*others: str, content: bytes = b"{}") -> bytes:
-    """Return an archive with the two members, and others before, between and behind them."""
+    """Return an archive with the two members, and others before, between and after them."""
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as file:
         for number, name in enumerate([*others[:1], NAMES[0], *others[1:2], NAMES[1], *others[2:]]):
@@ -29,7 +29,7 @@ def archive(*others: str, content: bytes = b"{}") -> bytes:
 
 
 def contents(data: bytes, read: Callable[[Source], Archive]) -> dict[str, bytes] | list[str]:
-    """Return what the two members hold, or the faults that are found while reading them."""
+    """Return the contents of the two members, or the problems of reading them."""
 
     def part(length: int, offset: int) -> bytes:
         if not 0 <= offset <= offset + length <= len(data):
@@ -43,7 +43,7 @@ def contents(data: bytes, read: Callable[[Source], Archive]) -> dict[str, bytes]
         return error.lines()
 
 
-def glance(source: Source) -> Archive:
+def lookup(source: Source) -> Archive:
     return read_members(source, NAMES)
 
 
@@ -56,37 +56,37 @@ def glance(source: Source) -> Archive:
         (f"x/{NAMES[1]}",),
     ],
 )
-def test_a_glance_finds_the_members_that_reading_finds(others: tuple[str, ...]) -> None:
+def test_a_lookup_finds_the_same_members_as_reading(others: tuple[str, ...]) -> None:
     data = archive(*others, content=b"PK\x01\x02" * 9)
-    assert contents(data, glance) == contents(data, Archive.read)
-    assert set(contents(data, glance)) == set(NAMES)
+    assert contents(data, lookup) == contents(data, Archive.read)
+    assert set(contents(data, lookup)) == set(NAMES)
 
 
-def test_a_glance_reads_no_other_member() -> None:
+def test_a_lookup_reads_no_other_member() -> None:
     data = archive("../outside.py")
     assert "must not be absolute" in "".join(contents(data, Archive.read))
-    assert set(contents(data, glance)) == set(NAMES)
+    assert set(contents(data, lookup)) == set(NAMES)
 
 
-def test_a_missing_member_is_not_there() -> None:
+def test_a_missing_member_is_not_found() -> None:
     data = archive().replace(b"variant.json", b"variant.jsom")
-    assert contents(data, glance) == contents(data, Archive.read) == {NAMES[0]: b"{}0"}
+    assert contents(data, lookup) == contents(data, Archive.read) == {NAMES[0]: b"{}0"}
 
 
-def test_a_member_that_is_there_twice_is_a_fault() -> None:
+def test_a_duplicate_member_is_an_error() -> None:
     with pytest.warns(UserWarning, match="Duplicate name"):
         data = archive(NAMES[0])
-    assert contents(data, glance) == contents(data, Archive.read)
-    assert "stands in it twice" in "".join(contents(data, glance))
+    assert contents(data, lookup) == contents(data, Archive.read)
+    assert "duplicate member" in "".join(contents(data, lookup))
 
 
 @settings(max_examples=500)
 @given(st.data())
-def test_a_glance_at_damaged_bytes_finds_no_other_content(data: st.DataObject) -> None:
+def test_a_lookup_in_damaged_bytes_finds_no_other_content(data: st.DataObject) -> None:
     sound = archive("demo/a.py", "demo/b.py")
     position = data.draw(st.integers(0, len(sound) - 1))
     new = data.draw(st.binary(max_size=4) | st.just(SIGNATURE))
     damaged = sound[:position] + new + sound[position + data.draw(st.integers(0, 4)) :]
-    whole, part = contents(damaged, Archive.read), contents(damaged, glance)
+    whole, part = contents(damaged, Archive.read), contents(damaged, lookup)
     if isinstance(whole, dict):
         assert part == whole

@@ -446,7 +446,7 @@ def test_the_examples_are_wrapped_and_the_undo_leaves_their_variants(name: str) 
         (
             "[build-system]\nrequires = []\nbuild-backend = 'a'\nbackend-path = ['.']  # why\n"
             "[tool]\nvariant-backend = { name = 'x' }\n",
-            ["cannot be edited here; write inline tables and dotted keys as tables with headers"],
+            ["cannot edit tables in this form; rewrite inline tables and dotted keys as tables with headers"],
         ),
     ],
 )

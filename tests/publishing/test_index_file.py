@@ -218,7 +218,7 @@ def test_check_says_what_is_missing_and_what_differs_and_writes_nothing(
     assert result.exit_code == 1
     first, second = result.stdout.splitlines()
     assert first.startswith(f"{folder / NAME}: differs from line ")
-    assert "'\"mlk\",' is there, and '\"mkl\",' should be" in first
+    assert "expected '\"mkl\",', got '\"mlk\",'" in first
     assert second == f"{newer}: differs in its line ends"
 
 
@@ -248,11 +248,10 @@ def test_an_output_folder_that_is_a_file_is_one_fault(release: list[Path], tmp_p
     (folder,) = spread(release, [0] * len(release), tmp_path)
     result = index("--json", folder, "--simple", "-o", folder / release[0].name)
     (error,) = json.loads(result.stdout)["errors"]
-    assert (error["message"], error["remedy"]) == (
-        f"{folder / release[0].name} is not a folder",
-        "give another folder",
-    )
-    assert (result.exit_code, result.stderr) == (1, f"error: {error['message']}; {error['remedy']}\n")
+    place = str(folder / release[0].name)
+    assert (error["message"], error["remedy"]) == ("not a folder", "use another folder")
+    assert error["place"] == place
+    assert (result.exit_code, result.stderr) == (1, f"error: {place}: not a folder; use another folder\n")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows lets only some users make links")

@@ -212,7 +212,7 @@ def test_an_index_file_that_cannot_be_had_leaves_the_plain_wheel(
     [
         ({"hashes": {"sha256": "0" * 64}}, None, f"and {'0' * 64} was announced"),
         ({"size": 1}, None, "1 were announced"),
-        ({"size": None}, cut, "of 1000 bytes"),
+        ({"size": None}, cut, "expected 1000 bytes"),
         ({}, gone, "not found"),
     ],
 )
@@ -414,7 +414,7 @@ def test_what_is_not_there_is_told(asked: str, fault: str, tmp_path: Path, out: 
         (["demo", "-o", "out"], "missing source; add --find-links DIR or --index-url URL"),
         (["demo", "--find-links", "."], "missing folder for the wheels; add --output DIR"),
         (["demo>1", "x#", "--find-links", "."], "'demo>1': >1 is not one version"),
-        (["demo", "--find-links", ".", "--pylock", "lock.toml"], "'lock.toml' is no name of a lock file"),
+        (["demo", "--find-links", ".", "--pylock", "lock.toml"], "invalid name of a lock file: 'lock.toml'"),
         (["--pylock", "pylock.toml"], "missing folder for the wheels; add --output DIR"),
         (
             ["--pylock", "pylock.toml", "-o", "out", "--index-url", "x"],
@@ -492,9 +492,7 @@ def test_a_lock_file_is_replaced_if_it_was_made_here(folder: Path, tmp_path: Pat
     lock.write_text('lock-version = "1.0"')
     refused = invoke("demo", *options, "-o", tmp_path / "out")
     assert (refused.exit_code, refused.stdout, names(tmp_path / "out")) == (1, "", [])
-    assert (
-        f"{lock} is there, and was not made by variant-backend; give --force to replace it" in refused.stderr
-    )
+    assert f"{lock}: already exists, and was not written by variant-backend; " in refused.stderr
     assert lock.read_text() == 'lock-version = "1.0"'
     assert invoke("demo", *options, "--force").exit_code == 0
     twice = invoke("demo", "demo#safe", *options)

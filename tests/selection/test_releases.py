@@ -133,7 +133,7 @@ def test_a_file_that_a_page_describes_wrongly_is_told_and_the_others_remain(serv
     serve_json(server, json.dumps(content).encode())
     _, (listing,), (problem,) = find_listings("demo", Sources(index_urls=(server.url,)))
     place = f"{server.url}demo/: files[{content['files'].index(wrong)}].size"
-    assert str(problem) == f"{place}: a number of bytes is needed"
+    assert str(problem) == f"{place}: expected a number of bytes"
     assert FAST not in [wheel.file.filename for wheel in listing.wheels]
     assert PLAIN in [wheel.file.filename for wheel in listing.wheels]
 
@@ -305,7 +305,7 @@ def _nameless(path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lambda path: path.write_bytes(b"no zip file"), "not a zip file, which would start with a member"),
+        (lambda path: path.write_bytes(b"no zip file"), "not a zip file: it does not start with a member"),
         (_nameless, "demo-1.0.dist-info/METADATA: field Name is missing"),
     ],
 )

@@ -164,7 +164,7 @@ def test_a_broken_plain_wheel_beside_a_variant_is_told_and_the_variant_is_shown(
     (entry,) = result["targets"]
     assert (entry["label"], entry["added-dependencies"]) == ("v3", None)
     assert messages(result) == [
-        f"{variant}: beside it: {PLAIN}: not a zip file, which would start with a member"
+        f"{variant}: beside it: {PLAIN}: not a zip file: it does not start with a member"
     ]
 
 

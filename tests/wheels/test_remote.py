@@ -60,7 +60,7 @@ def test_an_index_may_be_named_without_the_slash_at_its_end(server: Server) -> N
 
 
 def test_a_url_names_a_server() -> None:
-    with pytest.raises(VariantError, match=r"^http://: names no server$"):
+    with pytest.raises(VariantError, match=r"^http://: the URL has no host, or port 0$"):
         remote.read_wheels("http://")
 
 
@@ -180,12 +180,15 @@ def refuse(status: int) -> Any:
 GOOD = "bytes {start}-{last}/{size}"
 BEHAVIORS = {
     "ignores ranges": (ignore_ranges, "the server sends no ranges; download the wheels, and name the folder"),
-    "larger size": (send_range("bytes {start}-{last}/9999999", bytes), "the server answers 'bytes "),
+    "larger size": (send_range("bytes {start}-{last}/9999999", bytes), "got Content-Range 'bytes "),
     "smaller size": (send_range("bytes 0-9/10", bytes), "more than 10 bytes"),
-    "no size": (send_range("bytes {start}-{last}/*", bytes), "the server answers 'bytes "),
-    "no place": (send_range("", bytes), "the server answers ''"),
-    "other place": (send_range("bytes 0-{last}/99999", bytes), "the server answers 'bytes "),
-    "encoded": (send_range(GOOD, bytes, **{"Content-Encoding": "gzip"}), "sent compressed \\(gzip\\)"),
+    "no size": (send_range("bytes {start}-{last}/*", bytes), "got Content-Range 'bytes "),
+    "no place": (send_range("", bytes), "got Content-Range ''"),
+    "other place": (send_range("bytes 0-{last}/99999", bytes), "got Content-Range 'bytes "),
+    "encoded": (
+        send_range(GOOD, bytes, **{"Content-Encoding": "gzip"}),
+        "sent compressed content \\(gzip\\)",
+    ),
     "truncated": (send_range(GOOD, lambda data: data[:-5]), "truncated answer: "),
     "not a wheel": (send_range(GOOD, lambda data: bytes(len(data))), "not a zip file"),
     "redirects": (redirect_forever, "redirected more than 10 times"),
@@ -219,7 +222,7 @@ def test_a_page_that_misbehaves_is_told(server: Server, monkeypatch: pytest.Monk
     server.misbehave = ignore_ranges
     with pytest.raises(VariantError, match="more than 1048576 bytes"):
         remote.read_wheels(url)
-    with pytest.raises(VariantError, match=r"^http://127.0.0.1:9/: the server cannot be reached: ") as caught:
+    with pytest.raises(VariantError, match=r"^http://127.0.0.1:9/: cannot connect to the server: ") as caught:
         remote.read_wheels("http://user:s3cret@127.0.0.1:9/")
     assert "s3cret" not in str(caught.value)
 
@@ -292,7 +295,7 @@ def test_bad_wheels_are_told_and_the_good_ones_read(server: Server) -> None:
     found, issues = remote.read_wheels(server.url)
     assert [each.wheel.filename.label for each in found] == ["null", "v3"]
     assert [issue.removeprefix(server.url).split(";")[0] for issue in map(str, issues)] == [
-        "bad-1.0-py3-none-any-v3.whl: not a zip file, which would start with a member",
+        "bad-1.0-py3-none-any-v3.whl: not a zip file: it does not start with a member",
         "gone-1.0-py3-none-any-v3.whl: not found",
         "nothing.whl: nothing.whl: invalid wheel filename",
         "odd-1.0-py3-none-any-v3.whl: directory demo-1.0.dist-info does not go with the filename,"

@@ -118,7 +118,7 @@ class _DistInfo(NamedTuple):
             record = wheel.parsed_record(data)
             sizes = {name: entry.size for name, entry in wheel.entries.items() if name[-1] != "/"}
             problems = [
-                *record.faults(place, sizes.keys(), signatures),
+                *record.problems(place, sizes.keys(), signatures),
                 *record.wrong_sizes(place, sizes),
                 *record.wrong_hashes(place, known),
             ]

@@ -299,7 +299,7 @@ def _findings(index: VariantMetadata, read: Iterable[_PinnedWheel]) -> Iterator[
 def _files(release: Release, described: list[bytes], hosts: Collection[str]) -> dict[str, bytes]:
     """Return what is in the sdist; raises VariantError if its backend, or an index, would refuse that."""
     locked = pylock.Locked(release, hosts=tuple(sorted(set(hosts))))
-    if faults := [*dispatching_sdist.faults_of_locked(locked)]:
+    if faults := [*dispatching_sdist.texts_about_locked(locked)]:
         raise VariantError(*faults)
     pkg_info = core_metadata.for_sdist(described, _spelled(described, release.name), str(release.version))
     _check_pkg_info(pkg_info)

@@ -1,1 +1,1 @@
-"""File formats that variants meet: METADATA, RECORD, index pages, lock files, hardware files, TOML."""
+"""File formats around variants: METADATA, RECORD, index pages, lock files, machine files, TOML."""

@@ -1,7 +1,7 @@
-"""METADATA as bytes: fields are read and replaced, everything else stays as it was.
+"""METADATA as bytes: fields are read and replaced, and all other bytes stay.
 
-The field names and their form are those of the core metadata specification. The ``email`` module
-is not used for writing, as it folds and encodes anew what nobody changed.
+Names and form of the fields follow the core metadata specification. The ``email`` module is not used for
+writing, as it would fold and encode unchanged fields again.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from collections.abc import Iterable, Sequence
 from ..errors import VariantError
 from ..variants.filename import escape
 
-# Such a field, with the lines that continue it and their ends.
+# A field with its continuation lines and their line ends.
 _REQUIREMENT = rb"(?mi)^Requires-Dist[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)\n?"
 
 
 def read_field(data: bytes, field: str) -> str:
-    """Return the value of a field that must stand there once, such as Name, on one line.
+    """Return the value of a field that must exist once, such as Name, on one line.
 
-    Raises VariantError when it does not, or is not UTF-8.
+    Raises VariantError if the field is missing, duplicate, or not UTF-8.
     """
     matches = re.findall(_pattern(field), _headers(data))
     if len(matches) != 1:
-        raise VariantError(f"field {field} is {'there twice' if matches else 'missing'}")
+        raise VariantError(f"duplicate field {field}" if matches else f"field {field} is missing")
     try:
         value: str = matches[0][1].decode("utf-8")
     except UnicodeDecodeError:
@@ -33,12 +33,12 @@ def read_field(data: bytes, field: str) -> str:
 
 
 def find_field(data: bytes, field: str) -> str | None:
-    """Return the value of a field that may be left out, or None; raises VariantError as `read_field` does."""
+    """Return the value of an optional field, or None; raises VariantError as `read_field` does."""
     return read_field(data, field) if re.search(_pattern(field), _headers(data)) else None
 
 
 def unread_field(data: bytes, fields: Iterable[str]) -> str | None:
-    """Return one of some fields that stands behind a line that is no field, or None: readers end there."""
+    """Return a field of *fields* that follows a malformed line, where parsers stop; None if there is none."""
     headers = _headers(data)
     stray = re.search(rb"(?m)^(?![!-9;-~]+:|[ \t])", headers)
     rest = headers[stray.start() :] if stray else b""
@@ -46,13 +46,13 @@ def unread_field(data: bytes, fields: Iterable[str]) -> str | None:
 
 
 def has_space_behind(data: bytes, field: str) -> bool:
-    """Tell whether a field's value has white space behind it, which not every reader takes off."""
+    """Return whether a field's value ends with white space, which not all readers remove."""
     match = re.search(_pattern(field), _headers(data))
     return match is not None and match[2] != match[2].rstrip()
 
 
 def unprintable_field(data: bytes, fields: Iterable[str]) -> str | None:
-    """Return one of some fields with a control character or a space that is not ASCII's, or None."""
+    """Return a field of *fields* with a control character or a space outside ASCII; None if there is none."""
     for field in fields:
         for match in re.finditer(rf"(?mi)^{field}[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)".encode(), _headers(data)):
             text = match[1].decode("utf-8", "replace").removesuffix("\r").replace("\r\n", "\n")
@@ -62,20 +62,20 @@ def unprintable_field(data: bytes, fields: Iterable[str]) -> str | None:
 
 
 def replace_field(data: bytes, field: str, value: str) -> bytes:
-    """Return the metadata with another value for a field that stands there once."""
+    """Return the metadata with another value for a field that exists once."""
     return re.sub(_pattern(field), lambda match: match[1] + value.encode(), data, count=1)
 
 
 def rename_project(data: bytes, name: str) -> bytes:
-    """Return the metadata under another Name, and its requirements on its own extras with it."""
+    """Return the metadata with another Name, also in its requirements on its own extras."""
     changed = _change_headers(data, rf"{_own_requirement(data)}(?![-_.\w])", name)
     return replace_field(changed, "Name", name)
 
 
 def replace_version(data: bytes, version: str) -> bytes:
-    """Return the metadata with another Version, and its requirements on just its own version with it."""
+    """Return the metadata with another Version, also in its requirements on exactly its own version."""
     old = re.escape(read_field(data, "Version"))
-    # Between two runs of white space something must stand, or long ones would take forever.
+    # Something must separate two runs of white space, or long ones would take forever.
     space, extras = r"[ \t]*", r"\[[^\]\r\n]*\]"
     equals = rf"{space}(?:{extras}{space})?(?:\({space})?===?{space}"
     pinned = rf"({_own_requirement(data)}{equals}){old}(?![-_.+!\w])"
@@ -83,13 +83,13 @@ def replace_version(data: bytes, version: str) -> bytes:
 
 
 def _own_requirement(data: bytes) -> str:
-    """Return a pattern for this project's name, however it is spelled."""
+    """Return a pattern for all spellings of this project's name."""
     words = re.split(r"[-_.]+", read_field(data, "Name"))
     return r"[-_.]+".join(re.escape(word) for word in words)
 
 
 def _change_headers(data: bytes, pattern: str, text: str) -> bytes:
-    """Replace in each Requires-Dist what *pattern* matches, but for its group."""
+    """Replace the match of *pattern* in each Requires-Dist, except its group."""
     headers = _headers(data)
     requirement = re.compile(rf"(?mi)^(Requires-Dist[ \t]*:[ \t]*){pattern}".encode())
     changed = requirement.sub(lambda match: b"".join(match.groups()) + text.encode(), headers)
@@ -102,7 +102,7 @@ def requirements(data: bytes) -> list[str]:
 
 
 def missing_extras(data: bytes, values: Sequence[str]) -> list[str]:
-    """Return the extras under which requirements stand, and that no Provides-Extra names."""
+    """Return the extras that requirements use, and that no Provides-Extra names."""
     provided = re.findall(rb"(?mi)^Provides-Extra[ \t]*:[ \t]*([^\r\n]*)", _headers(data))
     known = {escape(name.decode("utf-8", "replace").strip()) for name in provided}
     named = [name for value in values for name in re.findall(r"""\bextra\s*==\s*["']([^"']+)""", value)]
@@ -112,9 +112,9 @@ def missing_extras(data: bytes, values: Sequence[str]) -> list[str]:
 def replace_requirements(data: bytes, values: Sequence[str]) -> bytes:
     """Return the metadata with other values of Requires-Dist, and with that field declared Dynamic.
 
-    A line stays as it is when its value is the next of the new ones; the others go behind the last such
-    line, or to the end of the headers. From version 2.2 of the core metadata on, a field is Dynamic that
-    differs between the wheels of a release.
+    A line stays if its value is the next of the new ones. The other values follow the last such line, or the
+    headers. Since version 2.2 of the core metadata, a field that differs between wheels of a release is
+    Dynamic.
     """
     headers = _headers(data)
     ending = b"\r\n" if b"\r\n" in headers else b"\n"
@@ -145,10 +145,10 @@ def _metadata_version(data: bytes) -> tuple[int, int]:
 
 
 def for_sdist(parts: Sequence[bytes], name: str, version: str) -> bytes:
-    """Return PKG-INFO of an sdist of which wheels with these METADATA are built (PEP 643).
+    """Return PKG-INFO of an sdist from which wheels with these METADATA are built (PEP 643).
 
-    What all of them say stands there as it is; each other field is Dynamic. So is License-File: an sdist
-    must have the files that it names. Raises VariantError when a Metadata-Version cannot be read.
+    Fields that are equal in all of them are copied; all other fields are Dynamic. So is License-File, because
+    an sdist must have the files that it names. Raises VariantError if a Metadata-Version cannot be read.
     """
     read = [_fields(data) for data in parts]
     newest = max((2, 2), *map(_metadata_version, parts))
@@ -169,12 +169,12 @@ def for_sdist(parts: Sequence[bytes], name: str, version: str) -> bytes:
 
 
 def description(data: bytes) -> bytes:
-    """Return what follows the fields, such as the content of a README, with lines that end alike."""
+    """Return the description after the fields, such as the content of a README, with LF line ends."""
     return data[len(_headers(data)) :].replace(b"\r\n", b"\n").removeprefix(b"\n")
 
 
 def _fields(data: bytes) -> dict[bytes, list[bytes]]:
-    """Return each field's lines as they stand there, by its name in lower case."""
+    """Return the unchanged lines of each field, by its name in lower case."""
     fields: dict[bytes, list[bytes]] = {}
     headers = _headers(data).replace(b"\r\n", b"\n")
     for match in re.finditer(rb"(?m)^([!-9;-~]+):[^\n]*(?:\n[ \t][^\n]*)*", headers):
@@ -190,7 +190,7 @@ def direct_references(data: bytes) -> list[str]:
 
 
 def _headers(data: bytes) -> bytes:
-    """Return what stands before the first blank line: after it comes the description."""
+    """Return the part before the first blank line, after which the description starts."""
     end = re.search(rb"\n(?=\r?\n)", data)
     return data[: end.end()] if end else data
 
@@ -201,11 +201,11 @@ def _unfolded(field: re.Match[bytes]) -> str:
 
 
 def _ended(lines: bytes, ending: bytes) -> bytes:
-    """Return lines, the last of which has its end too."""
+    """Return lines with a line end at the last one, too."""
     return lines + ending if lines and not lines.endswith(b"\n") else lines
 
 
 def _pattern(field: str) -> re.Pattern[bytes]:
-    """Return a pattern with two groups: what is in front of a field's value, and the value."""
-    # Indented lines continue it.
+    """Return a pattern with two groups: the part before a field's value, and the value."""
+    # Indented lines continue the value.
     return re.compile(rf"(?mi)^({field}[ \t]*:[ \t]*)([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)".encode())

@@ -1,7 +1,7 @@
-"""A dispatching sdist: what it must be before anything is taken from it, and the same one written again.
+"""A dispatching sdist: checked before use, and written again.
 
-It is made by `stub`, or by anybody else. So its lock file must be of one piece with it, and pin each wheel:
-where it is, how large it is, and its hash.
+Not only `stub` writes such sdists. So the lock file must agree with the sdist, and pin the URL, size and hash
+of each wheel.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ BACKEND = "variant_backend.dispatch"
 PROJECT = "pyproject.toml"
 LOCK_FILE = "pylock.toml"
 PKG_INFO = "PKG-INFO"
-# All that such an sdist has.
+# All files that such an sdist may have.
 _FILES = (PROJECT, PKG_INFO, LOCK_FILE, "README", "README.md", "README.rst")
 
 
 def is_dispatching(sdist: BinaryIO) -> bool:
-    """Tell whether an sdist is a dispatching one: whether it names the backend of those."""
+    """Return whether an sdist is a dispatching one: whether it uses their build backend."""
     from ..lowlevel.tarball import read_member
 
     try:
@@ -43,44 +43,44 @@ def is_dispatching(sdist: BinaryIO) -> bool:
 
 
 def load_pinned(root: Path = Path()) -> pylock.Locked:
-    """Return the release that an sdist pins; raises VariantError with all that is not sound about it."""
+    """Return the release that an sdist pins; raises VariantError with all its problems."""
     path = root / LOCK_FILE
     packages = pylock.read_lock(read_toml(path), path)
     if len(packages) != 1:
-        raise VariantError(f"it has {len(packages)} packages, and needs one", place=path)
+        raise VariantError(f"expected one package, got {len(packages)}", place=path)
     (locked,) = packages
     release = locked.release
     problems = [*release.problems]
     name, version = _identity(root / PKG_INFO)
     if (normalize(release.name), release.version) != (name, version):
-        about = f"{release.name} {release.version}, and {PKG_INFO} about {name} {version}"
-        problems.append(Problem("error", str(path), f"it is about {about}"))
-    problems += (Problem("error", str(path), fault) for fault in faults_of_locked(locked))
+        text = f"expected {name} {version} as in {PKG_INFO}, got {release.name} {release.version}"
+        problems.append(Problem("error", str(path), text))
+    problems += (Problem("error", str(path), text) for text in texts_about_locked(locked))
     if problems:
-        raise VariantError(*problems, hint="this sdist is not sound, so nothing is taken from it")
+        raise VariantError(*problems, hint="do not use this sdist")
     return locked
 
 
-def faults_of_locked(locked: pylock.Locked) -> Iterator[str]:
-    """Yield what is wrong with a release that is pinned, each with the name of the wheel that it is about."""
+def texts_about_locked(locked: pylock.Locked) -> Iterator[str]:
+    """Yield the texts of all problems of a pinned release, with the names of the wheels."""
     release = locked.release
     known = {None, *(release.metadata.variants if release.metadata else ())}
     for wheel in release.candidates:
         name = wheel.file.filename
-        yield from (f"{name!a}: {fault}" for fault in _faults(wheel, release))
+        yield from (f"{name!a}: {text}" for text in _texts_about(wheel, release))
         if not release.problems and wheel.label not in known:
-            yield f"{name!a}: the lock file does not say what its label means"
+            yield f"{name!a}: the lock file does not define its label"
     names = [wheel.file.filename.lower() for wheel in release.candidates]
     yield from (
-        f"{name!a} is listed twice" for name in sorted({name for name in names if names.count(name) > 1})
+        f"duplicate wheel {name!a}" for name in sorted({name for name in names if names.count(name) > 1})
     )
     for host in locked.hosts:
         if not http.is_safe_line(f"https://{host}"):
-            yield f"there is no host {host!r}"
+            yield f"invalid host {host!r}"
 
 
 def _identity(path: Path) -> tuple[str, Version]:
-    """Return normalized name and version of an sdist; raises VariantError."""
+    """Return normalized name and version of an sdist; raises VariantError if PKG-INFO cannot be read."""
     from packaging.version import Version
 
     try:
@@ -95,28 +95,28 @@ def _identity(path: Path) -> tuple[str, Version]:
         raise VariantError(str(error), place=path) from None
 
 
-def _faults(wheel: Candidate, release: Release) -> Iterator[str]:
-    """Yield what is wrong with a pinned wheel of a release."""
+def _texts_about(wheel: Candidate, release: Release) -> Iterator[str]:
+    """Yield the texts of all problems of a pinned wheel of a release."""
     file = wheel.file
     if not re.fullmatch(r"[A-Za-z0-9_.!+-]+", file.filename):
-        yield "the name has characters that no wheel's has"
+        yield "invalid characters in the filename"
     elif wheel.name.release() != (normalize(release.name), release.version):
-        yield "it is a wheel of another release"
+        yield "a wheel of another release"
     if not re.fullmatch(r"[0-9a-f]{64}", file.hashes.get("sha256", "")):
-        yield "its sha256 is missing, or is none"
+        yield "missing or invalid sha256"
     if not file.size or file.size < 0:
-        yield "its size is missing, or is none"
+        yield "missing or invalid size"
     if file.url is None or not http.is_safe_line(file.url):
         yield f"its URL {shown_location(file)!a} {http.UNSAFE}"
     elif "@" in urlsplit(file.url).netloc:
-        yield "its URL has a user or password in it"
+        yield "its URL has a user or password"
 
 
 def write_again(sdist_directory: str, environ: Mapping[str, str], *, root: Path = Path()) -> str:
-    """Write the sdist at *root* again, and return its name.
+    """Write the unpacked sdist at *root* again, and return its name.
 
-    Its time is SOURCE_DATE_EPOCH, or that of the lock file: unpacking gives files the time that they had.
-    Raises VariantError; nothing is left behind then.
+    Its time is SOURCE_DATE_EPOCH, or the time of the lock file, which unpacking keeps. Raises VariantError if
+    it cannot be written; then no files remain.
     """
     from ..lowlevel.tarball import pack
 

@@ -1,7 +1,8 @@
-"""What a machine supports, as a value and as a file (JSON or TOML), with where each fact came from.
+"""What a machine supports, as a value and as a file (JSON or TOML), with the source of each fact.
 
-The file has a table for each namespace. As tables have no order, ``feature-order`` ranks the features, as it
-does in the ``[variant]`` table.
+A machine file is the output of ``hardware --json``: ``version``, and ``machine`` with a table for each
+namespace. An older form, with the namespaces at the top level, is still read. As tables have no order,
+``feature-order`` ranks the features, as in the ``[variant]`` table.
 """
 
 from __future__ import annotations
@@ -16,21 +17,23 @@ from ..variants.metadata_reading import check_namespace
 from ..variants.providers import read_ordered_features
 from ..variants.ranking import Supported
 from ..variants.validation import Document, join, read_json
+from .toml_read import parse_toml
 
+_VERSION = 1
 _KEYS = ("features", "feature-order", "source")
 
 
 class Detected(NamedTuple):
-    """What is supported of one namespace, features and values best first, and where the fact is from.
+    """The supported values of one namespace, features and values best first, and the source of the fact.
 
-    No features at all mean that nothing of the namespace is supported.
+    Without features, nothing of the namespace is supported.
     """
 
     features: Mapping[str, tuple[str, ...]]
     source: str = ""
 
     def to_dict(self) -> dict[str, object]:
-        """Return the namespace's table; what goes without saying is not written."""
+        """Return the namespace's table, without keys that have their default."""
         return {
             **({"source": self.source} if self.source else {}),
             **({"feature-order": list(self.features)} if len(self.features) > 1 else {}),
@@ -45,12 +48,22 @@ class Hardware(NamedTuple):
 
     @property
     def supported(self) -> Supported:
-        """What `ranking.rank` asks for."""
+        """The supported values, in the form that `ranking.rank` takes."""
         return {name: support.features for name, support in self.namespaces.items()}
 
     @classmethod
+    def from_bytes(cls, data: bytes, where: str) -> Hardware:
+        """Read a machine file without a name, such as stdin: JSON if it starts with ``{``, else TOML.
+
+        *where* is the place of all problems. Raises VariantError with every problem.
+        """
+        if data.lstrip().startswith(b"{"):
+            return cls.from_json(data, where)
+        return cls.from_table(parse_toml(data, where), where)
+
+    @classmethod
     def from_json(cls, data: bytes, where: str) -> Hardware:
-        """Read a JSON file; raises VariantError with every fault, each behind *where*."""
+        """Read a JSON file; raises VariantError with every problem, each with the place *where*."""
         document = Document()
         try:
             parsed = read_json(document, data)
@@ -60,40 +73,66 @@ class Hardware(NamedTuple):
 
     @classmethod
     def from_table(cls, table: object, where: str) -> Hardware:
-        """Read a parsed TOML file; raises VariantError with every fault, each behind *where*."""
+        """Read a parsed TOML file; raises VariantError with every problem, each with the place *where*."""
         return cls._read(Document(), table, where)
 
     @classmethod
     def _read(cls, document: Document, value: object, where: str) -> Hardware:
+        top, place = document.table(value, ""), ""
+        if _is_envelope(top):
+            # Other keys are ignored: later versions may add some.
+            document.table(top, "", required=("version", "machine"))
+            _check_version(document, top.get("version", _VERSION))
+            place = "machine"
+            top = document.table(top.get("machine", {}), place)
         namespaces = {
-            name: _read_support(document, entry, name)
-            for name, entry in document.table(value, "").items()
-            if document.passes(name, check_namespace, name, code="bad-name")
+            name: _read_support(document, entry, join(place, name))
+            for name, entry in top.items()
+            if document.passes(join(place, name), check_namespace, name, code="bad-name")
         }
         document.check(where)
         return cls(namespaces)
 
     def to_dict(self) -> dict[str, dict[str, object]]:
-        """Return the file's table."""
+        """Return the tables of all namespaces."""
         return {name: support.to_dict() for name, support in self.namespaces.items()}
 
     def to_json(self) -> str:
         """Return the JSON file."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
+        envelope = {"version": _VERSION, "machine": self.to_dict(), "warnings": [], "errors": []}
+        return json.dumps(envelope, indent=2, ensure_ascii=False) + "\n"
 
     def to_toml(self) -> str:
         """Return the TOML file."""
-        tables: list[str] = []
+        tables = [_toml_lines({"version": _VERSION})]
         for name, support in self.namespaces.items():
             head, features = support.to_dict(), support.features
             del head["features"]
-            tables += [f"[{name}]\n{_toml_lines(head)}"] if head else []
-            tables.append(f"[{name}.features]\n{_toml_lines(features)}")
-        return "\n".join(tables)
+            tables += [f"[machine.{name}]\n{_toml_lines(head)}"] if head else []
+            tables.append(f"[machine.{name}.features]\n{_toml_lines(features)}")
+        return "\n".join(tables if self.namespaces else [*tables, "[machine]\n"])
+
+
+def _is_envelope(top: Mapping[str, object]) -> bool:
+    """Return whether a file has ``version`` and ``machine`` at its top level, and not the namespaces.
+
+    Namespaces may have these names: they are tables, and have ``features``.
+    """
+    machine = top.get("machine")
+    has_version = "version" in top and not isinstance(top["version"], dict)
+    return has_version or (isinstance(machine, dict) and "features" not in machine)
+
+
+def _check_version(document: Document, value: object) -> None:
+    if value != _VERSION or isinstance(value, bool):
+        # Python prints no number of more than 4300 digits.
+        read = f"{value}" if isinstance(value, int) and value.bit_length() < 64 else "another value"
+        remedy = "recreate the file with this version of `variant-backend hardware --json`"
+        document.note("version", f"expected {_VERSION}, got {read}", remedy=remedy)
 
 
 def _toml_lines(table: Mapping[str, object]) -> str:
-    """Return keys with strings or lists of strings: without control characters, TOML has JSON's form."""
+    """Return keys and values as TOML, which has JSON's form for them: no text has control characters."""
     return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in table.items())
 
 
@@ -111,6 +150,6 @@ def _read_support(document: Document, value: object, place: str) -> Detected:
 
 
 def _check_source(text: str) -> None:
-    """Check a text that is shown on terminals."""
+    """Check a text that is printed on terminals."""
     if match := re.search(r"[\x00-\x1f\x7f-\x9f]", text):
-        raise VariantError(f"control character {match[0]!r}", hint="leave it out")
+        raise VariantError(f"control character {match[0]!r}", hint="remove it")

@@ -1,9 +1,9 @@
-"""Lock files with variants: what one lists of the packages, written and read.
+"""Lock files with variants, written and read.
 
 Sources: the specification of pylock.toml (PEP 751), and PEP 825 ("Integration with pylock.toml"). Released
-readers of lock files do not know the names of variant wheels: see docs/fetch.md. What the form has no place
-for is in the package's ``tool.variant-backend`` table: the hashes of each wheel's METADATA, Requires-Python
-where wheels differ in it, and hosts.
+readers of lock files do not know the names of variant wheels: see docs/fetch.md. The package's
+``tool.variant-backend`` table has the values for which the format has no key: the hashes of each wheel's
+METADATA, Requires-Python if wheels differ in it, and hosts.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 CREATED_BY = "variant-backend"
 _VERSION = "1.0"
 _VARIANTS = "variants-json"
-PACKAGING = "26.1"  # since then it selects from lock files
+PACKAGING = "26.1"  # the first version that selects from lock files
 _TOOL = ("tool", "variant-backend")
 _HOSTS = "hosts"
 _CORE_METADATA = "core-metadata"
@@ -40,10 +40,10 @@ _REQUIRES_PYTHON = "requires-python"
 
 
 class Locked(NamedTuple):
-    """A package that is locked: a release, and where it comes from.
+    """A locked package: a release, and its source.
 
-    The *problems* of the release are those of variants that cannot be read.
-    *hosts* are others than those of the wheels' URLs to which their servers may redirect, ``HOST[:PORT]``.
+    The *problems* of the release are those of variants that cannot be read. *hosts* are further hosts to
+    which the servers of the wheels may redirect, as ``HOST[:PORT]``.
     """
 
     release: Release
@@ -52,29 +52,29 @@ class Locked(NamedTuple):
 
 
 def check_lock_name(name: str) -> None:
-    """Check what a lock file is called; raises VariantError."""
+    """Check the name of a lock file; raises VariantError if it is invalid."""
     if not re.fullmatch(r"pylock\.([^.]+\.)?toml", name):
         raise VariantError(
-            f"{name!r} is no name of a lock file", hint="call it pylock.toml or pylock.NAME.toml"
+            f"invalid name of a lock file: {name!r}", hint="name it pylock.toml or pylock.NAME.toml"
         )
 
 
 def check_host(text: str) -> None:
-    """Check a server to which others may redirect; raises VariantError.
+    """Check a host to which servers may redirect; raises VariantError if it is invalid.
 
     >>> check_host("objects.example.org"), check_host("127.0.0.1:8000")
     (None, None)
     """
     if not re.fullmatch(r"([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", text):
         raise VariantError(
-            f"{text!r} is no host", hint="write it as it stands in URLs, HOST or HOST:PORT, in lower case"
+            f"invalid host {text!r}", hint="write HOST or HOST:PORT in lower case, without scheme and path"
         )
 
 
 def reduced(metadata: VariantMetadata, labels: Iterable[str]) -> VariantMetadata:
     """Return the metadata of some variants only, without namespaces that none of them uses.
 
-    If none is used, all stay: the format wants one at least.
+    If none is used, all stay, as the format requires at least one.
     """
     variants = {label: metadata.variants[label] for label in labels}
     used = set[str]().union(*(variant.namespaces() for variant in variants.values()))
@@ -84,16 +84,16 @@ def reduced(metadata: VariantMetadata, labels: Iterable[str]) -> VariantMetadata
 
 
 def to_dict(packages: Iterable[Locked], folder: Path | None = None) -> dict[str, object]:
-    """Return the content of a lock file; paths become relative to the *folder* that it lies in.
+    """Return the content of a lock file; paths become relative to its *folder*.
 
-    Without a folder, there must be no paths. Raises VariantError for every wheel without a hash: the form
-    wants one.
+    Without a folder, paths become ``file:`` URLs. Raises VariantError with every wheel without a hash, which
+    the format requires.
     """
     packages = list(packages)
     files = [wheel.file for package in packages for wheel in package.release.candidates]
     if bare := [file.filename for file in files if not file.hashes]:
         raise VariantError(
-            *(f"{name}: its index gives no hash of it, and a lock file needs one" for name in bare),
+            *(f"{name}: its index has no hash of it, which a lock file requires" for name in bare),
             hint="download the wheels, and lock them from their folder (--find-links)",
         )
     return {
@@ -119,7 +119,7 @@ def _package(package: Locked, folder: Path | None) -> dict[str, object]:
 
 
 def _tool(files: Sequence[File], hosts: Sequence[str]) -> dict[str, object]:
-    """Return what the form has no place for."""
+    """Return the values for which the format has no key."""
     by_file = {file.filename: file.requires_python for file in files if file.requires_python}
     table = {
         _HOSTS: list(hosts),
@@ -131,7 +131,7 @@ def _tool(files: Sequence[File], hosts: Sequence[str]) -> dict[str, object]:
 
 
 def _agreed_requires_python(files: Iterable[File]) -> str | None:
-    """Return the Requires-Python of all wheels, empty if none has any, and None if they differ."""
+    """Return the Requires-Python of all wheels, empty if none has it; None if they differ."""
     values = {file.requires_python or "" for file in files}
     return values.pop() if len(values) == 1 else None
 
@@ -146,7 +146,7 @@ def _wheel(file: File, folder: Path | None) -> dict[str, object]:
 
 
 def _place(file: File, folder: Path | None) -> dict[str, object]:
-    """Return where a wheel is: a path relative to the lock file's folder, or a URL."""
+    """Return the location of a wheel: a path relative to the lock file's folder, or a URL."""
     if isinstance(file.location, str):
         parts = urlsplit(file.location)
         return {"url": parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()}  # without a password
@@ -157,33 +157,32 @@ def _place(file: File, folder: Path | None) -> dict[str, object]:
 
 
 def _check_packaging(path: Path) -> None:
-    """Raise VariantError if the packaging that is installed cannot read lock files.
+    """Raise VariantError if the installed packaging cannot read lock files.
 
-    The dependency has no such bound: builds get along with an older one, which may be pinned where they run.
+    The dependency has no such bound: builds work with older versions, which may be pinned there.
     """
     from packaging import __version__
     from packaging.version import Version
 
     if Version(__version__) < Version(PACKAGING):
-        text = f"reading a lock file needs packaging {PACKAGING} or newer, and {__version__} is there"
+        text = f"reading lock files needs packaging {PACKAGING} or newer; installed: {__version__}"
         raise VariantError(text, place=path, hint=f"run pip install 'packaging>={PACKAGING}'")
 
 
 def select_packages(
     data: Mapping[str, Any], path: Path, *, environment: Environment, tags: Sequence[Tag]
 ) -> list[Locked]:
-    """Return the packages of a lock file that count in an *environment*, with all their wheels.
+    """Return the packages of a lock file for an *environment*, with all their wheels.
 
-    *path* is the lock file's: paths in it are relative to its folder. Raises VariantError, with the path in
-    front, if the file is not valid, does not hold for the environment, or has a package without a wheel for
-    the *tags*.
+    Paths in the lock file are relative to the folder of its *path*. Raises VariantError, with the path as its
+    place, if the file is invalid or not for the environment, or a package has no wheel for the *tags*.
     """
     lock = _parsed(data, path)
     from packaging.pylock import PackageWheel, PylockSelectError
 
     try:
         selected = [*lock.select(environment=environment, tags=tags)]
-    except (PylockSelectError, ValueError) as error:  # of markers, too
+    except (PylockSelectError, ValueError) as error:  # ValueError: invalid markers
         raise VariantError(str(error), place=path) from None
     return [
         _locked(package, data["packages"][at], path, at, fits=isinstance(source, PackageWheel))
@@ -193,9 +192,9 @@ def select_packages(
 
 
 def read_lock(data: Mapping[str, Any], path: Path) -> list[Locked]:
-    """Return all packages of a lock file, whatever environment they are for, with all their wheels.
+    """Return all packages of a lock file, for any environment, with all their wheels.
 
-    Raises VariantError as `select_packages` does, if the file is not valid or a package has no wheel.
+    Raises VariantError, with the path as its place, if the file is invalid or a package has no wheel.
     """
     lock = _parsed(data, path)
     return [
@@ -210,14 +209,14 @@ def _parsed(data: Mapping[str, Any], path: Path) -> Pylock:
 
     try:
         return Pylock.from_dict(_plainly_named(data))
-    except (PylockValidationError, ValueError) as error:  # of markers, too
+    except (PylockValidationError, ValueError) as error:  # ValueError: invalid markers
         raise VariantError(str(error), place=path) from None
 
 
 def _plainly_named(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a lock file in which labels are off the names of wheels, as packaging knows none.
+    """Return a lock file with names of wheels without labels, which packaging does not know.
 
-    Anything that has not the right form stays, so that packaging tells of it.
+    Malformed parts stay, so that packaging reports them.
     """
     packages = data.get("packages")
     if not isinstance(packages, list):
@@ -245,8 +244,8 @@ def _locked(package: Package, table: Mapping[str, Any], path: Path, at: int, *, 
     """Return a package as a value; raises VariantError unless one of its wheels *fits*."""
     place = f"{path}: packages[{at}]"
     if not fits:
-        text = f"no wheel of {package.name} fits, only something to build one of is listed"
-        remedy = "wheels alone are fetched; build that one, and lock it with the others"
+        text = f"no compatible wheel of {package.name}, only a source to build one from"
+        remedy = "build the wheel, and lock it with the others"
         raise VariantError(text, place=place, hint=remedy)
     tool = _read_tool(package.tool, place)
     try:
@@ -268,7 +267,7 @@ def _locked(package: Package, table: Mapping[str, Any], path: Path, at: int, *, 
 
 
 class _Tool(NamedTuple):
-    """What our own table says: hosts, and by the names of wheels Requires-Python and hashes of METADATA."""
+    """The table of this project: hosts, and by wheel filename Requires-Python and hashes of METADATA."""
 
     hosts: tuple[str, ...]
     requires_python: Mapping[str, str]
@@ -276,7 +275,7 @@ class _Tool(NamedTuple):
 
 
 def _read_tool(tool: Mapping[str, Any] | None, where: str) -> _Tool:
-    """Read our own table; raises VariantError with all faults."""
+    """Read the table of this project; raises VariantError with all problems."""
     document, place = Document(), ".".join(_TOOL)
     keys = (_HOSTS, _REQUIRES_PYTHON, _CORE_METADATA)
     table = document.table((tool or {}).get(_TOOL[1], {}), place, keys)
@@ -304,7 +303,7 @@ def _strings(document: Document, value: object, place: str) -> dict[str, str]:
 def _candidate(
     wheel: PackageWheel, entry: Mapping[str, Any], table: Mapping[str, Any], tool: _Tool, folder: Path
 ) -> Candidate:
-    """Return a wheel under the name that its *entry* gives it, label and all."""
+    """Return a wheel with its name in the *entry*, including the label."""
     from packaging.pylock import PackageWheel
 
     named = PackageWheel(name=entry.get("name"), path=wheel.path, url=wheel.url, hashes=wheel.hashes)
@@ -318,15 +317,15 @@ def _candidate(
     )
     candidate = Candidate.of(file)
     if candidate is None:
-        raise VariantError(f"{file.filename}: not a wheel's name")
+        raise VariantError(f"invalid wheel filename {file.filename!r}")
     return candidate
 
 
 def _location(wheel: PackageWheel, folder: Path) -> Location:
-    """Return where a wheel is; a ``file:`` URL of this machine is a path."""
+    """Return the location of a wheel; a ``file:`` URL of this machine becomes a path."""
     if wheel.url is None:
         return Path(os.path.normpath(folder.absolute() / (wheel.path or "").replace("\\", "/")))
     if wheel.url.lower().startswith("file:"):
-        with suppress(VariantError):  # of another machine: that is said if this wheel is fetched
+        with suppress(VariantError):  # on another machine: the download of this wheel reports it
             return path_of(wheel.url)
     return wheel.url

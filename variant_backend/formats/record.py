@@ -1,4 +1,4 @@
-"""RECORD, the list of a wheel's files: read, and changed in its own line ends (PEP 376, PEP 427)."""
+"""RECORD, the list of a wheel's files: read, and changed with the same line ends (PEP 376, PEP 427)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..errors import Problem, VariantError
 
-# A path with one of them stands in quotes, perhaps.
+# A path with one of these characters may be quoted.
 _SPECIAL = "'\",\r\n"
 
 
@@ -24,7 +24,7 @@ class Record(NamedTuple):
     def parse(cls, data: bytes) -> Record:
         """Read the content of RECORD.
 
-        Raises VariantError when it is not UTF-8, or a row does not have three columns.
+        Raises VariantError if it is not UTF-8, or a row does not have three columns.
         """
         try:
             text = data.decode("utf-8")
@@ -37,33 +37,33 @@ class Record(NamedTuple):
         for number, row in enumerate(rows, 1):
             if len(row) != 3:
                 raise VariantError(
-                    f"row {number} has {len(row)} column(s), not three",
+                    f"row {number}: expected 3 columns, got {len(row)}",
                     hint="write PATH,HASH,SIZE in every row",
                 )
         if "\0" in text:
-            raise VariantError("a NUL character", hint="no file has one in its path")
+            raise VariantError("NUL character", hint="remove it")
         if len(rows) != len(lines):
-            raise VariantError("a row is broken over several lines", hint="write one row on each line")
+            raise VariantError("a row has several lines", hint="write each row on one line")
         return cls(text, rows)
 
-    def faults(self, place: str, files: Set[str], unlisted: Set[str]) -> Iterator[Problem]:
-        """Compare RECORD, whose path is *place*, with the wheel's *files*; those *unlisted* need no row.
+    def problems(self, place: str, files: Set[str], unlisted: Set[str]) -> Iterator[Problem]:
+        """Compare RECORD, whose path is *place*, with the wheel's *files*; *unlisted* files need no row.
 
-        Each rule that is broken gives one problem. Sizes and hashes are not compared.
+        Yields one problem for each broken rule. Sizes and hashes are not compared.
         """
         paths = [path for path, _, _ in self.rows]
         listed = set(paths)
         if len(listed) < len(paths):
             twice = [path for path, count in Counter(paths).items() if count > 1]
-            yield Problem("duplicate-row", place, f"{_first_of(twice)} has two rows")
+            yield Problem("duplicate-row", place, f"duplicate row for {_first_of(twice)}")
         if incomplete := self._incomplete(place, unlisted):
-            wanted = "no hash and no size" if place in incomplete else "a hash and a size"
-            text = f"the row of {_first_of(incomplete)} needs {wanted}"
+            expected = "no hash and no size" if place in incomplete else "a hash and a size"
+            text = f"expected {expected} in the row of {_first_of(incomplete)}"
             yield Problem("incomplete-row", place, text)
         if missing := files - listed - unlisted:
-            yield Problem("missing-row", place, f"no row for {_first_of(missing)}, which is in the wheel")
+            yield Problem("missing-row", place, f"missing row for {_first_of(missing)}")
         if stray := listed - files - unlisted:
-            yield Problem("stray-row", place, f"a row for {_first_of(stray)}, which is not in the wheel")
+            yield Problem("stray-row", place, f"row for {_first_of(stray)}, which is not in the wheel")
 
     def _incomplete(self, place: str, unlisted: Set[str]) -> list[str]:
         """Return the files whose rows lack hash or size; the row of RECORD must have neither."""
@@ -78,7 +78,7 @@ class Record(NamedTuple):
         """Compare the rows with the *sizes* of the wheel's files in bytes; yields one problem or none."""
         wrong = [path for path, _, size in self.rows if size and path in sizes and size != str(sizes[path])]
         if wrong:
-            yield Problem("wrong-size", place, f"the size of {_first_of(wrong)} is another one")
+            yield Problem("wrong-size", place, f"wrong size of {_first_of(wrong)}")
 
     def wrong_hashes(self, place: str, contents: Mapping[str, bytes]) -> Iterator[Problem]:
         """Compare the rows with the *contents* of some files; yields one problem or none."""
@@ -88,20 +88,20 @@ class Record(NamedTuple):
             if digest and path in contents and not _is_hash(digest, contents[path])
         ]
         if wrong:
-            yield Problem("wrong-hash", place, f"the hash of {_first_of(wrong)} is another one")
+            yield Problem("wrong-hash", place, f"wrong hash of {_first_of(wrong)}")
 
     def changed(
         self, contents: Mapping[str, bytes], dropped: Collection[str], moved: Mapping[str, str]
     ) -> bytes:
-        """Return the content of RECORD after files were changed.
+        """Return the content of RECORD after a change of files.
 
-        *contents* holds the new and the changed files, by their new paths; those that had no row
-        get one at the top. *moved* gives new paths for old ones. Other rows keep their bytes.
+        *contents* has the new and the changed files, by their new paths; files without a row get one at the
+        top. *moved* has new paths by old ones. Other rows keep their bytes.
         """
         touched = {*contents, *dropped, *moved}
         indexes = [index for index, row in enumerate(self.rows) if row[0] in touched]
         added = dict(contents)
-        # As rows were read: a lone carriage return ends none.
+        # A carriage return alone does not end a row, as in `parse`.
         lines = self.text.split("\n") if indexes else [self.text]
         for index in indexes:
             old_path, digest, size = self.rows[index]
@@ -111,7 +111,7 @@ class Record(NamedTuple):
             lines[index] = _line(path, digest, size, like=lines[index])
         for index in reversed(indexes):
             if self.rows[index][0] in dropped:
-                # Without the last row, the one before it still has its line end.
+                # If the last row is dropped, the row before it keeps its line end.
                 lines[index : index + 1] = [""] if index == len(lines) - 1 else []
         end = "\r" if self.text.partition("\n")[0].endswith("\r") else ""
         new = [_line(path, *_hash_and_size(content), like=end) for path, content in added.items()]
@@ -119,7 +119,7 @@ class Record(NamedTuple):
 
 
 def _read_quoted(lines: list[str]) -> list[list[str]]:
-    """Return the rows of CSV; raises VariantError."""
+    """Return the rows of CSV; raises VariantError if it is not CSV."""
     import csv
 
     try:
@@ -129,13 +129,13 @@ def _read_quoted(lines: list[str]) -> list[list[str]]:
 
 
 def _first_of(paths: Collection[str]) -> str:
-    """Name the first of several paths, and say how many more there are."""
+    """Return the first of several paths, and the number of others."""
     others = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
     return f"{min(paths)!r}{others}"
 
 
 def _is_hash(digest: str, content: bytes) -> bool:
-    """Tell whether a row's hash is that of *content*; one of an algorithm that is not known is not."""
+    """Return whether a row has the hash of *content*; False for unknown algorithms."""
     algorithm, _, value = digest.partition("=")
     if algorithm not in ("sha256", "sha384", "sha512"):  # the weaker ones are not allowed in wheels
         return False
@@ -149,7 +149,7 @@ def _hash_and_size(content: bytes) -> tuple[str, str]:
 
 
 def _line(path: str, digest: str, size: str, like: str) -> str:
-    """Return a row as a line without its line feed, behind it the carriage returns of another line."""
+    """Return a row as a line without its line feed, with the carriage returns of the line *like*."""
     end = like[len(like.rstrip("\r")) :]
     if not any(special in path for special in _SPECIAL):
         return f"{path},{digest},{size}{end}"

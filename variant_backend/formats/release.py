@@ -1,6 +1,6 @@
-"""A release as its sources list it: its files, and among them the wheels that can be selected.
+"""A release as its sources list it: its files, and the wheels that can be selected.
 
-Sources are folders, pages of package indexes, and lock files. Each parses the names of wheels once, here.
+Sources are folders, pages of package indexes, and lock files. Wheel filenames are parsed once, here.
 """
 
 from __future__ import annotations
@@ -20,21 +20,20 @@ if TYPE_CHECKING:
 
     from packaging.version import Version
 
-# Where a file is: a path on this machine, or a URL.
+# The location of a file: a path on this machine, or a URL.
 Location: TypeAlias = "Path | str"
 
-# What files are compared by; digests of the shake family have no length of their own.
+# Algorithms for comparing files; digests of the shake family have no fixed length.
 ALGORITHMS = {name for name in hashlib.algorithms_guaranteed if not name.startswith("shake_")}
 _FORGEABLE = {"md5", "sha1"}
 
 
 class File(NamedTuple):
-    """A file of a project, and what its source says about it.
+    """A file of a project, as its source lists it.
 
-    *hashes* are hexadecimal digests by algorithm; *size* is in bytes. *core_metadata* are the hashes
-    of the ``.metadata`` file beside it, None if there is no such file. *yanked* is the reason why the file
-    was withdrawn (PEP 592), which may be empty, and None if it was not. HTML has no place for the size, and
-    for one hash only.
+    *hashes* are hexadecimal digests by algorithm; *size* is in bytes. *core_metadata* are the hashes of the
+    ``.metadata`` file beside it, None without such a file. *yanked* is the reason why the file was yanked
+    (PEP 592), which may be empty; None if it was not. HTML pages have no sizes, and one hash only.
     """
 
     filename: str
@@ -47,27 +46,27 @@ class File(NamedTuple):
 
     @property
     def url(self) -> str | None:
-        """The URL of a file that is not on this machine."""
+        """The URL of a file that is not on this machine, else None."""
         return self.location if isinstance(self.location, str) else None
 
     @property
     def path(self) -> Path | None:
-        """The path of a file on this machine."""
+        """The path of a file on this machine, else None."""
         return None if isinstance(self.location, str) else self.location
 
     @property
     def proofs(self) -> dict[str, str]:
-        """The hashes that prove what this file is; of the others, files can be made that have the same."""
+        """The hashes that verify this file: for the others, a second file with the same hash can be made."""
         return {name: digest for name, digest in self.hashes.items() if name in ALGORITHMS - _FORGEABLE}
 
 
 def shown_location(file: File) -> str:
-    """Return where a file is as it may be printed: its path, or its URL without what may be secret."""
+    """Return the location of a file for printing: its path, or its URL without possible secrets."""
     return shown_url(file.location) if isinstance(file.location, str) else str(file.location)
 
 
 class Candidate(NamedTuple):
-    """A wheel that can be selected: its parsed name, its file, and why its source rules it out, if so."""
+    """A wheel that can be selected: its parsed name, its file, and the reasons why its source excludes it."""
 
     name: WheelFilename
     file: File
@@ -80,9 +79,9 @@ class Candidate(NamedTuple):
 
     @classmethod
     def of(cls, file: File) -> Candidate | None:
-        """Return the wheel that a file is by its name, None if it is no wheel's.
+        """Return a file as a wheel, None if its name is not a wheel's.
 
-        A label outside the grammar rules the wheel out.
+        A wheel with an invalid label is excluded.
         """
         if not file.filename.endswith(".whl"):
             return None
@@ -105,9 +104,9 @@ class Candidate(NamedTuple):
 
 
 class Release(NamedTuple):
-    """A release: its normalized *name*, its version, its wheels, and what its index files say together.
+    """A release: its normalized *name*, its version, its wheels, and its merged index files.
 
-    *metadata* are None without an index file. *problems* are those of its sources.
+    *metadata* is None without an index file. *problems* are those of its sources.
     """
 
     name: str
@@ -117,5 +116,5 @@ class Release(NamedTuple):
     problems: tuple[Problem, ...] = ()
 
     def of_label(self, label: str | None) -> Release:
-        """Return the release with the wheels of one label only; None stands for plain wheels."""
+        """Return the release with the wheels of one label only; None means plain wheels."""
         return self._replace(candidates=tuple(wheel for wheel in self.candidates if wheel.label == label))

@@ -1,7 +1,7 @@
 """The pages of a package index as values: written and read, as HTML and as JSON.
 
 Sources: the simple repository API (PEP 503, 592, 629, 691, 700), and the metadata files beside wheels
-(PEP 658, 714). Pages that are read may come from anywhere.
+(PEP 658, 714). Pages that are read are untrusted.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from .release import ALGORITHMS, File
 GENERATOR = "variant-backend"
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
 _API_VERSION = "1.1"
-# Keys with an underscore in front are a server's own (PEP 691).
+# Keys that start with an underscore are for servers (PEP 691).
 _META = {"api-version": _API_VERSION, "_generator": GENERATOR}
 _NO_PAGE = "not a page of a package index"
-# Every link is joined to the base, so reading takes as long as both are.
+# Every link is joined to the base: a long base makes reading slow.
 _LONGEST_BASE = 2000
 _META_TAG = f'<meta name="generator" content="{GENERATOR}">'
 
 
 class Page(NamedTuple):
-    """What an index lists of one project: its normalized *name*, and its files."""
+    """The page of a project: its normalized *name*, and its files."""
 
     name: str
     files: tuple[File, ...]
@@ -61,12 +61,12 @@ def projects_to_json(names: Iterable[str]) -> bytes:
 
 
 def is_own_html(content: bytes) -> bool:
-    """Tell whether a page of HTML was made here."""
+    """Return whether variant-backend wrote a page of HTML."""
     return _META_TAG.encode() in content
 
 
 def is_own_json(content: bytes) -> bool:
-    """Tell whether a page of JSON was made here."""
+    """Return whether variant-backend wrote a page of JSON."""
     try:
         return bool(json.loads(content)["meta"]["_generator"] == GENERATOR)
     except (ValueError, LookupError, TypeError, RecursionError):
@@ -74,10 +74,10 @@ def is_own_json(content: bytes) -> bool:
 
 
 def from_html(content: bytes, url: str) -> Page:
-    """Read the page of a project that was found at *url*; the URLs of its files become absolute.
+    """Read the page of a project at *url*; the URLs of its files become absolute.
 
-    Links that name no file are left out. Raises VariantError when the page cannot be
-    parsed, or is in a version of the form that is not known.
+    Links without a filename are ignored. Raises VariantError if the page cannot be parsed, or has an unknown
+    version of the format.
     """
     base, links = _read_html(content, url)
     files = (_linked(attributes, base) for attributes in links)
@@ -85,10 +85,10 @@ def from_html(content: bytes, url: str) -> Page:
 
 
 def from_json(content: bytes, url: str, *, skipped: list[VariantError] | None = None) -> Page:
-    """Read the page of a project that was found at *url*; the URLs of its files become absolute.
+    """Read the page of a project at *url*; the URLs of its files become absolute.
 
-    Raises VariantError with every fault found; those of single files go to *skipped* instead, if that is
-    given, and such files are left out.
+    Raises VariantError with every problem. With *skipped*, the problems of single files are added to it, and
+    such files are left out.
     """
     document, top = _read_json(content)
     document.table(top, "", required=("meta", "name", "files"))
@@ -106,10 +106,10 @@ def from_json(content: bytes, url: str, *, skipped: list[VariantError] | None = 
 
 
 def projects_from_html(content: bytes, url: str) -> dict[str, str]:
-    """Read the page that lists all projects, found at *url*; return the URLs of their pages, by their names.
+    """Read the page at *url* that lists all projects; return the URLs of their pages, by their names.
 
-    Links to anything but a page one step below are left out, as are those whose last part is no name.
-    Raises VariantError as `from_html` does.
+    Links are ignored unless they lead to a page one level below, with a valid name. Raises VariantError as
+    `from_html` does.
     """
     base, links = _read_html(content, url)
     below = re.compile(re.escape(urljoin(url, ".")) + r"([^/?#]+)/?")
@@ -124,10 +124,9 @@ def projects_from_html(content: bytes, url: str) -> dict[str, str]:
 
 
 def projects_from_json(content: bytes, url: str) -> dict[str, str] | None:
-    """Read the page that lists all projects, found at *url*; return the URLs of their pages, by their names.
+    """Read the page at *url* that lists all projects; return the URLs of their pages, by their names.
 
-    None is returned for a page without ``projects``, such as that of a project.
-    Raises VariantError with every fault found.
+    None if the page has no ``projects``, such as a project's page. Raises VariantError with every problem.
     """
     document, top = _read_json(content)
     projects: dict[str, str] = {}
@@ -164,7 +163,7 @@ def _anchor(file: File) -> str:
     if file.requires_python is not None:
         attributes["data-requires-python"] = file.requires_python
     if file.core_metadata is not None:
-        # Not under the name of PEP 658: then pip 22.3 to 23.1 rejects wheels whose Name is not normalized.
+        # With the key of PEP 658, pip 22.3 to 23.1 rejects wheels whose Name is not normalized.
         attributes["data-core-metadata"] = _one_hash(file.core_metadata) or "true"
     if file.yanked is not None:
         attributes["data-yanked"] = file.yanked
@@ -173,7 +172,7 @@ def _anchor(file: File) -> str:
 
 
 def _one_hash(hashes: Mapping[str, str]) -> str | None:
-    """Return ``sha256=...``, or another one of the hashes if that is not there."""
+    """Return ``sha256=...``, or another hash without that; None without hashes."""
     algorithm = "sha256" if "sha256" in hashes else min(hashes, default=None)
     return f"{algorithm}={hashes[algorithm]}" if algorithm else None
 
@@ -190,28 +189,30 @@ def _entry(file: File) -> dict[str, object]:
     if file.size is not None:
         entry["size"] = file.size
     if file.core_metadata is not None:
-        entry["core-metadata"] = dict(file.core_metadata) or True  # pip 22.3 to 23.1 fails at the older name
+        entry["core-metadata"] = dict(file.core_metadata) or True  # pip 22.3 to 23.1 fails with the older key
     if file.yanked is not None:
         entry["yanked"] = file.yanked or True
     return entry
 
 
 def _read_html(content: bytes, url: str) -> tuple[str, list[dict[str, str]]]:
-    """Return the URL that the links of a page are relative to, and the attributes of its links."""
+    """Return the base URL of a page's links, and the attributes of its links."""
     reader = _Links()
     try:
         reader.feed(content.decode("utf-8", "replace"))
         reader.close()
-    except (AssertionError, ValueError) as error:  # unfinished declarations, references of too many digits
+    except (AssertionError, ValueError) as error:  # unfinished declarations, references with too many digits
         raise VariantError(str(error), place=_NO_PAGE) from None
     _check_version(reader.version)
     if len(reader.base) > _LONGEST_BASE:
-        raise VariantError(f"a base of {len(reader.base)} characters", place=_NO_PAGE)
+        raise VariantError(
+            f"base URL too long: {len(reader.base)} characters (limit: {_LONGEST_BASE})", place=_NO_PAGE
+        )
     return _joined(url, reader.base) or url, reader.links
 
 
 class _Links(HTMLParser):
-    """Gathers what a page links to, the version of its form, and its base."""
+    """Collects the links of a page, the version of its format, and its base URL."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -220,7 +221,7 @@ class _Links(HTMLParser):
         self.base = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = {name: value or "" for name, value in reversed(attrs)}  # of two, the first counts
+        attributes = {name: value or "" for name, value in reversed(attrs)}  # the first of two is used
         if tag == "a" and "href" in attributes:
             self.links.append(attributes)
         elif tag == "base" and not self.base:
@@ -230,7 +231,7 @@ class _Links(HTMLParser):
 
 
 def _linked(attributes: Mapping[str, str], base: str) -> File | None:
-    """Return the file that a link names, or None if it names none."""
+    """Return the file that a link names; None if it has no filename."""
     joined = _joined(base, attributes["href"])
     if joined is None:
         return None
@@ -250,21 +251,21 @@ def _linked(attributes: Mapping[str, str], base: str) -> File | None:
 
 
 def _hashes(text: str) -> dict[str, str]:
-    """Read ``sha256=...``; anything else is no hash."""
+    """Read ``sha256=...``; other texts are ignored."""
     match = re.fullmatch(r"([a-z0-9_]+)=([0-9a-fA-F]+)", text)
     return {match[1]: match[2].lower()} if match else {}
 
 
 def _joined(base: str, link: str) -> str | None:
-    """Return a link as an absolute URL, or None if it is none."""
+    """Return a link as an absolute URL; None if it is invalid."""
     try:
         return urljoin(base, link.strip())
-    except ValueError:  # such as an address in brackets that is none
+    except ValueError:  # such as an invalid address in brackets
         return None
 
 
 def _read_json(content: bytes) -> tuple[Document, dict[str, object]]:
-    """Return what stands at the top of a page, after its version was checked, and where to note faults."""
+    """Return the document for problems and the top-level table of a page, after checking its version."""
     document = Document()
     try:
         top = document.table(read_json(document, content), "")
@@ -275,10 +276,10 @@ def _read_json(content: bytes) -> tuple[Document, dict[str, object]]:
 
 
 def _listed(document: Document, top: Mapping[str, object], key: str) -> list[tuple[str, object]]:
-    """Return the entries of a list, each behind its place."""
+    """Return the entries of a list, each with its place."""
     listed = top.get(key, [])
     if not isinstance(listed, list):
-        document.note(key, "a list is needed", code="wrong-type")
+        document.note(key, "expected a list", code="wrong-type")
         return []
     return [(f"{key}[{at}]", entry) for at, entry in enumerate(listed)]
 
@@ -288,15 +289,15 @@ def _read_entry(document: Document, value: object, place: str, url: str) -> File
     entry = document.table(value, place, required=("filename", "url", "hashes"))
     size = entry.get("size")
     if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 0):
-        document.note(join(place, "size"), "a number of bytes is needed", code="wrong-type")
+        document.note(join(place, "size"), "expected a number of bytes", code="wrong-type")
         size = None
     filename = document.string(entry.get("filename", ""), join(place, "filename")) or ""
     if "/" in filename or "\\" in filename:
-        document.note(join(place, "filename"), f"{filename!r} is no filename")
+        document.note(join(place, "filename"), f"invalid filename {filename!r}")
     link = document.string(entry.get("url", ""), join(place, "url")) or ""
     joined = _joined(url, link)
     if joined is None:
-        document.note(join(place, "url"), f"{link!r} is no URL")
+        document.note(join(place, "url"), f"invalid URL {link!r}")
     requires_python = entry.get("requires-python")
     if requires_python is not None:
         requires_python = document.string(requires_python, join(place, "requires-python"))
@@ -316,7 +317,7 @@ def _read_entry(document: Document, value: object, place: str, url: str) -> File
 
 
 def _read_yanked(document: Document, value: object, place: str) -> str | None:
-    """Read true, false, or a reason, which is as good as true."""
+    """Read true, false, or a reason, which implies true."""
     if value is None or isinstance(value, bool):
         return "" if value else None
     return document.string(value, place)
@@ -330,21 +331,23 @@ def _read_hashes(document: Document, value: object, place: str) -> dict[str, str
 
 
 def _check_version(version: object) -> None:
-    """Check that a page is of major version 1 (PEP 629); one that says nothing is."""
+    """Check that a page has major version 1 (PEP 629), which is the default; raises VariantError."""
     if version is not None and not re.fullmatch(r"1\.\d+", str(version)):
-        raise VariantError(f"version {version!r} of the simple API is not known here, only 1.x is")
+        raise VariantError(f"unknown version {version!r} of the simple API; known versions: 1.x")
 
 
 def _project_of(url: str) -> str:
-    """Return the project's name, which stands last in the URL of its page."""
+    """Return the project's name, the last part of the URL of its page."""
     parts = [part for part in urlsplit(url).path.split("/") if part and not part.startswith("index.")]
     return normalize(unquote(parts[-1])) if parts else ""
 
 
 def of_content(name: str, hashes: Mapping[str, str], content: bytes) -> Iterator[Problem]:
-    """Compare what a file holds with the *hashes* that a page gives; those that nobody knows are skipped."""
+    """Compare the content of a file with the *hashes* of a page; unknown algorithms are skipped."""
     for algorithm, announced in hashes.items():
         if algorithm in ALGORITHMS:
             actual = hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()
             if announced != actual:
-                yield Problem("link-hash", name, f"{algorithm} {announced[:MOST_SHOWN]}, but it is {actual}")
+                yield Problem(
+                    "link-hash", name, f"expected {algorithm} {announced[:MOST_SHOWN]}, got {actual}"
+                )

@@ -1,7 +1,7 @@
-"""Edits of a TOML document that leave all other bytes as they are. It knows TOML, not what the tables mean.
+"""Edits of a TOML document that keep all other bytes. This module knows TOML, not the meaning of tables.
 
-An edit moves keys with their values among the bodies of tables, as tomlkit has parsed them, and writes the
-document out again. tomlkit's own ways of adding and removing keys would also arrange the space around them.
+An edit moves keys with their values between the bodies of tables that tomlkit parsed, and writes the document
+again. tomlkit's own functions for adding and removing keys would also change the space around them.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from ..errors import VariantError
 Document: TypeAlias = tomlkit.TOMLDocument
 Path: TypeAlias = tuple[str, ...]
 
-# What a table consists of: keys with values, and without a key white space and comments.
+# The content of a table: keys with values, and white space and comments without a key.
 Body: TypeAlias = list[tuple[Key | None, Item]]
 
-# Stands where a header was; no document can have it. The empty line before it goes with it.
+# Replaces a removed header; no document can have it. It is removed with the empty line before it.
 _CUT = "\0\n"
 
 
-# Tables further down are written inline.
+# Deeper tables are written inline.
 _DEEPEST_HEADER = 4
 
 
 class Place(NamedTuple):
-    """Where a key stands: its path, the body of the table around it, and the index there."""
+    """The place of a key: its path, the body of its table, and its index there."""
 
     path: Path
     body: Body
@@ -41,11 +41,11 @@ class Place(NamedTuple):
     @property
     def key(self) -> Key:
         """The key, as it is written."""
-        return cast("Key", self.body[self.at][0])  # what stands at a place has a key
+        return cast("Key", self.body[self.at][0])  # an entry at a place has a key
 
     @property
     def item(self) -> Item:
-        """The value, with the comment behind it."""
+        """The value, with the comment after it."""
         return self.body[self.at][1]
 
     @property
@@ -54,26 +54,26 @@ class Place(NamedTuple):
         return self.item.as_string()
 
     def is_inline_table(self) -> bool:
-        """Tell whether an inline table stands there."""
+        """Whether the value is an inline table."""
         return isinstance(self.item, InlineTable)
 
     def has_header(self) -> bool:
-        """Tell whether a table with a header of its own stands there."""
+        """Whether the value is a table with a header of its own."""
         return isinstance(self.item, Table) and not self.key.is_dotted() and not self.item.is_super_table()
 
     def inside(self) -> Body:
-        """Return the body of the table that stands there."""
+        """Return the body of the table at this place."""
         return cast("AbstractTable", self.item).value.body
 
     def lead(self) -> int:
-        """Return the index at which the comments and empty lines above the key begin."""
+        """Return the index of the first comment or empty line directly above the key."""
         start = self.at
         while start and not self.inline and self.body[start - 1][0] is None:
             start -= 1
         return start
 
     def set(self, text: str) -> None:
-        """Replace the value; what stands before and behind it stays."""
+        """Replace the value; the text before and after it stays."""
         fresh = tomlkit.value(text)
         for name in ("indent", "comment_ws", "comment", "trail"):
             setattr(fresh.trivia, name, getattr(self.item.trivia, name))
@@ -81,7 +81,7 @@ class Place(NamedTuple):
 
 
 def parse(text: str) -> Document:
-    """Parse a document; raises VariantError."""
+    """Parse a document; raises VariantError if it is not TOML."""
     try:
         return tomlkit.parse(text)
     except (TOMLKitError, ValueError) as error:
@@ -89,9 +89,9 @@ def parse(text: str) -> Document:
 
 
 def edited(text: str, edit: Callable[[Document], object]) -> str:
-    """Return a text after an edit, which sees line feeds only, and one at the end of the last line.
+    """Return a text after an edit, which gets it with LF line ends, also at the last line.
 
-    Raises VariantError when what comes out is not TOML.
+    Raises VariantError if the result is not TOML.
     """
     crlf = 0 < text.count("\n") == text.count("\r\n")
     unix = text.replace("\r\n", "\n") if crlf else text
@@ -112,15 +112,15 @@ def edited(text: str, edit: Callable[[Document], object]) -> str:
 
 
 def too_intricate() -> VariantError:
-    """Return the error that tells a person to do it by hand."""
+    """Return the error for a document that cannot be edited."""
     return VariantError(
-        "its tables are written in a way that cannot be edited here",
-        hint="write inline tables and dotted keys as tables with headers",
+        "cannot edit tables in this form",
+        hint="rewrite inline tables and dotted keys as tables with headers",
     )
 
 
 def _places(body: Body, path: Path = (), inline: bool = False) -> Iterator[Place]:
-    """Yield where keys stand, in the order of the text; arrays of tables are not looked into."""
+    """Yield the places of keys, in the order of the text, but not inside arrays of tables."""
     for at, (key, item) in enumerate(body):
         if key is not None:
             here = (*path, key.key)
@@ -130,12 +130,12 @@ def _places(body: Body, path: Path = (), inline: bool = False) -> Iterator[Place
 
 
 def find(document: Document, *paths: Path) -> Place | None:
-    """Return where the first of several keys stands, or None."""
+    """Return the place of the first of several keys that exists; None if there is none."""
     return next((place for place in _places(document.body) if place.path in paths), None)
 
 
 def place_of(document: Document, *paths: Path) -> Place:
-    """Return where the first of several keys stands, one of which is there."""
+    """Return the place of the first of several keys that exists; raises VariantError if there is none."""
     place = find(document, *paths)
     if place is None:
         raise too_intricate()
@@ -143,7 +143,7 @@ def place_of(document: Document, *paths: Path) -> Place:
 
 
 def find_table(document: Document, path: Path) -> Place | None:
-    """Return where a table stands that new keys can go into: of one made by dotted keys, the last part."""
+    """Return the place of a table to which keys can be added: its last part if it has dotted keys."""
     table = None
     for place in _places(document.body):
         if place.path == path and (place.has_header() or place.is_inline_table() or place.key.is_dotted()):
@@ -152,13 +152,13 @@ def find_table(document: Document, path: Path) -> Place | None:
 
 
 def lines(entries: Mapping[str, object], comment: str = "") -> Body:
-    """Return keys with values, each on a line of its own, which ends with the comment."""
+    """Return keys with values, each on a line of its own that ends with the comment."""
     texts = [f"{_key(key)} = {written(value)}{comment}\n" for key, value in entries.items()]
     return tomlkit.parse("".join(texts)).body
 
 
 def written(value: object) -> str:
-    """Return a string, a list or a table as it is written in one line."""
+    """Return a string, a list or a table as TOML in one line."""
     if isinstance(value, dict):
         inner = ", ".join(f"{_key(key)} = {written(item)}" for key, item in value.items())
         return f"{{ {inner} }}" if inner else "{}"
@@ -168,7 +168,7 @@ def written(value: object) -> str:
 
 
 def from_dict(table: Mapping[str, object], path: Path = ()) -> str:
-    """Return a document that is made anew; tables more than four levels down are written inline.
+    """Return a new document; tables more than four levels deep are written inline.
 
     >>> print(from_dict({"packages": [{"name": "demo", "wheels": [{"size": 1}, {"size": 2}], "tool": {}}]}))
     [[packages]]
@@ -193,7 +193,7 @@ def from_dict(table: Mapping[str, object], path: Path = ()) -> str:
             parts[0] += f"{_key(key)} = [\n{lines}]\n"
         elif isinstance(value, dict) and len(here) <= _DEEPEST_HEADER:
             inner = from_dict(value, here)
-            # The headers of what is in it say that it is there.
+            # The headers of its subtables imply it.
             parts.append(inner if inner.startswith("[") else f"[{header}]\n{inner}")
         else:
             parts[0] += f"{_key(key)} = {written(value)}\n"
@@ -205,9 +205,9 @@ def _key(key: str) -> str:
 
 
 def insert(body: Body, at: int, added: Body, *, inline: bool) -> None:
-    """Write lines into a table; in an inline one they are set apart by commas.
+    """Add lines to a table, with commas between them in an inline table.
 
-    Raises VariantError if comments would have to go into an inline table, which takes none.
+    Raises VariantError if lines for an inline table have comments, which it cannot have.
     """
     if not inline:
         body[at:at] = added
@@ -225,7 +225,7 @@ def insert(body: Body, at: int, added: Body, *, inline: bool) -> None:
 
 
 def remove(place: Place) -> None:
-    """Take a key out of its table; out of an inline one, with a comma beside it."""
+    """Remove a key from its table, and a comma beside it from an inline table."""
     body, start, end = place.body, place.at, place.at + 1
     separators = enumerate(body) if place.inline else ()
     commas = [at for at, (_, item) in separators if isinstance(item, Whitespace) and item.s == ","]
@@ -239,7 +239,7 @@ def remove(place: Place) -> None:
 
 
 def take(place: Place) -> Body:
-    """Take a key out of its table with the comments and empty lines above it, and return them all."""
+    """Remove a key from its table with the comments and empty lines above it, and return all of them."""
     lead = place.lead()
     taken = place.body[lead : place.at + 1]
     remove(place)
@@ -250,7 +250,7 @@ def take(place: Place) -> Body:
 
 
 def _end(body: Body) -> int:
-    """Return the index behind a table's own keys; subtables with headers may follow."""
+    """Return the index after a table's own keys; subtables with headers may follow."""
     for at in range(len(body), 0, -1):
         key, item = body[at - 1]
         if key is not None and (key.is_dotted() or not isinstance(item, (Table, AoT))):
@@ -259,9 +259,9 @@ def _end(body: Body) -> int:
 
 
 def add(document: Document, path: Path, added: Body, comment: str = "") -> None:
-    """Write lines at the end of a table; one that is not there yet gets a header, with the comment.
+    """Add lines at the end of a table; a missing table is created with a header and the comment.
 
-    It goes behind the last table that has the first two names in common with it, else behind all.
+    A new table follows the last table with the same first two names, else all tables.
     """
     if table := find_table(document, path):
         insert(table.inside(), _end(table.inside()), added, inline=table.is_inline_table())
@@ -281,7 +281,7 @@ def add(document: Document, path: Path, added: Body, comment: str = "") -> None:
 
 
 def drop_if_empty(document: Document, path: Path) -> None:
-    """Take away a table that has no key of its own left, and no comment right below its header."""
+    """Remove a table without keys of its own, and without a comment directly below its header."""
     place = find_table(document, path)
     if place is None or _end(place.inside()):
         return
@@ -293,16 +293,16 @@ def drop_if_empty(document: Document, path: Path) -> None:
 
 
 def _cut_header(place: Place) -> None:
-    """Take away the header of a table without keys."""
+    """Remove the header of a table without keys."""
     table, body = cast("Table", place.item), place.inside()
-    # Comments further down belong to the next header; as white space, they do not ask for this one.
+    # Later comments belong to the next header; as white space, they do not require this one.
     rest = [(key, item if key is not None else Whitespace(item.as_string())) for key, item in body]
     body[:] = [(None, Whitespace(_CUT)), *rest]
     place.body[place.at] = (place.key, Table(table.value, Trivia(), False, is_super_table=True))
 
 
 def drop(document: Document, path: Path) -> None:
-    """Take a key away, a table with all that is in it; comments on lines of their own stay."""
+    """Remove a key, or a table with its content; comments on lines of their own stay."""
     for place in [place for place in _places(document.body) if place.path == path][::-1]:
         if place.inline or not isinstance(place.item, Table):
             remove(place)
@@ -313,7 +313,7 @@ def drop(document: Document, path: Path) -> None:
             _cut_header(place)
 
 
-# Lists of strings are edited as text. A token is a string of one of the four kinds, a comment, or what is
+# Lists of strings are edited as text. A token is a string of one of the four kinds, a comment, or the text
 # between them.
 _TOKEN = re.compile(
     r'"""(?:\\.|[^\\])*?"{3,5}' r"|'''.*?'{3,5}" r'|"(?:\\.|[^"\\])*"' r"|'[^']*'" r"|#[^\n]*|,|\s+|[\[\]]",
@@ -322,7 +322,7 @@ _TOKEN = re.compile(
 
 
 def _tokens(array: str) -> tuple[list[str], list[int]]:
-    """Return what a list of strings is made of, and where in that the strings are."""
+    """Return the tokens of a list of strings, and the indexes of the strings."""
     tokens = _TOKEN.findall(array)
     return tokens, [index for index, token in enumerate(tokens) if token[0] in "\"'"]
 
@@ -361,7 +361,7 @@ def with_string(array: str, value: str) -> str:
 
 
 def without_string(array: str, index: int) -> str:
-    """Return a list of strings without one of them; of what `with_string` has written, nothing is left.
+    """Return a list of strings without one of them; the result undoes `with_string`.
 
     >>> without_string("['a', 'b' ]", 1)
     "['a' ]"

@@ -1,4 +1,4 @@
-"""Read a TOML file; a build must not load what edits one."""
+"""Read TOML; separate from the module that edits it, whose library builds must not load."""
 
 from __future__ import annotations
 
@@ -14,10 +14,17 @@ else:
 
 
 def read_toml(path: Path) -> dict[str, object]:
-    """Read a TOML file; raises VariantError when it cannot be read, or is not TOML."""
+    """Read a TOML file; raises VariantError if it cannot be read, or is not TOML."""
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
+        data = path.read_bytes()
     except OSError as error:
         raise VariantError(error.strerror or str(error), place=path) from None
+    return parse_toml(data, path)
+
+
+def parse_toml(data: bytes, place: object) -> dict[str, object]:
+    """Parse TOML; raises VariantError with the *place* if it is not TOML in UTF-8."""
+    try:
+        return tomllib.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise VariantError(f"not TOML in UTF-8: {error}", code="not-toml", place=path) from None
+        raise VariantError(f"not TOML in UTF-8: {error}", code="not-toml", place=place) from None

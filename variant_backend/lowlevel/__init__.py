@@ -1,1 +1,1 @@
-"""Bytes, archives, processes, HTTP and the terminal; nothing here knows what a wheel is."""
+"""Bytes, archives, processes, HTTP and the terminal; no module here knows wheels."""

@@ -1,4 +1,4 @@
-"""Several files that belong together: compared with what is there, and written all or not at all."""
+"""Several files that belong together: compared with existing files, and written all or not at all."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from typing import NamedTuple
 from ..errors import Problem, VariantError
 from .workspace import workspace
 
-_OTHER_FOLDER = "give another folder"
+_OTHER_FOLDER = "use another folder"
 
 
 class Output(NamedTuple):
-    """A file that should be there: its path inside of a *folder*, and what it holds.
+    """A file to be written: its path inside a *folder*, and its content.
 
-    *is_ours* tells by the content of a file that is there whether it may be replaced; *remedy* is said
-    where it may not.
+    *is_ours* returns whether an existing file with a content may be replaced; *remedy* is the remedy if it
+    may not.
     """
 
     folder: Path
     name: str
     content: bytes
     is_ours: Callable[[bytes], bool] = lambda _: True
-    remedy: str = "move it away, or choose another folder with --output"
+    remedy: str = "move it away, or use another folder (--output)"
 
     @property
     def path(self) -> Path:
-        """Where the file belongs."""
+        """The path of the file."""
         return self.folder / self.name
 
     def difference(self) -> str | None:
-        """Say how the file that is there differs, or return None if it does not.
+        """Return how the existing file differs, or None if it has this content.
 
-        Raises VariantError when what is there was made by somebody else, or cannot be read.
+        Raises VariantError if the existing file was not written by variant-backend, or cannot be read.
         """
         try:
             present = self.path.read_bytes()
@@ -47,12 +47,16 @@ class Output(NamedTuple):
         if present == self.content:
             return None
         if not self.is_ours(present):
-            raise VariantError(f"{self.path} is there, and was not made by variant-backend", hint=self.remedy)
+            raise VariantError(
+                "already exists, and was not written by variant-backend",
+                place=self.path,
+                hint=self.remedy,
+            )
         return _first_difference(present, self.content)
 
 
 def differences(outputs: Iterable[Output]) -> dict[Path, str]:
-    """Return how the files that are missing or differ do so, by their paths.
+    """Return the difference of each file that is missing or differs, by path.
 
     Raises VariantError with every file that must not be replaced.
     """
@@ -72,12 +76,12 @@ def differences(outputs: Iterable[Output]) -> dict[Path, str]:
 
 
 def _check_folders(folders: Iterable[Path]) -> None:
-    """Check that each folder is one, or can be made; raises VariantError with all that are not."""
+    """Check that each path is a folder, or does not exist; raises VariantError with all others."""
     problems = []
     for folder in folders:
         try:
             if not stat.S_ISDIR(folder.stat().st_mode):
-                problems.append(Problem("error", "", f"{folder} is not a folder", _OTHER_FOLDER))
+                problems.append(Problem("error", str(folder), "not a folder", _OTHER_FOLDER))
         except FileNotFoundError:
             pass
         except OSError as error:
@@ -87,9 +91,9 @@ def _check_folders(folders: Iterable[Path]) -> None:
 
 
 def write_all_files(outputs: Iterable[Output]) -> None:
-    """Write the files in their order; each gets its name once all are complete.
+    """Write the files in their order; they get their names when all are complete.
 
-    Raises VariantError when that fails.
+    Raises VariantError if a file cannot be written.
     """
     outputs = list(outputs)
     moves: list[tuple[Path, Path]] = []
@@ -111,28 +115,31 @@ def write_all_files(outputs: Iterable[Output]) -> None:
 
 
 def update(outputs: Iterable[Output]) -> None:
-    """Write the files if one of them is missing or differs; raises VariantError as both parts of it do."""
+    """Write the files if one of them is missing or differs.
+
+    Raises VariantError as `differences` and `write_all_files` do.
+    """
     outputs = list(outputs)
     if differences(outputs):
         write_all_files(outputs)
 
 
 def _make_folder(folder: Path) -> None:
-    """Make a folder that can be written, so that no file must stay behind when others have been moved."""
+    """Create a folder; raises VariantError if it is not writable, before any file is moved."""
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK):
-        raise VariantError("Permission denied", place=folder, hint="give a folder that can be written")
+        raise VariantError("Permission denied", place=folder, hint="use a writable folder")
 
 
 def _first_difference(present: bytes, wanted: bytes) -> str:
-    """Say in which line two files differ first, and what stands there."""
+    """Return the number of the first line in which two files differ, and both lines."""
     lines, wanted_lines = present.splitlines(), wanted.splitlines()
     if lines == wanted_lines:
         return "differs in its line ends"
     same = min(len(lines), len(wanted_lines))
     at = next((number for number in range(same) if lines[number] != wanted_lines[number]), same)
     here, should = _line_at(lines, at), _line_at(wanted_lines, at)
-    return f"differs from line {at + 1} on: {here} is there, and {should} should be"
+    return f"differs from line {at + 1}: expected {should}, got {here}"
 
 
 def _line_at(lines: list[bytes], at: int) -> str:

@@ -1,7 +1,7 @@
-"""HTTP by the standard library alone, as it is asked for inside isolated build environments, too.
+"""HTTP with the standard library only, because isolated build environments have nothing else.
 
 Proxies come from the environment. User and password come from the URL or from ``~/.netrc`` (``NETRC`` names
-another file), and go to their own server alone. Source: RFC 9110.
+another file), and are sent to their own server only. Source: RFC 9110.
 """
 
 from __future__ import annotations
@@ -23,30 +23,29 @@ if TYPE_CHECKING:
     from http.client import HTTPMessage, HTTPResponse  # takes long to import, as does urllib.request
     from ssl import SSLContext
 
-# Where a server may redirect beside its own host: to all hosts, to none, or to those that are so named by
-# `host_of`.
+# The hosts to which a server may redirect, besides its own: all, none, or these names, as from `host_of`.
 OtherHosts: TypeAlias = bool | Collection[str]
 
-_PATIENCE = 60  # seconds without a sign of the server
+_PATIENCE = 60  # seconds without an answer or data
 _LONGEST = 300  # seconds that a page or a range may take; files may take longer
 _MOST_REDIRECTS = 10
 _REDIRECTS = {301, 302, 303, 307, 308}
 _STEP = 1 << 20
 _PORTS = {"http": 80, "https": 443}
-# A name of DNS, or an address; urllib unquotes whatever else there is in it.
+# A DNS name or an address. Other characters are invalid, as urllib would unquote them.
 _HOST = r"[a-z0-9_.-]+|\[[0-9a-f:.]+\]"
-# What stays as it is in a path or a query; quoted characters stay quoted.
+# Characters that are not quoted in a path or a query; quoted characters stay quoted.
 _SAFE = "%/:;=&?@!$'()*+,~[]|"
 UNSAFE = "is neither https nor http on this machine"
-_CREDENTIALS = "credentials are taken from the URL or from ~/.netrc"
+_CREDENTIALS = "add the credentials to the URL or to ~/.netrc"
 
 
 class BrokenTransferError(VariantError):
-    """A connection broke, or fell silent, before the answer was complete."""
+    """A connection broke, or no more data came, before the answer was complete."""
 
 
 class OtherHostError(VariantError):
-    """A redirect leads to a host that is not among those that may answer."""
+    """A redirect leads to a host that is not allowed."""
 
 
 class HttpContent(NamedTuple):
@@ -58,10 +57,10 @@ class HttpContent(NamedTuple):
 
 
 class Response(NamedTuple):
-    """An answer that has begun; *body* gives the rest as it comes, and *size* how long that is, if told.
+    """An answer whose headers have come; *body* yields the data as it comes.
 
-    *url* is the one after redirects, with the credentials that it was asked with. *body* raises
-    BrokenTransferError.
+    *size* is the length of the body in bytes, None if the server does not send it. *url* is the URL after
+    redirects, with credentials. *body* raises BrokenTransferError.
     """
 
     url: str
@@ -72,7 +71,7 @@ class Response(NamedTuple):
     body: Iterator[bytes]
 
     def check_status(self, expected: int) -> None:
-        """Raise VariantError when the status is another one, or the body is not the file's own bytes."""
+        """Raise VariantError if the status is not the expected one, or the body is encoded."""
         if self.status == 404:
             raise VariantError("not found")
         if self.status in (401, 403):
@@ -82,13 +81,13 @@ class Response(NamedTuple):
         encoding = self.headers.get("Content-Encoding", "identity")
         if encoding.lower() != "identity":
             raise VariantError(
-                f"sent compressed ({ascii_unless_printable(encoding)}), which was not asked for"
+                f"the server sent compressed content ({ascii_unless_printable(encoding)}) without being asked"
             )
 
     def read(self, limit: int) -> bytes:
-        """Return the whole body; raises VariantError when it is longer than *limit*, or takes too long."""
+        """Return the whole body; raises VariantError if it has more than *limit* bytes, or takes too long."""
         content, end = bytearray(), monotonic() + _LONGEST
-        too_long = VariantError(f"more than {limit} bytes, which is too long")
+        too_long = VariantError(f"too large: more than {limit} bytes")
         if (self.size or 0) > limit:
             raise too_long
         for data in self.body:
@@ -96,13 +95,14 @@ class Response(NamedTuple):
             if len(content) > limit:
                 raise too_long
             if monotonic() > end:
-                raise VariantError(f"the answer takes longer than {_LONGEST} seconds")
+                raise VariantError(f"no complete answer in {_LONGEST} seconds")
         return bytes(content)
 
     def content_range(self, wanted: str) -> tuple[int, int, int]:
-        """Return first byte, last byte and the file's size as the answer says, if that is what was *wanted*.
+        """Return first byte, last byte and the file's size from the answer's Content-Range.
 
-        That is ``FIRST-LAST``, ``FIRST-`` or ``-COUNT``. Raises VariantError otherwise.
+        *wanted* is the requested range: ``FIRST-LAST``, ``FIRST-`` or ``-COUNT``. Raises VariantError if the
+        answer has another one.
         """
         header = self.headers.get("Content-Range", "")
         if match := re.fullmatch(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", header.strip()):
@@ -111,16 +111,16 @@ class Response(NamedTuple):
             expected = (int(begin), int(end or size - 1)) if begin else (max(size - int(end), 0), size - 1)
             if (first, last) == expected and last < size:
                 return first, last, size
-        raise VariantError(f"the server answers {header!r} when asked for bytes {wanted}")
+        raise VariantError(f"requested bytes {wanted}, got Content-Range {header!r}")
 
 
 def shown_url(url: str) -> str:
-    """Return a URL as it may be printed: without user, password and query, which may be secret."""
+    """Return a URL for printing: without user, password and query, which may be secret."""
     return re.sub(r"(://)[^/?#\s'\"]*@|[?#][^\s'\"]*", r"\1", url)
 
 
 def with_credentials(link: str, url: str) -> str:
-    """Return a link with the user and password that stand in the *url* of its page, if it stays there."""
+    """Return a link with user and password from the *url* of its page if both have the same server."""
     user, at, _ = urlsplit(url).netloc.rpartition("@")
     if not at or not _same_server(url, link) or "@" in urlsplit(link).netloc:
         return link
@@ -129,9 +129,9 @@ def with_credentials(link: str, url: str) -> str:
 
 
 def host_of(url: str) -> str:
-    """Return the host of a URL as it is asked, with its port if that is not the one of its scheme.
+    """Return the host of a URL, with its port if that is not the default port of its scheme.
 
-    Raises ValueError if there is none.
+    Raises ValueError if the host is missing or invalid.
 
     >>> host_of("https://user@Example.org:443/x"), host_of("http://127.0.0.1:8000/")
     ('example.org', '127.0.0.1:8000')
@@ -140,12 +140,12 @@ def host_of(url: str) -> str:
     name = parts.hostname or ""
     host = f"[{name}]" if ":" in name else name.encode("idna").decode()
     if not re.fullmatch(_HOST, host):
-        raise ValueError(f"{name!r} is no host")
+        raise ValueError(f"invalid host {name!r}")
     return host if parts.port in (None, _PORTS.get(parts.scheme)) else f"{host}:{parts.port}"
 
 
 def is_this_machine(url: str) -> bool:
-    """Tell whether a URL names the machine that it is asked for on."""
+    """Return whether a URL names this machine."""
     from ipaddress import ip_address
 
     host = urlsplit(url).hostname or ""
@@ -156,7 +156,7 @@ def is_this_machine(url: str) -> bool:
 
 
 def is_safe_line(url: str) -> bool:
-    """Tell whether nobody in between can read or change what comes from a URL of HTTP; no other is safe."""
+    """Return whether nobody else can read or change the answer: https, or http on this machine."""
     try:
         host_of(url)
     except ValueError:
@@ -166,10 +166,10 @@ def is_safe_line(url: str) -> bool:
 
 
 def get(url: str, *, accept: str = "*/*", limit: int, other_hosts: OtherHosts = False) -> HttpContent:
-    """Return the page at a URL, of *limit* bytes at most; *accept* are the media types that are wanted.
+    """Return the page at a URL, of *limit* bytes at most; *accept* has the requested media types.
 
-    Redirects to another host are followed with *other_hosts* only: what is read there would count as
-    the first host's word. Raises VariantError, with the URL in front.
+    Redirects to another host are followed only if *other_hosts* allows it, because the page is trusted as a
+    page of the first host. Raises VariantError, with the URL as its place.
     """
     try:
         with request(url, headers={"Accept": accept}, other_hosts=other_hosts) as response:
@@ -188,11 +188,10 @@ def request(
     headers: Mapping[str, str] | None = None,
     other_hosts: OtherHosts = False,
 ) -> Iterator[Response]:
-    """Ask for a URL, follow redirects, and give the answer, whatever its status; it need not be read.
+    """Request a URL, follow redirects, and yield the answer with any status; it need not be read.
 
-    Raises VariantError, without the URL, when there is no answer, or a redirect leads where it may not:
-    to another host that is not among *other_hosts*, from https to http, or from this machine to one that
-    is asked without encryption.
+    Raises VariantError, without the URL, if there is no answer, or a redirect is refused: to a host that
+    *other_hosts* does not allow, from https to http, or from this machine to another one without encryption.
     """
     asked = url
     for _ in range(_MOST_REDIRECTS + 1):
@@ -210,14 +209,14 @@ def request(
 
 
 def redirected(url: str, location: str, *, other_hosts: OtherHosts) -> str:
-    """Return the URL that a redirect leads to, with the credentials of *url* if it stays on that server.
+    """Return the target of a redirect, with the credentials of *url* if it is on the same server.
 
-    Raises VariantError when it leads where it may not, as `request` says.
+    Raises VariantError if the redirect is refused: see `request`.
     """
     try:
-        # Headers are read as Latin-1; the bytes are those of the server's own encoding.
+        # http.client decodes headers as Latin-1; quoting restores the bytes that the server sent.
         parts = urlsplit(urljoin(url, quote(location, _SAFE + "#", encoding="latin-1")))
-        # The server has no say in the credentials.
+        # A redirect must not set credentials.
         target = with_credentials(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), url)
         place = shown_url(target)
         if urlsplit(target).scheme not in _PORTS:
@@ -229,7 +228,7 @@ def redirected(url: str, location: str, *, other_hosts: OtherHosts) -> str:
         if not _same_server(url, target) and not _is_among(other_hosts, target):
             hosts = f"{_host(url)} to {_host(target)}"
             known = None if isinstance(other_hosts, bool) else one_of(sorted(other_hosts))
-            remedy = f"allowed are {known}" if known else f"if you trust it, give the URL {place}"
+            remedy = f"allowed hosts: {known}" if known else f"if you trust it, use the URL {place}"
             raise OtherHostError(f"redirected from {hosts}, another host", hint=remedy)
     except ValueError:
         raise VariantError(f"redirected to {shown_url(location)!r}, which is not a URL") from None
@@ -241,12 +240,12 @@ def _is_among(hosts: OtherHosts, url: str) -> bool:
 
 
 def _same_server(one: str, other: str) -> bool:
-    """Tell whether two URLs are of one server, which may encrypt in the *other* alone, on its usual port."""
+    """Return whether two URLs have the same server; from http to https, both need the default port."""
     try:
         host = host_of(one)
         if host_of(other) != host:
             return False
-    except ValueError:  # asking for it will tell
+    except ValueError:  # the request will report it
         return False
     schemes = (urlsplit(one).scheme, urlsplit(other).scheme)
     has_usual_port = not re.search(r":\d+$", host)
@@ -258,7 +257,7 @@ def _host(url: str) -> str:
 
 
 def _open(url: str, method: str, headers: Mapping[str, str]) -> HTTPResponse:
-    """Send one request; return the answer when its headers are there."""
+    """Send one request; return the answer when its headers have come."""
     import urllib.request
 
     with _clear_errors(url):
@@ -267,9 +266,9 @@ def _open(url: str, method: str, headers: Mapping[str, str]) -> HTTPResponse:
         if authorization := _authorization(parts):
             sent["Authorization"] = authorization
         clean = parts._replace(netloc=host_of(url), fragment="").geturl()
-        # The library's own would follow redirects by itself, and make errors of statuses.
+        # The default opener would follow redirects, and raise errors for statuses.
         opener = urllib.request.OpenerDirector()
-        # On the way to this machine, a proxy would be somebody in between.
+        # A proxy could read and change what this machine sends to itself.
         opener.add_handler(urllib.request.ProxyHandler({} if is_this_machine(url) else None))
         opener.add_handler(urllib.request.HTTPHandler())
         opener.add_handler(urllib.request.HTTPSHandler(context=_context()))
@@ -280,24 +279,24 @@ def _open(url: str, method: str, headers: Mapping[str, str]) -> HTTPResponse:
 
 
 def _checked(url: str) -> SplitResult:
-    """Return the parts of a URL, with what is not ASCII quoted; raises VariantError if it is none of HTTP."""
+    """Return the parts of a URL, quoted where not ASCII; raises VariantError if it is not http or https."""
     parts = urlsplit(url)
     if parts.scheme not in _PORTS:
-        raise VariantError("not a URL of HTTP")
-    if not parts.hostname or parts.port == 0:  # asking for the port checks it
-        raise VariantError("names no server")
+        raise VariantError("not an http or https URL")
+    if not parts.hostname or parts.port == 0:  # reading the port checks it
+        raise VariantError("the URL has no host, or port 0")
     return parts._replace(path=quote(parts.path, _SAFE), query=quote(parts.query, _SAFE))
 
 
 def _response(raw: HTTPResponse, url: str) -> Response:
-    """Return an answer as it is given on."""
+    """Return an answer of urllib as a Response."""
     length = raw.headers.get("Content-Length", "")
     size = int(length) if re.fullmatch(r"\d{1,18}", length) and not raw.chunked else None
     return Response(url, raw.status, ascii_unless_printable(raw.reason), raw.headers, size, _body(raw, size))
 
 
 def _body(raw: HTTPResponse, size: int | None) -> Iterator[bytes]:
-    """Give what comes, as it comes; what is sent beyond the size is not read."""
+    """Yield the data as it comes; data beyond the size is not read."""
     from http.client import HTTPException
 
     left = _STEP if size is None else size
@@ -305,7 +304,7 @@ def _body(raw: HTTPResponse, size: int | None) -> Iterator[bytes]:
         try:
             data = raw.read1(min(left, _STEP))
         except TimeoutError:
-            raise BrokenTransferError(f"nothing came for {_PATIENCE} seconds") from None
+            raise BrokenTransferError(f"no data for {_PATIENCE} seconds") from None
         except (OSError, HTTPException) as error:
             raise BrokenTransferError(f"the connection broke: {_reason(error)}") from None
         if not data:
@@ -314,12 +313,12 @@ def _body(raw: HTTPResponse, size: int | None) -> Iterator[bytes]:
             left -= len(data)
         yield data
     if size is not None and left:
-        raise BrokenTransferError(f"truncated answer: {size - left} of {size} bytes came")
+        raise BrokenTransferError(f"truncated answer: expected {size} bytes, got {size - left}")
 
 
 @contextmanager
 def _clear_errors(url: str) -> Iterator[None]:
-    """Turn what urllib raises into a VariantError, without the secrets of URLs in it."""
+    """Turn errors of urllib into VariantError, without the secrets of URLs."""
     from http.client import HTTPException, InvalidURL, RemoteDisconnected
     from urllib.error import URLError
 
@@ -336,69 +335,65 @@ def _clear_errors(url: str) -> Iterator[None]:
         if isinstance(cause, HTTPException) and not isinstance(cause, InvalidURL):
             raise VariantError(f"the server does not speak HTTP: {_reason(cause)}") from None
         if not isinstance(cause, OSError):
-            raise VariantError(f"not a URL that can be asked for: {_reason(cause)}") from None
+            raise VariantError(f"invalid URL: {_reason(cause)}") from None
         raise _unreachable(cause, url) from None
 
 
 def _unreachable(error: OSError, url: str) -> VariantError:
-    """Return what to tell when there is no connection."""
+    """Return the error for a connection that failed."""
     from socket import gaierror
     from ssl import SSLCertVerificationError
 
     if isinstance(error, SSLCertVerificationError):
         return VariantError(
-            f"the server's certificate is not accepted: {error.verify_message}",
-            hint="SSL_CERT_FILE may name a file with the authorities that you trust",
+            f"cannot verify the server's certificate: {error.verify_message}",
+            hint="set SSL_CERT_FILE to a file with the certificate authorities that you trust",
         )
     if isinstance(error, gaierror):
-        return VariantError(f"the name of the server is not known: {_reason(error)}", hint=_proxy(url))
-    return VariantError(f"the server cannot be reached: {_reason(error)}", hint=_proxy(url))
+        return VariantError(f"unknown host: {_reason(error)}", hint=_proxy(url))
+    return VariantError(f"cannot connect to the server: {_reason(error)}", hint=_proxy(url))
 
 
 def _reason(error: object) -> str:
-    """Return what an exception says, in one line, or its type if it says nothing."""
+    """Return the text of an exception in one line, or its type if it has no text."""
     text = getattr(error, "strerror", None) or str(error)
     return ascii_unless_printable(shown_url(" ".join(str(text).split()))) or type(error).__name__
 
 
 def _proxy(url: str) -> str | None:
-    """Return the remedy for a proxy that does not answer, if there is one."""
+    """Return the remedy that names the proxy, or None if there is no proxy."""
     from urllib.request import getproxies, proxy_bypass
 
     parts = urlsplit(url)
     proxy = None if is_this_machine(url) else getproxies().get(parts.scheme)
-    return (
-        f"the proxy {shown_url(proxy)} was asked"
-        if proxy and not proxy_bypass(parts.hostname or "")
-        else None
-    )
+    return f"check the proxy {shown_url(proxy)}" if proxy and not proxy_bypass(parts.hostname or "") else None
 
 
 @cache
 def _context() -> SSLContext:
-    """Return what certificates are checked by; making it takes long."""
+    """Return the context that verifies certificates; creating it takes long."""
     from ssl import create_default_context
 
     return create_default_context()
 
 
 def _authorization(parts: SplitResult) -> str | None:
-    """Return the header for the user and password of a URL, or for those that ~/.netrc has for its host."""
+    """Return the header with user and password from a URL, or from ~/.netrc for its host."""
     from base64 import b64encode
 
     user, password = parts.username, parts.password
     if user is not None:
         user, password = unquote(user), unquote(password or "")
     else:
-        with suppress(VariantError):  # told when the server wants them
+        with suppress(VariantError):  # reported if the server denies access
             user, password = _from_netrc(parts.hostname or "")
     return None if user is None else f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
 def _from_netrc(host: str) -> tuple[str | None, str | None]:
-    """Return user and password that ~/.netrc has for a host; raises VariantError if it cannot be read.
+    """Return user and password for a host from ~/.netrc; raises VariantError if it cannot be read.
 
-    Its ``default`` is for nobody: which hosts are asked may be up to somebody else than the user.
+    Its ``default`` is ignored, because index pages and redirects can name any host.
     """
     from netrc import NetrcParseError, netrc
 
@@ -415,11 +410,11 @@ def _from_netrc(host: str) -> tuple[str | None, str | None]:
 
 
 def _netrc_path() -> Path | None:
-    """Return the file that is named, or ~/.netrc if it is there."""
+    """Return the file that NETRC names, or ~/.netrc if it exists."""
     if named := os.environ.get("NETRC"):
         return Path(named)
-    with suppress(OSError, RuntimeError):  # RuntimeError: no home
-        # Windows knows it by the second name, too.
+    with suppress(OSError, RuntimeError):  # RuntimeError: no home folder
+        # On Windows, the file may have the second name.
         return next((path for name in (".netrc", "_netrc") if (path := Path.home() / name).exists()), None)
     return None
 
@@ -434,19 +429,21 @@ def _where_credentials_are() -> str:
 
 
 def check_base_url(url: str) -> str:
-    """Return a URL without the slashes at its end; raises VariantError if no index can be served there."""
-    needed = "an http or https URL of a folder is needed, such as https://host/packages"
+    """Return a URL without slashes at its end; raises VariantError if it cannot be the URL of an index."""
+    needed = "use an http or https URL of a folder, such as https://host/packages"
     try:
         parts = urlsplit(url)
-        _ = parts.port  # which raises, too
+        _ = parts.port  # raises if it is invalid
     except ValueError as error:
         raise VariantError(str(error), place=repr(url), hint=needed) from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise VariantError(f"{url!r} is no address of a server", hint=needed)
+        raise VariantError("not an http or https URL", place=repr(url), hint=needed)
     if not re.fullmatch(r"[!-~]+", url) or "\\" in url:
-        raise VariantError("other characters than those of URLs", place=repr(url), hint="percent-encode them")
+        raise VariantError("invalid characters in a URL", place=repr(url), hint="percent-encode them")
     if "?" in url or "#" in url:
-        raise VariantError("a query or fragment has no place in it", place=repr(url), hint=needed)
+        raise VariantError("has a query or fragment", place=repr(url), hint=needed)
     if "@" in parts.netloc:
-        raise VariantError("a user or password has no place in it: the pages would show them")
+        raise VariantError(
+            "has a user or password, which the pages would show", hint="remove both from the URL"
+        )
     return url.rstrip("/")

@@ -1,6 +1,6 @@
-"""Processes that can be ended with all that they have started: each is given a group of its own.
+"""Processes that can be ended with all their children: each has a process group of its own.
 
-What they leave behind, if they are told to have their temporary files in a folder of ours, is removed.
+Temporary files that they leave in a folder from `temporary_folder` are removed.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-# What `subprocess.Popen` is told, and `end_group` relies on.
+# Arguments of `subprocess.Popen`; `end_group` needs them.
 GROUP: dict[str, Any]
 
 if sys.platform == "win32":
     GROUP = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
 
     def end_group(process: subprocess.Popen[bytes]) -> None:
-        """End a process, and all that it has started; it may have ended already."""
+        """End a process, which may have ended already, and all its children."""
         subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True)
         process.wait()
 
@@ -30,15 +30,15 @@ else:
     GROUP = {"start_new_session": True}
 
     def end_group(process: subprocess.Popen[bytes]) -> None:
-        """End a process, and all that it has started; it may have ended already."""
-        with suppress(ProcessLookupError, PermissionError):  # it has just ended by itself
+        """End a process, which may have ended already, and all its children."""
+        with suppress(ProcessLookupError, PermissionError):  # the process has just ended
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """Give a folder for what is temporary, in no source tree: backends obey the .gitignore of one around."""
+    """Yield a temporary folder outside any source tree, where backends would obey its .gitignore."""
     import tempfile
 
     folder = tempfile.TemporaryDirectory(prefix="variant-backend-", ignore_cleanup_errors=True)
@@ -50,4 +50,4 @@ def temporary_folder() -> Iterator[Path]:
             folder.cleanup()
             if not path.exists():
                 break
-            time.sleep(0.05)  # processes that were ended may take a moment
+            time.sleep(0.05)  # ended processes may need a moment

@@ -1,4 +1,4 @@
-"""Open files as ranges of bytes: read, copied by the fastest way there is, and their digests."""
+"""Open files as ranges of bytes: reading, copying in the fastest way, digests."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from typing import NamedTuple
 
 from ..errors import VariantError
 
-# At most so much is copied by one call: progress can be told in between, and a copy that goes on in
-# the background is not held up too often by waiting for the interpreter.
+# The most that one call copies: small enough to report progress in between, and large enough that a copy in
+# the background does not often wait for the interpreter.
 _CHUNK = 256 << 20
 _BUFFER = 1 << 20
 
-# What stands within so many bytes is read at once: that takes less time than several calls.
+# Parts within this many bytes are read by one call, which takes less time than several calls.
 _NEAR = 32 << 10
 
 Advance = Callable[[int], object]
 _Way = Callable[[int, int, int, int], int]
 
 
-# A file has one position, and the background copy reads from the same file.
+# A file has one position only, and the background copy reads from the same file.
 _seeking = threading.Lock()
 
 
@@ -39,28 +39,28 @@ def _seek_and_read(descriptor: int, length: int, offset: int) -> bytes:
         return os.read(descriptor, length)
 
 
-_pread = getattr(os, "pread", _seek_and_read)  # Windows has none
+_pread = getattr(os, "pread", _seek_and_read)  # Windows does not have it
 
 
 def read_at(descriptor: int, length: int, offset: int) -> bytes:
-    """Return exactly *length* bytes of an open file; raises VariantError when it ends before that."""
-    # A ZIP64 field may say more than systems take for a position.
+    """Return exactly *length* bytes of an open file; raises VariantError if the file ends before that."""
+    # A ZIP64 field may have a larger number than systems accept as a position.
     data: bytes = _pread(descriptor, length, offset) if offset + length < 1 << 63 else b""
     if len(data) < length:
-        raise VariantError(f"truncated: {length} bytes are needed at byte {offset}, {len(data)} are there")
+        raise VariantError(f"truncated: expected {length} bytes at byte {offset}, got {len(data)}")
     return data
 
 
 def real_path(path: Path) -> Path:
-    """Return a path without symbolic links; of links in a circle, some stay.
+    """Return a path without symbolic links; links in a circle may remain.
 
-    `Path.resolve` raises RuntimeError at such ones, before Python 3.13.
+    Before Python 3.13, `Path.resolve` raises RuntimeError for links in a circle.
     """
     return Path(os.path.realpath(path))
 
 
 def path_of(url: str) -> Path:
-    """Return the path that a ``file:`` URL names; raises VariantError when it is of another machine."""
+    """Return the path of a ``file:`` URL; raises VariantError if it names another machine."""
     from urllib.parse import unquote_to_bytes, urlsplit
 
     parts = urlsplit(url)
@@ -68,15 +68,15 @@ def path_of(url: str) -> Path:
     is_windows = sys.platform == "win32"
     if parts.netloc not in ("", "localhost"):
         if is_windows:
-            return Path(f"//{parts.netloc}{path}")  # a share
-        raise VariantError(f"names a file of another machine, {parts.netloc}")
+            return Path(f"//{parts.netloc}{path}")  # a network share
+        raise VariantError(f"names a file on another machine, {parts.netloc!r}", hint="write file:///PATH")
     return Path(path[1:] if is_windows and re.match("/[A-Za-z]:", path) else path)
 
 
 class Source(NamedTuple):
-    """Bytes that are read in ranges, wherever they are: `read(length, offset)` of a file of *size* bytes.
+    """A local or remote file that is read in ranges, by `read(length, offset)`; *size* is in bytes.
 
-    Reading raises VariantError when the file ends before that.
+    Reading raises VariantError if the file ends before the range does.
     """
 
     read: Callable[[int, int], bytes]
@@ -90,7 +90,7 @@ class Source(NamedTuple):
 
 @contextmanager
 def opened_file(path: Path) -> Iterator[Source]:
-    """Open a file as a source; raises VariantError, without a place, when it cannot be read."""
+    """Open a file as a source; raises VariantError, without a place, if it cannot be read."""
     try:
         with path.open("rb", buffering=0) as file:
             yield Source.of(file.fileno())
@@ -99,9 +99,9 @@ def opened_file(path: Path) -> Iterator[Source]:
 
 
 def has_parts(source: Source, offsets: Sequence[int], parts: Sequence[bytes]) -> bool:
-    """Tell whether a source has these bytes at these offsets, which ascend.
+    """Return whether a source has these bytes at these offsets, which ascend.
 
-    Parts that stand near each other are read at once. Of parts that overlap, none may be found.
+    Parts near each other are read at once. If parts overlap, the result may be False.
     """
     ends = list(map(operator.add, offsets, map(len, parts)))
     first = 0
@@ -110,7 +110,7 @@ def has_parts(source: Source, offsets: Sequence[int], parts: Sequence[bytes]) ->
         last = max(bisect.bisect_right(ends, start + _NEAR, first), first + 1)
         try:
             block = source.read(ends[last - 1] - start, start)
-        except VariantError:  # it ends before that
+        except VariantError:  # the source ends before that
             return False
         places = [offset - start for offset in offsets[first:last]]
         if not all(map(block.startswith, parts[first:last], places)):
@@ -120,9 +120,9 @@ def has_parts(source: Source, offsets: Sequence[int], parts: Sequence[bytes]) ->
 
 
 def file_digest(path: Path, algorithm: str = "sha256", advance: Advance = lambda _: None) -> str:
-    """Return the hexadecimal digest of a file; *advance* is told the bytes read, now and then.
+    """Return the hexadecimal digest of a file; *advance* is called with the numbers of bytes read.
 
-    Raises VariantError if it cannot be read.
+    Raises VariantError if the file cannot be read.
     """
     import hashlib
 
@@ -138,16 +138,16 @@ def file_digest(path: Path, algorithm: str = "sha256", advance: Advance = lambda
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write all bytes at the file's position."""
+    """Write all bytes at the position of the file."""
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
 
 
 def copy_range(source: int, target: int, offset: int, length: int, advance: Advance) -> None:
-    """Copy bytes of one open file to another's position, by the fastest way that works between them.
+    """Copy bytes of an open file to the position of another one, in the fastest way that works.
 
-    *advance* is told the number of bytes copied, now and then.
+    *advance* is called with the numbers of bytes copied.
     """
     ways = [*_KERNEL_COPIES, _read_and_write]
     end = offset + length
@@ -158,7 +158,7 @@ def copy_range(source: int, target: int, offset: int, length: int, advance: Adva
 
 
 def _copy_some(ways: list[_Way], source: int, target: int, offset: int, length: int) -> int:
-    """Copy at least one byte by the first of the ways that works; those that do not are dropped."""
+    """Copy at least one byte in the first way that works, and remove ways that do not work."""
     while True:
         try:
             copied = ways[0](source, target, offset, min(length, _CHUNK))
@@ -169,11 +169,11 @@ def _copy_some(ways: list[_Way], source: int, target: int, offset: int, length: 
         if copied:
             return copied
         if len(ways) == 1:
-            raise VariantError(f"truncated: it ends at byte {offset}, {length} bytes too early")
+            raise VariantError(f"truncated: ends at byte {offset}, {length} bytes too early")
         del ways[0]
 
 
-# Another way of copying would fail for the same reason.
+# Every other way would fail for the same reason.
 _REAL_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
@@ -185,7 +185,7 @@ def _read_and_write(source: int, target: int, offset: int, length: int) -> int:
 
 _KERNEL_COPIES: list[_Way] = []
 if sys.platform == "linux":
-    # copy_file_range shares blocks where the file system can; it may refuse to cross file systems.
+    # copy_file_range shares blocks if the file system can; it may refuse to copy between file systems.
     if hasattr(os, "copy_file_range"):
         _KERNEL_COPIES.append(
             lambda source, target, offset, length: os.copy_file_range(source, target, length, offset)
@@ -194,9 +194,9 @@ if sys.platform == "linux":
 
 
 class HeadCopy:
-    """Copies the first bytes of a file to an empty one, while its owner finds out how many it needs.
+    """Copies the start of a file to an empty file, while the caller computes how many bytes it needs.
 
-    Use it in a ``with`` statement, and call `finish` in there.
+    Use it in a ``with`` statement, and call `finish` inside.
     """
 
     def __init__(self, source: int, target: int, length: int, advance: Advance) -> None:
@@ -216,7 +216,7 @@ class HeadCopy:
         self._thread.join()
 
     def finish(self, length: int) -> None:
-        """Wait until the first *length* bytes are copied; raises what copying raised."""
+        """Wait until the first *length* bytes are copied; raises the error of the copy if there was one."""
         self._end = min(length, self._end)
         self._thread.join()
         if self._error is not None:

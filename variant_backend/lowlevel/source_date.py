@@ -1,4 +1,4 @@
-"""SOURCE_DATE_EPOCH: the time that reproducible builds give to what they write."""
+"""SOURCE_DATE_EPOCH: the time that reproducible builds give to the files that they write."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ..errors import VariantError
 
 
 def source_date_epoch(environ: Mapping[str, str]) -> int | None:
-    """Return SOURCE_DATE_EPOCH of an environment, in seconds since 1970, or None without one.
+    """Return SOURCE_DATE_EPOCH of an environment, in seconds since 1970; None if it is not set.
 
-    Raises VariantError when it is not a number.
+    Raises VariantError if it is not a number.
     """
     text = environ.get("SOURCE_DATE_EPOCH")
     if not text:
@@ -18,4 +18,8 @@ def source_date_epoch(environ: Mapping[str, str]) -> int | None:
     try:
         return int(text)
     except ValueError:
-        raise VariantError(f"SOURCE_DATE_EPOCH is {text!r}, not a number of seconds") from None
+        raise VariantError(
+            f"expected a number of seconds, got {text!r}",
+            place="SOURCE_DATE_EPOCH",
+            hint="set it to the seconds since 1970, such as 1700000000",
+        ) from None

@@ -1,4 +1,4 @@
-"""Source distributions: written so that the same files make the same bytes, and members out of any."""
+"""Source distributions: written reproducibly, and read one member at a time."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from typing import BinaryIO
 
 from ..errors import VariantError
 
-# How many bytes are unpacked at most while a file is looked for, and how many that may have.
+# Limits in bytes: of the unpacked archive up to the member, and of the member.
 _LARGEST_ARCHIVE = 128 << 20
 _LARGEST_CONTENT = 8 << 20
 
 
 def pack(top: str, files: Mapping[str, bytes], *, time: int) -> bytes:
-    """Return an sdist with files, by name, in the folder *top*; their *time* is in seconds since 1970."""
+    """Return an sdist with files, by name, in the folder *top*; *time* is in seconds since 1970."""
     buffer = io.BytesIO()
     with (
         gzip.GzipFile("", "wb", fileobj=buffer, mtime=0) as packed,
-        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,  # PEP 625 asks for it
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,  # required by PEP 625
     ):
         for name, content in sorted(files.items()):
-            member = tarfile.TarInfo(f"{top}/{name}")  # of owner 0, with mode 644
+            member = tarfile.TarInfo(f"{top}/{name}")  # has owner 0 and mode 644
             member.size, member.mtime = len(content), time
             archive.addfile(member, io.BytesIO(content))
     return buffer.getvalue()
 
 
 class _Limited(gzip.GzipFile):
-    """A compressed file that is read up to a limit."""
+    """A compressed file that can be read up to a limit."""
 
     def read(self, size: int | None = -1) -> bytes:
         if self.tell() > _LARGEST_ARCHIVE:
-            raise VariantError(f"not in its first {_LARGEST_ARCHIVE >> 20} MiB")
+            raise VariantError(f"not found in the first {_LARGEST_ARCHIVE >> 20} MiB")
         return super().read(size)
 
 
 def read_member(sdist: BinaryIO, name: str) -> bytes:
-    """Return the content of a file at the root of an sdist; raises VariantError if it cannot be had."""
+    """Return the content of a file at the root of an sdist; raises VariantError if it cannot be read."""
     pattern = re.compile(rf"(?:\./)?[^/]+/{re.escape(name)}")
     try:
         with _Limited(fileobj=sdist) as file, tarfile.open(fileobj=file, mode="r|") as archive:
@@ -49,13 +49,13 @@ def read_member(sdist: BinaryIO, name: str) -> bytes:
                     return _content(archive, member)
     except VariantError as error:
         raise error.within(name) from None
-    except Exception as error:  # tarfile, gzip and zlib have no common one for a damaged file
+    except Exception as error:  # tarfile, gzip and zlib have no common error for damaged files
         raise VariantError(f"damaged: {error}") from None
-    raise VariantError(f"no {name} in it")
+    raise VariantError(f"{name} is missing")
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     file = archive.extractfile(member)
     if file is None or member.size > _LARGEST_CONTENT:
-        raise VariantError(f"{member.size} bytes are too large")
+        raise VariantError(f"too large: {member.size} bytes (limit: {_LARGEST_CONTENT})")
     return file.read()

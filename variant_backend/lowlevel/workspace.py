@@ -1,4 +1,4 @@
-"""A private folder in which files are finished before they get their final name."""
+"""A private folder in which files are completed before they get their final names."""
 
 from __future__ import annotations
 
@@ -17,32 +17,31 @@ if sys.platform == "win32":
     import msvcrt
 
     def _acquire(lock: IO[bytes]) -> None:
-        """Lock a file until it is closed; raises OSError if another one has the lock."""
+        """Lock a file until it is closed; raises OSError if another process has the lock."""
         msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
 
 else:
     import fcntl
 
     def _acquire(lock: IO[bytes]) -> None:
-        """Lock a file until it is closed; raises OSError if another one has the lock."""
+        """Lock a file until it is closed; raises OSError if another process has the lock."""
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @contextmanager
 def workspace(folder: Path) -> Iterator[Path]:
-    """Give a private folder inside *folder*, which is made if need be, that is gone afterwards.
+    """Yield a private folder inside *folder*, and remove it afterwards; *folder* is created if missing.
 
-    What is finished there is moved out with `os.replace`: it is on the same file system. Beside it
-    lies a lock file, before it is there and until it is gone. A run that is killed leaves both
-    behind: the next one in the same folder removes them, as the lock died with the run.
-    Raises VariantError if *folder* cannot be written.
+    `os.replace` can move files out of it, as it is on the same file system. A lock file beside it exists
+    longer than the private folder does. A killed run leaves both: its lock is free then, and the next run in
+    the same folder removes them. Raises VariantError if *folder* is not writable.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(folder)
         lock_path, lock = _create_lock(folder)
     except OSError as error:
-        remedy = "give a folder that can be written"
+        remedy = "use a writable folder"
         raise VariantError(str(error.strerror), place=folder, hint=remedy) from None
     path = lock_path.with_suffix("")
     try:
@@ -53,7 +52,7 @@ def workspace(folder: Path) -> Iterator[Path]:
 
 
 def _create_lock(folder: Path) -> tuple[Path, IO[bytes]]:
-    """Make a lock file and lock it; try again if a cleaning run takes it in between."""
+    """Create a lock file and lock it; try again if a cleaning run removes it in between."""
     while True:
         path = folder / f"{_WORKSPACE_PREFIX}{os.urandom(6).hex()}.lock"
         lock = path.open("xb")
@@ -62,7 +61,7 @@ def _create_lock(folder: Path) -> tuple[Path, IO[bytes]]:
         except (BlockingIOError, PermissionError):
             lock.close()
             continue
-        except OSError:  # no locks on this file system: nobody else gets one either
+        except OSError:  # this file system has no locks, for other runs neither
             return path, lock
         if path.exists():
             return path, lock
@@ -72,7 +71,7 @@ def _create_lock(folder: Path) -> tuple[Path, IO[bytes]]:
 def _remove_abandoned(folder: Path) -> None:
     """Remove the workspaces of runs that have ended: those whose lock is free."""
     names: list[str] = []
-    with suppress(OSError):  # a folder that can be written need not be readable
+    with suppress(OSError):  # a writable folder need not be readable
         names = os.listdir(folder)  # noqa: PTH208  # names alone, as a folder may have very many
     for name in names:
         if not (name.startswith(_WORKSPACE_PREFIX) and name.endswith(".lock")):
@@ -89,7 +88,7 @@ def _remove_abandoned(folder: Path) -> None:
 
 
 def _remove(path: Path, lock_path: Path, lock: IO[bytes]) -> None:
-    """Remove a workspace, and then its lock file, which is locked."""
+    """Remove a workspace, and then its lock file, which this process has locked."""
     try:
         path.rmdir()
     except OSError:
@@ -97,7 +96,9 @@ def _remove(path: Path, lock_path: Path, lock: IO[bytes]) -> None:
 
         shutil.rmtree(path, ignore_errors=True)
     if not path.exists():
-        for _ in range(2):  # Windows removes no file that is open; others must, before somebody locks it
+        for _ in range(
+            2
+        ):  # Windows removes closed files only; others remove it before it can be locked again
             with suppress(OSError):
                 lock_path.unlink()
             lock.close()

@@ -1,6 +1,6 @@
-"""Zip archives as ranges of bytes, put together again without inflating or reading what stays.
+"""Zip archives as ranges of bytes: rewritten without reading or inflating unchanged members.
 
-It knows zip files, not wheels. Members that nobody changes are copied as they are, headers included.
+This module knows zip files, not wheels. Unchanged members are copied with their headers.
 """
 
 from __future__ import annotations
@@ -37,32 +37,32 @@ from .zip_records import (
 )
 
 # The most that is inflated into memory for one member: RECORD of half a million files is smaller. A member
-# many times as large as the whole archive was made to fill the memory: RECORD has less about a file than the
-# archive has, and text shrinks to a quarter as a rule. What is small anyway may be compressed more: METADATA
-# of real projects have up to 200 KB, and with many extras or a long change log they shrink to a tenth.
+# many times as large as the archive is made to fill the memory: RECORD has fewer bytes about a file than the
+# archive has, and text usually shrinks to a quarter. Small members may be compressed more: METADATA of real
+# projects has up to 200 KB, and shrinks to a tenth with many extras or a long change log.
 _LARGEST_CONTENT = 64 << 20
 _SMALL_CONTENT = 2 << 20
 _GROWTH = 4
 
-# Ten thousand members may come here, so what is done for each of them is done without a loop in Python.
+# An archive may have ten thousand members, so no loop in Python runs over all of them.
 _OFFSET = operator.attrgetter("offset")
 _COMPRESSED_SIZE = operator.attrgetter("compressed_size")
 
-# From these on, a count and an offset stand in ZIP64 records.
+# A count or an offset that is not below these needs ZIP64 records.
 _FULL16 = 0xFFFF
 _FULL32 = 0xFFFFFFFF
 _END_SIGNATURE = b"PK\x05\x06"
 
 
 class Range(NamedTuple):
-    """A range of bytes of the archive that was read."""
+    """A range of bytes of the old archive."""
 
     offset: int
     length: int
 
 
 class Member(NamedTuple):
-    """A member to be written: both headers, and its data. Its offset is still open."""
+    """A member to be written: both headers, and its data. Its offset is not known yet."""
 
     local: bytes
     central: bytes
@@ -73,7 +73,7 @@ Segment: TypeAlias = Range | bytes
 
 
 class Archive(NamedTuple):
-    """An open archive: its members in the directory's order, and where the directory stands."""
+    """An open archive: its members in the directory's order, and the location of the directory."""
 
     source: Source
     entries: list[Entry]
@@ -82,11 +82,11 @@ class Archive(NamedTuple):
 
     @classmethod
     def read(cls, source: Source) -> Archive:
-        """Read the central directory; local headers are left to `check_layout`.
+        """Read the central directory; `check_layout` reads the local headers.
 
-        Raises VariantError when it is damaged, or breaks a rule that package indexes apply.
+        Raises VariantError if it is damaged, or breaks a rule of package indexes.
         """
-        no_zip = VariantError("not a zip file, which would start with a member")
+        no_zip = VariantError("not a zip file: it does not start with a member")
         size = source.size
         tail_size = min(size, ENDING_SIZE)
         try:
@@ -97,15 +97,15 @@ class Archive(NamedTuple):
             raise
         directory = source.read(ending.directory_size, ending.directory_offset)
         entries = read_directory(directory, ending.total)
-        # Its first bytes are not read for that: far away, each place that is read takes a request.
+        # The first bytes are not read for that: in a remote file, each part takes a request.
         if all(entry.offset for entry in entries):
             raise no_zip
         return cls(source, entries, ending.directory_offset, ending.records)
 
     def check_layout(self) -> None:
-        """Check that local headers agree with the directory, and that records stand back to back.
+        """Compare the local headers with the directory, and check that members follow each other closely.
 
-        Raises VariantError when they do not: when members overlap, leave gaps, or do not start at byte 0.
+        Raises VariantError if members overlap, leave gaps, or do not start at byte 0.
         """
         entries = sorted(self.entries, key=_OFFSET)
         starts = [*map(_OFFSET, entries), self.directory_offset]
@@ -115,17 +115,17 @@ class Archive(NamedTuple):
         position = next(index for index, start in enumerate(starts) if start != ends[index])
         dead = starts[position] - ends[position]
         if position == len(entries):
-            raise VariantError(f"{dead} dead bytes before the central directory", hint=REBUILD)
+            raise VariantError(f"{dead} unused bytes before the central directory", hint=REBUILD)
         name = entries[position].name
         if dead > 0:
-            raise VariantError(f"{dead} dead bytes before member {name!r}", hint=REBUILD)
+            raise VariantError(f"{dead} unused bytes before member {name!r}", hint=REBUILD)
         raise VariantError(f"member {name!r} overlaps the one before it", hint=REBUILD)
 
     def content(self, entry: Entry) -> bytes:
-        """Return a member's content, checked against its size and CRC.
+        """Return a member's content after verifying its size and CRC.
 
-        Raises VariantError when they do not agree, and when it is too large: over 64 MiB, or out of all
-        proportion to the archive.
+        Raises VariantError if they differ, or if the content is too large: over 64 MiB, or very large
+        compared with the archive.
         """
         raw = self.raw(entry)
         content, complete = raw, True
@@ -137,21 +137,21 @@ class Archive(NamedTuple):
                 raise VariantError(f"member {entry.name!r}: damaged data: {error}", hint=REBUILD) from None
             complete = inflater.eof and not inflater.unused_data
         if not complete or len(content) != entry.size or zlib.crc32(content) != entry.crc:
-            fault = "damaged data: its size or CRC is not what the directory says"
-            raise VariantError(f"member {entry.name!r}: {fault}", hint=REBUILD)
+            text = "damaged data: its size or CRC differs from the central directory"
+            raise VariantError(f"member {entry.name!r}: {text}", hint=REBUILD)
         return content
 
     def raw(self, entry: Entry) -> bytes:
-        """Return a member's data as it is stored; raises VariantError if it is too large for memory."""
+        """Return a member's data as stored; raises VariantError if it is too large for memory."""
         most = min(_LARGEST_CONTENT, max(_SMALL_CONTENT, _GROWTH * self.source.size))
         if (size := max(entry.size, entry.compressed_size)) > most:
-            text = f"{size} bytes are too many for metadata: of such a wheel, {most} are read at most"
+            text = f"too large: {size} bytes (limit for metadata in this wheel: {most})"
             raise VariantError(f"member {entry.name!r}: {text}")
         where = self._data(entry)
         return self.source.read(where.length, where.offset)
 
     def renamed(self, entry: Entry, name: str) -> Member:
-        """Return the member under another name, its data untouched."""
+        """Return the member with another name and the same data."""
         return self._patched(entry, name, self._data(entry), entry.method, entry.crc, entry.size)
 
     def replaced(
@@ -163,10 +163,10 @@ class Archive(NamedTuple):
         deflated: bytes | None = None,
         moment: int | None = None,
     ) -> Member:
-        """Return the member with other *content*; all else that its headers say stays.
+        """Return the member with other *content*; all other fields of its headers stay.
 
-        *deflated* is the same content, compressed; without it the content is stored as it is, so
-        that the bytes do not depend on a zlib build. *moment* (seconds since 1970) replaces its time.
+        *deflated* is the same content, compressed. Without it, the content is stored uncompressed, so that
+        the bytes do not depend on the version of zlib. *moment* (seconds since 1970) replaces its time.
         """
         method, data = (STORED, content) if deflated is None else (DEFLATED, deflated)
         return self._patched(entry, name, data, method, zlib.crc32(content), len(content), moment)
@@ -179,16 +179,16 @@ class Archive(NamedTuple):
         return length
 
     def _lengths(self, entries: list[Entry]) -> list[int]:
-        """Return what `length` does, for many members."""
+        """Return the `length` of each of many members."""
         headers = list(map(_usual_header, entries))
         offsets = list(map(_OFFSET, entries))
-        # Comparing them all at once is what makes checking fast.
+        # Comparing all of them at once makes checking fast.
         if any(map(_has_extra, headers)) or not has_parts(self.source, offsets, headers):
             return [self.length(entry) for entry in entries]
         return list(map(operator.add, map(len, headers), map(_COMPRESSED_SIZE, entries)))
 
     def _local_header(self, entry: Entry) -> bytes:
-        """Return a member's local header, with name and extra fields, after comparing it."""
+        """Return a member's local header, with name and extra fields, after comparing it to the directory."""
         usual = _usual_header(entry)
         if not _has_extra(usual) and has_parts(self.source, [entry.offset], [usual]):
             return usual
@@ -198,7 +198,7 @@ class Archive(NamedTuple):
         return header
 
     def _data(self, entry: Entry) -> Range:
-        """Return where a member's data stands, after comparing its headers."""
+        """Return the range of a member's data, after comparing its headers."""
         return Range(entry.offset + len(self._local_header(entry)), entry.compressed_size)
 
     def _patched(
@@ -211,7 +211,7 @@ class Archive(NamedTuple):
         size: int,
         moment: int | None = None,
     ) -> Member:
-        """Return a member with the headers of *entry*, changed as little as can be."""
+        """Return a member with the headers of *entry*, changed as little as possible."""
         changes = {"method": method, "crc": crc, "size": size, "compressed_size": length_of(data)}
         if moment is not None:
             changes["time"], changes["date"] = dos_time(moment)
@@ -228,12 +228,12 @@ def _usual_header(entry: Entry) -> bytes:
 
 
 def _has_extra(header: bytes) -> bool:
-    """Tell whether a local header has extra fields: sizes may stand there, which are to be looked at."""
+    """Return whether a local header has extra fields, which may have sizes."""
     return header[28:30] != b"\0\0"
 
 
 def new_member(name: str, content: bytes, like: Entry, moment: int | None = None) -> Member:
-    """Return a stored member with the time, mode and origin of another; *moment* replaces the time."""
+    """Return a stored member with the time, mode and origin of another one; *moment* replaces the time."""
     local, central = new_headers(name, content, like, moment)
     return Member(local, central, content)
 
@@ -241,10 +241,10 @@ def new_member(name: str, content: bytes, like: Entry, moment: int | None = None
 def assemble(archive: Archive, edits: Mapping[str, Sequence[Member]]) -> list[Segment]:
     """Return the new archive as ranges of the old one and new bytes, in order.
 
-    *edits* gives for a member's name the members that take its place: none, itself changed, or
-    more. All others stay where they are in the order, in the file and in the directory alike.
-    ZIP64 forms come when they are needed, and go when they no longer are, unless the archive's writer used
-    them without need: so the archive before is had back by taking back the edits.
+    *edits* has, by a member's name, the members that replace it: none, the changed one, or several. All
+    others keep their position, in the file and in the directory. ZIP64 forms are added when they are needed,
+    and removed when they no longer are, unless the old archive has them without need: so undoing the edits
+    gives the old archive.
     """
     narrows = _is_large(len(archive.entries), archive.directory_offset) and not any(
         map(_is_wide, archive.entries)
@@ -261,10 +261,10 @@ def assemble(archive: Archive, edits: Mapping[str, Sequence[Member]]) -> list[Se
 
 
 class _Body(NamedTuple):
-    """What stands before the new directory, and what the directory says about it.
+    """The new archive up to the directory, and what the directory needs to know about it.
 
-    *records* are those of the edited members, by their old names. From each of the old offsets *starts* on,
-    members move by so many bytes as *shifts* says.
+    *records* are the records of edited members, by their old names. From each of the old offsets *starts*
+    on, members move by the number of bytes in *shifts*.
     """
 
     segments: list[Segment]
@@ -274,7 +274,7 @@ class _Body(NamedTuple):
 
 
 def _new_body(archive: Archive, edits: Mapping[str, Sequence[Member]], narrows: bool) -> _Body:
-    """Put the edited members between ranges of the old archive."""
+    """Return the edited members between ranges of the old archive."""
     body = _Body([], {}, [0], [0])
     position = new_position = 0
     for entry in sorted((entry for entry in archive.entries if entry.name in edits), key=_OFFSET):
@@ -294,7 +294,7 @@ def _new_body(archive: Archive, edits: Mapping[str, Sequence[Member]], narrows: 
 
 
 def _new_directory(archive: Archive, body: _Body, narrows: bool) -> bytes:
-    """Return the directory: the records of edited members, and all others, moved to their new places."""
+    """Return the directory: the records of edited members, and all others with their new offsets."""
 
     def record(entry: Entry) -> bytes:
         if entry.name in body.records:
@@ -302,35 +302,35 @@ def _new_directory(archive: Archive, body: _Body, narrows: bool) -> bytes:
         shift = body.shifts[bisect.bisect_right(body.starts, entry.offset) - 1]
         return _placed(entry.central, entry.offset + shift, narrows) if shift else entry.central
 
-    first = length_of(body.segments[0])  # nothing in there moves
+    first = length_of(body.segments[0])  # members in it do not move
     return b"".join([entry.central if entry.offset < first else record(entry) for entry in archive.entries])
 
 
 def _placed(record: bytes, offset: int, narrows: bool) -> bytes:
-    """Return a directory record for a member at another offset, without ZIP64 form where that *narrows*."""
+    """Return a directory record with another offset; *narrows* removes a ZIP64 form without need."""
     return moved(_narrowed(record) if narrows and offset < _FULL32 else record, offset)
 
 
 def _is_large(count: int, directory_offset: int) -> bool:
-    """Tell whether an archive of so many members must have its end records in ZIP64 form."""
+    """Return whether an archive with *count* members needs end records in ZIP64 form."""
     return count >= _FULL16 or directory_offset >= _FULL32
 
 
 def _is_wide(entry: Entry) -> bool:
-    """Tell whether a directory record has in its ZIP64 field what would do without."""
+    """Return whether a directory record has a value in its ZIP64 field without need."""
     slots = struct.unpack_from("<LL14xL", entry.central, 20)
     values = (entry.compressed_size, entry.size, entry.offset)
     return any(slot == _FULL32 > value for slot, value in zip(slots, values, strict=True))
 
 
 def _narrowed(record: bytes) -> bytes:
-    """Return a directory record without the offset in its ZIP64 field, if that is where it stands."""
+    """Return a directory record after moving the offset out of its ZIP64 field, if it is there."""
     (slot,) = struct.unpack_from("<L", record, 42)
     if slot != _FULL32:
         return record
     (name_length,) = struct.unpack_from("<H", record, 28)
     start = CENTRAL_SIZE + name_length
-    # What `moved` writes: this field first, the offset last in it.
+    # The form that `moved` writes: the ZIP64 field first, and the offset last in it.
     kind, length = struct.unpack_from("<HH", record, start)
     field = record[start : start + 4 + length - 8]
     field = struct.pack("<HH", kind, length - 8) + field[4:] if length > 8 else b""
@@ -339,7 +339,7 @@ def _narrowed(record: bytes) -> bytes:
 
 
 def have_equal_times(one: Entry, other: Entry) -> bool:
-    """Tell whether two members have the same time."""
+    """Return whether two members have the same time."""
     return one.central[12:16] == other.central[12:16]
 
 
@@ -349,9 +349,9 @@ def length_of(segment: Segment) -> int:
 
 
 def with_stored_head(head: bytes, deflated: bytes) -> bytes:
-    """Return compressed data of *head* and what *deflated* holds, without compressing anything.
+    """Return compressed data of *head* and the content of *deflated*, without compressing anything.
 
-    A deflate stream may open with a stored block, which ends on a byte: the rest follows as it is.
+    A deflate stream may start with a stored block, which ends at a byte: *deflated* follows unchanged.
     """
     if not head:
         return deflated
@@ -360,7 +360,7 @@ def with_stored_head(head: bytes, deflated: bytes) -> bytes:
 
 
 def split_stored_head(deflated: bytes) -> tuple[bytes, bytes]:
-    """Take compressed data apart that `with_stored_head` may have put together; the head may be empty."""
+    """Return the parts of data from `with_stored_head`; for other data, the head is empty."""
     if len(deflated) > 5:
         kind, size, complement = struct.unpack_from("<BHH", deflated)
         if kind == 0 and 0 < size == complement ^ 0xFFFF and 5 + size < len(deflated):

@@ -1,6 +1,6 @@
-"""A few members of a zip archive, found by their names without reading the records of all others.
+"""A few members of a zip archive, found by name without reading the records of all others.
 
-An index is made of hundreds of wheels, with hundreds of members each, of which it needs two.
+`index` reads two members of each wheel, and may read hundreds of wheels with hundreds of members.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _CENTRAL_SIGNATURE = b"PK\x01\x02"
 
 
 def read_members(source: Source, names: Iterable[str]) -> Archive:
-    """Return the archive with nothing but the named members.
+    """Return the archive with the named members only.
 
-    What they are is checked as `Archive.read` does, other members are not. If one is missing, or anything
-    looks unusual, all are read, with all that is raised then.
+    Only these members are checked as `Archive.read` checks all. If a member is missing, or something is
+    unusual, `Archive.read` reads the whole archive. Raises VariantError as that does.
     """
     source = _with_tail(source)
     try:
@@ -42,7 +42,7 @@ def read_members(source: Source, names: Iterable[str]) -> Archive:
 
 
 def _with_tail(source: Source) -> Source:
-    """Return the source, its last bytes read at once: mostly that is the metadata and the directory."""
+    """Return the source with its last bytes read at once: mostly the metadata and the directory."""
     start = max(source.size - ENDING_SIZE, 0)
     tail = source.read(source.size - start, start)
 
@@ -55,11 +55,11 @@ def _with_tail(source: Source) -> Source:
 
 
 def _find(source: Source, ending: Ending, names: Iterable[bytes]) -> list[Entry] | None:
-    """Return the members, or None if it is not certain that these are their records."""
+    """Return the members; None if it is not certain that their records were found."""
     directory = source.read(ending.directory_size, ending.directory_offset)
-    # Every record starts with the signature. If it stands nowhere else, where it stands is a record. Only an
-    # archive made to deceive, which announces more records than it has and hides one inside of another, gets
-    # by; to walk over all records would take longer than all else. `check` reads each wheel as a whole.
+    # Every record starts with the signature: if there are as many of them as records, each starts a record.
+    # Only an archive made to deceive hides a record inside another one and announces more records than it
+    # has. Reading all records would take longer than all else; `check` reads each wheel completely.
     if directory.count(_CENTRAL_SIGNATURE) != ending.total:
         return None
     entries = []

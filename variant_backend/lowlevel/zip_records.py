@@ -1,7 +1,7 @@
-"""The records of zip files as bytes: read strictly, and changed as little as can be.
+"""The records of zip files as bytes: read strictly, and changed as little as possible.
 
-Sources: PKWARE's APPNOTE, sections 4.3 (records) and 4.5.3 (ZIP64), and the rules that package
-indexes apply beyond it, so that every reader sees the same members.
+Sources: PKWARE's APPNOTE, sections 4.3 (records) and 4.5.3 (ZIP64), and further rules of package
+indexes, so that every reader sees the same members.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _END64_SIGNATURE = b"PK\x06\x06"
 _LOCATOR_SIGNATURE = b"PK\x06\x07"
 _END_SIGNATURE = b"PK\x05\x06"
 
-# What a slot holds when the value does not fit, and stands in a ZIP64 record instead.
+# A slot has this value if the real one does not fit and is in a ZIP64 record.
 _FULL16 = 0xFFFF
 _FULL32 = 0xFFFFFFFF
 _ZIP64 = 0x0001
@@ -36,8 +36,8 @@ _DATA_DESCRIPTOR = 0x0008
 _FORBIDDEN = _ENCRYPTED | _DATA_DESCRIPTOR
 _UTF8 = 0x0800
 
-# Every unsafe name has another character than these, or one of these texts in a list of names with a line
-# feed in front of each.
+# If names follow one another, each after a line feed, every unsafe name has a character that is not ordinary,
+# or one of the suspicious texts.
 _ORDINARY = bytes({*range(0x20, 0x7F)}.difference(b"\\:")) + b"\n"
 _SUSPICIOUS = (b"\n/", b"..")
 
@@ -99,8 +99,8 @@ _LOCAL = struct.Struct("<4s5H3L2H")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
-# What reading needs of a directory record: flags, method, CRC, compressed size, size, the length of the
-# name, those of extra fields and comment in one, disk, offset.
+# The fields of a directory record that reading needs: flags, method, CRC, compressed size, size, length of
+# the name, lengths of extra fields and comment as one number, disk, offset.
 _CENTRAL_PART = struct.Struct("<8xHH4xLLLHLH6xL")
 _LOCATOR = struct.Struct("<4sLQL")  # signature, disk, offset of the ZIP64 end record, disks
 
@@ -117,12 +117,12 @@ class Entry(NamedTuple):
     method: int
 
 
-# `Entry._make`, without a call into Python for each of ten thousand.
+# `Entry._make` without a Python call for each of ten thousand records.
 _ENTRY = functools.partial(tuple.__new__, Entry)
 
 
 class Ending(NamedTuple):
-    """What stands behind the members: how many the directory lists, where, and the records after it."""
+    """The end of an archive: number of members, size and offset of the directory, and the end records."""
 
     total: int
     directory_size: int
@@ -130,14 +130,14 @@ class Ending(NamedTuple):
     records: bytes
 
 
-# So many bytes from a file's end hold all records that may stand behind the directory.
+# The last bytes of a file that can have records after the directory.
 ENDING_SIZE = _END.size + _FULL16 + _LOCATOR.size + _END64.size
 
 
 def read_ending(tail: bytes, file_size: int) -> Ending:
     """Read the end of an archive from the last `ENDING_SIZE` bytes, or all if there are fewer.
 
-    Raises VariantError when it is not there, damaged, or not where the directory ends.
+    Raises VariantError if it is missing, damaged, or does not follow the directory.
     """
     position = _find_end(tail)
     end = _End._make(_END.unpack_from(tail, position))
@@ -150,39 +150,38 @@ def read_ending(tail: bytes, file_size: int) -> Ending:
             and size in (end64.size, _FULL32)
             and offset in (end64.offset, _FULL32)
         ):
-            raise VariantError("its two end records disagree", hint=REBUILD)
+            raise VariantError("the two end records differ", hint=REBUILD)
         total, size, offset = end64.total, end64.size, end64.offset
     if end.disk or end.first_disk or end.total != end.total_here:
         raise VariantError("spread over several disks", hint=REBUILD)
     behind = file_size - len(tail) + start
     if offset + size != behind:
         raise VariantError(
-            f"damaged central directory: it should end at byte {offset + size},"
-            f" but what follows it starts at byte {behind}",
+            f"damaged central directory: expected its end at byte {offset + size}, got {behind}",
             hint=REBUILD,
         )
     return Ending(total, size, offset, tail[start:])
 
 
 def _find_end(tail: bytes) -> int:
-    """Return where the last record starts: it must reach to the very end."""
+    """Return the offset of the last record, which must end where the file ends."""
     position = tail.rfind(_END_SIGNATURE)
     if 0 <= position <= len(tail) - _END.size:
         end = _End._make(_END.unpack_from(tail, position))
         if position + _END.size + end.comment_length == len(tail):
             return position
-    raise VariantError("truncated, or bytes follow its end: a zip file's last record is missing")
+    raise VariantError("truncated, or followed by other bytes: the last record of a zip file is missing")
 
 
 def _read_end64(tail: bytes, start: int, file_size: int) -> _End:
-    """Read the ZIP64 end record (APPNOTE 4.3.14), which stands right before its locator."""
+    """Read the ZIP64 end record (APPNOTE 4.3.14), directly before its locator."""
     if start < 0:
         raise VariantError("damaged ZIP64 end record", hint=REBUILD)
     signature, rest, _, _, *counts = _END64.unpack_from(tail, start)
     end64 = _End._make([signature, *counts, 0])
     _, disk, offset, disks = _LOCATOR.unpack_from(tail, start + _END64.size)
     if offset != file_size - len(tail) + start or disk or disks != 1:
-        raise VariantError("the ZIP64 end record is not where it should be", hint=REBUILD)
+        raise VariantError("the ZIP64 end record is at the wrong offset", hint=REBUILD)
     if signature != _END64_SIGNATURE or rest != _END64.size - 12:
         raise VariantError("damaged ZIP64 end record", hint=REBUILD)
     if end64.disk or end64.first_disk or end64.total != end64.total_here:
@@ -191,15 +190,15 @@ def _read_end64(tail: bytes, start: int, file_size: int) -> _End:
 
 
 def read_directory(directory: bytes, total: int) -> list[Entry]:
-    """Return the members; raises VariantError at the first record that is damaged or not allowed."""
+    """Return the members; raises VariantError at the first damaged or forbidden record."""
     entries = _read_plain(directory, total)
     return _read_records(directory, total) if entries is None else entries
 
 
 def _read_plain(directory: bytes, total: int) -> list[Entry] | None:
-    """Return the members if nothing about any of them is unusual, else None.
+    """Return the members; None if one of them is unusual.
 
-    Ten thousand records may come here. Read column by column, they take half the time.
+    There may be ten thousand records. Reading them by column takes half the time.
     """
     start, *parts = directory.split(_CENTRAL_SIGNATURE)
     records = [_CENTRAL_SIGNATURE + part for part in parts]
@@ -209,7 +208,7 @@ def _read_plain(directory: bytes, total: int) -> list[Entry] | None:
     flags, methods, crcs, compressed_sizes, sizes, name_lengths, other_lengths, disks, offsets = columns
     encoded = [record[_CENTRAL.size :] for record in records]
     if (
-        # A signature inside of a record would make its length another.
+        # A signature inside a record would split it, so that its length is wrong.
         name_lengths != tuple(map(len, encoded))
         or any(kind & _FORBIDDEN for kind in set(flags))
         or not _METHODS.issuperset(methods)
@@ -224,7 +223,7 @@ def _read_plain(directory: bytes, total: int) -> list[Entry] | None:
 
 
 def _plain_names(encoded: list[bytes]) -> list[str] | None:
-    """Return the names, none of them empty, if they are different, safe, and in ordinary ASCII; else None."""
+    """Return the names; None unless all are unique, safe, and in ordinary ASCII, and none is empty."""
     joined = b"\n".join(encoded)
     if joined.translate(None, _ORDINARY) or any(text in b"\n" + joined for text in _SUSPICIOUS):
         return None
@@ -233,7 +232,7 @@ def _plain_names(encoded: list[bytes]) -> list[str] | None:
 
 
 def _read_records(directory: bytes, total: int) -> list[Entry]:
-    """Return the members, reading one record after the other."""
+    """Return the members, read record by record."""
     position, end = 0, len(directory)
     entries: list[Entry] = []
     while position + _CENTRAL.size <= end and len(entries) < total:
@@ -247,8 +246,8 @@ def _read_records(directory: bytes, total: int) -> list[Entry]:
         position += length
     if position != end or len(entries) != total:
         raise VariantError(
-            f"damaged central directory: {total} members announced, {len(entries)} read,"
-            f" {end - position} bytes left",
+            f"damaged central directory: expected {total} members, got {len(entries)},"
+            f" and {end - position} more bytes",
             hint=REBUILD,
         )
     _check_names([entry.name for entry in entries])
@@ -256,7 +255,7 @@ def _read_records(directory: bytes, total: int) -> list[Entry]:
 
 
 def _read_record(central: _Central, record: bytes) -> Entry:
-    """Return a member; raises VariantError when something about it is not allowed."""
+    """Return a member; raises VariantError if it uses a forbidden feature."""
     name_end = _CENTRAL.size + central.name_length
     try:
         name = record[_CENTRAL.size : name_end].decode()
@@ -264,8 +263,8 @@ def _read_record(central: _Central, record: bytes) -> Entry:
         raise VariantError(f"member {error.object!r}: its name is not UTF-8", hint=REBUILD) from None
     if not name.isascii() and not central.flags & _UTF8:
         raise VariantError(f"member {name!r}: its name is not marked as UTF-8", hint=REBUILD)
-    if fault := _forbidden(central):
-        raise VariantError(f"member {name!r} {fault}", hint=REBUILD)
+    if text := _forbidden(central):
+        raise VariantError(f"member {name!r} {text}", hint=REBUILD)
     slots = [central.size, central.compressed_size, central.offset]
     if central.extra_length:
         slots = _read_slots(name, slots, record[name_end:])
@@ -276,27 +275,27 @@ def _read_record(central: _Central, record: bytes) -> Entry:
 
 
 def _forbidden(central: _Central) -> str | None:
-    """Say which of the features that package indexes reject a member uses, or None."""
+    """Return the text about a feature that package indexes reject; None if a member uses none."""
     if central.flags & _ENCRYPTED:
         return "is encrypted"
     if central.flags & _DATA_DESCRIPTOR:
         return "has a data descriptor, which package indexes reject"
     if central.method not in _METHODS:
-        return f"is compressed by method {central.method}, and only stored (0) and deflated (8) are allowed"
+        return f"has compression method {central.method}; allowed methods: stored (0), deflated (8)"
     if central.comment_length:
         return "has a comment, which package indexes reject"
-    return "stands on another disk" if central.disk else None
+    return "is on another disk" if central.disk else None
 
 
 def _is_unsafe(name: str) -> bool:
-    """Tell whether a name is empty or absolute, leads upwards, or has characters that cannot be printed."""
+    """Return whether a name is empty, absolute, has ``..``, or has characters that cannot be printed."""
     has_drive = name[1:2] == ":" and name[0].isascii() and name[0].isalpha()
     leads_up = ".." in name and ".." in name.split("/")
     return not name or name[0] == "/" or has_drive or leads_up or "\\" in name or not name.isprintable()
 
 
 def _check_names(names: list[str]) -> None:
-    """Check that each name is safe to extract, and stands there once."""
+    """Check that each name is safe to extract, and unique; raises VariantError."""
     for name in names:
         if _is_unsafe(name):
             raise VariantError(
@@ -306,7 +305,7 @@ def _check_names(names: list[str]) -> None:
             )
     if len(set(names)) < len(names):
         twice = next(name for name, following in itertools.pairwise(sorted(names)) if name == following)
-        raise VariantError(f"member {twice!r} stands in it twice", hint=REBUILD)
+        raise VariantError(f"duplicate member {twice!r}", hint=REBUILD)
 
 
 LOCAL_SIZE = _LOCAL.size
@@ -326,7 +325,7 @@ def compare_headers(entry: Entry, header: bytes) -> None:
         raise VariantError(f"member {entry.name!r}: no local header at byte {entry.offset}", hint=REBUILD)
     name_end = _LOCAL.size + local.name_length
     size, compressed_size = _read_local_sizes(entry.name, local, header[name_end:])
-    for what, ours, theirs in (
+    for what, here, there in (
         ("name", header[_LOCAL.size : name_end], entry.name.encode()),
         ("flags", local.flags, central.flags),
         ("compression method", local.method, central.method),
@@ -334,10 +333,10 @@ def compare_headers(entry: Entry, header: bytes) -> None:
         ("compressed size", compressed_size, entry.compressed_size),
         ("size", size, entry.size),
     ):
-        if ours != theirs:
+        if here != there:
             raise VariantError(
                 f"member {entry.name!r}: its local header and the central directory differ in {what}:"
-                f" {ours!r} and {theirs!r}",
+                f" {here!r} and {there!r}",
                 hint=REBUILD,
             )
 
@@ -357,8 +356,8 @@ def _extra_fields(name: str, extra: bytes) -> Iterator[tuple[int, bytes]]:
 
 def _bad_zip64(name: str) -> VariantError:
     return VariantError(
-        f"member {name!r}: its ZIP64 extra field is not one that installers accept"
-        " (`wheel tags` up to 0.47 leaves such ones in files over 2 GiB)",
+        f"member {name!r}: installers reject its ZIP64 extra field"
+        " (`wheel tags` up to 0.47 writes such fields in files over 2 GiB)",
         hint="rebuild the wheel, or retag the original with wheel 0.48 or newer",
     )
 
@@ -366,7 +365,7 @@ def _bad_zip64(name: str) -> VariantError:
 def _read_local_sizes(name: str, local: _Local, extra: bytes) -> tuple[int, int]:
     """Return a local header's size and compressed size.
 
-    They may stand in the header, in the ZIP64 extra field, or in both, and then must agree.
+    They are in the header, in the ZIP64 extra field, or in both; then they must be equal.
     """
     fields = [field[4:] for kind, field in _extra_fields(name, extra) if kind == _ZIP64]
     slots = (local.size, local.compressed_size)
@@ -381,10 +380,10 @@ def _read_local_sizes(name: str, local: _Local, extra: bytes) -> tuple[int, int]
 
 
 def _read_slots(name: str, slots: Sequence[int], extra: bytes) -> list[int]:
-    """Return the values of a directory record's slots; those that are full stand in the ZIP64 extra field.
+    """Return the values of a directory record's slots; for full slots, they are in the ZIP64 extra field.
 
-    Raises VariantError unless that field is there exactly when it is needed, once, and holds just
-    the values needed (APPNOTE 4.5.3): installers reject another.
+    Raises VariantError unless that field exists only if it is needed, once, and has only the needed
+    values (APPNOTE 4.5.3): installers reject all other forms.
     """
     fields = [field[4:] for kind, field in _extra_fields(name, extra) if kind == _ZIP64]
     wanted = slots.count(_FULL32)
@@ -395,13 +394,13 @@ def _read_slots(name: str, slots: Sequence[int], extra: bytes) -> list[int]:
 
 
 def _with_zip64(extra: bytes, values: Sequence[int]) -> bytes:
-    """Return extra fields with these values in the ZIP64 field, which is left out without values."""
+    """Return extra fields with these values in the ZIP64 field; without values, there is no such field."""
     field = struct.pack(f"<HH{len(values)}Q", _ZIP64, 8 * len(values), *values) if values else b""
     return field + b"".join(other for kind, other in _extra_fields("", extra) if kind != _ZIP64)
 
 
 def new_headers(name: str, content: bytes, like: Entry, moment: int | None) -> tuple[bytes, bytes]:
-    """Return the local header and the directory record of a new stored member, as `new_member` says."""
+    """Return the local header and the directory record of a new stored member; see `new_member`."""
     model = _Central._make(_CENTRAL.unpack_from(like.central))
     clock, date = (model.time, model.date) if moment is None else dos_time(moment)
     encoded = name.encode()
@@ -432,7 +431,7 @@ def new_headers(name: str, content: bytes, like: Entry, moment: int | None) -> t
 
 
 def change_local(header: bytes, name: str, changes: Mapping[str, int]) -> bytes:
-    """Return a local header with other values, its ZIP64 form and its other extra fields kept."""
+    """Return a local header with other values, but the same ZIP64 form and other extra fields."""
     old = _Local._make(_LOCAL.unpack_from(header))
     new = old._replace(**changes)  # type: ignore[arg-type]  # every field but the signature is a number
     extra = header[_LOCAL.size + old.name_length :]
@@ -446,7 +445,7 @@ def change_local(header: bytes, name: str, changes: Mapping[str, int]) -> bytes:
 
 
 def change_central(record: bytes, name: str, changes: Mapping[str, int]) -> bytes:
-    """Return a directory record with other values, its ZIP64 form and its other extra fields kept."""
+    """Return a directory record with other values, but the same ZIP64 form and other extra fields."""
     old = _Central._make(_CENTRAL.unpack_from(record))
     extra = record[_CENTRAL.size + old.name_length :]
     slots = {"size": old.size, "compressed_size": old.compressed_size, "offset": old.offset}
@@ -460,7 +459,7 @@ def change_central(record: bytes, name: str, changes: Mapping[str, int]) -> byte
 
 
 def moved(record: bytes, offset: int) -> bytes:
-    """Return a directory record for a member that starts elsewhere."""
+    """Return a directory record with another offset."""
     if record[42:46] != b"\xff\xff\xff\xff" and offset < _FULL32:
         return record[:42] + struct.pack("<L", offset) + record[46:]
     name_length = _Central._make(_CENTRAL.unpack_from(record)).name_length
@@ -469,7 +468,7 @@ def moved(record: bytes, offset: int) -> bytes:
 
 
 def change_end(records: bytes, count: int, size: int, offset: int) -> bytes:
-    """Return the end records for another directory, in ZIP64 form if they had it or need it."""
+    """Return the end records for another directory, in ZIP64 form if they have or need it."""
     has_zip64 = records[:4] == _END64_SIGNATURE
     end_start = _END64.size + _LOCATOR.size if has_zip64 else 0
     end = _End._make(_END.unpack_from(records, end_start))

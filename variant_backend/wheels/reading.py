@@ -148,7 +148,7 @@ class Wheel(NamedTuple):
         unlisted = {self.path(name) for name in SIGNATURES}
         record = self.parsed_record(content)
         files = {path for path in self.entries if path[-1] != "/"}
-        for problem in record.faults(place, files, unlisted):
+        for problem in record.problems(place, files, unlisted):
             raise VariantError(problem, hint=REBUILD)
         return record
 
