@@ -454,8 +454,16 @@ def test_json_gives_one_object_for_each_input(tmp_path: Path) -> None:
         "unservable": [],
         "errors": [],
     }
-    assert second["output"] is None and "missing.json: No such file" in second["errors"][0]
-    assert "not a file of a known kind" in third["errors"][0]
+    assert (
+        second["output"] is None
+        and "missing.json: file not found (did you mean 'variant.json'?)" in second["errors"][0]
+    )
+    assert "README.md: file not found" in third["errors"][0]
+    (tmp_path / "README.md").touch()
+    assert (
+        "not a file of a known kind"
+        in json.loads(invoke("--json", tmp_path / "README.md").stdout)["errors"][0]
+    )
 
 
 def test_an_index_file_gets_its_normalized_name(tmp_path: Path) -> None:

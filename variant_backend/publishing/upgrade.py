@@ -19,6 +19,7 @@ from ..variants.validation import Document, read_json
 from ..variants.wheel_metadata import label_problem
 from ..wheel_rewrite import Plan, edited_metadata, make_variant, renamed, rewritten
 from ..wheels.reading import WheelFile
+from ..wheels.wrong_files import path_problem
 
 _TABLE = "variant"
 _PROVIDERS = (_TABLE, "providers")
@@ -67,6 +68,8 @@ def upgrade(path: Path, to: Destination, *, moment: int | None = None) -> Upgrad
         if path.suffix == ".whl":
             return _upgrade_wheel(path, to, moment)
         if path.suffix not in (".json", ".toml"):
+            if problem := path_problem(path, "*.json, *.toml or *.whl"):
+                raise VariantError(problem)
             remedy = "give *.json, *.toml or *.whl"
             raise VariantError("not a file of a known kind", place=path, hint=remedy)
         old = path.read_bytes()
@@ -79,6 +82,8 @@ def upgrade(path: Path, to: Destination, *, moment: int | None = None) -> Upgrad
         return UpgradedFile(_put(path, name, to, functools.partial(_write, name=name, content=new)), upgraded)
     except OSError as error:
         place = error.filename2 or error.filename or path
+        if place == str(path) and (problem := path_problem(path, "*.json, *.toml or *.whl")):
+            raise VariantError(problem) from None
         raise VariantError(error.strerror or str(error), place=place) from None
 
 
