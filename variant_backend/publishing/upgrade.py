@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ..errors import VariantError
 from ..formats import core_metadata, toml_edit
 from ..lowlevel.workspace import workspace
+from ..project.pyproject import misspelt_tables
 from ..project.recipe import Recipe
 from ..variants.filename import index_filename, release_of_index
 from ..variants.legacy import Upgraded, upgrade_document, upgrade_table
@@ -106,6 +107,8 @@ def _upgraded_project(path: Path, content: bytes) -> tuple[str, bytes, Upgraded]
     try:
         data = toml_edit.parse(text).unwrap()
         if _TABLE not in data:
+            if problems := misspelt_tables(data):
+                raise VariantError(*problems)
             raise VariantError("no [variant] table", hint="name the project file that has it")
         upgraded = upgrade_table(data[_TABLE], f"[{_TABLE}]")
         expected = {**data, _TABLE: upgraded.document}
