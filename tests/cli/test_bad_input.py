@@ -206,8 +206,8 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "backslash": (renamed_member(b"demo/__init__.py", b"demo\\__init__.py"), "'demo\\\\__init__.py'"),
     "headers differ": (bytes_changed(lambda data: data.__setitem__(14, data[14] ^ 1)), "differ in CRC"),
     "stale ZIP64": (stale_zip64, "ZIP64 extra field"),
-    "no dist-info": (lambda wheel: zipped([("demo/a.py", b"")], wheel), "found none"),
-    "two dist-infos": (twin, "found demo-1.0.dist-info and other-2.0.dist-info"),
+    "no dist-info": (lambda wheel: zipped([("demo/a.py", b"")], wheel), "got none"),
+    "two dist-infos": (twin, "got demo-1.0.dist-info and other-2.0.dist-info"),
     "other dist-info": (renamed_member(b"demo-1.0.dist-info", b"damo-1.0.dist-info"), "damo-1.0.dist-info"),
     "RECORD missing": (edited(RECORD=None), "demo-1.0.dist-info/RECORD is missing"),
     "RECORD not UTF-8": (edited(RECORD=b"\xff,,\n"), "demo-1.0.dist-info/RECORD: not UTF-8 at byte 0"),
@@ -336,7 +336,7 @@ def test_an_existing_file_is_replaced_with_force_only(tmp_path: Path) -> None:
     (tmp_path / VARIANT).write_bytes(b"old")
     code, _, stderr = make(wheel)
     assert code == 1
-    assert f"{VARIANT} exists; give --force" in stderr
+    assert f"{VARIANT}: already exists; use --force" in stderr
     assert (tmp_path / VARIANT).read_bytes() == b"old"
     assert make(wheel, "-p", "nvidia::a::1", "-l", "x", "--force")[0] == 0
     walk(tmp_path / VARIANT)

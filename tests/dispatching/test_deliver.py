@@ -744,7 +744,7 @@ def test_a_wheel_inside_which_another_project_is_is_refused(
     (server.folder / "other-1.0-py3-none-any-fast.whl").replace(server.folder / FAST)
     sdist()
     fault = error(fails(hook, out, capsys))
-    assert "directory other-1.0.dist-info does not go with the filename, which says demo-1.0" in fault
+    assert "directory other-1.0.dist-info does not match demo-1.0 in the filename" in fault
 
 
 @HOOKS

@@ -1,4 +1,4 @@
-"""What a wheel or an installed distribution is, for people and for machines."""
+"""Inspection of wheels and installed distributions, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from variant_backend.wheels.inspection import inspect_wheel
 
 PLAIN = "demo-1.0-py3-none-any.whl"
 SCHEMA = "https://variants-schema.wheelnext.dev/peps/850/v0.2.0.json"
-PIP = "it sees plain wheels only, and rejects a name with a label"
+PIP = "it supports plain wheels only, and rejects a name with a label"
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def invoke(*arguments: object) -> Result:
     return CliRunner().invoke(main, ["inspect", *map(str, arguments)], catch_exceptions=False)
 
 
-def told(*arguments: object) -> dict[str, Any]:
+def inspected(*arguments: object) -> dict[str, Any]:
     result = invoke("--json", *arguments)
     document: dict[str, Any] = json.loads(result.stdout)
     assert (result.exit_code == 1) == bool(document["errors"])
@@ -53,7 +53,7 @@ def told(*arguments: object) -> dict[str, Any]:
 
 
 def static_plan(label: str, supported: str) -> Plan:
-    """A variant with two features, of which a static provider lists one value each."""
+    """Return a plan with two features; a static provider lists one value of each."""
     properties = [
         Property("mode", "kind", "fast"),
         Property("mode", "kind", "exact"),
@@ -67,7 +67,7 @@ def static_plan(label: str, supported: str) -> Plan:
     return Plan(release.only(select_variant(release, label, frozenset(properties))))
 
 
-def test_a_variant_is_shown_as_a_table() -> None:
+def test_a_variant_is_printed_as_a_table() -> None:
     variant = convert(make_wheel(Path("plain")), Path(), static_plan("both", "fast"))
     result = invoke(variant)
     assert (result.exit_code, result.stderr) == (0, "")
@@ -90,9 +90,9 @@ demo-1.0-py3-none-any-both.whl
     )
 
 
-def test_machines_get_an_object() -> None:
+def test_json_prints_one_object() -> None:
     variant = convert(make_wheel(Path("plain")), Path())
-    assert told(variant) == {
+    assert inspected(variant) == {
         "target": "demo-1.0-py3-none-any-v3.whl",
         "name": "demo",
         "version": "1.0",
@@ -116,7 +116,7 @@ def test_machines_get_an_object() -> None:
     }
 
 
-def test_dependencies_that_came_with_the_variant_are_known_beside_the_plain_wheel() -> None:
+def test_added_dependencies_are_marked_if_the_plain_wheel_exists() -> None:
     text = METADATA.replace("Summary", "Requires-Dist: numpy>=2\nRequires-Dist: old\nSummary")
     recipe = Recipe(dependencies=("nvidia-cublas==12",), remove_dependencies=("old",))
     variant = convert(make_wheel(Path(), metadata=text), Path(), Plan(metadata(), recipe))
@@ -125,34 +125,35 @@ def test_dependencies_that_came_with_the_variant_are_known_beside_the_plain_whee
         "                nvidia-cublas==12  (not in the plain wheel)\n"
         "                without old, which the plain wheel has"
     )
-    document = told(variant)
+    document = inspected(variant)
     assert document["dependencies"] == ["numpy>=2", "nvidia-cublas==12"]
     assert document["added-dependencies"] == ["nvidia-cublas==12"]
     assert document["removed-dependencies"] == ["old"]
     Path(PLAIN).unlink()
-    assert told(variant)["added-dependencies"] is None
+    assert inspected(variant)["added-dependencies"] is None
     assert "plain wheel)" not in invoke(variant).stdout
 
 
 @pytest.mark.slow  # it compares large wheels
-def test_thousands_of_requirements_are_compared_in_proportion() -> None:
+def test_comparing_requirements_takes_time_in_proportion() -> None:
     lines = "".join(f"Requires-Dist: a-rather-long-name-{number}\n" for number in range(20_000))
     text = METADATA.replace("\n\n", f"\n{lines}\n", 1)
     variant = convert(
         make_wheel(Path(), metadata=text), Path(), Plan(metadata(), Recipe(dependencies=("x",)))
     )
     started = time.process_time()  # others may be busy
-    assert told(variant)["added-dependencies"] == ["x"]
+    assert inspected(variant)["added-dependencies"] == ["x"]
     assert time.process_time() - started < 5
 
 
-def test_a_broken_plain_wheel_beside_a_variant_is_told_and_the_variant_is_shown() -> None:
+def test_a_broken_plain_wheel_is_reported_beside_the_variant() -> None:
     variant = convert(make_wheel(Path("plain")), Path())
     Path(PLAIN).write_text("no wheel")
-    result = told(variant)
+    result = inspected(variant)
     assert (result["label"], result["added-dependencies"]) == ("v3", None)
     assert result["errors"] == [
-        f"beside it: {PLAIN}: expected a zip archive, got text: 'no wheel'; download or build the wheel again"
+        f"plain wheel: {PLAIN}: expected a zip archive, got text: 'no wheel';"
+        " download or build the wheel again"
     ]
 
 
@@ -164,7 +165,7 @@ def test_a_plain_wheel_is_no_error() -> None:
 
 
 def with_variant_json(variant: Path, change: Any) -> Path:
-    """Write a variant anew, with another variant.json."""
+    """Rewrite a variant with another variant.json."""
     contents = walk(variant)
     with zipfile.ZipFile(variant, "w") as archive:
         for name, content in contents.items():
@@ -172,7 +173,7 @@ def with_variant_json(variant: Path, change: Any) -> Path:
     return variant
 
 
-def test_of_a_broken_variant_json_is_shown_what_can_be_read() -> None:
+def test_readable_parts_of_a_broken_variant_json_are_printed() -> None:
     def change(content: bytes) -> bytes:
         document = json.loads(content)
         document["variants"]["v3"]["x86_64"]["odd feature"] = ["1"]
@@ -184,12 +185,13 @@ def test_of_a_broken_variant_json_is_shown_what_can_be_read() -> None:
     assert result.exit_code == 1
     assert "  providers     x86_64: plugin: x86-64-variant-provider>=0.2,<0.3\n" in result.stdout
     assert (
-        "  uv            never installs it: it drops a release with faults in its metadata\n" in result.stdout
+        "  uv            never installs it: it ignores a release with problems in its metadata\n"
+        in result.stdout
     )
     first, second = result.stderr.splitlines()
     assert first.startswith(f"error: {variant}: variant.json: optional: unknown key")
     assert second.startswith(f"error: {variant}: variant.json: variants.v3.x86_64.odd feature: feature")
-    assert [f"error: {variant}: {error}" for error in told(variant)["errors"]] == [first, second]
+    assert [f"error: {variant}: {error}" for error in inspected(variant)["errors"]] == [first, second]
 
 
 @pytest.mark.parametrize(
@@ -207,7 +209,7 @@ def test_of_a_broken_variant_json_is_shown_what_can_be_read() -> None:
         ),
     ],
 )
-def test_a_variant_json_that_is_none_is_a_fault(content: bytes, fault: str) -> None:
+def test_an_invalid_variant_json_is_an_error(content: bytes, fault: str) -> None:
     variant = with_variant_json(convert(make_wheel(Path("plain")), Path()), lambda _: content)
     result = invoke(variant)
     assert result.exit_code == 1
@@ -215,24 +217,24 @@ def test_a_variant_json_that_is_none_is_a_fault(content: bytes, fault: str) -> N
     assert result.stderr.startswith(f"error: {variant}: {fault}"), result.stderr
 
 
-def test_a_label_without_variant_json_is_a_fault() -> None:
+def test_a_label_without_variant_json_is_an_error() -> None:
     odd = make_wheel(Path()).rename("demo-1.0-py3-none-any-odd.whl")
     result = invoke(odd)
     assert result.exit_code == 1
     assert "  label         odd\n" in result.stdout
-    assert result.stderr == f"error: {odd}: it has a label, but no variant.json\n"
+    assert result.stderr == f"error: {odd}: the name has a label, but the wheel has no variant.json\n"
 
 
-def test_what_is_not_there_is_told_and_the_rest_is_shown() -> None:
+def test_missing_targets_are_reported_and_the_others_printed() -> None:
     result = invoke("demo-2.0-py3-none-any.whl", "no-such-project", make_wheel(Path()))
     assert result.exit_code == 1
     assert result.stdout.startswith(f"{PLAIN}\n")
     assert result.stderr.splitlines() == [
         "error: demo-2.0-py3-none-any.whl: file not found (did you mean 'demo-1.0-py3-none-any.whl'?)",
-        "error: no-such-project: no distribution of that name is installed where this interpreter looks;"
-        " name the site-packages folder with --path; a wheel's name ends in .whl",
+        "error: no-such-project: not installed for the interpreter of variant-backend;"
+        " give its site-packages folder with --path, or a wheel's path, which ends in .whl",
     ]
-    assert told("no-such-project", "--path", "here")["target"] == "no-such-project"
+    assert inspected("no-such-project", "--path", "here")["target"] == "no-such-project"
 
 
 def test_installed_distributions_are_read_from_their_dist_info() -> None:
@@ -251,19 +253,19 @@ def test_installed_distributions_are_read_from_their_dist_info() -> None:
         installed,
         convert(variant, Path("found"), Plan(null_metadata())),
     )
-    document = told("Demo", "--path", "empty", "--path", installed)
+    document = inspected("Demo", "--path", "empty", "--path", installed)
     assert (document["name"], document["version"], document["label"]) == ("demo", "1.0", "null")
     assert document["namespaces"] == ["x86_64"]
     assert document["installers"] == {}
     (installed / "demo-1.0.dist-info" / "variant.json").write_bytes(b"\xff")
-    assert told("demo", "--path", installed)["errors"][0].startswith(
-        "demo: its dist-info has a file that is not UTF-8"
+    assert inspected("demo", "--path", installed)["errors"][0].startswith(
+        "demo: a file in dist-info is not UTF-8"
     )
     (installed / "demo-1.0.dist-info" / "METADATA").unlink()
-    assert told("demo", "--path", installed)["errors"] == ["demo: field Name is missing"]
+    assert inspected("demo", "--path", installed)["errors"] == ["demo: field Name is missing"]
 
 
-# What is wrong with a variant.json: uv takes the first one, and no other.
+# Problems of a variant.json: uv accepts the first one only.
 FAULTS = {
     "other schema": (SCHEMA.encode(), b"https://variants-schema.wheelnext.dev/v0.2.0.json"),
     "unknown key": (b'"default-priorities"', b'"x": {}, "default-priorities"'),
@@ -297,7 +299,7 @@ def wheel_of(kind: str) -> Path:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_variant_that_uv_rejects_is_told_with_its_faults(kind: str) -> None:
+def test_reasons_of_uv_to_reject_a_variant_are_printed(kind: str) -> None:
     inspected = inspect_wheel(wheel_of(kind))
     assert bool(inspected.problems) == (kind in FAULTS)
     assert inspected.verdicts["uv"].installs == (kind not in ("unsupported", *[*FAULTS][1:]))
@@ -305,7 +307,7 @@ def test_a_variant_that_uv_rejects_is_told_with_its_faults(kind: str) -> None:
 
 @pytest.mark.slow  # pip and uv for each
 @pytest.mark.parametrize("kind", KINDS)
-def test_pip_and_uv_do_what_is_told_of_them(kind: str) -> None:
+def test_verdicts_match_pip_and_uv(kind: str) -> None:
     wheel = wheel_of(kind)
     verdicts = inspect_wheel(wheel).verdicts
     preview = ("--preview-features", "wheel-variants")
@@ -315,19 +317,19 @@ def test_pip_and_uv_do_what_is_told_of_them(kind: str) -> None:
         assert (done.returncode == 0) == verdicts[name].installs, (done.stderr, verdicts[name])
 
 
-def test_a_wheel_behind_a_url_costs_kilobytes(server: Server) -> None:
+def test_inspecting_a_url_transfers_kilobytes(server: Server) -> None:
     large_wheel(server.folder, 1 << 30)
     url = f"{server.url}{REMOTE_NAME}"
-    document = told(f"{url.replace('http://', 'http://user:s3cret@')}?token=s3cret")
+    document = inspected(f"{url.replace('http://', 'http://user:s3cret@')}?token=s3cret")
     assert (document["target"], document["label"]) == (url, "v3")
     assert document["added-dependencies"] is None
     assert server.sent < 200_000 and len(server.requests) == 4
-    gone = told(server.url.replace("http://", "http://user:s3cret@") + "gone.whl?token=s3cret")
+    gone = inspected(server.url.replace("http://", "http://user:s3cret@") + "gone.whl?token=s3cret")
     assert gone == {"target": f"{server.url}gone.whl", "errors": [gone["errors"][0]]}
     assert "s3cret" not in gone["errors"][0]
 
 
-def test_a_url_of_a_folder_stands_for_all_wheels_there() -> None:
+def test_the_url_of_a_folder_inspects_all_its_wheels() -> None:
     memory = fsspec.filesystem("memory")
     plain = make_wheel(Path("plain"))
     for path in (plain, convert(plain, Path())):
@@ -336,10 +338,10 @@ def test_a_url_of_a_folder_stands_for_all_wheels_there() -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     lines = [line for line in result.stdout.splitlines() if line.startswith("memory:")]
     assert lines == ["memory:///inspected/demo-1.0-py3-none-any-v3.whl", f"memory:///inspected/{PLAIN}"]
-    assert invoke("memory://nothing").stderr == "error: memory://nothing: no wheel is listed there\n"
+    assert invoke("memory://nothing").stderr == "error: memory://nothing: no wheels found\n"
 
 
-def test_variants_at_a_url_are_compared_with_the_plain_wheel_that_is_listed_there() -> None:
+def test_variants_at_a_url_are_compared_with_the_listed_plain_wheel() -> None:
     memory = fsspec.filesystem("memory")
     plain = make_wheel(Path("plain"))
     variant = convert(plain, Path(), Plan(metadata(), Recipe(dependencies=("x",))))
@@ -358,7 +360,7 @@ def test_variants_at_a_url_are_compared_with_the_plain_wheel_that_is_listed_ther
 
 @pytest.mark.parametrize("no_color", ["", "1"])
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
-def test_on_a_terminal_long_lines_stay_in_their_column(no_color: str) -> None:
+def test_long_lines_stay_in_their_column_on_a_terminal(no_color: str) -> None:
     import pty
 
     variant = convert(make_wheel(Path("plain")), Path(), static_plan("x", "other"))
