@@ -438,7 +438,7 @@ def test_undo_keeps_the_variants_of_the_examples(name: str) -> None:
             f"{PLAIN}\n[tool.variant-backend]\nbuild-backend = 'a'\nbackend-path = ['.']\n",
             [
                 "tool.variant-backend.build-backend: exists, but build-system.build-backend is not",
-                "tool.variant-backend.backend-path: is there already",
+                "tool.variant-backend.backend-path: exists",
             ],
         ),
         (
