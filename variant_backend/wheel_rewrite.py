@@ -129,7 +129,7 @@ def _already(source: Wheel, plan: Plan, target: Path) -> Outcome:
     """Return the outcome for a wheel that is this variant already; raises VariantError if it is not."""
     if edits_of(source, plan, edited_metadata(source.core_metadata, plan)):
         raise VariantError("the variant would have the same name", hint="give another --output")
-    return Outcome(target, False, ("is this variant already",))
+    return Outcome(target, False, ("the wheel is this variant already",))
 
 
 def rewritten(wheel: Wheel, plan: Plan) -> Rewriting:

@@ -174,7 +174,7 @@ def test_a_plain_wheel_with_a_variant_json_gets_the_label_that_is_inside() -> No
     result = make(plain)
     assert result.stdout.strip() == f"{NAME}-x.whl"
     assert Path(f"{NAME}-x.whl").read_bytes() == plain.read_bytes()
-    assert make(Path(f"{NAME}-x.whl")).stderr == f"notice: {NAME}-x.whl: is this variant already\n"
+    assert make(Path(f"{NAME}-x.whl")).stderr == f"notice: {NAME}-x.whl: the wheel is this variant already\n"
 
 
 def test_a_variant_is_relabelled() -> None:
@@ -469,7 +469,7 @@ def test_the_wheels_of_a_folder_can_be_finished_again(release: list[Path]) -> No
     plain.write_bytes(made.read_bytes())
     result = make("--force", plain, made)
     assert result.stdout.splitlines() == [made.name, made.name]
-    assert f"notice: {made.name}: is this variant already" in result.stderr
+    assert f"notice: {made.name}: the wheel is this variant already" in result.stderr
 
 
 def test_a_wheel_about_which_nothing_is_said_does_not_keep_others_from_being_made() -> None:

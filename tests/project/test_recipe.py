@@ -120,7 +120,7 @@ match = {{}}
         (f"{at}.match.locl: unknown key", "did you mean 'local'?"),
         (f"{at}.match.platform: glob '*linux-x86_64': no platform contains the character '-'", "write '?'"),
         (f"{at}.match.abi: glob 'cp31[23': '[' without ']'", "add the ']'"),
-        (f"{at}.match.name: is empty", "write '*'"),
+        (f"{at}.match.name: an empty glob matches nothing", "write '*'"),
         (f"{at}.match.python: a string is needed, not a number", ""),
         (f"{at}.env.N: a string is needed, not a number", ""),
         (f"{at}.env-append.A=B: invalid name of an environment variable 'A=B'", ""),

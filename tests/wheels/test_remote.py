@@ -181,7 +181,7 @@ GOOD = "bytes {start}-{last}/{size}"
 BEHAVIORS = {
     "ignores ranges": (
         ignore_ranges,
-        "the server does not support range requests; download the wheels, and give their folder",
+        "the server does not support range requests; download the wheels, and give them or their folder",
     ),
     "larger size": (send_range("bytes {start}-{last}/9999999", bytes), "the server answers 'bytes "),
     "smaller size": (send_range("bytes 0-9/10", bytes), "more than 10 bytes"),

@@ -294,7 +294,7 @@ def test_an_existing_variant_is_not_rewritten(tmp_path: Path) -> None:
     variant = convert(make_wheel(tmp_path), tmp_path)
     before = variant.stat()
     assert make_variant(WheelFile.of(variant), Plan(metadata()), tmp_path) == Outcome(
-        variant, False, ("is this variant already",)
+        variant, False, ("the wheel is this variant already",)
     )
     assert variant.stat() == before
 

@@ -15,9 +15,9 @@ _FILENAME_KEY = "variant-filename"
 # All other settings belong to the wrapped backend.
 VARIANT_SETTINGS = (*_VARIANT_KEYS, _FILENAME_KEY)
 
-# Settings of scikit-build-core since 1.0, and what means the same here.
+# Settings of scikit-build-core since 1.0, and their equivalents here.
 _SCIKIT_BUILD_CORE = {"variant-name": "variant=PROPERTY", "null-variant": "variant=null"}
-# These have no such settings. A backend in the project's own tree may, as it may call scikit-build-core.
+# Backends without such settings. A backend in the project's own tree may call scikit-build-core.
 _OTHER_BACKENDS = {
     "flit_core",
     "hatchling",
@@ -31,7 +31,7 @@ _OTHER_BACKENDS = {
 }
 _VALUES = {"variant": "LABEL", "variant-label": "LABEL", _FILENAME_KEY: "plain"}
 _EXPECTED = {"variant": "a label", "variant-label": "a label", _FILENAME_KEY: "'plain'"}
-_NEAR = 0.85  # "variants" and "varient" are, "variable" and "variation" are not
+_NEAR = 0.85  # "variants" and "varient" are nearer to "variant"; "variable" and "variation" are not
 
 
 def check_settings(config_settings: ConfigSettings | None, backend: str | None) -> None:

@@ -335,7 +335,7 @@ class _Server(NamedTuple):
         headers = {"Range": f"bytes={wanted}"}
         with http.request(self.url, headers=headers, other_hosts=self.other_hosts) as response:
             if response.status in (200, 400, 416, 501):
-                hint = "download the wheels, and give their folder"
+                hint = "download the wheels, and give them or their folder"
                 raise NoRangesError("the server does not support range requests", hint=hint)
             response.check_status(206)
             first, last, size = response.content_range(wanted)

@@ -35,7 +35,7 @@ def path_problem(path: Path, expected: str = "a wheel") -> Problem | None:
     if problem := missing_problem(path, expected):
         return problem
     place, name = str(path), path.name
-    if path.is_dir():
+    if _is_folder(path):
         return Problem("error", place, f"is a folder, expected {expected}", _folder_remedy(path))
     if _SDIST.fullmatch(name):
         remedy = f"build a wheel from it: pip wheel --no-deps {shlex.quote(place)}"
@@ -45,11 +45,14 @@ def path_problem(path: Path, expected: str = "a wheel") -> Problem | None:
 
 def missing_problem(path: Path, expected: str = "a wheel") -> Problem | None:
     """Return why nothing is at a path, or None if a file or folder is there."""
-    if os.path.lexists(path) and path.exists():
+    if not _is_missing(path):
         return None
     place = shown_path(path)
     if place == "-":
-        remedy = "save the wheel to a file under its own name, and give that path"
+        remedy = {
+            "a wheel": "save the wheel to a file under its own name, and give that path",
+            "a folder": "give the path of a folder with wheels",
+        }.get(expected, "save the input to a file, and give its path")
         return Problem("error", place, "reading from stdin is not supported", remedy)
     if url := _URL.fullmatch(str(path)):
         return _url_problem(url, expected)
@@ -57,6 +60,7 @@ def missing_problem(path: Path, expected: str = "a wheel") -> Problem | None:
         home = os.path.expanduser(path)  # noqa: PTH111  # Path.expanduser raises for an unknown user
         if os.path.lexists(home):
             return Problem("error", place, "the shell did not expand '~'", f"write {shlex.quote(home)}")
+        path = Path(home)
     if "\\" in place and sys.platform != "win32":
         return _backslash_problem(place)
     return _not_found(path, "folder" if expected == "a folder" else "file")
@@ -78,7 +82,8 @@ def folder_problem(path: Path) -> Problem:
 
 def unreadable(path: Path, error: OSError) -> VariantError:
     """Return the error for a wheel that cannot be opened."""
-    if problem := path_problem(path):
+    is_denied = isinstance(error, PermissionError) and not _is_folder(path)  # Windows denies to open folders
+    if not is_denied and (problem := path_problem(path)):
         return VariantError(problem)
     return VariantError(error.strerror or str(error), place=path)
 
@@ -101,6 +106,24 @@ def content_problem(source: Source) -> Problem | None:
     else:
         content = _shown_start(start)
     return Problem("error", "", f"expected a zip archive, got {content}", remedy)
+
+
+def _is_missing(path: Path) -> bool:
+    """Return whether a path does not exist; false if that is unknown, such as in a folder without access."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _shown_start(start: bytes) -> str:
@@ -144,7 +167,7 @@ def _not_found(path: Path, kind: str) -> Problem:
     if re.search(r"[*?\[]", path.name):
         return Problem("error", str(path), "no file matches this pattern", "give the path of a wheel")
     missing = path
-    while not missing.parent.exists() and missing.parent != missing:
+    while _is_missing(missing.parent) and missing.parent != missing:
         missing = missing.parent
     names = [entry.name for entry in _entries(missing.parent)]
     if missing == path and path.suffix == ".whl":
@@ -164,7 +187,7 @@ def _common_length(one: str, other: str) -> int:
 def _entries(folder: Path) -> Iterable[Path]:
     try:
         return sorted(folder.iterdir())
-    except OSError:
+    except (OSError, ValueError):
         return []
 
 
