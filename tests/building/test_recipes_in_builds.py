@@ -239,7 +239,7 @@ def test_a_plain_build_does_not_depend_on_recipes_that_are_faulty(project: Proje
     toml = project.root / "pyproject.toml"
     toml.write_text(toml.read_text().replace("KIND", '"KI=ND"'))
     assert project.build({}).name == PLAIN_NAME
-    assert "'KI=ND' is no name" in project.refusal(settings={"variant": "both"})
+    assert "invalid name of an environment variable 'KI=ND'" in project.refusal(settings={"variant": "both"})
 
 
 def test_a_requirement_that_cannot_be_decided_ends_the_build_with_its_name(project: Project) -> None:

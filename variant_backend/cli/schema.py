@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import click
 
+from ..errors import did_you_mean, one_of
 from .command import Command
 from .output import print_json
 
 
-@click.command("schema", cls=Command)
-@click.argument("file", type=click.Choice(["pyproject", "hardware"]), default="pyproject")
-def schema_command(file: str) -> None:
-    """Print a JSON Schema of pyproject.toml, for editors and checkers, or of hardware files.
+@click.command(
+    "schema", cls=Command, json=False, example="variant-backend schema pyproject", page="docs/schemas.md"
+)
+@click.argument("name", default="pyproject", metavar="[pyproject|COMMAND]")
+def schema_command(name: str) -> None:
+    """Print a JSON Schema, for editors and checkers.
 
-    Of pyproject.toml, it knows the tables [variant] and [tool.variant-backend]; all others may be anything.
+    pyproject stands for pyproject.toml: the schema describes the tables [variant] and [tool.variant-backend],
+    and allows any other table. COMMAND stands for the output of a command with --json; for hardware, that is
+    a machine file.
     """
-    from ..schema import pyproject_schema, table_schema
+    from ..schema import output_commands, output_schema, pyproject_schema, table_schema
 
-    print_json(pyproject_schema() if file == "pyproject" else table_schema(file), indent=2)
+    known = ["pyproject", *output_commands()]
+    if name not in known:
+        raise click.UsageError(
+            f"unknown schema {name!r}{did_you_mean(name, known)}; schemas: {one_of(known)}"
+        )
+    if name == "pyproject":
+        print_json(pyproject_schema())
+    else:
+        print_json(table_schema(name) if name == "hardware" else output_schema(name))

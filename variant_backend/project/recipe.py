@@ -117,7 +117,7 @@ class Recipe(NamedTuple):
         kept = [text for text in self.dependencies if mentions_variant(text)]
         if kept:
             remarks.append(
-                f'warning: markers = "keep" leaves {kept[0]!r} to installers; current pip, uv and twine'
+                f'markers = "keep" leaves {kept[0]!r} to installers; current pip, uv and twine'
                 " reject a wheel with such a marker"
             )
         return remarks
