@@ -128,6 +128,7 @@ def test_a_folder_for_a_wheel_gets_the_wheels_in_it(folder: Path, command: str) 
         pattern = remedy_of(error, "give the wheels in it: ")
         (wheel,) = folder.glob(pattern)
     assert invoke(command, wheel) == ""
+    assert "error: .: is a folder, expected " in invoke(command, ".")
 
 
 def test_a_folder_named_as_a_wheel_is_a_folder(folder: Path) -> None:
