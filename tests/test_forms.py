@@ -18,9 +18,16 @@ TREES = {
     )
     for path in PACKAGE.rglob("*.py")
 }
-# The modules that parse filenames of wheels: listings, paths, URLs, lock files.
-EDGES = {"formats.release", "wheels.reading", "wheels.remote", "formats.pylock", "variants.filename"}
-# Fields that only one class has.
+# Where names of wheels enter: listings, paths, URLs, lock files.
+EDGES = {
+    "formats.release",
+    "wheels.reading",
+    "wheels.wrong_files",
+    "wheels.remote",
+    "formats.pylock",
+    "variants.filename",
+}
+# What one class alone has.
 CONCEPTS = {
     "Candidate": {"name", "file", "problems"},
     "File": {"hashes", "size", "requires_python", "core_metadata", "yanked"},

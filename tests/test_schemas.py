@@ -119,23 +119,23 @@ BEYOND: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
             {"dependencies": ["p; 'a' in variant_feature"]},
         ),
         "labels are those of [variant.variants]": (
-            "no such label in [variant.variants]",
+            "; labels in [variant.variants]: ",
             {"variants": {"cu128": {}}},
         ),
         "a glob can pick something": (
-            "write '?' or '*' in its place",
+            "write '?' or '*' instead",
             {"variants": {"null": {"match": {"platform": "*linux-*"}}}},
         ),
-        "the null variant has no properties": (
-            "the null variant has no properties",
+        "the null variant cannot have properties": (
+            "the null variant cannot have properties",
             {"variants": {"null": {"abi-dependency": ["torch"]}}},
         ),
         "a bracket in a glob is closed": (
-            "close it, as in",
+            "add the ']', as in",
             {"variants": {"null": {"match": {"python": "cp3[12"}}}},
         ),
         "only the local version can be no text": (
-            "is empty and picks nothing",
+            "an empty glob matches nothing",
             {"variants": {"null": {"match": {"name": ""}}}},
         ),
     },

@@ -1,8 +1,7 @@
-"""Turning a wheel into a variant of itself, by copying the bytes that stay.
+"""Turn a wheel into a variant, and copy its unchanged bytes.
 
-One way for both uses: a wheel that somebody gives, which is never changed, and a wheel that a
-wrapped backend has just built, which is ours and is changed at its tail. Sources: PEP 825 and the
-binary distribution format.
+Conversions and builds share this code: a user's wheel is copied and never changed, a wheel that the wrapped
+backend has just built is changed in place. Sources: PEP 825 and the binary distribution format.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ from .variants.metadata import VariantMetadata
 from .variants.properties import Variant
 from .variants.wheel_metadata import remarks_on, variant_of_wheel
 from .wheels.reading import SIGNATURES, Wheel, WheelFile
-from .wheels.writing import Rewriting, change_tail, check_is_free, faults_named, write_copy
+from .wheels.writing import Rewriting, change_tail, check_is_free, errors_named, write_copy
 
 
 class Plan(NamedTuple):
-    """What a wheel becomes.
+    """The variant that a wheel becomes.
 
-    *metadata* has one variant, *recipe* says what its wheel is called and requires; *labelled* says
-    whether the label goes into the filename. *moment* (seconds since 1970), if given, is the time of
-    the members that are written; else they take that of what they replace.
+    *metadata* has one variant. *recipe* gives the name and the requirements of its wheel. *labelled* says
+    whether the filename gets the label. *moment* (seconds since 1970) is the time of written members; if it
+    is None, they keep the time of the members that they replace.
     """
 
     metadata: VariantMetadata
@@ -39,16 +38,16 @@ class Plan(NamedTuple):
 
     @property
     def variant(self) -> Variant:
-        """The variant that the wheel becomes."""
+        """The only variant in the metadata."""
         return variant_of_wheel(self.metadata)
 
     def remarks(self) -> list[str]:
-        """Return what a maintainer should be told before any wheel is made, ready to print."""
+        """Return remarks for the maintainer, to print before a wheel is written."""
         return [*dict.fromkeys([*remarks_on(self.metadata), *self.recipe.remarks()])]
 
 
 class Outcome(NamedTuple):
-    """What became of a wheel: its new path, whether it had to be written, and what to tell about it."""
+    """The result for one wheel: its new path, whether it was written, and notices for the user."""
 
     path: Path
     written: bool
@@ -56,7 +55,7 @@ class Outcome(NamedTuple):
 
 
 def renamed(filename: WheelFilename, plan: Plan) -> WheelFilename:
-    """Return the name of the wheel that *plan* makes of one with this name."""
+    """Return the name that a wheel gets by *plan*."""
     name, version = plan.recipe.name, filename.version
     if plan.recipe.strip_local_version:
         version = version.partition("+")[0]
@@ -68,9 +67,9 @@ def renamed(filename: WheelFilename, plan: Plan) -> WheelFilename:
 
 
 def edited_metadata(metadata: bytes, plan: Plan) -> bytes:
-    """Return METADATA as the planned wheel has it.
+    """Return METADATA changed by *plan*.
 
-    Raises VariantError when a requirement's variant marker cannot be read or decided.
+    Raises VariantError if a requirement's variant marker is invalid or cannot be decided.
     """
     if plan.recipe.strip_local_version:
         version = core_metadata.read_field(metadata, "Version")
@@ -84,8 +83,8 @@ def edited_metadata(metadata: bytes, plan: Plan) -> bytes:
     added = [requirement for requirement in wanted if requirement not in present]
     if missing := core_metadata.missing_extras(metadata, added):
         raise VariantError(
-            f"the recipe adds a requirement under the extra {missing[0]!r}, which the project does not have",
-            hint="add it to project.optional-dependencies, with an empty list if it has no other requirement",
+            f"the recipe adds a requirement to the unknown extra {missing[0]!r}",
+            hint="add the extra to project.optional-dependencies; its list may be empty",
         )
     return core_metadata.replace_requirements(metadata, wanted)
 
@@ -100,15 +99,15 @@ def make_variant(
     owned: bool = False,
     advance: Advance = lambda _: None,
 ) -> Outcome:
-    """Write the variant of *wheel* that *plan* says into *out_dir*, under its final name once complete.
+    """Write the planned variant of *wheel* into *out_dir*; it gets its final name once it is complete.
 
-    An existing file is replaced with *force* only. With *dry_run* all is checked, nothing written.
-    An *owned* wheel may be changed and moved instead of copied. *advance* is told the bytes copied.
-    Raises VariantError, with the wheel's name in front, when it is not a sound wheel, or cannot be written.
+    *force* replaces an existing file. *dry_run* checks everything and writes nothing. An *owned* wheel may be
+    changed and moved instead of copied. *advance* receives the number of bytes copied.
+    Raises VariantError, with the wheel's name in front, if it is invalid or the variant cannot be written.
     """
     path, filename = wheel.path, wheel.name
     target = out_dir / str(renamed(filename, plan))
-    with faults_named(path, out_dir):
+    with errors_named(path, out_dir):
         with path.open("rb", buffering=0) as file:
             if target.exists() and target.samefile(path):
                 return _already(Wheel.read(filename, Source.of(file.fileno())), plan, target)
@@ -127,41 +126,41 @@ def make_variant(
 
 
 def _already(source: Wheel, plan: Plan, target: Path) -> Outcome:
-    """Return that nothing is to be done for a wheel whose variant has its own name."""
+    """Return the outcome for a wheel that is this variant already; raises VariantError if it is not."""
     if edits_of(source, plan, edited_metadata(source.core_metadata, plan)):
-        raise VariantError("its variant would have the same name", hint="give another --output")
-    return Outcome(target, False, ("it is this variant already",))
+        raise VariantError("the variant would have the same name", hint="give another --output")
+    return Outcome(target, False, ("the wheel is this variant already",))
 
 
 def rewritten(wheel: Wheel, plan: Plan) -> Rewriting:
-    """Return the new wheel; raises VariantError if this one is unsound."""
+    """Return the new wheel; raises VariantError if the old one is invalid."""
     if plan.recipe.dependencies or plan.recipe.remove_dependencies:
         _check_is_no_other_variant(wheel, plan.variant.label)
     metadata = edited_metadata(wheel.core_metadata, plan)
     edits = edits_of(wheel, plan, metadata)
     wheel.archive.check_layout()
-    notices = [f"{name} is left out, as it signs the old RECORD" for name in wheel.signatures()]
+    notices = [f"{name} was removed, because it signs the old RECORD" for name in wheel.signatures()]
     for requirement in core_metadata.direct_references(metadata):
-        notices.append(f"public indexes reject a requirement on a URL: {requirement}")
+        notices.append(f"public indexes reject requirements with a URL: {requirement}")
     return Rewriting(assemble(wheel.archive, edits), tuple(notices))
 
 
 def _check_is_no_other_variant(wheel: Wheel, label: str) -> None:
-    """Check that no other label's recipe was followed here: nobody knows which requirements it left."""
+    """Check that the wheel is no other variant, because its original requirements are unknown then."""
     former = label
     if wheel.is_variant():
         former = wheel.filename.label or variant_of_wheel(wheel.variant_metadata()).label
     if former != label:
         raise VariantError(
-            f"it is variant {former!r} already, and has the requirements of that label",
-            hint=f"make {label!r} of the plain wheel",
+            f"the wheel is variant {former!r} already, and has the requirements of that label",
+            hint=f"make {label!r} from the plain wheel",
         )
 
 
 def edits_of(wheel: Wheel, plan: Plan, metadata: bytes) -> dict[str, Sequence[Member]]:
-    """Return the members that change, by their old names, when METADATA becomes *metadata*.
+    """Return the changed members by their old names, for *metadata* as the new METADATA.
 
-    Raises VariantError if the wheel is unsound.
+    Raises VariantError if the wheel is invalid.
     """
     moved = _moved(wheel, plan)
     old_rows = wheel.read_file("RECORD")
@@ -186,7 +185,7 @@ def edits_of(wheel: Wheel, plan: Plan, metadata: bytes) -> dict[str, Sequence[Me
 
 
 def _moved(wheel: Wheel, plan: Plan) -> dict[str, str]:
-    """Return new paths for old ones: dist-info and .data follow the name and version."""
+    """Return new paths by old ones: dist-info and .data are named after the project name and version."""
     old, new = wheel.filename.stem, renamed(wheel.filename, plan).stem
     if old == new:
         return {}
@@ -197,7 +196,7 @@ def _moved(wheel: Wheel, plan: Plan) -> dict[str, str]:
 def _contents(
     wheel: Wheel, plan: Plan, metadata: bytes, moved: Mapping[str, str], old_rows: bytes
 ) -> dict[str, bytes]:
-    """Return the files whose content may change, by their new paths; RECORD only if it does."""
+    """Return the new content of files by their new paths; RECORD only if it changes."""
     dist_info = f"{renamed(wheel.filename, plan).stem}.dist-info"
     contents = {f"{dist_info}/variant.json": plan.metadata.to_json()}
     if metadata != wheel.core_metadata:

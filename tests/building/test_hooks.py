@@ -391,8 +391,8 @@ def test_a_namespace_without_a_provider_is_remarked_upon(tmp_path: Path) -> None
         ({"variant": "x86_64_v4"}, ["mean 'x86_64_v3'?", "known labels: both, null, small, x86_64_v3"]),
         ({"variant": "Small"}, ["label 'Small'", "mean 'small'?"]),
         ({"variant-label": "nul"}, ["label 'nul'", "mean 'null'?"]),
-        ({"variant": ["small", "both"]}, ["ask for 2 labels: small, both", "ask for one"]),
-        ({"variant": "small", "variant-label": "both"}, ["ask for 2 labels", "small", "both"]),
+        ({"variant": ["small", "both"]}, ["request 2 labels: small, both", "give one of them"]),
+        ({"variant": "small", "variant-label": "both"}, ["request 2 labels", "small", "both"]),
         ({"variant": "dictionary::size"}, ["property 'dictionary::size'", "NAMESPACE :: FEATURE :: VALUE"]),
         ({"variant": "a::b::c::d"}, ["property 'a::b::c::d'", "got 4"]),
         ({"variant": "Dictionary::size::small"}, ["namespace 'Dictionary'", "character 'D' at position 1"]),
@@ -401,11 +401,17 @@ def test_a_namespace_without_a_provider_is_remarked_upon(tmp_path: Path) -> None
         ({"variant": "dictionary::size::small", "variant-label": "null"}, ["cannot have properties"]),
         ({"variant": "dictionary::size::large", "variant-label": "small"}, ["'small' is defined", "other"]),
         ({"variant": "dictionary::size::large", "variant-label": "a-b"}, ["label 'a-b'", "character '-'"]),
-        ({"variant": ""}, ["config setting 'variant' is ''", "write variant=VALUE"]),
-        ({"variant-label": True}, ["config setting 'variant-label' is True"]),
-        ({"variant": None}, ["config setting 'variant' is None"]),
-        ({"variant": ["small", 1]}, ["config setting 'variant' is 1"]),
-        ({"variant": {"small": "both"}}, ["config setting 'variant' is {'small': 'both'}"]),
+        (
+            {"variant": ""},
+            ["config setting 'variant': expected a label, got an empty string", "write -Cvariant=LABEL"],
+        ),
+        ({"variant-label": True}, ["config setting 'variant-label': expected a label, got True"]),
+        ({"variant": None}, ["config setting 'variant': expected a label, got None"]),
+        ({"variant": ["small", 1]}, ["config setting 'variant': expected a label, got 1"]),
+        (
+            {"variant": {"small": "both"}},
+            ["config setting 'variant': expected a label, got {'small': 'both'}"],
+        ),
     ],
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
 )
@@ -416,6 +422,16 @@ def test_what_cannot_be_asked_for_is_told_in_one_line_and_nothing_is_built(
     for fact in facts:
         assert fact in line
     assert project.built() == [] and not (project.root / "calls.jsonl").exists()
+
+
+@pytest.mark.parametrize("hook", ALL_HOOKS)
+def test_a_misspelt_setting_ends_every_hook(project: Project, hook: str) -> None:
+    with pytest.raises(BuildError) as failure:
+        project.call(hook, {"varient": "small"})
+    assert only_error(failure.value.lines) == (
+        "unknown config setting 'varient' (did you mean 'variant'?); write -Cvariant=LABEL"
+    )
+    assert not (project.root / "calls.jsonl").exists()
 
 
 @pytest.mark.parametrize("hook", [hook for hook in ALL_HOOKS if not hook.endswith("build_sdist")])

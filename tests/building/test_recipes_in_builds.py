@@ -143,7 +143,10 @@ def test_what_no_environment_variable_can_hold_is_told_with_its_place(project: P
     toml = project.root / "pyproject.toml"
     toml.write_text(toml.read_text().replace('KIND = "small"', 'A = "1", KIND = "a\\u0000b"'))
     place = "pyproject.toml: tool.variant-backend.variants.small.env.KIND"
-    assert project.refusal(settings=SMALL) == f"{place}: no environment variable can hold the character '\\0'"
+    assert (
+        project.refusal(settings=SMALL)
+        == f"{place}: an environment variable cannot contain the character '\\0'"
+    )
 
 
 def test_a_faulty_file_that_the_environment_names_for_setuptools_is_told(
@@ -236,7 +239,7 @@ def test_a_plain_build_does_not_depend_on_recipes_that_are_faulty(project: Proje
     toml = project.root / "pyproject.toml"
     toml.write_text(toml.read_text().replace("KIND", '"KI=ND"'))
     assert project.build({}).name == PLAIN_NAME
-    assert "'KI=ND' is no name" in project.refusal(settings={"variant": "both"})
+    assert "invalid name of an environment variable 'KI=ND'" in project.refusal(settings={"variant": "both"})
 
 
 def test_a_requirement_that_cannot_be_decided_ends_the_build_with_its_name(project: Project) -> None:
@@ -262,7 +265,7 @@ def test_markers_that_are_kept_stand_in_the_wheel_with_a_warning_and_todays_inst
     assert requirements(walk(wheel)[f"{DIST_INFO}/METADATA"]) == kept
     assert project.said == [
         'variant-backend: warning: markers = "keep" leaves "common; \'dictionary\' in variant_namespaces"'
-        " to installers; pip, uv and twine of today refuse a wheel with such a marker"
+        " to installers; current pip, uv and twine reject a wheel with such a marker"
     ]
     plain = tmp_path / PLAIN_NAME
     plain.write_bytes(wheel.read_bytes())
@@ -296,7 +299,8 @@ def test_a_plain_name_is_all_that_a_plain_wheel_can_have(project: Project) -> No
 @pytest.mark.parametrize("value", ["labelled", ""])
 def test_another_filename_than_plain_is_refused(project: Project, value: str) -> None:
     refusal = project.refusal(settings={"variant": "small", "variant-filename": value})
-    assert refusal.startswith(f"config setting 'variant-filename' is {value!r}; write variant-filename=")
+    assert refusal.startswith("config setting 'variant-filename': expected 'plain', got ")
+    assert refusal.endswith("; write -Cvariant-filename=plain, or leave it out")
 
 
 # Plugins that are asked when a wheel is built.

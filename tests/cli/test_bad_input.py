@@ -172,8 +172,8 @@ COMPLETE = (
 RECORD = b"demo/__init__.py,sha256=x,6\ndemo-1.0.dist-info/RECORD,,\n"
 
 FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
-    "empty": (bytes_changed(lambda _: b""), "not a zip file"),
-    "text": (bytes_changed(lambda _: b"hello" * 100), "not a zip file"),
+    "empty": (bytes_changed(lambda _: b""), "expected a zip archive, got an empty file"),
+    "text": (bytes_changed(lambda _: b"hello\n" * 100), "expected a zip archive, got text: 'hello'"),
     "truncated": (bytes_changed(lambda data: bytes(data[:-30])), "truncated"),
     "trailing bytes": (
         bytes_changed(lambda data: bytes(data) + b"more"),
@@ -206,8 +206,8 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "backslash": (renamed_member(b"demo/__init__.py", b"demo\\__init__.py"), "'demo\\\\__init__.py'"),
     "headers differ": (bytes_changed(lambda data: data.__setitem__(14, data[14] ^ 1)), "differ in CRC"),
     "stale ZIP64": (stale_zip64, "ZIP64 extra field"),
-    "no dist-info": (lambda wheel: zipped([("demo/a.py", b"")], wheel), "found none"),
-    "two dist-infos": (twin, "found demo-1.0.dist-info and other-2.0.dist-info"),
+    "no dist-info": (lambda wheel: zipped([("demo/a.py", b"")], wheel), "got none"),
+    "two dist-infos": (twin, "got demo-1.0.dist-info and other-2.0.dist-info"),
     "other dist-info": (renamed_member(b"demo-1.0.dist-info", b"damo-1.0.dist-info"), "damo-1.0.dist-info"),
     "RECORD missing": (edited(RECORD=None), "demo-1.0.dist-info/RECORD is missing"),
     "RECORD not UTF-8": (edited(RECORD=b"\xff,,\n"), "demo-1.0.dist-info/RECORD: not UTF-8 at byte 0"),
@@ -339,7 +339,7 @@ def test_an_existing_file_is_replaced_with_force_only(tmp_path: Path) -> None:
     (tmp_path / VARIANT).write_bytes(b"old")
     code, _, stderr = make(wheel)
     assert code == 1
-    assert f"{VARIANT} exists; give --force" in stderr
+    assert f"{VARIANT}: already exists; use --force" in stderr
     assert (tmp_path / VARIANT).read_bytes() == b"old"
     assert make(wheel, "-p", "nvidia::a::1", "-l", "x", "--force")[0] == 0
     walk(tmp_path / VARIANT)
@@ -347,7 +347,7 @@ def test_an_existing_file_is_replaced_with_force_only(tmp_path: Path) -> None:
 
 def test_a_missing_wheel_and_a_folder_are_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / NAME).mkdir()
-    for wheel, message in ((tmp_path / NAME, "directory"), (tmp_path / VARIANT, "No such file")):
+    for wheel, message in ((tmp_path / NAME, "is a folder"), (tmp_path / VARIANT, "file not found")):
         code, _, stderr = make(wheel)
         assert code == 1
         assert wheel.name in stderr and message in stderr
@@ -394,7 +394,7 @@ def test_of_several_wheels_the_sound_ones_are_made(tmp_path: Path) -> None:
         ]
         result = CliRunner().invoke(make_variant_command, arguments, catch_exceptions=False)
         assert result.exit_code == 1
-        assert "error: b-1.0-py3-none-any.whl: not a zip file" in result.stderr
+        assert "error: b-1.0-py3-none-any.whl: expected a zip archive, got text: 'hello'" in result.stderr
         made = ["a-1.0-py3-none-any-x.whl", "c-1.0-py3-none-any-x.whl"]
         assert result.stdout.split() == [str(tmp_path / jobs / name) for name in made]
         assert sorted(path.name for path in (tmp_path / jobs).iterdir()) == made
@@ -404,7 +404,9 @@ def test_no_traceback_reaches_a_person(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(b"hello")
     result = run("make-variant", tmp_path / NAME, "-p", "nvidia::a::1", "-l", "x", ok=False)
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == f"error: {NAME}: not a zip file: it does not start with a member\n"
+    assert result.stderr == (
+        f"error: {NAME}: expected a zip archive, got text: 'hello'; download or build the wheel again\n"
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on a file's size to run into")
@@ -511,7 +513,7 @@ def test_a_label_inside_that_is_not_the_filenames_is_refused(tmp_path: Path) -> 
 def test_an_index_needs_a_folder(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["index", str(tmp_path / "missing")], catch_exceptions=False)
     assert result.exit_code == 1
-    assert "missing is not a folder" in result.stderr
+    assert "missing: folder not found" in result.stderr
 
 
 def test_an_index_over_no_variant_is_an_error(tmp_path: Path) -> None:

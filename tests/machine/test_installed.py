@@ -225,7 +225,7 @@ def test_no_variant_is_no_fault_but_a_missing_folder_is_one() -> None:
 
 BROKEN = {
     "no JSON": (b"{", "demo: variant.json: invalid JSON: "),
-    "no UTF-8": (b"\xff", "demo: its dist-info has a file that is not UTF-8: "),
+    "no UTF-8": (b"\xff", "demo: a file in dist-info is not UTF-8: "),
     "no variants": (b"{}", "demo: variant.json: $schema: missing"),
     "a list": (b"[]", "demo: variant.json: expected a table, got an empty list"),
 }

@@ -1,4 +1,4 @@
-"""variant-backend init: what it writes, that --undo takes it back, and that real backends agree."""
+"""`init` wraps the build backend and adds labels, and `--undo` restores the file; real backends agree."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ def parsed(*texts: str) -> list[Property]:
     return [Property.parse(text) for text in texts]
 
 
-# Project files of all styles. Each comment has a number, so that a lost one is found.
+# Project files of all styles. Each comment has a number, so that a test finds a lost one.
 
 
 @st.composite
 def lists(draw: st.DrawFn, *strings: str) -> str:
-    """Return a list of strings as people write them."""
+    """Draw a list of strings in any style."""
     quote = draw(st.sampled_from("\"'"))
     items = [f"{quote}{string}{quote}" for string in strings]
     layout = draw(st.sampled_from(["tight", "padded", "lines", "mixed", "comma first"]))
@@ -100,7 +100,7 @@ def lists(draw: st.DrawFn, *strings: str) -> str:
 
 @st.composite
 def systems(draw: st.DrawFn) -> tuple[str, bool]:
-    """Return a [build-system] of any style, and whether it must stand at the top."""
+    """Draw a [build-system] of any style, and whether it must be at the top."""
     requires = draw(st.lists(st.sampled_from(["flit_core >=3,<5", "Setuptools[x]>=61,<99"]), max_size=2))
     equals = draw(st.sampled_from([" = ", "=", "  =  "]))
     quote = draw(st.sampled_from("\"'"))
@@ -150,7 +150,7 @@ OURS = [
 @st.composite
 def project_files(draw: st.DrawFn) -> str:
     system, on_top = draw(systems())
-    # Comments above a moved backend-path keep to it only where tables have headers: see below.
+    # Comments above a moved backend-path move with it only in tables with headers: see below.
     ours = draw(st.sampled_from(OURS[:-2] if "backend-path" in system else OURS))
     blocks = draw(st.permutations([system, ours, *draw(st.sets(st.sampled_from(OTHERS)))]))
     if on_top:
@@ -165,7 +165,7 @@ def project_files(draw: st.DrawFn) -> str:
 
 
 def wrapped_tables(data: dict[str, Any]) -> dict[str, Any]:
-    """Return what a wrapped project file must say, worked out in another way than the code does."""
+    """Return the tables of a wrapped project file, computed in another way than by the code."""
     system = dict(data.get("build-system", {}))
     system.setdefault("requires", ["setuptools"])
     ours = dict(data.get("tool", {}).get("variant-backend", {}))
@@ -190,21 +190,21 @@ def check_wrapping(text: str) -> None:
     assert result.endswith("\n") == text.endswith("\n")
 
 
-# Each single choice in `project_files` has at most nine outcomes, so 40 examples meet nearly all of them. The
-# slow tests meet many more combinations.
+# Each choice in `project_files` has at most nine outcomes, so 40 examples draw nearly all of them. The slow
+# tests draw many more combinations.
 few = settings(max_examples=40, deadline=None)
 
 
 @given(project_files())
 @few
-def test_a_project_file_of_any_style_is_wrapped_and_the_undo_gives_its_bytes_again(text: str) -> None:
+def test_undo_restores_the_bytes_of_any_project_file(text: str) -> None:
     check_wrapping(text)
 
 
 @pytest.mark.slow
 @given(project_files())
 @settings(max_examples=200, deadline=None)
-def test_many_more_project_files_are_wrapped_and_the_undo_gives_their_bytes_again(text: str) -> None:
+def test_undo_restores_the_bytes_of_many_more_project_files(text: str) -> None:
     check_wrapping(text)
 
 
@@ -226,21 +226,19 @@ def check_label(text: str) -> None:
 
 @given(project_files())
 @few
-def test_a_label_finds_its_place_in_a_project_file_of_any_style(text: str) -> None:
+def test_a_label_is_added_to_any_project_file(text: str) -> None:
     check_label(text)
 
 
 @pytest.mark.slow
 @given(project_files())
 @settings(max_examples=100, deadline=None)
-def test_a_label_finds_its_place_in_many_more_project_files(text: str) -> None:
+def test_a_label_is_added_to_many_more_project_files(text: str) -> None:
     check_label(text)
 
 
 @given(st.data(), st.lists(st.sampled_from(["a", "b-c[d]>=1", "e, f # g"]), max_size=3))
-def test_a_list_gets_one_more_string_in_its_own_style_and_loses_it_without_a_trace(
-    data: st.DataObject, strings: list[str]
-) -> None:
+def test_a_string_is_added_to_and_removed_from_any_list(data: st.DataObject, strings: list[str]) -> None:
     array = data.draw(lists(*strings))
     longer = with_string(array, "new")
     assert tomllib.loads(f"x = {longer}")["x"] == [*strings, "new"]
@@ -249,7 +247,7 @@ def test_a_list_gets_one_more_string_in_its_own_style_and_loses_it_without_a_tra
 
 
 @given(st.data(), st.lists(st.sampled_from(["a", "b-c[d]>=1", "e, f # g"]), min_size=1, max_size=4))
-def test_any_string_of_a_list_can_be_taken_out(data: st.DataObject, strings: list[str]) -> None:
+def test_any_string_of_a_list_can_be_removed(data: st.DataObject, strings: list[str]) -> None:
     array = data.draw(lists(*strings))
     index = data.draw(st.integers(0, len(strings) - 1))
     rest = [string for other, string in enumerate(strings) if other != index]
@@ -267,19 +265,19 @@ def test_any_string_of_a_list_can_be_taken_out(data: st.DataObject, strings: lis
         ('["""a"""]', '["""a""", "new"]'),
     ],
 )
-def test_the_last_string_of_a_list_says_how_the_new_one_is_written(array: str, longer: str) -> None:
+def test_a_new_string_has_the_style_of_the_last_one(array: str, longer: str) -> None:
     assert with_string(array, "new") == longer
     assert without_string(longer, len(tomllib.loads(f"x = {array}")["x"])) == array
 
 
-# What wrapping gives, and what is left of it.
+# The text after wrapping, and after undoing it.
 
 
-def test_the_build_backend_moves_and_the_requirement_is_added() -> None:
+def test_wrapping_moves_the_backend_and_adds_the_requirement() -> None:
     assert wrap(PLAIN) == WRAPPED
 
 
-def test_a_backend_in_the_tree_moves_with_its_folders_and_its_comments() -> None:
+def test_a_backend_in_the_tree_moves_with_folders_and_comments() -> None:
     text = PLAIN.replace(
         '"hatchling.build"\n', "'own'  # ours\n# It is in this tree.\nbackend-path = ['tools']  # here\n"
     )
@@ -307,7 +305,7 @@ def test_a_project_without_a_build_system_gets_the_default_one() -> None:
     assert wrap("[build-system]\n") == LEGACY
 
 
-def test_a_build_system_without_a_backend_gets_the_default_one_and_loses_it_again() -> None:
+def test_undo_removes_an_added_default_backend() -> None:
     text = '[build-system]\nrequires = ["setuptools", "wheel"]\n'
     assert wrap(text) == LEGACY.replace('"setuptools", ', '"setuptools", "wheel", ')
     assert unwrap(wrap(text)) == text
@@ -361,12 +359,12 @@ def test_a_build_system_without_a_backend_gets_the_default_one_and_loses_it_agai
         "a comment between dotted keys",
     ],
 )
-def test_what_leaves_no_trace_comes_back_in_its_plainest_form(original: str, after: str) -> None:
+def test_lost_forms_are_restored_in_their_simplest_form(original: str, after: str) -> None:
     assert unwrap(wrap(original)) == after
     assert unwrap(wrap(after)) == after
 
 
-def test_what_else_the_tables_hold_stays_when_the_backend_goes_back() -> None:
+def test_undo_keeps_other_keys_of_the_tables() -> None:
     text = add_variant(wrap(PLAIN), "avx2", parsed("x86_64::level::v3"))
     text = text.replace('"hatchling.build"\n', '"hatchling.build"  # before\nremove-dependencies = ["a"]\n')
     result = unwrap(text)
@@ -381,7 +379,7 @@ def test_what_else_the_tables_hold_stays_when_the_backend_goes_back() -> None:
     )
 
 
-def test_the_table_goes_where_it_stands_and_comments_of_the_next_one_stay() -> None:
+def test_undo_keeps_comments_of_the_next_table() -> None:
     project = PLAIN.partition("\n\n")[2]
     ours = '[tool.variant-backend]  # ours\nbuild-backend = "hatchling.build"  # before\n'
     text = f"{WRAPPED.partition('[project]')[0]}{ours}\n# About us.\n{project}"
@@ -390,13 +388,13 @@ def test_the_table_goes_where_it_stands_and_comments_of_the_next_one_stay() -> N
     assert "[tool.variant-backend]  \n# Why we have it.\n\n# About us.\n[project]" in unwrap(kept)
 
 
-def test_a_copy_of_this_package_inside_another_one_is_a_wrapper_too() -> None:
+def test_a_copy_inside_another_package_is_a_wrapper() -> None:
     text = WRAPPED.replace('"variant_backend.hooks"', '"tools._vendor.variant_backend.hooks"')
     assert wrap(text) == text
     assert unwrap(text) == PLAIN
 
 
-def test_a_copy_of_this_package_in_the_tree_is_no_longer_looked_at_after_the_undo() -> None:
+def test_undo_removes_the_path_of_a_copy_in_the_tree() -> None:
     text = (ROOT / "examples/in-tree/pyproject.toml").read_text(encoding="utf-8")
     assert wrap(text) == text
     system = tomllib.loads(unwrap(text))["build-system"]
@@ -405,7 +403,7 @@ def test_a_copy_of_this_package_in_the_tree_is_no_longer_looked_at_after_the_und
 
 
 @pytest.mark.parametrize("name", ["setuptools", "hatchling", "meson-python"])
-def test_the_examples_are_wrapped_and_the_undo_leaves_their_variants(name: str) -> None:
+def test_undo_keeps_the_variants_of_the_examples(name: str) -> None:
     text = (ROOT / "examples" / name / "pyproject.toml").read_text(encoding="utf-8")
     assert wrap(text) == text
     before, after = tomllib.loads(text), tomllib.loads(unwrap(text))
@@ -418,13 +416,13 @@ def test_the_examples_are_wrapped_and_the_undo_leaves_their_variants(name: str) 
     ("text", "faults"),
     [
         ("[build-system\n", ["not TOML: "]),
-        ("[build-system]\nbuild-backend = 'a'\n", ["build-system.requires: missing: list what"]),
+        ("[build-system]\nbuild-backend = 'a'\n", ["build-system.requires: missing; list the requirements"]),
         (
             "[build-system]\nrequires = 'a'\nbuild-backend = 1\nbackend-path = [1]\n",
             [
-                "build-system.requires: a list of strings is needed",
+                "build-system.requires: expected a list of strings",
                 "build-system.build-backend: expected a string, got a number",
-                "build-system.backend-path: a list of strings is needed",
+                "build-system.backend-path: expected a list of strings",
             ],
         ),
         (
@@ -434,13 +432,13 @@ def test_the_examples_are_wrapped_and_the_undo_leaves_their_variants(name: str) 
         ("tool = 1\n", ["tool: expected a table"]),
         (
             "[build-system]\nrequires = []\nbuild-backend = 'variant_backend.hooks'\n",
-            ["tool.variant-backend.build-backend: missing: name the backend that is wrapped"],
+            ["tool.variant-backend.build-backend: missing; write the name of the wrapped backend"],
         ),
         (
             f"{PLAIN}\n[tool.variant-backend]\nbuild-backend = 'a'\nbackend-path = ['.']\n",
             [
-                "tool.variant-backend.build-backend: is there already, but build-system.build-backend is not",
-                "tool.variant-backend.backend-path: is there already",
+                "tool.variant-backend.build-backend: exists, but build-system.build-backend is not",
+                "tool.variant-backend.backend-path: exists",
             ],
         ),
         (
@@ -450,7 +448,7 @@ def test_the_examples_are_wrapped_and_the_undo_leaves_their_variants(name: str) 
         ),
     ],
 )
-def test_what_cannot_be_wrapped_is_said_with_all_its_faults(text: str, faults: list[str]) -> None:
+def test_all_problems_of_a_project_file_are_reported(text: str, faults: list[str]) -> None:
     with pytest.raises(VariantError) as raised:
         wrap(text)
     assert len(raised.value.problems) == len(faults)
@@ -461,7 +459,7 @@ def test_what_cannot_be_wrapped_is_said_with_all_its_faults(text: str, faults: l
 # Labels.
 
 
-def test_a_first_label_gets_all_that_it_needs() -> None:
+def test_a_first_label_gets_all_its_tables() -> None:
     properties = parsed("nvidia::sm_arch::12.0", "accuracy::mode::fast", "accuracy::mode::exact")
     text = add_variant(WRAPPED, "cu12.8", properties)
     assert (
@@ -487,7 +485,7 @@ static-properties = {{ mode = ["fast", "exact"] }}
     )
 
 
-def test_the_next_label_stands_beside_the_first_and_ranks_last() -> None:
+def test_the_next_label_follows_the_first_and_ranks_last() -> None:
     text = add_variant(WRAPPED, "fast", parsed("accuracy::mode::fast"))
     text = add_variant(
         text, "exact", parsed("accuracy::mode::exact", "accuracy::size::big", "x86_64::level::v3")
@@ -526,7 +524,7 @@ def test_null_needs_no_properties_and_no_variant_table() -> None:
     assert tomllib.loads(text)["tool"]["variant-backend"]["variants"] == {"null": {}}
 
 
-def test_a_label_that_is_there_gets_no_more_than_a_recipe() -> None:
+def test_an_existing_label_only_gets_a_recipe() -> None:
     table = '\n[variant]\ndefault-priorities.namespace = ["a"]\nvariants.x = { a = { f = ["1"] } }\n'
     text = add_variant(WRAPPED + table, "x", [])
     recipe = '\n[tool.variant-backend.variants.x]\n# env = { CFLAGS = "..." }\n# dependencies = ["..."]\n'
@@ -613,7 +611,7 @@ def test_a_label_is_added_to_tables_of_any_style(style: str, recipes: str) -> No
     assert Project.load(Path("pyproject.toml")).metadata == metadata
 
 
-def test_what_makes_no_sense_as_a_label_is_an_error_and_changes_nothing() -> None:
+def test_an_invalid_label_is_an_error_and_changes_nothing() -> None:
     text = add_variant(WRAPPED, "x", parsed("a::f::1"))
     for label, properties, fault in (
         ("x", ["a::f::2"], "label 'x' is defined in [variant.variants] with other properties"),
@@ -646,7 +644,7 @@ def write(text: str, path: str = "pyproject.toml") -> Path:
     return file
 
 
-def test_the_difference_is_shown_and_the_file_is_written() -> None:
+def test_the_difference_is_printed_and_the_file_written() -> None:
     file = write(PLAIN)
     result = init()
     assert result.exit_code == 0
@@ -672,7 +670,7 @@ def test_the_difference_is_shown_and_the_file_is_written() -> None:
     assert [*Path().iterdir()] == [file]
 
 
-def test_doing_it_again_changes_nothing_and_says_so() -> None:
+def test_a_second_run_reports_that_nothing_changes() -> None:
     file = write(PLAIN)
     init()
     before = file.stat().st_mtime_ns, file.stat().st_ino
@@ -688,7 +686,7 @@ def test_doing_it_again_changes_nothing_and_says_so() -> None:
 
 
 @pytest.mark.parametrize("options", [(), ("--label", "x", "-p", "a::b::c"), ("--undo",)])
-def test_a_dry_run_shows_what_would_be_written_and_writes_nothing(options: tuple[str, ...]) -> None:
+def test_a_dry_run_prints_the_difference_and_writes_nothing(options: tuple[str, ...]) -> None:
     text = WRAPPED if "--undo" in options else PLAIN
     file = write(text)
     planned = init("--dry-run", *options)
@@ -698,7 +696,7 @@ def test_a_dry_run_shows_what_would_be_written_and_writes_nothing(options: tuple
     assert init(*options).stdout == planned.stdout
 
 
-def test_a_folder_or_its_file_can_be_named() -> None:
+def test_the_path_may_be_a_folder_or_a_file() -> None:
     for number, path in enumerate(("deep/a b", "deep/c/pyproject.toml")):
         file = write(PLAIN, f"{path.removesuffix('/pyproject.toml')}/pyproject.toml")
         result = init(path)
@@ -707,7 +705,7 @@ def test_a_folder_or_its_file_can_be_named() -> None:
         assert file.read_text(encoding="utf-8") == WRAPPED
 
 
-def test_a_project_with_setup_py_alone_gets_a_project_file() -> None:
+def test_a_project_with_only_setup_py_gets_a_project_file() -> None:
     write("", "setup.py")
     result = init()
     assert result.stdout.splitlines()[2:4] == ["@@ -0,0 +1,6 @@", "+[build-system]"]
@@ -719,16 +717,20 @@ def test_a_project_with_setup_py_alone_gets_a_project_file() -> None:
 @pytest.mark.parametrize(
     ("content", "path", "fault"),
     [
-        (None, ".", "pyproject.toml: no such file, and no setup.py beside it; name the folder of a project"),
-        (None, "nowhere", "nowhere: no such file"),
-        (b"\xef\xbb\xbf[project]\n", ".", "pyproject.toml: starts with a byte order mark"),
+        (
+            None,
+            ".",
+            "pyproject.toml: file not found, and no setup.py beside it; give the folder of a project",
+        ),
+        (None, "nowhere", "nowhere: file not found"),
+        (b"\xef\xbb\xbf[project]\n", ".", "pyproject.toml: expected TOML, got a byte order mark"),
         ("[project]\nname = 'ä'\n".encode("latin-1"), ".", "pyproject.toml: not TOML in UTF-8"),
         (b"[project\n", ".", "pyproject.toml: not TOML: "),
         (b"a = 1\rb = 2\r", ".", "pyproject.toml: not TOML: "),
         (b"[build-system]\nbuild-backend = 'a'\n", ".", "pyproject.toml: build-system.requires: missing"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_named_and_stays(content: bytes | None, path: str, fault: str) -> None:
+def test_an_unusable_file_is_reported_and_not_changed(content: bytes | None, path: str, fault: str) -> None:
     if content is not None:
         Path("pyproject.toml").write_bytes(content)
     for options in ((), ("--undo",), ("--label", "null")):
@@ -749,7 +751,7 @@ def test_a_file_that_cannot_be_used_is_named_and_stays(content: bytes | None, pa
         (("--label", "x"), "label 'x' is new; add its properties with --property NS::FEATURE::VALUE"),
     ],
 )
-def test_options_that_do_not_go_together_are_wrong_usage(arguments: tuple[str, ...], fault: str) -> None:
+def test_conflicting_options_are_wrong_usage(arguments: tuple[str, ...], fault: str) -> None:
     file = write(PLAIN)
     result = init(*arguments)
     assert result.exit_code == 2
@@ -757,7 +759,7 @@ def test_options_that_do_not_go_together_are_wrong_usage(arguments: tuple[str, .
     assert file.read_text(encoding="utf-8") == PLAIN
 
 
-def test_a_label_is_scaffolded_while_the_project_is_wrapped_and_the_project_file_is_sound() -> None:
+def test_wrapping_and_a_label_in_one_run_give_a_valid_file() -> None:
     file = write(PLAIN)
     assert init("--label", "avx2", "-p", "x86_64 :: level :: v3").exit_code == 0
     assert init("--label", "avx2").stderr == "pyproject.toml: no change: it has all settings already\n"
@@ -773,7 +775,7 @@ def test_a_label_is_scaffolded_while_the_project_is_wrapped_and_the_project_file
     assert "error: pyproject.toml: label 'avx2' is defined in [variant.variants] with other" in result.stderr
 
 
-def test_line_ends_stay_and_are_not_shown() -> None:
+def test_line_ends_are_kept_and_not_printed() -> None:
     file = write(PLAIN.replace("\n", "\r\n"))
     result = init()
     assert file.read_bytes() == WRAPPED.replace("\n", "\r\n").encode()
@@ -782,7 +784,7 @@ def test_line_ends_stay_and_are_not_shown() -> None:
     assert file.read_bytes() == PLAIN.replace("\n", "\r\n").encode()
 
 
-def test_a_name_that_the_output_cannot_show_does_not_stop_it() -> None:
+def test_an_unprintable_name_does_not_stop_the_command() -> None:
     file = write(PLAIN.replace('"1.0"', '"1.0"\nauthors = [{ name = "Łukasz" }]'))
     result = run("variant-backend", "init", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert "\\u0141ukasz" in result.stdout
@@ -790,7 +792,7 @@ def test_a_name_that_the_output_cannot_show_does_not_stop_it() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither these modes nor links for everybody")
-def test_the_mode_stays_and_a_link_stays_a_link() -> None:
+def test_the_mode_and_a_symbolic_link_are_kept() -> None:
     file = write(PLAIN, "real/project.toml")
     file.chmod(0o640)
     Path("pyproject.toml").symlink_to(file)
@@ -801,18 +803,21 @@ def test_the_mode_stays_and_a_link_stays_a_link() -> None:
     assert [*Path("real").iterdir()] == [file]
 
 
-def test_a_file_that_changes_while_a_person_decides_is_not_overwritten(
+def test_a_file_changed_during_the_question_is_not_overwritten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     file = write(PLAIN)
     changed = f"{PLAIN}\n# Changed.\n"
-    # The last thing before writing is to show the difference; here, an editor is quicker.
+    # The difference is printed just before writing; here, an editor changes the file then.
     monkeypatch.setattr(
         "variant_backend.cli.init._show_difference", lambda *_: file.write_bytes(changed.encode())
     )
     result = init()
     assert result.exit_code == 1
-    assert result.stderr == "error: pyproject.toml: has changed since it was read; run the command again\n"
+    assert (
+        result.stderr
+        == "error: pyproject.toml: the file was changed by another program; run the command again\n"
+    )
     assert file.read_text(encoding="utf-8") == changed
 
 
@@ -820,7 +825,7 @@ def test_a_file_that_changes_while_a_person_decides_is_not_overwritten(
 @pytest.mark.parametrize(
     ("answer", "no_color", "written"), [("y", "", True), ("", "", True), ("n", "1", False)]
 )
-def test_on_a_terminal_a_person_is_asked_and_sees_colors(answer: str, no_color: str, written: bool) -> None:
+def test_a_terminal_gets_a_question_and_colors(answer: str, no_color: str, written: bool) -> None:
     import pty
 
     file = write(PLAIN)
@@ -833,7 +838,7 @@ def test_on_a_terminal_a_person_is_asked_and_sees_colors(answer: str, no_color: 
     )
     os.close(child)
     shown = b""
-    with suppress(OSError):  # what Linux gives at the end
+    with suppress(OSError):  # Linux raises it at the end
         while data := os.read(parent, 10_000):
             shown += data
     os.close(parent)
@@ -861,7 +866,7 @@ PROJECTS = {
 
 
 def build(name: str, out: Path, *, wrapped: bool) -> Path:
-    """Make a project anew in the same place, wrapped or not, build its wheel, and return that."""
+    """Recreate a project in the same folder, wrapped or not, and return the wheel that it builds."""
     project = Path("project").absolute()
     shutil.rmtree(project, ignore_errors=True)
     for path, text in {**PROJECTS[name], "demo.py": '"""A demo."""\n'}.items():
@@ -878,7 +883,7 @@ def build(name: str, out: Path, *, wrapped: bool) -> Path:
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_wheel")
 @pytest.mark.parametrize("name", PROJECTS)
-def test_a_project_that_was_wrapped_builds_the_wheel_that_it_built_before(tmp_path: Path, name: str) -> None:
+def test_a_wrapped_project_builds_the_same_wheel(tmp_path: Path, name: str) -> None:
     before = build(name, tmp_path / "before", wrapped=False)
     after = build(name, tmp_path / "after", wrapped=True)
     assert 'build-backend = "variant_backend.hooks"' in Path("project/pyproject.toml").read_text().replace(
@@ -890,7 +895,7 @@ def test_a_project_that_was_wrapped_builds_the_wheel_that_it_built_before(tmp_pa
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_wheel")
-def test_a_scaffolded_label_can_be_built_at_once(tmp_path: Path) -> None:
+def test_an_added_label_can_be_built_at_once(tmp_path: Path) -> None:
     build("hatchling", tmp_path / "before", wrapped=False)
     run("variant-backend", "init", "project", "--label", "avx2", "--property", "x86_64::level::v3")
     run(*BUILD, "-o", tmp_path / "out", "project", "-Cvariant=avx2")

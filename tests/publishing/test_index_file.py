@@ -172,7 +172,7 @@ def test_conflicts_and_faults_of_all_releases_are_told_at_once_and_nothing_is_wr
     assert f"error: {both}: variants.both.gpu.arch: " in result.stderr
     assert ": providers.gpu.static-properties.arch: " in result.stderr
     assert "default-priorities.namespace: one list must" in result.stderr
-    assert "error: demo-3.0-py3-none-any-x.whl: not a zip file" in result.stderr
+    assert "error: demo-3.0-py3-none-any-x.whl: expected a zip archive, got text: 'no wheel'" in result.stderr
     assert not contents(here)
 
 

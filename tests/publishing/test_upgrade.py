@@ -461,8 +461,10 @@ def test_json_gives_one_object_for_each_input(tmp_path: Path) -> None:
         "unservable": [],
     }
     assert (second["path"], third["path"]) == (None, None)
-    assert "missing.json: No such file" in result.stderr
-    assert "not a file of a known kind" in result.stderr
+    assert "missing.json: file not found (did you mean 'variant.json'?)" in result.stderr
+    assert "README.md: file not found" in result.stderr
+    (tmp_path / "README.md").touch()
+    assert "not a file of a known kind" in invoke(tmp_path / "README.md").stderr
 
 
 def test_an_index_file_gets_its_normalized_name(tmp_path: Path) -> None:

@@ -360,6 +360,6 @@ def test_a_wheel_that_cannot_be_read_is_taken_for_what_its_index_file_says(serve
     result = explain("demo", "--index-url", f"{server.url}simple", "--installer", "uv")
     assert result.stdout.endswith("uv selects the same wheel\n")
     assert result.stderr == (
-        f"warning: {server.url}simple/demo/{FAST}: the server sends no ranges;"
+        f"warning: {server.url}simple/demo/{FAST}: the server does not support range requests;"
         " its variant.json is taken for sound\n"
     )

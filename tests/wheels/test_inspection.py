@@ -1,4 +1,4 @@
-"""What a wheel or an installed distribution is, for people and for machines."""
+"""Inspection of wheels and installed distributions, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from variant_backend.wheels.inspection import inspect_wheel
 
 PLAIN = "demo-1.0-py3-none-any.whl"
 SCHEMA = "https://variants-schema.wheelnext.dev/peps/850/v0.2.0.json"
-PIP = "it sees plain wheels only, and rejects a name with a label"
+PIP = "it supports plain wheels only, and rejects a name with a label"
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +45,7 @@ def invoke(*arguments: object) -> Result:
     return CliRunner().invoke(main, ["inspect", *map(str, arguments)], catch_exceptions=False)
 
 
-def told(*arguments: object) -> dict[str, Any]:
+def inspected(*arguments: object) -> dict[str, Any]:
     result = invoke("--json", *arguments)
     document: dict[str, Any] = json.loads(result.stdout)
     assert (result.exit_code == 1) == bool(document["errors"])
@@ -54,7 +54,7 @@ def told(*arguments: object) -> dict[str, Any]:
 
 def target(*arguments: object) -> dict[str, Any]:
     """Return the only entry of the JSON object."""
-    (only,) = told(*arguments)["targets"]
+    (only,) = inspected(*arguments)["targets"]
     assert isinstance(only, dict)
     return only
 
@@ -65,7 +65,7 @@ def messages(document: dict[str, Any]) -> list[str]:
 
 
 def static_plan(label: str, supported: str) -> Plan:
-    """A variant with two features, of which a static provider lists one value each."""
+    """Return a plan with two features; a static provider lists one value of each."""
     properties = [
         Property("mode", "kind", "fast"),
         Property("mode", "kind", "exact"),
@@ -79,7 +79,7 @@ def static_plan(label: str, supported: str) -> Plan:
     return Plan(release.only(select_variant(release, label, frozenset(properties))))
 
 
-def test_a_variant_is_shown_as_a_table() -> None:
+def test_a_variant_is_printed_as_a_table() -> None:
     variant = convert(make_wheel(Path("plain")), Path(), static_plan("both", "fast"))
     result = invoke(variant)
     assert (result.exit_code, result.stderr) == (0, "")
@@ -102,7 +102,7 @@ demo-1.0-py3-none-any-both.whl
     )
 
 
-def test_machines_get_an_object() -> None:
+def test_json_prints_one_object() -> None:
     variant = convert(make_wheel(Path("plain")), Path())
     assert target(variant) == {
         "target": "demo-1.0-py3-none-any-v3.whl",
@@ -127,7 +127,7 @@ def test_machines_get_an_object() -> None:
     }
 
 
-def test_dependencies_that_came_with_the_variant_are_known_beside_the_plain_wheel() -> None:
+def test_added_dependencies_are_marked_if_the_plain_wheel_exists() -> None:
     text = METADATA.replace("Summary", "Requires-Dist: numpy>=2\nRequires-Dist: old\nSummary")
     recipe = Recipe(dependencies=("nvidia-cublas==12",), remove_dependencies=("old",))
     variant = convert(make_wheel(Path(), metadata=text), Path(), Plan(metadata(), recipe))
@@ -146,25 +146,26 @@ def test_dependencies_that_came_with_the_variant_are_known_beside_the_plain_whee
 
 
 @pytest.mark.slow  # it compares large wheels
-def test_thousands_of_requirements_are_compared_in_proportion() -> None:
+def test_comparing_requirements_takes_time_in_proportion() -> None:
     lines = "".join(f"Requires-Dist: a-rather-long-name-{number}\n" for number in range(20_000))
     text = METADATA.replace("\n\n", f"\n{lines}\n", 1)
     variant = convert(
         make_wheel(Path(), metadata=text), Path(), Plan(metadata(), Recipe(dependencies=("x",)))
     )
     started = time.process_time()  # others may be busy
-    assert told(variant)["added-dependencies"] == ["x"]
+    assert inspected(variant)["added-dependencies"] == ["x"]
     assert time.process_time() - started < 5
 
 
-def test_a_broken_plain_wheel_beside_a_variant_is_told_and_the_variant_is_shown() -> None:
+def test_a_broken_plain_wheel_is_reported_beside_the_variant() -> None:
     variant = convert(make_wheel(Path("plain")), Path())
     Path(PLAIN).write_text("no wheel")
-    result = told(variant)
+    result = inspected(variant)
     (entry,) = result["targets"]
     assert (entry["label"], entry["added-dependencies"]) == ("v3", None)
     assert messages(result) == [
-        f"{variant}: beside it: {PLAIN}: not a zip file: it does not start with a member"
+        f"{variant}: plain wheel: {PLAIN}: expected a zip archive, got text: 'no wheel';"
+        " download or build the wheel again"
     ]
 
 
@@ -176,7 +177,7 @@ def test_a_plain_wheel_is_no_error() -> None:
 
 
 def with_variant_json(variant: Path, change: Any) -> Path:
-    """Write a variant anew, with another variant.json."""
+    """Rewrite a variant with another variant.json."""
     contents = walk(variant)
     with zipfile.ZipFile(variant, "w") as archive:
         for name, content in contents.items():
@@ -184,7 +185,7 @@ def with_variant_json(variant: Path, change: Any) -> Path:
     return variant
 
 
-def test_of_a_broken_variant_json_is_shown_what_can_be_read() -> None:
+def test_readable_parts_of_a_broken_variant_json_are_printed() -> None:
     def change(content: bytes) -> bytes:
         document = json.loads(content)
         document["variants"]["v3"]["x86_64"]["odd feature"] = ["1"]
@@ -196,12 +197,13 @@ def test_of_a_broken_variant_json_is_shown_what_can_be_read() -> None:
     assert result.exit_code == 1
     assert "  providers     x86_64: plugin: x86-64-variant-provider>=0.2,<0.3\n" in result.stdout
     assert (
-        "  uv            never installs it: it drops a release with faults in its metadata\n" in result.stdout
+        "  uv            never installs it: it ignores a release with problems in its metadata\n"
+        in result.stdout
     )
     first, second = result.stderr.splitlines()
     assert first.startswith(f"error: {variant}: variant.json: optional: unknown key 'optional'")
     assert second.startswith(f"error: {variant}: variant.json: variants.v3.x86_64.odd feature: feature")
-    assert [f"error: {error}" for error in messages(told(variant))] == [first, second]
+    assert [f"error: {error}" for error in messages(inspected(variant))] == [first, second]
 
 
 @pytest.mark.parametrize(
@@ -222,7 +224,7 @@ def test_of_a_broken_variant_json_is_shown_what_can_be_read() -> None:
         ),
     ],
 )
-def test_a_variant_json_that_is_none_is_a_fault(content: bytes, fault: str) -> None:
+def test_an_invalid_variant_json_is_an_error(content: bytes, fault: str) -> None:
     variant = with_variant_json(convert(make_wheel(Path("plain")), Path()), lambda _: content)
     result = invoke(variant)
     assert result.exit_code == 1
@@ -230,24 +232,24 @@ def test_a_variant_json_that_is_none_is_a_fault(content: bytes, fault: str) -> N
     assert result.stderr.startswith(f"error: {variant}: {fault}"), result.stderr
 
 
-def test_a_label_without_variant_json_is_a_fault() -> None:
+def test_a_label_without_variant_json_is_an_error() -> None:
     odd = make_wheel(Path()).rename("demo-1.0-py3-none-any-odd.whl")
     result = invoke(odd)
     assert result.exit_code == 1
     assert "  label         odd\n" in result.stdout
-    assert result.stderr == f"error: {odd}: it has a label, but no variant.json\n"
+    assert result.stderr == f"error: {odd}: the name has a label, but the wheel has no variant.json\n"
 
 
-def test_what_is_not_there_is_told_and_the_rest_is_shown() -> None:
+def test_missing_targets_are_reported_and_the_others_printed() -> None:
     result = invoke("demo-2.0-py3-none-any.whl", "no-such-project", make_wheel(Path()))
     assert result.exit_code == 1
     assert result.stdout.startswith(f"{PLAIN}\n")
     assert result.stderr.splitlines() == [
-        "error: demo-2.0-py3-none-any.whl: No such file or directory",
-        "error: no-such-project: no distribution of that name is installed where this interpreter looks;"
-        " name the site-packages folder with --path; a wheel's name ends in .whl",
+        "error: demo-2.0-py3-none-any.whl: file not found (did you mean 'demo-1.0-py3-none-any.whl'?)",
+        "error: no-such-project: not installed for the interpreter of variant-backend;"
+        " give its site-packages folder with --path, or a wheel's path, which ends in .whl",
     ]
-    missing = told("no-such-project", "--path", "here")
+    missing = inspected("no-such-project", "--path", "here")
     assert (missing["targets"], missing["errors"][0]["place"]) == ([], "no-such-project")
 
 
@@ -272,14 +274,14 @@ def test_installed_distributions_are_read_from_their_dist_info() -> None:
     assert document["namespaces"] == ["x86_64"]
     assert document["installers"] == {}
     (installed / "demo-1.0.dist-info" / "variant.json").write_bytes(b"\xff")
-    assert messages(told("demo", "--path", installed))[0].startswith(
-        "demo: its dist-info has a file that is not UTF-8"
+    assert messages(inspected("demo", "--path", installed))[0].startswith(
+        "demo: a file in dist-info is not UTF-8"
     )
     (installed / "demo-1.0.dist-info" / "METADATA").unlink()
-    assert messages(told("demo", "--path", installed)) == ["demo: field Name is missing"]
+    assert messages(inspected("demo", "--path", installed)) == ["demo: field Name is missing"]
 
 
-# What is wrong with a variant.json: uv takes the first one, and no other.
+# Problems of a variant.json: uv accepts the first one only.
 FAULTS = {
     "other schema": (SCHEMA.encode(), b"https://variants-schema.wheelnext.dev/v0.2.0.json"),
     "unknown key": (b'"default-priorities"', b'"x": {}, "default-priorities"'),
@@ -313,7 +315,7 @@ def wheel_of(kind: str) -> Path:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_variant_that_uv_rejects_is_told_with_its_faults(kind: str) -> None:
+def test_reasons_of_uv_to_reject_a_variant_are_printed(kind: str) -> None:
     inspected = inspect_wheel(wheel_of(kind))
     assert bool(inspected.problems) == (kind in FAULTS)
     assert inspected.verdicts["uv"].installs == (kind not in ("unsupported", *[*FAULTS][1:]))
@@ -321,7 +323,7 @@ def test_a_variant_that_uv_rejects_is_told_with_its_faults(kind: str) -> None:
 
 @pytest.mark.slow  # pip and uv for each
 @pytest.mark.parametrize("kind", KINDS)
-def test_pip_and_uv_do_what_is_told_of_them(kind: str) -> None:
+def test_verdicts_match_pip_and_uv(kind: str) -> None:
     wheel = wheel_of(kind)
     verdicts = inspect_wheel(wheel).verdicts
     preview = ("--preview-features", "wheel-variants")
@@ -331,19 +333,19 @@ def test_pip_and_uv_do_what_is_told_of_them(kind: str) -> None:
         assert (done.returncode == 0) == verdicts[name].installs, (done.stderr, verdicts[name])
 
 
-def test_a_wheel_behind_a_url_costs_kilobytes(server: Server) -> None:
+def test_inspecting_a_url_transfers_kilobytes(server: Server) -> None:
     large_wheel(server.folder, 1 << 30)
     url = f"{server.url}{REMOTE_NAME}"
     document = target(f"{url.replace('http://', 'http://user:s3cret@')}?token=s3cret")
     assert (document["target"], document["label"]) == (url, "v3")
     assert document["added-dependencies"] is None
     assert server.sent < 200_000 and len(server.requests) == 4
-    gone = told(server.url.replace("http://", "http://user:s3cret@") + "gone.whl?token=s3cret")
+    gone = inspected(server.url.replace("http://", "http://user:s3cret@") + "gone.whl?token=s3cret")
     assert gone["targets"] == [] and gone["errors"][0]["place"].startswith(f"{server.url}gone.whl")
     assert "s3cret" not in json.dumps(gone)
 
 
-def test_a_url_of_a_folder_stands_for_all_wheels_there() -> None:
+def test_the_url_of_a_folder_inspects_all_its_wheels() -> None:
     memory = fsspec.filesystem("memory")
     plain = make_wheel(Path("plain"))
     for path in (plain, convert(plain, Path())):
@@ -352,16 +354,16 @@ def test_a_url_of_a_folder_stands_for_all_wheels_there() -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     lines = [line for line in result.stdout.splitlines() if line.startswith("memory:")]
     assert lines == ["memory:///inspected/demo-1.0-py3-none-any-v3.whl", f"memory:///inspected/{PLAIN}"]
-    assert invoke("memory://nothing").stderr == "error: memory://nothing: no wheel is listed there\n"
+    assert invoke("memory://nothing").stderr == "error: memory://nothing: no wheels found\n"
 
 
-def test_variants_at_a_url_are_compared_with_the_plain_wheel_that_is_listed_there() -> None:
+def test_variants_at_a_url_are_compared_with_the_listed_plain_wheel() -> None:
     memory = fsspec.filesystem("memory")
     plain = make_wheel(Path("plain"))
     variant = convert(plain, Path(), Plan(metadata(), Recipe(dependencies=("x",))))
 
     def added(*places: str) -> list[object]:
-        return [entry["added-dependencies"] for entry in told(*places)["targets"]]
+        return [entry["added-dependencies"] for entry in inspected(*places)["targets"]]
 
     memory.pipe_file(f"/compared/a/{variant.name}", variant.read_bytes())
     assert added("memory://compared") == [None]
@@ -373,7 +375,7 @@ def test_variants_at_a_url_are_compared_with_the_plain_wheel_that_is_listed_ther
 
 @pytest.mark.parametrize("no_color", ["", "1"])
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
-def test_on_a_terminal_long_lines_stay_in_their_column(no_color: str) -> None:
+def test_long_lines_stay_in_their_column_on_a_terminal(no_color: str) -> None:
     import pty
 
     variant = convert(make_wheel(Path("plain")), Path(), static_plan("x", "other"))

@@ -1,4 +1,4 @@
-"""A variant under a plain name, with its markers decided: a wheel for installers that know no variants."""
+"""Turn variants into wheels for installers without variants: a plain name, and decided markers."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def moved(
 
 
 @pytest.mark.parametrize("label", DECIDED)
-def test_requirements_apply_by_what_the_system_supports(label: str | None, tmp_path: Path) -> None:
+def test_markers_are_decided_by_supported_properties(label: str | None, tmp_path: Path) -> None:
     path, _ = moved(tmp_path, label, REQUIREMENTS)
     members = walk(path)
     metadata = message_from_bytes(members["demo-1.0.dist-info/METADATA"])
@@ -59,7 +59,7 @@ def test_requirements_apply_by_what_the_system_supports(label: str | None, tmp_p
     assert ("demo-1.0.dist-info/variant.json" in members) == (label is not None)
 
 
-def test_other_markers_stay_and_so_does_what_stands_around(tmp_path: Path) -> None:
+def test_other_markers_and_fields_are_kept(tmp_path: Path) -> None:
     path, _ = moved(
         tmp_path, "both", f"License: MIT\n{REQUIREMENTS}\nKeywords: a\n", [FAST, "speed :: mode :: safe"]
     )
@@ -72,12 +72,12 @@ def test_other_markers_stay_and_so_does_what_stands_around(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("label", DECIDED)
-def test_without_variant_markers_the_bytes_stay(label: str | None, tmp_path: Path) -> None:
+def test_a_wheel_without_variant_markers_keeps_its_bytes(label: str | None, tmp_path: Path) -> None:
     path, before = moved(tmp_path, label, 'Requires-Dist: other; python_version >= "3"')
     assert path.read_bytes() == before
 
 
-def test_a_marker_that_cannot_be_read_is_a_fault_and_nothing_is_written(tmp_path: Path) -> None:
+def test_an_invalid_marker_is_an_error_and_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(
         VariantError, match=r"^demo-1\.0-py3-none-any-both\.whl: requirement .x; variant_label"
     ):
@@ -85,7 +85,7 @@ def test_a_marker_that_cannot_be_read_is_a_fault_and_nothing_is_written(tmp_path
     assert not list((tmp_path / "out").iterdir())
 
 
-def test_a_wheel_whose_metadata_have_another_label_is_refused(tmp_path: Path) -> None:
+def test_a_label_that_differs_from_the_metadata_is_refused(tmp_path: Path) -> None:
     wheel = tmp_path / "demo-1.0-py3-none-any-fast.whl"
     write_wheel(wheel, DOCUMENT, REQUIREMENTS)
     with pytest.raises(VariantError, match="label 'both' differs from label 'fast' in the filename"):

@@ -1,4 +1,4 @@
-"""Wheels of every kind of maker, as they are on PyPI: made into variants, read by foreign tools."""
+"""Wheels from PyPI by many build tools become variants that other tools read."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ WHEELS = {
 
 @pytest.fixture(scope="module", params=WHEELS)
 def wheel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Download a wheel for one platform, whatever this one is; it is removed after the tests of it."""
+    """Download a wheel for any platform, and remove it after its tests."""
     folder = tmp_path_factory.mktemp("real")
     platforms = ["manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"]
     options = [f"--platform={platform}" for platform in platforms]
@@ -59,14 +59,14 @@ def wheel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def unlabelled(variant: Path, folder: Path) -> Path:
-    """Copy a variant to its plain name: today's tools reject a name with a label, on purpose."""
+    """Copy a variant to its plain name, because current tools reject a name with a label."""
     folder.mkdir()
     plain = folder / str(WheelFilename.parse(variant.name)._replace(label=None))
     shutil.copy(variant, plain)
     return plain
 
 
-def test_a_variant_of_a_real_wheel_is_accepted_by_every_reader(wheel: Path, tmp_path: Path) -> None:
+def test_every_reader_accepts_a_variant_of_a_real_wheel(wheel: Path, tmp_path: Path) -> None:
     before = wheel.read_bytes()
     options = ["-p", "x86_64::level::v3", "-l", "v3", "-o", tmp_path / "out"]
     result = run("make-variant", *options, wheel)
@@ -84,7 +84,7 @@ def test_a_variant_of_a_real_wheel_is_accepted_by_every_reader(wheel: Path, tmp_
     plain = unlabelled(variant, tmp_path / "plain")
     with WheelFile(plain) as checking:
         for name in checking.namelist():
-            checking.read(name)  # compares it with its checksum, and with its hash in RECORD
+            checking.read(name)  # verifies its checksum, and its hash in RECORD
     with InstallerWheel.open(plain) as source:
         source.validate_record(validate_contents=True)
         schemes = {scheme: str(tmp_path / "installed" / scheme) for scheme in ("purelib", "platlib")}
@@ -101,7 +101,7 @@ def test_a_variant_of_a_real_wheel_is_accepted_by_every_reader(wheel: Path, tmp_
     assert "cannot be taken back:" not in back.stderr
 
 
-def test_a_real_wheel_is_renamed_and_stays_sound(wheel: Path, tmp_path: Path) -> None:
+def test_a_renamed_real_wheel_stays_valid(wheel: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     result = run(
         "make-variant", "-q", "--null", "--name", "other-name", "--strip-local-version", "-o", out, wheel

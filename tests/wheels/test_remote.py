@@ -1,4 +1,4 @@
-"""Wheels that lie elsewhere: in an object store, behind HTTP, behind hostile servers. Bytes are counted."""
+"""Wheels in object stores and on HTTP servers, also hostile ones; transferred bytes are counted."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from variant_backend.wheels import remote
 
 
 def read(url: str) -> dict[str, str]:
-    """Return the labels that are found, by filename; no wheel may have a fault."""
+    """Return the labels at a URL by filename; no wheel may have a problem."""
     found, issues = remote.read_wheels(url)
     assert issues == []
     return {each.wheel.filename.label or "": "".join(each.metadata.variants) for each in found}
 
 
-def test_the_variants_that_a_page_links_to_are_read_and_plain_wheels_cost_nothing(server: Server) -> None:
+def test_linked_variants_are_read_and_plain_wheels_are_not_requested(server: Server) -> None:
     wheels = variants(server.folder / "files")
     links = [f"../../files/{path.name}#sha256=0" for path in wheels.values()]
     page(server.folder / "simple" / "demo", [*links, "../../files/demo-1.0.tar.gz"])
@@ -39,7 +39,7 @@ def test_the_variants_that_a_page_links_to_are_read_and_plain_wheels_cost_nothin
     assert len(asked) == 3, "a page, and one request for each small wheel"
 
 
-def test_an_index_lists_projects_and_these_their_wheels(server: Server) -> None:
+def test_wheels_of_all_projects_of_an_index_are_read(server: Server) -> None:
     for project in ("one", "two"):
         path = variants(server.folder / "files", f"{len(project)}.{project == 'two':d}")["v3"]
         page(server.folder / "simple" / project, [f"{server.url}files/{path.name}"])
@@ -52,7 +52,7 @@ def test_an_index_lists_projects_and_these_their_wheels(server: Server) -> None:
     ]
 
 
-def test_an_index_may_be_named_without_the_slash_at_its_end(server: Server) -> None:
+def test_the_final_slash_of_an_index_is_optional(server: Server) -> None:
     wheel = variants(server.folder / "files")["v3"]
     page(server.folder / "simple" / "demo", [f"../../files/{wheel.name}"])
     assert read(f"{server.url}simple/demo") == {"v3": "v3"}
@@ -81,15 +81,15 @@ def test_pages_in_json_are_read(server: Server) -> None:
             remote.read_wheels(f"{server.url}simple/x.json")
 
 
-def test_an_index_of_very_many_projects_is_not_crawled(server: Server) -> None:
+def test_an_index_with_too_many_projects_is_refused(server: Server) -> None:
     page(server.folder, [f"p{number}/" for number in range(1001)])
-    with pytest.raises(VariantError, match="lists 1001 projects, which are too many"):
+    with pytest.raises(VariantError, match=r"too many projects: 1001 \(limit: 1000\)"):
         remote.read_wheels(server.url)
     assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("size", [2 << 30, 1 << 20])
-def test_a_wheel_of_gigabytes_costs_kilobytes(server: Server, size: int) -> None:
+def test_reading_a_wheel_of_gigabytes_transfers_kilobytes(server: Server, size: int) -> None:
     wheel = large_wheel(server.folder, size)
     assert read(f"{server.url}{NAME}") == {"v3": "v3"}
     with zipfile.ZipFile(wheel) as archive:
@@ -99,7 +99,7 @@ def test_a_wheel_of_gigabytes_costs_kilobytes(server: Server, size: int) -> None
     assert len(server.requests) == 4, server.requests
 
 
-def test_a_file_is_not_read_twice_and_near_ranges_are_one() -> None:
+def test_no_byte_is_read_twice_and_near_ranges_are_merged() -> None:
     content = random.Random(0).randbytes(100_000)
     fetched: list[tuple[int, int]] = []
 
@@ -111,7 +111,7 @@ def test_a_file_is_not_read_twice_and_near_ranges_are_one() -> None:
     for offset, length in ((90_000, 10_000), (95_000, 10), (80_000, 15_000), (0, 0), (10, 20), (12, 5)):
         assert spans.read(length, offset) == content[offset : offset + length]
     assert fetched == [(90_000, 10_000), (80_000, 10_000), (10, 20)]
-    with pytest.raises(VariantError, match="truncated: 2 bytes are needed at byte 99999, 1 are there"):
+    with pytest.raises(VariantError, match="truncated: expected 2 bytes at byte 99999, got 1"):
         spans.read(2, 99_999)
     near = [(50_000, 50_010), (0, 10), (20, 30), (5, 25), (16_414, 16_420)]
     assert remote._merged(near) == [(0, 16_420), (50_000, 50_010)]
@@ -124,7 +124,7 @@ def refuse_suffixes(handler: Handler, _: bytes | None) -> bool:
     return False
 
 
-def test_a_server_that_knows_no_suffix_ranges_is_asked_for_the_size(server: Server) -> None:
+def test_a_server_without_suffix_ranges_is_asked_for_the_size(server: Server) -> None:
     large_wheel(server.folder, 1 << 20)
     server.misbehave = refuse_suffixes
     assert read(f"{server.url}{NAME}") == {"v3": "v3"}
@@ -132,7 +132,7 @@ def test_a_server_that_knows_no_suffix_ranges_is_asked_for_the_size(server: Serv
 
 
 def ignore_ranges(handler: Handler, data: bytes | None) -> bool:
-    """Send 64 GiB, as long as somebody reads."""
+    """Send 64 GiB, until the client stops reading."""
     if data is None and handler.command == "HEAD":
         return False
     handler.send_response(200)
@@ -149,7 +149,7 @@ def ignore_ranges(handler: Handler, data: bytes | None) -> bool:
 
 
 def send_range(told: str, change: Callable[[bytes], bytes], **headers: str) -> Any:
-    """Return a behavior: what Content-Range says, and what comes instead of the data."""
+    """Return a behavior that sends this Content-Range, and changed data."""
 
     def misbehave(handler: Handler, data: bytes | None) -> bool:
         if data is None:
@@ -179,7 +179,10 @@ def refuse(status: int) -> Any:
 
 GOOD = "bytes {start}-{last}/{size}"
 BEHAVIORS = {
-    "ignores ranges": (ignore_ranges, "the server sends no ranges; download the wheels, and name the folder"),
+    "ignores ranges": (
+        ignore_ranges,
+        "the server does not support range requests; download the wheels, and give them or their folder",
+    ),
     "larger size": (send_range("bytes {start}-{last}/9999999", bytes), "got Content-Range 'bytes "),
     "smaller size": (send_range("bytes 0-9/10", bytes), "more than 10 bytes"),
     "no size": (send_range("bytes {start}-{last}/*", bytes), "got Content-Range 'bytes "),
@@ -190,7 +193,7 @@ BEHAVIORS = {
         "sent compressed content \\(gzip\\)",
     ),
     "truncated": (send_range(GOOD, lambda data: data[:-5]), "truncated answer: "),
-    "not a wheel": (send_range(GOOD, lambda data: bytes(len(data))), "not a zip file"),
+    "not a wheel": (send_range(GOOD, lambda data: bytes(len(data))), "expected a zip archive"),
     "redirects": (redirect_forever, "redirected more than 10 times"),
     "missing": (refuse(404), "not found"),
     "forbidden": (refuse(403), "access denied: 403"),
@@ -199,7 +202,7 @@ BEHAVIORS = {
 
 
 @pytest.mark.parametrize("name", BEHAVIORS)
-def test_a_server_that_misbehaves_is_told_with_the_url_and_without_secrets(server: Server, name: str) -> None:
+def test_errors_of_a_server_name_the_url_without_secrets(server: Server, name: str) -> None:
     variants(server.folder)
     server.misbehave, fault = BEHAVIORS[name]
     url = server.url.replace("http://", "http://user:s3cret@") + f"{NAME}?token=s3cret"
@@ -212,7 +215,7 @@ def test_a_server_that_misbehaves_is_told_with_the_url_and_without_secrets(serve
     assert server.sent < 30 << 20, "what the system buffers may be sent, and no more"
 
 
-def test_a_page_that_misbehaves_is_told(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_of_a_page_are_reported(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     url = server.url.replace("http://", "http://user:s3cret@") + "simple/?token=s3cret"
     for behavior, fault in ((refuse(404), "not found"), (refuse(401), "access denied: 401")):
         server.misbehave = behavior
@@ -227,9 +230,7 @@ def test_a_page_that_misbehaves_is_told(server: Server, monkeypatch: pytest.Monk
     assert "s3cret" not in str(caught.value)
 
 
-def test_a_server_that_never_answers_is_not_waited_for(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_silent_server_ends_in_a_timeout(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "_PATIENCE", 0.2)
     woken = threading.Event()
     server.misbehave = lambda _handler, _data: woken.wait(60)
@@ -238,7 +239,7 @@ def test_a_server_that_never_answers_is_not_waited_for(
     woken.set()
 
 
-def test_user_and_password_of_the_url_go_to_the_links_of_its_server_alone(server: Server) -> None:
+def test_credentials_in_the_url_are_sent_to_its_server_only(server: Server) -> None:
     wheels = variants(server.folder / "files")
     seen: list[tuple[str, bool]] = []
 
@@ -258,9 +259,7 @@ def test_user_and_password_of_the_url_go_to_the_links_of_its_server_alone(server
     assert sorted(seen) == [("127.0.0.1", True), ("127.0.0.1", True), ("localhost", False)]
 
 
-def test_user_and_password_come_from_netrc(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_credentials_come_from_netrc(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     variants(server.folder)
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login user password s3cret\n")
     (tmp_path / "netrc").chmod(0o600)
@@ -276,17 +275,15 @@ def test_user_and_password_come_from_netrc(
     assert seen == {"Basic dXNlcjpzM2NyZXQ="}
 
 
-def test_a_wheel_that_asks_for_too_much_at_once_is_refused(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wheel_with_a_too_large_member_is_refused(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     large_wheel(server.folder, 1 << 20)
     monkeypatch.setattr(remote, "_LARGEST", 40_000)
     _, (issue,) = remote.read_wheels(f"{server.url}{NAME}")
-    assert "are too many for what is read of a wheel" in issue.text
+    assert "too large to read from a wheel" in issue.text
     assert server.sent < 70_000
 
 
-def test_bad_wheels_are_told_and_the_good_ones_read(server: Server) -> None:
+def test_bad_wheels_are_reported_and_good_ones_read(server: Server) -> None:
     variants(server.folder)
     (server.folder / "bad-1.0-py3-none-any-v3.whl").write_bytes(b"")
     (server.folder / "odd-1.0-py3-none-any-v3.whl").write_bytes((server.folder / NAME).read_bytes())
@@ -295,17 +292,16 @@ def test_bad_wheels_are_told_and_the_good_ones_read(server: Server) -> None:
     found, issues = remote.read_wheels(server.url)
     assert [each.wheel.filename.label for each in found] == ["null", "v3"]
     assert [issue.removeprefix(server.url).split(";")[0] for issue in map(str, issues)] == [
-        "bad-1.0-py3-none-any-v3.whl: not a zip file: it does not start with a member",
+        "bad-1.0-py3-none-any-v3.whl: expected a zip archive, got an empty file",
         "gone-1.0-py3-none-any-v3.whl: not found",
         "nothing.whl: nothing.whl: invalid wheel filename",
-        "odd-1.0-py3-none-any-v3.whl: directory demo-1.0.dist-info does not go with the filename,"
-        " which says odd-1.0",
+        "odd-1.0-py3-none-any-v3.whl: directory demo-1.0.dist-info does not match odd-1.0 in the filename",
     ]
 
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[None]:
-    """An object store of Amazon's kind on this machine."""
+    """Start an S3-compatible object store on this machine."""
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -322,7 +318,7 @@ def store() -> Iterator[None]:
 
 @pytest.mark.slow  # its server takes seconds to import
 @pytest.mark.usefixtures("store")
-def test_an_object_store_is_listed_anew_each_time_and_read_by_ranges(tmp_path: Path) -> None:
+def test_an_object_store_is_listed_each_time_and_read_in_ranges(tmp_path: Path) -> None:
     wheels = variants(tmp_path)
     fs = fsspec.filesystem("s3", skip_instance_cache=True)
     fs.mkdir("bucket")
@@ -366,7 +362,7 @@ def test_an_object_store_sends_kilobytes_of_a_large_wheel(
     assert sum(end - start for start, end in asked) < 350_000
 
 
-def test_any_file_system_of_fsspec_will_do(tmp_path: Path) -> None:
+def test_any_file_system_of_fsspec_works(tmp_path: Path) -> None:
     wheels = variants(tmp_path)
     memory = fsspec.filesystem("memory")
     for path in wheels.values():
@@ -377,7 +373,7 @@ def test_any_file_system_of_fsspec_will_do(tmp_path: Path) -> None:
         remote.read_wheels("what://ever")
 
 
-def test_without_the_libraries_http_works_and_the_extra_is_named_for_others(
+def test_http_needs_no_extra_and_others_name_the_extra(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     variants(server.folder)

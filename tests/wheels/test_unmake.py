@@ -1,4 +1,4 @@
-"""A variant becomes the plain wheel again: the same bytes, or it is told what cannot be taken back."""
+"""`unmake` restores the bytes of the plain wheel, or reports what cannot be restored."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RECORD = "demo-1.0.dist-info/RECORD"
 
 
 def deflate(content: bytes, kind: str) -> bytes:
-    """Compress in one of the forms that a deflate stream may have."""
+    """Compress to one of the forms of a deflate stream."""
     level = 0 if kind == "stored blocks" else 9
     compressor = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
     data = compressor.compress(content[:50]) if kind != "one block" else compressor.compress(content)
@@ -54,7 +54,7 @@ KINDS = ["one block", "several blocks", "stored blocks", "empty block first", "o
 
 
 def write_zip(path: Path, members: dict[str, bytes], kinds: dict[str, str], zip64: str) -> None:
-    """Write members, each compressed in a form of its own; *zip64* says which headers have such fields."""
+    """Write members, each in its own kind of compression; *zip64* says which headers have ZIP64 fields."""
     result, directory = b"", b""
     for number, (name, content) in enumerate(members.items()):
         kind = kinds.get(name, "one block")
@@ -84,7 +84,7 @@ def write_zip(path: Path, members: dict[str, bytes], kinds: dict[str, str], zip6
 
 @st.composite
 def plain_wheels(draw: st.DrawFn) -> tuple[dict[str, bytes], dict[str, str], str]:
-    """Members in any order, the kinds of their compression, and the form of their headers."""
+    """Draw members in any order, the kinds of their compression, and the form of their headers."""
     names = st.text("ab/é,_+", min_size=1, max_size=8).map(lambda text: f"demo/{text}x".replace("//", "/"))
     files = draw(st.dictionaries(names, st.binary(max_size=300), max_size=5))
     dist_info = {
@@ -120,7 +120,7 @@ plans = st.sampled_from(
 
 @settings(deadline=None)
 @given(plain_wheels(), st.lists(plans, max_size=3))
-def test_unmake_is_the_inverse_of_make_byte_for_byte(
+def test_unmake_restores_every_byte(
     tmp_path_factory: pytest.TempPathFactory,
     drawn: tuple[dict[str, bytes], dict[str, str], str],
     relabellings: list[Plan],
@@ -145,7 +145,7 @@ def test_unmake_is_the_inverse_of_make_byte_for_byte(
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "largest stored head"])
-def test_a_large_record_is_had_back_or_told_to_be_lost(tmp_path: Path, kind: str) -> None:
+def test_a_large_record_is_restored_or_reported(tmp_path: Path, kind: str) -> None:
     files = {f"demo/{'x' * 200}{number}": b"" for number in range(400)}
     members = walk(make_wheel(tmp_path / "first", files=files))
     assert len(members[RECORD]) > 0xFFFF
@@ -155,9 +155,9 @@ def test_a_large_record_is_had_back_or_told_to_be_lost(tmp_path: Path, kind: str
     variant = convert(wheel, tmp_path / "out")
     result = unmake(WheelFile.of(variant), tmp_path / "back")
     assert walk(result.path) == members
-    if kind in ("stored", "stored blocks", "largest stored head"):  # no room for the row in such a block
+    if kind in ("stored", "stored blocks", "largest stored head"):  # such a block has no room for the row
         (lost,) = result.lost
-        assert lost == "the compression of RECORD, if it had one: it is stored, as what is made anew"
+        assert lost == "the compression of RECORD, if it was compressed: it is stored, as changed files are"
     else:
         assert result.lost == ()
         assert result.path.read_bytes() == wheel.read_bytes()
@@ -165,7 +165,7 @@ def test_a_large_record_is_had_back_or_told_to_be_lost(tmp_path: Path, kind: str
 
 @pytest.mark.slow  # 65,000 files each
 @pytest.mark.parametrize("count", [65_533, 65_534, 65_540])
-def test_zip64_end_records_that_came_with_variant_json_go_with_it(tmp_path: Path, count: int) -> None:
+def test_zip64_end_records_are_removed_with_variant_json(tmp_path: Path, count: int) -> None:
     files = {f"demo/{number}": b"" for number in range(count - 3)}
     wheel = make_wheel(tmp_path, files=files, compression=zipfile.ZIP_STORED)
     result = unmake(WheelFile.of(convert(wheel, tmp_path / "out")), tmp_path / "back")
@@ -173,7 +173,7 @@ def test_zip64_end_records_that_came_with_variant_json_go_with_it(tmp_path: Path
 
 
 def copy_with_holes(source: int, target: int, offset: int, length: int) -> int:
-    """Copy data, or a hole as a hole, as `cp` does: that takes no time."""
+    """Copy data, and holes as holes, as `cp` does, which is fast."""
     hole = os.lseek(source, offset, os.SEEK_HOLE)
     if hole > offset:
         return os.write(target, os.pread(source, min(hole - offset, length), offset))
@@ -183,9 +183,9 @@ def copy_with_holes(source: int, target: int, offset: int, length: int) -> int:
     return copied
 
 
-@pytest.mark.slow  # where a file system knows no sparse files, it writes twelve gigabytes
+@pytest.mark.slow  # writes twelve gigabytes on a file system without sparse files
 @pytest.mark.parametrize("spare", [100, 500, 700, 900])
-def test_zip64_fields_that_came_with_variant_json_go_with_it(
+def test_zip64_fields_are_removed_with_variant_json(
     tmp_path: Path, spare: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if hasattr(os, "SEEK_HOLE"):
@@ -213,7 +213,7 @@ def test_zip64_fields_that_came_with_variant_json_go_with_it(
     assert result.path.stat().st_size == size + tail
 
 
-def test_what_was_changed_beside_variant_json_is_told(tmp_path: Path) -> None:
+def test_other_changes_than_variant_json_are_reported(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path)
     for number, recipe in enumerate((Recipe(name="other"), Recipe(dependencies=("numpy",)))):
         variant = convert(wheel, tmp_path / str(number), Plan(metadata(), recipe))
@@ -225,23 +225,23 @@ def test_what_was_changed_beside_variant_json_is_told(tmp_path: Path) -> None:
         }
 
 
-def test_a_time_from_source_date_epoch_is_told(tmp_path: Path) -> None:
+def test_a_time_from_source_date_epoch_is_reported(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path)
     variant = convert(wheel, tmp_path / "out", Plan(metadata(), moment=1_700_000_000))
     result = unmake(WheelFile.of(variant), tmp_path / "back")
     assert result.lost == ()
     (notice,) = result.notices
-    assert notice.startswith("RECORD has another time than WHEEL: if SOURCE_DATE_EPOCH was set")
+    assert notice.startswith("RECORD and WHEEL have different times: if SOURCE_DATE_EPOCH was set")
 
 
-def test_a_wheel_without_compression_does_not_show_whether_metadata_was_changed(tmp_path: Path) -> None:
+def test_undetectable_changes_without_compression_are_reported(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, compression=zipfile.ZIP_STORED)
     result = unmake(WheelFile.of(convert(wheel, tmp_path / "out")), tmp_path / "back")
     assert result.path.read_bytes() == wheel.read_bytes()
-    assert result.notices == ("nothing in it is compressed, so whether METADATA was changed does not show",)
+    assert result.notices == ("no member is compressed, so a change of METADATA cannot be detected",)
 
 
-def test_a_variant_that_another_tool_compressed_anew_is_told(tmp_path: Path) -> None:
+def test_recompression_by_another_tool_is_reported(tmp_path: Path) -> None:
     members = walk(convert(make_wheel(tmp_path), tmp_path / "out"))
     variant = tmp_path / "demo-1.0-py3-none-any-v3.whl"
     with zipfile.ZipFile(variant, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -249,15 +249,17 @@ def test_a_variant_that_another_tool_compressed_anew_is_told(tmp_path: Path) -> 
             archive.writestr(zipfile.ZipInfo(name, (2024, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
     result = unmake(WheelFile.of(variant), tmp_path / "back")
     assert walk(result.path) == walk(tmp_path / NAME)
-    assert result.lost == ("RECORD, which another tool compressed anew; what else it changed does not show",)
+    assert result.lost == (
+        "RECORD, because another tool compressed it; its other changes cannot be detected",
+    )
 
 
-def test_signatures_are_left_out(tmp_path: Path) -> None:
+def test_signatures_are_removed(tmp_path: Path) -> None:
     variant = convert(make_wheel(tmp_path), tmp_path / "out")
     with zipfile.ZipFile(variant, "a") as archive:
         archive.writestr("demo-1.0.dist-info/RECORD.jws", b"{}")
     result = unmake(WheelFile.of(variant), tmp_path / "back")
-    assert result.notices == ("RECORD.jws is left out, as it signs the old RECORD",)
+    assert result.notices == ("RECORD.jws was removed, because it signs the old RECORD",)
     assert walk(result.path).keys() == walk(tmp_path / NAME).keys()
 
 
@@ -267,63 +269,64 @@ def invoke(*arguments: object) -> Result:
 
 @pytest.fixture
 def variant(tmp_path: Path) -> Path:
-    """A variant in an empty folder."""
+    """Make a variant in an empty folder."""
     path = convert(make_wheel(tmp_path / "first"), tmp_path)
     assert list(path.parent.glob("*.whl")) == [path]
     return path
 
 
-def test_the_plain_wheel_comes_beside_the_variant_and_its_path_is_printed(variant: Path) -> None:
+def test_the_plain_wheel_is_written_beside_the_variant(variant: Path) -> None:
     result = invoke(variant)
     assert (result.exit_code, result.stdout, result.stderr) == (0, f"{variant.parent / NAME}\n", "")
     assert (variant.parent / NAME).read_bytes() == (variant.parent / "first" / NAME).read_bytes()
     again = invoke(variant)
     assert again.exit_code == 1
     assert again.stderr == (
-        f"error: {variant.name}: {variant.parent / NAME} exists; give --force to replace it\n"
+        f"error: {variant.name}: {variant.parent / NAME}: already exists; use --force to replace it\n"
     )
     assert invoke("--force", variant).exit_code == 0
 
 
-def test_keep_metadata_takes_off_the_label_alone(variant: Path) -> None:
+def test_keep_metadata_removes_only_the_label(variant: Path) -> None:
     result = invoke("--keep-metadata", "-o", variant.parent / "out", variant)
     assert (result.exit_code, result.stderr) == (0, "")
     assert (variant.parent / "out" / NAME).read_bytes() == variant.read_bytes()
     again = invoke("--keep-metadata", variant.parent / "out" / NAME)
     assert again.exit_code == 1
-    assert again.stderr == f"error: {NAME}: its name has no label to be taken off\n"
+    assert again.stderr == f"error: {NAME}: the name has no label\n"
 
 
-def test_a_plain_named_variant_becomes_plain_elsewhere_only(variant: Path) -> None:
+def test_a_variant_with_a_plain_name_needs_another_output(variant: Path) -> None:
     invoke("--keep-metadata", variant)
     named = variant.parent / NAME
     refused = invoke(named)
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert refused.stderr == (
-        f"error: {NAME}: its plain wheel would have the same name; give another --output\n"
+        f"error: {NAME}: the plain wheel would have the same name; give another --output\n"
     )
     assert invoke(named, "-o", variant.parent / "out").exit_code == 0
     assert (variant.parent / "out" / NAME).read_bytes() == (variant.parent / "first" / NAME).read_bytes()
 
 
-def test_what_is_no_variant_is_refused_and_the_others_are_made(variant: Path) -> None:
+def test_plain_wheels_are_refused_and_variants_unmade(variant: Path) -> None:
     plain = variant.parent / "first" / NAME
     labelled = plain.with_name("demo-1.0-py3-none-any-odd.whl")
     labelled.write_bytes(plain.read_bytes())
     out = variant.parent / "out"
     result = invoke(plain, "-o", out, "--json")
-    assert result.stderr == f"error: {NAME}: it is no variant: it has neither a label nor a variant.json\n"
+    assert (
+        result.stderr == f"error: {NAME}: not a variant: the wheel has neither a label nor a variant.json\n"
+    )
     (error,) = json.loads(result.stdout)["errors"]
     assert f"error: {error['place']}: {error['message']}\n" == result.stderr
     result = invoke(labelled)
     assert result.exit_code == 1
-    assert result.stderr == f"error: {labelled.name}: {plain} exists; give --force to replace it\n"
+    assert result.stderr == f"error: {labelled.name}: {plain}: already exists; use --force to replace it\n"
     result = invoke("-o", out, labelled, "nothing.txt")
     assert result.stderr.splitlines() == [
-        f"error: {labelled.name}: it has the label 'odd', but no variant.json;"
-        " --keep-metadata takes the label off",
-        "error: nothing.txt: invalid wheel filename;"
-        " rename it to NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM[-LABEL].whl",
+        f"error: {labelled.name}: the name has the label 'odd', but the wheel has no variant.json;"
+        " use --keep-metadata to remove the label",
+        "error: nothing.txt: file not found",
     ]
     assert not list(out.glob("*"))
     result = invoke("-o", out, "--json", "nothing.txt", variant)
@@ -333,7 +336,7 @@ def test_what_is_no_variant_is_refused_and_the_others_are_made(variant: Path) ->
     assert second == {"input": str(variant), "path": str(out / NAME), "written": True, "lost": []}
 
 
-def test_two_variants_of_one_wheel_are_refused_before_anything_is_written(variant: Path) -> None:
+def test_two_variants_of_one_wheel_are_refused_before_writing(variant: Path) -> None:
     other = convert(variant, variant.parent, Plan(null_metadata()))
     result = invoke(variant, other, "--force")
     assert (result.exit_code, result.stdout) == (1, "")
@@ -348,7 +351,7 @@ def test_two_variants_of_one_wheel_are_refused_before_anything_is_written(varian
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows lets only some users make links")
-def test_links_that_lead_nowhere_are_faults(variant: Path) -> None:
+def test_broken_links_are_errors(variant: Path) -> None:
     for name in ("loop", NAME):
         (variant.parent / name).symlink_to(name)
     for out, place in ((variant.parent / "loop", "loop"), (variant.parent, NAME)):
@@ -357,13 +360,13 @@ def test_links_that_lead_nowhere_are_faults(variant: Path) -> None:
         assert place in result.stderr
 
 
-def test_a_dry_run_tells_the_same_and_writes_nothing(variant: Path) -> None:
+def test_a_dry_run_prints_the_path_and_writes_nothing(variant: Path) -> None:
     result = invoke("--dry-run", variant)
     assert (result.exit_code, result.stdout) == (0, f"{variant.parent / NAME}\n")
     assert not (variant.parent / NAME).exists()
 
 
-def test_a_damaged_variant_leaves_nothing_behind(variant: Path) -> None:
+def test_a_damaged_variant_leaves_no_file(variant: Path) -> None:
     data = variant.read_bytes()
     for damaged in (data[:-1], data.replace(b"variant.json,sha256", b"variant.jsoN,sha256")):
         variant.write_bytes(damaged)

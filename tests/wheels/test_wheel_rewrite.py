@@ -23,7 +23,7 @@ from variant_backend.wheels.reading import WheelFile
 
 
 def raw_members(path: Path) -> dict[str, tuple[bytes, tuple[object, ...]]]:
-    """Return each member's stored data, and what its directory record says but for sizes and places."""
+    """Return each member's stored data, and its directory record without sizes and offsets."""
     data = path.read_bytes()
     result: dict[str, tuple[bytes, tuple[object, ...]]] = {}
     with zipfile.ZipFile(path) as archive:
@@ -56,7 +56,7 @@ wheels = st.fixed_dictionaries(
 
 @settings(deadline=None)
 @given(wheels)
-def test_making_a_variant_adds_variant_json_and_its_row_and_changes_nothing_else(
+def test_making_a_variant_only_adds_variant_json_and_its_row(
     tmp_path_factory: pytest.TempPathFactory, options: dict[str, object]
 ) -> None:
     folder = tmp_path_factory.mktemp("wheels")
@@ -87,7 +87,7 @@ def test_making_a_variant_adds_variant_json_and_its_row_and_changes_nothing_else
 
 @settings(deadline=None)
 @given(wheels)
-def test_twice_is_once_and_a_relabelled_variant_is_what_the_plain_wheel_becomes(
+def test_a_remade_or_relabelled_variant_equals_a_new_one(
     tmp_path_factory: pytest.TempPathFactory, options: dict[str, object]
 ) -> None:
     folder = tmp_path_factory.mktemp("wheels")
@@ -102,7 +102,7 @@ def test_twice_is_once_and_a_relabelled_variant_is_what_the_plain_wheel_becomes(
 
 @settings(deadline=None)
 @given(wheels)
-def test_an_owned_wheel_changed_in_place_is_what_a_copy_becomes(
+def test_an_owned_wheel_changed_in_place_equals_a_copy(
     tmp_path_factory: pytest.TempPathFactory, options: dict[str, object]
 ) -> None:
     folder = tmp_path_factory.mktemp("wheels")
@@ -113,7 +113,7 @@ def test_an_owned_wheel_changed_in_place_is_what_a_copy_becomes(
     assert owned.read_bytes() == copy.read_bytes()
 
 
-def test_an_owned_wheel_with_another_hard_link_is_left_alone(tmp_path: Path) -> None:
+def test_an_owned_wheel_with_another_hard_link_is_copied(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path)
     os.link(wheel, tmp_path / "link")
     before = wheel.read_bytes()
@@ -123,7 +123,7 @@ def test_an_owned_wheel_with_another_hard_link_is_left_alone(tmp_path: Path) -> 
     assert (tmp_path / "link").read_bytes() == before
 
 
-def test_the_name_changes_everywhere_together(tmp_path: Path) -> None:
+def test_a_new_name_changes_all_paths(tmp_path: Path) -> None:
     metadata_text = (
         "Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nProvides-Extra: all\n"
         "Requires-Dist: numpy\nRequires-Dist: cupy-cuda12x[x]; extra == 'all'\n\nName: text\n"
@@ -143,17 +143,17 @@ def test_the_name_changes_everywhere_together(tmp_path: Path) -> None:
     assert convert(variant, tmp_path / "twice", plan).read_bytes() == variant.read_bytes()
 
 
-def test_signatures_of_the_old_record_are_left_out_and_named(tmp_path: Path) -> None:
+def test_signatures_of_the_old_record_are_removed_and_reported(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path)
     with zipfile.ZipFile(wheel, "a") as archive:
         archive.writestr("demo-1.0.dist-info/RECORD.jws", b"{}")
     (tmp_path / "out").mkdir()
     outcome = make_variant(WheelFile.of(wheel), Plan(metadata()), tmp_path / "out")
-    assert outcome.notices == ("RECORD.jws is left out, as it signs the old RECORD",)
+    assert outcome.notices == ("RECORD.jws was removed, because it signs the old RECORD",)
     assert "demo-1.0.dist-info/RECORD.jws" not in walk(outcome.path)
 
 
-def test_directory_entries_crlf_and_other_hashes_stay(tmp_path: Path) -> None:
+def test_directory_entries_crlf_and_other_hashes_are_kept(tmp_path: Path) -> None:
     wheel = tmp_path / "demo-1.0-py3-none-any.whl"
     digest = hashlib.sha384(b"x")
     row = f"demo/a.py,sha384={base64.urlsafe_b64encode(digest.digest()).decode().rstrip('=')},1\r\n"
@@ -174,7 +174,7 @@ def test_directory_entries_crlf_and_other_hashes_stay(tmp_path: Path) -> None:
     assert record.count(b"\r\n") == record.count(b"\n")
 
 
-def test_the_members_that_are_written_get_the_given_time(tmp_path: Path) -> None:
+def test_written_members_get_the_given_time(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path)
     expected = {
         0: (1980, 1, 1, 0, 0, 0),
@@ -193,7 +193,7 @@ def test_the_members_that_are_written_get_the_given_time(tmp_path: Path) -> None
         )
 
 
-def test_a_member_in_zip64_form_keeps_it(tmp_path: Path) -> None:
+def test_a_zip64_member_stays_zip64(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path)
     contents = walk(wheel)
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -207,7 +207,7 @@ def test_a_member_in_zip64_form_keeps_it(tmp_path: Path) -> None:
 
 @pytest.mark.slow  # 65,000 files each
 @pytest.mark.parametrize("count", [65_532, 65_534, 65_540])
-def test_an_archive_of_more_than_65_534_members_has_zip64_end_records(tmp_path: Path, count: int) -> None:
+def test_more_than_65_534_members_need_zip64_end_records(tmp_path: Path, count: int) -> None:
     files = {f"demo/{number}": b"" for number in range(count - 3)}
     wheel = make_wheel(tmp_path, files=files, compression=zipfile.ZIP_STORED)
     variant = convert(wheel, tmp_path / "out")
@@ -215,8 +215,8 @@ def test_an_archive_of_more_than_65_534_members_has_zip64_end_records(tmp_path: 
     assert (b"PK\x06\x06" in variant.read_bytes()) == (count + 1 >= 0xFFFF)
 
 
-@pytest.mark.slow  # where a file system knows no sparse files, it writes four gigabytes
-def test_offsets_that_grow_beyond_four_gigabytes_go_to_zip64_fields(tmp_path: Path) -> None:
+@pytest.mark.slow  # writes four gigabytes on a file system without sparse files
+def test_offsets_over_four_gigabytes_move_to_zip64_fields(tmp_path: Path) -> None:
     members = walk(make_wheel(tmp_path / "plain", files={}, order=("METADATA",)))
     size = 0xFFFFFFFF - 700
     members["demo-1.0.dist-info/RECORD"] += b"demo/large,sha256=x,%d\n" % size
@@ -237,7 +237,7 @@ def test_offsets_that_grow_beyond_four_gigabytes_go_to_zip64_fields(tmp_path: Pa
         assert archive.read("demo-1.0.dist-info/variant.json") == null_metadata().to_json()
 
 
-def test_every_way_of_copying_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_way_of_copying_writes_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wheel = make_wheel(tmp_path, files={"demo/a": os.urandom(3 << 20)}, order=("WHEEL",))
     expected = convert(wheel, tmp_path / "first").read_bytes()
 
@@ -253,7 +253,7 @@ def test_every_way_of_copying_gives_the_same_bytes(tmp_path: Path, monkeypatch: 
     assert convert(wheel, tmp_path / "small").read_bytes() == expected
 
 
-def test_abandoned_workspaces_are_removed_and_those_in_use_stay(tmp_path: Path) -> None:
+def test_only_abandoned_workspaces_are_removed(tmp_path: Path) -> None:
     with workspace.workspace(tmp_path) as used:
         for name in ("full", "empty"):
             (tmp_path / f".variant-backend-{name}").mkdir()
@@ -267,7 +267,7 @@ def test_abandoned_workspaces_are_removed_and_those_in_use_stay(tmp_path: Path) 
     assert not list(tmp_path.iterdir())
 
 
-def test_many_workspaces_at_once_do_not_disturb_one_another(tmp_path: Path) -> None:
+def test_many_workspaces_work_at_once(tmp_path: Path) -> None:
     def use(number: int) -> str:
         with workspace.workspace(tmp_path) as folder:
             (folder / "file").write_text(str(number))
@@ -278,7 +278,7 @@ def test_many_workspaces_at_once_do_not_disturb_one_another(tmp_path: Path) -> N
     assert not list(tmp_path.iterdir())
 
 
-def test_where_locks_are_not_supported_workspaces_work_and_are_left_alone(
+def test_workspaces_work_without_locks_and_are_not_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unsupported(_: object) -> None:
@@ -290,18 +290,16 @@ def test_where_locks_are_not_supported_workspaces_work_and_are_left_alone(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_variant_that_is_there_already_is_left_alone(tmp_path: Path) -> None:
+def test_an_existing_variant_is_not_rewritten(tmp_path: Path) -> None:
     variant = convert(make_wheel(tmp_path), tmp_path)
     before = variant.stat()
     assert make_variant(WheelFile.of(variant), Plan(metadata()), tmp_path) == Outcome(
-        variant, False, ("it is this variant already",)
+        variant, False, ("the wheel is this variant already",)
     )
     assert variant.stat() == before
 
 
-def test_a_folder_that_cannot_be_listed_can_be_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_that_cannot_be_listed_is_writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(_: object) -> list[str]:
         raise PermissionError(errno.EACCES, "Permission denied")
 

@@ -1,1 +1,1 @@
-"""The project file, pyproject.toml: read, and set up for variants."""
+"""Read the project file, pyproject.toml, and set it up for variants."""

@@ -1,12 +1,13 @@
-"""The project file: its ``[variant]`` table, and ``[tool.variant-backend]``."""
+"""Read ``[variant]`` and ``[tool.variant-backend]`` of a project file."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import VariantError
+from ..errors import Problem, VariantError
 from ..formats.toml_read import read_toml
 from ..variants.metadata import VariantMetadata
 from ..variants.validation import Document
@@ -16,15 +17,17 @@ PROJECT_FILE = Path("pyproject.toml")
 
 _TOOL = "tool.variant-backend"
 _KEYS = ("build-backend", "backend-path", *COMMON_KEYS, "plugins")
+# "varient", "variants" and "variant_backend" are near; names of other tools are not.
+_NEAR = 0.85
 _PLUGINS = ("off", "validate")
 
 
 class Project(NamedTuple):
-    """What a project file says about variants and about the build backend to wrap.
+    """The variants, the recipes and the wrapped build backend of a project file.
 
-    *metadata* is None without a ``[variant]`` table. *build_backend* and *backend_path* have the form
-    that PEP 517 gives to the same keys of ``[build-system]``. *common* is the recipe of a label that
-    *recipes* lacks. With *validates*, plugins are asked whether a variant's properties are valid.
+    *metadata* is None without a ``[variant]`` table. *build_backend* and *backend_path* have the form of
+    the same keys of ``[build-system]`` (PEP 517). *common* is the recipe of labels that *recipes* lacks.
+    If *validates*, plugins validate a variant's properties.
     """
 
     metadata: VariantMetadata | None
@@ -35,14 +38,14 @@ class Project(NamedTuple):
     validates: bool = False
 
     def recipe(self, label: str) -> Recipe:
-        """Return what the wheel of a label gets."""
+        """Return the recipe of a label."""
         return self.recipes.get(label, self.common)
 
     @classmethod
     def load(cls, path: Path, *, variants: bool = True) -> Project:
-        """Read a pyproject.toml, without *variants* only what says which backend is wrapped.
+        """Read a pyproject.toml; without *variants*, only the wrapped backend.
 
-        Raises VariantError with every fault found.
+        Raises VariantError with every problem.
         """
         document = Document()
         project = cls.read(document, path, variants=variants)
@@ -51,11 +54,13 @@ class Project(NamedTuple):
 
     @classmethod
     def read(cls, document: Document, path: Path, *, variants: bool = True) -> Project:
-        """Read what `load` reads; faults are left in the *document*, what they concern is left out.
+        """Read what `load` reads; add problems to the *document* and leave out the values with problems.
 
-        Raises VariantError when the file cannot be read, or is not TOML.
+        Raises VariantError if the file cannot be read, or is not TOML.
         """
         data = read_toml(path)
+        for problem in misspelt_tables(data, variants=variants):
+            document.add(problem)
         metadata = labels = None
         if variants:
             metadata, labels = _read_variants(document, data)
@@ -69,10 +74,40 @@ class Project(NamedTuple):
         return cls(metadata, *backend, common, recipes, plugins == "validate")
 
 
+def misspelt_tables(data: Mapping[str, object], *, variants: bool = True) -> list[Problem]:
+    """Return a problem for each table whose name nearly is ``[variant]`` or ``[tool.variant-backend]``.
+
+    Without *variants*, only for the latter, and only if the right table is missing.
+    """
+    problems = _near_tables(data, "variant", "") if variants else []
+    tools = data.get("tool")
+    if isinstance(tools, dict) and (variants or "variant-backend" not in tools):
+        problems += _near_tables(tools, "variant-backend", "tool.")
+    return problems
+
+
+def _near_tables(tables: Mapping[str, object], name: str, parent: str) -> list[Problem]:
+    # Most files have no such key, and difflib takes long to import.
+    keys = [key for key in tables if key != name and re.search("var|ian|backend", key, re.IGNORECASE)]
+    if not keys:
+        return []
+    from difflib import SequenceMatcher
+
+    remedy = f"rename it to [{parent}{name}]"
+    if name in tables:
+        remedy = f"move its keys to [{parent}{name}], and remove it"
+    text = f"unknown table (did you mean [{parent}{name}]?)"
+    return [
+        Problem("unknown-key", f"[{parent}{key}]", text, remedy)
+        for key in keys
+        if SequenceMatcher(None, re.sub("[_.]", "-", key.lower()), name).ratio() > _NEAR
+    ]
+
+
 def _read_variants(
     document: Document, data: Mapping[str, object]
 ) -> tuple[VariantMetadata | None, Collection[str] | None]:
-    """Return what ``[variant]`` says, and its labels; of a faulty one, neither is known."""
+    """Return the content of ``[variant]`` and its labels; both are None if it has problems."""
     if "variant" not in data:
         return None, ()
     from ..variants.metadata_reading import read_variant_table
@@ -85,7 +120,7 @@ def _read_variants(
 
 
 def _read_backend(document: Document, table: Mapping[str, object]) -> tuple[str | None, tuple[str, ...]]:
-    """Return the build backend to wrap, and its path."""
+    """Return the wrapped build backend, and its path."""
     build_backend: str | None = None
     backend_path: tuple[str, ...] = ()
     if "build-backend" in table:
@@ -96,21 +131,21 @@ def _read_backend(document: Document, table: Mapping[str, object]) -> tuple[str 
 
 
 def may_be_wrapped(path: Path) -> bool:
-    """Tell whether ``[build-system]`` of a pyproject.toml leads to `variant_backend.hooks`.
+    """Return whether ``[build-system]`` of a pyproject.toml may use `variant_backend.hooks`.
 
-    A backend in the project's own tree may call them, so that is told of every such one.
-    Raises VariantError when the file cannot be read.
+    A backend in the project's own tree may call the hooks, so the answer is true for every such backend.
+    Raises VariantError if the file cannot be read.
     """
     system = Document().table(read_toml(path).get("build-system"), "build-system")
     return "backend-path" in system or f".{system.get('build-backend')}".endswith(".variant_backend.hooks")
 
 
 def _check_inside(text: str) -> None:
-    """Check that a folder of ``backend-path`` is relative and inside the source tree (PEP 517)."""
+    """Check that a folder of ``backend-path`` is relative, and inside the source tree (PEP 517)."""
     root = Path.cwd().resolve()
     try:
         inside = not Path(text).is_absolute() and (root / text).resolve().is_relative_to(root)
-    except (OSError, ValueError, RuntimeError):  # too long, a null character, links that go round
+    except (OSError, ValueError, RuntimeError):  # too long, a null character, a circle of links
         inside = False
     if not inside:
         raise VariantError(f"{text!r} is not a folder inside the source tree")

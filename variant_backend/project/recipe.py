@@ -1,4 +1,4 @@
-"""Recipes: what a label changes when its wheel is built or converted (``[tool.variant-backend]``)."""
+"""Read recipes: the changes by a label when its wheel is built or converted (``[tool.variant-backend]``)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _KEYS = (
 )
 _MARKERS = ("resolve", "keep")
 
-# The parts of a wheel's name that a glob may pick by, and what each can consist of.
+# The parts of a wheel's name that globs are compared with, and the characters allowed in each.
 _PARTS = {
     "name": "A-Za-z0-9._-",
     "version": "A-Za-z0-9._!",
@@ -38,12 +38,11 @@ _PARTS = {
 
 
 class Recipe(NamedTuple):
-    """What the wheel of one label gets, what every label gets among it.
+    """The changes for the wheel of one label, including those for every label.
 
-    *match* has globs, by the part of a wheel's name. *abi_dependency* names projects: with which of their
-    versions the wheel is built becomes a property of it. *name* and *strip_local_version* are for wheels
-    that are converted. Variant markers are decided, unless *keep_markers* says to leave that to
-    installers.
+    *match* has a glob for each part of a wheel's name. *abi_dependency* lists projects; the version of each
+    in the build environment becomes a property. *name* and *strip_local_version* are only for conversions.
+    Variant markers are decided, unless *keep_markers* leaves them to installers.
     """
 
     match: Mapping[str, str] = {}
@@ -59,17 +58,17 @@ class Recipe(NamedTuple):
     keep_markers: bool = False
 
     def environment(self, current: Mapping[str, str]) -> dict[str, str]:
-        """Return the variables that a build gets in place of those of the *current* environment."""
+        """Return the variables that a build changes in the *current* environment."""
         changed = dict(self.env)
         for name, text in self.env_append.items():
-            there = changed.get(name, current.get(name))
-            changed[name] = f"{there} {text}" if there else text
+            former = changed.get(name, current.get(name))
+            changed[name] = f"{former} {text}" if former else text
         return changed
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the config settings for the wrapped backend, those that the user has *given* last.
+        """Return the config settings for the wrapped backend, with the user's *given* ones last.
 
-        A list is continued by what the user gives, a string is replaced.
+        A given value extends a list, and replaces a string.
         """
         merged: dict[str, Any] = {
             key: list(value) if isinstance(value, tuple) else value
@@ -84,12 +83,12 @@ class Recipe(NamedTuple):
         return merged
 
     def requirements(self, own: Sequence[str], variant: Variant) -> list[str]:
-        """Return the Requires-Dist of the wheel of *variant*, whose *own* is what stands there now.
+        """Return the Requires-Dist of a *variant*, from the *own* requirements of its wheel.
 
-        What stays of its own comes first, in its order and spelling; each requirement is there once.
-        Raises VariantError when a variant marker cannot be read or decided.
+        Kept requirements come first, in their order and spelling; equal requirements are listed once.
+        Raises VariantError if a variant marker is invalid or cannot be decided.
         """
-        # Mostly there is nothing to do, and it takes long to import what would do it.
+        # Mostly nothing changes, and the modules below take long to import.
         if not (self.dependencies or self.remove_dependencies or any("variant_" in text for text in own)):
             return [*own]
         from ..variants.markers import resolve
@@ -104,12 +103,12 @@ class Recipe(NamedTuple):
         return [*(text for key, text in others.items() if key not in wanted), *wanted.values()]
 
     def unknown_versions(self, variant: Variant) -> list[str]:
-        """Return the projects of *abi_dependency* of which the variant does not say a version."""
+        """Return the projects of *abi_dependency* that the variant has no version for."""
         known = {prop.feature for prop in variant.properties if prop.namespace == ABI_DEPENDENCY}
         return [name for name in self.abi_dependency if escape(name) not in known]
 
     def remarks(self) -> list[str]:
-        """Return what a maintainer should be told about wheels with this recipe, ready to print."""
+        """Return remarks for the maintainer about wheels with this recipe, to print."""
         remarks = [REMARK] if self.abi_dependency else []
         if not self.keep_markers:
             return remarks
@@ -118,13 +117,13 @@ class Recipe(NamedTuple):
         kept = [text for text in self.dependencies if mentions_variant(text)]
         if kept:
             remarks.append(
-                f'markers = "keep" leaves {kept[0]!r} to installers; pip, uv and twine of today'
-                " refuse a wheel with such a marker"
+                f'markers = "keep" leaves {kept[0]!r} to installers; current pip, uv and twine'
+                " reject a wheel with such a marker"
             )
         return remarks
 
     def removes(self, requirement: str) -> bool:
-        """Tell whether a requirement is on a project that is to be removed."""
+        """Return whether *remove_dependencies* matches the project of a requirement."""
         name = _project(requirement)
         return any(
             name.startswith(escape(pattern[:-1])) if pattern.endswith("*") else name == escape(pattern)
@@ -132,10 +131,10 @@ class Recipe(NamedTuple):
         )
 
     def picks(self, filename: WheelFilename) -> bool:
-        """Tell whether every glob of *match* fits a wheel's name; without globs, none is picked.
+        """Return whether every glob of *match* matches a wheel's name; false without globs.
 
-        The name is compared in normalized form, the version without its local part. Of tags that are
-        joined by dots, one must fit.
+        The project name is compared in normalized form, the version without its local part. One of several
+        tags joined by dots must match.
         """
         from fnmatch import fnmatchcase
 
@@ -153,15 +152,15 @@ class Recipe(NamedTuple):
 
 
 def label_for(recipes: Mapping[str, Recipe], filename: WheelFilename) -> str | None:
-    """Return the label whose recipe picks a wheel, or None if none does.
+    """Return the label whose ``match`` matches a wheel, or None.
 
-    Raises VariantError if several do.
+    Raises VariantError if several match.
     """
     labels = [label for label, recipe in recipes.items() if recipe.picks(filename)]
     if len(labels) > 1:
         raise VariantError(
-            f"{filename}: picked by the match of {' and of '.join(labels)}",
-            hint="make their globs exclude one another, or give --label",
+            f"{filename}: several labels match: {', '.join(labels)}",
+            hint="change their globs so that one matches, or give --label",
         )
     return labels[0] if labels else None
 
@@ -169,11 +168,10 @@ def label_for(recipes: Mapping[str, Recipe], filename: WheelFilename) -> str | N
 def read_recipes(
     document: Document, table: Mapping[str, object], place: str, labels: Collection[str] | None
 ) -> tuple[Recipe, dict[str, Recipe]]:
-    """Read ``[tool.variant-backend]``, as far as it is about recipes.
+    """Read the recipes in ``[tool.variant-backend]``, and add problems to *document*.
 
-    *labels* are those that ``[variant.variants]`` defines, or None if that is not known. Returns the
-    recipe of every label, and those of the labels that have a table of their own. What is wrong is noted
-    in *document*.
+    *labels* are those of ``[variant.variants]``, or None if they are unknown. Returns the recipe of labels
+    without a table of their own, and the recipes of labels with one.
     """
     common = Recipe(
         dependencies=_requirements(document, table, place, "dependencies"),
@@ -191,16 +189,17 @@ def read_recipes(
         if labels is not None and label not in known:
             suggestion = did_you_mean(label, known)
             document.note(
-                at_label, f"no such label in [variant.variants]{suggestion}; known are {one_of(known)}"
+                at_label,
+                f"unknown label {label!r}{suggestion}; labels in [variant.variants]: {one_of(known)}",
             )
         recipes[label] = _recipe(document, value, at_label, common)
         if label == NULL_LABEL and recipes[label].abi_dependency:
-            document.note(f"{at_label}.abi-dependency", "the null variant has no properties")
+            document.note(f"{at_label}.abi-dependency", "the null variant cannot have properties")
     return common, recipes
 
 
 def _recipe(document: Document, value: object, place: str, common: Recipe) -> Recipe:
-    """Read the table of one label; what every label gets comes first."""
+    """Read the table of one label, and add it to the *common* recipe."""
     table = document.table(value, place, _KEYS)
     removed = _names(document, table, place)
     others = Recipe(remove_dependencies=removed)
@@ -222,7 +221,7 @@ def _recipe(document: Document, value: object, place: str, common: Recipe) -> Re
 
 
 def _requirements(document: Document, table: Mapping[str, object], place: str, key: str) -> tuple[str, ...]:
-    """Read requirements; those of the wheel may have variant markers, those of the build may not."""
+    """Read requirements of the wheel, or of the build, which must not have variant markers."""
     if key not in table:
         return ()
     from ..variants.markers import check_dependency, check_requirement, mentions_variant
@@ -230,8 +229,8 @@ def _requirements(document: Document, table: Mapping[str, object], place: str, k
     def check_build_requirement(text: str) -> None:
         if mentions_variant(text):
             raise VariantError(
-                f"requirement {text!r}: a build knows its label, so its requirements have no variant markers",
-                hint="put it into the tables of those labels, without that marker",
+                f"requirement {text!r}: build requirements must not have variant markers",
+                hint="move it to the tables of the labels that it is for, without the marker",
             )
         check_requirement(text)
 
@@ -254,13 +253,13 @@ def _name(document: Document, table: Mapping[str, object], place: str) -> str | 
 
 
 def _match(document: Document, table: Mapping[str, object], place: str) -> dict[str, str]:
-    """Read the globs by which existing wheels are picked."""
+    """Read the globs that select existing wheels."""
     if "match" not in table:
         return {}
     at_match = join(place, "match")
     parts = document.table(table["match"], at_match, tuple(_PARTS))
     if table["match"] == {}:
-        document.note(at_match, f"names nothing to pick by; known are {one_of(_PARTS)}")
+        document.note(at_match, f"expected at least one glob; known keys: {one_of(_PARTS)}")
     globs = {}
     for part, value in parts.items():
         glob = document.string(value, join(at_match, part))
@@ -270,14 +269,14 @@ def _match(document: Document, table: Mapping[str, object], place: str) -> dict[
 
 
 def _check_glob(part: str, glob: str) -> None:
-    """Check that a glob can pick something; raises VariantError."""
-    if not glob and part != "local":  # many versions have no local part, and that can be asked for
-        raise VariantError("is empty and picks nothing", hint="write '*' for anything")
+    """Check that a glob can match a part of a name; raises VariantError."""
+    if not glob and part != "local":  # "" matches versions without a local part
+        raise VariantError("an empty glob matches nothing", hint="write '*' to match anything")
     if re.search(r"\[[^\]]*$", glob):
-        raise VariantError(f"glob {glob!r}: '[' without ']'", hint="close it, as in '[23]'")
+        raise VariantError(f"glob {glob!r}: '[' without ']'", hint="add the ']', as in '[23]'")
     if stray := re.search(rf"[^*?{_PARTS[part]}]", re.sub(r"\[!?[^\]]+\]", "", glob)):
         raise VariantError(
-            f"glob {glob!r}: no {part} has the character {stray[0]!r}", hint="write '?' or '*' in its place"
+            f"glob {glob!r}: no {part} contains the character {stray[0]!r}", hint="write '?' or '*' instead"
         )
 
 
@@ -294,9 +293,9 @@ def _variables(document: Document, table: Mapping[str, object], place: str, key:
 
 def _check_variable(name: str, text: str) -> None:
     if not name or "=" in name or "\0" in name:
-        raise VariantError(f"{name!r} is no name of an environment variable")
+        raise VariantError(f"invalid name of an environment variable {name!r}")
     if "\0" in text:
-        raise VariantError("no environment variable can hold the character '\\0'")
+        raise VariantError("an environment variable cannot contain the character '\\0'")
 
 
 def _settings(
@@ -311,7 +310,9 @@ def _settings(
         at_name = f"{place}.{key}.{name}"
         if name in VARIANT_SETTINGS:
             document.note(
-                at_name, "is no setting of the wrapped backend; it asks variant-backend for a variant"
+                at_name,
+                "a setting of variant-backend, expected one of the wrapped backend",
+                remedy="remove it",
             )
         elif isinstance(value, list):
             texts = [document.string(text, f"{at_name}[{index}]") for index, text in enumerate(value)]
@@ -322,27 +323,27 @@ def _settings(
 
 
 def _check_removal(text: str) -> None:
-    """Check a project's name, or the start of one with a ``*`` behind; raises VariantError."""
+    """Check a project name, or the start of one followed by ``*``; raises VariantError."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*\*?", text):
         raise VariantError(
-            f"{text!r} is no project's name", hint="write NAME, or NAME* for all that start so"
+            f"invalid project name {text!r}", hint="write NAME, or NAME* for all names that start with NAME"
         )
 
 
 def _local(text: str) -> str:
-    """Return a local version as it is compared (PEP 440)."""
+    """Return a local version in the form for comparison (PEP 440)."""
     return text.lower().replace("_", ".")
 
 
 def _decided(requirement: str, variant: Variant) -> str | None:
-    """Return a wheel's own requirement as `markers.resolve` does, in its own spelling if it can stay."""
+    """Decide a requirement of a wheel by `markers.resolve`; keep its spelling if it has no variant marker."""
     from ..variants.markers import mentions_variant, resolve
 
     return resolve(requirement, variant) if mentions_variant(requirement) else requirement
 
 
 def _by_identity(requirements: Iterable[str], identities: Mapping[str, object]) -> dict[object, str]:
-    """Return the first of all requirements that mean the same, behind their identity."""
+    """Return the first of all equal requirements, by their identity."""
     result: dict[object, str] = {}
     for text in requirements:
         result.setdefault(identities[text], text)
@@ -350,12 +351,12 @@ def _by_identity(requirements: Iterable[str], identities: Mapping[str, object]) 
 
 
 def _identities(requirements: Iterable[str]) -> dict[str, object]:
-    """Return for each requirement what is equal for those that mean the same."""
+    """Return an identity for each requirement; equal requirements have equal identities."""
     by_project: dict[str, list[str]] = {}
     for text in dict.fromkeys(requirements):
         by_project.setdefault(_project(text), []).append(text)
     return {
-        # Alone on a project, it means what no other means, and need not be parsed, which takes long.
+        # The only requirement on a project equals no other, and parsing takes long.
         text: text if len(texts) == 1 else _parsed(text)
         for texts in by_project.values()
         for text in texts
@@ -363,16 +364,16 @@ def _identities(requirements: Iterable[str]) -> dict[str, object]:
 
 
 def _parsed(requirement: str) -> object:
-    """Return a requirement as packaging has it, or as it is: old wheels have some that are none today."""
+    """Return a parsed requirement, or its text if it is invalid, as in some old wheels."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
         return Requirement(requirement)
-    except (InvalidRequirement, RecursionError):  # those with variant markers are such, too
+    except (InvalidRequirement, RecursionError):  # variant markers are invalid here, too
         return requirement
 
 
 def _project(requirement: str) -> str:
-    """Return the escaped name of the project that a requirement is on, or an empty string."""
+    """Return the escaped project name in a requirement, or an empty string."""
     match = re.match(r"\s*([A-Za-z0-9._-]+)", requirement)
     return escape(match[1]) if match else ""

@@ -1,7 +1,7 @@
-"""Puts the shim around the build backend that a pyproject.toml declares, and takes it off again.
+"""Wrap the build backend in a pyproject.toml, unwrap it, and add variants.
 
-The edits lead from text to text. What one means is computed on plain tables; then the text is edited, read
-again, and compared with that. Sources: PEP 517 and PEP 518 for ``[build-system]``, the building draft for
+Each edit takes and returns text. The expected tables are computed first; then the text is edited, parsed
+again, and compared with them. Sources: PEP 517 and PEP 518 for ``[build-system]``, the building draft for
 ``[variant]``.
 """
 
@@ -27,12 +27,13 @@ from ..variants.metadata_reading import metadata_from_table
 from ..variants.properties import NULL_LABEL, Property
 from ..variants.validation import Document
 from ..variants.wheel_metadata import select_variant
+from .pyproject import misspelt_tables
 
 _PROJECT_FILE = "pyproject.toml"
 _HOOKS = "variant_backend.hooks"
 _DISTRIBUTION = "variant-backend"
 
-# What builds a project that does not say so (PEP 517, PEP 518).
+# The default build backend (PEP 517, PEP 518).
 _LEGACY_BACKEND = "setuptools.build_meta:__legacy__"
 _DEFAULTS = {"requires": ["setuptools"], "build-backend": _LEGACY_BACKEND}
 
@@ -50,27 +51,27 @@ _RECIPES = (*_OURS, "variants")
 
 
 def project_file(path: Path) -> Path:
-    """Return the pyproject.toml that *path* means: that of a folder, or the file itself.
+    """Return the pyproject.toml in the folder *path*, or *path* itself.
 
-    It need not be there if a setup.py is. Raises VariantError if neither is.
+    The file may be missing if there is a setup.py beside it. Raises VariantError if both are missing.
     """
     file = path / _PROJECT_FILE if path.is_dir() else path
     is_legacy = file.name == _PROJECT_FILE and file.with_name("setup.py").is_file()
     if not file.is_file() and not is_legacy:
         raise VariantError(
-            "no such file, and no setup.py beside it", place=file, hint="name the folder of a project"
+            "file not found, and no setup.py beside it", place=file, hint="give the folder of a project"
         )
     return file
 
 
 def read_project_file(file: Path) -> str:
-    """Return the text of a project file, which is empty if there is none; raises VariantError."""
+    """Return the text of a project file, or "" if it is missing; raises VariantError."""
     if not file.exists():
         return ""
     data = file.read_bytes()
     if data.startswith(b"\xef\xbb\xbf"):
-        text = "starts with a byte order mark, not with TOML"
-        raise VariantError(text, place=file, hint="save it without")
+        text = "expected TOML, got a byte order mark"
+        raise VariantError(text, place=file, hint="save the file without it")
     try:
         return data.decode("utf-8")
     except ValueError as error:
@@ -78,13 +79,15 @@ def read_project_file(file: Path) -> str:
 
 
 def write_project_file(file: Path, old: str, new: str) -> None:
-    """Replace the *old* text of a project file by the *new* one, at once; its mode stays.
+    """Replace the *old* text of a project file by the *new* one in one step.
 
-    A symbolic link stays one. Raises VariantError if the file is no longer what it was.
+    The file's mode and a symbolic link to it are kept. Raises VariantError if the file has changed.
     """
     target = file.resolve()
     if read_project_file(target) != old:
-        raise VariantError("has changed since it was read", place=file, hint="run the command again")
+        raise VariantError(
+            "the file was changed by another program", place=file, hint="run the command again"
+        )
     with workspace(target.parent) as folder:
         fresh = folder / target.name
         fresh.write_bytes(new.encode())
@@ -94,9 +97,9 @@ def write_project_file(file: Path, old: str, new: str) -> None:
 
 
 def wrap(text: str) -> str:
-    """Return a project file with its build backend wrapped; one where it is comes back as it is.
+    """Return a project file with its build backend wrapped, or unchanged if it is wrapped already.
 
-    Raises VariantError with every fault found.
+    Raises VariantError with every problem.
     """
     data = _read_tables(text)
     if _is_wrapped(data):
@@ -107,11 +110,11 @@ def wrap(text: str) -> str:
 
 
 def unwrap(text: str) -> str:
-    """Return a project file with its own build backend back in place; other keys and tables stay.
+    """Return a project file with its own build backend again; other keys and tables are kept.
 
-    What `wrap` did is undone to the byte, except for what leaves no trace: ``[build-system]`` and its
-    ``requires`` stay where there were none, and ``backend-path`` comes next to ``build-backend``.
-    Raises VariantError with every fault found.
+    The result has the bytes from before `wrap`, with two exceptions: an added ``[build-system]`` and its
+    ``requires`` are kept, and ``backend-path`` is moved next to ``build-backend``.
+    Raises VariantError with every problem.
     """
     data = _read_tables(text)
     if not _is_wrapped(data):
@@ -120,15 +123,15 @@ def unwrap(text: str) -> str:
 
 
 def is_defined(text: str, label: str) -> bool:
-    """Tell whether a label needs no properties: it is ``null``, or the project file defines it."""
+    """Return whether a label is ``null``, or defined in the project file."""
     return label == NULL_LABEL or label in _metadata(_read_tables(text)).variants
 
 
 def add_variant(text: str, label: str, properties: Sequence[Property]) -> str:
-    """Return a project file that defines a label, and that has a table for its recipe.
+    """Return a project file that defines a label and has a table for its recipe.
 
-    What is there already stays. New namespaces rank last, and so do new values of a static list.
-    Raises VariantError when the file has faults, or the label is unknown or stands for something else.
+    Existing content is kept. New namespaces rank last, and so do new values of a static list.
+    Raises VariantError if the file has problems, or the label is unknown or has other properties.
     """
     data = _read_tables(text)
     metadata = _metadata(data)
@@ -138,19 +141,20 @@ def add_variant(text: str, label: str, properties: Sequence[Property]) -> str:
         table = new.setdefault("variant", {})
         _declare(table, properties)
         table.setdefault("variants", {})[label] = variant.to_dict()
-        _metadata(new)  # its faults are told before anything is written
+        _metadata(new)  # raises its problems before the file is written
     recipes = new.setdefault("tool", {}).setdefault("variant-backend", {}).setdefault("variants", {})
     recipes.setdefault(label, {})
     return _checked(_extended(text, data, new), new)
 
 
-# What a project file says, as plain tables.
+# The content of a project file, as plain tables.
 
 
 def _read_tables(text: str) -> dict[str, Any]:
-    """Return what a project file says; raises VariantError with every fault that concerns wrapping."""
+    """Return the tables of a project file; raises VariantError with every problem for wrapping."""
     data = toml_edit.parse(text).unwrap()
     document = Document()
+    document.problems += misspelt_tables(data)
     tools = document.table(data.get("tool", {}), "tool")
     ours = document.table(tools.get("variant-backend", {}), "tool.variant-backend")
     system = document.table(data.get("build-system", {}), "build-system")
@@ -160,24 +164,24 @@ def _read_tables(text: str) -> dict[str, Any]:
         for key in ("requires", "backend-path"):
             value = table.get(key, [])
             if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-                document.note(f"{place}.{key}", "a list of strings is needed", code="wrong-type")
+                document.note(f"{place}.{key}", "expected a list of strings", code="wrong-type")
     if "build-backend" in system and "requires" not in system:
-        text = "missing: list what the build backend needs"
-        document.note("build-system.requires", text, code="missing-key")
+        remedy = "list the requirements of the build backend"
+        document.note("build-system.requires", "missing", code="missing-key", remedy=remedy)
     if _is_wrapped(data):
         if "build-backend" not in ours:
-            text = "missing: name the backend that is wrapped"
-            document.note("tool.variant-backend.build-backend", text, code="missing-key")
+            remedy = "write the name of the wrapped backend"
+            document.note("tool.variant-backend.build-backend", "missing", code="missing-key", remedy=remedy)
     else:
         for key in [key for key in _MOVED if key in ours]:
-            text = f"is there already, but build-system.build-backend is not {_HOOKS!r}"
+            text = f"exists, but build-system.build-backend is not {_HOOKS!r}"
             document.note(f"tool.variant-backend.{key}", text, remedy="remove it")
     document.check()
     return data
 
 
 def _is_wrapped(data: Mapping[str, Any]) -> bool:
-    """Tell whether the build backend is this package's, or that of a copy of it inside another one."""
+    """Return whether the build backend is this package, or a copy of it inside another one."""
     system = data.get("build-system")
     return isinstance(system, dict) and f".{system.get('build-backend')}".endswith(f".{_HOOKS}")
 
@@ -189,13 +193,13 @@ def _metadata(data: Mapping[str, Any]) -> VariantMetadata:
 
 
 def _own_requirements(requires: Sequence[str]) -> list[int]:
-    """Return where requirements name this package, the last one first."""
+    """Return the indexes of requirements on this package, the last one first."""
     names = [re.split(r"[^\w.-]", item.strip(), maxsplit=1)[0] for item in requires]
     return [index for index, name in enumerate(names) if canonicalize_name(name) == _DISTRIBUTION][::-1]
 
 
 def _wrapped(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a project file says once it is wrapped."""
+    """Return the tables of a project file after wrapping."""
     system = {**_DEFAULTS, **data.get("build-system", {})}
     moved = {key: system.pop(key) for key in _MOVED if key in system}
     if not _own_requirements(system["requires"]):
@@ -204,7 +208,7 @@ def _wrapped(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unwrapped(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a wrapped project file says once that is undone."""
+    """Return the tables of a project file after unwrapping."""
     system = {key: value for key, value in data["build-system"].items() if key not in _MOVED}
     own = _own_requirements(system["requires"])
     system["requires"] = [item for index, item in enumerate(system["requires"]) if index not in own]
@@ -227,7 +231,7 @@ def _declare(table: dict[str, Any], properties: Sequence[Property]) -> None:
     """Declare the namespaces of properties in a ``[variant]`` table, each with a provider."""
     priorities = table.setdefault("default-priorities", {}).setdefault("namespace", [])
     for namespace, feature, value in properties:
-        if namespace == ABI_DEPENDENCY:  # has neither priority nor provider
+        if namespace == ABI_DEPENDENCY:  # needs neither priority nor provider
             continue
         if namespace not in priorities:
             priorities.append(namespace)
@@ -243,7 +247,7 @@ def _declare(table: dict[str, Any], properties: Sequence[Property]) -> None:
 
 
 def _checked(text: str, expected: Mapping[str, Any]) -> str:
-    """Return an edited text if it says what it is meant to say; raises VariantError if it does not."""
+    """Return an edited text if it has the expected tables; raises VariantError if not."""
     if _pruned(toml_edit.parse(text).unwrap()) != _pruned(expected):
         raise toml_edit.too_intricate()
     return text
@@ -256,11 +260,11 @@ def _pruned(data: Mapping[str, Any]) -> dict[str, Any]:
     return {**rest, "tool": tools} if tools else rest
 
 
-# How that is written.
+# The edits of the text.
 
 
 def _complete(document: toml_edit.Document, missing: Mapping[str, object]) -> None:
-    """Write down what the build system is by default."""
+    """Write the default keys of ``[build-system]``."""
     if "requires" in missing:
         toml_edit.add(document, _SYSTEM, toml_edit.lines(missing))
     elif missing:
@@ -272,7 +276,7 @@ def _wrap(document: toml_edit.Document) -> None:
     requires = toml_edit.place_of(document, _REQUIRES)
     if not _own_requirements(requires.item.unwrap()):
         requires.set(toml_edit.with_string(requires.text, _DISTRIBUTION))
-    # Which of the two keys comes first stays, so that it is known on the way back.
+    # Keep the order of the two keys, so that _unwrap() can restore it.
     first = toml_edit.place_of(document, _SYSTEM_BACKEND, _SYSTEM_FOLDERS).path
     folders = toml_edit.find(document, _SYSTEM_FOLDERS)
     moved = toml_edit.take(folders) if folders else []
@@ -288,7 +292,7 @@ def _unwrap(document: toml_edit.Document) -> None:
     for index in _own_requirements(requires.item.unwrap()):
         requires.set(toml_edit.without_string(requires.text, index))
     if folders := toml_edit.find(document, _SYSTEM_FOLDERS):
-        toml_edit.remove(folders)  # those with a copy of this package
+        toml_edit.remove(folders)  # they belong to a copy of this package
     first = toml_edit.place_of(document, _OUR_BACKEND, _OUR_FOLDERS).path
     if folders := toml_edit.find(document, _OUR_FOLDERS):
         moved = toml_edit.take(folders)
@@ -298,7 +302,7 @@ def _unwrap(document: toml_edit.Document) -> None:
     wrapped = toml_edit.place_of(document, _OUR_BACKEND)
     backend = toml_edit.place_of(document, _SYSTEM_BACKEND)
     if wrapped.item.unwrap() == _LEGACY_BACKEND:
-        toml_edit.remove(backend)  # it goes without saying
+        toml_edit.remove(backend)  # it is the default
     else:
         backend.set(wrapped.text)
     toml_edit.remove(wrapped)
@@ -306,7 +310,7 @@ def _unwrap(document: toml_edit.Document) -> None:
 
 
 def _extended(text: str, old: Mapping[str, Any], new: Mapping[str, Any], path: toml_edit.Path = ()) -> str:
-    """Return a text that says *old* with all that *new* has more: keys, and items at the end of lists."""
+    """Return a text with tables *old* extended by the new keys and list items of *new*."""
     for key, value in new.items():
         here = (*path, key)
         is_entry = key not in old and path in (_PROVIDERS, _VARIANTS, _RECIPES)
@@ -322,7 +326,7 @@ def _extended(text: str, old: Mapping[str, Any], new: Mapping[str, Any], path: t
 
 
 def _add_entry(document: toml_edit.Document, path: toml_edit.Path, value: Any) -> None:
-    """Write a new key; where tables of its kind have headers of their own, so does its table."""
+    """Write a new key, as a table with its own header if similar tables have one."""
     table, key = path[:-1], path[-1]
     place = toml_edit.find_table(document, table)
     comment = ""

@@ -1,1 +1,1 @@
-"""One wheel, on this machine, behind a URL or installed: read, written, inspected, turned back."""
+"""Read, write, inspect and unmake one wheel: a file, a URL or an installed distribution."""

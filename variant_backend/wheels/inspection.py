@@ -1,7 +1,7 @@
-"""What a wheel or an installed distribution says of itself, and what installers make of it.
+"""Inspect a wheel or an installed distribution: its variant, and which installers install it.
 
-What is broken is told beside what can be read. Of a wheel, the central directory and its dist-info are
-read, and no more.
+Problems are reported beside everything that can be read. Only the central directory and the dist-info
+directory of a wheel are read.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 
 class InstallerVerdict(NamedTuple):
-    """What a released installer makes of a wheel: why it never installs it, or else when it does."""
+    """Why a released installer never installs a wheel, or else the condition under which it does."""
 
     problems: tuple[Problem, ...] = ()
     condition: str = ""
 
     @property
     def installs(self) -> bool:
-        """Whether it may install the wheel."""
+        """Whether the installer may install the wheel."""
         return not self.problems
 
     @property
@@ -48,9 +48,9 @@ class InstallerVerdict(NamedTuple):
 
 
 class VariantJson(NamedTuple):
-    """What a variant.json says, as far as it can be read, and what is wrong with it or that it is missing.
+    """The readable content of a variant.json, and its problems, or that it is missing.
 
-    Not each of the *problems* makes uv drop a release; *is_dropped_by_uv* tells whether one does.
+    *is_dropped_by_uv* is true if one of the *problems* makes uv ignore the release; not every problem does.
     """
 
     metadata: VariantMetadata | None = None
@@ -60,24 +60,24 @@ class VariantJson(NamedTuple):
 
     @property
     def label(self) -> str | None:
-        """The one label, if there is just one."""
+        """The label, or None if there is not exactly one."""
         labels = [*self.metadata.variants] if self.metadata else []
         return labels[0] if len(labels) == 1 else None
 
 
 class RequirementChanges(NamedTuple):
-    """The requirements that a variant has and the plain wheel beside it lacks, and the other way round."""
+    """The requirements that only the variant has, and those that only the plain wheel beside it has."""
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
 
 
 class Inspection(NamedTuple):
-    """What is known of a wheel, or of an installed distribution.
+    """The facts about a wheel or an installed distribution.
 
-    *label* is that of the filename, or of *variant_json* where there is none. *verdicts* are those of
-    released installers, by their names; there are none on what is installed already. *changes* are against
-    the plain wheel beside a variant: None without one, and an error if that cannot be read.
+    *label* comes from the filename, or else from *variant_json*. *verdicts* are those of released
+    installers, by name; an installed distribution has none. *changes* compare a variant with the plain wheel
+    beside it: None if there is no such wheel, an error if it cannot be read.
     """
 
     target: str
@@ -86,35 +86,35 @@ class Inspection(NamedTuple):
     label: str | None
     requirements: tuple[str, ...] = ()
     variant_json: VariantJson = VariantJson()
-    verdicts: Mapping[str, InstallerVerdict] = {}  # a default that nobody changes
+    verdicts: Mapping[str, InstallerVerdict] = {}  # never changed in place
     changes: RequirementChanges | VariantError | None = None
 
     @property
     def metadata(self) -> VariantMetadata | None:
-        """What variant.json says, as far as it can be read, and None for what is no variant."""
+        """The readable content of variant.json, or None without one."""
         return self.variant_json.metadata
 
     @property
     def variant(self) -> Variant | None:
-        """The variant, if its metadata name it."""
+        """The variant, or None if the metadata does not define the label."""
         variants = self.metadata.variants if self.metadata else {}
         return variants.get(self.label or "")
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What is wrong with variant.json, and with the plain wheel."""
+        """The problems of variant.json and of the plain wheel."""
         beside = self.changes.problems if isinstance(self.changes, VariantError) else ()
         return (*self.variant_json.problems, *beside)
 
     @property
     def format_version(self) -> str | None:
-        """The version of the format that ``$schema`` names."""
+        """The version of the format in ``$schema``, or None."""
         match = re.search(r"/v(\d+(?:\.\d+)*)\.json$", self.variant_json.schema or "")
         return match[1] if match else None
 
 
 def inspect_wheel(path: Path) -> Inspection:
-    """Inspect a wheel; raises VariantError, with its name in front, when it is not a sound wheel."""
+    """Inspect a wheel; raises VariantError, with its name in front, if it is invalid."""
     with open_wheel(path) as wheel:
         result = _of_wheel(str(path), wheel)
     name = _plain_name(result, wheel.filename)
@@ -125,12 +125,12 @@ def inspect_wheel(path: Path) -> Inspection:
         with open_wheel(plain) as wheel:
             requirements = core_metadata.requirements(wheel.core_metadata)
     except VariantError as error:
-        return result._replace(changes=error.within("beside it"))
+        return result._replace(changes=error.within("plain wheel"))
     return _compared(result, requirements)
 
 
 def _plain_name(result: Inspection, filename: WheelFilename) -> str | None:
-    """Return the name of the plain wheel of a variant, or None if it is no variant."""
+    """Return the name of a variant's plain wheel, or None if the wheel is not a variant."""
     is_variant = result.metadata is not None and filename.label is not None
     return str(filename._replace(label=None)) if is_variant else None
 
@@ -138,7 +138,7 @@ def _plain_name(result: Inspection, filename: WheelFilename) -> str | None:
 def _all_compared(
     names: Sequence[WheelFilename | None], results: Sequence[Inspection | VariantError]
 ) -> list[Inspection | VariantError]:
-    """Return the results, those of variants compared with the plain wheels among them."""
+    """Return the results, with each variant compared with its plain wheel among them."""
     by_name: dict[str, list[Inspection]] = {}
     for name, result in zip(names, results, strict=True):
         if isinstance(result, Inspection):
@@ -148,14 +148,14 @@ def _all_compared(
         if name is None or isinstance(result, VariantError):
             return result
         plain = by_name.get(_plain_name(result, name) or "", [])
-        # Of several in different folders, it is not known which one it was.
+        # With several in different folders, it is not known which one is the original.
         return _compared(result, plain[0].requirements) if len(plain) == 1 else result
 
     return list(map(compared, names, results))
 
 
 def _compared(result: Inspection, plain: Sequence[str]) -> Inspection:
-    """Return what is known with the difference from the requirements of the plain wheel."""
+    """Return the result with its changes against the requirements of the plain wheel."""
     old, new = set(plain), set(result.requirements)  # there may be thousands
     changes = RequirementChanges(
         added=tuple(text for text in result.requirements if text not in old),
@@ -165,10 +165,10 @@ def _compared(result: Inspection, plain: Sequence[str]) -> Inspection:
 
 
 def inspect_url(url: str) -> list[Inspection | VariantError]:
-    """Inspect the wheel that a URL names, or all wheels that are listed there, each against its plain wheel.
+    """Inspect the wheel at a URL, or all wheels listed there, and compare variants with their plain wheels.
 
-    What is wrong with one of them stands in its place. Raises VariantError when nothing can be listed, or
-    nothing is there.
+    Returns an error in place of a wheel that cannot be read. Raises VariantError if the URL cannot be read,
+    or lists no wheel.
     """
     from . import remote
 
@@ -182,34 +182,44 @@ def inspect_url(url: str) -> list[Inspection | VariantError]:
 
     wheels = remote.find_wheels(url)
     if not wheels:
-        raise VariantError("no wheel is listed there", place=shown_url(url))
+        raise VariantError("no wheels found", place=shown_url(url))
     results = remote.map_in_threads(inspected, wheels)
     names = [None if isinstance(wheel, VariantError) else wheel.name for wheel in wheels]
     return _all_compared(names, results)
 
 
 def inspect_installed(name: str, paths: Sequence[Path] = ()) -> Inspection:
-    """Inspect an installed distribution: in the folders *paths*, or else where this interpreter looks.
+    """Inspect an installed distribution, in the folders *paths* or else in ``sys.path``.
 
-    Raises VariantError when there is none of that name.
+    Raises VariantError if it is not installed.
     """
     distribution = next(_distributions(paths, name=name), None) if name else None
     if distribution is None:
-        where = ", ".join(map(str, paths)) or "where this interpreter looks"
+        if problem := _file_problem(name):
+            raise VariantError(problem)
+        where = f"in {', '.join(map(str, paths))}" if paths else "for the interpreter of variant-backend"
         raise VariantError(
-            f"no distribution of that name is installed {'in ' if paths else ''}{where}",
+            f"not installed {where}",
             place=name,
-            hint="name the site-packages folder with --path; a wheel's name ends in .whl",
+            hint="give its site-packages folder with --path, or a wheel's path, which ends in .whl",
         )
     return _of_distribution(name, distribution)
 
 
-def inspect_installed_variants(paths: Sequence[Path] = ()) -> list[tuple[Path, Inspection | VariantError]]:
-    """Inspect all that is installed as a variant.
+def _file_problem(target: str) -> Problem | None:
+    """Return why a target that looks like a path names no wheel, or None."""
+    from .wrong_files import path_problem
 
-    That is in the folders *paths*, or else where this interpreter looks. Each comes with its folder.
-    What is installed in several of them is that of the first, as for Python. What is wrong with one of them
-    stands in its place. The order is that of the names.
+    path = Path(target)
+    is_path = re.search(r"[/\\~]|\.(gz|tgz|bz2|zip|whl)\b|^(-|\.\.?)$", target) or path.is_file()
+    return path_problem(path) if is_path else None
+
+
+def inspect_installed_variants(paths: Sequence[Path] = ()) -> list[tuple[Path, Inspection | VariantError]]:
+    """Inspect all installed variants, each with its folder, in the order of their names.
+
+    Looks in the folders *paths*, or else in ``sys.path``. If a distribution is in several folders, the first
+    one is used, as Python does. Returns an error in place of a variant that cannot be read.
     """
     from packaging.utils import canonicalize_name
 
@@ -233,9 +243,9 @@ def inspect_installed_variants(paths: Sequence[Path] = ()) -> list[tuple[Path, I
 
 
 def installed_versions(paths: Sequence[Path] = ()) -> dict[str, Version]:
-    """Return the versions of all that is installed, by normalized name; *paths* as in `inspect_installed`.
+    """Return the versions of installed distributions by normalized name; *paths* as in `inspect_installed`.
 
-    What has no valid name and version is left out.
+    Distributions without a valid name and version are ignored.
     """
     from packaging.utils import canonicalize_name
     from packaging.version import InvalidVersion, Version
@@ -251,7 +261,7 @@ def installed_versions(paths: Sequence[Path] = ()) -> dict[str, Version]:
 
 
 def _distributions(paths: Sequence[Path], name: str | None = None) -> Iterator[Distribution]:
-    """Find installed distributions, all or those of a name."""
+    """Find all installed distributions, or those with a name."""
     from importlib.metadata import Distribution, DistributionFinder
 
     places: dict[str, Any] = {"path": [str(path) for path in paths]} if paths else {}
@@ -263,7 +273,7 @@ def _core_metadata(distribution: Distribution) -> bytes:
 
 
 def _installed_name(distribution: Distribution) -> str | None:
-    """Return the name of an installed distribution, None if it does not tell."""
+    """Return the name of an installed distribution, or None if its metadata cannot be read."""
     try:
         return core_metadata.read_field(_core_metadata(distribution), "Name")
     except (VariantError, UnicodeDecodeError):
@@ -287,21 +297,23 @@ def _of_distribution(name: str, distribution: Distribution) -> Inspection:
     except VariantError as error:
         raise error.within(name) from None
     except UnicodeDecodeError as error:
-        text = f"its dist-info has a file that is not UTF-8: {error}"
+        text = f"a file in dist-info is not UTF-8: {error}"
         raise VariantError(text, place=name) from None
     variant_json = VariantJson() if document is None else _read_variant_json(document.encode, None)
     return Inspection(name, project, version, variant_json.label, requirements, variant_json)
 
 
 def _of_wheel(target: str, wheel: Wheel) -> Inspection:
-    """Inspect an open wheel."""
+    """Return the facts about an open wheel."""
     label, variant_json = wheel.filename.label, VariantJson()
     project, version = _identity(wheel.core_metadata)
     requirements = tuple(core_metadata.requirements(wheel.core_metadata))
     if wheel.is_variant():
         variant_json = _read_variant_json(lambda: wheel.read_file("variant.json"), label)
     elif label is not None:
-        problem = Problem("missing-variant-json", "", "it has a label, but no variant.json")
+        problem = Problem(
+            "missing-variant-json", "", "the name has a label, but the wheel has no variant.json"
+        )
         variant_json = VariantJson(problems=(problem,), is_dropped_by_uv=True)
     verdicts = _verdicts(label, variant_json)
     label = label or variant_json.label
@@ -309,12 +321,12 @@ def _of_wheel(target: str, wheel: Wheel) -> Inspection:
 
 
 def _identity(data: bytes) -> tuple[str, str]:
-    """Return name and version that METADATA gives; raises VariantError."""
+    """Return the name and version in METADATA; raises VariantError."""
     return core_metadata.read_field(data, "Name"), core_metadata.read_field(data, "Version")
 
 
 def _read_variant_json(read: Callable[[], bytes], label: str | None) -> VariantJson:
-    """Return what variant.json says, and what is wrong with it; *label* is that of the filename."""
+    """Return the content and the problems of variant.json; *label* is that of the filename."""
     document = Document()
     try:
         parsed = read_json(document, read())
@@ -323,7 +335,7 @@ def _read_variant_json(read: Callable[[], bytes], label: str | None) -> VariantJ
     metadata = read_metadata(document, parsed)
     schema = parsed.get("$schema") if isinstance(parsed, dict) else None
     is_dropped = any(problem.code not in ACCEPTED_BY_UV for problem in document.problems)
-    # Other problems may be the reason for another label.
+    # A wrong label may only be a result of the other problems.
     if not is_dropped and (problem := label_problem(metadata.variants, label)):
         document.add(problem)
         is_dropped = True
@@ -336,19 +348,19 @@ def _read_variant_json(read: Callable[[], bytes], label: str | None) -> VariantJ
 
 
 def _verdicts(label: str | None, content: VariantJson) -> dict[str, InstallerVerdict]:
-    """Return what pip and uv make of a wheel; *label* is its name's."""
+    """Return whether pip and uv install a wheel; *label* is that of the filename."""
     if label is None:
-        ignored = ": the name has no label, and variant.json is not looked at"
+        ignored = ": the name has no label, so variant.json is ignored"
         is_ignored = content.metadata is not None or content.problems
         verdict = InstallerVerdict(condition=f"as a plain wheel{ignored if is_ignored else ''}")
         return {"pip": verdict, "uv": verdict}
-    no_variants = Problem("no-variants", "", "it sees plain wheels only, and rejects a name with a label")
+    no_variants = Problem("no-variants", "", "it supports plain wheels only, and rejects a name with a label")
     variant = content.metadata.variants.get(label) if content.metadata else None
     if content.is_dropped_by_uv or variant is None or content.metadata is None:
-        text = "it drops a release with faults in its metadata"
+        text = "it ignores a release with problems in its metadata"
         uv = InstallerVerdict((Problem("dropped-release", "", text),))
     else:
-        where = "where its properties are supported" if variant.properties else "on every system"
+        where = "where its properties are supported" if variant.properties else "on every machine"
         condition = f"with {UV_FLAG}, {where}"
         uv = InstallerVerdict(tuple(uv_never_selects(content.metadata, variant)), condition)
     return {"pip": InstallerVerdict((no_variants,)), "uv": uv}

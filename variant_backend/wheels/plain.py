@@ -1,4 +1,4 @@
-"""A variant as a plain wheel that every installer takes: its name, and its variant markers decided."""
+"""Turn a variant into a plain wheel that every installer accepts: rename it and decide variant markers."""
 
 from __future__ import annotations
 
@@ -14,18 +14,16 @@ from ..variants.markers import mentions_variant, resolve_here
 from ..variants.properties import Property, Variant
 from ..variants.wheel_metadata import variant_of_wheel
 from .reading import Wheel, WheelFile
-from .writing import Rewriting, faults_named, write_copy
+from .writing import Rewriting, errors_named, write_copy
 
 
 def plain_name(filename: WheelFilename) -> WheelFilename:
-    """Return the name of the plain wheel of one with this name."""
+    """Return a wheel's name without its label."""
     return filename._replace(label=None)
 
 
 def tagged_name(filename: WheelFilename) -> WheelFilename:
-    """Return a wheel's name without its label, which goes into the build tag.
-
-    It stays a name that every installer reads, and says which variant it was.
+    """Return a wheel's name with the label moved into the build tag, which every installer accepts.
 
     >>> str(tagged_name(WheelFilename.parse("torch-2.10.0-cp311-cp311-win_amd64-cuda12.8.whl")))
     'torch-2.10.0-0_cuda12.8-cp311-cp311-win_amd64.whl'
@@ -41,16 +39,15 @@ def for_pip(
     supported: Callable[[Variant], Collection[Property]],
     rename: Callable[[WheelFilename], WheelFilename] = plain_name,
 ) -> Path:
-    """Move a wheel that is ours to its plain name in *out_dir*, its variant markers decided; return it there.
+    """Move a wheel to *out_dir* under the name that *rename* returns, and return its new path.
 
-    The plain name is what *rename* makes of its name.
-
-    *supported* tells which properties of the wheel's variant count in the markers. variant.json stays, and
-    without such markers all bytes do; with some, *wheel* stays too. *out_dir* is on the same file system.
-    Raises VariantError, with the wheel's name in front.
+    *supported* returns the supported properties of a variant, by which variant markers are decided.
+    A wheel with such markers is rewritten, and *wheel* is kept; any other is moved unchanged. Both keep
+    variant.json. *out_dir* must be on the same file system. Raises VariantError, with the wheel's name in
+    front.
     """
     target = out_dir / str(rename(wheel.name))
-    with faults_named(wheel.path, out_dir):
+    with errors_named(wheel.path, out_dir):
         with wheel.path.open("rb", buffering=0) as file:
             opened = Wheel.read(wheel.name, Source.of(file.fileno()))
             metadata = decided_metadata(opened, supported)
@@ -63,9 +60,9 @@ def for_pip(
 
 
 def decided_metadata(wheel: Wheel, supported: Callable[[Variant], Collection[Property]]) -> bytes:
-    """Return METADATA of a wheel with its variant markers decided; without such markers, as it is.
+    """Return a wheel's METADATA with variant markers decided; unchanged if there are none.
 
-    *supported* is as for `for_pip`. Raises VariantError when a requirement cannot be read.
+    *supported* is that of `for_pip`. Raises VariantError if a requirement is invalid.
     """
     requirements = core_metadata.requirements(wheel.core_metadata)
     if not any(map(mentions_variant, requirements)):
@@ -82,7 +79,7 @@ def decided_metadata(wheel: Wheel, supported: Callable[[Variant], Collection[Pro
 
 
 def _with_metadata(wheel: Wheel, metadata: bytes) -> Rewriting:
-    """Return the wheel with another METADATA, and what goes with it."""
+    """Return the wheel with another METADATA and a matching RECORD."""
     wheel.archive.check_layout()
     rows, record = wheel.read_file("RECORD"), wheel.path("RECORD")
     signatures = [wheel.path(name) for name in wheel.signatures()]

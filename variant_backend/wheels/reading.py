@@ -1,13 +1,13 @@
-"""Reading one wheel: its archive, the files of its dist-info directory, and what they must agree in."""
+"""Read one wheel: its archive and the files of its dist-info directory, and check that they agree."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import VariantError
+from ..errors import Problem, VariantError
 from ..formats import core_metadata
 from ..formats.record import Record
 from ..lowlevel.ranges import Source
@@ -17,7 +17,7 @@ from ..variants.filename import WheelFilename, escape
 from ..variants.metadata import VariantMetadata
 from ..variants.wheel_metadata import label_problem
 
-# They sign the RECORD that was there before, and RECORD never lists them.
+# They sign RECORD, which never lists them. A changed RECORD makes them invalid.
 SIGNATURES = ("RECORD.jws", "RECORD.p7s")
 
 
@@ -29,14 +29,26 @@ class WheelFile(NamedTuple):
 
     @classmethod
     def of(cls, path: Path) -> WheelFile:
-        """Return the wheel at a path, which need not exist; raises VariantError as `WheelFilename.parse`."""
-        return cls(path, WheelFilename.parse(path.name))
+        """Return the wheel at a path, which need not exist.
+
+        Raises VariantError if the name is not a wheel's, with a remedy if the kind of file is known.
+        """
+        try:
+            name = WheelFilename.parse(path.name)
+        except VariantError:
+            if problem := _path_problem(path):
+                raise VariantError(problem) from None
+            raise
+        # A platform tag may contain anything in `WheelFilename.parse`, also the mark of a browser's copy.
+        if (" " in path.name or "(" in path.name) and (problem := _path_problem(path)):
+            raise VariantError(problem)
+        return cls(path, name)
 
     @contextmanager
     def open(self, *, whole: bool = True) -> Iterator[Wheel]:
-        """Open the wheel as `Wheel.read` does, or not *whole*, as `Wheel.glance` does.
+        """Open the wheel by `Wheel.read`, or by `Wheel.glance` if not *whole*.
 
-        A VariantError gets the wheel's name in front.
+        Raises VariantError with the wheel's name in front.
         """
         try:
             with self.path.open("rb", buffering=0) as file:
@@ -45,11 +57,19 @@ class WheelFile(NamedTuple):
         except VariantError as error:
             raise error.within(self.path.name) from None
         except OSError as error:
-            raise VariantError(str(error.strerror or error), place=self.path) from None
+            from .wrong_files import unreadable
+
+            raise unreadable(self.path, error) from None
+
+
+def _path_problem(path: Path) -> Problem | None:
+    from .wrong_files import path_problem  # takes long to import, and most paths are right
+
+    return path_problem(path)
 
 
 def wheel_files(paths: Iterable[Path]) -> list[WheelFile | VariantError]:
-    """Return the wheels at these paths; what is wrong with a name stands in the place of its wheel."""
+    """Return the wheel at each path, or the error if its name is not a wheel's."""
     wheels: list[WheelFile | VariantError] = []
     for path in paths:
         try:
@@ -60,7 +80,7 @@ def wheel_files(paths: Iterable[Path]) -> list[WheelFile | VariantError]:
 
 
 def open_wheel(path: Path, *, whole: bool = True) -> AbstractContextManager[Wheel]:
-    """Open the wheel at a path, as `WheelFile.open` does; raises VariantError."""
+    """Open the wheel at a path by `WheelFile.open`; raises VariantError."""
     return WheelFile.of(path).open(whole=whole)
 
 
@@ -74,28 +94,28 @@ class Wheel(NamedTuple):
 
     @classmethod
     def read(cls, filename: WheelFilename, source: Source) -> Wheel:
-        """Read an open wheel, and check that it is what its name says.
+        """Read an open wheel, and check that its content matches its name.
 
         Its RECORD and local headers are not read. Raises VariantError.
         """
-        wheel = cls._identified(filename, Archive.read(source))
+        wheel = cls._identified(filename, read_archive(source))
         wheel.read_file("WHEEL")
         return wheel
 
     @classmethod
     def glance(cls, filename: WheelFilename, source: Source) -> Wheel:
-        """Read nothing of an open variant wheel but METADATA and variant.json; other members are not checked.
+        """Read only METADATA and variant.json of an open variant wheel; other members are not checked.
 
         Raises VariantError.
         """
         from ..lowlevel.zip_lookup import read_members
 
         names = [_dist_info_path(filename, name) for name in ("METADATA", "variant.json")]
-        return cls._identified(filename, read_members(source, names))
+        return cls._identified(filename, _read_zip(lambda: read_members(source, names), source))
 
     @classmethod
     def _identified(cls, filename: WheelFilename, archive: Archive) -> Wheel:
-        """Return the wheel with this archive, after comparing what it says it is with its name."""
+        """Return the wheel with this archive, after comparing its content with its name."""
         entries = {entry.name: entry for entry in archive.entries}
         check_directories(filename, entries)
         core_metadata = archive.content(_member(entries, _dist_info_path(filename, "METADATA")))
@@ -107,11 +127,11 @@ class Wheel(NamedTuple):
         return _dist_info_path(self.filename, name)
 
     def entry(self, name: str) -> Entry:
-        """Return the member that is this file of the dist-info directory; raises VariantError without it."""
+        """Return the member of a file in the dist-info directory; raises VariantError if it is missing."""
         return _member(self.entries, self.path(name))
 
     def signatures(self) -> list[str]:
-        """Return the files of the dist-info directory that sign its RECORD."""
+        """Return the names of the files that sign RECORD."""
         return [name for name in SIGNATURES if self.path(name) in self.entries]
 
     def read_file(self, name: str) -> bytes:
@@ -119,11 +139,11 @@ class Wheel(NamedTuple):
         return self.archive.content(self.entry(name))
 
     def is_variant(self) -> bool:
-        """Tell whether the wheel carries a variant.json."""
+        """Return whether the wheel contains a variant.json."""
         return self.path("variant.json") in self.entries
 
     def variant_metadata(self) -> VariantMetadata:
-        """Return what variant.json says; raises VariantError unless it has one label, the filename's."""
+        """Return the content of variant.json; raises VariantError unless its only label is the filename's."""
         from ..variants.metadata_reading import metadata_from_json
 
         metadata = metadata_from_json(self.read_file("variant.json"), "variant.json")
@@ -132,10 +152,10 @@ class Wheel(NamedTuple):
         return metadata
 
     def parsed_record(self, content: bytes) -> Record:
-        """Return RECORD; raises VariantError if it is no list, or has many more rows than there are files."""
+        """Parse RECORD; raises VariantError if it is invalid, or has many more rows than there are files."""
         place = self.path("RECORD")
         rows_at_most = 2 * len(self.entries) + 100
-        if content.count(b"\n") > rows_at_most:  # their text may be compressed a thousandfold
+        if content.count(b"\n") > rows_at_most:  # a small compressed RECORD may expand a thousandfold
             raise VariantError(f"more than {rows_at_most} rows for {len(self.entries)} files", place=place)
         try:
             return Record.parse(content)
@@ -143,7 +163,7 @@ class Wheel(NamedTuple):
             raise error.within(place) from None
 
     def checked_record(self, content: bytes) -> Record:
-        """Return RECORD, after comparing it with what is in the archive; raises VariantError."""
+        """Parse RECORD, and compare it with the archive's members; raises VariantError."""
         place = self.path("RECORD")
         unlisted = {self.path(name) for name in SIGNATURES}
         record = self.parsed_record(content)
@@ -153,7 +173,7 @@ class Wheel(NamedTuple):
         return record
 
     def replaced_record(self, path: str, old: bytes, new: bytes, moment: int | None = None) -> Member:
-        """Return RECORD's member; with other rows at its top alone, its compressed data stay as they are."""
+        """Return a new RECORD; if only its first rows change, the compressed data of the rest is kept."""
         entry, deflated = self.entry("RECORD"), None
         if entry.method == DEFLATED:
             head, rest = split_stored_head(self.archive.raw(entry))
@@ -164,33 +184,49 @@ class Wheel(NamedTuple):
         return self.archive.replaced(entry, path, new, deflated=deflated, moment=moment)
 
 
+def read_archive(source: Source) -> Archive:
+    """Read the directory of a wheel's archive; raises VariantError, which says what another file holds."""
+    return _read_zip(lambda: Archive.read(source), source)
+
+
+def _read_zip(read: Callable[[], Archive], source: Source) -> Archive:
+    try:
+        return read()
+    except VariantError:
+        from .wrong_files import content_problem
+
+        if problem := content_problem(source):
+            raise VariantError(problem) from None
+        raise
+
+
 def _dist_info_path(filename: WheelFilename, name: str) -> str:
     return f"{filename.stem}.dist-info/{name}"
 
 
 def _member(entries: Mapping[str, Entry], path: str) -> Entry:
-    """Return the member of this path; raises VariantError without it."""
+    """Return the member at a path; raises VariantError if it is missing."""
     if path not in entries:
         raise VariantError(f"{path} is missing", hint=REBUILD)
     return entries[path]
 
 
 def check_directories(filename: WheelFilename, names: Mapping[str, Entry]) -> None:
-    """Check that there is one dist-info directory, and that it and .data are spelled as the filename."""
+    """Check that there is one dist-info directory, and that its name and .data's match the filename."""
     tops = {name.partition("/")[0] for name in names if ".d" in name}
     dist_infos = sorted(top for top in tops if top.endswith(".dist-info"))
     if len(dist_infos) != 1:
         listed = " and ".join(dist_infos) or "none"
-        raise VariantError(f"one .dist-info directory is needed, found {listed}", hint=REBUILD)
+        raise VariantError(f"expected one .dist-info directory, got {listed}", hint=REBUILD)
     for top in tops:
         if top.endswith((".dist-info", ".data")) and top.rpartition(".")[0] != filename.stem:
             raise VariantError(
-                f"directory {top} does not go with the filename, which says {filename.stem}", hint=REBUILD
+                f"directory {top} does not match {filename.stem} in the filename", hint=REBUILD
             )
 
 
 def check_identity(filename: WheelFilename, metadata: bytes) -> None:
-    """Check that METADATA names the project and version that the filename names."""
+    """Check that METADATA has the filename's project name and version; raises VariantError."""
     place = f"{filename.stem}.dist-info/METADATA"
     try:
         name = core_metadata.read_field(metadata, "Name")

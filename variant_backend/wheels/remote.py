@@ -1,8 +1,8 @@
-"""Wheels behind URLs: listed, and read in ranges, so that a wheel of gigabytes costs kilobytes.
+"""List wheels at URLs, and read them in ranges: kilobytes of a wheel of gigabytes are transferred.
 
-HTTP is asked here, as a server may ignore a range and send the whole file. Other protocols are known to
-fsspec and the libraries it finds, with where credentials are. Sources: RFC 9110, section 14 (ranges), and
-the simple repository API for pages.
+`lowlevel.http` is used for HTTP, because a server may ignore a range and send the whole file. fsspec and its
+libraries are used for other protocols, and find credentials themselves. Sources: RFC 9110, section 14
+(ranges), and the simple repository API for pages.
 """
 
 from __future__ import annotations
@@ -20,20 +20,19 @@ from ..lowlevel import http
 from ..lowlevel.http import shown_url, with_credentials
 from ..lowlevel.ranges import Source
 from ..lowlevel.terminal import print_logs
-from ..lowlevel.zip_archive import Archive
 from ..lowlevel.zip_records import ENDING_SIZE
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
-from .reading import Wheel
+from .reading import Wheel, read_archive
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
-_REMEDY = "pip install 'variant-backend[remote]'"
+_REMEDY = "run pip install 'variant-backend[remote]'"
 
-# No central directory and no file of a dist-info directory is larger, nor any page of an index.
+# Central directories, files of dist-info directories and pages of indexes are smaller.
 _LARGEST = 64 << 20
-# Ranges with less between them are fetched as one: a request takes longer than so many bytes.
+# Ranges with a smaller gap are one request, which is faster.
 _GAP = 16 << 10
 _AT_ONCE = 16
 _MOST_PROJECTS = 1000
@@ -42,11 +41,11 @@ _ACCEPT = f"{simple_api.JSON_TYPE}, text/html;q=0.5, */*;q=0.1"
 
 
 class NoRangesError(VariantError):
-    """A server does not send the range that it was asked for."""
+    """The server does not support range requests."""
 
 
 class RemoteWheel(NamedTuple):
-    """A wheel that lies elsewhere: its parsed name, its URL, and how its bytes are had."""
+    """A wheel at a URL: its parsed name, the URL, and a function that opens it."""
 
     name: WheelFilename
     url: str
@@ -54,7 +53,7 @@ class RemoteWheel(NamedTuple):
 
 
 class ReadWheel(NamedTuple):
-    """A variant wheel that lies elsewhere, after its dist-info was read; *place* is what messages call it."""
+    """A variant wheel at a URL whose dist-info was read; messages name it *place*."""
 
     place: str
     wheel: Wheel
@@ -62,10 +61,10 @@ class ReadWheel(NamedTuple):
 
 
 def read_wheels(url: str) -> tuple[list[ReadWheel], list[Problem]]:
-    """Return the variant wheels at *url*, and what is wrong with the others.
+    """Return the variant wheels at *url*, and the problems of wheels that cannot be read.
 
-    It is a wheel's URL, a folder's, or an HTTP page that links to wheels or to the pages of projects.
-    Raises VariantError when nothing can be listed there.
+    The URL is that of a wheel, of a folder, or of an HTTP page that links to wheels or to pages of projects.
+    Raises VariantError if it cannot be read.
     """
 
     def read(remote: RemoteWheel | VariantError) -> ReadWheel | VariantError | None:
@@ -86,14 +85,14 @@ def read_wheels(url: str) -> tuple[list[ReadWheel], list[Problem]]:
 
 
 def read_wheel(remote: RemoteWheel) -> Wheel:
-    """Read what a wheel says of itself: its directory, METADATA, WHEEL and variant.json, and no more.
+    """Read only the central directory, METADATA, WHEEL and variant.json of a wheel.
 
-    Raises VariantError, with the URL in front, when it cannot be had or is not sound.
+    Raises VariantError, with the URL in front, if it cannot be downloaded or is invalid.
     """
     with _within(remote.url):
         source = remote.source()
-        archive = Archive.read(source)
-        # A member ends where the next one starts; that is known before its local header is.
+        archive = read_archive(source)
+        # A member ends at the start of the next one, so one request reads it with its local header.
         offsets = sorted([*(entry.offset for entry in archive.entries), archive.directory_offset])
         following = dict(pairwise(offsets))
         wanted = {f"{remote.name.stem}.dist-info/{name}" for name in ("METADATA", "WHEEL", "variant.json")}
@@ -104,10 +103,9 @@ def read_wheel(remote: RemoteWheel) -> Wheel:
 
 
 def find_wheels(url: str) -> list[RemoteWheel | VariantError]:
-    """Return the wheels at *url*, in the order of their names: the one that it names, or those listed there.
+    """Return the wheel at *url*, or the wheels listed there in the order of their names.
 
-    What is wrong with the name of one of them stands in its place. Raises VariantError when that cannot be
-    listed.
+    Returns an error in place of a wheel whose name is invalid. Raises VariantError if the URL cannot be read.
     """
     if not url.lower().startswith(("http://", "https://")):
         return _stored(url)
@@ -118,13 +116,13 @@ def find_wheels(url: str) -> list[RemoteWheel | VariantError]:
     name = unquote(parts.path).rpartition("/")[2]
     if name.endswith(".whl"):
         return [_named(name, url, partial(on_server, url=url))]
-    if name and not name.endswith((".html", ".json")):  # an index that is named without the slash at its end
+    if name and not name.endswith((".html", ".json")):  # the URL of an index without its final slash
         url = parts._replace(path=f"{parts.path}/").geturl()
     links, projects = _links(*_page(url))
     if not links:
         if len(projects) > _MOST_PROJECTS:
             raise VariantError(
-                f"{shown_url(url)}: lists {len(projects)} projects, which are too many to read",
+                f"{shown_url(url)}: too many projects: {len(projects)} (limit: {_MOST_PROJECTS})",
                 hint="give the URL of a project's page",
             )
         pages = map_in_threads(lambda project: _links(*_page(project))[0], projects)
@@ -133,7 +131,7 @@ def find_wheels(url: str) -> list[RemoteWheel | VariantError]:
 
 
 def _named(name: str, url: str, make: Callable[[WheelFilename], RemoteWheel]) -> RemoteWheel | VariantError:
-    """Return the wheel of a name, or what is wrong with the name."""
+    """Return the wheel with a name, or the error if the name is invalid."""
     try:
         return make(WheelFilename.parse(name))
     except VariantError as error:
@@ -141,7 +139,7 @@ def _named(name: str, url: str, make: Callable[[WheelFilename], RemoteWheel]) ->
 
 
 def _links(content: bytes, kind: str, url: str) -> tuple[dict[str, str], list[str]]:
-    """Return the wheels that a page links to, by their names, and the pages of projects if there are none."""
+    """Return the links to wheels on a page by their names, or else the links to pages of projects."""
     place = shown_url(url)
     projects: dict[str, str] | None = None
     with _within(url):
@@ -165,12 +163,12 @@ def map_in_threads(function: Callable[[_T], _R], items: Iterable[_T]) -> list[_R
         try:
             return list(executor.map(function, items))
         finally:
-            executor.shutdown(cancel_futures=True)  # what has not started, when one fails
+            executor.shutdown(cancel_futures=True)  # if one fails, do not start the rest
 
 
 @contextmanager
 def _within(url: str) -> Iterator[None]:
-    """Put the URL in front of every fault."""
+    """Raise every VariantError with the URL in front."""
     try:
         yield
     except VariantError as error:
@@ -179,7 +177,7 @@ def _within(url: str) -> Iterator[None]:
 
 @contextmanager
 def _libraries() -> Iterator[None]:
-    """Turn what fsspec and its libraries raise into a VariantError, without the secrets of URLs in it."""
+    """Raise errors of fsspec and its libraries as VariantError, without secrets in URLs."""
     try:
         yield
     except VariantError:
@@ -191,18 +189,18 @@ def _libraries() -> Iterator[None]:
     except PermissionError as error:
         raise VariantError(
             f"access denied: {shown_url(str(error))}",
-            hint="credentials are taken from where its library looks, such as ~/.aws",
+            hint="set up credentials as the protocol's library reads them, for example in ~/.aws",
         ) from None
     except ImportError as error:
-        ours = any(name in str(error) for name in ("fsspec", "aiohttp", "s3fs", "gcsfs"))
-        raise VariantError(str(error), hint=_REMEDY if ours else None) from None
-    # Each library has a family of errors of its own, and most are no OSError.
+        is_extra = any(name in str(error) for name in ("fsspec", "aiohttp", "s3fs", "gcsfs"))
+        raise VariantError(str(error), hint=_REMEDY if is_extra else None) from None
+    # Each library has its own exceptions, most of them not derived from OSError.
     except Exception as error:
         raise VariantError(shown_url(str(error)) or type(error).__name__) from None
 
 
 def _merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return ranges, each a start and an end, in order; near ones are one."""
+    """Return ranges (start, end) in order, with near ones merged."""
     merged: list[tuple[int, int]] = []
     for start, end in sorted(ranges):
         if merged and start - merged[-1][1] <= _GAP:
@@ -212,7 +210,7 @@ def _merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 class _Spans:
-    """Reads a file by *fetch*(offset, length), each byte once at most."""
+    """A file that is read by *fetch*(offset, length), each byte at most once."""
 
     def __init__(self, fetch: Callable[[int, int], bytes], size: int) -> None:
         self._fetch = fetch
@@ -224,15 +222,15 @@ class _Spans:
         return Source(self.read, self._size)
 
     def add(self, start: int, data: bytes) -> None:
-        """Take bytes that are known from elsewhere."""
+        """Add bytes that were received already."""
         self._spans.append((start, data))
 
     def read(self, length: int, offset: int) -> bytes:
-        """Return so many bytes; raises VariantError when the file ends before that, or they are too many."""
+        """Return *length* bytes; raises VariantError if the file is too short, or the length too large."""
         end = offset + length
         if end > self._size:
             there = max(self._size - offset, 0)
-            raise VariantError(f"truncated: {length} bytes are needed at byte {offset}, {there} are there")
+            raise VariantError(f"truncated: expected {length} bytes at byte {offset}, got {there}")
         for index, (start, data) in enumerate(self._spans):
             if start < end <= start + len(data):
                 if offset < start:
@@ -247,18 +245,20 @@ class _Spans:
         if not length:
             return b""
         if length > _LARGEST:
-            raise VariantError(f"{length} bytes at byte {offset} are too many for what is read of a wheel")
+            raise VariantError(
+                f"too large to read from a wheel: {length} bytes at byte {offset} (limit: {_LARGEST})"
+            )
         data = self._fetch(offset, length)
         if len(data) != length:
-            raise VariantError(f"{length} bytes were asked for at byte {offset}, and {len(data)} came")
+            raise VariantError(f"requested {length} bytes at byte {offset}, received {len(data)}")
         return data
 
 
 def _stored(url: str) -> list[RemoteWheel | VariantError]:
-    """Return the wheels at a URL that is not HTTP, by fsspec."""
+    """Return the wheels at a URL of another protocol than HTTP, by fsspec."""
     with _within(url), _libraries():
         fsspec = _fsspec()
-        # A fresh instance, as fsspec keeps those with what they have listed.
+        # A new instance, because fsspec caches instances with their listings.
         fs, path = fsspec.core.url_to_fs(url, skip_instance_cache=True)
         files = {path: fs.info(path)} if path.endswith(".whl") else fs.find(path, detail=True)
 
@@ -272,7 +272,7 @@ def _stored(url: str) -> list[RemoteWheel | VariantError]:
                 return data
 
             if info.get("size") is None:
-                raise VariantError("its size is not told")
+                raise VariantError("the size of the file is unknown")
             return _Spans(fetch, int(info["size"])).source()
 
         return _named(path.rpartition("/")[2], link, lambda name: RemoteWheel(name, link, source))
@@ -284,7 +284,7 @@ def _stored(url: str) -> list[RemoteWheel | VariantError]:
 
 
 def _fsspec() -> Any:
-    """Return fsspec, which takes long to import, and need not be there; what its libraries log is printed."""
+    """Import fsspec, which is optional and slow to import, and print what its libraries log."""
     import fsspec.core
 
     print_logs()
@@ -294,20 +294,20 @@ def _fsspec() -> Any:
 def on_server(
     name: WheelFilename, url: str, *, size: int | None = None, other_hosts: http.OtherHosts = True
 ) -> RemoteWheel:
-    """Return a wheel behind HTTP; it must have the *size*, if that is known.
+    """Return a wheel on an HTTP server, which must have the *size*, if given.
 
-    Reading it raises NoRangesError where the server sends whole files only.
+    Reading it raises NoRangesError if the server does not support range requests.
     """
     return RemoteWheel(name, url, lambda: _Server(url, other_hosts).source(size))
 
 
 def _page(url: str) -> http.HttpContent:
-    """Return a page; other hosts may stand in for its server, as mirrors do."""
+    """Download a page; redirects to other hosts are followed, because mirrors use them."""
     return http.get(url, accept=_ACCEPT, limit=_LARGEST, other_hosts=True)
 
 
 class _Server(NamedTuple):
-    """A file behind HTTP, which is asked for in ranges; *other_hosts* may send them, too."""
+    """A file on an HTTP server, read in ranges; redirects to *other_hosts* are followed."""
 
     url: str
     other_hosts: http.OtherHosts
@@ -324,30 +324,30 @@ class _Server(NamedTuple):
     def _end(self) -> tuple[int, bytes, int]:
         try:
             return self._range(f"-{ENDING_SIZE}")
-        except NoRangesError:  # some know no range that counts from the end
+        except NoRangesError:  # some servers do not support a range from the end
             return self._end_of(self._size())
 
     def _end_of(self, size: int) -> tuple[int, bytes, int]:
         return self._range(f"{max(size - ENDING_SIZE, 0)}-{size - 1}") if size else (0, b"", 0)
 
     def _range(self, wanted: str) -> tuple[int, bytes, int]:
-        """Return where a range starts that was asked for, its bytes, and the size of the whole file."""
+        """Request a range; return its start, its bytes, and the size of the file."""
         headers = {"Range": f"bytes={wanted}"}
         with http.request(self.url, headers=headers, other_hosts=self.other_hosts) as response:
             if response.status in (200, 400, 416, 501):
-                hint = "download the wheels, and name the folder"
-                raise NoRangesError("the server sends no ranges", hint=hint)
+                hint = "download the wheels, and give them or their folder"
+                raise NoRangesError("the server does not support range requests", hint=hint)
             response.check_status(206)
             first, last, size = response.content_range(wanted)
             data = response.read(last + 1 - first)
         if len(data) != last + 1 - first:
-            raise VariantError(f"truncated answer: {len(data)} of {last + 1 - first} bytes came")
+            raise VariantError(f"truncated response: received {len(data)} of {last + 1 - first} bytes")
         return first, data, size
 
     def _size(self) -> int:
-        """Return how long the file is."""
+        """Return the size of the file in bytes."""
         with http.request(self.url, method="HEAD", other_hosts=self.other_hosts) as response:
             response.check_status(200)
             if response.size is None:
-                raise VariantError("the server does not tell the file's size")
+                raise VariantError("the server does not send the file's size")
             return response.size

@@ -1,4 +1,4 @@
-"""What is wrong with one wheel: its name, and the files of its dist-info directory."""
+"""Check one wheel: its name, and the files of its dist-info directory."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ..variants.filename import WheelFilename
 
 # The fields of METADATA on which installing depends.
 _FIELDS = ("Name", "Version", "Requires-Dist", "Requires-Python", "Provides-Extra")
-_UNREAD = "it stands behind a line that is no field, where readers stop"
-_UNPRINTABLE = "a control character, or a space that is not ASCII's, is in it"
+_UNREAD = "follows a malformed line, where parsers stop"
+_UNPRINTABLE = "contains a control character or a non-ASCII space"
 
-# Platform tags that start so are mistyped if they do not look so (the specification of platform tags).
+# A platform tag with one of these prefixes must match its pattern (platform compatibility tags).
 _PLATFORMS = {
     "manylinux": r"manylinux(1|2010|2014|_\d+_\d+)_\w+",
     "musllinux": r"musllinux_\d+_\d+_\w+",
@@ -25,20 +25,20 @@ _PLATFORMS = {
 
 
 def of_filename(filename: WheelFilename) -> Iterator[Problem]:
-    """Find a build number and tags because of which installers pass a wheel over in silence."""
+    """Find build numbers and tags that make installers ignore a wheel without a message."""
     if not re.fullmatch(r"(\d{1,19}[a-zA-Z0-9_.]*)?", filename.build, re.ASCII):
-        yield Problem("bad-filename", "", f"{filename.build[:MOST_SHOWN]!r} is no build number")
+        yield Problem("bad-filename", "", f"invalid build number {filename.build[:MOST_SHOWN]!r}")
     for tag in filename.tags.replace("-", ".").split("."):
         if not re.fullmatch("[a-z0-9_]+", tag):
-            yield Problem("bad-filename", "", f"tag {tag[:MOST_SHOWN]!r} does not consist of a-z, 0-9 and _")
+            yield Problem("bad-filename", "", f"invalid tag {tag[:MOST_SHOWN]!r}: allowed are a-z, 0-9 and _")
     for platform in filename.tags.split("-")[2].split("."):
         for start, pattern in _PLATFORMS.items():
             if platform.startswith(start) and not re.fullmatch(pattern, platform):
-                yield Problem("unknown-platform", "", f"no system has the platform {platform[:MOST_SHOWN]!r}")
+                yield Problem("unknown-platform", "", f"unknown platform {platform[:MOST_SHOWN]!r}")
 
 
 def of_wheel_file(data: bytes) -> Iterator[Problem]:
-    """Find that WHEEL cannot be read, or is of a version of the wheel format that installers do not know."""
+    """Check that WHEEL is valid, and that installers support its version of the wheel format."""
     code = "bad-wheel-file"
     try:
         data.decode("utf-8")
@@ -51,7 +51,7 @@ def of_wheel_file(data: bytes) -> Iterator[Problem]:
         return
     if not re.fullmatch(r"1\.\d+", version, re.ASCII):
         yield Problem(
-            code, "Wheel-Version", f"{version[:MOST_SHOWN]!r} is no version 1.x of the wheel format"
+            code, "Wheel-Version", f"expected version 1.x of the wheel format, got {version[:MOST_SHOWN]!r}"
         )
     if field := core_metadata.unread_field(data, ["Wheel-Version"]):
         yield Problem(code, field, _UNREAD)
@@ -60,12 +60,12 @@ def of_wheel_file(data: bytes) -> Iterator[Problem]:
 
 
 def of_entry_points(data: bytes) -> Iterator[Problem]:
-    """Find that entry_points.txt, or a script in it, cannot be read (the entry points specification)."""
+    """Check that entry_points.txt and the scripts in it are valid (entry points specification)."""
     import configparser
 
     code = "bad-entry-points"
     parser = configparser.RawConfigParser(delimiters=("=",))
-    parser.optionxform = str  # type: ignore[assignment,method-assign]  # as the documentation has it
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # as configparser documents it
     try:
         parser.read_string(data.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -79,20 +79,22 @@ def of_entry_points(data: bytes) -> Iterator[Problem]:
             if not re.fullmatch(r"[\w.]+\s*(:\s*[\w.]+)?\s*(\[.*\])?", reference) or re.search(
                 r"[/\\]", name
             ):
-                text = f"{name[:MOST_SHOWN]!r} = {reference[:MOST_SHOWN]!r} is no script"
+                text = f"invalid script: {name[:MOST_SHOWN]!r} = {reference[:MOST_SHOWN]!r}"
                 yield Problem(code, section, text)
 
 
 def of_data_folders(names: Iterable[str], folder: str) -> Iterator[Problem]:
-    """Find what the *folder* for data has, by the *names* of a wheel's members, and no installer knows."""
+    """Find unknown subfolders of the data *folder* among the *names* of a wheel's members."""
     parts = {name.split("/")[1] for name in names if name.startswith(f"{folder}/")}
     for part in sorted(parts - {"", "data", "headers", "platlib", "purelib", "scripts"}):
-        text = f"{part[:MOST_SHOWN]!r} is none of data, headers, platlib, purelib and scripts"
+        text = (
+            f"unknown folder {part[:MOST_SHOWN]!r}; known folders: data, headers, platlib, purelib, scripts"
+        )
         yield Problem("data-folder", folder, text)
 
 
 def of_core_metadata(data: bytes) -> Iterator[Problem]:
-    """Find fields of METADATA that installers cannot read, or package indexes reject."""
+    """Find fields of METADATA that installers cannot read, or that package indexes reject."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     code = "bad-metadata"
@@ -101,11 +103,11 @@ def of_core_metadata(data: bytes) -> Iterator[Problem]:
     if field := core_metadata.unprintable_field(data, _FIELDS):
         yield Problem(code, field, _UNPRINTABLE)
     if core_metadata.has_space_behind(data, "Name"):
-        yield Problem(code, "Name", "white space behind it is taken for a part of it")
+        yield Problem(code, "Name", "installers take the white space after the name as a part of it")
     for requirement in core_metadata.requirements(data):
         yield from _of_requirement(requirement)
     for url in core_metadata.direct_references(data):
-        yield Problem("direct-reference", "Requires-Dist", f"{url[:MOST_SHOWN]!r} names a URL")
+        yield Problem("direct-reference", "Requires-Dist", f"{url[:MOST_SHOWN]!r} is a URL")
     try:
         SpecifierSet(core_metadata.find_field(data, "Requires-Python") or "")
     except InvalidSpecifier as error:
@@ -121,7 +123,7 @@ def _of_requirement(text: str) -> Iterator[Problem]:
 
     place, shown = "Requires-Dist", text[:MOST_SHOWN]
     if mentions_variant(text):
-        yield Problem("variant-marker", place, f"{shown!r} has a variant marker")
+        yield Problem("variant-marker", place, f"{shown!r} contains a variant marker")
         return
     try:
         check_requirement(text)
@@ -129,15 +131,15 @@ def _of_requirement(text: str) -> Iterator[Problem]:
         text = error.problems[0].at(place).text
         yield Problem("bad-metadata", place, text[:MOST_SHOWN])
         return
-    # What packaging takes, and uv does not.
+    # packaging accepts these, uv does not.
     requirement = Requirement(text)
     if requirement.url and not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", requirement.url):
-        yield Problem("bad-metadata", place, f"{shown!r} has a path where a URL is needed")
+        yield Problem("bad-metadata", place, f"{shown!r}: expected a URL, got a path")
     if " === " in str(requirement.marker or ""):
-        yield Problem("bad-metadata", place, f"{shown!r}: uv knows no === in markers")
+        yield Problem("bad-metadata", place, f"{shown!r}: uv does not support === in markers")
     for specifier in requirement.specifier:
         if specifier.operator == "===" and not _is_version(specifier.version):
-            yield Problem("bad-metadata", place, f"{shown!r}: uv wants a version behind ===")
+            yield Problem("bad-metadata", place, f"{shown!r}: uv requires a version after ===")
 
 
 def _is_version(text: str) -> bool:

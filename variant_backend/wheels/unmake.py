@@ -1,7 +1,7 @@
-"""Turning a variant back into the plain wheel: the inverse of `wheel_rewrite.make_variant`.
+"""Turn a variant back into the plain wheel: the inverse of `wheel_rewrite.make_variant`.
 
-What was added is taken off: the label, variant.json and its row in RECORD. What was changed beside that
-stands nowhere in the wheel, so it cannot be had back, and is told as far as it shows.
+`unmake` removes the label, variant.json and its row in RECORD. Other changes are not recorded in the wheel
+and cannot be restored; `unmake` reports those that it can detect.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from ..lowlevel.zip_archive import assemble, have_equal_times, split_stored_head
 from ..lowlevel.zip_records import DEFLATED, STORED
 from .plain import plain_name
 from .reading import Wheel, WheelFile, wheel_files
-from .writing import Rewriting, check_is_free, check_targets, faults_named, write_copy
+from .writing import Rewriting, check_is_free, check_targets, errors_named, write_copy
 
 
 class Unmade(NamedTuple):
-    """What became of a variant: the plain wheel's path, whether it was written, and what to tell.
+    """The result for one variant: the plain wheel's path, and whether it was written.
 
-    *lost* says what cannot be taken back; without it, the bytes are those of the wheel that the variant
-    was made of, but for what the *notices* say.
+    *lost* lists what cannot be restored. If it is empty, the bytes are those of the original wheel, except
+    for what *notices* list.
     """
 
     path: Path
@@ -41,9 +41,9 @@ def unmake_all(
     dry_run: bool = False,
     advance: Advance = lambda _: None,
 ) -> Iterator[Unmade | VariantError]:
-    """Unmake wheels, each beside itself unless there is a folder *out_dir*; return what became of each.
+    """Unmake wheels into *out_dir*, or each into its own folder, and yield the result of each.
 
-    The options are those of `unmake`. Raises VariantError before anything is written if two wheels would
+    The options are those of `unmake`. Raises VariantError, before any file is written, if two wheels would
     become one file.
     """
     wheels = wheel_files(paths)
@@ -79,12 +79,12 @@ def unmake(
     dry_run: bool = False,
     advance: Advance = lambda _: None,
 ) -> Unmade:
-    """Write the plain wheel that a variant was made of into *out_dir*, under its final name once complete.
+    """Write the plain wheel of a variant into *out_dir*; it gets its final name once it is complete.
 
-    With *keep_metadata* only the label goes, and variant.json stays. An existing file is replaced with
-    *force* only. With *dry_run* all is checked, nothing written. *advance* is told the bytes copied.
-    Raises VariantError, with the wheel's name in front, when it is no variant or not a sound wheel, or
-    the plain one cannot be written.
+    *keep_metadata* removes only the label, and keeps variant.json. *force* replaces an existing file.
+    *dry_run* checks everything and writes nothing. *advance* receives the number of bytes copied.
+    Raises VariantError, with the wheel's name in front, if it is not a variant, is invalid, or the plain
+    wheel cannot be written.
     """
     path, target = wheel.path, _target(wheel, out_dir)
     lost: list[str] = []
@@ -95,23 +95,23 @@ def unmake(
         lost.extend(_lost(opened))
         return _plain(opened)
 
-    with faults_named(path, out_dir), path.open("rb", buffering=0) as file:
+    with errors_named(path, out_dir), path.open("rb", buffering=0) as file:
         is_same = target.exists() and target.samefile(path)
         if not is_same:
             check_is_free(target, force=force)
         if dry_run or is_same:
             rewriting = rewritten(Wheel.read(wheel.name, Source.of(file.fileno())))
         if is_same:
-            raise VariantError("its plain wheel would have the same name", hint="give another --output")
+            raise VariantError("the plain wheel would have the same name", hint="give another --output")
         if not dry_run:
             rewriting = write_copy(file.fileno(), wheel.name, rewritten, target, advance)
     return Unmade(target, not dry_run, tuple(lost), rewriting.notices)
 
 
 def _relabelled(wheel: Wheel) -> Rewriting:
-    """Return the wheel as it is."""
+    """Return the wheel unchanged; raises VariantError if its name has no label."""
     if wheel.filename.label is None:
-        raise VariantError("its name has no label to be taken off")
+        raise VariantError("the name has no label")
     wheel.archive.check_layout()
     return Rewriting(assemble(wheel.archive, {}), ())
 
@@ -124,36 +124,37 @@ def _plain(wheel: Wheel) -> Rewriting:
     changed = wheel.checked_record(rows).changed({}, gone, {})
     record = wheel.path("RECORD")
     edits = {**{path: [] for path in gone}, record: [wheel.replaced_record(record, rows, changed)]}
-    notices = [f"{name} is left out, as it signs the old RECORD" for name in wheel.signatures()]
+    notices = [f"{name} was removed, because it signs the old RECORD" for name in wheel.signatures()]
     if not any(entry.method != STORED for entry in wheel.archive.entries):
-        notices.append("nothing in it is compressed, so whether METADATA was changed does not show")
+        notices.append("no member is compressed, so a change of METADATA cannot be detected")
     if not have_equal_times(wheel.entry("RECORD"), wheel.entry("WHEEL")):
         notices.append(
-            "RECORD has another time than WHEEL: if SOURCE_DATE_EPOCH was set when this variant was made,"
-            " it is that, and the one before cannot be taken back"
+            "RECORD and WHEEL have different times: if SOURCE_DATE_EPOCH was set when this variant was made,"
+            " the original time cannot be restored"
         )
     return Rewriting(assemble(wheel.archive, edits), tuple(notices))
 
 
 def _lost(wheel: Wheel) -> list[str]:
-    """Return what cannot be taken back, as far as it shows; raises VariantError if it is no variant.
+    """Return detectable changes that cannot be restored; raises VariantError if the wheel is not a variant.
 
-    What is written anew is stored, among members that are compressed. A row that was added at the top
-    of a compressed RECORD stands in a block of its own, and then nothing else was changed.
+    `make_variant` stores changed members without compression. It adds a row to a compressed RECORD as a
+    block at the top; if that block has one row, nothing else was changed.
     """
     if not wheel.is_variant():
         label = wheel.filename.label
         if label is None:
-            raise VariantError("it is no variant: it has neither a label nor a variant.json")
+            raise VariantError("not a variant: the wheel has neither a label nor a variant.json")
         raise VariantError(
-            f"it has the label {label!r}, but no variant.json", hint="--keep-metadata takes the label off"
+            f"the name has the label {label!r}, but the wheel has no variant.json",
+            hint="use --keep-metadata to remove the label",
         )
     record, metadata = wheel.entry("RECORD"), wheel.entry("METADATA")
     if record.method == DEFLATED:
         head, _ = split_stored_head(wheel.archive.raw(record))
         row = f"{wheel.path('variant.json')},".encode()
         if not head.startswith(row):
-            return ["RECORD, which another tool compressed anew; what else it changed does not show"]
+            return ["RECORD, because another tool compressed it; its other changes cannot be detected"]
         if head.count(b"\n") == 1:
             return []
     lost = []
@@ -162,8 +163,8 @@ def _lost(wheel: Wheel) -> list[str]:
     )
     if compressed and metadata.method == STORED:
         lost.append(
-            "METADATA, if its name, version or requirements were changed: it is stored, as what is made anew"
+            "METADATA, if its name, version or requirements were changed: it is stored, as changed files are"
         )
     if compressed and record.method == STORED:
-        lost.append("the compression of RECORD, if it had one: it is stored, as what is made anew")
+        lost.append("the compression of RECORD, if it was compressed: it is stored, as changed files are")
     return lost

@@ -1,4 +1,4 @@
-"""Writing a wheel beside its final place, from ranges of an old one and new bytes."""
+"""Write a wheel from ranges of an old one and new bytes, and move it to its final path."""
 
 from __future__ import annotations
 
@@ -21,38 +21,42 @@ _LARGEST_TAIL = 64 << 20
 
 
 @contextmanager
-def faults_named(wheel: Path, out_dir: Path) -> Iterator[None]:
-    """Put the name of *wheel* in front of every fault; an OSError becomes a VariantError."""
+def errors_named(wheel: Path, out_dir: Path) -> Iterator[None]:
+    """Raise every VariantError with the name of *wheel* in front, and OSError as a VariantError."""
     try:
         yield
     except VariantError as error:
         raise error.within(wheel.name) from None
     except OSError as error:
+        if error.filename2 is None and error.filename == str(wheel):
+            from .wrong_files import unreadable
+
+            raise unreadable(wheel, error) from None
         place = error.filename2 or error.filename or out_dir
         raise VariantError(f"{wheel.name}: {place}: {error.strerror or error}") from None
 
 
 def check_is_free(target: Path, *, force: bool) -> None:
-    """Check that nothing stands where a wheel is to be written; with *force* it may."""
+    """Check that no file exists at *target*, unless *force* allows it; raises VariantError."""
     if os.path.lexists(target) and not force:
-        raise VariantError(f"{target} exists", hint="give --force to replace it")
+        raise VariantError("already exists", place=target, hint="use --force to replace it")
 
 
 class Rewriting(NamedTuple):
-    """A new wheel, as ranges of the old one and new bytes; and what to tell about it."""
+    """A new wheel as ranges of the old one and new bytes, with *notices* for the user."""
 
     segments: list[Segment]
     notices: tuple[str, ...]
 
     @property
     def kept(self) -> int:
-        """How many bytes stay the same from the start of the file on."""
+        """The number of unchanged bytes at the start of the file."""
         first = self.segments[0]
         return first.length if isinstance(first, Range) and first.offset == 0 else 0
 
     @property
     def tail(self) -> list[Segment]:
-        """What comes after the bytes that stay."""
+        """The segments after the unchanged bytes."""
         return self.segments[1:] if self.kept else self.segments
 
 
@@ -63,14 +67,14 @@ def write_copy(
     target: Path,
     advance: Advance,
 ) -> Rewriting:
-    """Write what is made of an open wheel beside its final place, and give it its name once it is complete.
+    """Rewrite an open wheel into a temporary file beside *target*, and rename it once it is complete.
 
-    Raises VariantError when it is not a sound wheel, OSError when it cannot be written.
+    Raises VariantError if the wheel is invalid, OSError if the target cannot be written.
     """
     with workspace(target.parent) as folder:
         part = folder / f"{target.name}.part"
         with part.open("xb", buffering=0) as file:
-            # The bytes are copied in the background while the wheel is read and checked.
+            # The background copy runs while the wheel is read and checked.
             with HeadCopy(source, file.fileno(), os.fstat(source).st_size, advance) as head:
                 rewriting = rewritten(Wheel.read(filename, Source.of(source)))
                 head.finish(rewriting.kept)
@@ -80,7 +84,7 @@ def write_copy(
 
 
 def change_tail(wheel: Path, source: int, rewriting: Rewriting) -> bool:
-    """Change a wheel that is ours, from the first difference on; tell whether its layout allows that."""
+    """Replace the tail of a wheel in place; return whether its layout allows that."""
     kept, tail = rewriting.kept, rewriting.tail
     if not kept or sum(map(length_of, tail)) > _LARGEST_TAIL or os.fstat(source).st_nlink > 1:
         return False
@@ -91,7 +95,7 @@ def change_tail(wheel: Path, source: int, rewriting: Rewriting) -> bool:
 
 
 def _write_tail(file: FileIO, kept: int, tail: Sequence[Segment], source: int, advance: Advance) -> None:
-    """Write the segments that come behind the first *kept* bytes, which are there, and end the file."""
+    """Write the segments after the first *kept* bytes, which exist already, and truncate the file there."""
     file.seek(kept)
     for segment in tail:
         if isinstance(segment, Range):
@@ -102,11 +106,11 @@ def _write_tail(file: FileIO, kept: int, tail: Sequence[Segment], source: int, a
 
 
 def check_targets(targets: Iterable[tuple[Path, Path]]) -> None:
-    """Raise a VariantError if two of the wheels would be written to one file; each comes with its target."""
+    """Check that no two pairs (wheel, target) write to the same file; raises VariantError."""
     sources: dict[Path, list[Path]] = {}
     for wheel, target in targets:
         place = real_path(target)
-        if real_path(wheel) != place:  # such a one is there already, and is not written
+        if real_path(wheel) != place:  # otherwise the wheel exists already and is not written
             sources.setdefault(place, []).append(wheel)
     clashes = [
         f"{' and '.join(map(str, several))} would both become {target}"
@@ -114,4 +118,4 @@ def check_targets(targets: Iterable[tuple[Path, Path]]) -> None:
         if len(several) > 1
     ]
     if clashes:
-        raise VariantError(*clashes, hint="convert them one by one, into folders of their own")
+        raise VariantError(*clashes, hint="convert them one by one, each with another --output")
