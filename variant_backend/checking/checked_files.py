@@ -1,4 +1,4 @@
-"""The files of one run of `check`: each is read and checked alone, and kept to be compared with others."""
+"""The files of one run of `check`: each is checked alone, then kept for comparison with the others."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _Key = tuple[Path, str, "Version"]
 
 
 class ReleaseFiles(NamedTuple):
-    """What was read of one release in one folder; what is faulty has no metadata."""
+    """The files of one release in one folder; a file whose metadata is broken is not in *metadata*."""
 
     folder: Path
     name: str
@@ -42,10 +42,10 @@ class ReleaseFiles(NamedTuple):
 
 
 class CheckedFiles:
-    """What was read: wheels and index files by release, and what else is compared with them.
+    """The files that were read: wheels and index files by release, sdists, and the files that pages list.
 
-    *folders* are those that were named, and hold whole releases. *listed* has what the pages of a project
-    list, for the folders in which its wheels may lie.
+    *folders* are the folders given by the user: each holds whole releases. *listed* has the filenames on the
+    pages of a project, for each folder that may hold its wheels.
     """
 
     def __init__(self, findings: Findings) -> None:
@@ -60,13 +60,13 @@ class CheckedFiles:
         with self.findings.noting(path, code="unreadable"):
             if stat.S_ISDIR(file_mode(path)):
                 if _is_of_release(path.name):
-                    raise VariantError("it is a folder")
+                    raise VariantError("expected a file, got a folder")
                 self._check_folder(path)
             else:
                 self._check_file(path)
 
     def _check_folder(self, folder: Path) -> None:
-        """Check what a folder holds of a release, and of a package index; other files are left alone."""
+        """Check the release files and the package index in a folder; ignore other files."""
         self.folders.add(folder)
         files = [path for path in sorted_entries(folder) if _is_of_release(path.name) or _sdist_key(path)]
         projects = project_folders(folder)
@@ -96,7 +96,7 @@ class CheckedFiles:
         return self.releases.setdefault(key, ReleaseFiles(*key, {}, {}, {}))
 
     def _check_wheel(self, path: Path) -> None:
-        """Check a wheel, by its name and by what it holds."""
+        """Check the filename and the content of a wheel."""
         filename = key = None
         with self.findings.noting(path, code="bad-filename"):
             filename = WheelFile.of(path).name
@@ -119,7 +119,7 @@ class CheckedFiles:
             self._release(key).indexes[path] = metadata
             return
         if path.name.endswith("variants.json"):
-            self.findings.note(path, "no installer looks for a file of this name", code="index-name")
+            self.findings.note(path, "installers do not look for a file with this name", code="index-name")
         if metadata is not None:
             self.findings.add(path, consistency.of_metadata(metadata))
             if path.name == "variant.json":
@@ -134,12 +134,12 @@ class CheckedFiles:
 
 
 def _is_of_release(name: str) -> bool:
-    """Tell whether a file of a folder is a part of a release, by its name."""
+    """Return whether a file in a folder belongs to a release, judging by its name."""
     return name.endswith((".whl", "variants.json")) or name in ("variant.json", "pyproject.toml")
 
 
 def _sdist_key(path: Path) -> _Key | None:
-    """Return which release an sdist is of, by its name, or None if it is none."""
+    """Return the release of an sdist, judging by its filename. None if it is not an sdist."""
     name, separator, version = path.name.removesuffix(".tar.gz").rpartition("-")
     is_sdist = separator and path.name.endswith(".tar.gz")
     return _release_key(path.parent, name, version) if is_sdist else None

@@ -1,7 +1,7 @@
-"""What is wrong with wheels, index files, project files, and with releases as a whole.
+"""Find problems in wheels, index files, project files and whole releases.
 
-Nothing that a file holds raises here: it is found. Of wheels, the central directory, the local headers
-and the files of dist-info are read, never the payload.
+The content of a file never raises here: it becomes a finding. Only the central directory, the local headers
+and the dist-info files of a wheel are read, never its payload.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from .findings import Finding, Findings
 
 
 def find_problems(paths: Iterable[Path]) -> list[Finding]:
-    """Return everything found in wheels, JSON documents, project files and folders of them.
+    """Return all findings in wheels, JSON documents, project files and folders.
 
-    Of a folder, what a release consists of is read, and the folder is taken for the whole release; so are
-    the folders of projects in a package index, ``simple/``, that lies in it.
+    A folder is checked as a whole release: its release files, and the project folders of a package index
+    (``simple/``) in it.
     """
     findings = Findings()
     files = CheckedFiles(findings)
