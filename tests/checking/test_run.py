@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from variant_backend.checking.codes import INSTALLERS, RULES, select_codes
 from variant_backend.checking.release_rules import covers
-from variant_backend.checking.run import find_problems
+from variant_backend.checking.run import check_files, find_problems, summary
 from variant_backend.cli.check import check_command as command
+from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.publishing.index_file import plan_index
 from variant_backend.variants.metadata import VariantMetadata
@@ -176,7 +177,7 @@ def test_rules_about_other_installers_are_left_out() -> None:
     assert "no-plain-wheel" in only_pip - only_uv
     assert "missing-index" in only_uv - only_pip
     assert {"variant-marker", "empty-list", "equal-properties"} <= only_uv & only_pip
-    assert select_codes(["installers"], [], ["pip"]) == {
+    assert select_codes(["installers"], ["unreadable", "unknown-file", "nothing-to-check"], ["pip"]) == {
         code for code in only_pip if "installers" in RULES[code].groups
     }
     with pytest.raises(VariantError, match="unknown code or group 'nothing'"):
@@ -188,7 +189,74 @@ def test_the_list_has_every_code() -> None:
     assert json.loads(call("--list", "--json").stdout).keys() == RULES.keys()
 
 
+@pytest.mark.parametrize("options", [("practice",), ("pip", "uv")])
+def test_a_path_that_cannot_be_checked_is_reported_whatever_is_selected(options: tuple[str, ...]) -> None:
+    given = {"unreadable", "unknown-file", "nothing-to-check"}
+    assert given <= select_codes(options, [], INSTALLERS)
+    assert given <= select_codes([], ["format"], INSTALLERS)
+    assert given & select_codes([], ["unknown-file"], INSTALLERS) == given - {"unknown-file"}
+
+
+def test_the_summary_names_the_checked_files(dist: Path) -> None:
+    project = dist.parent / "pyproject.toml"
+    project.touch()
+    (dist / "demo-1.0.tar.gz").touch()
+    assert summary(*check_files([dist, project])) == (
+        "4 wheels, 1 index file, 1 sdist (not read), pyproject.toml: no problems"
+    )
+    wheel = dist / "demo-1.0-py3-none-any.whl"
+    assert summary(*check_files([wheel, wheel])) == "1 wheel: no problems"
+    assert summary(*check_files([wheel, dist])) == ("4 wheels, 1 index file, 1 sdist (not read): no problems")
+    other = project.with_name("other.toml")
+    other.touch()
+    assert summary(*check_files([project, other])) == "2 project files: no problems"
+
+
+def test_the_summary_names_pages_and_documents(dist: Path) -> None:
+    assert CliRunner().invoke(main, ["index", "--simple", str(dist)]).exit_code == 0
+    (dist / "data.json").write_bytes(encoded(DOCUMENT))
+    assert summary(*check_files([dist])) == "4 wheels, 1 index file, 2 index pages: no problems"
+    assert summary(*check_files([dist / "data.json"])) == "1 JSON document: no problems"
+    assert summary(*check_files([dist / "simple" / "demo" / "index.html"])) == "2 index pages: no problems"
+
+
+def test_the_summary_counts_errors_and_warnings(dist: Path, broken: Path) -> None:
+    report = check_files([dist, broken])
+    (error,) = report.findings
+    warning = error._replace(problem=error.problem._replace(code="hash-label"))
+    counted = {1: [error], 2: [error, error, warning], 3: [warning], 4: [warning, warning]}
+    assert [summary(findings, report.checked) for findings in counted.values()] == [
+        "1 error",
+        "2 errors, 1 warning",
+        "1 warning",
+        "2 warnings",
+    ]
+    assert summary([], {}) == "no files checked"
+
+
 # Any input.
+
+
+def test_the_messages_about_unusable_paths_say_what_was_expected(tmp_path: Path) -> None:
+    (tmp_path / "demo-1.0-py3-none-any.whl").mkdir()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").touch()
+    expected = {
+        "missing": "file or folder not found; name an existing file that you can read",
+        "missing.whl": "file not found; name an existing file that you can read",
+        "demo-1.0-py3-none-any.whl": "expected a file, got a folder; name an existing file that you can read",
+        "empty": (
+            "expected a wheel, an index file, a variant.json, a pyproject.toml or a package index (simple/),"
+            " found none; name the folder that contains the wheels"
+        ),
+        "notes.txt": (
+            "expected a name that ends in .whl, .json or .toml; name a wheel, an index file, a variant.json,"
+            " a pyproject.toml, or a folder of them"
+        ),
+    }
+    for name, text in expected.items():
+        (finding,) = find_problems([tmp_path / name])
+        assert str(finding.problem) == text
 
 
 def test_unreadable_files_are_found(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from ..wheels import soundness
 from ..wheels.reading import WheelFile
 from .documents import check_metadata, check_project_file
 from .findings import Findings
-from .index_pages import PAGES, check_pages, is_project_folder, project_folders
+from .index_pages import PAGES, check_pages, is_project_folder, pages_in, project_folders
 from .input_files import document_content, file_mode, sorted_entries
 from .wheel_members import check_wheel
 
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
 _INDEX = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)-variants\.json", re.IGNORECASE)
+
+# The kinds of files in a summary, in its order.
+WHEEL, INDEX_FILE, DOCUMENT, PAGE = "wheel", "index file", "JSON document", "index page"
+SDIST, PROJECT_FILE = "sdist", "project file"
+KINDS = (WHEEL, INDEX_FILE, DOCUMENT, PAGE, SDIST, PROJECT_FILE)
 
 # A folder, and the normalized name and the version of a release in it.
 _Key = tuple[Path, str, "Version"]
@@ -42,10 +47,10 @@ class ReleaseFiles(NamedTuple):
 
 
 class CheckedFiles:
-    """The files that were read: wheels and index files by release, sdists, and the files that pages list.
+    """The files of a run: wheels and index files by release, sdists, and the files that pages list.
 
     *folders* are the folders given by the user: each holds whole releases. *listed* has the filenames on the
-    pages of a project, for each folder that may hold its wheels.
+    pages of a project, for each folder that may hold its wheels. *kinds* has the kind of each file.
     """
 
     def __init__(self, findings: Findings) -> None:
@@ -54,6 +59,7 @@ class CheckedFiles:
         self.sdists: dict[_Key, Path] = {}
         self.folders: set[Path] = set()
         self.listed: dict[tuple[Path, str], set[str]] = {}
+        self.kinds: dict[Path, str] = {}
 
     def check(self, path: Path) -> None:
         """Check a file or a folder."""
@@ -75,22 +81,26 @@ class CheckedFiles:
         if is_project_folder(folder):
             self._check_pages(folder)
         elif not files and not projects:
-            text = "holds no wheel, no index file and no pyproject.toml"
-            self.findings.note(folder, text, code="nothing-to-check")
+            expected = "a wheel, an index file, a variant.json, a pyproject.toml or a package index (simple/)"
+            self.findings.note(folder, f"expected {expected}, found none", code="nothing-to-check")
 
     def _check_file(self, path: Path) -> None:
         if path.suffix == ".whl":
+            self.kinds[path] = WHEEL
             self._check_wheel(path)
         elif path.name in PAGES and is_project_folder(path.parent):
             self._check_pages(path.parent)
         elif path.suffix == ".json":
             self._check_document(path)
         elif path.suffix == ".toml":
+            self.kinds[path] = PROJECT_FILE
             check_project_file(self.findings, path)
         elif (key := _sdist_key(path)) is not None:
+            self.kinds[path] = SDIST
             self.sdists[key] = path
         else:
-            self.findings.note(path, "no wheel, JSON document or pyproject.toml", code="unknown-file")
+            text = "expected a name that ends in .whl, .json or .toml"
+            self.findings.note(path, text, code="unknown-file")
 
     def _release(self, key: _Key) -> ReleaseFiles:
         return self.releases.setdefault(key, ReleaseFiles(*key, {}, {}, {}))
@@ -115,6 +125,7 @@ class CheckedFiles:
         metadata = check_metadata(self.findings, path, document_content(path))
         named = _INDEX.fullmatch(path.name)
         key = _release_key(path.parent, named["name"], named["version"]) if named else None
+        self.kinds[path] = DOCUMENT if key is None else INDEX_FILE
         if key is not None:
             self._release(key).indexes[path] = metadata
             return
@@ -127,6 +138,7 @@ class CheckedFiles:
 
     def _check_pages(self, folder: Path) -> None:
         """Check the pages of a project in a package index."""
+        self.kinds.update((path, PAGE) for path in pages_in(folder))
         names = check_pages(self.findings, folder)
         if names is not None:
             for place in (folder, folder.parent.parent):

@@ -18,6 +18,9 @@ PRACTICE = "practice"
 INSTALLERS = ("uv", "pip")
 GROUPS = (FORMAT, "installers", *INSTALLERS, PRACTICE)
 
+# A path that cannot be checked must never pass in silence because of a selection.
+_PATHS = {"unreadable", "unknown-file", "nothing-to-check"}
+
 
 class Rule(NamedTuple):
     """A rule: its groups, the severity of a violation, the violation as a sentence, and the remedy.
@@ -320,9 +323,11 @@ RULES: Mapping[str, Rule] = {
 def select_codes(select: Iterable[str], ignore: Iterable[str], installers: Collection[str]) -> set[str]:
     """Return the selected codes: those in *select*, or all, minus those in *ignore*.
 
-    Both take codes and groups. Rules about an installer are left out unless it is one of *installers*.
+    Both take codes and groups. Rules about an installer are left out unless it is one of *installers*. Rules
+    about given paths are always selected, unless *ignore* has their codes.
     Raises VariantError with a suggestion if a name is neither a code nor a group.
     """
+    ignore = [*ignore]
     wanted, unwanted = _codes(select), _codes(ignore)
     about = {*INSTALLERS} - {*installers}
     foreign = {
@@ -330,7 +335,7 @@ def select_codes(select: Iterable[str], ignore: Iterable[str], installers: Colle
         for code, rule in RULES.items()
         if (concerned := {*INSTALLERS}.intersection(rule.groups)) and concerned <= about
     }
-    return (wanted or {*RULES}) - unwanted - foreign
+    return ((wanted or {*RULES}) - unwanted - foreign) | (_PATHS - {*ignore})
 
 
 def _codes(names: Iterable[str]) -> set[str]:

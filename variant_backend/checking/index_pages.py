@@ -24,7 +24,12 @@ _HERE = "file:///-/"
 
 def is_project_folder(folder: Path) -> bool:
     """Return whether this is the folder of a project in a package index, with a page in it."""
-    return folder.absolute().parent.name == "simple" and any(is_regular_file(folder / name) for name in PAGES)
+    return folder.absolute().parent.name == "simple" and bool(pages_in(folder))
+
+
+def pages_in(folder: Path) -> list[Path]:
+    """Return the paths of the pages in the folder of a project."""
+    return [path for name in PAGES if is_regular_file(path := folder / name)]
 
 
 def project_folders(folder: Path) -> list[Path]:
@@ -38,7 +43,7 @@ def project_folders(folder: Path) -> list[Path]:
 
 def check_pages(findings: Findings, folder: Path) -> set[str] | None:
     """Check the pages of a project; return the filenames on all of them. None if one is unreadable."""
-    paths = [path for name in PAGES if is_regular_file(path := folder / name)]
+    paths = pages_in(folder)
     pages = {path.name: page for path in paths if (page := _checked_page(findings, path))}
     if len(pages) == len(PAGES):
         problems = release_rules.of_pages(pages["index.json"], pages["index.html"])

@@ -16,6 +16,8 @@ def file_mode(path: Path) -> int:
     """Return the mode of a file, as in `stat`. Raises VariantError unless it is a file or a folder."""
     try:
         mode = path.stat().st_mode
+    except FileNotFoundError:
+        raise VariantError("file not found" if path.suffix else "file or folder not found") from None
     except (OSError, ValueError) as error:
         raise VariantError(getattr(error, "strerror", None) or str(error)) from None
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
