@@ -326,6 +326,70 @@ def test_a_machine_file_replaces_this_machine(
     )
 
 
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        (
+            '[sped.features]\nmode = ["safe"]\n',
+            "unknown namespace 'sped' (did you mean 'speed'?); rename it, or remove it",
+        ),
+        (
+            '[speed.features]\nmod = ["safe"]\n',
+            "unknown feature 'mod' of speed (did you mean 'mode'?); rename it, or remove it",
+        ),
+        ('[sped.features]\nmode = ["fast"]\n[speed.features]\nmode = ["safe"]\n', None),
+        ('[speed]\nfeature-order = ["mode", "mod"]\nfeatures = { mode = ["safe"], mod = ["x"] }\n', None),
+        ('[speed.features]\nmode = ["safe"]\n[nvidia.features]\n[other.features]\n', None),
+    ],
+)
+def test_a_misspelt_name_in_a_machine_file_is_an_error(
+    sdist: Callable[..., Path],
+    out: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    table: str,
+    problem: str | None,
+) -> None:
+    sdist(UNKNOWN)
+    machine = tmp_path / "machine.toml"
+    machine.write_text(table)
+    monkeypatch.setenv(deliver.HARDWARE, str(machine))
+    if problem is None:
+        assert build(out).name == "demo-1.0-0_safe-py3-none-any.whl"
+    else:
+        assert error(fails(build, out, capsys)) == f"VARIANT_BACKEND_HARDWARE: {machine}: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("VARIANT_BACKEND_LABLE", deliver.LABEL),
+        ("VARIANT_BACKEND_LABELS", deliver.LABEL),
+        ("VARIANT_BACKEND_INDEX", deliver.INDEX_URL),
+        ("VARIANT_BACKEND_MACHINE", deliver.HARDWARE),
+    ],
+)
+def test_a_misspelt_variable_is_an_error(
+    sdist: Callable[..., Path],
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    near: str,
+) -> None:
+    sdist()
+    monkeypatch.setenv("VARIANT_BACKEND_CACHE", "x")  # maybe a variable of a later version
+    monkeypatch.setenv(name, "")
+    assert build(out)
+    (out / build(out).name).unlink()
+    capsys.readouterr()
+    monkeypatch.setenv(name, "x")
+    assert error(fails(build, out, capsys)) == (
+        f"unknown environment variable {name!r} (did you mean {near!r}?); rename it, or unset it"
+    )
+
+
 @HOOKS
 def test_if_no_wheel_fits_reasons_and_remedies_are_printed(
     sdist: Callable[..., Path],

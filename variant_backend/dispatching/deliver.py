@@ -6,7 +6,7 @@ The machine and the user's settings decide. Only the servers that the sdist or t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,14 +27,17 @@ from ..selection.report import PLAIN, Remedies, explained
 from ..selection.resolve import Pick, picked_of
 from ..selection.target import Target, running_target
 from ..variants.filename import check_project_name, normalize
+from ..variants.known_providers import KNOWN_PROVIDERS
+from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import UNKNOWN, Support
-from ..variants.ranking import shortened
+from ..variants.ranking import Supported, shortened
 from ..wheels.plain import decided_metadata, tagged_name
 from ..wheels.reading import Wheel, open_wheel
 
-LABEL = "VARIANT_BACKEND_LABEL"
-HARDWARE = "VARIANT_BACKEND_HARDWARE"
-INDEX_URL = "VARIANT_BACKEND_INDEX_URL"
+_PREFIX = "VARIANT_BACKEND_"
+LABEL = f"{_PREFIX}LABEL"
+HARDWARE = f"{_PREFIX}HARDWARE"
+INDEX_URL = f"{_PREFIX}INDEX_URL"
 
 _OTHER_PYTHON = "use a Python version and platform that the list above names"
 _ONE_LABEL = "write one label, or NAME#LABEL for each project"
@@ -56,6 +59,7 @@ class Wish(NamedTuple):
         A label in the config settings overrides the label in the environment. Raises VariantError if one is
         invalid.
         """
+        _check_variables(environ)
         asked = asked_variants(config_settings)
         label = only_label(asked)
         source = asked[label] if label is not None else ""
@@ -77,6 +81,20 @@ class Wish(NamedTuple):
         if index_url and not http.is_safe_line(index_url):
             raise VariantError(f"{http.shown_url(index_url)!a} {http.UNSAFE}", place=INDEX_URL)
         return cls(label, source, hardware, index_url)
+
+
+def _check_variables(environ: Mapping[str, str]) -> None:
+    """Raise VariantError if a variable has nearly the name of a known one. Later versions may add others."""
+    known = {name.removeprefix(_PREFIX): name for name in (LABEL, HARDWARE, INDEX_URL)}
+    # The options of the command line are `--machine` and `--index-url`.
+    near = {**known, "MACHINE": HARDWARE, "INDEX": INDEX_URL}
+    for name in sorted(environ):
+        rest = name.removeprefix(_PREFIX)
+        if rest in known or not name.startswith(_PREFIX) or not environ[name]:
+            continue
+        if match := _near(rest, near):
+            text = f"unknown environment variable {name!r} (did you mean {near[match]!r}?)"
+            raise VariantError(text, hint="rename it, or unset it")
 
 
 def _label_for(name: str, text: str) -> str | None:
@@ -147,6 +165,8 @@ def _evaluated(release: Release, wish: Wish, environ: Mapping[str, str], target:
     if wish.label is None:
         try:
             hardware = hardware_of(wish.hardware, environ)
+            if wish.hardware is not None and release.metadata is not None:
+                _check_names(hardware.supported, release.metadata, wish.hardware)
         except VariantError as error:
             raise error.within(HARDWARE) from None
         return _without_plugins(evaluate(release, Machine(hardware), Policy(), target))
@@ -159,6 +179,38 @@ def _evaluated(release: Release, wish: Wish, environ: Mapping[str, str], target:
             hint="to set a label for one project only, write NAME#LABEL" if wish.source == LABEL else None,
         )
     return evaluate_label(release, None if wish.label == PLAIN else wish.label, target)
+
+
+def _check_names(supported: Supported, metadata: VariantMetadata, path: Path) -> None:
+    """Raise VariantError if a machine file has a misspelt namespace or feature of a release.
+
+    Other unknown names are for other projects: the file may describe the machine for all of them.
+    """
+    features: dict[str, set[str]] = {}
+    for variant in metadata.variants.values():
+        for item in variant.properties:
+            features.setdefault(item.namespace, set()).add(item.feature)
+    _check_near("namespace {}", supported, features, {*KNOWN_PROVIDERS}, path)
+    for namespace in features.keys() & supported.keys() - KNOWN_PROVIDERS.keys():
+        _check_near(f"feature {{}} of {namespace}", supported[namespace], features[namespace], set(), path)
+
+
+def _check_near(
+    what: str, names: Collection[str], wanted: Collection[str], others: Collection[str], path: Path
+) -> None:
+    """Raise VariantError if an unknown name is nearly a *wanted* name that is missing."""
+    missing = [name for name in wanted if name not in names]
+    for name in names:
+        if name not in wanted and name not in others and (near := _near(name, missing)):
+            text = f"unknown {what.format(repr(name))} (did you mean {near!r}?)"
+            raise VariantError(text, place=path, hint="rename it, or remove it")
+
+
+def _near(name: str, known: Collection[str]) -> str | None:
+    """Return the known name of which *name* is probably a misspelling. None if there is none."""
+    import difflib
+
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.8)), None)
 
 
 def _without_plugins(evaluation: Evaluation) -> Evaluation:
