@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers.programs import run
 from helpers.sample_release import DOCUMENT, Example, lay_out
 
 import variant_backend
@@ -94,6 +95,18 @@ def test_the_bad_example_has_a_finding_with_the_code(code: str, tmp_path: Path) 
 @pytest.mark.parametrize("code", RULES)
 def test_the_good_example_has_no_finding(code: str, tmp_path: Path) -> None:
     assert codes(tmp_path / "dist", examples(code, "good")) == set()
+
+
+@pytest.mark.slow  # two processes for each
+@pytest.mark.parametrize("code", [code for code, rule in RULES.items() if "`wheel unpack`" in rule.remedy])
+def test_repacking_removes_the_problem(code: str, tmp_path: Path) -> None:
+    dist, unpacked = tmp_path / "dist", tmp_path / "unpacked"
+    lay_out(dist, examples(code, "bad"))
+    wheel = dist / "demo-1.0-py3-none-any-fast.whl"
+    run("wheel", "unpack", wheel, "--dest", unpacked)
+    run("wheel", "pack", unpacked / "demo-1.0", "--dest-dir", unpacked)
+    (unpacked / "demo-1.0-py3-none-any.whl").replace(wheel)
+    assert find_problems([dist]) == []
 
 
 def test_the_page_shows_the_index_file_of_the_examples() -> None:
