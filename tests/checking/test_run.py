@@ -59,25 +59,28 @@ def test_a_finding_is_a_line_with_file_place_code_text_and_remedy(broken: Path) 
         f"{broken}: variants.fast.speed.mode: error[empty-list]: a list of at least one string is needed,"
         f" not an empty list; {RULES['empty-list'].remedy}\n"
     )
-    assert result.stderr == "1 error(s), 0 warning(s)\n"
+    assert result.stderr == "1 error\n"
     assert result.exit_code == 1
 
 
 def test_a_valid_release_has_no_finding(dist: Path) -> None:
     result = call(dist)
-    assert (result.stdout, result.stderr, result.exit_code) == ("", "nothing found\n", 0)
+    assert (result.stdout, result.stderr, result.exit_code) == (
+        "",
+        "4 wheels, 1 index file: no problems\n",
+        0,
+    )
 
 
 def test_a_warning_does_not_change_the_exit_code(tmp_path: Path) -> None:
     write_release(tmp_path / "dist", patched(DOCUMENT, {"providers": {"speed": {"optional": True}}}))
     result = call(tmp_path / "dist")
     assert "warning[optional-provider]" in result.stdout
-    assert (result.stderr, result.exit_code) == ("0 error(s), 1 warning(s)\n", 0)
+    assert (result.stderr, result.exit_code) == ("1 warning\n", 0)
 
 
-@pytest.mark.parametrize("option", [("--json",), ("--format", "json")])
-def test_json_has_every_finding_with_all_its_parts(broken: Path, option: tuple[str, ...]) -> None:
-    result = call(*option, broken)
+def test_json_has_every_finding_with_all_its_parts(broken: Path) -> None:
+    result = call("--json", broken)
     (finding,) = json.loads(result.stdout)["findings"]
     assert finding == {
         "code": "empty-list",
@@ -186,7 +189,7 @@ def test_rules_about_other_installers_are_left_out() -> None:
 
 def test_the_list_has_every_code() -> None:
     assert [line.partition(" ")[0] for line in call("--list").stdout.splitlines()] == [*RULES]
-    assert json.loads(call("--list", "--json").stdout).keys() == RULES.keys()
+    assert json.loads(call("--list", "--json").stdout)["rules"].keys() == RULES.keys()
 
 
 @pytest.mark.parametrize("options", [("practice",), ("pip", "uv")])

@@ -95,7 +95,7 @@ def pinned(wheel: Path, base_url: str = BASE_URL) -> Candidate:
 
 
 def test_the_sdist_pins_every_wheel_and_the_backend_reads_it(dist: Path) -> None:
-    folder = made(dist, "--host", "objects.example.org")
+    folder = made(dist, "--redirect-host", "objects.example.org")
     assert {path.name for path in folder.iterdir()} == FILES
     locked = dispatching_sdist.load_pinned(folder)
     assert locked.release.candidates == tuple(map(pinned, sorted(dist.glob("*.whl"))))
@@ -130,9 +130,11 @@ def test_plain_wheels_that_installers_prefer_are_a_warning(here: Path) -> None:
     write_wheel(dist / plain.format("py2"))  # for interpreters that no labelled wheel is for
     assert "warning" not in stub(dist, "--base-url", BASE_URL).stderr
     write_wheel(dist / plain.format("py3"))
-    for only_one in ((), ("--only", "fast")):
+    for only_one in ((), ("--label", "fast")):
         errors = stub(dist, "--base-url", BASE_URL, *only_one).stderr
-        assert errors.endswith(f"keep these off the index of the sdist: {plain.format('py3')}\n")
+        assert errors.endswith(
+            f"keep these wheels off the index of the dispatching sdist: {plain.format('py3')}\n"
+        )
 
 
 def test_check_accepts_a_dispatching_sdist_instead_of_a_plain_wheel(here: Path) -> None:
@@ -213,7 +215,7 @@ def test_uv_reads_static_requirements_without_building(here: Path) -> None:
 
 @pytest.mark.parametrize(("labels", "known"), [(["fast"], ["fast"]), (["safe", PLAIN], ["safe"])])
 def test_only_some_labels_are_listed(dist: Path, labels: list[str], known: list[str]) -> None:
-    folder = made(dist, *(f"--only={label}" for label in labels))
+    folder = made(dist, *(f"--label={label}" for label in labels))
     release = dispatching_sdist.load_pinned(folder).release
     suffixes = ["" if label == PLAIN else f"-{label}" for label in labels]
     assert {wheel.file.filename for wheel in release.candidates} == {
@@ -229,7 +231,7 @@ def test_the_selected_wheel_of_each_machine_is_printed(here: Path) -> None:
     for name, values in {"big": ["90_real", "80_real"], "small": ["80_real"], "none": []}.items():
         features = {"sm_arch": values} if values else {}
         Path(f"{name}.json").write_text(json.dumps({"nvidia": {"features": features}}))
-    machines = [f"--hardware={name}.json" for name in ("big", "small", "none")]
+    machines = [f"--machine={name}.json" for name in ("big", "small", "none")]
     result = stub("dist", "--base-url", BASE_URL, *machines)
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
@@ -238,9 +240,9 @@ def test_the_selected_wheel_of_each_machine_is_printed(here: Path) -> None:
         "MACHINE     LABEL  WHEEL",
         "big.json    fast   demo-1.0-py3-none-any-fast.whl",
         "small.json  safe   demo-1.0-py3-none-any-safe.whl",
-        "none.json          nothing",
+        "none.json          (none)",
     ]
-    assert "warning: none.json would get nothing" in result.stderr
+    assert "warning: none.json: would get no wheel" in result.stderr
     printed = json.loads(stub("dist", "--base-url", BASE_URL, *machines, "--json").stdout)
     assert [each["label"] for each in printed["machines"]] == ["fast", "safe", None]
     assert printed["sha256"] == sha256(Path(printed["path"]).read_bytes())
@@ -265,7 +267,7 @@ def test_a_release_with_errors_is_refused_with_the_findings_of_check(dist: Path)
 )
 def test_metadata_that_indexes_refuse_is_refused(dist: Path, metadata: str, problem: str) -> None:
     write_wheel(dist / "demo-1.0-py3-none-any-fast.whl", only(DOCUMENT, "fast"), f"{metadata}\n")
-    (error,) = refused(dist, "--base-url", BASE_URL, "--only", "fast")
+    (error,) = refused(dist, "--base-url", BASE_URL, "--label", "fast")
     assert error.startswith("METADATA of the wheels: ")
     assert problem in error
 
@@ -286,25 +288,25 @@ def test_a_release_without_labels_or_index_file_is_refused(dist: Path) -> None:
     (dist / "demo-1.0-variants.json").unlink()
     (error,) = refused(dist, "--base-url", BASE_URL)
     assert error == "demo 1.0: the index file is missing; write it with `variant-backend index`"
-    (error,) = refused(dist, "--base-url", BASE_URL, "--only", PLAIN)
+    (error,) = refused(dist, "--base-url", BASE_URL, "--label", PLAIN)
     assert error == "demo 1.0: no wheel has a label; list a wheel with a label"
-    (error,) = refused(dist, "--base-url", BASE_URL, "--only", "fats")
+    (error,) = refused(dist, "--base-url", BASE_URL, "--label", "fats")
     assert error == "unknown label 'fats' (did you mean 'fast'?); known labels: (plain), fast, null, safe"
 
 
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["dist"], "say where the wheels will lie: --base-url URL"),
-        (["dist", "--base-url", BASE_URL, "--python", "3.12"], "name them with --hardware FILE"),
-        (["https://example.org/simple/"], "say which package: --package NAME"),
+        (["dist"], "a folder needs --base-url URL"),
+        (["dist", "--base-url", BASE_URL, "--python", "3.12"], "--python and --platform need --machine FILE"),
+        (["https://example.org/simple/"], "an index needs --package NAME"),
         (
             ["dist", "--base-url", "http://example.org/x"],
             "expected an https URL, got 'http://example.org/x'; use https: nobody may change",
         ),
         (["dist", "--base-url", "https://me:secret@example.org/x"], "a user or password has no place"),
-        (["dist", "--base-url", BASE_URL, "--host", "https://a.org"], "is no host"),
-        (["dist", "--base-url", BASE_URL, "--package", "demo#fast"], "choose labels with --only"),
+        (["dist", "--base-url", BASE_URL, "--redirect-host", "https://a.org"], "is no host"),
+        (["dist", "--base-url", BASE_URL, "--package", "demo#fast"], "select labels with --label"),
         (["dist", "--base-url", BASE_URL], "several versions of demo: 2.0, 1.0; use --package demo==VERSION"),
     ],
 )
@@ -366,9 +368,9 @@ def test_the_host_of_a_redirect_must_be_an_option(here: Path, server: Server) ->
     assert "another host" in errors[0]
     assert errors[0].endswith("use --redirect-host HOST if that host may send the wheels")
     host = other.removeprefix("http://")
-    assert dispatching_sdist.load_pinned(made(*from_index(server), "--host", host, base_url=None)).hosts == (
-        host,
-    )
+    assert dispatching_sdist.load_pinned(
+        made(*from_index(server), "--redirect-host", host, base_url=None)
+    ).hosts == (host,)
 
 
 def test_an_index_without_hashes_is_refused(here: Path, server: Server) -> None:
