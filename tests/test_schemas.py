@@ -1,4 +1,4 @@
-"""The JSON Schemas of [variant], [tool.variant-backend] and hardware files say what their readers say."""
+"""The JSON Schemas of [variant], [tool.variant-backend] and machine files agree with their readers."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ VALIDATORS = {name: Draft7Validator(table_schema(name)) for name in TABLES}
 
 @pytest.fixture(scope="module", autouse=True)
 def _in_an_empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """All tables are written to one file: a folder for each would take longer than reading it."""
+    """Write all tables to the same file: a folder for each would take longer than reading it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("tables"))
         yield
 
 
 @pytest.mark.parametrize("schema", [*map(table_schema, TABLES), pyproject_schema()], ids=[*TABLES, "whole"])
-def test_a_schema_is_valid_itself(schema: dict[str, Any]) -> None:
+def test_the_schemas_are_valid(schema: dict[str, Any]) -> None:
     assert schema["$schema"] == "http://json-schema.org/draft-07/schema#"
     Draft7Validator.check_schema(schema)
 
@@ -56,13 +56,13 @@ def test_every_key_has_a_description(name: str) -> None:
     assert [place for place, entry in found.items() if "description" not in entry] == []
 
 
-def refusals(name: str, table: object) -> list[str]:
-    """Return what the schema has against a table."""
+def errors_of_schema(name: str, table: object) -> list[str]:
+    """Return the errors of the schema for a table."""
     return [error.message for error in VALIDATORS[name].iter_errors(table)]
 
 
-def faults(name: str, table: object) -> list[str]:
-    """Return what the reader has against a table."""
+def errors_of_reader(name: str, table: object) -> list[str]:
+    """Return the errors of the reader for a table."""
     try:
         if name == "variant":
             metadata_from_table(table, "table")
@@ -85,7 +85,7 @@ def toml(value: Any) -> str:
 
 
 DECLARED = {"default-priorities": {"namespace": ["a"]}}
-# What a schema cannot say: the reader's words for it, and a table with that fault alone.
+# Rules that a schema cannot express: a part of the reader's error, and a table that breaks only this rule.
 BEYOND: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
     "variant": {
         "the namespace of a provider is declared": (
@@ -96,7 +96,7 @@ BEYOND: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
             "not in default-priorities.namespace",
             {**DECLARED, "variants": {"x": {"b": {"f": ["1"]}}}},
         ),
-        "feature-order names the features that there are": (
+        "feature-order has the existing features": (
             "expected the features",
             {**DECLARED, "providers": {"a": {"static-properties": {"f": ["1"]}, "feature-order": ["g"]}}},
         ),
@@ -106,7 +106,7 @@ BEYOND: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
         ),
     },
     "variant-backend": {
-        "folders are inside the source tree": (
+        "folders are in the source tree": (
             "is not a folder inside the source tree",
             {"backend-path": [".."]},
         ),
@@ -122,7 +122,7 @@ BEYOND: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
             "; labels in [variant.variants]: ",
             {"variants": {"cu128": {}}},
         ),
-        "a glob can pick something": (
+        "a pattern can match something": (
             "write '?' or '*' instead",
             {"variants": {"null": {"match": {"platform": "*linux-*"}}}},
         ),
@@ -130,11 +130,11 @@ BEYOND: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
             "the null variant cannot have properties",
             {"variants": {"null": {"abi-dependency": ["torch"]}}},
         ),
-        "a bracket in a glob is closed": (
+        "a bracket in a pattern is closed": (
             "add the ']', as in",
             {"variants": {"null": {"match": {"python": "cp3[12"}}}},
         ),
-        "only the local version can be no text": (
+        "only the pattern of the local version may be empty": (
             "an empty glob matches nothing",
             {"variants": {"null": {"match": {"name": ""}}}},
         ),
@@ -149,23 +149,23 @@ BEYOND: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
 
 
 @pytest.mark.parametrize(("name", "rule"), [(name, rule) for name, rules in BEYOND.items() for rule in rules])
-def test_what_a_schema_cannot_say_is_left_to_the_reader(name: str, rule: str) -> None:
+def test_the_reader_checks_rules_that_a_schema_cannot_express(name: str, rule: str) -> None:
     words, table = BEYOND[name][rule]
-    assert refusals(name, table) == []
-    (line,) = faults(name, table)
+    assert errors_of_schema(name, table) == []
+    (line,) = errors_of_reader(name, table)
     assert words in line
 
 
 def assert_agreement(name: str, table: object) -> None:
-    found = faults(name, table)
-    if refused := refusals(name, table):
+    found = errors_of_reader(name, table)
+    if refused := errors_of_schema(name, table):
         assert found, (refused, table)
     else:
         beyond = {words for words, _ in BEYOND[name].values()}
         assert [line for line in found if not any(words in line for words in beyond)] == [], table
 
 
-# Keys and values that belong in some places and not in others.
+# Keys and values that are valid in some tables and invalid in others.
 KEYS = ["", "A", "a-b", "a.b", "null", "abi_dependency", "builtin", "requires", "feature-order", "plugin-api"]
 TEXTS = ["", "a", "A b", "1.2", "a:b:c", "a..b", "p >=", "abi_dependency"]
 LISTS = [[], [""], ["a"], ["a", "a"], ["a", 1], [["a"]]]
@@ -174,7 +174,7 @@ THINGS: list[Any] = [0, 1.5, True, *TEXTS, *LISTS, *DICTS]
 
 
 def changed(value: Any) -> Iterator[Any]:
-    """Yield a value with one thing in it replaced, removed, renamed or added; some are still valid."""
+    """Yield copies of a value with one part replaced, removed, renamed or added; some are still valid."""
     yield from THINGS
     if isinstance(value, dict):
         yield from ({**value, key: each} for key in KEYS for each in THINGS)
@@ -249,16 +249,14 @@ MACHINE: dict[str, Any] = {"version": 1, "machine": HARDWARE, "warnings": [], "e
     ],
     ids=["variant", "variant, with build-requires", "variant-backend", "hardware", "hardware, with version"],
 )
-def test_schema_and_reader_agree_about_a_full_table_and_each_change_of_it(
-    name: str, table: dict[str, Any]
-) -> None:
-    assert (refusals(name, table), faults(name, table)) == ([], [])
+def test_schema_and_reader_agree_about_each_change_of_a_full_table(name: str, table: dict[str, Any]) -> None:
+    assert (errors_of_schema(name, table), errors_of_reader(name, table)) == ([], [])
     for each in changed(table):
         assert_agreement(name, each)
 
 
 @pytest.mark.parametrize("value", [*THINGS, ["torch", "a.b-C_1"], ["torch "], ["torch==2"], ["a", "b", "a"]])
-def test_schema_and_reader_agree_about_what_a_wheel_is_built_with(value: object) -> None:
+def test_schema_and_reader_agree_about_abi_dependency(value: object) -> None:
     assert_agreement("variant-backend", {"variants": {"null": {"abi-dependency": value}}})
 
 
@@ -303,7 +301,7 @@ def variant_tables(draw: st.DrawFn, plugin_source: str = "requires") -> dict[str
 @given(data=st.data())
 def test_schema_and_reader_accept_every_valid_variant_table(plugin_source: str, data: st.DataObject) -> None:
     table = data.draw(variant_tables(plugin_source))
-    assert (refusals("variant", table), faults("variant", table)) == ([], [])
+    assert (errors_of_schema("variant", table), errors_of_reader("variant", table)) == ([], [])
 
 
 @given(st.data())
@@ -315,20 +313,18 @@ def test_schema_and_reader_agree_about_a_variant_table_with_one_change(data: st.
 @pytest.mark.parametrize("text", ["a\n", "\x1b[1m", "\x7f", "a\x9f", "\x00"])
 def test_schema_and_reader_refuse_control_characters_in_a_source(text: str) -> None:
     table = {"a": {"features": {}, "source": text}}
-    assert refusals("hardware", table)
-    assert "control character" in faults("hardware", table)[0]
+    assert errors_of_schema("hardware", table)
+    assert "control character" in errors_of_reader("hardware", table)[0]
 
 
 def without_variant_table(path: Path) -> str:
-    """Return the text of an example's project file up to its ``[variant]`` table, which is the last."""
+    """Return the text of an example's project file without its last table, ``[variant]``."""
     return path.read_text(encoding="utf-8").partition("\n[variant]\n")[0]
 
 
 @pytest.mark.slow  # real checkers, for each example
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.parent.name)
-def test_validate_pyproject_finds_the_schema_of_our_table_and_accepts_the_examples(
-    example: Path, tmp_path: Path
-) -> None:
+def test_validate_pyproject_finds_the_schema_and_accepts_the_examples(example: Path, tmp_path: Path) -> None:
     path = tmp_path / "pyproject.toml"
     text = without_variant_table(example)
     path.write_text(text, encoding="utf-8")
@@ -340,7 +336,7 @@ def test_validate_pyproject_finds_the_schema_of_our_table_and_accepts_the_exampl
     assert "`tool.variant-backend` must not contain {'build-backent'} properties" in refused.stderr
 
 
-def test_validate_pyproject_refuses_the_variant_table_as_plugins_describe_tools_only() -> None:
+def test_validate_pyproject_refuses_the_variant_table() -> None:
     refused = run("validate-pyproject", EXAMPLES[0], ok=False)
     assert refused.returncode == 1
     assert "`data` must not contain {'variant'} properties" in refused.stderr
@@ -348,7 +344,7 @@ def test_validate_pyproject_refuses_the_variant_table_as_plugins_describe_tools_
 
 @pytest.fixture(scope="module")
 def printed() -> Path:
-    """A file with the schema that the command prints."""
+    """A file with the output of the command."""
     schema = Path("schema.json").absolute()
     schema.write_text(run("variant-backend", "schema").stdout, encoding="utf-8")
     return schema
@@ -356,13 +352,13 @@ def printed() -> Path:
 
 @pytest.mark.slow  # real checkers, for each example
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.parent.name)
-def test_the_schema_that_the_command_prints_accepts_the_examples(example: Path, printed: Path) -> None:
+def test_the_printed_schema_accepts_the_examples(example: Path, printed: Path) -> None:
     assert json.loads(printed.read_text(encoding="utf-8")) == pyproject_schema()
     run("check-jsonschema", "--schemafile", printed, example)
 
 
 @pytest.mark.slow
-def test_sdist_and_wheel_hold_the_schemas_and_the_entry_point(tmp_path: Path) -> None:
+def test_sdist_and_wheel_contain_the_schemas_and_the_entry_point(tmp_path: Path) -> None:
     run("uv", "build", "--quiet", "--out-dir", tmp_path, ROOT)  # the wheel is built from the sdist
     (path,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(path) as wheel:

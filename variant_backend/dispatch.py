@@ -1,13 +1,13 @@
-"""A build backend for dispatching sdists: it builds nothing, it brings the best variant for this machine.
+"""The build backend of dispatching sdists: download the best variant for this machine, build nothing.
 
-Such an sdist is for installers that know no variants (PEP 517). At its root lies a lock file with the wheels
-of one release; the best one is downloaded, held to its hash, and left under a name that every installer
-takes. No code but this project's is run, and no plugin.
+These sdists are for installers without variant support (PEP 517). Their lock file lists the wheels of one
+release. The backend downloads the best one, verifies its hash, and gives it a name that every installer
+accepts. It runs no code from the sdist, and no plugins.
 
-The user may decide otherwise: ``-Cvariant=LABEL`` or VARIANT_BACKEND_LABEL ask for a label, and ``(plain)``
-for the wheel without one. The variable may have several labels with commas between them, as ``NAME#LABEL``
-for one project each. VARIANT_BACKEND_HARDWARE names a hardware file that counts instead of this machine, and
-VARIANT_BACKEND_INDEX_URL an index that has the same files.
+The user can override the selection: ``-Cvariant=LABEL`` or VARIANT_BACKEND_LABEL request a label, and
+``(plain)`` requests the plain wheel. The variable may have several entries, separated by commas; an entry
+``NAME#LABEL`` is for one project. VARIANT_BACKEND_HARDWARE is the path of a machine file that replaces this
+machine, and VARIANT_BACKEND_INDEX_URL is the URL of an index with the same files.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ def build_wheel(
     config_settings: _ConfigSettings | None = None,
     metadata_directory: str | None = None,
 ) -> str:
-    """Bring the chosen wheel (PEP 517); its label is in the build tag of the returned name."""
+    """Download the selected wheel (PEP 517); its label is in the build tag of the returned name."""
     from .dispatching import deliver
 
-    dispatched = _chosen(config_settings)
+    dispatched = _selected(config_settings)
     with _progress(dispatched.pick.wheel.file.size or 0) as advance:
         return deliver.build(dispatched, wheel_directory, metadata_directory, advance=advance)
 
@@ -60,10 +60,10 @@ def build_wheel(
 def prepare_metadata_for_build_wheel(
     metadata_directory: str, config_settings: _ConfigSettings | None = None
 ) -> str:
-    """Bring the metadata of the chosen wheel (PEP 517), and no more of it where the server allows that."""
+    """Write the metadata of the selected wheel (PEP 517); download nothing else if the server allows it."""
     from .dispatching import deliver
 
-    dispatched = _chosen(config_settings)
+    dispatched = _selected(config_settings)
     with _progress(dispatched.pick.wheel.file.size or 0) as advance:
         return deliver.prepare_metadata(dispatched, metadata_directory, advance=advance)
 
@@ -73,7 +73,7 @@ def build_sdist(
     sdist_directory: str,
     config_settings: _ConfigSettings | None = None,  # noqa: ARG001  # PEP 517
 ) -> str:
-    """Write the same sdist again (PEP 517)."""
+    """Write an identical sdist (PEP 517)."""
     from .formats import dispatching_sdist
 
     return dispatching_sdist.write_again(sdist_directory, os.environ)
@@ -85,27 +85,27 @@ def build_editable(
     config_settings: _ConfigSettings | None = None,  # noqa: ARG001  # PEP 660
     metadata_directory: str | None = None,  # noqa: ARG001  # PEP 660
 ) -> str:
-    """Refuse (PEP 660): there is nothing to edit."""
+    """Raise VariantError (PEP 660): the sdist has no source code to edit."""
     from .errors import VariantError
 
     raise VariantError(
-        "this sdist holds no source, only where its wheels are, so nothing in it can be edited",
-        hint="install it without -e, or get the source of the project",
+        "this sdist has no source code, only the URLs of wheels, so it has no editable install",
+        hint="install it without -e, or use the source code of the project",
     )
 
 
-def _chosen(config_settings: _ConfigSettings | None) -> Dispatched:
-    """Choose, and say so; raises VariantError when nothing can be chosen, after saying why."""
+def _selected(config_settings: _ConfigSettings | None) -> Dispatched:
+    """Select a wheel and print which. Raises VariantError if no wheel fits, after printing the reasons."""
     from .dispatching import deliver
 
-    dispatched = deliver.select_wheel(config_settings, os.environ, tell=say)
+    dispatched = deliver.select_wheel(config_settings, os.environ, report=say)
     say(dispatched.summary)
     return dispatched
 
 
 @contextmanager
 def _progress(size: int) -> Iterator[Callable[[int], None]]:
-    """Give what shows on a terminal how much of so many bytes has come: frontends hide it, or show it."""
+    """Yield a function that shows on a terminal how many of *size* bytes were downloaded."""
     shown = -1
     done = 0
 

@@ -1,4 +1,4 @@
-"""JSON Schemas (draft-07) of the tables that variant-backend reads in pyproject.toml, and of hardware files.
+"""JSON Schemas (draft-07) of the tables of variant-backend in pyproject.toml, and of machine files.
 
 The readers, `metadata`, `providers`, `pyproject`, `recipe` and `hardware_file`, decide what is valid; the
 schemas say as much of it as a schema can. Those of the two tables have no ``$ref``, so that each can be part
@@ -13,17 +13,17 @@ from typing import Any
 
 
 def table_schema(name: str) -> dict[str, Any]:
-    """Return the JSON Schema of ``[variant]``, ``[tool.variant-backend]`` or a ``hardware`` file."""
-    # The signature is that of an entry point of validate-pyproject, which shows the docstring as help.
+    """Return the JSON Schema of ``[variant]``, ``[tool.variant-backend]`` or a machine file."""
+    # An entry point of validate-pyproject has this signature; it shows the docstring as help.
     path = files(__package__) / "schemas" / f"{name}.schema.json"
     schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return schema
 
 
 def pyproject_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a whole pyproject.toml, in which all other tables may be anything.
+    """Return the JSON Schema of a whole pyproject.toml, without rules for other tables.
 
-    Editors use one schema for a file, and the one that they bring for this file forbids ``[variant]``.
+    Editors use one schema for a file, and their default schema of pyproject.toml forbids ``[variant]``.
     """
     variant, tool = (
         {key: value for key, value in table_schema(name).items() if key not in ("$schema", "$id")}

@@ -1,6 +1,6 @@
-"""Each code is in docs/rules.md. Those of `check` have a section there, with a bad and a good example.
+"""docs/rules.md lists each code. Each rule of `check` has a section there, with a bad and a good example.
 
-The bad example gives the code, in the good one nothing is found.
+The bad example gives a finding with the code, the good example gives no finding.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers.programs import run
 from helpers.sample_release import DOCUMENT, Example, lay_out
 
 import variant_backend
@@ -40,12 +41,12 @@ def codes(folder: Path, changes: list[Example]) -> set[str]:
     return {finding.problem.code for finding in find_problems([folder / name for name in given] or [folder])}
 
 
-def test_every_code_has_a_section_and_every_section_a_code() -> None:
+def test_codes_and_sections_of_the_page_are_the_same() -> None:
     assert [*SECTIONS] == [*RULES]
 
 
 def codes_in(tree: ast.AST) -> Iterator[ast.expr]:
-    """Yield each expression for a code: of Problem(...) and Problem.at(...), or of anything named `code`."""
+    """Yield each expression for a code: in Problem(...) and Problem.at(...), and values of `code`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func).rpartition(".")[2]
@@ -58,7 +59,7 @@ def codes_in(tree: ast.AST) -> Iterator[ast.expr]:
             yield from (value for argument, value in defaults if value and argument.arg == "code")
 
 
-def test_the_source_names_the_documented_codes_and_no_others() -> None:
+def test_source_and_page_have_the_same_codes() -> None:
     paths = Path(variant_backend.__file__).parent.rglob("*.py")
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in paths]
     constants = {
@@ -79,22 +80,35 @@ def test_the_source_names_the_documented_codes_and_no_others() -> None:
 
 
 @pytest.mark.parametrize("code", RULES)
-def test_a_section_says_what_the_table_says(code: str) -> None:
+def test_a_section_has_severity_groups_fact_and_remedy_of_its_rule(code: str) -> None:
     rule = RULES[code]
     text = " ".join(SECTIONS[code].split())
-    assert text.startswith(f"*{rule.severity}*, {', '.join(rule.groups)}. {rule.fact}")
+    assert text.startswith(f"*{rule.severity}*, {', '.join(rule.groups)}. {rule.fact} ")
+    assert f" Fix: {rule.remedy}. " in text
 
 
 @pytest.mark.parametrize("code", RULES)
-def test_the_bad_example_gives_the_code(code: str, tmp_path: Path) -> None:
+def test_the_bad_example_has_a_finding_with_the_code(code: str, tmp_path: Path) -> None:
     assert code in codes(tmp_path / "dist", examples(code, "bad"))
 
 
 @pytest.mark.parametrize("code", RULES)
-def test_in_the_good_example_nothing_is_found(code: str, tmp_path: Path) -> None:
+def test_the_good_example_has_no_finding(code: str, tmp_path: Path) -> None:
     assert codes(tmp_path / "dist", examples(code, "good")) == set()
 
 
-def test_the_release_that_the_examples_change_is_the_one_on_the_page() -> None:
+@pytest.mark.slow  # two processes for each
+@pytest.mark.parametrize("code", [code for code, rule in RULES.items() if "`wheel unpack`" in rule.remedy])
+def test_repacking_removes_the_problem(code: str, tmp_path: Path) -> None:
+    dist, unpacked = tmp_path / "dist", tmp_path / "unpacked"
+    lay_out(dist, examples(code, "bad"))
+    wheel = dist / "demo-1.0-py3-none-any-fast.whl"
+    run("wheel", "unpack", wheel, "--dest", unpacked)
+    run("wheel", "pack", unpacked / "demo-1.0", "--dest-dir", unpacked)
+    (unpacked / "demo-1.0-py3-none-any.whl").replace(wheel)
+    assert find_problems([dist]) == []
+
+
+def test_the_page_shows_the_index_file_of_the_examples() -> None:
     shown = re.search(r"^```json demo-1.0-variants.json\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     assert shown and json.loads(shown[1]) == DOCUMENT

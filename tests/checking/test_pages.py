@@ -1,4 +1,4 @@
-"""`check` reads the pages of a package index, and finds an error where uv or pip is served wrongly."""
+"""`check` reads the pages of a package index, and finds errors that mislead uv or pip."""
 
 from __future__ import annotations
 
@@ -50,16 +50,16 @@ def codes(*paths: Path) -> set[str]:
 
 
 def files(change: Callable[[File], File | None], *names: str) -> Change:
-    """Return what changes files of the pages, or takes them out."""
+    """Return a function that changes entries of the pages, or removes them."""
 
     def edit(folder: Path) -> None:
         project = folder / "simple" / "demo"
         entries = json.loads((project / "index.json").read_bytes())["files"]
-        told = [
+        listed = [
             File(each["filename"], each["url"], each["hashes"], each["size"], None, each.get("core-metadata"))
             for each in entries
         ]
-        page = Page("demo", tuple(filter(None, map(change, told))))
+        page = Page("demo", tuple(filter(None, map(change, listed))))
         for name in names or PAGES:
             write = simple_api.to_html if name == "index.html" else simple_api.to_json
             (project / name).write_bytes(write(page))
@@ -89,7 +89,7 @@ def unlink_side_files(folder: Path) -> None:
 
 
 class Case(NamedTuple):
-    """A change of a sound index, what uv and pip install from it over HTML and JSON, and the code."""
+    """A change of a valid index, the label that uv and pip install from HTML and from JSON, and the code."""
 
     change: Change
     uv: tuple[str | None, str | None]
@@ -125,12 +125,12 @@ CASES: dict[str, Case] = {
     ),
     "JSON that is cut": Case(in_json("]", ""), ("fast", None), ("plain", None), "bad-page"),
     "JSON without hashes": Case(in_json('"hashes"', '"hash"'), ("fast", None), FINE, "bad-page"),
-    # What uv takes is the second best.
+    # uv installs the second best.
     "a variant that is not listed": Case(without(FAST), both("safe"), FINE, "unlisted-wheel"),
     "a variant that JSON does not list": Case(
         without(FAST, "index.json"), ("fast", "safe"), FINE, "pages-differ"
     ),
-    # What is wrong, and they do not see.
+    # Problems that installers do not notice.
     "another size": Case(with_other(FAST, "index.json", size=1), both("fast"), FINE, "link-size"),
     "another name in JSON": Case(
         in_json('"name": "demo"', '"name": "other"'), both("fast"), FINE, "page-name"
@@ -140,7 +140,7 @@ CASES: dict[str, Case] = {
 
 
 def served(installer: str, folder: Path, target: Path, *, as_json: bool) -> str | None:
-    """Return the label that an installer takes from an index, or None if it fails."""
+    """Return the label that an installer installs from an index. None if it fails."""
     with serving(folder, as_json=as_json) as (url, _):
         options: tuple[object, ...] = ("--target", target, "--index-url", f"{url}simple/", "demo")
         if installer == "uv":
@@ -152,11 +152,11 @@ def served(installer: str, folder: Path, target: Path, *, as_json: bool) -> str 
     if result.returncode:
         return None
     (inner,) = target.glob("demo-1.0.dist-info")
-    told = inner / "variant.json"
-    return next(iter(json.loads(told.read_bytes())["variants"])) if told.exists() else "plain"
+    document = inner / "variant.json"
+    return next(iter(json.loads(document.read_bytes())["variants"])) if document.exists() else "plain"
 
 
-def test_of_a_sound_index_nothing_is_found_wherever_one_starts(dist: Path, monkeypatch: Any) -> None:
+def test_a_valid_index_has_no_finding_from_any_starting_folder(dist: Path, monkeypatch: Any) -> None:
     places = [dist, dist / "simple", dist / "simple" / "demo", dist / "simple" / "demo" / "index.json"]
     assert [codes(place) for place in places] == [set()] * 4
     monkeypatch.chdir(dist / "simple")
@@ -166,7 +166,7 @@ def test_of_a_sound_index_nothing_is_found_wherever_one_starts(dist: Path, monke
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_change_of_a_sound_index_is_found(name: str, dist: Path) -> None:
+def test_a_change_of_a_valid_index_is_found(name: str, dist: Path) -> None:
     case = CASES[name]
     case.change(dist)
     assert case.code in codes(dist)
@@ -174,7 +174,7 @@ def test_a_change_of_a_sound_index_is_found(name: str, dist: Path) -> None:
 
 @pytest.mark.slow  # four installations each
 @pytest.mark.parametrize("name", CASES)
-def test_what_installers_are_served_wrongly_is_found(name: str, dist: Path, tmp_path: Path) -> None:
+def test_a_change_that_misleads_installers_is_found(name: str, dist: Path, tmp_path: Path) -> None:
     case = CASES[name]
     case.change(dist)
     assert case.code in codes(dist)
@@ -184,13 +184,13 @@ def test_what_installers_are_served_wrongly_is_found(name: str, dist: Path, tmp_
 
 
 @pytest.mark.slow  # pip and uv
-def test_uv_and_pip_take_what_is_best_from_the_sound_index(dist: Path, tmp_path: Path) -> None:
+def test_uv_and_pip_install_the_best_wheel_from_a_valid_index(dist: Path, tmp_path: Path) -> None:
     for as_json in (False, True):
         assert served("uv", dist, tmp_path / f"uv{as_json}", as_json=as_json) == "fast"
         assert served("pip", dist, tmp_path / f"pip{as_json}", as_json=as_json) == "plain"
 
 
-def test_wheels_beside_the_page_of_their_project_are_a_release(tmp_path: Path) -> None:
+def test_wheels_beside_their_page_are_a_release(tmp_path: Path) -> None:
     folder = write_release(tmp_path / "simple" / "demo", DOCUMENT)
     links = "".join(f'<a href="{path.name}">x</a>' for path in folder.iterdir())
     (folder / "index.html").write_text(links)
@@ -200,7 +200,7 @@ def test_wheels_beside_the_page_of_their_project_are_a_release(tmp_path: Path) -
     assert codes(tmp_path) == {"unlisted-wheel", "dead-link", "missing-index"}
 
 
-def test_links_that_lead_elsewhere_are_not_looked_at(dist: Path) -> None:
+def test_links_to_other_hosts_are_ignored(dist: Path) -> None:
     project = dist / "simple" / "demo"
     (project / "index.json").unlink()
     hosts = (
@@ -219,7 +219,7 @@ def test_links_that_lead_elsewhere_are_not_looked_at(dist: Path) -> None:
     assert codes(dist) == {"link-hash", "dead-link"}
 
 
-def test_a_link_is_followed_as_a_server_reads_it(dist: Path) -> None:
+def test_links_are_unquoted_as_servers_do(dist: Path) -> None:
     for name in ("a b#?%é", "100%25"):
         (dist / name).mkdir()
         path = dist / name / "simple"
@@ -231,7 +231,7 @@ def test_a_link_is_followed_as_a_server_reads_it(dist: Path) -> None:
         assert "link-hash" in codes(path)
 
 
-def test_folders_that_are_no_index_are_left_alone(dist: Path, tmp_path: Path) -> None:
+def test_folders_without_an_index_are_ignored(dist: Path, tmp_path: Path) -> None:
     (dist / "simple" / "notes").mkdir()
     (dist / "simple" / "notes" / "readme.txt").touch()
     (dist / "other" / "demo").mkdir(parents=True)
@@ -242,7 +242,7 @@ def test_folders_that_are_no_index_are_left_alone(dist: Path, tmp_path: Path) ->
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such files")
-def test_a_pipe_behind_a_link_is_not_waited_for(dist: Path) -> None:
+def test_a_pipe_behind_a_link_does_not_block(dist: Path) -> None:
     (dist / INDEX).unlink()
     os.mkfifo(dist / INDEX)
     (dist / "simple" / "demo" / "index.html").unlink()

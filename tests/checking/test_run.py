@@ -1,4 +1,4 @@
-"""`variant-backend check` as a command, on any input, and what it finds in releases as a whole."""
+"""`variant-backend check`: the command, arbitrary input, and findings in whole releases."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from variant_backend.checking.codes import INSTALLERS, RULES, select_codes
 from variant_backend.checking.release_rules import covers
-from variant_backend.checking.run import find_problems
+from variant_backend.checking.run import check_files, find_problems, summary
 from variant_backend.cli.check import check_command as command
+from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.publishing.index_file import plan_index
 from variant_backend.variants.metadata import VariantMetadata
@@ -52,26 +53,30 @@ def codes(*paths: Path) -> list[str]:
 # The command.
 
 
-def test_a_finding_is_a_line_with_file_place_severity_code_fault_and_remedy(broken: Path) -> None:
+def test_a_finding_is_a_line_with_file_place_code_text_and_remedy(broken: Path) -> None:
     result = call(broken)
     assert result.stdout == (
         f"{broken}: variants.fast.speed.mode: error[empty-list]: expected a list of at least one string,"
         f" got an empty list; {RULES['empty-list'].remedy}\n"
     )
-    assert result.stderr == "1 error(s), 0 warning(s)\n"
+    assert result.stderr == "1 error\n"
     assert result.exit_code == 1
 
 
-def test_of_a_sound_release_nothing_is_found(dist: Path) -> None:
+def test_a_valid_release_has_no_finding(dist: Path) -> None:
     result = call(dist)
-    assert (result.stdout, result.stderr, result.exit_code) == ("", "no problems\n", 0)
+    assert (result.stdout, result.stderr, result.exit_code) == (
+        "",
+        "4 wheels, 1 index file: no problems\n",
+        0,
+    )
 
 
-def test_a_warning_does_not_count_as_a_failure(tmp_path: Path) -> None:
+def test_a_warning_does_not_change_the_exit_code(tmp_path: Path) -> None:
     write_release(tmp_path / "dist", patched(DOCUMENT, {"providers": {"speed": {"optional": True}}}))
     result = call(tmp_path / "dist")
     assert "warning[optional-provider]" in result.stdout
-    assert (result.stderr, result.exit_code) == ("0 error(s), 1 warning(s)\n", 0)
+    assert (result.stderr, result.exit_code) == ("1 warning\n", 0)
 
 
 def test_json_has_every_finding_with_all_its_parts(broken: Path) -> None:
@@ -88,7 +93,7 @@ def test_json_has_every_finding_with_all_its_parts(broken: Path) -> None:
     assert result.exit_code == 1
 
 
-def test_annotations_of_github_escape_what_would_end_their_parts(tmp_path: Path) -> None:
+def test_github_annotations_escape_their_delimiters(tmp_path: Path) -> None:
     folder = tmp_path / "a,b%"
     folder.mkdir()
     path = folder / "demo-1.0-variants.json"
@@ -98,7 +103,7 @@ def test_annotations_of_github_escape_what_would_end_their_parts(tmp_path: Path)
     assert line.startswith(f"::error file={file},title=unknown-key::100%25%0D%0A::x,y: unknown key")
 
 
-def test_a_line_has_nothing_that_a_terminal_would_obey(tmp_path: Path) -> None:
+def test_a_line_has_no_control_characters(tmp_path: Path) -> None:
     path = tmp_path / "demo-1.0-variants.json"
     path.write_bytes(encoded(patched(DOCUMENT, {"\x1b[31m\n\u2028": 1})))
     (line,) = call(path).stdout.splitlines()
@@ -107,22 +112,20 @@ def test_a_line_has_nothing_that_a_terminal_would_obey(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
 @pytest.mark.parametrize(("no_color", "colored"), [("", True), ("1", False)])
-def test_colors_are_for_terminals_that_want_them(broken: Path, no_color: str, colored: bool) -> None:
+def test_colors_are_printed_on_terminals_without_no_color(broken: Path, no_color: str, colored: bool) -> None:
     import subprocess
 
     from helpers.programs import SCRIPTS, read_terminal
 
-    ours, theirs = os.openpty()
+    master, slave = os.openpty()
     environment = {**os.environ, "NO_COLOR": no_color, "TERM": "xterm"}
     program = [str(SCRIPTS / "variant-backend"), "check", str(broken)]
-    subprocess.run(program, stdout=theirs, stderr=subprocess.DEVNULL, env=environment)
-    os.close(theirs)
-    assert (b"\x1b[31m" in read_terminal(ours)) == colored
+    subprocess.run(program, stdout=slave, stderr=subprocess.DEVNULL, env=environment)
+    os.close(slave)
+    assert (b"\x1b[31m" in read_terminal(master)) == colored
 
 
-def test_without_arguments_dist_and_the_project_file_are_checked(
-    dist: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_default_is_dist_and_the_project_file(dist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(dist.parent)
     assert call().exit_code == 0
     Path("pyproject.toml").write_text("[variant]\n")
@@ -132,9 +135,7 @@ def test_without_arguments_dist_and_the_project_file_are_checked(
     assert "missing-index" in call().stdout
 
 
-def test_without_anything_to_check_the_usage_is_wrong(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_to_check_by_default_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert call().exit_code == 2
 
@@ -162,23 +163,27 @@ def test_codes_and_groups_can_be_selected_and_ignored(
 
 
 @pytest.mark.parametrize("option", ["--select", "--ignore"])
-def test_a_code_that_is_not_known_is_wrong_usage_with_a_suggestion(broken: Path, option: str) -> None:
+def test_an_unknown_code_is_wrong_usage_with_a_suggestion(broken: Path, option: str) -> None:
     result = call(option, "emptylist", broken)
     assert result.exit_code == 2
-    assert "did you mean 'empty-list'?" in result.stderr
+    assert (
+        "unknown code or group 'emptylist' (did you mean 'empty-list'?);"
+        " known groups: format, installers, uv, pip, practice;"
+        " `variant-backend check --list` prints the codes\n"
+    ) in result.stderr
 
 
-def test_a_rule_about_one_installer_counts_for_that_one_alone() -> None:
+def test_rules_about_other_installers_are_left_out() -> None:
     both = select_codes([], [], INSTALLERS)
     assert both == set(RULES)
     only_uv, only_pip = select_codes([], [], ["uv"]), select_codes([], [], ["pip"])
     assert "no-plain-wheel" in only_pip - only_uv
     assert "missing-index" in only_uv - only_pip
     assert {"variant-marker", "empty-list", "equal-properties"} <= only_uv & only_pip
-    assert select_codes(["installers"], [], ["pip"]) == {
+    assert select_codes(["installers"], ["unreadable", "unknown-file", "nothing-to-check"], ["pip"]) == {
         code for code in only_pip if "installers" in RULES[code].groups
     }
-    with pytest.raises(VariantError, match="no code and no group"):
+    with pytest.raises(VariantError, match="unknown code or group 'nothing'"):
         select_codes(["nothing"], [], INSTALLERS)
 
 
@@ -187,10 +192,77 @@ def test_the_list_has_every_code() -> None:
     assert json.loads(call("--list", "--json").stdout)["rules"].keys() == RULES.keys()
 
 
+@pytest.mark.parametrize("options", [("practice",), ("pip", "uv")])
+def test_a_path_that_cannot_be_checked_is_reported_whatever_is_selected(options: tuple[str, ...]) -> None:
+    given = {"unreadable", "unknown-file", "nothing-to-check"}
+    assert given <= select_codes(options, [], INSTALLERS)
+    assert given <= select_codes([], ["format"], INSTALLERS)
+    assert given & select_codes([], ["unknown-file"], INSTALLERS) == given - {"unknown-file"}
+
+
+def test_the_summary_names_the_checked_files(dist: Path) -> None:
+    project = dist.parent / "pyproject.toml"
+    project.touch()
+    (dist / "demo-1.0.tar.gz").touch()
+    assert summary(*check_files([dist, project])) == (
+        "4 wheels, 1 index file, 1 sdist (not read), pyproject.toml: no problems"
+    )
+    wheel = dist / "demo-1.0-py3-none-any.whl"
+    assert summary(*check_files([wheel, wheel])) == "1 wheel: no problems"
+    assert summary(*check_files([wheel, dist])) == ("4 wheels, 1 index file, 1 sdist (not read): no problems")
+    other = project.with_name("other.toml")
+    other.touch()
+    assert summary(*check_files([project, other])) == "2 project files: no problems"
+
+
+def test_the_summary_names_pages_and_documents(dist: Path) -> None:
+    assert CliRunner().invoke(main, ["index", "--simple", str(dist)]).exit_code == 0
+    (dist / "data.json").write_bytes(encoded(DOCUMENT))
+    assert summary(*check_files([dist])) == "4 wheels, 1 index file, 2 index pages: no problems"
+    assert summary(*check_files([dist / "data.json"])) == "1 JSON document: no problems"
+    assert summary(*check_files([dist / "simple" / "demo" / "index.html"])) == "2 index pages: no problems"
+
+
+def test_the_summary_counts_errors_and_warnings(dist: Path, broken: Path) -> None:
+    report = check_files([dist, broken])
+    (error,) = report.findings
+    warning = error._replace(problem=error.problem._replace(code="hash-label"))
+    counted = {1: [error], 2: [error, error, warning], 3: [warning], 4: [warning, warning]}
+    assert [summary(findings, report.checked) for findings in counted.values()] == [
+        "1 error",
+        "2 errors, 1 warning",
+        "1 warning",
+        "2 warnings",
+    ]
+    assert summary([], {}) == "no files checked"
+
+
 # Any input.
 
 
-def test_what_cannot_be_read_is_found(tmp_path: Path) -> None:
+def test_the_messages_about_unusable_paths_say_what_was_expected(tmp_path: Path) -> None:
+    (tmp_path / "demo-1.0-py3-none-any.whl").mkdir()
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").touch()
+    expected = {
+        "missing": "file or folder not found; name an existing file that you can read",
+        "missing.whl": "file not found; name an existing file that you can read",
+        "demo-1.0-py3-none-any.whl": "expected a file, got a folder; name an existing file that you can read",
+        "empty": (
+            "expected a wheel, an index file, a variant.json, a pyproject.toml or a package index (simple/),"
+            " found none; name the folder that contains the wheels"
+        ),
+        "notes.txt": (
+            "expected a name that ends in .whl, .json or .toml; name a wheel, an index file, a variant.json,"
+            " a pyproject.toml, or a folder of them"
+        ),
+    }
+    for name, text in expected.items():
+        (finding,) = find_problems([tmp_path / name])
+        assert str(finding.problem) == text
+
+
+def test_unreadable_files_are_found(tmp_path: Path) -> None:
     (tmp_path / "demo-1.0-py3-none-any.whl").mkdir()
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.txt").touch()
@@ -206,7 +278,7 @@ def test_what_cannot_be_read_is_found(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such files")
 @pytest.mark.parametrize("name", ["demo-1.0-py3-none-any.whl", "variants.json", "pyproject.toml"])
-def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str) -> None:
+def test_a_pipe_does_not_block(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / name)
     assert codes(tmp_path / name) == ["unreadable"]
     assert codes(tmp_path) == ["unreadable"]
@@ -225,13 +297,13 @@ def test_no_project_file_raises(tmp_path: Path) -> None:
         assert code in codes(path), text[:50]
 
 
-def test_half_a_character_is_no_text_to_other_readers(broken: Path) -> None:
+def test_a_lone_surrogate_is_not_json(broken: Path) -> None:
     builtin = {"providers": {"speed": {"static-properties": None, "builtin": "\ud800"}}}
     broken.write_bytes(encoded(patched(DOCUMENT, builtin)))
     assert codes(broken) == ["not-json"]
 
 
-def test_other_files_in_a_folder_are_left_alone(dist: Path) -> None:
+def test_other_files_in_a_folder_are_ignored(dist: Path) -> None:
     for name in ("notes.txt", "data.json", "backup.tar.gz", "x.zip", ".hidden", "uv.toml"):
         (dist / name).write_bytes(b"{")
     (dist / "folder").mkdir()
@@ -273,7 +345,7 @@ def test_no_damaged_wheel_raises(tmp_path_factory: Any, data: st.DataObject) -> 
 
 
 @given(releases())
-def test_what_this_project_writes_has_no_error_but_values_that_no_list_has(
+def test_written_files_have_no_error_except_unlisted_values(
     tmp_path_factory: Any, release: VariantMetadata
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "demo-1.0-variants.json"
@@ -287,7 +359,7 @@ def test_what_this_project_writes_has_no_error_but_values_that_no_list_has(
 # Releases.
 
 
-def test_every_fault_of_a_wheel_is_found_at_once(tmp_path: Path) -> None:
+def test_all_problems_of_a_wheel_are_found_at_once(tmp_path: Path) -> None:
     path = tmp_path / "demo-1.0-py3-none-any-fast.whl"
     variant = patched(DOCUMENT, {"note": 1, "variants": {"safe": None, "fast": {"speed": {"mode": ["x"]}}}})
 
@@ -309,7 +381,7 @@ def test_every_fault_of_a_wheel_is_found_at_once(tmp_path: Path) -> None:
     }
 
 
-def test_a_fault_in_all_wheels_and_the_index_is_said_once_where_installers_meet_it(tmp_path: Path) -> None:
+def test_a_problem_of_all_wheels_is_reported_once_for_the_index_file(tmp_path: Path) -> None:
     plugin = {"providers": {"speed": {"static-properties": None, "requires": ["speed-provider"]}}}
     folder = write_release(tmp_path / "dist", patched(DOCUMENT, plugin))
     (finding,) = find_problems([folder])
@@ -318,7 +390,7 @@ def test_a_fault_in_all_wheels_and_the_index_is_said_once_where_installers_meet_
     assert sorted(codes(folder)) == ["missing-index", "unknown-provider"]
 
 
-def test_wheels_that_are_named_are_compared_but_not_taken_for_a_whole_release(dist: Path) -> None:
+def test_named_wheels_are_compared_but_not_as_a_whole_release(dist: Path) -> None:
     wheels = sorted(dist.glob("*-*-*-*-*-*.whl"))
     assert len(wheels) == len(LABELS)
     assert codes(*wheels) == []
@@ -338,7 +410,7 @@ def test_conflicts_name_the_other_file_and_the_place(dist: Path) -> None:
     assert ("index-differs", "demo-1.0-variants.json", place) in found
 
 
-def test_wheels_of_one_release_are_compared_in_whatever_folders_they_lie(tmp_path: Path) -> None:
+def test_wheels_of_one_release_are_compared_across_folders(tmp_path: Path) -> None:
     order = {"providers": {"speed": {"static-properties": {"mode": ["safe", "fast"]}}}}
     one = write_release(tmp_path / "linux", DOCUMENT)
     other = write_release(tmp_path / "windows", patched(DOCUMENT, order))
@@ -346,7 +418,7 @@ def test_wheels_of_one_release_are_compared_in_whatever_folders_they_lie(tmp_pat
     assert set(codes(one, other)) == {"wheels-differ"}
 
 
-def test_the_index_file_that_index_writes_has_the_right_name_however_wheels_spell_the_version(
+def test_index_writes_the_right_name_for_any_spelling_of_the_version(
     dist: Path,
 ) -> None:
     (dist / "demo-1.0-variants.json").unlink()
@@ -358,13 +430,13 @@ def test_the_index_file_that_index_writes_has_the_right_name_however_wheels_spel
     assert codes(dist) == []
 
 
-def test_an_index_file_whose_labels_have_no_wheel_is_found_beside_a_plain_wheel_too(dist: Path) -> None:
+def test_labels_without_wheels_are_found_beside_a_plain_wheel(dist: Path) -> None:
     for path in dist.glob("*-*-*-*-*-*.whl"):
         path.unlink()
     assert codes(dist) == ["index-label-without-wheel"] * len(LABELS)
 
 
-def test_releases_in_one_folder_are_told_apart(dist: Path) -> None:
+def test_releases_in_one_folder_are_checked_separately(dist: Path) -> None:
     write_release(dist, patched(DOCUMENT, {"variants": {"fast": {"speed": {"mode": ["safe"]}}}}), version="2")
     assert codes(dist) == ["equal-properties"]
 
@@ -410,7 +482,7 @@ def test_two_projects_are_compared_only_when_checked_together(tmp_path: Path) ->
         ([], "py3-none-any", False),
     ],
 )
-def test_a_fallback_covers_the_platforms_that_it_can_be_installed_on(
+def test_a_fallback_covers_every_platform_where_it_installs(
     fallbacks: list[str], tags: str, expected: bool
 ) -> None:
     assert covers(fallbacks, tags) == expected

@@ -1,4 +1,4 @@
-"""`check` finds an error in every release that real uv drops or mis-serves, and none in the sound ones."""
+"""`check` finds an error in every release that uv drops or installs wrongly, and none in valid releases."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VARIANTS = ("--preview-features", "wheel-variants")
 
 
 def uv_serves(what: Path, target: Path, **env: Any) -> str | None:
-    """Return the label that uv installs from a folder, or from a wheel by its path; None if it fails."""
+    """Return the label that uv installs from a folder, or from the path of a wheel. None if it fails."""
     options = ("--find-links", what, "demo") if what.is_dir() else (what,)
     if run(*UV, *empty_cache(), *VARIANTS, "--target", target, *options, ok=False, **env).returncode:
         return None
@@ -36,44 +36,44 @@ def errors(what: Path) -> set[str]:
 
 
 def static(**changes: Any) -> dict[str, Any]:
-    """Return a patch of the provider's table."""
+    """Return a patch for the table of the provider."""
     return {"providers": {"speed": changes}}
 
 
 def fast(value: Any) -> dict[str, Any]:
-    """Return a patch of what the label `fast` stands for."""
+    """Return a patch for the properties of the label `fast`."""
     return {"variants": {"fast": value}}
 
 
 GOOD = encoded(DOCUMENT)
 PLUGIN = {"static-properties": None, "requires": ["speed-provider"]}
 
-# Documents: a merge patch of the sound one, or what is in its place.
+# Documents: a merge patch for the valid one, or its replacement.
 BAD: dict[str, Any] = {
     "reserved namespace": fast({"abi_dependency": {"numpy": ["2"]}}),
     "two equal values": fast({"speed": {"mode": ["fast", "fast"]}}),
     "no value": fast({"speed": {"mode": []}}),
-    "a value that is no string": fast({"speed": {"mode": [1]}}),
-    "a value for a list": fast({"speed": {"mode": "fast"}}),
+    "a value of another type": fast({"speed": {"mode": [1]}}),
+    "a string instead of a list": fast({"speed": {"mode": "fast"}}),
     "values as an object": fast({"speed": {"mode": {"fast": 1}}}),
     "a value outside the grammar": fast({"speed": {"mode": ["fast-er"]}}),
     "an empty value": fast({"speed": {"mode": [""]}}),
     "a feature outside the grammar": fast({"speed": {"Mode": ["fast"], "mode": ["fast"]}}),
     "a namespace outside the grammar": fast({"spe-ed": {"mode": ["fast"]}}),
-    "a namespace that is not declared": fast({"color": {"tone": ["red"]}}),
-    "a value that no list has": fast({"speed": {"mode": ["faster"]}}),
-    "a feature that no list has": fast({"speed": {"made": ["fast"]}}),
+    "an undeclared namespace": fast({"color": {"tone": ["red"]}}),
+    "an unlisted value": fast({"speed": {"mode": ["faster"]}}),
+    "an unlisted feature": fast({"speed": {"made": ["fast"]}}),
     "a variant that is a list": fast([]),
     "a label outside the grammar": {"variants": {"Fast": {"speed": {"mode": ["fast"]}}, "fast": None}},
     "null with properties": {"variants": {"null": {"speed": {"mode": ["fast"]}}}},
     "no variants": {"variants": None},
     "variants that are a list": {"variants": []},
     "no schema": {"$schema": None},
-    "a schema that is a number": {"$schema": 2},
-    "a schema that is null": GOOD.replace(encoded(DOCUMENT["$schema"]), b"null"),
+    "a number as schema": {"$schema": 2},
+    "null as schema": GOOD.replace(encoded(DOCUMENT["$schema"]), b"null"),
     "no priorities": {"default-priorities": None},
     "no namespace": {"default-priorities": {"namespace": []}},
-    "a namespace twice": {"default-priorities": {"namespace": ["speed", "speed"]}},
+    "a duplicate namespace": {"default-priorities": {"namespace": ["speed", "speed"]}},
     "a namespace without provider": {"default-priorities": {"namespace": ["speed", "color"]}},
     "priorities that are a list": {"default-priorities": ["speed"]},
     "priorities of features": {"default-priorities": {"feature": {}}},
@@ -86,35 +86,35 @@ BAD: dict[str, Any] = {
     "two sources of support": static(requires=["speed-provider"]),
     "no source of support": static(**{"static-properties": None}),
     "plugin-api of a static provider": static(**{"plugin-api": "speed"}),
-    "optional as a text": static(optional="no"),
+    "optional as a string": static(optional="no"),
     "no feature in static-properties": static(**{"static-properties": {"mode": None}}),
     "no value in static-properties": static(**{"static-properties": {"mode": []}}),
-    "a value twice in static-properties": static(**{"static-properties": {"mode": ["fast", "fast"]}}),
+    "a duplicate value in static-properties": static(**{"static-properties": {"mode": ["fast", "fast"]}}),
     "a bad value in static-properties": static(**{"static-properties": {"mode": ["fast", "Safe"]}}),
     "two features without order": static(**{"static-properties": {"size": ["1"]}}),
     "too short an order": static(**{"static-properties": {"size": ["1"]}, "feature-order": ["size"]}),
     "too long an order": static(**{"feature-order": ["mode", "size"]}),
-    "an order with a feature twice": static(**{"feature-order": ["mode", "mode"]}),
+    "an order with a duplicate feature": static(**{"feature-order": ["mode", "mode"]}),
     "an empty order": static(**{"feature-order": []}),
     "no requirement": static(**{**PLUGIN, "requires": []}),
-    "a requirement as a text": static(**{**PLUGIN, "requires": "speed-provider"}),
+    "a requirement as a string": static(**{**PLUGIN, "requires": "speed-provider"}),
     "a bad requirement": static(**{**PLUGIN, "requires": ["speed provider"]}),
     "a bad plugin-api": static(**PLUGIN, **{"plugin-api": "speed provider"}),
     "feature-order of a plugin": static(**PLUGIN, **{"feature-order": ["mode"]}),
-    "no JSON": b"{",
+    "invalid JSON": b"{",
     "a byte order mark": b"\xef\xbb\xbf" + GOOD,
     "UTF-16": GOOD.decode().encode("utf-16"),
-    "bytes behind the end": GOOD + b"}",
+    "bytes after the end": GOOD + b"}",
     "a single quote": GOOD.replace(b'"', b"'"),
     "a list": b"[]",
     "nothing": b"",
-    "half a character": encoded(
+    "a lone surrogate": encoded(
         patched(DOCUMENT, static(**{"static-properties": None, "builtin": "\ud800"}))
     ),
     "NaN": GOOD.replace(b'["fast", "safe"]', b"NaN"),
     "deep": b"[" * 100_000,
 }
-# uv serves these as if nothing were wrong, and what it serves is right by luck: readers may differ.
+# uv installs the right wheel from these only by luck: readers may differ.
 ACCEPTED: dict[str, Any] = {
     "unsorted values": fast({"speed": {"mode": ["safe", "fast"]}}),
     "an unknown schema": {"$schema": "https://example.org/schema.json"},
@@ -126,9 +126,9 @@ ACCEPTED: dict[str, Any] = {
         "providers": {"color": {"static-properties": {"tone": ["red"]}}},
         "variants": {"fast": {"color": {}}},
     },
-    "a key twice": GOOD.replace(b'"fast": {"speed"', b'"fast": {"speed": {"mode": ["safe"]}, "speed"'),
+    "a duplicate key": GOOD.replace(b'"fast": {"speed"', b'"fast": {"speed": {"mode": ["safe"]}, "speed"'),
 }
-# Sound documents, and what is to be installed.
+# Valid documents, and the label that uv installs.
 SOUND: dict[str, tuple[Any, str]] = {
     "as it is": ({}, "fast"),
     "several values": (
@@ -150,7 +150,7 @@ SOUND: dict[str, tuple[Any, str]] = {
         "safe",
     ),
     "equal properties": ({"variants": {"safe": {"speed": {"mode": ["fast"]}}}}, "fast"),
-    "a plugin that nobody knows": (static(**PLUGIN), "null"),
+    "an unknown plugin": (static(**PLUGIN), "null"),
     "an optional provider": (static(optional=True), "null"),
     "a builtin provider": (static(**{"static-properties": None, "builtin": "speed"}), "null"),
     "no provider": (
@@ -165,7 +165,7 @@ def changed(change: Any) -> Any:
 
 
 def placed(folder: Path, place: str, document: Any) -> Path:
-    """Write a release with the document in both kinds of files or one; return what is to be installed."""
+    """Write a release with the document in index file, wheels or both; return the argument for uv."""
 
     def good(label: str) -> Any:
         return only(DOCUMENT, label)
@@ -178,13 +178,13 @@ def placed(folder: Path, place: str, document: Any) -> Path:
     return folder / "demo-1.0-py3-none-any-fast.whl" if place == "path" else folder
 
 
-# What is wrong in both kinds of files is wrong in the index file, which uv reads first.
+# A problem in both kinds of files is the same as one in the index file, which uv reads first.
 PLACES = ("index", "wheels", "path")
 
 
 @pytest.mark.slow  # uv for each
 @pytest.mark.parametrize("name", BAD)
-def test_what_uv_drops_or_serves_wrongly_has_an_error(name: str, tmp_path: Path) -> None:
+def test_a_document_that_uv_misreads_has_an_error(name: str, tmp_path: Path) -> None:
     for place in PLACES:
         what = placed(tmp_path / place, place, changed(BAD[name]))
         served = uv_serves(what, tmp_path / f"t-{place}")
@@ -195,7 +195,7 @@ def test_what_uv_drops_or_serves_wrongly_has_an_error(name: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
-def test_what_is_wrong_and_uv_serves_in_silence_has_an_error(name: str, tmp_path: Path) -> None:
+def test_an_invalid_document_that_uv_accepts_has_an_error(name: str, tmp_path: Path) -> None:
     document = ACCEPTED[name]
     if isinstance(document, bytes):
         what = write_release(tmp_path / "both", document, lambda label: only(DOCUMENT, label))
@@ -206,7 +206,7 @@ def test_what_is_wrong_and_uv_serves_in_silence_has_an_error(name: str, tmp_path
 
 
 @pytest.mark.parametrize("name", SOUND)
-def test_what_is_sound_has_no_error_and_uv_serves_it(name: str, tmp_path: Path) -> None:
+def test_a_valid_document_has_no_error_and_uv_installs_from_it(name: str, tmp_path: Path) -> None:
     change, expected = SOUND[name]
     folder = write_release(tmp_path / "both", patched(DOCUMENT, change))
     assert uv_serves(folder, tmp_path / "t") == expected
@@ -255,7 +255,7 @@ TABLES: list[tuple[str, tuple[str, ...], str | None]] = [
 
 @pytest.mark.slow  # uv for each
 @pytest.mark.parametrize(("namespace", "requires", "plugin_api"), TABLES, ids=str)
-def test_a_provider_is_found_that_uv_does_not_know(
+def test_a_provider_that_uv_does_not_know_is_found(
     namespace: str, requires: tuple[str, ...], plugin_api: str | None, tmp_path: Path
 ) -> None:
     feature, value = {
@@ -271,10 +271,10 @@ def test_a_provider_is_found_that_uv_does_not_know(
         "variants": {"fast": {namespace: {feature: [value]}}, "null": {}},
     }
     folder = write_release(tmp_path / "dist", document, labels=("fast", "null"))
-    told = run(
+    output = run(
         *UV, *empty_cache(), *VARIANTS, "-v", "--target", tmp_path / "t", "--find-links", folder, "demo"
     ).stderr
-    skipped = "Skipping unsupported wheel variant provider" in told
+    skipped = "Skipping unsupported wheel variant provider" in output
     found = {finding.problem.code for finding in find_problems([folder])}
     assert found == (
         {"unknown-provider" if namespace == "gpu" else "provider-mismatch"} if skipped else set()
@@ -310,7 +310,7 @@ HARDWARE = {
         ("x86_64", "popcnt", "on", "unsupported-property"),
     ],
 )
-def test_a_property_is_found_that_uv_supports_on_no_machine(
+def test_a_property_that_uv_never_supports_is_found(
     namespace: str, feature: str, value: str, found: str | None, tmp_path: Path
 ) -> None:
     document = {
@@ -348,7 +348,7 @@ HEADERS = METADATA.format(name="demo", version="1.0").partition("\n\n")[0].encod
 
 
 def with_inner(name: str, content: bytes) -> Any:
-    """Return what replaces a file of dist-info in the wheel `fast`."""
+    """Return a function that replaces a file of dist-info in the wheel `fast`."""
     return lambda folder: replaced(
         folder,
         FAST,
@@ -357,10 +357,10 @@ def with_inner(name: str, content: bytes) -> Any:
     )
 
 
-# What may be wrong with the files around a sound document, and the code for it.
+# Problems of the files around a valid document, each with its code.
 RELEASES: dict[str, tuple[Any, str]] = {
     "no index file": (lambda folder: (folder / INDEX).unlink(), "missing-index"),
-    "an index file with no release in its name": (
+    "an index file without a release in its name": (
         lambda folder: rename(folder, INDEX, "variants.json"),
         "missing-index",
     ),
@@ -372,7 +372,7 @@ RELEASES: dict[str, tuple[Any, str]] = {
         lambda folder: rename(folder, INDEX, f"a/{INDEX}"),
         "missing-index",
     ),
-    "a label that the index lacks": (
+    "a label missing in the index": (
         lambda folder: (folder / INDEX).write_bytes(encoded(patched(DOCUMENT, {"variants": {"fast": None}}))),
         "index-lacks-label",
     ),
@@ -382,7 +382,7 @@ RELEASES: dict[str, tuple[Any, str]] = {
         ),
         "index-differs",
     ),
-    "an order of values in the index that is another": (
+    "another order of values in the index": (
         lambda folder: (folder / INDEX).write_bytes(
             encoded(patched(DOCUMENT, static(**{"static-properties": {"mode": ["safe", "fast"]}})))
         ),
@@ -446,7 +446,7 @@ RELEASES: dict[str, tuple[Any, str]] = {
     "a WHEEL that is not UTF-8": (with_inner("WHEEL", WHEEL.encode() + b"Note: \xe9\n"), "bad-wheel-file"),
     "METADATA with a byte order mark": (with_inner("METADATA", b"\xef\xbb\xbf" + HEADERS), "bad-metadata"),
     "METADATA that starts with an empty line": (with_inner("METADATA", b"\n" + HEADERS), "bad-metadata"),
-    "METADATA with a field behind a line that is none": (
+    "METADATA with a field after a malformed line": (
         with_inner("METADATA", HEADERS.replace(b"Version: 1.0", b"A line of the license.\nVersion: 1.0")),
         "bad-metadata",
     ),
@@ -454,7 +454,7 @@ RELEASES: dict[str, tuple[Any, str]] = {
         with_inner("METADATA", HEADERS.replace(b"Name:", b"Name :")),
         "bad-metadata",
     ),
-    "METADATA with a space behind the name": (
+    "METADATA with a space after the name": (
         with_inner("METADATA", HEADERS.replace(b"demo", b"demo ")),
         "bad-metadata",
     ),
@@ -462,7 +462,7 @@ RELEASES: dict[str, tuple[Any, str]] = {
         with_inner("METADATA", HEADERS.replace(b"Version: 1.0", b"Version: 1.0\x0b")),
         "bad-metadata",
     ),
-    "METADATA with a space that is none in ASCII": (
+    "METADATA with a space outside ASCII": (
         with_inner("METADATA", HEADERS.replace(b"Version: 1.0", b"Version: \xc2\xa01.0")),
         "bad-metadata",
     ),
@@ -474,7 +474,7 @@ RELEASES: dict[str, tuple[Any, str]] = {
         with_inner("METADATA", HEADERS + b"Requires-Dist: six @ ./six\n"),
         "bad-metadata",
     ),
-    "a requirement on what is no version": (
+    "a requirement on an invalid version": (
         with_inner("METADATA", HEADERS + b"Requires-Dist: six===six\n"),
         "bad-metadata",
     ),
@@ -491,7 +491,7 @@ RELEASES: dict[str, tuple[Any, str]] = {
             b"[console_scripts]\nx = demo:m\xe9\n",
         )
     },
-    "a folder of .data that is none": (
+    "an unknown folder of .data": (
         lambda folder: replaced(
             folder,
             FAST,
@@ -500,7 +500,7 @@ RELEASES: dict[str, tuple[Any, str]] = {
         ),
         "data-folder",
     ),
-    "a build number that is none": (
+    "an invalid build number": (
         lambda folder: rename(folder, FAST, "demo-1.0-1+a-py3-none-any-fast.whl"),
         "bad-filename",
     ),
@@ -508,7 +508,7 @@ RELEASES: dict[str, tuple[Any, str]] = {
         lambda folder: rename(folder, FAST, "demo-1.0-py3-none-ANY-fast.whl"),
         "bad-filename",
     ),
-    "a platform that is none": (
+    "an unknown platform": (
         lambda folder: rename(folder, FAST, "demo-1.0-py3-none-manylinux228_x86_64-fast.whl"),
         "unknown-platform",
     ),
@@ -518,10 +518,10 @@ RELEASES: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.slow  # uv for each
 @pytest.mark.parametrize("name", RELEASES)
-def test_what_uv_does_not_serve_as_it_should_has_an_error(name: str, tmp_path: Path) -> None:
+def test_a_release_that_uv_does_not_install_has_an_error(name: str, tmp_path: Path) -> None:
     change, code = RELEASES[name]
     folder = write_release(tmp_path / "dist", DOCUMENT)
-    write_release(folder, DOCUMENT, version="0.9")  # which uv may take in silence
+    write_release(folder, DOCUMENT, version="0.9")  # uv may silently install it instead
     assert errors(folder) == set()
     change(folder)
     assert uv_serves(folder, tmp_path / "t") != "fast"
@@ -529,7 +529,7 @@ def test_what_uv_does_not_serve_as_it_should_has_an_error(name: str, tmp_path: P
 
 
 @pytest.mark.slow  # pip and uv for each
-def test_a_platform_without_fallback_is_found_where_uv_and_pip_fail(tmp_path: Path) -> None:
+def test_a_platform_without_fallback_is_found_if_uv_or_pip_fails(tmp_path: Path) -> None:
     document = patched(DOCUMENT, NOT_LISTED)
     alone = write_release(
         tmp_path / "alone", patched(document, {"variants": {"null": None}}), None, ("fast",), False
@@ -572,7 +572,7 @@ LINUX, MUSL = "x86_64-manylinux_2_28", "x86_64-unknown-linux-musl"
         ("cp313-cp313-musllinux_1_1_x86_64", "cp313-cp313-musllinux_1_1_x86_64", MUSL),
     ],
 )
-def test_a_fallback_is_missed_exactly_where_uv_finds_none(
+def test_a_missing_fallback_is_found_exactly_where_uv_fails(
     fallback: str, tags: str, platform: str, tmp_path: Path
 ) -> None:
     document = patched(DOCUMENT, NOT_LISTED)
@@ -587,7 +587,7 @@ def test_a_fallback_is_missed_exactly_where_uv_finds_none(
     assert errors(folder) == ({"no-fallback", "no-plain-wheel"} if code else set())
 
 
-def test_a_variant_under_a_plain_name_is_found_as_uv_installs_it_everywhere(tmp_path: Path) -> None:
+def test_a_variant_with_a_plain_name_is_found_and_uv_installs_it(tmp_path: Path) -> None:
     folder = tmp_path / "dist"
     folder.mkdir()
     write_wheel(folder / "demo-1.0-py3-none-any.whl", only(patched(DOCUMENT, NOT_LISTED), "fast"))
@@ -595,5 +595,5 @@ def test_a_variant_under_a_plain_name_is_found_as_uv_installs_it_everywhere(tmp_
     assert errors(folder) == {"unlabelled-variant"}
 
 
-def test_the_labels_of_this_module_are_those_of_the_document() -> None:
+def test_the_document_has_the_labels_of_this_module() -> None:
     assert sorted(DOCUMENT["variants"]) == sorted(LABELS)

@@ -1,4 +1,4 @@
-"""``variant-backend stub``: what the dispatching sdist holds, and which releases get none."""
+"""``variant-backend stub``: the content of the dispatching sdist, and the releases that are refused."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def dist(here: Path) -> Path:
-    """A release in a folder, which is named as it is from where the test runs."""
+    """A release in a folder, as a relative path."""
     write_release(here / "dist", DOCUMENT)
     return Path("dist")
 
@@ -62,9 +62,9 @@ def stub(*arguments: object) -> Result:
 
 
 def made(*arguments: object, base_url: str | None = BASE_URL) -> Path:
-    """Make an sdist, and return where it is unpacked."""
-    place = ("--base-url", base_url) if base_url else ()
-    result = stub(*arguments, *place)
+    """Make an sdist, unpack it, and return its folder."""
+    options = ("--base-url", base_url) if base_url else ()
+    result = stub(*arguments, *options)
     assert result.exit_code == 0, result.stderr
     with tarfile.open(result.stdout.splitlines()[0]) as archive:
         archive.extractall("unpacked", filter="data")
@@ -73,7 +73,7 @@ def made(*arguments: object, base_url: str | None = BASE_URL) -> Path:
 
 
 def refused(*arguments: object, code: int = 1) -> list[str]:
-    """Return the errors; nothing must have been written."""
+    """Return the errors of a call that must not write any file."""
     result = stub(*arguments)
     assert result.exit_code == code
     assert not Path("out").exists()
@@ -94,7 +94,7 @@ def pinned(wheel: Path, base_url: str = BASE_URL) -> Candidate:
     return Candidate(WheelFilename.parse(wheel.name), file)
 
 
-def test_the_sdist_pins_every_wheel_and_the_backend_takes_it(dist: Path) -> None:
+def test_the_sdist_pins_every_wheel_and_the_backend_reads_it(dist: Path) -> None:
     folder = made(dist, "--redirect-host", "objects.example.org")
     assert {path.name for path in folder.iterdir()} == FILES
     locked = dispatching_sdist.load_pinned(folder)
@@ -124,20 +124,20 @@ def test_the_same_wheels_make_the_same_bytes(dist: Path, monkeypatch: pytest.Mon
         assert {each.mtime for each in archive} == {1700000000}
 
 
-def test_a_plain_wheel_that_installers_would_take_is_told(here: Path) -> None:
+def test_plain_wheels_that_installers_prefer_are_a_warning(here: Path) -> None:
     dist = write_release(here / "dist", DOCUMENT, plain=False)
     plain = "demo-1.0-{}-none-any.whl"
-    write_wheel(dist / plain.format("py2"))  # for interpreters for which there is no label
+    write_wheel(dist / plain.format("py2"))  # for interpreters that no labelled wheel is for
     assert "warning" not in stub(dist, "--base-url", BASE_URL).stderr
     write_wheel(dist / plain.format("py3"))
     for only_one in ((), ("--label", "fast")):
-        told = stub(dist, "--base-url", BASE_URL, *only_one).stderr
-        assert told.endswith(
+        errors = stub(dist, "--base-url", BASE_URL, *only_one).stderr
+        assert errors.endswith(
             f"keep these wheels off the index of the dispatching sdist: {plain.format('py3')}\n"
         )
 
 
-def test_with_a_dispatching_sdist_no_plain_wheel_is_missing(here: Path) -> None:
+def test_check_accepts_a_dispatching_sdist_instead_of_a_plain_wheel(here: Path) -> None:
     dist = write_release(here / "dist", DOCUMENT, plain=False)
     shutil.copytree(dist, "out")
     assert {each.problem.code for each in find_problems([Path("out")])} == {"no-plain-wheel"}
@@ -147,7 +147,7 @@ def test_with_a_dispatching_sdist_no_plain_wheel_is_missing(here: Path) -> None:
     assert {each.problem.code for each in find_problems([Path("out")])} == {"plain-from-sdist"}
 
 
-def test_an_sdist_of_somebody_else_stays(dist: Path) -> None:
+def test_an_sdist_of_another_tool_is_not_overwritten(dist: Path) -> None:
     Path("out").mkdir()
     for content in (b"", b"another"):
         Path("out/demo-1.0.tar.gz").write_bytes(content)
@@ -157,7 +157,7 @@ def test_an_sdist_of_somebody_else_stays(dist: Path) -> None:
         assert Path("out/demo-1.0.tar.gz").read_bytes() == content
 
 
-def test_what_all_wheels_say_is_static_and_the_rest_is_dynamic(here: Path) -> None:
+def test_metadata_of_all_wheels_is_static_and_the_rest_dynamic(here: Path) -> None:
     common = "Requires-Python: >=3.9\nProvides-Extra: x\nLicense-File: LICENSE\nDynamic: License-File\n"
     dist = here / "dist"
     write_release(dist, DOCUMENT, plain=False)
@@ -180,22 +180,22 @@ def test_what_all_wheels_say_is_static_and_the_rest_is_dynamic(here: Path) -> No
     assert {wheel.file.requires_python for wheel in wheels} == {">=3.9"}
 
 
-def test_wheels_that_differ_in_requires_python_keep_their_own(here: Path) -> None:
+def test_wheels_keep_their_different_requires_python(here: Path) -> None:
     dist = write_release(here / "dist", DOCUMENT, plain=False)
     fast = dist / "demo-1.0-py3-none-any-fast.whl"
     write_wheel(fast, only(DOCUMENT, "fast"), "Requires-Python: >=3.9\n")
     folder = made(dist)
-    told = Metadata.from_email((folder / "PKG-INFO").read_bytes())
-    assert (told.requires_python, told.dynamic) == (None, ["requires-python"])
+    metadata = Metadata.from_email((folder / "PKG-INFO").read_bytes())
+    assert (metadata.requires_python, metadata.dynamic) == (None, ["requires-python"])
     wheels = dispatching_sdist.load_pinned(folder).release.candidates
     assert [wheel.file.requires_python for wheel in wheels] == [">=3.9", None, None]
 
 
 @pytest.mark.parametrize("descriptions", [("A", "A"), ("A", "B"), ("A", "")])
-def test_a_description_that_is_not_everybodys_is_dynamic(descriptions: tuple[str, str]) -> None:
+def test_different_descriptions_are_dynamic(descriptions: tuple[str, str]) -> None:
     parts = [f"Metadata-Version: 2.1\nName: x\nVersion: 1\n\n{text}".encode() for text in descriptions]
-    told = Metadata.from_email(core_metadata.for_sdist(parts, "x", "1"))
-    assert (told.description or None, told.dynamic) == (
+    metadata = Metadata.from_email(core_metadata.for_sdist(parts, "x", "1"))
+    assert (metadata.description or None, metadata.dynamic) == (
         ("A", None) if descriptions == ("A", "A") else (None, ["description"])
     )
 
@@ -208,7 +208,7 @@ def test_uv_reads_static_requirements_without_building(here: Path) -> None:
     assert stub(dist, "--base-url", BASE_URL).exit_code == 0
     make_wheel(Path("out"), "lib", "2.0")
     Path("in.txt").write_text("demo\n")
-    # Building would need variant-backend, which is not there.
+    # A build would require variant-backend, which this folder lacks.
     result = run("uv", "pip", "compile", "--no-index", "--find-links", "out", "in.txt", "--no-header")
     assert [line for line in result.stdout.splitlines() if "#" not in line] == ["demo==1.0", "lib==2.0"]
 
@@ -225,7 +225,7 @@ def test_only_some_labels_are_listed(dist: Path, labels: list[str], known: list[
     assert [*release.metadata.variants] == known
 
 
-def test_it_is_shown_what_each_machine_would_get(here: Path) -> None:
+def test_the_selected_wheel_of_each_machine_is_printed(here: Path) -> None:
     release = patched(DOCUMENT, MACHINE)
     write_release(here / "dist", release, labels=("fast", "safe"), plain=False)
     for name, values in {"big": ["90_real", "80_real"], "small": ["80_real"], "none": []}.items():
@@ -243,12 +243,12 @@ def test_it_is_shown_what_each_machine_would_get(here: Path) -> None:
         "none.json          (none)",
     ]
     assert "warning: none.json: would get no wheel" in result.stderr
-    told = json.loads(stub("dist", "--base-url", BASE_URL, *machines, "--json").stdout)
-    assert [each["label"] for each in told["machines"]] == ["fast", "safe", None]
-    assert told["sha256"] == sha256(Path(told["path"]).read_bytes())
+    printed = json.loads(stub("dist", "--base-url", BASE_URL, *machines, "--json").stdout)
+    assert [each["label"] for each in printed["machines"]] == ["fast", "safe", None]
+    assert printed["sha256"] == sha256(Path(printed["path"]).read_bytes())
 
 
-def test_a_release_with_errors_is_refused_with_what_check_finds(dist: Path) -> None:
+def test_a_release_with_errors_is_refused_with_the_findings_of_check(dist: Path) -> None:
     write_wheel(dist / "demo-1.0-py3-none-any-fast.whl", only(DOCUMENT, "safe"), "Requires-Dist: a b\n")
     shutil.copy(dist / "demo-1.0-py3-none-any.whl", dist / "demo-1.0-py3-none-any-new.whl")
     errors = refused(dist, "--base-url", BASE_URL)
@@ -262,17 +262,17 @@ def test_a_release_with_errors_is_refused_with_what_check_finds(dist: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("metadata", "fault"),
+    ("metadata", "problem"),
     [("Description-Content-Type: text/x", "description-content-type"), ("Unheard-Of: x", "unheard-of")],
 )
-def test_what_indexes_refuse_of_an_sdist_is_refused_here(dist: Path, metadata: str, fault: str) -> None:
+def test_metadata_that_indexes_refuse_is_refused(dist: Path, metadata: str, problem: str) -> None:
     write_wheel(dist / "demo-1.0-py3-none-any-fast.whl", only(DOCUMENT, "fast"), f"{metadata}\n")
     (error,) = refused(dist, "--base-url", BASE_URL, "--label", "fast")
     assert error.startswith("METADATA of the wheels: ")
-    assert fault in error
+    assert problem in error
 
 
-def test_what_is_wrong_with_many_wheels_is_said_once(here: Path) -> None:
+def test_a_problem_of_many_wheels_is_printed_once(here: Path) -> None:
     dist = write_release(here / "dist", DOCUMENT, plain=False)
     for label in ("fast", "null", "safe"):
         write_wheel(
@@ -284,40 +284,40 @@ def test_what_is_wrong_with_many_wheels_is_said_once(here: Path) -> None:
     )
 
 
-def test_without_labels_or_an_index_file_there_is_nothing_to_dispatch(dist: Path) -> None:
+def test_a_release_without_labels_or_index_file_is_refused(dist: Path) -> None:
     (dist / "demo-1.0-variants.json").unlink()
     (error,) = refused(dist, "--base-url", BASE_URL)
-    assert error == "demo 1.0: there is no index file; `variant-backend index` writes it"
+    assert error == "demo 1.0: the index file is missing; write it with `variant-backend index`"
     (error,) = refused(dist, "--base-url", BASE_URL, "--label", PLAIN)
-    assert error == "demo 1.0: no wheel has a label"
+    assert error == "demo 1.0: no wheel has a label; list a wheel with a label"
     (error,) = refused(dist, "--base-url", BASE_URL, "--label", "fats")
-    assert error.startswith("no wheel has the label 'fats' (did you mean 'fast'?); there are ")
+    assert error == "unknown label 'fats' (did you mean 'fast'?); known labels: (plain), fast, null, safe"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "fault"),
+    ("arguments", "problem"),
     [
         (["dist"], "a folder needs --base-url URL"),
         (["dist", "--base-url", BASE_URL, "--python", "3.12"], "--python and --platform need --machine FILE"),
         (["https://example.org/simple/"], "an index needs --package NAME"),
         (
             ["dist", "--base-url", "http://example.org/x"],
-            "http://example.org/x is no URL of https; what is pinned must not be changed on its way",
+            "expected an https URL, got 'http://example.org/x'; use https: nobody may change",
         ),
         (["dist", "--base-url", "https://me:secret@example.org/x"], "has a user or password"),
         (["dist", "--base-url", BASE_URL, "--redirect-host", "https://a.org"], "invalid host"),
         (["dist", "--base-url", BASE_URL, "--package", "demo#fast"], "select labels with --label"),
-        (["dist", "--base-url", BASE_URL], "say which version: --package demo==VERSION; there are 2.0, 1.0"),
+        (["dist", "--base-url", BASE_URL], "several versions of demo: 2.0, 1.0; use --package demo==VERSION"),
     ],
 )
-def test_wrong_usage_is_told(dist: Path, arguments: list[str], fault: str) -> None:
+def test_wrong_usage_is_an_error(dist: Path, arguments: list[str], problem: str) -> None:
     write_release(dist, DOCUMENT, version="2.0")
-    told = "\n".join(refused(*arguments, code=2))
-    assert fault in told
-    assert "secret" not in told
+    errors = "\n".join(refused(*arguments, code=2))
+    assert problem in errors
+    assert "secret" not in errors
 
 
-def test_of_several_releases_the_named_one_is_taken(dist: Path) -> None:
+def test_the_named_one_of_several_releases_is_used(dist: Path) -> None:
     write_release(dist, DOCUMENT, version="2.0")
     assert made(dist, "--package", "Demo==1.0").name == "demo-1.0"
     shutil.rmtree("out")
@@ -326,7 +326,7 @@ def test_of_several_releases_the_named_one_is_taken(dist: Path) -> None:
 
 
 def publish_project(folder: Path, server: Server) -> Path:
-    """Let an index have the files of a folder, and return the page of their project."""
+    """Publish the files of a folder on an index, and return the page of their project."""
     publish([*folder.iterdir()], server.folder / "simple/demo")
     return server.folder / "simple/demo/index.html"
 
@@ -335,7 +335,7 @@ def from_index(server: Server, *arguments: object) -> tuple[str, ...]:
     return (f"{server.url}simple/", "--package", "demo", *map(str, arguments))
 
 
-def test_wheels_on_an_index_are_listed_where_they_are(here: Path, server: Server) -> None:
+def test_wheels_on_an_index_keep_their_urls(here: Path, server: Server) -> None:
     folder = write_release(here / "wheels", DOCUMENT)
     publish_project(folder, server)
     url = server.url.replace("http://", "http://me:secret@")
@@ -352,7 +352,7 @@ def test_wheels_on_an_index_are_listed_where_they_are(here: Path, server: Server
     assert {str(wheel.file.url).rpartition("/")[0] for wheel in candidates} == {BASE_URL}
 
 
-def test_the_host_of_a_redirect_must_be_named(here: Path, server: Server) -> None:
+def test_the_host_of_a_redirect_must_be_an_option(here: Path, server: Server) -> None:
     folder = write_release(here / "wheels", DOCUMENT)
     publish_project(folder, server)
     other = server.url.replace("127.0.0.1", "localhost").rstrip("/")
@@ -366,22 +366,22 @@ def test_the_host_of_a_redirect_must_be_named(here: Path, server: Server) -> Non
     server.misbehave = redirect
     errors = refused(*from_index(server))
     assert "another host" in errors[0]
-    assert errors[0].endswith("if that one may send the wheels, name it with --redirect-host")
+    assert errors[0].endswith("use --redirect-host HOST if that host may send the wheels")
     host = other.removeprefix("http://")
     assert dispatching_sdist.load_pinned(
         made(*from_index(server), "--redirect-host", host, base_url=None)
     ).hosts == (host,)
 
 
-def test_an_index_must_tell_a_sha256_of_each_wheel(here: Path, server: Server) -> None:
+def test_an_index_without_hashes_is_refused(here: Path, server: Server) -> None:
     folder = write_release(here / "wheels", DOCUMENT)
     page = publish_project(folder, server)
     page.write_text(page.read_text().replace("whl#sha256=", "whl#md5="))
     errors = refused(*from_index(server))
-    assert ["its index gives no sha256 of it" in line for line in errors] == [True] * 4
+    assert ["the index has no sha256 of the wheel" in line for line in errors] == [True] * 4
 
 
-def test_what_the_backend_would_refuse_is_not_made(here: Path, server: Server) -> None:
+def test_wheels_that_the_backend_would_refuse_are_refused(here: Path, server: Server) -> None:
     folder = write_release(here / "wheels", DOCUMENT)
     page = publish_project(folder, server)
     page.write_text(page.read_text().replace("whl#sha256=", "whl#sha256=0"))
@@ -389,7 +389,7 @@ def test_what_the_backend_would_refuse_is_not_made(here: Path, server: Server) -
     assert refused(*from_index(server))[0] == f"{name!r}: missing or invalid sha256"
 
 
-def test_what_is_wrong_with_a_release_on_an_index_is_found(here: Path, server: Server) -> None:
+def test_problems_of_a_release_on_an_index_are_found(here: Path, server: Server) -> None:
     folder = write_release(here / "wheels", DOCUMENT)
     write_wheel(folder / "demo-1.0-py3-none-any-fast.whl", only(DOCUMENT, "fast"), "Requires-Dist: a b\n")
     page = publish_project(folder, server)
@@ -403,22 +403,23 @@ def test_what_is_wrong_with_a_release_on_an_index_is_found(here: Path, server: S
     assert any("demo-1.0-variants.json: not found" in line for line in refused(*from_index(server)))
 
 
-def test_nothing_is_pinned_that_came_without_encryption(here: Path, server: Server) -> None:  # noqa: ARG001  # where it is
+def test_unencrypted_urls_are_refused(here: Path, server: Server) -> None:  # noqa: ARG001  # sets the folder
     arguments = ("--package", "demo", "--base-url", BASE_URL)
-    hint = "what is pinned must not be changed on its way"
+    hint = "use https: nobody may change the pinned files on their way"
     for url in ("http://example.org/simple/", "https://[example.org/", "ftp://example.org/"):
-        assert refused(url, *arguments) == [f"{url} is no URL of https; {hint}"]
+        assert refused(url, *arguments) == [f"expected an https URL, got {url!r}; {hint}"]
     folder = write_release(server.folder / "wheels", DOCUMENT)
     page = publish_project(folder, server)
     page.write_text(page.read_text().replace('href="', 'href="http://example.org/', 1))
     (error,) = refused(f"{server.url}simple/", *arguments)
-    assert error == f"http://example.org/demo-1.0-py3-none-any-fast.whl is no URL of https; {hint}"
+    url = "http://example.org/demo-1.0-py3-none-any-fast.whl"
+    assert error == f"expected an https URL, got {url!r}; {hint}"
 
 
-def test_a_url_with_a_query_is_not_pinned(here: Path, server: Server) -> None:
+def test_a_url_with_a_query_is_refused(here: Path, server: Server) -> None:
     folder = write_release(here / "wheels", DOCUMENT)
     page = publish_project(folder, server)
     page.write_text(page.read_text().replace(".whl#", ".whl?token=secret#"))
     errors = refused(*from_index(server))
-    assert "its URL has a query, which may be secret, and may expire" in errors[0]
+    assert "the URL of the wheel has a query, which may be secret and may expire" in errors[0]
     assert "secret" not in "".join(errors).replace("be secret", "")

@@ -1,4 +1,4 @@
-"""The backend of dispatching sdists: the right wheel is there under a plain name, or nothing is."""
+"""The backend of dispatching sdists: it writes the right wheel under a plain name, or no file at all."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from variant_backend.wheels.inspection import Inspection, inspect_installed_vari
 
 FAST = "demo-1.0-py3-none-any-fast.whl"
 SAFE = "demo-1.0-py3-none-any-safe.whl"
-# Nobody but the user can say what is supported of it.
+# Only the user knows what a machine supports of its namespace.
 UNKNOWN = patched(
     DOCUMENT,
     {
@@ -50,7 +50,7 @@ SETTINGS = (deliver.LABEL, deliver.HARDWARE, deliver.INDEX_URL)
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Let nobody's settings count."""
+    """Remove the settings of the user who runs the tests."""
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
@@ -58,7 +58,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator[Server]:
-    """Another server, on another port, which counts as another host."""
+    """Another server on another port, which is another host."""
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     with Server(folder) as result, answering(result):
@@ -67,7 +67,7 @@ def other(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def sdist(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Return what publishes a release, and unpacks its dispatching sdist where the hooks are then called."""
+    """Return a function that publishes a release, unpacks its dispatching sdist and enters its folder."""
 
     def make(document: Any = DOCUMENT, **options: Any) -> Path:
         if not list(server.folder.glob("*.whl")):
@@ -100,7 +100,7 @@ HOOKS = pytest.mark.parametrize("hook", [build, prepare])
 def fails(
     hook: Callable[..., Path], out: Path, capsys: pytest.CaptureFixture[str], settings: Any = None
 ) -> str:
-    """Return what is told, without our name in front; nothing may be left behind."""
+    """Return the output of a failing hook without its prefix; the hook must leave no files behind."""
     with pytest.raises(SystemExit) as caught:
         hook(out, settings)
     assert caught.value.code == 1
@@ -108,13 +108,13 @@ def fails(
     return re.sub("^variant-backend: ", "", capsys.readouterr().err, flags=re.MULTILINE)
 
 
-def error(told: str) -> str:
-    """Return the only error, behind the line that says what was chosen."""
-    (line,) = (each for each in told.splitlines() if each.startswith("error: "))
+def error(output: str) -> str:
+    """Return the only error in the output of a hook."""
+    (line,) = (each for each in output.splitlines() if each.startswith("error: "))
     return line.removeprefix("error: ")
 
 
-def test_the_best_wheel_comes_as_it_was_under_a_name_that_says_the_label(
+def test_the_best_wheel_is_delivered_unchanged_with_its_label_in_the_name(
     sdist: Callable[..., Path], server: Server, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sdist()
@@ -122,25 +122,27 @@ def test_the_best_wheel_comes_as_it_was_under_a_name_that_says_the_label(
     assert [path.name for path in out.iterdir()] == ["demo-1.0-0_fast-py3-none-any.whl"]
     assert wheel.read_bytes() == (server.folder / FAST).read_bytes()
     assert capsys.readouterr().err == (
-        f"variant-backend: demo 1.0: {FAST} is the best of 4 wheels that fit: speed :: mode :: fast;"
-        " -Cvariant=LABEL or VARIANT_BACKEND_LABEL chooses otherwise: (plain), fast, null, safe\n"
+        f"variant-backend: demo 1.0: selected {FAST}, the best of 4 wheels that fit: speed :: mode :: fast;"
+        " to select another, use -Cvariant=LABEL or set VARIANT_BACKEND_LABEL=LABEL"
+        " (labels: (plain), fast, null, safe)\n"
     )
     assert len(server.requests) == 1
 
 
-def test_it_is_told_of_what_nothing_is_supported(
+def test_the_output_names_unsupported_namespaces(
     sdist: Callable[..., Path], out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sdist(UNKNOWN)
     build(out)
     assert capsys.readouterr().err == (
-        "variant-backend: demo 1.0: demo-1.0-py3-none-any.whl is the only wheel that fits;"
-        " speed: unknown, as no plugin is run here;"
-        " -Cvariant=LABEL or VARIANT_BACKEND_LABEL chooses otherwise: (plain), fast, safe\n"
+        "variant-backend: demo 1.0: selected demo-1.0-py3-none-any.whl, the only wheel that fits;"
+        " speed: unknown (plugins do not run in this build);"
+        " to select another, use -Cvariant=LABEL or set VARIANT_BACKEND_LABEL=LABEL"
+        " (labels: (plain), fast, safe)\n"
     )
 
 
-def test_what_is_brought_is_known_as_a_variant_when_it_is_installed(
+def test_the_installed_wheel_is_recognized_as_a_variant(
     sdist: Callable[..., Path], out: Path, tmp_path: Path
 ) -> None:
     sdist()
@@ -153,7 +155,7 @@ def test_what_is_brought_is_known_as_a_variant_when_it_is_installed(
 
 @pytest.mark.parametrize("label", [None, "fast", "safe"])
 @pytest.mark.parametrize("has_ranges", [True, False])
-def test_the_prepared_metadata_are_those_of_the_wheel(
+def test_the_prepared_metadata_is_that_of_the_wheel(
     sdist: Callable[..., Path], server: Server, out: Path, label: str | None, has_ranges: bool
 ) -> None:
     requires = "Requires-Dist: a; 'speed :: mode :: fast' in variant_properties\nRequires-Dist: b"
@@ -180,7 +182,7 @@ def test_the_prepared_metadata_are_those_of_the_wheel(
     assert b"variant_properties" not in members["METADATA"]
 
 
-def test_metadata_that_are_not_pinned_come_out_of_a_wheel_that_is(
+def test_unpinned_metadata_is_read_from_the_pinned_wheel(
     sdist: Callable[..., Path], server: Server, out: Path
 ) -> None:
     sdist(change=lambda package: package.pop("tool"))
@@ -189,7 +191,7 @@ def test_metadata_that_are_not_pinned_come_out_of_a_wheel_that_is(
 
 
 @pytest.mark.parametrize(
-    ("settings", "variable", "chosen"),
+    ("settings", "variable", "selected"),
     [
         ({"variant": "safe"}, "", "0_safe-"),
         ({"variant-label": "safe"}, "fast", "0_safe-"),
@@ -204,42 +206,42 @@ def test_metadata_that_are_not_pinned_come_out_of_a_wheel_that_is(
         (None, "demo#(plain)", ""),
     ],
 )
-def test_the_user_decides(
+def test_the_user_can_select_a_label(
     sdist: Callable[..., Path],
     out: Path,
     monkeypatch: pytest.MonkeyPatch,
     settings: Any,
     variable: str,
-    chosen: str,
+    selected: str,
 ) -> None:
     sdist()
     monkeypatch.setenv(deliver.LABEL, variable)
-    assert build(out, settings).name == f"demo-1.0-{chosen}py3-none-any.whl"
+    assert build(out, settings).name == f"demo-1.0-{selected}py3-none-any.whl"
 
 
-def test_of_a_label_that_the_user_wants_nobody_is_asked_whether_it_is_supported(
+def test_support_for_a_requested_label_is_not_checked(
     sdist: Callable[..., Path], out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sdist(UNKNOWN)
     assert build(out, {"variant": "safe"}).name == "demo-1.0-0_safe-py3-none-any.whl"
     assert capsys.readouterr().err == (
-        f"variant-backend: demo 1.0: {SAFE} is the only wheel that fits and has the pinned label; whether"
-        " that is supported was not looked at; config setting 'variant' asks for it, and without that this"
-        " machine decides\n"
+        f"variant-backend: demo 1.0: selected {SAFE}, the only wheel that fits and has the pinned label;"
+        " whether that is supported was not looked at; config setting 'variant' requests it;"
+        " unset it to select a wheel for this machine\n"
     )
 
 
 @pytest.mark.parametrize(
-    ("settings", "fault"),
+    ("settings", "problem"),
     [
         (
             {"variant": "sage"},
-            "config setting 'variant': demo 1.0 has no wheel with label 'sage' (did you mean 'safe'?);"
-            " there are (plain), fast, null, safe",
+            "config setting 'variant': unknown label 'sage' (did you mean 'safe'?);"
+            " labels of demo 1.0: (plain), fast, null, safe",
         ),
         (
             {"variant": "\x1b[2J"},
-            "config setting 'variant': demo 1.0 has no wheel with label '\\x1b[2J'",
+            "config setting 'variant': unknown label '\\x1b[2J'; labels of demo 1.0: ",
         ),
         ({"variant": ["fast", "safe"]}, "config settings request 2 labels: fast, safe; give one of them"),
         ({"variant": True}, "config setting 'variant': expected a label, got True; write -Cvariant=LABEL,"),
@@ -249,58 +251,58 @@ def test_of_a_label_that_the_user_wants_nobody_is_asked_whether_it_is_supported(
     ],
 )
 @HOOKS
-def test_what_cannot_be_decided_is_told(
+def test_invalid_config_settings_are_errors(
     sdist: Callable[..., Path],
     out: Path,
     capsys: pytest.CaptureFixture[str],
     hook: Callable[..., Path],
     settings: Any,
-    fault: str,
+    problem: str,
 ) -> None:
     sdist()
-    assert error(fails(hook, out, capsys, settings)).startswith(fault)
+    assert error(fails(hook, out, capsys, settings)).startswith(problem)
 
 
 @pytest.mark.parametrize(
-    ("variable", "fault"),
+    ("variable", "problem"),
     [
         (
             "fats",
-            "demo 1.0 has no wheel with label 'fats' (did you mean 'fast'?); there are (plain), fast, null,",
+            "unknown label 'fats' (did you mean 'fast'?); labels of demo 1.0: (plain), fast, null, safe;"
+            " to set a label for one project only, write NAME#LABEL",
         ),
         (
             "demo#fast,demo#safe",
-            "'demo#safe' is not the only label that is asked for; write NAME#LABEL for each",
+            "several labels for project 'demo': 'fast', 'safe'; write one label, or NAME#LABEL for each",
         ),
-        ("fast, safe", "'safe' is not the only label that is asked for; write NAME#LABEL for each project"),
+        ("fast, safe", "several labels for all projects: 'fast', 'safe'; write one label, or NAME#LABEL for"),
+        ("demo#", "missing label in 'demo#'; write NAME#LABEL"),
+        ("other#, fast", "missing label in 'other#'; write NAME#LABEL"),
         ("#fast", "invalid project name ''; use letters"),
         ("\x1b[2J#fast", "invalid project name '\\x1b[2J'; use letters"),
     ],
 )
-def test_what_the_variable_does_not_decide_is_told(
+def test_an_invalid_label_variable_is_an_error(
     sdist: Callable[..., Path],
     out: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     variable: str,
-    fault: str,
+    problem: str,
 ) -> None:
     sdist()
     monkeypatch.setenv(deliver.LABEL, variable)
-    told = error(fails(build, out, capsys))
-    assert told.startswith(f"{deliver.LABEL}: {fault}")
+    assert error(fails(build, out, capsys)).startswith(f"{deliver.LABEL}: {problem}")
 
 
-def test_a_build_number_stays_in_front_of_the_label(
-    sdist: Callable[..., Path], server: Server, out: Path
-) -> None:
+def test_a_build_number_precedes_the_label(sdist: Callable[..., Path], server: Server, out: Path) -> None:
     write_wheel(server.folder / "demo-1.0-2b-py3-none-any-fast.whl", only(DOCUMENT, "fast"))
     sdist()
     assert build(out).name == "demo-1.0-2b_fast-py3-none-any.whl"
     assert walk(build(out))
 
 
-def test_a_hardware_file_counts_instead_of_this_machine(
+def test_a_machine_file_replaces_this_machine(
     sdist: Callable[..., Path],
     out: Path,
     tmp_path: Path,
@@ -312,11 +314,12 @@ def test_a_hardware_file_counts_instead_of_this_machine(
     hardware.write_text('[speed.features]\nmode = ["safe"]\n')
     monkeypatch.setenv(deliver.HARDWARE, str(hardware))
     assert build(out).name == "demo-1.0-0_safe-py3-none-any.whl"
-    assert "; VARIANT_BACKEND_HARDWARE says what is supported; " in capsys.readouterr().err
+    assert "; VARIANT_BACKEND_HARDWARE describes the machine; " in capsys.readouterr().err
     (out / "demo-1.0-0_safe-py3-none-any.whl").unlink()
     monkeypatch.setenv(deliver.HARDWARE, "machine.toml")
     assert error(fails(build, out, capsys)) == (
-        "VARIANT_BACKEND_HARDWARE: machine.toml is not absolute; builds run in a folder of their own"
+        "VARIANT_BACKEND_HARDWARE: expected an absolute path, got 'machine.toml';"
+        " write an absolute path: builds run in a temporary folder"
     )
     monkeypatch.setenv(deliver.HARDWARE, f"{hardware}x")
     assert error(fails(build, out, capsys)) == (
@@ -324,8 +327,72 @@ def test_a_hardware_file_counts_instead_of_this_machine(
     )
 
 
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        (
+            '[sped.features]\nmode = ["safe"]\n',
+            "unknown namespace 'sped' (did you mean 'speed'?); rename it, or remove it",
+        ),
+        (
+            '[speed.features]\nmod = ["safe"]\n',
+            "unknown feature 'mod' of speed (did you mean 'mode'?); rename it, or remove it",
+        ),
+        ('[sped.features]\nmode = ["fast"]\n[speed.features]\nmode = ["safe"]\n', None),
+        ('[speed]\nfeature-order = ["mode", "mod"]\nfeatures = { mode = ["safe"], mod = ["x"] }\n', None),
+        ('[speed.features]\nmode = ["safe"]\n[nvidia.features]\n[other.features]\n', None),
+    ],
+)
+def test_a_misspelt_name_in_a_machine_file_is_an_error(
+    sdist: Callable[..., Path],
+    out: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    table: str,
+    problem: str | None,
+) -> None:
+    sdist(UNKNOWN)
+    machine = tmp_path / "machine.toml"
+    machine.write_text(table)
+    monkeypatch.setenv(deliver.HARDWARE, str(machine))
+    if problem is None:
+        assert build(out).name == "demo-1.0-0_safe-py3-none-any.whl"
+    else:
+        assert error(fails(build, out, capsys)) == f"VARIANT_BACKEND_HARDWARE: {machine}: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("VARIANT_BACKEND_LABLE", deliver.LABEL),
+        ("VARIANT_BACKEND_LABELS", deliver.LABEL),
+        ("VARIANT_BACKEND_INDEX", deliver.INDEX_URL),
+        ("VARIANT_BACKEND_MACHINE", deliver.HARDWARE),
+    ],
+)
+def test_a_misspelt_variable_is_an_error(
+    sdist: Callable[..., Path],
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    near: str,
+) -> None:
+    sdist()
+    monkeypatch.setenv("VARIANT_BACKEND_CACHE", "x")  # maybe a variable of a later version
+    monkeypatch.setenv(name, "")
+    assert build(out)
+    (out / build(out).name).unlink()
+    capsys.readouterr()
+    monkeypatch.setenv(name, "x")
+    assert error(fails(build, out, capsys)) == (
+        f"unknown environment variable {name!r} (did you mean {near!r}?); rename it, or unset it"
+    )
+
+
 @HOOKS
-def test_where_no_wheel_fits_the_reasons_and_the_way_out_are_told(
+def test_if_no_wheel_fits_reasons_and_remedies_are_printed(
     sdist: Callable[..., Path],
     server: Server,
     out: Path,
@@ -336,6 +403,7 @@ def test_where_no_wheel_fits_the_reasons_and_the_way_out_are_told(
     write_wheel(server.folder / "demo-1.0-cp39-cp39-win32-fast.whl", only(UNKNOWN, "fast"))
     sdist(UNKNOWN)
     assert fails(hook, out, capsys).splitlines() == [
+        "demo 1.0 has different wheels for different machines; none fits:",
         "OUT",
         "  fast  py3-none-any",
         "    speed :: mode: needs fast; this machine supports none",
@@ -344,14 +412,15 @@ def test_where_no_wheel_fits_the_reasons_and_the_way_out_are_told(
         "  1 wheel for other interpreters or platforms: cp39-cp39-win32",
         "",
         "SUPPORTED",
-        "  speed: unknown, as no plugin is run here; VARIANT_BACKEND_HARDWARE=FILE says it",
-        "error: no wheel of demo 1.0 fits this machine; -Cvariant=LABEL or VARIANT_BACKEND_LABEL takes one"
-        " whatever is supported: fast, safe; VARIANT_BACKEND_HARDWARE=FILE says what is supported",
+        "  speed: unknown (plugins do not run in this build); set VARIANT_BACKEND_HARDWARE=FILE",
+        "error: no wheel of demo 1.0 fits this machine; to install one anyway, use -Cvariant=LABEL or set"
+        " VARIANT_BACKEND_LABEL=LABEL (labels: fast, safe); to describe the machine, set"
+        " VARIANT_BACKEND_HARDWARE=FILE (a file that `variant-backend hardware` writes)",
     ]
 
 
 @pytest.mark.parametrize("settings", [None, {"variant": "fast"}])
-def test_tags_and_requires_python_count_whatever_is_asked_for(
+def test_a_wheel_for_another_platform_never_fits(
     sdist: Callable[..., Path],
     server: Server,
     out: Path,
@@ -362,19 +431,22 @@ def test_tags_and_requires_python_count_whatever_is_asked_for(
     sdist()
     what = " with label 'fast'" if settings else ""
     place = "config setting 'variant': " if settings else ""
-    told = fails(build, out, capsys, settings)
-    assert error(told) == f"{place}no wheel of demo 1.0{what} fits this Python and platform"
-    assert "1 wheel for other interpreters or platforms: cp39-cp39-win32" in told
+    output = fails(build, out, capsys, settings)
+    assert error(output) == (
+        f"{place}no wheel of demo 1.0{what} fits this Python and platform;"
+        " use a Python version and platform that the list above names"
+    )
+    assert "1 wheel for other interpreters or platforms: cp39-cp39-win32" in output
 
 
-def test_requires_python_counts(
+def test_requires_python_is_respected(
     sdist: Callable[..., Path], out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sdist(change=lambda package: package.update({"requires-python": "<3.9"}))
     assert "    Requires-Python: <3.9 does not admit " in fails(build, out, capsys)
 
 
-def test_no_plugin_is_run_whatever_the_user_trusts_elsewhere(
+def test_plugins_never_run_even_if_the_user_trusts_them(
     sdist: Callable[..., Path],
     out: Path,
     tmp_path: Path,
@@ -390,13 +462,13 @@ def test_no_plugin_is_run_whatever_the_user_trusts_elsewhere(
 
 
 def truncated(handler: Handler, data: bytes | None) -> bool:
-    """Send half of what is asked for, without a way to resume it."""
+    """Send half of the requested bytes, and offer no way to resume."""
     if data is None and "Range" in handler.headers:
         return False
     content = data or (handler.server.folder / FAST).read_bytes()
     size = len(content)
-    told = {"Content-Range": f"bytes 0-{size - 1}/{size}"} if data else {}
-    handler.send(206 if data else 200, content[: size // 2], told, length=size)
+    headers = {"Content-Range": f"bytes 0-{size - 1}/{size}"} if data else {}
+    handler.send(206 if data else 200, content[: size // 2], headers, length=size)
     handler.close_connection = True
     return True
 
@@ -411,7 +483,7 @@ def other_size(handler: Handler, data: bytes | None) -> bool:
 
 
 def swapped(handler: Handler, data: bytes | None) -> bool:
-    """Change a byte of what METADATA says."""
+    """Change a byte of METADATA."""
     content = (handler.server.folder / FAST).read_bytes().replace(b"Summary: a", b"Summary: b")
     size = len(content)
     if "Range" not in handler.headers:
@@ -419,7 +491,7 @@ def swapped(handler: Handler, data: bytes | None) -> bool:
     return answer(206, content, Content_Range=f"bytes 0-{size - 1}/{size}")(handler, data)
 
 
-# What a server does, and what is told by both hooks, or by the one and the other.
+# The behavior of a server, and the error of both hooks, or of each hook.
 MISBEHAVIOR: dict[str, tuple[Behavior, str | tuple[str, str]]] = {
     "missing": (answer(404), "not found"),
     "down": (answer(500), "the server answers 500 Internal Server Error"),
@@ -432,7 +504,7 @@ MISBEHAVIOR: dict[str, tuple[Behavior, str | tuple[str, str]]] = {
     "endless": (endless, r"more bytes come than \d+"),
     "changed": (
         swapped,
-        ("its sha256 is [0-9a-f]{64}, and", "(the sha256 of its METADATA is [0-9a-f]{64}, and|.*crc|.*CRC)"),
+        ("its sha256 is [0-9a-f]{64}, and", "(METADATA: expected the sha256 [0-9a-f]{64}, got|.*crc|.*CRC)"),
     ),
     "elsewhere": (
         answer(302, Location="http://localhost:1/x"),
@@ -448,7 +520,7 @@ MISBEHAVIOR: dict[str, tuple[Behavior, str | tuple[str, str]]] = {
 
 @pytest.mark.parametrize("name", MISBEHAVIOR)
 @HOOKS
-def test_a_server_that_misbehaves_is_told_of_and_leaves_nothing(
+def test_a_misbehaving_server_is_an_error_and_leaves_no_files(
     sdist: Callable[..., Path],
     server: Server,
     out: Path,
@@ -457,13 +529,13 @@ def test_a_server_that_misbehaves_is_told_of_and_leaves_nothing(
     hook: Callable[..., Path],
 ) -> None:
     sdist()
-    server.misbehave, faults = MISBEHAVIOR[name]
-    fault = faults if isinstance(faults, str) else faults[hook is prepare]
-    assert re.match(f"{re.escape(server.url + FAST)}: {fault}", error(fails(hook, out, capsys)))
+    server.misbehave, problems = MISBEHAVIOR[name]
+    problem = problems if isinstance(problems, str) else problems[hook is prepare]
+    assert re.match(f"{re.escape(server.url + FAST)}: {problem}", error(fails(hook, out, capsys)))
 
 
 @HOOKS
-def test_a_server_that_is_not_there_is_told_of(
+def test_an_unreachable_server_is_an_error(
     sdist: Callable[..., Path], out: Path, capsys: pytest.CaptureFixture[str], hook: Callable[..., Path]
 ) -> None:
     def moved(package: dict[str, Any]) -> None:
@@ -471,11 +543,11 @@ def test_a_server_that_is_not_there_is_told_of(
             wheel["url"] = "http://127.0.0.1:9/x.whl"
 
     sdist(change=moved)
-    fault = error(fails(hook, out, capsys))
-    assert fault.startswith("http://127.0.0.1:9/x.whl: cannot connect to the server: ")
+    problem = error(fails(hook, out, capsys))
+    assert problem.startswith("http://127.0.0.1:9/x.whl: cannot connect to the server: ")
 
 
-def test_a_transfer_that_breaks_is_resumed(sdist: Callable[..., Path], server: Server, out: Path) -> None:
+def test_a_broken_transfer_is_resumed(sdist: Callable[..., Path], server: Server, out: Path) -> None:
     sdist()
     content = (server.folder / FAST).read_bytes()
 
@@ -493,7 +565,7 @@ def test_a_transfer_that_breaks_is_resumed(sdist: Callable[..., Path], server: S
 
 
 @HOOKS
-def test_hosts_that_the_lock_file_names_may_send_the_wheel(
+def test_hosts_in_the_lock_file_may_send_the_wheel(
     sdist: Callable[..., Path], server: Server, other: Server, out: Path, hook: Callable[..., Path]
 ) -> None:
     sdist(hosts=[f"127.0.0.1:{other.server_port}"])
@@ -502,7 +574,7 @@ def test_hosts_that_the_lock_file_names_may_send_the_wheel(
     assert hook(out).exists()
 
 
-def test_a_full_disk_leaves_nothing_behind(
+def test_a_full_disk_leaves_no_files_behind(
     sdist: Callable[..., Path],
     out: Path,
     capsys: pytest.CaptureFixture[str],
@@ -518,7 +590,7 @@ def test_a_full_disk_leaves_nothing_behind(
 
 
 @HOOKS
-def test_a_mirror_sends_what_is_pinned(
+def test_a_mirror_can_send_the_pinned_wheel(
     sdist: Callable[..., Path],
     server: Server,
     other: Server,
@@ -531,18 +603,18 @@ def test_a_mirror_sends_what_is_pinned(
     index = mirror(other, server)
     monkeypatch.setenv(deliver.INDEX_URL, index.replace("://", "://user:secret@"))
     assert hook(out).exists()
-    told = capsys.readouterr().err
-    assert "; VARIANT_BACKEND_INDEX_URL says where it is; " in told
-    assert "secret" not in told
+    output = capsys.readouterr().err
+    assert "; VARIANT_BACKEND_INDEX_URL is its source; " in output
+    assert "secret" not in output
     assert server.requests == []
     assert [path for _, path, _, _ in other.requests] == ["/simple/demo/", f"/files/{FAST}"]
 
 
-def mirror(other: Server, server: Server, hash_told: str = "0" * 64) -> str:
-    """Let another server have the fast wheel behind the page of an index, which lies about its hash."""
+def mirror(other: Server, server: Server) -> str:
+    """Copy the fast wheel to another server, behind an index page with a wrong hash."""
     (other.folder / "files").mkdir()
     (other.folder / "files" / FAST).write_bytes((server.folder / FAST).read_bytes())
-    entry = {"filename": FAST, "url": f"/files/{FAST}", "hashes": {"sha256": hash_told}, "size": 1}
+    entry = {"filename": FAST, "url": f"/files/{FAST}", "hashes": {"sha256": "0" * 64}, "size": 1}
     page = {"meta": {"api-version": "1.1"}, "name": "demo", "files": [entry]}
 
     def behave(handler: Handler, data: bytes | None) -> bool:
@@ -555,7 +627,7 @@ def mirror(other: Server, server: Server, hash_told: str = "0" * 64) -> str:
 
 
 @HOOKS
-def test_a_mirror_without_the_wheel_or_with_another_one_is_told_of(
+def test_a_mirror_without_the_pinned_wheel_is_an_error(
     sdist: Callable[..., Path],
     server: Server,
     other: Server,
@@ -569,7 +641,7 @@ def test_a_mirror_without_the_wheel_or_with_another_one_is_told_of(
     monkeypatch.setenv(deliver.INDEX_URL, index)
     assert error(fails(hook, out, capsys, {"variant": "safe"})) == (
         f"VARIANT_BACKEND_INDEX_URL: {index} has no {SAFE};"
-        " add it there, ask for a label that is there, or unset the variable"
+        " add the wheel to that index, request a label that it has, or unset the variable"
     )
     content = (server.folder / FAST).read_bytes()
     (other.folder / "files" / FAST).write_bytes(content[:-1])
@@ -592,7 +664,7 @@ def renamed(name: str) -> Callable[[dict[str, Any]], object]:
 
 
 def wheel_with(**facts: Any) -> Callable[[dict[str, Any]], object]:
-    """Return what changes the first wheel of a lock file; None removes."""
+    """Return a function that changes the first wheel of a lock file; None removes a key."""
 
     def change(package: dict[str, Any]) -> None:
         package["wheels"][0] = {
@@ -602,7 +674,7 @@ def wheel_with(**facts: Any) -> Callable[[dict[str, Any]], object]:
     return change
 
 
-UNSOUND: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+INVALID: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "path": (renamed("demo-1.0-py3-none-../../x-fast.whl"), "Invalid wheel filename"),
     "path of Windows": (renamed("demo-1.0-py3-none-C:\\x-fast.whl"), "invalid characters in the filename"),
     "project": (renamed("other-1.0-py3-none-any-fast.whl"), "'other-1.0-py3-none-any.whl' is not consistent"),
@@ -629,7 +701,7 @@ UNSOUND: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield every place in a document where a value is: what it is in, and its key."""
+    """Yield the container and the key of every value in a document."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in items:
         yield value, key
@@ -642,7 +714,7 @@ VALUES = st.sampled_from(
 
 
 @given(choice=st.data())
-def test_whatever_an_sdist_says_it_is_sound_or_all_that_is_not_is_told(choice: st.DataObject) -> None:
+def test_a_mutated_lock_file_is_valid_or_an_error(choice: st.DataObject) -> None:
     with TemporaryDirectory() as folder:
         wheels = write_release(Path(folder) / "wheels", DOCUMENT)
 
@@ -668,9 +740,9 @@ def _named(wheel: dict[str, Any]) -> dict[str, Any]:
     return {**wheel, "name": wheel["name"].replace("-1.0-", "-2.0-")}
 
 
-@pytest.mark.parametrize("name", UNSOUND)
+@pytest.mark.parametrize("name", INVALID)
 @HOOKS
-def test_nothing_is_taken_from_an_sdist_that_is_not_sound(
+def test_an_invalid_sdist_is_refused_without_requests(
     sdist: Callable[..., Path],
     server: Server,
     out: Path,
@@ -678,16 +750,16 @@ def test_nothing_is_taken_from_an_sdist_that_is_not_sound(
     name: str,
     hook: Callable[..., Path],
 ) -> None:
-    change, fault = UNSOUND[name]
+    change, problem = INVALID[name]
     sdist(copy.deepcopy(DOCUMENT), change=change)
-    told = fails(hook, out, capsys)
-    assert fault in told
-    assert "\x1b" not in told
+    output = fails(hook, out, capsys)
+    assert problem in output
+    assert "\x1b" not in output
     assert server.requests == []
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "fault"),
+    ("name", "content", "problem"),
     [
         ("pylock.toml", None, "pylock.toml: No such file or directory"),
         ("PKG-INFO", None, "PKG-INFO: No such file or directory"),
@@ -701,23 +773,23 @@ def test_nothing_is_taken_from_an_sdist_that_is_not_sound(
         ("PKG-INFO", "Metadata-Version: 2.2\nName: demo\n", "PKG-INFO: field Version is missing"),
     ],
 )
-def test_an_sdist_that_is_broken_is_told_of(
+def test_a_broken_sdist_is_an_error(
     sdist: Callable[..., Path],
     out: Path,
     capsys: pytest.CaptureFixture[str],
     name: str,
     content: str | None,
-    fault: str,
+    problem: str,
 ) -> None:
     path = sdist() / name
     path.unlink()
     if content is not None:
         path.write_text(content)
-    assert error(fails(build, out, capsys)).startswith(fault)
+    assert error(fails(build, out, capsys)).startswith(problem)
 
 
 @HOOKS
-def test_a_wheel_that_is_another_variant_than_is_pinned_is_refused(
+def test_a_wheel_with_other_properties_is_refused(
     sdist: Callable[..., Path],
     server: Server,
     out: Path,
@@ -732,7 +804,7 @@ def test_a_wheel_that_is_another_variant_than_is_pinned_is_refused(
 
 
 @HOOKS
-def test_a_wheel_inside_which_another_project_is_is_refused(
+def test_a_wheel_of_another_project_is_refused(
     sdist: Callable[..., Path],
     server: Server,
     out: Path,
@@ -743,12 +815,12 @@ def test_a_wheel_inside_which_another_project_is_is_refused(
     write_wheel(server.folder / "other-1.0-py3-none-any-fast.whl", only(DOCUMENT, "fast"))
     (server.folder / "other-1.0-py3-none-any-fast.whl").replace(server.folder / FAST)
     sdist()
-    fault = error(fails(hook, out, capsys))
-    assert "directory other-1.0.dist-info does not match demo-1.0 in the filename" in fault
+    problem = error(fails(hook, out, capsys))
+    assert "directory other-1.0.dist-info does not match demo-1.0 in the filename" in problem
 
 
 @HOOKS
-def test_progress_is_shown_on_a_terminal_and_ends_before_faults(
+def test_progress_on_a_terminal_ends_before_errors(
     sdist: Callable[..., Path],
     server: Server,
     out: Path,
@@ -764,7 +836,7 @@ def test_progress_is_shown_on_a_terminal_and_ends_before_faults(
         only(DOCUMENT, "fast"),
         members=lambda contents: contents.update({"demo/data": b"x" * 3_000_000}),
     )
-    sdist(change=lambda package: package.pop("tool"))  # so that the whole wheel comes for METADATA, too
+    sdist(change=lambda package: package.pop("tool"))  # forces a full download for METADATA
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     hook(out)
@@ -777,7 +849,7 @@ def test_progress_is_shown_on_a_terminal_and_ends_before_faults(
     assert re.search(r"MiB *\r\nvariant-backend: error: ", terminal.getvalue())
 
 
-def test_a_wheel_that_is_not_what_was_prepared_is_refused(
+def test_a_wheel_with_other_metadata_than_prepared_is_refused(
     sdist: Callable[..., Path], out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sdist()
@@ -787,7 +859,7 @@ def test_a_wheel_that_is_not_what_was_prepared_is_refused(
     def again(out: Path, settings: Any) -> Path:
         return build(out, settings, prepared)
 
-    expected = "demo-1.0-0_fast-py3-none-any.whl: its METADATA are not those that were prepared before; "
+    expected = "demo-1.0-0_fast-py3-none-any.whl: METADATA differs from the prepared METADATA; use the same "
     assert error(fails(again, out, capsys)).startswith(expected)
     (out / expected.partition(":")[0]).write_text("from before")
     with pytest.raises(SystemExit):
@@ -795,7 +867,7 @@ def test_a_wheel_that_is_not_what_was_prepared_is_refused(
     assert [path.read_text() for path in out.iterdir()] == ["from before"]
 
 
-def test_the_same_sdist_is_written_again(
+def test_building_an_sdist_writes_the_same_sdist(
     sdist: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
@@ -822,13 +894,11 @@ def test_an_editable_build_is_refused(
 ) -> None:
     sdist()
     assert error(fails(lambda out, _: Path(dispatch.build_editable(str(out))), out, capsys)).startswith(
-        "this sdist holds no source, only where its wheels are, so nothing in it can be edited; "
+        "this sdist has no source code, only the URLs of wheels, so it has no editable install; install it "
     )
 
 
-def test_frontends_find_the_hooks_and_nothing_has_to_be_installed_for_them(
-    sdist: Callable[..., Path], out: Path
-) -> None:
+def test_frontends_find_the_hooks_and_install_nothing_for_them(sdist: Callable[..., Path], out: Path) -> None:
     caller = BuildBackendHookCaller(str(sdist()), "variant_backend.dispatch", runner=_quiet)
     assert caller.get_requires_for_build_wheel() == []
     assert caller.get_requires_for_build_sdist() == []
@@ -847,7 +917,7 @@ def _quiet(
     run(*cmd, cwd=Path(cwd) if cwd else None, **environment)
 
 
-def test_a_dispatch_imports_nothing_of_the_command_line_and_no_builder(
+def test_the_backend_imports_neither_the_command_line_nor_builders(
     sdist: Callable[..., Path], out: Path
 ) -> None:
     root = sdist()

@@ -1,4 +1,4 @@
-"""Through a dispatching sdist, installers that know no variants install what uv does with its flag."""
+"""Installers without variant support install from a dispatching sdist what uv installs with its flag."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from variant_backend.formats.toml_read import read_toml
 from variant_backend.variants.known_providers import KNOWN_PROVIDERS
 from variant_backend.variants.provider_nvidia import FORCE_CAPABILITY, FORCE_DRIVER
 
-# They build in isolated environments, with installers that come from a package index.
+# They build in isolated environments, with installers from a package index.
 pytestmark = pytest.mark.slow
 
 LABELS = {"cuda12.6": "12.6", "cuda12.8": "12.8", "null": ""}
@@ -41,23 +41,23 @@ RELEASE = {
         for label, version in LABELS.items()
     },
 }
-# The driver of each machine, and its best variant.
+# The driver version of each machine, and its best variant.
 MACHINES = {"none": "null", "12.7": "cuda12.6", "13.0": "cuda12.8"}
-# What a build needs on other systems and older Pythons: Poetry wants to know that, too.
+# Poetry also resolves the build requirements of other systems and older Pythons.
 ELSEWHERE = ("colorama", "importlib-metadata", "tomli")
 OLD_PIP = "pip==24.3.1"
-# What else the user has configured is no matter of the tests.
+# The tests ignore the configuration of the user.
 NO_CONFIG: Any = {"PIP_CONFIG_FILE": os.devnull}
-# The labels of what is installed, by name and version.
+# The labels of the installed distributions, by name and version.
 Installed = Mapping[str, str | None]
 Installer = Callable[..., Installed]
 
 
 @pytest.fixture(scope="module")
 def index(own_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A package index with variant wheels, a dispatching sdist and all that this needs to build.
+    """A package index with variant wheels, a dispatching sdist and its build requirements.
 
-    There is no plain wheel. The variants of bridge-demo require different things, of bridge-same nothing.
+    It has no plain wheel. The variants of bridge-demo have different requirements, those of bridge-same none.
     """
     folder = tmp_path_factory.mktemp("bridge")
     for label in LABELS:
@@ -67,12 +67,12 @@ def index(own_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         make_wheel(folder / "needed", "bridge_runtime", runtime_of(label))
     run("pip", "download", "--quiet", "--dest", folder / "needed", own_wheel, *ELSEWHERE)
     with Server(folder / "served") as server:
-        server.misbehave = say_that_sdists_stay
+        server.misbehave = send_immutable_sdists
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         for name in ("demo", "same"):
             dist = folder / name
             (dist / f"bridge_{name}-1.0-variants.json").write_text(json.dumps(RELEASE))
-            told("stub", dist, "--base-url", f"{server.url}bridge-{name}/", "-o", dist)
+            output_of("stub", dist, "--base-url", f"{server.url}bridge-{name}/", "-o", dist)
             publish(dist.iterdir(), server.folder / f"bridge-{name}")
         needed: dict[str, list[Path]] = {}
         for path in (folder / "needed").iterdir():
@@ -83,8 +83,8 @@ def index(own_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         server.shutdown()
 
 
-def say_that_sdists_stay(handler: Handler, data: bytes | None) -> bool:
-    """Say of sdists what PyPI says of all files: without it, uv asks for them again, and keeps no wheel."""
+def send_immutable_sdists(handler: Handler, data: bytes | None) -> bool:
+    """Send sdists with the cache headers of PyPI: without them, uv does not keep the built wheel."""
     path = handler.server.folder / handler.path.strip("/")
     if data is not None or path.suffix != ".gz":
         return False
@@ -97,8 +97,8 @@ def write_variant(folder: Path, name: str, label: str, metadata: str = "") -> No
     write_wheel(folder / f"{name}-1.0-py3-none-any-{label}.whl", only(RELEASE, label), metadata)
 
 
-def told(*arguments: object, ok: bool = True) -> str:
-    """Return what a command of the checkout prints."""
+def output_of(*arguments: object, ok: bool = True) -> str:
+    """Return the output of a command of the checkout."""
     result = CliRunner().invoke(main, [*map(str, arguments)], catch_exceptions=False)
     assert (result.exit_code == 0) == ok, result.output
     return result.output
@@ -127,7 +127,7 @@ def label_in(dist_info: Path) -> str | None:
 
 
 def machine(driver: str) -> Any:
-    """Return the variables that force uv, and variant-backend, to see this machine."""
+    """Return environment variables that simulate a machine for uv and variant-backend."""
     return {FORCE_DRIVER: driver, FORCE_CAPABILITY: "none" if driver == "none" else "9.0"}
 
 
@@ -177,9 +177,7 @@ url = "{index.url}"
     return installed(folder / ".venv")
 
 
-def test_uv_with_its_flag_takes_the_wheel_whatever_becomes_of_the_sdist(
-    index: Server, tmp_path: Path
-) -> None:
+def test_uv_with_its_flag_installs_the_wheel_even_if_the_sdist_fails(index: Server, tmp_path: Path) -> None:
     unusable = {"VARIANT_BACKEND_LABEL": "none.such"}
     for driver, label in MACHINES.items():
         found = uv_with_variants(index, tmp_path / driver, **machine(driver), **unusable)
@@ -188,9 +186,7 @@ def test_uv_with_its_flag_takes_the_wheel_whatever_becomes_of_the_sdist(
         uv(index, tmp_path, **unusable)
 
 
-def test_uv_with_its_flag_runs_nothing_where_all_variants_require_the_same(
-    index: Server, tmp_path: Path
-) -> None:
+def test_uv_with_its_flag_ignores_the_sdist_if_requirements_are_equal(index: Server, tmp_path: Path) -> None:
     before = len(index.requests)
     uv_with_variants(index, tmp_path, package="bridge-same", **machine("13.0"))
     assert installed(tmp_path) == {"bridge_same-1.0": "cuda12.8"}
@@ -205,9 +201,7 @@ def test_other_installers_install_the_same_variant_and_its_dependencies(
     assert installer(index, tmp_path, **machine(driver)) == expected(MACHINES[driver])
 
 
-def test_pip_wheel_makes_a_wheel_of_the_variant_and_pip_download_takes_the_sdist(
-    index: Server, tmp_path: Path
-) -> None:
+def test_pip_wheel_builds_the_variant_and_pip_download_the_sdist(index: Server, tmp_path: Path) -> None:
     options = ("--index-url", index.url, "--cache-dir", tmp_path / "cache", "bridge-demo")
     env = {**NO_CONFIG, **machine("13.0")}
     run("pip", "wheel", "-w", tmp_path / "wheels", *options, **env)
@@ -218,15 +212,13 @@ def test_pip_wheel_makes_a_wheel_of_the_variant_and_pip_download_takes_the_sdist
     assert {path.name for path in (tmp_path / "files").iterdir()} == {"bridge_demo-1.0.tar.gz", runtime}
 
 
-def test_uv_from_a_lock_file_and_an_old_pip_by_hashes_install_the_variant(
-    index: Server, tmp_path: Path
-) -> None:
+def test_lock_files_and_hashes_install_the_variant(index: Server, tmp_path: Path) -> None:
     lock, hashed = tmp_path / "pylock.toml", tmp_path / "requirements.txt"
     env = machine("13.0")
     options = ("--index-url", index.url, "--cache-dir", tmp_path / "lock-cache", "bridge-demo")
     run("pip", "lock", *options, "-o", lock, **NO_CONFIG, **env)
     assert uv(index, tmp_path, "-r", lock, **env) == expected("cuda12.8")
-    # Another machine chooses for itself, but the lock file has the dependencies of the first.
+    # Another machine selects its own variant, but the lock file has the dependencies of the first.
     assert again(uv, index, tmp_path, "--no-cache", "-r", lock) == {
         **expected("cuda12.8"),
         "bridge_demo-1.0": "null",
@@ -244,29 +236,27 @@ def sha256(package: Package) -> str:
 
 
 def requirement(index: Server, digest: str = "") -> str:
-    """Return a line of requirements with the hash of the sdist, or another one."""
+    """Return a requirement with the hash of the sdist, or with another hash."""
     sdist = index.folder / "bridge-demo" / "bridge_demo-1.0.tar.gz"
     return f"bridge-demo==1.0 --hash=sha256:{digest or hashlib.sha256(sdist.read_bytes()).hexdigest()}\n"
 
 
-def test_of_a_wheel_that_was_exchanged_pip_tells_the_fault_and_installs_nothing(
-    index: Server, tmp_path: Path
-) -> None:
+def test_a_replaced_wheel_is_an_error_in_pip(index: Server, tmp_path: Path) -> None:
     wheel = index.folder / "bridge-demo" / "bridge_demo-1.0-py3-none-any-null.whl"
-    sound = wheel.read_bytes()
-    wheel.write_bytes(sound.replace(b"x = 1", b"x = 2"))
+    original = wheel.read_bytes()
+    wheel.write_bytes(original.replace(b"x = 1", b"x = 2"))
     try:
         with pytest.raises(
             AssertionError, match=r"its sha256 is [0-9a-f]{64}, and [0-9a-f]{64} was announced"
         ):
             pip(index, tmp_path, "--no-deps", **machine("none"))
     finally:
-        wheel.write_bytes(sound)
+        wheel.write_bytes(original)
     assert installed(tmp_path) == {}
 
 
 @pytest.mark.parametrize("installer", [pip, uv])
-def test_an_sdist_and_a_backend_that_were_exchanged_are_refused_by_the_hashes_of_the_user(
+def test_hashes_of_the_user_refuse_a_replaced_sdist_or_backend(
     installer: Installer, index: Server, tmp_path: Path
 ) -> None:
     hashed, backend = tmp_path / "requirements.txt", tmp_path / "build.txt"
@@ -280,16 +270,14 @@ def test_an_sdist_and_a_backend_that_were_exchanged_are_refused_by_the_hashes_of
         installer(index, tmp_path, "--no-deps", option, backend, "--require-hashes", "-r", hashed)
 
 
-def test_installers_that_must_not_build_never_run_it(index: Server, tmp_path: Path) -> None:
+def test_installers_without_builds_never_run_the_backend(index: Server, tmp_path: Path) -> None:
     for installer, option in ((pip, "--only-binary=:all:"), (uv, "--no-build")):
         with pytest.raises(AssertionError):
             installer(index, tmp_path, option)
     assert uv_with_variants(index, tmp_path, "--no-build", **machine("13.0")) == expected("cuda12.8")
 
 
-def test_pips_cache_gives_the_wheel_of_another_machine_and_installed_finds_it(
-    index: Server, tmp_path: Path
-) -> None:
+def test_installed_finds_a_wheel_from_pips_cache_that_does_not_fit(index: Server, tmp_path: Path) -> None:
     cache = ("--cache-dir", tmp_path / "cache")
     assert pip(index, tmp_path, **machine("13.0")) == expected("cuda12.8")
     assert again(pip, index, tmp_path, "-Cvariant=null") == expected("cuda12.8")
@@ -298,7 +286,7 @@ def test_pips_cache_gives_the_wheel_of_another_machine_and_installed_finds_it(
     hashed = tmp_path / "requirements.txt"
     hashed.write_text(requirement(index))
     (kept,) = (tmp_path / "cache").rglob("*.whl")
-    write_wheel(kept)  # any other one: hashes hold the sdist, not what was made of it
+    write_wheel(kept)  # any other wheel: hashes pin the sdist, not the wheel that was built from it
     assert again(pip, index, tmp_path, "--no-deps", "--require-hashes", "-r", hashed) == {
         "bridge_demo-1.0": None
     }
@@ -306,9 +294,7 @@ def test_pips_cache_gives_the_wheel_of_another_machine_and_installed_finds_it(
     assert again(pip, index, tmp_path) == expected("null")
 
 
-def test_uvs_cache_gives_the_wheel_of_another_machine_and_installed_finds_it(
-    index: Server, tmp_path: Path
-) -> None:
+def test_installed_finds_a_wheel_from_uvs_cache_that_does_not_fit(index: Server, tmp_path: Path) -> None:
     assert uv(index, tmp_path, **machine("13.0")) == expected("cuda12.8")
     assert again(uv, index, tmp_path, "--refresh-package", "bridge-demo") == expected("cuda12.8")
     check_finds_it(tmp_path / "site")
@@ -319,7 +305,7 @@ def test_uvs_cache_gives_the_wheel_of_another_machine_and_installed_finds_it(
 
 
 def again(installer: Installer, index: Server, folder: Path, *options: object) -> Installed:
-    """Install the demo anew, on a machine without a GPU."""
+    """Reinstall the demo on a machine without a GPU."""
     shutil.rmtree(folder / "site")
     return installer(index, folder, *options, **machine("none"))
 
@@ -328,5 +314,5 @@ def check_finds_it(site: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in machine("none").items():
             patch.setenv(name, value)
-        shown = told("installed", "--path", site, "--check", ok=False)
+        shown = output_of("installed", "--path", site, "--check", ok=False)
     assert "nvidia :: cuda_version_lower_bound: needs 12.8" in shown

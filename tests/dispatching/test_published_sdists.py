@@ -1,6 +1,6 @@
-"""Dispatching sdists that older versions made keep working: files of such releases are in tests/data.
+"""Dispatching sdists of older versions keep working: tests/data has the files of such releases.
 
-Their wheels are on a local mirror: nobody serves the URLs that the sdists pin.
+Their wheels are on a local mirror, because the URLs that the sdists pin do not exist.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pyproject_hooks import BuildBackendHookCaller
 RELEASES = sorted((Path(__file__).parents[1] / "data").glob("dispatching-*"))
 BACKEND = "variant_backend.dispatch"
 RUNTIME = {"demo_runtime-1.0.dist-info"}
-# What is asked for, the label that comes, and what that requires.
+# Environment variables, the label of the delivered wheel, and its requirements.
 CASES: list[Any] = [
     ({}, "fast", RUNTIME),  # the best of the static properties
     ({"VARIANT_BACKEND_LABEL": "safe"}, "safe", set()),
@@ -32,7 +32,7 @@ CASES: list[Any] = [
     pytest.param({"VARIANT_BACKEND_LABEL": "(plain)"}, None, set(), marks=pytest.mark.slow),
 ]
 release = pytest.mark.parametrize("release", RELEASES, ids=lambda path: path.name)
-cases = pytest.mark.parametrize(("asked", "label", "requires"), CASES)
+cases = pytest.mark.parametrize(("settings", "label", "requires"), CASES)
 
 
 @pytest.fixture
@@ -44,12 +44,12 @@ def mirror(server: Server, release: Path) -> Server:
 
 @pytest.fixture
 def environment(mirror: Server, tmp_path: Path) -> dict[str, str]:
-    """What lets a dispatching sdist find the mirror, and nothing else; nobody's settings count."""
+    """The variables with which a dispatching sdist uses only the mirror, and no settings of the user."""
     return {
         "VARIANT_BACKEND_INDEX_URL": mirror.url,
         "VARIANT_BACKEND_LABEL": "",
         "VARIANT_BACKEND_HARDWARE": "",
-        "HTTPS_PROXY": "http://127.0.0.1:9",  # where the pinned URLs would be asked for
+        "HTTPS_PROXY": "http://127.0.0.1:9",  # requests to the pinned URLs fail
         "https_proxy": "http://127.0.0.1:9",
         "NETRC": str(tmp_path / "no-netrc"),
     }
@@ -68,7 +68,7 @@ def unpacked(release: Path, tmp_path: Path) -> Path:
 def hooks(
     unpacked: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> BuildBackendHookCaller:
-    """The hooks, called in a process of their own as frontends do."""
+    """The hooks, called in a separate process as frontends do."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     return BuildBackendHookCaller(str(unpacked), BACKEND, runner=quiet)
@@ -96,22 +96,22 @@ def files_in(dist_info: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in dist_info.iterdir()}
 
 
-def test_the_releases_of_older_versions_are_here() -> None:
+def test_the_data_has_releases_of_older_versions() -> None:
     assert [path.name for path in RELEASES][:1] == ["dispatching-0.1.0"]
 
 
 @release
 @cases
-def test_hooks_bring_the_published_wheel_of_the_right_variant(
+def test_hooks_deliver_the_published_wheel_of_the_right_variant(
     release: Path,
     hooks: BuildBackendHookCaller,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    asked: dict[str, str],
+    settings: dict[str, str],
     label: str | None,
     requires: set[str],
 ) -> None:
-    for name, value in asked.items():
+    for name, value in settings.items():
         monkeypatch.setenv(name, value)
     prepared = tmp_path / "prepared"
     prepared.mkdir()
@@ -127,14 +127,14 @@ def test_hooks_bring_the_published_wheel_of_the_right_variant(
 
 @pytest.mark.slow
 @release
-def test_a_config_setting_asks_for_a_label(hooks: BuildBackendHookCaller, tmp_path: Path) -> None:
+def test_a_config_setting_selects_a_label(hooks: BuildBackendHookCaller, tmp_path: Path) -> None:
     assert hooks.get_requires_for_build_wheel({"variant": "safe"}) == []
     assert hooks.build_wheel(str(tmp_path), {"variant": "safe"}) == name_of("safe")
 
 
 @pytest.mark.slow
 @release
-def test_the_sdist_is_written_again_with_the_same_files(
+def test_building_an_sdist_writes_the_same_files(
     release: Path, hooks: BuildBackendHookCaller, tmp_path: Path
 ) -> None:
     assert hooks.build_sdist(str(tmp_path)) == "demo-1.0.tar.gz"
@@ -150,7 +150,7 @@ def unpacked_files(sdist: Path) -> list[tuple[str, int, bytes]]:
 
 
 @release
-def test_a_wheel_other_than_the_published_one_is_refused(
+def test_a_wheel_that_differs_from_the_published_one_is_refused(
     hooks: BuildBackendHookCaller, mirror: Server, tmp_path: Path
 ) -> None:
     path = mirror.folder / "demo" / "demo-1.0-py3-none-any-fast.whl"
@@ -163,7 +163,7 @@ def test_a_wheel_other_than_the_published_one_is_refused(
 
 @pytest.fixture
 def runtime(tmp_path: Path) -> Iterator[Path]:
-    """A folder with what the fast variant requires."""
+    """A folder with the requirement of the fast variant."""
     make_wheel(tmp_path / "needed", "demo_runtime")
     yield tmp_path / "needed"
 
@@ -171,20 +171,20 @@ def runtime(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.slow
 @release
 @cases
-def test_pip_installs_the_right_variant_with_what_it_requires(
+def test_pip_installs_the_right_variant_and_its_requirements(
     release: Path,
     environment: dict[str, str],
     runtime: Path,
     tmp_path: Path,
-    asked: dict[str, str],
+    settings: dict[str, str],
     label: str | None,
     requires: set[str],
 ) -> None:
     site = tmp_path / "site"
     offline = ("--no-index", "--find-links", runtime, "--no-cache-dir", "--no-build-isolation")
     sdist = release / "demo-1.0.tar.gz"
-    settings: Any = {**environment, "PIP_CONFIG_FILE": os.devnull, **asked}
-    run("pip", "install", *offline, "--target", site, sdist, **settings)
+    variables: Any = {**environment, "PIP_CONFIG_FILE": os.devnull, **settings}
+    run("pip", "install", *offline, "--target", site, sdist, **variables)
     installed = {path.name for path in site.glob("*.dist-info")}
     assert installed == {"demo-1.0.dist-info", *requires}
     assert label_in(files_in(site / "demo-1.0.dist-info")) == label

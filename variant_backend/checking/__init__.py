@@ -1,1 +1,1 @@
-"""The command `check`: files are read, the problems are gathered, each has a code. Most rules lie below."""
+"""The operation of `check`: read files and collect problems. Most rules are in lower packages."""

@@ -1,4 +1,4 @@
-"""The files of one run of `check`: each is read and checked alone, and kept to be compared with others."""
+"""The files of one run of `check`: each is checked alone, then kept for comparison with the others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..wheels.reading import WheelFile
 from ..wheels.wrong_files import shown_path
 from .documents import check_metadata, check_project_file
 from .findings import Findings
-from .index_pages import PAGES, check_pages, is_project_folder, project_folders
+from .index_pages import PAGES, check_pages, is_project_folder, pages_in, project_folders
 from .input_files import document_content, file_mode, sorted_entries
 from .wheel_members import check_wheel
 
@@ -27,12 +27,17 @@ if TYPE_CHECKING:
 
 _INDEX = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)-variants\.json", re.IGNORECASE)
 
+# The kinds of files in a summary, in its order.
+WHEEL, INDEX_FILE, DOCUMENT, PAGE = "wheel", "index file", "JSON document", "index page"
+SDIST, PROJECT_FILE = "sdist", "project file"
+KINDS = (WHEEL, INDEX_FILE, DOCUMENT, PAGE, SDIST, PROJECT_FILE)
+
 # A folder, and the normalized name and the version of a release in it.
 _Key = tuple[Path, str, "Version"]
 
 
 class ReleaseFiles(NamedTuple):
-    """What was read of one release in one folder; what is faulty has no metadata."""
+    """The files of one release in one folder; a file whose metadata is broken is not in *metadata*."""
 
     folder: Path
     name: str
@@ -43,10 +48,10 @@ class ReleaseFiles(NamedTuple):
 
 
 class CheckedFiles:
-    """What was read: wheels and index files by release, and what else is compared with them.
+    """The files of a run: wheels and index files by release, sdists, and the files that pages list.
 
-    *folders* are those that were named, and hold whole releases. *listed* has what the pages of a project
-    list, for the folders in which its wheels may lie.
+    *folders* are the folders given by the user: each holds whole releases. *listed* has the filenames on the
+    pages of a project, for each folder that may hold its wheels. *kinds* has the kind of each file.
     """
 
     def __init__(self, findings: Findings) -> None:
@@ -55,19 +60,20 @@ class CheckedFiles:
         self.sdists: dict[_Key, Path] = {}
         self.folders: set[Path] = set()
         self.listed: dict[tuple[Path, str], set[str]] = {}
+        self.kinds: dict[Path, str] = {}
 
     def check(self, path: Path) -> None:
         """Check a file or a folder."""
         with self.findings.noting(shown_path(path), code="unreadable"):
             if stat.S_ISDIR(file_mode(path)):
                 if _is_of_release(path.name):
-                    raise VariantError("it is a folder")
+                    raise VariantError("expected a file, got a folder")
                 self._check_folder(path)
             else:
                 self._check_file(path)
 
     def _check_folder(self, folder: Path) -> None:
-        """Check what a folder holds of a release, and of a package index; other files are left alone."""
+        """Check the release files and the package index in a folder; ignore other files."""
         self.folders.add(folder)
         files = [path for path in sorted_entries(folder) if _is_of_release(path.name) or _sdist_key(path)]
         projects = project_folders(folder)
@@ -76,28 +82,32 @@ class CheckedFiles:
         if is_project_folder(folder):
             self._check_pages(folder)
         elif not files and not projects:
-            text = "holds no wheel, no index file and no pyproject.toml"
-            self.findings.note(folder, text, code="nothing-to-check")
+            expected = "a wheel, an index file, a variant.json, a pyproject.toml or a package index (simple/)"
+            self.findings.note(folder, f"expected {expected}, found none", code="nothing-to-check")
 
     def _check_file(self, path: Path) -> None:
         if path.suffix == ".whl":
+            self.kinds[path] = WHEEL
             self._check_wheel(path)
         elif path.name in PAGES and is_project_folder(path.parent):
             self._check_pages(path.parent)
         elif path.suffix == ".json":
             self._check_document(path)
         elif path.suffix == ".toml":
+            self.kinds[path] = PROJECT_FILE
             check_project_file(self.findings, path)
         elif (key := _sdist_key(path)) is not None:
+            self.kinds[path] = SDIST
             self.sdists[key] = path
         else:
-            self.findings.note(path, "no wheel, JSON document or pyproject.toml", code="unknown-file")
+            text = "expected a name that ends in .whl, .json or .toml"
+            self.findings.note(path, text, code="unknown-file")
 
     def _release(self, key: _Key) -> ReleaseFiles:
         return self.releases.setdefault(key, ReleaseFiles(*key, {}, {}, {}))
 
     def _check_wheel(self, path: Path) -> None:
-        """Check a wheel, by its name and by what it holds."""
+        """Check the filename and the content of a wheel."""
         filename = key = None
         with self.findings.noting(path, code="bad-filename"):
             filename = WheelFile.of(path).name
@@ -116,11 +126,12 @@ class CheckedFiles:
         metadata = check_metadata(self.findings, path, document_content(path))
         named = _INDEX.fullmatch(path.name)
         key = _release_key(path.parent, named["name"], named["version"]) if named else None
+        self.kinds[path] = DOCUMENT if key is None else INDEX_FILE
         if key is not None:
             self._release(key).indexes[path] = metadata
             return
         if path.name.endswith("variants.json"):
-            self.findings.note(path, "no installer looks for a file of this name", code="index-name")
+            self.findings.note(path, "installers do not look for a file with this name", code="index-name")
         if metadata is not None:
             self.findings.add(path, consistency.of_metadata(metadata))
             if path.name == "variant.json":
@@ -128,6 +139,7 @@ class CheckedFiles:
 
     def _check_pages(self, folder: Path) -> None:
         """Check the pages of a project in a package index."""
+        self.kinds.update((path, PAGE) for path in pages_in(folder))
         names = check_pages(self.findings, folder)
         if names is not None:
             for place in (folder, folder.parent.parent):
@@ -135,12 +147,12 @@ class CheckedFiles:
 
 
 def _is_of_release(name: str) -> bool:
-    """Tell whether a file of a folder is a part of a release, by its name."""
+    """Return whether a file in a folder belongs to a release, judging by its name."""
     return name.endswith((".whl", "variants.json")) or name in ("variant.json", "pyproject.toml")
 
 
 def _sdist_key(path: Path) -> _Key | None:
-    """Return which release an sdist is of, by its name, or None if it is none."""
+    """Return the release of an sdist, judging by its filename. None if it is not an sdist."""
     name, separator, version = path.name.removesuffix(".tar.gz").rpartition("-")
     is_sdist = separator and path.name.endswith(".tar.gz")
     return _release_key(path.parent, name, version) if is_sdist else None

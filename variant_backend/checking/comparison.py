@@ -1,4 +1,4 @@
-"""Comparing what `check` has read: the files of a release with each other, and several projects."""
+"""Compare the files of a release with each other, and the releases of several projects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def compare_files(files: CheckedFiles) -> None:
-    """Compare the files of each release, its wheels in all folders, and several projects' releases."""
+    """Compare the files of each release, its wheels across folders, and the labels of several projects."""
     findings = files.findings
     for release in files.releases.values():
         is_whole = release.folder in files.folders
@@ -39,18 +39,18 @@ def _compare_indexes(findings: Findings, release: ReleaseFiles, *, is_whole: boo
     parts = {path.name: part for path, part in release.metadata.items()}
     for path, index in release.indexes.items():
         if not release.wheels and is_whole:
-            text = f"no wheel of {release.name} {release.version} is beside it"
+            text = f"no wheel of {release.name} {release.version} in the same folder"
             findings.note(path, text, code="index-without-wheels")
         wanted = _wanted_index(release)
         if path.name != wanted:
-            findings.note(path, f"{wanted} is its name", code="index-name")
+            findings.note(path, f"expected the name {wanted}", code="index-name")
         if index is not None:
             findings.add(path, consistency.of_index(index, parts))
             findings.add(path, consistency.of_labels(index, [*release.wheels.values()], is_whole))
 
 
 def _check_documents(findings: Findings, release: ReleaseFiles) -> None:
-    """Look at what installers make of the documents; what the index file shares is said once."""
+    """Check how installers read the documents; report a problem of index file and wheels only once."""
     noted = set[Problem]()
     for path, index in sorted(release.indexes.items()):
         problems = [*consistency.of_metadata(index)] if index is not None else []
@@ -63,14 +63,14 @@ def _check_documents(findings: Findings, release: ReleaseFiles) -> None:
 
 
 def _find_unlisted_wheels(findings: Findings, release: ReleaseFiles, listed: set[str] | None) -> None:
-    """Find wheels that the pages of their project, if there are any, do not list."""
+    """Find wheels that are missing from the pages of their project, if it has pages."""
     wheels = {path.name for path in release.wheels}
     for name in sorted(wheels - listed) if listed is not None else ():
         findings.note(release.folder / name, f"not listed in simple/{release.name}/", code="unlisted-wheel")
 
 
 def _find_missing_files(findings: Findings, release: ReleaseFiles, sdist: Path | None) -> None:
-    """Find what is missing in a folder that holds a whole release."""
+    """Find missing files in a folder that holds a whole release."""
     if any(filename.label is not None for filename in release.wheels.values()) and not release.indexes:
         findings.note(release.folder, f"{_wanted_index(release)} is missing", code="missing-index")
     problems = [*release_rules.of_fallbacks([*release.wheels.values()], sdist is not None)]
@@ -81,7 +81,7 @@ def _find_missing_files(findings: Findings, release: ReleaseFiles, sdist: Path |
 
 
 def _dispatches(sdist: Path) -> bool:
-    """Tell whether pip gets a variant by building an sdist."""
+    """Return whether pip gets a variant when it builds an sdist."""
     from ..formats.dispatching_sdist import is_dispatching
 
     try:
@@ -92,15 +92,15 @@ def _dispatches(sdist: Path) -> bool:
 
 
 def _wanted_index(release: ReleaseFiles) -> str:
-    """Return the name that the index file of a release should have, spelled as its wheels are."""
-    # Not all may spell them alike; `index` reads those with a label only.
+    """Return the correct name of a release's index file, with name and version spelled as in its wheels."""
+    # Wheels may spell the version differently; `index` reads only wheels with a label.
     wheels = sorted(release.wheels.values(), key=lambda filename: (filename.label is None, str(filename)))
     spelled = (filename.release() for filename in wheels)
     return index_filename(next(spelled, (release.name, release.version)))
 
 
 def _compare_wheels(files: CheckedFiles) -> None:
-    """Compare the wheels of each release, in whatever folders they lie."""
+    """Compare the wheels of each release across all folders."""
     wheels: dict[tuple[str, Version], dict[str, VariantMetadata]] = {}
     for release in files.releases.values():
         parts = wheels.setdefault((release.name, release.version), {})

@@ -1,4 +1,4 @@
-"""Checking one document: variant.json, an index file, or a project file."""
+"""Check one document: variant.json, an index file, or a project file."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from . import release_rules
 from .findings import Findings
 from .input_files import document_content
 
-# With these problems a document still says all that it has to say.
+# Despite these problems, a document is still complete.
 _HARMLESS = {"unsorted-values", "unknown-schema", "unknown-key"}
 
 
 def check_metadata(findings: Findings, path: Path, data: bytes, within: str = "") -> VariantMetadata | None:
-    """Check a variant.json or an index file; return what it says, or None if problems hide some of that."""
+    """Check a variant.json or an index file; return its metadata. None if problems make it incomplete."""
     document = Document()
     metadata = None
     with findings.noting(path, code="not-json", within=within):
@@ -33,9 +33,9 @@ def check_metadata(findings: Findings, path: Path, data: bytes, within: str = ""
 
 
 def check_project_file(findings: Findings, path: Path) -> None:
-    """Check a project file: its variants, and their recipes."""
+    """Check the variants and the recipes in a project file."""
     document = Document()
-    document_content(path)  # so that a file that cannot be read is no TOML that is faulty
+    document_content(path)  # an unreadable file is `unreadable`, not `not-toml`
     with findings.noting(path, code="not-toml"):
         project = Project.read(document, path)
         if project.metadata is not None:

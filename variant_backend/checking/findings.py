@@ -1,4 +1,4 @@
-"""What `check` finds: problems, each with the file that has it."""
+"""The findings of `check`: problems, each with its file."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from .codes import RULES
 
 
 class Finding(NamedTuple):
-    """A file, and a problem in it, whose code is one of `RULES`."""
+    """A file and a problem in it; the code of the problem is a key of `RULES`."""
 
     file: str
     problem: Problem
 
     @classmethod
     def of(cls, file: str, problem: Problem) -> Finding:
-        """Return a file with a problem, which gets the remedy of its rule if it has none."""
+        """Return a finding; a problem without a remedy gets the remedy of its rule."""
         remedy = problem.remedy or RULES[problem.code].remedy
         return cls(file, Problem(problem.code, problem.place, problem.text, remedy))
 
     @property
     def severity(self) -> str:
-        """How bad it is: `ERROR` or `WARNING`."""
+        """The severity: `ERROR` or `WARNING`."""
         return RULES[self.problem.code].severity
 
     def to_dict(self) -> dict[str, str | None]:
-        """Return the finding for machines."""
+        """Return the finding as JSON data."""
         code, place, text, remedy = self.problem
         return {
             "code": code,
@@ -41,7 +41,7 @@ class Finding(NamedTuple):
 
 
 class Findings:
-    """What is wrong with files, each thing once, in the order in which it was noted."""
+    """The findings of a run, without duplicates, in the order of their discovery."""
 
     def __init__(self) -> None:
         self._findings: dict[Finding, None] = {}
@@ -50,17 +50,17 @@ class Findings:
         return iter(self._findings)
 
     def add(self, path: object, problems: Iterable[Problem], within: str = "") -> None:
-        """Note what is wrong with a file, or with a file *within* it."""
+        """Add problems of a file, or of a file *within* it."""
         for problem in problems:
             self._findings.setdefault(Finding.of(str(path), problem.within(within) if within else problem))
 
     def note(self, path: object, text: str, *, code: str) -> None:
-        """Note one problem of a file as a whole."""
+        """Add one problem of a whole file."""
         self.add(path, [Problem(code, "", text)])
 
     @contextmanager
     def noting(self, path: object, *, code: str, within: str = "") -> Iterator[None]:
-        """Note a VariantError with this code; the place that it names is the file's, and left out."""
+        """Turn a VariantError into findings with this code; drop its place, which repeats the file."""
         try:
             yield
         except VariantError as error:

@@ -1,4 +1,4 @@
-"""Checking the pages of a project in a package index, ``simple/NAME/``, and the files that they list."""
+"""Check the pages of a project in a package index, ``simple/NAME/``, and the files that they list."""
 
 from __future__ import annotations
 
@@ -15,30 +15,35 @@ from . import release_rules
 from .findings import Findings
 from .input_files import document_content, file_size, is_regular_file, sorted_entries
 
-# The pages of a project, and what reads them.
+# The pages of a project, each with its parser.
 PAGES = {"index.html": simple_api.from_html, "index.json": simple_api.from_json}
-# Pages are read as if they were below this: a link that leaves it leads to another host, or to the top of
-# a server, and nobody knows which folder that serves.
+# Pages are parsed as if they were below this URL. A link that leaves it leads to another host or to the root
+# of a server, whose folder is unknown.
 _HERE = "file:///-/"
 
 
 def is_project_folder(folder: Path) -> bool:
-    """Tell whether this is the folder of a project in a package index, with a page in it."""
-    return folder.absolute().parent.name == "simple" and any(is_regular_file(folder / name) for name in PAGES)
+    """Return whether this is the folder of a project in a package index, with a page in it."""
+    return folder.absolute().parent.name == "simple" and bool(pages_in(folder))
+
+
+def pages_in(folder: Path) -> list[Path]:
+    """Return the paths of the pages in the folder of a project."""
+    return [path for name in PAGES if is_regular_file(path := folder / name)]
 
 
 def project_folders(folder: Path) -> list[Path]:
-    """Return the folders of projects in a package index that this folder is, or that lies in it."""
+    """Return the project folders of the package index that is this folder or is in this folder."""
     root = folder if folder.absolute().name == "simple" else folder / "simple"
     try:
         return [path for path in sorted_entries(root) if is_project_folder(path)]
-    except VariantError:  # there is none, as a rule
+    except VariantError:  # usually there is no package index
         return []
 
 
 def check_pages(findings: Findings, folder: Path) -> set[str] | None:
-    """Check the pages of a project; return the files that all of them list, or None if one is unreadable."""
-    paths = [path for name in PAGES if is_regular_file(path := folder / name)]
+    """Check the pages of a project; return the filenames on all of them. None if one is unreadable."""
+    paths = pages_in(folder)
     pages = {path.name: page for path in paths if (page := _checked_page(findings, path))}
     if len(pages) == len(PAGES):
         problems = release_rules.of_pages(pages["index.json"], pages["index.html"])
@@ -49,7 +54,7 @@ def check_pages(findings: Findings, folder: Path) -> set[str] | None:
 
 
 def _checked_page(findings: Findings, path: Path) -> Page | None:
-    """Return a page after checking it, or None after noting why it cannot be read."""
+    """Check a page and return it. None if it cannot be read."""
     root = path.parent.absolute()
     url = _HERE + "/".join(quote(os.fsencode(part), safe="") for part in root.parts[1:])
     try:
@@ -63,7 +68,7 @@ def _checked_page(findings: Findings, path: Path) -> Page | None:
 
 
 def _of_link(anchor: str, file: File) -> Iterator[Problem]:
-    """Compare a file that a page lists, and the copy of its METADATA, with those that should lie here."""
+    """Compare the entry of a page with the local file and with the local copy of its METADATA."""
     if file.url is None or not file.url.startswith(_HERE):
         return
     parts = urlsplit(file.url).path.removeprefix("/-/").split("/")
@@ -72,8 +77,9 @@ def _of_link(anchor: str, file: File) -> Iterator[Problem]:
     try:
         size = file_size(path)
         if file.size not in (None, size):
-            yield Problem("link-size", file.filename, f"{file.size} bytes, but it has {size}")
-        if is_index:  # of wheels and sdists, the size alone is looked at
+            text = f"the page says {file.size} bytes, the file has {size}"
+            yield Problem("link-size", file.filename, text)
+        if is_index:  # hashing wheels and sdists would mean reading their payload
             yield from simple_api.of_content(file.filename, file.hashes, document_content(path))
     except VariantError as error:
         yield _dead_link(file.filename, path, error)
@@ -82,7 +88,7 @@ def _of_link(anchor: str, file: File) -> Iterator[Problem]:
 
 
 def _of_copy(place: str, path: Path, hashes: Mapping[str, str]) -> Iterator[Problem]:
-    """Compare the copy of METADATA that a page announces with its hashes."""
+    """Compare the copy of METADATA beside a wheel with the hashes on the page."""
     try:
         file_size(path)
         yield from simple_api.of_content(place, hashes, document_content(path))
@@ -91,5 +97,5 @@ def _of_copy(place: str, path: Path, hashes: Mapping[str, str]) -> Iterator[Prob
 
 
 def _dead_link(place: str, path: Path, error: VariantError) -> Problem:
-    """Return the problem that the file to which a page links cannot be read."""
+    """Return the problem of a link whose file cannot be read."""
     return error.problems[0].within(path).at(place, "dead-link")

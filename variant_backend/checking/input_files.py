@@ -1,4 +1,4 @@
-"""Reading what may be anything: a file is opened only if it is one, and a document is not too large."""
+"""Read untrusted input: only regular files are opened, and documents have a maximum size."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from ..errors import VariantError
 from ..lowlevel.ranges import opened_file
 
-# A larger document is none that anybody wrote.
+# No real document is larger.
 _LARGEST_DOCUMENT = 64 << 20
 
 
 def file_mode(path: Path) -> int:
-    """Return what a file is, as `stat` has it; raises VariantError unless it is a file or a folder."""
+    """Return the mode of a file, as in `stat`. Raises VariantError unless it is a file or a folder."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
@@ -23,12 +23,13 @@ def file_mode(path: Path) -> int:
     except (OSError, ValueError) as error:
         raise VariantError(getattr(error, "strerror", None) or str(error)) from None
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise VariantError("neither a file nor a folder")  # reading it might never end
+        # Reading it might never end.
+        raise VariantError("expected a file or a folder, got a device or a pipe")
     return mode
 
 
 def is_regular_file(path: Path) -> bool:
-    """Tell whether a file is there that can be read to its end."""
+    """Return whether a regular file exists."""
     try:
         return stat.S_ISREG(file_mode(path))
     except VariantError:
@@ -36,14 +37,14 @@ def is_regular_file(path: Path) -> bool:
 
 
 def file_size(path: Path) -> int:
-    """Return the size of a file; raises VariantError if there is none."""
+    """Return the size of a file in bytes. Raises VariantError unless it is a regular file."""
     if not stat.S_ISREG(file_mode(path)):
-        raise VariantError("it is a folder")
+        raise VariantError("expected a file, got a folder")
     return path.stat().st_size
 
 
 def sorted_entries(folder: Path) -> list[Path]:
-    """Return what a folder holds; raises VariantError if it cannot be read."""
+    """Return the sorted paths in a folder. Raises VariantError if it cannot be read."""
     try:
         return sorted(folder.iterdir())
     except OSError as error:
@@ -51,8 +52,8 @@ def sorted_entries(folder: Path) -> list[Path]:
 
 
 def document_content(path: Path) -> bytes:
-    """Return a document's bytes; raises VariantError when it cannot be read, or is too large."""
+    """Return the bytes of a document. Raises VariantError if it is unreadable or too large."""
     with opened_file(path) as source:
         if source.size > _LARGEST_DOCUMENT:
-            raise VariantError(f"{source.size} bytes are too many for a document")
+            raise VariantError(f"too large: {source.size} bytes (limit: {_LARGEST_DOCUMENT})")
         return source.read(source.size, 0)

@@ -1,7 +1,7 @@
 """Rules about whole releases: fallbacks, labels of several projects, index pages, recipes.
 
-Each function yields problems, whose rules are those of `codes`. Sources: PEP 825, the providers
-draft, and what was measured with released installers.
+Each function yields problems with codes of `codes`. Sources: PEP 825, the providers draft, and measurements
+with released installers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def of_recipes(recipes: Mapping[str, Recipe], variants: Mapping[str, Variant]) -> Iterator[Problem]:
-    """Find dependencies of a project file whose variant markers cannot be decided, or are to be kept."""
+    """Find dependencies in recipes whose variant markers are undecidable or are kept."""
     from ..variants.markers import mentions_variant, resolve
 
     for label, recipe in sorted(recipes.items()):
@@ -33,7 +33,7 @@ def of_recipes(recipes: Mapping[str, Recipe], variants: Mapping[str, Variant]) -
             if not mentions_variant(requirement):
                 continue
             if recipe.keep_markers:
-                text = f'markers = "keep" leaves {requirement[:MOST_SHOWN]!r} to installers'
+                text = f'markers = "keep" writes {requirement[:MOST_SHOWN]!r} into the wheel unchanged'
                 yield Problem("variant-marker", place, text)
                 continue
             try:
@@ -43,9 +43,9 @@ def of_recipes(recipes: Mapping[str, Recipe], variants: Mapping[str, Variant]) -
 
 
 def of_fallbacks(wheels: Sequence[WheelFilename], has_sdist: bool) -> Iterator[tuple[WheelFilename, Problem]]:
-    """Find platforms for which an installer has nothing but what it may not choose; gives a wheel with each.
+    """Yield platforms where an installer may find no usable wheel, each with a wheel for that platform.
 
-    *wheels* are all of one release.
+    *wheels* are all wheels of one release.
     """
     plain = {filename.tags for filename in wheels if filename.label is None}
     null = {filename.tags for filename in wheels if filename.label == NULL_LABEL}
@@ -58,19 +58,19 @@ def of_fallbacks(wheels: Sequence[WheelFilename], has_sdist: bool) -> Iterator[t
             others.setdefault(filename.tags, filename)
     for tags, filename in others.items():
         if not covers(plain | null, tags):
-            text = f"no null variant and no plain wheel for {tags}"
+            text = f"{tags} has neither a null variant nor a plain wheel"
             yield filename, Problem("fallback-from-sdist" if has_sdist else "no-fallback", "", text)
     for tags, filename in labelled.items():
         if not covers(plain, tags):
-            text = f"no plain wheel for {tags}"
+            text = f"{tags} has no plain wheel"
             yield filename, Problem("plain-from-sdist" if has_sdist else "no-plain-wheel", "", text)
 
 
 def covers(fallbacks: Iterable[str], tags: str) -> bool:
-    """Tell whether some wheel with one of the *fallbacks* can be installed where one with *tags* can.
+    """Return whether a wheel with one of the *fallbacks* can be installed wherever one with *tags* can.
 
-    Of platforms, only system and machine are compared: a fallback may ask for another version of them.
-    No installer that reads variants is for Python 2.
+    Only the system and the machine of a platform tag are compared, not its version. Python 2 is ignored:
+    installers that read variants do not support it.
     """
     offered = [tag for text in fallbacks for tag in _expanded(text)]
     wanted = [tag for tag in _expanded(tags) if not re.fullmatch(r"(py|cp)2\d*", tag[0])]
@@ -92,18 +92,18 @@ def _covers(offered: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
         return False
     if abi == "none":
         return least <= version if python.startswith("py") else python == wanted[0]
-    stable = "abi3t" if wanted[1].endswith("t") else "abi3"  # free-threaded Python has another one
+    stable = "abi3t" if wanted[1].endswith("t") else "abi3"  # free-threaded Python has its own stable ABI
     return abi == stable and python[:2] == wanted[0][:2] and least <= version
 
 
 def _version(python: str) -> int | None:
-    """Return the minor version of a Python tag, 0 for all of Python 3, or None for another Python."""
+    """Return the minor version of a Python 3 tag, 0 if it has none. None for other Pythons."""
     match = re.fullmatch(r"[a-z]+3(\d*)", python)
     return int(match[1] or 0) if match else None
 
 
 def _machines(platform: str) -> set[tuple[str, str]]:
-    """Return systems and machines of a platform tag."""
+    """Return the (system, machine) pairs of a platform tag."""
     if match := re.fullmatch(r"(?:many)?(linux)(?:\d+|_\d+_\d+)?_(.+)|(musllinux)_\d+_\d+_(.+)", platform):
         return {(match[1] or match[3], match[2] or match[4])}
     if match := re.fullmatch(r"(macosx|ios|android)_\d+(?:_\d+)?_(.+)", platform):
@@ -113,24 +113,33 @@ def _machines(platform: str) -> set[tuple[str, str]]:
 
 
 def of_projects(projects: Mapping[str, Mapping[str, Variant]]) -> Iterator[tuple[str, Problem]]:
-    """Compare the labels of several projects, whose names are the keys; gives the second with a problem."""
+    """Compare the labels of several projects, given by name; yield problems with the name of the second."""
     for one, other in combinations(sorted(projects), 2):
         labels = {variant.properties: label for label, variant in sorted(projects[one].items())}
         for label, variant in sorted(projects[other].items()):
             place, known = f"variants.{label}", projects[one].get(label)
             if known is not None and known.properties != variant.properties:
-                yield other, Problem("other-properties", place, f"{one} has other properties under {label!r}")
+                yield (
+                    other,
+                    Problem(
+                        "other-properties", place, f"{one} uses the label {label!r} for other properties"
+                    ),
+                )
             elif known is None and variant.properties in labels:
-                text = f"{one} calls the same properties {labels[variant.properties]!r}"
+                text = f"{one} uses the label {labels[variant.properties]!r} for the same properties"
                 yield other, Problem("other-label", place, text)
 
 
 def of_page(page: Page, folder: str) -> Iterator[Problem]:
-    """Find what a project's page in a *folder* of an index shows to be wrong without any other file."""
+    """Find problems of a project's page that show without other files; *folder* is its folder's name."""
     if folder != normalize(folder):
-        yield Problem("page-name", "", f"installers ask for {normalize(folder)}/, and not for {folder}/")
+        yield Problem("page-name", "", f"installers request {normalize(folder)}/, not {folder}/")
     elif page.name != folder:
-        yield Problem("page-name", "name", f"{page.name[:MOST_SHOWN]!r}, and the folder is {folder!r}")
+        yield Problem(
+            "page-name",
+            "name",
+            f"expected {folder!r}, the name of the folder, got {page.name[:MOST_SHOWN]!r}",
+        )
     first: dict[tuple[str, Version], str] = {}
     indexes: set[tuple[str, Version]] = set()
     for file in sorted(page.files, key=lambda file: file.filename):
@@ -140,24 +149,24 @@ def of_page(page: Page, folder: str) -> Iterator[Problem]:
             elif (wheel := Candidate.of(file)) and wheel.label is not None and not wheel.problems:
                 first.setdefault(wheel.name.release(), file.filename)
         except VariantError:
-            pass  # nothing that is about variants
+            pass  # not a file of a variant
     for release, name in first.items():
         if release not in indexes:
-            yield Problem("unlisted-index", "", f"{index_filename(release)} is not listed, and {name} is")
+            yield Problem("unlisted-index", "", f"the page lists {name} but not {index_filename(release)}")
 
 
 def of_pages(page: Page, html: Page) -> Iterator[Problem]:
-    """Compare the page of a project in JSON with that in HTML, which has no sizes, and one hash of a file."""
+    """Compare the JSON page of a project with its HTML page, which has no sizes and one hash per file."""
     files, html_files = ({file.filename: file for file in form.files} for form in (page, html))
     for name in sorted(files.keys() ^ html_files.keys()):
-        yield Problem("pages-differ", name, f"{'not ' if name in files else ''}listed in the page of HTML")
+        yield Problem("pages-differ", name, f"only listed in {'JSON' if name in files else 'HTML'}")
     for name in sorted(files.keys() & html_files.keys()):
         if different := _differences(files[name], html_files[name]):
-            yield Problem("pages-differ", name, f"another {one_of(different)} than in the page of HTML")
+            yield Problem("pages-differ", name, f"JSON and HTML differ in: {one_of(different)}")
 
 
 def _differences(file: File, other: File) -> list[str]:
-    """Return what two pages say differently of one file."""
+    """Return the names of the attributes of one file that differ between two pages."""
     core, other_core = file.core_metadata, other.core_metadata
     differs = {
         "URL": file.location != other.location,

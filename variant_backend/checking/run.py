@@ -1,28 +1,60 @@
-"""What is wrong with wheels, index files, project files, and with releases as a whole.
+"""Find problems in wheels, index files, project files and whole releases.
 
-Nothing that a file holds raises here: it is found. Of wheels, the central directory, the local headers
-and the files of dist-info are read, never the payload.
+The content of a file never raises here: it becomes a finding. Only the central directory, the local headers
+and the dist-info files of a wheel are read, never its payload.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from .checked_files import CheckedFiles
+from .checked_files import KINDS, PROJECT_FILE, SDIST, CheckedFiles
+from .codes import ERROR, WARNING
 from .comparison import compare_files
 from .findings import Finding, Findings
 
 
-def find_problems(paths: Iterable[Path]) -> list[Finding]:
-    """Return everything found in wheels, JSON documents, project files and folders of them.
+class Report(NamedTuple):
+    """The findings of a run, and the kind of each checked file, by path."""
 
-    Of a folder, what a release consists of is read, and the folder is taken for the whole release; so are
-    the folders of projects in a package index, ``simple/``, that lies in it.
+    findings: Sequence[Finding]
+    checked: Mapping[Path, str]
+
+
+def check_files(paths: Iterable[Path]) -> Report:
+    """Check wheels, JSON documents, project files and folders.
+
+    A folder is checked as a whole release: its release files, and the project folders of a package index
+    (``simple/``) in it.
     """
     findings = Findings()
     files = CheckedFiles(findings)
     for path in dict.fromkeys(paths):
         files.check(path)
     compare_files(files)
-    return [*findings]
+    return Report([*findings], files.kinds)
+
+
+def find_problems(paths: Iterable[Path]) -> list[Finding]:
+    """Return all findings in wheels, JSON documents, project files and folders."""
+    return [*check_files(paths).findings]
+
+
+def summary(findings: Sequence[Finding], checked: Mapping[Path, str]) -> str:
+    """Return one line: the number of errors and warnings, or the *checked* files if there are none."""
+    if findings:
+        severities = Counter(finding.severity for finding in findings)
+        return ", ".join(_count(severities[name], name) for name in (ERROR, WARNING) if severities[name])
+    numbers = Counter(checked.values())
+    parts = [_count(numbers[kind], kind) for kind in KINDS if numbers[kind] and kind != PROJECT_FILE]
+    parts = [f"{part} (not read)" if SDIST in part else part for part in parts]
+    projects = [path.name for path, kind in checked.items() if kind == PROJECT_FILE]
+    parts += projects if len(projects) == 1 else [_count(len(projects), PROJECT_FILE)] if projects else []
+    return f"{', '.join(parts)}: no problems" if parts else "no files checked"
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Checking one wheel: its archive, and the files of its dist-info directory, but never the payload."""
+"""Check one wheel: its archive and the files of its dist-info directory, never its payload."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .input_files import document_content, is_regular_file
 def check_wheel(
     findings: Findings, path: Path, source: Source, filename: WheelFilename | None
 ) -> VariantMetadata | None:
-    """Check an open wheel; return what its variant.json says, or None without a faultless one."""
+    """Check an open wheel; return the metadata of its variant.json. None if it is missing or broken."""
     archive = None
     with findings.noting(path, code="bad-zip"):
         archive = read_archive(source)
@@ -30,24 +30,24 @@ def check_wheel(
     with findings.noting(path, code="zip-layout"):
         archive.check_layout()
     if filename is None:
-        return None  # nobody knows how its directories are called
+        return None  # the names of its directories are unknown
     wheel = Wheel(filename, archive, {entry.name: entry for entry in archive.entries}, b"")
     with findings.noting(path, code="dist-info"):
         check_directories(filename, wheel.entries)
     if not any(name.startswith(wheel.path("")) for name in wheel.entries):
-        return None  # nothing that follows could be found
+        return None  # no later check would find its file
     return _DistInfo(findings, path, wheel).check()
 
 
 class _DistInfo(NamedTuple):
-    """The dist-info directory of a wheel: each file is read once, and what is wrong is noted."""
+    """The checks of a wheel's dist-info directory; each file is read once."""
 
     findings: Findings
     path: Path
     wheel: Wheel
 
     def check(self) -> VariantMetadata | None:
-        """Check all files; return what variant.json says, or None without a faultless one."""
+        """Check all files; return the metadata of variant.json. None if it is missing or broken."""
         contents = {name: self.content(name) for name in ("METADATA", "WHEEL", "RECORD")}
         self.check_core_metadata(contents["METADATA"])
         if (data := contents["WHEEL"]) is not None:
@@ -68,13 +68,13 @@ class _DistInfo(NamedTuple):
         return metadata
 
     def content(self, name: str) -> bytes | None:
-        """Return the content of a file, or None after noting that it is missing or damaged."""
+        """Return the content of a file. None if it is missing or damaged."""
         with self.findings.noting(self.path, code="missing-file"):
             return self.wheel.read_file(name)
         return None
 
     def check_core_metadata(self, data: bytes | None) -> None:
-        """Check METADATA, and compare it with the copy of it that may lie beside the wheel (PEP 658)."""
+        """Check METADATA, and compare it with the optional copy beside the wheel (PEP 658)."""
         if data is None:
             return
         with self.findings.noting(self.path, code="wrong-identity", within="METADATA"):
@@ -83,18 +83,18 @@ class _DistInfo(NamedTuple):
         copy = self.path.with_name(f"{self.path.name}.metadata")
         try:
             differs = is_regular_file(copy) and document_content(copy) != data
-        except VariantError:  # whoever asks for it says so
+        except VariantError:  # an unreadable copy is reported with the page that links to it
             differs = False
         if differs:
             self.findings.note(copy, f"differs from METADATA in {self.path.name}", code="side-file")
 
     def checked_metadata(self, data: bytes | None) -> VariantMetadata | None:
-        """Return what variant.json says, or None after noting why it is not known."""
+        """Check variant.json and return its metadata. None if it is incomplete or contradictory."""
         place, filename = "variant.json", self.wheel.filename
         metadata = check_metadata(self.findings, self.path, data, place) if data is not None else None
         if metadata is None:
             if filename.label is None:
-                text = "a plain name, and a variant.json inside"
+                text = "the filename has no label, but the wheel has a variant.json"
                 self.findings.add(self.path, [Problem("unlabelled-variant", place, text)])
             return None
         problems = [*consistency.of_variant_json(metadata, filename)]
@@ -103,14 +103,14 @@ class _DistInfo(NamedTuple):
         return metadata if is_known else None
 
     def check_record(self, data: bytes | None, contents: Mapping[str, bytes | None]) -> None:
-        """Compare RECORD with the archive, and its hashes with those *contents* that were read."""
+        """Compare RECORD with the archive, and its hashes with the *contents* that were read."""
         if data is None:
             return
         wheel, place = self.wheel, self.wheel.path("RECORD")
         signatures = {wheel.path(name) for name in SIGNATURES}
         present = signatures & wheel.entries.keys()
         if present and wheel.is_variant():
-            text = f"{min(present)} signs a RECORD, maybe an older one"
+            text = f"{min(present)} may sign an older RECORD"
             self.findings.note(self.path, text, code="signature")
         known = {wheel.path(name): content for name, content in contents.items() if content is not None}
         with self.findings.noting(self.path, code="bad-record", within="RECORD"):
@@ -122,6 +122,8 @@ class _DistInfo(NamedTuple):
                 *record.wrong_hashes(place, known),
             ]
             if listed := signatures.intersection(path for path, _, _ in record.rows):
-                problems.append(Problem("signature-listed", place, f"a row for {min(listed)!r}"))
+                problems.append(
+                    Problem("signature-listed", place, f"RECORD lists the signature {min(listed)!r}")
+                )
             placed = (Problem(problem.code, "RECORD", problem.text) for problem in problems)
             self.findings.add(self.path, placed)

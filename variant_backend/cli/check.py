@@ -70,21 +70,21 @@ def check_command(
     if lists:
         _print_list(printer, codes)
         return
-    from ..checking.run import find_problems as run
+    from ..checking.run import check_files, summary
 
     paths = paths or tuple(path for path in (Path("dist"), Path("pyproject.toml")) if path.exists())
     if not paths:
         raise click.UsageError("nothing to check: this folder has no dist and no pyproject.toml; name a path")
-    findings = [finding for finding in run(paths) if finding.problem.code in codes]
+    report = check_files(paths)
+    findings = [finding for finding in report.findings if finding.problem.code in codes]
     printer.keys = {"findings": [finding.to_dict() for finding in findings]}
     for finding in findings:
         if form == "github":
             _annotate(finding)
         else:
             printer.line(*_as_text(finding))
-    errors = sum(finding.severity == ERROR for finding in findings)
-    printer.say(f"{errors} error(s), {len(findings) - errors} warning(s)" if findings else "no problems")
-    printer.failed = errors > 0
+    printer.say(summary(findings, report.checked))
+    printer.failed = any(finding.severity == ERROR for finding in findings)
 
 
 def _split(names: tuple[str, ...]) -> list[str]:

@@ -1,1 +1,1 @@
-"""Dispatching sdists: made for a release, and turned into the best wheel when they are installed."""
+"""Dispatching sdists: create one for a release, and deliver the best wheel when an installer builds it."""

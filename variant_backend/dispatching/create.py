@@ -1,8 +1,8 @@
-"""A dispatching sdist: what installers that know no variants build, to get the best wheel for the machine.
+"""Create a dispatching sdist: installers without variant support build it, and get the best wheel.
 
-No code is in it. Its ``pyproject.toml`` names the backend that chooses, and its ``pylock.toml`` the wheels
-of one release, each with its URL, size and hashes. Sources: the source distribution format (PEP 517, 625,
-643), the core metadata, and pylock.toml (PEP 751).
+It contains no code. Its ``pyproject.toml`` names the backend that selects a wheel. Its ``pylock.toml`` lists
+the wheels of one release, each with its URL, size and hashes. Sources: the source distribution format
+(PEP 517, 625, 643), the core metadata, and pylock.toml (PEP 751).
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ from ..wheels import soundness
 from ..wheels.reading import Wheel, open_wheel
 
 _PROJECT = f"""\
-# Made by `variant-backend stub`. No code is in this sdist: the backend that is named here chooses the best of
-# the wheels that pylock.toml lists for the machine that it runs on, and checks its size and its hash.
+# Made by `variant-backend stub`. This sdist contains no code: its build backend selects the best wheel in
+# pylock.toml for the machine, downloads it, and verifies its size and hash.
 [build-system]
 requires = ["variant-backend=={__version__}", "packaging>={pylock.PACKAGING}"]
 build-backend = "{BACKEND}"
 """
 _READMES = {"text/markdown": "README.md", "text/x-rst": "README.rst"}
-_FROM_FOLDER = "download the wheels, and name their folder, with --base-url"
+_FROM_FOLDER = "download the wheels, then use their folder and --base-url"
 
 
 class Stub(NamedTuple):
-    """A dispatching sdist: the *release* as it lists it, and what its *files* hold, by name."""
+    """A dispatching sdist: the *release* that it lists, and the content of its *files*, by name."""
 
     release: Release
     files: Mapping[str, bytes]
 
     def output(self, folder: Path, *, time: int) -> Output:
-        """Return the sdist; all that is in it has the *time*, in seconds since 1970."""
+        """Return the sdist; all its members have the *time*, in seconds since 1970."""
         top = f"{escape(self.release.name)}-{self.release.version}"
         return Output(folder, f"{top}.tar.gz", pack(top, self.files, time=time), _is_ours)
 
@@ -63,7 +63,7 @@ def _is_ours(content: bytes) -> bool:
 
 
 class _PinnedWheel(NamedTuple):
-    """A wheel as it will be listed, its METADATA, and its variant.json if it has one."""
+    """A wheel as the sdist lists it, its METADATA, and its variant.json if it has one."""
 
     wheel: Candidate
     core_metadata: bytes
@@ -71,10 +71,10 @@ class _PinnedWheel(NamedTuple):
 
 
 def find_listing(place: str, request: Pin | None) -> Listing:
-    """Return the release in a folder or on an index that is requested, or the only one.
+    """Return the requested release of a folder or an index, or its only release.
 
-    Raises VariantError when it is not there, or something could not be listed; SeveralReleasesError when
-    the request does not say which one.
+    Raises VariantError if it is missing or a source could not be listed, and SeveralReleasesError if the
+    request is ambiguous.
     """
     is_url = "://" in place
     sources = Sources(index_urls=(place,)) if is_url else Sources((Path(place),))
@@ -82,7 +82,7 @@ def find_listing(place: str, request: Pin | None) -> Listing:
     if request is None:
         names = projects(sources)
         if len(names) > 1:
-            raise SeveralReleasesError(f"say which package: --package NAME; there are {one_of(names)}")
+            raise SeveralReleasesError(f"several packages: {one_of(names)}", hint="use --package NAME")
         request = Pin(names[0])
     listings = find_listings(request.name, sources)
     if listings.problems:
@@ -91,16 +91,16 @@ def find_listing(place: str, request: Pin | None) -> Listing:
     if len(requested) > 1:
         versions = one_of(str(listing.version) for listing in listings.releases)
         raise SeveralReleasesError(
-            f"say which version: --package {request.name}==VERSION; there are {versions}"
+            f"several versions of {request.name}: {versions}", hint=f"use --package {request.name}==VERSION"
         )
     if not requested:
-        text = listings.nothing_listed() if listings.releases else "no wheel"
+        text = listings.nothing_listed() if listings.releases else "no wheels found"
         raise VariantError(text, place=f"{shown_url(place)}: {request}")
     return requested[0]
 
 
 class SeveralReleasesError(VariantError):
-    """It is not said which of several releases is meant."""
+    """The request fits several releases."""
 
 
 def plan_stub(
@@ -113,9 +113,9 @@ def plan_stub(
 ) -> Stub:
     """Return the dispatching sdist of a release; wheels in a folder are read whole, others in ranges.
 
-    The wheels will lie at *base_url*, by default where they are now, and their server may redirect to
-    *hosts*. *only* are the labels that are listed, by default all, with plain wheels. Raises VariantError
-    with everything that is wrong with the release.
+    *base_url* is the URL that users download the wheels from, by default their current one. Their server may
+    redirect to *hosts*. *only* has the labels to list, by default all labels and plain wheels. Raises
+    VariantError with all problems of the release.
     """
     release, metadata = _read_sound(_only(listing, only))
     read = _read_wheels(release, base_url, hosts, advance)
@@ -128,7 +128,7 @@ def plan_stub(
 
 
 def _read_sound(listing: Listing) -> tuple[Release, VariantMetadata]:
-    """Read a release as far as its index file says; raises VariantError with everything wrong with it."""
+    """Read a release and its index file. Raises VariantError with all their problems."""
     files = [*(wheel.file for wheel in listing.wheels), *listing.index_files]
     check_lines(file.url for file in files if file.url)
     _refuse(run.find_problems(file.path for file in files if file.path))
@@ -138,37 +138,37 @@ def _read_sound(listing: Listing) -> tuple[Release, VariantMetadata]:
         problems += (reason.within(wheel.file.filename) for reason in wheel.problems)
     place = f"{listing.name} {listing.version}"
     if not any(wheel.label for wheel in release.candidates):
-        problems.append(Problem("error", place, "no wheel has a label"))
+        problems.append(Problem("error", place, "no wheel has a label", "list a wheel with a label"))
     elif release.metadata is None and not problems:
-        remedy = "`variant-backend index` writes it"
-        problems.append(Problem("error", place, "there is no index file", remedy))
+        remedy = "write it with `variant-backend index`"
+        problems.append(Problem("error", place, "the index file is missing", remedy))
     if problems or release.metadata is None:
         raise VariantError(*problems)
     return release, release.metadata
 
 
 def _only(listing: Listing, labels: Collection[str]) -> Listing:
-    """Return a release with the wheels of some labels, in the order of their names.
+    """Return a release with only the wheels of some *labels*, sorted by filename.
 
-    Raises VariantError for a label that no wheel has.
+    Raises VariantError if no wheel has a label.
     """
     known = dict.fromkeys(wheel.label or PLAIN for wheel in listing.wheels if not wheel.problems)
     if unknown := [label for label in labels if label not in known]:
         raise VariantError(
-            *(f"no wheel has the label {label!r}{did_you_mean(label, known)}" for label in unknown),
-            hint=f"there are {one_of(sorted(known))}",
+            *(f"unknown label {label!r}{did_you_mean(label, known)}" for label in unknown),
+            hint=f"known labels: {one_of(sorted(known))}",
         )
 
-    def chosen(wheels: Iterable[Candidate]) -> tuple[Candidate, ...]:
-        kept = (wheel for wheel in wheels if not labels or (wheel.label or PLAIN) in labels)
-        return tuple(sorted(kept, key=lambda wheel: wheel.file.filename))
+    def kept(wheels: Iterable[Candidate]) -> tuple[Candidate, ...]:
+        selected = (wheel for wheel in wheels if not labels or (wheel.label or PLAIN) in labels)
+        return tuple(sorted(selected, key=lambda wheel: wheel.file.filename))
 
-    sources = (source._replace(wheels=chosen(source.wheels)) for source in listing.sources)
+    sources = (source._replace(wheels=kept(source.wheels)) for source in listing.sources)
     return listing._replace(sources=tuple(sources))
 
 
 def preferred(listing: Listing) -> list[str]:
-    """Return the plain wheels that installers take before any sdist, where there are wheels with labels."""
+    """Return the plain wheels that installers prefer to the sdist, on platforms that have variants."""
     names = [wheel.name for wheel in listing.wheels]
     labelled = {name.tags for name in names if name.label is not None}
     plain = [name for name in names if name.label is None]
@@ -176,7 +176,7 @@ def preferred(listing: Listing) -> list[str]:
 
 
 def _refuse(findings: Iterable[Finding]) -> None:
-    """Raise VariantError with all findings that are errors; what several files have is said once."""
+    """Raise VariantError with all findings that are errors; each problem of several files is raised once."""
     files: dict[Problem, dict[str, None]] = {}
     for file, problem in (finding for finding in findings if finding.severity == ERROR):
         files.setdefault(problem, {})[file] = None
@@ -191,12 +191,12 @@ def _refuse(findings: Iterable[Finding]) -> None:
 def _read_wheels(
     release: Release, base_url: str | None, hosts: Collection[str], advance: Advance
 ) -> list[_PinnedWheel]:
-    """Read the wheels; raises VariantError with every one that cannot be read, or listed."""
+    """Read the wheels. Raises VariantError with all that cannot be read or listed."""
     from ..wheels.remote import map_in_threads
 
     def read(wheel: Candidate) -> _PinnedWheel | VariantError:
         try:
-            url = _place(wheel.file, base_url)
+            url = _pinned_url(wheel.file, base_url)
             if isinstance(wheel.file.location, Path):
                 return _read_local(wheel, wheel.file.location, url, advance)
             return _read_remote(wheel, wheel.file.location, url, hosts if base_url is None else True)
@@ -210,24 +210,24 @@ def _read_wheels(
 
 
 def _read_local(wheel: Candidate, path: Path, url: str, advance: Advance) -> _PinnedWheel:
-    """Read a wheel on this machine, which will lie at a URL."""
+    """Read a local wheel that users will download from *url*."""
     with open_wheel(path) as opened:
         hashes = {"sha256": file_digest(path, advance=advance)}
         return _described(wheel, opened, url, hashes, path.stat().st_size)
 
 
 def _read_remote(wheel: Candidate, source: str, url: str, hosts: Collection[str] | bool) -> _PinnedWheel:
-    """Read a wheel that lies elsewhere, as whoever uses the sdist will: no other *hosts* may send it."""
+    """Read a wheel from its server as users of the sdist will: only redirects to *hosts* are followed."""
     from ..wheels.remote import on_server, read_wheel
 
     file = wheel.file
     if "sha256" not in file.hashes:
-        raise VariantError("its index gives no sha256 of it", place=shown_url(source), hint=_FROM_FOLDER)
+        raise VariantError("the index has no sha256 of the wheel", place=shown_url(source), hint=_FROM_FOLDER)
     try:
         opened = read_wheel(on_server(wheel.name, source, size=file.size, other_hosts=hosts))
     except OtherHostError as error:
         raise VariantError(
-            *error.problems, hint="if that one may send the wheels, name it with --redirect-host"
+            *error.problems, hint="use --redirect-host HOST if that host may send the wheels"
         ) from None
     return _described(wheel, opened, url, {"sha256": file.hashes["sha256"]}, opened.archive.source.size)
 
@@ -235,7 +235,7 @@ def _read_remote(wheel: Candidate, source: str, url: str, hosts: Collection[str]
 def _described(
     wheel: Candidate, opened: Wheel, url: str, hashes: Mapping[str, str], size: int
 ) -> _PinnedWheel:
-    """Return what is known of an open wheel, as it will lie at a URL."""
+    """Return an open wheel as the sdist pins it, at *url*."""
     has_label = opened.is_variant() or wheel.label is not None
     metadata = opened.variant_metadata() if has_label else None
     data = opened.core_metadata
@@ -247,60 +247,60 @@ def _described(
     return _PinnedWheel(Candidate(wheel.name, file), data, metadata)
 
 
-def _place(file: File, base_url: str | None) -> str:
-    """Return where a wheel will lie; raises VariantError if the sdist must not say so."""
+def _pinned_url(file: File, base_url: str | None) -> str:
+    """Return the URL of a wheel that the sdist pins. Raises VariantError if it has a query."""
     if base_url is not None:
         return f"{base_url}/{quote(file.filename)}"
     parts = urlsplit(file.url or "")
     url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()  # without a password
     if parts.query:
         raise VariantError(
-            "its URL has a query, which may be secret, and may expire",
+            "the URL of the wheel has a query, which may be secret and may expire",
             place=shown_url(url),
-            hint="say with --base-url where the wheels lie for everybody",
+            hint="use --base-url with a public URL of the wheels",
         )
     return url
 
 
 def check_lines(urls: Iterable[str]) -> None:
-    """Check that nobody in between can change what comes from URLs, as it is pinned; raises VariantError."""
+    """Raise VariantError unless all URLs are https or local: nobody may change the files on their way."""
     if unsafe := [url for url in urls if not is_safe_line(url)]:
-        texts = (f"{shown_url(url)} is no URL of https" for url in unsafe)
-        raise VariantError(*texts, hint="what is pinned must not be changed on its way")
+        texts = (f"expected an https URL, got {shown_url(url)!r}" for url in unsafe)
+        raise VariantError(*texts, hint="use https: nobody may change the pinned files on their way")
 
 
 def checked_base_url(url: str) -> str:
-    """Return a URL below which wheels lie, without the slashes at its end; raises VariantError."""
+    """Return the base URL of wheels without trailing slashes. Raises VariantError if it is not safe."""
     url = check_base_url(url)
     check_lines([url])
     return url
 
 
 def _findings(index: VariantMetadata, read: Iterable[_PinnedWheel]) -> Iterator[Finding]:
-    """Yield what is wrong with wheels and their index file, as far as they were read."""
+    """Yield findings in the parts of wheels and their index file that were read."""
     parts: dict[str, VariantMetadata] = {}
     names: list[WheelFilename] = []
     for wheel, data, metadata in read:
         names.append(wheel.name)
         filename = wheel.file.filename
-        faults = [*soundness.of_filename(wheel.name), *soundness.of_core_metadata(data)]
-        yield from (Finding.of(filename, fault) for fault in faults)
+        problems = [*soundness.of_filename(wheel.name), *soundness.of_core_metadata(data)]
+        yield from (Finding.of(filename, problem) for problem in problems)
         if metadata is not None:
             parts[filename] = metadata
-    faults = [
+    problems = [
         *consistency.of_metadata(index),
         *consistency.of_index(index, parts),
         *consistency.of_labels(index, names, complete=False),
     ]
-    yield from (Finding.of("index file", fault) for fault in faults)
-    yield from (Finding.of(name, fault) for name, fault in consistency.of_wheels(parts))
+    yield from (Finding.of("index file", problem) for problem in problems)
+    yield from (Finding.of(name, problem) for name, problem in consistency.of_wheels(parts))
 
 
 def _files(release: Release, described: list[bytes], hosts: Collection[str]) -> dict[str, bytes]:
-    """Return what is in the sdist; raises VariantError if its backend, or an index, would refuse that."""
+    """Return the files of the sdist. Raises VariantError if its backend or an index would refuse them."""
     locked = pylock.Locked(release, hosts=tuple(sorted(set(hosts))))
-    if faults := [*dispatching_sdist.texts_about_locked(locked)]:
-        raise VariantError(*faults)
+    if problems := [*dispatching_sdist.texts_about_locked(locked)]:
+        raise VariantError(*problems)
     pkg_info = core_metadata.for_sdist(described, _spelled(described, release.name), str(release.version))
     _check_pkg_info(pkg_info)
     files = {
@@ -315,19 +315,19 @@ def _files(release: Release, described: list[bytes], hosts: Collection[str]) -> 
 
 
 def _spelled(described: Iterable[bytes], name: str) -> str:
-    """Return a project's name as all wheels spell it, or else normalized."""
+    """Return a project's name as all its wheels spell it, or *name* if the spelling differs."""
     spelled = {core_metadata.read_field(data, "Name") for data in described}
     return spelled.pop() if len(spelled) == 1 else name
 
 
 def _check_pkg_info(data: bytes) -> None:
-    """Check what package indexes will; raises VariantError."""
+    """Check METADATA as package indexes do. Raises VariantError if it is invalid."""
     from packaging.metadata import ExceptionGroup, Metadata
 
     try:
         Metadata.from_email(data, validate=True)
     except ExceptionGroup as error:
         raise VariantError(
-            *(f"METADATA of the wheels: {fault}" for fault in error.exceptions),
-            hint="package indexes refuse that; mend it, and rebuild",
+            *(f"METADATA of the wheels: {problem}" for problem in error.exceptions),
+            hint="correct it and rebuild the wheels: package indexes reject it",
         ) from None

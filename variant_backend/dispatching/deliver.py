@@ -1,13 +1,12 @@
-"""The wheel that a dispatching sdist brings: which one of those that it pins, and how that comes.
+"""Deliver the wheel of a dispatching sdist: select one of the pinned wheels, then download and verify it.
 
-It is chosen for this machine, and by its user. What comes must be what the sdist pins, and it comes from
-servers that are named there, or by the user.
+The machine and the user's settings decide. Only the servers that the sdist or the user names are contacted.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,20 +27,25 @@ from ..selection.report import PLAIN, Remedies, explained
 from ..selection.resolve import Pick, picked_of
 from ..selection.target import Target, running_target
 from ..variants.filename import check_project_name, normalize
+from ..variants.known_providers import KNOWN_PROVIDERS
+from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import UNKNOWN, Support
-from ..variants.ranking import shortened
+from ..variants.ranking import Supported, shortened
 from ..wheels.plain import decided_metadata, tagged_name
 from ..wheels.reading import Wheel, open_wheel
 
-LABEL = "VARIANT_BACKEND_LABEL"
-HARDWARE = "VARIANT_BACKEND_HARDWARE"
-INDEX_URL = "VARIANT_BACKEND_INDEX_URL"
+_PREFIX = "VARIANT_BACKEND_"
+LABEL = f"{_PREFIX}LABEL"
+HARDWARE = f"{_PREFIX}HARDWARE"
+INDEX_URL = f"{_PREFIX}INDEX_URL"
 
-_REMEDIES = Remedies(unknown=f"{HARDWARE}=FILE says it")
+_OTHER_PYTHON = "use a Python version and platform that the list above names"
+_ONE_LABEL = "write one label, or NAME#LABEL for each project"
+_REMEDIES = Remedies(unknown=f"set {HARDWARE}=FILE")
 
 
 class Wish(NamedTuple):
-    """What the user has decided: a *label*, if any, and which setting says so; a hardware file; a mirror."""
+    """The user's settings: a *label* and the setting that has it, a machine file, the URL of a mirror."""
 
     label: str | None = None
     source: str = ""
@@ -50,11 +54,13 @@ class Wish(NamedTuple):
 
     @classmethod
     def read(cls, config_settings: ConfigSettings | None, environ: Mapping[str, str], *, name: str) -> Wish:
-        """Return what config settings and environment say of a project; an empty variable says nothing.
+        """Return the settings for a project; an empty variable is the same as an unset one.
 
-        A label among the config settings counts before that of the environment. Raises VariantError.
+        A label in the config settings overrides the label in the environment. Raises VariantError if one is
+        invalid.
         """
         check_settings(config_settings, None)
+        _check_variables(environ)
         asked = asked_variants(config_settings)
         label = only_label(asked)
         source = asked[label] if label is not None else ""
@@ -65,9 +71,12 @@ class Wish(NamedTuple):
                 raise error.within(LABEL) from None
             source = LABEL if label is not None else ""
         hardware = Path(environ[HARDWARE]) if environ.get(HARDWARE) else None
-        if hardware and not hardware.is_absolute():  # the sdist has no say about this
+        # The build runs in the sdist's folder, and the sdist must not provide this file.
+        if hardware and not hardware.is_absolute():
             raise VariantError(
-                f"{hardware} is not absolute", place=HARDWARE, hint="builds run in a folder of their own"
+                f"expected an absolute path, got {str(hardware)!r}",
+                place=HARDWARE,
+                hint="write an absolute path: builds run in a temporary folder",
             )
         index_url = environ.get(INDEX_URL) or None
         if index_url and not http.is_safe_line(index_url):
@@ -75,10 +84,25 @@ class Wish(NamedTuple):
         return cls(label, source, hardware, index_url)
 
 
-def _label_for(name: str, text: str) -> str | None:
-    """Return the label that a list asks of a project, given by its normalized name; raises VariantError.
+def _check_variables(environ: Mapping[str, str]) -> None:
+    """Raise VariantError if a variable has nearly the name of a known one. Later versions may add others."""
+    known = {name.removeprefix(_PREFIX): name for name in (LABEL, HARDWARE, INDEX_URL)}
+    # The options of the command line are `--machine` and `--index-url`.
+    near = {**known, "MACHINE": HARDWARE, "INDEX": INDEX_URL}
+    for name in sorted(environ):
+        rest = name.removeprefix(_PREFIX)
+        if rest in known or not name.startswith(_PREFIX) or not environ[name]:
+            continue
+        if match := _near(rest, near):
+            text = f"unknown environment variable {name!r} (did you mean {near[match]!r}?)"
+            raise VariantError(text, hint="rename it, or unset it")
 
-    Of its entries, ``NAME#LABEL`` is for one project, and ``LABEL`` for all others.
+
+def _label_for(name: str, text: str) -> str | None:
+    """Return the label for a project, given by its normalized name, from a list. None if it has none.
+
+    An entry is ``NAME#LABEL`` for one project, or ``LABEL`` for all others. Raises VariantError if an entry
+    is invalid or contradicts another.
 
     >>> _label_for("torch", "Torch#cu128, null"), _label_for("demo", "Torch#cu128, null")
     ('cu128', 'null')
@@ -88,15 +112,18 @@ def _label_for(name: str, text: str) -> str | None:
         project, separator, label = map(str.strip, entry.rpartition("#"))
         if separator:
             check_project_name(project)
+        if not label:
+            raise VariantError(f"missing label in {entry!a}", hint="write NAME#LABEL")
         if labels.setdefault(normalize(project), label) != label:
+            whose = f"project {project!a}" if separator else "all projects"
             raise VariantError(
-                f"{entry!a} is not the only label that is asked for", hint="write NAME#LABEL for each project"
+                f"several labels for {whose}: {labels[normalize(project)]!a}, {label!a}", hint=_ONE_LABEL
             )
-    return labels.get(name) or labels.get("") or None
+    return labels.get(name) or labels.get("")
 
 
 class Dispatched(NamedTuple):
-    """What is chosen, the *hosts* that may send it, and a line that tells why and how to choose otherwise."""
+    """The selected wheel, the *hosts* that may send it, and a line with reason and alternatives."""
 
     pick: Pick
     hosts: frozenset[str]
@@ -108,12 +135,12 @@ def select_wheel(
     environ: Mapping[str, str],
     *,
     root: Path = Path(),
-    tell: Callable[..., object],
+    report: Callable[..., object],
 ) -> Dispatched:
-    """Choose among the wheels that the sdist at *root* pins, for the running interpreter and this machine.
+    """Select one of the wheels that the sdist at *root* pins, for the running interpreter and this machine.
 
-    The user has a say by config settings and environment. Raises VariantError when the sdist is not sound, or
-    no wheel fits; before the latter, *tell* is given a table of the reasons.
+    Config settings and environment have the user's settings. Raises VariantError if the sdist is invalid or
+    no wheel fits; in the latter case, *report* first gets a table with the reasons, line by line.
     """
     locked = dispatching_sdist.load_pinned(root)
     release = locked.release
@@ -121,8 +148,9 @@ def select_wheel(
     target = running_target()
     evaluation = _evaluated(release, wish, environ, target)
     if not evaluation.selected:
+        report(f"{release.name} {release.version} has different wheels for different machines; none fits:")
         for line in explained(evaluation, _REMEDIES):
-            tell(*line)
+            report(*line)
         raise _nothing(release, wish, target)
     picked = picked_of(evaluation, pinned=wish.label is not None)
     summary = _summary(picked, wish, evaluation.support)
@@ -138,30 +166,64 @@ def _evaluated(release: Release, wish: Wish, environ: Mapping[str, str], target:
     if wish.label is None:
         try:
             hardware = hardware_of(wish.hardware, environ)
-        except VariantError as error:  # of the file
+            if wish.hardware is not None and release.metadata is not None:
+                _check_names(hardware.supported, release.metadata, wish.hardware)
+        except VariantError as error:
             raise error.within(HARDWARE) from None
         return _without_plugins(evaluate(release, Machine(hardware), Policy(), target))
     labels = _labels(release)
     if wish.label not in labels:
         raise VariantError(
-            f"{release.name} {release.version} has no wheel with label {wish.label!r}"
-            f"{did_you_mean(wish.label, labels)}; there are {one_of(labels)}",
+            f"unknown label {wish.label!r}{did_you_mean(wish.label, labels)};"
+            f" labels of {release.name} {release.version}: {one_of(labels)}",
             place=_setting(wish),
-            hint=f"{LABEL}=NAME#LABEL is for one project alone" if wish.source == LABEL else None,
+            hint="to set a label for one project only, write NAME#LABEL" if wish.source == LABEL else None,
         )
     return evaluate_label(release, None if wish.label == PLAIN else wish.label, target)
 
 
+def _check_names(supported: Supported, metadata: VariantMetadata, path: Path) -> None:
+    """Raise VariantError if a machine file has a misspelt namespace or feature of a release.
+
+    Other unknown names are for other projects: the file may describe the machine for all of them.
+    """
+    features: dict[str, set[str]] = {}
+    for variant in metadata.variants.values():
+        for item in variant.properties:
+            features.setdefault(item.namespace, set()).add(item.feature)
+    _check_near("namespace {}", supported, features, {*KNOWN_PROVIDERS}, path)
+    for namespace in features.keys() & supported.keys() - KNOWN_PROVIDERS.keys():
+        _check_near(f"feature {{}} of {namespace}", supported[namespace], features[namespace], set(), path)
+
+
+def _check_near(
+    what: str, names: Collection[str], wanted: Collection[str], others: Collection[str], path: Path
+) -> None:
+    """Raise VariantError if an unknown name is nearly a *wanted* name that is missing."""
+    missing = [name for name in wanted if name not in names]
+    for name in names:
+        if name not in wanted and name not in others and (near := _near(name, missing)):
+            text = f"unknown {what.format(repr(name))} (did you mean {near!r}?)"
+            raise VariantError(text, place=path, hint="rename it, or remove it")
+
+
+def _near(name: str, known: Collection[str]) -> str | None:
+    """Return the known name of which *name* is probably a misspelling. None if there is none."""
+    import difflib
+
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.8)), None)
+
+
 def _without_plugins(evaluation: Evaluation) -> Evaluation:
-    """Return an evaluation without the advice to trust a plugin, as none is run here."""
+    """Return an evaluation without the advice to trust a plugin: dispatch never runs plugins."""
     supported, origins = evaluation.support
-    unasked = UNKNOWN.with_more(", as no plugin is run here")
+    unasked = UNKNOWN._replace(text="unknown (plugins do not run in this build)")
     origins = {name: unasked if origin.kind == UNKNOWN.kind else origin for name, origin in origins.items()}
     return evaluation._replace(support=Support(supported, origins))
 
 
 def _labels(release: Release) -> list[str]:
-    """Return the labels of a release as a user may ask for them."""
+    """Return the labels of a release that a user can request."""
     return sorted({wheel.label or PLAIN for wheel in release.candidates})
 
 
@@ -170,7 +232,7 @@ def _setting(wish: Wish) -> str:
 
 
 def _nothing(release: Release, wish: Wish, target: Target) -> VariantError:
-    """Return what to tell when no wheel fits."""
+    """Return the error if no wheel fits."""
     what = f"{release.name} {release.version}"
     able = [
         label
@@ -181,35 +243,36 @@ def _nothing(release: Release, wish: Wish, target: Target) -> VariantError:
         return VariantError(
             f"no wheel of {what} with label {wish.label!r} fits this Python and platform",
             place=_setting(wish),
-            hint=f"wheels with other labels do: {one_of(able)}" if able else None,
+            hint=f"use one of these labels: {one_of(able)}" if able else _OTHER_PYTHON,
         )
     if not able:
-        return VariantError(f"no wheel of {what} fits this Python and platform")
+        return VariantError(f"no wheel of {what} fits this Python and platform", hint=_OTHER_PYTHON)
     return VariantError(
         f"no wheel of {what} fits this machine",
-        hint=f"-Cvariant=LABEL or {LABEL} takes one whatever is supported: {one_of(able)};"
-        f" {HARDWARE}=FILE says what is supported",
+        hint=f"to install one anyway, use -Cvariant=LABEL or set {LABEL}=LABEL (labels: {one_of(able)});"
+        f" to describe the machine, set {HARDWARE}=FILE (a file that `variant-backend hardware` writes)",
     )
 
 
 def _summary(picked: Pick, wish: Wish, support: Support) -> str:
-    """Return the line that tells what is chosen, why, and how to choose otherwise."""
+    """Return one line: the selected wheel, the reason, and how to select another."""
     release, (supported, origins) = picked.release, support
-    parts = [f"{release.name} {release.version}: {picked.wheel.file.filename} is {picked.why}"]
+    parts = [f"{release.name} {release.version}: selected {picked.wheel.file.filename}, {picked.why}"]
     if wish.hardware is not None and wish.label is None:
-        parts.append(f"{HARDWARE} says what is supported")
+        parts.append(f"{HARDWARE} describes the machine")
     parts += (f"{name}: {origin}" for name, origin in origins.items() if not supported.get(name))
     if wish.index_url is not None:
-        parts.append(f"{INDEX_URL} says where it is")
+        parts.append(f"{INDEX_URL} is its source")
     if wish.label is not None:
-        parts.append(f"{_setting(wish)} asks for it, and without that this machine decides")
+        parts.append(f"{_setting(wish)} requests it; unset it to select a wheel for this machine")
     else:
-        parts.append(f"-Cvariant=LABEL or {LABEL} chooses otherwise: {shortened(_labels(release))}")
+        labels = shortened(_labels(release))
+        parts.append(f"to select another, use -Cvariant=LABEL or set {LABEL}=LABEL (labels: {labels})")
     return "; ".join(parts)
 
 
 def _on_mirror(picked: Pick, index_url: str) -> Pick:
-    """Return the wheel as an index of the user's has it: by its name, with size and hashes as pinned."""
+    """Return the wheel with its URL on the user's index; size and hashes stay as pinned."""
     release, file = picked.release, picked.wheel.file
     listings = find_listings(release.name, Sources(index_urls=(index_url,)))
     if listings.problems:
@@ -220,7 +283,7 @@ def _on_mirror(picked: Pick, index_url: str) -> Pick:
         raise VariantError(
             f"{http.shown_url(index_url)} has no {file.filename}",
             place=INDEX_URL,
-            hint="add it there, ask for a label that is there, or unset the variable",
+            hint="add the wheel to that index, request a label that it has, or unset the variable",
         )
     if mirrored.url is None or not http.is_safe_line(mirrored.url):
         raise VariantError(f"{shown_location(mirrored)!a} {http.UNSAFE}", place=INDEX_URL)
@@ -234,10 +297,10 @@ def build(
     *,
     advance: Advance = lambda _: None,
 ) -> str:
-    """Bring the wheel, and return its name.
+    """Download the wheel and return its name.
 
-    Its METADATA must be what *metadata_directory* has, if that is given. Raises VariantError; nothing is left
-    behind then.
+    If *metadata_directory* is given, the METADATA of the wheel must be the same. Raises VariantError if the
+    wheel cannot be delivered, and then leaves no files behind.
     """
     pick, hosts, _ = dispatched
     folder = Path(wheel_directory)
@@ -255,13 +318,14 @@ def build(
 
 
 def _check_is_prepared(wheel: Path, prepared: Path) -> None:
-    """Check that a wheel has the METADATA that were prepared; raises VariantError."""
+    """Raise VariantError unless a wheel has the METADATA that was prepared."""
     with open_wheel(wheel, whole=False) as opened:
         content = opened.core_metadata
     if not prepared.is_file() or prepared.read_bytes() != content:
         raise VariantError(
-            f"{wheel.name}: its METADATA are not those that were prepared before",
-            hint="give both hooks the same settings and environment",
+            "METADATA differs from the prepared METADATA",
+            place=wheel.name,
+            hint="use the same config settings and environment for both hooks",
         )
 
 
@@ -270,10 +334,10 @@ def prepare_metadata(
 ) -> str:
     """Write the dist-info folder of the wheel, without RECORD, and return its name.
 
-    Only that is asked of the server, in ranges. The whole wheel comes where it sends no ranges, or where the
-    hash of METADATA is not pinned. Of what comes in ranges, METADATA is held to its hash, and variant.json to
-    the properties that are pinned; WHEEL is not, but nothing is installed by it: the wheel has its own.
-    Raises VariantError; nothing is left behind then.
+    Only these files are downloaded, in ranges. If the server sends no ranges or the hash of METADATA is not
+    pinned, the whole wheel is downloaded. In ranges, METADATA is verified against its hash, and variant.json
+    against the pinned properties. WHEEL is not verified, but installers read it from the wheel. Raises
+    VariantError if the metadata cannot be delivered, and then leaves no files behind.
     """
     pick, hosts, _ = dispatched
     folder = Path(metadata_directory)
@@ -292,7 +356,7 @@ def prepare_metadata(
 
 
 def _dist_info(pick: Pick, hosts: frozenset[str], scratch: Path, advance: Advance) -> dict[str, bytes]:
-    """Return the files of the dist-info folder; raises VariantError."""
+    """Return the files of the dist-info folder. Raises VariantError if they differ from the pinned ones."""
     file = pick.wheel.file
     pinned = (file.core_metadata or {}).get("sha256")
     if pinned and (wheel := _in_ranges(pick.wheel, hosts)):
@@ -300,20 +364,20 @@ def _dist_info(pick: Pick, hosts: frozenset[str], scratch: Path, advance: Advanc
             digest = hashlib.sha256(wheel.core_metadata).hexdigest()
             if digest != pinned:
                 raise VariantError(
-                    f"the sha256 of its METADATA is {digest}, and {pinned} is pinned",
-                    hint="it was changed, where it lies or on its way",
+                    f"METADATA: expected the sha256 {pinned}, got {digest}",
+                    hint="report it to the project: the wheel was replaced on the server or on its way",
                 )
-            return _told_by(wheel, pick)
+            return _announced_files(wheel, pick)
         except VariantError as error:
             raise error.within(shown_location(file)) from None
     path = scratch / file.filename
     download(file, path, advance=advance, hosts=hosts)
     with open_wheel(path) as wheel:
-        return _told_by(wheel, pick)
+        return _announced_files(wheel, pick)
 
 
 def _in_ranges(wheel: Candidate, hosts: frozenset[str]) -> Wheel | None:
-    """Read what a wheel says of itself, None where the server sends no ranges; raises VariantError."""
+    """Read the dist-info files of a wheel in ranges. None if the server sends no ranges."""
     from ..wheels import remote
 
     file = wheel.file
@@ -325,8 +389,8 @@ def _in_ranges(wheel: Candidate, hosts: frozenset[str]) -> Wheel | None:
         return None
 
 
-def _told_by(wheel: Wheel, pick: Pick) -> dict[str, bytes]:
-    """Return what stands in the dist-info folder of a wheel, as installers know it; raises VariantError."""
+def _announced_files(wheel: Wheel, pick: Pick) -> dict[str, bytes]:
+    """Return the dist-info files of a wheel. Raises VariantError if they contradict the pinned metadata."""
     announced_metadata(wheel, pick)
     names = ["WHEEL", *(["variant.json"] if wheel.is_variant() else [])]
     return {
@@ -336,5 +400,5 @@ def _told_by(wheel: Wheel, pick: Pick) -> dict[str, bytes]:
 
 
 def _failed(error: OSError, folder: Path) -> VariantError:
-    """Return what to tell of a file that cannot be written."""
+    """Return the error for a file that cannot be written."""
     return VariantError(f"{error.filename2 or error.filename or folder}: {error.strerror}")
