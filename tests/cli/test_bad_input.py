@@ -262,8 +262,8 @@ BAD_NAMES = ("", "..", "-", "a/b", "../evil", "My Project!", " x ", "é", "a\nNa
         (("-p", "a::b::c", "-l", "null"), 1, "label 'null' with properties"),
         (("-p", "a::b::c", "--null"), 2, "--null goes with neither"),
         (("--null", "-l", "x"), 2, "--null goes with neither"),
-        ((), 2, "Nothing says which variant"),
-        (("-l", "x"), 1, "label 'x' is not defined, as there is no project file"),
+        ((), 2, "No variant is given for"),
+        (("-l", "x"), 1, "label 'x' is not defined: there is no project file"),
         (("--null", "--no-known-providers"), 1, "would be empty"),
         (("-p", "a::b::c", "--provider", "a"), 1, "--provider 'a': nothing after the namespace"),
         (("-p", "a::b::c", "--provider", "a=!"), 1, "requirement '!': "),
@@ -317,7 +317,7 @@ def test_wrong_options_are_explained(
             "[variant]\nvariants.cuda12.a.f = ['1']\ndefault-priorities.namespace = ['a']\n",
             ["label 'cuda13' is not defined", "did you mean 'cuda12'?", "known are cuda12, null"],
         ),
-        ("", ["no [variant] table"]),
+        ("", ["missing table [variant]"]),
     ],
 )
 def test_a_wrong_project_file_is_refused_with_all_its_faults(
@@ -507,14 +507,14 @@ def test_a_label_inside_that_is_not_the_filenames_is_refused(tmp_path: Path) -> 
 def test_an_index_needs_a_folder(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["index", str(tmp_path / "missing")], catch_exceptions=False)
     assert result.exit_code == 1
-    assert "missing is not a folder" in result.stderr
+    assert "missing: folder not found" in result.stderr
 
 
 def test_an_index_over_no_variant_is_an_error(tmp_path: Path) -> None:
     make_wheel(tmp_path)
     result = CliRunner().invoke(main, ["index", str(tmp_path)], catch_exceptions=False)
     assert result.exit_code == 1
-    assert "no wheel with a variant label" in result.stderr
+    assert "no variant wheels" in result.stderr
 
 
 def test_a_wheel_that_cannot_be_planned_does_not_stop_the_others(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def _report(planned: Index, differences: Mapping[Path, str], *, check: bool, as_
     from ..variants.wheel_metadata import remarks_on
 
     remarks = (remark for release in planned.releases for remark in remarks_on(release.metadata))
-    notices = [*planned.notices, *dict.fromkeys(remarks)]
+    notices = [*(f"warning: {text}" for text in planned.warnings), *dict.fromkeys(remarks)]
     for notice in notices:
         print_message(notice)
     if as_json:
