@@ -1,4 +1,4 @@
-"""Plans: wheels that are built and wheels that exist become the same variant, by the same rules."""
+"""Plans: builds and conversions make the same variant by the same rules."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_build_and_a_conversion_have_the_same_plan(settings: dict[str, object]
     assert plan_of_build(settings) == plan_of_conversion(request_)
 
 
-def test_a_name_counts_for_conversions_only() -> None:
+def test_only_conversions_use_the_name_of_a_recipe() -> None:
     path = Path("pyproject.toml")
     path.write_text(f'[tool.variant-backend]\nname = "other"\nstrip-local-version = true\n{TABLE}')
     recipe = plan_of_conversion(Request("mkl")).recipe
@@ -73,11 +73,11 @@ def test_a_name_counts_for_conversions_only() -> None:
     assert (recipe.name, recipe.strip_local_version) == (None, False)
 
 
-def test_what_is_asked_for_counts_before_the_recipe() -> None:
+def test_a_requested_name_overrides_the_recipe() -> None:
     assert plan_of_conversion(Request("mkl", name="mine")).recipe.name == "mine"
 
 
-def test_a_missing_answer_of_a_plugin_is_an_error_where_the_variant_needs_it() -> None:
+def test_a_missing_answer_of_a_used_plugin_is_an_error() -> None:
     path = Path("pyproject.toml")
     static = 'static-properties = { library = ["mkl", "openblas"] }'
     path.write_text(TABLE.replace('["blas"]', '["gpu", "blas"]').replace(static, 'build-requires = ["b"]'))

@@ -115,7 +115,7 @@ def test_the_null_variant_has_no_properties_and_declares_a_namespace_all_the_sam
     assert path.name == f"{NAME}-null.whl"
     assert variant_json(path)["variants"] == {"null": {}}
     assert variant_json(path)["default-priorities"] == {"namespace": ["nvidia"]}
-    assert "hint: no namespace is given, so 'nvidia' is declared" in result.stderr
+    assert "warning: no namespace is given, so the wheel declares 'nvidia'" in result.stderr
     assert make("--quiet", "--null", "-o", "quiet", make_wheel(Path())).stderr == ""
     assert make("--null", "--static", "a::b::c", "-o", "o", make_wheel(Path())).stderr == ""
 
@@ -431,7 +431,7 @@ def test_without_a_match_nothing_says_which_variant_a_wheel_is() -> None:
     Path("pyproject.toml").write_text(PROJECT)
     result = CliRunner().invoke(make_variant_command, [str(make_wheel(Path()))])
     assert result.exit_code == 2
-    assert "give --property, --null or --label, or a project file with a match" in result.stderr
+    assert "use --property, --null or --label, or add a match to the project file" in result.stderr
 
 
 def test_a_wheel_that_followed_another_labels_recipe_is_refused(release: list[Path]) -> None:
@@ -476,7 +476,7 @@ def test_a_wheel_about_which_nothing_is_said_does_not_keep_others_from_being_mad
     first.write_bytes(Path(make("-l", "mkl", first).stdout.strip()).read_bytes())
     result = CliRunner().invoke(make_variant_command, ["--force", str(second), str(first)])
     assert result.exit_code == 1
-    assert f"error: {second.name}: nothing says which variant this is; give --property" in result.stderr
+    assert f"error: {second.name}: no variant is given for this wheel; use --property" in result.stderr
     assert Path(result.stdout.strip()) == first.with_name(f"{NAME}-mkl.whl")
 
 

@@ -92,8 +92,8 @@ def test_the_requirements_of_a_build_are_told_before_they_are_installed(project:
 def test_what_is_not_there_in_the_build_is_told_with_the_remedy(project: Project, environment: Path) -> None:
     install(environment, torch="2.10.1")
     assert project.refusal(settings=SMALL) == (
-        "pyproject.toml: tool.variant-backend.variants.small.abi-dependency: 'a.b' is not installed where the"
-        " wheel is built; require it in build-system.requires, or in the build-requires of this label"
+        "pyproject.toml: tool.variant-backend.variants.small.abi-dependency: 'a.b' is not installed in the"
+        " build environment; add it to build-system.requires, or to the build-requires of this label"
     )
     install(environment, a_b="1!2.0")
     assert "a.b: version 1!2.0 has an epoch" in project.refusal(settings=SMALL)
@@ -172,8 +172,9 @@ def test_a_finished_wheel_does_not_say_with_what_it_was_built(tmp_path: Path, pr
     wheel = make_wheel(tmp_path)
     options = ("--pyproject", str(project_file), "--label", "small")
     assert (
-        "error: tool.variant-backend.variants.small.abi-dependency: a finished wheel does not say which"
-        " 'Torch' it was built with; say it, as in --label small --property 'abi_dependency :: torch :: 2.10'"
+        "error: tool.variant-backend.variants.small.abi-dependency: the version of 'Torch' is not recorded in"
+        " a finished wheel; use --label small --property 'abi_dependency :: torch :: 2.10' with the right"
+        " version"
     ) in convert(wheel, *options).output
     for properties in ([TORCH], [TORCH, SMALL_SIZE]):
         result = convert(wheel, *options, "--force", *(text for each in properties for text in ("-p", each)))

@@ -1,6 +1,6 @@
-"""What a wheel becomes: planned in one way for wheels that are built, and for those that exist.
+"""Plans of variants: one way for builds and for existing wheels.
 
-What is known only when a wheel is made is an argument: what plugins answer, and what it is built with.
+Facts that exist only while a wheel is built are arguments: answers of plugins, and installed versions.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 class Request(NamedTuple):
-    """What somebody asks for: a variant by its label, by properties, or by properties under a label; or none.
+    """A requested variant: by its label, by properties, or by properties with a label; or no variant.
 
-    Without a ``[variant]`` table, support comes from the *providers*, and with *known* from those that
-    installers know. *name* and *strip_local_version* count in place of what the recipe says.
+    Without a ``[variant]`` table, the wheel gets the *providers*, and with *known* also the built-in ones.
+    *name* and *strip_local_version* override the recipe.
     """
 
     label: str | None = None
@@ -39,24 +39,24 @@ class Request(NamedTuple):
     strip_local_version: bool = False
 
     def has_variant(self) -> bool:
-        """Tell whether a variant is asked for."""
+        """Return whether a variant is requested."""
         return self.label is not None or bool(self.properties)
 
     def needs_table(self) -> bool:
-        """Tell whether nothing but a ``[variant]`` table can say which variant this is."""
+        """Return whether only a ``[variant]`` table can define the requested variant."""
         return not self.properties and self.label != NULL_LABEL
 
     def overridden(self, recipe: Recipe) -> Recipe:
-        """Return a recipe with what is asked for in place of its own."""
+        """Return *recipe* with the requested name and version handling."""
         if self.name is not None:
             recipe = recipe._replace(name=self.name)
         return recipe._replace(strip_local_version=True) if self.strip_local_version else recipe
 
 
 class Draft(NamedTuple):
-    """A plan, but for what is known when the wheel is made.
+    """A plan without the facts that only a build knows.
 
-    *metadata* is the release's, with the one variant; *recipe* is that of its label.
+    *metadata* is that of the release, reduced to one variant. *recipe* is that of its label.
     """
 
     metadata: VariantMetadata
@@ -64,7 +64,7 @@ class Draft(NamedTuple):
 
     @classmethod
     def of(cls, request: Request, project: Project | None) -> Draft:
-        """Return what a request means, by the project file if there is one; raises VariantError."""
+        """Return the draft for a request, with the project file if there is one. Raises VariantError."""
         release = project.metadata if project else None
         if release is None:
             release = declare(request.properties, request.providers, known=request.known)
@@ -78,9 +78,9 @@ class Draft(NamedTuple):
         return variant_of_wheel(self.metadata)
 
     def built_with(self, versions: Mapping[str, Version]) -> Draft:
-        """Return the draft for a wheel that is built with these versions, by the names of their projects.
+        """Return the draft for a wheel that is built with these versions, by project name.
 
-        Raises VariantError as `abi_dependency.built_with`.
+        Raises VariantError like `abi_dependency.built_with`.
         """
         return Draft(self.metadata.only(built_with(self.variant, versions)), self.recipe)
 
@@ -91,10 +91,10 @@ class Draft(NamedTuple):
         moment: int | None,
         labelled: bool = True,
     ) -> Plan:
-        """Return what the wheel becomes.
+        """Return the plan.
 
-        *answers* are those of the plugins that are asked in builds, by namespace; *moment* and *labelled* are
-        as in `Plan`. Raises VariantError when an answer is missing, or what the wheel is built with.
+        *answers* are the answers of plugins that run in builds, by namespace. *moment* and *labelled* are as
+        in `Plan`. Raises VariantError if a plugin's answer or the version of an ABI dependency is missing.
         """
         from ..wheel_rewrite import Plan
 
@@ -102,13 +102,13 @@ class Draft(NamedTuple):
         if unknown := self.recipe.unknown_versions(variant):
             example = Property(ABI_DEPENDENCY, escape(unknown[0]), "2.10")
             raise VariantError(
-                f"a finished wheel does not say which {unknown[0]!r} it was built with",
+                f"the version of {unknown[0]!r} is not recorded in a finished wheel",
                 place=f"tool.variant-backend.variants.{variant.label}.abi-dependency",
-                hint=f"say it, as in --label {variant.label} --property '{example}'",
+                hint=f"use --label {variant.label} --property '{example}' with the right version",
             )
         metadata = with_answers(self.metadata, answers, variant.namespaces())
         return Plan(metadata, self.recipe, labelled, moment)
 
     def left_out(self, plan: Plan) -> str | None:
-        """Say what a plan leaves out as a plugin gave no answer, or None if that is nothing."""
+        """Return a text about namespaces that the plan omits as their plugin did not run, or None."""
         return left_out(self.metadata, plan.metadata)
