@@ -204,8 +204,7 @@ def test_wheels_go_to_dist_of_the_project_from_any_folder(project: Path, tmp_pat
 def test_an_unknown_label_is_an_error_before_any_build(project: Path) -> None:
     result = build(project, "--variant=warm", "--variant=cald", ok=False)
     assert result.stderr == (
-        "error: label 'cald' is not defined in [variant.variants] (did you mean 'cold'?);"
-        " known are cold, null, warm\n"
+        "error: unknown label 'cald' (did you mean 'cold'?); known labels: cold, null, warm\n"
     )
     assert not (project / "dist").exists()
 

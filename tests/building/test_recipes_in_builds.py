@@ -420,13 +420,19 @@ BROKEN = {
     "missing method": (PLUGIN.replace("get_supported_configs", "get_any"), "AttributeError"),
     "no values": (
         PLUGIN.replace('["mkl", "openblas"]', "[]"),
-        "get_supported_configs()[0].values: a list of",
+        "get_supported_configs()[0].values: expected a list of",
     ),
-    "a string": (PLUGIN.replace('["mkl", "openblas"]', '"mkl"'), "[0].values: a list of at least one string"),
-    "a set": (PLUGIN.replace('["mkl", "openblas"]', '{"mkl"}'), "[0].values: a list of at least one string"),
-    "a number": (PLUGIN.replace('"mkl"', "1"), "get_supported_configs()[0].values[0]: a string is needed"),
+    "a string": (
+        PLUGIN.replace('["mkl", "openblas"]', '"mkl"'),
+        "[0].values: expected a list of at least one string",
+    ),
+    "a set": (
+        PLUGIN.replace('["mkl", "openblas"]', '{"mkl"}'),
+        "[0].values: expected a list of at least one string",
+    ),
+    "a number": (PLUGIN.replace('"mkl"', "1"), "get_supported_configs()[0].values[0]: expected a string"),
     "an invalid value": (PLUGIN.replace('"mkl"', '"MKL"'), "value 'MKL': character 'M'"),
-    "a duplicate value": (PLUGIN.replace('"openblas"', '"mkl"'), "'mkl' stands there twice"),
+    "a duplicate value": (PLUGIN.replace('"openblas"', '"mkl"'), "duplicate value 'mkl'"),
     "an invalid name": (PLUGIN.replace('"library"', '"lib-rary"'), "feature 'lib-rary': character '-'"),
     "a duplicate feature": (PLUGIN.replace('"threads"', '"library"'), "[1].name: 'library' is there twice"),
     "not for all": (

@@ -185,7 +185,7 @@ def test_all_problems_of_all_releases_are_reported_and_no_file_is_written(
         ("demo-1.00-variants.json", "call it demo-1.0-variants.json"),
         ("variants.json", "it should read NAME-VERSION-variants.json"),
         ("demo-x-variants.json", "Invalid version"),
-        ("demo-1.0-variants.json", "not JSON"),
+        ("demo-1.0-variants.json", "invalid JSON"),
         ("demo-2.0-variants.json", "No such file"),
     ],
 )

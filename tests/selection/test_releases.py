@@ -100,7 +100,7 @@ def test_on_an_index_the_index_file_counts_only_if_it_is_listed(server: Server) 
     page(server.folder, *listed(files, FAST, PLAIN))
     listing = listing_in(index_urls=(server.url,))
     (reason,) = evaluated(listing).verdicts[-1].reasons
-    assert str(reason) == "label: no index file says what it means"
+    assert str(reason) == "label: no index file defines it"
     page(server.folder, *listed(files))
     verdicts = evaluated(listing_in(index_urls=(server.url,))).verdicts
     assert [verdict.filename.label for verdict in verdicts] == ["fast", "safe", "null", None]
@@ -177,7 +177,7 @@ def _unsound(path: Path) -> None:
     [
         (_missing, True, "not found"),
         (_unsound, True, "sha256"),
-        (_unsound, False, "not JSON in UTF-8"),
+        (_unsound, False, "invalid JSON"),
         (lambda path: path.write_text("{}"), False, "default-priorities: missing"),
     ],
 )
