@@ -113,6 +113,7 @@ def _build_variant(
     hook: str, wheel_directory: str, config_settings: ConfigSettings | None, build: VariantBuild
 ) -> str:
     """Build a wheel with a recipe, and turn it into the requested variant."""
+    from .building.plan import plan_remarks
     from .lowlevel.workspace import workspace
     from .wheel_rewrite import make_variant
     from .wheels.reading import WheelFile
@@ -120,7 +121,7 @@ def _build_variant(
     target = Path(wheel_directory).resolve()
     with build.environment():
         plan = build.plan(_warn)
-        for remark in plan.remarks():
+        for remark in plan_remarks(plan):
             say(remark)
         # In a private folder, the wrapped backend cannot replace a plain wheel of the same name.
         # Some backends reject a metadata directory that was edited, so none is passed.

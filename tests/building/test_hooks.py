@@ -367,6 +367,27 @@ def test_properties_need_no_variant_table(tmp_path: Path) -> None:
     assert project.said == []
 
 
+@pytest.mark.parametrize(
+    ("prop", "warning"),
+    [
+        (
+            "x86_64::levle::v3",
+            "property 'x86_64 :: levle :: v3': unknown feature 'levle' of x86_64 (did you mean 'level'?);"
+            " known features: level and 79 more such as avx2",
+        ),
+        (
+            "x86_64::level::v9",
+            "property 'x86_64 :: level :: v9': unknown value 'v9' of x86_64 :: level; known values: v1, v2,"
+            " v3, v4",
+        ),
+    ],
+)
+def test_unknown_properties_of_known_namespaces_are_warnings(tmp_path: Path, prop: str, warning: str) -> None:
+    project = Project(tmp_path / "project", toml=WRAPPING)
+    walk(project.build({"variant": prop, "variant-label": "odd"}))
+    assert project.said == [f"variant-backend: warning: {warning}"]
+
+
 def test_a_namespace_without_a_provider_is_a_warning(tmp_path: Path) -> None:
     project = Project(tmp_path / "project", toml=WRAPPING)
     walk(project.build({"variant": "acme::speed::high", "variant-label": "fast"}))

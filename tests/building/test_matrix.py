@@ -257,6 +257,19 @@ def test_a_variant_that_can_never_be_selected_is_a_warning(project: Path) -> Non
     assert build(project, "--variant=warm").stderr == ""
 
 
+def test_an_unknown_value_of_a_known_namespace_is_a_warning(project: Path) -> None:
+    text = (project / "pyproject.toml").read_text(encoding="utf-8")
+    table = (
+        '[variant]\ndefault-priorities.namespace = ["x86_64"]\n'
+        'providers.x86_64.requires = ["x86-64-variant-provider>=0.2,<0.3"]\n'
+        'variants.new.x86_64.level = ["v9"]\n'
+    )
+    head = text[: text.index("[variant")]
+    (project / "pyproject.toml").write_text(f"{head}\n{table}", encoding="utf-8")
+    (remark,) = Matrix.load(project).remarks
+    assert remark.startswith("warning: property 'x86_64 :: level :: v9': unknown value 'v9'")
+
+
 @pytest.mark.slow  # it builds the whole matrix
 def test_a_wheel_without_the_requested_label_is_a_failure(
     project: Path,

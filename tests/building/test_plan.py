@@ -8,12 +8,14 @@ import pytest
 from helpers.made_wheels import make_wheel
 
 from variant_backend.building.convert import Conversion, plan_conversions
-from variant_backend.building.plan import Draft, Request
+from variant_backend.building.plan import Draft, Request, unknown_properties
 from variant_backend.building.variant_build import VariantBuild
 from variant_backend.errors import VariantError
 from variant_backend.project.config_settings import asked_variants
 from variant_backend.project.pyproject import Project
-from variant_backend.variants.properties import Property
+from variant_backend.variants.metadata import VariantMetadata
+from variant_backend.variants.properties import Property, Variant
+from variant_backend.variants.providers import PluginProvider, Provider, StaticProvider
 from variant_backend.wheel_rewrite import Plan
 
 TABLE = """
@@ -75,6 +77,23 @@ def test_only_conversions_use_the_name_of_a_recipe() -> None:
 
 def test_a_requested_name_overrides_the_recipe() -> None:
     assert plan_of_conversion(Request("mkl", name="mine")).recipe.name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("provider", "expected"),
+    [
+        (None, 1),
+        (PluginProvider(("X86_64.variant-provider>=0.2",)), 1),
+        (PluginProvider(("my-provider",)), 0),
+        (StaticProvider((("level", ("v9",)),)), 0),
+    ],
+    ids=["none", "known plugin", "other plugin", "static"],
+)
+def test_only_properties_of_the_known_plugin_can_be_unknown(provider: Provider | None, expected: int) -> None:
+    providers = {"x86_64": provider} if provider else {}
+    variant = Variant.of("new", frozenset({Property("x86_64", "level", "v9")}))
+    metadata = VariantMetadata(("x86_64",), providers, {"new": variant})
+    assert len(unknown_properties(metadata)) == expected
 
 
 def test_a_missing_answer_of_a_used_plugin_is_an_error() -> None:

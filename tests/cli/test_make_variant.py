@@ -427,6 +427,15 @@ def test_markers_in_a_wheels_own_requirements_are_decided(tmp_path: Path) -> Non
     assert requirements(made) == ['a; os_name == "nt"', "b"]
 
 
+def test_an_unknown_feature_of_a_known_namespace_is_a_warning() -> None:
+    result = make("-p", "nvidia::cuda::12", "-l", "cuda12", make_wheel(Path()))
+    assert result.stdout == "demo-1.0-py3-none-any-cuda12.whl\n"
+    assert result.stderr == (
+        "warning: property 'nvidia :: cuda :: 12': unknown feature 'cuda' of nvidia; known features:"
+        " cuda_version_lower_bound, cuda_version_upper_bound, sm_arch\n"
+    )
+
+
 def test_without_a_match_nothing_says_which_variant_a_wheel_is() -> None:
     Path("pyproject.toml").write_text(PROJECT)
     result = CliRunner().invoke(make_variant_command, [str(make_wheel(Path()))])

@@ -13,7 +13,7 @@ from ..project.recipe import Recipe, label_for
 from ..wheel_rewrite import Outcome, Plan, make_variant, renamed
 from ..wheels.reading import WheelFile, wheel_files
 from ..wheels.writing import check_targets
-from .plan import Draft, Request
+from .plan import Draft, Request, plan_remarks
 
 if TYPE_CHECKING:
     from ..project.pyproject import Project
@@ -71,7 +71,7 @@ def plan_conversions(
             _planned(wheel, by_match or _refuse) if item is None else item
             for wheel, item in zip(wheels, planned, strict=True)
         ]
-    remarks = [remark for conversion in _conversions(planned) for remark in conversion.plan.remarks()]
+    remarks = [remark for conversion in _conversions(planned) for remark in plan_remarks(conversion.plan)]
     for remark in dict.fromkeys(remarks):
         tell(remark)
     return planned

@@ -28,6 +28,7 @@ from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..variants.wheel_metadata import remarks_on
 from ..wheels.reading import WheelFile
+from .plan import unknown_properties
 
 Distribution = Literal["sdist", "wheel"]
 Installer = Literal["pip", "uv"]
@@ -76,7 +77,8 @@ class Matrix(NamedTuple):
         variants = {label: known.variant(label) for label in labels}
         if variants and not may_be_wrapped(path):
             raise VariantError(f"{path}: {_NOT_WRAPPED}", hint=_SET_UP)
-        remarks = remarks_on(known._replace(variants=variants))
+        requested = known._replace(variants=variants)
+        remarks = [*remarks_on(requested), *unknown_properties(requested)]
         for variant in variants.values():
             remarks += project.recipe(variant.label).remarks()
             try:
