@@ -79,6 +79,17 @@ def test_a_requested_name_overrides_the_recipe() -> None:
     assert plan_of_conversion(Request("mkl", name="mine")).recipe.name == "mine"
 
 
+def test_a_property_given_twice_is_an_error() -> None:
+    prop = Property("blas", "library", "mkl")
+    message = "duplicate property 'blas :: library :: mkl'; give it once"
+    with pytest.raises(VariantError) as error:
+        plan_of_conversion(Request(None, (prop, prop)))
+    assert error.value.lines() == [message]
+    with pytest.raises(VariantError) as error:
+        plan_of_build({"variant": ["blas::library::mkl", "blas :: library :: mkl"]})
+    assert error.value.lines() == [message]
+
+
 @pytest.mark.parametrize(
     ("provider", "expected"),
     [

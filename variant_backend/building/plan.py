@@ -66,6 +66,9 @@ class Draft(NamedTuple):
     @classmethod
     def of(cls, request: Request, project: Project | None) -> Draft:
         """Return the draft for a request, with the project file if there is one. Raises VariantError."""
+        for index, prop in enumerate(request.properties):
+            if prop in request.properties[:index]:
+                raise VariantError(f"duplicate property {str(prop)!r}", hint="give it once")
         release = project.metadata if project else None
         if release is None:
             release = declare(request.properties, request.providers, known=request.known)
