@@ -114,6 +114,7 @@ def _build_variant(
 ) -> str:
     """Build a wheel with a recipe, and turn it into the requested variant."""
     from .building.plan import plan_remarks
+    from .building.unmatched import unmatched_removals
     from .lowlevel.workspace import workspace
     from .wheel_rewrite import make_variant
     from .wheels.reading import WheelFile
@@ -128,7 +129,11 @@ def _build_variant(
         with workspace(target) as folder, compiled_apart(folder):
             build_wheel = _wrapped(hook, project=build.project)
             name = _returned_name(hook, build_wheel(str(folder), build.settings(config_settings), None))
-            outcome = make_variant(WheelFile.of(folder / name), plan, target, force=True, owned=True)
+            wheel = WheelFile.of(folder / name)
+            wheels = {build.variant.label: [wheel]}
+            for text in unmatched_removals(build.project, PROJECT_FILE, wheels, common=True):
+                _warn(text)
+            outcome = make_variant(wheel, plan, target, force=True, owned=True)
     for notice in outcome.notices:
         say(f"notice: {outcome.path.name}: {notice}")
     return outcome.path.name

@@ -262,6 +262,22 @@ def test_kept_variant_markers_are_a_warning_and_break_installers(project: Projec
         assert run(*command, *target, ok=False).returncode, command
 
 
+def test_removal_patterns_that_match_no_requirement_are_warnings(project: Project) -> None:
+    toml = project.root / "pyproject.toml"
+    text = toml.read_text().replace('remove-dependencies = ["old"]', 'remove-dependencies = ["old", "odl*"]')
+    # "common" is a dependency of all labels, which the recipe of this one removes.
+    toml.write_text(
+        text.replace("build-requires =", 'remove-dependencies = ["common", "nmpy"]\nbuild-requires =')
+    )
+    metadata = walk(project.build())[f"{DIST_INFO}/METADATA"]
+    assert requirements(metadata) == ["numpy", 'words==1; platform_system == "Linux"']
+    place = "variant-backend: warning: pyproject.toml: tool.variant-backend"
+    assert project.said == [
+        f"{place}.remove-dependencies: 'odl*' matches no requirement; correct or remove it",
+        f"{place}.variants.small.remove-dependencies: 'nmpy' matches no requirement; correct or remove it",
+    ]
+
+
 # Wheels whose name gets its label after repair and test.
 
 

@@ -14,6 +14,7 @@ from ..wheel_rewrite import Outcome, Plan, make_variant, renamed
 from ..wheels.reading import WheelFile, wheel_files
 from ..wheels.writing import check_targets
 from .plan import Draft, Request, plan_remarks
+from .unmatched import unmatched_globs, unmatched_removals
 
 if TYPE_CHECKING:
     from ..project.pyproject import Project
@@ -58,13 +59,16 @@ def plan_conversions(
     """
     wheels = wheel_files(paths)
     planner = _Planner(request, moment, tell)
+    project = None
     if request.has_variant():
-        plan = planner.plan_request(_load_project(project_file))
+        project = _load_project(project_file)
+        plan = planner.plan_request(project)
         planned = [_planned(wheel, lambda _: plan) for wheel in wheels]
     else:
         planned = [_planned(wheel, planner.plan_inside) for wheel in wheels]
     if None in planned:
-        by_match = planner.by_match(_load_project(project_file))
+        project = _load_project(project_file)
+        by_match = planner.by_match(project)
         if by_match is None and not any(planned):
             raise RequestError(f"No variant is given for {paths[0].name}: {_REMEDY}.")
         planned = [
@@ -72,7 +76,8 @@ def plan_conversions(
             for wheel, item in zip(wheels, planned, strict=True)
         ]
     remarks = [remark for conversion in _conversions(planned) for remark in plan_remarks(conversion.plan)]
-    for remark in dict.fromkeys(remarks):
+    unmatched = _unmatched(project, project_file, planned) if project else ()
+    for remark in dict.fromkeys([*remarks, *unmatched]):
         tell(remark)
     return planned
 
@@ -106,6 +111,24 @@ def convert(
             return error
 
     return _map(convert_one, planned, jobs)
+
+
+def _unmatched(project: Project, project_file: Path | None, planned: Sequence[Planned]) -> list[str]:
+    """Return warnings about patterns of recipes that match nothing, ready to print.
+
+    A run over some of the wheels of a release is normal. So a ``match`` is reported only if a wheel is left
+    over, and a ``remove-dependencies`` for all labels only if each label with a ``match`` has a wheel.
+    """
+    from ..project.pyproject import PROJECT_FILE
+
+    path = project_file or PROJECT_FILE
+    wheels: dict[str, list[WheelFile]] = {}
+    for item in _conversions(planned):
+        wheels.setdefault(item.plan.variant.label, []).append(item.wheel)
+    globs = unmatched_globs(project.recipes, path, wheels) if None in planned else []
+    complete = all(label in wheels for label, recipe in project.recipes.items() if recipe.match)
+    removals = unmatched_removals(project, path, wheels, common=complete)
+    return [f"warning: {text}" for text in [*globs, *removals]]
 
 
 def _conversions(planned: Iterable[Planned]) -> list[Conversion]:
