@@ -134,8 +134,8 @@ def _build_variant(
             for text in unmatched_removals(build.project, PROJECT_FILE, wheels, common=True):
                 _warn(text)
             outcome = make_variant(wheel, plan, target, force=True, owned=True)
-    for notice in outcome.notices:
-        say(f"notice: {outcome.path.name}: {notice}")
+    for text in outcome.notices:
+        _warn(f"{outcome.path.name}: {text}")
     return outcome.path.name
 
 

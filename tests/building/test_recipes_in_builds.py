@@ -262,6 +262,15 @@ def test_kept_variant_markers_are_a_warning_and_break_installers(project: Projec
         assert run(*command, *target, ok=False).returncode, command
 
 
+def test_a_requirement_on_a_url_is_a_warning(project: Project) -> None:
+    toml = project.root / "pyproject.toml"
+    toml.write_text(toml.read_text().replace("words ==1", "words @ https://example.org/words.zip "))
+    walk(project.build())
+    (line,) = project.said
+    assert line.startswith(f"variant-backend: warning: {SMALL_NAME}: ")
+    assert "https://example.org/words.zip" in line
+
+
 def test_removal_patterns_that_match_no_requirement_are_warnings(project: Project) -> None:
     toml = project.root / "pyproject.toml"
     text = toml.read_text().replace('remove-dependencies = ["old"]', 'remove-dependencies = ["old", "odl*"]')
