@@ -1,7 +1,8 @@
 """A build backend that passes every hook on to the backend that a project already has (PEP 517, PEP 660).
 
 ``[tool.variant-backend] build-backend`` names the wrapped backend. With the config setting ``variant``, a
-wheel is built with the recipe of that label and becomes that variant. Without it, every hook is unchanged.
+wheel is built with the recipe of that label and becomes that variant. Without it, the wrapped backend's
+hooks run unchanged.
 `__getattr__` offers an optional hook exactly if the wrapped backend has it, except for
 `get_requires_for_build_wheel` and `get_requires_for_build_editable`: a recipe may add requirements.
 """
@@ -65,7 +66,7 @@ def build_wheel(
 
 @ends_in_clear_lines
 def get_requires_for_build_wheel(config_settings: ConfigSettings | None = None) -> list[str]:
-    """Return the build requirements (PEP 517) of the wrapped backend, the recipe, and plugins that run."""
+    """Return the build requirements (PEP 517): those of the wrapped backend, of the recipe, and plugins."""
     return _requirements("get_requires_for_build_wheel", config_settings)
 
 

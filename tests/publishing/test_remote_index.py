@@ -49,7 +49,7 @@ def test_all_problems_of_remote_wheels_are_reported_and_no_file_is_written(
     assert not list(tmp_path.glob("*.json"))
     empty = index("memory://nothing")
     assert empty.stderr == (
-        "error: memory://nothing: no variant wheels; create some with make-variant or a build\n"
+        "error: memory://nothing: no variant wheels; create them with make-variant or variant-backend build\n"
     )
 
 

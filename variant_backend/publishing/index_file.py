@@ -83,7 +83,9 @@ def plan_index(
         raise VariantError(*problems, *conflicts)
     if not releases:
         places = ", ".join([*map(str, folders), *map(shown_url, urls)])
-        raise VariantError(f"{places}: no variant wheels", hint="create some with make-variant or a build")
+        raise VariantError(
+            f"{places}: no variant wheels", hint="create them with make-variant or variant-backend build"
+        )
     return Index(tuple(releases), tuple(output for index in releases for output in index.outputs()))
 
 
