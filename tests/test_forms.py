@@ -19,7 +19,14 @@ TREES = {
     for path in PACKAGE.rglob("*.py")
 }
 # Where names of wheels enter: listings, paths, URLs, lock files.
-EDGES = {"formats.release", "wheels.reading", "wheels.remote", "formats.pylock", "variants.filename"}
+EDGES = {
+    "formats.release",
+    "wheels.reading",
+    "wheels.wrong_files",
+    "wheels.remote",
+    "formats.pylock",
+    "variants.filename",
+}
 # What one class alone has.
 CONCEPTS = {
     "Candidate": {"name", "file", "problems"},

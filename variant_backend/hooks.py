@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Any
 from .building.hook_shell import ends_in_clear_lines, say
 from .building.wrapped_backend import compiled_apart, wrapped_backend
 from .errors import VariantError
-from .project.config_settings import ConfigSettings, asked_variants, backend_settings, is_labelled
+from .project.config_settings import (
+    ConfigSettings,
+    asked_variants,
+    backend_settings,
+    check_settings,
+    is_labelled,
+)
 from .project.pyproject import PROJECT_FILE, Project
 
 if TYPE_CHECKING:
@@ -30,8 +36,15 @@ def _wrapped(*hook: str, project: Project | None = None) -> Any:
     return wrapped_backend(project or Project.load(PROJECT_FILE, variants=False), *hook)
 
 
+def _check_settings(config_settings: ConfigSettings | None) -> None:
+    """Check that no setting for the wrapped backend is a misspelt one of this package."""
+    if backend_settings(config_settings):
+        check_settings(config_settings, Project.load(PROJECT_FILE, variants=False).build_backend)
+
+
 def _variant_build(config_settings: ConfigSettings | None) -> VariantBuild | None:
     """Return the build of the requested variant, or None if none is requested."""
+    _check_settings(config_settings)
     labelled = is_labelled(config_settings)
     asked = asked_variants(config_settings)
     if not asked:
@@ -73,6 +86,7 @@ def get_requires_for_build_wheel(config_settings: ConfigSettings | None = None) 
 @ends_in_clear_lines
 def build_sdist(sdist_directory: str, config_settings: ConfigSettings | None = None) -> str:
     """Build the sdist of the wrapped backend (PEP 517); a requested variant does not change it."""
+    _check_settings(config_settings)
     name: str = _wrapped("build_sdist")(sdist_directory, backend_settings(config_settings))
     return name
 
@@ -200,6 +214,7 @@ def _get_requires_for_build_editable(config_settings: ConfigSettings | None = No
 @ends_in_clear_lines
 def _get_requires_for_build_sdist(config_settings: ConfigSettings | None = None) -> list[str]:
     """Return the build requirements of the wrapped backend's sdist; a variant does not change them."""
+    _check_settings(config_settings)
     requires: list[str] = _wrapped("get_requires_for_build_sdist")(backend_settings(config_settings))
     return requires
 

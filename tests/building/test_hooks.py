@@ -405,8 +405,8 @@ def test_a_namespace_without_a_provider_is_a_warning(tmp_path: Path) -> None:
         ({"variant": "x86_64_v4"}, ["mean 'x86_64_v3'?", "known labels: both, null, small, x86_64_v3"]),
         ({"variant": "Small"}, ["label 'Small'", "mean 'small'?"]),
         ({"variant-label": "nul"}, ["label 'nul'", "mean 'null'?"]),
-        ({"variant": ["small", "both"]}, ["ask for 2 labels: small, both", "ask for one"]),
-        ({"variant": "small", "variant-label": "both"}, ["ask for 2 labels", "small", "both"]),
+        ({"variant": ["small", "both"]}, ["request 2 labels: small, both", "give one of them"]),
+        ({"variant": "small", "variant-label": "both"}, ["request 2 labels", "small", "both"]),
         ({"variant": "dictionary::size"}, ["property 'dictionary::size'", "NAMESPACE :: FEATURE :: VALUE"]),
         ({"variant": "a::b::c::d"}, ["property 'a::b::c::d'", "found 4 part"]),
         ({"variant": "Dictionary::size::small"}, ["namespace 'Dictionary'", "character 'D' at position 1"]),
@@ -415,11 +415,17 @@ def test_a_namespace_without_a_provider_is_a_warning(tmp_path: Path) -> None:
         ({"variant": "dictionary::size::small", "variant-label": "null"}, ["the null variant has none"]),
         ({"variant": "dictionary::size::large", "variant-label": "small"}, ["'small' is defined", "other"]),
         ({"variant": "dictionary::size::large", "variant-label": "a-b"}, ["label 'a-b'", "character '-'"]),
-        ({"variant": ""}, ["config setting 'variant' is ''", "write variant=VALUE"]),
-        ({"variant-label": True}, ["config setting 'variant-label' is True"]),
-        ({"variant": None}, ["config setting 'variant' is None"]),
-        ({"variant": ["small", 1]}, ["config setting 'variant' is 1"]),
-        ({"variant": {"small": "both"}}, ["config setting 'variant' is {'small': 'both'}"]),
+        (
+            {"variant": ""},
+            ["config setting 'variant': expected a label, got an empty string", "write -Cvariant=LABEL"],
+        ),
+        ({"variant-label": True}, ["config setting 'variant-label': expected a label, got True"]),
+        ({"variant": None}, ["config setting 'variant': expected a label, got None"]),
+        ({"variant": ["small", 1]}, ["config setting 'variant': expected a label, got 1"]),
+        (
+            {"variant": {"small": "both"}},
+            ["config setting 'variant': expected a label, got {'small': 'both'}"],
+        ),
     ],
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
 )
@@ -430,6 +436,16 @@ def test_an_invalid_request_ends_the_build_with_one_line(
     for fact in facts:
         assert fact in line
     assert project.built() == [] and not (project.root / "calls.jsonl").exists()
+
+
+@pytest.mark.parametrize("hook", ALL_HOOKS)
+def test_a_misspelt_setting_ends_every_hook(project: Project, hook: str) -> None:
+    with pytest.raises(BuildError) as failure:
+        project.call(hook, {"varient": "small"})
+    assert only_error(failure.value.lines) == (
+        "unknown config setting 'varient' (did you mean 'variant'?); write -Cvariant=LABEL"
+    )
+    assert not (project.root / "calls.jsonl").exists()
 
 
 @pytest.mark.parametrize("hook", [hook for hook in ALL_HOOKS if not hook.endswith("build_sdist")])

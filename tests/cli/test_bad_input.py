@@ -172,8 +172,8 @@ COMPLETE = (
 RECORD = b"demo/__init__.py,sha256=x,6\ndemo-1.0.dist-info/RECORD,,\n"
 
 FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
-    "empty": (bytes_changed(lambda _: b""), "not a zip file"),
-    "text": (bytes_changed(lambda _: b"hello" * 100), "not a zip file"),
+    "empty": (bytes_changed(lambda _: b""), "expected a zip archive, got an empty file"),
+    "text": (bytes_changed(lambda _: b"hello\n" * 100), "expected a zip archive, got text: 'hello'"),
     "truncated": (bytes_changed(lambda data: bytes(data[:-30])), "truncated"),
     "trailing bytes": (
         bytes_changed(lambda data: bytes(data) + b"more"),
@@ -344,7 +344,7 @@ def test_an_existing_file_is_replaced_with_force_only(tmp_path: Path) -> None:
 
 def test_a_missing_wheel_and_a_folder_are_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / NAME).mkdir()
-    for wheel, message in ((tmp_path / NAME, "directory"), (tmp_path / VARIANT, "No such file")):
+    for wheel, message in ((tmp_path / NAME, "is a folder"), (tmp_path / VARIANT, "file not found")):
         code, _, stderr = make(wheel)
         assert code == 1
         assert wheel.name in stderr and message in stderr
@@ -390,7 +390,7 @@ def test_of_several_wheels_the_sound_ones_are_made(tmp_path: Path) -> None:
         ]
         result = CliRunner().invoke(make_variant_command, arguments, catch_exceptions=False)
         assert result.exit_code == 1
-        assert "error: b-1.0-py3-none-any.whl: not a zip file" in result.stderr
+        assert "error: b-1.0-py3-none-any.whl: expected a zip archive, got text: 'hello'" in result.stderr
         made = ["a-1.0-py3-none-any-x.whl", "c-1.0-py3-none-any-x.whl"]
         assert result.stdout.split() == [str(tmp_path / jobs / name) for name in made]
         assert sorted(path.name for path in (tmp_path / jobs).iterdir()) == made
@@ -400,7 +400,9 @@ def test_no_traceback_reaches_a_person(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(b"hello")
     result = run("make-variant", tmp_path / NAME, "-p", "nvidia::a::1", "-l", "x", ok=False)
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == f"error: {NAME}: not a zip file, which would start with a member\n"
+    assert result.stderr == (
+        f"error: {NAME}: expected a zip archive, got text: 'hello'; download or build the wheel again\n"
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on a file's size to run into")

@@ -217,7 +217,10 @@ def test_json_is_one_object_for_each_wheel() -> None:
             "properties": ["nvidia :: a :: 1"],
             "written": False,
             "notices": [],
-            "errors": ["b-1.0-py3-none-any.whl: not a zip file, which would start with a member"],
+            "errors": [
+                "b-1.0-py3-none-any.whl: expected a zip archive, got an empty file;"
+                " download or build the wheel again"
+            ],
         },
     ]
 

@@ -241,10 +241,11 @@ def test_of_a_label_that_the_user_wants_nobody_is_asked_whether_it_is_supported(
             {"variant": "\x1b[2J"},
             "config setting 'variant': demo 1.0 has no wheel with label '\\x1b[2J'",
         ),
-        ({"variant": ["fast", "safe"]}, "config settings ask for 2 labels: fast, safe; ask for one"),
-        ({"variant": True}, "config setting 'variant' is True; write variant=VALUE, or leave it out"),
-        ({"variant": ""}, "config setting 'variant' is ''; write variant=VALUE, or leave it out"),
-        ({"variant-label": None}, "config setting 'variant-label' is None; write variant-label=VALUE, or"),
+        ({"variant": ["fast", "safe"]}, "config settings request 2 labels: fast, safe; give one of them"),
+        ({"variant": True}, "config setting 'variant': expected a label, got True; write -Cvariant=LABEL,"),
+        ({"variant": ""}, "config setting 'variant': expected a label, got an empty string; write -C"),
+        ({"variant-label": None}, "config setting 'variant-label': expected a label, got None; write -C"),
+        ({"varient": "fast"}, "unknown config setting 'varient' (did you mean 'variant'?); write -Cvariant="),
     ],
 )
 @HOOKS

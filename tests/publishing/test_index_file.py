@@ -173,7 +173,7 @@ def test_all_problems_of_all_releases_are_reported_and_no_file_is_written(
     assert f"error: {both}: variants.both.gpu.arch: " in result.stderr
     assert ": providers.gpu.static-properties.arch: " in result.stderr
     assert "default-priorities.namespace: of " in result.stderr
-    assert "error: demo-3.0-py3-none-any-x.whl: not a zip file" in result.stderr
+    assert "error: demo-3.0-py3-none-any-x.whl: expected a zip archive, got text: 'no wheel'" in result.stderr
     assert not contents(here)
 
 

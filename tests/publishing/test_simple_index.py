@@ -405,7 +405,7 @@ def test_a_broken_wheel_is_an_error_and_a_broken_sdist_a_warning(dist: Path) -> 
     (dist / "broken-1.0-py3-none-any.whl").write_bytes(b"no wheel")
     result = index(dist)
     assert result.exit_code == 1
-    assert "error: broken-1.0-py3-none-any.whl: not a zip file" in result.stderr
+    assert "error: broken-1.0-py3-none-any.whl: expected a zip archive, got text: 'no wheel'" in result.stderr
     assert not (dist / "simple").exists()
     (dist / "broken-1.0-py3-none-any.whl").unlink()
     make_sdist(dist / "big-1.0.tar.gz", b"x" * (9 << 20))

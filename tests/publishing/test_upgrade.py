@@ -458,8 +458,12 @@ def test_json_gives_one_object_for_each_input(tmp_path: Path) -> None:
         "unservable": [],
         "errors": [],
     }
-    assert second["output"] is None and "missing.json: No such file" in second["errors"][0]
-    assert "unknown kind of file; name a *.json, *.toml or *.whl file" in third["errors"][0]
+    assert second["output"] is None
+    assert "missing.json: file not found (did you mean 'variant.json'?)" in second["errors"][0]
+    assert "README.md: file not found" in third["errors"][0]
+    (tmp_path / "README.md").touch()
+    (error,) = json.loads(invoke("--json", tmp_path / "README.md").stdout)["errors"]
+    assert error.endswith(": unknown kind of file; name a *.json, *.toml or *.whl file")
 
 
 def test_an_index_file_gets_its_normalized_name(tmp_path: Path) -> None:

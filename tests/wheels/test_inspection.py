@@ -151,7 +151,9 @@ def test_a_broken_plain_wheel_beside_a_variant_is_told_and_the_variant_is_shown(
     Path(PLAIN).write_text("no wheel")
     result = told(variant)
     assert (result["label"], result["added-dependencies"]) == ("v3", None)
-    assert result["errors"] == [f"beside it: {PLAIN}: not a zip file, which would start with a member"]
+    assert result["errors"] == [
+        f"beside it: {PLAIN}: expected a zip archive, got text: 'no wheel'; download or build the wheel again"
+    ]
 
 
 def test_a_plain_wheel_is_no_error() -> None:
@@ -226,7 +228,7 @@ def test_what_is_not_there_is_told_and_the_rest_is_shown() -> None:
     assert result.exit_code == 1
     assert result.stdout.startswith(f"{PLAIN}\n")
     assert result.stderr.splitlines() == [
-        "error: demo-2.0-py3-none-any.whl: No such file or directory",
+        "error: demo-2.0-py3-none-any.whl: file not found (did you mean 'demo-1.0-py3-none-any.whl'?)",
         "error: no-such-project: no distribution of that name is installed where this interpreter looks;"
         " name the site-packages folder with --path; a wheel's name ends in .whl",
     ]

@@ -187,7 +187,7 @@ BEHAVIORS = {
     "other place": (send_range("bytes 0-{last}/99999", bytes), "the server answers 'bytes "),
     "encoded": (send_range(GOOD, bytes, **{"Content-Encoding": "gzip"}), "sent compressed \\(gzip\\)"),
     "truncated": (send_range(GOOD, lambda data: data[:-5]), "truncated answer: "),
-    "not a wheel": (send_range(GOOD, lambda data: bytes(len(data))), "not a zip file"),
+    "not a wheel": (send_range(GOOD, lambda data: bytes(len(data))), "expected a zip archive"),
     "redirects": (redirect_forever, "redirected more than 10 times"),
     "missing": (refuse(404), "not found"),
     "forbidden": (refuse(403), "access denied: 403"),
@@ -292,7 +292,7 @@ def test_bad_wheels_are_told_and_the_good_ones_read(server: Server) -> None:
     found, issues = remote.read_wheels(server.url)
     assert [each.wheel.filename.label for each in found] == ["null", "v3"]
     assert [issue.removeprefix(server.url).split(";")[0] for issue in map(str, issues)] == [
-        "bad-1.0-py3-none-any-v3.whl: not a zip file, which would start with a member",
+        "bad-1.0-py3-none-any-v3.whl: expected a zip archive, got an empty file",
         "gone-1.0-py3-none-any-v3.whl: not found",
         "nothing.whl: nothing.whl: not a wheel's name",
         "odd-1.0-py3-none-any-v3.whl: directory demo-1.0.dist-info does not go with the filename,"

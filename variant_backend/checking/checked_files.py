@@ -15,6 +15,7 @@ from ..variants.metadata import VariantMetadata
 from ..variants.wheel_metadata import label_problem
 from ..wheels import soundness
 from ..wheels.reading import WheelFile
+from ..wheels.wrong_files import shown_path
 from .documents import check_metadata, check_project_file
 from .findings import Findings
 from .index_pages import PAGES, check_pages, is_project_folder, project_folders
@@ -57,7 +58,7 @@ class CheckedFiles:
 
     def check(self, path: Path) -> None:
         """Check a file or a folder."""
-        with self.findings.noting(path, code="unreadable"):
+        with self.findings.noting(shown_path(path), code="unreadable"):
             if stat.S_ISDIR(file_mode(path)):
                 if _is_of_release(path.name):
                     raise VariantError("it is a folder")

@@ -16,6 +16,10 @@ def file_mode(path: Path) -> int:
     """Return what a file is, as `stat` has it; raises VariantError unless it is a file or a folder."""
     try:
         mode = path.stat().st_mode
+    except FileNotFoundError:
+        from ..wheels.wrong_files import missing_problem
+
+        raise VariantError(missing_problem(path) or "file not found") from None
     except (OSError, ValueError) as error:
         raise VariantError(getattr(error, "strerror", None) or str(error)) from None
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):

@@ -8,12 +8,11 @@ from typing import NamedTuple
 
 from ..errors import Problem, VariantError
 from ..lowlevel.ranges import Source
-from ..lowlevel.zip_archive import Archive
 from ..variants import consistency
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..wheels import soundness
-from ..wheels.reading import SIGNATURES, Wheel, check_directories, check_identity
+from ..wheels.reading import SIGNATURES, Wheel, check_directories, check_identity, read_archive
 from .documents import check_metadata
 from .findings import Findings
 from .input_files import document_content, is_regular_file
@@ -25,7 +24,7 @@ def check_wheel(
     """Check an open wheel; return what its variant.json says, or None without a faultless one."""
     archive = None
     with findings.noting(path, code="bad-zip"):
-        archive = Archive.read(source)
+        archive = read_archive(source)
     if archive is None:
         return None
     with findings.noting(path, code="zip-layout"):

@@ -19,7 +19,7 @@ from ..lowlevel.ranges import Advance
 from ..lowlevel.workspace import workspace
 from ..machine.detect import hardware_of
 from ..machine.support import Machine, Policy
-from ..project.config_settings import ConfigSettings, asked_variants, only_label
+from ..project.config_settings import ConfigSettings, asked_variants, check_settings, only_label
 from ..selection.download import download
 from ..selection.evaluate import Evaluation, evaluate, evaluate_label
 from ..selection.fetch import announced_metadata, fetched
@@ -54,6 +54,7 @@ class Wish(NamedTuple):
 
         A label among the config settings counts before that of the environment. Raises VariantError.
         """
+        check_settings(config_settings, None)
         asked = asked_variants(config_settings)
         label = only_label(asked)
         source = asked[label] if label is not None else ""

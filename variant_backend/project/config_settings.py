@@ -5,63 +5,110 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ..errors import VariantError
+from ..errors import Problem, VariantError
 
 ConfigSettings = Mapping[str, Any]
 
 _VARIANT_KEYS = ("variant", "variant-label")
 _FILENAME_KEY = "variant-filename"
 
-# All other settings are the wrapped backend's.
+# All other settings belong to the wrapped backend.
 VARIANT_SETTINGS = (*_VARIANT_KEYS, _FILENAME_KEY)
+
+# Settings of scikit-build-core since 1.0, and what means the same here.
+_SCIKIT_BUILD_CORE = {"variant-name": "variant=PROPERTY", "null-variant": "variant=null"}
+# These have no such settings. A backend in the project's own tree may, as it may call scikit-build-core.
+_OTHER_BACKENDS = {
+    "flit_core",
+    "hatchling",
+    "maturin",
+    "mesonpy",
+    "pdm",
+    "poetry",
+    "py_build_cmake",
+    "setuptools",
+    "uv_build",
+}
+_VALUES = {"variant": "LABEL", "variant-label": "LABEL", _FILENAME_KEY: "plain"}
+_EXPECTED = {"variant": "a label", "variant-label": "a label", _FILENAME_KEY: "'plain'"}
+_NEAR = 0.85  # "variants" and "varient" are, "variable" and "variation" are not
+
+
+def check_settings(config_settings: ConfigSettings | None, backend: str | None) -> None:
+    """Check that no setting for the wrapped *backend* is a misspelt setting of this package.
+
+    *backend* has the form of ``build-backend``; it is None in a dispatching sdist. Raises VariantError with
+    every such setting.
+    """
+    problems = []
+    module = (backend or "").partition(":")[0].partition(".")[0]
+    for key in config_settings or {}:
+        is_known = key in VARIANT_SETTINGS or (key in _SCIKIT_BUILD_CORE and module not in _OTHER_BACKENDS)
+        if not is_known and (meant := _meant(key)):
+            text = f"unknown config setting {key!r} (did you mean {meant.partition('=')[0]!r}?)"
+            problems.append(Problem("error", "", text, f"write -C{meant}"))
+    if problems:
+        raise VariantError(*problems)
+
+
+def _meant(key: str) -> str | None:
+    """Return the setting that a key nearly is, with an example of its value, or None."""
+    from difflib import get_close_matches
+
+    name = key.lower().strip("-").replace("_", "-").replace(".", "-")
+    for known in get_close_matches(name, [*_SCIKIT_BUILD_CORE, *VARIANT_SETTINGS], n=1, cutoff=_NEAR):
+        return _SCIKIT_BUILD_CORE.get(known) or f"{known}={_VALUES[known]}"
+    return None
 
 
 def asked_variants(config_settings: ConfigSettings | None) -> dict[str, str]:
-    """Return the labels and properties that are asked for, each with the setting that has it.
-
-    Raises VariantError.
-    """
+    """Return the requested labels and properties, each with the setting that has it; raises VariantError."""
     return {text: key for key in _VARIANT_KEYS for text in _texts(config_settings, key)}
 
 
 def only_label(labels: Collection[str]) -> str | None:
-    """Return the label that is asked for, None without one; raises VariantError if there are several."""
+    """Return the requested label, or None without one; raises VariantError if there are several."""
     if len(labels) > 1:
         raise VariantError(
-            f"config settings ask for {len(labels)} labels: {', '.join(labels)}", hint="ask for one"
+            f"config settings request {len(labels)} labels: {', '.join(labels)}", hint="give one of them"
         )
     return next(iter(labels), None)
 
 
 def is_labelled(config_settings: ConfigSettings | None) -> bool:
-    """Tell whether the label goes into the wheel's name now, or later, when it is repaired and tested."""
+    """Return whether the build puts the label into the wheel's name.
+
+    With ``variant-filename=plain``, `make-variant` does so later, after the wheel was repaired and tested.
+    """
     texts = _texts(config_settings, _FILENAME_KEY)
     for text in texts:
         if text != "plain":
             raise VariantError(
-                f"config setting {_FILENAME_KEY!r} is {text!r}", hint=f"write {_FILENAME_KEY}=plain"
+                f"config setting {_FILENAME_KEY!r}: expected 'plain', got {text!r}",
+                hint=f"write -C{_FILENAME_KEY}=plain, or leave it out",
             )
     return not texts
 
 
 def backend_settings(config_settings: ConfigSettings | None) -> dict[str, Any] | None:
-    """Return the settings for the wrapped backend: a copy, as some backends change what they get."""
+    """Return a copy of the settings for the wrapped backend, because some backends change the mapping."""
     if config_settings is None:
         return None
     return {key: value for key, value in config_settings.items() if key not in VARIANT_SETTINGS}
 
 
 def _texts(config_settings: ConfigSettings | None, key: str) -> Sequence[str]:
-    """Return the values of a setting: frontends give one string, or a list when it is repeated.
+    """Return the values of a setting: frontends give one string, or a list if it is repeated.
 
-    An empty one is mostly a variable that is not set. It asks for something, and nobody knows for what: so it
-    is refused, as is all that is no string.
+    An empty string is an error, because it is mostly a variable that is not set.
     """
     value = (config_settings or {}).get(key, [])
     values = value if isinstance(value, (list, tuple)) else [value]
     for text in values:
         if not isinstance(text, str) or not text:
+            got = "an empty string" if text == "" else repr(text)
             raise VariantError(
-                f"config setting {key!r} is {text!r}", hint=f"write {key}=VALUE, or leave it out"
+                f"config setting {key!r}: expected {_EXPECTED[key]}, got {got}",
+                hint=f"write -C{key}={_VALUES[key]}, or leave it out",
             )
     return values

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import VariantError
+from ..errors import Problem, VariantError
 from ..formats.toml_read import read_toml
 from ..variants.metadata import VariantMetadata
 from ..variants.validation import Document
@@ -16,6 +17,8 @@ PROJECT_FILE = Path("pyproject.toml")
 
 _TOOL = "tool.variant-backend"
 _KEYS = ("build-backend", "backend-path", *COMMON_KEYS, "plugins")
+# "varient", "variants" and "variant_backend" are near; names of other tools are not.
+_NEAR = 0.85
 _PLUGINS = ("off", "validate")
 
 
@@ -56,6 +59,8 @@ class Project(NamedTuple):
         Raises VariantError when the file cannot be read, or is not TOML.
         """
         data = read_toml(path)
+        for problem in misspelt_tables(data, variants=variants):
+            document.add(problem)
         metadata = labels = None
         if variants:
             metadata, labels = _read_variants(document, data)
@@ -67,6 +72,36 @@ class Project(NamedTuple):
         common, recipes = read_recipes(document, table, _TOOL, labels)
         plugins = document.choice(table.get("plugins", "off"), f"{_TOOL}.plugins", _PLUGINS)
         return cls(metadata, *backend, common, recipes, plugins == "validate")
+
+
+def misspelt_tables(data: Mapping[str, object], *, variants: bool = True) -> list[Problem]:
+    """Return a problem for each table whose name nearly is ``[variant]`` or ``[tool.variant-backend]``.
+
+    Without *variants*, only for the latter, and only if the right table is missing.
+    """
+    problems = _near_tables(data, "variant", "") if variants else []
+    tools = data.get("tool")
+    if isinstance(tools, dict) and (variants or "variant-backend" not in tools):
+        problems += _near_tables(tools, "variant-backend", "tool.")
+    return problems
+
+
+def _near_tables(tables: Mapping[str, object], name: str, parent: str) -> list[Problem]:
+    # Most files have no such key, and difflib takes long to import.
+    keys = [key for key in tables if key != name and re.search("var|ian|backend", key, re.IGNORECASE)]
+    if not keys:
+        return []
+    from difflib import SequenceMatcher
+
+    remedy = f"rename it to [{parent}{name}]"
+    if name in tables:
+        remedy = f"move its keys to [{parent}{name}], and remove it"
+    text = f"unknown table (did you mean [{parent}{name}]?)"
+    return [
+        Problem("unknown-key", f"[{parent}{key}]", text, remedy)
+        for key in keys
+        if SequenceMatcher(None, re.sub("[_.]", "-", key.lower()), name).ratio() > _NEAR
+    ]
 
 
 def _read_variants(

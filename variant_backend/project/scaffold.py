@@ -27,6 +27,7 @@ from ..variants.metadata_reading import metadata_from_table
 from ..variants.properties import NULL_LABEL, Property
 from ..variants.validation import Document
 from ..variants.wheel_metadata import select_variant
+from .pyproject import misspelt_tables
 
 _PROJECT_FILE = "pyproject.toml"
 _HOOKS = "variant_backend.hooks"
@@ -151,6 +152,7 @@ def _read_tables(text: str) -> dict[str, Any]:
     """Return what a project file says; raises VariantError with every fault that concerns wrapping."""
     data = toml_edit.parse(text).unwrap()
     document = Document()
+    document.problems += misspelt_tables(data)
     tools = document.table(data.get("tool", {}), "tool")
     ours = document.table(tools.get("variant-backend", {}), "tool.variant-backend")
     system = document.table(data.get("build-system", {}), "build-system")

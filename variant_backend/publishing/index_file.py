@@ -16,6 +16,7 @@ from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import metadata_from_json
 from ..wheels.reading import Wheel, WheelFile
+from ..wheels.wrong_files import folder_problem
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -99,8 +100,7 @@ def read_folders(folders: Sequence[Path], *, plain: bool) -> tuple[list[FoundWhe
     problems: list[Problem] = []
     for folder in distinct(folders):
         if not folder.is_dir():
-            text = "not a folder" if folder.exists() else "folder not found"
-            problems.append(Problem("error", str(folder), text, "name a folder that contains wheels"))
+            problems.append(folder_problem(folder))
             continue
         paths = sorted(path for path in folder.iterdir() if path.name.endswith(".whl"))
         for path in paths:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ..errors import VariantError
 from ..formats import core_metadata, toml_edit
 from ..lowlevel.workspace import workspace
+from ..project.pyproject import misspelt_tables
 from ..project.recipe import Recipe
 from ..variants.filename import index_filename, release_of_index
 from ..variants.legacy import Upgraded, upgrade_document, upgrade_table
@@ -19,6 +20,7 @@ from ..variants.validation import Document, read_json
 from ..variants.wheel_metadata import label_problem
 from ..wheel_rewrite import Plan, edited_metadata, make_variant, renamed, rewritten
 from ..wheels.reading import WheelFile
+from ..wheels.wrong_files import path_problem
 
 _TABLE = "variant"
 _PROVIDERS = (_TABLE, "providers")
@@ -64,6 +66,8 @@ def upgrade(path: Path, to: Destination, *, moment: int | None = None) -> Upgrad
         if path.suffix == ".whl":
             return _upgrade_wheel(path, to, moment)
         if path.suffix not in (".json", ".toml"):
+            if problem := path_problem(path, "*.json, *.toml or *.whl"):
+                raise VariantError(problem)
             raise VariantError("unknown kind of file", place=path, hint="name a *.json, *.toml or *.whl file")
         old = path.read_bytes()
         kind = _upgraded_document if path.suffix == ".json" else _upgraded_project
@@ -75,6 +79,8 @@ def upgrade(path: Path, to: Destination, *, moment: int | None = None) -> Upgrad
         return UpgradedFile(_put(path, name, to, functools.partial(_write, name=name, content=new)), upgraded)
     except OSError as error:
         place = error.filename2 or error.filename or path
+        if place == str(path) and (problem := path_problem(path, "*.json, *.toml or *.whl")):
+            raise VariantError(problem) from None
         raise VariantError(error.strerror or str(error), place=place) from None
 
 
@@ -97,6 +103,8 @@ def _upgraded_project(path: Path, content: bytes) -> tuple[str, bytes, Upgraded]
     try:
         data = toml_edit.parse(text).unwrap()
         if _TABLE not in data:
+            if problems := misspelt_tables(data):
+                raise VariantError(*problems)
             raise VariantError("missing table [variant]", hint="name the project file that has it")
         upgraded = upgrade_table(data[_TABLE], f"[{_TABLE}]")
         expected = {**data, _TABLE: upgraded.document}

@@ -195,6 +195,8 @@ def inspect_installed(name: str, paths: Sequence[Path] = ()) -> Inspection:
     """
     distribution = next(_distributions(paths, name=name), None) if name else None
     if distribution is None:
+        if problem := _file_problem(name):
+            raise VariantError(problem)
         where = ", ".join(map(str, paths)) or "where this interpreter looks"
         raise VariantError(
             f"no distribution of that name is installed {'in ' if paths else ''}{where}",
@@ -202,6 +204,15 @@ def inspect_installed(name: str, paths: Sequence[Path] = ()) -> Inspection:
             hint="name the site-packages folder with --path; a wheel's name ends in .whl",
         )
     return _of_distribution(name, distribution)
+
+
+def _file_problem(target: str) -> Problem | None:
+    """Return why a target that is the path of a file, not a name, names no wheel."""
+    from .wrong_files import path_problem
+
+    path = Path(target)
+    is_path = re.search(r"[/\\~]|\.(gz|tgz|bz2|zip|whl)\b|^-$", target) or path.is_file()
+    return path_problem(path) if is_path else None
 
 
 def inspect_installed_variants(paths: Sequence[Path] = ()) -> list[tuple[Path, Inspection | VariantError]]:

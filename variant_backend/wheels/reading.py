@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import VariantError
+from ..errors import Problem, VariantError
 from ..formats import core_metadata
 from ..formats.record import Record
 from ..lowlevel.ranges import Source
@@ -29,8 +29,20 @@ class WheelFile(NamedTuple):
 
     @classmethod
     def of(cls, path: Path) -> WheelFile:
-        """Return the wheel at a path, which need not exist; raises VariantError as `WheelFilename.parse`."""
-        return cls(path, WheelFilename.parse(path.name))
+        """Return the wheel at a path, which need not exist.
+
+        Raises VariantError if the name is not a wheel's, with a remedy if the kind of file is known.
+        """
+        try:
+            name = WheelFilename.parse(path.name)
+        except VariantError:
+            if problem := _path_problem(path):
+                raise VariantError(problem) from None
+            raise
+        # A platform tag may contain anything in `WheelFilename.parse`, also the mark of a browser's copy.
+        if (" " in path.name or "(" in path.name) and (problem := _path_problem(path)):
+            raise VariantError(problem)
+        return cls(path, name)
 
     @contextmanager
     def open(self, *, whole: bool = True) -> Iterator[Wheel]:
@@ -45,7 +57,15 @@ class WheelFile(NamedTuple):
         except VariantError as error:
             raise error.within(self.path.name) from None
         except OSError as error:
-            raise VariantError(str(error.strerror or error), place=self.path) from None
+            from .wrong_files import unreadable
+
+            raise unreadable(self.path, error) from None
+
+
+def _path_problem(path: Path) -> Problem | None:
+    from .wrong_files import path_problem  # takes long to import, and most paths are right
+
+    return path_problem(path)
 
 
 def wheel_files(paths: Iterable[Path]) -> list[WheelFile | VariantError]:
@@ -78,7 +98,7 @@ class Wheel(NamedTuple):
 
         Its RECORD and local headers are not read. Raises VariantError.
         """
-        wheel = cls._identified(filename, Archive.read(source))
+        wheel = cls._identified(filename, read_archive(source))
         wheel.read_file("WHEEL")
         return wheel
 
@@ -91,7 +111,7 @@ class Wheel(NamedTuple):
         from ..lowlevel.zip_lookup import read_members
 
         names = [_dist_info_path(filename, name) for name in ("METADATA", "variant.json")]
-        return cls._identified(filename, read_members(source, names))
+        return cls._identified(filename, _read_zip(lambda: read_members(source, names), source))
 
     @classmethod
     def _identified(cls, filename: WheelFilename, archive: Archive) -> Wheel:
@@ -162,6 +182,22 @@ class Wheel(NamedTuple):
             if new.endswith(unchanged) and len(new_head) <= 0xFFFF:
                 deflated = with_stored_head(new_head, rest)
         return self.archive.replaced(entry, path, new, deflated=deflated, moment=moment)
+
+
+def read_archive(source: Source) -> Archive:
+    """Read the directory of a wheel's archive; raises VariantError, which says what another file holds."""
+    return _read_zip(lambda: Archive.read(source), source)
+
+
+def _read_zip(read: Callable[[], Archive], source: Source) -> Archive:
+    try:
+        return read()
+    except VariantError:
+        from .wrong_files import content_problem
+
+        if problem := content_problem(source):
+            raise VariantError(problem) from None
+        raise
 
 
 def _dist_info_path(filename: WheelFilename, name: str) -> str:

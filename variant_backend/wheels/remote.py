@@ -20,11 +20,10 @@ from ..lowlevel import http
 from ..lowlevel.http import shown_url, with_credentials
 from ..lowlevel.ranges import Source
 from ..lowlevel.terminal import print_logs
-from ..lowlevel.zip_archive import Archive
 from ..lowlevel.zip_records import ENDING_SIZE
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
-from .reading import Wheel
+from .reading import Wheel, read_archive
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -92,7 +91,7 @@ def read_wheel(remote: RemoteWheel) -> Wheel:
     """
     with _within(remote.url):
         source = remote.source()
-        archive = Archive.read(source)
+        archive = read_archive(source)
         # A member ends where the next one starts; that is known before its local header is.
         offsets = sorted([*(entry.offset for entry in archive.entries), archive.directory_offset])
         following = dict(pairwise(offsets))

@@ -28,6 +28,10 @@ def faults_named(wheel: Path, out_dir: Path) -> Iterator[None]:
     except VariantError as error:
         raise error.within(wheel.name) from None
     except OSError as error:
+        if error.filename2 is None and error.filename == str(wheel):
+            from .wrong_files import unreadable
+
+            raise unreadable(wheel, error) from None
         place = error.filename2 or error.filename or out_dir
         raise VariantError(f"{wheel.name}: {place}: {error.strerror or error}") from None
 

@@ -1,0 +1,189 @@
+"""Explain why a path names no wheel, with a remedy: an sdist, a folder, a browser's copy, a missing file."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import unquote
+
+from ..errors import Problem, VariantError, did_you_mean
+from ..lowlevel.http import shown_url
+from ..lowlevel.ranges import Source, path_of
+from ..lowlevel.zip_records import ENDING_SIZE
+from ..variants.filename import WheelFilename
+
+_SDIST = re.compile(r".+-\d[^-]*\.(tar\.gz|tgz|tar\.bz2|zip)")
+# Path() has made one slash of several. One letter in front of the colon is a drive.
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
+# Browsers, Windows, macOS and wget add these to the names of copies.
+_COPY = re.compile(r"(?P<start>.+?)(?P<mark> ?\(\d+\)| - Copy(?: \(\d+\))?| copy(?: \d+)?)\.whl")
+_NUMBERED_COPY = re.compile(r"(?P<start>.+)\.whl(?P<mark>\.\d+)")
+
+_MOST_NAMES = 100  # did_you_mean() compares no more
+_AGAIN = "download or build the wheel again"
+
+
+def path_problem(path: Path, expected: str = "a wheel") -> Problem | None:
+    """Return why a path names no wheel, or None if the reason is not known.
+
+    *expected* says what the path may name, for the message.
+    """
+    if problem := missing_problem(path, expected):
+        return problem
+    place, name = str(path), path.name
+    if path.is_dir():
+        return Problem("error", place, f"is a folder, expected {expected}", _folder_remedy(path))
+    if _SDIST.fullmatch(name):
+        remedy = f"build a wheel from it: pip wheel --no-deps {shlex.quote(place)}"
+        return Problem("error", place, f"is an sdist, expected {expected}", remedy)
+    return _renamed_problem(path)
+
+
+def missing_problem(path: Path, expected: str = "a wheel") -> Problem | None:
+    """Return why nothing is at a path, or None if a file or folder is there."""
+    if os.path.lexists(path) and path.exists():
+        return None
+    place = shown_path(path)
+    if place == "-":
+        remedy = "save the wheel to a file under its own name, and give that path"
+        return Problem("error", place, "reading from stdin is not supported", remedy)
+    if url := _URL.fullmatch(str(path)):
+        return _url_problem(url, expected)
+    if place.startswith("~"):
+        home = os.path.expanduser(path)  # noqa: PTH111  # Path.expanduser raises for an unknown user
+        if os.path.lexists(home):
+            return Problem("error", place, "the shell did not expand '~'", f"write {shlex.quote(home)}")
+    if "\\" in place and sys.platform != "win32":
+        return _backslash_problem(place)
+    return _not_found(path, "folder" if expected == "a folder" else "file")
+
+
+def shown_path(path: Path) -> str:
+    """Return a path as it may be printed: a URL in its place may contain secrets."""
+    url = _URL.fullmatch(str(path))
+    return shown_url(f"{url[1]}://{url[2]}") if url and not os.path.lexists(path) else str(path)
+
+
+def folder_problem(path: Path) -> Problem:
+    """Return why a path names no folder with wheels."""
+    if problem := missing_problem(path, "a folder"):
+        return problem
+    remedy = f"give the folder that holds it: {shlex.quote(str(path.parent))}"
+    return Problem("error", str(path), "is a file, expected a folder with wheels", remedy)
+
+
+def unreadable(path: Path, error: OSError) -> VariantError:
+    """Return the error for a wheel that cannot be opened."""
+    if problem := path_problem(path):
+        return VariantError(problem)
+    return VariantError(error.strerror or str(error), place=path)
+
+
+def content_problem(source: Source) -> Problem | None:
+    """Return what a file holds that is not a zip archive, or None if it is one, perhaps a damaged one."""
+    start = source.read(min(source.size, 64), 0)
+    remedy = _AGAIN
+    end = source.read(min(source.size, ENDING_SIZE), max(source.size - ENDING_SIZE, 0))
+    if start.startswith(b"PK") or b"PK\x05\x06" in end:
+        return None
+    if not start:
+        content = "an empty file"
+    elif start.startswith(b"version https://git-lfs"):
+        content, remedy = "a Git LFS pointer", "download its content: git lfs pull"
+    elif start.lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        content = "an HTML page"
+    elif start.startswith(b"\x1f\x8b"):
+        content = "a gzip archive"
+    else:
+        content = _shown_start(start)
+    return Problem("error", "", f"expected a zip archive, got {content}", remedy)
+
+
+def _shown_start(start: bytes) -> str:
+    try:
+        text = start[:40].decode("ascii").splitlines()[0]
+    except ValueError:
+        text = ""
+    return f"text: {text!r}" if text.isprintable() and text else f"the bytes {start[:8].hex(' ')}"
+
+
+def _folder_remedy(folder: Path) -> str:
+    if any(entry.suffix == ".whl" for entry in _entries(folder)):
+        return f"give the wheels in it: {shlex.quote(str(folder))}/*.whl"
+    if (folder / "pyproject.toml").is_file() or (folder / "setup.py").is_file():
+        return f"build a wheel from it: pip wheel --no-deps {shlex.quote(str(folder.absolute()))}"
+    return "give the path of a wheel"
+
+
+def _url_problem(url: re.Match[str], expected: str) -> Problem:
+    remedy = "download the file, and give its path (inspect and index take URLs)"
+    if url[1].lower() == "file":
+        remedy = f"write the path: {shlex.quote(str(path_of(f'file:///{url[2]}')))}"
+    place = shown_url(f"{url[1]}://{url[2]}")
+    return Problem("error", place, f"is a URL, expected the path of {expected}", remedy)
+
+
+def _backslash_problem(place: str) -> Problem:
+    slashed = place.replace("\\", "/")
+    if drive := re.match("([A-Za-z]):/", slashed):  # as the Windows Subsystem for Linux has it
+        slashed = f"/mnt/{drive[1].lower()}/{slashed[3:]}"
+    remedy = (
+        f"write {shlex.quote(slashed)}"
+        if os.path.lexists(slashed)
+        else "copy the file to this machine, and write its path with '/'"
+    )
+    return Problem("error", place, "is a Windows path, and this system is not Windows", remedy)
+
+
+def _not_found(path: Path, kind: str) -> Problem:
+    """Return that a file or folder is missing, or the first missing folder above it."""
+    if re.search(r"[*?\[]", path.name):
+        return Problem("error", str(path), "no file matches this pattern", "give the path of a wheel")
+    missing = path
+    while not missing.parent.exists() and missing.parent != missing:
+        missing = missing.parent
+    names = [entry.name for entry in _entries(missing.parent)]
+    if missing == path and path.suffix == ".whl":
+        names = [name for name in names if name.endswith(".whl")]
+    names.sort(key=lambda name: -_common_length(name, missing.name))
+    suggestion = did_you_mean(missing.name, names[:_MOST_NAMES])
+    text = f"{kind} not found" if missing == path else f"folder {str(missing)!r} not found"
+    return Problem("error", str(path), f"{text}{suggestion}")
+
+
+def _common_length(one: str, other: str) -> int:
+    """Return with how many same characters two names start."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (mine, yours) in pairs if mine != yours), min(len(one), len(other)))
+
+
+def _entries(folder: Path) -> Iterable[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _renamed_problem(path: Path) -> Problem | None:
+    """Return how a file's name differs from a wheel's, if renaming the file is the remedy."""
+    name = unquote(path.name)
+    text = ""
+    if copy := _COPY.fullmatch(name) or _NUMBERED_COPY.fullmatch(name):
+        name = f"{copy['start']}.whl"
+        text = f"the name contains {copy['mark']!r}, as names of copies do"
+    if escapes := re.search("%[0-9A-Fa-f]{2}", path.name):
+        text = f"the name contains {escapes[0]!r}, which means {unquote(escapes[0])!r} in a URL"
+    try:
+        is_wheel = bool(WheelFilename.parse(name))
+    except VariantError:
+        is_wheel = False
+    if not text or not is_wheel:
+        return None
+    remedy = f"rename it to {name}"
+    if os.path.lexists(path.with_name(name)):
+        remedy = f"use {name} in the same folder, or replace that file with this one"
+    return Problem("error", path.name, text, remedy)
