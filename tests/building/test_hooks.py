@@ -407,6 +407,19 @@ def test_a_namespace_without_a_provider_is_a_warning(tmp_path: Path) -> None:
         ({"variant-label": "nul"}, ["label 'nul'", "mean 'null'?"]),
         ({"variant": ["small", "both"]}, ["request 2 labels: small, both", "give one of them"]),
         ({"variant": "small", "variant-label": "both"}, ["request 2 labels", "small", "both"]),
+        (
+            {"variant": ["small", "small"]},
+            ["config setting 'variant': duplicate value 'small'", "write -Cvariant=small once"],
+        ),
+        (
+            {"variant": ["dictionary::size::small"] * 2},
+            ["config setting 'variant': duplicate value 'dictionary::size::small'"],
+        ),
+        (
+            {"variant": ["dictionary::size::small", "dictionary :: size :: small"]},
+            ["duplicate property 'dictionary :: size :: small'; give it once"],
+        ),
+        ({"variant": ["null", "dictionary::size::small"]}, ["label 'null' with properties"]),
         ({"variant": "dictionary::size"}, ["property 'dictionary::size'", "NAMESPACE :: FEATURE :: VALUE"]),
         ({"variant": "a::b::c::d"}, ["property 'a::b::c::d'", "found 4 part"]),
         ({"variant": "Dictionary::size::small"}, ["namespace 'Dictionary'", "character 'D' at position 1"]),
