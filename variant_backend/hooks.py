@@ -138,7 +138,7 @@ def _build_variant(
     with build.environment():
         plan = build.plan(_warn)
         for remark in plan_remarks(plan):
-            say(remark)
+            _warn(remark)
         # In a private folder, the wrapped backend cannot replace a plain wheel of the same name.
         # Some backends reject a metadata directory that was edited, so none is passed.
         with workspace(target) as folder, compiled_apart(folder):

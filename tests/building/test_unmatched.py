@@ -43,16 +43,16 @@ def wheel(local: str, tag: str = "py3-none-linux_x86_64", requirement: str = "")
 
 
 def messages(*wheels: Path, label: str | None = None) -> list[str]:
-    """Return the messages of planning these wheels."""
+    """Return the warnings about these wheels."""
     texts: list[str] = []
-    plan_conversions(wheels, Request(label), None, moment=None, tell=texts.append)
+    plan_conversions(wheels, Request(label), None, moment=None, warn=texts.append)
     return texts
 
 
 def test_patterns_for_all_labels_are_checked_with_wheels_of_all_labels() -> None:
     mkl, other = wheel("mkl", requirement="old-mkl"), wheel("open")
-    typo = f"warning: {OWN}: 'mkl-typo' {END}"
-    assert messages(mkl, other) == [f"warning: {COMMON}: 'never*' {END}", typo]
+    typo = f"{OWN}: 'mkl-typo' {END}"
+    assert messages(mkl, other) == [f"{COMMON}: 'never*' {END}", typo]
     assert messages(mkl) == [typo]
     assert messages(other) == []
 
@@ -64,7 +64,7 @@ def test_patterns_of_a_label_need_a_requirement_in_one_of_its_wheels() -> None:
 
 
 def test_patterns_are_not_checked_with_a_wheel_that_is_a_variant() -> None:
-    planned = plan_conversions([wheel("mkl")], Request("mkl"), None, moment=None, tell=print)
+    planned = plan_conversions([wheel("mkl")], Request("mkl"), None, moment=None, warn=print)
     (outcome,) = convert(planned, None)
     assert outcome
     labelled = Path("demo-1.0+mkl-py3-none-linux_x86_64-mkl.whl")
@@ -75,7 +75,7 @@ def test_a_match_that_picks_nothing_is_a_warning_if_a_wheel_is_left_over() -> No
     Path("pyproject.toml").write_text(PROJECT.replace(', "mkl-typo"', "").replace('"never*"', ""))
     other, windows = wheel("open"), wheel("mkl", "py3-none-win_amd64")
     assert messages(other) == []
-    warning = f"warning: pyproject.toml: tool.variant-backend.variants.{{}} {UNPICKED}".format
+    warning = f"pyproject.toml: tool.variant-backend.variants.{{}} {UNPICKED}".format
     mkl = warning("mkl.match: local = 'mkl', platform = '*linux*'")
     assert messages(other, windows) == [mkl]
     assert messages(windows) == [mkl, warning("open.match: local = 'open'")]

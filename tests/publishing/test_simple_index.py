@@ -265,7 +265,7 @@ def test_an_invalid_base_url_is_wrong_usage(dist: Path, url: str, message: str) 
 def test_a_base_url_without_simple_is_wrong_usage(dist: Path) -> None:
     result = CliRunner().invoke(main, ["index", str(dist), "--base-url", "https://example.org"])
     assert result.exit_code == 2
-    assert "--base-url goes with --simple only" in result.stderr
+    assert "--base-url needs --simple" in result.stderr
 
 
 def test_a_base_url_that_is_too_short_for_links_is_an_error(dist: Path, tmp_path: Path) -> None:
@@ -381,7 +381,7 @@ def test_pages_of_removed_projects_are_a_warning(dist: Path) -> None:
 def test_several_folders_require_an_output_folder(dist: Path, tmp_path: Path) -> None:
     result = index(dist, tmp_path)
     assert result.exit_code == 2
-    assert "needs --output-dir" in result.stderr
+    assert "needs --output" in result.stderr
 
 
 def test_wheels_in_several_folders_are_not_moved(dist: Path, tmp_path: Path) -> None:
@@ -479,7 +479,7 @@ def test_json_lists_all_files_of_the_index(dist: Path) -> None:
     result = json.loads(index("--json", dist).stdout)
     present = {str(path) for path in dist.rglob("*") if path.suffix in (".metadata", ".html", ".json")}
     assert {file["path"] for file in result["files"] if file["written"]} == present
-    assert result["faults"] == []
+    assert result["errors"] == []
 
 
 def test_text_from_wheels_is_escaped_on_pages(tmp_path: Path) -> None:

@@ -48,17 +48,17 @@ def plan_conversions(
     project_file: Path | None,
     *,
     moment: int | None,
-    tell: Callable[[str], object],
+    warn: Callable[[str], object],
 ) -> list[Planned]:
     """Plan the variant of each wheel.
 
     The variant is the requested one, else the one in the wheel's own variant.json, else the one whose match
     picks the wheel. If *project_file* is None, the pyproject.toml of the current folder is used if it exists.
-    *moment* is as in `Plan`. *tell* gets messages for the maintainer, ready to print.
+    *moment* is as in `Plan`. *warn* gets warnings for the maintainer.
     Raises VariantError; RequestError if other options are required.
     """
     wheels = wheel_files(paths)
-    planner = _Planner(request, moment, tell)
+    planner = _Planner(request, moment, warn)
     project = None
     if request.has_variant():
         project = _load_project(project_file)
@@ -78,7 +78,7 @@ def plan_conversions(
     remarks = [remark for conversion in _conversions(planned) for remark in plan_remarks(conversion.plan)]
     unmatched = _unmatched(project, project_file, planned) if project else ()
     for remark in dict.fromkeys([*remarks, *unmatched]):
-        tell(remark)
+        warn(remark)
     return planned
 
 
@@ -114,7 +114,7 @@ def convert(
 
 
 def _unmatched(project: Project, project_file: Path | None, planned: Sequence[Planned]) -> list[str]:
-    """Return warnings about patterns of recipes that match nothing, ready to print.
+    """Return warnings about patterns of recipes that match nothing.
 
     A run over some of the wheels of a release is normal. So a ``match`` is reported only if a wheel is left
     over, and a ``remove-dependencies`` for all labels only if each label with a ``match`` has a wheel.
@@ -128,7 +128,7 @@ def _unmatched(project: Project, project_file: Path | None, planned: Sequence[Pl
     globs = unmatched_globs(project.recipes, path, wheels) if None in planned else []
     complete = all(label in wheels for label, recipe in project.recipes.items() if recipe.match)
     removals = unmatched_removals(project, path, wheels, common=complete)
-    return [f"warning: {text}" for text in [*globs, *removals]]
+    return [*globs, *removals]
 
 
 def _conversions(planned: Iterable[Planned]) -> list[Conversion]:
@@ -167,10 +167,10 @@ def _refuse(wheel: WheelFile) -> Plan | None:
 class _Planner:
     """Plans variants from a request, from the variant.json of wheels, and from matches of a project file."""
 
-    def __init__(self, request: Request, moment: int | None, tell: Callable[[str], object]) -> None:
+    def __init__(self, request: Request, moment: int | None, warn: Callable[[str], object]) -> None:
         self._request = request
         self._moment = moment
-        self._tell = tell
+        self._warn = warn
 
     def plan_request(self, project: Project | None) -> Plan:
         """Return the plan for every wheel from the request. Raises VariantError."""
@@ -187,8 +187,8 @@ class _Planner:
             )
         draft = Draft.of(request, project)
         if table is None and not request.properties and not request.providers:
-            self._tell(
-                f"warning: no namespace is given, so the wheel declares {draft.metadata.namespaces[0]!r}; use"
+            self._warn(
+                f"no namespace is given, so the wheel declares {draft.metadata.namespaces[0]!r}; use"
                 " --pyproject, --provider or --static to declare the namespaces of the release"
             )
         return self._plan(draft)
@@ -224,7 +224,7 @@ class _Planner:
     def _plan(self, draft: Draft) -> Plan:
         plan = draft.plan({}, moment=self._moment)
         if text := draft.left_out(plan):
-            self._tell(f"warning: {text}; plugins run in builds only")
+            self._warn(f"{text}; plugins run in builds only")
         return plan
 
 

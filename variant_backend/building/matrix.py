@@ -48,7 +48,7 @@ _TICK = 0.05
 class Matrix(NamedTuple):
     """The builds of the project in the folder *source*: the wheels of *labels*, and the *plain* release.
 
-    *remarks* are messages about the wheels for the maintainer, ready to print.
+    *remarks* are warnings about the wheels for the maintainer.
     """
 
     source: Path

@@ -119,12 +119,12 @@ class Draft(NamedTuple):
 
 
 def plan_remarks(plan: Plan) -> list[str]:
-    """Return messages about a plan for the maintainer, ready to print."""
+    """Return warnings about a plan for the maintainer."""
     return [*plan.remarks(), *unknown_properties(plan.metadata)]
 
 
 def unknown_properties(metadata: VariantMetadata) -> list[str]:
-    """Return a warning, ready to print, for each property that the known plugin of its namespace lacks.
+    """Return a warning for each property that the known plugin of its namespace does not report.
 
     Namespaces with static properties or with another plugin are not checked.
     """
@@ -132,7 +132,7 @@ def unknown_properties(metadata: VariantMetadata) -> list[str]:
 
     properties = (prop for variant in metadata.variants.values() for prop in sorted(variant.properties))
     problems = (unknown_property(prop) for prop in properties if _has_known_plugin(prop.namespace, metadata))
-    return [f"warning: {problem}" for problem in problems if problem]
+    return [str(problem) for problem in problems if problem]
 
 
 def _has_known_plugin(namespace: str, metadata: VariantMetadata) -> bool:

@@ -18,7 +18,7 @@ _TOOL = "tool.variant-backend"
 def unmatched_removals(
     project: Project, path: Path, wheels: Mapping[str, Sequence[WheelFile]], *, common: bool
 ) -> list[str]:
-    """Return a text for each pattern of ``remove-dependencies`` that matches no requirement.
+    """Return a warning for each pattern of ``remove-dependencies`` that matches no requirement.
 
     *path* is that of the project file. *wheels* are plain wheels by the label whose recipe applies. Patterns
     for all labels are checked with *common* only.
@@ -45,7 +45,7 @@ def unmatched_removals(
 
 
 def unmatched_globs(recipes: Mapping[str, Recipe], path: Path, picked: Collection[str]) -> list[str]:
-    """Return a text for each ``match`` that picks no wheel; *picked* are the labels that get a wheel."""
+    """Return a warning for each ``match`` that picks no wheel; *picked* are the labels that get a wheel."""
     return [
         f"{path}: {_TOOL}.variants.{label}.match:"
         f" {', '.join(f'{part} = {glob!r}' for part, glob in recipe.match.items())} picks none of the wheels;"
