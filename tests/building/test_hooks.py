@@ -393,6 +393,9 @@ def test_a_namespace_without_a_provider_is_a_warning(tmp_path: Path) -> None:
     walk(project.build({"variant": "acme::speed::high", "variant-label": "fast"}))
     (line,) = project.said
     assert line.startswith("variant-backend: warning: ") and "acme" in line
+    walk(project.build({"variant": "x86_46::level::v3", "variant-label": "fast"}))
+    (line,) = project.said
+    assert "x86_46 has no provider (did you mean 'x86_64'?)" in line
 
 
 @pytest.mark.parametrize(

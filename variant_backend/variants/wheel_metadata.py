@@ -109,9 +109,13 @@ def remarks_on(metadata: VariantMetadata) -> list[str]:
     used = any(variant.properties for variant in metadata.variants.values())
     asked = metadata.build_providers()
     if missing := [name for name in metadata.without_provider() if used and name not in asked]:
+        from .known_providers import suggested_namespace
+
+        suggestion = suggested_namespace(missing[0])
         remarks.append(
-            f"no installer can select this variant, as the namespace {one_of(missing)} has no provider; add"
-            f" [variant.providers.{missing[0]}] to pyproject.toml, or use make-variant --static or --provider"
+            f"no installer can select this variant, as the namespace {one_of(missing)} has no provider"
+            f"{suggestion}; add [variant.providers.{missing[0]}] to pyproject.toml, or use make-variant --static"
+            " or --provider"
         )
     for label, variant in metadata.variants.items():
         for namespace, feature in never_supported(variant, metadata.providers):
