@@ -114,8 +114,8 @@ def remarks_on(metadata: VariantMetadata) -> list[str]:
         suggestion = suggested_namespace(missing[0])
         remarks.append(
             f"no installer can select this variant, as the namespace {one_of(missing)} has no provider"
-            f"{suggestion}; add [variant.providers.{missing[0]}] to pyproject.toml, or use make-variant --static"
-            " or --provider"
+            f"{suggestion}; add [variant.providers.{missing[0]}] to pyproject.toml, or use make-variant"
+            " --static or --provider"
         )
     for label, variant in metadata.variants.items():
         for namespace, feature in never_supported(variant, metadata.providers):
