@@ -273,7 +273,7 @@ def test_a_missing_known_backend_gets_no_suggestion(tmp_path: Path) -> None:
         ("from json import no_such_name", "ImportError: cannot import name 'no_such_name'"),
         ("from wrapped import no_such_name", "ImportError: cannot import name 'no_such_name'"),
         ("raise TypeError('first line\\nsecond line')", "TypeError: first line"),
-        ("raise AttributeError('an inner fault')", "AttributeError: an inner fault"),
+        ("raise AttributeError('an inner error')", "AttributeError: an inner error"),
         ("raise SystemExit('goodbye')", "SystemExit: goodbye"),
         ("raise SystemExit(0)", "SystemExit: 0"),
         ("def broken(:", "SyntaxError: invalid syntax"),
@@ -287,11 +287,11 @@ def test_a_broken_backend_is_reported_in_one_line(tmp_path: Path, source: str, c
 
 @pytest.mark.parametrize("hook", ALL_HOOKS)
 def test_a_broken_backend_is_not_a_missing_hook(tmp_path: Path, hook: str) -> None:
-    project = Project(tmp_path / "project", "raise AttributeError('an inner fault')")
+    project = Project(tmp_path / "project", "raise AttributeError('an inner error')")
     with pytest.raises(BuildError) as failure:
         project.call(hook)
     assert failure.value.code == 1
-    assert only_error(failure.value.lines).endswith("'wrapped' failed: AttributeError: an inner fault")
+    assert only_error(failure.value.lines).endswith("'wrapped' failed: AttributeError: an inner error")
 
 
 @pytest.mark.parametrize("settings", [None, SMALL], ids=["plain", "variant"])

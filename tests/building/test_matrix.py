@@ -252,7 +252,7 @@ def test_vendored_hooks_are_recognized(project: Path, backend: str, known: bool)
 def test_a_variant_that_can_never_be_selected_is_a_warning(project: Path) -> None:
     edit(project, '{ tone = ["cold"] }', '{ tone = ["colder"] }')
     result = build(project, "--label=cold")
-    assert result.stderr.startswith("warning: variant 'cold' can never be chosen")
+    assert result.stderr.startswith("warning: variant 'cold' can never be selected")
     assert len(result.stderr.splitlines()) == 1
     assert build(project, "--label=warm").stderr == ""
 

@@ -27,7 +27,7 @@ variants.open.blas.library = ["open"]
 METADATA = "Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nRequires-Dist: shared\n"
 COMMON = "pyproject.toml: tool.variant-backend.remove-dependencies"
 OWN = "pyproject.toml: tool.variant-backend.variants.mkl.remove-dependencies"
-UNPICKED = "picks none of the wheels; correct it if one of them should get this label"
+UNPICKED = "selects none of the wheels; correct it if one of them should get this label"
 END = "matches no requirement; correct or remove it"
 
 

@@ -37,7 +37,7 @@ class Conversion(NamedTuple):
         return (out_dir or self.wheel.path.parent) / str(renamed(self.wheel.name, self.plan))
 
 
-# The conversion of a wheel, or the error that prevents it, or None if no match picks the wheel.
+# The conversion of a wheel, or the error that prevents it, or None if no match selects the wheel.
 Planned: TypeAlias = Conversion | VariantError | None
 Result: TypeAlias = Outcome | VariantError | None
 
@@ -53,8 +53,8 @@ def plan_conversions(
     """Plan the variant of each wheel.
 
     The variant is the requested one, else the one in the wheel's own variant.json, else the one whose match
-    picks the wheel. If *project_file* is None, the pyproject.toml of the current folder is used if it exists.
-    *moment* is as in `Plan`. *warn* gets warnings for the maintainer.
+    selects the wheel. If *project_file* is None, the pyproject.toml of the current folder is used, if there
+    is one. *moment* is as in `Plan`. *warn* gets warnings for the maintainer.
     Raises VariantError; RequestError if other options are required.
     """
     wheels = wheel_files(paths)

@@ -44,14 +44,14 @@ def unmatched_removals(
     ]
 
 
-def unmatched_globs(recipes: Mapping[str, Recipe], path: Path, picked: Collection[str]) -> list[str]:
-    """Return a warning for each ``match`` that picks no wheel; *picked* are the labels that get a wheel."""
+def unmatched_globs(recipes: Mapping[str, Recipe], path: Path, selected: Collection[str]) -> list[str]:
+    """Return a warning for each ``match`` that selects no wheel; *selected* are the labels that get a wheel."""
     return [
         f"{path}: {_TOOL}.variants.{label}.match:"
-        f" {', '.join(f'{part} = {glob!r}' for part, glob in recipe.match.items())} picks none of the wheels;"
+        f" {', '.join(f'{part} = {glob!r}' for part, glob in recipe.match.items())} selects none of the wheels;"
         " correct it if one of them should get this label"
         for label, recipe in recipes.items()
-        if recipe.match and label not in picked
+        if recipe.match and label not in selected
     ]
 
 
