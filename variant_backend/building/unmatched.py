@@ -45,11 +45,11 @@ def unmatched_removals(
 
 
 def unmatched_globs(recipes: Mapping[str, Recipe], path: Path, selected: Collection[str]) -> list[str]:
-    """Return a warning for each ``match`` that selects no wheel; *selected* are the labels that get a wheel."""
+    """Return a warning for each ``match`` that selects no wheel; *selected* are the labels with wheels."""
     return [
         f"{path}: {_TOOL}.variants.{label}.match:"
-        f" {', '.join(f'{part} = {glob!r}' for part, glob in recipe.match.items())} selects none of the wheels;"
-        " correct it if one of them should get this label"
+        f" {', '.join(f'{part} = {glob!r}' for part, glob in recipe.match.items())} selects none of the"
+        " wheels; correct it if one of them should get this label"
         for label, recipe in recipes.items()
         if recipe.match and label not in selected
     ]
