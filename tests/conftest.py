@@ -1,4 +1,4 @@
-"""Fixtures that more than one test module uses."""
+"""Fixtures for several test modules."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
 
-# Python writes compiled modules to disk, even if the environment says otherwise. Without them, each process
-# that a test starts compiles everything that it imports: more than a second for each start of pip.
+# Python writes compiled modules to disk, even if the environment forbids it. Otherwise each process of a test
+# compiles all its imports, which takes more than a second for each start of pip.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# It is a program of its own, whose library is not everywhere.
+# A separate program, whose library may be missing.
 collect_ignore = ["fuzz_wheels.py"]
 
-# How long one example takes depends on who else uses the machine.
+# The time of an example depends on other users of the machine.
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")
 
@@ -38,7 +38,7 @@ def _json_follows_the_schemas() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def own_wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A wheel of this checkout, where isolated build environments find it: it need not be on PyPI."""
+    """A wheel of this checkout that isolated build environments find without PyPI."""
     folder = tmp_path_factory.mktemp("own-wheel")
     run("uv", "build", "--quiet", "--wheel", "--out-dir", folder, ROOT)
     (wheel,) = folder.glob("*.whl")
@@ -50,7 +50,7 @@ def own_wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    """A server over an empty folder."""
+    """A server of an empty folder."""
     folder = tmp_path / "served"
     folder.mkdir()
     with Server(folder) as result, answering(result):

@@ -1,4 +1,4 @@
-"""What `index` and `make-variant` refuse, `check` finds an error in: so what it calls sound, they take."""
+"""If `index` or `make-variant` refuses files, `check` reports an error in them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from variant_backend.publishing.index_file import plan_index
 from variant_backend.wheel_rewrite import make_variant
 from variant_backend.wheels.reading import WheelFile
 
-# Of these, the wheels alone are no reason.
+# Errors that do not come from the wheels themselves.
 LACKS = {"missing-index", "no-fallback", "no-plain-wheel"}
 
 COLOR = {"static-properties": {"tone": ["red"]}}
-# Sound documents, not all of which go with one another.
+# Valid documents; some of them conflict with each other.
 SOUND: list[Any] = [
     patched(DOCUMENT, change)
     for change in (
@@ -39,7 +39,7 @@ quick = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 def issues(call: Callable[[], object]) -> tuple[str, ...]:
-    """Call something; return why it was refused, nothing if it was not."""
+    """Call a function; return the lines of its VariantError, or nothing."""
     try:
         call()
     except VariantError as error:
@@ -53,7 +53,7 @@ def errors(*paths: Path) -> set[str]:
 
 @given(wheels())
 @quick
-def test_of_a_wheel(data: bytes) -> None:
+def test_check_finds_an_error_in_every_refused_wheel(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         plain, labelled = Path(folder, "in", NAME), Path(folder, "dist", LABELLED)
         for path in (plain, labelled):
@@ -67,7 +67,9 @@ def test_of_a_wheel(data: bytes) -> None:
 
 @given(documents, documents, st.booleans(), st.sampled_from(["1.0", "1.0.0", "1"]))
 @quick
-def test_of_the_documents_of_a_release(one: Any, other: Any, apart: bool, version: str) -> None:
+def test_check_finds_an_error_in_every_refused_release(
+    one: Any, other: Any, apart: bool, version: str
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         first, second = Path(folder, "a"), Path(folder, "b" if apart else "a")
         for path in (first, second):

@@ -1,4 +1,4 @@
-"""Each concept has one form, and code stays small: functions, classes, names, and where wheels are named."""
+"""Each concept has one class, and functions and classes are short."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TREES = {
     )
     for path in PACKAGE.rglob("*.py")
 }
-# Where names of wheels enter: listings, paths, URLs, lock files.
+# The modules that parse filenames of wheels: listings, paths, URLs, lock files.
 EDGES = {
     "formats.release",
     "wheels.reading",
@@ -27,7 +27,7 @@ EDGES = {
     "formats.pylock",
     "variants.filename",
 }
-# What one class alone has.
+# Fields that only one class has.
 CONCEPTS = {
     "Candidate": {"name", "file", "problems"},
     "File": {"hashes", "size", "requires_python", "core_metadata", "yanked"},
@@ -57,7 +57,7 @@ def fields(node: ast.ClassDef) -> set[str]:
     }
 
 
-def test_names_of_wheels_are_parsed_where_they_enter() -> None:
+def test_few_modules_parse_filenames_of_wheels() -> None:
     found = {module for module, node in nodes(ast.Attribute) if ast.unparse(node) == "WheelFilename.parse"}
     assert found - EDGES == set()
 
@@ -72,12 +72,12 @@ def test_a_concept_has_one_class(concept: str) -> None:
     assert having == {concept}
 
 
-def test_no_assertion_says_what_another_function_has_checked() -> None:
+def test_the_code_has_no_assertions() -> None:
     found = [f"{module}: {ast.unparse(node)}" for module, node in nodes(ast.Assert)]
     assert found == []
 
 
-def test_no_code_looks_into_the_text_of_a_problem() -> None:
+def test_no_code_reads_the_text_of_a_problem() -> None:
     found = []
     for module, node in nodes(ast.Call):
         assert isinstance(node, ast.Call)

@@ -1,4 +1,4 @@
-"""Each provider that is known here has its facts, its detector and its section, and they say the same."""
+"""The facts, the detector and the documentation of each built-in provider agree."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_provider_is_in_every_place(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_section_has_every_meaning_as_the_registry_has_it(name: str) -> None:
+def test_a_section_has_the_same_meanings_as_the_registry(name: str) -> None:
     provider = KNOWN_PROVIDERS[name]
     rows = re.findall(r"^\| `(\w+) :: (\S+)` \| (.*?) \| (?:`(.*?)` )?\|$", SECTIONS[name], re.MULTILINE)
     shown = {(feature, value): (words, flags) for feature, value, words, flags in rows}
@@ -84,7 +84,7 @@ def test_a_section_has_every_meaning_as_the_registry_has_it(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_section_says_where_the_provider_exists_and_what_forces_it(name: str) -> None:
+def test_a_section_has_the_systems_and_variables_of_the_provider(name: str) -> None:
     provider = KNOWN_PROVIDERS[name]
     systems = " and ".join(SYSTEMS[system] for system in provider.systems)
     machines = " or ".join(provider.machines)
@@ -97,7 +97,7 @@ def test_a_section_says_where_the_provider_exists_and_what_forces_it(name: str) 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_section_says_what_uv_compares(name: str) -> None:
+def test_a_section_describes_the_table_that_uv_knows(name: str) -> None:
     if uv := KNOWN_PROVIDERS[name].uv:
         apis = " or ".join(f"`plugin-api` `{api}`" if api else "no `plugin-api`" for api in uv.plugin_apis)
         line = f"- uv knows `{uv.package}` in a requirement that admits {uv.version}, with {apis}."
@@ -107,12 +107,12 @@ def test_a_section_says_what_uv_compares(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_uv_takes_the_table_that_is_written(name: str) -> None:
+def test_uv_accepts_the_written_table(name: str) -> None:
     metadata = VariantMetadata((name,), {name: KNOWN_PROVIDERS[name].table}, {})
     assert (uv_never_supports(metadata, name) is None) == (KNOWN_PROVIDERS[name].uv is not None)
 
 
-def test_the_page_shows_the_tables_that_are_written(tmp_path: Path) -> None:
+def test_the_page_shows_the_written_tables(tmp_path: Path) -> None:
     block = re.search(r"^```toml pyproject.toml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     assert block
     (tmp_path / "pyproject.toml").write_text(block[1], encoding="utf-8")
@@ -123,7 +123,7 @@ def test_the_page_shows_the_tables_that_are_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_value_that_is_computed_has_a_meaning(name: str) -> None:
+def test_every_computed_value_has_a_meaning(name: str) -> None:
     for feature, values in COMPUTED[name].items():
         assert all(KNOWN_PROVIDERS[name].describe(feature, value) for value in values)
 
@@ -175,7 +175,7 @@ def test_unknown_features_of_known_namespaces_get_suggestions() -> None:
     assert unknown_feature("x86_64", "avx2") is None
 
 
-# The lists of `get_all_configs` in the plugins, and what else they, torch's wheels and uv were seen to have.
+# Samples of values from `get_all_configs` of the plugins, from torch's wheels and from uv.
 @pytest.mark.parametrize(
     "text",
     [
@@ -240,13 +240,13 @@ def test_the_nearest_known_or_declared_namespace_is_suggested() -> None:
     assert suggested_namespace("zzz") == ""
 
 
-def test_a_value_without_a_meaning_has_no_words_and_no_flags() -> None:
+def test_a_value_without_a_meaning_has_no_text_and_no_flags() -> None:
     assert KNOWN_PROVIDERS["x86_64"].describe("level", "v5") is None
     assert KNOWN_PROVIDERS["x86_64"].compiler_flags("level", "v5") == ""
     assert KNOWN_PROVIDERS["x86_64"].describe("avx2", "v3") is None
 
 
-def test_a_provider_that_is_known_here_need_not_be_one_that_uv_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uv_may_not_know_a_built_in_provider(monkeypatch: pytest.MonkeyPatch) -> None:
     table = PluginProvider(("demo-variant-provider>=0.2",), "demo_variant_provider:Plugin")
     monkeypatch.setitem(
         cast("dict[str, KnownProvider]", KNOWN_PROVIDERS), "demo", KnownProvider(table, (), None)
@@ -254,7 +254,7 @@ def test_a_provider_that_is_known_here_need_not_be_one_that_uv_knows(monkeypatch
     reason = uv_never_supports(VariantMetadata(("demo",), {"demo": table}, {}), "demo")
     assert reason
     assert reason.code == "unknown-provider"
-    assert reason.text == "uv knows the providers of nvidia, x86_64, aarch64, tpu by heart, and asks no other"
+    assert reason.text == "uv only supports its built-in providers: nvidia, x86_64, aarch64, tpu"
     written = {
         "$schema": SCHEMA_WITH_PROVIDERS,
         "default-priorities": {"namespace": ["demo"]},
@@ -264,12 +264,12 @@ def test_a_provider_that_is_known_here_need_not_be_one_that_uv_knows(monkeypatch
     assert upgrade_document(written, "file").document == written
 
 
-def test_the_version_of_uv_stands_in_one_place_of_the_package() -> None:
+def test_one_module_has_the_version_of_uv() -> None:
     places = [path.name for path in PACKAGE.rglob("*.py") if re.search(r"0\.13\.\d", path.read_text("utf-8"))]
     assert places == ["uv_behaviour.py"]
 
 
-def test_pages_and_requirements_name_the_version_of_uv_that_was_measured() -> None:
+def test_pages_and_requirements_have_the_measured_version_of_uv() -> None:
     pages = [*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")]
     texts = [path.read_text(encoding="utf-8") for path in pages]
     assert {version for text in texts for version in re.findall(r"\buv (\d+\.\d+\.\d+)", text)} == {
@@ -280,5 +280,5 @@ def test_pages_and_requirements_name_the_version_of_uv_that_was_measured() -> No
     assert {text for text in requirements if Requirement(text).name == "uv"} == {f"uv>={UV_VERSION}"}
 
 
-def test_the_uv_that_tests_ask_is_as_new_as_the_one_that_was_measured() -> None:
+def test_the_uv_of_the_tests_is_not_older_than_the_measured_version() -> None:
     assert Version(run("uv", "--version").stdout.split()[1]) >= Version(UV_VERSION)

@@ -1,4 +1,4 @@
-"""The packages of this project are one-way, and each heavy or delicate library is used in one place."""
+"""Packages only use lower packages, and few modules use each slow or delicate library."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import variant_backend
 
 PACKAGE = Path(variant_backend.__file__).parent
 
-# From the top down: a row may use what is below it, and the members of a row do not use each other.
+# From top to bottom: a row uses lower rows only, and the members of a row do not use each other.
 ROWS = [
     ["__main__"],
     ["scripts"],
@@ -57,7 +57,7 @@ RESERVED = {
     "http.client": {"lowlevel.http"},
     "ctypes": {"machine.nvidia", "machine.x86_64"},
 }
-# Values and pure functions, besides those of `variants` ...
+# Modules with values and pure functions, in addition to `variants` ...
 PURE = {
     "checking.codes",
     "checking.findings",
@@ -72,13 +72,13 @@ PURE = {
     "publishing.html_pages",
     "selection.requirements",
 }
-# ... do without: files, processes, the environment.
+# ... do not use files, processes or the environment.
 IMPURE = {"os", "pathlib", "subprocess", "shutil", "tempfile", "socket", "sys"}
 
 
 @cache
 def imports(module: str) -> set[str]:
-    """Return what a module imports anywhere in it; of this package, the dotted names below it."""
+    """Return all imports of a module; names of this package's modules are relative to the package."""
     path = MODULES[module]
     package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
     found = set()
@@ -89,7 +89,7 @@ def imports(module: str) -> set[str]:
             base = package[: len(package) + 1 - node.level] if node.level else []
             source = ".".join([*base, *filter(None, [node.module])])
             inner = {f"{source}.{alias.name}".removeprefix(".") for alias in node.names}
-            if node.level:  # each name may be a module, or something in one
+            if node.level:  # each name is a module or an object in a module
                 found |= {name if name in MODULES else source for name in inner} - {""}
             else:
                 found |= inner | {source, source.partition(".")[0]}
@@ -98,7 +98,7 @@ def imports(module: str) -> set[str]:
 
 @cache
 def reached(module: str) -> set[str]:
-    """Return what a module imports of this package, and what that does, and so on."""
+    """Return the modules of this package that a module imports directly or indirectly."""
     result, new = set[str](), {module}
     while new:
         result |= new
@@ -110,12 +110,12 @@ def place_of(module: str) -> str:
     return module.partition(".")[0]
 
 
-def test_every_module_and_package_has_its_row() -> None:
+def test_every_module_and_package_has_a_row() -> None:
     assert {place_of(module) for module in MODULES} == {*ROW_OF}
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_a_module_uses_its_own_package_and_lower_rows_only(module: str) -> None:
+def test_a_module_only_uses_its_package_and_lower_rows(module: str) -> None:
     place = place_of(module)
     used = {place_of(name) for name in imports(module) & {*MODULES}} - {place}
     assert {name for name in used if ROW_OF[name] <= ROW_OF[place]} == set()
@@ -124,29 +124,29 @@ def test_a_module_uses_its_own_package_and_lower_rows_only(module: str) -> None:
 @pytest.mark.parametrize(
     "module", [name for name in MODULES if {name, place_of(name)} & {"errors", "variants", *PURE}]
 )
-def test_values_and_pure_functions_know_no_file_no_process_and_no_environment(module: str) -> None:
+def test_pure_modules_use_no_files_processes_or_environment(module: str) -> None:
     assert not imports(module) & IMPURE
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_no_module_is_reached_from_what_it_imports(module: str) -> None:
+def test_there_are_no_circular_imports(module: str) -> None:
     assert module not in {name for used in imports(module) & {*MODULES} for name in reached(used)}
 
 
-def test_a_build_knows_nothing_of_the_command_line_and_of_editing_project_files() -> None:
+def test_builds_do_not_import_the_command_line() -> None:
     used = reached("hooks")
     assert not used & {"project.scaffold", "formats.toml_edit"}
     assert "cli" not in {place_of(name) for name in used}
 
 
-def test_a_dispatch_knows_nothing_of_the_command_line_and_of_builds() -> None:
+def test_dispatching_imports_neither_the_command_line_nor_builds() -> None:
     used = reached("dispatch")
     assert not used & {"hooks", "project.scaffold", "building.variant_build", "machine.user_config"}
     assert "cli" not in {place_of(name) for name in used}
 
 
 @pytest.mark.parametrize("library", RESERVED)
-def test_a_reserved_library_is_imported_where_it_belongs_only(library: str) -> None:
+def test_a_reserved_library_is_imported_only_by_its_modules(library: str) -> None:
     users = {module for module in MODULES if library in imports(module)}
     assert {user for user in users if not {user, place_of(user)} & RESERVED[library]} == set()
 

@@ -1,4 +1,4 @@
-"""A name stands for one thing: modules, classes and functions can be told apart wherever they are met."""
+"""Names of modules, classes and functions are unique."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import variant_backend
 
 PACKAGE = Path(variant_backend.__file__).parent
 MODULES = [path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"]
-# PEP 517 names the functions of build backends, and entry points those of scripts. Programs are not imported.
+# PEP 517 and entry points define the names of some functions. Programs are not imported.
 GIVEN = {"hooks.py", "dispatch.py", "scripts.py", "_build_one.py", "_ask_plugin.py", "_install_plugin.py"}
 
 
 def defined(path: Path, *kinds: type[ast.stmt]) -> list[str]:
-    """Return the names of what a module defines at its top, without underscores in front."""
+    """Return the names of a module's top-level definitions of these kinds."""
     body = ast.parse(path.read_text(encoding="utf-8")).body
     return [
         node.name
@@ -28,35 +28,35 @@ def repeated(names: list[str]) -> list[str]:
     return sorted(name for name, count in Counter(names).items() if count > 1)
 
 
-def test_no_two_modules_have_one_name_but_a_command_and_what_it_calls() -> None:
+def test_only_a_command_and_its_operation_share_a_module_name() -> None:
     assert repeated([path.stem for path in MODULES if path.parent.name != "cli"]) == []
     assert repeated([path.stem for path in MODULES if path.parent.name == "cli"]) == []
 
 
-def test_no_module_is_named_as_a_package() -> None:
+def test_no_module_has_the_name_of_a_package() -> None:
     assert {path.stem for path in MODULES} & {
         path.name for path in PACKAGE.iterdir() if path.is_dir()
     } == set()
 
 
-def test_no_two_classes_have_one_name() -> None:
+def test_class_names_are_unique() -> None:
     names = [name.lstrip("_") for path in MODULES for name in defined(path, ast.ClassDef)]
     assert repeated(names) == []
 
 
-def test_no_two_public_functions_have_one_name() -> None:
+def test_names_of_public_functions_are_unique() -> None:
     own = [path for path in MODULES if path.name not in GIVEN]
     names = [name for path in own for name in defined(path, ast.FunctionDef)]
     assert repeated([name for name in names if not name.startswith("_")]) == []
 
 
-def test_a_leading_underscore_marks_programs_that_run_in_a_process_of_their_own() -> None:
+def test_a_leading_underscore_marks_programs() -> None:
     for path in MODULES:
         text = path.read_text(encoding="utf-8")
         assert path.stem.startswith("_") == ('if __name__ == "__main__":' in text), path.name
 
 
-def test_names_are_nouns_and_verbs_and_no_pronouns() -> None:
+def test_names_are_not_pronouns() -> None:
     pronouns = {"its", "told", "each", "found"}
     named = set[str]()
     for path in MODULES:

@@ -1,4 +1,4 @@
-"""The example of PyTorch 2.10: every label gets what the release's own configuration gives it."""
+"""The example of PyTorch 2.10 gives every label the same requirements as the release's own configuration."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from variant_backend.cli.make_variant import make_variant_command
 
 
 class System(NamedTuple):
-    """A system, as environment markers see it."""
+    """The values of environment markers on a system."""
 
     platform_system: str
     platform_machine: str
@@ -35,7 +35,7 @@ LINUX, LINUX_ARM = System("Linux", "x86_64"), System("Linux", "aarch64")
 WINDOWS, MACOS = System("Windows", "AMD64"), System("Darwin", "arm64")
 SYSTEMS = [LINUX, LINUX_ARM, WINDOWS, MACOS]
 
-# The versions of what CUDA wheels require on Linux, by label.
+# The versions of the requirements of CUDA wheels on Linux, by label.
 CUDA_LABELS = ("cuda12.6", "cuda12.8", "cuda13.0")
 CUDA = {
     "triton": ("3.6.0", "3.6.0", "3.6.0"),
@@ -56,7 +56,7 @@ CUDA = {
     "nvidia-nvshmem": ("3.4.5", "3.4.5", "3.4.5"),
     "nvidia-nvtx": ("12.6.77", "12.8.90", "13.0.85"),
 }
-# Those of the XPU wheels, on every system or on Linux for x86_64 only.
+# The versions for XPU wheels, on every system or only on Linux for x86_64.
 XPU = {
     "dpcpp-cpp-rt": "2025.3.1",
     "intel-cmplr-lib-rt": "2025.3.1",
@@ -82,7 +82,7 @@ XPU_ON_LINUX = {"impi-rt": "2021.17.0", "oneccl-devel": "2021.17.1", "oneccl": "
 
 
 def required(label: str, system: System) -> set[str]:
-    """Return what the published configuration adds to a label's wheel on a system."""
+    """Return the requirements that the published configuration adds to a label's wheel on a system."""
     if label in CUDA_LABELS:
         column = CUDA_LABELS.index(label)
         pins = {name: versions[column] for name, versions in CUDA.items()}
@@ -103,7 +103,7 @@ def requirements_of(wheel: Path) -> list[str]:
     "tag",
     ["cp313-cp313-manylinux_2_28_x86_64", "cp310-cp310-manylinux_2_28_aarch64", "cp314-cp314t-win_amd64"],
 )
-def test_every_label_requires_on_every_system_what_the_release_says(tmp_path: Path, tag: str) -> None:
+def test_every_label_has_the_requirements_of_the_release_on_every_system(tmp_path: Path, tag: str) -> None:
     wheels = [torch_wheel(tmp_path, local, tag) for local in LABELS]
     made = run("make-variant", "--pyproject", EXAMPLE, "-o", tmp_path / "dist", "--json", *wheels)
     for entry, label in zip(json.loads(made.stdout)["wheels"], LABELS.values(), strict=True):
@@ -125,7 +125,7 @@ def test_every_label_requires_on_every_system_what_the_release_says(tmp_path: Pa
         assert ITS_OWN[3] in requirements
 
 
-def test_a_wheel_that_the_release_does_not_name_is_reported_and_left_alone(tmp_path: Path) -> None:
+def test_a_wheel_that_the_release_lacks_is_reported_and_unchanged(tmp_path: Path) -> None:
     mac = make_wheel(tmp_path, "torch", "2.10.0", "cp313-none-macosx_11_0_arm64")
     linux = torch_wheel(tmp_path, "cu128", "cp313-cp313-linux_x86_64")
     made = run("make-variant", "--pyproject", EXAMPLE, "-o", tmp_path / "dist", mac, linux)
@@ -136,7 +136,7 @@ def test_a_wheel_that_the_release_does_not_name_is_reported_and_left_alone(tmp_p
 
 
 @pytest.mark.slow
-def test_the_real_wheel_for_processors_becomes_the_null_variant(tmp_path: Path) -> None:
+def test_the_real_cpu_wheel_becomes_the_null_variant(tmp_path: Path) -> None:
     target = ["--python-version=3.11", "--platform=manylinux_2_28_x86_64", "--only-binary=:all:", "--no-deps"]
     run("pip", "download", "--no-cache-dir", "--dest", tmp_path, *target, "torch==2.13.0")
     (wheel,) = tmp_path.glob("*.whl")
@@ -158,14 +158,14 @@ AMD_GPU += '\nfeature-order = ["rocm_version", "gfx_arch"]'
 
 @pytest.fixture(scope="module")
 def torch_wheels(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """A wheel for each local version, which fits everywhere."""
+    """A wheel for each local version, for every environment."""
     folder = tmp_path_factory.mktemp("torch")
     return [torch_wheel(folder, local, "py3-none-any") for local in LABELS]
 
 
 @pytest.fixture(scope="module")
 def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A package index with an empty wheel for everything that any label requires."""
+    """A package index with an empty wheel for every requirement of every label."""
     pins = {pin for label in LABELS.values() for system in SYSTEMS for pin in required(label, system)}
     tmp_path = tmp_path_factory.mktemp("stubs")
     wheels: dict[str, list[Path]] = {}
@@ -185,15 +185,15 @@ def stubs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("cuda12.8", hardware("12.8", "9.0"), "", ""),
         ("cuda13.0", hardware("13.0", "9.0"), "", ""),
         ("null", {}, "", ""),
-        # No released installer asks these providers, so the machine's answer stands in the metadata.
+        # No released installer runs these providers, so the metadata has the machine's values.
         ("xpu", {}, INTEL_GPU, ""),
         ("rocm7.0", {}, "", AMD_GPU.replace("ROCM", "7.0")),
         ("rocm7.1", {}, "", AMD_GPU.replace("ROCM", "7.1")),
-        # With the providers as they are, their wheels are left alone by uv.
+        # uv does not select wheels of unchanged providers that it does not know.
         ("null", hardware("11.8", "9.0"), "", ""),
     ],
 )
-def test_uv_installs_each_label_where_its_hardware_is_with_what_it_requires(
+def test_uv_installs_each_label_and_its_requirements_on_its_hardware(
     tmp_path: Path,
     stubs: Path,
     torch_wheels: list[Path],

@@ -95,7 +95,7 @@ BEYOND: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
             {**DECLARED, "variants": {"x": {"b": {"f": ["1"]}}}},
         ),
         "feature-order names the features that there are": (
-            "but the features are",
+            "expected the features",
             {**DECLARED, "providers": {"a": {"static-properties": {"f": ["1"]}, "feature-order": ["g"]}}},
         ),
         "a requirement follows PEP 508": (
@@ -139,7 +139,7 @@ BEYOND: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
     },
     "hardware": {
         "feature-order names the features that there are": (
-            "but the features are",
+            "expected the features",
             {"a": {"features": {"f": ["1"]}, "feature-order": ["g"]}},
         ),
     },

@@ -427,7 +427,7 @@ def test_a_namespace_without_a_provider_is_a_warning(tmp_path: Path) -> None:
         ({"variant": "a::b::c::d"}, ["property 'a::b::c::d'", "found 4 part"]),
         ({"variant": "Dictionary::size::small"}, ["namespace 'Dictionary'", "character 'D' at position 1"]),
         ({"variant": "dictionary::size::"}, ["value is empty"]),
-        ({"variant": "dictionry::size::small"}, ["'dictionry' is not declared", "mean 'dictionary'?"]),
+        ({"variant": "dictionry::size::small"}, ["unknown namespace 'dictionry'", "mean 'dictionary'?"]),
         ({"variant": "dictionary::size::small", "variant-label": "null"}, ["the null variant has none"]),
         ({"variant": "dictionary::size::large", "variant-label": "small"}, ["'small' is defined", "other"]),
         ({"variant": "dictionary::size::large", "variant-label": "a-b"}, ["label 'a-b'", "character '-'"]),

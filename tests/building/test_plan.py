@@ -112,9 +112,10 @@ def test_a_missing_answer_of_a_used_plugin_is_an_error() -> None:
     static = 'static-properties = { library = ["mkl", "openblas"] }'
     path.write_text(TABLE.replace('["blas"]', '["gpu", "blas"]').replace(static, 'build-requires = ["b"]'))
     project = Project.load(path)
-    with pytest.raises(VariantError, match="this plugin has not been asked"):
+    with pytest.raises(VariantError, match="this plugin has not run"):
         Draft.of(Request("mkl"), project).plan({}, moment=None)
     draft = Draft.of(Request("null"), project)
     assert (
-        draft.left_out(draft.plan({}, moment=None)) == "blas is left out, as variant 'null' does not use it"
+        draft.left_out(draft.plan({}, moment=None))
+        == "blas is left out, because variant 'null' does not use it"
     )

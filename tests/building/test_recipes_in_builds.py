@@ -238,7 +238,7 @@ def test_an_undecidable_requirement_ends_the_build_with_its_name(project: Projec
     toml.write_text(toml.read_text().replace("only-null; variant_label == 'null'", undecided))
     for hook in ("build_wheel", "prepare_metadata_for_build_wheel"):
         refusal = project.refusal(hook, {"variant": "both"})
-        assert repr(undecided) in refusal and "make one label for each value" in refusal
+        assert repr(undecided) in refusal and "define one label for each value" in refusal
     assert requirements(walk(project.build(SMALL))[f"{DIST_INFO}/METADATA"])[1:] == [
         "common",
         'words==1; platform_system == "Linux"',
@@ -490,7 +490,7 @@ def test_a_broken_plugin_ends_only_builds_that_use_it(asking: WithPlugin, kind: 
         assert document["default-priorities"] == {"namespace": ["dictionary"]}
         assert list(document["providers"]) == ["dictionary"]
         assert any(message in line for line in asking.said)
-        assert asking.said[-1].endswith(f"blas is left out, as variant '{label}' does not use it")
+        assert asking.said[-1].endswith(f"blas is left out, because variant '{label}' does not use it")
 
 
 @pytest.mark.slow  # it builds several wheels
@@ -524,7 +524,7 @@ def test_converting_a_wheel_does_not_run_a_plugin(asking: WithPlugin) -> None:
     ready = asking.root / "ready" / PLAIN_NAME
     result = run("make-variant", "-o", "dist", "--label", "mkl", ready, cwd=asking.root, ok=False)
     assert result.returncode == 1
-    assert "providers.blas.build-requires: this plugin has not been asked; it is asked when" in result.stderr
+    assert "providers.blas.build-requires: this plugin has not run; build the variant" in result.stderr
     run("make-variant", "-o", "dist", "--label", "small", ready, cwd=asking.root)
     document = json.loads(walk(asking.dist / SMALL_NAME)[VARIANT_JSON])
     assert document["default-priorities"] == {"namespace": ["dictionary"]}

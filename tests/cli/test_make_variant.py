@@ -108,7 +108,7 @@ def test_known_providers_can_be_left_out() -> None:
         make_variant_command, [*options, "-p", "nvidia::sm_arch::90_real", str(wheel)]
     )
     assert refused.exit_code == 1
-    assert "namespace 'nvidia': exactly one of" in refused.stderr
+    assert "namespace 'nvidia': expected exactly one of" in refused.stderr
 
 
 def test_the_null_variant_has_no_properties_and_declares_a_namespace_all_the_same() -> None:
@@ -166,7 +166,7 @@ def test_a_property_of_an_undeclared_namespace_is_refused() -> None:
         make_variant_command, [str(make_wheel(Path())), "-p", "gpus::arch::9", "-l", "x"]
     )
     assert result.exit_code == 1
-    assert "namespace 'gpus' is not declared (did you mean 'gpu'?)" in result.stderr
+    assert "unknown namespace 'gpus' (did you mean 'gpu'?)" in result.stderr
 
 
 def test_a_plain_wheel_with_a_variant_json_gets_the_label_that_is_inside() -> None:

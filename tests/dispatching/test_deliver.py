@@ -273,8 +273,8 @@ def test_what_cannot_be_decided_is_told(
             "'demo#safe' is not the only label that is asked for; write NAME#LABEL for each",
         ),
         ("fast, safe", "'safe' is not the only label that is asked for; write NAME#LABEL for each project"),
-        ("#fast", "project name '' is not one; use letters"),
-        ("\x1b[2J#fast", "project name '\\x1b[2J' is not one; use letters"),
+        ("#fast", "invalid project name ''; use letters"),
+        ("\x1b[2J#fast", "invalid project name '\\x1b[2J'; use letters"),
     ],
 )
 def test_what_the_variable_does_not_decide_is_told(

@@ -294,7 +294,7 @@ def test_a_namespace_that_nobody_uses_is_aligned() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--supported", "nvidia :: 12.8"], "found 2 part(s) between '::'"),
+        (["--supported", "nvidia :: 12.8"], "expected three parts separated by '::', got 2"),
         (["--supported", "nvidia :: sm :: 9, "], "value is empty"),
         (["--supported", "NVIDIA :: sm :: 9"], "character 'N' at position 1"),
         (["--align", "open-mp"], "character '-' at position 5"),

@@ -278,7 +278,7 @@ def test_a_plugin_that_hangs_is_given_up_and_named(
 
 def test_what_is_no_object_reference_is_named(site: Path) -> None:
     install(site, reference="demo plugin:Plugin")
-    assert "'demo plugin:Plugin' is no object reference" in told("query", "demo")["errors"][0]
+    assert "invalid object reference 'demo plugin:Plugin'" in told("query", "demo")["errors"][0]
 
 
 CONTRADICTIONS = {

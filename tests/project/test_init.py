@@ -617,7 +617,7 @@ def test_what_makes_no_sense_as_a_label_is_an_error_and_changes_nothing() -> Non
     text = add_variant(WRAPPED, "x", parsed("a::f::1"))
     for label, properties, fault in (
         ("x", ["a::f::2"], "label 'x' is defined in [variant.variants] with other properties"),
-        ("null", ["a::f::1"], "label 'null' with properties"),
+        ("null", ["a::f::1"], "label 'null' cannot have properties"),
         ("X", ["a::f::1"], "label 'X': character 'X' at position 1 is not allowed"),
         ("y", [], "unknown label 'y'"),
     ):

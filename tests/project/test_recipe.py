@@ -112,7 +112,7 @@ match = {{}}
         (f"{place}.dependencies[0]: requirement 'triton=3': ", "write NAME"),
         (f"{place}.dependencies[1]: ", "did you mean 'variant_namespaces'?"),
         (f"{place}.remove-dependencies[0]: 'mkl==2' is no project's name; write NAME", ""),
-        (f"{place}.name: project name '-'", "use letters"),
+        (f"{place}.name: invalid project name '-'", "use letters"),
         (f"{place}.strip-local-version: expected true or false, got a string", ""),
         (f"{place}.markers: unknown value 'resolved'", "did you mean 'resolve'?"),
         (f"{place}.variants.cu182: no such label in [variant.variants]", "did you mean 'cu128'?"),

@@ -172,7 +172,7 @@ def test_all_problems_of_all_releases_are_reported_and_no_file_is_written(
     both = f"{there / NAME} and demo-1.0-cp312-cp312-any-both.whl"
     assert f"error: {both}: variants.both.gpu.arch: " in result.stderr
     assert ": providers.gpu.static-properties.arch: " in result.stderr
-    assert "default-priorities.namespace: of " in result.stderr
+    assert "default-priorities.namespace: one list must" in result.stderr
     assert "error: demo-3.0-py3-none-any-x.whl: expected a zip archive, got text: 'no wheel'" in result.stderr
     assert not contents(here)
 
@@ -180,10 +180,10 @@ def test_all_problems_of_all_releases_are_reported_and_no_file_is_written(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("Demo-1.0-variants.json", "call it demo-1.0-variants.json"),
-        ("my-demo-1.0.0+Local.1-variants.json", "call it my_demo-1.0.0+local.1-variants.json"),
-        ("demo-1.00-variants.json", "call it demo-1.0-variants.json"),
-        ("variants.json", "it should read NAME-VERSION-variants.json"),
+        ("Demo-1.0-variants.json", "rename it to demo-1.0-variants.json"),
+        ("my-demo-1.0.0+Local.1-variants.json", "rename it to my_demo-1.0.0+local.1-variants.json"),
+        ("demo-1.00-variants.json", "rename it to demo-1.0-variants.json"),
+        ("variants.json", "rename it to NAME-VERSION-variants.json"),
         ("demo-x-variants.json", "Invalid version"),
         ("demo-1.0-variants.json", "invalid JSON"),
         ("demo-2.0-variants.json", "No such file"),

@@ -257,7 +257,7 @@ def test_an_index_file_with_another_spelling_is_told_as_no_installer_finds_it(tm
     )
     _, releases, (problem,) = find_listings("demo", Sources((tmp_path,)))
     assert not releases[0].index_files
-    assert str(problem).endswith(f"call it {INDEX}")
+    assert str(problem).endswith(f"rename it to {INDEX}")
 
 
 def test_files_keep_the_credentials_of_their_page_and_messages_have_none(server: Server) -> None:

@@ -1,4 +1,4 @@
-"""With which version of another project a wheel was built: recorded, read, and carried on."""
+"""The versions that a wheel was built with are recorded, read and kept."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ TORCH = "abi_dependency :: torch :: 2.10"
 
 
 def install(folder: Path, **versions: str) -> None:
-    """Make projects look installed in a folder."""
+    """Create metadata of installed projects in a folder."""
     for name, version in versions.items():
         info = folder / f"{name}-{version}.dist-info"
         info.mkdir(parents=True)
@@ -65,7 +65,7 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path / "project", toml=WRAPPING + RECIPE + VARIANT)
 
 
-def test_a_built_wheel_has_the_versions_that_its_build_had(project: Project, environment: Path) -> None:
+def test_a_built_wheel_records_the_versions_of_its_build(project: Project, environment: Path) -> None:
     install(environment, torch="2.10.1+cu128", a_b="3")
     wheel = project.build()
     content = walk(wheel)[VARIANT_JSON]
@@ -75,7 +75,7 @@ def test_a_built_wheel_has_the_versions_that_its_build_had(project: Project, env
 
 
 @pytest.mark.parametrize("hook", PREPARE_HOOKS)
-def test_metadata_that_is_prepared_has_the_same(project: Project, environment: Path, hook: str) -> None:
+def test_prepared_metadata_records_the_same_versions(project: Project, environment: Path, hook: str) -> None:
     install(environment, torch="2.10.1", a_b="3.1.2")
     text = "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n"
     backend = (project.root / "backend/wrapped.py").read_text().replace(".touch()", f".write_text({text!r})")
@@ -85,11 +85,13 @@ def test_metadata_that_is_prepared_has_the_same(project: Project, environment: P
     assert properties == ["abi_dependency :: a_b :: 3.1", TORCH, SMALL_SIZE]
 
 
-def test_the_requirements_of_a_build_are_told_before_they_are_installed(project: Project) -> None:
+def test_build_requirements_are_reported_before_their_installation(project: Project) -> None:
     assert project.call("get_requires_for_build_wheel", SMALL) == ["needed-to-build_wheel"]
 
 
-def test_what_is_not_there_in_the_build_is_told_with_the_remedy(project: Project, environment: Path) -> None:
+def test_a_project_missing_in_the_build_is_reported_with_a_remedy(
+    project: Project, environment: Path
+) -> None:
     install(environment, torch="2.10.1")
     assert project.refusal(settings=SMALL) == (
         "pyproject.toml: tool.variant-backend.variants.small.abi-dependency: 'a.b' is not installed in the"
@@ -100,9 +102,7 @@ def test_what_is_not_there_in_the_build_is_told_with_the_remedy(project: Project
 
 
 @pytest.mark.parametrize("said", ["2", "2.10.1"])
-def test_what_the_label_says_of_a_version_stays_if_it_is_true(
-    tmp_path: Path, environment: Path, said: str
-) -> None:
+def test_a_matching_version_of_the_label_is_kept(tmp_path: Path, environment: Path, said: str) -> None:
     install(environment, torch="2.10.1")
     recipe = RECIPE.replace(', "a.b"', "")
     table = VARIANT.replace(
@@ -115,8 +115,8 @@ def test_what_the_label_says_of_a_version_stays_if_it_is_true(
     (environment / "torch-2.10.1.dist-info/METADATA").unlink()
     (environment / "torch-2.10.1.dist-info").rmdir()
     assert project.refusal(settings=SMALL).endswith(
-        f"variant 'small' says abi_dependency :: torch :: 1.13, {said}, but it is built with Torch 3.0;"
-        " require the right one for the build"
+        f"variant 'small' has abi_dependency :: torch :: 1.13, {said}, but the build used Torch 3.0;"
+        " require Torch==1.13.* for the build"
     )
 
 
@@ -137,7 +137,7 @@ def test_a_version_matches_its_own_prefixes_and_no_others(version: Version, othe
         check_property(Property(ABI_DEPENDENCY, "torch", value))
 
 
-def test_all_faults_of_a_builds_versions_are_told() -> None:
+def test_all_problems_of_the_versions_of_a_build_are_reported() -> None:
     variant = Variant("x", frozenset({Property(ABI_DEPENDENCY, "a", "2")}))
     with pytest.raises(VariantError) as caught:
         built_with(variant, {"a": Version("3"), "b": Version("1!1")})
@@ -149,16 +149,16 @@ def convert(wheel: Path, *options: str) -> Result:
 
 
 @pytest.mark.parametrize("value", ["2.10.0.1", "02", "2.x", "2.", ".2", "2..1", "v2"])
-def test_a_value_that_starts_no_version_is_refused(tmp_path: Path, value: str) -> None:
+def test_an_invalid_start_of_a_version_is_refused(tmp_path: Path, value: str) -> None:
     result = convert(make_wheel(tmp_path), "-p", f"abi_dependency :: torch :: {value}")
     assert result.exit_code == 1
-    assert f"{value!r} is not the start of a version; write one to three numbers" in result.output
+    assert f"invalid start of a version {value!r}; write one to three numbers" in result.output
 
 
 @pytest.mark.parametrize("name", ["a__b", "_a", "a_"])
-def test_a_feature_that_is_no_normalized_name_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_feature_must_be_a_normalized_project_name(tmp_path: Path, name: str) -> None:
     result = convert(make_wheel(tmp_path), "-p", f"abi_dependency :: {name} :: 2")
-    assert f"{name!r} is no project's name; write it in small letters" in result.output
+    assert f"invalid project name {name!r}; write it in lower case" in result.output
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def project_file(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_finished_wheel_does_not_say_with_what_it_was_built(tmp_path: Path, project_file: Path) -> None:
+def test_conversion_cannot_know_the_versions_of_the_build(tmp_path: Path, project_file: Path) -> None:
     wheel = make_wheel(tmp_path)
     options = ("--pyproject", str(project_file), "--label", "small")
     assert (
@@ -183,24 +183,24 @@ def test_a_finished_wheel_does_not_say_with_what_it_was_built(tmp_path: Path, pr
         assert label_and_properties(content) == ("small", [TORCH, SMALL_SIZE])
 
 
-def chosen(*properties: str) -> Variant:
+def variant_with(*properties: str) -> Variant:
     table = {"namespace": ["a"]}
     variants = {"x": {"a": {"f": ["1"]}, ABI_DEPENDENCY: {"torch": ["2.10"]}}}
     metadata = metadata_from_table({"default-priorities": table, "variants": variants}, "table")
     return select_variant(metadata, "x", frozenset(map(Property.parse, properties)))
 
 
-def test_what_a_label_says_of_a_version_is_not_changed_by_an_option() -> None:
-    defined = chosen()
-    assert chosen(TORCH) == chosen(TORCH, "a::f::1") == defined
+def test_an_option_does_not_change_a_version_of_the_label() -> None:
+    defined = variant_with()
+    assert variant_with(TORCH) == variant_with(TORCH, "a::f::1") == defined
     numpy = Property(ABI_DEPENDENCY, "numpy", "2")
-    assert chosen(str(numpy)).properties == defined.properties | {numpy}
+    assert variant_with(str(numpy)).properties == defined.properties | {numpy}
     for others in (["abi_dependency::torch::2.9"], [TORCH, "a::f::2"], ["a::f::1"], [str(numpy), "a::f::1"]):
         with pytest.raises(VariantError, match="with other properties: a :: f :: 1, abi_dependency :: torch"):
-            chosen(*others)
+            variant_with(*others)
 
 
-def test_the_property_survives_all_that_is_done_with_a_wheel(tmp_path: Path) -> None:
+def test_the_property_is_kept_by_all_commands(tmp_path: Path) -> None:
     plain = make_wheel(tmp_path)
     options = ("--label", "x", "-p", "blas::library::mkl", "--static", "blas::library::mkl", "-p", TORCH)
     assert convert(plain, *options).exit_code == 0
@@ -219,7 +219,7 @@ def test_the_property_survives_all_that_is_done_with_a_wheel(tmp_path: Path) -> 
     assert (tmp_path / "plain" / plain.name).read_bytes() == plain.read_bytes()
 
 
-def test_wheels_of_one_label_that_were_built_with_different_versions_conflict(tmp_path: Path) -> None:
+def test_wheels_of_one_label_conflict_if_built_with_different_versions(tmp_path: Path) -> None:
     for tag, version in (("cp312-cp312-any", "2.9"), ("cp313-cp313-any", "2.10")):
         wheel = make_wheel(tmp_path, tag=tag)
         properties = ("-p", "blas::library::mkl", "-p", f"abi_dependency::torch::{version}")
@@ -227,6 +227,6 @@ def test_wheels_of_one_label_that_were_built_with_different_versions_conflict(tm
     result = CliRunner().invoke(main, ["index", str(tmp_path)])
     assert result.exit_code == 1
     assert (
-        'variants.x.abi_dependency.torch: built with ["2.9"] and with ["2.10"], which takes two labels'
+        'variants.x.abi_dependency.torch: built with ["2.9"] and with ["2.10"]; use a label for each'
         in result.output
     )

@@ -26,12 +26,12 @@ filenames = st.builds(
 
 
 @given(filenames)
-def test_parsing_what_was_printed_gives_the_same_name(filename: WheelFilename) -> None:
+def test_parsing_a_printed_name_gives_the_same_name(filename: WheelFilename) -> None:
     assert WheelFilename.parse(str(filename)) == filename
 
 
 @given(filenames)
-def test_without_the_label_packaging_reads_the_same_parts(filename: WheelFilename) -> None:
+def test_packaging_reads_the_same_parts_without_the_label(filename: WheelFilename) -> None:
     name, version, build, tags = parse_wheel_filename(str(filename._replace(label=None)))
     assert filename.release() == (name, version)
     assert "".join(map(str, build)) == filename.build
@@ -48,7 +48,7 @@ def test_without_the_label_packaging_reads_the_same_parts(filename: WheelFilenam
         ("demo-1.0-2b-py3-none-any-null.whl", "2b", "null"),
     ],
 )
-def test_of_six_parts_the_third_is_a_build_number_if_it_starts_with_a_digit(
+def test_a_third_of_six_parts_with_a_leading_digit_is_a_build_tag(
     filename: str, build: str, label: str | None
 ) -> None:
     parsed = WheelFilename.parse(filename)
@@ -73,20 +73,20 @@ def test_of_six_parts_the_third_is_a_build_number_if_it_starts_with_a_digit(
         "demo-1.0-py3-none-any.whl\n",
     ],
 )
-def test_what_is_no_wheels_name_is_refused_by_name(filename: str) -> None:
+def test_an_invalid_wheel_filename_is_refused_and_quoted(filename: str) -> None:
     with pytest.raises(VariantError) as caught:
         WheelFilename.parse(filename)
     assert filename.strip() in str(caught.value)
 
 
-def test_the_index_file_is_named_by_the_normalized_name_and_version() -> None:
+def test_the_index_filename_has_the_normalized_name_and_version() -> None:
     release = WheelFilename.parse("My.Pack_age-1.0.0rc1+Local.1-py3-none-any-x.whl").release()
     assert index_filename(release) == "my_pack_age-1.0.0rc1+local.1-variants.json"
     assert index_filename(("demo", Version("1.00"))) == "demo-1.0-variants.json"
     assert escape("My--Pack.age") == "my_pack_age"
 
 
-def test_a_release_needs_a_version_that_is_one() -> None:
+def test_a_release_needs_a_valid_version() -> None:
     with pytest.raises(VariantError, match=r"demo-1\.0x_y-py3"):
         WheelFilename.parse("demo-1.0x_y-py3-none-any.whl").release()
 
@@ -95,7 +95,7 @@ def test_a_release_needs_a_version_that_is_one() -> None:
     st.from_regex(r"[a-zA-Z0-9]([a-zA-Z0-9._-]{0,4}[a-zA-Z0-9])?", fullmatch=True),
     st.sampled_from(["1.0", "2!1.0rc1.post2.dev3+local.1", "0"]),
 )
-def test_the_name_of_an_index_file_is_read_as_it_was_written(name: str, version: str) -> None:
+def test_reading_a_written_index_filename_gives_the_same_release(name: str, version: str) -> None:
     assert normalize(name) == canonicalize_name(name)
     release = canonicalize_name(name), Version(version)
     assert parse_index_filename(index_filename(release)) == release

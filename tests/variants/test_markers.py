@@ -48,7 +48,7 @@ DECIDED = [
 
 
 @pytest.mark.parametrize(("test", "holds"), DECIDED)
-def test_what_a_wheel_knows_is_decided(test: str, holds: bool) -> None:
+def test_comparisons_that_a_wheel_can_decide_are_decided(test: str, holds: bool) -> None:
     assert resolve(f"triton==3.6.0; {test}", CUDA) == ("triton==3.6.0" if holds else None)
     expected = 'triton==3.6.0; platform_system == "Linux"'
     for marker in (f"platform_system=='Linux' and {test}", f"({test})and(platform_system == 'Linux')"):
@@ -58,12 +58,12 @@ def test_what_a_wheel_knows_is_decided(test: str, holds: bool) -> None:
 
 
 @pytest.mark.parametrize("test", [test for test, _ in DECIDED])
-def test_the_null_variant_has_its_label_and_no_property(test: str) -> None:
+def test_the_null_variant_has_a_label_and_no_property(test: str) -> None:
     assert resolve(f"a; {test}", NULL_VARIANT) == ("a" if "not in" in test or "!=" in test else None)
     assert resolve("a; variant_label == 'null'", NULL_VARIANT) == "a"
 
 
-def test_what_is_left_is_in_normal_form() -> None:
+def test_the_remaining_marker_is_in_normal_form() -> None:
     nested = "('nvidia' in variant_namespaces and (os_name=='nt' or extra=='x' or sys.platform == 'linux'))"
     marker = f"((os_name == 'nt')) or {nested} and 'blas' in variant_namespaces"
     resolved = 'Some_Name[b]<2,>=1; os_name == "nt" or extra == "x" or sys_platform == "linux"'
@@ -92,13 +92,13 @@ UNDECIDED = "'nvidia::sm_arch::120' in variant_properties"
         f"{UNDECIDED} and 'nvidia::sm_arch::90' in variant_properties",
     ],
 )
-def test_a_value_of_a_feature_with_several_cannot_be_decided_and_two_ways_out_are_told(marker: str) -> None:
+def test_an_undecidable_value_is_refused_with_two_remedies(marker: str) -> None:
     with pytest.raises(VariantError) as error:
         resolve(f"a; {marker}", CUDA)
     (line,) = error.value.lines()
     assert repr(f"a; {marker}") in line
     assert "nvidia :: sm_arch :: 120" in line
-    assert "test variant_label or variant_features instead, or make one label for each value" in line
+    assert "test variant_label or variant_features instead, or define one label for each value" in line
 
 
 @pytest.mark.parametrize(
@@ -106,67 +106,67 @@ def test_a_value_of_a_feature_with_several_cannot_be_decided_and_two_ways_out_ar
     [
         (f"{UNDECIDED} or 'nvidia' in variant_namespaces", "a"),
         (f"{UNDECIDED} and 'amd' in variant_namespaces", None),
-        # One of them is supported, or the wheel would not be installed.
+        # A machine supports at least one of them, or it could not install the wheel.
         (f"{UNDECIDED} or 'nvidia::sm_arch::90' in variant_properties", "a"),
         (f"{UNDECIDED} or {UNDECIDED.replace(' in ', ' not in ')}", "a"),
         (f"({UNDECIDED} or os_name == 'nt') and os_name == 'nt' and 'amd' in variant_namespaces", None),
         (f"({UNDECIDED} and os_name == 'nt') or os_name == 'nt'", 'a; os_name == "nt"'),
     ],
 )
-def test_a_marker_that_does_not_depend_on_the_open_value_is_decided(
+def test_a_marker_that_does_not_depend_on_the_undecided_value_is_decided(
     marker: str, expected: str | None
 ) -> None:
     assert resolve(f"a; {marker}", CUDA) == expected
 
 
 @pytest.mark.parametrize(
-    ("requirement", "fault"),
+    ("requirement", "message"),
     [
-        ("a; variant_lable == 'x'", "no marker 'variant_lable' (did you mean 'variant_label'?)"),
+        ("a; variant_lable == 'x'", "unknown marker 'variant_lable' (did you mean 'variant_label'?)"),
         ("a; 'x' in variant_namespace", "did you mean 'variant_namespaces'?"),
         ("a; variant_namespaces == 'nvidia'", "is a set; write 'nvidia' in variant_namespaces"),
         ("a; variant_namespaces in 'nvidia'", "is a set; write 'nvidia' in variant_namespaces"),
         ("a; 'nvidia' == variant_namespaces", "is a set"),
-        ("a; 'nvidia' in variant_features", "can never be in there; write 'NAMESPACE :: FEATURE'"),
-        ("a; 'nvidia::x' in variant_namespaces", "can never be in there; write 'NAMESPACE'"),
+        ("a; 'nvidia' in variant_features", "; write 'NAMESPACE :: FEATURE'"),
+        ("a; 'nvidia::x' in variant_namespaces", "; write 'NAMESPACE'"),
         ("a; 'NVIDIA' in variant_namespaces", "character 'N'"),
         ("a; 'a::b::c d' in variant_properties", "character ' '"),
-        ("a; variant_label >= 'cu12'", "a label knows no '>='; compare with == or !="),
-        ("a; variant_label == os_name", "compared with a quoted text only"),
-        ("a; variant_label == 'x' or", "a marker's name or a quoted text is needed, not the end"),
-        ("a; (variant_label == 'x'", "')' is needed, not the end"),
-        ("a; variant_label == 'x')", "'and' or 'or' is needed, not )"),
-        ("a; variant_label", "a comparison such as '==' is needed, not the end"),
-        ("a; variant_label == x", "compared with a quoted text only"),
+        ("a; variant_label >= 'cu12'", "invalid operator '>=' for a label; compare with == or !="),
+        ("a; variant_label == os_name", "compared with a quoted string"),
+        ("a; variant_label == 'x' or", "expected a marker name or a quoted string, got the end"),
+        ("a; (variant_label == 'x'", "expected ')', got the end"),
+        ("a; variant_label == 'x')", "expected 'and' or 'or', got )"),
+        ("a; variant_label", "expected a comparison such as '==', got the end"),
+        ("a; variant_label == x", "compared with a quoted string"),
         ("a; os_nam == 'nt' and variant_label == 'x'", "os_nam"),
-        ("a; variant_label == 'x' & os_name == 'nt'", "\"& os_name == 'nt'\" cannot be read"),
+        ("a; variant_label == 'x' & os_name == 'nt'", "invalid syntax \"& os_name == 'nt'\""),
         ("a =>1; variant_label == 'x'", "requirement \"a =>1; variant_label == 'x'\": "),
         ("", "requirement ''"),
     ],
 )
-def test_what_cannot_be_read_is_said_with_its_place(requirement: str, fault: str) -> None:
+def test_an_invalid_marker_is_reported_with_its_place(requirement: str, message: str) -> None:
     with pytest.raises(VariantError) as error:
         check_dependency(requirement)
     (line,) = error.value.lines()
     assert line.startswith(f"requirement {requirement!r}: ")
-    assert fault in line
+    assert message in line
 
 
-def test_a_marker_with_brackets_without_end_is_refused() -> None:
-    with pytest.raises(VariantError, match="more than 50 brackets"):
+def test_a_marker_with_too_many_nested_brackets_is_refused() -> None:
+    with pytest.raises(VariantError, match="more than 50 nested brackets"):
         check_dependency(f"a; {'(' * 100_000}variant_label == 'x'")
     nested = f"{'(' * 50}variant_label == 'cu128'{')' * 50}"
     assert resolve(f"a; {nested} and {nested}", CUDA) == "a"
 
 
-def test_a_marker_with_too_many_open_values_is_refused_and_not_tried() -> None:
+def test_a_marker_with_too_many_undecided_values_is_refused() -> None:
     variant = Variant.of("x", frozenset(Property("a", "b", f"v{number}") for number in range(30)))
     tests = " or ".join(f"'a::b::v{number}' in variant_properties" for number in range(20))
-    with pytest.raises(VariantError, match="cannot be decided for variant 'x': it tests a :: b :: v0, and"):
+    with pytest.raises(VariantError, match="cannot be resolved for variant 'x': it tests a :: b :: v0, and"):
         resolve(f"a; {tests}", variant)
 
 
-# Random markers against random systems: the reduced marker means what the whole one means.
+# Random markers on random machines: the reduced marker has the same result as the whole marker.
 
 ENVIRONMENTS = [
     {"os_name": os_name, "python_version": version, "extra": extra}
@@ -215,13 +215,13 @@ def text_of(tree: Any) -> str:
 
 
 def powerset(items: Sequence[Any]) -> list[tuple[Any, ...]]:
-    return [chosen for size in range(len(items) + 1) for chosen in combinations(items, size)]
+    return [subset for size in range(len(items) + 1) for subset in combinations(items, size)]
 
 
 def meaning(tree: Any, label: str, supported: set[str], environment: dict[str, Any]) -> bool:
-    """Evaluate a marker as PEP 825 says, by other means than the code under test.
+    """Evaluate a marker by PEP 825, independently of the tested code.
 
-    The environment may say directly which of the other comparisons hold.
+    The environment may have the results of the other comparisons.
     """
     if isinstance(tree, str) and tree in environment:
         return bool(environment[tree])
@@ -241,13 +241,13 @@ def meaning(tree: Any, label: str, supported: set[str], environment: dict[str, A
 
 
 @given(tree=trees, variant=variants, data=st.data())
-def test_a_resolved_requirement_means_the_same_on_every_system_that_can_use_the_wheel(
+def test_resolving_keeps_the_meaning_on_every_machine_that_can_use_the_wheel(
     tree: object, variant: Variant, data: st.DataObject
 ) -> None:
     try:
         resolved = resolve(f"a; {text_of(tree)}", variant)
     except VariantError:
-        return  # the next test says when that may be
+        return  # the next test covers this case
     features = {(item.namespace, item.feature): item for item in variant.properties}
     supported = data.draw(st.sets(st.sampled_from(sorted(variant.properties))))
     supported |= {item for feature, item in features.items() if feature not in {it[:2] for it in supported}}
@@ -267,23 +267,23 @@ def check_meaning(resolved: str | None, tree: object, label: str, supported: set
 
 
 @given(tree=trees, label=st.sampled_from(["a1", "b", "null", ""]), supported=st.sets(items))
-def test_on_one_system_everything_is_decided(tree: object, label: str, supported: set[str]) -> None:
+def test_every_variant_marker_is_decided_for_one_machine(
+    tree: object, label: str, supported: set[str]
+) -> None:
     properties = set(map(Property.parse, supported))
     check_meaning(resolve_here(f"a; {text_of(tree)}", label, properties), tree, label, properties)
 
 
 @given(tree=trees, variant=variants)
-def test_only_what_differs_between_two_systems_that_can_use_the_wheel_is_undecided(
-    tree: object, variant: Variant
-) -> None:
+def test_only_markers_that_differ_between_machines_are_undecided(tree: object, variant: Variant) -> None:
     try:
         resolve(f"a; {text_of(tree)}", variant)
     except VariantError:
         features = {item[:2] for item in variant.properties}
         systems = [
-            set(map(str, chosen))
-            for chosen in powerset(sorted(variant.properties))
-            if {item[:2] for item in chosen} == features
+            set(map(str, subset))
+            for subset in powerset(sorted(variant.properties))
+            if {item[:2] for item in subset} == features
         ]
         environments = [{text: text in true for text in PLAIN} for true in powerset(PLAIN)]
         tables = {
@@ -294,7 +294,7 @@ def test_only_what_differs_between_two_systems_that_can_use_the_wheel_is_undecid
 
 
 @given(tree=trees, variant=variants)
-def test_resolving_twice_gives_what_resolving_once_gives(tree: object, variant: Variant) -> None:
+def test_resolving_twice_changes_nothing(tree: object, variant: Variant) -> None:
     try:
         once = resolve(f"a; {text_of(tree)}", variant)
     except VariantError:
@@ -302,7 +302,7 @@ def test_resolving_twice_gives_what_resolving_once_gives(tree: object, variant: 
     assert once is None or resolve(once, variant) == once
 
 
-# Simple requirements, which are read without packaging.
+# Simple requirements, which are parsed without packaging.
 
 spaces = st.sampled_from(["", "", " ", "\t", "\n"])
 releases = st.sampled_from(
@@ -326,7 +326,7 @@ comparisons = st.builds(
 
 
 def in_normal_form(requirement: str) -> str | None:
-    """Return a requirement as packaging writes it, or None if it is not one."""
+    """Return a requirement as packaging writes it, or None if it is invalid."""
     try:
         return str(Requirement(requirement))
     except InvalidRequirement:
@@ -334,7 +334,7 @@ def in_normal_form(requirement: str) -> str | None:
 
 
 def resolved(requirement: str) -> str | None:
-    """Return a requirement as it is written for the null variant, or None if it is not one."""
+    """Return a requirement as resolved for the null variant, or None if it is invalid."""
     try:
         return resolve(requirement, NULL_VARIANT)
     except VariantError:

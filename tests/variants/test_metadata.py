@@ -28,7 +28,7 @@ from variant_backend.variants.wheel_metadata import remarks_on, select_variant
 
 
 @given(releases())
-def test_reading_what_was_written_gives_the_same_metadata(release: VariantMetadata) -> None:
+def test_reading_written_metadata_gives_the_same_metadata(release: VariantMetadata) -> None:
     written = metadata_from_json(release.to_json(), "file")
     complete = not release.without_provider()
     assert written.namespaces == release.namespaces
@@ -38,7 +38,7 @@ def test_reading_what_was_written_gives_the_same_metadata(release: VariantMetada
 
 
 @given(releases())
-def test_version_0_2_0_is_written_exactly_when_every_namespace_has_a_provider(
+def test_version_0_2_0_is_written_if_every_namespace_has_a_provider(
     release: VariantMetadata,
 ) -> None:
     document = json.loads(release.to_json())
@@ -47,20 +47,20 @@ def test_version_0_2_0_is_written_exactly_when_every_namespace_has_a_provider(
     assert ("providers" in document) == complete
     # The null variant needs no provider.
     unknown = not complete and any(variant.properties for variant in release.variants.values())
-    assert any("no installer can choose" in remark for remark in remarks_on(release)) == unknown
+    assert any("no installer can select" in remark for remark in remarks_on(release)) == unknown
 
 
-def test_a_variant_whose_values_no_static_list_has_is_remarked() -> None:
+def test_a_variant_with_unlisted_static_values_gets_a_warning() -> None:
     one, two, other = (Property("a", feature, value) for feature, value in ("f1", "f2", "g1"))
     release = VariantMetadata(("a",), {"a": StaticProvider((("f", ("1", "3")),))}, {})
     assert remarks_on(release.only(Variant("x", frozenset([one, two])))) == []
     for properties, feature in ((frozenset([two]), "f"), (frozenset([one, other]), "g")):
         (remark,) = remarks_on(release.only(Variant("x", properties)))
-        assert "variant 'x' can never be chosen" in remark and f"'{feature}'" in remark
+        assert "variant 'x' can never be selected" in remark and f"'{feature}'" in remark
 
 
 @given(releases(), st.randoms())
-def test_the_wheels_of_a_release_combine_to_the_release_in_any_order(
+def test_wheels_of_a_release_combine_to_the_release_in_any_order(
     release: VariantMetadata, random: Any
 ) -> None:
     parts = [(f"w{number}", release.only(each)) for number, each in enumerate(release.variants.values())]
@@ -69,7 +69,7 @@ def test_the_wheels_of_a_release_combine_to_the_release_in_any_order(
 
 
 @given(releases(), st.integers(1, 2))
-def test_of_two_namespace_lists_the_longer_is_taken(release: VariantMetadata, length: int) -> None:
+def test_the_longer_of_two_namespace_lists_is_used(release: VariantMetadata, length: int) -> None:
     kept = release.namespaces[:length]
     shorter = VariantMetadata(
         kept, {name: p for name, p in release.providers.items() if name in kept}, {"null": NULL_VARIANT}
@@ -127,11 +127,11 @@ def changed(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("document", "faults"),
+    ("document", "messages"),
     [
         ([], ["expected a table, got an empty list"]),
         ({}, ["$schema: missing", "default-priorities: missing", "variants: missing"]),
-        (changed(**{"$schema": "https://x/v9.json"}), ["$schema: 'https://x/v9.json' is no version"]),
+        (changed(**{"$schema": "https://x/v9.json"}), ["$schema: unknown schema 'https://x/v9.json'"]),
         (changed(**{"enable-if": 1}), ["enable-if: unknown key 'enable-if'"]),
         (changed(provider={}), ["provider: unknown key 'provider' (did you mean 'providers'?)"]),
         (
@@ -167,11 +167,14 @@ def changed(**changes: Any) -> dict[str, Any]:
         (changed(variants={"x": {"a": {"f": ["+"]}}}), ["variants.x.a.f[0]: value '+': character '+'"]),
         (changed(variants={"x": {"a": {"f": [2]}}}), ["variants.x.a.f[0]: expected a string, got a number"]),
         (changed(variants={"x": {"a": {"F": ["2"]}}}), ["variants.x.a.F: feature 'F': character 'F'"]),
-        (changed(variants={"x": {"a": {}}}), ["variants.x.a: lists no feature"]),
-        (changed(variants={"x": {}}), ["variants.x: label 'x' without properties"]),
-        (changed(variants={"null": {"a": {"f": ["2"]}}}), ["variants.null: label 'null' with properties"]),
-        (changed(providers={"a": {}}), ["providers.a: exactly one of", "found none"]),
-        (changed(providers={"a": {"builtin": "x", "requires": ["y"]}}), ["found requires and builtin"]),
+        (changed(variants={"x": {"a": {}}}), ["variants.x.a: expected a feature, got none"]),
+        (changed(variants={"x": {}}), ["variants.x: label 'x' has no properties"]),
+        (
+            changed(variants={"null": {"a": {"f": ["2"]}}}),
+            ["variants.null: label 'null' cannot have properties"],
+        ),
+        (changed(providers={"a": {}}), ["providers.a: expected exactly one of", "got none"]),
+        (changed(providers={"a": {"builtin": "x", "requires": ["y"]}}), ["got requires and builtin"]),
         (
             changed(providers={"a": {"requires": []}}),
             ["providers.a.requires: expected a list of at least one string"],
@@ -179,11 +182,11 @@ def changed(**changes: Any) -> dict[str, Any]:
         (changed(providers={"a": {"requires": ["!"]}}), ["providers.a.requires[0]: requirement '!': "]),
         (
             changed(providers={"a": {"requires": ["x"], "plugin-api": "x y"}}),
-            ["providers.a.plugin-api: 'x y' is no object reference"],
+            ["providers.a.plugin-api: invalid object reference 'x y'"],
         ),
         (
             changed(providers={"a": {"static-properties": {"f": ["1"]}, "plugin-api": "x"}}),
-            ["providers.a.plugin-api: goes with requires only"],
+            ["providers.a.plugin-api: only allowed with requires"],
         ),
         (
             changed(providers={"a": {"static-properties": {"f": ["1"], "g": ["1"]}}}),
@@ -191,7 +194,7 @@ def changed(**changes: Any) -> dict[str, Any]:
         ),
         (
             changed(providers={"a": {"static-properties": {"f": ["1"], "g": ["1"]}, "feature-order": ["f"]}}),
-            ["providers.a.feature-order: names f, but the features are f, g"],
+            ["providers.a.feature-order: expected the features f, g, got f"],
         ),
         (
             changed(providers={"a": {"builtin": "x", "optional": 1}}),
@@ -203,15 +206,17 @@ def changed(**changes: Any) -> dict[str, Any]:
         ),
         (
             changed(**{"$schema": SCHEMA_WITHOUT_PROVIDERS}),
-            ["providers: version 0.1.1 of the format has none"],
+            ["providers: not allowed in version 0.1.1 of the format"],
         ),
     ],
 )
-def test_a_broken_document_is_refused_with_the_place_of_each_fault(document: Any, faults: list[str]) -> None:
+def test_a_broken_document_is_refused_with_the_place_of_each_problem(
+    document: Any, messages: list[str]
+) -> None:
     with pytest.raises(VariantError) as caught:
         metadata_from_dict(document, "variant.json")
-    for fault in faults:
-        assert fault in str(caught.value)
+    for message in messages:
+        assert message in str(caught.value)
     assert all(line.startswith("variant.json: ") for line in caught.value.lines())
 
 
@@ -222,7 +227,7 @@ def test_a_provider_may_support_nothing() -> None:
     assert metadata.to_dict()["providers"] == providers
 
 
-def test_all_faults_of_a_document_are_reported_at_once() -> None:
+def test_all_problems_of_a_document_are_reported_at_once() -> None:
     document = changed(variants={"X": {}, "y": {"b": {"f": ["-"]}}}, providers={"a": {}}, extra=1)
     with pytest.raises(VariantError) as caught:
         metadata_from_dict(document, "variant.json")
@@ -231,7 +236,7 @@ def test_all_faults_of_a_document_are_reported_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "fault"),
+    ("data", "message"),
     [
         (b"\xef\xbb\xbf{}", "invalid JSON"),
         (b"\xff", "invalid JSON"),
@@ -241,8 +246,8 @@ def test_all_faults_of_a_document_are_reported_at_once() -> None:
         (b'{"variants": {"x": {}, "x": {}}}', "duplicate key 'x'"),
     ],
 )
-def test_what_is_not_strict_json_is_refused(data: bytes, fault: str) -> None:
-    with pytest.raises(VariantError, match=fault):
+def test_invalid_json_is_refused(data: bytes, message: str) -> None:
+    with pytest.raises(VariantError, match=message):
         metadata_from_json(data, "variant.json")
 
 
@@ -253,7 +258,7 @@ def test_abi_dependency_needs_neither_a_provider_nor_a_priority() -> None:
     assert release.to_dict() == document
 
 
-def test_the_project_table_needs_no_schema_and_not_every_provider() -> None:
+def test_the_project_table_needs_no_schema_and_may_lack_providers() -> None:
     release = metadata_from_table({"default-priorities": {"namespace": ["a", "b"]}}, "[variant]")
     assert release.without_provider() == ["a", "b"]
 
@@ -264,7 +269,7 @@ def test_the_project_table_cannot_name_a_builtin_provider() -> None:
         metadata_from_table(table, "[variant]")
 
 
-def test_a_label_is_chosen_by_its_properties_or_becomes_a_hash() -> None:
+def test_a_label_is_found_by_its_properties_or_becomes_a_hash() -> None:
     release = metadata_from_dict(GOOD, "file")
     two, one = (frozenset([Property("a", "f", value)]) for value in "21")
     assert select_variant(release, None, two).label == "x"
@@ -277,13 +282,13 @@ def test_a_label_is_chosen_by_its_properties_or_becomes_a_hash() -> None:
     with pytest.raises(VariantError, match="known labels: null, x"):
         select_variant(release, "z", frozenset())
     assert remarks_on(release) == []
-    assert "this label is a hash" in remarks_on(release.only(select_variant(release, None, one)))[-1]
+    assert "the label is a hash" in remarks_on(release.only(select_variant(release, None, one)))[-1]
     for properties in (frozenset[Property](), one):
         with pytest.raises(VariantError, match=r"(unknown label ''|label is empty)"):
             select_variant(release, "", properties)
 
 
-def test_without_a_project_file_namespaces_rank_as_given_and_known_ones_have_their_provider() -> None:
+def test_declared_namespaces_keep_their_order_and_get_known_providers() -> None:
     given_properties = [Property.parse(text) for text in ("x86_64::level::v3", "nvidia::cuda::12")]
     release = declare(given_properties, {"other": PluginProvider(("p",))})
     assert release.namespaces == ("x86_64", "nvidia", "other")
@@ -292,5 +297,5 @@ def test_without_a_project_file_namespaces_rank_as_given_and_known_ones_have_the
     assert declare([]).namespaces == ("nvidia",)
     with pytest.raises(VariantError, match="would be empty"):
         declare([], known=False)
-    with pytest.raises(VariantError, match=r"'nvidja' is not declared.*did you mean 'nvidia'"):
+    with pytest.raises(VariantError, match=r"unknown namespace 'nvidja'.*did you mean 'nvidia'"):
         release.only(Variant("z", frozenset([Property("nvidja", "a", "b")])))

@@ -27,23 +27,23 @@ def release(*providers: Provider) -> VariantMetadata:
     return VariantMetadata(names, dict(zip(names, providers, strict=True)), {})
 
 
-def test_the_first_source_that_knows_a_namespace_decides_all_of_it() -> None:
+def test_the_first_source_that_knows_a_namespace_decides_it() -> None:
     known = support(release(PLUGIN, PLUGIN), SOURCES)
     assert known == Support({**DETECTED, **GIVEN}, {"a": USER, "b": MACHINE})
 
 
-def test_a_source_that_supports_nothing_of_a_namespace_has_said_so() -> None:
+def test_a_source_with_an_empty_namespace_decides_it() -> None:
     known = support(release(PLUGIN), {USER: {"a": {}}, MACHINE: DETECTED})
     assert known == Support({"a": {}}, {"a": USER})
 
 
-def test_static_properties_are_not_overruled() -> None:
+def test_static_properties_win_over_all_sources() -> None:
     static = StaticProvider((("f", ("9",)),))
     assert support(release(static), SOURCES) == Support({"a": {"f": ("9",)}}, {"a": STATIC})
 
 
 @pytest.mark.parametrize("provider", [PLUGIN, StaticProvider((("f", ("9",)),))])
-def test_nothing_of_a_disabled_namespace_is_supported(provider: Provider) -> None:
+def test_a_disabled_namespace_has_no_supported_values(provider: Provider) -> None:
     assert support(release(provider), SOURCES, disabled=["a"]) == Support({}, {"a": DISABLED})
     assert support(release(provider), SOURCES, disabled=["a"], enabled=["a"]).supported == {}
 
@@ -53,15 +53,15 @@ OPTIONAL_STATIC = StaticProvider((("f", ("9",)),), optional=True)
 
 
 @pytest.mark.parametrize(("provider", "origin"), [(OPTIONAL_PLUGIN, USER), (OPTIONAL_STATIC, STATIC)])
-def test_an_optional_provider_counts_only_if_it_is_enabled(provider: Provider, origin: Origin) -> None:
+def test_an_optional_provider_is_used_only_if_enabled(provider: Provider, origin: Origin) -> None:
     assert support(release(provider), SOURCES) == Support({}, {"a": NOT_ENABLED})
     assert support(release(provider), SOURCES, enabled=["a"]).origins == {"a": origin}
 
 
-def test_a_namespace_that_nobody_knows_is_supported_by_nothing() -> None:
+def test_an_unknown_namespace_has_no_supported_values() -> None:
     metadata = VariantMetadata(("c",), {}, {})
     assert support(metadata, SOURCES) == Support({}, {"c": UNKNOWN})
 
 
-def test_what_sources_say_of_other_namespaces_does_not_count() -> None:
+def test_undeclared_namespaces_of_sources_are_ignored() -> None:
     assert support(release(PLUGIN), SOURCES).supported == GIVEN

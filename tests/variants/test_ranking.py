@@ -1,4 +1,4 @@
-"""The order of wheels: by hand-made cases, and by what must hold for every case."""
+"""The order of wheels, tested with hand-made cases and with general rules."""
 
 from __future__ import annotations
 
@@ -74,17 +74,17 @@ def ordered(metadata: VariantMetadata, supported: Supported | None = None) -> li
             ["y", "x", "z", None],
         ),
         (
-            "of several values, the best that is supported counts",
+            "the best supported of several values decides",
             release("a", {"a.f": ["3", "2", "1"]}, {"x": ["a.f.1", "a.f.4"], "y": ["a.f.2", "a.f.1"]}),
             ["y", "x", None],
         ),
         (
-            "of several features, the most important decides",
+            "the most important of several features decides",
             release("a", {"a.g": ["1", "2"], "a.f": ["1", "2"]}, {"x": ["a.g.2"], "y": ["a.f.1", "a.g.1"]}),
             ["y", "x", None],
         ),
         (
-            "a namespace in front outranks any number of those behind",
+            "a namespace outranks any number of later namespaces",
             release(
                 "b a c",
                 {"a.f": ["1"], "b.f": ["1", "2"], "c.f": ["1"]},
@@ -102,30 +102,30 @@ def ordered(metadata: VariantMetadata, supported: Supported | None = None) -> li
             ["y", "x", "null", None],
         ),
         (
-            "equal ones are ordered by label",
+            "equal variants are sorted by label",
             release("a", {"a.f": ["1"]}, {label: ["a.f.1"] for label in ("cu13", "cu12_6", "cu12.6", "cu1")}),
             ["cu1", "cu12.6", "cu12_6", "cu13", None],
         ),
         (
-            "a feature of which nothing is supported puts a variant out",
+            "an unsupported feature excludes a variant",
             release("a", {"a.f": ["1"]}, {"x": ["a.f.1", "a.g.1"], "y": ["a.f.2"], "null": []}),
             ["null", None],
         ),
         (
-            "a namespace that the system knows nothing of puts a variant out",
+            "an unknown namespace excludes a variant",
             release("a b", {"a.f": ["1"]}, {"x": ["a.f.1"], "y": ["b.f.1"]}),
             ["x", None],
         ),
     ],
     ids=lambda value: value.replace(" ", "_") if isinstance(value, str) else "",
 )
-def test_the_order_is_that_of_the_standard(
+def test_variants_are_sorted_as_in_the_standard(
     fact: str, metadata: VariantMetadata, expected: list[str | None]
 ) -> None:
     assert ordered(metadata) == expected, fact
 
 
-def test_within_a_label_tags_decide_and_then_the_build_number() -> None:
+def test_tags_and_then_build_numbers_decide_within_a_label() -> None:
     metadata = release("a", {"a.f": ["1"]}, {"x": ["a.f.1"]})
     tags = [Tag("cp311", "cp311", "linux_x86_64"), *ANY]
     wheels = [
@@ -149,7 +149,7 @@ def test_within_a_label_tags_decide_and_then_the_build_number() -> None:
     ]
 
 
-def test_a_compressed_set_of_tags_counts_by_its_best() -> None:
+def test_the_best_tag_of_a_compressed_set_decides() -> None:
     tags = [Tag("py3", "none", "linux_x86_64"), *ANY]
     (first, second) = rank(
         [wheel(None, "py3-none-any"), wheel(None, "py2.py3-none-Linux_x86_64")], None, {}, tags
@@ -158,7 +158,7 @@ def test_a_compressed_set_of_tags_counts_by_its_best() -> None:
     assert second.key and second.key.tag == 1
 
 
-def test_every_reason_why_a_wheel_is_out_is_told() -> None:
+def test_every_reason_that_excludes_a_wheel_is_reported() -> None:
     metadata = release("a", {"a.f": ["2", "1"]}, {"x": ["a.f.3", "a.f.4", "a.g.1"]})
     (verdict,) = rank([wheel("x", "py2-none-any")], metadata, static_support(metadata), ANY)
     assert verdict.key is None
@@ -175,7 +175,7 @@ def test_every_reason_why_a_wheel_is_out_is_told() -> None:
 
 
 @pytest.mark.parametrize("label", ["x", "null"])
-def test_a_label_that_the_index_file_lacks_is_out(label: str) -> None:
+def test_a_label_missing_in_the_index_file_is_excluded(label: str) -> None:
     metadata = release("a", {"a.f": ["1"]}, {"y": ["a.f.1"]})
     (verdict,) = rank([wheel(label)], metadata, static_support(metadata), ANY)
     assert verdict.reasons == (
@@ -185,7 +185,7 @@ def test_a_label_that_the_index_file_lacks_is_out(label: str) -> None:
     assert verdict.reasons == (Problem("unknown-label", "label", "no index file defines it"),)
 
 
-def test_what_is_barred_for_other_reasons_is_out_and_the_others_stay_as_they_are() -> None:
+def test_wheels_barred_for_other_reasons_are_excluded() -> None:
     metadata = release("a", {"a.f": ["1"]}, {"x": ["a.f.1"], "y": ["a.f.2"]})
     wheels, supported = [wheel("x"), wheel("y"), wheel()], static_support(metadata)
     yanked, old = Problem("yanked", "", "yanked"), Problem("yanked", "", "it is old")
@@ -196,7 +196,7 @@ def test_what_is_barred_for_other_reasons_is_out_and_the_others_stay_as_they_are
     assert [verdict.reasons for verdict in out] == [(yanked,), (yanked, old, missing)]
 
 
-def test_the_key_says_which_value_of_each_feature_is_best_and_where_it_ranks() -> None:
+def test_the_key_has_the_best_value_of_each_feature_and_its_rank() -> None:
     metadata = release("b a", {"a.f": ["3", "2"], "b.g": ["1"]}, {"x": ["a.f.2", "a.f.3", "b.g.1"]})
     (verdict,) = rank([wheel("x")], metadata, static_support(metadata), ANY)
     assert verdict.key
@@ -206,7 +206,7 @@ def test_the_key_says_which_value_of_each_feature_is_best_and_where_it_ranks() -
     ]
 
 
-def test_static_properties_of_an_optional_provider_support_nothing_unless_enabled() -> None:
+def test_static_properties_of_optional_providers_are_not_used() -> None:
     features = (("f", ("1",)),)
     providers: dict[str, Provider] = {
         "a": StaticProvider(features, optional=True),
@@ -247,7 +247,7 @@ def cases(draw: st.DrawFn) -> tuple[VariantMetadata, list[WheelFilename]]:
 
 
 @given(cases(), st.data())
-def test_the_order_of_the_input_changes_nothing(
+def test_the_order_of_the_input_does_not_matter(
     case: tuple[VariantMetadata, list[WheelFilename]], data: st.DataObject
 ) -> None:
     metadata, wheels = case
@@ -257,7 +257,7 @@ def test_the_order_of_the_input_changes_nothing(
 
 
 @given(cases())
-def test_an_incompatible_wheel_more_changes_nothing_for_the_others(
+def test_an_additional_incompatible_wheel_changes_nothing_else(
     case: tuple[VariantMetadata, list[WheelFilename]],
 ) -> None:
     metadata, wheels = case
@@ -268,7 +268,7 @@ def test_an_incompatible_wheel_more_changes_nothing_for_the_others(
 
 
 @given(cases())
-def test_whatever_two_wheels_are_left_their_order_is_the_same(
+def test_the_order_of_two_wheels_does_not_depend_on_others(
     case: tuple[VariantMetadata, list[WheelFilename]],
 ) -> None:
     metadata, wheels = case
@@ -280,7 +280,7 @@ def test_whatever_two_wheels_are_left_their_order_is_the_same(
 
 
 @given(cases())
-def test_why_a_wheel_is_better_is_the_first_part_of_the_key_that_differs(
+def test_the_first_different_part_of_the_key_explains_the_order(
     case: tuple[VariantMetadata, list[WheelFilename]],
 ) -> None:
     metadata, wheels = case
@@ -302,11 +302,11 @@ def test_why_a_wheel_is_better_is_the_first_part_of_the_key_that_differs(
 
 
 @given(releases())
-def test_the_order_is_what_the_standard_says_word_for_word(metadata: VariantMetadata) -> None:
+def test_the_order_matches_a_literal_version_of_the_standard(metadata: VariantMetadata) -> None:
     supported = static_support(metadata)
 
     def tuples(label: str) -> list[tuple[int, int, int]]:
-        """Return for each feature of a variant its best value, as three places."""
+        """Return the position of the best value of each feature, as three numbers."""
         best: dict[tuple[str, str], tuple[int, int, int]] = {}
         for namespace, feature, value in metadata.variants[label].properties:
             values = supported[namespace].get(feature, ())

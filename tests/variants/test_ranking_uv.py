@@ -1,4 +1,4 @@
-"""Real uv chooses the wheel that ranks first here."""
+"""Real uv selects the wheel that ranks first in this package."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from variant_backend.variants.ranking import rank, static_support
 pytestmark = pytest.mark.slow
 
 PYTHON = f"cp{sys.version_info.major}{sys.version_info.minor}"
-# Of two that rank alike, uv takes whichever; so there is only one of the first in a release.
+# uv selects any of several equal wheels, so each release has only one best wheel.
 EVERYWHERE = ("py3-none-any", "py2.py3-none-any")
 TAGS = (f"{PYTHON}-none-any", f"{PYTHON}-{PYTHON}-win32")
 LABELS = ("cu1", "cu12", "cu12.6", "cu126", "cu12_6", "nul", "nulll", "1", "0a", "_", ".", "x86_64")
@@ -29,7 +29,7 @@ PROJECTS = 100
 
 
 def draw_release(source: random.Random) -> VariantMetadata:
-    """Return metadata whose support is static: what uv makes of it depends on no machine."""
+    """Return metadata with static providers, so that uv's result does not depend on the machine."""
     namespaces = source.sample(["a", "b", "c_1"], source.randint(1, 3))
     providers = {}
     for namespace in namespaces:
@@ -56,7 +56,7 @@ def publish(source: random.Random, folder: Path, project: str, metadata: Variant
         *([None] if source.random() < 0.5 or NULL_LABEL not in metadata.variants else []),
     ]
     for label in labels:
-        # One that fits everywhere is always there, or uv would fail for all projects.
+        # Each release has a wheel for every environment, because uv would otherwise fail for all projects.
         for tags in [source.choice(EVERYWHERE), *source.sample(TAGS, source.randint(0, 2))]:
             build = source.choice(["", "", "1", "2", "10", "2a"])
             name = str(WheelFilename(project, "1.0", build, tags, label))
@@ -71,7 +71,7 @@ def publish(source: random.Random, folder: Path, project: str, metadata: Variant
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_real_uv_installs_what_ranks_first(seed: int, tmp_path: Path) -> None:
+def test_real_uv_installs_the_first_wheel(seed: int, tmp_path: Path) -> None:
     source = random.Random(seed)
     wheels, target = tmp_path / "wheels", tmp_path / "target"
     expected = {}

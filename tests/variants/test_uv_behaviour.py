@@ -1,4 +1,4 @@
-"""What real installers do with the wheels and the index that are made here."""
+"""Real installers handle the wheels and the index of this package as described."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ VARIANTS = ("--preview-features", "wheel-variants")
 
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a plain wheel and one for each label."""
+    """A folder with a plain wheel and a wheel for each label."""
     folder = tmp_path_factory.mktemp("release")
     wheel = make_wheel(folder)
     (folder / "pyproject.toml").write_text(PROJECT)
@@ -58,7 +58,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path, list[str]]]:
-    """An empty folder for wheels, and the options by which installers look there."""
+    """An empty folder for wheels, and the options that make installers use it."""
     if request.param == "folder":
         yield tmp_path / "dist", ["--no-index", "--find-links", str(tmp_path / "dist")]
         return
@@ -67,7 +67,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path
 
 
 def release_to(folder: Path, release: Path, labels: tuple[str, ...]) -> None:
-    """Put some of the wheels and the plain one into a folder, with their index file and a page."""
+    """Copy the plain wheel and some variants into a folder, with their index file and a page."""
     folder.mkdir()
     for label in (*(f"-{label}" for label in labels), ""):
         shutil.copy(release / f"demo-1.0-py3-none-any{label}.whl", folder)
@@ -107,7 +107,7 @@ def uv_installs(options: list[str], target: Path, *more: str, **env: Any) -> str
         ((), GPU, "plain"),
     ],
 )
-def test_uv_takes_the_best_supported_variant_then_null_then_the_plain_wheel(
+def test_uv_selects_the_best_variant_then_null_then_the_plain_wheel(
     release: Path,
     place: tuple[Path, list[str]],
     tmp_path: Path,
@@ -122,7 +122,7 @@ def test_uv_takes_the_best_supported_variant_then_null_then_the_plain_wheel(
 
 @pytest.mark.slow  # pip and uv for each
 @pytest.mark.parametrize("place", ["folder", "http"], indirect=True)
-def test_installers_that_know_no_variants_take_the_plain_wheel(
+def test_other_installers_select_the_plain_wheel(
     release: Path, place: tuple[Path, list[str]], tmp_path: Path
 ) -> None:
     folder, options = place
@@ -133,9 +133,7 @@ def test_installers_that_know_no_variants_take_the_plain_wheel(
 
 
 @pytest.mark.parametrize("label", LABELS[1:])
-def test_uv_takes_a_variant_wheel_by_its_path_if_it_is_supported(
-    release: Path, tmp_path: Path, label: str
-) -> None:
+def test_uv_installs_a_supported_variant_wheel_by_its_path(release: Path, tmp_path: Path, label: str) -> None:
     wheel = release / f"demo-1.0-py3-none-any-{label}.whl"
     options = [
         *empty_cache(),
@@ -161,9 +159,7 @@ def test_uv_takes_a_variant_wheel_by_its_path_if_it_is_supported(
         ("aarch64::version::8a", {}),
     ],
 )
-def test_uv_knows_the_providers_that_are_supplied(
-    tmp_path: Path, property_: str, hardware: dict[str, Any]
-) -> None:
+def test_uv_knows_the_built_in_providers(tmp_path: Path, property_: str, hardware: dict[str, Any]) -> None:
     import platform
 
     machine = platform.machine().lower().replace("amd64", "x86_64").replace("arm64", "aarch64")

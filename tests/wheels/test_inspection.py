@@ -211,12 +211,15 @@ def test_of_a_broken_variant_json_is_shown_what_can_be_read() -> None:
         (b"{", "variant.json: invalid JSON"),
         (b"[]", "variant.json: expected a table"),
         (b"\xff", "variant.json: invalid JSON"),
-        (null_metadata().to_json(), "variant.json: variants: label 'null', but the filename says 'v3'"),
+        (
+            null_metadata().to_json(),
+            "variant.json: variants: label 'null' differs from label 'v3' in the filename",
+        ),
         (
             null_metadata()
             .to_json()
             .replace(b'"variants": {', b'"variants": {"v3": {"x86_64": {"a": ["b"]}},'),
-            "variant.json: variants: 2 labels, and exactly one is needed",
+            "variant.json: variants: expected exactly one label, got 2",
         ),
     ],
 )
@@ -387,7 +390,4 @@ def test_on_a_terminal_long_lines_stay_in_their_column(no_color: str) -> None:
         lines = shown.splitlines()
         assert max(map(len, lines)) <= 60
         at = lines.index("  uv            never installs it: the static-properties of")
-        assert lines[at + 1 : at + 3] == [
-            "                  'mode' list none of the values of 'kind'",
-            "                  that it has",
-        ]
+        assert lines[at + 1] == "                  'mode' have none of its values of 'kind'"

@@ -294,7 +294,7 @@ def test_bad_wheels_are_told_and_the_good_ones_read(server: Server) -> None:
     assert [issue.removeprefix(server.url).split(";")[0] for issue in map(str, issues)] == [
         "bad-1.0-py3-none-any-v3.whl: expected a zip archive, got an empty file",
         "gone-1.0-py3-none-any-v3.whl: not found",
-        "nothing.whl: nothing.whl: not a wheel's name",
+        "nothing.whl: nothing.whl: invalid wheel filename",
         "odd-1.0-py3-none-any-v3.whl: directory demo-1.0.dist-info does not go with the filename,"
         " which says odd-1.0",
     ]

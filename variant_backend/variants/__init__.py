@@ -1,1 +1,1 @@
-"""Variants as values and pure functions: names, metadata, ranking, what installers do (PEP 825)."""
+"""Values and pure functions for variants: names, metadata, ranking, installers (PEP 825)."""

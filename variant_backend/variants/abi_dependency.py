@@ -1,7 +1,7 @@
-"""The namespace ``abi_dependency``: with which version of another project a wheel was built.
+"""The namespace ``abi_dependency``: the versions of other projects that a wheel was built with.
 
-It is reserved by the providers draft and by PEP 817 ("ABI Dependency Variant Namespace"): a feature is
-the name of a project, a value is the start of its version, and means ``==VALUE.*``.
+The providers draft and PEP 817 ("ABI Dependency Variant Namespace") reserve it. A feature is the name of a
+project. A value is the start of the project's version, and means ``==VALUE.*``.
 """
 
 from __future__ import annotations
@@ -19,54 +19,53 @@ if TYPE_CHECKING:
 
 ABI_DEPENDENCY = "abi_dependency"
 
-# What a maintainer should be told.
+# A warning for maintainers.
 REMARK = (
-    f"if a variant has a property of {ABI_DEPENDENCY}, uv of today drops the whole version, its"
-    " plain wheels too"
+    f"if a variant has a property of {ABI_DEPENDENCY}, uv drops the whole version, including its plain wheels"
 )
 
 
 def prefixes(version: Version) -> tuple[str, str, str]:
-    """Return the values that a version of a project matches, the closest first.
+    """Return the three values that match a version of a project, the longest first.
 
-    They have as many components as they have; the version counts as one with zeros behind it.
-    An epoch matches nothing, as the namespace does not know any: raises VariantError.
+    Missing components of the version are zeros. Raises VariantError if the version has an epoch, which
+    values cannot express.
 
     >>> from packaging.version import Version
     >>> prefixes(Version("2.10rc1+cpu"))
     ('2.10.0', '2.10', '2')
     """
     if version.epoch:
-        raise VariantError(f"version {version} has an epoch, which {ABI_DEPENDENCY} has no way to say")
+        raise VariantError(f"version {version} has an epoch, which {ABI_DEPENDENCY} cannot express")
     major, minor, micro = version.major, version.minor, version.micro
     return f"{major}.{minor}.{micro}", f"{major}.{minor}", f"{major}"
 
 
 def check_property(prop: Property) -> None:
-    """Check a property, if it is of this namespace; raises VariantError."""
+    """Check a property of this namespace, and accept others. Raises VariantError if it is invalid."""
     if prop.namespace != ABI_DEPENDENCY:
         return
     if not re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", prop.feature):
         raise VariantError(
-            f"{prop.feature!r} is no project's name",
+            f"invalid project name {prop.feature!r}",
             place=f"property '{prop}'",
-            hint="write it in small letters, with one '_' for each '-' or '.'",
+            hint="write it in lower case, with one '_' for each '-' or '.'",
         )
     number = "(0|[1-9][0-9]*)"
     if not re.fullmatch(rf"{number}(\.{number}){{,2}}", prop.value):
         raise VariantError(
-            f"{prop.value!r} is not the start of a version",
+            f"invalid start of a version {prop.value!r}",
             place=f"property '{prop}'",
-            hint="write one to three numbers, such as 2, 2.10 or 2.10.0, for all versions that start so",
+            hint="write one to three numbers such as 2, 2.10 or 2.10.0",
         )
 
 
 def built_with(variant: Variant, versions: Mapping[str, Version]) -> Variant:
-    """Return a variant whose wheel was built with these versions, by the names of their projects.
+    """Return the variant of a wheel that was built with these versions of projects.
 
-    The first two components are what is added: many projects change their ABI with the second. If the
-    variant says something of a project already, that must be true, and stays. Raises VariantError with
-    every fault found.
+    It adds the first two components of each version: many projects change their ABI with the second. If the
+    variant already has a property of a project, this property must match and is kept. Raises VariantError
+    with all problems.
 
     >>> from packaging.version import Version
     >>> variant = Variant("fast", frozenset({Property("blas", "library", "mkl")}))
@@ -87,10 +86,12 @@ def built_with(variant: Variant, versions: Mapping[str, Version]) -> Variant:
             added.add(Property(ABI_DEPENDENCY, feature, values[1]))
         elif not {*values} & {*stated[feature]}:
             text = (
-                f"variant {variant.label!r} says {ABI_DEPENDENCY} :: {feature} :: {one_of(stated[feature])},"
-                f" but it is built with {name} {version}"
+                f"variant {variant.label!r} has {ABI_DEPENDENCY} :: {feature} :: {one_of(stated[feature])},"
+                f" but the build used {name} {version}"
             )
-            problems.append(Problem("error", "", text, "require the right one for the build"))
+            problems.append(
+                Problem("error", "", text, f"require {name}=={stated[feature][0]}.* for the build")
+            )
     if problems:
         raise VariantError(*problems)
     return Variant(variant.label, variant.properties | added)

@@ -1,4 +1,4 @@
-"""What is wrong with values that can be read: in documents, between them, and with names of wheels."""
+"""Find problems in valid documents, between documents, and between documents and filenames of wheels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .wheel_metadata import label_problem
 
 
 def of_values(data: object) -> Iterator[Problem]:
-    """Find values of features that are not sorted, in a parsed variant.json or index-level file."""
+    """Find unsorted values of features in a parsed variant.json or index-level file."""
     for label, namespaces in _items(_get(data, "variants")):
         for namespace, features in _items(namespaces):
             for feature, values in _items(features):
@@ -26,7 +26,7 @@ def of_values(data: object) -> Iterator[Problem]:
                 )
                 if texts != sorted(texts):
                     place = f"variants.{label}.{namespace}.{feature}"
-                    yield Problem("unsorted-values", place, f"{one_of(texts)} is not sorted")
+                    yield Problem("unsorted-values", place, f"values are not sorted: {one_of(texts)}")
 
 
 def _get(data: object, key: str) -> object:
@@ -38,18 +38,18 @@ def _items(data: object) -> Iterable[tuple[str, object]]:
 
 
 def of_metadata(metadata: VariantMetadata) -> Iterator[Problem]:
-    """Find what the format allows, but keeps installers or people from choosing a variant."""
+    """Find properties and labels that the format allows, but that prevent the selection of a variant."""
     used = {name for variant in metadata.variants.values() for name in variant.namespaces()}
     for namespace in sorted(used - {ABI_DEPENDENCY}):
         if isinstance(metadata.providers.get(namespace), BuildProvider):
-            continue  # wheels have its answer, a list
+            continue  # wheels contain the answer as static-properties
         if problem := uv_never_supports(metadata, namespace):
             yield problem
     for label, variant in sorted(metadata.variants.items()):
         yield from uv_drops(variant)
         for namespace, feature in never_supported(variant, metadata.providers):
             place = f"variants.{label}.{namespace}.{feature}"
-            yield Problem("unlisted-value", place, "its values are not in the provider's static-properties")
+            yield Problem("unlisted-value", place, "the provider's static-properties have none of its values")
         yield from uv_unsupported_features(metadata, variant)
         if re.fullmatch("[0-9a-f]{8}", label) and (
             label == default_label(variant.properties) or not label.isdecimal()
@@ -68,37 +68,39 @@ def of_variant_json(metadata: VariantMetadata, filename: WheelFilename) -> Itera
     if problem := label_problem(metadata.variants, filename.label):
         yield problem
     if filename.label is None:
-        text = f"the filename lacks a label, and this has {one_of(map(repr, metadata.variants))}"
+        text = f"variant.json has label {one_of(map(repr, metadata.variants))}, but the filename has no label"
         yield Problem("unlabelled-variant", "variants", text)
 
 
 def of_wheels(parts: Mapping[str, VariantMetadata]) -> Iterator[tuple[str, Problem]]:
-    """Find conflicts between the wheels of one release; gives the wheel's name with each."""
+    """Find conflicts between the wheels of one release; yield each with the name of the wheel."""
     for first, second, problem in combine(parts)[1]:
-        yield second, Problem(problem.code, problem.place, f"in {first}: {problem.text}")
+        yield second, Problem(problem.code, problem.place, f"conflicts with {first}: {problem.text}")
 
 
 def of_index(index: VariantMetadata, parts: Mapping[str, VariantMetadata]) -> Iterator[Problem]:
-    """Compare an index-level file with the wheels of its release; what several show is said once."""
+    """Compare an index-level file with the wheels of its release; yield each difference once."""
     first: dict[tuple[str, str], str] = {}
     for name, part in sorted(parts.items()):
         for _, _, problem in combine({"": index, name: part})[1]:
             first.setdefault((problem.place, problem.text), name)
         missing = part.namespaces[len(index.namespaces) :]
         if missing and part.namespaces == (*index.namespaces, *missing):
-            first.setdefault(("default-priorities.namespace", f"{one_of(missing)} is missing here"), name)
+            first.setdefault(
+                ("default-priorities.namespace", f"{one_of(missing)} is missing in the index file"), name
+            )
     for (place, text), name in first.items():
-        yield Problem("index-differs", place, f"with {name}: {text}")
+        yield Problem("index-differs", place, f"conflicts with {name}: {text}")
 
 
 def of_labels(index: VariantMetadata, wheels: Sequence[WheelFilename], complete: bool) -> Iterator[Problem]:
-    """Compare the labels of an index-level file with those of the wheels beside it.
+    """Compare the labels of an index-level file with the labels of the wheels in its folder.
 
-    Unless they are *complete*, others may lie elsewhere.
+    If *wheels* is not *complete*, other wheels may exist elsewhere.
     """
     labels = {filename.label for filename in wheels if filename.label is not None}
     for label in sorted(labels - {*index.variants}):
         name = next(str(filename) for filename in wheels if filename.label == label)
-        yield Problem("index-lacks-label", "variants", f"{label!r} is missing, the label of {name}")
+        yield Problem("index-lacks-label", "variants", f"missing label {label!r} of {name}")
     for label in sorted({*index.variants} - labels) if complete and wheels else ():
-        yield Problem("index-label-without-wheel", f"variants.{label}", f"no wheel has the label {label!r}")
+        yield Problem("index-label-without-wheel", f"variants.{label}", f"no wheel has label {label!r}")

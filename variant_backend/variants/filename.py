@@ -11,7 +11,7 @@ from .properties import check_label
 if TYPE_CHECKING:
     from packaging.version import Version
 
-# A Python tag never starts with a digit, a build tag always does, so a label can follow either.
+# A build tag starts with a digit and a Python tag does not, so a label can follow with or without one.
 _WHEEL = re.compile(
     r"""
     (?P<distribution>(?:(?!__)[A-Za-z0-9._])+) - (?P<version>\d[A-Za-z0-9._+!]*)
@@ -25,7 +25,7 @@ _WHEEL = re.compile(
 
 
 class WheelFilename(NamedTuple):
-    """The parts of a wheel's filename, each as it is spelled there; *build* may be empty.
+    """The parts of a wheel's filename, spelled as in the filename; *build* may be empty.
 
     >>> WheelFilename.parse("numpy-2.3.2-cp313-cp313t-musllinux_1_2_x86_64-x86_64_v3.whl").label
     'x86_64_v3'
@@ -45,14 +45,14 @@ class WheelFilename(NamedTuple):
     def parse(cls, filename: str) -> WheelFilename:
         """Split a filename into its parts.
 
-        Raises VariantError when it is no wheel's name, or the label is outside the grammar.
+        Raises VariantError if it is not the filename of a wheel, or if the label is invalid.
         """
         match = _WHEEL.fullmatch(filename)
         if not match:
             raise VariantError(
-                "not a wheel's name",
+                "invalid wheel filename",
                 place=filename,
-                hint="it should read NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM[-LABEL].whl",
+                hint="rename it to NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM[-LABEL].whl",
             )
         distribution, version, build, tags, label = match.groups()
         if label is not None:
@@ -64,13 +64,13 @@ class WheelFilename(NamedTuple):
 
     @property
     def stem(self) -> str:
-        """Name and version: what stands in front of ``.dist-info`` inside."""
+        """Name and version, as before ``.dist-info`` in the wheel."""
         return f"{self.distribution}-{self.version}"
 
     def release(self) -> tuple[str, Version]:
-        """Return the normalized name and the version: what makes wheels belong to one release.
+        """Return the normalized name and the version, which are equal for all wheels of a release.
 
-        Raises VariantError when the version is not one (PEP 440).
+        Raises VariantError if the version is invalid (PEP 440).
         """
         from packaging.version import Version
 
@@ -81,11 +81,11 @@ class WheelFilename(NamedTuple):
 
 
 def check_project_name(name: str) -> None:
-    """Check the name of a project (packaging's "Names and normalization"); raises VariantError."""
+    """Check a project name ("Names and normalization" specification). Raises VariantError if invalid."""
     if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", name):
         raise VariantError(
-            f"project name {name!r} is not one",
-            hint="use letters, digits, and '.', '_' or '-' between them",
+            f"invalid project name {name!r}",
+            hint="use letters and digits, with '.', '_' or '-' between them",
         )
 
 
@@ -96,18 +96,18 @@ def index_filename(release: tuple[str, Version]) -> str:
 
 
 def parse_index_filename(filename: str) -> tuple[str, Version]:
-    """Return the release that an index-level metadata file is about: the inverse of `index_filename`.
+    """Return the release of an index-level metadata file: the inverse of `index_filename`.
 
-    Raises VariantError when it is no such name, or is not normalized; then the right one is said.
+    Raises VariantError if the filename is invalid or not normalized.
     """
     from packaging.version import Version
 
     match = re.fullmatch(r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)-([^-]+)-variants\.json", filename)
     if not match:
         raise VariantError(
-            "not the name of an index file",
+            "invalid index filename",
             place=filename,
-            hint="it should read NAME-VERSION-variants.json",
+            hint="rename it to NAME-VERSION-variants.json",
         )
     try:
         release = normalize(match[1]), Version(match[2])
@@ -115,15 +115,17 @@ def parse_index_filename(filename: str) -> tuple[str, Version]:
         raise VariantError(str(error), place=filename) from None
     if filename != index_filename(release):
         raise VariantError(
-            "name or version is not normalized", place=filename, hint=f"call it {index_filename(release)}"
+            "name or version is not normalized",
+            place=filename,
+            hint=f"rename it to {index_filename(release)}",
         )
     return release
 
 
 def release_of_index(filename: str) -> tuple[str, Version] | None:
-    """Return the release that an index-level file is about, however it is spelled; None for another file.
+    """Return the release of an index-level file, even if its name is not normalized; None for other files.
 
-    Raises VariantError when the version is not one (PEP 440).
+    Raises VariantError if the version is invalid (PEP 440).
     """
     from packaging.version import Version
 
@@ -135,7 +137,7 @@ def release_of_index(filename: str) -> tuple[str, Version] | None:
 
 
 def version_of(filename: str) -> Version | None:
-    """Return the version of a wheel, an sdist or an index file by its name, or None for another file."""
+    """Return the version in the filename of a wheel, an sdist or an index file, or None for other files."""
     from packaging.utils import InvalidSdistFilename, parse_sdist_filename
 
     try:
@@ -149,10 +151,10 @@ def version_of(filename: str) -> Version | None:
 
 
 def normalize(name: str) -> str:
-    """Return a project name as indexes have it (packaging's "Names and normalization")."""
-    return re.sub(r"[-_.]+", "-", name).lower()  # as packaging.utils does, which takes long to import
+    """Return a project name normalized as on indexes ("Names and normalization" specification)."""
+    return re.sub(r"[-_.]+", "-", name).lower()  # like packaging.utils, which is slow to import
 
 
 def escape(name: str) -> str:
-    """Return a project name as filenames have it: normalized, with ``_`` for ``-``."""
+    """Return a project name as in filenames: normalized, with ``_`` for ``-``."""
     return normalize(name).replace("-", "_")

@@ -1,7 +1,7 @@
-"""The registry of the providers that are known here: one entry for each namespace.
+"""The registry of built-in providers: one entry for each namespace.
 
-The facts of a provider stand in its module `provider_NAME`. How the machine is asked for them is a module of
-`machine`. A provider need not be one that uv knows.
+The facts of a provider are in its module `provider_NAME`, and its detector is in a module of `machine`.
+uv may not know a provider of this registry.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .provider_tpu import TPU
 from .provider_x86_64 import X86_64
 from .registry_entry import KnownProvider
 
-# The first one is declared where a null variant needs a namespace.
+# The first namespace is declared if a null variant needs one.
 KNOWN_PROVIDERS: Mapping[str, KnownProvider] = {
     "nvidia": NVIDIA,
     "x86_64": X86_64,
@@ -73,7 +73,7 @@ def suggested_namespace(name: str, declared: Iterable[str] = ()) -> str:
 
 
 def forcing_variables(supported: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, str]:
-    """Return the variables under which uv supports the same elsewhere, as far as it lets itself be forced.
+    """Return the variables that force the same support in uv elsewhere, as far as uv has such variables.
 
     >>> nvidia = {"cuda_version_lower_bound": ["12.8", "12.7"], "sm_arch": ["90_real"]}
     >>> forcing_variables({"nvidia": nvidia})  # doctest: +NORMALIZE_WHITESPACE

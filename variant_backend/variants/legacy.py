@@ -1,7 +1,7 @@
-"""Variant metadata in the forms of older drafts, and what they are in the current one.
+"""Upgrade variant metadata of older drafts to the current form.
 
-Sources: PEP 817 for the versions 0.0.x of the format, and what variantlib read and wrote of them; PEP 825
-for 0.1.x; the providers draft for 0.2.0. Keys that are in no old form are left to `VariantMetadata`.
+Sources: PEP 817 and variantlib for the versions 0.0.x of the format, PEP 825 for 0.1.x, the providers draft
+for 0.2.0. Other unknown keys are left for the reader of the current form.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .providers import never_supported
 from .uv_behaviour import uv_never_supports
 from .validation import Document
 
-# What the null variant was called when labels were hashes.
+# The label of the null variant when labels were hashes.
 OLD_NULL_LABEL = "00000000"
 
 _HOST = "https://variants-schema.wheelnext.dev/"
@@ -31,10 +31,10 @@ _OLD_SCHEMAS = {
 
 
 class Upgraded(NamedTuple):
-    """A document in the current form, what it means, and a report of what became of the old one.
+    """A document in the current form, its metadata, and a report of the changes.
 
-    Each line of the report names the place: *carried* says the same in another way, *changed* says
-    something else, *dropped* has no successor.
+    Each line of the report starts with the place. *carried* lists changes of form, *changed* changes of
+    meaning, and *dropped* values without a successor.
     """
 
     document: Mapping[str, Any]
@@ -45,33 +45,33 @@ class Upgraded(NamedTuple):
 
     @property
     def is_current(self) -> bool:
-        """Whether there was nothing to do."""
+        """Whether the document was current already."""
         return not (self.carried or self.changed or self.dropped)
 
     def unservable(self) -> tuple[str, ...]:
-        """Return a line for each namespace because of which no released installer can choose labels."""
+        """Return a line for each reason why no released installer can select labels."""
         return tuple(_unservable(self.metadata))
 
 
 def upgrade_document(data: object, where: str) -> Upgraded:
-    """Bring the parsed form of variant.json or of an index-level file to the current form.
+    """Upgrade the parsed form of variant.json or of an index-level file to the current form.
 
-    Raises VariantError with every fault that a person has to mend, each behind *where*.
+    Raises VariantError with all problems that a person must fix, each with *where* before its place.
     """
     return _upgraded(data, where, metadata_from_dict, is_table=False)
 
 
 def upgrade_table(data: object, where: str) -> Upgraded:
-    """Bring a project file's ``[variant]`` table to the current form; errors as in `upgrade_document`."""
+    """Upgrade a project file's ``[variant]`` table to the current form. Raises as `upgrade_document`."""
     return _upgraded(data, where, metadata_from_table, is_table=True)
 
 
 def _upgraded(
     data: object, where: str, read: Callable[[object, str], VariantMetadata], *, is_table: bool
 ) -> Upgraded:
-    """Change a copy of a document. What is of no old form, or of a wrong type, *read* has to judge."""
+    """Upgrade a copy of a document; *read* finds all problems that do not concern old forms."""
     document, report = Document(), UpgradeReport([], [], [])
-    # Copies as deep as anything is changed: a hostile document may be deeper than Python's stack.
+    # Copies only the changed levels: a hostile document may be nested more deeply than Python's stack.
     new: dict[str, Any] = document.table(data, "")
     if isinstance(priorities := new.get("default-priorities"), dict):
         new["default-priorities"] = dict(priorities)
@@ -101,7 +101,7 @@ def _upgrade_providers(new: dict[str, Any], upgrade: ProviderUpgrade) -> None:
         if table is not None:
             upgraded[namespace] = table
     if "providers" in new and not providers:
-        upgrade.report.carry("providers", "empty, so it is left out")
+        upgrade.report.carry("providers", "empty, left out")
     new.pop("providers", None)
     if upgraded:
         new["providers"] = upgraded
@@ -111,17 +111,17 @@ def _upgrade_labels(new: dict[str, Any], report: UpgradeReport) -> None:
     variants = new.get("variants")
     if not isinstance(variants, dict) or variants.get(OLD_NULL_LABEL) != {}:
         return
-    if variants.get(NULL_LABEL, {}) == {}:  # else the reader says that null has properties
-        report.carry(f"variants.{OLD_NULL_LABEL}", f"now {NULL_LABEL!r}")
+    if variants.get(NULL_LABEL, {}) == {}:  # else the reader reports that null has properties
+        report.carry(f"variants.{OLD_NULL_LABEL}", f"renamed to {NULL_LABEL!r}")
         others = {label: entry for label, entry in variants.items() if label != OLD_NULL_LABEL}
         new["variants"] = {NULL_LABEL: {}, **others}
 
 
 def _upgrade_schema(new: dict[str, Any], report: UpgradeReport) -> None:
-    """Give the version of the format that the document can have."""
+    """Set the newest possible version of the format."""
     old, providers = new.get("$schema"), new.get("providers")
     if "$schema" in new and old not in (*_OLD_SCHEMAS, SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS):
-        return  # the reader says that this is unknown
+        return  # the reader reports an unknown schema
     priorities = new.get("default-priorities")
     namespaces = priorities.get("namespace") if isinstance(priorities, dict) else None
     if not isinstance(namespaces, list) or not isinstance(providers, dict | None):
@@ -132,15 +132,15 @@ def _upgrade_schema(new: dict[str, Any], report: UpgradeReport) -> None:
         if providers:
             report.drop(
                 "providers",
-                f"{one_of(providers)}: all are left out, as {one_of(missing)} has none, and the format"
-                " wants one for every namespace, or none at all (version 0.1.1)",
+                f"{one_of(providers)}: all are left out, because {one_of(missing)} has no provider, and the"
+                " format requires a provider for every namespace or for none (version 0.1.1)",
             )
     schema = SCHEMA_WITHOUT_PROVIDERS if missing else SCHEMA_WITH_PROVIDERS
     if old != schema:
         rest = {key: value for key, value in new.items() if key != "$schema"}
         new.clear()
         new.update({"$schema": schema, **rest})
-        report.carry("$schema", f"{old!r} becomes {schema!r}" if old else f"none, becomes {schema!r}")
+        report.carry("$schema", f"changed from {old!r} to {schema!r}" if old else f"added {schema!r}")
 
 
 def _unservable(metadata: VariantMetadata) -> Iterator[str]:
@@ -155,7 +155,7 @@ def _unservable(metadata: VariantMetadata) -> Iterator[str]:
         elif reason and not metadata.variants:
             yield f"every label that uses {namespace}: {reason.text}"
     if ABI_DEPENDENCY in users:
-        yield f"{one_of(users[ABI_DEPENDENCY])} (by {ABI_DEPENDENCY}): uv drops a whole release with it"
+        yield f"{one_of(users[ABI_DEPENDENCY])} (by {ABI_DEPENDENCY}): uv drops the whole version"
     for label, variant in metadata.variants.items():
         for namespace, feature in never_supported(variant, metadata.providers):
-            yield f"{label}: the static-properties of {namespace!r} list none of its values of {feature!r}"
+            yield f"{label}: the static-properties of {namespace!r} have none of its values of {feature!r}"

@@ -1,7 +1,7 @@
-"""The four variant markers of dependency specifiers, decided for one wheel (PEP 825, "Environment markers").
+"""Resolve the four variant markers of dependency specifiers for one wheel (PEP 825, "Environment markers").
 
-No released installer reads them. What a wheel of one variant knows is decided here, and the rest is
-a marker as everybody reads it (the dependency specifiers specification, PEP 508).
+No released installer reads these markers. This module decides the comparisons that depend on the wheel's
+variant, and keeps the others as standard markers (dependency specifiers specification, PEP 508).
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ _SETS = {
 _VARIABLES = ("variant_label", *_SETS)
 _ITEM = ("NAMESPACE", "FEATURE", "VALUE")
 
-# So many brackets may be inside one another: the wheel that they come from may be anybody's.
+# The most nested brackets: wheels come from untrusted sources.
 _DEEPEST = 50
 
-# So many values may be open in one marker: all their combinations are tried. With those of the other
-# comparisons in it, if there are no more in all.
+# The most undecided values in one marker, because all their combinations are tried. Other comparisons of
+# the marker are tried too, unless the total is higher.
 _MOST = 14
 
 _TOKEN = r"""\s*(?: (?P<bracket>[()]) | (?P<text>"[^"]*"|'[^']*') | (?P<operator>not\s+in\b|in\b|[<>=!~]=?=?)
     | (?P<junction>and\b|or\b) | (?P<variable>[A-Za-z_][\w.]*) )"""
 
-# What most requirements look like. They are read without packaging: importing it takes longer than reading
-# a project file.
+# The form of most requirements. It is parsed without packaging, because that import takes longer than
+# reading a project file.
 _RELEASE = r"(?:[!=]=|[<>]=?)[ \t]*[0-9]{1,9}(?:\.[0-9]{1,9})*"
 _SIMPLE = rf"[ \t]*([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)[ \t]*({_RELEASE}(?:[ \t]*,[ \t]*{_RELEASE})*)?[ \t]*"
 _SIMPLE_COMPARISON = r"""(os_name|sys_platform|python_(?:full_)?version|implementation_(?:name|version)
     |platform_(?:machine|python_implementation|release|system|version))
     [ ]([!=]=|[<>]=?)[ ]["']([\w.+ -]*)["']"""
 
-# More of a requirement is not shown: the wheel that it comes from may be anybody's.
+# Messages cut longer requirements: wheels come from untrusted sources.
 _SHOWN = 500
 
 
 class _Test(NamedTuple):
-    """A comparison with a variant marker: *text* is what the marker is, or has, or is not."""
+    """A comparison of a variant marker with *text*."""
 
     variable: str
     operator: str
@@ -62,52 +62,52 @@ class _Junction(NamedTuple):
     parts: tuple[_Marker, ...]
 
 
-# A string is a comparison of other markers, in normal form.
+# A string is a comparison without variant markers, in normal form.
 _Marker: TypeAlias = Union[str, _Test, _Junction]  # noqa: UP007  # it names classes that name it
 
 
 def mentions_variant(requirement: str) -> bool:
-    """Tell whether a requirement's marker has a variant marker, by a look at its names only."""
+    """Return whether a requirement's marker contains the name of a variant marker."""
     marker = requirement.partition(";")[2]
     return "variant_" in marker and any(re.search(rf"\b{variable}\b", marker) for variable in _VARIABLES)
 
 
 def check_requirement(text: str) -> None:
-    """Check a requirement without variant markers (PEP 508); raises VariantError."""
+    """Check a requirement without variant markers (PEP 508). Raises VariantError if it is invalid."""
     _normalized(text)
 
 
 def check_dependency(text: str) -> None:
-    """Check a requirement whose marker may have variant markers; raises VariantError."""
+    """Check a requirement that may have variant markers. Raises VariantError if it is invalid."""
     _read(text)
 
 
 def resolve(requirement: str, variant: Variant) -> str | None:
-    """Return a requirement as it is for the wheel of *variant*, in normal form, or None if it never applies.
+    """Return a requirement resolved for the wheel of *variant*, in normal form, or None if it never applies.
 
-    Raises VariantError when it cannot be read, or depends on which value of a feature with several
-    values a system supports: that alone is not known before the wheel is installed.
+    Raises VariantError if it is invalid, or if it depends on which of several values of a feature the machine
+    supports: only the installation shows that.
     """
     specifier, marker = _read(requirement)
     if marker is None:
         return specifier
-    tests = _open(marker, variant)
+    tests = _undecided(marker, variant)
     outcomes = {} if len(tests) > _MOST else _outcomes(marker, variant)
     if len(outcomes) != 1:
         raise VariantError(
-            f"requirement {requirement[:_SHOWN]!r} cannot be decided for variant {variant.label!r}: it tests"
-            f" {tests[0]}, and which values of that feature are supported is known to a system only",
-            hint="test variant_label or variant_features instead, or make one label for each value",
+            f"requirement {requirement[:_SHOWN]!r} cannot be resolved for variant {variant.label!r}: it tests"
+            f" {tests[0]}, and only the installing machine knows which values of this feature it supports",
+            hint="test variant_label or variant_features instead, or define one label for each value",
         )
     (outcome,) = outcomes.values()
     return _joined(specifier, outcome)
 
 
 def resolve_here(requirement: str, label: str, supported: Iterable[Property]) -> str | None:
-    """Return a requirement as it is for a wheel on one system, in normal form, or None if it never applies.
+    """Return a requirement resolved for a wheel on one machine, in normal form, or None if it never applies.
 
-    *supported* are the wheel's properties that the system supports. A plain wheel has an empty *label* and
-    no properties. Raises VariantError when the requirement cannot be read.
+    *supported* are the properties of the wheel that the machine supports. A plain wheel has an empty *label*
+    and no properties. Raises VariantError if the requirement is invalid.
 
     >>> requirement = "fast; 'blas :: library :: mkl' in variant_properties or python_version < '3.9'"
     >>> resolve_here(requirement, "mkl", [Property("blas", "library", "mkl")])
@@ -118,11 +118,11 @@ def resolve_here(requirement: str, label: str, supported: Iterable[Property]) ->
     specifier, marker = _read(requirement)
     if marker is None:
         return specifier
-    return _joined(specifier, _reduced(marker, partial(_holds, label, _names(supported))))
+    return _joined(specifier, _reduced(marker, partial(_is_true, label, _names(supported))))
 
 
 def _joined(specifier: str, marker: bool | _Marker) -> str | None:
-    """Return a requirement with a marker that has no variant tests, or None if it never applies."""
+    """Return a requirement with a marker without variant tests, or None if it never applies."""
     if isinstance(marker, bool):
         return specifier if marker else None
     operator, parts = marker if isinstance(marker, _Junction) else ("", (marker,))
@@ -132,8 +132,8 @@ def _joined(specifier: str, marker: bool | _Marker) -> str | None:
 
 
 def _read(requirement: str) -> tuple[str, _Marker | None]:
-    """Split a requirement into what is in front of its marker, in normal form, and the marker."""
-    # A URL may have a semicolon inside; behind it, there is white space in front of the semicolon.
+    """Split a requirement into the part before the marker, in normal form, and the marker."""
+    # A URL can contain a semicolon; the semicolon after a URL follows white space.
     separator = r"\s;" if re.match(r"[^;]*@", requirement) else ";"
     specifier, *marker = re.split(separator, requirement, maxsplit=1)
     normalized = _normalized(specifier, requirement)
@@ -144,7 +144,7 @@ def _read(requirement: str) -> tuple[str, _Marker | None]:
 
 
 def _normalized(text: str, requirement: str | None = None) -> str:
-    """Return *text*, which is a *requirement* or a part of one, in normal form; raises VariantError."""
+    """Return *text*, a *requirement* or a part of it, in normal form. Raises VariantError if invalid."""
     if simple := _simple(text):
         return simple
     from packaging.requirements import InvalidRequirement, Requirement
@@ -161,18 +161,18 @@ def _normalized(text: str, requirement: str | None = None) -> str:
 
 
 def _simple(text: str) -> str | None:
-    """Return a requirement on a project, and maybe on releases of it, in normal form; None for any other."""
+    """Return a requirement of a name and versions in normal form, or None for other requirements."""
     match = re.fullmatch(_SIMPLE, text, re.ASCII)
     if match is None:
         return None
     specifiers = sorted(re.sub(r"[ \t]", "", match[2] or "").split(","))
     operators = {specifier.rstrip(".0123456789") for specifier in specifiers}
-    # With one operator, two versions may be the same: 1 and 1.0.
+    # With the same operator, two versions can be equal: 1 and 1.0.
     return f"{match[1]}{','.join(specifiers)}" if len(operators) == len(specifiers) else None
 
 
 class _Parser:
-    """Reads a marker, by the grammar of the dependency specifiers specification."""
+    """A parser of markers (grammar of the dependency specifiers specification)."""
 
     def __init__(self, text: str) -> None:
         self.tokens = deque([*_tokens(text), ("end", "the end")])
@@ -197,7 +197,7 @@ class _Parser:
             self.tokens.popleft()
             self.depth += 1
             if self.depth > _DEEPEST:
-                raise VariantError(f"more than {_DEEPEST} brackets inside one another", place="marker")
+                raise VariantError(f"more than {_DEEPEST} nested brackets", place="marker")
             marker = self.junction()
             self.take("bracket", "')'", ")")
             self.depth -= 1
@@ -213,23 +213,23 @@ class _Parser:
     def operand(self) -> tuple[str, str]:
         kind, text = self.tokens.popleft()
         if kind not in ("variable", "text"):
-            raise VariantError(f"a marker's name or a quoted text is needed, not {text}", place="marker")
+            raise VariantError(f"expected a marker name or a quoted string, got {text}", place="marker")
         return kind, text
 
     def take(self, kind: str, wanted: str, text: str | None = None) -> str:
         next_kind, next_text = self.tokens.popleft()
         if next_kind != kind or text not in (None, next_text):
-            raise VariantError(f"{wanted} is needed, not {next_text}", place="marker")
+            raise VariantError(f"expected {wanted}, got {next_text}", place="marker")
         return next_text
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
-    token = re.compile(_TOKEN, re.VERBOSE)  # here, as it takes long and most builds have no marker to read
+    token = re.compile(_TOKEN, re.VERBOSE)  # here, because it is slow and most builds have no marker
     position, text = 0, text.rstrip()
     while position < len(text):
         match = token.match(text, position)
         if not match or match.lastgroup is None:
-            raise VariantError(f"{text[position:].strip()!r} cannot be read", place="marker")
+            raise VariantError(f"invalid syntax {text[position:].strip()!r}", place="marker")
         yield match.lastgroup, match[match.lastgroup]
         position = match.end()
 
@@ -247,31 +247,33 @@ def _plain(text: str) -> str:
 
 
 def _simple_comparison(text: str) -> str | None:
-    """Return a comparison with a plain text in normal form; None for any other."""
+    """Return a comparison with a simple string in normal form, or None for other comparisons."""
     match = re.fullmatch(_SIMPLE_COMPARISON, text, re.ASCII | re.VERBOSE)
     return f'{match[1]} {match[2]} "{match[3]}"' if match else None
 
 
 def _test(left: tuple[str, str], operator: str, right: tuple[str, str]) -> _Test:
-    """Return a comparison with a variant marker, after checking that it can ever hold."""
+    """Return a comparison with a variant marker. Raises VariantError if it can never be true."""
     place = f"marker {left[1]} {operator} {right[1]}"
     variable_first = left[0] == "variable"
     (kind, variable), (other, quoted) = (left, right) if variable_first else (right, left)
     if variable not in _VARIABLES:
-        raise VariantError(f"no marker {variable!r}{did_you_mean(variable, _VARIABLES)}", place=place)
+        raise VariantError(f"unknown marker {variable!r}{did_you_mean(variable, _VARIABLES)}", place=place)
     if (kind, other) != ("variable", "text"):
-        raise VariantError("a variant marker is compared with a quoted text only", place=place)
+        raise VariantError("a variant marker can only be compared with a quoted string", place=place)
     text = quoted[1:-1]
     if variable == "variant_label":
         if operator not in ("==", "!=", "in", "not in"):
-            raise VariantError(f"a label knows no {operator!r}", place=place, hint="compare with == or !=")
+            raise VariantError(
+                f"invalid operator {operator!r} for a label", place=place, hint="compare with == or !="
+            )
         return _Test(variable, operator, text, variable_first)
     if operator not in ("in", "not in") or variable_first:
         raise VariantError(f"{variable} is a set", place=place, hint=f"write {quoted} in {variable}")
     names = [name.strip() for name in text.split("::")]
     if len(names) != _SETS[variable]:
         written = " :: ".join(_ITEM[: _SETS[variable]])
-        raise VariantError(f"{text!r} can never be in there", place=place, hint=f"write '{written}'")
+        raise VariantError(f"invalid item {text!r} of {variable}", place=place, hint=f"write '{written}'")
     try:
         if variable == "variant_properties":
             Property.parse(text)
@@ -290,23 +292,23 @@ def _tests(marker: _Marker) -> Iterator[_Test]:
             yield from _tests(part)
 
 
-def _open(marker: _Marker, variant: Variant) -> list[Property]:
-    """Return the properties in a marker of which a system may support one and not the other."""
+def _undecided(marker: _Marker, variant: Variant) -> list[Property]:
+    """Return the properties in a marker that share a feature, so that a machine may support some of them."""
     counts = Counter(prop.key for prop in variant.properties)
     tested = {test.text for test in _tests(marker) if test.variable == "variant_properties"}
     return sorted(prop for prop in variant.properties if counts[prop.key] > 1 and str(prop) in tested)
 
 
 def _outcomes(marker: _Marker, variant: Variant) -> dict[object, bool | _Marker]:
-    """Return what the marker may come to on systems that can use the wheel, behind what tells them apart.
+    """Return the different results of a marker on machines that can use the wheel, by a key.
 
-    That is the truth table over its other comparisons, if they are not too many.
+    The key is the truth table over the other comparisons, or the result itself if they are too many.
     """
     plain = sorted(set(_plain_ones(marker)))
-    is_small = len(plain) + len(_open(marker, variant)) <= _MOST
+    is_small = len(plain) + len(_undecided(marker, variant)) <= _MOST
     result: dict[object, bool | _Marker] = {}
-    for holds in _possible(marker, variant):
-        outcome = _reduced(marker, holds)
+    for decide in _possible(marker, variant):
+        outcome = _reduced(marker, decide)
         key = _truth_table(outcome, plain) if is_small else outcome
         result.setdefault(key, outcome)
         if len(result) > 1:
@@ -323,7 +325,7 @@ def _plain_ones(marker: _Marker) -> Iterator[str]:
 
 
 def _truth_table(marker: bool | _Marker, plain: Sequence[str]) -> tuple[bool, ...]:
-    """Return the value of a marker without variant tests for each set of its comparisons that may hold."""
+    """Return the value of a marker without variant tests for each combination of comparison results."""
     rows = product((True, False), repeat=len(plain))
     return tuple(_value(marker, dict(zip(plain, row, strict=True))) for row in rows)
 
@@ -338,21 +340,21 @@ def _value(marker: bool | _Marker, values: Mapping[str, bool]) -> bool:
 
 
 def _possible(marker: _Marker, variant: Variant) -> Iterator[Callable[[_Test], bool]]:
-    """Yield, for each kind of system that can use the wheel, what tells whether a test holds on it.
+    """Yield a function that decides tests for each kind of machine that can use the wheel.
 
-    Such a system supports at least one value of every feature.
+    Such a machine supports at least one value of every feature.
     """
-    open_items = _open(marker, variant)
-    known = variant.properties.difference(open_items)
+    undecided = _undecided(marker, variant)
+    known = variant.properties.difference(undecided)
     features = {prop.key for prop in variant.properties}
-    for choice in product((True, False), repeat=len(open_items)):
-        supported = known.union(prop for prop, chosen in zip(open_items, choice, strict=True) if chosen)
+    for mask in product((True, False), repeat=len(undecided)):
+        supported = known.union(prop for prop, kept in zip(undecided, mask, strict=True) if kept)
         if {prop.key for prop in supported} == features:
-            yield partial(_holds, variant.label, _names(supported))
+            yield partial(_is_true, variant.label, _names(supported))
 
 
 def _names(supported: Iterable[Property]) -> set[str]:
-    """Return the namespaces, features and properties that a system supports, as markers name them."""
+    """Return the supported namespaces, features and properties as texts of markers."""
     return {
         name
         for prop in supported
@@ -360,8 +362,8 @@ def _names(supported: Iterable[Property]) -> set[str]:
     }
 
 
-def _holds(label: str, names: set[str], test: _Test) -> bool:
-    """Tell whether a test holds on a system, of whose properties these are the names."""
+def _is_true(label: str, names: set[str], test: _Test) -> bool:
+    """Return whether a test is true on a machine that supports *names*."""
     if test.variable != "variant_label":
         is_met = test.text in names
     elif test.operator in ("==", "!="):
@@ -371,15 +373,15 @@ def _holds(label: str, names: set[str], test: _Test) -> bool:
     return is_met == (test.operator in ("==", "in"))
 
 
-def _reduced(marker: _Marker, holds: Callable[[_Test], bool]) -> bool | _Marker:
-    """Return what is left of a marker when its variant tests are decided."""
+def _reduced(marker: _Marker, decide: Callable[[_Test], bool]) -> bool | _Marker:
+    """Return the rest of a marker after deciding its variant tests."""
     if isinstance(marker, str):
         return marker
     if isinstance(marker, _Test):
-        return holds(marker)
-    decisive = marker.operator == "or"  # one such part decides, all others can be left out
+        return decide(marker)
+    decisive = marker.operator == "or"  # one part with this value decides the result
     kept: dict[_Marker, None] = {}
-    for part in (_reduced(part, holds) for part in marker.parts):
+    for part in (_reduced(part, decide) for part in marker.parts):
         if isinstance(part, bool):
             if part == decisive:
                 return decisive
@@ -393,7 +395,7 @@ def _reduced(marker: _Marker, holds: Callable[[_Test], bool]) -> bool | _Marker:
 
 
 def _written(marker: _Marker) -> str:
-    """Return a marker without variant tests as text; it is put in normal form afterwards."""
+    """Return a marker without variant tests as text, not in normal form."""
     if not isinstance(marker, _Junction):
         return str(marker)
     return f" {marker.operator} ".join(f"({_written(part)})" for part in marker.parts)

@@ -15,7 +15,7 @@ from .validation import join
 
 
 class Conflict(NamedTuple):
-    """Two parts of one release that say different things at one place."""
+    """Two parts of one release that differ at one place."""
 
     first: str
     second: str
@@ -23,25 +23,25 @@ class Conflict(NamedTuple):
 
     @classmethod
     def between(cls, first: str, second: str, place: str, text: str) -> Conflict:
-        """Return the conflict of two parts, named as `combine` has them, at a place."""
+        """Return the conflict at *place* between two parts, named as in `combine`."""
         return cls(first, second, Problem("wheels-differ", place, text))
 
 
 def merge(parts: Mapping[str, VariantMetadata]) -> VariantMetadata:
-    """Combine the metadata of one release's wheels; the keys say where each part was read.
+    """Combine the metadata of one release's wheels; the keys name the source of each part.
 
-    The result does not depend on the order (PEP 825, "Metadata consistency").
-    Raises VariantError with every conflict, each naming both parts and the place.
+    The order of the parts does not change the result (PEP 825, "Metadata consistency").
+    Raises VariantError with all conflicts; each names both parts and the place.
     """
     result, conflicts = combine(parts)
     if conflicts:
         problems = (problem.within(f"{first} and {second}") for first, second, problem in conflicts)
-        raise VariantError(*problems, hint="make all wheels of a release from one [variant] table")
+        raise VariantError(*problems, hint="build all wheels of a release from one [variant] table")
     return result
 
 
 def combine(parts: Mapping[str, VariantMetadata]) -> tuple[VariantMetadata, list[Conflict]]:
-    """Return what `merge` does, and the conflicts; of what is in conflict, the first by name is taken."""
+    """Return the result of `merge` and the conflicts. In a conflict, the first part by name decides."""
     names = sorted(parts)
     longest = max(names, key=lambda name: len(parts[name].namespaces))
     namespaces = parts[longest].namespaces
@@ -51,7 +51,8 @@ def combine(parts: Mapping[str, VariantMetadata]) -> tuple[VariantMetadata, list
     for name in names:
         part = parts[name]
         if namespaces[: len(part.namespaces)] != part.namespaces:
-            text = f"of {one_of(namespaces)} and {one_of(part.namespaces)}, neither starts with the other"
+            lists = f"[{one_of(namespaces)}], [{one_of(part.namespaces)}]"
+            text = f"one list must be the start of the other: {lists}"
             conflicts.append(Conflict.between(longest, name, "default-priorities.namespace", text))
         conflicts += _combine(providers, part.providers, name, "providers")
         conflicts += _combine(variants, part.variants, name, "variants")
@@ -73,20 +74,20 @@ _T = TypeVar("_T", bound=_Table)
 def _combine(
     known: dict[str, tuple[str, _T]], new: Mapping[str, _T], name: str, place: str
 ) -> list[Conflict]:
-    """Add the *new* entries to the *known* ones; return each place where they differ."""
+    """Add the *new* entries to the *known* ones, and return a conflict for each different entry."""
     conflicts = []
     for key, value in new.items():
         first, known_value = known.setdefault(key, (name, value))
         for path, one, other in _differences(known_value.to_dict(), value.to_dict(), f"{place}.{key}"):
-            text = f"{one} and {other} differ"
+            text = f"{one} differs from {other}"
             if f".{ABI_DEPENDENCY}." in path:
-                text = f"built with {one} and with {other}, which takes two labels"
+                text = f"built with {one} and with {other}; use a label for each"
             conflicts.append(Conflict.between(first, name, path, text))
     return conflicts
 
 
 def _differences(one: object, other: object, path: str) -> Iterator[tuple[str, str, str]]:
-    """Yield the deepest places in which two documents differ, with what stands there."""
+    """Yield the deepest places where two documents differ, with both values."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         for key in dict.fromkeys([*one, *other]):
             yield from _differences(one.get(key), other.get(key), join(path, key))

@@ -1,8 +1,8 @@
-"""Variant metadata: what variant.json, the index-level file and the ``[variant]`` table say.
+"""Variant metadata: the content of variant.json, the index-level file and the ``[variant]`` table.
 
-One value, `VariantMetadata`, stands for all three. Sources: PEP 825 ("Variant metadata",
-"Index-level metadata", "Metadata consistency") for version 0.1.1 of the format, the providers
-draft for version 0.2.0, the building draft for the ``[variant]`` table.
+`VariantMetadata` represents all three. Sources: PEP 825 ("Variant metadata", "Index-level metadata",
+"Metadata consistency") for version 0.1.1 of the format, the providers draft for version 0.2.0, and the
+building draft for the ``[variant]`` table.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ SCHEMA_WITHOUT_PROVIDERS = "https://variants-schema.wheelnext.dev/peps/825/v0.1.
 
 
 class VariantMetadata(NamedTuple):
-    """The variants of a release, the order of their namespaces, and where support comes from."""
+    """The variants of a release, the order of their namespaces, and the providers."""
 
     namespaces: tuple[str, ...]
     providers: Mapping[str, Provider]
     variants: Mapping[str, Variant]
 
     def to_dict(self) -> dict[str, object]:
-        """Return the document: version 0.2.0 of the format if every namespace has a provider, else 0.1.1."""
+        """Return the document, in version 0.2.0 if every namespace has a provider, else in version 0.1.1."""
         complete = not self.without_provider()
         providers = {name: self.providers[name].to_dict() for name in self.namespaces if complete}
         return {
@@ -38,16 +38,16 @@ class VariantMetadata(NamedTuple):
         }
 
     def to_json(self) -> bytes:
-        """Return the document as a file's content: the same bytes for the same value."""
+        """Return the document as the content of a file; equal values give equal bytes."""
         import json
 
         return (json.dumps(self.to_dict(), indent=2) + "\n").encode()
 
     def only(self, variant: Variant) -> VariantMetadata:
-        """Return what the wheel of *variant* carries: all of the release, but this variant alone.
+        """Return the metadata for the wheel of *variant*: the release's metadata with only this variant.
 
-        Raises VariantError when a property's namespace is not declared, or one of ``abi_dependency`` is
-        not valid.
+        Raises VariantError if the namespace of a property is not declared, or if a property of
+        ``abi_dependency`` is invalid.
         """
         for prop in sorted(variant.properties):
             check_property(prop)
@@ -55,18 +55,18 @@ class VariantMetadata(NamedTuple):
         if undeclared:
             raise VariantError(
                 *(
-                    f"namespace {namespace!r} is not declared{did_you_mean(namespace, self.namespaces)}"
+                    f"unknown namespace {namespace!r}{did_you_mean(namespace, self.namespaces)}"
                     for namespace in undeclared
                 ),
                 place=f"variant {variant.label!r}",
-                hint=f"default-priorities.namespace must list it, and has {one_of(self.namespaces)}",
+                hint=f"add it to default-priorities.namespace; known namespaces: {one_of(self.namespaces)}",
             )
         return self._replace(variants={variant.label: variant})
 
     def variant(self, label: str) -> Variant:
-        """Return the variant that *label* stands for; ``null`` need not be defined.
+        """Return the variant of *label*; the label ``null`` is always known.
 
-        Raises VariantError, which lists the known labels and suggests the nearest.
+        Raises VariantError if the label is unknown, with the known labels and a suggestion.
         """
         if label == NULL_LABEL:
             return NULL_VARIANT
@@ -78,12 +78,12 @@ class VariantMetadata(NamedTuple):
         return self.variants[label]
 
     def without_provider(self) -> list[str]:
-        """Return the declared namespaces for which nothing says where support comes from."""
-        asked = self.build_providers()
-        return [name for name in self.namespaces if name not in self.providers or name in asked]
+        """Return the declared namespaces that wheels would have no provider for."""
+        built = self.build_providers()
+        return [name for name in self.namespaces if name not in self.providers or name in built]
 
     def build_providers(self) -> dict[str, BuildProvider]:
-        """Return the providers that are asked when a wheel is built, by namespace."""
+        """Return by namespace the providers whose plugins run when a wheel is built."""
         return {
             name: provider for name, provider in self.providers.items() if isinstance(provider, BuildProvider)
         }
@@ -92,11 +92,11 @@ class VariantMetadata(NamedTuple):
 def declare(
     properties: Iterable[Property], providers: Mapping[str, Provider] | None = None, *, known: bool = True
 ) -> VariantMetadata:
-    """Return the metadata of a release without a project file: its namespaces rank as they come.
+    """Return the metadata of a release without a project file; namespaces rank in their given order.
 
-    With *known*, the namespaces that released installers know get the provider they know. The null
-    variant alone uses no namespace, but one must be declared: then it is the first known one.
-    Raises VariantError when there is none.
+    With *known*, namespaces of built-in providers get these providers. The null variant uses no namespace,
+    but the format requires one: then the first built-in namespace is declared.
+    Raises VariantError if there is no namespace.
     """
     from .known_providers import KNOWN_PROVIDERS
 
@@ -107,8 +107,8 @@ def declare(
         namespaces = {next(iter(KNOWN_PROVIDERS)): None}
     if not namespaces:
         raise VariantError(
-            "default-priorities.namespace would be empty, and the format asks for one at least",
-            hint="declare the namespaces of the release with --pyproject, --provider or --static",
+            "default-priorities.namespace would be empty, and the format requires a namespace",
+            hint="declare a namespace with --pyproject, --provider or --static",
         )
     tables = {name: entry.table for name, entry in KNOWN_PROVIDERS.items()} if known else {}
     complete = {**tables, **providers}

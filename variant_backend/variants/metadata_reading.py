@@ -1,4 +1,4 @@
-"""Reading variant metadata: variant.json, the index-level file and the ``[variant]`` table."""
+"""Read variant metadata: variant.json, the index-level file and the ``[variant]`` table."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PRIORITIES, _PROVIDERS, _VARIANTS = _SECTIONS = ("default-priorities", "provide
 
 
 def metadata_from_json(data: bytes, place: str) -> VariantMetadata:
-    """Read the content of variant.json or of an index-level file; errors as in `metadata_from_dict`."""
+    """Read the content of variant.json or of an index-level file. Raises as `metadata_from_dict`."""
     document = Document()
     try:
         result = read_metadata(document, read_json(document, data))
@@ -35,15 +35,15 @@ def metadata_from_json(data: bytes, place: str) -> VariantMetadata:
 def metadata_from_dict(data: object, place: str) -> VariantMetadata:
     """Read the parsed form of variant.json or of an index-level file.
 
-    Raises VariantError with every fault found, each behind *place*.
+    Raises VariantError with all problems, each with *place* before its own place.
     """
     return _checked(read_metadata, data, place)
 
 
 def metadata_from_table(data: object, place: str) -> VariantMetadata:
-    """Read the ``[variant]`` table of a project file, which need not have every provider.
+    """Read the ``[variant]`` table of a project file, where providers may be missing.
 
-    Raises VariantError with every fault found, each behind *place*.
+    Raises VariantError with all problems, each with *place* before its own place.
     """
     return _checked(read_variant_table, data, place)
 
@@ -51,7 +51,7 @@ def metadata_from_table(data: object, place: str) -> VariantMetadata:
 def _checked(
     read: Callable[[Document, object], VariantMetadata], data: object, place: str
 ) -> VariantMetadata:
-    """Read a document; raises VariantError with every fault found, each behind *place*."""
+    """Read a document. Raises VariantError with all problems, each with *place* before its own place."""
     document = Document()
     result = read(document, data)
     document.check(place)
@@ -59,57 +59,51 @@ def _checked(
 
 
 def read_metadata(document: Document, data: object) -> VariantMetadata:
-    """Read what `metadata_from_dict` reads.
-
-    Faults are left in the *document*, and what they concern is left out.
-    """
+    """Read the same as `metadata_from_dict`, but add problems to *document* and leave out invalid values."""
     top = document.table(data, "", ("$schema", *_SECTIONS), ("$schema", _PRIORITIES, _VARIANTS))
     result = _read_sections(document, top)
     schema = document.string(top["$schema"], "$schema") if "$schema" in top else None
     if schema == SCHEMA_WITH_PROVIDERS:
         listed = document.table(top.get(_PROVIDERS, {}), _PROVIDERS)
         for namespace in [name for name in result.namespaces if name not in listed]:
-            text = "missing: every declared namespace needs one"
+            text = "missing; version 0.2.0 of the format requires a provider for every namespace"
             document.note(f"{_PROVIDERS}.{namespace}", text, code="missing-provider")
     elif schema == SCHEMA_WITHOUT_PROVIDERS:
         if _PROVIDERS in top:
-            document.note(_PROVIDERS, "version 0.1.1 of the format has none", code="unknown-key")
+            document.note(_PROVIDERS, "not allowed in version 0.1.1 of the format", code="unknown-key")
     elif schema is not None:
-        text = f"{schema!r} is no version of the format that is known here"
+        text = f"unknown schema {schema!r}"
         document.note("$schema", text, code="unknown-schema")
     return result
 
 
 def read_variant_table(document: Document, data: object) -> VariantMetadata:
-    """Read what `metadata_from_table` reads.
-
-    Faults are left in the *document*, and what they concern is left out.
-    """
+    """Read the same as `metadata_from_table`, but add problems to *document* and leave out invalid values."""
     top = document.table(data, "", _SECTIONS, (_PRIORITIES,))
     result = _read_sections(document, top, SOURCES_OF_A_TABLE)
     for namespace, provider in result.providers.items():
         if isinstance(provider, BuiltinProvider):
-            text = "is reserved, no installer knows it yet"
+            text = "reserved; no installer knows it yet"
             document.note(f"{_PROVIDERS}.{namespace}.builtin", text, code="reserved-provider")
     return result
 
 
 def check_namespace(text: str) -> None:
-    """Check a namespace that has a provider; raises VariantError."""
+    """Check a namespace in default-priorities. Raises VariantError if it is invalid."""
     check_name(text, "namespace")
     if text == ABI_DEPENDENCY:
-        raise VariantError(f"namespace {text!r} is reserved and has no priority")
+        raise VariantError(f"namespace {text!r} is reserved and cannot have a priority")
 
 
 def _read_sections(
     document: Document, top: dict[str, object], sources: Sequence[str] = SOURCES
 ) -> VariantMetadata:
-    """Read what variant.json, the index-level file and the ``[variant]`` table share."""
+    """Read the common part of variant.json, the index-level file and the ``[variant]`` table."""
     namespaces = _read_namespaces(document, top)
-    known = frozenset(namespaces)  # there may be many
+    known = frozenset(namespaces)  # for speed with many namespaces
 
     def is_declared(namespace: str, place: str) -> bool:
-        if not known or namespace in known:  # a missing list is one fault, not many
+        if not known or namespace in known:  # a missing list is one problem, not many
             return True
         text = f"not in default-priorities.namespace{did_you_mean(namespace, namespaces)}"
         document.note(place, text, code="undeclared-namespace")
@@ -142,7 +136,7 @@ def _read_namespaces(document: Document, top: dict[str, object]) -> tuple[str, .
 def _read_variant(document: Document, label: str, value: object) -> Variant | None:
     """Read one entry of ``variants``."""
     place = f"{_VARIANTS}.{label}"
-    faults = len(document.problems)
+    problems_before = len(document.problems)
     properties: set[Property] = set()
     document.passes(place, check_label, label, code="bad-name")
     for namespace, features in document.table(value, place).items():
@@ -150,10 +144,10 @@ def _read_variant(document: Document, label: str, value: object) -> Variant | No
         document.passes(at_namespace, lambda text: check_name(text, "namespace"), namespace, code="bad-name")
         entries = document.table(features, at_namespace)
         if not entries and features == {}:
-            document.note(at_namespace, "lists no feature", code="empty-list")
+            document.note(at_namespace, "expected a feature, got none", code="empty-list")
         for feature, values in read_features(document, entries, at_namespace):
             properties.update(Property(namespace, feature, text) for text in values)
-    if len(document.problems) > faults:
+    if len(document.problems) > problems_before:
         return None
     try:
         return Variant.of(label, frozenset(properties))

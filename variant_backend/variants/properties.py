@@ -1,4 +1,4 @@
-"""Variant properties, labels, and a variant: a label with its set of properties (PEP 825)."""
+"""Variant properties, labels, and variants: labels with their sets of properties (PEP 825)."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ _VALUE_CHARACTERS = f"{_NAME_CHARACTERS}."
 
 
 def _check_text(text: str, allowed: str, what: str) -> None:
-    """Raise a VariantError that shows the first character of *text* outside *allowed*."""
+    """Raise VariantError if a character of *text* is not in *allowed*, and name the first one."""
     if not text:
         raise VariantError(f"{what} is empty")
     for position, character in enumerate(text, start=1):
         if character not in allowed:
             raise VariantError(
                 f"{what} {text!r}: character {character!r} at position {position} is not allowed",
-                hint=f"allowed are {' '.join(['a-z', '0-9', *allowed[36:]])}",
+                hint=f"use only {' '.join(['a-z', '0-9', *allowed[36:]])}",
             )
 
 
 def check_label(label: str) -> None:
-    """Check a variant label against its grammar (PEP 825, "Variant label").
+    """Check a variant label (PEP 825, "Variant label").
 
-    Raises VariantError, showing the offending character.
+    Raises VariantError that names the first invalid character.
     """
     _check_text(label, _VALUE_CHARACTERS, "label")
 
 
 def check_name(name: str, what: str) -> None:
-    """Check the name of *what*, a namespace or a feature; raises VariantError as `check_label` does."""
+    """Check the name of *what* (a namespace or a feature). Raises VariantError as `check_label` does."""
     _check_text(name, _NAME_CHARACTERS, what)
 
 
 def check_value(value: str) -> None:
-    """Check the value of a feature; raises VariantError as `check_label` does."""
+    """Check the value of a feature. Raises VariantError as `check_label` does."""
     _check_text(value, _VALUE_CHARACTERS, "value")
 
 
@@ -56,7 +56,7 @@ class Property(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str]:
-        """Return the namespace and the feature: what properties with different values have in common."""
+        """Return the namespace and the feature."""
         return self.namespace, self.feature
 
     def __str__(self) -> str:
@@ -64,14 +64,14 @@ class Property(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Property:
-        """Read a property; spaces around ``::`` are optional.
+        """Parse a property; spaces around ``::`` are optional.
 
-        Raises VariantError when there are not three parts, or one is outside the grammar.
+        Raises VariantError if the text does not have three parts, or if a part is invalid.
         """
         parts = [part.strip() for part in text.split("::")]
         if len(parts) != 3:
             raise VariantError(
-                f"found {len(parts)} part(s) between '::'",
+                f"expected three parts separated by '::', got {len(parts)}",
                 place=f"property {text!r}",
                 hint="write NAMESPACE :: FEATURE :: VALUE",
             )
@@ -86,9 +86,9 @@ class Property(NamedTuple):
 
 
 class Variant(NamedTuple):
-    """A label and the properties that it stands for.
+    """A label and its properties.
 
-    The label ``null`` and the empty set of properties belong to each other, and to nothing else.
+    Only the label ``null`` has no properties, and it never has any.
     """
 
     label: str
@@ -96,17 +96,16 @@ class Variant(NamedTuple):
 
     @classmethod
     def of(cls, label: str, properties: frozenset[Property]) -> Variant:
-        """Return a variant; raises VariantError when label and properties do not go together."""
+        """Return a variant. Raises VariantError if label and properties do not match."""
         check_label(label)
         if label == NULL_LABEL and properties:
             raise VariantError(
-                "label 'null' with properties: the null variant has none",
-                hint="choose another label, or leave the properties out",
+                "label 'null' cannot have properties",
+                hint="use another label or remove the properties",
             )
         if label != NULL_LABEL and not properties:
             raise VariantError(
-                f"label {label!r} without properties: only the null variant has none",
-                hint="give it properties, or the label 'null'",
+                f"label {label!r} has no properties", hint="add properties or use the label 'null'"
             )
         return cls(label, properties)
 
@@ -115,7 +114,7 @@ class Variant(NamedTuple):
         return {prop.namespace for prop in self.properties}
 
     def to_dict(self) -> dict[str, dict[str, list[str]]]:
-        """Return ``{namespace: {feature: [values]}}``, everything sorted, as variant.json has it."""
+        """Return ``{namespace: {feature: [values]}}``, sorted, as in variant.json."""
         result: dict[str, dict[str, list[str]]] = {}
         for prop in sorted(self.properties):
             result.setdefault(prop.namespace, {}).setdefault(prop.feature, []).append(prop.value)
@@ -126,10 +125,10 @@ NULL_VARIANT = Variant(NULL_LABEL, frozenset())
 
 
 def default_label(properties: Iterable[Property]) -> str:
-    """Return the label of a variant that nobody named: eight hexadecimal digits of a SHA-256.
+    """Return the label of a variant without a name: eight hexadecimal digits of a SHA-256.
 
-    It is taken over the sorted serialized properties, each followed by a line feed, as older
-    tools do. PEP 825 rejects hashes as a naming scheme, so a readable label is better.
+    It hashes the sorted properties as text, each with a line feed, as older tools do.
+    PEP 825 rejects hashes as a naming scheme, so a readable label is better.
     """
     import hashlib
 

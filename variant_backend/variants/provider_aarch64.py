@@ -7,12 +7,12 @@ from .registry_entry import Features, KnownByUv, KnownProvider, Meaning, OpenVal
 
 
 def aarch64_features() -> Features:
-    """Return what every 64-bit Arm processor supports."""
+    """Return the supported values of every 64-bit Arm processor."""
     return {"version": ("8a",)}
 
 
-# What the provider's package reports besides versions, and what later releases of its archspec library know.
-# `asimdrdmatomics` and `btiecv` are two names each, without the comma that the package lacks.
+# Other features of the provider's package, and of later releases of its archspec library.
+# `asimdrdmatomics` and `btiecv` join two names each, because the package lacks two commas.
 _SWITCHES = """
     sve aes afp asimd asimddp asimdfhm asimdhp asimdrdm asimdrdmatomics atomics bf16 bti btiecv
     cpuid crc32 dcpodp dcpop dgh dit ecv evtstrm f8cvt f8dp2 f8dp4 f8e4m3 f8e5m2 f8fma faminmax fcma

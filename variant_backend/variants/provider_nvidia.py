@@ -1,7 +1,7 @@
 """The facts of the provider `nvidia`: NVIDIA GPUs and their driver.
 
-How values are computed was measured: real uv was asked which values it supports, and which of two it
-prefers, and tests ask it again.
+The rules for values were measured with real uv: which values it supports, and which of two values it prefers.
+Tests repeat these measurements.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from .registry_entry import Features, KnownByUv, KnownProvider, Meaning, OpenVal
 
 Version: TypeAlias = tuple[int, int]
 
-# With these, uv takes a fact as it is given, and does not look at the machine.
+# With these variables, uv uses the given fact instead of detecting it.
 FORCE_DRIVER = "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION"
 FORCE_CAPABILITY = "NV_VARIANT_PROVIDER_FORCE_SM_ARCH"
 
-# The versions of CUDA that the provider counts through: it knows that minor ones exist, not which.
+# The CUDA versions that the provider lists: all minor versions up to a maximum, existing or not.
 _OLDEST_CUDA, _NEWEST_CUDA, _LAST_MINOR = 11, 15, 20
 _OLDEST_ARCHITECTURE = 5
-# What uv still takes for a fact: so many lower bounds, and numbers of a compute capability up to that.
+# uv's limits for given facts: the number of lower bounds, and the numbers of a compute capability.
 _MOST_LOWER_BOUNDS, _LARGEST = 1024, 255
 
 
 def nvidia_features(driver: Version, capability: Version | None) -> Features:
-    """Return the support of an NVIDIA driver for a CUDA version, and of a GPU's compute capability.
+    """Return the supported values for a driver's CUDA version and a GPU's compute capability.
 
     >>> nvidia_features((12, 8), (8, 6))["sm_arch"]
     ('86_real', '85_real', '84_real', '83_real', '82_real', '81_real', '80_real', '80_virtual')
@@ -52,13 +52,13 @@ def nvidia_features(driver: Version, capability: Version | None) -> Features:
 
 
 def _minors(major: int, last: int, first: int) -> list[str]:
-    """Return the versions from *last* down to *first*; the major version alone comes after its 0."""
+    """Return the versions from minor *last* down to *first*; the bare major version follows minor 0."""
     versions = [f"{major}.{minor}" for minor in range(last, first - 1, -1)]
     return versions if first else [*versions, str(major)]
 
 
 def forced_driver(text: str) -> Version | None:
-    """Read the value of `FORCE_DRIVER`, a version of which two numbers count; None if it is none.
+    """Parse the value of `FORCE_DRIVER`, a version; only two numbers are used. None if it is invalid.
 
     >>> forced_driver("12.8"), forced_driver("12"), forced_driver("none")
     ((12, 8), (12, 0), None)
@@ -75,9 +75,9 @@ def forced_driver(text: str) -> Version | None:
 
 
 def forced_capability(text: str) -> Version | None:
-    """Read the value of `FORCE_CAPABILITY`, such as 9.0; None if it is none."""
+    """Parse the value of `FORCE_CAPABILITY`, such as 9.0. None if it is invalid."""
     match = re.fullmatch(r"\s*\+?(\d+)\s*\.\s*\+?(\d+)\s*", text, re.ASCII)
-    if not match or max(map(len, match.groups())) > 9:  # int() refuses thousands of digits
+    if not match or max(map(len, match.groups())) > 9:  # int() rejects thousands of digits
         return None
     major, minor = int(match[1]), int(match[2])
     return (major, minor) if max(major, minor) <= _LARGEST else None
@@ -86,7 +86,7 @@ def forced_capability(text: str) -> Version | None:
 def _forcing(features: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Return the variables that force the support of these features.
 
-    A value that is no version stands for no GPU: an empty one would let uv look for one.
+    An invalid version means no GPU. With an empty value, uv would detect the GPU.
     """
     best = re.fullmatch(r"(\d+)(\d)_real", next(iter(features.get("sm_arch", ())), ""))
     return {

@@ -7,22 +7,22 @@ from collections.abc import Mapping, Sequence
 from .providers import PluginProvider
 from .registry_entry import Features, KnownByUv, KnownProvider, Meaning
 
-# With it, uv takes a fact as it is given, and does not look at the machine.
+# With this variable, uv uses the given fact instead of detecting it.
 FORCE_TPU = "TPU_VARIANT_PROVIDER_FORCE_PRESENT"
 
 
 def tpu_features(present: bool) -> Features:
-    """Return what is supported with a TPU, or without."""
+    """Return the supported values of a machine with or without a TPU."""
     return {"present": ("true" if present else "false",)}
 
 
 def forced_tpu(text: str) -> bool:
-    """Read the value of `FORCE_TPU`: what is no yes is a no."""
+    """Parse the value of `FORCE_TPU`: any other text than 1, true or yes means false."""
     return text.lower() in ("1", "true", "yes")
 
 
 def _forcing(features: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Return the variable that forces the support of these features, if it is known."""
+    """Return the variable that forces the support of these features, if they are known."""
     return {FORCE_TPU: present[0]} if (present := features.get("present", ())) else {}
 
 

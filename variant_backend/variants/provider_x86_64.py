@@ -1,6 +1,6 @@
 """The facts of the provider `x86_64`: the levels of 64-bit x86 processors.
 
-How values are computed was measured: real uv was asked which values it supports, and tests ask it again.
+The rules for values were measured with real uv, and tests repeat these measurements.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Iterable
 from .providers import PluginProvider
 from .registry_entry import Features, KnownByUv, KnownProvider, Meaning
 
-# What each level adds (x86-64 psABI), under Linux' names for it.
+# The flags that each level adds (x86-64 psABI), with their names on Linux.
 _LEVELS = (
     ("v2", {"sse3", "ssse3", "sse4_1", "sse4_2", "cx16", "lahf_lm", "popcnt"}),
     ("v3", {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "lzcnt", "movbe"}),
     ("v4", {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}),
 )
-# Other names of the same flags: Linux has some from AMD and from before SSE3 was called so, macOS its own.
+# Other names of the same flags: Linux has old names and names from AMD, and macOS has its own.
 _SAME_FLAG = {"pni": "sse3", "abm": "lzcnt", "lahf": "lahf_lm", "avx1.0": "avx"}
 
 
@@ -36,7 +36,7 @@ def x86_64_features(flags: Iterable[str]) -> Features:
     return {"level": tuple(levels)}
 
 
-# What the provider's package reports besides levels, and what later releases of its archspec library know.
+# Other features of the provider's package, and of later releases of its archspec library.
 _SWITCHES = """
     avx2 3dnow 3dnowext abm adx aes amx_bf16 amx_int8 amx_tile avx avx512_bf16 avx512_bitalg
     avx512_fp16 avx512_vbmi2 avx512_vnni avx512_vp2intersect avx512_vpopcntdq avx512bw avx512cd

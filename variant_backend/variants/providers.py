@@ -1,4 +1,4 @@
-"""Where support for a namespace comes from: the kinds of providers, and how their tables are read."""
+"""The kinds of providers, which define the supported values of a namespace, and their tables."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ SOURCES_OF_A_TABLE = ("static-properties", "requires", "build-requires", "builti
 
 
 class StaticProvider(NamedTuple):
-    """Support is listed in the metadata itself: features and values, both best first."""
+    """A provider whose supported features and values are in the metadata, both best first."""
 
     features: tuple[tuple[str, tuple[str, ...]], ...]
     optional: bool = False
 
     def to_dict(self) -> dict[str, object]:
-        """Return the provider's table; an order that goes without saying is not written."""
+        """Return the provider's table; the order of a single feature is left out."""
         names = [name for name, _ in self.features]
         return {
             "static-properties": {name: list(values) for name, values in self.features},
@@ -30,7 +30,7 @@ class StaticProvider(NamedTuple):
 
 
 class PluginProvider(NamedTuple):
-    """A plugin package answers what is supported when the wheel is installed."""
+    """A provider whose plugin reports the supported values when the wheel is installed."""
 
     requires: tuple[str, ...]
     plugin_api: str | None = None
@@ -47,7 +47,7 @@ class PluginProvider(NamedTuple):
 
 
 class BuiltinProvider(NamedTuple):
-    """Support is known to the installer. Reserved by the draft: read and kept, never made here."""
+    """A provider inside the installer. The draft reserves it: this package reads it, but never creates it."""
 
     name: str
     optional: bool = False
@@ -58,10 +58,10 @@ class BuiltinProvider(NamedTuple):
 
 
 class BuildProvider(NamedTuple):
-    """A plugin package answers what is supported when the wheel is built.
+    """A provider whose plugin reports the supported values when the wheel is built.
 
-    It stands in the ``[variant]`` table only: wheels have the plugin's answer, a `StaticProvider`.
-    Until that is known, its namespace counts as one without a provider.
+    Only the ``[variant]`` table has it: wheels have the plugin's answer, a `StaticProvider`. Without an
+    answer, its namespace is treated as a namespace without a provider.
     """
 
     requires: tuple[str, ...]
@@ -82,8 +82,8 @@ Provider: TypeAlias = StaticProvider | PluginProvider | BuildProvider | BuiltinP
 
 
 def never_supported(variant: Variant, providers: Mapping[str, Provider]) -> list[tuple[str, str]]:
-    """Return namespace and feature where a static provider lists no value that the variant has."""
-    # Only the providers of the variant's namespaces are looked at: there may be many others.
+    """Return the features (with namespaces) of which a static provider lists none of the variant's values."""
+    # Only the variant's namespaces, because there may be many others.
     static = {
         namespace: {(feature, value) for feature, values in provider.features for value in values}
         for namespace in variant.namespaces()
@@ -99,7 +99,7 @@ def never_supported(variant: Variant, providers: Mapping[str, Provider]) -> list
 
 
 def _reference(provider: PluginProvider | BuildProvider) -> str:
-    """Return where a plugin is; if nothing is said, its module is called as its package is."""
+    """Return the object reference of a plugin; by default, the module is named like the package."""
     if provider.plugin_api:
         return provider.plugin_api
     from packaging.requirements import Requirement
@@ -123,11 +123,11 @@ _PLUGINS: Mapping[str, type[PluginProvider] | type[BuildProvider]] = {
 
 
 def read_provider(entry: object, where: str) -> Provider:
-    """Read one entry of ``providers``; raises VariantError with every fault found."""
+    """Read one entry of ``providers``. Raises VariantError with all problems."""
     document = Document()
     provider = read_provider_table(document, entry, "")
     document.check(where)
-    return cast("Provider", provider)  # what is none has a fault
+    return cast("Provider", provider)  # an invalid provider has a problem
 
 
 def read_providers(
@@ -136,10 +136,11 @@ def read_providers(
     values: Iterable[tuple[str, str, Sequence[str]]],
     known_requirements: Callable[[str], Sequence[str]],
 ) -> dict[str, Provider]:
-    """Return providers by namespace, made of facts that each have the namespace in front.
+    """Return providers by namespace, from tuples that start with a namespace.
 
-    These are requirements of plugins, their objects, and the *values* of features of static providers. An
-    object alone goes with the *known_requirements* of its namespace, if there are any. Raises VariantError.
+    The tuples have requirements of plugins, object references, or *values* of a feature of a static provider.
+    An object reference without requirements gets the *known_requirements* of its namespace. Raises
+    VariantError with the problems of an invalid provider.
     """
     tables: dict[str, dict[str, Any]] = {}
     for namespace, requirement in requirements:
@@ -163,7 +164,7 @@ def read_providers(
 def read_features(
     document: Document, table: dict[str, object], place: str
 ) -> list[tuple[str, tuple[str, ...]]]:
-    """Read ``{feature: [values]}``, in the table's order; a bad name is noted, and left out."""
+    """Read ``{feature: [values]}`` in the table's order; note invalid names and leave them out."""
     return [
         (feature, document.strings(values, f"{place}.{feature}", check_value, code="bad-name"))
         for feature, values in table.items()
@@ -176,21 +177,21 @@ def read_features(
 def read_provider_table(
     document: Document, value: object, place: str, sources: Sequence[str] = SOURCES
 ) -> Provider | None:
-    """Read one entry of ``providers``: exactly one source of support, and what belongs to it."""
+    """Read one entry of ``providers``: exactly one source of support, and its other keys."""
     entry = document.table(value, place, (*sources, "optional", "plugin-api", "feature-order"))
     if not isinstance(value, dict):
         return None
     given = [key for key in sources if key in entry]
     if len(given) != 1:
         shown = " and ".join(given) or "none"
-        text = f"exactly one of {one_of(sources)} is needed, found {shown}"
+        text = f"expected exactly one of {one_of(sources)}, got {shown}"
         document.note(place, text, code="provider-source")
         return None
     (source,) = given
     plugins = [key for key in _PLUGINS if key in sources]
     for key, users in (("plugin-api", plugins), ("feature-order", ["static-properties"])):
         if key in entry and source not in users:
-            document.note(join(place, key), f"goes with {' or '.join(users)} only", code="provider-source")
+            document.note(join(place, key), f"only allowed with {' or '.join(users)}", code="provider-source")
     optional = document.boolean(entry.get("optional", False), join(place, "optional"))
     if source in _PLUGINS:
         from .markers import check_requirement
@@ -215,25 +216,25 @@ def _read_plugin_api(document: Document, entry: dict[str, object], place: str) -
 def read_ordered_features(
     document: Document, entry: dict[str, object], place: str, key: str
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Read the features under *key* of a table, in the order that its ``feature-order`` gives."""
+    """Read the features under *key* of a table, in the order of its ``feature-order``."""
     at_features, at_order = join(place, key), join(place, "feature-order")
     table = document.table(entry[key], at_features)
     features = dict(read_features(document, table, at_features))
     if "feature-order" not in entry:
         if len(table) > 1:
-            document.note(at_order, "missing: it ranks two or more features", code="feature-order")
+            document.note(at_order, "missing; it is required with two or more features", code="feature-order")
         return tuple(features.items())
     order = document.strings(
         entry["feature-order"], at_order, lambda text: check_name(text, "feature"), code="bad-name"
     )
     if set(order) != set(features):
-        text = f"names {one_of(order)}, but the features are {one_of(features)}"
+        text = f"expected the features {one_of(features)}, got {one_of(order)}"
         document.note(at_order, text, code="feature-order")
         return ()
     return tuple((feature, features[feature]) for feature in order)
 
 
 def check_object_reference(text: str) -> None:
-    """Check a plugin's ``module`` or ``module:object.path``; raises VariantError."""
+    """Check a plugin's ``module`` or ``module:object.path``. Raises VariantError if it is invalid."""
     if not all(part.isidentifier() for part in text.replace(":", ".", 1).split(".")):
-        raise VariantError(f"{text!r} is no object reference", hint="write MODULE or MODULE:OBJECT")
+        raise VariantError(f"invalid object reference {text!r}", hint="write MODULE or MODULE:OBJECT")

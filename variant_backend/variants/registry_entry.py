@@ -1,4 +1,4 @@
-"""What an entry of the registry `known_providers` says. Each entry is in a module `provider_NAME`."""
+"""The form of an entry in the registry `known_providers`. Each entry is in a module `provider_NAME`."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import NamedTuple, TypeAlias
 
 from .providers import PluginProvider
 
-# The features of one namespace with their values; both are best first.
+# The features of a namespace with their values; both are best first.
 Features: TypeAlias = Mapping[str, tuple[str, ...]]
 
 
 class KnownByUv(NamedTuple):
-    """What the released uv compares with the table of a provider, and the values that it computes itself.
+    """What the released uv compares with a provider's table, and the values that it computes itself.
 
-    uv wants the one *package*, a specifier that admits its *version*, and literally one of *plugin_apis*.
-    *features* are those that uv computes, each with a pattern of the values that it may ever support; none
-    if that is not known. *others* is a pattern of what the package itself has, and uv has not.
+    uv requires exactly this *package*, a specifier that allows *version*, and one of *plugin_apis* literally.
+    *features* has a pattern of the values that uv may support, for each feature that it computes; it is empty
+    if these are unknown. *others* is a pattern of the package's other features and values.
     """
 
     package: str
@@ -28,9 +28,9 @@ class KnownByUv(NamedTuple):
 
 
 class Meaning(NamedTuple):
-    """What the values of a *feature* mean that match the pattern *values*, and the compiler flags for them.
+    """The meaning and the compiler flags of those values of a *feature* that match the pattern *values*.
 
-    *words* and *flags* may refer to groups of the pattern, as in `re.Match.expand`.
+    *words* and *flags* can refer to groups of the pattern, as in `re.Match.expand`.
     """
 
     feature: str
@@ -47,11 +47,11 @@ class OpenValues(NamedTuple):
 
 
 class KnownProvider(NamedTuple):
-    """The facts of a provider that is known here: first of all, the table that is written for it.
+    """The facts of a built-in provider, such as the *table* to write for it.
 
-    It exists on *systems* (as `sys.platform` names them) and *machines* (as `platform.machine` and wheel tags
-    name them, in lower case) only; everywhere if there are none. *forcing* returns the variables under which
-    installers support the given features and nothing else. *uv* is None if uv does not know the provider.
+    It only exists on *systems* (names as in `sys.platform`) and *machines* (lower-case names as in wheel tags
+    and `platform.machine`), or everywhere if they are empty. *forcing* returns the variables with which
+    installers support exactly the given features. *uv* is None if uv does not know the provider.
 
     Its features are those with a meaning, those with *open_values*, and *switches*, whose only value is `on`.
     All other values are those with a meaning.
@@ -67,7 +67,7 @@ class KnownProvider(NamedTuple):
     switches: tuple[str, ...] = ()
 
     def exists_on(self, machine: str) -> bool:
-        """Tell whether a machine of this name may have what the provider reports."""
+        """Return whether the provider exists on machines of this name."""
         return not self.machines or machine.lower() in self.machines
 
     def features(self) -> tuple[str, ...]:
@@ -81,11 +81,11 @@ class KnownProvider(NamedTuple):
         return tuple(meaning.values for meaning in self.meanings if meaning.feature == feature)
 
     def describe(self, feature: str, value: str) -> str | None:
-        """Return in words what a value means, or None if that is not known."""
+        """Return the meaning of a value in words, or None if it is unknown."""
         return next((match.expand(meaning.words) for meaning, match in self._matches(feature, value)), None)
 
     def compiler_flags(self, feature: str, value: str) -> str:
-        """Return the compiler flags that a value stands for; empty if there are none."""
+        """Return the compiler flags of a value; empty if it has none."""
         return next((match.expand(meaning.flags) for meaning, match in self._matches(feature, value)), "")
 
     def _matches(self, feature: str, value: str) -> Iterator[tuple[Meaning, re.Match[str]]]:

@@ -1,4 +1,4 @@
-"""From the metadata of a release to those of one wheel: its label, the answers of plugins, and remarks."""
+"""Derive the metadata of one wheel from a release's metadata: label, answers of plugins, remarks."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from .providers import StaticProvider, never_supported
 
 
 def label_problem(labels: Collection[str], expected: str | None) -> Problem | None:
-    """Return what is wrong with the labels of a wheel's variant.json, or None.
+    """Return the problem of the labels in a wheel's variant.json, or None.
 
-    *expected* is the label of the filename, None if it has none.
+    *expected* is the label in the filename, or None.
     """
     if len(labels) != 1:
-        return Problem("one-label", "variants", f"{len(labels)} labels, and exactly one is needed")
+        return Problem("one-label", "variants", f"expected exactly one label, got {len(labels)}")
     (label,) = labels
     if expected not in (None, label):
-        text = f"label {label!r}, but the filename says {expected!r}"
+        text = f"label {label!r} differs from label {expected!r} in the filename"
         return Problem("label-mismatch", "variants", text)
     return None
 
 
 def variant_of_wheel(metadata: VariantMetadata) -> Variant:
-    """Return the variant that a wheel with this metadata is; raises VariantError unless it has one label."""
+    """Return the variant of a wheel with this metadata. Raises VariantError unless it has one label."""
     if problem := label_problem(metadata.variants, None):
         raise VariantError(problem)
     return next(iter(metadata.variants.values()))
 
 
 def select_variant(release: VariantMetadata, label: str | None, properties: frozenset[Property]) -> Variant:
-    """Return the variant asked for by a label, by properties, or by properties under a label.
+    """Return the variant with a label, with properties, or with both.
 
-    Properties without a label get the one that is defined for them, else a hash. What a wheel was
-    built with (``abi_dependency``) may be given besides what the label is defined with.
-    Raises VariantError when the label is unknown, or defined with other properties.
+    Properties without a label get the label that is defined for them, or a hash. Properties of
+    ``abi_dependency`` can be added to the defined properties of a label.
+    Raises VariantError if the label is unknown, or if it is defined with other properties.
     """
     if not properties:
         return release.variant(NULL_LABEL if label is None else label)
@@ -52,31 +52,31 @@ def select_variant(release: VariantMetadata, label: str | None, properties: froz
         raise VariantError(
             f"label {variant.label!r} is defined in [variant.variants] with other properties:"
             f" {one_of(map(str, sorted(defined.properties)))}",
-            hint="choose another label, or leave the properties out",
+            hint="use another label or remove the properties",
         )
     return Variant.of(variant.label, defined.properties | added)
 
 
 def _defined_label(release: VariantMetadata, properties: frozenset[Property]) -> str | None:
-    """Return the label that stands for exactly these properties, if one does."""
+    """Return the label that is defined with exactly these properties, or None."""
     return next((label for label, known in release.variants.items() if known.properties == properties), None)
 
 
 def with_answers(
     release: VariantMetadata, answers: Mapping[str, StaticProvider], used: Collection[str]
 ) -> VariantMetadata:
-    """Return the metadata with what plugins answered when the wheel was built, by namespace.
+    """Return the metadata with the answers of plugins that ran when the wheel was built, by namespace.
 
-    A namespace without an answer is left out, with all that rank behind it: so the list still goes
-    with those of the release's other wheels. If namespaces that the wheel has *used* are among them,
-    just the one without an answer is left out. Raises VariantError when that is one of the used ones.
+    A namespace without an answer is left out, together with all namespaces that rank after it: so the list
+    stays the start of the lists in the release's other wheels. If the wheel has *used* one of those, only
+    namespaces without an answer are left out. Raises VariantError if the wheel uses one of these.
     """
     missing = release.build_providers().keys() - answers
     if unanswered := sorted(missing & set(used)):
         raise VariantError(
-            "this plugin has not been asked",
+            "this plugin has not run",
             place=f"providers.{unanswered[0]}.build-requires",
-            hint="it is asked when the variant is built (-Cvariant=LABEL); else write static-properties",
+            hint="build the variant (-Cvariant=LABEL), or write static-properties",
         )
     used = {*used} - {ABI_DEPENDENCY}
     cut = next((rank for rank, name in enumerate(release.namespaces) if name in missing), None)
@@ -85,46 +85,46 @@ def with_answers(
         namespaces = tuple(name for name in release.namespaces if name not in missing)
     providers = {**release.providers, **answers}
     kept = {name: provider for name, provider in providers.items() if name in namespaces}
-    # The format wants one namespace at least; it may stand there without a provider.
+    # The format requires at least one namespace, which may have no provider.
     return VariantMetadata(namespaces or release.namespaces, kept, release.variants)
 
 
 def left_out(release: VariantMetadata, metadata: VariantMetadata) -> str | None:
-    """Say what the *metadata* of a wheel lack of the release's, as no plugin answered; None if nothing."""
+    """Return which namespaces are missing in the *metadata* of a wheel without answers, or None."""
     (label,) = metadata.variants
     names = [name for name in release.namespaces if name not in metadata.namespaces]
     if not names:
         missing = metadata.build_providers()
-        return f"{one_of(missing)}: no provider is written for variant {label!r}" if missing else None
-    text = f"{one_of(names)} is left out, as variant {label!r} does not use it"
+        return f"no provider is written for {one_of(missing)} in variant {label!r}" if missing else None
+    text = f"{one_of(names)} is left out, because variant {label!r} does not use it"
     if release.namespaces[: len(metadata.namespaces)] == metadata.namespaces:
         return text
-    return f"{text}; the index cannot combine this wheel with those that have it in front of others"
+    return f"{text}; the index cannot combine this wheel with wheels that rank it before other namespaces"
 
 
 def remarks_on(metadata: VariantMetadata) -> list[str]:
-    """Return warnings about wheels with these metadata."""
+    """Return warnings for the maintainer of wheels with this metadata."""
     remarks = []
-    # The null variant is chosen without any; and plugins that are asked in a build give an answer there.
+    # The null variant needs no provider, and plugins that run in a build give an answer there.
     used = any(variant.properties for variant in metadata.variants.values())
-    asked = metadata.build_providers()
-    if missing := [name for name in metadata.without_provider() if used and name not in asked]:
+    built = metadata.build_providers()
+    if missing := [name for name in metadata.without_provider() if used and name not in built]:
         from .known_providers import suggested_namespace
 
         suggestion = suggested_namespace(missing[0])
         remarks.append(
-            f"no installer can select this variant, as the namespace {one_of(missing)} has no provider"
-            f"{suggestion}; add [variant.providers.{missing[0]}] to pyproject.toml, or use make-variant"
-            " --static or --provider"
+            f"no installer can select this variant, because namespace {one_of(missing)} has no provider"
+            f"{suggestion}; add [variant.providers.{missing[0]}] to pyproject.toml, or use --static or --provider"
+            " of make-variant"
         )
     for label, variant in metadata.variants.items():
         for namespace, feature in never_supported(variant, metadata.providers):
             remarks.append(
-                f"variant {label!r} can never be selected, as the static-properties of"
-                f" {namespace!r} list none of its values of {feature!r}"
+                f"variant {label!r} can never be selected, because the static-properties of"
+                f" {namespace!r} have none of its values of {feature!r}"
             )
     if any(ABI_DEPENDENCY in variant.namespaces() for variant in metadata.variants.values()):
         remarks.append(REMARK)
     if any(label == default_label(variant.properties) for label, variant in metadata.variants.items()):
-        remarks.append("the label is a hash; set a readable one with --label or -Cvariant-label")
+        remarks.append("the label is a hash; set a readable label with --label or -Cvariant-label")
     return remarks

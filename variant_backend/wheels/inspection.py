@@ -19,7 +19,7 @@ from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_metadata
 from ..variants.properties import Variant
-from ..variants.uv_behaviour import ACCEPTED_BY_UV, UV_FLAG, uv_never_chooses
+from ..variants.uv_behaviour import ACCEPTED_BY_UV, UV_FLAG, uv_never_selects
 from ..variants.validation import Document, read_json
 from ..variants.wheel_metadata import label_problem
 from .reading import Wheel, open_wheel
@@ -361,5 +361,5 @@ def _verdicts(label: str | None, content: VariantJson) -> dict[str, InstallerVer
     else:
         where = "where its properties are supported" if variant.properties else "on every system"
         condition = f"with {UV_FLAG}, {where}"
-        uv = InstallerVerdict(tuple(uv_never_chooses(content.metadata, variant)), condition)
+        uv = InstallerVerdict(tuple(uv_never_selects(content.metadata, variant)), condition)
     return {"pip": InstallerVerdict((no_variants,)), "uv": uv}
