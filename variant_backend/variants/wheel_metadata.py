@@ -114,8 +114,8 @@ def remarks_on(metadata: VariantMetadata) -> list[str]:
         suggestion = suggested_namespace(missing[0])
         remarks.append(
             f"no installer can select this variant, because namespace {one_of(missing)} has no provider"
-            f"{suggestion}; add [variant.providers.{missing[0]}] to pyproject.toml, or use --static or --provider"
-            " of make-variant"
+            f"{suggestion}; add [variant.providers.{missing[0]}] to pyproject.toml, or use --static or"
+            " --provider of make-variant"
         )
     for label, variant in metadata.variants.items():
         for namespace, feature in never_supported(variant, metadata.providers):
