@@ -422,13 +422,19 @@ def test_a_namespace_without_a_provider_is_a_warning(tmp_path: Path) -> None:
             {"variant": ["dictionary::size::small", "dictionary :: size :: small"]},
             ["duplicate property 'dictionary :: size :: small'; give it once"],
         ),
-        ({"variant": ["null", "dictionary::size::small"]}, ["label 'null' with properties"]),
+        ({"variant": ["null", "dictionary::size::small"]}, ["label 'null' cannot have properties"]),
         ({"variant": "dictionary::size"}, ["property 'dictionary::size'", "NAMESPACE :: FEATURE :: VALUE"]),
-        ({"variant": "a::b::c::d"}, ["property 'a::b::c::d'", "found 4 part"]),
+        (
+            {"variant": "a::b::c::d"},
+            ["property 'a::b::c::d'", "expected three parts separated by '::', got 4"],
+        ),
         ({"variant": "Dictionary::size::small"}, ["namespace 'Dictionary'", "character 'D' at position 1"]),
         ({"variant": "dictionary::size::"}, ["value is empty"]),
         ({"variant": "dictionry::size::small"}, ["unknown namespace 'dictionry'", "mean 'dictionary'?"]),
-        ({"variant": "dictionary::size::small", "variant-label": "null"}, ["the null variant has none"]),
+        (
+            {"variant": "dictionary::size::small", "variant-label": "null"},
+            ["label 'null' cannot have properties"],
+        ),
         ({"variant": "dictionary::size::large", "variant-label": "small"}, ["'small' is defined", "other"]),
         ({"variant": "dictionary::size::large", "variant-label": "a-b"}, ["label 'a-b'", "character '-'"]),
         (
