@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import VariantError
 from ..formats.core_metadata import requirements
-from ..project.pyproject import Project
 from ..project.recipe import Recipe
 from ..wheels.reading import WheelFile
+
+if TYPE_CHECKING:
+    from ..project.pyproject import Project
 
 _TOOL = "tool.variant-backend"
 
