@@ -18,7 +18,7 @@ TREES = {
     )
     for path in PACKAGE.rglob("*.py")
 }
-# Where names of wheels enter: listings, paths, URLs, lock files.
+# The modules that parse filenames of wheels: listings, paths, URLs, lock files.
 EDGES = {
     "formats.release",
     "wheels.reading",
@@ -27,7 +27,7 @@ EDGES = {
     "formats.pylock",
     "variants.filename",
 }
-# What one class alone has.
+# Fields that only one class has.
 CONCEPTS = {
     "Candidate": {"name", "file", "problems"},
     "File": {"hashes", "size", "requires_python", "core_metadata", "yanked"},

@@ -1,10 +1,10 @@
-"""A build backend that hands every hook to the one that a project already has (PEP 517, PEP 660).
+"""A build backend that passes every hook on to the backend that a project already has (PEP 517, PEP 660).
 
-The wrapped backend is named by ``[tool.variant-backend] build-backend``. Asked with the config
-setting ``variant``, a wheel is built by that label's recipe, and becomes that variant; not asked,
-everything passes through unchanged.
-Optional hooks are offered exactly when the wrapped backend has them, through `__getattr__`; but what a
-build needs can always be asked.
+``[tool.variant-backend] build-backend`` names the wrapped backend. With the config setting ``variant``, a
+wheel is built with the recipe of that label and becomes that variant. Without it, the wrapped backend's
+hooks run unchanged.
+`__getattr__` offers an optional hook exactly if the wrapped backend has it, except for
+`get_requires_for_build_wheel` and `get_requires_for_build_editable`: a recipe may add requirements.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def _wrapped(*hook: str, project: Project | None = None) -> Any:
-    """Return the wrapped backend, or a hook that it must have."""
+    """Return the wrapped backend, or one of its hooks."""
     # A plain build does not depend on the [variant] table.
     return wrapped_backend(project or Project.load(PROJECT_FILE, variants=False), *hook)
 
@@ -43,7 +43,7 @@ def _check_settings(config_settings: ConfigSettings | None) -> None:
 
 
 def _variant_build(config_settings: ConfigSettings | None) -> VariantBuild | None:
-    """Return the build of the variant that is asked for, or None if none is."""
+    """Return the build of the requested variant, or None if none is requested."""
     _check_settings(config_settings)
     labelled = is_labelled(config_settings)
     asked = asked_variants(config_settings)
@@ -64,28 +64,28 @@ def build_wheel(
     config_settings: ConfigSettings | None = None,
     metadata_directory: str | None = None,
 ) -> str:
-    """Build a wheel (PEP 517); if a variant is asked for, its label is in the returned name."""
+    """Build a wheel (PEP 517). If a variant is requested, the returned name has its label."""
     build = _variant_build(config_settings)
     if build is None:
         return _build_plain("build_wheel", wheel_directory, config_settings, metadata_directory)
     name = _build_variant("build_wheel", wheel_directory, config_settings, build)
     if not build.labelled:
         _warn(
-            f"{name} is variant {build.variant.label!r} under a plain name, so do not publish it;"
-            " make-variant puts the label on"
+            f"{name} is variant {build.variant.label!r} without the label in its name; do not publish it: run"
+            " make-variant on it to add the label"
         )
     return name
 
 
 @ends_in_clear_lines
 def get_requires_for_build_wheel(config_settings: ConfigSettings | None = None) -> list[str]:
-    """Return what a build needs (PEP 517): the wrapped backend, the recipe, and plugins that are asked."""
+    """Return the build requirements (PEP 517): those of the wrapped backend, of the recipe, and plugins."""
     return _requirements("get_requires_for_build_wheel", config_settings)
 
 
 @ends_in_clear_lines
 def build_sdist(sdist_directory: str, config_settings: ConfigSettings | None = None) -> str:
-    """Build an sdist (PEP 517): the wrapped backend's, whatever variant is asked for."""
+    """Build the sdist of the wrapped backend (PEP 517); a requested variant does not change it."""
     _check_settings(config_settings)
     name: str = _wrapped("build_sdist")(sdist_directory, backend_settings(config_settings))
     return name
@@ -93,13 +93,13 @@ def build_sdist(sdist_directory: str, config_settings: ConfigSettings | None = N
 
 @ends_in_clear_lines
 def __getattr__(name: str) -> Any:
-    """Return an optional hook, if the wrapped backend has it."""
+    """Return an optional hook if the wrapped backend has it."""
     if name in _OPTIONAL_HOOKS:
         # A recipe may require something for editable builds even if the wrapped backend never does.
         getattr(_wrapped(), "build_editable" if name == "get_requires_for_build_editable" else name)
         return _OPTIONAL_HOOKS[name]
     if name == "UnsupportedOperation":
-        with suppress(VariantError):  # frontends look for it when build_sdist has failed, which has said why
+        with suppress(VariantError):  # frontends look it up after build_sdist has failed and printed why
             return _wrapped().UnsupportedOperation
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
@@ -110,7 +110,7 @@ def _build_editable(
     config_settings: ConfigSettings | None = None,
     metadata_directory: str | None = None,
 ) -> str:
-    """Build an editable wheel (PEP 660); its name stays plain, as installers reject a labelled one."""
+    """Build an editable wheel (PEP 660). Its name has no label: installers reject labelled ones."""
     build = _variant_build(config_settings)
     if build is None:
         return _build_plain("build_editable", wheel_directory, config_settings, metadata_directory)
@@ -127,7 +127,9 @@ def _build_plain(hook: str, *arguments: Any) -> str:
 def _build_variant(
     hook: str, wheel_directory: str, config_settings: ConfigSettings | None, build: VariantBuild
 ) -> str:
-    """Build a wheel by a recipe, and make it the variant that is asked for."""
+    """Build a wheel with a recipe, and turn it into the requested variant."""
+    from .building.plan import plan_remarks
+    from .building.unmatched import unmatched_removals
     from .lowlevel.workspace import workspace
     from .wheel_rewrite import make_variant
     from .wheels.reading import WheelFile
@@ -135,16 +137,20 @@ def _build_variant(
     target = Path(wheel_directory).resolve()
     with build.environment():
         plan = build.plan(_warn)
-        for remark in plan.remarks():
+        for remark in plan_remarks(plan):
             _warn(remark)
-        # In a folder of its own, the wrapped backend cannot replace a plain wheel of the same name.
-        # Some backends refuse a metadata directory that they did not write as it is, so there is none.
+        # In a private folder, the wrapped backend cannot replace a plain wheel of the same name.
+        # Some backends reject a metadata directory that was edited, so none is passed.
         with workspace(target) as folder, compiled_apart(folder):
             build_wheel = _wrapped(hook, project=build.project)
             name = _returned_name(hook, build_wheel(str(folder), build.settings(config_settings), None))
-            outcome = make_variant(WheelFile.of(folder / name), plan, target, force=True, owned=True)
-    for notice in outcome.notices:
-        _warn(f"{outcome.path.name}: {notice}")
+            wheel = WheelFile.of(folder / name)
+            wheels = {build.variant.label: [wheel]}
+            for text in unmatched_removals(build.project, PROJECT_FILE, wheels, common=True):
+                _warn(text)
+            outcome = make_variant(wheel, plan, target, force=True, owned=True)
+    for text in outcome.notices:
+        _warn(f"{outcome.path.name}: {text}")
     return outcome.path.name
 
 
@@ -176,15 +182,15 @@ def _prepare_metadata(hook: str) -> Callable[..., str]:
 
 
 def _returned_name(hook: str, returned: object) -> str:
-    """Return what a hook of the wrapped backend has returned, which must be a name."""
+    """Return the result of a hook of the wrapped backend. Raises VariantError if it is not a string."""
     if not isinstance(returned, str):
-        raise VariantError(f"the wrapped backend's {hook} returned {returned!r}, not a name")
+        raise VariantError(f"{hook} of the wrapped backend: expected a name, got {returned!r}")
     return returned
 
 
 def _requirements(hook: str, config_settings: ConfigSettings | None) -> list[str]:
-    """Return what the wrapped backend requires, and what the variant does that is asked for."""
-    build = _variant_build(config_settings)  # a misspelt label ends the build before anything is installed
+    """Return the build requirements of the wrapped backend and of the requested variant."""
+    build = _variant_build(config_settings)  # a misspelt label ends the build before any installation
     if build is None:
         required: list[str] = getattr(_wrapped(), hook, _nothing)(backend_settings(config_settings))
         return required
@@ -195,19 +201,19 @@ def _requirements(hook: str, config_settings: ConfigSettings | None) -> list[str
 
 
 def _nothing(_: ConfigSettings | None) -> list[str]:
-    """Require nothing, as PEP 517 says of a backend without such a hook."""
+    """Return no requirements, the default of PEP 517 for a backend without such a hook."""
     return []
 
 
 @ends_in_clear_lines
 def _get_requires_for_build_editable(config_settings: ConfigSettings | None = None) -> list[str]:
-    """Return what an editable build needs, as `get_requires_for_build_wheel` does."""
+    """Return the build requirements of an editable wheel, see `get_requires_for_build_wheel`."""
     return _requirements("get_requires_for_build_editable", config_settings)
 
 
 @ends_in_clear_lines
 def _get_requires_for_build_sdist(config_settings: ConfigSettings | None = None) -> list[str]:
-    """Return what the wrapped backend needs for an sdist, whatever variant is asked for."""
+    """Return the build requirements of the wrapped backend's sdist; a variant does not change them."""
     _check_settings(config_settings)
     requires: list[str] = _wrapped("get_requires_for_build_sdist")(backend_settings(config_settings))
     return requires

@@ -1,7 +1,7 @@
-"""Where the installed scripts start and end.
+"""Entry points of the installed scripts.
 
-A conversion takes a tenth of a second. The garbage collector would take an eighth of that and find nothing:
-it is off, and its last run at the end of the process finds nothing to look at.
+A conversion takes a tenth of a second. The garbage collector would take an eighth of that and free nothing.
+So it is off, and all objects are frozen before its last run at the end of the process.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ def variant_backend() -> None:
 
 
 def _run(command: Callable[[], object]) -> None:
-    """Run a command, which ends with SystemExit; what is printed besides is escaped, too."""
+    """Run a command, which ends with SystemExit; warnings, logs and tracebacks are escaped, too."""
     import warnings
 
     sys.excepthook = print_traceback
     warnings.showwarning = print_python_warning
-    if "logging" in sys.modules:  # who loads it later does the same
+    if "logging" in sys.modules:  # a module that imports logging later calls print_logs itself
         print_logs()
     try:
         command()
     finally:
-        gc.freeze()  # the interpreter runs the collector once more when it ends
+        gc.freeze()  # the interpreter runs the collector once more at its end

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_wheel")]
 
 linux = pytest.mark.skipif(
     (sys.platform, platform.machine()) != ("linux", "x86_64"),
-    reason="auditwheel knows Linux only, and the example has levels of x86-64",
+    reason="auditwheel supports Linux only, and the example has x86-64 levels",
 )
 
 NAME = "variant-example-cibuildwheel"
@@ -42,11 +42,11 @@ text = distribution("variant-example-cibuildwheel").read_text("variant.json")
 print(json.dumps([*(json.loads(text)["variants"] if text else [None]), compiled_for()]))
 """
 
-# It needs a newer Python than our tests do, so it has an environment of its own.
+# cibuildwheel requires a newer Python than these tests, so it has its own environment.
 WITH_CIBUILDWHEEL = ["uv", "run", "--quiet", "--no-project", "--isolated", "--python", ">=3.11"]
 WITH_CIBUILDWHEEL += ["--with", "cibuildwheel>=4.3"]
 
-# What cibuildwheel makes of its configuration, as the commands that it runs.
+# Prints the commands that cibuildwheel derives from its configuration.
 SHOW_OPTIONS = """
 import json, os
 from cibuildwheel.frontend import get_build_frontend_extra_flags
@@ -63,7 +63,7 @@ print(json.dumps({
 }))
 """
 
-# What it looks for before it builds for the next Python.
+# Prints the wheel that cibuildwheel reuses instead of building for the next Python.
 FIND_WHEEL = """
 import sys
 from pathlib import Path
@@ -74,7 +74,7 @@ print(find_compatible_wheel([Path(sys.argv[1])], "cp314-manylinux_x86_64"))
 
 
 def with_cibuildwheel(*command: object, cwd: Path = EXAMPLE, **env: Any) -> str:
-    """Run something in an environment that has cibuildwheel; return what it prints."""
+    """Run a command in an environment with cibuildwheel; return its output."""
     return run(*WITH_CIBUILDWHEEL, *command, cwd=cwd, **env).stdout
 
 
@@ -90,7 +90,7 @@ def settings_of(label: str) -> dict[str, Any]:
 
 
 def script(job: str, name: str) -> str:
-    """Return what a step of the workflow runs; the tests have installed what pipx would."""
+    """Return the script of a workflow step; the test environment has the tools that pipx would install."""
     (step,) = (step for step in workflow()[job]["steps"] if step.get("name", "").startswith(name))
     return re.sub(r"pipx run (--spec \S+ )?", "", step["run"])
 
@@ -99,7 +99,7 @@ def test_github_accepts_the_workflow() -> None:
     run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", WORKFLOW)
 
 
-def test_the_workflow_builds_every_variant_and_publishes_when_all_are_there() -> None:
+def test_the_workflow_builds_all_variants_before_it_publishes() -> None:
     metadata = Project.load(EXAMPLE / "pyproject.toml").metadata
     assert metadata is not None
     jobs = workflow()
@@ -109,9 +109,7 @@ def test_the_workflow_builds_every_variant_and_publishes_when_all_are_there() ->
 
 
 @pytest.mark.parametrize("system", ["linux", "macos", "windows"])
-def test_cibuildwheel_builds_for_machines_of_64_bits_and_pythons_that_have_the_stable_abi(
-    system: str,
-) -> None:
+def test_cibuildwheel_builds_for_64_bits_and_the_stable_abi(system: str) -> None:
     said = with_cibuildwheel("cibuildwheel", "--print-build-identifiers", "--platform", system)
     kinds = {"linux": "(many|musl)linux", "macos": "macosx", "windows": "win"}
     known = re.compile(rf"cp3\d\d-{kinds[system]}_(x86_64|amd64|arm64|aarch64)")
@@ -120,15 +118,13 @@ def test_cibuildwheel_builds_for_machines_of_64_bits_and_pythons_that_have_the_s
 
 
 @pytest.mark.parametrize("label", LABELS)
-def test_cibuildwheel_asks_the_build_for_the_variant_under_a_plain_name(label: str) -> None:
+def test_cibuildwheel_requests_the_variant_with_a_plain_name(label: str) -> None:
     said = with_cibuildwheel("python", "-c", SHOW_OPTIONS, **settings_of(label))
     assert json.loads(said)["flags"] == [f"-Cvariant={label}", "-Cvariant-filename=plain"]
 
 
 @linux
-def test_the_steps_of_the_workflow_make_a_release_from_which_uv_takes_the_best_variant(
-    tmp_path: Path,
-) -> None:
+def test_uv_selects_the_best_variant_of_the_workflows_release(tmp_path: Path) -> None:
     dist = tmp_path / "dist"
     dist.mkdir()
     for label in LABELS:
@@ -167,7 +163,7 @@ def check_out(folder: Path) -> Path:
 
 
 def as_cibuildwheel_does(project: Path, label: str | None) -> Path:
-    """Build, repair, audit and test as cibuildwheel does in its container; return the wheel."""
+    """Build, repair, audit and test like cibuildwheel in its container; return the wheel."""
     settings = settings_of(label) if label else {}
     options = json.loads(with_cibuildwheel("python", "-c", SHOW_OPTIONS, cwd=project, **settings))
     assert options["frontend"] == "build"
@@ -199,7 +195,7 @@ def metadata_of(wheel: Path) -> bytes:
 
 
 def installed_in(target: Path) -> tuple[str | None, str]:
-    """Return the label of the installed wheel, and what it is compiled for."""
+    """Return the label of the installed wheel, and the level for which it is compiled."""
     label, level = json.loads(run("python", "-c", SHOW_INSTALLED, PYTHONPATH=str(target)).stdout)
     return label, level
 
@@ -223,7 +219,7 @@ def supported() -> list[str]:
     ],
     ids=["cibuildwheel", "auditwheel", "abi3audit", "pip"],
 )
-def test_the_tools_of_the_earlier_steps_refuse_a_labelled_name(tmp_path: Path, command: list[str]) -> None:
+def test_tools_of_the_earlier_steps_reject_a_labelled_name(tmp_path: Path, command: list[str]) -> None:
     files = {"demo/_speed.abi3.so": b"\x7fELF"}
     plain = make_wheel(tmp_path, tag="cp310-abi3-manylinux_2_28_x86_64", files=files)
     run("make-variant", "-p", "x86_64 :: level :: v3", "-l", "x86_64_v3", plain)

@@ -43,7 +43,7 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path / "project")
 
 
-# Nothing asked for: everything passes through.
+# Builds without a variant are unchanged.
 
 CALL_ALL = """
 import json, sys
@@ -58,7 +58,7 @@ for hook in sys.argv[2:]:
     [None, {}, {"key": "a = b", "list": ["x::y", "z"], "flag": True, "variant-name": "v"}],
     ids=["None", "empty", "others"],
 )
-def test_settings_reach_the_wrapped_backend_as_they_came(project: Project, settings: Settings) -> None:
+def test_settings_reach_the_wrapped_backend_unchanged(project: Project, settings: Settings) -> None:
     project.run(CALL_ALL, json.dumps(settings), *ALL_HOOKS)
     received = [(call["hook"], call["settings"]) for call in project.calls()]
     assert received == [(hook, settings) for hook in ALL_HOOKS]
@@ -67,7 +67,7 @@ def test_settings_reach_the_wrapped_backend_as_they_came(project: Project, setti
 @pytest.mark.parametrize(
     "others", [{}, {"setup-args": ["-Da=b", "-Dc=d"], "null-variant": ""}], ids=["alone", "among others"]
 )
-def test_our_settings_reach_the_wrapped_backend_in_no_hook(
+def test_variant_settings_never_reach_the_wrapped_backend(
     project: Project, others: dict[str, object]
 ) -> None:
     settings = {"variant": "small", **others, "variant-label": "small"}
@@ -76,16 +76,14 @@ def test_our_settings_reach_the_wrapped_backend_in_no_hook(
     assert received == [(hook, others) for hook in ALL_HOOKS]
 
 
-def test_a_wrapped_backend_may_change_its_settings_and_the_frontends_own_stay(tmp_path: Path) -> None:
+def test_settings_that_the_wrapped_backend_changes_are_a_copy(tmp_path: Path) -> None:
     clearing = "def build_sdist(sdist_directory, config_settings):\n    config_settings.clear()\n"
     script = "settings = {'a': 'b'}; hooks.build_sdist('dist', settings); print(settings)"
     assert Project(tmp_path / "project", clearing).run(script) == "{'a': 'b'}\n"
 
 
 @pytest.mark.parametrize("hook", ["build_wheel", "build_editable"])
-def test_a_wheel_for_which_no_variant_is_asked_is_the_wrapped_backends_own(
-    project: Project, hook: str
-) -> None:
+def test_a_plain_wheel_is_the_wrapped_backends_own(project: Project, hook: str) -> None:
     assert project.call(hook, {"variant": []}) == PLAIN_NAME
     assert (project.dist / PLAIN_NAME).read_bytes() == (project.root / "ready" / PLAIN_NAME).read_bytes()
     assert project.built() == [PLAIN_NAME]
@@ -93,16 +91,14 @@ def test_a_wheel_for_which_no_variant_is_asked_is_the_wrapped_backends_own(
 
 
 @pytest.mark.parametrize("hook", ["build_wheel", "build_editable"])
-def test_the_metadata_directory_is_handed_on_unless_a_variant_is_asked_for(
-    project: Project, hook: str
-) -> None:
-    # Some backends refuse one that is edited, and variant.json is in it.
+def test_only_plain_builds_get_the_metadata_directory(project: Project, hook: str) -> None:
+    # Some backends reject an edited one, and variant.json is in it.
     project.run(f"hooks.{hook}('dist', None, 'prepared')")
     project.run(f"hooks.{hook}('dist', {{'variant': 'small'}}, 'prepared')")
     assert [call["metadata"] for call in project.calls()] == ["prepared", None]
 
 
-def test_an_sdist_is_the_wrapped_backends_own_whatever_is_asked(project: Project) -> None:
+def test_a_requested_variant_does_not_change_the_sdist(project: Project) -> None:
     nonsense = {"variant": "nonsense"}
     assert project.call("get_requires_for_build_sdist", nonsense) == ["needed-to-build_sdist"]
     assert project.call("build_sdist", nonsense) == SDIST_NAME
@@ -111,22 +107,20 @@ def test_an_sdist_is_the_wrapped_backends_own_whatever_is_asked(project: Project
 
 
 @pytest.mark.parametrize("hook", REQUIRES_HOOKS)
-def test_requirements_are_those_of_the_wrapped_backend(project: Project, hook: str) -> None:
+def test_build_requirements_of_the_wrapped_backend_are_returned(project: Project, hook: str) -> None:
     assert project.call(hook, SMALL) == [f"needed-to-{hook.removeprefix('get_requires_for_')}"]
 
 
-# Which hooks there are.
+# Existing and missing hooks.
 
 
 @pytest.mark.parametrize("has", [[], *([name] for name in OPTIONAL), list(OPTIONAL)], ids="+".join)
-def test_other_optional_hooks_than_get_requires_exist_exactly_when_the_wrapped_backend_has_them(
-    tmp_path: Path, has: list[str]
-) -> None:
+def test_optional_hooks_exist_if_the_wrapped_backend_has_them(tmp_path: Path, has: list[str]) -> None:
     project = Project(tmp_path / "project", "".join([MANDATORY, *(OPTIONAL[name] for name in has)]))
     script = "import sys; print(*(name for name in sys.argv[1:] if hasattr(hooks, name)))"
     names = ["build_wheel", "build_sdist", *OPTIONAL, "get_requires", "build_conda"]
     expected = {"build_wheel", "build_sdist", *has}
-    # A recipe may require something, even if the wrapped backend does not.
+    # A recipe may add requirements, even if the wrapped backend has none.
     expected |= {"get_requires_for_build_wheel"}
     expected -= {"get_requires_for_build_editable"}
     expected |= {"get_requires_for_build_editable"} if "build_editable" in has else set()
@@ -140,7 +134,7 @@ def test_frontends_see_a_missing_optional_hook_as_missing(tmp_path: Path) -> Non
         project.call("build_editable", SMALL)
 
 
-def test_without_a_metadata_hook_frontends_find_the_variants_metadata_in_the_wheel(tmp_path: Path) -> None:
+def test_without_a_metadata_hook_frontends_read_the_wheel(tmp_path: Path) -> None:
     project = Project(tmp_path / "project", MANDATORY)
     prepared = tmp_path / "prepared"
     prepared.mkdir()
@@ -149,7 +143,7 @@ def test_without_a_metadata_hook_frontends_find_the_variants_metadata_in_the_whe
     assert walk(prepared / SMALL_NAME)
 
 
-def test_frontends_understand_a_wrapped_backend_that_cannot_make_an_sdist(tmp_path: Path) -> None:
+def test_unsupported_operation_reaches_the_frontend(tmp_path: Path) -> None:
     refusing = (
         "\ndef build_sdist(sdist_directory, config_settings):\n    raise UnsupportedOperation('no sdist')\n"
     )
@@ -158,7 +152,7 @@ def test_frontends_understand_a_wrapped_backend_that_cannot_make_an_sdist(tmp_pa
     assert "no sdist" in error.value.traceback
 
 
-# Which backend is wrapped.
+# The wrapped backend.
 
 
 @pytest.mark.parametrize(
@@ -175,24 +169,25 @@ def test_the_wrapped_backend_may_be_an_object_in_a_module(tmp_path: Path, refere
 
 
 @pytest.mark.parametrize("module", ["installer", "colorsys"], ids=["third party", "standard library"])
-def test_backend_path_comes_before_what_is_installed(tmp_path: Path, module: str) -> None:
+def test_backend_path_comes_before_installed_modules(tmp_path: Path, module: str) -> None:
     project = Project(tmp_path / "project", toml=WRAPPING.replace('"wrapped"', f'"{module}"'))
     project.wrap(COMPLETE, module)
     assert project.build(None).name == PLAIN_NAME
 
 
 @pytest.mark.parametrize("module", ["installer", "colorsys"], ids=["third party", "standard library"])
-def test_a_module_outside_backend_path_is_missing_even_if_it_is_installed(
-    tmp_path: Path, module: str
-) -> None:
+def test_an_installed_backend_outside_backend_path_is_missing(tmp_path: Path, module: str) -> None:
     project = Project(tmp_path / "project", toml=WRAPPING.replace('"wrapped"', f'"{module}"'))
     with pytest.raises(BuildError) as failure:
         project.call("build_sdist")
     line = only_error(failure.value.lines)
-    assert f"no module named '{module}'" in line and "backend-path has its package" in line
+    assert (
+        f"no module named '{module}'" in line
+        and "add its package to build-system.requires or backend-path" in line
+    )
 
 
-def test_what_is_installed_in_backend_path_is_seen_by_the_wrapped_backend(tmp_path: Path) -> None:
+def test_the_wrapped_backend_finds_distributions_in_backend_path(tmp_path: Path) -> None:
     finding = """
 def get_requires_for_build_wheel(config_settings=None):
     from importlib.metadata import entry_points, version
@@ -206,17 +201,17 @@ def get_requires_for_build_wheel(config_settings=None):
     assert project.call("get_requires_for_build_wheel") == ["2.0", "the_plugin"]
 
 
-def test_without_backend_path_the_project_folder_is_no_place_to_look(tmp_path: Path) -> None:
+def test_without_backend_path_the_project_folder_is_not_searched(tmp_path: Path) -> None:
     project = Project(tmp_path / "project", toml='tool.variant-backend.build-backend = "here"\n')
     (project.root / "here.py").write_text(COMPLETE, encoding="utf-8")
     assert "no module named 'here'" in project.refusal()
 
 
 @pytest.mark.parametrize("hook", ALL_HOOKS)
-def test_a_missing_build_backend_is_told_by_every_hook(tmp_path: Path, hook: str) -> None:
+def test_every_hook_reports_a_missing_build_backend(tmp_path: Path, hook: str) -> None:
     assert Project(tmp_path / "project", toml=VARIANT).refusal(hook) == (
-        "pyproject.toml: tool.variant-backend.build-backend is missing;"
-        ' name the backend to wrap, such as "setuptools.build_meta"'
+        "pyproject.toml: tool.variant-backend.build-backend: missing;"
+        ' name the backend to wrap, for example "setuptools.build_meta"'
     )
 
 
@@ -229,7 +224,7 @@ def test_a_missing_build_backend_is_told_by_every_hook(tmp_path: Path, hook: str
         ('build-backend = "no_such_backend_anywhere"', ["no module named 'no_such_backend_anywhere'"]),
         ('build-backend = "variant_backend.hooks"', ["cannot wrap itself"]),
         ('build-backend = "variant_backend.hooks:build_wheel"', ["cannot wrap itself"]),
-        ('build-backend = ""', ["tool.variant-backend.build-backend is missing"]),
+        ('build-backend = ""', ["tool.variant-backend.build-backend: missing"]),
         ('build-backend = "json:no.such"', ["'json:no.such'", "has no attribute 'no'"]),
         ('build-backend = ["json"]', ["build-backend: expected a string, got a list"]),
         (
@@ -242,7 +237,7 @@ def test_a_missing_build_backend_is_told_by_every_hook(tmp_path: Path, hook: str
         ('backend-path = ["/other"]', ["backend-path[0]: '/other'", "inside the source tree"]),
     ],
 )
-def test_a_backend_that_cannot_be_wrapped_is_told_in_one_line(
+def test_an_invalid_wrapped_backend_is_reported_in_one_line(
     tmp_path: Path, table: str, facts: list[str]
 ) -> None:
     line = Project(tmp_path / "project", toml=f"[tool.variant-backend]\n{table}\n").refusal()
@@ -252,7 +247,7 @@ def test_a_backend_that_cannot_be_wrapped_is_told_in_one_line(
 
 
 @pytest.mark.parametrize("hook", ["build_wheel", "build_sdist"])
-def test_a_module_without_the_hooks_that_every_backend_has_is_no_backend(tmp_path: Path, hook: str) -> None:
+def test_a_module_without_mandatory_hooks_is_an_error(tmp_path: Path, hook: str) -> None:
     project = Project(tmp_path / "project", toml=WRAPPING.replace('"wrapped"', '"hatchling"'))
     project.wrap("", "hatchling")  # the real one has its hooks in hatchling.build, too
     with pytest.raises(BuildError) as failure:
@@ -264,46 +259,44 @@ def test_a_module_without_the_hooks_that_every_backend_has_is_no_backend(tmp_pat
     )
 
 
-def test_a_rightly_spelt_backend_that_is_not_there_is_not_suggested_again(tmp_path: Path) -> None:
+def test_a_missing_known_backend_gets_no_suggestion(tmp_path: Path) -> None:
     toml = WRAPPING.replace('"wrapped"', '"poetry.core.masonry.api"')
     line = Project(tmp_path / "project", toml=toml).refusal()
     assert "no module named 'poetry'" in line and "did you mean" not in line
 
 
 @pytest.mark.parametrize(
-    ("source", "fault"),
+    ("source", "cause"),
     [
         ("import no_such_module_at_all", "ModuleNotFoundError: No module named 'no_such_module_at_all'"),
         ("import wrapped_too.inner", "ModuleNotFoundError: No module named 'wrapped_too'"),
         ("from json import no_such_name", "ImportError: cannot import name 'no_such_name'"),
         ("from wrapped import no_such_name", "ImportError: cannot import name 'no_such_name'"),
         ("raise TypeError('first line\\nsecond line')", "TypeError: first line"),
-        ("raise AttributeError('an inner fault')", "AttributeError: an inner fault"),
+        ("raise AttributeError('an inner error')", "AttributeError: an inner error"),
         ("raise SystemExit('goodbye')", "SystemExit: goodbye"),
         ("raise SystemExit(0)", "SystemExit: 0"),
         ("def broken(:", "SyntaxError: invalid syntax"),
     ],
 )
-def test_a_backend_that_breaks_on_import_is_told_in_one_line(tmp_path: Path, source: str, fault: str) -> None:
+def test_a_broken_backend_is_reported_in_one_line(tmp_path: Path, source: str, cause: str) -> None:
     line = Project(tmp_path / "project", source).refusal()
     place = "pyproject.toml: tool.variant-backend.build-backend"
-    assert line.startswith(f"{place}: importing 'wrapped' failed: {fault}")
+    assert line.startswith(f"{place}: importing 'wrapped' failed: {cause}")
 
 
 @pytest.mark.parametrize("hook", ALL_HOOKS)
-def test_frontends_do_not_take_a_backend_that_breaks_on_import_for_a_missing_hook(
-    tmp_path: Path, hook: str
-) -> None:
-    project = Project(tmp_path / "project", "raise AttributeError('an inner fault')")
+def test_a_broken_backend_is_not_a_missing_hook(tmp_path: Path, hook: str) -> None:
+    project = Project(tmp_path / "project", "raise AttributeError('an inner error')")
     with pytest.raises(BuildError) as failure:
         project.call(hook)
     assert failure.value.code == 1
-    assert only_error(failure.value.lines).endswith("'wrapped' failed: AttributeError: an inner fault")
+    assert only_error(failure.value.lines).endswith("'wrapped' failed: AttributeError: an inner error")
 
 
 @pytest.mark.parametrize("settings", [None, SMALL], ids=["plain", "variant"])
 @pytest.mark.parametrize(
-    ("content", "fault"),
+    ("content", "problem"),
     [
         (None, "pyproject.toml: No such file or directory"),
         (b"[tool", "pyproject.toml: not TOML in UTF-8: "),
@@ -311,17 +304,17 @@ def test_frontends_do_not_take_a_backend_that_breaks_on_import_for_a_missing_hoo
         (b"tool = 1", "pyproject.toml: tool: expected a table, got a number"),
         (b"[tool]\nvariant-backend = []", "pyproject.toml: tool.variant-backend: expected a table"),
     ],
-    ids=["missing", "no TOML", "no UTF-8", "tool is no table", "our table is none"],
+    ids=["missing", "not TOML", "not UTF-8", "tool is not a table", "own table is an array"],
 )
-def test_a_project_file_that_cannot_be_read_is_told_in_one_line(
-    project: Project, content: bytes | None, fault: str, settings: Settings
+def test_an_unreadable_project_file_is_reported_in_one_line(
+    project: Project, content: bytes | None, problem: str, settings: Settings
 ) -> None:
     path = project.root / "pyproject.toml"
     path.unlink() if content is None else path.write_bytes(content)
-    assert project.refusal(settings=settings).startswith(fault)
+    assert project.refusal(settings=settings).startswith(problem)
 
 
-# Which variant is asked for.
+# The requested variant.
 
 
 @pytest.mark.parametrize(
@@ -351,7 +344,7 @@ def test_a_project_file_that_cannot_be_read_is_told_in_one_line(
         ),
     ],
 )
-def test_a_variant_is_asked_for_by_its_label_or_its_properties(
+def test_a_label_or_properties_request_a_variant(
     project: Project, settings: Settings, label: str, properties: list[str]
 ) -> None:
     wheel = project.build(settings)
@@ -360,7 +353,7 @@ def test_a_variant_is_asked_for_by_its_label_or_its_properties(
     assert label_and_properties(walk(wheel)[VARIANT_JSON]) == (label, properties)
 
 
-def test_a_label_that_is_a_hash_is_remarked_upon(project: Project) -> None:
+def test_a_label_that_is_a_hash_is_reported(project: Project) -> None:
     walk(project.build({"variant": "x86_64::level::v4"}))
     (line,) = project.said
     assert line.startswith("variant-backend: warning: the label is a hash")
@@ -374,11 +367,35 @@ def test_properties_need_no_variant_table(tmp_path: Path) -> None:
     assert project.said == []
 
 
-def test_a_namespace_without_a_provider_is_remarked_upon(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("prop", "warning"),
+    [
+        (
+            "x86_64::levle::v3",
+            "property 'x86_64 :: levle :: v3': unknown feature 'levle' of x86_64 (did you mean 'level'?);"
+            " known features: level and 79 more such as avx2",
+        ),
+        (
+            "x86_64::level::v9",
+            "property 'x86_64 :: level :: v9': unknown value 'v9' of x86_64 :: level; known values: v1, v2,"
+            " v3, v4",
+        ),
+    ],
+)
+def test_unknown_properties_of_known_namespaces_are_warnings(tmp_path: Path, prop: str, warning: str) -> None:
+    project = Project(tmp_path / "project", toml=WRAPPING)
+    walk(project.build({"variant": prop, "variant-label": "odd"}))
+    assert project.said == [f"variant-backend: warning: {warning}"]
+
+
+def test_a_namespace_without_a_provider_is_a_warning(tmp_path: Path) -> None:
     project = Project(tmp_path / "project", toml=WRAPPING)
     walk(project.build({"variant": "acme::speed::high", "variant-label": "fast"}))
     (line,) = project.said
     assert line.startswith("variant-backend: warning: ") and "acme" in line
+    walk(project.build({"variant": "x86_46::level::v3", "variant-label": "fast"}))
+    (line,) = project.said
+    assert "x86_46 has no provider (did you mean 'x86_64'?)" in line
 
 
 @pytest.mark.parametrize(
@@ -393,6 +410,19 @@ def test_a_namespace_without_a_provider_is_remarked_upon(tmp_path: Path) -> None
         ({"variant-label": "nul"}, ["label 'nul'", "mean 'null'?"]),
         ({"variant": ["small", "both"]}, ["request 2 labels: small, both", "give one of them"]),
         ({"variant": "small", "variant-label": "both"}, ["request 2 labels", "small", "both"]),
+        (
+            {"variant": ["small", "small"]},
+            ["config setting 'variant': duplicate value 'small'", "write -Cvariant=small once"],
+        ),
+        (
+            {"variant": ["dictionary::size::small"] * 2},
+            ["config setting 'variant': duplicate value 'dictionary::size::small'"],
+        ),
+        (
+            {"variant": ["dictionary::size::small", "dictionary :: size :: small"]},
+            ["duplicate property 'dictionary :: size :: small'; give it once"],
+        ),
+        ({"variant": ["null", "dictionary::size::small"]}, ["label 'null' cannot have properties"]),
         ({"variant": "dictionary::size"}, ["property 'dictionary::size'", "NAMESPACE :: FEATURE :: VALUE"]),
         ({"variant": "a::b::c::d"}, ["property 'a::b::c::d'", "got 4"]),
         ({"variant": "Dictionary::size::small"}, ["namespace 'Dictionary'", "character 'D' at position 1"]),
@@ -415,7 +445,7 @@ def test_a_namespace_without_a_provider_is_remarked_upon(tmp_path: Path) -> None
     ],
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
 )
-def test_what_cannot_be_asked_for_is_told_in_one_line_and_nothing_is_built(
+def test_an_invalid_request_ends_the_build_with_one_line(
     project: Project, settings: Settings, facts: list[str]
 ) -> None:
     line = project.refusal(settings=settings)
@@ -435,7 +465,7 @@ def test_a_misspelt_setting_ends_every_hook(project: Project, hook: str) -> None
 
 
 @pytest.mark.parametrize("hook", [hook for hook in ALL_HOOKS if not hook.endswith("build_sdist")])
-def test_an_unknown_label_ends_every_hook_that_has_to_do_with_wheels(project: Project, hook: str) -> None:
+def test_an_unknown_label_ends_every_wheel_hook(project: Project, hook: str) -> None:
     with pytest.raises(BuildError) as failure:
         project.call(hook, {"variant": "smal"})
     assert failure.value.code == 1
@@ -444,12 +474,12 @@ def test_an_unknown_label_ends_every_hook_that_has_to_do_with_wheels(project: Pr
     )
 
 
-def test_a_label_without_a_variant_table_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_label_without_a_variant_table_is_an_error(tmp_path: Path) -> None:
     project = Project(tmp_path / "project", toml=WRAPPING)
-    assert project.refusal(settings=SMALL).startswith("pyproject.toml: no [variant] table")
+    assert project.refusal(settings=SMALL).startswith("pyproject.toml: missing table [variant]")
 
 
-def test_every_fault_of_the_variant_table_has_its_line(tmp_path: Path) -> None:
+def test_every_problem_of_the_variant_table_has_its_line(tmp_path: Path) -> None:
     wrong = VARIANT.replace("static-properties", "static-property").replace("[variant.v", "[variant.w")
     project = Project(tmp_path / "project", toml=WRAPPING + wrong)
     with pytest.raises(BuildError) as failure:
@@ -462,23 +492,23 @@ def test_every_fault_of_the_variant_table_has_its_line(tmp_path: Path) -> None:
     assert any("did you mean 'static-properties'?" in line for line in failure.value.lines)
 
 
-# What the build of a variant leaves.
+# The results of building a variant.
 
 
-def test_the_variants_wheel_is_the_plain_one_with_variant_json_and_a_label(project: Project) -> None:
+def test_a_variant_is_the_plain_wheel_with_variant_json_and_label(project: Project) -> None:
     old, new = walk(project.root / "ready" / PLAIN_NAME), walk(project.build())
     assert [name for name in new if name != VARIANT_JSON] == list(old)
     assert {name for name in old if old[name] != new[name]} == {f"{DIST_INFO}/RECORD"}
     assert project.said == []
 
 
-def test_the_folder_for_the_wheel_need_not_be_there(project: Project) -> None:
+def test_a_missing_output_folder_is_created(project: Project) -> None:
     project.dist = project.root / "new/folder"
     walk(project.build())
     assert project.built() == [SMALL_NAME]
 
 
-def test_a_plain_wheel_that_is_there_stays_as_it_is(project: Project) -> None:
+def test_an_existing_plain_wheel_is_not_replaced(project: Project) -> None:
     plain = project.dist / PLAIN_NAME
     plain.write_bytes(b"an earlier wheel")
     walk(project.build())
@@ -486,14 +516,14 @@ def test_a_plain_wheel_that_is_there_stays_as_it_is(project: Project) -> None:
     assert project.built() == [SMALL_NAME, PLAIN_NAME]
 
 
-def test_a_second_build_replaces_the_first_and_is_the_same(project: Project) -> None:
+def test_a_second_build_replaces_the_wheel_with_the_same_bytes(project: Project) -> None:
     first = project.build().read_bytes()
     (project.dist / SMALL_NAME).write_bytes(b"damaged")
     assert project.build().read_bytes() == first
 
 
 @pytest.mark.parametrize("hook", PREPARE_HOOKS)
-def test_prepared_metadata_has_the_variant_json_that_the_wheel_has(project: Project, hook: str) -> None:
+def test_prepared_metadata_has_the_variant_json_of_the_wheel(project: Project, hook: str) -> None:
     prepared = project.dist / project.call(hook, SMALL)
     assert sorted(path.name for path in prepared.iterdir()) == ["METADATA", "variant.json"]
     wheel = project.dist / project.call(hook.removeprefix("prepare_metadata_for_"), SMALL)
@@ -501,14 +531,12 @@ def test_prepared_metadata_has_the_variant_json_that_the_wheel_has(project: Proj
 
 
 @pytest.mark.parametrize("hook", PREPARE_HOOKS)
-def test_prepared_metadata_is_the_wrapped_backends_own_unless_a_variant_is_asked_for(
-    project: Project, hook: str
-) -> None:
+def test_prepared_metadata_of_a_plain_wheel_is_unchanged(project: Project, hook: str) -> None:
     prepared = project.dist / project.call(hook)
     assert [path.name for path in prepared.iterdir()] == ["METADATA"]
 
 
-def test_an_editable_wheel_keeps_its_plain_name_and_carries_variant_json(project: Project) -> None:
+def test_an_editable_variant_has_a_plain_name_and_variant_json(project: Project) -> None:
     assert project.call("build_editable", SMALL) == PLAIN_NAME
     assert project.built() == [PLAIN_NAME]
     assert label_and_properties(walk(project.dist / PLAIN_NAME)[VARIANT_JSON])[0] == "small"
@@ -517,13 +545,13 @@ def test_an_editable_wheel_keeps_its_plain_name_and_carries_variant_json(project
 @pytest.mark.parametrize(
     ("first", "in_place"),
     [
-        pytest.param([], True, id="all at the end"),
+        pytest.param([], True, id="dist-info last"),
         pytest.param(["METADATA"], True, id="METADATA first"),
-        pytest.param(["WHEEL", "METADATA", "RECORD"], True, id="all before the files"),
+        pytest.param(["WHEEL", "METADATA", "RECORD"], True, id="dist-info first"),
         pytest.param(["RECORD"], False, id="RECORD first"),
     ],
 )
-def test_the_wheel_is_changed_in_place_where_its_layout_allows_it(
+def test_a_wheel_is_changed_in_place_if_its_layout_allows(
     project: Project, first: list[str], in_place: bool
 ) -> None:
     make_wheel(project.root / "ready", order=first)
@@ -534,7 +562,7 @@ def test_the_wheel_is_changed_in_place_where_its_layout_allows_it(
 
 
 @pytest.mark.parametrize("epoch", ["1700000000", ""])
-def test_members_that_are_written_have_the_time_of_source_date_epoch(project: Project, epoch: str) -> None:
+def test_written_members_have_the_time_of_source_date_epoch(project: Project, epoch: str) -> None:
     wheel = project.build(epoch=epoch)
     walk(wheel)
     with zipfile.ZipFile(wheel) as archive:
@@ -550,7 +578,7 @@ def test_members_that_are_written_have_the_time_of_source_date_epoch(project: Pr
     }
 
 
-def test_a_source_date_epoch_that_is_no_number_is_told_in_one_line(project: Project) -> None:
+def test_an_invalid_source_date_epoch_is_reported_in_one_line(project: Project) -> None:
     with pytest.raises(BuildError) as failure:
         project.build(epoch="soon")
     assert only_error(failure.value.lines) == (
@@ -560,7 +588,7 @@ def test_a_source_date_epoch_that_is_no_number_is_told_in_one_line(project: Proj
     assert project.built() == []
 
 
-def test_a_wheel_that_is_unsound_is_told_in_one_line(project: Project) -> None:
+def test_an_invalid_wheel_is_reported_in_one_line(project: Project) -> None:
     (project.root / "ready" / PLAIN_NAME).write_bytes(b"not a zip file")
     with pytest.raises(BuildError) as failure:
         project.build()
@@ -573,18 +601,18 @@ def test_a_wheel_that_is_unsound_is_told_in_one_line(project: Project) -> None:
     ["", "hooks.build_sdist('dist')", "hooks.build_wheel('dist', {'variant': 'small'})"],
     ids=["import", "sdist", "variant"],
 )
-def test_the_hooks_load_no_heavy_library(project: Project, script: str) -> None:
+def test_hooks_import_no_heavy_library(project: Project, script: str) -> None:
     loaded = project.run(f"{script}\nimport sys; print(*sys.modules)").split()
     assert "variant_backend.hooks" in loaded
     assert not {"click", "build", "wheel", "tomlkit", "variant_backend.cli"} & {*loaded}
 
 
-# Builds that fail, or are killed.
+# Failed and killed builds.
 
 
 @pytest.mark.parametrize("hook", ["build_wheel", "build_editable"])
 @pytest.mark.parametrize("error", ["RuntimeError", "SystemExit"])
-def test_a_wrapped_backend_that_fails_speaks_for_itself_and_leaves_nothing(
+def test_a_failing_wrapped_backend_leaves_no_file_and_no_extra_message(
     project: Project, hook: str, error: str
 ) -> None:
     failing = f"""
@@ -603,7 +631,7 @@ posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no 
 
 
 @posix_only
-def test_a_build_killed_while_the_wrapped_backend_works_leaves_what_the_next_one_removes(
+def test_the_next_build_removes_leftovers_of_a_killed_one(
     project: Project,
 ) -> None:
     sleeping = """
@@ -627,8 +655,8 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     assert project.built() == [SMALL_NAME]
 
 
-# Builds again and again, each time killed one step later: before the Nth use of a path in the folder.
-# Prints for each step how the build ended, what it left, and what is there after one that is not killed.
+# Repeats a build, killed one step later each time: before the Nth use of a path in the folder.
+# Prints for each step the exit code, the remaining files, and the files after a complete build.
 KILL_AT_EVERY_STEP = """
 import json, os, signal, sys
 
@@ -651,7 +679,7 @@ def build(folder, steps):
 def content(folder):
     return {path.name: path.is_file() and path.read_bytes().hex() for path in folder.iterdir()}
 
-# Every child inherits what is imported here; otherwise each would import it again.
+# Children inherit the modules that are imported here; otherwise each would import them again.
 hooks.build_wheel("before", {"variant": "small"})
 for steps in range(100):
     folder = hooks.Path.cwd() / f"dist{steps}"
@@ -668,9 +696,7 @@ for steps in range(100):
 @pytest.mark.slow  # a build for each
 @posix_only
 @pytest.mark.parametrize("first", [[], ["RECORD"]], ids=["in place", "copied"])
-def test_a_build_killed_at_any_step_leaves_a_whole_wheel_or_none_and_the_next_one_clears_up(
-    project: Project, first: list[str]
-) -> None:
+def test_a_killed_build_leaves_a_complete_wheel_or_none(project: Project, first: list[str]) -> None:
     make_wheel(project.root / "ready", order=first)
     whole = {SMALL_NAME: project.build().read_bytes().hex()}
     *killed, alive = map(json.loads, project.run(KILL_AT_EVERY_STEP).splitlines())

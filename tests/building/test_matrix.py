@@ -1,4 +1,4 @@
-"""`variant-backend build`: the matrix of a tiny project, and of a compiled one in isolated environments."""
+"""`variant-backend build`: the matrix of a tiny project, and of a compiled project in isolation."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ variants.warm = { greeting = { tone = ["warm"] } }
 variants.cold = { greeting = { tone = ["cold"] } }
 """
 
-# The project's backend: it hands on to the hooks, and misbehaves where the environment asks for that.
+# The project's backend: it calls the hooks, and misbehaves if environment variables request that.
 OUTER = """
 import os, subprocess, sys, tarfile, time
 from pathlib import Path
@@ -63,7 +63,7 @@ def build_sdist(folder, settings=None):
 
 def build_wheel(folder, settings=None, metadata=None):
     label = (settings or {}).get("variant", "plain")
-    Path("build").mkdir()  # which is there already where something else was built
+    Path("build").mkdir()  # fails in a source tree of an earlier build
     print(f"{label} on stdout")
     print(f"{label} on stderr", file=sys.stderr)
     subprocess.run([sys.executable, "-c", f"print('{label} in a child')"])
@@ -98,13 +98,13 @@ WHEELS = {None: "demo-1.0-py3-none-any.whl"} | {
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with a backend in its own tree; temporary files have a folder of their own, too."""
+    """A project with a backend in its own tree, and a private folder for temporary files."""
     return write_project(tmp_path, monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """Such a project with its whole matrix, which was built side by side, and what was printed."""
+    """Such a project with its whole matrix, built in parallel, and the output of the build."""
     with pytest.MonkeyPatch.context() as patch:
         project = write_project(tmp_path_factory.mktemp("built"), patch)
         return project, build(project, "-j3")
@@ -132,7 +132,7 @@ def edit(project: Path, old: str, new: str) -> None:
 
 
 def build(project: Path, *arguments: object, ok: bool = True, **env: Any) -> subprocess.CompletedProcess[str]:
-    """Run the command in the project's folder, with its environment; nothing temporary may be left."""
+    """Run the command in the project's folder, without isolation; check that no temporary file remains."""
     command = ["variant-backend", "build", "--no-isolation", *arguments]
     result = run(*command, cwd=project, ok=False, **env)
     assert result.returncode == (0 if ok else 1), result.stdout + result.stderr
@@ -146,13 +146,13 @@ def contents(folder: Path) -> list[str]:
 
 
 def rows(table: str) -> list[tuple[str, str, str]]:
-    """Return name, result and place of each row; each says how long it took."""
+    """Return name, result and location of each row; check that each has a duration."""
     found = [re.fullmatch(r"(\S+) +(built|failed) +\d+\.\d s  (.+)", line) for line in table.splitlines()]
     return [(row[1], row[2], row[3].replace("\\", "/")) for row in found if row]
 
 
 @pytest.mark.slow  # it builds the whole matrix
-def test_every_label_in_the_files_order_and_the_plain_release_are_built(
+def test_all_labels_in_order_and_the_plain_release_are_built(
     built: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     project, result = built
@@ -172,7 +172,7 @@ def test_every_label_in_the_files_order_and_the_plain_release_are_built(
 
 
 @pytest.mark.slow  # it builds the whole matrix
-def test_null_is_built_when_it_has_a_recipe_and_each_wheel_requires_what_its_recipe_says(
+def test_null_is_built_if_it_has_a_recipe(
     project: Path,
 ) -> None:
     toml = project / "pyproject.toml"
@@ -187,7 +187,7 @@ def test_null_is_built_when_it_has_a_recipe_and_each_wheel_requires_what_its_rec
 
 
 @pytest.mark.slow  # it builds the whole matrix
-def test_only_what_is_named_is_built_and_an_sdist_is_kept_with_the_plain_release_only(project: Path) -> None:
+def test_only_named_builds_run_and_only_plain_keeps_the_sdist(project: Path) -> None:
     result = build(project, "--label", "null", "--label", "cold", "--label", "null", "-o", "some")
     assert [name for name, _, _ in rows(result.stdout)] == ["null", "cold"]
     assert contents(project / "some") == sorted([".logs", WHEELS["null"], WHEELS["cold"]])
@@ -195,15 +195,13 @@ def test_only_what_is_named_is_built_and_an_sdist_is_kept_with_the_plain_release
     assert contents(project / "plain") == sorted([".logs", SDIST, WHEELS[None]])
 
 
-def test_what_is_built_goes_to_the_dist_folder_of_the_project_from_wherever_it_is_asked_for(
-    project: Path, tmp_path: Path
-) -> None:
+def test_wheels_go_to_dist_of_the_project_from_any_folder(project: Path, tmp_path: Path) -> None:
     result = run("variant-backend", "build", "--no-isolation", "--label=warm", "project", cwd=tmp_path)
     assert rows(result.stdout) == [("warm", "built", f"project/dist/{WHEELS['warm']}")]
     assert WHEELS["warm"] in contents(project / "dist")
 
 
-def test_an_unknown_label_is_an_error_before_anything_is_built(project: Path) -> None:
+def test_an_unknown_label_is_an_error_before_any_build(project: Path) -> None:
     result = build(project, "--label=warm", "--label=cald", ok=False)
     assert result.stderr == (
         "error: unknown label 'cald' (did you mean 'cold'?); known labels: cold, null, warm\n"
@@ -211,23 +209,23 @@ def test_an_unknown_label_is_an_error_before_anything_is_built(project: Path) ->
     assert not (project / "dist").exists()
 
 
-def test_a_project_without_a_variant_table_has_a_plain_release_only(project: Path) -> None:
+def test_a_project_without_a_variant_table_has_only_a_plain_release(project: Path) -> None:
     edit(project, PYPROJECT[PYPROJECT.index("[variant]") :], "")
     result = build(project, ok=False)
-    assert result.stderr.startswith("error: pyproject.toml: no [variant] table")
+    assert result.stderr.startswith("error: pyproject.toml: missing table [variant]")
     assert not (project / "dist").exists()
     build(project, "--plain")
     assert contents(project / "dist") == sorted([".logs", SDIST, WHEELS[None]])
 
 
-def test_a_project_that_is_not_wrapped_is_told_how_to_become_so_before_anything_is_built(
+def test_an_unwrapped_project_is_an_error_that_names_init(
     project: Path,
 ) -> None:
     edit(project, 'build-backend = "outer"\nbackend-path = ["backend"]', 'build-backend = "hatchling.build"')
     result = build(project, ok=False)
     assert result.stderr == (
         "error: pyproject.toml: build-system.build-backend is not variant_backend.hooks;"
-        " `variant-backend init` sets it up\n"
+        " run `variant-backend init` to set it up\n"
     )
     assert not (project / "dist").exists()
 
@@ -240,7 +238,7 @@ def test_a_project_that_is_not_wrapped_is_told_how_to_become_so_before_anything_
         ("my_variant_backend.hooks", False),
     ],
 )
-def test_the_hooks_are_known_wherever_they_are_carried(project: Path, backend: str, known: bool) -> None:
+def test_vendored_hooks_are_recognized(project: Path, backend: str, known: bool) -> None:
     edit(project, 'build-backend = "outer"\nbackend-path = ["backend"]', f'build-backend = "{backend}"')
     if known:
         assert Matrix.load(project).labels == ("warm", "cold")
@@ -251,7 +249,7 @@ def test_the_hooks_are_known_wherever_they_are_carried(project: Path, backend: s
 
 
 @pytest.mark.slow  # it builds the whole matrix
-def test_a_variant_that_no_installer_can_choose_is_told_of_before_it_is_built(project: Path) -> None:
+def test_a_variant_that_can_never_be_selected_is_a_warning(project: Path) -> None:
     edit(project, '{ tone = ["cold"] }', '{ tone = ["colder"] }')
     result = build(project, "--label=cold")
     assert result.stderr.startswith("warning: variant 'cold' can never be selected")
@@ -259,8 +257,21 @@ def test_a_variant_that_no_installer_can_choose_is_told_of_before_it_is_built(pr
     assert build(project, "--label=warm").stderr == ""
 
 
+def test_an_unknown_value_of_a_known_namespace_is_a_warning(project: Path) -> None:
+    text = (project / "pyproject.toml").read_text(encoding="utf-8")
+    table = (
+        '[variant]\ndefault-priorities.namespace = ["x86_64"]\n'
+        'providers.x86_64.requires = ["x86-64-variant-provider>=0.2,<0.3"]\n'
+        'variants.new.x86_64.level = ["v9"]\n'
+    )
+    head = text[: text.index("[variant")]
+    (project / "pyproject.toml").write_text(f"{head}\n{table}", encoding="utf-8")
+    (remark,) = Matrix.load(project).remarks
+    assert remark.startswith("property 'x86_64 :: level :: v9': unknown value 'v9'")
+
+
 @pytest.mark.slow  # it builds the whole matrix
-def test_a_backend_in_the_tree_that_makes_no_variants_is_found_out_by_the_name_of_its_wheel(
+def test_a_wheel_without_the_requested_label_is_a_failure(
     project: Path,
 ) -> None:
     edit(project, 'build-backend = "outer"', 'build-backend = "deaf"')
@@ -270,30 +281,28 @@ def test_a_backend_in_the_tree_that_makes_no_variants_is_found_out_by_the_name_o
     ((_, warm, error), _, (name, plain, _)) = rows(result.stdout)[1:]
     assert (warm, name, plain) == ("failed", "plain", "built")
     assert error == (
-        f"dist/.logs/warm.log: {WHEELS[None]} came without its label: build-system.build-backend is not"
-        " variant_backend.hooks; `variant-backend init` sets it up"
+        f"dist/.logs/warm.log: {WHEELS[None]}: expected label 'warm', got none: build-system.build-backend is"
+        " not variant_backend.hooks; run `variant-backend init` to set it up"
     )
     assert contents(project / "dist") == sorted([".logs", SDIST, WHEELS[None]])
 
 
 @pytest.mark.slow  # it builds the whole matrix
-def test_a_wheel_with_another_label_than_was_asked_for_is_a_failure(project: Path) -> None:
+def test_a_wheel_with_another_label_is_a_failure(project: Path) -> None:
     edit(project, 'build-backend = "outer"', 'build-backend = "stubborn"')
     stubborn = OUTER.replace("(folder, settings)", "(folder, {'variant': 'cold'})")
     (project / "backend/stubborn.py").write_text(stubborn, encoding="utf-8")
     result = build(project, ok=False)
     errors = [place for _, result, place in rows(result.stdout) if result == "failed"]
     assert errors == [
-        f"dist/.logs/{log}.log: {WHEELS['cold']} came with the label 'cold', not '{log}'"
-        for log in ("warm", "plain")
+        f"dist/.logs/{log}.log: {WHEELS['cold']}: expected {expected}, got 'cold'"
+        for log, expected in (("warm", "label 'warm'"), ("plain", "no label"))
     ]
 
 
 @pytest.mark.slow  # it builds the whole matrix
 @pytest.mark.parametrize("jobs", [1, 3])
-def test_a_label_that_fails_is_named_with_its_log_and_reason_and_the_others_are_kept(
-    project: Path, jobs: int
-) -> None:
+def test_a_failed_label_has_log_and_reason_and_others_are_kept(project: Path, jobs: int) -> None:
     result = build(project, "--jobs", jobs, ok=False, FAILING="warm")
     assert [row[:2] for row in rows(result.stdout)] == [
         ("sdist", "built"),
@@ -306,7 +315,7 @@ def test_a_label_that_fails_is_named_with_its_log_and_reason_and_the_others_are_
     assert contents(project / "dist") == sorted([".logs", SDIST, WHEELS["cold"], WHEELS[None]])
 
 
-def test_nothing_of_the_run_is_in_the_source_tree_while_the_sdist_is_made(project: Path) -> None:
+def test_the_source_tree_is_clean_while_the_sdist_is_built(project: Path) -> None:
     with (project / "backend/outer.py").open("a", encoding="utf-8") as backend:
         backend.write("import os\nprint('here are', sorted(os.listdir()))\n")
     build(project, "--label=null")
@@ -315,7 +324,7 @@ def test_nothing_of_the_run_is_in_the_source_tree_while_the_sdist_is_made(projec
     assert "pyproject.toml" in shown and "dist" not in shown and ".variant-backend" not in shown
 
 
-def test_a_recipe_that_cannot_be_followed_is_told_before_anything_is_built(project: Path) -> None:
+def test_an_undecidable_recipe_is_an_error_before_any_build(project: Path) -> None:
     tool = "[tool.variant-backend.variants.warm]\ndependencies = [\"a; 'x::y::1' in variant_properties\"]\n"
     toml = (project / "pyproject.toml").read_text(encoding="utf-8")
     several = (
@@ -329,11 +338,11 @@ def test_a_recipe_that_cannot_be_followed_is_told_before_anything_is_built(proje
     assert not (project / "dist").exists()
 
 
-def test_the_project_file_can_be_named_as_well_as_its_folder(project: Path) -> None:
+def test_the_project_file_may_be_named_instead_of_its_folder(project: Path) -> None:
     assert build(project, "pyproject.toml", "--label=null").stdout.startswith("null  built")
 
 
-def test_without_an_sdist_nothing_else_is_tried(project: Path) -> None:
+def test_a_failed_sdist_prevents_all_other_builds(project: Path) -> None:
     result = build(project, ok=False, FAILING="sdist")
     assert rows(result.stdout) == [("sdist", "failed", "dist/.logs/sdist.log: there is no sdist today")]
     assert result.stderr == "error: not built: sdist\n"
@@ -341,18 +350,18 @@ def test_without_an_sdist_nothing_else_is_tried(project: Path) -> None:
 
 
 @pytest.mark.slow  # it builds the whole matrix
-def test_the_reason_is_what_variant_backend_said_first(project: Path) -> None:
+def test_the_reason_is_the_first_error_of_variant_backend(project: Path) -> None:
     (project / "ready" / WHEELS[None]).write_bytes(b"no zip file")
     result = build(project, ok=False)
     (_, _, reason) = rows(result.stdout)[1]
     log = (project / "dist/.logs/warm.log").read_text(encoding="utf-8")
-    said = next(line for line in log.splitlines() if line.startswith("variant-backend: error: "))
-    assert reason == f"dist/.logs/warm.log: {said.removeprefix('variant-backend: error: ')}"
-    assert rows(result.stdout)[3][1] == "built", "the plain wheel is whatever the wrapped backend makes"
+    first = next(line for line in log.splitlines() if line.startswith("variant-backend: error: "))
+    assert reason == f"dist/.logs/warm.log: {first.removeprefix('variant-backend: error: ')}"
+    assert rows(result.stdout)[3][1] == "built", "plain wheels are not checked"
 
 
 @pytest.mark.slow  # it builds the whole matrix
-def test_json_says_the_same(project: Path) -> None:
+def test_json_has_the_same_results(project: Path) -> None:
     result = build(project, "--json", ok=False, FAILING="warm")
     builds = json.loads(result.stdout)["builds"]
     for each in builds:
@@ -375,14 +384,14 @@ def test_json_says_the_same(project: Path) -> None:
     ]
 
 
-def test_a_log_has_what_its_build_says_in_order_and_nothing_of_the_others(
+def test_a_log_has_only_the_output_of_its_build_in_order(
     built: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     project, _ = built
     for name in ("warm", "cold", "plain"):
         log = (project / f"dist/.logs/{name}.log").read_text(encoding="utf-8")
-        said = [line for line in log.splitlines() if re.match("warm|cold|plain", line)]
-        assert said == [f"{name} on stdout", f"{name} on stderr", f"{name} in a child"]
+        lines = [line for line in log.splitlines() if re.match("warm|cold|plain", line)]
+        assert lines == [f"{name} on stdout", f"{name} on stderr", f"{name} in a child"]
         assert log.startswith("Getting build dependencies for wheel...\n")
 
 
@@ -398,11 +407,11 @@ def test_another_run_replaces_wheels_and_logs(project: Path) -> None:
     assert walk(project / "dist" / WHEELS["warm"])["demo/__init__.py"] == b"x = 2\n"
     assert "of another time" not in log.read_text(encoding="utf-8")
     build(project, ok=False, FAILING="sdist")
-    assert contents(project / "dist/.logs") == ["sdist.log"], "what was not tried has no log"
+    assert contents(project / "dist/.logs") == ["sdist.log"], "builds that did not run have no log"
 
 
 @pytest.mark.slow  # it builds the whole matrix
-def test_labels_that_are_called_like_the_plain_release_have_logs_of_their_own(project: Path) -> None:
+def test_labels_named_plain_and_sdist_have_their_own_logs(project: Path) -> None:
     edit(project, "variants.warm", "variants.plain")
     edit(project, "variants.cold", "variants.sdist")
     build(project)
@@ -411,32 +420,32 @@ def test_labels_that_are_called_like_the_plain_release_have_logs_of_their_own(pr
 
 
 @pytest.mark.slow  # it builds the whole matrix
-def test_so_many_jobs_run_beside_one_another(project: Path, tmp_path: Path) -> None:
+def test_jobs_run_in_parallel(project: Path, tmp_path: Path) -> None:
     folder = tmp_path / "meeting"
     folder.mkdir()
     build(project, "-j2", "--label=warm", "--label=cold", MEETING="warm cold", FOLDER=str(folder))
     assert contents(folder) == ["cold", "warm"]
 
 
-def test_wrong_use_ends_with_code_2(project: Path) -> None:
+def test_wrong_usage_exits_with_code_2(project: Path) -> None:
     for arguments in (["--jobs", "0"], ["--build-installer", "conda"], ["one", "two"]):
         assert run("variant-backend", "build", *arguments, cwd=project, ok=False).returncode == 2
 
 
-def test_what_the_environment_lacks_is_named_where_nothing_is_isolated(project: Path) -> None:
+def test_missing_build_requirements_are_named_without_isolation(project: Path) -> None:
     edit(project, '["variant-backend"]', '["variant-backend", "no-such-project>=3"]')
     result = build(project, ok=False)
     assert rows(result.stdout) == [
         (
             "sdist",
             "failed",
-            "dist/.logs/sdist.log: the build needs no-such-project>=3, which this environment lacks;"
-            " install that, or build isolated",
+            "dist/.logs/sdist.log: missing build requirements: no-such-project>=3; install them, or build"
+            " without --no-isolation",
         )
     ]
 
 
-def test_a_build_backend_that_cannot_be_imported_is_named(project: Path) -> None:
+def test_a_missing_outer_backend_is_named(project: Path) -> None:
     edit(project, 'build-backend = "outer"', 'build-backend = "absent"')
     ((_, _, place),) = rows(build(project, ok=False).stdout)
     assert place.startswith("dist/.logs/sdist.log: the build backend failed: ") and "absent" in place
@@ -446,7 +455,7 @@ def test_a_build_backend_that_cannot_be_imported_is_named(project: Path) -> None
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a process runs; one that has ended may still be listed as a zombie."""
+    """Return whether a process runs; an ended process may still be listed as a zombie."""
     state = run("ps", "-o", "stat=", "-p", pid, ok=False).stdout.strip()
     return bool(state) and not state.startswith("Z")
 
@@ -454,7 +463,7 @@ def is_alive(pid: int) -> bool:
 @pytest.mark.slow  # it builds and waits
 @posix_only
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 1), ("SIGTERM", 143), ("SIGHUP", 129)])
-def test_an_interrupted_run_ends_all_processes_at_once_and_keeps_only_what_is_complete(
+def test_an_interrupted_run_ends_all_processes_and_keeps_finished_wheels(
     project: Path, tmp_path: Path, name: str, code: int
 ) -> None:
     folder = tmp_path / "pids"
@@ -484,7 +493,7 @@ def test_an_interrupted_run_ends_all_processes_at_once_and_keeps_only_what_is_co
 @pytest.mark.slow  # it builds the whole matrix
 @posix_only
 @pytest.mark.parametrize("terminal", [True, False])
-def test_what_is_going_on_is_shown_on_a_terminal_only(project: Path, terminal: bool) -> None:
+def test_progress_is_shown_on_a_terminal_only(project: Path, terminal: bool) -> None:
     import pty
 
     parent, child = pty.openpty()
@@ -504,7 +513,7 @@ def test_what_is_going_on_is_shown_on_a_terminal_only(project: Path, terminal: b
     assert len(result.stdout.splitlines()) == 1
 
 
-# Sdists are archives from anywhere.
+# Untrusted sdists.
 
 
 def pack(path: Path, *members: tarfile.TarInfo) -> Path:
@@ -521,37 +530,35 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.
 
 
 HOSTILE = {
-    "a path that leads out": member("demo-1.0/../../evil"),
-    "a link that leads out": member("demo-1.0/evil", tarfile.SYMTYPE, "../../evil"),
-    "a hard link that leads out": member("demo-1.0/evil", tarfile.LNKTYPE, "../evil"),
+    "a path to the outside": member("demo-1.0/../../evil"),
+    "a link to the outside": member("demo-1.0/evil", tarfile.SYMTYPE, "../../evil"),
+    "a hard link to the outside": member("demo-1.0/evil", tarfile.LNKTYPE, "../evil"),
     "a device": member("demo-1.0/evil", tarfile.CHRTYPE),
     "a pipe": member("demo-1.0/evil", tarfile.FIFOTYPE),
 }
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
-def test_an_sdist_that_would_make_more_than_files_in_its_folder_is_refused(
-    tmp_path: Path, hostile: str
-) -> None:
+def test_an_sdist_with_unsafe_members_is_refused(tmp_path: Path, hostile: str) -> None:
     sdist = pack(tmp_path / SDIST, member("demo-1.0/pyproject.toml"), HOSTILE[hostile])
     folder = tmp_path / "in/there"
     folder.mkdir(parents=True)
     with pytest.raises(Exception, match=r"demo-1\.0\.tar\.gz: .*evil"):
         unpack(sdist, folder)
     with tarfile.open(sdist) as archive, pytest.raises(tarfile.TarError, match="evil"):
-        check_members(archive, folder)  # where Python itself has no such check
+        check_members(archive, folder)  # for versions of Python without this check
     assert not list(tmp_path.rglob("evil"))
 
 
-def test_an_sdist_without_one_folder_at_its_top_is_refused(tmp_path: Path) -> None:
+def test_an_sdist_without_a_single_top_level_folder_is_refused(tmp_path: Path) -> None:
     for number, names in enumerate((["a/x", "b/x"], ["x"], [])):
         folder = tmp_path / str(number)
         folder.mkdir()
-        with pytest.raises(Exception, match="one folder is needed at its top"):
+        with pytest.raises(Exception, match="expected one top-level folder, got"):
             unpack(pack(tmp_path / SDIST, *map(member, names)), folder)
 
 
-def test_a_sound_sdist_is_unpacked(tmp_path: Path) -> None:
+def test_a_valid_sdist_is_unpacked(tmp_path: Path) -> None:
     sdist = pack(tmp_path / SDIST, member("demo-1.0", tarfile.DIRTYPE), member("demo-1.0/src/x.c"))
     with tarfile.open(sdist) as archive:
         check_members(archive, tmp_path / "folder")
@@ -599,7 +606,7 @@ PyMODINIT_FUNC PyInit_answering(void)
 
 @pytest.fixture
 def compiled(project: Path) -> Path:
-    """A project whose one module is written in C, and says what the compiler was told."""
+    """A project with one module in C, whose `answer` is the compiler flag ANSWER."""
     root = project.parent / "compiled"
     root.mkdir()
     (root / "pyproject.toml").write_text(COMPILED, encoding="utf-8")
@@ -608,12 +615,12 @@ def compiled(project: Path) -> Path:
 
 
 def flags(answer: int) -> dict[str, Any]:
-    """Return what tells the compilers of Unix and of Windows the answer."""
+    """Return the variables that pass the answer to the compilers of Unix and Windows."""
     return {"CFLAGS": f"-DANSWER={answer}", "CL": f"/DANSWER={answer}"}
 
 
 def answer(wheel: Path, folder: Path) -> int:
-    """Return what the module in a wheel says."""
+    """Return the answer of the module in a wheel."""
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
     return int(run("python", "-c", "import answering; print(answering.answer)", cwd=folder).stdout)
@@ -622,10 +629,10 @@ def answer(wheel: Path, folder: Path) -> int:
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_wheel")
 @pytest.mark.parametrize("installer", ["pip", "uv"])
-def test_each_wheel_is_compiled_anew_in_an_environment_of_its_own(
+def test_each_wheel_is_compiled_from_scratch_in_isolation(
     compiled: Path, tmp_path: Path, installer: str
 ) -> None:
-    # The classic wrong wheel: setuptools takes objects of an earlier build for its own.
+    # The classic wrong wheel: setuptools reuses object files of an earlier build.
     for number in (1, 2):
         run("python", "-m", "build", "--wheel", "--installer=uv", compiled, **flags(number))
     (stale,) = (compiled / "dist").glob("*.whl")
@@ -644,23 +651,21 @@ def test_each_wheel_is_compiled_anew_in_an_environment_of_its_own(
     for name in ("good", "bad", "plain"):
         log = (compiled / f"dist/.logs/{name}.log").read_text(encoding="utf-8")
         assert "building 'answering' extension" in log
-        assert tool in log, "the installer is heard, too"
+        assert tool in log, "the output of the installer is in the log, too"
     assert not list((tmp_path / "temporary").iterdir())
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_wheel")
 @pytest.mark.parametrize("installer", ["pip", "uv"])
-def test_what_cannot_be_compiled_and_what_cannot_be_installed_is_a_failure(
-    compiled: Path, installer: str
-) -> None:
+def test_compiler_and_installer_errors_are_failures(compiled: Path, installer: str) -> None:
     build = ["variant-backend", "build", f"--build-installer={installer}", "--label=good", compiled]
     result = run(*build, ok=False)
     ((name, outcome, reason),) = rows(result.stdout)
     assert (result.returncode, name, outcome) == (1, "good", "failed")
     assert "good.log: error: " in reason and "answering.c" in reason
     log = (compiled / "dist/.logs/good.log").read_text(encoding="utf-8")
-    assert re.search(r"answering\.c.*error.*ANSWER", log), "what the compiler said"
+    assert re.search(r"answering\.c.*error.*ANSWER", log), "the message of the compiler"
     edit(compiled, '"setuptools>=77"', '"setuptools>=77", "setuptools<77"')
     ((name, _, reason),) = rows(run(*build, ok=False).stdout)
     assert name == "sdist"

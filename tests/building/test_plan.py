@@ -1,4 +1,4 @@
-"""Plans: wheels that are built and wheels that exist become the same variant, by the same rules."""
+"""Plans: builds and conversions make the same variant by the same rules."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import pytest
 from helpers.made_wheels import make_wheel
 
 from variant_backend.building.convert import Conversion, plan_conversions
-from variant_backend.building.plan import Draft, Request
+from variant_backend.building.plan import Draft, Request, unknown_properties
 from variant_backend.building.variant_build import VariantBuild
 from variant_backend.errors import VariantError
 from variant_backend.project.config_settings import asked_variants
 from variant_backend.project.pyproject import Project
-from variant_backend.variants.properties import Property
+from variant_backend.variants.metadata import VariantMetadata
+from variant_backend.variants.properties import Property, Variant
+from variant_backend.variants.providers import PluginProvider, Provider, StaticProvider
 from variant_backend.wheel_rewrite import Plan
 
 TABLE = """
@@ -64,7 +66,7 @@ def test_a_build_and_a_conversion_have_the_same_plan(settings: dict[str, object]
     assert plan_of_build(settings) == plan_of_conversion(request_)
 
 
-def test_a_name_counts_for_conversions_only() -> None:
+def test_only_conversions_use_the_name_of_a_recipe() -> None:
     path = Path("pyproject.toml")
     path.write_text(f'[tool.variant-backend]\nname = "other"\nstrip-local-version = true\n{TABLE}')
     recipe = plan_of_conversion(Request("mkl")).recipe
@@ -73,11 +75,39 @@ def test_a_name_counts_for_conversions_only() -> None:
     assert (recipe.name, recipe.strip_local_version) == (None, False)
 
 
-def test_what_is_asked_for_counts_before_the_recipe() -> None:
+def test_a_requested_name_overrides_the_recipe() -> None:
     assert plan_of_conversion(Request("mkl", name="mine")).recipe.name == "mine"
 
 
-def test_a_missing_answer_of_a_plugin_is_an_error_where_the_variant_needs_it() -> None:
+def test_a_property_given_twice_is_an_error() -> None:
+    prop = Property("blas", "library", "mkl")
+    message = "duplicate property 'blas :: library :: mkl'; give it once"
+    with pytest.raises(VariantError) as error:
+        plan_of_conversion(Request(None, (prop, prop)))
+    assert error.value.lines() == [message]
+    with pytest.raises(VariantError) as error:
+        plan_of_build({"variant": ["blas::library::mkl", "blas :: library :: mkl"]})
+    assert error.value.lines() == [message]
+
+
+@pytest.mark.parametrize(
+    ("provider", "expected"),
+    [
+        (None, 1),
+        (PluginProvider(("X86_64.variant-provider>=0.2",)), 1),
+        (PluginProvider(("my-provider",)), 0),
+        (StaticProvider((("level", ("v9",)),)), 0),
+    ],
+    ids=["none", "known plugin", "other plugin", "static"],
+)
+def test_only_properties_of_the_known_plugin_can_be_unknown(provider: Provider | None, expected: int) -> None:
+    providers = {"x86_64": provider} if provider else {}
+    variant = Variant.of("new", frozenset({Property("x86_64", "level", "v9")}))
+    metadata = VariantMetadata(("x86_64",), providers, {"new": variant})
+    assert len(unknown_properties(metadata)) == expected
+
+
+def test_a_missing_answer_of_a_used_plugin_is_an_error() -> None:
     path = Path("pyproject.toml")
     static = 'static-properties = { library = ["mkl", "openblas"] }'
     path.write_text(TABLE.replace('["blas"]', '["gpu", "blas"]').replace(static, 'build-requires = ["b"]'))

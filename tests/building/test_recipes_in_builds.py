@@ -1,4 +1,4 @@
-"""Recipes in builds: environment, settings, requirements, dependencies, and plugins that are asked."""
+"""Recipes in builds: environment, settings, build requirements, dependencies and plugins."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def requirements(metadata: bytes) -> list[str]:
 
 
 @pytest.mark.parametrize("hook", ALL_HOOKS)
-def test_the_recipes_environment_holds_in_every_wheel_hook(
+def test_every_wheel_hook_runs_in_the_recipes_environment(
     project: Project, hook: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FLAGS", "-g")
@@ -96,19 +96,17 @@ def test_the_recipes_environment_holds_in_every_wheel_hook(
     assert envs == [inside if hook in WHEEL_HOOKS else outside, outside, outside]
 
 
-FAULTS = {"nothing": "", "an error": "raise ValueError('x')", "an exit": "raise SystemExit(3)"}
+ENDINGS = {"success": "", "an error": "raise ValueError('x')", "an exit": "raise SystemExit(3)"}
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("hook", WHEEL_HOOKS)
-def test_the_environment_is_restored_whatever_the_wrapped_backend_does(
-    project: Project, hook: str, fault: str
-) -> None:
+def test_the_environment_is_always_restored(project: Project, hook: str, ending: str) -> None:
     project.wrap(
         COMPLETE.replace(
             "def note(hook, config_settings, **more):",
             "def note(hook, config_settings, **more):\n"
-            f"    import os; os.environ['KIND'] = 'lost'; os.environ.pop('FLAGS')\n    {FAULTS[fault]}",
+            f"    import os; os.environ['KIND'] = 'lost'; os.environ.pop('FLAGS')\n    {ENDINGS[ending]}",
         )
     )
     script = f"""
@@ -123,23 +121,23 @@ except (ValueError, SystemExit) as error:
     print("ended with", error)
 print(os.environ.get("KIND"), os.environ["FLAGS"])
 """
-    ending = {"nothing": "ended well", "an error": "ended with x", "an exit": "ended with 3"}[fault]
-    if hook in PREPARE_HOOKS and not FAULTS[fault]:  # that backend writes METADATA that is empty
+    printed = {"success": "ended well", "an error": "ended with x", "an exit": "ended with 3"}[ending]
+    if hook in PREPARE_HOOKS and not ENDINGS[ending]:  # that backend writes an empty METADATA
         project.wrap(
             (project.root / "backend/wrapped.py")
             .read_text()
             .replace(".touch()", f".write_text({PREPARED!r})")
         )
-    assert project.run(script).splitlines()[-2:] == [ending, "None -g"]
+    assert project.run(script).splitlines()[-2:] == [printed, "None -g"]
 
 
-def test_a_backend_that_clears_the_environment_does_not_end_the_build(project: Project) -> None:
+def test_a_backend_may_clear_the_environment(project: Project) -> None:
     clearing = "def note(hook, config_settings, **more):\n    import os; os.environ.clear()"
     project.wrap(COMPLETE.replace("def note(hook, config_settings, **more):", clearing))
     assert project.build().name == SMALL_NAME
 
 
-def test_what_no_environment_variable_can_hold_is_told_with_its_place(project: Project) -> None:
+def test_an_invalid_environment_variable_is_reported_with_its_place(project: Project) -> None:
     toml = project.root / "pyproject.toml"
     toml.write_text(toml.read_text().replace('KIND = "small"', 'A = "1", KIND = "a\\u0000b"'))
     place = "pyproject.toml: tool.variant-backend.variants.small.env.KIND"
@@ -149,25 +147,22 @@ def test_what_no_environment_variable_can_hold_is_told_with_its_place(project: P
     )
 
 
-def test_a_faulty_file_that_the_environment_names_for_setuptools_is_told(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_invalid_dist_extra_config_is_an_error(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     (project.root / "extra.cfg").write_text("no section")
     monkeypatch.setenv("DIST_EXTRA_CONFIG", "extra.cfg")
-    assert project.refusal(settings=SMALL).startswith(
-        "extra.cfg, which DIST_EXTRA_CONFIG names, cannot be read"
-    )
+    refusal = project.refusal(settings=SMALL)
+    assert refusal.startswith("extra.cfg (from DIST_EXTRA_CONFIG): cannot be read: ")
     assert project.build({}).name == PLAIN_NAME
 
 
 @pytest.mark.parametrize("hook", PREPARE_HOOKS)
-def test_a_wrapped_backend_that_returns_no_name_is_told(project: Project, hook: str) -> None:
+def test_a_hook_that_returns_no_name_is_an_error(project: Project, hook: str) -> None:
     project.wrap(COMPLETE.replace("return folder.name", "return None"))
-    assert project.refusal(hook, SMALL) == f"the wrapped backend's {hook} returned None, not a name"
+    assert project.refusal(hook, SMALL) == f"{hook} of the wrapped backend: expected a name, got None"
 
 
 @pytest.mark.parametrize("hook", WHEEL_HOOKS)
-def test_settings_of_the_recipe_come_before_the_users(project: Project, hook: str) -> None:
+def test_settings_of_the_user_follow_those_of_the_recipe(project: Project, hook: str) -> None:
     call(project, hook, {"variant": "small", "list": "user", "own": "user"})
     call(project, hook, {"variant": "small", "one": "user"})
     received = [call["settings"] for call in project.calls() if call["hook"] == hook]
@@ -177,7 +172,7 @@ def test_settings_of_the_recipe_come_before_the_users(project: Project, hook: st
     ]
 
 
-def test_what_a_recipe_requires_is_added_to_what_the_wrapped_backend_does(project: Project) -> None:
+def test_a_recipe_adds_build_requirements(project: Project) -> None:
     wheel, editable, sdist = (f"get_requires_for_build_{what}" for what in ("wheel", "editable", "sdist"))
     assert project.call(wheel, SMALL) == ["needed-to-build_wheel", "compressor>=2"]
     assert project.call(editable, SMALL) == [
@@ -189,9 +184,7 @@ def test_what_a_recipe_requires_is_added_to_what_the_wrapped_backend_does(projec
     assert project.call(wheel, {"variant": "both"}) == project.call(wheel) == ["needed-to-build_wheel"]
 
 
-def test_a_wrapped_backend_that_requires_nothing_does_not_hide_what_a_recipe_requires(
-    project: Project,
-) -> None:
+def test_a_recipe_adds_build_requirements_if_the_backend_has_none(project: Project) -> None:
     project.wrap(MANDATORY)
     assert project.call("get_requires_for_build_wheel", SMALL) == ["compressor>=2", "needed-to-build_wheel"]
     assert project.call("get_requires_for_build_wheel") == []
@@ -206,7 +199,7 @@ def test_a_wrapped_backend_that_requires_nothing_does_not_hide_what_a_recipe_req
         ("null", ["numpy", "only-null"]),
     ],
 )
-def test_a_labelled_wheel_and_its_prepared_metadata_require_what_the_recipe_says(
+def test_wheel_and_prepared_metadata_have_the_recipes_dependencies(
     project: Project, label: str, expected: list[str]
 ) -> None:
     wheel = project.build({"variant": label})
@@ -223,26 +216,26 @@ def test_a_labelled_wheel_and_its_prepared_metadata_require_what_the_recipe_says
     assert walk(editable)[f"{DIST_INFO}/METADATA"] == metadata
 
 
-def test_a_plain_wheel_and_its_prepared_metadata_are_the_wrapped_backends(project: Project) -> None:
+def test_a_recipe_does_not_change_plain_wheels_and_metadata(project: Project) -> None:
     assert project.build({}).read_bytes() == (project.root / "ready" / PLAIN_NAME).read_bytes()
     project.call("prepare_metadata_for_build_wheel", {}, into=project.root)
     assert (project.root / DIST_INFO / "METADATA").read_text() == PREPARED
     assert not (project.root / VARIANT_JSON).exists()
 
 
-def test_a_field_that_differs_between_the_wheels_is_declared_dynamic(project: Project) -> None:
+def test_changed_requirements_are_declared_dynamic(project: Project) -> None:
     metadata = walk(project.build())[f"{DIST_INFO}/METADATA"]
     assert message_from_bytes(metadata).get_all("Dynamic") == ["Requires-Dist"]
 
 
-def test_a_plain_build_does_not_depend_on_recipes_that_are_faulty(project: Project) -> None:
+def test_a_plain_build_ignores_invalid_recipes(project: Project) -> None:
     toml = project.root / "pyproject.toml"
     toml.write_text(toml.read_text().replace("KIND", '"KI=ND"'))
     assert project.build({}).name == PLAIN_NAME
     assert "invalid name of an environment variable 'KI=ND'" in project.refusal(settings={"variant": "both"})
 
 
-def test_a_requirement_that_cannot_be_decided_ends_the_build_with_its_name(project: Project) -> None:
+def test_an_undecidable_requirement_ends_the_build_with_its_name(project: Project) -> None:
     toml = project.root / "pyproject.toml"
     undecided = "a; 'dictionary::size::large' in variant_properties"
     toml.write_text(toml.read_text().replace("only-null; variant_label == 'null'", undecided))
@@ -255,9 +248,7 @@ def test_a_requirement_that_cannot_be_decided_ends_the_build_with_its_name(proje
     ]
 
 
-def test_markers_that_are_kept_stand_in_the_wheel_with_a_warning_and_todays_installers_refuse_it(
-    project: Project, tmp_path: Path
-) -> None:
+def test_kept_variant_markers_are_a_warning_and_break_installers(project: Project, tmp_path: Path) -> None:
     toml = project.root / "pyproject.toml"
     toml.write_text(toml.read_text().replace('name = "never-used"', 'markers = "keep"'))
     wheel = project.build({"variant": "both"})
@@ -274,15 +265,40 @@ def test_markers_that_are_kept_stand_in_the_wheel_with_a_warning_and_todays_inst
         assert run(*command, *target, ok=False).returncode, command
 
 
-# A name that stays plain until the wheel is repaired and tested.
+def test_a_requirement_on_a_url_is_a_warning(project: Project) -> None:
+    toml = project.root / "pyproject.toml"
+    toml.write_text(toml.read_text().replace("words ==1", "words @ https://example.org/words.zip "))
+    walk(project.build())
+    (line,) = project.said
+    assert line.startswith(f"variant-backend: warning: {SMALL_NAME}: ")
+    assert "https://example.org/words.zip" in line
 
 
-def test_a_wheel_with_a_plain_name_is_labelled_at_the_very_end(project: Project) -> None:
+def test_removal_patterns_that_match_no_requirement_are_warnings(project: Project) -> None:
+    toml = project.root / "pyproject.toml"
+    text = toml.read_text().replace('remove-dependencies = ["old"]', 'remove-dependencies = ["old", "odl*"]')
+    # "common" is a dependency of all labels, which the recipe of this one removes.
+    toml.write_text(
+        text.replace("build-requires =", 'remove-dependencies = ["common", "nmpy"]\nbuild-requires =')
+    )
+    metadata = walk(project.build())[f"{DIST_INFO}/METADATA"]
+    assert requirements(metadata) == ["numpy", 'words==1; platform_system == "Linux"']
+    place = "variant-backend: warning: pyproject.toml: tool.variant-backend"
+    assert project.said == [
+        f"{place}.remove-dependencies: 'odl*' matches no requirement; correct or remove it",
+        f"{place}.variants.small.remove-dependencies: 'nmpy' matches no requirement; correct or remove it",
+    ]
+
+
+# Wheels whose name gets its label after repair and test.
+
+
+def test_make_variant_adds_the_label_to_a_plain_name(project: Project) -> None:
     wheel = project.build({"variant": "small", "variant-filename": "plain"})
     assert wheel.name == PLAIN_NAME
     assert project.said == [
-        f"variant-backend: warning: {PLAIN_NAME} is variant 'small' under a plain name, so do not publish it;"
-        " make-variant puts the label on"
+        f"variant-backend: warning: {PLAIN_NAME} is variant 'small' without the label in its name; do not"
+        " publish it: run make-variant on it to add the label"
     ]
     assert "variant-filename" not in str(project.calls())
     run("make-variant", wheel, cwd=project.root)
@@ -291,19 +307,19 @@ def test_a_wheel_with_a_plain_name_is_labelled_at_the_very_end(project: Project)
     assert label_and_properties(walk(labelled)[VARIANT_JSON])[0] == "small"
 
 
-def test_a_plain_name_is_all_that_a_plain_wheel_can_have(project: Project) -> None:
+def test_a_plain_wheel_ignores_variant_filename(project: Project) -> None:
     assert project.build({"variant-filename": "plain"}).name == PLAIN_NAME
     assert project.said == []
 
 
 @pytest.mark.parametrize("value", ["labelled", ""])
-def test_another_filename_than_plain_is_refused(project: Project, value: str) -> None:
+def test_variant_filename_must_be_plain(project: Project, value: str) -> None:
     refusal = project.refusal(settings={"variant": "small", "variant-filename": value})
     assert refusal.startswith("config setting 'variant-filename': expected 'plain', got ")
     assert refusal.endswith("; write -Cvariant-filename=plain, or leave it out")
 
 
-# Plugins that are asked when a wheel is built.
+# Plugins that run in builds.
 
 PLUGIN = """
 from typing import NamedTuple
@@ -347,7 +363,7 @@ STATIC = {
 
 
 class WithPlugin(Project):
-    """A project with a provider that is asked at build time; its plugin is beside it."""
+    """A project with a build-time provider; the plugin is beside the project."""
 
     def __init__(self, root: Path, toml: str = BUILD_PROVIDER) -> None:
         super().__init__(root, toml=toml)
@@ -367,7 +383,7 @@ class WithPlugin(Project):
         toml.write_text(text.replace(old, new), encoding="utf-8")
 
     def document(self, label: str) -> dict[str, Any]:
-        """Build a variant, and return what is in its variant.json."""
+        """Build a variant, and return the content of its variant.json."""
         document: dict[str, Any] = json.loads(walk(self.build({"variant": label}))[VARIANT_JSON])
         return document
 
@@ -379,7 +395,7 @@ def asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WithPlugin:
     return project
 
 
-def test_what_a_plugin_lists_at_build_time_stands_in_the_wheel(asking: WithPlugin) -> None:
+def test_the_answer_of_a_build_plugin_is_in_the_wheel(asking: WithPlugin) -> None:
     document = asking.document("mkl")
     assert document["providers"] == {
         "dictionary": {"static-properties": {"size": ["large", "small"]}},
@@ -390,13 +406,13 @@ def test_what_a_plugin_lists_at_build_time_stands_in_the_wheel(asking: WithPlugi
     folder.mkdir()
     asking.call("prepare_metadata_for_build_wheel", {"variant": "mkl"}, into=folder)
     assert json.loads((folder / VARIANT_JSON).read_bytes()) == document
-    # All wheels of a release declare the same, whether or not they use it.
+    # All wheels of a release declare the same providers, even those that do not use them.
     for label in ("small", "null"):
         assert asking.document(label)["providers"] == document["providers"]
     run("variant-backend", "index", asking.dist)
 
 
-def test_the_plugins_are_required_for_a_build_of_any_label_and_of_none_else(asking: WithPlugin) -> None:
+def test_plugins_are_build_requirements_of_every_label(asking: WithPlugin) -> None:
     for label in ("mkl", "small", "null"):
         required = asking.call("get_requires_for_build_wheel", {"variant": label})
         assert required == ["needed-to-build_wheel", "Blas-Provider>=1"]
@@ -423,19 +439,19 @@ def test_a_plugin_is_a_class_an_instance_or_a_module(asking: WithPlugin, api: st
 
 BROKEN = {
     "missing": (None, "ModuleNotFoundError: No module named 'blas_provider'"),
-    "no object": (PLUGIN.replace("class Plugin", "class Other"), "AttributeError"),
-    "an import that fails": ("1 / 0", "ZeroDivisionError: division by zero"),
+    "missing object": (PLUGIN.replace("class Plugin", "class Other"), "AttributeError"),
+    "failing import": ("1 / 0", "ZeroDivisionError: division by zero"),
     "an exit": ("raise SystemExit('no')", "SystemExit: no"),
-    "the process ends": ("import os; os._exit(5)", "ended with exit code 5 and no answer"),
-    "it fails": (PLUGIN.replace('print("asked")', "1 / 0"), "ZeroDivisionError"),
-    "nothing": (PLUGIN.replace('print("asked")', "return None"), "TypeError"),
+    "exit of the process": ("import os; os._exit(5)", "ended with exit code 5 and no answer"),
+    "exception": (PLUGIN.replace('print("asked")', "1 / 0"), "ZeroDivisionError"),
+    "None": (PLUGIN.replace('print("asked")', "return None"), "TypeError"),
     "no feature": (PLUGIN.replace('print("asked")', "return []"), "get_supported_configs() lists no feature"),
-    "no such method": (PLUGIN.replace("get_supported_configs", "get_any"), "AttributeError"),
+    "missing method": (PLUGIN.replace("get_supported_configs", "get_any"), "AttributeError"),
     "no values": (
         PLUGIN.replace('["mkl", "openblas"]', "[]"),
         "get_supported_configs()[0].values: expected a list of",
     ),
-    "one text": (
+    "a string": (
         PLUGIN.replace('["mkl", "openblas"]', '"mkl"'),
         "[0].values: expected a list of at least one string",
     ),
@@ -443,16 +459,16 @@ BROKEN = {
         PLUGIN.replace('["mkl", "openblas"]', '{"mkl"}'),
         "[0].values: expected a list of at least one string",
     ),
-    "no text": (PLUGIN.replace('"mkl"', "1"), "get_supported_configs()[0].values[0]: expected a string"),
-    "a bad value": (PLUGIN.replace('"mkl"', '"MKL"'), "value 'MKL': character 'M'"),
-    "a value twice": (PLUGIN.replace('"openblas"', '"mkl"'), "duplicate value 'mkl'"),
-    "a bad name": (PLUGIN.replace('"library"', '"lib-rary"'), "feature 'lib-rary': character '-'"),
-    "a feature twice": (PLUGIN.replace('"threads"', '"library"'), "[1].name: 'library' is there twice"),
+    "a number": (PLUGIN.replace('"mkl"', "1"), "get_supported_configs()[0].values[0]: expected a string"),
+    "an invalid value": (PLUGIN.replace('"mkl"', '"MKL"'), "value 'MKL': character 'M'"),
+    "a duplicate value": (PLUGIN.replace('"openblas"', '"mkl"'), "duplicate value 'mkl'"),
+    "an invalid name": (PLUGIN.replace('"library"', '"lib-rary"'), "feature 'lib-rary': character '-'"),
+    "a duplicate feature": (PLUGIN.replace('"threads"', '"library"'), "[1].name: 'library' is there twice"),
     "not for all": (
         PLUGIN.replace("compatible = True", "compatible = False"),
         "all_properties_compatible is not",
     ),
-    "not said": (PLUGIN.replace("all_properties_compatible", "other"), "all_properties_compatible is not"),
+    "unknown": (PLUGIN.replace("all_properties_compatible", "other"), "all_properties_compatible is not"),
     "another namespace": (
         PLUGIN.replace('"blas"', '"lapack"'),
         "namespace: is 'lapack', so it goes to providers.",
@@ -461,51 +477,47 @@ BROKEN = {
 
 
 @pytest.mark.slow  # a build for each
-@pytest.mark.parametrize("fault", BROKEN)
-def test_a_plugin_that_cannot_be_asked_ends_a_build_that_needs_it_and_no_other(
-    asking: WithPlugin, fault: str
-) -> None:
-    plugin, told = BROKEN[fault]
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_plugin_ends_only_builds_that_use_it(asking: WithPlugin, kind: str) -> None:
+    plugin, message = BROKEN[kind]
     if plugin is None:
         (asking.plugins / "blas_provider.py").unlink()
     else:
         asking.write(plugin)
     refusal = asking.refusal(settings={"variant": "mkl"})
     assert refusal.startswith("providers.blas: plugin 'blas_provider:Plugin': ")
-    assert told in refusal
+    assert message in refusal
     for label in ("small", "null"):
         wheel = asking.dist / str(asking.call_here("build_wheel", {"variant": label}))
         document = json.loads(walk(wheel)[VARIANT_JSON])
         assert document["default-priorities"] == {"namespace": ["dictionary"]}
         assert list(document["providers"]) == ["dictionary"]
-        assert any(told in line for line in asking.said)
+        assert any(message in line for line in asking.said)
         assert asking.said[-1].endswith(f"blas is left out, because variant '{label}' does not use it")
 
 
 @pytest.mark.slow  # it builds several wheels
-def test_wheels_with_and_without_the_answer_go_together(asking: WithPlugin) -> None:
+def test_index_combines_wheels_with_and_without_the_answer(asking: WithPlugin) -> None:
     asking.document("mkl")
     (asking.plugins / "blas_provider.py").unlink()
     asking.document("small")
     asking.configure('["dictionary", "blas"]', '["blas", "dictionary"]')
     run("variant-backend", "index", asking.dist)
-    # Its namespace ranks first, and one at least must be declared.
+    # The namespace is first, and a wheel must declare at least one.
     document = asking.document("null")
     assert document["default-priorities"] == {"namespace": ["blas", "dictionary"]}
     assert "providers" not in document
-    # What ranks behind the missing one is used here.
+    # This wheel uses the namespace after the missing one.
     assert asking.document("small")["default-priorities"] == {"namespace": ["dictionary"]}
 
 
-def test_a_plugin_that_does_not_answer_in_time_is_given_up(
-    asking: WithPlugin, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_slow_plugin_is_stopped(asking: WithPlugin, monkeypatch: pytest.MonkeyPatch) -> None:
     asking.write("import time; time.sleep(60)")
     monkeypatch.setattr(plugins, "_TIME_LIMIT", 0.5)
     assert "no answer within 0.5 seconds" in asking.refusal(settings={"variant": "mkl"})
 
 
-def test_the_modules_of_this_package_are_not_in_a_plugins_way(asking: WithPlugin) -> None:
+def test_modules_of_this_package_do_not_hide_those_of_a_plugin(asking: WithPlugin) -> None:
     asking.write(f"import record\nassert record.here\n{PLUGIN}")
     asking.write("here = True", "record")
     assert asking.document("mkl")["providers"]["blas"] == STATIC
@@ -521,7 +533,7 @@ def test_converting_a_wheel_does_not_run_a_plugin(asking: WithPlugin) -> None:
     assert document["default-priorities"] == {"namespace": ["dictionary"]}
 
 
-# Properties that are checked against what a plugin knows.
+# Properties that a plugin validates.
 
 VALIDATING = BUILD_PROVIDER.replace(
     'build-backend = "wrapped"', 'build-backend = "wrapped"\nplugins = "validate"'
@@ -542,9 +554,7 @@ def validating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WithPlugin:
     return project
 
 
-def test_properties_are_checked_against_the_plugin_when_the_project_says_so(
-    validating: WithPlugin,
-) -> None:
+def test_a_project_can_validate_properties_with_the_plugin(validating: WithPlugin) -> None:
     assert validating.build({"variant": "mkl"}).exists()
     assert validating.build({"variant": "threads"}).exists()
     with pytest.raises(BuildError) as error:
@@ -559,7 +569,7 @@ def test_properties_are_checked_against_the_plugin_when_the_project_says_so(
     assert validating.build({"variant": "bad"}).exists()
 
 
-def test_a_plugin_that_is_to_check_is_required_by_the_labels_that_use_it(validating: WithPlugin) -> None:
+def test_a_validating_plugin_is_required_by_labels_that_use_it(validating: WithPlugin) -> None:
     hook = "get_requires_for_build_wheel"
     assert validating.call(hook, {"variant": "mkl"}) == ["needed-to-build_wheel", "Blas-Provider>=1"]
     assert validating.call(hook, {"variant": "small"}) == ["needed-to-build_wheel"]
@@ -596,7 +606,7 @@ plugin-api = "blas_provider:Plugin"
 [variant.variants]
 mkl.blas.library = ["mkl"]
 """
-# It fails unless what the recipe requires is there.
+# Fails without the build requirement of the recipe.
 HATCH_HOOK = """
 import os
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface

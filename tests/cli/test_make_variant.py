@@ -76,7 +76,7 @@ def test_a_property_is_enough_and_the_path_is_printed() -> None:
         },
         "variants": {label: {"nvidia": {"cuda": ["12"]}}},
     }
-    assert result.stderr.startswith("warning: the label is a hash") and len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith("warning: the label is a hash") and len(result.stderr.splitlines()) == 2
 
 
 def test_several_values_of_one_feature_are_one_feature_with_several_values() -> None:
@@ -101,10 +101,12 @@ def test_options_say_where_support_comes_from() -> None:
 
 def test_known_providers_can_be_left_out() -> None:
     wheel = make_wheel(Path())
-    result = make("--no-known-providers", "-p", "nvidia::a::1", "-l", "x", wheel)
+    result = make("--no-known-providers", "-p", "nvidia::sm_arch::90_real", "-l", "x", wheel)
     assert variant_json(Path(result.stdout.strip()))["$schema"] == SCHEMA_WITHOUT_PROVIDERS
     options = ["--no-known-providers", "--plugin-api", "nvidia=x:y"]
-    refused = CliRunner().invoke(make_variant_command, [*options, "-p", "nvidia::a::1", str(wheel)])
+    refused = CliRunner().invoke(
+        make_variant_command, [*options, "-p", "nvidia::sm_arch::90_real", str(wheel)]
+    )
     assert refused.exit_code == 1
     assert "namespace 'nvidia': expected exactly one of" in refused.stderr
 
@@ -115,7 +117,7 @@ def test_the_null_variant_has_no_properties_and_declares_a_namespace_all_the_sam
     assert path.name == f"{NAME}-null.whl"
     assert variant_json(path)["variants"] == {"null": {}}
     assert variant_json(path)["default-priorities"] == {"namespace": ["nvidia"]}
-    assert "warning: no namespace is given, so 'nvidia' is declared" in result.stderr
+    assert "warning: no namespace is given, so the wheel declares 'nvidia'" in result.stderr
     assert make("--quiet", "--null", "-o", "quiet", make_wheel(Path())).stderr == ""
     assert make("--null", "--static", "a::b::c", "-o", "o", make_wheel(Path())).stderr == ""
 
@@ -148,7 +150,7 @@ def test_a_project_file_elsewhere_is_named_and_one_without_variants_is_passed_ov
     Path("other.toml").write_text(PROJECT)
     Path("pyproject.toml").write_text("[project]\nname = 'x'\n")
     make("--pyproject", "other.toml", "-l", "mkl", make_wheel(Path()))
-    make("-p", "nvidia::a::1", "-l", "x", make_wheel(Path()))
+    make("-p", "nvidia::sm_arch::90_real", "-l", "x", make_wheel(Path()))
 
 
 @pytest.mark.parametrize("option", ["--provider=a=b", "--static=a::b::c", "--plugin-api=nvidia=b"])
@@ -168,7 +170,9 @@ def test_a_property_of_an_undeclared_namespace_is_refused() -> None:
 
 
 def test_a_plain_wheel_with_a_variant_json_gets_the_label_that_is_inside() -> None:
-    first = Path(make("-p", "nvidia::a::1", "-l", "x", "-o", "o", make_wheel(Path())).stdout.strip())
+    first = Path(
+        make("-p", "nvidia::sm_arch::90_real", "-l", "x", "-o", "o", make_wheel(Path())).stdout.strip()
+    )
     plain = Path(f"{NAME}.whl")
     first.replace(plain)
     result = make(plain)
@@ -178,18 +182,20 @@ def test_a_plain_wheel_with_a_variant_json_gets_the_label_that_is_inside() -> No
 
 
 def test_a_variant_is_relabelled() -> None:
-    first = make("-p", "nvidia::a::1", "-l", "x", make_wheel(Path())).stdout.strip()
-    second = make("-p", "nvidia::a::2", "-l", "y", first).stdout.strip()
+    first = make("-p", "nvidia::sm_arch::90_real", "-l", "x", make_wheel(Path())).stdout.strip()
+    second = make("-p", "nvidia::sm_arch::80_real", "-l", "y", first).stdout.strip()
     assert second == f"{NAME}-y.whl"
-    assert variant_json(Path(second))["variants"] == {"y": {"nvidia": {"a": ["2"]}}}
-    result = CliRunner().invoke(make_variant_command, [first, "-p", "nvidia::a::2", "-l", "x", "--force"])
+    assert variant_json(Path(second))["variants"] == {"y": {"nvidia": {"sm_arch": ["80_real"]}}}
+    result = CliRunner().invoke(
+        make_variant_command, [first, "-p", "nvidia::sm_arch::80_real", "-l", "x", "--force"]
+    )
     assert result.exit_code == 1
     assert "the variant would have the same name; give another --output" in result.stderr
 
 
 def test_a_dry_run_writes_nothing() -> None:
     wheel = make_wheel(Path())
-    result = make("--dry-run", "-p", "nvidia::a::1", "-l", "x", "-o", "out", wheel)
+    result = make("--dry-run", "-p", "nvidia::sm_arch::90_real", "-l", "x", "-o", "out", wheel)
     assert result.stdout.strip() == str(Path("out") / f"{NAME}-x.whl")
     assert list(Path().iterdir()) == [wheel]
 
@@ -197,7 +203,7 @@ def test_a_dry_run_writes_nothing() -> None:
 def test_json_has_an_entry_for_each_wheel() -> None:
     wheels = [make_wheel(Path(), name) for name in ("a", "b")]
     wheels[1].write_bytes(b"")
-    arguments = ["--json", *map(str, wheels), "-p", "nvidia::a::1", "-l", "x"]
+    arguments = ["--json", *map(str, wheels), "-p", "nvidia::sm_arch::90_real", "-l", "x"]
     result = CliRunner().invoke(make_variant_command, arguments)
     assert result.exit_code == 1
     document = json.loads(result.stdout)
@@ -206,14 +212,14 @@ def test_json_has_an_entry_for_each_wheel() -> None:
             "input": "a-1.0-py3-none-any.whl",
             "path": "a-1.0-py3-none-any-x.whl",
             "label": "x",
-            "properties": ["nvidia :: a :: 1"],
+            "properties": ["nvidia :: sm_arch :: 90_real"],
             "written": True,
         },
         {
             "input": "b-1.0-py3-none-any.whl",
             "path": None,
             "label": "x",
-            "properties": ["nvidia :: a :: 1"],
+            "properties": ["nvidia :: sm_arch :: 90_real"],
             "written": False,
         },
     ]
@@ -235,7 +241,8 @@ def test_a_source_date_epoch_that_is_no_number_is_refused(monkeypatch: pytest.Mo
 
 def test_the_same_input_gives_the_same_bytes_in_another_process_and_place(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path / "in")
-    options = ["-p", "x86_64::level::v3", "-p", "nvidia::a::1", "-p", "nvidia::a::2", "-l", "x"]
+    properties = ("x86_64::level::v3", "nvidia::sm_arch::90_real", "nvidia::sm_arch::80_real")
+    options = [*(f"--property={text}" for text in properties), "-l", "x"]
     here = Path(make(*options, wheel).stdout.strip()).read_bytes()
     out = tmp_path / "elsewhere"
     run("make-variant", *options, wheel, "-o", out, PYTHONHASHSEED="1", TZ="Asia/Tokyo")
@@ -266,7 +273,7 @@ def test_progress_is_shown_on_a_terminal_after_a_second_and_not_before(tmp_path:
         "make_variant_command(sys.argv[1:])\n"
     )
     parent, child = pty.openpty()
-    arguments = [sys.executable, "-c", script, str(wheel), "-p", "nvidia::a::1", "-l", "x"]
+    arguments = [sys.executable, "-c", script, str(wheel), "-p", "nvidia::sm_arch::90_real", "-l", "x"]
     done = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=child, timeout=60)
     os.close(child)
     shown = read_terminal(parent)
@@ -421,11 +428,20 @@ def test_markers_in_a_wheels_own_requirements_are_decided(tmp_path: Path) -> Non
     assert requirements(made) == ['a; os_name == "nt"', "b"]
 
 
+def test_an_unknown_feature_of_a_known_namespace_is_a_warning() -> None:
+    result = make("-p", "nvidia::cuda::12", "-l", "cuda12", make_wheel(Path()))
+    assert result.stdout == "demo-1.0-py3-none-any-cuda12.whl\n"
+    assert result.stderr == (
+        "warning: property 'nvidia :: cuda :: 12': unknown feature 'cuda' of nvidia; known features:"
+        " cuda_version_lower_bound, cuda_version_upper_bound, sm_arch\n"
+    )
+
+
 def test_without_a_match_nothing_says_which_variant_a_wheel_is() -> None:
     Path("pyproject.toml").write_text(PROJECT)
     result = CliRunner().invoke(make_variant_command, [str(make_wheel(Path()))])
     assert result.exit_code == 2
-    assert "give --property, --null or --label, or a project file with a match" in result.stderr
+    assert "use --property, --null or --label, or add a match to the project file" in result.stderr
 
 
 def test_a_wheel_that_followed_another_labels_recipe_is_refused(release: list[Path]) -> None:
@@ -471,7 +487,7 @@ def test_a_wheel_about_which_nothing_is_said_does_not_keep_others_from_being_mad
     first.write_bytes(Path(make("-l", "mkl", first).stdout.strip()).read_bytes())
     result = CliRunner().invoke(make_variant_command, ["--force", str(second), str(first)])
     assert result.exit_code == 1
-    assert f"error: {second.name}: nothing says which variant this is; give --property" in result.stderr
+    assert f"error: {second.name}: no variant is given for this wheel; use --property" in result.stderr
     assert Path(result.stdout.strip()) == first.with_name(f"{NAME}-mkl.whl")
 
 

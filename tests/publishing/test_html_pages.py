@@ -1,4 +1,4 @@
-"""The pages for people, in a real browser: on a wide window and on a phone, light and dark."""
+"""The pages for people, in a real browser: wide and narrow windows, light and dark."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ METADATA = (
     "Requires-Python: >=3.10\nRequires-Dist: numpy>=2\n\n"
 )
 
-# Says what can be seen: the window's width, whatever reaches beyond it, and the rows of the table.
+# Reports the visible content: the window's width, elements beyond it, and the rows of the table.
 LOOK = """
 document.querySelectorAll('details').forEach(each => each.open = true);
 const seen = element => {
@@ -60,7 +60,7 @@ parent.postMessage(JSON.stringify({
 }), '*');
 """
 
-# No window of Chromium is as narrow as a phone, so the page is shown in a frame.
+# Chromium's windows cannot be as narrow as a phone, so a frame shows the page.
 FRAME = """<!DOCTYPE html><meta charset="utf-8"><meta name="color-scheme" content="light dark">
 <script>addEventListener('message', event => document.title = event.data)</script>
 <iframe src="{page}" style="width: {width}px; height: 900px; border: 0"></iframe>
@@ -69,7 +69,7 @@ FRAME = """<!DOCTYPE html><meta charset="utf-8"><meta name="color-scheme" conten
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A package index with one project, whose pages look at themselves."""
+    """A package index with one project; each page has the script that reports its visible content."""
     folder = tmp_path_factory.mktemp("site")
     (folder / "pyproject.toml").write_text(PROJECT)
     for tag in (
@@ -95,12 +95,12 @@ def browser() -> str:
         os.path.expandvars(r"%PROGRAMFILES%\Google\Chrome\Application\chrome.exe"),
     )
     found = next((path for path in map(shutil.which, (*names, *places)) if path), None)
-    assert found, "the tests of pages need Chromium or Chrome"
+    assert found, "the tests of pages require Chromium or Chrome"
     return found
 
 
 def look(page: Path, width: int, folder: Path, *options: str) -> dict[str, Any]:
-    """Open a page in a frame so wide, and return what it says of itself; the folder is the browser's own."""
+    """Open a page in a frame of this width, and return its report; *folder* is for the browser's files."""
     folder.mkdir(exist_ok=True)
     frame = folder / "frame.html"
     frame.write_text(FRAME.format(page=page.as_uri(), width=width), encoding="utf-8")
@@ -109,32 +109,32 @@ def look(page: Path, width: int, folder: Path, *options: str) -> dict[str, Any]:
     waiting = [
         "--virtual-time-budget=5000",
         f"--user-data-dir={folder / 'profile'}",
-    ]  # until the frame is there
+    ]  # until the frame is loaded
     done = run(browser(), *common, *waiting, *options, "--dump-dom", frame.as_uri())
     title = re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)
     assert title, done.stderr
-    told: dict[str, Any] = json.loads(html.unescape(title[1]))
-    assert told["width"] == width
-    return told
+    report: dict[str, Any] = json.loads(html.unescape(title[1]))
+    assert report["width"] == width
+    return report
 
 
 @pytest.mark.parametrize(("width", "stacked"), [(1280, False), (768, True), (390, True)])
-def test_all_variants_are_seen_without_scrolling_sideways(
+def test_all_variants_are_visible_without_horizontal_scrolling(
     site: Path, tmp_path: Path, width: int, stacked: bool
 ) -> None:
-    told = look(site / "project" / "demo" / "index.html", width, tmp_path)
-    assert sorted(told["labels"]) == sorted((*LABELS, "plain"))
-    assert (told["scrolls"], told["stacked"]) == (False, stacked)
-    assert told["beyond"] == []
-    assert not told["evil"]
+    report = look(site / "project" / "demo" / "index.html", width, tmp_path)
+    assert sorted(report["labels"]) == sorted((*LABELS, "plain"))
+    assert (report["scrolls"], report["stacked"]) == (False, stacked)
+    assert report["beyond"] == []
+    assert not report["evil"]
 
 
 def test_the_list_of_projects_fits_a_phone(site: Path, tmp_path: Path) -> None:
-    told = look(site / "index.html", 390, tmp_path)
-    assert (told["scrolls"], told["beyond"], told["evil"]) == (False, [], False)
+    report = look(site / "index.html", 390, tmp_path)
+    assert (report["scrolls"], report["beyond"], report["evil"]) == (False, [], False)
 
 
-def test_pages_are_dark_where_that_is_preferred(site: Path, tmp_path: Path) -> None:
+def test_pages_are_dark_if_the_user_prefers_that(site: Path, tmp_path: Path) -> None:
     page = site / "project" / "demo" / "index.html"
     light = look(page, 1280, tmp_path / "light")["background"]
     dark = look(page, 1280, tmp_path / "dark", "--blink-settings=preferredColorScheme=0")["background"]

@@ -1,4 +1,4 @@
-"""Index files of releases, made of any number of folders and machines."""
+"""Index files of releases, from any number of folders and machines."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @settings(max_examples=25, deadline=None)
 @given(st.data())
-def test_an_index_does_not_depend_on_how_wheels_are_spread_over_folders_and_machines(
+def test_an_index_file_does_not_depend_on_the_folders_of_wheels(
     release: list[Path], data: st.DataObject
 ) -> None:
     places = data.draw(st.lists(st.integers(0, 3), min_size=len(release), max_size=len(release)))
@@ -92,9 +92,7 @@ def test_an_index_does_not_depend_on_how_wheels_are_spread_over_folders_and_mach
         assert contents(root / "together") == contents(root / "merged") == contents(alone)
 
 
-def test_the_file_lies_in_every_folder_with_variant_wheels_of_the_release(
-    release: list[Path], tmp_path: Path
-) -> None:
+def test_every_folder_with_variant_wheels_gets_the_index_file(release: list[Path], tmp_path: Path) -> None:
     folders = spread(release, [0, 1, *[0] * (len(release) - 2)], tmp_path)
     (tmp_path / "plain").mkdir()
     make_wheel(tmp_path / "plain")
@@ -106,7 +104,7 @@ def test_the_file_lies_in_every_folder_with_variant_wheels_of_the_release(
     assert not list((tmp_path / "plain").glob("*.json"))
 
 
-def test_one_wheel_in_two_folders_is_one_wheel(release: list[Path], tmp_path: Path) -> None:
+def test_the_same_wheel_may_be_in_two_folders(release: list[Path], tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         shutil.copy(release[0], tmp_path / name)
@@ -114,7 +112,7 @@ def test_one_wheel_in_two_folders_is_one_wheel(release: list[Path], tmp_path: Pa
     assert index(tmp_path / "a", tmp_path / "a").stdout.splitlines() == [str(tmp_path / "a" / NAME)]
 
 
-def test_one_version_spelled_in_two_ways_gives_one_file_for_any_order(tmp_path: Path) -> None:
+def test_two_spellings_of_a_version_share_one_file_in_any_order(tmp_path: Path) -> None:
     for spelled in ("2.0.0", "2.0"):
         plain = make_wheel(tmp_path / spelled, version=spelled)
         run_here(
@@ -130,17 +128,20 @@ def test_one_version_spelled_in_two_ways_gives_one_file_for_any_order(tmp_path: 
     assert [*contents(tmp_path / "0")] == ["demo-2.0-variants.json"]
 
 
-def test_two_wheels_of_one_name_are_named(tmp_path: Path) -> None:
+def test_different_wheels_with_the_same_name_are_an_error(tmp_path: Path) -> None:
     for name in ("a", "b"):
         plain = make_wheel(tmp_path / name, files={f"demo/{name}.py": b""})
         run_here(make_variant_command, "-q", "--static", "x::y::z", "-p", "x::y::z", "-l", "l", plain)
     result = index(tmp_path / "b", tmp_path / "a")
     wheel = "demo-1.0-py3-none-any-l.whl"
     assert result.exit_code == 1
-    assert f"{tmp_path / 'a' / wheel} and {tmp_path / 'b' / wheel}: one name" in result.stderr
+    assert (
+        f"{tmp_path / 'a' / wheel} and {tmp_path / 'b' / wheel}: same name, different content"
+        in result.stderr
+    )
 
 
-def test_a_release_of_other_machines_alone_is_written_too(release: list[Path], tmp_path: Path) -> None:
+def test_a_release_that_is_only_in_merged_files_is_written(release: list[Path], tmp_path: Path) -> None:
     first, second = spread(release, [int("2.0" in wheel.name) for wheel in release], tmp_path)
     index(second)
     other = (second / "demo-2.0-variants.json").rename(tmp_path / "demo-2.0-variants.json")
@@ -150,7 +151,7 @@ def test_a_release_of_other_machines_alone_is_written_too(release: list[Path], t
     assert contents(tmp_path / "out") == contents(first)
 
 
-def test_conflicts_and_faults_of_all_releases_are_told_at_once_and_nothing_is_written(
+def test_all_problems_of_all_releases_are_reported_and_no_file_is_written(
     release: list[Path], tmp_path: Path
 ) -> None:
     (here,) = spread(release, [0] * len(release), tmp_path)
@@ -188,7 +189,7 @@ def test_conflicts_and_faults_of_all_releases_are_told_at_once_and_nothing_is_wr
         ("demo-2.0-variants.json", "No such file"),
     ],
 )
-def test_a_file_to_merge_needs_its_right_name_and_content(
+def test_a_merged_file_must_have_the_right_name_and_content(
     release: list[Path], tmp_path: Path, name: str, message: str
 ) -> None:
     folder = tmp_path / "dist"
@@ -202,7 +203,7 @@ def test_a_file_to_merge_needs_its_right_name_and_content(
     assert not contents(folder)
 
 
-def test_check_says_what_is_missing_and_what_differs_and_writes_nothing(
+def test_check_reports_missing_and_different_files_and_writes_none(
     release: list[Path], tmp_path: Path
 ) -> None:
     (folder,) = spread(release, [0] * len(release), tmp_path)
@@ -222,7 +223,7 @@ def test_check_says_what_is_missing_and_what_differs_and_writes_nothing(
     assert second == f"{newer}: differs in its line ends"
 
 
-def test_json_says_which_files_there_are_and_what_became_of_them(release: list[Path], tmp_path: Path) -> None:
+def test_json_lists_the_index_files_with_their_state(release: list[Path], tmp_path: Path) -> None:
     (folder,) = spread(release[:2], [0, 0], tmp_path)
     entry = {"path": str(folder / NAME), "name": "demo", "version": "1.0", "labels": ["a1", "a2"]}
     missing = {"difference": "missing", "written": False}
@@ -244,7 +245,7 @@ def test_json_says_which_files_there_are_and_what_became_of_them(release: list[P
     assert index("--json").exit_code == 2
 
 
-def test_an_output_folder_that_is_a_file_is_one_fault(release: list[Path], tmp_path: Path) -> None:
+def test_an_output_folder_that_is_a_file_is_one_problem(release: list[Path], tmp_path: Path) -> None:
     (folder,) = spread(release, [0] * len(release), tmp_path)
     result = index("--json", folder, "--simple", "-o", folder / release[0].name)
     (error,) = json.loads(result.stdout)["errors"]
@@ -259,7 +260,7 @@ def test_an_output_folder_that_is_a_file_is_one_fault(release: list[Path], tmp_p
 @pytest.mark.parametrize(
     "arguments", [("{}",), ("{}", "--simple"), (".", "-o", "{}"), (".", "--simple", "-o", "{}")]
 )
-def test_json_says_that_a_folder_cannot_be(
+def test_json_reports_an_impossible_folder(
     release: list[Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -277,7 +278,7 @@ def test_json_says_that_a_folder_cannot_be(
     assert sorted(path.name for path in folder.iterdir()) == sorted(["loop", release[0].name])
 
 
-def test_files_that_are_as_they_should_be_are_not_touched(release: list[Path], tmp_path: Path) -> None:
+def test_current_files_are_not_rewritten(release: list[Path], tmp_path: Path) -> None:
     (folder,) = spread(release, [0] * len(release), tmp_path)
     index(folder)
     before = (folder / NAME).stat()

@@ -1,4 +1,4 @@
-"""``variant-backend index`` of wheels that lie elsewhere."""
+"""``variant-backend index`` for wheels behind URLs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def index(*arguments: object) -> Result:
     return CliRunner().invoke(main, ["index", *map(str, arguments)], catch_exceptions=False)
 
 
-def test_the_file_is_the_one_that_is_made_beside_the_wheels(
+def test_the_index_file_of_remote_wheels_is_the_same(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -34,7 +34,7 @@ def test_the_file_is_the_one_that_is_made_beside_the_wheels(
     assert not [path for _, path, *_ in server.requests if path.endswith(wheels["plain"].name)]
 
 
-def test_faults_of_wheels_elsewhere_are_all_told_and_nothing_is_written(
+def test_all_problems_of_remote_wheels_are_reported_and_no_file_is_written(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -49,9 +49,9 @@ def test_faults_of_wheels_elsewhere_are_all_told_and_nothing_is_written(
     assert not list(tmp_path.glob("*.json"))
     empty = index("memory://nothing")
     assert empty.stderr == (
-        "error: memory://nothing: no wheel with a variant label; make some with make-variant\n"
+        "error: memory://nothing: no variant wheels; create them with make-variant or variant-backend build\n"
     )
 
 
-def test_a_package_index_is_made_of_folders_only() -> None:
+def test_simple_with_a_url_is_wrong_usage() -> None:
     assert index("--simple", "memory://nothing").exit_code == 2

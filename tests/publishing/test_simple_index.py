@@ -1,4 +1,4 @@
-"""A package index in a folder: what real installers take from it, and which files it leaves alone."""
+"""A package index in a folder: real installers use it, and it never replaces the user's files."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ VERSIONS = ("1.0", "1.1+local.1")
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two releases of a project that has variants, an sdist, and what the wheels require."""
+    """A folder with two releases of a project with variants, an sdist, and the required projects."""
     folder, source = tmp_path_factory.mktemp("packages"), tmp_path_factory.mktemp("source")
     (source / "pyproject.toml").write_text(PROJECT)
     for version in VERSIONS:
@@ -102,12 +102,12 @@ def index(*arguments: object) -> Result:
 
 @pytest.fixture(params=["html", "json"])
 def site(request: pytest.FixtureRequest, indexed: Path) -> Iterator[tuple[str, list[str]]]:
-    with serving(indexed, as_json=request.param == "json") as told:
-        yield told
+    with serving(indexed, as_json=request.param == "json") as served:
+        yield served
 
 
 def uv_installs(url: str, target: Path, *arguments: str, **env: Any) -> tuple[str, list[str]]:
-    """Return the label that uv installed, or `plain`, and the names of all that is there."""
+    """Let uv install; return the label, or `plain`, and the names of all installed projects."""
     common = [*empty_cache(), "--no-config", "--python", sys.executable, "--target", str(target)]
     run("uv", "pip", "install", *common, "--index-url", f"{url}simple/", *arguments, **env)
     return installed(target)
@@ -115,8 +115,8 @@ def uv_installs(url: str, target: Path, *arguments: str, **env: Any) -> tuple[st
 
 def installed(target: Path) -> tuple[str, list[str]]:
     (path,) = target.glob("My_Demo-*.dist-info")
-    told = path / "variant.json"
-    label = next(iter(json.loads(told.read_text())["variants"])) if told.exists() else "plain"
+    document = path / "variant.json"
+    label = next(iter(json.loads(document.read_text())["variants"])) if document.exists() else "plain"
     names = sorted(path.name.partition("-")[0] for path in target.glob("*.dist-info"))
     return label, names
 
@@ -129,7 +129,7 @@ def installed(target: Path) -> tuple[str, list[str]]:
         ((), GPU, ("plain", ["My_Demo", "common"])),
     ],
 )
-def test_uv_takes_the_right_variant_with_its_dependencies(
+def test_uv_installs_the_right_variant_with_its_dependencies(
     site: tuple[str, list[str]],
     tmp_path: Path,
     options: tuple[str, ...],
@@ -142,27 +142,27 @@ def test_uv_takes_the_right_variant_with_its_dependencies(
 
 
 @pytest.mark.slow  # pip for each
-def test_pip_takes_the_plain_wheel_and_reads_the_metadata_beside_it(
+def test_pip_installs_the_plain_wheel_and_reads_its_metadata_file(
     site: tuple[str, list[str]], tmp_path: Path
 ) -> None:
-    url, asked = site
+    url, requested = site
     options = ["--no-cache-dir", "--index-url", f"{url}simple/", "my_demo"]
     run("pip", "install", "--target", tmp_path / "target", *options, **GPU)
     assert installed(tmp_path / "target") == ("plain", ["My_Demo", "common"])
     plain = "/My_Demo-1.1%2Blocal.1-py3-none-any.whl"
-    assert asked.index(f"{plain}.metadata") < asked.index(plain)
-    assert not any("cuda13" in path for path in asked)
-    del asked[:]
+    assert requested.index(f"{plain}.metadata") < requested.index(plain)
+    assert not any("cuda13" in path for path in requested)
+    del requested[:]
     run("pip", "download", "--dest", tmp_path / "dest", *options)
     assert {path.name for path in (tmp_path / "dest").iterdir()} == {
         "My_Demo-1.1+local.1-py3-none-any.whl",
         "common-1.0-py3-none-any.whl",
     }
-    assert f"{plain}.metadata" in asked
+    assert f"{plain}.metadata" in requested
 
 
 @pytest.mark.slow  # pip for each
-def test_pip_checks_the_hashes_that_the_pages_give(dist: Path, tmp_path: Path) -> None:
+def test_pip_verifies_the_hashes_of_the_pages(dist: Path, tmp_path: Path) -> None:
     assert index(dist).exit_code == 0
     path = dist / "common-1.0-py3-none-any.whl"
     path.write_bytes(path.read_bytes().replace(b"PK\x05\x06", b"PK\x05\x07"))
@@ -181,7 +181,7 @@ def test_pip_checks_the_hashes_that_the_pages_give(dist: Path, tmp_path: Path) -
         assert "DO NOT MATCH THE HASHES" in result.stderr
 
 
-def test_the_command_on_the_page_for_one_wheel_installs_it(
+def test_the_command_for_one_wheel_installs_it(
     site: tuple[str, list[str]], indexed: Path, tmp_path: Path
 ) -> None:
     page = (indexed / "project" / "my-demo" / "index.html").read_text()
@@ -191,13 +191,13 @@ def test_the_command_on_the_page_for_one_wheel_installs_it(
 
 
 def commands(site: Path, project: str) -> list[list[str]]:
-    """Return the commands on a project's page, as a shell takes them apart."""
+    """Return the commands on a project's page, split like a shell does."""
     page = (site / "project" / project / "index.html").read_text()
     return [shlex.split(html.unescape(each)) for each in re.findall(r"<pre><code>(.*?)</code></pre>", page)]
 
 
 @pytest.mark.slow  # pip and uv
-def test_with_a_base_url_all_commands_on_the_page_work_as_they_are(dist: Path, tmp_path: Path) -> None:
+def test_with_a_base_url_commands_on_pages_work_unchanged(dist: Path, tmp_path: Path) -> None:
     name = "a site & 'more'"
     shutil.copytree(dist, tmp_path / name / "dist")
     with serving(tmp_path, as_json=False) as (url, _):
@@ -221,12 +221,12 @@ def test_with_a_base_url_all_commands_on_the_page_work_as_they_are(dist: Path, t
     assert (again.exit_code, again.stdout) == (0, "")
 
 
-def test_the_command_for_uv_takes_from_elsewhere_what_the_index_lacks(dist: Path, tmp_path: Path) -> None:
+def test_the_uv_command_installs_requirements_from_the_default_index(dist: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     for path in [*dist.glob("common-*"), *dist.glob("helper_*")]:
         path.rename(elsewhere / path.name)
-    make_wheel(elsewhere, "My_Demo", "1.1+local.1")  # of two, the one from the index itself is taken
+    make_wheel(elsewhere, "My_Demo", "1.1+local.1")  # uv prefers the wheel from the index of the page
     assert index(elsewhere).exit_code == 0
     with serving(dist, as_json=False) as (url, _), serving(elsewhere, as_json=False) as (other, _):
         assert index(dist, "--base-url", url).exit_code == 0
@@ -237,7 +237,7 @@ def test_the_command_for_uv_takes_from_elsewhere_what_the_index_lacks(dist: Path
 
 
 @pytest.mark.parametrize(
-    ("url", "fault"),
+    ("url", "message"),
     [
         ("", "not an http or https URL"),
         ("example.org/packages", "not an http or https URL"),
@@ -254,28 +254,28 @@ def test_the_command_for_uv_takes_from_elsewhere_what_the_index_lacks(dist: Path
         ("https://user:s3cret@example.org/", "has a user or password"),
     ],
 )
-def test_a_base_url_that_is_none_is_wrong_usage(dist: Path, url: str, fault: str) -> None:
+def test_an_invalid_base_url_is_wrong_usage(dist: Path, url: str, message: str) -> None:
     result = index(dist, "--base-url", url)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert fault in result.stderr
+    assert message in result.stderr
     assert "s3cret" not in result.stderr
     assert not (dist / "simple").exists()
 
 
-def test_a_base_url_goes_with_pages_only(dist: Path) -> None:
+def test_a_base_url_without_simple_is_wrong_usage(dist: Path) -> None:
     result = CliRunner().invoke(main, ["index", str(dist), "--base-url", "https://example.org"])
     assert result.exit_code == 2
     assert "--base-url needs --simple" in result.stderr
 
 
-def test_a_base_url_must_have_room_for_files_outside_of_the_index(dist: Path, tmp_path: Path) -> None:
+def test_a_base_url_that_is_too_short_for_links_is_an_error(dist: Path, tmp_path: Path) -> None:
     result = index(dist, "-o", tmp_path / "a" / "b", "--base-url", "https://example.org/b")
     assert result.exit_code == 1
-    assert f"serve {tmp_path}, so that this URL ends in /a/b" in result.stderr
+    assert f"serve {tmp_path}, and use a --base-url that ends in /a/b" in result.stderr
     assert not (tmp_path / "a").exists()
 
 
-def test_both_forms_of_a_page_list_every_file_with_what_is_true_of_it(indexed: Path) -> None:
+def test_html_and_json_pages_list_every_file_correctly(indexed: Path) -> None:
     project = indexed / "simple" / "my-demo"
     url = (project / "index.html").as_uri()
     page = simple_api.from_json((project / "index.json").read_bytes(), url)
@@ -311,7 +311,7 @@ def test_both_forms_of_a_page_list_every_file_with_what_is_true_of_it(indexed: P
     ]
 
 
-def test_an_index_made_twice_is_as_it_should_be(dist: Path) -> None:
+def test_check_accepts_a_finished_index(dist: Path) -> None:
     result = index(dist)
     names = [
         "my_demo-1.0-variants.json",
@@ -339,7 +339,7 @@ def test_an_index_made_twice_is_as_it_should_be(dist: Path) -> None:
         ("simple/my-demo/index.json", '{"meta": {"api-version": "1.0"}}'),
     ],
 )
-def test_foreign_files_are_left_alone_and_nothing_is_written(dist: Path, name: str, content: str) -> None:
+def test_files_of_others_are_not_replaced_and_no_file_is_written(dist: Path, name: str, content: str) -> None:
     (dist / name).parent.mkdir(parents=True, exist_ok=True)
     (dist / name).write_text(content)
     before = sorted(path for path in dist.rglob("*") if path.is_file())
@@ -351,7 +351,7 @@ def test_foreign_files_are_left_alone_and_nothing_is_written(dist: Path, name: s
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows lets only some users make links")
-def test_nothing_is_written_when_one_page_has_no_place(dist: Path) -> None:
+def test_no_file_is_written_if_one_page_cannot_be(dist: Path) -> None:
     before = sorted(dist.rglob("*"))
     (dist / "simple").mkdir()
     (dist / "simple" / "my-demo").symlink_to("nowhere")
@@ -362,7 +362,7 @@ def test_nothing_is_written_when_one_page_has_no_place(dist: Path) -> None:
     assert sorted(files) == before
 
 
-def test_a_page_that_was_left_behind_is_told(dist: Path) -> None:
+def test_pages_of_removed_projects_are_a_warning(dist: Path) -> None:
     assert index(dist).stderr == ""
     for path in dist.glob("common-*"):
         path.unlink()
@@ -370,20 +370,21 @@ def test_a_page_that_was_left_behind_is_told(dist: Path) -> None:
     (dist / "simple" / "mine" / "index.html").write_text("<html>mine</html>")
     page = dist / "simple" / "common" / "index.html"
     for options in ((), ("--check",)):
-        assert f"{page} is of a project that has no file here any more" in index(*options, dist).stderr
+        warning = f"warning: {page} is outdated: its project has no files any more; delete {page.parent}\n"
+        assert warning in index(*options, dist).stderr
     assert "mine" not in index(dist).stderr
     for folder in ("simple", "project"):
         shutil.rmtree(dist / folder / "common")
     assert index("--check", dist).stderr == ""
 
 
-def test_several_folders_need_one_for_the_index(dist: Path, tmp_path: Path) -> None:
+def test_several_folders_require_an_output_folder(dist: Path, tmp_path: Path) -> None:
     result = index(dist, tmp_path)
     assert result.exit_code == 2
     assert "needs --output" in result.stderr
 
 
-def test_wheels_of_several_folders_stay_where_they_are(dist: Path, tmp_path: Path) -> None:
+def test_wheels_in_several_folders_are_not_moved(dist: Path, tmp_path: Path) -> None:
     helpers = tmp_path / "other wheels"
     helpers.mkdir()
     for path in dist.glob("helper_*.whl"):
@@ -400,7 +401,7 @@ def test_wheels_of_several_folders_stay_where_they_are(dist: Path, tmp_path: Pat
     assert (again.exit_code, again.stdout) == (0, "")
 
 
-def test_a_broken_wheel_is_a_fault_and_a_broken_sdist_is_told(dist: Path) -> None:
+def test_a_broken_wheel_is_an_error_and_a_broken_sdist_a_warning(dist: Path) -> None:
     (dist / "broken-1.0-py3-none-any.whl").write_bytes(b"no wheel")
     result = index(dist)
     assert result.exit_code == 1
@@ -417,22 +418,22 @@ def test_a_broken_wheel_is_a_fault_and_a_broken_sdist_is_told(dist: Path) -> Non
     (dist / "my_demo-1.0.0-variants.json").write_text("{}")
     result = index(dist)
     assert result.exit_code == 0
-    for fault in (
-        "big-1.0.tar.gz: PKG-INFO: too large: 9437184 bytes (limit: 8388608); its Requires-Python",
+    for warning in (
+        "big-1.0.tar.gz: PKG-INFO: too large: 9437184 bytes (limit: 8388608); the index omits its",
         "cut-1.0.tar.gz: damaged: ",
         "text-1.0.tar.gz: damaged: ",
         "twice-1.0.tar.gz: duplicate field Requires-Python",
         "none-1.0.tar.gz: PKG-INFO is missing",
-        f"{dist / 'readme.tar.gz'} is not listed: its name is no sdist's",
+        f"{dist / 'readme.tar.gz'} is not listed: invalid name of an sdist; expected NAME-VERSION.tar.gz",
         f"{dist / 'old-1.0-variants.json'} is not listed: no release with variant",
         f"{dist / 'my_demo-1.0.0-variants.json'} is not listed: no release with variant",
     ):
-        assert fault in result.stderr
+        assert warning in result.stderr
     page = simple_api.from_html((dist / "simple" / "cut" / "index.html").read_bytes(), "http://x/simple/cut/")
     assert [(file.filename, file.requires_python) for file in page.files] == [("cut-1.0.tar.gz", None)]
 
 
-def test_an_old_wheel_whose_summary_cannot_be_read_is_listed_without_it(tmp_path: Path) -> None:
+def test_a_wheel_with_two_summaries_is_listed_without_summary(tmp_path: Path) -> None:
     make_wheel(tmp_path, metadata=METADATA.replace("Summary:", "Summary: one\nSummary:"))
     assert index(tmp_path).exit_code == 0
     assert 'class="summary"' not in (tmp_path / "project" / "demo" / "index.html").read_text()
@@ -442,7 +443,7 @@ def test_an_old_wheel_whose_summary_cannot_be_read_is_listed_without_it(tmp_path
     assert [file.requires_python for file in page.files] == [">=3.8, <5"]
 
 
-def test_an_sdist_is_unpacked_up_to_a_limit_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_sdist_is_decompressed_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_sdist(tmp_path / "demo-1.0.tar.gz", b"Requires-Python: >=3\n")
     assert "Requires-Python" not in index(tmp_path).stderr
     monkeypatch.setattr(tarball, "_LARGEST_ARCHIVE", 500)
@@ -450,13 +451,13 @@ def test_an_sdist_is_unpacked_up_to_a_limit_only(tmp_path: Path, monkeypatch: py
     assert "demo-1.0.tar.gz: PKG-INFO: not found in the first" in index(tmp_path).stderr
 
 
-def test_an_empty_folder_has_no_index(tmp_path: Path) -> None:
+def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
     result = index(tmp_path)
     assert result.exit_code == 1
-    assert "no wheel and no sdist" in result.stderr
+    assert "no wheels or sdists" in result.stderr
 
 
-def test_an_index_needs_no_variants(tmp_path: Path) -> None:
+def test_an_index_works_without_variants(tmp_path: Path) -> None:
     make_wheel(tmp_path)
     assert index(tmp_path).stdout.splitlines() == [
         str(tmp_path / "simple" / "index.html"),
@@ -475,13 +476,13 @@ def test_a_project_may_have_any_name(tmp_path: Path) -> None:
 
 
 def test_json_lists_all_files_of_the_index(dist: Path) -> None:
-    told = json.loads(index("--json", dist).stdout)
+    result = json.loads(index("--json", dist).stdout)
     present = {str(path) for path in dist.rglob("*") if path.suffix in (".metadata", ".html", ".json")}
-    assert {file["path"] for file in told["files"] if file["written"]} == present
-    assert told["errors"] == []
+    assert {file["path"] for file in result["files"] if file["written"]} == present
+    assert result["errors"] == []
 
 
-def test_what_comes_out_of_wheels_is_text_on_the_pages(tmp_path: Path) -> None:
+def test_text_from_wheels_is_escaped_on_pages(tmp_path: Path) -> None:
     hostile = "</p><script>evil()</script>\"'&"
     metadata = (
         f"Metadata-Version: 2.1\nName: {{name}}\nVersion: {{version}}\nSummary: {hostile}\n"
@@ -501,12 +502,12 @@ def test_what_comes_out_of_wheels_is_text_on_the_pages(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow  # it compares large wheels
-def test_thousands_of_requirements_are_compared_in_proportion(tmp_path: Path) -> None:
+def test_many_requirements_are_compared_in_linear_time(tmp_path: Path) -> None:
     lines = "".join(f"Requires-Dist: a-rather-long-name-{number}\n" for number in range(20_000))
     for tag in ("py3-none-any", "cp312-cp312-any"):
         own = f"Requires-Dist: only-{tag.partition('-')[0]}\n"
         make_wheel(tmp_path, tag=tag, metadata=METADATA.replace("\n\n", f"\n{lines}{own}\n"))
-    started = time.process_time()  # others may be busy
+    started = time.process_time()  # other processes may be busy
     assert index(tmp_path).exit_code == 0
     assert time.process_time() - started < 5
     page = (tmp_path / "project" / "demo" / "index.html").read_text()
@@ -516,9 +517,7 @@ def test_thousands_of_requirements_are_compared_in_proportion(tmp_path: Path) ->
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals in the standard library")
 @pytest.mark.parametrize("slow", [True, False])
-def test_progress_is_shown_on_a_terminal_when_reading_takes_longer_than_a_second(
-    tmp_path: Path, slow: bool
-) -> None:
+def test_slow_reading_shows_progress_on_a_terminal(tmp_path: Path, slow: bool) -> None:
     import pty
 
     make_wheel(tmp_path, files={"demo/large": os.urandom(3 << 20)})

@@ -1,4 +1,4 @@
-"""Old variant metadata become current: what is carried over, what changes, what has no successor."""
+"""The upgrade of old variant metadata: carried, changed and dropped keys."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS, SCHEMA_WITH
 HOST = "https://variants-schema.wheelnext.dev/"
 NVIDIA_API = "nvidia_variant_provider.plugin:NvidiaVariantPlugin"
 
-# A release of each old form, with what each of its keys can say. `blas` has no plugin.
+# A release of each old form, with all of its keys. `blas` has no plugin.
 OLD_NVIDIA = {
     "requires": ["nvidia-variant-provider>=0.0.2,<1"],
     "plugin-api": NVIDIA_API,
@@ -111,7 +111,7 @@ def upgraded(document: Mapping[str, Any]) -> Upgraded:
 
 
 def changed(document: Mapping[str, Any], *path: str, value: Any) -> dict[str, Any]:
-    """Return a document with another value at one place."""
+    """Return a document with one value changed."""
     result = table = copy.deepcopy(dict(document))
     for key in path[:-1]:
         table = table.setdefault(key, {})
@@ -124,9 +124,7 @@ def places(lines: tuple[str, ...]) -> set[str]:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_old_form_comes_out_in_the_current_one_and_a_second_time_there_is_nothing_to_do(
-    form: str,
-) -> None:
+def test_every_old_form_becomes_current_in_one_step(form: str) -> None:
     once = upgraded(FORMS[form])
     assert not once.is_current
     wanted = SCHEMA_WITHOUT_PROVIDERS if form == "0.1.0" else SCHEMA_WITH_PROVIDERS
@@ -137,7 +135,7 @@ def test_every_old_form_comes_out_in_the_current_one_and_a_second_time_there_is_
     assert upgraded(written).is_current and upgraded(written).metadata == once.metadata
 
 
-def test_the_oldest_form_changes_its_null_label_and_loses_its_condition() -> None:
+def test_the_oldest_form_gets_a_new_null_label_and_loses_enable_if() -> None:
     result = upgraded(FIRST)
     assert list(result.metadata.variants) == ["null", "cuda13", "c0ffee00"]
     assert result.document["providers"]["nvidia"] == {
@@ -153,7 +151,7 @@ def test_the_oldest_form_changes_its_null_label_and_loses_its_condition() -> Non
     assert result.unservable() == ()
 
 
-def test_priorities_of_values_become_the_static_properties_of_a_namespace_without_a_plugin() -> None:
+def test_property_priorities_without_a_plugin_become_static_properties() -> None:
     result = upgraded(SECOND)
     assert result.document["providers"]["blas"] == BLAS
     assert places(result.carried) == {
@@ -171,7 +169,7 @@ def test_priorities_of_values_become_the_static_properties_of_a_namespace_withou
     }
 
 
-def test_static_properties_are_ordered_by_the_priorities_that_once_overrode_them() -> None:
+def test_old_priorities_order_the_static_properties() -> None:
     result = upgraded(THIRD)
     assert result.document["providers"]["blas"] == BLAS
     assert "static-properties" not in result.document
@@ -180,13 +178,13 @@ def test_static_properties_are_ordered_by_the_priorities_that_once_overrode_them
         "providers.nvidia.enable-if",
         "providers.graphcore.enable-if",
         "providers.blas.requires",
-        "default-priorities.feature.blas",  # names a feature that is not there
-        "default-priorities.property.blas.library",  # names a value that is not supported
+        "default-priorities.feature.blas",  # names a missing feature
+        "default-priorities.property.blas.library",  # names an unsupported value
         "default-priorities.feature.nvidia",
     }
 
 
-def test_a_known_provider_under_other_requirements_becomes_the_one_that_installers_know() -> None:
+def test_other_requirements_of_a_known_provider_are_replaced() -> None:
     result = upgraded(SECOND)
     assert result.document["providers"]["nvidia"] == KNOWN_PROVIDERS["nvidia"].table.to_dict()
     assert result.changed == (
@@ -203,7 +201,7 @@ def test_a_known_provider_under_other_requirements_becomes_the_one_that_installe
     assert places(other.changed) == {"providers.x86_64.requires", "providers.x86_64.plugin-api"}
 
 
-def test_another_package_for_a_known_namespace_is_nobody_elses_to_change() -> None:
+def test_another_package_for_a_known_namespace_is_kept() -> None:
     other = changed(SECOND, "providers", "nvidia", "requires", value=["my-nvidia-provider"])
     result = upgraded(other)
     assert result.document["providers"]["nvidia"]["requires"] == ["my-nvidia-provider"]
@@ -211,7 +209,7 @@ def test_another_package_for_a_known_namespace_is_nobody_elses_to_change() -> No
     assert any(line.startswith("cuda13, cuda12 (by nvidia): ") for line in result.unservable())
 
 
-def test_labels_that_no_released_installer_can_choose_are_named_with_the_reason() -> None:
+def test_labels_that_no_installer_selects_are_named_with_the_reason() -> None:
     (line,) = upgraded(SECOND).unservable()
     assert line.startswith("ipu (by graphcore): uv only supports its built-in providers: nvidia,")
     lonely = upgraded(changed(SECOND, "variants", "sunk", value={"blas": {"library": ["atlas"]}}))
@@ -226,7 +224,7 @@ def test_labels_that_no_released_installer_can_choose_are_named_with_the_reason(
     assert line.startswith("pinned (by abi_dependency): uv drops the whole version")
 
 
-def test_a_namespace_without_plugin_and_values_leaves_a_document_no_provider_at_all() -> None:
+def test_the_only_namespace_without_plugin_and_values_has_no_provider() -> None:
     old = changed(SECOND, "default-priorities", "property", value={})
     result = upgraded(old)
     assert result.document["$schema"] == SCHEMA_WITHOUT_PROVIDERS
@@ -237,7 +235,7 @@ def test_a_namespace_without_plugin_and_values_leaves_a_document_no_provider_at_
     assert upgraded(result.document).is_current
 
 
-def test_a_table_keeps_its_other_providers_when_one_says_nothing() -> None:
+def test_a_table_keeps_other_providers_if_one_is_empty() -> None:
     table = {key: SECOND[key] for key in ("default-priorities", "providers", "variants")}
     del table["default-priorities"], table["variants"]
     table["default-priorities"] = {"namespace": ["nvidia", "graphcore", "blas"]}
@@ -247,7 +245,7 @@ def test_a_table_keeps_its_other_providers_when_one_says_nothing() -> None:
     assert len(result.unservable()) == 2  # graphcore and blas
 
 
-def test_a_plugin_that_is_asked_when_building_stays_in_a_table() -> None:
+def test_a_build_time_plugin_stays_in_a_table() -> None:
     provider = {"requires": ["blas-lapack-variant-provider"], "install-time": False}
     table = {"default-priorities": {"namespace": ["blas"]}, "providers": {"blas": provider}}
     result = upgrade_table(table, "here")
@@ -255,14 +253,14 @@ def test_a_plugin_that_is_asked_when_building_stays_in_a_table() -> None:
     assert result.unservable() == ()
 
 
-def test_an_order_that_was_never_given_is_pointed_out() -> None:
+def test_a_feature_order_that_was_not_given_is_reported() -> None:
     result = upgraded(changed(SECOND, "default-priorities", "feature", value={}))
     assert result.document["providers"]["blas"]["feature-order"] == ["library", "threads"]
     assert any(line.startswith("providers.blas.feature-order: library, threads") for line in result.changed)
 
 
 @pytest.mark.parametrize("document", [upgraded(each).document for each in FORMS.values()])
-def test_what_is_current_comes_back_as_it_is(document: dict[str, Any]) -> None:
+def test_current_metadata_are_unchanged(document: dict[str, Any]) -> None:
     before = copy.deepcopy(document)
     result = upgraded(document)
     assert (result.carried, result.changed, result.dropped) == ((), (), ())
@@ -270,7 +268,7 @@ def test_what_is_current_comes_back_as_it_is(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "faults"),
+    ("document", "problems"),
     [
         ([], ["here: expected a table"]),
         ({}, ["$schema: missing", "default-priorities: missing", "variants: missing"]),
@@ -323,11 +321,11 @@ def test_what_is_current_comes_back_as_it_is(document: dict[str, Any]) -> None:
         (changed(FIRST, "extra", value=1), ["extra: unknown key 'extra'"]),
     ],
 )
-def test_what_is_beyond_repair_is_said_with_all_faults_at_once(document: Any, faults: list[str]) -> None:
+def test_all_problems_of_an_invalid_document_are_reported(document: Any, problems: list[str]) -> None:
     with pytest.raises(VariantError) as caught:
         upgraded(document)
     text = "\n".join(caught.value.lines())
-    assert all(fault in text for fault in faults), text
+    assert all(problem in text for problem in problems), text
     assert all(issue.startswith("here: ") for issue in caught.value.lines())
 
 
@@ -390,7 +388,7 @@ documents = st.fixed_dictionaries(
 
 
 @given(documents, st.booleans())
-def test_what_comes_out_is_current_whatever_comes_in(document: dict[str, Any], is_table: bool) -> None:
+def test_an_upgrade_is_current_for_any_document(document: dict[str, Any], is_table: bool) -> None:
     upgrade = upgrade_table if is_table else upgrade_document
     before = copy.deepcopy(document)
     try:
@@ -415,7 +413,7 @@ def written(path: Path, document: Mapping[str, Any]) -> Path:
 
 
 def old_wheel(folder: Path, label: str | None, document: Mapping[str, Any], *requirements: str) -> Path:
-    """Write a wheel as the older tools made it: one label of a release, with all else that it says."""
+    """Write a wheel like the older tools: one label, with all other metadata of the release."""
     plain = make_wheel(
         folder / "plain",
         metadata="Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
@@ -433,16 +431,16 @@ def old_wheel(folder: Path, label: str | None, document: Mapping[str, Any], *req
     return folder / name
 
 
-def test_a_document_is_printed_and_the_report_goes_to_stderr(tmp_path: Path) -> None:
+def test_the_document_goes_to_stdout_and_the_report_to_stderr(tmp_path: Path) -> None:
     path = written(tmp_path / "variant.json", THIRD)
     before = path.read_bytes()
     result = invoke(path)
     assert result.exit_code == 0
     assert result.stdout_bytes == upgraded(THIRD).metadata.to_json()
-    told = result.stderr.splitlines()
-    assert told[0] == f"{path}:"
+    report = result.stderr.splitlines()
+    assert report[0] == f"{path}:"
     headings = ["carried over:", "changed:", "dropped:", "never selected by any released installer:"]
-    assert [line.strip() for line in told if line.startswith("  ") and line[2] != " "] == headings
+    assert [line.strip() for line in report if line.startswith("  ") and line[2] != " "] == headings
     assert path.read_bytes() == before and [*tmp_path.iterdir()] == [path]
 
 
@@ -464,7 +462,8 @@ def test_json_gives_one_object_for_each_input(tmp_path: Path) -> None:
     assert "missing.json: file not found (did you mean 'variant.json'?)" in result.stderr
     assert "README.md: file not found" in result.stderr
     (tmp_path / "README.md").touch()
-    assert "not a file of a known kind" in invoke(tmp_path / "README.md").stderr
+    error = invoke(tmp_path / "README.md").stderr
+    assert error.endswith(": unknown kind of file; name a *.json, *.toml or *.whl file\n")
 
 
 def test_an_index_file_gets_its_normalized_name(tmp_path: Path) -> None:
@@ -484,9 +483,7 @@ def format_errors(path: Path) -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_check_finds_the_old_form_of_a_document_and_nothing_in_the_upgraded_one(
-    form: str, tmp_path: Path
-) -> None:
+def test_check_reports_old_documents_but_not_upgraded_ones(form: str, tmp_path: Path) -> None:
     path = written(tmp_path / "demo-1.0-variants.json", FORMS[form])
     assert format_errors(path)
     assert invoke("-o", tmp_path / "new", path).exit_code == 0
@@ -501,9 +498,9 @@ def test_check_finds_the_old_form_of_a_document_and_nothing_in_the_upgraded_one(
         assert format_errors(new) == []
 
 
-def test_what_is_current_is_left_alone_and_copied_to_another_folder_as_it_is(tmp_path: Path) -> None:
+def test_a_current_document_is_not_rewritten_but_copied_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "variant.json"
-    path.write_text(json.dumps(upgraded(FIRST).document))  # not how it would be written here
+    path.write_text(json.dumps(upgraded(FIRST).document))  # other white space than ours
     for options in ([], ["--in-place"], ["-o", tmp_path / "out"]):
         before = path.read_bytes()
         result = invoke(*options, path)
@@ -513,7 +510,7 @@ def test_what_is_current_is_left_alone_and_copied_to_another_folder_as_it_is(tmp
     assert (tmp_path / "out" / "variant.json").read_bytes() == path.read_bytes()
 
 
-def test_a_dry_run_reports_and_writes_nothing(tmp_path: Path) -> None:
+def test_a_dry_run_reports_but_writes_no_file(tmp_path: Path) -> None:
     document = written(tmp_path / "variant.json", SECOND)
     wheel = old_wheel(tmp_path, "cuda12", SECOND)
     before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
@@ -526,19 +523,19 @@ def test_a_dry_run_reports_and_writes_nothing(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 
-def test_no_other_file_is_replaced(tmp_path: Path) -> None:
+def test_existing_files_are_not_replaced(tmp_path: Path) -> None:
     path = written(tmp_path / "variant.json", FIRST)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "variant.json").write_text("mine")
     result = invoke("-o", tmp_path / "out", path)
     assert result.exit_code == 1
-    assert "exists; move it away" in result.stderr
+    assert "already exists; move it away, or use another folder with --output" in result.stderr
     assert (tmp_path / "out" / "variant.json").read_text() == "mine"
     assert invoke("-o", tmp_path, path).exit_code == 1
 
 
 @pytest.mark.parametrize("options", [("-o", "out", "--in-place"), ("other.json",)])
-def test_what_cannot_be_meant_is_wrong_usage(tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_contradictory_options_are_wrong_usage(tmp_path: Path, options: tuple[str, ...]) -> None:
     result = invoke(written(tmp_path / "variant.json", FIRST), *options)
     assert (result.exit_code, result.stdout) == (2, "")
 
@@ -552,14 +549,14 @@ def test_what_cannot_be_meant_is_wrong_usage(tmp_path: Path, options: tuple[str,
         (b"[" * 100_000, "invalid JSON"),
     ],
 )
-def test_what_is_no_document_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+def test_an_invalid_document_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "variant.json").write_bytes(content)
     result = invoke("--in-place", tmp_path / "variant.json")
     assert result.exit_code == 1 and message in result.stderr
     assert (tmp_path / "variant.json").read_bytes() == content
 
 
-def test_a_document_deeper_than_the_stack_is_no_reason_for_a_traceback() -> None:
+def test_a_very_deep_document_causes_no_traceback() -> None:
     for depth in (500, 900, 990):
         deep: Any = "x"
         for _ in range(depth // 2):
@@ -622,7 +619,7 @@ x = {  y = 1 }
 """
 
 
-def test_check_finds_the_old_form_of_a_project_file_and_nothing_in_the_upgraded_one(tmp_path: Path) -> None:
+def test_check_reports_old_project_files_but_not_upgraded_ones(tmp_path: Path) -> None:
     path = tmp_path / "pyproject.toml"
     path.write_text(PROJECT)
     assert format_errors(path)
@@ -631,7 +628,7 @@ def test_check_finds_the_old_form_of_a_project_file_and_nothing_in_the_upgraded_
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
-def test_in_a_project_file_nothing_else_changes(tmp_path: Path, ending: str) -> None:
+def test_other_lines_of_a_project_file_do_not_change(tmp_path: Path, ending: str) -> None:
     path = tmp_path / "pyproject.toml"
     path.write_bytes(PROJECT.replace("\n", ending).encode())
     result = invoke("--in-place", path)
@@ -680,10 +677,10 @@ def test_a_project_file_is_edited_in_its_own_style(tmp_path: Path, old: str, new
     assert (result.exit_code, result.stdout) == (0, new), result.stderr
 
 
-def test_a_project_file_without_variants_or_with_faults_is_left_as_it_is(tmp_path: Path) -> None:
+def test_a_project_file_without_variants_or_with_problems_is_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "pyproject.toml"
     for text, message in (
-        ("[project]\n", "no [variant] table"),
+        ("[project]\n", "missing table [variant]"),
         ("[variant\n", "not TOML"),
         ("[variant]\nx = 1\n", "[variant]: x: unknown key 'x'"),
     ):
@@ -693,7 +690,7 @@ def test_a_project_file_without_variants_or_with_faults_is_left_as_it_is(tmp_pat
         assert path.read_text() == text
 
 
-def test_a_wheel_is_rewritten_beside_the_old_one_if_its_name_changes(tmp_path: Path) -> None:
+def test_a_wheel_with_a_new_name_is_written_beside_the_old_one(tmp_path: Path) -> None:
     wheel = old_wheel(tmp_path, "00000000", FIRST)
     before = wheel.read_bytes()
     result = invoke(wheel)
@@ -703,11 +700,11 @@ def test_a_wheel_is_rewritten_beside_the_old_one_if_its_name_changes(tmp_path: P
     assert wheel.read_bytes() == before
 
 
-def test_a_wheel_with_the_same_name_needs_a_place(tmp_path: Path) -> None:
+def test_a_wheel_with_the_same_name_requires_an_output(tmp_path: Path) -> None:
     wheel = old_wheel(tmp_path, "cuda12", SECOND)
     old = walk(wheel)
     result = invoke(wheel)
-    assert result.exit_code == 1 and "give --in-place" in result.stderr
+    assert result.exit_code == 1 and "use --in-place, or another folder with --output" in result.stderr
     assert invoke("-o", tmp_path / "out", wheel).exit_code == 0
     assert walk(wheel) == old
     assert invoke("--in-place", wheel).exit_code == 0
@@ -720,7 +717,7 @@ def test_a_wheel_with_the_same_name_needs_a_place(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["plain", "out", wheel.name])
 
 
-def test_in_place_a_wheel_with_another_name_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+def test_in_place_a_wheel_with_a_new_name_replaces_the_old_one(tmp_path: Path) -> None:
     wheel = old_wheel(tmp_path, "00000000", FIRST)
     (tmp_path / "demo-1.0-py3-none-any-null.whl").write_bytes(b"mine")
     assert invoke("--in-place", wheel).exit_code == 1
@@ -730,26 +727,26 @@ def test_in_place_a_wheel_with_another_name_takes_the_place_of_the_old_one(tmp_p
     walk(tmp_path / "demo-1.0-py3-none-any-null.whl")
 
 
-def test_a_wheel_that_has_no_label_in_its_name_does_not_get_one(tmp_path: Path) -> None:
+def test_a_wheel_without_a_label_in_its_name_gets_none(tmp_path: Path) -> None:
     (wheel,) = [old_wheel(tmp_path, "cuda13", FIRST)]
     plain = wheel.rename(tmp_path / "demo-1.0-py3-none-any.whl")
     assert invoke("--in-place", plain).exit_code == 0
     assert "cuda13" in json.loads(walk(plain)["demo-1.0.dist-info/variant.json"])["variants"]
 
 
-def test_a_plain_wheel_comes_along_as_it_is(tmp_path: Path) -> None:
+def test_a_plain_wheel_is_copied_unchanged(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path)
     result = invoke("-o", tmp_path / "out", wheel)
     assert "nothing to upgrade (a plain wheel)" in result.stderr
     assert (tmp_path / "out" / wheel.name).read_bytes() == wheel.read_bytes()
 
 
-def test_requirements_that_test_the_variant_are_decided_for_the_label(tmp_path: Path) -> None:
+def test_requirements_with_variant_markers_are_evaluated_for_the_label(tmp_path: Path) -> None:
     requirements = ('gpu; "nvidia" in variant_namespaces', 'cpu; "nvidia" not in variant_namespaces', "all")
     wheel = old_wheel(tmp_path, "cuda13", FIRST, *requirements)
     result = invoke("--json", "--in-place", wheel)
     (line,) = json.loads(result.stdout)["files"][0]["changed"]
-    assert line.startswith("METADATA: 2 requirement(s) test the variant")
+    assert line.startswith("METADATA: 2 requirement(s) with variant markers")
     metadata = walk(wheel)["demo-1.0.dist-info/METADATA"].decode()
     assert [each for each in metadata.splitlines() if "Requires-Dist" in each] == [
         "Requires-Dist: gpu",
@@ -757,7 +754,7 @@ def test_requirements_that_test_the_variant_are_decided_for_the_label(tmp_path: 
     ]
 
 
-def test_a_wheel_whose_label_is_not_the_filenames_is_refused(tmp_path: Path) -> None:
+def test_a_label_that_differs_from_the_filename_is_refused(tmp_path: Path) -> None:
     wheel = old_wheel(tmp_path, "cuda13", FIRST).rename(tmp_path / "demo-1.0-py3-none-any-cuda12.whl")
     several = old_wheel(tmp_path / "several", None, FIRST).rename(tmp_path / "demo-1.0-py2-none-any.whl")
     for path, message in (
@@ -782,7 +779,7 @@ def hardware(driver: str) -> dict[str, Any]:
 def upgraded_release(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, Path]:
-    """A package index with a release whose wheels and index file were made by older tools, and upgraded."""
+    """A package index with an upgraded release, whose wheels and index file are from older tools."""
     folder = tmp_path_factory.mktemp("release")
     document = FORMS[request.param]
     files = [old_wheel(folder, label, document) for label in document["variants"]]
@@ -804,7 +801,7 @@ def upgraded_release(
         ("", {"0.0": "null", "0.0.2": "mkl", "0.0.3": "mkl"}),
     ],
 )
-def test_uv_takes_from_an_upgraded_release_what_is_best(
+def test_uv_selects_the_best_variant_of_an_upgraded_release(
     upgraded_release: tuple[str, Path], tmp_path: Path, driver: str, labels: dict[str, str]
 ) -> None:
     form, index = upgraded_release
@@ -812,7 +809,7 @@ def test_uv_takes_from_an_upgraded_release_what_is_best(
 
 
 @pytest.mark.parametrize("label", ["openblas", "null"])
-def test_uv_takes_from_an_upgraded_release_each_label_that_it_can_know(tmp_path: Path, label: str) -> None:
+def test_uv_installs_each_servable_label_of_an_upgraded_release(tmp_path: Path, label: str) -> None:
     wheel = old_wheel(tmp_path, label, THIRD)
     run_here(main, "upgrade", "--in-place", wheel)
     run_here(main, "index", tmp_path)
@@ -821,7 +818,7 @@ def test_uv_takes_from_an_upgraded_release_each_label_that_it_can_know(tmp_path:
 
 
 def uv_installs(index: Path, folder: Path, **env: Any) -> str:
-    """Let uv install the release; return the label that it took."""
+    """Let uv install the release; return the label that it selected."""
     options = [*empty_cache(), "--no-config", "--python", sys.executable, "--target", folder / "target"]
     with served(index) as url:
         variants = ["--preview-features", "wheel-variants", "--index-url", url]
@@ -832,7 +829,7 @@ def uv_installs(index: Path, folder: Path, **env: Any) -> str:
 
 
 @pytest.mark.slow
-def test_what_variantlib_makes_is_upgraded_and_served(tmp_path: Path) -> None:
+def test_wheels_of_variantlib_are_upgraded_and_served(tmp_path: Path) -> None:
     peer = tmp_path / "peer"
     run("uv", "venv", "--quiet", "--python", sys.executable, peer)
     python = peer / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")

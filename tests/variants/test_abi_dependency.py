@@ -94,8 +94,8 @@ def test_a_project_missing_in_the_build_is_reported_with_a_remedy(
 ) -> None:
     install(environment, torch="2.10.1")
     assert project.refusal(settings=SMALL) == (
-        "pyproject.toml: tool.variant-backend.variants.small.abi-dependency: 'a.b' is not installed where the"
-        " wheel is built; require it in build-system.requires, or in the build-requires of this label"
+        "pyproject.toml: tool.variant-backend.variants.small.abi-dependency: 'a.b' is not installed in the"
+        " build environment; add it to build-system.requires, or to the build-requires of this label"
     )
     install(environment, a_b="1!2.0")
     assert "a.b: version 1!2.0 has an epoch" in project.refusal(settings=SMALL)
@@ -172,8 +172,9 @@ def test_conversion_cannot_know_the_versions_of_the_build(tmp_path: Path, projec
     wheel = make_wheel(tmp_path)
     options = ("--pyproject", str(project_file), "--label", "small")
     assert (
-        "error: tool.variant-backend.variants.small.abi-dependency: a finished wheel does not say which"
-        " 'Torch' it was built with; say it, as in --label small --property 'abi_dependency :: torch :: 2.10'"
+        "error: tool.variant-backend.variants.small.abi-dependency: the version of 'Torch' is not recorded in"
+        " a finished wheel; use --label small --property 'abi_dependency :: torch :: 2.10' with the right"
+        " version"
     ) in convert(wheel, *options).output
     for properties in ([TORCH], [TORCH, SMALL_SIZE]):
         result = convert(wheel, *options, "--force", *(text for each in properties for text in ("-p", each)))

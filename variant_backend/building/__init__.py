@@ -1,1 +1,1 @@
-"""Builds: the requested variant, the wrapped backend, the whole matrix, and how hooks talk."""
+"""Builds and conversions: plans, the wrapped backend, the build matrix, and the messages of hooks."""

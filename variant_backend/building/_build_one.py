@@ -1,17 +1,17 @@
-"""A program that builds one sdist or wheel. It runs in a process of its own, and is not imported.
+"""A program that builds one sdist or wheel. It runs in a process of its own and is never imported.
 
 Its one argument is a JSON object:
 
     distribution  "sdist" or "wheel"
-    source        the project's folder, or its sdist, which is unpacked into a new folder
+    source        the project's folder, or its sdist, which this program unpacks into a new folder
     settings      the config settings for the build backend, or null
     installer     "pip" or "uv" for an isolated environment; null for the environment of this Python
-    output        the folder for what is built
-    result        the file into which its path is written
+    output        the folder for the sdist or wheel
+    result        the file that receives the path of the sdist or wheel
 
-What this program, `build`, the installer and the build backend say goes to stdout and stderr as it
-comes. What is temporary goes into the folder that TMPDIR, TEMP or TMP name, so whoever ends the process
-can remove it. The exit code is 0, or 1 after the reason was said.
+This program, `build`, the installer and the build backend print to stdout and stderr without delay.
+Temporary files go into the folder that TMPDIR, TEMP or TMP name, so the parent process can remove them.
+The exit code is 0, or 1 after the reason is printed.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ Settings = Mapping[str, str] | None
 
 
 class _BuildError(Exception):
-    """What is wrong, in one line."""
+    """An error that is printed as one line."""
 
 
 def main(argument: str) -> None:
-    """Build what the argument asks for; raises SystemExit if that cannot be done."""
+    """Build as the JSON *argument* says. Raises SystemExit if the build fails."""
     from build import BuildBackendException
 
     try:
         build_one(**json.loads(argument))
     except subprocess.CalledProcessError:
-        sys.exit(1)  # the installer has said why
+        sys.exit(1)  # the installer has printed why
     except BuildBackendException as error:
-        fault = error.exception
-        if isinstance(fault, subprocess.CalledProcessError) and fault.returncode > 0:
-            sys.exit(1)  # the hook has said why
-        said = str(getattr(fault, "traceback", "") or f"{type(fault).__name__}: {fault}").strip()
-        _say(said)
-        _fail(f"the build backend failed: {said.splitlines()[-1]}")
+        cause = error.exception
+        if isinstance(cause, subprocess.CalledProcessError) and cause.returncode > 0:
+            sys.exit(1)  # the hook has printed why
+        text = str(getattr(cause, "traceback", "") or f"{type(cause).__name__}: {cause}").strip()
+        _print(text)
+        _fail(f"the build backend failed: {text.splitlines()[-1]}")
     except _BuildError as error:
         _fail(str(error))
     except Exception as error:
@@ -68,16 +68,16 @@ def build_one(
     output: str,
     result: str,
 ) -> None:
-    """Build an sdist or a wheel, see the contract above."""
+    """Build an sdist or a wheel. The docstring of this module describes the arguments."""
     from build import ProjectBuilder
     from build.env import DefaultIsolatedEnv
 
-    _tell_what_build_does()
+    _print_log_of_build()
     with ExitStack() as stack:
         if Path(source).is_file():
             source = str(unpack(Path(source), Path(stack.enter_context(tempfile.TemporaryDirectory()))))
         if installer:
-            os.environ.pop("PYTHONPATH", None)  # what is found there would not be installed
+            os.environ.pop("PYTHONPATH", None)  # its packages would not be installed
             env = stack.enter_context(DefaultIsolatedEnv(installer=installer))
             builder = ProjectBuilder.from_isolated_env(env, source)
             env.install(builder.build_system_requires)
@@ -89,25 +89,25 @@ def build_one(
     Path(result).write_text(path, encoding="utf-8")
 
 
-def _tell_what_build_does() -> None:
-    """Print what `build` logs: its steps, and what the installer says."""
+def _print_log_of_build() -> None:
+    """Print what `build` logs: its steps, and the output of the installer."""
     printer = logging.Handler()
-    printer.emit = lambda record: _say(record.getMessage())  # type: ignore[method-assign]
+    printer.emit = lambda record: _print(record.getMessage())  # type: ignore[method-assign]
     logger = logging.getLogger("build")
     logger.addHandler(printer)
     logger.setLevel(logging.INFO)
     with suppress(ImportError, AttributeError):
-        # No public way gives each line at once; without this one, an installer is heard when it fails.
+        # `build` has no public setting that prints each line at once; by default, only failures are printed.
         from build import _ctx
 
         _ctx.VERBOSITY.set(1)
 
 
 def _check_requirements(builder: ProjectBuilder, distribution: Distribution, settings: Settings) -> None:
-    """Check that the environment of this Python has what the build needs."""
+    """Check that the environment of this Python has the build requirements."""
     from build import check_dependency
 
-    # The backend can be asked what else it needs only if it is there itself.
+    # Only an installed backend can list its further requirements.
     missing = {
         chain for requirement in builder.build_system_requires for chain in check_dependency(requirement)
     }
@@ -115,14 +115,14 @@ def _check_requirements(builder: ProjectBuilder, distribution: Distribution, set
     if missing:
         names = ", ".join(" -> ".join(chain) for chain in sorted(missing))
         raise _BuildError(
-            f"the build needs {names}, which this environment lacks; install that, or build isolated"
+            f"missing build requirements: {names}; install them, or build without --no-isolation"
         )
 
 
 def unpack(sdist: Path, folder: Path) -> Path:
-    """Unpack an sdist into an empty folder, and return the project's folder in there.
+    """Unpack an sdist into an empty *folder*, and return the project's folder in it.
 
-    Nothing is written outside, and nothing but files, folders and links to such is made.
+    Only files, folders and links to them are created, all inside of *folder*.
     """
     try:
         with tarfile.open(sdist) as archive:
@@ -135,32 +135,30 @@ def unpack(sdist: Path, folder: Path) -> Path:
         raise _BuildError(f"{sdist.name}: {error}") from None
     entries = [*folder.iterdir()]
     if len(entries) != 1 or not entries[0].is_dir():
-        raise _BuildError(
-            f"{sdist.name}: one folder is needed at its top, found {len(entries)} files or folders"
-        )
+        raise _BuildError(f"{sdist.name}: expected one top-level folder, got {len(entries)} files or folders")
     return entries[0]
 
 
 def check_members(archive: tarfile.TarFile, folder: Path) -> None:
-    """Check that unpacking makes nothing but files and folders in *folder*: links are refused altogether."""
+    """Check that unpacking creates only files and folders, all inside of *folder*; links are refused."""
     root = folder.resolve()
     for member in archive.getmembers():
         if not (member.isfile() or member.isdir()):
             raise tarfile.TarError(f"{member.name!r} is neither a file nor a folder")
         if not (root / member.name).resolve().is_relative_to(root):
-            raise tarfile.TarError(f"{member.name!r} would be outside of the folder")
+            raise tarfile.TarError(f"{member.name!r} would be unpacked outside of the folder")
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(text.rstrip("\n"), flush=True)  # noqa: T201  # stdout is the log
 
 
 def _fail(text: str) -> NoReturn:
-    _say(f"variant-backend: error: {text}")
+    _print(f"variant-backend: error: {text}")
     sys.exit(1)
 
 
 if __name__ == "__main__":
-    if Path(sys.path[0]) == Path(__file__).parent:  # its modules must not hide others of their names
+    if Path(sys.path[0]) == Path(__file__).parent:  # modules there must not hide others of the same name
         del sys.path[0]
     main(sys.argv[1])

@@ -1,4 +1,4 @@
-"""Wheels that exist become variants of themselves: what each of them becomes, and several at a time."""
+"""Conversion of existing wheels: plan the variant of each wheel, and write several at a time."""
 
 from __future__ import annotations
 
@@ -13,30 +13,31 @@ from ..project.recipe import Recipe, label_for
 from ..wheel_rewrite import Outcome, Plan, make_variant, renamed
 from ..wheels.reading import WheelFile, wheel_files
 from ..wheels.writing import check_targets
-from .plan import Draft, Request
+from .plan import Draft, Request, plan_remarks
+from .unmatched import unmatched_globs, unmatched_removals
 
 if TYPE_CHECKING:
     from ..project.pyproject import Project
 
-_REMEDY = "give --property, --null or --label, or a project file with a match"
+_REMEDY = "use --property, --null or --label, or add a match to the project file"
 
 
 class RequestError(VariantError):
-    """A request that contradicts the project file, or that is missing."""
+    """A request that is missing or contradicts the project file: a matter of usage."""
 
 
 class Conversion(NamedTuple):
-    """A wheel that is to be converted, and what it becomes."""
+    """A wheel to convert, and the plan of its variant."""
 
     wheel: WheelFile
     plan: Plan
 
     def target(self, out_dir: Path | None) -> Path:
-        """Return the path of the variant: in a folder, or beside the wheel."""
+        """Return the path of the variant: in *out_dir*, or beside the wheel if that is None."""
         return (out_dir or self.wheel.path.parent) / str(renamed(self.wheel.name, self.plan))
 
 
-# Instead of a conversion, there is the reason why there is none; or None for a wheel that no match picks.
+# The conversion of a wheel, or the error that prevents it, or None if no match selects the wheel.
 Planned: TypeAlias = Conversion | VariantError | None
 Result: TypeAlias = Outcome | VariantError | None
 
@@ -49,29 +50,34 @@ def plan_conversions(
     moment: int | None,
     warn: Callable[[str], object],
 ) -> list[Planned]:
-    """Plan what wheels become: what is asked for, else what is in them, else what the matches say.
+    """Plan the variant of each wheel.
 
-    Without a *project_file*, that of this folder counts, if there is one. *moment* is as in `Plan`. *tell* is
-    given what a maintainer should be told, ready to print. Raises VariantError; that is a RequestError if
-    other options are needed.
+    The variant is the requested one, else the one in the wheel's own variant.json, else the one whose match
+    selects the wheel. If *project_file* is None, the pyproject.toml of the current folder is used, if there
+    is one. *moment* is as in `Plan`. *warn* gets warnings for the maintainer.
+    Raises VariantError; RequestError if other options are required.
     """
     wheels = wheel_files(paths)
     planner = _Planner(request, moment, warn)
+    project = None
     if request.has_variant():
-        plan = planner.plan_request(_load_project(project_file))
+        project = _load_project(project_file)
+        plan = planner.plan_request(project)
         planned = [_planned(wheel, lambda _: plan) for wheel in wheels]
     else:
         planned = [_planned(wheel, planner.plan_inside) for wheel in wheels]
     if None in planned:
-        by_match = planner.by_match(_load_project(project_file))
+        project = _load_project(project_file)
+        by_match = planner.by_match(project)
         if by_match is None and not any(planned):
-            raise RequestError(f"Nothing says which variant {paths[0].name} is: {_REMEDY}.")
+            raise RequestError(f"No variant is given for {paths[0].name}: {_REMEDY}.")
         planned = [
             _planned(wheel, by_match or _refuse) if item is None else item
             for wheel, item in zip(wheels, planned, strict=True)
         ]
-    remarks = [remark for conversion in _conversions(planned) for remark in conversion.plan.remarks()]
-    for remark in dict.fromkeys(remarks):
+    remarks = [remark for conversion in _conversions(planned) for remark in plan_remarks(conversion.plan)]
+    unmatched = _unmatched(project, project_file, planned) if project else ()
+    for remark in dict.fromkeys([*remarks, *unmatched]):
         warn(remark)
     return planned
 
@@ -85,10 +91,10 @@ def convert(
     jobs: int = 1,
     advance: Advance = lambda _: None,
 ) -> Iterator[Result]:
-    """Convert wheels, several at a time, each beside itself unless there is a folder *out_dir*.
+    """Convert wheels, *jobs* at a time, into *out_dir*, or each beside itself if that is None.
 
-    What became of each is returned in their order; without a conversion, that is what stands in its place.
-    *force*, *dry_run* and *advance* are as in `make_variant`. Raises VariantError before anything is written
+    Yields the results in the order of the wheels; an item without a conversion is yielded as it is.
+    *force*, *dry_run* and *advance* are as in `make_variant`. Raises VariantError before any file is written
     if two wheels would become one file.
     """
     planned = list(planned)
@@ -107,12 +113,30 @@ def convert(
     return _map(convert_one, planned, jobs)
 
 
+def _unmatched(project: Project, project_file: Path | None, planned: Sequence[Planned]) -> list[str]:
+    """Return warnings about patterns of recipes that match nothing.
+
+    A run over some of the wheels of a release is normal. So a ``match`` is reported only if a wheel is left
+    over, and a ``remove-dependencies`` for all labels only if each label with a ``match`` has a wheel.
+    """
+    from ..project.pyproject import PROJECT_FILE
+
+    path = project_file or PROJECT_FILE
+    wheels: dict[str, list[WheelFile]] = {}
+    for item in _conversions(planned):
+        wheels.setdefault(item.plan.variant.label, []).append(item.wheel)
+    globs = unmatched_globs(project.recipes, path, wheels) if None in planned else []
+    complete = all(label in wheels for label, recipe in project.recipes.items() if recipe.match)
+    removals = unmatched_removals(project, path, wheels, common=complete)
+    return [*globs, *removals]
+
+
 def _conversions(planned: Iterable[Planned]) -> list[Conversion]:
     return [item for item in planned if isinstance(item, Conversion)]
 
 
 def _map(convert_one: Callable[[Planned], Result], planned: Iterable[Planned], jobs: int) -> Iterator[Result]:
-    """Convert wheels, several at a time, and yield the results in order."""
+    """Convert wheels, *jobs* at a time, and yield the results in order."""
     if jobs == 1:
         yield from map(convert_one, planned)
         return
@@ -122,11 +146,11 @@ def _map(convert_one: Callable[[Planned], Result], planned: Iterable[Planned], j
         try:
             yield from executor.map(convert_one, planned)
         finally:
-            executor.shutdown(cancel_futures=True)  # what has not started, when the run is interrupted
+            executor.shutdown(cancel_futures=True)  # an interrupted run starts no further wheel
 
 
 def _planned(wheel: WheelFile | VariantError, plan_of: Callable[[WheelFile], Plan | None]) -> Planned:
-    """Return the conversion of a wheel, or what is wrong with it alone."""
+    """Return the conversion of a wheel, or the error of this wheel alone."""
     if isinstance(wheel, VariantError):
         return wheel
     try:
@@ -137,11 +161,11 @@ def _planned(wheel: WheelFile | VariantError, plan_of: Callable[[WheelFile], Pla
 
 
 def _refuse(wheel: WheelFile) -> Plan | None:
-    raise VariantError("nothing says which variant this is", place=wheel.path.name, hint=_REMEDY)
+    raise VariantError("no variant is given for this wheel", place=wheel.path.name, hint=_REMEDY)
 
 
 class _Planner:
-    """Plans what wheels become by a request, by what is in them, and by the matches of a project file."""
+    """Plans variants from a request, from the variant.json of wheels, and from matches of a project file."""
 
     def __init__(self, request: Request, moment: int | None, warn: Callable[[str], object]) -> None:
         self._request = request
@@ -149,29 +173,30 @@ class _Planner:
         self._warn = warn
 
     def plan_request(self, project: Project | None) -> Plan:
-        """Return what every wheel becomes, as it is asked for; raises VariantError."""
+        """Return the plan for every wheel from the request. Raises VariantError."""
         request, table = self._request, project.metadata if project else None
         if table is not None and request.providers:
             raise RequestError(
-                "--provider, --plugin-api and --static go without a project file; it has [variant.providers]."
+                "--provider, --plugin-api and --static cannot be combined with a project file: edit its"
+                " [variant.providers]."
             )
         if table is None and request.needs_table():
             raise VariantError(
-                f"label {request.label!r} is not defined, as there is no project file with a [variant] table",
-                hint="give --pyproject, or properties with --property",
+                f"label {request.label!r} is not defined: there is no project file with a [variant] table",
+                hint="use --pyproject to name one, or --property to give properties",
             )
         draft = Draft.of(request, project)
         if table is None and not request.properties and not request.providers:
             self._warn(
-                f"no namespace is given, so {draft.metadata.namespaces[0]!r} is declared; name those of"
-                " the release with --pyproject, --provider or --static"
+                f"no namespace is given, so the wheel declares {draft.metadata.namespaces[0]!r}; use"
+                " --pyproject, --provider or --static to declare the namespaces of the release"
             )
         return self._plan(draft)
 
     def plan_inside(self, wheel: WheelFile) -> Plan | None:
-        """Return what a wheel becomes that carries a variant.json, or None for one that does not.
+        """Return the plan for a wheel that has a variant.json, or None if it has none.
 
-        Its recipe was followed when it was made, so its requirements stay.
+        Its requirements stay: the recipe was applied when the wheel was made.
         """
         with wheel.open() as opened:
             if not opened.is_variant():
@@ -180,7 +205,7 @@ class _Planner:
             return Plan(opened.variant_metadata(), recipe, moment=self._moment)
 
     def by_match(self, project: Project | None) -> Callable[[WheelFile], Plan | None] | None:
-        """Return what plans by the matches of a project file, or None if it has none."""
+        """Return a function that plans a wheel by the matches of the project file, or None if it has none."""
         if project is None or project.metadata is None:
             return None
         recipes = project.recipes
@@ -199,18 +224,18 @@ class _Planner:
     def _plan(self, draft: Draft) -> Plan:
         plan = draft.plan({}, moment=self._moment)
         if text := draft.left_out(plan):
-            self._warn(f"{text}; its plugin is asked in builds only")
+            self._warn(f"{text}; plugins run in builds only")
         return plan
 
 
 def _load_project(path: Path | None) -> Project | None:
-    """Return what the project file says that was named, or the one in this folder, if there is one."""
+    """Return the named project file, or that of the current folder, or None if there is none."""
     if path is None and not Path("pyproject.toml").exists():
         return None
-    # Reading TOML takes long to import, and mostly there is none to read.
+    # The TOML reader takes long to import, and most runs have no project file.
     from ..project.pyproject import PROJECT_FILE, Project
 
     project = Project.load(path or PROJECT_FILE)
     if project.metadata is None and path is not None:
-        raise VariantError("no [variant] table", place=path, hint="name the project file that has it")
+        raise VariantError("missing table [variant]", place=path, hint="name the project file that has it")
     return project

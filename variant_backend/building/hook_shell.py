@@ -1,4 +1,4 @@
-"""How the hooks of a build backend talk, and how they end where something given cannot be used."""
+"""What the hooks of a build backend print, and how they end a build on invalid input."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..lowlevel.terminal import print_message
 
 
 def say(*parts: str) -> None:
-    """Tell a person something, in one line."""
+    """Print one line to stderr with the name of this project in front."""
     print_message("variant-backend: ", *parts)
 
 
 def ends_in_clear_lines(hook: Callable[..., Any]) -> Callable[..., Any]:
-    """End the build with clear lines and without a traceback where something given cannot be used."""
+    """Decorate a hook: on VariantError, print one line for each problem and exit with code 1."""
 
     @functools.wraps(hook)
     def wrapper(*args: Any, **kwargs: Any) -> Any:

@@ -1,8 +1,8 @@
-"""Building all wheels of a release: one sdist, and every wheel from a fresh copy of what is in there.
+"""Building all wheels of a release: one sdist, and every wheel from a fresh copy of the sdist's content.
 
-What one variant leaves behind in a source tree, such as its objects, would end up in the next one's
-wheel: so no two wheels share a tree. Each is built by `_build_one`, in a process of its own: its output
-is the log, and it can be ended at once, with everything that it has started.
+No two wheels share a source tree: the object files of one variant would end up in the next wheel.
+`_build_one` builds each wheel in a process of its own. The output of the process is the log, and the process
+can be ended at once, with all its children.
 """
 
 from __future__ import annotations
@@ -28,24 +28,28 @@ from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..variants.wheel_metadata import remarks_on
 from ..wheels.reading import WheelFile
+from .plan import unknown_properties
 
 Distribution = Literal["sdist", "wheel"]
 Installer = Literal["pip", "uv"]
-Tell: TypeAlias = Callable[[int, Sequence[str]], object]
+ShowState: TypeAlias = Callable[[int, Sequence[str]], object]
 
 _PROGRAM = Path(__file__).with_name("_build_one.py")
 
-# Hidden, so that `twine upload dist/*` does not see it.
+# Hidden, so that `twine upload dist/*` skips it.
 _LOG_FOLDER = ".logs"
 _ERROR = "variant-backend: error: "
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
-# Seconds between two looks at what is going on.
+# Seconds between two checks of the processes.
 _TICK = 0.05
 
 
 class Matrix(NamedTuple):
-    """What to build of the project in the folder *source*: wheels by their *labels*, the *plain* release."""
+    """The builds of the project in the folder *source*: the wheels of *labels*, and the *plain* release.
+
+    *remarks* are warnings about the wheels for the maintainer.
+    """
 
     source: Path
     labels: tuple[str, ...]
@@ -54,10 +58,9 @@ class Matrix(NamedTuple):
 
     @classmethod
     def load(cls, source: Path, labels: Sequence[str] = (), *, plain: bool = False) -> Matrix:
-        """Read the project file; if neither *labels* nor *plain* is asked for, that is everything.
+        """Read the project file. Without *labels* and *plain*, everything is built.
 
-        The remarks are what a maintainer should be told about the wheels, ready to print.
-        Raises VariantError when a label is unknown, or the project is not set up for variants.
+        Raises VariantError if a label is unknown, or if the project is not set up for variants.
         """
         path = source / "pyproject.toml"
         project = Project.load(path)
@@ -65,8 +68,8 @@ class Matrix(NamedTuple):
         if not labels and not plain:
             if metadata is None and not project.recipes:
                 raise VariantError(
-                    f"{path}: no [variant] table, so no label is known",
-                    hint="define the variants there, or ask for the plain release with --plain",
+                    f"{path}: missing table [variant], so no label is defined",
+                    hint="define variants there, or use --plain to build the plain release",
                 )
             defined = metadata.variants if metadata else ()
             labels, plain = [*dict.fromkeys([*defined, *project.recipes])], True  # null needs a recipe only
@@ -74,25 +77,26 @@ class Matrix(NamedTuple):
         variants = {label: known.variant(label) for label in labels}
         if variants and not may_be_wrapped(path):
             raise VariantError(f"{path}: {_NOT_WRAPPED}", hint=_SET_UP)
-        remarks = remarks_on(known._replace(variants=variants))
+        requested = known._replace(variants=variants)
+        remarks = [*remarks_on(requested), *unknown_properties(requested)]
         for variant in variants.values():
             remarks += project.recipe(variant.label).remarks()
             try:
                 project.recipe(variant.label).requirements([], variant)
-            except VariantError as error:  # told before anything is built
+            except VariantError as error:  # reported before any build starts
                 raise error.within(f"{path}: tool.variant-backend") from None
         return cls(source, tuple(variants), plain, tuple(dict.fromkeys(remarks)))
 
 
 _NOT_WRAPPED = "build-system.build-backend is not variant_backend.hooks"
-_SET_UP = "`variant-backend init` sets it up"
+_SET_UP = "run `variant-backend init` to set it up"
 
 
 class Built(NamedTuple):
-    """What became of the sdist, or of a wheel; without a *label* that is plain.
+    """The result of building the sdist or a wheel; *label* is None for the sdist and the plain wheel.
 
-    Either *path* says where it is, or *error* says in one line why there is none. Everything that was
-    said is in its *log*; *seconds* is the time that it took.
+    Either *path* is the location of the file, or *error* is one line that says why it was not built.
+    *log* has the whole output of the build. *seconds* is the time that the build took.
     """
 
     distribution: Distribution
@@ -104,7 +108,7 @@ class Built(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What a person calls it: the label, ``plain`` or ``sdist``."""
+        """The name in messages: the label, ``plain`` or ``sdist``."""
         return _name(self.distribution, self.label)
 
 
@@ -113,20 +117,20 @@ def _name(distribution: Distribution, label: str | None) -> str:
 
 
 def build_matrix(
-    matrix: Matrix, output: Path, *, jobs: int, installer: Installer | None, tell: Tell
+    matrix: Matrix, output: Path, *, jobs: int, installer: Installer | None, show: ShowState
 ) -> list[Built]:
-    """Build the sdist and then, *jobs* at a time, the wheels; what is complete is moved to *output* at once.
+    """Build the sdist and then the wheels, *jobs* at a time. Each finished file is moved to *output* at once.
 
-    Without an *installer* all happens in the environment of this Python. Now and then, *tell* is told
-    how many builds are done, and the names of those that run. Returns what became of all that was asked
-    for, in that order; or of the sdist alone, if that failed: then no wheel was tried.
-    Raises VariantError when *output* cannot be written.
+    If *installer* is None, builds run in the environment of this Python. *show* is called repeatedly with the
+    number of finished builds and the names of the running ones. Returns the results in the requested order;
+    if the sdist fails, only its result is returned and no wheel is built.
+    Raises VariantError if *output* cannot be written.
     """
     with temporary_folder() as temporary:
-        # Nothing of ours is in the source tree while the sdist is made: backends pack what they find there.
+        # Backends pack every file in the source tree, so no file is written there before the sdist is built.
         log = temporary / "sdist.log"
         order = _Order("sdist", None, matrix.source, temporary, log, temporary, temporary, installer)
-        [sdist] = _run([order], 1, tell)
+        [sdist] = _run([order], 1, show)
         with workspace(output) as private:
             logs = output / _LOG_FOLDER
             logs.mkdir(exist_ok=True)
@@ -146,17 +150,17 @@ def build_matrix(
                 _Order("wheel", label, source, output, log_of[label], private, temporary, installer)
                 for label in labels
             ]
-            wheels = _run(orders, jobs, lambda done, names: tell(done + 1, names))
+            wheels = _run(orders, jobs, lambda done, names: show(done + 1, names))
             return [sdist, *wheels] if matrix.plain else wheels
 
 
 def _log_name(distribution: Distribution, label: str | None) -> str:
-    """Return a name of its own for each build, whatever the labels are: none has a ``-``."""
+    """Return a name that is unique among the builds: labels never contain ``-``."""
     return f"{label}-variant" if label in ("sdist", "plain") else _name(distribution, label)
 
 
 class _Order(NamedTuple):
-    """One thing to build from *source*, and the folder *target* that it is moved to when it is complete."""
+    """One sdist or wheel to build from *source*; the finished file is moved to the folder *target*."""
 
     distribution: Distribution
     label: str | None
@@ -168,8 +172,8 @@ class _Order(NamedTuple):
     installer: Installer | None
 
 
-def _run(orders: Sequence[_Order], jobs: int, tell: Tell) -> list[Built]:
-    """Build what is ordered, some of it at a time; nothing runs on when this ends, however it does."""
+def _run(orders: Sequence[_Order], jobs: int, show: ShowState) -> list[Built]:
+    """Build the *orders*, *jobs* at a time. However this function ends, it leaves no process running."""
     built: dict[_Order, Built] = {}
     waiting = deque(orders)
     running: list[_Process] = []
@@ -177,7 +181,7 @@ def _run(orders: Sequence[_Order], jobs: int, tell: Tell) -> list[Built]:
         while len(built) < len(orders):
             while waiting and len(running) < jobs:
                 running.append(_Process(waiting.popleft()))
-            tell(len(built), [_name(process.order.distribution, process.order.label) for process in running])
+            show(len(built), [_name(process.order.distribution, process.order.label) for process in running])
             time.sleep(_TICK)
             for process in [process for process in running if process.has_ended()]:
                 running.remove(process)
@@ -189,7 +193,7 @@ def _run(orders: Sequence[_Order], jobs: int, tell: Tell) -> list[Built]:
 
 
 class _Process:
-    """A build that runs, in a process of its own."""
+    """A running build, in a process of its own."""
 
     def __init__(self, order: _Order) -> None:
         self.order = order
@@ -208,7 +212,7 @@ class _Process:
         environment = {
             **os.environ,
             **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary),
-            "PYTHONUNBUFFERED": "1",  # the log has each line at once, and stdout and stderr in their order
+            "PYTHONUNBUFFERED": "1",  # the log gets each line at once, with stdout and stderr in order
             "PYTHONIOENCODING": "utf-8:backslashreplace",
         }
         with order.log.open("wb") as log:
@@ -222,15 +226,15 @@ class _Process:
             )
 
     def has_ended(self) -> bool:
-        """Tell whether it ended by itself."""
+        """Return whether the process has ended by itself."""
         return self._process.poll() is not None
 
     def end(self) -> None:
-        """End the process, and all that it has started."""
+        """End the process and all its children."""
         end_group(self._process)
 
     def built(self) -> Built:
-        """Move what the process has built to its place, and return what became of it."""
+        """Move the built file to its target, and return the result."""
         order = self.order
         path = error = None
         try:
@@ -238,10 +242,10 @@ class _Process:
                 error = _reason(order.log, self._process.returncode)
             else:
                 path = self._deliver()
-        except VariantError as fault:
-            error = str(fault)
-        except OSError as fault:
-            error = f"{fault.filename2 or fault.filename}: {fault.strerror}"
+        except VariantError as problem:
+            error = str(problem)
+        except OSError as problem:
+            error = f"{problem.filename2 or problem.filename}: {problem.strerror}"
         seconds = round(time.monotonic() - self._started, 1)
         return Built(order.distribution, order.label, seconds, path, order.log, error)
 
@@ -253,23 +257,24 @@ class _Process:
 
 
 def _check_label(filename: WheelFilename, label: str | None) -> None:
-    """Check that a wheel is the variant that was asked for; raises VariantError."""
+    """Check that a wheel has the requested label. Raises VariantError."""
     if filename.label == label:
         return
     if filename.label is None:
-        raise VariantError(f"{filename} came without its label: {_NOT_WRAPPED}", hint=_SET_UP)
-    raise VariantError(f"{filename} came with the label {filename.label!r}, not {label or 'plain'!r}")
+        raise VariantError(f"{filename}: expected label {label!r}, got none: {_NOT_WRAPPED}", hint=_SET_UP)
+    expected = f"label {label!r}" if label else "no label"
+    raise VariantError(f"{filename}: expected {expected}, got {filename.label!r}")
 
 
 def _reason(log: Path, code: int) -> str:
-    """Return one line that says why a build failed: what variant-backend says, else the last one."""
+    """Return the reason of a failed build: the first error of variant-backend, else the last line."""
     if code < 0:
-        return f"it was ended by signal {-code}"
-    reason = f"it ended with exit code {code}"
+        return f"the build was ended by signal {-code}"
+    reason = f"the build ended with exit code {code}"
     with log.open(encoding="utf-8", errors="replace") as lines:
         for line in (_COLOR.sub("", line).strip() for line in lines):
             if line.startswith(_ERROR):
                 return line.removeprefix(_ERROR)
-            if line and not line.startswith("[notice]"):  # there is a newer pip
+            if line and not line.startswith("[notice]"):  # pip reports that a newer pip exists
                 reason = line
     return reason

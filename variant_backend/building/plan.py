@@ -1,10 +1,11 @@
-"""What a wheel becomes: planned in one way for wheels that are built, and for those that exist.
+"""Plans of variants: one way for builds and for existing wheels.
 
-What is known only when a wheel is made is an argument: what plugins answer, and what it is built with.
+Facts that exist only while a wheel is built are arguments: answers of plugins, and installed versions.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +15,7 @@ from ..variants.abi_dependency import ABI_DEPENDENCY, built_with
 from ..variants.filename import escape
 from ..variants.metadata import VariantMetadata, declare
 from ..variants.properties import NULL_LABEL, Property, Variant
-from ..variants.providers import Provider, StaticProvider
+from ..variants.providers import PluginProvider, Provider, StaticProvider
 from ..variants.wheel_metadata import left_out, select_variant, variant_of_wheel, with_answers
 
 if TYPE_CHECKING:
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 
 
 class Request(NamedTuple):
-    """What somebody asks for: a variant by its label, by properties, or by properties under a label; or none.
+    """A requested variant: by its label, by properties, or by properties with a label; or no variant.
 
-    Without a ``[variant]`` table, support comes from the *providers*, and with *known* from those that
-    installers know. *name* and *strip_local_version* count in place of what the recipe says.
+    Without a ``[variant]`` table, the wheel gets the *providers*, and with *known* also the built-in ones.
+    *name* and *strip_local_version* override the recipe.
     """
 
     label: str | None = None
@@ -39,24 +40,24 @@ class Request(NamedTuple):
     strip_local_version: bool = False
 
     def has_variant(self) -> bool:
-        """Tell whether a variant is asked for."""
+        """Return whether a variant is requested."""
         return self.label is not None or bool(self.properties)
 
     def needs_table(self) -> bool:
-        """Tell whether nothing but a ``[variant]`` table can say which variant this is."""
+        """Return whether only a ``[variant]`` table can define the requested variant."""
         return not self.properties and self.label != NULL_LABEL
 
     def overridden(self, recipe: Recipe) -> Recipe:
-        """Return a recipe with what is asked for in place of its own."""
+        """Return *recipe* with the requested name and version handling."""
         if self.name is not None:
             recipe = recipe._replace(name=self.name)
         return recipe._replace(strip_local_version=True) if self.strip_local_version else recipe
 
 
 class Draft(NamedTuple):
-    """A plan, but for what is known when the wheel is made.
+    """A plan without the facts that only a build knows.
 
-    *metadata* is the release's, with the one variant; *recipe* is that of its label.
+    *metadata* is that of the release, reduced to one variant. *recipe* is that of its label.
     """
 
     metadata: VariantMetadata
@@ -64,7 +65,10 @@ class Draft(NamedTuple):
 
     @classmethod
     def of(cls, request: Request, project: Project | None) -> Draft:
-        """Return what a request means, by the project file if there is one; raises VariantError."""
+        """Return the draft for a request, with the project file if there is one. Raises VariantError."""
+        for index, prop in enumerate(request.properties):
+            if prop in request.properties[:index]:
+                raise VariantError(f"duplicate property {str(prop)!r}", hint="give it once")
         release = project.metadata if project else None
         if release is None:
             release = declare(request.properties, request.providers, known=request.known)
@@ -78,9 +82,9 @@ class Draft(NamedTuple):
         return variant_of_wheel(self.metadata)
 
     def built_with(self, versions: Mapping[str, Version]) -> Draft:
-        """Return the draft for a wheel that is built with these versions, by the names of their projects.
+        """Return the draft for a wheel that is built with these versions, by project name.
 
-        Raises VariantError as `abi_dependency.built_with`.
+        Raises VariantError like `abi_dependency.built_with`.
         """
         return Draft(self.metadata.only(built_with(self.variant, versions)), self.recipe)
 
@@ -91,10 +95,10 @@ class Draft(NamedTuple):
         moment: int | None,
         labelled: bool = True,
     ) -> Plan:
-        """Return what the wheel becomes.
+        """Return the plan.
 
-        *answers* are those of the plugins that are asked in builds, by namespace; *moment* and *labelled* are
-        as in `Plan`. Raises VariantError when an answer is missing, or what the wheel is built with.
+        *answers* are the answers of plugins that run in builds, by namespace. *moment* and *labelled* are as
+        in `Plan`. Raises VariantError if a plugin's answer or the version of an ABI dependency is missing.
         """
         from ..wheel_rewrite import Plan
 
@@ -102,13 +106,46 @@ class Draft(NamedTuple):
         if unknown := self.recipe.unknown_versions(variant):
             example = Property(ABI_DEPENDENCY, escape(unknown[0]), "2.10")
             raise VariantError(
-                f"a finished wheel does not say which {unknown[0]!r} it was built with",
+                f"the version of {unknown[0]!r} is not recorded in a finished wheel",
                 place=f"tool.variant-backend.variants.{variant.label}.abi-dependency",
-                hint=f"say it, as in --label {variant.label} --property '{example}'",
+                hint=f"use --label {variant.label} --property '{example}' with the right version",
             )
         metadata = with_answers(self.metadata, answers, variant.namespaces())
         return Plan(metadata, self.recipe, labelled, moment)
 
     def left_out(self, plan: Plan) -> str | None:
-        """Say what a plan leaves out as a plugin gave no answer, or None if that is nothing."""
+        """Return a text about namespaces that the plan omits as their plugin did not run, or None."""
         return left_out(self.metadata, plan.metadata)
+
+
+def plan_remarks(plan: Plan) -> list[str]:
+    """Return warnings about a plan for the maintainer."""
+    return [*plan.remarks(), *unknown_properties(plan.metadata)]
+
+
+def unknown_properties(metadata: VariantMetadata) -> list[str]:
+    """Return a warning for each property that the known plugin of its namespace does not report.
+
+    Namespaces with static properties or with another plugin are not checked.
+    """
+    from ..variants.known_providers import unknown_property
+
+    properties = (prop for variant in metadata.variants.values() for prop in sorted(variant.properties))
+    problems = (unknown_property(prop) for prop in properties if _has_known_plugin(prop.namespace, metadata))
+    return [str(problem) for problem in problems if problem]
+
+
+def _has_known_plugin(namespace: str, metadata: VariantMetadata) -> bool:
+    """Return whether a namespace is known, and the metadata declare its known plugin or no provider."""
+    from ..variants.known_providers import KNOWN_PROVIDERS
+
+    provider = metadata.providers.get(namespace)
+    if namespace not in KNOWN_PROVIDERS or provider is None:
+        return namespace in KNOWN_PROVIDERS
+    known = _packages(KNOWN_PROVIDERS[namespace].table)
+    return isinstance(provider, PluginProvider) and bool(_packages(provider) & known)
+
+
+def _packages(provider: PluginProvider) -> set[str]:
+    """Return the normalized names of the required packages."""
+    return {escape(re.split(r"[^A-Za-z0-9._-]", text.strip())[0]) for text in provider.requires}

@@ -1,4 +1,4 @@
-"""The build of a variant: what it requires, its environment and settings, and what its wheel becomes."""
+"""The build of a variant: its requirements, environment variables, settings and plan."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 class VariantBuild(NamedTuple):
-    """The build of the variant that config settings ask for.
+    """The build of the variant that config settings request.
 
-    *labelled* says whether the label goes into the wheel's name.
+    If *labelled*, the label goes into the wheel's name.
     """
 
     project: Project
@@ -32,34 +32,34 @@ class VariantBuild(NamedTuple):
 
     @classmethod
     def of(cls, asked: Mapping[str, str], *, labelled: bool) -> VariantBuild:
-        """Return the build of what is *asked* for, as `asked_variants` has it; raises VariantError."""
+        """Return the build of the variant that is *asked* for, see `asked_variants`. Raises VariantError."""
         properties = [text for text, key in asked.items() if key == "variant" and "::" in text]
         parsed = tuple(map(Property.parse, properties))
         request = Request(only_label([text for text in asked if text not in properties]), parsed)
         project = Project.load(PROJECT_FILE)
         if project.metadata is None and request.needs_table():
             raise VariantError(
-                "no [variant] table, so no label is known",
+                "missing table [variant], so no label is defined",
                 place=PROJECT_FILE,
                 hint="define the variants there",
             )
         draft = Draft.of(request, project)
         try:
-            draft.recipe.requirements([], draft.variant)  # so that what cannot be decided ends a build early
+            draft.recipe.requirements([], draft.variant)  # an undecidable marker ends the build early
         except VariantError as error:
             raise error.within(f"{PROJECT_FILE}: tool.variant-backend") from None
-        # What a project is called is the wrapped backend's to say.
+        # In builds, the wrapped backend decides name and version.
         recipe = draft.recipe._replace(name=None, strip_local_version=False)
         return cls(project, draft._replace(recipe=recipe), labelled)
 
     @property
     def variant(self) -> Variant:
-        """The variant that is asked for."""
+        """The requested variant."""
         return self.draft.variant
 
     @contextmanager
     def environment(self) -> Iterator[None]:
-        """Give the process the recipe's environment, and take it back whatever happens."""
+        """Set the recipe's environment variables in this process, and restore the former ones at the end."""
         changed = self.draft.recipe.environment(os.environ)
         former = {name: os.environ.get(name) for name in changed}
         try:
@@ -77,7 +77,7 @@ class VariantBuild(NamedTuple):
         return self.draft.recipe.settings(backend_settings(config_settings) or {})
 
     def build_requires(self) -> list[str]:
-        """Return what must be installed for the build, besides what the wrapped backend needs."""
+        """Return the build requirements of the variant, without those of the wrapped backend."""
         metadata = self.draft.metadata
         plugins = [text for provider in metadata.build_providers().values() for text in provider.requires]
         for namespace in sorted(self.variant.namespaces()) if self.project.validates else ():
@@ -86,10 +86,11 @@ class VariantBuild(NamedTuple):
         return [*self.draft.recipe.build_requires, *plugins]
 
     def plan(self, warn: Callable[[str], object]) -> Plan:
-        """Return what the wheel becomes, after asking the plugins that are asked when it is built.
+        """Run the plugins that run in builds, and return the plan.
 
-        *warn* gets the lines about plugins that fail and are not needed. The environment of this process says
-        what the wheel is built with. Raises VariantError if a needed plugin fails, or a project is missing.
+        The versions of ABI dependencies are those installed in the environment of this process. *warn* gets a
+        line for each failed plugin that the variant does not use. Raises VariantError if a plugin that the
+        variant uses fails, or if an ABI dependency is not installed.
         """
         from ..lowlevel.source_date import source_date_epoch
 
@@ -108,7 +109,7 @@ class VariantBuild(NamedTuple):
         return plan
 
     def _ask_plugins(self, warn: Callable[[str], object]) -> dict[str, StaticProvider]:
-        """Return what the plugins answer that are asked in builds, by namespace; raises VariantError."""
+        """Return the answers of plugins that run in builds, by namespace. Raises VariantError."""
         metadata, variant = self.draft.metadata, self.variant
         build_providers = metadata.build_providers()
         if not build_providers and not self.project.validates:
@@ -130,7 +131,7 @@ class VariantBuild(NamedTuple):
 
 
 def _installed(names: Iterable[str]) -> dict[str, Version]:
-    """Return the versions of projects in the environment of this process; raises VariantError."""
+    """Return the versions of installed projects in the environment of this process. Raises VariantError."""
     from importlib.metadata import PackageNotFoundError, version
 
     from packaging.version import InvalidVersion, Version
@@ -141,9 +142,9 @@ def _installed(names: Iterable[str]) -> dict[str, Version]:
             versions[name] = Version(version(name))
         except PackageNotFoundError:
             raise VariantError(
-                f"{name!r} is not installed where the wheel is built",
-                hint="require it in build-system.requires, or in the build-requires of this label",
+                f"{name!r} is not installed in the build environment",
+                hint="add it to build-system.requires, or to the build-requires of this label",
             ) from None
-        except (InvalidVersion, TypeError) as error:  # without a version, there is None
+        except (InvalidVersion, TypeError) as error:  # TypeError: no version, so it is None
             raise VariantError(f"the installed {name!r}: {error}") from None
     return versions

@@ -1,4 +1,4 @@
-"""The build backend that a project wraps: its import, as PEP 517 says that frontends do, and its folder."""
+"""The wrapped build backend: its import by the rules of PEP 517, and its private build folder."""
 
 from __future__ import annotations
 
@@ -32,20 +32,21 @@ _KNOWN_BACKENDS = (
 
 
 def wrapped_backend(project: Project, *hook: str) -> Any:
-    """Import the backend that the project file names, and return it, or a hook that it must have.
+    """Import the backend that the project file names, and return it or its *hook*.
 
-    Raises VariantError.
+    Raises VariantError if the import fails or the hook is missing.
     """
     reference = project.build_backend
     place = f"{PROJECT_FILE}: tool.variant-backend.build-backend"
     if not reference:
         raise VariantError(
-            f"{place} is missing", hint='name the backend to wrap, such as "setuptools.build_meta"'
+            f"{place}: missing", hint='name the backend to wrap, for example "setuptools.build_meta"'
         )
     module_name, _, object_path = reference.partition(":")
     if module_name.partition(".")[0] == __name__.partition(".")[0]:
         raise VariantError(
-            f"{place}: {reference!r} cannot wrap itself", hint="name the project's own backend"
+            f"{place}: {reference!r} cannot wrap itself",
+            hint='name the backend to wrap, for example "setuptools.build_meta"',
         )
     _look_first_in(project.backend_path, module_name)
     try:
@@ -61,12 +62,12 @@ def wrapped_backend(project: Project, *hook: str) -> Any:
 
 @contextmanager
 def compiled_apart(folder: Path) -> Iterator[None]:
-    """Have setuptools compile in a folder, and not in the `build` of the project.
+    """Let setuptools compile in *folder* instead of the project's `build` folder.
 
-    There it goes by names and times, not by flags: it would take what was compiled for another variant,
-    and leave what is compiled for this one to the next plain wheel. The file that the variable names is
-    read after `setup.cfg`, by setuptools from 65.5 on. A `build_lib` of the project's own stays where it
-    is, and so does the folder of a backend that calls setuptools with one, such as poetry-core.
+    Setuptools compares names and times of files, not compiler flags. In a shared folder it would reuse object
+    files of another variant, and the next plain wheel would get those of this one. Setuptools 65.5 and newer
+    read the file that DIST_EXTRA_CONFIG names after `setup.cfg`. A `build_lib` that the project sets, or that
+    a backend such as poetry-core passes, is not changed.
     """
     import configparser
 
@@ -78,8 +79,8 @@ def compiled_apart(folder: Path) -> Iterator[None]:
         try:
             config.read(former, encoding="utf-8")
         except (configparser.Error, ValueError) as error:
-            fault = str(error).splitlines()[0]
-            raise VariantError(f"{former}, which {variable} names, cannot be read: {fault}") from None
+            reason = str(error).splitlines()[0]
+            raise VariantError(f"{former} (from {variable}): cannot be read: {reason}") from None
     config.read_dict({"build": {"build_base": str(folder / "build").replace("%", "%%")}})
     path = folder / "build.cfg"
     with path.open("w", encoding="utf-8") as file:
@@ -89,26 +90,26 @@ def compiled_apart(folder: Path) -> Iterator[None]:
         yield
     finally:
         if former is None:
-            os.environ.pop(variable, None)  # the backend may have cleared them all
+            os.environ.pop(variable, None)  # the backend may have cleared the environment
         else:
             os.environ[variable] = former
 
 
 def _import(module_name: str) -> ModuleType:
-    """Import a backend's module; say whether it is missing or broken if that fails."""
+    """Import a backend's module. Raises VariantError, which says whether it is missing or broken."""
     try:
         return import_module(module_name)
     except ModuleNotFoundError as error:
         if f"{module_name}.".startswith(f"{error.name}."):
             raise VariantError(
                 f"no module named {error.name!r}{_suggestion(module_name)}",
-                hint="check its spelling, and that build-system.requires or backend-path has its package",
+                hint="correct its name, or add its package to build-system.requires or backend-path",
             ) from None
-        fault: BaseException = error
+        cause: BaseException = error
     except (Exception, SystemExit) as error:
-        fault = error
-    text = f"{type(fault).__name__}: {fault}".splitlines()[0]
-    raise VariantError(f"importing {module_name!r} failed: {text}") from fault
+        cause = error
+    text = f"{type(cause).__name__}: {cause}".splitlines()[0]
+    raise VariantError(f"importing {module_name!r} failed: {text}") from cause
 
 
 def _suggestion(reference: str) -> str:
@@ -116,21 +117,21 @@ def _suggestion(reference: str) -> str:
 
 
 def _look_first_in(backend_path: Sequence[str], module_name: str) -> None:
-    """Make the folders of ``backend-path`` the first, and for the backend the only, place to look."""
+    """Search ``backend-path`` before all other folders; search the backend's own package only there."""
     if backend_path and not any(isinstance(finder, _BackendPathFinder) for finder in sys.meta_path):
         folders = [str(Path(folder).resolve()) for folder in backend_path]
         sys.meta_path.insert(0, _BackendPathFinder(folders, module_name.partition(".")[0]))
 
 
 class _BackendPathFinder:
-    """Finds top-level modules in ``backend-path``; the backend's own must be there (PEP 517)."""
+    """Finds top-level modules in ``backend-path``; the backend's own module must be there (PEP 517)."""
 
     def __init__(self, folders: Sequence[str], package: str) -> None:
         self.folders = folders
         self.package = package
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
-        """Find a top-level module; modules inside packages are left to the import system."""
+        """Find a top-level module. The import system itself finds modules inside packages."""
         if "." in name:
             return None
         spec = PathFinder.find_spec(name, self.folders)
@@ -139,7 +140,7 @@ class _BackendPathFinder:
         return spec
 
     def find_distributions(self, context: DistributionFinder.Context) -> Iterable[Distribution]:
-        """Find installed distributions in ``backend-path``, as a backend may have plugins there."""
+        """Find installed distributions in ``backend-path``, where a backend may have plugins."""
         from importlib.metadata import DistributionFinder, MetadataPathFinder
 
         inside = DistributionFinder.Context(name=context.name, path=[*self.folders])

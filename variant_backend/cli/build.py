@@ -67,7 +67,7 @@ def build_command(
             output or path / "dist",
             jobs=jobs,
             installer=None if no_isolation else build_installer,
-            tell=lambda done, names: show(
+            show=lambda done, names: show(
                 f"{done} of {total} done, {time.monotonic() - started:.0f} s; building {', '.join(names)}"
             ),
         )

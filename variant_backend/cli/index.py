@@ -75,7 +75,7 @@ def _report(printer: Printer, planned: Index, differences: Mapping[Path, str], *
     """Print the paths of the files, or with *check* how existing files differ."""
     from ..variants.wheel_metadata import remarks_on
 
-    for warning in planned.notices:
+    for warning in planned.warnings:
         printer.warn(warning)
     for release in planned.releases:
         for remark in remarks_on(release.metadata):

@@ -63,7 +63,16 @@ def _meant(key: str) -> str | None:
 
 def asked_variants(config_settings: ConfigSettings | None) -> dict[str, str]:
     """Return the requested labels and properties, each with the setting that has it; raises VariantError."""
-    return {text: key for key in _VARIANT_KEYS for text in _texts(config_settings, key)}
+    requested = {}
+    for key in _VARIANT_KEYS:
+        texts = _texts(config_settings, key)
+        for index, text in enumerate(texts):
+            if text in texts[:index]:
+                raise VariantError(
+                    f"config setting {key!r}: duplicate value {text!r}", hint=f"write -C{key}={text} once"
+                )
+            requested[text] = key
+    return requested
 
 
 def only_label(labels: Collection[str]) -> str | None:

@@ -1,1 +1,1 @@
-"""From finished wheels to a release: index files and pages; old metadata brought up to date."""
+"""From finished wheels to a release: index files, index pages, and the upgrade of old metadata."""

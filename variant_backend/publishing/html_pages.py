@@ -1,6 +1,6 @@
-"""The pages of a package index for people: which variants a project has, and how to install each.
+"""The pages of a package index for people: the variants of each project, and how to install them.
 
-Plain HTML with its style inside, without scripts. Whatever comes out of wheels is escaped.
+Plain HTML with inline style and without scripts. All text from wheels is escaped.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from ..variants.metadata import VariantMetadata
 from ..variants.properties import NULL_LABEL, Property
 from ..variants.uv_behaviour import UV_FLAG
 
-# Stands for the index in commands when it is not known where that will be served.
+# The placeholder for the address of the index in commands, if no base URL is given.
 _ADDRESS = "https://ADDRESS"
 
 
 class Link(NamedTuple):
-    """A file that can be downloaded: *path* leads there from the index's folder, *size* is in bytes."""
+    """A file to download: *path* is relative to the folder of the index, *size* is in bytes."""
 
     filename: str
     path: str
@@ -39,7 +39,7 @@ class WheelLink(NamedTuple):
 
 
 class ReleaseSection(NamedTuple):
-    """A version of a project: what its variants mean, its wheels, and all its other files."""
+    """A release of a project: its variant metadata, its wheels, and all its other files."""
 
     version: str
     metadata: VariantMetadata | None
@@ -49,7 +49,7 @@ class ReleaseSection(NamedTuple):
 
 
 class ProjectPage(NamedTuple):
-    """A project by its normalized name, with its releases, the newest first."""
+    """A project: its normalized name, its summary, and its releases, the newest first."""
 
     name: str
     summary: str
@@ -59,8 +59,8 @@ class ProjectPage(NamedTuple):
 def project_page(project: ProjectPage, base_url: str | None = None) -> bytes:
     """Return the page of a project, which is ``project/{name}/index.html`` in the index.
 
-    *base_url* is where the index's folder is served, without a slash at the end. Commands name it; without
-    it, they have a placeholder.
+    *base_url* is the URL of the index's folder, without a slash at the end. Commands contain it, or a
+    placeholder if it is None.
     """
     body = [
         '<header><nav aria-label="Breadcrumb"><a href="../../index.html">All projects</a></nav>',
@@ -88,7 +88,7 @@ def projects_page(projects: Sequence[ProjectPage]) -> bytes:
     ]
     body = [
         "<header><h1>Packages</h1>",
-        '<p class="summary">The projects of this index, and their newest releases.</p></header>',
+        '<p class="summary">The projects of this index and their newest releases.</p></header>',
         f'<main><ul class="cards">{"".join(cards)}</ul></main>',
         '<footer><p>For installers: <a href="simple/index.html">the simple index</a>.'
         " Made with variant-backend.</p></footer>",
@@ -97,7 +97,7 @@ def projects_page(projects: Sequence[ProjectPage]) -> bytes:
 
 
 def readable_tags(tags: str) -> tuple[str, str]:
-    """Return in words which systems a wheel is for, by its tags, and which interpreters.
+    """Return the platforms and the interpreters of wheel tags, in words.
 
     >>> readable_tags("cp312-cp312-manylinux_2_17_x86_64.manylinux2014_x86_64")
     ('Linux x86_64 (glibc 2.17+)', 'CPython 3.12')
@@ -160,7 +160,7 @@ def readable_size(size: int) -> str:
 
 
 def _release(name: str, release: ReleaseSection, base_url: str | None) -> str:
-    """Return the section of a version."""
+    """Return the section of a release."""
     anchor = escape(f"v{release.version}")
     parts = [
         f'<section aria-labelledby="{anchor}">',
@@ -188,13 +188,13 @@ def _count(number: int, word: str) -> str:
 
 
 def _commands(name: str, release: ReleaseSection, base_url: str | None) -> str:
-    """Return how to install the version by the index."""
+    """Return the commands that install the release from the index."""
     index = shlex.quote(_url(base_url, "simple/"))
     wanted = shlex.quote(f"{name}=={release.version}")
     labels = {wheel.label for wheel in release.wheels}
     rows = []
     if labels - {None}:
-        # What this index lacks comes from the one that uv is set to: requirements lie there mostly.
+        # uv downloads requirements that this index does not have from its default index.
         command = f"uv pip install {UV_FLAG} --index {index} {wanted}"
         rows.append(("The best variant for your machine", command))
     is_source = any(link.filename.endswith(".tar.gz") for link in release.others)
@@ -203,16 +203,16 @@ def _commands(name: str, release: ReleaseSection, base_url: str | None) -> str:
         rows.append((f"{subject}, with any installer", f"pip install --index-url {index} {wanted}"))
     listed = "".join(f"<dt>{title}</dt><dd>{_code(command)}</dd>" for title, command in rows)
     lacking = (
-        "" if None in labels else "<p>Installers that know no variants find no wheel of this release.</p>"
+        "" if None in labels else "<p>Installers without variant support find no wheel of this release.</p>"
     )
     note = f"""
-<p class="note">For <code>{_ADDRESS}</code>, write the address of this page, up to what is in front of
+<p class="note">Replace <code>{_ADDRESS}</code> with the part of this page's address before
 <code>/project/{escape(name)}/</code>.</p>"""
     return f'<dl class="commands">{listed}</dl>{lacking}{"" if base_url else note}'
 
 
 def _url(base_url: str | None, path: str) -> str:
-    """Return where a path from the index's folder leads to."""
+    """Return the URL of a *path* that is relative to the index's folder."""
     return urljoin(f"{base_url}/", path) if base_url else f"{_ADDRESS}/{path}"
 
 
@@ -221,7 +221,7 @@ def _code(command: str) -> str:
 
 
 def _table(name: str, release: ReleaseSection, base_url: str | None) -> str:
-    """Return the table of a version's variants."""
+    """Return the table of a release's variants."""
     by_label = _by_label(release.wheels)
     differing = _differing(by_label)
     headings = ["Variant", "Properties", "Wheels", *(["Also requires"] if any(differing.values()) else [])]
@@ -244,7 +244,7 @@ def _table(name: str, release: ReleaseSection, base_url: str | None) -> str:
 
 
 def _by_label(wheels: Iterable[WheelLink]) -> dict[str | None, list[WheelLink]]:
-    """Return the wheels by label: in alphabetical order, then null, then the plain ones."""
+    """Return the wheels by label: labels in alphabetical order, then null, then the plain wheels (None)."""
 
     def rank(wheel: WheelLink) -> tuple[int, str]:
         return (wheel.label is None) * 2 + (wheel.label == NULL_LABEL), wheel.label or ""
@@ -256,12 +256,12 @@ def _by_label(wheels: Iterable[WheelLink]) -> dict[str | None, list[WheelLink]]:
 def _common(wheels: Iterable[WheelLink]) -> list[str]:
     """Return the requirements that all of the wheels have."""
     first, *others = [wheel.requirements for wheel in wheels]
-    shared = set(first).intersection(*others)  # there may be thousands
+    shared = set(first).intersection(*others)  # a set, as there may be thousands of requirements
     return [text for text in first if text in shared]
 
 
 def _differing(by_label: Mapping[str | None, Sequence[WheelLink]]) -> dict[str | None, list[str]]:
-    """Return for each label what its wheels require and not every wheel does."""
+    """Return for each label the requirements of its wheels that not every wheel has."""
     shared = set(_common(wheel for wheels in by_label.values() for wheel in wheels))
     result = {}
     for label, wheels in by_label.items():
@@ -277,7 +277,7 @@ def _label(label: str | None) -> str:
 
 def _properties(release: ReleaseSection, label: str | None) -> str:
     if label is None:
-        return '<p class="quiet">no variant: for all installers</p>'
+        return '<p class="quiet">not a variant: for all installers</p>'
     variant = release.metadata.variants.get(label) if release.metadata else None
     if variant is None or not variant.properties:
         return '<p class="quiet">none: fits every machine</p>'
@@ -293,13 +293,13 @@ def _properties(release: ReleaseSection, label: str | None) -> str:
 
 
 def _by_number(prop: Property) -> tuple[str, str, list[tuple[int, str]]]:
-    """Return a key that sorts properties, and 90 before 100 among their values."""
+    """Return a sort key for properties that sorts the value 90 before 100."""
     parts = re.findall(r"(\d+)|(\D+)", prop.value)
     return prop.namespace, prop.feature, [(int(number or -1), text) for number, text in parts]
 
 
 def _wheels(label: str | None, wheels: Iterable[WheelLink], base_url: str | None) -> str:
-    """Return links to the wheels of a label by the systems they are for, and how to install each."""
+    """Return links to the wheels of a label, grouped by platform, and the command that installs each."""
     by_system: dict[str, list[str]] = {}
     commands = []
     program = "pip install" if label is None else f"uv pip install {UV_FLAG}"
@@ -311,7 +311,7 @@ def _wheels(label: str | None, wheels: Iterable[WheelLink], base_url: str | None
         f'<p>{escape(system)}</p><ul class="wheels">{"".join(items)}</ul>'
         for system, items in by_system.items()
     )
-    return f"{links}<details><summary>Install just this</summary>{''.join(commands)}</details>"
+    return f"{links}<details><summary>Install one of these wheels</summary>{''.join(commands)}</details>"
 
 
 def _linked(link: Link, text: str) -> str:
@@ -336,7 +336,7 @@ def _others(release: ReleaseSection) -> str:
 
 
 def _versions(project: ProjectPage) -> str:
-    """Return links to the versions, if there are several."""
+    """Return links to the versions, or nothing if there is only one."""
     if len(project.releases) < 2:
         return ""
     links = "".join(

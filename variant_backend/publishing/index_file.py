@@ -1,4 +1,4 @@
-"""Index-level metadata: one file for each release, beside its variant wheels (PEP 825)."""
+"""The index file of a release: its index-level metadata, beside its variant wheels (PEP 825)."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 class FoundWheel(NamedTuple):
-    """A wheel that is read: its parsed name, whose release it is, its METADATA, and a variant's variant.json.
+    """A wheel with its contents: parsed name, release, METADATA, and the variant.json if it is a variant.
 
-    *folder* is where the index file of its release belongs: that of the wheel, or the current one, if the
-    wheel lies elsewhere. *place* is what messages call it.
+    *folder* gets the index file of the release: it is the folder of the wheel, or the current folder if the
+    wheel is remote. *place* is the name of the wheel in messages.
     """
 
     name: WheelFilename
@@ -41,24 +41,24 @@ class FoundWheel(NamedTuple):
 
 
 class ReleaseIndex(NamedTuple):
-    """The variants of a release, and the folders that their file belongs in."""
+    """The variants of a release, and the folders that get its index file."""
 
     release: ReleaseId
     metadata: VariantMetadata
     folders: tuple[Path, ...]
 
     def outputs(self) -> list[Output]:
-        """Return the file, for each of the folders."""
+        """Return the index file for each of the folders."""
         content = self.metadata.to_json()
         return [Output(folder, index_filename(self.release), content) for folder in self.folders]
 
 
 class Index(NamedTuple):
-    """All files of an index, in the order in which they are written, and what to tell about them."""
+    """All files of an index, in the order in which they are written, and warnings about them."""
 
     releases: tuple[ReleaseIndex, ...]
     outputs: tuple[Output, ...]
-    notices: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def plan_index(
@@ -67,31 +67,33 @@ def plan_index(
     out_dir: Path | None = None,
     urls: Sequence[str] = (),
 ) -> Index:
-    """Return ``{name}-{version}-variants.json`` of every release with variant wheels in the *folders*.
+    """Return ``{name}-{version}-variants.json`` for every release with variant wheels in the *folders*.
 
-    Wheels may lie at *urls*, too; their file belongs in *out_dir*, or in the current folder.
-    *merged* are such files of other machines. Each file belongs in every folder that holds variant wheels
-    of its release, or in *out_dir* alone. What they say depends on the wheels, not on how these were
-    spread or ordered. Raises VariantError with every fault and conflict of all releases.
+    Wheels may also be at *urls*; their index file goes into *out_dir*, or the current folder. *merged* are
+    index files from other machines. Each file goes into *out_dir*, or else into every folder with variant
+    wheels of its release. Its content depends on the set of wheels only, not on their folders or order.
+    Raises VariantError with every problem and conflict of all releases.
     """
     wheels, problems = read_folders(folders, plain=False)
     for url in urls:
-        remote, faults = _read_url(url)
+        remote, invalid = _read_url(url)
         wheels += remote
-        problems += faults
+        problems += invalid
     releases, conflicts = combine_wheels(wheels, merged, out_dir, folders[0] if folders else Path())
     if problems or conflicts:
         raise VariantError(*problems, *conflicts)
     if not releases:
         places = ", ".join([*map(str, folders), *map(shown_url, urls)])
-        raise VariantError(f"{places}: no wheel with a variant label", hint="make some with make-variant")
+        raise VariantError(
+            f"{places}: no variant wheels", hint="create them with make-variant or variant-backend build"
+        )
     return Index(tuple(releases), tuple(output for index in releases for output in index.outputs()))
 
 
 def read_folders(folders: Sequence[Path], *, plain: bool) -> tuple[list[FoundWheel], list[Problem]]:
-    """Return the variant wheels that lie in the folders, the *plain* ones too if asked for, and all faults.
+    """Return the variant wheels in the folders, with *plain* also the plain wheels, and all problems.
 
-    A wheel may lie in several of the folders, and is returned as often.
+    A wheel that is in several folders is returned several times.
     """
     reader = _Reader(several=len(folders) > 1, whole=plain)
     wheels: list[FoundWheel] = []
@@ -112,12 +114,12 @@ def read_folders(folders: Sequence[Path], *, plain: bool) -> tuple[list[FoundWhe
 
 
 def distinct(folders: Iterable[Path]) -> list[Path]:
-    """Return the folders, each once, however it is spelled."""
+    """Return the folders without duplicates, including other spellings of the same folder."""
     return list({real_path(folder): folder for folder in folders}.values())
 
 
 def _read_url(url: str) -> tuple[list[FoundWheel], list[Problem]]:
-    """Return the variant wheels that lie at a URL, and all faults."""
+    """Return the variant wheels at a URL, and all problems."""
     from ..wheels.remote import read_wheels
 
     try:
@@ -139,9 +141,9 @@ def _read_url(url: str) -> tuple[list[FoundWheel], list[Problem]]:
 def combine_wheels(
     wheels: Iterable[FoundWheel], merged: Sequence[Path], out_dir: Path | None, first: Path
 ) -> tuple[list[ReleaseIndex], list[Problem]]:
-    """Combine variant wheels and index files of other machines by release; return all conflicts, too.
+    """Combine variant wheels and index files from other machines by release; return all conflicts, too.
 
-    The file of a release that no wheel here belongs to goes into the *first* folder, if not into *out_dir*.
+    If a release is in index files only, its file goes into *out_dir*, or into the *first* folder.
     """
     documents: list[tuple[ReleaseId, str, VariantMetadata]] = []
     folders: dict[ReleaseId, set[Path]] = {}
@@ -157,7 +159,7 @@ def combine_wheels(
         except VariantError as error:
             problems += error.problems
     parts: dict[ReleaseId, dict[str, VariantMetadata]] = {}
-    # 2.0 and 2.0.0 are one version: the file is named by the shorter spelling, whichever came first.
+    # 2.0 and 2.0.0 are one version. The file name has the shorter spelling, in any order of wheels.
     for release, place, metadata in sorted(documents, key=lambda document: str(document[0][1])):
         parts.setdefault(release, {})[place] = metadata
     releases = []
@@ -171,16 +173,18 @@ def combine_wheels(
 
 
 def different_twins(paths: Iterable[Path]) -> Iterator[Problem]:
-    """Yield a problem for each two files of one name that are not the same bytes."""
+    """Yield a problem for each two files with the same name and different content."""
     for _, group in groupby(sorted(paths, key=lambda path: (path.name, path)), key=lambda path: path.name):
         first, *others = group
         for other in others:
             if first.stat().st_size != other.stat().st_size or file_digest(first) != file_digest(other):
-                yield Problem("error", f"{first} and {other}", "one name, and not the same bytes")
+                yield Problem(
+                    "error", f"{first} and {other}", "same name, different content", "remove one of them"
+                )
 
 
 class _Reader:
-    """Reads wheels. What is the same in many of them is parsed, and kept, once."""
+    """Reads wheels. Content that many wheels share is parsed and stored once."""
 
     def __init__(self, *, several: bool, whole: bool) -> None:
         self._several = several
@@ -190,7 +194,7 @@ class _Reader:
         self._metadata: dict[tuple[str, bytes], VariantMetadata] = {}
 
     def read(self, wheel: WheelFile) -> FoundWheel:
-        """Read a wheel; raises VariantError if it is not sound."""
+        """Read a wheel. Raises VariantError if it is invalid."""
         path, name = wheel
         if name.stem not in self._releases:
             self._releases[name.stem] = name.release()
@@ -201,7 +205,7 @@ class _Reader:
         return FoundWheel(name, path.parent, place, self._releases[name.stem], core_metadata, metadata)
 
     def _variant_metadata(self, wheel: Wheel, label: str) -> VariantMetadata:
-        """Return what variant.json says; one that was met before is not parsed again."""
+        """Return the metadata in variant.json. The same content is parsed once."""
         key = (label, wheel.read_file("variant.json"))
         if key not in self._metadata:
             self._metadata[key] = wheel.variant_metadata()
@@ -209,14 +213,14 @@ class _Reader:
 
 
 def _distinct(parts: dict[str, VariantMetadata]) -> dict[str, VariantMetadata]:
-    """Return the parts without those that are the same value as another one, which stands before them."""
+    """Return the parts without repetitions of the same value; of several names, the first one is kept."""
     return {
         name: parts[name] for name in {id(parts[name]): name for name in sorted(parts, reverse=True)}.values()
     }
 
 
 def _read_merged(path: Path) -> tuple[ReleaseId, VariantMetadata]:
-    """Read an index file of another machine; raises VariantError."""
+    """Read an index file from another machine. Raises VariantError."""
     release = parse_index_filename(path.name)
     try:
         return release, metadata_from_json(path.read_bytes(), str(path))

@@ -1,6 +1,6 @@
 """A static package index over folders of wheels: pages for installers, and pages for people.
 
-Files stay where they are; the pages link to them. Sources: those of `simple_api`.
+The wheels are not moved; the pages link to them. Sources: see `simple_api`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Advance: TypeAlias = Callable[[int], object]
 
 
 class _Facts(NamedTuple):
-    """What the pages need out of METADATA or PKG-INFO, and its digest."""
+    """The fields of METADATA or PKG-INFO that the pages contain, and the digest of the whole."""
 
     requires_python: str | None
     summary: str
@@ -49,9 +49,9 @@ class _Facts(NamedTuple):
 
 
 class _ListedFile(NamedTuple):
-    """A file that the pages list; a *wheel* has its parsed name here.
+    """A file that the pages list. *wheel* is the parsed name if it is a wheel.
 
-    Its URL in *file* leads there from the index's folder.
+    The URL in *file* is relative to the folder of the index.
     """
 
     release: ReleaseId
@@ -67,21 +67,21 @@ def plan_simple_index(
     advance: Advance = lambda _: None,
     base_url: str | None = None,
 ) -> Index:
-    """Return what `plan_index` does, with the pages of a package index in *out_dir* or the one folder.
+    """Return the files of `plan_index` and the pages of a package index in *out_dir* or the only folder.
 
-    *base_url* is where that folder will be served, as `check_base_url` returns it: pages for people name it.
-    *advance* is told how many bytes of wheels and sdists were read, now and then.
-    Raises VariantError with every fault and conflict found.
+    *base_url* is the URL of that folder, as `check_base_url` returns it; pages for people contain it.
+    *advance* is called repeatedly with the number of bytes that were read of wheels and sdists.
+    Raises VariantError with every problem and conflict.
     """
     root = out_dir or folders[0]
     wheels, problems = read_folders(folders, plain=True)
     releases, conflicts = combine_wheels(wheels, merged, out_dir, root)
-    sdists, notices = _find_sdists(folders)
+    sdists, warnings = _find_sdists(folders)
     unique = {str(wheel.name): wheel for wheel in sorted(wheels, key=lambda wheel: wheel.place, reverse=True)}
-    facts, faults = _read_all(unique.values())
-    problems += [*conflicts, *different_twins(path for path, _ in sdists), *faults]
+    facts, unreadable = _read_all(unique.values())
+    problems += [*conflicts, *different_twins(path for path, _ in sdists), *unreadable]
     if not (problems or unique or sdists or releases):
-        problems.append(Problem("error", ", ".join(map(str, folders)), "no wheel and no sdist"))
+        problems.append(Problem("error", ", ".join(map(str, folders)), "no wheels or sdists"))
     if problems:
         raise VariantError(*problems)
     listed, more = _list_all(root, unique.values(), facts, sdists, releases, advance)
@@ -90,27 +90,29 @@ def plan_simple_index(
     ]
     outputs = [*side_files, *(output for index in releases for output in index.outputs())]
     pages = _pages(root, listed, {index.release: index.metadata for index in releases}, base_url)
-    notices += [*more, *_unlisted(folders, releases), *_left_behind(root, listed)]
-    notices += _outside(root, listed, base_url)
-    return Index(tuple(releases), (*outputs, *pages), tuple(notices))
+    warnings += [*more, *_unlisted(folders, releases), *_outdated_pages(root, listed)]
+    warnings += _outside(root, listed, base_url)
+    return Index(tuple(releases), (*outputs, *pages), tuple(warnings))
 
 
 def _find_sdists(folders: Iterable[Path]) -> tuple[list[tuple[Path, ReleaseId]], list[str]]:
-    """Return the sdists in the folders, with their releases; and the names that are no sdist's."""
+    """Return the sdists in the folders with their releases, and warnings about invalid names."""
     from packaging.utils import InvalidSdistFilename, parse_sdist_filename
 
-    sdists, notices = [], []
+    sdists, warnings = [], []
     for folder in distinct(folders):
         for path in sorted(folder.glob("*.tar.gz")):
             try:
                 sdists.append((path, parse_sdist_filename(path.name)))
             except InvalidSdistFilename:
-                notices.append(f"{path} is not listed: its name is no sdist's")
-    return sorted(sdists), notices
+                warnings.append(
+                    f"{path} is not listed: invalid name of an sdist; expected NAME-VERSION.tar.gz"
+                )
+    return sorted(sdists), warnings
 
 
 def _read_all(wheels: Iterable[FoundWheel]) -> tuple[dict[bytes, _Facts], list[Problem]]:
-    """Read each METADATA once; return what they tell by their content, and all faults."""
+    """Read each METADATA once; return its fields by its content, and all problems."""
     facts: dict[bytes, _Facts] = {}
     problems: list[Problem] = []
     for wheel in wheels:
@@ -123,9 +125,9 @@ def _read_all(wheels: Iterable[FoundWheel]) -> tuple[dict[bytes, _Facts], list[P
 
 
 def _read(metadata: bytes) -> _Facts:
-    """Read METADATA or PKG-INFO; raises VariantError when Requires-Python stands there twice."""
+    """Read METADATA or PKG-INFO. Raises VariantError if Requires-Python is there twice."""
     summary = None
-    with suppress(VariantError):  # installers need none, and a wheel of years ago cannot be changed
+    with suppress(VariantError):  # installers ignore the summary, and old wheels cannot be changed
         summary = core_metadata.find_field(metadata, "Summary")
     return _Facts(
         core_metadata.find_field(metadata, "Requires-Python"),
@@ -143,14 +145,14 @@ def _list_all(
     releases: Iterable[ReleaseIndex],
     advance: Advance,
 ) -> tuple[list[_ListedFile], list[str]]:
-    """Return all files that the pages list, and what to tell about them."""
+    """Return all files that the pages list, and warnings about them."""
     listed = [_list_wheel(root, wheel, facts[wheel.core_metadata], advance) for wheel in wheels]
-    notices: list[str] = []
+    warnings: list[str] = []
     for path, release in {path.name: (path, release) for path, release in reversed(sdists)}.values():
-        sdist, notice = _list_sdist(root, path, release, advance)
+        sdist, more = _list_sdist(root, path, release, advance)
         listed.append(sdist)
-        notices += notice
-    return [*listed, *map(_list_index, releases)], notices
+        warnings += more
+    return [*listed, *map(_list_index, releases)], warnings
 
 
 def _list_wheel(root: Path, wheel: FoundWheel, facts: _Facts, advance: Advance) -> _ListedFile:
@@ -162,20 +164,20 @@ def _list_wheel(root: Path, wheel: FoundWheel, facts: _Facts, advance: Advance) 
 def _list_sdist(
     root: Path, path: Path, release: ReleaseId, advance: Advance
 ) -> tuple[_ListedFile, list[str]]:
-    """Return an sdist; without its Requires-Python, which is told, if that cannot be read."""
-    facts, notices = None, list[str]()
+    """Return an sdist. If its PKG-INFO cannot be read, omit Requires-Python and return a warning."""
+    facts, warnings = None, list[str]()
     try:
         with path.open("rb") as opened:
             facts = _read(read_member(opened, "PKG-INFO"))
     except VariantError as error:
         lines = error.within(path.name).lines()
-        notices = [f"{line}; its Requires-Python is left out" for line in lines]
+        warnings = [f"{line}; the index omits its Requires-Python" for line in lines]
     file = _file(root, path, advance, facts.requires_python if facts else None)
-    return _ListedFile(release, file, None, facts), notices
+    return _ListedFile(release, file, None, facts), warnings
 
 
 def _list_index(index: ReleaseIndex) -> _ListedFile:
-    """Return the file with the variants of a release, which lies in the index's folder."""
+    """Return the index file of a release, which is in the folder of the index."""
     output = index.outputs()[0]
     digest = hashlib.sha256(output.content).hexdigest()
     file = File(output.name, quote(output.name), {"sha256": digest}, len(output.content))
@@ -189,47 +191,55 @@ def _file(
     requires_python: str | None,
     core_metadata: Mapping[str, str] | None = None,
 ) -> File:
-    """Return a file with its size and digest; raises VariantError if no relative link leads there."""
-    if not path.name.isprintable():  # among them are bytes that are not UTF-8, which no page can have
-        raise VariantError("the name has characters that cannot be shown", place=path, hint="rename it")
-    link = quote(os.fsencode(f"{_way(root, path.parent)}{path.name}"))
+    """Return a file with its size and digest. Raises VariantError if no relative link can lead to it."""
+    if not path.name.isprintable():  # bytes that are not UTF-8 are among these; a page cannot contain them
+        raise VariantError(
+            "the name has characters that are not printable", place=path, hint="rename the file"
+        )
+    link = quote(os.fsencode(f"{_relative(root, path.parent)}{path.name}"))
     hashes = {"sha256": file_digest(path, advance=advance)}
     return File(path.name, link, hashes, path.stat().st_size, requires_python, core_metadata)
 
 
-def _way(root: Path, folder: Path) -> str:
-    """Return the relative link from the index's folder to another, with a slash if there is any."""
+def _relative(root: Path, folder: Path) -> str:
+    """Return the relative link from the index's folder to another folder: empty, or with a slash at the end.
+
+    Raises VariantError if there is none.
+    """
     try:
-        way = Path(os.path.relpath(real_path(folder), real_path(root))).as_posix()
+        path = Path(os.path.relpath(real_path(folder), real_path(root))).as_posix()
     except ValueError:  # on Windows
-        raise VariantError(f"{folder}: on another drive than {root}, so no link can lead there") from None
-    return "" if way == "." else f"{way}/"
+        raise VariantError(
+            f"{folder}: on another drive than {root}, so no relative link can lead there",
+            hint="move it to the same drive",
+        ) from None
+    return "" if path == "." else f"{path}/"
 
 
 def _unlisted(folders: Iterable[Path], releases: Iterable[ReleaseIndex]) -> list[str]:
-    """Tell of index files that are of no release here."""
+    """Return warnings about index files that belong to no release here."""
     known = {index_filename(index.release) for index in releases}
     paths = sorted(path for folder in distinct(folders) for path in folder.glob("*-variants.json"))
     return [
-        f"{path} is not listed: no release with variant wheels here has a file of this name"
+        f"{path} is not listed: no release with variant wheels has an index file of this name"
         for path in paths
         if path.name not in known
     ]
 
 
-def _left_behind(root: Path, listed: Iterable[_ListedFile]) -> Iterator[str]:
-    """Tell of pages that were made here for projects whose files have all gone."""
+def _outdated_pages(root: Path, listed: Iterable[_ListedFile]) -> Iterator[str]:
+    """Yield warnings about earlier pages of projects that have no files any more."""
     names = {name for (name, _), *_ in listed}
     for path in sorted([*root.glob("simple/*/index.html"), *root.glob("project/*/index.html")]):
         with suppress(OSError):
             if path.parent.name not in names and simple_api.is_own_html(path.read_bytes()):
-                yield f"{path} is of a project that has no file here any more; delete its folder"
+                yield f"{path} is outdated: its project has no files any more; delete {path.parent}"
 
 
 def _outside(root: Path, listed: Iterable[_ListedFile], base_url: str | None) -> list[str]:
-    """Tell which folder is to be served, if files lie outside of that of the index.
+    """Return a warning that names the folder to serve, if files are outside of the index's folder.
 
-    Raises VariantError if no link can lead to them from *base_url*.
+    Raises VariantError if *base_url* is too short for links to these files.
     """
     links = [str(entry.file.location) for entry in listed]
     steps = max((link.count("../") for link in links), default=0)
@@ -241,10 +251,10 @@ def _outside(root: Path, listed: Iterable[_ListedFile], base_url: str | None) ->
     place = here.relative_to(top).as_posix()
     if base_url and urlsplit(base_url).path.count("/") < steps:
         raise VariantError(
-            f"--base-url {base_url}: files lie outside of {root}, and no link leads above a host",
-            hint=f"serve {top}, so that this URL ends in /{place}",
+            f"--base-url {base_url}: files are outside of {root}, and links cannot lead above the host",
+            hint=f"serve {top}, and use a --base-url that ends in /{place}",
         )
-    return [f"files lie outside of {root}: serve {top}, so that the index is at /{place}/simple/"]
+    return [f"files are outside of {root}; serve {top}, so that the index is at /{place}/simple/"]
 
 
 def _pages(
@@ -253,7 +263,7 @@ def _pages(
     variants: Mapping[ReleaseId, VariantMetadata],
     base_url: str | None,
 ) -> Iterable[Output]:
-    """Yield all pages, those that link to others behind them."""
+    """Yield all pages. A page comes after the pages to which it links."""
     files = sorted(listed, key=lambda entry: (entry.release, entry.file.filename))
     projects = []
     for name, group in groupby(files, lambda entry: entry.release[0]):
@@ -271,14 +281,14 @@ def _pages(
 
 
 def _from_below(file: File) -> File:
-    """Return the file as the page in ``simple/{name}/`` links to it."""
+    """Return the file with a URL that is relative to ``simple/{name}/``."""
     return file._replace(location=f"../../{file.location}")
 
 
 def _project(
     name: str, listed: Iterable[_ListedFile], variants: Mapping[ReleaseId, VariantMetadata]
 ) -> html_pages.ProjectPage:
-    """Return what the page for people tells of a project; *listed* is in the order of the releases."""
+    """Return the content of a project's page for people. *listed* is sorted by release."""
     sections, summary = [], ""
     for release, group in groupby(listed, lambda file: file.release):
         files = list(group)

@@ -1,4 +1,4 @@
-"""Files with old variant metadata, brought to the current form: documents, project files and wheels."""
+"""The upgrade of files with old variant metadata: JSON documents, project files and wheels."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PROVIDERS = (_TABLE, "providers")
 
 
 class Destination(NamedTuple):
-    """Where results go: into a folder, or over what was given; if to neither, documents are handed back."""
+    """The target of results: a folder, or in place; if neither is set, documents are returned."""
 
     folder: Path | None = None
     in_place: bool = False
@@ -35,9 +35,9 @@ class Destination(NamedTuple):
 
 
 class UpgradedFile(NamedTuple):
-    """What became of a file: where the result is, or would be, or the *content* that is written nowhere.
+    """The result of an upgrade: the path of the output, in a dry run the intended path, or the *content*.
 
-    *upgraded* is None for a plain wheel, which has no variant metadata.
+    The *content* is set if it was not written. *upgraded* is None for a plain wheel.
     """
 
     output: Path | None
@@ -48,10 +48,7 @@ class UpgradedFile(NamedTuple):
 def upgrade_all(
     paths: Iterable[Path], to: Destination, *, moment: int | None = None
 ) -> Iterator[UpgradedFile | VariantError]:
-    """Bring files to the current form, one after another, as `upgrade` does.
-
-    Yields what became of each, or what is wrong with it.
-    """
+    """Upgrade files one after another, see `upgrade`; yield the result or the error of each."""
     for path in paths:
         try:
             yield upgrade(path, to, moment=moment)
@@ -60,10 +57,10 @@ def upgrade_all(
 
 
 def upgrade(path: Path, to: Destination, *, moment: int | None = None) -> UpgradedFile:
-    """Bring one file to the current form: a ``*.json`` document, a ``*.toml`` project file, or a wheel.
+    """Upgrade one file to the current form: a ``*.json`` document, a ``*.toml`` project file, or a wheel.
 
-    No file is replaced but the one that is given, *in_place*. *moment* (seconds since 1970), if given, is
-    the time of what is written into wheels. Raises VariantError, with the file's name in front.
+    Only the given file may be replaced, and only *in_place*. *moment* (seconds since 1970) is the time of
+    members that are written into wheels. Raises VariantError with the name of the file.
     """
     try:
         if path.suffix == ".whl":
@@ -71,8 +68,7 @@ def upgrade(path: Path, to: Destination, *, moment: int | None = None) -> Upgrad
         if path.suffix not in (".json", ".toml"):
             if problem := path_problem(path, "*.json, *.toml or *.whl"):
                 raise VariantError(problem)
-            remedy = "give *.json, *.toml or *.whl"
-            raise VariantError("not a file of a known kind", place=path, hint=remedy)
+            raise VariantError("unknown kind of file", place=path, hint="name a *.json, *.toml or *.whl file")
         old = path.read_bytes()
         kind = _upgraded_document if path.suffix == ".json" else _upgraded_project
         name, new, upgraded = kind(path, old)
@@ -89,7 +85,7 @@ def upgrade(path: Path, to: Destination, *, moment: int | None = None) -> Upgrad
 
 
 def _upgraded_document(path: Path, data: bytes) -> tuple[str, bytes, Upgraded]:
-    """Return the new name and content of a JSON document, and what was done."""
+    """Return the new name and content of a JSON document, and its changes."""
     upgraded = upgrade_document(_parsed(data, str(path)), str(path))
     content = data if upgraded.is_current else upgraded.metadata.to_json()
     name = _document_name(path.name)
@@ -99,7 +95,7 @@ def _upgraded_document(path: Path, data: bytes) -> tuple[str, bytes, Upgraded]:
 
 
 def _upgraded_project(path: Path, content: bytes) -> tuple[str, bytes, Upgraded]:
-    """Return the name and the new content of a project file, and what was done."""
+    """Return the name and the new content of a project file, and its changes."""
     try:
         text = content.decode("utf-8")
     except ValueError as error:
@@ -109,7 +105,7 @@ def _upgraded_project(path: Path, content: bytes) -> tuple[str, bytes, Upgraded]
         if _TABLE not in data:
             if problems := misspelt_tables(data):
                 raise VariantError(*problems)
-            raise VariantError("no [variant] table", hint="name the project file that has it")
+            raise VariantError("missing table [variant]", hint="name the project file that has it")
         upgraded = upgrade_table(data[_TABLE], f"[{_TABLE}]")
         expected = {**data, _TABLE: upgraded.document}
         if not upgraded.is_current:
@@ -134,13 +130,13 @@ def _upgrade_wheel(path: Path, to: Destination, moment: int | None) -> UpgradedF
         plan = Plan(upgraded.metadata, Recipe(), labelled=file.name.label is not None, moment=moment)
         if decided := _decided(wheel.core_metadata, edited_metadata(wheel.core_metadata, plan)):
             upgraded = upgraded._replace(changed=(*upgraded.changed, decided))
-        rewritten(wheel, plan)  # what is wrong is said before anything is written, and in a dry run too
+        rewritten(wheel, plan)  # reports all problems before any file is written, and in a dry run
     name = str(renamed(file.name, plan))
     return UpgradedFile(_put(path, name, to, lambda folder: make_variant(file, plan, folder).path), upgraded)
 
 
 def _parsed(data: bytes, where: str) -> object:
-    """Parse JSON; raises VariantError."""
+    """Parse JSON. Raises VariantError."""
     document = Document()
     try:
         parsed = read_json(document, data)
@@ -151,31 +147,32 @@ def _parsed(data: bytes, where: str) -> object:
 
 
 def _check_label(data: object, label: str | None) -> None:
-    """Check that a wheel's variant.json has one label, the filename's."""
+    """Check that a wheel's variant.json has only the label of the filename. Raises VariantError."""
     labels = data["variants"] if isinstance(data, dict) else ()
     if problem := label_problem(labels, label):
         raise VariantError(problem.within("variant.json"))
 
 
 def _decided(old: bytes, new: bytes) -> str | None:
-    """Say what was done to METADATA, if anything was."""
+    """Return a text about changes of METADATA, or None if it is unchanged."""
     kept = set(core_metadata.requirements(new))
     count = sum(requirement not in kept for requirement in core_metadata.requirements(old))
     if not count:
         return None
     return (
-        f"METADATA: {count} requirement(s) test the variant, which no installer reads; decided for this label"
+        f"METADATA: {count} requirement(s) with variant markers, which no installer supports; evaluated for"
+        " this label"
     )
 
 
 def _document_name(name: str) -> str:
-    """Return the name of a document: an index-level file's is made of normalized parts."""
+    """Return the name of a document; the parts of an index file's name are normalized."""
     release = release_of_index(name)
     return index_filename(release) if release else name
 
 
 def _kept(path: Path, to: Destination) -> Path:
-    """Return where a file is to which nothing was to be done; in another folder it is copied."""
+    """Return the path of a file that is current already; copy it if the output is another folder."""
     if to.folder is None or (to.folder.exists() and to.folder.samefile(path.parent)):
         return path
     return _put(path, path.name, to, lambda folder: Path(shutil.copyfile(path, folder / path.name)))
@@ -188,20 +185,21 @@ def _write(folder: Path, name: str, content: bytes) -> Path:
 
 
 def _put(path: Path, name: str, to: Destination, make: Callable[[Path], Path]) -> Path:
-    """Let the result of *path* be made in a folder, and give it its place once it is complete.
+    """Write the result for *path* with *make*, and move it to its target once it is complete.
 
-    With the same mode; in place, an input of another name is removed then.
+    The result has the mode of *path*. In place, an input with another name is removed afterwards.
     """
     target = (to.folder or path.parent) / name
     is_input = target.exists() and target.samefile(path)
     if is_input and not to.in_place and not to.dry_run:
-        remedy = "give --in-place or another -o"
-        raise VariantError("the result has the same name", place=path, hint=remedy)
+        remedy = "use --in-place, or another folder with --output"
+        raise VariantError("the result would replace this file", place=path, hint=remedy)
     if not is_input and os.path.lexists(target):
-        raise VariantError(f"{target} exists", place=path, hint="move it away, or give another -o")
+        remedy = "move it away, or use another folder with --output"
+        raise VariantError(f"{target} already exists", place=path, hint=remedy)
     if to.dry_run:
         return target
-    place = target.resolve() if is_input else target  # a symbolic link stays one
+    place = target.resolve() if is_input else target  # a symbolic link stays a link
     with workspace(place.parent) as folder:
         made = make(folder)
         shutil.copymode(path, made)
@@ -214,7 +212,7 @@ def _put(path: Path, name: str, to: Destination, make: Callable[[Path], Path]) -
 def _edit(
     document: toml_edit.Document, old: Mapping[str, Any], new: Mapping[str, Any], path: toml_edit.Path = ()
 ) -> None:
-    """Change a document that says *old* where it differs from *new*."""
+    """Edit a document with the content *old* so that its content is *new*."""
     for key, value in new.items():
         here = (*path, key)
         is_table = isinstance(value, dict) and isinstance(old.get(key, {}), dict)
@@ -232,6 +230,6 @@ def _edit(
 
 
 def _without_empty(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return tables without those that have nothing in them: a header may stay for its comments' sake."""
+    """Return *data* without empty tables: a table header may stay only because of its comments."""
     rest = {key: _without_empty(value) if isinstance(value, dict) else value for key, value in data.items()}
     return {key: value for key, value in rest.items() if value != {}}

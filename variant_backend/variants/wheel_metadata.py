@@ -109,10 +109,13 @@ def remarks_on(metadata: VariantMetadata) -> list[str]:
     used = any(variant.properties for variant in metadata.variants.values())
     built = metadata.build_providers()
     if missing := [name for name in metadata.without_provider() if used and name not in built]:
+        from .known_providers import suggested_namespace
+
+        suggestion = suggested_namespace(missing[0])
         remarks.append(
-            f"no installer can select this variant, because namespace {one_of(missing)} has no provider;"
-            f" add [variant.providers.{missing[0]}] to pyproject.toml, or use --static or --provider"
-            " of make-variant"
+            f"no installer can select this variant, because namespace {one_of(missing)} has no provider"
+            f"{suggestion}; add [variant.providers.{missing[0]}] to pyproject.toml, or use --static or"
+            " --provider of make-variant"
         )
     for label, variant in metadata.variants.items():
         for namespace, feature in never_supported(variant, metadata.providers):
