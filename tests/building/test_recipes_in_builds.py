@@ -437,7 +437,7 @@ BROKEN = {
     "a bad value": (PLUGIN.replace('"mkl"', '"MKL"'), "value 'MKL': character 'M'"),
     "a value twice": (PLUGIN.replace('"openblas"', '"mkl"'), "'mkl' stands there twice"),
     "a bad name": (PLUGIN.replace('"library"', '"lib-rary"'), "feature 'lib-rary': character '-'"),
-    "a feature twice": (PLUGIN.replace('"threads"', '"library"'), "[1].name: 'library' is there twice"),
+    "a feature twice": (PLUGIN.replace('"threads"', '"library"'), "[1].name: duplicate feature 'library'"),
     "not for all": (
         PLUGIN.replace("compatible = True", "compatible = False"),
         "all_properties_compatible is not",
@@ -445,7 +445,7 @@ BROKEN = {
     "not said": (PLUGIN.replace("all_properties_compatible", "other"), "all_properties_compatible is not"),
     "another namespace": (
         PLUGIN.replace('"blas"', '"lapack"'),
-        "namespace: is 'lapack', so it goes to providers.",
+        "namespace: expected 'blas', got 'lapack'",
     ),
 }
 
@@ -541,9 +541,9 @@ def test_properties_are_checked_against_the_plugin_when_the_project_says_so(
         validating.build({"variant": "bad"})
     place = "variant-backend: error: variants.bad.blas"
     assert [line for line in error.value.lines if "error" in line] == [
-        f"{place}.libary: no such feature (did you mean 'library'?); known are library, threads",
-        f"{place}.library: mkl, openblas: this feature has one value in a variant; choose one",
-        f"{place}.threads: no such value 'of' (did you mean 'off'?); known are on, off",
+        f"{place}.libary: unknown feature (did you mean 'library'?); known features: library, threads",
+        f"{place}.library: expected one value, got 2: mkl, openblas; remove all but one",
+        f"{place}.threads: unknown value 'of' (did you mean 'off'?); known values: on, off",
     ]
     validating.configure('plugins = "validate"', 'plugins = "off"')
     assert validating.build({"variant": "bad"}).exists()

@@ -288,7 +288,7 @@ CONTRADICTIONS = {
     ),
     "several values here, one there": (
         PLUGIN.replace(', ["a"], True', ', ["a"]'),
-        "multi_value of 'extra' is False in get_supported_configs(), and not in get_all_configs()",
+        "multi_value of 'extra' is False in get_supported_configs(), but not in get_all_configs()",
     ),
     "not all of what all systems have": (
         PLUGIN.replace('"demo_ns"', '"x"\n    all_properties_compatible = True').replace(
@@ -335,9 +335,7 @@ def test_a_plugin_must_have_a_name_that_can_be_a_namespace(site: Path) -> None:
     install(site, PLUGIN.replace('namespace = "demo_ns"', ""))
     path = site / "demo_plugin-1.0.dist-info" / "entry_points.txt"
     path.write_text(path.read_text().replace("demo =", "my-demo ="))
-    expected = (
-        "namespace: it has none, and the name of its entry point 'my-demo': character '-' at position 3"
-    )
+    expected = "namespace: missing, and the name of the entry point 'my-demo': character '-' at position 3"
     for command in ("query", "validate"):
         (error,) = told(command, "my-demo")["plugins"][0]["errors"]
         assert error.startswith(f"plugin 'my-demo' of demo_plugin 1.0: {expected}")
