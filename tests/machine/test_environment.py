@@ -55,12 +55,12 @@ def test_the_project_environment_is_searched_up_to_pyproject_toml(tmp_path: Path
     inner = tmp_path / "project" / "src" / "demo"
     inner.mkdir(parents=True)
     found = active_environment({}, inner)
-    assert found and found.location == tmp_path / ".venv"
+    assert found and found.location == str(tmp_path / ".venv")
     (tmp_path / "project" / "pyproject.toml").touch()
     assert active_environment({}, inner) is None
     make_layout(tmp_path / "project" / ".venv")
     found = active_environment({}, inner)
-    assert found and found.location == tmp_path / "project" / ".venv"
+    assert found and found.location == str(tmp_path / "project" / ".venv")
 
 
 @needs_scripts
@@ -110,7 +110,7 @@ def test_the_interpreter_of_a_windows_layout_is_found(tmp_path: Path) -> None:
     assert named_environment(str(prefix), {}).interpreter is None
     executable = make_program(prefix / "Scripts" / "python.exe", "exit 1")
     assert named_environment(str(prefix), {}).interpreter == executable
-    assert named_environment(str(executable), {}).location == prefix
+    assert named_environment(str(executable), {}).location == str(prefix)
 
 
 def test_an_upgraded_environment_has_the_folder_of_its_release(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_the_first_python_on_path_that_answers_is_used(tmp_path: Path) -> None:
     environ = {"PATH": os.pathsep.join(["", "relative", str(tmp_path / "missing"), str(folder)])}
     (tmp_path / "pyproject.toml").touch()
     found = active_environment(environ, tmp_path)
-    assert found and (str(found.location), found.found_by) == (sys.executable, "PATH")
+    assert found and (found.location, found.found_by) == (sys.executable, "PATH")
     assert found.python == ".".join(map(str, sys.version_info[:3]))
     assert "pytest" in names(found.folders)
     make_program(folder / "python", "echo 'pyenv: command not found' >&2; exit 127")

@@ -276,7 +276,30 @@ def chosen(*arguments: object) -> tuple[Machine, Policy, Target]:
 
 
 @pytest.mark.usefixtures("config")
-def test_defaults_are_this_machine_python_and_environment() -> None:
+def test_the_version_of_an_interpreter_is_the_target(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = tmp_path / "env" / "lib" / "python3.12" / "site-packages"
+    (site / "torch-2.9.dist-info").mkdir(parents=True)
+    (site / "torch-2.9.dist-info" / "METADATA").write_text(METADATA.format(name="Torch", version="2.9"))
+    (tmp_path / "env" / "pyvenv.cfg").write_text("version = 3.12.4\n")
+    for more in ((), ("--platform", "windows", "--align", "openmp")):
+        machine, _, target = chosen("--interpreter", tmp_path / "env", *more)
+        assert (str(target.python), target.tags[0].interpreter) == ("3.12.4", "cp312")
+        assert machine.versions == {"torch": Version("2.9")}
+        assert capsys.readouterr().err == f"looking into {tmp_path / 'env'} (--interpreter)\n"
+    result = invoke("--interpreter", tmp_path / "env", "--python", "3.12")
+    assert result.exit_code == 2
+    assert "--interpreter and --python exclude each other" in result.stderr
+    (tmp_path / "env" / "pyvenv.cfg").write_text("version = 3.12.4\nimplementation = PyPy\n")
+    result = invoke("--interpreter", tmp_path / "env")
+    assert result.exit_code == 1
+    assert "(--interpreter): unknown version of CPython; use --path and --python" in result.stderr
+
+
+@pytest.mark.usefixtures("config")
+def test_defaults_are_this_machine_python_and_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIRTUAL_ENV", sys.prefix)
     machine, policy, target = chosen()
     assert (target.here, target.python.release) == (True, sys.version_info[:3])
     assert "nvidia" in (machine.hardware or Hardware({})).namespaces
@@ -347,7 +370,10 @@ def test_broken_installed_metadata_is_a_warning_and_others_align() -> None:
         (["--pin", "torch[x]==2"], "project name 'torch[x]' is not one"),
         (["--python", "2.7"], "'2.7' is no version of CPython"),
         (["--platform", "amiga"], "'amiga' is no platform"),
-        (["--platform", "windows", "--align", "openmp"], "--align with --platform needs --path"),
+        (
+            ["--platform", "windows", "--align", "openmp"],
+            "--align with --platform requires --path or --int",
+        ),
     ],
 )
 @pytest.mark.usefixtures("config")

@@ -221,24 +221,28 @@ def test_a_label_without_variant_json_is_a_fault() -> None:
     assert result.stderr == f"error: {odd}: it has a label, but no variant.json\n"
 
 
-def test_what_is_not_there_is_told_and_the_rest_is_shown() -> None:
+def test_what_is_not_there_is_told_and_the_rest_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIRTUAL_ENV", sys.prefix)
     result = invoke("demo-2.0-py3-none-any.whl", "no-such-project", make_wheel(Path()))
     assert result.exit_code == 1
     assert result.stdout.startswith(f"{PLAIN}\n")
     assert result.stderr.splitlines() == [
         "error: demo-2.0-py3-none-any.whl: No such file or directory",
-        "error: no-such-project: no distribution of that name is installed where this interpreter looks;"
-        " name the site-packages folder with --path; a wheel's name ends in .whl",
+        f"looking into {sys.prefix} (VIRTUAL_ENV)",
+        f"error: no-such-project: not installed in {sys.prefix} (VIRTUAL_ENV);"
+        " use --interpreter or --path to look elsewhere; for a wheel, write a path that ends in .whl",
     ]
-    assert told("no-such-project", "--path", "here")["target"] == "no-such-project"
+    assert invoke("no-such-project", "--path", "here").stderr == "error: here: folder not found\n"
 
 
-def test_installed_distributions_are_read_from_their_dist_info() -> None:
+def test_installed_distributions_are_read_from_their_dist_info(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIRTUAL_ENV", sys.prefix)
     variant = convert(make_wheel(Path("plain")), Path())
     flags = ("--quiet", "--no-index", "--preview-features", "wheel-variants", "--find-links", "found")
     assert invoke("PyTest").stdout.splitlines()[0] == "PyTest"
     assert "  variant       no: " in invoke("pytest").stdout
-    Path("found").mkdir()
+    for folder in ("empty", "found"):
+        Path(folder).mkdir()
     installed = Path("installed")
     run(
         "uv",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +15,11 @@ from ..lowlevel.http import shown_url
 from ..lowlevel.terminal import Styled, print_line, print_message, print_table
 from ..variants.providers import Provider, StaticProvider
 from .command import Command
-from .options import installed_paths
+from .environment_options import environment_options
 from .output import print_json
 
 if TYPE_CHECKING:
+    from ..machine.environment import Environment
     from ..wheels.inspection import Inspection, RequirementChanges
 
 _WIDTH = 12  # of the first column, the same for all
@@ -26,9 +27,9 @@ _WIDTH = 12  # of the first column, the same for all
 
 @click.command("inspect", cls=Command)
 @click.argument("targets", nargs=-1, required=True, metavar="WHEEL|URL|NAME...")
-@installed_paths
+@environment_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each wheel or distribution.")
-def inspect_command(targets: tuple[str, ...], paths: tuple[Path, ...], as_json: bool) -> None:
+def inspect_command(targets: tuple[str, ...], environment: Callable[[], Environment], as_json: bool) -> None:
     """Show what a wheel, or an installed distribution, says of itself as a variant.
 
     A name that ends in .whl is a wheel, one with :// a URL, of a wheel or of a place that lists wheels;
@@ -36,7 +37,7 @@ def inspect_command(targets: tuple[str, ...], paths: tuple[Path, ...], as_json: 
     """
     well, first = True, True
     for target in targets:
-        for result in _inspected(target, paths):
+        for result in _inspected(target, environment):
             errors = [str(problem) for problem in result.problems]
             inspection = None if isinstance(result, VariantError) else result
             if as_json:
@@ -54,7 +55,7 @@ def inspect_command(targets: tuple[str, ...], paths: tuple[Path, ...], as_json: 
         sys.exit(1)
 
 
-def _inspected(target: str, paths: tuple[Path, ...]) -> list[Inspection | VariantError]:
+def _inspected(target: str, environment: Callable[[], Environment]) -> list[Inspection | VariantError]:
     """Return what is known of a target, or what is wrong."""
     from ..wheels import inspection
 
@@ -63,7 +64,8 @@ def _inspected(target: str, paths: tuple[Path, ...]) -> list[Inspection | Varian
             return inspection.inspect_url(target)
         if target.endswith(".whl"):
             return [inspection.inspect_wheel(Path(target))]
-        return [inspection.inspect_installed(target, paths)]
+        place = environment()
+        return [inspection.inspect_installed(target, place.folders, str(place))]
     except VariantError as error:
         return [error]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +14,13 @@ from ..errors import VariantError, lines_of
 from ..lowlevel.terminal import print_line, print_message, table
 from ..variants.properties import check_name
 from .command import Command, Failure
+from .environment_options import environment_options
 from .inspect import property_lines
-from .options import installed_paths
 from .output import print_json
-from .selection_options import check_folders, hardware_option, reading, supported_option
+from .selection_options import hardware_option, reading, supported_option
 
 if TYPE_CHECKING:
+    from ..machine.environment import Environment
     from ..machine.installed import Disagreement, Installed
     from ..variants.ranking import Supported
 
@@ -33,7 +34,7 @@ def _namespace(text: str | None) -> str | None:
 
 
 @click.command("installed", cls=Command)
-@installed_paths
+@environment_options
 @supported_option
 @hardware_option
 @click.option(
@@ -42,7 +43,7 @@ def _namespace(text: str | None) -> str | None:
 @click.option("--check", is_flag=True, help="Exit with 1 if one is not supported, or disagrees in NS.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of the table.")
 def installed_command(
-    paths: tuple[Path, ...],
+    environment: Callable[[], Environment],
     given: Supported,
     file: Path | None,
     align: str | None,
@@ -55,15 +56,19 @@ def installed_command(
     is found on this machine; with none of them, it is unknown. No plugin is run.
     """
     from ..machine.detect import hardware_of
-    from ..machine.installed import disagreements, installed_variants
+    from ..machine.installed import disagreements, empty_folders, installed_variants
     from ..variants.namespace_support import Lazy
     from ..wheels.inspection import installed_versions
 
-    check_folders(paths)
     hardware = hardware_of(file, os.environ)
     supported = Lazy(lambda: {**hardware.supported, **given})
-    variants, errors = installed_variants(supported, paths, Lazy(lambda: installed_versions(paths)))
+    place = environment()
+    folders = place.folders
+    variants, errors = installed_variants(supported, folders, Lazy(lambda: installed_versions(folders)))
+    empty = lines_of([VariantError(*problems)] if (problems := empty_folders(place)) else [])
     apart = disagreements(variants, align) if align else []
+    for line in () if check else empty:
+        print_message(f"warning: {line}")
     if as_json:
         print_json(_to_dict(variants, errors, align, apart))
     else:
@@ -72,6 +77,7 @@ def installed_command(
             print_line(str(disagreement))
     faults = lines_of(errors)
     if check:
+        faults += empty
         faults += [
             f"{variant.inspection.name} {variant.inspection.version} in {variant.path}: {reason}"
             for variant in variants

@@ -14,17 +14,6 @@ from ..variants.properties import Property
 PATH = click.Path(path_type=Path, readable=False)
 
 
-# Of commands that read what is installed.
-installed_paths = click.option(
-    "--path",
-    "paths",
-    multiple=True,
-    type=PATH,
-    metavar="DIR",
-    help="Where distributions are installed: a site-packages folder; may be repeated.",
-)
-
-
 # Of commands that choose among the wheels of a project.
 find_links_option = click.option(
     "--find-links",

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -13,29 +10,16 @@ import click
 from ..errors import VariantError, did_you_mean, one_of
 from ..lowlevel.terminal import print_line, print_message, print_table
 from .command import Command, Failure, Group
+from .environment_options import environment_options
 from .output import print_json, status_line
 
 if TYPE_CHECKING:
+    from ..machine.environment import Environment
     from ..machine.plugins import Plugin
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
-def _interpreter(_: click.Context, __: click.Parameter, text: str | None) -> str:
-    """Return the interpreter that is named, or that of the environment that is."""
-    if text is None:
-        return sys.executable
-    if not os.path.isdir(text):  # noqa: PTH112  # of a name that is too long, Path raises OSError
-        return text
-    return str(Path(text) / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python"))
-
-
-_python = click.option(
-    "--python",
-    callback=_interpreter,
-    metavar="EXE|ENV",
-    help="The interpreter or the environment whose plugins are meant  [default: that of variant-backend]",
-)
 _json = click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of text.")
 
 
@@ -67,13 +51,13 @@ def providers_group() -> None:
 
 
 @providers_group.command("list", cls=Command)
-@_python
+@environment_options
 @_json
-def list_command(python: str, as_json: bool) -> None:
+def list_command(environment: Callable[[], Environment], as_json: bool) -> None:
     """List the plugins that are installed; none of them is run."""
     from ..machine.plugins import installed_plugins
 
-    plugins, problems = installed_plugins(python)
+    plugins, problems = installed_plugins(environment().folders)
     lines = list(map(str, problems))
     if as_json:
         print_json({"plugins": [plugin._asdict() for plugin in plugins], "errors": lines})
@@ -89,13 +73,16 @@ def list_command(python: str, as_json: bool) -> None:
 
 @providers_group.command("query", cls=Command)
 @_choosing
-@_python
+@environment_options
 @_json
-def query_command(names: tuple[str, ...], every: bool, python: str, as_json: bool) -> None:
+def query_command(
+    names: tuple[str, ...], every: bool, environment: Callable[[], Environment], as_json: bool
+) -> None:
     """Run plugins, and show what each says that this system supports, best first."""
     from ..machine import plugins as operation
 
-    plugins, unread = _chosen(names, every, python)
+    plugins, unread = _chosen(names, every, environment)
+    python = environment().executable()
     answers: list[dict[str, Any]] = []
     for plugin in _one_by_one(plugins):
         support, errors = operation.PluginSupport("", {}), list[str]()
@@ -124,13 +111,16 @@ def query_command(names: tuple[str, ...], every: bool, python: str, as_json: boo
 
 @providers_group.command("validate", cls=Command)
 @_choosing
-@_python
+@environment_options
 @_json
-def validate_command(names: tuple[str, ...], every: bool, python: str, as_json: bool) -> None:
+def validate_command(
+    names: tuple[str, ...], every: bool, environment: Callable[[], Environment], as_json: bool
+) -> None:
     """Run plugins, and say whether they keep the protocol, with every fault."""
     from ..machine import plugins as operation
 
-    plugins, unread = _chosen(names, every, python)
+    plugins, unread = _chosen(names, every, environment)
+    python = environment().executable()
     answers = [
         {**plugin._asdict(), "errors": list(map(str, operation.protocol_problems(plugin, python)))}
         for plugin in _one_by_one(plugins)
@@ -151,13 +141,15 @@ def _one_by_one(plugins: Sequence[Plugin]) -> Iterator[Plugin]:
             yield plugin
 
 
-def _chosen(names: Sequence[str], every: bool, python: str) -> tuple[list[Plugin], list[str]]:
+def _chosen(
+    names: Sequence[str], every: bool, environment: Callable[[], Environment]
+) -> tuple[list[Plugin], list[str]]:
     """Return the plugins that are named, and, of all, what cannot be read."""
     from ..machine.plugins import installed_plugins
 
     if bool(names) == every:
         raise click.UsageError("name plugins, or give --all: none is run without being named")
-    plugins, problems = installed_plugins(python)
+    plugins, problems = installed_plugins(environment().folders)
     if every:
         return plugins, list(map(str, problems))
     known = {plugin.name for plugin in plugins}

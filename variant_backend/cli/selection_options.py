@@ -15,11 +15,13 @@ from ..lowlevel.terminal import print_message
 from ..variants.filename import check_project_name, normalize
 from ..variants.properties import check_name
 from .command import WrongUsage, WrongValue
-from .options import PATH, find_links_option, index_url_option, installed_paths, read_supported
+from .environment_options import environment_reader, interpreter_option, path_option
+from .options import PATH, find_links_option, index_url_option, read_supported
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
+    from ..machine.environment import Environment
     from ..machine.support import Machine, Policy
     from ..selection.target import Target
     from ..variants.ranking import Supported
@@ -127,7 +129,8 @@ _OPTIONS = (
         metavar="NS",
         help="Let what is installed decide a namespace; may be repeated.",
     ),
-    installed_paths,
+    path_option,
+    interpreter_option,
     click.option(
         "--pin",
         "pinned",
@@ -160,17 +163,32 @@ def selection_options(command: _Function) -> Callable[..., object]:
 
     @functools.wraps(command)
     def with_selection(*args: Any, python: str | None, platform: str | None, **kwargs: Any) -> object:
-        target = read_target(python, platform)
-        names = ("given", "file", "enabled", "disabled", "trusted", "align", "paths", "pinned")
+        names = ("given", "file", "enabled", "disabled", "trusted", "align", "pinned")
         values = {name: kwargs.pop(name) for name in names}
-        machine = _machine(target, values["file"], values["paths"], aligns=bool(values["align"]))
-        policy = _policy(target, **{name: values[name] for name in names if name != "paths"})
+        paths, interpreter = kwargs.pop("paths"), kwargs.pop("interpreter")
+        environment = environment_reader(paths, interpreter)
+        if interpreter is not None:
+            python = _version_of(environment, python)
+        target = read_target(python, platform)
+        is_here = target.here or bool(paths) or interpreter is not None
+        aligns = bool(values["align"])
+        machine = _machine(target, values["file"], environment if is_here else None, aligns=aligns)
+        policy = _policy(target, **values)
         return command(*args, machine=machine, policy=policy, target=target, **kwargs)
 
     function: Callable[..., object] = with_selection
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
+
+
+def _version_of(environment: Callable[[], Environment], python: str | None) -> str:
+    """Return the version of ``--interpreter`` as the target; raises UsageError with ``--python``."""
+    if python is not None:
+        raise click.UsageError("--interpreter and --python exclude each other; use one of them")
+    if (version := environment().python) is None:
+        raise VariantError("unknown version of CPython", place=environment(), hint="use --path and --python")
+    return version
 
 
 def read_target(python: str | None, platform: str | None) -> Target:
@@ -184,10 +202,12 @@ def read_target(python: str | None, platform: str | None) -> Target:
         raise WrongUsage(error.lines()) from None
 
 
-def _machine(target: Target, file: Path | None, paths: tuple[Path, ...], *, aligns: bool) -> Machine:
-    """Return what the options say of the machine; what takes long is found out when it is asked for.
+def _machine(
+    target: Target, file: Path | None, environment: Callable[[], Environment] | None, *, aligns: bool
+) -> Machine:
+    """Return the machine of the options; slow facts are found when they are needed.
 
-    What is on this machine counts for a target that is here only.
+    Hardware is detected only for a target on this machine. *environment* is None for another platform.
     """
     from ..machine.detect import hardware_of
     from ..machine.installed import installed_variants
@@ -195,17 +215,15 @@ def _machine(target: Target, file: Path | None, paths: tuple[Path, ...], *, alig
     from ..variants.namespace_support import Lazy
     from ..wheels.inspection import installed_versions
 
-    check_folders(paths)
-    has_installed = bool(paths) or target.here
-    if aligns and not has_installed:
-        raise click.UsageError("--align with --platform needs --path: nothing is known of what is installed")
-    variants, errors = installed_variants({}, paths) if aligns else ([], [])
+    if aligns and environment is None:
+        raise click.UsageError("--align with --platform requires --path or --interpreter")
+    variants, errors = installed_variants({}, environment().folders) if aligns and environment else ([], [])
     for line in lines_of(errors):
         print_message(f"warning: {line}")
     return Machine(
         hardware=hardware_of(file, os.environ) if file or target.here else None,
         installed=tuple(variants),
-        versions=Lazy(lambda: installed_versions(paths)) if has_installed else {},
+        versions=Lazy(lambda: installed_versions(environment().folders)) if environment else {},
     )
 
 
@@ -234,9 +252,3 @@ def _policy(
         pinned=pinned,
         installer=config.installer,
     )
-
-
-def check_folders(paths: Sequence[Path]) -> None:
-    """Check that folders are there; raises VariantError."""
-    if missing := [path for path in paths if not path.is_dir()]:
-        raise VariantError(*(f"{path}: there is no such folder" for path in missing))

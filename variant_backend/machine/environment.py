@@ -10,7 +10,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -46,11 +46,22 @@ class Environment(NamedTuple):
     *python* is the version of CPython, as ``--python`` takes it: None if unknown or another implementation.
     """
 
-    location: Path
+    location: str
     found_by: str
     folders: tuple[Path, ...]
     interpreter: Path | None = None
     python: str | None = None
+
+    @classmethod
+    def of_folders(cls, folders: Sequence[Path]) -> Environment:
+        """Return the environment that ``--path`` names: site-packages folders, without an interpreter."""
+        return cls(", ".join(map(str, folders)), "--path", tuple(folders))
+
+    def executable(self) -> str:
+        """Return the interpreter as an argument of a command; raises VariantError if there is none."""
+        if self.interpreter is None:
+            raise VariantError("no interpreter found", place=self, hint="use --interpreter")
+        return str(self.interpreter)
 
     def __str__(self) -> str:
         return f"{self.location} ({self.found_by})"
@@ -122,7 +133,7 @@ def _own_environment() -> Environment:
     version = ".".join(map(str, sys.version_info[:3]))
     python = version if sys.implementation.name == "cpython" else None
     interpreter = Path(sys.executable) if sys.executable else None
-    return Environment(Path(sys.prefix), "variant-backend's own", folders, interpreter, python)
+    return Environment(sys.prefix, "variant-backend's own", folders, interpreter, python)
 
 
 def _environment_on_path(environ: Mapping[str, str], *, windows: bool) -> Environment | None:
@@ -175,7 +186,7 @@ def _ask(executable: Path, found_by: str) -> Environment:
         answer = json.loads(ended.output)
         folders = tuple(map(Path, dict.fromkeys(answer["folders"])))
         interpreter = Path(answer["executable"])  # what was started may be a launcher
-        return Environment(interpreter, found_by, folders, interpreter, answer["python"])
+        return Environment(str(interpreter), found_by, folders, interpreter, answer["python"])
     except (ValueError, KeyError, TypeError):
         words = ended.errors.decode("utf-8", "replace").strip().splitlines()
         said = f": {words[-1]}" if words else ""
@@ -221,7 +232,7 @@ def _read_environment(prefix: Path, found_by: str, environ: Mapping[str, str]) -
         ]
     folders = [path for folder in folders for path in (folder, *_added_paths(folder))]
     return Environment(
-        prefix,
+        str(prefix),
         found_by,
         tuple(dict.fromkeys(folders)),
         _interpreter_in(prefix),

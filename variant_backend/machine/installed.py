@@ -10,7 +10,8 @@ from ..errors import Problem, VariantError, one_of
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.namespace_support import DISABLED, NOT_ENABLED, Support, abi_dependencies, abi_support
 from ..variants.ranking import Supported, static_support, unsupported
-from ..wheels.inspection import Inspection, inspect_installed_variants
+from ..wheels.inspection import Inspection, has_distributions, inspect_installed_variants
+from .environment import Environment
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -43,17 +44,17 @@ class Disagreement(NamedTuple):
 
 
 def installed_variants(
-    supported: Supported, paths: Sequence[Path] = (), versions: Mapping[str, Version] | None = None
+    supported: Supported, folders: Sequence[Path], versions: Mapping[str, Version] | None = None
 ) -> tuple[list[Installed], list[VariantError]]:
     """Return the installed variants, and an error for each that cannot be read.
 
     *supported* is what the machine supports: a missing namespace is unknown, unless the static-properties of
-    the variant list it. *paths* are site-packages folders. *versions* are those of the installed
-    distributions, by normalized name; without them, abi_dependency is unknown.
+    the variant list it. *folders* are site-packages folders. *versions* are those of the
+    installed distributions, by normalized name; without them, abi_dependency is unknown.
     """
     results: list[Installed] = []
     errors: list[VariantError] = []
-    for path, inspection in inspect_installed_variants(paths):
+    for path, inspection in inspect_installed_variants(folders):
         if isinstance(inspection, VariantError):
             errors.append(inspection)
         else:
@@ -61,6 +62,18 @@ def installed_variants(
             if inspection.problems:
                 errors.append(VariantError(*inspection.problems).within(inspection.target))
     return results, errors
+
+
+def empty_folders(environment: Environment) -> list[Problem]:
+    """Return a problem for each folder of ``--path`` without distributions, or for an empty environment."""
+    empty = [folder for folder in environment.folders if not has_distributions(folder)]
+    if environment.found_by == "--path":
+        remedy = "use --path with a site-packages folder"
+        return [Problem("error", str(folder), "no distributions found", remedy) for folder in empty]
+    if len(empty) < len(environment.folders):
+        return []
+    remedy = "use --interpreter with another environment, or --path with a site-packages folder"
+    return [Problem("error", str(environment), "no distributions found", remedy)]
 
 
 def _with_support(

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import IO, Any, NamedTuple, cast
@@ -14,6 +14,7 @@ from typing import IO, Any, NamedTuple, cast
 from ..errors import Problem, VariantError, did_you_mean, one_of
 from ..lowlevel.processes import GROUP, end_group
 from ..lowlevel.terminal import print_message
+from ..variants.filename import normalize
 from ..variants.properties import Variant, check_name, check_value
 from ..variants.providers import (
     BuildProvider,
@@ -70,21 +71,37 @@ class PluginSupport(NamedTuple):
     features: dict[str, tuple[str, ...]]
 
 
-def installed_plugins(python: str = sys.executable) -> tuple[list[Plugin], list[Problem]]:
-    """Return the plugins in the environment of an interpreter, sorted by name, and what cannot be read.
+def installed_plugins(folders: Sequence[Path]) -> tuple[list[Plugin], list[Problem]]:
+    """Return the plugins in site-packages folders, sorted by name, and a problem for each unreadable file.
 
-    No plugin is run.
-
-    Raises VariantError when the interpreter cannot tell.
+    No plugin is run. If a distribution is in several folders, the first one is used, as in Python.
     """
-    answer = _run([python], [], python)
-    if "error" in answer:
-        raise VariantError(answer["error"], place=python)
-    problems = [Problem("error", place, text) for place, text in answer["faults"]]
-    return sorted(Plugin(**entry) for entry in answer["plugins"]), problems
+    from importlib.metadata import distributions
+
+    plugins, problems = list[Plugin](), list[Problem]()
+    seen = {""}  # Python ignores distributions without a name
+    for distribution in distributions(path=[*map(str, folders)]):
+        name, version = "", ""
+        with suppress(Exception):  # importlib.metadata has no common one for invalid files
+            name, version = (distribution.metadata[key] or "" for key in ("Name", "Version"))
+        if normalize(name) in seen:
+            continue
+        seen.add(normalize(name))
+        try:
+            points = [point for point in distribution.entry_points if point.group == "variant_plugins"]
+        except Exception as error:
+            place, reason = f"{name} {version}: entry_points.txt", (str(error).splitlines() or [""])[0]
+            problems.append(Problem("error", place, f"cannot be read: {type(error).__name__}: {reason}"))
+            continue
+        references = (point.value.partition("[")[0].strip() for point in points)  # without extras
+        plugins += (
+            Plugin(point.name, reference, name, version)
+            for point, reference in zip(points, references, strict=True)
+        )
+    return sorted(plugins), problems
 
 
-def query_plugin(plugin: Plugin, python: str = sys.executable) -> PluginSupport:
+def query_plugin(plugin: Plugin, python: str) -> PluginSupport:
     """Run an installed plugin, and return what it reports as supported on this machine.
 
     Raises VariantError if it hangs, fails or violates the protocol.
@@ -113,7 +130,7 @@ def query_isolated(namespace: str, provider: PluginProvider, python: str) -> dic
     return {name: feature.values for name, feature in answer.features.items()}
 
 
-def protocol_problems(plugin: Plugin, python: str = sys.executable) -> list[Problem]:
+def protocol_problems(plugin: Plugin, python: str) -> list[Problem]:
     """Run an installed plugin, and return all its violations of the protocol."""
     problems: list[Problem] = []
     answers: dict[str, _RawAnswer] = {}

@@ -188,34 +188,32 @@ def inspect_url(url: str) -> list[Inspection | VariantError]:
     return _all_compared(names, results)
 
 
-def inspect_installed(name: str, paths: Sequence[Path] = ()) -> Inspection:
-    """Inspect an installed distribution: in the folders *paths*, or else where this interpreter looks.
+def inspect_installed(name: str, folders: Sequence[Path], where: str) -> Inspection:
+    """Inspect an installed distribution in site-packages folders; *where* describes these.
 
-    Raises VariantError when there is none of that name.
+    Raises VariantError if none has this name.
     """
-    distribution = next(_distributions(paths, name=name), None) if name else None
+    distribution = next(_distributions(folders, name=name), None) if name else None
     if distribution is None:
-        where = ", ".join(map(str, paths)) or "where this interpreter looks"
         raise VariantError(
-            f"no distribution of that name is installed {'in ' if paths else ''}{where}",
+            f"not installed in {where}",
             place=name,
-            hint="name the site-packages folder with --path; a wheel's name ends in .whl",
+            hint="use --interpreter or --path to look elsewhere; for a wheel, write a path that ends in .whl",
         )
     return _of_distribution(name, distribution)
 
 
-def inspect_installed_variants(paths: Sequence[Path] = ()) -> list[tuple[Path, Inspection | VariantError]]:
-    """Inspect all that is installed as a variant.
+def inspect_installed_variants(folders: Sequence[Path]) -> list[tuple[Path, Inspection | VariantError]]:
+    """Inspect all installed variants in site-packages folders, in the order of their names.
 
-    That is in the folders *paths*, or else where this interpreter looks. Each comes with its folder.
-    What is installed in several of them is that of the first, as for Python. What is wrong with one of them
-    stands in its place. The order is that of the names.
+    Each comes with its folder, and with an error if it cannot be read. If a distribution is in several
+    folders, the first one is used, as in Python.
     """
     from packaging.utils import canonicalize_name
 
     seen: set[str] = set()
     results: list[tuple[str, Path, Inspection | VariantError]] = []
-    for distribution in _distributions(paths):
+    for distribution in _distributions(folders):
         folder = Path(str(distribution.locate_file("")))
         name = _installed_name(distribution)
         normalized = canonicalize_name(name or "")
@@ -232,16 +230,16 @@ def inspect_installed_variants(paths: Sequence[Path] = ()) -> list[tuple[Path, I
     return [(folder, result) for _, folder, result in results]
 
 
-def installed_versions(paths: Sequence[Path] = ()) -> dict[str, Version]:
-    """Return the versions of all that is installed, by normalized name; *paths* as in `inspect_installed`.
+def installed_versions(folders: Sequence[Path]) -> dict[str, Version]:
+    """Return the versions of all installed distributions in site-packages folders, by normalized name.
 
-    What has no valid name and version is left out.
+    Distributions without a valid name and version are skipped.
     """
     from packaging.utils import canonicalize_name
     from packaging.version import InvalidVersion, Version
 
     versions: dict[str, Version] = {}
-    for distribution in _distributions(paths):
+    for distribution in _distributions(folders):
         name = _installed_name(distribution)
         if name is not None and canonicalize_name(name) not in versions:
             with suppress(VariantError, InvalidVersion, UnicodeDecodeError):
@@ -250,11 +248,16 @@ def installed_versions(paths: Sequence[Path] = ()) -> dict[str, Version]:
     return versions
 
 
-def _distributions(paths: Sequence[Path], name: str | None = None) -> Iterator[Distribution]:
+def has_distributions(folder: Path) -> bool:
+    """Tell whether any distribution is installed in a folder."""
+    return next(_distributions([folder]), None) is not None
+
+
+def _distributions(folders: Sequence[Path], name: str | None = None) -> Iterator[Distribution]:
     """Find installed distributions, all or those of a name."""
     from importlib.metadata import Distribution, DistributionFinder
 
-    places: dict[str, Any] = {"path": [str(path) for path in paths]} if paths else {}
+    places: dict[str, Any] = {"path": [str(folder) for folder in folders]}
     return iter(Distribution.discover(context=DistributionFinder.Context(name=name, **places)))
 
 
@@ -263,7 +266,7 @@ def _core_metadata(distribution: Distribution) -> bytes:
 
 
 def _installed_name(distribution: Distribution) -> str | None:
-    """Return the name of an installed distribution, None if it does not tell."""
+    """Return the name of an installed distribution, None if its metadata has none."""
     try:
         return core_metadata.read_field(_core_metadata(distribution), "Name")
     except (VariantError, UnicodeDecodeError):
