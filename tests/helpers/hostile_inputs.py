@@ -514,7 +514,7 @@ FOLDER_COMMANDS = (
     "hardware --hardware *.d",
     "hardware -o *.d/x.json",
     "fetch --pylock *.d/pylock.toml -d OUT",
-    "providers list --python *.d",
+    "providers list --interpreter *.d",
 )
 IN_FOLDER = {
     **HERE,
