@@ -254,6 +254,18 @@ def test_without_any_python_the_own_environment_is_used(
     assert "variant-backend" in names(found.folders)
 
 
+def test_the_environment_of_uvx_on_path_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pyproject.toml").touch()
+    other = make_layout(tmp_path / "other")
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), str(other / "bin")]))
+    monkeypatch.delenv("UV", raising=False)
+    assert find_environment().interpreter == Path(sys.executable)
+    monkeypatch.setenv("UV", "uv")
+    assert find_environment().location == str(other)
+
+
 @pytest.mark.parametrize("with_uv", [False, True])
 @pytest.mark.parametrize("system", [False, True])
 def test_layout_and_interpreter_name_the_same_distributions(

@@ -41,8 +41,8 @@ print(json.dumps({"executable": sys.executable, "folders": folders, "python": ve
 class Environment(NamedTuple):
     """An environment in which distributions are installed.
 
-    *location* is its folder, or the interpreter that was asked, and *found_by* says what led to it.
-    *folders* have its distributions, in the order of the import path. *interpreter* is None if it has none.
+    *location* is its folder, or the interpreter that was asked. *found_by* is the source of the location.
+    *folders* have its distributions, in the order of the import path. *interpreter* is None if it is missing.
     *python* is the version of CPython, as ``--python`` takes it: None if unknown or another implementation.
     """
 
@@ -74,7 +74,7 @@ def find_environment(interpreter: str | None = None) -> Environment:
     """
     if interpreter is not None:
         return named_environment(interpreter, os.environ)
-    return active_environment(os.environ, Path.cwd()) or _own_environment()
+    return active_environment(_without_uvx(os.environ), Path.cwd()) or _own_environment()
 
 
 def active_environment(
@@ -122,9 +122,18 @@ def named_environment(
         return _environment_of(path, named, environ)
     if path.name != text:
         raise VariantError("interpreter not found", place=text, hint=_REMEDY)
-    for executable in _on_path([text.removesuffix(".exe")], environ, windows=windows):
+    for executable in _on_path([text.removesuffix(".exe") if windows else text], environ, windows=windows):
         return _environment_of(executable, named, environ)
     raise VariantError("interpreter not found on PATH", place=text, hint=_REMEDY)
+
+
+def _without_uvx(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the environment variables without the folder that uvx puts on ``PATH`` for this tool."""
+    if "UV" not in environ or environ.get("VIRTUAL_ENV"):
+        return environ
+    folders = environ.get("PATH", "").split(os.pathsep)
+    others = [folder for folder in folders if not Path(folder).is_relative_to(sys.prefix)]
+    return {**environ, "PATH": os.pathsep.join(others)}
 
 
 def _own_environment() -> Environment:
@@ -155,8 +164,8 @@ def _environment_on_path(environ: Mapping[str, str], *, windows: bool) -> Enviro
 def _on_path(names: Iterable[str], environ: Mapping[str, str], *, windows: bool) -> Iterator[Path]:
     """Yield the first program of each name on ``PATH``.
 
-    Relative folders are skipped, and Windows does not look into the current folder first as `shutil.which`
-    does: a cloned project could bring a program of that name.
+    Relative folders are skipped. Unlike `shutil.which`, this never looks into the current folder: a cloned
+    project may contain a program of the same name.
     """
     folders = [Path(text) for text in environ.get("PATH", "").split(os.pathsep) if Path(text).is_absolute()]
     for name in names:
@@ -188,8 +197,9 @@ def _ask(executable: Path, found_by: str) -> Environment:
         interpreter = Path(answer["executable"])  # what was started may be a launcher
         return Environment(str(interpreter), found_by, folders, interpreter, answer["python"])
     except (ValueError, KeyError, TypeError):
-        words = ended.errors.decode("utf-8", "replace").strip().splitlines()
-        said = f": {words[-1]}" if words else ""
+        lines = ended.errors.decode("utf-8", "replace").strip().splitlines() or [""]
+        reason = lines[-1] if lines[0].startswith("Traceback") else lines[0]
+        said = f": {reason}" if reason else ""
         raise fail(f"not a usable Python: exit code {ended.code}{said}") from None
 
 

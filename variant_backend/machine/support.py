@@ -80,7 +80,7 @@ def machine_support(
     fails, its namespace is unsupported. If installed variants to align with have no value in common for a
     feature, that feature is unsupported.
     """
-    known, problems = _asked(metadata, _known(metadata, machine, policy), policy)
+    known, problems = _with_plugins(metadata, _without_plugins(metadata, machine, policy), policy)
     known = _with_abi(metadata, known, machine, policy)
     for namespace in policy.align:
         fixed = aligned(known, namespace, machine.installed)
@@ -91,7 +91,7 @@ def machine_support(
     return known, tuple(problems)
 
 
-def _known(metadata: VariantMetadata, machine: Machine, policy: Policy) -> Support:
+def _without_plugins(metadata: VariantMetadata, machine: Machine, policy: Policy) -> Support:
     """Return what is supported without running plugins."""
     hardware = machine.hardware or Hardware({})
     # Detection starts only when a namespace needs it.
@@ -105,7 +105,7 @@ def _known(metadata: VariantMetadata, machine: Machine, policy: Policy) -> Suppo
     return Support(known.supported, {**known.origins, **named})
 
 
-def _asked(metadata: VariantMetadata, known: Support, policy: Policy) -> tuple[Support, list[Problem]]:
+def _with_plugins(metadata: VariantMetadata, known: Support, policy: Policy) -> tuple[Support, list[Problem]]:
     """Return what is supported, with the answers of trusted plugins for unknown namespaces."""
     supported, origins = dict(known.supported), dict(known.origins)
     problems: list[Problem] = []
