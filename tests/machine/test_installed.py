@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from helpers.made_wheels import make_wheel
-from helpers.programs import SCRIPTS, run, run_here
+from helpers.programs import SCRIPTS, printed, run, run_here
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.tags import Tag
@@ -31,9 +31,9 @@ FORCED: dict[str, Any] = {
     "NV_VARIANT_PROVIDER_FORCE_SM_ARCH": "9.0",
 }
 OPENMP = ("--static", "openmp :: runtime :: gomp, iomp, omp", "--static", "openmp :: version :: 5, 4")
-UNKNOWN = "  unknown: nothing says what is supported in nvidia; give --supported or --hardware"
+UNKNOWN = "  unknown: no source of supported values for nvidia; use --supported or --machine"
 # A machine without known facts replaces the one that runs the tests.
-NOWHERE = ("--hardware", "nowhere.json")
+NOWHERE = ("--machine", "nowhere.json")
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +64,7 @@ def invoke(*arguments: object, machine: tuple[str, ...] = NOWHERE) -> Result:
     return CliRunner().invoke(main, options, catch_exceptions=False)
 
 
-def told(*arguments: object, machine: tuple[str, ...] = NOWHERE) -> dict[str, Any]:
+def answer(*arguments: object, machine: tuple[str, ...] = NOWHERE) -> dict[str, Any]:
     result = invoke(*arguments, "--path", "site", "--json", machine=machine)
     document: dict[str, Any] = json.loads(result.stdout)
     return document
@@ -85,7 +85,7 @@ def test_installed_variants_are_listed_with_their_properties() -> None:
         "zoo 1.0    gomp      supported",
         "  openmp :: runtime :: gomp, iomp",
     ]
-    demo, _, zoo = told()["variants"]
+    demo, _, zoo = answer()["variants"]
     assert demo == {
         "name": "demo",
         "version": "1.0",
@@ -113,7 +113,7 @@ def test_installed_variants_are_listed_with_their_properties() -> None:
 def test_given_values_decide_support_and_others_are_unknown(given: list[str], supported: bool | None) -> None:
     install("demo", *CUDA)
     options = [part for text in given for part in ("--supported", text)]
-    (demo,) = told(*options)["variants"]
+    (demo,) = answer(*options)["variants"]
     assert demo["supported"] is supported
     assert bool(demo["reasons"]) == (supported is False)
     assert demo["unknown"] == (["nvidia"] if supported is None else [])
@@ -130,11 +130,11 @@ def test_given_values_precede_the_hardware_of_a_file_or_machine(
     given = ("--supported", "nvidia :: cuda_version_lower_bound :: 12.8, 12.6")
     for driver, supported in (("12.9", True), ("12.6", False)):
         monkeypatch.setenv("NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION", driver)
-        assert told(machine=())["variants"][0]["supported"] is supported
-        assert told(*given, machine=())["variants"][0]["supported"] is True
-        assert told(machine=("--hardware", "node.toml"))["variants"][0]["supported"] is False
-        assert told(*given, machine=("--hardware", "node.toml"))["variants"][0]["supported"] is True
-    result = invoke("--path", "site", machine=("--hardware", "nothing.toml"))
+        assert answer(machine=())["variants"][0]["supported"] is supported
+        assert answer(*given, machine=())["variants"][0]["supported"] is True
+        assert answer(machine=("--machine", "node.toml"))["variants"][0]["supported"] is False
+        assert answer(*given, machine=("--machine", "node.toml"))["variants"][0]["supported"] is True
+    result = invoke("--path", "site", machine=("--machine", "nothing.toml"))
     assert (result.exit_code, result.stderr.startswith("error: nothing.toml: ")) == (1, True)
 
 
@@ -148,12 +148,12 @@ def test_an_abi_dependency_requires_the_installed_version(version: str | None, s
         {"x": Variant("x", frozenset({Property("abi_dependency", "my_torch", "2.9")}))},
     )
     (install("demo", *openmp("x", "runtime :: gomp")) / "variant.json").write_bytes(metadata.to_json())
-    (demo,) = told()["variants"]
+    (demo,) = answer()["variants"]
     assert demo["supported"] is supported
     expected = "abi_dependency :: my_torch: of 2.9, nothing is supported; supported is "
     values = "2.90.0, 2.90, 2" if version else "nothing"
     assert demo["reasons"] == ([] if supported else [expected + values])
-    (demo,) = told("--supported", "abi_dependency :: my_torch :: 2.9")["variants"]
+    (demo,) = answer("--supported", "abi_dependency :: my_torch :: 2.9")["variants"]
     assert demo["supported"] is True
 
 
@@ -179,13 +179,13 @@ def test_check_names_unsupported_variants_and_properties() -> None:
 
 def test_an_unsupported_property_outweighs_unknown_ones() -> None:
     install("demo", *CUDA, *OPENMP, "-p", "openmp :: runtime :: gomp", "-p", "x86_64 :: level :: v1")
-    (demo,) = told("--supported", "nvidia :: sm_arch :: 90_real")["variants"]
+    (demo,) = answer("--supported", "nvidia :: sm_arch :: 90_real")["variants"]
     assert (demo["supported"], demo["unknown"], len(demo["reasons"])) == (False, ["x86_64"], 1)
 
 
 def test_static_properties_of_the_variant_precede_given_values() -> None:
     install("zoo", *openmp("iomp", "runtime :: iomp"))
-    (zoo,) = told("--supported", "openmp :: runtime :: gomp")["variants"]
+    (zoo,) = answer("--supported", "openmp :: runtime :: gomp")["variants"]
     assert zoo["supported"] is True
 
 
@@ -231,7 +231,12 @@ def test_no_variant_is_not_an_error_but_a_missing_folder_is() -> None:
     install("plain")
     result = invoke("--path", "site", "--check")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no variant is installed\n")
-    assert json.loads(invoke("--path", "site", "--json").stdout) == {"variants": [], "errors": []}
+    assert json.loads(invoke("--path", "site", "--json").stdout) == {
+        "version": 1,
+        "variants": [],
+        "warnings": [],
+        "errors": [],
+    }
     result = invoke("--path", "no", "--path", "site")
     assert (result.exit_code, result.stderr) == (1, "error: no: folder not found\n")
 
@@ -241,13 +246,13 @@ def test_check_requires_distributions_in_each_folder(tmp_path: Path) -> None:
     Path("empty").mkdir()
     text = "empty: no distributions found; use --path with a site-packages folder"
     result = invoke("--path", "site", "--path", "empty", "--check")
-    assert (result.exit_code, result.stderr) == (1, f"no variant is installed\nerror: {text}\n")
+    assert (result.exit_code, result.stderr) == (1, f"error: {text}\nno variant is installed\n")
     result = invoke("--path", "site", "--path", "empty")
     assert (result.exit_code, result.stderr) == (0, f"warning: {text}\nno variant is installed\n")
     venv.create("bare", with_pip=False)
     result = invoke("--interpreter", "bare", "--check")
     assert result.exit_code == 1
-    assert result.stderr.splitlines()[-1] == (
+    assert result.stderr.splitlines()[1] == (
         f"error: {tmp_path / 'bare'} (--interpreter): no distributions found;"
         " use --interpreter with another environment, or --path with a site-packages folder"
     )
@@ -267,17 +272,17 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("fault", BROKEN)
-def test_broken_metadata_is_an_error_and_others_are_listed(fault: str) -> None:
-    content, expected = BROKEN[fault]
+@pytest.mark.parametrize("case", BROKEN)
+def test_broken_metadata_is_an_error_and_others_are_listed(case: str) -> None:
+    content, expected = BROKEN[case]
     (install("demo", *CUDA) / "variant.json").write_bytes(content)
     install("zoo", *openmp("gomp", "runtime :: gomp"))
     result = invoke("--path", "site")
     assert result.exit_code == 1
     assert result.stderr.startswith(f"error: {expected}")
     assert "zoo 1.0" in result.stdout
-    document = told()
-    assert document["errors"][0].startswith(expected)
+    document = answer()
+    assert printed(document["errors"])[0].startswith(expected)
     assert [each["supported"] for each in document["variants"] if each["name"] == "demo"] in ([], [None])
 
 
@@ -306,7 +311,7 @@ def test_align_shows_a_namespace_and_names_disagreeing_variants() -> None:
     ]
     result = invoke("--path", "site", "--align", "openmp", "--check")
     assert (result.exit_code, result.stderr) == (1, f"error: {disagreement}\n")
-    document = told("--align", "openmp")
+    document = answer("--align", "openmp")
     assert document["disagreements"] == [
         {"namespace": "openmp", "feature": "runtime", "values": {"one": ["gomp"], "two": ["iomp"]}}
     ]
@@ -316,7 +321,7 @@ def test_align_shows_a_namespace_and_names_disagreeing_variants() -> None:
 def test_three_that_agree_only_in_pairs_disagree() -> None:
     for name, values in {"one": ("gomp", "iomp"), "two": ("iomp", "omp"), "three": ("omp", "gomp")}.items():
         install(name, *openmp(name, *(f"runtime :: {value}" for value in values)))
-        apart = told("--align", "openmp")["disagreements"]
+        apart = answer("--align", "openmp")["disagreements"]
         assert len(apart) == (name == "three")
 
 

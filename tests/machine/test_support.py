@@ -259,7 +259,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, example="command", page="docs/hardware.md")
 @selection_options
 def show(machine: Machine, policy: Policy, target: Target) -> tuple[Machine, Policy, Target]:
     """Return the values that the options give a command."""
@@ -270,7 +270,7 @@ def invoke(*arguments: object) -> Result:
     return CliRunner().invoke(show, [*map(str, arguments)])
 
 
-def chosen(*arguments: object) -> tuple[Machine, Policy, Target]:
+def read_options(*arguments: object) -> tuple[Machine, Policy, Target]:
     result: tuple[Machine, Policy, Target] = show.main([*map(str, arguments)], standalone_mode=False)
     return result
 
@@ -284,7 +284,7 @@ def test_the_version_of_an_interpreter_is_the_target(
     (site / "torch-2.9.dist-info" / "METADATA").write_text(METADATA.format(name="Torch", version="2.9"))
     (tmp_path / "env" / "pyvenv.cfg").write_text("version = 3.12.4\n")
     for more in ((), ("--platform", "windows", "--align", "openmp")):
-        machine, _, target = chosen("--interpreter", tmp_path / "env", *more)
+        machine, _, target = read_options("--interpreter", tmp_path / "env", *more)
         assert (str(target.python), target.tags[0].interpreter) == ("3.12.4", "cp312")
         assert machine.versions == {"torch": Version("2.9")}
         assert capsys.readouterr().err == f"looking into {tmp_path / 'env'} (--interpreter)\n"
@@ -300,7 +300,7 @@ def test_the_version_of_an_interpreter_is_the_target(
 @pytest.mark.usefixtures("config")
 def test_defaults_are_this_machine_python_and_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIRTUAL_ENV", sys.prefix)
-    machine, policy, target = chosen()
+    machine, policy, target = read_options()
     assert (target.here, target.python.release) == (True, sys.version_info[:3])
     assert "nvidia" in (machine.hardware or Hardware({})).namespaces
     assert machine.versions["click"] == Version(version("click"))
@@ -313,24 +313,24 @@ def test_another_platform_ignores_facts_of_this_machine(config: Path) -> None:
     (site / "torch-2.9.dist-info").mkdir(parents=True)
     (site / "torch-2.9.dist-info" / "METADATA").write_text(METADATA.format(name="Torch", version="2.9"))
     elsewhere = ("--platform", "windows", "--python", "3.12")
-    machine, policy, target = chosen(*elsewhere, "--trust-plugin", "Once.More")
+    machine, policy, target = read_options(*elsewhere, "--trust-plugin", "Once.More")
     assert (target.here, str(target.tags[0])) == (False, "cp312-cp312-win_amd64")
     assert (machine.hardware, machine.versions) == (None, {})
     assert policy.trusted == {"once-more"}
-    assert chosen(*elsewhere, "--path", site)[0].versions == {"torch": Version("2.9")}
+    assert read_options(*elsewhere, "--path", site)[0].versions == {"torch": Version("2.9")}
     Path("node.toml").write_text('[x86_64]\nsource = "hand"\nfeatures.level = ["v2"]\n[tpu.features]\n')
-    machine, _, _ = chosen(*elsewhere, "--hardware", "node.toml")
+    machine, _, _ = read_options(*elsewhere, "--machine", "node.toml")
     assert (machine.hardware or Hardware({})).namespaces == {
         "x86_64": Detected({"level": ("v2",)}, "node.toml: hand"),
         "tpu": Detected({}, "node.toml"),
     }
-    assert chosen("--hardware", "node.toml")[1].trusted == frozenset()
-    assert chosen()[1].trusted == {"always"}
+    assert read_options("--machine", "node.toml")[1].trusted == frozenset()
+    assert read_options()[1].trusted == {"always"}
 
 
 @pytest.mark.usefixtures("config")
 def test_options_may_be_repeated() -> None:
-    _, policy, _ = chosen(
+    _, policy, _ = read_options(
         *("--supported", "a :: f :: 1", "--supported", "b :: f :: 2, 3", "--enable", "c", "--enable", "d"),
         *("--disable", "e", "--disable", "f", "--trust-plugin", "x", "--trust-plugin", "Y_z"),
         *("--pin", "My.Lib == 1.0", "--pin", "other==2!3", "--align", "openmp", "--align", "mpi"),
@@ -352,7 +352,7 @@ def test_broken_installed_metadata_is_a_warning_and_others_align() -> None:
     result = invoke("--path", "site", "--align", "openmp")
     assert result.exit_code == 0
     assert result.stderr.startswith("warning: two: variant.json: not JSON in UTF-8: ")
-    machine, policy, _ = chosen("--path", "site", "--align", "openmp")
+    machine, policy, _ = read_options("--path", "site", "--align", "openmp")
     known, _ = machine_support(release(openmp=STATIC_OPENMP), machine, policy)
     assert known.supported["openmp"]["runtime"] == ("gomp",)
 
@@ -365,14 +365,14 @@ def test_broken_installed_metadata_is_a_warning_and_others_align() -> None:
         (["--disable", ""], "namespace is empty"),
         (["--align", "a-b"], "character '-' at position 2"),
         (["--trust-plugin", "a>=1"], "project name 'a>=1' is not one"),
-        (["--pin", "torch"], "'torch': no version; write NAME==VERSION"),
+        (["--pin", "torch"], "'torch': missing version; write NAME==VERSION"),
         (["--pin", "torch==2.*"], "'torch==2.*': Invalid version"),
         (["--pin", "torch[x]==2"], "project name 'torch[x]' is not one"),
         (["--python", "2.7"], "'2.7' is no version of CPython"),
         (["--platform", "amiga"], "'amiga' is no platform"),
         (
             ["--platform", "windows", "--align", "openmp"],
-            "--align with --platform requires --path or --int",
+            "--align with --platform requires --path DIR or --interpreter PATH",
         ),
     ],
 )
@@ -383,7 +383,7 @@ def test_invalid_values_are_wrong_usage(arguments: list[str], said: str) -> None
     assert said in " ".join(result.stderr.split())
 
 
-@pytest.mark.parametrize("option", ["--path", "--hardware"])
+@pytest.mark.parametrize("option", ["--path", "--machine"])
 @pytest.mark.usefixtures("config")
 def test_a_missing_path_is_an_error(option: str) -> None:
     result = invoke(option, "no.json")

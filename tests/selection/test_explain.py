@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from helpers.made_wheels import make_wheel
+from helpers.programs import printed
 from helpers.range_server import Server
 from helpers.sample_release import DOCUMENT, only, patched, write_release, write_wheel
 from helpers.servers import publish
@@ -55,7 +56,7 @@ def test_the_table_has_every_wheel_with_its_rank_or_why_it_is_out(folder: Path) 
     result = explain("--find-links", folder, *LINUX, *GPU)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines() == [
-        f"demo 1.0: {FAST} is chosen",
+        f"demo 1.0: {FAST} is selected",
         "",
         "PLACE  LABEL    TAGS          BEST VALUES                   RANK",
         "1      fast     py3-none-any  speed :: mode :: fast         0.0.0",
@@ -79,7 +80,7 @@ def test_the_table_has_every_wheel_with_its_rank_or_why_it_is_out(folder: Path) 
 def test_what_nobody_supports_is_out_and_it_is_said_what_would_change_that(folder: Path) -> None:
     result = explain("demo", "--find-links", folder, *LINUX)
     lines = result.stdout.splitlines()
-    assert lines[0] == "demo 1.0: demo-1.0-py3-none-any-safe.whl is chosen"
+    assert lines[0] == "demo 1.0: demo-1.0-py3-none-any-safe.whl is selected"
     out = lines.index("OUT")
     assert lines[out + 1 : out + 3] == [
         "  fast  py3-none-any",
@@ -123,8 +124,8 @@ def test_where_no_wheel_is_compatible_the_newest_release_is_explained(tmp_path: 
     assert result.stdout.startswith("demo 2.0: no wheel is compatible\n\nOUT\n")
     assert "cp312-cp312-win_amd64" in result.stdout
     document = told("demo", "--find-links", tmp_path, *LINUX)
-    assert (document["version"], document["chosen"]) == ("2.0", None)
-    assert document["errors"] == ["no wheel of demo is compatible"]
+    assert (document["package"]["version"], document["selected"]) == ("2.0", None)
+    assert printed(document["errors"]) == ["no wheel of demo is compatible"]
 
 
 def test_newer_releases_without_a_compatible_wheel_are_named(tmp_path: Path) -> None:
@@ -132,8 +133,8 @@ def test_newer_releases_without_a_compatible_wheel_are_named(tmp_path: Path) -> 
     make_wheel(tmp_path, version="2.0", tag="cp312-cp312-win_amd64")
     lines = explain("--find-links", tmp_path, *LINUX).stdout.splitlines()
     assert lines[:2] == [
-        f"demo 1.0: {PLAIN} is chosen",
-        "newer, without a compatible wheel: 2.0 (see explain demo==2.0)",
+        f"demo 1.0: {PLAIN} is selected",
+        "newer release without a compatible wheel: 2.0 (see explain demo==2.0)",
     ]
     assert told("demo", "--find-links", tmp_path, *LINUX)["newer"] == ["2.0"]
 
@@ -141,10 +142,9 @@ def test_newer_releases_without_a_compatible_wheel_are_named(tmp_path: Path) -> 
 def test_json_has_every_wheel_best_first_and_incompatible_last(folder: Path) -> None:
     make_wheel(folder, tag="cp311-cp311-win_amd64")
     document = told("--find-links", folder, *LINUX, *GPU, "--disable", "speed")
-    assert {name: document[name] for name in ("package", "version", "chosen", "newer", "errors")} == {
-        "package": "demo",
-        "version": "1.0",
-        "chosen": "demo-1.0-py3-none-any-null.whl",
+    assert {name: document[name] for name in ("package", "selected", "newer", "errors")} == {
+        "package": {"name": "demo", "version": "1.0"},
+        "selected": "demo-1.0-py3-none-any-null.whl",
         "newer": [],
         "errors": [],
     }
@@ -187,7 +187,7 @@ def test_the_key_in_json_is_what_a_wheel_is_ordered_by(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("label", "options", "said"),
     [
-        ("fast", GPU, [f"{FAST} is chosen"]),
+        ("fast", GPU, [f"{FAST} is selected"]),
         (
             "safe",
             GPU,
@@ -240,7 +240,7 @@ def test_why_not_looks_at_newer_releases_too(folder: Path) -> None:
     assert newest[3] == f"{FAST} is out:"
     (folder / FAST).unlink()
     newer = explain(*arguments, "--why-not", "fast").stdout.splitlines()
-    assert newer[0] == "demo 1.0: demo-1.0-py3-none-any-safe.whl is chosen"
+    assert newer[0] == "demo 1.0: demo-1.0-py3-none-any-safe.whl is selected"
     assert newer[3] == "demo-2.0-py3-none-any-fast.whl is out:"
     assert told(*arguments, "--why-not", "fast")["why-not"][0] == newer[3]
 
@@ -289,11 +289,11 @@ def test_faults_of_a_source_are_warnings_if_a_wheel_is_chosen(folder: Path) -> N
     (folder / "demo-1.0-variants.json").write_text("{")
     result = explain("--find-links", folder, "--find-links", "no")
     assert result.exit_code == 0
-    assert result.stdout.startswith(f"demo 1.0: {PLAIN} is chosen\n")
+    assert result.stdout.startswith(f"demo 1.0: {PLAIN} is selected\n")
     first, second = result.stderr.splitlines()
     assert first.startswith("warning: no: ")
     assert second.startswith(f"warning: {folder / 'demo-1.0-variants.json'}: not JSON in UTF-8")
-    assert len(told("demo", "--find-links", folder, "--find-links", "no")["errors"]) == 2
+    assert len(told("demo", "--find-links", folder, "--find-links", "no")["warnings"]) == 2
 
 
 def test_where_nothing_is_found_it_is_told_what_was_looked_at(folder: Path) -> None:
@@ -306,15 +306,15 @@ def test_where_nothing_is_found_it_is_told_what_was_looked_at(folder: Path) -> N
     result = explain("demo==2", "--find-links", folder)
     assert result.stderr == "error: demo 2: there is no such version with wheels; there are 1.0\n"
     document = told("other", "--find-links", folder)
-    assert (document["wheels"], document["errors"]) == ([], ["other: no wheel is in dist"])
+    assert (document["wheels"], printed(document["errors"])) == ([], ["other: no wheel is in dist"])
 
 
 def test_without_a_package_there_must_be_one_project_in_the_folders(folder: Path) -> None:
     make_wheel(folder, "other")
     for arguments, said in (
-        (("--find-links", folder), "say which package: there are demo, other"),
-        (("--index-url", "http://127.0.0.1:9/"), "say which package"),
-        (("demo",), "say where to look: --find-links DIR or --index-url URL"),
+        (("--find-links", folder), "name one as PACKAGE: demo, other"),
+        (("--index-url", "http://127.0.0.1:9/"), "missing PACKAGE"),
+        (("demo",), "missing source; add --find-links DIR or --index-url URL"),
         (("demo>=1", "--find-links", folder), "not one version"),
     ):
         result = explain(*arguments)
@@ -324,17 +324,17 @@ def test_without_a_package_there_must_be_one_project_in_the_folders(folder: Path
 
 def test_what_the_released_uv_makes_of_it_is_said_with_the_reason(folder: Path) -> None:
     lines = explain("--find-links", folder, *LINUX, *GPU, "--installer", "uv").stdout.splitlines()
-    start = lines.index("uv chooses demo-1.0-py3-none-any-safe.whl")
+    start = lines.index("uv selects demo-1.0-py3-none-any-safe.whl")
     assert lines[start + 1 :] == [
         f"  for it, {FAST} is out: nvidia :: sm_arch: of 90_real, nothing is supported; supported is nothing",
         f"  for it, {FAST} is out: its own detection alone counts, and no user, file or plugin",
     ]
     same = explain("--find-links", folder, *LINUX, "--installer", "uv")
-    assert same.stdout.splitlines()[-1] == "uv chooses the same wheel"
+    assert same.stdout.splitlines()[-1] == "uv selects the same wheel"
     assert same.stderr.startswith("warning: what uv detects on that platform is not known")
     assert told("--find-links", folder, *LINUX, "--installer", "uv")["installer"] == {
         "name": "uv",
-        "chosen": "demo-1.0-py3-none-any-safe.whl",
+        "selected": "demo-1.0-py3-none-any-safe.whl",
         "reasons": [],
     }
 
@@ -358,7 +358,7 @@ def test_a_wheel_that_cannot_be_read_is_taken_for_what_its_index_file_says(serve
     write_release(server.folder / "demo", DOCUMENT)
     publish(list((server.folder / "demo").iterdir()), server.folder / "simple" / "demo")
     result = explain("demo", "--index-url", f"{server.url}simple", "--installer", "uv")
-    assert result.stdout.endswith("uv chooses the same wheel\n")
+    assert result.stdout.endswith("uv selects the same wheel\n")
     assert result.stderr == (
         f"warning: {server.url}simple/demo/{FAST}: the server sends no ranges;"
         " its variant.json is taken for sound\n"

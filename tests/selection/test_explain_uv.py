@@ -97,8 +97,10 @@ def test_of_torch_it_names_what_uv_installs_on_each_hardware(
         ]
     ):
         document = told("torch", *ours, "--installer", "uv")
-        assert uv_installs("torch", tmp_path / str(number), "--no-deps", *uvs) == of_wheel(document["chosen"])
-        assert document["installer"] == {"name": "uv", "chosen": document["chosen"], "reasons": []}
+        assert uv_installs("torch", tmp_path / str(number), "--no-deps", *uvs) == of_wheel(
+            document["selected"]
+        )
+        assert document["installer"] == {"name": "uv", "selected": document["selected"], "reasons": []}
 
 
 def _unchanged(_: Path) -> None:
@@ -155,8 +157,10 @@ def test_with_installer_it_names_what_uv_installs_of_releases_that_are_not_sound
         document = told(
             "demo", "--index-url", url, "--installer", "uv", "--supported", "speed :: mode :: fast"
         )
-    assert of_wheel(document["installer"]["chosen"]) == installed
-    assert bool(document["installer"]["reasons"]) == (document["chosen"] != document["installer"]["chosen"])
+    assert of_wheel(document["installer"]["selected"]) == installed
+    assert bool(document["installer"]["reasons"]) == (
+        document["selected"] != document["installer"]["selected"]
+    )
     sound = name in ("sound", "not listed", "label is missing")
     assert not document["installer"]["reasons"] or not sound
 
@@ -171,8 +175,8 @@ def test_of_requires_python_uv_looks_at_lower_bounds_only(requires: str, tmp_pat
     make_wheel(tmp_path / "dist", version="2.0", metadata=field)
     document = told("demo", "--find-links", tmp_path / "dist", "--installer", "uv")
     installed = uv_installs("demo", tmp_path / "target", "--no-index", "--find-links", tmp_path / "dist")
-    assert of_wheel(document["installer"]["chosen"]) == installed
-    assert of_wheel(document["chosen"]) == ("1.0", None)
+    assert of_wheel(document["installer"]["selected"]) == installed
+    assert of_wheel(document["selected"]) == ("1.0", None)
     assert bool(document["installer"]["reasons"]) is not LOWER_BOUNDS[requires]
 
 
@@ -183,8 +187,8 @@ def test_uv_drops_a_version_of_a_folder_whose_best_wheel_needs_a_newer_python(tm
     write_wheel(folder / "demo-2.0-py3-none-any-fast.whl", only(DOCUMENT, "fast"), newer)
     document = told("demo", "--find-links", folder, "--installer", "uv")
     installed = uv_installs("demo", tmp_path / "target", "--no-index", "--find-links", folder)
-    assert of_wheel(document["installer"]["chosen"]) == installed == ("1.0", "fast")
-    assert of_wheel(document["chosen"]) == ("2.0", "safe")
+    assert of_wheel(document["installer"]["selected"]) == installed == ("1.0", "fast")
+    assert of_wheel(document["selected"]) == ("2.0", "safe")
     assert (
         "it drops demo 2.0: demo-2.0-py3-none-any-fast.whl: Requires-Python: >=3.90"
         in (document["installer"]["reasons"][0])
@@ -208,8 +212,10 @@ def test_uv_takes_the_first_index_that_has_the_project_and_all_folders(tmp_path:
         }
         for name, (theirs, ours) in sources.items():
             document = told("demo", *ours, "--installer", "uv")
-            assert of_wheel(document["chosen"]) == ("2.0", "fast")
-            assert of_wheel(document["installer"]["chosen"]) == uv_installs("demo", tmp_path / name, *theirs)
+            assert of_wheel(document["selected"]) == ("2.0", "fast")
+            assert of_wheel(document["installer"]["selected"]) == uv_installs(
+                "demo", tmp_path / name, *theirs
+            )
 
 
 OF_FAST, OF_SAFE = only(DOCUMENT, "fast"), only(DOCUMENT, "safe")
@@ -236,8 +242,10 @@ def test_for_uv_the_index_file_of_its_own_source_counts_for_a_wheel(
     sources = [part for place in order for part in ("--find-links", folders[place])]
     document = told("demo", *sources, "--installer", "uv")
     installed = uv_installs("demo", tmp_path / "target", "--no-index", *sources)
-    assert of_wheel(document["installer"]["chosen"]) == installed == expected
-    assert bool(document["installer"]["reasons"]) == (document["chosen"] != document["installer"]["chosen"])
+    assert of_wheel(document["installer"]["selected"]) == installed == expected
+    assert bool(document["installer"]["reasons"]) == (
+        document["selected"] != document["installer"]["selected"]
+    )
 
 
 def test_of_two_wheels_with_one_name_uv_takes_the_first_that_an_index_file_tells_of(tmp_path: Path) -> None:
@@ -247,5 +255,5 @@ def test_of_two_wheels_with_one_name_uv_takes_the_first_that_an_index_file_tells
     ]
     sources = [part for folder in folders for part in ("--find-links", folder)]
     installed = uv_installs("demo", tmp_path / "target", "--no-index", *sources)
-    chosen = told("demo", *sources, "--installer", "uv")["installer"]["chosen"]
+    chosen = told("demo", *sources, "--installer", "uv")["installer"]["selected"]
     assert of_wheel(chosen) == installed == ("1.0", "fast")

@@ -24,28 +24,28 @@ path_option = click.option(
     multiple=True,
     type=PATH,
     metavar="DIR",
-    help="A site-packages folder to look into instead of an environment; may be repeated.",
+    help="A site-packages folder, instead of an environment; may be repeated.",
 )
 interpreter_option = click.option(
     "--interpreter",
     metavar="PATH",
-    help="The interpreter or environment to look into  [default: VIRTUAL_ENV, .venv, python on PATH]",
+    help="The interpreter or environment to look into.  [default: VIRTUAL_ENV, .venv, python on PATH]",
 )
 
 
 def environment_options(command: _Function) -> Callable[..., object]:
-    """Give a command ``environment``: a function that returns the `Environment` of these options."""
+    """Add --path and --interpreter; the command gets ``environment``, a function that finds it."""
 
     @functools.wraps(command)
     def with_environment(
         *args: Any, paths: tuple[Path, ...], interpreter: str | None, **kwargs: Any
     ) -> object:
-        return command(*args, environment=environment_reader(paths, interpreter), **kwargs)
+        return command(*args, environment=environment_finder(paths, interpreter), **kwargs)
 
     return path_option(interpreter_option(with_environment))
 
 
-def environment_reader(paths: Sequence[Path], interpreter: str | None) -> Callable[[], Environment]:
+def environment_finder(paths: Sequence[Path], interpreter: str | None) -> Callable[[], Environment]:
     """Return a function that finds the environment at its first call, and says which one it is.
 
     Raises UsageError if both options are given, and VariantError if a folder is missing.

@@ -1,22 +1,22 @@
-"""The options that say where wheels are looked for, what the machine supports, and where they will run."""
+"""The options for sources of wheels, the machine, the user's policy and the target environment."""
 
 from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from ..errors import VariantError, lines_of
-from ..lowlevel.terminal import print_message
+from ..errors import VariantError, problems_of
 from ..variants.filename import check_project_name, normalize
 from ..variants.properties import check_name
-from .command import WrongUsage, WrongValue
-from .environment_options import environment_reader, interpreter_option, path_option
-from .options import PATH, find_links_option, index_url_option, read_supported
+from .command import WrongUsage
+from .environment_options import environment_finder, interpreter_option, path_option
+from .options import find_links_option, index_url_option, read_supported, reading
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -29,16 +29,31 @@ if TYPE_CHECKING:
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
-def reading(read: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """Return what reads the value of an option; a fault in it is wrong usage."""
+class MachineFile(NamedTuple):
+    """A file with the facts of a machine: the name in tables and messages, and the path (``-`` is stdin)."""
 
-    def callback(_: click.Context, __: click.Parameter, value: Any) -> Any:
-        try:
-            return read(value)
-        except VariantError as error:
-            raise WrongValue(error.lines()) from None
+    name: str
+    path: Path
 
-    return callback
+    @classmethod
+    def parse(cls, text: str) -> MachineFile:
+        """Read ``FILE`` or ``NAME=FILE``; raises VariantError.
+
+        A file has a path separator, a drive letter, or the suffix .toml or .json: other words are kept for
+        names of machines.
+
+        >>> MachineFile.parse("gpu=machines/gpu.toml").name
+        'gpu'
+        """
+        match = re.match(r"([a-z0-9_-]+)=(.*)", text, re.DOTALL)
+        path = match[2] if match else text
+        is_path = path == "-" or re.search(r"[/\\]|^[A-Za-z]:", path) or path.endswith((".toml", ".json"))
+        if not is_path:
+            remedy = (
+                f"write a path, such as ./{path or 'machine'}.json; `variant-backend hardware -o` writes it"
+            )
+            raise VariantError(f"{text!r}: expected a machine file", hint=remedy)
+        return cls(match[1] if match else text, Path(path))
 
 
 def _namespaces(texts: Sequence[str]) -> tuple[str, ...]:
@@ -67,7 +82,7 @@ def _pin(text: str) -> tuple[str, Version]:
             return normalize(name), Version(version)
     except (VariantError, InvalidVersion) as error:
         raise VariantError(f"{text!r}: {error}") from None
-    raise VariantError(f"{text!r}: no version", hint="write NAME==VERSION")
+    raise VariantError(f"{text!r}: missing version", hint="write NAME==VERSION")
 
 
 supported_option = click.option(
@@ -76,35 +91,62 @@ supported_option = click.option(
     multiple=True,
     callback=reading(read_supported),
     metavar="'NS :: FEATURE :: V1, V2'",
-    help="What the system supports, best first; may be repeated.",
+    help="Supported values, best first; may be repeated.",
 )
-hardware_option = click.option(
-    "--hardware",
-    "file",
-    type=PATH,
-    metavar="FILE",
-    help="What the machine supports, from `variant-backend hardware`; this machine is not looked at.",
-)
+
+
+def machine_option(
+    help: str = "A machine file, instead of this machine.",  # noqa: A002
+) -> Callable[[_Function], _Function]:
+    """Return ``--machine``, the parameter ``machine``."""
+    return click.option(
+        "--machine",
+        callback=reading(lambda text: None if text is None else MachineFile.parse(text)),
+        metavar="[NAME=]FILE",
+        help=f"{help} `variant-backend hardware` writes it; - is stdin.",
+    )
+
+
+def machines_option(help: str) -> Callable[[_Function], _Function]:  # noqa: A002
+    """Return ``--machine`` that may be repeated, the parameter ``machines``."""
+    return click.option(
+        "--machine",
+        "machines",
+        multiple=True,
+        callback=reading(_machine_files),
+        metavar="[NAME=]FILE",
+        help=help,
+    )
+
+
+def _machine_files(texts: Sequence[str]) -> tuple[MachineFile, ...]:
+    files = tuple(map(MachineFile.parse, texts))
+    names = [file.name for file in files]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise VariantError(f"duplicate machine {twice!r}", hint="leave one of them out, or write NAME=FILE")
+    return files
+
+
 python_option = click.option(
     "--python",
     metavar="VERSION",
-    help="The version of CPython, such as 3.12 or 3.13t  [default: that of variant-backend]",
+    help="The CPython version, such as 3.12 or 3.13t.  [default: the version that runs this command]",
 )
 platform_option = click.option(
     "--platform",
-    metavar="PLATFORM",
-    help="The platform, such as manylinux_2_28_x86_64 or windows; this machine is not looked at.",
+    metavar="TAG",
+    help="The platform, such as manylinux_2_28_x86_64 or windows, instead of this one.",
 )
 _OPTIONS = (
     supported_option,
-    hardware_option,
+    machine_option(),
     click.option(
         "--enable",
         "enabled",
         multiple=True,
         callback=reading(_namespaces),
         metavar="NS",
-        help="Let an optional namespace count; may be repeated.",
+        help="Use an optional namespace; may be repeated.",
     ),
     click.option(
         "--disable",
@@ -112,7 +154,7 @@ _OPTIONS = (
         multiple=True,
         callback=reading(_namespaces),
         metavar="NS",
-        help="Support nothing of a namespace; may be repeated.",
+        help="Support no value of a namespace; may be repeated.",
     ),
     click.option(
         "--trust-plugin",
@@ -120,14 +162,14 @@ _OPTIONS = (
         multiple=True,
         callback=reading(_project_names),
         metavar="NAME",
-        help="Run the plugins of this package, in an isolated environment; may be repeated.",
+        help="Run this package's plugins in an isolated environment; may be repeated.",
     ),
     click.option(
         "--align",
         multiple=True,
         callback=reading(_namespaces),
         metavar="NS",
-        help="Let what is installed decide a namespace; may be repeated.",
+        help="Select only values that installed variants have in this namespace; may be repeated.",
     ),
     path_option,
     interpreter_option,
@@ -137,7 +179,7 @@ _OPTIONS = (
         multiple=True,
         callback=reading(_pins),
         metavar="NAME==VERSION",
-        help="The version that a package has or will have; may be repeated.",
+        help="The version of another package in the environment; may be repeated.",
     ),
     python_option,
     platform_option,
@@ -145,7 +187,7 @@ _OPTIONS = (
 
 
 def sources_options(command: _Function) -> Callable[..., object]:
-    """Give a command what --find-links and --index-url say: ``sources``, a `Sources`."""
+    """Add --find-links and --index-url; the command gets ``sources``, a `Sources`."""
 
     @functools.wraps(command)
     def with_sources(
@@ -159,20 +201,20 @@ def sources_options(command: _Function) -> Callable[..., object]:
 
 
 def selection_options(command: _Function) -> Callable[..., object]:
-    """Give a command what these options say: ``machine``, ``policy`` and ``target``."""
+    """Add the options of a selection; the command gets ``machine``, ``policy`` and ``target``."""
 
     @functools.wraps(command)
     def with_selection(*args: Any, python: str | None, platform: str | None, **kwargs: Any) -> object:
-        names = ("given", "file", "enabled", "disabled", "trusted", "align", "pinned")
+        names = ("given", "machine", "enabled", "disabled", "trusted", "align", "pinned")
         values = {name: kwargs.pop(name) for name in names}
         paths, interpreter = kwargs.pop("paths"), kwargs.pop("interpreter")
-        environment = environment_reader(paths, interpreter)
+        environment = environment_finder(paths, interpreter)
         if interpreter is not None:
             python = _version_of(environment, python)
         target = read_target(python, platform)
-        is_here = target.here or bool(paths) or interpreter is not None
+        is_known = target.here or bool(paths) or interpreter is not None
         aligns = bool(values["align"])
-        machine = _machine(target, values["file"], environment if is_here else None, aligns=aligns)
+        machine = _machine(target, values["machine"], environment if is_known else None, aligns=aligns)
         policy = _policy(target, **values)
         return command(*args, machine=machine, policy=policy, target=target, **kwargs)
 
@@ -192,7 +234,7 @@ def _version_of(environment: Callable[[], Environment], python: str | None) -> s
 
 
 def read_target(python: str | None, platform: str | None) -> Target:
-    """Return what the options say of interpreter and platform; raises UsageError."""
+    """Return the target environment; raises UsageError."""
     from ..selection.target import Target, running_target
 
     running = running_target()
@@ -203,11 +245,12 @@ def read_target(python: str | None, platform: str | None) -> Target:
 
 
 def _machine(
-    target: Target, file: Path | None, environment: Callable[[], Environment] | None, *, aligns: bool
+    target: Target, file: MachineFile | None, environment: Callable[[], Environment] | None, *, aligns: bool
 ) -> Machine:
-    """Return the machine of the options; slow facts are found when they are needed.
+    """Return the facts of the machine; slow ones are looked up when they are needed.
 
-    Hardware is detected only for a target on this machine. *environment* is None for another platform.
+    Facts of this machine are used only if the target is this machine. *environment* is None for another
+    platform without --path and --interpreter.
     """
     from ..machine.detect import hardware_of
     from ..machine.installed import installed_variants
@@ -216,12 +259,12 @@ def _machine(
     from ..wheels.inspection import installed_versions
 
     if aligns and environment is None:
-        raise click.UsageError("--align with --platform requires --path or --interpreter")
+        raise click.UsageError("--align with --platform requires --path DIR or --interpreter PATH")
     variants, errors = installed_variants({}, environment().folders) if aligns and environment else ([], [])
-    for line in lines_of(errors):
-        print_message(f"warning: {line}")
+    for problem in problems_of(errors):
+        click.get_current_context().obj.warn(problem)
     return Machine(
-        hardware=hardware_of(file, os.environ) if file or target.here else None,
+        hardware=hardware_of(file.path if file else None, os.environ) if file or target.here else None,
         installed=tuple(variants),
         versions=Lazy(lambda: installed_versions(environment().folders)) if environment else {},
     )
@@ -231,21 +274,21 @@ def _policy(
     target: Target,
     *,
     given: Supported,
-    file: Path | None,
+    machine: MachineFile | None,
     enabled: tuple[str, ...],
     disabled: tuple[str, ...],
     trusted: frozenset[str],
     align: tuple[str, ...],
     pinned: Mapping[str, Version],
 ) -> Policy:
-    """Return what the options say that the user wants; plugins that are trusted for good run here only."""
+    """Return the user's wishes; the configured plugins run only for this machine."""
     from ..machine.support import Policy
     from ..machine.user_config import UserConfig, config_path
 
     config = UserConfig.load(config_path())
     return Policy(
         given=given,
-        trusted=trusted | config.trusted if target.here and not file else trusted,
+        trusted=trusted | config.trusted if target.here and not machine else trusted,
         enabled=enabled,
         disabled=disabled,
         align=align,

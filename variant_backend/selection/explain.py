@@ -70,7 +70,7 @@ def explain(
         listings = uv_listings(request.name, sources)
     if machine.hardware is None:
         text = "what uv detects on that platform is not known, and taken for nothing"
-        problems.append(Problem("error", "", text, "--hardware FILE would say it"))
+        problems.append(Problem("error", "", text, "--machine FILE would say it"))
     detected = machine.hardware.supported if machine.hardware else {}
     uv = uv_select(listings, detected, target, version=request.version)
     problems += uv.unread.problems if uv.unread else ()
