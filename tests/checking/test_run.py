@@ -82,7 +82,7 @@ def test_json_has_every_finding_with_all_its_parts(broken: Path) -> None:
         "severity": "error",
         "file": str(broken),
         "place": "variants.fast.speed.mode",
-        "fault": "a list of at least one string is needed, not an empty list",
+        "message": "a list of at least one string is needed, not an empty list",
         "remedy": RULES["empty-list"].remedy,
     }
     assert result.exit_code == 1
