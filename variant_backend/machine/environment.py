@@ -22,7 +22,7 @@ from ..lowlevel.processes import run_within
 # Seconds.
 _TIME_LIMIT = 30
 
-_REMEDY = "use --interpreter with another interpreter or environment, or --path with a site-packages folder"
+_REMEDY = "use --interpreter with another interpreter or environment"
 
 # `-I` hides the user's site-packages, which the interpreter sees otherwise.
 _QUESTION = """

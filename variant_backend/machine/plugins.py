@@ -82,7 +82,7 @@ def installed_plugins(folders: Sequence[Path]) -> tuple[list[Plugin], list[Probl
     seen = {""}  # Python ignores distributions without a name
     for distribution in distributions(path=[*map(str, folders)]):
         name, version = "", ""
-        with suppress(Exception):  # importlib.metadata has no common one for invalid files
+        with suppress(Exception):  # invalid files raise errors of many types
             name, version = (distribution.metadata[key] or "" for key in ("Name", "Version"))
         if normalize(name) in seen:
             continue
