@@ -245,7 +245,7 @@ def ordered(hardware: Hardware) -> list[Any]:
 
 
 @given(HARDWARE)
-def test_a_hardware_file_is_read_as_written(hardware: Hardware) -> None:
+def test_a_machine_file_is_read_as_written(hardware: Hardware) -> None:
     if sys.version_info >= (3, 11):
         import tomllib
     else:
@@ -261,7 +261,7 @@ def test_feature_order_does_not_depend_on_key_order() -> None:
     assert ordered(Hardware.from_json(text.encode(), "file")) == ordered(hardware)
 
 
-def test_all_errors_of_a_hardware_file_are_reported(tmp_path: Path) -> None:
+def test_all_errors_of_a_machine_file_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "node.toml"
     path.write_text('[A.features]\n[b]\n[c]\nsource = 1\n[c.features]\nf = ["x y"]\n[d]\nfeature = {}\n')
     with pytest.raises(VariantError) as caught:
@@ -280,7 +280,7 @@ def test_all_errors_of_a_hardware_file_are_reported(tmp_path: Path) -> None:
         ("gone.json", None, "gone.json: file not found"),
     ],
 )
-def test_an_invalid_hardware_file_is_named(
+def test_an_invalid_machine_file_is_named(
     tmp_path: Path, name: str, content: bytes | None, words: str
 ) -> None:
     path = tmp_path / name
@@ -309,7 +309,7 @@ def test_the_table_shows_best_values_and_source() -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "toml"])
-def test_a_hardware_file_shows_the_same_elsewhere(tmp_path: Path, form: str) -> None:
+def test_a_machine_file_shows_the_same_elsewhere(tmp_path: Path, form: str) -> None:
     path = tmp_path / f"node.{form}"
     assert shown("-o", path, **FORCED) == f"{path}\n"
     assert path.read_text(encoding="utf-8") == shown(f"--{form}", **FORCED)

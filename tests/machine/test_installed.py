@@ -121,7 +121,7 @@ def test_given_values_decide_support_and_others_are_unknown(given: list[str], su
     assert invoke("--check", "--path", "site", *options).exit_code == (supported is False)
 
 
-def test_given_values_precede_the_hardware_of_a_file_or_machine(
+def test_given_values_precede_a_machine_file_or_this_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     install("demo", *CUDA)

@@ -43,7 +43,7 @@ def detect(environ: Mapping[str, str]) -> Hardware:
 
 
 def hardware_of(path: Path | None, environ: Mapping[str, str]) -> Hardware:
-    """Return the contents of a hardware file, or what is detected on this machine if *path* is None.
+    """Return the contents of a machine file, or what is detected on this machine if *path* is None.
 
     The sources name the file. Detection waits until the result is read. Raises VariantError if the file
     cannot be read.
@@ -59,7 +59,7 @@ def hardware_of(path: Path | None, environ: Mapping[str, str]) -> Hardware:
 
 
 def load_hardware(path: Path) -> Hardware:
-    """Read a hardware file, TOML if its name ends in .toml, else JSON; raises VariantError."""
+    """Read a machine file, TOML if its name ends in .toml, else JSON; raises VariantError."""
     if path.suffix == ".toml":
         return Hardware.from_table(read_toml(path), str(path))
     try:

@@ -36,7 +36,7 @@ _HARDWARE = Origin("hardware", "hardware")
 class Machine(NamedTuple):
     """The facts of a machine.
 
-    *hardware* is read from a hardware file or detected. *installed* are the installed variants. *versions*
+    *hardware* is read from a machine file or detected. *installed* are the installed variants. *versions*
     are those of all installed distributions, by normalized name.
     """
 
