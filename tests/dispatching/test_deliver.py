@@ -319,7 +319,7 @@ def test_a_hardware_file_counts_instead_of_this_machine(
     )
     monkeypatch.setenv(deliver.HARDWARE, f"{hardware}x")
     assert error(fails(build, out, capsys)) == (
-        f"VARIANT_BACKEND_HARDWARE: {hardware}x: No such file or directory"
+        f"VARIANT_BACKEND_HARDWARE: {hardware}x: file not found"
     )
 
 
