@@ -318,9 +318,7 @@ def test_a_hardware_file_counts_instead_of_this_machine(
         "VARIANT_BACKEND_HARDWARE: machine.toml is not absolute; builds run in a folder of their own"
     )
     monkeypatch.setenv(deliver.HARDWARE, f"{hardware}x")
-    assert error(fails(build, out, capsys)) == (
-        f"VARIANT_BACKEND_HARDWARE: {hardware}x: file not found"
-    )
+    assert error(fails(build, out, capsys)) == (f"VARIANT_BACKEND_HARDWARE: {hardware}x: file not found")
 
 
 @HOOKS
