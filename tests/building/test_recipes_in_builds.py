@@ -471,7 +471,7 @@ BROKEN = {
     "unknown": (PLUGIN.replace("all_properties_compatible", "other"), "all_properties_compatible is not"),
     "another namespace": (
         PLUGIN.replace('"blas"', '"lapack"'),
-        "namespace: is 'lapack', so it goes to providers.",
+        "namespace: expected 'blas', got 'lapack'",
     ),
 }
 
@@ -561,9 +561,9 @@ def test_a_project_can_validate_properties_with_the_plugin(validating: WithPlugi
         validating.build({"variant": "bad"})
     place = "variant-backend: error: variants.bad.blas"
     assert [line for line in error.value.lines if "error" in line] == [
-        f"{place}.libary: no such feature (did you mean 'library'?); known are library, threads",
-        f"{place}.library: mkl, openblas: this feature has one value in a variant; choose one",
-        f"{place}.threads: no such value 'of' (did you mean 'off'?); known are on, off",
+        f"{place}.libary: unknown feature (did you mean 'library'?); known features: library, threads",
+        f"{place}.library: expected one value, got 2: mkl, openblas; remove all but one",
+        f"{place}.threads: unknown value 'of' (did you mean 'off'?); known values: on, off",
     ]
     validating.configure('plugins = "validate"', 'plugins = "off"')
     assert validating.build({"variant": "bad"}).exists()

@@ -514,7 +514,7 @@ FOLDER_COMMANDS = (
     "hardware --machine *.d",
     "hardware -o *.d/x.json",
     "fetch --pylock *.d/pylock.toml -o OUT",
-    "providers list --python *.d",
+    "providers list --interpreter *.d",
 )
 IN_FOLDER = {
     **HERE,

@@ -1,4 +1,4 @@
-"""What the machine supports: computed from facts, read from libraries, written to files and read again."""
+"""What a machine supports: computed from facts, read from libraries, written to files and read again."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ V3 = f"{V2} avx avx2 bmi1 bmi2 f16c fma abm movbe"
 V4 = f"{V3} avx512f avx512bw avx512cd avx512dq avx512vl"
 OF_MACOS = "SSE3 SSSE3 CX16 SSE4.1 SSE4.2 POPCNT LAHF FMA MOVBE AVX1.0 F16C AVX2 BMI1 BMI2 LZCNT"
 
-NO_GPU = "no NVIDIA driver is found"
+NO_GPU = "no NVIDIA driver found"
 GPU = Gpu((12, 8), (9, 0), "a test")
 
 
@@ -50,24 +50,24 @@ def levels(flags: str) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("flags", "best"), [("fpu", 1), (V2, 2), (V3, 3), (V4, 4), (OF_MACOS, 3), (V4.upper(), 4)]
 )
-def test_flags_of_a_processor_give_its_level_and_all_below(flags: str, best: int) -> None:
+def test_processor_flags_give_the_level_and_all_below(flags: str, best: int) -> None:
     assert levels(flags) == tuple(f"v{level}" for level in range(best, 0, -1))
 
 
 @pytest.mark.parametrize("flag", V4.split())
-def test_a_level_needs_each_of_its_flags(flag: str) -> None:
+def test_a_level_requires_each_of_its_flags(flag: str) -> None:
     expected = 1 if flag in V2.split() else 2 if flag in V3.split() else 3
     assert levels(" ".join(other for other in V4.split() if other != flag))[0] == f"v{expected}"
 
 
-def test_the_flags_are_those_of_the_first_processor() -> None:
+def test_flags_are_read_from_the_first_processor() -> None:
     first = "processor\t: 0\nvmx flags\t: x\nflags\t\t: fpu sse3\n"
     assert flags_of_cpuinfo(f"{first}\nprocessor\t: 1\nflags\t\t: avx\n\n") == ["fpu", "sse3"]
     assert flags_of_cpuinfo("processor\t: 0\nFeatures\t: fp asimd\n") == []
 
 
 @pytest.mark.parametrize(("enabled", "best"), [(b"\1\0\0\0", "v4"), (b"\0\0\0\0", "v3"), (b"", "v3")])
-def test_macos_tells_whether_avx512_is_turned_on(enabled: bytes, best: str) -> None:
+def test_macos_reports_whether_avx512_is_enabled(enabled: bytes, best: str) -> None:
     answers = {
         b"machdep.cpu.features": f"{OF_MACOS}\0".encode(),
         b"machdep.cpu.leaf7_features": b"AVX512F AVX512BW AVX512CD AVX512DQ AVX512VL\0",
@@ -85,7 +85,7 @@ def test_macos_tells_whether_avx512_is_turned_on(enabled: bytes, best: str) -> N
         ({10, 13, 14, 36, 37, 38, 39, 40, 41}, "v3"),
     ],
 )
-def test_windows_tells_of_levels_up_to_v3(features: set[int], best: str) -> None:
+def test_windows_reports_levels_up_to_v3(features: set[int], best: str) -> None:
     assert levels(" ".join(flags_of_windows(features.__contains__)))[0] == best
 
 
@@ -93,7 +93,7 @@ def test_windows_tells_of_levels_up_to_v3(features: set[int], best: str) -> None
     ("vendors", "expected"),
     [([], {"present": ("false",)}), (["0x8086"], {"present": ("false",)}), (["0x8086", "0x1ae0"], {})],
 )
-def test_a_device_of_google_may_be_a_tpu(
+def test_support_is_unknown_with_a_google_device(
     tmp_path: Path, vendors: list[str], expected: dict[str, tuple[str, ...]]
 ) -> None:
     for number, vendor in enumerate(vendors):
@@ -105,14 +105,14 @@ def test_a_device_of_google_may_be_a_tpu(
 @pytest.mark.parametrize(
     ("machine", "processors"), [("AMD64", ["x86_64"]), ("arm64", ["aarch64"]), ("riscv64", [])]
 )
-def test_processors_are_detected_on_machines_of_their_kind_only(
+def test_processors_are_detected_on_their_architecture_only(
     monkeypatch: pytest.MonkeyPatch, machine: str, processors: list[str]
 ) -> None:
     monkeypatch.setattr("platform.machine", lambda: machine)
     assert [*detect({}).namespaces] == [*processors, "nvidia", "tpu"]
 
 
-# Measured: real uv, with the variable set to it.
+# Measured: uv, with the variable set to this text.
 @pytest.mark.parametrize(
     ("text", "driver"),
     [
@@ -179,11 +179,11 @@ def test_a_forced_tpu_is_read_as_uv_reads_it(text: str, present: int) -> None:
         ({FORCE_DRIVER: "", FORCE_CAPABILITY: ""}, GPU, "12.8", "90_real", "a test"),
         ({FORCE_DRIVER: "12.6"}, GPU, "12.6", "90_real", f"a test, {FORCE_DRIVER}=12.6"),
         ({FORCE_CAPABILITY: "4.9"}, GPU, "12.8", None, f"a test, {FORCE_CAPABILITY}=4.9"),
-        ({FORCE_DRIVER: "no\x07"}, GPU, None, None, "'no\\x07', which is no CUDA version"),
-        ({FORCE_CAPABILITY: "x"}, GPU, None, None, "=x, which is no compute capability"),
+        ({FORCE_DRIVER: "no\x07"}, GPU, None, None, "'no\\x07': invalid CUDA version"),
+        ({FORCE_CAPABILITY: "x"}, GPU, None, None, "=x: invalid compute capability"),
     ],
 )
-def test_support_of_a_gpu_says_where_it_is_from(
+def test_support_of_a_gpu_names_its_sources(
     environ: dict[str, str], gpu: Gpu | None, driver: str | None, best: str | None, source: str
 ) -> None:
     found = nvidia_support(environ, lambda: gpu)
@@ -196,7 +196,7 @@ VERSIONS = st.tuples(st.integers(0, 20), st.integers(0, 25))
 
 
 @given(VERSIONS, VERSIONS)
-def test_every_value_has_the_pattern_that_installers_knows(
+def test_every_value_has_the_pattern_that_uv_knows(
     driver: tuple[int, int], capability: tuple[int, int]
 ) -> None:
     support = {
@@ -213,7 +213,7 @@ def test_every_value_has_the_pattern_that_installers_knows(
 
 
 @given(st.tuples(st.integers(11, 15), st.integers(0, 20)), st.tuples(st.integers(5, 12), st.integers(0, 9)))
-def test_the_forcing_variables_give_the_same_support(
+def test_forcing_variables_give_the_same_support(
     driver: tuple[int, int], capability: tuple[int, int]
 ) -> None:
     for known in (capability, None):
@@ -222,14 +222,14 @@ def test_the_forcing_variables_give_the_same_support(
         assert {name: again[name] for name in supported} == supported
 
 
-def test_the_forcing_variables_of_no_gpu_hide_one() -> None:
+def test_forcing_variables_of_no_gpu_hide_a_gpu() -> None:
     variables = forcing_variables({"nvidia": {}, "tpu": {}})
     assert variables == {FORCE_DRIVER: "none", FORCE_CAPABILITY: "0.0"}
     assert nvidia_support(variables, lambda: GPU).features == {}
 
 
 NAMES = st.from_regex(r"[a-z0-9_]+", fullmatch=True)
-# More than three of each kind take longer, and have no other form.
+# More than three of each kind take longer and add no new case.
 VALUES = st.lists(st.from_regex(r"[a-z0-9_.]+", fullmatch=True), min_size=1, max_size=3, unique=True).map(
     tuple
 )
@@ -245,7 +245,7 @@ def ordered(hardware: Hardware) -> list[Any]:
 
 
 @given(HARDWARE)
-def test_a_hardware_file_is_read_as_it_was_written(hardware: Hardware) -> None:
+def test_a_machine_file_is_read_as_written(hardware: Hardware) -> None:
     if sys.version_info >= (3, 11):
         import tomllib
     else:
@@ -255,13 +255,13 @@ def test_a_hardware_file_is_read_as_it_was_written(hardware: Hardware) -> None:
     assert ordered(Hardware.from_table(tomllib.loads(hardware.to_toml()), "file")) == ordered(hardware)
 
 
-def test_the_order_of_features_does_not_depend_on_that_of_keys() -> None:
+def test_feature_order_does_not_depend_on_key_order() -> None:
     hardware = Hardware({"nvidia": Detected(nvidia_features((12, 8), (9, 0)))})
     text = json.dumps(json.loads(hardware.to_json()), sort_keys=True)
     assert ordered(Hardware.from_json(text.encode(), "file")) == ordered(hardware)
 
 
-def test_all_faults_of_a_hardware_file_are_told_at_once(tmp_path: Path) -> None:
+def test_all_errors_of_a_machine_file_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "node.toml"
     path.write_text('[A.features]\n[b]\n[c]\nsource = 1\n[c.features]\nf = ["x y"]\n[d]\nfeature = {}\n')
     with pytest.raises(VariantError) as caught:
@@ -277,10 +277,10 @@ def test_all_faults_of_a_hardware_file_are_told_at_once(tmp_path: Path) -> None:
         ("a.toml", b"[", "a.toml: not TOML"),
         ("a.json", b'{"a": {"features": {}}, "a": {"features": {}}}', "duplicate key 'a'"),
         ("a.json", b"[]", "expected a table"),
-        ("gone.json", None, "gone.json: No such file"),
+        ("gone.json", None, "gone.json: file not found"),
     ],
 )
-def test_a_file_that_is_no_hardware_file_is_named(
+def test_an_invalid_machine_file_is_named(
     tmp_path: Path, name: str, content: bytes | None, words: str
 ) -> None:
     path = tmp_path / name
@@ -300,7 +300,7 @@ def shown(*arguments: str | Path, **env: str) -> str:
     return result.stdout
 
 
-def test_the_table_shows_the_best_values_and_their_source() -> None:
+def test_the_table_shows_best_values_and_source() -> None:
     assert re.search(
         rf"^nvidia +sm_arch +86_real, 85_real, 84_real, 83_real, ... \(8 in all\) +{FORCE_DRIVER}=12.8, ",
         shown(**FORCED),
@@ -309,7 +309,7 @@ def test_the_table_shows_the_best_values_and_their_source() -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "toml"])
-def test_a_file_of_a_machine_shows_the_same_elsewhere(tmp_path: Path, form: str) -> None:
+def test_a_machine_file_shows_the_same_elsewhere(tmp_path: Path, form: str) -> None:
     path = tmp_path / f"node.{form}"
     assert shown("-o", path, **FORCED) == f"{path}\n"
     assert path.read_text(encoding="utf-8") == shown(f"--{form}", **FORCED)
@@ -348,7 +348,7 @@ BOTH = "12.8 90_real NVML (libnvidia-ml.so.1)"
 DRIVER_ALONE = "13.0 121_real CUDA driver (libcuda.so.1)"
 
 
-if sys.platform == "linux":  # whose loader takes libraries from the folders of a variable
+if sys.platform == "linux":  # its loader reads LD_LIBRARY_PATH
 
     @pytest.mark.slow
     @pytest.mark.parametrize(
@@ -362,7 +362,7 @@ if sys.platform == "linux":  # whose loader takes libraries from the folders of 
         ],
         ids=["both", "NVML without a driver", "old NVML", "driver alone", "no device"],
     )
-    def test_libraries_of_the_driver_are_asked(
+    def test_nvml_and_driver_libraries_are_read(
         tmp_path: Path, sources: dict[str, str], expected: str
     ) -> None:
         for name, source in sources.items():

@@ -1,4 +1,4 @@
-"""Real uv supports the same values on forced hardware, and chooses the wheel that ranks first here."""
+"""uv supports the same values on forced hardware, and selects the wheel that ranks first here."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def environment(hardware: tuple[str, str, str]) -> dict[str, Any]:
 
 
 def installed(releases: list[VariantMetadata], folder: Path, env: dict[str, Any]) -> list[str]:
-    """Return the label that uv installs of each release, all of which have a null and a plain wheel."""
+    """Return the label that uv installs of each release; each has a null variant and a plain wheel."""
     wheels, target = folder / "wheels", folder / "target"
     projects = [f"p{number}" for number in range(len(releases))]
     for project, metadata in zip(projects, releases, strict=True):
@@ -85,7 +85,7 @@ def release(namespaces: Iterable[str], variants: Iterable[set[Property]]) -> Var
 
 
 def candidates() -> dict[str, dict[str, list[str]]]:
-    """Return values that some machine may support, and some that none does."""
+    """Return values that some machine may support, and values that no machine supports."""
     versions = [*map(str, range(10, 18)), *(f"{major}.{minor}" for major in range(10, 18) for minor in SOME)]
     families = [(family, minor) for family in (4, 5, 7, 8, 9, 10, 12, 25) for minor in range(10)]
     architectures = [f"{family}{minor}_{kind}" for family, minor in families for kind in ("real", "virtual")]
@@ -111,9 +111,7 @@ ALL = [
 
 
 @pytest.mark.parametrize("hardware", [*HARDWARE[:2], *HARDWARE[4:9]], ids="/".join)
-def test_uv_supports_what_is_detected_and_nothing_else(
-    hardware: tuple[str, str, str], tmp_path: Path
-) -> None:
+def test_uv_supports_exactly_the_detected_values(hardware: tuple[str, str, str], tmp_path: Path) -> None:
     env = environment(hardware)
     supported = detect({**os.environ, **env}).supported
     expected = {prop for prop in ALL if prop.value in supported.get(prop.namespace, {}).get(prop.feature, ())}
@@ -122,7 +120,7 @@ def test_uv_supports_what_is_detected_and_nothing_else(
 
 
 @pytest.mark.parametrize("hardware", HARDWARE, ids="/".join)
-def test_uv_installs_what_ranks_first_on_forced_hardware(
+def test_uv_installs_the_first_ranked_wheel_on_forced_hardware(
     hardware: tuple[str, str, str], tmp_path: Path
 ) -> None:
     env, source = environment(hardware), random.Random("/".join(hardware))
@@ -130,7 +128,7 @@ def test_uv_installs_what_ranks_first_on_forced_hardware(
     likely = [prop for prop in ALL if prop.value in supported.get(prop.namespace, {}).get(prop.feature, ())]
 
     def draw() -> set[Property]:
-        """Return a variant: mostly of values that are supported, as others hide what is preferred."""
+        """Return a variant, mostly of supported values, so that the ranking matters."""
         return {source.choice(likely if source.random() < 0.9 else ALL) for _ in range(source.randint(1, 4))}
 
     releases = []

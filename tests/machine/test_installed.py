@@ -1,16 +1,17 @@
-"""What is installed as a variant, whether the system supports it, and where variants disagree."""
+"""Installed variants, whether the machine supports them, and where they disagree."""
 
 from __future__ import annotations
 
 import json
 import sys
+import venv
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from helpers.made_wheels import make_wheel
-from helpers.programs import printed, run, run_here
+from helpers.programs import SCRIPTS, printed, run, run_here
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.tags import Tag
@@ -24,14 +25,14 @@ from variant_backend.variants.providers import StaticProvider
 from variant_backend.variants.ranking import rank, static_support, unsupported
 
 CUDA = ("-p", "nvidia :: cuda_version_lower_bound :: 12.8", "-l", "cuda12.8")
-# What lets uv install them on a machine without a GPU, as on the node of a cluster that has one.
+# Variables with which uv installs such variants on a machine without a GPU.
 FORCED: dict[str, Any] = {
     "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": "12.8",
     "NV_VARIANT_PROVIDER_FORCE_SM_ARCH": "9.0",
 }
 OPENMP = ("--static", "openmp :: runtime :: gomp, iomp, omp", "--static", "openmp :: version :: 5, 4")
 UNKNOWN = "  unknown: no source of supported values for nvidia; use --supported or --machine"
-# A machine of which nothing is known, in place of the one that the tests run on.
+# A machine without known facts replaces the one that runs the tests.
 NOWHERE = ("--machine", "nowhere.json")
 
 
@@ -42,7 +43,7 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def install(name: str, *options: str, into: str = "site") -> Path:
-    """Install a wheel with uv, a variant if there are options; return its dist-info."""
+    """Install a wheel with uv, a variant if *options* are given; return its dist-info folder."""
     folder = Path(f"wheels-{into}") / name
     wheel = make_wheel(folder, name)
     if options:
@@ -63,13 +64,13 @@ def invoke(*arguments: object, machine: tuple[str, ...] = NOWHERE) -> Result:
     return CliRunner().invoke(main, options, catch_exceptions=False)
 
 
-def told(*arguments: object, machine: tuple[str, ...] = NOWHERE) -> dict[str, Any]:
+def answer(*arguments: object, machine: tuple[str, ...] = NOWHERE) -> dict[str, Any]:
     result = invoke(*arguments, "--path", "site", "--json", machine=machine)
     document: dict[str, Any] = json.loads(result.stdout)
     return document
 
 
-def test_what_is_installed_as_a_variant_is_listed_with_what_it_needs() -> None:
+def test_installed_variants_are_listed_with_their_properties() -> None:
     install("plain")
     install("zoo", *openmp("gomp", "runtime :: gomp", "runtime :: iomp"))
     install("demo", *CUDA)
@@ -84,7 +85,7 @@ def test_what_is_installed_as_a_variant_is_listed_with_what_it_needs() -> None:
         "zoo 1.0    gomp      supported",
         "  openmp :: runtime :: gomp, iomp",
     ]
-    demo, _, zoo = told()["variants"]
+    demo, _, zoo = answer()["variants"]
     assert demo == {
         "name": "demo",
         "version": "1.0",
@@ -109,20 +110,18 @@ def test_what_is_installed_as_a_variant_is_listed_with_what_it_needs() -> None:
         (["nvidia :: sm_arch :: 90_real"], False),
     ],
 )
-def test_a_variant_is_supported_or_not_by_what_is_given_and_else_unknown(
-    given: list[str], supported: bool | None
-) -> None:
+def test_given_values_decide_support_and_others_are_unknown(given: list[str], supported: bool | None) -> None:
     install("demo", *CUDA)
     options = [part for text in given for part in ("--supported", text)]
-    (demo,) = told(*options)["variants"]
+    (demo,) = answer(*options)["variants"]
     assert demo["supported"] is supported
     assert bool(demo["reasons"]) == (supported is False)
     assert demo["unknown"] == (["nvidia"] if supported is None else [])
-    # Nothing is held against what nobody knows.
+    # Unknown support is not an error.
     assert invoke("--check", "--path", "site", *options).exit_code == (supported is False)
 
 
-def test_the_hardware_of_a_file_or_of_this_machine_stands_behind_what_is_given(
+def test_given_values_precede_a_machine_file_or_this_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     install("demo", *CUDA)
@@ -131,18 +130,16 @@ def test_the_hardware_of_a_file_or_of_this_machine_stands_behind_what_is_given(
     given = ("--supported", "nvidia :: cuda_version_lower_bound :: 12.8, 12.6")
     for driver, supported in (("12.9", True), ("12.6", False)):
         monkeypatch.setenv("NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION", driver)
-        assert told(machine=())["variants"][0]["supported"] is supported
-        assert told(*given, machine=())["variants"][0]["supported"] is True
-        assert told(machine=("--machine", "node.toml"))["variants"][0]["supported"] is False
-        assert told(*given, machine=("--machine", "node.toml"))["variants"][0]["supported"] is True
+        assert answer(machine=())["variants"][0]["supported"] is supported
+        assert answer(*given, machine=())["variants"][0]["supported"] is True
+        assert answer(machine=("--machine", "node.toml"))["variants"][0]["supported"] is False
+        assert answer(*given, machine=("--machine", "node.toml"))["variants"][0]["supported"] is True
     result = invoke("--path", "site", machine=("--machine", "nothing.toml"))
     assert (result.exit_code, result.stderr.startswith("error: nothing.toml: ")) == (1, True)
 
 
 @pytest.mark.parametrize(("version", "supported"), [("2.9.1", True), ("2.90", False), (None, False)])
-def test_an_abi_dependency_is_judged_by_the_version_that_is_installed(
-    version: str | None, supported: bool
-) -> None:
+def test_an_abi_dependency_requires_the_installed_version(version: str | None, supported: bool) -> None:
     if version:
         install_plain(version)
     metadata = VariantMetadata(
@@ -151,23 +148,23 @@ def test_an_abi_dependency_is_judged_by_the_version_that_is_installed(
         {"x": Variant("x", frozenset({Property("abi_dependency", "my_torch", "2.9")}))},
     )
     (install("demo", *openmp("x", "runtime :: gomp")) / "variant.json").write_bytes(metadata.to_json())
-    (demo,) = told()["variants"]
+    (demo,) = answer()["variants"]
     assert demo["supported"] is supported
     expected = "abi_dependency :: my_torch: needs 2.9; this machine supports "
     values = "2.90.0, 2.90, 2" if version else "none"
     assert demo["reasons"] == ([] if supported else [expected + values])
-    (demo,) = told("--supported", "abi_dependency :: my_torch :: 2.9")["variants"]
+    (demo,) = answer("--supported", "abi_dependency :: my_torch :: 2.9")["variants"]
     assert demo["supported"] is True
 
 
 def install_plain(version: str) -> None:
-    """Let a plain distribution My.Torch be installed: an installer would do no more."""
+    """Install a plain distribution My.Torch, as an installer does."""
     folder = Path("site", f"my_torch-{version}.dist-info")
     folder.mkdir(parents=True)
     (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: My.Torch\nVersion: {version}\n")
 
 
-def test_check_names_what_does_not_fit_and_its_property() -> None:
+def test_check_names_unsupported_variants_and_properties() -> None:
     install("demo", *CUDA)
     install("zoo", *CUDA)
     supported = ("--supported", "nvidia :: cuda_version_lower_bound :: 12.6, 12.5")
@@ -180,19 +177,19 @@ def test_check_names_what_does_not_fit_and_its_property() -> None:
     assert (result.exit_code, result.stderr) == (0, "")
 
 
-def test_a_certain_no_outweighs_what_is_unknown() -> None:
+def test_an_unsupported_property_outweighs_unknown_ones() -> None:
     install("demo", *CUDA, *OPENMP, "-p", "openmp :: runtime :: gomp", "-p", "x86_64 :: level :: v1")
-    (demo,) = told("--supported", "nvidia :: sm_arch :: 90_real")["variants"]
+    (demo,) = answer("--supported", "nvidia :: sm_arch :: 90_real")["variants"]
     assert (demo["supported"], demo["unknown"], len(demo["reasons"])) == (False, ["x86_64"], 1)
 
 
-def test_static_properties_of_the_variant_outweigh_what_is_given() -> None:
+def test_static_properties_of_the_variant_precede_given_values() -> None:
     install("zoo", *openmp("iomp", "runtime :: iomp"))
-    (zoo,) = told("--supported", "openmp :: runtime :: gomp")["variants"]
+    (zoo,) = answer("--supported", "openmp :: runtime :: gomp")["variants"]
     assert zoo["supported"] is True
 
 
-def test_of_several_folders_the_first_counts_as_for_python() -> None:
+def test_the_first_of_several_folders_is_used_as_in_python() -> None:
     install("demo", into="first")
     install("demo", *CUDA, into="second")
     install("zoo", *CUDA, into="second")
@@ -200,16 +197,37 @@ def test_of_several_folders_the_first_counts_as_for_python() -> None:
     assert [(each["name"], each["path"]) for each in found] == [("zoo", "second")]
 
 
-def test_without_a_folder_the_environment_of_this_python_is_read() -> None:
+def test_the_environment_of_the_user_is_read_and_not_that_of_the_tool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = [SCRIPTS / "variant-backend", "installed", *NOWHERE]
     install("demo", *CUDA)
-    script = "from variant_backend.scripts import variant_backend; variant_backend()"
-    paths = [str(Path("site").absolute()), *filter(None, sys.path)]
-    program = f"import sys; sys.path = {paths!r}\n{script}"
-    shown = run(sys.executable, "-c", program, "installed", *NOWHERE).stdout
-    assert shown.startswith("demo 1.0  cuda12.8  unknown\n")
+    run("uv", "venv", "--quiet", "--python", sys.executable, "active")
+    (library,) = Path("active").glob("**/site-packages")
+    Path("site/demo-1.0.dist-info").rename(library / "demo-1.0.dist-info")
+    listed = "demo 1.0  cuda12.8  unknown\n  nvidia :: cuda_version_lower_bound :: 12.8\n" + UNKNOWN
+    shown = run(*tool, VIRTUAL_ENV=str(tmp_path / "active"))
+    assert (shown.stdout.strip(), shown.stderr) == (
+        listed,
+        f"looking into {tmp_path / 'active'} (VIRTUAL_ENV)\n",
+    )
+    Path("active").rename(".venv")
+    shown = run(*tool)
+    assert (shown.stdout.strip(), shown.stderr) == (
+        listed,
+        f"looking into {tmp_path / '.venv'} (.venv of the project)\n",
+    )
+    Path(".venv").rename("other")
+    assert invoke("--interpreter", "other").stdout.strip() == listed
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    monkeypatch.setenv(
+        "PATH", str(Path("other/Scripts" if sys.platform == "win32" else "other/bin").absolute())
+    )
+    result = invoke()
+    assert (result.stdout.strip(), result.stderr) == (listed, f"looking into {tmp_path / 'other'} (PATH)\n")
 
 
-def test_no_variant_is_no_fault_but_a_missing_folder_is_one() -> None:
+def test_no_variant_is_not_an_error_but_a_missing_folder_is() -> None:
     install("plain")
     result = invoke("--path", "site", "--check")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no variant is installed\n")
@@ -223,6 +241,29 @@ def test_no_variant_is_no_fault_but_a_missing_folder_is_one() -> None:
     assert (result.exit_code, result.stderr) == (1, "error: no: folder not found\n")
 
 
+def test_check_requires_distributions_in_each_folder(tmp_path: Path) -> None:
+    install("plain")
+    Path("empty").mkdir()
+    text = "empty: no distributions found; use --path with a site-packages folder"
+    result = invoke("--path", "site", "--path", "empty", "--check")
+    assert (result.exit_code, result.stderr) == (1, f"error: {text}\nno variant is installed\n")
+    result = invoke("--path", "site", "--path", "empty")
+    assert (result.exit_code, result.stderr) == (0, f"warning: {text}\nno variant is installed\n")
+    venv.create("bare", with_pip=False)
+    result = invoke("--interpreter", "bare", "--check")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[1] == (
+        f"error: {tmp_path / 'bare'} (--interpreter): no distributions found;"
+        " use --interpreter with another environment, or --path with a site-packages folder"
+    )
+
+
+def test_path_and_interpreter_exclude_each_other() -> None:
+    result = invoke("--path", "site", "--interpreter", "bare")
+    assert result.exit_code == 2
+    assert "--path and --interpreter exclude each other; use one of them" in result.stderr
+
+
 BROKEN = {
     "no JSON": (b"{", "demo: variant.json: invalid JSON: "),
     "no UTF-8": (b"\xff", "demo: a file in dist-info is not UTF-8: "),
@@ -231,28 +272,28 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("fault", BROKEN)
-def test_broken_metadata_of_one_are_told_and_do_not_hide_the_others(fault: str) -> None:
-    content, expected = BROKEN[fault]
+@pytest.mark.parametrize("case", BROKEN)
+def test_broken_metadata_is_an_error_and_others_are_listed(case: str) -> None:
+    content, expected = BROKEN[case]
     (install("demo", *CUDA) / "variant.json").write_bytes(content)
     install("zoo", *openmp("gomp", "runtime :: gomp"))
     result = invoke("--path", "site")
     assert result.exit_code == 1
     assert result.stderr.startswith(f"error: {expected}")
     assert "zoo 1.0" in result.stdout
-    document = told()
+    document = answer()
     assert printed(document["errors"])[0].startswith(expected)
     assert [each["supported"] for each in document["variants"] if each["name"] == "demo"] in ([], [None])
 
 
-def test_a_distribution_without_a_name_is_told_by_its_folder() -> None:
+def test_a_distribution_without_a_name_is_reported_by_its_folder() -> None:
     (install("demo", *CUDA) / "METADATA").write_bytes(b"Version: 1.0\n")
     result = invoke("--path", "site")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.splitlines()[-1] == "error: site: field Name is missing"
 
 
-def test_align_shows_a_namespace_and_names_both_where_two_disagree() -> None:
+def test_align_shows_a_namespace_and_names_disagreeing_variants() -> None:
     install("one", *openmp("gomp", "runtime :: gomp", "version :: 5"))
     install("two", *openmp("iomp", "runtime :: iomp", "version :: 5", "version :: 4"))
     install("other", *CUDA)
@@ -270,21 +311,21 @@ def test_align_shows_a_namespace_and_names_both_where_two_disagree() -> None:
     ]
     result = invoke("--path", "site", "--align", "openmp", "--check")
     assert (result.exit_code, result.stderr) == (1, f"error: {disagreement}\n")
-    document = told("--align", "openmp")
+    document = answer("--align", "openmp")
     assert document["disagreements"] == [
         {"namespace": "openmp", "feature": "runtime", "values": {"one": ["gomp"], "two": ["iomp"]}}
     ]
     assert len(document["variants"]) == 3
 
 
-def test_three_that_agree_in_pairs_only_disagree() -> None:
+def test_three_that_agree_only_in_pairs_disagree() -> None:
     for name, values in {"one": ("gomp", "iomp"), "two": ("iomp", "omp"), "three": ("omp", "gomp")}.items():
         install(name, *openmp(name, *(f"runtime :: {value}" for value in values)))
-        apart = told("--align", "openmp")["disagreements"]
+        apart = answer("--align", "openmp")["disagreements"]
         assert len(apart) == (name == "three")
 
 
-def test_a_namespace_that_nobody_uses_is_aligned() -> None:
+def test_an_unused_namespace_is_aligned() -> None:
     install("demo", *CUDA)
     result = invoke("--path", "site", "--align", "openmp", "--check")
     assert (result.exit_code, result.stdout) == (0, "")
@@ -300,7 +341,7 @@ def test_a_namespace_that_nobody_uses_is_aligned() -> None:
         (["--align", "open-mp"], "character '-' at position 5"),
     ],
 )
-def test_what_cannot_be_meant_is_wrong_usage(arguments: list[str], said: str) -> None:
+def test_invalid_values_are_wrong_usage(arguments: list[str], said: str) -> None:
     result = invoke(*arguments)
     assert result.exit_code == 2
     assert said in result.stderr
@@ -314,7 +355,7 @@ SUPPORTED = st.dictionaries(
 
 
 @given(st.frozensets(PROPERTIES, min_size=1), SUPPORTED)
-def test_what_is_unsupported_is_what_selection_leaves_out(
+def test_unsupported_variants_are_those_that_selection_excludes(
     properties: frozenset[Property], supported: dict[str, dict[str, list[str]]]
 ) -> None:
     variant = Variant("x", properties)

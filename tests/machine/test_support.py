@@ -1,4 +1,4 @@
-"""What a machine supports of a release, from all who have a say, and the options that say it."""
+"""What a machine supports of a release, from all sources, and the options for it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def installed(name: str, *properties: str) -> Installed:
     )
 
 
-def test_each_source_counts_where_none_before_it_has_a_say() -> None:
+def test_each_source_is_used_if_no_earlier_one_knows() -> None:
     hardware = Hardware({name: Detected({"f": ("found",)}, f"seen {name}") for name in "abc"})
     policy = Policy(given={"a": {"f": ["given"]}, "b": {}}, disabled=("e",))
     static = StaticProvider((("f", ("listed",)),))
@@ -76,37 +76,38 @@ def test_each_source_counts_where_none_before_it_has_a_say() -> None:
         "a": STATIC,
         "b": Origin("given", "--supported"),
         "c": Origin("hardware", "seen c"),
-        "d": Origin("unknown", "unknown; its plugin is not trusted: --trust-plugin a-provider"),
+        "d": Origin("unknown", "unknown; its plugin is not trusted; use --trust-plugin a-provider"),
         "e": DISABLED,
     }
 
 
-def test_this_machine_is_not_looked_at_for_what_others_tell() -> None:
+def test_detection_does_not_run_if_other_sources_know() -> None:
     def look() -> Mapping[str, Detected]:
-        raise AssertionError("it is looked at")
+        raise AssertionError("detection runs")
 
     machine, given = Machine(Hardware(Lazy(look))), {"b": dict[str, list[str]]()}
     optional = PluginProvider(("a-provider",), optional=True)
     metadata = release(a=STATIC_OPENMP, b=PLUGIN, c=PLUGIN, d=optional)
     known, _ = machine_support(metadata, machine, Policy(given=given, disabled=("c",)))
     assert known.origins["d"] == NOT_ENABLED
-    with pytest.raises(AssertionError, match="it is looked at"):
+    with pytest.raises(AssertionError, match="detection runs"):
         machine_support(metadata, machine, Policy(given=given))
 
 
 @pytest.mark.parametrize(
     ("requires", "said"),
     [
-        (["A.Provider"], "not trusted: --trust-plugin a-provider"),
-        (["Trusted>=1", "b", "c[x]"], "not trusted: --trust-plugin b --trust-plugin c"),
-        (["trusted @ https://example.org/trusted.zip"], "names a URL, which no name can vouch for"),
-        (["trusted; python_version < '3'"], "its plugin requires nothing on this system"),
+        (["A.Provider"], "not trusted; use --trust-plugin a-provider"),
+        (["Trusted>=1", "b", "c[x]"], "not trusted; use --trust-plugin b --trust-plugin c"),
+        (
+            ["trusted @ https://example.org/trusted.zip"],
+            "a requirement with a URL is never trusted: trusted",
+        ),
+        (["trusted; python_version < '3'"], "none of its requirements applies to this machine"),
         (["trusted; os_name ~= 'posix'"], "its plugin is not run: "),
     ],
 )
-def test_a_plugin_that_no_name_vouches_for_is_not_run_and_the_origin_says_so(
-    requires: list[str], said: str
-) -> None:
+def test_an_untrusted_plugin_is_not_run_and_the_origin_explains(requires: list[str], said: str) -> None:
     metadata = release(speech=PluginProvider(tuple(requires)))
     known, problems = machine_support(metadata, Machine(), Policy(trusted=frozenset({"trusted"})))
     assert (known.supported, problems) == ({}, ())
@@ -116,7 +117,7 @@ def test_a_plugin_that_no_name_vouches_for_is_not_run_and_the_origin_says_so(
     assert said in origin.text
 
 
-def test_installed_and_pinned_versions_count_for_abi_dependency_and_only_where_it_is_used() -> None:
+def test_installed_and_pinned_versions_support_abi_dependency() -> None:
     used = ["abi_dependency :: torch :: 2.9", "abi_dependency :: my_lib :: 1", "abi_dependency :: gone :: 3"]
     versions = {"torch": Version("2.9.1"), "my-lib": Version("1.5"), "other": Version("1")}
     machine = Machine(versions=versions)
@@ -125,9 +126,7 @@ def test_installed_and_pinned_versions_count_for_abi_dependency_and_only_where_i
     assert known.supported == {
         "abi_dependency": {"torch": ("2.9.1", "2.9", "2"), "my_lib": ("2.0.0", "2.0", "2")}
     }
-    text = (
-        "pinned: my-lib 2.0.0rc1; installed: torch 2.9.1; unknown version (--pin NAME==VERSION says it): gone"
-    )
+    text = "pinned: my-lib 2.0.0rc1; installed: torch 2.9.1; unknown version (use --pin NAME==VERSION): gone"
     assert known.origins == {"abi_dependency": Origin("versions", text)}
     assert machine_support(release(a=PLUGIN), machine, policy)[0].supported == {}
     disabled = policy._replace(disabled=("abi_dependency",))
@@ -145,14 +144,14 @@ VERSIONS = st.builds(
 
 
 @given(VERSIONS, st.lists(st.integers(0, 3), min_size=1, max_size=3))
-def test_a_value_of_abi_dependency_means_what_packaging_says(text: str, numbers: list[int]) -> None:
+def test_abi_dependency_values_match_as_in_packaging(text: str, numbers: list[int]) -> None:
     version, value = Version(text), ".".join(map(str, numbers))
     values = abi_support({"torch": version})["torch"]
     assert (value in values) == SpecifierSet(f"=={value}.*").contains(version, prereleases=True)
     assert sorted(values, key=len, reverse=True) == list(values)
 
 
-def test_what_is_installed_fixes_a_namespace_and_the_origin_names_it() -> None:
+def test_align_keeps_common_values_and_the_origin_names_variants() -> None:
     one = installed("one", "openmp :: runtime :: gomp", "openmp :: runtime :: omp", "mpi :: abi :: x")
     two = installed(
         "two", "openmp :: runtime :: gomp", "openmp :: runtime :: omp", "openmp :: runtime :: iomp"
@@ -163,11 +162,11 @@ def test_what_is_installed_fixes_a_namespace_and_the_origin_names_it() -> None:
     assert problems == ()
     assert known.supported["openmp"] == {"runtime": ("omp", "gomp"), "version": ("5", "4")}
     assert known.supported["mpi"] == dict(STATIC_OPENMP.features)
-    assert str(known.origins["openmp"]) == "static-properties; aligned with what is installed of one, two"
+    assert str(known.origins["openmp"]) == "static-properties; aligned with installed variants: one, two"
     assert known.origins.keys() == {"openmp", "mpi"}
 
 
-def test_where_nobody_else_says_the_values_of_what_is_installed_count() -> None:
+def test_installed_values_are_supported_if_no_source_knows() -> None:
     machine = Machine(installed=(installed("one", "openmp :: runtime :: gomp"),))
     policy, metadata = Policy(align=("openmp",)), release(openmp=PLUGIN)
     known, _ = machine_support(metadata, machine, policy)
@@ -176,7 +175,7 @@ def test_where_nobody_else_says_the_values_of_what_is_installed_count() -> None:
         assert not machine_support(metadata, machine, other)[0].supported.get("openmp")
 
 
-def test_two_that_disagree_are_both_named_and_nothing_of_that_feature_is_supported() -> None:
+def test_disagreeing_variants_are_named_and_their_feature_is_unsupported() -> None:
     one = installed("one", "openmp :: runtime :: gomp", "openmp :: version :: 4")
     two = installed("two", "openmp :: runtime :: iomp", "openmp :: version :: 4")
     machine, policy = Machine(installed=(one, two)), Policy(align=("openmp",))
@@ -204,7 +203,7 @@ INSTALLED = st.lists(
 
 
 @given(FEATURES, INSTALLED)
-def test_what_is_aligned_is_the_part_in_common_in_the_same_order(
+def test_align_keeps_the_order_of_common_values(
     features: dict[str, list[str]], several: list[Installed]
 ) -> None:
     origins = {"openmp": Origin("given", "x"), "a": Origin("given", "y")}
@@ -215,7 +214,7 @@ def test_what_is_aligned_is_the_part_in_common_in_the_same_order(
     apart = {each.feature for each in disagreements(several, "openmp")}
     for feature, values in result.supported["openmp"].items():
         kept = iter(features[feature])
-        assert all(value in kept for value in values)  # a part of it, in its order
+        assert all(value in kept for value in values)  # a part of the values, in their order
         owners = [each.inspection.variant for each in several if each.inspection.variant]
         of_each = [set(each.to_dict()["openmp"].get(feature, features[feature])) for each in owners]
         assert set(values) == set(features[feature]).intersection(*of_each)
@@ -223,7 +222,7 @@ def test_what_is_aligned_is_the_part_in_common_in_the_same_order(
     assert aligned(result, "openmp", several).supported == result.supported
 
 
-def test_the_configuration_names_what_is_trusted_and_need_not_be_there(tmp_path: Path) -> None:
+def test_the_configuration_lists_trusted_packages_and_may_be_missing(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     assert UserConfig.load(path) == UserConfig(frozenset(), "pip")
     assert user_config.config_path().parts[-2:] == ("variant-backend", path.name)
@@ -244,7 +243,7 @@ def test_the_configuration_names_what_is_trusted_and_need_not_be_there(tmp_path:
         ("trust-plugins", "not TOML in UTF-8"),
     ],
 )
-def test_what_is_wrong_with_the_configuration_ends_the_command(config: Path, text: str, said: str) -> None:
+def test_an_invalid_configuration_ends_the_command(config: Path, text: str, said: str) -> None:
     config.write_text(text)
     result = invoke()
     assert result.exit_code == 1
@@ -253,7 +252,7 @@ def test_what_is_wrong_with_the_configuration_ends_the_command(config: Path, tex
 
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The user's own configuration, in a place of the test's own; there is none yet."""
+    """The path of the user's configuration in this test; the file does not exist yet."""
     path = tmp_path / "config.toml"
     monkeypatch.setattr(user_config, "config_path", lambda: path)
     monkeypatch.chdir(tmp_path)
@@ -263,7 +262,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @click.command(cls=Command, example="command", page="docs/hardware.md")
 @selection_options
 def show(machine: Machine, policy: Policy, target: Target) -> tuple[Machine, Policy, Target]:
-    """Return what the options give a command."""
+    """Return the values that the options give a command."""
     return machine, policy, target
 
 
@@ -271,44 +270,67 @@ def invoke(*arguments: object) -> Result:
     return CliRunner().invoke(show, [*map(str, arguments)])
 
 
-def chosen(*arguments: object) -> tuple[Machine, Policy, Target]:
+def read_options(*arguments: object) -> tuple[Machine, Policy, Target]:
     result: tuple[Machine, Policy, Target] = show.main([*map(str, arguments)], standalone_mode=False)
     return result
 
 
 @pytest.mark.usefixtures("config")
-def test_without_options_it_is_this_machine_this_python_and_what_is_installed_here() -> None:
-    machine, policy, target = chosen()
+def test_the_version_of_an_interpreter_is_the_target(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = tmp_path / "env" / "lib" / "python3.12" / "site-packages"
+    (site / "torch-2.9.dist-info").mkdir(parents=True)
+    (site / "torch-2.9.dist-info" / "METADATA").write_text(METADATA.format(name="Torch", version="2.9"))
+    (tmp_path / "env" / "pyvenv.cfg").write_text("version = 3.12.4\n")
+    for more in ((), ("--platform", "windows", "--align", "openmp")):
+        machine, _, target = read_options("--interpreter", tmp_path / "env", *more)
+        assert (str(target.python), target.tags[0].interpreter) == ("3.12.4", "cp312")
+        assert machine.versions == {"torch": Version("2.9")}
+        assert capsys.readouterr().err == f"looking into {tmp_path / 'env'} (--interpreter)\n"
+    result = invoke("--interpreter", tmp_path / "env", "--python", "3.12")
+    assert result.exit_code == 2
+    assert "--interpreter and --python exclude each other" in result.stderr
+    (tmp_path / "env" / "pyvenv.cfg").write_text("version = 3.12.4\nimplementation = PyPy\n")
+    result = invoke("--interpreter", tmp_path / "env")
+    assert result.exit_code == 1
+    assert "(--interpreter): unknown version of CPython; use --path and --python" in result.stderr
+
+
+@pytest.mark.usefixtures("config")
+def test_defaults_are_this_machine_python_and_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIRTUAL_ENV", sys.prefix)
+    machine, policy, target = read_options()
     assert (target.here, target.python.release) == (True, sys.version_info[:3])
     assert "nvidia" in (machine.hardware or Hardware({})).namespaces
     assert machine.versions["click"] == Version(version("click"))
     assert (policy.trusted, policy.installer, machine.installed) == (frozenset(), "pip", ())
 
 
-def test_of_another_platform_only_what_is_told_counts(config: Path) -> None:
+def test_another_platform_ignores_facts_of_this_machine(config: Path) -> None:
     config.write_text('trust-plugins = ["always"]')
     site = Path("site")
     (site / "torch-2.9.dist-info").mkdir(parents=True)
     (site / "torch-2.9.dist-info" / "METADATA").write_text(METADATA.format(name="Torch", version="2.9"))
     elsewhere = ("--platform", "windows", "--python", "3.12")
-    machine, policy, target = chosen(*elsewhere, "--trust-plugin", "Once.More")
+    machine, policy, target = read_options(*elsewhere, "--trust-plugin", "Once.More")
     assert (target.here, str(target.tags[0])) == (False, "cp312-cp312-win_amd64")
     assert (machine.hardware, machine.versions) == (None, {})
     assert policy.trusted == {"once-more"}
-    assert chosen(*elsewhere, "--path", site)[0].versions == {"torch": Version("2.9")}
+    assert read_options(*elsewhere, "--path", site)[0].versions == {"torch": Version("2.9")}
     Path("node.toml").write_text('[x86_64]\nsource = "hand"\nfeatures.level = ["v2"]\n[tpu.features]\n')
-    machine, _, _ = chosen(*elsewhere, "--machine", "node.toml")
+    machine, _, _ = read_options(*elsewhere, "--machine", "node.toml")
     assert (machine.hardware or Hardware({})).namespaces == {
         "x86_64": Detected({"level": ("v2",)}, "node.toml: hand"),
         "tpu": Detected({}, "node.toml"),
     }
-    assert chosen("--machine", "node.toml")[1].trusted == frozenset()
-    assert chosen()[1].trusted == {"always"}
+    assert read_options("--machine", "node.toml")[1].trusted == frozenset()
+    assert read_options()[1].trusted == {"always"}
 
 
 @pytest.mark.usefixtures("config")
-def test_the_options_may_be_repeated() -> None:
-    _, policy, _ = chosen(
+def test_options_may_be_repeated() -> None:
+    _, policy, _ = read_options(
         *("--supported", "a :: f :: 1", "--supported", "b :: f :: 2, 3", "--enable", "c", "--enable", "d"),
         *("--disable", "e", "--disable", "f", "--trust-plugin", "x", "--trust-plugin", "Y_z"),
         *("--pin", "My.Lib == 1.0", "--pin", "other==2!3", "--align", "openmp", "--align", "mpi"),
@@ -320,7 +342,7 @@ def test_the_options_may_be_repeated() -> None:
 
 
 @pytest.mark.usefixtures("config")
-def test_broken_metadata_of_what_is_installed_are_told_and_the_others_align() -> None:
+def test_broken_installed_metadata_is_a_warning_and_others_align() -> None:
     variant = VariantMetadata(("openmp",), {"openmp": STATIC_OPENMP}, {"x": Variant("x", parsed(RUNTIME))})
     for name, content in (("one", variant.to_json()), ("two", b"{")):
         folder = Path("site", f"{name}-1.dist-info")
@@ -330,7 +352,7 @@ def test_broken_metadata_of_what_is_installed_are_told_and_the_others_align() ->
     result = invoke("--path", "site", "--align", "openmp")
     assert result.exit_code == 0
     assert result.stderr.startswith("warning: two: variant.json: invalid JSON: ")
-    machine, policy, _ = chosen("--path", "site", "--align", "openmp")
+    machine, policy, _ = read_options("--path", "site", "--align", "openmp")
     known, _ = machine_support(release(openmp=STATIC_OPENMP), machine, policy)
     assert known.supported["openmp"]["runtime"] == ("gomp",)
 
@@ -348,11 +370,14 @@ def test_broken_metadata_of_what_is_installed_are_told_and_the_others_align() ->
         (["--pin", "torch[x]==2"], "invalid project name 'torch[x]'"),
         (["--python", "2.7"], "'2.7' is no version of CPython"),
         (["--platform", "amiga"], "'amiga' is no platform"),
-        (["--platform", "windows", "--align", "openmp"], "--align with --platform needs --path"),
+        (
+            ["--platform", "windows", "--align", "openmp"],
+            "--align with --platform requires --path DIR or --interpreter PATH",
+        ),
     ],
 )
 @pytest.mark.usefixtures("config")
-def test_what_cannot_be_meant_is_wrong_usage(arguments: list[str], said: str) -> None:
+def test_invalid_values_are_wrong_usage(arguments: list[str], said: str) -> None:
     result = invoke(*arguments)
     assert result.exit_code == 2
     assert said in " ".join(result.stderr.split())
@@ -360,7 +385,7 @@ def test_what_cannot_be_meant_is_wrong_usage(arguments: list[str], said: str) ->
 
 @pytest.mark.parametrize("option", ["--path", "--machine"])
 @pytest.mark.usefixtures("config")
-def test_what_is_not_there_is_told(option: str) -> None:
+def test_a_missing_path_is_an_error(option: str) -> None:
     result = invoke(option, "no.json")
     assert result.exit_code == 1
     assert result.stderr.startswith("error: no.json: ")

@@ -1,4 +1,4 @@
-"""Trusted plugins: installed into environments of their own, asked there, held to the protocol."""
+"""Trusted plugins: each is installed into its own environment, run there, and checked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.namespace_support import Origin, Support
 from variant_backend.variants.providers import PluginProvider
 
-pytestmark = pytest.mark.slow  # each plugin gets an environment
+pytestmark = pytest.mark.slow  # makes an environment for each plugin
 
 PLUGIN = """
 from typing import NamedTuple
@@ -39,7 +39,7 @@ FEATURES = {"tone": ("warm", "short"), "age": ("3", "4")}
 
 @pytest.fixture
 def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that has all that installers find."""
+    """The only folder in which installers find distributions."""
     folder = tmp_path / "wheels"
     folder.mkdir()
     for tool in ("PIP", "UV"):
@@ -64,10 +64,10 @@ def support(
 
 
 @pytest.mark.parametrize("installer", INSTALLERS)
-def test_a_trusted_plugin_tells_what_is_supported_in_its_order(
+def test_a_trusted_plugin_reports_support_in_its_order(
     wheels: Path, installer: Installer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # What is found there is neither taken for installed, nor imported.
+    # PYTHONPATH must neither count as installed nor be imported.
     (tmp_path / "speech_provider.py").write_text("raise OSError")
     (tmp_path / "speech_provider-1.0.dist-info").mkdir()
     (tmp_path / "speech_provider-1.0.dist-info" / "METADATA").write_text(
@@ -90,11 +90,11 @@ BROKEN = {
     "crashes": ("import os; os.kill(os.getpid(), 9)", "ended with exit code"),
     "prints": (f"print('hello')\n{PLUGIN}", "prints to stdout: 'hello'"),
     "lies": (PLUGIN.replace('["warm", "short"]', "[1]"), "[0].values[0]: expected a string, got a number"),
-    "strays": (f"{PLUGIN}\n    namespace = 'nvidia'\n", "is 'nvidia', so it answers for another one"),
+    "strays": (f"{PLUGIN}\n    namespace = 'nvidia'\n", "expected 'strays', got 'nvidia'"),
 }
 
 
-def test_plugins_that_fail_are_named_and_do_not_hide_the_others(wheels: Path) -> None:
+def test_failing_plugins_are_named_and_others_answer(wheels: Path) -> None:
     asked = {"first": put(wheels, "first")}
     asked |= {namespace: put(wheels, namespace, plugin) for namespace, (plugin, _) in BROKEN.items()}
     asked["gone"] = PluginProvider(("gone-provider>=2",))
@@ -112,7 +112,7 @@ def test_plugins_that_fail_are_named_and_do_not_hide_the_others(wheels: Path) ->
 
 @contextmanager
 def hanging() -> Iterator[str]:
-    """Give code that starts a process and waits for it in vain; it is an error if that does not end."""
+    """Give code that waits for a child process; fail if that process does not end."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(20)
         port = server.getsockname()[1]
@@ -121,11 +121,11 @@ def hanging() -> Iterator[str]:
         connection, _ = server.accept()
         with connection:
             connection.settimeout(20)
-            with suppress(ConnectionResetError):  # how Windows says that the other end is gone
+            with suppress(ConnectionResetError):  # Windows reports a closed connection so
                 assert connection.recv(1) == b""
 
 
-def test_a_plugin_that_hangs_is_given_up_with_what_it_has_started(
+def test_a_hanging_plugin_ends_with_its_child_processes(
     wheels: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plugins, "_TIME_LIMIT", 3)
@@ -136,7 +136,7 @@ def test_a_plugin_that_hangs_is_given_up_with_what_it_has_started(
 
 
 @pytest.mark.parametrize("installer", INSTALLERS)
-def test_a_plugin_whose_build_hangs_is_given_up_and_nothing_is_left_behind(
+def test_a_hanging_build_ends_and_leaves_no_files(
     wheels: Path, installer: Installer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trusted_plugins, "_TIME_LIMIT", 5)
@@ -157,12 +157,12 @@ def test_a_plugin_whose_build_hangs_is_given_up_and_nothing_is_left_behind(
         assert (known.supported, known.origins) == ({"slow": {}}, {"slow": FAILED})
         assert str(problem) == (
             f"providers.slow: plugin 'slow_provider': {installer} cannot install slow-provider: "
-            "not done within 5 seconds"
+            "not finished within 5 seconds"
         )
     assert not list(temporary.iterdir())
 
 
-def test_a_plugin_is_asked_once_for_all_releases(wheels: Path) -> None:
+def test_a_plugin_runs_once_for_all_releases(wheels: Path) -> None:
     provider = put(wheels, "speech")
     first = support({"speech": provider})
     for wheel in wheels.iterdir():

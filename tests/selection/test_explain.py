@@ -258,7 +258,7 @@ def test_of_what_is_aligned_the_other_package_is_named_and_the_own_one_does_not_
         "  speed :: mode: needs fast; this machine supports safe",
         "",
         "SUPPORTED",
-        "  speed: static-properties; aligned with what is installed of another",
+        "  speed: static-properties; aligned with installed variants: another",
         "    mode: safe",
     ]
 

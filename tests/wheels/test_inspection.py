@@ -240,25 +240,30 @@ def test_a_label_without_variant_json_is_an_error() -> None:
     assert result.stderr == f"error: {odd}: the name has a label, but the wheel has no variant.json\n"
 
 
-def test_missing_targets_are_reported_and_the_others_printed() -> None:
+def test_missing_targets_are_reported_and_the_others_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIRTUAL_ENV", sys.prefix)
     result = invoke("demo-2.0-py3-none-any.whl", "no-such-project", make_wheel(Path()))
     assert result.exit_code == 1
     assert result.stdout.startswith(f"{PLAIN}\n")
     assert result.stderr.splitlines() == [
         "error: demo-2.0-py3-none-any.whl: file not found (did you mean 'demo-1.0-py3-none-any.whl'?)",
-        "error: no-such-project: not installed for the interpreter of variant-backend;"
-        " give its site-packages folder with --path, or a wheel's path, which ends in .whl",
+        f"looking into {sys.prefix} (VIRTUAL_ENV)",
+        f"error: no-such-project: not installed in {sys.prefix} (VIRTUAL_ENV);"
+        " use --interpreter or --path to look elsewhere; for a wheel, write a path that ends in .whl",
     ]
-    missing = inspected("no-such-project", "--path", "here")
+    missing = inspected("no-such-project", "--path", ".")
     assert (missing["targets"], missing["errors"][0]["place"]) == ([], "no-such-project")
+    assert invoke("no-such-project", "--path", "here").stderr == "error: here: folder not found\n"
 
 
-def test_installed_distributions_are_read_from_their_dist_info() -> None:
+def test_installed_distributions_are_read_from_their_dist_info(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIRTUAL_ENV", sys.prefix)
     variant = convert(make_wheel(Path("plain")), Path())
     flags = ("--quiet", "--no-index", "--preview-features", "wheel-variants", "--find-links", "found")
     assert invoke("PyTest").stdout.splitlines()[0] == "PyTest"
     assert "  variant       no: " in invoke("pytest").stdout
-    Path("found").mkdir()
+    for folder in ("empty", "found"):
+        Path(folder).mkdir()
     installed = Path("installed")
     run(
         "uv",

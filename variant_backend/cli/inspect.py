@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,10 +13,11 @@ from ..errors import VariantError
 from ..lowlevel.terminal import Styled
 from ..variants.providers import Provider, StaticProvider
 from .command import Command
-from .options import installed_paths
+from .environment_options import environment_options
 from .output import Printer
 
 if TYPE_CHECKING:
+    from ..machine.environment import Environment
     from ..wheels.inspection import Inspection, RequirementChanges
 
 _WIDTH = 12  # of the first column
@@ -24,9 +25,11 @@ _WIDTH = 12  # of the first column
 
 @click.command("inspect", cls=Command, example="variant-backend inspect dist/*.whl", page="docs/inspect.md")
 @click.argument("targets", nargs=-1, required=True, metavar="WHEEL|URL|NAME...")
-@installed_paths
+@environment_options
 @click.pass_obj
-def inspect_command(printer: Printer, targets: tuple[str, ...], paths: tuple[Path, ...]) -> None:
+def inspect_command(
+    printer: Printer, targets: tuple[str, ...], environment: Callable[[], Environment]
+) -> None:
     """Show the variant metadata of wheels and distributions.
 
     A name that ends in .whl is a wheel. A name with :// is the URL of a wheel, or of a page or folder with
@@ -34,7 +37,7 @@ def inspect_command(printer: Printer, targets: tuple[str, ...], paths: tuple[Pat
     """
     shown: list[Inspection] = []
     for target in targets:
-        for result in _inspected(target, paths):
+        for result in _inspected(target, environment):
             if isinstance(result, VariantError):
                 problems = [*result.problems]
             else:
@@ -48,7 +51,7 @@ def inspect_command(printer: Printer, targets: tuple[str, ...], paths: tuple[Pat
     printer.keys = {"targets": list(map(_to_dict, shown))}
 
 
-def _inspected(target: str, paths: tuple[Path, ...]) -> list[Inspection | VariantError]:
+def _inspected(target: str, environment: Callable[[], Environment]) -> list[Inspection | VariantError]:
     """Return the inspections of a target, or an error."""
     from ..wheels import inspection
 
@@ -57,7 +60,8 @@ def _inspected(target: str, paths: tuple[Path, ...]) -> list[Inspection | Varian
             return inspection.inspect_url(target)
         if target.endswith(".whl"):
             return [inspection.inspect_wheel(Path(target))]
-        return [inspection.inspect_installed(target, paths)]
+        place = environment()
+        return [inspection.inspect_installed(target, place.folders, str(place))]
     except VariantError as error:
         return [error]
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -14,12 +13,14 @@ from ..errors import problems_of
 from ..lowlevel.terminal import table
 from ..variants.properties import check_name
 from .command import Command
+from .environment_options import environment_options
 from .inspect import property_lines
-from .options import installed_paths, reading
+from .options import reading
 from .output import Printer
-from .selection_options import MachineFile, check_folders, machine_option, supported_option
+from .selection_options import MachineFile, machine_option, supported_option
 
 if TYPE_CHECKING:
+    from ..machine.environment import Environment
     from ..machine.installed import Disagreement, Installed
     from ..variants.ranking import Supported
 
@@ -35,7 +36,7 @@ def _namespace(text: str | None) -> str | None:
 @click.command(
     "installed", cls=Command, example="variant-backend installed --check", page="docs/installed.md"
 )
-@installed_paths
+@environment_options
 @supported_option
 @machine_option()
 @click.option(
@@ -48,7 +49,7 @@ def _namespace(text: str | None) -> str | None:
 @click.pass_obj
 def installed_command(
     printer: Printer,
-    paths: tuple[Path, ...],
+    environment: Callable[[], Environment],
     given: Supported,
     machine: MachineFile | None,
     align: str | None,
@@ -60,14 +61,17 @@ def installed_command(
     --supported, --machine or this machine. If there is none, the result is unknown. No plugin runs.
     """
     from ..machine.detect import hardware_of
-    from ..machine.installed import disagreements, installed_variants
+    from ..machine.installed import disagreements, empty_folders, installed_variants
     from ..variants.namespace_support import Lazy
     from ..wheels.inspection import installed_versions
 
-    check_folders(paths)
     hardware = hardware_of(machine.path if machine else None, os.environ)
     supported = Lazy(lambda: {**hardware.supported, **given})
-    variants, errors = installed_variants(supported, paths, Lazy(lambda: installed_versions(paths)))
+    place = environment()
+    folders = place.folders
+    for problem in empty_folders(place):
+        (printer.error if check else printer.warn)(problem)
+    variants, errors = installed_variants(supported, folders, Lazy(lambda: installed_versions(folders)))
     apart = disagreements(variants, align) if align else []
     printer.keys = _to_dict(variants, align, apart)
     _print(printer, variants, align)

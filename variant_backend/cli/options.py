@@ -112,14 +112,6 @@ force_option = click.option("--force", is_flag=True, help="Replace existing file
 jobs_option = click.option(
     "-j", "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Wheels at the same time."
 )
-installed_paths = click.option(
-    "--path",
-    "paths",
-    multiple=True,
-    type=PATH,
-    metavar="DIR",
-    help="A site-packages folder with installed distributions; may be repeated.",
-)
 find_links_option = click.option(
     "-f",
     "--find-links",

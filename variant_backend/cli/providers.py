@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-import os
-import sys
+import functools
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ..errors import VariantError, did_you_mean, one_of
 from .command import Command, Group
+from .environment_options import environment_finder, interpreter_option
 from .output import Printer, status_line
 
 if TYPE_CHECKING:
+    from ..machine.environment import Environment
     from ..machine.plugins import Plugin
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
-def _interpreter(_: click.Context, __: click.Parameter, text: str | None) -> str:
-    """Return the interpreter that is named, or that of the environment that is."""
-    if text is None:
-        return sys.executable
-    if not os.path.isdir(text):  # noqa: PTH112  # of a name that is too long, Path raises OSError
-        return text
-    return str(Path(text) / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python"))
+def _in_environment(command: _Function) -> Callable[..., object]:
+    """Add --interpreter; the command gets ``environment``."""
 
+    @functools.wraps(command)
+    def with_environment(*args: Any, interpreter: str | None, **kwargs: Any) -> object:
+        return command(*args, environment=environment_finder((), interpreter), **kwargs)
 
-_python = click.option(
-    "--python",
-    callback=_interpreter,
-    metavar="EXE|ENV",
-    help="The interpreter or the environment whose plugins are meant  [default: that of variant-backend]",
-)
+    return interpreter_option(with_environment)
 
 
 def _choosing(function: _Function) -> _Function:
@@ -65,13 +58,13 @@ def providers_group() -> None:
 @providers_group.command(
     "list", cls=Command, example="variant-backend providers list", page="docs/plugins.md"
 )
-@_python
+@_in_environment
 @click.pass_obj
-def list_command(printer: Printer, python: str) -> None:
+def list_command(printer: Printer, environment: Callable[[], Environment]) -> None:
     """List the installed plugins, without running them."""
     from ..machine.plugins import installed_plugins
 
-    plugins, problems = installed_plugins(python)
+    plugins, problems = installed_plugins(environment().folders)
     printer.keys = {"plugins": [plugin._asdict() for plugin in plugins]}
     if not plugins:
         printer.say("no plugin is installed")
@@ -86,13 +79,16 @@ def list_command(printer: Printer, python: str) -> None:
     "query", cls=Command, example="variant-backend providers query NAME", page="docs/plugins.md"
 )
 @_choosing
-@_python
+@_in_environment
 @click.pass_obj
-def query_command(printer: Printer, names: tuple[str, ...], every: bool, python: str) -> None:
+def query_command(
+    printer: Printer, names: tuple[str, ...], every: bool, environment: Callable[[], Environment]
+) -> None:
     """Run plugins, and show the values that they support."""
     from ..machine import plugins as operation
 
-    plugins = _chosen(printer, names, every, python)
+    plugins = _chosen(printer, names, every, environment)
+    python = environment().executable()
     answers: list[dict[str, object]] = []
     for plugin in _one_by_one(plugins):
         try:
@@ -116,13 +112,16 @@ def query_command(printer: Printer, names: tuple[str, ...], every: bool, python:
     "validate", cls=Command, example="variant-backend providers validate NAME", page="docs/plugins.md"
 )
 @_choosing
-@_python
+@_in_environment
 @click.pass_obj
-def validate_command(printer: Printer, names: tuple[str, ...], every: bool, python: str) -> None:
+def validate_command(
+    printer: Printer, names: tuple[str, ...], every: bool, environment: Callable[[], Environment]
+) -> None:
     """Run plugins, and check that they follow the protocol."""
     from ..machine import plugins as operation
 
-    plugins = _chosen(printer, names, every, python)
+    plugins = _chosen(printer, names, every, environment)
+    python = environment().executable()
     answers: list[dict[str, object]] = []
     for plugin in _one_by_one(plugins):
         problems = operation.protocol_problems(plugin, python)
@@ -142,13 +141,15 @@ def _one_by_one(plugins: Sequence[Plugin]) -> Iterator[Plugin]:
             yield plugin
 
 
-def _chosen(printer: Printer, names: Sequence[str], every: bool, python: str) -> list[Plugin]:
+def _chosen(
+    printer: Printer, names: Sequence[str], every: bool, environment: Callable[[], Environment]
+) -> list[Plugin]:
     """Return the named plugins, or all; raises VariantError for an unknown name."""
     from ..machine.plugins import installed_plugins
 
     if bool(names) == every:
         raise click.UsageError("expected the names of plugins, or --all")
-    plugins, problems = installed_plugins(python)
+    plugins, problems = installed_plugins(environment().folders)
     if every:
         if not plugins:
             printer.say("no plugin is installed")

@@ -15,11 +15,13 @@ from ..errors import VariantError, problems_of
 from ..variants.filename import check_project_name, normalize
 from ..variants.properties import check_name
 from .command import WrongUsage
-from .options import find_links_option, index_url_option, installed_paths, read_supported, reading
+from .environment_options import environment_finder, interpreter_option, path_option
+from .options import find_links_option, index_url_option, read_supported, reading
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
+    from ..machine.environment import Environment
     from ..machine.support import Machine, Policy
     from ..selection.target import Target
     from ..variants.ranking import Supported
@@ -169,7 +171,8 @@ _OPTIONS = (
         metavar="NS",
         help="Select only values that installed variants have in this namespace; may be repeated.",
     ),
-    installed_paths,
+    path_option,
+    interpreter_option,
     click.option(
         "--pin",
         "pinned",
@@ -202,17 +205,32 @@ def selection_options(command: _Function) -> Callable[..., object]:
 
     @functools.wraps(command)
     def with_selection(*args: Any, python: str | None, platform: str | None, **kwargs: Any) -> object:
-        target = read_target(python, platform)
-        names = ("given", "machine", "enabled", "disabled", "trusted", "align", "paths", "pinned")
+        names = ("given", "machine", "enabled", "disabled", "trusted", "align", "pinned")
         values = {name: kwargs.pop(name) for name in names}
-        machine = _machine(target, values["machine"], values["paths"], aligns=bool(values["align"]))
-        policy = _policy(target, **{name: values[name] for name in names if name != "paths"})
+        paths, interpreter = kwargs.pop("paths"), kwargs.pop("interpreter")
+        environment = environment_finder(paths, interpreter)
+        if interpreter is not None:
+            python = _version_of(environment, python)
+        target = read_target(python, platform)
+        is_known = target.here or bool(paths) or interpreter is not None
+        aligns = bool(values["align"])
+        machine = _machine(target, values["machine"], environment if is_known else None, aligns=aligns)
+        policy = _policy(target, **values)
         return command(*args, machine=machine, policy=policy, target=target, **kwargs)
 
     function: Callable[..., object] = with_selection
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
+
+
+def _version_of(environment: Callable[[], Environment], python: str | None) -> str:
+    """Return the version of ``--interpreter`` as the target; raises UsageError with ``--python``."""
+    if python is not None:
+        raise click.UsageError("--interpreter and --python exclude each other; use one of them")
+    if (version := environment().python) is None:
+        raise VariantError("unknown version of CPython", place=environment(), hint="use --path and --python")
+    return version
 
 
 def read_target(python: str | None, platform: str | None) -> Target:
@@ -226,10 +244,13 @@ def read_target(python: str | None, platform: str | None) -> Target:
         raise WrongUsage(error.lines()) from None
 
 
-def _machine(target: Target, file: MachineFile | None, paths: tuple[Path, ...], *, aligns: bool) -> Machine:
+def _machine(
+    target: Target, file: MachineFile | None, environment: Callable[[], Environment] | None, *, aligns: bool
+) -> Machine:
     """Return the facts of the machine; slow ones are looked up when they are needed.
 
-    Facts of this machine are used only if the target is this machine.
+    Facts of this machine are used only if the target is this machine. *environment* is None for another
+    platform without --path and --interpreter.
     """
     from ..machine.detect import hardware_of
     from ..machine.installed import installed_variants
@@ -237,19 +258,15 @@ def _machine(target: Target, file: MachineFile | None, paths: tuple[Path, ...], 
     from ..variants.namespace_support import Lazy
     from ..wheels.inspection import installed_versions
 
-    check_folders(paths)
-    has_installed = bool(paths) or target.here
-    if aligns and not has_installed:
-        raise click.UsageError(
-            "--align with --platform needs --path DIR, the installed distributions of that platform"
-        )
-    variants, errors = installed_variants({}, paths) if aligns else ([], [])
+    if aligns and environment is None:
+        raise click.UsageError("--align with --platform requires --path DIR or --interpreter PATH")
+    variants, errors = installed_variants({}, environment().folders) if aligns and environment else ([], [])
     for problem in problems_of(errors):
         click.get_current_context().obj.warn(problem)
     return Machine(
         hardware=hardware_of(file.path if file else None, os.environ) if file or target.here else None,
         installed=tuple(variants),
-        versions=Lazy(lambda: installed_versions(paths)) if has_installed else {},
+        versions=Lazy(lambda: installed_versions(environment().folders)) if environment else {},
     )
 
 
@@ -278,9 +295,3 @@ def _policy(
         pinned=pinned,
         installer=config.installer,
     )
-
-
-def check_folders(paths: Sequence[Path]) -> None:
-    """Check that folders exist; raises VariantError."""
-    if missing := [path for path in paths if not path.is_dir()]:
-        raise VariantError(*(f"{path}: folder not found" for path in missing))

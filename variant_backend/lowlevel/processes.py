@@ -10,10 +10,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 # Arguments of `subprocess.Popen`; `end_group` needs them.
 GROUP: dict[str, Any]
@@ -34,6 +34,30 @@ else:
         with suppress(ProcessLookupError, PermissionError):  # the process has just ended
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+class Ended(NamedTuple):
+    """The exit code of a program that has ended, and what it wrote to stdout and stderr."""
+
+    code: int
+    output: bytes
+    errors: bytes
+
+
+def run_within(seconds: float, command: Sequence[str]) -> Ended | None:
+    """Run a program without input to its end; None if that takes more than *seconds*.
+
+    All that it has started ends with it. Raises OSError if it cannot be started.
+    """
+    pipe, no_input = subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=no_input, stdout=pipe, stderr=pipe, **GROUP) as process:
+        try:
+            output, errors = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            end_group(process)
+    return Ended(process.returncode, output, errors)
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""What a machine supports: detected, read from files, answered by plugins, fixed by what is installed."""
+"""What a machine supports: detected, read from files, reported by plugins, limited by installed variants."""

@@ -1,36 +1,28 @@
-"""Asks a variant provider plugin, or lists those that are installed, and prints one line of JSON.
+"""Run a variant provider plugin, and print its answer as one line of JSON.
 
-A script of its own, for any Python that has the plugin; it needs the standard library only.
+This program runs in any Python that has the plugin. It needs only the standard library.
 
     python _ask_plugin.py REFERENCE METHOD
-    python _ask_plugin.py
 
 REFERENCE is ``module`` or ``module:object.path``; a class is called to get an instance. METHOD is
-``get_supported_configs`` or ``get_all_configs``. On stdout, it prints
+``get_supported_configs`` or ``get_all_configs``. The program prints the answer of the plugin, unchecked, with
+null for missing attributes:
 
     {"namespace": ..., "all_properties_compatible": ..., "configs": [{"name": ..., "values": [...],
      "multi_value": ...}, ...], "printed": ...}
 
-with what the plugin has there, unchecked, and null for what it has not; or one line about what went wrong,
-and whether a module is missing:
+If that fails, it prints one line about the error, and whether a module is missing:
 
     {"error": "...", "is_missing": ...}
 
-What the plugin itself prints goes to stderr, and its first line is in ``printed`` too, null without one. The
-exit code is 0 in both cases.
-
-Without arguments, no plugin is imported. What distributions declare in the entry-point group
-``variant_plugins`` is printed, in the order of their places on the path, a distribution once:
-
-    {"plugins": [{"name": ..., "reference": ..., "distribution": ..., "version": ...}, ...],
-     "faults": [[PLACE, TEXT], ...]}
+The plugin's own output goes to stderr. Its first line is in ``printed``, which is null without output. The
+exit code is always 0.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from contextlib import suppress
 from functools import reduce
@@ -40,7 +32,7 @@ from threading import Thread
 
 
 def ask(reference: str, method: str) -> dict[str, object]:
-    """Return what a plugin answers, as it is printed."""
+    """Return the answer of a plugin, as printed."""
     module, _, path = reference.partition(":")
     plugin = reduce(getattr, filter(None, path.split(".")), import_module(module))
     if isinstance(plugin, type):
@@ -60,34 +52,8 @@ def ask(reference: str, method: str) -> dict[str, object]:
     }
 
 
-def installed() -> dict[str, object]:
-    """Return the plugins that are installed, as they are printed."""
-    from importlib.metadata import distributions
-
-    plugins, faults, seen = [], [], {""}  # what has no name is not installed, as far as Python knows
-    for distribution in distributions():
-        name, version = "", ""
-        with suppress(Exception):
-            name, version = (distribution.metadata[key] or "" for key in ("Name", "Version"))
-        normalized = re.sub("[-_.]+", "-", name).lower()
-        if normalized in seen:
-            continue
-        seen.add(normalized)
-        try:
-            points = [point for point in distribution.entry_points if point.group == "variant_plugins"]
-        except Exception as error:
-            faults.append((f"{name} {version}: entry_points.txt", _first_line(error)))
-            continue
-        for point in points:
-            reference = point.value.partition("[")[0].strip()  # without extras
-            plugins.append(
-                {"name": point.name, "reference": reference, "distribution": name, "version": version}
-            )
-    return {"plugins": plugins, "faults": faults}
-
-
 class _Watch(Thread):
-    """Passes on to stderr what is printed on stdout, and keeps its start."""
+    """Forwards stdout to stderr, and keeps the start of it."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -98,32 +64,32 @@ class _Watch(Thread):
         self.start()
 
     def run(self) -> None:
-        """Pass everything on."""
+        """Forward everything."""
         while data := os.read(self._read, 1 << 16):
             self._printed = (self._printed + data)[:200]
-            with suppress(OSError):  # nobody reads it, and the plugin must not wait for that
+            with suppress(OSError):  # without a reader, the plugin must go on
                 os.write(2, data)
 
     def end(self) -> str | None:
-        """Let stdout be stderr, and return the first line that was printed, None if there was none."""
-        with suppress(Exception):  # a plugin may have closed or replaced it
+        """Redirect stdout to stderr, and return the first printed line, None without output."""
+        with suppress(Exception):  # the plugin may have closed or replaced it
             sys.stdout.flush()
         os.dup2(2, 1)
-        self.join(1)  # a process that the plugin has left behind may still have the pipe
+        self.join(1)  # a process that the plugin left behind may still hold the pipe
         lines = self._printed.decode("utf-8", "replace").splitlines()
         return lines[0] if lines else None
 
 
 def main() -> None:
-    """Ask, and print the answer where only we can print."""
-    # This script's folder has modules that are none of the plugin's business.
+    """Run the plugin, and print the answer to a copy of stdout that the plugin does not have."""
+    # The plugin must not import the modules beside this file.
     sys.path[:] = [
         path for path in sys.path if Path(path or ".").resolve() != Path(__file__).resolve().parent
     ]
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as channel:
         watch = _Watch()
         try:
-            result = ask(*sys.argv[1:]) if sys.argv[1:] else installed()
+            result = ask(*sys.argv[1:])
             text = json.dumps({**result, "printed": watch.end()}, default=repr)
         except (Exception, SystemExit) as error:
             watch.end()

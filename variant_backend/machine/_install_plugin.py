@@ -1,12 +1,13 @@
-"""A program that installs into a new environment. It runs in a process of its own, and is not imported.
+"""Install requirements into a new environment. This program runs in its own process and is not imported.
 
     python _install_plugin.py INSTALLER REQUIREMENT...
 
-INSTALLER is ``pip`` or ``uv``. On stdout, it prints one line of JSON: ``{"python": ..., "path": ...}`` with
-the interpreter and the folder of the environment, or ``{"error": "..."}``. The exit code is 0 in both cases.
+INSTALLER is ``pip`` or ``uv``. The program prints one line of JSON to stdout: ``{"python": ..., "path":
+...}`` with the interpreter and the folder of the environment, or ``{"error": "..."}``. The exit code is
+always 0.
 
-The environment and all that is temporary are left in the folder that TMPDIR, TEMP or TMP name, for whoever
-runs this to use and remove.
+The environment and all temporary files are in the folder that TMPDIR, TEMP or TMP names. The caller uses and
+removes them.
 """
 
 from __future__ import annotations
@@ -20,43 +21,45 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-# Of what an installer says when it fails, the end has the reason.
+# The last lines of an installer's output have the reason.
 _LAST_LINES = 3
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def install(installer: Literal["pip", "uv"], requirements: Sequence[str]) -> dict[str, str]:
-    """Make the environment, and return what is printed of it."""
+    """Make the environment, and return the answer to print."""
     from build.env import DefaultIsolatedEnv
 
-    os.environ.pop("PYTHONPATH", None)  # what is found there would not be installed
-    env = DefaultIsolatedEnv(installer=installer).__enter__()  # leaving it would remove it
+    os.environ.pop("PYTHONPATH", None)  # its distributions would not be installed
+    env = DefaultIsolatedEnv(installer=installer).__enter__()  # __exit__ would remove it
     env.install(requirements)
     return {"python": env.python_executable, "path": env.path}
 
 
 def main(installer: Literal["pip", "uv"], *requirements: str) -> None:
-    """Install what the arguments ask for, and print what came of it."""
+    """Install the requirements, and print the answer."""
     try:
         answer = install(installer, requirements)
     except subprocess.CalledProcessError as error:
         answer = {"error": _last_words(error)}
-    except Exception as error:  # of several kinds, such as that there is no uv
+    except Exception as error:  # of several types; for example, uv is missing
         answer = {"error": str(error) or type(error).__name__}
     print(json.dumps(answer))  # noqa: T201  # stdout is the answer
 
 
 def _last_words(error: subprocess.CalledProcessError) -> str:
-    """Return the last lines that an installer said, as one line."""
+    """Return the last lines of an installer's output, joined."""
     output = error.stderr or error.stdout or b""
     text = output if isinstance(output, str) else output.decode("utf-8", "replace")
     lines = [_COLOR.sub("", line).strip() for line in text.splitlines()]
-    said = [line for line in lines if line and not line.startswith("[notice]")]  # there is a newer pip
-    words = " / ".join(said[-_LAST_LINES:]) or f"it ended with exit code {error.returncode}"
+    said = [
+        line for line in lines if line and not line.startswith("[notice]")
+    ]  # pip prints it if a newer pip exists
+    words = " / ".join(said[-_LAST_LINES:]) or f"ended with exit code {error.returncode}"
     return "".join(character if character.isprintable() else "?" for character in words)
 
 
 if __name__ == "__main__":
-    if Path(sys.path[0]) == Path(__file__).parent:  # its modules must not hide others of their names
+    if Path(sys.path[0]) == Path(__file__).parent:  # modules beside this file must not shadow others
         del sys.path[0]
-    main(*sys.argv[1:])  # type: ignore[arg-type]  # the first is an installer, by the contract above
+    main(*sys.argv[1:])  # type: ignore[arg-type]  # the caller passes "pip" or "uv" first

@@ -9,5 +9,5 @@ from ..variants.provider_aarch64 import aarch64_features
 
 
 def detect_aarch64(environ: Mapping[str, str]) -> Detected:  # noqa: ARG001  # a detector's signature
-    """Return what every such processor supports: uv looks at no more."""
+    """Return what every 64-bit Arm processor supports; uv detects nothing more."""
     return Detected(aarch64_features(), "every 64-bit Arm processor")

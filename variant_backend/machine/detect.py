@@ -1,8 +1,8 @@
-"""What this machine supports of the namespaces that installers detect by themselves.
+"""Detect what this machine supports in the namespaces that installers detect by themselves.
 
-Facts are found without starting a program: the flags of the processor from Linux, macOS or Windows, the CUDA
-version and the compute capability from NVML or the driver itself. What follows from them is in the registry
-`variants.known_providers`. The variables that force a fact for uv do so here.
+No program is started. Linux, macOS or Windows lists the processor's flags. NVML or the driver reports the
+CUDA version and the compute capability. `variants.known_providers` turns these facts into features.
+The environment variables that force a fact for uv force it here too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .nvidia import detect_nvidia
 from .tpu import detect_tpu
 from .x86_64 import detect_x86_64
 
-# By namespace, what asks the machine; the environment may force facts, as it does for uv.
+# The detector of each namespace; it takes the environment variables, which may force facts.
 DETECTORS: Mapping[str, Callable[[Mapping[str, str]], Detected]] = {
     "x86_64": detect_x86_64,
     "aarch64": detect_aarch64,
@@ -31,7 +31,7 @@ DETECTORS: Mapping[str, Callable[[Mapping[str, str]], Detected]] = {
 
 
 def detect(environ: Mapping[str, str]) -> Hardware:
-    """Return what this machine supports; *environ* may force facts, as it does for uv."""
+    """Return what this machine supports; *environ* may force facts, as for uv."""
     machine = platform.machine()
     return Hardware(
         {
@@ -43,9 +43,10 @@ def detect(environ: Mapping[str, str]) -> Hardware:
 
 
 def hardware_of(path: Path | None, environ: Mapping[str, str]) -> Hardware:
-    """Return what a hardware file says, named in its sources; without one, this machine, looked at late.
+    """Return the contents of a machine file, or what is detected on this machine if *path* is None.
 
-    Raises VariantError when the file cannot be read.
+    The sources name the file. Detection waits until the result is read. Raises VariantError if the file
+    cannot be read.
     """
     if path is None:
         return Hardware(Lazy(lambda: detect(environ).namespaces))
@@ -58,11 +59,13 @@ def hardware_of(path: Path | None, environ: Mapping[str, str]) -> Hardware:
 
 
 def load_hardware(path: Path) -> Hardware:
-    """Read a hardware file, TOML if it is called so, else JSON; raises VariantError with every fault."""
+    """Read a machine file, TOML if its name ends in .toml, else JSON; raises VariantError."""
     if path.suffix == ".toml":
         return Hardware.from_table(read_toml(path), str(path))
     try:
         data = path.read_bytes()
+    except FileNotFoundError:
+        raise VariantError("file not found", place=path) from None
     except OSError as error:
         raise VariantError(str(error.strerror), place=path) from None
     return Hardware.from_json(data, str(path))

@@ -1,4 +1,4 @@
-"""What is installed as a variant, whether a system supports it, and where installed variants disagree."""
+"""List installed variants, whether a machine supports them, and where they disagree."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from ..errors import Problem, VariantError, one_of
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.namespace_support import DISABLED, NOT_ENABLED, Support, abi_dependencies, abi_support
 from ..variants.ranking import Supported, static_support, unsupported
-from ..wheels.inspection import Inspection, inspect_installed_variants
+from ..wheels.inspection import Inspection, has_distributions, inspect_installed_variants
+from .environment import Environment
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
 
 class Installed(NamedTuple):
-    """An installed variant, and whether a system supports it: None is for what nobody knows.
+    """An installed variant, and whether the machine supports it: None if unknown.
 
-    *reasons* are those against it. *unknown* are the namespaces of its properties of which nothing is said.
+    *path* is the folder in which it is installed. *reasons* say why it is not supported. *unknown* are the
+    namespaces of its properties whose supported values are unknown.
     """
 
     path: Path
@@ -30,7 +32,7 @@ class Installed(NamedTuple):
 
 
 class Disagreement(NamedTuple):
-    """A feature of which several installed variants have no value in common: their values, by name."""
+    """A feature for which installed variants have no value in common; *values* are by distribution name."""
 
     namespace: str
     feature: str
@@ -42,30 +44,42 @@ class Disagreement(NamedTuple):
 
 
 def installed_variants(
-    supported: Supported, paths: Sequence[Path] = (), versions: Mapping[str, Version] | None = None
+    supported: Supported, folders: Sequence[Path], versions: Mapping[str, Version] | None = None
 ) -> tuple[list[Installed], list[VariantError]]:
-    """Return what is installed as a variant, and what is wrong with those that cannot be read.
+    """Return the installed variants, and an error for each that cannot be read.
 
-    *supported* is what the system supports; a namespace that it lacks is unknown, unless the variant's own
-    static-properties list it. *paths* are folders like site-packages, or else where this interpreter looks.
-    *versions* are those of what is installed, by normalized name; without them, abi_dependency is unknown.
+    *supported* is what the machine supports: a missing namespace is unknown, unless the static-properties of
+    the variant list it. *folders* are site-packages folders. *versions* are those of the
+    installed distributions, by normalized name; without them, abi_dependency is unknown.
     """
     results: list[Installed] = []
-    faults: list[VariantError] = []
-    for path, inspection in inspect_installed_variants(paths):
+    errors: list[VariantError] = []
+    for path, inspection in inspect_installed_variants(folders):
         if isinstance(inspection, VariantError):
-            faults.append(inspection)
+            errors.append(inspection)
         else:
-            results.append(_judged(path, inspection, supported, versions))
+            results.append(_with_support(path, inspection, supported, versions))
             if inspection.problems:
-                faults.append(VariantError(*inspection.problems).within(inspection.target))
-    return results, faults
+                errors.append(VariantError(*inspection.problems).within(inspection.target))
+    return results, errors
 
 
-def _judged(
+def empty_folders(environment: Environment) -> list[Problem]:
+    """Return a problem for each folder of ``--path`` without distributions, or for an empty environment."""
+    empty = [folder for folder in environment.folders if not has_distributions(folder)]
+    if environment.found_by == "--path":
+        remedy = "use --path with a site-packages folder"
+        return [Problem("error", str(folder), "no distributions found", remedy) for folder in empty]
+    if len(empty) < len(environment.folders):
+        return []
+    remedy = "use --interpreter with another environment, or --path with a site-packages folder"
+    return [Problem("error", str(environment), "no distributions found", remedy)]
+
+
+def _with_support(
     path: Path, inspection: Inspection, supported: Supported, versions: Mapping[str, Version] | None
 ) -> Installed:
-    """Say whether a system supports an installed variant."""
+    """Return an installed variant with whether the machine supports it."""
     metadata, variant = inspection.metadata, inspection.variant
     if metadata is None or variant is None or inspection.problems:
         return Installed(path, inspection, None)
@@ -80,7 +94,7 @@ def _judged(
 
 
 def disagreements(installed: Iterable[Installed], namespace: str) -> list[Disagreement]:
-    """Return the features of a namespace of which the variants that have it share no value."""
+    """Return the features of a namespace for which installed variants have no value in common."""
     return [
         Disagreement(namespace, feature, values)
         for feature, values in sorted(_values_by_name(installed, namespace).items())
@@ -89,11 +103,11 @@ def disagreements(installed: Iterable[Installed], namespace: str) -> list[Disagr
 
 
 def aligned(known: Support, namespace: str, installed: Sequence[Installed]) -> Support:
-    """Return what is supported if what is installed fixes a namespace, and name that in its origin.
+    """Return what is supported after aligning a namespace with the installed variants.
 
-    Of each feature that installed variants have, only the values remain that all of them have: none if they
-    disagree. If nobody says what is supported, it is these values. Otherwise nothing is added. Where nothing
-    is to be fixed, *found* itself is returned.
+    If installed variants have a feature, only the values that all of them have remain: none if they
+    disagree. If the supported values are unknown, these values become supported. The origin names the
+    variants. Return *known* itself if there is nothing to align.
     """
     users = _values_by_name(installed, namespace)
     origin = known.origins.get(namespace)
@@ -110,12 +124,12 @@ def aligned(known: Support, namespace: str, installed: Sequence[Installed]) -> S
     names = one_of(dict.fromkeys(name for values in users.values() for name in values))
     return Support(
         {**known.supported, namespace: features},
-        {**known.origins, namespace: origin.with_more(f"; aligned with what is installed of {names}")},
+        {**known.origins, namespace: origin.with_more(f"; aligned with installed variants: {names}")},
     )
 
 
 def _values_by_name(installed: Iterable[Installed], namespace: str) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Return the features that installed variants have in a namespace: the values of each, by name."""
+    """Return the values of each feature in a namespace, by the name of the installed variant."""
     users: dict[str, dict[str, tuple[str, ...]]] = {}
     for installed_variant in installed:
         variant = installed_variant.inspection.variant
@@ -125,5 +139,5 @@ def _values_by_name(installed: Iterable[Installed], namespace: str) -> dict[str,
 
 
 def _common(values: Mapping[str, Sequence[str]]) -> set[str]:
-    """Return the values that all have."""
+    """Return the values that all distributions have."""
     return set.intersection(*map(set, values.values()))

@@ -1,4 +1,4 @@
-"""What NVIDIA GPUs support: the driver's CUDA version, and the best compute capability."""
+"""Detect what NVIDIA GPUs support: the driver's CUDA version, and the best compute capability."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CAPABILITY = (75, 76)
 
 
 class Gpu(NamedTuple):
-    """What is known of NVIDIA GPUs: the CUDA version of the driver, and the best compute capability."""
+    """The CUDA version of the NVIDIA driver, the best compute capability of the GPUs, and their source."""
 
     driver: Version
     capability: Version | None
@@ -42,9 +42,9 @@ def detect_nvidia(environ: Mapping[str, str]) -> Detected:
 
 
 def nvidia_support(environ: Mapping[str, str], find: Callable[[], Gpu | None]) -> Detected:
-    """Return the support of NVIDIA GPUs; *find* looks for what the environment does not force.
+    """Return what NVIDIA GPUs support; *find* detects the facts that *environ* does not force.
 
-    A value that is no version means that nothing is supported, and an empty one forces nothing.
+    If a forced value is not a version, nothing is supported. An empty value forces nothing.
     """
     driver_text, capability_text = environ.get(FORCE_DRIVER, ""), environ.get(FORCE_CAPABILITY, "")
     gpu = None if driver_text and capability_text else find()
@@ -54,24 +54,24 @@ def nvidia_support(environ: Mapping[str, str], find: Callable[[], Gpu | None]) -
         driver = forced_driver(driver_text)
         sources.append(f"{FORCE_DRIVER}={ascii_unless_printable(driver_text)}")
         if driver is None:
-            return Detected({}, f"{sources[-1]}, which is no CUDA version")
+            return Detected({}, f"{sources[-1]}: invalid CUDA version")
     if capability_text:
         capability = forced_capability(capability_text)
         sources.append(f"{FORCE_CAPABILITY}={ascii_unless_printable(capability_text)}")
         if capability is None:
-            return Detected({}, f"{sources[-1]}, which is no compute capability")
+            return Detected({}, f"{sources[-1]}: invalid compute capability")
     if driver is None:
-        return Detected({}, "no NVIDIA driver is found")
+        return Detected({}, "no NVIDIA driver found")
     return Detected(nvidia_features(driver, capability), ", ".join(sources))
 
 
 def find_gpu() -> Gpu | None:
-    """Ask NVML, or else the driver, about NVIDIA GPUs; None where neither is there and works."""
+    """Ask NVML, or else the driver, about NVIDIA GPUs; None if neither works."""
     import ctypes
 
     for names, ask in ((_NVML, _ask_nvml), (_DRIVER, _ask_driver)):
         name = names.get(sys.platform)
-        # Libraries that are there without a driver, or too old to have a function.
+        # The library may exist without a driver, or be too old to have a function.
         with suppress(OSError, AttributeError):
             if name and (gpu := ask(ctypes.CDLL(name), name)):
                 return gpu
@@ -118,5 +118,5 @@ def _ask_driver(library: ctypes.CDLL, name: str) -> Gpu | None:
 
 
 def _version(number: int) -> Version:
-    """Return a CUDA version that is written as one number: 12080 is 12.8."""
+    """Return the CUDA version of its number: 12080 is 12.8."""
     return number // 1000, number % 1000 // 10

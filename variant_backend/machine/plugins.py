@@ -1,4 +1,4 @@
-"""Asking variant provider plugins, in a process of their own (the providers draft, "Plugin API")."""
+"""Run variant provider plugins, each in its own process (the providers draft, "Plugin API")."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import IO, Any, NamedTuple, cast
@@ -14,6 +14,7 @@ from typing import IO, Any, NamedTuple, cast
 from ..errors import Problem, VariantError, did_you_mean, one_of
 from ..lowlevel.processes import GROUP, end_group
 from ..lowlevel.terminal import print_message
+from ..variants.filename import normalize
 from ..variants.properties import Variant, check_name, check_value
 from ..variants.providers import (
     BuildProvider,
@@ -33,26 +34,26 @@ _SUPPORTED, _ALL = "get_supported_configs", "get_all_configs"
 
 
 class _Feature(NamedTuple):
-    """One feature that a plugin knows: its values, and whether a variant may have several of them."""
+    """The values of a feature in a plugin's answer, and whether a variant may have several of them."""
 
     values: tuple[str, ...]
     several: bool
 
 
 class _RawAnswer(NamedTuple):
-    """What a plugin tells; *lapses* are against the protocol, and do no harm in a build.
+    """The answer of a plugin; *violations* are of rules that builds do not enforce.
 
-    *namespace* is None if the plugin names none.
+    *namespace* is None if the plugin has none.
     """
 
     features: dict[str, _Feature]
     all_compatible: bool
     namespace: str | None
-    lapses: tuple[Problem, ...]
+    violations: tuple[Problem, ...]
 
 
 class Plugin(NamedTuple):
-    """An installed plugin, as the metadata of its distribution tell."""
+    """An installed plugin, as declared by its distribution."""
 
     name: str
     reference: str
@@ -64,63 +65,79 @@ class Plugin(NamedTuple):
 
 
 class PluginSupport(NamedTuple):
-    """What a plugin says that this system supports: features and their values, both best first."""
+    """What a plugin reports as supported on this machine: features and their values, both best first."""
 
     namespace: str
     features: dict[str, tuple[str, ...]]
 
 
-def installed_plugins(python: str = sys.executable) -> tuple[list[Plugin], list[Problem]]:
-    """Return the plugins in the environment of an interpreter, sorted by name, and what cannot be read.
+def installed_plugins(folders: Sequence[Path]) -> tuple[list[Plugin], list[Problem]]:
+    """Return the plugins in site-packages folders, sorted by name, and a problem for each unreadable file.
 
-    No plugin is run.
-
-    Raises VariantError when the interpreter cannot tell.
+    No plugin is run. If a distribution is in several folders, the first one is used, as in Python.
     """
-    answer = _run([python], [], python)
-    if "error" in answer:
-        raise VariantError(answer["error"], place=python)
-    problems = [Problem("error", place, text) for place, text in answer["faults"]]
-    return sorted(Plugin(**entry) for entry in answer["plugins"]), problems
+    from importlib.metadata import distributions
+
+    plugins, problems = list[Plugin](), list[Problem]()
+    seen = {""}  # Python ignores distributions without a name
+    for distribution in distributions(path=[*map(str, folders)]):
+        name, version = "", ""
+        with suppress(Exception):  # invalid files raise errors of many types
+            name, version = (distribution.metadata[key] or "" for key in ("Name", "Version"))
+        if normalize(name) in seen:
+            continue
+        seen.add(normalize(name))
+        try:
+            points = [point for point in distribution.entry_points if point.group == "variant_plugins"]
+        except Exception as error:
+            place, reason = f"{name} {version}: entry_points.txt", (str(error).splitlines() or [""])[0]
+            problems.append(Problem("error", place, f"cannot be read: {type(error).__name__}: {reason}"))
+            continue
+        references = (point.value.partition("[")[0].strip() for point in points)  # without extras
+        plugins += (
+            Plugin(point.name, reference, name, version)
+            for point, reference in zip(points, references, strict=True)
+        )
+    return sorted(plugins), problems
 
 
-def query_plugin(plugin: Plugin, python: str = sys.executable) -> PluginSupport:
-    """Run an installed plugin, and return what it says that this system supports.
+def query_plugin(plugin: Plugin, python: str) -> PluginSupport:
+    """Run an installed plugin, and return what it reports as supported on this machine.
 
-    Raises VariantError when it hangs, fails, or does not keep the protocol.
+    Raises VariantError if it hangs, fails or violates the protocol.
     """
     answer = _ask_installed(plugin, _SUPPORTED, python)
-    if answer.lapses:
-        raise VariantError(*answer.lapses)
+    if answer.violations:
+        raise VariantError(*answer.violations)
     features = {name: feature.values for name, feature in answer.features.items()}
     return PluginSupport(answer.namespace or plugin.name, features)
 
 
 def query_isolated(namespace: str, provider: PluginProvider, python: str) -> dict[str, tuple[str, ...]]:
-    """Run the plugin of a provider, and return what it says that this system supports, best first.
+    """Run the plugin of a provider, and return what it reports as supported on this machine, best first.
 
-    It must be installed in the environment of the interpreter; what is outside of that is not imported.
-    Raises VariantError as `query_plugin` does, and when it answers for another namespace.
+    The plugin must be installed in the environment of the interpreter, and imports from that only. Raises
+    VariantError as `query_plugin` does, and if the plugin has another namespace.
     """
     place = _place(namespace, provider)
     answer = _ask(place, provider.reference, _SUPPORTED, command=[python, "-I"])
-    problems = list(answer.lapses)
+    problems = list(answer.violations)
     if answer.namespace not in (None, namespace):
-        text = f"is {answer.namespace!r}, so it answers for another one"
+        text = f"expected {namespace!r}, got {answer.namespace!r}"
         problems.append(Problem("error", f"{place}: namespace", text))
     if problems:
         raise VariantError(*problems)
     return {name: feature.values for name, feature in answer.features.items()}
 
 
-def protocol_problems(plugin: Plugin, python: str = sys.executable) -> list[Problem]:
-    """Run an installed plugin, and return everything in which it does not keep the protocol."""
+def protocol_problems(plugin: Plugin, python: str) -> list[Problem]:
+    """Run an installed plugin, and return all its violations of the protocol."""
     problems: list[Problem] = []
     answers: dict[str, _RawAnswer] = {}
     for method in (_SUPPORTED, _ALL):
         try:
             answers[method] = _ask_installed(plugin, method, python)
-            problems += answers[method].lapses
+            problems += answers[method].violations
         except VariantError as error:
             problems += error.problems
     if len(answers) == 2:
@@ -130,7 +147,7 @@ def protocol_problems(plugin: Plugin, python: str = sys.executable) -> list[Prob
 
 
 def _contradictions(supported: _RawAnswer, known: _RawAnswer) -> Iterator[str]:
-    """Say where the two answers of a plugin do not go together."""
+    """Yield the contradictions between the two answers of a plugin."""
     if not known.features:
         yield f"{_ALL}() lists no feature"
     for name, feature in supported.features.items():
@@ -140,7 +157,7 @@ def _contradictions(supported: _RawAnswer, known: _RawAnswer) -> Iterator[str]:
         if lacking := [value for value in feature.values if value not in known.features[name].values]:
             yield f"{_SUPPORTED}() has {one_of(lacking)} of {name!r}, which {_ALL}() lacks"
         if feature.several != known.features[name].several:
-            yield f"multi_value of {name!r} is {feature.several} in {_SUPPORTED}(), and not in {_ALL}()"
+            yield f"multi_value of {name!r} is {feature.several} in {_SUPPORTED}(), but not in {_ALL}()"
     for name, feature in known.features.items() if known.all_compatible else ():
         values = supported.features[name].values if name in supported.features else ()
         if lacking := [value for value in feature.values if value not in values]:
@@ -150,21 +167,23 @@ def _contradictions(supported: _RawAnswer, known: _RawAnswer) -> Iterator[str]:
 
 
 def ask_for_static(namespace: str, provider: BuildProvider) -> StaticProvider:
-    """Return what a plugin that is asked at build time lists, as a list in the metadata.
+    """Run the plugin of a provider at build time, and return its answer as static properties.
 
-    The plugin must be installed beside this package. Raises VariantError when it is not, fails, or its
-    answer is none.
+    The plugin must be installed in this environment. Raises VariantError if it is missing, fails, or its
+    answer is empty or depends on the machine.
     """
     answer = _ask_provider(namespace, provider, _SUPPORTED)
     place = _place(namespace, provider)
     if not answer.all_compatible:
         raise VariantError(
-            "all_properties_compatible is not true, so its answer holds for this machine only",
+            "all_properties_compatible is not true, so its answer is valid on this machine only",
             place=place,
-            hint="a plugin that looks at the machine goes into requires, and is asked by installers",
+            hint="rename build-requires to requires, so that installers run the plugin",
         )
     if not answer.features:
-        raise VariantError(f"{_SUPPORTED}() lists no feature", place=place, hint="use another release of it")
+        raise VariantError(
+            f"{_SUPPORTED}() lists no feature", place=place, hint="use another release of the plugin"
+        )
     return StaticProvider(
         tuple((name, feature.values) for name, feature in answer.features.items()), provider.optional
     )
@@ -173,7 +192,7 @@ def ask_for_static(namespace: str, provider: BuildProvider) -> StaticProvider:
 def validate_variant(variant: Variant, providers: Mapping[str, Provider]) -> None:
     """Check that the plugins know the properties of a variant, and allow as many values as it has.
 
-    The plugins must be installed beside this package. Raises VariantError with every fault found.
+    The plugins must be installed in this environment. Raises VariantError with all errors.
     """
     problems: list[Problem] = []
     for namespace, features in variant.to_dict().items():
@@ -190,23 +209,23 @@ def validate_variant(variant: Variant, providers: Mapping[str, Provider]) -> Non
 
 
 def _objections(place: str, features: Mapping[str, list[str]], answer: _RawAnswer) -> Iterator[Problem]:
-    """Yield what a plugin has against the properties that a variant has in its namespace."""
+    """Yield a problem for each property of a variant that its plugin does not allow."""
     for name, values in features.items():
         at_feature = f"{place}.{name}"
         if name not in answer.features:
             known = one_of(answer.features)
-            text = f"no such feature{did_you_mean(name, answer.features)}; known are {known}"
+            text = f"unknown feature{did_you_mean(name, answer.features)}; known features: {known}"
             yield Problem("error", at_feature, text)
             continue
         feature = answer.features[name]
         for value in values:
             if value not in feature.values:
                 suggestion = did_you_mean(value, feature.values)
-                text = f"no such value {value!r}{suggestion}; known are {one_of(feature.values)}"
+                text = f"unknown value {value!r}{suggestion}; known values: {one_of(feature.values)}"
                 yield Problem("error", at_feature, text)
         if len(values) > 1 and not feature.several:
-            text = f"{one_of(values)}: this feature has one value in a variant"
-            yield Problem("error", at_feature, text, "choose one")
+            text = f"expected one value, got {len(values)}: {one_of(values)}"
+            yield Problem("error", at_feature, text, "remove all but one")
 
 
 def _place(namespace: str, provider: PluginProvider | BuildProvider) -> str:
@@ -214,27 +233,28 @@ def _place(namespace: str, provider: PluginProvider | BuildProvider) -> str:
 
 
 def _ask_installed(plugin: Plugin, method: str, python: str) -> _RawAnswer:
-    """Ask an installed plugin; if it names no namespace, that is called as its entry point is."""
+    """Run an installed plugin; without a namespace of its own, it has the name of its entry point."""
     document = Document()
     document.passes("entry point", check_object_reference, plugin.reference)
     document.check(str(plugin))
     answer = _ask(str(plugin), plugin.reference, method, command=[python])
     if answer.namespace is not None:
         return answer
-    what = "it has none, and the name of its entry point"
+    what = "missing, and the name of the entry point"
     document.passes("namespace", lambda text: check_name(text, what), plugin.name)
     document.check(str(plugin))
     return answer._replace(namespace=plugin.name)
 
 
 def _ask_provider(namespace: str, provider: PluginProvider | BuildProvider, method: str) -> _RawAnswer:
-    """Ask the plugin of a provider, which must be installed beside this package."""
+    """Run the plugin of a provider, which must be installed in this environment."""
     place = _place(namespace, provider)
-    install = f"it comes with {' and '.join(provider.requires)}; install that for the build"
+    install = f"install {' and '.join(provider.requires)} for the build"
     answer = _ask(place, provider.reference, method, install)
     if answer.namespace not in (None, namespace):
-        text = f"is {answer.namespace!r}, so it goes to providers.{answer.namespace}"
-        raise VariantError(text, place=f"{place}: namespace")
+        text = f"expected {namespace!r}, got {answer.namespace!r}"
+        hint = f"rename providers.{namespace} to providers.{answer.namespace}"
+        raise VariantError(text, place=f"{place}: namespace", hint=hint)
     return answer
 
 
@@ -245,10 +265,10 @@ def _ask(
     install: str | None = None,
     command: Sequence[str] = (sys.executable,),
 ) -> _RawAnswer:
-    """Ask a plugin, and check what it answers.
+    """Run a plugin, and check its answer.
 
-    *install* is the remedy if it is not there, in a build; without one, it is held to every rule.
-    *command* starts the interpreter that it is installed for.
+    *install* is the remedy for a missing plugin in a build; without it, every rule is enforced. *command*
+    starts the interpreter of the plugin's environment.
     """
     answer = _run(command, [reference, method], place, in_build=install is not None)
     if "error" in answer:
@@ -259,9 +279,10 @@ def _ask(
 def _run(
     interpreter: Sequence[str], arguments: Sequence[str], place: str, *, in_build: bool = False
 ) -> dict[str, Any]:
-    """Run the program that knows plugins, and return what it prints.
+    """Run `_ask_plugin`, and return what it prints.
 
-    What it started ends with it. *in_build*, it stays with the build, so that who ends that ends it too.
+    All processes that it started end with it. *in_build*, it stays in the process group of the build, so that
+    ending the build ends it too.
     """
     command = [*interpreter, str(Path(_ask_plugin.__file__)), *arguments]
     group = {} if in_build else GROUP
@@ -272,7 +293,7 @@ def _run(
     except OSError as error:
         text = f"cannot be started: {error.strerror or error}"
         raise VariantError(text, place=interpreter[0]) from None
-    with process, _passed_on(process):
+    with process, _forwarded_errors(process):
         try:
             stdout, _ = process.communicate(timeout=_TIME_LIMIT)
         except subprocess.TimeoutExpired:
@@ -292,52 +313,52 @@ def _run(
 
 
 @contextmanager
-def _passed_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Print the lines that a process writes to stderr, as they come."""
-    errors, process.stderr = cast("IO[bytes]", process.stderr), None  # so nobody else reads it
+def _forwarded_errors(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Print the lines that a process writes to stderr, as they arrive."""
+    errors, process.stderr = cast("IO[bytes]", process.stderr), None  # so that communicate does not read it
 
-    def pass_on() -> None:
+    def forward() -> None:
         with errors:
             while line := errors.readline(_LONGEST_LINE):
                 print_message(line.decode("utf-8", "backslashreplace").rstrip("\r\n"))
 
-    thread = Thread(target=pass_on, daemon=True)
+    thread = Thread(target=forward, daemon=True)
     thread.start()
     try:
         yield
     finally:
-        thread.join(1)  # a process that the plugin has left behind may still have the pipe
+        thread.join(1)  # a process that the plugin left behind may still hold the pipe
 
 
 def _read_answer(answer: Mapping[str, Any], method: str, place: str, *, strict: bool) -> _RawAnswer:
-    """Check what a plugin answered; raises VariantError with every fault found, with lapses if *strict*."""
+    """Check the answer of a plugin; raises VariantError with all errors, and violations if *strict*."""
     document = Document()
     namespace = answer["namespace"]
     if namespace is not None and document.string(namespace, "namespace") is not None:
         document.passes("namespace", lambda text: check_name(text, "namespace"), namespace)
     at_all = "all_properties_compatible"
     all_compatible = answer[at_all] is not None and document.boolean(answer[at_all], at_all)
-    lapses: list[Problem] = []
+    violations: list[Problem] = []
     features: dict[str, _Feature] = {}
     for index, config in enumerate(answer["configs"]):
         at = f"{method}()[{index}]"
         if config["multi_value"] is None:
-            lapses.append(Problem("missing-key", f"{place}: {at}.multi_value", "missing"))
+            violations.append(Problem("missing-key", f"{place}: {at}.multi_value", "missing"))
         name, feature = _read_feature(document, config, at)
         if name is not None:
             if name in features:
-                document.note(f"{at}.name", f"{name!r} is there twice")
+                document.note(f"{at}.name", f"duplicate feature {name!r}")
             features[name] = feature
     if answer["printed"] is not None:
-        lapses.append(Problem("error", place, f"prints to stdout: {answer['printed']!r}"))
+        violations.append(Problem("error", place, f"prints to stdout: {answer['printed']!r}"))
     if document.problems:
         problems = [problem.within(place) for problem in document.problems]
-        raise VariantError(*problems, *(lapses if strict else ()))
-    return _RawAnswer(features, all_compatible, namespace, tuple(lapses))
+        raise VariantError(*problems, *(violations if strict else ()))
+    return _RawAnswer(features, all_compatible, namespace, tuple(violations))
 
 
 def _read_feature(document: Document, config: Mapping[str, Any], place: str) -> tuple[str | None, _Feature]:
-    """Read a feature that a plugin lists; its name is None if it is not one."""
+    """Read a feature of a plugin's answer; its name is None if invalid."""
     name = document.string(config["name"], f"{place}.name")
     values = document.strings(config["values"], f"{place}.values", check_value)
     several = config["multi_value"]

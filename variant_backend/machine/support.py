@@ -1,4 +1,4 @@
-"""What a machine supports of a release: what is listed, given, detected, installed, and asked of plugins."""
+"""Combine what a release lists, the user gives, and detection, plugins and installed variants report."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ _HARDWARE = Origin("hardware", "hardware")
 class Machine(NamedTuple):
     """The facts of a machine.
 
-    *hardware* is what a hardware file says, or what is detected. *installed* are the installed variants, and
-    *versions* those of all that is installed, by normalized name.
+    *hardware* is read from a machine file or detected. *installed* are the installed variants. *versions*
+    are those of all installed distributions, by normalized name.
     """
 
     hardware: Hardware | None = None
@@ -45,7 +45,7 @@ class Machine(NamedTuple):
     versions: Mapping[str, Version] = {}
 
     def without(self, name: str) -> Machine:
-        """Return the machine without what is installed of a package: it will be another version."""
+        """Return the machine without an installed distribution, which another version will replace."""
         name = normalize(name)
         return self._replace(
             installed=tuple(
@@ -57,12 +57,12 @@ class Machine(NamedTuple):
 class Policy(NamedTuple):
     """The wishes of the user.
 
-    *given* is what the user says that the machine supports. *trusted* are the normalized names of packages
-    whose plugins may be run, which *installer* installs. *enabled*, *disabled* and *align* are namespaces.
-    *pinned* are versions that count instead of the installed ones, by normalized name.
+    *given* are supported values that the user gives. *trusted* are the normalized names of packages whose
+    plugins may run; *installer* installs them. *enabled*, *disabled* and *align* are namespaces. *pinned* are
+    versions by normalized name, which replace the installed ones.
     """
 
-    given: Supported = {}  # noqa: RUF012  # a default that nobody changes
+    given: Supported = {}  # noqa: RUF012  # no code changes this default
     trusted: frozenset[str] = frozenset()
     enabled: Collection[str] = ()
     disabled: Collection[str] = ()
@@ -74,13 +74,13 @@ class Policy(NamedTuple):
 def machine_support(
     metadata: VariantMetadata, machine: Machine, policy: Policy
 ) -> tuple[Support, tuple[Problem, ...]]:
-    """Return what a machine supports of a release's namespaces, and what went wrong in finding out.
+    """Return what a machine supports in a release's namespaces, and the problems of plugins and alignment.
 
-    Plugins that are trusted are run, in environments of their own, for what nothing else tells of. A
-    namespace whose plugin fails is unsupported, and so is a feature in which installed variants to
-    align with have no value in common; the others go on.
+    A trusted plugin is run in its own environment if no other source knows its namespace. If the plugin
+    fails, its namespace is unsupported. If installed variants to align with have no value in common for a
+    feature, that feature is unsupported.
     """
-    known, problems = _asked(metadata, _known(metadata, machine, policy), policy)
+    known, problems = _with_plugins(metadata, _without_plugins(metadata, machine, policy), policy)
     known = _with_abi(metadata, known, machine, policy)
     for namespace in policy.align:
         fixed = aligned(known, namespace, machine.installed)
@@ -91,10 +91,10 @@ def machine_support(
     return known, tuple(problems)
 
 
-def _known(metadata: VariantMetadata, machine: Machine, policy: Policy) -> Support:
-    """Return what is supported as far as no plugin has to be asked."""
+def _without_plugins(metadata: VariantMetadata, machine: Machine, policy: Policy) -> Support:
+    """Return what is supported without running plugins."""
     hardware = machine.hardware or Hardware({})
-    # It may be detected only when it is looked at.
+    # Detection starts only when a namespace needs it.
     sources: dict[Origin, Supported] = {GIVEN: policy.given, _HARDWARE: Lazy(lambda: hardware.supported)}
     known = support(metadata, sources, disabled=policy.disabled, enabled=policy.enabled)
     named = {
@@ -105,8 +105,8 @@ def _known(metadata: VariantMetadata, machine: Machine, policy: Policy) -> Suppo
     return Support(known.supported, {**known.origins, **named})
 
 
-def _asked(metadata: VariantMetadata, known: Support, policy: Policy) -> tuple[Support, list[Problem]]:
-    """Return what is supported with what trusted plugins say of what nobody else tells."""
+def _with_plugins(metadata: VariantMetadata, known: Support, policy: Policy) -> tuple[Support, list[Problem]]:
+    """Return what is supported, with the answers of trusted plugins for unknown namespaces."""
     supported, origins = dict(known.supported), dict(known.origins)
     problems: list[Problem] = []
     for namespace in [name for name, origin in known.origins.items() if origin == UNKNOWN]:
@@ -126,7 +126,7 @@ def _asked(metadata: VariantMetadata, known: Support, policy: Policy) -> tuple[S
 
 
 def _with_abi(metadata: VariantMetadata, known: Support, machine: Machine, policy: Policy) -> Support:
-    """Return what is supported with the versions of the packages that variants depend on."""
+    """Return what is supported, with the versions of packages that abi_dependency properties name."""
     names = abi_dependencies(metadata)
     if not names:
         return known
@@ -143,7 +143,7 @@ def _with_abi(metadata: VariantMetadata, known: Support, machine: Machine, polic
         parts = {
             "pinned": [f"{name} {version}" for name, version in pinned.items()],
             "installed": [f"{name} {version}" for name, version in present.items()],
-            "unknown version (--pin NAME==VERSION says it)": missing,
+            "unknown version (use --pin NAME==VERSION)": missing,
         }
         text = "; ".join(f"{how}: {', '.join(which)}" for how, which in parts.items() if which)
         origin = Origin("versions", text)

@@ -1,4 +1,4 @@
-"""Whether a TPU is present."""
+"""Detect whether a TPU is present."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def detect_tpu(environ: Mapping[str, str]) -> Detected:
 
 
 def tpu_support(environ: Mapping[str, str], devices: Path) -> Detected:
-    """Return the support of TPUs; *devices* is the folder in which Linux has those of the PCI bus."""
+    """Return what TPUs support; *devices* is the folder of PCI devices on Linux."""
     if forced := environ.get(FORCE_TPU, ""):
         return Detected(tpu_features(forced_tpu(forced)), f"{FORCE_TPU}={ascii_unless_printable(forced)}")
     for path in devices.glob("*/vendor"):
         with suppress(OSError):
             if path.read_text(encoding="ascii", errors="replace").strip() == _GOOGLE:
-                # It may be a TPU, or a network card or disk of Google's cloud.
-                return Detected({}, f"not known, there is a device of Google; {FORCE_TPU} says it")
-    return Detected(tpu_features(False), "no device of Google is found")
+                # Network cards and disks of Google's cloud have the same vendor.
+                return Detected({}, f"unknown: found a Google device; set {FORCE_TPU} to true or false")
+    return Detected(tpu_features(False), "no Google device found")

@@ -1,6 +1,6 @@
-"""Asking plugins that the user trusts: each is installed into an isolated environment of its own.
+"""Install each plugin that the user trusts into an isolated environment, and run it there.
 
-A release may name any package as the plugin of its namespace. Its code runs only if the user has named
+A release may name any package as the plugin of its namespace. The plugin runs only if the user has named
 that package too.
 """
 
@@ -29,45 +29,46 @@ INSTALLERS = ("pip", "uv")
 
 _PROGRAM = Path(__file__).with_name("_install_plugin.py")
 
-# What comes as an sdist is built. Seconds.
+# Seconds. Sdists are built.
 _TIME_LIMIT = 600
 
 
 class PluginAnswer(NamedTuple):
-    """What a plugin says that this system supports, best first, and which plugin has said it."""
+    """What a plugin reports as supported on this machine, best first, and the plugin's name and version."""
 
     features: dict[str, tuple[str, ...]]
     origin: str
 
 
 def objection(provider: PluginProvider, trusted: Collection[str]) -> str | None:
-    """Say why the plugin of a provider is not run, None if it may be; *trusted* are normalized names.
+    """Return why the plugin of a provider must not run, None if it may; *trusted* are normalized names.
 
     >>> objection(PluginProvider(("Speech_Provider>=1",)), {"speech-provider"})
     >>> objection(PluginProvider(("speech-provider",)), {"nvidia"})
-    'its plugin is not trusted: --trust-plugin speech-provider'
+    'its plugin is not trusted; use --trust-plugin speech-provider'
     """
     try:
         requirements = _applicable(provider)
-    except ValueError as error:  # it compares what cannot be compared
+    except ValueError as error:  # a marker compares versions that are invalid
         return f"its plugin is not run: {error}"
     if not requirements:
-        return "its plugin requires nothing on this system"
+        return "its plugin is not run: none of its requirements applies to this machine"
     if urls := [requirement for requirement in requirements if requirement.url]:
-        return f"its plugin is not run: {one_of(map(str, urls))} names a URL, which no name can vouch for"
+        return f"its plugin is not run: a requirement with a URL is never trusted: {one_of(map(str, urls))}"
     names = dict.fromkeys(normalize(requirement.name) for requirement in requirements)
     if missing := [name for name in names if name not in trusted]:
-        return f"its plugin is not trusted: {' '.join(f'--trust-plugin {name}' for name in missing)}"
+        return f"its plugin is not trusted; use {' '.join(f'--trust-plugin {name}' for name in missing)}"
     return None
 
 
-@cache  # releases of one project mostly have one provider, and an environment takes seconds
+@cache  # most releases of a project have the same provider, and an environment takes seconds
 def ask_trusted(
     namespace: str, provider: PluginProvider, installer: Installer
 ) -> PluginAnswer | VariantError:
-    """Install the plugin of a provider, ask it, and return its answer, or what went wrong.
+    """Install the plugin of a provider, run it, and return its answer, or an error.
 
-    There must be no `objection` to it. The environment is made by `build`, and removed.
+    The caller has checked that there is no `objection` to it. `build` makes the environment, and the
+    environment is removed afterwards.
     """
     requirements = _applicable(provider)
     place = f"providers.{namespace}: plugin {provider.reference!r}"
@@ -82,13 +83,13 @@ def ask_trusted(
             reason = env["error"]
     except VariantError as error:
         return error
-    except OSError as error:  # such as that the disk is full
+    except OSError as error:  # for example, the disk is full
         reason = str(error)
     return VariantError(f"{installer} cannot install {one_of(names)}: {reason}", place=place)
 
 
 def _applicable(provider: PluginProvider) -> list[Requirement]:
-    """Return the requirements whose markers hold for this interpreter."""
+    """Return the requirements whose markers are true for this interpreter."""
     from packaging.requirements import Requirement
 
     requirements = map(Requirement, provider.requires)
@@ -100,9 +101,9 @@ def _without_marker(requirement: Requirement) -> str:
 
 
 def _install(requirements: Sequence[str], installer: Installer, folder: Path) -> dict[str, str]:
-    """Run the program that installs, in *folder*, and return what it prints, see its contract.
+    """Run `_install_plugin` in *folder*, and return what it prints.
 
-    What it started ends with it.
+    All processes that it started end with it.
     """
     process = subprocess.Popen(
         [sys.executable, str(_PROGRAM), installer, *requirements],
@@ -115,7 +116,7 @@ def _install(requirements: Sequence[str], installer: Installer, folder: Path) ->
         try:
             stdout, _ = process.communicate(timeout=_TIME_LIMIT)
         except subprocess.TimeoutExpired:
-            return {"error": f"not done within {_TIME_LIMIT} seconds"}
+            return {"error": f"not finished within {_TIME_LIMIT} seconds"}
         finally:
             end_group(process)
     try:
@@ -126,11 +127,11 @@ def _install(requirements: Sequence[str], installer: Installer, folder: Path) ->
 
 
 def _versions(requirements: list[Requirement], folder: str) -> list[str]:
-    """Return the names of the requirements with the versions that are installed in an environment."""
+    """Return the names of the requirements with their installed versions."""
     from importlib.metadata import distributions
 
     names = list(dict.fromkeys(normalize(requirement.name) for requirement in requirements))
-    # Unix has the first, Windows the second.
+    # On Unix and on Windows.
     places = [*Path(folder).glob("lib/*/site-packages"), *Path(folder).glob("Lib/site-packages")]
     installed = distributions(path=[*map(str, places)])
     versions = {normalize(distribution.name): distribution.version for distribution in installed}

@@ -1,4 +1,4 @@
-"""The user's own configuration: a TOML file in the folder that the system has for such files."""
+"""Read the user's configuration, a TOML file in the system's folder for user configuration."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _TRUSTED, _INSTALLER = "trust-plugins", "plugin-installer"
 
 
 class UserConfig(NamedTuple):
-    """The packages whose plugins may always be run, by normalized name, and what installs them."""
+    """The normalized names of packages whose plugins may always run, and the installer for them."""
 
     trusted: frozenset[str] = frozenset()
     installer: Installer = "pip"
 
     @classmethod
     def load(cls, path: Path) -> UserConfig:
-        """Read the file, which need not be there; raises VariantError with every fault."""
+        """Read the file; a missing file is an empty one. Raises VariantError with all errors."""
         if not path.exists():
             return cls()
         document = Document()
@@ -37,7 +37,7 @@ class UserConfig(NamedTuple):
 
 
 def config_path() -> Path:
-    """Return where the file is, on Linux ``~/.config/variant-backend/config.toml``."""
+    """Return the path of the file: on Linux ``~/.config/variant-backend/config.toml``."""
     from platformdirs import user_config_path
 
     return user_config_path("variant-backend", appauthor=False) / "config.toml"

@@ -1,4 +1,4 @@
-"""What a 64-bit x86 processor supports, from the flags that the system lists."""
+"""Detect what a 64-bit x86 processor supports, from the flags that the system lists."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ..variants.provider_x86_64 import x86_64_features
 
 _CPUINFO = Path("/proc/cpuinfo")
 
-# What IsProcessorFeaturePresent knows (PF_... of winnt.h), and the flags that every processor with it has.
-# Of AVX-512 it knows the foundation only, which is not enough for a level.
+# Features of IsProcessorFeaturePresent (PF_... of winnt.h), and the flags that they imply.
+# Level v4 needs more of AVX-512 than the foundation, the only part that Windows reports.
 _WINDOWS_FEATURES = {
     13: "sse3",
     14: "cx16",
@@ -27,14 +27,14 @@ _WINDOWS_FEATURES = {
 
 
 def detect_x86_64(environ: Mapping[str, str]) -> Detected:  # noqa: ARG001  # a detector's signature
-    """Return the levels of the processor; uv lets nobody force them."""
+    """Return the levels of the processor; no environment variable forces them for uv."""
     finders = {"linux": _linux_flags, "darwin": _macos_flags, "win32": _windows_flags}
     flags, source = finders.get(sys.platform, lambda: ([], ""))()
     return Detected(x86_64_features(flags), source if flags else "every 64-bit x86 processor")
 
 
 def _linux_flags() -> tuple[list[str], str]:
-    with suppress(OSError):  # some sandboxes hide it
+    with suppress(OSError):  # some sandboxes hide the file
         return flags_of_cpuinfo(
             _CPUINFO.read_text(encoding="utf-8", errors="replace")
         ), f"flags in {_CPUINFO}"
@@ -64,10 +64,10 @@ def _macos_flags() -> tuple[list[str], str]:
 
 
 def flags_of_sysctl(value: Callable[[bytes], bytes]) -> list[str]:
-    """Return the flags of a processor under macOS, which gives the *value* of each name."""
+    """Return the flags of a processor on macOS; *value* returns the sysctl value of a name."""
     names = (b"machdep.cpu.features", b"machdep.cpu.leaf7_features", b"machdep.cpu.extfeatures")
     flags = [flag for name in names for flag in value(name).rstrip(b"\0").decode("ascii", "replace").split()]
-    if not any(value(b"hw.optional.avx512f")):  # the kernel may have turned off what the processor has
+    if not any(value(b"hw.optional.avx512f")):  # the kernel may disable it
         flags = [flag for flag in flags if not flag.startswith("AVX512")]
     return flags
 
@@ -80,7 +80,7 @@ def _windows_flags() -> tuple[list[str], str]:
 
 
 def flags_of_windows(is_present: Callable[[int], object]) -> list[str]:
-    """Return the flags of a processor under Windows, which tells of each feature whether it is present."""
+    """Return the flags of a processor on Windows; *is_present* takes the number of a feature."""
     return [
         flag for number, names in _WINDOWS_FEATURES.items() if is_present(number) for flag in names.split()
     ]

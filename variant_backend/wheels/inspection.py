@@ -188,20 +188,19 @@ def inspect_url(url: str) -> list[Inspection | VariantError]:
     return _all_compared(names, results)
 
 
-def inspect_installed(name: str, paths: Sequence[Path] = ()) -> Inspection:
-    """Inspect an installed distribution, in the folders *paths* or else in ``sys.path``.
+def inspect_installed(name: str, folders: Sequence[Path], where: str) -> Inspection:
+    """Inspect an installed distribution in site-packages folders; *where* describes these.
 
-    Raises VariantError if it is not installed.
+    Raises VariantError if none has this name.
     """
-    distribution = next(_distributions(paths, name=name), None) if name else None
+    distribution = next(_distributions(folders, name=name), None) if name else None
     if distribution is None:
         if problem := _file_problem(name):
             raise VariantError(problem)
-        where = f"in {', '.join(map(str, paths))}" if paths else "for the interpreter of variant-backend"
         raise VariantError(
-            f"not installed {where}",
+            f"not installed in {where}",
             place=name,
-            hint="give its site-packages folder with --path, or a wheel's path, which ends in .whl",
+            hint="use --interpreter or --path to look elsewhere; for a wheel, write a path that ends in .whl",
         )
     return _of_distribution(name, distribution)
 
@@ -215,17 +214,17 @@ def _file_problem(target: str) -> Problem | None:
     return path_problem(path) if is_path else None
 
 
-def inspect_installed_variants(paths: Sequence[Path] = ()) -> list[tuple[Path, Inspection | VariantError]]:
-    """Inspect all installed variants, each with its folder, in the order of their names.
+def inspect_installed_variants(folders: Sequence[Path]) -> list[tuple[Path, Inspection | VariantError]]:
+    """Inspect all installed variants in site-packages folders, in the order of their names.
 
-    Looks in the folders *paths*, or else in ``sys.path``. If a distribution is in several folders, the first
-    one is used, as Python does. Returns an error in place of a variant that cannot be read.
+    Each comes with its folder, and with an error if it cannot be read. If a distribution is in several
+    folders, the first one is used, as in Python.
     """
     from packaging.utils import canonicalize_name
 
     seen: set[str] = set()
     results: list[tuple[str, Path, Inspection | VariantError]] = []
-    for distribution in _distributions(paths):
+    for distribution in _distributions(folders):
         folder = Path(str(distribution.locate_file("")))
         name = _installed_name(distribution)
         normalized = canonicalize_name(name or "")
@@ -242,16 +241,16 @@ def inspect_installed_variants(paths: Sequence[Path] = ()) -> list[tuple[Path, I
     return [(folder, result) for _, folder, result in results]
 
 
-def installed_versions(paths: Sequence[Path] = ()) -> dict[str, Version]:
-    """Return the versions of installed distributions by normalized name; *paths* as in `inspect_installed`.
+def installed_versions(folders: Sequence[Path]) -> dict[str, Version]:
+    """Return the versions of all installed distributions in site-packages folders, by normalized name.
 
-    Distributions without a valid name and version are ignored.
+    Distributions without a valid name and version are skipped.
     """
     from packaging.utils import canonicalize_name
     from packaging.version import InvalidVersion, Version
 
     versions: dict[str, Version] = {}
-    for distribution in _distributions(paths):
+    for distribution in _distributions(folders):
         name = _installed_name(distribution)
         if name is not None and canonicalize_name(name) not in versions:
             with suppress(VariantError, InvalidVersion, UnicodeDecodeError):
@@ -260,11 +259,16 @@ def installed_versions(paths: Sequence[Path] = ()) -> dict[str, Version]:
     return versions
 
 
-def _distributions(paths: Sequence[Path], name: str | None = None) -> Iterator[Distribution]:
-    """Find all installed distributions, or those with a name."""
+def has_distributions(folder: Path) -> bool:
+    """Tell whether any distribution is installed in a folder."""
+    return next(_distributions([folder]), None) is not None
+
+
+def _distributions(folders: Sequence[Path], name: str | None = None) -> Iterator[Distribution]:
+    """Find installed distributions, all or those of a name."""
     from importlib.metadata import Distribution, DistributionFinder
 
-    places: dict[str, Any] = {"path": [str(path) for path in paths]} if paths else {}
+    places: dict[str, Any] = {"path": [str(folder) for folder in folders]}
     return iter(Distribution.discover(context=DistributionFinder.Context(name=name, **places)))
 
 
@@ -273,7 +277,7 @@ def _core_metadata(distribution: Distribution) -> bytes:
 
 
 def _installed_name(distribution: Distribution) -> str | None:
-    """Return the name of an installed distribution, or None if its metadata cannot be read."""
+    """Return the name of an installed distribution, None if its metadata has none."""
     try:
         return core_metadata.read_field(_core_metadata(distribution), "Name")
     except (VariantError, UnicodeDecodeError):

@@ -1,0 +1,68 @@
+"""The options that name the environment whose distributions a command reads."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ..errors import Problem, VariantError
+from ..lowlevel.terminal import print_message
+from .options import PATH
+
+if TYPE_CHECKING:
+    from ..machine.environment import Environment
+
+_Function = TypeVar("_Function", bound=Callable[..., object])
+
+path_option = click.option(
+    "--path",
+    "paths",
+    multiple=True,
+    type=PATH,
+    metavar="DIR",
+    help="A site-packages folder, instead of an environment; may be repeated.",
+)
+interpreter_option = click.option(
+    "--interpreter",
+    metavar="PATH",
+    help="The interpreter or environment to look into.  [default: VIRTUAL_ENV, .venv, python on PATH]",
+)
+
+
+def environment_options(command: _Function) -> Callable[..., object]:
+    """Add --path and --interpreter; the command gets ``environment``, a function that finds it."""
+
+    @functools.wraps(command)
+    def with_environment(
+        *args: Any, paths: tuple[Path, ...], interpreter: str | None, **kwargs: Any
+    ) -> object:
+        return command(*args, environment=environment_finder(paths, interpreter), **kwargs)
+
+    return path_option(interpreter_option(with_environment))
+
+
+def environment_finder(paths: Sequence[Path], interpreter: str | None) -> Callable[[], Environment]:
+    """Return a function that finds the environment at its first call, and says which one it is.
+
+    Raises UsageError if both options are given, and VariantError if a folder is missing.
+    """
+    if paths and interpreter is not None:
+        raise click.UsageError("--path and --interpreter exclude each other; use one of them")
+    if missing := [path for path in paths if not path.is_dir()]:
+        raise VariantError(*(Problem("error", str(path), "folder not found") for path in missing))
+
+    @functools.cache
+    def find() -> Environment:
+        from ..machine.environment import Environment, find_environment
+
+        if paths:
+            return Environment.of_folders(paths)
+        environment = find_environment(interpreter)
+        print_message(f"looking into {environment}")
+        return environment
+
+    return find
