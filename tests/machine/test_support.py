@@ -346,8 +346,8 @@ def test_broken_metadata_of_what_is_installed_are_told_and_the_others_align() ->
         (["--pin", "torch"], "'torch': no version; write NAME==VERSION"),
         (["--pin", "torch==2.*"], "'torch==2.*': Invalid version"),
         (["--pin", "torch[x]==2"], "project name 'torch[x]' is not one"),
-        (["--python", "2.7"], "'2.7' is no version of CPython"),
-        (["--platform", "amiga"], "'amiga' is no platform"),
+        (["--python", "2.7"], "unknown version of CPython '2.7'"),
+        (["--platform", "amiga"], "unknown platform 'amiga'"),
         (["--platform", "windows", "--align", "openmp"], "--align with --platform needs --path"),
     ],
 )

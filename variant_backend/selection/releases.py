@@ -1,7 +1,7 @@
-"""Find the releases of a project in folders and on package indexes, and read what their index files say.
+"""Find the releases of a project in folders and on package indexes, and read their index files.
 
-Listing reads pages and folders; the files of one release are read when it is its turn. Sources: the simple
-repository API, PEP 592 (yanked files), PEP 825 ("Index-level metadata").
+Listing reads pages and folders only; the files of a release are read when it is evaluated. Sources: the
+simple repository API, PEP 592 (yanked files), PEP 825 ("Index-level metadata").
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from ..wheels.reading import Wheel
 if TYPE_CHECKING:
     from packaging.version import Version
 
-# The code of what is against the variant wheels of a source whose index file is of no use.
+# The code of a reason that excludes the variants of a source with an invalid index file.
 INDEX_FILE = "index-file"
-# The code of an index file that is listed and cannot be had, as `check` has it.
+# The code of an index file that is listed but cannot be read, as in `check`.
 UNREADABLE = "unreadable"
 
-# No page of an index is larger, nor any index file.
+# The limit in bytes for pages and index files.
 _LARGEST = 64 << 20
 _ACCEPT = f"{simple_api.JSON_TYPE}, text/html;q=0.5, */*;q=0.1"
 
 
 class Sources(NamedTuple):
-    """Where releases are looked for: folders, and package indexes by the URL of their root."""
+    """The sources of releases: folders, and package indexes by the URL of their root."""
 
     find_links: tuple[Path, ...] = ()
     index_urls: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class Sources(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """What one folder or one page of an index lists of a release; *place* is what messages call it."""
+    """The files of a release in one folder or on one page; *place* names that source in messages."""
 
     place: str
     wheels: tuple[Candidate, ...]
@@ -56,7 +56,7 @@ class Listed(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """A release of a project, by its normalized *name*, as its sources list it: no file is read yet."""
+    """A release as its sources list it, before any file is read; *name* is normalized."""
 
     name: str
     version: Version
@@ -64,7 +64,7 @@ class Listing(NamedTuple):
 
     @property
     def wheels(self) -> tuple[Candidate, ...]:
-        """The wheels of all sources; of those with one name, that of the first source."""
+        """The wheels of all sources; if several have the same filename, that of the first source."""
         wheels: dict[str, Candidate] = {}
         for source in self.sources:
             for wheel in source.wheels:
@@ -77,7 +77,7 @@ class Listing(NamedTuple):
         return tuple(file for source in self.sources for file in source.index_files)
 
     def of_label(self, label: str) -> Listing:
-        """Return the release with the wheels of one label only."""
+        """Return the release with only the wheels of one label."""
         sources = (
             source._replace(wheels=tuple(wheel for wheel in source.wheels if wheel.label == label))
             for source in self.sources
@@ -86,28 +86,28 @@ class Listing(NamedTuple):
 
 
 class IndexDocument(NamedTuple):
-    """What an index file says, as far as it can be read, and what is wrong with it."""
+    """The content of an index file as far as it is valid, and its problems."""
 
     place: str
     metadata: VariantMetadata | None
     problems: tuple[Problem, ...]
 
     def check(self) -> VariantMetadata:
-        """Return what it says; raises VariantError if anything is wrong with it."""
+        """Return the content; raises VariantError if there is any problem."""
         if self.problems or self.metadata is None:
             raise VariantError(*self.problems).within(self.place)
         return self.metadata
 
 
 class Listings(NamedTuple):
-    """The releases of a project that have a wheel, newest first, and what could not be listed."""
+    """The releases of a project that have wheels, newest first, and the problems of the sources."""
 
     sources: Sources
     releases: tuple[Listing, ...]
     problems: tuple[Problem, ...]
 
     def in_order(self, version: Version | None) -> Iterator[Listing]:
-        """Yield the releases as they are tried: pre-releases last, or those of the one *version*."""
+        """Yield the releases in the order of selection, pre-releases last, or only that of *version*."""
         if version is not None:
             yield from (listing for listing in self.releases if listing.version == version)
             return
@@ -115,15 +115,15 @@ class Listings(NamedTuple):
             yield from (listing for listing in self.releases if listing.version.is_prerelease is is_early)
 
     def nothing_listed(self) -> str:
-        """Say that the sources have no wheel of the project, or none of the version that is asked for."""
+        """Return a message that the sources have no wheel of the project, or of the requested version."""
         if self.releases:
             versions = one_of(str(listing.version) for listing in self.releases)
-            return f"there is no such version with wheels; there are {versions}"
-        return f"no wheel is in {self.sources}"
+            return f"no wheels of this version; existing versions: {versions}"
+        return f"no wheels in {self.sources}"
 
 
 def find_listings(name: str, sources: Sources) -> Listings:
-    """Return the releases of a project that have a wheel; other files are ignored."""
+    """Return the releases of a project that have wheels; other files are ignored."""
     name = normalize(name)
     problems: list[Problem] = []
     releases: dict[Version, list[Listed]] = {}
@@ -143,9 +143,9 @@ def find_listings(name: str, sources: Sources) -> Listings:
 
 
 def projects(sources: Sources) -> list[str]:
-    """Return the normalized names of the projects whose wheels lie in the folders.
+    """Return the normalized names of the projects that have wheels in the folders.
 
-    Raises VariantError when there is none, with what is wrong with the folders.
+    Raises VariantError, with the problems of the folders, if there are no wheels.
     """
     names, problems = set[str](), list[Problem]()
     for folder in sources.find_links:
@@ -158,15 +158,15 @@ def projects(sources: Sources) -> list[str]:
     if problems and not names:
         raise VariantError(*problems)
     if not names:
-        raise VariantError(f"no wheel is in {Sources(sources.find_links)}")
+        raise VariantError(f"no wheels in {Sources(sources.find_links)}")
     return sorted(names)
 
 
 def read_release(listing: Listing, *, pinned: bool = False) -> Release:
-    """Read what is needed of a release to select among its wheels, Requires-Python of those in folders too.
+    """Read a release's index files, and Requires-Python of the wheels in folders.
 
-    An index file that is missing, faulty, or in conflict with those of the sources before it rules out the
-    variant wheels of its source, and nothing else. Unless the version is *pinned*, yanked ones are out.
+    An index file that is missing, invalid, or contradicts those of earlier sources excludes the variants
+    of its own source only. Yanked wheels are excluded unless the version is *pinned*.
     """
     wheels: dict[str, Candidate] = {}
     parts: dict[str, VariantMetadata] = {}
@@ -181,7 +181,7 @@ def read_release(listing: Listing, *, pinned: bool = False) -> Release:
         for wheel in source.wheels:
             name = wheel.file.filename
             if name not in wheels or wheels[name].problems:
-                wheels[name] = _looked_into(wheel, () if wheel.label is None else reasons, pinned)
+                wheels[name] = _read_wheel(wheel, () if wheel.label is None else reasons, pinned)
     metadata = merge(parts) if parts else None
     return Release(listing.name, listing.version, tuple(wheels.values()), metadata, tuple(problems))
 
@@ -189,17 +189,17 @@ def read_release(listing: Listing, *, pinned: bool = False) -> Release:
 def _merged(
     parts: Mapping[str, VariantMetadata], documents: Iterable[IndexDocument]
 ) -> dict[str, VariantMetadata]:
-    """Return the parts of a release with those of one more source; raises VariantError if they conflict."""
+    """Return the parts of a release with those of one more source; raises VariantError on a contradiction."""
     result = {**parts, **{document.place: document.check() for document in documents}}
     if len(result) > 1:
         merge(result)
     return result
 
 
-def _looked_into(wheel: Candidate, reasons: tuple[Problem, ...], pinned: bool) -> Candidate:
-    """Return a wheel with the first reason that rules it out, if any, and with its Requires-Python.
+def _read_wheel(wheel: Candidate, reasons: tuple[Problem, ...], pinned: bool) -> Candidate:
+    """Return a wheel with its Requires-Python, and with the first reason that excludes it, if any.
 
-    *reasons* are those against all variant wheels of its source.
+    *reasons* exclude all variants of the wheel's source.
     """
     if wheel.problems:
         return wheel
@@ -219,12 +219,12 @@ def _looked_into(wheel: Candidate, reasons: tuple[Problem, ...], pinned: bool) -
 
 
 def against_variants(problem: Problem) -> Problem:
-    """Return what a problem of an index file says against the variant wheels of its source."""
+    """Return a problem of an index file as the reason that excludes the variants of its source."""
     return problem.within("index file")._replace(code=INDEX_FILE)
 
 
 def _in_folder(folder: Path) -> tuple[str, list[File]]:
-    """Return what messages call a folder, and its files; raises VariantError when it cannot be read."""
+    """Return a folder's name for messages, and its files; raises VariantError if it cannot be read."""
     try:
         paths = sorted(
             path for path in folder.iterdir() if path.suffix in (".whl", ".json") and path.is_file()
@@ -236,10 +236,10 @@ def _in_folder(folder: Path) -> tuple[str, list[File]]:
 
 
 def _on_index(url: str, name: str, problems: list[Problem]) -> tuple[str, list[File]]:
-    """Return what messages call a project's page on an index, and its files; raises VariantError.
+    """Return the URL of a project's page for messages, and its files; raises VariantError.
 
-    What is wrong with a file's description is added to the *problems*. Files that are not behind HTTP
-    are passed over: an index has no say about the files of this machine.
+    Invalid entries of files are added to *problems*. Links other than HTTP are ignored, as an index must not
+    name local files.
     """
     content, kind, url = http.get(f"{url.rstrip('/')}/{name}/", accept=_ACCEPT, limit=_LARGEST)
     place = http.shown_url(url)
@@ -263,7 +263,7 @@ def _on_index(url: str, name: str, problems: list[Problem]) -> tuple[str, list[F
 def _by_version(
     name: str, place: str, files: Iterable[File], problems: list[Problem]
 ) -> dict[Version, Listed]:
-    """Return what a source lists of each release; index files with other names are added to *problems*."""
+    """Return the files of each release in a source; misnamed index files are added to *problems*."""
     wheels: dict[Version, list[Candidate]] = {}
     indexes: dict[Version, list[File]] = {}
     for file in files:
@@ -283,7 +283,7 @@ def _by_version(
 
 
 def read_index_file(file: File) -> IndexDocument:
-    """Read an index file; what is wrong is found, not raised."""
+    """Read an index file; its problems are returned, not raised."""
     place, document = shown_location(file), Document()
     try:
         content = _content(file)
@@ -300,7 +300,7 @@ def read_index_file(file: File) -> IndexDocument:
 
 
 def _content(file: File) -> bytes:
-    """Return what is in an index file; raises VariantError."""
+    """Return the content of an index file; raises VariantError if it cannot be read."""
     if isinstance(file.location, str):
         return http.get(file.location, limit=_LARGEST).content
     try:

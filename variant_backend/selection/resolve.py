@@ -1,4 +1,4 @@
-"""Which wheel is fetched for each package: the best one, that of a pinned label, or what a lock file says."""
+"""Select the wheel of each package: the best one, that of a pinned label, or that of a lock file."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 
 class Pick(NamedTuple):
-    """The wheel that is fetched for a package, and *why* it is this one.
+    """The selected wheel of a package, and *why* it was selected.
 
-    Of a *pinned* label, *release* has no other wheels, and *support* is empty, as nobody was asked.
+    With a *pinned* label, *release* has only its wheels, and *support* is empty.
     """
 
     release: Release
@@ -45,12 +45,12 @@ class Pick(NamedTuple):
 
     @property
     def variant(self) -> Variant | None:
-        """What the index file or the lock file says that the label stands for, None if they do not."""
+        """The label's variant in the index file or the lock file, None if it is not listed."""
         variants = self.release.metadata.variants if self.release.metadata else {}
         return variants.get(self.label or "")
 
     def supported(self, variant: Variant) -> Collection[Property]:
-        """Return the properties of a variant that are supported: of a pinned label, all count as such."""
+        """Return the supported properties of a variant; those of a pinned label are all supported."""
         if self.pinned:
             return variant.properties
         known = self.support.supported
@@ -64,10 +64,10 @@ class Pick(NamedTuple):
 def resolve_packages(
     pins: Iterable[Pin], sources: Sources, machine: Machine, policy: Policy, target: Target
 ) -> tuple[list[Pick], list[Problem]]:
-    """Return the wheels that are asked for, and what went wrong without ruling them out.
+    """Return the wheel of each requested package, and the problems that did not exclude it.
 
-    A package counts as installed for those behind it. Of a label that is pinned, nobody is asked whether
-    it is supported. Raises VariantError with every package that has no wheel.
+    Later packages are selected as if earlier ones were installed. Support for a pinned label is not checked.
+    Raises VariantError with every package that has no compatible wheel.
     """
     picks: list[Pick] = []
     problems: list[Problem] = []
@@ -89,7 +89,7 @@ def resolve_packages(
 def _pick(
     pin: Pin, sources: Sources, machine: Machine, policy: Policy, target: Target, problems: list[Problem]
 ) -> Pick:
-    """Return the wheel for one package; what else went wrong is added to the *problems*."""
+    """Return the wheel of one package, and add problems that did not exclude it to *problems*."""
     selection = select(pin, sources, machine, policy, target)
     problems += selection.problems
     if selection.evaluation is None:
@@ -97,7 +97,7 @@ def _pick(
     pick = picked_of(selection.evaluation, pinned=pin.label is not None)
     if selection.passed:
         versions = one_of(str(newer.release.version) for newer in selection.passed)
-        pick = pick._replace(why=f"{pick.why}; newer, without a wheel that fits: {versions}")
+        pick = pick._replace(why=f"{pick.why}; newer, without a compatible wheel: {versions}")
     if conflicts := _conflicts(machine, policy, pick):
         raise VariantError(*conflicts)
     return pick
@@ -106,7 +106,7 @@ def _pick(
 def _conflicts_if_free(
     selection: Selection, machine: Machine, policy: Policy, target: Target
 ) -> list[Problem]:
-    """Return in what the wheel that would be selected, if nothing was aligned, disagrees."""
+    """Return the disagreements of the wheel that would be selected without alignment."""
     request = selection.request
     if not policy.align or request.label is not None:
         return []
@@ -116,28 +116,29 @@ def _conflicts_if_free(
 
 
 def picked_of(evaluation: Evaluation, *, pinned: bool = False) -> Pick:
-    """Return the best wheel of a release; raises VariantError if there is none, or its name is no file's."""
+    """Return the best wheel of a release; raises VariantError if no wheel fits or its filename is invalid."""
     verdict = evaluation.selected
     if verdict is None or verdict.key is None:
-        raise VariantError(f"no wheel of {evaluation.release.name} {evaluation.release.version} fits")
+        release = evaluation.release
+        raise VariantError(f"no wheel of {release.name} {release.version} is compatible")
     wheel = evaluation.candidate(verdict)
-    # Tags may have anything in them: a slash, a colon, which Windows gives a meaning, or a line end.
+    # Tags may contain any character, such as a slash, a colon (a drive on Windows), or a line end.
     if not re.fullmatch(r"[\w.+!-]+", wheel.file.filename, re.ASCII):
-        raise VariantError(f"{wheel.file.filename!r} is no filename")
+        raise VariantError(f"invalid filename {wheel.file.filename!r}")
     compatible = sum(verdict.is_compatible for verdict in evaluation.verdicts)
-    why = f"the best of {compatible} wheels that fit" if compatible > 1 else "the only wheel that fits"
+    why = f"the best of {compatible} compatible wheels" if compatible > 1 else "the only compatible wheel"
     if pinned:
-        why = f"{why} and has the pinned label; whether that is supported was not looked at"
+        why = f"{why} with the pinned label; support was not checked"
     elif verdict.key.features:
         why = f"{why}: {one_of(str(feature.best) for feature in verdict.key.features)}"
     reasons = [reason for candidate in evaluation.release.candidates for reason in candidate.problems]
     if lost := sum(reason.code == INDEX_FILE for reason in reasons):
-        why = f"{why}; {lost} variants are out, as their index file cannot be used"
+        why = f"{why}; {lost} variants are excluded, as their index file is invalid"
     return Pick(evaluation.release, wheel, evaluation.support, why, pinned)
 
 
 def _nothing(selection: Selection) -> str:
-    """Say why there is no wheel for a package."""
+    """Return why no wheel is selected for a package."""
     pin, listings = selection.request, selection.listings
     listed = [*listings.in_order(pin.version)]
     if not listed:
@@ -146,28 +147,28 @@ def _nothing(selection: Selection) -> str:
         wheels = (wheel for listing in listed for wheel in listing.wheels if not wheel.problems)
         labels = sorted({wheel.label for wheel in wheels if wheel.label})
         near = did_you_mean(pin.label or "", labels)
-        return f"{pin}: no wheel has this label{near}; there are {one_of(labels)}"
+        return f"{pin}: unknown label {pin.label!r}{near}; existing labels: {one_of(labels)}"
     newest = selection.passed[0]
-    text = f"{pin}: no wheel of {newest.release.name} {newest.release.version} fits"
+    text = f"{pin}: no wheel of {newest.release.name} {newest.release.version} is compatible"
     if pin.label is None:
-        return f"{text}; `variant-backend explain {pin}` says why"
+        return f"{text}; run `variant-backend explain {pin}` for the reasons"
     return f"{text}: {_reasons(newest)}"
 
 
 def _reasons(evaluation: Evaluation) -> str:
-    """Say what is against the wheels of a release."""
+    """Return the reasons that exclude the wheels of a release, in one line."""
     return one_of(dict.fromkeys(str(reason) for verdict in evaluation.verdicts for reason in verdict.reasons))
 
 
 def _as_if_installed(machine: Machine, policy: Policy, pick: Pick) -> tuple[Machine, Policy]:
-    """Return machine and policy as they are for the packages behind this one."""
+    """Return machine and policy for later packages, with this wheel as if it was installed."""
     pinned = {**policy.pinned, pick.release.name: pick.release.version}
     installed = (*machine.installed, *_installed(pick))
     return machine._replace(installed=installed), policy._replace(pinned=pinned)
 
 
 def _installed(pick: Pick) -> list[Installed]:
-    """Return a wheel as if it was installed, if it is known what its variant is."""
+    """Return a wheel as if it was installed, or nothing if its variant is unknown."""
     if pick.variant is None:
         return []
     metadata = VariantMetadata((), {}, {pick.variant.label: pick.variant})
@@ -178,7 +179,7 @@ def _installed(pick: Pick) -> list[Installed]:
 
 
 def _conflicts(machine: Machine, policy: Policy, pick: Pick) -> list[Problem]:
-    """Return in what a wheel disagrees with the installed ones that it should be aligned with."""
+    """Return the disagreements of a wheel with installed variants in the aligned namespaces."""
     installed = [*machine.installed, *_installed(pick)]
     apart = [disagreement for name in policy.align for disagreement in disagreements(installed, name)]
     return [
@@ -191,10 +192,10 @@ def _conflicts(machine: Machine, policy: Policy, pick: Pick) -> list[Problem]:
 def resolve_locked(
     path: Path, machine: Machine, policy: Policy, target: Target
 ) -> tuple[list[Pick], list[Problem]]:
-    """Return the best wheel of each package of a lock file, by what that says, and its problems.
+    """Return the best wheel of each package of a lock file, and the problems that did not exclude it.
 
-    Raises VariantError when it cannot be read or does not hold for the target, or with every package
-    that has no wheel.
+    Raises VariantError if the lock file is invalid or not for the target, else with every package that has
+    no compatible wheel.
     """
     from packaging.markers import default_environment
 
@@ -213,13 +214,13 @@ def resolve_locked(
         evaluation = evaluate(release, others, policy, target)
         problems += (*release.problems, *evaluation.problems)
         if not evaluation.selected:
-            text = f"no wheel of {release.name} {release.version} fits: {_reasons(evaluation)}"
+            text = f"no wheel of {release.name} {release.version} is compatible: {_reasons(evaluation)}"
             missing.append(Problem("error", str(path), text))
             continue
         pick = picked_of(evaluation)
         if not pick.wheel.file.proofs:
-            text = f"{pick.wheel.file.filename} has no hash that proves it"
-            missing.append(Problem("error", str(path), text))
+            text = f"no secure hash for {pick.wheel.file.filename}"
+            missing.append(Problem("error", str(path), text, "add its sha256 to the lock file"))
         missing += _conflicts(others, policy, pick)
         picks.append(pick)
         machine, policy = _as_if_installed(others, policy, pick)

@@ -1,6 +1,6 @@
-"""Selecting a wheel of a project: find its releases, evaluate them in their order, and gather what is wrong.
+"""Select a wheel of a project: find its releases, evaluate them in order, and collect problems.
 
-The newest release that has a compatible wheel is selected, and its best wheel.
+The newest release with a compatible wheel is selected, and its best wheel.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class Selection(NamedTuple):
-    """What is selected for a request, and what was looked at.
+    """The selected release for a request, and the other releases that were evaluated.
 
-    *evaluation* is that of the selected release, None without a compatible wheel. *passed* are the newer ones
-    that have none; or all, if nothing is selected. *problems* ruled out nothing that is selected.
+    *evaluation* is that of the selected release, None if no wheel is compatible. *passed* are newer releases
+    without a compatible wheel; if no release is selected, all. *problems* do not affect the selected wheel.
     """
 
     request: Pin
@@ -34,18 +34,18 @@ class Selection(NamedTuple):
 
 
 def select(request: Pin, sources: Sources, machine: Machine, policy: Policy, target: Target) -> Selection:
-    """Find the releases that the sources have, and select as `select_listed` does."""
+    """List the releases in the sources, and select as `select_listed` does."""
     return select_listed(request, find_listings(request.name, sources), machine, policy, target)
 
 
 def select_listed(
     request: Pin, listings: Listings, machine: Machine, policy: Policy, target: Target
 ) -> Selection:
-    """Select a wheel for a request, by what is listed and what the machine supports.
+    """Select a wheel for a request from the listed releases.
 
-    With a version in the request only that one counts, be it a pre-release or yanked; else pre-releases count
-    where no other release has a compatible wheel. With a label, its wheels alone count, by what their names
-    and indexes say: nobody is asked whether the label is supported.
+    A requested version may be a pre-release or yanked. Otherwise pre-releases are considered only if no
+    other release has a compatible wheel. With a requested label, only its wheels are considered, and
+    support for the label is not checked.
     """
     tried = listings.in_order(request.version)
     if (label := request.label) is None:
@@ -61,7 +61,7 @@ def select_listed(
 def _first_that_fits(
     request: Pin, listings: Listings, tried: Iterable[Listing], evaluated: Callable[[Release], Evaluation]
 ) -> Selection:
-    """Evaluate releases in their order up to the first that has a compatible wheel."""
+    """Evaluate releases in order up to the first with a compatible wheel."""
     passed: list[Evaluation] = []
     selected = None
     for listing in tried:
@@ -78,7 +78,7 @@ def _first_that_fits(
 
 
 def _evaluate_label(release: Release, label: str, target: Target) -> Evaluation:
-    """Evaluate the wheels of a label; an index file of no use does not matter: the wheel says what it is."""
+    """Evaluate the wheels of a label; a broken index file is ignored, as each wheel has a variant.json."""
     wheels = (
         wheel._replace(problems=tuple(reason for reason in wheel.problems if reason.code != INDEX_FILE))
         for wheel in release.candidates
