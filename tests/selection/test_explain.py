@@ -298,7 +298,8 @@ def test_problems_of_a_source_are_warnings_if_a_wheel_is_selected(folder: Path) 
 
 def test_without_wheels_the_error_names_the_sources(folder: Path) -> None:
     result = explain("other", "--find-links", folder)
-    assert (result.exit_code, result.stdout, result.stderr) == (1, "", "error: other: no wheels in dist\n")
+    text = "error: other: no wheels in dist; existing packages: demo\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", text)
     assert explain("--find-links", "empty").stderr.startswith("error: empty: ")
     Path("empty").mkdir()
     index = ("--index-url", "http://127.0.0.1:9/")  # an index is not asked for its projects
@@ -306,7 +307,10 @@ def test_without_wheels_the_error_names_the_sources(folder: Path) -> None:
     result = explain("demo==2", "--find-links", folder)
     assert result.stderr == "error: demo 2: no wheels of this version; existing versions: 1.0\n"
     document = explained("other", "--find-links", folder)
-    assert (document["wheels"], document["errors"]) == ([], ["other: no wheels in dist"])
+    assert (document["wheels"], document["errors"]) == (
+        [],
+        ["other: no wheels in dist; existing packages: demo"],
+    )
 
 
 def test_package_may_be_omitted_only_if_folders_have_one_project(folder: Path) -> None:

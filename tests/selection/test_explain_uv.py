@@ -175,6 +175,20 @@ def test_uv_uses_only_lower_bounds_of_requires_python(requires: str, tmp_path: P
     assert bool(document["installer"]["reasons"]) is not LOWER_BOUNDS[requires]
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_uv_uses_requires_python_of_a_page_on_disk(named: bool, tmp_path: Path) -> None:
+    make_wheel(tmp_path / "dist")
+    field = METADATA.replace("\n\n", "\nRequires-Python: >=3.90\n\n", 1)
+    make_wheel(tmp_path / "dist", version="2.0", metadata=field)
+    publish((tmp_path / "dist").iterdir(), tmp_path / "simple" / "demo")
+    page = tmp_path / "simple" / "demo" / "index.html"
+    attribute = 'data-requires-python="&gt;=3.90" ' if named else ""
+    page.write_text(page.read_text().replace('href="demo-2.0', f'{attribute}href="demo-2.0'))
+    document = explained("demo", "--index-url", (tmp_path / "simple").as_uri(), "--installer", "uv")
+    source = ("--index-url", (tmp_path / "simple").as_uri())
+    assert of_wheel(document["installer"]["chosen"]) == uv_installs("demo", tmp_path / "target", *source)
+
+
 def test_uv_drops_a_version_whose_best_wheel_needs_a_newer_python(tmp_path: Path) -> None:
     folder = write_release(tmp_path / "dist", DOCUMENT)
     write_release(folder, DOCUMENT, labels=["safe"], version="2.0")

@@ -94,8 +94,8 @@ def find_listing(place: str, request: Pin | None) -> Listing:
             f"say which version: --package {request.name}==VERSION; there are {versions}"
         )
     if not requested:
-        text = listings.nothing_listed() if listings.releases else "no wheel"
-        raise VariantError(text, place=f"{shown_url(place)}: {request}")
+        place = f"{shown_url(place)}: {request}" if listings.releases else str(request)
+        raise VariantError(listings.nothing_listed(request.name), place=place)
     return requested[0]
 
 

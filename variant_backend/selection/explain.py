@@ -86,7 +86,7 @@ def _nothing(selection: Selection) -> list[Problem]:
     if selection.passed:
         return [Problem("error", "", f"no wheel of {request.name} is compatible")]
     place = f"{request.name} {request.version}" if selection.listings.releases else request.name
-    return [Problem("error", place, selection.listings.nothing_listed())]
+    return [Problem("error", place, selection.listings.nothing_listed(request.name))]
 
 
 def with_label(explanation: Explanation, label: str) -> Evaluation | None:

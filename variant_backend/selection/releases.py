@@ -7,11 +7,12 @@ simple repository API, PEP 592 (yanked files), PEP 825 ("Index-level metadata").
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import Problem, VariantError, one_of, problems_of
+from ..errors import Problem, VariantError, did_you_mean, one_of
 from ..formats import simple_api
 from ..formats.core_metadata import find_field
 from ..formats.release import Candidate, File, Release, shown_location
@@ -21,8 +22,19 @@ from ..variants.filename import normalize, parse_index_filename, release_of_inde
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_metadata
+from ..variants.ranking import shortened
 from ..variants.validation import Document, read_json
 from ..wheels.reading import Wheel
+from .source_files import (
+    LARGEST,
+    files_in_folder,
+    files_on_index,
+    projects_in_folder,
+    projects_on_index,
+    read_folder,
+    read_index_url,
+    shown_source,
+)
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -32,19 +44,31 @@ INDEX_FILE = "index-file"
 # The code of an index file that is listed but cannot be read, as in `check`.
 UNREADABLE = "unreadable"
 
-# The limit in bytes for pages and index files.
-_LARGEST = 64 << 20
-_ACCEPT = f"{simple_api.JSON_TYPE}, text/html;q=0.5, */*;q=0.1"
-
 
 class Sources(NamedTuple):
-    """The sources of releases: folders, and package indexes by the URL of their root."""
+    """The sources of releases: folders, and package indexes by the URL of their root.
+
+    An index on disk has a ``file://`` URL.
+    """
 
     find_links: tuple[Path, ...] = ()
     index_urls: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return one_of([*map(str, self.find_links), *map(http.shown_url, self.index_urls)])
+        return one_of([*map(str, self.find_links), *map(shown_source, self.index_urls)])
+
+    @classmethod
+    def of(cls, find_links: Iterable[str], index_urls: Iterable[str]) -> Sources:
+        """Read the values of ``--find-links`` and ``--index-url``; raises VariantError."""
+        return cls(tuple(map(read_folder, find_links)), tuple(map(read_index_url, index_urls)))
+
+    def projects(self) -> list[str]:
+        """Return the normalized names of the projects in folders and on indexes on disk."""
+        names = {name for url in self.index_urls for name in projects_on_index(url)}
+        for folder in self.find_links:
+            with suppress(VariantError):
+                names |= {*projects_in_folder(folder)}
+        return sorted(names)
 
 
 class Listed(NamedTuple):
@@ -114,12 +138,14 @@ class Listings(NamedTuple):
         for is_early in (False, True):
             yield from (listing for listing in self.releases if listing.version.is_prerelease is is_early)
 
-    def nothing_listed(self) -> str:
-        """Return a message that the sources have no wheel of the project, or of the requested version."""
+    def nothing_listed(self, name: str) -> str:
+        """Return a message that the sources have no wheel of a project, or of its requested version."""
         if self.releases:
             versions = one_of(str(listing.version) for listing in self.releases)
             return f"no wheels of this version; existing versions: {versions}"
-        return f"no wheels in {self.sources}"
+        known = self.sources.projects()
+        existing = f"; existing packages: {shortened(known)}" if known else ""
+        return f"no wheels in {self.sources}{did_you_mean(name, known)}{existing}"
 
 
 def find_listings(name: str, sources: Sources) -> Listings:
@@ -127,8 +153,8 @@ def find_listings(name: str, sources: Sources) -> Listings:
     name = normalize(name)
     problems: list[Problem] = []
     releases: dict[Version, list[Listed]] = {}
-    folders = [partial(_in_folder, folder) for folder in sources.find_links]
-    for look in [*folders, *(partial(_on_index, url, name, problems) for url in sources.index_urls)]:
+    folders = [partial(files_in_folder, folder) for folder in sources.find_links]
+    for look in [*folders, *(partial(files_on_index, url, name, problems) for url in sources.index_urls)]:
         try:
             place, files = look()
         except VariantError as error:
@@ -150,11 +176,9 @@ def projects(sources: Sources) -> list[str]:
     names, problems = set[str](), list[Problem]()
     for folder in sources.find_links:
         try:
-            wheels = map(Candidate.of, _in_folder(folder)[1])
+            names |= {*projects_in_folder(folder)}
         except VariantError as error:
             problems += error.problems
-        else:
-            names |= {normalize(wheel.name.distribution) for wheel in wheels if wheel}
     if problems and not names:
         raise VariantError(*problems)
     if not names:
@@ -223,43 +247,6 @@ def against_variants(problem: Problem) -> Problem:
     return problem.within("index file")._replace(code=INDEX_FILE)
 
 
-def _in_folder(folder: Path) -> tuple[str, list[File]]:
-    """Return a folder's name for messages, and its files; raises VariantError if it cannot be read."""
-    try:
-        paths = sorted(
-            path for path in folder.iterdir() if path.suffix in (".whl", ".json") and path.is_file()
-        )
-    except OSError as error:
-        text = error.strerror or str(error)
-        raise VariantError(text, place=folder, hint="name a folder that holds wheels") from None
-    return str(folder), [File(path.name, path, {}) for path in paths]
-
-
-def _on_index(url: str, name: str, problems: list[Problem]) -> tuple[str, list[File]]:
-    """Return the URL of a project's page for messages, and its files; raises VariantError.
-
-    Invalid entries of files are added to *problems*. Links other than HTTP are ignored, as an index must not
-    name local files.
-    """
-    content, kind, url = http.get(f"{url.rstrip('/')}/{name}/", accept=_ACCEPT, limit=_LARGEST)
-    place = http.shown_url(url)
-    skipped: list[VariantError] = []
-    try:
-        if "json" in kind:
-            page = simple_api.from_json(content, place, skipped=skipped)
-        else:
-            page = simple_api.from_html(content, place)
-    except VariantError as error:
-        raise error.within(place) from None
-    problems += (problem.within(place) for problem in problems_of(skipped))
-    files = (
-        file._replace(location=http.with_credentials(file.url, url))
-        for file in page.files
-        if file.url and file.url.lower().startswith(("http://", "https://"))
-    )
-    return place, [*files]
-
-
 def _by_version(
     name: str, place: str, files: Iterable[File], problems: list[Problem]
 ) -> dict[Version, Listed]:
@@ -302,7 +289,7 @@ def read_index_file(file: File) -> IndexDocument:
 def _content(file: File) -> bytes:
     """Return the content of an index file; raises VariantError if it cannot be read."""
     if isinstance(file.location, str):
-        return http.get(file.location, limit=_LARGEST).content
+        return http.get(file.location, limit=LARGEST).content
     try:
         return file.location.read_bytes()
     except OSError as error:

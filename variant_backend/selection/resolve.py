@@ -142,7 +142,7 @@ def _nothing(selection: Selection) -> str:
     pin, listings = selection.request, selection.listings
     listed = [*listings.in_order(pin.version)]
     if not listed:
-        return f"{pin}: {listings.nothing_listed()}"
+        return f"{pin}: {listings.nothing_listed(pin.name)}"
     if not selection.passed:
         wheels = (wheel for listing in listed for wheel in listing.wheels if not wheel.problems)
         labels = sorted({wheel.label for wheel in wheels if wheel.label})

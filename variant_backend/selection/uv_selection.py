@@ -178,9 +178,10 @@ def _evaluated(
     wheels = tuple(_as_uv_sees(wheel, sources.barred) for wheel in read.candidates)
     release = Release(read.name, read.version, wheels, sources.metadata, read.problems)
     support = uv_support(sources.metadata, detected) if sources.metadata else Support({}, {})
-    # uv reads Requires-Python of a wheel in a folder only once it is selected.
+    # uv reads Requires-Python inside a local wheel only once it is selected; before, it uses the page's.
+    listed = {wheel.file.location: _lower_bounds(wheel.file) for wheel in listing.wheels}
     unread = tuple(
-        wheel._replace(file=wheel.file._replace(requires_python=None)) if wheel.file.path else wheel
+        wheel._replace(file=wheel.file._replace(requires_python=listed.get(wheel.file.location)))
         for wheel in wheels
     )
     verdicts = ranked(release._replace(candidates=unread), support, target)
