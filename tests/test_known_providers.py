@@ -15,10 +15,16 @@ from packaging.version import Version
 import variant_backend
 from variant_backend.formats.toml_read import read_toml
 from variant_backend.machine.detect import DETECTORS
-from variant_backend.variants.known_providers import KNOWN_PROVIDERS
+from variant_backend.variants.known_providers import (
+    KNOWN_PROVIDERS,
+    suggested_namespace,
+    unknown_feature,
+    unknown_property,
+)
 from variant_backend.variants.legacy import upgrade_document
 from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS, VariantMetadata
 from variant_backend.variants.metadata_reading import metadata_from_table
+from variant_backend.variants.properties import Property
 from variant_backend.variants.provider_aarch64 import aarch64_features
 from variant_backend.variants.provider_nvidia import nvidia_features
 from variant_backend.variants.provider_tpu import tpu_features
@@ -120,6 +126,118 @@ def test_the_page_shows_the_tables_that_are_written(tmp_path: Path) -> None:
 def test_every_value_that_is_computed_has_a_meaning(name: str) -> None:
     for feature, values in COMPUTED[name].items():
         assert all(KNOWN_PROVIDERS[name].describe(feature, value) for value in values)
+
+
+_LEVELS = "known values: v1, v2, v3, v4"
+_X86 = "known features: level and 79 more such as avx2"
+_NVIDIA = "known features: cuda_version_lower_bound, cuda_version_upper_bound, sm_arch"
+
+
+@pytest.mark.parametrize(
+    ("prop", "message"),
+    [
+        ("x86_64::levle::v3", f"unknown feature 'levle' of x86_64 (did you mean 'level'?); {_X86}"),
+        ("x86_64::avx521f::on", f"unknown feature 'avx521f' of x86_64 (did you mean 'avx512f'?); {_X86}"),
+        ("x86_64::level::v9", f"unknown value 'v9' of x86_64 :: level; {_LEVELS}"),
+        ("x86_64::level::on", f"unknown value 'on' of x86_64 :: level; {_LEVELS}"),
+        ("x86_64::avx2::yes", "unknown value 'yes' of x86_64 :: avx2; known values: on"),
+        ("nvidia::cuda::12", f"unknown feature 'cuda' of nvidia; {_NVIDIA}"),
+        (
+            "nvidia::cuda_version::12",
+            f"unknown feature 'cuda_version' of nvidia (did you mean 'cuda_version_upper_bound'?); {_NVIDIA}",
+        ),
+        (
+            "nvidia::cuda_version_lower_bound::cu128",
+            "unknown value 'cu128' of nvidia :: cuda_version_lower_bound; write a value such as 12.8 or 13",
+        ),
+        (
+            "nvidia::sm_arch::90",
+            "unknown value '90' of nvidia :: sm_arch; write a value such as 90_real or 90_virtual",
+        ),
+        (
+            "aarch64::version::v8",
+            "unknown value 'v8' of aarch64 :: version; write a value such as 8a or 8.2a",
+        ),
+        ("tpu::present::yes", "unknown value 'yes' of tpu :: present; known values: true, false"),
+    ],
+)
+def test_unknown_properties_of_known_namespaces_get_suggestions(prop: str, message: str) -> None:
+    problem = unknown_property(Property.parse(prop))
+    assert problem
+    assert str(problem) == f"property {str(Property.parse(prop))!r}: {message}"
+
+
+def test_unknown_features_of_known_namespaces_get_suggestions() -> None:
+    assert str(unknown_feature("x86_64", "levle")) == (
+        f"x86_64 :: levle: unknown feature 'levle' of x86_64 (did you mean 'level'?); {_X86}"
+    )
+    assert unknown_feature("x86_64", "level") is None
+    assert unknown_feature("x86_64", "avx2") is None
+
+
+# The lists of `get_all_configs` in the plugins, and what else they, torch's wheels and uv were seen to have.
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(f"nvidia :: cuda_version_lower_bound :: {value}" for value in ("11", "12.8", "15.20", "99.0")),
+        *(f"nvidia :: cuda_version_upper_bound :: {value}" for value in ("11", "13.0", "15.20")),
+        *(f"nvidia :: sm_arch :: {value}" for value in ("50_real", "90a_real", "120_virtual", "103f_real")),
+        *(f"x86_64 :: level :: v{level}" for level in range(1, 5)),
+        *(f"x86_64 :: {name} :: on" for name in ("avx_vnni", "ibrs_enhanced", "sse4_2", "mmx", "amx_tile")),
+        *(f"aarch64 :: version :: {value}" for value in ("8a", "8.1a", "8.6a", "9.0a", "9.2a")),
+        *(f"aarch64 :: {name} :: on" for name in ("sve2", "btiecv", "bti", "asimdrdmatomics", "atomics")),
+        "tpu :: present :: true",
+        "tpu :: present :: false",
+    ],
+)
+def test_reported_properties_are_known(text: str) -> None:
+    assert unknown_property(Property.parse(text)) is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_computed_properties_are_known(name: str) -> None:
+    features = [COMPUTED[name]]
+    if name == "nvidia":
+        features += [
+            nvidia_features((major, minor), (family, minor % 10))
+            for major in range(8, 18)
+            for minor in range(22)
+            for family in range(3, 14)
+        ]
+    for feature, values in {item for found in features for item in found.items()}:
+        for value in values:
+            assert unknown_property(Property(name, feature, value)) is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_known_values_agree_with_meanings_and_uv(name: str) -> None:
+    provider = KNOWN_PROVIDERS[name]
+    for feature in provider.features():
+        if form := provider.open_values.get(feature):
+            assert all(re.fullmatch(form.pattern, example) for example in form.examples)
+            examples = form.examples
+        else:
+            examples = provider.values(feature)
+            assert all(re.escape(value) == value for value in examples), "a pattern needs open values"
+        assert all(provider.describe(feature, value) for value in examples) or feature == "version"
+        if provider.uv and provider.uv.features:
+            assert all(re.fullmatch(provider.uv.features[feature], value) for value in examples)
+    if provider.uv:
+        assert set(provider.uv.features) <= set(provider.features())
+    assert not set(provider.switches) & set(provider.features())
+    assert len(set(provider.switches)) == len(provider.switches)
+
+
+def test_properties_of_unknown_namespaces_are_not_judged() -> None:
+    assert unknown_property(Property("x86_46", "levle", "v9")) is None
+    assert unknown_feature("blas_lapack", "provider") is None
+
+
+def test_the_nearest_known_or_declared_namespace_is_suggested() -> None:
+    assert suggested_namespace("x86_46") == " (did you mean 'x86_64'?)"
+    assert suggested_namespace("nvidea", ["amd"]) == " (did you mean 'nvidia'?)"
+    assert suggested_namespace("blas_lapak", ["blas_lapack"]) == " (did you mean 'blas_lapack'?)"
+    assert suggested_namespace("zzz") == ""
 
 
 def test_a_value_without_a_meaning_has_no_words_and_no_flags() -> None:

@@ -1,11 +1,11 @@
-"""What is wrong, as a value, and the one error family that carries it."""
+"""Problems as values, and the error class that carries them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
-# More of a text that comes from outside is not shown.
+# Messages cut longer texts from outside.
 MOST_SHOWN = 200
 
 _LONGEST_COMPARED = 100
@@ -13,10 +13,10 @@ _MOST_COMPARED = 100
 
 
 class Problem(NamedTuple):
-    """What is wrong: a stable code, the place, a sentence about it, and the remedy.
+    """A problem: a stable code, the place, a text that says what is wrong, and the remedy.
 
-    The code is one of `docs/rules.md`. The place is a file, a key in it, or both with ``: `` between them;
-    it is empty where the reader knows it.
+    The code is listed in `docs/rules.md`. The place is a file, a key in it, or both, separated by ``: ``.
+    The place is empty if the reader already knows it.
     """
 
     code: str
@@ -29,19 +29,19 @@ class Problem(NamedTuple):
         return f"{self.place}: {text}" if self.place else text
 
     def within(self, place: object) -> Problem:
-        """Return the same problem with *place* in front of its own place."""
+        """Return this problem with *place* put before its own place."""
         return self._replace(place=f"{place}: {self.place}" if self.place else str(place))
 
     def at(self, place: str, code: str | None = None) -> Problem:
-        """Return the same problem at another *place*; its own place goes in front of its text."""
+        """Return this problem at *place*, with its own place moved to the start of its text."""
         text = f"{self.place}: {self.text}" if self.place else self.text
         return Problem(code or self.code, place, text, self.remedy)
 
 
 class VariantError(Exception):
-    """One or more problems: a document with several is reported whole, with one error.
+    """One or more problems: one error reports all problems of a document.
 
-    A text stands for a problem with this *code* and *place*; the last one gets the *hint* as its remedy.
+    A text becomes a problem with this *code* and *place*. *hint* becomes the remedy of the last problem.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class VariantError(Exception):
         return list(map(str, self.problems))
 
     def within(self, place: object) -> VariantError:
-        """Return the same error with *place* in front of the place of every problem."""
+        """Return this error with *place* put before the place of every problem."""
         return type(self)(*(problem.within(place) for problem in self.problems))
 
 
@@ -76,21 +76,21 @@ def lines_of(errors: Iterable[VariantError]) -> list[str]:
 
 
 def ascii_unless_printable(text: str) -> str:
-    """Return a text as it is, or in quotes and in ASCII if it has something that a terminal would obey."""
+    """Return a printable text unchanged, and any other text quoted and escaped as ASCII."""
     return text if text.isprintable() else ascii(text)
 
 
 def one_of(known: Iterable[str]) -> str:
-    """Return the known names in reading order, for the end of a message."""
+    """Return the known names as a comma-separated list for a message."""
     return ", ".join(known) or "(none)"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return `` (did you mean 'x'?)`` for the known name nearest to *name*, or nothing."""
+    """Return `` (did you mean 'x'?)`` for the known name nearest to *name*, or an empty text."""
     import difflib
 
     known = list(known)
-    # A comparison takes long, and a hostile document may ask for millions of them.
+    # Comparisons are slow, and a hostile document can cause millions of them.
     comparable = len(name) <= _LONGEST_COMPARED and len(known) <= _MOST_COMPARED
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5) if comparable else ()
     return f" (did you mean {near[0]!r}?)" if near else ""

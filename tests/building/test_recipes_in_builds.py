@@ -429,13 +429,19 @@ BROKEN = {
     "no such method": (PLUGIN.replace("get_supported_configs", "get_any"), "AttributeError"),
     "no values": (
         PLUGIN.replace('["mkl", "openblas"]', "[]"),
-        "get_supported_configs()[0].values: a list of",
+        "get_supported_configs()[0].values: expected a list of",
     ),
-    "one text": (PLUGIN.replace('["mkl", "openblas"]', '"mkl"'), "[0].values: a list of at least one string"),
-    "a set": (PLUGIN.replace('["mkl", "openblas"]', '{"mkl"}'), "[0].values: a list of at least one string"),
-    "no text": (PLUGIN.replace('"mkl"', "1"), "get_supported_configs()[0].values[0]: a string is needed"),
+    "one text": (
+        PLUGIN.replace('["mkl", "openblas"]', '"mkl"'),
+        "[0].values: expected a list of at least one string",
+    ),
+    "a set": (
+        PLUGIN.replace('["mkl", "openblas"]', '{"mkl"}'),
+        "[0].values: expected a list of at least one string",
+    ),
+    "no text": (PLUGIN.replace('"mkl"', "1"), "get_supported_configs()[0].values[0]: expected a string"),
     "a bad value": (PLUGIN.replace('"mkl"', '"MKL"'), "value 'MKL': character 'M'"),
-    "a value twice": (PLUGIN.replace('"openblas"', '"mkl"'), "'mkl' stands there twice"),
+    "a value twice": (PLUGIN.replace('"openblas"', '"mkl"'), "duplicate value 'mkl'"),
     "a bad name": (PLUGIN.replace('"library"', '"lib-rary"'), "feature 'lib-rary': character '-'"),
     "a feature twice": (PLUGIN.replace('"threads"', '"library"'), "[1].name: 'library' is there twice"),
     "not for all": (

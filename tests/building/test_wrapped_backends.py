@@ -249,7 +249,7 @@ def test_a_misspelt_label_is_told_by_the_frontend_in_our_words(tmp_path: Path, f
     out = tmp_path / "dist"
     result = run(*FRONTENDS[frontend], out, project, "--wheel", "-Cvariant=lage", ok=False)
     assert result.returncode != 0
-    said = "variant-backend: error: label 'lage' is not defined in [variant.variants] (did you mean 'large'?)"
+    said = "variant-backend: error: unknown label 'lage' (did you mean 'large'?)"
     assert said in result.stdout + result.stderr
     assert not list(out.glob("*.whl"))
 

@@ -55,8 +55,8 @@ def codes(*paths: Path) -> list[str]:
 def test_a_finding_is_a_line_with_file_place_severity_code_fault_and_remedy(broken: Path) -> None:
     result = call(broken)
     assert result.stdout == (
-        f"{broken}: variants.fast.speed.mode: error[empty-list]: a list of at least one string is needed,"
-        f" not an empty list; {RULES['empty-list'].remedy}\n"
+        f"{broken}: variants.fast.speed.mode: error[empty-list]: expected a list of at least one string,"
+        f" got an empty list; {RULES['empty-list'].remedy}\n"
     )
     assert result.stderr == "1 error(s), 0 warning(s)\n"
     assert result.exit_code == 1
@@ -83,7 +83,7 @@ def test_json_has_every_finding_with_all_its_parts(broken: Path, option: tuple[s
         "severity": "error",
         "file": str(broken),
         "place": "variants.fast.speed.mode",
-        "fault": "a list of at least one string is needed, not an empty list",
+        "fault": "expected a list of at least one string, got an empty list",
         "remedy": RULES["empty-list"].remedy,
     }
     assert result.exit_code == 1

@@ -327,4 +327,4 @@ def check_finds_it(site: Path) -> None:
         for name, value in machine("none").items():
             patch.setenv(name, value)
         shown = told("installed", "--path", site, "--check", ok=False)
-    assert "nvidia :: cuda_version_lower_bound: of 12.8, nothing is supported" in shown
+    assert "nvidia :: cuda_version_lower_bound: needs 12.8" in shown

@@ -228,7 +228,7 @@ def test_broken_variants_are_told_and_the_package_is_read() -> None:
     (problem,) = package.release.problems
     assert str(problem) == (
         "pylock.toml: packages[0].variants-json: variants.fast.speed.mode:"
-        " a list of at least one string is needed, not an empty list"
+        " expected a list of at least one string, got an empty list"
     )
 
 
@@ -286,12 +286,12 @@ def test_faults_of_our_own_table_are_told_together() -> None:
     assert [
         line.removeprefix("pylock.toml: packages[0]: tool.variant-backend.") for line in caught.value.lines()
     ] == [
-        "x: unknown key; known are hosts, requires-python, core-metadata",
+        "x: unknown key 'x'; known keys: hosts, requires-python, core-metadata",
         f"hosts[0]: 'https://a.org' is no host; {remedy}",
         f"hosts[1]: 'B.org' is no host; {remedy}",
-        "hosts[2]: a string is needed, not a number",
-        f"core-metadata.{name}.sha256: a string is needed, not a number",
-        "core-metadata.a: a table is needed, not a number",
+        "hosts[2]: expected a string, got a number",
+        f"core-metadata.{name}.sha256: expected a string, got a number",
+        "core-metadata.a: expected a table, got a number",
     ]
 
 

@@ -213,7 +213,7 @@ def test_every_fault_of_a_list_of_projects_is_told() -> None:
         "projects[1].name",
         "projects[2].name",
         "projects[3].name",
-        "projects[4]: a t",
+        "projects[4]: exp",
     ]
     page = json.dumps({"projects": entries[:1]}).encode()
     assert projects_from_json(page, ROOT) == {"my-demo": f"{ROOT}my-demo/"}

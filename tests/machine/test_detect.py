@@ -273,10 +273,10 @@ def test_all_faults_of_a_hardware_file_are_told_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("a.json", b"{", "a.json: not JSON"),
+        ("a.json", b"{", "a.json: invalid JSON"),
         ("a.toml", b"[", "a.toml: not TOML"),
-        ("a.json", b'{"a": {"features": {}}, "a": {"features": {}}}', "'a' stands twice"),
-        ("a.json", b"[]", "a table is needed"),
+        ("a.json", b'{"a": {"features": {}}, "a": {"features": {}}}', "duplicate key 'a'"),
+        ("a.json", b"[]", "expected a table"),
         ("gone.json", None, "gone.json: No such file"),
     ],
 )

@@ -153,8 +153,8 @@ def test_an_abi_dependency_is_judged_by_the_version_that_is_installed(
     (install("demo", *openmp("x", "runtime :: gomp")) / "variant.json").write_bytes(metadata.to_json())
     (demo,) = told()["variants"]
     assert demo["supported"] is supported
-    expected = "abi_dependency :: my_torch: of 2.9, nothing is supported; supported is "
-    values = "2.90.0, 2.90, 2" if version else "nothing"
+    expected = "abi_dependency :: my_torch: needs 2.9; this machine supports "
+    values = "2.90.0, 2.90, 2" if version else "none"
     assert demo["reasons"] == ([] if supported else [expected + values])
     (demo,) = told("--supported", "abi_dependency :: my_torch :: 2.9")["variants"]
     assert demo["supported"] is True
@@ -171,7 +171,7 @@ def test_check_names_what_does_not_fit_and_its_property() -> None:
     install("demo", *CUDA)
     install("zoo", *CUDA)
     supported = ("--supported", "nvidia :: cuda_version_lower_bound :: 12.6, 12.5")
-    reason = "nvidia :: cuda_version_lower_bound: of 12.8, nothing is supported; supported is 12.6, 12.5"
+    reason = "nvidia :: cuda_version_lower_bound: needs 12.8; this machine supports 12.6, 12.5"
     result = invoke("--path", "site", *supported, "--check")
     assert result.exit_code == 1
     assert result.stdout.splitlines()[-1] == f"  not supported: {reason}"
@@ -219,10 +219,10 @@ def test_no_variant_is_no_fault_but_a_missing_folder_is_one() -> None:
 
 
 BROKEN = {
-    "no JSON": (b"{", "demo: variant.json: not JSON in UTF-8: "),
+    "no JSON": (b"{", "demo: variant.json: invalid JSON: "),
     "no UTF-8": (b"\xff", "demo: its dist-info has a file that is not UTF-8: "),
     "no variants": (b"{}", "demo: variant.json: $schema: missing"),
-    "a list": (b"[]", "demo: variant.json: a table is needed, not an empty list"),
+    "a list": (b"[]", "demo: variant.json: expected a table, got an empty list"),
 }
 
 

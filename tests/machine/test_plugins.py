@@ -221,8 +221,11 @@ BROKEN = {
         f"import sys\nprint('bye'); sys.stdout.close()\n{PLUGIN}",
         "prints to stdout: 'bye'",
     ),
-    "a text for values": (PLUGIN.replace('["3", "2"]', '"3"'), "[0].values: a list of at least one string"),
-    "numbers": (PLUGIN.replace('["3", "2"]', "[3, 2]"), "[0].values[0]: a string is needed, not a number"),
+    "a text for values": (
+        PLUGIN.replace('["3", "2"]', '"3"'),
+        "[0].values: expected a list of at least one string",
+    ),
+    "numbers": (PLUGIN.replace('["3", "2"]', "[3, 2]"), "[0].values[0]: expected a string, got a number"),
     "a bad value": (PLUGIN.replace('"3"', '"3 GB"'), "[0].values[0]: value '3 GB': character ' '"),
     "a bad feature": (PLUGIN.replace('"level"', '"Level"'), "[0].name: feature 'Level': character 'L'"),
     "no list": (PLUGIN.replace("return [", "return 3 and [").replace("3 and [Config", "3 #"), "TypeError"),
@@ -231,11 +234,11 @@ BROKEN = {
         PLUGIN.replace("    multi_value: bool = False\n", "").replace(", True)", ")"),
         "get_supported_configs()[0].multi_value: missing",
     ),
-    "a number for a namespace": (PLUGIN.replace('"demo_ns"', "3"), "namespace: a string is needed"),
+    "a number for a namespace": (PLUGIN.replace('"demo_ns"', "3"), "namespace: expected a string"),
     "a bad namespace": (PLUGIN.replace('"demo_ns"', '"a-b"'), "namespace: namespace 'a-b': character '-'"),
     "a word for a truth": (
         PLUGIN.replace('"demo_ns"', '"x"\n    all_properties_compatible = "yes"'),
-        "all_properties_compatible: true or false is needed, not a string",
+        "all_properties_compatible: expected true or false, got a string",
     ),
 }
 
@@ -320,7 +323,7 @@ def test_every_fault_of_both_answers_is_told_once(site: Path) -> None:
     assert told("validate", "demo", printed="x")["plugins"][0]["errors"] == [
         f"{place}supported_configs()[0].values[1]: value is empty",
         "plugin 'demo' of demo_plugin 1.0: prints to stdout: 'x'",
-        f"{place}all_configs()[1].values: a list of at least one string is needed, not an empty list",
+        f"{place}all_configs()[1].values: expected a list of at least one string, got an empty list",
     ]
 
 

@@ -76,7 +76,7 @@ def test_each_source_counts_where_none_before_it_has_a_say() -> None:
         "a": STATIC,
         "b": Origin("given", "--supported"),
         "c": Origin("hardware", "seen c"),
-        "d": Origin("unknown", "nobody says; its plugin is not trusted: --trust-plugin a-provider"),
+        "d": Origin("unknown", "unknown; its plugin is not trusted: --trust-plugin a-provider"),
         "e": DISABLED,
     }
 
@@ -236,11 +236,11 @@ def test_the_configuration_names_what_is_trusted_and_need_not_be_there(tmp_path:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('trust-plugin = ["a"]', "trust-plugin: unknown key (did you mean 'trust-plugins'?)"),
-        ('trust-plugins = "a"', "trust-plugins: a list of strings is needed, not a string"),
-        ("trust-plugins = [1]", "trust-plugins[0]: a string is needed, not a number"),
+        ('trust-plugin = ["a"]', "trust-plugin: unknown key 'trust-plugin' (did you mean 'trust-plugins'?)"),
+        ('trust-plugins = "a"', "trust-plugins: expected a list of strings, got a string"),
+        ("trust-plugins = [1]", "trust-plugins[0]: expected a string, got a number"),
         ('trust-plugins = ["a>=1"]', "trust-plugins[0]: project name 'a>=1' is not one"),
-        ('plugin-installer = "conda"', "plugin-installer: 'conda' is not known"),
+        ('plugin-installer = "conda"', "plugin-installer: unknown value 'conda'"),
         ("trust-plugins", "not TOML in UTF-8"),
     ],
 )
@@ -329,7 +329,7 @@ def test_broken_metadata_of_what_is_installed_are_told_and_the_others_align() ->
         (folder / "variant.json").write_bytes(content)
     result = invoke("--path", "site", "--align", "openmp")
     assert result.exit_code == 0
-    assert result.stderr.startswith("warning: two: variant.json: not JSON in UTF-8: ")
+    assert result.stderr.startswith("warning: two: variant.json: invalid JSON: ")
     machine, policy, _ = chosen("--path", "site", "--align", "openmp")
     known, _ = machine_support(release(openmp=STATIC_OPENMP), machine, policy)
     assert known.supported["openmp"]["runtime"] == ("gomp",)

@@ -89,7 +89,7 @@ def test_a_trusted_plugin_tells_what_is_supported_in_its_order(
 BROKEN = {
     "crashes": ("import os; os.kill(os.getpid(), 9)", "ended with exit code"),
     "prints": (f"print('hello')\n{PLUGIN}", "prints to stdout: 'hello'"),
-    "lies": (PLUGIN.replace('["warm", "short"]', "[1]"), "[0].values[0]: a string is needed, not a number"),
+    "lies": (PLUGIN.replace('["warm", "short"]', "[1]"), "[0].values[0]: expected a string, got a number"),
     "strays": (f"{PLUGIN}\n    namespace = 'nvidia'\n", "is 'nvidia', so it answers for another one"),
 }
 

@@ -108,28 +108,28 @@ match = {{}}
     place = "tool.variant-backend"
     at = f"{place}.variants.cu126"
     expected = [
-        (f"{place}.build-backnd: unknown key", "did you mean 'build-backend'?"),
+        (f"{place}.build-backnd: unknown key 'build-backnd'", "did you mean 'build-backend'?"),
         (f"{place}.dependencies[0]: requirement 'triton=3': ", "write NAME"),
         (f"{place}.dependencies[1]: ", "did you mean 'variant_namespaces'?"),
         (f"{place}.remove-dependencies[0]: 'mkl==2' is no project's name; write NAME", ""),
         (f"{place}.name: project name '-'", "use letters"),
-        (f"{place}.strip-local-version: true or false is needed, not a string", ""),
-        (f"{place}.markers: 'resolved' is not known", "did you mean 'resolve'?"),
+        (f"{place}.strip-local-version: expected true or false, got a string", ""),
+        (f"{place}.markers: unknown value 'resolved'", "did you mean 'resolve'?"),
         (f"{place}.variants.cu182: no such label in [variant.variants]", "did you mean 'cu128'?"),
-        (f"{at}.mach: unknown key", "did you mean 'match'?"),
-        (f"{at}.match.locl: unknown key", "did you mean 'local'?"),
+        (f"{at}.mach: unknown key 'mach'", "did you mean 'match'?"),
+        (f"{at}.match.locl: unknown key 'locl'", "did you mean 'local'?"),
         (f"{at}.match.platform: glob '*linux-x86_64': no platform has the character '-'", "write '?'"),
         (f"{at}.match.abi: glob 'cp31[23': '[' without ']'", "close it"),
         (f"{at}.match.name: is empty", "write '*'"),
-        (f"{at}.match.python: a string is needed, not a number", ""),
-        (f"{at}.env.N: a string is needed, not a number", ""),
+        (f"{at}.match.python: expected a string, got a number", ""),
+        (f"{at}.env.N: expected a string, got a number", ""),
         (f"{at}.env-append.A=B: 'A=B' is no name of an environment variable", ""),
-        (f"{at}.config-settings.a: a string is needed, not a number", ""),
-        (f"{at}.config-settings.b[1]: a string is needed, not a number", ""),
+        (f"{at}.config-settings.a: expected a string, got a number", ""),
+        (f"{at}.config-settings.b[1]: expected a string, got a number", ""),
         (f"{at}.build-requires[0]: ", "variant_label"),
-        (f"{at}.dependencies: a list of strings is needed, not a string", ""),
+        (f"{at}.dependencies: expected a list of strings, got a string", ""),
         (f"{place}.variants.cu128.match: names nothing to pick by", "known are name, version"),
-        (f"{place}.plugins: 'on' is not known", "known are off, validate"),
+        (f"{place}.plugins: unknown value 'on'", "known values: off, validate"),
     ]
     found = faults(tmp_path, table)
     assert len(found) == len(expected), found
@@ -141,7 +141,7 @@ match = {{}}
 def test_a_broken_variant_table_makes_no_label_unknown(tmp_path: Path) -> None:
     text = COMPLETE.replace('cuda = ["12.8"]', "cuda = []")
     assert faults(tmp_path, text) == [
-        "[variant]: variants.cu128.nvidia.cuda: a list of at least one string is needed, not an empty list"
+        "[variant]: variants.cu128.nvidia.cuda: expected a list of at least one string, got an empty list"
     ]
 
 

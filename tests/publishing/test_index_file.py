@@ -184,7 +184,7 @@ def test_conflicts_and_faults_of_all_releases_are_told_at_once_and_nothing_is_wr
         ("demo-1.00-variants.json", "call it demo-1.0-variants.json"),
         ("variants.json", "it should read NAME-VERSION-variants.json"),
         ("demo-x-variants.json", "Invalid version"),
-        ("demo-1.0-variants.json", "not JSON"),
+        ("demo-1.0-variants.json", "invalid JSON"),
         ("demo-2.0-variants.json", "No such file"),
     ],
 )

@@ -534,7 +534,7 @@ def test_a_lock_without_compatible_wheels_is_an_error_with_reasons(folder: Path,
     assert invoke("demo#safe", "--find-links", folder, "--pylock", lock).exit_code == 0
     result = invoke("--pylock", lock, "-d", out, "--disable", "speed")
     assert (result.exit_code, names(out)) == (1, [])
-    text = "no wheel of demo 1.0 is compatible: speed :: mode: of safe, nothing is supported"
+    text = "no wheel of demo 1.0 is compatible: speed :: mode: needs safe"
     assert result.stderr.startswith(f"error: {lock}: {text}"), result.stderr
 
 
@@ -552,7 +552,11 @@ def test_a_lock_without_compatible_wheels_is_an_error_with_reasons(folder: Path,
             'name = "demo-1.0-py3-none-any.a:b-fast.whl"',
             "invalid filename 'demo-1.0-py3-none-any.a:b-fast.whl'",
         ),
-        ('variants-json]\n"$schema"', 'variants-json]\n"$schem"', "variants-json: $schem: unknown key"),
+        (
+            'variants-json]\n"$schema"',
+            'variants-json]\n"$schem"',
+            "variants-json: $schem: unknown key '$schem'",
+        ),
     ],
 )
 def test_an_invalid_or_unsafe_lock_file_is_refused(

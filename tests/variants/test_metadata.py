@@ -129,19 +129,22 @@ def changed(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("document", "faults"),
     [
-        ([], ["a table is needed, not an empty list"]),
+        ([], ["expected a table, got an empty list"]),
         ({}, ["$schema: missing", "default-priorities: missing", "variants: missing"]),
         (changed(**{"$schema": "https://x/v9.json"}), ["$schema: 'https://x/v9.json' is no version"]),
-        (changed(**{"enable-if": 1}), ["enable-if: unknown key"]),
-        (changed(provider={}), ["provider: unknown key (did you mean 'providers'?)"]),
-        (changed(**{"default-priorities": {"namespace": []}}), ["namespace: a list of at least one string"]),
+        (changed(**{"enable-if": 1}), ["enable-if: unknown key 'enable-if'"]),
+        (changed(provider={}), ["provider: unknown key 'provider' (did you mean 'providers'?)"]),
+        (
+            changed(**{"default-priorities": {"namespace": []}}),
+            ["namespace: expected a list of at least one string"],
+        ),
         (
             changed(**{"default-priorities": {"namespace": ["a", "a"]}}),
-            ["namespace[1]: 'a' stands there twice"],
+            ["namespace[1]: duplicate value 'a'"],
         ),
         (
             changed(**{"default-priorities": {"namespace": ["a"], "feature": {}}}),
-            ["default-priorities.feature: unknown key"],
+            ["default-priorities.feature: unknown key 'feature'"],
         ),
         (changed(**{"default-priorities": {"namespace": ["a", "b"]}}), ["providers.b: missing"]),
         (
@@ -158,18 +161,21 @@ def changed(**changes: Any) -> dict[str, Any]:
         ),
         (
             changed(variants={"x": {"a": {"f": []}}}),
-            ["variants.x.a.f: a list of at least one string is needed"],
+            ["variants.x.a.f: expected a list of at least one string"],
         ),
-        (changed(variants={"x": {"a": {"f": ["2", "2"]}}}), ["variants.x.a.f[1]: '2' stands there twice"]),
+        (changed(variants={"x": {"a": {"f": ["2", "2"]}}}), ["variants.x.a.f[1]: duplicate value '2'"]),
         (changed(variants={"x": {"a": {"f": ["+"]}}}), ["variants.x.a.f[0]: value '+': character '+'"]),
-        (changed(variants={"x": {"a": {"f": [2]}}}), ["variants.x.a.f[0]: a string is needed, not a number"]),
+        (changed(variants={"x": {"a": {"f": [2]}}}), ["variants.x.a.f[0]: expected a string, got a number"]),
         (changed(variants={"x": {"a": {"F": ["2"]}}}), ["variants.x.a.F: feature 'F': character 'F'"]),
         (changed(variants={"x": {"a": {}}}), ["variants.x.a: lists no feature"]),
         (changed(variants={"x": {}}), ["variants.x: label 'x' without properties"]),
         (changed(variants={"null": {"a": {"f": ["2"]}}}), ["variants.null: label 'null' with properties"]),
         (changed(providers={"a": {}}), ["providers.a: exactly one of", "found none"]),
         (changed(providers={"a": {"builtin": "x", "requires": ["y"]}}), ["found requires and builtin"]),
-        (changed(providers={"a": {"requires": []}}), ["providers.a.requires: a list of at least one string"]),
+        (
+            changed(providers={"a": {"requires": []}}),
+            ["providers.a.requires: expected a list of at least one string"],
+        ),
         (changed(providers={"a": {"requires": ["!"]}}), ["providers.a.requires[0]: requirement '!': "]),
         (
             changed(providers={"a": {"requires": ["x"], "plugin-api": "x y"}}),
@@ -187,7 +193,10 @@ def changed(**changes: Any) -> dict[str, Any]:
             changed(providers={"a": {"static-properties": {"f": ["1"], "g": ["1"]}, "feature-order": ["f"]}}),
             ["providers.a.feature-order: names f, but the features are f, g"],
         ),
-        (changed(providers={"a": {"builtin": "x", "optional": 1}}), ["providers.a.optional: true or false"]),
+        (
+            changed(providers={"a": {"builtin": "x", "optional": 1}}),
+            ["providers.a.optional: expected true or false"],
+        ),
         (
             changed(providers={**GOOD["providers"], "b": {"builtin": "x"}}),
             ["providers.b: not in default-priorities"],
@@ -224,12 +233,12 @@ def test_all_faults_of_a_document_are_reported_at_once() -> None:
 @pytest.mark.parametrize(
     ("data", "fault"),
     [
-        (b"\xef\xbb\xbf{}", "not JSON in UTF-8"),
-        (b"\xff", "not JSON in UTF-8"),
-        (b"{", "not JSON in UTF-8"),
-        (b"[" * 100_000, "not JSON in UTF-8"),
-        (b'{"variants": {}, "variants": {}}', "key 'variants' stands twice"),
-        (b'{"variants": {"x": {}, "x": {}}}', "key 'x' stands twice"),
+        (b"\xef\xbb\xbf{}", "invalid JSON"),
+        (b"\xff", "invalid JSON"),
+        (b"{", "invalid JSON"),
+        (b"[" * 100_000, "invalid JSON"),
+        (b'{"variants": {}, "variants": {}}', "duplicate key 'variants'"),
+        (b'{"variants": {"x": {}, "x": {}}}', "duplicate key 'x'"),
     ],
 )
 def test_what_is_not_strict_json_is_refused(data: bytes, fault: str) -> None:
@@ -265,12 +274,12 @@ def test_a_label_is_chosen_by_its_properties_or_becomes_a_hash() -> None:
     assert select_variant(release, "null", frozenset()) == NULL_VARIANT
     with pytest.raises(VariantError, match=r"defined in \[variant.variants\] with other properties"):
         select_variant(release, "x", one)
-    with pytest.raises(VariantError, match="known are null, x"):
+    with pytest.raises(VariantError, match="known labels: null, x"):
         select_variant(release, "z", frozenset())
     assert remarks_on(release) == []
     assert "this label is a hash" in remarks_on(release.only(select_variant(release, None, one)))[-1]
     for properties in (frozenset[Property](), one):
-        with pytest.raises(VariantError, match=r"label ('' is not defined|is empty)"):
+        with pytest.raises(VariantError, match=r"(unknown label ''|label is empty)"):
             select_variant(release, "", properties)
 
 

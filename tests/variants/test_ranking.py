@@ -163,9 +163,9 @@ def test_every_reason_why_a_wheel_is_out_is_told() -> None:
     (verdict,) = rank([wheel("x", "py2-none-any")], metadata, static_support(metadata), ANY)
     assert verdict.key is None
     assert [str(reason) for reason in verdict.reasons] == [
-        "a :: f: of 3, 4, nothing is supported; supported is 2, 1",
-        "a :: g: of 1, nothing is supported; supported is nothing",
-        "tags: py2-none-any fits neither interpreter nor platform",
+        "a :: f: needs one of 3, 4; this machine supports 2, 1",
+        "a :: g: needs 1; this machine supports none",
+        "tags: py2-none-any matches neither the interpreter nor the platform",
     ]
     assert [reason.code for reason in verdict.reasons] == [
         "unsupported-feature",
@@ -178,9 +178,11 @@ def test_every_reason_why_a_wheel_is_out_is_told() -> None:
 def test_a_label_that_the_index_file_lacks_is_out(label: str) -> None:
     metadata = release("a", {"a.f": ["1"]}, {"y": ["a.f.1"]})
     (verdict,) = rank([wheel(label)], metadata, static_support(metadata), ANY)
-    assert verdict.reasons == (Problem("unknown-label", "label", f"the index file has no {label!r}"),)
+    assert verdict.reasons == (
+        Problem("unknown-label", "label", f"the index file does not define {label!r}"),
+    )
     (verdict,) = rank([wheel(label)], None, {}, ANY)
-    assert verdict.reasons == (Problem("unknown-label", "label", "no index file says what it means"),)
+    assert verdict.reasons == (Problem("unknown-label", "label", "no index file defines it"),)
 
 
 def test_what_is_barred_for_other_reasons_is_out_and_the_others_stay_as_they_are() -> None:
@@ -190,7 +192,7 @@ def test_what_is_barred_for_other_reasons_is_out_and_the_others_stay_as_they_are
     barred = {wheel("x"): (yanked,), wheel("y"): (yanked, old)}
     plain, *out = rank(wheels, metadata, supported, ANY, barred=barred)
     assert plain == rank(wheels, metadata, supported, ANY)[1]
-    missing = Problem("unsupported-feature", "a :: f", "of 2, nothing is supported; supported is 1")
+    missing = Problem("unsupported-feature", "a :: f", "needs 2; this machine supports 1")
     assert [verdict.reasons for verdict in out] == [(yanked,), (yanked, old, missing)]
 
 
@@ -291,7 +293,7 @@ def test_why_a_wheel_is_better_is_the_first_part_of_the_key_that_differs(
         if one.label is not None and other.label is None:
             assert said == "a variant comes before a plain wheel"
         elif not differing:
-            assert said == "nothing: they rank alike"
+            assert said == "nothing: they rank equally"
         elif differing[0] == "features":
             first = next(each for each in one.features if each not in other.features)
             assert str(first.best) in said

@@ -185,7 +185,7 @@ def test_of_a_broken_variant_json_is_shown_what_can_be_read() -> None:
         "  uv            never installs it: it drops a release with faults in its metadata\n" in result.stdout
     )
     first, second = result.stderr.splitlines()
-    assert first.startswith(f"error: {variant}: variant.json: optional: unknown key")
+    assert first.startswith(f"error: {variant}: variant.json: optional: unknown key 'optional'")
     assert second.startswith(f"error: {variant}: variant.json: variants.v3.x86_64.odd feature: feature")
     assert [f"error: {variant}: {error}" for error in told(variant)["errors"]] == [first, second]
 
@@ -193,9 +193,9 @@ def test_of_a_broken_variant_json_is_shown_what_can_be_read() -> None:
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        (b"{", "variant.json: not JSON in UTF-8"),
-        (b"[]", "variant.json: a table is needed"),
-        (b"\xff", "variant.json: not JSON in UTF-8"),
+        (b"{", "variant.json: invalid JSON"),
+        (b"[]", "variant.json: expected a table"),
+        (b"\xff", "variant.json: invalid JSON"),
         (null_metadata().to_json(), "variant.json: variants: label 'null', but the filename says 'v3'"),
         (
             null_metadata()

@@ -6,8 +6,11 @@ The facts of a provider stand in its module `provider_NAME`. How the machine is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
+from ..errors import Problem, did_you_mean, one_of
+from .properties import Property
 from .provider_aarch64 import AARCH64
 from .provider_nvidia import NVIDIA
 from .provider_tpu import TPU
@@ -21,6 +24,52 @@ KNOWN_PROVIDERS: Mapping[str, KnownProvider] = {
     "aarch64": AARCH64,
     "tpu": TPU,
 }
+
+
+def unknown_property(prop: Property) -> Problem | None:
+    """Return why no provider of a known namespace can report a property, with a suggestion.
+
+    None if the provider can report it, or if the namespace is unknown.
+
+    >>> print(unknown_property(Property.parse("x86_64 :: level :: v9")))
+    property 'x86_64 :: level :: v9': unknown value 'v9' of x86_64 :: level; known values: v1, v2, v3, v4
+    """
+    place = f"property {str(prop)!r}"
+    if problem := unknown_feature(prop.namespace, prop.feature):
+        return problem._replace(place=place)
+    if not (provider := KNOWN_PROVIDERS.get(prop.namespace)):
+        return None
+    if form := provider.open_values.get(prop.feature):
+        is_known = bool(re.fullmatch(form.pattern, prop.value))
+        remedy = f"write a value such as {' or '.join(form.examples)}"
+    else:
+        values = provider.values(prop.feature)
+        is_known = prop.value in values
+        remedy = f"known values: {one_of(values)}"
+    text = f"unknown value {prop.value!r} of {prop.namespace} :: {prop.feature}"
+    return None if is_known else Problem("unknown-property", place, text, remedy)
+
+
+def unknown_feature(namespace: str, feature: str) -> Problem | None:
+    """Return that the provider of a known namespace lacks a feature, with a suggestion.
+
+    None if the provider has the feature, or if the namespace is unknown.
+    """
+    provider = KNOWN_PROVIDERS.get(namespace)
+    features = provider.features() if provider else ()
+    switches = provider.switches if provider else ()
+    if not provider or feature in features or feature in switches:
+        return None
+    text = f"unknown feature {feature!r} of {namespace}{did_you_mean(feature, [*features, *switches])}"
+    more = f" and {len(switches)} more such as {switches[0]}" if switches else ""
+    return Problem(
+        "unknown-property", f"{namespace} :: {feature}", text, f"known features: {one_of(features)}{more}"
+    )
+
+
+def suggested_namespace(name: str, declared: Iterable[str] = ()) -> str:
+    """Return `` (did you mean 'x86_64'?)`` for the nearest known or declared namespace, or an empty text."""
+    return did_you_mean(name, dict.fromkeys([*declared, *KNOWN_PROVIDERS]))
 
 
 def forcing_variables(supported: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, str]:

@@ -73,8 +73,7 @@ class VariantMetadata(NamedTuple):
         if label not in self.variants:
             known = sorted({*self.variants, NULL_LABEL})
             raise VariantError(
-                f"label {label!r} is not defined in [variant.variants]{did_you_mean(label, known)}",
-                hint=f"known are {one_of(known)}",
+                f"unknown label {label!r}{did_you_mean(label, known)}", hint=f"known labels: {one_of(known)}"
             )
         return self.variants[label]
 

@@ -1,4 +1,4 @@
-"""Who says what a system supports: for each namespace of a release, the first that has a say decides it."""
+"""Find the supported values of each namespace of a release: the first source that knows them decides."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Origin(NamedTuple):
-    """Where it is known from what is supported of a namespace: the kind of source, and a text for people."""
+    """Where the supported values of a namespace come from: the kind of source, and a text for people."""
 
     kind: str
     text: str
@@ -26,20 +26,20 @@ class Origin(NamedTuple):
         return self.text
 
     def with_more(self, text: str) -> Origin:
-        """Return the same kind of origin with more text."""
+        """Return this origin with more text."""
         return Origin(self.kind, f"{self.text}{text}")
 
 
 STATIC = Origin("static", "static-properties")
 DISABLED = Origin("disabled", "disabled")
-NOT_ENABLED = Origin("optional", "optional, and not enabled")
-UNKNOWN = Origin("unknown", "nobody says")
+NOT_ENABLED = Origin("optional", "optional and not enabled")
+UNKNOWN = Origin("unknown", "unknown")
 
 _Value = TypeVar("_Value")
 
 
 class Lazy(Mapping[str, _Value]):
-    """A mapping that is computed when it is first looked into."""
+    """A mapping that is computed at its first use."""
 
     def __init__(self, compute: Callable[[], Mapping[str, _Value]]) -> None:
         self._compute = compute
@@ -59,7 +59,7 @@ class Lazy(Mapping[str, _Value]):
 
 
 class Support(NamedTuple):
-    """What a system supports of a release's namespaces, and by *origins* where each of them has it from."""
+    """The supported values of a release's namespaces, and the *origins* of these values by namespace."""
 
     supported: Supported
     origins: Mapping[str, Origin]
@@ -72,11 +72,11 @@ def support(
     disabled: Collection[str] = (),
     enabled: Collection[str] = (),
 ) -> Support:
-    """Return what a system supports of the namespaces that *metadata* declare.
+    """Return the supported values of the namespaces that *metadata* declares.
 
-    Nothing of a *disabled* one, nor of one whose provider is optional, unless it is *enabled*. Where
-    static-properties are, they alone count. Of the *sources* by their origins, the first
-    that knows a namespace counts for it: what the user gave, what was detected, what plugins answered.
+    A *disabled* namespace has none, and neither has an optional one that is not *enabled*. If a namespace
+    has static-properties, only these are used. Otherwise the first of the *sources* that knows the namespace
+    is used: the user's values, detected values, or answers of plugins.
 
     >>> blas = StaticProvider((("library", ("mkl", "openblas")),))
     >>> metadata = VariantMetadata(("nvidia", "blas"), {"blas": blas}, {})
@@ -106,21 +106,21 @@ def support(
 
 
 def abi_dependencies(metadata: VariantMetadata) -> list[str]:
-    """Return the packages that variants name in ``abi_dependency``, by normalized name, sorted."""
+    """Return the sorted normalized names of the packages that variants name in ``abi_dependency``."""
     variants = metadata.variants.values()
     properties = (item for variant in variants for item in variant.properties)
     return sorted({normalize(item.feature) for item in properties if item.namespace == ABI_DEPENDENCY})
 
 
 def abi_support(versions: Mapping[str, Version]) -> Mapping[str, tuple[str, ...]]:
-    """Return what is supported of ``abi_dependency`` where packages have these versions, by normalized name.
+    """Return the supported values of ``abi_dependency`` for packages with these versions.
 
-    A value ``2.9`` stands for ``==2.9.*`` (PEP 817, "ABI Dependency Variant Namespace"), so every leading
-    part of a version is supported, the most specific one first.
+    The keys of *versions* are normalized names. A value ``2.9`` means ``==2.9.*`` (PEP 817, "ABI Dependency
+    Variant Namespace"), so every leading part of a version is supported, the most specific part first.
 
     >>> from packaging.version import Version
     >>> abi_support({"torch": Version("2.10.1"), "typing-extensions": Version("4.15")})
     {'torch': ('2.10.1', '2.10', '2'), 'typing_extensions': ('4.15.0', '4.15', '4')}
     """
-    # A version with an epoch fits no value.
+    # A version with an epoch matches no value.
     return {escape(name): () if version.epoch else prefixes(version) for name, version in versions.items()}

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from .providers import PluginProvider
-from .registry_entry import Features, KnownByUv, KnownProvider, Meaning
+from .registry_entry import Features, KnownByUv, KnownProvider, Meaning, OpenValues
 
 Version: TypeAlias = tuple[int, int]
 
@@ -96,6 +96,7 @@ def _forcing(features: Mapping[str, Sequence[str]]) -> dict[str, str]:
 
 
 _CUDA_VERSION = r"\d+(\.\d+)?"
+_CAPABILITY = r"(\d+)(\d)([af]?)"
 _CODE = "--generate-code=arch=compute_"
 
 NVIDIA = KnownProvider(
@@ -107,13 +108,13 @@ NVIDIA = KnownProvider(
         Meaning("cuda_version_upper_bound", _CUDA_VERSION, r"a driver for CUDA older than \g<0>"),
         Meaning(
             "sm_arch",
-            r"(\d+)(\d)([af]?)_real",
+            rf"{_CAPABILITY}_real",
             r"machine code for GPUs of compute capability \1.\2\3",
             rf"{_CODE}\1\2\3,code=sm_\1\2\3",
         ),
         Meaning(
             "sm_arch",
-            r"(\d+)(\d)([af]?)_virtual",
+            rf"{_CAPABILITY}_virtual",
             r"PTX for GPUs of compute capability \1.\2\3",
             rf"{_CODE}\1\2\3,code=compute_\1\2\3",
         ),
@@ -131,4 +132,9 @@ NVIDIA = KnownProvider(
     ),
     systems=("linux", "win32"),
     forcing=_forcing,
+    open_values={
+        "cuda_version_lower_bound": OpenValues(_CUDA_VERSION, ("12.8", "13")),
+        "cuda_version_upper_bound": OpenValues(_CUDA_VERSION, ("12.8", "13")),
+        "sm_arch": OpenValues(rf"{_CAPABILITY}_(real|virtual)", ("90_real", "90_virtual")),
+    },
 )

@@ -36,6 +36,17 @@ def x86_64_features(flags: Iterable[str]) -> Features:
     return {"level": tuple(levels)}
 
 
+# What the provider's package reports besides levels, and what later releases of its archspec library know.
+_SWITCHES = """
+    avx2 3dnow 3dnowext abm adx aes amx_bf16 amx_int8 amx_tile avx avx512_bf16 avx512_bitalg
+    avx512_fp16 avx512_vbmi2 avx512_vnni avx512_vp2intersect avx512_vpopcntdq avx512bw avx512cd
+    avx512dq avx512er avx512f avx512ifma avx512pf avx512vbmi avx512vl avx_ifma avx_ne_convert
+    avx_vnni avx_vnni_int16 avx_vnni_int8 bmi1 bmi2 cldemote clflushopt clwb clzero cmpccxadd cppc
+    cx16 f16c flush_l1d fma fma4 fsgsbase gfni ibrs_enhanced lahf_lm mmx movbe movdir64b movdiri
+    pclmulqdq pku popcnt rdpid rdrand rdseed serialize sha512 sha_ni sm3 sm4 sse sse2 sse3 sse4_1
+    sse4_2 sse4a ssse3 tbm tsc_adjust vaes vpclmulqdq waitpkg xop xsave xsavec xsaveopt
+"""
+
 X86_64 = KnownProvider(
     PluginProvider(("x86-64-variant-provider>=0.2,<0.3",)),
     (
@@ -52,4 +63,5 @@ X86_64 = KnownProvider(
         "[a-z0-9_]+ :: on",
     ),
     machines=("x86_64", "amd64"),
+    switches=(*_SWITCHES.split(),),
 )

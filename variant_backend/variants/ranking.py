@@ -1,8 +1,7 @@
-"""Which wheel of a release is best for a system, and why (PEP 825, "Variant ordering").
+"""Rank the wheels of a release for a machine, with reasons (PEP 825, "Variant ordering").
 
-A wheel is compatible if its tags fit, and if the system supports at least one value of every feature of
-its variant. Compatible wheels are ordered by a key, and that key is the explanation: nothing is computed
-a second time for people.
+A wheel is compatible if its tags match, and if the machine supports at least one value of every feature of
+its variant. Compatible wheels are sorted by a key. Explanations read the same key, so they cannot differ.
 """
 
 from __future__ import annotations
@@ -24,21 +23,21 @@ from .providers import StaticProvider
 if TYPE_CHECKING:
     from packaging.tags import Tag
 
-# What a system supports: features by namespace, and their values; features and values are best first.
+# Supported values by namespace and feature; features and values are best first.
 Supported: TypeAlias = Mapping[str, Mapping[str, Sequence[str]]]
 
-# The code of a wheel for another interpreter or platform.
+# The problem code of a wheel for another interpreter or platform.
 WRONG_TAGS = "wrong-tags"
 
-# More values than these are counted where a reason lists them.
+# A reason lists at most this many values, and the number of the others.
 _MOST_VALUES = 8
 
-# It ends the list of a variant's ranks: of two lists that start alike, the longer one comes first.
+# Ends the ranks of a variant, so that the longer of two lists with the same start sorts first.
 _END = (math.inf,)
 
 
 class FeatureRank(NamedTuple):
-    """How good a system's best value of one feature is, 0 being best: by namespace, feature and value."""
+    """The ranks of a machine's best value of one feature: namespace, feature and value; 0 is best."""
 
     namespace: int
     feature: int
@@ -47,15 +46,15 @@ class FeatureRank(NamedTuple):
 
     @property
     def numbers(self) -> tuple[int, int, int]:
-        """The ranks alone."""
+        """The three ranks."""
         return self.namespace, self.feature, self.value
 
 
 class Key(NamedTuple):
-    """What a compatible wheel is ordered by: less is better, and *build* counts the other way.
+    """The sort key of a compatible wheel: a lower key is better, but a higher *build* is better.
 
-    *features* are in their own order, best first. A plain wheel has no label, and the null variant no
-    features. *tag* is the place of its best tag among those of the system; *build* is the build tag.
+    *features* are sorted, best first. A plain wheel has no label, and the null variant has no features.
+    *tag* is the position of the wheel's best tag in the environment's tags; *build* is the build tag.
     """
 
     features: tuple[FeatureRank, ...]
@@ -64,12 +63,12 @@ class Key(NamedTuple):
     build: tuple[int, str]
 
     def order(self) -> tuple[object, ...]:
-        """Return what is compared; wheels that are equal in it are ordered by their build tags."""
+        """Return the part to compare first; build tags decide between wheels with equal parts."""
         return self.label is None, (*self.features, _END), self.label or "", self.tag
 
 
 class Verdict(NamedTuple):
-    """What becomes of a wheel: the key of a compatible one, or the reasons why it is out."""
+    """The result for a wheel: the key of a compatible wheel, or the reasons that exclude it."""
 
     filename: WheelFilename
     key: Key | None
@@ -77,12 +76,12 @@ class Verdict(NamedTuple):
 
     @property
     def is_compatible(self) -> bool:
-        """Whether the wheel can be chosen."""
+        """Whether the wheel can be selected."""
         return self.key is not None
 
 
 def static_support(metadata: VariantMetadata) -> Supported:
-    """Return what static-properties say that a system supports: they hold for every system.
+    """Return the values that static-properties declare as supported on every machine.
 
     >>> metadata = VariantMetadata(("blas",), {"blas": StaticProvider((("library", ("mkl",)),))}, {})
     >>> static_support(metadata)
@@ -98,9 +97,9 @@ def static_support(metadata: VariantMetadata) -> Supported:
 def unsupported(
     variant: Variant, metadata: VariantMetadata, supported: Supported
 ) -> dict[tuple[str, str], Problem]:
-    """Return each feature of a variant, with its namespace, of which nothing is supported, and say so.
+    """Return the unsupported features of a variant by namespace and feature, each with a problem.
 
-    The variant can be chosen if there are none: it is what `rank` decides by.
+    The variant can be selected if there are none. `rank` uses the same test.
 
     >>> variant = Variant("v3", frozenset({Property("x86_64", "level", "v3")}))
     >>> metadata = VariantMetadata(("x86_64",), {}, {"v3": variant})
@@ -108,7 +107,7 @@ def unsupported(
     {}
     >>> unsupported(variant, metadata, {"x86_64": {"level": ["v2"]}})  # doctest: +NORMALIZE_WHITESPACE
     {('x86_64', 'level'): Problem(code='unsupported-feature', place='x86_64 :: level',
-    text='of v3, nothing is supported; supported is v2', remedy=None)}
+    text='needs v3; this machine supports v2', remedy=None)}
     """
     return _Ranks(metadata, supported).of_variant(variant)[1]
 
@@ -121,11 +120,11 @@ def rank(
     *,
     barred: Mapping[WheelFilename, Sequence[Problem]] = {},
 ) -> list[Verdict]:
-    """Return a verdict on every wheel of one release, the best wheel first, and incompatible ones last.
+    """Return a verdict on every wheel of one release: the best wheel first, incompatible wheels last.
 
-    *metadata* is what the index-level file says, None without one. *supported* is what the system
-    supports, and *tags* are those of its interpreter, best first. *barred* has reasons why wheels are out
-    that have nothing to do with variants. The result does not depend on the order of the wheels.
+    *metadata* is the content of the index-level file, or None. *supported* has the machine's supported
+    values, and *tags* the environment's tags, best first. *barred* has reasons that exclude wheels and do
+    not concern variants. The order of the wheels does not change the result.
 
     >>> from packaging.tags import Tag
     >>> blas = {"blas": StaticProvider((("library", ("mkl", "openblas")),))}
@@ -140,7 +139,7 @@ def rank(
     >>> [(verdict.filename.label, *map(str, verdict.reasons)) for verdict in verdicts]
     ... # doctest: +NORMALIZE_WHITESPACE
     [('openblas',), (None,),
-     ('mkl', 'blas :: library: of mkl, nothing is supported; supported is openblas')]
+     ('mkl', 'blas :: library: needs mkl; this machine supports openblas')]
     """
     places = {(tag.interpreter, tag.abi, tag.platform): place for place, tag in reversed([*enumerate(tags)])}
     place = cache(partial(_place, places))
@@ -154,7 +153,7 @@ def rank(
 
 
 def why_better(one: Key, other: Key) -> str:
-    """Say what makes the wheel with *one* key better than that with the *other*: the first part that differs.
+    """Return why the wheel with *one* key is better than the wheel with the *other*: the first difference.
 
     >>> v3, v2 = (FeatureRank(0, 0, 0, Property("cpu", "level", "v3")),), ()
     >>> why_better(Key(v3, "v3", 0, (-1, "")), Key(v2, "null", 0, (-1, "")))
@@ -162,27 +161,28 @@ def why_better(one: Key, other: Key) -> str:
     """
     if (one.label is None) != (other.label is None):
         return "a variant comes before a plain wheel"
-    for ours, theirs in zip_longest(one.features, other.features):
-        if ours is None or theirs is None:
-            return f"it has {(ours or theirs).best}, and the other has no more features"
-        if ours != theirs:
-            return f"{ours.best} ranks before {theirs.best}: {_first_difference(ours, theirs)}"
+    for first, second in zip_longest(one.features, other.features):
+        if first is None or second is None:
+            return f"it has {(first or second).best}, and the other has no more features"
+        if first != second:
+            return f"{first.best} ranks before {second.best}: {_first_difference(first, second)}"
     if one.label != other.label:
-        return f"all features rank alike, and label {one.label!r} comes before {other.label!r}"
+        return f"all features rank equally, and label {one.label!r} sorts before {other.label!r}"
     if one.tag != other.tag:
-        return "its best tag comes before that of the other"
-    return "its build number is higher" if one.build != other.build else "nothing: they rank alike"
+        return "its best tag ranks before the other's best tag"
+    return "its build number is higher" if one.build != other.build else "nothing: they rank equally"
 
 
-def _first_difference(ours: FeatureRank, theirs: FeatureRank) -> str:
-    if ours.namespace != theirs.namespace:
-        return f"namespace {ours.best.namespace} stands first in default-priorities"
-    what = f"feature {ours.best.feature}" if ours.feature != theirs.feature else f"value {ours.best.value}"
-    return f"{what} stands first in what is supported"
+def _first_difference(one: FeatureRank, other: FeatureRank) -> str:
+    if one.namespace != other.namespace:
+        return f"namespace {one.best.namespace} is listed first in default-priorities"
+    if one.feature != other.feature:
+        return f"feature {one.best.feature} is listed first in the supported features"
+    return f"value {one.best.value} is listed first in the supported values"
 
 
 def shortened(values: Sequence[str]) -> str:
-    """Return values in their order for people; of very many, the last are counted."""
+    """Return a list of values for a message, with only the number of the last ones if there are many."""
     more = len(values) - _MOST_VALUES
     return ", ".join(values[:_MOST_VALUES]) + (f" and {more} more" if more > 0 else "")
 
@@ -193,7 +193,7 @@ def _verdict(filename: WheelFilename, ranked: _Ranks, tag: int | None, barred: S
     if tag is None:
         reasons = (
             *reasons,
-            Problem(WRONG_TAGS, "tags", f"{filename.tags} fits neither interpreter nor platform"),
+            Problem(WRONG_TAGS, "tags", f"{filename.tags} matches neither the interpreter nor the platform"),
         )
     if reasons or tag is None:
         return Verdict(filename, None, reasons)
@@ -201,26 +201,26 @@ def _verdict(filename: WheelFilename, ranked: _Ranks, tag: int | None, barred: S
 
 
 def _place(places: Mapping[tuple[str, str, str], int], text: str) -> int | None:
-    """Return the place of the best of a wheel's tags, which may be compressed sets; None if none fits."""
+    """Return the position of a wheel's best tag, or None if none matches; tags may be compressed sets."""
     parts = [part.lower().split(".") for part in text.split("-")]
     fitting = (places.get((python, abi, platform)) for python, abi, platform in product(*parts))
     return min((place for place in fitting if place is not None), default=None)
 
 
 def _build(text: str) -> tuple[int, str]:
-    """Return a build tag as it is compared: by its number, then by the rest; one without comes first."""
+    """Return a build tag for comparison: its number, then the rest; no build tag sorts first."""
     match = re.match(r"\d+", text) if text else None
     return (int(match[0]), text[match.end() :]) if match else (-1, "")
 
 
 class _Ranks:
-    """The ranks of a release's variants on one system; those of a label are computed once."""
+    """The ranks of a release's variants on one machine, computed once for each label."""
 
     def __init__(self, metadata: VariantMetadata | None, supported: Supported) -> None:
         self._metadata = metadata
         self._supported = supported
         namespaces = metadata.namespaces if metadata else ()
-        # All that is supported, best first; what has no priority ranks last.
+        # All supported values, best first; namespaces without a priority rank last.
         self._ranks = [
             FeatureRank(first, second, third, Property(namespace, feature, value))
             for first, namespace in enumerate([*namespaces, ABI_DEPENDENCY])
@@ -231,7 +231,7 @@ class _Ranks:
         self._known: dict[str, tuple[tuple[FeatureRank, ...], tuple[Problem, ...]]] = {}
 
     def of(self, label: str | None) -> tuple[tuple[FeatureRank, ...], tuple[Problem, ...]]:
-        """Return the ranks of a label's features, in order, and the reasons why it cannot be chosen."""
+        """Return the ranks of a label's features, best first, and the reasons that exclude the label."""
         if label is None:
             return (), ()
         if label not in self._known:
@@ -240,21 +240,23 @@ class _Ranks:
 
     def _of(self, label: str) -> tuple[tuple[FeatureRank, ...], tuple[Problem, ...]]:
         if self._metadata is None:
-            return (), (Problem("unknown-label", "label", "no index file says what it means"),)
+            return (), (Problem("unknown-label", "label", "no index file defines it"),)
         variant = self._metadata.variants.get(label)
         if variant is None:
-            return (), (Problem("unknown-label", "label", f"the index file has no {label!r}"),)
+            return (), (Problem("unknown-label", "label", f"the index file does not define {label!r}"),)
         best, missing = self.of_variant(variant)
         return best, tuple(missing.values())
 
     def of_variant(self, variant: Variant) -> tuple[tuple[FeatureRank, ...], dict[tuple[str, str], Problem]]:
-        """Return the ranks of the features that are supported, and the reasons why the others are not."""
+        """Return the ranks of the supported features, and the problems of the unsupported features."""
         places = [place for place in map(self._places.get, variant.properties) if place is not None]
         places.sort()
         best: list[FeatureRank] = []
         for place in places:
             feature_rank = self._ranks[place]
-            if not best or feature_rank.best.key != best[-1].best.key:  # the first of a feature is the best
+            if (
+                not best or feature_rank.best.key != best[-1].best.key
+            ):  # the first value of a feature is the best
                 best.append(feature_rank)
         missing: dict[tuple[str, str], Problem] = {}
         if len(places) < len(variant.properties):
@@ -263,8 +265,9 @@ class _Ranks:
         return tuple(best), missing
 
     def _reason(self, variant: Variant, namespace: str, feature: str) -> Problem:
-        """Say why no value of a variant's feature is supported."""
+        """Return the problem of a variant's feature without a supported value."""
         own = sorted(prop.value for prop in variant.properties if prop.key == (namespace, feature))
         values = self._supported.get(namespace, {}).get(feature, ())
-        text = f"of {shortened(own)}, nothing is supported; supported is {shortened(values) or 'nothing'}"
+        needed = f"one of {shortened(own)}" if len(own) > 1 else own[0]
+        text = f"needs {needed}; this machine supports {shortened(values) or 'none'}"
         return Problem("unsupported-feature", f"{namespace} :: {feature}", text)

@@ -39,12 +39,22 @@ class Meaning(NamedTuple):
     flags: str = ""
 
 
+class OpenValues(NamedTuple):
+    """The values of a feature that has no fixed list: a *pattern*, and *examples* for messages."""
+
+    pattern: str
+    examples: tuple[str, ...]
+
+
 class KnownProvider(NamedTuple):
     """The facts of a provider that is known here: first of all, the table that is written for it.
 
     It exists on *systems* (as `sys.platform` names them) and *machines* (as `platform.machine` and wheel tags
     name them, in lower case) only; everywhere if there are none. *forcing* returns the variables under which
     installers support the given features and nothing else. *uv* is None if uv does not know the provider.
+
+    Its features are those with a meaning, those with *open_values*, and *switches*, whose only value is `on`.
+    All other values are those with a meaning.
     """
 
     table: PluginProvider
@@ -53,10 +63,22 @@ class KnownProvider(NamedTuple):
     systems: tuple[str, ...] = ()
     machines: tuple[str, ...] = ()
     forcing: Callable[[Mapping[str, Sequence[str]]], dict[str, str]] | None = None
+    open_values: Mapping[str, OpenValues] = {}
+    switches: tuple[str, ...] = ()
 
     def exists_on(self, machine: str) -> bool:
         """Tell whether a machine of this name may have what the provider reports."""
         return not self.machines or machine.lower() in self.machines
+
+    def features(self) -> tuple[str, ...]:
+        """Return the features other than switches."""
+        return tuple(dict.fromkeys([*(meaning.feature for meaning in self.meanings), *self.open_values]))
+
+    def values(self, feature: str) -> tuple[str, ...]:
+        """Return the values of a feature without open values."""
+        if feature in self.switches:
+            return ("on",)
+        return tuple(meaning.values for meaning in self.meanings if meaning.feature == feature)
 
     def describe(self, feature: str, value: str) -> str | None:
         """Return in words what a value means, or None if that is not known."""

@@ -1,4 +1,4 @@
-"""Reading untrusted documents (JSON or TOML): every fault is gathered, with its place."""
+"""Read untrusted documents (JSON or TOML) and collect every problem with its place."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 
 from ..errors import Problem, VariantError, did_you_mean, one_of
 
-# More are of no use to a person, and a small hostile file may have a million.
-_MOST_FAULTS = 1000
+# A person cannot use more, and a small hostile file can have a million.
+_MOST_PROBLEMS = 1000
 
 
 def read_json(document: Document, data: bytes) -> object:
-    """Parse JSON strictly: a key that stands twice in one object is a fault of the *document*.
+    """Parse JSON strictly, and note duplicate keys of an object in *document*.
 
-    Raises VariantError when it is not JSON in UTF-8, without a byte order mark.
+    Raises VariantError if the data is not JSON in UTF-8 without a byte order mark.
     """
     import json
 
@@ -23,37 +23,38 @@ def read_json(document: Document, data: bytes) -> object:
         if len(result) < len(pairs):
             counts = Counter(key for key, _ in pairs)
             for key in sorted(key for key, count in counts.items() if count > 1):
-                document.note("", f"key {key!r} stands twice in one object", code="duplicate-key")
+                document.note("", f"duplicate key {key!r}", code="duplicate-key")
         return result
 
     try:
         parsed: object = json.loads(data.decode("utf-8"), object_pairs_hook=unique)
-        if b"\\u" in data:  # half a surrogate pair can be escaped so, and other readers take no such text
+        if b"\\u" in data:  # an escape can be half a surrogate pair, which other readers reject
             json.dumps(parsed, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
-        raise VariantError(f"not JSON in UTF-8: {error}", code="not-json") from None
+        raise VariantError(f"invalid JSON: {error}", code="not-json") from None
     return parsed
 
 
 class Document:
-    """Takes values out of a parsed document; what is wrong with them is gathered, not raised."""
+    """Read values from a parsed document, and collect their problems instead of raising them."""
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
 
     def note(self, place: str, text: str, *, code: str = "bad-value", remedy: str | None = None) -> None:
-        """Note that what stands at *place* is wrong."""
+        """Note a problem of the value at *place*."""
         self.add(Problem(code, place, text, remedy))
 
     def add(self, problem: Problem) -> None:
-        """Note a problem; of very many, the rest is not kept."""
-        if len(self.problems) == _MOST_FAULTS:
-            problem = Problem(problem.code, "", f"more than {_MOST_FAULTS} faults, the others are not listed")
-        if len(self.problems) <= _MOST_FAULTS:
+        """Note a problem, unless the document already has too many."""
+        if len(self.problems) == _MOST_PROBLEMS:
+            text = f"more than {_MOST_PROBLEMS} problems; the rest are not listed"
+            problem = Problem(problem.code, "", text)
+        if len(self.problems) <= _MOST_PROBLEMS:
             self.problems.append(problem)
 
     def check(self, where: object = "") -> None:
-        """Raise one VariantError with all faults, each behind *where*, if there are any."""
+        """Raise one VariantError with all problems, each with *where* before its place, if there are any."""
         if self.problems:
             error = VariantError(*self.problems)
             raise error.within(where) if where else error
@@ -61,13 +62,13 @@ class Document:
     def table(
         self, value: object, place: str, known: Sequence[str] | None = None, required: Sequence[str] = ()
     ) -> dict[str, object]:
-        """Return a table's entries; with *known*, other keys are faults and left out."""
+        """Return a table's entries. If *known* is given, note other keys as problems and leave them out."""
         if not isinstance(value, dict):
-            self.note(place, f"a table is needed, not {_kind(value)}", code="wrong-type")
+            self.note(place, f"expected a table, got {_kind(value)}", code="wrong-type")
             return {}
         for key in value:
             if known is not None and key not in known:
-                text = f"unknown key{did_you_mean(key, known)}; known are {one_of(known)}"
+                text = f"unknown key {key!r}{did_you_mean(key, known)}; known keys: {one_of(known)}"
                 self.note(join(place, key), text, code="unknown-key")
         for key in required:
             if key not in value:
@@ -83,13 +84,13 @@ class Document:
         least: int = 1,
         code: str = "bad-value",
     ) -> tuple[str, ...]:
-        """Return a list of unique strings, *least* of them (0 or 1), each of which passes *check*."""
+        """Return a list of unique strings that pass *check*; *least* (0 or 1) is their minimum number."""
         if not isinstance(value, list) or len(value) < least:
             amount = "of at least one string" if least else "of strings"
             empty = value == []
             self.note(
                 place,
-                f"a list {amount} is needed, not {_kind(value)}",
+                f"expected a list {amount}, got {_kind(value)}",
                 code="empty-list" if empty else "wrong-type",
             )
             return ()
@@ -97,37 +98,38 @@ class Document:
         for index, item in enumerate(value):
             text = self.string(item, f"{place}[{index}]")
             if text in result:
-                self.note(f"{place}[{index}]", f"{text!r} stands there twice", code="duplicate-value")
+                self.note(f"{place}[{index}]", f"duplicate value {text!r}", code="duplicate-value")
             elif text is not None and self.passes(f"{place}[{index}]", check, text, code=code):
                 result[text] = None
         return tuple(result)
 
     def string(self, value: object, place: str) -> str | None:
-        """Return a string, or None after noting that it is something else."""
+        """Return a string, or note a problem and return None if the value has another type."""
         if isinstance(value, str):
             return value
-        self.note(place, f"a string is needed, not {_kind(value)}", code="wrong-type")
+        self.note(place, f"expected a string, got {_kind(value)}", code="wrong-type")
         return None
 
     def boolean(self, value: object, place: str) -> bool:
-        """Return a boolean, or False after noting that it is something else."""
+        """Return a boolean, or note a problem and return False if the value has another type."""
         if isinstance(value, bool):
             return value
-        self.note(place, f"true or false is needed, not {_kind(value)}", code="wrong-type")
+        self.note(place, f"expected true or false, got {_kind(value)}", code="wrong-type")
         return False
 
     def choice(self, value: object, place: str, known: Sequence[str]) -> str | None:
-        """Return one of the *known* strings, or None after noting that it is something else."""
+        """Return one of the *known* strings, or note a problem and return None."""
         text = self.string(value, place)
         if text is None or text in known:
             return text
-        self.note(place, f"{text!r} is not known{did_you_mean(text, known)}; known are {one_of(known)}")
+        suggestion = did_you_mean(text, known)
+        self.note(place, f"unknown value {text!r}{suggestion}; known values: {one_of(known)}")
         return None
 
     def passes(
         self, place: str, check: Callable[[str], object], text: str, *, code: str = "bad-value"
     ) -> bool:
-        """Tell whether *check* takes the text; if it raises a VariantError, note that."""
+        """Return whether *check* accepts the text; note the problems if it raises VariantError."""
         try:
             check(text)
         except VariantError as error:
@@ -143,8 +145,8 @@ def join(place: str, key: str) -> str:
 
 
 def _kind(value: object) -> str:
-    """Say what a value is, in the words of JSON and TOML."""
+    """Return the type of a value in the words of JSON and TOML."""
     if isinstance(value, list):
         return "a list" if value else "an empty list"
     kinds = {dict: "a table", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
-    return kinds.get(type(value), "nothing" if value is None else type(value).__name__)
+    return kinds.get(type(value), "null" if value is None else type(value).__name__)
