@@ -70,6 +70,7 @@ PURE = {
     "project.recipe",
     "publishing.html_pages",
     "selection.requirements",
+    "selection.unknown_names",
 }
 # ... do without: files, processes, the environment.
 IMPURE = {"os", "pathlib", "subprocess", "shutil", "tempfile", "socket", "sys"}

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from ..errors import VariantError
+from ..errors import UnknownNameError, VariantError
 from ..lowlevel.terminal import print_message
 
 # Since click 8.2, a group without a command raises it; its message is the help.
@@ -107,6 +107,8 @@ class Command(_Program):
             if error.errno == errno.EPIPE:  # click ends quietly when nobody reads on
                 raise
             raise Failure(fault_lines(error)) from None
+        except UnknownNameError as error:
+            raise WrongUsage(error.lines()) from None
         except VariantError as error:
             raise Failure(fault_lines(error)) from None
 

@@ -10,7 +10,7 @@ from ..variants.ranking import Verdict, why_better
 from .evaluate import Evaluation
 from .releases import Sources
 from .report import of_label, shown_label
-from .select import Selection, select
+from .select import Selection, check_names, select
 
 if TYPE_CHECKING:
     from .requirements import Pin
@@ -58,6 +58,7 @@ def explain(
 ) -> Explanation:
     """Select a wheel, and explain its release; if no wheel is compatible, explain the newest release."""
     selection = select(request, sources, machine, policy, target)
+    check_names(policy, machine, [selection])
     problems = [*selection.problems, *_nothing(selection)]
     newer = selection.passed if selection.evaluation else ()
     evaluation = selection.evaluation or next(iter(selection.passed), None)

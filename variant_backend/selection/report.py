@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from ..errors import Problem, VariantError, ascii_unless_printable, did_you_mean, one_of
+from ..errors import Problem, UnknownNameError, did_you_mean, one_of
+from ..formats.release import BAD_LABEL
 from ..lowlevel.terminal import heading, table
 from ..variants.namespace_support import Origin
 from ..variants.ranking import WRONG_TAGS, shortened
@@ -33,8 +34,8 @@ def explained(
 ) -> Iterator[Line]:
     """Yield the lines: compatible wheels by rank, the others grouped by reasons, the supported values.
 
-    With a *label*, show only its wheels; raises VariantError if no wheel has it. Wheels for other platforms
-    are only counted, unless *shows_all*.
+    With a *label*, show only its wheels; raises UnknownNameError if no wheel has it. Wheels for other
+    platforms are only counted, unless *shows_all*.
     """
     verdicts = of_label(evaluation, label)
     compatible = [verdict for verdict in verdicts if verdict.key]
@@ -55,15 +56,17 @@ def explained(
 
 
 def of_label(evaluation: Evaluation, label: str | None) -> list[Verdict]:
-    """Return the verdicts on a label's wheels (None: all wheels); raises VariantError if no wheel has it."""
+    """Return the verdicts on a label's wheels (None: all wheels); raises UnknownNameError."""
     if label is None:
         return evaluation.verdicts
     verdicts = [verdict for verdict in evaluation.verdicts if shown_label(verdict) == label]
     if not verdicts:
-        labels = dict.fromkeys(map(shown_label, evaluation.verdicts))
-        # Labels of an index may have characters that a terminal would obey.
-        known = [*map(ascii_unless_printable, labels)]
-        raise VariantError(
+        known = dict.fromkeys(
+            shown_label(verdict)
+            for verdict in evaluation.verdicts
+            if all(reason.code != BAD_LABEL for reason in verdict.reasons)
+        )
+        raise UnknownNameError(
             f"unknown label {label!r}{did_you_mean(label, known)}",
             place=f"{evaluation.release.name} {evaluation.release.version}",
             hint=f"existing labels: {one_of(known)}",

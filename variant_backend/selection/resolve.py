@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import Problem, VariantError, did_you_mean, one_of
+from ..errors import Problem, UnknownNameError, VariantError, did_you_mean, one_of, problems_of
 from ..formats import pylock
 from ..formats.release import Candidate, Release
 from ..formats.toml_read import read_toml
@@ -19,7 +19,8 @@ from ..variants.properties import Property, Variant
 from ..wheels.inspection import Inspection, VariantJson
 from .evaluate import Evaluation, evaluate
 from .releases import INDEX_FILE, Sources
-from .select import Selection, select, select_listed
+from .select import Selection, check_names, known_metadata, select, select_listed
+from .unknown_names import unknown_names
 
 if TYPE_CHECKING:
     from .requirements import Pin
@@ -70,29 +71,33 @@ def resolve_packages(
     Raises VariantError with every package that has no compatible wheel.
     """
     picks: list[Pick] = []
-    problems: list[Problem] = []
-    missing: list[Problem] = []
+    selections: list[Selection] = []
+    errors: list[VariantError] = []
+    requested_machine, requested_policy = machine, policy
     for pin in pins:
         others = machine.without(pin.name)
+        selections.append(select(pin, sources, others, policy, target))
         try:
-            pick = _pick(pin, sources, others, policy, target, problems)
+            pick = _pick(selections[-1], others, policy, target)
         except VariantError as error:
-            missing += error.problems
+            errors.append(error)
             continue
         picks.append(pick)
         machine, policy = _as_if_installed(others, policy, pick)
-    if missing:
-        raise VariantError(*missing, *problems)
+    check_names(requested_policy, requested_machine, selections)
+    problems = [problem for selection in selections for problem in selection.problems]
+    if errors:
+        only_names = all(isinstance(error, UnknownNameError) for error in errors)
+        kind = UnknownNameError if only_names else VariantError
+        raise kind(*problems_of(errors), *problems)
     return picks, problems
 
 
-def _pick(
-    pin: Pin, sources: Sources, machine: Machine, policy: Policy, target: Target, problems: list[Problem]
-) -> Pick:
-    """Return the wheel of one package, and add problems that did not exclude it to *problems*."""
-    selection = select(pin, sources, machine, policy, target)
-    problems += selection.problems
+def _pick(selection: Selection, machine: Machine, policy: Policy, target: Target) -> Pick:
+    """Return the wheel of one package; raises VariantError if there is none."""
+    pin = selection.request
     if selection.evaluation is None:
+        _check_label(selection)
         raise VariantError(_nothing(selection), *_conflicts_if_free(selection, machine, policy, target))
     pick = picked_of(selection.evaluation, pinned=pin.label is not None)
     if selection.passed:
@@ -137,17 +142,24 @@ def picked_of(evaluation: Evaluation, *, pinned: bool = False) -> Pick:
     return Pick(evaluation.release, wheel, evaluation.support, why, pinned)
 
 
+def _check_label(selection: Selection) -> None:
+    """Raise UnknownNameError if releases were listed, but none of them has the pinned label."""
+    pin = selection.request
+    listed = [*selection.listings.in_order(pin.version)]
+    if selection.passed or not listed:
+        return
+    wheels = (wheel for listing in listed for wheel in listing.wheels if not wheel.problems)
+    labels = sorted({wheel.label for wheel in wheels if wheel.label})
+    text = f"unknown label {pin.label!r}{did_you_mean(pin.label or '', labels)}"
+    raise UnknownNameError(text, place=pin, hint=f"existing labels: {one_of(labels)}")
+
+
 def _nothing(selection: Selection) -> str:
     """Return why no wheel is selected for a package."""
     pin, listings = selection.request, selection.listings
     listed = [*listings.in_order(pin.version)]
     if not listed:
         return f"{pin}: {listings.nothing_listed(pin.name)}"
-    if not selection.passed:
-        wheels = (wheel for listing in listed for wheel in listing.wheels if not wheel.problems)
-        labels = sorted({wheel.label for wheel in wheels if wheel.label})
-        near = did_you_mean(pin.label or "", labels)
-        return f"{pin}: unknown label {pin.label!r}{near}; existing labels: {one_of(labels)}"
     newest = selection.passed[0]
     text = f"{pin}: no wheel of {newest.release.name} {newest.release.version} is compatible"
     if pin.label is None:
@@ -208,6 +220,7 @@ def resolve_locked(
     picks: list[Pick] = []
     missing: list[Problem] = []
     problems: list[Problem] = []
+    requested_machine, requested_policy = machine, policy
     for package in locked:
         release = package.release
         others = machine.without(release.name)
@@ -224,6 +237,15 @@ def resolve_locked(
         missing += _conflicts(others, policy, pick)
         picks.append(pick)
         machine, policy = _as_if_installed(others, policy, pick)
+    _check_locked_names(requested_policy, requested_machine, [package.release for package in locked])
     if missing:
         raise VariantError(*missing, *problems)
     return picks, problems
+
+
+def _check_locked_names(policy: Policy, machine: Machine, releases: Sequence[Release]) -> None:
+    """Raise UnknownNameError for names in options that nothing in the run knows."""
+    documents = known_metadata(releases)
+    packages = {release.name for release in releases}
+    if documents and (problems := unknown_names(policy, machine, documents, packages)):
+        raise UnknownNameError(*problems)

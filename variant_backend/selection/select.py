@@ -5,18 +5,32 @@ The newest release with a compatible wheel is selected, and its best wheel.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import Problem
-from ..formats.release import Release
+from ..errors import Problem, UnknownNameError
+from ..formats.release import Candidate, Release
 from ..machine.support import Machine, Policy
+from ..variants.metadata import VariantMetadata
 from .evaluate import Evaluation, evaluate, evaluate_label
-from .releases import INDEX_FILE, Listing, Listings, Sources, find_listings, read_release
+from .releases import (
+    INDEX_FILE,
+    Listing,
+    Listings,
+    Sources,
+    find_listings,
+    read_index_file,
+    read_release,
+)
+from .unknown_names import unknown_names
 
 if TYPE_CHECKING:
     from .requirements import Pin
     from .target import Target
+
+
+# Before a name is reported as unknown, the index files of so many more releases are read.
+_MOST_READ = 20
 
 
 class Selection(NamedTuple):
@@ -75,6 +89,44 @@ def _first_that_fits(
     for evaluation in [selected, *passed] if selected else passed:
         problems += (*evaluation.release.problems, *evaluation.problems)
     return Selection(request, listings, selected, tuple(passed), tuple(problems))
+
+
+def check_names(policy: Policy, machine: Machine, selections: Sequence[Selection]) -> None:
+    """Raise UnknownNameError for names in options that nothing in the run knows.
+
+    Nothing is raised if metadata that could know the names is missing or invalid.
+    """
+    releases = [
+        evaluation.release
+        for selection in selections
+        for evaluation in filter(None, (selection.evaluation, *selection.passed))
+    ]
+    packages = {selection.request.name for selection in selections}
+    documents = known_metadata(releases)
+    if documents is None or not all(selection.listings.releases for selection in selections):
+        return
+    if not unknown_names(policy, machine, documents, packages):
+        return
+    others = [listing for selection in selections for listing in selection.listings.releases[:_MOST_READ]]
+    read = (read_index_file(file) for listing in others for file in listing.index_files)
+    documents += (document.metadata for document in read if document.metadata)
+    if problems := unknown_names(policy, machine, documents, packages):
+        raise UnknownNameError(*problems)
+
+
+def known_metadata(releases: Iterable[Release]) -> list[VariantMetadata] | None:
+    """Return the metadata of releases, None if a release has variants but no valid metadata."""
+    documents = []
+    for release in releases:
+        if release.metadata is not None:
+            documents.append(release.metadata)
+        if release.problems or (release.metadata is None and any(map(_has_label, release.candidates))):
+            return None
+    return documents
+
+
+def _has_label(wheel: Candidate) -> bool:
+    return wheel.label is not None
 
 
 def _evaluate_label(release: Release, label: str, target: Target) -> Evaluation:
