@@ -190,6 +190,15 @@ def test_explain_and_fetch_refuse_unknown_names(
     assert not out.exists()
 
 
+def test_values_of_a_static_namespace_are_ignored_with_a_warning(folder: Path) -> None:
+    options = ("demo", "--find-links", folder, "--supported", "speed :: mode :: safe")
+    text = "--supported: speed: ignored, as the release lists the supported values in static-properties"
+    result = invoke("explain", *options)
+    assert result.exit_code == 0
+    assert result.stderr == f"warning: {text}; use --disable speed to support none\n"
+    assert text not in invoke("explain", *options, "--disable", "speed").stderr
+
+
 def test_a_name_that_only_an_older_release_knows_is_no_problem(folder: Path) -> None:
     mlk = {"static-properties": {"level": ["a"]}}
     namespaces = {"namespace": ["speed", "mlk"]}

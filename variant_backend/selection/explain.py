@@ -58,8 +58,8 @@ def explain(
 ) -> Explanation:
     """Select a wheel, and explain its release; if no wheel is compatible, explain the newest release."""
     selection = select(request, sources, machine, policy, target)
-    check_names(policy, machine, [selection])
-    problems = [*selection.problems, *_nothing(selection)]
+    ignored = check_names(policy, machine, [selection])
+    problems = [*selection.problems, *ignored, *_nothing(selection)]
     newer = selection.passed if selection.evaluation else ()
     evaluation = selection.evaluation or next(iter(selection.passed), None)
     if not for_uv:

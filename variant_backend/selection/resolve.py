@@ -20,7 +20,7 @@ from ..wheels.inspection import Inspection, VariantJson
 from .evaluate import Evaluation, evaluate
 from .releases import INDEX_FILE, Sources
 from .select import Selection, check_names, known_metadata, select, select_listed
-from .unknown_names import unknown_names
+from .unknown_names import ignored_values, unknown_names
 
 if TYPE_CHECKING:
     from .requirements import Pin
@@ -84,8 +84,8 @@ def resolve_packages(
             continue
         picks.append(pick)
         machine, policy = _as_if_installed(others, policy, pick)
-    check_names(requested_policy, requested_machine, selections)
-    problems = [problem for selection in selections for problem in selection.problems]
+    problems = check_names(requested_policy, requested_machine, selections)
+    problems += (problem for selection in selections for problem in selection.problems)
     if errors:
         only_names = all(isinstance(error, UnknownNameError) for error in errors)
         kind = UnknownNameError if only_names else VariantError
@@ -237,15 +237,20 @@ def resolve_locked(
         missing += _conflicts(others, policy, pick)
         picks.append(pick)
         machine, policy = _as_if_installed(others, policy, pick)
-    _check_locked_names(requested_policy, requested_machine, [package.release for package in locked])
+    problems += _check_locked_names(
+        requested_policy, requested_machine, [package.release for package in locked]
+    )
     if missing:
         raise VariantError(*missing, *problems)
     return picks, problems
 
 
-def _check_locked_names(policy: Policy, machine: Machine, releases: Sequence[Release]) -> None:
-    """Raise UnknownNameError for names in options that nothing in the run knows."""
+def _check_locked_names(policy: Policy, machine: Machine, releases: Sequence[Release]) -> list[Problem]:
+    """Raise UnknownNameError for names in options that nothing in the run knows; return ignored values."""
     documents = known_metadata(releases)
     packages = {release.name for release in releases}
-    if documents and (problems := unknown_names(policy, machine, documents, packages)):
+    if documents is None or not releases:
+        return []
+    if problems := unknown_names(policy, machine, documents, packages):
         raise UnknownNameError(*problems)
+    return ignored_values(policy, documents)

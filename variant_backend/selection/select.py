@@ -22,7 +22,7 @@ from .releases import (
     read_index_file,
     read_release,
 )
-from .unknown_names import unknown_names
+from .unknown_names import ignored_values, unknown_names
 
 if TYPE_CHECKING:
     from .requirements import Pin
@@ -91,10 +91,10 @@ def _first_that_fits(
     return Selection(request, listings, selected, tuple(passed), tuple(problems))
 
 
-def check_names(policy: Policy, machine: Machine, selections: Sequence[Selection]) -> None:
-    """Raise UnknownNameError for names in options that nothing in the run knows.
+def check_names(policy: Policy, machine: Machine, selections: Sequence[Selection]) -> list[Problem]:
+    """Raise UnknownNameError for names in options that nothing in the run knows; return ignored values.
 
-    Nothing is raised if metadata that could know the names is missing or invalid.
+    Nothing is raised or returned if metadata that could know the names is missing or invalid.
     """
     releases = [
         evaluation.release
@@ -104,14 +104,15 @@ def check_names(policy: Policy, machine: Machine, selections: Sequence[Selection
     packages = {selection.request.name for selection in selections}
     documents = known_metadata(releases)
     if documents is None or not all(selection.listings.releases for selection in selections):
-        return
+        return []
     if not unknown_names(policy, machine, documents, packages):
-        return
+        return ignored_values(policy, documents)
     others = [listing for selection in selections for listing in selection.listings.releases[:_MOST_READ]]
     read = (read_index_file(file) for listing in others for file in listing.index_files)
     documents += (document.metadata for document in read if document.metadata)
     if problems := unknown_names(policy, machine, documents, packages):
         raise UnknownNameError(*problems)
+    return ignored_values(policy, documents)
 
 
 def known_metadata(releases: Iterable[Release]) -> list[VariantMetadata] | None:

@@ -67,6 +67,17 @@ def unknown_names(
     ]
 
 
+def ignored_values(policy: Policy, metadata: Iterable[VariantMetadata]) -> list[Problem]:
+    """Return the namespaces of --supported that have no effect, as the releases fix their values."""
+    closed = _known(metadata, Machine()).closed
+    text = "ignored, as the release lists the supported values in static-properties"
+    return [
+        Problem("error", f"--supported: {namespace}", text, f"use --disable {namespace} to support none")
+        for namespace in policy.given
+        if namespace in closed and namespace not in policy.disabled
+    ]
+
+
 def unknown_in_machine(hardware: Hardware) -> list[Problem]:
     """Return the features and values in a machine file that the providers of its namespaces do not have."""
     return [
