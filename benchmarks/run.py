@@ -142,13 +142,13 @@ def script(name: str) -> str:
 def ours(bench: Bench, wheel: Path) -> Callable[[], Run]:
     """Return our conversion of a wheel."""
     command = [script("make-variant"), "--property", PROPERTY, "--label", LABEL]
-    return lambda: bench.run([*command, "--output-dir", bench.output, wheel])
+    return lambda: bench.run([*command, "--output", bench.output, wheel])
 
 
 def by_recipe(bench: Bench, wheel: Path) -> Callable[[], Run]:
     """Return our conversion of the torch wheel to its null variant, by the recipe of the example."""
     command: list[str | Path] = [script("make-variant"), "--null", "--strip-local-version"]
-    command += ["--pyproject", TORCH_PROJECT_FILE, "--output-dir", bench.output]
+    command += ["--pyproject", TORCH_PROJECT_FILE, "--output", bench.output]
     return lambda: bench.run([*command, wheel])
 
 

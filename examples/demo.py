@@ -15,7 +15,7 @@ LABELS = ("x86_64_v3", "x86_64_v2", "null")
 
 
 def run(*command: str, cwd: Path, shown: bool = True) -> None:
-    """Run a program that stands beside this Python; what it says is shown when it fails."""
+    """Run a program from the folder of this Python; exit with its output if it fails."""
     if shown:
         print(f"\n$ {' '.join(command)}", flush=True)
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
@@ -28,12 +28,12 @@ def run(*command: str, cwd: Path, shown: bool = True) -> None:
 
 
 def main() -> None:
-    """Do it all in a temporary folder."""
+    """Build, list and install the variants in a temporary folder."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         project = folder / "example"
         shutil.copytree(ROOT / "examples" / "setuptools", project)
-        # Build environments find this very checkout as the package `variant-backend`.
+        # Build environments install `variant-backend` from this checkout.
         run("uv", "build", "--quiet", "--wheel", "--out-dir", str(folder), str(ROOT), cwd=folder, shown=False)
         for label in LABELS:
             run("uv", "build", "--quiet", "--wheel", "--find-links", "..", f"-Cvariant={label}", cwd=project)
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def show(dist: Path) -> None:
-    """Print what the release has: each label with its properties and its wheel."""
+    """Print each label of the release with its properties and its wheel."""
     (index,) = dist.glob("*-variants.json")
     for label, namespaces in json.loads(index.read_text(encoding="utf-8"))["variants"].items():
         properties = [

@@ -14,6 +14,7 @@ PACKAGE = Path(variant_backend.__file__).parent
 
 # From the top down: a row may use what is below it, and the members of a row do not use each other.
 ROWS = [
+    ["__main__"],
     ["scripts"],
     ["cli", "dispatch", "hooks"],
     ["dispatching", "schema"],

@@ -106,10 +106,9 @@ def requirements_of(wheel: Path) -> list[str]:
 def test_every_label_requires_on_every_system_what_the_release_says(tmp_path: Path, tag: str) -> None:
     wheels = [torch_wheel(tmp_path, local, tag) for local in LABELS]
     made = run("make-variant", "--pyproject", EXAMPLE, "-o", tmp_path / "dist", "--json", *wheels)
-    for line, label in zip(made.stdout.splitlines(), LABELS.values(), strict=True):
-        told = json.loads(line)
-        assert told["label"] == label
-        wheel = Path(told["output"])
+    for entry, label in zip(json.loads(made.stdout)["wheels"], LABELS.values(), strict=True):
+        assert entry["label"] == label
+        wheel = Path(entry["path"])
         assert wheel.name == f"torch-2.10.0-{tag}-{label}.whl"
         requirements = requirements_of(wheel)
         assert len(requirements) == len(set(requirements))
@@ -130,7 +129,7 @@ def test_a_wheel_that_the_release_does_not_name_is_reported_and_left_alone(tmp_p
     mac = make_wheel(tmp_path, "torch", "2.10.0", "cp313-none-macosx_11_0_arm64")
     linux = torch_wheel(tmp_path, "cu128", "cp313-cp313-linux_x86_64")
     made = run("make-variant", "--pyproject", EXAMPLE, "-o", tmp_path / "dist", mac, linux)
-    assert f"{mac.name}: no match picks it" in made.stderr
+    assert f"{mac.name}: no match selects this wheel" in made.stderr
     assert [path.name for path in (tmp_path / "dist").iterdir()] == [
         "torch-2.10.0-cp313-cp313-linux_x86_64-cuda12.8.whl"
     ]

@@ -122,7 +122,7 @@ def _build_variant(
     with build.environment():
         plan = build.plan(_warn)
         for remark in plan.remarks():
-            say(remark)
+            _warn(remark)
         # In a folder of its own, the wrapped backend cannot replace a plain wheel of the same name.
         # Some backends refuse a metadata directory that they did not write as it is, so there is none.
         with workspace(target) as folder, compiled_apart(folder):
@@ -130,7 +130,7 @@ def _build_variant(
             name = _returned_name(hook, build_wheel(str(folder), build.settings(config_settings), None))
             outcome = make_variant(WheelFile.of(folder / name), plan, target, force=True, owned=True)
     for notice in outcome.notices:
-        say(f"notice: {outcome.path.name}: {notice}")
+        _warn(f"{outcome.path.name}: {notice}")
     return outcome.path.name
 
 

@@ -10,7 +10,7 @@ import gc
 import sys
 from collections.abc import Callable
 
-from .lowlevel.terminal import print_logs, print_traceback, print_warning
+from .lowlevel.terminal import print_logs, print_python_warning, print_traceback
 
 
 def make_variant() -> None:
@@ -34,7 +34,7 @@ def _run(command: Callable[[], object]) -> None:
     import warnings
 
     sys.excepthook = print_traceback
-    warnings.showwarning = print_warning
+    warnings.showwarning = print_python_warning
     if "logging" in sys.modules:  # who loads it later does the same
         print_logs()
     try:

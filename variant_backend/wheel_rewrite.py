@@ -129,7 +129,7 @@ def make_variant(
 def _already(source: Wheel, plan: Plan, target: Path) -> Outcome:
     """Return that nothing is to be done for a wheel whose variant has its own name."""
     if edits_of(source, plan, edited_metadata(source.core_metadata, plan)):
-        raise VariantError("its variant would have the same name", hint="give another --output-dir")
+        raise VariantError("its variant would have the same name", hint="give another --output")
     return Outcome(target, False, ("it is this variant already",))
 
 

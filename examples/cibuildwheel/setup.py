@@ -1,4 +1,4 @@
-"""What is compiled; all else is in pyproject.toml."""
+"""Define the extension module. Everything else is in pyproject.toml."""
 
 import sys
 
@@ -14,5 +14,5 @@ setup(
             py_limited_api=True,
         )
     ],
-    options={"bdist_wheel": {"py_limited_api": "cp310"}},  # one wheel for Python 3.10 and all that follow
+    options={"bdist_wheel": {"py_limited_api": "cp310"}},  # one wheel for Python 3.10 and newer
 )

@@ -363,7 +363,7 @@ def test_a_variant_is_asked_for_by_its_label_or_its_properties(
 def test_a_label_that_is_a_hash_is_remarked_upon(project: Project) -> None:
     walk(project.build({"variant": "x86_64::level::v4"}))
     (line,) = project.said
-    assert line.startswith("variant-backend: hint: this label is a hash")
+    assert line.startswith("variant-backend: warning: the label is a hash")
 
 
 def test_properties_need_no_variant_table(tmp_path: Path) -> None:

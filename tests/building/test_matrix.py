@@ -188,7 +188,7 @@ def test_null_is_built_when_it_has_a_recipe_and_each_wheel_requires_what_its_rec
 
 @pytest.mark.slow  # it builds the whole matrix
 def test_only_what_is_named_is_built_and_an_sdist_is_kept_with_the_plain_release_only(project: Path) -> None:
-    result = build(project, "--variant", "null", "--variant", "cold", "--variant", "null", "-o", "some")
+    result = build(project, "--label", "null", "--label", "cold", "--label", "null", "-o", "some")
     assert [name for name, _, _ in rows(result.stdout)] == ["null", "cold"]
     assert contents(project / "some") == sorted([".logs", WHEELS["null"], WHEELS["cold"]])
     build(project, "--plain", "-o", "plain")
@@ -198,13 +198,13 @@ def test_only_what_is_named_is_built_and_an_sdist_is_kept_with_the_plain_release
 def test_what_is_built_goes_to_the_dist_folder_of_the_project_from_wherever_it_is_asked_for(
     project: Path, tmp_path: Path
 ) -> None:
-    result = run("variant-backend", "build", "--no-isolation", "--variant=warm", "project", cwd=tmp_path)
+    result = run("variant-backend", "build", "--no-isolation", "--label=warm", "project", cwd=tmp_path)
     assert rows(result.stdout) == [("warm", "built", f"project/dist/{WHEELS['warm']}")]
     assert WHEELS["warm"] in contents(project / "dist")
 
 
 def test_an_unknown_label_is_an_error_before_anything_is_built(project: Path) -> None:
-    result = build(project, "--variant=warm", "--variant=cald", ok=False)
+    result = build(project, "--label=warm", "--label=cald", ok=False)
     assert result.stderr == (
         "error: unknown label 'cald' (did you mean 'cold'?); known labels: cold, null, warm\n"
     )
@@ -253,10 +253,10 @@ def test_the_hooks_are_known_wherever_they_are_carried(project: Path, backend: s
 @pytest.mark.slow  # it builds the whole matrix
 def test_a_variant_that_no_installer_can_choose_is_told_of_before_it_is_built(project: Path) -> None:
     edit(project, '{ tone = ["cold"] }', '{ tone = ["colder"] }')
-    result = build(project, "--variant=cold")
+    result = build(project, "--label=cold")
     assert result.stderr.startswith("warning: variant 'cold' can never be chosen")
     assert len(result.stderr.splitlines()) == 1
-    assert build(project, "--variant=warm").stderr == ""
+    assert build(project, "--label=warm").stderr == ""
 
 
 @pytest.mark.slow  # it builds the whole matrix
@@ -309,7 +309,7 @@ def test_a_label_that_fails_is_named_with_its_log_and_reason_and_the_others_are_
 def test_nothing_of_the_run_is_in_the_source_tree_while_the_sdist_is_made(project: Path) -> None:
     with (project / "backend/outer.py").open("a", encoding="utf-8") as backend:
         backend.write("import os\nprint('here are', sorted(os.listdir()))\n")
-    build(project, "--variant=null")
+    build(project, "--label=null")
     log = (project / "dist/.logs/sdist.log").read_text(encoding="utf-8")
     (shown,) = {line for line in log.splitlines() if line.startswith("here are")}
     assert "pyproject.toml" in shown and "dist" not in shown and ".variant-backend" not in shown
@@ -330,7 +330,7 @@ def test_a_recipe_that_cannot_be_followed_is_told_before_anything_is_built(proje
 
 
 def test_the_project_file_can_be_named_as_well_as_its_folder(project: Path) -> None:
-    assert build(project, "pyproject.toml", "--variant=null").stdout.startswith("null  built")
+    assert build(project, "pyproject.toml", "--label=null").stdout.startswith("null  built")
 
 
 def test_without_an_sdist_nothing_else_is_tried(project: Path) -> None:
@@ -354,15 +354,14 @@ def test_the_reason_is_what_variant_backend_said_first(project: Path) -> None:
 @pytest.mark.slow  # it builds the whole matrix
 def test_json_says_the_same(project: Path) -> None:
     result = build(project, "--json", ok=False, FAILING="warm")
-    told = json.loads(result.stdout)
-    for each in told:
+    builds = json.loads(result.stdout)["builds"]
+    for each in builds:
         assert 0 < each.pop("seconds") < 60
     dist, logs = Path("dist"), Path("dist/.logs")
-    assert told == [
+    assert builds == [
         {
             "distribution": distribution,
             "label": label,
-            "ok": path is not None,
             "path": path and str(dist / path),
             "log": str(logs / log),
             "error": None if path else "the compiler gave up",
@@ -389,13 +388,13 @@ def test_a_log_has_what_its_build_says_in_order_and_nothing_of_the_others(
 
 @pytest.mark.slow  # it builds the whole matrix
 def test_another_run_replaces_wheels_and_logs(project: Path) -> None:
-    build(project, "--variant=warm")
+    build(project, "--label=warm")
     ready = project / "ready" / WHEELS[None]
     ready.unlink()
     make_wheel(project / "ready", files={"demo/__init__.py": b"x = 2\n"})
     log = project / "dist/.logs/warm.log"
     log.write_text("of another time", encoding="utf-8")
-    build(project, "--variant=warm")
+    build(project, "--label=warm")
     assert walk(project / "dist" / WHEELS["warm"])["demo/__init__.py"] == b"x = 2\n"
     assert "of another time" not in log.read_text(encoding="utf-8")
     build(project, ok=False, FAILING="sdist")
@@ -415,12 +414,12 @@ def test_labels_that_are_called_like_the_plain_release_have_logs_of_their_own(pr
 def test_so_many_jobs_run_beside_one_another(project: Path, tmp_path: Path) -> None:
     folder = tmp_path / "meeting"
     folder.mkdir()
-    build(project, "-j2", "--variant=warm", "--variant=cold", MEETING="warm cold", FOLDER=str(folder))
+    build(project, "-j2", "--label=warm", "--label=cold", MEETING="warm cold", FOLDER=str(folder))
     assert contents(folder) == ["cold", "warm"]
 
 
 def test_wrong_use_ends_with_code_2(project: Path) -> None:
-    for arguments in (["--jobs", "0"], ["--installer", "conda"], ["one", "two"]):
+    for arguments in (["--jobs", "0"], ["--build-installer", "conda"], ["one", "two"]):
         assert run("variant-backend", "build", *arguments, cwd=project, ok=False).returncode == 2
 
 
@@ -460,7 +459,7 @@ def test_an_interrupted_run_ends_all_processes_at_once_and_keeps_only_what_is_co
 ) -> None:
     folder = tmp_path / "pids"
     folder.mkdir()
-    labels = ["--variant=null", "--variant=warm", "--variant=cold"]
+    labels = ["--label=null", "--label=warm", "--label=cold"]
     command = (SCRIPTS / "variant-backend", "build", "--no-isolation", "-j2", *labels)
     process = start(*command, cwd=project, HANGING="warm cold", FOLDER=str(folder))
     deadline = time.monotonic() + 60
@@ -490,7 +489,7 @@ def test_what_is_going_on_is_shown_on_a_terminal_only(project: Path, terminal: b
 
     parent, child = pty.openpty()
     result = subprocess.run(
-        [SCRIPTS / "variant-backend", "build", "--no-isolation", "--variant=warm"],
+        [SCRIPTS / "variant-backend", "build", "--no-isolation", "--label=warm"],
         cwd=project,
         stdout=subprocess.PIPE,
         stderr=child if terminal else subprocess.PIPE,
@@ -632,7 +631,7 @@ def test_each_wheel_is_compiled_anew_in_an_environment_of_its_own(
     (stale,) = (compiled / "dist").glob("*.whl")
     assert answer(stale, tmp_path / "stale") == 1
 
-    build = ["variant-backend", "build", f"--installer={installer}", "-j2", compiled]
+    build = ["variant-backend", "build", f"--build-installer={installer}", "-j2", compiled]
     result = run(*build, **flags(3))
     assert [row[:2] for row in rows(result.stdout)] == [
         (name, "built") for name in ("sdist", "good", "bad", "plain")
@@ -655,7 +654,7 @@ def test_each_wheel_is_compiled_anew_in_an_environment_of_its_own(
 def test_what_cannot_be_compiled_and_what_cannot_be_installed_is_a_failure(
     compiled: Path, installer: str
 ) -> None:
-    build = ["variant-backend", "build", f"--installer={installer}", "--variant=good", compiled]
+    build = ["variant-backend", "build", f"--build-installer={installer}", "--label=good", compiled]
     result = run(*build, ok=False)
     ((name, outcome, reason),) = rows(result.stdout)
     assert (result.returncode, name, outcome) == (1, "good", "failed")

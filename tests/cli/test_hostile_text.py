@@ -352,7 +352,7 @@ SOUND_ARGUMENTS = {
     "build": "",
     "check": "release pyproject.toml",
     "explain": "demo --find-links release",
-    "fetch": "demo --find-links release -d out",
+    "fetch": "demo --find-links release -o out",
     "hardware": "",
     "index": "release -o out",
     "init": "--dry-run",
@@ -634,7 +634,7 @@ def test_nothing_that_a_build_backend_says_commands_a_terminal(
     monkeypatch.setenv("TEXT", text)
     monkeypatch.setenv("MISHAP", mishap)
     found: list[str] = []
-    for command in ("build --no-isolation --plain", "build --no-isolation --variant fast --json"):
+    for command in ("build --no-isolation --plain", "build --no-isolation --label fast --json"):
         result = ran(*words(command, "", ""), is_terminal=True)
         assert b"own.py" not in result.out
         found += faults(command, result, is_terminal=True)

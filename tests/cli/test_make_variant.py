@@ -76,7 +76,7 @@ def test_a_property_is_enough_and_the_path_is_printed() -> None:
         },
         "variants": {label: {"nvidia": {"cuda": ["12"]}}},
     }
-    assert result.stderr.startswith("hint: this label is a hash") and len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith("warning: the label is a hash") and len(result.stderr.splitlines()) == 1
 
 
 def test_several_values_of_one_feature_are_one_feature_with_several_values() -> None:
@@ -85,7 +85,7 @@ def test_several_values_of_one_feature_are_one_feature_with_several_values() -> 
     assert document["variants"] == {"x": {"a": {"g": ["1"]}, "b": {"f": ["10", "2"]}}}
     assert document["default-priorities"] == {"namespace": ["b", "a"]}
     assert document["$schema"] == SCHEMA_WITHOUT_PROVIDERS
-    assert "warning: no installer can choose this variant" in result.stderr
+    assert "warning: no installer can select this variant" in result.stderr
     assert "b, a" in result.stderr
 
 
@@ -115,7 +115,7 @@ def test_the_null_variant_has_no_properties_and_declares_a_namespace_all_the_sam
     assert path.name == f"{NAME}-null.whl"
     assert variant_json(path)["variants"] == {"null": {}}
     assert variant_json(path)["default-priorities"] == {"namespace": ["nvidia"]}
-    assert "hint: no namespace is given, so 'nvidia' is declared" in result.stderr
+    assert "warning: no namespace is given, so 'nvidia' is declared" in result.stderr
     assert make("--quiet", "--null", "-o", "quiet", make_wheel(Path())).stderr == ""
     assert make("--null", "--static", "a::b::c", "-o", "o", make_wheel(Path())).stderr == ""
 
@@ -174,7 +174,7 @@ def test_a_plain_wheel_with_a_variant_json_gets_the_label_that_is_inside() -> No
     result = make(plain)
     assert result.stdout.strip() == f"{NAME}-x.whl"
     assert Path(f"{NAME}-x.whl").read_bytes() == plain.read_bytes()
-    assert make(Path(f"{NAME}-x.whl")).stderr == f"notice: {NAME}-x.whl: it is this variant already\n"
+    assert make(Path(f"{NAME}-x.whl")).stderr == f"warning: {NAME}-x.whl: it is this variant already\n"
 
 
 def test_a_variant_is_relabelled() -> None:
@@ -184,7 +184,7 @@ def test_a_variant_is_relabelled() -> None:
     assert variant_json(Path(second))["variants"] == {"y": {"nvidia": {"a": ["2"]}}}
     result = CliRunner().invoke(make_variant_command, [first, "-p", "nvidia::a::2", "-l", "x", "--force"])
     assert result.exit_code == 1
-    assert "its variant would have the same name; give another --output-dir" in result.stderr
+    assert "its variant would have the same name; give another --output" in result.stderr
 
 
 def test_a_dry_run_writes_nothing() -> None:
@@ -194,32 +194,30 @@ def test_a_dry_run_writes_nothing() -> None:
     assert list(Path().iterdir()) == [wheel]
 
 
-def test_json_is_one_object_for_each_wheel() -> None:
+def test_json_has_an_entry_for_each_wheel() -> None:
     wheels = [make_wheel(Path(), name) for name in ("a", "b")]
     wheels[1].write_bytes(b"")
     arguments = ["--json", *map(str, wheels), "-p", "nvidia::a::1", "-l", "x"]
     result = CliRunner().invoke(make_variant_command, arguments)
     assert result.exit_code == 1
-    assert [json.loads(line) for line in result.stdout.splitlines()] == [
+    document = json.loads(result.stdout)
+    assert document["wheels"] == [
         {
             "input": "a-1.0-py3-none-any.whl",
-            "output": "a-1.0-py3-none-any-x.whl",
+            "path": "a-1.0-py3-none-any-x.whl",
             "label": "x",
             "properties": ["nvidia :: a :: 1"],
             "written": True,
-            "notices": [],
-            "errors": [],
         },
         {
             "input": "b-1.0-py3-none-any.whl",
-            "output": None,
+            "path": None,
             "label": "x",
             "properties": ["nvidia :: a :: 1"],
             "written": False,
-            "notices": [],
-            "errors": ["b-1.0-py3-none-any.whl: not a zip file, which would start with a member"],
         },
     ]
+    assert [error["place"] for error in document["errors"]] == ["b-1.0-py3-none-any.whl"]
 
 
 def test_quiet_says_nothing_but_the_path() -> None:
@@ -246,7 +244,7 @@ def test_the_same_input_gives_the_same_bytes_in_another_process_and_place(tmp_pa
 
 def test_help_and_version_are_there() -> None:
     for program in ("make-variant", "variant-backend"):
-        assert "PEP 825" in run(program, "--help").stdout
+        assert "variants" in run(program, "--help").stdout
         assert "0.1" in run(program, "--version").stdout
     assert "variants.json" in run("variant-backend", "index", "--help").stdout
 
@@ -314,7 +312,7 @@ def test_an_index_is_written_anew_and_says_when_no_installer_can_choose() -> Non
     (Path("dist") / "demo-1.0-variants.json").write_text("old")
     make("-p", "unknown::a::1", "-l", "x", "-o", "dist", make_wheel(Path()))
     result = index(Path("dist"))
-    assert "warning: no installer can choose" in result.stderr
+    assert "warning: no installer can select" in result.stderr
     assert json.loads((Path("dist") / "demo-1.0-variants.json").read_text())["variants"] == {
         "x": {"unknown": {"a": ["1"]}}
     }
@@ -361,24 +359,22 @@ def test_without_properties_each_wheel_gets_the_label_and_the_recipe_that_pick_i
 
 def test_a_wheel_that_no_match_picks_is_reported_and_is_no_fault(release: list[Path]) -> None:
     result = make("--json", *release)
-    assert f"notice: {release[2].name}: no match picks it\n" in result.stderr
-    told = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [each["label"] for each in told] == ["mkl", "null", None]
-    assert told[2] == {
+    assert f"warning: {release[2].name}: no match selects this wheel; it is skipped\n" in result.stderr
+    document = json.loads(result.stdout)
+    assert [each["label"] for each in document["wheels"]] == ["mkl", "null", None]
+    assert document["wheels"][2] == {
         "input": str(release[2]),
-        "output": None,
+        "path": None,
         "label": None,
         "properties": [],
         "written": False,
-        "notices": ["no match picks it"],
-        "errors": [],
     }
 
 
 def test_if_no_wheel_is_picked_that_is_a_fault(release: list[Path]) -> None:
     result = CliRunner().invoke(make_variant_command, [str(release[2])])
     assert result.exit_code == 1
-    assert result.stderr.endswith("error: no match in the project file picks any of these wheels\n")
+    assert result.stderr.endswith("error: no match in the project file selects any of these wheels\n")
 
 
 def test_a_wheel_that_two_labels_pick_is_a_fault_of_its_own(release: list[Path]) -> None:
@@ -467,7 +463,7 @@ def test_the_wheels_of_a_folder_can_be_finished_again(release: list[Path]) -> No
     plain.write_bytes(made.read_bytes())
     result = make("--force", plain, made)
     assert result.stdout.splitlines() == [made.name, made.name]
-    assert f"notice: {made.name}: it is this variant already" in result.stderr
+    assert f"warning: {made.name}: it is this variant already" in result.stderr
 
 
 def test_a_wheel_about_which_nothing_is_said_does_not_keep_others_from_being_made() -> None:

@@ -95,7 +95,7 @@ def pinned(wheel: Path, base_url: str = BASE_URL) -> Candidate:
 
 
 def test_the_sdist_pins_every_wheel_and_the_backend_takes_it(dist: Path) -> None:
-    folder = made(dist, "--host", "objects.example.org")
+    folder = made(dist, "--redirect-host", "objects.example.org")
     assert {path.name for path in folder.iterdir()} == FILES
     locked = dispatching_sdist.load_pinned(folder)
     assert locked.release.candidates == tuple(map(pinned, sorted(dist.glob("*.whl"))))
@@ -130,9 +130,11 @@ def test_a_plain_wheel_that_installers_would_take_is_told(here: Path) -> None:
     write_wheel(dist / plain.format("py2"))  # for interpreters for which there is no label
     assert "warning" not in stub(dist, "--base-url", BASE_URL).stderr
     write_wheel(dist / plain.format("py3"))
-    for only_one in ((), ("--only", "fast")):
+    for only_one in ((), ("--label", "fast")):
         told = stub(dist, "--base-url", BASE_URL, *only_one).stderr
-        assert told.endswith(f"keep these off the index of the sdist: {plain.format('py3')}\n")
+        assert told.endswith(
+            f"keep these wheels off the index of the dispatching sdist: {plain.format('py3')}\n"
+        )
 
 
 def test_with_a_dispatching_sdist_no_plain_wheel_is_missing(here: Path) -> None:
@@ -213,7 +215,7 @@ def test_uv_reads_static_requirements_without_building(here: Path) -> None:
 
 @pytest.mark.parametrize(("labels", "known"), [(["fast"], ["fast"]), (["safe", PLAIN], ["safe"])])
 def test_only_some_labels_are_listed(dist: Path, labels: list[str], known: list[str]) -> None:
-    folder = made(dist, *(f"--only={label}" for label in labels))
+    folder = made(dist, *(f"--label={label}" for label in labels))
     release = dispatching_sdist.load_pinned(folder).release
     suffixes = ["" if label == PLAIN else f"-{label}" for label in labels]
     assert {wheel.file.filename for wheel in release.candidates} == {
@@ -229,7 +231,7 @@ def test_it_is_shown_what_each_machine_would_get(here: Path) -> None:
     for name, values in {"big": ["90_real", "80_real"], "small": ["80_real"], "none": []}.items():
         features = {"sm_arch": values} if values else {}
         Path(f"{name}.json").write_text(json.dumps({"nvidia": {"features": features}}))
-    machines = [f"--hardware={name}.json" for name in ("big", "small", "none")]
+    machines = [f"--machine={name}.json" for name in ("big", "small", "none")]
     result = stub("dist", "--base-url", BASE_URL, *machines)
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
@@ -238,9 +240,9 @@ def test_it_is_shown_what_each_machine_would_get(here: Path) -> None:
         "MACHINE     LABEL  WHEEL",
         "big.json    fast   demo-1.0-py3-none-any-fast.whl",
         "small.json  safe   demo-1.0-py3-none-any-safe.whl",
-        "none.json          nothing",
+        "none.json          (none)",
     ]
-    assert "warning: none.json would get nothing" in result.stderr
+    assert "warning: none.json: would get no wheel" in result.stderr
     told = json.loads(stub("dist", "--base-url", BASE_URL, *machines, "--json").stdout)
     assert [each["label"] for each in told["machines"]] == ["fast", "safe", None]
     assert told["sha256"] == sha256(Path(told["path"]).read_bytes())
@@ -265,7 +267,7 @@ def test_a_release_with_errors_is_refused_with_what_check_finds(dist: Path) -> N
 )
 def test_what_indexes_refuse_of_an_sdist_is_refused_here(dist: Path, metadata: str, fault: str) -> None:
     write_wheel(dist / "demo-1.0-py3-none-any-fast.whl", only(DOCUMENT, "fast"), f"{metadata}\n")
-    (error,) = refused(dist, "--base-url", BASE_URL, "--only", "fast")
+    (error,) = refused(dist, "--base-url", BASE_URL, "--label", "fast")
     assert error.startswith("METADATA of the wheels: ")
     assert fault in error
 
@@ -286,25 +288,25 @@ def test_without_labels_or_an_index_file_there_is_nothing_to_dispatch(dist: Path
     (dist / "demo-1.0-variants.json").unlink()
     (error,) = refused(dist, "--base-url", BASE_URL)
     assert error == "demo 1.0: there is no index file; `variant-backend index` writes it"
-    (error,) = refused(dist, "--base-url", BASE_URL, "--only", PLAIN)
+    (error,) = refused(dist, "--base-url", BASE_URL, "--label", PLAIN)
     assert error == "demo 1.0: no wheel has a label"
-    (error,) = refused(dist, "--base-url", BASE_URL, "--only", "fats")
+    (error,) = refused(dist, "--base-url", BASE_URL, "--label", "fats")
     assert error.startswith("no wheel has the label 'fats' (did you mean 'fast'?); there are ")
 
 
 @pytest.mark.parametrize(
     ("arguments", "fault"),
     [
-        (["dist"], "say where the wheels will lie: --base-url URL"),
-        (["dist", "--base-url", BASE_URL, "--python", "3.12"], "name them with --hardware FILE"),
-        (["https://example.org/simple/"], "say which package: --package NAME"),
+        (["dist"], "a folder needs --base-url URL"),
+        (["dist", "--base-url", BASE_URL, "--python", "3.12"], "--python and --platform need --machine FILE"),
+        (["https://example.org/simple/"], "an index needs --package NAME"),
         (
             ["dist", "--base-url", "http://example.org/x"],
             "http://example.org/x is no URL of https; what is pinned must not be changed on its way",
         ),
         (["dist", "--base-url", "https://me:secret@example.org/x"], "a user or password has no place"),
-        (["dist", "--base-url", BASE_URL, "--host", "https://a.org"], "is no host"),
-        (["dist", "--base-url", BASE_URL, "--package", "demo#fast"], "choose labels with --only"),
+        (["dist", "--base-url", BASE_URL, "--redirect-host", "https://a.org"], "is no host"),
+        (["dist", "--base-url", BASE_URL, "--package", "demo#fast"], "select labels with --label"),
         (["dist", "--base-url", BASE_URL], "say which version: --package demo==VERSION; there are 2.0, 1.0"),
     ],
 )
@@ -364,11 +366,11 @@ def test_the_host_of_a_redirect_must_be_named(here: Path, server: Server) -> Non
     server.misbehave = redirect
     errors = refused(*from_index(server))
     assert "another host" in errors[0]
-    assert errors[0].endswith("if that one may send the wheels, name it with --host")
+    assert errors[0].endswith("if that one may send the wheels, name it with --redirect-host")
     host = other.removeprefix("http://")
-    assert dispatching_sdist.load_pinned(made(*from_index(server), "--host", host, base_url=None)).hosts == (
-        host,
-    )
+    assert dispatching_sdist.load_pinned(
+        made(*from_index(server), "--redirect-host", host, base_url=None)
+    ).hosts == (host,)
 
 
 def test_an_index_must_tell_a_sha256_of_each_wheel(here: Path, server: Server) -> None:

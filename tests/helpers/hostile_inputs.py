@@ -227,8 +227,8 @@ WHEEL_COMMANDS = (
     "upgrade wheels/*.whl -o OUT",
     "upgrade wheels/*.whl -o OUT --json",
     "explain demo --find-links release --installer uv",
-    "fetch demo#fast --find-links release -d OUT",
-    "fetch demo --find-links release -d OUT --plain --json",
+    "fetch demo#fast --find-links release -o OUT",
+    "fetch demo --find-links release -o OUT --plain --json",
     "stub release --base-url https://example.org -o OUT",
     "installed --path site",
     "installed --path site --check --align speed --supported speed::mode::x",
@@ -242,7 +242,7 @@ INDEX_COMMANDS = (
     "explain demo --find-links release",
     "explain demo --find-links release --why-not safe --installer uv",
     "explain demo --find-links release --json",
-    "fetch demo --find-links release -d OUT",
+    "fetch demo --find-links release -o OUT",
     "fetch demo#safe --find-links release --pylock pylock.OUT.toml",
     "stub release --base-url https://example.org -o OUT",
     "index release",
@@ -448,7 +448,7 @@ NAME_COMMANDS = (
     "index . --json",
     "explain demo --find-links . --all",
     "explain --find-links .",
-    "fetch demo --find-links . -d OUT",
+    "fetch demo --find-links . -o OUT",
     "stub . --base-url https://example.org -o OUT",
 )
 NAMED_COMMANDS = (
@@ -499,7 +499,7 @@ FOLDER_COMMANDS = (
     "upgrade *.d/*fast.whl",
     "explain demo --find-links *.d --installer uv",
     "explain nothing --find-links *.d",
-    "fetch demo --find-links *.d -d OUT",
+    "fetch demo --find-links *.d -o OUT",
     "fetch demo --find-links *.d --pylock *.d/pylock.toml",
     "stub *.d --base-url https://example.org -o *.d",
     "installed --path *.d",
@@ -508,12 +508,12 @@ FOLDER_COMMANDS = (
     "inspect nothing --path *.d",
     "init *.d",
     "init *.d --undo",
-    "build *.d --variant nothing",
+    "build *.d --label nothing",
     "upgrade *.d/pyproject.toml --in-place",
-    "hardware --hardware *.d/hardware.toml",
-    "hardware --hardware *.d",
+    "hardware --machine *.d/hardware.toml",
+    "hardware --machine *.d",
     "hardware -o *.d/x.json",
-    "fetch --pylock *.d/pylock.toml -d OUT",
+    "fetch --pylock *.d/pylock.toml -o OUT",
     "providers list --python *.d",
 )
 IN_FOLDER = {
@@ -605,15 +605,15 @@ PROJECT_COMMANDS = (
     "check --format github pyproject.toml",
     "check --json pyproject.toml",
     "init",
-    "init --dry-run --variant safe",
+    "init --dry-run --label safe",
     "init --undo --dry-run",
-    "init --dry-run --variant new -p speed::mode::fast",
+    "init --dry-run --label new -p speed::mode::fast",
     "make-variant *.whl -l fast -o OUT",
     "make-variant *.whl -o OUT",
     "make-variant *.whl -o OUT --json -l fast",
     "upgrade pyproject.toml",
     "upgrade pyproject.toml --dry-run",
-    "build --variant nothing",
+    "build --label nothing",
 )
 
 
@@ -728,16 +728,16 @@ HARDWARE_FIELDS: dict[str, Callable[[str], Any]] = {
     "table": lambda text: {"speed": text},
 }
 HARDWARE_COMMANDS = (
-    "hardware --hardware hardware.*",
-    "hardware --hardware hardware.* --json",
-    "hardware --hardware hardware.* --toml",
-    "hardware --hardware hardware.* --as-env",
-    "hardware --hardware hardware.* -o OUT.toml",
-    "explain demo --find-links release --hardware hardware.*",
-    "explain demo --find-links release --hardware hardware.* --json",
-    "fetch demo --find-links release --hardware hardware.* -d OUT",
-    "stub release --base-url https://example.org --hardware hardware.* -o OUT",
-    "installed --path site --hardware hardware.* --check",
+    "hardware --machine hardware.*",
+    "hardware --machine hardware.* --json",
+    "hardware --machine hardware.* --toml",
+    "hardware --machine hardware.* --as-env",
+    "hardware --machine hardware.* -o OUT.toml",
+    "explain demo --find-links release --machine hardware.*",
+    "explain demo --find-links release --machine hardware.* --json",
+    "fetch demo --find-links release --machine hardware.* -o OUT",
+    "stub release --base-url https://example.org --machine hardware.* -o OUT",
+    "installed --path site --machine hardware.* --check",
 )
 # The reader refuses control characters there, so all others are alone.
 SHOWN = Kind(("".join(map(chr, [*range(32), *range(127, 160)])),))
@@ -840,12 +840,12 @@ CONFIG_FIELDS: dict[str, Callable[[str], bytes]] = {
     "plugin-installer": lambda text: toml({"plugin-installer": text}),
     "no TOML": lambda text: text.encode(),
 }
-USED_CONFIG = ("explain demo --find-links release", "fetch demo --find-links release -d OUT")
+USED_CONFIG = ("explain demo --find-links release", "fetch demo --find-links release -o OUT")
 
 
 def other_rows() -> Iterator[Row]:
     """Yield the rows of lock files, of the user's configuration and of variables."""
-    used = ("fetch --pylock pylock.toml -d OUT", "fetch --pylock pylock.toml -d OUT --json")
+    used = ("fetch --pylock pylock.toml -o OUT", "fetch --pylock pylock.toml -o OUT --json")
     fields = {
         **LOCK_FIELDS,
         **{
@@ -898,7 +898,7 @@ PAGE_COMMANDS = (
     "explain demo --index-url URL",
     "explain demo --index-url URL --all --installer uv",
     "explain demo --index-url URL --json",
-    "fetch demo --index-url URL -d OUT",
+    "fetch demo --index-url URL -o OUT",
     "fetch demo#fast --index-url URL --pylock pylock.OUT.toml",
     "stub URL --package demo -o OUT",
     "inspect URL/demo/",

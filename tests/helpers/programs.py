@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,14 @@ def run_here(command: click.Command, *arguments: object, cwd: Path | None = None
         result = CliRunner().invoke(command, [*map(str, arguments)], catch_exceptions=False)
     assert result.exit_code == 0, f"{arguments}\n{result.stdout}\n{result.stderr}"
     return result
+
+
+def printed(problems: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the warnings or errors of a JSON object as the command prints them."""
+    return [
+        "; ".join(filter(None, [": ".join(filter(None, [each["place"], each["message"]])), each["remedy"]]))
+        for each in problems
+    ]
 
 
 def empty_cache() -> tuple[str, str]:

@@ -41,7 +41,8 @@ class Stream(io.TextIOWrapper):
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name in ("NO_COLOR", "FORCE_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "40")
     yield
 
@@ -110,20 +111,48 @@ def test_wrapped_cells_stay_in_their_column(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    ("is_terminal", "no_color", "expected"),
+    ("is_terminal", "environment", "has_style"),
     [
-        (True, "", "\x1b[31m\x1b[1merror\x1b[0m: a\\x1bb\n"),
-        (True, "1", "error: a\\x1bb\n"),
-        (False, "", "error: a\\x1bb\n"),
+        (True, {}, True),
+        (False, {}, False),
+        (True, {"NO_COLOR": "1"}, False),
+        (True, {"NO_COLOR": ""}, True),
+        (False, {"FORCE_COLOR": "1"}, True),
+        (False, {"FORCE_COLOR": ""}, False),
+        (True, {"NO_COLOR": "1", "FORCE_COLOR": "1"}, False),
+        (True, {"TERM": "dumb"}, False),
+        (False, {"TERM": "dumb", "FORCE_COLOR": "1"}, True),
     ],
 )
-def test_styles_show_on_terminals_unless_no_color_is_set(
-    is_terminal: bool, no_color: str, expected: str, monkeypatch: pytest.MonkeyPatch
+def test_styles_show_on_terminals_unless_a_variable_says_otherwise(
+    is_terminal: bool, environment: dict[str, str], has_style: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("NO_COLOR", no_color)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
     stream = replaced("stderr", monkeypatch, is_terminal=is_terminal)
-    terminal.print_message(Styled("error", "red bold"), ": a\x1bb")
-    assert stream.text() == expected
+    terminal.print_error("a\x1bb")
+    assert stream.text() == ("\x1b[31m\x1b[1merror:\x1b[0m a\\x1bb\n" if has_style else "error: a\\x1bb\n")
+
+
+@pytest.mark.parametrize(
+    ("volume", "expected"),
+    [
+        (terminal.QUIET, ["error: a"]),
+        (terminal.NORMAL, ["error: a", "warning: b", "c"]),
+        (terminal.VERBOSE, ["error: a", "warning: b", "c", "d"]),
+    ],
+)
+def test_the_volume_decides_what_is_said(
+    volume: int, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = replaced("stderr", monkeypatch, is_terminal=False)
+    before = terminal.set_volume(volume)
+    terminal.print_error("a")
+    terminal.print_warning("b")
+    terminal.print_message("c")
+    terminal.print_detail("d")
+    assert terminal.set_volume(before) == volume
+    assert stream.text().splitlines() == expected
 
 
 def test_a_command_that_two_parts_make_together_is_escaped_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +200,7 @@ def test_logs_are_printed_line_by_line_and_a_wrong_call_harms_nobody(
     except ValueError:
         logger.exception("it failed")
     lines = stream.text().splitlines()
-    assert lines[:2] == ["WARNING: library: two items\\x1b", "ERROR: library: it failed"]
+    assert lines[:2] == ["warning: library: two items\\x1b", "error: library: it failed"]
     assert lines[-1] == "ValueError: \\x1b"
 
 

@@ -286,7 +286,7 @@ def test_a_file_that_is_no_hardware_file_is_named(
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
-    result = CliRunner().invoke(main, ["hardware", "--hardware", str(path)])
+    result = CliRunner().invoke(main, ["hardware", "--machine", str(path)])
     assert result.exit_code == 1
     assert words in result.stderr
 
@@ -311,10 +311,10 @@ def test_the_table_shows_the_best_values_and_their_source() -> None:
 @pytest.mark.parametrize("form", ["json", "toml"])
 def test_a_file_of_a_machine_shows_the_same_elsewhere(tmp_path: Path, form: str) -> None:
     path = tmp_path / f"node.{form}"
-    assert shown("-o", path, **FORCED) == ""
+    assert shown("-o", path, **FORCED) == f"{path}\n"
     assert path.read_text(encoding="utf-8") == shown(f"--{form}", **FORCED)
-    assert shown("--hardware", path) == shown(**FORCED)
-    variables = shown("--hardware", path, "--as-env").splitlines()
+    assert shown("--machine", path) == shown(**FORCED)
+    variables = shown("--machine", path, "--as-env").splitlines()
     assert variables == [f"{FORCE_DRIVER}=12.8", f"{FORCE_CAPABILITY}=8.6", f"{FORCE_TPU}=true"]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from helpers.made_wheels import make_wheel
-from helpers.programs import run, run_here
+from helpers.programs import printed, run, run_here
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.tags import Tag
@@ -30,9 +30,9 @@ FORCED: dict[str, Any] = {
     "NV_VARIANT_PROVIDER_FORCE_SM_ARCH": "9.0",
 }
 OPENMP = ("--static", "openmp :: runtime :: gomp, iomp, omp", "--static", "openmp :: version :: 5, 4")
-UNKNOWN = "  unknown: nothing says what is supported in nvidia; give --supported or --hardware"
+UNKNOWN = "  unknown: no source of supported values for nvidia; use --supported or --machine"
 # A machine of which nothing is known, in place of the one that the tests run on.
-NOWHERE = ("--hardware", "nowhere.json")
+NOWHERE = ("--machine", "nowhere.json")
 
 
 @pytest.fixture(autouse=True)
@@ -133,9 +133,9 @@ def test_the_hardware_of_a_file_or_of_this_machine_stands_behind_what_is_given(
         monkeypatch.setenv("NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION", driver)
         assert told(machine=())["variants"][0]["supported"] is supported
         assert told(*given, machine=())["variants"][0]["supported"] is True
-        assert told(machine=("--hardware", "node.toml"))["variants"][0]["supported"] is False
-        assert told(*given, machine=("--hardware", "node.toml"))["variants"][0]["supported"] is True
-    result = invoke("--path", "site", machine=("--hardware", "nothing.toml"))
+        assert told(machine=("--machine", "node.toml"))["variants"][0]["supported"] is False
+        assert told(*given, machine=("--machine", "node.toml"))["variants"][0]["supported"] is True
+    result = invoke("--path", "site", machine=("--machine", "nothing.toml"))
     assert (result.exit_code, result.stderr.startswith("error: nothing.toml: ")) == (1, True)
 
 
@@ -213,9 +213,14 @@ def test_no_variant_is_no_fault_but_a_missing_folder_is_one() -> None:
     install("plain")
     result = invoke("--path", "site", "--check")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no variant is installed\n")
-    assert json.loads(invoke("--path", "site", "--json").stdout) == {"variants": [], "errors": []}
+    assert json.loads(invoke("--path", "site", "--json").stdout) == {
+        "version": 1,
+        "variants": [],
+        "warnings": [],
+        "errors": [],
+    }
     result = invoke("--path", "no", "--path", "site")
-    assert (result.exit_code, result.stderr) == (1, "error: no: there is no such folder\n")
+    assert (result.exit_code, result.stderr) == (1, "error: no: folder not found\n")
 
 
 BROKEN = {
@@ -236,7 +241,7 @@ def test_broken_metadata_of_one_are_told_and_do_not_hide_the_others(fault: str) 
     assert result.stderr.startswith(f"error: {expected}")
     assert "zoo 1.0" in result.stdout
     document = told()
-    assert document["errors"][0].startswith(expected)
+    assert printed(document["errors"])[0].startswith(expected)
     assert [each["supported"] for each in document["variants"] if each["name"] == "demo"] in ([], [None])
 
 

@@ -15,6 +15,7 @@ from zipfile import ZipFile
 import pytest
 from click.testing import CliRunner, Result
 from helpers.made_wheels import make_wheel
+from helpers.programs import printed as printed_problems
 from helpers.programs import read_terminal
 
 from variant_backend.cli.main import main
@@ -76,13 +77,13 @@ def invoke(*arguments: object) -> Result:
 
 
 def told(*arguments: object, printed: Collection[str] = (), perhaps: Collection[str] = ()) -> dict[str, Any]:
-    """Return what a command says of plugins, which have *printed* something that is passed on.
+    """Return the JSON object about plugins, which *printed* lines; its errors are as they are printed.
 
-    A plugin that ends or is ended at once has *perhaps* printed something before.
+    A plugin that ends at once has *perhaps* printed other lines before.
     """
     result = invoke(*arguments, "--json")
     document: dict[str, Any] = json.loads(result.stdout)
-    errors = [*document["errors"], *(e for each in document["plugins"] for e in each.get("errors", []))]
+    document["errors"] = errors = printed_problems(document["errors"])
     assert result.exit_code == bool(errors)
     lines = result.stderr.splitlines()
     own = len(lines) - len(errors)
@@ -132,7 +133,7 @@ def test_plugins_of_another_environment_are_found_and_run_there(
     (library,) = (site.parent / "env").glob("**/site-packages")
     shown = PLUGIN.replace('["3", "2"]', "['in_' + __import__('os').path.basename(__import__('sys').prefix)]")
     install(library, shown)
-    assert told() == {"plugins": [], "errors": []}
+    assert told(printed=["no plugin is installed"])["plugins"] == []
     assert [each["name"] for each in told("--python", python)["plugins"]] == ["demo"]
     assert told("--python", site.parent / "env") == told("--python", python)
     features = told("query", "demo", "--python", python)["plugins"][0]["features"]
@@ -179,8 +180,8 @@ def test_what_a_plugin_supports_is_shown_best_first(site: Path) -> None:
 def test_a_plugin_without_a_namespace_has_that_of_its_name_and_may_support_nothing(site: Path) -> None:
     plugin = PLUGIN.replace('namespace = "demo_ns"', "")
     install(site, plugin.replace("return [", "return [][:0] and [", 1))
-    assert invoke("query", "demo").stdout.splitlines()[1:] == ["  nothing of demo is supported"]
-    assert invoke("validate", "demo").stdout == "demo  (demo_plugin 1.0)  keeps the protocol\n"
+    assert invoke("query", "demo").stdout.splitlines()[1:] == ["  no value of demo is supported"]
+    assert invoke("validate", "demo").stdout == "demo  (demo_plugin 1.0)  follows the protocol\n"
 
 
 def test_only_the_plugins_that_are_named_are_run(site: Path) -> None:
@@ -202,7 +203,7 @@ def test_a_name_that_is_not_there_is_told_before_anything_is_run(site: Path) -> 
     install(site)
     result = invoke("query", "demo", "dmeo")
     assert result.exit_code == 1
-    assert result.stderr == "error: no plugin 'dmeo' is installed (did you mean 'demo'?); there are demo\n"
+    assert result.stderr == "error: unknown plugin 'dmeo' (did you mean 'demo'?); installed plugins: demo\n"
     assert not (site / "was-run").exists()
 
 
@@ -271,13 +272,13 @@ def test_a_plugin_that_hangs_is_given_up_and_named(
     install(site, "import time\nprint('waiting', flush=True)\ntime.sleep(60)")
     monkeypatch.setattr(plugins, "_TIME_LIMIT", 1)
     for command in ("query", "validate"):
-        (error,) = told(command, "demo", "--python", bare, perhaps=["waiting"])["plugins"][0]["errors"]
+        (error,) = told(command, "demo", "--python", bare, perhaps=["waiting"])["errors"]
         assert error == "plugin 'demo' of demo_plugin 1.0: no answer within 1 seconds"
 
 
 def test_what_is_no_object_reference_is_named(site: Path) -> None:
     install(site, reference="demo plugin:Plugin")
-    assert "'demo plugin:Plugin' is no object reference" in told("query", "demo")["plugins"][0]["errors"][0]
+    assert "'demo plugin:Plugin' is no object reference" in told("query", "demo")["errors"][0]
 
 
 CONTRADICTIONS = {
@@ -311,16 +312,16 @@ CONTRADICTIONS = {
 def test_answers_that_do_not_go_together_are_told(site: Path, bare: Path, fault: str) -> None:
     plugin, expected = CONTRADICTIONS[fault]
     install(site, plugin)
-    errors = told("validate", "demo", "--python", bare)["plugins"][0]["errors"]
+    errors = told("validate", "demo", "--python", bare)["errors"]
     assert f"plugin 'demo' of demo_plugin 1.0: {expected}" in errors
-    assert told("query", "demo", "--python", bare)["plugins"][0]["errors"] == []
+    assert told("query", "demo", "--python", bare)["errors"] == []
 
 
 def test_every_fault_of_both_answers_is_told_once(site: Path) -> None:
     plugin = PLUGIN.replace('["3", "2"]', '["3", ""]').replace('["a", "b"]', "[]")
     install(site, f"print('x')\n{plugin}")
     place = "plugin 'demo' of demo_plugin 1.0: get_"
-    assert told("validate", "demo", printed="x")["plugins"][0]["errors"] == [
+    assert told("validate", "demo", printed="x")["errors"] == [
         f"{place}supported_configs()[0].values[1]: value is empty",
         "plugin 'demo' of demo_plugin 1.0: prints to stdout: 'x'",
         f"{place}all_configs()[1].values: expected a list of at least one string, got an empty list",
@@ -329,7 +330,7 @@ def test_every_fault_of_both_answers_is_told_once(site: Path) -> None:
 
 def test_what_a_plugin_prints_is_not_taken_for_its_answer(site: Path) -> None:
     install(site, 'print(\'{"error": "x"}\', flush=True)\nimport os; os._exit(0)')
-    assert told("query", "demo", perhaps=['{"error": "x"}'])["plugins"][0]["errors"] == [
+    assert told("query", "demo", perhaps=['{"error": "x"}'])["errors"] == [
         "plugin 'demo' of demo_plugin 1.0: ended with exit code 0 and no answer"
     ]
 
@@ -342,7 +343,7 @@ def test_a_plugin_must_have_a_name_that_can_be_a_namespace(site: Path) -> None:
         "namespace: it has none, and the name of its entry point 'my-demo': character '-' at position 3"
     )
     for command in ("query", "validate"):
-        (error,) = told(command, "my-demo")["plugins"][0]["errors"]
+        (error,) = told(command, "my-demo")["errors"]
         assert error.startswith(f"plugin 'my-demo' of demo_plugin 1.0: {expected}")
 
 
@@ -356,6 +357,6 @@ def test_which_plugin_is_asked_is_shown_on_a_terminal_and_nowhere_else(site: Pat
     script = [*command, "providers", "validate", "demo"]
     done = subprocess.run(script, stdout=subprocess.PIPE, stderr=child, text=True, timeout=60)
     os.close(child)
-    assert "1 of 1: asking plugin 'demo' of demo_plugin 1.0" in read_terminal(parent).decode()
-    assert done.stdout == "demo  (demo_plugin 1.0)  keeps the protocol\n"
+    assert "1 of 1: running plugin 'demo' of demo_plugin 1.0" in read_terminal(parent).decode()
+    assert done.stdout == "demo  (demo_plugin 1.0)  follows the protocol\n"
     assert subprocess.run(script, capture_output=True, timeout=60).stderr == b""

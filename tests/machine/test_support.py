@@ -260,7 +260,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, example="command", page="docs/hardware.md")
 @selection_options
 def show(machine: Machine, policy: Policy, target: Target) -> tuple[Machine, Policy, Target]:
     """Return what the options give a command."""
@@ -297,12 +297,12 @@ def test_of_another_platform_only_what_is_told_counts(config: Path) -> None:
     assert policy.trusted == {"once-more"}
     assert chosen(*elsewhere, "--path", site)[0].versions == {"torch": Version("2.9")}
     Path("node.toml").write_text('[x86_64]\nsource = "hand"\nfeatures.level = ["v2"]\n[tpu.features]\n')
-    machine, _, _ = chosen(*elsewhere, "--hardware", "node.toml")
+    machine, _, _ = chosen(*elsewhere, "--machine", "node.toml")
     assert (machine.hardware or Hardware({})).namespaces == {
         "x86_64": Detected({"level": ("v2",)}, "node.toml: hand"),
         "tpu": Detected({}, "node.toml"),
     }
-    assert chosen("--hardware", "node.toml")[1].trusted == frozenset()
+    assert chosen("--machine", "node.toml")[1].trusted == frozenset()
     assert chosen()[1].trusted == {"always"}
 
 
@@ -343,7 +343,7 @@ def test_broken_metadata_of_what_is_installed_are_told_and_the_others_align() ->
         (["--disable", ""], "namespace is empty"),
         (["--align", "a-b"], "character '-' at position 2"),
         (["--trust-plugin", "a>=1"], "project name 'a>=1' is not one"),
-        (["--pin", "torch"], "'torch': no version; write NAME==VERSION"),
+        (["--pin", "torch"], "'torch': missing version; write NAME==VERSION"),
         (["--pin", "torch==2.*"], "'torch==2.*': Invalid version"),
         (["--pin", "torch[x]==2"], "project name 'torch[x]' is not one"),
         (["--python", "2.7"], "unknown version of CPython '2.7'"),
@@ -358,7 +358,7 @@ def test_what_cannot_be_meant_is_wrong_usage(arguments: list[str], said: str) ->
     assert said in " ".join(result.stderr.split())
 
 
-@pytest.mark.parametrize("option", ["--path", "--hardware"])
+@pytest.mark.parametrize("option", ["--path", "--machine"])
 @pytest.mark.usefixtures("config")
 def test_what_is_not_there_is_told(option: str) -> None:
     result = invoke(option, "no.json")

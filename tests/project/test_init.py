@@ -678,22 +678,22 @@ def test_doing_it_again_changes_nothing_and_says_so() -> None:
     before = file.stat().st_mtime_ns, file.stat().st_ino
     again = init()
     assert (again.exit_code, again.stdout) == (0, "")
-    assert again.stderr == "pyproject.toml: has all that already, nothing changes\n"
+    assert again.stderr == "pyproject.toml: no change: it has all settings already\n"
     assert (file.stat().st_mtime_ns, file.stat().st_ino) == before
     assert init("--undo").exit_code == 0
     assert file.read_text(encoding="utf-8") == PLAIN
     again = init("--undo")
     assert (again.exit_code, again.stdout) == (0, "")
-    assert again.stderr == "pyproject.toml: is not wrapped, nothing changes\n"
+    assert again.stderr == "pyproject.toml: no change: it is not wrapped\n"
 
 
-@pytest.mark.parametrize("options", [(), ("--variant", "x", "-p", "a::b::c"), ("--undo",)])
+@pytest.mark.parametrize("options", [(), ("--label", "x", "-p", "a::b::c"), ("--undo",)])
 def test_a_dry_run_shows_what_would_be_written_and_writes_nothing(options: tuple[str, ...]) -> None:
     text = WRAPPED if "--undo" in options else PLAIN
     file = write(text)
     planned = init("--dry-run", *options)
     assert planned.exit_code == 0
-    assert planned.stderr == ""
+    assert planned.stderr == "dry run: no file is written\n"
     assert file.read_text(encoding="utf-8") == text
     assert init(*options).stdout == planned.stdout
 
@@ -731,7 +731,7 @@ def test_a_project_with_setup_py_alone_gets_a_project_file() -> None:
 def test_a_file_that_cannot_be_used_is_named_and_stays(content: bytes | None, path: str, fault: str) -> None:
     if content is not None:
         Path("pyproject.toml").write_bytes(content)
-    for options in ((), ("--undo",), ("--variant", "null")):
+    for options in ((), ("--undo",), ("--label", "null")):
         result = init(path, *options)
         assert result.exit_code == 1
         assert result.stdout == ""
@@ -743,10 +743,10 @@ def test_a_file_that_cannot_be_used_is_named_and_stays(content: bytes | None, pa
 @pytest.mark.parametrize(
     ("arguments", "fault"),
     [
-        (("--undo", "--variant", "x"), "--undo goes with neither --variant nor --property"),
-        (("--undo", "-p", "a::b::c"), "--undo goes with neither --variant nor --property"),
-        (("-p", "a::b::c"), "--property needs a label: give --variant LABEL."),
-        (("--variant", "x"), "Label 'x' is new: say what it stands for with --property NS::FEATURE::VALUE."),
+        (("--undo", "--label", "x"), "--undo contradicts --label and --property"),
+        (("--undo", "-p", "a::b::c"), "--undo contradicts --label and --property"),
+        (("-p", "a::b::c"), "--property needs a label; add --label LABEL"),
+        (("--label", "x"), "label 'x' is new; add its properties with --property NS::FEATURE::VALUE"),
     ],
 )
 def test_options_that_do_not_go_together_are_wrong_usage(arguments: tuple[str, ...], fault: str) -> None:
@@ -759,16 +759,16 @@ def test_options_that_do_not_go_together_are_wrong_usage(arguments: tuple[str, .
 
 def test_a_label_is_scaffolded_while_the_project_is_wrapped_and_the_project_file_is_sound() -> None:
     file = write(PLAIN)
-    assert init("--variant", "avx2", "-p", "x86_64 :: level :: v3").exit_code == 0
-    assert init("--variant", "avx2").stderr == "pyproject.toml: has all that already, nothing changes\n"
-    assert init("--variant", "null").exit_code == 0
+    assert init("--label", "avx2", "-p", "x86_64 :: level :: v3").exit_code == 0
+    assert init("--label", "avx2").stderr == "pyproject.toml: no change: it has all settings already\n"
+    assert init("--label", "null").exit_code == 0
     project = Project.load(file)
     assert project.build_backend == "hatchling.build"
     assert project.metadata is not None
     assert project.metadata.variant("avx2").properties == frozenset(parsed("x86_64::level::v3"))
     assert not project.metadata.without_provider()
     assert list(project.recipes) == ["avx2", "null"]
-    result = init("--variant", "avx2", "-p", "x86_64::level::v4")
+    result = init("--label", "avx2", "-p", "x86_64::level::v4")
     assert result.exit_code == 1
     assert "error: pyproject.toml: label 'avx2' is defined in [variant.variants] with other" in result.stderr
 
@@ -892,6 +892,6 @@ def test_a_project_that_was_wrapped_builds_the_wheel_that_it_built_before(tmp_pa
 @pytest.mark.usefixtures("own_wheel")
 def test_a_scaffolded_label_can_be_built_at_once(tmp_path: Path) -> None:
     build("hatchling", tmp_path / "before", wrapped=False)
-    run("variant-backend", "init", "project", "--variant", "avx2", "--property", "x86_64::level::v3")
+    run("variant-backend", "init", "project", "--label", "avx2", "--property", "x86_64::level::v3")
     run(*BUILD, "-o", tmp_path / "out", "project", "-Cvariant=avx2")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["demo-1.0-py2.py3-none-any-avx2.whl"]

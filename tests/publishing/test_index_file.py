@@ -229,25 +229,30 @@ def test_json_says_which_files_there_are_and_what_became_of_them(release: list[P
     assert json.loads(index("--json", "--check", folder).stdout)["files"] == [entry | missing]
     assert json.loads(index("--json", folder).stdout) == {
         "files": [entry | {"difference": "missing", "written": True}],
-        "notices": [],
-        "faults": [],
+        "version": 1,
+        "warnings": [],
+        "errors": [],
     }
     unchanged = {"difference": None, "written": False}
     assert json.loads(index("--json", folder).stdout)["files"] == [entry | unchanged]
     result = index("--json", folder, tmp_path / "nowhere")
     told = json.loads(result.stdout)
     assert result.exit_code == 1
-    assert (told["files"], len(told["faults"])) == ([], 1)
-    assert told["faults"][0] in result.stderr
+    assert "files" not in told
+    (error,) = told["errors"]
+    assert f"{error['place']}: {error['message']}" in result.stderr
     assert index("--json").exit_code == 2
 
 
 def test_an_output_folder_that_is_a_file_is_one_fault(release: list[Path], tmp_path: Path) -> None:
     (folder,) = spread(release, [0] * len(release), tmp_path)
     result = index("--json", folder, "--simple", "-o", folder / release[0].name)
-    (fault,) = json.loads(result.stdout)["faults"]
-    assert fault == f"{folder / release[0].name} is not a folder; give another folder"
-    assert (result.exit_code, result.stderr) == (1, f"error: {fault}\n")
+    (error,) = json.loads(result.stdout)["errors"]
+    assert (error["message"], error["remedy"]) == (
+        f"{folder / release[0].name} is not a folder",
+        "give another folder",
+    )
+    assert (result.exit_code, result.stderr) == (1, f"error: {error['message']}; {error['remedy']}\n")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows lets only some users make links")
@@ -266,9 +271,10 @@ def test_json_says_that_a_folder_cannot_be(
     monkeypatch.chdir(folder)
     Path("loop").symlink_to("loop")
     result = index("--json", *(argument.format(name) for argument in arguments))
-    (fault,) = json.loads(result.stdout)["faults"]
-    assert (result.exit_code, result.stderr) == (1, f"error: {fault}\n")
-    assert name in fault
+    (error,) = json.loads(result.stdout)["errors"]
+    assert result.exit_code == 1
+    assert error["message"] in result.stderr and name in result.stderr
+    assert len(result.stderr.splitlines()) == 1
     assert sorted(path.name for path in folder.iterdir()) == sorted(["loop", release[0].name])
 
 

@@ -265,7 +265,7 @@ def test_a_base_url_that_is_none_is_wrong_usage(dist: Path, url: str, fault: str
 def test_a_base_url_goes_with_pages_only(dist: Path) -> None:
     result = CliRunner().invoke(main, ["index", str(dist), "--base-url", "https://example.org"])
     assert result.exit_code == 2
-    assert "--base-url goes with --simple only" in result.stderr
+    assert "--base-url needs --simple" in result.stderr
 
 
 def test_a_base_url_must_have_room_for_files_outside_of_the_index(dist: Path, tmp_path: Path) -> None:
@@ -380,7 +380,7 @@ def test_a_page_that_was_left_behind_is_told(dist: Path) -> None:
 def test_several_folders_need_one_for_the_index(dist: Path, tmp_path: Path) -> None:
     result = index(dist, tmp_path)
     assert result.exit_code == 2
-    assert "needs --output-dir" in result.stderr
+    assert "needs --output" in result.stderr
 
 
 def test_wheels_of_several_folders_stay_where_they_are(dist: Path, tmp_path: Path) -> None:
@@ -478,7 +478,7 @@ def test_json_lists_all_files_of_the_index(dist: Path) -> None:
     told = json.loads(index("--json", dist).stdout)
     present = {str(path) for path in dist.rglob("*") if path.suffix in (".metadata", ".html", ".json")}
     assert {file["path"] for file in told["files"] if file["written"]} == present
-    assert told["faults"] == []
+    assert told["errors"] == []
 
 
 def test_what_comes_out_of_wheels_is_text_on_the_pages(tmp_path: Path) -> None:

@@ -441,7 +441,7 @@ def test_a_document_is_printed_and_the_report_goes_to_stderr(tmp_path: Path) -> 
     assert result.stdout_bytes == upgraded(THIRD).metadata.to_json()
     told = result.stderr.splitlines()
     assert told[0] == f"{path}:"
-    headings = ["carried over:", "changed:", "dropped:", "cannot be chosen by any released installer:"]
+    headings = ["carried over:", "changed:", "dropped:", "never selected by any released installer:"]
     assert [line.strip() for line in told if line.startswith("  ") and line[2] != " "] == headings
     assert path.read_bytes() == before and [*tmp_path.iterdir()] == [path]
 
@@ -450,18 +450,19 @@ def test_json_gives_one_object_for_each_input(tmp_path: Path) -> None:
     good, bad = written(tmp_path / "variant.json", FIRST), tmp_path / "missing.json"
     result = invoke("--json", "-o", tmp_path / "out", good, bad, tmp_path / "README.md")
     assert result.exit_code == 1
-    first, second, third = map(json.loads, result.stdout.splitlines())
+    document = json.loads(result.stdout)
+    first, second, third = document["files"]
     assert first == {
         "input": str(good),
-        "output": str(tmp_path / "out" / "variant.json"),
+        "path": str(tmp_path / "out" / "variant.json"),
         "carried": list(upgraded(FIRST).carried),
         "changed": [],
         "dropped": list(upgraded(FIRST).dropped),
         "unservable": [],
-        "errors": [],
     }
-    assert second["output"] is None and "missing.json: No such file" in second["errors"][0]
-    assert "not a file of a known kind" in third["errors"][0]
+    assert (second["path"], third["path"]) == (None, None)
+    assert "missing.json: No such file" in result.stderr
+    assert "not a file of a known kind" in result.stderr
 
 
 def test_an_index_file_gets_its_normalized_name(tmp_path: Path) -> None:
@@ -505,7 +506,7 @@ def test_what_is_current_is_left_alone_and_copied_to_another_folder_as_it_is(tmp
         before = path.read_bytes()
         result = invoke(*options, path)
         assert result.exit_code == 0
-        assert f"{path}: nothing to do" in result.stderr
+        assert f"{path}: nothing to upgrade" in result.stderr
         assert path.read_bytes() == before
     assert (tmp_path / "out" / "variant.json").read_bytes() == path.read_bytes()
 
@@ -516,7 +517,9 @@ def test_a_dry_run_reports_and_writes_nothing(tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     for options in ([], ["--in-place"], ["-o", tmp_path / "out"]):
         result = invoke("--dry-run", *options, document, wheel)
-        assert (result.exit_code, result.stdout) == (0, "")
+        assert result.exit_code == 0
+        assert all(line.endswith((".json", ".whl")) for line in result.stdout.splitlines())
+        assert result.stderr.startswith("dry run: no file is written\n")
         assert result.stderr.count("enable-if") == 4
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
@@ -633,7 +636,7 @@ def test_in_a_project_file_nothing_else_changes(tmp_path: Path, ending: str) -> 
     assert (result.exit_code, result.stdout) == (0, f"{path}\n")
     assert path.read_bytes() == UPGRADED_PROJECT.replace("\n", ending).encode()
     again = invoke(path)
-    assert again.stdout_bytes == path.read_bytes() and "nothing to do" in again.stderr
+    assert again.stdout_bytes == path.read_bytes() and "nothing to upgrade" in again.stderr
 
 
 @pytest.mark.parametrize(
@@ -711,7 +714,7 @@ def test_a_wheel_with_the_same_name_needs_a_place(tmp_path: Path) -> None:
     assert new.pop("demo-1.0.dist-info/variant.json") != old.pop("demo-1.0.dist-info/variant.json")
     del new["demo-1.0.dist-info/RECORD"], old["demo-1.0.dist-info/RECORD"]
     assert new == old
-    assert "nothing to do" in invoke(wheel).stderr
+    assert "nothing to upgrade" in invoke(wheel).stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["plain", "out", wheel.name])
 
 
@@ -735,7 +738,7 @@ def test_a_wheel_that_has_no_label_in_its_name_does_not_get_one(tmp_path: Path) 
 def test_a_plain_wheel_comes_along_as_it_is(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path)
     result = invoke("-o", tmp_path / "out", wheel)
-    assert "nothing to do (a plain wheel)" in result.stderr
+    assert "nothing to upgrade (a plain wheel)" in result.stderr
     assert (tmp_path / "out" / wheel.name).read_bytes() == wheel.read_bytes()
 
 
@@ -743,7 +746,7 @@ def test_requirements_that_test_the_variant_are_decided_for_the_label(tmp_path: 
     requirements = ('gpu; "nvidia" in variant_namespaces', 'cpu; "nvidia" not in variant_namespaces', "all")
     wheel = old_wheel(tmp_path, "cuda13", FIRST, *requirements)
     result = invoke("--json", "--in-place", wheel)
-    (line,) = json.loads(result.stdout)["changed"]
+    (line,) = json.loads(result.stdout)["files"][0]["changed"]
     assert line.startswith("METADATA: 2 requirement(s) test the variant")
     metadata = walk(wheel)["demo-1.0.dist-info/METADATA"].decode()
     assert [each for each in metadata.splitlines() if "Requires-Dist" in each] == [

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from helpers.made_wheels import make_wheel
+from helpers.programs import printed
 from helpers.range_server import Server
 from helpers.sample_release import DOCUMENT, only, patched, write_release, write_wheel
 from helpers.servers import publish
@@ -55,7 +56,7 @@ def test_the_table_has_every_wheel_with_its_rank_or_reasons(folder: Path) -> Non
     result = explain("--find-links", folder, *LINUX, *GPU)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines() == [
-        f"demo 1.0: {FAST} is chosen",
+        f"demo 1.0: {FAST} is selected",
         "",
         "POSITION  LABEL    TAGS          BEST VALUES                   RANK",
         "1         fast     py3-none-any  speed :: mode :: fast         0.0.0",
@@ -79,7 +80,7 @@ def test_the_table_has_every_wheel_with_its_rank_or_reasons(folder: Path) -> Non
 def test_unknown_support_excludes_a_wheel_and_options_are_suggested(folder: Path) -> None:
     result = explain("demo", "--find-links", folder, *LINUX)
     lines = result.stdout.splitlines()
-    assert lines[0] == "demo 1.0: demo-1.0-py3-none-any-safe.whl is chosen"
+    assert lines[0] == "demo 1.0: demo-1.0-py3-none-any-safe.whl is selected"
     excluded = lines.index("EXCLUDED")
     assert lines[excluded + 1 : excluded + 3] == [
         "  fast  py3-none-any",
@@ -123,7 +124,7 @@ def test_the_newest_release_is_explained_if_no_wheel_is_compatible(tmp_path: Pat
     assert result.stdout.startswith("demo 2.0: no wheel is compatible\n\nEXCLUDED\n")
     assert "cp312-cp312-win_amd64" in result.stdout
     document = explained("demo", "--find-links", tmp_path, *LINUX)
-    assert (document["version"], document["chosen"]) == ("2.0", None)
+    assert (document["version"], document["selected"]) == ("2.0", None)
     assert document["errors"] == ["no wheel of demo is compatible"]
 
 
@@ -132,8 +133,8 @@ def test_newer_releases_without_a_compatible_wheel_are_named(tmp_path: Path) -> 
     make_wheel(tmp_path, version="2.0", tag="cp312-cp312-win_amd64")
     lines = explain("--find-links", tmp_path, *LINUX).stdout.splitlines()
     assert lines[:2] == [
-        f"demo 1.0: {PLAIN} is chosen",
-        "newer, without a compatible wheel: 2.0 (see explain demo==2.0)",
+        f"demo 1.0: {PLAIN} is selected",
+        "newer release without a compatible wheel: 2.0 (see explain demo==2.0)",
     ]
     assert explained("demo", "--find-links", tmp_path, *LINUX)["newer"] == ["2.0"]
 
@@ -141,10 +142,10 @@ def test_newer_releases_without_a_compatible_wheel_are_named(tmp_path: Path) -> 
 def test_json_has_every_wheel_best_first_and_incompatible_last(folder: Path) -> None:
     make_wheel(folder, tag="cp311-cp311-win_amd64")
     document = explained("--find-links", folder, *LINUX, *GPU, "--disable", "speed")
-    assert {name: document[name] for name in ("package", "version", "chosen", "newer", "errors")} == {
+    assert {name: document[name] for name in ("package", "version", "selected", "newer", "errors")} == {
         "package": "demo",
         "version": "1.0",
-        "chosen": "demo-1.0-py3-none-any-null.whl",
+        "selected": "demo-1.0-py3-none-any-null.whl",
         "newer": [],
         "errors": [],
     }
@@ -240,7 +241,7 @@ def test_why_not_finds_labels_of_newer_releases(folder: Path) -> None:
     assert newest[3] == f"{FAST} is not compatible:"
     (folder / FAST).unlink()
     newer = explain(*arguments, "--why-not", "fast").stdout.splitlines()
-    assert newer[0] == "demo 1.0: demo-1.0-py3-none-any-safe.whl is chosen"
+    assert newer[0] == "demo 1.0: demo-1.0-py3-none-any-safe.whl is selected"
     assert newer[3] == "demo-2.0-py3-none-any-fast.whl is not compatible:"
     assert explained(*arguments, "--why-not", "fast")["why-not"][0] == newer[3]
 
@@ -289,7 +290,7 @@ def test_problems_of_a_source_are_warnings_if_a_wheel_is_selected(folder: Path) 
     (folder / "demo-1.0-variants.json").write_text("{")
     result = explain("--find-links", folder, "--find-links", "no")
     assert result.exit_code == 0
-    assert result.stdout.startswith(f"demo 1.0: {PLAIN} is chosen\n")
+    assert result.stdout.startswith(f"demo 1.0: {PLAIN} is selected\n")
     first, second = result.stderr.splitlines()
     assert first.startswith("warning: no: ")
     assert second.startswith(f"warning: {folder / 'demo-1.0-variants.json'}: invalid JSON")
@@ -316,9 +317,9 @@ def test_without_wheels_the_error_names_the_sources(folder: Path) -> None:
 def test_package_may_be_omitted_only_if_folders_have_one_project(folder: Path) -> None:
     make_wheel(folder, "other")
     for arguments, message in (
-        (("--find-links", folder), "say which package: there are demo, other"),
-        (("--index-url", "http://127.0.0.1:9/"), "say which package"),
-        (("demo",), "say where to look: --find-links DIR or --index-url URL"),
+        (("--find-links", folder), "name one as PACKAGE: demo, other"),
+        (("--index-url", "http://127.0.0.1:9/"), "missing PACKAGE"),
+        (("demo",), "missing source; add --find-links DIR or --index-url URL"),
         (("demo>=1", "--find-links", folder), "expected one version"),
     ):
         result = explain(*arguments)
@@ -328,17 +329,17 @@ def test_package_may_be_omitted_only_if_folders_have_one_project(folder: Path) -
 
 def test_the_wheel_that_uv_selects_is_printed_with_reasons(folder: Path) -> None:
     lines = explain("--find-links", folder, *LINUX, *GPU, "--installer", "uv").stdout.splitlines()
-    start = lines.index("uv chooses demo-1.0-py3-none-any-safe.whl")
+    start = lines.index("uv selects demo-1.0-py3-none-any-safe.whl")
     assert lines[start + 1 :] == [
         f"  for uv, {FAST} is not compatible: nvidia :: sm_arch: needs 90_real; this machine supports none",
         f"  for uv, {FAST} is not compatible: uv uses only its own detection of supported values",
     ]
     same = explain("--find-links", folder, *LINUX, "--installer", "uv")
-    assert same.stdout.splitlines()[-1] == "uv chooses the same wheel"
+    assert same.stdout.splitlines()[-1] == "uv selects the same wheel"
     assert same.stderr.startswith("warning: unknown what uv detects on that platform; nothing is assumed")
     assert explained("--find-links", folder, *LINUX, "--installer", "uv")["installer"] == {
         "name": "uv",
-        "chosen": "demo-1.0-py3-none-any-safe.whl",
+        "selected": "demo-1.0-py3-none-any-safe.whl",
         "reasons": [],
     }
 
@@ -362,7 +363,7 @@ def test_an_unreadable_variant_json_is_assumed_to_be_valid(server: Server) -> No
     write_release(server.folder / "demo", DOCUMENT)
     publish(list((server.folder / "demo").iterdir()), server.folder / "simple" / "demo")
     result = explain("demo", "--index-url", f"{server.url}simple", "--installer", "uv")
-    assert result.stdout.endswith("uv chooses the same wheel\n")
+    assert result.stdout.endswith("uv selects the same wheel\n")
     assert result.stderr == (
         f"warning: {server.url}simple/demo/{FAST}: the server sends no ranges;"
         " its variant.json is assumed to be valid\n"

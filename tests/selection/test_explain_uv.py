@@ -98,8 +98,8 @@ def test_explain_predicts_the_torch_wheel_of_uv_on_each_machine(
     ):
         document = explained("torch", *options, "--installer", "uv")
         installed = uv_installs("torch", tmp_path / str(number), "--no-deps", *uv_options)
-        assert installed == of_wheel(document["chosen"])
-        assert document["installer"] == {"name": "uv", "chosen": document["chosen"], "reasons": []}
+        assert installed == of_wheel(document["selected"])
+        assert document["installer"] == {"name": "uv", "selected": document["selected"], "reasons": []}
 
 
 def _unchanged(_: Path) -> None:
@@ -154,8 +154,10 @@ def test_explain_predicts_what_uv_installs_of_invalid_releases(name: str, tmp_pa
         document = explained(
             "demo", "--index-url", url, "--installer", "uv", "--supported", "speed :: mode :: fast"
         )
-    assert of_wheel(document["installer"]["chosen"]) == installed
-    assert bool(document["installer"]["reasons"]) == (document["chosen"] != document["installer"]["chosen"])
+    assert of_wheel(document["installer"]["selected"]) == installed
+    assert bool(document["installer"]["reasons"]) == (
+        document["selected"] != document["installer"]["selected"]
+    )
     sound = name in ("sound", "not listed", "label is missing")
     assert not document["installer"]["reasons"] or not sound
 
@@ -170,8 +172,8 @@ def test_uv_uses_only_lower_bounds_of_requires_python(requires: str, tmp_path: P
     make_wheel(tmp_path / "dist", version="2.0", metadata=field)
     document = explained("demo", "--find-links", tmp_path / "dist", "--installer", "uv")
     installed = uv_installs("demo", tmp_path / "target", "--no-index", "--find-links", tmp_path / "dist")
-    assert of_wheel(document["installer"]["chosen"]) == installed
-    assert of_wheel(document["chosen"]) == ("1.0", None)
+    assert of_wheel(document["installer"]["selected"]) == installed
+    assert of_wheel(document["selected"]) == ("1.0", None)
     assert bool(document["installer"]["reasons"]) is not LOWER_BOUNDS[requires]
 
 
@@ -186,7 +188,7 @@ def test_uv_uses_requires_python_of_a_page_on_disk(named: bool, tmp_path: Path) 
     page.write_text(page.read_text().replace('href="demo-2.0', f'{attribute}href="demo-2.0'))
     document = explained("demo", "--index-url", (tmp_path / "simple").as_uri(), "--installer", "uv")
     source = ("--index-url", (tmp_path / "simple").as_uri())
-    assert of_wheel(document["installer"]["chosen"]) == uv_installs("demo", tmp_path / "target", *source)
+    assert of_wheel(document["installer"]["selected"]) == uv_installs("demo", tmp_path / "target", *source)
 
 
 def test_uv_drops_a_version_whose_best_wheel_needs_a_newer_python(tmp_path: Path) -> None:
@@ -196,8 +198,8 @@ def test_uv_drops_a_version_whose_best_wheel_needs_a_newer_python(tmp_path: Path
     write_wheel(folder / "demo-2.0-py3-none-any-fast.whl", only(DOCUMENT, "fast"), newer)
     document = explained("demo", "--find-links", folder, "--installer", "uv")
     installed = uv_installs("demo", tmp_path / "target", "--no-index", "--find-links", folder)
-    assert of_wheel(document["installer"]["chosen"]) == installed == ("1.0", "fast")
-    assert of_wheel(document["chosen"]) == ("2.0", "safe")
+    assert of_wheel(document["installer"]["selected"]) == installed == ("1.0", "fast")
+    assert of_wheel(document["selected"]) == ("2.0", "safe")
     assert (
         "uv drops demo 2.0: demo-2.0-py3-none-any-fast.whl: Requires-Python: >=3.90"
         in (document["installer"]["reasons"][0])
@@ -221,9 +223,9 @@ def test_uv_uses_the_first_index_with_the_project_and_all_folders(tmp_path: Path
         }
         for name, (uv_options, options) in sources.items():
             document = explained("demo", *options, "--installer", "uv")
-            assert of_wheel(document["chosen"]) == ("2.0", "fast")
+            assert of_wheel(document["selected"]) == ("2.0", "fast")
             installed = uv_installs("demo", tmp_path / name, *uv_options)
-            assert of_wheel(document["installer"]["chosen"]) == installed
+            assert of_wheel(document["installer"]["selected"]) == installed
 
 
 OF_FAST, OF_SAFE = only(DOCUMENT, "fast"), only(DOCUMENT, "safe")
@@ -250,8 +252,10 @@ def test_uv_uses_the_index_file_of_the_wheels_own_source(
     sources = [part for place in order for part in ("--find-links", folders[place])]
     document = explained("demo", *sources, "--installer", "uv")
     installed = uv_installs("demo", tmp_path / "target", "--no-index", *sources)
-    assert of_wheel(document["installer"]["chosen"]) == installed == expected
-    assert bool(document["installer"]["reasons"]) == (document["chosen"] != document["installer"]["chosen"])
+    assert of_wheel(document["installer"]["selected"]) == installed == expected
+    assert bool(document["installer"]["reasons"]) == (
+        document["selected"] != document["installer"]["selected"]
+    )
 
 
 def test_uv_takes_the_first_of_equal_filenames_with_an_index_file(tmp_path: Path) -> None:
@@ -261,5 +265,5 @@ def test_uv_takes_the_first_of_equal_filenames_with_an_index_file(tmp_path: Path
     ]
     sources = [part for folder in folders for part in ("--find-links", folder)]
     installed = uv_installs("demo", tmp_path / "target", "--no-index", *sources)
-    chosen = explained("demo", *sources, "--installer", "uv")["installer"]["chosen"]
+    chosen = explained("demo", *sources, "--installer", "uv")["installer"]["selected"]
     assert of_wheel(chosen) == installed == ("1.0", "fast")

@@ -93,7 +93,7 @@ def out(tmp_path: Path) -> Path:
 
 
 def test_the_best_wheel_of_a_folder_is_copied_with_the_reason(folder: Path, out: Path) -> None:
-    result = invoke("demo", "--find-links", folder, "-d", out)
+    result = invoke("demo", "--find-links", folder, "-o", out)
     assert (result.exit_code, result.stdout) == (0, f"{out / FAST}\n")
     assert result.stderr == f"demo 1.0: {FAST} is the best of 4 compatible wheels: speed :: mode :: fast\n"
     assert names(out) == [FAST]
@@ -103,7 +103,7 @@ def test_the_best_wheel_of_a_folder_is_copied_with_the_reason(folder: Path, out:
 @pytest.mark.parametrize("pin", ["demo#safe", "demo==1#safe"])
 def test_a_pinned_label_is_selected_without_checking_support(pin: str, tmp_path: Path, out: Path) -> None:
     folder = write_release(tmp_path / "wheels", UNKNOWN)
-    (package,) = fetched(pin, "--find-links", folder, "-d", out, "--disable", "speed")
+    (package,) = fetched(pin, "--find-links", folder, "-o", out, "--disable", "speed")
     assert package == {
         "name": "demo",
         "version": "1.0",
@@ -133,7 +133,7 @@ def test_no_detection_or_plugin_runs_for_a_pinned_label(
     monkeypatch.setattr("variant_backend.machine.detect.detect", detect)
     monkeypatch.setattr("variant_backend.machine.support.ask_trusted", ask)
     folder = write_release(tmp_path / "wheels", UNKNOWN)
-    trusting = ("--find-links", folder, "-d", out, "--trust-plugin", "no-such-plugin")
+    trusting = ("--find-links", folder, "-o", out, "--trust-plugin", "no-such-plugin")
     assert invoke("demo#safe", *trusting, "--plain").exit_code == 0
     assert (calls, names(out)) == ([], [PLAIN])
     assert invoke("demo", *trusting).exit_code == 0
@@ -149,19 +149,19 @@ def test_a_pinned_label_needs_no_index_file(index: bytes | None, tmp_path: Path,
             DOCUMENT, {"variants": {other: None for other in ("fast", "null", "safe") if other != label}}
         ),
     )
-    (package,) = fetched("demo#safe", "--find-links", folder, "-d", out)
+    (package,) = fetched("demo#safe", "--find-links", folder, "-o", out)
     assert package["properties"] == {"speed": {"mode": ["safe"]}}
 
 
 def test_the_newest_release_with_the_pinned_label_is_selected(folder: Path, out: Path) -> None:
     write_release(folder, DOCUMENT, labels=["fast"], version="2.0")
-    assert [each["version"] for each in fetched("demo#null", "--find-links", folder, "-d", out)] == ["1.0"]
-    assert [each["version"] for each in fetched("demo", "--find-links", folder, "-d", out)] == ["2.0"]
+    assert [each["version"] for each in fetched("demo#null", "--find-links", folder, "-o", out)] == ["1.0"]
+    assert [each["version"] for each in fetched("demo", "--find-links", folder, "-o", out)] == ["2.0"]
 
 
 def test_hashes_of_an_index_are_verified(folder: Path, out: Path, server: Server) -> None:
     url = publish(server, folder)
-    (package,) = fetched("demo", "--index-url", url, "-d", out)
+    (package,) = fetched("demo", "--index-url", url, "-o", out)
     digest = hashlib.sha256((folder / FAST).read_bytes()).hexdigest()
     assert (package["verified"], package["hashes"]) == (True, {"sha256": digest})
     assert package["url"] == f"{url}demo/{FAST}"
@@ -170,10 +170,10 @@ def test_hashes_of_an_index_are_verified(folder: Path, out: Path, server: Server
 
 def test_fetch_warns_of_a_download_without_a_secure_hash(folder: Path, out: Path, server: Server) -> None:
     url = publish(server, folder, facts={"hashes": {}})
-    result = invoke("demo", "--index-url", url, "-d", out)
+    result = invoke("demo", "--index-url", url, "-o", out)
     assert result.exit_code == 0
     assert result.stderr.splitlines()[1:] == [
-        f"notice: {FAST}: nothing proves it, as its index gives no hash that does"
+        f"warning: {FAST}: not verified: the index has no hash that can be checked"
     ]
 
 
@@ -197,14 +197,14 @@ def test_the_plain_wheel_is_selected_if_the_index_file_is_missing(
 ) -> None:
     url = publish(server, folder)
     (server.folder / "simple" / "demo" / INDEX).unlink()
-    result = invoke("demo", "--index-url", url, "-d", out)
+    result = invoke("demo", "--index-url", url, "-o", out)
     assert (result.exit_code, names(out)) == (0, [PLAIN])
     assert result.stderr.splitlines() == [
         f"warning: {url}demo/{INDEX}: not found",
         f"demo 1.0: {PLAIN} is the only compatible wheel;"
         " 3 variants are excluded, as their index file is invalid",
     ]
-    (pinned,) = fetched("demo#safe", "--index-url", url, "-d", out)
+    (pinned,) = fetched("demo#safe", "--index-url", url, "-o", out)
     assert pinned["filename"] == SAFE
 
 
@@ -228,7 +228,7 @@ def test_no_file_is_written_if_any_download_fails(
     other = write_other(folder.parent / "others")
     server.misbehave = misbehave or server.misbehave
     url = publish(server, folder, facts=facts)
-    result = invoke("other", "demo", "--find-links", other, "--index-url", url, "-d", out)
+    result = invoke("other", "demo", "--find-links", other, "--index-url", url, "-o", out)
     assert (result.exit_code, result.stdout) == (1, "")
     (error,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert error.startswith(f"error: {url}demo/{FAST}: ")
@@ -252,12 +252,12 @@ def write_other(folder: Path, document: Any = None, labels: Sequence[str] = ()) 
 def test_an_existing_file_stays_if_it_is_the_same(folder: Path, out: Path, server: Server) -> None:
     url = publish(server, folder)
     for source in (("--find-links", folder), ("--index-url", url)):
-        invoke("demo", *source, "-d", out)
+        invoke("demo", *source, "-o", out)
         moment = (out / FAST).stat().st_mtime_ns
         server.requests.clear()
-        result = invoke("demo", *source, "-d", out)
+        result = invoke("demo", *source, "-o", out)
         assert (result.exit_code, result.stdout) == (0, f"{out / FAST}\n")
-        assert f"notice: {out / FAST} was there already" in result.stderr
+        assert f"{out / FAST} already exists, with the same content" in result.stderr
         assert (out / FAST).stat().st_mtime_ns == moment
         assert not [path for _, path, *_ in server.requests if path.endswith(".whl")]
 
@@ -265,7 +265,7 @@ def test_an_existing_file_stays_if_it_is_the_same(folder: Path, out: Path, serve
 def test_a_folder_with_the_name_of_a_wheel_is_an_error(folder: Path, out: Path) -> None:
     (out / FAST).mkdir(parents=True)
     lock = ("--pylock", out / "pylock.toml")
-    result = invoke("demo#safe", "demo", "--find-links", folder, "-d", out, "--force", *lock)
+    result = invoke("demo#safe", "demo", "--find-links", folder, "-o", out, "--force", *lock)
     assert (result.exit_code, names(out)) == (1, [FAST])
     assert f"error: {out / FAST}: expected a file, got a folder; move the folder away\n" in result.stderr
 
@@ -279,17 +279,17 @@ def test_a_different_existing_file_is_replaced_only_with_force(
     for source in (("--find-links", folder), ("--index-url", publish(server, folder))):
         out.mkdir(exist_ok=True)
         target.write_bytes(b"mine")
-        result = invoke("demo", *source, "-d", out, *options)
+        result = invoke("demo", *source, "-o", out, *options)
         assert result.exit_code == 1
         text = "already exists with different content; use --force to replace it"
         assert f"error: {target}: {text}\n" in result.stderr
         assert (names(out), target.read_bytes()) == ([target.name], b"mine")
-        assert invoke("demo", *source, "-d", out, *options, "--force").exit_code == 0
+        assert invoke("demo", *source, "-o", out, *options, "--force").exit_code == 0
         assert target.read_bytes() == (folder / FAST).read_bytes()
 
 
 def test_two_labels_of_a_package_cannot_become_one_plain_file(folder: Path, out: Path) -> None:
-    sources = ("--find-links", folder, "-d", out)
+    sources = ("--find-links", folder, "-o", out)
     refused = invoke("demo#fast", "demo#safe", *sources, "--plain")
     assert refused.exit_code == 1
     assert f"error: {FAST} and {SAFE} would both become {out / PLAIN}; fetch each" in refused.stderr
@@ -321,7 +321,7 @@ def test_plain_evaluates_variant_markers_by_supported_values(
     write_wheel(folder / "demo-1.0-py3-none-any-both.whl", only_both, MARKED)
     write_wheel(folder / PLAIN, metadata=MARKED)
     (folder / INDEX).write_text(json.dumps(only_both))
-    result = invoke(*asked, "--find-links", folder, "-d", out, "--plain")
+    result = invoke(*asked, "--find-links", folder, "-o", out, "--plain")
     assert result.exit_code == 0, result.stderr
     assert names(out) == [PLAIN]
     assert requirements(out / PLAIN) == expected
@@ -330,7 +330,7 @@ def test_plain_evaluates_variant_markers_by_supported_values(
 def test_aligned_packages_follow_the_first_one(tmp_path: Path, out: Path) -> None:
     folder = write_release(tmp_path / "wheels", UNKNOWN)
     write_other(folder, UNKNOWN, ["fast", "safe"])
-    sources = ("--find-links", folder, "-d", out, *SUPPORTED)
+    sources = ("--find-links", folder, "-o", out, *SUPPORTED)
     assert [each["label"] for each in fetched("demo#safe", "other", *sources)] == ["safe", "fast"]
     aligned = fetched("demo#safe", "other", *sources, "--align", "speed", "--path", folder)
     assert [each["label"] for each in aligned] == ["safe", "safe"]
@@ -345,15 +345,15 @@ def test_the_installed_variant_of_a_package_is_ignored_for_itself(
     site = tmp_path / "site"
     with zipfile.ZipFile(folder / SAFE) as archive:
         archive.extractall(site)
-    asked: list[object] = ["demo", "other", "--find-links", folder, "-d", out]
+    asked: list[object] = ["demo", "other", "--find-links", folder, "-o", out]
     if locked:
         lock = tmp_path / "pylock.toml"
         assert invoke(*asked, *SUPPORTED, "--pylock", lock).exit_code == 0
-        asked = ["--pylock", lock, "-d", out]
+        asked = ["--pylock", lock, "-o", out]
     packages = fetched(*asked, *SUPPORTED, "--align", "speed", "--path", site)
     assert [package["label"] for package in packages] == ["fast", "fast"]
     (bound,) = fetched(
-        "other", "--find-links", folder, "-d", out, *SUPPORTED, "--align", "speed", "--path", site
+        "other", "--find-links", folder, "-o", out, *SUPPORTED, "--align", "speed", "--path", site
     )
     assert bound["label"] == "safe"
 
@@ -362,7 +362,7 @@ def test_the_installed_variant_of_a_package_is_ignored_for_itself(
 def test_a_conflict_names_both_packages(second: str, tmp_path: Path, out: Path) -> None:
     folder = write_release(tmp_path / "wheels", UNKNOWN)
     write_other(folder, UNKNOWN, ["fast"])
-    options = ("--find-links", folder, "-d", out, *SUPPORTED, "--align", "speed", "--path", folder)
+    options = ("--find-links", folder, "-o", out, *SUPPORTED, "--align", "speed", "--path", folder)
     result = invoke("demo#safe", second, *options)
     assert result.exit_code == 1
     assert (
@@ -375,7 +375,7 @@ def test_a_conflict_names_both_packages(second: str, tmp_path: Path, out: Path) 
 def test_a_wheel_that_contradicts_its_index_file_is_refused(tmp_path: Path, out: Path) -> None:
     wrong = {"variants": {"fast": {"speed": {"mode": ["safe"]}}, "null": None, "safe": None}}
     folder = write_release(tmp_path / "wheels", DOCUMENT, lambda _: patched(DOCUMENT, wrong), labels=["fast"])
-    result = invoke("demo", "--find-links", folder, "-d", out)
+    result = invoke("demo", "--find-links", folder, "-o", out)
     assert result.exit_code == 1
     assert (
         f"error: {FAST}: the properties in its variant.json differ from those in the index file"
@@ -406,7 +406,7 @@ def test_what_does_not_exist_or_fit_is_an_error(asked: str, message: str, tmp_pa
         label = path.stem.rpartition("-")[2]
         others = {"variants": {other: None for other in ("fast", "null", "safe") if other != label}}
         write_wheel(path, patched(DOCUMENT, others), "Requires-Python: >=3.9")
-    result = invoke(*asked.split(), "--find-links", folder, "-d", out)
+    result = invoke(*asked.split(), "--find-links", folder, "-o", out)
     assert (result.exit_code, result.stdout) == (1, "")
     assert f"error: {message}" in result.stderr
 
@@ -414,15 +414,15 @@ def test_what_does_not_exist_or_fit_is_an_error(asked: str, message: str, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "say which PACKAGE to fetch, or which lock file to fetch from: --pylock FILE"),
-        (["demo", "-d", "out"], "say where to look: --find-links DIR or --index-url URL"),
-        (["demo", "--find-links", "."], "say where the wheels go: -d DIR"),
+        ([], "missing PACKAGE; name packages, or a lock file with --pylock FILE"),
+        (["demo", "-o", "out"], "missing source; add --find-links DIR or --index-url URL"),
+        (["demo", "--find-links", "."], "missing folder for the wheels; add --output DIR"),
         (["demo>1", "x#", "--find-links", "."], "'demo>1': expected one version, got '>1'"),
         (["demo", "--find-links", ".", "--pylock", "lock.toml"], "'lock.toml' is no name of a lock file"),
-        (["--pylock", "pylock.toml"], "say where the wheels go: -d DIR"),
+        (["--pylock", "pylock.toml"], "missing folder for the wheels; add --output DIR"),
         (
-            ["--pylock", "pylock.toml", "-d", "out", "--index-url", "x"],
-            "the lock file says where its wheels are",
+            ["--pylock", "pylock.toml", "-o", "out", "--index-url", "x"],
+            "a lock file names the locations of its wheels",
         ),
     ],
 )
@@ -441,14 +441,14 @@ def test_a_lock_file_has_the_best_wheel_of_every_machine(folder: Path, out: Path
     assert names(out) == ["pylock.toml"]
     server.requests.clear()
     for supported, name in (("safe", SAFE), ("fast", FAST), ("none", NULL)):
-        (package,) = fetched("--pylock", lock, "-d", out, "--supported", f"speed :: mode :: {supported}")
+        (package,) = fetched("--pylock", lock, "-o", out, "--supported", f"speed :: mode :: {supported}")
         assert (package["filename"], package["verified"]) == (name, True)
     assert {path for _, path, *_ in server.requests} == {
         f"/simple/demo/{name}" for name in (SAFE, FAST, NULL)
     }
     (server.folder / "simple" / "demo" / FAST).write_bytes(b"changed")
     (out / FAST).unlink()
-    result = invoke("--pylock", lock, "-d", out, *SUPPORTED)
+    result = invoke("--pylock", lock, "-o", out, *SUPPORTED)
     assert result.exit_code == 1
     assert re.search(rf"{FAST}: expected \d+ bytes, got 7", result.stderr)
     assert FAST not in names(out)
@@ -456,7 +456,7 @@ def test_a_lock_file_has_the_best_wheel_of_every_machine(folder: Path, out: Path
 
 def test_a_lock_file_has_relative_paths_and_only_the_pinned_label(folder: Path, out: Path) -> None:
     lock = folder.parent / "pylock.dev.toml"
-    result = invoke("demo#safe", "--find-links", folder, "--pylock", lock, "-d", out)
+    result = invoke("demo#safe", "--find-links", folder, "--pylock", lock, "-o", out)
     assert result.exit_code == 0, result.stderr
     assert result.stdout == f"{out / SAFE}\n"
     text = lock.read_text(encoding="utf-8")
@@ -466,7 +466,7 @@ def test_a_lock_file_has_relative_paths_and_only_the_pinned_label(folder: Path, 
     folder.parent.joinpath("moved").mkdir()
     moved = lock.rename(folder.parent / "moved" / "pylock.toml")
     folder.rename(moved.parent / "wheels")
-    (package,) = fetched("--pylock", moved, "-d", out)
+    (package,) = fetched("--pylock", moved, "-o", out)
     assert package["filename"] == SAFE
 
 
@@ -479,8 +479,8 @@ def test_without_an_index_file_a_lock_reads_the_pinned_wheel(folder: Path, out: 
         f"error: {SAFE}: a lock file needs the properties of its label, and no index file lists them;"
         in refused.stderr
     )
-    assert invoke(*options, "-d", out).exit_code == 0
-    (package,) = fetched("--pylock", out.parent / "pylock.toml", "-d", out)
+    assert invoke(*options, "-o", out).exit_code == 0
+    (package,) = fetched("--pylock", out.parent / "pylock.toml", "-o", out)
     assert package["properties"] == {"speed": {"mode": ["safe"]}}
 
 
@@ -490,7 +490,7 @@ def test_an_own_lock_file_is_replaced_without_force(folder: Path, tmp_path: Path
     assert invoke("demo#safe", *options).exit_code == 0
     assert invoke("demo", *options).exit_code == 0
     lock.write_text('lock-version = "1.0"')
-    refused = invoke("demo", *options, "-d", tmp_path / "out")
+    refused = invoke("demo", *options, "-o", tmp_path / "out")
     assert (refused.exit_code, refused.stdout, names(tmp_path / "out")) == (1, "", [])
     assert str(lock) in refused.stderr
     assert "; use --force to replace it" in refused.stderr
@@ -512,23 +512,23 @@ def test_locked_packages_without_variants_are_downloaded(folder: Path, out: Path
     other = write_other(folder)
     lock = folder.parent / "pylock.toml"
     assert invoke("demo", "other", "--find-links", other, "--pylock", lock).exit_code == 0
-    assert [each["label"] for each in fetched("--pylock", lock, "-d", out)] == ["fast", None]
+    assert [each["label"] for each in fetched("--pylock", lock, "-o", out)] == ["fast", None]
     lock.write_text(
         lock.read_text().replace('name = "other"', 'name = "other"\nmarker = "os_name == \'x\'"', 1)
     )
-    assert [each["name"] for each in fetched("--pylock", lock, "-d", out)] == ["demo"]
+    assert [each["name"] for each in fetched("--pylock", lock, "-o", out)] == ["demo"]
     lock.write_text(
         lock.read_text().replace("\n[[packages]]", "\n[[packages]]\nmarker = \"os_name == 'x'\"", 1)
     )
-    nothing = invoke("--pylock", lock, "-d", out)
+    nothing = invoke("--pylock", lock, "-o", out)
     assert (nothing.exit_code, nothing.stdout) == (0, "")
-    assert nothing.stderr == f"notice: {lock}: no package counts on this system\n"
+    assert nothing.stderr == f"warning: {lock}: no package is for this environment; no file is written\n"
 
 
 def test_a_lock_without_compatible_wheels_is_an_error_with_reasons(folder: Path, out: Path) -> None:
     lock = folder.parent / "pylock.toml"
     assert invoke("demo#safe", "--find-links", folder, "--pylock", lock).exit_code == 0
-    result = invoke("--pylock", lock, "-d", out, "--disable", "speed")
+    result = invoke("--pylock", lock, "-o", out, "--disable", "speed")
     assert (result.exit_code, names(out)) == (1, [])
     text = "no wheel of demo 1.0 is compatible: speed :: mode: needs safe"
     assert result.stderr.startswith(f"error: {lock}: {text}"), result.stderr
@@ -564,7 +564,7 @@ def test_an_invalid_or_unsafe_lock_file_is_refused(
     text = lock.read_text(encoding="utf-8")
     assert old in text
     lock.write_text(text.replace(old, new), encoding="utf-8")
-    result = invoke("--pylock", lock, "-d", out)
+    result = invoke("--pylock", lock, "-o", out)
     assert (result.exit_code, names(out)) == (1, [])
     assert message in result.stderr
 
@@ -576,20 +576,20 @@ def test_an_index_controls_neither_terminal_nor_other_folders(
     (folder / "page" / "demo-9.0-py3-none-any.\x1b[1m.whl").write_bytes(b"")
     (folder / "page" / "demo-1.0-py3-none-any-fast.whl").write_bytes((folder / FAST).read_bytes())
     url = publish(server, folder / "page", facts={"yanked": "\x1b[2J", "url": "/\x1bc"})
-    result = invoke("demo#fast", "--index-url", url, "-d", out)
+    result = invoke("demo#fast", "--index-url", url, "-o", out)
     assert "error: demo#fast: no wheel of demo 1.0 is compatible: yanked: \\x1b[2J\n" in result.stderr
-    refused = invoke("demo==9", "--index-url", url, "-d", out)
+    refused = invoke("demo==9", "--index-url", url, "-o", out)
     assert refused.stderr == "error: invalid filename 'demo-9.0-py3-none-any.\\x1b[1m.whl'\n"
-    missing = invoke("demo==1#fast", "--index-url", url, "-d", out)
+    missing = invoke("demo==1#fast", "--index-url", url, "-o", out)
     assert missing.stderr.endswith("/\\x1bc: not found\n")
     assert names(out) == []
 
 
 def test_fetch_warns_of_servers_without_encryption(out: Path) -> None:
-    result = invoke("demo", "--index-url", "http://index.invalid/simple/", "-d", out)
+    result = invoke("demo", "--index-url", "http://index.invalid/simple/", "-o", out)
     assert result.exit_code == 1
-    assert result.stderr.startswith("notice: index.invalid is asked without encryption: ")
-    broken = invoke("demo", "--index-url", "http://[", "-d", out)
+    assert result.stderr.startswith("warning: index.invalid: http is not encrypted")
+    broken = invoke("demo", "--index-url", "http://[", "-o", out)
     assert (broken.exit_code, broken.stderr.splitlines()[0]) == (1, "error: demo: no wheels in http://[")
 
 
@@ -603,7 +603,7 @@ def test_an_unmodified_pip_installs_wheels_from_fetch_plain(tmp_path: Path, out:
     for name in ("fast", "safe"):
         write_wheel(folder / f"{name}-1.0-py3-none-any.whl")
     supported = ("--supported", "speed :: mode :: fast")
-    assert invoke("demo", "fast", "--find-links", folder, "-d", out, "--plain", *supported).exit_code == 0
+    assert invoke("demo", "fast", "--find-links", folder, "-o", out, "--plain", *supported).exit_code == 0
     environment = tmp_path / "environment"
     run("uv", "venv", "--quiet", environment)
     python = environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
@@ -646,6 +646,6 @@ def test_uv_takes_the_plain_wheel_of_a_lock_file_and_pip_refuses_labelled_names(
 
 def test_a_label_outside_the_grammar_is_not_suggested(folder: Path, out: Path) -> None:
     (folder / FAST).rename(folder / FAST.replace("-fast", "-Fast!"))
-    result = invoke("demo#fasd", "--find-links", folder, "-d", out)
+    result = invoke("demo#fasd", "--find-links", folder, "-o", out)
     assert result.exit_code == 2
     assert "Fast!" not in result.stderr

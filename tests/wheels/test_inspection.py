@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 from helpers.conversion import convert, metadata, null_metadata
 from helpers.made_wheels import METADATA, make_wheel
-from helpers.programs import read_terminal, run
+from helpers.programs import printed, read_terminal, run
 from helpers.range_server import Server
 from helpers.remote_wheels import NAME as REMOTE_NAME
 from helpers.remote_wheels import large_wheel
@@ -50,6 +50,18 @@ def told(*arguments: object) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(result.stdout)
     assert (result.exit_code == 1) == bool(document["errors"])
     return document
+
+
+def target(*arguments: object) -> dict[str, Any]:
+    """Return the only entry of the JSON object."""
+    (only,) = told(*arguments)["targets"]
+    assert isinstance(only, dict)
+    return only
+
+
+def messages(document: dict[str, Any]) -> list[str]:
+    """Return the errors of a JSON object as they are printed."""
+    return printed(document["errors"])
 
 
 def static_plan(label: str, supported: str) -> Plan:
@@ -92,7 +104,7 @@ demo-1.0-py3-none-any-both.whl
 
 def test_machines_get_an_object() -> None:
     variant = convert(make_wheel(Path("plain")), Path())
-    assert told(variant) == {
+    assert target(variant) == {
         "target": "demo-1.0-py3-none-any-v3.whl",
         "name": "demo",
         "version": "1.0",
@@ -112,7 +124,6 @@ def test_machines_get_an_object() -> None:
                 "reasons": ["with --preview-features wheel-variants, where its properties are supported"],
             },
         },
-        "errors": [],
     }
 
 
@@ -125,12 +136,12 @@ def test_dependencies_that_came_with_the_variant_are_known_beside_the_plain_whee
         "                nvidia-cublas==12  (not in the plain wheel)\n"
         "                without old, which the plain wheel has"
     )
-    document = told(variant)
+    document = target(variant)
     assert document["dependencies"] == ["numpy>=2", "nvidia-cublas==12"]
     assert document["added-dependencies"] == ["nvidia-cublas==12"]
     assert document["removed-dependencies"] == ["old"]
     Path(PLAIN).unlink()
-    assert told(variant)["added-dependencies"] is None
+    assert target(variant)["added-dependencies"] is None
     assert "plain wheel)" not in invoke(variant).stdout
 
 
@@ -150,14 +161,17 @@ def test_a_broken_plain_wheel_beside_a_variant_is_told_and_the_variant_is_shown(
     variant = convert(make_wheel(Path("plain")), Path())
     Path(PLAIN).write_text("no wheel")
     result = told(variant)
-    assert (result["label"], result["added-dependencies"]) == ("v3", None)
-    assert result["errors"] == [f"beside it: {PLAIN}: not a zip file, which would start with a member"]
+    (entry,) = result["targets"]
+    assert (entry["label"], entry["added-dependencies"]) == ("v3", None)
+    assert messages(result) == [
+        f"{variant}: beside it: {PLAIN}: not a zip file, which would start with a member"
+    ]
 
 
 def test_a_plain_wheel_is_no_error() -> None:
     result = invoke(make_wheel(Path()))
     assert (result.exit_code, result.stderr) == (0, "")
-    assert "  variant       no: it has neither a label nor a variant.json\n" in result.stdout
+    assert "  variant       no: neither a label nor a variant.json\n" in result.stdout
     assert "  uv            installs it: as a plain wheel\n" in result.stdout
 
 
@@ -187,7 +201,7 @@ def test_of_a_broken_variant_json_is_shown_what_can_be_read() -> None:
     first, second = result.stderr.splitlines()
     assert first.startswith(f"error: {variant}: variant.json: optional: unknown key 'optional'")
     assert second.startswith(f"error: {variant}: variant.json: variants.v3.x86_64.odd feature: feature")
-    assert [f"error: {variant}: {error}" for error in told(variant)["errors"]] == [first, second]
+    assert [f"error: {error}" for error in messages(told(variant))] == [first, second]
 
 
 @pytest.mark.parametrize(
@@ -230,7 +244,8 @@ def test_what_is_not_there_is_told_and_the_rest_is_shown() -> None:
         "error: no-such-project: no distribution of that name is installed where this interpreter looks;"
         " name the site-packages folder with --path; a wheel's name ends in .whl",
     ]
-    assert told("no-such-project", "--path", "here")["target"] == "no-such-project"
+    missing = told("no-such-project", "--path", "here")
+    assert (missing["targets"], missing["errors"][0]["place"]) == ([], "no-such-project")
 
 
 def test_installed_distributions_are_read_from_their_dist_info() -> None:
@@ -249,16 +264,16 @@ def test_installed_distributions_are_read_from_their_dist_info() -> None:
         installed,
         convert(variant, Path("found"), Plan(null_metadata())),
     )
-    document = told("Demo", "--path", "empty", "--path", installed)
+    document = target("Demo", "--path", "empty", "--path", installed)
     assert (document["name"], document["version"], document["label"]) == ("demo", "1.0", "null")
     assert document["namespaces"] == ["x86_64"]
     assert document["installers"] == {}
     (installed / "demo-1.0.dist-info" / "variant.json").write_bytes(b"\xff")
-    assert told("demo", "--path", installed)["errors"][0].startswith(
+    assert messages(told("demo", "--path", installed))[0].startswith(
         "demo: its dist-info has a file that is not UTF-8"
     )
     (installed / "demo-1.0.dist-info" / "METADATA").unlink()
-    assert told("demo", "--path", installed)["errors"] == ["demo: field Name is missing"]
+    assert messages(told("demo", "--path", installed)) == ["demo: field Name is missing"]
 
 
 # What is wrong with a variant.json: uv takes the first one, and no other.
@@ -316,13 +331,13 @@ def test_pip_and_uv_do_what_is_told_of_them(kind: str) -> None:
 def test_a_wheel_behind_a_url_costs_kilobytes(server: Server) -> None:
     large_wheel(server.folder, 1 << 30)
     url = f"{server.url}{REMOTE_NAME}"
-    document = told(f"{url.replace('http://', 'http://user:s3cret@')}?token=s3cret")
+    document = target(f"{url.replace('http://', 'http://user:s3cret@')}?token=s3cret")
     assert (document["target"], document["label"]) == (url, "v3")
     assert document["added-dependencies"] is None
     assert server.sent < 200_000 and len(server.requests) == 4
     gone = told(server.url.replace("http://", "http://user:s3cret@") + "gone.whl?token=s3cret")
-    assert gone == {"target": f"{server.url}gone.whl", "errors": [gone["errors"][0]]}
-    assert "s3cret" not in gone["errors"][0]
+    assert gone["targets"] == [] and gone["errors"][0]["place"].startswith(f"{server.url}gone.whl")
+    assert "s3cret" not in json.dumps(gone)
 
 
 def test_a_url_of_a_folder_stands_for_all_wheels_there() -> None:
@@ -343,8 +358,7 @@ def test_variants_at_a_url_are_compared_with_the_plain_wheel_that_is_listed_ther
     variant = convert(plain, Path(), Plan(metadata(), Recipe(dependencies=("x",))))
 
     def added(*places: str) -> list[object]:
-        lines = invoke("--json", *places).stdout.splitlines()
-        return [document["added-dependencies"] for document in map(json.loads, lines)]
+        return [entry["added-dependencies"] for entry in told(*places)["targets"]]
 
     memory.pipe_file(f"/compared/a/{variant.name}", variant.read_bytes())
     assert added("memory://compared") == [None]

@@ -300,7 +300,7 @@ def test_a_plain_named_variant_becomes_plain_elsewhere_only(variant: Path) -> No
     refused = invoke(named)
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert refused.stderr == (
-        f"error: {NAME}: its plain wheel would have the same name; give another --output-dir\n"
+        f"error: {NAME}: its plain wheel would have the same name; give another --output\n"
     )
     assert invoke(named, "-o", variant.parent / "out").exit_code == 0
     assert (variant.parent / "out" / NAME).read_bytes() == (variant.parent / "first" / NAME).read_bytes()
@@ -313,7 +313,8 @@ def test_what_is_no_variant_is_refused_and_the_others_are_made(variant: Path) ->
     out = variant.parent / "out"
     result = invoke(plain, "-o", out, "--json")
     assert result.stderr == f"error: {NAME}: it is no variant: it has neither a label nor a variant.json\n"
-    assert json.loads(result.stdout)["errors"] == [result.stderr.removeprefix("error: ").rstrip()]
+    (error,) = json.loads(result.stdout)["errors"]
+    assert f"error: {error['place']}: {error['message']}\n" == result.stderr
     result = invoke(labelled)
     assert result.exit_code == 1
     assert result.stderr == f"error: {labelled.name}: {plain} exists; give --force to replace it\n"
@@ -327,16 +328,9 @@ def test_what_is_no_variant_is_refused_and_the_others_are_made(variant: Path) ->
     assert not list(out.glob("*"))
     result = invoke("-o", out, "--json", "nothing.txt", variant)
     assert result.exit_code == 1
-    first, second = map(json.loads, result.stdout.splitlines())
-    assert (first["output"], first["written"]) == (None, False)
-    assert second == {
-        "input": str(variant),
-        "output": str(out / NAME),
-        "written": True,
-        "lost": [],
-        "notices": [],
-        "errors": [],
-    }
+    first, second = json.loads(result.stdout)["wheels"]
+    assert (first["path"], first["written"]) == (None, False)
+    assert second == {"input": str(variant), "path": str(out / NAME), "written": True, "lost": []}
 
 
 def test_two_variants_of_one_wheel_are_refused_before_anything_is_written(variant: Path) -> None:
@@ -345,10 +339,11 @@ def test_two_variants_of_one_wheel_are_refused_before_anything_is_written(varian
     assert (result.exit_code, result.stdout) == (1, "")
     assert "would both become" in result.stderr
     again = invoke(variant, other, "--force", "--json")
-    told = [json.loads(line) for line in again.stdout.splitlines()]
+    document = json.loads(again.stdout)
     assert (again.exit_code, again.stderr) == (1, result.stderr)
-    assert [(each["input"], each["written"]) for each in told] == [(str(variant), False), (str(other), False)]
-    assert {f"error: {line}\n" for each in told for line in each["errors"]} == {result.stderr}
+    written = [(each["input"], each["written"]) for each in document["wheels"]]
+    assert written == [(str(variant), False), (str(other), False)]
+    assert [error["message"] in result.stderr for error in document["errors"]] == [True]
     assert not (variant.parent / NAME).exists()
 
 

@@ -47,7 +47,7 @@ def plan_conversions(
     project_file: Path | None,
     *,
     moment: int | None,
-    tell: Callable[[str], object],
+    warn: Callable[[str], object],
 ) -> list[Planned]:
     """Plan what wheels become: what is asked for, else what is in them, else what the matches say.
 
@@ -56,7 +56,7 @@ def plan_conversions(
     other options are needed.
     """
     wheels = wheel_files(paths)
-    planner = _Planner(request, moment, tell)
+    planner = _Planner(request, moment, warn)
     if request.has_variant():
         plan = planner.plan_request(_load_project(project_file))
         planned = [_planned(wheel, lambda _: plan) for wheel in wheels]
@@ -72,7 +72,7 @@ def plan_conversions(
         ]
     remarks = [remark for conversion in _conversions(planned) for remark in conversion.plan.remarks()]
     for remark in dict.fromkeys(remarks):
-        tell(remark)
+        warn(remark)
     return planned
 
 
@@ -143,10 +143,10 @@ def _refuse(wheel: WheelFile) -> Plan | None:
 class _Planner:
     """Plans what wheels become by a request, by what is in them, and by the matches of a project file."""
 
-    def __init__(self, request: Request, moment: int | None, tell: Callable[[str], object]) -> None:
+    def __init__(self, request: Request, moment: int | None, warn: Callable[[str], object]) -> None:
         self._request = request
         self._moment = moment
-        self._tell = tell
+        self._warn = warn
 
     def plan_request(self, project: Project | None) -> Plan:
         """Return what every wheel becomes, as it is asked for; raises VariantError."""
@@ -162,8 +162,8 @@ class _Planner:
             )
         draft = Draft.of(request, project)
         if table is None and not request.properties and not request.providers:
-            self._tell(
-                f"hint: no namespace is given, so {draft.metadata.namespaces[0]!r} is declared; name those of"
+            self._warn(
+                f"no namespace is given, so {draft.metadata.namespaces[0]!r} is declared; name those of"
                 " the release with --pyproject, --provider or --static"
             )
         return self._plan(draft)
@@ -199,7 +199,7 @@ class _Planner:
     def _plan(self, draft: Draft) -> Plan:
         plan = draft.plan({}, moment=self._moment)
         if text := draft.left_out(plan):
-            self._tell(f"warning: {text}; its plugin is asked in builds only")
+            self._warn(f"{text}; its plugin is asked in builds only")
         return plan
 
 

@@ -1,4 +1,4 @@
-"""``variant-backend build``: the whole matrix with one command."""
+"""``variant-backend build``."""
 
 from __future__ import annotations
 
@@ -9,57 +9,48 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from ..lowlevel.terminal import print_message, print_table
-from .command import Command, Failure
-from .options import PATH
-from .output import print_json, status_line
+from .command import Command
+from .options import PATH, jobs_option, label_option, output_option
+from .output import Printer, status_line
 
 if TYPE_CHECKING:
     from ..building.matrix import Built
 
 
-@click.command("build", cls=Command)
+@click.command("build", cls=Command, example="variant-backend build -l cu12 -l cpu", page="docs/matrix.md")
 @click.argument("path", default=".", type=PATH, metavar="[PATH]")
-@click.option(
-    "--variant",
-    "labels",
-    multiple=True,
-    metavar="LABEL",
-    help="Build the wheel of this label; repeat it for more.",
-)
-@click.option(
-    "--plain", is_flag=True, help="Build the plain release: the sdist, and the wheel without a label."
-)
-@click.option("-o", "--output-dir", type=PATH, help="Where the results go  [default: PATH/dist]")
-@click.option("-j", "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Wheels at a time.")
+@label_option("Build the wheel of this label; may be repeated.", multiple=True)
+@click.option("--plain", is_flag=True, help="Build the plain release: the sdist and the plain wheel.")
+@output_option("The output folder.  [default: PATH/dist]")
+@jobs_option
 @click.option(
     "--no-isolation",
     is_flag=True,
-    help="Build in the environment of this Python, which must have what it takes.",
+    help="Build in the current environment, which must already contain the build requirements.",
 )
 @click.option(
-    "--installer",
+    "--build-installer",
     type=click.Choice(["pip", "uv"]),
     default="pip",
     show_default=True,
-    help="What fills the isolated environments.",
+    help="The tool that installs build requirements into the isolated environments.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array instead of the table.")
+@click.pass_obj
 def build_command(
+    printer: Printer,
     path: Path,
     labels: tuple[str, ...],
     plain: bool,
-    output_dir: Path | None,
+    output: Path | None,
     jobs: int,
     no_isolation: bool,
-    installer: Literal["pip", "uv"],
-    as_json: bool,
+    build_installer: Literal["pip", "uv"],
 ) -> None:
-    """Build every wheel of the project in PATH (a folder or its pyproject.toml).
+    """Build all variants of a project, and its plain release.
 
-    That is all its variants, and the plain release.
-    With --variant or --plain, only what is named. Each wheel is built from a fresh copy of the sdist.
-    What was said meanwhile is in .logs/LABEL.log, plain.log and sdist.log in the output folder.
+    PATH is the project's folder or its pyproject.toml. With --label or --plain, the command builds only
+    these. Each wheel is built from a fresh copy of the sdist. The logs of the builds are .logs/LABEL.log,
+    plain.log and sdist.log in the output folder.
     """
     from ..building.matrix import Matrix, build_matrix
 
@@ -67,43 +58,39 @@ def build_command(
         path = path.parent
     matrix = Matrix.load(path, labels, plain=plain)
     for remark in matrix.remarks:
-        print_message(remark)
+        printer.warn(remark)
     total = 1 + len(matrix.labels) + matrix.plain
     started = time.monotonic()
     with status_line() as show:
         results = build_matrix(
             matrix,
-            output_dir or path / "dist",
+            output or path / "dist",
             jobs=jobs,
-            installer=None if no_isolation else installer,
+            installer=None if no_isolation else build_installer,
             tell=lambda done, names: show(
                 f"{done} of {total} done, {time.monotonic() - started:.0f} s; building {', '.join(names)}"
             ),
         )
-    _print_results(results, as_json=as_json)
+    printer.keys = {"builds": list(map(_to_dict, results))}
+    printer.table(_rows(results))
     if failed := [built.name for built in results if built.error]:
-        raise Failure([f"not built: {', '.join(failed)}"])
+        printer.error(f"not built: {', '.join(failed)}")
 
 
-def _print_results(results: Sequence[Built], *, as_json: bool) -> None:
-    """Print what became of each build, as a table or as JSON."""
-    if as_json:
-        print_json(list(map(_to_dict, results)), indent=2)
-        return
+def _rows(results: Sequence[Built]) -> list[tuple[str, str, str, str]]:
+    """Return the table for people: each build, its result, its time, and the path or the error."""
     seconds = [f"{built.seconds:.1f} s" for built in results]
-    rows = [
+    return [
         (built.name, "failed" if built.error else "built", f"{took:>{max(map(len, seconds))}}", _end(built))
         for built, took in zip(results, seconds, strict=True)
     ]
-    print_table(rows)
 
 
 def _to_dict(built: Built) -> dict[str, object]:
-    """Return the object for machines."""
+    """Return the JSON object of a build."""
     return {
         "distribution": built.distribution,
         "label": built.label,
-        "ok": built.error is None,
         "seconds": built.seconds,
         "path": str(built.path) if built.path else None,
         "log": str(built.log),
@@ -112,5 +99,5 @@ def _to_dict(built: Built) -> dict[str, object]:
 
 
 def _end(built: Built) -> str:
-    """Say where the result is, or why there is none."""
+    """Return the path of the result, or its log and the error."""
     return str(built.path or f"{built.log}: {built.error}")

@@ -1,4 +1,4 @@
-"""A command: its errors end in clear lines, and signals end it as Ctrl-C does."""
+"""A command: the options that all have, clear errors, JSON, and a clean end at a signal."""
 
 from __future__ import annotations
 
@@ -7,27 +7,24 @@ import functools
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from ..errors import UnknownNameError, VariantError
-from ..lowlevel.terminal import print_message
+from ..errors import VariantError, did_you_mean
+from ..lowlevel.terminal import NORMAL, QUIET, VERBOSE, print_error, print_lines, print_message, set_volume
+from .output import Printer, problems_in
 
-# Since click 8.2, a group without a command raises it; its message is the help.
+# The address of the documentation, with a slash at its end; without one, --help names the file of the page.
+SITE = ""
+
+# Since click 8.2, a group without a command raises this error; its message is the help.
 _SHOWS_HELP: tuple[type[click.ClickException], ...] = tuple(
     filter(None, [getattr(click.exceptions, "NoArgsIsHelpError", None)])
 )
-
-
-class Failure(click.ClickException):
-    """Errors, each on a line of its own; the exit code is 1."""
-
-    def __init__(self, lines: Iterable[str]) -> None:
-        self.lines = list(lines)
-        super().__init__("\n".join(self.lines))
 
 
 class WrongUsage(click.UsageError):
@@ -47,7 +44,7 @@ class WrongValue(click.BadParameter):
 
 
 class _Program(click.Command):
-    """What is run from the command line: all that click says passes `print_message`."""
+    """What the command line runs: every message of click is printed by `lowlevel.terminal`."""
 
     def main(
         self,
@@ -66,7 +63,7 @@ class _Program(click.Command):
         try:
             code = run()
         except click.Abort:
-            print_message("Aborted!")
+            print_error("interrupted")
             code = 1
         except click.ClickException as error:
             _report(error)
@@ -75,65 +72,140 @@ class _Program(click.Command):
 
 
 def _report(error: click.ClickException) -> None:
-    """Print what ends a program, as click does."""
-    if isinstance(error, Failure):
-        for line in error.lines:
-            print_message(f"error: {line}")
-        return
+    """Print wrong usage: how the command is used, and what is wrong."""
     if isinstance(error, _SHOWS_HELP):
-        for line in error.format_message().split("\n"):
-            print_message(line)
+        print_lines(error.format_message())
         return
     if isinstance(error, click.UsageError) and (context := error.ctx):
-        for line in context.get_usage().split("\n"):
-            print_message(line)
-        print_message(f"Try '{context.command_path} {max(context.help_option_names, key=len)}' for help.")
-        print_message()
-    print_message(f"Error: {error.format_message()}")
-    if isinstance(error, WrongUsage | WrongValue):
-        for line in error.more:
-            print_message(line)
+        print_lines(context.get_usage())
+        print_lines(f"Try '{context.command_path} {max(context.help_option_names, key=len)}' for help.")
+        print_lines("")
+    print_error(error.format_message())
+    for line in error.more if isinstance(error, WrongUsage | WrongValue) else ():
+        print_error(line)
 
 
 class Command(_Program):
-    """A command whose errors end in clear lines, and which SIGTERM and SIGHUP end as Ctrl-C does."""
+    """A command with an *example* for its help, and the *page* of the documentation about it.
+
+    All commands have --quiet and --verbose. Those that print no document have --json, and print nothing else
+    on stdout with it. The function gets a `Printer` as its first argument (``click.pass_obj``); if that
+    printed an error, the exit code is 1. SIGTERM and SIGHUP end a command as Ctrl-C does.
+    """
+
+    def __init__(
+        self, name: str | None, *, example: str, page: str, json: bool = True, **attributes: Any
+    ) -> None:
+        super().__init__(name, **attributes)
+        self.params += [_JSON, _QUIET, _VERBOSE] if json else [_QUIET, _VERBOSE]
+        self.example, self.page = example, page
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; raises UsageError, also if an option with one value is given twice."""
+        if not ctx.resilient_parsing:
+            _, _, given = self.make_parser(ctx).parse_args([*args])
+            _refuse_repeats(given)
+        return super().parse_args(ctx, args)
+
+    def format_epilog(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the example and the page into the help."""
+        with formatter.section("Example"):
+            formatter.write(f"{'':{formatter.current_indent}}{self.example}\n")
+        formatter.write_paragraph()
+        formatter.write(f"Documentation: {_address(self.page)}\n")
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
+        quiet, verbose = ctx.params.pop("quiet"), ctx.params.pop("verbose")
+        if quiet and verbose:
+            raise click.UsageError("--quiet contradicts --verbose; leave one of them out", ctx)
+        ctx.obj = printer = Printer(as_json=ctx.params.pop("as_json", False))
+        result = None
+        before = set_volume(QUIET if quiet else VERBOSE if verbose else NORMAL)
         try:
+            if ctx.params.get("dry_run"):
+                print_message("dry run: no file is written")
             with _termination_is_an_exit():
-                return super().invoke(ctx)
-        except OSError as error:
-            if error.errno == errno.EPIPE:  # click ends quietly when nobody reads on
-                raise
-            raise Failure(fault_lines(error)) from None
-        except UnknownNameError as error:
-            raise WrongUsage(error.lines()) from None
-        except VariantError as error:
-            raise Failure(fault_lines(error)) from None
+                try:
+                    result = super().invoke(ctx)
+                except (VariantError, OSError) as error:
+                    if isinstance(error, OSError) and error.errno == errno.EPIPE:
+                        raise  # click ends quietly when the reader has closed the pipe
+                    for problem in problems_in(error):
+                        printer.error(problem)
+                printer.close()
+        finally:
+            set_volume(before)
+        if printer.failed:
+            ctx.exit(1)
+        return result
 
 
 class Group(_Program, click.Group):
-    """A program whose first argument names a command."""
+    """A program whose first argument names a command; *sections* are the headings in its help."""
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.sections: dict[str, list[str]] = {}
+
+    def add_section(self, heading: str, commands: Sequence[click.Command]) -> None:
+        """Add commands under a heading."""
+        self.sections[heading] = [command.name or "" for command in commands]
+        for command in commands:
+            self.add_command(command)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands, in the order of the sections."""
+        return [name for names in self.sections.values() for name in names] or super().list_commands(ctx)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands into the help, with the whole summary of each."""
+        width = max(map(len, self.commands))
+        for heading, names in (self.sections or {"Commands": self.list_commands(ctx)}).items():
+            summaries = [self.commands[name].get_short_help_str(sys.maxsize) for name in names]
+            with formatter.section(heading):
+                rows = [(f"{name:{width}}", summary) for name, summary in zip(names, summaries, strict=True)]
+                formatter.write_dl(rows)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is named; raises UsageError with a suggestion."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            known = self.list_commands(ctx)
+            raise click.UsageError(f"unknown command {args[0]!r}{did_you_mean(args[0], known)}", ctx)
+        return super().resolve_command(ctx, args)
 
 
-def fault_lines(error: VariantError | OSError) -> list[str]:
-    """Return the faults, each on a line of its own."""
-    if isinstance(error, VariantError):
-        return error.lines()
-    return [f"{error.filename2 or error.filename or 'stdout'}: {error.strerror or error}"]
+_JSON = click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON object.")
+_QUIET = click.Option(["-q", "--quiet"], is_flag=True, help="Print errors only, and the results.")
+_VERBOSE = click.Option(["-v", "--verbose"], is_flag=True, help="Print each step, too.")
+
+
+def _address(page: str) -> str:
+    """Return the address of a page of the documentation, such as ``docs/explain.md``."""
+    return f"{SITE}{page.removeprefix('docs/').removesuffix('.md')}" if SITE else page
+
+
+def _refuse_repeats(given: Sequence[click.Parameter]) -> None:
+    """Refuse options that have one value and are given twice; raises UsageError."""
+    counts = Counter(param.name for param in given)
+    for param in given:
+        is_switch = isinstance(param, click.Option) and param.is_flag and not param.secondary_opts
+        if counts[param.name] > 1 and isinstance(param, click.Option) and not (param.multiple or is_switch):
+            raise click.UsageError(f"{'/'.join(param.opts)} is given twice; leave one of them out")
 
 
 @contextmanager
 def _termination_is_an_exit() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the process as Ctrl-C does, so that nothing is left behind."""
+    """Let SIGTERM and SIGHUP end the process as Ctrl-C does, so that no unfinished file is left."""
 
     def leave(number: int, _: object) -> None:
         sys.exit(128 + number)
 
     signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     if threading.current_thread() is not threading.main_thread():
-        signals = []  # only the main thread may
+        signals = []  # Python allows this in the main thread only
     former = {number: signal.signal(number, leave) for number in signals}
     try:
         yield

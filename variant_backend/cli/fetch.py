@@ -11,10 +11,9 @@ from urllib.parse import urlsplit
 import click
 
 from ..errors import VariantError
-from ..lowlevel.terminal import print_line, print_message
 from .command import Command, WrongValue
-from .options import PATH
-from .output import Progress, print_json
+from .options import PATH, force_option, output_option
+from .output import Printer, Progress
 from .selection_options import selection_options, sources_options
 
 if TYPE_CHECKING:
@@ -27,82 +26,86 @@ if TYPE_CHECKING:
     from ..selection.resolve import Pick
     from ..selection.target import Target
 
+_NO_OUTPUT = "missing folder for the wheels; add --output DIR"
 
-@click.command("fetch", cls=Command)
+
+@click.command(
+    "fetch", cls=Command, example="variant-backend fetch demo -f dist -o wheels", page="docs/fetch.md"
+)
 @click.argument("packages", nargs=-1, metavar="[PACKAGE[==VERSION][#LABEL]]...")
 @sources_options
-@click.option("-d", "--dest", "folder", type=PATH, metavar="DIR", help="Where the wheels go.")
+@output_option("The folder for the wheels.")
 @click.option(
-    "--plain", is_flag=True, help="Leave wheels that any pip installs: no labels, no variant markers."
+    "--plain",
+    is_flag=True,
+    help="Write plain wheels, which every pip installs: no label, no variant markers.",
 )
 @click.option(
     "--pylock",
     "lock_file",
     type=PATH,
     metavar="FILE",
-    help="Write a lock file; without PACKAGE, fetch from it.",
+    help="Write a lock file; without PACKAGE, download from it.",
 )
-@click.option("--force", is_flag=True, help="Replace files that differ.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of the paths.")
+@force_option
 @selection_options
+@click.pass_obj
 def fetch_command(
+    printer: Printer,
     packages: tuple[str, ...],
     sources: Sources,
-    folder: Path | None,
+    output: Path | None,
     plain: bool,
     lock_file: Path | None,
     force: bool,
-    as_json: bool,
     machine: Machine,
     policy: Policy,
     target: Target,
 ) -> None:
-    """Fetch the best wheel of each package, or that of a pinned label, and check its hashes.
+    """Download the best wheel of each package.
 
-    Dependencies are not fetched. Of a package with #LABEL, nothing is asked of this machine. With --pylock,
-    all wheels of the releases are locked, and -d may be left out; without PACKAGE, the wheels come from FILE.
-    The paths are printed.
+    The command verifies hashes, does not download dependencies, and prints the paths. #LABEL selects the
+    wheel of that label, whatever the machine supports. With --pylock, FILE locks all wheels of the releases,
+    and -o may be missing. Without PACKAGE, the command downloads the wheels that FILE locks.
     """
     from ..selection.fetch import fetch
     from ..selection.resolve import resolve_locked, resolve_packages
 
-    asked: list[str] = []
     if not packages:
-        picks, problems = resolve_locked(_lock_to_read(sources, folder, lock_file), machine, policy, target)
+        picks, problems = resolve_locked(_lock_to_read(sources, output, lock_file), machine, policy, target)
     else:
-        pins = _check_picking(packages, sources, folder, lock_file, plain)
-        asked = _open_hosts(sources.index_urls)
-        _warn_of_open_lines(asked)
+        pins = _check_picking(packages, sources, output, lock_file, plain)
+        _warn_of_plain_http(printer, sources.index_urls)
         picks, problems = resolve_packages(pins, sources, machine, policy, target)
-    _print_picks(picks, problems, lock_file)
-    urls = [pick.wheel.file.url for pick in picks if folder and pick.wheel.file.url]
-    _warn_of_open_lines(host for host in _open_hosts(urls) if host not in asked)
+    _print_picks(printer, picks, problems, lock_file)
+    _warn_of_plain_http(printer, [pick.wheel.file.url for pick in picks if output and pick.wheel.file.url])
     lock = _lock_to_write(lock_file, sources) if packages and lock_file else None
-    with Progress(size=sum(pick.wheel.file.size or 0 for pick in picks) if folder else 0) as progress:
-        results = fetch(picks, folder, lock, plain=plain, force=force, advance=progress.advance)
-    _print_results(results)
-    if as_json:
-        print_json({"packages": [_to_dict(pick, results) for pick in picks]})
-    else:
-        for path in [result.path for result in results] if folder else [lock_file]:
-            print_line(str(path))
+    with Progress(size=sum(pick.wheel.file.size or 0 for pick in picks) if output else 0) as progress:
+        results = fetch(picks, output, lock, plain=plain, force=force, advance=progress.advance)
+    _print_results(printer, results)
+    printer.keys = {
+        "packages": [_to_dict(pick, results) for pick in picks],
+        "lock-file": str(lock_file) if lock else None,
+    }
+    for path in [result.path for result in results] if output else [lock_file]:
+        printer.line(str(path))
 
 
-def _lock_to_read(sources: Sources, folder: Path | None, lock_file: Path | None) -> Path:
-    """Return the lock file to fetch from, where no package is given; raises UsageError."""
+def _lock_to_read(sources: Sources, output: Path | None, lock_file: Path | None) -> Path:
+    """Return the lock file to download from if no package is given; raises UsageError."""
     if lock_file is None:
-        raise click.UsageError("say which PACKAGE to fetch, or which lock file to fetch from: --pylock FILE")
+        raise click.UsageError("missing PACKAGE; name packages, or a lock file with --pylock FILE")
     if any(sources):
         raise click.UsageError(
-            "the lock file says where its wheels are: leave out --find-links and --index-url"
+            "a lock file names the locations of its wheels; leave out --find-links and --index-url"
         )
-    if folder is None:
-        raise click.UsageError("say where the wheels go: -d DIR")
+    if output is None:
+        raise click.UsageError(_NO_OUTPUT)
     return lock_file
 
 
 def _lock_to_write(path: Path, sources: Sources) -> LockFile:
-    """Return the lock file to write; it names the index, if all packages come from one."""
+    """Return the lock file to write; it names the index if all packages come from one."""
     from ..lowlevel.http import shown_url
     from ..selection.fetch import LockFile
 
@@ -110,25 +113,27 @@ def _lock_to_write(path: Path, sources: Sources) -> LockFile:
     return LockFile(path, shown_url(urls[0]) if len(urls) == 1 else None)
 
 
-def _print_picks(picks: Sequence[Pick], problems: Iterable[Problem], lock_file: Path | None) -> None:
-    """Print which wheels are chosen and why, and what went wrong without ruling them out."""
-    if not picks:  # a package that is asked for would have been a fault
-        print_message(f"notice: {lock_file}: no package counts on this system")
-    for line in dict.fromkeys(map(str, problems)):
-        print_message(f"warning: {line}")
+def _print_picks(
+    printer: Printer, picks: Sequence[Pick], problems: Iterable[Problem], lock_file: Path | None
+) -> None:
+    """Print which wheels are selected and why, and the problems that ruled out none of them."""
+    if not picks:  # a requested package without a wheel is an error already
+        printer.warn(f"{lock_file}: no package is for this environment; no file is written")
+    for problem in problems:
+        printer.warn(problem)
     for pick in picks:
         release = pick.release
-        print_message(f"{release.name} {release.version}: {pick.wheel.file.filename} is {pick.why}")
+        printer.say(f"{release.name} {release.version}: {pick.wheel.file.filename} is {pick.why}")
 
 
 def _check_picking(
     packages: Sequence[str],
     sources: Sources,
-    folder: Path | None,
+    output: Path | None,
     lock_file: Path | None,
     plain: bool,
 ) -> list[Pin]:
-    """Return what is asked for; raises UsageError if that, or the options, cannot be right."""
+    """Return the requested packages; raises UsageError if they or the options are wrong."""
     from ..formats.pylock import check_lock_name
     from ..selection.requirements import Pin
 
@@ -141,9 +146,9 @@ def _check_picking(
     if lines:
         raise WrongValue(lines, "PACKAGE")
     if not any(sources):
-        raise click.UsageError("say where to look: --find-links DIR or --index-url URL")
-    if folder is None and (lock_file is None or plain):
-        raise click.UsageError("say where the wheels go: -d DIR")
+        raise click.UsageError("missing source; add --find-links DIR or --index-url URL")
+    if output is None and (lock_file is None or plain):
+        raise click.UsageError(_NO_OUTPUT)
     if lock_file is not None:
         try:
             check_lock_name(lock_file.name)
@@ -152,37 +157,29 @@ def _check_picking(
     return pins
 
 
-def _print_results(results: Iterable[Fetched]) -> None:
-    """Print of which wheels nothing proves what they are, and which were there already."""
+def _print_results(printer: Printer, results: Iterable[Fetched]) -> None:
+    """Print which wheels are unverified, and which existed already."""
     for result in results:
         file = result.pick.wheel.file
         if not result.verified and file.url:
-            text = "nothing proves it, as its index gives no hash that does"
-            print_message(f"notice: {file.filename}: {text}")
+            printer.warn(f"{file.filename}: not verified: the index has no hash that can be checked")
         if not result.written:
-            print_message(f"notice: {result.path} was there already")
+            printer.say(f"{result.path} already exists, with the same content")
 
 
-def _open_hosts(urls: Iterable[str]) -> list[str]:
-    """Return the servers that are asked over a network without encryption."""
+def _warn_of_plain_http(printer: Printer, urls: Iterable[str]) -> None:
+    """Warn of each server that is asked over a network without encryption."""
     from ..lowlevel.http import is_this_machine
 
-    hosts: dict[str, None] = {}
     for url in urls:
-        with suppress(ValueError):  # that it is no URL is said when it is asked for
+        with suppress(ValueError):  # the download reports an invalid URL
             parts = urlsplit(url)
             if parts.scheme == "http" and parts.hostname and not is_this_machine(url):
-                hosts[parts.hostname] = None
-    return [*hosts]
-
-
-def _warn_of_open_lines(hosts: Iterable[str]) -> None:
-    for host in hosts:
-        print_message(f"notice: {host} is asked without encryption: who is in between can change what comes")
+                printer.warn(f"{parts.hostname}: http is not encrypted; others can change the download")
 
 
 def _to_dict(pick: Pick, results: Sequence[Fetched]) -> dict[str, object]:
-    """Return the object for machines."""
+    """Return the JSON object of a package."""
     file = pick.wheel.file
     result = next((result for result in results if result.pick is pick), None)
     variants = result.metadata.variants if result and result.metadata else {}
@@ -201,7 +198,7 @@ def _to_dict(pick: Pick, results: Sequence[Fetched]) -> dict[str, object]:
 
 
 def _shown_url(file: File) -> str:
-    """Return the URL of a file as it may be printed, that of one on this machine too."""
+    """Return the URL of a file, without secrets."""
     from ..lowlevel.http import shown_url
 
     location = file.location

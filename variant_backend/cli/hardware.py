@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..lowlevel.terminal import heading, print_document, print_message, print_table
+from ..lowlevel.terminal import heading, print_document
 from .command import Command
-from .options import PATH
+from .options import output_option
+from .output import Printer
+from .selection_options import MachineFile, machine_option
 
 if TYPE_CHECKING:
     from ..formats.hardware_file import Hardware
@@ -18,48 +20,47 @@ if TYPE_CHECKING:
 _MOST_VALUES = 4  # of a feature in the table for people
 
 
-@click.command("hardware", cls=Command)
-@click.option(
-    "--hardware",
-    "file",
-    type=PATH,
-    metavar="FILE",
-    help="Show what this file says (TOML if it is called so, else JSON), not this machine.",
+@click.command(
+    "hardware", cls=Command, example="variant-backend hardware -o machine.toml", page="docs/hardware.md"
 )
-@click.option("--json", "form", flag_value="json", help="Print a hardware file, in JSON.")
-@click.option("--toml", "form", flag_value="toml", help="Print a hardware file, in TOML.")
-@click.option("--as-env", "form", flag_value="env", help="Print the variables that force uv to see the same.")
-@click.option(
-    "-o",
-    "--output",
-    type=PATH,
-    metavar="FILE",
-    help="Write to this file: TOML if it is called so, else JSON.",
-)
-def hardware_command(file: Path | None, form: str | None, output: Path | None) -> None:
-    """Show what this machine supports, best first, and where each fact came from.
+@machine_option("Show the content of a machine file, not this machine.")
+@click.option("--toml", is_flag=True, help="Print a machine file in TOML.")
+@click.option("--as-env", is_flag=True, help="Print the variables that force uv to see the same.")
+@output_option("Write a machine file: TOML if its name ends in .toml, JSON otherwise.")
+@click.pass_obj
+def hardware_command(
+    printer: Printer, machine: MachineFile | None, toml: bool, as_env: bool, output: Path | None
+) -> None:
+    """Show what this machine supports, and how each fact is known.
 
-    The file that --json or --toml gives can stand in for the machine elsewhere.
+    The best values come first. A machine file, the output of --json or --toml, can replace the machine in
+    other commands: --machine FILE.
     """
     from ..machine.detect import detect, load_hardware
 
-    hardware = load_hardware(file) if file else detect(os.environ)
-    if output and not form:
-        form = "toml" if output.suffix == ".toml" else "json"
-    if form is None:
-        print_table(_rows(hardware))
-        return
-    text = _text(hardware, form)
-    if output is None:
-        print_document(text.encode())
-        return
+    forms = [name for name, given in (("json", printer.as_json), ("toml", toml), ("env", as_env)) if given]
+    if len(forms) > 1:
+        raise click.UsageError("--json, --toml and --as-env contradict each other; use one of them")
+    hardware = load_hardware(machine.path) if machine else detect(os.environ)
+    printer.keys = {"machine": hardware.to_dict()}
+    if output is not None:
+        form = forms[0] if forms else "toml" if output.suffix == ".toml" else "json"
+        _write(output, _text(hardware, form))
+        printer.line(str(output))
+    elif toml or as_env:
+        print_document(_text(hardware, forms[0]).encode())
+    else:
+        printer.table(_rows(hardware))
+
+
+def _write(path: Path, text: str) -> None:
     from ..lowlevel.file_set import Output, write_all_files
 
-    write_all_files([Output(output.parent, output.name, text.encode("utf-8"))])
-    print_message(str(output))
+    write_all_files([Output(path.parent, path.name, text.encode("utf-8"))])
 
 
 def _text(hardware: Hardware, form: str) -> str:
+    """Return a machine file, or lines with variables."""
     if form == "json":
         return hardware.to_json()
     if form == "toml":

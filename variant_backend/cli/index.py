@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import VariantError
-from ..lowlevel.terminal import print_line, print_message
-from .command import Command, WrongValue, fault_lines
-from .options import PATH
-from .output import Progress, print_json
+from .command import Command
+from .options import PATH, output_option, reading
+from .output import Printer, Progress
 
 if TYPE_CHECKING:
     from ..publishing.index_file import Index
 
 
-def _base_url(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """Check --base-url."""
+def _base_url(value: str | None) -> str | None:
     from ..lowlevel.http import check_base_url
 
-    try:
-        return None if value is None else check_base_url(value)
-    except VariantError as error:
-        raise WrongValue(error.lines()) from None
+    return None if value is None else check_base_url(value)
 
 
-@click.command("index", cls=Command)
+@click.command("index", cls=Command, example="variant-backend index dist/", page="docs/publish.md")
 @click.argument("places", nargs=-1, required=True, metavar="DIR|URL...")
 @click.option(
     "--merge",
@@ -37,84 +30,75 @@ def _base_url(_: click.Context, __: click.Parameter, value: str | None) -> str |
     multiple=True,
     type=PATH,
     metavar="FILE",
-    help="A variants.json that another machine wrote, to be combined with the wheels here; may be repeated.",
+    help="An index file from another machine, to combine with these wheels; may be repeated.",
 )
-@click.option(
-    "--simple", is_flag=True, help="Write a package index beside it: pages for installers and people."
-)
+@click.option("--simple", is_flag=True, help="Also write a package index: pages for installers and people.")
 @click.option(
     "--base-url",
     metavar="URL",
-    callback=_base_url,
-    help="Where the folder with the package index will be served: its pages for people name it in commands.",
+    callback=reading(_base_url),
+    help="The URL of the package index, for the commands that its pages show.",
 )
-@click.option("--check", is_flag=True, help="Write nothing; say which files are missing or differ.")
-@click.option("-o", "--output-dir", type=PATH, help="Where to write  [default: beside the wheels, or here]")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file is missing or differs.")
+@output_option("The output folder.  [default: beside the wheels; for URLs: .]")
+@click.pass_obj
 def index_command(
+    printer: Printer,
     places: tuple[str, ...],
     merged: tuple[Path, ...],
     simple: bool,
     base_url: str | None,
     check: bool,
-    output_dir: Path | None,
-    as_json: bool,
+    output: Path | None,
 ) -> None:
-    """Write {name}-{version}-variants.json for the variant wheels in the folders.
+    """Write the index file {name}-{version}-variants.json.
 
-    Installers need it beside the wheels to choose among them. Of wheels at a URL, some kilobytes are read,
-    and the file goes to --output-dir, or to the current folder. The paths of these files are printed, and
-    those of the two pages that a package index begins with: for people, and for installers.
+    Installers need this file beside the variant wheels to select one of them. From wheels at a URL, the
+    command reads some kilobytes. It prints the paths of the index files. With --simple, it also prints the
+    paths of the start pages for people and for installers.
     """
     urls = tuple(place for place in places if "://" in place)
     folders = tuple(Path(place) for place in places if "://" not in place)
     if simple and urls:
-        raise click.UsageError("--simple needs the wheels themselves: it goes with folders only.")
-    if simple and len(folders) > 1 and output_dir is None:
-        raise click.UsageError("--simple over several folders needs --output-dir.")
+        raise click.UsageError("--simple needs the whole wheels; name folders, not URLs")
+    if simple and len(folders) > 1 and output is None:
+        raise click.UsageError("--simple for several folders needs --output DIR")
     if base_url and not simple:
-        raise click.UsageError("--base-url goes with --simple only.")
-    try:
-        planned, differences = _run(folders, urls, merged, output_dir, base_url, simple=simple, check=check)
-    except (VariantError, OSError) as error:
-        if as_json:
-            print_json({"files": [], "notices": [], "faults": fault_lines(error)})
-        raise
-    _report(planned, differences, check=check, as_json=as_json)
-    if check and differences:
-        sys.exit(1)
+        raise click.UsageError("--base-url needs --simple")
+    planned, differences = _run(folders, urls, merged, output, base_url, simple=simple, check=check)
+    printer.keys = {"files": _files(planned, differences, check=check)}
+    _report(printer, planned, differences, check=check)
+    printer.failed = check and bool(differences)
 
 
-def _report(planned: Index, differences: Mapping[Path, str], *, check: bool, as_json: bool) -> None:
-    """Tell which files there are, or with *check* which of them differ, on stdout, all else on stderr."""
+def _report(printer: Printer, planned: Index, differences: Mapping[Path, str], *, check: bool) -> None:
+    """Print the paths of the files, or with *check* how existing files differ."""
     from ..variants.wheel_metadata import remarks_on
 
-    remarks = (remark for release in planned.releases for remark in remarks_on(release.metadata))
-    notices = [*planned.notices, *dict.fromkeys(remarks)]
-    for notice in notices:
-        print_message(notice)
-    if as_json:
-        files = _files(planned, differences, check=check)
-        print_json({"files": files, "notices": notices, "faults": []})
-    elif check:
+    for warning in planned.notices:
+        printer.warn(warning)
+    for release in planned.releases:
+        for remark in remarks_on(release.metadata):
+            printer.warn(remark)
+    if check:
         for path, difference in differences.items():
-            print_line(f"{path}: {difference}")
+            printer.line(f"{path}: {difference}")
     else:
         for path in _to_print(planned):
-            print_line(str(path))
+            printer.line(str(path))
 
 
 def _run(
     folders: tuple[Path, ...],
     urls: tuple[str, ...],
     merged: tuple[Path, ...],
-    output_dir: Path | None,
+    output: Path | None,
     base_url: str | None,
     *,
     simple: bool,
     check: bool,
 ) -> tuple[Index, Mapping[Path, str]]:
-    """Plan the files, write them unless that is only checked, and return how what was there differs."""
+    """Plan the files, write them unless *check*, and return how the existing files differ."""
     from ..lowlevel import file_set
     from ..publishing.index_file import plan_index
 
@@ -125,17 +109,17 @@ def _run(
             path for folder in folders for pattern in ("*.whl", "*.tar.gz") for path in folder.glob(pattern)
         ]
         with Progress(packages) as progress:
-            planned = plan_simple_index(folders, merged, output_dir, progress.advance, base_url)
+            planned = plan_simple_index(folders, merged, output, progress.advance, base_url)
     else:
-        planned = plan_index(folders, merged, output_dir, urls)
+        planned = plan_index(folders, merged, output, urls)
     differences = file_set.differences(planned.outputs)
     if not check:
-        file_set.write_all_files(output for output in planned.outputs if output.path in differences)
+        file_set.write_all_files(file for file in planned.outputs if file.path in differences)
     return planned, differences
 
 
 def _to_print(planned: Index) -> list[Path]:
-    """Return the paths of the files with variants, and of the pages that all others are linked from."""
+    """Return the paths of the index files, and of the start pages of a package index."""
     paths = [output.path for release in planned.releases for output in release.outputs()]
     starts = ("index.html", "simple/index.html")
     return paths + [output.path for output in planned.outputs if output.name in starts]

@@ -1,4 +1,4 @@
-"""``variant-backend init``: the shim goes around a project's build backend."""
+"""``variant-backend init``."""
 
 from __future__ import annotations
 
@@ -8,39 +8,44 @@ from pathlib import Path
 import click
 
 from ..errors import VariantError
-from ..lowlevel.terminal import Styled, escaped, is_terminal, print_line, print_message
+from ..lowlevel.terminal import Styled, escaped, is_terminal
 from ..variants.properties import Property
 from .command import Command
-from .options import PATH
+from .options import PATH, dry_run_option, label_option
+from .output import Printer
 
 
-@click.command("init", cls=Command)
+@click.command(
+    "init", cls=Command, example="variant-backend init -l cu12 -p 'nvidia::cuda::12'", page="docs/init.md"
+)
 @click.argument("path", default=".", type=PATH, metavar="[PATH]")
-@click.option("--variant", "label", metavar="LABEL", help="Give this label a place in the project file.")
+@label_option("Define this label in the project file.")
 @click.option(
     "-p",
     "--property",
     "properties",
     multiple=True,
     metavar="NS::FEATURE::VALUE",
-    help="A property of a new label; repeat it for more.",
+    help="A property of a new label; may be repeated.",
 )
-@click.option("--undo", is_flag=True, help="Put the project's own build backend back in place.")
-@click.option("--dry-run", is_flag=True, help="Show the changes, write nothing.")
+@click.option("--undo", is_flag=True, help="Restore the project's own build backend.")
+@dry_run_option
+@click.pass_obj
 def init_command(
-    path: Path, label: str | None, properties: tuple[str, ...], undo: bool, dry_run: bool
+    printer: Printer, path: Path, label: str | None, properties: tuple[str, ...], undo: bool, dry_run: bool
 ) -> None:
-    """Wrap the build backend of the project in PATH (a folder or its pyproject.toml).
+    """Wrap the build backend of a project.
 
-    [build-system] then names variant_backend.hooks, and [tool.variant-backend] the backend that it named
-    before. The changes are shown first. What is there already is left as it is.
+    PATH is the project's folder or its pyproject.toml. Afterwards, [build-system] names
+    variant_backend.hooks, and [tool.variant-backend] names the backend that it named before. The command
+    shows the changes first, and keeps existing settings.
     """
     from ..project import scaffold as editing
 
     if undo and (label is not None or properties):
-        raise click.UsageError("--undo goes with neither --variant nor --property: it leaves variants alone.")
+        raise click.UsageError("--undo contradicts --label and --property: it does not change variants")
     if properties and label is None:
-        raise click.UsageError("--property needs a label: give --variant LABEL.")
+        raise click.UsageError("--property needs a label; add --label LABEL")
     wanted = [Property.parse(text) for text in properties]
     file = editing.project_file(path)
     old = editing.read_project_file(file)
@@ -49,29 +54,29 @@ def init_command(
         if label is not None:
             if not wanted and not editing.is_defined(new, label):
                 raise click.UsageError(
-                    f"Label {label!r} is new: say what it stands for with --property NS::FEATURE::VALUE."
+                    f"label {label!r} is new; add its properties with --property NS::FEATURE::VALUE"
                 )
             new = editing.add_variant(new, label, wanted)
     except VariantError as error:
         raise error.within(file) from None
+    printer.keys = {"path": str(file), "changed": new != old, "written": new != old and not dry_run}
     if new == old:
-        state = "is not wrapped" if undo else "has all that already"
-        print_message(f"{file}: {state}, nothing changes")
+        printer.say(f"{file}: no change: {'it is not wrapped' if undo else 'it has all settings already'}")
         return
-    _show_difference(file, old, new)
+    _show_difference(printer, file, old, new)
     if dry_run:
         return
     if is_terminal(sys.stdin) and is_terminal(sys.stderr):
         click.confirm(f"Write {escaped(str(file))}?", default=True, abort=True, err=True)
     editing.write_project_file(file, old, new)
-    print_message(f"{file}: written")
+    printer.say(f"{file}: written")
 
 
-def _show_difference(file: Path, old: str, new: str) -> None:
+def _show_difference(printer: Printer, file: Path, old: str, new: str) -> None:
     """Print a unified diff, in colors on a terminal."""
     import difflib
 
     colors = {"+": "green", "-": "red", "@": "cyan"}
     before, after = (text.replace("\r\n", "\n").removesuffix("\n").split("\n") for text in (old, new))
     for line in difflib.unified_diff(before if old else [], after, str(file), str(file), lineterm=""):
-        print_line(Styled(line, colors.get(line[0], "")))
+        printer.line(Styled(line, colors.get(line[0], "")))

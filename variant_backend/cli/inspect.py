@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -11,51 +10,46 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import VariantError
-from ..lowlevel.http import shown_url
-from ..lowlevel.terminal import Styled, print_line, print_message, print_table
+from ..lowlevel.terminal import Styled
 from ..variants.providers import Provider, StaticProvider
 from .command import Command
 from .options import installed_paths
-from .output import print_json
+from .output import Printer
 
 if TYPE_CHECKING:
     from ..wheels.inspection import Inspection, RequirementChanges
 
-_WIDTH = 12  # of the first column, the same for all
+_WIDTH = 12  # of the first column
 
 
-@click.command("inspect", cls=Command)
+@click.command("inspect", cls=Command, example="variant-backend inspect dist/*.whl", page="docs/inspect.md")
 @click.argument("targets", nargs=-1, required=True, metavar="WHEEL|URL|NAME...")
 @installed_paths
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each wheel or distribution.")
-def inspect_command(targets: tuple[str, ...], paths: tuple[Path, ...], as_json: bool) -> None:
-    """Show what a wheel, or an installed distribution, says of itself as a variant.
+@click.pass_obj
+def inspect_command(printer: Printer, targets: tuple[str, ...], paths: tuple[Path, ...]) -> None:
+    """Show the variant metadata of wheels and distributions.
 
-    A name that ends in .whl is a wheel, one with :// a URL, of a wheel or of a place that lists wheels;
-    any other is that of an installed distribution.
+    A name that ends in .whl is a wheel. A name with :// is the URL of a wheel, or of a page or folder with
+    wheels. Any other name is an installed distribution.
     """
-    well, first = True, True
+    shown: list[Inspection] = []
     for target in targets:
         for result in _inspected(target, paths):
-            errors = [str(problem) for problem in result.problems]
-            inspection = None if isinstance(result, VariantError) else result
-            if as_json:
-                print_json(_to_dict(inspection, target, errors))
-            elif inspection:
-                if not first:
-                    print_line()
-                _print(inspection)
-                first = False
-            prefix = f"{inspection.target}: " if inspection else ""
-            for error in errors:
-                print_message(f"error: {prefix}{error}")
-            well &= not errors
-    if not well:
-        sys.exit(1)
+            if isinstance(result, VariantError):
+                problems = [*result.problems]
+            else:
+                if shown:
+                    printer.line()
+                shown.append(result)
+                _print(printer, result)
+                problems = [problem.within(result.target) for problem in result.problems]
+            for problem in problems:
+                printer.error(problem)
+    printer.keys = {"targets": list(map(_to_dict, shown))}
 
 
 def _inspected(target: str, paths: tuple[Path, ...]) -> list[Inspection | VariantError]:
-    """Return what is known of a target, or what is wrong."""
+    """Return the inspections of a target, or an error."""
     from ..wheels import inspection
 
     try:
@@ -68,10 +62,8 @@ def _inspected(target: str, paths: tuple[Path, ...]) -> list[Inspection | Varian
         return [error]
 
 
-def _to_dict(result: Inspection | None, target: str, errors: list[str]) -> dict[str, object]:
-    """Return the object for machines."""
-    if result is None:
-        return {"target": _without_secrets(target), "errors": errors}
+def _to_dict(result: Inspection) -> dict[str, object]:
+    """Return the JSON object of a wheel or distribution."""
     metadata, variant, changes = result.metadata, result.variant, _changes(result)
     return {
         "target": result.target,
@@ -92,25 +84,19 @@ def _to_dict(result: Inspection | None, target: str, errors: list[str]) -> dict[
             name: {"installs": verdict.installs, "reasons": verdict.reasons}
             for name, verdict in result.verdicts.items()
         },
-        "errors": errors,
     }
 
 
 def _changes(result: Inspection) -> RequirementChanges | None:
-    """Return the difference from the plain wheel, None if it is not known."""
+    """Return the changed requirements, None if the plain wheel's are unknown."""
     return None if isinstance(result.changes, VariantError) else result.changes
 
 
-def _without_secrets(target: str) -> str:
-    """Return a target as it may be printed: a URL may have secrets."""
-    return shown_url(target) if "://" in target else target
-
-
-def _print(result: Inspection) -> None:
+def _print(printer: Printer, result: Inspection) -> None:
     """Print the table for people."""
     rows: list[tuple[str, list[str]]] = [("name", [result.name]), ("version", [result.version])]
     if result.metadata is None and result.label is None:
-        rows.append(("variant", ["no: it has neither a label nor a variant.json"]))
+        rows.append(("variant", ["no: neither a label nor a variant.json"]))
     else:
         rows.append(("label", [result.label or "(none)"]))
     if schema := result.variant_json.schema:
@@ -136,13 +122,13 @@ def _print(result: Inspection) -> None:
     for name, verdict in result.verdicts.items():
         text = "; ".join(verdict.reasons)
         rows.append((name, [f"{'installs it' if verdict.installs else 'never installs it'}: {text}"]))
-    print_line(Styled(result.target, "bold"))
+    printer.line(Styled(result.target, "bold"))
     cells = ((Styled(f"  {name:{_WIDTH}}", "bold"), line) for name, lines in rows for line in lines)
-    print_table([*_without_repeats(cells)])
+    printer.table([*_without_repeats(cells)])
 
 
 def _without_repeats(rows: Iterable[tuple[Styled, str]]) -> Iterator[tuple[str, str]]:
-    """Yield rows; a first cell that the row before has is left empty."""
+    """Yield rows, with an empty first cell where it repeats the row before."""
     before = None
     for first, second in rows:
         yield "" if first == before else first, second
@@ -150,7 +136,7 @@ def _without_repeats(rows: Iterable[tuple[Styled, str]]) -> Iterator[tuple[str, 
 
 
 def property_lines(result: Inspection) -> list[str]:
-    """Return a line for each feature, those of the most important namespace first."""
+    """Return a line for each feature, the most important namespace first."""
     if result.variant is None or result.metadata is None:
         return []
     ranks = {name: rank for rank, name in enumerate(result.metadata.namespaces)}
@@ -164,7 +150,7 @@ def property_lines(result: Inspection) -> list[str]:
 
 
 def _provider(provider: Provider) -> str:
-    """Say where support comes from."""
+    """Describe a provider in one line."""
     if isinstance(provider, StaticProvider):
         text = "; ".join(f"{feature} = {', '.join(values)}" for feature, values in provider.features)
         text = f"static: {text}"

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import VariantError, lines_of
-from ..lowlevel.terminal import print_line, print_message, table
+from ..errors import problems_of
+from ..lowlevel.terminal import table
 from ..variants.properties import check_name
-from .command import Command, Failure
+from .command import Command
 from .inspect import property_lines
-from .options import installed_paths
-from .output import print_json
-from .selection_options import check_folders, hardware_option, reading, supported_option
+from .options import installed_paths, reading
+from .output import Printer
+from .selection_options import MachineFile, check_folders, machine_option, supported_option
 
 if TYPE_CHECKING:
     from ..machine.installed import Disagreement, Installed
@@ -32,27 +32,32 @@ def _namespace(text: str | None) -> str | None:
     return text
 
 
-@click.command("installed", cls=Command)
+@click.command(
+    "installed", cls=Command, example="variant-backend installed --check", page="docs/installed.md"
+)
 @installed_paths
 @supported_option
-@hardware_option
+@machine_option()
 @click.option(
-    "--align", callback=reading(_namespace), metavar="NS", help="Show where variants disagree in NS."
+    "--align",
+    callback=reading(_namespace),
+    metavar="NS",
+    help="Show installed variants that disagree in this namespace.",
 )
-@click.option("--check", is_flag=True, help="Exit with 1 if one is not supported, or disagrees in NS.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of the table.")
+@click.option("--check", is_flag=True, help="Exit with 1 if a variant is not supported, or disagrees.")
+@click.pass_obj
 def installed_command(
+    printer: Printer,
     paths: tuple[Path, ...],
     given: Supported,
-    file: Path | None,
+    machine: MachineFile | None,
     align: str | None,
     check: bool,
-    as_json: bool,
 ) -> None:
-    """Show what is installed as a variant, and whether this system supports it.
+    """Show installed variants, and if the machine supports them.
 
-    The variant's own static-properties tell of a namespace, or else --supported, or else --hardware or what
-    is found on this machine; with none of them, it is unknown. No plugin is run.
+    For each namespace, the first source of supported values is used: the variant's own static-properties,
+    --supported, --machine or this machine. If there is none, the result is unknown. No plugin runs.
     """
     from ..machine.detect import hardware_of
     from ..machine.installed import disagreements, installed_variants
@@ -60,35 +65,29 @@ def installed_command(
     from ..wheels.inspection import installed_versions
 
     check_folders(paths)
-    hardware = hardware_of(file, os.environ)
+    hardware = hardware_of(machine.path if machine else None, os.environ)
     supported = Lazy(lambda: {**hardware.supported, **given})
     variants, errors = installed_variants(supported, paths, Lazy(lambda: installed_versions(paths)))
     apart = disagreements(variants, align) if align else []
-    if as_json:
-        print_json(_to_dict(variants, errors, align, apart))
-    else:
-        _print(variants, align)
-        for disagreement in () if check else apart:
-            print_line(str(disagreement))
-    faults = lines_of(errors)
+    printer.keys = _to_dict(variants, align, apart)
+    _print(printer, variants, align)
+    for disagreement in () if check else apart:
+        printer.line(str(disagreement))
+    for problem in problems_of(errors):
+        printer.error(problem)
     if check:
-        faults += [
-            f"{variant.inspection.name} {variant.inspection.version} in {variant.path}: {reason}"
-            for variant in variants
-            for reason in variant.reasons
-        ]
-        faults += map(str, apart)
-    if faults:
-        raise Failure(faults)
+        for variant in variants:
+            name = f"{variant.inspection.name} {variant.inspection.version} in {variant.path}"
+            for reason in variant.reasons:
+                printer.error(reason.within(name))
+        for disagreement in apart:
+            printer.error(str(disagreement))
 
 
 def _to_dict(
-    variants: Sequence[Installed],
-    errors: Sequence[VariantError],
-    align: str | None,
-    apart: Sequence[Disagreement],
+    variants: Sequence[Installed], align: str | None, apart: Sequence[Disagreement]
 ) -> dict[str, object]:
-    """Return the object for machines."""
+    """Return the keys of the JSON object."""
     return {
         "variants": [
             {
@@ -104,31 +103,28 @@ def _to_dict(
             for installed in variants
         ],
         **({"disagreements": [disagreement._asdict() for disagreement in apart]} if align else {}),
-        "errors": lines_of(errors),
     }
 
 
-def _print(variants: Sequence[Installed], align: str | None) -> None:
-    """Print the table for people; with *align*, of what has properties in that namespace."""
+def _print(printer: Printer, variants: Sequence[Installed], align: str | None) -> None:
+    """Print the table for people; with *align*, only the variants with properties in that namespace."""
     shown = [
         variant
         for variant in variants
         if align is None or (variant.inspection.variant and align in variant.inspection.variant.namespaces())
     ]
     if not shown:
-        print_message(
-            f"no installed variant has properties in {align}" if align else "no variant is installed"
-        )
+        printer.say(f"no installed variant has properties in {align}" if align else "no variant is installed")
     for variant, head in zip(shown, table(list(map(_head, shown)), columns=sys.maxsize), strict=True):
-        print_line(*head)
+        printer.line(*head)
         for line in property_lines(variant.inspection):
             if align is None or line.startswith(f"{align} ::"):
-                print_line(f"  {line}")
+                printer.line(f"  {line}")
         for reason in variant.reasons:
-            print_line(f"  not supported: {reason}")
+            printer.line(f"  not supported: {reason}")
         for namespace in variant.unknown:
-            print_line(
-                f"  unknown: nothing says what is supported in {namespace}; give --supported or --hardware"
+            printer.line(
+                f"  unknown: no source of supported values for {namespace}; use --supported or --machine"
             )
 
 

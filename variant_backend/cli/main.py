@@ -15,6 +15,7 @@ from .index import index_command
 from .init import init_command
 from .inspect import inspect_command
 from .installed import installed_command
+from .make_variant import make_variant_command
 from .providers import providers_group
 from .schema import schema_command
 from .stub import stub_command
@@ -25,23 +26,10 @@ from .upgrade import upgrade_command
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="variant-backend")
 def main() -> None:
-    """Publish wheel variants (PEP 825)."""
+    """Publish, check and select wheel variants (PEP 825)."""
 
 
-for _command in (
-    init_command,
-    build_command,
-    index_command,
-    stub_command,
-    check_command,
-    inspect_command,
-    explain_command,
-    fetch_command,
-    hardware_command,
-    installed_command,
-    providers_group,
-    schema_command,
-    unmake_command,
-    upgrade_command,
-):
-    main.add_command(_command)
+main.add_section("Make variants", [init_command, build_command, make_variant_command, unmake_command])
+main.add_section("Publish them", [index_command, check_command, stub_command, upgrade_command])
+main.add_section("Select wheels", [explain_command, fetch_command, hardware_command, providers_group])
+main.add_section("Look inside", [inspect_command, installed_command, schema_command])

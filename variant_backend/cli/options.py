@@ -2,31 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from ..errors import Problem, VariantError
 from ..variants.properties import Property
+from .command import WrongValue
 
-# A path as it is given: what is wrong with it is said by who opens it.
+_Function = TypeVar("_Function", bound=Callable[..., object])
+
+# Opening the file reports what is wrong with its path.
 PATH = click.Path(path_type=Path, readable=False)
 
 
-# Of commands that read what is installed.
+def reading(read: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """Return a callback that reads the value of an option; a VariantError becomes wrong usage."""
+
+    def callback(_: click.Context, __: click.Parameter, value: Any) -> Any:
+        try:
+            return read(value)
+        except VariantError as error:
+            raise WrongValue(error.lines()) from None
+
+    return callback
+
+
+def output_option(help: str, *, required: bool = False) -> Callable[[_Function], _Function]:  # noqa: A002
+    """Return ``-o/--output``, the parameter ``output``."""
+    return click.option("-o", "--output", type=PATH, metavar="PATH", required=required, help=help)
+
+
+def label_option(help: str, *, multiple: bool = False) -> Callable[[_Function], _Function]:  # noqa: A002
+    """Return ``-l/--label``, the parameter ``label``, or ``labels`` if it may be repeated."""
+    name = "labels" if multiple else "label"
+    return click.option(
+        "-l",
+        "--label",
+        name,
+        multiple=multiple,
+        metavar="LABEL",
+        help=help,
+        shell_complete=_labels_of_project,
+    )
+
+
+def _labels_of_project(context: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """Return the labels of the project file that start with a text, for the completion of shells."""
+    from ..project.pyproject import PROJECT_FILE, Project
+
+    path = Path(context.params.get("pyproject") or context.params.get("path") or PROJECT_FILE)
+    try:
+        metadata = Project.load(path / PROJECT_FILE if path.is_dir() else path).metadata
+    except VariantError:
+        return []
+    return [label for label in (metadata.variants if metadata else ()) if label.startswith(incomplete)]
+
+
+dry_run_option = click.option("-n", "--dry-run", is_flag=True, help="Check everything, and write nothing.")
+force_option = click.option("--force", is_flag=True, help="Replace existing files.")
+jobs_option = click.option(
+    "-j", "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Wheels at the same time."
+)
 installed_paths = click.option(
     "--path",
     "paths",
     multiple=True,
     type=PATH,
     metavar="DIR",
-    help="Where distributions are installed: a site-packages folder; may be repeated.",
+    help="A site-packages folder with installed distributions; may be repeated.",
 )
-
-
-# Of commands that choose among the wheels of a project.
 find_links_option = click.option(
+    "-f",
     "--find-links",
     multiple=True,
     type=PATH,
@@ -34,14 +83,14 @@ find_links_option = click.option(
     help="A folder with wheels and their index file; may be repeated.",
 )
 index_url_option = click.option(
-    "--index-url", multiple=True, metavar="URL", help="A package index; may be repeated."
+    "-i", "--index-url", multiple=True, metavar="URL", help="A package index; may be repeated."
 )
 
 
 def read_supported(texts: Iterable[str]) -> dict[str, dict[str, tuple[str, ...]]]:
-    """Read what a system supports, ``NS :: FEATURE :: V1, V2`` each; the order of all is best first.
+    """Read supported values, each text ``NS :: FEATURE :: V1, V2``, best first.
 
-    A feature that is met again adds its values. Raises VariantError with every fault found.
+    A repeated feature adds its values. Raises VariantError with every problem.
 
     >>> read_supported(["x86_64 :: level :: v3, v2", "x86_64 :: avx :: on"])
     {'x86_64': {'level': ('v3', 'v2'), 'avx': ('on',)}}

@@ -1,4 +1,4 @@
-"""What commands share beside lines of text: JSON, progress bars, and a status line."""
+"""How commands print: lines or one JSON object, progress bars, and a status line."""
 
 from __future__ import annotations
 
@@ -6,34 +6,123 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ..errors import VariantError
-from ..lowlevel.terminal import is_terminal, print_document, print_status
+from ..errors import Problem, VariantError
+from ..lowlevel.terminal import (
+    print_document,
+    print_error,
+    print_line,
+    print_message,
+    print_status,
+    print_table,
+    print_warning,
+    shows_progress,
+)
+
+# The version of the JSON objects: keys may be added to it, not changed.
+_VERSION = 1
 
 
-def print_json(value: object, *, indent: int | None = None) -> None:
-    """Print a JSON document on stdout: in ASCII, and without what CI services would obey in a log."""
-    text = json.dumps(value, indent=indent).replace("##", r"#\u0023")
+def print_json(value: object) -> None:
+    """Print a JSON document on stdout: in ASCII, and without text that CI services obey in a log."""
+    text = json.dumps(value, indent=2).replace("##", r"#\u0023")
     print_document(f"{text}\n".encode())
 
 
-class Progress:
-    """A progress bar over files that are read, on a terminal, once the work takes longer than a second.
+class Printer:
+    """What a command prints: data on stdout, messages on stderr.
 
-    *size* is that of what is not on this machine, in bytes.
+    With --json, stdout gets one object when the command ends, and no line: `keys`, which the command sets,
+    between ``version``, ``warnings`` and ``errors``.
     """
 
-    def __init__(self, files: Iterable[Path] = (), *, size: int = 0, shown: bool = True) -> None:
-        self._shown = shown and is_terminal(sys.stderr)
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.keys: dict[str, object] = {}
+        self.failed = False
+        self._warnings: list[Problem] = []
+        self._errors: list[Problem] = []
+
+    def line(self, *parts: str) -> None:
+        """Print a line of data."""
+        if not self.as_json:
+            print_line(*parts)
+
+    def table(self, rows: Sequence[Sequence[str]]) -> None:
+        """Print a table of data."""
+        if not self.as_json:
+            print_table(rows)
+
+    def say(self, text: str) -> None:
+        """Print a message for a person."""
+        print_message(text)
+
+    def warn(self, warning: Problem | str) -> None:
+        """Print a warning; the same one is printed once."""
+        problem = _as_problem(warning, "warning")
+        if problem not in self._warnings:
+            self._warnings.append(problem)
+            print_warning(str(problem))
+
+    def error(self, error: Problem | str) -> None:
+        """Print an error; the exit code becomes 1."""
+        problem = _as_problem(error, "error")
+        self._errors.append(problem)
+        self.failed = True
+        print_error(str(problem))
+
+    def close(self) -> None:
+        """Print the JSON object, if one is asked for."""
+        if self.as_json:
+            lists = {"warnings": self._warnings, "errors": self._errors}
+            print_json(
+                {
+                    "version": _VERSION,
+                    **self.keys,
+                    **{name: list(map(problem_to_dict, problems)) for name, problems in lists.items()},
+                }
+            )
+
+
+def _as_problem(item: Problem | str, code: str) -> Problem:
+    return Problem(code, "", item) if isinstance(item, str) else item
+
+
+def problem_to_dict(problem: Problem) -> dict[str, object]:
+    """Return the JSON object of a warning or an error."""
+    return {
+        "code": problem.code,
+        "place": problem.place,
+        "message": problem.text,
+        "remedy": problem.remedy,
+    }
+
+
+def problems_in(error: VariantError | OSError) -> Sequence[Problem]:
+    """Return the problems that an error stands for."""
+    if isinstance(error, VariantError):
+        return error.problems
+    place = error.filename2 or error.filename or "stdout"
+    return [Problem("error", str(place), error.strerror or str(error))]
+
+
+class Progress:
+    """A progress bar over bytes that are read, on a terminal, once the work takes longer than a second.
+
+    The total is the size of the *files*, and *size* bytes that are downloaded.
+    """
+
+    def __init__(self, files: Iterable[Path] = (), *, size: int = 0) -> None:
+        self._shown = shows_progress()
         self._total = size
         for file in files if self._shown else ():
-            with suppress(OSError):  # which is said when the file is read
+            with suppress(OSError):  # reading the file reports it
                 self._total += file.stat().st_size
         self._started = time.monotonic()
         self._lock = threading.Lock()
@@ -42,7 +131,7 @@ class Progress:
         self._cancelled = False
 
     def __enter__(self) -> Progress:
-        """Start; nothing is shown yet."""
+        """Start, without showing anything yet."""
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
@@ -50,7 +139,7 @@ class Progress:
         self.interrupt()
 
     def advance(self, count: int) -> None:
-        """Note that so many more bytes were read."""
+        """Count more bytes that were read."""
         if self._cancelled:
             raise VariantError("interrupted")
         with self._lock:
@@ -62,7 +151,7 @@ class Progress:
                 self._bar.update(count)
 
     def interrupt(self) -> None:
-        """Leave the bar as it is, so that something else can be printed below it."""
+        """End the bar, so that other lines can be printed below it."""
         with self._lock:
             if self._bar is not None:
                 self._bar.render_finish()
@@ -70,7 +159,7 @@ class Progress:
 
 @contextmanager
 def status_line() -> Iterator[Callable[[str], object]]:
-    """Give a function that shows a line in place of the one before, on a terminal; the last is removed."""
+    """Give a function that replaces the status line on a terminal; at the end, the line is removed."""
     last = ""
 
     def show(text: str) -> None:

@@ -6,14 +6,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from ..errors import VariantError, did_you_mean, one_of
-from ..lowlevel.terminal import print_line, print_message, print_table
-from .command import Command, Failure, Group
-from .output import print_json, status_line
+from .command import Command, Group
+from .output import Printer, status_line
 
 if TYPE_CHECKING:
     from ..machine.plugins import Plugin
@@ -36,14 +35,11 @@ _python = click.option(
     metavar="EXE|ENV",
     help="The interpreter or the environment whose plugins are meant  [default: that of variant-backend]",
 )
-_json = click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of text.")
 
 
 def _choosing(function: _Function) -> _Function:
-    """Add what says which plugins are run."""
-    function = click.option("--all", "every", is_flag=True, help="Run every plugin that is installed.")(
-        function
-    )
+    """Add the arguments that select plugins."""
+    function = click.option("--all", "every", is_flag=True, help="Run every installed plugin.")(function)
     return click.argument("names", nargs=-1, metavar="NAME...")(function)
 
 
@@ -59,122 +55,110 @@ class _ListFirst(Group):
 
 @click.group("providers", cls=_ListFirst)
 def providers_group() -> None:
-    """Show the installed plugins that know what a system supports; without a command, list them.
+    """List and run the installed provider plugins.
 
-    They are those of the entry-point group variant_plugins. Only query and validate run them, each in a
-    process of its own, and only those that are named.
+    Plugins are entry points of the group variant_plugins. Without a command, they are listed. Only query and
+    validate run plugins: those that are named, each in a process of its own.
     """
 
 
-@providers_group.command("list", cls=Command)
+@providers_group.command(
+    "list", cls=Command, example="variant-backend providers list", page="docs/plugins.md"
+)
 @_python
-@_json
-def list_command(python: str, as_json: bool) -> None:
-    """List the plugins that are installed; none of them is run."""
+@click.pass_obj
+def list_command(printer: Printer, python: str) -> None:
+    """List the installed plugins, without running them."""
     from ..machine.plugins import installed_plugins
 
     plugins, problems = installed_plugins(python)
-    lines = list(map(str, problems))
-    if as_json:
-        print_json({"plugins": [plugin._asdict() for plugin in plugins], "errors": lines})
-    elif not plugins:
-        print_message("no plugin is installed")
-    else:
-        print_table(
-            [(plugin.name, plugin.reference, f"{plugin.distribution} {plugin.version}") for plugin in plugins]
-        )
-    if lines:
-        raise Failure(lines)
+    printer.keys = {"plugins": [plugin._asdict() for plugin in plugins]}
+    if not plugins:
+        printer.say("no plugin is installed")
+    printer.table(
+        [(plugin.name, plugin.reference, f"{plugin.distribution} {plugin.version}") for plugin in plugins]
+    )
+    for problem in problems:
+        printer.error(problem)
 
 
-@providers_group.command("query", cls=Command)
+@providers_group.command(
+    "query", cls=Command, example="variant-backend providers query NAME", page="docs/plugins.md"
+)
 @_choosing
 @_python
-@_json
-def query_command(names: tuple[str, ...], every: bool, python: str, as_json: bool) -> None:
-    """Run plugins, and show what each says that this system supports, best first."""
+@click.pass_obj
+def query_command(printer: Printer, names: tuple[str, ...], every: bool, python: str) -> None:
+    """Run plugins, and show the values that they support."""
     from ..machine import plugins as operation
 
-    plugins, unread = _chosen(names, every, python)
-    answers: list[dict[str, Any]] = []
+    plugins = _chosen(printer, names, every, python)
+    answers: list[dict[str, object]] = []
     for plugin in _one_by_one(plugins):
-        support, errors = operation.PluginSupport("", {}), list[str]()
         try:
             support = operation.query_plugin(plugin, python)
         except VariantError as error:
-            errors = error.lines()
+            for problem in error.problems:
+                printer.error(problem)
+            answers.append({**plugin._asdict(), "namespace": None, "features": []})
+            continue
         features = [{"name": name, "values": list(values)} for name, values in support.features.items()]
-        answers.append(
-            {
-                **plugin._asdict(),
-                "namespace": support.namespace or None,
-                "features": features,
-                "errors": errors,
-            }
-        )
-    for answer in answers if not as_json else ():
-        if not answer["errors"]:
-            print_line(f"{answer['name']}  ({answer['distribution']} {answer['version']})")
-            for feature in answer["features"]:
-                print_line(f"  {answer['namespace']} :: {feature['name']} :: {', '.join(feature['values'])}")
-            if not answer["features"]:
-                print_line(f"  nothing of {answer['namespace']} is supported")
-    _end(answers, unread, as_json)
+        answers.append({**plugin._asdict(), "namespace": support.namespace, "features": features})
+        printer.line(f"{plugin.name}  ({plugin.distribution} {plugin.version})")
+        for name, values in support.features.items():
+            printer.line(f"  {support.namespace} :: {name} :: {', '.join(values)}")
+        if not support.features:
+            printer.line(f"  no value of {support.namespace} is supported")
+    printer.keys = {"plugins": answers}
 
 
-@providers_group.command("validate", cls=Command)
+@providers_group.command(
+    "validate", cls=Command, example="variant-backend providers validate NAME", page="docs/plugins.md"
+)
 @_choosing
 @_python
-@_json
-def validate_command(names: tuple[str, ...], every: bool, python: str, as_json: bool) -> None:
-    """Run plugins, and say whether they keep the protocol, with every fault."""
+@click.pass_obj
+def validate_command(printer: Printer, names: tuple[str, ...], every: bool, python: str) -> None:
+    """Run plugins, and check that they follow the protocol."""
     from ..machine import plugins as operation
 
-    plugins, unread = _chosen(names, every, python)
-    answers = [
-        {**plugin._asdict(), "errors": list(map(str, operation.protocol_problems(plugin, python)))}
-        for plugin in _one_by_one(plugins)
-    ]
-    for answer in answers if not as_json else ():
-        if not answer["errors"]:
-            print_line(
-                f"{answer['name']}  ({answer['distribution']} {answer['version']})  keeps the protocol"
-            )
-    _end(answers, unread, as_json)
+    plugins = _chosen(printer, names, every, python)
+    answers: list[dict[str, object]] = []
+    for plugin in _one_by_one(plugins):
+        problems = operation.protocol_problems(plugin, python)
+        answers.append({**plugin._asdict(), "valid": not problems})
+        for problem in problems:
+            printer.error(problem)
+        if not problems:
+            printer.line(f"{plugin.name}  ({plugin.distribution} {plugin.version})  follows the protocol")
+    printer.keys = {"plugins": answers}
 
 
 def _one_by_one(plugins: Sequence[Plugin]) -> Iterator[Plugin]:
-    """Return each plugin, and say on a terminal which one is asked meanwhile."""
+    """Yield each plugin, and show its name on a terminal while it runs."""
     with status_line() as show:
         for number, plugin in enumerate(plugins, start=1):
-            show(f"{number} of {len(plugins)}: asking {plugin}")
+            show(f"{number} of {len(plugins)}: running {plugin}")
             yield plugin
 
 
-def _chosen(names: Sequence[str], every: bool, python: str) -> tuple[list[Plugin], list[str]]:
-    """Return the plugins that are named, and, of all, what cannot be read."""
+def _chosen(printer: Printer, names: Sequence[str], every: bool, python: str) -> list[Plugin]:
+    """Return the named plugins, or all; raises VariantError for an unknown name."""
     from ..machine.plugins import installed_plugins
 
     if bool(names) == every:
-        raise click.UsageError("name plugins, or give --all: none is run without being named")
+        raise click.UsageError("expected the names of plugins, or --all")
     plugins, problems = installed_plugins(python)
     if every:
-        return plugins, list(map(str, problems))
+        if not plugins:
+            printer.say("no plugin is installed")
+        for problem in problems:
+            printer.error(problem)
+        return plugins
     known = {plugin.name for plugin in plugins}
     if missing := [name for name in names if name not in known]:
         raise VariantError(
-            *(f"no plugin {name!r} is installed{did_you_mean(name, known)}" for name in missing),
-            hint=f"there are {one_of(sorted(known))}",
+            *(f"unknown plugin {name!r}{did_you_mean(name, known)}" for name in missing),
+            hint=f"installed plugins: {one_of(sorted(known))}",
         )
-    return [plugin for plugin in plugins if plugin.name in names], []
-
-
-def _end(answers: Sequence[dict[str, Any]], unread: Sequence[str], as_json: bool) -> None:
-    """Print the object for machines, and fail if there are faults."""
-    if as_json:
-        print_json({"plugins": answers, "errors": unread})
-    elif not answers:
-        print_message("no plugin is installed")
-    faults = [*unread, *(line for answer in answers for line in answer["errors"])]
-    if faults:
-        raise Failure(faults)
+    return [plugin for plugin in plugins if plugin.name in names]

@@ -1,4 +1,4 @@
-"""The options that say which variant a wheel becomes, where support for it comes from, and its name."""
+"""The options of a conversion: which variant a wheel becomes, its providers and its name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..errors import VariantError
 from ..variants.filename import check_project_name
 from ..variants.properties import NULL_LABEL, Property, check_name
 from ..variants.providers import Provider, read_providers
-from .options import PATH
+from .options import PATH, label_option
 
 _OPTIONS = (
     click.option(
@@ -22,47 +22,52 @@ _OPTIONS = (
         "properties",
         multiple=True,
         metavar="NS::FEATURE::VALUE",
-        help="A property of the variant; repeat it for more. One value of each feature must be supported.",
+        help="A property of the variant; may be repeated. A machine needs one value of each feature.",
     ),
     click.option(
         "--null", "is_null", is_flag=True, help="Make the null variant, the fallback without properties."
     ),
-    click.option("-l", "--label", help="The variant's label; alone, one that the project file defines."),
+    label_option("The label. Without properties, the project file must define it."),
     click.option(
         "--pyproject",
         type=PATH,
-        help="The project file with the [variant] table  [default: ./pyproject.toml]",
+        metavar="FILE",
+        help="The project file with the [variant] table.  [default: ./pyproject.toml]",
     ),
     click.option(
         "--provider",
         "requires",
         multiple=True,
         metavar="NS=REQUIREMENT",
-        help="The plugin that tells what is supported.",
+        help="The plugin package that reports supported values; may be repeated.",
     ),
     click.option(
-        "--plugin-api", "plugin_apis", multiple=True, metavar="NS=OBJECT", help="The plugin's object."
+        "--plugin-api",
+        "plugin_apis",
+        multiple=True,
+        metavar="NS=OBJECT",
+        help="The object in the plugin package; may be repeated.",
     ),
     click.option(
         "--static",
         "statics",
         multiple=True,
         metavar="'NS :: FEATURE :: V1, V2'",
-        help="Values that every system supports, best first.",
+        help="Values that every machine supports, best first; may be repeated.",
     ),
     click.option(
         "--known-providers/--no-known-providers",
         "known",
         default=True,
-        help="Supply the providers that installers know by heart.",
+        help="Add the providers that are built into installers.",
     ),
-    click.option("--strip-local-version", is_flag=True, help="Drop the +LOCAL part of the version."),
-    click.option("--name", help="Give the project another name."),
+    click.option("--strip-local-version", is_flag=True, help="Remove +LOCAL from the version."),
+    click.option("--name", metavar="NAME", help="Rename the project."),
 )
 
 
 def request_options(command: Callable[..., object]) -> Callable[..., object]:
-    """Give a command ``request``, a `Request`, and ``pyproject``, the path of a project file."""
+    """Add the options of a conversion; the command gets ``request``, a `Request`, and ``pyproject``."""
 
     @functools.wraps(command)
     def with_request(
@@ -80,7 +85,7 @@ def request_options(command: Callable[..., object]) -> Callable[..., object]:
     ) -> object:
         if is_null and (properties or label not in (None, NULL_LABEL)):
             raise click.UsageError(
-                "--null goes with neither --property nor --label: the null variant has no property."
+                "--null contradicts --property and --label: the null variant has no properties"
             )
         if name is not None:
             check_project_name(name)
@@ -89,7 +94,7 @@ def request_options(command: Callable[..., object]) -> Callable[..., object]:
         parsed = tuple(map(Property.parse, properties))
         request = Request(label, parsed, providers, known, name, strip_local_version)
         if providers and not request.has_variant():
-            raise click.UsageError("Nothing says which variant: give --property, --null or --label.")
+            raise click.UsageError("missing variant; add --property, --null or --label")
         return command(*args, request=request, **kwargs)
 
     function: Callable[..., object] = with_request
@@ -101,7 +106,7 @@ def request_options(command: Callable[..., object]) -> Callable[..., object]:
 def _providers(
     requires: Iterable[str], plugin_apis: Iterable[str], statics: Iterable[str], *, known: bool
 ) -> dict[str, Provider]:
-    """Return what --provider, --plugin-api and --static say, by namespace; raises VariantError."""
+    """Return the providers by namespace; raises VariantError."""
     return read_providers(
         _pairs("--provider", requires, "NS=REQUIREMENT"),
         _pairs("--plugin-api", plugin_apis, "NS=OBJECT"),
@@ -111,7 +116,7 @@ def _providers(
 
 
 def _known_requirements(namespace: str) -> Sequence[str]:
-    """Return what the known provider of a namespace requires."""
+    """Return the requirements of a namespace's known provider."""
     from ..variants.known_providers import KNOWN_PROVIDERS
 
     return KNOWN_PROVIDERS[namespace].table.requires if namespace in KNOWN_PROVIDERS else ()
@@ -123,7 +128,7 @@ def _pairs(option: str, texts: Iterable[str], shape: str) -> Iterator[tuple[str,
         namespace, _, value = map(str.strip, text.partition("="))
         check_name(namespace, f"{option} {text!r}: namespace")
         if not value:
-            raise VariantError(f"{option} {text!r}: nothing after the namespace", hint=f"write {shape}")
+            raise VariantError(f"{option} {text!r}: missing value", hint=f"write {shape}")
         yield namespace, value
 
 
@@ -131,7 +136,7 @@ def _values(text: str) -> tuple[str, str, list[str]]:
     """Read ``NS :: FEATURE :: V1, V2``; raises VariantError."""
     parts = [part.strip() for part in text.split("::")]
     if len(parts) != 3:
-        raise VariantError(f"--static {text!r}: not three parts", hint="write 'NS :: FEATURE :: V1, V2'")
+        raise VariantError(f"--static {text!r}: expected three parts", hint="write 'NS :: FEATURE :: V1, V2'")
     namespace, feature, values = parts
     check_name(namespace, f"--static {text!r}: namespace")
     return namespace, feature, [value.strip() for value in values.split(",")]

@@ -1,21 +1,21 @@
-"""The options that say where wheels are looked for, what the machine supports, and where they will run."""
+"""The options for sources of wheels, the machine, the user's policy and the target environment."""
 
 from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from ..errors import VariantError, lines_of
-from ..lowlevel.terminal import print_message
+from ..errors import VariantError, problems_of
 from ..variants.filename import check_project_name, normalize
 from ..variants.properties import check_name
-from .command import WrongUsage, WrongValue
-from .options import PATH, find_links_option, index_url_option, installed_paths, read_supported
+from .command import WrongUsage
+from .options import find_links_option, index_url_option, installed_paths, read_supported, reading
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -27,16 +27,31 @@ if TYPE_CHECKING:
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
-def reading(read: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """Return what reads the value of an option; a fault in it is wrong usage."""
+class MachineFile(NamedTuple):
+    """A file with the facts of a machine: the name in tables and messages, and the path (``-`` is stdin)."""
 
-    def callback(_: click.Context, __: click.Parameter, value: Any) -> Any:
-        try:
-            return read(value)
-        except VariantError as error:
-            raise WrongValue(error.lines()) from None
+    name: str
+    path: Path
 
-    return callback
+    @classmethod
+    def parse(cls, text: str) -> MachineFile:
+        """Read ``FILE`` or ``NAME=FILE``; raises VariantError.
+
+        A file has a path separator, a drive letter, or the suffix .toml or .json: other words are kept for
+        names of machines.
+
+        >>> MachineFile.parse("gpu=machines/gpu.toml").name
+        'gpu'
+        """
+        match = re.match(r"([a-z0-9_-]+)=(.*)", text, re.DOTALL)
+        path = match[2] if match else text
+        is_path = path == "-" or re.search(r"[/\\]|^[A-Za-z]:", path) or path.endswith((".toml", ".json"))
+        if not is_path:
+            remedy = (
+                f"write a path, such as ./{path or 'machine'}.json; `variant-backend hardware -o` writes it"
+            )
+            raise VariantError(f"{text!r}: expected a machine file", hint=remedy)
+        return cls(match[1] if match else text, Path(path))
 
 
 def _namespaces(texts: Sequence[str]) -> tuple[str, ...]:
@@ -65,7 +80,7 @@ def _pin(text: str) -> tuple[str, Version]:
             return normalize(name), Version(version)
     except (VariantError, InvalidVersion) as error:
         raise VariantError(f"{text!r}: {error}") from None
-    raise VariantError(f"{text!r}: no version", hint="write NAME==VERSION")
+    raise VariantError(f"{text!r}: missing version", hint="write NAME==VERSION")
 
 
 supported_option = click.option(
@@ -74,35 +89,62 @@ supported_option = click.option(
     multiple=True,
     callback=reading(read_supported),
     metavar="'NS :: FEATURE :: V1, V2'",
-    help="What the system supports, best first; may be repeated.",
+    help="Supported values, best first; may be repeated.",
 )
-hardware_option = click.option(
-    "--hardware",
-    "file",
-    type=PATH,
-    metavar="FILE",
-    help="What the machine supports, from `variant-backend hardware`; this machine is not looked at.",
-)
+
+
+def machine_option(
+    help: str = "A machine file, instead of this machine.",  # noqa: A002
+) -> Callable[[_Function], _Function]:
+    """Return ``--machine``, the parameter ``machine``."""
+    return click.option(
+        "--machine",
+        callback=reading(lambda text: None if text is None else MachineFile.parse(text)),
+        metavar="[NAME=]FILE",
+        help=f"{help} `variant-backend hardware` writes it; - is stdin.",
+    )
+
+
+def machines_option(help: str) -> Callable[[_Function], _Function]:  # noqa: A002
+    """Return ``--machine`` that may be repeated, the parameter ``machines``."""
+    return click.option(
+        "--machine",
+        "machines",
+        multiple=True,
+        callback=reading(_machine_files),
+        metavar="[NAME=]FILE",
+        help=help,
+    )
+
+
+def _machine_files(texts: Sequence[str]) -> tuple[MachineFile, ...]:
+    files = tuple(map(MachineFile.parse, texts))
+    names = [file.name for file in files]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise VariantError(f"duplicate machine {twice!r}", hint="leave one of them out, or write NAME=FILE")
+    return files
+
+
 python_option = click.option(
     "--python",
     metavar="VERSION",
-    help="The version of CPython, such as 3.12 or 3.13t  [default: that of variant-backend]",
+    help="The CPython version, such as 3.12 or 3.13t.  [default: the version that runs this command]",
 )
 platform_option = click.option(
     "--platform",
-    metavar="PLATFORM",
-    help="The platform, such as manylinux_2_28_x86_64 or windows; this machine is not looked at.",
+    metavar="TAG",
+    help="The platform, such as manylinux_2_28_x86_64 or windows, instead of this one.",
 )
 _OPTIONS = (
     supported_option,
-    hardware_option,
+    machine_option(),
     click.option(
         "--enable",
         "enabled",
         multiple=True,
         callback=reading(_namespaces),
         metavar="NS",
-        help="Let an optional namespace count; may be repeated.",
+        help="Use an optional namespace; may be repeated.",
     ),
     click.option(
         "--disable",
@@ -110,7 +152,7 @@ _OPTIONS = (
         multiple=True,
         callback=reading(_namespaces),
         metavar="NS",
-        help="Support nothing of a namespace; may be repeated.",
+        help="Support no value of a namespace; may be repeated.",
     ),
     click.option(
         "--trust-plugin",
@@ -118,14 +160,14 @@ _OPTIONS = (
         multiple=True,
         callback=reading(_project_names),
         metavar="NAME",
-        help="Run the plugins of this package, in an isolated environment; may be repeated.",
+        help="Run this package's plugins in an isolated environment; may be repeated.",
     ),
     click.option(
         "--align",
         multiple=True,
         callback=reading(_namespaces),
         metavar="NS",
-        help="Let what is installed decide a namespace; may be repeated.",
+        help="Select only values that installed variants have in this namespace; may be repeated.",
     ),
     installed_paths,
     click.option(
@@ -134,7 +176,7 @@ _OPTIONS = (
         multiple=True,
         callback=reading(_pins),
         metavar="NAME==VERSION",
-        help="The version that a package has or will have; may be repeated.",
+        help="The version of another package in the environment; may be repeated.",
     ),
     python_option,
     platform_option,
@@ -142,7 +184,7 @@ _OPTIONS = (
 
 
 def sources_options(command: _Function) -> Callable[..., object]:
-    """Give a command what --find-links and --index-url say: ``sources``, a `Sources`."""
+    """Add --find-links and --index-url; the command gets ``sources``, a `Sources`."""
 
     @functools.wraps(command)
     def with_sources(
@@ -156,14 +198,14 @@ def sources_options(command: _Function) -> Callable[..., object]:
 
 
 def selection_options(command: _Function) -> Callable[..., object]:
-    """Give a command what these options say: ``machine``, ``policy`` and ``target``."""
+    """Add the options of a selection; the command gets ``machine``, ``policy`` and ``target``."""
 
     @functools.wraps(command)
     def with_selection(*args: Any, python: str | None, platform: str | None, **kwargs: Any) -> object:
         target = read_target(python, platform)
-        names = ("given", "file", "enabled", "disabled", "trusted", "align", "paths", "pinned")
+        names = ("given", "machine", "enabled", "disabled", "trusted", "align", "paths", "pinned")
         values = {name: kwargs.pop(name) for name in names}
-        machine = _machine(target, values["file"], values["paths"], aligns=bool(values["align"]))
+        machine = _machine(target, values["machine"], values["paths"], aligns=bool(values["align"]))
         policy = _policy(target, **{name: values[name] for name in names if name != "paths"})
         return command(*args, machine=machine, policy=policy, target=target, **kwargs)
 
@@ -174,7 +216,7 @@ def selection_options(command: _Function) -> Callable[..., object]:
 
 
 def read_target(python: str | None, platform: str | None) -> Target:
-    """Return what the options say of interpreter and platform; raises UsageError."""
+    """Return the target environment; raises UsageError."""
     from ..selection.target import Target, running_target
 
     running = running_target()
@@ -184,10 +226,10 @@ def read_target(python: str | None, platform: str | None) -> Target:
         raise WrongUsage(error.lines()) from None
 
 
-def _machine(target: Target, file: Path | None, paths: tuple[Path, ...], *, aligns: bool) -> Machine:
-    """Return what the options say of the machine; what takes long is found out when it is asked for.
+def _machine(target: Target, file: MachineFile | None, paths: tuple[Path, ...], *, aligns: bool) -> Machine:
+    """Return the facts of the machine; slow ones are looked up when they are needed.
 
-    What is on this machine counts for a target that is here only.
+    Facts of this machine are used only if the target is this machine.
     """
     from ..machine.detect import hardware_of
     from ..machine.installed import installed_variants
@@ -198,12 +240,14 @@ def _machine(target: Target, file: Path | None, paths: tuple[Path, ...], *, alig
     check_folders(paths)
     has_installed = bool(paths) or target.here
     if aligns and not has_installed:
-        raise click.UsageError("--align with --platform needs --path: nothing is known of what is installed")
+        raise click.UsageError(
+            "--align with --platform needs --path DIR, the installed distributions of that platform"
+        )
     variants, errors = installed_variants({}, paths) if aligns else ([], [])
-    for line in lines_of(errors):
-        print_message(f"warning: {line}")
+    for problem in problems_of(errors):
+        click.get_current_context().obj.warn(problem)
     return Machine(
-        hardware=hardware_of(file, os.environ) if file or target.here else None,
+        hardware=hardware_of(file.path if file else None, os.environ) if file or target.here else None,
         installed=tuple(variants),
         versions=Lazy(lambda: installed_versions(paths)) if has_installed else {},
     )
@@ -213,21 +257,21 @@ def _policy(
     target: Target,
     *,
     given: Supported,
-    file: Path | None,
+    machine: MachineFile | None,
     enabled: tuple[str, ...],
     disabled: tuple[str, ...],
     trusted: frozenset[str],
     align: tuple[str, ...],
     pinned: Mapping[str, Version],
 ) -> Policy:
-    """Return what the options say that the user wants; plugins that are trusted for good run here only."""
+    """Return the user's wishes; the configured plugins run only for this machine."""
     from ..machine.support import Policy
     from ..machine.user_config import UserConfig, config_path
 
     config = UserConfig.load(config_path())
     return Policy(
         given=given,
-        trusted=trusted | config.trusted if target.here and not file else trusted,
+        trusted=trusted | config.trusted if target.here and not machine else trusted,
         enabled=enabled,
         disabled=disabled,
         align=align,
@@ -237,6 +281,6 @@ def _policy(
 
 
 def check_folders(paths: Sequence[Path]) -> None:
-    """Check that folders are there; raises VariantError."""
+    """Check that folders exist; raises VariantError."""
     if missing := [path for path in paths if not path.is_dir()]:
-        raise VariantError(*(f"{path}: there is no such folder" for path in missing))
+        raise VariantError(*(f"{path}: folder not found" for path in missing))

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import VariantError
-from ..lowlevel.terminal import heading, print_line, print_message, print_table
+from ..lowlevel.terminal import heading
 from ..variants.ranking import shortened
 from .command import Command, WrongUsage
-from .options import PATH
-from .output import Progress, print_json
-from .selection_options import platform_option, python_option, read_target, reading
+from .options import label_option, output_option, reading
+from .output import Printer, Progress
+from .selection_options import MachineFile, machines_option, platform_option, python_option, read_target
 
 if TYPE_CHECKING:
     from ..dispatching.create import Stub
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 _PREFERRED = (
-    "no installer builds an sdist where it finds a plain wheel; keep these off the index of the sdist"
+    "installers prefer plain wheels to an sdist; keep these wheels off the index of the dispatching sdist"
 )
 
 
@@ -52,64 +52,58 @@ def _package(value: str | None) -> Pin | None:
 
     pin = None if value is None else Pin.parse(value)
     if pin is not None and pin.label is not None:
-        raise VariantError(f"{value!r}: a label has no meaning here", hint="choose labels with --only")
+        raise VariantError(f"{value!r}: expected no label", hint="select labels with --label")
     return pin
 
 
-@click.command("stub", cls=Command)
+@click.command(
+    "stub", cls=Command, example="variant-backend stub dist --base-url URL -o out", page="docs/stub.md"
+)
 @click.argument("place", metavar="DIR|INDEX-URL")
 @click.option(
     "--package",
     "pin",
     callback=reading(_package),
     metavar="NAME[==VERSION]",
-    help="Which release, where there are several.",
+    help="The release; required for an index, or if the folder has several.",
 )
 @click.option(
     "--base-url",
     callback=reading(_base_url),
     metavar="URL",
-    help="Where the wheels will lie, at URL/FILENAME  [default: where the index has them]",
+    help="The URL of the folder with the wheels.  [default: their URLs on the index]",
 )
+@label_option("List the wheels of this label; may be repeated.  [default: all]", multiple=True)
 @click.option(
-    "--only", multiple=True, metavar="LABEL", help="List the wheels of this label; may be repeated."
-)
-@click.option(
-    "--host",
+    "--redirect-host",
     "hosts",
     multiple=True,
     callback=reading(_hosts),
     metavar="HOST",
     help="A host to which the wheels' server redirects; may be repeated.",
 )
-@click.option("-o", "--output-dir", type=PATH, required=True, metavar="DIR", help="Where the sdist goes.")
-@click.option(
-    "--hardware",
-    "machines",
-    multiple=True,
-    type=PATH,
-    metavar="FILE",
-    help="Show what this machine would get, from `variant-backend hardware`; may be repeated.",
-)
+@output_option("The folder for the sdist.", required=True)
+@machines_option("Show which wheel this machine would get; may be repeated.")
 @python_option
 @platform_option
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+@click.pass_obj
 def stub_command(
+    printer: Printer,
     place: str,
     pin: Pin | None,
     base_url: str | None,
-    only: tuple[str, ...],
+    labels: tuple[str, ...],
     hosts: tuple[str, ...],
-    output_dir: Path,
-    machines: tuple[Path, ...],
+    output: Path,
+    machines: tuple[MachineFile, ...],
     python: str | None,
     platform: str | None,
-    as_json: bool,
 ) -> None:
-    """Make an sdist by which installers that know no variants get the best wheel for a machine.
+    """Make an sdist that installs the best variant.
 
-    It has no code in it: variant_backend.dispatch chooses among the wheels that it lists, with their hashes.
-    The path of the sdist is printed, and what each of some machines would get.
+    Installers without variant support build this dispatching sdist. It contains no code: its build backend
+    variant_backend.dispatch selects one of the wheels that it lists with their hashes. The command prints
+    the path of the sdist, and which wheel each machine would get.
     """
     from ..dispatching.create import plan_stub, preferred
     from ..lowlevel.file_set import update
@@ -120,34 +114,38 @@ def stub_command(
     target = read_target(python, platform)
     folder = _folder(place, pin, base_url)
     if (python or platform) and not machines:
-        raise click.UsageError("--python and --platform are about machines: name them with --hardware FILE")
-    facts = {path: _machine(path) for path in machines}
+        raise click.UsageError("--python and --platform need --machine FILE")
+    facts = {file.name: _machine(file.path) for file in machines}
     with Progress(folder.glob("*.whl") if folder else ()) as progress:
         listing = _listing(place, pin)
-        planned = plan_stub(listing, base_url=base_url, only=only, hosts=hosts, advance=progress.advance)
+        planned = plan_stub(listing, base_url=base_url, only=labels, hosts=hosts, advance=progress.advance)
     evaluations = {
-        path: evaluate(planned.release, machine, Policy(), target) for path, machine in facts.items()
+        name: evaluate(planned.release, machine, Policy(), target) for name, machine in facts.items()
     }
-    output = planned.output(output_dir, time=source_date_epoch(os.environ) or 0)
-    update([output])
-    _print_plan(planned, evaluations)
+    sdist = planned.output(output, time=source_date_epoch(os.environ) or 0)
+    update([sdist])
+    printer.keys = _to_dict(planned, sdist, evaluations)
+    _print_plan(printer, planned, evaluations)
     if plain := preferred(listing):
-        print_message(f"warning: {_PREFERRED}: {shortened(plain)}")
-    _print_result(planned, output, evaluations, as_json=as_json)
+        printer.warn(f"{_PREFERRED}: {shortened(plain)}")
+    printer.line(str(sdist.path))
+    if evaluations:
+        printer.line()
+        printer.table([*_rows(evaluations)])
 
 
 def _folder(place: str, pin: Pin | None, base_url: str | None) -> Path | None:
-    """Return the folder with the wheels, None for those of an index; raises UsageError if more is needed."""
+    """Return the folder with the wheels, None for an index; raises UsageError if an option is missing."""
     folder = None if "://" in place else Path(place)
     if folder is None and pin is None:
-        raise click.UsageError("say which package: --package NAME")
+        raise click.UsageError("an index needs --package NAME")
     if folder is not None and base_url is None:
-        raise click.UsageError("say where the wheels will lie: --base-url URL")
+        raise click.UsageError("a folder needs --base-url URL, the future location of its wheels")
     return folder
 
 
 def _listing(place: str, request: Pin | None) -> Listing:
-    """Return the release that is asked for, or the only one; raises UsageError if there are several."""
+    """Return the requested release, or the only one; raises UsageError if there are several."""
     from ..dispatching.create import SeveralReleasesError, find_listing
 
     try:
@@ -157,63 +155,49 @@ def _listing(place: str, request: Pin | None) -> Listing:
 
 
 def _machine(path: Path) -> Machine:
-    """Return a machine as its hardware file describes it; raises VariantError."""
+    """Return the machine that a file describes; raises VariantError."""
     from ..machine.detect import hardware_of
     from ..machine.support import Machine
 
     return Machine(hardware_of(path, os.environ))
 
 
-def _print_plan(planned: Stub, evaluations: Mapping[Path, Evaluation]) -> None:
-    """Print what is listed, and which machines would get nothing."""
+def _print_plan(printer: Printer, planned: Stub, evaluations: Mapping[str, Evaluation]) -> None:
+    """Print the labels in the sdist, and warn of machines that would get no wheel."""
     from ..selection.report import PLAIN
 
     release = planned.release
     labels = dict.fromkeys(wheel.label or PLAIN for wheel in release.candidates)
-    print_message(f"{release.name} {release.version}: it lists wheels of {shortened([*labels])}")
+    printer.say(f"{release.name} {release.version}: wheels with the labels {shortened([*labels])}")
     for machine, evaluation in evaluations.items():
-        for line in map(str, evaluation.problems):
-            print_message(f"warning: {machine}: {line}")
+        for problem in evaluation.problems:
+            printer.warn(problem.within(machine))
         if not evaluation.selected:
-            why = f"`variant-backend explain --hardware {machine}` says why"
-            print_message(f"warning: {machine} would get nothing, as no wheel fits; {why}")
+            remedy = "`variant-backend explain` with this --machine explains why"
+            printer.warn(f"{machine}: would get no wheel, as none is compatible; {remedy}")
 
 
-def _print_result(
-    planned: Stub, output: Output, evaluations: Mapping[Path, Evaluation], *, as_json: bool
-) -> None:
-    """Print the path of the sdist, and what each machine would get."""
-    if as_json:
-        print_json(_to_dict(planned, output, evaluations))
-        return
-    print_line(str(output.path))
-    if evaluations:
-        print_line()
-        print_table([*_rows(evaluations)])
-
-
-def _rows(evaluations: Mapping[Path, Evaluation]) -> Iterator[Sequence[str]]:
-    """Yield the table of what each machine would get."""
+def _rows(evaluations: Mapping[str, Evaluation]) -> Iterator[Sequence[str]]:
+    """Yield the table of machines and their wheels."""
     from ..selection.report import PLAIN
 
     yield heading("MACHINE", "LABEL", "WHEEL")
     for machine, evaluation in evaluations.items():
         name = evaluation.selected.filename if evaluation.selected else None
-        yield [str(machine), (name.label or PLAIN) if name else "", str(name or "nothing")]
+        yield [machine, (name.label or PLAIN) if name else "", str(name or "(none)")]
 
 
-def _to_dict(planned: Stub, output: Output, evaluations: Mapping[Path, Evaluation]) -> dict[str, object]:
-    """Return the object for machines."""
+def _to_dict(planned: Stub, sdist: Output, evaluations: Mapping[str, Evaluation]) -> dict[str, object]:
+    """Return the keys of the JSON object."""
     release = planned.release
     return {
-        "path": str(output.path),
-        "sha256": hashlib.sha256(output.content).hexdigest(),
-        "name": release.name,
-        "version": str(release.version),
+        "path": str(sdist.path),
+        "sha256": hashlib.sha256(sdist.content).hexdigest(),
+        "package": {"name": release.name, "version": str(release.version)},
         "wheels": [_file_to_dict(wheel.file) for wheel in release.candidates],
         "machines": [
             {
-                "hardware": str(machine),
+                "machine": machine,
                 "label": evaluation.selected.filename.label if evaluation.selected else None,
                 "filename": str(evaluation.selected.filename) if evaluation.selected else None,
             }

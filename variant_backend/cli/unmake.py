@@ -2,86 +2,79 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import VariantError
-from ..lowlevel.terminal import print_line, print_message
 from .command import Command
-from .options import PATH
-from .output import Progress, print_json
+from .options import PATH, dry_run_option, force_option, output_option
+from .output import Printer, Progress
 
 if TYPE_CHECKING:
     from ..wheels.unmake import Unmade
 
 
-@click.command("unmake", cls=Command)
+@click.command(
+    "unmake",
+    cls=Command,
+    example="variant-backend unmake dist/*.whl -o plain",
+    page="docs/unmake.md",
+)
 @click.argument("wheels", nargs=-1, required=True, type=PATH, metavar="WHEEL...")
-@click.option("-o", "--output-dir", type=PATH, help="Where to write  [default: beside each wheel]")
-@click.option("--keep-metadata", is_flag=True, help="Take the label off the name, and change nothing inside.")
-@click.option("--force", is_flag=True, help="Replace existing files.")
-@click.option("--dry-run", is_flag=True, help="Check the wheels, write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each wheel.")
+@output_option("The output folder.  [default: beside each wheel]")
+@click.option("--keep-metadata", is_flag=True, help="Only remove the label from the filename.")
+@force_option
+@dry_run_option
+@click.pass_obj
 def unmake_command(
+    printer: Printer,
     wheels: tuple[Path, ...],
-    output_dir: Path | None,
+    output: Path | None,
     keep_metadata: bool,
     force: bool,
     dry_run: bool,
-    as_json: bool,
 ) -> None:
-    """Turn variants back into the plain wheels that they were made of.
+    """Turn variants back into plain wheels.
 
-    The bytes are those of before if nothing but variant.json was added; else it is told what cannot be
-    taken back. The variants themselves are never changed. The path of what was written is printed.
+    If only variant.json was added, the plain wheel has its former bytes. Otherwise, the command prints what
+    it cannot restore. The input wheels never change. The command prints the path of each file.
     """
     from ..wheels.unmake import unmake_all
 
+    printer.keys = {"wheels": [_to_dict(wheel, None) for wheel in wheels]}
     progress = Progress(wheels)
     options = {"keep_metadata": keep_metadata, "force": force, "dry_run": dry_run}
-    try:
-        results = unmake_all(wheels, output_dir, **options, advance=progress.advance)
-    except VariantError as error:
-        for wheel in wheels if as_json else ():
-            print_json(_to_dict(wheel, error))
-        raise
-    well = True
+    entries: list[dict[str, object]] = []
     with progress:
+        results = unmake_all(wheels, output, **options, advance=progress.advance)
         for wheel, result in zip(wheels, results, strict=True):
             progress.interrupt()
-            _report(wheel, result, as_json=as_json)
-            well &= not isinstance(result, VariantError)
-    if not well:
-        sys.exit(1)
+            _report(printer, wheel, result)
+            entries.append(_to_dict(wheel, result))
+    printer.keys = {"wheels": entries}
 
 
-def _report(wheel: Path, result: Unmade | VariantError, *, as_json: bool) -> None:
-    """Report what became of a wheel: the path, or the JSON object, on stdout, all else on stderr."""
+def _report(printer: Printer, wheel: Path, result: Unmade | VariantError) -> None:
+    """Print the path of a plain wheel, or what is wrong."""
     if isinstance(result, VariantError):
-        for error in result.lines():
-            print_message(f"error: {error}")
-    else:
-        for text in result.lost:
-            print_message(f"notice: {wheel.name}: cannot be taken back: {text}")
-        for text in result.notices:
-            print_message(f"notice: {wheel.name}: {text}")
-    if as_json:
-        print_json(_to_dict(wheel, result))
-    elif not isinstance(result, VariantError):
-        print_line(str(result.path))
+        for problem in result.problems:
+            printer.error(problem)
+        return
+    for text in result.lost:
+        printer.warn(f"{wheel.name}: cannot be restored: {text}")
+    for text in result.notices:
+        printer.warn(f"{wheel.name}: {text}")
+    printer.line(str(result.path))
 
 
-def _to_dict(wheel: Path, result: Unmade | VariantError) -> dict[str, object]:
-    """Return the object for machines."""
+def _to_dict(wheel: Path, result: Unmade | VariantError | None) -> dict[str, object]:
+    """Return the JSON object of a wheel."""
     outcome = None if isinstance(result, VariantError) else result
     return {
         "input": str(wheel),
-        "output": str(outcome.path) if outcome else None,
+        "path": str(outcome.path) if outcome else None,
         "written": outcome is not None and outcome.written,
         "lost": list(outcome.lost) if outcome else [],
-        "notices": list(outcome.notices) if outcome else [],
-        "errors": result.lines() if isinstance(result, VariantError) else [],
     }

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import VariantError
-from ..lowlevel.terminal import print_document, print_line, print_message
+from ..lowlevel.terminal import print_document
 from .command import Command
-from .options import PATH
-from .output import print_json
+from .options import PATH, dry_run_option, output_option
+from .output import Printer
 
 if TYPE_CHECKING:
     from ..publishing.upgrade import UpgradedFile
@@ -23,57 +22,57 @@ _HEADINGS = {
     "carried": "carried over",
     "changed": "changed",
     "dropped": "dropped",
-    "unservable": "cannot be chosen by any released installer",
+    "unservable": "never selected by any released installer",
 }
 
 
-@click.command("upgrade", cls=Command)
+@click.command(
+    "upgrade",
+    cls=Command,
+    example="variant-backend upgrade --in-place dist/*.whl",
+    page="docs/upgrade.md",
+)
 @click.argument("files", nargs=-1, required=True, type=PATH, metavar="FILE|WHEEL...")
-@click.option("-o", "--output-dir", type=PATH, help="Where to write  [default: wheels beside each wheel]")
-@click.option("--in-place", is_flag=True, help="Replace the files by what they become.")
-@click.option("--dry-run", is_flag=True, help="Only report, write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each file.")
+@output_option("The output folder.  [default: beside each wheel]")
+@click.option("--in-place", is_flag=True, help="Replace the files.")
+@dry_run_option
+@click.pass_obj
 def upgrade_command(
-    files: tuple[Path, ...], output_dir: Path | None, in_place: bool, dry_run: bool, as_json: bool
+    printer: Printer, files: tuple[Path, ...], output: Path | None, in_place: bool, dry_run: bool
 ) -> None:
-    """Bring old variant metadata to the current form, and report what became of it.
+    """Bring old variant metadata to the form of PEP 825.
 
     FILE is a variant.json, an index file (*.json) or a project file with a [variant] table (*.toml). The
-    paths of what was written are printed; without -o and --in-place, a document itself is.
+    command prints the paths of the new files. Without -o and --in-place, it prints the document itself.
     """
     from ..lowlevel.source_date import source_date_epoch
     from ..publishing.upgrade import Destination, upgrade_all
 
-    if output_dir and in_place:
-        raise click.UsageError("-o goes without --in-place.")
-    printed = [path for path in files if path.suffix != ".whl"]
-    if len(printed) > 1 and not (output_dir or in_place or dry_run or as_json):
-        raise click.UsageError("Several documents: give -o DIR or --in-place.")
-    to = Destination(output_dir, in_place, dry_run)
-    results = upgrade_all(files, to, moment=source_date_epoch(os.environ))
-    well = True
+    if output and in_place:
+        raise click.UsageError("--output contradicts --in-place; leave one of them out")
+    documents = [path for path in files if path.suffix != ".whl"]
+    if len(documents) > 1 and not (output or in_place or dry_run or printer.as_json):
+        raise click.UsageError("several documents have no place on stdout; use --output DIR or --in-place")
+    results = upgrade_all(files, Destination(output, in_place, dry_run), moment=source_date_epoch(os.environ))
+    entries: list[dict[str, object]] = []
     for path, result in zip(files, results, strict=True):
-        if as_json:
-            print_json(_to_dict(path, result))
-        elif not isinstance(result, VariantError):
-            _print_report(path, result)
-            if not dry_run:
-                _print_result(result)
-        for line in result.lines() if isinstance(result, VariantError) else ():
-            print_message(f"error: {line}")
-            well = False
-    if not well:
-        sys.exit(1)
+        entries.append(_to_dict(path, result))
+        if isinstance(result, VariantError):
+            for problem in result.problems:
+                printer.error(problem)
+        else:
+            _print_report(printer, path, result)
+            _print_result(printer, result, dry_run=dry_run)
+    printer.keys = {"files": entries}
 
 
 def _to_dict(path: Path, result: UpgradedFile | VariantError) -> dict[str, object]:
-    """Return the object for machines."""
+    """Return the JSON object of a file."""
     outcome = None if isinstance(result, VariantError) else result
     return {
         "input": str(path),
-        "output": str(outcome.output) if outcome and outcome.output else None,
+        "path": str(outcome.output) if outcome and outcome.output else None,
         **_report(outcome.upgraded if outcome else None),
-        "errors": result.lines() if isinstance(result, VariantError) else [],
     }
 
 
@@ -85,21 +84,21 @@ def _report(upgraded: Upgraded | None) -> dict[str, list[str]]:
     return {key: list(lines) for key, lines in zip(_HEADINGS, sections, strict=True)}
 
 
-def _print_report(path: Path, outcome: UpgradedFile) -> None:
-    """Print for a person what became of a file."""
-    nothing = outcome.upgraded is None or outcome.upgraded.is_current
+def _print_report(printer: Printer, path: Path, outcome: UpgradedFile) -> None:
+    """Print what changed in a file, on stderr."""
+    unchanged = outcome.upgraded is None or outcome.upgraded.is_current
     plain = " (a plain wheel)" if outcome.upgraded is None else ""
-    print_message(f"{path}: nothing to do{plain}" if nothing else f"{path}:")
+    printer.say(f"{path}: nothing to upgrade{plain}" if unchanged else f"{path}:")
     for key, lines in _report(outcome.upgraded).items():
         if lines:
-            print_message(f"  {_HEADINGS[key]}:")
+            printer.say(f"  {_HEADINGS[key]}:")
         for line in lines:
-            print_message(f"    {line}")
+            printer.say(f"    {line}")
 
 
-def _print_result(outcome: UpgradedFile) -> None:
-    """Print where the result is, or the result itself, byte for byte."""
+def _print_result(printer: Printer, outcome: UpgradedFile, *, dry_run: bool) -> None:
+    """Print the path of the new file, or its content byte for byte."""
     if outcome.content is None:
-        print_line(str(outcome.output))
-    else:
+        printer.line(str(outcome.output))
+    elif not (dry_run or printer.as_json):
         print_document(outcome.content)

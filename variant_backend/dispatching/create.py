@@ -227,7 +227,7 @@ def _read_remote(wheel: Candidate, source: str, url: str, hosts: Collection[str]
         opened = read_wheel(on_server(wheel.name, source, size=file.size, other_hosts=hosts))
     except OtherHostError as error:
         raise VariantError(
-            *error.problems, hint="if that one may send the wheels, name it with --host"
+            *error.problems, hint="if that one may send the wheels, name it with --redirect-host"
         ) from None
     return _described(wheel, opened, url, {"sha256": file.hashes["sha256"]}, opened.archive.source.size)
 

@@ -26,7 +26,7 @@ class Output(NamedTuple):
     name: str
     content: bytes
     is_ours: Callable[[bytes], bool] = lambda _: True
-    remedy: str = "move it away, or choose another folder with --output-dir"
+    remedy: str = "move it away, or choose another folder with --output"
 
     @property
     def path(self) -> Path:

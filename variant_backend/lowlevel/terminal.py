@@ -1,8 +1,10 @@
-r"""The one way to print: what others wrote is escaped before it reaches a terminal, a pipe or a log.
+r"""The one way to print: foreign text is escaped before it reaches a terminal, a pipe or a log.
 
-Names, metadata, pages and error messages come from anywhere. So a line is printed as one line, and whatever
+Names, metadata, pages and error messages come from anywhere. So every line is printed as one line. Whatever
 a terminal would obey in it (control characters, bidirectional overrides, invisible characters), or a CI
 service (``::error``, ``##[error]``), is shown as an escape such as ``\x1b``.
+
+Data goes to stdout, talk to stderr. `set_volume` says how much talk there is: with ``--quiet``, errors only.
 """
 
 from __future__ import annotations
@@ -18,12 +20,28 @@ if TYPE_CHECKING:
 
 _STYLES = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
-# What CI services obey: GitHub's commands at the start of a line, and those of several anywhere in it.
+# CI services obey these: GitHub's commands at the start of a line, the others anywhere in it.
 _COMMAND = r"^\s*:(?=:)|##(?=\[|vso\[|teamcity\[)"
 
-# A column of a table is made no narrower than this.
+# No column of a table becomes narrower than this.
 _NARROWEST = 12
 _GAP = "  "
+
+# How much is said on stderr: errors only; warnings and results, too; every step, too.
+QUIET, NORMAL, VERBOSE = -1, 0, 1
+_volume = NORMAL
+
+
+def set_volume(volume: int) -> int:
+    """Set how much is printed on stderr (`QUIET`, `NORMAL` or `VERBOSE`); return the volume before."""
+    global _volume
+    before, _volume = _volume, volume
+    return before
+
+
+def shows_progress() -> bool:
+    """Return whether progress may be shown: a person sees stderr, and did not ask for quiet."""
+    return _volume > QUIET and is_terminal(sys.stderr)
 
 
 class Styled(str):
@@ -48,7 +66,7 @@ def heading(*texts: str) -> list[str]:
 
 
 def escaped(text: str) -> str:
-    r"""Return a text as it may be printed, on one line: what is not printable, nor a space, is escaped.
+    r"""Return a text on one line that is safe to print: all but printable characters and spaces is escaped.
 
     >>> print(escaped("a\nb\x1b[2J"), escaped("::error::x"))
     a\nb\x1b[2J \x3a:error::x
@@ -59,28 +77,52 @@ def escaped(text: str) -> str:
 
 
 def _is_harmless(character: str) -> bool:
-    """Tell whether a terminal shows a character; names of files may have spaces that are not ASCII."""
+    """Return whether a terminal only shows a character; file names may have spaces outside ASCII."""
     from unicodedata import category
 
     return character.isprintable() or category(character) == "Zs"
 
 
 def _as_escapes(match: re.Match[str]) -> str:
-    """Return what is obeyed with its last character escaped."""
+    """Return a command with its last character escaped."""
     return f"{match[0][:-1]}\\x{ord(match[0][-1]):02x}"
 
 
 def print_line(*parts: str) -> None:
     """Print a line of data on stdout.
 
-    Styles show on a terminal, unless NO_COLOR is set. Raises OSError if nobody reads on.
+    Styles show as `_shows_styles` says. Raises OSError if the reader has closed the pipe.
     """
     _print(sys.stdout, parts)
 
 
 def print_message(*parts: str) -> None:
-    """Print a message for a person, a line on stderr; otherwise as `print_line`."""
-    _print(sys.stderr, parts)
+    """Print a line for a person on stderr, unless the volume is quiet."""
+    if _volume > QUIET:
+        _print(sys.stderr, parts)
+
+
+def print_detail(*parts: str) -> None:
+    """Print a step of the work on stderr if the volume is verbose."""
+    if _volume >= VERBOSE:
+        _print(sys.stderr, parts)
+
+
+def print_warning(*parts: str) -> None:
+    """Print a warning on stderr, unless the volume is quiet."""
+    if _volume > QUIET:
+        _print(sys.stderr, (Styled("warning:", "yellow bold"), " ", *parts))
+
+
+def print_error(*parts: str) -> None:
+    """Print an error on stderr."""
+    _print(sys.stderr, (Styled("error:", "red bold"), " ", *parts))
+
+
+def print_lines(text: str) -> None:
+    """Print what belongs to an error on stderr: lines such as a usage or a traceback."""
+    for line in text.split("\n"):
+        _print(sys.stderr, (line,))
 
 
 def _print(stream: TextIO | None, parts: Sequence[str]) -> None:
@@ -110,7 +152,7 @@ def print_document(content: bytes) -> None:
 def print_annotation(level: str, properties: dict[str, str], message: str) -> None:
     """Print an annotation of GitHub Actions, a workflow command, on stdout.
 
-    Its properties must not have a comma or a colon, and nothing in it a line end.
+    Commas and colons are escaped in its properties, line ends everywhere.
     """
     inner = ",".join(
         f"{name}={_percent(text).replace(':', '%3A').replace(',', '%2C')}"
@@ -126,22 +168,21 @@ def _percent(text: str) -> str:
 
 
 def print_status(text: str) -> None:
-    """Show a line on a terminal in place of the status before it; an empty text removes that."""
-    if is_terminal(sys.stderr):
+    """Replace the status line on a terminal; an empty text removes it."""
+    if shows_progress():
         columns = width(sys.stderr) - 1
         _write(sys.stderr, f"\r{escaped(text)[:columns]:{columns}}\r")
 
 
 def print_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Print an error that nobody expected, with the lines that led there: a hook for `sys.excepthook`."""
+    """Print an unexpected error with its traceback, in place of `sys.excepthook`."""
     import traceback
 
     for text in traceback.format_exception(kind, error, trace):
-        for line in text.removesuffix("\n").split("\n"):
-            print_message(line)
+        print_lines(text.removesuffix("\n"))
 
 
-def print_warning(
+def print_python_warning(
     message: Warning | str,
     category: type[Warning],
     filename: str,
@@ -149,44 +190,46 @@ def print_warning(
     file: object = None,  # noqa: ARG001  # the signature is that of `warnings.showwarning`
     line: str | None = None,  # noqa: ARG001
 ) -> None:
-    """Print what Python or a library warns of, in place of `warnings.showwarning`."""
-    print_message(f"{filename}:{lineno}: {category.__name__}: {message}")
+    """Print a warning of Python or of a library, in place of `warnings.showwarning`."""
+    print_warning(f"{filename}:{lineno}: {category.__name__}: {message}")
 
 
 def print_logs() -> None:
-    """Have the warnings and errors that libraries log printed here, too."""
+    """Print the warnings and errors that libraries log in the same way."""
     import logging
 
     class _Printer(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             try:
-                for line in self.format(record).split("\n"):
-                    print_message(line)
+                is_error = record.levelno >= logging.ERROR
+                first, *others = self.format(record).split("\n")
+                (print_error if is_error else print_warning)(first)
+                for line in others:
+                    (print_lines if is_error else print_message)(line)
             except Exception:  # as in the handlers of the standard library
                 self.handleError(record)
 
     printer = _Printer(logging.WARNING)
-    printer.setFormatter(logging.Formatter("%(levelname)s: %(name)s: %(message)s"))
+    printer.setFormatter(logging.Formatter("%(name)s: %(message)s"))
     logging.lastResort = printer
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Tell whether a person sees at once what is written."""
+    """Return whether a stream is a terminal, where a person reads along."""
     return stream is not None and stream.isatty()
 
 
 def width(stream: TextIO | None) -> int:
-    """Return how many columns a terminal has."""
+    """Return the number of columns of a terminal; a file has no limit."""
     import shutil
 
     return shutil.get_terminal_size().columns if is_terminal(stream) else sys.maxsize
 
 
 def table(rows: Sequence[Sequence[str]], *, columns: int | None = None) -> Iterator[list[str]]:
-    """Yield the lines of a table, each for `print_line`; the last cell of a row may be left out.
+    """Yield the lines of a table, each for `print_line`; a row may lack its last cells.
 
-    If the table has more *columns* than that, its widest cells are wrapped; by default, that is the width of
-    the terminal that stdout is.
+    If the table is wider than *columns*, its widest cells are wrapped. The default is the width of stdout.
     """
     import textwrap
 
@@ -218,12 +261,12 @@ def _cell(text: str) -> Styled:
 
 
 def _second(widths: Sequence[int]) -> int:
-    """Return the second greatest of several widths, so that the greatest give way first."""
+    """Return the second greatest of several widths, so that the greatest shrink first."""
     return sorted(widths)[-2] if len(widths) > 1 else 0
 
 
 def _row(cells: list[Styled], widths: Sequence[int]) -> list[str]:
-    """Return the parts of one line of a table; white space at its end is left out."""
+    """Return the parts of one line of a table, without white space at its end."""
     while cells and not cells[-1]:
         cells = cells[:-1]
     parts: list[str] = []
@@ -233,11 +276,11 @@ def _row(cells: list[Styled], widths: Sequence[int]) -> list[str]:
 
 
 def _styled(parts: Sequence[str], stream: TextIO) -> str:
-    """Return the parts of a line together, in their styles if these show."""
+    """Return the parts of a line joined, in their styles if the stream shows these."""
     whole = escaped("".join(parts))
     if not any(isinstance(part, Styled) for part in parts) or not _shows_styles(stream):
         return whole
-    if "".join(map(escaped, parts)) != whole:  # together they would be obeyed
+    if "".join(map(escaped, parts)) != whole:  # joined, they are a command
         return whole
     return "".join(
         _in_style(escaped(part), part.style) if isinstance(part, Styled) else escaped(part) for part in parts
@@ -250,8 +293,14 @@ def _in_style(text: str, style: str) -> str:
 
 
 def _shows_styles(stream: TextIO) -> bool:
-    """Tell whether a stream shows styles: on a terminal, unless NO_COLOR is set (no-color.org)."""
-    if not is_terminal(stream) or os.environ.get("NO_COLOR"):
+    """Return whether a stream shows styles, by the rule of Python itself.
+
+    NO_COLOR (no-color.org) wins over FORCE_COLOR (force-color.org), and both over what the stream is:
+    terminals show styles, unless TERM is dumb.
+    """
+    if os.environ.get("NO_COLOR"):
+        return False
+    if not os.environ.get("FORCE_COLOR") and (not is_terminal(stream) or os.environ.get("TERM") == "dumb"):
         return False
     if sys.platform == "win32":
         import colorama
@@ -261,7 +310,7 @@ def _shows_styles(stream: TextIO) -> bool:
 
 
 def _write(stream: TextIO, text: str) -> None:
-    """Write a text; what the stream's encoding lacks is escaped."""
+    """Write a text; characters that the stream's encoding lacks are escaped."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
     stream.flush()

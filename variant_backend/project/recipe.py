@@ -118,7 +118,7 @@ class Recipe(NamedTuple):
         kept = [text for text in self.dependencies if mentions_variant(text)]
         if kept:
             remarks.append(
-                f'warning: markers = "keep" leaves {kept[0]!r} to installers; pip, uv and twine of today'
+                f'markers = "keep" leaves {kept[0]!r} to installers; pip, uv and twine of today'
                 " refuse a wheel with such a marker"
             )
         return remarks

@@ -21,7 +21,7 @@ ABI_DEPENDENCY = "abi_dependency"
 
 # What a maintainer should be told.
 REMARK = (
-    f"warning: if a variant has a property of {ABI_DEPENDENCY}, uv of today drops the whole version, its"
+    f"if a variant has a property of {ABI_DEPENDENCY}, uv of today drops the whole version, its"
     " plain wheels too"
 )
 

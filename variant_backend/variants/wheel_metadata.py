@@ -103,25 +103,24 @@ def left_out(release: VariantMetadata, metadata: VariantMetadata) -> str | None:
 
 
 def remarks_on(metadata: VariantMetadata) -> list[str]:
-    """Return what a maintainer should be told about wheels with these metadata, ready to print."""
+    """Return warnings about wheels with these metadata."""
     remarks = []
     # The null variant is chosen without any; and plugins that are asked in a build give an answer there.
     used = any(variant.properties for variant in metadata.variants.values())
     asked = metadata.build_providers()
     if missing := [name for name in metadata.without_provider() if used and name not in asked]:
         remarks.append(
-            "warning: no installer can choose this variant, as nothing says where support for"
-            f" {one_of(missing)} comes from; add [variant.providers.{missing[0]}] to pyproject.toml,"
-            " or give make-variant --static or --provider"
+            f"no installer can select this variant, as the namespace {one_of(missing)} has no provider; add"
+            f" [variant.providers.{missing[0]}] to pyproject.toml, or use make-variant --static or --provider"
         )
     for label, variant in metadata.variants.items():
         for namespace, feature in never_supported(variant, metadata.providers):
             remarks.append(
-                f"warning: variant {label!r} can never be chosen, as the static-properties of"
+                f"variant {label!r} can never be selected, as the static-properties of"
                 f" {namespace!r} list none of its values of {feature!r}"
             )
     if any(ABI_DEPENDENCY in variant.namespaces() for variant in metadata.variants.values()):
         remarks.append(REMARK)
     if any(label == default_label(variant.properties) for label, variant in metadata.variants.items()):
-        remarks.append("hint: this label is a hash; a readable one is better: --label, or -Cvariant-label")
+        remarks.append("the label is a hash; set a readable one with --label or -Cvariant-label")
     return remarks

@@ -102,7 +102,7 @@ def unmake(
         if dry_run or is_same:
             rewriting = rewritten(Wheel.read(wheel.name, Source.of(file.fileno())))
         if is_same:
-            raise VariantError("its plain wheel would have the same name", hint="give another --output-dir")
+            raise VariantError("its plain wheel would have the same name", hint="give another --output")
         if not dry_run:
             rewriting = write_copy(file.fileno(), wheel.name, rewritten, target, advance)
     return Unmade(target, not dry_run, tuple(lost), rewriting.notices)

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* What the compiler was told that the processor has. */
+/* The processor level that the compiler flags select. */
 #if defined(__AVX2__) && defined(__BMI2__) && defined(__FMA__)
 #define COMPILED_FOR "x86_64_v3"
 #elif defined(__SSE4_2__) && defined(__POPCNT__)
@@ -39,8 +39,8 @@ static PyObject *compiled_for(PyObject *module, PyObject *unused)
 }
 
 static PyMethodDef methods[] = {
-    {"entropy", entropy, METH_O, "Return how many bits of information a byte of a bytes object has."},
-    {"compiled_for", compiled_for, METH_NOARGS, "Return the level of processors that it is compiled for."},
+    {"entropy", entropy, METH_O, "Return the average bits of information per byte of a bytes object."},
+    {"compiled_for", compiled_for, METH_NOARGS, "Return the processor level for which this module was compiled."},
     {NULL, NULL, 0, NULL},
 };
 

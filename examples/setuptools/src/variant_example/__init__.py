@@ -1,4 +1,4 @@
-"""Tells which variant of this package is installed."""
+"""Find out which variant of this package is installed."""
 
 from __future__ import annotations
 

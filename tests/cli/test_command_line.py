@@ -1,0 +1,191 @@
+"""All commands share one vocabulary, one kind of help, and one way to print."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+from helpers.made_wheels import make_wheel
+from helpers.programs import run
+
+from variant_backend.cli.command import Command
+from variant_backend.cli.main import main
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "reference" / "command-line.md"
+NAME = "demo-1.0-py3-none-any.whl"
+
+
+def commands() -> Iterator[tuple[str, Command]]:
+    """Yield each command with its full name."""
+    for name, command in main.commands.items():
+        if isinstance(command, click.Group):
+            for inner, nested in command.commands.items():
+                assert isinstance(nested, Command)
+                yield f"{name} {inner}", nested
+        else:
+            assert isinstance(command, Command)
+            yield name, command
+
+
+COMMANDS = dict(commands())
+each_command = pytest.mark.parametrize("name", COMMANDS)
+
+
+def invoke(*arguments: object, columns: int = 80) -> Result:
+    return CliRunner().invoke(main, list(map(str, arguments)), terminal_width=columns)
+
+
+@each_command
+def test_help_ends_with_an_example_and_its_page(name: str) -> None:
+    command = COMMANDS[name]
+    lines = invoke(*name.split(), "--help").stdout.rstrip().split("\n")
+    assert lines[-4:] == ["Example:", f"  {command.example}", "", f"Documentation: {command.page}"]
+    assert (ROOT / command.page).is_file()
+    program, *arguments = shlex.split(command.example)
+    expected = name.split() if program == "variant-backend" else []
+    assert (program, arguments[: len(expected)]) in [
+        ("variant-backend", name.split()),
+        ("make-variant", []),
+    ]
+    context = click.Context(command)
+    command.make_parser(context).parse_args(arguments[len(expected) :])  # unknown options raise
+
+
+@each_command
+def test_help_fits_sixty_columns(name: str) -> None:
+    for line in invoke(*name.split(), "--help", columns=60).stdout.splitlines():
+        assert len(line) <= 60, line
+
+
+def test_each_summary_is_one_line_of_eighty_columns() -> None:
+    lines = invoke("--help").stdout.splitlines()
+    for name, command in main.commands.items():
+        summary = command.get_short_help_str(1000)
+        assert f"  {name:12}  {summary}" in lines
+
+
+@each_command
+def test_every_option_is_in_the_reference(name: str) -> None:
+    page = PAGE.read_text("utf-8")
+    section = re.split(rf"^### {name}$", page, flags=re.MULTILINE)[1].split("\n### ")[0]
+    documented = set(re.findall(r"`(--?[\w-]+)", "\n".join(re.findall(r"^\| (.*?) \|", section, re.M))))
+    known = {
+        option
+        for param in COMMANDS[name].params
+        if isinstance(param, click.Option)
+        for option in (*param.opts, *param.secondary_opts)
+    }
+    common = {"--json", "-q", "--quiet", "-v", "--verbose", "--version"}
+    assert documented == known - common
+
+
+@each_command
+def test_shared_meanings_have_the_same_name(name: str) -> None:
+    shorts = {"-l": "--label", "-o": "--output", "-i": "--index-url", "-f": "--find-links"}
+    shorts |= {"-n": "--dry-run", "-q": "--quiet", "-v": "--verbose", "-p": "--property", "-j": "--jobs"}
+    for param in COMMANDS[name].params:
+        for short, long in shorts.items():
+            assert (short in param.opts) == (long in param.opts)
+
+
+def test_make_variant_is_a_command_of_the_workbench(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path)
+    results = [
+        run(*program, "-p", "x86_64::level::v3", "-l", "v3", "--dry-run", wheel)
+        for program in (["make-variant"], ["variant-backend", "make-variant"])
+    ]
+    assert results[0].stdout == results[1].stdout == f"{tmp_path / 'demo-1.0-py3-none-any-v3.whl'}\n"
+
+
+def test_programs_name_themselves() -> None:
+    version = run("variant-backend", "--version").stdout.split()[-1]
+    assert run("make-variant", "--version").stdout == f"make-variant, version {version}\n"
+    module = run("python", "-m", "variant_backend", "--version")
+    assert module.stdout == f"variant-backend, version {version}\n"
+
+
+def test_an_option_with_one_value_given_twice_is_refused() -> None:
+    result = invoke("make-variant", "-l", "a", "--label", "b", "x.whl")
+    assert result.exit_code == 2
+    assert result.stderr.endswith("error: -l/--label is given twice; leave one of them out\n")
+
+
+def test_an_unknown_command_gets_a_suggestion() -> None:
+    result = invoke("exlpain")
+    assert result.exit_code == 2
+    assert result.stderr.endswith("error: unknown command 'exlpain' (did you mean 'explain'?)\n")
+
+
+def test_quiet_leaves_results_and_errors_only(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path)
+    options = ("-p", "own::speed::fast", "-l", "fast")
+    loud = invoke("make-variant", *options, "--dry-run", wheel)
+    assert "dry run: no file is written\n" in loud.stderr
+    assert "warning: " in loud.stderr
+    quiet = invoke("make-variant", "-q", *options, "--dry-run", wheel)
+    assert (quiet.stdout, quiet.stderr) == (loud.stdout, "")
+    failed = invoke("make-variant", "-q", *options, tmp_path / "no.whl")
+    assert (failed.exit_code, failed.stdout) == (1, "")
+    assert failed.stderr.startswith("error: ")
+
+
+def test_quiet_contradicts_verbose() -> None:
+    result = invoke("schema", "-q", "-v")
+    assert result.exit_code == 2
+    assert result.stderr.endswith("error: --quiet contradicts --verbose; leave one of them out\n")
+
+
+def test_json_has_warnings_and_errors_with_their_parts(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path)
+    result = invoke("make-variant", "--json", "-p", "own::speed::fast", "-l", "fast", wheel)
+    document = json.loads(result.stdout)
+    assert (document["version"], document["errors"]) == (1, [])
+    assert set(document["warnings"][0]) == {"code", "place", "message", "remedy"}
+    assert document["warnings"][0]["message"] in result.stderr
+    failed = invoke("unmake", "--json", wheel)
+    (error,) = json.loads(failed.stdout)["errors"]
+    assert failed.stderr == f"error: {error['place']}: {error['message']}\n"
+    assert error["remedy"] is None
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_colored"),
+    [
+        ({"FORCE_COLOR": "1"}, True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+        ({"FORCE_COLOR": ""}, False),
+        ({}, False),
+    ],
+)
+def test_no_color_wins_over_force_color(environment: dict[str, str], is_colored: bool) -> None:
+    variables: dict[str, Any] = {"NO_COLOR": "", **environment}
+    result = run("make-variant", "--null", "no.whl", ok=False, **variables)
+    assert result.stderr.startswith("\x1b[") == is_colored
+
+
+def test_shells_complete_commands_and_labels(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[variant]\ndefault-priorities.namespace = ["x86_64"]\nvariants.fast.x86_64.level = ["v3"]\n'
+    )
+
+    def completed(words: str, last: int) -> list[str]:
+        result = run(
+            "variant-backend",
+            cwd=tmp_path,
+            _VARIANT_BACKEND_COMPLETE="bash_complete",
+            COMP_WORDS=words,
+            COMP_CWORD=str(last),
+        )
+        return [line.split(",")[1] for line in result.stdout.splitlines()]
+
+    assert completed("variant-backend ex", 1) == ["explain"]
+    assert completed("variant-backend build -l f", 3) == ["fast"]
+    assert completed("variant-backend make-variant --label ", 3) == ["fast"]
