@@ -124,8 +124,8 @@ def test_the_newest_release_is_explained_if_no_wheel_is_compatible(tmp_path: Pat
     assert result.stdout.startswith("demo 2.0: no wheel is compatible\n\nEXCLUDED\n")
     assert "cp312-cp312-win_amd64" in result.stdout
     document = explained("demo", "--find-links", tmp_path, *LINUX)
-    assert (document["version"], document["selected"]) == ("2.0", None)
-    assert document["errors"] == ["no wheel of demo is compatible"]
+    assert (document["package"]["version"], document["selected"]) == ("2.0", None)
+    assert printed(document["errors"]) == ["no wheel of demo is compatible"]
 
 
 def test_newer_releases_without_a_compatible_wheel_are_named(tmp_path: Path) -> None:
@@ -142,9 +142,8 @@ def test_newer_releases_without_a_compatible_wheel_are_named(tmp_path: Path) -> 
 def test_json_has_every_wheel_best_first_and_incompatible_last(folder: Path) -> None:
     make_wheel(folder, tag="cp311-cp311-win_amd64")
     document = explained("--find-links", folder, *LINUX, *GPU, "--disable", "speed")
-    assert {name: document[name] for name in ("package", "version", "selected", "newer", "errors")} == {
-        "package": "demo",
-        "version": "1.0",
+    assert {name: document[name] for name in ("package", "selected", "newer", "errors")} == {
+        "package": {"name": "demo", "version": "1.0"},
         "selected": "demo-1.0-py3-none-any-null.whl",
         "newer": [],
         "errors": [],
@@ -294,7 +293,7 @@ def test_problems_of_a_source_are_warnings_if_a_wheel_is_selected(folder: Path) 
     first, second = result.stderr.splitlines()
     assert first.startswith("warning: no: ")
     assert second.startswith(f"warning: {folder / 'demo-1.0-variants.json'}: invalid JSON")
-    assert len(explained("demo", "--find-links", folder, "--find-links", "no")["errors"]) == 2
+    assert len(explained("demo", "--find-links", folder, "--find-links", "no")["warnings"]) == 2
 
 
 def test_without_wheels_the_error_names_the_sources(folder: Path) -> None:
@@ -308,7 +307,7 @@ def test_without_wheels_the_error_names_the_sources(folder: Path) -> None:
     result = explain("demo==2", "--find-links", folder)
     assert result.stderr == "error: demo 2: no wheels of this version; existing versions: 1.0\n"
     document = explained("other", "--find-links", folder)
-    assert (document["wheels"], document["errors"]) == (
+    assert (document["wheels"], printed(document["errors"])) == (
         [],
         ["other: no wheels in dist; existing packages: demo"],
     )

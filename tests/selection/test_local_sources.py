@@ -7,11 +7,13 @@ import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from helpers.made_wheels import make_wheel
 from helpers.programs import run
 from helpers.range_server import Server
 from helpers.sample_release import DOCUMENT, write_release
 
+from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.formats.simple_api import JSON_TYPE
 from variant_backend.selection.releases import Listings, Sources, find_listings, projects, read_release
@@ -160,7 +162,7 @@ def test_the_error_for_an_unknown_package_suggests_a_local_one() -> None:
     ],
 )
 def test_an_index_url_that_cannot_be_used_is_an_error(text: str, message: str) -> None:
-    with pytest.raises(VariantError, match=f"^{re.escape(message)}"):
+    with pytest.raises(VariantError, match=f"^--index-url: {re.escape(message)}"):
         Sources.of([], [text])
 
 
@@ -179,10 +181,22 @@ def test_find_links_takes_no_other_url(text: str, message: str | None) -> None:
     if message is None:
         assert problem_of(find_listings("demo", Sources.of([text], []))) == f"{text}: folder not found"
         return
-    with pytest.raises(VariantError, match=f"^{re.escape(message)}"):
+    with pytest.raises(VariantError, match=f"^--find-links: {re.escape(message)}"):
         Sources.of([text], [])
 
 
 def test_a_folder_with_the_name_of_a_host_is_a_folder(root: Path) -> None:
     (root / "out" / "simple").rename(root / "example.org")
     assert len(on_index("example.org").releases) == 1
+
+
+def test_explain_and_fetch_take_an_index_on_disk(root: Path) -> None:
+    explained = CliRunner().invoke(main, ["explain", "demo", "-i", "out/simple"])
+    assert explained.stdout.startswith(f"demo 1.0: {FAST} is selected\n")
+    lock = root / "pylock.toml"
+    options = ["-i", (root / "out" / "simple").as_uri(), "-o", "wheels", "--pylock", str(lock)]
+    assert CliRunner().invoke(main, ["fetch", "demo", *options]).stdout == f"{Path('wheels') / FAST}\n"
+    assert f'index = "{(root / "out" / "simple").as_uri()}"' in lock.read_text(encoding="utf-8")
+    wrong = CliRunner().invoke(main, ["explain", "demo", "-i", "example.org/simple"])
+    assert wrong.exit_code == 2
+    assert "--index-url: 'example.org/simple' has no scheme; write https://" in wrong.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -179,12 +180,13 @@ def test_explain_and_fetch_refuse_unknown_names(
     for command in (
         ("explain", "demo", "--find-links", folder),
         ("explain", "demo", "--find-links", folder, "--json"),
-        ("fetch", "demo", "--find-links", folder, "-d", out),
-        ("fetch", "demo#safe", "--find-links", folder, "-d", out),
-        ("fetch", "--pylock", lock, "-d", out),
+        ("fetch", "demo", "--find-links", folder, "-o", out),
+        ("fetch", "demo#safe", "--find-links", folder, "-o", out),
+        ("fetch", "--pylock", lock, "-o", out),
     ):
         result = invoke(*command, *option)
-        assert (result.exit_code, result.stdout) == (2, ""), command
+        assert result.exit_code == 2, command
+        assert bool(result.stdout) == ("--json" in command)
         assert f"{option[0]}: " in result.stderr
         assert "unknown " in result.stderr
     assert not out.exists()
@@ -219,7 +221,7 @@ def test_unknown_labels_are_wrong_usage(folder: Path, tmp_path: Path) -> None:
         ("explain", "demo", "--find-links", folder, "--label", "saef"),
         ("explain", "demo", "--find-links", folder, "--why-not", "saef"),
         ("explain", "demo#saef", "--find-links", folder),
-        ("fetch", "demo#saef", "--find-links", folder, "-d", tmp_path / "out"),
+        ("fetch", "demo#saef", "--find-links", folder, "-o", tmp_path / "out"),
     ):
         result = invoke(*arguments)
         assert (result.exit_code, result.stdout) == (2, "")
@@ -239,7 +241,7 @@ def test_a_machine_file_with_an_unknown_value_is_refused(folder: Path, tmp_path:
     file = tmp_path / "machine.json"
     document: dict[str, Any] = {"x86_64": {"features": {"level": ["v9"]}}}
     file.write_text(json.dumps(document))
-    result = invoke("explain", "demo", "--find-links", folder, "--hardware", file)
+    result = invoke("explain", "demo", "--find-links", folder, "--machine", file)
     assert result.exit_code == 2
     assert "unknown value 'v9' of x86_64 :: level; known values: v1, v2, v3, v4" in result.stderr
 
@@ -248,3 +250,46 @@ def test_plain_releases_know_only_the_known_providers(tmp_path: Path) -> None:
     make_wheel(tmp_path)
     assert invoke("explain", "--find-links", tmp_path, "--disable", "nvidia").exit_code == 0
     assert invoke("explain", "--find-links", tmp_path, "--disable", "speed").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--enable", "speed", "--disable", "speed"), "--enable: namespace 'speed' is also in --disable;"),
+        (("--align", "speed", "--disable", "speed"), "--align: namespace 'speed' is also in --disable;"),
+        (("--pin", "demo==1", "--pin", "demo==2"), "two versions of 'demo': 1 and 2; leave one of them out"),
+    ],
+)
+def test_contradicting_options_are_wrong_usage(options: tuple[str, ...], message: str, folder: Path) -> None:
+    result = invoke("explain", "demo", "--find-links", folder, *options)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_trust_plugin_names_a_plugin_of_the_release(folder: Path) -> None:
+    options = ("explain", "demo", "--find-links", folder, "--trust-plugin")
+    result = invoke(*options, "nvidia-varient-provider")
+    assert result.exit_code == 2
+    assert "--trust-plugin: unknown plugin" in result.stderr
+    assert "(did you mean 'nvidia-variant-provider'?)" in result.stderr
+    assert invoke(*options, "pytest").exit_code == 0  # an installed package
+
+
+def test_installed_refuses_unknown_names(folder: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    with zipfile.ZipFile(folder / "demo-1.0-py3-none-any-safe.whl") as archive:
+        archive.extractall(site)
+    for option in (("--align", "sped"), ("--supported", "sped :: mode :: fast")):
+        result = invoke("installed", "--path", site, *option)
+        assert result.exit_code == 2
+        assert f"{option[0]}: unknown namespace 'sped' (did you mean 'speed'?)" in result.stderr
+    assert invoke("installed", "--path", site, "--align", "speed").exit_code == 0
+
+
+def test_stub_refuses_a_machine_file_with_an_unknown_value(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "machine.json"
+    file.write_text(json.dumps({"x86_64": {"features": {"level": ["v9"]}}}))
+    options = ("--base-url", "https://example.org/", "-o", tmp_path / "out", "--machine", file)
+    result = invoke("stub", folder, *options)
+    assert result.exit_code == 2
+    assert f"error: {file}: " in result.stderr

@@ -61,6 +61,8 @@ def installed_command(
     """
     from ..machine.detect import hardware_of
     from ..machine.installed import disagreements, installed_variants
+    from ..machine.support import Machine, Policy
+    from ..selection.unknown_names import check_installed_names
     from ..variants.namespace_support import Lazy
     from ..wheels.inspection import installed_versions
 
@@ -68,6 +70,9 @@ def installed_command(
     hardware = hardware_of(machine.path if machine else None, os.environ)
     supported = Lazy(lambda: {**hardware.supported, **given})
     variants, errors = installed_variants(supported, paths, Lazy(lambda: installed_versions(paths)))
+    if not errors:
+        policy = Policy(given=given, align=(align,) if align else ())
+        check_installed_names(policy, Machine(hardware, tuple(variants)))
     apart = disagreements(variants, align) if align else []
     printer.keys = _to_dict(variants, align, apart)
     _print(printer, variants, align)

@@ -32,11 +32,6 @@ class Explanation(NamedTuple):
     differs: tuple[str, ...] = ()
 
     @property
-    def lines(self) -> list[str]:
-        """The problems without repetitions."""
-        return [*dict.fromkeys(map(str, self.problems))]
-
-    @property
     def selected(self) -> Verdict | None:
         """The selected wheel, None if no wheel is compatible."""
         return self.evaluation.selected if self.evaluation else None

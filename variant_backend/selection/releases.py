@@ -60,7 +60,21 @@ class Sources(NamedTuple):
     @classmethod
     def of(cls, find_links: Iterable[str], index_urls: Iterable[str]) -> Sources:
         """Read the values of ``--find-links`` and ``--index-url``; raises VariantError."""
-        return cls(tuple(map(read_folder, find_links)), tuple(map(read_index_url, index_urls)))
+        folders, urls = list[Path](), list[str]()
+        problems: list[Problem] = []
+        for text in find_links:
+            try:
+                folders.append(read_folder(text))
+            except VariantError as error:
+                problems += error.within("--find-links").problems
+        for text in index_urls:
+            try:
+                urls.append(read_index_url(text))
+            except VariantError as error:
+                problems += error.within("--index-url").problems
+        if problems:
+            raise VariantError(*problems)
+        return cls(tuple(folders), tuple(urls))
 
     def projects(self) -> list[str]:
         """Return the normalized names of the projects in folders and on indexes on disk."""

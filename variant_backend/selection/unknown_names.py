@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from ..errors import Problem, did_you_mean
+from ..errors import Problem, UnknownNameError, did_you_mean
 from ..formats.hardware_file import Hardware
 from ..machine.support import Machine, Policy
 from ..variants.abi_dependency import ABI_DEPENDENCY
@@ -65,6 +65,12 @@ def unknown_names(
         *_unknown_plugins(policy, machine, metadata),
         *_unknown_pins(policy, metadata, packages),
     ]
+
+
+def check_installed_names(policy: Policy, machine: Machine) -> None:
+    """Raise UnknownNameError for names in options that no installed variant and no known provider knows."""
+    if problems := unknown_names(policy, machine, []):
+        raise UnknownNameError(*problems)
 
 
 def ignored_values(policy: Policy, metadata: Iterable[VariantMetadata]) -> list[Problem]:
