@@ -249,10 +249,10 @@ def test_align_names_the_installed_package_and_ignores_the_explained_one(tmp_pat
     folder = write_release(tmp_path / "dist", DOCUMENT)
     write_wheel(folder / ANOTHER, only(DOCUMENT, "safe"))
     arguments = ("demo", "--find-links", folder, "--align", "speed", "--path", tmp_path)
-    for wheel, chosen in ((FAST, "fast"), (ANOTHER, "safe")):
+    for wheel, expected in ((FAST, "fast"), (ANOTHER, "safe")):
         with zipfile.ZipFile(folder / wheel) as archive:
             archive.extractall(tmp_path)
-        assert next(each["label"] for each in explained(*arguments)["wheels"]) == chosen
+        assert next(each["label"] for each in explained(*arguments)["wheels"]) == expected
     assert explain(*arguments, "--why-not", "fast").stdout.splitlines()[2:] == [
         f"{FAST} is not compatible:",
         "  speed :: mode: needs fast; this machine supports safe",

@@ -265,5 +265,5 @@ def test_uv_takes_the_first_of_equal_filenames_with_an_index_file(tmp_path: Path
     ]
     sources = [part for folder in folders for part in ("--find-links", folder)]
     installed = uv_installs("demo", tmp_path / "target", "--no-index", *sources)
-    chosen = explained("demo", *sources, "--installer", "uv")["installer"]["selected"]
-    assert of_wheel(chosen) == installed == ("1.0", "fast")
+    selected = explained("demo", *sources, "--installer", "uv")["installer"]["selected"]
+    assert of_wheel(selected) == installed == ("1.0", "fast")

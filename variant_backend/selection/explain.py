@@ -15,7 +15,7 @@ from .select import Selection, check_names, select
 if TYPE_CHECKING:
     from .requirements import Pin
     from .target import Target
-    from .uv_selection import UvChoice
+    from .uv_selection import UvSelection
 
 
 class Explanation(NamedTuple):
@@ -28,7 +28,7 @@ class Explanation(NamedTuple):
     evaluation: Evaluation | None
     newer: tuple[Evaluation, ...]
     problems: tuple[Problem, ...]
-    uv: UvChoice | None = None
+    uv: UvSelection | None = None
     differs: tuple[str, ...] = ()
 
     @property

@@ -43,7 +43,7 @@ DETECTED = Origin("detected", "uv's own detection")
 _DETECTS = "uv uses only its own detection of supported values"
 
 
-class UvChoice(NamedTuple):
+class UvSelection(NamedTuple):
     """The release that uv selects, None if uv fails.
 
     *passed* are lines about what uv drops, or why it fails. *without* are the releases without a wheel that
@@ -90,7 +90,7 @@ def _has_project(url: str, name: str) -> bool:
 
 def uv_select(
     listings: Listings, detected: Supported, target: Target, *, version: Version | None = None
-) -> UvChoice:
+) -> UvSelection:
     """Return the release that uv selects on a machine where it *detected* these supported values."""
     passed: list[str] = []
     without: list[Evaluation] = []
@@ -104,38 +104,40 @@ def uv_select(
                 raise VariantError(*errors)
             _check_selected(evaluation, evaluation.selected, detected, target)
         except _UnreadError as error:
-            return UvChoice(evaluation, tuple(passed), tuple(without), error)
+            return UvSelection(evaluation, tuple(passed), tuple(without), error)
         except _FailureError as error:
-            return UvChoice(None, (*passed, *(f"uv fails: {line}" for line in error.lines())))
+            return UvSelection(None, (*passed, *(f"uv fails: {line}" for line in error.lines())))
         except VariantError as error:
             passed += (f"uv drops {listing.name} {listing.version}: {line}" for line in error.lines())
             continue
-        return UvChoice(evaluation, tuple(passed), tuple(without))
-    return UvChoice(None, tuple(passed), tuple(without))
+        return UvSelection(evaluation, tuple(passed), tuple(without))
+    return UvSelection(None, tuple(passed), tuple(without))
 
 
-def why_uv_differs(selected: Evaluation | None, newer: Iterable[Evaluation], choice: UvChoice) -> list[str]:
+def why_uv_differs(
+    selected: Evaluation | None, newer: Iterable[Evaluation], uv_selection: UvSelection
+) -> list[str]:
     """Return the reasons why uv selects another wheel, empty if it selects the same.
 
     *selected* is the release that PEP 825 selects, *newer* are newer ones without a compatible wheel.
     """
     best = selected.selected if selected else None
-    other = choice.evaluation.selected if choice.evaluation else None
+    other = uv_selection.evaluation.selected if uv_selection.evaluation else None
     if (best and best.filename) == (other and other.filename):
         return []
-    lines = [*choice.passed]
+    lines = [*uv_selection.passed]
     verdicts = [verdict for release in (selected, *newer) if release for verdict in release.verdicts]
     for verdict in verdicts:
         if other and verdict.filename == other.filename:
             lines += (f"uv selects {other.filename} despite: {reason}" for reason in verdict.reasons)
     if best and selected:
-        lines += _against(best, selected, choice)
+        lines += _against(best, selected, uv_selection)
     return lines or ["uv uses only the first index that has the project"]
 
 
-def _against(best: Verdict, selected: Evaluation, choice: UvChoice) -> list[str]:
+def _against(best: Verdict, selected: Evaluation, uv_selection: UvSelection) -> list[str]:
     """Return why uv does not select the *best* wheel of the *selected* release, if it evaluates it."""
-    evaluated = (*choice.without, *([choice.evaluation] if choice.evaluation else []))
+    evaluated = (*uv_selection.without, *([uv_selection.evaluation] if uv_selection.evaluation else []))
     by_version = {evaluation.release.version: evaluation for evaluation in reversed(evaluated)}
     uv = by_version.get(selected.release.version)
     same = (
