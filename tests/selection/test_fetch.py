@@ -304,7 +304,7 @@ def requirements(wheel: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("request", "expected"),
+    ("requested", "expected"),
     [
         (["demo", *SUPPORTED], ["fast", "safe"]),
         (["demo", "--supported", "speed :: mode :: safe"], ["safe"]),
@@ -313,7 +313,7 @@ def requirements(wheel: Path) -> list[str]:
     ],
 )
 def test_plain_evaluates_variant_markers_by_supported_values(
-    request: list[str], expected: list[str], tmp_path: Path, out: Path
+    requested: list[str], expected: list[str], tmp_path: Path, out: Path
 ) -> None:
     folder = tmp_path / "wheels"
     folder.mkdir()
@@ -321,7 +321,7 @@ def test_plain_evaluates_variant_markers_by_supported_values(
     write_wheel(folder / "demo-1.0-py3-none-any-both.whl", only_both, MARKED)
     write_wheel(folder / PLAIN, metadata=MARKED)
     (folder / INDEX).write_text(json.dumps(only_both))
-    result = invoke(*request, "--find-links", folder, "-o", out, "--plain")
+    result = invoke(*requested, "--find-links", folder, "-o", out, "--plain")
     assert result.exit_code == 0, result.stderr
     assert names(out) == [PLAIN]
     assert requirements(out / PLAIN) == expected
@@ -345,12 +345,12 @@ def test_the_installed_variant_of_a_package_is_ignored_for_itself(
     site = tmp_path / "site"
     with zipfile.ZipFile(folder / SAFE) as archive:
         archive.extractall(site)
-    request: list[object] = ["demo", "other", "--find-links", folder, "-o", out]
+    requested: list[object] = ["demo", "other", "--find-links", folder, "-o", out]
     if locked:
         lock = tmp_path / "pylock.toml"
-        assert invoke(*request, *SUPPORTED, "--pylock", lock).exit_code == 0
-        request = ["--pylock", lock, "-o", out]
-    packages = fetched(*request, *SUPPORTED, "--align", "speed", "--path", site)
+        assert invoke(*requested, *SUPPORTED, "--pylock", lock).exit_code == 0
+        requested = ["--pylock", lock, "-o", out]
+    packages = fetched(*requested, *SUPPORTED, "--align", "speed", "--path", site)
     assert [package["label"] for package in packages] == ["fast", "fast"]
     (bound,) = fetched(
         "other", "--find-links", folder, "-o", out, *SUPPORTED, "--align", "speed", "--path", site
@@ -385,7 +385,7 @@ def test_a_wheel_that_contradicts_its_index_file_is_refused(tmp_path: Path, out:
 
 
 @pytest.mark.parametrize(
-    ("request", "message"),
+    ("requested", "message"),
     [
         ("other", "other: no wheels in "),
         ("demo==2", "demo==2: no wheels of this version; existing versions: 1.0"),
@@ -400,7 +400,7 @@ def test_a_wheel_that_contradicts_its_index_file_is_refused(tmp_path: Path, out:
     ],
 )
 def test_what_does_not_exist_or_fit_is_an_error(
-    request: str, message: str, tmp_path: Path, out: Path
+    requested: str, message: str, tmp_path: Path, out: Path
 ) -> None:
     folder = tmp_path / "wheels"
     write_release(folder, DOCUMENT, plain=False)
@@ -408,7 +408,7 @@ def test_what_does_not_exist_or_fit_is_an_error(
         label = path.stem.rpartition("-")[2]
         others = {"variants": {other: None for other in ("fast", "null", "safe") if other != label}}
         write_wheel(path, patched(DOCUMENT, others), "Requires-Python: >=3.9")
-    result = invoke(*request.split(), "--find-links", folder, "-o", out)
+    result = invoke(*requested.split(), "--find-links", folder, "-o", out)
     assert (result.exit_code, result.stdout) == (1, "")
     assert f"error: {message}" in result.stderr
 
