@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers.json_output import check_outputs
 from helpers.programs import run
 from helpers.range_server import Server
 from helpers.servers import answering
@@ -26,6 +27,13 @@ collect_ignore = ["fuzz_wheels.py"]
 # How long one example takes depends on who else uses the machine.
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _json_follows_the_schemas() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        check_outputs(patch)
+        yield
 
 
 @pytest.fixture(scope="session")

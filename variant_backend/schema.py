@@ -36,5 +36,26 @@ def pyproject_schema() -> dict[str, Any]:
     }
 
 
+def output_schema(command: str) -> dict[str, Any]:
+    """Return the JSON Schema of what a command prints with ``--json``; raises KeyError for other names."""
+    path = files(__package__) / "schemas" / "output.json"
+    parts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    keys = {**parts["envelope"], **parts["commands"][command]}
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$id": f"urn:variant-backend:output:{command}",
+        "title": f"Output of variant-backend {command} --json",
+        "type": "object",
+        "required": [*parts["envelope"]],
+        "properties": keys,
+    }
+
+
+def output_commands() -> list[str]:
+    """Return the names of the commands with ``--json``."""
+    path = files(__package__) / "schemas" / "output.json"
+    return [*json.loads(path.read_text(encoding="utf-8"))["commands"]]
+
+
 def _table(entries: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "additionalProperties": True, "properties": entries}

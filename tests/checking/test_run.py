@@ -82,7 +82,7 @@ def test_json_has_every_finding_with_all_its_parts(broken: Path) -> None:
         "severity": "error",
         "file": str(broken),
         "place": "variants.fast.speed.mode",
-        "fault": "expected a list of at least one string, got an empty list",
+        "message": "expected a list of at least one string, got an empty list",
         "remedy": RULES["empty-list"].remedy,
     }
     assert result.exit_code == 1

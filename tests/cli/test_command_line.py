@@ -12,11 +12,13 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
+from helpers.json_output import check_output
 from helpers.made_wheels import make_wheel
 from helpers.programs import run
 
 from variant_backend.cli.command import Command
 from variant_backend.cli.main import main
+from variant_backend.schema import output_commands, output_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "reference" / "command-line.md"
@@ -169,6 +171,42 @@ def test_no_color_wins_over_force_color(environment: dict[str, str], is_colored:
     variables: dict[str, Any] = {"NO_COLOR": "", **environment}
     result = run("make-variant", "--null", "no.whl", ok=False, **variables)
     assert result.stderr.startswith("\x1b[") == is_colored
+
+
+def test_each_command_with_json_has_a_schema_and_a_table_of_its_keys() -> None:
+    with_json = {
+        name for name, command in COMMANDS.items() if any(p.name == "as_json" for p in command.params)
+    }
+    assert {name.split()[0] for name in with_json} == {*output_commands()}
+    page = (PAGE.parent / "json.md").read_text("utf-8")
+    for name in output_commands():
+        section = page.split(f"\n## {name}\n")[1].split("\n## ")[0]
+        rows = re.findall(r"^\| `(.*?)` \| (.*?) \|$", section, re.MULTILINE)
+        schema = output_schema(name)
+        own = {key: value for key, value in schema["properties"].items() if key not in schema["required"]}
+        assert rows == [*documented(own)]
+
+
+def documented(keys: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each key of a schema with its description, as the page lists them."""
+    for key, part in keys.items():
+        yield f"{prefix}{key}", part["description"]
+        for inner, mark in ((part.get("items"), "[]"), (part.get("additionalProperties"), ".*"), (part, "")):
+            if isinstance(inner, dict) and "properties" in inner:
+                yield from documented(inner["properties"], f"{prefix}{key}{mark}.")
+
+
+@pytest.mark.parametrize("arguments", [("hardware",), ("init", "-n"), ("providers",), ("check", "--list")])
+def test_json_is_the_only_output(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'demo'\n")
+    result = run("variant-backend", *arguments, "--json", cwd=tmp_path)
+    assert check_output([arguments[0]], json.loads(result.stdout)) == []
+
+
+def test_an_unknown_schema_gets_a_suggestion() -> None:
+    result = invoke("schema", "explian")
+    assert result.exit_code == 2
+    assert "error: unknown schema 'explian' (did you mean 'explain'?); schemas: pyproject, " in result.stderr
 
 
 def test_shells_complete_commands_and_labels(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ class Finding(NamedTuple):
             "severity": self.severity,
             "file": self.file,
             "place": place,
-            "fault": text,
+            "message": text,
             "remedy": remedy,
         }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ..errors import did_you_mean, one_of
 from .command import Command
 from .output import print_json
 
@@ -11,13 +12,22 @@ from .output import print_json
 @click.command(
     "schema", cls=Command, json=False, example="variant-backend schema pyproject", page="docs/schemas.md"
 )
-@click.argument("file", type=click.Choice(["pyproject", "hardware"]), default="pyproject")
-def schema_command(file: str) -> None:
+@click.argument("name", default="pyproject", metavar="[pyproject|COMMAND]")
+def schema_command(name: str) -> None:
     """Print a JSON Schema, for editors and checkers.
 
-    The schema of pyproject.toml describes the tables [variant] and [tool.variant-backend]; it allows any
-    other table. The schema of hardware describes machine files.
+    pyproject stands for pyproject.toml: the schema describes the tables [variant] and [tool.variant-backend],
+    and allows any other table. COMMAND stands for the output of a command with --json; for hardware, that is
+    a machine file.
     """
-    from ..schema import pyproject_schema, table_schema
+    from ..schema import output_commands, output_schema, pyproject_schema, table_schema
 
-    print_json(pyproject_schema() if file == "pyproject" else table_schema(file))
+    known = ["pyproject", *output_commands()]
+    if name not in known:
+        raise click.UsageError(
+            f"unknown schema {name!r}{did_you_mean(name, known)}; schemas: {one_of(known)}"
+        )
+    if name == "pyproject":
+        print_json(pyproject_schema())
+    else:
+        print_json(table_schema(name) if name == "hardware" else output_schema(name))
