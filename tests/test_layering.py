@@ -71,6 +71,7 @@ PURE = {
     "project.recipe",
     "publishing.html_pages",
     "selection.requirements",
+    "selection.unknown_names",
 }
 # ... do not use files, processes or the environment.
 IMPURE = {"os", "pathlib", "subprocess", "shutil", "tempfile", "socket", "sys"}

@@ -65,6 +65,10 @@ class VariantError(Exception):
         return type(self)(*(problem.within(place) for problem in self.problems))
 
 
+class UnknownNameError(VariantError):
+    """The user named something that nothing in the run knows: wrong usage."""
+
+
 def problems_of(errors: Iterable[VariantError]) -> list[Problem]:
     """Return the problems of several errors."""
     return [problem for error in errors for problem in error.problems]

@@ -322,7 +322,7 @@ def test_the_named_one_of_several_releases_is_used(dist: Path) -> None:
     assert made(dist, "--package", "Demo==1.0").name == "demo-1.0"
     shutil.rmtree("out")
     (error,) = refused(dist, "--base-url", BASE_URL, "--package", "demo==3")
-    assert error == "dist: demo==3: there is no such version with wheels; there are 2.0, 1.0"
+    assert error == "dist: demo==3: no wheels of this version; existing versions: 2.0, 1.0"
 
 
 def publish_project(folder: Path, server: Server) -> Path:

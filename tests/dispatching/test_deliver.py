@@ -441,7 +441,7 @@ def test_requires_python_is_respected(
     sdist: Callable[..., Path], out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sdist(change=lambda package: package.update({"requires-python": "<3.9"}))
-    assert "    Requires-Python: <3.9 does not admit " in fails(build, out, capsys)
+    assert "    Requires-Python: <3.9 excludes Python " in fails(build, out, capsys)
 
 
 def test_plugins_never_run_even_if_the_user_trusts_them(
@@ -498,8 +498,8 @@ MISBEHAVIOR: dict[str, tuple[Behavior, str | tuple[str, str]]] = {
         truncated,
         (r"truncated answer: expected \d+ bytes, got \d+; given", r"truncated answer: expected"),
     ),
-    "larger": (other_size, r"it has \d+ bytes, and \d+ were announced"),
-    "endless": (endless, r"more bytes come than \d+"),
+    "larger": (other_size, r"(expected \d+ bytes, got \d+|it has \d+ bytes, and \d+ were announced)"),
+    "endless": (endless, r"too large: more than \d+ bytes"),
     "changed": (
         swapped,
         ("its sha256 is [0-9a-f]{64}, and", "(METADATA: expected the sha256 [0-9a-f]{64}, got|.*crc|.*CRC)"),
@@ -584,7 +584,7 @@ def test_a_full_disk_leaves_no_files_behind(
         raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr(download, "write_all", fail)
-    assert error(fails(build, out, capsys)).endswith(f"{FAST} cannot be written: {os.strerror(28)}")
+    assert error(fails(build, out, capsys)).endswith(f"cannot write {FAST}: {os.strerror(28)}")
 
 
 @HOOKS
@@ -798,7 +798,7 @@ def test_a_wheel_with_other_properties_is_refused(
     lying = patched(only(DOCUMENT, "fast"), {"variants": {"fast": {"speed": {"mode": ["safe"]}}}})
     write_wheel(server.folder / FAST, lying)
     sdist()
-    assert "its variant.json says other properties than were announced" in error(fails(hook, out, capsys))
+    assert "its variant.json differ from those in the index file" in error(fails(hook, out, capsys))
 
 
 @HOOKS

@@ -156,7 +156,7 @@ def test_a_wheel_that_differs_from_the_published_one_is_refused(
     path = mirror.folder / "demo" / "demo-1.0-py3-none-any-fast.whl"
     content = path.read_bytes()
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    with pytest.raises(AssertionError, match=r"variant-backend: error: .*its sha256 is"):
+    with pytest.raises(AssertionError, match=r"variant-backend: error: .*expected sha256"):
         hooks.build_wheel(str(tmp_path))
     assert not list(tmp_path.glob("*.whl"))
 

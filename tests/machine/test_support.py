@@ -368,8 +368,8 @@ def test_broken_installed_metadata_is_a_warning_and_others_align() -> None:
         (["--pin", "torch"], "'torch': missing version; write NAME==VERSION"),
         (["--pin", "torch==2.*"], "'torch==2.*': Invalid version"),
         (["--pin", "torch[x]==2"], "invalid project name 'torch[x]'"),
-        (["--python", "2.7"], "'2.7' is no version of CPython"),
-        (["--platform", "amiga"], "'amiga' is no platform"),
+        (["--python", "2.7"], "unknown version of CPython '2.7'"),
+        (["--platform", "amiga"], "unknown platform 'amiga'"),
         (
             ["--platform", "windows", "--align", "openmp"],
             "--align with --platform requires --path DIR or --interpreter PATH",

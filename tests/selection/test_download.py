@@ -1,4 +1,4 @@
-"""Files fetched from servers that misbehave: complete and right in the end, or not there at all."""
+"""A download from a misbehaving server ends with the complete, verified file or with no file."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 def file(location: Location, size: int | None = len(CONTENT), **hashes: str) -> File:
-    """Return a file as its source lists it; its sha256 is that of the content unless others are given."""
+    """Return a file as its source lists it, by default with the sha256 of the content."""
     return File(NAME, location, hashes or {"sha256": SHA256}, size)
 
 
 def fetched(listed: File, folder: Path) -> list[int]:
-    """Fetch a file, which must become what it should be; return what was told of the progress."""
-    told: list[int] = []
-    assert download.download(listed, folder / NAME, advance=told.append)
+    """Download a file, check its content, and return the reported progress."""
+    progress: list[int] = []
+    assert download.download(listed, folder / NAME, advance=progress.append)
     assert (folder / NAME).read_bytes() == CONTENT
-    assert sum(told) == len(CONTENT)
+    assert sum(progress) == len(CONTENT)
     assert [path.name for path in folder.iterdir()] == [NAME]
-    return told
+    return progress
 
 
 def fails(listed: File, folder: Path) -> str:
-    """Return what is told of a file that cannot be had; nothing is left behind, and what was there stays."""
+    """Return the error of a failing download, and check that the existing file stays."""
     folder.mkdir()
     (folder / NAME).write_bytes(b"old")
     with pytest.raises(VariantError) as caught:
@@ -53,51 +53,51 @@ def fails(listed: File, folder: Path) -> str:
 
 
 def breaking(*counts: int, validator: tuple[str, str] = ("ETag", '"1"'), ranges: bool = True) -> Behavior:
-    """Return a behavior: so many bytes are sent for the first requests, and all that is wanted for others."""
+    """Return a behavior that sends *counts* bytes for the first requests, and everything after that."""
     left = list(counts)
 
     def behave(handler: Handler, _: bytes | None) -> bool:
         wanted = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
         resumed = wanted and ranges and handler.headers["If-Range"] == validator[1]
         start = int(wanted[1]) if wanted and resumed else 0
-        told = {validator[0]: validator[1]}
+        headers = {validator[0]: validator[1]}
         if resumed:
-            told["Content-Range"] = f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}"
+            headers["Content-Range"] = f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}"
         count = left.pop(0) if left else len(CONTENT)
         data = CONTENT[start:][:count]
-        handler.send(206 if resumed else 200, data, told, length=len(CONTENT) - start)
+        handler.send(206 if resumed else 200, data, headers, length=len(CONTENT) - start)
         handler.close_connection = True
         return True
 
     return behave
 
 
-def asked(server: Server) -> list[str]:
-    """Return the ranges that were asked for."""
+def requested(server: Server) -> list[str]:
+    """Return the requested ranges."""
     return [wanted for _, _, wanted, _ in server.requests]
 
 
 @pytest.mark.parametrize("size", [len(CONTENT), None])
-def test_a_file_comes_whole_and_progress_is_told(server: Server, tmp_path: Path, size: int | None) -> None:
+def test_a_complete_file_is_downloaded_with_progress(
+    server: Server, tmp_path: Path, size: int | None
+) -> None:
     (server.folder / NAME).write_bytes(CONTENT)
     assert min(fetched(file(server.url + NAME, size), tmp_path / "out")) > 0
-    assert asked(server) == [""]
+    assert requested(server) == [""]
 
 
 @pytest.mark.parametrize("validator", [("ETag", '"1"'), ("Last-Modified", "Sat, 21 Nov 2026 10:00:00 GMT")])
-def test_a_transfer_that_breaks_is_resumed(
-    server: Server, tmp_path: Path, validator: tuple[str, str]
-) -> None:
+def test_a_broken_transfer_is_resumed(server: Server, tmp_path: Path, validator: tuple[str, str]) -> None:
     server.misbehave = breaking(1_000_000, 0, 500_000, validator=validator)
     assert min(fetched(file(server.url + NAME), tmp_path / "out")) > 0
-    assert asked(server) == ["", "bytes=1000000-", "bytes=1000000-", "bytes=1500000-"]
+    assert requested(server) == ["", "bytes=1000000-", "bytes=1000000-", "bytes=1500000-"]
     assert server.sent == len(CONTENT)
 
 
 @pytest.mark.parametrize(
     "options", [{"validator": ("ETag", 'W/"1"')}, {"validator": ("Server", "x")}, {"ranges": False}]
 )
-def test_where_that_cannot_be_it_is_started_again_once(
+def test_a_transfer_without_resume_is_restarted_once(
     server: Server, tmp_path: Path, options: dict[str, Any]
 ) -> None:
     server.misbehave = breaking(1_000_000, **options)
@@ -110,74 +110,69 @@ def test_where_that_cannot_be_it_is_started_again_once(
     )
 
 
-def test_a_file_that_changed_in_between_is_started_again(server: Server, tmp_path: Path) -> None:
+def test_a_file_changed_during_the_transfer_is_restarted(server: Server, tmp_path: Path) -> None:
     first, then = breaking(1_000_000, validator=("ETag", '"0"')), breaking()
     server.misbehave = lambda handler, data: (then if server.requests else first)(handler, data)
     fetched(file(server.url + NAME), tmp_path / "out")
-    assert asked(server) == ["", "bytes=1000000-"]
+    assert requested(server) == ["", "bytes=1000000-"]
 
 
-def test_a_transfer_that_always_breaks_is_given_up(server: Server, tmp_path: Path) -> None:
+def test_download_gives_up_after_five_broken_transfers(server: Server, tmp_path: Path) -> None:
     server.misbehave = breaking(*[10] * 100)
     assert fails(file(server.url + NAME), tmp_path / "out").endswith("; given up after 5 tries")
     assert len(server.requests) == 5
 
 
-def test_a_reset_connection_is_one_that_broke(server: Server, tmp_path: Path) -> None:
+def test_a_reset_connection_is_retried(server: Server, tmp_path: Path) -> None:
     then = breaking()
     server.misbehave = lambda handler, data: (then if server.requests else reset(len(CONTENT)))(handler, data)
     fetched(file(server.url + NAME), tmp_path / "out")
 
 
 def other_part(handler: Handler, data: bytes | None) -> bool:
-    """Send another part than the one that is asked for."""
+    """Send another range than the requested one."""
     if "Range" not in handler.headers:
         return breaking(1000)(handler, data)
     return answer(206, b"x", Content_Range=f"bytes 0-0/{len(CONTENT)}")(handler, data)
 
 
 OTHER = bytes(len(CONTENT))
-FAULTS: dict[str, tuple[Behavior, str]] = {
+ERRORS: dict[str, tuple[Behavior, str]] = {
     "missing": (answer(404), "not found"),
     "down": (answer(500), "the server answers 500 Internal Server Error"),
     "changed": (
         answer(200, OTHER),
-        f"its sha256 is {hashlib.sha256(OTHER).hexdigest()}, and {SHA256} was announced; it was",
+        f"expected sha256 {SHA256}, got {hashlib.sha256(OTHER).hexdigest()}; the file was changed",
     ),
-    "larger": (answer(200, CONTENT + b"x"), "it has 3000001 bytes, and 3000000 were announced"),
-    "smaller": (answer(200, CONTENT[1:]), "it has 2999999 bytes, and 3000000 were announced"),
-    "endless": (endless, "more bytes come than 3000000"),
+    "larger": (answer(200, CONTENT + b"x"), "expected 3000000 bytes, got 3000001"),
+    "smaller": (answer(200, CONTENT[1:]), "expected 3000000 bytes, got 2999999"),
+    "endless": (endless, "too large: more than 3000000 bytes"),
     "other part": (other_part, "requested bytes 1000-, got Content-Range 'bytes 0-0/3000000'"),
-    "compressed": (
-        answer(200, CONTENT, Content_Encoding="gzip"),
-        "the server sent compressed content (gzip)",
-    ),
+    "compressed": (answer(200, CONTENT, Content_Encoding="gzip"), "sent compressed content (gzip)"),
 }
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_a_file_that_is_not_the_one_announced_leaves_nothing_behind(
+@pytest.mark.parametrize("name", ERRORS)
+def test_no_file_is_written_if_the_download_differs_from_its_listing(
     server: Server, tmp_path: Path, name: str
 ) -> None:
-    server.misbehave, fault = FAULTS[name]
-    assert fails(file(server.url + NAME), tmp_path / "out").startswith(fault)
+    server.misbehave, error = ERRORS[name]
+    assert fails(file(server.url + NAME), tmp_path / "out").startswith(error)
 
 
-def test_of_endless_data_no_more_is_taken_than_announced(
+def test_download_stops_at_the_size_limit(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.misbehave = endless
-    taken: list[int] = []
+    received: list[int] = []
     for size in (100_000, None):
         monkeypatch.setattr(download, "_LARGEST", 100_000)
-        with pytest.raises(VariantError, match="more bytes come than 100000"):
-            download.download(file(server.url, size), tmp_path / NAME, advance=taken.append)
-    assert sum(taken) <= 200_000
+        with pytest.raises(VariantError, match="too large: more than 100000 bytes"):
+            download.download(file(server.url, size), tmp_path / NAME, advance=received.append)
+    assert sum(received) <= 200_000
 
 
-def test_every_known_hash_is_compared_and_those_that_can_be_forged_prove_nothing(
-    server: Server, tmp_path: Path
-) -> None:
+def test_all_known_hashes_are_compared_but_weak_ones_verify_nothing(server: Server, tmp_path: Path) -> None:
     (server.folder / NAME).write_bytes(CONTENT)
     url, target = server.url + NAME, tmp_path / NAME
     md5, sha512 = (hashlib.new(name, CONTENT).hexdigest() for name in ("md5", "sha512"))
@@ -187,13 +182,13 @@ def test_every_known_hash_is_compared_and_those_that_can_be_forged_prove_nothing
     with pytest.raises(VariantError) as caught:
         download.download(file(url, md5="0", sha1="0", sha512=sha512), target)
     lines = [f"{problem.place}: {problem.text}" for problem in caught.value.problems]
-    assert [re.sub(r" is \w+", "", issue) for issue in lines] == [
-        f"{url}: its md5, and 0 was announced",
-        f"{url}: its sha1, and 0 was announced",
+    assert [re.sub(r"got \w+", "", line) for line in lines] == [
+        f"{url}: expected md5 0, ",
+        f"{url}: expected sha1 0, ",
     ]
 
 
-def test_another_host_may_send_a_file_whose_hash_is_known(server: Server, tmp_path: Path) -> None:
+def test_another_host_may_send_a_file_with_a_known_hash(server: Server, tmp_path: Path) -> None:
     (server.folder / NAME).write_bytes(CONTENT)
     elsewhere = server.url.replace("127.0.0.1", "localhost")
 
@@ -203,22 +198,22 @@ def test_another_host_may_send_a_file_whose_hash_is_known(server: Server, tmp_pa
 
     server.misbehave = behave
     fetched(file(f"{server.url}moved"), tmp_path / "out")
-    fault = fails(file(f"{server.url}moved", md5="0"), tmp_path / "broken")
-    assert re.match(r"redirected from \S+ to localhost:\d+, another host; if you trust it,", fault)
+    error = fails(file(f"{server.url}moved", md5="0"), tmp_path / "broken")
+    assert re.match(r"redirected from \S+ to localhost:\d+, another host; if you trust it,", error)
 
 
-def test_a_local_file_is_copied_and_held_to_the_same(tmp_path: Path) -> None:
+def test_a_local_file_is_copied_and_verified(tmp_path: Path) -> None:
     path = tmp_path / "ä b#.whl"
     path.write_bytes(CONTENT)
     fetched(file(path), tmp_path / "out")
-    assert "1 was announced" in fails(file(path, sha256="1"), tmp_path / "broken")
+    assert "expected sha256 1, got " in fails(file(path, sha256="1"), tmp_path / "broken")
     for place in (Path(f"{path}x"), Path(f"{path}\0"), "file://elsewhere.invalid/x"):
         with pytest.raises(VariantError, match=f"^{re.escape(str(place))}: .+"):
             download.download(file(place), tmp_path / "out" / NAME)
 
 
 @pytest.mark.parametrize("error", [OSError(28, os.strerror(28)), KeyboardInterrupt()])
-def test_a_full_disk_and_an_interruption_leave_nothing_behind(
+def test_no_file_is_written_if_the_disk_is_full_or_on_ctrl_c(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     (server.folder / NAME).write_bytes(CONTENT)
@@ -231,12 +226,12 @@ def test_a_full_disk_and_an_interruption_leave_nothing_behind(
         download.download(file(server.url + NAME), tmp_path / "out" / NAME)
     assert not list((tmp_path / "out").iterdir())
     if isinstance(error, OSError):
-        assert str(caught.value) == f"{NAME} cannot be written: {error.strerror}"
+        assert str(caught.value) == f"cannot write {NAME}: {error.strerror}"
 
 
-def test_a_file_url_gives_back_its_path(tmp_path: Path) -> None:
+def test_a_file_url_becomes_the_path_it_names(tmp_path: Path) -> None:
     for name in ("a.whl", "ä b%20#?.whl", "x/y"):
         assert ranges.path_of((tmp_path / name).as_uri()) == tmp_path / name
-    if sys.platform != "win32":  # which has shares
+    if sys.platform != "win32":  # Windows has network shares
         with pytest.raises(VariantError, match=r"names a file on another machine, 'elsewhere\.invalid'"):
             ranges.path_of("file://elsewhere.invalid/x")

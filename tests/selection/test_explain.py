@@ -1,4 +1,4 @@
-"""``variant-backend explain``: the ranked table, the reasons, and what it tells machines."""
+"""``variant-backend explain`` prints the ranked table, the reasons, and JSON."""
 
 from __future__ import annotations
 
@@ -46,27 +46,27 @@ def explain(*arguments: object) -> Result:
     return CliRunner().invoke(main, ["explain", *map(str, arguments)], catch_exceptions=False)
 
 
-def told(*arguments: object) -> dict[str, Any]:
+def explained(*arguments: object) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(explain(*arguments, "--json").stdout)
     return document
 
 
-def test_the_table_has_every_wheel_with_its_rank_or_why_it_is_out(folder: Path) -> None:
+def test_the_table_has_every_wheel_with_its_rank_or_reasons(folder: Path) -> None:
     make_wheel(folder, tag="cp311-cp311-win_amd64")
     result = explain("--find-links", folder, *LINUX, *GPU)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines() == [
         f"demo 1.0: {FAST} is selected",
         "",
-        "PLACE  LABEL    TAGS          BEST VALUES                   RANK",
-        "1      fast     py3-none-any  speed :: mode :: fast         0.0.0",
-        "                              nvidia :: sm_arch :: 90_real  1.0.0",
-        "2      safe     py3-none-any  speed :: mode :: safe         0.0.1",
-        "3      null     py3-none-any  no properties",
-        "4      (plain)  py3-none-any  no variant",
-        "Ranks are those of namespace, feature and value, 0 being best: the first that differs decides.",
+        "POSITION  LABEL    TAGS          BEST VALUES                   RANK",
+        "1         fast     py3-none-any  speed :: mode :: fast         0.0.0",
+        "                                 nvidia :: sm_arch :: 90_real  1.0.0",
+        "2         safe     py3-none-any  speed :: mode :: safe         0.0.1",
+        "3         null     py3-none-any  no properties",
+        "4         (plain)  py3-none-any  no variant",
+        "RANK lists the ranks of namespace, feature and value (0 is best); the first difference decides.",
         "",
-        "OUT",
+        "EXCLUDED",
         "  1 wheel for other interpreters or platforms (--all shows them): cp311-cp311-win_amd64",
         "",
         "SUPPORTED",
@@ -77,12 +77,12 @@ def test_the_table_has_every_wheel_with_its_rank_or_why_it_is_out(folder: Path) 
     ]
 
 
-def test_what_nobody_supports_is_out_and_it_is_said_what_would_change_that(folder: Path) -> None:
+def test_unknown_support_excludes_a_wheel_and_options_are_suggested(folder: Path) -> None:
     result = explain("demo", "--find-links", folder, *LINUX)
     lines = result.stdout.splitlines()
     assert lines[0] == "demo 1.0: demo-1.0-py3-none-any-safe.whl is selected"
-    out = lines.index("OUT")
-    assert lines[out + 1 : out + 3] == [
+    excluded = lines.index("EXCLUDED")
+    assert lines[excluded + 1 : excluded + 3] == [
         "  fast  py3-none-any",
         "    nvidia :: sm_arch: needs 90_real; this machine supports none",
     ]
@@ -92,21 +92,21 @@ def test_what_nobody_supports_is_out_and_it_is_said_what_would_change_that(folde
 
 
 @pytest.mark.parametrize(
-    ("provider", "options", "said"),
+    ("provider", "options", "origin"),
     [
         ({"optional": True}, (), "optional and not enabled; --enable speed turns it on"),
         ({"optional": True}, ("--enable", "speed"), "static-properties"),
         ({}, ("--disable", "speed"), "disabled; --disable rules it out"),
     ],
 )
-def test_where_support_comes_from_is_told_by_namespace(
-    provider: dict[str, object], options: tuple[str, ...], said: str, tmp_path: Path
+def test_each_namespace_is_listed_with_the_origin_of_its_values(
+    provider: dict[str, object], options: tuple[str, ...], origin: str, tmp_path: Path
 ) -> None:
     write_release(tmp_path, patched(DOCUMENT, {"providers": {"speed": provider}}))
-    assert f"  speed: {said}" in explain("--find-links", tmp_path, *options).stdout.splitlines()
+    assert f"  speed: {origin}" in explain("--find-links", tmp_path, *options).stdout.splitlines()
 
 
-def test_wheels_for_other_platforms_are_counted_and_with_all_they_are_listed(folder: Path) -> None:
+def test_all_lists_wheels_for_other_platforms(folder: Path) -> None:
     for minor in range(10, 40):
         make_wheel(folder, tag=f"cp3{minor}-cp3{minor}-win_amd64")
     short = explain("--find-links", folder, *LINUX, *GPU).stdout
@@ -116,14 +116,14 @@ def test_wheels_for_other_platforms_are_counted_and_with_all_they_are_listed(fol
     assert long.count("matches neither the interpreter nor the platform") == 30
 
 
-def test_where_no_wheel_is_compatible_the_newest_release_is_explained(tmp_path: Path) -> None:
+def test_the_newest_release_is_explained_if_no_wheel_is_compatible(tmp_path: Path) -> None:
     make_wheel(tmp_path, version="1.0", tag="cp311-cp311-win_amd64")
     make_wheel(tmp_path, version="2.0", tag="cp312-cp312-win_amd64")
     result = explain("demo", "--find-links", tmp_path, *LINUX)
     assert (result.exit_code, result.stderr) == (1, "error: no wheel of demo is compatible\n")
-    assert result.stdout.startswith("demo 2.0: no wheel is compatible\n\nOUT\n")
+    assert result.stdout.startswith("demo 2.0: no wheel is compatible\n\nEXCLUDED\n")
     assert "cp312-cp312-win_amd64" in result.stdout
-    document = told("demo", "--find-links", tmp_path, *LINUX)
+    document = explained("demo", "--find-links", tmp_path, *LINUX)
     assert (document["package"]["version"], document["selected"]) == ("2.0", None)
     assert printed(document["errors"]) == ["no wheel of demo is compatible"]
 
@@ -136,12 +136,12 @@ def test_newer_releases_without_a_compatible_wheel_are_named(tmp_path: Path) -> 
         f"demo 1.0: {PLAIN} is selected",
         "newer release without a compatible wheel: 2.0 (see explain demo==2.0)",
     ]
-    assert told("demo", "--find-links", tmp_path, *LINUX)["newer"] == ["2.0"]
+    assert explained("demo", "--find-links", tmp_path, *LINUX)["newer"] == ["2.0"]
 
 
 def test_json_has_every_wheel_best_first_and_incompatible_last(folder: Path) -> None:
     make_wheel(folder, tag="cp311-cp311-win_amd64")
-    document = told("--find-links", folder, *LINUX, *GPU, "--disable", "speed")
+    document = explained("--find-links", folder, *LINUX, *GPU, "--disable", "speed")
     assert {name: document[name] for name in ("package", "selected", "newer", "errors")} == {
         "package": {"name": "demo", "version": "1.0"},
         "selected": "demo-1.0-py3-none-any-null.whl",
@@ -169,9 +169,9 @@ def test_json_has_every_wheel_best_first_and_incompatible_last(folder: Path) -> 
     }
 
 
-def test_the_key_in_json_is_what_a_wheel_is_ordered_by(folder: Path) -> None:
+def test_the_key_in_json_is_the_sort_key(folder: Path) -> None:
     (folder / FAST).rename(folder / "demo-1.0-12a-py3-none-any-fast.whl")
-    (fast, *_) = told("--find-links", folder, "--python", "3.12", *GPU)["wheels"]
+    (fast, *_) = explained("--find-links", folder, "--python", "3.12", *GPU)["wheels"]
     tag = fast["key"].pop("tag")
     assert tag > 0
     assert fast["key"] == {
@@ -185,14 +185,14 @@ def test_the_key_in_json_is_what_a_wheel_is_ordered_by(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("label", "options", "said"),
+    ("label", "options", "answer"),
     [
         ("fast", GPU, [f"{FAST} is selected"]),
         (
             "safe",
             GPU,
             [
-                "demo-1.0-py3-none-any-safe.whl is compatible, and the other is better:",
+                "demo-1.0-py3-none-any-safe.whl is compatible, but the selected wheel is better:",
                 "  speed :: mode :: fast ranks before speed :: mode :: safe:"
                 " value fast is listed first in the supported values",
             ],
@@ -201,7 +201,7 @@ def test_the_key_in_json_is_what_a_wheel_is_ordered_by(folder: Path) -> None:
             "null",
             GPU,
             [
-                "demo-1.0-py3-none-any-null.whl is compatible, and the other is better:",
+                "demo-1.0-py3-none-any-null.whl is compatible, but the selected wheel is better:",
                 "  it has speed :: mode :: fast, and the other has no more features",
             ],
         ),
@@ -209,7 +209,7 @@ def test_the_key_in_json_is_what_a_wheel_is_ordered_by(folder: Path) -> None:
             "(plain)",
             GPU,
             [
-                f"{PLAIN} is compatible, and the other is better:",
+                f"{PLAIN} is compatible, but the selected wheel is better:",
                 "  a variant comes before a plain wheel",
             ],
         ),
@@ -217,44 +217,44 @@ def test_the_key_in_json_is_what_a_wheel_is_ordered_by(folder: Path) -> None:
             "fast",
             (),
             [
-                f"{FAST} is out:",
+                f"{FAST} is not compatible:",
                 "  nvidia :: sm_arch: needs 90_real; this machine supports none",
             ],
         ),
     ],
 )
-def test_why_not_names_the_reasons_or_the_first_part_of_the_key(
-    label: str, options: tuple[str, ...], said: list[str], folder: Path
+def test_why_not_prints_the_reasons_or_the_first_difference(
+    label: str, options: tuple[str, ...], answer: list[str], folder: Path
 ) -> None:
     arguments = ("--find-links", folder, *LINUX, *options, "--why-not", label)
     lines = explain(*arguments).stdout.splitlines()[2:]
-    assert lines[: len(said)] == said
-    assert lines[len(said) : len(said) + 2] == (["", "SUPPORTED"] if label in ("fast", "safe") else [])
-    assert told(*arguments)["why-not"] == [line.strip() for line in said]
+    assert lines[: len(answer)] == answer
+    assert lines[len(answer) : len(answer) + 2] == (["", "SUPPORTED"] if label in ("fast", "safe") else [])
+    assert explained(*arguments)["why-not"] == [line.strip() for line in answer]
 
 
-def test_why_not_looks_at_newer_releases_too(folder: Path) -> None:
+def test_why_not_finds_labels_of_newer_releases(folder: Path) -> None:
     write_release(folder, patched(DOCUMENT, MACHINE), labels=["fast"], plain=False, version="2.0")
     arguments = ("--find-links", folder, *LINUX)
     newest = explain(*arguments, "--why-not", "fast").stdout.splitlines()
-    assert newest[3] == f"{FAST} is out:"
+    assert newest[3] == f"{FAST} is not compatible:"
     (folder / FAST).unlink()
     newer = explain(*arguments, "--why-not", "fast").stdout.splitlines()
     assert newer[0] == "demo 1.0: demo-1.0-py3-none-any-safe.whl is selected"
-    assert newer[3] == "demo-2.0-py3-none-any-fast.whl is out:"
-    assert told(*arguments, "--why-not", "fast")["why-not"][0] == newer[3]
+    assert newer[3] == "demo-2.0-py3-none-any-fast.whl is not compatible:"
+    assert explained(*arguments, "--why-not", "fast")["why-not"][0] == newer[3]
 
 
-def test_of_what_is_aligned_the_other_package_is_named_and_the_own_one_does_not_count(tmp_path: Path) -> None:
+def test_align_names_the_installed_package_and_ignores_the_explained_one(tmp_path: Path) -> None:
     folder = write_release(tmp_path / "dist", DOCUMENT)
     write_wheel(folder / ANOTHER, only(DOCUMENT, "safe"))
     arguments = ("demo", "--find-links", folder, "--align", "speed", "--path", tmp_path)
-    for wheel, chosen in ((FAST, "fast"), (ANOTHER, "safe")):
+    for wheel, expected in ((FAST, "fast"), (ANOTHER, "safe")):
         with zipfile.ZipFile(folder / wheel) as archive:
             archive.extractall(tmp_path)
-        assert next(each["label"] for each in told(*arguments)["wheels"]) == chosen
+        assert next(each["label"] for each in explained(*arguments)["wheels"]) == expected
     assert explain(*arguments, "--why-not", "fast").stdout.splitlines()[2:] == [
-        f"{FAST} is out:",
+        f"{FAST} is not compatible:",
         "  speed :: mode: needs fast; this machine supports safe",
         "",
         "SUPPORTED",
@@ -264,28 +264,28 @@ def test_of_what_is_aligned_the_other_package_is_named_and_the_own_one_does_not_
 
 
 @pytest.mark.parametrize("arguments", [("demo", "--label", "safe"), ("demo#safe",)])
-def test_a_label_is_explained_alone(arguments: tuple[str, ...], folder: Path) -> None:
+def test_only_the_wheels_of_a_label_are_shown(arguments: tuple[str, ...], folder: Path) -> None:
     lines = explain(*arguments, "--find-links", folder, *LINUX, *GPU).stdout.splitlines()
     assert lines[2:4] == [
-        "PLACE  LABEL  TAGS          BEST VALUES            RANK",
-        "2      safe   py3-none-any  speed :: mode :: safe  0.0.1",
+        "POSITION  LABEL  TAGS          BEST VALUES            RANK",
+        "2         safe   py3-none-any  speed :: mode :: safe  0.0.1",
     ]
     assert not [line for line in lines if "nvidia" in line]
-    (wheel,) = told(*arguments, "--find-links", folder, *LINUX)["wheels"]
+    (wheel,) = explained(*arguments, "--find-links", folder, *LINUX)["wheels"]
     assert wheel["label"] == "safe"
 
 
-def test_a_label_that_no_wheel_has_is_told_with_those_that_are_there(folder: Path) -> None:
+def test_an_unknown_label_is_an_error_with_the_existing_ones(folder: Path) -> None:
     for option in ("--label", "--why-not"):
         result = explain("demo", "--find-links", folder, *LINUX, option, "fats")
-        assert (result.exit_code, result.stdout) == (1, "")
-        assert result.stderr == (
-            "error: demo 1.0 has no wheel with label 'fats' (did you mean 'fast'?);"
-            " there are safe, null, (plain), fast\n"
-        )
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert (
+            "demo 1.0: unknown label 'fats' (did you mean 'fast'?);"
+            " existing labels: safe, null, (plain), fast\n"
+        ) in result.stderr
 
 
-def test_faults_of_a_source_are_warnings_if_a_wheel_is_chosen(folder: Path) -> None:
+def test_problems_of_a_source_are_warnings_if_a_wheel_is_selected(folder: Path) -> None:
     (folder / "demo-1.0-variants.json").write_text("{")
     result = explain("--find-links", folder, "--find-links", "no")
     assert result.exit_code == 0
@@ -293,53 +293,57 @@ def test_faults_of_a_source_are_warnings_if_a_wheel_is_chosen(folder: Path) -> N
     first, second = result.stderr.splitlines()
     assert first.startswith("warning: no: ")
     assert second.startswith(f"warning: {folder / 'demo-1.0-variants.json'}: invalid JSON")
-    assert len(told("demo", "--find-links", folder, "--find-links", "no")["warnings"]) == 2
+    assert len(explained("demo", "--find-links", folder, "--find-links", "no")["warnings"]) == 2
 
 
-def test_where_nothing_is_found_it_is_told_what_was_looked_at(folder: Path) -> None:
+def test_without_wheels_the_error_names_the_sources(folder: Path) -> None:
     result = explain("other", "--find-links", folder)
-    assert (result.exit_code, result.stdout, result.stderr) == (1, "", "error: other: no wheel is in dist\n")
+    text = "error: other: no wheels in dist; existing packages: demo\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", text)
     assert explain("--find-links", "empty").stderr.startswith("error: empty: ")
     Path("empty").mkdir()
-    index = ("--index-url", "http://127.0.0.1:9/")  # which is not asked what it has
-    assert explain("--find-links", "empty", *index).stderr == "error: no wheel is in empty\n"
+    index = ("--index-url", "http://127.0.0.1:9/")  # an index is not asked for its projects
+    assert explain("--find-links", "empty", *index).stderr == "error: no wheels in empty\n"
     result = explain("demo==2", "--find-links", folder)
-    assert result.stderr == "error: demo 2: there is no such version with wheels; there are 1.0\n"
-    document = told("other", "--find-links", folder)
-    assert (document["wheels"], printed(document["errors"])) == ([], ["other: no wheel is in dist"])
+    assert result.stderr == "error: demo 2: no wheels of this version; existing versions: 1.0\n"
+    document = explained("other", "--find-links", folder)
+    assert (document["wheels"], printed(document["errors"])) == (
+        [],
+        ["other: no wheels in dist; existing packages: demo"],
+    )
 
 
-def test_without_a_package_there_must_be_one_project_in_the_folders(folder: Path) -> None:
+def test_package_may_be_omitted_only_if_folders_have_one_project(folder: Path) -> None:
     make_wheel(folder, "other")
-    for arguments, said in (
+    for arguments, message in (
         (("--find-links", folder), "name one as PACKAGE: demo, other"),
         (("--index-url", "http://127.0.0.1:9/"), "missing PACKAGE"),
         (("demo",), "missing source; add --find-links DIR or --index-url URL"),
-        (("demo>=1", "--find-links", folder), "not one version"),
+        (("demo>=1", "--find-links", folder), "expected one version"),
     ):
         result = explain(*arguments)
         assert result.exit_code == 2
-        assert said in result.stderr
+        assert message in result.stderr
 
 
-def test_what_the_released_uv_makes_of_it_is_said_with_the_reason(folder: Path) -> None:
+def test_the_wheel_that_uv_selects_is_printed_with_reasons(folder: Path) -> None:
     lines = explain("--find-links", folder, *LINUX, *GPU, "--installer", "uv").stdout.splitlines()
     start = lines.index("uv selects demo-1.0-py3-none-any-safe.whl")
     assert lines[start + 1 :] == [
-        f"  for it, {FAST} is out: nvidia :: sm_arch: needs 90_real; this machine supports none",
-        f"  for it, {FAST} is out: its own detection alone counts, and no user, file or plugin",
+        f"  for uv, {FAST} is not compatible: nvidia :: sm_arch: needs 90_real; this machine supports none",
+        f"  for uv, {FAST} is not compatible: uv uses only its own detection of supported values",
     ]
     same = explain("--find-links", folder, *LINUX, "--installer", "uv")
     assert same.stdout.splitlines()[-1] == "uv selects the same wheel"
-    assert same.stderr.startswith("warning: what uv detects on that platform is not known")
-    assert told("--find-links", folder, *LINUX, "--installer", "uv")["installer"] == {
+    assert same.stderr.startswith("warning: unknown what uv detects on that platform; nothing is assumed")
+    assert explained("--find-links", folder, *LINUX, "--installer", "uv")["installer"] == {
         "name": "uv",
         "selected": "demo-1.0-py3-none-any-safe.whl",
         "reasons": [],
     }
 
 
-def test_what_comes_from_an_index_does_nothing_to_a_terminal(server: Server) -> None:
+def test_text_from_an_index_is_escaped(server: Server) -> None:
     project = server.folder / "demo"
     wheel = make_wheel(project)
     files = [
@@ -353,7 +357,7 @@ def test_what_comes_from_an_index_does_nothing_to_a_terminal(server: Server) -> 
     assert "\x1b" not in result.stdout + result.stderr
 
 
-def test_a_wheel_that_cannot_be_read_is_taken_for_what_its_index_file_says(server: Server) -> None:
+def test_an_unreadable_variant_json_is_assumed_to_be_valid(server: Server) -> None:
     server.misbehave = lambda handler, _: bool(handler.headers["Range"]) and not handler.send(200, b"")  # type: ignore[func-returns-value]
     write_release(server.folder / "demo", DOCUMENT)
     publish(list((server.folder / "demo").iterdir()), server.folder / "simple" / "demo")
@@ -361,5 +365,5 @@ def test_a_wheel_that_cannot_be_read_is_taken_for_what_its_index_file_says(serve
     assert result.stdout.endswith("uv selects the same wheel\n")
     assert result.stderr == (
         f"warning: {server.url}simple/demo/{FAST}: the server does not support range requests;"
-        " its variant.json is taken for sound\n"
+        " its variant.json is assumed to be valid\n"
     )

@@ -1,4 +1,4 @@
-"""``explain`` names the wheel that real uv installs, and where that differs, it says so beforehand."""
+"""``explain --installer uv`` names the wheel that real uv installs, and why it differs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from helpers.servers import publish
 from variant_backend.cli.main import main
 from variant_backend.variants.filename import WheelFilename
 
-# They start real uv, once for each answer.
+# Each test starts real uv several times.
 pytestmark = pytest.mark.slow
 
 HARDWARE = [hardware("none", "none")] + [
@@ -31,7 +31,7 @@ HARDWARE = [hardware("none", "none")] + [
 
 
 def uv_installs(package: str, target: Path, *source: object, **env: Any) -> tuple[str, str | None] | None:
-    """Return version and label (None of a plain wheel) of what uv installs of a package; None if it fails."""
+    """Return version and label (None if plain) of the wheel that uv installs, None if it fails."""
     options = (*empty_cache(), "--no-config", "--preview-features", "wheel-variants", "--quiet")
     where = ("--python", sys.executable, "--target", target)
     done = run("uv", "pip", "install", *options, *where, *source, package, ok=False, **env)
@@ -43,7 +43,7 @@ def uv_installs(package: str, target: Path, *source: object, **env: Any) -> tupl
     return dist_info.name.removesuffix(".dist-info").split("-")[1], labels[0]
 
 
-def told(*arguments: object) -> dict[str, Any]:
+def explained(*arguments: object) -> dict[str, Any]:
     result = CliRunner().invoke(main, ["explain", *map(str, arguments), "--json"], catch_exceptions=False)
     document: dict[str, Any] = json.loads(result.stdout)
     return document
@@ -85,21 +85,20 @@ def torch_index(torch: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("forced", HARDWARE, ids=lambda forced: "/".join(forced.values()))
-def test_of_torch_it_names_what_uv_installs_on_each_hardware(
+def test_explain_predicts_the_torch_wheel_of_uv_on_each_machine(
     forced: dict[str, Any], torch: Path, torch_index: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in forced.items():
         monkeypatch.setenv(name, value)
-    for number, (ours, uvs) in enumerate(
+    for number, (options, uv_options) in enumerate(
         [
             (("--find-links", torch / "dist"), ("--no-index", "--find-links", torch / "dist")),
             (("--index-url", torch_index), ("--index-url", torch_index)),
         ]
     ):
-        document = told("torch", *ours, "--installer", "uv")
-        assert uv_installs("torch", tmp_path / str(number), "--no-deps", *uvs) == of_wheel(
-            document["selected"]
-        )
+        document = explained("torch", *options, "--installer", "uv")
+        installed = uv_installs("torch", tmp_path / str(number), "--no-deps", *uv_options)
+        assert installed == of_wheel(document["selected"])
         assert document["installer"] == {"name": "uv", "selected": document["selected"], "reasons": []}
 
 
@@ -108,7 +107,7 @@ def _unchanged(_: Path) -> None:
 
 
 class Case(NamedTuple):
-    """How release 2.0 differs from a sound one: its documents, and the folder that is served at last."""
+    """The differences of release 2.0 from a valid one: its documents, and the served folder."""
 
     document: dict[str, Any] = {}  # noqa: RUF012  # a default that nobody changes
     wheels: dict[str, Any] = {}  # noqa: RUF012  # as above
@@ -143,9 +142,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_with_installer_it_names_what_uv_installs_of_releases_that_are_not_sound(
-    name: str, tmp_path: Path
-) -> None:
+def test_explain_predicts_what_uv_installs_of_invalid_releases(name: str, tmp_path: Path) -> None:
     case = CASES[name]
     files = write_release(tmp_path / "files", DOCUMENT)
     index = patched(DOCUMENT, case.document)
@@ -154,7 +151,7 @@ def test_with_installer_it_names_what_uv_installs_of_releases_that_are_not_sound
     case.change(tmp_path / "demo")
     with served(tmp_path) as url:
         installed = uv_installs("demo", tmp_path / "target", "--index-url", url)
-        document = told(
+        document = explained(
             "demo", "--index-url", url, "--installer", "uv", "--supported", "speed :: mode :: fast"
         )
     assert of_wheel(document["installer"]["selected"]) == installed
@@ -169,33 +166,47 @@ LOWER_BOUNDS = {"<3": False, ">=3.90": True, "==3.8.*": False, "!=3.*": False, "
 
 
 @pytest.mark.parametrize("requires", LOWER_BOUNDS)
-def test_of_requires_python_uv_looks_at_lower_bounds_only(requires: str, tmp_path: Path) -> None:
+def test_uv_uses_only_lower_bounds_of_requires_python(requires: str, tmp_path: Path) -> None:
     make_wheel(tmp_path / "dist")
     field = METADATA.replace("\n\n", f"\nRequires-Python: {requires}\n\n", 1)
     make_wheel(tmp_path / "dist", version="2.0", metadata=field)
-    document = told("demo", "--find-links", tmp_path / "dist", "--installer", "uv")
+    document = explained("demo", "--find-links", tmp_path / "dist", "--installer", "uv")
     installed = uv_installs("demo", tmp_path / "target", "--no-index", "--find-links", tmp_path / "dist")
     assert of_wheel(document["installer"]["selected"]) == installed
     assert of_wheel(document["selected"]) == ("1.0", None)
     assert bool(document["installer"]["reasons"]) is not LOWER_BOUNDS[requires]
 
 
-def test_uv_drops_a_version_of_a_folder_whose_best_wheel_needs_a_newer_python(tmp_path: Path) -> None:
+@pytest.mark.parametrize("named", [True, False])
+def test_uv_uses_requires_python_of_a_page_on_disk(named: bool, tmp_path: Path) -> None:
+    make_wheel(tmp_path / "dist")
+    field = METADATA.replace("\n\n", "\nRequires-Python: >=3.90\n\n", 1)
+    make_wheel(tmp_path / "dist", version="2.0", metadata=field)
+    publish((tmp_path / "dist").iterdir(), tmp_path / "simple" / "demo")
+    page = tmp_path / "simple" / "demo" / "index.html"
+    attribute = 'data-requires-python="&gt;=3.90" ' if named else ""
+    page.write_text(page.read_text().replace('href="demo-2.0', f'{attribute}href="demo-2.0'))
+    document = explained("demo", "--index-url", (tmp_path / "simple").as_uri(), "--installer", "uv")
+    source = ("--index-url", (tmp_path / "simple").as_uri())
+    assert of_wheel(document["installer"]["selected"]) == uv_installs("demo", tmp_path / "target", *source)
+
+
+def test_uv_drops_a_version_whose_best_wheel_needs_a_newer_python(tmp_path: Path) -> None:
     folder = write_release(tmp_path / "dist", DOCUMENT)
     write_release(folder, DOCUMENT, labels=["safe"], version="2.0")
     newer = "Requires-Python: >=3.90"
     write_wheel(folder / "demo-2.0-py3-none-any-fast.whl", only(DOCUMENT, "fast"), newer)
-    document = told("demo", "--find-links", folder, "--installer", "uv")
+    document = explained("demo", "--find-links", folder, "--installer", "uv")
     installed = uv_installs("demo", tmp_path / "target", "--no-index", "--find-links", folder)
     assert of_wheel(document["installer"]["selected"]) == installed == ("1.0", "fast")
     assert of_wheel(document["selected"]) == ("2.0", "safe")
     assert (
-        "it drops demo 2.0: demo-2.0-py3-none-any-fast.whl: Requires-Python: >=3.90"
+        "uv drops demo 2.0: demo-2.0-py3-none-any-fast.whl: Requires-Python: >=3.90"
         in (document["installer"]["reasons"][0])
     )
 
 
-def test_uv_takes_the_first_index_that_has_the_project_and_all_folders(tmp_path: Path) -> None:
+def test_uv_uses_the_first_index_with_the_project_and_all_folders(tmp_path: Path) -> None:
     for version in ("1.0", "2.0"):
         files = write_release(tmp_path / f"files-{version}", DOCUMENT, version=version)
         publish(files.iterdir(), tmp_path / version / "demo")
@@ -210,12 +221,11 @@ def test_uv_takes_the_first_index_that_has_the_project_and_all_folders(tmp_path:
             "indexes": (("--index", one, "--default-index", two), ("--index-url", one, "--index-url", two)),
             "folder": (("--index-url", one, "--find-links", files),) * 2,
         }
-        for name, (theirs, ours) in sources.items():
-            document = told("demo", *ours, "--installer", "uv")
+        for name, (uv_options, options) in sources.items():
+            document = explained("demo", *options, "--installer", "uv")
             assert of_wheel(document["selected"]) == ("2.0", "fast")
-            assert of_wheel(document["installer"]["selected"]) == uv_installs(
-                "demo", tmp_path / name, *theirs
-            )
+            installed = uv_installs("demo", tmp_path / name, *uv_options)
+            assert of_wheel(document["installer"]["selected"]) == installed
 
 
 OF_FAST, OF_SAFE = only(DOCUMENT, "fast"), only(DOCUMENT, "safe")
@@ -232,7 +242,7 @@ OF_FAST, OF_SAFE = only(DOCUMENT, "fast"), only(DOCUMENT, "safe")
         (OF_FAST, OF_SAFE, ("1.0", "fast")),
     ],
 )
-def test_for_uv_the_index_file_of_its_own_source_counts_for_a_wheel(
+def test_uv_uses_the_index_file_of_the_wheels_own_source(
     first: Any, second: Any, expected: tuple[str, str | None] | None, order: tuple[int, int], tmp_path: Path
 ) -> None:
     folders = [
@@ -240,7 +250,7 @@ def test_for_uv_the_index_file_of_its_own_source_counts_for_a_wheel(
         write_release(tmp_path / "second", second, lambda _: OF_SAFE, labels=["safe"], plain=False),
     ]
     sources = [part for place in order for part in ("--find-links", folders[place])]
-    document = told("demo", *sources, "--installer", "uv")
+    document = explained("demo", *sources, "--installer", "uv")
     installed = uv_installs("demo", tmp_path / "target", "--no-index", *sources)
     assert of_wheel(document["installer"]["selected"]) == installed == expected
     assert bool(document["installer"]["reasons"]) == (
@@ -248,12 +258,12 @@ def test_for_uv_the_index_file_of_its_own_source_counts_for_a_wheel(
     )
 
 
-def test_of_two_wheels_with_one_name_uv_takes_the_first_that_an_index_file_tells_of(tmp_path: Path) -> None:
+def test_uv_takes_the_first_of_equal_filenames_with_an_index_file(tmp_path: Path) -> None:
     folders = [
         write_release(tmp_path / "first", None, lambda _: OF_FAST, labels=["fast"]),
         write_release(tmp_path / "second", OF_FAST, plain=False, labels=["fast"]),
     ]
     sources = [part for folder in folders for part in ("--find-links", folder)]
     installed = uv_installs("demo", tmp_path / "target", "--no-index", *sources)
-    chosen = told("demo", *sources, "--installer", "uv")["installer"]["selected"]
-    assert of_wheel(chosen) == installed == ("1.0", "fast")
+    selected = explained("demo", *sources, "--installer", "uv")["installer"]["selected"]
+    assert of_wheel(selected) == installed == ("1.0", "fast")

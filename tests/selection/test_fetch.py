@@ -1,9 +1,10 @@
-"""fetch: the wheels that are asked for are there under their names, or nothing is."""
+"""`fetch` writes all requested wheels under their names, or nothing."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import sys
 import zipfile
@@ -27,7 +28,7 @@ FAST = "demo-1.0-py3-none-any-fast.whl"
 SAFE = "demo-1.0-py3-none-any-safe.whl"
 NULL = "demo-1.0-py3-none-any-null.whl"
 INDEX = "demo-1.0-variants.json"
-# Nobody but the user can say what is supported of it.
+# A release with a namespace whose support only the user knows.
 UNKNOWN = patched(
     DOCUMENT, {"providers": {"speed": {"static-properties": None, "requires": ["no-such-plugin"]}}}
 )
@@ -55,18 +56,18 @@ def names(folder: Path) -> list[str]:
 
 
 def publish(server: Server, source: Path, name: str = "demo", facts: Mapping[str, Any] = {}) -> str:
-    """List the files of a folder on an index; *facts* are told of each in place of the right ones."""
+    """List the files of a folder on an index; *facts* replace what the page says about each wheel."""
     page = server.folder / "simple" / name
     page.mkdir(parents=True)
     files = []
     for path in sorted(source.iterdir()):
         (page / path.name).write_bytes(path.read_bytes())
-        told = {
+        entry = {
             "hashes": {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()},
             "size": path.stat().st_size,
+            **(facts if path.suffix == ".whl" else {}),
         }
-        told = {**told, **(facts if path.suffix == ".whl" else {})}
-        files.append({"filename": path.name, "url": f"/simple/{name}/{path.name}", **told})
+        files.append({"filename": path.name, "url": f"/simple/{name}/{path.name}", **entry})
     content = json.dumps({"meta": {"api-version": "1.1"}, "name": name, "files": files}).encode()
     answer = server.misbehave
 
@@ -82,7 +83,7 @@ def publish(server: Server, source: Path, name: str = "demo", facts: Mapping[str
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A release whose best wheel is `fast`."""
+    """Write a release whose best wheel is `fast`."""
     return write_release(tmp_path / "wheels", DOCUMENT)
 
 
@@ -91,16 +92,16 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def test_the_best_wheel_of_a_folder_is_fetched_and_it_is_said_why(folder: Path, out: Path) -> None:
+def test_the_best_wheel_of_a_folder_is_copied_with_the_reason(folder: Path, out: Path) -> None:
     result = invoke("demo", "--find-links", folder, "-o", out)
     assert (result.exit_code, result.stdout) == (0, f"{out / FAST}\n")
-    assert result.stderr == f"demo 1.0: {FAST} is the best of 4 wheels that fit: speed :: mode :: fast\n"
+    assert result.stderr == f"demo 1.0: {FAST} is the best of 4 compatible wheels: speed :: mode :: fast\n"
     assert names(out) == [FAST]
     assert (out / FAST).read_bytes() == (folder / FAST).read_bytes()
 
 
 @pytest.mark.parametrize("pin", ["demo#safe", "demo==1#safe"])
-def test_a_pinned_label_is_taken_whatever_the_system_supports(pin: str, tmp_path: Path, out: Path) -> None:
+def test_a_pinned_label_is_selected_without_checking_support(pin: str, tmp_path: Path, out: Path) -> None:
     folder = write_release(tmp_path / "wheels", UNKNOWN)
     (package,) = fetched(pin, "--find-links", folder, "-o", out, "--disable", "speed")
     assert package == {
@@ -116,17 +117,17 @@ def test_a_pinned_label_is_taken_whatever_the_system_supports(pin: str, tmp_path
     }
 
 
-def test_nobody_is_asked_about_a_pinned_label(
+def test_no_detection_or_plugin_runs_for_a_pinned_label(
     tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
+    calls: list[str] = []
 
     def detect(_: object) -> Hardware:
-        asked.append("machine")
+        calls.append("machine")
         return Hardware({})
 
     def ask(namespace: str, *_: object) -> VariantError:
-        asked.append(namespace)
+        calls.append(namespace)
         return VariantError("it fails")
 
     monkeypatch.setattr("variant_backend.machine.detect.detect", detect)
@@ -134,9 +135,9 @@ def test_nobody_is_asked_about_a_pinned_label(
     folder = write_release(tmp_path / "wheels", UNKNOWN)
     trusting = ("--find-links", folder, "-o", out, "--trust-plugin", "no-such-plugin")
     assert invoke("demo#safe", *trusting, "--plain").exit_code == 0
-    assert (asked, names(out)) == ([], [PLAIN])
+    assert (calls, names(out)) == ([], [PLAIN])
     assert invoke("demo", *trusting).exit_code == 0
-    assert asked == ["machine", "speed"]
+    assert calls == ["machine", "speed"]
 
 
 @pytest.mark.parametrize("index", [None, b"{}"])
@@ -152,13 +153,13 @@ def test_a_pinned_label_needs_no_index_file(index: bytes | None, tmp_path: Path,
     assert package["properties"] == {"speed": {"mode": ["safe"]}}
 
 
-def test_the_newest_release_with_the_pinned_label_is_taken(folder: Path, out: Path) -> None:
+def test_the_newest_release_with_the_pinned_label_is_selected(folder: Path, out: Path) -> None:
     write_release(folder, DOCUMENT, labels=["fast"], version="2.0")
     assert [each["version"] for each in fetched("demo#null", "--find-links", folder, "-o", out)] == ["1.0"]
     assert [each["version"] for each in fetched("demo", "--find-links", folder, "-o", out)] == ["2.0"]
 
 
-def test_hashes_are_checked_on_the_way_from_an_index(folder: Path, out: Path, server: Server) -> None:
+def test_hashes_of_an_index_are_verified(folder: Path, out: Path, server: Server) -> None:
     url = publish(server, folder)
     (package,) = fetched("demo", "--index-url", url, "-o", out)
     digest = hashlib.sha256((folder / FAST).read_bytes()).hexdigest()
@@ -167,7 +168,7 @@ def test_hashes_are_checked_on_the_way_from_an_index(folder: Path, out: Path, se
     assert names(out) == [FAST]
 
 
-def test_a_download_that_nothing_proves_is_told(folder: Path, out: Path, server: Server) -> None:
+def test_fetch_warns_of_a_download_without_a_secure_hash(folder: Path, out: Path, server: Server) -> None:
     url = publish(server, folder, facts={"hashes": {}})
     result = invoke("demo", "--index-url", url, "-o", out)
     assert result.exit_code == 0
@@ -191,7 +192,7 @@ def gone(handler: Any, _: bytes | None) -> bool:
     return False
 
 
-def test_an_index_file_that_cannot_be_had_leaves_the_plain_wheel(
+def test_the_plain_wheel_is_selected_if_the_index_file_is_missing(
     folder: Path, out: Path, server: Server
 ) -> None:
     url = publish(server, folder)
@@ -200,26 +201,26 @@ def test_an_index_file_that_cannot_be_had_leaves_the_plain_wheel(
     assert (result.exit_code, names(out)) == (0, [PLAIN])
     assert result.stderr.splitlines() == [
         f"warning: {url}demo/{INDEX}: not found",
-        f"demo 1.0: {PLAIN} is the only wheel that fits;"
-        " 3 variants are out, as their index file cannot be used",
+        f"demo 1.0: {PLAIN} is the only compatible wheel;"
+        " 3 variants are excluded, as their index file is invalid",
     ]
     (pinned,) = fetched("demo#safe", "--index-url", url, "-o", out)
     assert pinned["filename"] == SAFE
 
 
 @pytest.mark.parametrize(
-    ("facts", "misbehave", "fault"),
+    ("facts", "misbehave", "message"),
     [
-        ({"hashes": {"sha256": "0" * 64}}, None, f"and {'0' * 64} was announced"),
-        ({"size": 1}, None, "1 were announced"),
-        ({"size": None}, cut, "expected 1000 bytes"),
+        ({"hashes": {"sha256": "0" * 64}}, None, f"expected sha256 {'0' * 64}, got "),
+        ({"size": 1}, None, "expected 1 bytes, got "),
+        ({"size": None}, cut, "of 1000 bytes"),
         ({}, gone, "not found"),
     ],
 )
-def test_what_cannot_be_had_as_announced_leaves_nothing_behind(
+def test_no_file_is_written_if_any_download_fails(
     facts: Mapping[str, Any],
     misbehave: Callable[[Any, bytes | None], bool] | None,
-    fault: str,
+    message: str,
     folder: Path,
     out: Path,
     server: Server,
@@ -231,7 +232,7 @@ def test_what_cannot_be_had_as_announced_leaves_nothing_behind(
     assert (result.exit_code, result.stdout) == (1, "")
     (error,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert error.startswith(f"error: {url}demo/{FAST}: ")
-    assert fault in error
+    assert message in error
     assert names(out) == []
 
 
@@ -248,7 +249,7 @@ def write_other(folder: Path, document: Any = None, labels: Sequence[str] = ()) 
     return folder
 
 
-def test_a_file_that_is_there_stays_if_it_is_the_same(folder: Path, out: Path, server: Server) -> None:
+def test_an_existing_file_stays_if_it_is_the_same(folder: Path, out: Path, server: Server) -> None:
     url = publish(server, folder)
     for source in (("--find-links", folder), ("--index-url", url)):
         invoke("demo", *source, "-o", out)
@@ -261,16 +262,16 @@ def test_a_file_that_is_there_stays_if_it_is_the_same(folder: Path, out: Path, s
         assert not [path for _, path, *_ in server.requests if path.endswith(".whl")]
 
 
-def test_a_folder_of_the_name_is_not_replaced_and_nothing_else_is_written(folder: Path, out: Path) -> None:
+def test_a_folder_with_the_name_of_a_wheel_is_an_error(folder: Path, out: Path) -> None:
     (out / FAST).mkdir(parents=True)
     lock = ("--pylock", out / "pylock.toml")
     result = invoke("demo#safe", "demo", "--find-links", folder, "-o", out, "--force", *lock)
     assert (result.exit_code, names(out)) == (1, [FAST])
-    assert f"error: {out / FAST} is a folder; move it away\n" in result.stderr
+    assert f"error: {out / FAST}: expected a file, got a folder; move the folder away\n" in result.stderr
 
 
 @pytest.mark.parametrize("plain", [False, True])
-def test_another_file_that_is_there_is_replaced_with_force_only(
+def test_a_different_existing_file_is_replaced_only_with_force(
     plain: bool, folder: Path, out: Path, server: Server
 ) -> None:
     options = ["--plain"] if plain else []
@@ -280,17 +281,18 @@ def test_another_file_that_is_there_is_replaced_with_force_only(
         target.write_bytes(b"mine")
         result = invoke("demo", *source, "-o", out, *options)
         assert result.exit_code == 1
-        assert f"error: {target} is there, and is another file; give --force to replace it\n" in result.stderr
+        text = "already exists with different content; use --force to replace it"
+        assert f"error: {target}: {text}\n" in result.stderr
         assert (names(out), target.read_bytes()) == ([target.name], b"mine")
         assert invoke("demo", *source, "-o", out, *options, "--force").exit_code == 0
         assert target.read_bytes() == (folder / FAST).read_bytes()
 
 
-def test_two_labels_of_a_package_come_side_by_side_and_not_as_one_plain_file(folder: Path, out: Path) -> None:
+def test_two_labels_of_a_package_cannot_become_one_plain_file(folder: Path, out: Path) -> None:
     sources = ("--find-links", folder, "-o", out)
     refused = invoke("demo#fast", "demo#safe", *sources, "--plain")
     assert refused.exit_code == 1
-    assert f"error: {FAST} and {SAFE} would both become {out / PLAIN}; fetch them" in refused.stderr
+    assert f"error: {FAST} and {SAFE} would both become {out / PLAIN}; fetch each" in refused.stderr
     assert names(out) == []
     assert invoke("demo#fast", "demo#safe", *sources).exit_code == 0
     assert names(out) == [FAST, SAFE]
@@ -302,7 +304,7 @@ def requirements(wheel: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("requested", "expected"),
     [
         (["demo", *SUPPORTED], ["fast", "safe"]),
         (["demo", "--supported", "speed :: mode :: safe"], ["safe"]),
@@ -310,8 +312,8 @@ def requirements(wheel: Path) -> list[str]:
         (["demo"], ["plain"]),
     ],
 )
-def test_plain_decides_variant_markers_by_what_is_supported(
-    asked: list[str], expected: list[str], tmp_path: Path, out: Path
+def test_plain_evaluates_variant_markers_by_supported_values(
+    requested: list[str], expected: list[str], tmp_path: Path, out: Path
 ) -> None:
     folder = tmp_path / "wheels"
     folder.mkdir()
@@ -319,13 +321,13 @@ def test_plain_decides_variant_markers_by_what_is_supported(
     write_wheel(folder / "demo-1.0-py3-none-any-both.whl", only_both, MARKED)
     write_wheel(folder / PLAIN, metadata=MARKED)
     (folder / INDEX).write_text(json.dumps(only_both))
-    result = invoke(*asked, "--find-links", folder, "-o", out, "--plain")
+    result = invoke(*requested, "--find-links", folder, "-o", out, "--plain")
     assert result.exit_code == 0, result.stderr
     assert names(out) == [PLAIN]
     assert requirements(out / PLAIN) == expected
 
 
-def test_packages_that_are_aligned_take_what_the_first_one_takes(tmp_path: Path, out: Path) -> None:
+def test_aligned_packages_follow_the_first_one(tmp_path: Path, out: Path) -> None:
     folder = write_release(tmp_path / "wheels", UNKNOWN)
     write_other(folder, UNKNOWN, ["fast", "safe"])
     sources = ("--find-links", folder, "-o", out, *SUPPORTED)
@@ -335,7 +337,7 @@ def test_packages_that_are_aligned_take_what_the_first_one_takes(tmp_path: Path,
 
 
 @pytest.mark.parametrize("locked", [False, True])
-def test_what_is_installed_of_a_package_does_not_bind_its_new_version(
+def test_the_installed_variant_of_a_package_is_ignored_for_itself(
     locked: bool, tmp_path: Path, out: Path
 ) -> None:
     folder = write_release(tmp_path / "wheels", UNKNOWN)
@@ -343,13 +345,13 @@ def test_what_is_installed_of_a_package_does_not_bind_its_new_version(
     site = tmp_path / "site"
     with zipfile.ZipFile(folder / SAFE) as archive:
         archive.extractall(site)
-    asked: list[object] = ["demo", "other", "--find-links", folder, "-o", out]
+    requested: list[object] = ["demo", "other", "--find-links", folder, "-o", out]
     if locked:
         lock = tmp_path / "pylock.toml"
-        assert invoke(*asked, *SUPPORTED, "--pylock", lock).exit_code == 0
-        asked = ["--pylock", lock, "-o", out]
-    found = fetched(*asked, *SUPPORTED, "--align", "speed", "--path", site)
-    assert [each["label"] for each in found] == ["fast", "fast"]
+        assert invoke(*requested, *SUPPORTED, "--pylock", lock).exit_code == 0
+        requested = ["--pylock", lock, "-o", out]
+    packages = fetched(*requested, *SUPPORTED, "--align", "speed", "--path", site)
+    assert [package["label"] for package in packages] == ["fast", "fast"]
     (bound,) = fetched(
         "other", "--find-links", folder, "-o", out, *SUPPORTED, "--align", "speed", "--path", site
     )
@@ -370,50 +372,54 @@ def test_a_conflict_names_both_packages(second: str, tmp_path: Path, out: Path) 
     assert names(out) == []
 
 
-def test_a_wheel_that_says_other_properties_than_the_index_file_is_refused(tmp_path: Path, out: Path) -> None:
+def test_a_wheel_that_contradicts_its_index_file_is_refused(tmp_path: Path, out: Path) -> None:
     wrong = {"variants": {"fast": {"speed": {"mode": ["safe"]}}, "null": None, "safe": None}}
     folder = write_release(tmp_path / "wheels", DOCUMENT, lambda _: patched(DOCUMENT, wrong), labels=["fast"])
     result = invoke("demo", "--find-links", folder, "-o", out)
     assert result.exit_code == 1
-    assert f"error: {FAST}: its variant.json says other properties than were announced" in result.stderr
+    assert (
+        f"error: {FAST}: the properties in its variant.json differ from those in the index file"
+        in result.stderr
+    )
     assert names(out) == []
 
 
 @pytest.mark.parametrize(
-    ("asked", "fault"),
+    ("requested", "message"),
     [
-        ("other", "other: no wheel is in "),
-        ("demo==2", "demo==2: there is no such version with wheels; there are 1.0"),
-        (
-            "demo#saef",
-            "demo#saef: no wheel has this label (did you mean 'safe'?); there are fast, null, safe",
-        ),
+        ("other", "other: no wheels in "),
+        ("demo==2", "demo==2: no wheels of this version; existing versions: 1.0"),
         (
             "demo#fast --python 3.8",
-            "demo#fast: no wheel of demo 1.0 fits: Requires-Python: >=3.9 does not admit",
+            "demo#fast: no wheel of demo 1.0 is compatible: Requires-Python: >=3.9 excludes Python 3.8",
         ),
-        ("demo --python 3.8", "demo: no wheel of demo 1.0 fits; `variant-backend explain demo` says why"),
+        (
+            "demo --python 3.8",
+            "demo: no wheel of demo 1.0 is compatible; run `variant-backend explain demo` for the reasons",
+        ),
     ],
 )
-def test_what_is_not_there_is_told(asked: str, fault: str, tmp_path: Path, out: Path) -> None:
+def test_what_does_not_exist_or_fit_is_an_error(
+    requested: str, message: str, tmp_path: Path, out: Path
+) -> None:
     folder = tmp_path / "wheels"
     write_release(folder, DOCUMENT, plain=False)
     for path in folder.glob("*.whl"):
         label = path.stem.rpartition("-")[2]
         others = {"variants": {other: None for other in ("fast", "null", "safe") if other != label}}
         write_wheel(path, patched(DOCUMENT, others), "Requires-Python: >=3.9")
-    result = invoke(*asked.split(), "--find-links", folder, "-o", out)
+    result = invoke(*requested.split(), "--find-links", folder, "-o", out)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert f"error: {fault}" in result.stderr
+    assert f"error: {message}" in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("arguments", "fault"),
+    ("arguments", "message"),
     [
         ([], "missing PACKAGE; name packages, or a lock file with --pylock FILE"),
         (["demo", "-o", "out"], "missing source; add --find-links DIR or --index-url URL"),
         (["demo", "--find-links", "."], "missing folder for the wheels; add --output DIR"),
-        (["demo>1", "x#", "--find-links", "."], "'demo>1': >1 is not one version"),
+        (["demo>1", "x#", "--find-links", "."], "'demo>1': expected one version, got '>1'"),
         (["demo", "--find-links", ".", "--pylock", "lock.toml"], "invalid name of a lock file: 'lock.toml'"),
         (["--pylock", "pylock.toml"], "missing folder for the wheels; add --output DIR"),
         (
@@ -422,15 +428,13 @@ def test_what_is_not_there_is_told(asked: str, fault: str, tmp_path: Path, out: 
         ),
     ],
 )
-def test_wrong_usage_is_told_before_anything_is_done(arguments: list[str], fault: str) -> None:
+def test_wrong_usage_is_reported_first(arguments: list[str], message: str) -> None:
     result = invoke(*arguments)
     assert result.exit_code == 2
-    assert fault in " ".join(result.stderr.split())
+    assert message in " ".join(result.stderr.split())
 
 
-def test_a_lock_file_gives_the_best_wheel_of_each_system_and_asks_no_index(
-    folder: Path, out: Path, server: Server
-) -> None:
+def test_a_lock_file_has_the_best_wheel_of_every_machine(folder: Path, out: Path, server: Server) -> None:
     lock = out / "pylock.toml"
     write_release(folder, UNKNOWN)
     url = publish(server, folder)
@@ -448,11 +452,11 @@ def test_a_lock_file_gives_the_best_wheel_of_each_system_and_asks_no_index(
     (out / FAST).unlink()
     result = invoke("--pylock", lock, "-o", out, *SUPPORTED)
     assert result.exit_code == 1
-    assert f"{FAST}: it has 7 bytes" in result.stderr
+    assert re.search(rf"{FAST}: expected \d+ bytes, got 7", result.stderr)
     assert FAST not in names(out)
 
 
-def test_a_lock_file_of_a_folder_has_relative_paths_and_a_pinned_label_alone(folder: Path, out: Path) -> None:
+def test_a_lock_file_has_relative_paths_and_only_the_pinned_label(folder: Path, out: Path) -> None:
     lock = folder.parent / "pylock.dev.toml"
     result = invoke("demo#safe", "--find-links", folder, "--pylock", lock, "-o", out)
     assert result.exit_code == 0, result.stderr
@@ -468,15 +472,13 @@ def test_a_lock_file_of_a_folder_has_relative_paths_and_a_pinned_label_alone(fol
     assert package["filename"] == SAFE
 
 
-def test_a_lock_of_a_pinned_label_without_an_index_file_takes_the_word_of_the_wheel(
-    folder: Path, out: Path
-) -> None:
+def test_without_an_index_file_a_lock_reads_the_pinned_wheel(folder: Path, out: Path) -> None:
     (folder / INDEX).unlink()
     options = ("demo#safe", "--find-links", folder, "--pylock", out.parent / "pylock.toml")
     refused = invoke(*options)
     assert refused.exit_code == 1
     assert (
-        f"error: {SAFE}: no index file says what its label means, and a lock file must; with -d"
+        f"error: {SAFE}: a lock file needs the properties of its label, and no index file lists them;"
         in refused.stderr
     )
     assert invoke(*options, "-o", out).exit_code == 0
@@ -484,7 +486,7 @@ def test_a_lock_of_a_pinned_label_without_an_index_file_takes_the_word_of_the_wh
     assert package["properties"] == {"speed": {"mode": ["safe"]}}
 
 
-def test_a_lock_file_is_replaced_if_it_was_made_here(folder: Path, tmp_path: Path) -> None:
+def test_an_own_lock_file_is_replaced_without_force(folder: Path, tmp_path: Path) -> None:
     lock = tmp_path / "pylock.toml"
     options = ("--find-links", folder, "--pylock", lock)
     assert invoke("demo#safe", *options).exit_code == 0
@@ -492,14 +494,15 @@ def test_a_lock_file_is_replaced_if_it_was_made_here(folder: Path, tmp_path: Pat
     lock.write_text('lock-version = "1.0"')
     refused = invoke("demo", *options, "-o", tmp_path / "out")
     assert (refused.exit_code, refused.stdout, names(tmp_path / "out")) == (1, "", [])
-    assert f"{lock}: already exists, and was not written by variant-backend; " in refused.stderr
+    assert str(lock) in refused.stderr
+    assert "; use --force to replace it" in refused.stderr
     assert lock.read_text() == 'lock-version = "1.0"'
     assert invoke("demo", *options, "--force").exit_code == 0
     twice = invoke("demo", "demo#safe", *options)
-    assert "error: demo is asked for twice, and a lock file has each package once" in twice.stderr
+    assert f"error: {lock}: requested more than once: demo; a lock file has one entry" in twice.stderr
 
 
-def test_what_a_source_rules_out_is_not_locked(folder: Path, tmp_path: Path) -> None:
+def test_an_excluded_wheel_is_not_locked(folder: Path, tmp_path: Path) -> None:
     (folder / FAST).write_bytes(b"broken")
     lock = tmp_path / "pylock.toml"
     assert invoke("demo", "--find-links", folder, "--pylock", lock).exit_code == 0
@@ -507,7 +510,7 @@ def test_what_a_source_rules_out_is_not_locked(folder: Path, tmp_path: Path) -> 
     assert FAST not in text and SAFE in text
 
 
-def test_locked_packages_without_variants_are_fetched_too(folder: Path, out: Path) -> None:
+def test_locked_packages_without_variants_are_downloaded(folder: Path, out: Path) -> None:
     other = write_other(folder)
     lock = folder.parent / "pylock.toml"
     assert invoke("demo", "other", "--find-links", other, "--pylock", lock).exit_code == 0
@@ -524,19 +527,19 @@ def test_locked_packages_without_variants_are_fetched_too(folder: Path, out: Pat
     assert nothing.stderr == f"warning: {lock}: no package is for this environment; no file is written\n"
 
 
-def test_what_rules_out_the_wheels_of_a_lock_file_is_told(folder: Path, out: Path) -> None:
+def test_a_lock_without_compatible_wheels_is_an_error_with_reasons(folder: Path, out: Path) -> None:
     lock = folder.parent / "pylock.toml"
     assert invoke("demo#safe", "--find-links", folder, "--pylock", lock).exit_code == 0
     result = invoke("--pylock", lock, "-o", out, "--disable", "speed")
     assert (result.exit_code, names(out)) == (1, [])
-    fault = f"error: {lock}: no wheel of demo 1.0 fits: speed :: mode: needs safe"
-    assert result.stderr.startswith(fault), result.stderr
+    text = "no wheel of demo 1.0 is compatible: speed :: mode: needs safe"
+    assert result.stderr.startswith(f"error: {lock}: {text}"), result.stderr
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "fault"),
+    ("old", "new", "message"),
     [
-        ("sha256", "md5", f"{FAST} has no hash that proves it"),
+        ("sha256", "md5", f"no secure hash for {FAST}; add its sha256 to the lock file"),
         (
             f'name = "{FAST}"',
             'name = "demo-1.0-py3-none-any.linux/../../x-fast.whl"',
@@ -545,7 +548,7 @@ def test_what_rules_out_the_wheels_of_a_lock_file_is_told(folder: Path, out: Pat
         (
             f'name = "{FAST}"',
             'name = "demo-1.0-py3-none-any.a:b-fast.whl"',
-            "'demo-1.0-py3-none-any.a:b-fast.whl' is no filename",
+            "invalid filename 'demo-1.0-py3-none-any.a:b-fast.whl'",
         ),
         (
             'variants-json]\n"$schema"',
@@ -554,8 +557,8 @@ def test_what_rules_out_the_wheels_of_a_lock_file_is_told(folder: Path, out: Pat
         ),
     ],
 )
-def test_a_lock_file_that_cannot_be_trusted_is_told(
-    old: str, new: str, fault: str, folder: Path, out: Path
+def test_an_invalid_or_unsafe_lock_file_is_refused(
+    old: str, new: str, message: str, folder: Path, out: Path
 ) -> None:
     (folder / PLAIN).unlink()
     lock = folder.parent / "pylock.toml"
@@ -565,10 +568,10 @@ def test_a_lock_file_that_cannot_be_trusted_is_told(
     lock.write_text(text.replace(old, new), encoding="utf-8")
     result = invoke("--pylock", lock, "-o", out)
     assert (result.exit_code, names(out)) == (1, [])
-    assert fault in result.stderr
+    assert message in result.stderr
 
 
-def test_what_an_index_lists_does_nothing_to_a_terminal_or_to_other_folders(
+def test_an_index_controls_neither_terminal_nor_other_folders(
     folder: Path, out: Path, server: Server
 ) -> None:
     (folder / "page").mkdir()
@@ -576,24 +579,24 @@ def test_what_an_index_lists_does_nothing_to_a_terminal_or_to_other_folders(
     (folder / "page" / "demo-1.0-py3-none-any-fast.whl").write_bytes((folder / FAST).read_bytes())
     url = publish(server, folder / "page", facts={"yanked": "\x1b[2J", "url": "/\x1bc"})
     result = invoke("demo#fast", "--index-url", url, "-o", out)
-    assert "error: demo#fast: no wheel of demo 1.0 fits: yanked: \\x1b[2J\n" in result.stderr
+    assert "error: demo#fast: no wheel of demo 1.0 is compatible: yanked: \\x1b[2J\n" in result.stderr
     refused = invoke("demo==9", "--index-url", url, "-o", out)
-    assert refused.stderr == "error: 'demo-9.0-py3-none-any.\\x1b[1m.whl' is no filename\n"
+    assert refused.stderr == "error: invalid filename 'demo-9.0-py3-none-any.\\x1b[1m.whl'\n"
     missing = invoke("demo==1#fast", "--index-url", url, "-o", out)
     assert missing.stderr.endswith("/\\x1bc: not found\n")
     assert names(out) == []
 
 
-def test_a_server_that_is_asked_without_encryption_is_named(out: Path) -> None:
+def test_fetch_warns_of_servers_without_encryption(out: Path) -> None:
     result = invoke("demo", "--index-url", "http://index.invalid/simple/", "-o", out)
     assert result.exit_code == 1
     assert result.stderr.startswith("warning: index.invalid: http is not encrypted")
     broken = invoke("demo", "--index-url", "http://[", "-o", out)
-    assert (broken.exit_code, broken.stderr.splitlines()[0]) == (1, "error: demo: no wheel is in http://[")
+    assert (broken.exit_code, broken.stderr.splitlines()[0]) == (1, "error: demo: no wheels in http://[")
 
 
 @pytest.mark.slow  # real installers, in an environment of their own
-def test_an_unmodified_pip_installs_what_plain_leaves(tmp_path: Path, out: Path) -> None:
+def test_an_unmodified_pip_installs_wheels_from_fetch_plain(tmp_path: Path, out: Path) -> None:
     folder = tmp_path / "wheels"
     folder.mkdir()
     only_both = patched(BOTH, {"variants": dict.fromkeys(("fast", "null", "safe"))})
@@ -646,5 +649,5 @@ def test_uv_takes_the_plain_wheel_of_a_lock_file_and_pip_refuses_labelled_names(
 def test_a_label_outside_the_grammar_is_not_suggested(folder: Path, out: Path) -> None:
     (folder / FAST).rename(folder / FAST.replace("-fast", "-Fast!"))
     result = invoke("demo#fasd", "--find-links", folder, "-o", out)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "Fast!" not in result.stderr

@@ -1,4 +1,4 @@
-"""Releases are found in folders and on indexes, no fault of one source hides another, and one is chosen."""
+"""Releases are listed from folders and indexes; a broken source does not hide the others."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def page(folder: Path, *files: File, name: str = "demo") -> None:
 
 
 def listed(folder: Path, *names: str) -> list[File]:
-    """Return files that lie in a folder of a server, as a page of a project lists them."""
+    """Return the files in a folder of a server as the page of a project lists them."""
     return [
         File(
             path.name,
@@ -79,9 +79,7 @@ def selected(*folders: Path, version: str | None = None) -> str | None:
     return str(best.selected.filename) if best and best.selected else None
 
 
-def test_the_releases_of_a_project_are_listed_newest_first_and_other_files_passed_over(
-    tmp_path: Path,
-) -> None:
+def test_releases_are_listed_newest_first_without_other_files(tmp_path: Path) -> None:
     for version in ("1.0", "1.10", "1.9"):
         write_release(tmp_path, DOCUMENT, version=version)
     make_wheel(tmp_path, "other")
@@ -95,7 +93,7 @@ def test_the_releases_of_a_project_are_listed_newest_first_and_other_files_passe
     assert projects(sources) == ["demo", "other"]
 
 
-def test_on_an_index_the_index_file_counts_only_if_it_is_listed(server: Server) -> None:
+def test_an_index_file_is_used_only_if_the_page_lists_it(server: Server) -> None:
     files = write_release(server.folder / "files", DOCUMENT)
     page(server.folder, *listed(files, FAST, PLAIN))
     listing = listing_in(index_urls=(server.url,))
@@ -125,7 +123,7 @@ def test_a_page_may_be_json(server: Server) -> None:
     assert evaluated(listing_in(index_urls=(server.url,))).selected
 
 
-def test_a_file_that_a_page_describes_wrongly_is_told_and_the_others_remain(server: Server) -> None:
+def test_an_invalid_entry_of_a_page_hides_no_other(server: Server) -> None:
     files = write_release(server.folder / "files", DOCUMENT)
     content = json.loads(to_json(Page("demo", tuple(listed(files)))))
     wrong = next(entry for entry in content["files"] if entry["filename"] == FAST)
@@ -138,7 +136,7 @@ def test_a_file_that_a_page_describes_wrongly_is_told_and_the_others_remain(serv
     assert PLAIN in [wheel.file.filename for wheel in listing.wheels]
 
 
-def test_of_a_file_that_several_sources_have_the_first_counts(tmp_path: Path) -> None:
+def test_the_first_source_wins_for_equal_filenames(tmp_path: Path) -> None:
     first = write_release(tmp_path / "first", DOCUMENT, labels=["fast"], plain=False)
     second = write_release(tmp_path / "second", DOCUMENT)
     release = read_release(listing_in(first, second))
@@ -147,7 +145,7 @@ def test_of_a_file_that_several_sources_have_the_first_counts(tmp_path: Path) ->
     assert (len(release.candidates), release.problems) == (4, ())
 
 
-def test_sources_may_have_different_labels_and_their_index_files_are_combined(tmp_path: Path) -> None:
+def test_index_files_of_several_sources_are_combined(tmp_path: Path) -> None:
     folders = [
         write_release(tmp_path / label, only(DOCUMENT, label), labels=[label], plain=False)
         for label in ("null", "safe", "fast")
@@ -156,7 +154,7 @@ def test_sources_may_have_different_labels_and_their_index_files_are_combined(tm
     assert [verdict.filename.label for verdict in verdicts] == ["fast", "safe", "null"]
 
 
-def test_an_index_file_may_lie_apart_from_the_wheels(tmp_path: Path) -> None:
+def test_an_index_file_may_be_in_another_folder_than_the_wheels(tmp_path: Path) -> None:
     write_release(tmp_path / "apart", DOCUMENT, labels=[], plain=False)
     wheels = write_release(tmp_path / "wheels", None)
     apart = tmp_path / "apart"
@@ -168,21 +166,21 @@ def _missing(path: Path) -> None:
     path.unlink()
 
 
-def _unsound(path: Path) -> None:
+def _invalid(path: Path) -> None:
     path.write_text("{")
 
 
 @pytest.mark.parametrize(
-    ("damage", "hashed", "said"),
+    ("damage", "hashed", "message"),
     [
         (_missing, True, "not found"),
-        (_unsound, True, "sha256"),
-        (_unsound, False, "invalid JSON"),
+        (_invalid, True, "sha256"),
+        (_invalid, False, "invalid JSON"),
         (lambda path: path.write_text("{}"), False, "default-priorities: missing"),
     ],
 )
-def test_a_broken_index_file_rules_out_the_variants_of_its_source_and_nothing_else(
-    damage: Callable[[Path], object], hashed: bool, said: str, server: Server, tmp_path: Path
+def test_a_broken_index_file_excludes_only_variants_of_its_source(
+    damage: Callable[[Path], object], hashed: bool, message: str, server: Server, tmp_path: Path
 ) -> None:
     files = write_release(server.folder / "files", DOCUMENT)
     entries = listed(files)
@@ -192,7 +190,7 @@ def test_a_broken_index_file_rules_out_the_variants_of_its_source_and_nothing_el
     place = f"{server.url}files/{INDEX}"
     assert broken.release.problems
     assert all(str(problem).startswith(place) for problem in broken.release.problems)
-    assert said in "\n".join(map(str, broken.release.problems))
+    assert message in "\n".join(map(str, broken.release.problems))
     assert [str(verdict.filename) for verdict in broken.verdicts if verdict.key] == [PLAIN]
     for reason in [verdict.reasons[0] for verdict in broken.verdicts if not verdict.key]:
         assert reason.code == INDEX_FILE
@@ -202,7 +200,7 @@ def test_a_broken_index_file_rules_out_the_variants_of_its_source_and_nothing_el
     assert [verdict.filename.label for verdict in both.verdicts if verdict.key] == ["safe", None]
 
 
-def test_the_later_of_two_index_files_in_conflict_is_of_no_use(tmp_path: Path) -> None:
+def test_the_first_of_two_contradicting_index_files_wins(tmp_path: Path) -> None:
     first = write_release(tmp_path / "first", only(DOCUMENT, "safe"), labels=["safe"])
     second = write_release(tmp_path / "second", OTHER_ORDER, labels=["fast"])
     both = evaluated(listing_in(first, second))
@@ -212,7 +210,7 @@ def test_the_later_of_two_index_files_in_conflict_is_of_no_use(tmp_path: Path) -
     assert str(first / INDEX) in str(problem)
 
 
-def test_a_wheel_that_one_source_rules_out_may_come_from_another(tmp_path: Path) -> None:
+def test_a_wheel_excluded_in_one_source_may_come_from_another(tmp_path: Path) -> None:
     first = write_release(tmp_path / "first", b"{")
     second = write_release(tmp_path / "second", DOCUMENT)
     both = evaluated(listing_in(first, second))
@@ -220,7 +218,7 @@ def test_a_wheel_that_one_source_rules_out_may_come_from_another(tmp_path: Path)
     assert both.candidate(both.selected).file.location == second / FAST
 
 
-def test_what_cannot_be_listed_is_told_and_the_other_sources_go_on(server: Server, tmp_path: Path) -> None:
+def test_a_source_that_cannot_be_listed_hides_no_other(server: Server, tmp_path: Path) -> None:
     write_release(tmp_path / "files", DOCUMENT)
     url = server.url.replace("http://", "http://user:s3cret@")
     folders = (tmp_path / "no", tmp_path / "files")
@@ -233,7 +231,7 @@ def test_what_cannot_be_listed_is_told_and_the_other_sources_go_on(server: Serve
     ]
 
 
-def test_an_index_has_no_say_about_files_of_this_machine(server: Server, tmp_path: Path) -> None:
+def test_links_to_local_files_on_an_http_page_are_ignored(server: Server, tmp_path: Path) -> None:
     files = write_release(tmp_path / "files", DOCUMENT)
     page(
         server.folder,
@@ -244,13 +242,13 @@ def test_an_index_has_no_say_about_files_of_this_machine(server: Server, tmp_pat
 
 
 @pytest.mark.parametrize("url", ["http://[bad", "files", "ftp://127.0.0.1/"])
-def test_what_is_no_url_of_an_index_is_told(url: str) -> None:
+def test_an_invalid_index_url_is_a_problem(url: str) -> None:
     _, releases, (problem,) = find_listings("demo", Sources(index_urls=(url,)))
     assert not releases
     assert str(problem).startswith(url)
 
 
-def test_an_index_file_with_another_spelling_is_told_as_no_installer_finds_it(tmp_path: Path) -> None:
+def test_a_misspelt_name_of_an_index_file_is_a_problem(tmp_path: Path) -> None:
     write_release(tmp_path, DOCUMENT)
     (tmp_path / INDEX).rename(
         tmp_path / INDEX.title().replace("Json", "json").replace("Variants", "variants")
@@ -260,7 +258,7 @@ def test_an_index_file_with_another_spelling_is_told_as_no_installer_finds_it(tm
     assert str(problem).endswith(f"rename it to {INDEX}")
 
 
-def test_files_keep_the_credentials_of_their_page_and_messages_have_none(server: Server) -> None:
+def test_files_get_the_credentials_of_their_page_but_messages_do_not(server: Server) -> None:
     files = write_release(server.folder / "files", b"{")
     page(server.folder, *listed(files))
     url = server.url.replace("http://", "http://user:s3cret@")
@@ -269,7 +267,7 @@ def test_files_keep_the_credentials_of_their_page_and_messages_have_none(server:
     assert "s3cret" not in f"{release.problems}{[wheel.problems for wheel in release.candidates]}"
 
 
-def test_a_yanked_wheel_is_left_alone_unless_its_version_is_asked_for(server: Server) -> None:
+def test_a_yanked_wheel_is_excluded_unless_its_version_is_requested(server: Server) -> None:
     files = write_release(server.folder / "files", DOCUMENT)
     page(server.folder, *(file._replace(yanked="it is broken") for file in listed(files)))
     sources = Sources(index_urls=(server.url,))
@@ -284,14 +282,14 @@ def test_a_yanked_wheel_is_left_alone_unless_its_version_is_asked_for(server: Se
     ("requires", "fits"),
     [(">=3.12", True), ("<3.12", False), (">=3.12.2", False), ("no specifier", True), ("", True)],
 )
-def test_requires_python_comes_from_the_page_or_from_a_wheel_in_a_folder(
+def test_requires_python_is_read_from_pages_and_from_wheels_in_folders(
     requires: str, fits: bool, server: Server
 ) -> None:
     files = server.folder / "files"
     field = f"Requires-Python: {requires}\n" if requires else ""
     make_wheel(files, metadata=METADATA.replace("\n\n", f"\n{field}\n", 1))
     page(server.folder, *(file._replace(requires_python=requires) for file in listed(files)))
-    text = f"Requires-Python: {requires} does not admit 3.12.1"
+    text = f"Requires-Python: {requires} excludes Python 3.12.1"
     for listing in (listing_in(files), listing_in(index_urls=(server.url,))):
         (verdict,) = evaluated(listing).verdicts
         assert verdict.is_compatible == fits
@@ -303,7 +301,7 @@ def _nameless(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message"),
     [
         (
             lambda path: path.write_bytes(b"no zip file"),
@@ -312,17 +310,17 @@ def _nameless(path: Path) -> None:
         (_nameless, "demo-1.0.dist-info/METADATA: field Name is missing"),
     ],
 )
-def test_a_wheel_in_a_folder_that_cannot_be_read_is_out(
-    damage: Callable[[Path], object], said: str, tmp_path: Path
+def test_an_unreadable_wheel_in_a_folder_is_excluded(
+    damage: Callable[[Path], object], message: str, tmp_path: Path
 ) -> None:
     write_release(tmp_path, DOCUMENT)
     damage(tmp_path / FAST)
     *_, last = evaluated(listing_in(tmp_path)).verdicts
     (reason,) = last.reasons
-    assert (last.filename.label, reason.code, str(reason)) == ("fast", UNREADABLE, said)
+    assert (last.filename.label, reason.code, str(reason)) == ("fast", UNREADABLE, message)
 
 
-def test_a_wheel_with_a_bad_label_is_out_and_said_to_be(tmp_path: Path) -> None:
+def test_a_wheel_with_an_invalid_label_is_excluded(tmp_path: Path) -> None:
     write_release(tmp_path, DOCUMENT)
     (tmp_path / FAST).rename(tmp_path / FAST.replace("fast", "Fast"))
     bad = evaluated(listing_in(tmp_path)).verdicts[-1]
@@ -331,7 +329,7 @@ def test_a_wheel_with_a_bad_label_is_out_and_said_to_be(tmp_path: Path) -> None:
     assert "character 'F' at position 1 is not allowed" in str(bad.reasons[0])
 
 
-def test_the_newest_release_with_a_compatible_wheel_is_chosen(tmp_path: Path) -> None:
+def test_the_newest_release_with_a_compatible_wheel_is_selected(tmp_path: Path) -> None:
     make_wheel(tmp_path, version="3.0", tag="cp312-cp312-win32")
     make_wheel(tmp_path, version="2.0")
     make_wheel(tmp_path, version="1.0")
@@ -343,7 +341,7 @@ def test_the_newest_release_with_a_compatible_wheel_is_chosen(tmp_path: Path) ->
     assert selected(tmp_path, version="3") is None
 
 
-def test_a_pre_release_is_chosen_if_asked_for_or_if_there_is_nothing_else(tmp_path: Path) -> None:
+def test_a_pre_release_is_selected_if_requested_or_the_only_release(tmp_path: Path) -> None:
     early = make_wheel(tmp_path, version="2.0rc1").name
     assert selected(tmp_path) == early
     make_wheel(tmp_path, version="1.0")
@@ -351,6 +349,6 @@ def test_a_pre_release_is_chosen_if_asked_for_or_if_there_is_nothing_else(tmp_pa
     assert selected(tmp_path, version="2rc1") == early
 
 
-def test_what_is_listed_twice_in_one_source_is_one_wheel(tmp_path: Path) -> None:
+def test_a_wheel_listed_twice_is_one_wheel(tmp_path: Path) -> None:
     write_wheel(tmp_path / PLAIN)
     assert len(evaluated(listing_in(tmp_path, tmp_path)).verdicts) == 1

@@ -1,4 +1,4 @@
-"""Which tags fit the interpreter and the platform that are asked for."""
+"""The tags of the requested interpreter and platform are those of the real one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PLATFORMS = [
 ABIS = ["cp312-cp312", "cp312-abi3", "cp310-abi3", "cp313-abi3", "py3-none", "py310-none", "py313-none"]
 
 
-def asked(python: str | None, platform: str | None) -> Target:
+def requested(python: str | None, platform: str | None) -> Target:
     return Target.of(python, platform, running=RUNNING, tags=LINUX)
 
 
@@ -50,10 +50,10 @@ def platforms(target: Target) -> list[str]:
 
 
 def test_the_running_interpreter_is_the_default() -> None:
-    assert asked(None, None) == (RUNNING, tuple(LINUX), True)
+    assert requested(None, None) == (RUNNING, tuple(LINUX), True)
 
 
-def test_the_tags_of_this_machine_are_those_that_its_interpreter_supports() -> None:
+def test_this_platform_has_the_tags_of_the_running_interpreter() -> None:
     here = [*sys_tags()]
     minor = here[0].interpreter.removeprefix("cp3")
     running = Version(f"3.{minor}")
@@ -72,16 +72,16 @@ def test_the_tags_of_this_machine_are_those_that_its_interpreter_supports() -> N
         ("3.12.4", "windows", "3.12.4", "cp312-cp312-win_amd64", False),
     ],
 )
-def test_what_is_not_asked_for_is_that_of_the_running_interpreter(
+def test_the_running_interpreter_gives_what_is_not_requested(
     python: str | None, platform: str | None, version: str, best: str, here: bool
 ) -> None:
-    target = asked(python, platform)
+    target = requested(python, platform)
     assert (target.python, str(target.tags[0]), target.here) == (Version(version), best, here)
 
 
 def test_the_free_threaded_build_supports_no_abi3() -> None:
-    abis = {tag.abi for tag in asked("3.13t", "win_amd64").tags}
-    assert abis - {"abi3t"} == {"cp313t", "none"}  # old versions of packaging do not know abi3t
+    abis = {tag.abi for tag in requested("3.13t", "win_amd64").tags}
+    assert abis - {"abi3t"} == {"cp313t", "none"}  # unknown to old versions of packaging
 
 
 @pytest.mark.parametrize(
@@ -95,26 +95,26 @@ def test_the_free_threaded_build_supports_no_abi3() -> None:
     ],
 )
 def test_a_platform_has_several_spellings(platform: str, same: str) -> None:
-    assert asked("3.12", platform) == asked("3.12", same)
+    assert requested("3.12", platform) == requested("3.12", same)
 
 
 def test_a_platform_implies_the_older_ones() -> None:
-    assert platforms(asked("3.12", "manylinux_2_18_aarch64")) == [
+    assert platforms(requested("3.12", "manylinux_2_18_aarch64")) == [
         "linux_aarch64",
         "manylinux_2_18_aarch64",
         "manylinux_2_17_aarch64",
         "manylinux2014_aarch64",
     ]
-    assert platforms(asked("3.12", "musllinux_1_1_i686")) == [
+    assert platforms(requested("3.12", "musllinux_1_1_i686")) == [
         "linux_i686",
         "musllinux_1_1_i686",
         "musllinux_1_0_i686",
     ]
-    assert platforms(asked("3.12", "linux_x86_64")) == ["linux_x86_64"]  # its C library is not known
+    assert platforms(requested("3.12", "linux_x86_64")) == ["linux_x86_64"]  # with an unknown C library
 
 
 def test_uv_takes_the_same_wheels(tmp_path: Path) -> None:
-    """Every project has a wheel with one tag, and an older one that fits everywhere."""
+    """Give every project a wheel with one tag, and an older one that fits everywhere."""
     tags = [f"{abi}-{platform}" for abi, platform in itertools.product(ABIS, PLATFORMS)]
     names = {f"demo_{number}": tag for number, tag in enumerate(tags)}
     for name, tag in names.items():
@@ -133,19 +133,18 @@ def test_uv_takes_the_same_wheels(tmp_path: Path) -> None:
             "--quiet",
         )
         target = ("--python-version", "3.12", "--python-platform", platform)
-        chosen = run("uv", "pip", "compile", *options, *target, wanted).stdout.split()
-        ours = {str(tag) for tag in asked("3.12", platform).tags}
-        assert {names[line[:-3].replace("-", "_")] for line in chosen if line.endswith("==2")} == ours & {
-            *tags
-        }
+        selected = run("uv", "pip", "compile", *options, *target, wanted).stdout.split()
+        expected = {str(tag) for tag in requested("3.12", platform).tags} & {*tags}
+        newest = [line[:-3] for line in selected if line.endswith("==2")]
+        assert {names[name.replace("-", "_")] for name in newest} == expected
 
 
 @pytest.mark.parametrize(
     "python", ["", "3", "2.7", "3.7", "3.12t", "3.13tt", "py312", "3.12rc1", "3.123456", " 3.12"]
 )
-def test_a_python_that_is_none_is_refused_with_what_can_be_given(python: str) -> None:
-    with pytest.raises(VariantError, match="no version of CPython; write 3"):
-        asked(python, None)
+def test_an_unknown_python_is_refused_with_examples(python: str) -> None:
+    with pytest.raises(VariantError, match=r"unknown version of CPython '.*'; write a version"):
+        requested(python, None)
 
 
 @pytest.mark.parametrize(
@@ -156,25 +155,30 @@ def test_a_python_that_is_none_is_refused_with_what_can_be_given(python: str) ->
         "macosx_11_0_universal2",
     ],
 )
-def test_an_unknown_platform_is_refused_with_those_that_are_known(platform: str) -> None:
-    with pytest.raises(VariantError, match="no platform that is known here; known are linux, macos"):
-        asked("3.12", platform)
+def test_an_unknown_platform_is_refused_with_the_known_ones(platform: str) -> None:
+    with pytest.raises(VariantError, match=r"unknown platform '.*'.*; known platforms: linux, macos"):
+        requested("3.12", platform)
 
 
-def test_another_interpreter_than_cpython_has_tags_for_its_own_platform_only() -> None:
+def test_a_misspelt_platform_gets_a_suggestion() -> None:
+    with pytest.raises(VariantError, match=re.escape("unknown platform 'lunix' (did you mean 'linux'?); ")):
+        requested("3.12", "lunix")
+
+
+def test_other_interpreters_have_tags_for_this_platform_only() -> None:
     tags = [Tag("pp311", "pypy311_pp73", "linux_x86_64"), Tag("pp3", "none", "any")]
     assert Target.of(None, None, running=Version("3.11.13"), tags=tags).tags == tuple(tags)
-    with pytest.raises(VariantError, match="known of CPython only, not of 'pp311'; give a version"):
+    with pytest.raises(VariantError, match="known for CPython only, not for 'pp311'; use --python"):
         Target.of(None, "windows", running=Version("3.11.13"), tags=tags)
 
 
-def test_markers_see_the_system_that_is_asked_for() -> None:
-    def seen(python: str | None, platform: str | None) -> dict[str, object]:
+def test_markers_see_the_requested_environment() -> None:
+    def environment(python: str | None, platform: str | None) -> dict[str, object]:
         running = Version(default_environment()["python_full_version"])
         target = Target.of(python, platform, running=running, tags=sys_tags())
         return {**target.environment(default_environment())}
 
-    assert seen(None, None) == {**default_environment()}
+    assert environment(None, None) == {**default_environment()}
     facts = {
         "manylinux_2_28_aarch64": ("posix", "linux", "Linux", "aarch64"),
         "musllinux_1_2_x86_64": ("posix", "linux", "Linux", "x86_64"),
@@ -183,7 +187,7 @@ def test_markers_see_the_system_that_is_asked_for() -> None:
         "win32": ("nt", "win32", "Windows", "x86"),
     }
     for platform, expected in facts.items():
-        found = seen("3.9", platform)
+        values = environment("3.9", platform)
         keys = ("os_name", "sys_platform", "platform_system", "platform_machine")
-        assert tuple(found[key] for key in keys) == expected
-        assert (found["python_version"], found["python_full_version"]) == ("3.9", "3.9.0")
+        assert tuple(values[key] for key in keys) == expected
+        assert (values["python_version"], values["python_full_version"]) == ("3.9", "3.9.0")

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from ..errors import VariantError, did_you_mean
+from ..errors import UnknownNameError, VariantError, did_you_mean
 from ..lowlevel.terminal import NORMAL, QUIET, VERBOSE, print_error, print_lines, print_message, set_volume
 from .output import Printer, problems_in
 
@@ -120,7 +120,7 @@ class Command(_Program):
         if quiet and verbose:
             raise click.UsageError("--quiet contradicts --verbose; leave one of them out", ctx)
         ctx.obj = printer = Printer(as_json=ctx.params.pop("as_json", False))
-        result = None
+        result, code = None, 1
         before = set_volume(QUIET if quiet else VERBOSE if verbose else NORMAL)
         try:
             if ctx.params.get("dry_run"):
@@ -131,13 +131,14 @@ class Command(_Program):
                 except (VariantError, OSError) as error:
                     if isinstance(error, OSError) and error.errno == errno.EPIPE:
                         raise  # click ends quietly when the reader has closed the pipe
+                    code = 2 if isinstance(error, UnknownNameError) else 1
                     for problem in problems_in(error):
                         printer.error(problem)
                 printer.close()
         finally:
             set_volume(before)
         if printer.failed:
-            ctx.exit(1)
+            ctx.exit(code)
         return result
 
 

@@ -79,8 +79,8 @@ def explain_command(
     elif explanation.evaluation:
         wheels = explained(explanation.evaluation, _REMEDIES, label=label, shows_all=shows_all)
         _print(printer, explanation, wheels)
-    for line in explanation.lines:
-        (printer.warn if explanation.selected else printer.error)(line)
+    for problem in dict.fromkeys(explanation.problems):
+        (printer.warn if explanation.selected else printer.error)(problem)
     printer.failed = explanation.selected is None
 
 

@@ -62,6 +62,8 @@ def installed_command(
     """
     from ..machine.detect import hardware_of
     from ..machine.installed import disagreements, empty_folders, installed_variants
+    from ..machine.support import Machine, Policy
+    from ..selection.unknown_names import check_installed_names
     from ..variants.namespace_support import Lazy
     from ..wheels.inspection import installed_versions
 
@@ -72,6 +74,9 @@ def installed_command(
     for problem in empty_folders(place):
         (printer.error if check else printer.warn)(problem)
     variants, errors = installed_variants(supported, folders, Lazy(lambda: installed_versions(folders)))
+    if not errors:
+        policy = Policy(given=given, align=(align,) if align else ())
+        check_installed_names(policy, Machine(hardware, tuple(variants)))
     apart = disagreements(variants, align) if align else []
     printer.keys = _to_dict(variants, align, apart)
     _print(printer, variants, align)

@@ -116,12 +116,15 @@ find_links_option = click.option(
     "-f",
     "--find-links",
     multiple=True,
-    type=PATH,
     metavar="DIR",
-    help="A folder with wheels and their index file; may be repeated.",
+    help="A folder with wheels and their index file, or its file:// URL; may be repeated.",
 )
 index_url_option = click.option(
-    "-i", "--index-url", multiple=True, metavar="URL", help="A package index; may be repeated."
+    "-i",
+    "--index-url",
+    multiple=True,
+    metavar="URL",
+    help="A package index: a URL, or its folder; may be repeated.",
 )
 
 

@@ -69,7 +69,12 @@ def _project_names(texts: Sequence[str]) -> frozenset[str]:
 
 
 def _pins(texts: Sequence[str]) -> dict[str, Version]:
-    return dict(map(_pin, texts))
+    pins: dict[str, Version] = {}
+    for name, version in map(_pin, texts):
+        if pins.setdefault(name, version) != version:
+            text = f"two versions of {name!r}: {pins[name]} and {version}"
+            raise VariantError(text, hint="leave one of them out")
+    return pins
 
 
 def _pin(text: str) -> tuple[str, Version]:
@@ -191,11 +196,15 @@ def sources_options(command: _Function) -> Callable[..., object]:
 
     @functools.wraps(command)
     def with_sources(
-        *args: Any, find_links: tuple[Path, ...], index_url: tuple[str, ...], **kwargs: Any
+        *args: Any, find_links: tuple[str, ...], index_url: tuple[str, ...], **kwargs: Any
     ) -> object:
         from ..selection.releases import Sources
 
-        return command(*args, sources=Sources(find_links, index_url), **kwargs)
+        try:
+            sources = Sources.of(find_links, index_url)
+        except VariantError as error:
+            raise WrongUsage(error.lines()) from None
+        return command(*args, sources=sources, **kwargs)
 
     return find_links_option(index_url_option(with_sources))
 
@@ -205,6 +214,8 @@ def selection_options(command: _Function) -> Callable[..., object]:
 
     @functools.wraps(command)
     def with_selection(*args: Any, python: str | None, platform: str | None, **kwargs: Any) -> object:
+        from ..selection.unknown_names import contradictions
+
         names = ("given", "machine", "enabled", "disabled", "trusted", "align", "pinned")
         values = {name: kwargs.pop(name) for name in names}
         paths, interpreter = kwargs.pop("paths"), kwargs.pop("interpreter")
@@ -216,6 +227,8 @@ def selection_options(command: _Function) -> Callable[..., object]:
         aligns = bool(values["align"])
         machine = _machine(target, values["machine"], environment if is_known else None, aligns=aligns)
         policy = _policy(target, **values)
+        if problems := contradictions(policy):
+            raise WrongUsage([*map(str, problems)])
         return command(*args, machine=machine, policy=policy, target=target, **kwargs)
 
     function: Callable[..., object] = with_selection
@@ -294,4 +307,5 @@ def _policy(
         align=align,
         pinned=pinned,
         installer=config.installer,
+        named_plugins=trusted,
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import VariantError
+from ..errors import UnknownNameError, VariantError
 from ..lowlevel.terminal import heading
 from ..variants.ranking import shortened
 from .command import Command, WrongUsage
@@ -160,8 +160,12 @@ def _machine(path: Path) -> Machine:
     """Return the machine that a file describes; raises VariantError."""
     from ..machine.detect import hardware_of
     from ..machine.support import Machine
+    from ..selection.unknown_names import unknown_in_machine
 
-    return Machine(hardware_of(path, os.environ))
+    hardware = hardware_of(path, os.environ)
+    if problems := unknown_in_machine(hardware):
+        raise UnknownNameError(*problems).within(path)
+    return Machine(hardware)
 
 
 def _print_plan(printer: Printer, planned: Stub, evaluations: Mapping[str, Evaluation]) -> None:

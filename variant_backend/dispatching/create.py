@@ -94,8 +94,8 @@ def find_listing(place: str, request: Pin | None) -> Listing:
             f"several versions of {request.name}: {versions}", hint=f"use --package {request.name}==VERSION"
         )
     if not requested:
-        text = listings.nothing_listed() if listings.releases else "no wheels found"
-        raise VariantError(text, place=f"{shown_url(place)}: {request}")
+        place = f"{shown_url(place)}: {request}" if listings.releases else str(request)
+        raise VariantError(listings.nothing_listed(request.name), place=place)
     return requested[0]
 
 

@@ -25,6 +25,8 @@ Location: TypeAlias = "Path | str"
 
 # Algorithms for comparing files; digests of the shake family have no fixed length.
 ALGORITHMS = {name for name in hashlib.algorithms_guaranteed if not name.startswith("shake_")}
+# The code of the reason that excludes a wheel with a label outside the grammar.
+BAD_LABEL = "bad-label"
 _FORGEABLE = {"md5", "sha1"}
 
 
@@ -99,7 +101,7 @@ class Candidate(NamedTuple):
             check_label(label)
         except VariantError as error:
             name = plain._replace(label=label)
-            return cls(name, file, tuple(problem.at("", "bad-label") for problem in error.problems))
+            return cls(name, file, tuple(problem.at("", BAD_LABEL) for problem in error.problems))
         return None
 
 

@@ -69,6 +69,8 @@ class Policy(NamedTuple):
     align: tuple[str, ...] = ()
     pinned: Mapping[str, Version] = {}
     installer: Installer = "pip"
+    # The packages of --trust-plugin, without those in the user's configuration.
+    named_plugins: frozenset[str] = frozenset()
 
 
 def machine_support(

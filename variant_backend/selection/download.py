@@ -1,7 +1,7 @@
-"""Files that an index or a folder lists, fetched, and held to the size and the hashes that it tells.
+"""Download files that an index or a folder lists, and verify their size and hashes.
 
-A file is written beside its final name, and gets that when it is complete and right. Sources: RFC 9110,
-sections 13.1.5 and 14 (If-Range, ranges), and the simple repository API.
+A file gets its final name only when it is complete and verified. Sources: RFC 9110, sections 13.1.5 and 14
+(If-Range, ranges), and the simple repository API.
 """
 
 from __future__ import annotations
@@ -20,20 +20,19 @@ from ..lowlevel.workspace import workspace
 
 _STEP = 1 << 20
 _MOST_TRIES = 5
-# No wheel is larger; where nobody tells the size, so many bytes are taken.
+# The limit in bytes for a file whose source gives no size; no wheel is larger.
 _LARGEST = 16 << 30
 
 
 def download(
     file: File, target: Path, *, advance: Advance = lambda _count: None, hosts: Collection[str] | None = None
 ) -> bool:
-    """Fetch a file to *target*, in place of one that is there, and tell whether a hash proves what it is.
+    """Download or copy a file to *target*, replacing an existing one; return whether a hash verified it.
 
-    It is behind HTTP, or on this machine. *advance* gets the number of bytes that have come, now and then; a
-    negative number takes those back that come again. A transfer that breaks is resumed where the
-    server can, or else started again once. With a hash that is proof, another host may send the file; or
-    only one of *hosts*, if these are given.
-    Raises VariantError when it cannot be had or is not what was announced; nothing is left behind then.
+    *advance* gets the number of bytes received since its last call; a negative number takes back bytes that
+    will be sent again. A broken transfer is resumed if the server can resume, else restarted once.
+    If *hosts* is None, any host may send a file with a secure hash; otherwise only *hosts* may send files.
+    Raises VariantError if the download fails or the file is not the listed one; no file is written then.
     """
     with workspace(target.parent) as folder:
         path = folder / target.name
@@ -50,12 +49,12 @@ def download(
         except VariantError as error:
             raise error.within(shown_location(file)) from None
         except OSError as error:
-            raise VariantError(f"{file.filename} cannot be written: {error.strerror}") from None
+            raise VariantError(f"cannot write {file.filename}: {error.strerror}") from None
         return part.proven
 
 
 class _Part:
-    """A file that arrives: how much of it is there, and how the rest can be asked for."""
+    """A file that is being downloaded: the bytes received, and how to request the rest."""
 
     def __init__(self, descriptor: int, file: File, advance: Advance) -> None:
         self._descriptor = descriptor
@@ -68,14 +67,14 @@ class _Part:
 
     @property
     def proven(self) -> bool:
-        """Whether a hash is known that tells this file from every other one."""
+        """Whether the source lists a hash that no other file can have."""
         return bool(self._file.proofs)
 
     def write(self, data: bytes) -> None:
-        """Take the next bytes; raises VariantError when they are more than were announced."""
-        size, most = self._size + len(data), _LARGEST if self._file.size is None else self._file.size
-        if size > most:
-            raise VariantError(f"more bytes come than {most}")
+        """Write the next bytes; raises VariantError if the file becomes larger than its source says."""
+        size, limit = self._size + len(data), _LARGEST if self._file.size is None else self._file.size
+        if size > limit:
+            raise VariantError(f"too large: more than {limit} bytes")
         write_all(self._descriptor, data)
         for known in self._hashes.values():
             known.update(data)
@@ -83,12 +82,12 @@ class _Part:
         self._advance(len(data))
 
     def missing(self) -> dict[str, str]:
-        """Return the headers that ask for the rest, if it is still the same file; none for all of it."""
+        """Return the headers that request the rest of the same file, or no headers to request all of it."""
         resumable = self._size and self._validator
         return {"Range": f"bytes={self._size}-", "If-Range": self._validator} if resumable else {}
 
     def begin(self, response: Response) -> None:
-        """Take what an answer tells of the file; raises VariantError when it is not the one announced."""
+        """Read the headers of a response; raises VariantError if they contradict the source."""
         if response.status == 206 and self.missing():
             response.check_status(206)
             self._check_size(response.content_range(f"{self._size}-")[2])
@@ -97,28 +96,28 @@ class _Part:
         if response.size is not None:
             self._check_size(response.size)
         if self._size:
-            self._start_again()
+            self._restart()
         self._validator = _validator(response)
 
     def check(self) -> None:
-        """Raise VariantError when the complete file is not the one that was announced."""
+        """Raise VariantError if the complete file differs from what its source says."""
         self._check_size(self._size)
         digests = {name: known.hexdigest() for name, known in self._hashes.items()}
-        announced = self._file.hashes
+        expected = self._file.hashes
         wrong = [
-            f"its {name} is {digests[name]}, and {announced[name]} was announced"
+            f"expected {name} {expected[name]}, got {digests[name]}"
             for name in digests
-            if digests[name] != announced[name]
+            if digests[name] != expected[name]
         ]
         if wrong:
-            raise VariantError(*wrong, hint="it was changed, where it lies or on its way")
+            raise VariantError(*wrong, hint="the file was changed; report this to the owner of the source")
 
     def _check_size(self, size: int) -> None:
         if self._file.size not in (None, size):
-            raise VariantError(f"it has {size} bytes, and {self._file.size} were announced")
+            raise VariantError(f"expected {self._file.size} bytes, got {size}")
 
-    def _start_again(self) -> None:
-        """Forget what has come."""
+    def _restart(self) -> None:
+        """Discard the bytes received so far."""
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         os.ftruncate(self._descriptor, 0)
         self._advance(-self._size)
@@ -127,7 +126,7 @@ class _Part:
 
 
 def _fetch(url: str, part: _Part, other_hosts: OtherHosts) -> None:
-    """Fetch a file over HTTP, in several transfers if they break."""
+    """Download a file over HTTP, in several transfers if they break."""
     for tries in range(1, _MOST_TRIES + 1):
         try:
             with request(url, headers=part.missing(), other_hosts=other_hosts) as response:
@@ -141,7 +140,7 @@ def _fetch(url: str, part: _Part, other_hosts: OtherHosts) -> None:
 
 
 def _local(path: Path) -> Iterator[bytes]:
-    """Give the bytes of a local file."""
+    """Yield the bytes of a local file."""
     try:
         with path.open("rb", buffering=0) as source:
             while data := source.read(_STEP):
@@ -151,14 +150,14 @@ def _local(path: Path) -> Iterator[bytes]:
 
 
 def _new_hashes(file: File) -> dict[str, Any]:
-    """Return a new hash for each algorithm of the file's that is known here."""
+    """Return a new hash object for each known algorithm among the file's hashes."""
     return {name: hashlib.new(name, usedforsecurity=False) for name in file.hashes if name in ALGORITHMS}
 
 
 def _validator(response: Response) -> str:
-    """Return what tells the server which file a part was of; nothing if it cannot send the rest alone."""
+    """Return the value for If-Range, empty if the server cannot resume."""
     tag = response.headers.get("ETag", "")
     if response.headers.get("Accept-Ranges", "").lower() == "none":
         return ""
-    # A weak one is the same for files that differ in their bytes.
+    # Files with different bytes may have the same weak ETag.
     return tag if tag.startswith('"') else response.headers.get("Last-Modified", "")

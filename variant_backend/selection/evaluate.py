@@ -1,4 +1,4 @@
-"""Which wheel of a release is the best one, and why each other one is not."""
+"""Find the best wheel of a release, and the reasons against each other one."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class Evaluation(NamedTuple):
-    """A release, what a machine supports of it, and a verdict on each of its wheels, best first.
+    """A release, its namespaces' supported values, and a verdict on each of its wheels, best first.
 
-    *problems* are those of who was asked about the machine.
+    *problems* come from detection and plugins.
     """
 
     release: Release
@@ -30,16 +30,16 @@ class Evaluation(NamedTuple):
 
     @property
     def selected(self) -> Verdict | None:
-        """The best wheel, None if there is no compatible one."""
+        """The best wheel, None if no wheel is compatible."""
         return next((verdict for verdict in self.verdicts if verdict.key), None)
 
     def candidate(self, verdict: Verdict) -> Candidate:
-        """Return the wheel that a verdict is about."""
+        """Return the wheel of a verdict."""
         return next(wheel for wheel in self.release.candidates if wheel.name == verdict.filename)
 
 
 def evaluate(release: Release, machine: Machine, policy: Policy, target: Target) -> Evaluation:
-    """Return a verdict on each wheel of a release; what is installed of its package does not count."""
+    """Return a verdict on each wheel of a release; an installed version of the package is ignored."""
     support, problems = Support({}, {}), tuple[Problem, ...]()
     if release.metadata is not None:
         support, problems = machine_support(release.metadata, machine.without(release.name), policy)
@@ -47,7 +47,7 @@ def evaluate(release: Release, machine: Machine, policy: Policy, target: Target)
 
 
 def evaluate_label(release: Release, label: str | None, target: Target) -> Evaluation:
-    """Return a verdict on each wheel of a label, or of none; whatever it stands for counts as supported."""
+    """Return a verdict on each wheel of a label (None: plain wheels), without checking support."""
     wheels = release.of_label(label)
     variants = {} if label is None else {label: Variant(label, frozenset())}
     bare = wheels._replace(metadata=VariantMetadata((), {}, variants))
@@ -56,7 +56,7 @@ def evaluate_label(release: Release, label: str | None, target: Target) -> Evalu
 
 
 def ranked(release: Release, support: Support, target: Target) -> list[Verdict]:
-    """Return a verdict on each wheel: by tags and support, Requires-Python, and what its source says."""
+    """Return a verdict on each wheel by tags, support, Requires-Python, and the problems of its source."""
     barred: dict[WheelFilename, tuple[Problem, ...]] = {
         wheel.name: (*wheel.problems, *([wrong] if (wrong := wrong_python(wheel.file, target)) else []))
         for wheel in release.candidates
@@ -65,7 +65,7 @@ def ranked(release: Release, support: Support, target: Target) -> list[Verdict]:
 
 
 def wrong_python(file: File, target: Target) -> Problem | None:
-    """Return why Requires-Python rules a wheel out; what cannot be read rules out nothing, as for pip."""
+    """Return why Requires-Python excludes a wheel, or None; like pip, ignore an invalid Requires-Python."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     text = file.requires_python
@@ -75,4 +75,4 @@ def wrong_python(file: File, target: Target) -> Problem | None:
         return None
     if fits:
         return None
-    return Problem("requires-python", "Requires-Python", f"{text} does not admit {target.python}")
+    return Problem("requires-python", "Requires-Python", f"{text} excludes Python {target.python}")

@@ -10,40 +10,35 @@ from ..variants.ranking import Verdict, why_better
 from .evaluate import Evaluation
 from .releases import Sources
 from .report import of_label, shown_label
-from .select import Selection, select
+from .select import Selection, check_names, select
 
 if TYPE_CHECKING:
     from .requirements import Pin
     from .target import Target
-    from .uv_selection import UvChoice
+    from .uv_selection import UvSelection
 
 
 class Explanation(NamedTuple):
-    """What is known of a project: the release that is explained, and the newer ones without such a wheel.
+    """The explained release of a project, and the *newer* releases without a compatible wheel.
 
-    *evaluation* is None if nothing was found. *differs* says why *uv* chooses another wheel.
+    *evaluation* is None if no release was found. *differs* are the reasons why *uv* selects another wheel.
     """
 
     request: Pin
     evaluation: Evaluation | None
     newer: tuple[Evaluation, ...]
     problems: tuple[Problem, ...]
-    uv: UvChoice | None = None
+    uv: UvSelection | None = None
     differs: tuple[str, ...] = ()
 
     @property
-    def lines(self) -> list[str]:
-        """The problems, each line once."""
-        return [*dict.fromkeys(map(str, self.problems))]
-
-    @property
     def selected(self) -> Verdict | None:
-        """The wheel that is selected, None without a compatible one."""
+        """The selected wheel, None if no wheel is compatible."""
         return self.evaluation.selected if self.evaluation else None
 
     @property
     def selected_by_uv(self) -> Verdict | None:
-        """The wheel that uv selects, None if it fails or was not asked about."""
+        """The wheel that uv selects, None if uv fails or was not requested."""
         return self.uv.evaluation.selected if self.uv and self.uv.evaluation else None
 
 
@@ -56,9 +51,10 @@ def explain(
     *,
     for_uv: bool = False,
 ) -> Explanation:
-    """Select a wheel, and explain the release that it is of; where none is compatible, the newest."""
+    """Select a wheel, and explain its release; if no wheel is compatible, explain the newest release."""
     selection = select(request, sources, machine, policy, target)
-    problems = [*selection.problems, *_nothing(selection)]
+    ignored = check_names(policy, machine, [selection])
+    problems = [*selection.problems, *ignored, *_nothing(selection)]
     newer = selection.passed if selection.evaluation else ()
     evaluation = selection.evaluation or next(iter(selection.passed), None)
     if not for_uv:
@@ -69,8 +65,8 @@ def explain(
     if len(sources.index_urls) > 1:
         listings = uv_listings(request.name, sources)
     if machine.hardware is None:
-        text = "what uv detects on that platform is not known, and taken for nothing"
-        problems.append(Problem("error", "", text, "--machine FILE would say it"))
+        text = "unknown what uv detects on that platform; nothing is assumed"
+        problems.append(Problem("error", "", text, "use --machine FILE"))
     detected = machine.hardware.supported if machine.hardware else {}
     uv = uv_select(listings, detected, target, version=request.version)
     problems += uv.unread.problems if uv.unread else ()
@@ -86,11 +82,11 @@ def _nothing(selection: Selection) -> list[Problem]:
     if selection.passed:
         return [Problem("error", "", f"no wheel of {request.name} is compatible")]
     place = f"{request.name} {request.version}" if selection.listings.releases else request.name
-    return [Problem("error", place, selection.listings.nothing_listed())]
+    return [Problem("error", place, selection.listings.nothing_listed(request.name))]
 
 
 def with_label(explanation: Explanation, label: str) -> Evaluation | None:
-    """Return the first release that has wheels of a label; if none has, the one that is explained."""
+    """Return the first release with wheels of a label; if there is none, the explained release."""
     if explanation.evaluation is None:
         return None
     releases = (explanation.evaluation, *explanation.newer)
@@ -99,14 +95,14 @@ def with_label(explanation: Explanation, label: str) -> Evaluation | None:
 
 
 def why_not(evaluation: Evaluation, label: str, selected: Verdict | None) -> list[str]:
-    """Say why a label's wheel is not the *selected* one, the reasons behind the first line."""
-    # Of several that are out, the one that is closest.
+    """Return lines that explain why a label's wheel is not *selected*: a summary, then the reasons."""
+    # Explain the wheel with the fewest reasons.
     best = min(of_label(evaluation, label), key=lambda verdict: (not verdict.key, len(verdict.reasons)))
     if best == selected:
-        return [f"{best.filename} is chosen"]
+        return [f"{best.filename} is selected"]
     if best.key and selected and selected.key:
         return [
-            f"{best.filename} is compatible, and the other is better:",
+            f"{best.filename} is compatible, but the selected wheel is better:",
             why_better(selected.key, best.key),
         ]
-    return [f"{best.filename} is out:", *map(str, best.reasons)]
+    return [f"{best.filename} is not compatible:", *map(str, best.reasons)]

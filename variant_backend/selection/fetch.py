@@ -1,4 +1,4 @@
-"""Fetching: the wheels that were picked are held to their hashes, and all get their names at the end."""
+"""Download the selected wheels, verify their hashes, and write lock files."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _CREATED_HERE = f'created-by = "{pylock.CREATED_BY}"'.encode()
 
 
 class Fetched(NamedTuple):
-    """A wheel that is there: its final *path*, and what its variant.json says, None for a plain one.
+    """A downloaded wheel: its final *path*, and the content of its variant.json, None for a plain wheel.
 
-    It is *verified* if a hash proves it, and not *written* if the same file was there already.
+    It is *verified* if a secure hash matched, and not *written* if the same file already existed.
     """
 
     pick: Pick
@@ -39,7 +39,7 @@ class Fetched(NamedTuple):
 
 
 class LockFile(NamedTuple):
-    """A lock file that is to be written; *index_url* is the package index of all that it lists."""
+    """A lock file to write; *index_url* is the package index of all packages in it."""
 
     path: Path
     index_url: str | None
@@ -54,10 +54,10 @@ def fetch(
     force: bool = False,
     advance: Advance = lambda _: None,
 ) -> list[Fetched]:
-    """Fetch wheels into a *folder*, if they have a place to go, and write a lock file, if one is asked for.
+    """Download wheels into a *folder*, unless it is None, and write the lock file, unless it is None.
 
-    With *plain*, wheels get plain names, and their variant markers are decided. Files that differ are
-    replaced with *force* only. Raises VariantError; nothing is left behind then.
+    With *plain*, wheels get plain names and their variant markers are evaluated. Existing files that differ
+    are replaced only with *force*. Raises VariantError if anything fails; no files are written then.
     """
     if folder is None:
         _write_lock(picks, [], lock, force=force)
@@ -85,12 +85,12 @@ def fetched(
     advance: Advance = lambda _: None,
     hosts: Collection[str] | None = None,
 ) -> Iterator[list[Fetched]]:
-    """Fetch wheels, and give them their names in a folder at the end of the ``with`` block, if it ends well.
+    """Download wheels, and move them into a folder when the ``with`` block ends without an exception.
 
-    *plain* makes plain names of theirs, and lets the variant markers inside be decided. A file that is there
-    stays if it is the same, and is replaced with *force* only. *advance* is told the bytes that came. *hosts*
-    are those that may send the files beside their own; by default, that is any.
-    Raises VariantError; nothing is left behind then.
+    *plain* returns the plain name of a wheel; with it, variant markers are evaluated. An existing file stays
+    if it is the same, and is replaced only with *force*. *advance* gets the numbers of received bytes.
+    *hosts* are the other hosts that may send the files, any host if None.
+    Raises VariantError if anything fails; no files are written then.
     """
     names = [pick.wheel.name for pick in picks]
     targets = [folder / str(plain(name) if plain else name) for name in names]
@@ -102,7 +102,7 @@ def fetched(
             inner = scratch / str(number)
             inner.mkdir()
             file = pick.wheel.file
-            if not plain and _is_there(file, target, force=force):
+            if not plain and _exists_verified(file, target, force=force):
                 part, verified = target, True
             else:
                 part = inner / file.filename
@@ -119,19 +119,19 @@ def fetched(
 
 
 def _check_targets(picks: Sequence[Pick], targets: Sequence[Path]) -> None:
-    """Raise VariantError if two wheels would become one file."""
+    """Raise VariantError if two wheels would get the same path."""
     sources: dict[Path, list[str]] = {}
     for pick, target in zip(picks, targets, strict=True):
         sources.setdefault(target, []).append(pick.wheel.file.filename)
     if several := [(names, target) for target, names in sources.items() if len(names) > 1]:
         raise VariantError(
             *(f"{' and '.join(names)} would both become {target}" for names, target in several),
-            hint="fetch them one by one, into folders of their own",
+            hint="fetch each of them into its own folder",
         )
 
 
-def _is_there(file: File, target: Path, *, force: bool) -> bool:
-    """Tell whether a file is there already, and a hash proves it; raises VariantError if another one is."""
+def _exists_verified(file: File, target: Path, *, force: bool) -> bool:
+    """Return whether a file already exists with a matching hash; raises VariantError if another file does."""
     if not file.proofs or not target.is_file():
         return False
     name, digest = min(file.proofs.items())
@@ -142,7 +142,7 @@ def _is_there(file: File, target: Path, *, force: bool) -> bool:
 
 
 def _is_same(part: Path, target: Path, *, force: bool) -> bool:
-    """Tell whether the same file is there already; raises VariantError if another one is."""
+    """Return whether the same file already exists; raises VariantError if another file does."""
     if not os.path.lexists(target):
         return False
     if target.is_file() and filecmp.cmp(part, target, shallow=False):
@@ -153,13 +153,14 @@ def _is_same(part: Path, target: Path, *, force: bool) -> bool:
 
 def _check_may_be_replaced(target: Path, *, force: bool) -> None:
     if target.is_dir():
-        raise VariantError(f"{target} is a folder", hint="move it away")
+        raise VariantError("expected a file, got a folder", place=target, hint="move the folder away")
     if not force:
-        raise VariantError(f"{target} is there, and is another file", hint="give --force to replace it")
+        text = "already exists with different content"
+        raise VariantError(text, place=target, hint="use --force to replace it")
 
 
 def _variant_metadata(path: Path, picked: Pick) -> VariantMetadata | None:
-    """Return what variant.json of a wheel says; raises VariantError if it is not what was announced."""
+    """Return the content of a wheel's variant.json; raises VariantError if the index file contradicts it."""
     if picked.label is None:
         return None
     with open_wheel(path, whole=False) as wheel:
@@ -167,26 +168,26 @@ def _variant_metadata(path: Path, picked: Pick) -> VariantMetadata | None:
 
 
 def announced_metadata(wheel: Wheel, picked: Pick) -> VariantMetadata | None:
-    """Return what variant.json of an open wheel says, None for a plain one.
+    """Return the content of an open wheel's variant.json, None for a plain wheel.
 
-    Raises VariantError if it is not what was announced.
+    Raises VariantError if the index file contradicts it.
     """
     if picked.label is None:
         return None
     metadata = wheel.variant_metadata()
     if picked.variant not in (None, metadata.variants[picked.label]):
         raise VariantError(
-            "its variant.json says other properties than were announced",
-            hint="the index file does not belong to this wheel; tell who published it",
+            "the properties in its variant.json differ from those in the index file",
+            hint="report this to the publisher of the release",
         )
     return metadata
 
 
 def locked(picks: Sequence[Pick], results: Sequence[Fetched], lock: LockFile, *, force: bool) -> Output:
-    """Return a lock file with all wheels of the releases that were picked; of a pinned label, with its own.
+    """Return a lock file with all wheels of the picked releases, or only the pinned label's wheels.
 
-    *results* may tell of labels what no index file does.
-    A file that is there may be replaced if it was made here, or with *force*. Raises VariantError.
+    Without an index file, *results* give the properties of a pinned label. An existing file may be replaced
+    if variant-backend wrote it, or with *force*. Raises VariantError if a package is requested twice.
     """
     from ..formats.toml_edit import from_dict
 
@@ -194,7 +195,8 @@ def locked(picks: Sequence[Pick], results: Sequence[Fetched], lock: LockFile, *,
     pylock.check_lock_name(path.name)
     names = [pick.release.name for pick in picks]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise VariantError(f"{one_of(twice)} is asked for twice, and a lock file has each package once")
+        text = f"requested more than once: {one_of(twice)}"
+        raise VariantError(text, place=path, hint="a lock file has one entry per package; request each once")
     read = {result.pick.wheel.file.location: result.metadata for result in results}
     packages = [_locked(pick, read.get(pick.wheel.file.location), lock.index_url) for pick in picks]
     content = from_dict(pylock.to_dict(packages, path.parent)).encode()
@@ -203,23 +205,23 @@ def locked(picks: Sequence[Pick], results: Sequence[Fetched], lock: LockFile, *,
         path.name,
         content,
         is_ours=lambda present: force or _CREATED_HERE in present,
-        remedy="give --force to replace it",
+        remedy="use --force to replace it",
     )
 
 
 def _locked(pick: Pick, read: VariantMetadata | None, index_url: str | None) -> pylock.Locked:
-    """Return a release as it is locked, without what no reader of the lock file could choose.
+    """Return the lock file entry of a release, without wheels that no reader could select.
 
-    *read* is what the variant.json of the wheel says, if that is there.
+    *read* is the content of the wheel's variant.json, None if the wheel was not downloaded.
     """
     metadata = pick.release.metadata
     if pick.pinned:
         metadata = metadata if pick.variant else read
         if metadata is None or pick.label is None:
             raise VariantError(
-                "no index file says what its label means, and a lock file must",
+                "a lock file needs the properties of its label, and no index file lists them",
                 place=pick.wheel.file.filename,
-                hint="with -d, the wheel is fetched and says it",
+                hint="use --output DIR, which downloads the wheel and reads them",
             )
         metadata = pylock.reduced(metadata, [pick.label])
     known = {None, *(metadata.variants if metadata else ())}
@@ -234,10 +236,7 @@ def _locked(pick: Pick, read: VariantMetadata | None, index_url: str | None) -> 
 
 
 def _with_hash(file: File) -> File:
-    """Return a file of this machine with its size and hash, others as they are.
-
-    The hashes of METADATA are left out: the whole wheel is held to its own.
-    """
+    """Return a local file with its size and hash, a remote one unchanged; drop the hashes of METADATA."""
     file = file._replace(core_metadata=None)
     if file.path is None or file.hashes:
         return file

@@ -1,17 +1,18 @@
-"""Find the releases of a project in folders and on package indexes, and read what their index files say.
+"""Find the releases of a project in folders and on package indexes, and read their index files.
 
-Listing reads pages and folders; the files of one release are read when it is its turn. Sources: the simple
-repository API, PEP 592 (yanked files), PEP 825 ("Index-level metadata").
+Listing reads pages and folders only; the files of a release are read when it is evaluated. Sources: the
+simple repository API, PEP 592 (yanked files), PEP 825 ("Index-level metadata").
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import Problem, VariantError, one_of, problems_of
+from ..errors import Problem, VariantError, did_you_mean, one_of
 from ..formats import simple_api
 from ..formats.core_metadata import find_field
 from ..formats.release import Candidate, File, Release, shown_location
@@ -21,34 +22,71 @@ from ..variants.filename import normalize, parse_index_filename, release_of_inde
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_metadata
+from ..variants.ranking import shortened
 from ..variants.validation import Document, read_json
 from ..wheels.reading import Wheel
+from .source_files import (
+    LARGEST,
+    files_in_folder,
+    files_on_index,
+    projects_in_folder,
+    projects_on_index,
+    read_folder,
+    read_index_url,
+    shown_source,
+)
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
-# The code of what is against the variant wheels of a source whose index file is of no use.
+# The code of a reason that excludes the variants of a source with an invalid index file.
 INDEX_FILE = "index-file"
-# The code of an index file that is listed and cannot be had, as `check` has it.
+# The code of an index file that is listed but cannot be read, as in `check`.
 UNREADABLE = "unreadable"
-
-# No page of an index is larger, nor any index file.
-_LARGEST = 64 << 20
-_ACCEPT = f"{simple_api.JSON_TYPE}, text/html;q=0.5, */*;q=0.1"
 
 
 class Sources(NamedTuple):
-    """Where releases are looked for: folders, and package indexes by the URL of their root."""
+    """The sources of releases: folders, and package indexes by the URL of their root.
+
+    An index on disk has a ``file://`` URL.
+    """
 
     find_links: tuple[Path, ...] = ()
     index_urls: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return one_of([*map(str, self.find_links), *map(http.shown_url, self.index_urls)])
+        return one_of([*map(str, self.find_links), *map(shown_source, self.index_urls)])
+
+    @classmethod
+    def of(cls, find_links: Iterable[str], index_urls: Iterable[str]) -> Sources:
+        """Read the values of ``--find-links`` and ``--index-url``; raises VariantError."""
+        folders, urls = list[Path](), list[str]()
+        problems: list[Problem] = []
+        for text in find_links:
+            try:
+                folders.append(read_folder(text))
+            except VariantError as error:
+                problems += error.within("--find-links").problems
+        for text in index_urls:
+            try:
+                urls.append(read_index_url(text))
+            except VariantError as error:
+                problems += error.within("--index-url").problems
+        if problems:
+            raise VariantError(*problems)
+        return cls(tuple(folders), tuple(urls))
+
+    def projects(self) -> list[str]:
+        """Return the normalized names of the projects in folders and on indexes on disk."""
+        names = {name for url in self.index_urls for name in projects_on_index(url)}
+        for folder in self.find_links:
+            with suppress(VariantError):
+                names |= {*projects_in_folder(folder)}
+        return sorted(names)
 
 
 class Listed(NamedTuple):
-    """What one folder or one page of an index lists of a release; *place* is what messages call it."""
+    """The files of a release in one folder or on one page; *place* names that source in messages."""
 
     place: str
     wheels: tuple[Candidate, ...]
@@ -56,7 +94,7 @@ class Listed(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """A release of a project, by its normalized *name*, as its sources list it: no file is read yet."""
+    """A release as its sources list it, before any file is read; *name* is normalized."""
 
     name: str
     version: Version
@@ -64,7 +102,7 @@ class Listing(NamedTuple):
 
     @property
     def wheels(self) -> tuple[Candidate, ...]:
-        """The wheels of all sources; of those with one name, that of the first source."""
+        """The wheels of all sources; if several have the same filename, that of the first source."""
         wheels: dict[str, Candidate] = {}
         for source in self.sources:
             for wheel in source.wheels:
@@ -77,7 +115,7 @@ class Listing(NamedTuple):
         return tuple(file for source in self.sources for file in source.index_files)
 
     def of_label(self, label: str) -> Listing:
-        """Return the release with the wheels of one label only."""
+        """Return the release with only the wheels of one label."""
         sources = (
             source._replace(wheels=tuple(wheel for wheel in source.wheels if wheel.label == label))
             for source in self.sources
@@ -86,49 +124,51 @@ class Listing(NamedTuple):
 
 
 class IndexDocument(NamedTuple):
-    """What an index file says, as far as it can be read, and what is wrong with it."""
+    """The content of an index file as far as it is valid, and its problems."""
 
     place: str
     metadata: VariantMetadata | None
     problems: tuple[Problem, ...]
 
     def check(self) -> VariantMetadata:
-        """Return what it says; raises VariantError if anything is wrong with it."""
+        """Return the content; raises VariantError if there is any problem."""
         if self.problems or self.metadata is None:
             raise VariantError(*self.problems).within(self.place)
         return self.metadata
 
 
 class Listings(NamedTuple):
-    """The releases of a project that have a wheel, newest first, and what could not be listed."""
+    """The releases of a project that have wheels, newest first, and the problems of the sources."""
 
     sources: Sources
     releases: tuple[Listing, ...]
     problems: tuple[Problem, ...]
 
     def in_order(self, version: Version | None) -> Iterator[Listing]:
-        """Yield the releases as they are tried: pre-releases last, or those of the one *version*."""
+        """Yield the releases in the order of selection, pre-releases last, or only that of *version*."""
         if version is not None:
             yield from (listing for listing in self.releases if listing.version == version)
             return
         for is_early in (False, True):
             yield from (listing for listing in self.releases if listing.version.is_prerelease is is_early)
 
-    def nothing_listed(self) -> str:
-        """Say that the sources have no wheel of the project, or none of the version that is asked for."""
+    def nothing_listed(self, name: str) -> str:
+        """Return a message that the sources have no wheel of a project, or of its requested version."""
         if self.releases:
             versions = one_of(str(listing.version) for listing in self.releases)
-            return f"there is no such version with wheels; there are {versions}"
-        return f"no wheel is in {self.sources}"
+            return f"no wheels of this version; existing versions: {versions}"
+        known = self.sources.projects()
+        existing = f"; existing packages: {shortened(known)}" if known else ""
+        return f"no wheels in {self.sources}{did_you_mean(name, known)}{existing}"
 
 
 def find_listings(name: str, sources: Sources) -> Listings:
-    """Return the releases of a project that have a wheel; other files are ignored."""
+    """Return the releases of a project that have wheels; other files are ignored."""
     name = normalize(name)
     problems: list[Problem] = []
     releases: dict[Version, list[Listed]] = {}
-    folders = [partial(_in_folder, folder) for folder in sources.find_links]
-    for look in [*folders, *(partial(_on_index, url, name, problems) for url in sources.index_urls)]:
+    folders = [partial(files_in_folder, folder) for folder in sources.find_links]
+    for look in [*folders, *(partial(files_on_index, url, name, problems) for url in sources.index_urls)]:
         try:
             place, files = look()
         except VariantError as error:
@@ -143,30 +183,28 @@ def find_listings(name: str, sources: Sources) -> Listings:
 
 
 def projects(sources: Sources) -> list[str]:
-    """Return the normalized names of the projects whose wheels lie in the folders.
+    """Return the normalized names of the projects that have wheels in the folders.
 
-    Raises VariantError when there is none, with what is wrong with the folders.
+    Raises VariantError, with the problems of the folders, if there are no wheels.
     """
     names, problems = set[str](), list[Problem]()
     for folder in sources.find_links:
         try:
-            wheels = map(Candidate.of, _in_folder(folder)[1])
+            names |= {*projects_in_folder(folder)}
         except VariantError as error:
             problems += error.problems
-        else:
-            names |= {normalize(wheel.name.distribution) for wheel in wheels if wheel}
     if problems and not names:
         raise VariantError(*problems)
     if not names:
-        raise VariantError(f"no wheel is in {Sources(sources.find_links)}")
+        raise VariantError(f"no wheels in {Sources(sources.find_links)}")
     return sorted(names)
 
 
 def read_release(listing: Listing, *, pinned: bool = False) -> Release:
-    """Read what is needed of a release to select among its wheels, Requires-Python of those in folders too.
+    """Read a release's index files, and Requires-Python of the wheels in folders.
 
-    An index file that is missing, faulty, or in conflict with those of the sources before it rules out the
-    variant wheels of its source, and nothing else. Unless the version is *pinned*, yanked ones are out.
+    An index file that is missing, invalid, or contradicts those of earlier sources excludes the variants
+    of its own source only. Yanked wheels are excluded unless the version is *pinned*.
     """
     wheels: dict[str, Candidate] = {}
     parts: dict[str, VariantMetadata] = {}
@@ -181,7 +219,7 @@ def read_release(listing: Listing, *, pinned: bool = False) -> Release:
         for wheel in source.wheels:
             name = wheel.file.filename
             if name not in wheels or wheels[name].problems:
-                wheels[name] = _looked_into(wheel, () if wheel.label is None else reasons, pinned)
+                wheels[name] = _read_wheel(wheel, () if wheel.label is None else reasons, pinned)
     metadata = merge(parts) if parts else None
     return Release(listing.name, listing.version, tuple(wheels.values()), metadata, tuple(problems))
 
@@ -189,17 +227,17 @@ def read_release(listing: Listing, *, pinned: bool = False) -> Release:
 def _merged(
     parts: Mapping[str, VariantMetadata], documents: Iterable[IndexDocument]
 ) -> dict[str, VariantMetadata]:
-    """Return the parts of a release with those of one more source; raises VariantError if they conflict."""
+    """Return the parts of a release with those of one more source; raises VariantError on a contradiction."""
     result = {**parts, **{document.place: document.check() for document in documents}}
     if len(result) > 1:
         merge(result)
     return result
 
 
-def _looked_into(wheel: Candidate, reasons: tuple[Problem, ...], pinned: bool) -> Candidate:
-    """Return a wheel with the first reason that rules it out, if any, and with its Requires-Python.
+def _read_wheel(wheel: Candidate, reasons: tuple[Problem, ...], pinned: bool) -> Candidate:
+    """Return a wheel with its Requires-Python, and with the first reason that excludes it, if any.
 
-    *reasons* are those against all variant wheels of its source.
+    *reasons* exclude all variants of the wheel's source.
     """
     if wheel.problems:
         return wheel
@@ -219,51 +257,14 @@ def _looked_into(wheel: Candidate, reasons: tuple[Problem, ...], pinned: bool) -
 
 
 def against_variants(problem: Problem) -> Problem:
-    """Return what a problem of an index file says against the variant wheels of its source."""
+    """Return a problem of an index file as the reason that excludes the variants of its source."""
     return problem.within("index file")._replace(code=INDEX_FILE)
-
-
-def _in_folder(folder: Path) -> tuple[str, list[File]]:
-    """Return what messages call a folder, and its files; raises VariantError when it cannot be read."""
-    try:
-        paths = sorted(
-            path for path in folder.iterdir() if path.suffix in (".whl", ".json") and path.is_file()
-        )
-    except OSError as error:
-        text = error.strerror or str(error)
-        raise VariantError(text, place=folder, hint="name a folder that holds wheels") from None
-    return str(folder), [File(path.name, path, {}) for path in paths]
-
-
-def _on_index(url: str, name: str, problems: list[Problem]) -> tuple[str, list[File]]:
-    """Return what messages call a project's page on an index, and its files; raises VariantError.
-
-    What is wrong with a file's description is added to the *problems*. Files that are not behind HTTP
-    are passed over: an index has no say about the files of this machine.
-    """
-    content, kind, url = http.get(f"{url.rstrip('/')}/{name}/", accept=_ACCEPT, limit=_LARGEST)
-    place = http.shown_url(url)
-    skipped: list[VariantError] = []
-    try:
-        if "json" in kind:
-            page = simple_api.from_json(content, place, skipped=skipped)
-        else:
-            page = simple_api.from_html(content, place)
-    except VariantError as error:
-        raise error.within(place) from None
-    problems += (problem.within(place) for problem in problems_of(skipped))
-    files = (
-        file._replace(location=http.with_credentials(file.url, url))
-        for file in page.files
-        if file.url and file.url.lower().startswith(("http://", "https://"))
-    )
-    return place, [*files]
 
 
 def _by_version(
     name: str, place: str, files: Iterable[File], problems: list[Problem]
 ) -> dict[Version, Listed]:
-    """Return what a source lists of each release; index files with other names are added to *problems*."""
+    """Return the files of each release in a source; misnamed index files are added to *problems*."""
     wheels: dict[Version, list[Candidate]] = {}
     indexes: dict[Version, list[File]] = {}
     for file in files:
@@ -283,7 +284,7 @@ def _by_version(
 
 
 def read_index_file(file: File) -> IndexDocument:
-    """Read an index file; what is wrong is found, not raised."""
+    """Read an index file; its problems are returned, not raised."""
     place, document = shown_location(file), Document()
     try:
         content = _content(file)
@@ -300,9 +301,9 @@ def read_index_file(file: File) -> IndexDocument:
 
 
 def _content(file: File) -> bytes:
-    """Return what is in an index file; raises VariantError."""
+    """Return the content of an index file; raises VariantError if it cannot be read."""
     if isinstance(file.location, str):
-        return http.get(file.location, limit=_LARGEST).content
+        return http.get(file.location, limit=LARGEST).content
     try:
         return file.location.read_bytes()
     except OSError as error:

@@ -1,11 +1,12 @@
-"""The table that explains a choice to people: wheels by rank, why the others are out, what is supported."""
+"""The table that explains a selection: wheels by rank, reasons against the others, supported values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from ..errors import Problem, VariantError, ascii_unless_printable, did_you_mean, one_of
+from ..errors import Problem, UnknownNameError, did_you_mean, one_of
+from ..formats.release import BAD_LABEL
 from ..lowlevel.terminal import heading, table
 from ..variants.namespace_support import Origin
 from ..variants.ranking import WRONG_TAGS, shortened
@@ -15,12 +16,12 @@ if TYPE_CHECKING:
     from .evaluate import Evaluation
 
 PLAIN = "(plain)"
-# A line, as `print_line` takes its parts.
+# The parts of a line, as `print_line` takes them.
 Line: TypeAlias = Sequence[str]
 
 
 class Remedies(NamedTuple):
-    """What a reader can do about a ``{namespace}`` that does not count, and to see what is not shown."""
+    """The options that make a ``{namespace}`` supported, or show hidden wheels."""
 
     disabled: str = ""
     optional: str = ""
@@ -31,48 +32,51 @@ class Remedies(NamedTuple):
 def explained(
     evaluation: Evaluation, remedies: Remedies, *, label: str | None = None, shows_all: bool = False
 ) -> Iterator[Line]:
-    """Yield the lines: compatible wheels by rank, the others by reasons, what is supported.
+    """Yield the lines: compatible wheels by rank, the others grouped by reasons, the supported values.
 
-    With a *label*, it is about that alone; raises VariantError if no wheel has it. Of wheels for other
-    platforms, only the number is told, unless it *shows_all*.
+    With a *label*, show only its wheels; raises UnknownNameError if no wheel has it. Wheels for other
+    platforms are only counted, unless *shows_all*.
     """
     verdicts = of_label(evaluation, label)
     compatible = [verdict for verdict in verdicts if verdict.key]
-    out = [verdict for verdict in verdicts if not verdict.key]
-    places = {verdict: place for place, verdict in enumerate(evaluation.verdicts, 1)}
-    rows = [row for verdict in compatible for row in _rows(places[verdict], verdict)]
+    excluded = [verdict for verdict in verdicts if not verdict.key]
+    positions = {verdict: position for position, verdict in enumerate(evaluation.verdicts, 1)}
+    rows = [row for verdict in compatible for row in _rows(positions[verdict], verdict)]
     if rows:
-        yield from table([heading("PLACE", "LABEL", "TAGS", "BEST VALUES", "RANK"), *rows])
+        yield from table([heading("POSITION", "LABEL", "TAGS", "BEST VALUES", "RANK"), *rows])
         yield [
-            "Ranks are those of namespace, feature and value, 0 being best: the first that differs decides."
+            "RANK lists the ranks of namespace, feature and value (0 is best); the first difference decides."
         ]
-    if out:
+    if excluded:
         if rows:
             yield []
-        yield [*heading("OUT")]
-        yield from _out(out, remedies.elsewhere, shows_all=shows_all)
+        yield [*heading("EXCLUDED")]
+        yield from _excluded(excluded, remedies.elsewhere, shows_all=shows_all)
     yield from supported(evaluation, remedies, label)
 
 
 def of_label(evaluation: Evaluation, label: str | None) -> list[Verdict]:
-    """Return the verdicts on the wheels of a label, or on all; raises VariantError if there is none."""
+    """Return the verdicts on a label's wheels (None: all wheels); raises UnknownNameError."""
     if label is None:
         return evaluation.verdicts
     verdicts = [verdict for verdict in evaluation.verdicts if shown_label(verdict) == label]
     if not verdicts:
-        labels = dict.fromkeys(map(shown_label, evaluation.verdicts))
-        # Those of an index may have characters that do things to a terminal.
-        known = [*map(ascii_unless_printable, labels)]
-        raise VariantError(
-            f"{evaluation.release.name} {evaluation.release.version} has no wheel with label {label!r}"
-            f"{did_you_mean(label, known)}; there are {one_of(known)}"
+        known = dict.fromkeys(
+            shown_label(verdict)
+            for verdict in evaluation.verdicts
+            if all(reason.code != BAD_LABEL for reason in verdict.reasons)
+        )
+        raise UnknownNameError(
+            f"unknown label {label!r}{did_you_mean(label, known)}",
+            place=f"{evaluation.release.name} {evaluation.release.version}",
+            hint=f"existing labels: {one_of(known)}",
         )
     return verdicts
 
 
-def _rows(place: int, verdict: Verdict) -> Iterator[tuple[str, ...]]:
+def _rows(position: int, verdict: Verdict) -> Iterator[tuple[str, ...]]:
     """Yield the lines of a compatible wheel, one for each feature."""
-    head = (str(place), shown_label(verdict), _tags(verdict))
+    head = (str(position), shown_label(verdict), _tags(verdict))
     for feature in verdict.key.features if verdict.key else ():
         yield (*head, str(feature.best), ".".join(map(str, feature.numbers)))
         head = ("", "", "")
@@ -81,17 +85,17 @@ def _rows(place: int, verdict: Verdict) -> Iterator[tuple[str, ...]]:
 
 
 def shown_label(verdict: Verdict) -> str:
-    """Return what people see as a wheel's label."""
+    """Return the label of a wheel as it is printed."""
     return verdict.filename.label or PLAIN
 
 
 def _tags(verdict: Verdict) -> str:
-    """Return what tells a wheel from others with its label: its build number, and its tags."""
+    """Return what distinguishes a wheel from others with its label: build number and tags."""
     return "-".join(filter(None, [verdict.filename.build, verdict.filename.tags]))
 
 
-def _out(verdicts: Sequence[Verdict], remedy: str, *, shows_all: bool) -> Iterator[Line]:
-    """Yield the wheels that are out, those with the same reasons together; of other platforms, the number."""
+def _excluded(verdicts: Sequence[Verdict], remedy: str, *, shows_all: bool) -> Iterator[Line]:
+    """Yield the incompatible wheels, grouped by reasons, and the number of those for other platforms."""
     groups: dict[tuple[Problem, ...], list[Verdict]] = {}
     elsewhere: list[Verdict] = []
     for verdict in verdicts:
@@ -111,7 +115,7 @@ def _out(verdicts: Sequence[Verdict], remedy: str, *, shows_all: bool) -> Iterat
 
 
 def supported(evaluation: Evaluation, remedies: Remedies, label: str | None) -> Iterator[Line]:
-    """Yield what is supported of each namespace, from where, and what would change it, after a blank line."""
+    """Yield the supported values of each namespace, their origin, and the option that changes them."""
     metadata = evaluation.release.metadata
     variant = metadata.variants.get(label) if metadata and label is not None else None
     namespaces = [
@@ -131,7 +135,7 @@ def supported(evaluation: Evaluation, remedies: Remedies, label: str | None) -> 
 
 
 def _remedy(origin: Origin, remedies: Remedies) -> str:
-    """Say what would let a namespace be supported of which nothing is."""
+    """Return the option that makes an unsupported namespace supported."""
     by_kind = {
         "disabled": remedies.disabled,
         "optional": remedies.optional,

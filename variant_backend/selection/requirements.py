@@ -1,4 +1,4 @@
-"""What is asked for on a command line: a package, and if need be its version and the label of its variant."""
+"""The packages that a command line names: a name, optionally a version and the label of a variant."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HINT = "write PACKAGE, PACKAGE==VERSION, PACKAGE#LABEL or PACKAGE==VERSION#LABE
 
 
 class Pin(NamedTuple):
-    """A package by its normalized *name*; None as *version* or *label* leaves that open.
+    """A package by its normalized *name*; None as *version* or *label* admits any.
 
     >>> str(Pin.parse("Torch == 2.10 #cu128"))
     'torch==2.10#cu128'
@@ -33,7 +33,7 @@ class Pin(NamedTuple):
     def parse(cls, text: str) -> Pin:
         """Read ``PACKAGE[==VERSION][#LABEL]``; white space between the parts is ignored.
 
-        Raises VariantError when it is anything else.
+        Raises VariantError if the text has another form.
         """
         front, separator, label = (part.strip() for part in text.partition("#"))
         try:
@@ -46,7 +46,7 @@ class Pin(NamedTuple):
 
 
 def _read_front(text: str) -> tuple[str, Version | None]:
-    """Read what stands in front of the label: a name, and at most one version."""
+    """Read the text before the label: a name, and at most one version."""
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.version import Version
 
@@ -55,17 +55,17 @@ def _read_front(text: str) -> tuple[str, Version | None]:
     except (InvalidRequirement, RecursionError) as error:
         raise VariantError(str(error).splitlines()[0], hint=_HINT) from None
     for part, what in (
-        (requirement.url, "a URL"),
-        (requirement.extras, "an extra"),
-        (requirement.marker, "a marker"),
+        (requirement.url, "URL"),
+        (requirement.extras, "extra"),
+        (requirement.marker, "marker"),
     ):
         if part:
-            raise VariantError(f"{what} has no meaning here", hint=_HINT)
+            raise VariantError(f"unexpected {what}", hint=_HINT)
     specifiers = [(specifier.operator, specifier.version) for specifier in requirement.specifier]
     if not specifiers:
         return normalize(requirement.name), None
     if len(specifiers) > 1 or specifiers[0][0] != "==" or specifiers[0][1].endswith(".*"):
-        raise VariantError(f"{requirement.specifier} is not one version", hint=_HINT)
+        raise VariantError(f"expected one version, got {str(requirement.specifier)!r}", hint=_HINT)
     try:
         return normalize(requirement.name), Version(specifiers[0][1])
     except ValueError as error:  # more digits than Python converts
@@ -74,6 +74,6 @@ def _read_front(text: str) -> tuple[str, Version | None]:
 
 def _check_label(label: str) -> None:
     if not label:
-        hint = "the format has no label for plain wheels; leave '#' out, or ask for 'null', the null variant"
-        raise VariantError("no label stands behind '#'", hint=hint)
+        hint = "remove '#', or write '#null' for the null variant (plain wheels have no label)"
+        raise VariantError("missing label after '#'", hint=hint)
     check_label(label)

@@ -1,13 +1,13 @@
-"""Which wheel is fetched for each package: the best one, that of a pinned label, or what a lock file says."""
+"""Select the wheel of each package: the best one, that of a pinned label, or that of a lock file."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import Problem, VariantError, did_you_mean, one_of
+from ..errors import Problem, UnknownNameError, VariantError, did_you_mean, one_of, problems_of
 from ..formats import pylock
 from ..formats.release import Candidate, Release
 from ..formats.toml_read import read_toml
@@ -19,7 +19,8 @@ from ..variants.properties import Property, Variant
 from ..wheels.inspection import Inspection, VariantJson
 from .evaluate import Evaluation, evaluate
 from .releases import INDEX_FILE, Sources
-from .select import Selection, select, select_listed
+from .select import Selection, check_names, known_metadata, select, select_listed
+from .unknown_names import ignored_values, unknown_names
 
 if TYPE_CHECKING:
     from .requirements import Pin
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
 
 
 class Pick(NamedTuple):
-    """The wheel that is fetched for a package, and *why* it is this one.
+    """The selected wheel of a package, and *why* it was selected.
 
-    Of a *pinned* label, *release* has no other wheels, and *support* is empty, as nobody was asked.
+    With a *pinned* label, *release* has only its wheels, and *support* is empty.
     """
 
     release: Release
@@ -45,12 +46,12 @@ class Pick(NamedTuple):
 
     @property
     def variant(self) -> Variant | None:
-        """What the index file or the lock file says that the label stands for, None if they do not."""
+        """The label's variant in the index file or the lock file, None if it is not listed."""
         variants = self.release.metadata.variants if self.release.metadata else {}
         return variants.get(self.label or "")
 
     def supported(self, variant: Variant) -> Collection[Property]:
-        """Return the properties of a variant that are supported: of a pinned label, all count as such."""
+        """Return the supported properties of a variant; those of a pinned label are all supported."""
         if self.pinned:
             return variant.properties
         known = self.support.supported
@@ -64,40 +65,44 @@ class Pick(NamedTuple):
 def resolve_packages(
     pins: Iterable[Pin], sources: Sources, machine: Machine, policy: Policy, target: Target
 ) -> tuple[list[Pick], list[Problem]]:
-    """Return the wheels that are asked for, and what went wrong without ruling them out.
+    """Return the wheel of each requested package, and the problems that did not exclude it.
 
-    A package counts as installed for those behind it. Of a label that is pinned, nobody is asked whether
-    it is supported. Raises VariantError with every package that has no wheel.
+    Later packages are selected as if earlier ones were installed. Support for a pinned label is not checked.
+    Raises VariantError with every package that has no compatible wheel.
     """
     picks: list[Pick] = []
-    problems: list[Problem] = []
-    missing: list[Problem] = []
+    selections: list[Selection] = []
+    errors: list[VariantError] = []
+    requested_machine, requested_policy = machine, policy
     for pin in pins:
         others = machine.without(pin.name)
+        selections.append(select(pin, sources, others, policy, target))
         try:
-            pick = _pick(pin, sources, others, policy, target, problems)
+            pick = _pick(selections[-1], others, policy, target)
         except VariantError as error:
-            missing += error.problems
+            errors.append(error)
             continue
         picks.append(pick)
         machine, policy = _as_if_installed(others, policy, pick)
-    if missing:
-        raise VariantError(*missing, *problems)
+    problems = check_names(requested_policy, requested_machine, selections)
+    problems += (problem for selection in selections for problem in selection.problems)
+    if errors:
+        only_names = all(isinstance(error, UnknownNameError) for error in errors)
+        kind = UnknownNameError if only_names else VariantError
+        raise kind(*problems_of(errors), *problems)
     return picks, problems
 
 
-def _pick(
-    pin: Pin, sources: Sources, machine: Machine, policy: Policy, target: Target, problems: list[Problem]
-) -> Pick:
-    """Return the wheel for one package; what else went wrong is added to the *problems*."""
-    selection = select(pin, sources, machine, policy, target)
-    problems += selection.problems
+def _pick(selection: Selection, machine: Machine, policy: Policy, target: Target) -> Pick:
+    """Return the wheel of one package; raises VariantError if there is none."""
+    pin = selection.request
     if selection.evaluation is None:
+        _check_label(selection)
         raise VariantError(_nothing(selection), *_conflicts_if_free(selection, machine, policy, target))
     pick = picked_of(selection.evaluation, pinned=pin.label is not None)
     if selection.passed:
         versions = one_of(str(newer.release.version) for newer in selection.passed)
-        pick = pick._replace(why=f"{pick.why}; newer, without a wheel that fits: {versions}")
+        pick = pick._replace(why=f"{pick.why}; newer, without a compatible wheel: {versions}")
     if conflicts := _conflicts(machine, policy, pick):
         raise VariantError(*conflicts)
     return pick
@@ -106,7 +111,7 @@ def _pick(
 def _conflicts_if_free(
     selection: Selection, machine: Machine, policy: Policy, target: Target
 ) -> list[Problem]:
-    """Return in what the wheel that would be selected, if nothing was aligned, disagrees."""
+    """Return the disagreements of the wheel that would be selected without alignment."""
     request = selection.request
     if not policy.align or request.label is not None:
         return []
@@ -116,58 +121,66 @@ def _conflicts_if_free(
 
 
 def picked_of(evaluation: Evaluation, *, pinned: bool = False) -> Pick:
-    """Return the best wheel of a release; raises VariantError if there is none, or its name is no file's."""
+    """Return the best wheel of a release; raises VariantError if no wheel fits or its filename is invalid."""
     verdict = evaluation.selected
     if verdict is None or verdict.key is None:
-        raise VariantError(f"no wheel of {evaluation.release.name} {evaluation.release.version} fits")
+        release = evaluation.release
+        raise VariantError(f"no wheel of {release.name} {release.version} is compatible")
     wheel = evaluation.candidate(verdict)
-    # Tags may have anything in them: a slash, a colon, which Windows gives a meaning, or a line end.
+    # Tags may contain any character, such as a slash, a colon (a drive on Windows), or a line end.
     if not re.fullmatch(r"[\w.+!-]+", wheel.file.filename, re.ASCII):
-        raise VariantError(f"{wheel.file.filename!r} is no filename")
+        raise VariantError(f"invalid filename {wheel.file.filename!r}")
     compatible = sum(verdict.is_compatible for verdict in evaluation.verdicts)
-    why = f"the best of {compatible} wheels that fit" if compatible > 1 else "the only wheel that fits"
+    why = f"the best of {compatible} compatible wheels" if compatible > 1 else "the only compatible wheel"
     if pinned:
-        why = f"{why} and has the pinned label; whether that is supported was not looked at"
+        why = f"{why} with the pinned label; support was not checked"
     elif verdict.key.features:
         why = f"{why}: {one_of(str(feature.best) for feature in verdict.key.features)}"
     reasons = [reason for candidate in evaluation.release.candidates for reason in candidate.problems]
     if lost := sum(reason.code == INDEX_FILE for reason in reasons):
-        why = f"{why}; {lost} variants are out, as their index file cannot be used"
+        why = f"{why}; {lost} variants are excluded, as their index file is invalid"
     return Pick(evaluation.release, wheel, evaluation.support, why, pinned)
 
 
+def _check_label(selection: Selection) -> None:
+    """Raise UnknownNameError if releases were listed, but none of them has the pinned label."""
+    pin = selection.request
+    listed = [*selection.listings.in_order(pin.version)]
+    if selection.passed or not listed:
+        return
+    wheels = (wheel for listing in listed for wheel in listing.wheels if not wheel.problems)
+    labels = sorted({wheel.label for wheel in wheels if wheel.label})
+    text = f"unknown label {pin.label!r}{did_you_mean(pin.label or '', labels)}"
+    raise UnknownNameError(text, place=pin, hint=f"existing labels: {one_of(labels)}")
+
+
 def _nothing(selection: Selection) -> str:
-    """Say why there is no wheel for a package."""
+    """Return why no wheel is selected for a package."""
     pin, listings = selection.request, selection.listings
     listed = [*listings.in_order(pin.version)]
     if not listed:
-        return f"{pin}: {listings.nothing_listed()}"
-    if not selection.passed:
-        wheels = (wheel for listing in listed for wheel in listing.wheels if not wheel.problems)
-        labels = sorted({wheel.label for wheel in wheels if wheel.label})
-        near = did_you_mean(pin.label or "", labels)
-        return f"{pin}: no wheel has this label{near}; there are {one_of(labels)}"
+        return f"{pin}: {listings.nothing_listed(pin.name)}"
     newest = selection.passed[0]
-    text = f"{pin}: no wheel of {newest.release.name} {newest.release.version} fits"
+    text = f"{pin}: no wheel of {newest.release.name} {newest.release.version} is compatible"
     if pin.label is None:
-        return f"{text}; `variant-backend explain {pin}` says why"
+        return f"{text}; run `variant-backend explain {pin}` for the reasons"
     return f"{text}: {_reasons(newest)}"
 
 
 def _reasons(evaluation: Evaluation) -> str:
-    """Say what is against the wheels of a release."""
+    """Return the reasons that exclude the wheels of a release, in one line."""
     return one_of(dict.fromkeys(str(reason) for verdict in evaluation.verdicts for reason in verdict.reasons))
 
 
 def _as_if_installed(machine: Machine, policy: Policy, pick: Pick) -> tuple[Machine, Policy]:
-    """Return machine and policy as they are for the packages behind this one."""
+    """Return machine and policy for later packages, with this wheel as if it was installed."""
     pinned = {**policy.pinned, pick.release.name: pick.release.version}
     installed = (*machine.installed, *_installed(pick))
     return machine._replace(installed=installed), policy._replace(pinned=pinned)
 
 
 def _installed(pick: Pick) -> list[Installed]:
-    """Return a wheel as if it was installed, if it is known what its variant is."""
+    """Return a wheel as if it was installed, or nothing if its variant is unknown."""
     if pick.variant is None:
         return []
     metadata = VariantMetadata((), {}, {pick.variant.label: pick.variant})
@@ -178,7 +191,7 @@ def _installed(pick: Pick) -> list[Installed]:
 
 
 def _conflicts(machine: Machine, policy: Policy, pick: Pick) -> list[Problem]:
-    """Return in what a wheel disagrees with the installed ones that it should be aligned with."""
+    """Return the disagreements of a wheel with installed variants in the aligned namespaces."""
     installed = [*machine.installed, *_installed(pick)]
     apart = [disagreement for name in policy.align for disagreement in disagreements(installed, name)]
     return [
@@ -191,10 +204,10 @@ def _conflicts(machine: Machine, policy: Policy, pick: Pick) -> list[Problem]:
 def resolve_locked(
     path: Path, machine: Machine, policy: Policy, target: Target
 ) -> tuple[list[Pick], list[Problem]]:
-    """Return the best wheel of each package of a lock file, by what that says, and its problems.
+    """Return the best wheel of each package of a lock file, and the problems that did not exclude it.
 
-    Raises VariantError when it cannot be read or does not hold for the target, or with every package
-    that has no wheel.
+    Raises VariantError if the lock file is invalid or not for the target, else with every package that has
+    no compatible wheel.
     """
     from packaging.markers import default_environment
 
@@ -207,22 +220,37 @@ def resolve_locked(
     picks: list[Pick] = []
     missing: list[Problem] = []
     problems: list[Problem] = []
+    requested_machine, requested_policy = machine, policy
     for package in locked:
         release = package.release
         others = machine.without(release.name)
         evaluation = evaluate(release, others, policy, target)
         problems += (*release.problems, *evaluation.problems)
         if not evaluation.selected:
-            text = f"no wheel of {release.name} {release.version} fits: {_reasons(evaluation)}"
+            text = f"no wheel of {release.name} {release.version} is compatible: {_reasons(evaluation)}"
             missing.append(Problem("error", str(path), text))
             continue
         pick = picked_of(evaluation)
         if not pick.wheel.file.proofs:
-            text = f"{pick.wheel.file.filename} has no hash that proves it"
-            missing.append(Problem("error", str(path), text))
+            text = f"no secure hash for {pick.wheel.file.filename}"
+            missing.append(Problem("error", str(path), text, "add its sha256 to the lock file"))
         missing += _conflicts(others, policy, pick)
         picks.append(pick)
         machine, policy = _as_if_installed(others, policy, pick)
+    problems += _check_locked_names(
+        requested_policy, requested_machine, [package.release for package in locked]
+    )
     if missing:
         raise VariantError(*missing, *problems)
     return picks, problems
+
+
+def _check_locked_names(policy: Policy, machine: Machine, releases: Sequence[Release]) -> list[Problem]:
+    """Raise UnknownNameError for names in options that nothing in the run knows; return ignored values."""
+    documents = known_metadata(releases)
+    packages = {release.name for release in releases}
+    if documents is None or not releases:
+        return []
+    if problems := unknown_names(policy, machine, documents, packages):
+        raise UnknownNameError(*problems)
+    return ignored_values(policy, documents)

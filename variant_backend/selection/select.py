@@ -1,29 +1,43 @@
-"""Selecting a wheel of a project: find its releases, evaluate them in their order, and gather what is wrong.
+"""Select a wheel of a project: find its releases, evaluate them in order, and collect problems.
 
-The newest release that has a compatible wheel is selected, and its best wheel.
+The newest release with a compatible wheel is selected, and its best wheel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import Problem
-from ..formats.release import Release
+from ..errors import Problem, UnknownNameError
+from ..formats.release import Candidate, Release
 from ..machine.support import Machine, Policy
+from ..variants.metadata import VariantMetadata
 from .evaluate import Evaluation, evaluate, evaluate_label
-from .releases import INDEX_FILE, Listing, Listings, Sources, find_listings, read_release
+from .releases import (
+    INDEX_FILE,
+    Listing,
+    Listings,
+    Sources,
+    find_listings,
+    read_index_file,
+    read_release,
+)
+from .unknown_names import ignored_values, unknown_names
 
 if TYPE_CHECKING:
     from .requirements import Pin
     from .target import Target
 
 
-class Selection(NamedTuple):
-    """What is selected for a request, and what was looked at.
+# Before a name is reported as unknown, the index files of so many more releases are read.
+_MOST_READ = 20
 
-    *evaluation* is that of the selected release, None without a compatible wheel. *passed* are the newer ones
-    that have none; or all, if nothing is selected. *problems* ruled out nothing that is selected.
+
+class Selection(NamedTuple):
+    """The selected release for a request, and the other releases that were evaluated.
+
+    *evaluation* is that of the selected release, None if no wheel is compatible. *passed* are newer releases
+    without a compatible wheel; if no release is selected, all. *problems* do not affect the selected wheel.
     """
 
     request: Pin
@@ -34,18 +48,18 @@ class Selection(NamedTuple):
 
 
 def select(request: Pin, sources: Sources, machine: Machine, policy: Policy, target: Target) -> Selection:
-    """Find the releases that the sources have, and select as `select_listed` does."""
+    """List the releases in the sources, and select as `select_listed` does."""
     return select_listed(request, find_listings(request.name, sources), machine, policy, target)
 
 
 def select_listed(
     request: Pin, listings: Listings, machine: Machine, policy: Policy, target: Target
 ) -> Selection:
-    """Select a wheel for a request, by what is listed and what the machine supports.
+    """Select a wheel for a request from the listed releases.
 
-    With a version in the request only that one counts, be it a pre-release or yanked; else pre-releases count
-    where no other release has a compatible wheel. With a label, its wheels alone count, by what their names
-    and indexes say: nobody is asked whether the label is supported.
+    A requested version may be a pre-release or yanked. Otherwise pre-releases are considered only if no
+    other release has a compatible wheel. With a requested label, only its wheels are considered, and
+    support for the label is not checked.
     """
     tried = listings.in_order(request.version)
     if (label := request.label) is None:
@@ -61,7 +75,7 @@ def select_listed(
 def _first_that_fits(
     request: Pin, listings: Listings, tried: Iterable[Listing], evaluated: Callable[[Release], Evaluation]
 ) -> Selection:
-    """Evaluate releases in their order up to the first that has a compatible wheel."""
+    """Evaluate releases in order up to the first with a compatible wheel."""
     passed: list[Evaluation] = []
     selected = None
     for listing in tried:
@@ -77,8 +91,47 @@ def _first_that_fits(
     return Selection(request, listings, selected, tuple(passed), tuple(problems))
 
 
+def check_names(policy: Policy, machine: Machine, selections: Sequence[Selection]) -> list[Problem]:
+    """Raise UnknownNameError for names in options that nothing in the run knows; return ignored values.
+
+    Nothing is raised or returned if metadata that could know the names is missing or invalid.
+    """
+    releases = [
+        evaluation.release
+        for selection in selections
+        for evaluation in filter(None, (selection.evaluation, *selection.passed))
+    ]
+    packages = {selection.request.name for selection in selections}
+    documents = known_metadata(releases)
+    if documents is None or not all(selection.listings.releases for selection in selections):
+        return []
+    if not unknown_names(policy, machine, documents, packages):
+        return ignored_values(policy, documents)
+    others = [listing for selection in selections for listing in selection.listings.releases[:_MOST_READ]]
+    read = (read_index_file(file) for listing in others for file in listing.index_files)
+    documents += (document.metadata for document in read if document.metadata)
+    if problems := unknown_names(policy, machine, documents, packages):
+        raise UnknownNameError(*problems)
+    return ignored_values(policy, documents)
+
+
+def known_metadata(releases: Iterable[Release]) -> list[VariantMetadata] | None:
+    """Return the metadata of releases, None if a release has variants but no valid metadata."""
+    documents = []
+    for release in releases:
+        if release.metadata is not None:
+            documents.append(release.metadata)
+        if release.problems or (release.metadata is None and any(map(_has_label, release.candidates))):
+            return None
+    return documents
+
+
+def _has_label(wheel: Candidate) -> bool:
+    return wheel.label is not None
+
+
 def _evaluate_label(release: Release, label: str, target: Target) -> Evaluation:
-    """Evaluate the wheels of a label; an index file of no use does not matter: the wheel says what it is."""
+    """Evaluate the wheels of a label; a broken index file is ignored, as each wheel has a variant.json."""
     wheels = (
         wheel._replace(problems=tuple(reason for reason in wheel.problems if reason.code != INDEX_FILE))
         for wheel in release.candidates

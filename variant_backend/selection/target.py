@@ -1,7 +1,7 @@
-"""The interpreter and the platform that a wheel is chosen for: the tags that fit, and what markers see.
+"""The interpreter and platform that a wheel is selected for: compatible tags, values of markers.
 
-A platform is given as one platform tag. It stands for a system that supports all which that tag implies:
-older versions of the C library or of macOS too, under their older names (PEP 600, PEP 656).
+A platform is named by one platform tag. The tag implies older versions of the C library or of macOS, under
+their older names too (PEP 600, PEP 656).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from ..errors import VariantError, one_of
+from ..errors import VariantError, did_you_mean, one_of
 from ..variants.uv_behaviour import UV_PLATFORMS
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _LINUX = ("x86_64", "i686", "aarch64", "armv7l", "ppc64le", "ppc64", "s390x", "r
 _MACOS = ("x86_64", "arm64")
 _WINDOWS = ("win_amd64", "win_arm64", "win32")
 
-# The names that some versions of glibc have had before PEP 600; the number is that behind `2.`.
+# The names of some glibc versions before PEP 600, by the number after `2.`.
 _LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 
 _PLATFORMS = (
@@ -39,9 +39,9 @@ _PLATFORMS = (
 
 
 class Target(NamedTuple):
-    """What a wheel is chosen for: the version of Python, and its tags, best first.
+    """The environment that a wheel is selected for: the version of Python, and its tags, best first.
 
-    It is *here* if no other platform was asked for: then what this machine supports counts.
+    It is *here* if no other platform was requested; then this machine's supported values are used.
     """
 
     python: Version
@@ -50,11 +50,11 @@ class Target(NamedTuple):
 
     @classmethod
     def of(cls, python: str | None, platform: str | None, *, running: Version, tags: Iterable[Tag]) -> Target:
-        """Return the target that ``--python`` and ``--platform`` ask for, by default the running interpreter.
+        """Return the target for ``--python`` and ``--platform``, by default the running interpreter.
 
-        *running* is its version, and *tags* are those that it supports (`packaging.tags.sys_tags`).
-        *python* is a version of CPython, where ``3.12`` means 3.12.0, as pip and uv take it, and a ``t``
-        behind it the free-threaded build. Raises VariantError if there is no such thing.
+        *running* is the version of the running interpreter, *tags* are its tags (`packaging.tags.sys_tags`).
+        *python* is a version of CPython: ``3.12`` means 3.12.0, as in pip and uv; a final ``t`` means the
+        free-threaded build. Raises VariantError if the version or the platform is unknown.
 
         >>> from packaging.tags import sys_tags
         >>> from packaging.version import Version
@@ -70,9 +70,9 @@ class Target(NamedTuple):
         return cls(version, tuple(_tags(version, abi, platforms)), here=platform is None)
 
     def environment(self, running: Environment) -> Environment:
-        """Return what environment markers see there; *running* is what they see here (`default_environment`).
+        """Return the values of environment markers; *running* are those of `default_environment`.
 
-        Of another platform, release and version are not known, and empty.
+        The release and version of another platform are unknown and therefore empty.
         """
         markers = dict(running)
         release = ".".join(map(str, (*self.python.release, 0, 0)[:3]))
@@ -86,7 +86,7 @@ class Target(NamedTuple):
 
 
 def _tags(version: Version, abi: str, platforms: Sequence[str]) -> Iterable[Tag]:
-    """Return the tags of CPython of a *version*, as `packaging.tags.sys_tags` has them there."""
+    """Return the tags that `packaging.tags.sys_tags` returns on CPython of a *version*."""
     from packaging.tags import compatible_tags, cpython_tags
 
     release = version.release[:2]
@@ -99,11 +99,11 @@ def _cpython(text: str) -> tuple[Version, str]:
     from packaging.version import Version
 
     match = re.fullmatch(r"(3\.([0-9]{1,4})(?:\.[0-9]{1,4})?)(t?)", text)
-    least = 13 if match and match[3] else 8  # the first with a free-threaded build; the first without `m`
-    if not match or int(match[2]) < least:
+    oldest = 13 if match and match[3] else 8  # the first free-threaded build; the first ABI tag without `m`
+    if not match or int(match[2]) < oldest:
         raise VariantError(
-            f"{text!r} is no version of CPython",
-            hint="write 3.12 or 3.12.4, from 3.8 on; or 3.13t for the free-threaded build, from 3.13 on",
+            f"unknown version of CPython {text!r}",
+            hint="write a version from 3.8 on, such as 3.12 or 3.12.4, or a free-threaded one such as 3.13t",
         )
     version = Version(match[1])
     return version, f"{_interpreter(version)}{match[3]}"
@@ -117,19 +117,19 @@ def _running(version: Version, tags: Sequence[Tag]) -> tuple[Version, str]:
     """Return the version of the running interpreter and its ABI tag; raises VariantError if not CPython."""
     if tags[0].interpreter != _interpreter(version):
         raise VariantError(
-            f"what another platform supports is known of CPython only, not of {tags[0].interpreter!r}",
-            hint="give a version of CPython with --python",
+            f"the tags of another platform are known for CPython only, not for {tags[0].interpreter!r}",
+            hint="use --python with a version of CPython",
         )
     return version, tags[0].abi
 
 
 def _platforms_of(tags: Iterable[Tag]) -> list[str]:
-    """Return the platforms that are in *tags*, in their order."""
+    """Return the platforms of *tags* in order."""
     return [*dict.fromkeys(tag.platform for tag in tags if tag.platform != "any")]
 
 
 def _implied(platform: str) -> list[str]:
-    """Return the platform tags that a system with one of them supports, best first; raises VariantError."""
+    """Return the platform tags that a platform implies, best first; raises VariantError if it is unknown."""
     tag = UV_PLATFORMS.get(platform, platform)
     tag = re.sub(r"^(\w+)-((?:many|musl)linux\w+)$", r"\2_\1", tag)  # as uv writes it
     for minor, name in _LEGACY.items():
@@ -146,16 +146,22 @@ def _implied(platform: str) -> list[str]:
     else:
         implied = []
     if not implied:
-        machines = f"ARCH being one of {one_of(_LINUX)}, and on macOS of {one_of(_MACOS)}"
+        machines = f"ARCH is one of {one_of(_LINUX)}; on macOS one of {one_of(_MACOS)}"
         raise VariantError(
-            f"{platform!r} is no platform that is known here",
-            hint=f"known are {one_of(_PLATFORMS)}; {machines}",
+            f"unknown platform {platform!r}{did_you_mean(platform, _known_platforms())}",
+            hint=f"known platforms: {one_of(_PLATFORMS)}; {machines}",
         )
     return implied
 
 
+def _known_platforms() -> list[str]:
+    """Return names of platforms, for suggestions."""
+    linux = (f"{family}_{arch}" for family in ("linux", "manylinux_2_28") for arch in _LINUX)
+    return [*UV_PLATFORMS, *_WINDOWS, *linux, *(f"macosx_14_0_{arch}" for arch in _MACOS)]
+
+
 def _glibc(minor: int, machine: str) -> list[str]:
-    """Return the platforms of a Linux with glibc 2.*minor*; none where there was no such manylinux."""
+    """Return the platforms of a Linux with glibc 2.*minor*; none if that is older than any manylinux."""
     oldest = 5 if machine in ("x86_64", "i686") else 17
     versions = range(minor, oldest - 1, -1)
     names = [
@@ -170,7 +176,7 @@ def _musl(minor: int, machine: str) -> list[str]:
 
 
 def _platform_markers(tag: str) -> dict[str, str]:
-    """Return what environment markers see of the platform that a tag names, as far as it tells.
+    """Return the values of environment markers that follow from a platform tag.
 
     >>> _platform_markers("macosx_14_0_arm64")["sys_platform"]
     'darwin'
@@ -194,7 +200,7 @@ def _platform_markers(tag: str) -> dict[str, str]:
 
 
 def running_target() -> Target:
-    """Return the target that is this interpreter on this machine."""
+    """Return the target of the running interpreter on this machine."""
     from packaging.tags import sys_tags
     from packaging.version import Version
 

@@ -1,7 +1,7 @@
-"""What the released uv chooses of the same releases, computed as it was seen to choose.
+"""Predict which wheel the released uv selects from the same releases, by its observed behaviour.
 
-It supports what `uv_behaviour` says and nothing else: no plugins, nothing that is optional, nothing that a
-user gives. What `check` calls an error for uv makes it drop a version, or fail.
+uv supports only what `uv_behaviour` says: no plugins, no optional namespaces, no values from a user. What
+`check` reports as an error for uv makes uv drop a version or fail.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
     from .target import Target
 
 DETECTED = Origin("detected", "uv's own detection")
-_DETECTS = "its own detection alone counts, and no user, file or plugin"
+_DETECTS = "uv uses only its own detection of supported values"
 
 
-class UvChoice(NamedTuple):
-    """What uv chooses, None if it fails.
+class UvSelection(NamedTuple):
+    """The release that uv selects, None if uv fails.
 
-    *passed* says what it drops, or why it fails. *without* are the releases in which nothing is compatible
-    for it. *unread* tells of a wheel whose own variant.json it looks at, and which could not be read here.
+    *passed* are lines about what uv drops, or why it fails. *without* are the releases without a wheel that
+    is compatible for uv. *unread* names a wheel whose variant.json uv reads, but that cannot be read here.
     """
 
     evaluation: Evaluation | None
@@ -57,41 +57,41 @@ class UvChoice(NamedTuple):
 
 
 class _IndexFiles(NamedTuple):
-    """What uv makes of the index files of a release: for a wheel, that of its own source counts.
+    """The index files of a release as uv reads them: each wheel uses the index file of its own source.
 
-    By filename, *barred* says why a label means nothing, and *faults* what is wrong with the wheel's source.
+    By filename, *barred* are the reasons why uv ignores a wheel, *errors* the errors of its source.
     """
 
     metadata: VariantMetadata | None
     barred: Mapping[str, Problem]
-    faults: Mapping[str, list[Problem]]
+    errors: Mapping[str, list[Problem]]
 
 
 class _UnreadError(VariantError):
-    """A wheel that uv reads cannot be read here: if its server sends no ranges, uv takes it as a whole."""
+    """A wheel that uv reads cannot be read here: uv downloads it whole if its server sends no ranges."""
 
 
 class _FailureError(VariantError):
-    """What makes uv give up, where it could take another wheel or an older version."""
+    """An error that ends uv, although another wheel or an older version exists."""
 
 
 def uv_listings(name: str, sources: Sources) -> Listings:
-    """Return the releases that uv looks at: those in folders, and on the first index that has the project."""
+    """Return the releases that uv considers: those in folders, and on the first index with the project."""
     *urls, last = sources.index_urls or ("",)
     first = next((url for url in urls if _has_project(url, name)), last)
     return find_listings(name, Sources(sources.find_links, (first,) if first else ()))
 
 
 def _has_project(url: str, name: str) -> bool:
-    """Whether an index has a page of a project, be it without wheels."""
+    """Return whether an index has a page of a project, with or without wheels."""
     listings = find_listings(name, Sources(index_urls=(url,)))
     return bool(listings.releases) or not listings.problems
 
 
 def uv_select(
     listings: Listings, detected: Supported, target: Target, *, version: Version | None = None
-) -> UvChoice:
-    """Return what uv chooses where it *detected* this support."""
+) -> UvSelection:
+    """Return the release that uv selects on a machine where it *detected* these supported values."""
     passed: list[str] = []
     without: list[Evaluation] = []
     for listing in listings.in_order(version):
@@ -100,43 +100,45 @@ def uv_select(
             if evaluation.selected is None:
                 without.append(evaluation)
                 continue
-            if wrong := sources.faults[str(evaluation.selected.filename)]:
-                raise VariantError(*wrong)
-            _check_chosen(evaluation, evaluation.selected, detected, target)
+            if errors := sources.errors[str(evaluation.selected.filename)]:
+                raise VariantError(*errors)
+            _check_selected(evaluation, evaluation.selected, detected, target)
         except _UnreadError as error:
-            return UvChoice(evaluation, tuple(passed), tuple(without), error)
+            return UvSelection(evaluation, tuple(passed), tuple(without), error)
         except _FailureError as error:
-            return UvChoice(None, (*passed, *(f"it fails: {line}" for line in error.lines())))
+            return UvSelection(None, (*passed, *(f"uv fails: {line}" for line in error.lines())))
         except VariantError as error:
-            passed += (f"it drops {listing.name} {listing.version}: {line}" for line in error.lines())
+            passed += (f"uv drops {listing.name} {listing.version}: {line}" for line in error.lines())
             continue
-        return UvChoice(evaluation, tuple(passed), tuple(without))
-    return UvChoice(None, tuple(passed), tuple(without))
+        return UvSelection(evaluation, tuple(passed), tuple(without))
+    return UvSelection(None, tuple(passed), tuple(without))
 
 
-def why_uv_differs(selected: Evaluation | None, newer: Iterable[Evaluation], choice: UvChoice) -> list[str]:
-    """Say why uv chooses another wheel, a line for each reason; none if it chooses the same.
+def why_uv_differs(
+    selected: Evaluation | None, newer: Iterable[Evaluation], uv_selection: UvSelection
+) -> list[str]:
+    """Return the reasons why uv selects another wheel, empty if it selects the same.
 
-    *selected* is the release whose best wheel PEP 825 selects, *newer* are those before it without one.
+    *selected* is the release that PEP 825 selects, *newer* are newer ones without a compatible wheel.
     """
     best = selected.selected if selected else None
-    other = choice.evaluation.selected if choice.evaluation else None
+    other = uv_selection.evaluation.selected if uv_selection.evaluation else None
     if (best and best.filename) == (other and other.filename):
         return []
-    lines = [*choice.passed]
+    lines = [*uv_selection.passed]
     verdicts = [verdict for release in (selected, *newer) if release for verdict in release.verdicts]
     for verdict in verdicts:
         if other and verdict.filename == other.filename:
-            lines += (f"it takes {other.filename} in spite of: {reason}" for reason in verdict.reasons)
+            lines += (f"uv selects {other.filename} despite: {reason}" for reason in verdict.reasons)
     if best and selected:
-        lines += _against(best, selected, choice)
-    return lines or ["it looks at the first index only that has the project"]
+        lines += _against(best, selected, uv_selection)
+    return lines or ["uv uses only the first index that has the project"]
 
 
-def _against(best: Verdict, selected: Evaluation, choice: UvChoice) -> list[str]:
-    """Say what uv has against the *best* wheel of the *selected* release, if it looks at it."""
-    looked = (*choice.without, *([choice.evaluation] if choice.evaluation else []))
-    by_version = {evaluation.release.version: evaluation for evaluation in reversed(looked)}
+def _against(best: Verdict, selected: Evaluation, uv_selection: UvSelection) -> list[str]:
+    """Return why uv does not select the *best* wheel of the *selected* release, if it evaluates it."""
+    evaluated = (*uv_selection.without, *([uv_selection.evaluation] if uv_selection.evaluation else []))
+    by_version = {evaluation.release.version: evaluation for evaluation in reversed(evaluated)}
     uv = by_version.get(selected.release.version)
     same = (
         next((verdict for verdict in uv.verdicts if verdict.filename == best.filename), None) if uv else None
@@ -144,18 +146,18 @@ def _against(best: Verdict, selected: Evaluation, choice: UvChoice) -> list[str]
     if uv is None or same is None:
         return []
     if same.key and uv.selected and uv.selected.key:
-        return [f"for it, {uv.selected.filename} is better: {why_better(uv.selected.key, same.key)}"]
+        return [f"for uv, {uv.selected.filename} is better: {why_better(uv.selected.key, same.key)}"]
     metadata = selected.release.metadata
     variant = metadata.variants.get(best.filename.label or "") if metadata else None
     namespaces = sorted(variant.namespaces()) if variant else []
     origins = [uv.support.origins[name] for name in namespaces if name in uv.support.origins]
     never = [str(origin) for origin in origins if origin not in (STATIC, DETECTED)]
     reasons = never or [*map(str, same.reasons), *([_DETECTS] if DETECTED in origins else [])]
-    return [f"for it, {best.filename} is out: {reason}" for reason in reasons]
+    return [f"for uv, {best.filename} is not compatible: {reason}" for reason in reasons]
 
 
 def uv_support(metadata: VariantMetadata, detected: Supported) -> Support:
-    """Return what uv supports of a release; the origin of what it never supports says why."""
+    """Return the values that uv supports; the origin of a namespace that uv never supports says why."""
     supported, origins = dict[str, Mapping[str, Sequence[str]]](), dict[str, Origin]()
     for namespace in metadata.namespaces:
         provider = metadata.providers.get(namespace)
@@ -171,16 +173,17 @@ def uv_support(metadata: VariantMetadata, detected: Supported) -> Support:
 def _evaluated(
     listing: Listing, detected: Supported, target: Target, pinned: bool
 ) -> tuple[Evaluation, _IndexFiles]:
-    """Return uv's verdicts on a release, and what its sources say. Raises _FailureError if uv fails."""
+    """Return uv's verdicts on a release, and its index files. Raises _FailureError if uv fails."""
     sources = _read_sources(listing)
     bare = tuple(source._replace(index_files=()) for source in listing.sources)
     read = read_release(listing._replace(sources=bare), pinned=pinned)
     wheels = tuple(_as_uv_sees(wheel, sources.barred) for wheel in read.candidates)
     release = Release(read.name, read.version, wheels, sources.metadata, read.problems)
     support = uv_support(sources.metadata, detected) if sources.metadata else Support({}, {})
-    # It looks into a wheel of a folder when that is chosen.
+    # uv reads Requires-Python inside a local wheel only once it is selected; before, it uses the page's.
+    listed = {wheel.file.location: _lower_bounds(wheel.file) for wheel in listing.wheels}
     unread = tuple(
-        wheel._replace(file=wheel.file._replace(requires_python=None)) if wheel.file.path else wheel
+        wheel._replace(file=wheel.file._replace(requires_python=listed.get(wheel.file.location)))
         for wheel in wheels
     )
     verdicts = ranked(release._replace(candidates=unread), support, target)
@@ -188,7 +191,7 @@ def _evaluated(
 
 
 def _as_uv_sees(wheel: Candidate, barred: Mapping[str, Problem]) -> Candidate:
-    """Return a wheel with what uv looks at in its Requires-Python, and why uv rules it out."""
+    """Return a wheel with the part of Requires-Python that uv uses, and why uv excludes it."""
     name, problems = wheel.file.filename, wheel.problems
     if not problems and name in barred:
         problems = (barred[name],)
@@ -199,37 +202,37 @@ def _read_sources(listing: Listing) -> _IndexFiles:
     """Read the index files of a release. Raises _FailureError if uv fails with them."""
     parts: dict[str, VariantMetadata] = {}
     barred: dict[str, Problem] = {}
-    faults: dict[str, list[Problem]] = {}
+    errors: dict[str, list[Problem]] = {}
     for source in listing.sources:
         documents = [read_index_file(file) for file in source.index_files]
-        wrong = [problem.within(document.place) for document in documents for problem in _faults(document)]
-        sound = {
+        wrong = [problem.within(document.place) for document in documents for problem in _errors_in(document)]
+        valid = {
             document.place: document.metadata for document in documents if document.metadata and not wrong
         }
-        labels = {label for metadata in sound.values() for label in metadata.variants}
-        parts.update(sound)
+        labels = {label for metadata in valid.values() for label in metadata.variants}
+        parts.update(valid)
         for wheel in source.wheels:
             name = wheel.file.filename
-            if name in faults and name not in barred:
-                continue  # of two wheels with one name, the first counts that an index file tells of
-            faults[name] = wrong
+            if name in errors and name not in barred:
+                continue  # for wheels with the same name, uv uses the first one with an index file
+            errors[name] = wrong
             barred.pop(name, None)
             if wheel.label is not None and wheel.label not in labels:
                 missing = Problem(INDEX_FILE, "index file", f"{source.place} has no {wheel.label!r}")
                 barred[name] = against_variants(wrong[0]) if wrong else missing
-    return _IndexFiles(combine(parts)[0] if parts else None, barred, faults)
+    return _IndexFiles(combine(parts)[0] if parts else None, barred, errors)
 
 
-def _faults(document: IndexDocument) -> list[Problem]:
-    """Return what uv takes for faults of an index file; raises _FailureError if it fails with them."""
+def _errors_in(document: IndexDocument) -> list[Problem]:
+    """Return what uv considers an error in an index file; raises _FailureError if uv fails with it."""
     problems = [problem for problem in document.problems if problem.code not in ACCEPTED_BY_UV]
     if any(problem.code in (UNREADABLE, "link-hash") for problem in problems):
         raise _FailureError(*problems).within(document.place)
-    return problems + (_errors(document.metadata) if document.metadata is not None else [])
+    return problems + (_dropped(document.metadata) if document.metadata is not None else [])
 
 
 def _lower_bounds(file: File) -> str | None:
-    """Return what uv looks at in the Requires-Python of a wheel: versions that are too old."""
+    """Return the part of Requires-Python that uv uses: the lower bounds."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     try:
@@ -244,37 +247,37 @@ def _lower_bounds(file: File) -> str | None:
     )
 
 
-def _errors(metadata: VariantMetadata) -> list[Problem]:
-    """Return what uv takes for a fault of a document, and the format does not."""
-    return [fault for _, variant in sorted(metadata.variants.items()) for fault in uv_drops(variant)]
+def _dropped(metadata: VariantMetadata) -> list[Problem]:
+    """Return what uv considers an error in a document that is valid by the format."""
+    return [problem for _, variant in sorted(metadata.variants.items()) for problem in uv_drops(variant)]
 
 
-def _check_chosen(evaluation: Evaluation, chosen: Verdict, detected: Supported, target: Target) -> None:
-    """Check what the chosen wheel says of itself; raises VariantError if uv drops it, or fails with it."""
-    file = evaluation.candidate(chosen).file
+def _check_selected(evaluation: Evaluation, selected: Verdict, detected: Supported, target: Target) -> None:
+    """Check the selected wheel's own metadata; raises VariantError if uv drops it, or fails with it."""
+    file = evaluation.candidate(selected).file
     if wrong := wrong_python(file, target):
-        raise VariantError(wrong).within(chosen.filename)
-    if chosen.filename.label is None:
+        raise VariantError(wrong).within(selected.filename)
+    if selected.filename.label is None:
         return
     inspection = _inspected(file)
     if inspection.metadata is None or inspection.variant is None or inspection.variant_json.is_dropped_by_uv:
-        raise VariantError(*inspection.problems).within(chosen.filename)
-    if errors := _errors(inspection.metadata):
-        raise VariantError(*errors).within(f"{chosen.filename}: variant.json")
+        raise VariantError(*inspection.problems).within(selected.filename)
+    if errors := _dropped(inspection.metadata):
+        raise VariantError(*errors).within(f"{selected.filename}: variant.json")
     support = uv_support(inspection.metadata, detected)
     if reasons := unsupported(inspection.variant, inspection.metadata, support.supported):
-        raise _FailureError(*reasons.values()).within(f"{chosen.filename}: variant.json")
+        raise _FailureError(*reasons.values()).within(f"{selected.filename}: variant.json")
 
 
 def _inspected(file: File) -> Inspection:
-    """Return what a wheel says of itself; raises _UnreadError if that is not known here."""
+    """Return the metadata inside a wheel; raises _UnreadError if it cannot be read here."""
     from ..wheels.inspection import inspect_url, inspect_wheel
 
     if isinstance(file.location, Path):
         return inspect_wheel(file.location)
-    remedy = "its variant.json is taken for sound"
-    if not urlsplit(file.location).path.endswith(".whl"):  # it would be taken for a page
-        raise _UnreadError("its URL does not end in its name", place=file.filename, hint=remedy)
+    remedy = "its variant.json is assumed to be valid"
+    if not urlsplit(file.location).path.endswith(".whl"):  # `inspect_url` would take it for a page
+        raise _UnreadError("its URL does not end with its filename", place=file.filename, hint=remedy)
     try:
         (inspection,) = inspect_url(file.location)
     except VariantError as error:
