@@ -226,8 +226,11 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "METADATA missing": (edited(METADATA=None), "demo-1.0.dist-info/METADATA is missing"),
     "WHEEL missing": (edited(WHEEL=None), "demo-1.0.dist-info/WHEEL is missing"),
-    "other name": (edited(METADATA=b"Name: damo\nVersion: 1.0\n\n"), "METADATA: name 'damo'"),
-    "other version": (edited(METADATA=b"Name: demo\nVersion: 1.1\n\n"), "METADATA: version '1.1'"),
+    "other name": (edited(METADATA=b"Name: damo\nVersion: 1.0\n\n"), "METADATA: expected the name 'demo'"),
+    "other version": (
+        edited(METADATA=b"Name: demo\nVersion: 1.1\n\n"),
+        "METADATA: expected the version '1.0'",
+    ),
     "no name": (edited(METADATA=b"Version: 1.0\n\n"), "METADATA: field Name is missing"),
 }
 
@@ -263,8 +266,8 @@ BAD_NAMES = ("", "..", "-", "a/b", "../evil", "My Project!", " x ", "é", "a\nNa
         (("-p", "nvidia::a"), 1, "write NAMESPACE :: FEATURE :: VALUE"),
         (("-p", "a::b::c", "-l", "Cu12"), 1, "label 'Cu12': character 'C' at position 1"),
         (("-p", "a::b::c", "-l", "null"), 1, "label 'null' cannot have properties"),
-        (("-p", "a::b::c", "--null"), 2, "--null contradicts --property and --label"),
-        (("--null", "-l", "x"), 2, "--null contradicts --property and --label"),
+        (("-p", "a::b::c", "--null"), 2, "--null cannot be used with --property or --label"),
+        (("--null", "-l", "x"), 2, "--null cannot be used with --property or --label"),
         ((), 2, "No variant is given for"),
         (("-l", "x"), 1, "label 'x' is not defined: there is no project file"),
         (("--null", "--no-known-providers"), 1, "would be empty"),

@@ -139,10 +139,12 @@ def test_quiet_leaves_results_and_errors_only(tmp_path: Path) -> None:
     assert failed.stderr.startswith("error: ")
 
 
-def test_quiet_contradicts_verbose() -> None:
+def test_quiet_and_verbose_cannot_be_used_together() -> None:
     result = invoke("schema", "-q", "-v")
     assert result.exit_code == 2
-    assert result.stderr.endswith("error: --quiet contradicts --verbose; leave one of them out\n")
+    assert result.stderr.endswith(
+        "error: --quiet and --verbose cannot be used together; leave one of them out\n"
+    )
 
 
 def test_json_has_warnings_and_errors_with_their_parts(tmp_path: Path) -> None:

@@ -261,7 +261,7 @@ def test_check_requires_distributions_in_each_folder(tmp_path: Path) -> None:
 def test_path_and_interpreter_exclude_each_other() -> None:
     result = invoke("--path", "site", "--interpreter", "bare")
     assert result.exit_code == 2
-    assert "--path and --interpreter exclude each other; use one of them" in result.stderr
+    assert "--path and --interpreter cannot be used together; leave one of them out" in result.stderr
 
 
 BROKEN = {

@@ -745,8 +745,8 @@ def test_an_unusable_file_is_reported_and_not_changed(content: bytes | None, pat
 @pytest.mark.parametrize(
     ("arguments", "fault"),
     [
-        (("--undo", "--label", "x"), "--undo contradicts --label and --property"),
-        (("--undo", "-p", "a::b::c"), "--undo contradicts --label and --property"),
+        (("--undo", "--label", "x"), "--undo cannot be used with --label or --property"),
+        (("--undo", "-p", "a::b::c"), "--undo cannot be used with --label or --property"),
         (("-p", "a::b::c"), "--property needs a label; add --label LABEL"),
         (("--label", "x"), "label 'x' is new; add its properties with --property NS::FEATURE::VALUE"),
     ],

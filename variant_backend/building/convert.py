@@ -177,13 +177,13 @@ class _Planner:
         request, table = self._request, project.metadata if project else None
         if table is not None and request.providers:
             raise RequestError(
-                "--provider, --plugin-api and --static cannot be combined with a project file: edit its"
-                " [variant.providers]."
+                "--provider, --plugin-api and --static cannot be used with a project file:"
+                " edit its table [variant.providers]"
             )
         if table is None and request.needs_table():
             raise VariantError(
                 f"label {request.label!r} is not defined: there is no project file with a [variant] table",
-                hint="use --pyproject to name one, or --property to give properties",
+                hint="use --pyproject FILE to name a project file, or --property to give properties",
             )
         draft = Draft.of(request, project)
         if table is None and not request.properties and not request.providers:
@@ -237,5 +237,5 @@ def _load_project(path: Path | None) -> Project | None:
 
     project = Project.load(path or PROJECT_FILE)
     if project.metadata is None and path is not None:
-        raise VariantError("missing table [variant]", place=path, hint="name the project file that has it")
+        raise VariantError("missing table [variant]", place=path, hint="name a project file with this table")
     return project
