@@ -408,7 +408,7 @@ def test_a_namespace_without_a_provider_is_a_warning(tmp_path: Path) -> None:
         ({"variant": "x86_64_v4"}, ["mean 'x86_64_v3'?", "known labels: both, null, small, x86_64_v3"]),
         ({"variant": "Small"}, ["label 'Small'", "mean 'small'?"]),
         ({"variant-label": "nul"}, ["label 'nul'", "mean 'null'?"]),
-        ({"variant": ["small", "both"]}, ["request 2 labels: small, both", "give one of them"]),
+        ({"variant": ["small", "both"]}, ["request 2 labels: small, both", "request only one"]),
         ({"variant": "small", "variant-label": "both"}, ["request 2 labels", "small", "both"]),
         (
             {"variant": ["small", "small"]},

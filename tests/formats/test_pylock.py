@@ -198,7 +198,7 @@ def test_passwords_are_not_written() -> None:
 
 
 def test_a_wheel_without_a_hash_is_not_locked() -> None:
-    with pytest.raises(VariantError, match=r"demo-1\.0-py3-none-any\.whl: its index has no hash of it"):
+    with pytest.raises(VariantError, match=r"demo-1\.0-py3-none-any\.whl: a lock file requires a hash"):
         to_dict([Locked(demo(wheel(hashes={})))], FOLDER)
 
 

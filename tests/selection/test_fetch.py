@@ -478,7 +478,7 @@ def test_without_an_index_file_a_lock_reads_the_pinned_wheel(folder: Path, out: 
     refused = invoke(*options)
     assert refused.exit_code == 1
     assert (
-        f"error: {SAFE}: a lock file needs the properties of its label, and no index file lists them;"
+        f"error: {SAFE}: a lock file requires the properties of this label, and no index file lists them;"
         in refused.stderr
     )
     assert invoke(*options, "-o", out).exit_code == 0

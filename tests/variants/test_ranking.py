@@ -182,7 +182,7 @@ def test_a_label_missing_in_the_index_file_is_excluded(label: str) -> None:
         Problem("unknown-label", "label", f"the index file does not define {label!r}"),
     )
     (verdict,) = rank([wheel(label)], None, {}, ANY)
-    assert verdict.reasons == (Problem("unknown-label", "label", "no index file defines it"),)
+    assert verdict.reasons == (Problem("unknown-label", "label", "no index file defines this label"),)
 
 
 def test_wheels_barred_for_other_reasons_are_excluded() -> None:
@@ -293,7 +293,7 @@ def test_the_first_different_part_of_the_key_explains_the_order(
         if one.label is not None and other.label is None:
             assert said == "a variant comes before a plain wheel"
         elif not differing:
-            assert said == "nothing: they rank equally"
+            assert said == "nothing: both wheels rank equally"
         elif differing[0] == "features":
             first = next(each for each in one.features if each not in other.features)
             assert str(first.best) in said

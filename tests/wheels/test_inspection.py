@@ -396,4 +396,4 @@ def test_long_lines_stay_in_their_column_on_a_terminal(no_color: str) -> None:
         lines = shown.splitlines()
         assert max(map(len, lines)) <= 60
         at = lines.index("  uv            never installs it: the static-properties of")
-        assert lines[at + 1] == "                  'mode' have none of its values of 'kind'"
+        assert lines[at + 1] == "                  'mode' contain none of its values of"

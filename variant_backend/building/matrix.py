@@ -69,7 +69,7 @@ class Matrix(NamedTuple):
             if metadata is None and not project.recipes:
                 raise VariantError(
                     f"{path}: missing table [variant], so no label is defined",
-                    hint="define variants there, or use --plain to build the plain release",
+                    hint="define the variants in this table, or use --plain to build the plain release",
                 )
             defined = metadata.variants if metadata else ()
             labels, plain = [*dict.fromkeys([*defined, *project.recipes])], True  # null needs a recipe only

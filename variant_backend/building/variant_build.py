@@ -41,7 +41,7 @@ class VariantBuild(NamedTuple):
             raise VariantError(
                 "missing table [variant], so no label is defined",
                 place=PROJECT_FILE,
-                hint="define the variants there",
+                hint="define the variants in this table",
             )
         draft = Draft.of(request, project)
         try:

@@ -365,7 +365,7 @@ def _dist_info(pick: Pick, hosts: frozenset[str], scratch: Path, advance: Advanc
             if digest != pinned:
                 raise VariantError(
                     f"METADATA: expected the sha256 {pinned}, got {digest}",
-                    hint="report it to the project: the wheel was replaced on the server or on its way",
+                    hint="report this to the project: the wheel was replaced after the release",
                 )
             return _announced_files(wheel, pick)
         except VariantError as error:

@@ -93,7 +93,7 @@ def to_dict(packages: Iterable[Locked], folder: Path | None = None) -> dict[str,
     files = [wheel.file for package in packages for wheel in package.release.candidates]
     if bare := [file.filename for file in files if not file.hashes]:
         raise VariantError(
-            *(f"{name}: its index has no hash of it, which a lock file requires" for name in bare),
+            *(f"{name}: a lock file requires a hash, and the index has none for this wheel" for name in bare),
             hint="download the wheels, and lock them from their folder (--find-links)",
         )
     return {

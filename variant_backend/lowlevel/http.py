@@ -222,7 +222,7 @@ def redirected(url: str, location: str, *, other_hosts: OtherHosts) -> str:
         if urlsplit(target).scheme not in _PORTS:
             raise VariantError(f"redirected to {place}, which is not HTTP")
         if urlsplit(url).scheme == "https" != urlsplit(target).scheme:
-            raise VariantError(f"redirected to {place}, which is not encrypted, while this URL is")
+            raise VariantError(f"redirected from https to {place}, which is not encrypted")
         if is_this_machine(url) and not is_safe_line(target):
             raise VariantError(f"redirected from this machine to {place}, which is not encrypted")
         if not _same_server(url, target) and not _is_among(other_hosts, target):

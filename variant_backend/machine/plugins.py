@@ -176,7 +176,7 @@ def ask_for_static(namespace: str, provider: BuildProvider) -> StaticProvider:
     place = _place(namespace, provider)
     if not answer.all_compatible:
         raise VariantError(
-            "all_properties_compatible is not true, so its answer is valid on this machine only",
+            "all_properties_compatible is not true, so the plugin's answer is valid only on this machine",
             place=place,
             hint="rename build-requires to requires, so that installers run the plugin",
         )

@@ -79,7 +79,8 @@ def only_label(labels: Collection[str]) -> str | None:
     """Return the requested label, or None without one; raises VariantError if there are several."""
     if len(labels) > 1:
         raise VariantError(
-            f"config settings request {len(labels)} labels: {', '.join(labels)}", hint="give one of them"
+            f"config settings request {len(labels)} labels: {', '.join(labels)}",
+            hint="request only one",
         )
     return next(iter(labels), None)
 

@@ -160,7 +160,7 @@ def label_for(recipes: Mapping[str, Recipe], filename: WheelFilename) -> str | N
     if len(labels) > 1:
         raise VariantError(
             f"{filename}: several labels match: {', '.join(labels)}",
-            hint="change their globs so that one matches, or give --label",
+            hint="change the globs so that only one label matches, or use --label",
         )
     return labels[0] if labels else None
 
@@ -230,7 +230,7 @@ def _requirements(document: Document, table: Mapping[str, object], place: str, k
         if mentions_variant(text):
             raise VariantError(
                 f"requirement {text!r}: build requirements must not have variant markers",
-                hint="move it to the tables of the labels that it is for, without the marker",
+                hint="remove the marker, and move the requirement to the tables of the labels that need it",
             )
         check_requirement(text)
 
@@ -311,7 +311,7 @@ def _settings(
         if name in VARIANT_SETTINGS:
             document.note(
                 at_name,
-                "a setting of variant-backend, expected one of the wrapped backend",
+                "expected a setting of the wrapped backend, got a setting of variant-backend",
                 remedy="remove it",
             )
         elif isinstance(value, list):

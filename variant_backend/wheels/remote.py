@@ -316,7 +316,7 @@ class _Server(NamedTuple):
         """Return the file as a source, after one request for its end; raises VariantError."""
         start, data, size = self._end() if announced is None else self._end_of(announced)
         if announced not in (None, size):
-            raise VariantError(f"it has {size} bytes, and {announced} were announced")
+            raise VariantError(f"expected {announced} bytes, got {size}")
         spans = _Spans(lambda offset, length: self._range(f"{offset}-{offset + length - 1}")[1], size)
         spans.add(start, data)
         return spans.source()
