@@ -1,8 +1,8 @@
 """JSON Schemas (draft-07) of the tables of variant-backend in pyproject.toml, and of machine files.
 
-The readers, `metadata`, `providers`, `pyproject`, `recipe` and `hardware_file`, decide what is valid; the
-schemas say as much of it as a schema can. Those of the two tables have no ``$ref``, so that each can be part
-of another schema: not all editors follow it.
+The readers `metadata`, `providers`, `pyproject`, `recipe` and `hardware_file` decide what is valid. A schema
+can express only a part of their rules. The schemas of the two tables have no ``$ref``, because not all
+editors follow one if the schema is part of another schema.
 """
 
 from __future__ import annotations

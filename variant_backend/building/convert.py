@@ -23,7 +23,7 @@ _REMEDY = "use --property, --null or --label, or add a match to the project file
 
 
 class RequestError(VariantError):
-    """A request that is missing or contradicts the project file: a matter of usage."""
+    """The request is missing, or contradicts the project file: wrong usage."""
 
 
 class Conversion(NamedTuple):
@@ -205,7 +205,7 @@ class _Planner:
             return Plan(opened.variant_metadata(), recipe, moment=self._moment)
 
     def by_match(self, project: Project | None) -> Callable[[WheelFile], Plan | None] | None:
-        """Return a function that plans a wheel by the matches of the project file, or None if it has none."""
+        """Return a function that plans a wheel by the ``match`` tables of the project file, or None."""
         if project is None or project.metadata is None:
             return None
         recipes = project.recipes
@@ -229,7 +229,7 @@ class _Planner:
 
 
 def _load_project(path: Path | None) -> Project | None:
-    """Return the named project file, or that of the current folder, or None if there is none."""
+    """Return the named project file, or the one in the current folder, or None if there is none."""
     if path is None and not Path("pyproject.toml").exists():
         return None
     # The TOML reader takes long to import, and most runs have no project file.

@@ -1,6 +1,6 @@
-"""Building all wheels of a release: one sdist, and every wheel from a fresh copy of the sdist's content.
+"""Build all wheels of a release: one sdist, and every wheel from a fresh copy of the sdist's content.
 
-No two wheels share a source tree: the object files of one variant would end up in the next wheel.
+Two wheels never share a source tree, because object files of one variant would end up in the next wheel.
 `_build_one` builds each wheel in a process of its own. The output of the process is the log, and the process
 can be ended at once, with all its children.
 """
@@ -173,7 +173,7 @@ class _Order(NamedTuple):
 
 
 def _run(orders: Sequence[_Order], jobs: int, show: ShowState) -> list[Built]:
-    """Build the *orders*, *jobs* at a time. However this function ends, it leaves no process running."""
+    """Build the *orders*, *jobs* at a time. When this function ends, even by an error, no process runs on."""
     built: dict[_Order, Built] = {}
     waiting = deque(orders)
     running: list[_Process] = []
@@ -226,7 +226,7 @@ class _Process:
             )
 
     def has_ended(self) -> bool:
-        """Return whether the process has ended by itself."""
+        """Return whether the process has ended."""
         return self._process.poll() is not None
 
     def end(self) -> None:

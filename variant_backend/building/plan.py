@@ -57,7 +57,7 @@ class Request(NamedTuple):
 class Draft(NamedTuple):
     """A plan without the facts that only a build knows.
 
-    *metadata* is that of the release, reduced to one variant. *recipe* is that of its label.
+    *metadata* is the release's metadata with only one variant. *recipe* is the recipe of its label.
     """
 
     metadata: VariantMetadata

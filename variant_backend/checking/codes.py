@@ -18,7 +18,7 @@ PRACTICE = "practice"
 INSTALLERS = ("uv", "pip")
 GROUPS = (FORMAT, "installers", *INSTALLERS, PRACTICE)
 
-# A path that cannot be checked must never pass in silence because of a selection.
+# A path that cannot be checked is always reported, even if a selection leaves out other rules.
 _PATHS = {"unreadable", "unknown-file", "nothing-to-check"}
 
 

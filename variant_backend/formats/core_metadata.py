@@ -1,4 +1,4 @@
-"""METADATA as bytes: fields are read and replaced, and all other bytes stay.
+"""Read and replace fields of METADATA, and keep all other bytes.
 
 Names and form of the fields follow the core metadata specification. The ``email`` module is not used for
 writing, as it would fold and encode unchanged fields again.
@@ -190,7 +190,7 @@ def direct_references(data: bytes) -> list[str]:
 
 
 def _headers(data: bytes) -> bytes:
-    """Return the part before the first blank line, after which the description starts."""
+    """Return the part before the first blank line; the description follows that line."""
     end = re.search(rb"\n(?=\r?\n)", data)
     return data[: end.end()] if end else data
 

@@ -1,4 +1,4 @@
-"""Lock files with variants, written and read.
+"""Write and read lock files with variants.
 
 Sources: the specification of pylock.toml (PEP 751), and PEP 825 ("Integration with pylock.toml"). Released
 readers of lock files do not know the names of variant wheels: see docs/fetch.md. The package's
@@ -42,8 +42,8 @@ _REQUIRES_PYTHON = "requires-python"
 class Locked(NamedTuple):
     """A locked package: a release, and its source.
 
-    The *problems* of the release are those of variants that cannot be read. *hosts* are further hosts to
-    which the servers of the wheels may redirect, as ``HOST[:PORT]``.
+    The *problems* of the release concern variants that cannot be read. *hosts* are further hosts to which the
+    servers of the wheels may redirect, as ``HOST[:PORT]``.
     """
 
     release: Release
@@ -131,7 +131,7 @@ def _tool(files: Sequence[File], hosts: Sequence[str]) -> dict[str, object]:
 
 
 def _agreed_requires_python(files: Iterable[File]) -> str | None:
-    """Return the Requires-Python of all wheels, empty if none has it; None if they differ."""
+    """Return the Requires-Python of all wheels, empty if no wheel has one; None if the wheels differ."""
     values = {file.requires_python or "" for file in files}
     return values.pop() if len(values) == 1 else None
 

@@ -89,7 +89,7 @@ def parse(text: str) -> Document:
 
 
 def edited(text: str, edit: Callable[[Document], object]) -> str:
-    """Return a text after an edit, which gets it with LF line ends, also at the last line.
+    """Return a text after an edit; the edit gets the text with LF line ends, also at the last line.
 
     Raises VariantError if the result is not TOML.
     """

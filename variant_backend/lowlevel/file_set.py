@@ -1,4 +1,4 @@
-"""Several files that belong together: compared with existing files, and written all or not at all."""
+"""Compare a set of files with existing files, and write all of them or none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HTTP with the standard library only, because isolated build environments have nothing else.
+"""Download over HTTP with only the standard library, because isolated build environments have nothing else.
 
 Proxies come from the environment. User and password come from the URL or from ``~/.netrc`` (``NETRC`` names
 another file), and are sent to their own server only. Source: RFC 9110.
@@ -156,7 +156,7 @@ def is_this_machine(url: str) -> bool:
 
 
 def is_safe_line(url: str) -> bool:
-    """Return whether nobody else can read or change the answer: https, or http on this machine."""
+    """Return whether a connection is safe from readers and changes: https, or http on this machine."""
     try:
         host_of(url)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Zip archives as ranges of bytes: rewritten without reading or inflating unchanged members.
+"""Rewrite zip archives as ranges of bytes, without reading or inflating unchanged members.
 
 This module knows zip files, not wheels. Unchanged members are copied with their headers.
 """

@@ -1,4 +1,4 @@
-"""A few members of a zip archive, found by name without reading the records of all others.
+"""Find a few members of a zip archive by name, without reading the records of all others.
 
 `index` reads two members of each wheel, and may read hundreds of wheels with hundreds of members.
 """

@@ -1,4 +1,4 @@
-"""The records of zip files as bytes: read strictly, and changed as little as possible.
+"""Read the records of zip files strictly, and change them as little as possible.
 
 Sources: PKWARE's APPNOTE, sections 4.3 (records) and 4.5.3 (ZIP64), and further rules of package
 indexes, so that every reader sees the same members.
@@ -106,7 +106,7 @@ _LOCATOR = struct.Struct("<4sLQL")  # signature, disk, offset of the ZIP64 end r
 
 
 class Entry(NamedTuple):
-    """A member as the central directory describes it, with its whole record there."""
+    """A member as the central directory describes it, with its whole record in the directory."""
 
     name: str
     central: bytes

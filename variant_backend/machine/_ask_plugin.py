@@ -71,7 +71,7 @@ class _Watch(Thread):
                 os.write(2, data)
 
     def end(self) -> str | None:
-        """Redirect stdout to stderr, and return the first printed line, None without output."""
+        """Redirect stdout to stderr, and return the first printed line, or None if nothing is printed."""
         with suppress(Exception):  # the plugin may have closed or replaced it
             sys.stdout.flush()
         os.dup2(2, 1)

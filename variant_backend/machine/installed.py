@@ -49,8 +49,8 @@ def installed_variants(
     """Return the installed variants, and an error for each that cannot be read.
 
     *supported* is what the machine supports: a missing namespace is unknown, unless the static-properties of
-    the variant list it. *folders* are site-packages folders. *versions* are those of the
-    installed distributions, by normalized name; without them, abi_dependency is unknown.
+    the variant list it. *folders* are site-packages folders. *versions* has the versions of the installed
+    distributions, by normalized name; without it, support for abi_dependency is unknown.
     """
     results: list[Installed] = []
     errors: list[VariantError] = []

@@ -358,7 +358,7 @@ def _read_answer(answer: Mapping[str, Any], method: str, place: str, *, strict: 
 
 
 def _read_feature(document: Document, config: Mapping[str, Any], place: str) -> tuple[str | None, _Feature]:
-    """Read a feature of a plugin's answer; its name is None if invalid."""
+    """Read a feature of a plugin's answer; the name is None if it is invalid."""
     name = document.string(config["name"], f"{place}.name")
     values = document.strings(config["values"], f"{place}.values", check_value)
     several = config["multi_value"]

@@ -37,7 +37,7 @@ class Machine(NamedTuple):
     """The facts of a machine.
 
     *hardware* is read from a machine file or detected. *installed* are the installed variants. *versions*
-    are those of all installed distributions, by normalized name.
+    are the versions of all installed distributions, by normalized name.
     """
 
     hardware: Hardware | None = None

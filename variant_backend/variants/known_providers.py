@@ -51,7 +51,7 @@ def unknown_property(prop: Property) -> Problem | None:
 
 
 def unknown_feature(namespace: str, feature: str) -> Problem | None:
-    """Return that the provider of a known namespace lacks a feature, with a suggestion.
+    """Return the problem that the provider of a known namespace lacks a feature, with a suggestion.
 
     None if the provider has the feature, or if the namespace is unknown.
     """

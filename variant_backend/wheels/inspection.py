@@ -75,9 +75,9 @@ class RequirementChanges(NamedTuple):
 class Inspection(NamedTuple):
     """The facts about a wheel or an installed distribution.
 
-    *label* comes from the filename, or else from *variant_json*. *verdicts* are those of released
-    installers, by name; an installed distribution has none. *changes* compare a variant with the plain wheel
-    beside it: None if there is no such wheel, an error if it cannot be read.
+    *label* comes from the filename, or else from *variant_json*. *verdicts* has a verdict for each released
+    installer, by name; it is empty for an installed distribution. *changes* compare a variant with the plain
+    wheel beside it: None if there is no such wheel, an error if it cannot be read.
     """
 
     target: str
@@ -91,7 +91,7 @@ class Inspection(NamedTuple):
 
     @property
     def metadata(self) -> VariantMetadata | None:
-        """The readable content of variant.json, or None without one."""
+        """The readable content of variant.json, or None if there is no variant.json."""
         return self.variant_json.metadata
 
     @property
@@ -260,12 +260,12 @@ def installed_versions(folders: Sequence[Path]) -> dict[str, Version]:
 
 
 def has_distributions(folder: Path) -> bool:
-    """Tell whether any distribution is installed in a folder."""
+    """Return whether any distribution is installed in a folder."""
     return next(_distributions([folder]), None) is not None
 
 
 def _distributions(folders: Sequence[Path], name: str | None = None) -> Iterator[Distribution]:
-    """Find installed distributions, all or those of a name."""
+    """Find all installed distributions, or the distributions with a name."""
     from importlib.metadata import Distribution, DistributionFinder
 
     places: dict[str, Any] = {"path": [str(folder) for folder in folders]}
@@ -330,7 +330,7 @@ def _identity(data: bytes) -> tuple[str, str]:
 
 
 def _read_variant_json(read: Callable[[], bytes], label: str | None) -> VariantJson:
-    """Return the content and the problems of variant.json; *label* is that of the filename."""
+    """Return the content and the problems of variant.json; *label* is the label in the filename."""
     document = Document()
     try:
         parsed = read_json(document, read())
@@ -352,7 +352,7 @@ def _read_variant_json(read: Callable[[], bytes], label: str | None) -> VariantJ
 
 
 def _verdicts(label: str | None, content: VariantJson) -> dict[str, InstallerVerdict]:
-    """Return whether pip and uv install a wheel; *label* is that of the filename."""
+    """Return whether pip and uv install a wheel; *label* is the label in the filename."""
     if label is None:
         ignored = ": the name has no label, so variant.json is ignored"
         is_ignored = content.metadata is not None or content.problems

@@ -63,8 +63,8 @@ class ReadWheel(NamedTuple):
 def read_wheels(url: str) -> tuple[list[ReadWheel], list[Problem]]:
     """Return the variant wheels at *url*, and the problems of wheels that cannot be read.
 
-    The URL is that of a wheel, of a folder, or of an HTTP page that links to wheels or to pages of projects.
-    Raises VariantError if it cannot be read.
+    *url* names a wheel, a folder, or an HTTP page that links to wheels or to pages of projects. Raises
+    VariantError if it cannot be read.
     """
 
     def read(remote: RemoteWheel | VariantError) -> ReadWheel | VariantError | None:
