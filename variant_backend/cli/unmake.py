@@ -64,7 +64,7 @@ def _report(printer: Printer, wheel: Path, result: Unmade | VariantError) -> Non
         return
     for text in result.lost:
         printer.warn(f"{wheel.name}: cannot be restored: {text}")
-    for text in result.notices:
+    for text in result.warnings:
         printer.warn(f"{wheel.name}: {text}")
     printer.line(str(result.path))
 
