@@ -29,7 +29,7 @@ def steps(session: str) -> list[tuple[str, list[str]]]:
 
 
 def perform(command: str, folder: Path) -> tuple[int, str, str]:
-    """Run a command; those of a Unix shell that the pages use are done here, so that any system can."""
+    """Run a command; commands of a Unix shell are replaced, so that the test runs on every system."""
     command, redirected, target = command.partition(" > ")
     program, *arguments = shlex.split(command)
     paths = [folder / argument for argument in arguments]
@@ -57,7 +57,7 @@ def perform(command: str, folder: Path) -> tuple[int, str, str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 @pytest.mark.usefixtures("own_wheel")
-def test_the_commands_of_a_page_give_what_it_says(page: Path, tmp_path: Path) -> None:
+def test_the_commands_of_a_page_print_the_shown_output(page: Path, tmp_path: Path) -> None:
     ran = 0
     for language, name, text in BLOCK.findall(page.read_text(encoding="utf-8")):
         if name:
@@ -71,16 +71,16 @@ def test_the_commands_of_a_page_give_what_it_says(page: Path, tmp_path: Path) ->
 
 
 def check(command: str, expected: list[str], code: int, stdout: str, stderr: str) -> None:
-    """Compare what a command did with the page.
+    """Compare the output of a command with the page.
 
-    There, `! ` marks a fault; a first line `...` stands for all lines but the last, and `...` inside of a
-    line for any text.
+    On the page, `! ` marks a line of an error. A first line `...` stands for all lines but the last, and
+    `...` inside of a line for any text.
     """
     shown = f"$ {command}\n{stdout}\n{stderr}"
-    faults = [line.removeprefix("! ") for line in expected if line.startswith("! ")]
-    assert (code != 0) == bool(faults), shown
-    assert all(fault in stdout + stderr for fault in faults), shown
-    if not faults:
+    errors = [line.removeprefix("! ") for line in expected if line.startswith("! ")]
+    assert (code != 0) == bool(errors), shown
+    assert all(error in stdout + stderr for error in errors), shown
+    if not errors:
         printed = [line.rstrip() for line in stdout.replace("\\", "/").splitlines()]
         if expected[:1] == ["..."]:
             expected, printed = expected[1:], printed[-1:]

@@ -98,7 +98,7 @@ def test_shared_meanings_have_the_same_name(name: str) -> None:
             assert (short in param.opts) == (long in param.opts)
 
 
-def test_make_variant_is_a_command_of_the_workbench(tmp_path: Path) -> None:
+def test_make_variant_is_a_command_of_variant_backend(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path)
     results = [
         run(*program, "-p", "x86_64::level::v3", "-l", "v3", "--dry-run", wheel)
@@ -107,7 +107,7 @@ def test_make_variant_is_a_command_of_the_workbench(tmp_path: Path) -> None:
     assert results[0].stdout == results[1].stdout == f"{tmp_path / 'demo-1.0-py3-none-any-v3.whl'}\n"
 
 
-def test_programs_name_themselves() -> None:
+def test_the_usage_names_the_program() -> None:
     version = run("variant-backend", "--version").stdout.split()[-1]
     assert run("make-variant", "--version").stdout == f"make-variant, version {version}\n"
     module = run("python", "-m", "variant_backend", "--version")
