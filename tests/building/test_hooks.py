@@ -92,7 +92,7 @@ def test_a_plain_wheel_is_the_wrapped_backends_own(project: Project, hook: str) 
 
 @pytest.mark.parametrize("hook", ["build_wheel", "build_editable"])
 def test_only_plain_builds_get_the_metadata_directory(project: Project, hook: str) -> None:
-    # Some backends reject an edited one, and variant.json is in it.
+    # Some backends reject an edited metadata directory, and a variant.json would be an edit.
     project.run(f"hooks.{hook}('dist', None, 'prepared')")
     project.run(f"hooks.{hook}('dist', {{'variant': 'small'}}, 'prepared')")
     assert [call["metadata"] for call in project.calls()] == ["prepared", None]

@@ -240,7 +240,7 @@ def test_the_summary_counts_errors_and_warnings(dist: Path, broken: Path) -> Non
 # Any input.
 
 
-def test_the_messages_about_unusable_paths_say_what_was_expected(tmp_path: Path) -> None:
+def test_messages_about_unusable_paths_name_the_expected_files(tmp_path: Path) -> None:
     (tmp_path / "demo-1.0-py3-none-any.whl").mkdir()
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").touch()

@@ -185,7 +185,7 @@ speed = {{ mode = ["fast"] }}
 
 
 def test_packaging_ignores_variants_and_refuses_labelled_names() -> None:
-    # If this fails, packaging knows the names: then pylock.py need not remove the labels.
+    # If this fails, packaging accepts names with labels, and pylock.py need not remove the labels.
     data = written(DEMO)
     Pylock.from_dict(unlabelled(data))
     with pytest.raises(PylockValidationError, match="Invalid wheel filename"):

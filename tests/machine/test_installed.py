@@ -25,7 +25,7 @@ from variant_backend.variants.providers import StaticProvider
 from variant_backend.variants.ranking import rank, static_support, unsupported
 
 CUDA = ("-p", "nvidia :: cuda_version_lower_bound :: 12.8", "-l", "cuda12.8")
-# Variables with which uv installs such variants on a machine without a GPU.
+# These variables make uv install variants for a GPU on a machine without one.
 FORCED: dict[str, Any] = {
     "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": "12.8",
     "NV_VARIANT_PROVIDER_FORCE_SM_ARCH": "9.0",

@@ -399,7 +399,7 @@ def test_a_wheel_that_contradicts_its_index_file_is_refused(tmp_path: Path, out:
         ),
     ],
 )
-def test_what_does_not_exist_or_fit_is_an_error(
+def test_a_request_without_a_compatible_wheel_is_an_error(
     requested: str, message: str, tmp_path: Path, out: Path
 ) -> None:
     folder = tmp_path / "wheels"

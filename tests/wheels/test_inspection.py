@@ -169,7 +169,7 @@ def test_a_broken_plain_wheel_is_reported_beside_the_variant() -> None:
     ]
 
 
-def test_a_plain_wheel_is_no_error() -> None:
+def test_a_plain_wheel_is_not_an_error() -> None:
     result = invoke(make_wheel(Path()))
     assert (result.exit_code, result.stderr) == (0, "")
     assert "  variant       no: neither a label nor a variant.json\n" in result.stdout

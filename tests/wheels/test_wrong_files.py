@@ -258,7 +258,7 @@ INDEX: list[tuple[str, Callable[[Path], object], str]] = [
 
 @posix_only
 @pytest.mark.parametrize(("argument", "prepare", "text"), INDEX)
-def test_index_explains_what_is_not_a_folder(
+def test_index_explains_a_path_that_is_not_a_folder(
     folder: Path, argument: str, prepare: Callable[[Path], object], text: str
 ) -> None:
     convert(make_wheel(folder / "plain"), folder)
