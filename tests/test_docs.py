@@ -1,4 +1,4 @@
-"""Every command in the documentation is run, and gives what the page says."""
+"""The tests run every command in the documentation, and compare its output with the page."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def pyproject_schema() -> dict[str, Any]:
 
 
 def output_schema(command: str) -> dict[str, Any]:
-    """Return the JSON Schema of what a command prints with ``--json``; raises KeyError for other names."""
+    """Return the JSON Schema of a command's output with ``--json``; raises KeyError for other names."""
     path = files(__package__) / "schemas" / "output.json"
     parts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     keys = {**parts["envelope"], **parts["commands"][command]}

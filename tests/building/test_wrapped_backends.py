@@ -116,7 +116,7 @@ def check_installs(example: Example, wheel: Path, folder: Path) -> None:
     members = walk(wheel)
     (variant_json,) = (name for name in members if name.endswith(".dist-info/variant.json"))
     check_variant(example, members[variant_json])
-    # These tools reject a label in the name, as they should; so they get the plain name.
+    # These tools reject a label in the name, as PEP 825 intends; so they get the plain name.
     plain = folder / wheel.name.replace(f"-{example.label}.whl", ".whl")
     shutil.copy(wheel, plain)
     with WheelFile(plain) as archive:

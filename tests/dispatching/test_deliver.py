@@ -37,7 +37,7 @@ from variant_backend.wheels.inspection import Inspection, inspect_installed_vari
 
 FAST = "demo-1.0-py3-none-any-fast.whl"
 SAFE = "demo-1.0-py3-none-any-safe.whl"
-# Only the user knows what a machine supports of its namespace.
+# Only the user knows the supported values of its namespace.
 UNKNOWN = patched(
     DOCUMENT,
     {

@@ -243,7 +243,7 @@ def write(files: Mapping[str, str], project: Path) -> Path:
 
 
 def new_project(name: str, folder: Path) -> Path:
-    """Create a project in a new folder; a project with a copy of ours is filled as its README says."""
+    """Create a project in a new folder; for an example with a copy of this package, follow its README."""
     project = folder / name
     files = EXAMPLES[name].files
     if files is not None:

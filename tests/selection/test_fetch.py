@@ -56,7 +56,7 @@ def names(folder: Path) -> list[str]:
 
 
 def publish(server: Server, source: Path, name: str = "demo", facts: Mapping[str, Any] = {}) -> str:
-    """List the files of a folder on an index; *facts* replace what the page says about each wheel."""
+    """List the files of a folder on an index; *facts* replace the entries of the wheels on the page."""
     page = server.folder / "simple" / name
     page.mkdir(parents=True)
     files = []

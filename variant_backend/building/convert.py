@@ -52,7 +52,7 @@ def plan_conversions(
 ) -> list[Planned]:
     """Plan the variant of each wheel.
 
-    The variant is the requested one, else the one in the wheel's own variant.json, else the one whose match
+    The variant is the requested one, or the one in the wheel's own variant.json, or the one whose match
     selects the wheel. If *project_file* is None, the pyproject.toml of the current folder is used, if there
     is one. *moment* is as in `Plan`. *warn* gets warnings for the maintainer.
     Raises VariantError; RequestError if other options are required.

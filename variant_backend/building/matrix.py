@@ -269,7 +269,7 @@ def _check_label(filename: WheelFilename, label: str | None) -> None:
 
 
 def _reason(log: Path, code: int) -> str:
-    """Return the reason of a failed build: the first error of variant-backend, else the last line."""
+    """Return the reason of a failed build: the first error of variant-backend, or else the last line."""
     if code < 0:
         return f"the build was ended by signal {-code}"
     reason = f"the build ended with exit code {code}"

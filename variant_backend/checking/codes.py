@@ -135,7 +135,8 @@ RULES: Mapping[str, Rule] = {
         "add a provider, or remove the namespace from default-priorities",
     ),
     "provider-source": _format(
-        "A provider does not have exactly one source of support, or has keys of another source.",
+        "A provider must have exactly one of static-properties, requires, build-requires and builtin, and no"
+        " keys that belong to another one.",
         "use either static-properties or requires, and only the keys that belong to it",
     ),
     "reserved-provider": _format(

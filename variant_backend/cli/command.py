@@ -72,7 +72,7 @@ class _Program(click.Command):
 
 
 def _report(error: click.ClickException) -> None:
-    """Print wrong usage: how the command is used, and what is wrong."""
+    """Print the correct usage of a command, and the errors."""
     if isinstance(error, _SHOWS_HELP):
         print_lines(error.format_message())
         return

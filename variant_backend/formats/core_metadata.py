@@ -67,13 +67,13 @@ def replace_field(data: bytes, field: str, value: str) -> bytes:
 
 
 def rename_project(data: bytes, name: str) -> bytes:
-    """Return the metadata with another Name, also in its requirements on its own extras."""
+    """Return the metadata with another Name, also in requirements on the project's own extras."""
     changed = _change_headers(data, rf"{_own_requirement(data)}(?![-_.\w])", name)
     return replace_field(changed, "Name", name)
 
 
 def replace_version(data: bytes, version: str) -> bytes:
-    """Return the metadata with another Version, also in its requirements on exactly its own version."""
+    """Return the metadata with another Version, also in requirements on exactly the project's version."""
     old = re.escape(read_field(data, "Version"))
     # Something must separate two runs of white space, or long ones would take forever.
     space, extras = r"[ \t]*", r"\[[^\]\r\n]*\]"

@@ -261,7 +261,7 @@ def _end(body: Body) -> int:
 def add(document: Document, path: Path, added: Body, comment: str = "") -> None:
     """Add lines at the end of a table; a missing table is created with a header and the comment.
 
-    A new table follows the last table with the same first two names, else all tables.
+    A new table follows the last table with the same first two names. If there is none, it follows all tables.
     """
     if table := find_table(document, path):
         insert(table.inside(), _end(table.inside()), added, inline=table.is_inline_table())

@@ -76,7 +76,7 @@ def differences(outputs: Iterable[Output]) -> dict[Path, str]:
 
 
 def _check_folders(folders: Iterable[Path]) -> None:
-    """Check that each path is a folder, or does not exist; raises VariantError with all others."""
+    """Check that each path is a folder, or does not exist; raises VariantError with every problem."""
     problems = []
     for folder in folders:
         try:

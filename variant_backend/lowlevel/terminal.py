@@ -296,7 +296,7 @@ def _in_style(text: str, style: str) -> str:
 def _shows_styles(stream: TextIO) -> bool:
     """Return whether a stream shows styles, by the rule of Python itself.
 
-    NO_COLOR (no-color.org) wins over FORCE_COLOR (force-color.org), and both over what the stream is:
+    NO_COLOR (no-color.org) wins over FORCE_COLOR (force-color.org), and both win over the kind of stream:
     terminals show styles, unless TERM is dumb.
     """
     if os.environ.get("NO_COLOR"):

@@ -261,7 +261,7 @@ def assemble(archive: Archive, edits: Mapping[str, Sequence[Member]]) -> list[Se
 
 
 class _Body(NamedTuple):
-    """The new archive up to the directory, and what the directory needs to know about it.
+    """The new archive up to the directory, and the facts that the directory needs.
 
     *records* are the records of edited members, by their old names. From each of the old offsets *starts*
     on, members move by the number of bytes in *shifts*.

@@ -15,8 +15,8 @@ If that fails, it prints one line about the error, and whether a module is missi
 
     {"error": "...", "is_missing": ...}
 
-The plugin's own output goes to stderr. Its first line is in ``printed``, which is null without output. The
-exit code is always 0.
+The plugin's own output goes to stderr. Its first line is in ``printed``, which is null if there is none.
+The exit code is always 0.
 """
 
 from __future__ import annotations

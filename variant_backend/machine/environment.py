@@ -321,7 +321,7 @@ def _added_paths(folder: Path) -> list[Path]:
 
 
 def _without_links(folders: Iterable[Path]) -> list[Path]:
-    """Return the folders without those that are another one under another name, such as lib64."""
+    """Return the folders without second names of the same folder, such as lib64."""
     first: dict[Path, Path] = {}
     for folder in folders:
         first.setdefault(folder.resolve(), folder)

@@ -103,7 +103,7 @@ def disagreements(installed: Iterable[Installed], namespace: str) -> list[Disagr
 
 
 def aligned(known: Support, namespace: str, installed: Sequence[Installed]) -> Support:
-    """Return what is supported after aligning a namespace with the installed variants.
+    """Return the supported values after aligning a namespace with the installed variants.
 
     If installed variants have a feature, only the values that all of them have remain: none if they
     disagree. If the supported values are unknown, these values become supported. The origin names the

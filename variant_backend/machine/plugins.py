@@ -102,7 +102,7 @@ def installed_plugins(folders: Sequence[Path]) -> tuple[list[Plugin], list[Probl
 
 
 def query_plugin(plugin: Plugin, python: str) -> PluginSupport:
-    """Run an installed plugin, and return what it reports as supported on this machine.
+    """Run an installed plugin, and return the supported values of this machine.
 
     Raises VariantError if it hangs, fails or violates the protocol.
     """
@@ -114,7 +114,7 @@ def query_plugin(plugin: Plugin, python: str) -> PluginSupport:
 
 
 def query_isolated(namespace: str, provider: PluginProvider, python: str) -> dict[str, tuple[str, ...]]:
-    """Run the plugin of a provider, and return what it reports as supported on this machine, best first.
+    """Run the plugin of a provider, and return the supported values of this machine, best first.
 
     The plugin must be installed in the environment of the interpreter, and imports from that only. Raises
     VariantError as `query_plugin` does, and if the plugin has another namespace.
@@ -279,7 +279,7 @@ def _ask(
 def _run(
     interpreter: Sequence[str], arguments: Sequence[str], place: str, *, in_build: bool = False
 ) -> dict[str, Any]:
-    """Run `_ask_plugin`, and return what it prints.
+    """Run `_ask_plugin`, and return its output.
 
     All processes that it started end with it. *in_build*, it stays in the process group of the build, so that
     ending the build ends it too.

@@ -217,7 +217,7 @@ def _relative(root: Path, folder: Path) -> str:
 
 
 def _unlisted(folders: Iterable[Path], releases: Iterable[ReleaseIndex]) -> list[str]:
-    """Return warnings about index files that belong to no release here."""
+    """Return warnings about index files without a release in the folders."""
     known = {index_filename(index.release) for index in releases}
     paths = sorted(path for folder in distinct(folders) for path in folder.glob("*-variants.json"))
     return [

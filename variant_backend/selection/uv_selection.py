@@ -68,7 +68,7 @@ class _IndexFiles(NamedTuple):
 
 
 class _UnreadError(VariantError):
-    """A wheel that uv reads cannot be read here: uv downloads it whole if its server sends no ranges."""
+    """A wheel cannot be read here, but uv can: it downloads the whole wheel if the server sends no ranges."""
 
 
 class _FailureError(VariantError):

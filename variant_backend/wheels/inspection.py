@@ -1,7 +1,7 @@
 """Inspect a wheel or an installed distribution: its variant, and which installers install it.
 
-Problems are reported beside everything that can be read. Only the central directory and the dist-info
-directory of a wheel are read.
+`inspect` reports the problems together with all readable facts. It reads only the central directory and the
+dist-info directory of a wheel.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class VariantJson(NamedTuple):
 
 
 class RequirementChanges(NamedTuple):
-    """The requirements that only the variant has, and those that only the plain wheel beside it has."""
+    """The requirements that only the variant has, and the ones that only the plain wheel beside it has."""
 
     added: tuple[str, ...]
     removed: tuple[str, ...]

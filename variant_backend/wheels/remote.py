@@ -284,7 +284,7 @@ def _stored(url: str) -> list[RemoteWheel | VariantError]:
 
 
 def _fsspec() -> Any:
-    """Import fsspec, which is optional and slow to import, and print what its libraries log."""
+    """Import fsspec, which is optional and slow to import, and print the logs of its libraries."""
     import fsspec.core
 
     print_logs()

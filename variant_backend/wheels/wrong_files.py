@@ -30,7 +30,7 @@ _AGAIN = "download or build the wheel again"
 def path_problem(path: Path, expected: str = "a wheel") -> Problem | None:
     """Return why a path names no wheel, or None if the reason is not known.
 
-    *expected* says what the path may name, for the message.
+    *expected* describes the expected files for the message.
     """
     if problem := missing_problem(path, expected):
         return problem
