@@ -808,7 +808,7 @@ def test_a_file_changed_during_the_question_is_not_overwritten(
 ) -> None:
     file = write(PLAIN)
     changed = f"{PLAIN}\n# Changed.\n"
-    # The difference is printed just before writing; here, an editor changes the file then.
+    # `init` prints the difference just before it writes. An editor changes the file at that moment.
     monkeypatch.setattr(
         "variant_backend.cli.init._show_difference", lambda *_: file.write_bytes(changed.encode())
     )

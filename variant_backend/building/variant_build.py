@@ -145,6 +145,6 @@ def _installed(names: Iterable[str]) -> dict[str, Version]:
                 f"{name!r} is not installed in the build environment",
                 hint="add it to build-system.requires, or to the build-requires of this label",
             ) from None
-        except (InvalidVersion, TypeError) as error:  # TypeError: no version, so it is None
+        except (InvalidVersion, TypeError) as error:  # TypeError: the metadata has no version
             raise VariantError(f"the installed {name!r}: {error}") from None
     return versions

@@ -95,7 +95,7 @@ def _first_that_fits(
 def check_names(policy: Policy, machine: Machine, selections: Sequence[Selection]) -> list[Problem]:
     """Raise UnknownNameError for names in options that nothing in the run knows; return ignored values.
 
-    Nothing is raised or returned if metadata that could know the names is missing or invalid.
+    If metadata is missing or invalid, its names are unknown, and nothing is raised or returned.
     """
     releases = [
         evaluation.release

@@ -48,7 +48,7 @@ class InstallerVerdict(NamedTuple):
 
 
 class VariantJson(NamedTuple):
-    """The readable content of a variant.json, and its problems, or that it is missing.
+    """The readable content of a variant.json, and its problems; a missing file is a problem, too.
 
     *is_dropped_by_uv* is true if one of the *problems* makes uv ignore the release; not every problem does.
     """
