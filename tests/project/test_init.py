@@ -413,9 +413,9 @@ def test_undo_keeps_the_variants_of_the_examples(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "faults"),
+    ("text", "messages"),
     [
-        ("[build-system\n", ["not TOML: "]),
+        ("[build-system\n", ["invalid TOML: "]),
         ("[build-system]\nbuild-backend = 'a'\n", ["build-system.requires: missing; list the requirements"]),
         (
             "[build-system]\nrequires = 'a'\nbuild-backend = 1\nbackend-path = [1]\n",
@@ -448,12 +448,12 @@ def test_undo_keeps_the_variants_of_the_examples(name: str) -> None:
         ),
     ],
 )
-def test_all_problems_of_a_project_file_are_reported(text: str, faults: list[str]) -> None:
+def test_all_problems_of_a_project_file_are_reported(text: str, messages: list[str]) -> None:
     with pytest.raises(VariantError) as raised:
         wrap(text)
-    assert len(raised.value.problems) == len(faults)
-    for line, fault in zip(sorted(raised.value.lines()), sorted(faults), strict=True):
-        assert fault in line
+    assert len(raised.value.problems) == len(messages)
+    for line, message in zip(sorted(raised.value.lines()), sorted(messages), strict=True):
+        assert message in line
 
 
 # Labels.
@@ -613,7 +613,7 @@ def test_a_label_is_added_to_tables_of_any_style(style: str, recipes: str) -> No
 
 def test_an_invalid_label_is_an_error_and_changes_nothing() -> None:
     text = add_variant(WRAPPED, "x", parsed("a::f::1"))
-    for label, properties, fault in (
+    for label, properties, message in (
         ("x", ["a::f::2"], "label 'x' is defined in [variant.variants] with other properties"),
         ("null", ["a::f::1"], "label 'null' cannot have properties"),
         ("X", ["a::f::1"], "label 'X': character 'X' at position 1 is not allowed"),
@@ -621,7 +621,7 @@ def test_an_invalid_label_is_an_error_and_changes_nothing() -> None:
     ):
         with pytest.raises(VariantError) as raised:
             add_variant(text, label, parsed(*properties))
-        assert fault in str(raised.value)
+        assert message in str(raised.value)
     with pytest.raises(
         VariantError, match=r"\[variant\]: default-priorities.namespace: expected a list of at least one"
     ):
@@ -715,7 +715,7 @@ def test_a_project_with_only_setup_py_gets_a_project_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "path", "fault"),
+    ("content", "path", "message"),
     [
         (
             None,
@@ -725,25 +725,25 @@ def test_a_project_with_only_setup_py_gets_a_project_file() -> None:
         (None, "nowhere", "nowhere: file not found"),
         (b"\xef\xbb\xbf[project]\n", ".", "pyproject.toml: expected TOML, got a byte order mark"),
         ("[project]\nname = 'ä'\n".encode("latin-1"), ".", "pyproject.toml: invalid TOML"),
-        (b"[project\n", ".", "pyproject.toml: not TOML: "),
-        (b"a = 1\rb = 2\r", ".", "pyproject.toml: not TOML: "),
+        (b"[project\n", ".", "pyproject.toml: invalid TOML: "),
+        (b"a = 1\rb = 2\r", ".", "pyproject.toml: invalid TOML: "),
         (b"[build-system]\nbuild-backend = 'a'\n", ".", "pyproject.toml: build-system.requires: missing"),
     ],
 )
-def test_an_unusable_file_is_reported_and_not_changed(content: bytes | None, path: str, fault: str) -> None:
+def test_an_unusable_file_is_reported_and_not_changed(content: bytes | None, path: str, message: str) -> None:
     if content is not None:
         Path("pyproject.toml").write_bytes(content)
     for options in ((), ("--undo",), ("--label", "null")):
         result = init(path, *options)
         assert result.exit_code == 1
         assert result.stdout == ""
-        assert result.stderr.startswith(f"error: {fault}")
+        assert result.stderr.startswith(f"error: {message}")
     if content is not None:
         assert Path("pyproject.toml").read_bytes() == content
 
 
 @pytest.mark.parametrize(
-    ("arguments", "fault"),
+    ("arguments", "message"),
     [
         (("--undo", "--label", "x"), "--undo cannot be used with --label or --property"),
         (("--undo", "-p", "a::b::c"), "--undo cannot be used with --label or --property"),
@@ -751,11 +751,11 @@ def test_an_unusable_file_is_reported_and_not_changed(content: bytes | None, pat
         (("--label", "x"), "label 'x' is new; add its properties with --property NS::FEATURE::VALUE"),
     ],
 )
-def test_conflicting_options_are_wrong_usage(arguments: tuple[str, ...], fault: str) -> None:
+def test_conflicting_options_are_wrong_usage(arguments: tuple[str, ...], message: str) -> None:
     file = write(PLAIN)
     result = init(*arguments)
     assert result.exit_code == 2
-    assert fault in result.stderr
+    assert message in result.stderr
     assert file.read_text(encoding="utf-8") == PLAIN
 
 

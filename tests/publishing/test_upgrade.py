@@ -682,7 +682,7 @@ def test_a_project_file_without_variants_or_with_problems_is_unchanged(tmp_path:
     path = tmp_path / "pyproject.toml"
     for text, message in (
         ("[project]\n", "missing table [variant]"),
-        ("[variant\n", "not TOML"),
+        ("[variant\n", "invalid TOML"),
         ("[variant]\nx = 1\n", "[variant]: x: unknown key 'x'"),
     ):
         path.write_text(text)

@@ -207,7 +207,7 @@ def test_readable_parts_of_a_broken_variant_json_are_printed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "fault"),
+    ("content", "message"),
     [
         (b"{", "variant.json: invalid JSON"),
         (b"[]", "variant.json: expected a table"),
@@ -224,12 +224,12 @@ def test_readable_parts_of_a_broken_variant_json_are_printed() -> None:
         ),
     ],
 )
-def test_an_invalid_variant_json_is_an_error(content: bytes, fault: str) -> None:
+def test_an_invalid_variant_json_is_an_error(content: bytes, message: str) -> None:
     variant = with_variant_json(convert(make_wheel(Path("plain")), Path()), lambda _: content)
     result = invoke(variant)
     assert result.exit_code == 1
     assert "  label         v3\n" in result.stdout
-    assert result.stderr.startswith(f"error: {variant}: {fault}"), result.stderr
+    assert result.stderr.startswith(f"error: {variant}: {message}"), result.stderr
 
 
 def test_a_label_without_variant_json_is_an_error() -> None:

@@ -204,22 +204,22 @@ BEHAVIORS = {
 @pytest.mark.parametrize("name", BEHAVIORS)
 def test_errors_of_a_server_name_the_url_without_secrets(server: Server, name: str) -> None:
     variants(server.folder)
-    server.misbehave, fault = BEHAVIORS[name]
+    server.misbehave, message = BEHAVIORS[name]
     url = server.url.replace("http://", "http://user:s3cret@") + f"{NAME}?token=s3cret"
     found, issues = remote.read_wheels(url)
     assert found == []
     (issue,) = map(str, issues)
     assert issue.startswith(f"{server.url}{NAME}: ")
-    assert re.search(fault, issue.removeprefix(f"{server.url}{NAME}: ")), issue
+    assert re.search(message, issue.removeprefix(f"{server.url}{NAME}: ")), issue
     assert "s3cret" not in issue and "user" not in issue
     assert server.sent < 30 << 20, "what the system buffers may be sent, and no more"
 
 
 def test_errors_of_a_page_are_reported(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     url = server.url.replace("http://", "http://user:s3cret@") + "simple/?token=s3cret"
-    for behavior, fault in ((refuse(404), "not found"), (refuse(401), "access denied: 401")):
+    for behavior, message in ((refuse(404), "not found"), (refuse(401), "access denied: 401")):
         server.misbehave = behavior
-        with pytest.raises(VariantError, match=rf"^{server.url}simple/: {fault}"):
+        with pytest.raises(VariantError, match=rf"^{server.url}simple/: {message}"):
             remote.read_wheels(url)
     monkeypatch.setattr(remote, "_LARGEST", 1 << 20)
     server.misbehave = ignore_ranges

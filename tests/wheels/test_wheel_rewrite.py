@@ -74,7 +74,7 @@ def test_making_a_variant_only_adds_variant_json_and_its_row(
     assert list(new_members) == list(old_members)
     assert new_members == old_members
     old_raw, new_raw = raw_members(wheel), raw_members(variant)
-    assert old_raw[record][0] == new_raw[record][0][-len(old_raw[record][0]) :], "RECORD was compressed anew"
+    assert old_raw[record][0] == new_raw[record][0][-len(old_raw[record][0]) :], "RECORD was recompressed"
     assert {name: new_raw[name] for name in old_members} == {name: old_raw[name] for name in old_members}
     assert new_raw["demo-1.0.dist-info/variant.json"][1] == (
         (2024, 5, 6, 7, 8, 10),

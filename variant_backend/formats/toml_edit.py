@@ -85,7 +85,7 @@ def parse(text: str) -> Document:
     try:
         return tomlkit.parse(text)
     except (TOMLKitError, ValueError) as error:
-        raise VariantError(f"not TOML: {error}", code="not-toml") from None
+        raise VariantError(f"invalid TOML: {error}", code="not-toml") from None
 
 
 def edited(text: str, edit: Callable[[Document], object]) -> str:

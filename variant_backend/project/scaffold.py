@@ -75,7 +75,7 @@ def read_project_file(file: Path) -> str:
     try:
         return data.decode("utf-8")
     except ValueError as error:
-        raise VariantError(f"not TOML in UTF-8: {error}", code="not-toml", place=file) from None
+        raise VariantError(f"invalid TOML: {error}", code="not-toml", place=file) from None
 
 
 def write_project_file(file: Path, old: str, new: str) -> None:

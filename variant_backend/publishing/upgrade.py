@@ -99,7 +99,7 @@ def _upgraded_project(path: Path, content: bytes) -> tuple[str, bytes, Upgraded]
     try:
         text = content.decode("utf-8")
     except ValueError as error:
-        raise VariantError(f"not TOML in UTF-8: {error}", code="not-toml", place=path) from None
+        raise VariantError(f"invalid TOML: {error}", code="not-toml", place=path) from None
     try:
         data = toml_edit.parse(text).unwrap()
         if _TABLE not in data:
