@@ -154,10 +154,8 @@ def _lost(wheel: Wheel) -> list[str]:
         head, _ = split_stored_head(wheel.archive.raw(record))
         row = f"{wheel.path('variant.json')},".encode()
         if not head.startswith(row):
-            return [
-                "RECORD was compressed by another tool: its bytes cannot be restored, and other changes cannot be"
-                " detected"
-            ]
+            text = "its bytes cannot be restored, and other changes cannot be detected"
+            return [f"RECORD was compressed by another tool: {text}"]
         if head.count(b"\n") == 1:
             return []
     lost = []
