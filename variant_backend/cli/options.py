@@ -114,8 +114,9 @@ jobs_option = click.option(
     "--jobs",
     type=click.IntRange(1),
     default=1,
+    show_default=True,
     metavar="N",
-    help="Wheels at the same time.  [default: 1]",
+    help="Wheels at the same time.",
 )
 find_links_option = click.option(
     "-f",
