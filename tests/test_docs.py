@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
 from pathlib import Path
 
+import click
 import pytest
 from helpers.programs import run
+
+from variant_backend.cli.main import main
+from variant_backend.formats.toml_read import parse_toml
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -16,6 +21,7 @@ TEXTS = sorted([*ROOT.glob("*.md"), *PAGES, *ROOT.glob("examples/**/*.md")])
 # Their blocks of text are not the messages of the commands before.
 OTHER_MACHINES = {"hardware", "command-line"}
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SPAN = re.compile(r"`((?:variant-backend|make-variant) [^`\n]*)`")
 BLOCK_OF_CODE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 
 
@@ -125,6 +131,31 @@ def test_each_relative_link_has_a_target(path: Path) -> None:
         if "://" not in link and not (target.exists() and (not anchor or anchor in anchors(target))):
             broken.append(link)
     assert broken == []
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_each_block_of_toml_and_json_is_valid(path: Path) -> None:
+    for language, _, block in BLOCK.findall(path.read_text(encoding="utf-8")):
+        if language == "toml":
+            parse_toml(block.encode(), path)
+        if language == "json":
+            json.loads(block)
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_options_of_each_shown_command_exist(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    blocks = [block for language, _, block in BLOCK.findall(text) if language in ("sh", "yaml")]
+    lines = [line.strip().removeprefix("- run: ") for block in blocks for line in block.splitlines()]
+    ours = re.compile("(variant-backend|make-variant) ")
+    for line in [*SPAN.findall(prose(path)), *filter(ours.match, lines)]:
+        program, *arguments = shlex.split(line, comments=True)
+        command: click.Command = main.commands.get(program, main)
+        while isinstance(command, click.Group) and arguments and not arguments[0].startswith("-"):
+            name = arguments.pop(0)
+            command = click.Command("any") if name == "COMMAND" else command.commands[name]
+        if command.name != "any":
+            command.make_parser(click.Context(command)).parse_args(arguments)  # an unknown option raises
 
 
 def test_the_readme_links_to_each_page() -> None:
