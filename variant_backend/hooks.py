@@ -149,7 +149,7 @@ def _build_variant(
             for text in unmatched_removals(build.project, PROJECT_FILE, wheels, common=True):
                 _warn(text)
             outcome = make_variant(wheel, plan, target, force=True, owned=True)
-    for text in outcome.notices:
+    for text in outcome.warnings:
         _warn(f"{outcome.path.name}: {text}")
     return outcome.path.name
 

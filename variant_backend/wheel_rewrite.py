@@ -47,11 +47,11 @@ class Plan(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """The result for one wheel: its new path, whether it was written, and notices for the user."""
+    """The result for one wheel: its new path, whether it was written, and warnings for the user."""
 
     path: Path
     written: bool
-    notices: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def renamed(filename: WheelFilename, plan: Plan) -> WheelFilename:
@@ -122,7 +122,7 @@ def make_variant(
                 )
         if in_place:
             path.replace(target)
-    return Outcome(target, not dry_run, rewriting.notices)
+    return Outcome(target, not dry_run, rewriting.warnings)
 
 
 def _already(source: Wheel, plan: Plan, target: Path) -> Outcome:
@@ -139,14 +139,14 @@ def rewritten(wheel: Wheel, plan: Plan) -> Rewriting:
     metadata = edited_metadata(wheel.core_metadata, plan)
     edits = edits_of(wheel, plan, metadata)
     wheel.archive.check_layout()
-    notices = [f"{name} was removed, because it signs the old RECORD" for name in wheel.signatures()]
+    warnings = [f"{name} was removed, because it signs the old RECORD" for name in wheel.signatures()]
     for requirement in core_metadata.direct_references(metadata):
-        notices.append(f"public indexes reject requirements with a URL: {requirement}")
-    return Rewriting(assemble(wheel.archive, edits), tuple(notices))
+        warnings.append(f"public indexes reject requirements with a URL: {requirement}")
+    return Rewriting(assemble(wheel.archive, edits), tuple(warnings))
 
 
 def _check_is_no_other_variant(wheel: Wheel, label: str) -> None:
-    """Check that the wheel is no other variant, because its original requirements are unknown then."""
+    """Refuse another variant with requirements, because the original requirements are unknown."""
     former = label
     if wheel.is_variant():
         former = wheel.filename.label or variant_of_wheel(wheel.variant_metadata()).label

@@ -259,25 +259,25 @@ BAD_NAMES = ("", "..", "-", "a/b", "../evil", "My Project!", " x ", "é", "a\nNa
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (("-p", "nvidia::CUDA::1"), 1, "'C' at position 1"),
-        (("-p", "nvidia::a"), 1, "write NAMESPACE :: FEATURE :: VALUE"),
-        (("-p", "a::b::c", "-l", "Cu12"), 1, "label 'Cu12': character 'C' at position 1"),
+        (("-p", "nvidia::CUDA::1"), 2, "'C' at position 1"),
+        (("-p", "nvidia::a"), 2, "write NAMESPACE :: FEATURE :: VALUE"),
+        (("-p", "a::b::c", "-l", "Cu12"), 2, "label 'Cu12': character 'C' at position 1"),
         (("-p", "a::b::c", "-l", "null"), 1, "label 'null' cannot have properties"),
         (("-p", "a::b::c", "--null"), 2, "--null contradicts --property and --label"),
         (("--null", "-l", "x"), 2, "--null contradicts --property and --label"),
         ((), 2, "No variant is given for"),
         (("-l", "x"), 1, "label 'x' is not defined: there is no project file"),
         (("--null", "--no-known-providers"), 1, "would be empty"),
-        (("-p", "a::b::c", "--provider", "a"), 1, "--provider 'a': missing value"),
-        (("-p", "a::b::c", "--provider", "a=!"), 1, "requirement '!': "),
-        (("-p", "a::b::c", "--plugin-api", "a=x:y"), 1, "exactly one of"),
-        (("-p", "a::b::c", "--static", "a::b"), 1, "expected three parts"),
-        (("-p", "a::b::c", "--static", "a::b::c,c"), 1, "duplicate value"),
-        (("-p", "a::b::c", "--static", "a::b::c", "--provider", "a=x"), 1, "exactly one of"),
-        (("-p", "a::b::c", "--provider", "A=x"), 1, "character 'A'"),
-        (("-p", "a::b::c", "-l", ""), 1, "label is empty"),
-        (("-l", ""), 1, "label '' is not defined"),
-        *((("--null", "--name", name), 1, "use letters and digits") for name in BAD_NAMES),
+        (("-p", "a::b::c", "--provider", "a"), 2, "--provider 'a': missing value"),
+        (("-p", "a::b::c", "--provider", "a=!"), 2, "requirement '!': "),
+        (("-p", "a::b::c", "--plugin-api", "a=x:y"), 2, "exactly one of"),
+        (("-p", "a::b::c", "--static", "a::b"), 2, "expected three parts"),
+        (("-p", "a::b::c", "--static", "a::b::c,c"), 2, "duplicate value"),
+        (("-p", "a::b::c", "--static", "a::b::c", "--provider", "a=x"), 2, "exactly one of"),
+        (("-p", "a::b::c", "--provider", "A=x"), 2, "character 'A'"),
+        (("-p", "a::b::c", "-l", ""), 2, "label is empty"),
+        (("-l", ""), 2, "label is empty"),
+        *((("--null", "--name", name), 2, "use letters and digits") for name in BAD_NAMES),
         (("-p", "a::b::c", "--no-such-option"), 2, "No such option"),
         (("-p", "a::b::c", "-j", "0"), 2, "-j"),
         (("-p", "a::b::c", "--pyproject", "missing.toml"), 1, "missing.toml: No such file"),
@@ -316,22 +316,24 @@ def test_wrong_options_are_explained(
                 "providers.a.enable-if: unknown key 'enable-if'",
             ],
         ),
-        (
-            "[variant]\nvariants.cuda12.a.f = ['1']\ndefault-priorities.namespace = ['a']\n",
-            ["unknown label 'cuda13'", "did you mean 'cuda12'?", "known labels: cuda12, null"],
-        ),
         ("", ["missing table [variant]"]),
     ],
 )
-def test_a_wrong_project_file_is_refused_with_all_its_faults(
-    tmp_path: Path, text: str, messages: list[str]
-) -> None:
+def test_all_errors_of_a_project_file_are_reported(tmp_path: Path, text: str, messages: list[str]) -> None:
     project = tmp_path / "pyproject.toml"
     project.write_text(text)
     code, stdout, stderr = make(make_wheel(tmp_path / "in"), "--pyproject", str(project), "-l", "cuda13")
     assert (code, stdout) == (1, "")
     for message in messages:
         assert message in stderr
+
+
+def test_a_label_that_the_project_file_lacks_is_wrong_usage(tmp_path: Path) -> None:
+    project = tmp_path / "pyproject.toml"
+    project.write_text("[variant]\nvariants.cuda12.a.f = ['1']\ndefault-priorities.namespace = ['a']\n")
+    code, stdout, stderr = make(make_wheel(tmp_path), "--pyproject", str(project), "-l", "cuda13")
+    assert (code, stdout) == (2, "")
+    assert stderr == ("error: unknown label 'cuda13' (did you mean 'cuda12'?); known labels: cuda12, null\n")
 
 
 def test_an_existing_file_is_replaced_with_force_only(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_known_providers_can_be_left_out() -> None:
     refused = CliRunner().invoke(
         make_variant_command, [*options, "-p", "nvidia::sm_arch::90_real", str(wheel)]
     )
-    assert refused.exit_code == 1
+    assert refused.exit_code == 2
     assert "namespace 'nvidia': expected exactly one of" in refused.stderr
 
 

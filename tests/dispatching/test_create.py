@@ -290,7 +290,7 @@ def test_a_release_without_labels_or_index_file_is_refused(dist: Path) -> None:
     assert error == "demo 1.0: the index file is missing; write it with `variant-backend index`"
     (error,) = refused(dist, "--base-url", BASE_URL, "--label", PLAIN)
     assert error == "demo 1.0: no wheel has a label; list a wheel with a label"
-    (error,) = refused(dist, "--base-url", BASE_URL, "--label", "fats")
+    (error,) = refused(dist, "--base-url", BASE_URL, "--label", "fats", code=2)
     assert error == "unknown label 'fats' (did you mean 'fast'?); known labels: (plain), fast, null, safe"
 
 

@@ -205,7 +205,7 @@ def test_plugins_must_be_named_or_all(site: Path, command: str, arguments: list[
 def test_an_unknown_plugin_is_an_error_before_any_runs(site: Path) -> None:
     install(site)
     result = invoke("query", "demo", "dmeo")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     (_, error) = result.stderr.splitlines()
     assert error == "error: unknown plugin 'dmeo' (did you mean 'demo'?); installed plugins: demo"
     assert not (site / "was-run").exists()

@@ -148,7 +148,10 @@ ERRORS: dict[str, tuple[Behavior, str]] = {
     "smaller": (answer(200, CONTENT[1:]), "expected 3000000 bytes, got 2999999"),
     "endless": (endless, "too large: more than 3000000 bytes"),
     "other part": (other_part, "requested bytes 1000-, got Content-Range 'bytes 0-0/3000000'"),
-    "compressed": (answer(200, CONTENT, Content_Encoding="gzip"), "sent compressed content (gzip)"),
+    "compressed": (
+        answer(200, CONTENT, Content_Encoding="gzip"),
+        "the server sent compressed content (gzip)",
+    ),
 }
 
 

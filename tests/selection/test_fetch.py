@@ -213,7 +213,7 @@ def test_the_plain_wheel_is_selected_if_the_index_file_is_missing(
     [
         ({"hashes": {"sha256": "0" * 64}}, None, f"expected sha256 {'0' * 64}, got "),
         ({"size": 1}, None, "expected 1 bytes, got "),
-        ({"size": None}, cut, "of 1000 bytes"),
+        ({"size": None}, cut, "expected 1000 bytes"),
         ({}, gone, "not found"),
     ],
 )

@@ -141,7 +141,7 @@ def test_unmake_restores_every_byte(
     members, kinds, _ = drawn
     names = list(members)
     times = [names.index(RECORD) % 3, names.index("demo-1.0.dist-info/WHEEL") % 3]
-    assert bool(result.notices) == (times[0] != times[1] or set(kinds.values()) == {"stored"})
+    assert bool(result.warnings) == (times[0] != times[1] or set(kinds.values()) == {"stored"})
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "largest stored head"])
@@ -230,15 +230,15 @@ def test_a_time_from_source_date_epoch_is_reported(tmp_path: Path) -> None:
     variant = convert(wheel, tmp_path / "out", Plan(metadata(), moment=1_700_000_000))
     result = unmake(WheelFile.of(variant), tmp_path / "back")
     assert result.lost == ()
-    (notice,) = result.notices
-    assert notice.startswith("RECORD and WHEEL have different times: if SOURCE_DATE_EPOCH was set")
+    (warning,) = result.warnings
+    assert warning.startswith("RECORD and WHEEL have different times: if SOURCE_DATE_EPOCH was set")
 
 
 def test_undetectable_changes_without_compression_are_reported(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, compression=zipfile.ZIP_STORED)
     result = unmake(WheelFile.of(convert(wheel, tmp_path / "out")), tmp_path / "back")
     assert result.path.read_bytes() == wheel.read_bytes()
-    assert result.notices == ("no member is compressed, so a change of METADATA cannot be detected",)
+    assert result.warnings == ("no member is compressed, so a change of METADATA cannot be detected",)
 
 
 def test_recompression_by_another_tool_is_reported(tmp_path: Path) -> None:
@@ -260,7 +260,7 @@ def test_signatures_are_removed(tmp_path: Path) -> None:
     with zipfile.ZipFile(variant, "a") as archive:
         archive.writestr("demo-1.0.dist-info/RECORD.jws", b"{}")
     result = unmake(WheelFile.of(variant), tmp_path / "back")
-    assert result.notices == ("RECORD.jws was removed, because it signs the old RECORD",)
+    assert result.warnings == ("RECORD.jws was removed, because it signs the old RECORD",)
     assert walk(result.path).keys() == walk(tmp_path / NAME).keys()
 
 

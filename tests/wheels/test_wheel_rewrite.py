@@ -149,7 +149,7 @@ def test_signatures_of_the_old_record_are_removed_and_reported(tmp_path: Path) -
         archive.writestr("demo-1.0.dist-info/RECORD.jws", b"{}")
     (tmp_path / "out").mkdir()
     outcome = make_variant(WheelFile.of(wheel), Plan(metadata()), tmp_path / "out")
-    assert outcome.notices == ("RECORD.jws was removed, because it signs the old RECORD",)
+    assert outcome.warnings == ("RECORD.jws was removed, because it signs the old RECORD",)
     assert "demo-1.0.dist-info/RECORD.jws" not in walk(outcome.path)
 
 

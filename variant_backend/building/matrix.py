@@ -22,6 +22,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from ..errors import VariantError
 from ..lowlevel.processes import GROUP, end_group, temporary_folder
+from ..lowlevel.terminal import print_detail
 from ..lowlevel.workspace import workspace
 from ..project.pyproject import Project, may_be_wrapped
 from ..variants.filename import WheelFilename
@@ -215,6 +216,7 @@ class _Process:
             "PYTHONUNBUFFERED": "1",  # the log gets each line at once, with stdout and stderr in order
             "PYTHONIOENCODING": "utf-8:backslashreplace",
         }
+        print_detail(f"build {order.label or 'plain'}; log: {order.log}")
         with order.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, str(_PROGRAM), json.dumps(request)],

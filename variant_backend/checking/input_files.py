@@ -19,7 +19,9 @@ def file_mode(path: Path) -> int:
     except FileNotFoundError:
         from ..wheels.wrong_files import missing_problem
 
-        raise VariantError(missing_problem(path, "a file or folder") or "file not found") from None
+        raise VariantError(
+            missing_problem(path, "a wheel" if path.suffix else "a file or folder") or "file not found"
+        ) from None
     except (OSError, ValueError) as error:
         raise VariantError(getattr(error, "strerror", None) or str(error)) from None
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):

@@ -75,7 +75,7 @@ def _report(printer: Printer, wheel: Path, result: Result) -> None:
         for problem in result.problems:
             printer.error(problem)
         return
-    for warning in result.notices if result else ("no match selects this wheel; it is skipped",):
+    for warning in result.warnings if result else ("no match selects this wheel; it is skipped",):
         printer.warn(f"{wheel.name}: {warning}")
     if result:
         printer.line(str(result.path))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ..errors import VariantError, did_you_mean, one_of
+from ..errors import UnknownNameError, VariantError, did_you_mean, one_of
 from .command import Command, Group
 from .environment_options import environment_finder, interpreter_option
 from .output import Printer, status_line
@@ -158,7 +158,7 @@ def _chosen(
         return plugins
     known = {plugin.name for plugin in plugins}
     if missing := [name for name in names if name not in known]:
-        raise VariantError(
+        raise UnknownNameError(
             *(f"unknown plugin {name!r}{did_you_mean(name, known)}" for name in missing),
             hint=f"installed plugins: {one_of(sorted(known))}",
         )

@@ -62,7 +62,7 @@ def _report(printer: Printer, wheel: Path, result: Unmade | VariantError) -> Non
         for problem in result.problems:
             printer.error(problem)
         return
-    for text in (*result.lost, *result.notices):
+    for text in (*result.lost, *result.warnings):
         printer.warn(Problem("warning", str(wheel), text))
     printer.line(str(result.path))
 

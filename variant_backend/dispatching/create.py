@@ -18,7 +18,7 @@ from .. import __version__
 from ..checking import release_rules, run
 from ..checking.codes import ERROR
 from ..checking.findings import Finding
-from ..errors import Problem, VariantError, did_you_mean, one_of, problems_of
+from ..errors import Problem, UnknownNameError, VariantError, did_you_mean, one_of, problems_of
 from ..formats import core_metadata, dispatching_sdist, pylock, simple_api, toml_edit
 from ..formats.dispatching_sdist import BACKEND, LOCK_FILE, PKG_INFO, PROJECT, is_dispatching
 from ..formats.release import Candidate, File, Release, shown_location
@@ -150,11 +150,11 @@ def _read_sound(listing: Listing) -> tuple[Release, VariantMetadata]:
 def _only(listing: Listing, labels: Collection[str]) -> Listing:
     """Return a release with only the wheels of some *labels*, sorted by filename.
 
-    Raises VariantError if no wheel has a label.
+    Raises UnknownNameError if no wheel has a label.
     """
     known = dict.fromkeys(wheel.label or PLAIN for wheel in listing.wheels if not wheel.problems)
     if unknown := [label for label in labels if label not in known]:
-        raise VariantError(
+        raise UnknownNameError(
             *(f"unknown label {label!r}{did_you_mean(label, known)}" for label in unknown),
             hint=f"known labels: {one_of(sorted(known))}",
         )

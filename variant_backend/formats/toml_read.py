@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from ..errors import VariantError
+from ..lowlevel.terminal import print_detail
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -15,6 +16,7 @@ else:
 
 def read_toml(path: Path) -> dict[str, object]:
     """Read a TOML file; raises VariantError if it cannot be read, or is not TOML."""
+    print_detail(f"read {path}")
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from .. import __version__
 from ..errors import VariantError, ascii_unless_printable, one_of
+from .terminal import print_detail
 
 if TYPE_CHECKING:
     from http.client import HTTPMessage, HTTPResponse  # takes long to import, as does urllib.request
@@ -260,6 +261,7 @@ def _open(url: str, method: str, headers: Mapping[str, str]) -> HTTPResponse:
     """Send one request; return the answer when its headers have come."""
     import urllib.request
 
+    print_detail(f"{method} {shown_url(url)}")
     with _clear_errors(url):
         parts = _checked(url)
         sent = {"User-Agent": f"variant-backend/{__version__}", "Accept-Encoding": "identity", **headers}

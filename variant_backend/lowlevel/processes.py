@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .terminal import print_detail
+
 # Arguments of `subprocess.Popen`; `end_group` needs them.
 GROUP: dict[str, Any]
 
@@ -44,11 +46,19 @@ class Ended(NamedTuple):
     errors: bytes
 
 
+def command_line(command: Sequence[str]) -> str:
+    """Return a command as a shell would take it."""
+    import shlex
+
+    return shlex.join(command)
+
+
 def run_within(seconds: float, command: Sequence[str]) -> Ended | None:
     """Run a program without input to its end; None if that takes more than *seconds*.
 
     All that it has started ends with it. Raises OSError if it cannot be started.
     """
+    print_detail(f"run {command_line(command)}")
     pipe, no_input = subprocess.PIPE, subprocess.DEVNULL
     with subprocess.Popen(command, stdin=no_input, stdout=pipe, stderr=pipe, **GROUP) as process:
         try:

@@ -12,8 +12,8 @@ from threading import Thread
 from typing import IO, Any, NamedTuple, cast
 
 from ..errors import Problem, VariantError, did_you_mean, one_of
-from ..lowlevel.processes import GROUP, end_group
-from ..lowlevel.terminal import print_message
+from ..lowlevel.processes import GROUP, command_line, end_group
+from ..lowlevel.terminal import print_detail, print_message
 from ..variants.filename import normalize
 from ..variants.properties import Variant, check_name, check_value
 from ..variants.providers import (
@@ -285,6 +285,7 @@ def _run(
     ending the build ends it too.
     """
     command = [*interpreter, str(Path(_ask_plugin.__file__)), *arguments]
+    print_detail(f"run {command_line(command)}")
     group = {} if in_build else GROUP
     try:
         process = subprocess.Popen(

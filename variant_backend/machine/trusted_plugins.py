@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from ..errors import VariantError, one_of
-from ..lowlevel.processes import GROUP, end_group, temporary_folder
+from ..lowlevel.processes import GROUP, command_line, end_group, temporary_folder
+from ..lowlevel.terminal import print_detail
 from ..variants.filename import normalize
 from ..variants.providers import PluginProvider
 from .plugins import query_isolated
@@ -105,8 +106,10 @@ def _install(requirements: Sequence[str], installer: Installer, folder: Path) ->
 
     All processes that it started end with it.
     """
+    command = [sys.executable, str(_PROGRAM), installer, *requirements]
+    print_detail(f"run {command_line(command)}")
     process = subprocess.Popen(
-        [sys.executable, str(_PROGRAM), installer, *requirements],
+        command,
         env={**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

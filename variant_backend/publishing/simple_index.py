@@ -125,7 +125,7 @@ def _read_all(wheels: Iterable[FoundWheel]) -> tuple[dict[bytes, _Facts], list[P
 
 
 def _read(metadata: bytes) -> _Facts:
-    """Read METADATA or PKG-INFO. Raises VariantError if Requires-Python is there twice."""
+    """Read METADATA or PKG-INFO. Raises VariantError for a duplicate Requires-Python."""
     summary = None
     with suppress(VariantError):  # installers ignore the summary, and old wheels cannot be changed
         summary = core_metadata.find_field(metadata, "Summary")

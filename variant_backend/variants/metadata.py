@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from ..errors import VariantError, did_you_mean, one_of
+from ..errors import UnknownNameError, VariantError, did_you_mean, one_of
 from .abi_dependency import ABI_DEPENDENCY, check_property
 from .properties import NULL_LABEL, NULL_VARIANT, Property, Variant
 from .providers import BuildProvider, Provider
@@ -66,13 +66,13 @@ class VariantMetadata(NamedTuple):
     def variant(self, label: str) -> Variant:
         """Return the variant of *label*; the label ``null`` is always known.
 
-        Raises VariantError if the label is unknown, with the known labels and a suggestion.
+        Raises UnknownNameError if the label is unknown, with the known labels and a suggestion.
         """
         if label == NULL_LABEL:
             return NULL_VARIANT
         if label not in self.variants:
             known = sorted({*self.variants, NULL_LABEL})
-            raise VariantError(
+            raise UnknownNameError(
                 f"unknown label {label!r}{did_you_mean(label, known)}", hint=f"known labels: {one_of(known)}"
             )
         return self.variants[label]

@@ -23,13 +23,13 @@ class Unmade(NamedTuple):
     """The result for one variant: the plain wheel's path, and whether it was written.
 
     *lost* lists what cannot be restored. If it is empty, the bytes are those of the original wheel, except
-    for what *notices* list.
+    for what *warnings* list.
     """
 
     path: Path
     written: bool
     lost: tuple[str, ...]
-    notices: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def unmake_all(
@@ -105,7 +105,7 @@ def unmake(
             raise VariantError("the plain wheel would have the same name", hint="give another --output")
         if not dry_run:
             rewriting = write_copy(file.fileno(), wheel.name, rewritten, target, advance)
-    return Unmade(target, not dry_run, tuple(lost), rewriting.notices)
+    return Unmade(target, not dry_run, tuple(lost), rewriting.warnings)
 
 
 def _relabelled(wheel: Wheel) -> Rewriting:
@@ -124,15 +124,15 @@ def _plain(wheel: Wheel) -> Rewriting:
     changed = wheel.checked_record(rows).changed({}, gone, {})
     record = wheel.path("RECORD")
     edits = {**{path: [] for path in gone}, record: [wheel.replaced_record(record, rows, changed)]}
-    notices = [f"{name} was removed, because it signs the old RECORD" for name in wheel.signatures()]
+    warnings = [f"{name} was removed, because it signs the old RECORD" for name in wheel.signatures()]
     if not any(entry.method != STORED for entry in wheel.archive.entries):
-        notices.append("no member is compressed, so a change of METADATA cannot be detected")
+        warnings.append("no member is compressed, so a change of METADATA cannot be detected")
     if not have_equal_times(wheel.entry("RECORD"), wheel.entry("WHEEL")):
-        notices.append(
+        warnings.append(
             "RECORD and WHEEL have different times: if SOURCE_DATE_EPOCH was set when this variant was made,"
             " the original time cannot be restored"
         )
-    return Rewriting(assemble(wheel.archive, edits), tuple(notices))
+    return Rewriting(assemble(wheel.archive, edits), tuple(warnings))
 
 
 def _lost(wheel: Wheel) -> list[str]:

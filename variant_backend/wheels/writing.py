@@ -43,10 +43,10 @@ def check_is_free(target: Path, *, force: bool) -> None:
 
 
 class Rewriting(NamedTuple):
-    """A new wheel as ranges of the old one and new bytes, with *notices* for the user."""
+    """A new wheel as ranges of the old one and new bytes, with *warnings* for the user."""
 
     segments: list[Segment]
-    notices: tuple[str, ...]
+    warnings: tuple[str, ...]
 
     @property
     def kept(self) -> int:

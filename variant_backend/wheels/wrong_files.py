@@ -63,7 +63,8 @@ def missing_problem(path: Path, expected: str = "a wheel") -> Problem | None:
         path = Path(home)
     if "\\" in place and sys.platform != "win32":
         return _backslash_problem(place)
-    return _not_found(path, "folder" if expected == "a folder" else "file")
+    kinds = {"a folder": "folder", "a file or folder": "file or folder"}
+    return _not_found(path, kinds.get(expected, "file"))
 
 
 def shown_path(path: Path) -> str:
