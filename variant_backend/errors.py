@@ -94,7 +94,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     import difflib
 
     known = list(known)
+    by_lower = {text.lower(): text for text in reversed(known)}
     # Comparisons are slow, and a hostile document can cause millions of them.
     comparable = len(name) <= _LONGEST_COMPARED and len(known) <= _MOST_COMPARED
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5) if comparable else ()
-    return f" (did you mean {near[0]!r}?)" if near else ""
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5) if comparable else ()
+    return f" (did you mean {by_lower[near[0]]!r}?)" if near else ""

@@ -136,10 +136,13 @@ def rewritten(wheel: Wheel, plan: Plan) -> Rewriting:
     """Return the new wheel; raises VariantError if the old one is invalid."""
     if plan.recipe.dependencies or plan.recipe.remove_dependencies:
         _check_is_no_other_variant(wheel, plan.variant.label)
+    core_metadata.check_utf8(wheel.core_metadata)
     metadata = edited_metadata(wheel.core_metadata, plan)
     edits = edits_of(wheel, plan, metadata)
     wheel.archive.check_layout()
     warnings = [f"{name} was removed, because it signs the old RECORD" for name in wheel.signatures()]
+    if (former := wheel.filename.label) not in (None, plan.variant.label):
+        warnings.append(f"the wheel is variant {former!r} already; the new one replaces its properties")
     for requirement in core_metadata.direct_references(metadata):
         warnings.append(f"public indexes reject requirements with a URL: {requirement}")
     return Rewriting(assemble(wheel.archive, edits), tuple(warnings))

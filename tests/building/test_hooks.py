@@ -298,9 +298,9 @@ def test_a_broken_backend_is_not_a_missing_hook(tmp_path: Path, hook: str) -> No
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (None, "pyproject.toml: No such file or directory"),
-        (b"[tool", "pyproject.toml: not TOML in UTF-8: "),
-        (b"\xff = 1", "pyproject.toml: not TOML in UTF-8: "),
+        (None, "pyproject.toml: file not found"),
+        (b"[tool", "pyproject.toml: invalid TOML: "),
+        (b"\xff = 1", "pyproject.toml: invalid TOML: "),
         (b"tool = 1", "pyproject.toml: tool: expected a table, got a number"),
         (b"[tool]\nvariant-backend = []", "pyproject.toml: tool.variant-backend: expected a table"),
     ],

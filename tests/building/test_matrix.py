@@ -226,8 +226,8 @@ def test_an_unwrapped_project_is_an_error_that_names_init(
     edit(project, 'build-backend = "outer"\nbackend-path = ["backend"]', 'build-backend = "hatchling.build"')
     result = build(project, ok=False)
     assert result.stderr == (
-        "error: pyproject.toml: build-system.build-backend is not variant_backend.hooks;"
-        " run `variant-backend init` to set it up\n"
+        "error: pyproject.toml: build-system.build-backend: expected 'variant_backend.hooks',"
+        " got 'hatchling.build'; run `variant-backend init` to set it up\n"
     )
     assert not (project / "dist").exists()
 
@@ -245,7 +245,7 @@ def test_vendored_hooks_are_recognized(project: Path, backend: str, known: bool)
     if known:
         assert Matrix.load(project).labels == ("warm", "cold")
     else:
-        with pytest.raises(VariantError, match=r"is not variant_backend\.hooks"):
+        with pytest.raises(VariantError, match=r"expected 'variant_backend\.hooks', got "):
             Matrix.load(project)
     assert Matrix.load(project, plain=True).labels == ()
 

@@ -166,8 +166,7 @@ def test_json_has_warnings_and_errors_with_their_parts(tmp_path: Path) -> None:
     assert document["warnings"][0]["message"] in result.stderr
     failed = invoke("unmake", "--json", wheel)
     (error,) = json.loads(failed.stdout)["errors"]
-    assert failed.stderr == f"error: {error['place']}: {error['message']}\n"
-    assert error["remedy"] is None
+    assert failed.stderr == f"error: {error['place']}: {error['message']}; {error['remedy']}\n"
 
 
 @pytest.mark.parametrize(

@@ -762,9 +762,9 @@ def test_an_invalid_sdist_is_refused_without_requests(
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        ("pylock.toml", None, "pylock.toml: No such file or directory"),
+        ("pylock.toml", None, "pylock.toml: file not found"),
         ("PKG-INFO", None, "PKG-INFO: No such file or directory"),
-        ("pylock.toml", "a", "pylock.toml: not TOML in UTF-8: "),
+        ("pylock.toml", "a", "pylock.toml: invalid TOML: "),
         (
             "pylock.toml",
             'lock-version = "1.0"\ncreated-by = ""\npackages = []',

@@ -103,7 +103,7 @@ def test_a_missing_key_is_named(table: dict[str, Any], line: str) -> None:
 
 @pytest.mark.parametrize(
     ("data", "words"),
-    [(b"{", "stdin: invalid JSON"), (b"  {", "stdin: invalid JSON"), (b"[", "stdin: not TOML")],
+    [(b"{", "stdin: invalid JSON"), (b"  {", "stdin: invalid JSON"), (b"[", "stdin: invalid TOML")],
 )
 def test_bytes_are_json_if_they_start_with_a_brace(data: bytes, words: str) -> None:
     with pytest.raises(VariantError) as caught:

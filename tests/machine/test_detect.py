@@ -274,7 +274,7 @@ def test_all_errors_of_a_machine_file_are_reported(tmp_path: Path) -> None:
     ("name", "content", "words"),
     [
         ("a.json", b"{", "a.json: invalid JSON"),
-        ("a.toml", b"[", "a.toml: not TOML"),
+        ("a.toml", b"[", "a.toml: invalid TOML"),
         ("a.json", b'{"a": {"features": {}}, "a": {"features": {}}}', "duplicate key 'a'"),
         ("a.json", b"[]", "expected a table"),
         ("gone.json", None, "gone.json: file not found"),

@@ -724,7 +724,7 @@ def test_a_project_with_only_setup_py_gets_a_project_file() -> None:
         ),
         (None, "nowhere", "nowhere: file not found"),
         (b"\xef\xbb\xbf[project]\n", ".", "pyproject.toml: expected TOML, got a byte order mark"),
-        ("[project]\nname = 'ä'\n".encode("latin-1"), ".", "pyproject.toml: not TOML in UTF-8"),
+        ("[project]\nname = 'ä'\n".encode("latin-1"), ".", "pyproject.toml: invalid TOML"),
         (b"[project\n", ".", "pyproject.toml: not TOML: "),
         (b"a = 1\rb = 2\r", ".", "pyproject.toml: not TOML: "),
         (b"[build-system]\nbuild-backend = 'a'\n", ".", "pyproject.toml: build-system.requires: missing"),

@@ -179,7 +179,8 @@ def test_an_index_url_that_cannot_be_used_is_an_error(text: str, message: str) -
 )
 def test_find_links_takes_no_other_url(text: str, message: str | None) -> None:
     if message is None:
-        assert problem_of(find_listings("demo", Sources.of([text], []))) == f"{text}: folder not found"
+        problem = problem_of(find_listings("demo", Sources.of([text], [])))
+        assert problem.startswith("example.org/x: folder 'example.org' not found")
         return
     with pytest.raises(VariantError, match=f"^--find-links: {re.escape(message)}"):
         Sources.of([text], [])

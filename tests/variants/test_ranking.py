@@ -182,7 +182,9 @@ def test_a_label_missing_in_the_index_file_is_excluded(label: str) -> None:
         Problem("unknown-label", "label", f"the index file does not define {label!r}"),
     )
     (verdict,) = rank([wheel(label)], None, {}, ANY)
-    assert verdict.reasons == (Problem("unknown-label", "label", "no index file defines it"),)
+    assert verdict.reasons == (
+        Problem("unknown-label", "label", "the source has no index file (*-variants.json)"),
+    )
 
 
 def test_wheels_barred_for_other_reasons_are_excluded() -> None:

@@ -316,10 +316,11 @@ def test_plain_wheels_are_refused_and_variants_unmade(variant: Path) -> None:
     out = variant.parent / "out"
     result = invoke(plain, "-o", out, "--json")
     assert (
-        result.stderr == f"error: {NAME}: not a variant: the wheel has neither a label nor a variant.json\n"
+        result.stderr
+        == f"error: {NAME}: not a variant: the wheel has neither a label nor a variant.json; leave it out\n"
     )
     (error,) = json.loads(result.stdout)["errors"]
-    assert f"error: {error['place']}: {error['message']}\n" == result.stderr
+    assert f"error: {error['place']}: {error['message']}; {error['remedy']}\n" == result.stderr
     result = invoke(labelled)
     assert result.exit_code == 1
     assert result.stderr == f"error: {labelled.name}: {plain}: already exists; use --force to replace it\n"

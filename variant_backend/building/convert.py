@@ -58,7 +58,7 @@ def plan_conversions(
     Raises VariantError; RequestError if other options are required.
     """
     wheels = wheel_files(paths)
-    planner = _Planner(request, moment, warn)
+    planner = _Planner(request, moment)
     project = None
     if request.has_variant():
         project = _load_project(project_file)
@@ -75,9 +75,11 @@ def plan_conversions(
             _planned(wheel, by_match or _refuse) if item is None else item
             for wheel, item in zip(wheels, planned, strict=True)
         ]
-    remarks = [remark for conversion in _conversions(planned) for remark in plan_remarks(conversion.plan)]
+    conversions = _conversions(planned)
+    remarks = [remark for conversion in conversions for remark in plan_remarks(conversion.plan)]
     unmatched = _unmatched(project, project_file, planned) if project else ()
-    for remark in dict.fromkeys([*remarks, *unmatched]):
+    about_plans = planner.remarks if conversions else []
+    for remark in dict.fromkeys([*about_plans, *remarks, *unmatched]):
         warn(remark)
     return planned
 
@@ -167,10 +169,10 @@ def _refuse(wheel: WheelFile) -> Plan | None:
 class _Planner:
     """Plans variants from a request, from the variant.json of wheels, and from matches of a project file."""
 
-    def __init__(self, request: Request, moment: int | None, warn: Callable[[str], object]) -> None:
+    def __init__(self, request: Request, moment: int | None) -> None:
+        self.remarks: list[str] = []
         self._request = request
         self._moment = moment
-        self._warn = warn
 
     def plan_request(self, project: Project | None) -> Plan:
         """Return the plan for every wheel from the request. Raises VariantError."""
@@ -187,7 +189,7 @@ class _Planner:
             )
         draft = Draft.of(request, project)
         if table is None and not request.properties and not request.providers:
-            self._warn(
+            self.remarks.append(
                 f"no namespace is given, so the wheel declares {draft.metadata.namespaces[0]!r}; use"
                 " --pyproject, --provider or --static to declare the namespaces of the release"
             )
@@ -224,7 +226,7 @@ class _Planner:
     def _plan(self, draft: Draft) -> Plan:
         plan = draft.plan({}, moment=self._moment)
         if text := draft.left_out(plan):
-            self._warn(f"{text}; plugins run in builds only")
+            self.remarks.append(f"{text}; plugins run in builds only")
         return plan
 
 

@@ -24,7 +24,7 @@ from ..errors import VariantError
 from ..lowlevel.processes import GROUP, end_group, temporary_folder
 from ..lowlevel.terminal import print_detail
 from ..lowlevel.workspace import workspace
-from ..project.pyproject import Project, may_be_wrapped
+from ..project.pyproject import Project, build_system_problem
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..variants.wheel_metadata import remarks_on
@@ -76,10 +76,12 @@ class Matrix(NamedTuple):
             labels, plain = [*dict.fromkeys([*defined, *project.recipes])], True  # null needs a recipe only
         known = metadata or VariantMetadata((), {}, {})
         variants = {label: known.variant(label) for label in labels}
-        if variants and not may_be_wrapped(path):
-            raise VariantError(f"{path}: {_NOT_WRAPPED}", hint=_SET_UP)
+        problem = build_system_problem(path) if variants else None
+        if problem and not problem.place.endswith("requires"):
+            raise VariantError(problem).within(path)
         requested = known._replace(variants=variants)
-        remarks = [*remarks_on(requested), *unknown_properties(requested)]
+        remarks = [str(problem.within(path))] if problem else []
+        remarks += [*remarks_on(requested), *unknown_properties(requested)]
         for variant in variants.values():
             remarks += project.recipe(variant.label).remarks()
             try:
@@ -87,10 +89,6 @@ class Matrix(NamedTuple):
             except VariantError as error:  # reported before any build starts
                 raise error.within(f"{path}: tool.variant-backend") from None
         return cls(source, tuple(variants), plain, tuple(dict.fromkeys(remarks)))
-
-
-_NOT_WRAPPED = "build-system.build-backend is not variant_backend.hooks"
-_SET_UP = "run `variant-backend init` to set it up"
 
 
 class Built(NamedTuple):
@@ -263,7 +261,8 @@ def _check_label(filename: WheelFilename, label: str | None) -> None:
     if filename.label == label:
         return
     if filename.label is None:
-        raise VariantError(f"{filename}: expected label {label!r}, got none: {_NOT_WRAPPED}", hint=_SET_UP)
+        text = f"{filename}: expected label {label!r}, got none"
+        raise VariantError(text, hint="set build-system.build-backend to 'variant_backend.hooks'")
     expected = f"label {label!r}" if label else "no label"
     raise VariantError(f"{filename}: expected {expected}, got {filename.label!r}")
 

@@ -181,6 +181,12 @@ RULES: Mapping[str, Rule] = {
         "A platform tag does not exist on any system.",
         "correct its spelling; `python -m pip debug --verbose` lists the tags of a machine",
     ),
+    "build-system": Rule(
+        (PRACTICE,),
+        ERROR,
+        "The project names a backend to wrap, but builds of it do not use variant_backend.hooks.",
+        "correct [build-system], or run `variant-backend init`",
+    ),
     "variant-marker": Rule(
         _BOTH,
         ERROR,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..project.pyproject import Project
+from ..project.pyproject import Project, build_system_problem
 from ..variants import consistency
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_metadata
@@ -43,4 +43,6 @@ def check_project_file(findings: Findings, path: Path) -> None:
             recipes = {label: project.recipe(label) for label in variants}
             document.problems += consistency.of_metadata(project.metadata)
             document.problems += release_rules.of_recipes(recipes, variants)
+        if project.build_backend and (problem := build_system_problem(path)):
+            document.add(problem)
     findings.add(path, document.problems)

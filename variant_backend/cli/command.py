@@ -42,6 +42,11 @@ class WrongValue(click.BadParameter):
         super().__init__(lines[0], param_hint=param_hint)
         self.more = lines[1:]
 
+    def format_message(self) -> str:
+        """Return the first line, after the name of the option."""
+        name = self.param_hint or ("/".join(self.param.opts) if self.param else "")
+        return f"{name}: {self.message}" if name else self.message
+
 
 class _Program(click.Command):
     """What the command line runs: every message of click is printed by `lowlevel.terminal`."""
@@ -80,9 +85,17 @@ def _report(error: click.ClickException) -> None:
         print_lines(context.get_usage())
         print_lines(f"Try '{context.command_path} {max(context.help_option_names, key=len)}' for help.")
         print_lines("")
-    print_error(error.format_message())
+    print_error(_message(error))
     for line in error.more if isinstance(error, WrongUsage | WrongValue) else ():
         print_error(line)
+
+
+def _message(error: click.ClickException) -> str:
+    """Return the message of an error of click, with the nearest name for an unknown option."""
+    if not isinstance(error, click.NoSuchOption) or error.ctx is None:
+        return error.format_message()
+    known = [name for param in error.ctx.command.get_params(error.ctx) for name in param.opts]
+    return f"unknown option {error.option_name!r}{did_you_mean(error.option_name, known)}"
 
 
 class Command(_Program):

@@ -32,6 +32,19 @@ def read_field(data: bytes, field: str) -> str:
     return " ".join(line.strip() for line in value.split("\n")).strip()
 
 
+def check_utf8(data: bytes) -> None:
+    """Check that METADATA is UTF-8, as pip and twine require; raises VariantError with the line."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise VariantError(
+            f"line {line} is not UTF-8",
+            place="METADATA",
+            hint="save the project's metadata and README in UTF-8, and rebuild the wheel",
+        ) from None
+
+
 def find_field(data: bytes, field: str) -> str | None:
     """Return the value of an optional field, or None; raises VariantError as `read_field` does."""
     return read_field(data, field) if re.search(_pattern(field), _headers(data)) else None

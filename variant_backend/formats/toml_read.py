@@ -20,7 +20,10 @@ def read_toml(path: Path) -> dict[str, object]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise VariantError(error.strerror or str(error), place=path) from None
+        is_missing = isinstance(error, FileNotFoundError)
+        raise VariantError(
+            "file not found" if is_missing else error.strerror or str(error), place=path
+        ) from None
     return parse_toml(data, path)
 
 
@@ -29,4 +32,4 @@ def parse_toml(data: bytes, place: object) -> dict[str, object]:
     try:
         return tomllib.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise VariantError(f"not TOML in UTF-8: {error}", code="not-toml", place=place) from None
+        raise VariantError(f"invalid TOML: {error}", code="not-toml", place=place) from None

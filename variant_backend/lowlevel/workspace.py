@@ -41,14 +41,20 @@ def workspace(folder: Path) -> Iterator[Path]:
         _remove_abandoned(folder)
         lock_path, lock = _create_lock(folder)
     except OSError as error:
-        remedy = "use a writable folder"
-        raise VariantError(str(error.strerror), place=folder, hint=remedy) from None
+        raise folder_error(folder, error) from None
     path = lock_path.with_suffix("")
     try:
         path.mkdir()
         yield path
     finally:
         _remove(path, lock_path, lock)
+
+
+def folder_error(folder: Path, error: OSError) -> VariantError:
+    """Return the error for an output folder that cannot be created or written."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return VariantError("expected a folder, got a file", place=folder, hint="use another folder")
+    return VariantError(str(error.strerror), place=folder, hint="use a writable folder")
 
 
 def _create_lock(folder: Path) -> tuple[Path, IO[bytes]]:

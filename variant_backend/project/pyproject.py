@@ -7,14 +7,16 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import Problem, VariantError
+from ..errors import Problem, VariantError, did_you_mean
 from ..formats.toml_read import read_toml
+from ..variants.filename import normalize
 from ..variants.metadata import VariantMetadata
 from ..variants.validation import Document
 from .recipe import COMMON_KEYS, Recipe, read_recipes
 
 PROJECT_FILE = Path("pyproject.toml")
 
+_HOOKS = "variant_backend.hooks"
 _TOOL = "tool.variant-backend"
 _KEYS = ("build-backend", "backend-path", *COMMON_KEYS, "plugins")
 # "varient", "variants" and "variant_backend" are near; names of other tools are not.
@@ -138,6 +140,29 @@ def may_be_wrapped(path: Path) -> bool:
     """
     system = Document().table(read_toml(path).get("build-system"), "build-system")
     return "backend-path" in system or f".{system.get('build-backend')}".endswith(".variant_backend.hooks")
+
+
+def build_system_problem(path: Path) -> Problem | None:
+    """Return why builds of a project do not get to `variant_backend.hooks`, or None.
+
+    Raises VariantError if the file cannot be read.
+    """
+    system = Document().table(read_toml(path).get("build-system", {}), "build-system")
+    backend, requires = system.get("build-backend"), system.get("requires")
+    if not may_be_wrapped(path):
+        is_near = isinstance(backend, str) and did_you_mean(backend, [_HOOKS])
+        remedy = f'write build-backend = "{_HOOKS}"' if is_near else "run `variant-backend init` to set it up"
+        text = f"expected {_HOOKS!r}, got {backend!r}" if backend else f"missing; expected {_HOOKS!r}"
+        return Problem("build-system", "build-system.build-backend", text, remedy)
+    names = [re.match(r"[\w.-]*", item.strip()) for item in _strings(requires)]
+    if backend == _HOOKS and "variant-backend" not in {normalize(name[0]) for name in names if name}:
+        remedy = 'add "variant-backend" to the list'
+        return Problem("build-system", "build-system.requires", "missing 'variant-backend'", remedy)
+    return None
+
+
+def _strings(value: object) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 def _check_inside(text: str) -> None:

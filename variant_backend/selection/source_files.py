@@ -88,7 +88,9 @@ def files_in_folder(folder: Path) -> tuple[str, list[File]]:
 def _unreadable(folder: Path, error: OSError) -> VariantError:
     """Return the error for a folder that cannot be listed."""
     if isinstance(error, FileNotFoundError):
-        return VariantError("folder not found", place=folder)
+        from ..wheels.wrong_files import missing_problem
+
+        return VariantError(missing_problem(folder, "a folder") or "folder not found", place=folder)
     if isinstance(error, NotADirectoryError):
         hint = "use the folder that contains it"
         return VariantError("expected a folder, got a file", place=folder, hint=hint)

@@ -70,8 +70,9 @@ class Property(NamedTuple):
         """
         parts = [part.strip() for part in text.split("::")]
         if len(parts) != 3:
+            count = f"expected three parts separated by '::', got {len(parts)}"
             raise VariantError(
-                f"expected three parts separated by '::', got {len(parts)}",
+                count if len(parts) > 1 else "no '::' in it",
                 place=f"property {text!r}",
                 hint="write NAMESPACE :: FEATURE :: VALUE",
             )

@@ -98,6 +98,10 @@ def of_core_metadata(data: bytes) -> Iterator[Problem]:
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
     code = "bad-metadata"
+    try:
+        core_metadata.check_utf8(data)
+    except VariantError as error:
+        yield Problem(code, "", error.problems[0].text)
     if field := core_metadata.unread_field(data, _FIELDS):
         yield Problem(code, field, _UNREAD)
     if field := core_metadata.unprintable_field(data, _FIELDS):

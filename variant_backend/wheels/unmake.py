@@ -144,7 +144,9 @@ def _lost(wheel: Wheel) -> list[str]:
     if not wheel.is_variant():
         label = wheel.filename.label
         if label is None:
-            raise VariantError("not a variant: the wheel has neither a label nor a variant.json")
+            raise VariantError(
+                "not a variant: the wheel has neither a label nor a variant.json", hint="leave it out"
+            )
         raise VariantError(
             f"the name has the label {label!r}, but the wheel has no variant.json",
             hint="use --keep-metadata to remove the label",
