@@ -88,7 +88,7 @@ def test_commands_of_a_page_print_what_it_shows(page: Path, tmp_path: Path) -> N
 
 
 def check(command: str, expected: list[str], code: int, stdout: str, stderr: str) -> None:
-    """Compare what a command did with the page.
+    """Compare the output of a command with the page.
 
     On the page, `! ` marks an error. A first line `...` stands for all lines except the last, and `...` in a
     line stands for any text.

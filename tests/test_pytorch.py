@@ -103,7 +103,7 @@ def requirements_of(wheel: Path) -> list[str]:
     "tag",
     ["cp313-cp313-manylinux_2_28_x86_64", "cp310-cp310-manylinux_2_28_aarch64", "cp314-cp314t-win_amd64"],
 )
-def test_every_label_has_the_requirements_of_the_release_on_every_system(tmp_path: Path, tag: str) -> None:
+def test_every_label_has_the_same_requirements_as_the_release(tmp_path: Path, tag: str) -> None:
     wheels = [torch_wheel(tmp_path, local, tag) for local in LABELS]
     made = run("make-variant", "--pyproject", EXAMPLE, "-o", tmp_path / "dist", "--json", *wheels)
     for entry, label in zip(json.loads(made.stdout)["wheels"], LABELS.values(), strict=True):

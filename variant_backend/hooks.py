@@ -79,7 +79,7 @@ def build_wheel(
 
 @ends_in_clear_lines
 def get_requires_for_build_wheel(config_settings: ConfigSettings | None = None) -> list[str]:
-    """Return the build requirements (PEP 517): those of the wrapped backend, of the recipe, and plugins."""
+    """Return the requirements of the wrapped backend and the recipe, and build-time plugins (PEP 517)."""
     return _requirements("get_requires_for_build_wheel", config_settings)
 
 

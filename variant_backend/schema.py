@@ -1,8 +1,8 @@
 """JSON Schemas (draft-07) of the tables of variant-backend in pyproject.toml, and of machine files.
 
-The readers, `metadata`, `providers`, `pyproject`, `recipe` and `hardware_file`, decide what is valid; the
-schemas say as much of it as a schema can. Those of the two tables have no ``$ref``, so that each can be part
-of another schema: not all editors follow it.
+The readers `metadata`, `providers`, `pyproject`, `recipe` and `hardware_file` decide what is valid. A schema
+can express only a part of their rules. The schemas of the two tables have no ``$ref``, because not all
+editors follow one if the schema is part of another schema.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def pyproject_schema() -> dict[str, Any]:
 
 
 def output_schema(command: str) -> dict[str, Any]:
-    """Return the JSON Schema of what a command prints with ``--json``; raises KeyError for other names."""
+    """Return the JSON Schema of a command's output with ``--json``; raises KeyError for other names."""
     path = files(__package__) / "schemas" / "output.json"
     parts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     keys = {**parts["envelope"], **parts["commands"][command]}

@@ -151,7 +151,7 @@ def test_uv_selects_the_best_variant_of_the_workflows_release(tmp_path: Path) ->
 
 
 def check_out(folder: Path) -> Path:
-    """Copy the example, with a dependency of one of the variants."""
+    """Copy the example, and add a dependency to the recipe of one variant."""
     unwanted = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", "dist", "wheelhouse")
     shutil.copytree(EXAMPLE, folder, ignore=unwanted)
     toml = folder / "pyproject.toml"

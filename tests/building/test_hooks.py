@@ -92,7 +92,7 @@ def test_a_plain_wheel_is_the_wrapped_backends_own(project: Project, hook: str) 
 
 @pytest.mark.parametrize("hook", ["build_wheel", "build_editable"])
 def test_only_plain_builds_get_the_metadata_directory(project: Project, hook: str) -> None:
-    # Some backends reject an edited one, and variant.json is in it.
+    # Some backends reject an edited metadata directory, and a variant.json would be an edit.
     project.run(f"hooks.{hook}('dist', None, 'prepared')")
     project.run(f"hooks.{hook}('dist', {{'variant': 'small'}}, 'prepared')")
     assert [call["metadata"] for call in project.calls()] == ["prepared", None]
@@ -408,7 +408,7 @@ def test_a_namespace_without_a_provider_is_a_warning(tmp_path: Path) -> None:
         ({"variant": "x86_64_v4"}, ["mean 'x86_64_v3'?", "known labels: both, null, small, x86_64_v3"]),
         ({"variant": "Small"}, ["label 'Small'", "mean 'small'?"]),
         ({"variant-label": "nul"}, ["label 'nul'", "mean 'null'?"]),
-        ({"variant": ["small", "both"]}, ["request 2 labels: small, both", "give one of them"]),
+        ({"variant": ["small", "both"]}, ["request 2 labels: small, both", "request only one"]),
         ({"variant": "small", "variant-label": "both"}, ["request 2 labels", "small", "both"]),
         (
             {"variant": ["small", "small"]},

@@ -71,7 +71,7 @@ def test_patterns_are_not_checked_with_a_wheel_that_is_a_variant() -> None:
     assert messages(labelled, label="mkl") == []
 
 
-def test_a_match_that_picks_nothing_is_a_warning_if_a_wheel_is_left_over() -> None:
+def test_an_unmatched_match_is_a_warning_if_a_wheel_is_left() -> None:
     Path("pyproject.toml").write_text(PROJECT.replace(', "mkl-typo"', "").replace('"never*"', ""))
     other, windows = wheel("open"), wheel("mkl", "py3-none-win_amd64")
     assert messages(other) == []

@@ -116,7 +116,7 @@ def check_installs(example: Example, wheel: Path, folder: Path) -> None:
     members = walk(wheel)
     (variant_json,) = (name for name in members if name.endswith(".dist-info/variant.json"))
     check_variant(example, members[variant_json])
-    # These tools reject a label in the name, as they should; so they get the plain name.
+    # These tools reject a label in the name, as PEP 825 intends; so they get the plain name.
     plain = folder / wheel.name.replace(f"-{example.label}.whl", ".whl")
     shutil.copy(wheel, plain)
     with WheelFile(plain) as archive:
@@ -170,14 +170,14 @@ def test_settings_reach_the_wrapped_backend_beside_the_variant(tmp_path: Path, n
     check_installs(example._replace(prints=example.prints_then or example.prints), wheel, tmp_path)
 
 
-@pytest.mark.parametrize("name", [name for name in WRAPPED if EXAMPLES[name].complaint])
+@pytest.mark.parametrize("name", [name for name in WRAPPED if EXAMPLES[name].unknown_setting_error])
 def test_backends_reject_unknown_settings_but_not_the_variant(tmp_path: Path, name: str) -> None:
     example = EXAMPLES[name]
     project = new_project(name, tmp_path)
     command = ["uv", "build", project, "-o", tmp_path / "dist", "--wheel", f"-Cvariant={example.label}"]
-    assert example.complaint
-    assert example.complaint not in run(*command).stderr
-    assert example.complaint in run(*command, "-Cno-such-setting=1", ok=False).stderr
+    assert example.unknown_setting_error
+    assert example.unknown_setting_error not in run(*command).stderr
+    assert example.unknown_setting_error in run(*command, "-Cno-such-setting=1", ok=False).stderr
 
 
 def test_setuptools_compiles_each_variant_with_its_own_flags(tmp_path: Path) -> None:

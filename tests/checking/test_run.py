@@ -240,7 +240,7 @@ def test_the_summary_counts_errors_and_warnings(dist: Path, broken: Path) -> Non
 # Any input.
 
 
-def test_the_messages_about_unusable_paths_say_what_was_expected(tmp_path: Path) -> None:
+def test_messages_about_unusable_paths_name_the_expected_files(tmp_path: Path) -> None:
     (tmp_path / "demo-1.0-py3-none-any.whl").mkdir()
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").touch()
@@ -312,7 +312,8 @@ def test_other_files_in_a_folder_are_ignored(dist: Path) -> None:
 
 @given(st.binary(max_size=200))
 def test_no_document_and_no_project_file_raises(tmp_path_factory: Any, data: bytes) -> None:
-    folder = tmp_path_factory.getbasetemp() / "bytes"  # not above other tests: uv would find the project file
+    # Not in a parent folder of other tests, where uv would find the project file.
+    folder = tmp_path_factory.getbasetemp() / "bytes"
     folder.mkdir(exist_ok=True)
     for name in ("demo-1.0-variants.json", "variant.json", "pyproject.toml", "demo-1.0-py3-none-any-x.whl"):
         (folder / name).write_bytes(data)

@@ -36,7 +36,7 @@ def errors(what: Path) -> set[str]:
 
 
 def static(**changes: Any) -> dict[str, Any]:
-    """Return a patch for the table of the provider."""
+    """Return a patch that replaces the table of the provider."""
     return {"providers": {"speed": changes}}
 
 

@@ -1,4 +1,4 @@
-"""What bad input gets: one line that names the file, the place, the fault and the remedy; and no file."""
+"""Bad input gives one line with the file, the place, the problem and the remedy, and writes no files."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def with_flag(flag: int) -> Callable[[Path], None]:
 
 
 def with_gap(data: bytearray) -> bytes:
-    """Put dead bytes before the central directory, and say so in the end record."""
+    """Put unused bytes before the central directory, and correct the end record."""
     start = data.index(b"PK\x01\x02")
     moved = bytearray(data[:start] + b"dead" + data[start:])
     struct.pack_into("<L", moved, len(moved) - 6, start + 4)
@@ -89,7 +89,7 @@ def with_gap(data: bytearray) -> bytes:
 
 
 def with_prefix(data: bytearray) -> bytes:
-    """Put dead bytes before the first member, with every offset right."""
+    """Put unused bytes before the first member, and correct every offset."""
     moved = bytearray(b"dead" + data)
     position = start = moved.index(b"PK\x01\x02")
     while moved[position : position + 4] == b"PK\x01\x02":
@@ -101,7 +101,7 @@ def with_prefix(data: bytearray) -> bytes:
 
 
 def with_overlap(data: bytearray) -> None:
-    """Let the first member be so large that the second one starts inside it."""
+    """Make the first member so large that the second one starts inside it."""
     first = data.index(b"PK\x01\x02")
     for position in (18, 22, first + 20, first + 24):
         struct.pack_into("<L", data, position, 40)
@@ -114,7 +114,7 @@ def with_foreign_header(data: bytearray) -> None:
 
 
 def with_half_zip64(wheel: Path) -> None:
-    """Give a member one size in ZIP64 form and one as it is, in both headers alike."""
+    """Write one size of a member in ZIP64 form and the other one in ordinary form, in both headers."""
     data = bytearray(wheel.read_bytes())
     first = data.index(b"PK\x01\x02")
     name_length = data[26]
@@ -146,7 +146,7 @@ def twin(wheel: Path) -> None:
 
 
 def stale_zip64(wheel: Path) -> None:
-    """Leave a ZIP64 field in a local header whose sizes are ordinary ones."""
+    """Keep a ZIP64 field in a local header that also has ordinary sizes."""
     extra = struct.pack("<HHQQ", 1, 16, 1, 1)
     members = walk(wheel)
     with zipfile.ZipFile(wheel, "w") as archive:
@@ -171,7 +171,7 @@ COMPLETE = (
 )
 RECORD = b"demo/__init__.py,sha256=x,6\ndemo-1.0.dist-info/RECORD,,\n"
 
-FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
+INVALID: dict[str, tuple[Callable[[Path], None], str]] = {
     "empty": (bytes_changed(lambda _: b""), "expected a zip archive, got an empty file"),
     "text": (bytes_changed(lambda _: b"hello\n" * 100), "expected a zip archive, got text: 'hello'"),
     "truncated": (bytes_changed(lambda data: bytes(data[:-30])), "truncated"),
@@ -226,15 +226,18 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "METADATA missing": (edited(METADATA=None), "demo-1.0.dist-info/METADATA is missing"),
     "WHEEL missing": (edited(WHEEL=None), "demo-1.0.dist-info/WHEEL is missing"),
-    "other name": (edited(METADATA=b"Name: damo\nVersion: 1.0\n\n"), "METADATA: name 'damo'"),
-    "other version": (edited(METADATA=b"Name: demo\nVersion: 1.1\n\n"), "METADATA: version '1.1'"),
+    "other name": (edited(METADATA=b"Name: damo\nVersion: 1.0\n\n"), "METADATA: expected the name 'demo'"),
+    "other version": (
+        edited(METADATA=b"Name: demo\nVersion: 1.1\n\n"),
+        "METADATA: expected the version '1.0'",
+    ),
     "no name": (edited(METADATA=b"Version: 1.0\n\n"), "METADATA: field Name is missing"),
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_an_unsound_wheel_is_refused_in_one_line_and_leaves_nothing(tmp_path: Path, fault: str) -> None:
-    change, message = FAULTS[fault]
+@pytest.mark.parametrize("name", INVALID)
+def test_an_invalid_wheel_is_refused_in_one_line_and_leaves_no_files(tmp_path: Path, name: str) -> None:
+    change, message = INVALID[name]
     wheel = make_wheel(tmp_path, compression=zipfile.ZIP_STORED)
     change(wheel)
     before = wheel.read_bytes()
@@ -247,7 +250,7 @@ def test_an_unsound_wheel_is_refused_in_one_line_and_leaves_nothing(tmp_path: Pa
     assert wheel.read_bytes() == before
 
 
-def test_a_payload_is_not_read_so_a_damaged_one_is_not_noticed(tmp_path: Path) -> None:
+def test_a_damaged_payload_is_not_noticed(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, compression=zipfile.ZIP_STORED)
     renamed_member(b"x = 1", b"y = 2")(wheel)
     assert make(wheel)[0] == 0
@@ -263,8 +266,8 @@ BAD_NAMES = ("", "..", "-", "a/b", "../evil", "My Project!", " x ", "é", "a\nNa
         (("-p", "nvidia::a"), 2, "write NAMESPACE :: FEATURE :: VALUE"),
         (("-p", "a::b::c", "-l", "Cu12"), 2, "label 'Cu12': character 'C' at position 1"),
         (("-p", "a::b::c", "-l", "null"), 1, "label 'null' cannot have properties"),
-        (("-p", "a::b::c", "--null"), 2, "--null contradicts --property and --label"),
-        (("--null", "-l", "x"), 2, "--null contradicts --property and --label"),
+        (("-p", "a::b::c", "--null"), 2, "--null cannot be used with --property or --label"),
+        (("--null", "-l", "x"), 2, "--null cannot be used with --property or --label"),
         ((), 2, "No variant is given for"),
         (("-l", "x"), 1, "label 'x' is not defined: there is no project file"),
         (("--null", "--no-known-providers"), 1, "would be empty"),
@@ -328,7 +331,7 @@ def test_all_errors_of_a_project_file_are_reported(tmp_path: Path, text: str, me
         assert message in stderr
 
 
-def test_a_label_that_the_project_file_lacks_is_wrong_usage(tmp_path: Path) -> None:
+def test_a_label_missing_in_the_project_file_is_wrong_usage(tmp_path: Path) -> None:
     project = tmp_path / "pyproject.toml"
     project.write_text("[variant]\nvariants.cuda12.a.f = ['1']\ndefault-priorities.namespace = ['a']\n")
     code, stdout, stderr = make(make_wheel(tmp_path), "--pyproject", str(project), "-l", "cuda13")
@@ -347,7 +350,7 @@ def test_an_existing_file_is_replaced_with_force_only(tmp_path: Path) -> None:
     walk(tmp_path / VARIANT)
 
 
-def test_a_missing_wheel_and_a_folder_are_refused_by_name(tmp_path: Path) -> None:
+def test_the_error_names_a_missing_wheel_or_a_folder(tmp_path: Path) -> None:
     (tmp_path / NAME).mkdir()
     for wheel, message in ((tmp_path / NAME, "is a folder"), (tmp_path / VARIANT, "file not found")):
         code, _, stderr = make(wheel)
@@ -355,7 +358,7 @@ def test_a_missing_wheel_and_a_folder_are_refused_by_name(tmp_path: Path) -> Non
         assert wheel.name in stderr and message in stderr
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path)
     (tmp_path / "file").touch()
     code, _, stderr = make(wheel, "-p", "nvidia::sm_arch::90_real", "-l", "x", "-o", str(tmp_path / "file"))
@@ -364,7 +367,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert len(stderr.splitlines()) == 1
 
 
-def test_two_wheels_that_would_become_one_file_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+def test_two_wheels_that_would_become_one_file_are_refused(tmp_path: Path) -> None:
     wheels = [make_wheel(tmp_path, version=version) for version in ("1.0+cpu", "1.0+cu128")]
     arguments = [*map(str, wheels), "--null", "--strip-local-version"]
     result = CliRunner().invoke(make_variant_command, arguments, catch_exceptions=False)
@@ -379,7 +382,7 @@ def test_two_wheels_that_would_become_one_file_are_refused_before_anything_is_wr
     assert len(document["errors"]) == 1
 
 
-def test_of_several_wheels_the_sound_ones_are_made(tmp_path: Path) -> None:
+def test_valid_wheels_are_converted_despite_an_invalid_one(tmp_path: Path) -> None:
     wheels = [make_wheel(tmp_path, name) for name in ("a", "b", "c")]
     wheels[1].write_bytes(b"hello")
     for jobs in "12":
@@ -402,7 +405,7 @@ def test_of_several_wheels_the_sound_ones_are_made(tmp_path: Path) -> None:
         assert sorted(path.name for path in (tmp_path / jobs).iterdir()) == made
 
 
-def test_no_traceback_reaches_a_person(tmp_path: Path) -> None:
+def test_an_invalid_wheel_prints_no_traceback(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(b"hello")
     result = run("make-variant", tmp_path / NAME, "-p", "nvidia::sm_arch::90_real", "-l", "x", ok=False)
     assert (result.returncode, result.stdout) == (1, "")
@@ -412,7 +415,7 @@ def test_no_traceback_reaches_a_person(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on a file's size to run into")
-def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_no_files(tmp_path: Path) -> None:
     import resource
 
     wheel = make_wheel(tmp_path, files={"demo/large": os.urandom(1 << 20)})
@@ -428,7 +431,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
 
 
 def start_slow_run(tmp_path: Path) -> subprocess.Popen[str]:
-    """Start a conversion that stops while its temporary file is half written, and wait until it does."""
+    """Start a conversion that pauses in the middle of its temporary file, and wait for the pause."""
     wheel = make_wheel(tmp_path, files={"demo/large": os.urandom(1 << 20)})
     script = (
         "import sys, time\n"
@@ -450,7 +453,7 @@ def start_slow_run(tmp_path: Path) -> subprocess.Popen[str]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no such signals to another process")
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 1), ("SIGTERM", 143), ("SIGHUP", 129)])
-def test_an_interrupted_run_leaves_nothing(tmp_path: Path, name: str, code: int) -> None:
+def test_an_interrupted_run_leaves_no_files(tmp_path: Path, name: str, code: int) -> None:
     process = start_slow_run(tmp_path)
     time.sleep(0.3)
     process.send_signal(getattr(signal, name))
@@ -460,7 +463,7 @@ def test_an_interrupted_run_leaves_nothing(tmp_path: Path, name: str, code: int)
     assert [path.name for path in tmp_path.iterdir()] == [NAME]
 
 
-def test_what_a_killed_run_leaves_is_no_wheel_and_the_next_run_clears_it_away(tmp_path: Path) -> None:
+def test_the_next_run_removes_the_files_of_a_killed_run(tmp_path: Path) -> None:
     process = start_slow_run(tmp_path)
     process.kill()
     process.communicate()
@@ -469,7 +472,7 @@ def test_what_a_killed_run_leaves_is_no_wheel_and_the_next_run_clears_it_away(tm
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([NAME, VARIANT])
 
 
-def test_an_index_over_wheels_in_conflict_is_not_written_and_both_are_named(tmp_path: Path) -> None:
+def test_index_names_conflicting_wheels_and_writes_nothing(tmp_path: Path) -> None:
     make(make_wheel(tmp_path), "-p", "nvidia::sm_arch::90_real", "-l", "x")
     make(make_wheel(tmp_path, tag="cp311-cp311-any"), "-p", "nvidia::sm_arch::80_real", "-l", "x")
     make(make_wheel(tmp_path, tag="cp312-cp312-any"), "-p", "other::a::2", "-l", "y")
@@ -492,7 +495,7 @@ def test_an_index_over_wheels_in_conflict_is_not_written_and_both_are_named(tmp_
         (b'{"default-priorities": {"namespace": ["a"]}}', "variant.json: $schema: missing"),
     ],
 )
-def test_an_index_needs_every_wheels_variant_json_to_be_sound(
+def test_index_requires_a_valid_variant_json_in_every_wheel(
     tmp_path: Path, content: bytes | None, message: str
 ) -> None:
     wheel = make_wheel(tmp_path)
@@ -505,7 +508,7 @@ def test_an_index_needs_every_wheels_variant_json_to_be_sound(
     assert f"error: {VARIANT}: {message}" in result.stderr
 
 
-def test_a_label_inside_that_is_not_the_filenames_is_refused(tmp_path: Path) -> None:
+def test_index_refuses_a_label_that_differs_from_the_filename(tmp_path: Path) -> None:
     make(make_wheel(tmp_path))
     (tmp_path / VARIANT).rename(tmp_path / "demo-1.0-py3-none-any-y.whl")
     result = CliRunner().invoke(main, ["index", str(tmp_path)], catch_exceptions=False)
@@ -513,20 +516,20 @@ def test_a_label_inside_that_is_not_the_filenames_is_refused(tmp_path: Path) -> 
     assert "label 'x' differs from label 'y' in the filename" in result.stderr
 
 
-def test_an_index_needs_a_folder(tmp_path: Path) -> None:
+def test_index_refuses_a_missing_folder(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["index", str(tmp_path / "missing")], catch_exceptions=False)
     assert result.exit_code == 1
     assert "missing: folder not found" in result.stderr
 
 
-def test_an_index_over_no_variant_is_an_error(tmp_path: Path) -> None:
+def test_index_refuses_a_folder_without_variants(tmp_path: Path) -> None:
     make_wheel(tmp_path)
     result = CliRunner().invoke(main, ["index", str(tmp_path)], catch_exceptions=False)
     assert result.exit_code == 1
     assert "no variant wheels" in result.stderr
 
 
-def test_a_wheel_that_cannot_be_planned_does_not_stop_the_others(tmp_path: Path) -> None:
+def test_an_unreadable_wheel_does_not_stop_the_others(tmp_path: Path) -> None:
     good = make_wheel(tmp_path, "good")
     assert make(good, "-p", "nvidia::sm_arch::90_real", "-l", "x", "-o", str(tmp_path / "in"))[0] == 0
     inside = tmp_path / "in" / "good-1.0-py3-none-any.whl"
@@ -542,20 +545,20 @@ def test_a_wheel_that_cannot_be_planned_does_not_stop_the_others(tmp_path: Path)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows closes no standard stream in this way")
-def test_a_closed_or_full_standard_stream_is_no_reason_for_a_traceback(tmp_path: Path) -> None:
+def test_a_closed_or_full_stream_prints_no_traceback(tmp_path: Path) -> None:
     make_variant = (
         f"{SCRIPTS / 'make-variant'} {make_wheel(tmp_path)} -p nvidia::sm_arch::90_real -l x --force"
     )
     assert subprocess.run(["sh", "-c", f"{make_variant} 2>&-"], capture_output=True).returncode == 0
     walk(tmp_path / VARIANT)
-    if Path("/dev/full").exists():  # Linux has it
+    if Path("/dev/full").exists():  # on Linux
         done = subprocess.run(["sh", "-c", f"{make_variant} >/dev/full"], capture_output=True, text=True)
         assert done.returncode == 1
         assert done.stderr == "error: stdout: No space left on device\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows lets only some users make links")
-def test_two_ways_to_one_folder_do_not_lose_a_wheel(tmp_path: Path) -> None:
+def test_two_paths_of_the_same_folder_do_not_lose_a_wheel(tmp_path: Path) -> None:
     make_wheel(tmp_path / "a")
     (tmp_path / "b").symlink_to(tmp_path / "a")
     arguments = [str(tmp_path / folder / NAME) for folder in "ab"]

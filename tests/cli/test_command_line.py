@@ -110,7 +110,7 @@ def test_shared_meanings_have_the_same_name(name: str) -> None:
             assert (short in param.opts) == (long in param.opts)
 
 
-def test_make_variant_is_a_command_of_the_workbench(tmp_path: Path) -> None:
+def test_make_variant_is_a_command_of_variant_backend(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path)
     results = [
         run(*program, "-p", "x86_64::level::v3", "-l", "v3", "--dry-run", wheel)
@@ -119,7 +119,7 @@ def test_make_variant_is_a_command_of_the_workbench(tmp_path: Path) -> None:
     assert results[0].stdout == results[1].stdout == f"{tmp_path / 'demo-1.0-py3-none-any-v3.whl'}\n"
 
 
-def test_programs_name_themselves() -> None:
+def test_the_usage_names_the_program() -> None:
     version = run("variant-backend", "--version").stdout.split()[-1]
     assert run("make-variant", "--version").stdout == f"make-variant, version {version}\n"
     module = run("python", "-m", "variant_backend", "--version")
@@ -151,10 +151,12 @@ def test_quiet_leaves_results_and_errors_only(tmp_path: Path) -> None:
     assert failed.stderr.startswith("error: ")
 
 
-def test_quiet_contradicts_verbose() -> None:
+def test_quiet_and_verbose_cannot_be_used_together() -> None:
     result = invoke("schema", "-q", "-v")
     assert result.exit_code == 2
-    assert result.stderr.endswith("error: --quiet contradicts --verbose; leave one of them out\n")
+    assert result.stderr.endswith(
+        "error: --quiet and --verbose cannot be used together; leave one of them out\n"
+    )
 
 
 def test_json_has_warnings_and_errors_with_their_parts(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Whatever text comes from elsewhere, nothing that is printed commands a terminal or a CI service."""
+"""No text from outside makes a command print something that controls a terminal or a CI service."""
 
 from __future__ import annotations
 
@@ -41,24 +41,21 @@ from variant_backend import scripts
 from variant_backend.cli.main import main
 from variant_backend.cli.make_variant import make_variant_command
 
-# What prints a file's content, exactly as it is to be saved; on a terminal, that is text as well.
+# Commands that print a file byte for byte, unless stdout is a terminal.
 DOCUMENT = re.compile(
     r"(variant-backend )?(upgrade (?!.*(--dry-run|-o|--json|--in-place|\.whl))|hardware .*--(json|toml))"
 )
-# What the commands themselves print: bold type and colors, and on a terminal a line in place of the last.
+# Controls that the commands themselves print: bold type and colors, and on a terminal the status line.
 COLOR = re.compile(r"\x1b\[(?:[01]|3[0-7])m")
 WIDTH = 79
 STATUS = re.compile(rf"\r([^\r\n]{{{WIDTH}}})\r")
 ANNOTATION = re.compile(r"::(error|warning) file=[^:,]*,title=[^:,]*::(?P<message>.*)")
 CI_COMMAND = re.compile(r"##(\[|vso\[|teamcity\[)")
-SHOWN = 70  # characters on each side of what does harm
+SHOWN = 70  # characters on each side of a harmful part
 
 
 def harm(text: str, *, is_json: bool = False, has_annotations: bool = False) -> list[str]:
-    """Return what a printed text commands, a line each.
-
-    Annotations are for GitHub.
-    """
+    """Return one line for each harmful part of a printed text; annotations for GitHub may be allowed."""
     found = []
     for line in COLOR.sub("", STATUS.sub(r"\1\n", text)).split("\n"):
         annotation = ANNOTATION.fullmatch(line) if has_annotations else None
@@ -79,26 +76,26 @@ def _around(line: str, at: int = 0) -> str:
     return ascii(line[max(at - SHOWN, 0) : at + SHOWN])
 
 
-def tell(found: Iterable[str]) -> None:
-    """Fail if anything was found; a traceback would take longer than the test, and say nothing."""
+def fail_if_any(found: Iterable[str]) -> None:
+    """Fail without a traceback if anything was found: writing the traceback takes longer than the test."""
     if lines := [*found]:
         pytest.fail("\n".join(lines), pytrace=False)
 
 
 def assert_harmless(output: bytes | str, **allowed: bool) -> None:
-    """Check that nothing in an output commands a terminal or a CI service."""
+    """Check that an output contains nothing that controls a terminal or a CI service."""
     text = output if isinstance(output, str) else output.decode("utf-8", "surrogateescape")
-    tell(harm(text, **allowed))
+    fail_if_any(harm(text, **allowed))
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_each_text_is_found_where_it_is_printed_raw(name: str) -> None:
+def test_the_checker_finds_each_unescaped_text(name: str) -> None:
     text = TEXTS[name]
     assert harm(f"error: {text}\n")
     assert not harm(f"error: {ascii(text).replace('##', '#-')}\n")
 
 
-def test_what_the_commands_print_themselves_is_allowed() -> None:
+def test_the_checker_allows_the_output_of_the_commands() -> None:
     assert_harmless(f"\x1b[31m\x1b[1merror[x]\x1b[0m: it is so\n\r{'1 of 2':{WIDTH}}\r\r{'':{WIDTH}}\r")
     assert_harmless("::error file=x,title=y::it is ::so\n", has_annotations=True)
     assert_harmless('{"a": "#\\u0023[error]\\u001b"}\n', is_json=True)
@@ -107,11 +104,11 @@ def test_what_the_commands_print_themselves_is_allowed() -> None:
     assert harm("\x1b[8mx\n") and harm("\r1 of 2\n") and harm("\r\n") and harm('{"a": "\xe9"}', is_json=True)
 
 
-# How commands are run: in this process, with streams that may say that they are a terminal.
+# Commands run in this process, with streams that pretend to be a terminal or a pipe.
 
 
 class Stream(io.TextIOWrapper):
-    """What a command prints to; it notes which lines of the product print what does harm."""
+    """A stream that records its text, and the lines of code that print something harmful."""
 
     def __init__(self, *, is_terminal: bool, errors: str) -> None:
         self.content = io.BytesIO()
@@ -123,14 +120,14 @@ class Stream(io.TextIOWrapper):
         return self._is_terminal
 
     def write(self, text: str) -> int:
-        # Click asks by bytes whether it takes those.
+        # Click tests with bytes whether the stream accepts bytes.
         if isinstance(text, str) and harm(text, is_json=text.startswith(("{", "["))):
             self.by[_printer(sys._getframe(1))] = None
         return super().write(text)
 
 
 def _printer(frame: FrameType | None) -> str:
-    """Return the lines of the product that print something, the innermost first."""
+    """Return the lines of variant_backend that called this write, the innermost first."""
     lines = []
     while frame is not None:
         path = Path(frame.f_code.co_filename)
@@ -141,7 +138,7 @@ def _printer(frame: FrameType | None) -> str:
 
 
 class Ran(NamedTuple):
-    """What a command has printed, the lines that print harm, and the exception that ended it, if one did."""
+    """The output of a command, the lines of code that printed harmful text, and an unexpected exception."""
 
     out: bytes
     err: bytes
@@ -165,7 +162,7 @@ def ran(*command: str, is_terminal: bool = False) -> Ran:
             getattr(scripts, command[0].replace("-", "_"))()
         except SystemExit:
             pass
-        except Exception as error:  # what the interpreter would print
+        except Exception as error:  # the interpreter would print it
             crash = "".join(traceback.format_exception_only(error)).strip()[:300]
             frames = traceback.extract_tb(error.__traceback__)
             own = [each for each in frames if "variant_backend" in each.filename]
@@ -177,8 +174,8 @@ def ran(*command: str, is_terminal: bool = False) -> Ran:
     return Ran(out.content.getvalue(), err.content.getvalue(), [*out.by, *err.by], crash)
 
 
-def faults(command: str, result: Ran, *, is_terminal: bool, may_crash: bool = False) -> Iterator[str]:
-    """Say what of the output of a command does harm, and which lines print that."""
+def harm_by(command: str, result: Ran, *, is_terminal: bool, may_crash: bool = False) -> Iterator[str]:
+    """Yield the harmful parts of a command's output, with the lines of code that print them."""
     is_json = "--json" in command and "hardware" not in command
     out, err = (each.decode("utf-8", "surrogateescape") for each in (result.out, result.err))
     found = []
@@ -187,8 +184,8 @@ def faults(command: str, result: Ran, *, is_terminal: bool, may_crash: bool = Fa
     found += harm(err)
     if result.crash and not may_crash:
         found.append(f"it ends in a traceback: {result.crash!a}")
-    by = "; ".join(result.by) or "a line that it writes in parts"
-    yield from (f"{command}: {fault}, by {by}" for fault in found)
+    by = "; ".join(result.by) or "a line that is written in parts"
+    yield from (f"{command}: {part}, by {by}" for part in found)
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -200,7 +197,7 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
 
 @pytest.fixture(autouse=True)
 def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let nobody's settings count."""
+    """Ignore the settings of the user who runs the tests."""
     for name in ("NO_COLOR", "FORCE_COLOR", "SOURCE_DATE_EPOCH", "http_proxy", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", str(WIDTH + 1))
@@ -208,11 +205,11 @@ def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NETRC", str(tmp_path / "no-netrc"))
 
 
-# What is read.
+# Inputs of commands.
 
 
 class Pages(NamedTuple):
-    """A server with a release, and the *answers* that it gives instead, by their paths."""
+    """A server with a release; *answers* replace its answers, by path."""
 
     url: str
     answers: dict[str, bytes]
@@ -237,11 +234,11 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
 
 
 def words(command: str, out: str, url: str) -> list[str]:
-    """Return the program and the arguments of a command; a word with ``*`` becomes the files that fit."""
+    """Return the program and the arguments of a command; a word with ``*`` becomes the matching files."""
     result = [] if command.startswith("make-variant ") else ["variant-backend"]
     for word in command.split():
         if "*" in word:
-            folder, _, name = word.rpartition("/")  # what is written there need not exist
+            folder, _, name = word.rpartition("/")  # an output file need not exist
             there = sorted(map(str, Path().glob(word)))
             result += there or [str(each / name) for each in Path().glob(folder or word)]
         else:
@@ -249,10 +246,10 @@ def words(command: str, out: str, url: str) -> list[str]:
     return result
 
 
-def row_faults(
+def row_harm(
     row: Row, commands: Sequence[str], texts: Sequence[str], pages: Pages, folder: Path, *, is_terminal: bool
 ) -> list[str]:
-    """Run commands of a row with each of the texts; return what does harm."""
+    """Run commands of a row with each of the texts; return the harmful parts of their output."""
     found: dict[str, None] = {}
     for number, text in enumerate(texts):
         here = folder / str(number)
@@ -268,11 +265,11 @@ def row_faults(
                 patch.setenv(name, value)
             for at, command in enumerate(commands):
                 result = ran(*words(command, f"out{at}", pages.url), is_terminal=is_terminal)
-                found.update(dict.fromkeys(faults(command, result, is_terminal=is_terminal)))
+                found.update(dict.fromkeys(harm_by(command, result, is_terminal=is_terminal)))
     return [*found]
 
 
-STEP = 12  # of the commands that read an input, the fast test of each of its fields runs one in so many
+STEP = 12  # for each field, the fast test runs one of this many commands that read the input
 NAMES = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
 EACH_ROW = pytest.mark.parametrize(
     ("number", "row"),
@@ -284,36 +281,34 @@ EACH_ROW = pytest.mark.parametrize(
 
 
 @EACH_ROW
-def test_nothing_that_is_read_commands_a_terminal(
-    number: int, row: Row, pages: Pages, tmp_path: Path
-) -> None:
+def test_no_input_controls_a_terminal(number: int, row: Row, pages: Pages, tmp_path: Path) -> None:
     step = min(STEP, len(row.commands))
     some = row.commands[number % step :: step]
-    found = row_faults(row, some, row.kind.texts(), pages, tmp_path, is_terminal=True)
-    tell(found)
+    found = row_harm(row, some, row.kind.texts(), pages, tmp_path, is_terminal=True)
+    fail_if_any(found)
 
 
 @pytest.mark.slow
 @EACH_ROW
-def test_every_third_command_that_reads_it_is_harmless_on_a_terminal(
+def test_every_third_command_is_harmless_on_a_terminal(
     number: int, row: Row, pages: Pages, tmp_path: Path
 ) -> None:
-    some = row.commands[number % 3 :: 3]  # others are run on a pipe
-    found = row_faults(row, some, row.kind.texts(), pages, tmp_path, is_terminal=True)
-    tell(found)
+    some = row.commands[number % 3 :: 3]  # the next test runs others on a pipe
+    found = row_harm(row, some, row.kind.texts(), pages, tmp_path, is_terminal=True)
+    fail_if_any(found)
 
 
 @pytest.mark.slow
 @EACH_ROW
-def test_every_third_command_that_reads_it_is_harmless_on_a_pipe(
+def test_every_third_command_is_harmless_on_a_pipe(
     number: int, row: Row, pages: Pages, tmp_path: Path
 ) -> None:
     found: list[str] = []
-    batches = row.kind.texts(100)  # of texts that are cut where they are shown, each batch shows others
+    batches = row.kind.texts(100)  # commands cut long texts, so each batch starts with other texts
     for at, command in enumerate(row.commands[(number + 1) % 3 :: 3]):
         text = batches[(number + at) % len(batches)]
-        found += row_faults(row, [command], [text], pages, tmp_path / str(at), is_terminal=False)
-    tell(found)
+        found += row_harm(row, [command], [text], pages, tmp_path / str(at), is_terminal=False)
+    fail_if_any(found)
 
 
 LONG_ROWS = [
@@ -323,15 +318,15 @@ LONG_ROWS = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("row", LONG_ROWS, ids=str)
-def test_what_is_very_long_is_printed_as_any_other(row: Row, pages: Pages, tmp_path: Path) -> None:
+def test_a_very_long_text_is_escaped_too(row: Row, pages: Pages, tmp_path: Path) -> None:
     text = f"\x1b]0;{LONG}\x07::{LONG}"
-    found = row_faults(row, row.commands[:2], [text], pages, tmp_path, is_terminal=True)
-    tell(found)
+    found = row_harm(row, row.commands[:2], [text], pages, tmp_path, is_terminal=True)
+    fail_if_any(found)
 
 
 # The command line itself.
 
-# What an option or an argument may be, with a text in it.
+# The forms of the values of options and arguments, with a text in them.
 FORMS = (
     "{}",
     "{}=x",
@@ -346,7 +341,7 @@ FORMS = (
     "http://{}/",
     "http://127.0.0.1:9/?{}",
 )
-# Arguments with which each command does something, in a folder with all that it reads.
+# Valid arguments of each command, in a folder with all its input files.
 SOUND_ARGUMENTS = {
     "make-variant": "demo-1.0-py3-none-any.whl --null -o out",
     "build": "",
@@ -369,7 +364,7 @@ SOUND_ARGUMENTS = {
 
 
 def all_commands() -> dict[str, click.Command]:
-    """Return the commands, those of groups behind the name of the group."""
+    """Return all commands by their full names, such as ``providers list``."""
     found: dict[str, click.Command] = {"make-variant": make_variant_command}
     for name, command in main.commands.items():
         if isinstance(command, click.Group):
@@ -380,12 +375,12 @@ def all_commands() -> dict[str, click.Command]:
 
 
 def usages(name: str, command: click.Command, text: str) -> Iterator[list[str]]:
-    """Yield the arguments that have a text in one place, for each place."""
+    """Yield argument lists of a command, each with the text in another argument."""
     sound = SOUND_ARGUMENTS[name].split()
     yield [*sound, f"--{text}"]
     yield [*sound, f"-{text}"]
     yield [*sound, "-q", text, text]
-    forms = FORMS if sound != ["x"] else FORMS[:2]  # each starts an interpreter
+    forms = FORMS if sound != ["x"] else FORMS[:2]  # each run starts an interpreter
     for parameter in command.params:
         for form in forms:
             value = form.replace("{}", text)
@@ -396,19 +391,19 @@ def usages(name: str, command: click.Command, text: str) -> Iterator[list[str]]:
                 yield [value, *(each for each in sound[1:])]
 
 
-def usage_faults(usages: Iterator[list[str]], name: str, *, is_terminal: bool = True) -> list[str]:
+def usage_harm(usages: Iterator[list[str]], name: str, *, is_terminal: bool = True) -> list[str]:
     program = [] if name == "make-variant" else ["variant-backend"]
     found: dict[str, None] = {}
     for arguments in usages:
         result = ran(*program, *name.split(), *arguments, is_terminal=is_terminal)
         shown = " ".join([name, *(each if each.isprintable() else "TEXT" for each in arguments)])
-        found.update(dict.fromkeys(faults(shown, result, is_terminal=is_terminal)))
+        found.update(dict.fromkeys(harm_by(shown, result, is_terminal=is_terminal)))
     return [*found]
 
 
 @pytest.fixture
 def everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with all that commands read, which is the current one."""
+    """The current folder, with all input files of the commands."""
     here = tmp_path / "here"
     write(here, {**HERE, **sound_release(), "pyproject.toml": toml(PROJECT)})
     monkeypatch.chdir(here)
@@ -426,12 +421,12 @@ NO_NAMES = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no su
 @NO_NAMES
 @COMMAND
 @pytest.mark.usefixtures("everything")
-def test_no_argument_of_a_command_commands_a_terminal(name: str) -> None:
+def test_no_argument_controls_a_terminal(name: str) -> None:
     (text,) = ARGUMENT.texts()
     every = [*usages(name, all_commands()[name], text)]
-    # The forms take turns; no command runs without any.
-    found = usage_faults(iter([*every[:3], *every[3 :: len(FORMS) + 1]]), name)
-    tell(found)
+    # Each parameter is tested with some of the forms, in turn.
+    found = usage_harm(iter([*every[:3], *every[3 :: len(FORMS) + 1]]), name)
+    fail_if_any(found)
 
 
 @NO_NAMES
@@ -439,30 +434,30 @@ def test_no_argument_of_a_command_commands_a_terminal(name: str) -> None:
 @COMMAND
 @pytest.mark.parametrize("longest", [0, 100])
 @pytest.mark.usefixtures("everything")
-def test_no_form_of_an_argument_commands_a_terminal(name: str, longest: int) -> None:
+def test_no_form_of_an_argument_controls_a_terminal(name: str, longest: int) -> None:
     found: list[str] = []
     for number, text in enumerate(ARGUMENT.texts(longest)):
         every = [*usages(name, all_commands()[name], text)]
-        found += usage_faults(iter(every[number % 6 :: 6] if longest else every), name)
-    tell(found)
+        found += usage_harm(iter(every[number % 6 :: 6] if longest else every), name)
+    fail_if_any(found)
 
 
 @NO_NAMES
 @pytest.mark.parametrize("is_terminal", [False, True], ids=["pipe", "terminal"])
 @pytest.mark.usefixtures("everything")
-def test_no_unknown_command_commands_a_terminal(is_terminal: bool) -> None:
+def test_no_unknown_command_controls_a_terminal(is_terminal: bool) -> None:
     (text,) = ARGUMENT.texts()
     for name in ("", "providers"):
         places = iter([[text], [f"--{text}"], [f"-{text}"], [f"--version={text}"], ["--json", text]])
-        found = usage_faults(places, name, is_terminal=is_terminal)
-        tell(found)
+        found = usage_harm(places, name, is_terminal=is_terminal)
+        fail_if_any(found)
 
 
-# What happens meanwhile.
+# Unexpected errors.
 
 
 @pytest.mark.usefixtures("everything")
-def test_no_traceback_commands_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_traceback_controls_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     (text,) = STRING.texts()
 
     def fail(*_: object, **__: object) -> None:
@@ -475,18 +470,18 @@ def test_no_traceback_commands_a_terminal(monkeypatch: pytest.MonkeyPatch) -> No
     for is_terminal in (False, True):
         result = ran("variant-backend", "check", "release", is_terminal=is_terminal)
         assert result.crash
-        found = [*faults("check release", result, is_terminal=is_terminal, may_crash=True)]
-        tell(found)
+        found = [*harm_by("check release", result, is_terminal=is_terminal, may_crash=True)]
+        fail_if_any(found)
 
 
-# A real process and a real terminal. The module is imported by every Python that starts with it on its path.
+# A real process and a real terminal. Every Python imports this module if it is on its path.
 MISHAPS = """
 import json, logging, os, warnings
 
 loads = json.loads
 
 
-def told(*arguments, **options):
+def loads_with_mishap(*arguments, **options):
     text = os.environ["TEXT"]
     if "warns" in os.environ["MISHAP"]:
         warnings.warn(text)
@@ -497,23 +492,23 @@ def told(*arguments, **options):
     return loads(*arguments, **options)
 
 
-json.loads = told
+json.loads = loads_with_mishap
 """
 
 
 def on_terminal(*command: str, cwd: Path, typed: bytes = b"", **env: str) -> bytes:
-    """Return what a program prints on a terminal, which changes nothing of it."""
+    """Return the unchanged output of a program on a terminal."""
     import tty
 
-    ours, theirs = os.openpty()
-    tty.setraw(theirs)  # else it would put a return before each line feed
-    os.write(ours, typed)
+    parent, child = os.openpty()
+    tty.setraw(child)  # else the terminal would add a carriage return to each line feed
+    os.write(parent, typed)
     command = (str(SCRIPTS / command[0]), *command[1:])
     with subprocess.Popen(
-        command, cwd=cwd, env={**os.environ, **env}, stdin=theirs, stdout=theirs, stderr=theirs
+        command, cwd=cwd, env={**os.environ, **env}, stdin=child, stdout=child, stderr=child
     ):
-        os.close(theirs)
-        return read_terminal(ours)
+        os.close(child)
+        return read_terminal(parent)
 
 
 def on_pipe(*command: str, cwd: Path, **env: str) -> bytes:
@@ -531,7 +526,7 @@ RUNS = pytest.mark.parametrize("run", [pytest.param(on_pipe, marks=pytest.mark.s
 @REAL
 @RUNS
 @pytest.mark.parametrize("mishap", ["warns", "logs", "fails"])
-def test_no_warning_and_no_log_commands_a_terminal(
+def test_no_warning_and_no_log_controls_a_terminal(
     run: Any, mishap: str, everything: Path, tmp_path: Path
 ) -> None:
     write(tmp_path / "path", {"sitecustomize.py": MISHAPS.encode()})
@@ -547,7 +542,7 @@ def test_no_warning_and_no_log_commands_a_terminal(
 @REAL
 @pytest.mark.slow
 @RUNS
-def test_in_a_process_of_its_own_a_command_does_the_same(run: Any, tmp_path: Path) -> None:
+def test_an_installed_script_is_harmless_too(run: Any, tmp_path: Path) -> None:
     found: dict[str, None] = {}
     for row in ROWS:
         if row.input not in ("wheel's name", "index file") or row.field not in ("label", "$schema"):
@@ -557,17 +552,17 @@ def test_in_a_process_of_its_own_a_command_does_the_same(run: Any, tmp_path: Pat
         write(here, row.files(text))
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(here)
-            # Both streams are in one, so there is no JSON among them.
+            # stdout and stderr are mixed here, so the commands must not print JSON.
             for at, command in enumerate([each for each in row.commands if "--json" not in each][::4]):
                 output = run(*words(command, f"out{at}", "http://127.0.0.1:9/"), cwd=here)
                 if run is on_terminal or not DOCUMENT.match(command):
                     text = output.decode("utf-8", "surrogateescape")
                     found.update(dict.fromkeys(harm(text, has_annotations="github" in command)))
-    tell(found)
+    fail_if_any(found)
 
 
 @REAL
-def test_a_question_on_a_terminal_shows_no_raw_name(tmp_path: Path) -> None:
+def test_the_question_of_init_shows_escaped_names(tmp_path: Path) -> None:
     (text, *_) = ARGUMENT.texts(100)
     folder = tmp_path / text.replace("/", "")
     write(folder, {"pyproject.toml": toml(PROJECT)})
@@ -625,7 +620,7 @@ OWN = patched(
 @pytest.mark.parametrize(
     "mishap", ["sdist", "sdist says", "sdist ends", "wheel", "wheel says", "wheel ends", "name"]
 )
-def test_nothing_that_a_build_backend_says_commands_a_terminal(
+def test_no_output_of_a_build_backend_controls_a_terminal(
     mishap: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = ARGUMENT.texts(150)[-1] if mishap == "name" else ARGUMENT.texts()[0]
@@ -637,8 +632,8 @@ def test_nothing_that_a_build_backend_says_commands_a_terminal(
     for command in ("build --no-isolation --plain", "build --no-isolation --label fast --json"):
         result = ran(*words(command, "", ""), is_terminal=True)
         assert b"own.py" not in result.out
-        found += faults(command, result, is_terminal=True)
-    tell(found)
+        found += harm_by(command, result, is_terminal=True)
+    fail_if_any(found)
 
 
 # Plugins.
@@ -680,7 +675,7 @@ PLUGINS = {
 
 
 def installed_plugins(text: str) -> dict[str, bytes]:
-    """Return what is installed: a distribution for each plugin, and one for each field of an entry point."""
+    """Return installed files: a distribution for each plugin, and one for each field of an entry point."""
     files = {}
     for name, source in PLUGINS.items():
         files[f"site/plugin_{name}.py"] = f"text = {text!a}\n{source}".encode()
@@ -705,7 +700,7 @@ def installed_plugins(text: str) -> dict[str, bytes]:
     return files
 
 
-def provider_faults(
+def provider_harm(
     commands: Sequence[str], text: str, here: Path, capfd: pytest.CaptureFixture[str], patch: Any
 ) -> list[str]:
     write(here, installed_plugins(text))
@@ -714,25 +709,25 @@ def provider_faults(
     found: list[str] = []
     for command in commands:
         result = ran("variant-backend", *command.split(), is_terminal=True)
-        found += faults(command, result, is_terminal=True)
-        passed = capfd.readouterr()  # what a plugin prints itself
+        found += harm_by(command, result, is_terminal=True)
+        passed = capfd.readouterr()  # the output of the plugin itself
         found += (f"{command}: passed on: {each}" for each in harm(passed.out) + harm(passed.err))
     return list(dict.fromkeys(found))
 
 
-def test_no_plugin_that_is_installed_commands_a_terminal(
+def test_no_installed_plugin_controls_a_terminal(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (text,) = STRING.texts()
-    found = provider_faults(["providers", "providers --json"], text, tmp_path, capfd, monkeypatch)
-    tell(found)
+    found = provider_harm(["providers", "providers --json"], text, tmp_path, capfd, monkeypatch)
+    fail_if_any(found)
 
 
 @pytest.mark.slow
-def test_no_plugin_that_is_asked_commands_a_terminal(
+def test_no_running_plugin_controls_a_terminal(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (text,) = STRING.texts()
     commands = ["providers query --all", "providers validate --all", "providers query --all --json"]
-    found = provider_faults(commands, text, tmp_path, capfd, monkeypatch)
-    tell(found)
+    found = provider_harm(commands, text, tmp_path, capfd, monkeypatch)
+    fail_if_any(found)

@@ -1,4 +1,4 @@
-"""make-variant and variant-backend, as a person uses them."""
+"""`make-variant` and `variant-backend index` on the command line."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def variant_json(wheel: Path) -> dict[str, object]:
     return document
 
 
-def test_a_property_is_enough_and_the_path_is_printed() -> None:
+def test_one_property_makes_a_variant_and_the_path_is_printed() -> None:
     wheel = make_wheel(Path())
     result = make("--property", "nvidia::cuda::12", wheel)
     (path,) = result.stdout.splitlines()
@@ -79,7 +79,7 @@ def test_a_property_is_enough_and_the_path_is_printed() -> None:
     assert result.stderr.startswith("warning: the label is a hash") and len(result.stderr.splitlines()) == 2
 
 
-def test_several_values_of_one_feature_are_one_feature_with_several_values() -> None:
+def test_several_values_of_a_feature_become_one_list() -> None:
     result = make("-p", "b::f::2", "-p", "a :: g :: 1", "-p", "b::f::10", "-l", "x", make_wheel(Path()))
     document = variant_json(Path(result.stdout.strip()))
     assert document["variants"] == {"x": {"a": {"g": ["1"]}, "b": {"f": ["10", "2"]}}}
@@ -89,7 +89,7 @@ def test_several_values_of_one_feature_are_one_feature_with_several_values() -> 
     assert "b, a" in result.stderr
 
 
-def test_options_say_where_support_comes_from() -> None:
+def test_options_declare_providers() -> None:
     options = ["--static", "a :: g :: 1, 2", "--static", "a::f::3", "--provider", "b=b-provider>=2"]
     result = make("-p", "a::g::1", *options, "--plugin-api", "b=b:P", "-l", "x", make_wheel(Path()))
     assert variant_json(Path(result.stdout.strip()))["providers"] == {
@@ -111,7 +111,7 @@ def test_known_providers_can_be_left_out() -> None:
     assert "namespace 'nvidia': expected exactly one of" in refused.stderr
 
 
-def test_the_null_variant_has_no_properties_and_declares_a_namespace_all_the_same() -> None:
+def test_the_null_variant_declares_a_namespace_without_properties() -> None:
     result = make("--null", make_wheel(Path()))
     path = Path(result.stdout.strip())
     assert path.name == f"{NAME}-null.whl"
@@ -146,7 +146,7 @@ def test_the_project_file_of_this_folder_defines_labels() -> None:
     assert make("-p", "gpu::arch::9", "-l", "mine", wheel).stdout.strip().endswith("-mine.whl")
 
 
-def test_a_project_file_elsewhere_is_named_and_one_without_variants_is_passed_over() -> None:
+def test_a_default_project_file_without_variants_is_ignored() -> None:
     Path("other.toml").write_text(PROJECT)
     Path("pyproject.toml").write_text("[project]\nname = 'x'\n")
     make("--pyproject", "other.toml", "-l", "mkl", make_wheel(Path()))
@@ -154,7 +154,7 @@ def test_a_project_file_elsewhere_is_named_and_one_without_variants_is_passed_ov
 
 
 @pytest.mark.parametrize("option", ["--provider=a=b", "--static=a::b::c", "--plugin-api=nvidia=b"])
-def test_options_about_support_do_not_go_with_a_project_file(option: str) -> None:
+def test_provider_options_cannot_be_used_with_a_project_file(option: str) -> None:
     Path("pyproject.toml").write_text(PROJECT)
     result = CliRunner().invoke(make_variant_command, [str(make_wheel(Path())), "-l", "mkl", option])
     assert result.exit_code == 2
@@ -169,7 +169,7 @@ def test_a_property_of_an_undeclared_namespace_is_refused() -> None:
     assert "unknown namespace 'gpus' (did you mean 'gpu'?)" in result.stderr
 
 
-def test_a_plain_wheel_with_a_variant_json_gets_the_label_that_is_inside() -> None:
+def test_a_plain_wheel_gets_the_label_in_its_variant_json() -> None:
     first = Path(
         make("-p", "nvidia::sm_arch::90_real", "-l", "x", "-o", "o", make_wheel(Path())).stdout.strip()
     )
@@ -181,7 +181,7 @@ def test_a_plain_wheel_with_a_variant_json_gets_the_label_that_is_inside() -> No
     assert make(Path(f"{NAME}-x.whl")).stderr == f"warning: {NAME}-x.whl: the wheel is this variant already\n"
 
 
-def test_a_variant_is_relabelled() -> None:
+def test_a_variant_can_get_another_label() -> None:
     first = make("-p", "nvidia::sm_arch::90_real", "-l", "x", make_wheel(Path())).stdout.strip()
     second = make("-p", "nvidia::sm_arch::80_real", "-l", "y", first).stdout.strip()
     assert second == f"{NAME}-y.whl"
@@ -226,20 +226,20 @@ def test_json_has_an_entry_for_each_wheel() -> None:
     assert [error["place"] for error in document["errors"]] == ["b-1.0-py3-none-any.whl"]
 
 
-def test_quiet_says_nothing_but_the_path() -> None:
+def test_quiet_prints_only_the_path() -> None:
     result = make("--quiet", "-p", "other::a::1", make_wheel(Path()))
     assert result.stderr == ""
     assert len(result.stdout.splitlines()) == 1
 
 
-def test_a_source_date_epoch_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_source_date_epoch_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "x")
     result = CliRunner().invoke(make_variant_command, ["--null", str(make_wheel(Path()))])
     assert result.exit_code == 1
     assert "SOURCE_DATE_EPOCH: expected a number of seconds, got 'x'" in result.stderr
 
 
-def test_the_same_input_gives_the_same_bytes_in_another_process_and_place(tmp_path: Path) -> None:
+def test_the_bytes_do_not_depend_on_process_folder_and_time_zone(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path / "in")
     properties = ("x86_64::level::v3", "nvidia::sm_arch::90_real", "nvidia::sm_arch::80_real")
     options = [*(f"--property={text}" for text in properties), "-l", "x"]
@@ -249,7 +249,7 @@ def test_the_same_input_gives_the_same_bytes_in_another_process_and_place(tmp_pa
     assert (out / f"{NAME}-x.whl").read_bytes() == here
 
 
-def test_help_and_version_are_there() -> None:
+def test_programs_have_help_and_version() -> None:
     for program in ("make-variant", "variant-backend"):
         assert "variants" in run(program, "--help").stdout
         assert "0.1" in run(program, "--version").stdout
@@ -258,7 +258,7 @@ def test_help_and_version_are_there() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals in the standard library")
 @pytest.mark.parametrize("slow", [True, False])
-def test_progress_is_shown_on_a_terminal_after_a_second_and_not_before(tmp_path: Path, slow: bool) -> None:
+def test_progress_is_shown_on_a_terminal_only_after_a_second(tmp_path: Path, slow: bool) -> None:
     import pty
 
     wheel = make_wheel(tmp_path, files={"demo/large": os.urandom(3 << 20)})
@@ -286,7 +286,7 @@ def index(folder: Path) -> Result:
     return CliRunner().invoke(main, ["index", str(folder)], catch_exceptions=False)
 
 
-def test_an_index_lists_the_labels_of_each_release_whatever_the_order_of_its_wheels() -> None:
+def test_the_index_file_does_not_depend_on_the_order_of_wheels() -> None:
     Path("pyproject.toml").write_text(PROJECT)
     for version in ("1.0", "2.0"):
         for tag in ("cp311-cp311-any", "cp312-cp312-any"):
@@ -314,7 +314,7 @@ def test_an_index_lists_the_labels_of_each_release_whatever_the_order_of_its_whe
     assert len(list(Path("dist").iterdir())) == len(wheels)
 
 
-def test_an_index_is_written_anew_and_says_when_no_installer_can_choose() -> None:
+def test_index_rewrites_its_file_and_warns_of_unselectable_variants() -> None:
     Path("dist").mkdir()
     (Path("dist") / "demo-1.0-variants.json").write_text("old")
     make("-p", "unknown::a::1", "-l", "x", "-o", "dist", make_wheel(Path()))
@@ -325,7 +325,7 @@ def test_an_index_is_written_anew_and_says_when_no_installer_can_choose() -> Non
     }
 
 
-# Recipes: which label a wheel becomes, and what it then requires, is the project file's to say.
+# Recipes: the project file decides which label a wheel gets, and which requirements.
 
 RELEASE = """
 [tool.variant-backend]
@@ -354,7 +354,7 @@ def release() -> list[Path]:
     return [*wheels, make_wheel(Path(), version="1.0+mkl", tag="cp313-cp313-win_amd64")]
 
 
-def test_without_properties_each_wheel_gets_the_label_and_the_recipe_that_pick_it(
+def test_without_options_each_wheel_gets_the_label_that_matches_it(
     release: list[Path],
 ) -> None:
     mkl, null = make(*release).stdout.splitlines()
@@ -364,7 +364,7 @@ def test_without_properties_each_wheel_gets_the_label_and_the_recipe_that_pick_i
     assert list(variant_json(Path(mkl))["variants"]) == ["mkl"]  # type: ignore[call-overload]  # an object
 
 
-def test_a_wheel_that_no_match_picks_is_reported_and_is_no_fault(release: list[Path]) -> None:
+def test_a_wheel_without_a_match_is_skipped_with_a_warning(release: list[Path]) -> None:
     result = make("--json", *release)
     assert f"warning: {release[2].name}: no match selects this wheel; it is skipped\n" in result.stderr
     document = json.loads(result.stdout)
@@ -378,13 +378,13 @@ def test_a_wheel_that_no_match_picks_is_reported_and_is_no_fault(release: list[P
     }
 
 
-def test_if_no_wheel_is_picked_that_is_a_fault(release: list[Path]) -> None:
+def test_it_is_an_error_if_no_wheel_matches(release: list[Path]) -> None:
     result = CliRunner().invoke(make_variant_command, [str(release[2])])
     assert result.exit_code == 1
     assert result.stderr.endswith("error: no match in the project file selects any of these wheels\n")
 
 
-def test_a_wheel_that_two_labels_pick_is_a_fault_of_its_own(release: list[Path]) -> None:
+def test_a_wheel_that_two_labels_match_does_not_stop_the_others(release: list[Path]) -> None:
     project = Path("pyproject.toml")
     project.write_text(project.read_text().replace('local = "cpu"', 'local = "*"'))
     result = CliRunner().invoke(make_variant_command, list(map(str, release)))
@@ -393,7 +393,7 @@ def test_a_wheel_that_two_labels_pick_is_a_fault_of_its_own(release: list[Path])
     assert len(result.stdout.splitlines()) == 2
 
 
-def test_a_wheel_with_its_variant_inside_is_finished_without_a_recipe(release: list[Path]) -> None:
+def test_a_wheel_with_a_variant_json_ignores_recipes(release: list[Path]) -> None:
     made = Path(make("-l", "mkl", "--name", "demo", release[0]).stdout.strip())
     plain = made.rename("demo-1.0-cp313-cp313-linux_x86_64.whl")
     assert make(plain).stdout.strip() == made.name
@@ -401,7 +401,7 @@ def test_a_wheel_with_its_variant_inside_is_finished_without_a_recipe(release: l
     assert make(plain, "--force").stdout.strip() == made.name
 
 
-def test_a_label_brings_its_recipe_and_options_have_the_last_word(release: list[Path]) -> None:
+def test_options_override_the_recipe_of_a_label(release: list[Path]) -> None:
     wheel = make("--label", "mkl", "--name", "other", release[2]).stdout.strip()
     assert wheel == "other-1.0-cp313-cp313-win_amd64-mkl.whl"
     assert requirements(wheel) == ["helper", "mkl==2025"]
@@ -409,7 +409,7 @@ def test_a_label_brings_its_recipe_and_options_have_the_last_word(release: list[
     assert requirements(properties) == ["helper"]
 
 
-def test_a_requirement_under_an_extra_needs_that_extra(release: list[Path]) -> None:
+def test_a_recipe_requirement_of_an_unknown_extra_is_refused(release: list[Path]) -> None:
     project = Path("pyproject.toml")
     project.write_text(project.read_text().replace('"mkl==2025"', "\"mkl==2025; extra == 'Big_GPU'\""))
     result = CliRunner().invoke(make_variant_command, [str(release[0])])
@@ -420,7 +420,7 @@ def test_a_requirement_under_an_extra_needs_that_extra(release: list[Path]) -> N
     assert requirements(make(wheel).stdout.strip()) == ["helper", 'mkl==2025; extra == "big-gpu"']
 
 
-def test_markers_in_a_wheels_own_requirements_are_decided(tmp_path: Path) -> None:
+def test_variant_markers_of_the_wheel_are_decided(tmp_path: Path) -> None:
     lines = "Requires-Dist: a; 'x' in variant_namespaces and os_name == 'nt'\nRequires-Dist: b\n"
     head = f"Metadata-Version: 2.1\nName: {{name}}\nVersion: {{version}}\n{lines}"
     wheel = make_wheel(tmp_path, metadata=head)
@@ -437,14 +437,14 @@ def test_an_unknown_feature_of_a_known_namespace_is_a_warning() -> None:
     )
 
 
-def test_without_a_match_nothing_says_which_variant_a_wheel_is() -> None:
+def test_without_a_match_a_variant_must_be_given() -> None:
     Path("pyproject.toml").write_text(PROJECT)
     result = CliRunner().invoke(make_variant_command, [str(make_wheel(Path()))])
     assert result.exit_code == 2
     assert "use --property, --null or --label, or add a match to the project file" in result.stderr
 
 
-def test_a_wheel_that_followed_another_labels_recipe_is_refused(release: list[Path]) -> None:
+def test_a_wheel_with_another_labels_recipe_is_refused(release: list[Path]) -> None:
     null = make("--label", "null", "--name", "demo", release[0]).stdout.strip()
     result = CliRunner().invoke(make_variant_command, ["--label", "mkl", null])
     assert result.exit_code == 1
@@ -456,7 +456,7 @@ def test_a_wheel_that_followed_another_labels_recipe_is_refused(release: list[Pa
     assert make("--label", "mkl", null).stdout.strip().endswith("-mkl.whl")
 
 
-def test_kept_markers_are_still_there_when_the_label_is_put_on_last(release: list[Path]) -> None:
+def test_kept_markers_stay_when_the_label_is_added_last(release: list[Path]) -> None:
     project = Path("pyproject.toml")
     project.write_text(project.read_text().replace('name = "Demo_X"', 'markers = "keep"'))
     labelled = Path(make("-l", "mkl", release[0]).stdout.strip())
@@ -465,14 +465,14 @@ def test_kept_markers_are_still_there_when_the_label_is_put_on_last(release: lis
     assert requirements(make(plain).stdout.strip()) == kept
 
 
-def test_faults_of_the_project_file_are_told_once(release: list[Path]) -> None:
+def test_problems_of_the_project_file_are_reported_once(release: list[Path]) -> None:
     Path("pyproject.toml").write_text(RELEASE.replace("strip-local-version", "strip") + PROJECT)
     result = CliRunner().invoke(make_variant_command, list(map(str, release)))
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_the_wheels_of_a_folder_can_be_finished_again(release: list[Path]) -> None:
+def test_finished_wheels_can_be_converted_again(release: list[Path]) -> None:
     made = Path(make("-l", "mkl", "--name", "demo", release[0]).stdout.strip())
     plain = made.with_name(made.name.replace("-mkl", ""))
     plain.write_bytes(made.read_bytes())
@@ -481,7 +481,7 @@ def test_the_wheels_of_a_folder_can_be_finished_again(release: list[Path]) -> No
     assert f"warning: {made.name}: the wheel is this variant already" in result.stderr
 
 
-def test_a_wheel_about_which_nothing_is_said_does_not_keep_others_from_being_made() -> None:
+def test_a_wheel_without_a_requested_variant_does_not_stop_the_others() -> None:
     Path("pyproject.toml").write_text(PROJECT)
     first, second = make_wheel(Path("first")), make_wheel(Path("second"))
     first.write_bytes(Path(make("-l", "mkl", first).stdout.strip()).read_bytes())
@@ -491,7 +491,7 @@ def test_a_wheel_about_which_nothing_is_said_does_not_keep_others_from_being_mad
     assert Path(result.stdout.strip()) == first.with_name(f"{NAME}-mkl.whl")
 
 
-def test_the_workbench_without_a_command_shows_its_help() -> None:
+def test_variant_backend_without_a_command_shows_its_help() -> None:
     result = CliRunner().invoke(main, [])
     assert result.exit_code == 2
     lines = result.output.splitlines()

@@ -302,7 +302,7 @@ def test_a_release_without_labels_or_index_file_is_refused(dist: Path) -> None:
         (["https://example.org/simple/"], "an index needs --package NAME"),
         (
             ["dist", "--base-url", "http://example.org/x"],
-            "expected an https URL, got 'http://example.org/x'; use https: nobody may change",
+            "expected an https URL, got 'http://example.org/x'; use https, so that nobody can",
         ),
         (["dist", "--base-url", "https://me:secret@example.org/x"], "has a user or password"),
         (["dist", "--base-url", BASE_URL, "--redirect-host", "https://a.org"], "invalid host"),
@@ -405,7 +405,7 @@ def test_problems_of_a_release_on_an_index_are_found(here: Path, server: Server)
 
 def test_unencrypted_urls_are_refused(here: Path, server: Server) -> None:  # noqa: ARG001  # sets the folder
     arguments = ("--package", "demo", "--base-url", BASE_URL)
-    hint = "use https: nobody may change the pinned files on their way"
+    hint = "use https, so that nobody can change the files during the download"
     for url in ("http://example.org/simple/", "https://[example.org/", "ftp://example.org/"):
         assert refused(url, *arguments) == [f"expected an https URL, got {url!r}; {hint}"]
     folder = write_release(server.folder / "wheels", DOCUMENT)

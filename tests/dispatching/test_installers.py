@@ -57,7 +57,8 @@ Installer = Callable[..., Installed]
 def index(own_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A package index with variant wheels, a dispatching sdist and its build requirements.
 
-    It has no plain wheel. The variants of bridge-demo have different requirements, those of bridge-same none.
+    It has no plain wheel. The variants of bridge-demo have different requirements, and the variants of
+    bridge-same have none.
     """
     folder = tmp_path_factory.mktemp("bridge")
     for label in LABELS:

@@ -1,4 +1,4 @@
-"""Pages of a package index are read as written, and hostile pages do no harm."""
+"""Reading the written pages of a package index gives the same values, and hostile pages are refused."""
 
 from __future__ import annotations
 

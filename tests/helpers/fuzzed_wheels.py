@@ -25,7 +25,7 @@ from variant_backend.wheel_rewrite import Plan, make_variant
 from variant_backend.wheels.reading import WheelFile, open_wheel
 
 # Limits of reading: seconds, bytes of memory for each byte of the file, and bytes besides.
-# A document of 2 MiB of empty lists costs most, as each becomes an object.
+# A document of 2 MiB of empty lists needs the most memory, as each list becomes an object.
 SECONDS = 15
 
 

@@ -1,7 +1,7 @@
 """Texts with commands for terminals or CI services, and all inputs of commands that can have them.
 
-`ROWS` is the table: an input, a field of it, the files with a text in that field, and the commands that read
-them. Add a row for each new input and each new field.
+Each row of the table `ROWS` has an input, a field of it, the files with a text in that field, and the
+commands that read these files. Add a row for each new input and each new field.
 """
 
 from __future__ import annotations

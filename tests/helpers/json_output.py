@@ -15,7 +15,7 @@ from variant_backend.schema import output_schema
 
 
 def check_outputs(patch: pytest.MonkeyPatch) -> None:
-    """Have `cli.output` compare what it prints with the schema of the running command."""
+    """Make `cli.output` compare its JSON with the schema of the running command."""
 
     def checked(value: object) -> None:
         context = click.get_current_context(silent=True)

@@ -1,4 +1,4 @@
-"""The example of PyTorch: its labels, and wheels like those of torch."""
+"""The example of PyTorch: its labels, and wheels with the names and requirements of torch."""
 
 from __future__ import annotations
 

@@ -13,9 +13,8 @@ ROOT = Path(__file__).parents[2]
 class Example(NamedTuple):
     """A project that wraps a backend, one of its labels, and a use of its wheel with the output.
 
-    Without files, it is the folder of examples/ with its name. The backend knows the setting, which changes
-    the output of the use, or the wheel's name. The complaint is the backend's message about an unknown
-    setting; some backends have none.
+    Without files, the project is in the folder examples/NAME. The backend knows the setting, which changes
+    the output of the use, or the wheel's name. Some backends have no message about unknown settings.
     """
 
     backend: str
@@ -27,7 +26,7 @@ class Example(NamedTuple):
     setting: str | None = None
     prints_then: str | None = None
     named_then: str = "-1.0-"
-    complaint: str | None = None
+    unknown_setting_error: str | None = None
 
 
 PYPROJECT = """\
@@ -176,7 +175,7 @@ EXAMPLES = {
         {"checks": {"arguments": ["off"]}},
         "import variant_example_meson as it; print(it.count(255))",
         "8",
-        complaint='meson-python: error: Unknown option "no-such-setting"',
+        unknown_setting_error='meson-python: error: Unknown option "no-such-setting"',
     ),
     "flit-core": small(
         '"flit_core>=3.11,<5"', "flit_core.buildapi", {"src/variant_project/__init__.py": PURE}
@@ -191,7 +190,7 @@ EXAMPLES = {
         },
         setting="cmake.define.BITS=16",
         prints_then="16",
-        complaint="Unrecognized options in config-settings:",
+        unknown_setting_error="Unrecognized options in config-settings:",
     ),
     "pdm-backend": small(
         '"pdm-backend>=2.4"',
@@ -223,7 +222,7 @@ EXAMPLES = {
         '"uv_build>=0.9"',
         "uv_build",
         {"src/variant_project/__init__.py": PURE},
-        complaint="Config settings are not supported",
+        unknown_setting_error="Config settings are not supported",
     ),
     "in-tree": Example(
         "flit_core.buildapi",
@@ -244,7 +243,7 @@ def write(files: Mapping[str, str], project: Path) -> Path:
 
 
 def new_project(name: str, folder: Path) -> Path:
-    """Create a project in a new folder; a project with a copy of ours is filled as its README says."""
+    """Create a project in a new folder; for an example with a copy of this package, follow its README."""
     project = folder / name
     files = EXAMPLES[name].files
     if files is not None:

@@ -385,7 +385,7 @@ def test_ssl_cert_file_sets_the_certificate_authorities(
     assert get(encrypted, limit=1).content == b"x"
     server.misbehave = answer(302, Location=server.url)
     with pytest.raises(
-        VariantError, match=rf"^{encrypted}: redirected to {server.url}, which is not encrypted"
+        VariantError, match=rf"^{encrypted}: redirected from https to {server.url}, which is not encrypted"
     ):
         get(encrypted, limit=1, other_hosts=True)
 

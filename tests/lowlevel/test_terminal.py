@@ -1,4 +1,4 @@
-"""What is printed is one harmless line each; tables fit their terminal, and styles show on terminals only."""
+"""Each text is printed as one safe line; tables fit the terminal, and only terminals get styles."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from variant_backend.building.hook_shell import say
 from variant_backend.lowlevel import terminal
 from variant_backend.lowlevel.terminal import Styled, escaped, heading, table
 
-OBEYED = re.compile(r"^\s*::|##\[|##vso\[|##teamcity\[")
+COMMAND = re.compile(r"^\s*::|##\[|##vso\[|##teamcity\[")
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 texts = st.text() | st.text("ab :#[vso\x1b\n\r\t\u202e\ud800", max_size=12)
 cells = st.text("abc  defgh\x1b", max_size=40)
@@ -25,7 +25,7 @@ tables = st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=
 
 
 class Stream(io.TextIOWrapper):
-    """A stream that may say that it is a terminal."""
+    """A stream that can pretend to be a terminal."""
 
     def __init__(self, *, is_terminal: bool, encoding: str = "utf-8") -> None:
         self.content = io.BytesIO()
@@ -48,34 +48,34 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def replaced(name: str, monkeypatch: pytest.MonkeyPatch, **options: object) -> Stream:
-    stream = Stream(**options)  # type: ignore[arg-type]  # each is given by its name
+    stream = Stream(**options)  # type: ignore[arg-type]  # the options have these types
     monkeypatch.setattr(sys, name, stream)
     return stream
 
 
 @given(texts)
-def test_an_escaped_text_is_printable_and_obeyed_by_nobody(text: str) -> None:
+def test_an_escaped_text_is_printable_and_contains_no_command(text: str) -> None:
     result = escaped(text)
     assert all(each.isprintable() or category(each) == "Zs" for each in result)
-    assert not OBEYED.search(result)
+    assert not COMMAND.search(result)
     assert escaped(result) == result
 
 
 @given(st.text("abc xyz.:/-_\\é☃\u3000", max_size=30))
 def test_a_harmless_text_stays_as_it_is(text: str) -> None:
-    if not OBEYED.search(text):
+    if not COMMAND.search(text):
         assert escaped(text) == text
 
 
 @given(tables, st.integers(1, 100))
-def test_a_table_fits_unless_each_column_is_as_narrow_as_can_be(rows: list[list[str]], columns: int) -> None:
+def test_a_table_fits_unless_each_column_has_its_least_width(rows: list[list[str]], columns: int) -> None:
     lines = [terminal._styled(line, Stream(is_terminal=False)) for line in table(rows, columns=columns)]
     widest = max(map(len, lines), default=0)
     assert widest <= max(columns, 3 * 12 + 2 * 2)
 
 
 @given(tables)
-def test_a_table_without_a_terminal_has_a_line_for_each_row_and_loses_nothing(rows: list[list[str]]) -> None:
+def test_a_table_in_a_file_has_one_complete_line_for_each_row(rows: list[list[str]]) -> None:
     lines = [*table(rows, columns=sys.maxsize)]
     assert len(lines) == len(rows)
     for row, line in zip(rows, lines, strict=True):
@@ -83,7 +83,7 @@ def test_a_table_without_a_terminal_has_a_line_for_each_row_and_loses_nothing(ro
 
 
 def _cells(line: list[str], count: int) -> list[str]:
-    """Return the cells of a line, whose gaps are every second part."""
+    """Return the cells of a line; every second part is a gap."""
     found = [str(part) for part in line[::2]]
     return [*found, *[""] * (count - len(found))]
 
@@ -124,7 +124,7 @@ def test_wrapped_cells_stay_in_their_column(monkeypatch: pytest.MonkeyPatch) -> 
         (False, {"TERM": "dumb", "FORCE_COLOR": "1"}, True),
     ],
 )
-def test_styles_show_on_terminals_unless_a_variable_says_otherwise(
+def test_styles_show_on_terminals_unless_a_variable_changes_that(
     is_terminal: bool, environment: dict[str, str], has_style: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in environment.items():
@@ -142,7 +142,7 @@ def test_styles_show_on_terminals_unless_a_variable_says_otherwise(
         (terminal.VERBOSE, ["error: a", "warning: b", "c", "d"]),
     ],
 )
-def test_the_volume_decides_what_is_said(
+def test_the_volume_decides_which_messages_are_printed(
     volume: int, expected: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stream = replaced("stderr", monkeypatch, is_terminal=False)
@@ -159,10 +159,10 @@ def test_a_command_that_two_parts_make_together_is_escaped_too(monkeypatch: pyte
     stream = replaced("stdout", monkeypatch, is_terminal=True)
     terminal.print_line(":", Styled(":error::x", "bold"))
     terminal.print_line("#", Styled("#[error]x", "bold"))
-    assert [OBEYED.search(SGR.sub("", line)) for line in stream.text().splitlines()] == [None, None]
+    assert [COMMAND.search(SGR.sub("", line)) for line in stream.text().splitlines()] == [None, None]
 
 
-def test_what_an_encoding_lacks_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_character_missing_in_the_encoding_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = replaced("stdout", monkeypatch, is_terminal=False, encoding="ascii")
     terminal.print_line("snow ☃")
     assert stream.text() == "snow \\u2603\n"
@@ -185,7 +185,7 @@ def test_a_document_goes_to_a_stream_of_text_too(monkeypatch: pytest.MonkeyPatch
     assert stream.getvalue() == "x\n"
 
 
-def test_logs_are_printed_line_by_line_and_a_wrong_call_harms_nobody(
+def test_logs_are_escaped_and_a_wrong_call_prints_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(logging, "lastResort", logging.lastResort)
@@ -220,7 +220,7 @@ def test_a_document_is_escaped_on_a_terminal(monkeypatch: pytest.MonkeyPatch) ->
     assert stream.text() == 'a = "☃"  # \\u202e\n\\x3a:error::x\n'
 
 
-def test_an_annotation_cannot_hold_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_annotation_cannot_contain_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = replaced("stdout", monkeypatch, is_terminal=False)
     terminal.print_annotation("error", {"file": "a:b,c\n::x", "title": "t"}, "50%\r\n::error::y\x1b")
     expected = "::error file=a%3Ab%2Cc%0A%3A%3Ax,title=t::50%25%0D%0A::error::y\\x1b\n"
@@ -238,7 +238,7 @@ def test_a_status_takes_one_line_and_is_for_terminals_only(monkeypatch: pytest.M
     assert silent.text() == ""
 
 
-def test_hooks_say_what_servers_send_in_one_harmless_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hooks_print_messages_as_one_escaped_line(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = replaced("stderr", monkeypatch, is_terminal=True)
     say("error: \x1b[2J\n##[error]x\u202e")
     assert stream.text() == "variant-backend: error: \\x1b[2J\\n#\\x23[error]x\\u202e\n"

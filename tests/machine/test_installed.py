@@ -25,7 +25,7 @@ from variant_backend.variants.providers import StaticProvider
 from variant_backend.variants.ranking import rank, static_support, unsupported
 
 CUDA = ("-p", "nvidia :: cuda_version_lower_bound :: 12.8", "-l", "cuda12.8")
-# Variables with which uv installs such variants on a machine without a GPU.
+# These variables make uv install variants for a GPU on a machine without one.
 FORCED: dict[str, Any] = {
     "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": "12.8",
     "NV_VARIANT_PROVIDER_FORCE_SM_ARCH": "9.0",
@@ -261,7 +261,7 @@ def test_check_requires_distributions_in_each_folder(tmp_path: Path) -> None:
 def test_path_and_interpreter_exclude_each_other() -> None:
     result = invoke("--path", "site", "--interpreter", "bare")
     assert result.exit_code == 2
-    assert "--path and --interpreter exclude each other; use one of them" in result.stderr
+    assert "--path and --interpreter cannot be used together; leave one of them out" in result.stderr
 
 
 BROKEN = {

@@ -290,7 +290,7 @@ def test_the_version_of_an_interpreter_is_the_target(
         assert capsys.readouterr().err == f"looking into {tmp_path / 'env'} (--interpreter)\n"
     result = invoke("--interpreter", tmp_path / "env", "--python", "3.12")
     assert result.exit_code == 2
-    assert "--interpreter and --python exclude each other" in result.stderr
+    assert "--interpreter and --python cannot be used together" in result.stderr
     (tmp_path / "env" / "pyvenv.cfg").write_text("version = 3.12.4\nimplementation = PyPy\n")
     result = invoke("--interpreter", tmp_path / "env")
     assert result.exit_code == 1

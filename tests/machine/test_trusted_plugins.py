@@ -67,7 +67,7 @@ def support(
 def test_a_trusted_plugin_reports_support_in_its_order(
     wheels: Path, installer: Installer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # PYTHONPATH must neither count as installed nor be imported.
+    # Distributions on PYTHONPATH must neither satisfy requirements nor be imported.
     (tmp_path / "speech_provider.py").write_text("raise OSError")
     (tmp_path / "speech_provider-1.0.dist-info").mkdir()
     (tmp_path / "speech_provider-1.0.dist-info" / "METADATA").write_text(

@@ -1,4 +1,4 @@
-"""Config settings that nearly are those of this package end a build; settings of real backends do not."""
+"""A misspelt config setting of this package ends a build; the settings of real backends do not."""
 
 from __future__ import annotations
 

@@ -745,8 +745,8 @@ def test_an_unusable_file_is_reported_and_not_changed(content: bytes | None, pat
 @pytest.mark.parametrize(
     ("arguments", "fault"),
     [
-        (("--undo", "--label", "x"), "--undo contradicts --label and --property"),
-        (("--undo", "-p", "a::b::c"), "--undo contradicts --label and --property"),
+        (("--undo", "--label", "x"), "--undo cannot be used with --label or --property"),
+        (("--undo", "-p", "a::b::c"), "--undo cannot be used with --label or --property"),
         (("-p", "a::b::c"), "--property needs a label; add --label LABEL"),
         (("--label", "x"), "label 'x' is new; add its properties with --property NS::FEATURE::VALUE"),
     ],
@@ -808,7 +808,7 @@ def test_a_file_changed_during_the_question_is_not_overwritten(
 ) -> None:
     file = write(PLAIN)
     changed = f"{PLAIN}\n# Changed.\n"
-    # The difference is printed just before writing; here, an editor changes the file then.
+    # `init` prints the difference just before it writes. An editor changes the file at that moment.
     monkeypatch.setattr(
         "variant_backend.cli.init._show_difference", lambda *_: file.write_bytes(changed.encode())
     )

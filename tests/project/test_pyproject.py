@@ -1,4 +1,4 @@
-"""Tables of a project file whose names nearly are ours are reported wherever the file is read."""
+"""Misspelt names of our tables are reported by every command that reads a project file."""
 
 from __future__ import annotations
 

@@ -204,7 +204,7 @@ def test_a_label_may_remove_dependencies_of_all_labels(tmp_path: Path) -> None:
 def test_a_recipe_cannot_request_a_variant(tmp_path: Path) -> None:
     table = '[tool.variant-backend.variants.cu128]\nconfig-settings = { variant = "x" }\n'
     (line,) = problems(tmp_path, table + VARIANT)
-    assert "config-settings.variant: a setting of variant-backend" in line
+    assert "config-settings.variant: expected a setting of the wrapped backend" in line
 
 
 def test_variant_markers_are_decided_or_kept() -> None:
@@ -338,7 +338,7 @@ def test_an_empty_glob_matches_no_local_version() -> None:
 
 def test_two_matching_labels_are_an_error() -> None:
     recipes = {"a": Recipe(match={"local": "cu*"}), "b": Recipe(match={"python": "cp313"}), "c": Recipe()}
-    with pytest.raises(VariantError, match=r"several labels match: a, b; change their globs"):
+    with pytest.raises(VariantError, match=r"several labels match: a, b; change the globs"):
         label_for(recipes, WheelFilename.parse(WHEEL))
     del recipes["a"]
     assert label_for(recipes, WheelFilename.parse(WHEEL)) == "b"

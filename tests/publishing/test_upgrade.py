@@ -214,7 +214,8 @@ def test_labels_that_no_installer_selects_are_named_with_the_reason() -> None:
     assert line.startswith("ipu (by graphcore): uv only supports its built-in providers: nvidia,")
     lonely = upgraded(changed(SECOND, "variants", "sunk", value={"blas": {"library": ["atlas"]}}))
     assert (
-        lonely.unservable()[1] == "sunk: the static-properties of 'blas' have none of its values of 'library'"
+        lonely.unservable()[1]
+        == "sunk: the static-properties of 'blas' contain none of its values of 'library'"
     )
     optional = upgraded(changed(THIRD, "providers", "blas", "optional", value=True))
     assert optional.unservable()[1].startswith("mkl, openblas (by blas): the provider of 'blas' is optional")

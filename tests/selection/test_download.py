@@ -53,7 +53,7 @@ def fails(listed: File, folder: Path) -> str:
 
 
 def breaking(*counts: int, validator: tuple[str, str] = ("ETag", '"1"'), ranges: bool = True) -> Behavior:
-    """Return a behavior that sends *counts* bytes for the first requests, and everything after that."""
+    """Return a behavior that sends only *counts* bytes to the first requests, and all bytes to later ones."""
     left = list(counts)
 
     def behave(handler: Handler, _: bytes | None) -> bool:

@@ -202,7 +202,7 @@ def test_the_key_in_json_is_the_sort_key(folder: Path) -> None:
             GPU,
             [
                 "demo-1.0-py3-none-any-null.whl is compatible, but the selected wheel is better:",
-                "  it has speed :: mode :: fast, and the other has no more features",
+                "  it has speed :: mode :: fast, and the other wheel has no more features",
             ],
         ),
         (

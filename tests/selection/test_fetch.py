@@ -56,7 +56,7 @@ def names(folder: Path) -> list[str]:
 
 
 def publish(server: Server, source: Path, name: str = "demo", facts: Mapping[str, Any] = {}) -> str:
-    """List the files of a folder on an index; *facts* replace what the page says about each wheel."""
+    """List the files of a folder on an index; *facts* replace the entries of the wheels on the page."""
     page = server.folder / "simple" / name
     page.mkdir(parents=True)
     files = []
@@ -399,7 +399,7 @@ def test_a_wheel_that_contradicts_its_index_file_is_refused(tmp_path: Path, out:
         ),
     ],
 )
-def test_what_does_not_exist_or_fit_is_an_error(
+def test_a_request_without_a_compatible_wheel_is_an_error(
     requested: str, message: str, tmp_path: Path, out: Path
 ) -> None:
     folder = tmp_path / "wheels"
@@ -478,7 +478,7 @@ def test_without_an_index_file_a_lock_reads_the_pinned_wheel(folder: Path, out: 
     refused = invoke(*options)
     assert refused.exit_code == 1
     assert (
-        f"error: {SAFE}: a lock file needs the properties of its label, and no index file lists them;"
+        f"error: {SAFE}: a lock file requires the properties of this label, and no index file lists them;"
         in refused.stderr
     )
     assert invoke(*options, "-o", out).exit_code == 0

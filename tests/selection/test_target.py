@@ -1,4 +1,4 @@
-"""The tags of the requested interpreter and platform are those of the real one."""
+"""The computed tags of an interpreter and platform equal the tags of the real one."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_this_platform_has_the_tags_of_the_running_interpreter() -> None:
         ("3.12.4", "windows", "3.12.4", "cp312-cp312-win_amd64", False),
     ],
 )
-def test_the_running_interpreter_gives_what_is_not_requested(
+def test_the_running_interpreter_is_used_for_everything_not_requested(
     python: str | None, platform: str | None, version: str, best: str, here: bool
 ) -> None:
     target = requested(python, platform)

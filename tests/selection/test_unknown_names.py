@@ -116,7 +116,7 @@ def test_features_and_values_of_known_providers_are_checked(text: str, message: 
         Policy(pinned={"numpy": Version("2"), "demo": Version("1")}),
     ],
 )
-def test_a_name_that_anything_in_the_run_knows_is_no_problem(policy: Policy) -> None:
+def test_a_name_known_to_anything_in_the_run_is_accepted(policy: Policy) -> None:
     assert unknown(policy) == []
 
 
@@ -201,7 +201,7 @@ def test_values_of_a_static_namespace_are_ignored_with_a_warning(folder: Path) -
     assert text not in invoke("explain", *options, "--disable", "speed").stderr
 
 
-def test_a_name_that_only_an_older_release_knows_is_no_problem(folder: Path) -> None:
+def test_a_name_known_only_to_an_older_release_is_accepted(folder: Path) -> None:
     mlk = {"static-properties": {"level": ["a"]}}
     namespaces = {"namespace": ["speed", "mlk"]}
     older = patched(DOCUMENT, {"default-priorities": namespaces, "providers": {"mlk": mlk}})

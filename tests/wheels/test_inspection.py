@@ -169,7 +169,7 @@ def test_a_broken_plain_wheel_is_reported_beside_the_variant() -> None:
     ]
 
 
-def test_a_plain_wheel_is_no_error() -> None:
+def test_a_plain_wheel_is_not_an_error() -> None:
     result = invoke(make_wheel(Path()))
     assert (result.exit_code, result.stderr) == (0, "")
     assert "  variant       no: neither a label nor a variant.json\n" in result.stdout
@@ -396,4 +396,4 @@ def test_long_lines_stay_in_their_column_on_a_terminal(no_color: str) -> None:
         lines = shown.splitlines()
         assert max(map(len, lines)) <= 60
         at = lines.index("  uv            never installs it: the static-properties of")
-        assert lines[at + 1] == "                  'mode' have none of its values of 'kind'"
+        assert lines[at + 1] == "                  'mode' contain none of its values of"

@@ -54,7 +54,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def invoke(*arguments: object) -> str:
-    """Run a command that takes wheels, and return what it prints as an error, or nothing if it succeeds."""
+    """Run a command that takes wheels, and return its error message, or nothing if it succeeds."""
     command, *rest = map(str, arguments)
     if command == "make-variant":
         result = CliRunner().invoke(
@@ -71,7 +71,7 @@ def converted(path: object) -> str:
 
 
 def remedy_of(error: str, prefix: str) -> str:
-    """Return what follows a remedy's first words, as the shell reads it."""
+    """Return the words after the first words of a remedy, as the shell splits them."""
     (text,) = (line.partition(f"; {prefix}")[2] for line in error.splitlines() if f"; {prefix}" in line)
     return shlex.split(text)[0]
 
@@ -258,7 +258,7 @@ INDEX: list[tuple[str, Callable[[Path], object], str]] = [
 
 @posix_only
 @pytest.mark.parametrize(("argument", "prepare", "text"), INDEX)
-def test_index_explains_what_is_not_a_folder(
+def test_index_explains_a_path_that_is_not_a_folder(
     folder: Path, argument: str, prepare: Callable[[Path], object], text: str
 ) -> None:
     convert(make_wheel(folder / "plain"), folder)

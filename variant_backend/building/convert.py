@@ -23,7 +23,7 @@ _REMEDY = "use --property, --null or --label, or add a match to the project file
 
 
 class RequestError(VariantError):
-    """A request that is missing or contradicts the project file: a matter of usage."""
+    """The request is missing, or contradicts the project file: wrong usage."""
 
 
 class Conversion(NamedTuple):
@@ -52,7 +52,7 @@ def plan_conversions(
 ) -> list[Planned]:
     """Plan the variant of each wheel.
 
-    The variant is the requested one, else the one in the wheel's own variant.json, else the one whose match
+    The variant is the requested one, or the one in the wheel's own variant.json, or the one whose match
     selects the wheel. If *project_file* is None, the pyproject.toml of the current folder is used, if there
     is one. *moment* is as in `Plan`. *warn* gets warnings for the maintainer.
     Raises VariantError; RequestError if other options are required.
@@ -179,13 +179,13 @@ class _Planner:
         request, table = self._request, project.metadata if project else None
         if table is not None and request.providers:
             raise RequestError(
-                "--provider, --plugin-api and --static cannot be combined with a project file: edit its"
-                " [variant.providers]."
+                "--provider, --plugin-api and --static cannot be used with a project file:"
+                " edit its table [variant.providers]"
             )
         if table is None and request.needs_table():
             raise VariantError(
                 f"label {request.label!r} is not defined: there is no project file with a [variant] table",
-                hint="use --pyproject to name one, or --property to give properties",
+                hint="use --pyproject FILE to name a project file, or --property to give properties",
             )
         draft = Draft.of(request, project)
         if table is None and not request.properties and not request.providers:
@@ -207,7 +207,7 @@ class _Planner:
             return Plan(opened.variant_metadata(), recipe, moment=self._moment)
 
     def by_match(self, project: Project | None) -> Callable[[WheelFile], Plan | None] | None:
-        """Return a function that plans a wheel by the matches of the project file, or None if it has none."""
+        """Return a function that plans a wheel by the ``match`` tables of the project file, or None."""
         if project is None or project.metadata is None:
             return None
         recipes = project.recipes
@@ -231,7 +231,7 @@ class _Planner:
 
 
 def _load_project(path: Path | None) -> Project | None:
-    """Return the named project file, or that of the current folder, or None if there is none."""
+    """Return the named project file, or the one in the current folder, or None if there is none."""
     if path is None and not Path("pyproject.toml").exists():
         return None
     # The TOML reader takes long to import, and most runs have no project file.
@@ -239,5 +239,5 @@ def _load_project(path: Path | None) -> Project | None:
 
     project = Project.load(path or PROJECT_FILE)
     if project.metadata is None and path is not None:
-        raise VariantError("missing table [variant]", place=path, hint="name the project file that has it")
+        raise VariantError("missing table [variant]", place=path, hint="name a project file with this table")
     return project

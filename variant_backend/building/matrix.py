@@ -1,6 +1,6 @@
-"""Building all wheels of a release: one sdist, and every wheel from a fresh copy of the sdist's content.
+"""Build all wheels of a release: one sdist, and every wheel from a fresh copy of the sdist's content.
 
-No two wheels share a source tree: the object files of one variant would end up in the next wheel.
+Two wheels never share a source tree, because object files of one variant would end up in the next wheel.
 `_build_one` builds each wheel in a process of its own. The output of the process is the log, and the process
 can be ended at once, with all its children.
 """
@@ -72,7 +72,7 @@ class Matrix(NamedTuple):
             if metadata is None and not project.recipes:
                 raise VariantError(
                     f"{path}: missing table [variant], so no label is defined",
-                    hint="define variants there, or use --plain to build the plain release",
+                    hint="define the variants in this table, or use --plain to build the plain release",
                 )
             defined = metadata.variants if metadata else ()
             labels, plain = [*dict.fromkeys([*defined, *project.recipes])], True  # null needs a recipe only
@@ -174,7 +174,7 @@ class _Order(NamedTuple):
 
 
 def _run(orders: Sequence[_Order], jobs: int, show: ShowState) -> list[Built]:
-    """Build the *orders*, *jobs* at a time. However this function ends, it leaves no process running."""
+    """Build the *orders*, *jobs* at a time. When this function ends, even by an error, no process runs on."""
     built: dict[_Order, Built] = {}
     waiting = deque(orders)
     running: list[_Process] = []
@@ -228,7 +228,7 @@ class _Process:
             )
 
     def has_ended(self) -> bool:
-        """Return whether the process has ended by itself."""
+        """Return whether the process has ended."""
         return self._process.poll() is not None
 
     def end(self) -> None:
@@ -270,7 +270,7 @@ def _check_label(filename: WheelFilename, label: str | None) -> None:
 
 
 def _reason(log: Path, code: int) -> str:
-    """Return the reason of a failed build: the first error of variant-backend, else the last line."""
+    """Return the reason of a failed build: the first error of variant-backend, or else the last line."""
     if code < 0:
         return f"the build was ended by signal {-code}"
     reason = f"the build ended with exit code {code}"

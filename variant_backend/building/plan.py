@@ -1,6 +1,6 @@
-"""Plans of variants: one way for builds and for existing wheels.
+"""Plan variants in the same way for builds and for existing wheels.
 
-Facts that exist only while a wheel is built are arguments: answers of plugins, and installed versions.
+Some facts exist only during a build: the answers of plugins, and the installed versions. They are arguments.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Request(NamedTuple):
 class Draft(NamedTuple):
     """A plan without the facts that only a build knows.
 
-    *metadata* is that of the release, reduced to one variant. *recipe* is that of its label.
+    *metadata* is the release's metadata with only one variant. *recipe* is the recipe of its label.
     """
 
     metadata: VariantMetadata

@@ -23,8 +23,8 @@ def unmatched_removals(
 ) -> list[str]:
     """Return a warning for each pattern of ``remove-dependencies`` that matches no requirement.
 
-    *path* is that of the project file. *wheels* are plain wheels by the label whose recipe applies. Patterns
-    for all labels are checked with *common* only.
+    *path* is the path of the project file. *wheels* has the plain wheels to which the recipe of each label
+    applies. Patterns for all labels are checked only with *common*.
     """
     if not any(project.recipe(label).remove_dependencies for label in wheels):
         return []

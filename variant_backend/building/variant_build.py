@@ -32,7 +32,7 @@ class VariantBuild(NamedTuple):
 
     @classmethod
     def of(cls, asked: Mapping[str, str], *, labelled: bool) -> VariantBuild:
-        """Return the build of the variant that is *asked* for, see `asked_variants`. Raises VariantError."""
+        """Return the build of the *asked* variant, see `asked_variants`. Raises VariantError."""
         properties = [text for text, key in asked.items() if key == "variant" and "::" in text]
         parsed = tuple(map(Property.parse, properties))
         request = Request(only_label([text for text in asked if text not in properties]), parsed)
@@ -41,7 +41,7 @@ class VariantBuild(NamedTuple):
             raise VariantError(
                 "missing table [variant], so no label is defined",
                 place=PROJECT_FILE,
-                hint="define the variants there",
+                hint="define the variants in this table",
             )
         draft = Draft.of(request, project)
         try:
@@ -77,7 +77,7 @@ class VariantBuild(NamedTuple):
         return self.draft.recipe.settings(backend_settings(config_settings) or {})
 
     def build_requires(self) -> list[str]:
-        """Return the build requirements of the variant, without those of the wrapped backend."""
+        """Return the build requirements of the variant, in addition to the wrapped backend's."""
         metadata = self.draft.metadata
         plugins = [text for provider in metadata.build_providers().values() for text in provider.requires]
         for namespace in sorted(self.variant.namespaces()) if self.project.validates else ():
@@ -88,7 +88,7 @@ class VariantBuild(NamedTuple):
     def plan(self, warn: Callable[[str], object]) -> Plan:
         """Run the plugins that run in builds, and return the plan.
 
-        The versions of ABI dependencies are those installed in the environment of this process. *warn* gets a
+        The versions of ABI dependencies are read from the environment of this process. *warn* gets a
         line for each failed plugin that the variant does not use. Raises VariantError if a plugin that the
         variant uses fails, or if an ABI dependency is not installed.
         """
@@ -145,6 +145,6 @@ def _installed(names: Iterable[str]) -> dict[str, Version]:
                 f"{name!r} is not installed in the build environment",
                 hint="add it to build-system.requires, or to the build-requires of this label",
             ) from None
-        except (InvalidVersion, TypeError) as error:  # TypeError: no version, so it is None
+        except (InvalidVersion, TypeError) as error:  # TypeError: the metadata has no version
             raise VariantError(f"the installed {name!r}: {error}") from None
     return versions

@@ -1,4 +1,4 @@
-"""The wrapped build backend: its import by the rules of PEP 517, and its private build folder."""
+"""Import the wrapped build backend by the rules of PEP 517, and give it a private build folder."""
 
 from __future__ import annotations
 
@@ -64,10 +64,10 @@ def wrapped_backend(project: Project, *hook: str) -> Any:
 def compiled_apart(folder: Path) -> Iterator[None]:
     """Let setuptools compile in *folder* instead of the project's `build` folder.
 
-    Setuptools compares names and times of files, not compiler flags. In a shared folder it would reuse object
-    files of another variant, and the next plain wheel would get those of this one. Setuptools 65.5 and newer
-    read the file that DIST_EXTRA_CONFIG names after `setup.cfg`. A `build_lib` that the project sets, or that
-    a backend such as poetry-core passes, is not changed.
+    Setuptools compares names and times of files, not compiler flags. So in a shared folder, it would reuse
+    the object files of another variant. Setuptools 65.5 and newer read `setup.cfg`, and then the file that
+    DIST_EXTRA_CONFIG names. A `build_lib` that the project sets, or that a backend such as poetry-core
+    passes, is not changed.
     """
     import configparser
 

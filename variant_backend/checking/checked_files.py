@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _INDEX = re.compile(r"(?P<name>.+)-(?P<version>[^-]+)-variants\.json", re.IGNORECASE)
 
-# The kinds of files in a summary, in its order.
+# The kinds of files, in the order of the summary.
 WHEEL, INDEX_FILE, DOCUMENT, PAGE = "wheel", "index file", "JSON document", "index page"
 SDIST, PROJECT_FILE = "sdist", "project file"
 KINDS = (WHEEL, INDEX_FILE, DOCUMENT, PAGE, SDIST, PROJECT_FILE)
@@ -147,12 +147,12 @@ class CheckedFiles:
 
 
 def _is_of_release(name: str) -> bool:
-    """Return whether a file in a folder belongs to a release, judging by its name."""
+    """Return whether a file in a folder belongs to a release, by its filename."""
     return name.endswith((".whl", "variants.json")) or name in ("variant.json", "pyproject.toml")
 
 
 def _sdist_key(path: Path) -> _Key | None:
-    """Return the release of an sdist, judging by its filename. None if it is not an sdist."""
+    """Return the release of an sdist, by its filename. None if it is not an sdist."""
     name, separator, version = path.name.removesuffix(".tar.gz").rpartition("-")
     is_sdist = separator and path.name.endswith(".tar.gz")
     return _release_key(path.parent, name, version) if is_sdist else None

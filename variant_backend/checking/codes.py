@@ -18,7 +18,7 @@ PRACTICE = "practice"
 INSTALLERS = ("uv", "pip")
 GROUPS = (FORMAT, "installers", *INSTALLERS, PRACTICE)
 
-# A path that cannot be checked must never pass in silence because of a selection.
+# A path that cannot be checked is always reported, even if a selection leaves out other rules.
 _PATHS = {"unreadable", "unknown-file", "nothing-to-check"}
 
 
@@ -135,7 +135,8 @@ RULES: Mapping[str, Rule] = {
         "add a provider, or remove the namespace from default-priorities",
     ),
     "provider-source": _format(
-        "A provider does not have exactly one source of support, or has keys of another source.",
+        "A provider must have exactly one of static-properties, requires, build-requires and builtin, and no"
+        " keys that belong to another one.",
         "use either static-properties or requires, and only the keys that belong to it",
     ),
     "reserved-provider": _format(

@@ -1,7 +1,7 @@
 """Find problems in wheels, index files, project files and whole releases.
 
-The content of a file never raises here: it becomes a finding. Only the central directory, the local headers
-and the dist-info files of a wheel are read, never its payload.
+An error in the content of a file becomes a finding, not an exception. `check` reads only the central
+directory, the local headers and the dist-info files of a wheel, never its payload.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def check_command(
     code is 1 if the command finds an error; warnings do not change it.
     """
     if printer.as_json and form == "github":
-        raise click.UsageError("--json contradicts --format github; leave one of them out")
+        raise click.UsageError("--json and --format github cannot be used together; leave one of them out")
     try:
         codes = select_codes(_split(select), _split(ignore), installers)
     except VariantError as error:

@@ -77,7 +77,7 @@ class _Program(click.Command):
 
 
 def _report(error: click.ClickException) -> None:
-    """Print wrong usage: how the command is used, and what is wrong."""
+    """Print the correct usage of a command, and the errors."""
     if isinstance(error, _SHOWS_HELP):
         print_lines(error.format_message())
         return
@@ -131,7 +131,9 @@ class Command(_Program):
         """Run the command."""
         quiet, verbose = ctx.params.pop("quiet"), ctx.params.pop("verbose")
         if quiet and verbose:
-            raise click.UsageError("--quiet contradicts --verbose; leave one of them out", ctx)
+            raise click.UsageError(
+                "--quiet and --verbose cannot be used together; leave one of them out", ctx
+            )
         ctx.obj = printer = Printer(as_json=ctx.params.pop("as_json", False))
         result, code = None, 1
         before = set_volume(QUIET if quiet else VERBOSE if verbose else NORMAL)

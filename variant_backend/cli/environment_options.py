@@ -51,7 +51,7 @@ def environment_finder(paths: Sequence[Path], interpreter: str | None) -> Callab
     Raises UsageError if both options are given, and VariantError if a folder is missing.
     """
     if paths and interpreter is not None:
-        raise click.UsageError("--path and --interpreter exclude each other; use one of them")
+        raise click.UsageError("--path and --interpreter cannot be used together; leave one of them out")
     if missing := [path for path in paths if not path.is_dir()]:
         raise VariantError(*(Problem("error", str(path), "folder not found") for path in missing))
 

@@ -97,7 +97,7 @@ def _request(package: str | None, sources: Sources) -> Pin:
         except VariantError as error:
             raise WrongValue(error.lines(), "PACKAGE") from None
     if not sources.find_links:
-        raise click.UsageError("missing PACKAGE; only the content of folders is known without it")
+        raise click.UsageError("missing PACKAGE; name a package, which --index-url requires")
     names = projects(sources)
     if len(names) > 1:
         raise click.UsageError(f"the folders have several projects; name one as PACKAGE: {one_of(names)}")

@@ -40,7 +40,7 @@ def hardware_command(
 
     forms = [name for name, given in (("json", printer.as_json), ("toml", toml), ("env", as_env)) if given]
     if len(forms) > 1:
-        raise click.UsageError("--json, --toml and --as-env contradict each other; use one of them")
+        raise click.UsageError("--json, --toml and --as-env cannot be used together; use one of them")
     hardware = load_hardware(machine.path) if machine else detect(os.environ)
     printer.keys = {"machine": hardware.to_dict()}
     if output is not None:

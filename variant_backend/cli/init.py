@@ -41,7 +41,9 @@ def init_command(
     from ..project import scaffold as editing
 
     if undo and (label is not None or properties):
-        raise click.UsageError("--undo contradicts --label and --property: it does not change variants")
+        raise click.UsageError(
+            "--undo cannot be used with --label or --property: it does not change variants"
+        )
     if properties and label is None:
         raise click.UsageError("--property needs a label; add --label LABEL")
     file = editing.project_file(path)

@@ -70,7 +70,7 @@ def make_variant_command(
 
 
 def _report(printer: Printer, wheel: Path, result: Result) -> None:
-    """Print the path of a variant, or what is wrong."""
+    """Print the path of a variant, or its problems."""
     if isinstance(result, VariantError):
         for problem in result.problems:
             printer.error(problem)

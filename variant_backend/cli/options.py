@@ -14,7 +14,7 @@ from .command import WrongValue
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
-# Opening the file reports what is wrong with its path.
+# Opening the file reports a problem with its path.
 PATH = click.Path(path_type=Path, readable=False)
 
 

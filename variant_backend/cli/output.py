@@ -30,16 +30,16 @@ _VERSION = 1
 
 
 def print_json(value: object) -> None:
-    """Print a JSON document on stdout: in ASCII, and without text that CI services obey in a log."""
+    """Print a JSON document on stdout, in ASCII and without commands of CI services."""
     text = json.dumps(value, indent=2).replace("##", r"#\u0023")
     print_document(f"{text}\n".encode())
 
 
 class Printer:
-    """What a command prints: data on stdout, messages on stderr.
+    """Prints the output of a command: data on stdout, messages on stderr.
 
-    With --json, stdout gets one object when the command ends, and no line: `keys`, which the command sets,
-    between ``version``, ``warnings`` and ``errors``.
+    With --json, stdout gets only one object, when the command ends: ``version``, the `keys` that the command
+    sets, ``warnings`` and ``errors``.
     """
 
     def __init__(self, *, as_json: bool) -> None:
@@ -105,7 +105,7 @@ def problem_to_dict(problem: Problem) -> dict[str, object]:
 
 
 def problems_in(error: VariantError | OSError) -> Sequence[Problem]:
-    """Return the problems that an error stands for."""
+    """Return the problems in an error."""
     if isinstance(error, VariantError):
         return error.problems
     place = error.filename2 or error.filename or "stdout"

@@ -86,7 +86,7 @@ def request_options(command: Callable[..., object]) -> Callable[..., object]:
     ) -> object:
         if is_null and (properties or label not in (None, NULL_LABEL)):
             raise click.UsageError(
-                "--null contradicts --property and --label: the null variant has no properties"
+                "--null cannot be used with --property or --label: the null variant has no properties"
             )
         try:
             providers = _providers(requires, plugin_apis, statics, known=known)

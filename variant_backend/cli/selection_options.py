@@ -240,7 +240,7 @@ def selection_options(command: _Function) -> Callable[..., object]:
 def _version_of(environment: Callable[[], Environment], python: str | None) -> str:
     """Return the version of ``--interpreter`` as the target; raises UsageError with ``--python``."""
     if python is not None:
-        raise click.UsageError("--interpreter and --python exclude each other; use one of them")
+        raise click.UsageError("--interpreter and --python cannot be used together; leave one of them out")
     if (version := environment().python) is None:
         raise VariantError("unknown version of CPython", place=environment(), hint="use --path and --python")
     return version

@@ -57,7 +57,7 @@ def unmake_command(
 
 
 def _report(printer: Printer, wheel: Path, result: Unmade | VariantError) -> None:
-    """Print the path of a plain wheel, or what is wrong."""
+    """Print the path of a plain wheel, or its problems."""
     if isinstance(result, VariantError):
         for problem in result.problems:
             printer.error(problem)

@@ -49,7 +49,7 @@ def upgrade_command(
     from ..publishing.upgrade import Destination, upgrade_all
 
     if output and in_place:
-        raise click.UsageError("--output contradicts --in-place; leave one of them out")
+        raise click.UsageError("--output and --in-place cannot be used together; leave one of them out")
     documents = [path for path in files if path.suffix != ".whl"]
     if len(documents) > 1 and not (output or in_place or dry_run or printer.as_json):
         raise click.UsageError("several documents cannot be printed; use --output or --in-place")

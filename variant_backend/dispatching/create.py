@@ -191,7 +191,7 @@ def _refuse(findings: Iterable[Finding]) -> None:
 def _read_wheels(
     release: Release, base_url: str | None, hosts: Collection[str], advance: Advance
 ) -> list[_PinnedWheel]:
-    """Read the wheels. Raises VariantError with all that cannot be read or listed."""
+    """Read the wheels. Raises VariantError with every wheel that cannot be read or listed."""
     from ..wheels.remote import map_in_threads
 
     def read(wheel: Candidate) -> _PinnedWheel | VariantError:
@@ -263,10 +263,10 @@ def _pinned_url(file: File, base_url: str | None) -> str:
 
 
 def check_lines(urls: Iterable[str]) -> None:
-    """Raise VariantError unless all URLs are https or local: nobody may change the files on their way."""
+    """Raise VariantError unless all URLs are https or local, so that nobody can change the files."""
     if unsafe := [url for url in urls if not is_safe_line(url)]:
         texts = (f"expected an https URL, got {shown_url(url)!r}" for url in unsafe)
-        raise VariantError(*texts, hint="use https: nobody may change the pinned files on their way")
+        raise VariantError(*texts, hint="use https, so that nobody can change the files during the download")
 
 
 def checked_base_url(url: str) -> str:

@@ -45,7 +45,7 @@ _REMEDIES = Remedies(unknown=f"set {HARDWARE}=FILE")
 
 
 class Wish(NamedTuple):
-    """The user's settings: a *label* and the setting that has it, a machine file, the URL of a mirror."""
+    """The user's settings: a *label* and the name of its setting, a machine file, the URL of a mirror."""
 
     label: str | None = None
     source: str = ""
@@ -85,7 +85,7 @@ class Wish(NamedTuple):
 
 
 def _check_variables(environ: Mapping[str, str]) -> None:
-    """Raise VariantError if a variable has nearly the name of a known one. Later versions may add others."""
+    """Raise VariantError if the name of a variable is misspelt. Later versions may add other variables."""
     known = {name.removeprefix(_PREFIX): name for name in (LABEL, HARDWARE, INDEX_URL)}
     # The options of the command line are `--machine` and `--index-url`.
     near = {**known, "MACHINE": HARDWARE, "INDEX": INDEX_URL}
@@ -199,7 +199,7 @@ def _check_names(supported: Supported, metadata: VariantMetadata, path: Path) ->
 def _check_near(
     what: str, names: Collection[str], wanted: Collection[str], others: Collection[str], path: Path
 ) -> None:
-    """Raise VariantError if an unknown name is nearly a *wanted* name that is missing."""
+    """Raise VariantError if an unknown name is a misspelling of a missing *wanted* name."""
     missing = [name for name in wanted if name not in names]
     for name in names:
         if name not in wanted and name not in others and (near := _near(name, missing)):
@@ -365,7 +365,7 @@ def _dist_info(pick: Pick, hosts: frozenset[str], scratch: Path, advance: Advanc
             if digest != pinned:
                 raise VariantError(
                     f"METADATA: expected the sha256 {pinned}, got {digest}",
-                    hint="report it to the project: the wheel was replaced on the server or on its way",
+                    hint="report this to the project: the wheel was replaced after the release",
                 )
             return _announced_files(wheel, pick)
         except VariantError as error:

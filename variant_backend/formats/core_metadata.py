@@ -1,4 +1,4 @@
-"""METADATA as bytes: fields are read and replaced, and all other bytes stay.
+"""Read and replace fields of METADATA, and keep all other bytes.
 
 Names and form of the fields follow the core metadata specification. The ``email`` module is not used for
 writing, as it would fold and encode unchanged fields again.
@@ -80,13 +80,13 @@ def replace_field(data: bytes, field: str, value: str) -> bytes:
 
 
 def rename_project(data: bytes, name: str) -> bytes:
-    """Return the metadata with another Name, also in its requirements on its own extras."""
+    """Return the metadata with another Name, also in requirements on the project's own extras."""
     changed = _change_headers(data, rf"{_own_requirement(data)}(?![-_.\w])", name)
     return replace_field(changed, "Name", name)
 
 
 def replace_version(data: bytes, version: str) -> bytes:
-    """Return the metadata with another Version, also in its requirements on exactly its own version."""
+    """Return the metadata with another Version, also in requirements on exactly the project's version."""
     old = re.escape(read_field(data, "Version"))
     # Something must separate two runs of white space, or long ones would take forever.
     space, extras = r"[ \t]*", r"\[[^\]\r\n]*\]"
@@ -203,7 +203,7 @@ def direct_references(data: bytes) -> list[str]:
 
 
 def _headers(data: bytes) -> bytes:
-    """Return the part before the first blank line, after which the description starts."""
+    """Return the part before the first blank line; the description follows that line."""
     end = re.search(rb"\n(?=\r?\n)", data)
     return data[: end.end()] if end else data
 

@@ -1,7 +1,7 @@
-"""A dispatching sdist: checked before use, and written again.
+"""Check a dispatching sdist before use, and pack it again.
 
-Not only `stub` writes such sdists. So the lock file must agree with the sdist, and pin the URL, size and hash
-of each wheel.
+Other tools than `stub` may write such sdists. So the lock file must agree with the sdist, and pin the URL,
+size and hash of each wheel.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _texts_about(wheel: Candidate, release: Release) -> Iterator[str]:
 
 
 def write_again(sdist_directory: str, environ: Mapping[str, str], *, root: Path = Path()) -> str:
-    """Write the unpacked sdist at *root* again, and return its name.
+    """Pack the unpacked sdist at *root* again, and return its name.
 
     Its time is SOURCE_DATE_EPOCH, or the time of the lock file, which unpacking keeps. Raises VariantError if
     it cannot be written; then no files remain.

@@ -1,4 +1,4 @@
-"""Lock files with variants, written and read.
+"""Write and read lock files with variants.
 
 Sources: the specification of pylock.toml (PEP 751), and PEP 825 ("Integration with pylock.toml"). Released
 readers of lock files do not know the names of variant wheels: see docs/fetch.md. The package's
@@ -42,8 +42,8 @@ _REQUIRES_PYTHON = "requires-python"
 class Locked(NamedTuple):
     """A locked package: a release, and its source.
 
-    The *problems* of the release are those of variants that cannot be read. *hosts* are further hosts to
-    which the servers of the wheels may redirect, as ``HOST[:PORT]``.
+    The *problems* of the release concern variants that cannot be read. *hosts* are further hosts to which the
+    servers of the wheels may redirect, as ``HOST[:PORT]``.
     """
 
     release: Release
@@ -93,7 +93,7 @@ def to_dict(packages: Iterable[Locked], folder: Path | None = None) -> dict[str,
     files = [wheel.file for package in packages for wheel in package.release.candidates]
     if bare := [file.filename for file in files if not file.hashes]:
         raise VariantError(
-            *(f"{name}: its index has no hash of it, which a lock file requires" for name in bare),
+            *(f"{name}: a lock file requires a hash, and the index has none for this wheel" for name in bare),
             hint="download the wheels, and lock them from their folder (--find-links)",
         )
     return {
@@ -131,7 +131,7 @@ def _tool(files: Sequence[File], hosts: Sequence[str]) -> dict[str, object]:
 
 
 def _agreed_requires_python(files: Iterable[File]) -> str | None:
-    """Return the Requires-Python of all wheels, empty if none has it; None if they differ."""
+    """Return the Requires-Python of all wheels, empty if no wheel has one; None if the wheels differ."""
     values = {file.requires_python or "" for file in files}
     return values.pop() if len(values) == 1 else None
 

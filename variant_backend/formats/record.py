@@ -1,4 +1,4 @@
-"""RECORD, the list of a wheel's files: read, and changed with the same line ends (PEP 376, PEP 427)."""
+"""Read and change RECORD, the list of a wheel's files, and keep its line ends (PEP 376, PEP 427)."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ class File(NamedTuple):
     """A file of a project, as its source lists it.
 
     *hashes* are hexadecimal digests by algorithm; *size* is in bytes. *core_metadata* are the hashes of the
-    ``.metadata`` file beside it, None without such a file. *yanked* is the reason why the file was yanked
-    (PEP 592), which may be empty; None if it was not. HTML pages have no sizes, and one hash only.
+    ``.metadata`` file beside it, or None if there is no such file. *yanked* is the reason why the file was
+    yanked (PEP 592), which may be empty; None if it was not. HTML pages have only one hash and no size.
     """
 
     filename: str
@@ -58,7 +58,7 @@ class File(NamedTuple):
 
     @property
     def proofs(self) -> dict[str, str]:
-        """The hashes that verify this file: for the others, a second file with the same hash can be made."""
+        """The hashes with a secure algorithm, which verify this file."""
         return {name: digest for name, digest in self.hashes.items() if name in ALGORITHMS - _FORGEABLE}
 
 
@@ -108,7 +108,7 @@ class Candidate(NamedTuple):
 class Release(NamedTuple):
     """A release: its normalized *name*, its version, its wheels, and its merged index files.
 
-    *metadata* is None without an index file. *problems* are those of its sources.
+    *metadata* is None if there is no index file. *problems* are the problems of its sources.
     """
 
     name: str

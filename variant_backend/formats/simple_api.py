@@ -1,4 +1,4 @@
-"""The pages of a package index as values: written and read, as HTML and as JSON.
+"""Write and read the pages of a package index, as HTML and as JSON.
 
 Sources: the simple repository API (PEP 503, 592, 629, 691, 700), and the metadata files beside wheels
 (PEP 658, 714). Pages that are read are untrusted.
@@ -172,7 +172,7 @@ def _anchor(file: File) -> str:
 
 
 def _one_hash(hashes: Mapping[str, str]) -> str | None:
-    """Return ``sha256=...``, or another hash without that; None without hashes."""
+    """Return ``sha256=...``, or another hash if there is no SHA-256; None if there is no hash."""
     algorithm = "sha256" if "sha256" in hashes else min(hashes, default=None)
     return f"{algorithm}={hashes[algorithm]}" if algorithm else None
 

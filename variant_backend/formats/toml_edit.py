@@ -89,7 +89,7 @@ def parse(text: str) -> Document:
 
 
 def edited(text: str, edit: Callable[[Document], object]) -> str:
-    """Return a text after an edit, which gets it with LF line ends, also at the last line.
+    """Return a text after an edit; the edit gets the text with LF line ends, also at the last line.
 
     Raises VariantError if the result is not TOML.
     """
@@ -261,7 +261,7 @@ def _end(body: Body) -> int:
 def add(document: Document, path: Path, added: Body, comment: str = "") -> None:
     """Add lines at the end of a table; a missing table is created with a header and the comment.
 
-    A new table follows the last table with the same first two names, else all tables.
+    A new table follows the last table with the same first two names. If there is none, it follows all tables.
     """
     if table := find_table(document, path):
         insert(table.inside(), _end(table.inside()), added, inline=table.is_inline_table())

@@ -1,4 +1,4 @@
-"""Several files that belong together: compared with existing files, and written all or not at all."""
+"""Compare a set of files with existing files, and write all of them or none."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def differences(outputs: Iterable[Output]) -> dict[Path, str]:
 
 
 def _check_folders(folders: Iterable[Path]) -> None:
-    """Check that each path is a folder, or does not exist; raises VariantError with all others."""
+    """Check that each path is a folder, or does not exist; raises VariantError with every problem."""
     problems = []
     for folder in folders:
         try:

@@ -1,4 +1,4 @@
-"""HTTP with the standard library only, because isolated build environments have nothing else.
+"""Download over HTTP with only the standard library, because isolated build environments have nothing else.
 
 Proxies come from the environment. User and password come from the URL or from ``~/.netrc`` (``NETRC`` names
 another file), and are sent to their own server only. Source: RFC 9110.
@@ -157,7 +157,7 @@ def is_this_machine(url: str) -> bool:
 
 
 def is_safe_line(url: str) -> bool:
-    """Return whether nobody else can read or change the answer: https, or http on this machine."""
+    """Return whether a connection is safe from readers and changes: https, or http on this machine."""
     try:
         host_of(url)
     except ValueError:
@@ -223,7 +223,7 @@ def redirected(url: str, location: str, *, other_hosts: OtherHosts) -> str:
         if urlsplit(target).scheme not in _PORTS:
             raise VariantError(f"redirected to {place}, which is not HTTP")
         if urlsplit(url).scheme == "https" != urlsplit(target).scheme:
-            raise VariantError(f"redirected to {place}, which is not encrypted, while this URL is")
+            raise VariantError(f"redirected from https to {place}, which is not encrypted")
         if is_this_machine(url) and not is_safe_line(target):
             raise VariantError(f"redirected from this machine to {place}, which is not encrypted")
         if not _same_server(url, target) and not _is_among(other_hosts, target):

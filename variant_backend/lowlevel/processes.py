@@ -39,7 +39,7 @@ else:
 
 
 class Ended(NamedTuple):
-    """The exit code of a program that has ended, and what it wrote to stdout and stderr."""
+    """The exit code of a program, and its output on stdout and stderr."""
 
     code: int
     output: bytes

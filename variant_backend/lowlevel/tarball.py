@@ -1,4 +1,4 @@
-"""Source distributions: written reproducibly, and read one member at a time."""
+"""Write source distributions reproducibly, and read them one member at a time."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-r"""The one way to print: foreign text is escaped before it reaches a terminal, a pipe or a log.
+r"""Print safely: text from outside is escaped before it reaches a terminal, a pipe or a log.
 
-Names, metadata, pages and error messages come from anywhere. So every line is printed as one line. Whatever
-a terminal would obey in it (control characters, bidirectional overrides, invisible characters), or a CI
-service (``::error``, ``##[error]``), is shown as an escape such as ``\x1b``.
+Names, metadata, pages and error messages can contain any text. So every line is printed as one line.
+Characters and commands that a terminal would execute (control characters, bidirectional overrides, invisible
+characters), or that a CI service would execute (``::error``, ``##[error]``), are printed as escapes such as
+``\x1b``.
 
-Data goes to stdout, talk to stderr. `set_volume` says how much talk there is: with ``--quiet``, errors only.
+Data goes to stdout, messages go to stderr. `set_volume` limits the messages: with ``--quiet`` to errors.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
 
 _STYLES = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
-# CI services obey these: GitHub's commands at the start of a line, the others anywhere in it.
+# CI services execute these: GitHub's commands at the start of a line, the others anywhere in a line.
 _COMMAND = r"^\s*:(?=:)|##(?=\[|vso\[|teamcity\[)"
 
 # No column of a table becomes narrower than this.
 _NARROWEST = 12
 _GAP = "  "
 
-# How much is said on stderr: errors only; warnings and results, too; every step, too.
+# The messages on stderr: errors; also warnings and results; also every step.
 QUIET, NORMAL, VERBOSE = -1, 0, 1
 _volume = NORMAL
 
@@ -40,7 +41,7 @@ def set_volume(volume: int) -> int:
 
 
 def shows_progress() -> bool:
-    """Return whether progress may be shown: a person sees stderr, and did not ask for quiet."""
+    """Return whether progress may be shown: stderr is a terminal, and the volume is not quiet."""
     return _volume > QUIET and is_terminal(sys.stderr)
 
 
@@ -120,7 +121,7 @@ def print_error(*parts: str) -> None:
 
 
 def print_lines(text: str) -> None:
-    """Print what belongs to an error on stderr: lines such as a usage or a traceback."""
+    """Print further lines of an error on stderr, such as a usage or a traceback."""
     for line in text.split("\n"):
         _print(sys.stderr, (line,))
 
@@ -215,7 +216,7 @@ def print_logs() -> None:
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Return whether a stream is a terminal, where a person reads along."""
+    """Return whether a stream is a terminal."""
     return stream is not None and stream.isatty()
 
 
@@ -280,7 +281,7 @@ def _styled(parts: Sequence[str], stream: TextIO) -> str:
     whole = escaped("".join(parts))
     if not any(isinstance(part, Styled) for part in parts) or not _shows_styles(stream):
         return whole
-    if "".join(map(escaped, parts)) != whole:  # joined, they are a command
+    if "".join(map(escaped, parts)) != whole:  # together, they form a command
         return whole
     return "".join(
         _in_style(escaped(part), part.style) if isinstance(part, Styled) else escaped(part) for part in parts
@@ -295,7 +296,7 @@ def _in_style(text: str, style: str) -> str:
 def _shows_styles(stream: TextIO) -> bool:
     """Return whether a stream shows styles, by the rule of Python itself.
 
-    NO_COLOR (no-color.org) wins over FORCE_COLOR (force-color.org), and both over what the stream is:
+    NO_COLOR (no-color.org) wins over FORCE_COLOR (force-color.org), and both win over the kind of stream:
     terminals show styles, unless TERM is dumb.
     """
     if os.environ.get("NO_COLOR"):

@@ -1,4 +1,4 @@
-"""Zip archives as ranges of bytes: rewritten without reading or inflating unchanged members.
+"""Rewrite zip archives as ranges of bytes, without reading or inflating unchanged members.
 
 This module knows zip files, not wheels. Unchanged members are copied with their headers.
 """
@@ -261,7 +261,7 @@ def assemble(archive: Archive, edits: Mapping[str, Sequence[Member]]) -> list[Se
 
 
 class _Body(NamedTuple):
-    """The new archive up to the directory, and what the directory needs to know about it.
+    """The new archive up to the directory, and the facts that the directory needs.
 
     *records* are the records of edited members, by their old names. From each of the old offsets *starts*
     on, members move by the number of bytes in *shifts*.

@@ -1,4 +1,4 @@
-"""A few members of a zip archive, found by name without reading the records of all others.
+"""Find a few members of a zip archive by name, without reading the records of all others.
 
 `index` reads two members of each wheel, and may read hundreds of wheels with hundreds of members.
 """
@@ -26,8 +26,8 @@ _CENTRAL_SIGNATURE = b"PK\x01\x02"
 def read_members(source: Source, names: Iterable[str]) -> Archive:
     """Return the archive with the named members only.
 
-    Only these members are checked as `Archive.read` checks all. If a member is missing, or something is
-    unusual, `Archive.read` reads the whole archive. Raises VariantError as that does.
+    Only these members are checked, in the same way as in `Archive.read`. If a member is missing or the
+    archive is unusual, `Archive.read` reads the whole archive. Raises VariantError as `Archive.read` does.
     """
     source = _with_tail(source)
     try:

@@ -1,4 +1,4 @@
-"""The records of zip files as bytes: read strictly, and changed as little as possible.
+"""Read the records of zip files strictly, and change them as little as possible.
 
 Sources: PKWARE's APPNOTE, sections 4.3 (records) and 4.5.3 (ZIP64), and further rules of package
 indexes, so that every reader sees the same members.
@@ -106,7 +106,7 @@ _LOCATOR = struct.Struct("<4sLQL")  # signature, disk, offset of the ZIP64 end r
 
 
 class Entry(NamedTuple):
-    """A member as the central directory describes it, with its whole record there."""
+    """A member as the central directory describes it, with its whole record in the directory."""
 
     name: str
     central: bytes
@@ -382,8 +382,8 @@ def _read_local_sizes(name: str, local: _Local, extra: bytes) -> tuple[int, int]
 def _read_slots(name: str, slots: Sequence[int], extra: bytes) -> list[int]:
     """Return the values of a directory record's slots; for full slots, they are in the ZIP64 extra field.
 
-    Raises VariantError unless that field exists only if it is needed, once, and has only the needed
-    values (APPNOTE 4.5.3): installers reject all other forms.
+    Raises VariantError unless there is one such field with exactly the values of the full slots, or no field
+    if no slot is full (APPNOTE 4.5.3): installers reject all other forms.
     """
     fields = [field[4:] for kind, field in _extra_fields(name, extra) if kind == _ZIP64]
     wanted = slots.count(_FULL32)

@@ -15,8 +15,8 @@ If that fails, it prints one line about the error, and whether a module is missi
 
     {"error": "...", "is_missing": ...}
 
-The plugin's own output goes to stderr. Its first line is in ``printed``, which is null without output. The
-exit code is always 0.
+The plugin's own output goes to stderr. Its first line is in ``printed``, which is null if there is none.
+The exit code is always 0.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class _Watch(Thread):
                 os.write(2, data)
 
     def end(self) -> str | None:
-        """Redirect stdout to stderr, and return the first printed line, None without output."""
+        """Redirect stdout to stderr, and return the first printed line, or None if nothing is printed."""
         with suppress(Exception):  # the plugin may have closed or replaced it
             sys.stdout.flush()
         os.dup2(2, 1)

@@ -44,7 +44,7 @@ def detect(environ: Mapping[str, str]) -> Hardware:
 
 
 def hardware_of(path: Path | None, environ: Mapping[str, str]) -> Hardware:
-    """Return the contents of a machine file, or what is detected on this machine if *path* is None.
+    """Return the content of a machine file, or the detected facts of this machine if *path* is None.
 
     The sources name the file. Detection waits until the result is read. Raises VariantError if the file
     cannot be read.

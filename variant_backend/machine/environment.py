@@ -146,7 +146,7 @@ def _own_environment() -> Environment:
 
 
 def _environment_on_path(environ: Mapping[str, str], *, windows: bool) -> Environment | None:
-    """Return the environment of the first Python on ``PATH`` that answers, None without any Python.
+    """Return the environment of the first Python on ``PATH`` that answers, or None if there is no Python.
 
     On Windows, ``python.exe`` may be a placeholder for the store, and ``py.exe`` starts an installed Python.
     """
@@ -194,7 +194,7 @@ def _ask(executable: Path, found_by: str) -> Environment:
     try:
         answer = json.loads(ended.output)
         folders = tuple(map(Path, dict.fromkeys(answer["folders"])))
-        interpreter = Path(answer["executable"])  # what was started may be a launcher
+        interpreter = Path(answer["executable"])  # the started program may be a launcher
         return Environment(str(interpreter), found_by, folders, interpreter, answer["python"])
     except (ValueError, KeyError, TypeError):
         lines = ended.errors.decode("utf-8", "replace").strip().splitlines() or [""]
@@ -232,7 +232,7 @@ def _read_environment(prefix: Path, found_by: str, environ: Mapping[str, str]) -
     match = re.match(r"3\.\d+(\.\d+)?", config.get("version_info") or config.get("version") or "")
     release = ".".join(match[0].split(".")[:2]) if match else ""
     folders = _site_packages(prefix, release)
-    # uv layers the environment of `uv run --with` over that of the project.
+    # `uv run --with` adds an environment in front of the project's environment.
     if extended := config.get("extends-environment"):
         folders += _site_packages(Path(extended), release)
     if config.get("include-system-site-packages", "").lower() == "true":
@@ -321,7 +321,7 @@ def _added_paths(folder: Path) -> list[Path]:
 
 
 def _without_links(folders: Iterable[Path]) -> list[Path]:
-    """Return the folders without those that are another one under another name, such as lib64."""
+    """Return the folders without second names of the same folder, such as lib64."""
     first: dict[Path, Path] = {}
     for folder in folders:
         first.setdefault(folder.resolve(), folder)

@@ -49,8 +49,8 @@ def installed_variants(
     """Return the installed variants, and an error for each that cannot be read.
 
     *supported* is what the machine supports: a missing namespace is unknown, unless the static-properties of
-    the variant list it. *folders* are site-packages folders. *versions* are those of the
-    installed distributions, by normalized name; without them, abi_dependency is unknown.
+    the variant list it. *folders* are site-packages folders. *versions* has the versions of the installed
+    distributions, by normalized name; without it, support for abi_dependency is unknown.
     """
     results: list[Installed] = []
     errors: list[VariantError] = []
@@ -103,7 +103,7 @@ def disagreements(installed: Iterable[Installed], namespace: str) -> list[Disagr
 
 
 def aligned(known: Support, namespace: str, installed: Sequence[Installed]) -> Support:
-    """Return what is supported after aligning a namespace with the installed variants.
+    """Return the supported values after aligning a namespace with the installed variants.
 
     If installed variants have a feature, only the values that all of them have remain: none if they
     disagree. If the supported values are unknown, these values become supported. The origin names the

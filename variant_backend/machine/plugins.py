@@ -102,7 +102,7 @@ def installed_plugins(folders: Sequence[Path]) -> tuple[list[Plugin], list[Probl
 
 
 def query_plugin(plugin: Plugin, python: str) -> PluginSupport:
-    """Run an installed plugin, and return what it reports as supported on this machine.
+    """Run an installed plugin, and return the supported values of this machine.
 
     Raises VariantError if it hangs, fails or violates the protocol.
     """
@@ -114,7 +114,7 @@ def query_plugin(plugin: Plugin, python: str) -> PluginSupport:
 
 
 def query_isolated(namespace: str, provider: PluginProvider, python: str) -> dict[str, tuple[str, ...]]:
-    """Run the plugin of a provider, and return what it reports as supported on this machine, best first.
+    """Run the plugin of a provider, and return the supported values of this machine, best first.
 
     The plugin must be installed in the environment of the interpreter, and imports from that only. Raises
     VariantError as `query_plugin` does, and if the plugin has another namespace.
@@ -176,7 +176,7 @@ def ask_for_static(namespace: str, provider: BuildProvider) -> StaticProvider:
     place = _place(namespace, provider)
     if not answer.all_compatible:
         raise VariantError(
-            "all_properties_compatible is not true, so its answer is valid on this machine only",
+            "all_properties_compatible is not true, so the plugin's answer is valid only on this machine",
             place=place,
             hint="rename build-requires to requires, so that installers run the plugin",
         )
@@ -279,7 +279,7 @@ def _ask(
 def _run(
     interpreter: Sequence[str], arguments: Sequence[str], place: str, *, in_build: bool = False
 ) -> dict[str, Any]:
-    """Run `_ask_plugin`, and return what it prints.
+    """Run `_ask_plugin`, and return its output.
 
     All processes that it started end with it. *in_build*, it stays in the process group of the build, so that
     ending the build ends it too.
@@ -359,7 +359,7 @@ def _read_answer(answer: Mapping[str, Any], method: str, place: str, *, strict: 
 
 
 def _read_feature(document: Document, config: Mapping[str, Any], place: str) -> tuple[str | None, _Feature]:
-    """Read a feature of a plugin's answer; its name is None if invalid."""
+    """Read a feature of a plugin's answer; the name is None if it is invalid."""
     name = document.string(config["name"], f"{place}.name")
     values = document.strings(config["values"], f"{place}.values", check_value)
     several = config["multi_value"]

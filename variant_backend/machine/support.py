@@ -1,4 +1,4 @@
-"""Combine what a release lists, the user gives, and detection, plugins and installed variants report."""
+"""Combine supported values from releases, the user, detection, plugins and installed variants."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Machine(NamedTuple):
     """The facts of a machine.
 
     *hardware* is read from a machine file or detected. *installed* are the installed variants. *versions*
-    are those of all installed distributions, by normalized name.
+    are the versions of all installed distributions, by normalized name.
     """
 
     hardware: Hardware | None = None
@@ -76,7 +76,7 @@ class Policy(NamedTuple):
 def machine_support(
     metadata: VariantMetadata, machine: Machine, policy: Policy
 ) -> tuple[Support, tuple[Problem, ...]]:
-    """Return what a machine supports in a release's namespaces, and the problems of plugins and alignment.
+    """Return the supported values of a release's namespaces, and the problems of plugins and alignment.
 
     A trusted plugin is run in its own environment if no other source knows its namespace. If the plugin
     fails, its namespace is unsupported. If installed variants to align with have no value in common for a
@@ -94,7 +94,7 @@ def machine_support(
 
 
 def _without_plugins(metadata: VariantMetadata, machine: Machine, policy: Policy) -> Support:
-    """Return what is supported without running plugins."""
+    """Return the supported values without running plugins."""
     hardware = machine.hardware or Hardware({})
     # Detection starts only when a namespace needs it.
     sources: dict[Origin, Supported] = {GIVEN: policy.given, _HARDWARE: Lazy(lambda: hardware.supported)}
@@ -108,7 +108,7 @@ def _without_plugins(metadata: VariantMetadata, machine: Machine, policy: Policy
 
 
 def _with_plugins(metadata: VariantMetadata, known: Support, policy: Policy) -> tuple[Support, list[Problem]]:
-    """Return what is supported, with the answers of trusted plugins for unknown namespaces."""
+    """Return the supported values, with the answers of trusted plugins for unknown namespaces."""
     supported, origins = dict(known.supported), dict(known.origins)
     problems: list[Problem] = []
     for namespace in [name for name, origin in known.origins.items() if origin == UNKNOWN]:
@@ -128,7 +128,7 @@ def _with_plugins(metadata: VariantMetadata, known: Support, policy: Policy) -> 
 
 
 def _with_abi(metadata: VariantMetadata, known: Support, machine: Machine, policy: Policy) -> Support:
-    """Return what is supported, with the versions of packages that abi_dependency properties name."""
+    """Return the supported values, with the versions of packages that abi_dependency properties name."""
     names = abi_dependencies(metadata)
     if not names:
         return known

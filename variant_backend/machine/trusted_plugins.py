@@ -102,7 +102,7 @@ def _without_marker(requirement: Requirement) -> str:
 
 
 def _install(requirements: Sequence[str], installer: Installer, folder: Path) -> dict[str, str]:
-    """Run `_install_plugin` in *folder*, and return what it prints.
+    """Run `_install_plugin` in *folder*, and return its output.
 
     All processes that it started end with it.
     """

@@ -52,7 +52,7 @@ def check_settings(config_settings: ConfigSettings | None, backend: str | None) 
 
 
 def _meant(key: str) -> str | None:
-    """Return the setting that a key nearly is, with an example of its value, or None."""
+    """Return the setting of which a key is a misspelling, with an example of its value, or None."""
     from difflib import get_close_matches
 
     name = key.lower().strip("-").replace("_", "-").replace(".", "-")
@@ -62,7 +62,7 @@ def _meant(key: str) -> str | None:
 
 
 def asked_variants(config_settings: ConfigSettings | None) -> dict[str, str]:
-    """Return the requested labels and properties, each with the setting that has it; raises VariantError."""
+    """Return the requested labels and properties, each with the name of its setting; raises VariantError."""
     requested = {}
     for key in _VARIANT_KEYS:
         texts = _texts(config_settings, key)
@@ -76,10 +76,11 @@ def asked_variants(config_settings: ConfigSettings | None) -> dict[str, str]:
 
 
 def only_label(labels: Collection[str]) -> str | None:
-    """Return the requested label, or None without one; raises VariantError if there are several."""
+    """Return the requested label, or None if there is none; raises VariantError if there are several."""
     if len(labels) > 1:
         raise VariantError(
-            f"config settings request {len(labels)} labels: {', '.join(labels)}", hint="give one of them"
+            f"config settings request {len(labels)} labels: {', '.join(labels)}",
+            hint="request only one",
         )
     return next(iter(labels), None)
 
@@ -109,7 +110,7 @@ def backend_settings(config_settings: ConfigSettings | None) -> dict[str, Any] |
 def _texts(config_settings: ConfigSettings | None, key: str) -> Sequence[str]:
     """Return the values of a setting: frontends give one string, or a list if it is repeated.
 
-    An empty string is an error, because it is mostly a variable that is not set.
+    An empty string is an error, because it usually comes from a variable that is not set.
     """
     value = (config_settings or {}).get(key, [])
     values = value if isinstance(value, (list, tuple)) else [value]

@@ -27,9 +27,9 @@ _PLUGINS = ("off", "validate")
 class Project(NamedTuple):
     """The variants, the recipes and the wrapped build backend of a project file.
 
-    *metadata* is None without a ``[variant]`` table. *build_backend* and *backend_path* have the form of
-    the same keys of ``[build-system]`` (PEP 517). *common* is the recipe of labels that *recipes* lacks.
-    If *validates*, plugins validate a variant's properties.
+    *metadata* is None if there is no ``[variant]`` table. *build_backend* and *backend_path* have the form of
+    the same keys of ``[build-system]`` (PEP 517). *common* is the recipe of labels that are not in *recipes*.
+    If *validates* is true, plugins validate a variant's properties.
     """
 
     metadata: VariantMetadata | None
@@ -77,7 +77,7 @@ class Project(NamedTuple):
 
 
 def misspelt_tables(data: Mapping[str, object], *, variants: bool = True) -> list[Problem]:
-    """Return a problem for each table whose name nearly is ``[variant]`` or ``[tool.variant-backend]``.
+    """Return a problem for each table whose name is a misspelt ``[variant]`` or ``[tool.variant-backend]``.
 
     Without *variants*, only for the latter, and only if the right table is missing.
     """

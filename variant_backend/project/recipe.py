@@ -103,7 +103,7 @@ class Recipe(NamedTuple):
         return [*(text for key, text in others.items() if key not in wanted), *wanted.values()]
 
     def unknown_versions(self, variant: Variant) -> list[str]:
-        """Return the projects of *abi_dependency* that the variant has no version for."""
+        """Return the projects of *abi_dependency* for which the variant has no version."""
         known = {prop.feature for prop in variant.properties if prop.namespace == ABI_DEPENDENCY}
         return [name for name in self.abi_dependency if escape(name) not in known]
 
@@ -160,7 +160,7 @@ def label_for(recipes: Mapping[str, Recipe], filename: WheelFilename) -> str | N
     if len(labels) > 1:
         raise VariantError(
             f"{filename}: several labels match: {', '.join(labels)}",
-            hint="change their globs so that one matches, or give --label",
+            hint="change the globs so that only one label matches, or use --label",
         )
     return labels[0] if labels else None
 
@@ -170,8 +170,8 @@ def read_recipes(
 ) -> tuple[Recipe, dict[str, Recipe]]:
     """Read the recipes in ``[tool.variant-backend]``, and add problems to *document*.
 
-    *labels* are those of ``[variant.variants]``, or None if they are unknown. Returns the recipe of labels
-    without a table of their own, and the recipes of labels with one.
+    *labels* are the labels in ``[variant.variants]``, or None if they are unknown. Returns the recipe for
+    labels without a table, and the recipes of labels with one.
     """
     common = Recipe(
         dependencies=_requirements(document, table, place, "dependencies"),
@@ -230,7 +230,7 @@ def _requirements(document: Document, table: Mapping[str, object], place: str, k
         if mentions_variant(text):
             raise VariantError(
                 f"requirement {text!r}: build requirements must not have variant markers",
-                hint="move it to the tables of the labels that it is for, without the marker",
+                hint="remove the marker, and move the requirement to the tables of the labels that need it",
             )
         check_requirement(text)
 
@@ -311,7 +311,7 @@ def _settings(
         if name in VARIANT_SETTINGS:
             document.note(
                 at_name,
-                "a setting of variant-backend, expected one of the wrapped backend",
+                "expected a setting of the wrapped backend, got a setting of variant-backend",
                 remedy="remove it",
             )
         elif isinstance(value, list):
@@ -343,7 +343,7 @@ def _decided(requirement: str, variant: Variant) -> str | None:
 
 
 def _by_identity(requirements: Iterable[str], identities: Mapping[str, object]) -> dict[object, str]:
-    """Return the first of all equal requirements, by their identity."""
+    """Return the requirements without repetitions: the first one of equal requirements stays."""
     result: dict[object, str] = {}
     for text in requirements:
         result.setdefault(identities[text], text)
@@ -356,7 +356,7 @@ def _identities(requirements: Iterable[str]) -> dict[str, object]:
     for text in dict.fromkeys(requirements):
         by_project.setdefault(_project(text), []).append(text)
     return {
-        # The only requirement on a project equals no other, and parsing takes long.
+        # If a project has only one requirement, it is not parsed, because parsing takes long.
         text: text if len(texts) == 1 else _parsed(text)
         for texts in by_project.values()
         for text in texts

@@ -71,7 +71,7 @@ def read_project_file(file: Path) -> str:
     data = file.read_bytes()
     if data.startswith(b"\xef\xbb\xbf"):
         text = "expected TOML, got a byte order mark"
-        raise VariantError(text, place=file, hint="save the file without it")
+        raise VariantError(text, place=file, hint="save the file without a byte order mark")
     try:
         return data.decode("utf-8")
     except ValueError as error:

@@ -210,14 +210,14 @@ def _relative(root: Path, folder: Path) -> str:
         path = Path(os.path.relpath(real_path(folder), real_path(root))).as_posix()
     except ValueError:  # on Windows
         raise VariantError(
-            f"{folder}: on another drive than {root}, so no relative link can lead there",
-            hint="move it to the same drive",
+            f"{folder}: not on the same drive as {root}, so no page there can link to it",
+            hint="move both folders to the same drive",
         ) from None
     return "" if path == "." else f"{path}/"
 
 
 def _unlisted(folders: Iterable[Path], releases: Iterable[ReleaseIndex]) -> list[str]:
-    """Return warnings about index files that belong to no release here."""
+    """Return warnings about index files without a release in the folders."""
     known = {index_filename(index.release) for index in releases}
     paths = sorted(path for folder in distinct(folders) for path in folder.glob("*-variants.json"))
     return [

@@ -105,7 +105,7 @@ def _upgraded_project(path: Path, content: bytes) -> tuple[str, bytes, Upgraded]
         if _TABLE not in data:
             if problems := misspelt_tables(data):
                 raise VariantError(*problems)
-            raise VariantError("missing table [variant]", hint="name the project file that has it")
+            raise VariantError("missing table [variant]", hint="name a project file with this table")
         upgraded = upgrade_table(data[_TABLE], f"[{_TABLE}]")
         expected = {**data, _TABLE: upgraded.document}
         if not upgraded.is_current:

@@ -100,7 +100,7 @@ class _Part:
         self._validator = _validator(response)
 
     def check(self) -> None:
-        """Raise VariantError if the complete file differs from what its source says."""
+        """Raise VariantError if the complete file does not have the size and the hashes in its source."""
         self._check_size(self._size)
         digests = {name: known.hexdigest() for name, known in self._hashes.items()}
         expected = self._file.hashes

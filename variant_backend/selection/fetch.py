@@ -219,9 +219,9 @@ def _locked(pick: Pick, read: VariantMetadata | None, index_url: str | None) -> 
         metadata = metadata if pick.variant else read
         if metadata is None or pick.label is None:
             raise VariantError(
-                "a lock file needs the properties of its label, and no index file lists them",
+                "a lock file requires the properties of this label, and no index file lists them",
                 place=pick.wheel.file.filename,
-                hint="use --output DIR, which downloads the wheel and reads them",
+                hint="use --output DIR, so that the properties are read from the downloaded wheel",
             )
         metadata = pylock.reduced(metadata, [pick.label])
     known = {None, *(metadata.variants if metadata else ())}

@@ -105,7 +105,7 @@ class Listing(NamedTuple):
 
     @property
     def wheels(self) -> tuple[Candidate, ...]:
-        """The wheels of all sources; if several have the same filename, that of the first source."""
+        """The wheels of all sources; of wheels with the same filename, only the first one."""
         wheels: dict[str, Candidate] = {}
         for source in self.sources:
             for wheel in source.wheels:
@@ -148,7 +148,7 @@ class Listings(NamedTuple):
     problems: tuple[Problem, ...]
 
     def in_order(self, version: Version | None) -> Iterator[Listing]:
-        """Yield the releases in the order of selection, pre-releases last, or only that of *version*."""
+        """Yield the releases in the order of selection, pre-releases last, or only the release *version*."""
         if version is not None:
             yield from (listing for listing in self.releases if listing.version == version)
             return
@@ -206,8 +206,8 @@ def projects(sources: Sources) -> list[str]:
 def read_release(listing: Listing, *, pinned: bool = False) -> Release:
     """Read a release's index files, and Requires-Python of the wheels in folders.
 
-    An index file that is missing, invalid, or contradicts those of earlier sources excludes the variants
-    of its own source only. Yanked wheels are excluded unless the version is *pinned*.
+    If the index file of a source is missing, invalid, or contradicts an earlier source, only the variants of
+    this source are excluded. Yanked wheels are excluded unless the version is *pinned*.
     """
     wheels: dict[str, Candidate] = {}
     parts: dict[str, VariantMetadata] = {}
@@ -230,7 +230,7 @@ def read_release(listing: Listing, *, pinned: bool = False) -> Release:
 def _merged(
     parts: Mapping[str, VariantMetadata], documents: Iterable[IndexDocument]
 ) -> dict[str, VariantMetadata]:
-    """Return the parts of a release with those of one more source; raises VariantError on a contradiction."""
+    """Add the index files of one more source to a release; raises VariantError on a contradiction."""
     result = {**parts, **{document.place: document.check() for document in documents}}
     if len(result) > 1:
         merge(result)

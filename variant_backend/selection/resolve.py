@@ -1,4 +1,4 @@
-"""Select the wheel of each package: the best one, that of a pinned label, or that of a lock file."""
+"""Select the wheel of each package: the best one, the one with a pinned label, or one from a lock file."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Pick(NamedTuple):
         return variants.get(self.label or "")
 
     def supported(self, variant: Variant) -> Collection[Property]:
-        """Return the supported properties of a variant; those of a pinned label are all supported."""
+        """Return the supported properties of a variant; with a pinned label, all its properties."""
         if self.pinned:
             return variant.properties
         known = self.support.supported
@@ -67,8 +67,8 @@ def resolve_packages(
 ) -> tuple[list[Pick], list[Problem]]:
     """Return the wheel of each requested package, and the problems that did not exclude it.
 
-    Later packages are selected as if earlier ones were installed. Support for a pinned label is not checked.
-    Raises VariantError with every package that has no compatible wheel.
+    Each package is selected as if the wheels of the packages before it were installed. Support for a pinned
+    label is not checked. Raises VariantError with every package that has no compatible wheel.
     """
     picks: list[Pick] = []
     selections: list[Selection] = []
@@ -180,7 +180,7 @@ def _as_if_installed(machine: Machine, policy: Policy, pick: Pick) -> tuple[Mach
 
 
 def _installed(pick: Pick) -> list[Installed]:
-    """Return a wheel as if it was installed, or nothing if its variant is unknown."""
+    """Return a wheel as an installed variant, or nothing if its variant is unknown."""
     if pick.variant is None:
         return []
     metadata = VariantMetadata((), {}, {pick.variant.label: pick.variant})

@@ -36,8 +36,9 @@ _MOST_READ = 20
 class Selection(NamedTuple):
     """The selected release for a request, and the other releases that were evaluated.
 
-    *evaluation* is that of the selected release, None if no wheel is compatible. *passed* are newer releases
-    without a compatible wheel; if no release is selected, all. *problems* do not affect the selected wheel.
+    *evaluation* is the evaluation of the selected release, None if no wheel is compatible. *passed* are newer
+    releases without a compatible wheel, or all releases if none is selected. *problems* do not affect the
+    selected wheel.
     """
 
     request: Pin
@@ -94,7 +95,7 @@ def _first_that_fits(
 def check_names(policy: Policy, machine: Machine, selections: Sequence[Selection]) -> list[Problem]:
     """Raise UnknownNameError for names in options that nothing in the run knows; return ignored values.
 
-    Nothing is raised or returned if metadata that could know the names is missing or invalid.
+    If metadata is missing or invalid, its names are unknown, and nothing is raised or returned.
     """
     releases = [
         evaluation.release

@@ -70,7 +70,7 @@ class Target(NamedTuple):
         return cls(version, tuple(_tags(version, abi, platforms)), here=platform is None)
 
     def environment(self, running: Environment) -> Environment:
-        """Return the values of environment markers; *running* are those of `default_environment`.
+        """Return the values of environment markers; *running* is the result of `default_environment`.
 
         The release and version of another platform are unknown and therefore empty.
         """

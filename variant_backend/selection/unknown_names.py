@@ -1,6 +1,7 @@
 """Find names in options that nothing in a run knows, and options that contradict each other.
 
-An ignored option is a wish that fails in silence, so each of these is an error with a suggestion.
+Without a message, users would not notice that an option is ignored. So each of these is an error with a
+suggestion.
 """
 
 from __future__ import annotations

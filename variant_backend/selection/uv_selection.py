@@ -68,7 +68,7 @@ class _IndexFiles(NamedTuple):
 
 
 class _UnreadError(VariantError):
-    """A wheel that uv reads cannot be read here: uv downloads it whole if its server sends no ranges."""
+    """A wheel cannot be read here, but uv can: it downloads the whole wheel if the server sends no ranges."""
 
 
 class _FailureError(VariantError):
@@ -180,7 +180,7 @@ def _evaluated(
     wheels = tuple(_as_uv_sees(wheel, sources.barred) for wheel in read.candidates)
     release = Release(read.name, read.version, wheels, sources.metadata, read.problems)
     support = uv_support(sources.metadata, detected) if sources.metadata else Support({}, {})
-    # uv reads Requires-Python inside a local wheel only once it is selected; before, it uses the page's.
+    # uv reads Requires-Python in a local wheel only after selecting it; before, it uses the page's value.
     listed = {wheel.file.location: _lower_bounds(wheel.file) for wheel in listing.wheels}
     unread = tuple(
         wheel._replace(file=wheel.file._replace(requires_python=listed.get(wheel.file.location)))
@@ -276,7 +276,7 @@ def _inspected(file: File) -> Inspection:
     if isinstance(file.location, Path):
         return inspect_wheel(file.location)
     remedy = "its variant.json is assumed to be valid"
-    if not urlsplit(file.location).path.endswith(".whl"):  # `inspect_url` would take it for a page
+    if not urlsplit(file.location).path.endswith(".whl"):  # `inspect_url` would read the URL as a page
         raise _UnreadError("its URL does not end with its filename", place=file.filename, hint=remedy)
     try:
         (inspection,) = inspect_url(file.location)

@@ -49,7 +49,8 @@ def of_metadata(metadata: VariantMetadata) -> Iterator[Problem]:
         yield from uv_drops(variant)
         for namespace, feature in never_supported(variant, metadata.providers):
             place = f"variants.{label}.{namespace}.{feature}"
-            yield Problem("unlisted-value", place, "the provider's static-properties have none of its values")
+            text = "the provider's static-properties contain none of the variant's values"
+            yield Problem("unlisted-value", place, text)
         yield from uv_unsupported_features(metadata, variant)
         if re.fullmatch("[0-9a-f]{8}", label) and (
             label == default_label(variant.properties) or not label.isdecimal()

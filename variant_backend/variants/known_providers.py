@@ -51,7 +51,7 @@ def unknown_property(prop: Property) -> Problem | None:
 
 
 def unknown_feature(namespace: str, feature: str) -> Problem | None:
-    """Return that the provider of a known namespace lacks a feature, with a suggestion.
+    """Return the problem that the provider of a known namespace lacks a feature, with a suggestion.
 
     None if the provider has the feature, or if the namespace is unknown.
     """
@@ -73,7 +73,7 @@ def suggested_namespace(name: str, declared: Iterable[str] = ()) -> str:
 
 
 def forcing_variables(supported: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, str]:
-    """Return the variables that force the same support in uv elsewhere, as far as uv has such variables.
+    """Return the variables that force the same support in uv on another machine, if uv has such variables.
 
     >>> nvidia = {"cuda_version_lower_bound": ["12.8", "12.7"], "sm_arch": ["90_real"]}
     >>> forcing_variables({"nvidia": nvidia})  # doctest: +NORMALIZE_WHITESPACE

@@ -158,4 +158,5 @@ def _unservable(metadata: VariantMetadata) -> Iterator[str]:
         yield f"{one_of(users[ABI_DEPENDENCY])} (by {ABI_DEPENDENCY}): uv drops the whole version"
     for label, variant in metadata.variants.items():
         for namespace, feature in never_supported(variant, metadata.providers):
-            yield f"{label}: the static-properties of {namespace!r} have none of its values of {feature!r}"
+            listed = f"the static-properties of {namespace!r}"
+            yield f"{label}: {listed} contain none of its values of {feature!r}"

@@ -74,9 +74,9 @@ def support(
 ) -> Support:
     """Return the supported values of the namespaces that *metadata* declares.
 
-    A *disabled* namespace has none, and neither has an optional one that is not *enabled*. If a namespace
-    has static-properties, only these are used. Otherwise the first of the *sources* that knows the namespace
-    is used: the user's values, detected values, or answers of plugins.
+    Namespaces in *disabled*, and optional namespaces that are not in *enabled*, have no values. If a
+    namespace has static-properties, only these are used. Otherwise the first of the *sources* that knows the
+    namespace is used: the user's values, detected values, or answers of plugins.
 
     >>> blas = StaticProvider((("library", ("mkl", "openblas")),))
     >>> metadata = VariantMetadata(("nvidia", "blas"), {"blas": blas}, {})

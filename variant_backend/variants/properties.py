@@ -134,8 +134,8 @@ NULL_VARIANT = Variant(NULL_LABEL, frozenset())
 def default_label(properties: Iterable[Property]) -> str:
     """Return the label of a variant without a name: eight hexadecimal digits of a SHA-256.
 
-    It hashes the sorted properties as text, each with a line feed, as older tools do.
-    PEP 825 rejects hashes as a naming scheme, so a readable label is better.
+    The hash covers the sorted properties as text, each with a line feed, as in older tools. PEP 825 rejects
+    hashes as a naming scheme, so a readable label is better.
     """
     import hashlib
 

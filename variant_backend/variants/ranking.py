@@ -157,20 +157,20 @@ def why_better(one: Key, other: Key) -> str:
 
     >>> v3, v2 = (FeatureRank(0, 0, 0, Property("cpu", "level", "v3")),), ()
     >>> why_better(Key(v3, "v3", 0, (-1, "")), Key(v2, "null", 0, (-1, "")))
-    'it has cpu :: level :: v3, and the other has no more features'
+    'it has cpu :: level :: v3, and the other wheel has no more features'
     """
     if (one.label is None) != (other.label is None):
         return "a variant comes before a plain wheel"
     for first, second in zip_longest(one.features, other.features):
         if first is None or second is None:
-            return f"it has {(first or second).best}, and the other has no more features"
+            return f"it has {(first or second).best}, and the other wheel has no more features"
         if first != second:
             return f"{first.best} ranks before {second.best}: {_first_difference(first, second)}"
     if one.label != other.label:
         return f"all features rank equally, and label {one.label!r} sorts before {other.label!r}"
     if one.tag != other.tag:
-        return "its best tag ranks before the other's best tag"
-    return "its build number is higher" if one.build != other.build else "nothing: they rank equally"
+        return "its best tag ranks before the best tag of the other wheel"
+    return "its build number is higher" if one.build != other.build else "nothing: both wheels rank equally"
 
 
 def _first_difference(one: FeatureRank, other: FeatureRank) -> str:

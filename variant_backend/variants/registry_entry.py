@@ -53,8 +53,8 @@ class KnownProvider(NamedTuple):
     and `platform.machine`), or everywhere if they are empty. *forcing* returns the variables with which
     installers support exactly the given features. *uv* is None if uv does not know the provider.
 
-    Its features are those with a meaning, those with *open_values*, and *switches*, whose only value is `on`.
-    All other values are those with a meaning.
+    Its features are all features in the meanings, in *open_values* and in *switches*. The only value of a
+    switch is `on`. All other values have a meaning.
     """
 
     table: PluginProvider

@@ -75,7 +75,7 @@ def uv_never_selects(metadata: VariantMetadata, variant: Variant) -> list[Proble
         Problem(
             "unlisted-value",
             f"variants.{variant.label}.{namespace}.{feature}",
-            f"the static-properties of {namespace!r} have none of its values of {feature!r}",
+            f"the static-properties of {namespace!r} contain none of its values of {feature!r}",
         )
         for namespace, feature in never_supported(variant, metadata.providers)
     ]

@@ -121,7 +121,7 @@ def remarks_on(metadata: VariantMetadata) -> list[str]:
         for namespace, feature in never_supported(variant, metadata.providers):
             remarks.append(
                 f"variant {label!r} can never be selected, because the static-properties of"
-                f" {namespace!r} have none of its values of {feature!r}"
+                f" {namespace!r} contain none of its values of {feature!r}"
             )
     if any(ABI_DEPENDENCY in variant.namespaces() for variant in metadata.variants.values()):
         remarks.append(REMARK)

@@ -1,7 +1,7 @@
 """Inspect a wheel or an installed distribution: its variant, and which installers install it.
 
-Problems are reported beside everything that can be read. Only the central directory and the dist-info
-directory of a wheel are read.
+`inspect` reports the problems together with all readable facts. It reads only the central directory and the
+dist-info directory of a wheel.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class InstallerVerdict(NamedTuple):
 
 
 class VariantJson(NamedTuple):
-    """The readable content of a variant.json, and its problems, or that it is missing.
+    """The readable content of a variant.json, and its problems; a missing file is a problem, too.
 
     *is_dropped_by_uv* is true if one of the *problems* makes uv ignore the release; not every problem does.
     """
@@ -66,7 +66,7 @@ class VariantJson(NamedTuple):
 
 
 class RequirementChanges(NamedTuple):
-    """The requirements that only the variant has, and those that only the plain wheel beside it has."""
+    """The requirements that only the variant has, and the ones that only the plain wheel beside it has."""
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
@@ -75,9 +75,9 @@ class RequirementChanges(NamedTuple):
 class Inspection(NamedTuple):
     """The facts about a wheel or an installed distribution.
 
-    *label* comes from the filename, or else from *variant_json*. *verdicts* are those of released
-    installers, by name; an installed distribution has none. *changes* compare a variant with the plain wheel
-    beside it: None if there is no such wheel, an error if it cannot be read.
+    *label* comes from the filename, or else from *variant_json*. *verdicts* has a verdict for each released
+    installer, by name; it is empty for an installed distribution. *changes* compare a variant with the plain
+    wheel beside it: None if there is no such wheel, an error if it cannot be read.
     """
 
     target: str
@@ -91,7 +91,7 @@ class Inspection(NamedTuple):
 
     @property
     def metadata(self) -> VariantMetadata | None:
-        """The readable content of variant.json, or None without one."""
+        """The readable content of variant.json, or None if there is no variant.json."""
         return self.variant_json.metadata
 
     @property
@@ -260,12 +260,12 @@ def installed_versions(folders: Sequence[Path]) -> dict[str, Version]:
 
 
 def has_distributions(folder: Path) -> bool:
-    """Tell whether any distribution is installed in a folder."""
+    """Return whether any distribution is installed in a folder."""
     return next(_distributions([folder]), None) is not None
 
 
 def _distributions(folders: Sequence[Path], name: str | None = None) -> Iterator[Distribution]:
-    """Find installed distributions, all or those of a name."""
+    """Find all installed distributions, or the distributions with a name."""
     from importlib.metadata import Distribution, DistributionFinder
 
     places: dict[str, Any] = {"path": [str(folder) for folder in folders]}
@@ -330,7 +330,7 @@ def _identity(data: bytes) -> tuple[str, str]:
 
 
 def _read_variant_json(read: Callable[[], bytes], label: str | None) -> VariantJson:
-    """Return the content and the problems of variant.json; *label* is that of the filename."""
+    """Return the content and the problems of variant.json; *label* is the label in the filename."""
     document = Document()
     try:
         parsed = read_json(document, read())
@@ -352,7 +352,7 @@ def _read_variant_json(read: Callable[[], bytes], label: str | None) -> VariantJ
 
 
 def _verdicts(label: str | None, content: VariantJson) -> dict[str, InstallerVerdict]:
-    """Return whether pip and uv install a wheel; *label* is that of the filename."""
+    """Return whether pip and uv install a wheel; *label* is the label in the filename."""
     if label is None:
         ignored = ": the name has no label, so variant.json is ignored"
         is_ignored = content.metadata is not None or content.problems

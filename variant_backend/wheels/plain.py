@@ -62,7 +62,7 @@ def for_pip(
 def decided_metadata(wheel: Wheel, supported: Callable[[Variant], Collection[Property]]) -> bytes:
     """Return a wheel's METADATA with variant markers decided; unchanged if there are none.
 
-    *supported* is that of `for_pip`. Raises VariantError if a requirement is invalid.
+    *supported* is the argument of `for_pip`. Raises VariantError if a requirement is invalid.
     """
     requirements = core_metadata.requirements(wheel.core_metadata)
     if not any(map(mentions_variant, requirements)):

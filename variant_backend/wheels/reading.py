@@ -234,9 +234,11 @@ def check_identity(filename: WheelFilename, metadata: bytes) -> None:
     except VariantError as error:
         raise error.within(place) from None
     if escape(name) != escape(filename.distribution):
-        raise VariantError(f"name {name!r}, but the filename says {filename.distribution!r}", place=place)
+        text = f"expected the name {filename.distribution!r} from the filename, got {name!r}"
+        raise VariantError(text, place=place)
     if version != filename.version and not _is_same_version(version, filename.version):
-        raise VariantError(f"version {version!r}, but the filename says {filename.version!r}", place=place)
+        text = f"expected the version {filename.version!r} from the filename, got {version!r}"
+        raise VariantError(text, place=place)
 
 
 def _is_same_version(one: str, other: str) -> bool:

@@ -63,8 +63,8 @@ class ReadWheel(NamedTuple):
 def read_wheels(url: str) -> tuple[list[ReadWheel], list[Problem]]:
     """Return the variant wheels at *url*, and the problems of wheels that cannot be read.
 
-    The URL is that of a wheel, of a folder, or of an HTTP page that links to wheels or to pages of projects.
-    Raises VariantError if it cannot be read.
+    *url* names a wheel, a folder, or an HTTP page that links to wheels or to pages of projects. Raises
+    VariantError if it cannot be read.
     """
 
     def read(remote: RemoteWheel | VariantError) -> ReadWheel | VariantError | None:
@@ -284,7 +284,7 @@ def _stored(url: str) -> list[RemoteWheel | VariantError]:
 
 
 def _fsspec() -> Any:
-    """Import fsspec, which is optional and slow to import, and print what its libraries log."""
+    """Import fsspec, which is optional and slow to import, and print the logs of its libraries."""
     import fsspec.core
 
     print_logs()
@@ -316,7 +316,7 @@ class _Server(NamedTuple):
         """Return the file as a source, after one request for its end; raises VariantError."""
         start, data, size = self._end() if announced is None else self._end_of(announced)
         if announced not in (None, size):
-            raise VariantError(f"it has {size} bytes, and {announced} were announced")
+            raise VariantError(f"expected {announced} bytes, got {size}")
         spans = _Spans(lambda offset, length: self._range(f"{offset}-{offset + length - 1}")[1], size)
         spans.add(start, data)
         return spans.source()

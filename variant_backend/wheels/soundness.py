@@ -30,7 +30,7 @@ def of_filename(filename: WheelFilename) -> Iterator[Problem]:
         yield Problem("bad-filename", "", f"invalid build number {filename.build[:MOST_SHOWN]!r}")
     for tag in filename.tags.replace("-", ".").split("."):
         if not re.fullmatch("[a-z0-9_]+", tag):
-            yield Problem("bad-filename", "", f"invalid tag {tag[:MOST_SHOWN]!r}: allowed are a-z, 0-9 and _")
+            yield Problem("bad-filename", "", f"invalid tag {tag[:MOST_SHOWN]!r}: use only a-z, 0-9 and _")
     for platform in filename.tags.split("-")[2].split("."):
         for start, pattern in _PLATFORMS.items():
             if platform.startswith(start) and not re.fullmatch(pattern, platform):
@@ -107,7 +107,7 @@ def of_core_metadata(data: bytes) -> Iterator[Problem]:
     if field := core_metadata.unprintable_field(data, _FIELDS):
         yield Problem(code, field, _UNPRINTABLE)
     if core_metadata.has_space_behind(data, "Name"):
-        yield Problem(code, "Name", "installers take the white space after the name as a part of it")
+        yield Problem(code, "Name", "installers treat white space after the name as part of the name")
     for requirement in core_metadata.requirements(data):
         yield from _of_requirement(requirement)
     for url in core_metadata.direct_references(data):

@@ -22,8 +22,8 @@ from .writing import Rewriting, check_is_free, check_targets, errors_named, writ
 class Unmade(NamedTuple):
     """The result for one variant: the plain wheel's path, and whether it was written.
 
-    *lost* lists what cannot be restored. If it is empty, the bytes are those of the original wheel, except
-    for what *warnings* list.
+    *lost* lists the changes that cannot be restored. If it is empty, the bytes are the same as in the
+    original wheel, except for the changes that *warnings* list.
     """
 
     path: Path
@@ -43,8 +43,8 @@ def unmake_all(
 ) -> Iterator[Unmade | VariantError]:
     """Unmake wheels into *out_dir*, or each into its own folder, and yield the result of each.
 
-    The options are those of `unmake`. Raises VariantError, before any file is written, if two wheels would
-    become one file.
+    The options are the same as for `unmake`. Raises VariantError, before any file is written, if two wheels
+    would become one file.
     """
     wheels = wheel_files(paths)
     check_targets(

@@ -30,7 +30,7 @@ _AGAIN = "download or build the wheel again"
 def path_problem(path: Path, expected: str = "a wheel") -> Problem | None:
     """Return why a path names no wheel, or None if the reason is not known.
 
-    *expected* says what the path may name, for the message.
+    *expected* describes the expected files for the message.
     """
     if problem := missing_problem(path, expected):
         return problem
@@ -90,7 +90,7 @@ def unreadable(path: Path, error: OSError) -> VariantError:
 
 
 def content_problem(source: Source) -> Problem | None:
-    """Return what a file holds that is not a zip archive, or None if it is one, perhaps a damaged one."""
+    """Return the content of a file that is not a zip archive; None for a zip archive, even a damaged one."""
     start = source.read(min(source.size, 64), 0)
     remedy = _AGAIN
     end = source.read(min(source.size, ENDING_SIZE), max(source.size - ENDING_SIZE, 0))
@@ -153,7 +153,7 @@ def _url_problem(url: re.Match[str], expected: str) -> Problem:
 
 def _backslash_problem(place: str) -> Problem:
     slashed = place.replace("\\", "/")
-    if drive := re.match("([A-Za-z]):/", slashed):  # as the Windows Subsystem for Linux has it
+    if drive := re.match("([A-Za-z]):/", slashed):  # as in the Windows Subsystem for Linux
         slashed = f"/mnt/{drive[1].lower()}/{slashed[3:]}"
     remedy = (
         f"write {shlex.quote(slashed)}"
@@ -164,7 +164,7 @@ def _backslash_problem(place: str) -> Problem:
 
 
 def _not_found(path: Path, kind: str) -> Problem:
-    """Return that a file or folder is missing, or the first missing folder above it."""
+    """Return the problem of a missing file or folder, or of the first missing folder above it."""
     if re.search(r"[*?\[]", path.name):
         return Problem("error", str(path), "no file matches this pattern", "give the path of a wheel")
     missing = path
@@ -180,7 +180,7 @@ def _not_found(path: Path, kind: str) -> Problem:
 
 
 def _common_length(one: str, other: str) -> int:
-    """Return with how many same characters two names start."""
+    """Return the length of the common start of two names."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((index for index, (mine, yours) in pairs if mine != yours), min(len(one), len(other)))
 
