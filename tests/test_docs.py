@@ -1,20 +1,28 @@
-"""The tests run every command in the documentation, and compare its output with the page."""
+"""Every command in the documentation runs, and prints what the page says; every link has a target."""
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
 from pathlib import Path
 
+import click
 import pytest
 from helpers.programs import run
 
-pytestmark = pytest.mark.slow
+from variant_backend.cli.main import main
+from variant_backend.formats.toml_read import parse_toml
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted((ROOT / "docs").glob("*.md"))
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+TEXTS = sorted([*ROOT.glob("*.md"), *PAGES, *ROOT.glob("examples/**/*.md")])
+# Their blocks of text are not the messages of the commands before.
+OTHER_MACHINES = {"hardware", "command-line"}
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SPAN = re.compile(r"`((?:variant-backend|make-variant) [^`\n]*)`")
+BLOCK_OF_CODE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 
 
 def steps(session: str) -> list[tuple[str, list[str]]]:
@@ -29,9 +37,14 @@ def steps(session: str) -> list[tuple[str, list[str]]]:
 
 
 def perform(command: str, folder: Path) -> tuple[int, str, str]:
-    """Run a command; commands of a Unix shell are replaced, so that the test runs on every system."""
+    """Run a command; commands of Unix shells are imitated, for other systems."""
     command, redirected, target = command.partition(" > ")
     program, *arguments = shlex.split(command)
+    variables: dict[str, str] = {}
+    while "=" in program:
+        name, _, value = program.partition("=")
+        variables[name] = value
+        program, *arguments = arguments
     paths = [folder / argument for argument in arguments]
     if program == "ls":
         names = sorted(path.name for path in paths[0].iterdir() if not path.name.startswith("."))
@@ -48,33 +61,37 @@ def perform(command: str, folder: Path) -> tuple[int, str, str]:
     if program == "grep":
         lines = paths[1].read_text(encoding="utf-8").splitlines(keepends=True)
         return 0, "".join(line for line in lines if arguments[0] in line), ""
-    done = run(program, *arguments, cwd=folder, ok=False)
+    done = run(program, *arguments, cwd=folder, ok=False, **variables)
     if redirected:
         (folder / target).write_text(done.stdout, encoding="utf-8")
         return done.returncode, "", done.stderr
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 @pytest.mark.usefixtures("own_wheel")
-def test_the_commands_of_a_page_print_the_shown_output(page: Path, tmp_path: Path) -> None:
-    ran = 0
+def test_commands_of_a_page_print_what_it_shows(page: Path, tmp_path: Path) -> None:
+    ran, messages = 0, ""
     for language, name, text in BLOCK.findall(page.read_text(encoding="utf-8")):
         if name:
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         for command, expected in steps(text) if language == "console" else ():
-            check(command, expected, *perform(command, tmp_path))
-            ran += 1
-    assert ran
+            code, stdout, stderr = perform(command, tmp_path)
+            check(command, expected, code, stdout, stderr)
+            ran, messages = ran + 1, messages + stderr
+        if language == "text" and not name and page.stem not in OTHER_MACHINES:
+            assert re.search(pattern_of(text.splitlines()), messages), messages
+    assert ran or page.stem == "glossary"
 
 
 def check(command: str, expected: list[str], code: int, stdout: str, stderr: str) -> None:
     """Compare the output of a command with the page.
 
-    On the page, `! ` marks a line of an error. A first line `...` stands for all lines but the last, and
-    `...` inside of a line for any text.
+    On the page, `! ` marks an error. A first line `...` stands for all lines except the last, and `...` in a
+    line stands for any text.
     """
     shown = f"$ {command}\n{stdout}\n{stderr}"
     errors = [line.removeprefix("! ") for line in expected if line.startswith("! ")]
@@ -84,10 +101,69 @@ def check(command: str, expected: list[str], code: int, stdout: str, stderr: str
         printed = [line.rstrip() for line in stdout.replace("\\", "/").splitlines()]
         if expected[:1] == ["..."]:
             expected, printed = expected[1:], printed[-1:]
-        pattern = "\n".join(re.escape(line).replace(r"\.\.\.", ".*") for line in expected)
-        assert re.fullmatch(pattern, "\n".join(printed)), shown
+        assert re.fullmatch(pattern_of(expected), "\n".join(printed)), shown
 
 
+def pattern_of(lines: list[str]) -> str:
+    """Return a regular expression for lines in which `...` stands for any text."""
+    return "\n".join(re.escape(line).replace(r"\.\.\.", ".*") for line in lines)
+
+
+def prose(path: Path) -> str:
+    """Return a page without its code blocks."""
+    return BLOCK_OF_CODE.sub("", path.read_text(encoding="utf-8"))
+
+
+def anchors(path: Path) -> set[str]:
+    """Return the anchors that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", prose(path), re.MULTILINE)
+    texts = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading) for heading in headings]
+    return {re.sub(r"[^\w\- ]", "", text.strip().lower()).replace(" ", "-") for text in texts}
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_each_relative_link_has_a_target(path: Path) -> None:
+    links = re.findall(r"\]\(([^)\s]+)\)", prose(path))
+    broken = []
+    for link in links:
+        file, _, anchor = link.partition("#")
+        target = path.parent / file if file else path
+        if "://" not in link and not (target.exists() and (not anchor or anchor in anchors(target))):
+            broken.append(link)
+    assert broken == []
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_each_block_of_toml_and_json_is_valid(path: Path) -> None:
+    for language, _, block in BLOCK.findall(path.read_text(encoding="utf-8")):
+        if language == "toml":
+            parse_toml(block.encode(), path)
+        if language == "json":
+            json.loads(block)
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_options_of_each_shown_command_exist(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    blocks = [block for language, _, block in BLOCK.findall(text) if language in ("sh", "yaml")]
+    lines = [line.strip().removeprefix("- run: ") for block in blocks for line in block.splitlines()]
+    ours = re.compile("(variant-backend|make-variant) ")
+    for line in [*SPAN.findall(prose(path)), *filter(ours.match, lines)]:
+        program, *arguments = shlex.split(line, comments=True)
+        command: click.Command = main.commands.get(program, main)
+        while isinstance(command, click.Group) and arguments and not arguments[0].startswith("-"):
+            name = arguments.pop(0)
+            command = click.Command("any") if name == "COMMAND" else command.commands[name]
+        if command.name != "any":
+            command.make_parser(click.Context(command)).parse_args(arguments)  # an unknown option raises
+
+
+def test_the_readme_links_to_each_page() -> None:
+    linked = {ROOT / link for link in re.findall(r"\]\(([^)#\s]+)", prose(ROOT / "README.md"))}
+    assert {*PAGES} <= linked
+
+
+@pytest.mark.slow
 def test_the_demo_of_the_readme_installs_the_best_of_three_variants() -> None:
     shown = run("python", ROOT / "examples" / "demo.py").stdout.split("\n")
     labels = ("x86_64_v3", "x86_64_v2", "null")

@@ -97,5 +97,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     by_lower = {text.lower(): text for text in reversed(known)}
     # Comparisons are slow, and a hostile document can cause millions of them.
     comparable = len(name) <= _LONGEST_COMPARED and len(known) <= _MOST_COMPARED
-    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5) if comparable else ()
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6) if comparable else ()
     return f" (did you mean {by_lower[near[0]]!r}?)" if near else ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import shlex
-from collections.abc import Iterator
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +16,18 @@ from click.testing import CliRunner, Result
 from helpers.json_output import check_output
 from helpers.made_wheels import make_wheel
 from helpers.programs import run
+from helpers.reference_pages import COMMAND_LINE, HEADINGS, all_commands, generated, written
 
-from variant_backend.cli.command import Command
+import variant_backend
 from variant_backend.cli.main import main
-from variant_backend.schema import output_commands, output_schema
+from variant_backend.schema import output_commands
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "reference" / "command-line.md"
+PACKAGE = Path(variant_backend.__file__).parent
 NAME = "demo-1.0-py3-none-any.whl"
 
 
-def commands() -> Iterator[tuple[str, Command]]:
-    """Yield each command with its full name."""
-    for name, command in main.commands.items():
-        if isinstance(command, click.Group):
-            for inner, nested in command.commands.items():
-                assert isinstance(nested, Command)
-                yield f"{name} {inner}", nested
-        else:
-            assert isinstance(command, Command)
-            yield name, command
-
-
-COMMANDS = dict(commands())
+COMMANDS = dict(all_commands())
 each_command = pytest.mark.parametrize("name", COMMANDS)
 
 
@@ -74,19 +64,41 @@ def test_each_summary_is_one_line_of_eighty_columns() -> None:
         assert f"  {name:12}  {summary}" in lines
 
 
-@each_command
-def test_every_option_is_in_the_reference(name: str) -> None:
-    page = PAGE.read_text("utf-8")
-    section = re.split(rf"^### {name}$", page, flags=re.MULTILINE)[1].split("\n### ")[0]
-    documented = set(re.findall(r"`(--?[\w-]+)", "\n".join(re.findall(r"^\| (.*?) \|", section, re.M))))
-    known = {
-        option
-        for param in COMMANDS[name].params
-        if isinstance(param, click.Option)
-        for option in (*param.opts, *param.secondary_opts)
-    }
-    common = {"--json", "-q", "--quiet", "-v", "--verbose", "--version"}
-    assert documented == known - common
+@pytest.mark.parametrize("page", HEADINGS, ids=lambda page: page.stem)
+def test_the_reference_has_the_help_and_the_json_keys(page: Path) -> None:
+    assert written(page) == generated(page), "run tests/helpers/reference_pages.py"
+
+
+def test_the_reference_lists_each_environment_variable() -> None:
+    names = {"VIRTUAL_ENV", "PATH"}
+    for path in PACKAGE.rglob("*.py"):
+        text = path.read_text("utf-8")
+        for literal, constant in re.findall(r"environ(?:\.get\(|\[)(?:\"(\w+)\"|([A-Z_]+)\b)", text):
+            module = ".".join(["variant_backend", *path.relative_to(PACKAGE).with_suffix("").parts])
+            names.add(literal or getattr(importlib.import_module(module), constant))
+    assert len(names) > 10
+    section = (
+        COMMAND_LINE.read_text("utf-8").partition("\n## Environment variables\n")[2].partition("\n## ")[0]
+    )
+    assert {name for name in names if f"`{name}`" not in section} == set()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_as_in_the_reference_prints_a_script(shell: str) -> None:
+    (block,) = re.findall(rf"^```{shell}\n(.*?)^```$", COMMAND_LINE.read_text("utf-8"), re.M | re.DOTALL)
+    shown = re.findall(rf"(_\w+_COMPLETE)=({shell}_source) ([\w-]+)", block)
+    assert [program for *_, program in shown] == ["variant-backend", "make-variant"]
+    for variable, value, program in shown:
+        script = run(program, **{variable: value}).stdout
+        assert program in script
+        assert variable in script
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs bash")
+def test_bash_completes_after_the_lines_of_the_reference() -> None:
+    (block,) = re.findall(r"^```bash\n(.*?)^```$", COMMAND_LINE.read_text("utf-8"), re.M | re.DOTALL)
+    result = run("bash", "-c", f"{block}complete -p variant-backend make-variant")
+    assert [line.split()[-1] for line in result.stdout.splitlines()] == ["variant-backend", "make-variant"]
 
 
 @each_command
@@ -174,27 +186,11 @@ def test_no_color_wins_over_force_color(environment: dict[str, str], is_colored:
     assert result.stderr.startswith("\x1b[") == is_colored
 
 
-def test_each_command_with_json_has_a_schema_and_a_table_of_its_keys() -> None:
+def test_each_command_with_json_has_a_schema() -> None:
     with_json = {
         name for name, command in COMMANDS.items() if any(p.name == "as_json" for p in command.params)
     }
     assert {name.split()[0] for name in with_json} == {*output_commands()}
-    page = (PAGE.parent / "json.md").read_text("utf-8")
-    for name in output_commands():
-        section = page.split(f"\n## {name}\n")[1].split("\n## ")[0]
-        rows = re.findall(r"^\| `(.*?)` \| (.*?) \|$", section, re.MULTILINE)
-        schema = output_schema(name)
-        own = {key: value for key, value in schema["properties"].items() if key not in schema["required"]}
-        assert rows == [*documented(own)]
-
-
-def documented(keys: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Yield each key of a schema with its description, as the page lists them."""
-    for key, part in keys.items():
-        yield f"{prefix}{key}", part["description"]
-        for inner, mark in ((part.get("items"), "[]"), (part.get("additionalProperties"), ".*"), (part, "")):
-            if isinstance(inner, dict) and "properties" in inner:
-                yield from documented(inner["properties"], f"{prefix}{key}{mark}.")
 
 
 @pytest.mark.parametrize("arguments", [("hardware",), ("init", "-n"), ("providers",), ("check", "--list")])

@@ -375,3 +375,9 @@ if sys.platform == "linux":  # its loader reads LD_LIBRARY_PATH
         )
         shown = run(sys.executable, "-c", program, LD_LIBRARY_PATH=str(tmp_path)).stdout
         assert shown == f"{expected}\n"
+
+
+def test_a_machine_file_may_come_from_stdin() -> None:
+    document = '{"version": 1, "machine": {"nvidia": {"features": {"sm_arch": ["90_real"]}}}}'
+    result = CliRunner().invoke(main, ["hardware", "--machine", "-", "--json"], input=document)
+    assert json.loads(result.stdout)["machine"] == json.loads(document)["machine"]

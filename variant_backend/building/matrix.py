@@ -64,6 +64,8 @@ class Matrix(NamedTuple):
         Raises VariantError if a label is unknown, or if the project is not set up for variants.
         """
         path = source / "pyproject.toml"
+        if not path.exists():
+            raise VariantError("file not found", place=path, hint="give the project's folder as PATH")
         project = Project.load(path)
         metadata = project.metadata
         if not labels and not plain:

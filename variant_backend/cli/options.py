@@ -110,7 +110,13 @@ def _labels_of_project(context: click.Context, _: click.Parameter, incomplete: s
 dry_run_option = click.option("-n", "--dry-run", is_flag=True, help="Check everything, and write nothing.")
 force_option = click.option("--force", is_flag=True, help="Replace existing files.")
 jobs_option = click.option(
-    "-j", "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Wheels at the same time."
+    "-j",
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Wheels at the same time.",
 )
 find_links_option = click.option(
     "-f",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import VariantError
+from ..errors import Problem, VariantError
 from .command import Command
 from .options import PATH, dry_run_option, force_option, output_option
 from .output import Printer, Progress
@@ -62,10 +62,8 @@ def _report(printer: Printer, wheel: Path, result: Unmade | VariantError) -> Non
         for problem in result.problems:
             printer.error(problem)
         return
-    for text in result.lost:
-        printer.warn(f"{wheel.name}: cannot be restored: {text}")
-    for text in result.warnings:
-        printer.warn(f"{wheel.name}: {text}")
+    for text in (*result.lost, *result.warnings):
+        printer.warn(Problem("warning", str(wheel), text))
     printer.line(str(result.path))
 
 

@@ -52,7 +52,7 @@ def upgrade_command(
         raise click.UsageError("--output and --in-place cannot be used together; leave one of them out")
     documents = [path for path in files if path.suffix != ".whl"]
     if len(documents) > 1 and not (output or in_place or dry_run or printer.as_json):
-        raise click.UsageError("cannot print several documents on stdout; use --output DIR or --in-place")
+        raise click.UsageError("several documents cannot be printed; use --output or --in-place")
     results = upgrade_all(files, Destination(output, in_place, dry_run), moment=source_date_epoch(os.environ))
     entries: list[dict[str, object]] = []
     for path, result in zip(files, results, strict=True):

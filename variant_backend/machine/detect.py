@@ -8,6 +8,7 @@ The environment variables that force a fact for uv force it here too.
 from __future__ import annotations
 
 import platform
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -59,13 +60,16 @@ def hardware_of(path: Path | None, environ: Mapping[str, str]) -> Hardware:
 
 
 def load_hardware(path: Path) -> Hardware:
-    """Read a machine file, TOML if its name ends in .toml, else JSON; raises VariantError."""
+    """Read a machine file, TOML if its name ends in .toml, else JSON; ``-`` is stdin. Raises VariantError."""
+    if str(path) == "-":
+        return Hardware.from_bytes(sys.stdin.buffer.read(), "stdin")
+    if not path.exists():
+        hint = "write it with `variant-backend hardware -o FILE` on that machine"
+        raise VariantError("file not found", place=path, hint=hint)
     if path.suffix == ".toml":
         return Hardware.from_table(read_toml(path), str(path))
     try:
         data = path.read_bytes()
-    except FileNotFoundError:
-        raise VariantError("file not found", place=path) from None
     except OSError as error:
         raise VariantError(str(error.strerror), place=path) from None
     return Hardware.from_json(data, str(path))

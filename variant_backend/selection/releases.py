@@ -45,6 +45,9 @@ INDEX_FILE = "index-file"
 UNREADABLE = "unreadable"
 
 
+_LOOK_ELSEWHERE = "check the name, and use --find-links or --index-url with a source that has its wheels"
+
+
 class Sources(NamedTuple):
     """The sources of releases: folders, and package indexes by the URL of their root.
 
@@ -158,7 +161,7 @@ class Listings(NamedTuple):
             versions = one_of(str(listing.version) for listing in self.releases)
             return f"no wheels of this version; existing versions: {versions}"
         known = self.sources.projects()
-        existing = f"; existing packages: {shortened(known)}" if known else ""
+        existing = f"; existing packages: {shortened(known)}" if known else f"; {_LOOK_ELSEWHERE}"
         return f"no wheels in {self.sources}{did_you_mean(name, known)}{existing}"
 
 
@@ -196,7 +199,7 @@ def projects(sources: Sources) -> list[str]:
     if problems and not names:
         raise VariantError(*problems)
     if not names:
-        raise VariantError(f"no wheels in {Sources(sources.find_links)}")
+        raise VariantError(f"no wheels in {Sources(sources.find_links)}", hint=_LOOK_ELSEWHERE)
     return sorted(names)
 
 

@@ -58,6 +58,9 @@ def _checked(
     return result
 
 
+_UPGRADE = "if the format is old, run `variant-backend upgrade`; otherwise update variant-backend"
+
+
 def read_metadata(document: Document, data: object) -> VariantMetadata:
     """Read the same as `metadata_from_dict`, but add problems to *document* and leave out invalid values."""
     top = document.table(data, "", ("$schema", *_SECTIONS), ("$schema", _PRIORITIES, _VARIANTS))
@@ -73,7 +76,7 @@ def read_metadata(document: Document, data: object) -> VariantMetadata:
             document.note(_PROVIDERS, "not allowed in version 0.1.1 of the format", code="unknown-key")
     elif schema is not None:
         text = f"unknown schema {schema!r}"
-        document.note("$schema", text, code="unknown-schema")
+        document.note("$schema", text, code="unknown-schema", remedy=_UPGRADE)
     return result
 
 

@@ -21,8 +21,14 @@ def _check_text(text: str, allowed: str, what: str) -> None:
         if character not in allowed:
             raise VariantError(
                 f"{what} {text!r}: character {character!r} at position {position} is not allowed",
-                hint=f"use only {' '.join(['a-z', '0-9', *allowed[36:]])}",
+                hint=f"use only {' '.join(['a-z', '0-9', *allowed[36:]])}{_in_lower_case(text, allowed)}",
             )
+
+
+def _in_lower_case(text: str, allowed: str) -> str:
+    """Return a text in lower case, for the end of a message, if that is valid."""
+    lower = text.lower()
+    return f", such as {lower!r}" if {*lower} <= {*allowed} else ""
 
 
 def check_label(label: str) -> None:

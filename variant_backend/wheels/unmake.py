@@ -156,7 +156,8 @@ def _lost(wheel: Wheel) -> list[str]:
         head, _ = split_stored_head(wheel.archive.raw(record))
         row = f"{wheel.path('variant.json')},".encode()
         if not head.startswith(row):
-            return ["RECORD, because another tool compressed it; its other changes cannot be detected"]
+            text = "its bytes cannot be restored, and other changes cannot be detected"
+            return [f"RECORD was compressed by another tool: {text}"]
         if head.count(b"\n") == 1:
             return []
     lost = []
@@ -165,8 +166,9 @@ def _lost(wheel: Wheel) -> list[str]:
     )
     if compressed and metadata.method == STORED:
         lost.append(
-            "METADATA, if its name, version or requirements were changed: it is stored, as changed files are"
+            "METADATA is not compressed: if its name, version or requirements were changed, they cannot be"
+            " restored"
         )
     if compressed and record.method == STORED:
-        lost.append("the compression of RECORD, if it was compressed: it is stored, as changed files are")
+        lost.append("RECORD is not compressed: if it was compressed, its bytes cannot be restored")
     return lost

@@ -1,0 +1,110 @@
+"""The generated parts of docs/reference: the help of each command, and the keys of its JSON output.
+
+    python tests/helpers/reference_pages.py
+
+This program writes these parts into the pages. tests/cli/test_command_line.py compares them.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from variant_backend.cli.command import Command
+from variant_backend.cli.main import main
+from variant_backend.schema import output_commands, output_schema
+
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
+COMMAND_LINE, JSON_OUTPUT = FOLDER / "command-line.md", FOLDER / "json.md"
+# What follows these headings is generated.
+HEADINGS = {COMMAND_LINE: "## Commands", JSON_OUTPUT: "## Common keys"}
+COMMON = {"--json", "--quiet", "--verbose", "--version"}
+
+
+def all_commands() -> Iterator[tuple[str, Command]]:
+    """Yield each command with its full name, in the order of the help."""
+    for name in main.list_commands(click.Context(main)):
+        command = main.commands[name]
+        inner = command.commands if isinstance(command, click.Group) else {"": command}
+        for part, nested in inner.items():
+            assert isinstance(nested, Command)
+            yield f"{name} {part}".rstrip(), nested
+
+
+def generated(page: Path) -> str:
+    """Return the generated part of a page."""
+    parts = _command_parts() if page == COMMAND_LINE else _json_parts()
+    return "\n".join(f"{part}\n" for part in parts)
+
+
+def written(page: Path) -> str:
+    """Return the part of a page that follows its generated heading."""
+    return page.read_text("utf-8").partition(f"\n{HEADINGS[page]}\n\n")[2]
+
+
+def _command_parts() -> Iterator[str]:
+    for name, command in all_commands():
+        context = click.Context(command, info_name=f"variant-backend {name}")
+        summary, _, text = (command.help or "").partition("\n\n")
+        guide = FOLDER.parent / Path(command.page).name
+        title = guide.read_text("utf-8").partition("\n")[0].removeprefix("# ")
+        yield f"### {name}"
+        yield _wrapped(f"{summary} Guide: [{title}](../{guide.name}).")
+        yield f"```text\n{context.get_usage().removeprefix('Usage: ')}\n```"
+        if text:
+            yield "\n\n".join(_wrapped(paragraph) for paragraph in text.split("\n\n"))
+        records = [
+            record
+            for param in command.params
+            if isinstance(param, click.Option)
+            and not COMMON & {*param.opts}
+            and (record := param.get_help_record(context))
+        ]
+        if records:
+            yield _table("option", [(_plain(option), _plain(text)) for option, text in records], "meaning")
+
+
+def _json_parts() -> Iterator[str]:
+    common = output_schema(output_commands()[0])
+    yield _keys({key: common["properties"][key] for key in common["required"]})
+    for name in output_commands():
+        keys = output_schema(name)["properties"]
+        yield f"## {name}"
+        yield _keys({key: part for key, part in keys.items() if key not in common["required"]})
+
+
+def _keys(keys: dict[str, Any]) -> str:
+    return _table("key", [*_documented(keys)], "value")
+
+
+def _documented(keys: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each key of a schema with its description."""
+    for key, part in keys.items():
+        yield f"{prefix}{key}", part["description"]
+        for inner, mark in ((part.get("items"), "[]"), (part.get("additionalProperties"), ".*"), (part, "")):
+            if isinstance(inner, dict) and "properties" in inner:
+                yield from _documented(inner["properties"], f"{prefix}{key}{mark}.")
+
+
+def _table(first: str, rows: list[tuple[str, str]], second: str) -> str:
+    return "\n".join([f"| {first} | {second} |", "| --- | --- |", *(f"| `{a}` | {b} |" for a, b in rows)])
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\s+", " ", text).replace("|", r"\|")
+
+
+def _wrapped(text: str) -> str:
+    escaped = re.sub(r"\s+", " ", text.strip()).replace("*", r"\*")
+    return textwrap.fill(escaped, 100, break_long_words=False, break_on_hyphens=False)
+
+
+if __name__ == "__main__":
+    for path, heading in HEADINGS.items():
+        before = path.read_text("utf-8").partition(f"\n{heading}\n\n")[0]
+        path.write_text(f"{before}\n{heading}\n\n{generated(path)}", "utf-8", newline="\n")
