@@ -304,7 +304,7 @@ def test_a_broken_backend_is_not_a_missing_hook(tmp_path: Path, hook: str) -> No
         (b"tool = 1", "pyproject.toml: tool: expected a table, got a number"),
         (b"[tool]\nvariant-backend = []", "pyproject.toml: tool.variant-backend: expected a table"),
     ],
-    ids=["missing", "not TOML", "not UTF-8", "tool is not a table", "own table is an array"],
+    ids=["missing", "invalid TOML", "not UTF-8", "tool is not a table", "own table is an array"],
 )
 def test_an_unreadable_project_file_is_reported_in_one_line(
     project: Project, content: bytes | None, problem: str, settings: Settings
