@@ -327,7 +327,7 @@ MISTAKES = [
         "two labels in -C",
         "HOOK {'variant': ['fast', 'safe']}",
         1,
-        ("fast, safe", "2 labels", "give one of them"),
+        ("fast, safe", "2 labels", "request only one"),
     ),
     Mistake(
         38,
@@ -449,7 +449,7 @@ MISTAKES = [
         "--json with --format github",
         "check --json --format github dist",
         2,
-        ("--json", "contradicts --format github", "leave one of them out"),
+        ("--json", "cannot be used together", "leave one of them out"),
     ),
     Mistake(
         56,

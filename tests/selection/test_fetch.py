@@ -592,7 +592,8 @@ def test_fetch_warns_of_servers_without_encryption(out: Path) -> None:
     assert result.exit_code == 1
     assert result.stderr.startswith("warning: index.invalid: http is not encrypted")
     broken = invoke("demo", "--index-url", "http://[", "-o", out)
-    assert (broken.exit_code, broken.stderr.splitlines()[0]) == (1, "error: demo: no wheels in http://[")
+    assert broken.exit_code == 1
+    assert broken.stderr.startswith("error: demo: no wheels in http://[; ")
 
 
 @pytest.mark.slow  # real installers, in an environment of their own
