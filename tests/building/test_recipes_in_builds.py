@@ -463,7 +463,10 @@ BROKEN = {
     "an invalid value": (PLUGIN.replace('"mkl"', '"MKL"'), "value 'MKL': character 'M'"),
     "a duplicate value": (PLUGIN.replace('"openblas"', '"mkl"'), "duplicate value 'mkl'"),
     "an invalid name": (PLUGIN.replace('"library"', '"lib-rary"'), "feature 'lib-rary': character '-'"),
-    "a duplicate feature": (PLUGIN.replace('"threads"', '"library"'), "[1].name: duplicate feature 'library'"),
+    "a duplicate feature": (
+        PLUGIN.replace('"threads"', '"library"'),
+        "[1].name: duplicate feature 'library'",
+    ),
     "not for all": (
         PLUGIN.replace("compatible = True", "compatible = False"),
         "all_properties_compatible is not",
