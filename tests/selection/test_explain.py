@@ -367,3 +367,15 @@ def test_an_unreadable_variant_json_is_assumed_to_be_valid(server: Server) -> No
         f"warning: {server.url}simple/demo/{FAST}: the server does not support range requests;"
         " its variant.json is assumed to be valid\n"
     )
+
+
+def test_a_missing_index_file_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_release(Path("dist"), None, wheels=lambda label: only(DOCUMENT, label))
+    (warning,) = explained("demo", "--find-links", "dist")["warnings"]
+    assert warning == {
+        "code": "missing-index",
+        "place": "dist",
+        "message": "the index file demo-1.0-variants.json is missing, so 3 variants are excluded",
+        "remedy": "write it with `variant-backend index dist`",
+    }

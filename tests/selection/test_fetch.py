@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 import shutil
 import sys
 import zipfile
@@ -16,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 from helpers.programs import run
 from helpers.range_server import Server
-from helpers.sample_release import DOCUMENT, PLAIN, patched, write_release, write_wheel
+from helpers.sample_release import DOCUMENT, PLAIN, only, patched, write_release, write_wheel
 from helpers.strict_reader import walk
 
 from variant_backend.cli.main import main
@@ -652,3 +653,36 @@ def test_a_label_outside_the_grammar_is_not_suggested(folder: Path, out: Path) -
     result = invoke("demo#fasd", "--find-links", folder, "-o", out)
     assert result.exit_code == 2
     assert "Fast!" not in result.stderr
+
+
+def test_a_missing_index_file_is_a_warning_with_a_working_remedy(tmp_path: Path, out: Path) -> None:
+    folder = write_release(tmp_path / "my wheels", None, wheels=lambda label: only(DOCUMENT, label))
+    result = invoke("demo", "-f", folder, "-o", out)
+    assert (result.exit_code, names(out)) == (0, [PLAIN])
+    warning = result.stderr.splitlines()[0]
+    assert warning == (
+        f"warning: {folder}: the index file {INDEX} is missing, so 3 variants are excluded;"
+        f" write it with `variant-backend index '{folder}'`"
+    )
+    _, *command = shlex.split(warning.split("`")[1])
+    assert CliRunner().invoke(main, command).exit_code == 0
+    assert names(out) == [PLAIN]
+    (package,) = fetched("demo", "-f", folder, "-o", out)
+    assert package["label"] == "fast"
+
+
+def test_the_owner_of_an_index_is_asked_for_a_missing_index_file(
+    tmp_path: Path, out: Path, server: Server
+) -> None:
+    folder = write_release(tmp_path / "wheels", None, wheels=lambda label: only(DOCUMENT, label))
+    url = publish(server, folder)
+    warning = invoke("demo", "-i", url, "-o", out).stderr.splitlines()[0]
+    assert warning == (
+        f"warning: {url}demo/: the index file {INDEX} is missing, so 3 variants are excluded;"
+        f" ask the owner of the index to serve {INDEX} beside the wheels"
+    )
+
+
+def test_a_missing_index_file_of_an_older_release_is_not_reported(folder: Path, out: Path) -> None:
+    write_release(folder, None, wheels=lambda label: only(DOCUMENT, label), version="0.9")
+    assert "0.9" not in invoke("demo", "-f", folder, "-o", out).stderr

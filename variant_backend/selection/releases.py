@@ -6,6 +6,7 @@ simple repository API, PEP 592 (yanked files), PEP 825 ("Index-level metadata").
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
@@ -18,7 +19,7 @@ from ..formats.core_metadata import find_field
 from ..formats.release import Candidate, File, Release, shown_location
 from ..lowlevel import http
 from ..lowlevel.ranges import opened_file
-from ..variants.filename import normalize, parse_index_filename, release_of_index
+from ..variants.filename import index_filename, normalize, parse_index_filename, release_of_index
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_metadata
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 # The code of a reason that excludes the variants of a source with an invalid index file.
 INDEX_FILE = "index-file"
+# The code of a missing index file, as in `check`.
+MISSING_INDEX = "missing-index"
 # The code of an index file that is listed but cannot be read, as in `check`.
 UNREADABLE = "unreadable"
 
@@ -235,6 +238,25 @@ def _merged(
     if len(result) > 1:
         merge(result)
     return result
+
+
+def missing_index_files(listing: Listing, metadata: VariantMetadata | None) -> list[Problem]:
+    """Return the sources that lack an index file, if *metadata* of all sources lacks one of their labels."""
+    known = {None, *(metadata.variants if metadata else ())}
+    problems = []
+    for source in listing.sources:
+        lost = [wheel for wheel in source.wheels if wheel.label not in known and not wheel.problems]
+        if not lost or source.index_files:
+            continue
+        name = index_filename((listing.name, listing.version))
+        variants = "1 variant is" if len(lost) == 1 else f"{len(lost)} variants are"
+        in_folder = any(wheel.file.path and str(wheel.file.path.parent) == source.place for wheel in lost)
+        remedy = f"ask the owner of the index to serve {name} beside the wheels"
+        if in_folder:
+            remedy = f"write it with `variant-backend index {shlex.quote(source.place)}`"
+        text = f"the index file {name} is missing, so {variants} excluded"
+        problems.append(Problem(MISSING_INDEX, source.place, text, remedy))
+    return problems
 
 
 def _read_wheel(wheel: Candidate, reasons: tuple[Problem, ...], pinned: bool) -> Candidate:
