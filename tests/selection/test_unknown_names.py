@@ -293,3 +293,41 @@ def test_stub_refuses_a_machine_file_with_an_unknown_value(folder: Path, tmp_pat
     result = invoke("stub", folder, *options)
     assert result.exit_code == 2
     assert f"error: {file}: " in result.stderr
+
+
+@pytest.fixture
+def misspelt(tmp_path: Path) -> Path:
+    path = tmp_path / "node.toml"
+    path.write_text("version = 1\n[machine.nvdia.features]\nsm_arch = ['90_real']\n")
+    return path
+
+
+def test_a_misspelt_namespace_in_a_machine_file_is_refused(
+    folder: Path, tmp_path: Path, misspelt: Path
+) -> None:
+    out = tmp_path / "out"
+    for command in (
+        ("explain", "demo", "-f", folder),
+        ("fetch", "demo", "-f", folder, "-o", out),
+        ("stub", folder, "--base-url", "https://w.example.org", "-o", out),
+        ("hardware",),
+    ):
+        result = invoke(*command, "--machine", misspelt)
+        assert (result.exit_code, result.stdout) == (2, ""), command
+        assert "unknown namespace 'nvdia' (did you mean 'nvidia'?); known namespaces: " in result.stderr
+    assert not out.exists()
+
+
+def test_a_namespace_of_another_project_in_a_machine_file_is_a_warning(folder: Path, tmp_path: Path) -> None:
+    machine, out = tmp_path / "node.toml", tmp_path / "out"
+    machine.write_text("version = 1\n[machine.blas.features]\nkind = ['mkl']\n[machine.nvidia.features]\n")
+    for command in (
+        ("explain", "demo", "-f", folder),
+        ("fetch", "demo", "-f", folder, "-o", out),
+        ("stub", folder, "--base-url", "https://w.example.org", "-o", out),
+    ):
+        result = invoke(*command, "--machine", machine)
+        assert result.exit_code == 0, command
+        assert "namespace 'blas' is not used, as the release does not have it" in result.stderr
+        assert "nvidia" not in result.stderr
+    assert invoke("hardware", "--machine", machine).exit_code == 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import UnknownNameError
 from ..lowlevel.terminal import heading, print_document
 from .command import Command
 from .options import output_option
@@ -37,11 +38,14 @@ def hardware_command(
     other commands: --machine FILE.
     """
     from ..machine.detect import detect, load_hardware
+    from ..selection.unknown_names import unknown_in_machine
 
     forms = [name for name, given in (("json", printer.as_json), ("toml", toml), ("env", as_env)) if given]
     if len(forms) > 1:
         raise click.UsageError("--json, --toml and --as-env cannot be used together; use one of them")
     hardware = load_hardware(machine.path) if machine else detect(os.environ)
+    if machine and (problems := unknown_in_machine(hardware)):
+        raise UnknownNameError(*problems).within(machine.path)
     printer.keys = {"machine": hardware.to_dict()}
     if output is not None:
         form = forms[0] if forms else "toml" if output.suffix == ".toml" else "json"

@@ -20,9 +20,9 @@ from .selection_options import MachineFile, machines_option, platform_option, py
 
 if TYPE_CHECKING:
     from ..dispatching.create import Stub
+    from ..formats.hardware_file import Hardware
     from ..formats.release import File
     from ..lowlevel.file_set import Output
-    from ..machine.support import Machine
     from ..selection.evaluate import Evaluation
     from ..selection.releases import Listing
     from ..selection.requirements import Pin
@@ -110,20 +110,23 @@ def stub_command(
     from ..dispatching.create import plan_stub, preferred
     from ..lowlevel.file_set import update
     from ..lowlevel.source_date import source_date_epoch
-    from ..machine.support import Policy
+    from ..machine.support import Machine, Policy
     from ..selection.evaluate import evaluate
 
     target = read_target(python, platform)
     folder = _folder(place, pin, base_url)
     if (python or platform) and not machines:
         raise click.UsageError("--python and --platform need --machine FILE")
-    facts = {file.name: _machine(file.path) for file in machines}
+    facts = {file.name: _hardware(file.path) for file in machines}
     with Progress(folder.glob("*.whl") if folder else ()) as progress:
         listing = _listing(place, pin)
         planned = plan_stub(listing, base_url=base_url, only=labels, hosts=hosts, advance=progress.advance)
     evaluations = {
-        name: evaluate(planned.release, machine, Policy(), target) for name, machine in facts.items()
+        name: evaluate(planned.release, Machine(hardware), Policy(), target)
+        for name, hardware in facts.items()
     }
+    for file in machines:
+        _check_names(printer, file, facts[file.name], planned)
     sdist = planned.output(output, time=source_date_epoch(os.environ) or 0)
     update([sdist])
     printer.keys = _to_dict(planned, sdist, evaluations)
@@ -156,16 +159,22 @@ def _listing(place: str, request: Pin | None) -> Listing:
         raise WrongUsage(error.lines()) from None
 
 
-def _machine(path: Path) -> Machine:
-    """Return the machine that a file describes; raises VariantError."""
+def _hardware(path: Path) -> Hardware:
+    """Return the hardware that a file describes; raises VariantError."""
     from ..machine.detect import hardware_of
-    from ..machine.support import Machine
-    from ..selection.unknown_names import unknown_in_machine
 
-    hardware = hardware_of(path, os.environ)
-    if problems := unknown_in_machine(hardware):
-        raise UnknownNameError(*problems).within(path)
-    return Machine(hardware)
+    return hardware_of(path, os.environ)
+
+
+def _check_names(printer: Printer, file: MachineFile, hardware: Hardware, planned: Stub) -> None:
+    """Warn of unused namespaces in a machine file; raises UnknownNameError for misspelt names."""
+    from ..selection.unknown_names import unknown_in_machine, unused_namespaces
+
+    metadata = [planned.release.metadata] if planned.release.metadata else []
+    if problems := unknown_in_machine(hardware, metadata):
+        raise UnknownNameError(*problems).within(file.path)
+    for problem in unused_namespaces(hardware, metadata):
+        printer.warn(problem.within(file.path))
 
 
 def _print_plan(printer: Printer, planned: Stub, evaluations: Mapping[str, Evaluation]) -> None:

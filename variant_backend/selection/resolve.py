@@ -253,4 +253,4 @@ def _check_locked_names(policy: Policy, machine: Machine, releases: Sequence[Rel
         return []
     if problems := unknown_names(policy, machine, documents, packages):
         raise UnknownNameError(*problems)
-    return ignored_values(policy, documents)
+    return ignored_values(policy, machine, documents)

@@ -118,13 +118,13 @@ def check_names(policy: Policy, machine: Machine, selections: Sequence[Selection
     if documents is None or not all(selection.listings.releases for selection in selections):
         return []
     if not unknown_names(policy, machine, documents, packages):
-        return ignored_values(policy, documents)
+        return ignored_values(policy, machine, documents)
     others = [listing for selection in selections for listing in selection.listings.releases[:_MOST_READ]]
     read = (read_index_file(file) for listing in others for file in listing.index_files)
     documents += (document.metadata for document in read if document.metadata)
     if problems := unknown_names(policy, machine, documents, packages):
         raise UnknownNameError(*problems)
-    return ignored_values(policy, documents)
+    return ignored_values(policy, machine, documents)
 
 
 def known_metadata(releases: Iterable[Release]) -> list[VariantMetadata] | None:
