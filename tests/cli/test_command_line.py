@@ -132,6 +132,14 @@ def test_an_option_with_one_value_given_twice_is_refused() -> None:
     assert result.stderr.endswith("error: -l/--label is given twice; leave one of them out\n")
 
 
+def test_a_switch_and_its_opposite_are_refused() -> None:
+    result = invoke("make-variant", "--known-providers", "--no-known-providers", "-l", "a", "x.whl")
+    assert result.exit_code == 2
+    assert result.stderr.endswith(
+        "error: --known-providers and --no-known-providers cannot be used together; leave one of them out\n"
+    )
+
+
 def test_an_unknown_command_gets_a_suggestion() -> None:
     result = invoke("exlpain")
     assert result.exit_code == 2

@@ -379,3 +379,17 @@ def test_a_missing_index_file_is_a_warning(tmp_path: Path, monkeypatch: pytest.M
         "message": "the index file demo-1.0-variants.json is missing, so 3 variants are excluded",
         "remedy": "write it with `variant-backend index dist`",
     }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        (("demo#fast", "-l", "safe"), "PACKAGE#LABEL and --label"),
+        (("demo", "-l", "safe", "--why-not", "fast"), "--label and --why-not"),
+        (("demo#fast", "--why-not", "safe"), "PACKAGE#LABEL and --why-not"),
+    ],
+)
+def test_several_labels_are_refused(arguments: tuple[str, ...], options: str, folder: Path) -> None:
+    result = explain(*arguments, "-f", folder)
+    assert result.exit_code == 2
+    assert result.stderr.endswith(f"error: {options} cannot be used together; leave one of them out\n")

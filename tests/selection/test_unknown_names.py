@@ -139,9 +139,12 @@ def test_the_check_starts_no_detection() -> None:
     assert unknown(given("mkl :: level :: fast"), Machine(Hardware(Lazy(detect)))) == []
 
 
-def test_disabling_an_enabled_or_aligned_namespace_is_a_contradiction() -> None:
-    policy = Policy(enabled=["speed", "mkl"], disabled=["mkl", "nvidia"], align=("nvidia",))
+def test_disabling_a_requested_namespace_is_a_contradiction() -> None:
+    policy = Policy(
+        given={"tpu": {}}, enabled=["speed", "mkl"], disabled=["mkl", "nvidia", "tpu"], align=("nvidia",)
+    )
     assert list(map(str, contradictions(policy))) == [
+        "--supported: namespace 'tpu' is also in --disable; remove one of the two",
         "--enable: namespace 'mkl' is also in --disable; remove one of the two",
         "--align: namespace 'nvidia' is also in --disable; remove one of the two",
     ]
@@ -197,7 +200,7 @@ def test_values_of_a_static_namespace_are_ignored_with_a_warning(folder: Path) -
     text = "--supported: speed: ignored, as the release lists the supported values in static-properties"
     result = invoke("explain", *options)
     assert result.exit_code == 0
-    assert result.stderr == f"warning: {text}; use --disable speed to support none\n"
+    assert result.stderr == f"warning: {text}; use --disable speed instead to support none\n"
     assert text not in invoke("explain", *options, "--disable", "speed").stderr
 
 

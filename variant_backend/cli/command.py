@@ -117,7 +117,7 @@ class Command(_Program):
         """Read the arguments; raises UsageError, also if an option with one value is given twice."""
         if not ctx.resilient_parsing:
             _, _, given = self.make_parser(ctx).parse_args([*args])
-            _refuse_repeats(given)
+            _refuse_repeats(args, given)
         return super().parse_args(ctx, args)
 
     def format_epilog(self, _: click.Context, formatter: click.HelpFormatter) -> None:
@@ -203,13 +203,17 @@ def _address(page: str) -> str:
     return f"{SITE}{page.removeprefix('docs/').removesuffix('.md')}" if SITE else page
 
 
-def _refuse_repeats(given: Sequence[click.Parameter]) -> None:
-    """Refuse options that have one value and are given twice; raises UsageError."""
+def _refuse_repeats(args: Sequence[str], given: Sequence[click.Parameter]) -> None:
+    """Refuse options that have one value and are given twice, as is ``--a --no-a``; raises UsageError."""
     counts = Counter(param.name for param in given)
     for param in given:
         is_switch = isinstance(param, click.Option) and param.is_flag and not param.secondary_opts
         if counts[param.name] > 1 and isinstance(param, click.Option) and not (param.multiple or is_switch):
-            raise click.UsageError(f"{'/'.join(param.opts)} is given twice; leave one of them out")
+            names = [name for name in (*param.opts, *param.secondary_opts) if name in args]
+            text = f"{'/'.join(param.opts)} is given twice"
+            if param.secondary_opts and len(names) > 1:
+                text = f"{' and '.join(names)} cannot be used together"
+            raise click.UsageError(f"{text}; leave one of them out")
 
 
 @contextmanager

@@ -43,7 +43,11 @@ class _Known(NamedTuple):
 
 def contradictions(policy: Policy) -> list[Problem]:
     """Return the namespaces that one option disables, while another one needs them."""
-    wishes = {"--enable": policy.enabled, "--align": policy.align}
+    wishes: dict[str, Iterable[str]] = {
+        "--supported": policy.given,
+        "--enable": policy.enabled,
+        "--align": policy.align,
+    }
     return [
         Problem("error", option, f"namespace {name!r} is also in --disable", "remove one of the two")
         for option, namespaces in wishes.items()
@@ -84,9 +88,11 @@ def ignored_values(policy: Policy, machine: Machine, metadata: Iterable[VariantM
     unused = unused_namespaces(_machine_file(machine), [*metadata, *_installed_metadata(machine)])
     text = "ignored, as the release lists the supported values in static-properties"
     return [
-        Problem("error", f"--supported: {namespace}", text, f"use --disable {namespace} to support none")
+        Problem(
+            "error", f"--supported: {namespace}", text, f"use --disable {namespace} instead to support none"
+        )
         for namespace in policy.given
-        if namespace in closed and namespace not in policy.disabled
+        if namespace in closed
     ] + [problem.within("--machine") for problem in unused]
 
 
