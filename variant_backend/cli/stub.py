@@ -14,7 +14,7 @@ from ..errors import UnknownNameError, VariantError
 from ..lowlevel.terminal import heading
 from ..variants.ranking import shortened
 from .command import Command, WrongUsage
-from .options import label_option, output_option, reading
+from .options import force_option, label_option, output_option, reading
 from .output import Printer, Progress
 from .selection_options import MachineFile, machines_option, platform_option, python_option, read_target
 
@@ -85,6 +85,7 @@ def _package(value: str | None) -> Pin | None:
     help="A host to which the wheels' server redirects; may be repeated.",
 )
 @output_option("The folder for the sdist.", required=True)
+@force_option
 @machines_option("Show which wheel this machine would get; may be repeated.")
 @python_option
 @platform_option
@@ -97,6 +98,7 @@ def stub_command(
     labels: tuple[str, ...],
     hosts: tuple[str, ...],
     output: Path,
+    force: bool,
     machines: tuple[MachineFile, ...],
     python: str | None,
     platform: str | None,
@@ -107,8 +109,7 @@ def stub_command(
     variant_backend.dispatch selects one of the wheels that it lists with their hashes. The command prints
     the path of the sdist, and which wheel each machine would get.
     """
-    from ..dispatching.create import plan_stub, preferred
-    from ..lowlevel.file_set import update
+    from ..dispatching.create import plan_stub, preferred, without_fallback, write
     from ..lowlevel.source_date import source_date_epoch
     from ..machine.support import Machine, Policy
     from ..selection.evaluate import evaluate
@@ -128,9 +129,11 @@ def stub_command(
     for file in machines:
         _check_names(printer, file, facts[file.name], planned)
     sdist = planned.output(output, time=source_date_epoch(os.environ) or 0)
-    update([sdist])
+    write(sdist, force=force)
     printer.keys = _to_dict(planned, sdist, evaluations)
     _print_plan(printer, planned, evaluations)
+    if problem := without_fallback(planned.release, listing):
+        printer.warn(problem)
     if plain := preferred(listing):
         printer.warn(f"{_PREFERRED}: {shortened(plain)}")
     printer.line(str(sdist.path))
