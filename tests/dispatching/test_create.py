@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import shutil
 import tarfile
 from pathlib import Path
@@ -290,7 +291,10 @@ def test_a_release_without_labels_or_index_file_is_refused(dist: Path) -> None:
     (error,) = refused(dist, "--base-url", BASE_URL)
     assert error == "demo 1.0: the index file is missing; write it with `variant-backend index`"
     (error,) = refused(dist, "--base-url", BASE_URL, "--label", PLAIN)
-    assert error == "demo 1.0: no wheel has a label; list a wheel with a label"
+    assert error == (
+        "demo 1.0: no variant wheel is listed;"
+        " add a variant wheel to the folder or index, or its label with --label LABEL"
+    )
     (error,) = refused(dist, "--base-url", BASE_URL, "--label", "fats", code=2)
     assert error == "unknown label 'fats' (did you mean 'fast'?); known labels: (plain), fast, null, safe"
 
@@ -458,3 +462,16 @@ def test_the_base_url_of_a_wheel_is_refused(dist: Path) -> None:
 @pytest.mark.parametrize("url", ["https://u:secret@example.org/?x=secret", "ftp://u:secret@example.org"])
 def test_errors_about_the_base_url_show_no_password(dist: Path, url: str) -> None:
     assert "secret" not in "".join(refused(dist, "--base-url", url, code=2))
+
+
+def test_the_command_that_explains_a_machine_without_a_wheel_works(here: Path) -> None:
+    dist = write_release(here / "my dist", patched(DOCUMENT, MACHINE), labels=["fast", "safe"], plain=False)
+    Path("none.json").write_text('{"nvidia": {"features": {}}}')
+    result = stub(dist, "--base-url", BASE_URL, "--machine", "none.json", "--platform", "linux")
+    assert "wheels with the labels fast, safe\n" in result.stderr
+    (warning,) = [line for line in result.stderr.splitlines() if "would get no wheel" in line]
+    _, *command = shlex.split(warning.split("`")[1])
+    explained = CliRunner().invoke(main, command)
+    assert (explained.exit_code, explained.stdout.splitlines()[0]) == (1, "demo 1.0: no wheel is compatible")
+    result = stub(dist, "--base-url", BASE_URL, "-l", "fast", "--force")
+    assert "wheels with the label fast\n" in result.stderr

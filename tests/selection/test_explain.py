@@ -96,7 +96,7 @@ def test_unknown_support_excludes_a_wheel_and_options_are_suggested(folder: Path
     [
         ({"optional": True}, (), "optional and not enabled; --enable speed turns it on"),
         ({"optional": True}, ("--enable", "speed"), "static-properties"),
-        ({}, ("--disable", "speed"), "disabled; --disable rules it out"),
+        ({}, ("--disable", "speed"), "disabled; --disable turns it off"),
     ],
 )
 def test_each_namespace_is_listed_with_the_origin_of_its_values(

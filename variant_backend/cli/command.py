@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,6 +25,10 @@ SITE = ""
 _SHOWS_HELP: tuple[type[click.ClickException], ...] = tuple(
     filter(None, [getattr(click.exceptions, "NoArgsIsHelpError", None)])
 )
+
+
+# The key of the options as they were given, before their values are read.
+_VALUES = "variant_backend.values"
 
 
 class WrongUsage(click.UsageError):
@@ -95,11 +99,16 @@ def _message(error: click.ClickException) -> str:
     if not isinstance(error, click.NoSuchOption) or error.ctx is None:
         return error.format_message()
     known = [name for param in error.ctx.command.get_params(error.ctx) for name in param.opts]
-    return f"unknown option {error.option_name!r}{did_you_mean(error.option_name, known)}"
+    command = error.ctx.command
+    hint = command.hints.get(error.option_name) if isinstance(command, Command) else None
+    near = f"; {hint}" if hint else did_you_mean(error.option_name, known)
+    return f"unknown option {error.option_name!r}{near}"
 
 
 class Command(_Program):
     """A command with an *example* for its help, and the *page* of the documentation about it.
+
+    *hints* are remedies for options of other commands that it does not have.
 
     All commands have --quiet and --verbose. Those that print no document have --json, and print nothing else
     on stdout with it. The function gets a `Printer` as its first argument (``click.pass_obj``); if that
@@ -107,17 +116,25 @@ class Command(_Program):
     """
 
     def __init__(
-        self, name: str | None, *, example: str, page: str, json: bool = True, **attributes: Any
+        self,
+        name: str | None,
+        *,
+        example: str,
+        page: str,
+        json: bool = True,
+        hints: Mapping[str, str] = {},
+        **attributes: Any,
     ) -> None:
         super().__init__(name, **attributes)
         self.params += [_JSON, _QUIET, _VERBOSE] if json else [_QUIET, _VERBOSE]
-        self.example, self.page = example, page
+        self.example, self.page, self.hints = example, page, hints
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments; raises UsageError, also if an option with one value is given twice."""
         if not ctx.resilient_parsing:
-            _, _, given = self.make_parser(ctx).parse_args([*args])
+            values, _, given = self.make_parser(ctx).parse_args([*args])
             _refuse_repeats(args, given)
+            ctx.meta[_VALUES] = values
         return super().parse_args(ctx, args)
 
     def format_epilog(self, _: click.Context, formatter: click.HelpFormatter) -> None:
@@ -196,6 +213,18 @@ class Group(_Program, click.Group):
 _JSON = click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON object.")
 _QUIET = click.Option(["-q", "--quiet"], is_flag=True, help="Print errors only, and the results.")
 _VERBOSE = click.Option(["-v", "--verbose"], is_flag=True, help="Print each step, too.")
+
+
+def given_options(context: click.Context, names: Container[str | None]) -> list[str]:
+    """Return the options with these parameter names as they were given, with URLs without passwords."""
+    from ..lowlevel.http import shown_url
+
+    arguments: list[str] = []
+    for param in context.command.params:
+        given = context.meta[_VALUES].get(param.name) if param.name in names else None
+        for value in given if isinstance(given, list) else [given] if given is not None else []:
+            arguments += (max(param.opts, key=len), shown_url(value) if "://" in value else value)
+    return arguments
 
 
 def _address(page: str) -> str:

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 # The options that make more wheels supported, or visible.
 _REMEDIES = Remedies(
-    disabled="--disable rules it out",
+    disabled="--disable turns it off",
     optional="--enable {namespace} turns it on",
-    unknown="--supported '{namespace} :: FEATURE :: VALUES' or --machine FILE says it",
+    unknown="use --supported '{namespace} :: FEATURE :: VALUES' or --machine FILE",
     elsewhere="--all shows them",
 )
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import UnknownNameError, VariantError
+from ..errors import Problem, UnknownNameError, VariantError
 from ..lowlevel.terminal import heading
 from ..variants.ranking import shortened
-from .command import Command, WrongUsage
+from .command import Command, WrongUsage, given_options
 from .options import force_option, label_option, output_option, reading
 from .output import Printer, Progress
 from .selection_options import MachineFile, machines_option, platform_option, python_option, read_target
@@ -21,7 +22,7 @@ from .selection_options import MachineFile, machines_option, platform_option, py
 if TYPE_CHECKING:
     from ..dispatching.create import Stub
     from ..formats.hardware_file import Hardware
-    from ..formats.release import File
+    from ..formats.release import File, Release
     from ..lowlevel.file_set import Output
     from ..selection.evaluate import Evaluation
     from ..selection.releases import Listing
@@ -132,6 +133,9 @@ def stub_command(
     write(sdist, force=force)
     printer.keys = _to_dict(planned, sdist, evaluations)
     _print_plan(printer, planned, evaluations)
+    for file in machines:
+        if not evaluations[file.name].selected:
+            printer.warn(_no_wheel(file, place, planned.release))
     if problem := without_fallback(planned.release, listing):
         printer.warn(problem)
     if plain := preferred(listing):
@@ -186,13 +190,27 @@ def _print_plan(printer: Printer, planned: Stub, evaluations: Mapping[str, Evalu
 
     release = planned.release
     labels = dict.fromkeys(wheel.label or PLAIN for wheel in release.candidates)
-    printer.say(f"{release.name} {release.version}: wheels with the labels {shortened([*labels])}")
+    printer.say(f"{release.name} {release.version}: {_wheels_with(labels)}")
     for machine, evaluation in evaluations.items():
         for problem in evaluation.problems:
             printer.warn(problem.within(machine))
-        if not evaluation.selected:
-            remedy = "`variant-backend explain` with this --machine explains why"
-            printer.warn(f"{machine}: would get no wheel, as none is compatible; {remedy}")
+
+
+def _wheels_with(labels: Collection[str]) -> str:
+    """Return the labels as a part of a sentence."""
+    return f"wheels with the label{'s' if len(labels) > 1 else ''} {shortened([*labels])}"
+
+
+def _no_wheel(file: MachineFile, place: str, release: Release) -> Problem:
+    """Return the problem of a machine that would get no wheel, with the command that explains it."""
+    from ..lowlevel.http import shown_url
+
+    source = ("--index-url", shown_url(place)) if "://" in place else ("--find-links", place)
+    target = given_options(click.get_current_context(), {"python", "platform"})
+    pin = f"{release.name}=={release.version}"
+    command = ["variant-backend", "explain", pin, *source, "--machine", str(file.path), *target]
+    remedy = f"run `{shlex.join(command)}` for the reasons"
+    return Problem("error", file.name, "would get no wheel, as none is compatible", remedy)
 
 
 def _rows(evaluations: Mapping[str, Evaluation]) -> Iterator[Sequence[str]]:

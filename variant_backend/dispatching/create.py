@@ -163,7 +163,8 @@ def _read_sound(listing: Listing) -> tuple[Release, VariantMetadata]:
         problems += (reason.within(wheel.file.filename) for reason in wheel.problems)
     place = f"{listing.name} {listing.version}"
     if not any(wheel.label for wheel in release.candidates):
-        problems.append(Problem("error", place, "no wheel has a label", "list a wheel with a label"))
+        remedy = "add a variant wheel to the folder or index, or its label with --label LABEL"
+        problems.append(Problem("error", place, "no variant wheel is listed", remedy))
     elif release.metadata is None and not problems:
         remedy = "write it with `variant-backend index`"
         problems.append(Problem("error", place, "the index file is missing", remedy))
