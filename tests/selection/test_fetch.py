@@ -725,3 +725,10 @@ def test_a_label_option_is_unknown_with_a_hint() -> None:
     result = invoke("six", "-l", "fast")
     assert result.exit_code == 2
     assert result.stderr.endswith("error: unknown option '-l'; write PACKAGE#LABEL, such as six#fast\n")
+
+
+def test_a_folder_that_is_missing_is_the_only_error(tmp_path: Path, out: Path) -> None:
+    for command in (["explain", "demo"], ["fetch", "demo", "-o", str(out)]):
+        result = CliRunner().invoke(main, [*command, "-f", str(tmp_path / "dits")])
+        assert result.exit_code == 1
+        assert result.stderr == f"error: {tmp_path / 'dits'}: folder not found\n"

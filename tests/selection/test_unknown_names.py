@@ -334,3 +334,20 @@ def test_a_namespace_of_another_project_in_a_machine_file_is_a_warning(folder: P
         assert "namespace 'blas' is not used, as the release does not have it" in result.stderr
         assert "nvidia" not in result.stderr
     assert invoke("hardware", "--machine", machine).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("table", "code"),
+    [
+        ("[machine.nvidia]\nfeature = {}\n", 1),
+        ("[machine.nvidia.features]\nsm_arhc = ['90_real']\n", 2),
+        ("[machine.nvdia.features]\n", 2),
+    ],
+)
+def test_invalid_machine_files_exit_with_1_and_unknown_names_with_2(
+    table: str, code: int, folder: Path, tmp_path: Path
+) -> None:
+    machine = tmp_path / "node.toml"
+    machine.write_text(f"version = 1\n{table}")
+    for command in (("explain", "demo", "-f", folder), ("hardware",)):
+        assert invoke(*command, "--machine", machine).exit_code == code, command

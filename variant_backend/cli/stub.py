@@ -110,7 +110,7 @@ def stub_command(
     variant_backend.dispatch selects one of the wheels that it lists with their hashes. The command prints
     the path of the sdist, and which wheel each machine would get.
     """
-    from ..dispatching.create import plan_stub, preferred, without_fallback, write
+    from ..dispatching.create import plan_stub, write
     from ..lowlevel.source_date import source_date_epoch
     from ..machine.support import Machine, Policy
     from ..selection.evaluate import evaluate
@@ -136,10 +136,7 @@ def stub_command(
     for file in machines:
         if not evaluations[file.name].selected:
             printer.warn(_no_wheel(file, place, planned.release))
-    if problem := without_fallback(planned.release, listing):
-        printer.warn(problem)
-    if plain := preferred(listing):
-        printer.warn(f"{_PREFERRED}: {shortened(plain)}")
+    _warn_of_gaps(printer, planned, listing)
     printer.line(str(sdist.path))
     if evaluations:
         printer.line()
@@ -199,6 +196,16 @@ def _print_plan(printer: Printer, planned: Stub, evaluations: Mapping[str, Evalu
 def _wheels_with(labels: Collection[str]) -> str:
     """Return the labels as a part of a sentence."""
     return f"wheels with the label{'s' if len(labels) > 1 else ''} {shortened([*labels])}"
+
+
+def _warn_of_gaps(printer: Printer, planned: Stub, listing: Listing) -> None:
+    """Warn if some machines get no wheel from the sdist, or prefer plain wheels to it."""
+    from ..dispatching.create import preferred, without_fallback
+
+    if problem := without_fallback(planned.release, listing):
+        printer.warn(problem)
+    if plain := preferred(listing):
+        printer.warn(f"{_PREFERRED}: {shortened(plain)}")
 
 
 def _no_wheel(file: MachineFile, place: str, release: Release) -> Problem:

@@ -144,11 +144,15 @@ class IndexDocument(NamedTuple):
 
 
 class Listings(NamedTuple):
-    """The releases of a project that have wheels, newest first, and the problems of the sources."""
+    """The releases of a project that have wheels, newest first, and the problems of the sources.
+
+    *unread* is true if no source could be listed.
+    """
 
     sources: Sources
     releases: tuple[Listing, ...]
     problems: tuple[Problem, ...]
+    unread: bool = False
 
     def in_order(self, version: Version | None) -> Iterator[Listing]:
         """Yield the releases in the order of selection, pre-releases last, or only the release *version*."""
@@ -173,6 +177,7 @@ def find_listings(name: str, sources: Sources) -> Listings:
     name = normalize(name)
     problems: list[Problem] = []
     releases: dict[Version, list[Listed]] = {}
+    is_any_read = False
     folders = [partial(files_in_folder, folder) for folder in sources.find_links]
     for look in [*folders, *(partial(files_on_index, url, name, problems) for url in sources.index_urls)]:
         try:
@@ -180,12 +185,14 @@ def find_listings(name: str, sources: Sources) -> Listings:
         except VariantError as error:
             problems += error.problems
             continue
+        is_any_read = True
         for version, listed in _by_version(name, place, files, problems).items():
             releases.setdefault(version, []).append(listed)
     listings = (
         Listing(name, version, tuple(releases[version])) for version in sorted(releases, reverse=True)
     )
-    return Listings(sources, tuple(listing for listing in listings if listing.wheels), tuple(problems))
+    having = tuple(listing for listing in listings if listing.wheels)
+    return Listings(sources, having, tuple(problems), unread=bool(problems) and not is_any_read)
 
 
 def projects(sources: Sources) -> list[str]:

@@ -97,7 +97,7 @@ def resolve_packages(
     if errors:
         only_names = all(isinstance(error, UnknownNameError) for error in errors)
         kind = UnknownNameError if only_names else VariantError
-        raise kind(*problems_of(errors), *problems)
+        raise kind(*dict.fromkeys([*problems_of(errors), *problems]))
     return picks, problems
 
 
@@ -108,6 +108,8 @@ def _pick(
     pin = selection.request
     if selection.evaluation is None:
         _check_label(selection)
+        if selection.listings.unread:
+            raise VariantError(*selection.listings.problems)
         raise VariantError(
             _nothing(selection, explain), *_conflicts_if_free(selection, machine, policy, target)
         )
