@@ -146,7 +146,7 @@ class IndexDocument(NamedTuple):
 class Listings(NamedTuple):
     """The releases of a project that have wheels, newest first, and the problems of the sources.
 
-    *unread* is true if no source could be listed.
+    *unread* is true if all sources are folders, and none could be listed.
     """
 
     sources: Sources
@@ -192,7 +192,9 @@ def find_listings(name: str, sources: Sources) -> Listings:
         Listing(name, version, tuple(releases[version])) for version in sorted(releases, reverse=True)
     )
     having = tuple(listing for listing in listings if listing.wheels)
-    return Listings(sources, having, tuple(problems), unread=bool(problems) and not is_any_read)
+    # A package that an index does not have is an error too, whose remedy is in `nothing_listed`.
+    unread = bool(problems) and not is_any_read and not sources.index_urls
+    return Listings(sources, having, tuple(problems), unread)
 
 
 def projects(sources: Sources) -> list[str]:
