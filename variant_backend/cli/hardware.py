@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,11 @@ _MOST_VALUES = 4  # of a feature in the table for people
 
 
 @click.command(
-    "hardware", cls=Command, example="variant-backend hardware -o machine.toml", page="docs/hardware.md"
+    "hardware",
+    cls=Command,
+    example="variant-backend hardware -o machine.toml",
+    page="docs/hardware.md",
+    extra_remedy=lambda file: f"use --machine {shlex.quote(file)}",
 )
 @machine_option("Show the content of a machine file, not this machine.")
 @click.option("--toml", is_flag=True, help="Print a machine file in TOML.")

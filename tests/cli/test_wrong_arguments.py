@@ -1,0 +1,90 @@
+"""Arguments in a wrong form: every message names the argument and what to write instead."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from helpers.made_wheels import make_wheel
+from helpers.sample_release import DOCUMENT, write_release
+
+from variant_backend.cli.main import main
+
+
+@pytest.fixture(scope="module", autouse=True)
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with a wheel and a release, as current folder."""
+    folder = tmp_path_factory.mktemp("arguments")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        write_release(folder / "dist", DOCUMENT)
+        make_wheel(folder)
+        yield folder
+
+
+def command(line: str) -> Result:
+    return CliRunner().invoke(main, shlex.split(line))
+
+
+WHEEL = "demo-1.0-py3-none-any.whl"
+
+
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        (f"make-variant -p x86_64 :: level :: v3 -l v3 {WHEEL}", "-p 'x86_64 :: level :: v3'"),
+        (f"make-variant --property=x86_64 :: level :: v3 {WHEEL}", "--property 'x86_64 :: level :: v3'"),
+        (f"make-variant -p x86_64:: level ::v3 {WHEEL}", "-p 'x86_64 :: level :: v3'"),
+        ("init -l v3 -p x86_64 :: level :: v3", "-p 'x86_64 :: level :: v3'"),
+        ("explain -f dist --supported nvidia :: sm :: 90, 80", "--supported 'nvidia :: sm :: 90, 80'"),
+    ],
+)
+def test_property_without_quotes_is_written_with_them(line: str, remedy: str) -> None:
+    result = command(line)
+    assert result.exit_code == 2
+    assert f"error: property without quotes; put it in quotes: {remedy}\n" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "option", "suggestion"),
+    [
+        (f"make-variant -label v2 {WHEEL}", "-label", "--label"),
+        (f"make-variant -output=out {WHEEL}", "-output", "--output"),
+        ("explain -machine=node.toml", "-machine", "--machine"),
+        ("providers list -json", "-json", "--json"),
+        ("-version", "-version", "--version"),
+    ],
+)
+def test_long_option_with_one_dash_is_an_error(line: str, option: str, suggestion: str) -> None:
+    result = command(line)
+    assert result.exit_code == 2
+    assert f"error: unknown option {option!r} (did you mean {suggestion!r}?)\n" in result.stderr
+
+
+def test_one_dash_in_the_options_of_a_command_is_no_matter_of_the_group() -> None:
+    assert "unknown option '-version'" not in command("explain -version").stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [
+        ("installed six", "use `variant-backend inspect six`"),
+        ("installed --path dist other", "repeat --path: --path dist --path other"),
+        ("hardware node.toml", "use --machine node.toml"),
+        (f"explain demo dist/{WHEEL}", "use -f dist"),
+        ("explain demo dist", "use -f dist"),
+        ("explain demo other", "remove it"),
+        ("schema index other", "remove it"),
+    ],
+)
+def test_extra_argument_has_a_remedy(line: str, remedy: str) -> None:
+    result = command(line)
+    assert result.exit_code == 2
+    assert f"error: unexpected argument {shlex.split(line)[-1]!r}; {remedy}\n" in result.stderr
+
+
+def test_help_is_shown_in_spite_of_an_extra_argument() -> None:
+    assert command("installed six --help").exit_code == 0
