@@ -88,3 +88,85 @@ def test_extra_argument_has_a_remedy(line: str, remedy: str) -> None:
 
 def test_help_is_shown_in_spite_of_an_extra_argument() -> None:
     assert command("installed six --help").exit_code == 0
+
+
+def test_machine_file_needs_no_suffix() -> None:
+    assert command("hardware -o node.json").exit_code == 0
+    Path("node").write_bytes(Path("node.json").read_bytes())
+    Path("node.yaml").write_bytes(Path("node.json").read_bytes())
+    for name in ("node", "node.yaml", "gpu=node.yaml"):
+        assert command(f"hardware --machine {name}").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("gpu", "expected a machine file, got 'gpu'; write ./gpu if it is a file"),
+        ("gpu=a100", "expected a machine file, got 'a100'; write gpu=./a100 if it is a file"),
+        (
+            "https://x.org/node.toml?token=1",
+            "expected a machine file, got the URL 'https://x.org/node.toml';"
+            " download the file, and give its path",
+        ),
+    ],
+)
+def test_word_or_url_for_a_machine_file(file: str, message: str) -> None:
+    result = command(f"explain -f dist --machine {file}")
+    assert result.exit_code == 2
+    assert f"error: --machine: {message}\n" in result.stderr
+
+
+def test_machine_file_with_a_typo_is_suggested() -> None:
+    Path("rack.toml").write_text("version = 1\n[machine]\n")
+    result = command("hardware --machine rak.toml")
+    assert result.stderr.startswith("error: rak.toml: file not found (did you mean 'rack.toml'?); ")
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [("dist/demo-1.0-variants.json", "an index file (variants.json)"), ("pyproject.toml", "a project file")],
+)
+def test_another_file_for_a_machine_file(file: str, kind: str) -> None:
+    Path("pyproject.toml").write_text("[project]\nname = 'demo'\n[tool.uv]\n")
+    result = command(f"explain demo -f dist --machine {file}")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"error: {file}: expected a machine file, got {kind};"
+        " `variant-backend hardware -o machine.toml` writes a machine file\n"
+    )
+
+
+def test_tables_of_namespaces_are_not_a_project_file() -> None:
+    Path("old.toml").write_text("[project.features]\nmode = ['a']\n[tool.features]\nmode = ['a']\n")
+    assert command("hardware --machine old.toml").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        ("-o .", 1, ".: expected a file, got a folder; give a file name such as machine.toml"),
+        (
+            "-o x.yaml",
+            2,
+            "-o/--output: expected a name that ends in .toml or .json, got 'x.yaml'; use x.toml or x.json",
+        ),
+        (
+            "--toml -o x.json",
+            2,
+            "-o/--output: expected a name that ends in .toml, got 'x.json'; use x.toml, or leave --toml out",
+        ),
+        (
+            "--json -o x.toml",
+            2,
+            "-o/--output: expected a name that ends in .json, got 'x.toml'; use x.json, or leave --json out",
+        ),
+    ],
+)
+def test_wrong_name_for_a_new_machine_file(options: str, code: int, message: str) -> None:
+    result = command(f"hardware {options}")
+    assert result.exit_code == code
+    if "--json" in options:  # in the document, too
+        assert message in result.output
+    else:
+        assert f"error: {message}\n" in result.stderr
+    assert not Path("x.yaml").exists()
