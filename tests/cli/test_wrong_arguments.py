@@ -170,3 +170,46 @@ def test_wrong_name_for_a_new_machine_file(options: str, code: int, message: str
     else:
         assert f"error: {message}\n" in result.stderr
     assert not Path("x.yaml").exists()
+
+
+def test_project_file_may_be_its_folder() -> None:
+    Path("release").mkdir()
+    Path("release", "pyproject.toml").write_text("[variant]\ndefault-priorities.namespace = ['speed']\n")
+    result = command(f"make-variant --null --pyproject release -n {WHEEL}")
+    assert (result.exit_code, result.stdout) == (0, f"{WHEEL[:-4]}-null.whl\n")
+
+
+def test_project_file_with_a_typo_is_suggested() -> None:
+    result = command(f"make-variant --null --pyproject dist/demo.tml {WHEEL}")
+    assert (result.exit_code, result.stderr) == (1, "error: dist/demo.tml: file not found\n")
+    Path("dist", "demo.toml").touch()
+    result = command(f"make-variant --null --pyproject dist/demo.tml {WHEEL}")
+    assert result.stderr == "error: dist/demo.tml: file not found (did you mean 'demo.toml'?)\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            "--path .venv",
+            ".venv: expected a site-packages folder, got an environment; use --interpreter .venv",
+        ),
+        (
+            f"--path {WHEEL}",
+            f"{WHEEL}: expected a folder, got a file; use `variant-backend inspect {WHEEL}` for a wheel",
+        ),
+        ("--path pyproject.toml", "pyproject.toml: expected a folder, got a file"),
+        ("--path sites", "sites: folder not found (did you mean 'site'?)"),
+        ("--interpreter site", "site: no interpreter found in this folder; use --path site"),
+        ("--interpreter .vnv", ".vnv: interpreter not found on PATH (did you mean '.venv'?)"),
+        ("--interpreter ./.vnv", "./.vnv: interpreter not found (did you mean '.venv'?)"),
+    ],
+)
+def test_environment_and_folder_are_confused(options: str, message: str) -> None:
+    Path(".venv").mkdir(exist_ok=True)
+    Path(".venv", "pyvenv.cfg").touch()
+    Path("site", "demo-1.0.dist-info").mkdir(parents=True, exist_ok=True)
+    Path("site", "demo-1.0.dist-info", "METADATA").write_text("Name: demo\nVersion: 1.0\n")
+    result = command(f"installed {options}")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"error: {message}")
