@@ -198,7 +198,7 @@ def test_project_file_with_a_typo_is_suggested() -> None:
             f"--path {WHEEL}",
             f"{WHEEL}: expected a folder, got a file; use `variant-backend inspect {WHEEL}` for a wheel",
         ),
-        ("--path pyproject.toml", "pyproject.toml: expected a folder, got a file"),
+        ("--path dist/demo-1.0-variants.json", "dist/demo-1.0-variants.json: expected a folder, got a file"),
         ("--path sites", "sites: folder not found (did you mean 'site'?)"),
         ("--interpreter site", "site: no interpreter found in this folder; use --path site"),
         ("--interpreter .vnv", ".vnv: interpreter not found on PATH (did you mean '.venv'?)"),
@@ -213,3 +213,47 @@ def test_environment_and_folder_are_confused(options: str, message: str) -> None
     result = command(f"installed {options}")
     assert result.exit_code == 1
     assert result.stderr.startswith(f"error: {message}")
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "message"),
+    [
+        (
+            "inspect six==1.17.0",
+            1,
+            "six==1.17.0: expected a name, got a requirement; write only the name: six",
+        ),
+        ("inspect six[a]>=1", 1, "six[a]>=1: expected a name, got a requirement; write only the name: six"),
+        ("inspect dist", 1, "dist: is a folder, expected a wheel; give the wheels in it: dist/*.whl"),
+        ("explain -f dist --pin 'torch>=2'", 2, "--pin: 'torch>=2': missing version; write torch==VERSION"),
+        ("explain -f dist --platform win", 2, "unknown platform 'win' (did you mean 'windows'?); "),
+        ("explain -f dist --platform macosx", 2, "unknown platform 'macosx' (did you mean 'macos'?); "),
+        ("schema machine", 2, "unknown schema 'machine' (did you mean 'hardware'?); schemas: "),
+        (
+            f"make-variant -p 'x86_64 :: level :: v3, v2' {WHEEL}",
+            2,
+            "-p/--property: property 'x86_64 :: level :: v3, v2': expected one value, got 2;"
+            " repeat -p for each value: -p 'x86_64 :: level :: v3' -p 'x86_64 :: level :: v2'",
+        ),
+        (
+            "explain -f dist --supported 'nvidia :: sm :: 90,,80'",
+            2,
+            "--supported: 'nvidia :: sm :: 90,,80': value is empty; remove a comma",
+        ),
+        (
+            f"make-variant -p 'x86-64 :: level :: v3' {WHEEL}",
+            2,
+            "-p/--property: property 'x86-64 :: level :: v3': namespace 'x86-64': character '-' at position 4"
+            " is not allowed; use only a-z, 0-9 and '_', such as 'x86_64'",
+        ),
+        (
+            f"make-variant -p 'x86_64 :: level :: V3' {WHEEL}",
+            2,
+            "is not allowed; use only a-z, 0-9, '_' and '.', such as 'v3'",
+        ),
+    ],
+)
+def test_remedy_is_the_correct_form(line: str, code: int, message: str) -> None:
+    result = command(line)
+    assert result.exit_code == code
+    assert message in result.stderr

@@ -82,6 +82,8 @@ def _pins(texts: Sequence[str]) -> dict[str, Version]:
 def _pin(text: str) -> tuple[str, Version]:
     from packaging.version import InvalidVersion, Version
 
+    if match := re.fullmatch(r"([\w.-]+)\s*(=|[<>!~]=?)[^=].*", text):
+        raise VariantError(f"{text!r}: missing version", hint=f"write {match[1]}==VERSION")
     name, separator, version = map(str.strip, text.partition("=="))
     try:
         check_project_name(name)
