@@ -325,7 +325,7 @@ def test_a_machine_file_replaces_this_machine(
         " write an absolute path: builds run in a temporary folder"
     )
     monkeypatch.setenv(deliver.HARDWARE, f"{hardware}x")
-    message = f"VARIANT_BACKEND_HARDWARE: {hardware}x: file not found; write it with "
+    message = f"VARIANT_BACKEND_HARDWARE: {hardware}x: file not found (did you mean 'machine.toml'?); write it with "
     assert error(fails(build, out, capsys)).startswith(message)
 
 
@@ -408,9 +408,9 @@ def test_if_no_wheel_fits_reasons_and_remedies_are_printed(
         "demo 1.0 has different wheels for different machines; none fits:",
         "EXCLUDED",
         "  fast  py3-none-any",
-        "    speed :: mode: needs fast; this machine supports none",
+        "    speed :: mode: needs fast; supported: none",
         "  safe  py3-none-any",
-        "    speed :: mode: needs safe; this machine supports none",
+        "    speed :: mode: needs safe; supported: none",
         "  1 wheel for other interpreters or platforms: cp39-cp39-win32",
         "",
         "SUPPORTED",
