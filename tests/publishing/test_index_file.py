@@ -183,10 +183,11 @@ def test_all_problems_of_all_releases_are_reported_and_no_file_is_written(
         ("Demo-1.0-variants.json", "rename it to demo-1.0-variants.json"),
         ("my-demo-1.0.0+Local.1-variants.json", "rename it to my_demo-1.0.0+local.1-variants.json"),
         ("demo-1.00-variants.json", "rename it to demo-1.0-variants.json"),
-        ("variants.json", "rename it to NAME-VERSION-variants.json"),
+        ("variants.json", "is not an index file, expected NAME-VERSION-variants.json; give the path"),
         ("demo-x-variants.json", "Invalid version"),
         ("demo-1.0-variants.json", "invalid JSON"),
-        ("demo-2.0-variants.json", "No such file"),
+        ("demo-2.0-variants.json", "file not found"),
+        ("pyproject.toml", "is not an index file, expected NAME-VERSION-variants.json; give the path"),
     ],
 )
 def test_a_merged_file_must_have_the_right_name_and_content(
@@ -195,7 +196,7 @@ def test_a_merged_file_must_have_the_right_name_and_content(
     folder = tmp_path / "dist"
     folder.mkdir()
     shutil.copy(release[0], folder)
-    if "No such" not in message:
+    if "not found" not in message:
         (tmp_path / name).write_text("{")
     result = index(folder, "--merge", tmp_path / name)
     assert result.exit_code == 1

@@ -175,6 +175,18 @@ def test_a_copy_is_renamed_as_the_message_says(folder: Path, command: str, mark:
     assert invoke(command, name) == ""
 
 
+@pytest.mark.parametrize("command", ["make-variant", "unmake"])
+def test_no_other_kind_of_file_is_to_be_renamed(folder: Path, command: str) -> None:
+    (folder / "pyproject.toml").touch()
+    assert invoke(command, "pyproject.toml") == (
+        "error: pyproject.toml: is not a wheel, expected a .whl file; give the path of a .whl file\n"
+    )
+    make_wheel(folder).rename(Path(NAME).with_suffix(".zip"))
+    assert "invalid wheel filename; rename it to NAME-VERSION" in invoke(
+        command, Path(NAME).with_suffix(".zip")
+    )
+
+
 def test_a_copy_beside_its_original_is_not_renamed(folder: Path) -> None:
     make_wheel(folder)
     copy = folder / NAME.replace(".whl", " (1).whl")

@@ -16,7 +16,7 @@ from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import metadata_from_json
 from ..wheels.reading import Wheel, WheelFile
-from ..wheels.wrong_files import folder_problem
+from ..wheels.wrong_files import folder_problem, missing_problem
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -219,8 +219,26 @@ def _distinct(parts: dict[str, VariantMetadata]) -> dict[str, VariantMetadata]:
     }
 
 
+def _merged_problem(path: Path) -> Problem | None:
+    """Return why a path names no index file, or None if it may be one."""
+    if problem := missing_problem(path, "an index file"):
+        return problem
+    if path.name.endswith("-variants.json") and not path.is_dir():
+        return None
+    text = "is a folder" if path.is_dir() else "is not an index file"
+    expected = "expected NAME-VERSION-variants.json"
+    return Problem(
+        "error",
+        str(path),
+        f"{text}, {expected}",
+        "give the path of a file that `variant-backend index` wrote",
+    )
+
+
 def _read_merged(path: Path) -> tuple[ReleaseId, VariantMetadata]:
     """Read an index file from another machine. Raises VariantError."""
+    if problem := _merged_problem(path):
+        raise VariantError(problem)
     release = parse_index_filename(path.name)
     try:
         return release, metadata_from_json(path.read_bytes(), str(path))
