@@ -47,11 +47,12 @@ def unmake_all(
     would become one file.
     """
     wheels = wheel_files(paths)
-    check_targets(
-        (wheel.path, _target(wheel, out_dir or wheel.path.parent))
+    targets = (
+        (wheel, _target(wheel, out_dir or wheel.path.parent))
         for wheel in wheels
         if isinstance(wheel, WheelFile)
     )
+    check_targets(targets, "give only one of them")
 
     def unmade(wheel: WheelFile | VariantError) -> Unmade | VariantError:
         if isinstance(wheel, VariantError):
