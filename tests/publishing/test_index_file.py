@@ -224,6 +224,16 @@ def test_check_reports_missing_and_different_files_and_writes_none(
     assert second == f"{newer}: differs in its line ends"
 
 
+def test_warnings_name_the_release_and_a_remedy(tmp_path: Path) -> None:
+    options = ["-q", "-p", "gpu::arch::a3", "--static", "gpu::arch::a1"]
+    run_here(make_variant_command, *options, make_wheel(tmp_path).name, cwd=tmp_path)
+    hashed, unsupported = sorted(index(tmp_path).stderr.splitlines())
+    assert hashed.startswith("warning: demo 1.0: label '")
+    assert hashed.endswith("set a readable label with --label of make-variant, or -Cvariant-label in a build")
+    assert unsupported.startswith("warning: demo 1.0: variant '")
+    assert unsupported.endswith("; add one of them there, or change the variant's properties")
+
+
 def test_json_lists_the_index_files_with_their_state(release: list[Path], tmp_path: Path) -> None:
     (folder,) = spread(release[:2], [0, 0], tmp_path)
     entry = {"path": str(folder / NAME), "name": "demo", "version": "1.0", "labels": ["a1", "a2"]}
