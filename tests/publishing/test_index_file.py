@@ -224,6 +224,21 @@ def test_check_reports_missing_and_different_files_and_writes_none(
     assert second == f"{newer}: differs in its line ends"
 
 
+def test_check_names_labels_that_are_missing_or_too_many(release: list[Path], tmp_path: Path) -> None:
+    (folder,) = spread(release[:4], [0] * 4, tmp_path)
+    index(folder)
+    document = json.loads((folder / NAME).read_text())
+    variants = document["variants"]
+    variants["old"] = variants.pop("a1")
+    (folder / NAME).write_text(json.dumps(document))
+    result = index("--check", folder)
+    assert result.stdout == (
+        f"{folder / NAME}: label 'a1' is missing, label 'old' is no longer in the wheels\n"
+    )
+    assert result.stderr == "run this command without --check to write these files\n"
+    assert index(folder).exit_code == index("--check", folder).exit_code == 0
+
+
 def test_warnings_name_the_release_and_a_remedy(tmp_path: Path) -> None:
     options = ["-q", "-p", "gpu::arch::a3", "--static", "gpu::arch::a1"]
     run_here(make_variant_command, *options, make_wheel(tmp_path).name, cwd=tmp_path)

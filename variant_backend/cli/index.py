@@ -85,6 +85,8 @@ def _report(printer: Printer, planned: Index, differences: Mapping[Path, str], *
     if check:
         for path, difference in differences.items():
             printer.line(f"{path}: {difference}")
+        if differences:
+            printer.say("run this command without --check to write these files")
     else:
         for path in _to_print(planned):
             printer.line(str(path))

@@ -19,7 +19,8 @@ class Output(NamedTuple):
     """A file to be written: its path inside a *folder*, and its content.
 
     *is_ours* returns whether an existing file with a content may be replaced; *remedy* is the remedy if it
-    may not.
+    may not. *compare* may describe how an existing content differs; if it returns None, the first different
+    line is described.
     """
 
     folder: Path
@@ -27,6 +28,7 @@ class Output(NamedTuple):
     content: bytes
     is_ours: Callable[[bytes], bool] = lambda _: True
     remedy: str = "move it away, or use another folder (--output)"
+    compare: Callable[[bytes], str | None] = lambda _: None
 
     @property
     def path(self) -> Path:
@@ -52,7 +54,7 @@ class Output(NamedTuple):
                 place=self.path,
                 hint=self.remedy,
             )
-        return _first_difference(present, self.content)
+        return self.compare(present) or _first_difference(present, self.content)
 
 
 def differences(outputs: Iterable[Output]) -> dict[Path, str]:

@@ -50,7 +50,19 @@ class ReleaseIndex(NamedTuple):
     def outputs(self) -> list[Output]:
         """Return the index file for each of the folders."""
         content = self.metadata.to_json()
-        return [Output(folder, index_filename(self.release), content) for folder in self.folders]
+        name = index_filename(self.release)
+        return [Output(folder, name, content, compare=self._different_labels) for folder in self.folders]
+
+    def _different_labels(self, content: bytes) -> str | None:
+        """Return which labels an existing index file lacks or has too many, or None if it has the same."""
+        try:
+            present = metadata_from_json(content, "").variants
+        except VariantError:
+            return None
+        wanted = self.metadata.variants
+        added = [f"label {label!r} is missing" for label in wanted if label not in present]
+        removed = [f"label {label!r} is no longer in the wheels" for label in present if label not in wanted]
+        return ", ".join([*added, *removed]) or None
 
 
 class Index(NamedTuple):
