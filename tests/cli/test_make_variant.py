@@ -97,6 +97,16 @@ def test_a_wheel_and_its_variants_do_not_become_one_file() -> None:
     assert make("-p", "x86_64::level::v3", "-l", "fast", "--force", wheel).stdout == f"{fast}\n"
 
 
+def test_verbose_names_each_file_once() -> None:
+    wheel = make_wheel(Path())
+    options = ["-v", "-p", "x86_64::level::v3", "-l", "a", wheel]
+    steps = ["dry run: no file is written", f"read {wheel}"]
+    assert make("-n", *options).stderr.splitlines() == steps
+    variant = f"{NAME}-a.whl"
+    assert make(*options).stderr.splitlines() == [f"read {wheel}", f"write {variant}"]
+    assert f"read {variant}\nwrite " in make("-v", variant, "-o", "dist").stderr
+
+
 def test_several_values_of_a_feature_become_one_list() -> None:
     result = make("-p", "b::f::2", "-p", "a :: g :: 1", "-p", "b::f::10", "-l", "x", make_wheel(Path()))
     document = variant_json(Path(result.stdout.strip()))

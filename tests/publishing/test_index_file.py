@@ -239,6 +239,13 @@ def test_check_names_labels_that_are_missing_or_too_many(release: list[Path], tm
     assert index(folder).exit_code == index("--check", folder).exit_code == 0
 
 
+def test_verbose_names_each_file_once(release: list[Path], tmp_path: Path) -> None:
+    (folder,) = spread(release[:2], [0, 0], tmp_path)
+    reads = [f"read {folder / wheel.name}" for wheel in release[:2]]
+    assert index("-v", folder).stderr.splitlines() == [*reads, f"write {folder / NAME}"]
+    assert index("--check", "-v", folder).stderr.splitlines() == reads
+
+
 def test_warnings_name_the_release_and_a_remedy(tmp_path: Path) -> None:
     options = ["-q", "-p", "gpu::arch::a3", "--static", "gpu::arch::a1"]
     run_here(make_variant_command, *options, make_wheel(tmp_path).name, cwd=tmp_path)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import Problem, VariantError
+from .terminal import print_detail
 from .workspace import workspace
 
 _OTHER_FOLDER = "use another folder"
@@ -111,6 +112,7 @@ def write_all_files(outputs: Iterable[Output]) -> None:
                 _make_folder(parent)
             for part, path in moves:
                 part.replace(path)
+                print_detail(f"write {path}")
     except OSError as error:
         place = error.filename2 or error.filename or "writing"
         raise VariantError(error.strerror or str(error), place=place) from None

@@ -11,6 +11,7 @@ from ..errors import Problem, VariantError
 from ..lowlevel.file_set import Output
 from ..lowlevel.http import shown_url
 from ..lowlevel.ranges import file_digest, real_path
+from ..lowlevel.terminal import print_read
 from ..variants.filename import WheelFilename, index_filename, parse_index_filename
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
@@ -252,6 +253,7 @@ def _read_merged(path: Path) -> tuple[ReleaseId, VariantMetadata]:
     if problem := _merged_problem(path):
         raise VariantError(problem)
     release = parse_index_filename(path.name)
+    print_read(path)
     try:
         return release, metadata_from_json(path.read_bytes(), str(path))
     except OSError as error:

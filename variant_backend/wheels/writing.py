@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..errors import Problem, VariantError
 from ..lowlevel.ranges import Advance, HeadCopy, Source, copy_range, read_at, real_path, write_all
+from ..lowlevel.terminal import print_detail
 from ..lowlevel.workspace import workspace
 from ..lowlevel.zip_archive import Range, Segment, length_of
 from ..variants.filename import WheelFilename
@@ -80,6 +81,7 @@ def write_copy(
                 head.finish(rewriting.kept)
             _write_tail(file, rewriting.kept, rewriting.tail, source, advance)
         part.replace(target)
+    print_detail(f"write {target}")
     return rewriting
 
 
