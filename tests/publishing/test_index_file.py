@@ -283,9 +283,21 @@ def test_an_output_folder_that_is_a_file_is_one_problem(release: list[Path], tmp
     result = index("--json", folder, "--simple", "-o", folder / release[0].name)
     (error,) = json.loads(result.stdout)["errors"]
     place = str(folder / release[0].name)
-    assert (error["message"], error["remedy"]) == ("not a folder", "use another folder")
+    assert (error["message"], error["remedy"]) == ("expected a folder, got a file", "use another folder")
     assert error["place"] == place
-    assert (result.exit_code, result.stderr) == (1, f"error: {place}: not a folder; use another folder\n")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        f"error: {place}: expected a folder, got a file; use another folder\n",
+    )
+
+
+def test_a_folder_in_the_place_of_a_file_is_refused(release: list[Path], tmp_path: Path) -> None:
+    (folder,) = spread(release[:1], [0], tmp_path)
+    (folder / NAME).mkdir()
+    refused = "expected a file, got a folder; use another path\n"
+    assert index(folder).stderr == f"error: {folder / NAME}: {refused}"
+    result = CliRunner().invoke(main, ["hardware", "-o", str(folder)])
+    assert (result.exit_code, result.stderr) == (1, f"error: {folder}: {refused}")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows lets only some users make links")

@@ -11,9 +11,7 @@ from typing import NamedTuple
 
 from ..errors import Problem, VariantError
 from .terminal import print_detail
-from .workspace import workspace
-
-_OTHER_FOLDER = "use another folder"
+from .workspace import folder_error, workspace
 
 
 class Output(NamedTuple):
@@ -46,6 +44,7 @@ class Output(NamedTuple):
         except FileNotFoundError:
             return "missing"
         except OSError as error:
+            _refuse_folder(self.path)
             raise VariantError(str(error.strerror), place=self.path) from None
         if present == self.content:
             return None
@@ -80,15 +79,15 @@ def differences(outputs: Iterable[Output]) -> dict[Path, str]:
 
 def _check_folders(folders: Iterable[Path]) -> None:
     """Check that each path is a folder, or does not exist; raises VariantError with every problem."""
-    problems = []
+    problems: list[Problem] = []
     for folder in folders:
         try:
             if not stat.S_ISDIR(folder.stat().st_mode):
-                problems.append(Problem("error", str(folder), "not a folder", _OTHER_FOLDER))
+                raise NotADirectoryError
         except FileNotFoundError:
             pass
         except OSError as error:
-            problems.append(Problem("error", str(folder), str(error.strerror), _OTHER_FOLDER))
+            problems += folder_error(folder, error).problems
     if problems:
         raise VariantError(*problems)
 
@@ -110,6 +109,8 @@ def write_all_files(outputs: Iterable[Output]) -> None:
                 moves.append((part, output.path))
             for parent in dict.fromkeys(path.parent for _, path in moves):
                 _make_folder(parent)
+            for _, path in moves:
+                _refuse_folder(path)
             for part, path in moves:
                 part.replace(path)
                 print_detail(f"write {path}")
@@ -126,6 +127,12 @@ def update(outputs: Iterable[Output]) -> None:
     outputs = list(outputs)
     if differences(outputs):
         write_all_files(outputs)
+
+
+def _refuse_folder(path: Path) -> None:
+    """Raise VariantError if a folder is in the place of a file."""
+    if path.is_dir():
+        raise VariantError("expected a file, got a folder", place=path, hint="use another path")
 
 
 def _make_folder(folder: Path) -> None:
