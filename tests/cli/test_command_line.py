@@ -146,9 +146,8 @@ def test_only_errors_in_the_form_of_the_command_line_show_the_usage(tmp_path: Pa
     ):
         result = invoke("explain", *source, *wrong_form)
         assert (result.exit_code, result.stderr.startswith("Usage: ")) == (2, True), wrong_form
-    for unknown in (["-l", "nope"], ["--disable", "nope"], ["--supported", "nope::a::b"]):
-        result = invoke("explain", *source, *unknown)
-        assert (result.exit_code, result.stderr.startswith("error: ")) == (2, True), unknown
+    result = invoke("explain", *source, "-l", "nope")
+    assert (result.exit_code, result.stderr.startswith("error: ")) == (2, True)
 
 
 def test_an_unknown_command_gets_a_suggestion() -> None:

@@ -108,7 +108,7 @@ def test_a_quoted_pattern_is_expanded(folder: Path, command: str) -> None:
     assert "no file matches this pattern" in invoke(command, "dist/*.zip")
 
 
-def test_files_of_a_pattern_are_sorted_and_an_existing_name_is_no_pattern(folder: Path) -> None:
+def test_files_of_a_pattern_are_sorted_and_an_existing_name_stays(folder: Path) -> None:
     for name in ("b1.whl", "a1.whl", "[ab]1.whl"):
         (folder / name).touch()
     context, parameter = click.Context(make_variant_command), make_variant_command.params[0]

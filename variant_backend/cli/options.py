@@ -23,7 +23,7 @@ PATH = click.Path(path_type=Path, readable=False)
 
 
 def expanded(_: click.Context, __: click.Parameter, paths: Iterable[_Place]) -> tuple[_Place, ...]:
-    """Replace each pattern by the files that match it, sorted; an existing path is no pattern.
+    """Replace each pattern by the files that match it, sorted; an existing path is not a pattern.
 
     Shells do not expand quoted patterns. On Windows no shell expands any, and click does it.
     """
