@@ -100,7 +100,8 @@ def convert(
     if two wheels would become one file.
     """
     planned = list(planned)
-    check_targets((item.wheel.path, item.target(out_dir)) for item in _conversions(planned))
+    targets = ((item.wheel, item.target(out_dir)) for item in _conversions(planned))
+    check_targets(targets, "give only the plain wheel")
 
     def convert_one(item: Planned) -> Result:
         if not isinstance(item, Conversion):

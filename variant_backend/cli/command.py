@@ -84,7 +84,11 @@ class _Program(click.Command):
 
 
 def _report(error: click.ClickException) -> None:
-    """Print the correct usage of a command, and the errors."""
+    """Print the correct usage of a command, and the errors.
+
+    Only errors in the form of the command line get here. Names are looked up by the command: if the run does
+    not know them, `UnknownNameError` ends it, and the usage would not help.
+    """
     if isinstance(error, _SHOWS_HELP):
         print_lines(error.format_message())
         return
@@ -135,7 +139,7 @@ class Command(_Program):
             _, extra, given = self.make_parser(ctx).parse_args([*args])
             if not any(param.is_eager for param in given):
                 _refuse_unquoted(args)
-                _refuse_repeats(given)
+                _refuse_repeats(ctx, given)
                 self._refuse_extra(args, extra)
         return super().parse_args(ctx, args)
 
@@ -261,13 +265,13 @@ def _refuse_unquoted(args: Sequence[str]) -> None:
             )
 
 
-def _refuse_repeats(given: Sequence[click.Parameter]) -> None:
+def _refuse_repeats(ctx: click.Context, given: Sequence[click.Parameter]) -> None:
     """Refuse options that have one value and are given twice; raises UsageError."""
     counts = Counter(param.name for param in given)
     for param in given:
         is_switch = isinstance(param, click.Option) and param.is_flag and not param.secondary_opts
         if counts[param.name] > 1 and isinstance(param, click.Option) and not (param.multiple or is_switch):
-            raise click.UsageError(f"{'/'.join(param.opts)} is given twice; leave one of them out")
+            raise click.UsageError(f"{'/'.join(param.opts)} is given twice; leave one of them out", ctx)
 
 
 @contextmanager
