@@ -194,7 +194,7 @@ class Group(_Program, click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments; raises UsageError, also for a long option with one dash."""
         if not ctx.resilient_parsing:
-            _refuse_single_dash(ctx, args)
+            refuse_single_dash(ctx, args)
         return super().parse_args(ctx, args)
 
     def add_section(self, heading: str, commands: Sequence[click.Command]) -> None:
