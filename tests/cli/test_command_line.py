@@ -13,6 +13,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
+from helpers.conversion import convert
 from helpers.json_output import check_output
 from helpers.made_wheels import make_wheel
 from helpers.programs import run
@@ -129,7 +130,24 @@ def test_the_usage_names_the_program() -> None:
 def test_an_option_with_one_value_given_twice_is_refused() -> None:
     result = invoke("make-variant", "-l", "a", "--label", "b", "x.whl")
     assert result.exit_code == 2
+    assert result.stderr.startswith("Usage: ")
     assert result.stderr.endswith("error: -l/--label is given twice; leave one of them out\n")
+
+
+def test_only_errors_in_the_form_of_the_command_line_show_the_usage(tmp_path: Path) -> None:
+    convert(make_wheel(tmp_path), tmp_path)
+    source = ("demo", "-f", tmp_path)
+    for wrong_form in (
+        ["--nope"],
+        ["-l", "a", "-l", "b"],
+        ["--supported", "x"],
+        ["-q", "-v"],
+        ["--python", "x"],
+    ):
+        result = invoke("explain", *source, *wrong_form)
+        assert (result.exit_code, result.stderr.startswith("Usage: ")) == (2, True), wrong_form
+    result = invoke("explain", *source, "-l", "nope")
+    assert (result.exit_code, result.stderr.startswith("error: ")) == (2, True)
 
 
 def test_a_switch_and_its_opposite_are_refused() -> None:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from ..errors import VariantError
-from ..lowlevel.terminal import print_detail
+from ..lowlevel.terminal import print_read
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -16,7 +16,7 @@ else:
 
 def read_toml(path: Path) -> dict[str, object]:
     """Read a TOML file; raises VariantError if it cannot be read, or is not TOML."""
-    print_detail(f"read {path}")
+    print_read(path)
     try:
         data = path.read_bytes()
     except OSError as error:
