@@ -150,6 +150,14 @@ def test_only_errors_in_the_form_of_the_command_line_show_the_usage(tmp_path: Pa
     assert (result.exit_code, result.stderr.startswith("error: ")) == (2, True)
 
 
+def test_a_switch_and_its_opposite_are_refused() -> None:
+    result = invoke("make-variant", "--known-providers", "--no-known-providers", "-l", "a", "x.whl")
+    assert result.exit_code == 2
+    assert result.stderr.endswith(
+        "error: --known-providers and --no-known-providers cannot be used together; leave one of them out\n"
+    )
+
+
 def test_an_unknown_command_gets_a_suggestion() -> None:
     result = invoke("exlpain")
     assert result.exit_code == 2

@@ -325,7 +325,9 @@ def test_a_machine_file_replaces_this_machine(
         " write an absolute path: builds run in a temporary folder"
     )
     monkeypatch.setenv(deliver.HARDWARE, f"{hardware}x")
-    message = f"VARIANT_BACKEND_HARDWARE: {hardware}x: file not found (did you mean 'machine.toml'?); write it with "
+    message = (
+        f"VARIANT_BACKEND_HARDWARE: {hardware}x: file not found (did you mean 'machine.toml'?); write it"
+    )
     assert error(fails(build, out, capsys)).startswith(message)
 
 

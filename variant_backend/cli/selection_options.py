@@ -49,8 +49,8 @@ class MachineFile(NamedTuple):
         match = re.match(r"([a-z0-9_-]+)=(.*)", text, re.DOTALL)
         prefix, path = (match[1], match[2]) if match else ("", text)
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path):
-            message = f"expected a machine file, got the URL {shown_url(path)!r}"
-            raise VariantError(message, hint="download the file, and give its path")
+            text = f"expected a machine file, got the URL {shown_url(path)!r}"
+            raise VariantError(text, hint="download the file, and give its path")
         is_path = path == "-" or re.search(r"[/\\]|^[A-Za-z]:", path) or path.endswith((".toml", ".json"))
         if not is_path and not Path(path).is_file():
             remedy = f"write {f'{prefix}=' if match else ''}./{path or 'machine.toml'} if it is a file"
@@ -136,6 +136,13 @@ def _machine_files(texts: Sequence[str]) -> tuple[MachineFile, ...]:
     return files
 
 
+# The parameters of the options for sources, the machine, the policy and the target environment.
+SELECTION = frozenset(
+    (
+        *("find_links", "index_url", "given", "machine", "enabled", "disabled", "trusted", "align"),
+        *("paths", "interpreter", "pinned", "python", "platform"),
+    )
+)
 python_option = click.option(
     "--python",
     metavar="VERSION",
