@@ -64,7 +64,7 @@ def test_long_option_with_one_dash_is_an_error(line: str, option: str, suggestio
     assert f"error: unknown option {option!r} (did you mean {suggestion!r}?)\n" in result.stderr
 
 
-def test_the_group_ignores_one_dash_in_the_options_of_a_command() -> None:
+def test_group_ignores_options_of_its_commands() -> None:
     assert "unknown option '-version'" not in command("explain -version").stderr
 
 
