@@ -24,7 +24,7 @@ from ..errors import VariantError
 from ..lowlevel.processes import GROUP, end_group, temporary_folder
 from ..lowlevel.terminal import print_detail
 from ..lowlevel.workspace import workspace
-from ..project.pyproject import Project, build_system_problem
+from ..project.pyproject import Project, build_system_problems
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..variants.wheel_metadata import remarks_on
@@ -78,11 +78,11 @@ class Matrix(NamedTuple):
             labels, plain = [*dict.fromkeys([*defined, *project.recipes])], True  # null needs a recipe only
         known = metadata or VariantMetadata((), {}, {})
         variants = {label: known.variant(label) for label in labels}
-        problem = build_system_problem(path) if variants else None
-        if problem and not problem.place.endswith("requires"):
-            raise VariantError(problem).within(path)
+        problems = build_system_problems(path) if variants else []
+        if fatal := [problem for problem in problems if not problem.place.endswith("requires")]:
+            raise VariantError(*fatal).within(path)
         requested = known._replace(variants=variants)
-        remarks = [str(problem.within(path))] if problem else []
+        remarks = [str(problem.within(path)) for problem in problems]
         remarks += [*remarks_on(requested), *unknown_properties(requested)]
         for variant in variants.values():
             remarks += project.recipe(variant.label).remarks()
