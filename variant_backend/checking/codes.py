@@ -185,8 +185,8 @@ RULES: Mapping[str, Rule] = {
     "build-system": Rule(
         (PRACTICE,),
         ERROR,
-        "The project names a backend to wrap, but builds of it do not use variant_backend.hooks.",
-        "correct [build-system], or run `variant-backend init`",
+        "The project file does not make variant_backend.hooks wrap another build backend.",
+        "name variant_backend.hooks in [build-system], and the backend to wrap in [tool.variant-backend]",
     ),
     "variant-marker": Rule(
         _BOTH,
@@ -332,9 +332,9 @@ def select_codes(select: Iterable[str], ignore: Iterable[str], installers: Colle
 
     Both take codes and groups. Rules about an installer are left out unless it is one of *installers*. Rules
     about given paths are always selected, unless *ignore* has their codes.
-    Raises VariantError with a suggestion if a name is neither a code nor a group.
+    Raises VariantError with a suggestion if a name is neither a code nor a group, or if no rule is left.
     """
-    ignore = [*ignore]
+    select, ignore = [*select], [*ignore]
     wanted, unwanted = _codes(select), _codes(ignore)
     about = {*INSTALLERS} - {*installers}
     foreign = {
@@ -342,7 +342,11 @@ def select_codes(select: Iterable[str], ignore: Iterable[str], installers: Colle
         for code, rule in RULES.items()
         if (concerned := {*INSTALLERS}.intersection(rule.groups)) and concerned <= about
     }
-    return ((wanted or {*RULES}) - unwanted - foreign) | (_PATHS - {*ignore})
+    left = (wanted or {*RULES}) - unwanted - foreign
+    if not left:
+        given = [option for option, names in (("--select", select), ("--ignore", ignore)) if names]
+        raise VariantError("no rule is left", hint=f"leave out {' and '.join(given)}")
+    return left | (_PATHS - {*ignore})
 
 
 def _codes(names: Iterable[str]) -> set[str]:
