@@ -187,6 +187,35 @@ def test_rules_about_other_installers_are_left_out() -> None:
         select_codes(["nothing"], [], INSTALLERS)
 
 
+def test_a_remedy_names_the_folder_of_the_release(dist: Path) -> None:
+    (dist / "demo-1.0-variants.json").unlink()
+    folder = dist.rename(dist.with_name("new dist"))
+    assert f"write it with `variant-backend index '{folder}'`\n" in call(folder).stdout
+    CliRunner().invoke(main, ["index", "--simple", str(folder)])
+    page = folder / "simple" / "demo" / "index.html"
+    page.write_text("", encoding="utf-8")
+    for path in (folder, folder / "simple", page):
+        assert f"write the pages with `variant-backend index --simple '{folder}'`\n" in call(path).stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("plugin = 'off'", "unknown key 'plugin' (did you mean 'plugins'?); known keys: "),
+        (
+            "plugins = 'of'",
+            "error[bad-value]: unknown value 'of' (did you mean 'off'?); known values: off, validate",
+        ),
+    ],
+)
+def test_a_suggestion_has_no_second_remedy(tmp_path: Path, text: str, end: str) -> None:
+    path = tmp_path / "pyproject.toml"
+    path.write_text(f"[tool.variant-backend]\n{text}\n", encoding="utf-8")
+    (line,) = call(path).stdout.splitlines()
+    assert end in line
+    assert line.count(";") == 1
+
+
 @pytest.mark.parametrize(
     "options",
     [

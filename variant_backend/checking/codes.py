@@ -41,8 +41,9 @@ _BOTH = ("installers", *INSTALLERS)
 _REBUILD = "rebuild the wheel"
 _REPACK = "rebuild the wheel, or repack it with `wheel unpack` and `wheel pack` and keep its filename"
 _REMAKE = "recreate the wheel with `make-variant`, and do not edit files inside it"
-_REINDEX = "write it with `variant-backend index`"
-_REPAGE = "write the pages with `variant-backend index --simple`"
+# A finding names the folder of the release instead of DIR.
+_REINDEX = "write it with `variant-backend index DIR`"
+_REPAGE = "write the pages with `variant-backend index --simple DIR`"
 
 
 def _format(fact: str, remedy: str) -> Rule:
@@ -111,13 +112,9 @@ RULES: Mapping[str, Rule] = {
         "The document is not valid JSON in UTF-8 without a byte order mark.", "correct its syntax"
     ),
     "duplicate-key": _format("An object has the same key twice.", "remove one of them"),
-    "wrong-type": _format(
-        "A value has another type than the format requires.", "write the type that the message names"
-    ),
-    "bad-value": _format("A value is invalid.", "write a valid value"),
-    "unknown-key": _format(
-        "The format does not define this key.", "remove it; it may be from an older version of the format"
-    ),
+    "wrong-type": _format("A value has another type than the format requires.", "replace it"),
+    "bad-value": _format("A value is invalid.", "correct it"),
+    "unknown-key": _format("The format does not define this key.", "correct its spelling, or remove it"),
     "missing-key": _format("A required key is missing.", "add it"),
     "empty-list": _format("A list or a table must not be empty.", "add an entry, or remove the key"),
     "duplicate-value": _format("A list of unique values has the same value twice.", "remove one of them"),
@@ -125,7 +122,7 @@ RULES: Mapping[str, Rule] = {
     "bad-name": _format("A name has characters that the format does not allow.", "use another name"),
     "unknown-schema": _format(
         "The value of $schema is not a known version of the format.",
-        "write the file with `make-variant` or `variant-backend index`",
+        "write the file with `make-variant` or `variant-backend index DIR`",
     ),
     "undeclared-namespace": _format(
         "A namespace is not in default-priorities.namespace.", "add it there, or correct its spelling"
@@ -295,7 +292,7 @@ RULES: Mapping[str, Rule] = {
         (PRACTICE,),
         WARNING,
         "The index file has a label without a wheel in the same folder.",
-        "add the wheel, or write the index file with `variant-backend index`",
+        "add the wheel, or write the index file with `variant-backend index DIR`",
     ),
     "index-without-wheels": Rule(
         (PRACTICE,),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -140,7 +141,8 @@ def _read_sound(listing: Listing) -> tuple[Release, VariantMetadata]:
     if not any(wheel.label for wheel in release.candidates):
         problems.append(Problem("error", place, "no wheel has a label", "list a wheel with a label"))
     elif release.metadata is None and not problems:
-        remedy = "write it with `variant-backend index`"
+        folders = [str(wheel.file.path.parent) for wheel in release.candidates if wheel.file.path]
+        remedy = f"write it with `variant-backend index {shlex.quote(folders[0]) if folders else 'URL'}`"
         problems.append(Problem("error", place, "the index file is missing", remedy))
     if problems or release.metadata is None:
         raise VariantError(*problems)
