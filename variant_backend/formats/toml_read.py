@@ -20,6 +20,10 @@ def read_toml(path: Path) -> dict[str, object]:
     try:
         data = path.read_bytes()
     except OSError as error:
+        if path.is_dir():
+            inside = path / "pyproject.toml"
+            hint = f"use {inside}" if inside.is_file() else "name a file"
+            raise VariantError("expected a file, got a folder", place=path, hint=hint) from None
         is_missing = isinstance(error, FileNotFoundError)
         raise VariantError(
             "file not found" if is_missing else error.strerror or str(error), place=path
