@@ -165,7 +165,7 @@ def test_a_property_of_an_undeclared_namespace_is_refused() -> None:
     result = CliRunner().invoke(
         make_variant_command, [str(make_wheel(Path())), "-p", "gpus::arch::9", "-l", "x"]
     )
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "unknown namespace 'gpus' (did you mean 'gpu'?)" in result.stderr
 
 
@@ -435,6 +435,30 @@ def test_an_unknown_feature_of_a_known_namespace_is_a_warning() -> None:
         "warning: property 'nvidia :: cuda :: 12': unknown feature 'cuda' of nvidia; known features:"
         " cuda_version_lower_bound, cuda_version_upper_bound, sm_arch\n"
     )
+
+
+def test_a_label_with_other_properties_is_wrong_usage() -> None:
+    Path("pyproject.toml").write_text(PROJECT)
+    wheel = str(make_wheel(Path()))
+    result = CliRunner().invoke(make_variant_command, [wheel, "-l", "mkl", "-p", "gpu::arch::none", "-n"])
+    assert result.exit_code == 2
+    assert "is defined in [variant.variants] with other properties" in result.stderr
+    assert "dry run" not in result.stderr
+
+
+def test_wheels_without_a_variant_are_wrong_usage_despite_a_broken_wheel() -> None:
+    result = CliRunner().invoke(make_variant_command, [str(make_wheel(Path())), "gone.whl"])
+    assert result.exit_code == 2
+    assert "no variant is given for this wheel" in result.stderr
+
+
+def test_a_folder_as_project_file_is_an_error_that_names_the_file() -> None:
+    wheel = str(make_wheel(Path()))
+    result = CliRunner().invoke(make_variant_command, [wheel, "-l", "x", "--pyproject", "."])
+    assert result.stderr == "error: .: expected a file, got a folder; name a file\n"
+    Path("pyproject.toml").write_text(PROJECT)
+    result = CliRunner().invoke(make_variant_command, [wheel, "-l", "x", "--pyproject", "."])
+    assert result.stderr == "error: .: expected a file, got a folder; use pyproject.toml\n"
 
 
 def test_without_a_match_a_variant_must_be_given() -> None:

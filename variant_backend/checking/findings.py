@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import Problem, VariantError
 from .codes import RULES
+from .input_files import release_folder
 
 
 class Finding(NamedTuple):
@@ -23,7 +22,7 @@ class Finding(NamedTuple):
         """Return a finding; a problem without a remedy gets the remedy of its rule."""
         remedy = problem.remedy or RULES[problem.code].remedy
         if not problem.remedy and " DIR`" in remedy:
-            remedy = remedy.replace(" DIR`", f" {_release_folder(file)}`")
+            remedy = remedy.replace(" DIR`", f" {release_folder(file)}`")
         return cls(file, Problem(problem.code, problem.place, problem.text, remedy))
 
     @property
@@ -70,12 +69,3 @@ class Findings:
         except VariantError as error:
             placeless = [Problem(code, "", problem.text, problem.remedy) for problem in error.problems]
             self.add(path, placeless, within)
-
-
-def _release_folder(file: str) -> str:
-    """Return the folder of the release that a file belongs to, as an argument in a shell."""
-    path = Path(file)
-    folder = path if path.is_dir() else path.parent
-    above = [folder, *folder.parents][:2]
-    inside = next((place.parent for place in above if place.name == "simple"), folder)
-    return shlex.quote(str(inside))
