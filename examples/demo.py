@@ -42,6 +42,7 @@ def main() -> None:
         run("uv", "venv", "--quiet", "--python", sys.executable, ".venv", cwd=project)
         options = ["--preview-features", "wheel-variants", "--no-index", "--find-links", "dist"]
         run("uv", "pip", "install", *options, "variant-example-setuptools", cwd=project)
+        print("\nThe installed package prints the label of its variant:", flush=True)
         run("uv", "run", "--no-project", "python", "-m", "variant_example", cwd=project)
 
 

@@ -177,7 +177,7 @@ INVALID: dict[str, tuple[Callable[[Path], None], str]] = {
     "truncated": (bytes_changed(lambda data: bytes(data[:-30])), "truncated"),
     "trailing bytes": (
         bytes_changed(lambda data: bytes(data) + b"more"),
-        "truncated, or followed by other bytes",
+        "truncated, or followed by other bytes: the last record of a zip file is missing; download or build ",
     ),
     "damaged directory": (bytes_changed(damaged), "damaged central directory"),
     "damaged record": (

@@ -117,7 +117,10 @@ def test_the_null_variant_declares_a_namespace_without_properties() -> None:
     assert path.name == f"{NAME}-null.whl"
     assert variant_json(path)["variants"] == {"null": {}}
     assert variant_json(path)["default-priorities"] == {"namespace": ["nvidia"]}
-    assert "warning: no namespace is given, so the wheel declares 'nvidia'" in result.stderr
+    assert (
+        "warning: no namespace is given, so the wheel declares 'nvidia', as variant.json must declare at least one; "
+        in result.stderr
+    )
     assert make("--quiet", "--null", "-o", "quiet", make_wheel(Path())).stderr == ""
     assert make("--null", "--static", "a::b::c", "-o", "o", make_wheel(Path())).stderr == ""
 

@@ -150,7 +150,7 @@ def test_an_abi_dependency_requires_the_installed_version(version: str | None, s
     (install("demo", *openmp("x", "runtime :: gomp")) / "variant.json").write_bytes(metadata.to_json())
     (demo,) = answer()["variants"]
     assert demo["supported"] is supported
-    expected = "abi_dependency :: my_torch: needs 2.9; this machine supports "
+    expected = "abi_dependency :: my_torch: needs 2.9; supported: "
     values = "2.90.0, 2.90, 2" if version else "none"
     assert demo["reasons"] == ([] if supported else [expected + values])
     (demo,) = answer("--supported", "abi_dependency :: my_torch :: 2.9")["variants"]
@@ -168,7 +168,7 @@ def test_check_names_unsupported_variants_and_properties() -> None:
     install("demo", *CUDA)
     install("zoo", *CUDA)
     supported = ("--supported", "nvidia :: cuda_version_lower_bound :: 12.6, 12.5")
-    reason = "nvidia :: cuda_version_lower_bound: needs 12.8; this machine supports 12.6, 12.5"
+    reason = "nvidia :: cuda_version_lower_bound: needs 12.8; supported: 12.6, 12.5"
     result = invoke("--path", "site", *supported, "--check")
     assert result.exit_code == 1
     assert result.stdout.splitlines()[-1] == f"  not supported: {reason}"

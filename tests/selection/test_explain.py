@@ -84,7 +84,7 @@ def test_unknown_support_excludes_a_wheel_and_options_are_suggested(folder: Path
     excluded = lines.index("EXCLUDED")
     assert lines[excluded + 1 : excluded + 3] == [
         "  fast  py3-none-any",
-        "    nvidia :: sm_arch: needs 90_real; this machine supports none",
+        "    nvidia :: sm_arch: needs 90_real; supported: none",
     ]
     (nvidia,) = [line for line in lines if line.startswith("  nvidia:")]
     assert "--trust-plugin nvidia-variant-provider" in nvidia
@@ -164,7 +164,7 @@ def test_json_has_every_wheel_best_first_and_incompatible_last(folder: Path) -> 
         "filename": "demo-1.0-py3-none-any-safe.whl",
         "label": "safe",
         "compatible": False,
-        "reasons": ["speed :: mode: needs safe; this machine supports none"],
+        "reasons": ["speed :: mode: needs safe; supported: none"],
         "key": None,
     }
 
@@ -218,7 +218,7 @@ def test_the_key_in_json_is_the_sort_key(folder: Path) -> None:
             (),
             [
                 f"{FAST} is not compatible:",
-                "  nvidia :: sm_arch: needs 90_real; this machine supports none",
+                "  nvidia :: sm_arch: needs 90_real; supported: none",
             ],
         ),
     ],
@@ -255,7 +255,7 @@ def test_align_names_the_installed_package_and_ignores_the_explained_one(tmp_pat
         assert next(each["label"] for each in explained(*arguments)["wheels"]) == expected
     assert explain(*arguments, "--why-not", "fast").stdout.splitlines()[2:] == [
         f"{FAST} is not compatible:",
-        "  speed :: mode: needs fast; this machine supports safe",
+        "  speed :: mode: needs fast; supported: safe",
         "",
         "SUPPORTED",
         "  speed: static-properties; aligned with installed variants: another",
@@ -330,7 +330,7 @@ def test_the_wheel_that_uv_selects_is_printed_with_reasons(folder: Path) -> None
     lines = explain("--find-links", folder, *LINUX, *GPU, "--installer", "uv").stdout.splitlines()
     start = lines.index("uv selects demo-1.0-py3-none-any-safe.whl")
     assert lines[start + 1 :] == [
-        f"  for uv, {FAST} is not compatible: nvidia :: sm_arch: needs 90_real; this machine supports none",
+        f"  for uv, {FAST} is not compatible: nvidia :: sm_arch: needs 90_real; supported: none",
         f"  for uv, {FAST} is not compatible: uv uses only its own detection of supported values",
     ]
     same = explain("--find-links", folder, *LINUX, "--installer", "uv")

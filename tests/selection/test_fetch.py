@@ -594,6 +594,7 @@ def test_fetch_warns_of_servers_without_encryption(out: Path) -> None:
     broken = invoke("demo", "--index-url", "http://[", "-o", out)
     assert broken.exit_code == 1
     assert broken.stderr.startswith("error: demo: no wheels in http://[; ")
+    assert "; the URL of a package index often ends in /simple" in broken.stderr
 
 
 @pytest.mark.slow  # real installers, in an environment of their own

@@ -329,6 +329,13 @@ def test_a_wheel_with_an_invalid_label_is_excluded(tmp_path: Path) -> None:
     assert "character 'F' at position 1 is not allowed" in str(bad.reasons[0])
 
 
+def test_a_copy_of_a_variant_is_excluded_as_a_copy(tmp_path: Path) -> None:
+    write_release(tmp_path, DOCUMENT)
+    (tmp_path / FAST).rename(tmp_path / FAST.replace("fast", "fast (1)"))
+    reason = evaluated(listing_in(tmp_path)).verdicts[-1].reasons[0]
+    assert str(reason) == f"the name contains ' (1)', as names of copies do; rename it to {FAST}"
+
+
 def test_the_newest_release_with_a_compatible_wheel_is_selected(tmp_path: Path) -> None:
     make_wheel(tmp_path, version="3.0", tag="cp312-cp312-win32")
     make_wheel(tmp_path, version="2.0")

@@ -163,8 +163,8 @@ def test_every_reason_that_excludes_a_wheel_is_reported() -> None:
     (verdict,) = rank([wheel("x", "py2-none-any")], metadata, static_support(metadata), ANY)
     assert verdict.key is None
     assert [str(reason) for reason in verdict.reasons] == [
-        "a :: f: needs one of 3, 4; this machine supports 2, 1",
-        "a :: g: needs 1; this machine supports none",
+        "a :: f: needs one of 3, 4; supported: 2, 1",
+        "a :: g: needs 1; supported: none",
         "tags: py2-none-any matches neither the interpreter nor the platform",
     ]
     assert [reason.code for reason in verdict.reasons] == [
@@ -194,7 +194,7 @@ def test_wheels_barred_for_other_reasons_are_excluded() -> None:
     barred = {wheel("x"): (yanked,), wheel("y"): (yanked, old)}
     plain, *out = rank(wheels, metadata, supported, ANY, barred=barred)
     assert plain == rank(wheels, metadata, supported, ANY)[1]
-    missing = Problem("unsupported-feature", "a :: f", "needs 2; this machine supports 1")
+    missing = Problem("unsupported-feature", "a :: f", "needs 2; supported: 1")
     assert [verdict.reasons for verdict in out] == [(yanked,), (yanked, old, missing)]
 
 

@@ -164,13 +164,15 @@ def test_a_file_that_is_not_a_zip_archive_is_described(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("mark", [" (1)", "(2)", " - Copy", " copy"])
+@pytest.mark.parametrize("mark", ["{} (1)", "{}(2)", "{} - Copy", "{} copy", "Copy of {}"])
 def test_a_copy_is_renamed_as_the_message_says(folder: Path, command: str, mark: str) -> None:
     convert(make_wheel(folder), folder)
     name = COMMANDS[command]
-    copy = (folder / name).rename(name.replace(".whl", f"{mark}.whl"))
+    copy = (folder / name).rename(f"{mark.format(name.removesuffix('.whl'))}.whl")
     error = invoke(command, copy.name)
-    assert f"the name contains {mark!r}, as names of copies do; rename it to {name}" in error
+    assert (
+        f"the name contains {mark.replace('{}', '')!r}, as names of copies do; rename it to {name}" in error
+    )
     copy.rename(remedy_of(error, "rename it to "))
     assert invoke(command, name) == ""
 

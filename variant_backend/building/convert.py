@@ -190,8 +190,8 @@ class _Planner:
         draft = Draft.of(request, project)
         if table is None and not request.properties and not request.providers:
             self.remarks.append(
-                f"no namespace is given, so the wheel declares {draft.metadata.namespaces[0]!r}; use"
-                " --pyproject, --provider or --static to declare the namespaces of the release"
+                f"no namespace is given, so the wheel declares {draft.metadata.namespaces[0]!r}, as variant.json"
+                " must declare at least one; use --pyproject, --provider or --static to declare the namespaces of the release"
             )
         return self._plan(draft)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import re
+import shlex
 import signal
 import sys
 import threading
@@ -21,6 +22,11 @@ from .output import Printer, problems_in
 
 # The address of the documentation, with a slash at its end; without one, --help names the file of the page.
 SITE = ""
+
+# An option, and a property or supported values, in arguments that line feeds separate.
+_PROPERTY = re.compile(
+    r"^(?:(-\w|--[\w-]+)[\n=])?(\w[\w-]*)\s*::\s*([\w-]+)\s*::\s*([\w.-]+(?:,\s*[\w.-]+)*)$", re.MULTILINE
+)
 
 # Since click 8.2, a group without a command raises this error; its message is the help.
 _SHOWS_HELP: tuple[type[click.ClickException], ...] = tuple(
@@ -108,24 +114,47 @@ def _message(error: click.ClickException) -> str:
 class Command(_Program):
     """A command with an *example* for its help, and the *page* of the documentation about it.
 
+    *extra_remedy* returns the remedy for an argument that is one too many.
     All commands have --quiet and --verbose. Those that print no document have --json, and print nothing else
     on stdout with it. The function gets a `Printer` as its first argument (``click.pass_obj``); if that
     printed an error, the exit code is 1. SIGTERM and SIGHUP end a command as Ctrl-C does.
     """
 
     def __init__(
-        self, name: str | None, *, example: str, page: str, json: bool = True, **attributes: Any
+        self,
+        name: str | None,
+        *,
+        example: str,
+        page: str,
+        json: bool = True,
+        extra_remedy: Callable[[str], str] = lambda _: "remove it",
+        **attributes: Any,
     ) -> None:
         super().__init__(name, **attributes)
         self.params += [_JSON, _QUIET, _VERBOSE] if json else [_QUIET, _VERBOSE]
-        self.example, self.page = example, page
+        self.example, self.page, self.extra_remedy = example, page, extra_remedy
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the arguments; raises UsageError, also if an option with one value is given twice."""
+        """Read the arguments; raises UsageError, also for misuse that click would misread."""
         if not ctx.resilient_parsing:
-            _, _, given = self.make_parser(ctx).parse_args([*args])
-            _refuse_repeats(given)
+            _refuse_single_dash(ctx, args)
+            _, extra, given = self.make_parser(ctx).parse_args([*args])
+            if not any(param.is_eager for param in given):
+                _refuse_unquoted(args)
+                _refuse_repeats(given)
+                self._refuse_extra(args, extra)
         return super().parse_args(ctx, args)
+
+    def _refuse_extra(self, args: Sequence[str], extra: Sequence[str]) -> None:
+        """Refuse an argument that is one too many; raises UsageError."""
+        if not extra:
+            return
+        option, value = ["", "", *args[: args.index(extra[0])]][-2:]
+        repeatable = {name for param in self.params if param.multiple for name in param.opts}
+        remedy = self.extra_remedy(extra[0])
+        if option in repeatable:
+            remedy = f"repeat {option}: {option} {shlex.quote(value)} {option} {shlex.quote(extra[0])}"
+        raise click.UsageError(f"unexpected argument {extra[0]!r}; {remedy}")
 
     def format_epilog(self, _: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the example and the page into the help."""
@@ -172,6 +201,12 @@ class Group(_Program, click.Group):
         super().__init__(*args, **attributes)
         self.sections: dict[str, list[str]] = {}
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; raises UsageError, also for a long option with one dash."""
+        if not ctx.resilient_parsing:
+            _refuse_single_dash(ctx, args)
+        return super().parse_args(ctx, args)
+
     def add_section(self, heading: str, commands: Sequence[click.Command]) -> None:
         """Add commands under a heading."""
         self.sections[heading] = [command.name or "" for command in commands]
@@ -209,6 +244,28 @@ _VERBOSE = click.Option(["-v", "--verbose"], is_flag=True, help="Print each step
 def _address(page: str) -> str:
     """Return the address of a page of the documentation, such as ``docs/explain.md``."""
     return f"{SITE}{page.removeprefix('docs/').removesuffix('.md')}" if SITE else page
+
+
+def _refuse_single_dash(ctx: click.Context, args: Sequence[str]) -> None:
+    """Refuse a long option with one dash, which click reads as short ones; raises UsageError."""
+    known = {name for param in ctx.command.get_params(ctx) for name in param.opts}
+    for arg in args:
+        if arg == "--" or not (ctx.allow_interspersed_args or arg.startswith("-")):
+            return
+        option = arg.partition("=")[0]
+        if re.match(r"-\w\w", option) and f"-{option}" in known:
+            raise click.UsageError(f"unknown option {option!r} (did you mean '-{option}'?)", ctx)
+
+
+def _refuse_unquoted(args: Sequence[str]) -> None:
+    """Refuse a property whose parts are several arguments: NS :: FEATURE :: VALUE; raises UsageError."""
+    for match in _PROPERTY.finditer("\n".join(args)):
+        option, *parts = match.groups()
+        if "\n" in match[0].removeprefix(f"{option}\n"):
+            text = " :: ".join(parts).replace("\n", " ")
+            raise click.UsageError(
+                f"property without quotes; put it in quotes: {option or '-p'} {shlex.quote(text)}"
+            )
 
 
 def _refuse_repeats(given: Sequence[click.Parameter]) -> None:

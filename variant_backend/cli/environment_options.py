@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -48,12 +49,12 @@ def environment_options(command: _Function) -> Callable[..., object]:
 def environment_finder(paths: Sequence[Path], interpreter: str | None) -> Callable[[], Environment]:
     """Return a function that finds the environment at its first call, and says which one it is.
 
-    Raises UsageError if both options are given, and VariantError if a folder is missing.
+    Raises UsageError if both options are given, and VariantError if a path names no site-packages folder.
     """
     if paths and interpreter is not None:
         raise click.UsageError("--path and --interpreter cannot be used together; leave one of them out")
-    if missing := [path for path in paths if not path.is_dir()]:
-        raise VariantError(*(Problem("error", str(path), "folder not found") for path in missing))
+    if problems := [problem for path in paths if (problem := _folder_problem(path))]:
+        raise VariantError(*problems)
 
     @functools.cache
     def find() -> Environment:
@@ -66,3 +67,20 @@ def environment_finder(paths: Sequence[Path], interpreter: str | None) -> Callab
         return environment
 
     return find
+
+
+def _folder_problem(path: Path) -> Problem | None:
+    """Return why a path names no site-packages folder, or None."""
+    from ..machine.environment import is_virtual
+    from ..wheels.wrong_files import missing_problem
+
+    place, shown = str(path), shlex.quote(str(path))
+    if problem := missing_problem(path, "a folder"):
+        return problem
+    if not path.is_dir():
+        remedy = f"use `variant-backend inspect {shown}` for a wheel" if path.suffix == ".whl" else None
+        return Problem("error", place, "expected a folder, got a file", remedy)
+    if is_virtual(path):
+        text = "expected a site-packages folder, got an environment"
+        return Problem("error", place, text, f"use --interpreter {shown}")
+    return None

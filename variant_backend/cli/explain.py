@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -33,7 +35,20 @@ _REMEDIES = Remedies(
 )
 
 
-@click.command("explain", cls=Command, example="variant-backend explain demo -f dist", page="docs/explain.md")
+def _extra_remedy(text: str) -> str:
+    """Return the remedy for an argument after the package: a wheel's folder is a source."""
+    path = Path(text)
+    folder = path if path.is_dir() else path.parent
+    return f"use -f {shlex.quote(str(folder))}" if folder == path or path.suffix == ".whl" else "remove it"
+
+
+@click.command(
+    "explain",
+    cls=Command,
+    example="variant-backend explain demo -f dist",
+    page="docs/explain.md",
+    extra_remedy=_extra_remedy,
+)
 @click.argument("package", required=False, metavar="[PACKAGE[==VERSION]]")
 @sources_options
 @selection_options

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import VariantError
 from ..lowlevel.terminal import heading, print_document
-from .command import Command
+from .command import Command, WrongValue
 from .options import output_option
 from .output import Printer
 from .selection_options import MachineFile, machine_option
@@ -21,12 +24,16 @@ _MOST_VALUES = 4  # of a feature in the table for people
 
 
 @click.command(
-    "hardware", cls=Command, example="variant-backend hardware -o machine.toml", page="docs/hardware.md"
+    "hardware",
+    cls=Command,
+    example="variant-backend hardware -o machine.toml",
+    page="docs/hardware.md",
+    extra_remedy=lambda file: f"use --machine {shlex.quote(file)}",
 )
 @machine_option("Show the content of a machine file, not this machine.")
 @click.option("--toml", is_flag=True, help="Print a machine file in TOML.")
 @click.option("--as-env", is_flag=True, help="Print the variables that force uv to see the same.")
-@output_option("Write a machine file: TOML if its name ends in .toml, JSON otherwise.")
+@output_option("Write a machine file: TOML if its name ends in .toml, JSON if in .json.")
 @click.pass_obj
 def hardware_command(
     printer: Printer, machine: MachineFile | None, toml: bool, as_env: bool, output: Path | None
@@ -41,16 +48,31 @@ def hardware_command(
     forms = [name for name, given in (("json", printer.as_json), ("toml", toml), ("env", as_env)) if given]
     if len(forms) > 1:
         raise click.UsageError("--json, --toml and --as-env cannot be used together; use one of them")
+    form = _form_of_file(output, forms) if output is not None else ""
     hardware = load_hardware(machine.path) if machine else detect(os.environ)
     printer.keys = {"machine": hardware.to_dict()}
     if output is not None:
-        form = forms[0] if forms else "toml" if output.suffix == ".toml" else "json"
         _write(output, _text(hardware, form))
         printer.line(str(output))
     elif toml or as_env:
         print_document(_text(hardware, forms[0]).encode())
     else:
         printer.table(_rows(hardware))
+
+
+def _form_of_file(path: Path, forms: Sequence[str]) -> str:
+    """Return the form of a new file, from an option or its suffix; raises WrongValue and VariantError."""
+    if path.is_dir():
+        remedy = "give a file name such as machine.toml"
+        raise VariantError("expected a file, got a folder", place=path, hint=remedy)
+    known = [form for form in ("toml", "json") if not forms or form in forms]
+    form = path.suffix.removeprefix(".")
+    if form in known or not known:
+        return form if known else forms[0]
+    remedy = f"use {' or '.join(path.with_suffix(f'.{form}').name for form in known)}"
+    remedy += f", or leave --{forms[0]} out" if forms else ""
+    text = f"expected a name that ends in {' or '.join(f'.{form}' for form in known)}, got {path.name!r}"
+    raise WrongValue([f"{text}; {remedy}"], "-o/--output")
 
 
 def _write(path: Path, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -60,6 +61,9 @@ def _inspected(target: str, environment: Callable[[], Environment]) -> list[Insp
             return inspection.inspect_url(target)
         if target.endswith(".whl"):
             return [inspection.inspect_wheel(Path(target))]
+        if match := re.fullmatch(r"([\w.-]+)\s*(\[.*\])?\s*[=<>!~].*", target):
+            remedy = f"write only the name: {match[1]}"
+            raise VariantError("expected a name, got a requirement", place=target, hint=remedy)
         place = environment()
         return [inspection.inspect_installed(target, place.folders, str(place))]
     except VariantError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -34,7 +35,11 @@ def _namespace(text: str | None) -> str | None:
 
 
 @click.command(
-    "installed", cls=Command, example="variant-backend installed --check", page="docs/installed.md"
+    "installed",
+    cls=Command,
+    example="variant-backend installed --check",
+    page="docs/installed.md",
+    extra_remedy=lambda name: f"use `variant-backend inspect {shlex.quote(name)}`",
 )
 @environment_options
 @supported_option

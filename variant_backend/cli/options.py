@@ -36,6 +36,7 @@ def read_properties(texts: Iterable[str]) -> tuple[Property, ...]:
     problems: list[Problem] = []
     for text in texts:
         try:
+            _check_one_value(text)
             item = Property.parse(text)
         except VariantError as error:
             problems += error.problems
@@ -48,6 +49,19 @@ def read_properties(texts: Iterable[str]) -> tuple[Property, ...]:
     if problems:
         raise VariantError(*problems)
     return tuple(properties)
+
+
+def _check_one_value(text: str) -> None:
+    """Raise VariantError if a property has several values."""
+    start, separator, values = text.rpartition("::")
+    parts = [value.strip() for value in values.split(",") if value.strip()]
+    if separator and len(parts) > 1:
+        options = " ".join(f"-p '{start.rstrip()} :: {value}'" for value in parts)
+        raise VariantError(
+            f"expected one value, got {len(parts)}",
+            place=f"property {text!r}",
+            hint=f"repeat -p for each value: {options}",
+        )
 
 
 property_option = click.option(
@@ -146,6 +160,9 @@ def read_supported(texts: Iterable[str]) -> dict[str, dict[str, tuple[str, ...]]
     problems: list[Problem] = []
     for text in texts:
         before, separator, values = text.rpartition("::")
+        if separator and "," in values and not all(map(str.strip, values.split(","))):
+            problems.append(Problem("error", repr(text), "value is empty", "remove a comma"))
+            continue
         for value in values.split(","):
             try:
                 item = Property.parse(f"{before}{separator}{value}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -33,7 +34,7 @@ _OPTIONS = (
         "--pyproject",
         type=PATH,
         metavar="FILE",
-        help="The project file with the [variant] table.  [default: ./pyproject.toml]",
+        help="The project file with the [variant] table, or its folder.  [default: ./pyproject.toml]",
     ),
     click.option(
         "--provider",
@@ -73,6 +74,7 @@ def request_options(command: Callable[..., object]) -> Callable[..., object]:
     @functools.wraps(command)
     def with_request(
         *args: Any,
+        pyproject: Path | None,
         properties: tuple[Property, ...],
         is_null: bool,
         label: str | None,
@@ -96,12 +98,25 @@ def request_options(command: Callable[..., object]) -> Callable[..., object]:
         request = Request(label, properties, providers, known, name, strip_local_version)
         if providers and not request.has_variant():
             raise click.UsageError("missing variant; add --property, --null or --label")
-        return command(*args, request=request, **kwargs)
+        return command(*args, request=request, pyproject=_project_file(pyproject), **kwargs)
 
     function: Callable[..., object] = with_request
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
+
+
+def _project_file(path: Path | None) -> Path | None:
+    """Return the project file of --pyproject, a file or its folder; raises VariantError if it is missing."""
+    if path is None:
+        return None
+    from ..project.pyproject import PROJECT_FILE
+    from ..wheels.wrong_files import missing_problem
+
+    file = path / PROJECT_FILE if path.is_dir() else path
+    if problem := missing_problem(file, "a project file"):
+        raise VariantError(problem)
+    return file
 
 
 def _providers(

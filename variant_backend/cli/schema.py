@@ -8,6 +8,9 @@ from ..errors import did_you_mean, one_of
 from .command import Command
 from .output import print_json
 
+# Names of documents that a command writes.
+_OTHER_NAMES = {"machine": "hardware"}
+
 
 @click.command(
     "schema", cls=Command, json=False, example="variant-backend schema pyproject", page="docs/schemas.md"
@@ -25,7 +28,8 @@ def schema_command(name: str) -> None:
     known = ["pyproject", *output_commands()]
     if name not in known:
         raise click.UsageError(
-            f"unknown schema {name!r}{did_you_mean(name, known)}; schemas: {one_of(known)}"
+            f"unknown schema {name!r}{did_you_mean(_OTHER_NAMES.get(name, name), known)};"
+            f" schemas: {one_of(known)}"
         )
     if name == "pyproject":
         print_json(pyproject_schema())

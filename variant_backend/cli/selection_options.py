@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from ..errors import VariantError, problems_of
+from ..lowlevel.http import shown_url
 from ..variants.filename import check_project_name, normalize
 from ..variants.properties import check_name
 from .command import WrongUsage
@@ -39,20 +40,21 @@ class MachineFile(NamedTuple):
     def parse(cls, text: str) -> MachineFile:
         """Read ``FILE`` or ``NAME=FILE``; raises VariantError.
 
-        A file has a path separator, a drive letter, or the suffix .toml or .json: other words are kept for
-        names of machines.
+        A file exists, or has a path separator, a drive letter, or the suffix .toml or .json: other words are
+        kept for names of machines.
 
         >>> MachineFile.parse("gpu=machines/gpu.toml").name
         'gpu'
         """
         match = re.match(r"([a-z0-9_-]+)=(.*)", text, re.DOTALL)
-        path = match[2] if match else text
+        prefix, path = (match[1], match[2]) if match else ("", text)
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path):
+            found, remedy = f"the URL {shown_url(path)!r}", "download the file, and give its path"
+            raise VariantError(f"expected a machine file, got {found}", hint=remedy)
         is_path = path == "-" or re.search(r"[/\\]|^[A-Za-z]:", path) or path.endswith((".toml", ".json"))
-        if not is_path:
-            remedy = (
-                f"write a path, such as ./{path or 'machine'}.json; `variant-backend hardware -o` writes it"
-            )
-            raise VariantError(f"{text!r}: expected a machine file", hint=remedy)
+        if not is_path and not Path(path).is_file():
+            remedy = f"write {f'{prefix}=' if match else ''}./{path or 'machine.toml'} if it is a file"
+            raise VariantError(f"expected a machine file, got {path!r}", hint=remedy)
         return cls(match[1] if match else text, Path(path))
 
 
@@ -80,6 +82,8 @@ def _pins(texts: Sequence[str]) -> dict[str, Version]:
 def _pin(text: str) -> tuple[str, Version]:
     from packaging.version import InvalidVersion, Version
 
+    if match := re.fullmatch(r"([\w.-]+)\s*(=|[<>!~]=?)[^=].*", text):
+        raise VariantError(f"{text!r}: missing version", hint=f"write {match[1]}==VERSION")
     name, separator, version = map(str.strip, text.partition("=="))
     try:
         check_project_name(name)

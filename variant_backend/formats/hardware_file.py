@@ -79,6 +79,9 @@ class Hardware(NamedTuple):
     @classmethod
     def _read(cls, document: Document, value: object, where: str) -> Hardware:
         top, place = document.table(value, ""), ""
+        if kind := _another_kind(top):
+            remedy = "`variant-backend hardware -o machine.toml` writes a machine file"
+            raise VariantError(f"expected a machine file, got {kind}", place=where, hint=remedy)
         if _is_envelope(top):
             # Other keys are ignored: later versions may add some.
             document.table(top, "", required=("version", "machine"))
@@ -121,6 +124,15 @@ def _is_envelope(top: Mapping[str, object]) -> bool:
     machine = top.get("machine")
     has_version = "version" in top and not isinstance(top["version"], dict)
     return has_version or (isinstance(machine, dict) and "features" not in machine)
+
+
+def _another_kind(top: Mapping[str, object]) -> str | None:
+    """Return which other file this is, or None; namespaces, with ``features``, may have the same names."""
+    if "default-priorities" in top:
+        return "an index file (variants.json)"
+    tables = [top[name] for name in ("build-system", "project", "tool") if name in top]
+    is_project = any(isinstance(table, dict) and "features" not in table for table in tables)
+    return "a project file" if is_project else None
 
 
 def _check_version(document: Document, value: object) -> None:

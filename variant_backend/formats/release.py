@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..errors import Problem, VariantError
 from ..lowlevel.http import shown_url
-from ..variants.filename import WheelFilename
+from ..variants.filename import WheelFilename, original_of
 from ..variants.metadata import VariantMetadata
 from ..variants.properties import check_label
 
@@ -83,7 +83,7 @@ class Candidate(NamedTuple):
     def of(cls, file: File) -> Candidate | None:
         """Return a file as a wheel, None if its name is not a wheel's.
 
-        A wheel with an invalid label is excluded.
+        A wheel with an invalid label is excluded, such as a browser's copy of a variant.
         """
         if not file.filename.endswith(".whl"):
             return None
@@ -97,10 +97,13 @@ class Candidate(NamedTuple):
             return None
         if not label or plain.label is not None:
             return None
+        name = plain._replace(label=label)
+        if copy := original_of(file.filename):
+            text = f"the name contains {copy[1]!r}, as names of copies do"
+            return cls(name, file, (Problem(BAD_LABEL, "", text, f"rename it to {copy[0]}"),))
         try:
             check_label(label)
         except VariantError as error:
-            name = plain._replace(label=label)
             return cls(name, file, tuple(problem.at("", BAD_LABEL) for problem in error.problems))
         return None
 

@@ -170,7 +170,10 @@ def _find_end(tail: bytes) -> int:
         end = _End._make(_END.unpack_from(tail, position))
         if position + _END.size + end.comment_length == len(tail):
             return position
-    raise VariantError("truncated, or followed by other bytes: the last record of a zip file is missing")
+    raise VariantError(
+        "truncated, or followed by other bytes: the last record of a zip file is missing",
+        hint="download or build the wheel again",
+    )
 
 
 def _read_end64(tail: bytes, start: int, file_size: int) -> _End:

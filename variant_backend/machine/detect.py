@@ -17,6 +17,7 @@ from ..formats.hardware_file import Detected, Hardware
 from ..formats.toml_read import read_toml
 from ..variants.known_providers import KNOWN_PROVIDERS
 from ..variants.namespace_support import Lazy
+from ..wheels.wrong_files import missing_problem
 from .aarch64 import detect_aarch64
 from .nvidia import detect_nvidia
 from .tpu import detect_tpu
@@ -63,9 +64,9 @@ def load_hardware(path: Path) -> Hardware:
     """Read a machine file, TOML if its name ends in .toml, else JSON; ``-`` is stdin. Raises VariantError."""
     if str(path) == "-":
         return Hardware.from_bytes(sys.stdin.buffer.read(), "stdin")
-    if not path.exists():
-        hint = "write it with `variant-backend hardware -o FILE` on that machine"
-        raise VariantError("file not found", place=path, hint=hint)
+    if problem := missing_problem(path, "a machine file"):
+        hint = problem.remedy or "write it with `variant-backend hardware -o FILE` on that machine"
+        raise VariantError(problem, hint=hint)
     if path.suffix == ".toml":
         return Hardware.from_table(read_toml(path), str(path))
     try:

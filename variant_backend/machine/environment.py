@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -16,8 +17,9 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import VariantError
+from ..errors import VariantError, did_you_mean
 from ..lowlevel.processes import run_within
+from ..wheels.inspection import has_distributions
 
 # Seconds.
 _TIME_LIMIT = 30
@@ -113,18 +115,28 @@ def named_environment(
     named = "--interpreter"
     path = Path(text)
     if _is_dir(path):
-        if _is_virtual(path):
+        if is_virtual(path):
             return _read_environment(path, named, environ)
         if interpreter := _interpreter_in(path):
             return _ask(interpreter, named)
-        raise VariantError("no interpreter found in this folder", place=text, hint=_REMEDY)
+        remedy = f"use --path {shlex.quote(text)}" if has_distributions(path) else _REMEDY
+        raise VariantError("no interpreter found in this folder", place=text, hint=remedy)
     if _is_file(path):
         return _environment_of(path, named, environ)
     if path.name != text:
-        raise VariantError("interpreter not found", place=text, hint=_REMEDY)
+        raise VariantError(f"interpreter not found{_nearest(path)}", place=text, hint=_REMEDY)
     for executable in _on_path([text.removesuffix(".exe") if windows else text], environ, windows=windows):
         return _environment_of(executable, named, environ)
-    raise VariantError("interpreter not found on PATH", place=text, hint=_REMEDY)
+    raise VariantError(f"interpreter not found on PATH{_nearest(path)}", place=text, hint=_REMEDY)
+
+
+def _nearest(path: Path) -> str:
+    """Return a suggestion of the environment whose name is nearest to a missing one, or an empty text."""
+    try:
+        names = [entry.name for entry in path.parent.iterdir() if is_virtual(entry)]
+    except OSError:
+        names = []
+    return did_you_mean(path.name, names)
 
 
 def _without_uvx(environ: Mapping[str, str]) -> Mapping[str, str]:
@@ -203,7 +215,8 @@ def _ask(executable: Path, found_by: str) -> Environment:
         raise fail(f"not a usable Python: exit code {ended.code}{said}") from None
 
 
-def _is_virtual(prefix: Path) -> bool:
+def is_virtual(prefix: Path) -> bool:
+    """Return whether a folder is an environment of venv, virtualenv or conda."""
     return _is_file(prefix / "pyvenv.cfg") or _is_dir(prefix / "conda-meta")
 
 
@@ -225,7 +238,7 @@ def _interpreter_in(prefix: Path) -> Path | None:
 def _read_environment(prefix: Path, found_by: str, environ: Mapping[str, str]) -> Environment:
     """Read an environment by its layout; raises VariantError if it is not an environment."""
     prefix = Path(os.path.abspath(prefix))  # noqa: PTH100  # it keeps symlinks
-    if not _is_virtual(prefix):
+    if not is_virtual(prefix):
         text = f"not a virtual environment: {prefix / 'pyvenv.cfg'} is missing"
         raise VariantError(text, place=found_by, hint="recreate it, or use --interpreter")
     config = _read_config(prefix / "pyvenv.cfg") if _is_file(prefix / "pyvenv.cfg") else {}

@@ -162,7 +162,14 @@ class Listings(NamedTuple):
             return f"no wheels of this version; existing versions: {versions}"
         known = self.sources.projects()
         existing = f"; existing packages: {shortened(known)}" if known else f"; {_LOOK_ELSEWHERE}"
+        if not known and any(_is_unusual(url) for url in self.sources.index_urls):
+            existing += "; the URL of a package index often ends in /simple"
         return f"no wheels in {self.sources}{did_you_mean(name, known)}{existing}"
+
+
+def _is_unusual(index_url: str) -> bool:
+    """Return whether the URL of an index is not of the usual form."""
+    return index_url.startswith("http") and not index_url.rstrip("/").endswith("/simple")
 
 
 def find_listings(name: str, sources: Sources) -> Listings:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import VariantError
-from ..variants.filename import normalize
+from ..variants.filename import normalize, version_of
 from ..variants.properties import check_label
 
 if TYPE_CHECKING:
@@ -50,10 +51,12 @@ def _read_front(text: str) -> tuple[str, Version | None]:
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.version import Version
 
+    if release := _release_of_file(text):
+        raise VariantError("expected a package, got a file", hint=f"write {release}")
     try:
         requirement = Requirement(text)
     except (InvalidRequirement, RecursionError) as error:
-        raise VariantError(str(error).splitlines()[0], hint=_HINT) from None
+        raise VariantError(str(error).splitlines()[0], hint=_with_two_equal_signs(text) or _HINT) from None
     for part, what in (
         (requirement.url, "URL"),
         (requirement.extras, "extra"),
@@ -70,6 +73,25 @@ def _read_front(text: str) -> tuple[str, Version | None]:
         return normalize(requirement.name), Version(specifiers[0][1])
     except ValueError as error:  # more digits than Python converts
         raise VariantError(str(error)) from None
+
+
+def _release_of_file(path: str) -> Pin | None:
+    """Return the release of a wheel or an sdist by its filename, None for other texts."""
+    filename = path.replace("\\", "/").rpartition("/")[2]
+    name, version = re.match(r"(.+?)-\d", filename), version_of(filename)
+    return Pin(normalize(name[1]), version) if name and version else None
+
+
+def _with_two_equal_signs(text: str) -> str | None:
+    """Return the remedy for ``PACKAGE=VERSION``, None for other texts."""
+    if text.count("=") != 1:
+        return None
+    remedied = text.replace("=", "==")
+    try:
+        _read_front(remedied)
+    except VariantError:
+        return None
+    return f"write '==': {remedied}"
 
 
 def _check_label(label: str) -> None:

@@ -148,10 +148,16 @@ def _implied(platform: str) -> list[str]:
     if not implied:
         machines = f"ARCH is one of {one_of(_LINUX)}; on macOS one of {one_of(_MACOS)}"
         raise VariantError(
-            f"unknown platform {platform!r}{did_you_mean(platform, _known_platforms())}",
+            f"unknown platform {platform!r}{_nearest(platform)}",
             hint=f"known platforms: {one_of(_PLATFORMS)}; {machines}",
         )
     return implied
+
+
+def _nearest(platform: str) -> str:
+    """Return a suggestion for an unknown platform, or an empty text; ``win`` is the start of windows."""
+    longer = (name for name in UV_PLATFORMS if platform and name.startswith(platform))
+    return did_you_mean(next(longer, platform), _known_platforms())
 
 
 def _known_platforms() -> list[str]:

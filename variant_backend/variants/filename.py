@@ -23,6 +23,10 @@ _WHEEL = re.compile(
     re.VERBOSE | re.ASCII,
 )
 
+# Browsers, Windows, macOS and wget add these to the names of copies.
+_MARK = r" ?\(\d+\)| - Copy(?: \(\d+\))?| copy(?: \d+)?"
+_COPY = rf"(?P<front>Copy of )?(?P<stem>.+?)(?P<mark>{_MARK})?\.whl(?P<end>\.\d+)?"
+
 
 class WheelFilename(NamedTuple):
     """The parts of a wheel's filename, spelled as in the filename; *build* may be empty.
@@ -78,6 +82,18 @@ class WheelFilename(NamedTuple):
             return normalize(self.distribution), Version(self.version)
         except ValueError as error:  # InvalidVersion, or more digits than Python converts
             raise VariantError(str(error), place=self) from None
+
+
+def original_of(filename: str) -> tuple[str, str] | None:
+    """Return the name of the wheel of which a file is a copy, and the mark of the copy; None for no copy.
+
+    >>> original_of("six-1.17.0-py3-none-any (1).whl")
+    ('six-1.17.0-py3-none-any.whl', ' (1)')
+    """
+    copy = re.fullmatch(_COPY, filename)
+    if copy and (mark := copy["front"] or copy["mark"] or copy["end"]):
+        return f"{copy['stem']}.whl", mark
+    return None
 
 
 def check_project_name(name: str) -> None:

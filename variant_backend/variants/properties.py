@@ -11,6 +11,7 @@ NULL_LABEL = "null"
 
 _NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789_"
 _VALUE_CHARACTERS = f"{_NAME_CHARACTERS}."
+_LISTED = {_NAME_CHARACTERS: "a-z, 0-9 and '_'", _VALUE_CHARACTERS: "a-z, 0-9, '_' and '.'"}
 
 
 def _check_text(text: str, allowed: str, what: str) -> None:
@@ -21,14 +22,14 @@ def _check_text(text: str, allowed: str, what: str) -> None:
         if character not in allowed:
             raise VariantError(
                 f"{what} {text!r}: character {character!r} at position {position} is not allowed",
-                hint=f"use only {' '.join(['a-z', '0-9', *allowed[36:]])}{_in_lower_case(text, allowed)}",
+                hint=f"use only {_LISTED[allowed]}{_corrected(text, allowed)}",
             )
 
 
-def _in_lower_case(text: str, allowed: str) -> str:
-    """Return a text in lower case, for the end of a message, if that is valid."""
-    lower = text.lower()
-    return f", such as {lower!r}" if {*lower} <= {*allowed} else ""
+def _corrected(text: str, allowed: str) -> str:
+    """Return a text in lower case and without hyphens, for the end of a message, if that is valid."""
+    corrected = text.lower().replace("-", "_")
+    return f", such as {corrected!r}" if {*corrected} <= {*allowed} else ""
 
 
 def check_label(label: str) -> None:

@@ -107,7 +107,7 @@ def unsupported(
     {}
     >>> unsupported(variant, metadata, {"x86_64": {"level": ["v2"]}})  # doctest: +NORMALIZE_WHITESPACE
     {('x86_64', 'level'): Problem(code='unsupported-feature', place='x86_64 :: level',
-    text='needs v3; this machine supports v2', remedy=None)}
+    text='needs v3; supported: v2', remedy=None)}
     """
     return _Ranks(metadata, supported).of_variant(variant)[1]
 
@@ -139,7 +139,7 @@ def rank(
     >>> [(verdict.filename.label, *map(str, verdict.reasons)) for verdict in verdicts]
     ... # doctest: +NORMALIZE_WHITESPACE
     [('openblas',), (None,),
-     ('mkl', 'blas :: library: needs mkl; this machine supports openblas')]
+     ('mkl', 'blas :: library: needs mkl; supported: openblas')]
     """
     places = {(tag.interpreter, tag.abi, tag.platform): place for place, tag in reversed([*enumerate(tags)])}
     place = cache(partial(_place, places))
@@ -269,5 +269,5 @@ class _Ranks:
         own = sorted(prop.value for prop in variant.properties if prop.key == (namespace, feature))
         values = self._supported.get(namespace, {}).get(feature, ())
         needed = f"one of {shortened(own)}" if len(own) > 1 else own[0]
-        text = f"needs {needed}; this machine supports {shortened(values) or 'none'}"
+        text = f"needs {needed}; supported: {shortened(values) or 'none'}"
         return Problem("unsupported-feature", f"{namespace} :: {feature}", text)

@@ -210,7 +210,7 @@ def _file_problem(target: str) -> Problem | None:
     from .wrong_files import path_problem
 
     path = Path(target)
-    is_path = re.search(r"[/\\~]|\.(gz|tgz|bz2|zip|whl)\b|^(-|\.\.?)$", target) or path.is_file()
+    is_path = re.search(r"[/\\~]|\.(gz|tgz|bz2|zip|whl)\b|^(-|\.\.?)$", target) or path.exists()
     return path_problem(path) if is_path else None
 
 

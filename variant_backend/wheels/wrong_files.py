@@ -14,14 +14,11 @@ from ..errors import Problem, VariantError, did_you_mean
 from ..lowlevel.http import shown_url
 from ..lowlevel.ranges import Source, path_of
 from ..lowlevel.zip_records import ENDING_SIZE
-from ..variants.filename import WheelFilename
+from ..variants.filename import WheelFilename, original_of
 
 _SDIST = re.compile(r".+-\d[^-]*\.(tar\.gz|tgz|tar\.bz2|zip)")
 # Path() has made one slash of several. One letter in front of the colon is a drive.
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
-# Browsers, Windows, macOS and wget add these to the names of copies.
-_COPY = re.compile(r"(?P<start>.+?)(?P<mark> ?\(\d+\)| - Copy(?: \(\d+\))?| copy(?: \d+)?)\.whl")
-_NUMBERED_COPY = re.compile(r"(?P<start>.+)\.whl(?P<mark>\.\d+)")
 
 _MOST_NAMES = 100  # did_you_mean() compares no more
 _AGAIN = "download or build the wheel again"
@@ -196,9 +193,9 @@ def _renamed_problem(path: Path) -> Problem | None:
     """Return how a file's name differs from a wheel's, if renaming the file is the remedy."""
     name = unquote(path.name)
     text = ""
-    if copy := _COPY.fullmatch(name) or _NUMBERED_COPY.fullmatch(name):
-        name = f"{copy['start']}.whl"
-        text = f"the name contains {copy['mark']!r}, as names of copies do"
+    if copy := original_of(name):
+        name, mark = copy
+        text = f"the name contains {mark!r}, as names of copies do"
     if escapes := re.search("%[0-9A-Fa-f]{2}", path.name):
         text = f"the name contains {escapes[0]!r}, which means {unquote(escapes[0])!r} in a URL"
     try:
