@@ -93,13 +93,16 @@ def one_of(known: Iterable[str]) -> str:
     return ", ".join(known) or "(none)"
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return `` (did you mean 'x'?)`` for the known name nearest to *name*, or an empty text."""
+def did_you_mean(name: str, known: Iterable[str], *, similarity: float = 0.6) -> str:
+    """Return `` (did you mean 'x'?)`` for the known name nearest to *name*, or an empty text.
+
+    Names with a lower *similarity*, from 0 to 1, are not near.
+    """
     import difflib
 
     known = list(known)
     by_lower = {text.lower(): text for text in reversed(known)}
     # Comparisons are slow, and a hostile document can cause millions of them.
     comparable = len(name) <= _LONGEST_COMPARED and len(known) <= _MOST_COMPARED
-    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6) if comparable else ()
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=similarity) if comparable else ()
     return f" (did you mean {by_lower[near[0]]!r}?)" if near else ""

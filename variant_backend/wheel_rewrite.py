@@ -13,6 +13,7 @@ from typing import NamedTuple
 from .errors import VariantError
 from .formats import core_metadata
 from .lowlevel.ranges import Advance, Source
+from .lowlevel.terminal import print_read
 from .lowlevel.zip_archive import Member, assemble, new_member
 from .project.recipe import Recipe
 from .variants.filename import WheelFilename, escape
@@ -109,6 +110,7 @@ def make_variant(
     target = out_dir / str(renamed(filename, plan))
     with errors_named(path, out_dir):
         with path.open("rb", buffering=0) as file:
+            print_read(path)
             if target.exists() and target.samefile(path):
                 return _already(Wheel.read(filename, Source.of(file.fileno())), plan, target)
             check_is_free(target, force=force)

@@ -356,7 +356,7 @@ def test_a_label_or_properties_request_a_variant(
 def test_a_label_that_is_a_hash_is_reported(project: Project) -> None:
     walk(project.build({"variant": "x86_64::level::v4"}))
     (line,) = project.said
-    assert line.startswith("variant-backend: warning: the label is a hash")
+    assert line.startswith("variant-backend: warning: label 'cfdbe307' is a hash")
 
 
 def test_properties_need_no_variant_table(tmp_path: Path) -> None:

@@ -358,6 +358,15 @@ def test_the_project_file_may_be_named_instead_of_its_folder(project: Path) -> N
     assert build(project, "pyproject.toml", "--label=null").stdout.startswith("null  built")
 
 
+def test_verbose_names_each_build_and_its_log_once(project: Path) -> None:
+    result = build(project, "-v", "--label=null")
+    assert result.stderr.replace("\\", "/").splitlines() == [
+        "read pyproject.toml",
+        "build sdist; log: dist/.logs/sdist.log",
+        "build wheel null; log: dist/.logs/null.log",
+    ]
+
+
 def test_a_failed_sdist_prevents_all_other_builds(project: Path) -> None:
     result = build(project, ok=False, FAILING="sdist")
     assert rows(result.stdout) == [("sdist", "failed", "dist/.logs/sdist.log: there is no sdist today")]

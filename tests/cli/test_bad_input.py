@@ -243,7 +243,7 @@ def test_an_invalid_wheel_is_refused_in_one_line_and_leaves_no_files(tmp_path: P
     before = wheel.read_bytes()
     code, stdout, stderr = make(wheel)
     assert (code, stdout) == (1, "")
-    (line,) = [line for line in stderr.splitlines() if not line.startswith("warning: the label is a hash")]
+    (line,) = [line for line in stderr.splitlines() if not line.startswith("warning: label '")]
     assert line.startswith(f"error: {NAME}: ")
     assert message in line
     assert [path.name for path in tmp_path.iterdir()] == [NAME]

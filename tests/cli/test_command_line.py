@@ -13,6 +13,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
+from helpers.conversion import convert
 from helpers.json_output import check_output
 from helpers.made_wheels import make_wheel
 from helpers.programs import run
@@ -129,6 +130,7 @@ def test_the_usage_names_the_program() -> None:
 def test_an_option_with_one_value_given_twice_is_refused() -> None:
     result = invoke("make-variant", "-l", "a", "--label", "b", "x.whl")
     assert result.exit_code == 2
+    assert result.stderr.startswith("Usage: ")
     assert result.stderr.endswith("error: -l/--label is given twice; leave one of them out\n")
 
 
@@ -144,6 +146,30 @@ def test_messages_of_click_have_the_form_of_the_others(options: tuple[str, ...],
     result = invoke("make-variant", *options)
     assert result.exit_code == 2
     assert result.stderr.endswith(f"error: {error}\n")
+
+
+def test_only_errors_in_the_form_of_the_command_line_show_the_usage(tmp_path: Path) -> None:
+    convert(make_wheel(tmp_path), tmp_path)
+    source = ("demo", "-f", tmp_path)
+    for wrong_form in (
+        ["--nope"],
+        ["-l", "a", "-l", "b"],
+        ["--supported", "x"],
+        ["-q", "-v"],
+        ["--python", "x"],
+    ):
+        result = invoke("explain", *source, *wrong_form)
+        assert (result.exit_code, result.stderr.startswith("Usage: ")) == (2, True), wrong_form
+    result = invoke("explain", *source, "-l", "nope")
+    assert (result.exit_code, result.stderr.startswith("error: ")) == (2, True)
+
+
+def test_a_switch_and_its_opposite_are_refused() -> None:
+    result = invoke("make-variant", "--known-providers", "--no-known-providers", "-l", "a", "x.whl")
+    assert result.exit_code == 2
+    assert result.stderr.endswith(
+        "error: --known-providers and --no-known-providers cannot be used together; leave one of them out\n"
+    )
 
 
 def test_an_unknown_command_gets_a_suggestion() -> None:

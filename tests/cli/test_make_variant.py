@@ -76,7 +76,35 @@ def test_one_property_makes_a_variant_and_the_path_is_printed() -> None:
         },
         "variants": {label: {"nvidia": {"cuda": ["12"]}}},
     }
-    assert result.stderr.startswith("warning: the label is a hash") and len(result.stderr.splitlines()) == 2
+    assert (
+        result.stderr.startswith(f"warning: label '{label}' is a hash; set")
+        and len(result.stderr.splitlines()) == 2
+    )
+
+
+def test_a_wheel_and_its_variants_do_not_become_one_file() -> None:
+    wheel = make_wheel(Path("dist"))
+    for label in ("fast", "safe", "best"):
+        make("-p", "x86_64::level::v3", "-l", label, wheel)
+    fast, safe, best = (f"{Path('dist', NAME)}-{label}.whl" for label in ("fast", "safe", "best"))
+    arguments = ["-p", "x86_64::level::v3", "-l", "fast", best, fast, safe, str(wheel)]
+    refused = CliRunner().invoke(make_variant_command, arguments)
+    assert (refused.exit_code, refused.stderr) == (
+        1,
+        f"error: {best}, {safe} and {wheel} would all become {fast}, because they are one wheel and its"
+        " variants; give only the plain wheel\n",
+    )
+    assert make("-p", "x86_64::level::v3", "-l", "fast", "--force", wheel).stdout == f"{fast}\n"
+
+
+def test_verbose_names_each_file_once() -> None:
+    wheel = make_wheel(Path())
+    options = ["-v", "-p", "x86_64::level::v3", "-l", "a", wheel]
+    steps = [f"read {wheel}", "dry run: no file is written"]
+    assert make("-n", *options).stderr.splitlines() == steps
+    variant = f"{NAME}-a.whl"
+    assert make(*options).stderr.splitlines() == [f"read {wheel}", f"write {variant}"]
+    assert f"read {variant}\nwrite " in make("-v", variant, "-o", "dist").stderr
 
 
 def test_several_values_of_a_feature_become_one_list() -> None:
@@ -85,7 +113,7 @@ def test_several_values_of_a_feature_become_one_list() -> None:
     assert document["variants"] == {"x": {"a": {"g": ["1"]}, "b": {"f": ["10", "2"]}}}
     assert document["default-priorities"] == {"namespace": ["b", "a"]}
     assert document["$schema"] == SCHEMA_WITHOUT_PROVIDERS
-    assert "warning: no installer can select this variant" in result.stderr
+    assert "warning: no installer can select variant 'x'" in result.stderr
     assert "b, a" in result.stderr
 
 
@@ -117,10 +145,7 @@ def test_the_null_variant_declares_a_namespace_without_properties() -> None:
     assert path.name == f"{NAME}-null.whl"
     assert variant_json(path)["variants"] == {"null": {}}
     assert variant_json(path)["default-priorities"] == {"namespace": ["nvidia"]}
-    assert (
-        "warning: no namespace is given, so the wheel declares 'nvidia', as variant.json must declare at least one; "
-        in result.stderr
-    )
+    assert "so the wheel declares 'nvidia' (a variant.json must declare at least one);" in result.stderr
     assert make("--quiet", "--null", "-o", "quiet", make_wheel(Path())).stderr == ""
     assert make("--null", "--static", "a::b::c", "-o", "o", make_wheel(Path())).stderr == ""
 
@@ -322,7 +347,7 @@ def test_index_rewrites_its_file_and_warns_of_unselectable_variants() -> None:
     (Path("dist") / "demo-1.0-variants.json").write_text("old")
     make("-p", "unknown::a::1", "-l", "x", "-o", "dist", make_wheel(Path()))
     result = index(Path("dist"))
-    assert "warning: no installer can select" in result.stderr
+    assert "warning: demo 1.0: no installer can select" in result.stderr
     assert json.loads((Path("dist") / "demo-1.0-variants.json").read_text())["variants"] == {
         "x": {"unknown": {"a": ["1"]}}
     }
@@ -453,15 +478,6 @@ def test_wheels_without_a_variant_are_wrong_usage_despite_a_broken_wheel() -> No
     result = CliRunner().invoke(make_variant_command, [str(make_wheel(Path())), "gone.whl"])
     assert result.exit_code == 2
     assert "no variant is given for this wheel" in result.stderr
-
-
-def test_a_folder_as_project_file_is_an_error_that_names_the_file() -> None:
-    wheel = str(make_wheel(Path()))
-    result = CliRunner().invoke(make_variant_command, [wheel, "-l", "x", "--pyproject", "."])
-    assert result.stderr == "error: .: expected a file, got a folder; name a file\n"
-    Path("pyproject.toml").write_text(PROJECT)
-    result = CliRunner().invoke(make_variant_command, [wheel, "-l", "x", "--pyproject", "."])
-    assert result.stderr == "error: .: expected a file, got a folder; use pyproject.toml\n"
 
 
 def test_without_a_match_a_variant_must_be_given() -> None:

@@ -64,7 +64,7 @@ def test_long_option_with_one_dash_is_an_error(line: str, option: str, suggestio
     assert f"error: unknown option {option!r} (did you mean {suggestion!r}?)\n" in result.stderr
 
 
-def test_one_dash_in_the_options_of_a_command_is_no_matter_of_the_group() -> None:
+def test_a_group_ignores_one_dash_in_the_options_of_its_command() -> None:
     assert "unknown option '-version'" not in command("explain -version").stderr
 
 

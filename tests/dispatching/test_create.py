@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import shutil
 import tarfile
 from pathlib import Path
@@ -25,6 +26,7 @@ from variant_backend.selection.report import PLAIN
 from variant_backend.variants.filename import WheelFilename
 
 BASE_URL = "https://files.example.org/demo"
+FAST = "demo-1.0-py3-none-any-fast.whl"
 FILES = {"PKG-INFO", "README", "pylock.toml", "pyproject.toml"}
 MACHINE = {
     "default-priorities": {"namespace": ["nvidia"]},
@@ -119,7 +121,7 @@ def test_the_same_wheels_make_the_same_bytes(dist: Path, monkeypatch: pytest.Mon
         (0, 0, 0, "", 0o644)
     }
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
-    assert stub(dist, "--base-url", BASE_URL).exit_code == 0  # its own sdist is replaced
+    assert stub(dist, "--base-url", BASE_URL, "--force").exit_code == 0
     with tarfile.open(sdist) as archive:
         assert {each.mtime for each in archive} == {1700000000}
 
@@ -131,7 +133,7 @@ def test_plain_wheels_that_installers_prefer_are_a_warning(here: Path) -> None:
     assert "warning" not in stub(dist, "--base-url", BASE_URL).stderr
     write_wheel(dist / plain.format("py3"))
     for only_one in ((), ("--label", "fast")):
-        errors = stub(dist, "--base-url", BASE_URL, *only_one).stderr
+        errors = stub(dist, "--base-url", BASE_URL, *only_one, "--force").stderr
         assert errors.endswith(
             f"keep these wheels off the index of the dispatching sdist: {plain.format('py3')}\n"
         )
@@ -289,7 +291,10 @@ def test_a_release_without_labels_or_index_file_is_refused(dist: Path) -> None:
     (error,) = refused(dist, "--base-url", BASE_URL)
     assert error == f"demo 1.0: the index file is missing; write it with `variant-backend index {dist}`"
     (error,) = refused(dist, "--base-url", BASE_URL, "--label", PLAIN)
-    assert error == "demo 1.0: no wheel has a label; list a wheel with a label"
+    assert error == (
+        "demo 1.0: no variant wheel is listed;"
+        " add a variant wheel to the folder or index, or its label with --label LABEL"
+    )
     (error,) = refused(dist, "--base-url", BASE_URL, "--label", "fats", code=2)
     assert error == "unknown label 'fats' (did you mean 'fast'?); known labels: (plain), fast, null, safe"
 
@@ -423,3 +428,50 @@ def test_a_url_with_a_query_is_refused(here: Path, server: Server) -> None:
     errors = refused(*from_index(server))
     assert "the URL of the wheel has a query, which may be secret and may expire" in errors[0]
     assert "secret" not in "".join(errors).replace("be secret", "")
+
+
+def test_a_different_sdist_is_replaced_only_with_force(dist: Path) -> None:
+    arguments = (dist, "--base-url", BASE_URL)
+    path = Path(stub(*arguments).stdout.strip())
+    before = path.read_bytes()
+    assert stub(*arguments).exit_code == 0
+    result = stub(*arguments, "-l", "null")
+    assert result.exit_code == 1
+    assert (
+        result.stderr == f"error: {path}: already exists with different content; use --force to replace it\n"
+    )
+    assert path.read_bytes() == before
+    assert stub(*arguments, "-l", "null", "--force").exit_code == 0
+    assert path.read_bytes() != before
+
+
+def test_an_sdist_without_a_fallback_is_a_warning_with_a_working_remedy(dist: Path) -> None:
+    arguments = (dist, "--base-url", BASE_URL, "-l", "fast", "-l", "safe")
+    text = "no null variant and no plain wheel is listed, so machines that support no variant get no wheel"
+    assert f"warning: demo 1.0: {text}; add --label null\n" in stub(*arguments).stderr
+    for label in ("null", PLAIN):
+        assert text not in stub(*arguments, "--label", label, "--force").stderr
+
+
+def test_the_base_url_of_a_wheel_is_refused(dist: Path) -> None:
+    (error,) = refused(dist, "--base-url", f"{BASE_URL}/{FAST}", code=2)[-1:]
+    assert error == f"--base-url: expected the URL of a folder, got the wheel {FAST!r}; use {BASE_URL}"
+    assert stub(dist, "--base-url", error.rpartition(" ")[2]).exit_code == 0
+
+
+@pytest.mark.parametrize("url", ["https://u:secret@example.org/?x=secret", "ftp://u:secret@example.org"])
+def test_errors_about_the_base_url_show_no_password(dist: Path, url: str) -> None:
+    assert "secret" not in "".join(refused(dist, "--base-url", url, code=2))
+
+
+def test_the_command_that_explains_a_machine_without_a_wheel_works(here: Path) -> None:
+    dist = write_release(here / "my dist", patched(DOCUMENT, MACHINE), labels=["fast", "safe"], plain=False)
+    Path("none.json").write_text('{"nvidia": {"features": {}}}')
+    result = stub(dist, "--base-url", BASE_URL, "--machine", "none.json", "--platform", "linux")
+    assert "wheels with the labels fast, safe\n" in result.stderr
+    (warning,) = [line for line in result.stderr.splitlines() if "would get no wheel" in line]
+    _, *command = shlex.split(warning.split("`")[1])
+    explained = CliRunner().invoke(main, command)
+    assert (explained.exit_code, explained.stdout.splitlines()[0]) == (1, "demo 1.0: no wheel is compatible")
+    result = stub(dist, "--base-url", BASE_URL, "-l", "fast", "--force")
+    assert "wheels with the label fast\n" in result.stderr

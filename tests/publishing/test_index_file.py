@@ -183,10 +183,11 @@ def test_all_problems_of_all_releases_are_reported_and_no_file_is_written(
         ("Demo-1.0-variants.json", "rename it to demo-1.0-variants.json"),
         ("my-demo-1.0.0+Local.1-variants.json", "rename it to my_demo-1.0.0+local.1-variants.json"),
         ("demo-1.00-variants.json", "rename it to demo-1.0-variants.json"),
-        ("variants.json", "rename it to NAME-VERSION-variants.json"),
+        ("variants.json", "is not an index file, expected NAME-VERSION-variants.json; give the path"),
         ("demo-x-variants.json", "Invalid version"),
         ("demo-1.0-variants.json", "invalid JSON"),
-        ("demo-2.0-variants.json", "No such file"),
+        ("demo-2.0-variants.json", "file not found"),
+        ("pyproject.toml", "is not an index file, expected NAME-VERSION-variants.json; give the path"),
     ],
 )
 def test_a_merged_file_must_have_the_right_name_and_content(
@@ -195,7 +196,7 @@ def test_a_merged_file_must_have_the_right_name_and_content(
     folder = tmp_path / "dist"
     folder.mkdir()
     shutil.copy(release[0], folder)
-    if "No such" not in message:
+    if "not found" not in message:
         (tmp_path / name).write_text("{")
     result = index(folder, "--merge", tmp_path / name)
     assert result.exit_code == 1
@@ -221,6 +222,38 @@ def test_check_reports_missing_and_different_files_and_writes_none(
     assert first.startswith(f"{folder / NAME}: differs from line ")
     assert "expected '\"mkl\",', got '\"mlk\",'" in first
     assert second == f"{newer}: differs in its line ends"
+
+
+def test_check_names_labels_that_are_missing_or_too_many(release: list[Path], tmp_path: Path) -> None:
+    (folder,) = spread(release[:4], [0] * 4, tmp_path)
+    index(folder)
+    document = json.loads((folder / NAME).read_text())
+    variants = document["variants"]
+    variants["old"] = variants.pop("a1")
+    (folder / NAME).write_text(json.dumps(document))
+    result = index("--check", folder)
+    assert result.stdout == (
+        f"{folder / NAME}: label 'a1' is missing, label 'old' is no longer in the wheels\n"
+    )
+    assert result.stderr == "run this command without --check to write these files\n"
+    assert index(folder).exit_code == index("--check", folder).exit_code == 0
+
+
+def test_verbose_names_each_file_once(release: list[Path], tmp_path: Path) -> None:
+    (folder,) = spread(release[:2], [0, 0], tmp_path)
+    reads = [f"read {folder / wheel.name}" for wheel in release[:2]]
+    assert index("-v", folder).stderr.splitlines() == [*reads, f"write {folder / NAME}"]
+    assert index("--check", "-v", folder).stderr.splitlines() == reads
+
+
+def test_warnings_name_the_release_and_a_remedy(tmp_path: Path) -> None:
+    options = ["-q", "-p", "gpu::arch::a3", "--static", "gpu::arch::a1"]
+    run_here(make_variant_command, *options, make_wheel(tmp_path).name, cwd=tmp_path)
+    hashed, unsupported = sorted(index(tmp_path).stderr.splitlines())
+    assert hashed.startswith("warning: demo 1.0: label '")
+    assert hashed.endswith("set a readable label with --label of make-variant, or -Cvariant-label in a build")
+    assert unsupported.startswith("warning: demo 1.0: variant '")
+    assert unsupported.endswith("; add one of them there, or change the variant's properties")
 
 
 def test_json_lists_the_index_files_with_their_state(release: list[Path], tmp_path: Path) -> None:
@@ -250,9 +283,21 @@ def test_an_output_folder_that_is_a_file_is_one_problem(release: list[Path], tmp
     result = index("--json", folder, "--simple", "-o", folder / release[0].name)
     (error,) = json.loads(result.stdout)["errors"]
     place = str(folder / release[0].name)
-    assert (error["message"], error["remedy"]) == ("not a folder", "use another folder")
+    assert (error["message"], error["remedy"]) == ("expected a folder, got a file", "use another folder")
     assert error["place"] == place
-    assert (result.exit_code, result.stderr) == (1, f"error: {place}: not a folder; use another folder\n")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        f"error: {place}: expected a folder, got a file; use another folder\n",
+    )
+
+
+def test_a_folder_in_the_place_of_a_file_is_refused(release: list[Path], tmp_path: Path) -> None:
+    (folder,) = spread(release[:1], [0], tmp_path)
+    (folder / NAME).mkdir()
+    refused = "expected a file, got a folder; use another path\n"
+    assert index(folder).stderr == f"error: {folder / NAME}: {refused}"
+    result = CliRunner().invoke(main, ["hardware", "-o", str(folder)])
+    assert (result.exit_code, result.stderr) == (1, f"error: {folder}: {refused}")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows lets only some users make links")

@@ -96,7 +96,7 @@ def test_unknown_support_excludes_a_wheel_and_options_are_suggested(folder: Path
     [
         ({"optional": True}, (), "optional and not enabled; --enable speed turns it on"),
         ({"optional": True}, ("--enable", "speed"), "static-properties"),
-        ({}, ("--disable", "speed"), "disabled; --disable rules it out"),
+        ({}, ("--disable", "speed"), "disabled; --disable turns it off"),
     ],
 )
 def test_each_namespace_is_listed_with_the_origin_of_its_values(
@@ -367,3 +367,29 @@ def test_an_unreadable_variant_json_is_assumed_to_be_valid(server: Server) -> No
         f"warning: {server.url}simple/demo/{FAST}: the server does not support range requests;"
         " its variant.json is assumed to be valid\n"
     )
+
+
+def test_a_missing_index_file_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_release(Path("dist"), None, wheels=lambda label: only(DOCUMENT, label))
+    (warning,) = explained("demo", "--find-links", "dist")["warnings"]
+    assert warning == {
+        "code": "missing-index",
+        "place": "dist",
+        "message": "the index file demo-1.0-variants.json is missing, so 3 variants are excluded",
+        "remedy": "write it with `variant-backend index dist`",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        (("demo#fast", "-l", "safe"), "PACKAGE#LABEL and --label"),
+        (("demo", "-l", "safe", "--why-not", "fast"), "--label and --why-not"),
+        (("demo#fast", "--why-not", "safe"), "PACKAGE#LABEL and --why-not"),
+    ],
+)
+def test_several_labels_are_refused(arguments: tuple[str, ...], options: str, folder: Path) -> None:
+    result = explain(*arguments, "-f", folder)
+    assert result.exit_code == 2
+    assert result.stderr.endswith(f"error: {options} cannot be used together; leave one of them out\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 import shutil
 import sys
 import zipfile
@@ -16,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 from helpers.programs import run
 from helpers.range_server import Server
-from helpers.sample_release import DOCUMENT, PLAIN, patched, write_release, write_wheel
+from helpers.sample_release import DOCUMENT, PLAIN, only, patched, write_release, write_wheel
 from helpers.strict_reader import walk
 
 from variant_backend.cli.main import main
@@ -395,7 +396,7 @@ def test_a_wheel_that_contradicts_its_index_file_is_refused(tmp_path: Path, out:
         ),
         (
             "demo --python 3.8",
-            "demo: no wheel of demo 1.0 is compatible; run `variant-backend explain demo` for the reasons",
+            "demo: no wheel of demo 1.0 is compatible; run `variant-backend explain demo --find-links ",
         ),
     ],
 )
@@ -653,3 +654,82 @@ def test_a_label_outside_the_grammar_is_not_suggested(folder: Path, out: Path) -
     result = invoke("demo#fasd", "--find-links", folder, "-o", out)
     assert result.exit_code == 2
     assert "Fast!" not in result.stderr
+
+
+def test_a_missing_index_file_is_a_warning_with_a_working_remedy(tmp_path: Path, out: Path) -> None:
+    folder = write_release(tmp_path / "my wheels", None, wheels=lambda label: only(DOCUMENT, label))
+    result = invoke("demo", "-f", folder, "-o", out)
+    assert (result.exit_code, names(out)) == (0, [PLAIN])
+    warning = result.stderr.splitlines()[0]
+    assert warning == (
+        f"warning: {folder}: the index file {INDEX} is missing, so 3 variants are excluded;"
+        f" write it with `variant-backend index '{folder}'`"
+    )
+    _, *command = shlex.split(warning.split("`")[1])
+    assert CliRunner().invoke(main, command).exit_code == 0
+    assert names(out) == [PLAIN]
+    (package,) = fetched("demo", "-f", folder, "-o", out)
+    assert package["label"] == "fast"
+
+
+def test_the_owner_of_an_index_is_asked_for_a_missing_index_file(
+    tmp_path: Path, out: Path, server: Server
+) -> None:
+    folder = write_release(tmp_path / "wheels", None, wheels=lambda label: only(DOCUMENT, label))
+    url = publish(server, folder)
+    warning = invoke("demo", "-i", url, "-o", out).stderr.splitlines()[0]
+    assert warning == (
+        f"warning: {url}demo/: the index file {INDEX} is missing, so 3 variants are excluded;"
+        f" ask the owner of the index to serve {INDEX} beside the wheels"
+    )
+
+
+def test_a_missing_index_file_of_an_older_release_is_not_reported(folder: Path, out: Path) -> None:
+    write_release(folder, None, wheels=lambda label: only(DOCUMENT, label), version="0.9")
+    assert "0.9" not in invoke("demo", "-f", folder, "-o", out).stderr
+
+
+def test_the_command_that_explains_has_the_options_of_the_request(tmp_path: Path, out: Path) -> None:
+    folder, machine = write_release(tmp_path / "my wheels", UNKNOWN, plain=False), tmp_path / "node.json"
+    machine.write_text(Hardware({}).to_json())
+    options = (
+        "-f",
+        folder,
+        "--machine",
+        machine,
+        "--supported",
+        "speed :: mode :: other",
+        "--disable",
+        "tpu",
+    )
+    (folder / NULL).unlink()
+    result = invoke("demo", *options, "-o", out)
+    assert result.exit_code == 1
+    _, *command = shlex.split(result.stderr.split("`")[1])
+    explained = CliRunner().invoke(main, command)
+    assert (explained.exit_code, explained.stdout.splitlines()[0]) == (1, "demo 1.0: no wheel is compatible")
+    assert "speed: --supported" in explained.stdout
+    assert command[:4] == ["explain", "demo", "--find-links", str(folder)]
+
+
+def test_a_command_in_a_remedy_shows_no_password(out: Path, folder: Path, server: Server) -> None:
+    write_release(folder, UNKNOWN, labels=["fast"], plain=False)
+    for path in (folder / PLAIN, folder / SAFE, folder / NULL):
+        path.unlink()
+    url = publish(server, folder).replace("http://", "http://me:secret@")
+    errors = invoke("demo", "-i", url, "-o", out).stderr
+    assert "variant-backend explain demo --index-url http://127" in errors
+    assert "secret" not in errors
+
+
+def test_a_label_option_is_unknown_with_a_hint() -> None:
+    result = invoke("six", "-l", "fast")
+    assert result.exit_code == 2
+    assert result.stderr.endswith("error: unknown option '-l'; write PACKAGE#LABEL, such as six#fast\n")
+
+
+def test_a_folder_that_is_missing_is_the_only_error(tmp_path: Path, out: Path) -> None:
+    for command in (["explain", "demo"], ["fetch", "demo", "-o", str(out)]):
+        result = CliRunner().invoke(main, [*command, "-f", str(tmp_path / "dits")])
+        assert result.exit_code == 1
+        assert result.stderr == f"error: {tmp_path / 'dits'}: folder not found\n"

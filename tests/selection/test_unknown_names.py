@@ -139,9 +139,12 @@ def test_the_check_starts_no_detection() -> None:
     assert unknown(given("mkl :: level :: fast"), Machine(Hardware(Lazy(detect)))) == []
 
 
-def test_disabling_an_enabled_or_aligned_namespace_is_a_contradiction() -> None:
-    policy = Policy(enabled=["speed", "mkl"], disabled=["mkl", "nvidia"], align=("nvidia",))
+def test_disabling_a_requested_namespace_is_a_contradiction() -> None:
+    policy = Policy(
+        given={"tpu": {}}, enabled=["speed", "mkl"], disabled=["mkl", "nvidia", "tpu"], align=("nvidia",)
+    )
     assert list(map(str, contradictions(policy))) == [
+        "--supported: namespace 'tpu' is also in --disable; remove one of the two",
         "--enable: namespace 'mkl' is also in --disable; remove one of the two",
         "--align: namespace 'nvidia' is also in --disable; remove one of the two",
     ]
@@ -197,7 +200,7 @@ def test_values_of_a_static_namespace_are_ignored_with_a_warning(folder: Path) -
     text = "--supported: speed: ignored, as the release lists the supported values in static-properties"
     result = invoke("explain", *options)
     assert result.exit_code == 0
-    assert result.stderr == f"warning: {text}; use --disable speed to support none\n"
+    assert result.stderr == f"warning: {text}; use --disable speed instead to support none\n"
     assert text not in invoke("explain", *options, "--disable", "speed").stderr
 
 
@@ -293,3 +296,58 @@ def test_stub_refuses_a_machine_file_with_an_unknown_value(folder: Path, tmp_pat
     result = invoke("stub", folder, *options)
     assert result.exit_code == 2
     assert f"error: {file}: " in result.stderr
+
+
+@pytest.fixture
+def misspelt(tmp_path: Path) -> Path:
+    path = tmp_path / "node.toml"
+    path.write_text("version = 1\n[machine.nvdia.features]\nsm_arch = ['90_real']\n")
+    return path
+
+
+def test_a_misspelt_namespace_in_a_machine_file_is_refused(
+    folder: Path, tmp_path: Path, misspelt: Path
+) -> None:
+    out = tmp_path / "out"
+    for command in (
+        ("explain", "demo", "-f", folder),
+        ("fetch", "demo", "-f", folder, "-o", out),
+        ("stub", folder, "--base-url", "https://w.example.org", "-o", out),
+        ("hardware",),
+    ):
+        result = invoke(*command, "--machine", misspelt)
+        assert (result.exit_code, result.stdout) == (2, ""), command
+        assert "unknown namespace 'nvdia' (did you mean 'nvidia'?); known namespaces: " in result.stderr
+    assert not out.exists()
+
+
+def test_a_namespace_of_another_project_in_a_machine_file_is_a_warning(folder: Path, tmp_path: Path) -> None:
+    machine, out = tmp_path / "node.toml", tmp_path / "out"
+    machine.write_text("version = 1\n[machine.blas.features]\nkind = ['mkl']\n[machine.nvidia.features]\n")
+    for command in (
+        ("explain", "demo", "-f", folder),
+        ("fetch", "demo", "-f", folder, "-o", out),
+        ("stub", folder, "--base-url", "https://w.example.org", "-o", out),
+    ):
+        result = invoke(*command, "--machine", machine)
+        assert result.exit_code == 0, command
+        assert "namespace 'blas' is not used, as the release does not have it" in result.stderr
+        assert "nvidia" not in result.stderr
+    assert invoke("hardware", "--machine", machine).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("table", "code"),
+    [
+        ("[machine.nvidia]\nfeature = {}\n", 1),
+        ("[machine.nvidia.features]\nsm_arhc = ['90_real']\n", 2),
+        ("[machine.nvdia.features]\n", 2),
+    ],
+)
+def test_invalid_machine_files_exit_with_1_and_unknown_names_with_2(
+    table: str, code: int, folder: Path, tmp_path: Path
+) -> None:
+    machine = tmp_path / "node.toml"
+    machine.write_text(f"version = 1\n{table}")
+    for command in (("explain", "demo", "-f", folder), ("hardware",)):
+        assert invoke(*command, "--machine", machine).exit_code == code, command

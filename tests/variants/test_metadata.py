@@ -282,7 +282,9 @@ def test_a_label_is_found_by_its_properties_or_becomes_a_hash() -> None:
     with pytest.raises(VariantError, match="known labels: null, x"):
         select_variant(release, "z", frozenset())
     assert remarks_on(release) == []
-    assert "the label is a hash" in remarks_on(release.only(select_variant(release, None, one)))[-1]
+    assert (
+        "is a hash; set a readable label" in remarks_on(release.only(select_variant(release, None, one)))[-1]
+    )
     for properties in (frozenset[Property](), one):
         with pytest.raises(VariantError, match=r"(unknown label ''|label is empty)"):
             select_variant(release, "", properties)

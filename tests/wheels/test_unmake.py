@@ -342,7 +342,10 @@ def test_two_variants_of_one_wheel_are_refused_before_writing(variant: Path) -> 
     other = convert(variant, variant.parent, Plan(null_metadata()))
     result = invoke(variant, other, "--force")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "would both become" in result.stderr
+    assert result.stderr == (
+        f"error: {variant} and {other} would both become {variant.with_name(NAME)}, because they are variants"
+        " of one wheel; give only one of them\n"
+    )
     again = invoke(variant, other, "--force", "--json")
     document = json.loads(again.stdout)
     assert (again.exit_code, again.stderr) == (1, result.stderr)

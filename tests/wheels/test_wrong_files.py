@@ -10,6 +10,7 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 from helpers.conversion import convert
@@ -18,6 +19,7 @@ from helpers.programs import run
 
 from variant_backend.cli.main import main
 from variant_backend.cli.make_variant import make_variant_command
+from variant_backend.cli.options import expanded
 from variant_backend.wheels.wrong_files import missing_problem
 
 NAME = "demo-1.0-py3-none-any.whl"
@@ -93,6 +95,25 @@ def test_a_missing_folder_gets_the_nearest_name(folder: Path) -> None:
     make_wheel(folder / "dist")
     assert converted(f"dits/{NAME}").endswith("folder 'dits' not found (did you mean 'dist'?)\n")
     assert converted("dist/*.tar").endswith("no file matches this pattern; give the path of a wheel\n")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_quoted_pattern_is_expanded(folder: Path, command: str) -> None:
+    wheel = convert(make_wheel(folder / "dist"), folder / "dist")
+    if command == "make-variant":
+        wheel.unlink()
+    else:
+        (folder / "dist" / NAME).unlink()
+    assert invoke(command, "dist/*.whl") == ""
+    assert "no file matches this pattern" in invoke(command, "dist/*.zip")
+
+
+def test_files_of_a_pattern_are_sorted_and_an_existing_name_stays(folder: Path) -> None:
+    for name in ("b1.whl", "a1.whl", "[ab]1.whl"):
+        (folder / name).touch()
+    context, parameter = click.Context(make_variant_command), make_variant_command.params[0]
+    texts = expanded(context, parameter, ["?1.whl", "[ab]1.whl", "c*.whl"])
+    assert texts == ("a1.whl", "b1.whl", "[ab]1.whl", "c*.whl")
 
 
 def test_a_file_is_suggested_among_many(folder: Path) -> None:
@@ -175,6 +196,18 @@ def test_a_copy_is_renamed_as_the_message_says(folder: Path, command: str, mark:
     )
     copy.rename(remedy_of(error, "rename it to "))
     assert invoke(command, name) == ""
+
+
+@pytest.mark.parametrize("command", ["make-variant", "unmake"])
+def test_no_other_kind_of_file_is_to_be_renamed(folder: Path, command: str) -> None:
+    (folder / "pyproject.toml").touch()
+    assert invoke(command, "pyproject.toml") == (
+        "error: pyproject.toml: is not a wheel, expected a .whl file; give the path of a .whl file\n"
+    )
+    make_wheel(folder).rename(Path(NAME).with_suffix(".zip"))
+    assert "invalid wheel filename; rename it to NAME-VERSION" in invoke(
+        command, Path(NAME).with_suffix(".zip")
+    )
 
 
 def test_a_copy_beside_its_original_is_not_renamed(folder: Path) -> None:

@@ -96,7 +96,8 @@ def convert(
     if two wheels would become one file.
     """
     planned = list(planned)
-    check_targets((item.wheel.path, item.target(out_dir)) for item in _conversions(planned))
+    targets = ((item.wheel, item.target(out_dir)) for item in _conversions(planned))
+    check_targets(targets, "give only the plain wheel")
 
     def convert_one(item: Planned) -> Result:
         if not isinstance(item, Conversion):
@@ -190,8 +191,9 @@ class _Planner:
         draft = Draft.of(request, project)
         if table is None and not request.properties and not request.providers:
             self.remarks.append(
-                f"no namespace is given, so the wheel declares {draft.metadata.namespaces[0]!r}, as variant.json"
-                " must declare at least one; use --pyproject, --provider or --static to declare the namespaces of the release"
+                f"no namespace is given, so the wheel declares {draft.metadata.namespaces[0]!r}"
+                " (a variant.json must declare at least one);"
+                " use --pyproject, --provider or --static to declare the namespaces of the release"
             )
         return self._plan(draft)
 

@@ -139,13 +139,13 @@ def build_matrix(
     with temporary_folder() as temporary:
         # Backends pack every file in the source tree, so no file is written there before the sdist is built.
         log = temporary / "sdist.log"
-        order = _Order("sdist", None, matrix.source, temporary, log, temporary, temporary, installer)
+        logs = output / _LOG_FOLDER
+        final = logs / log.name
+        order = _Order("sdist", None, matrix.source, temporary, log, final, temporary, temporary, installer)
         [sdist] = _run([order], 1, show)
         with workspace(output) as private:
-            logs = output / _LOG_FOLDER
             logs.mkdir(exist_ok=True)
-            shutil.copy(log, logs)
-            sdist = sdist._replace(log=logs / log.name)
+            shutil.copy(log, final)
             labels = [*matrix.labels, *([None] if matrix.plain else [])]
             log_of = {label: logs / f"{_log_name('wheel', label)}.log" for label in labels}
             for path in log_of.values():
@@ -157,8 +157,8 @@ def build_matrix(
                 shutil.copy(source, private)
                 sdist = sdist._replace(path=(private / source.name).replace(output / source.name))
             orders = [
-                _Order("wheel", label, source, output, log_of[label], private, temporary, installer)
-                for label in labels
+                _Order("wheel", label, source, output, path, path, private, temporary, installer)
+                for label, path in log_of.items()
             ]
             wheels = _run(orders, jobs, lambda done, names: show(done + 1, names))
             return [sdist, *wheels] if matrix.plain else wheels
@@ -170,13 +170,17 @@ def _log_name(distribution: Distribution, label: str | None) -> str:
 
 
 class _Order(NamedTuple):
-    """One sdist or wheel to build from *source*; the finished file is moved to the folder *target*."""
+    """One sdist or wheel to build from *source*; the finished file is moved to the folder *target*.
+
+    The *log* is copied to *final_log* after the build, if that is another file.
+    """
 
     distribution: Distribution
     label: str | None
     source: Path
     target: Path
     log: Path
+    final_log: Path
     private: Path
     temporary: Path
     installer: Installer | None
@@ -225,7 +229,8 @@ class _Process:
             "PYTHONUNBUFFERED": "1",  # the log gets each line at once, with stdout and stderr in order
             "PYTHONIOENCODING": "utf-8:backslashreplace",
         }
-        print_detail(f"build {order.label or 'plain'}; log: {order.log}")
+        name = {"sdist": "sdist", "wheel": f"wheel {order.label}" if order.label else "plain wheel"}
+        print_detail(f"build {name[order.distribution]}; log: {order.final_log}")
         with order.log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, str(_PROGRAM), json.dumps(request)],
@@ -258,7 +263,7 @@ class _Process:
         except OSError as problem:
             error = f"{problem.filename2 or problem.filename}: {problem.strerror}"
         seconds = round(time.monotonic() - self._started, 1)
-        return Built(order.distribution, order.label, seconds, path, order.log, error)
+        return Built(order.distribution, order.label, seconds, path, order.final_log, error)
 
     def _deliver(self) -> Path:
         path = Path(self._result.read_text(encoding="utf-8"))

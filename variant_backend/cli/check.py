@@ -11,7 +11,7 @@ from ..checking.codes import ERROR, GROUPS, INSTALLERS, RULES, select_codes
 from ..errors import VariantError
 from ..lowlevel.terminal import Styled, print_annotation
 from .command import Command, WrongUsage
-from .options import PATH
+from .options import PATH, expanded
 from .output import Printer
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _COLORS = {"error": "red", "warning": "yellow"}
 
 
 @click.command("check", cls=Command, example="variant-backend check dist/", page="docs/check.md")
-@click.argument("paths", nargs=-1, type=PATH, metavar="[WHEEL|JSON|DIR|pyproject.toml]...")
+@click.argument("paths", nargs=-1, type=PATH, callback=expanded, metavar="[WHEEL|JSON|DIR|pyproject.toml]...")
 @click.option(
     "--format",
     "form",

@@ -5,12 +5,10 @@ from __future__ import annotations
 import errno
 import functools
 import re
-import shlex
 import signal
 import sys
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,20 +16,19 @@ import click
 
 from ..errors import RequestError, VariantError, did_you_mean
 from ..lowlevel.terminal import NORMAL, QUIET, VERBOSE, print_error, print_lines, print_message, set_volume
+from .misuse import refuse_extra, refuse_repeats, refuse_single_dash, refuse_unquoted
 from .output import Printer, problems_in
 
 # The address of the documentation, with a slash at its end; without one, --help names the file of the page.
 SITE = ""
 
-# An option, and a property or supported values, in arguments that line feeds separate.
-_PROPERTY = re.compile(
-    r"^(?:(-\w|--[\w-]+)[\n=])?(\w[\w-]*)\s*::\s*([\w-]+)\s*::\s*([\w.-]+(?:,\s*[\w.-]+)*)$", re.MULTILINE
-)
-
 # Since click 8.2, a group without a command raises this error; its message is the help.
 _SHOWS_HELP: tuple[type[click.ClickException], ...] = tuple(
     filter(None, [getattr(click.exceptions, "NoArgsIsHelpError", None)])
 )
+
+# The key of the options as they were given, before their values are read.
+_VALUES = "variant_backend.values"
 
 
 class WrongUsage(click.UsageError):
@@ -84,7 +81,11 @@ class _Program(click.Command):
 
 
 def _report(error: click.ClickException) -> None:
-    """Print the correct usage of a command, and the errors."""
+    """Print the correct usage of a command, and the errors.
+
+    Only errors in the form of the command line get here. Names are looked up by the command: if the run does
+    not know them, `UnknownNameError` ends it, and the usage would not help.
+    """
     if isinstance(error, _SHOWS_HELP):
         print_lines(error.format_message())
         return
@@ -108,13 +109,18 @@ def _message(error: click.ClickException) -> str:
         is_of_click = re.match(r"[A-Z][a-z]+ ", text)  # other messages start with a name or in lower case
         return text[0].lower() + text[1:].removesuffix(".") if is_of_click else text
     known = [name for param in error.ctx.command.get_params(error.ctx) for name in param.opts]
-    return f"unknown option {error.option_name!r}{did_you_mean(error.option_name, known)}"
+    command = error.ctx.command
+    hint = command.hints.get(error.option_name) if isinstance(command, Command) else None
+    near = f"; {hint}" if hint else did_you_mean(error.option_name, known)
+    return f"unknown option {error.option_name!r}{near}"
 
 
 class Command(_Program):
     """A command with an *example* for its help, and the *page* of the documentation about it.
 
-    *extra_remedy* returns the remedy for an argument that is one too many.
+    *extra_remedy* returns the remedy for an argument that is one too many. *hints* are remedies for options
+    that only other commands have.
+
     All commands have --quiet and --verbose. Those that print no document have --json, and print nothing else
     on stdout with it. The function gets a `Printer` as its first argument (``click.pass_obj``); if that
     printed an error, the exit code is 1. SIGTERM and SIGHUP end a command as Ctrl-C does.
@@ -128,33 +134,25 @@ class Command(_Program):
         page: str,
         json: bool = True,
         extra_remedy: Callable[[str], str] = lambda _: "remove it",
+        hints: Mapping[str, str] = {},
         **attributes: Any,
     ) -> None:
         super().__init__(name, **attributes)
         self.params += [_JSON, _QUIET, _VERBOSE] if json else [_QUIET, _VERBOSE]
-        self.example, self.page, self.extra_remedy = example, page, extra_remedy
+        self.example, self.page = example, page
+        self.extra_remedy, self.hints = extra_remedy, hints
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments; raises UsageError, also for misuse that click would misread."""
         if not ctx.resilient_parsing:
-            _refuse_single_dash(ctx, args)
-            _, extra, given = self.make_parser(ctx).parse_args([*args])
+            refuse_single_dash(ctx, args)
+            values, extra, given = self.make_parser(ctx).parse_args([*args])
+            ctx.meta[_VALUES] = values
             if not any(param.is_eager for param in given):
-                _refuse_unquoted(args)
-                _refuse_repeats(given)
-                self._refuse_extra(args, extra)
+                refuse_unquoted(ctx, args)
+                refuse_repeats(ctx, args, given)
+                refuse_extra(ctx, args, extra, self.extra_remedy)
         return super().parse_args(ctx, args)
-
-    def _refuse_extra(self, args: Sequence[str], extra: Sequence[str]) -> None:
-        """Refuse an argument that is one too many; raises UsageError."""
-        if not extra:
-            return
-        option, value = ["", "", *args[: args.index(extra[0])]][-2:]
-        repeatable = {name for param in self.params if param.multiple for name in param.opts}
-        remedy = self.extra_remedy(extra[0])
-        if option in repeatable:
-            remedy = f"repeat {option}: {option} {shlex.quote(value)} {option} {shlex.quote(extra[0])}"
-        raise click.UsageError(f"unexpected argument {extra[0]!r}; {remedy}")
 
     def format_epilog(self, _: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the example and the page into the help."""
@@ -204,7 +202,7 @@ class Group(_Program, click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments; raises UsageError, also for a long option with one dash."""
         if not ctx.resilient_parsing:
-            _refuse_single_dash(ctx, args)
+            refuse_single_dash(ctx, args)
         return super().parse_args(ctx, args)
 
     def add_section(self, heading: str, commands: Sequence[click.Command]) -> None:
@@ -241,40 +239,21 @@ _QUIET = click.Option(["-q", "--quiet"], is_flag=True, help="Print errors only, 
 _VERBOSE = click.Option(["-v", "--verbose"], is_flag=True, help="Print each step, too.")
 
 
+def given_options(context: click.Context, names: Container[str | None]) -> list[str]:
+    """Return the options with these parameter names as they were given, with URLs without passwords."""
+    from ..lowlevel.http import shown_url
+
+    arguments: list[str] = []
+    for param in context.command.params:
+        given = context.meta[_VALUES].get(param.name) if param.name in names else None
+        for value in given if isinstance(given, list) else [given] if given is not None else []:
+            arguments += (max(param.opts, key=len), shown_url(value) if "://" in value else value)
+    return arguments
+
+
 def _address(page: str) -> str:
     """Return the address of a page of the documentation, such as ``docs/explain.md``."""
     return f"{SITE}{page.removeprefix('docs/').removesuffix('.md')}" if SITE else page
-
-
-def _refuse_single_dash(ctx: click.Context, args: Sequence[str]) -> None:
-    """Refuse a long option with one dash, which click reads as short ones; raises UsageError."""
-    known = {name for param in ctx.command.get_params(ctx) for name in param.opts}
-    for arg in args:
-        if arg == "--" or not (ctx.allow_interspersed_args or arg.startswith("-")):
-            return
-        option = arg.partition("=")[0]
-        if re.match(r"-\w\w", option) and f"-{option}" in known:
-            raise click.UsageError(f"unknown option {option!r} (did you mean '-{option}'?)", ctx)
-
-
-def _refuse_unquoted(args: Sequence[str]) -> None:
-    """Refuse a property whose parts are several arguments: NS :: FEATURE :: VALUE; raises UsageError."""
-    for match in _PROPERTY.finditer("\n".join(args)):
-        option, *parts = match.groups()
-        if "\n" in match[0].removeprefix(f"{option}\n"):
-            text = " :: ".join(parts).replace("\n", " ")
-            raise click.UsageError(
-                f"property without quotes; put it in quotes: {option or '-p'} {shlex.quote(text)}"
-            )
-
-
-def _refuse_repeats(given: Sequence[click.Parameter]) -> None:
-    """Refuse options that have one value and are given twice; raises UsageError."""
-    counts = Counter(param.name for param in given)
-    for param in given:
-        is_switch = isinstance(param, click.Option) and param.is_flag and not param.secondary_opts
-        if counts[param.name] > 1 and isinstance(param, click.Option) and not (param.multiple or is_switch):
-            raise click.UsageError(f"{'/'.join(param.opts)} is given twice; leave one of them out")
 
 
 @contextmanager

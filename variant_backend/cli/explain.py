@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 # The options that make more wheels supported, or visible.
 _REMEDIES = Remedies(
-    disabled="--disable rules it out",
+    disabled="--disable turns it off",
     optional="--enable {namespace} turns it on",
-    unknown="--supported '{namespace} :: FEATURE :: VALUES' or --machine FILE says it",
+    unknown="use --supported '{namespace} :: FEATURE :: VALUES' or --machine FILE",
     elsewhere="--all shows them",
 )
 
@@ -79,6 +79,7 @@ def explain_command(
     from ..selection import explain as operation
 
     request = _request(package, sources)
+    _check_labels(request, label, why_not)
     label = request.label if label is None else label
     explanation = operation.explain(
         request._replace(label=None), sources, machine, policy, target, for_uv=installer is not None
@@ -97,6 +98,14 @@ def explain_command(
     for problem in dict.fromkeys(explanation.problems):
         (printer.warn if explanation.selected else printer.error)(problem)
     printer.failed = explanation.selected is None
+
+
+def _check_labels(request: Pin, label: str | None, why_not: str | None) -> None:
+    """Refuse several labels; raises UsageError."""
+    options = {"PACKAGE#LABEL": request.label, "--label": label, "--why-not": why_not}
+    given = [option for option, value in options.items() if value is not None]
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(given)} cannot be used together; leave one of them out")
 
 
 def _request(package: str | None, sources: Sources) -> Pin:

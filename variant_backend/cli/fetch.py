@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 import click
 
 from ..errors import VariantError
-from .command import Command, WrongValue
+from .command import Command, WrongValue, given_options
 from .options import PATH, force_option, output_option
 from .output import Printer, Progress
-from .selection_options import selection_options, sources_options
+from .selection_options import SELECTION, selection_options, sources_options
 
 if TYPE_CHECKING:
     from ..errors import Problem
@@ -30,7 +30,11 @@ _NO_OUTPUT = "missing folder for the wheels; add --output DIR"
 
 
 @click.command(
-    "fetch", cls=Command, example="variant-backend fetch demo -f dist -o wheels", page="docs/fetch.md"
+    "fetch",
+    cls=Command,
+    example="variant-backend fetch demo -f dist -o wheels",
+    page="docs/fetch.md",
+    hints=dict.fromkeys(("-l", "--label"), "write PACKAGE#LABEL, such as six#fast"),
 )
 @click.argument("packages", nargs=-1, metavar="[PACKAGE[==VERSION][#LABEL]]...")
 @sources_options
@@ -76,7 +80,8 @@ def fetch_command(
     else:
         pins = _check_picking(packages, sources, output, lock_file, plain)
         _warn_of_plain_http(printer, sources.index_urls)
-        picks, problems = resolve_packages(pins, sources, machine, policy, target)
+        explain = given_options(click.get_current_context(), SELECTION)
+        picks, problems = resolve_packages(pins, sources, machine, policy, target, explain=explain)
     _print_picks(printer, picks, problems, lock_file)
     _warn_of_plain_http(printer, [pick.wheel.file.url for pick in picks if output and pick.wheel.file.url])
     lock = _lock_to_write(lock_file, sources) if packages and lock_file else None

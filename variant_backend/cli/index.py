@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import Problem
 from .command import Command
 from .options import PATH, output_option, reading
 from .output import Printer, Progress
@@ -78,11 +79,14 @@ def _report(printer: Printer, planned: Index, differences: Mapping[Path, str], *
     for warning in planned.warnings:
         printer.warn(warning)
     for release in planned.releases:
+        name, version = release.release
         for remark in remarks_on(release.metadata):
-            printer.warn(remark)
+            printer.warn(Problem("warning", f"{name} {version}", remark))
     if check:
         for path, difference in differences.items():
             printer.line(f"{path}: {difference}")
+        if differences:
+            printer.say("run this command without --check to write these files")
     else:
         for path in _to_print(planned):
             printer.line(str(path))

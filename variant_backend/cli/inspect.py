@@ -15,6 +15,7 @@ from ..lowlevel.terminal import Styled
 from ..variants.providers import Provider, StaticProvider
 from .command import Command
 from .environment_options import environment_options
+from .options import expanded
 from .output import Printer
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _WIDTH = 12  # of the first column
 
 
 @click.command("inspect", cls=Command, example="variant-backend inspect dist/*.whl", page="docs/inspect.md")
-@click.argument("targets", nargs=-1, required=True, metavar="WHEEL|URL|NAME...")
+@click.argument("targets", nargs=-1, required=True, callback=expanded, metavar="WHEEL|URL|NAME...")
 @environment_options
 @click.pass_obj
 def inspect_command(

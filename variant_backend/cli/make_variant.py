@@ -14,7 +14,7 @@ from ..errors import VariantError
 from ..lowlevel.source_date import source_date_epoch
 from ..wheel_rewrite import Outcome
 from .command import Command
-from .options import PATH, dry_run_option, force_option, jobs_option, output_option
+from .options import PATH, dry_run_option, expanded, force_option, jobs_option, output_option
 from .output import Printer, Progress
 from .request_options import request_options
 
@@ -26,7 +26,7 @@ from .request_options import request_options
     example="make-variant -p x86_64::level::v3 demo.whl",
     page="docs/convert.md",
 )
-@click.argument("wheels", nargs=-1, required=True, type=PATH, metavar="WHEEL...")
+@click.argument("wheels", nargs=-1, required=True, type=PATH, callback=expanded, metavar="WHEEL...")
 @request_options
 @output_option("The output folder.  [default: beside each wheel]")
 @force_option

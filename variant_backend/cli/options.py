@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import glob
+import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,9 +16,23 @@ from ..variants.properties import Property, check_label
 from .command import WrongValue
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
+_Place = TypeVar("_Place", str, Path)
 
 # Opening the file reports a problem with its path.
 PATH = click.Path(path_type=Path, readable=False)
+
+
+def expanded(_: click.Context, __: click.Parameter, paths: Iterable[_Place]) -> tuple[_Place, ...]:
+    """Replace each pattern by the files that match it, sorted; an existing path is not a pattern.
+
+    Shells do not expand quoted patterns. On Windows no shell expands any, and click does it.
+    """
+    result: list[_Place] = []
+    for path in paths:
+        is_pattern = re.search(r"[*?\[]", str(path)) and not os.path.lexists(path)
+        matches = sorted(glob.glob(str(path))) if is_pattern else []  # noqa: PTH207  # absolute too
+        result += map(type(path), matches) if matches else [path]
+    return tuple(result)
 
 
 def reading(read: Callable[[Any], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:

@@ -136,6 +136,13 @@ def _machine_files(texts: Sequence[str]) -> tuple[MachineFile, ...]:
     return files
 
 
+# The parameters of the options for sources, the machine, the policy and the target environment.
+SELECTION = frozenset(
+    (
+        *("find_links", "index_url", "given", "machine", "enabled", "disabled", "trusted", "align"),
+        *("paths", "interpreter", "pinned", "python", "platform"),
+    )
+)
 python_option = click.option(
     "--python",
     metavar="VERSION",

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import UnknownNameError, VariantError
+from ..errors import Problem, UnknownNameError, VariantError
 from ..lowlevel.terminal import heading
 from ..variants.ranking import shortened
-from .command import Command, WrongUsage
-from .options import label_option, output_option, reading
+from .command import Command, WrongUsage, given_options
+from .options import force_option, label_option, output_option, reading
 from .output import Printer, Progress
 from .selection_options import MachineFile, machines_option, platform_option, python_option, read_target
 
 if TYPE_CHECKING:
     from ..dispatching.create import Stub
-    from ..formats.release import File
+    from ..formats.hardware_file import Hardware
+    from ..formats.release import File, Release
     from ..lowlevel.file_set import Output
-    from ..machine.support import Machine
     from ..selection.evaluate import Evaluation
     from ..selection.releases import Listing
     from ..selection.requirements import Pin
@@ -85,6 +86,7 @@ def _package(value: str | None) -> Pin | None:
     help="A host to which the wheels' server redirects; may be repeated.",
 )
 @output_option("The folder for the sdist.", required=True)
+@force_option
 @machines_option("Show which wheel this machine would get; may be repeated.")
 @python_option
 @platform_option
@@ -97,6 +99,7 @@ def stub_command(
     labels: tuple[str, ...],
     hosts: tuple[str, ...],
     output: Path,
+    force: bool,
     machines: tuple[MachineFile, ...],
     python: str | None,
     platform: str | None,
@@ -107,29 +110,33 @@ def stub_command(
     variant_backend.dispatch selects one of the wheels that it lists with their hashes. The command prints
     the path of the sdist, and which wheel each machine would get.
     """
-    from ..dispatching.create import plan_stub, preferred
-    from ..lowlevel.file_set import update
+    from ..dispatching.create import plan_stub, write
     from ..lowlevel.source_date import source_date_epoch
-    from ..machine.support import Policy
+    from ..machine.support import Machine, Policy
     from ..selection.evaluate import evaluate
 
     target = read_target(python, platform)
     folder = _folder(place, pin, base_url)
     if (python or platform) and not machines:
         raise click.UsageError("--python and --platform need --machine FILE")
-    facts = {file.name: _machine(file.path) for file in machines}
+    facts = {file.name: _hardware(file.path) for file in machines}
     with Progress(folder.glob("*.whl") if folder else ()) as progress:
         listing = _listing(place, pin)
         planned = plan_stub(listing, base_url=base_url, only=labels, hosts=hosts, advance=progress.advance)
     evaluations = {
-        name: evaluate(planned.release, machine, Policy(), target) for name, machine in facts.items()
+        name: evaluate(planned.release, Machine(hardware), Policy(), target)
+        for name, hardware in facts.items()
     }
+    for file in machines:
+        _check_names(printer, file, facts[file.name], planned)
     sdist = planned.output(output, time=source_date_epoch(os.environ) or 0)
-    update([sdist])
+    write(sdist, force=force)
     printer.keys = _to_dict(planned, sdist, evaluations)
     _print_plan(printer, planned, evaluations)
-    if plain := preferred(listing):
-        printer.warn(f"{_PREFERRED}: {shortened(plain)}")
+    for file in machines:
+        if not evaluations[file.name].selected:
+            printer.warn(_no_wheel(file, place, planned.release))
+    _warn_of_gaps(printer, planned, listing)
     printer.line(str(sdist.path))
     if evaluations:
         printer.line()
@@ -156,16 +163,22 @@ def _listing(place: str, request: Pin | None) -> Listing:
         raise WrongUsage(error.lines()) from None
 
 
-def _machine(path: Path) -> Machine:
-    """Return the machine that a file describes; raises VariantError."""
+def _hardware(path: Path) -> Hardware:
+    """Return the hardware that a file describes; raises VariantError."""
     from ..machine.detect import hardware_of
-    from ..machine.support import Machine
-    from ..selection.unknown_names import unknown_in_machine
 
-    hardware = hardware_of(path, os.environ)
-    if problems := unknown_in_machine(hardware):
-        raise UnknownNameError(*problems).within(path)
-    return Machine(hardware)
+    return hardware_of(path, os.environ)
+
+
+def _check_names(printer: Printer, file: MachineFile, hardware: Hardware, planned: Stub) -> None:
+    """Warn of unused namespaces in a machine file; raises UnknownNameError for misspelt names."""
+    from ..selection.unknown_names import unknown_in_machine, unused_namespaces
+
+    metadata = [planned.release.metadata] if planned.release.metadata else []
+    if problems := unknown_in_machine(hardware, metadata):
+        raise UnknownNameError(*problems).within(file.path)
+    for problem in unused_namespaces(hardware, metadata):
+        printer.warn(problem.within(file.path))
 
 
 def _print_plan(printer: Printer, planned: Stub, evaluations: Mapping[str, Evaluation]) -> None:
@@ -174,13 +187,37 @@ def _print_plan(printer: Printer, planned: Stub, evaluations: Mapping[str, Evalu
 
     release = planned.release
     labels = dict.fromkeys(wheel.label or PLAIN for wheel in release.candidates)
-    printer.say(f"{release.name} {release.version}: wheels with the labels {shortened([*labels])}")
+    printer.say(f"{release.name} {release.version}: {_wheels_with(labels)}")
     for machine, evaluation in evaluations.items():
         for problem in evaluation.problems:
             printer.warn(problem.within(machine))
-        if not evaluation.selected:
-            remedy = "`variant-backend explain` with this --machine explains why"
-            printer.warn(f"{machine}: would get no wheel, as none is compatible; {remedy}")
+
+
+def _wheels_with(labels: Collection[str]) -> str:
+    """Return the labels as a part of a sentence."""
+    return f"wheels with the label{'s' if len(labels) > 1 else ''} {shortened([*labels])}"
+
+
+def _warn_of_gaps(printer: Printer, planned: Stub, listing: Listing) -> None:
+    """Warn if some machines get no wheel from the sdist, or prefer plain wheels to it."""
+    from ..dispatching.create import preferred, without_fallback
+
+    if problem := without_fallback(planned.release, listing):
+        printer.warn(problem)
+    if plain := preferred(listing):
+        printer.warn(f"{_PREFERRED}: {shortened(plain)}")
+
+
+def _no_wheel(file: MachineFile, place: str, release: Release) -> Problem:
+    """Return the problem of a machine that would get no wheel, with the command that explains it."""
+    from ..lowlevel.http import shown_url
+
+    source = ("--index-url", shown_url(place)) if "://" in place else ("--find-links", place)
+    target = given_options(click.get_current_context(), {"python", "platform"})
+    pin = f"{release.name}=={release.version}"
+    command = ["variant-backend", "explain", pin, *source, "--machine", str(file.path), *target]
+    remedy = f"run `{shlex.join(command)}` for the reasons"
+    return Problem("error", file.name, "would get no wheel, as none is compatible", remedy)
 
 
 def _rows(evaluations: Mapping[str, Evaluation]) -> Iterator[Sequence[str]]:

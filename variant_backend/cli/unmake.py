@@ -9,7 +9,7 @@ import click
 
 from ..errors import Problem, VariantError
 from .command import Command
-from .options import PATH, dry_run_option, force_option, output_option
+from .options import PATH, dry_run_option, expanded, force_option, output_option
 from .output import Printer, Progress
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     example="variant-backend unmake dist/*.whl -o plain",
     page="docs/unmake.md",
 )
-@click.argument("wheels", nargs=-1, required=True, type=PATH, metavar="WHEEL...")
+@click.argument("wheels", nargs=-1, required=True, type=PATH, callback=expanded, metavar="WHEEL...")
 @output_option("The output folder.  [default: beside each wheel]")
 @click.option("--keep-metadata", is_flag=True, help="Only remove the label from the filename.")
 @force_option

@@ -11,7 +11,7 @@ import click
 from ..errors import VariantError
 from ..lowlevel.terminal import print_document
 from .command import Command
-from .options import PATH, dry_run_option, output_option
+from .options import PATH, dry_run_option, expanded, output_option
 from .output import Printer
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _HEADINGS = {
     example="variant-backend upgrade --in-place dist/*.whl",
     page="docs/upgrade.md",
 )
-@click.argument("files", nargs=-1, required=True, type=PATH, metavar="FILE|WHEEL...")
+@click.argument("files", nargs=-1, required=True, type=PATH, callback=expanded, metavar="FILE|WHEEL...")
 @output_option("The output folder.  [default: beside each wheel]")
 @click.option("--in-place", is_flag=True, help="Replace the files.")
 @dry_run_option

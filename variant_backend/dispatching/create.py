@@ -23,7 +23,7 @@ from ..errors import Problem, UnknownNameError, VariantError, did_you_mean, one_
 from ..formats import core_metadata, dispatching_sdist, pylock, simple_api, toml_edit
 from ..formats.dispatching_sdist import BACKEND, LOCK_FILE, PKG_INFO, PROJECT, is_dispatching
 from ..formats.release import Candidate, File, Release, shown_location
-from ..lowlevel.file_set import Output
+from ..lowlevel.file_set import Output, differences, update
 from ..lowlevel.http import OtherHostError, check_base_url, is_safe_line, shown_url
 from ..lowlevel.ranges import Advance, file_digest
 from ..lowlevel.tarball import pack
@@ -33,6 +33,7 @@ from ..selection.requirements import Pin
 from ..variants import consistency
 from ..variants.filename import WheelFilename, escape
 from ..variants.metadata import VariantMetadata
+from ..variants.properties import NULL_LABEL
 from ..wheels import soundness
 from ..wheels.reading import Wheel, open_wheel
 
@@ -57,6 +58,29 @@ class Stub(NamedTuple):
         """Return the sdist; all its members have the *time*, in seconds since 1970."""
         top = f"{escape(self.release.name)}-{self.release.version}"
         return Output(folder, f"{top}.tar.gz", pack(top, self.files, time=time), _is_ours)
+
+
+def write(sdist: Output, *, force: bool) -> None:
+    """Write an sdist; raises VariantError if a different file exists, unless *force* is true."""
+    if force:
+        sdist = sdist._replace(is_ours=lambda _: True)
+    elif differences([sdist]) and sdist.path.exists():
+        raise VariantError(
+            "already exists with different content", place=sdist.path, hint="use --force to replace it"
+        )
+    update([sdist])
+
+
+def without_fallback(listed: Release, listing: Listing) -> Problem | None:
+    """Return a problem if an sdist lists neither a null variant nor a plain wheel."""
+    if {None, NULL_LABEL} & {wheel.label for wheel in listed.candidates}:
+        return None
+    labels = sorted({None, NULL_LABEL} & {wheel.label for wheel in listing.wheels}, key=str)
+    remedy = "add a null variant (`make-variant --null WHEEL`)"
+    if labels:
+        remedy = f"add --label {shlex.quote(labels[-1] or PLAIN)}"
+    text = "no null variant and no plain wheel is listed, so machines that support no variant get no wheel"
+    return Problem("error", f"{listed.name} {listed.version}", text, remedy)
 
 
 def _is_ours(content: bytes) -> bool:
@@ -139,7 +163,8 @@ def _read_sound(listing: Listing) -> tuple[Release, VariantMetadata]:
         problems += (reason.within(wheel.file.filename) for reason in wheel.problems)
     place = f"{listing.name} {listing.version}"
     if not any(wheel.label for wheel in release.candidates):
-        problems.append(Problem("error", place, "no wheel has a label", "list a wheel with a label"))
+        remedy = "add a variant wheel to the folder or index, or its label with --label LABEL"
+        problems.append(Problem("error", place, "no variant wheel is listed", remedy))
     elif release.metadata is None and not problems:
         folders = [str(wheel.file.path.parent) for wheel in release.candidates if wheel.file.path]
         remedy = f"write it with `variant-backend index {shlex.quote(folders[0]) if folders else 'URL'}`"
@@ -274,6 +299,9 @@ def check_lines(urls: Iterable[str]) -> None:
 def checked_base_url(url: str) -> str:
     """Return the base URL of wheels without trailing slashes. Raises VariantError if it is not safe."""
     url = check_base_url(url)
+    if url.endswith(".whl"):
+        folder, _, name = url.rpartition("/")
+        raise VariantError(f"expected the URL of a folder, got the wheel {name!r}", hint=f"use {folder}")
     check_lines([url])
     return url
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from ..errors import VariantError
-from ..lowlevel.terminal import print_detail
+from ..lowlevel.terminal import print_read
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -16,14 +16,12 @@ else:
 
 def read_toml(path: Path) -> dict[str, object]:
     """Read a TOML file; raises VariantError if it cannot be read, or is not TOML."""
-    print_detail(f"read {path}")
+    print_read(path)
     try:
         data = path.read_bytes()
     except OSError as error:
         if path.is_dir():
-            inside = path / "pyproject.toml"
-            hint = f"use {inside}" if inside.is_file() else "name a file"
-            raise VariantError("expected a file, got a folder", place=path, hint=hint) from None
+            raise VariantError("expected a file, got a folder", place=path, hint="name a file") from None
         is_missing = isinstance(error, FileNotFoundError)
         raise VariantError(
             "file not found" if is_missing else error.strerror or str(error), place=path

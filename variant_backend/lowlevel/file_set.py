@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import Problem, VariantError
-from .workspace import workspace
-
-_OTHER_FOLDER = "use another folder"
+from .terminal import print_detail
+from .workspace import folder_error, workspace
 
 
 class Output(NamedTuple):
     """A file to be written: its path inside a *folder*, and its content.
 
     *is_ours* returns whether an existing file with a content may be replaced; *remedy* is the remedy if it
-    may not.
+    may not. *compare* may describe how an existing content differs; if it returns None, the first different
+    line is described.
     """
 
     folder: Path
@@ -27,6 +27,7 @@ class Output(NamedTuple):
     content: bytes
     is_ours: Callable[[bytes], bool] = lambda _: True
     remedy: str = "move it away, or use another folder (--output)"
+    compare: Callable[[bytes], str | None] = lambda _: None
 
     @property
     def path(self) -> Path:
@@ -43,6 +44,7 @@ class Output(NamedTuple):
         except FileNotFoundError:
             return "missing"
         except OSError as error:
+            _refuse_folder(self.path)
             raise VariantError(str(error.strerror), place=self.path) from None
         if present == self.content:
             return None
@@ -52,7 +54,7 @@ class Output(NamedTuple):
                 place=self.path,
                 hint=self.remedy,
             )
-        return _first_difference(present, self.content)
+        return self.compare(present) or _first_difference(present, self.content)
 
 
 def differences(outputs: Iterable[Output]) -> dict[Path, str]:
@@ -77,15 +79,15 @@ def differences(outputs: Iterable[Output]) -> dict[Path, str]:
 
 def _check_folders(folders: Iterable[Path]) -> None:
     """Check that each path is a folder, or does not exist; raises VariantError with every problem."""
-    problems = []
+    problems: list[Problem] = []
     for folder in folders:
         try:
             if not stat.S_ISDIR(folder.stat().st_mode):
-                problems.append(Problem("error", str(folder), "not a folder", _OTHER_FOLDER))
+                raise NotADirectoryError
         except FileNotFoundError:
             pass
         except OSError as error:
-            problems.append(Problem("error", str(folder), str(error.strerror), _OTHER_FOLDER))
+            problems += folder_error(folder, error).problems
     if problems:
         raise VariantError(*problems)
 
@@ -107,8 +109,11 @@ def write_all_files(outputs: Iterable[Output]) -> None:
                 moves.append((part, output.path))
             for parent in dict.fromkeys(path.parent for _, path in moves):
                 _make_folder(parent)
+            for _, path in moves:
+                _refuse_folder(path)
             for part, path in moves:
                 part.replace(path)
+                print_detail(f"write {path}")
     except OSError as error:
         place = error.filename2 or error.filename or "writing"
         raise VariantError(error.strerror or str(error), place=place) from None
@@ -122,6 +127,12 @@ def update(outputs: Iterable[Output]) -> None:
     outputs = list(outputs)
     if differences(outputs):
         write_all_files(outputs)
+
+
+def _refuse_folder(path: Path) -> None:
+    """Raise VariantError if a folder is in the place of a file."""
+    if path.is_dir():
+        raise VariantError("expected a file, got a folder", place=path, hint="use another path")
 
 
 def _make_folder(folder: Path) -> None:

@@ -433,17 +433,18 @@ def _where_credentials_are() -> str:
 def check_base_url(url: str) -> str:
     """Return a URL without slashes at its end; raises VariantError if it cannot be the URL of an index."""
     needed = "use an http or https URL of a folder, such as https://host/packages"
+    shown = repr(shown_url(url))
     try:
         parts = urlsplit(url)
         _ = parts.port  # raises if it is invalid
     except ValueError as error:
-        raise VariantError(str(error), place=repr(url), hint=needed) from None
+        raise VariantError(str(error), place=shown, hint=needed) from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise VariantError("not an http or https URL", place=repr(url), hint=needed)
+        raise VariantError("not an http or https URL", place=shown, hint=needed)
     if not re.fullmatch(r"[!-~]+", url) or "\\" in url:
-        raise VariantError("invalid characters in a URL", place=repr(url), hint="percent-encode them")
+        raise VariantError("invalid characters in a URL", place=shown, hint="percent-encode them")
     if "?" in url or "#" in url:
-        raise VariantError("has a query or fragment", place=repr(url), hint=needed)
+        raise VariantError("has a query or fragment", place=shown, hint=needed)
     if "@" in parts.netloc:
         raise VariantError(
             "has a user or password, which the pages would show", hint="remove both from the URL"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import VariantError
-from .terminal import print_detail
+from .terminal import print_read
 
 # The most that one call copies: small enough to report progress in between, and large enough that a copy in
 # the background does not often wait for the interpreter.
@@ -92,7 +92,7 @@ class Source(NamedTuple):
 @contextmanager
 def opened_file(path: Path) -> Iterator[Source]:
     """Open a file as a source; raises VariantError, without a place, if it cannot be read."""
-    print_detail(f"read {path}")
+    print_read(path)
     try:
         with path.open("rb", buffering=0) as file:
             yield Source.of(file.fileno())

@@ -31,12 +31,14 @@ _GAP = "  "
 # The messages on stderr: errors; also warnings and results; also every step.
 QUIET, NORMAL, VERBOSE = -1, 0, 1
 _volume = NORMAL
+_printed_files: set[str] = set()
 
 
 def set_volume(volume: int) -> int:
     """Set how much is printed on stderr (`QUIET`, `NORMAL` or `VERBOSE`); return the volume before."""
     global _volume
     before, _volume = _volume, volume
+    _printed_files.clear()
     return before
 
 
@@ -107,6 +109,13 @@ def print_detail(*parts: str) -> None:
     """Print a step of the work on stderr if the volume is verbose."""
     if _volume >= VERBOSE:
         _print(sys.stderr, parts)
+
+
+def print_read(path: object) -> None:
+    """Print that a file is read if the volume is verbose; each file is printed once in a command."""
+    if _volume >= VERBOSE and str(path) not in _printed_files:
+        _printed_files.add(str(path))
+        print_detail(f"read {path}")
 
 
 def print_warning(*parts: str) -> None:

@@ -54,7 +54,8 @@ def folder_error(folder: Path, error: OSError) -> VariantError:
     """Return the error for an output folder that cannot be created or written."""
     if isinstance(error, FileExistsError | NotADirectoryError):
         return VariantError("expected a folder, got a file", place=folder, hint="use another folder")
-    return VariantError(str(error.strerror), place=folder, hint="use a writable folder")
+    hint = "use a writable folder" if isinstance(error, PermissionError) else "use another folder"
+    return VariantError(str(error.strerror), place=folder, hint=hint)
 
 
 def _create_lock(folder: Path) -> tuple[Path, IO[bytes]]:

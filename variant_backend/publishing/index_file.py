@@ -11,12 +11,13 @@ from ..errors import Problem, VariantError
 from ..lowlevel.file_set import Output
 from ..lowlevel.http import shown_url
 from ..lowlevel.ranges import file_digest, real_path
+from ..lowlevel.terminal import print_read
 from ..variants.filename import WheelFilename, index_filename, parse_index_filename
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import metadata_from_json
 from ..wheels.reading import Wheel, WheelFile
-from ..wheels.wrong_files import folder_problem
+from ..wheels.wrong_files import folder_problem, missing_problem
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -50,7 +51,19 @@ class ReleaseIndex(NamedTuple):
     def outputs(self) -> list[Output]:
         """Return the index file for each of the folders."""
         content = self.metadata.to_json()
-        return [Output(folder, index_filename(self.release), content) for folder in self.folders]
+        name = index_filename(self.release)
+        return [Output(folder, name, content, compare=self._different_labels) for folder in self.folders]
+
+    def _different_labels(self, content: bytes) -> str | None:
+        """Return which labels an existing index file lacks or has too many, or None if it has the same."""
+        try:
+            present = metadata_from_json(content, "").variants
+        except VariantError:
+            return None
+        wanted = self.metadata.variants
+        added = [f"label {label!r} is missing" for label in wanted if label not in present]
+        removed = [f"label {label!r} is no longer in the wheels" for label in present if label not in wanted]
+        return ", ".join([*added, *removed]) or None
 
 
 class Index(NamedTuple):
@@ -219,9 +232,28 @@ def _distinct(parts: dict[str, VariantMetadata]) -> dict[str, VariantMetadata]:
     }
 
 
+def _merged_problem(path: Path) -> Problem | None:
+    """Return why a path names no index file, or None if it may be one."""
+    if problem := missing_problem(path, "an index file"):
+        return problem
+    if path.name.endswith("-variants.json") and not path.is_dir():
+        return None
+    text = "is a folder" if path.is_dir() else "is not an index file"
+    expected = "expected NAME-VERSION-variants.json"
+    return Problem(
+        "error",
+        str(path),
+        f"{text}, {expected}",
+        "give the path of a file that `variant-backend index` wrote",
+    )
+
+
 def _read_merged(path: Path) -> tuple[ReleaseId, VariantMetadata]:
     """Read an index file from another machine. Raises VariantError."""
+    if problem := _merged_problem(path):
+        raise VariantError(problem)
     release = parse_index_filename(path.name)
+    print_read(path)
     try:
         return release, metadata_from_json(path.read_bytes(), str(path))
     except OSError as error:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ..errors import VariantError
 from ..formats import core_metadata, toml_edit
+from ..lowlevel.terminal import print_detail, print_read
 from ..lowlevel.workspace import workspace
 from ..project.pyproject import misspelt_tables
 from ..project.recipe import Recipe
@@ -69,6 +70,7 @@ def upgrade(path: Path, to: Destination, *, moment: int | None = None) -> Upgrad
             if problem := path_problem(path, "*.json, *.toml or *.whl"):
                 raise VariantError(problem)
             raise VariantError("unknown kind of file", place=path, hint="name a *.json, *.toml or *.whl file")
+        print_read(path)
         old = path.read_bytes()
         kind = _upgraded_document if path.suffix == ".json" else _upgraded_project
         name, new, upgraded = kind(path, old)
@@ -204,6 +206,7 @@ def _put(path: Path, name: str, to: Destination, make: Callable[[Path], Path]) -
         made = make(folder)
         shutil.copymode(path, made)
         made.replace(place)
+    print_detail(f"write {target}")
     if to.in_place and not is_input:
         path.unlink()
     return target

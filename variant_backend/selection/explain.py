@@ -75,9 +75,9 @@ def explain(
 
 
 def _nothing(selection: Selection) -> list[Problem]:
-    """Return why nothing is selected."""
+    """Return why nothing is selected, unless the problems of the sources say it."""
     request = selection.request
-    if selection.evaluation:
+    if selection.evaluation or selection.listings.unread:
         return []
     if selection.passed:
         return [Problem("error", "", f"no wheel of {request.name} is compatible")]

@@ -6,6 +6,7 @@ simple repository API, PEP 592 (yanked files), PEP 825 ("Index-level metadata").
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
@@ -18,7 +19,7 @@ from ..formats.core_metadata import find_field
 from ..formats.release import Candidate, File, Release, shown_location
 from ..lowlevel import http
 from ..lowlevel.ranges import opened_file
-from ..variants.filename import normalize, parse_index_filename, release_of_index
+from ..variants.filename import index_filename, normalize, parse_index_filename, release_of_index
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_metadata
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 # The code of a reason that excludes the variants of a source with an invalid index file.
 INDEX_FILE = "index-file"
+# The code of a missing index file, as in `check`.
+MISSING_INDEX = "missing-index"
 # The code of an index file that is listed but cannot be read, as in `check`.
 UNREADABLE = "unreadable"
 
@@ -141,11 +144,15 @@ class IndexDocument(NamedTuple):
 
 
 class Listings(NamedTuple):
-    """The releases of a project that have wheels, newest first, and the problems of the sources."""
+    """The releases of a project that have wheels, newest first, and the problems of the sources.
+
+    *unread* is true if all sources are folders, and none could be listed.
+    """
 
     sources: Sources
     releases: tuple[Listing, ...]
     problems: tuple[Problem, ...]
+    unread: bool = False
 
     def in_order(self, version: Version | None) -> Iterator[Listing]:
         """Yield the releases in the order of selection, pre-releases last, or only the release *version*."""
@@ -177,6 +184,7 @@ def find_listings(name: str, sources: Sources) -> Listings:
     name = normalize(name)
     problems: list[Problem] = []
     releases: dict[Version, list[Listed]] = {}
+    is_any_read = False
     folders = [partial(files_in_folder, folder) for folder in sources.find_links]
     for look in [*folders, *(partial(files_on_index, url, name, problems) for url in sources.index_urls)]:
         try:
@@ -184,12 +192,16 @@ def find_listings(name: str, sources: Sources) -> Listings:
         except VariantError as error:
             problems += error.problems
             continue
+        is_any_read = True
         for version, listed in _by_version(name, place, files, problems).items():
             releases.setdefault(version, []).append(listed)
     listings = (
         Listing(name, version, tuple(releases[version])) for version in sorted(releases, reverse=True)
     )
-    return Listings(sources, tuple(listing for listing in listings if listing.wheels), tuple(problems))
+    having = tuple(listing for listing in listings if listing.wheels)
+    # A package that an index does not have is an error too, whose remedy is in `nothing_listed`.
+    unread = bool(problems) and not is_any_read and not sources.index_urls
+    return Listings(sources, having, tuple(problems), unread)
 
 
 def projects(sources: Sources) -> list[str]:
@@ -242,6 +254,25 @@ def _merged(
     if len(result) > 1:
         merge(result)
     return result
+
+
+def missing_index_files(listing: Listing, metadata: VariantMetadata | None) -> list[Problem]:
+    """Return the sources that lack an index file, if *metadata* of all sources lacks one of their labels."""
+    known = {None, *(metadata.variants if metadata else ())}
+    problems = []
+    for source in listing.sources:
+        lost = [wheel for wheel in source.wheels if wheel.label not in known and not wheel.problems]
+        if not lost or source.index_files:
+            continue
+        name = index_filename((listing.name, listing.version))
+        variants = "1 variant is" if len(lost) == 1 else f"{len(lost)} variants are"
+        in_folder = any(wheel.file.path and str(wheel.file.path.parent) == source.place for wheel in lost)
+        remedy = f"ask the owner of the index to serve {name} beside the wheels"
+        if in_folder:
+            remedy = f"write it with `variant-backend index {shlex.quote(source.place)}`"
+        text = f"the index file {name} is missing, so {variants} excluded"
+        problems.append(Problem(MISSING_INDEX, source.place, text, remedy))
+    return problems
 
 
 def _read_wheel(wheel: Candidate, reasons: tuple[Problem, ...], pinned: bool) -> Candidate:

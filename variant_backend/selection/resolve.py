@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -63,12 +64,19 @@ class Pick(NamedTuple):
 
 
 def resolve_packages(
-    pins: Iterable[Pin], sources: Sources, machine: Machine, policy: Policy, target: Target
+    pins: Iterable[Pin],
+    sources: Sources,
+    machine: Machine,
+    policy: Policy,
+    target: Target,
+    *,
+    explain: Sequence[str] = (),
 ) -> tuple[list[Pick], list[Problem]]:
     """Return the wheel of each requested package, and the problems that did not exclude it.
 
     Each package is selected as if the wheels of the packages before it were installed. Support for a pinned
-    label is not checked. Raises VariantError with every package that has no compatible wheel.
+    label is not checked. *explain* are the options of `explain` that name the same sources and machine, for a
+    remedy. Raises VariantError with every package that has no compatible wheel.
     """
     picks: list[Pick] = []
     selections: list[Selection] = []
@@ -78,7 +86,7 @@ def resolve_packages(
         others = machine.without(pin.name)
         selections.append(select(pin, sources, others, policy, target))
         try:
-            pick = _pick(selections[-1], others, policy, target)
+            pick = _pick(selections[-1], others, policy, target, explain)
         except VariantError as error:
             errors.append(error)
             continue
@@ -89,16 +97,22 @@ def resolve_packages(
     if errors:
         only_names = all(isinstance(error, UnknownNameError) for error in errors)
         kind = UnknownNameError if only_names else VariantError
-        raise kind(*problems_of(errors), *problems)
+        raise kind(*dict.fromkeys([*problems_of(errors), *problems]))
     return picks, problems
 
 
-def _pick(selection: Selection, machine: Machine, policy: Policy, target: Target) -> Pick:
+def _pick(
+    selection: Selection, machine: Machine, policy: Policy, target: Target, explain: Sequence[str]
+) -> Pick:
     """Return the wheel of one package; raises VariantError if there is none."""
     pin = selection.request
     if selection.evaluation is None:
         _check_label(selection)
-        raise VariantError(_nothing(selection), *_conflicts_if_free(selection, machine, policy, target))
+        if selection.listings.unread:
+            raise VariantError(*selection.listings.problems)
+        raise VariantError(
+            _nothing(selection, explain), *_conflicts_if_free(selection, machine, policy, target)
+        )
     pick = picked_of(selection.evaluation, pinned=pin.label is not None)
     if selection.passed:
         versions = one_of(str(newer.release.version) for newer in selection.passed)
@@ -154,7 +168,7 @@ def _check_label(selection: Selection) -> None:
     raise UnknownNameError(text, place=pin, hint=f"existing labels: {one_of(labels)}")
 
 
-def _nothing(selection: Selection) -> str:
+def _nothing(selection: Selection, explain: Sequence[str]) -> str:
     """Return why no wheel is selected for a package."""
     pin, listings = selection.request, selection.listings
     listed = [*listings.in_order(pin.version)]
@@ -163,7 +177,9 @@ def _nothing(selection: Selection) -> str:
     newest = selection.passed[0]
     text = f"{pin}: no wheel of {newest.release.name} {newest.release.version} is compatible"
     if pin.label is None:
-        return f"{text}; run `variant-backend explain {pin}` for the reasons"
+        return (
+            f"{text}; run `{shlex.join(['variant-backend', 'explain', str(pin), *explain])}` for the reasons"
+        )
     return f"{text}: {_reasons(newest)}"
 
 
@@ -253,4 +269,4 @@ def _check_locked_names(policy: Policy, machine: Machine, releases: Sequence[Rel
         return []
     if problems := unknown_names(policy, machine, documents, packages):
         raise UnknownNameError(*problems)
-    return ignored_values(policy, documents)
+    return ignored_values(policy, machine, documents)

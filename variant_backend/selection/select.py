@@ -5,7 +5,7 @@ The newest release with a compatible wheel is selected, and its best wheel.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem, UnknownNameError
@@ -19,6 +19,7 @@ from .releases import (
     Listings,
     Sources,
     find_listings,
+    missing_index_files,
     read_index_file,
     read_release,
 )
@@ -64,9 +65,10 @@ def select_listed(
     """
     tried = listings.in_order(request.version)
     if (label := request.label) is None:
-        return _first_that_fits(
+        selection = _first_that_fits(
             request, listings, tried, lambda release: evaluate(release, machine, policy, target)
         )
+        return selection._replace(problems=(*selection.problems, *_missing_index_files(selection)))
     having = (labelled for listing in tried if (labelled := listing.of_label(label)).wheels)
     return _first_that_fits(
         request, listings, having, lambda release: _evaluate_label(release, label, target)
@@ -92,6 +94,15 @@ def _first_that_fits(
     return Selection(request, listings, selected, tuple(passed), tuple(problems))
 
 
+def _missing_index_files(selection: Selection) -> Iterator[Problem]:
+    """Yield the missing index files of the selected and newer releases, or of the newest if none fits."""
+    relevant = (selection.evaluation, *selection.passed) if selection.evaluation else selection.passed[:1]
+    for release in (evaluation.release for evaluation in relevant if evaluation):
+        for listing in selection.listings.releases:
+            if listing.version == release.version:
+                yield from missing_index_files(listing, release.metadata)
+
+
 def check_names(policy: Policy, machine: Machine, selections: Sequence[Selection]) -> list[Problem]:
     """Raise UnknownNameError for names in options that nothing in the run knows; return ignored values.
 
@@ -107,13 +118,13 @@ def check_names(policy: Policy, machine: Machine, selections: Sequence[Selection
     if documents is None or not all(selection.listings.releases for selection in selections):
         return []
     if not unknown_names(policy, machine, documents, packages):
-        return ignored_values(policy, documents)
+        return ignored_values(policy, machine, documents)
     others = [listing for selection in selections for listing in selection.listings.releases[:_MOST_READ]]
     read = (read_index_file(file) for listing in others for file in listing.index_files)
     documents += (document.metadata for document in read if document.metadata)
     if problems := unknown_names(policy, machine, documents, packages):
         raise UnknownNameError(*problems)
-    return ignored_values(policy, documents)
+    return ignored_values(policy, machine, documents)
 
 
 def known_metadata(releases: Iterable[Release]) -> list[VariantMetadata] | None:

@@ -21,6 +21,9 @@ from ..variants.properties import Property
 from ..variants.providers import PluginProvider, Provider, StaticProvider
 from ..variants.ranking import shortened
 
+# Machine files may have the namespaces of other projects, so only names that are this similar are misspelt.
+_MISSPELT = 0.8
+
 
 class _Known(NamedTuple):
     """The namespaces of a run, and the properties in them; *closed* are namespaces without other values."""
@@ -40,7 +43,11 @@ class _Known(NamedTuple):
 
 def contradictions(policy: Policy) -> list[Problem]:
     """Return the namespaces that one option disables, while another one needs them."""
-    wishes = {"--enable": policy.enabled, "--align": policy.align}
+    wishes: dict[str, Iterable[str]] = {
+        "--supported": policy.given,
+        "--enable": policy.enabled,
+        "--align": policy.align,
+    }
     return [
         Problem("error", option, f"namespace {name!r} is also in --disable", "remove one of the two")
         for option, namespaces in wishes.items()
@@ -62,7 +69,7 @@ def unknown_names(
     return [
         *_unknown_namespaces(policy, known),
         *_unknown_properties(policy, known),
-        *(problem.within("--machine") for problem in unknown_in_machine(_machine_file(machine))),
+        *(problem.within("--machine") for problem in unknown_in_machine(_machine_file(machine), metadata)),
         *_unknown_plugins(policy, machine, metadata),
         *_unknown_pins(policy, metadata, packages),
     ]
@@ -74,20 +81,44 @@ def check_installed_names(policy: Policy, machine: Machine) -> None:
         raise UnknownNameError(*problems)
 
 
-def ignored_values(policy: Policy, metadata: Iterable[VariantMetadata]) -> list[Problem]:
-    """Return the namespaces of --supported that have no effect, as the releases fix their values."""
+def ignored_values(policy: Policy, machine: Machine, metadata: Iterable[VariantMetadata]) -> list[Problem]:
+    """Return the namespaces of --supported and of a machine file that have no effect on the releases."""
+    metadata = list(metadata)
     closed = _known(metadata, Machine()).closed
+    unused = unused_namespaces(_machine_file(machine), [*metadata, *_installed_metadata(machine)])
     text = "ignored, as the release lists the supported values in static-properties"
     return [
-        Problem("error", f"--supported: {namespace}", text, f"use --disable {namespace} to support none")
+        Problem(
+            "error", f"--supported: {namespace}", text, f"use --disable {namespace} instead to support none"
+        )
         for namespace in policy.given
-        if namespace in closed and namespace not in policy.disabled
+        if namespace in closed
+    ] + [problem.within("--machine") for problem in unused]
+
+
+def unused_namespaces(hardware: Hardware, metadata: Iterable[VariantMetadata]) -> list[Problem]:
+    """Return the namespaces in a machine file that neither the releases nor known providers have."""
+    known = _known(metadata, Machine()).namespaces
+    text = "is not used, as the release does not have it"
+    return [
+        Problem("error", "", f"namespace {namespace!r} {text}", "check the spelling")
+        for namespace in hardware.supported
+        if namespace not in known
     ]
 
 
-def unknown_in_machine(hardware: Hardware) -> list[Problem]:
-    """Return the features and values in a machine file that the providers of its namespaces do not have."""
-    return [
+def unknown_in_machine(hardware: Hardware, metadata: Iterable[VariantMetadata] = ()) -> list[Problem]:
+    """Return the misspelt namespaces in a machine file, and the unknown features and values.
+
+    Namespaces are known from *metadata* and the known providers, features and values from the latter.
+    """
+    known = sorted(_known(metadata, Machine()).namespaces)
+    misspelt = [
+        _unknown("", "namespace", namespace, known)
+        for namespace in hardware.supported
+        if namespace not in known and did_you_mean(namespace, known, similarity=_MISSPELT)
+    ]
+    return misspelt + [
         problem
         for namespace, features in hardware.supported.items()
         for feature, values in features.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from ..errors import Problem, RequestError, VariantError, one_of
 from .abi_dependency import ABI_DEPENDENCY, REMARK
@@ -109,14 +109,14 @@ def remarks_on(metadata: VariantMetadata) -> list[str]:
     """Return warnings for the maintainer of wheels with this metadata."""
     remarks = []
     # The null variant needs no provider, and plugins that run in a build give an answer there.
-    used = any(variant.properties for variant in metadata.variants.values())
+    used = [label for label, variant in metadata.variants.items() if variant.properties]
     built = metadata.build_providers()
     if missing := [name for name in metadata.without_provider() if used and name not in built]:
         from .known_providers import suggested_namespace
 
         suggestion = suggested_namespace(missing[0])
         remarks.append(
-            f"no installer can select this variant, because namespace {one_of(missing)} has no provider"
+            f"no installer can select {_listed(used)}, because namespace {one_of(missing)} has no provider"
             f"{suggestion}; add [variant.providers.{missing[0]}] to pyproject.toml, or use --static or"
             " --provider of make-variant"
         )
@@ -124,10 +124,20 @@ def remarks_on(metadata: VariantMetadata) -> list[str]:
         for namespace, feature in never_supported(variant, metadata.providers):
             remarks.append(
                 f"variant {label!r} can never be selected, because the static-properties of"
-                f" {namespace!r} contain none of its values of {feature!r}"
+                f" {namespace!r} contain none of its values of {feature!r}; add one of them there, or change"
+                " the variant's properties"
             )
     if any(ABI_DEPENDENCY in variant.namespaces() for variant in metadata.variants.values()):
         remarks.append(REMARK)
-    if any(label == default_label(variant.properties) for label, variant in metadata.variants.items()):
-        remarks.append("the label is a hash; set a readable label with --label or -Cvariant-label")
+    for label, variant in metadata.variants.items():
+        if label == default_label(variant.properties):
+            remarks.append(
+                f"label {label!r} is a hash; set a readable label with --label of make-variant, or"
+                " -Cvariant-label in a build"
+            )
     return remarks
+
+
+def _listed(labels: Sequence[str]) -> str:
+    """Return the variants of these labels for a message."""
+    return f"variant{'s' if labels[1:] else ''} {one_of(map(repr, labels))}"

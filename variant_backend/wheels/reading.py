@@ -11,6 +11,7 @@ from ..errors import Problem, VariantError
 from ..formats import core_metadata
 from ..formats.record import Record
 from ..lowlevel.ranges import Source
+from ..lowlevel.terminal import print_read
 from ..lowlevel.zip_archive import Archive, Member, split_stored_head, with_stored_head
 from ..lowlevel.zip_records import DEFLATED, REBUILD, Entry
 from ..variants.filename import WheelFilename, escape
@@ -52,6 +53,7 @@ class WheelFile(NamedTuple):
         """
         try:
             with self.path.open("rb", buffering=0) as file:
+                print_read(self.path)
                 read = Wheel.read if whole else Wheel.glance
                 yield read(self.name, Source.of(file.fileno()))
         except VariantError as error:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ..errors import VariantError
 from ..lowlevel.ranges import Advance, Source
+from ..lowlevel.terminal import print_read
 from ..lowlevel.zip_archive import assemble, have_equal_times, split_stored_head
 from ..lowlevel.zip_records import DEFLATED, STORED
 from .plain import plain_name
@@ -47,11 +48,12 @@ def unmake_all(
     would become one file.
     """
     wheels = wheel_files(paths)
-    check_targets(
-        (wheel.path, _target(wheel, out_dir or wheel.path.parent))
+    targets = (
+        (wheel, _target(wheel, out_dir or wheel.path.parent))
         for wheel in wheels
         if isinstance(wheel, WheelFile)
     )
+    check_targets(targets, "give only one of them")
 
     def unmade(wheel: WheelFile | VariantError) -> Unmade | VariantError:
         if isinstance(wheel, VariantError):
@@ -96,6 +98,7 @@ def unmake(
         return _plain(opened)
 
     with errors_named(path, out_dir), path.open("rb", buffering=0) as file:
+        print_read(path)
         is_same = target.exists() and target.samefile(path)
         if not is_same:
             check_is_free(target, force=force)

@@ -9,12 +9,13 @@ from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import VariantError
+from ..errors import Problem, VariantError
 from ..lowlevel.ranges import Advance, HeadCopy, Source, copy_range, read_at, real_path, write_all
+from ..lowlevel.terminal import print_detail
 from ..lowlevel.workspace import workspace
 from ..lowlevel.zip_archive import Range, Segment, length_of
 from ..variants.filename import WheelFilename
-from .reading import Wheel
+from .reading import Wheel, WheelFile
 
 # A tail up to this size is held in memory when a wheel is changed in place.
 _LARGEST_TAIL = 64 << 20
@@ -80,6 +81,7 @@ def write_copy(
                 head.finish(rewriting.kept)
             _write_tail(file, rewriting.kept, rewriting.tail, source, advance)
         part.replace(target)
+    print_detail(f"write {target}")
     return rewriting
 
 
@@ -105,17 +107,32 @@ def _write_tail(file: FileIO, kept: int, tail: Sequence[Segment], source: int, a
     file.truncate()
 
 
-def check_targets(targets: Iterable[tuple[Path, Path]]) -> None:
-    """Check that no two pairs (wheel, target) write to the same file; raises VariantError."""
-    sources: dict[Path, list[Path]] = {}
+def check_targets(targets: Iterable[tuple[WheelFile, Path]], variants_remedy: str) -> None:
+    """Check that no two pairs (wheel, target) write to the same file.
+
+    Raises VariantError; *variants_remedy* is the remedy for variants of one plain wheel in one folder.
+    """
+    pairs: dict[Path, list[tuple[WheelFile, Path]]] = {}
     for wheel, target in targets:
         place = real_path(target)
-        if real_path(wheel) != place:  # otherwise the wheel exists already and is not written
-            sources.setdefault(place, []).append(wheel)
-    clashes = [
-        f"{' and '.join(map(str, several))} would both become {target}"
-        for target, several in sources.items()
+        if real_path(wheel.path) != place:  # otherwise the wheel exists already and is not written
+            pairs.setdefault(place, []).append((wheel, target))
+    problems = [
+        _clash([wheel for wheel, _ in several], several[0][1], variants_remedy)
+        for several in pairs.values()
         if len(several) > 1
     ]
-    if clashes:
-        raise VariantError(*clashes, hint="convert them one by one, each with another --output")
+    if problems:
+        raise VariantError(*problems)
+
+
+def _clash(wheels: Sequence[WheelFile], target: Path, variants_remedy: str) -> Problem:
+    """Return the problem of wheels that would become the same file."""
+    *first, last = [str(wheel.path) for wheel in wheels]
+    text = f"{', '.join(first)} and {last} would {'all' if first[1:] else 'both'} become {target}"
+    remedy = "give them one by one, each with another --output"
+    if len({wheel.path.with_name(str(wheel.name._replace(label=None))) for wheel in wheels}) == 1:
+        has_plain = any(wheel.name.label is None for wheel in wheels)
+        kind = "one wheel and its variants" if has_plain else "variants of one wheel"
+        text, remedy = f"{text}, because they are {kind}", variants_remedy
+    return Problem("error", "", text, remedy)

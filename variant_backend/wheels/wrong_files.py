@@ -37,7 +37,7 @@ def path_problem(path: Path, expected: str = "a wheel") -> Problem | None:
     if _SDIST.fullmatch(name):
         remedy = f"build a wheel from it: pip wheel --no-deps {shlex.quote(place)}"
         return Problem("error", place, f"is an sdist, expected {expected}", remedy)
-    return _renamed_problem(path)
+    return _renamed_problem(path) or _other_kind(path, expected)
 
 
 def missing_problem(path: Path, expected: str = "a wheel") -> Problem | None:
@@ -189,6 +189,20 @@ def _entries(folder: Path) -> Iterable[Path]:
         return []
 
 
+def _other_kind(path: Path, expected: str) -> Problem | None:
+    """Return that a file is not a wheel; None if other files are expected, or if it only lacks the ending."""
+    if expected != "a wheel" or path.suffix == ".whl" or _is_wheel_name(path.with_suffix(".whl").name):
+        return None
+    return Problem("error", str(path), "is not a wheel, expected a .whl file", "give the path of a .whl file")
+
+
+def _is_wheel_name(name: str) -> bool:
+    try:
+        return bool(WheelFilename.parse(name))
+    except VariantError:
+        return False
+
+
 def _renamed_problem(path: Path) -> Problem | None:
     """Return how a file's name differs from a wheel's, if renaming the file is the remedy."""
     name = unquote(path.name)
@@ -198,11 +212,7 @@ def _renamed_problem(path: Path) -> Problem | None:
         text = f"the name contains {mark!r}, as names of copies do"
     if escapes := re.search("%[0-9A-Fa-f]{2}", path.name):
         text = f"the name contains {escapes[0]!r}, which means {unquote(escapes[0])!r} in a URL"
-    try:
-        is_wheel = bool(WheelFilename.parse(name))
-    except VariantError:
-        is_wheel = False
-    if not text or not is_wheel:
+    if not text or not _is_wheel_name(name):
         return None
     remedy = f"rename it to {name}"
     if os.path.lexists(path.with_name(name)):
