@@ -1,4 +1,4 @@
-"""Misuse that click would misread: long options with one dash, properties without quotes, repeats."""
+"""Input that click would misread: long options with one dash, properties without quotes, repeats."""
 
 from __future__ import annotations
 

@@ -49,8 +49,8 @@ class MachineFile(NamedTuple):
         match = re.match(r"([a-z0-9_-]+)=(.*)", text, re.DOTALL)
         prefix, path = (match[1], match[2]) if match else ("", text)
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", path):
-            found, remedy = f"the URL {shown_url(path)!r}", "download the file, and give its path"
-            raise VariantError(f"expected a machine file, got {found}", hint=remedy)
+            text = f"expected a machine file, got the URL {shown_url(path)!r}"
+            raise VariantError(text, hint="download the file, and give its path")
         is_path = path == "-" or re.search(r"[/\\]|^[A-Za-z]:", path) or path.endswith((".toml", ".json"))
         if not is_path and not Path(path).is_file():
             remedy = f"write {f'{prefix}=' if match else ''}./{path or 'machine.toml'} if it is a file"
