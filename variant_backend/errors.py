@@ -65,7 +65,11 @@ class VariantError(Exception):
         return type(self)(*(problem.within(place) for problem in self.problems))
 
 
-class UnknownNameError(VariantError):
+class RequestError(VariantError):
+    """The user's request is incomplete, or contradicts the project file: wrong usage."""
+
+
+class UnknownNameError(RequestError):
     """The user named something that nothing in the run knows: wrong usage."""
 
 

@@ -211,6 +211,20 @@ def test_an_unknown_label_is_an_error_before_any_build(project: Path) -> None:
     assert not (project / "dist").exists()
 
 
+def test_the_label_plain_is_an_error_that_names_the_option(project: Path) -> None:
+    result = build(project, "--label=plain", ok=False, code=2)
+    assert result.stderr == "error: unknown label 'plain'; use --plain to build the plain release\n"
+
+
+def test_a_file_is_not_a_project(tmp_path: Path) -> None:
+    file = tmp_path / "README.md"
+    file.touch()
+    with pytest.raises(VariantError) as raised:
+        Matrix.load(file)
+    remedy = "give the project's folder or its pyproject.toml as PATH"
+    assert str(raised.value) == f"{file}: expected a folder, got a file; {remedy}"
+
+
 def test_a_project_without_a_variant_table_has_only_a_plain_release(project: Path) -> None:
     edit(project, PYPROJECT[PYPROJECT.index("[variant]") :], "")
     result = build(project, ok=False)

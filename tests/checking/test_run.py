@@ -187,6 +187,120 @@ def test_rules_about_other_installers_are_left_out() -> None:
         select_codes(["nothing"], [], INSTALLERS)
 
 
+def test_a_remedy_names_the_folder_of_the_release(dist: Path) -> None:
+    (dist / "demo-1.0-variants.json").unlink()
+    folder = dist.rename(dist.with_name("new dist"))
+    assert f"write it with `variant-backend index '{folder}'`\n" in call(folder).stdout
+    CliRunner().invoke(main, ["index", "--simple", str(folder)])
+    page = folder / "simple" / "demo" / "index.html"
+    page.write_text("", encoding="utf-8")
+    for path in (folder, folder / "simple", page):
+        assert f"write the pages with `variant-backend index --simple '{folder}'`\n" in call(path).stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("plugin = 'off'", "unknown key 'plugin' (did you mean 'plugins'?); known keys: "),
+        (
+            "plugins = 'of'",
+            "error[bad-value]: unknown value 'of' (did you mean 'off'?); known values: off, validate",
+        ),
+    ],
+)
+def test_a_suggestion_has_no_second_remedy(tmp_path: Path, text: str, end: str) -> None:
+    path = tmp_path / "pyproject.toml"
+    path.write_text(f"[tool.variant-backend]\n{text}\n", encoding="utf-8")
+    (line,) = call(path).stdout.splitlines()
+    assert end in line
+    assert line.count(";") == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--select", "practice", "--ignore", "practice"),
+        ("--select", "side-file", "--installer", "uv"),
+        ("--ignore", "format,installers,practice,uv,pip"),
+    ],
+)
+@pytest.mark.parametrize("path", ["dist", "--list"])
+def test_a_selection_without_rules_is_wrong_usage(options: tuple[str, ...], path: str) -> None:
+    result = call(*options, path)
+    assert result.exit_code == 2
+    given = " and ".join(name for name in ("--select", "--ignore") if name in options)
+    assert f"error: no rule is left; leave out {given}\n" in result.stderr
+
+
+def test_a_path_that_cannot_be_checked_can_be_selected_alone(tmp_path: Path) -> None:
+    assert call("--select", "unreadable", tmp_path / "gone.whl").exit_code == 1
+
+
+def test_the_list_of_rules_refuses_paths(dist: Path) -> None:
+    result = call("--list", dist)
+    assert result.exit_code == 2
+    assert "error: --list and paths cannot be used together; leave one of them out\n" in result.stderr
+
+
+def test_json_has_the_number_of_checked_files(dist: Path) -> None:
+    (dist / "demo-1.0.tar.gz").touch()
+    assert json.loads(call("--json", dist).stdout)["checked"] == {"wheel": 4, "index-file": 1, "sdist": 1}
+    assert json.loads(call("--json", dist / "gone.whl").stdout)["checked"] == {}
+
+
+WRAPPING = """
+[build-system]
+requires = ["variant-backend"]
+build-backend = "variant_backend.hooks"
+"""
+NO_BACKEND = (
+    "tool.variant-backend.build-backend: error[build-system]: {}; name the backend to wrap,"
+    ' for example "setuptools.build_meta"'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        (WRAPPING, NO_BACKEND.format("missing")),
+        (WRAPPING.replace('"variant_backend', '"tools.variant_backend'), NO_BACKEND.format("missing")),
+        (
+            f'{WRAPPING}[tool.variant-backend]\nbuild-backend = "variant_backend.hooks"\n',
+            NO_BACKEND.format("'variant_backend.hooks' cannot wrap itself"),
+        ),
+        (
+            f'{WRAPPING}[tool.variant-backend]\nbuild-backend = "tools.variant_backend.hooks"\n',
+            NO_BACKEND.format("'tools.variant_backend.hooks' cannot wrap itself"),
+        ),
+    ],
+)
+def test_a_project_without_a_backend_to_wrap_is_an_error(tmp_path: Path, text: str, finding: str) -> None:
+    path = tmp_path / "pyproject.toml"
+    path.write_text(text, encoding="utf-8")
+    assert call(path).stdout == f"{path}: {finding}\n"
+
+
+def test_every_problem_of_the_build_system_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "pyproject.toml"
+    path.write_text(WRAPPING.replace('"variant-backend"', ""), encoding="utf-8")
+    assert codes(path) == ["build-system", "build-system"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{WRAPPING}[tool.variant-backend]\nbuild-backend = "setuptools.build_meta"\n',
+        '[build-system]\nrequires = []\nbuild-backend = "mine"\nbackend-path = ["."]\n',
+        '[build-system]\nrequires = []\nbuild-backend = "hatchling.build"\n',
+        "",
+    ],
+)
+def test_a_wrapped_or_unrelated_build_system_has_no_finding(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "pyproject.toml"
+    path.write_text(text, encoding="utf-8")
+    assert codes(path) == []
+
+
 def test_the_list_has_every_code() -> None:
     assert [line.partition(" ")[0] for line in call("--list").stdout.splitlines()] == [*RULES]
     assert json.loads(call("--list", "--json").stdout)["rules"].keys() == RULES.keys()

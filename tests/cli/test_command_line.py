@@ -134,6 +134,20 @@ def test_an_option_with_one_value_given_twice_is_refused() -> None:
     assert result.stderr.endswith("error: -l/--label is given twice; leave one of them out\n")
 
 
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ((), "missing argument 'WHEEL...'"),
+        (("-j", "0", "x.whl"), "-j/--jobs: 0 is not in the range x>=1"),
+        (("x.whl", "-j"), "option '-j' requires an argument"),
+    ],
+)
+def test_messages_of_click_have_the_form_of_the_others(options: tuple[str, ...], error: str) -> None:
+    result = invoke("make-variant", *options)
+    assert result.exit_code == 2
+    assert result.stderr.endswith(f"error: {error}\n")
+
+
 def test_only_errors_in_the_form_of_the_command_line_show_the_usage(tmp_path: Path) -> None:
     convert(make_wheel(tmp_path), tmp_path)
     source = ("demo", "-f", tmp_path)

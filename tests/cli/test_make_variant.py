@@ -100,7 +100,7 @@ def test_a_wheel_and_its_variants_do_not_become_one_file() -> None:
 def test_verbose_names_each_file_once() -> None:
     wheel = make_wheel(Path())
     options = ["-v", "-p", "x86_64::level::v3", "-l", "a", wheel]
-    steps = ["dry run: no file is written", f"read {wheel}"]
+    steps = [f"read {wheel}", "dry run: no file is written"]
     assert make("-n", *options).stderr.splitlines() == steps
     variant = f"{NAME}-a.whl"
     assert make(*options).stderr.splitlines() == [f"read {wheel}", f"write {variant}"]
@@ -193,7 +193,7 @@ def test_a_property_of_an_undeclared_namespace_is_refused() -> None:
     result = CliRunner().invoke(
         make_variant_command, [str(make_wheel(Path())), "-p", "gpus::arch::9", "-l", "x"]
     )
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "unknown namespace 'gpus' (did you mean 'gpu'?)" in result.stderr
 
 
@@ -463,6 +463,21 @@ def test_an_unknown_feature_of_a_known_namespace_is_a_warning() -> None:
         "warning: property 'nvidia :: cuda :: 12': unknown feature 'cuda' of nvidia; known features:"
         " cuda_version_lower_bound, cuda_version_upper_bound, sm_arch\n"
     )
+
+
+def test_a_label_with_other_properties_is_wrong_usage() -> None:
+    Path("pyproject.toml").write_text(PROJECT)
+    wheel = str(make_wheel(Path()))
+    result = CliRunner().invoke(make_variant_command, [wheel, "-l", "mkl", "-p", "gpu::arch::none", "-n"])
+    assert result.exit_code == 2
+    assert "is defined in [variant.variants] with other properties" in result.stderr
+    assert "dry run" not in result.stderr
+
+
+def test_wheels_without_a_variant_are_wrong_usage_despite_a_broken_wheel() -> None:
+    result = CliRunner().invoke(make_variant_command, [str(make_wheel(Path())), "gone.whl"])
+    assert result.exit_code == 2
+    assert "no variant is given for this wheel" in result.stderr
 
 
 def test_without_a_match_a_variant_must_be_given() -> None:

@@ -289,7 +289,7 @@ def test_a_problem_of_many_wheels_is_printed_once(here: Path) -> None:
 def test_a_release_without_labels_or_index_file_is_refused(dist: Path) -> None:
     (dist / "demo-1.0-variants.json").unlink()
     (error,) = refused(dist, "--base-url", BASE_URL)
-    assert error == "demo 1.0: the index file is missing; write it with `variant-backend index`"
+    assert error == f"demo 1.0: the index file is missing; write it with `variant-backend index {dist}`"
     (error,) = refused(dist, "--base-url", BASE_URL, "--label", PLAIN)
     assert error == (
         "demo 1.0: no variant wheel is listed;"

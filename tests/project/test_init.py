@@ -759,6 +759,15 @@ def test_conflicting_options_are_wrong_usage(arguments: tuple[str, ...], message
     assert file.read_text(encoding="utf-8") == PLAIN
 
 
+def test_a_property_that_its_provider_does_not_know_is_a_warning() -> None:
+    write(PLAIN)
+    result = init("-l", "x", "-p", "x86_64::level::v9")
+    assert result.exit_code == 0
+    assert result.stderr.startswith(
+        "warning: property 'x86_64 :: level :: v9': unknown value 'v9' of x86_64 :: level; known values: v1,"
+    )
+
+
 def test_wrapping_and_a_label_in_one_run_give_a_valid_file() -> None:
     file = write(PLAIN)
     assert init("--label", "avx2", "-p", "x86_64 :: level :: v3").exit_code == 0
@@ -771,7 +780,7 @@ def test_wrapping_and_a_label_in_one_run_give_a_valid_file() -> None:
     assert not project.metadata.without_provider()
     assert list(project.recipes) == ["avx2", "null"]
     result = init("--label", "avx2", "-p", "x86_64::level::v4")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "error: pyproject.toml: label 'avx2' is defined in [variant.variants] with other" in result.stderr
 
 

@@ -519,7 +519,7 @@ def test_a_dry_run_reports_but_writes_no_file(tmp_path: Path) -> None:
         result = invoke("--dry-run", *options, document, wheel)
         assert result.exit_code == 0
         assert all(line.endswith((".json", ".whl")) for line in result.stdout.splitlines())
-        assert result.stderr.startswith("dry run: no file is written\n")
+        assert result.stderr.endswith("dry run: no file is written\n")
         assert result.stderr.count("enable-if") == 4
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 

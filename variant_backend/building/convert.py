@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from ..errors import VariantError
+from ..errors import Problem, RequestError, VariantError
 from ..lowlevel.ranges import Advance
 from ..project.recipe import Recipe, label_for
 from ..wheel_rewrite import Outcome, Plan, make_variant, renamed
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from ..project.pyproject import Project
 
 _REMEDY = "use --property, --null or --label, or add a match to the project file"
-
-
-class RequestError(VariantError):
-    """The request is missing, or contradicts the project file: wrong usage."""
 
 
 class Conversion(NamedTuple):
@@ -69,8 +65,8 @@ def plan_conversions(
     if None in planned:
         project = _load_project(project_file)
         by_match = planner.by_match(project)
-        if by_match is None and not any(planned):
-            raise RequestError(f"No variant is given for {paths[0].name}: {_REMEDY}.")
+        if by_match is None and not _conversions(planned):
+            raise RequestError(_no_variant(paths[planned.index(None)].name))
         planned = [
             _planned(wheel, by_match or _refuse) if item is None else item
             for wheel, item in zip(wheels, planned, strict=True)
@@ -164,7 +160,11 @@ def _planned(wheel: WheelFile | VariantError, plan_of: Callable[[WheelFile], Pla
 
 
 def _refuse(wheel: WheelFile) -> Plan | None:
-    raise VariantError("no variant is given for this wheel", place=wheel.path.name, hint=_REMEDY)
+    raise VariantError(_no_variant(wheel.path.name))
+
+
+def _no_variant(wheel: str) -> Problem:
+    return Problem("error", wheel, "no variant is given for this wheel", _REMEDY)
 
 
 class _Planner:
@@ -184,7 +184,7 @@ class _Planner:
                 " edit its table [variant.providers]"
             )
         if table is None and request.needs_table():
-            raise VariantError(
+            raise RequestError(
                 f"label {request.label!r} is not defined: there is no project file with a [variant] table",
                 hint="use --pyproject FILE to name a project file, or --property to give properties",
             )

@@ -20,11 +20,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
-from ..errors import VariantError
+from ..errors import UnknownNameError, VariantError
 from ..lowlevel.processes import GROUP, end_group, temporary_folder
 from ..lowlevel.terminal import print_detail
 from ..lowlevel.workspace import workspace
-from ..project.pyproject import Project, build_system_problem
+from ..project.pyproject import Project, build_system_problems
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..variants.wheel_metadata import remarks_on
@@ -41,6 +41,9 @@ _PROGRAM = Path(__file__).with_name("_build_one.py")
 _LOG_FOLDER = ".logs"
 _ERROR = "variant-backend: error: "
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
+
+# The name of the plain wheel in messages.
+_PLAIN = "plain"
 
 # Seconds between two checks of the processes.
 _TICK = 0.05
@@ -63,6 +66,9 @@ class Matrix(NamedTuple):
 
         Raises VariantError if a label is unknown, or if the project is not set up for variants.
         """
+        if source.is_file():
+            hint = "give the project's folder or its pyproject.toml as PATH"
+            raise VariantError("expected a folder, got a file", place=source, hint=hint)
         path = source / "pyproject.toml"
         if not path.exists():
             raise VariantError("file not found", place=path, hint="give the project's folder as PATH")
@@ -77,12 +83,15 @@ class Matrix(NamedTuple):
             defined = metadata.variants if metadata else ()
             labels, plain = [*dict.fromkeys([*defined, *project.recipes])], True  # null needs a recipe only
         known = metadata or VariantMetadata((), {}, {})
+        if _PLAIN in labels and _PLAIN not in known.variants:
+            hint = "use --plain to build the plain release"
+            raise UnknownNameError(f"unknown label {_PLAIN!r}", hint=hint)
         variants = {label: known.variant(label) for label in labels}
-        problem = build_system_problem(path) if variants else None
-        if problem and not problem.place.endswith("requires"):
-            raise VariantError(problem).within(path)
+        problems = build_system_problems(path) if variants else []
+        if fatal := [problem for problem in problems if not problem.place.endswith("requires")]:
+            raise VariantError(*fatal).within(path)
         requested = known._replace(variants=variants)
-        remarks = [str(problem.within(path))] if problem else []
+        remarks = [str(problem.within(path)) for problem in problems]
         remarks += [*remarks_on(requested), *unknown_properties(requested)]
         for variant in variants.values():
             remarks += project.recipe(variant.label).remarks()
@@ -114,7 +123,7 @@ class Built(NamedTuple):
 
 
 def _name(distribution: Distribution, label: str | None) -> str:
-    return label or ("sdist" if distribution == "sdist" else "plain")
+    return label or ("sdist" if distribution == "sdist" else _PLAIN)
 
 
 def build_matrix(
@@ -157,7 +166,7 @@ def build_matrix(
 
 def _log_name(distribution: Distribution, label: str | None) -> str:
     """Return a name that is unique among the builds: labels never contain ``-``."""
-    return f"{label}-variant" if label in ("sdist", "plain") else _name(distribution, label)
+    return f"{label}-variant" if label in ("sdist", _PLAIN) else _name(distribution, label)
 
 
 class _Order(NamedTuple):

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import VariantError
+from ..errors import RequestError, VariantError
 from ..project.recipe import Recipe
 from ..variants.abi_dependency import ABI_DEPENDENCY, built_with
 from ..variants.filename import escape
@@ -68,7 +68,7 @@ class Draft(NamedTuple):
         """Return the draft for a request, with the project file if there is one. Raises VariantError."""
         for index, prop in enumerate(request.properties):
             if prop in request.properties[:index]:
-                raise VariantError(f"duplicate property {str(prop)!r}", hint="give it once")
+                raise RequestError(f"duplicate property {str(prop)!r}", hint="give it once")
         release = project.metadata if project else None
         if release is None:
             release = declare(request.properties, request.providers, known=request.known)

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import VariantError, did_you_mean
-from ..project.pyproject import PROJECT_FILE, Project
+from ..project.pyproject import PROJECT_FILE, Project, wrapped_problem
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, DistributionFinder
@@ -36,18 +36,11 @@ def wrapped_backend(project: Project, *hook: str) -> Any:
 
     Raises VariantError if the import fails or the hook is missing.
     """
-    reference = project.build_backend
+    reference = project.build_backend or ""
     place = f"{PROJECT_FILE}: tool.variant-backend.build-backend"
-    if not reference:
-        raise VariantError(
-            f"{place}: missing", hint='name the backend to wrap, for example "setuptools.build_meta"'
-        )
+    if problem := wrapped_problem(reference):
+        raise VariantError(problem).within(PROJECT_FILE)
     module_name, _, object_path = reference.partition(":")
-    if module_name.partition(".")[0] == __name__.partition(".")[0]:
-        raise VariantError(
-            f"{place}: {reference!r} cannot wrap itself",
-            hint='name the backend to wrap, for example "setuptools.build_meta"',
-        )
     _look_first_in(project.backend_path, module_name)
     try:
         backend: Any = _import(module_name)

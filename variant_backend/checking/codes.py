@@ -41,8 +41,9 @@ _BOTH = ("installers", *INSTALLERS)
 _REBUILD = "rebuild the wheel"
 _REPACK = "rebuild the wheel, or repack it with `wheel unpack` and `wheel pack` and keep its filename"
 _REMAKE = "recreate the wheel with `make-variant`, and do not edit files inside it"
-_REINDEX = "write it with `variant-backend index`"
-_REPAGE = "write the pages with `variant-backend index --simple`"
+# A finding names the folder of the release instead of DIR.
+_REINDEX = "write it with `variant-backend index DIR`"
+_REPAGE = "write the pages with `variant-backend index --simple DIR`"
 
 
 def _format(fact: str, remedy: str) -> Rule:
@@ -111,13 +112,9 @@ RULES: Mapping[str, Rule] = {
         "The document is not valid JSON in UTF-8 without a byte order mark.", "correct its syntax"
     ),
     "duplicate-key": _format("An object has the same key twice.", "remove one of them"),
-    "wrong-type": _format(
-        "A value has another type than the format requires.", "write the type that the message names"
-    ),
-    "bad-value": _format("A value is invalid.", "write a valid value"),
-    "unknown-key": _format(
-        "The format does not define this key.", "remove it; it may be from an older version of the format"
-    ),
+    "wrong-type": _format("A value has another type than the format requires.", "replace it"),
+    "bad-value": _format("A value is invalid.", "correct it"),
+    "unknown-key": _format("The format does not define this key.", "correct its spelling, or remove it"),
     "missing-key": _format("A required key is missing.", "add it"),
     "empty-list": _format("A list or a table must not be empty.", "add an entry, or remove the key"),
     "duplicate-value": _format("A list of unique values has the same value twice.", "remove one of them"),
@@ -125,7 +122,7 @@ RULES: Mapping[str, Rule] = {
     "bad-name": _format("A name has characters that the format does not allow.", "use another name"),
     "unknown-schema": _format(
         "The value of $schema is not a known version of the format.",
-        "write the file with `make-variant` or `variant-backend index`",
+        "write the file with `make-variant` or `variant-backend index DIR`",
     ),
     "undeclared-namespace": _format(
         "A namespace is not in default-priorities.namespace.", "add it there, or correct its spelling"
@@ -185,8 +182,8 @@ RULES: Mapping[str, Rule] = {
     "build-system": Rule(
         (PRACTICE,),
         ERROR,
-        "The project names a backend to wrap, but builds of it do not use variant_backend.hooks.",
-        "correct [build-system], or run `variant-backend init`",
+        "The project file does not make variant_backend.hooks wrap another build backend.",
+        "name variant_backend.hooks in [build-system], and the backend to wrap in [tool.variant-backend]",
     ),
     "variant-marker": Rule(
         _BOTH,
@@ -295,7 +292,7 @@ RULES: Mapping[str, Rule] = {
         (PRACTICE,),
         WARNING,
         "The index file has a label without a wheel in the same folder.",
-        "add the wheel, or write the index file with `variant-backend index`",
+        "add the wheel, or write the index file with `variant-backend index DIR`",
     ),
     "index-without-wheels": Rule(
         (PRACTICE,),
@@ -332,9 +329,9 @@ def select_codes(select: Iterable[str], ignore: Iterable[str], installers: Colle
 
     Both take codes and groups. Rules about an installer are left out unless it is one of *installers*. Rules
     about given paths are always selected, unless *ignore* has their codes.
-    Raises VariantError with a suggestion if a name is neither a code nor a group.
+    Raises VariantError with a suggestion if a name is neither a code nor a group, or if no rule is left.
     """
-    ignore = [*ignore]
+    select, ignore = [*select], [*ignore]
     wanted, unwanted = _codes(select), _codes(ignore)
     about = {*INSTALLERS} - {*installers}
     foreign = {
@@ -342,7 +339,11 @@ def select_codes(select: Iterable[str], ignore: Iterable[str], installers: Colle
         for code, rule in RULES.items()
         if (concerned := {*INSTALLERS}.intersection(rule.groups)) and concerned <= about
     }
-    return ((wanted or {*RULES}) - unwanted - foreign) | (_PATHS - {*ignore})
+    left = (wanted or {*RULES}) - unwanted - foreign
+    if not left:
+        given = [option for option, names in (("--select", select), ("--ignore", ignore)) if names]
+        raise VariantError("no rule is left", hint=f"leave out {' and '.join(given)}")
+    return left | (_PATHS - {*ignore})
 
 
 def _codes(names: Iterable[str]) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..project.pyproject import Project, build_system_problem
+from ..project.pyproject import Project, build_system_problems, may_be_wrapped
 from ..variants import consistency
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_metadata
@@ -43,6 +43,6 @@ def check_project_file(findings: Findings, path: Path) -> None:
             recipes = {label: project.recipe(label) for label in variants}
             document.problems += consistency.of_metadata(project.metadata)
             document.problems += release_rules.of_recipes(recipes, variants)
-        if project.build_backend and (problem := build_system_problem(path)):
-            document.add(problem)
+        if project.build_backend or may_be_wrapped(path):
+            document.problems += build_system_problems(path)
     findings.add(path, document.problems)

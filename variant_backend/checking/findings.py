@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ..errors import Problem, VariantError
 from .codes import RULES
+from .input_files import release_folder
 
 
 class Finding(NamedTuple):
@@ -20,6 +21,8 @@ class Finding(NamedTuple):
     def of(cls, file: str, problem: Problem) -> Finding:
         """Return a finding; a problem without a remedy gets the remedy of its rule."""
         remedy = problem.remedy or RULES[problem.code].remedy
+        if not problem.remedy and " DIR`" in remedy:
+            remedy = remedy.replace(" DIR`", f" {release_folder(file)}`")
         return cls(file, Problem(problem.code, problem.place, problem.text, remedy))
 
     @property

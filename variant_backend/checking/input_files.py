@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import stat
 from pathlib import Path
 
@@ -59,3 +60,12 @@ def document_content(path: Path) -> bytes:
         if source.size > _LARGEST_DOCUMENT:
             raise VariantError(f"too large: {source.size} bytes (limit: {_LARGEST_DOCUMENT})")
         return source.read(source.size, 0)
+
+
+def release_folder(file: str) -> str:
+    """Return the folder of the release that a file belongs to, as an argument in a shell."""
+    path = Path(file)
+    folder = path if path.is_dir() else path.parent
+    above = [folder, *folder.parents][:2]
+    inside = next((place.parent for place in above if place.name == "simple"), folder)
+    return shlex.quote(str(inside))

@@ -43,6 +43,12 @@ def find_problems(paths: Iterable[Path]) -> list[Finding]:
     return [*check_files(paths).findings]
 
 
+def numbers_by_kind(checked: Mapping[Path, str]) -> dict[str, int]:
+    """Return the number of checked files of each kind, as JSON data."""
+    numbers = Counter(checked.values())
+    return {kind.replace(" ", "-").lower(): numbers[kind] for kind in KINDS if numbers[kind]}
+
+
 def summary(findings: Sequence[Finding], checked: Mapping[Path, str]) -> str:
     """Return one line: the number of errors and warnings, or the *checked* files if there are none."""
     if findings:

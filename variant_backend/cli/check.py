@@ -63,6 +63,8 @@ def check_command(
     """
     if printer.as_json and form == "github":
         raise click.UsageError("--json and --format github cannot be used together; leave one of them out")
+    if lists and paths:
+        raise click.UsageError("--list and paths cannot be used together; leave one of them out")
     try:
         codes = select_codes(_split(select), _split(ignore), installers)
     except VariantError as error:
@@ -70,14 +72,17 @@ def check_command(
     if lists:
         _print_list(printer, codes)
         return
-    from ..checking.run import check_files, summary
+    from ..checking.run import check_files, numbers_by_kind, summary
 
     paths = paths or tuple(path for path in (Path("dist"), Path("pyproject.toml")) if path.exists())
     if not paths:
         raise click.UsageError("nothing to check: this folder has no dist and no pyproject.toml; name a path")
     report = check_files(paths)
     findings = [finding for finding in report.findings if finding.problem.code in codes]
-    printer.keys = {"findings": [finding.to_dict() for finding in findings]}
+    printer.keys = {
+        "checked": numbers_by_kind(report.checked),
+        "findings": [finding.to_dict() for finding in findings],
+    }
     for finding in findings:
         if form == "github":
             _annotate(finding)

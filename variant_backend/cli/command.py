@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import re
 import signal
 import sys
 import threading
@@ -13,7 +14,7 @@ from typing import Any
 
 import click
 
-from ..errors import UnknownNameError, VariantError, did_you_mean
+from ..errors import RequestError, VariantError, did_you_mean
 from ..lowlevel.terminal import NORMAL, QUIET, VERBOSE, print_error, print_lines, print_message, set_volume
 from .misuse import refuse_extra, refuse_repeats, refuse_single_dash, refuse_unquoted
 from .output import Printer, problems_in
@@ -98,9 +99,15 @@ def _report(error: click.ClickException) -> None:
 
 
 def _message(error: click.ClickException) -> str:
-    """Return the message of an error of click, with the nearest name for an unknown option."""
+    """Return the message of an error; those of click get the form of the others."""
+    own = (click.MissingParameter, WrongValue)  # their messages name the option already
+    is_value = isinstance(error, click.BadParameter) and not isinstance(error, own)
+    if is_value and isinstance(param := getattr(error, "param", None), click.Option):
+        return f"{'/'.join(param.opts)}: {error.message.removesuffix('.')}"
     if not isinstance(error, click.NoSuchOption) or error.ctx is None:
-        return error.format_message()
+        text = error.format_message()
+        is_of_click = re.match(r"[A-Z][a-z]+ ", text)  # other messages start with a name or in lower case
+        return text[0].lower() + text[1:].removesuffix(".") if is_of_click else text
     known = [name for param in error.ctx.command.get_params(error.ctx) for name in param.opts]
     command = error.ctx.command
     hint = command.hints.get(error.option_name) if isinstance(command, Command) else None
@@ -162,20 +169,21 @@ class Command(_Program):
                 "--quiet and --verbose cannot be used together; leave one of them out", ctx
             )
         ctx.obj = printer = Printer(as_json=ctx.params.pop("as_json", False))
-        result, code = None, 1
+        result, code, dry_run = None, 1, ctx.params.get("dry_run")
         before = set_volume(QUIET if quiet else VERBOSE if verbose else NORMAL)
         try:
-            if ctx.params.get("dry_run"):
-                print_message("dry run: no file is written")
             with _termination_is_an_exit():
                 try:
                     result = super().invoke(ctx)
                 except (VariantError, OSError) as error:
                     if isinstance(error, OSError) and error.errno == errno.EPIPE:
                         raise  # click ends quietly when the reader has closed the pipe
-                    code = 2 if isinstance(error, UnknownNameError) else 1
+                    code = 2 if isinstance(error, RequestError) else 1
                     for problem in problems_in(error):
                         printer.error(problem)
+                else:
+                    if dry_run:
+                        print_message("dry run: no file is written")
                 printer.close()
         finally:
             set_volume(before)

@@ -16,7 +16,10 @@ from .output import Printer
 
 
 @click.command(
-    "init", cls=Command, example="variant-backend init -l cu12 -p 'nvidia::cuda::12'", page="docs/init.md"
+    "init",
+    cls=Command,
+    example="variant-backend init -l x86_64_v3 -p x86_64::level::v3",
+    page="docs/init.md",
 )
 @click.argument("path", default=".", type=PATH, metavar="[PATH]")
 @label_option("Define this label in the project file.")
@@ -38,6 +41,7 @@ def init_command(
     variant_backend.hooks, and [tool.variant-backend] names the backend that it named before. The command
     shows the changes first, and keeps existing settings.
     """
+    from ..building.plan import unknown_properties
     from ..project import scaffold as editing
 
     if undo and (label is not None or properties):
@@ -56,6 +60,8 @@ def init_command(
                     f"label {label!r} is new; add its properties with --property NS::FEATURE::VALUE"
                 )
             new = editing.add_variant(new, label, properties)
+            for warning in unknown_properties(editing.metadata_of(new, label)):
+                printer.warn(warning)
     except VariantError as error:
         raise error.within(file) from None
     printer.keys = {"path": str(file), "changed": new != old, "written": new != old and not dry_run}

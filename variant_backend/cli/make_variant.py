@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from .. import __version__
-from ..building.convert import Conversion, Planned, RequestError, Result, convert, plan_conversions
+from ..building.convert import Conversion, Planned, Result, convert, plan_conversions
 from ..building.plan import Request
 from ..errors import VariantError
 from ..lowlevel.source_date import source_date_epoch
@@ -23,7 +23,7 @@ from .request_options import request_options
     "make-variant",
     cls=Command,
     context_settings={"help_option_names": ["-h", "--help"]},
-    example="make-variant -p 'nvidia::cuda::12' demo.whl",
+    example="make-variant -p x86_64::level::v3 demo.whl",
     page="docs/convert.md",
 )
 @click.argument("wheels", nargs=-1, required=True, type=PATH, callback=expanded, metavar="WHEEL...")
@@ -51,10 +51,7 @@ def make_variant_command(
     the project file selects it. The input wheels never change. The command prints the path of each file.
     """
     moment = source_date_epoch(os.environ)
-    try:
-        planned = plan_conversions(wheels, request, pyproject, moment=moment, warn=printer.warn)
-    except RequestError as error:
-        raise click.UsageError(str(error)) from None
+    planned = plan_conversions(wheels, request, pyproject, moment=moment, warn=printer.warn)
     printer.keys = {"wheels": [_to_dict(*pair, None) for pair in zip(wheels, planned, strict=True)]}
     progress = Progress(wheels)
     results = convert(planned, output, force=force, dry_run=dry_run, jobs=jobs, advance=progress.advance)

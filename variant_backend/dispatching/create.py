@@ -166,7 +166,8 @@ def _read_sound(listing: Listing) -> tuple[Release, VariantMetadata]:
         remedy = "add a variant wheel to the folder or index, or its label with --label LABEL"
         problems.append(Problem("error", place, "no variant wheel is listed", remedy))
     elif release.metadata is None and not problems:
-        remedy = "write it with `variant-backend index`"
+        folders = [str(wheel.file.path.parent) for wheel in release.candidates if wheel.file.path]
+        remedy = f"write it with `variant-backend index {shlex.quote(folders[0]) if folders else 'URL'}`"
         problems.append(Problem("error", place, "the index file is missing", remedy))
     if problems or release.metadata is None:
         raise VariantError(*problems)

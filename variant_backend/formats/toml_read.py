@@ -20,6 +20,8 @@ def read_toml(path: Path) -> dict[str, object]:
     try:
         data = path.read_bytes()
     except OSError as error:
+        if path.is_dir():
+            raise VariantError("expected a file, got a folder", place=path, hint="name a file") from None
         is_missing = isinstance(error, FileNotFoundError)
         raise VariantError(
             "file not found" if is_missing else error.strerror or str(error), place=path

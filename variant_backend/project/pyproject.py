@@ -139,26 +139,56 @@ def may_be_wrapped(path: Path) -> bool:
     Raises VariantError if the file cannot be read.
     """
     system = Document().table(read_toml(path).get("build-system"), "build-system")
-    return "backend-path" in system or f".{system.get('build-backend')}".endswith(".variant_backend.hooks")
+    return "backend-path" in system or _is_hooks(system.get("build-backend"))
 
 
-def build_system_problem(path: Path) -> Problem | None:
-    """Return why builds of a project do not get to `variant_backend.hooks`, or None.
+def build_system_problems(path: Path) -> list[Problem]:
+    """Return why builds of a project do not get to `variant_backend.hooks`, or to the wrapped backend.
 
     Raises VariantError if the file cannot be read.
     """
-    system = Document().table(read_toml(path).get("build-system", {}), "build-system")
+    data = read_toml(path)
+    system = Document().table(data.get("build-system", {}), "build-system")
     backend, requires = system.get("build-backend"), system.get("requires")
     if not may_be_wrapped(path):
         is_near = isinstance(backend, str) and did_you_mean(backend, [_HOOKS])
-        remedy = f'write build-backend = "{_HOOKS}"' if is_near else "run `variant-backend init` to set it up"
+        remedy = f'write build-backend = "{_HOOKS}"' if is_near else f"run `{_init(path)}` to set it up"
         text = f"expected {_HOOKS!r}, got {backend!r}" if backend else f"missing; expected {_HOOKS!r}"
-        return Problem("build-system", "build-system.build-backend", text, remedy)
+        return [Problem("build-system", "build-system.build-backend", text, remedy)]
+    problems = []
     names = [re.match(r"[\w.-]*", item.strip()) for item in _strings(requires)]
     if backend == _HOOKS and "variant-backend" not in {normalize(name[0]) for name in names if name}:
         remedy = 'add "variant-backend" to the list'
-        return Problem("build-system", "build-system.requires", "missing 'variant-backend'", remedy)
-    return None
+        problems.append(Problem("build-system", "build-system.requires", "missing 'variant-backend'", remedy))
+    if _is_hooks(backend):
+        tools = Document().table(data.get("tool", {}), "tool")
+        wrapped = Document().table(tools.get("variant-backend", {}), _TOOL).get("build-backend")
+        if (wrapped is None or isinstance(wrapped, str)) and (problem := wrapped_problem(wrapped)):
+            problems.append(problem)
+    return problems
+
+
+def wrapped_problem(backend: str | None) -> Problem | None:
+    """Return why the ``build-backend`` of ``[tool.variant-backend]`` cannot be wrapped, or None."""
+    remedy = 'name the backend to wrap, for example "setuptools.build_meta"'
+    module = (backend or "").partition(":")[0]
+    if module and not _is_hooks(module) and module.partition(".")[0] != _HOOKS.partition(".")[0]:
+        return None
+    text = f"{backend!r} cannot wrap itself" if backend else "missing"
+    return Problem("build-system", f"{_TOOL}.build-backend", text, remedy)
+
+
+def _init(path: Path) -> str:
+    """Return the command that wraps the build backend of the project file *path*."""
+    import shlex
+
+    target = path.parent if path.name == PROJECT_FILE.name else path
+    return "variant-backend init" + (f" {shlex.quote(str(target))}" if target != Path() else "")
+
+
+def _is_hooks(backend: object) -> bool:
+    """Return whether a build backend is this package, or a copy of it inside another one."""
+    return f".{backend}".endswith(f".{_HOOKS}")
 
 
 def _strings(value: object) -> list[str]:

@@ -127,6 +127,12 @@ def is_defined(text: str, label: str) -> bool:
     return label == NULL_LABEL or label in _metadata(_read_tables(text)).variants
 
 
+def metadata_of(text: str, label: str) -> VariantMetadata:
+    """Return the variants of a project file with only one label. Raises UnknownNameError if it is unknown."""
+    metadata = _metadata(_read_tables(text))
+    return metadata._replace(variants={label: metadata.variant(label)})
+
+
 def add_variant(text: str, label: str, properties: Sequence[Property]) -> str:
     """Return a project file that defines a label and has a table for its recipe.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from ..errors import UnknownNameError, VariantError, did_you_mean, one_of
+from ..errors import RequestError, UnknownNameError, did_you_mean, one_of
 from .abi_dependency import ABI_DEPENDENCY, check_property
 from .properties import NULL_LABEL, NULL_VARIANT, Property, Variant
 from .providers import BuildProvider, Provider
@@ -46,14 +46,14 @@ class VariantMetadata(NamedTuple):
     def only(self, variant: Variant) -> VariantMetadata:
         """Return the metadata for the wheel of *variant*: the release's metadata with only this variant.
 
-        Raises VariantError if the namespace of a property is not declared, or if a property of
-        ``abi_dependency`` is invalid.
+        Raises UnknownNameError if the namespace of a property is not declared, and VariantError if a
+        property of ``abi_dependency`` is invalid.
         """
         for prop in sorted(variant.properties):
             check_property(prop)
         undeclared = sorted(variant.namespaces() - {*self.namespaces, ABI_DEPENDENCY})
         if undeclared:
-            raise VariantError(
+            raise UnknownNameError(
                 *(
                     f"unknown namespace {namespace!r}{did_you_mean(namespace, self.namespaces)}"
                     for namespace in undeclared
@@ -96,7 +96,7 @@ def declare(
 
     With *known*, namespaces of built-in providers get these providers. The null variant uses no namespace,
     but the format requires one: then the first built-in namespace is declared.
-    Raises VariantError if there is no namespace.
+    Raises RequestError if there is no namespace.
     """
     from .known_providers import KNOWN_PROVIDERS
 
@@ -106,7 +106,7 @@ def declare(
     if not namespaces and known:
         namespaces = {next(iter(KNOWN_PROVIDERS)): None}
     if not namespaces:
-        raise VariantError(
+        raise RequestError(
             "default-priorities.namespace would be empty, and the format requires a namespace",
             hint="declare a namespace with --pyproject, --provider or --static",
         )

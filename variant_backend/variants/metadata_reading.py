@@ -73,7 +73,8 @@ def read_metadata(document: Document, data: object) -> VariantMetadata:
             document.note(f"{_PROVIDERS}.{namespace}", text, code="missing-provider")
     elif schema == SCHEMA_WITHOUT_PROVIDERS:
         if _PROVIDERS in top:
-            document.note(_PROVIDERS, "not allowed in version 0.1.1 of the format", code="unknown-key")
+            text = "not allowed in version 0.1.1 of the format"
+            document.note(_PROVIDERS, text, code="unknown-key", remedy="remove it")
     elif schema is not None:
         text = f"unknown schema {schema!r}"
         document.note("$schema", text, code="unknown-schema", remedy=_UPGRADE)

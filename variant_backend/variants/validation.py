@@ -68,8 +68,11 @@ class Document:
             return {}
         for key in value:
             if known is not None and key not in known:
-                text = f"unknown key {key!r}{did_you_mean(key, known)}; known keys: {one_of(known)}"
-                self.note(join(place, key), text, code="unknown-key")
+                text, remedy = (
+                    f"unknown key {key!r}{did_you_mean(key, known)}",
+                    f"known keys: {one_of(known)}",
+                )
+                self.note(join(place, key), text, code="unknown-key", remedy=remedy)
         for key in required:
             if key not in value:
                 self.note(join(place, key), "missing", code="missing-key")
@@ -123,7 +126,8 @@ class Document:
         if text is None or text in known:
             return text
         suggestion = did_you_mean(text, known)
-        self.note(place, f"unknown value {text!r}{suggestion}; known values: {one_of(known)}")
+        remedy = f"known values: {one_of(known)}"
+        self.note(place, f"unknown value {text!r}{suggestion}", remedy=remedy)
         return None
 
     def passes(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from ..errors import Problem, VariantError, one_of
+from ..errors import Problem, RequestError, VariantError, one_of
 from .abi_dependency import ABI_DEPENDENCY, REMARK
 from .metadata import VariantMetadata
 from .properties import NULL_LABEL, Property, Variant, default_label
@@ -37,19 +37,22 @@ def select_variant(release: VariantMetadata, label: str | None, properties: froz
 
     Properties without a label get the label that is defined for them, or a hash. Properties of
     ``abi_dependency`` can be added to the defined properties of a label.
-    Raises VariantError if the label is unknown, or if it is defined with other properties.
+    Raises RequestError if the label is unknown, or if it is defined with other properties.
     """
     if not properties:
         return release.variant(NULL_LABEL if label is None else label)
     if label is None:
         label = _defined_label(release, properties) or default_label(properties)
-    variant = Variant.of(label, properties)
+    try:
+        variant = Variant.of(label, properties)
+    except VariantError as error:
+        raise RequestError(*error.problems) from None
     defined = release.variants.get(variant.label, variant)
     added = {prop for prop in properties - defined.properties if prop.namespace == ABI_DEPENDENCY}
     twice = {prop.key for prop in added} & {prop.key for prop in defined.properties}
     alone = all(prop.namespace == ABI_DEPENDENCY for prop in properties)
     if twice or not (alone or properties - added == defined.properties):
-        raise VariantError(
+        raise RequestError(
             f"label {variant.label!r} is defined in [variant.variants] with other properties:"
             f" {one_of(map(str, sorted(defined.properties)))}",
             hint="use another label or remove the properties",
