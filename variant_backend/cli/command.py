@@ -53,7 +53,21 @@ class WrongValue(click.BadParameter):
 
 
 class _Program(click.Command):
-    """What the command line runs: every message of click is printed by `lowlevel.terminal`."""
+    """What the command line runs, with an *example* for its help, and the *page* of the documentation.
+
+    Every message of click is printed by `lowlevel.terminal`.
+    """
+
+    def __init__(self, name: str | None, *, example: str, page: str, **attributes: Any) -> None:
+        super().__init__(name, **attributes)
+        self.example, self.page = example, page
+
+    def format_epilog(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the example and the page into the help."""
+        with formatter.section("Example"):
+            formatter.write(f"{'':{formatter.current_indent}}{self.example}\n")
+        formatter.write_paragraph()
+        formatter.write(f"Documentation: {_address(self.page)}\n")
 
     def main(
         self,
@@ -116,7 +130,7 @@ def _message(error: click.ClickException) -> str:
 
 
 class Command(_Program):
-    """A command with an *example* for its help, and the *page* of the documentation about it.
+    """A command.
 
     *extra_remedy* returns the remedy for an argument that is one too many. *hints* are remedies for options
     that only other commands have.
@@ -130,8 +144,6 @@ class Command(_Program):
         self,
         name: str | None,
         *,
-        example: str,
-        page: str,
         json: bool = True,
         extra_remedy: Callable[[str], str] = lambda _: "remove it",
         hints: Mapping[str, str] = {},
@@ -139,7 +151,6 @@ class Command(_Program):
     ) -> None:
         super().__init__(name, **attributes)
         self.params += [_JSON, _QUIET, _VERBOSE] if json else [_QUIET, _VERBOSE]
-        self.example, self.page = example, page
         self.extra_remedy, self.hints = extra_remedy, hints
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -153,13 +164,6 @@ class Command(_Program):
                 refuse_repeats(ctx, args, given)
                 refuse_extra(ctx, args, extra, self.extra_remedy)
         return super().parse_args(ctx, args)
-
-    def format_epilog(self, _: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the example and the page into the help."""
-        with formatter.section("Example"):
-            formatter.write(f"{'':{formatter.current_indent}}{self.example}\n")
-        formatter.write_paragraph()
-        formatter.write(f"Documentation: {_address(self.page)}\n")
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""

@@ -23,7 +23,12 @@ from .unmake import unmake_command
 from .upgrade import upgrade_command
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Group,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    example="variant-backend explain --help",
+    page="README.md",
+)
 @click.version_option(__version__, prog_name="variant-backend")
 def main() -> None:
     """Publish, check and select wheel variants (PEP 825)."""

@@ -46,7 +46,9 @@ class _ListFirst(Group):
         return super().parse_args(ctx, args)
 
 
-@click.group("providers", cls=_ListFirst)
+@click.group(
+    "providers", cls=_ListFirst, example="variant-backend providers query NAME", page="docs/plugins.md"
+)
 def providers_group() -> None:
     """List and run the installed provider plugins.
 
