@@ -297,8 +297,8 @@ def test_a_wheel_without_the_requested_label_is_a_failure(
     ((_, warm, error), _, (name, plain, _)) = rows(result.stdout)[1:]
     assert (warm, name, plain) == ("failed", "plain", "built")
     assert error == (
-        f"dist/.logs/warm.log: {WHEELS[None]}: expected label 'warm', got none: build-system.build-backend is"
-        " not variant_backend.hooks; run `variant-backend init` to set it up"
+        f"dist/.logs/warm.log: {WHEELS[None]}: expected label 'warm', got none;"
+        " set build-system.build-backend to 'variant_backend.hooks'"
     )
     assert contents(project / "dist") == sorted([".logs", SDIST, WHEELS[None]])
 

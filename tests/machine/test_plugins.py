@@ -234,7 +234,7 @@ BROKEN = {
     "a bad value": (PLUGIN.replace('"3"', '"3 GB"'), "[0].values[0]: value '3 GB': character ' '"),
     "a bad feature": (PLUGIN.replace('"level"', '"Level"'), "[0].name: feature 'Level': character 'L'"),
     "no list": (PLUGIN.replace("return [", "return 3 and [").replace("3 and [Config", "3 #"), "TypeError"),
-    "multi_value is a number": (PLUGIN.replace("True)", "1)"), "[1].multi_value: true or false is needed"),
+    "multi_value is a number": (PLUGIN.replace("True)", "1)"), "[1].multi_value: expected true or false"),
     "multi_value is missing": (
         PLUGIN.replace("    multi_value: bool = False\n", "").replace(", True)", ")"),
         "get_supported_configs()[0].multi_value: missing",
