@@ -15,9 +15,7 @@ from typing import Any
 def table_schema(name: str) -> dict[str, Any]:
     """Return the JSON Schema of ``[variant]``, ``[tool.variant-backend]`` or a machine file."""
     # An entry point of validate-pyproject has this signature; it shows the docstring as help.
-    path = files(__package__) / "schemas" / f"{name}.schema.json"
-    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return schema
+    return _read(f"{name}.schema.json")
 
 
 def pyproject_schema() -> dict[str, Any]:
@@ -38,8 +36,7 @@ def pyproject_schema() -> dict[str, Any]:
 
 def output_schema(command: str) -> dict[str, Any]:
     """Return the JSON Schema of a command's output with ``--json``; raises KeyError for other names."""
-    path = files(__package__) / "schemas" / "output.json"
-    parts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    parts = _read("output.json")
     keys = {**parts["envelope"], **parts["commands"][command]}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -53,8 +50,13 @@ def output_schema(command: str) -> dict[str, Any]:
 
 def output_commands() -> list[str]:
     """Return the names of the commands with ``--json``."""
-    path = files(__package__) / "schemas" / "output.json"
-    return [*json.loads(path.read_text(encoding="utf-8"))["commands"]]
+    return [*_read("output.json")["commands"]]
+
+
+def _read(filename: str) -> dict[str, Any]:
+    path = files(__package__) / "schemas" / filename
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
 
 
 def _table(entries: dict[str, Any]) -> dict[str, Any]:

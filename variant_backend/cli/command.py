@@ -17,7 +17,7 @@ import click
 from ..errors import RequestError, VariantError, did_you_mean
 from ..lowlevel.terminal import NORMAL, QUIET, VERBOSE, print_error, print_lines, print_message, set_volume
 from .misuse import refuse_extra, refuse_repeats, refuse_single_dash, refuse_unquoted
-from .output import Printer, problems_in
+from .output import Printer
 
 # The address of the documentation, with a slash at its end; without one, --help names the file of the page.
 SITE = ""
@@ -183,8 +183,7 @@ class Command(_Program):
                     if isinstance(error, OSError) and error.errno == errno.EPIPE:
                         raise  # click ends quietly when the reader has closed the pipe
                     code = 2 if isinstance(error, RequestError) else 1
-                    for problem in problems_in(error):
-                        printer.error(problem)
+                    printer.fail(error)
                 else:
                     if dry_run:
                         print_message("dry run: no file is written")

@@ -69,8 +69,7 @@ def make_variant_command(
 def _report(printer: Printer, wheel: Path, result: Result) -> None:
     """Print the path of a variant, or its problems."""
     if isinstance(result, VariantError):
-        for problem in result.problems:
-            printer.error(problem)
+        printer.fail(result)
         return
     for warning in result.warnings if result else ("no match selects this wheel; it is skipped",):
         printer.warn(f"{wheel.name}: {warning}")

@@ -77,6 +77,14 @@ class Printer:
         self.failed = True
         print_error(str(problem))
 
+    def fail(self, error: VariantError | OSError) -> None:
+        """Print each problem in an error."""
+        if isinstance(error, OSError):
+            place = error.filename2 or error.filename or "stdout"
+            error = VariantError(error.strerror or str(error), place=place)
+        for problem in error.problems:
+            self.error(problem)
+
     def close(self) -> None:
         """Print the JSON object, if one is asked for."""
         if self.as_json:
@@ -102,14 +110,6 @@ def problem_to_dict(problem: Problem) -> dict[str, object]:
         "message": problem.text,
         "remedy": problem.remedy,
     }
-
-
-def problems_in(error: VariantError | OSError) -> Sequence[Problem]:
-    """Return the problems in an error."""
-    if isinstance(error, VariantError):
-        return error.problems
-    place = error.filename2 or error.filename or "stdout"
-    return [Problem("error", str(place), error.strerror or str(error))]
 
 
 class Progress:

@@ -87,27 +87,23 @@ def query_command(
     printer: Printer, names: tuple[str, ...], every: bool, environment: Callable[[], Environment]
 ) -> None:
     """Run plugins, and show the values that they support."""
-    from ..machine import plugins as operation
+    from ..machine.plugins import query_plugin
 
-    plugins = _chosen(printer, names, every, environment)
-    python = environment().executable()
-    answers: list[dict[str, object]] = []
-    for plugin in _one_by_one(plugins):
+    def query(plugin: Plugin, python: str) -> dict[str, object]:
         try:
-            support = operation.query_plugin(plugin, python)
+            support = query_plugin(plugin, python)
         except VariantError as error:
-            for problem in error.problems:
-                printer.error(problem)
-            answers.append({**plugin._asdict(), "namespace": None, "features": []})
-            continue
-        features = [{"name": name, "values": list(values)} for name, values in support.features.items()]
-        answers.append({**plugin._asdict(), "namespace": support.namespace, "features": features})
+            printer.fail(error)
+            return {"namespace": None, "features": []}
         printer.line(f"{plugin.name}  ({plugin.distribution} {plugin.version})")
         for name, values in support.features.items():
             printer.line(f"  {support.namespace} :: {name} :: {', '.join(values)}")
         if not support.features:
             printer.line(f"  no value of {support.namespace} is supported")
-    printer.keys = {"plugins": answers}
+        features = [{"name": name, "values": list(values)} for name, values in support.features.items()]
+        return {"namespace": support.namespace, "features": features}
+
+    _run_each(printer, _chosen(printer, names, every, environment), environment, query)
 
 
 @providers_group.command(
@@ -120,19 +116,30 @@ def validate_command(
     printer: Printer, names: tuple[str, ...], every: bool, environment: Callable[[], Environment]
 ) -> None:
     """Run plugins, and check that they follow the protocol."""
-    from ..machine import plugins as operation
+    from ..machine.plugins import protocol_problems
 
-    plugins = _chosen(printer, names, every, environment)
-    python = environment().executable()
-    answers: list[dict[str, object]] = []
-    for plugin in _one_by_one(plugins):
-        problems = operation.protocol_problems(plugin, python)
-        answers.append({**plugin._asdict(), "valid": not problems})
+    def validate(plugin: Plugin, python: str) -> dict[str, object]:
+        problems = protocol_problems(plugin, python)
         for problem in problems:
             printer.error(problem)
         if not problems:
             printer.line(f"{plugin.name}  ({plugin.distribution} {plugin.version})  follows the protocol")
-    printer.keys = {"plugins": answers}
+        return {"valid": not problems}
+
+    _run_each(printer, _chosen(printer, names, every, environment), environment, validate)
+
+
+def _run_each(
+    printer: Printer,
+    plugins: Sequence[Plugin],
+    environment: Callable[[], Environment],
+    run: Callable[[Plugin, str], dict[str, object]],
+) -> None:
+    """Run plugins one by one; *run* gets each with its interpreter, and returns its keys in the JSON."""
+    python = environment().executable()
+    printer.keys = {
+        "plugins": [{**plugin._asdict(), **run(plugin, python)} for plugin in _one_by_one(plugins)]
+    }
 
 
 def _one_by_one(plugins: Sequence[Plugin]) -> Iterator[Plugin]:

@@ -119,23 +119,20 @@ def stub_command(
     folder = _folder(place, pin, base_url)
     if (python or platform) and not machines:
         raise click.UsageError("--python and --platform need --machine FILE")
-    facts = {file.name: _hardware(file.path) for file in machines}
+    facts = {file: _hardware(file.path) for file in machines}
     with Progress(folder.glob("*.whl") if folder else ()) as progress:
         listing = _listing(place, pin)
         planned = plan_stub(listing, base_url=base_url, only=labels, hosts=hosts, advance=progress.advance)
     evaluations = {
-        name: evaluate(planned.release, Machine(hardware), Policy(), target)
-        for name, hardware in facts.items()
+        file: evaluate(planned.release, Machine(hardware), Policy(), target)
+        for file, hardware in facts.items()
     }
-    for file in machines:
-        _check_names(printer, file, facts[file.name], planned)
+    for file, hardware in facts.items():
+        _check_names(printer, file, hardware, planned)
     sdist = planned.output(output, time=source_date_epoch(os.environ) or 0)
     write(sdist, force=force)
     printer.keys = _to_dict(planned, sdist, evaluations)
-    _print_plan(printer, planned, evaluations)
-    for file in machines:
-        if not evaluations[file.name].selected:
-            printer.warn(_no_wheel(file, place, planned.release))
+    _print_plan(printer, planned, evaluations, place)
     _warn_of_gaps(printer, planned, listing)
     printer.line(str(sdist.path))
     if evaluations:
@@ -181,16 +178,21 @@ def _check_names(printer: Printer, file: MachineFile, hardware: Hardware, planne
         printer.warn(problem.within(file.path))
 
 
-def _print_plan(printer: Printer, planned: Stub, evaluations: Mapping[str, Evaluation]) -> None:
+def _print_plan(
+    printer: Printer, planned: Stub, evaluations: Mapping[MachineFile, Evaluation], place: str
+) -> None:
     """Print the labels in the sdist, and warn of machines that would get no wheel."""
     from ..selection.report import PLAIN
 
     release = planned.release
     labels = dict.fromkeys(wheel.label or PLAIN for wheel in release.candidates)
     printer.say(f"{release.name} {release.version}: {_wheels_with(labels)}")
-    for machine, evaluation in evaluations.items():
+    for file, evaluation in evaluations.items():
         for problem in evaluation.problems:
-            printer.warn(problem.within(machine))
+            printer.warn(problem.within(file.name))
+    for file, evaluation in evaluations.items():
+        if not evaluation.selected:
+            printer.warn(_no_wheel(file, place, release))
 
 
 def _wheels_with(labels: Collection[str]) -> str:
@@ -220,17 +222,19 @@ def _no_wheel(file: MachineFile, place: str, release: Release) -> Problem:
     return Problem("error", file.name, "would get no wheel, as none is compatible", remedy)
 
 
-def _rows(evaluations: Mapping[str, Evaluation]) -> Iterator[Sequence[str]]:
+def _rows(evaluations: Mapping[MachineFile, Evaluation]) -> Iterator[Sequence[str]]:
     """Yield the table of machines and their wheels."""
     from ..selection.report import PLAIN
 
     yield heading("MACHINE", "LABEL", "WHEEL")
-    for machine, evaluation in evaluations.items():
+    for file, evaluation in evaluations.items():
         name = evaluation.selected.filename if evaluation.selected else None
-        yield [machine, (name.label or PLAIN) if name else "", str(name or "(none)")]
+        yield [file.name, (name.label or PLAIN) if name else "", str(name or "(none)")]
 
 
-def _to_dict(planned: Stub, sdist: Output, evaluations: Mapping[str, Evaluation]) -> dict[str, object]:
+def _to_dict(
+    planned: Stub, sdist: Output, evaluations: Mapping[MachineFile, Evaluation]
+) -> dict[str, object]:
     """Return the keys of the JSON object."""
     release = planned.release
     return {
@@ -240,11 +244,11 @@ def _to_dict(planned: Stub, sdist: Output, evaluations: Mapping[str, Evaluation]
         "wheels": [_file_to_dict(wheel.file) for wheel in release.candidates],
         "machines": [
             {
-                "machine": machine,
+                "machine": file.name,
                 "label": evaluation.selected.filename.label if evaluation.selected else None,
                 "filename": str(evaluation.selected.filename) if evaluation.selected else None,
             }
-            for machine, evaluation in evaluations.items()
+            for file, evaluation in evaluations.items()
         ],
     }
 

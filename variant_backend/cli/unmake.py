@@ -59,8 +59,7 @@ def unmake_command(
 def _report(printer: Printer, wheel: Path, result: Unmade | VariantError) -> None:
     """Print the path of a plain wheel, or its problems."""
     if isinstance(result, VariantError):
-        for problem in result.problems:
-            printer.error(problem)
+        printer.fail(result)
         return
     for text in (*result.lost, *result.warnings):
         printer.warn(Problem("warning", str(wheel), text))

@@ -58,8 +58,7 @@ def upgrade_command(
     for path, result in zip(files, results, strict=True):
         entries.append(_to_dict(path, result))
         if isinstance(result, VariantError):
-            for problem in result.problems:
-                printer.error(problem)
+            printer.fail(result)
         else:
             _print_report(printer, path, result)
             _print_result(printer, result, dry_run=dry_run)

@@ -150,7 +150,7 @@ def build_system_problems(path: Path) -> list[Problem]:
     data = read_toml(path)
     system = Document().table(data.get("build-system", {}), "build-system")
     backend, requires = system.get("build-backend"), system.get("requires")
-    if not may_be_wrapped(path):
+    if not ("backend-path" in system or _is_hooks(backend)):
         is_near = isinstance(backend, str) and did_you_mean(backend, [_HOOKS])
         remedy = f'write build-backend = "{_HOOKS}"' if is_near else f"run `{_init(path)}` to set it up"
         text = f"expected {_HOOKS!r}, got {backend!r}" if backend else f"missing; expected {_HOOKS!r}"

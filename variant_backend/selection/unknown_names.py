@@ -19,7 +19,7 @@ from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import Lazy, abi_dependencies
 from ..variants.properties import Property
 from ..variants.providers import PluginProvider, Provider, StaticProvider
-from ..variants.ranking import shortened
+from ..variants.ranking import Supported, shortened
 
 # Machine files may have the namespaces of other projects, so only names that are this similar are misspelt.
 _MISSPELT = 0.8
@@ -65,7 +65,7 @@ def unknown_names(
     file; *packages* are the normalized names of the requested packages.
     """
     metadata = [*metadata, *_installed_metadata(machine)]
-    known = _known(metadata, machine)
+    known = _known(metadata, _machine_file(machine).supported)
     return [
         *_unknown_namespaces(policy, known),
         *_unknown_properties(policy, known),
@@ -84,7 +84,7 @@ def check_installed_names(policy: Policy, machine: Machine) -> None:
 def ignored_values(policy: Policy, machine: Machine, metadata: Iterable[VariantMetadata]) -> list[Problem]:
     """Return the namespaces of --supported and of a machine file that have no effect on the releases."""
     metadata = list(metadata)
-    closed = _known(metadata, Machine()).closed
+    closed = _known(metadata, {}).closed
     unused = unused_namespaces(_machine_file(machine), [*metadata, *_installed_metadata(machine)])
     text = "ignored, as the release lists the supported values in static-properties"
     return [
@@ -98,7 +98,7 @@ def ignored_values(policy: Policy, machine: Machine, metadata: Iterable[VariantM
 
 def unused_namespaces(hardware: Hardware, metadata: Iterable[VariantMetadata]) -> list[Problem]:
     """Return the namespaces in a machine file that neither the releases nor known providers have."""
-    known = _known(metadata, Machine()).namespaces
+    known = _known(metadata, {}).namespaces
     text = "is not used, as the release does not have it"
     return [
         Problem("error", "", f"namespace {namespace!r} {text}", "check the spelling")
@@ -112,7 +112,7 @@ def unknown_in_machine(hardware: Hardware, metadata: Iterable[VariantMetadata] =
 
     Namespaces are known from *metadata* and the known providers, features and values from the latter.
     """
-    known = sorted(_known(metadata, Machine()).namespaces)
+    known = sorted(_known(metadata, {}).namespaces)
     misspelt = [
         _unknown("", "namespace", namespace, known)
         for namespace in hardware.supported
@@ -126,8 +126,8 @@ def unknown_in_machine(hardware: Hardware, metadata: Iterable[VariantMetadata] =
     ]
 
 
-def _known(metadata: Iterable[VariantMetadata], machine: Machine) -> _Known:
-    file = _machine_file(machine).supported
+def _known(metadata: Iterable[VariantMetadata], file: Supported) -> _Known:
+    """Return the names in *metadata* and in the supported values of a machine *file*."""
     namespaces = {ABI_DEPENDENCY, *KNOWN_PROVIDERS, *file}
     properties = {
         Property(namespace, feature, value)
