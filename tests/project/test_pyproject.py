@@ -89,3 +89,11 @@ def test_a_command_reports_a_misspelt_table(
     assert result.exit_code == 1
     assert "unknown table (did you mean [variant]?); rename it to [variant]" in result.output
     assert "[varient]: " in result.output
+
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*/pyproject.toml"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
+def test_builds_of_the_examples_get_to_the_hooks(path: Path) -> None:
+    assert (pyproject.build_system_problems(path) == []) == (path.parent.name != "pytorch")

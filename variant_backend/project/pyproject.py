@@ -150,14 +150,16 @@ def build_system_problems(path: Path) -> list[Problem]:
     data = read_toml(path)
     system = Document().table(data.get("build-system", {}), "build-system")
     backend, requires = system.get("build-backend"), system.get("requires")
-    if not ("backend-path" in system or _is_hooks(backend)):
+    is_in_tree = "backend-path" in system
+    if not (is_in_tree or _is_hooks(backend)):
         is_near = isinstance(backend, str) and did_you_mean(backend, [_HOOKS])
         remedy = f'write build-backend = "{_HOOKS}"' if is_near else f"run `{_init(path)}` to set it up"
         text = f"expected {_HOOKS!r}, got {backend!r}" if backend else f"missing; expected {_HOOKS!r}"
         return [Problem("build-system", "build-system.build-backend", text, remedy)]
     problems = []
     names = [re.match(r"[\w.-]*", item.strip()) for item in _strings(requires)]
-    if backend == _HOOKS and "variant-backend" not in {normalize(name[0]) for name in names if name}:
+    is_required = "variant-backend" in {normalize(name[0]) for name in names if name}
+    if backend == _HOOKS and not (is_required or is_in_tree):  # a project's tree may contain a copy
         remedy = 'add "variant-backend" to the list'
         problems.append(Problem("build-system", "build-system.requires", "missing 'variant-backend'", remedy))
     if _is_hooks(backend):
