@@ -42,6 +42,7 @@ build-backend = "hatchling.build"
 [project]
 name = "demo"
 version = "1.0"
+requires-python = ">=3.10"
 """
 
 WRAPPED = """\
@@ -52,6 +53,7 @@ build-backend = "variant_backend.hooks"
 [project]
 name = "demo"
 version = "1.0"
+requires-python = ">=3.10"
 
 [tool.variant-backend]
 build-backend = "hatchling.build"
@@ -651,7 +653,7 @@ def test_the_difference_is_printed_and_the_file_written() -> None:
     assert result.stdout.splitlines() == [
         "--- pyproject.toml",
         "+++ pyproject.toml",
-        "@@ -1,7 +1,10 @@",
+        "@@ -1,8 +1,11 @@",
         " [build-system]",
         '-requires = ["hatchling"]',
         '-build-backend = "hatchling.build"',
@@ -661,6 +663,7 @@ def test_the_difference_is_printed_and_the_file_written() -> None:
         " [project]",
         ' name = "demo"',
         ' version = "1.0"',
+        ' requires-python = ">=3.10"',
         "+",
         "+[tool.variant-backend]",
         '+build-backend = "hatchling.build"',
@@ -802,6 +805,30 @@ def test_wrapping_and_a_label_in_one_run_give_a_valid_file() -> None:
     result = init("--label", "avx2", "-p", "x86_64::level::v4")
     assert result.exit_code == 2
     assert "error: pyproject.toml: label 'avx2' is defined in [variant.variants] with other" in result.stderr
+
+
+COMMENTED = PLAIN.replace("]\nbuild", "]\n\n# not beside it\n\n# Hatchling\n# is good.\nbuild").replace(
+    '.build"', '.build"  # the best'
+)
+
+
+def test_comments_beside_the_build_backend_are_pointed_out_and_kept() -> None:
+    file = write(COMMENTED)
+    result = init()
+    assert result.stderr == (
+        "warning: pyproject.toml: build-system.build-backend: the comment '# Hatchling # is good. # the best' is"
+        " not moved with the value; move it to [tool.variant-backend] if it describes the wrapped backend\n"
+        "pyproject.toml: written\n"
+    )
+    assert file.read_text(encoding="utf-8").count("#") == COMMENTED.count("#")
+    for options in ((), ("-l", "null"), ("--undo",)):
+        assert "comment" not in init(*options).stderr
+    assert file.read_text(encoding="utf-8").startswith(COMMENTED)
+
+
+def test_a_comment_of_the_requirements_does_not_describe_the_backend() -> None:
+    write(PLAIN.replace('"]\n', '"]  # for the backend\n').replace('.build"\n', '.build"\n# below\n'))
+    assert init().stderr == "pyproject.toml: written\n"
 
 
 def test_several_labels_get_the_properties_after_them() -> None:

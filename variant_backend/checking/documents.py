@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..project.pyproject import Project, build_system_problems, may_be_wrapped
+from ..project.pyproject import Project, build_system_problems, may_be_wrapped, python_problem
 from ..variants import consistency
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_metadata
@@ -45,4 +45,6 @@ def check_project_file(findings: Findings, path: Path) -> None:
             document.problems += release_rules.of_recipes(recipes, variants)
         if project.build_backend or may_be_wrapped(path):
             document.problems += build_system_problems(path)
+        if problem := python_problem(path):
+            document.problems.append(problem)
     findings.add(path, document.problems)

@@ -54,7 +54,7 @@ def init_command(
     file = editing.project_file(path)
     old = editing.read_project_file(file)
     try:
-        new = editing.unwrap(old) if undo else editing.wrap(old)
+        new = editing.unwrap(old) if undo else _wrapped(printer, file, old)
         new = _with_labels(printer, new, _by_label(click.get_current_context()))
     except VariantError as error:
         raise error.within(file) from None
@@ -69,6 +69,21 @@ def init_command(
         click.confirm(f"Write {escaped(str(file))}?", default=True, abort=True, err=True)
     editing.write_project_file(file, old, new)
     printer.say(f"{file}: written")
+
+
+def _wrapped(printer: Printer, file: Path, old: str) -> str:
+    """Return the text of a project file with its build backend wrapped; print warnings if it was not."""
+    from ..project import scaffold as editing
+    from ..project.python_versions import OLDEST
+
+    new = editing.wrap(old)
+    if new != old:
+        for warning in editing.wrapping_warnings(file, old):
+            printer.warn(warning.within(file))
+        if not editing.declares_python(old):
+            remedy = f'if another file declares older versions, write ">={OLDEST}" there'
+            printer.say(f"{file}: builds now require Python {OLDEST} or newer; {remedy}")
+    return new
 
 
 def _by_label(context: click.Context) -> dict[str, tuple[Property, ...]]:
