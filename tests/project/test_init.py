@@ -816,9 +816,9 @@ def test_comments_beside_the_build_backend_are_pointed_out_and_kept() -> None:
     file = write(COMMENTED)
     result = init()
     assert result.stderr == (
-        "warning: pyproject.toml: build-system.build-backend: the comment '# Hatchling # is good. # the best' is"
-        " not moved with the value; move it to [tool.variant-backend] if it describes the wrapped backend\n"
-        "pyproject.toml: written\n"
+        "warning: pyproject.toml: build-system.build-backend: the comment '# Hatchling # is good. # the best'"
+        " is not moved with the value; move it to [tool.variant-backend] if it describes the wrapped backend"
+        "\npyproject.toml: written\n"
     )
     assert file.read_text(encoding="utf-8").count("#") == COMMENTED.count("#")
     for options in ((), ("-l", "null"), ("--undo",)):
