@@ -154,7 +154,7 @@ def build_system_problems(path: Path) -> list[Problem]:
     if not (is_in_tree or _is_hooks(backend)):
         is_near = isinstance(backend, str) and did_you_mean(backend, [_HOOKS])
         remedy = (
-            f'write build-backend = "{_HOOKS}"' if is_near else f"run `{init_command(path)}` to set it up"
+            f'write build-backend = "{_HOOKS}"' if is_near else f"run `{wrapping_command(path)}` to set it up"
         )
         text = f"expected {_HOOKS!r}, got {backend!r}" if backend else f"missing; expected {_HOOKS!r}"
         return [Problem("build-system", "build-system.build-backend", text, remedy)]
@@ -183,7 +183,7 @@ def python_problem(path: Path) -> Problem | None:
     supported = supported_pythons(data)
     if supported is None or not _is_wrapped(data):
         return None
-    return older_python_problem(supported, f"{init_command(path)} --undo")
+    return older_python_problem(supported, f"{wrapping_command(path)} --undo")
 
 
 def _is_wrapped(data: Mapping[str, object]) -> bool:
@@ -203,7 +203,7 @@ def wrapped_problem(backend: str | None) -> Problem | None:
     return Problem("build-system", f"{_TOOL}.build-backend", text, remedy)
 
 
-def init_command(path: Path) -> str:
+def wrapping_command(path: Path) -> str:
     """Return the command that wraps the build backend of the project file *path*."""
     import shlex
 

@@ -27,7 +27,7 @@ from ..variants.metadata_reading import metadata_from_table
 from ..variants.properties import NULL_LABEL, Property
 from ..variants.validation import Document
 from ..variants.wheel_metadata import select_variant
-from .pyproject import init_command, misspelt_tables
+from .pyproject import misspelt_tables, wrapping_command
 from .python_versions import older_python_problem, supported_pythons
 
 _PROJECT_FILE = "pyproject.toml"
@@ -136,7 +136,7 @@ def wrapping_warnings(file: Path, old: str) -> list[Problem]:
         remedy = "move it to [tool.variant-backend] if it describes the wrapped backend"
         problems.append(Problem("warning", ".".join(_SYSTEM_BACKEND), text, remedy))
     supported = supported_pythons(document.unwrap())
-    if supported and (problem := older_python_problem(supported, f"{init_command(file)} --undo")):
+    if supported and (problem := older_python_problem(supported, f"{wrapping_command(file)} --undo")):
         problems.append(problem)
     return problems
 
