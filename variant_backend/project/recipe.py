@@ -65,6 +65,16 @@ class Recipe(NamedTuple):
             changed[name] = f"{former} {text}" if former else text
         return changed
 
+    def build_keys(self) -> dict[str, object]:
+        """Return the keys that change how a wheel is built, with their values."""
+        values: dict[str, object] = {
+            "env": self.env,
+            "env-append": self.env_append,
+            "config-settings": self.config_settings,
+            "build-requires": self.build_requires,
+        }
+        return {key: value for key, value in values.items() if value}
+
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the config settings for the wrapped backend, with the user's *given* ones last.
 
