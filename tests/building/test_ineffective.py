@@ -128,6 +128,8 @@ def test_labels_with_equal_recipes_may_have_equal_payloads(tmp_path: Path) -> No
 def test_labels_without_build_keys_are_not_compared(tmp_path: Path) -> None:
     built = [labelled_wheel(tmp_path, "one"), labelled_wheel(tmp_path, "")]
     assert problems({"one": Recipe(dependencies=("six",), match={"name": "*"})}, *built) == []
+    elsewhere = Recipe(build_requires=("six; sys_platform == 'plan9'",))
+    assert problems({"one": elsewhere}, *built) == []
 
 
 def test_the_remedy_of_a_recipe_without_effect_removes_the_warning(tmp_path: Path) -> None:

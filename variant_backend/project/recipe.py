@@ -68,12 +68,15 @@ class Recipe(NamedTuple):
         }
 
     def build_keys(self) -> dict[str, object]:
-        """Return the keys that change how a wheel is built, with their values."""
+        """Return the keys that change how a wheel is built, with their values.
+
+        Build requirements with a marker are left out, because not every build needs them.
+        """
         values: dict[str, object] = {
             "env": self.env,
             "env-append": self.env_append,
             "config-settings": self.config_settings,
-            "build-requires": self.build_requires,
+            "build-requires": [text for text in self.build_requires if ";" not in text],
         }
         return {key: value for key, value in values.items() if value}
 
