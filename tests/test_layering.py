@@ -50,7 +50,7 @@ RESERVED = {
         "machine.plugins",
         "machine.trusted_plugins",
     },
-    "platformdirs": {"machine.user_config"},
+    "platformdirs": {"machine.installer_settings", "machine.user_config"},
     "wheel": set(),
     "fsspec": {"wheels.remote"},
     "urllib.request": {"lowlevel.http"},

@@ -24,6 +24,7 @@ from ..errors import UnknownNameError, VariantError
 from ..lowlevel.processes import GROUP, end_group, temporary_folder
 from ..lowlevel.terminal import print_detail
 from ..lowlevel.workspace import workspace
+from ..machine.installer_settings import isolated_environ
 from ..project.pyproject import Project, build_system_problems
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
@@ -224,7 +225,7 @@ class _Process:
         }
         temporary = tempfile.mkdtemp(dir=order.temporary)
         environment = {
-            **os.environ,
+            **(isolated_environ(Path(temporary)) if order.installer else os.environ),
             **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary),
             "PYTHONUNBUFFERED": "1",  # the log gets each line at once, with stdout and stderr in order
             "PYTHONIOENCODING": "utf-8:backslashreplace",

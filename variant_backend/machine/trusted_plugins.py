@@ -7,7 +7,6 @@ that package too.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Collection, Sequence
@@ -20,6 +19,7 @@ from ..lowlevel.processes import GROUP, command_line, end_group, temporary_folde
 from ..lowlevel.terminal import print_detail
 from ..variants.filename import normalize
 from ..variants.providers import PluginProvider
+from .installer_settings import isolated_environ
 from .plugins import query_isolated
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _install(requirements: Sequence[str], installer: Installer, folder: Path) ->
     print_detail(f"run {command_line(command)}")
     process = subprocess.Popen(
         command,
-        env={**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))},
+        env={**isolated_environ(folder), **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         **GROUP,
