@@ -44,6 +44,7 @@ RESERVED = {
     "build": {"building._build_one", "machine._install_plugin"},
     "subprocess": {
         "lowlevel.processes",
+        "lowlevel._watched",
         "building.matrix",
         "building._build_one",
         "machine._install_plugin",
