@@ -23,7 +23,7 @@ class Redirection(NamedTuple):
     def make(cls, home: Path) -> Redirection:
         """Make a home with configuration files, and the wheels of `needed` and its requirement `further`."""
         targets, config, wheels = home / "targets", home / "config", home / "wheels"
-        targets.mkdir()
+        targets.mkdir(parents=True)
         make_wheel(wheels, "further")
         make_wheel(
             wheels, "needed", metadata=METADATA.replace("\nSummary", "\nRequires-Dist: further\nSummary")
