@@ -17,6 +17,7 @@ GIVEN = {
     "scripts.py",
     "_build_one.py",
     "_ask_plugin.py",
+    "_ask_setuptools.py",
     "_install_plugin.py",
     "_watched.py",
 }
