@@ -35,6 +35,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="The tool that installs build requirements into the isolated environments.",
 )
+@click.option(
+    "--timeout",
+    type=click.IntRange(min=1),
+    metavar="SECONDS",
+    help="End each sdist or wheel that takes longer.  [default: no limit]",
+)
 @click.pass_obj
 def build_command(
     printer: Printer,
@@ -45,6 +51,7 @@ def build_command(
     jobs: int,
     no_isolation: bool,
     build_installer: Literal["pip", "uv"],
+    timeout: int | None,
 ) -> None:
     """Build all variants of a project, and its plain release.
 
@@ -68,6 +75,7 @@ def build_command(
             output or path / "dist",
             jobs=jobs,
             installer=None if no_isolation else build_installer,
+            timeout=timeout,
             show=lambda done, names: show(
                 f"{done} of {total} done, {time.monotonic() - started:.0f} s; building {', '.join(names)}"
             ),
