@@ -152,11 +152,11 @@ def test_a_project_without_variants_only_has_the_null_label(tmp_path: Path) -> N
     assert load(tmp_path, "[tool.variant-backend.variants.null]\n").recipe("null") == Recipe()
 
 
-def test_env_replaces_variables_before_env_append() -> None:
-    recipe = Recipe(env={"A": "1", "B": "2"}, env_append={"B": "3", "C": "-x", "D": "-y"})
-    there = {"A": "0", "B": "0", "C": "-O2", "E": "5"}
-    assert recipe.environment(there) == {"A": "1", "B": "2 3", "C": "-O2 -x", "D": "-y"}
-    assert recipe.environment({"C": ""})["C"] == "-x"
+def test_env_append_follows_the_environment_or_the_default_flags() -> None:
+    recipe = Recipe(env_append={"A": "1", "B": "-x", "C": "-y"})
+    current, defaults = {"A": "0", "D": "5"}, {"A": "9", "B": "-O2"}
+    assert recipe.appended(current, defaults) == {"A": "0 1", "B": "-O2 -x", "C": "-y"}
+    assert recipe.appended({"B": ""}, defaults)["B"] == "-x"
 
 
 def test_settings_of_the_user_follow_those_of_the_recipe() -> None:
@@ -239,16 +239,13 @@ CFLAGS = "-a"
 def test_changes_of_true_markers_follow_the_others(tmp_path: Path) -> None:
     recipe = load(tmp_path, BY_MARKER + VARIANT).recipe("cu128").decided(LINUX)
     assert recipe.conditional == ()
-    assert recipe.environment({"CFLAGS": "-O2"}) == {
-        "A": "3",
-        "B": "4",
-        "CFLAGS": "-O2 -a -b -c",
-        "LDFLAGS": "-l",
-    }
+    assert recipe.env == {"A": "3", "B": "4"}
+    assert recipe.env_append == {"CFLAGS": "-a -b -c", "LDFLAGS": "-l"}
     assert recipe.settings({"list": "u"}) == {"list": ["a", "b", "u"], "text": "b"}
     windows = {**LINUX, "sys_platform": "win32", "os_name": "nt"}
     recipe = load(tmp_path, BY_MARKER + VARIANT).recipe("cu128").decided(windows)
-    assert recipe.environment({}) == {"A": "2", "CFLAGS": "-a", "CL": "/d"}
+    assert recipe.env == {"A": "2"}
+    assert recipe.env_append == {"CFLAGS": "-a", "CL": "/d"}
     assert recipe.settings({}) == {"list": ["a"], "text": "a"}
 
 
@@ -341,12 +338,8 @@ def test_a_backend_that_compiles_nothing_cannot_have_flags(tmp_path: Path) -> No
 
 
 def test_flags_come_before_the_other_ones_of_a_recipe() -> None:
-    recipe = Recipe(env={"CXXFLAGS": "-O3"}, env_append={"CFLAGS": "-own"})
-    recipe = recipe.with_flags({"CFLAGS": "-march=x", "CXXFLAGS": "-march=x"})
-    assert recipe.environment({"CFLAGS": "-O2"}) == {
-        "CFLAGS": "-O2 -march=x -own",
-        "CXXFLAGS": "-O3 -march=x",
-    }
+    recipe = Recipe(env_append={"CFLAGS": "-own"}).with_flags({"CFLAGS": "-march=x", "CL": "/x"})
+    assert recipe.env_append == {"CFLAGS": "-march=x -own", "CL": "/x"}
 
 
 names = st.sampled_from(["mkl", "numpy", "nvidia-cublas", "nvidia_cudnn", "Triton", "tbb"])

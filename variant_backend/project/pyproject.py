@@ -130,7 +130,7 @@ def _check_flags(
     labels = [label for label, recipe in recipes.items() if recipe.auto_flags]
     if not labels or metadata is None:
         return
-    from ..variants.compiler_flags import check_derivable
+    from ..variants.derived_flags import check_derivable
 
     for label in labels:
         if variant := metadata.variants.get(label):

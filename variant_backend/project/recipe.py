@@ -88,22 +88,24 @@ class Recipe(NamedTuple):
             if is_true(part.marker, environment):
                 recipe = recipe._replace(
                     env={**recipe.env, **part.env},
-                    env_append=_appended(recipe.env_append, part.env_append),
+                    env_append=_joined(recipe.env_append, part.env_append),
                     config_settings=_extended(recipe.config_settings, part.config_settings),
                 )
         return recipe
 
     def with_flags(self, flags: Mapping[str, str]) -> Recipe:
         """Return the recipe with compiler *flags*, by variable, before its own ones."""
-        return self._replace(env_append=_appended(flags, self.env_append))
+        return self._replace(env_append=_joined(flags, self.env_append))
 
-    def environment(self, current: Mapping[str, str]) -> dict[str, str]:
-        """Return the variables that a build changes in the *current* environment."""
-        changed = dict(self.env)
-        for name, text in self.env_append.items():
-            former = changed.get(name, current.get(name))
-            changed[name] = f"{former} {text}" if former else text
-        return changed
+    def appended(self, current: Mapping[str, str], defaults: Mapping[str, str]) -> dict[str, str]:
+        """Return the variables of *env_append*, with their texts after those of the *current* environment.
+
+        Variables that are not set have the texts of *defaults*.
+        """
+        former = {name: current.get(name, defaults.get(name)) for name in self.env_append}
+        return {
+            name: f"{former[name]} {text}" if former[name] else text for name, text in self.env_append.items()
+        }
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the config settings for the wrapped backend, with the user's *given* ones last.
@@ -418,7 +420,7 @@ def _settings(
     return result
 
 
-def _appended(former: Mapping[str, str], added: Mapping[str, str]) -> dict[str, str]:
+def _joined(former: Mapping[str, str], added: Mapping[str, str]) -> dict[str, str]:
     """Return environment variables with the *added* texts after the *former* ones of the same name."""
     joined = {name: f"{former[name]} {text}" if name in former else text for name, text in added.items()}
     return {**former, **joined}

@@ -10,12 +10,12 @@ import sys
 import pytest
 
 from variant_backend.errors import VariantError
-from variant_backend.variants.compiler_flags import Target, check_derivable, derived_flags, gives_flags
+from variant_backend.variants.derived_flags import CompilerTarget, check_derivable, derived_flags, gives_flags
 from variant_backend.variants.known_providers import KNOWN_PROVIDERS
 from variant_backend.variants.properties import Property, Variant
 
-X86, ARM = Target(("x86_64",)), Target(("aarch64",))
-WINDOWS, WINDOWS_ON_ARM = Target(("amd64",), msvc=True), Target(("arm64",), msvc=True)
+X86, ARM = CompilerTarget(("x86_64",)), CompilerTarget(("aarch64",))
+WINDOWS, WINDOWS_ON_ARM = CompilerTarget(("amd64",), msvc=True), CompilerTarget(("arm64",), msvc=True)
 
 
 def variant(*properties: str) -> Variant:
@@ -73,7 +73,7 @@ def test_msvc_gets_only_its_highest_architecture() -> None:
 def test_extensions_of_arm_follow_the_version(properties: list[str], gnu: str, rust: str) -> None:
     label = variant(*(f"aarch64 :: {prop}" for prop in properties))
     expected = {name: text for name, text in c_and_rust(gnu, rust).items() if text}
-    assert derived_flags(label, ARM) == derived_flags(label, Target(("arm64",))) == expected
+    assert derived_flags(label, ARM) == derived_flags(label, CompilerTarget(("arm64",))) == expected
 
 
 def test_msvc_has_flags_for_versions_of_arm() -> None:
@@ -141,10 +141,10 @@ def test_a_property_must_exist_on_the_target() -> None:
 
 
 def test_a_universal_wheel_needs_one_architecture() -> None:
-    universal = Target.of("macosx-10.13-universal2", {})
+    universal = CompilerTarget.of("macosx-10.13-universal2", {})
     with pytest.raises(VariantError, match=r"on arm64; set the .* ARCHFLAGS to '-arch x86_64'$"):
         derived_flags(level("v3"), universal)
-    one = Target.of("macosx-10.13-universal2", {"ARCHFLAGS": "-arch x86_64"})
+    one = CompilerTarget.of("macosx-10.13-universal2", {"ARCHFLAGS": "-arch x86_64"})
     assert derived_flags(level("v3"), one) == derived_flags(level("v3"), X86)
 
 
@@ -153,23 +153,23 @@ def test_a_universal_wheel_needs_one_architecture() -> None:
     [
         ("linux-x86_64", {}, X86),
         ("linux-aarch64", {"ARCHFLAGS": "-arch x86_64"}, ARM),
-        ("linux-armv7l", {}, Target(("armv7l",))),
-        ("freebsd-14.1-RELEASE-amd64", {}, Target(("amd64",))),
-        ("macosx-11.0-arm64", {}, Target(("arm64",))),
-        ("macosx-11.0-arm64", {"ARCHFLAGS": "-arch arm64 -arch x86_64"}, Target(("arm64", "x86_64"))),
+        ("linux-armv7l", {}, CompilerTarget(("armv7l",))),
+        ("freebsd-14.1-RELEASE-amd64", {}, CompilerTarget(("amd64",))),
+        ("macosx-11.0-arm64", {}, CompilerTarget(("arm64",))),
+        ("macosx-11.0-arm64", {"ARCHFLAGS": "-arch arm64 -arch x86_64"}, CompilerTarget(("arm64", "x86_64"))),
         ("win-amd64", {}, WINDOWS),
         ("win-amd64", {"CC": "clang-cl"}, WINDOWS),
-        ("win-amd64", {"CC": r"C:\llvm\bin\clang.exe"}, Target(("amd64",))),
+        ("win-amd64", {"CC": r"C:\llvm\bin\clang.exe"}, CompilerTarget(("amd64",))),
         ("win-amd64", {"VSCMD_ARG_TGT_ARCH": "x64"}, WINDOWS),
         ("win-amd64", {"VSCMD_ARG_TGT_ARCH": "arm64"}, WINDOWS_ON_ARM),
-        ("win32", {}, Target(("win32",), msvc=True)),
+        ("win32", {}, CompilerTarget(("win32",), msvc=True)),
         ("mingw_x86_64_ucrt_gnu", {}, X86),
     ],
 )
 def test_the_target_follows_platform_and_environment(
-    name: str, environ: dict[str, str], target: Target
+    name: str, environ: dict[str, str], target: CompilerTarget
 ) -> None:
-    assert Target.of(name, environ) == target
+    assert CompilerTarget.of(name, environ) == target
 
 
 def test_only_properties_of_processors_give_flags() -> None:

@@ -21,7 +21,7 @@ _COMPILE_NOTHING = ("flit_core", "hatchling", "pdm", "poetry", "uv_build")
 _ARCHITECTURES = ("/arch:SSE4.2", "/arch:AVX", "/arch:AVX2", "/arch:AVX512")
 
 
-class Target(NamedTuple):
+class CompilerTarget(NamedTuple):
     """What a build compiles for: *machines* has several names for a universal macOS wheel.
 
     With *msvc*, the compiler of C and C++ takes the flags of MSVC, and otherwise those of GCC and Clang.
@@ -31,15 +31,15 @@ class Target(NamedTuple):
     msvc: bool = False
 
     @classmethod
-    def of(cls, platform: str, environ: Mapping[str, str]) -> Target:
+    def of(cls, platform: str, environ: Mapping[str, str]) -> CompilerTarget:
         """Return the target of builds by a Python on *platform* (see `sysconfig.get_platform`).
 
         Like setuptools, it reads ARCHFLAGS on macOS and VSCMD_ARG_TGT_ARCH on Windows.
 
-        >>> Target.of("macosx-10.13-universal2", {})
-        Target(machines=('arm64', 'x86_64'), msvc=False)
-        >>> Target.of("win-amd64", {"VSCMD_ARG_TGT_ARCH": "arm64"})
-        Target(machines=('arm64',), msvc=True)
+        >>> CompilerTarget.of("macosx-10.13-universal2", {})
+        CompilerTarget(machines=('arm64', 'x86_64'), msvc=False)
+        >>> CompilerTarget.of("win-amd64", {"VSCMD_ARG_TGT_ARCH": "arm64"})
+        CompilerTarget(machines=('arm64',), msvc=True)
         """
         is_windows = platform.startswith("win")
         known = re.search("x86_64|amd64|aarch64|arm64|universal2", platform)
@@ -74,14 +74,14 @@ def check_derivable(variant: Variant, backend: str) -> None:
             raise VariantError(f"{text}, and the wheel must run with each of them", hint=_IN_ENV_APPEND)
 
 
-def derived_flags(variant: Variant, target: Target) -> dict[str, str]:
+def derived_flags(variant: Variant, target: CompilerTarget) -> dict[str, str]:
     """Return the compiler flags of a variant by the environment variables that compilers read.
 
     `check_derivable` has accepted the variant. Raises VariantError if its properties do not exist on the
     target, or if the compiler has flags for none of them.
 
     >>> variant = Variant("v3", frozenset([Property("x86_64", "level", "v3")]))
-    >>> derived_flags(variant, Target(("amd64",), msvc=True))
+    >>> derived_flags(variant, CompilerTarget(("amd64",), msvc=True))
     {'CL': '/arch:AVX2', 'RUSTFLAGS': '-C target-cpu=x86-64-v3'}
     """
     properties = sorted(prop for prop in variant.properties if _is_known(_flags_of(prop)))
@@ -120,7 +120,7 @@ def _joined(flags: Iterable[str], march: str) -> str:
     return " ".join(others or [march] * bool(extensions)) + extensions
 
 
-def _check_machines(prop: Property, target: Target) -> None:
+def _check_machines(prop: Property, target: CompilerTarget) -> None:
     """Check that a property exists on all machines of a target. Raises VariantError."""
     provider = KNOWN_PROVIDERS[prop.namespace]
     missing = [machine for machine in target.machines if not provider.exists_on(machine)]
