@@ -218,7 +218,7 @@ def check_label(text: str) -> None:
     assert variant["variants"]["y"] == {"b": {"f": ["1", "2"]}, "x86_64": {"level": ["v3"]}}
     declared = before.pop("variant", {"default-priorities": {"namespace": []}})["default-priorities"]
     assert variant["default-priorities"]["namespace"] == [*declared["namespace"], "b", "x86_64"]
-    assert after["tool"]["variant-backend"]["variants"].pop("y") == {}
+    assert after["tool"]["variant-backend"]["variants"].pop("y") in ({}, {"flags": "auto"})
     before["tool"]["variant-backend"].setdefault("variants", {})
     assert before == after
     assert sorted(re.findall(r"note \d+!", result)) == sorted(re.findall(r"note \d+!", text))
