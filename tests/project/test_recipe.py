@@ -220,7 +220,8 @@ def test_variant_markers_are_decided_or_kept() -> None:
 
 # Changes that depend on the environment, and compiler flags.
 
-LINUX = {**default_environment(), "sys_platform": "linux", "os_name": "posix", "python_version": "3.12"}
+FACTS = {name: str(value) for name, value in default_environment().items()}
+LINUX = {**FACTS, "sys_platform": "linux", "os_name": "posix", "python_version": "3.12"}
 BY_MARKER = """
 [tool.variant-backend.variants.cu128]
 env = { A = "1", "sys_platform == 'win32'" = { A = "2" }, "os_name == 'posix'" = { A = "3", B = "4" } }
