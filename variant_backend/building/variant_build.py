@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import VariantError
 from ..project.config_settings import ConfigSettings, backend_settings, only_label
 from ..project.pyproject import PROJECT_FILE, Project
+from ..project.recipe import Recipe
 from ..variants.properties import Property, Variant
 from ..variants.providers import PluginProvider, StaticProvider
+from .default_flags import default_flags
 from .plan import Draft, Request
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ class VariantBuild(NamedTuple):
             raise error.within(f"{PROJECT_FILE}: tool.variant-backend") from None
         # In builds, the wrapped backend decides name and version.
         recipe = draft.recipe._replace(name=None, strip_local_version=False)
-        return cls(project, draft._replace(recipe=recipe), labelled)
+        return cls(project, draft._replace(recipe=_for_this_build(recipe, draft.variant)), labelled)
 
     @property
     def variant(self) -> Variant:
@@ -58,13 +60,24 @@ class VariantBuild(NamedTuple):
         return self.draft.variant
 
     @contextmanager
-    def environment(self) -> Iterator[None]:
-        """Set the recipe's environment variables in this process, and restore the former ones at the end."""
-        changed = self.draft.recipe.environment(os.environ)
-        former = {name: os.environ.get(name) for name in changed}
+    def environment(self) -> Iterator[list[str]]:
+        """Set the recipe's environment variables in this process, and restore the former ones at the end.
+
+        Yields a line for each variable with a text to which the recipe adds. Raises VariantError if it is
+        unknown which flags a variable would replace.
+        """
+        recipe = self.draft.recipe
+        former = {name: os.environ.get(name) for name in (*recipe.env, *recipe.env_append)}
         try:
-            os.environ.update(changed)
-            yield
+            os.environ.update(recipe.env)
+            unset = [name for name in recipe.env_append if name not in os.environ]
+            appended = recipe.appended(os.environ, default_flags(unset, self.project.build_backend))
+            os.environ.update(appended)
+            yield [
+                f"{name}: {added!r} is added to {before!r}"
+                for name, added in recipe.env_append.items()
+                if (before := appended[name].removesuffix(added).rstrip())
+            ]
         finally:
             for name, text in former.items():
                 if text is not None:
@@ -128,6 +141,35 @@ class VariantBuild(NamedTuple):
                 for line in error.lines():
                     warn(line)
         return answers
+
+
+def decided_here(recipe: Recipe) -> Recipe:
+    """Return a recipe with its markers decided for builds by this Python."""
+    if not recipe.conditional:
+        return recipe
+    from packaging.markers import default_environment
+
+    return recipe.decided({name: str(text) for name, text in default_environment().items()})
+
+
+def _for_this_build(recipe: Recipe, variant: Variant) -> Recipe:
+    """Return a recipe with its markers and flags decided for this Python and these environment variables.
+
+    Raises VariantError if the flags cannot be derived.
+    """
+    recipe = decided_here(recipe)
+    if not recipe.auto_flags:
+        return recipe
+    import sysconfig
+
+    from ..variants.derived_flags import CompilerTarget, derived_flags
+
+    target = CompilerTarget.of(sysconfig.get_platform(), {**os.environ, **recipe.env})
+    try:
+        return recipe.with_flags(derived_flags(variant, target))
+    except VariantError as error:
+        place = f"{PROJECT_FILE}: tool.variant-backend.variants.{variant.label}.flags"
+        raise error.within(place) from None
 
 
 def _installed(names: Iterable[str]) -> dict[str, Version]:
