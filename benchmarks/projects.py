@@ -24,8 +24,8 @@ from variant_backend.formats.toml_read import read_toml
 LEVELS = {"x86_64_v2": "v2", "x86_64_v3": "v3"}
 VARIANTS = ("--preview-features", "wheel-variants")
 
-C = 'env-append = {{ CFLAGS = "-DNDEBUG -O3 -march=x86-64-{level}" }}'
-CXX = 'env-append = {{ CXXFLAGS = "-DNDEBUG -O3 -march=x86-64-{level}" }}'
+C = 'env-append = {{ CFLAGS = "-march=x86-64-{level}" }}'
+CXX = 'env-append = {{ CXXFLAGS = "-march=x86-64-{level}" }}'
 RUST = 'env-append = {{ RUSTFLAGS = "-C target-cpu=x86-64-{level}" }}'
 
 
