@@ -123,7 +123,19 @@ def test_cibuildwheel_builds_for_64_bits_and_the_stable_abi(system: str) -> None
     kinds = {"linux": "(many|musl)linux", "macos": "macosx", "windows": "win"}
     known = re.compile(rf"cp3\d\d-{kinds[system]}_(x86_64|amd64|arm64|aarch64)")
     assert said.splitlines() and all(known.fullmatch(line) for line in said.splitlines()), said
-    assert {line.partition("-")[0] for line in said.splitlines()} >= {"cp310", "cp314"}
+    assert {line.partition("-")[0] for line in said.splitlines()} >= {"cp310", "cp314", "cp315"}
+
+
+def test_the_skip_of_the_guide_leaves_out_pythons_without_builds(tmp_path: Path) -> None:
+    guide = (EXAMPLE.parents[1] / "docs" / "cibuildwheel.md").read_text(encoding="utf-8")
+    older, both = re.findall(r'skip = "(.*?)"', guide)
+    assert both == f"{older} cp3??t-*"
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "demo"\nversion = "1"\n', encoding="utf-8")
+    command = ("cibuildwheel", "--print-build-identifiers", "--platform", "linux")
+    said = with_cibuildwheel(*command, cwd=tmp_path, CIBW_SKIP=both)
+    versions = {line.partition("-")[0] for line in said.splitlines()}
+    assert versions >= {"cp310", "cp315"}
+    assert all(re.fullmatch(r"cp3\d\d", version) for version in versions)
 
 
 @pytest.mark.parametrize("label", LABELS)

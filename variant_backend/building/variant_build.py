@@ -174,19 +174,30 @@ def _for_this_build(recipe: Recipe, variant: Variant) -> Recipe:
 
 def _installed(names: Iterable[str]) -> dict[str, Version]:
     """Return the versions of installed projects in the environment of this process. Raises VariantError."""
-    from importlib.metadata import PackageNotFoundError, version
-
     from packaging.version import InvalidVersion, Version
 
     versions = {}
     for name in names:
         try:
-            versions[name] = Version(version(name))
-        except PackageNotFoundError:
-            raise VariantError(
-                f"{name!r} is not installed in the build environment",
-                hint="add it to build-system.requires, or to the build-requires of this label",
-            ) from None
-        except (InvalidVersion, TypeError) as error:  # TypeError: the metadata has no version
+            versions[name] = Version(_recorded_version(name))
+        except InvalidVersion as error:
             raise VariantError(f"the installed {name!r}: {error}") from None
     return versions
+
+
+def _recorded_version(name: str) -> str:
+    """Return the version in the metadata of an installed project. Raises VariantError."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        recorded: str | None = version(name)
+    except PackageNotFoundError:
+        raise VariantError(
+            f"{name!r} is not installed in the build environment",
+            hint="add it to build-system.requires, or to the build-requires of this label",
+        ) from None
+    except (KeyError, FileNotFoundError):  # since Python 3.15; older versions return None
+        recorded = None
+    if recorded is None:
+        raise VariantError(f"the installed {name!r}: its metadata has no version")
+    return recorded
