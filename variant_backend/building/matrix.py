@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -25,6 +25,7 @@ from ..lowlevel.terminal import print_detail
 from ..lowlevel.workspace import workspace
 from ..machine.installer_settings import isolated_environ
 from ..project.pyproject import Project, build_system_problems
+from ..project.recipe import Recipe
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..variants.wheel_metadata import remarks_on
@@ -58,13 +59,15 @@ _TICK = 0.05
 class Matrix(NamedTuple):
     """The builds of the project in the folder *source*: the wheels of *labels*, and the *plain* release.
 
-    *remarks* are warnings about the wheels for the maintainer.
+    *remarks* are warnings about the wheels for the maintainer. *recipes* come from the file *place*.
     """
 
     source: Path
     labels: tuple[str, ...]
     plain: bool
     remarks: tuple[str, ...]
+    place: str
+    recipes: Mapping[str, Recipe]
 
     @classmethod
     def load(cls, source: Path, labels: Sequence[str] = (), *, plain: bool = False) -> Matrix:
@@ -105,7 +108,8 @@ class Matrix(NamedTuple):
                 project.recipe(variant.label).requirements([], variant)
             except VariantError as error:  # reported before any build starts
                 raise error.within(f"{path}: tool.variant-backend") from None
-        return cls(source, tuple(variants), plain, tuple(dict.fromkeys(remarks)))
+        remarks = [*dict.fromkeys(remarks)]
+        return cls(source, tuple(variants), plain, tuple(remarks), str(path), project.recipes)
 
 
 class Built(NamedTuple):

@@ -11,7 +11,8 @@ from typing import IO
 
 from ..errors import VariantError
 
-_PREFIX = "variant-backend-"
+# The names of private folders have it; the comparison of built files looks for it.
+PREFIX = "variant-backend-"
 
 if sys.platform == "win32":
     import msvcrt
@@ -38,7 +39,7 @@ def workspace(folder: Path, *, hidden: bool = True) -> Iterator[Path]:
     longer than the private folder does. A killed run leaves both: its lock is free then, and the next run in
     the same folder removes them. Raises VariantError if *folder* is not writable.
     """
-    prefix = f".{_PREFIX}" if hidden else _PREFIX
+    prefix = f".{PREFIX}" if hidden else PREFIX
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(folder, prefix)
