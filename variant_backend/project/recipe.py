@@ -110,9 +110,10 @@ class Recipe(NamedTuple):
     def build_keys(self) -> dict[str, object]:
         """Return the keys that change how a wheel is built, with their values.
 
-        Build requirements with a marker are left out, because not every build needs them.
+        Build requirements and other changes with a marker are left out: not every build needs them.
         """
         values: dict[str, object] = {
+            "flags": self.auto_flags,
             "env": self.env,
             "env-append": self.env_append,
             "config-settings": self.config_settings,
