@@ -334,8 +334,8 @@ def test_a_backend_that_compiles_nothing_cannot_have_flags(tmp_path: Path) -> No
     text += VARIANT.replace("nvidia = { cuda = [", "x86_64 = { avx2 = [").replace("12.8", "on")
     text = text.replace('namespace = ["nvidia"]', 'namespace = ["nvidia", "x86_64"]')
     assert load(tmp_path, text.replace("BACKEND", "mesonpy")).recipe("cu128").auto_flags
-    (line,) = problems(tmp_path, text.replace("BACKEND", "hatchling.build"))
-    assert "flags: 'hatchling.build' compiles nothing itself; remove it" in line
+    (line,) = problems(tmp_path, text.replace("BACKEND", "uv_build"))
+    assert "flags: 'uv_build' never compiles anything; remove it" in line
 
 
 def test_flags_come_before_the_other_ones_of_a_recipe() -> None:

@@ -9,19 +9,17 @@ from ..errors import Problem, VariantError
 from ..project.recipe import Recipe
 from ..wheels.payload import have_same_payload, same_payloads
 from ..wheels.reading import WheelFile, wheel_files
+from .variant_build import decided_here
 
 
 def recipes_without_effect(recipes: Mapping[str, Recipe], place: str, built: Sequence[Path]) -> list[Problem]:
     """Return a problem for each label of the *built* wheels whose recipe has no effect on the payload.
 
     The wheels are also compared with other wheels of the release in the same folder. *place* names the
-    project file of the *recipes* in the problems. Markers of recipes are decided for this Python.
+    project file of the *recipes* in the problems.
     """
-    from packaging.markers import default_environment
-
-    environment = {name: str(text) for name, text in default_environment().items()}
     wheels = [WheelFile.of(path) for path in built]
-    keys = {label: recipe.decided(environment).build_keys() for label, recipe in recipes.items()}
+    keys = {label: decided_here(recipe).build_keys(label) for label, recipe in recipes.items()}
     if not any(keys.get(wheel.name.label or "") for wheel in wheels):
         return []
     beside = {path for wheel in wheels for path in wheel.path.parent.glob("*.whl")}

@@ -143,16 +143,21 @@ class VariantBuild(NamedTuple):
         return answers
 
 
+def decided_here(recipe: Recipe) -> Recipe:
+    """Return a recipe with its markers decided for builds by this Python."""
+    if not recipe.conditional:
+        return recipe
+    from packaging.markers import default_environment
+
+    return recipe.decided({name: str(text) for name, text in default_environment().items()})
+
+
 def _for_this_build(recipe: Recipe, variant: Variant) -> Recipe:
     """Return a recipe with its markers and flags decided for this Python and these environment variables.
 
     Raises VariantError if the flags cannot be derived.
     """
-    if recipe.conditional:
-        from packaging.markers import default_environment
-
-        facts = default_environment()
-        recipe = recipe.decided({name: str(text) for name, text in facts.items()})
+    recipe = decided_here(recipe)
     if not recipe.auto_flags:
         return recipe
     import sysconfig

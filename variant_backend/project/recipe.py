@@ -107,13 +107,14 @@ class Recipe(NamedTuple):
             name: f"{former[name]} {text}" if former[name] else text for name, text in self.env_append.items()
         }
 
-    def build_keys(self) -> dict[str, object]:
-        """Return the keys that change how a wheel is built, with their values.
+    def build_keys(self, label: str) -> dict[str, object]:
+        """Return the keys that change how the wheel of a *label* is built, with their values.
 
-        Build requirements and other changes with a marker are left out: not every build needs them.
+        The *conditional* changes and build requirements with a marker are left out, because not every build
+        has them.
         """
         values: dict[str, object] = {
-            "flags": self.auto_flags,
+            "flags": label if self.auto_flags else None,
             "env": self.env,
             "env-append": self.env_append,
             "config-settings": self.config_settings,

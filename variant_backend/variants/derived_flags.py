@@ -14,8 +14,8 @@ from .registry_entry import Flags, KnownProvider
 
 _IN_ENV_APPEND = "remove it, and write the flags in env-append"
 
-# Backends that compile nothing themselves. Only a hook or script of the project may compile something.
-_COMPILE_NOTHING = ("flit_core", "hatchling", "pdm", "poetry", "uv_build")
+# Every other backend compiles something, or has plugins or scripts that do.
+_COMPILE_NOTHING = ("flit_core", "uv_build")
 
 # MSVC uses only the last of several flags. In this order, a flag includes the ones before it.
 _ARCHITECTURES = ("/arch:SSE4.2", "/arch:AVX", "/arch:AVX2", "/arch:AVX512")
@@ -63,8 +63,7 @@ def check_derivable(variant: Variant, backend: str) -> None:
     The backend is empty if it is unknown. Raises VariantError that names the backend or the properties.
     """
     if backend.partition(":")[0].partition(".")[0] in _COMPILE_NOTHING:
-        hint = "remove it; if a build hook or script compiles, write its flags in env-append"
-        raise VariantError(f"{backend!r} compiles nothing itself", hint=hint)
+        raise VariantError(f"{backend!r} never compiles anything", hint="remove it")
     if not gives_flags(variant):
         raise VariantError(_no_flags("no compiler flags are known for", variant), hint=_IN_ENV_APPEND)
     for (namespace, feature), group in groupby(sorted(variant.properties), key=lambda prop: prop.key):
