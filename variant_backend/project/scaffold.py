@@ -49,8 +49,6 @@ _PRIORITIES = ("variant", "default-priorities")
 _PROVIDERS = ("variant", "providers")
 _VARIANTS = ("variant", "variants")
 _RECIPES = (*_OURS, "variants")
-# Most projects with these backends have no plugin or script that compiles something.
-_COMPILING_BY_PLUGINS = ("hatchling", "pdm", "poetry")
 _FLAGS_EXAMPLE = '# env-append = { CFLAGS = "..." }'
 
 
@@ -258,8 +256,6 @@ def _declare(table: dict[str, Any], properties: Sequence[Property]) -> None:
 
 def _recipe(variant: Variant, backend: str) -> dict[str, str]:
     """Return the recipe of a new label: with automatic flags if they can be derived, and else empty."""
-    if backend.partition(".")[0] in _COMPILING_BY_PLUGINS:
-        return {}
     try:
         check_derivable(variant, backend)
     except VariantError:
