@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..formats.toml_read import read_toml
 from ..project.pyproject import Project, build_system_problems, may_be_wrapped
 from ..variants import consistency
 from ..variants.metadata import VariantMetadata
@@ -44,5 +45,5 @@ def check_project_file(findings: Findings, path: Path) -> None:
             document.problems += consistency.of_metadata(project.metadata)
             document.problems += release_rules.of_recipes(recipes, variants)
         if project.build_backend or may_be_wrapped(path):
-            document.problems += build_system_problems(path)
+            document.problems += build_system_problems(read_toml(path), path)
     findings.add(path, document.problems)

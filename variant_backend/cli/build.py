@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 @click.argument("path", default=".", type=PATH, metavar="[PATH]")
 @label_option("Build the wheel of this label; may be repeated.", multiple=True)
 @click.option("--plain", is_flag=True, help="Build the plain release: the sdist and the plain wheel.")
-@output_option("The output folder.  [default: PATH/dist]")
+@click.option(
+    "--sdist",
+    type=PATH,
+    metavar="FILE",
+    help="Build the wheels from this sdist of the project, instead of a new one.",
+)
+@output_option("The output folder.  [default: PATH/dist, or the folder of the sdist PATH]")
 @jobs_option
 @click.option(
     "--no-isolation",
@@ -41,6 +47,7 @@ def build_command(
     path: Path,
     labels: tuple[str, ...],
     plain: bool,
+    sdist: Path | None,
     output: Path | None,
     jobs: int,
     no_isolation: bool,
@@ -48,23 +55,25 @@ def build_command(
 ) -> None:
     """Build all variants of a project, and its plain release.
 
-    PATH is the project's folder or its pyproject.toml. With --label or --plain, the command builds only
-    these. Each wheel is built from a fresh copy of the sdist. The logs of the builds are .logs/LABEL.log,
-    plain.log and sdist.log in the output folder.
+    PATH is the project's folder, its pyproject.toml or its sdist. With --label or --plain, the command builds
+    only these. Each wheel is built from a fresh copy of the sdist. The logs of the builds are
+    .logs/LABEL.log, plain.log and sdist.log in the output folder.
     """
     from ..building.matrix import Matrix, build_matrix
 
     if path.name == "pyproject.toml":
         path = path.parent
-    matrix = Matrix.load(path, labels, plain=plain)
+    if path.is_file() and sdist:
+        raise click.UsageError("--sdist needs the project's folder as PATH; leave out one of the two sdists")
+    matrix = Matrix.load(path, labels, plain=plain, sdist=sdist)
     for remark in matrix.remarks:
         printer.warn(remark)
-    total = 1 + len(matrix.labels) + matrix.plain
+    total = (not matrix.has_sdist) + len(matrix.labels) + matrix.plain
     started = time.monotonic()
     with status_line() as show:
         results = build_matrix(
             matrix,
-            output or path / "dist",
+            output or (path.parent if path.is_file() else path / "dist"),
             jobs=jobs,
             installer=None if no_isolation else build_installer,
             show=lambda done, names: show(
@@ -81,9 +90,15 @@ def _rows(results: Sequence[Built]) -> list[tuple[str, str, str, str]]:
     """Return the table for people: each build, its result, its time, and the path or the error."""
     seconds = [f"{built.seconds:.1f} s" for built in results]
     return [
-        (built.name, "failed" if built.error else "built", f"{took:>{max(map(len, seconds))}}", _end(built))
+        (built.name, _outcome(built), f"{took:>{max(map(len, seconds))}}", _end(built))
         for built, took in zip(results, seconds, strict=True)
     ]
+
+
+def _outcome(built: Built) -> str:
+    if built.error:
+        return "failed"
+    return "built" if built.log else "given"
 
 
 def _to_dict(built: Built) -> dict[str, object]:
@@ -93,7 +108,7 @@ def _to_dict(built: Built) -> dict[str, object]:
         "label": built.label,
         "seconds": built.seconds,
         "path": str(built.path) if built.path else None,
-        "log": str(built.log),
+        "log": str(built.log) if built.log else None,
         "error": built.error,
     }
 
