@@ -59,6 +59,7 @@ RESERVED = {
 }
 # Modules with values and pure functions, in addition to `variants` ...
 PURE = {
+    "building.ci_matrix",
     "checking.codes",
     "checking.findings",
     "checking.release_rules",

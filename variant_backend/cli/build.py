@@ -8,13 +8,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
+from click.core import ParameterSource
 
+from ..errors import VariantError
+from ..lowlevel.terminal import print_document
 from .command import Command
-from .options import PATH, jobs_option, label_option, output_option
+from .options import PATH, jobs_option, label_option, output_option, reading
 from .output import Printer, status_line
 
 if TYPE_CHECKING:
-    from ..building.matrix import Built
+    from ..building.ci_matrix import MatrixFormat
+    from ..building.matrix import Built, Matrix
+
+
+def _axis(values: Sequence[str]) -> tuple[str, ...]:
+    """Return the values of an axis of the matrix, each once; raises VariantError for an empty one."""
+    if not all(map(str.strip, values)):
+        raise VariantError("expected a value, got an empty text", hint="leave the option out")
+    return tuple(dict.fromkeys(values))
 
 
 @click.command("build", cls=Command, example="variant-backend build -l cu12 -l cpu", page="docs/matrix.md")
@@ -41,9 +52,31 @@ if TYPE_CHECKING:
     show_default=True,
     help="The tool that installs build requirements into the isolated environments.",
 )
-@click.pass_obj
+@click.option(
+    "--print-matrix",
+    "matrix_format",
+    type=click.Choice(["json", "github", "gitlab"]),
+    help="Build nothing, and print the labels as a matrix of jobs, in this format.",
+)
+@click.option(
+    "--python",
+    "pythons",
+    multiple=True,
+    callback=reading(_axis),
+    metavar="VERSION",
+    help="A Python version of --print-matrix, in any form; may be repeated.",
+)
+@click.option(
+    "--platform",
+    "platforms",
+    multiple=True,
+    callback=reading(_axis),
+    metavar="NAME",
+    help="A platform of --print-matrix, such as ubuntu-24.04; may be repeated.",
+)
+@click.pass_context
 def build_command(
-    printer: Printer,
+    context: click.Context,
     path: Path,
     labels: tuple[str, ...],
     plain: bool,
@@ -52,6 +85,9 @@ def build_command(
     jobs: int,
     no_isolation: bool,
     build_installer: Literal["pip", "uv"],
+    matrix_format: MatrixFormat | None,
+    pythons: tuple[str, ...],
+    platforms: tuple[str, ...],
 ) -> None:
     """Build all variants of a project, and its plain release.
 
@@ -61,6 +97,8 @@ def build_command(
     """
     from ..building.matrix import Matrix, build_matrix
 
+    printer: Printer = context.obj
+    _check_usage(context, prints_matrix=matrix_format is not None)
     if path.name == "pyproject.toml":
         path = path.parent
     if path.is_file() and sdist:
@@ -68,6 +106,9 @@ def build_command(
     matrix = Matrix.load(path, labels, plain=plain, sdist=sdist)
     for remark in matrix.remarks:
         printer.warn(remark)
+    if matrix_format:
+        _print_matrix(matrix, matrix_format, python=pythons, platform=platforms)
+        return
     total = (not matrix.has_sdist) + len(matrix.labels) + matrix.plain
     started = time.monotonic()
     with status_line() as show:
@@ -84,6 +125,29 @@ def build_command(
     printer.table(_rows(results))
     if failed := [built.name for built in results if built.error]:
         printer.error(f"not built: {', '.join(failed)}")
+
+
+def _check_usage(context: click.Context, *, prints_matrix: bool) -> None:
+    """Raise UsageError if an option is given that has no effect."""
+    building = {"output", "jobs", "no_isolation", "build_installer", "as_json"}
+    unused = building if prints_matrix else {"pythons", "platforms"}
+    for param in context.command.params:
+        if param.name in unused and context.get_parameter_source(param.name) == ParameterSource.COMMANDLINE:
+            name = max(param.opts, key=len)
+            if not prints_matrix:
+                raise click.UsageError(f"{name} needs --print-matrix FORMAT")
+            raise click.UsageError(
+                f"{name} and --print-matrix cannot be used together; leave one of them out"
+            )
+
+
+def _print_matrix(matrix: Matrix, form: MatrixFormat, **others: Sequence[str]) -> None:
+    """Print the wheels as a matrix of jobs; axes without values are left out."""
+    from ..building.ci_matrix import matrix_text
+
+    labels = [*matrix.labels, *([""] if matrix.plain else [])]
+    axes = {"label": labels, **{name: values for name, values in others.items() if values}}
+    print_document(matrix_text(form, axes).encode())
 
 
 def _rows(results: Sequence[Built]) -> list[tuple[str, str, str, str]]:
