@@ -153,7 +153,13 @@ def test_a_reserved_library_is_imported_only_by_its_modules(library: str) -> Non
     assert {user for user in users if not {user, place_of(user)} & RESERVED[library]} == set()
 
 
-SPEAKERS = {"lowlevel.terminal", "building._build_one", "machine._ask_plugin", "machine._install_plugin"}
+SPEAKERS = {
+    "lowlevel.terminal",
+    "building._ask_setuptools",
+    "building._build_one",
+    "machine._ask_plugin",
+    "machine._install_plugin",
+}
 
 
 @pytest.mark.parametrize("module", sorted({*MODULES} - SPEAKERS))

@@ -151,11 +151,11 @@ def test_a_project_without_variants_only_has_the_null_label(tmp_path: Path) -> N
     assert load(tmp_path, "[tool.variant-backend.variants.null]\n").recipe("null") == Recipe()
 
 
-def test_env_replaces_variables_before_env_append() -> None:
-    recipe = Recipe(env={"A": "1", "B": "2"}, env_append={"B": "3", "C": "-x", "D": "-y"})
-    there = {"A": "0", "B": "0", "C": "-O2", "E": "5"}
-    assert recipe.environment(there) == {"A": "1", "B": "2 3", "C": "-O2 -x", "D": "-y"}
-    assert recipe.environment({"C": ""})["C"] == "-x"
+def test_env_append_follows_the_environment_or_the_default_flags() -> None:
+    recipe = Recipe(env_append={"A": "1", "B": "-x", "C": "-y"})
+    current, defaults = {"A": "0", "D": "5"}, {"A": "9", "B": "-O2"}
+    assert recipe.appended(current, defaults) == {"A": "0 1", "B": "-O2 -x", "C": "-y"}
+    assert recipe.appended({"B": ""}, defaults)["B"] == "-x"
 
 
 def test_settings_of_the_user_follow_those_of_the_recipe() -> None:

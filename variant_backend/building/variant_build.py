@@ -12,6 +12,7 @@ from ..project.config_settings import ConfigSettings, backend_settings, only_lab
 from ..project.pyproject import PROJECT_FILE, Project
 from ..variants.properties import Property, Variant
 from ..variants.providers import PluginProvider, StaticProvider
+from .default_flags import default_flags
 from .plan import Draft, Request
 
 if TYPE_CHECKING:
@@ -58,13 +59,24 @@ class VariantBuild(NamedTuple):
         return self.draft.variant
 
     @contextmanager
-    def environment(self) -> Iterator[None]:
-        """Set the recipe's environment variables in this process, and restore the former ones at the end."""
-        changed = self.draft.recipe.environment(os.environ)
-        former = {name: os.environ.get(name) for name in changed}
+    def environment(self) -> Iterator[list[str]]:
+        """Set the recipe's environment variables in this process, and restore the former ones at the end.
+
+        Yields a line for each variable with a text to which the recipe adds. Raises VariantError if it is
+        unknown which flags a variable would replace.
+        """
+        recipe = self.draft.recipe
+        former = {name: os.environ.get(name) for name in (*recipe.env, *recipe.env_append)}
         try:
-            os.environ.update(changed)
-            yield
+            os.environ.update(recipe.env)
+            unset = [name for name in recipe.env_append if name not in os.environ]
+            appended = recipe.appended(os.environ, default_flags(unset, self.project.build_backend))
+            os.environ.update(appended)
+            yield [
+                f"{name}: {added!r} is added to {before!r}"
+                for name, added in recipe.env_append.items()
+                if (before := appended[name].removesuffix(added).rstrip())
+            ]
         finally:
             for name, text in former.items():
                 if text is not None:

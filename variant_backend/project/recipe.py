@@ -57,13 +57,15 @@ class Recipe(NamedTuple):
     strip_local_version: bool = False
     keep_markers: bool = False
 
-    def environment(self, current: Mapping[str, str]) -> dict[str, str]:
-        """Return the variables that a build changes in the *current* environment."""
-        changed = dict(self.env)
-        for name, text in self.env_append.items():
-            former = changed.get(name, current.get(name))
-            changed[name] = f"{former} {text}" if former else text
-        return changed
+    def appended(self, current: Mapping[str, str], defaults: Mapping[str, str]) -> dict[str, str]:
+        """Return the variables of *env_append*, with their texts after those of the *current* environment.
+
+        Variables that are not set have the texts of *defaults*.
+        """
+        former = {name: current.get(name, defaults.get(name)) for name in self.env_append}
+        return {
+            name: f"{former[name]} {text}" if former[name] else text for name, text in self.env_append.items()
+        }
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the config settings for the wrapped backend, with the user's *given* ones last.
