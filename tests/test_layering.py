@@ -71,7 +71,6 @@ PURE = {
     "project.config_settings",
     "project.recipe",
     "publishing.html_pages",
-    "selection.requirements",
     "selection.unknown_names",
 }
 # ... do not use files, processes or the environment.

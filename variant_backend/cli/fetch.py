@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from ..machine.support import Machine, Policy
     from ..selection.fetch import Fetched, LockFile
     from ..selection.releases import Sources
-    from ..selection.requirements import Pin
     from ..selection.resolve import Pick
     from ..selection.target import Target
+    from ..variants.requirements import Pin
 
 _NO_OUTPUT = "missing folder for the wheels; add --output DIR"
 
@@ -140,7 +140,7 @@ def _check_picking(
 ) -> list[Pin]:
     """Return the requested packages; raises UsageError if they or the options are wrong."""
     from ..formats.pylock import check_lock_name
-    from ..selection.requirements import Pin
+    from ..variants.requirements import Pin
 
     lines, pins = list[str](), list[Pin]()
     for text in packages:
