@@ -16,9 +16,9 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from ..errors import UnknownNameError, VariantError
 from ..lowlevel.processes import GROUP, end_group, temporary_folder
@@ -30,6 +30,9 @@ from ..variants.metadata import VariantMetadata
 from ..variants.wheel_metadata import remarks_on
 from ..wheels.reading import WheelFile
 from .plan import unknown_properties
+
+if TYPE_CHECKING:
+    from ..variants.requirements import Pin
 
 Distribution = Literal["sdist", "wheel"]
 Installer = Literal["pip", "uv"]
@@ -52,13 +55,15 @@ _TICK = 0.05
 class Matrix(NamedTuple):
     """The builds from *source*, a project's folder or an sdist: the wheels of *labels*, the *plain* release.
 
-    *remarks* are warnings about the wheels for the maintainer.
+    *remarks* are warnings about the wheels for the maintainer. *build_variants* are the variants of other
+    projects that must be in the build environment of a label.
     """
 
     source: Path
     labels: tuple[str, ...]
     plain: bool
     remarks: tuple[str, ...]
+    build_variants: Mapping[str, tuple[Pin, ...]]
 
     @classmethod
     def load(
@@ -89,7 +94,9 @@ class Matrix(NamedTuple):
             raise UnknownNameError(f"unknown label {_PLAIN!r}", hint=hint)
         requested = known._replace(variants={label: known.variant(label) for label in labels})
         remarks = _remarks(file, requested)
-        return cls(file.source, tuple(requested.variants), plain, tuple(dict.fromkeys(remarks)))
+        labels = tuple(requested.variants)
+        pins = {label: needed for label in labels if (needed := project.recipe(label).build_variants)}
+        return cls(file.source, labels, plain, tuple(dict.fromkeys(remarks)), pins)
 
     @property
     def has_sdist(self) -> bool:
@@ -140,14 +147,21 @@ def _name(distribution: Distribution, label: str | None) -> str:
 
 
 def build_matrix(
-    matrix: Matrix, output: Path, *, jobs: int, installer: Installer | None, show: ShowState
+    matrix: Matrix,
+    output: Path,
+    *,
+    jobs: int,
+    installer: Installer | None,
+    requires: Mapping[str, Sequence[str]] = {},
+    show: ShowState,
 ) -> list[Built]:
     """Build the sdist and then the wheels, *jobs* at a time. Each finished file is moved to *output* at once.
 
     If *installer* is None, builds run in the environment of this Python. *show* is called repeatedly with the
     number of finished builds and the names of the running ones. Returns the results in the requested order;
     if the sdist fails, only its result is returned and no wheel is built. A given sdist is not built; the
-    plain release gets a copy. Raises VariantError if *output* cannot be written.
+    plain release gets a copy. *requires* are further requirements for the isolated environment of a label.
+    Raises VariantError if *output* cannot be written.
     """
     with temporary_folder() as temporary:
         # Backends pack every file in the source tree, so no file is written there before the sdist is built.
@@ -174,8 +188,9 @@ def build_matrix(
             if matrix.plain:
                 sdist = sdist._replace(path=_copied(source, private, output / source.name))
             orders = [
-                _Order("wheel", label, source, output, path, path, private, temporary, installer)
+                _Order("wheel", label, source, output, path, path, private, temporary, installer, needed)
                 for label, path in log_of.items()
+                for needed in [tuple(requires.get(label or "", ()))]
             ]
             built = int(not matrix.has_sdist)
             wheels = _run(orders, jobs, lambda done, names: show(done + built, names))
@@ -209,6 +224,7 @@ class _Order(NamedTuple):
     private: Path
     temporary: Path
     installer: Installer | None
+    requires: tuple[str, ...] = ()
 
 
 def _run(orders: Sequence[_Order], jobs: int, show: ShowState) -> list[Built]:
@@ -243,6 +259,7 @@ class _Process:
             "distribution": order.distribution,
             "source": str(order.source.absolute()),
             "settings": {"variant": order.label} if order.label else None,
+            "requires": order.requires,
             "installer": order.installer,
             "output": str(folder / "built"),
             "result": str(self._result),

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 from click.core import ParameterSource
 
-from ..errors import VariantError
+from ..errors import RequestError, VariantError
 from ..lowlevel.terminal import print_document
 from .command import Command
 from .options import PATH, jobs_option, label_option, output_option, reading
-from .output import Printer, status_line
+from .output import Printer, Progress, status_line
+from .selection_options import read_target, sources_options
 
 if TYPE_CHECKING:
     from ..building.ci_matrix import MatrixFormat
     from ..building.matrix import Built, Matrix
+    from ..selection.releases import Sources
+    from ..variants.requirements import Pin
 
 
 def _axis(values: Sequence[str]) -> tuple[str, ...]:
@@ -52,6 +56,7 @@ def _axis(values: Sequence[str]) -> tuple[str, ...]:
     show_default=True,
     help="The tool that installs build requirements into the isolated environments.",
 )
+@sources_options
 @click.option(
     "--print-matrix",
     "matrix_format",
@@ -85,6 +90,7 @@ def build_command(
     jobs: int,
     no_isolation: bool,
     build_installer: Literal["pip", "uv"],
+    sources: Sources,
     matrix_format: MatrixFormat | None,
     pythons: tuple[str, ...],
     platforms: tuple[str, ...],
@@ -95,7 +101,7 @@ def build_command(
     only these. Each wheel is built from a fresh copy of the sdist. The logs of the builds are
     .logs/LABEL.log, plain.log and sdist.log in the output folder.
     """
-    from ..building.matrix import Matrix, build_matrix
+    from ..building.matrix import Matrix
 
     printer: Printer = context.obj
     _check_usage(context, prints_matrix=matrix_format is not None)
@@ -109,27 +115,89 @@ def build_command(
     if matrix_format:
         _print_matrix(matrix, matrix_format, python=pythons, platform=platforms)
         return
-    total = (not matrix.has_sdist) + len(matrix.labels) + matrix.plain
-    started = time.monotonic()
-    with status_line() as show:
-        results = build_matrix(
-            matrix,
-            output or (path.parent if path.is_file() else path / "dist"),
-            jobs=jobs,
-            installer=None if no_isolation else build_installer,
-            show=lambda done, names: show(
-                f"{done} of {total} done, {time.monotonic() - started:.0f} s; building {', '.join(names)}"
-            ),
-        )
+    installer = None if no_isolation else build_installer
+    folder = output or (path.parent if path.is_file() else path / "dist")
+    with _fetched_requirements(printer, matrix, sources, isolated=not no_isolation) as requires:
+        results = _build(matrix, folder, jobs, installer, requires)
     printer.keys = {"builds": list(map(_to_dict, results))}
     printer.table(_rows(results))
     if failed := [built.name for built in results if built.error]:
         printer.error(f"not built: {', '.join(failed)}")
 
 
+def _build(
+    matrix: Matrix,
+    output: Path,
+    jobs: int,
+    installer: Literal["pip", "uv"] | None,
+    requires: Mapping[str, Sequence[str]],
+) -> list[Built]:
+    """Build the matrix, with a status line."""
+    from ..building.matrix import build_matrix
+
+    total = (not matrix.has_sdist) + len(matrix.labels) + matrix.plain
+    started = time.monotonic()
+    with status_line() as show:
+        return build_matrix(
+            matrix,
+            output,
+            jobs=jobs,
+            installer=installer,
+            requires=requires,
+            show=lambda done, names: show(
+                f"{done} of {total} done, {time.monotonic() - started:.0f} s; building {', '.join(names)}"
+            ),
+        )
+
+
+@contextmanager
+def _fetched_requirements(
+    printer: Printer, matrix: Matrix, sources: Sources, *, isolated: bool
+) -> Iterator[dict[str, list[str]]]:
+    """Download the variants that builds require, and give requirements on these files, by label.
+
+    Builds that are not *isolated* get nothing: their environment must contain the variants. Raises
+    RequestError if sources are missing, and VariantError if a download fails.
+    """
+    wanted = matrix.build_variants if isolated else {}
+    if not wanted:
+        if any(sources):
+            printer.warn("no isolated build requires a variant; --find-links and --index-url are unused")
+        yield {}
+        return
+    if not any(sources):
+        label, pins = next(iter(wanted.items()))
+        text = f"label {label!r} requires {pins[0]} for its build"
+        raise RequestError(text, hint="add --find-links DIR or --index-url URL")
+    from ..lowlevel.processes import temporary_folder
+
+    with temporary_folder() as folder:
+        yield {
+            label: _fetch(printer, pins, sources, folder / str(number))
+            for number, (label, pins) in enumerate(wanted.items())
+        }
+
+
+def _fetch(printer: Printer, pins: Sequence[Pin], sources: Sources, folder: Path) -> list[str]:
+    """Download variants as files that pip installs, and return requirements on these files."""
+    from ..machine.support import Machine, Policy
+    from ..selection.fetch import fetch
+    from ..selection.resolve import resolve_packages
+    from .fetch import print_fetched, warn_of_plain_http
+
+    picks, problems = resolve_packages(pins, sources, Machine(), Policy(), read_target(None, None))
+    for problem in problems:
+        printer.warn(problem)
+    warn_of_plain_http(printer, [*sources.index_urls, *(pick.wheel.file.url or "" for pick in picks)])
+    with Progress(size=sum(pick.wheel.file.size or 0 for pick in picks)) as progress:
+        results = fetch(picks, folder, None, plain=True, advance=progress.advance)
+    print_fetched(printer, results)
+    return [f"{result.pick.release.name} @ {result.path.absolute().as_uri()}" for result in results]
+
+
 def _check_usage(context: click.Context, *, prints_matrix: bool) -> None:
     """Raise UsageError if an option is given that has no effect."""
-    building = {"output", "jobs", "no_isolation", "build_installer", "as_json"}
+    building = {"output", "jobs", "no_isolation", "build_installer", "find_links", "index_url", "as_json"}
     unused = building if prints_matrix else {"pythons", "platforms"}
     for param in context.command.params:
         if param.name in unused and context.get_parameter_source(param.name) == ParameterSource.COMMANDLINE:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import VariantError, did_you_mean, one_of
 from ..variants.abi_dependency import ABI_DEPENDENCY, REMARK
 from ..variants.filename import WheelFilename, check_project_name, escape
 from ..variants.properties import NULL_LABEL, Variant
 from ..variants.validation import Document, join
+
+if TYPE_CHECKING:
+    from ..variants.requirements import Pin
 
 COMMON_KEYS = ("dependencies", "remove-dependencies", "name", "strip-local-version", "markers", "variants")
 _KEYS = (
@@ -40,7 +43,8 @@ _PARTS = {
 class Recipe(NamedTuple):
     """The changes for the wheel of one label, including those for every label.
 
-    *match* has a glob for each part of a wheel's name. *abi_dependency* lists projects; the version of each
+    *match* has a glob for each part of a wheel's name. *build_variants* are variants of other projects that
+    must be in the build environment. *abi_dependency* lists projects; the version of each
     in the build environment becomes a property. *name* and *strip_local_version* are only for conversions.
     Variant markers are decided, unless *keep_markers* leaves them to installers.
     """
@@ -50,6 +54,7 @@ class Recipe(NamedTuple):
     env_append: Mapping[str, str] = {}
     config_settings: Mapping[str, str | tuple[str, ...]] = {}
     build_requires: tuple[str, ...] = ()
+    build_variants: tuple[Pin, ...] = ()
     abi_dependency: tuple[str, ...] = ()
     dependencies: tuple[str, ...] = ()
     remove_dependencies: tuple[str, ...] = ()
@@ -211,6 +216,7 @@ def _recipe(document: Document, value: object, place: str, common: Recipe) -> Re
         env_append=_variables(document, table, place, "env-append"),
         config_settings=_settings(document, table, place),
         build_requires=_requirements(document, table, place, "build-requires"),
+        build_variants=_build_variants(document, table, place),
         abi_dependency=document.strings(
             table.get("abi-dependency", []), join(place, "abi-dependency"), check_project_name, least=0
         ),
@@ -229,6 +235,8 @@ def _requirements(document: Document, table: Mapping[str, object], place: str, k
     from ..variants.markers import check_dependency, check_requirement, mentions_variant
 
     def check_build_requirement(text: str) -> None:
+        if _names_variant(text):
+            return
         if mentions_variant(text):
             raise VariantError(
                 f"requirement {text!r}: build requirements must not have variant markers",
@@ -237,7 +245,37 @@ def _requirements(document: Document, table: Mapping[str, object], place: str, k
         check_requirement(text)
 
     check = check_build_requirement if key == "build-requires" else check_dependency
-    return document.strings(table[key], join(place, key), check, least=0)
+    texts = document.strings(table[key], join(place, key), check, least=0)
+    return texts if check is check_dependency else tuple(text for text in texts if not _names_variant(text))
+
+
+def _names_variant(requirement: str) -> bool:
+    """Return whether a build requirement has the form ``PACKAGE[==VERSION]#LABEL``; URLs may have a ``#``."""
+    return "#" in requirement and "@" not in requirement
+
+
+def _build_variants(document: Document, table: Mapping[str, object], place: str) -> tuple[Pin, ...]:
+    """Read the variants of other projects among the build requirements."""
+    key = "build-requires"
+    value = table.get(key)
+    pins: dict[str, Pin] = {}
+    for index, text in enumerate(value if isinstance(value, list) else []):
+        at_index = f"{join(place, key)}[{index}]"
+        if not (isinstance(text, str) and _names_variant(text)):
+            continue
+        from ..variants.requirements import Pin
+
+        try:
+            pin = Pin.parse(text)
+        except VariantError as error:
+            for problem in error.problems:
+                document.add(problem.within(at_index))
+            continue
+        if pins.setdefault(pin.name, pin) != pin:
+            document.note(
+                f"{join(place, key)}[{index}]", f"two variants of {pin.name!r}", remedy="remove one"
+            )
+    return tuple(pins.values())
 
 
 def _names(document: Document, table: Mapping[str, object], place: str) -> tuple[str, ...]:
