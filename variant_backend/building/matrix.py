@@ -25,6 +25,7 @@ from ..lowlevel.processes import GROUP, end_group, temporary_folder
 from ..lowlevel.terminal import print_detail
 from ..lowlevel.workspace import workspace
 from ..project.project_file import ProjectFile
+from ..project.recipe import Recipe
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..variants.wheel_metadata import remarks_on
@@ -55,15 +56,15 @@ _TICK = 0.05
 class Matrix(NamedTuple):
     """The builds from *source*, a project's folder or an sdist: the wheels of *labels*, the *plain* release.
 
-    *remarks* are warnings about the wheels for the maintainer. *build_variants* are the variants of other
-    projects that must be in the build environment of a label.
+    *remarks* are warnings about the wheels for the maintainer. *recipes* come from the file *place*.
     """
 
     source: Path
     labels: tuple[str, ...]
     plain: bool
     remarks: tuple[str, ...]
-    build_variants: Mapping[str, tuple[Pin, ...]]
+    place: str
+    recipes: Mapping[str, Recipe]
 
     @classmethod
     def load(
@@ -94,14 +95,20 @@ class Matrix(NamedTuple):
             raise UnknownNameError(f"unknown label {_PLAIN!r}", hint=hint)
         requested = known._replace(variants={label: known.variant(label) for label in labels})
         remarks = _remarks(file, requested)
+        remarks = [*dict.fromkeys(remarks)]
         labels = tuple(requested.variants)
-        pins = {label: needed for label in labels if (needed := project.recipe(label).build_variants)}
-        return cls(file.source, labels, plain, tuple(dict.fromkeys(remarks)), pins)
+        return cls(file.source, labels, plain, tuple(remarks), file.place, project.recipes)
 
     @property
     def has_sdist(self) -> bool:
         """Whether the wheels are built from a given sdist."""
         return self.source.is_file()
+
+    @property
+    def build_variants(self) -> dict[str, tuple[Pin, ...]]:
+        """The variants of other projects that must be in the build environment of a label."""
+        recipes = {label: self.recipes[label] for label in self.labels if label in self.recipes}
+        return {label: recipe.build_variants for label, recipe in recipes.items() if recipe.build_variants}
 
 
 def _remarks(file: ProjectFile, requested: VariantMetadata) -> list[str]:

@@ -101,6 +101,7 @@ def build_command(
     only these. Each wheel is built from a fresh copy of the sdist. The logs of the builds are
     .logs/LABEL.log, plain.log and sdist.log in the output folder.
     """
+    from ..building.ineffective import recipes_without_effect
     from ..building.matrix import Matrix
 
     printer: Printer = context.obj
@@ -121,6 +122,9 @@ def build_command(
         results = _build(matrix, folder, jobs, installer, requires)
     printer.keys = {"builds": list(map(_to_dict, results))}
     printer.table(_rows(results))
+    built_wheels = [built.path for built in results if built.path and built.distribution == "wheel"]
+    for problem in recipes_without_effect(matrix.recipes, matrix.place, built_wheels):
+        printer.warn(problem)
     if failed := [built.name for built in results if built.error]:
         printer.error(f"not built: {', '.join(failed)}")
 

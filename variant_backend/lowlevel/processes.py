@@ -17,6 +17,9 @@ from typing import Any, NamedTuple
 
 from .terminal import print_detail
 
+# The names of temporary folders start like this; the comparison of built files looks for it.
+TEMPORARY_PREFIX = "variant-backend-"
+
 # Arguments of `subprocess.Popen`; `end_group` needs them.
 GROUP: dict[str, Any]
 
@@ -75,7 +78,7 @@ def temporary_folder() -> Iterator[Path]:
     """Yield a temporary folder outside any source tree, where backends would obey its .gitignore."""
     import tempfile
 
-    folder = tempfile.TemporaryDirectory(prefix="variant-backend-", ignore_cleanup_errors=True)
+    folder = tempfile.TemporaryDirectory(prefix=TEMPORARY_PREFIX, ignore_cleanup_errors=True)
     path = Path(folder.name)
     try:
         yield path

@@ -72,6 +72,22 @@ class Recipe(NamedTuple):
             name: f"{former[name]} {text}" if former[name] else text for name, text in self.env_append.items()
         }
 
+    def build_keys(self) -> dict[str, object]:
+        """Return the keys that change how a wheel is built, with their values.
+
+        Build requirements with a marker are left out, because not every build needs them.
+        """
+        values: dict[str, object] = {
+            "env": self.env,
+            "env-append": self.env_append,
+            "config-settings": self.config_settings,
+            "build-requires": [
+                *(text for text in self.build_requires if ";" not in text),
+                *map(str, self.build_variants),
+            ],
+        }
+        return {key: value for key, value in values.items() if value}
+
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the config settings for the wrapped backend, with the user's *given* ones last.
 
