@@ -11,6 +11,7 @@ from helpers.made_wheels import make_wheel
 from helpers.programs import run
 from helpers.strict_reader import walk
 
+from variant_backend.building.matrix import Matrix
 from variant_backend.errors import VariantError
 from variant_backend.project.pyproject import Project
 
@@ -133,10 +134,20 @@ def test_missing_or_unused_sources_are_reported(project: Path, links: Path) -> N
     )
 
 
+def test_a_marker_decides_about_a_required_variant(project: Path) -> None:
+    for version, count in (("3.10", 1), ("4", 0)):
+        table = f"""{{ "python_version >= '{version}'" = ["calclib#openblas", "other"] }}"""
+        text = PYPROJECT.replace('["calclib#openblas"]', table)
+        (project / "pyproject.toml").write_text(text, encoding="utf-8")
+        assert list(map(len, Matrix.load(project).build_variants.values())) == [count] * count
+        (required,) = Project.load(project / "pyproject.toml").recipe("fast").build_requires
+        assert required.startswith("other; ")
+
+
 @pytest.mark.parametrize(
     ("requirements", "problems"),
     [
-        ('["calclib#a", "calclib == 1.0 # a"]', ["[1]: two variants of 'calclib'; remove one"]),
+        ('["calclib#a", "calclib == 1.0 # a"]', [": several variants of 'calclib'; keep one of them"]),
         ('["calclib#a b"]', ["[0]: 'calclib#a b': label 'a b': "]),
         ('["calclib>=1#a"]', ["[0]: 'calclib>=1#a': expected one version, got '>=1'; write PACKAGE"]),
         ('["a @ https://example.com/a-1-py3-none-any.whl#sha256=12"]', []),

@@ -108,18 +108,32 @@ def test_the_workflow_builds_all_variants_before_it_publishes(tmp_path: Path) ->
     assert {*LABELS} == {*metadata.variants, "null"}
     written = tmp_path / "output"
     run("bash", "-e", "-c", script("matrix", "Print"), cwd=EXAMPLE, GITHUB_OUTPUT=str(written))
-    ((name, value),) = (line.split("=", 1) for line in written.read_text().splitlines())
-    matrix = [{"label": label, "platform": "ubuntu-latest"} for label in (*LABELS, "")]
-    assert json.loads(value) == {"include": matrix}
+    outputs = dict(line.split("=", 1) for line in written.read_text().splitlines())
+    x86_64, others = (
+        ("ubuntu-latest", "windows-latest", "macos-15-intel"),
+        ("ubuntu-24.04-arm", "macos-latest"),
+    )
+    assert json.loads(outputs["x86_64"])["include"] == [
+        {"label": label, "platform": platform} for label in (*LABELS, "") for platform in x86_64
+    ]
+    assert json.loads(outputs["others"])["include"] == [
+        {"label": label, "platform": platform} for label in ("null", "") for platform in others
+    ]
     jobs = workflow()
-    assert jobs["matrix"]["outputs"] == {name: f"${{{{ steps.print.outputs.{name} }}}}"}
-    assert jobs["wheels"]["strategy"]["matrix"] == f"${{{{ fromJSON(needs.matrix.outputs.{name}) }}}}"
+    assert jobs["matrix"]["outputs"] == {name: f"${{{{ steps.print.outputs.{name} }}}}" for name in outputs}
+    for job, name in (("wheels", "x86_64"), ("others", "others")):
+        assert jobs[job]["strategy"]["matrix"] == f"${{{{ fromJSON(needs.matrix.outputs.{name}) }}}}"
     assert {*jobs["release"]["needs"], "matrix", "release"} == {*jobs}
 
 
-def test_no_label_is_in_the_workflow() -> None:
+def test_the_labels_of_the_project_are_not_in_the_workflow() -> None:
     text = WORKFLOW.read_text(encoding="utf-8")
-    assert not [label for label in LABELS if re.search(rf"\b{label}\b", text)]
+    assert not [label for label in LABELS if label in text.replace("--label null", "")]
+
+
+def test_the_recipes_of_the_example_work_on_all_systems() -> None:
+    recipes = Project.load(EXAMPLE / "pyproject.toml").recipes
+    assert all(recipes[label].auto_flags for label in LABELS if label != "null")
 
 
 @pytest.mark.parametrize("system", ["linux", "macos", "windows"])

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from variant_backend.lowlevel.binaries import digest_without_traces
-from variant_backend.lowlevel.processes import TEMPORARY_PREFIX, temporary_folder
+from variant_backend.lowlevel.processes import temporary_folder
+from variant_backend.lowlevel.workspace import PREFIX
 
 SOURCE = "int answer(void) { return ANSWER; }\nconst char *file(void) { return __FILE__; }\n"
 
@@ -57,7 +58,7 @@ def test_only_paths_in_temporary_folders_are_left_out_of_other_files() -> None:
     def digest(folder: str) -> bytes:
         return digest_without_traces(f"file = '{folder}/x.py'; flags = '-O3'\n".encode())
 
-    one, other = (f"/tmp/{TEMPORARY_PREFIX}{name}/tmp1" for name in ("abcd1234", "efgh5678"))
+    one, other = (f"/tmp/{PREFIX}{name}/tmp1" for name in ("abcd1234", "efgh5678"))
     assert digest(one) == digest(other) != digest("/tmp/efgh5678/tmp1")
     assert digest_without_traces(b"variant-backend-a b") != digest_without_traces(b"variant-backend-c b")
 

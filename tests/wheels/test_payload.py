@@ -11,12 +11,12 @@ from helpers.programs import run
 from helpers.sample_release import write_wheel
 
 from variant_backend.errors import VariantError
-from variant_backend.lowlevel.processes import TEMPORARY_PREFIX
+from variant_backend.lowlevel.workspace import PREFIX
 from variant_backend.wheels.payload import compare_wheels, have_same_payload
 from variant_backend.wheels.reading import WheelFile
 
-OLD = {"demo.py": b"x = 1\n", "old.py": b"", "built.txt": f"{TEMPORARY_PREFIX}a/b".encode(), "same.py": b""}
-NEW = {"demo.py": b"x = 2\n", "new.py": b"", "built.txt": f"{TEMPORARY_PREFIX}c/d".encode(), "same.py": b""}
+OLD = {"demo.py": b"x = 1\n", "old.py": b"", "built.txt": f"{PREFIX}a/b".encode(), "same.py": b""}
+NEW = {"demo.py": b"x = 2\n", "new.py": b"", "built.txt": f"{PREFIX}c/d".encode(), "same.py": b""}
 
 
 def wheels(tmp_path: Path) -> tuple[Path, Path]:

@@ -118,7 +118,7 @@ def _compare_wheels(files: CheckedFiles) -> None:
 def _compare_payloads(files: CheckedFiles) -> None:
     """Find recipes without effect: those of project files, for the wheels of their project in all folders."""
     for path, project in files.projects.items():
-        keys = {label: recipe.build_keys() for label, recipe in project.recipes.items()}
+        keys = {label: recipe.build_keys(label) for label, recipe in project.recipes.items()}
         releases: dict[tuple[str, Version], dict[WheelFile, Mapping[str, str]]] = {}
         for release in files.releases.values():
             if project.name in (None, release.name):

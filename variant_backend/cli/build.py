@@ -56,6 +56,12 @@ def _axis(values: Sequence[str]) -> tuple[str, ...]:
     show_default=True,
     help="The tool that installs build requirements into the isolated environments.",
 )
+@click.option(
+    "--timeout",
+    type=click.IntRange(min=1),
+    metavar="SECONDS",
+    help="End each sdist or wheel that takes longer.  [default: no limit]",
+)
 @sources_options
 @click.option(
     "--print-matrix",
@@ -90,6 +96,7 @@ def build_command(
     jobs: int,
     no_isolation: bool,
     build_installer: Literal["pip", "uv"],
+    timeout: int | None,
     sources: Sources,
     matrix_format: MatrixFormat | None,
     pythons: tuple[str, ...],
@@ -119,7 +126,7 @@ def build_command(
     installer = None if no_isolation else build_installer
     folder = output or (path.parent if path.is_file() else path / "dist")
     with _fetched_requirements(printer, matrix, sources, isolated=not no_isolation) as requires:
-        results = _build(matrix, folder, jobs, installer, requires)
+        results = _build(matrix, folder, jobs, installer, timeout, requires)
     printer.keys = {"builds": list(map(_to_dict, results))}
     printer.table(_rows(results))
     built_wheels = [built.path for built in results if built.path and built.distribution == "wheel"]
@@ -134,6 +141,7 @@ def _build(
     output: Path,
     jobs: int,
     installer: Literal["pip", "uv"] | None,
+    timeout: int | None,
     requires: Mapping[str, Sequence[str]],
 ) -> list[Built]:
     """Build the matrix, with a status line."""
@@ -148,6 +156,7 @@ def _build(
             jobs=jobs,
             installer=installer,
             requires=requires,
+            timeout=timeout,
             show=lambda done, names: show(
                 f"{done} of {total} done, {time.monotonic() - started:.0f} s; building {', '.join(names)}"
             ),
@@ -201,7 +210,8 @@ def _fetch(printer: Printer, pins: Sequence[Pin], sources: Sources, folder: Path
 
 def _check_usage(context: click.Context, *, prints_matrix: bool) -> None:
     """Raise UsageError if an option is given that has no effect."""
-    building = {"output", "jobs", "no_isolation", "build_installer", "find_links", "index_url", "as_json"}
+    building = {"output", "jobs", "no_isolation", "build_installer", "find_links", "index_url"}
+    building |= {"timeout", "as_json"}
     unused = building if prints_matrix else {"pythons", "platforms"}
     for param in context.command.params:
         if param.name in unused and context.get_parameter_source(param.name) == ParameterSource.COMMANDLINE:

@@ -11,10 +11,10 @@ import hashlib
 import re
 from typing import Literal
 
-from .processes import TEMPORARY_PREFIX
+from .workspace import PREFIX
 
 # A path from the folder of a run of `build` on. The names that vary have the same length in all runs.
-_PATH = re.compile(re.escape(TEMPORARY_PREFIX.encode()) + rb"\w+[/\\][^\0\s\"'<>|:*?]*")
+_PATH = re.compile(re.escape(PREFIX.encode()) + rb"\w+[/\\][^\0\s\"'<>|:*?]*")
 
 _ALLOCATED = 2  # SHF_ALLOC: the section is in memory when the file is used
 _NOTE, _WITHOUT_CONTENT = 7, 8  # SHT_NOTE, SHT_NOBITS
