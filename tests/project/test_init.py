@@ -500,7 +500,7 @@ def test_the_next_label_follows_the_first_and_ranks_last() -> None:
 # dependencies = ["..."]
 
 [tool.variant-backend.variants.exact]
-# env-append = {{ CFLAGS = "..." }}
+flags = "auto"  # compiler flags for the properties
 # dependencies = ["..."]
 
 [variant.default-priorities]
@@ -542,7 +542,7 @@ def test_an_existing_label_only_gets_a_recipe() -> None:
         ("setuptools.build_meta", "x86_64::level::v3", 'flags = "auto"  # compiler flags for the properties'),
         ("maturin", "aarch64::sve::on", 'flags = "auto"  # compiler flags for the properties'),
         ("setuptools.build_meta", "nvidia::sm_arch::90_real", '# env-append = { CFLAGS = "..." }'),
-        ("hatchling.build", "x86_64::level::v3", '# env-append = { CFLAGS = "..." }'),
+        ("flit_core.buildapi", "x86_64::level::v3", '# env-append = { CFLAGS = "..." }'),
     ],
 )
 def test_a_label_gets_automatic_flags_if_they_can_be_derived(backend: str, prop: str, line: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import VariantError
+from ..errors import Problem, VariantError, one_of
 from ..project.config_settings import ConfigSettings, backend_settings, only_label
 from ..project.pyproject import PROJECT_FILE, Project
 from ..project.recipe import Recipe
@@ -19,6 +19,7 @@ from .plan import Draft, Request
 if TYPE_CHECKING:
     from packaging.version import Version
 
+    from ..variants.requirements import Pin
     from ..wheel_rewrite import Plan
 
 
@@ -90,7 +91,11 @@ class VariantBuild(NamedTuple):
         return self.draft.recipe.settings(backend_settings(config_settings) or {})
 
     def build_requires(self) -> list[str]:
-        """Return the build requirements of the variant, in addition to the wrapped backend's."""
+        """Return the build requirements of the variant, in addition to the wrapped backend's.
+
+        Raises VariantError if a variant of another project is missing, which no frontend can install.
+        """
+        self._check_build_variants()
         metadata = self.draft.metadata
         plugins = [text for provider in metadata.build_providers().values() for text in provider.requires]
         for namespace in sorted(self.variant.namespaces()) if self.project.validates else ():
@@ -103,8 +108,9 @@ class VariantBuild(NamedTuple):
 
         The versions of ABI dependencies are read from the environment of this process. *warn* gets a
         line for each failed plugin that the variant does not use. Raises VariantError if a plugin that the
-        variant uses fails, or if an ABI dependency is not installed.
+        variant uses fails, or if an ABI dependency or a required variant is not installed.
         """
+        self._check_build_variants()
         from ..lowlevel.source_date import source_date_epoch
 
         moment = source_date_epoch(os.environ)
@@ -120,6 +126,22 @@ class VariantBuild(NamedTuple):
         if text := draft.left_out(plan):
             warn(text)
         return plan
+
+    def _check_build_variants(self) -> None:
+        """Check that the required variants of other projects are installed here. Raises VariantError."""
+        label = self.variant.label
+        place = f"{PROJECT_FILE}: tool.variant-backend.variants.{label}.build-requires"
+        remedy = (
+            f"run `variant-backend build --label {label}` with --find-links DIR or --index-url URL, and let"
+            " no other build requirement replace it"
+        )
+        problems = [
+            Problem("error", place, f"the build environment has {present}, not {pin}", remedy)
+            for pin in self.draft.recipe.build_variants
+            if (present := _installed_instead(pin))
+        ]
+        if problems:
+            raise VariantError(*problems)
 
     def _ask_plugins(self, warn: Callable[[str], object]) -> dict[str, StaticProvider]:
         """Return the answers of plugins that run in builds, by namespace. Raises VariantError."""
@@ -170,6 +192,29 @@ def _for_this_build(recipe: Recipe, variant: Variant) -> Recipe:
     except VariantError as error:
         place = f"{PROJECT_FILE}: tool.variant-backend.variants.{variant.label}.flags"
         raise error.within(place) from None
+
+
+def _installed_instead(pin: Pin) -> str | None:
+    """Return what is installed in the environment of this process instead of *pin*; None if it is installed.
+
+    Raises VariantError if its variant.json is invalid.
+    """
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    from packaging.version import Version
+
+    try:
+        installed = distribution(pin.name)
+    except PackageNotFoundError:
+        return f"no {pin.name}"
+    labels: list[str] = []
+    if text := installed.read_text("variant.json"):
+        from ..variants.metadata_reading import metadata_from_json
+
+        labels = [*metadata_from_json(text.encode(), f"{pin.name}: variant.json").variants]
+    if labels == [pin.label] and pin.version in (None, Version(installed.version)):
+        return None
+    return f"{pin.name}=={installed.version}" + (f"#{one_of(labels)}" if labels else " without a label")
 
 
 def _installed(names: Iterable[str]) -> dict[str, Version]:

@@ -57,7 +57,7 @@ def check_project_file(findings: Findings, path: Path) -> CheckedProject | None:
             document.problems += consistency.of_metadata(project.metadata)
             document.problems += release_rules.of_recipes(recipes, variants)
         if project.build_backend or may_be_wrapped(path):
-            document.problems += build_system_problems(path)
+            document.problems += build_system_problems(read_toml(path), path)
         if problem := python_problem(path):
             document.problems.append(problem)
     findings.add(path, document.problems)

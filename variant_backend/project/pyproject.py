@@ -61,7 +61,11 @@ class Project(NamedTuple):
 
         Raises VariantError if the file cannot be read, or is not TOML.
         """
-        data = read_toml(path)
+        return cls.parse(document, read_toml(path), variants=variants)
+
+    @classmethod
+    def parse(cls, document: Document, data: Mapping[str, object], *, variants: bool = True) -> Project:
+        """Read the parsed content of a pyproject.toml as `read` does."""
         for problem in misspelt_tables(data, variants=variants):
             document.add(problem)
         metadata = labels = None
@@ -159,12 +163,11 @@ def may_be_wrapped(path: Path) -> bool:
     return "backend-path" in system or _is_hooks(system.get("build-backend"))
 
 
-def build_system_problems(path: Path) -> list[Problem]:
+def build_system_problems(data: Mapping[str, object], path: Path) -> list[Problem]:
     """Return why builds of a project do not get to `variant_backend.hooks`, or to the wrapped backend.
 
-    Raises VariantError if the file cannot be read.
+    *data* is the parsed content of the project file *path*.
     """
-    data = read_toml(path)
     system = Document().table(data.get("build-system", {}), "build-system")
     backend, requires = system.get("build-backend"), system.get("requires")
     is_in_tree = "backend-path" in system
