@@ -9,6 +9,8 @@ hooks run unchanged.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,15 +20,18 @@ from .building.hook_shell import ends_in_clear_lines, say
 from .building.wrapped_backend import compiled_apart, wrapped_backend
 from .errors import VariantError
 from .project.config_settings import (
+    AUTO,
     ConfigSettings,
     asked_variants,
+    asks_for_plain_name,
     backend_settings,
     check_settings,
-    is_labelled,
 )
 from .project.pyproject import PROJECT_FILE, Project
+from .project.user_variables import VARIABLES
 
 if TYPE_CHECKING:
+    from .building.frontend import Filename, Installer
     from .building.variant_build import VariantBuild
 
 
@@ -42,16 +47,45 @@ def _check_settings(config_settings: ConfigSettings | None) -> None:
         check_settings(config_settings, Project.load(PROJECT_FILE, variants=False).build_backend)
 
 
-def _variant_build(config_settings: ConfigSettings | None) -> VariantBuild | None:
-    """Return the build of the requested variant, or None if none is requested."""
+def _variant_build(
+    config_settings: ConfigSettings | None, report: Callable[[str], object] = lambda _: None
+) -> VariantBuild | None:
+    """Return the build of the requested variant, or None if none is requested.
+
+    *report* gets a line about the best label, and about a variable that has no effect.
+    """
     _check_settings(config_settings)
-    labelled = is_labelled(config_settings)
+    filename: Filename | None = "plain" if asks_for_plain_name(config_settings) else None
     asked = asked_variants(config_settings)
+    if asked:
+        filename = filename or "labelled"
+    elif any(name.startswith(VARIABLES) for name in os.environ):
+        from .building.asked import asked_by_variable
+
+        asked = asked_by_variable(os.environ, lambda text: report(f"warning: {text}"))
+    if AUTO in asked:
+        from .building.asked import with_best_label
+
+        asked = with_best_label(asked, os.environ, report)
     if not asked:
         return None
     from .building.variant_build import VariantBuild
 
-    return VariantBuild.of(asked, labelled=labelled)
+    return VariantBuild.of(asked, filename)
+
+
+def _installer(wheel_directory: str | None = None) -> Installer | None:
+    """Return the frontend that calls this hook, if it is known to install the wheel."""
+    from .building.frontend import Installer
+
+    return Installer.of("".join(sys.argv[:1]), os.environ, Path.cwd(), wheel_directory)
+
+
+def _check_filename(build: VariantBuild) -> None:
+    """Check that the installer accepts the name of the wheel, before anything is compiled."""
+    from .building.frontend import filename_for
+
+    filename_for(_installer(), build.filename)
 
 
 def _warn(text: str) -> None:
@@ -65,15 +99,16 @@ def build_wheel(
     metadata_directory: str | None = None,
 ) -> str:
     """Build a wheel (PEP 517). If a variant is requested, the returned name has its label."""
-    build = _variant_build(config_settings)
+    build = _variant_build(config_settings, say)
     if build is None:
         return _build_plain("build_wheel", wheel_directory, config_settings, metadata_directory)
-    name = _build_variant("build_wheel", wheel_directory, config_settings, build)
-    if not build.labelled:
-        _warn(
-            f"{name} is variant {build.variant.label!r} without the label in its name; do not publish it: run"
-            " make-variant on it to add the label"
-        )
+    from .building.frontend import filename_for, name_warning
+
+    installer = _installer(wheel_directory)
+    named = build._replace(filename=filename_for(installer, build.filename))
+    name = _build_variant("build_wheel", wheel_directory, config_settings, named)
+    if named.filename != "labelled":
+        _warn(name_warning(installer, name, build.variant.label, by_variable=build.filename is None))
     return name
 
 
@@ -111,10 +146,10 @@ def _build_editable(
     metadata_directory: str | None = None,
 ) -> str:
     """Build an editable wheel (PEP 660). Its name has no label: installers reject labelled ones."""
-    build = _variant_build(config_settings)
+    build = _variant_build(config_settings, say)
     if build is None:
         return _build_plain("build_editable", wheel_directory, config_settings, metadata_directory)
-    build = build._replace(labelled=False)
+    build = build._replace(filename="plain")
     return _build_variant("build_editable", wheel_directory, config_settings, build)
 
 
@@ -132,6 +167,7 @@ def _build_variant(
     from .building.unmatched import unmatched_removals
     from .lowlevel.workspace import workspace
     from .wheel_rewrite import make_variant
+    from .wheels.plain import with_tag
     from .wheels.reading import WheelFile
 
     target = Path(wheel_directory).resolve()
@@ -145,6 +181,8 @@ def _build_variant(
             build_wheel = _wrapped(hook, project=build.project)
             name = _returned_name(hook, build_wheel(str(folder), build.settings(config_settings), None))
             wheel = WheelFile.of(folder / name)
+            if build.filename == "tagged":
+                wheel = with_tag(wheel, build.variant.label)
             wheels = {build.variant.label: [wheel]}
             for text in unmatched_removals(build.project, PROJECT_FILE, wheels, common=True):
                 _warn(text)
@@ -164,6 +202,8 @@ def _prepare_metadata(hook: str) -> Callable[..., str]:
             return name
         from .wheel_rewrite import edited_metadata
 
+        if hook.endswith("build_wheel"):
+            _check_filename(build)
         with build.environment():
             plan = build.plan(_warn)
             prepare_metadata = _wrapped(hook, project=build.project)
@@ -194,6 +234,8 @@ def _requirements(hook: str, config_settings: ConfigSettings | None) -> list[str
     if build is None:
         required: list[str] = getattr(_wrapped(), hook, _nothing)(backend_settings(config_settings))
         return required
+    if hook.endswith("build_wheel"):
+        _check_filename(build)
     with build.environment():
         backend = _wrapped(project=build.project)
         required = getattr(backend, hook, _nothing)(build.settings(config_settings))

@@ -25,6 +25,7 @@ from ..lowlevel.processes import GROUP, end_group, temporary_folder
 from ..lowlevel.terminal import print_detail
 from ..lowlevel.workspace import workspace
 from ..project.pyproject import Project, build_system_problems
+from ..project.user_variables import LABEL
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..variants.wheel_metadata import remarks_on
@@ -217,14 +218,17 @@ class _Process:
         request = {
             "distribution": order.distribution,
             "source": str(order.source.absolute()),
-            "settings": {"variant": order.label} if order.label else None,
+            # As `variant`, the label "auto" would mean another one.
+            "settings": {"variant-label": order.label} if order.label else None,
             "installer": order.installer,
             "output": str(folder / "built"),
             "result": str(self._result),
         }
         temporary = tempfile.mkdtemp(dir=order.temporary)
         environment = {
-            **os.environ,
+            **{
+                name: value for name, value in os.environ.items() if name != LABEL
+            },  # also for the plain wheel
             **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary),
             "PYTHONUNBUFFERED": "1",  # the log gets each line at once, with stdout and stderr in order
             "PYTHONIOENCODING": "utf-8:backslashreplace",
