@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import RequestError, VariantError
 from ..project.config_settings import AUTO
 from ..project.pyproject import PROJECT_FILE, Project
-from ..project.user_variables import HARDWARE, LABEL, check_variables, labels_of, machine_file
+from ..project.user_variables import HARDWARE, LABEL, PLAIN, check_variables, labels_of, machine_file
 from ..variants.filename import WheelFilename, normalize
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from ..variants.namespace_support import Support
     from ..variants.ranking import Verdict
 
-# The variable requests the plain wheel by this name, as in dispatching sdists.
-_PLAIN = "(plain)"
 _PKG_INFO = Path("PKG-INFO")
 _TAGS = "py3-none-any"
 
@@ -37,7 +35,7 @@ def asked_by_variable(environ: Mapping[str, str], warn: Callable[[str], object])
         warn(f"{PROJECT_FILE} has no project.name, so {LABEL} is ignored; use -Cvariant=LABEL")
     elif name is not None and normalize(name) in labels:
         label = labels[normalize(name)]
-        return {} if label == _PLAIN else {label: LABEL}
+        return {} if label == PLAIN else {label: LABEL}
     elif "" in labels:
         warn(f"{LABEL}={labels['']} has no project name, so it is ignored; write {name}#{labels['']}")
     return {}

@@ -23,6 +23,7 @@ from ..project.user_variables import (
     HARDWARE,
     INDEX_URL,
     LABEL,
+    PLAIN,
     check_variables,
     labels_of,
     machine_file,
@@ -32,7 +33,7 @@ from ..selection.download import download
 from ..selection.evaluate import Evaluation, evaluate, evaluate_label
 from ..selection.fetch import announced_metadata, fetched
 from ..selection.releases import Sources, find_listings
-from ..selection.report import PLAIN, Remedies, explained
+from ..selection.report import Remedies, explained
 from ..selection.resolve import Pick, picked_of
 from ..selection.target import Target, running_target
 from ..variants.known_providers import KNOWN_PROVIDERS

@@ -14,6 +14,9 @@ LABEL = f"{VARIABLES}LABEL"
 HARDWARE = f"{VARIABLES}HARDWARE"
 INDEX_URL = f"{VARIABLES}INDEX_URL"
 
+# The variable requests the plain wheel by this name.
+PLAIN = "(plain)"
+
 _ONE_LABEL = "write one label, or NAME#LABEL for each project"
 
 
