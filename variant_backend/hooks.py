@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .building.hook_shell import ends_in_clear_lines, say
-from .building.wrapped_backend import compiled_apart, wrapped_backend
+from .building.wrapped_backend import compiled_apart, wheel_written_by, wrapped_backend
 from .errors import VariantError
 from .project.config_settings import (
     AUTO,
@@ -180,13 +180,14 @@ def _build_variant(
         with workspace(target) as folder, compiled_apart(folder):
             build_wheel = _wrapped(hook, project=build.project)
             name = _returned_name(hook, build_wheel(str(folder), build.settings(config_settings), None))
-            wheel = WheelFile.of(folder / name)
-            if build.filename == "tagged":
-                wheel = with_tag(wheel, build.variant.label)
-            wheels = {build.variant.label: [wheel]}
-            for text in unmatched_removals(build.project, PROJECT_FILE, wheels, common=True):
-                _warn(text)
-            outcome = make_variant(wheel, plan, target, force=True, owned=True)
+            with wheel_written_by(build.project.build_backend):
+                wheel = WheelFile.of(folder / name)
+                if build.filename == "tagged":
+                    wheel = with_tag(wheel, build.variant.label)
+                wheels = {build.variant.label: [wheel]}
+                for text in unmatched_removals(build.project, PROJECT_FILE, wheels, common=True):
+                    _warn(text)
+                outcome = make_variant(wheel, plan, target, force=True, owned=True)
     for text in outcome.warnings:
         _warn(f"{outcome.path.name}: {text}")
     return outcome.path.name

@@ -54,6 +54,24 @@ def wrapped_backend(project: Project, *hook: str) -> Any:
 
 
 @contextmanager
+def wheel_written_by(backend: str | None) -> Iterator[None]:
+    """Name the backend in errors about its wheel: the wheel is deleted, so the user cannot repack it."""
+    try:
+        yield
+    except VariantError as error:
+        from ..lowlevel.zip_records import REBUILD
+        from ..variants.filename import RENAME
+
+        remedy = f"update {backend!r}, which wrote this wheel, or report the error to its project"
+        raise VariantError(
+            *(
+                problem._replace(remedy=remedy) if problem.remedy in (REBUILD, RENAME) else problem
+                for problem in error.problems
+            )
+        ) from None
+
+
+@contextmanager
 def compiled_apart(folder: Path) -> Iterator[None]:
     """Let setuptools compile in *folder* instead of the project's `build` folder.
 
