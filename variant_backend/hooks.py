@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .building.hook_shell import ends_in_clear_lines, say
-from .building.wrapped_backend import compiled_apart, wheel_written_by, wrapped_backend
+from .building.wrapped_backend import compiled_apart, has_marks, wheel_written_by, wrapped_backend
 from .errors import VariantError
 from .project.config_settings import (
     AUTO,
@@ -155,7 +155,21 @@ def _build_editable(
 
 def _build_plain(hook: str, *arguments: Any) -> str:
     wheel_directory, config_settings, metadata_directory = arguments
-    name: str = _wrapped(hook)(wheel_directory, backend_settings(config_settings), metadata_directory)
+    arguments = (wheel_directory, backend_settings(config_settings), metadata_directory)
+    if not has_marks(Path()):
+        name: str = _wrapped(hook)(*arguments)
+        return name
+    from .building.kept_files import Owner, kept_apart
+
+    name = ""
+    try:
+        with kept_apart(Path.cwd(), Owner()) as check:
+            name = _wrapped(hook)(*arguments)
+            check(Path(wheel_directory, name))
+    except VariantError:
+        if name:
+            Path(wheel_directory, name).unlink(missing_ok=True)
+        raise
     return name
 
 
@@ -163,6 +177,7 @@ def _build_variant(
     hook: str, wheel_directory: str, config_settings: ConfigSettings | None, build: VariantBuild
 ) -> str:
     """Build a wheel with a recipe, and turn it into the requested variant."""
+    from .building.kept_files import kept_apart
     from .building.plan import plan_remarks
     from .building.unmatched import unmatched_removals
     from .lowlevel.workspace import workspace
@@ -179,7 +194,9 @@ def _build_variant(
         # Some backends reject a metadata directory that was edited, so none is passed.
         with workspace(target) as folder, compiled_apart(folder):
             build_wheel = _wrapped(hook, project=build.project)
-            name = _returned_name(hook, build_wheel(str(folder), build.settings(config_settings), None))
+            with kept_apart(Path.cwd(), build.owner, folder) as check:
+                name = _returned_name(hook, build_wheel(str(folder), build.settings(config_settings), None))
+                check(folder / name)
             with wheel_written_by(build.project.build_backend):
                 wheel = WheelFile.of(folder / name)
                 if build.filename == "tagged":

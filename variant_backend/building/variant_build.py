@@ -14,6 +14,7 @@ from ..project.user_variables import LABEL
 from ..variants.properties import Property, Variant
 from ..variants.providers import PluginProvider, StaticProvider
 from .frontend import Filename
+from .kept_files import Owner
 from .plan import Draft, Request
 
 if TYPE_CHECKING:
@@ -61,6 +62,17 @@ class VariantBuild(NamedTuple):
     def variant(self) -> Variant:
         """The requested variant."""
         return self.draft.variant
+
+    @property
+    def owner(self) -> Owner:
+        """The owner of compiled files: the label, and a digest of what its recipe changes in the build."""
+        recipe = self.draft.recipe
+        changes = (recipe.env, recipe.env_append, recipe.config_settings, recipe.build_requires)
+        if not any(changes):
+            return Owner(self.variant.label)
+        from hashlib import sha256
+
+        return Owner(self.variant.label, sha256(repr(changes).encode()).hexdigest()[:8])
 
     @contextmanager
     def environment(self) -> Iterator[None]:
