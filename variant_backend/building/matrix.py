@@ -26,6 +26,7 @@ from ..lowlevel.workspace import workspace
 from ..machine.installer_settings import isolated_environ
 from ..project.project_file import ProjectFile
 from ..project.recipe import Recipe
+from ..project.user_variables import LABEL
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..variants.wheel_metadata import remarks_on
@@ -276,15 +277,17 @@ class _Process:
         request = {
             "distribution": order.distribution,
             "source": str(order.source.absolute()),
-            "settings": {"variant": order.label} if order.label else None,
+            # As `variant`, the label "auto" would mean another one.
+            "settings": {"variant-label": order.label} if order.label else None,
             "requires": order.requires,
             "installer": order.installer,
             "output": str(folder / "built"),
             "result": str(self._result),
         }
         temporary = tempfile.mkdtemp(dir=order.temporary)
+        inherited = isolated_environ(Path(temporary)) if order.installer else os.environ
         environment = {
-            **(isolated_environ(Path(temporary)) if order.installer else os.environ),
+            **{name: value for name, value in inherited.items() if name != LABEL},
             **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary),
             "PYTHONUNBUFFERED": "1",  # the log gets each line at once, with stdout and stderr in order
             "PYTHONIOENCODING": "utf-8:backslashreplace",

@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import Problem, VariantError, one_of
+from ..errors import Problem, UnknownNameError, VariantError, one_of
 from ..project.config_settings import ConfigSettings, backend_settings, only_label
 from ..project.pyproject import PROJECT_FILE, Project
 from ..project.recipe import Recipe
+from ..project.user_variables import LABEL
 from ..variants.properties import Property, Variant
 from ..variants.providers import PluginProvider, StaticProvider
 from .default_flags import default_flags
+from .frontend import Filename
+from .kept_files import Owner
 from .plan import Draft, Request
 
 if TYPE_CHECKING:
@@ -24,17 +27,17 @@ if TYPE_CHECKING:
 
 
 class VariantBuild(NamedTuple):
-    """The build of the variant that config settings request.
+    """The build of the variant that the user requests.
 
-    If *labelled*, the label goes into the wheel's name.
+    *filename* says how the wheel is named: None if the user leaves it open.
     """
 
     project: Project
     draft: Draft
-    labelled: bool
+    filename: Filename | None
 
     @classmethod
-    def of(cls, asked: Mapping[str, str], *, labelled: bool) -> VariantBuild:
+    def of(cls, asked: Mapping[str, str], filename: Filename | None) -> VariantBuild:
         """Return the build of the *asked* variant, see `asked_variants`. Raises VariantError."""
         properties = [text for text, key in asked.items() if key == "variant" and "::" in text]
         parsed = tuple(map(Property.parse, properties))
@@ -46,19 +49,33 @@ class VariantBuild(NamedTuple):
                 place=PROJECT_FILE,
                 hint="define the variants in this table",
             )
-        draft = Draft.of(request, project)
+        try:
+            draft = Draft.of(request, project)
+        except UnknownNameError as error:
+            raise (error.within(LABEL) if LABEL in asked.values() else error) from None
         try:
             draft.recipe.requirements([], draft.variant)  # an undecidable marker ends the build early
         except VariantError as error:
             raise error.within(f"{PROJECT_FILE}: tool.variant-backend") from None
         # In builds, the wrapped backend decides name and version.
         recipe = draft.recipe._replace(name=None, strip_local_version=False)
-        return cls(project, draft._replace(recipe=_for_this_build(recipe, draft.variant)), labelled)
+        return cls(project, draft._replace(recipe=_for_this_build(recipe, draft.variant)), filename)
 
     @property
     def variant(self) -> Variant:
         """The requested variant."""
         return self.draft.variant
+
+    @property
+    def owner(self) -> Owner:
+        """The owner of compiled files: the label, and a digest of what its recipe changes in the build."""
+        recipe = self.draft.recipe
+        changes = (recipe.env, recipe.env_append, recipe.config_settings, recipe.build_requires)
+        if not any(changes):
+            return Owner(self.variant.label)
+        from hashlib import sha256
+
+        return Owner(self.variant.label, sha256(repr(changes).encode()).hexdigest()[:8])
 
     @contextmanager
     def environment(self) -> Iterator[list[str]]:
@@ -122,7 +139,7 @@ class VariantBuild(NamedTuple):
             except VariantError as error:
                 place = f"{PROJECT_FILE}: tool.variant-backend.variants.{self.variant.label}.abi-dependency"
                 raise error.within(place) from None
-        plan = draft.plan(answers, labelled=self.labelled, moment=moment)
+        plan = draft.plan(answers, labelled=self.filename == "labelled", moment=moment)
         if text := draft.left_out(plan):
             warn(text)
         return plan

@@ -11,7 +11,8 @@ import click
 
 from ..errors import VariantError, one_of
 from ..lowlevel.terminal import heading
-from ..selection.report import PLAIN, Line, Remedies, explained, of_label, supported
+from ..project.user_variables import PLAIN
+from ..selection.report import Line, Remedies, explained, of_label, supported
 from .command import Command, WrongValue
 from .options import label_option
 from .output import Printer

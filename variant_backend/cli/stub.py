@@ -182,7 +182,7 @@ def _print_plan(
     printer: Printer, planned: Stub, evaluations: Mapping[MachineFile, Evaluation], place: str
 ) -> None:
     """Print the labels in the sdist, and warn of machines that would get no wheel."""
-    from ..selection.report import PLAIN
+    from ..project.user_variables import PLAIN
 
     release = planned.release
     labels = dict.fromkeys(wheel.label or PLAIN for wheel in release.candidates)
@@ -224,7 +224,7 @@ def _no_wheel(file: MachineFile, place: str, release: Release) -> Problem:
 
 def _rows(evaluations: Mapping[MachineFile, Evaluation]) -> Iterator[Sequence[str]]:
     """Yield the table of machines and their wheels."""
-    from ..selection.report import PLAIN
+    from ..project.user_variables import PLAIN
 
     yield heading("MACHINE", "LABEL", "WHEEL")
     for file, evaluation in evaluations.items():

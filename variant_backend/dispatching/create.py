@@ -27,8 +27,8 @@ from ..lowlevel.file_set import Output, differences, update
 from ..lowlevel.http import OtherHostError, check_base_url, is_safe_line, shown_url
 from ..lowlevel.ranges import Advance, file_digest
 from ..lowlevel.tarball import pack
+from ..project.user_variables import PLAIN
 from ..selection.releases import Listing, Sources, find_listings, projects, read_release
-from ..selection.report import PLAIN
 from ..variants import consistency
 from ..variants.filename import WheelFilename, escape
 from ..variants.metadata import VariantMetadata
