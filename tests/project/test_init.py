@@ -218,7 +218,7 @@ def check_label(text: str) -> None:
     assert variant["variants"]["y"] == {"b": {"f": ["1", "2"]}, "x86_64": {"level": ["v3"]}}
     declared = before.pop("variant", {"default-priorities": {"namespace": []}})["default-priorities"]
     assert variant["default-priorities"]["namespace"] == [*declared["namespace"], "b", "x86_64"]
-    assert after["tool"]["variant-backend"]["variants"].pop("y") == {}
+    assert after["tool"]["variant-backend"]["variants"].pop("y") in ({}, {"flags": "auto"})
     before["tool"]["variant-backend"].setdefault("variants", {})
     assert before == after
     assert sorted(re.findall(r"note \d+!", result)) == sorted(re.findall(r"note \d+!", text))
@@ -466,7 +466,7 @@ def test_a_first_label_gets_all_its_tables() -> None:
         text
         == f"""{WRAPPED}
 [tool.variant-backend.variants."cu12.8"]
-# env = {{ CFLAGS = "..." }}
+# env-append = {{ CFLAGS = "..." }}
 # dependencies = ["..."]
 
 [variant.default-priorities]
@@ -494,11 +494,11 @@ def test_the_next_label_follows_the_first_and_ranks_last() -> None:
         text
         == f"""{WRAPPED}
 [tool.variant-backend.variants.fast]
-# env = {{ CFLAGS = "..." }}
+# env-append = {{ CFLAGS = "..." }}
 # dependencies = ["..."]
 
 [tool.variant-backend.variants.exact]
-# env = {{ CFLAGS = "..." }}
+# env-append = {{ CFLAGS = "..." }}
 # dependencies = ["..."]
 
 [variant.default-priorities]
@@ -527,9 +527,27 @@ def test_null_needs_no_properties_and_no_variant_table() -> None:
 def test_an_existing_label_only_gets_a_recipe() -> None:
     table = '\n[variant]\ndefault-priorities.namespace = ["a"]\nvariants.x = { a = { f = ["1"] } }\n'
     text = add_variant(WRAPPED + table, "x", [])
-    recipe = '\n[tool.variant-backend.variants.x]\n# env = { CFLAGS = "..." }\n# dependencies = ["..."]\n'
+    recipe = (
+        '\n[tool.variant-backend.variants.x]\n# env-append = { CFLAGS = "..." }\n# dependencies = ["..."]\n'
+    )
     assert text == f"{WRAPPED}{recipe}{table}"
     assert add_variant(text, "x", parsed("a::f::1")) == text
+
+
+@pytest.mark.parametrize(
+    ("backend", "prop", "line"),
+    [
+        ("setuptools.build_meta", "x86_64::level::v3", 'flags = "auto"  # compiler flags for the properties'),
+        ("maturin", "aarch64::sve::on", 'flags = "auto"  # compiler flags for the properties'),
+        ("setuptools.build_meta", "nvidia::sm_arch::90_real", '# env-append = { CFLAGS = "..." }'),
+        ("hatchling.build", "x86_64::level::v3", '# env-append = { CFLAGS = "..." }'),
+    ],
+)
+def test_a_label_gets_automatic_flags_if_they_can_be_derived(backend: str, prop: str, line: str) -> None:
+    text = add_variant(WRAPPED.replace("hatchling.build", backend), "x", parsed(prop))
+    assert f'\n[tool.variant-backend.variants.x]\n{line}\n# dependencies = ["..."]\n' in text
+    Path("pyproject.toml").write_text(text, encoding="utf-8")
+    assert Project.load(Path("pyproject.toml")).recipe("x").auto_flags == line.startswith("flags")
 
 
 VARIANT_TABLES = {

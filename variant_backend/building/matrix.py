@@ -1,8 +1,8 @@
 """Build all wheels of a release: one sdist, and every wheel from a fresh copy of the sdist's content.
 
 Two wheels never share a source tree, because object files of one variant would end up in the next wheel.
-`_build_one` builds each wheel in a process of its own. The output of the process is the log, and the process
-can be ended at once, with all its children.
+`_build_one` builds each wheel in a process of its own. The output of the process is the log. After each build
+its process group is ended: a backend may leave processes in the background, or never end.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 from ..errors import UnknownNameError, VariantError
-from ..lowlevel.processes import GROUP, end_group, temporary_folder
+from ..lowlevel.processes import Child, temporary_folder
 from ..lowlevel.terminal import print_detail
 from ..lowlevel.workspace import workspace
+from ..machine.installer_settings import isolated_environ
 from ..project.pyproject import Project, build_system_problems
+from ..project.recipe import Recipe
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..variants.wheel_metadata import remarks_on
@@ -45,6 +46,12 @@ _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 # The name of the plain wheel in messages.
 _PLAIN = "plain"
 
+# Characters of a log that are read at once, and of a reason in a message.
+_PIECE = 10_000
+_LONGEST_REASON = 2_000
+
+_LATE_REMEDY = "read the log to see where the build hangs, or use a longer --timeout"
+
 # Seconds between two checks of the processes.
 _TICK = 0.05
 
@@ -52,13 +59,15 @@ _TICK = 0.05
 class Matrix(NamedTuple):
     """The builds of the project in the folder *source*: the wheels of *labels*, and the *plain* release.
 
-    *remarks* are warnings about the wheels for the maintainer.
+    *remarks* are warnings about the wheels for the maintainer. *recipes* come from the file *place*.
     """
 
     source: Path
     labels: tuple[str, ...]
     plain: bool
     remarks: tuple[str, ...]
+    place: str
+    recipes: Mapping[str, Recipe]
 
     @classmethod
     def load(cls, source: Path, labels: Sequence[str] = (), *, plain: bool = False) -> Matrix:
@@ -99,7 +108,8 @@ class Matrix(NamedTuple):
                 project.recipe(variant.label).requirements([], variant)
             except VariantError as error:  # reported before any build starts
                 raise error.within(f"{path}: tool.variant-backend") from None
-        return cls(source, tuple(variants), plain, tuple(dict.fromkeys(remarks)))
+        remarks = [*dict.fromkeys(remarks)]
+        return cls(source, tuple(variants), plain, tuple(remarks), str(path), project.recipes)
 
 
 class Built(NamedTuple):
@@ -127,11 +137,18 @@ def _name(distribution: Distribution, label: str | None) -> str:
 
 
 def build_matrix(
-    matrix: Matrix, output: Path, *, jobs: int, installer: Installer | None, show: ShowState
+    matrix: Matrix,
+    output: Path,
+    *,
+    jobs: int,
+    installer: Installer | None,
+    show: ShowState,
+    timeout: float | None = None,
 ) -> list[Built]:
     """Build the sdist and then the wheels, *jobs* at a time. Each finished file is moved to *output* at once.
 
-    If *installer* is None, builds run in the environment of this Python. *show* is called repeatedly with the
+    If *installer* is None, builds run in the environment of this Python. A build that takes longer than
+    *timeout* seconds is ended. *show* is called repeatedly with the
     number of finished builds and the names of the running ones. Returns the results in the requested order;
     if the sdist fails, only its result is returned and no wheel is built.
     Raises VariantError if *output* cannot be written.
@@ -142,7 +159,7 @@ def build_matrix(
         logs = output / _LOG_FOLDER
         final = logs / log.name
         order = _Order("sdist", None, matrix.source, temporary, log, final, temporary, temporary, installer)
-        [sdist] = _run([order], 1, show)
+        [sdist] = _run([order], 1, timeout, show)
         with workspace(output) as private:
             logs.mkdir(exist_ok=True)
             shutil.copy(log, final)
@@ -160,7 +177,7 @@ def build_matrix(
                 _Order("wheel", label, source, output, path, path, private, temporary, installer)
                 for label, path in log_of.items()
             ]
-            wheels = _run(orders, jobs, lambda done, names: show(done + 1, names))
+            wheels = _run(orders, jobs, timeout, lambda done, names: show(done + 1, names))
             return [sdist, *wheels] if matrix.plain else wheels
 
 
@@ -186,7 +203,7 @@ class _Order(NamedTuple):
     installer: Installer | None
 
 
-def _run(orders: Sequence[_Order], jobs: int, show: ShowState) -> list[Built]:
+def _run(orders: Sequence[_Order], jobs: int, timeout: float | None, show: ShowState) -> list[Built]:
     """Build the *orders*, *jobs* at a time. When this function ends, even by an error, no process runs on."""
     built: dict[_Order, Built] = {}
     waiting = deque(orders)
@@ -194,7 +211,7 @@ def _run(orders: Sequence[_Order], jobs: int, show: ShowState) -> list[Built]:
     try:
         while len(built) < len(orders):
             while waiting and len(running) < jobs:
-                running.append(_Process(waiting.popleft()))
+                running.append(_Process(waiting.popleft(), timeout))
             show(len(built), [_name(process.order.distribution, process.order.label) for process in running])
             time.sleep(_TICK)
             for process in [process for process in running if process.has_ended()]:
@@ -207,10 +224,12 @@ def _run(orders: Sequence[_Order], jobs: int, show: ShowState) -> list[Built]:
 
 
 class _Process:
-    """A running build, in a process of its own."""
+    """A running build, in a process of its own, for at most *timeout* seconds."""
 
-    def __init__(self, order: _Order) -> None:
+    def __init__(self, order: _Order, timeout: float | None = None) -> None:
         self.order = order
+        self._timeout = timeout
+        self._is_late = False
         self._started = time.monotonic()
         folder = Path(tempfile.mkdtemp(dir=order.private)).absolute()
         self._result = folder / "result"
@@ -224,7 +243,7 @@ class _Process:
         }
         temporary = tempfile.mkdtemp(dir=order.temporary)
         environment = {
-            **os.environ,
+            **(isolated_environ(Path(temporary)) if order.installer else os.environ),
             **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary),
             "PYTHONUNBUFFERED": "1",  # the log gets each line at once, with stdout and stderr in order
             "PYTHONIOENCODING": "utf-8:backslashreplace",
@@ -232,29 +251,30 @@ class _Process:
         name = {"sdist": "sdist", "wheel": f"wheel {order.label}" if order.label else "plain wheel"}
         print_detail(f"build {name[order.distribution]}; log: {order.final_log}")
         with order.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, str(_PROGRAM), json.dumps(request)],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                **GROUP,
-            )
+            program = [str(_PROGRAM), json.dumps(request)]
+            self._process = Child(program, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
     def has_ended(self) -> bool:
-        """Return whether the process has ended."""
-        return self._process.poll() is not None
+        """Return whether the process has ended, or its time is over; its children have ended then, too."""
+        if self._process.poll() is None:
+            self._is_late = self._timeout is not None and time.monotonic() - self._started > self._timeout
+            if not self._is_late:
+                return False
+        self.end()
+        return True
 
     def end(self) -> None:
         """End the process and all its children."""
-        end_group(self._process)
+        self._process.end()
 
     def built(self) -> Built:
         """Move the built file to its target, and return the result."""
         order = self.order
         path = error = None
         try:
-            if self._process.returncode:
+            if self._is_late:
+                error = f"not finished within {self._timeout:g} seconds; {_LATE_REMEDY}"
+            elif self._process.returncode:
                 error = _reason(order.log, self._process.returncode)
             else:
                 path = self._deliver()
@@ -288,10 +308,20 @@ def _reason(log: Path, code: int) -> str:
     if code < 0:
         return f"the build was ended by signal {-code}"
     reason = f"the build ended with exit code {code}"
-    with log.open(encoding="utf-8", errors="replace") as lines:
-        for line in (_COLOR.sub("", line).strip() for line in lines):
-            if line.startswith(_ERROR):
-                return line.removeprefix(_ERROR)
-            if line and not line.startswith("[notice]"):  # pip reports that a newer pip exists
-                reason = line
+    for line in _lines(log):
+        if line.startswith(_ERROR):
+            return line.removeprefix(_ERROR)
+        if line and not line.startswith("[notice]"):  # pip reports that a newer pip exists
+            reason = line
     return reason
+
+
+def _lines(log: Path) -> Iterator[str]:
+    """Yield the lines of a log, without colors; long lines are cut, because they may not fit in memory."""
+    with log.open(encoding="utf-8", errors="replace") as file:
+        at_start = True
+        while piece := file.readline(_PIECE):
+            if at_start:
+                line = _COLOR.sub("", piece).strip()
+                yield line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]} ..."
+            at_start = piece.endswith("\n")

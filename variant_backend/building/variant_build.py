@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import VariantError
 from ..project.config_settings import ConfigSettings, backend_settings, only_label
 from ..project.pyproject import PROJECT_FILE, Project
+from ..project.recipe import Recipe
 from ..variants.properties import Property, Variant
 from ..variants.providers import PluginProvider, StaticProvider
 from .default_flags import default_flags
@@ -51,7 +52,7 @@ class VariantBuild(NamedTuple):
             raise error.within(f"{PROJECT_FILE}: tool.variant-backend") from None
         # In builds, the wrapped backend decides name and version.
         recipe = draft.recipe._replace(name=None, strip_local_version=False)
-        return cls(project, draft._replace(recipe=recipe), labelled)
+        return cls(project, draft._replace(recipe=_for_this_build(recipe, draft.variant)), labelled)
 
     @property
     def variant(self) -> Variant:
@@ -140,6 +141,35 @@ class VariantBuild(NamedTuple):
                 for line in error.lines():
                     warn(line)
         return answers
+
+
+def decided_here(recipe: Recipe) -> Recipe:
+    """Return a recipe with its markers decided for builds by this Python."""
+    if not recipe.conditional:
+        return recipe
+    from packaging.markers import default_environment
+
+    return recipe.decided({name: str(text) for name, text in default_environment().items()})
+
+
+def _for_this_build(recipe: Recipe, variant: Variant) -> Recipe:
+    """Return a recipe with its markers and flags decided for this Python and these environment variables.
+
+    Raises VariantError if the flags cannot be derived.
+    """
+    recipe = decided_here(recipe)
+    if not recipe.auto_flags:
+        return recipe
+    import sysconfig
+
+    from ..variants.derived_flags import CompilerTarget, derived_flags
+
+    target = CompilerTarget.of(sysconfig.get_platform(), {**os.environ, **recipe.env})
+    try:
+        return recipe.with_flags(derived_flags(variant, target))
+    except VariantError as error:
+        place = f"{PROJECT_FILE}: tool.variant-backend.variants.{variant.label}.flags"
+        raise error.within(place) from None
 
 
 def _installed(names: Iterable[str]) -> dict[str, Version]:

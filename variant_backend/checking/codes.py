@@ -287,6 +287,12 @@ RULES: Mapping[str, Rule] = {
         "add the label to its filename: run `make-variant` on it",
     ),
     "equal-properties": Rule((PRACTICE,), WARNING, "Two labels have equal properties.", "remove one of them"),
+    "same-payload": Rule(
+        (PRACTICE,),
+        WARNING,
+        "A recipe changes the build of a label, but not the payload of its wheel.",
+        "correct the recipe, or remove these keys if the label differs only in its requirements",
+    ),
     "hash-label": Rule((PRACTICE,), WARNING, "A label is a hash.", "use a readable label"),
     "index-label-without-wheel": Rule(
         (PRACTICE,),

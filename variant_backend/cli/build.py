@@ -35,6 +35,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="The tool that installs build requirements into the isolated environments.",
 )
+@click.option(
+    "--timeout",
+    type=click.IntRange(min=1),
+    metavar="SECONDS",
+    help="End each sdist or wheel that takes longer.  [default: no limit]",
+)
 @click.pass_obj
 def build_command(
     printer: Printer,
@@ -45,6 +51,7 @@ def build_command(
     jobs: int,
     no_isolation: bool,
     build_installer: Literal["pip", "uv"],
+    timeout: int | None,
 ) -> None:
     """Build all variants of a project, and its plain release.
 
@@ -52,6 +59,7 @@ def build_command(
     these. Each wheel is built from a fresh copy of the sdist. The logs of the builds are .logs/LABEL.log,
     plain.log and sdist.log in the output folder.
     """
+    from ..building.ineffective import recipes_without_effect
     from ..building.matrix import Matrix, build_matrix
 
     if path.name == "pyproject.toml":
@@ -67,12 +75,16 @@ def build_command(
             output or path / "dist",
             jobs=jobs,
             installer=None if no_isolation else build_installer,
+            timeout=timeout,
             show=lambda done, names: show(
                 f"{done} of {total} done, {time.monotonic() - started:.0f} s; building {', '.join(names)}"
             ),
         )
     printer.keys = {"builds": list(map(_to_dict, results))}
     printer.table(_rows(results))
+    built_wheels = [built.path for built in results if built.path and built.distribution == "wheel"]
+    for problem in recipes_without_effect(matrix.recipes, matrix.place, built_wheels):
+        printer.warn(problem)
     if failed := [built.name for built in results if built.error]:
         printer.error(f"not built: {', '.join(failed)}")
 

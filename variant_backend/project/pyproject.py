@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,6 +73,7 @@ class Project(NamedTuple):
         if not variants:
             return cls(metadata, *backend)
         common, recipes = read_recipes(document, table, _TOOL, labels)
+        _check_flags(document, recipes, metadata, backend[0])
         plugins = document.choice(table.get("plugins", "off"), f"{_TOOL}.plugins", _PLUGINS)
         return cls(metadata, *backend, common, recipes, plugins == "validate")
 
@@ -119,6 +121,21 @@ def _read_variants(
     for problem in inner.problems:
         document.add(problem.within("[variant]"))
     return (None, None) if inner.problems else (metadata, metadata.variants)
+
+
+def _check_flags(
+    document: Document, recipes: Mapping[str, Recipe], metadata: VariantMetadata | None, backend: str | None
+) -> None:
+    """Note each label with automatic flags that have no source, or no compiler."""
+    labels = [label for label, recipe in recipes.items() if recipe.auto_flags]
+    if not labels or metadata is None:
+        return
+    from ..variants.derived_flags import check_derivable
+
+    for label in labels:
+        if variant := metadata.variants.get(label):
+            at_flags = f"{_TOOL}.variants.{label}.flags"
+            document.passes(at_flags, partial(check_derivable, variant), backend or "")
 
 
 def _read_backend(document: Document, table: Mapping[str, object]) -> tuple[str | None, tuple[str, ...]]:

@@ -21,10 +21,11 @@ from ..errors import VariantError
 from ..formats import toml_edit
 from ..lowlevel.workspace import workspace
 from ..variants.abi_dependency import ABI_DEPENDENCY
+from ..variants.derived_flags import check_derivable
 from ..variants.known_providers import KNOWN_PROVIDERS
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import metadata_from_table
-from ..variants.properties import NULL_LABEL, Property
+from ..variants.properties import NULL_LABEL, Property, Variant
 from ..variants.validation import Document
 from ..variants.wheel_metadata import select_variant
 from .pyproject import misspelt_tables
@@ -48,6 +49,7 @@ _PRIORITIES = ("variant", "default-priorities")
 _PROVIDERS = ("variant", "providers")
 _VARIANTS = ("variant", "variants")
 _RECIPES = (*_OURS, "variants")
+_FLAGS_EXAMPLE = '# env-append = { CFLAGS = "..." }'
 
 
 def project_file(path: Path) -> Path:
@@ -148,8 +150,8 @@ def add_variant(text: str, label: str, properties: Sequence[Property]) -> str:
         _declare(table, properties)
         table.setdefault("variants", {})[label] = variant.to_dict()
         _metadata(new)  # raises its problems before the file is written
-    recipes = new.setdefault("tool", {}).setdefault("variant-backend", {}).setdefault("variants", {})
-    recipes.setdefault(label, {})
+    ours = new.setdefault("tool", {}).setdefault("variant-backend", {})
+    ours.setdefault("variants", {}).setdefault(label, _recipe(variant, ours.get("build-backend", "")))
     return _checked(_extended(text, data, new), new)
 
 
@@ -252,6 +254,15 @@ def _declare(table: dict[str, Any], properties: Sequence[Property]) -> None:
                 order += [name for name in features if name not in order]
 
 
+def _recipe(variant: Variant, backend: str) -> dict[str, str]:
+    """Return the recipe of a new label: with automatic flags if they can be derived, and else empty."""
+    try:
+        check_derivable(variant, backend)
+    except VariantError:
+        return {}
+    return {"flags": "auto"}
+
+
 def _checked(text: str, expected: Mapping[str, Any]) -> str:
     """Return an edited text if it has the expected tables; raises VariantError if not."""
     if _pruned(toml_edit.parse(text).unwrap()) != _pruned(expected):
@@ -343,10 +354,11 @@ def _add_entry(document: toml_edit.Document, path: toml_edit.Path, value: Any) -
     if table == _RECIPES and (place is None or place.has_header()):
         ours = toml_edit.find_table(document, _OURS)
         if ours is None or ours.has_header():
-            example = '# env = { CFLAGS = "..." }\n# dependencies = ["..."]\n'
+            flags = 'flags = "auto"  # compiler flags for the properties' if value else _FLAGS_EXAMPLE
+            example = f'{flags}\n# dependencies = ["..."]\n'
             toml_edit.add(document, path, toml_edit.parse(example).body)
         else:
-            toml_edit.add(document, _OURS, toml_edit.lines({"variants": {key: {}}}))
+            toml_edit.add(document, _OURS, toml_edit.lines({"variants": {key: value}}))
     elif table == _PROVIDERS and place is None:
         toml_edit.add(document, path, toml_edit.lines(value), comment)
     else:
