@@ -15,7 +15,7 @@ two times is the noise of this run. Compilers place code differently, so ratios 
 The exit code is 0 if all projects ran, and no variant is slower than the plain wheel by more than the noise.
 
 The script requires Linux, a processor with AVX2, Python 3.11, a C++ compiler, git and cargo. A first run
-takes about a quarter of an hour. ``--folder`` keeps the sdists and the wheels: then ``--no-build`` times them
+takes about half an hour. ``--folder`` keeps the sdists and the wheels: then ``--no-build`` times them
 again.
 """
 
@@ -100,7 +100,8 @@ def prepare(project: RealProject, folder: Path, *, is_built: bool) -> dict[str, 
     if not is_built:
         shutil.rmtree(work, ignore_errors=True)
         report(f"{project.pin}: build")
-        build(project, wrap(project, download_sdist(project, folder / "sdists"), work / "source"), output)
+        source = wrap(project, download_sdist(project, folder / "sdists"), work / "source")
+        build(project, source, output, "--jobs", str(os.cpu_count() or 1))
     wheels = built(output)
     if missing := {PLAIN, *LEVELS} - wheels.keys():
         raise MeasuringError(f"{output}: no wheel of {', '.join(sorted(missing))}")
