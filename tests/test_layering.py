@@ -60,6 +60,7 @@ RESERVED = {
 }
 # Modules with values and pure functions, in addition to `variants` ...
 PURE = {
+    "building.ci_matrix",
     "checking.codes",
     "checking.findings",
     "checking.release_rules",
@@ -71,7 +72,6 @@ PURE = {
     "project.config_settings",
     "project.recipe",
     "publishing.html_pages",
-    "selection.requirements",
     "selection.unknown_names",
 }
 # ... do not use files, processes or the environment.

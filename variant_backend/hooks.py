@@ -9,24 +9,29 @@ hooks run unchanged.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .building.hook_shell import ends_in_clear_lines, say
-from .building.wrapped_backend import compiled_apart, wrapped_backend
+from .building.wrapped_backend import compiled_apart, has_marks, wheel_written_by, wrapped_backend
 from .errors import VariantError
 from .project.config_settings import (
+    AUTO,
     ConfigSettings,
     asked_variants,
+    asks_for_plain_name,
     backend_settings,
     check_settings,
-    is_labelled,
 )
 from .project.pyproject import PROJECT_FILE, Project
+from .project.user_variables import VARIABLES
 
 if TYPE_CHECKING:
+    from .building.frontend import Filename, Installer
     from .building.variant_build import VariantBuild
 
 
@@ -42,16 +47,45 @@ def _check_settings(config_settings: ConfigSettings | None) -> None:
         check_settings(config_settings, Project.load(PROJECT_FILE, variants=False).build_backend)
 
 
-def _variant_build(config_settings: ConfigSettings | None) -> VariantBuild | None:
-    """Return the build of the requested variant, or None if none is requested."""
+def _variant_build(
+    config_settings: ConfigSettings | None, report: Callable[[str], object] = lambda _: None
+) -> VariantBuild | None:
+    """Return the build of the requested variant, or None if none is requested.
+
+    *report* gets a line about the best label, and about a variable that has no effect.
+    """
     _check_settings(config_settings)
-    labelled = is_labelled(config_settings)
+    filename: Filename | None = "plain" if asks_for_plain_name(config_settings) else None
     asked = asked_variants(config_settings)
+    if asked:
+        filename = filename or "labelled"
+    elif any(name.startswith(VARIABLES) for name in os.environ):
+        from .building.asked import asked_by_variable
+
+        asked = asked_by_variable(os.environ, lambda text: report(f"warning: {text}"))
+    if AUTO in asked:
+        from .building.asked import with_best_label
+
+        asked = with_best_label(asked, os.environ, report)
     if not asked:
         return None
     from .building.variant_build import VariantBuild
 
-    return VariantBuild.of(asked, labelled=labelled)
+    return VariantBuild.of(asked, filename)
+
+
+def _installer(wheel_directory: str | None = None) -> Installer | None:
+    """Return the frontend that calls this hook, if it is known to install the wheel."""
+    from .building.frontend import Installer
+
+    return Installer.of("".join(sys.argv[:1]), os.environ, Path.cwd(), wheel_directory)
+
+
+def _check_filename(build: VariantBuild) -> None:
+    """Check that the installer accepts the name of the wheel, before anything is compiled."""
+    from .building.frontend import filename_for
+
+    filename_for(_installer(), build.filename)
 
 
 def _warn(text: str) -> None:
@@ -65,15 +99,16 @@ def build_wheel(
     metadata_directory: str | None = None,
 ) -> str:
     """Build a wheel (PEP 517). If a variant is requested, the returned name has its label."""
-    build = _variant_build(config_settings)
+    build = _variant_build(config_settings, say)
     if build is None:
         return _build_plain("build_wheel", wheel_directory, config_settings, metadata_directory)
-    name = _build_variant("build_wheel", wheel_directory, config_settings, build)
-    if not build.labelled:
-        _warn(
-            f"{name} is variant {build.variant.label!r} without the label in its name; do not publish it: run"
-            " make-variant on it to add the label"
-        )
+    from .building.frontend import filename_for, name_warning
+
+    installer = _installer(wheel_directory)
+    named = build._replace(filename=filename_for(installer, build.filename))
+    name = _build_variant("build_wheel", wheel_directory, config_settings, named)
+    if named.filename != "labelled":
+        _warn(name_warning(installer, name, build.variant.label, by_variable=build.filename is None))
     return name
 
 
@@ -111,16 +146,30 @@ def _build_editable(
     metadata_directory: str | None = None,
 ) -> str:
     """Build an editable wheel (PEP 660). Its name has no label: installers reject labelled ones."""
-    build = _variant_build(config_settings)
+    build = _variant_build(config_settings, say)
     if build is None:
         return _build_plain("build_editable", wheel_directory, config_settings, metadata_directory)
-    build = build._replace(labelled=False)
+    build = build._replace(filename="plain")
     return _build_variant("build_editable", wheel_directory, config_settings, build)
 
 
 def _build_plain(hook: str, *arguments: Any) -> str:
     wheel_directory, config_settings, metadata_directory = arguments
-    name: str = _wrapped(hook)(wheel_directory, backend_settings(config_settings), metadata_directory)
+    arguments = (wheel_directory, backend_settings(config_settings), metadata_directory)
+    if not has_marks(Path()):
+        name: str = _wrapped(hook)(*arguments)
+        return name
+    from .building.kept_files import Owner, kept_apart
+
+    name = ""
+    try:
+        with kept_apart(Path.cwd(), Owner()) as check:
+            name = _wrapped(hook)(*arguments)
+            check(Path(wheel_directory, name))
+    except VariantError:
+        if name:
+            Path(wheel_directory, name).unlink(missing_ok=True)
+        raise
     return name
 
 
@@ -128,10 +177,12 @@ def _build_variant(
     hook: str, wheel_directory: str, config_settings: ConfigSettings | None, build: VariantBuild
 ) -> str:
     """Build a wheel with a recipe, and turn it into the requested variant."""
+    from .building.kept_files import kept_apart
     from .building.plan import plan_remarks
     from .building.unmatched import unmatched_removals
     from .lowlevel.workspace import workspace
     from .wheel_rewrite import make_variant
+    from .wheels.plain import with_tag
     from .wheels.reading import WheelFile
 
     target = Path(wheel_directory).resolve()
@@ -145,12 +196,17 @@ def _build_variant(
         # Some backends reject a metadata directory that was edited, so none is passed.
         with workspace(target) as folder, compiled_apart(folder):
             build_wheel = _wrapped(hook, project=build.project)
-            name = _returned_name(hook, build_wheel(str(folder), build.settings(config_settings), None))
-            wheel = WheelFile.of(folder / name)
-            wheels = {build.variant.label: [wheel]}
-            for text in unmatched_removals(build.project, PROJECT_FILE, wheels, common=True):
-                _warn(text)
-            outcome = make_variant(wheel, plan, target, force=True, owned=True)
+            with kept_apart(Path.cwd(), build.owner, folder) as check:
+                name = _returned_name(hook, build_wheel(str(folder), build.settings(config_settings), None))
+                check(folder / name)
+            with wheel_written_by(build.project.build_backend):
+                wheel = WheelFile.of(folder / name)
+                if build.filename == "tagged":
+                    wheel = with_tag(wheel, build.variant.label)
+                wheels = {build.variant.label: [wheel]}
+                for text in unmatched_removals(build.project, PROJECT_FILE, wheels, common=True):
+                    _warn(text)
+                outcome = make_variant(wheel, plan, target, force=True, owned=True)
     for text in outcome.warnings:
         _warn(f"{outcome.path.name}: {text}")
     return outcome.path.name
@@ -166,6 +222,8 @@ def _prepare_metadata(hook: str) -> Callable[..., str]:
             return name
         from .wheel_rewrite import edited_metadata
 
+        if hook.endswith("build_wheel"):
+            _check_filename(build)
         with build.environment():
             plan = build.plan(_warn)
             prepare_metadata = _wrapped(hook, project=build.project)
@@ -196,6 +254,8 @@ def _requirements(hook: str, config_settings: ConfigSettings | None) -> list[str
     if build is None:
         required: list[str] = getattr(_wrapped(), hook, _nothing)(backend_settings(config_settings))
         return required
+    if hook.endswith("build_wheel"):
+        _check_filename(build)
     with build.environment():
         backend = _wrapped(project=build.project)
         required = getattr(backend, hook, _nothing)(build.settings(config_settings))

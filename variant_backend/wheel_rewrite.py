@@ -20,6 +20,7 @@ from .variants.filename import WheelFilename, escape
 from .variants.metadata import VariantMetadata
 from .variants.properties import Variant
 from .variants.wheel_metadata import remarks_on, variant_of_wheel
+from .wheels.plain import without_tag
 from .wheels.reading import SIGNATURES, Wheel, WheelFile
 from .wheels.writing import Rewriting, change_tail, check_is_free, errors_named, write_copy
 
@@ -57,13 +58,15 @@ class Outcome(NamedTuple):
 
 def renamed(filename: WheelFilename, plan: Plan) -> WheelFilename:
     """Return the name that a wheel gets by *plan*."""
-    name, version = plan.recipe.name, filename.version
+    name, version, label = plan.recipe.name, filename.version, plan.variant.label
+    if plan.labelled:  # a wheel that was built for an installer has the label there
+        filename = without_tag(filename, label)
     if plan.recipe.strip_local_version:
         version = version.partition("+")[0]
     return filename._replace(
         distribution=filename.distribution if name is None else escape(name),
         version=version,
-        label=plan.variant.label if plan.labelled else None,
+        label=label if plan.labelled else None,
     )
 
 

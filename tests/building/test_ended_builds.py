@@ -83,12 +83,20 @@ class Processes:
         groups = [int(connection.recv(8)) for connection in self.connections]
         return groups[0]
 
+    def accept_waiting(self) -> None:
+        """Accept the processes that have already connected, without waiting for others."""
+        self.server.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                self.connections.append(self.server.accept()[0])
+
     def wait_for_their_end(self) -> None:
         """Wait until all of them have ended; fail after a minute."""
         for connection in self.connections:
             connection.settimeout(60)
             with suppress(ConnectionResetError):  # Windows reports a closed connection so
-                assert connection.recv(1) == b""
+                while connection.recv(100):  # the group that the process has sent
+                    pass
 
 
 @pytest.fixture
@@ -132,7 +140,7 @@ def test_a_build_has_its_time_and_is_ended_with_its_children(
     project: Path, processes: Processes, temporary: Path
 ) -> None:
     result = run(*COMMAND, "--timeout=2", cwd=project, ok=False, DEED="hang")
-    processes.wait_for(2)
+    processes.accept_waiting()  # on a busy machine, the backend may have been ended before it connected
     processes.wait_for_their_end()
     [row] = result.stdout.replace("\\", "/").splitlines()
     assert row.split()[:2] == ["sdist", "failed"]
@@ -141,7 +149,6 @@ def test_a_build_has_its_time_and_is_ended_with_its_children(
         " or use a longer --timeout"
     )
     assert (result.returncode, result.stderr) == (1, "error: not built: sdist\n")
-    assert "packing" in (project / "dist/.logs/sdist.log").read_text(encoding="utf-8")
     assert not list(temporary.iterdir())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from helpers.sample_projects import write
 
 from variant_backend.building.ineffective import recipes_without_effect
 from variant_backend.errors import Problem
-from variant_backend.project.recipe import Recipe
+from variant_backend.project.recipe import Conditional, Recipe
 
 PYPROJECT = """
 [build-system]
@@ -137,6 +138,15 @@ def test_the_remedy_of_a_recipe_without_effect_removes_the_warning(tmp_path: Pat
     (problem,) = problems({"one": Recipe(env_append={"A": "1"})}, *built)
     assert problem.remedy and "remove it" in problem.remedy and problem.place.endswith(".one.env-append")
     assert problems({"one": Recipe()}, *built) == []
+
+
+def test_flags_and_changes_for_this_platform_should_have_an_effect(tmp_path: Path) -> None:
+    built = [labelled_wheel(tmp_path, "one"), labelled_wheel(tmp_path, "")]
+    here = Conditional(f"sys_platform == '{sys.platform}'", env={"A": "1"})
+    elsewhere = Conditional("sys_platform == 'plan9'", env_append={"A": "1"})
+    (problem,) = problems({"one": Recipe(auto_flags=True, conditional=(here, elsewhere))}, *built)
+    assert problem.text.startswith("flags, env: same payload as ")
+    assert problems({"one": Recipe(conditional=(elsewhere,))}, *built) == []
 
 
 def test_unreadable_wheels_in_the_output_folder_are_not_compared(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def _in_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def plan_of_build(settings: dict[str, object]) -> Plan:
     warnings: list[str] = []
-    plan = VariantBuild.of(asked_variants(settings), labelled=True).plan(warnings.append)
+    plan = VariantBuild.of(asked_variants(settings), "labelled").plan(warnings.append)
     assert warnings == []
     return plan
 

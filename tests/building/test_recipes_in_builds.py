@@ -193,6 +193,28 @@ def test_a_hook_that_returns_no_name_is_an_error(project: Project, hook: str) ->
     assert project.refusal(hook, SMALL) == f"{hook} of the wrapped backend: expected a name, got None"
 
 
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [
+        ("Path(wheel_directory, 'x.whl').touch(); return 'x.whl'", "x.whl: invalid wheel filename"),
+        (
+            "wheel = give(wheel_directory, '*.whl'); wheel.write_bytes(wheel.read_bytes() * 2)\n"
+            "    return wheel.name",
+            f"{PLAIN_NAME}: ",
+        ),
+    ],
+    ids=["name", "content"],
+)
+def test_an_invalid_wheel_names_the_wrapped_backend(project: Project, code: str, problem: str) -> None:
+    # The wheel is in a private folder, so the user can neither rename nor repack it.
+    project.wrap(
+        f"{COMPLETE}\ndef build_wheel(wheel_directory, config_settings, metadata_directory):\n    {code}\n"
+    )
+    refusal = project.refusal(settings=SMALL)
+    assert refusal.startswith(problem)
+    assert refusal.endswith("; update 'wrapped', which wrote this wheel, or report the error to its project")
+
+
 @pytest.mark.parametrize("hook", WHEEL_HOOKS)
 def test_settings_of_the_user_follow_those_of_the_recipe(project: Project, hook: str) -> None:
     call(project, hook, {"variant": "small", "list": "user", "own": "user"})

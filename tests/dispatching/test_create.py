@@ -22,7 +22,7 @@ from variant_backend.checking.run import find_problems
 from variant_backend.cli.main import main
 from variant_backend.formats import core_metadata, dispatching_sdist
 from variant_backend.formats.release import Candidate, File
-from variant_backend.selection.report import PLAIN
+from variant_backend.project.user_variables import PLAIN
 from variant_backend.variants.filename import WheelFilename
 
 BASE_URL = "https://files.example.org/demo"

@@ -28,10 +28,10 @@ from hypothesis import strategies as st
 from pyproject_hooks import BuildBackendHookCaller
 
 from variant_backend import dispatch
-from variant_backend.dispatching import deliver
 from variant_backend.errors import VariantError
 from variant_backend.formats import dispatching_sdist
 from variant_backend.formats.simple_api import JSON_TYPE
+from variant_backend.project import user_variables
 from variant_backend.selection import download
 from variant_backend.wheels.inspection import Inspection, inspect_installed_variants
 
@@ -45,7 +45,7 @@ UNKNOWN = patched(
         "variants": {"null": None},
     },
 )
-SETTINGS = (deliver.LABEL, deliver.HARDWARE, deliver.INDEX_URL)
+SETTINGS = (user_variables.LABEL, user_variables.HARDWARE, user_variables.INDEX_URL)
 
 
 @pytest.fixture(autouse=True)
@@ -215,7 +215,7 @@ def test_the_user_can_select_a_label(
     selected: str,
 ) -> None:
     sdist()
-    monkeypatch.setenv(deliver.LABEL, variable)
+    monkeypatch.setenv(user_variables.LABEL, variable)
     assert build(out, settings).name == f"demo-1.0-{selected}py3-none-any.whl"
 
 
@@ -294,8 +294,8 @@ def test_an_invalid_label_variable_is_an_error(
     problem: str,
 ) -> None:
     sdist()
-    monkeypatch.setenv(deliver.LABEL, variable)
-    assert error(fails(build, out, capsys)).startswith(f"{deliver.LABEL}: {problem}")
+    monkeypatch.setenv(user_variables.LABEL, variable)
+    assert error(fails(build, out, capsys)).startswith(f"{user_variables.LABEL}: {problem}")
 
 
 def test_a_build_number_precedes_the_label(sdist: Callable[..., Path], server: Server, out: Path) -> None:
@@ -315,16 +315,16 @@ def test_a_machine_file_replaces_this_machine(
     sdist(UNKNOWN)
     hardware = tmp_path / "machine.toml"
     hardware.write_text('[speed.features]\nmode = ["safe"]\n')
-    monkeypatch.setenv(deliver.HARDWARE, str(hardware))
+    monkeypatch.setenv(user_variables.HARDWARE, str(hardware))
     assert build(out).name == "demo-1.0-0_safe-py3-none-any.whl"
     assert "; VARIANT_BACKEND_HARDWARE describes the machine; " in capsys.readouterr().err
     (out / "demo-1.0-0_safe-py3-none-any.whl").unlink()
-    monkeypatch.setenv(deliver.HARDWARE, "machine.toml")
+    monkeypatch.setenv(user_variables.HARDWARE, "machine.toml")
     assert error(fails(build, out, capsys)) == (
         "VARIANT_BACKEND_HARDWARE: expected an absolute path, got 'machine.toml';"
         " write an absolute path: builds run in a temporary folder"
     )
-    monkeypatch.setenv(deliver.HARDWARE, f"{hardware}x")
+    monkeypatch.setenv(user_variables.HARDWARE, f"{hardware}x")
     message = f"VARIANT_BACKEND_HARDWARE: {hardware}x: file not found (did you mean 'machine.toml'?)"
     assert error(fails(build, out, capsys)).startswith(message)
 
@@ -357,7 +357,7 @@ def test_a_misspelt_name_in_a_machine_file_is_an_error(
     sdist(UNKNOWN)
     machine = tmp_path / "machine.toml"
     machine.write_text(table)
-    monkeypatch.setenv(deliver.HARDWARE, str(machine))
+    monkeypatch.setenv(user_variables.HARDWARE, str(machine))
     if problem is None:
         assert build(out).name == "demo-1.0-0_safe-py3-none-any.whl"
     else:
@@ -367,10 +367,10 @@ def test_a_misspelt_name_in_a_machine_file_is_an_error(
 @pytest.mark.parametrize(
     ("name", "near"),
     [
-        ("VARIANT_BACKEND_LABLE", deliver.LABEL),
-        ("VARIANT_BACKEND_LABELS", deliver.LABEL),
-        ("VARIANT_BACKEND_INDEX", deliver.INDEX_URL),
-        ("VARIANT_BACKEND_MACHINE", deliver.HARDWARE),
+        ("VARIANT_BACKEND_LABLE", user_variables.LABEL),
+        ("VARIANT_BACKEND_LABELS", user_variables.LABEL),
+        ("VARIANT_BACKEND_INDEX", user_variables.INDEX_URL),
+        ("VARIANT_BACKEND_MACHINE", user_variables.HARDWARE),
     ],
 )
 def test_a_misspelt_variable_is_an_error(
@@ -606,7 +606,7 @@ def test_a_mirror_can_send_the_pinned_wheel(
 ) -> None:
     sdist()
     index = mirror(other, server)
-    monkeypatch.setenv(deliver.INDEX_URL, index.replace("://", "://user:secret@"))
+    monkeypatch.setenv(user_variables.INDEX_URL, index.replace("://", "://user:secret@"))
     assert hook(out).exists()
     output = capsys.readouterr().err
     assert "; VARIANT_BACKEND_INDEX_URL is its source; " in output
@@ -643,7 +643,7 @@ def test_a_mirror_without_the_pinned_wheel_is_an_error(
 ) -> None:
     sdist()
     index = mirror(other, server)
-    monkeypatch.setenv(deliver.INDEX_URL, index)
+    monkeypatch.setenv(user_variables.INDEX_URL, index)
     assert error(fails(hook, out, capsys, {"variant": "safe"})) == (
         f"VARIANT_BACKEND_INDEX_URL: {index} has no {SAFE};"
         " add the wheel to that index, request a label that it has, or unset the variable"
@@ -655,7 +655,7 @@ def test_a_mirror_without_the_pinned_wheel_is_an_error(
     assert error(fails(hook, out, capsys)) == f"VARIANT_BACKEND_INDEX_URL: {index}demo/: not found"
     other.misbehave = answer(302, Location=f"{server.url}simple/demo/")
     assert "another host" in error(fails(hook, out, capsys))
-    monkeypatch.setenv(deliver.INDEX_URL, "http://user:secret@example.org/simple/")
+    monkeypatch.setenv(user_variables.INDEX_URL, "http://user:secret@example.org/simple/")
     assert error(fails(hook, out, capsys)) == (
         "VARIANT_BACKEND_INDEX_URL: 'http://example.org/simple/' is neither https nor http on this machine"
     )

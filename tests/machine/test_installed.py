@@ -18,6 +18,7 @@ from packaging.tags import Tag
 
 from variant_backend.cli.main import main
 from variant_backend.cli.make_variant import make_variant_command
+from variant_backend.project.user_variables import LABEL
 from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import Property, Variant
@@ -175,6 +176,29 @@ def test_check_names_unsupported_variants_and_properties() -> None:
     assert result.stderr.splitlines() == [f"error: {name} 1.0 in site: {reason}" for name in ("demo", "zoo")]
     result = invoke("--path", "site", *supported)
     assert (result.exit_code, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("requested", "got"),
+    [
+        ("zoo#gomp", "zoo 1.0: {} requests 'gomp', got 'iomp'"),
+        ("zoo#(plain)", "zoo 1.0: {} requests '(plain)', got 'iomp'"),
+        ("My-Torch#cu128", "my-torch 2.9: {} requests 'cu128', got a plain wheel"),
+        ("Zoo#iomp, my.torch#(plain), missing#x, other", None),
+        ("zoo#auto", None),
+    ],
+)
+def test_check_compares_with_the_requested_labels(
+    monkeypatch: pytest.MonkeyPatch, requested: str, got: str | None
+) -> None:
+    install("zoo", *openmp("iomp", "runtime :: iomp"))
+    install_plain("2.9")
+    monkeypatch.setenv(LABEL, requested)
+    result = invoke("--path", "site", "--check")
+    remedy = "install it again with --force-reinstall --no-cache-dir (pip) or --reinstall --no-cache (uv)"
+    assert result.stderr == (f"error: {got.format(LABEL)}; {remedy}\n" if got else "")
+    assert result.exit_code == bool(got)
+    assert invoke("--path", "site").exit_code == 0
 
 
 def test_an_unsupported_property_outweighs_unknown_ones() -> None:

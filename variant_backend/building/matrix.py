@@ -17,20 +17,24 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from ..errors import UnknownNameError, VariantError
 from ..lowlevel.processes import Child, temporary_folder
 from ..lowlevel.terminal import print_detail
 from ..lowlevel.workspace import workspace
 from ..machine.installer_settings import isolated_environ
-from ..project.pyproject import Project, build_system_problems
+from ..project.project_file import ProjectFile
 from ..project.recipe import Recipe
+from ..project.user_variables import LABEL
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..variants.wheel_metadata import remarks_on
 from ..wheels.reading import WheelFile
 from .plan import unknown_properties
+
+if TYPE_CHECKING:
+    from ..variants.requirements import Pin
 
 Distribution = Literal["sdist", "wheel"]
 Installer = Literal["pip", "uv"]
@@ -57,7 +61,7 @@ _TICK = 0.05
 
 
 class Matrix(NamedTuple):
-    """The builds of the project in the folder *source*: the wheels of *labels*, and the *plain* release.
+    """The builds from *source*, a project's folder or an sdist: the wheels of *labels*, the *plain* release.
 
     *remarks* are warnings about the wheels for the maintainer. *recipes* come from the file *place*.
     """
@@ -70,23 +74,24 @@ class Matrix(NamedTuple):
     recipes: Mapping[str, Recipe]
 
     @classmethod
-    def load(cls, source: Path, labels: Sequence[str] = (), *, plain: bool = False) -> Matrix:
+    def load(
+        cls, source: Path, labels: Sequence[str] = (), *, plain: bool = False, sdist: Path | None = None
+    ) -> Matrix:
         """Read the project file. Without *labels* and *plain*, everything is built.
 
-        Raises VariantError if a label is unknown, or if the project is not set up for variants.
+        The wheels are built from *sdist*, an sdist of the project in the folder *source*, if it is given.
+        Raises VariantError if a label is unknown, or if the project is not set up for variants. Raises
+        RequestError if *sdist* is of another release, or has other variants or recipes than the folder.
         """
-        if source.is_file():
-            hint = "give the project's folder or its pyproject.toml as PATH"
-            raise VariantError("expected a folder, got a file", place=source, hint=hint)
-        path = source / "pyproject.toml"
-        if not path.exists():
-            raise VariantError("file not found", place=path, hint="give the project's folder as PATH")
-        project = Project.load(path)
+        file = ProjectFile.read(source)
+        if sdist is not None:
+            file = file.in_sdist(sdist)
+        project = file.project
         metadata = project.metadata
         if not labels and not plain:
             if metadata is None and not project.recipes:
                 raise VariantError(
-                    f"{path}: missing table [variant], so no label is defined",
+                    f"{file.place}: missing table [variant], so no label is defined",
                     hint="define the variants in this table, or use --plain to build the plain release",
                 )
             defined = metadata.variants if metadata else ()
@@ -95,35 +100,56 @@ class Matrix(NamedTuple):
         if _PLAIN in labels and _PLAIN not in known.variants:
             hint = "use --plain to build the plain release"
             raise UnknownNameError(f"unknown label {_PLAIN!r}", hint=hint)
-        variants = {label: known.variant(label) for label in labels}
-        problems = build_system_problems(path) if variants else []
-        if fatal := [problem for problem in problems if not problem.place.endswith("requires")]:
-            raise VariantError(*fatal).within(path)
-        requested = known._replace(variants=variants)
-        remarks = [str(problem.within(path)) for problem in problems]
-        remarks += [*remarks_on(requested), *unknown_properties(requested)]
-        for variant in variants.values():
-            remarks += project.recipe(variant.label).remarks()
-            try:
-                project.recipe(variant.label).requirements([], variant)
-            except VariantError as error:  # reported before any build starts
-                raise error.within(f"{path}: tool.variant-backend") from None
+        requested = known._replace(variants={label: known.variant(label) for label in labels})
+        remarks = _remarks(file, requested)
         remarks = [*dict.fromkeys(remarks)]
-        return cls(source, tuple(variants), plain, tuple(remarks), str(path), project.recipes)
+        labels = tuple(requested.variants)
+        return cls(file.source, labels, plain, tuple(remarks), file.place, project.recipes)
+
+    @property
+    def has_sdist(self) -> bool:
+        """Whether the wheels are built from a given sdist."""
+        return self.source.is_file()
+
+    @property
+    def build_variants(self) -> dict[str, tuple[Pin, ...]]:
+        """The variants of other projects that must be in the build environment of a label."""
+        from .variant_build import decided_here
+
+        recipes = {label: decided_here(self.recipes[label]) for label in self.labels if label in self.recipes}
+        return {label: recipe.build_variants for label, recipe in recipes.items() if recipe.build_variants}
+
+
+def _remarks(file: ProjectFile, requested: VariantMetadata) -> list[str]:
+    """Return warnings about the *requested* wheels; raises VariantError if they cannot be built."""
+    variants = requested.variants.values()
+    problems = file.build_system_problems() if variants else []
+    if fatal := [problem for problem in problems if not problem.place.endswith("requires")]:
+        raise file.error(*fatal)
+    remarks = [*file.error(*problems).lines(), *remarks_on(requested), *unknown_properties(requested)]
+    for variant in variants:
+        recipe = file.project.recipe(variant.label)
+        remarks += recipe.remarks()
+        try:
+            recipe.requirements([], variant)
+        except VariantError as error:  # reported before any build starts
+            raise file.error(*error.within("tool.variant-backend").problems) from None
+    return remarks
 
 
 class Built(NamedTuple):
     """The result of building the sdist or a wheel; *label* is None for the sdist and the plain wheel.
 
     Either *path* is the location of the file, or *error* is one line that says why it was not built.
-    *log* has the whole output of the build. *seconds* is the time that the build took.
+    *log* has the whole output of the build, and is None for a given sdist. *seconds* is the time that the
+    build took.
     """
 
     distribution: Distribution
     label: str | None
     seconds: float
     path: Path | None
-    log: Path
+    log: Path | None
     error: str | None
 
     @property
@@ -142,16 +168,18 @@ def build_matrix(
     *,
     jobs: int,
     installer: Installer | None,
+    requires: Mapping[str, Sequence[str]] = {},
     show: ShowState,
     timeout: float | None = None,
 ) -> list[Built]:
     """Build the sdist and then the wheels, *jobs* at a time. Each finished file is moved to *output* at once.
 
     If *installer* is None, builds run in the environment of this Python. A build that takes longer than
-    *timeout* seconds is ended. *show* is called repeatedly with the
-    number of finished builds and the names of the running ones. Returns the results in the requested order;
-    if the sdist fails, only its result is returned and no wheel is built.
-    Raises VariantError if *output* cannot be written.
+    *timeout* seconds is ended. *show* is called repeatedly with the number of finished builds and the names
+    of the running ones. *requires* are further requirements for the isolated environment of a label.
+    Returns the results in the requested order; if the sdist fails, only its result is returned and no wheel
+    is built. A given sdist is not built; the plain release gets a copy. Raises VariantError if *output*
+    cannot be written.
     """
     with temporary_folder() as temporary:
         # Backends pack every file in the source tree, so no file is written there before the sdist is built.
@@ -159,26 +187,38 @@ def build_matrix(
         logs = output / _LOG_FOLDER
         final = logs / log.name
         order = _Order("sdist", None, matrix.source, temporary, log, final, temporary, temporary, installer)
-        [sdist] = _run([order], 1, timeout, show)
+        if matrix.has_sdist:
+            sdist = Built("sdist", None, 0.0, matrix.source, None, None)
+        else:
+            [sdist] = _run([order], 1, timeout, show)
         with workspace(output) as private:
             logs.mkdir(exist_ok=True)
-            shutil.copy(log, final)
             labels = [*matrix.labels, *([None] if matrix.plain else [])]
             log_of = {label: logs / f"{_log_name('wheel', label)}.log" for label in labels}
-            for path in log_of.values():
+            for path in (final, *log_of.values()):
                 path.unlink(missing_ok=True)
-            source = sdist.path
-            if source is None:
+            if sdist.log:
+                shutil.copy(log, final)
+            if sdist.path is None:
                 return [sdist]
+            source = sdist.path
             if matrix.plain:
-                shutil.copy(source, private)
-                sdist = sdist._replace(path=(private / source.name).replace(output / source.name))
+                sdist = sdist._replace(path=_copied(source, private, output / source.name))
             orders = [
-                _Order("wheel", label, source, output, path, path, private, temporary, installer)
+                _Order("wheel", label, source, output, path, path, private, temporary, installer, needed)
                 for label, path in log_of.items()
+                for needed in [tuple(requires.get(label or "", ()))]
             ]
-            wheels = _run(orders, jobs, timeout, lambda done, names: show(done + 1, names))
+            built = int(not matrix.has_sdist)
+            wheels = _run(orders, jobs, timeout, lambda done, names: show(done + built, names))
             return [sdist, *wheels] if matrix.plain else wheels
+
+
+def _copied(source: Path, private: Path, target: Path) -> Path:
+    """Copy a file by way of the folder *private*, unless *target* is the same file; return *target*."""
+    if not (target.exists() and target.samefile(source)):
+        Path(shutil.copy(source, private)).replace(target)
+    return target
 
 
 def _log_name(distribution: Distribution, label: str | None) -> str:
@@ -201,6 +241,7 @@ class _Order(NamedTuple):
     private: Path
     temporary: Path
     installer: Installer | None
+    requires: tuple[str, ...] = ()
 
 
 def _run(orders: Sequence[_Order], jobs: int, timeout: float | None, show: ShowState) -> list[Built]:
@@ -236,14 +277,17 @@ class _Process:
         request = {
             "distribution": order.distribution,
             "source": str(order.source.absolute()),
-            "settings": {"variant": order.label} if order.label else None,
+            # As `variant`, the label "auto" would mean another one.
+            "settings": {"variant-label": order.label} if order.label else None,
+            "requires": order.requires,
             "installer": order.installer,
             "output": str(folder / "built"),
             "result": str(self._result),
         }
         temporary = tempfile.mkdtemp(dir=order.temporary)
+        inherited = isolated_environ(Path(temporary)) if order.installer else os.environ
         environment = {
-            **(isolated_environ(Path(temporary)) if order.installer else os.environ),
+            **{name: value for name, value in inherited.items() if name != LABEL},
             **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary),
             "PYTHONUNBUFFERED": "1",  # the log gets each line at once, with stdout and stderr in order
             "PYTHONIOENCODING": "utf-8:backslashreplace",

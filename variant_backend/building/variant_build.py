@@ -7,33 +7,37 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import VariantError
+from ..errors import Problem, UnknownNameError, VariantError, one_of
 from ..project.config_settings import ConfigSettings, backend_settings, only_label
 from ..project.pyproject import PROJECT_FILE, Project
 from ..project.recipe import Recipe
+from ..project.user_variables import LABEL
 from ..variants.properties import Property, Variant
 from ..variants.providers import PluginProvider, StaticProvider
 from .default_flags import default_flags
+from .frontend import Filename
+from .kept_files import Owner
 from .plan import Draft, Request
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
+    from ..variants.requirements import Pin
     from ..wheel_rewrite import Plan
 
 
 class VariantBuild(NamedTuple):
-    """The build of the variant that config settings request.
+    """The build of the variant that the user requests.
 
-    If *labelled*, the label goes into the wheel's name.
+    *filename* says how the wheel is named: None if the user leaves it open.
     """
 
     project: Project
     draft: Draft
-    labelled: bool
+    filename: Filename | None
 
     @classmethod
-    def of(cls, asked: Mapping[str, str], *, labelled: bool) -> VariantBuild:
+    def of(cls, asked: Mapping[str, str], filename: Filename | None) -> VariantBuild:
         """Return the build of the *asked* variant, see `asked_variants`. Raises VariantError."""
         properties = [text for text, key in asked.items() if key == "variant" and "::" in text]
         parsed = tuple(map(Property.parse, properties))
@@ -45,19 +49,33 @@ class VariantBuild(NamedTuple):
                 place=PROJECT_FILE,
                 hint="define the variants in this table",
             )
-        draft = Draft.of(request, project)
+        try:
+            draft = Draft.of(request, project)
+        except UnknownNameError as error:
+            raise (error.within(LABEL) if LABEL in asked.values() else error) from None
         try:
             draft.recipe.requirements([], draft.variant)  # an undecidable marker ends the build early
         except VariantError as error:
             raise error.within(f"{PROJECT_FILE}: tool.variant-backend") from None
         # In builds, the wrapped backend decides name and version.
         recipe = draft.recipe._replace(name=None, strip_local_version=False)
-        return cls(project, draft._replace(recipe=_for_this_build(recipe, draft.variant)), labelled)
+        return cls(project, draft._replace(recipe=_for_this_build(recipe, draft.variant)), filename)
 
     @property
     def variant(self) -> Variant:
         """The requested variant."""
         return self.draft.variant
+
+    @property
+    def owner(self) -> Owner:
+        """The owner of compiled files: the label, and a digest of what its recipe changes in the build."""
+        recipe = self.draft.recipe
+        changes = (recipe.env, recipe.env_append, recipe.config_settings, recipe.build_requires)
+        if not any(changes):
+            return Owner(self.variant.label)
+        from hashlib import sha256
+
+        return Owner(self.variant.label, sha256(repr(changes).encode()).hexdigest()[:8])
 
     @contextmanager
     def environment(self) -> Iterator[list[str]]:
@@ -90,7 +108,11 @@ class VariantBuild(NamedTuple):
         return self.draft.recipe.settings(backend_settings(config_settings) or {})
 
     def build_requires(self) -> list[str]:
-        """Return the build requirements of the variant, in addition to the wrapped backend's."""
+        """Return the build requirements of the variant, in addition to the wrapped backend's.
+
+        Raises VariantError if a variant of another project is missing, which no frontend can install.
+        """
+        self._check_build_variants()
         metadata = self.draft.metadata
         plugins = [text for provider in metadata.build_providers().values() for text in provider.requires]
         for namespace in sorted(self.variant.namespaces()) if self.project.validates else ():
@@ -103,8 +125,9 @@ class VariantBuild(NamedTuple):
 
         The versions of ABI dependencies are read from the environment of this process. *warn* gets a
         line for each failed plugin that the variant does not use. Raises VariantError if a plugin that the
-        variant uses fails, or if an ABI dependency is not installed.
+        variant uses fails, or if an ABI dependency or a required variant is not installed.
         """
+        self._check_build_variants()
         from ..lowlevel.source_date import source_date_epoch
 
         moment = source_date_epoch(os.environ)
@@ -116,10 +139,26 @@ class VariantBuild(NamedTuple):
             except VariantError as error:
                 place = f"{PROJECT_FILE}: tool.variant-backend.variants.{self.variant.label}.abi-dependency"
                 raise error.within(place) from None
-        plan = draft.plan(answers, labelled=self.labelled, moment=moment)
+        plan = draft.plan(answers, labelled=self.filename == "labelled", moment=moment)
         if text := draft.left_out(plan):
             warn(text)
         return plan
+
+    def _check_build_variants(self) -> None:
+        """Check that the required variants of other projects are installed here. Raises VariantError."""
+        label = self.variant.label
+        place = f"{PROJECT_FILE}: tool.variant-backend.variants.{label}.build-requires"
+        remedy = (
+            f"run `variant-backend build --label {label}` with --find-links DIR or --index-url URL, and let"
+            " no other build requirement replace it"
+        )
+        problems = [
+            Problem("error", place, f"the build environment has {present}, not {pin}", remedy)
+            for pin in self.draft.recipe.build_variants
+            if (present := _installed_instead(pin))
+        ]
+        if problems:
+            raise VariantError(*problems)
 
     def _ask_plugins(self, warn: Callable[[str], object]) -> dict[str, StaticProvider]:
         """Return the answers of plugins that run in builds, by namespace. Raises VariantError."""
@@ -172,21 +211,55 @@ def _for_this_build(recipe: Recipe, variant: Variant) -> Recipe:
         raise error.within(place) from None
 
 
+def _installed_instead(pin: Pin) -> str | None:
+    """Return what is installed in the environment of this process instead of *pin*; None if it is installed.
+
+    Raises VariantError if its variant.json is invalid.
+    """
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    from packaging.version import Version
+
+    try:
+        installed = distribution(pin.name)
+    except PackageNotFoundError:
+        return f"no {pin.name}"
+    labels: list[str] = []
+    if text := installed.read_text("variant.json"):
+        from ..variants.metadata_reading import metadata_from_json
+
+        labels = [*metadata_from_json(text.encode(), f"{pin.name}: variant.json").variants]
+    if labels == [pin.label] and pin.version in (None, Version(installed.version)):
+        return None
+    return f"{pin.name}=={installed.version}" + (f"#{one_of(labels)}" if labels else " without a label")
+
+
 def _installed(names: Iterable[str]) -> dict[str, Version]:
     """Return the versions of installed projects in the environment of this process. Raises VariantError."""
-    from importlib.metadata import PackageNotFoundError, version
-
     from packaging.version import InvalidVersion, Version
 
     versions = {}
     for name in names:
         try:
-            versions[name] = Version(version(name))
-        except PackageNotFoundError:
-            raise VariantError(
-                f"{name!r} is not installed in the build environment",
-                hint="add it to build-system.requires, or to the build-requires of this label",
-            ) from None
-        except (InvalidVersion, TypeError) as error:  # TypeError: the metadata has no version
+            versions[name] = Version(_recorded_version(name))
+        except InvalidVersion as error:
             raise VariantError(f"the installed {name!r}: {error}") from None
     return versions
+
+
+def _recorded_version(name: str) -> str:
+    """Return the version in the metadata of an installed project. Raises VariantError."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        recorded: str | None = version(name)
+    except PackageNotFoundError:
+        raise VariantError(
+            f"{name!r} is not installed in the build environment",
+            hint="add it to build-system.requires, or to the build-requires of this label",
+        ) from None
+    except (KeyError, FileNotFoundError):  # since Python 3.15; older versions return None
+        recorded = None
+    if recorded is None:
+        raise VariantError(f"the installed {name!r}: its metadata has no version")
+    return recorded

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -17,6 +17,9 @@ from ..project.pyproject import PROJECT_FILE, Project, wrapped_problem
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, DistributionFinder
+
+# The name of the folders with marks of `kept_files`.
+MARKS = ".variant-backend"
 
 _KNOWN_BACKENDS = (
     "setuptools.build_meta",
@@ -54,6 +57,24 @@ def wrapped_backend(project: Project, *hook: str) -> Any:
 
 
 @contextmanager
+def wheel_written_by(backend: str | None) -> Iterator[None]:
+    """Name the backend in errors about its wheel: the wheel is deleted, so the user cannot repack it."""
+    try:
+        yield
+    except VariantError as error:
+        from ..lowlevel.zip_records import REBUILD
+        from ..variants.filename import RENAME
+
+        remedy = f"update {backend!r}, which wrote this wheel, or report the error to its project"
+        raise VariantError(
+            *(
+                problem._replace(remedy=remedy) if problem.remedy in (REBUILD, RENAME) else problem
+                for problem in error.problems
+            )
+        ) from None
+
+
+@contextmanager
 def compiled_apart(folder: Path) -> Iterator[None]:
     """Let setuptools compile in *folder* instead of the project's `build` folder.
 
@@ -86,6 +107,17 @@ def compiled_apart(folder: Path) -> Iterator[None]:
             os.environ.pop(variable, None)  # the backend may have cleared the environment
         else:
             os.environ[variable] = former
+
+
+def has_marks(root: Path) -> bool:
+    """Return whether an earlier build of a variant left marks in a source tree."""
+    with suppress(OSError), os.scandir(root) as entries:
+        return any(
+            entry.name == MARKS or os.path.isdir(os.path.join(entry.path, MARKS))  # noqa: PTH112, PTH118  # fast
+            for entry in entries
+            if entry.is_dir()
+        )
+    return False
 
 
 def _import(module_name: str) -> ModuleType:

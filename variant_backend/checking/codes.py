@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from ..errors import VariantError, did_you_mean, one_of
+from ..project.python_versions import OLDEST
 
 ERROR = "error"
 WARNING = "warning"
@@ -305,6 +306,12 @@ RULES: Mapping[str, Rule] = {
         WARNING,
         "The folder has an index file but no wheel of its release.",
         "move it to the folder of its wheels",
+    ),
+    "older-python": Rule(
+        (PRACTICE,),
+        WARNING,
+        "The project supports versions of Python on which its wrapped build backend does not run.",
+        f'write requires-python = ">={OLDEST}", or use `make-variant` on finished wheels instead',
     ),
     "other-label": Rule(
         (PRACTICE,),

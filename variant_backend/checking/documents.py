@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..formats.toml_read import read_toml
-from ..project.pyproject import Project, build_system_problems, may_be_wrapped
+from ..project.pyproject import Project, build_system_problems, may_be_wrapped, python_problem
 from ..project.recipe import Recipe
 from ..variants import consistency
 from ..variants.filename import normalize
@@ -57,7 +57,9 @@ def check_project_file(findings: Findings, path: Path) -> CheckedProject | None:
             document.problems += consistency.of_metadata(project.metadata)
             document.problems += release_rules.of_recipes(recipes, variants)
         if project.build_backend or may_be_wrapped(path):
-            document.problems += build_system_problems(path)
+            document.problems += build_system_problems(read_toml(path), path)
+        if problem := python_problem(path):
+            document.problems.append(problem)
     findings.add(path, document.problems)
     return checked
 

@@ -11,7 +11,8 @@ import click
 
 from ..errors import VariantError, one_of
 from ..lowlevel.terminal import heading
-from ..selection.report import PLAIN, Line, Remedies, explained, of_label, supported
+from ..project.user_variables import PLAIN
+from ..selection.report import Line, Remedies, explained, of_label, supported
 from .command import Command, WrongValue
 from .options import label_option
 from .output import Printer
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
     from ..machine.support import Machine, Policy
     from ..selection.explain import Explanation
     from ..selection.releases import Sources
-    from ..selection.requirements import Pin
     from ..selection.target import Target
     from ..variants.namespace_support import Support
     from ..variants.ranking import Key, Verdict
+    from ..variants.requirements import Pin
 
 # The options that make more wheels supported, or visible.
 _REMEDIES = Remedies(
@@ -111,7 +112,7 @@ def _check_labels(request: Pin, label: str | None, why_not: str | None) -> None:
 def _request(package: str | None, sources: Sources) -> Pin:
     """Return the requested package, by default the only project in the folders."""
     from ..selection.releases import projects
-    from ..selection.requirements import Pin
+    from ..variants.requirements import Pin
 
     if not any(sources):
         raise click.UsageError("missing source; add --find-links DIR or --index-url URL")

@@ -50,7 +50,12 @@ def _namespace(text: str | None) -> str | None:
     metavar="NS",
     help="Show installed variants that disagree in this namespace.",
 )
-@click.option("--check", is_flag=True, help="Exit with 1 if a variant is not supported, or disagrees.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Exit with 1 if a variant is not supported, disagrees, or is not the one that"
+    " VARIANT_BACKEND_LABEL requests.",
+)
 @click.pass_obj
 def installed_command(
     printer: Printer,
@@ -66,8 +71,9 @@ def installed_command(
     --supported, --machine or this machine. If there is none, the result is unknown. No plugin runs.
     """
     from ..machine.detect import hardware_of
-    from ..machine.installed import disagreements, empty_folders, installed_variants
+    from ..machine.installed import disagreements, empty_folders, installed_variants, not_as_requested
     from ..machine.support import Machine, Policy
+    from ..project.user_variables import labels_of
     from ..selection.unknown_names import check_installed_names
     from ..variants.namespace_support import Lazy
     from ..wheels.inspection import installed_versions
@@ -78,7 +84,8 @@ def installed_command(
     folders = place.folders
     for problem in empty_folders(place):
         (printer.error if check else printer.warn)(problem)
-    variants, errors = installed_variants(supported, folders, Lazy(lambda: installed_versions(folders)))
+    versions = Lazy(lambda: installed_versions(folders))
+    variants, errors = installed_variants(supported, folders, versions)
     if not errors:
         policy = Policy(given=given, align=(align,) if align else ())
         check_installed_names(policy, Machine(hardware, tuple(variants)))
@@ -94,6 +101,9 @@ def installed_command(
             name = f"{variant.inspection.name} {variant.inspection.version} in {variant.path}"
             for reason in variant.reasons:
                 printer.error(reason.within(name))
+        if not errors:
+            for problem in not_as_requested(variants, labels_of(os.environ), versions):
+                printer.error(problem)
         for disagreement in apart:
             printer.error(str(disagreement))
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..lowlevel.file_set import Output
     from ..selection.evaluate import Evaluation
     from ..selection.releases import Listing
-    from ..selection.requirements import Pin
+    from ..variants.requirements import Pin
 
 
 _PREFERRED = (
@@ -49,7 +49,7 @@ def _hosts(values: Sequence[str]) -> tuple[str, ...]:
 
 
 def _package(value: str | None) -> Pin | None:
-    from ..selection.requirements import Pin
+    from ..variants.requirements import Pin
 
     pin = None if value is None else Pin.parse(value)
     if pin is not None and pin.label is not None:
@@ -182,7 +182,7 @@ def _print_plan(
     printer: Printer, planned: Stub, evaluations: Mapping[MachineFile, Evaluation], place: str
 ) -> None:
     """Print the labels in the sdist, and warn of machines that would get no wheel."""
-    from ..selection.report import PLAIN
+    from ..project.user_variables import PLAIN
 
     release = planned.release
     labels = dict.fromkeys(wheel.label or PLAIN for wheel in release.candidates)
@@ -224,7 +224,7 @@ def _no_wheel(file: MachineFile, place: str, release: Release) -> Problem:
 
 def _rows(evaluations: Mapping[MachineFile, Evaluation]) -> Iterator[Sequence[str]]:
     """Yield the table of machines and their wheels."""
-    from ..selection.report import PLAIN
+    from ..project.user_variables import PLAIN
 
     yield heading("MACHINE", "LABEL", "WHEEL")
     for file, evaluation in evaluations.items():

@@ -27,13 +27,13 @@ from ..lowlevel.file_set import Output, differences, update
 from ..lowlevel.http import OtherHostError, check_base_url, is_safe_line, shown_url
 from ..lowlevel.ranges import Advance, file_digest
 from ..lowlevel.tarball import pack
+from ..project.user_variables import PLAIN
 from ..selection.releases import Listing, Sources, find_listings, projects, read_release
-from ..selection.report import PLAIN
-from ..selection.requirements import Pin
 from ..variants import consistency
 from ..variants.filename import WheelFilename, escape
 from ..variants.metadata import VariantMetadata
 from ..variants.properties import NULL_LABEL
+from ..variants.requirements import Pin
 from ..wheels import soundness
 from ..wheels.reading import Wheel, open_wheel
 

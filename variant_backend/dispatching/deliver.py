@@ -19,14 +19,23 @@ from ..lowlevel.workspace import workspace
 from ..machine.detect import hardware_of
 from ..machine.support import Machine, Policy
 from ..project.config_settings import ConfigSettings, asked_variants, check_settings, only_label
+from ..project.user_variables import (
+    HARDWARE,
+    INDEX_URL,
+    LABEL,
+    PLAIN,
+    check_variables,
+    labels_of,
+    machine_file,
+    near_name,
+)
 from ..selection.download import download
 from ..selection.evaluate import Evaluation, evaluate, evaluate_label
 from ..selection.fetch import announced_metadata, fetched
 from ..selection.releases import Sources, find_listings
-from ..selection.report import PLAIN, Remedies, explained
+from ..selection.report import Remedies, explained
 from ..selection.resolve import Pick, picked_of
 from ..selection.target import Target, running_target
-from ..variants.filename import check_project_name, normalize
 from ..variants.known_providers import KNOWN_PROVIDERS
 from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import UNKNOWN, Support
@@ -34,13 +43,7 @@ from ..variants.ranking import Supported, shortened
 from ..wheels.plain import decided_metadata, tagged_name
 from ..wheels.reading import Wheel, open_wheel
 
-_PREFIX = "VARIANT_BACKEND_"
-LABEL = f"{_PREFIX}LABEL"
-HARDWARE = f"{_PREFIX}HARDWARE"
-INDEX_URL = f"{_PREFIX}INDEX_URL"
-
 _OTHER_PYTHON = "use a Python version and platform that the list above names"
-_ONE_LABEL = "write one label, or NAME#LABEL for each project"
 _REMEDIES = Remedies(unknown=f"set {HARDWARE}=FILE")
 
 
@@ -60,66 +63,19 @@ class Wish(NamedTuple):
         invalid.
         """
         check_settings(config_settings, None)
-        _check_variables(environ)
+        check_variables(environ)
         asked = asked_variants(config_settings)
         label = only_label(asked)
         source = asked[label] if label is not None else ""
         if label is None:
-            try:
-                label = _label_for(name, environ.get(LABEL, ""))
-            except VariantError as error:
-                raise error.within(LABEL) from None
+            labels = labels_of(environ)
+            label = labels.get(name) or labels.get("")
             source = LABEL if label is not None else ""
-        hardware = Path(environ[HARDWARE]) if environ.get(HARDWARE) else None
-        # The build runs in the sdist's folder, and the sdist must not provide this file.
-        if hardware and not hardware.is_absolute():
-            raise VariantError(
-                f"expected an absolute path, got {str(hardware)!r}",
-                place=HARDWARE,
-                hint="write an absolute path: builds run in a temporary folder",
-            )
+        hardware = machine_file(environ)
         index_url = environ.get(INDEX_URL) or None
         if index_url and not http.is_safe_line(index_url):
             raise VariantError(f"{http.shown_url(index_url)!a} {http.UNSAFE}", place=INDEX_URL)
         return cls(label, source, hardware, index_url)
-
-
-def _check_variables(environ: Mapping[str, str]) -> None:
-    """Raise VariantError if the name of a variable is misspelt. Later versions may add other variables."""
-    known = {name.removeprefix(_PREFIX): name for name in (LABEL, HARDWARE, INDEX_URL)}
-    # The options of the command line are `--machine` and `--index-url`.
-    near = {**known, "MACHINE": HARDWARE, "INDEX": INDEX_URL}
-    for name in sorted(environ):
-        rest = name.removeprefix(_PREFIX)
-        if rest in known or not name.startswith(_PREFIX) or not environ[name]:
-            continue
-        if match := _near(rest, near):
-            text = f"unknown environment variable {name!r} (did you mean {near[match]!r}?)"
-            raise VariantError(text, hint="rename it, or unset it")
-
-
-def _label_for(name: str, text: str) -> str | None:
-    """Return the label for a project, given by its normalized name, from a list. None if it has none.
-
-    An entry is ``NAME#LABEL`` for one project, or ``LABEL`` for all others. Raises VariantError if an entry
-    is invalid or contradicts another.
-
-    >>> _label_for("torch", "Torch#cu128, null"), _label_for("demo", "Torch#cu128, null")
-    ('cu128', 'null')
-    """
-    labels: dict[str, str] = {}
-    for entry in filter(None, map(str.strip, text.split(","))):
-        project, separator, label = map(str.strip, entry.rpartition("#"))
-        if separator:
-            check_project_name(project)
-        if not label:
-            raise VariantError(f"missing label in {entry!a}", hint="write NAME#LABEL")
-        if labels.setdefault(normalize(project), label) != label:
-            whose = f"project {project!a}" if separator else "all projects"
-            raise VariantError(
-                f"several labels for {whose}: {labels[normalize(project)]!a}, {label!a}", hint=_ONE_LABEL
-            )
-    return labels.get(name) or labels.get("")
 
 
 class Dispatched(NamedTuple):
@@ -202,16 +158,9 @@ def _check_near(
     """Raise VariantError if an unknown name is a misspelling of a missing *wanted* name."""
     missing = [name for name in wanted if name not in names]
     for name in names:
-        if name not in wanted and name not in others and (near := _near(name, missing)):
+        if name not in wanted and name not in others and (near := near_name(name, missing)):
             text = f"unknown {what.format(repr(name))} (did you mean {near!r}?)"
             raise VariantError(text, place=path, hint="rename it, or remove it")
-
-
-def _near(name: str, known: Collection[str]) -> str | None:
-    """Return the known name of which *name* is probably a misspelling. None if there is none."""
-    import difflib
-
-    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.8)), None)
 
 
 def _without_plugins(evaluation: Evaluation) -> Evaluation:

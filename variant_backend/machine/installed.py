@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem, VariantError, one_of
+from ..project.config_settings import AUTO
+from ..project.user_variables import LABEL, PLAIN
 from ..variants.abi_dependency import ABI_DEPENDENCY
+from ..variants.filename import normalize
 from ..variants.namespace_support import DISABLED, NOT_ENABLED, Support, abi_dependencies, abi_support
 from ..variants.ranking import Supported, static_support, unsupported
 from ..wheels.inspection import Inspection, has_distributions, inspect_installed_variants
@@ -15,6 +18,9 @@ from .environment import Environment
 
 if TYPE_CHECKING:
     from packaging.version import Version
+
+
+_REINSTALL = "install it again with --force-reinstall --no-cache-dir (pip) or --reinstall --no-cache (uv)"
 
 
 class Installed(NamedTuple):
@@ -91,6 +97,25 @@ def _with_support(
     reasons = tuple(reason for (namespace, _), reason in missing.items() if namespace in known)
     unknown = tuple(dict.fromkeys(namespace for namespace, _ in missing if namespace not in known))
     return Installed(path, inspection, False if reasons else None if unknown else True, reasons, unknown)
+
+
+def not_as_requested(
+    installed: Sequence[Installed], requested: Mapping[str, str], versions: Mapping[str, Version]
+) -> list[Problem]:
+    """Return a problem for each installed distribution with another label than the user requests.
+
+    *requested* has the labels of `labels_of`; projects that are not in *versions* are not installed.
+    Installers may reuse a cached wheel that was built for another request.
+    """
+    labels = {normalize(variant.inspection.name): variant.inspection.label for variant in installed}
+    problems = []
+    for name in sorted(requested.keys() & versions.keys()):
+        wanted, label = requested[name], labels.get(name)
+        if wanted not in (AUTO, label or PLAIN):
+            got = repr(label) if label else "a plain wheel"
+            text = f"{LABEL} requests {wanted!r}, got {got}"
+            problems.append(Problem("error", f"{name} {versions[name]}", text, _REINSTALL))
+    return problems
 
 
 def disagreements(installed: Iterable[Installed], namespace: str) -> list[Disagreement]:

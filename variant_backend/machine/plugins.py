@@ -83,7 +83,8 @@ def installed_plugins(folders: Sequence[Path]) -> tuple[list[Plugin], list[Probl
     for distribution in distributions(path=[*map(str, folders)]):
         name, version = "", ""
         with suppress(Exception):  # invalid files raise errors of many types
-            name, version = (distribution.metadata[key] or "" for key in ("Name", "Version"))
+            metadata = distribution.metadata
+            name, version = (metadata.get_all(key, [""])[0] for key in ("Name", "Version"))
         if normalize(name) in seen:
             continue
         seen.add(normalize(name))

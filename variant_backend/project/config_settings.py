@@ -12,6 +12,9 @@ ConfigSettings = Mapping[str, Any]
 _VARIANT_KEYS = ("variant", "variant-label")
 _FILENAME_KEY = "variant-filename"
 
+# Instead of a label, this requests the best label for the machine.
+AUTO = "auto"
+
 # All other settings belong to the wrapped backend.
 VARIANT_SETTINGS = (*_VARIANT_KEYS, _FILENAME_KEY)
 
@@ -85,10 +88,10 @@ def only_label(labels: Collection[str]) -> str | None:
     return next(iter(labels), None)
 
 
-def is_labelled(config_settings: ConfigSettings | None) -> bool:
-    """Return whether the build puts the label into the wheel's name.
+def asks_for_plain_name(config_settings: ConfigSettings | None) -> bool:
+    """Return whether the build leaves the label out of the wheel's name.
 
-    With ``variant-filename=plain``, `make-variant` does so later, after the wheel was repaired and tested.
+    `make-variant` adds it later, after the wheel was repaired and tested.
     """
     texts = _texts(config_settings, _FILENAME_KEY)
     for text in texts:
@@ -97,7 +100,7 @@ def is_labelled(config_settings: ConfigSettings | None) -> bool:
                 f"config setting {_FILENAME_KEY!r}: expected 'plain', got {text!r}",
                 hint=f"write -C{_FILENAME_KEY}=plain, or leave it out",
             )
-    return not texts
+    return bool(texts)
 
 
 def backend_settings(config_settings: ConfigSettings | None) -> dict[str, Any] | None:

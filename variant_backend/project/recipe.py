@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..errors import VariantError, did_you_mean, one_of
 from ..variants.abi_dependency import ABI_DEPENDENCY, REMARK
 from ..variants.filename import WheelFilename, check_project_name, escape
 from ..variants.properties import NULL_LABEL, Variant
 from ..variants.validation import Document, join
+
+if TYPE_CHECKING:
+    from ..variants.requirements import Pin
 
 COMMON_KEYS = ("dependencies", "remove-dependencies", "name", "strip-local-version", "markers", "variants")
 _KEYS = (
@@ -52,12 +55,14 @@ class Conditional(NamedTuple):
     env: Mapping[str, str] = {}
     env_append: Mapping[str, str] = {}
     config_settings: Mapping[str, str | tuple[str, ...]] = {}
+    build_variants: tuple[Pin, ...] = ()
 
 
 class Recipe(NamedTuple):
     """The changes for the wheel of one label, including those for every label.
 
-    *match* has a glob for each part of a wheel's name. *abi_dependency* lists projects; the version of each
+    *match* has a glob for each part of a wheel's name. *build_variants* are variants of other projects that
+    must be in the build environment. *abi_dependency* lists projects; the version of each
     in the build environment becomes a property. *name* and *strip_local_version* are only for conversions.
     Variant markers are decided, unless *keep_markers* leaves them to installers. The *conditional* changes
     follow the others. With *auto_flags*, builds use the compiler flags of the label's properties.
@@ -70,6 +75,7 @@ class Recipe(NamedTuple):
     config_settings: Mapping[str, str | tuple[str, ...]] = {}
     conditional: tuple[Conditional, ...] = ()
     build_requires: tuple[str, ...] = ()
+    build_variants: tuple[Pin, ...] = ()
     abi_dependency: tuple[str, ...] = ()
     dependencies: tuple[str, ...] = ()
     remove_dependencies: tuple[str, ...] = ()
@@ -90,6 +96,7 @@ class Recipe(NamedTuple):
                     env={**recipe.env, **part.env},
                     env_append=_joined(recipe.env_append, part.env_append),
                     config_settings=_extended(recipe.config_settings, part.config_settings),
+                    build_variants=(*recipe.build_variants, *part.build_variants),
                 )
         return recipe
 
@@ -118,7 +125,10 @@ class Recipe(NamedTuple):
             "env": self.env,
             "env-append": self.env_append,
             "config-settings": self.config_settings,
-            "build-requires": [text for text in self.build_requires if ";" not in text],
+            "build-requires": [
+                *(text for text in self.build_requires if ";" not in text),
+                *map(str, self.build_variants),
+            ],
         }
         return {key: value for key, value in values.items() if value}
 
@@ -256,6 +266,7 @@ def _recipe(document: Document, value: object, place: str, common: Recipe) -> Re
     env, env_by_marker = _by_marker(document, table, place, "env", _variables)
     env_append, append_by_marker = _by_marker(document, table, place, "env-append", _variables)
     settings, settings_by_marker = _by_marker(document, table, place, "config-settings", _settings)
+    requires, variants, variants_by_marker = _build_requirements(document, table, place)
     return common._replace(
         match=_match(document, table, place),
         auto_flags="flags" in table
@@ -267,8 +278,10 @@ def _recipe(document: Document, value: object, place: str, common: Recipe) -> Re
             *(Conditional(marker, env=entries) for marker, entries in env_by_marker),
             *(Conditional(marker, env_append=entries) for marker, entries in append_by_marker),
             *(Conditional(marker, config_settings=entries) for marker, entries in settings_by_marker),
+            *(Conditional(marker, build_variants=pins) for marker, pins in variants_by_marker),
         ),
-        build_requires=_build_requirements(document, table, place),
+        build_requires=requires,
+        build_variants=variants,
         abi_dependency=document.strings(
             table.get("abi-dependency", []), join(place, "abi-dependency"), check_project_name, least=0
         ),
@@ -289,26 +302,60 @@ def _requirements(document: Document, table: Mapping[str, object], place: str, k
     return document.strings(table[key], join(place, key), check_dependency, least=0)
 
 
-def _build_requirements(document: Document, table: Mapping[str, object], place: str) -> tuple[str, ...]:
-    """Read requirements of the build: a list, or a table of lists by marker, which the requirements get."""
+def _build_requirements(
+    document: Document, table: Mapping[str, object], place: str
+) -> tuple[tuple[str, ...], tuple[Pin, ...], list[tuple[str, tuple[Pin, ...]]]]:
+    """Read requirements of the build: a list, or a table of lists by marker, which the requirements get.
+
+    Returns the requirements, the variants of other projects among them, and those by marker.
+    """
     key = "build-requires"
     at_key, value = join(place, key), table.get(key, [])
     if not isinstance(value, dict):
-        return document.strings(value, at_key, _check_build_requirement, least=0)
+        return (*_read_build_requirements(document, value, at_key), [])
     from ..variants.markers import check_environment_marker, with_marker
 
     requirements: list[str] = []
+    by_marker = []
     for marker, texts in value.items():
         at_marker = join(at_key, marker)
         if document.passes(at_marker, check_environment_marker, marker):
-            read = document.strings(texts, at_marker, _check_build_requirement, least=0)
+            read, pins = _read_build_requirements(document, texts, at_marker)
             requirements += [with_marker(text, marker) for text in read]
-    return tuple(requirements)
+            by_marker += [(marker, pins)] if pins else []
+    return tuple(requirements), (), by_marker
+
+
+def _read_build_requirements(
+    document: Document, value: object, place: str
+) -> tuple[tuple[str, ...], tuple[Pin, ...]]:
+    """Read a list of requirements, and return those of PEP 508 and those for variants of other projects."""
+    texts = document.strings(value, place, _check_build_requirement, least=0)
+    variants = [text for text in texts if _names_variant(text)]
+    if not variants:
+        return texts, ()
+    from ..variants.requirements import Pin
+
+    pins = tuple(map(Pin.parse, variants))
+    names = [pin.name for pin in pins]
+    for name in dict.fromkeys(name for name in names if names.count(name) > 1):
+        document.note(place, f"several variants of {name!r}", remedy="keep one of them")
+    return tuple(text for text in texts if text not in variants), pins
+
+
+def _names_variant(requirement: str) -> bool:
+    """Return whether a build requirement has the form ``PACKAGE[==VERSION]#LABEL``; URLs may have a ``#``."""
+    return "#" in requirement and "@" not in requirement
 
 
 def _check_build_requirement(text: str) -> None:
     from ..variants.markers import check_requirement, mentions_variant
 
+    if _names_variant(text):
+        from ..variants.requirements import Pin
+
+        Pin.parse(text)
+        return
     if mentions_variant(text):
         raise VariantError(
             f"requirement {text!r}: build requirements must not have variant markers",

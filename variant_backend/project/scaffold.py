@@ -17,7 +17,7 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from ..errors import VariantError
+from ..errors import MOST_SHOWN, Problem, VariantError
 from ..formats import toml_edit
 from ..lowlevel.workspace import workspace
 from ..variants.abi_dependency import ABI_DEPENDENCY
@@ -28,7 +28,8 @@ from ..variants.metadata_reading import metadata_from_table
 from ..variants.properties import NULL_LABEL, Property, Variant
 from ..variants.validation import Document
 from ..variants.wheel_metadata import select_variant
-from .pyproject import misspelt_tables
+from .pyproject import misspelt_tables, wrapping_command
+from .python_versions import older_python_problem, supported_pythons
 
 _PROJECT_FILE = "pyproject.toml"
 _HOOKS = "variant_backend.hooks"
@@ -122,6 +123,29 @@ def unwrap(text: str) -> str:
     if not _is_wrapped(data):
         return text
     return _checked(toml_edit.edited(text, _unwrap), _unwrapped(data))
+
+
+def wrapping_warnings(file: Path, old: str) -> list[Problem]:
+    """Return what may be wrong after the build backend in the *old* text of a project file is wrapped.
+
+    Comments beside ``build-backend`` stay there, and the project may support an older Python than its builds.
+    """
+    document = toml_edit.parse(old)
+    problems = []
+    backend = toml_edit.find(document, _SYSTEM_BACKEND)
+    if backend and (comments := " ".join(backend.comments())):
+        text = f"the comment {comments[:MOST_SHOWN]!r} is not moved with the value"
+        remedy = "move it to [tool.variant-backend] if it describes the wrapped backend"
+        problems.append(Problem("warning", ".".join(_SYSTEM_BACKEND), text, remedy))
+    supported = supported_pythons(document.unwrap())
+    if supported and (problem := older_python_problem(supported, f"{wrapping_command(file)} --undo")):
+        problems.append(problem)
+    return problems
+
+
+def declares_python(text: str) -> bool:
+    """Return whether a project file declares the versions of Python that the project supports."""
+    return supported_pythons(toml_edit.parse(text).unwrap()) is not None
 
 
 def is_defined(text: str, label: str) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from ..errors import Problem, UnknownNameError, did_you_mean, one_of
 from ..formats.release import BAD_LABEL
 from ..lowlevel.terminal import heading, table
+from ..project.user_variables import PLAIN
 from ..variants.namespace_support import Origin
 from ..variants.ranking import WRONG_TAGS, shortened
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from ..variants.ranking import Verdict
     from .evaluate import Evaluation
 
-PLAIN = "(plain)"
 # The parts of a line, as `print_line` takes them.
 Line: TypeAlias = Sequence[str]
 

@@ -23,6 +23,9 @@ _WHEEL = re.compile(
     re.VERBOSE | re.ASCII,
 )
 
+# The remedy for an invalid filename.
+RENAME = "rename it to NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM[-LABEL].whl"
+
 # Browsers, Windows, macOS and wget add these to the names of copies.
 _MARK = r" ?\(\d+\)| - Copy(?: \(\d+\))?| copy(?: \d+)?"
 _COPY = rf"(?P<front>Copy of )?(?P<stem>.+?)(?P<mark>{_MARK})?\.whl(?P<end>\.\d+)?"
@@ -56,7 +59,7 @@ class WheelFilename(NamedTuple):
             raise VariantError(
                 "invalid wheel filename",
                 place=filename,
-                hint="rename it to NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM[-LABEL].whl",
+                hint=RENAME,
             )
         distribution, version, build, tags, label = match.groups()
         if label is not None:

@@ -33,6 +33,24 @@ def tagged_name(filename: WheelFilename) -> WheelFilename:
     return filename._replace(build=f"{filename.build or 0}_{filename.label}", label=None)
 
 
+def without_tag(filename: WheelFilename, label: str) -> WheelFilename:
+    """Return a wheel's name without the *label* in its build tag: undo `tagged_name`.
+
+    >>> str(without_tag(WheelFilename.parse("torch-2.10.0-0_cu128-cp311-cp311-win_amd64.whl"), "cu128"))
+    'torch-2.10.0-cp311-cp311-win_amd64.whl'
+    """
+    build, separator, rest = filename.build.rpartition(f"_{label}")
+    if not separator or rest:
+        return filename
+    return filename._replace(build="" if build == "0" else build)
+
+
+def with_tag(wheel: WheelFile, label: str) -> WheelFile:
+    """Rename a plain wheel so that its build tag has the *label* of the variant that it becomes."""
+    name = tagged_name(wheel.name._replace(label=label))
+    return WheelFile(wheel.path.rename(wheel.path.with_name(str(name))), name)
+
+
 def for_pip(
     wheel: WheelFile,
     out_dir: Path,

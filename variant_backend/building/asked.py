@@ -1,0 +1,135 @@
+"""Find the label that the user requests by a variable, or as the best one for this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import RequestError, VariantError
+from ..project.config_settings import AUTO
+from ..project.pyproject import PROJECT_FILE, Project
+from ..project.user_variables import HARDWARE, LABEL, PLAIN, check_variables, labels_of, machine_file
+from ..variants.filename import WheelFilename, normalize
+
+if TYPE_CHECKING:
+    from ..variants.metadata import VariantMetadata
+    from ..variants.namespace_support import Support
+    from ..variants.ranking import Verdict
+
+_PKG_INFO = Path("PKG-INFO")
+_TAGS = "py3-none-any"
+
+
+def asked_by_variable(environ: Mapping[str, str], warn: Callable[[str], object]) -> dict[str, str]:
+    """Return the label that the variable requests for this project, in the form of `asked_variants`.
+
+    Only an entry with the name of the project counts, because a variable reaches many builds. *warn* gets a
+    line for an entry that may be meant for this project. Raises VariantError if a variable is invalid.
+    """
+    check_variables(environ)
+    labels = labels_of(environ)
+    name = _project_name() if labels else None
+    if labels and name is None:
+        warn(f"{PROJECT_FILE} has no project.name, so {LABEL} is ignored; use -Cvariant=LABEL")
+    elif name is not None and normalize(name) in labels:
+        label = labels[normalize(name)]
+        return {} if label == PLAIN else {label: LABEL}
+    elif "" in labels:
+        warn(f"{LABEL}={labels['']} has no project name, so it is ignored; write {name}#{labels['']}")
+    return {}
+
+
+def _project_name() -> str | None:
+    """Return the name of the project in the current folder, or None if no file has it."""
+    from ..formats import core_metadata
+    from ..formats.toml_read import read_toml
+
+    table = read_toml(PROJECT_FILE).get("project")
+    name = table.get("name") if isinstance(table, dict) else None
+    if isinstance(name, str):
+        return name
+    with suppress(OSError, VariantError):
+        return core_metadata.read_field(_PKG_INFO.read_bytes(), "Name")
+    return None
+
+
+def with_best_label(
+    asked: dict[str, str], environ: Mapping[str, str], say: Callable[[str], object]
+) -> dict[str, str]:
+    """Return what is *asked*, with the best label instead of ``auto``; nothing if no variant fits.
+
+    Raises VariantError like `best_label`, and if another label or a property is requested too.
+    """
+    setting = asked[AUTO]
+    if setting not in ("variant", LABEL):
+        return asked
+    if len(asked) > 1:
+        raise RequestError("-Cvariant=auto selects a label itself", hint="remove the other variant settings")
+    label = best_label(environ, say)
+    return {} if label is None else {label: setting}
+
+
+def best_label(environ: Mapping[str, str], say: Callable[[str], object]) -> str | None:
+    """Return the label that fits this machine best, None for the plain wheel; no plugin runs.
+
+    Only labels that `variant-backend build` builds count. *say* gets one line with the reason.
+    Raises VariantError if the project defines no label, or the label ``auto``.
+    """
+    from packaging.tags import Tag
+
+    from ..variants.ranking import rank
+
+    project = Project.load(PROJECT_FILE)
+    if project.metadata is None:
+        text = "missing table [variant], so no label is defined"
+        raise VariantError(text, place=PROJECT_FILE, hint="define the variants in this table")
+    labels = dict.fromkeys([*project.metadata.variants, *project.recipes])
+    if AUTO in labels:
+        raise RequestError(
+            "'auto' is a label of this project, and also requests the best label",
+            hint="write -Cvariant-label=auto for the label, or rename the label",
+        )
+    variants = {label: project.metadata.variant(label) for label in labels}
+    metadata = project.metadata._replace(variants=variants)
+    names = [WheelFilename("demo", "1", "", _TAGS, label) for label in [*labels, None]]
+    known = _support(metadata, environ)
+    verdicts = rank(names, metadata, known.supported, [Tag(*_TAGS.split("-"))])
+    say(_reason(verdicts, known))
+    return verdicts[0].filename.label
+
+
+def _support(metadata: VariantMetadata, environ: Mapping[str, str]) -> Support:
+    """Return the supported values of this machine, or of the machine file that a variable names."""
+    from ..machine.detect import hardware_of
+    from ..machine.support import Machine, Policy, machine_support
+
+    try:
+        hardware = hardware_of(machine_file(environ), environ)
+        return machine_support(metadata, Machine(hardware), Policy())[0]
+    except VariantError as error:
+        raise error.within(HARDWARE) from None
+
+
+def _reason(verdicts: list[Verdict], known: Support) -> str:
+    """Return a line with the best wheel, why it is better than the next one, and why others do not fit."""
+    from ..variants.namespace_support import UNKNOWN
+    from ..variants.ranking import why_better
+
+    best, *others = verdicts
+    parts = [f"-Cvariant=auto selected {_name(best)}"]
+    if best.key and others and others[0].key:
+        parts[0] += f", before {_name(others[0])}: {why_better(best.key, others[0].key)}"
+    for verdict in others:
+        parts += [f"not {_name(verdict)}: {reason}" for reason in verdict.reasons]
+    parts += [
+        f"{namespace}: unknown, because plugins do not run here; request a label with -Cvariant=LABEL"
+        for namespace, origin in known.origins.items()
+        if origin.kind == UNKNOWN.kind
+    ]
+    return "; ".join(parts)
+
+
+def _name(verdict: Verdict) -> str:
+    return repr(verdict.filename.label) if verdict.filename.label else "the plain wheel"

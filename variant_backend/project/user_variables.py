@@ -1,0 +1,82 @@
+"""The environment variables by which users select a variant in builds and in dispatching sdists."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from ..errors import VariantError
+from ..variants.filename import check_project_name, normalize
+
+# The prefix of all variables.
+VARIABLES = "VARIANT_BACKEND_"
+LABEL = f"{VARIABLES}LABEL"
+HARDWARE = f"{VARIABLES}HARDWARE"
+INDEX_URL = f"{VARIABLES}INDEX_URL"
+
+# The variable requests the plain wheel by this name.
+PLAIN = "(plain)"
+
+_ONE_LABEL = "write one label, or NAME#LABEL for each project"
+
+
+def check_variables(environ: Mapping[str, str]) -> None:
+    """Raise VariantError if the name of a variable is misspelt. Later versions may add other variables."""
+    known = {name.removeprefix(VARIABLES): name for name in (LABEL, HARDWARE, INDEX_URL)}
+    # The options of the command line are `--machine` and `--index-url`.
+    near = {**known, "MACHINE": HARDWARE, "INDEX": INDEX_URL}
+    for name in sorted(name for name in environ if name.startswith(VARIABLES)):
+        rest = name.removeprefix(VARIABLES)
+        if rest in known or not environ[name]:
+            continue
+        if match := near_name(rest, near):
+            text = f"unknown environment variable {name!r} (did you mean {near[match]!r}?)"
+            raise VariantError(text, hint="rename it, or unset it")
+
+
+def labels_of(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the label of each project in the variable, by normalized name; ``""`` is all other projects.
+
+    An entry is ``NAME#LABEL`` for one project, or ``LABEL`` for all others. Raises VariantError if an entry
+    is invalid or contradicts another.
+
+    >>> labels_of({"VARIANT_BACKEND_LABEL": "Torch#cu128, null"})
+    {'torch': 'cu128', '': 'null'}
+    """
+    labels: dict[str, str] = {}
+    for entry in filter(None, map(str.strip, environ.get(LABEL, "").split(","))):
+        project, separator, label = map(str.strip, entry.rpartition("#"))
+        if separator:
+            try:
+                check_project_name(project)
+            except VariantError as error:
+                raise error.within(LABEL) from None
+        if not label:
+            raise VariantError(f"missing label in {entry!a}", place=LABEL, hint="write NAME#LABEL")
+        if labels.setdefault(normalize(project), label) != label:
+            whose = f"project {project!a}" if separator else "all projects"
+            text = f"several labels for {whose}: {labels[normalize(project)]!a}, {label!a}"
+            raise VariantError(text, place=LABEL, hint=_ONE_LABEL)
+    return labels
+
+
+def machine_file(environ: Mapping[str, str]) -> Path | None:
+    """Return the machine file that replaces this machine, or None. Raises VariantError if it is relative.
+
+    Builds run in the folder of the project, and the project must not provide this file.
+    """
+    path = Path(environ[HARDWARE]) if environ.get(HARDWARE) else None
+    if path and not path.is_absolute():
+        raise VariantError(
+            f"expected an absolute path, got {str(path)!r}",
+            place=HARDWARE,
+            hint="write an absolute path: builds run in a temporary folder",
+        )
+    return path
+
+
+def near_name(name: str, known: Collection[str]) -> str | None:
+    """Return the known name of which *name* is probably a misspelling. None if there is none."""
+    import difflib
+
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.8)), None)
