@@ -15,8 +15,8 @@ two times is the noise of this run. Compilers place code differently, so ratios 
 The exit code is 0 if all projects ran, and no variant is slower than the plain wheel by more than the noise.
 
 The script requires Linux, a processor with AVX2, Python 3.11, a C++ compiler, git and cargo. A first run
-takes about half an hour. ``--folder`` keeps the sdists and the wheels: then ``--no-build`` times them
-again.
+takes about an hour on two processors, most of it for black. ``--folder`` keeps the sdists and the wheels:
+then ``--no-build`` times them again.
 """
 
 from __future__ import annotations
