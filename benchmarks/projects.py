@@ -149,9 +149,9 @@ def hot():
         "black",
         "26.10.1",
         """
-import inspect, textwrap
+import bisect, inspect
 from black import Mode, format_str
-source = inspect.getsource(textwrap)
+source = inspect.getsource(bisect)
 def hot(): format_str(source, mode=Mode())
 """,
         environment={"HATCH_BUILD_HOOKS_ENABLE": "1", "MYPYC_OPT_LEVEL": "3", "MYPYC_DEBUG_LEVEL": "0"},
