@@ -5,19 +5,18 @@ Run this file with the interpreter of an environment that has the project and uv
     python3 dev.py projects
     python3 dev.py projects --folder /tmp/projects --only lz4
 
-For each project, the script downloads the sdist of a pinned version, wraps it with ``variant-backend init``,
-and writes the recipes of x86-64-v2 and x86-64-v3. ``variant-backend build`` builds both variants and the
+For each project, the script downloads the sdist of a pinned version. ``variant-backend init`` defines
+variants for x86-64-v2 and x86-64-v3, with ``flags = "auto"``. ``variant-backend build`` builds both and the
 plain wheel. uv installs each of them, from a folder that has no other wheel.
 
 Then one function of each project runs in a process of its own, with each wheel in turn. A time is the fastest
-call in all turns, in processor time: other processes do not count. The plain wheel runs twice in each turn.
-The largest ratio of its two times is the noise of this run. Compilers place code differently, so ratios below
-1.03 count as noise too.
+call in all turns, in processor time. The plain wheel runs twice in each turn, and the largest ratio of its
+two times is the noise of this run. Compilers place code differently, so ratios below 1.03 count as noise too.
 The exit code is 0 if all projects ran, and no variant is slower than the plain wheel by more than the noise.
 
 The script requires Linux, a processor with AVX2, Python 3.11, a C++ compiler, git and cargo. A first run
-takes about a quarter of an hour. ``--folder`` keeps the sdists and the wheels: then ``--no-build`` times them
-again.
+takes about an hour on two processors, most of it for black. ``--folder`` keeps the sdists and the wheels:
+then ``--no-build`` times them again.
 """
 
 from __future__ import annotations
@@ -101,7 +100,8 @@ def prepare(project: RealProject, folder: Path, *, is_built: bool) -> dict[str, 
     if not is_built:
         shutil.rmtree(work, ignore_errors=True)
         report(f"{project.pin}: build")
-        build(project, wrap(project, download_sdist(project, folder / "sdists"), work / "source"), output)
+        source = wrap(project, download_sdist(project, folder / "sdists"), work / "source")
+        build(project, source, output, "--jobs", str(os.cpu_count() or 1))
     wheels = built(output)
     if missing := {PLAIN, *LEVELS} - wheels.keys():
         raise MeasuringError(f"{output}: no wheel of {', '.join(sorted(missing))}")
@@ -136,7 +136,7 @@ def compare(projects: Sequence[RealProject], folder: Path, *, runs: int, is_buil
             installed.append((project, prepare(project, folder, is_built=is_built)))
         except MeasuringError as error:
             print(f"{project.name}: DID NOT RUN: {error}", flush=True)
-    all_times = time_all(installed, runs)
+    all_times = time_all(installed, runs if installed else 0)
     print(*table(all_times), sep="\n")
     noise = max([LEAST_NOISE, *(times.noise for times in all_times)])
     failures = [f"{times.project} {label}" for times in all_times for label in slower(times, noise)]
