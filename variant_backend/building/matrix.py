@@ -24,6 +24,7 @@ from ..errors import UnknownNameError, VariantError
 from ..lowlevel.processes import GROUP, end_group, temporary_folder
 from ..lowlevel.terminal import print_detail
 from ..lowlevel.workspace import workspace
+from ..project.config_settings import AUTO
 from ..project.pyproject import Project, build_system_problems
 from ..project.user_variables import LABEL
 from ..variants.filename import WheelFilename
@@ -218,8 +219,10 @@ class _Process:
         request = {
             "distribution": order.distribution,
             "source": str(order.source.absolute()),
-            # As `variant`, the label "auto" would mean another one.
-            "settings": {"variant-label": order.label} if order.label else None,
+            # As `variant`, the label "auto" would request the best one.
+            "settings": {"variant-label" if order.label == AUTO else "variant": order.label}
+            if order.label
+            else None,
             "installer": order.installer,
             "output": str(folder / "built"),
             "result": str(self._result),
