@@ -1,9 +1,10 @@
-"""The project's chores, on any machine with Python and pip: demo, test, lint, bench.
+"""The project's chores, on any machine with Python and pip: demo, test, lint, bench, projects.
 
     python3 dev.py demo     build three variants of an example and install the best one for this machine
     python3 dev.py test     run all tests; further arguments are passed to pytest, such as -m "not slow"
     python3 dev.py lint     check the style, the types, the spelling and the wording
     python3 dev.py bench    run the benchmarks
+    python3 dev.py projects build ten real projects, and compare the run times of their variants
 
 Each creates the virtual environment `.venv` if it is missing, and installs the required packages there. The
 peer of the benchmarks has an environment of its own, `.venv-bench`, as it needs other versions.
@@ -23,11 +24,17 @@ TEXTS = ["variant_backend", "tests", "docs", "benchmarks", "examples", "dev.py"]
 
 def main(arguments: list[str]) -> int:
     """Run one chore; return its exit code."""
-    if not arguments or arguments[0] not in ("demo", "test", "lint", "bench"):
+    if not arguments or arguments[0] not in ("demo", "test", "lint", "bench", "projects"):
         print(__doc__)
         return 2
     chore, *more = arguments
-    groups = {"demo": ["demo"], "test": ["test"], "lint": ["lint", "test"], "bench": []}[chore]
+    groups = {
+        "demo": ["demo"],
+        "test": ["test"],
+        "lint": ["lint", "test"],
+        "bench": [],
+        "projects": ["demo"],
+    }[chore]
     python = prepare(ROOT / ".venv", ["--editable", "."], groups)
     if chore == "bench":
         peer = Path(prepare(ROOT / ".venv-bench", [], ["bench"]))
@@ -43,6 +50,7 @@ def main(arguments: list[str]) -> int:
             [python, "tests/old_phrases.py"],
         ],
         "bench": [[python, "benchmarks/run.py", *more]],
+        "projects": [[python, "benchmarks/real_projects.py", *more]],
     }[chore]
     # All commands run: an error of style does not hide one of types.
     codes = [subprocess.run(command, cwd=ROOT).returncode for command in commands]

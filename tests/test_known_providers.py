@@ -30,7 +30,7 @@ from variant_backend.variants.provider_nvidia import nvidia_features
 from variant_backend.variants.provider_tpu import tpu_features
 from variant_backend.variants.provider_x86_64 import x86_64_features
 from variant_backend.variants.providers import PluginProvider
-from variant_backend.variants.registry_entry import KnownProvider
+from variant_backend.variants.registry_entry import Flags, KnownProvider
 from variant_backend.variants.uv_behaviour import UV_VERSION, uv_never_supports
 
 PACKAGE = Path(variant_backend.__file__).parent
@@ -50,6 +50,7 @@ PLACES = {
     "docs/providers.md": {*SECTIONS},
 }
 NAMES = sorted(set.union(*PLACES.values()))
+COMPILERS = {"GCC and Clang": "gnu", "MSVC": "msvc", "Rust": "rust", "nvcc": "nvcc"}
 SYSTEMS = {"linux": "Linux", "win32": "Windows", "darwin": "macOS"}
 COMPUTED = {
     "nvidia": nvidia_features((12, 8), (9, 0)),
@@ -71,10 +72,18 @@ def test_a_provider_is_in_every_place(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_section_has_the_same_meanings_as_the_registry(name: str) -> None:
     provider = KNOWN_PROVIDERS[name]
-    rows = re.findall(r"^\| `(\w+) :: (\S+)` \| (.*?) \| (?:`(.*?)` )?\|$", SECTIONS[name], re.MULTILINE)
-    shown = {(feature, value): (words, flags) for feature, value, words, flags in rows}
+    (heads,) = re.findall(r"^\| value \| meaning \|(?: (.*) \|)?$", SECTIONS[name], re.MULTILINE)
+    compilers = [COMPILERS[head] for head in heads.split(" | ") if head]
+    rows = re.findall(r"^\| `(\w+) :: (\S+)` \| (.*?) \|(.*)$", SECTIONS[name], re.MULTILINE)
+    shown = {
+        (feature, value): (words, [cell.strip(" `") for cell in flags.split("|")[:-1]])
+        for feature, value, words, flags in rows
+    }
     assert shown == {
-        (feature, value): (provider.describe(feature, value), provider.compiler_flags(feature, value))
+        (feature, value): (
+            provider.describe(feature, value),
+            [getattr(provider.flags(feature, value), compiler) or "" for compiler in compilers],
+        )
         for feature, value in shown
     }
     for meaning in provider.meanings:
@@ -226,6 +235,7 @@ def test_known_values_agree_with_meanings_and_uv(name: str) -> None:
         assert set(provider.uv.features) <= set(provider.features())
     assert not set(provider.switches) & set(provider.features())
     assert len(set(provider.switches)) == len(provider.switches)
+    assert set(provider.switch_flags) <= set(provider.switches)
 
 
 def test_properties_of_unknown_namespaces_are_not_judged() -> None:
@@ -242,7 +252,7 @@ def test_the_nearest_known_or_declared_namespace_is_suggested() -> None:
 
 def test_a_value_without_a_meaning_has_no_text_and_no_flags() -> None:
     assert KNOWN_PROVIDERS["x86_64"].describe("level", "v5") is None
-    assert KNOWN_PROVIDERS["x86_64"].compiler_flags("level", "v5") == ""
+    assert KNOWN_PROVIDERS["x86_64"].flags("level", "v5") == Flags()
     assert KNOWN_PROVIDERS["x86_64"].describe("avx2", "v3") is None
 
 

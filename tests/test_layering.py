@@ -44,13 +44,14 @@ RESERVED = {
     "build": {"building._build_one", "machine._install_plugin"},
     "subprocess": {
         "lowlevel.processes",
+        "lowlevel._watched",
         "building.matrix",
         "building._build_one",
         "machine._install_plugin",
         "machine.plugins",
         "machine.trusted_plugins",
     },
-    "platformdirs": {"machine.user_config"},
+    "platformdirs": {"machine.installer_settings", "machine.user_config"},
     "wheel": set(),
     "fsspec": {"wheels.remote"},
     "urllib.request": {"lowlevel.http"},
@@ -59,6 +60,7 @@ RESERVED = {
 }
 # Modules with values and pure functions, in addition to `variants` ...
 PURE = {
+    "building.ci_matrix",
     "checking.codes",
     "checking.findings",
     "checking.release_rules",
@@ -70,7 +72,6 @@ PURE = {
     "project.config_settings",
     "project.recipe",
     "publishing.html_pages",
-    "selection.requirements",
     "selection.unknown_names",
 }
 # ... do not use files, processes or the environment.
@@ -152,7 +153,13 @@ def test_a_reserved_library_is_imported_only_by_its_modules(library: str) -> Non
     assert {user for user in users if not {user, place_of(user)} & RESERVED[library]} == set()
 
 
-SPEAKERS = {"lowlevel.terminal", "building._build_one", "machine._ask_plugin", "machine._install_plugin"}
+SPEAKERS = {
+    "lowlevel.terminal",
+    "building._ask_setuptools",
+    "building._build_one",
+    "machine._ask_plugin",
+    "machine._install_plugin",
+}
 
 
 @pytest.mark.parametrize("module", sorted({*MODULES} - SPEAKERS))

@@ -11,7 +11,16 @@ import variant_backend
 PACKAGE = Path(variant_backend.__file__).parent
 MODULES = [path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"]
 # PEP 517 and entry points define the names of some functions. Programs are not imported.
-GIVEN = {"hooks.py", "dispatch.py", "scripts.py", "_build_one.py", "_ask_plugin.py", "_install_plugin.py"}
+GIVEN = {
+    "hooks.py",
+    "dispatch.py",
+    "scripts.py",
+    "_build_one.py",
+    "_ask_plugin.py",
+    "_ask_setuptools.py",
+    "_install_plugin.py",
+    "_watched.py",
+}
 
 
 def defined(path: Path, *kinds: type[ast.stmt]) -> list[str]:

@@ -130,6 +130,14 @@ BEYOND: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
             "the null variant cannot have properties",
             {"variants": {"null": {"abi-dependency": ["torch"]}}},
         ),
+        "flags need properties": (
+            "the null variant has no properties",
+            {"variants": {"null": {"flags": "auto"}}},
+        ),
+        "a key with a table is a marker": (
+            "unknown marker name 'os_nam' (did you mean 'os_name'?)",
+            {"variants": {"null": {"env": {"os_nam == 'nt'": {"A": "1"}}}}},
+        ),
         "a bracket in a pattern is closed": (
             "add the ']', as in",
             {"variants": {"null": {"match": {"python": "cp3[12"}}}},
@@ -219,9 +227,13 @@ RECIPES: dict[str, Any] = {
                 "abi": "*",
                 "platform": "*",
             },
-            "env": {"ARCHITECTURES": "9.0;12.0"},
+            "env": {"ARCHITECTURES": "9.0;12.0", "os_name == 'nt'": {"CL": "/O2"}},
             "env-append": {"CMAKE_ARGS": "-DUSE_X=ON"},
-            "config-settings": {"setup-args": ["-Dblas=mkl", "-Dx=1"], "builddir": "build"},
+            "config-settings": {
+                "setup-args": ["-Dblas=mkl", "-Dx=1"],
+                "builddir": "build",
+                "os_name == 'nt'": {"a": ["b"]},
+            },
             "build-requires": ["mkl-devel"],
             "dependencies": ["q-r==12.8.4.1; platform_system == 'Linux'"],
             "remove-dependencies": [],

@@ -186,7 +186,9 @@ def _build_variant(
     from .wheels.reading import WheelFile
 
     target = Path(wheel_directory).resolve()
-    with build.environment():
+    with build.environment() as additions:
+        for text in additions:
+            say(text)
         plan = build.plan(_warn)
         for remark in plan_remarks(plan):
             _warn(remark)

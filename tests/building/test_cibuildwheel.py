@@ -84,9 +84,12 @@ def workflow() -> dict[str, Any]:
 
 
 def settings_of(label: str) -> dict[str, Any]:
-    """Return the environment that the workflow gives to cibuildwheel for a variant."""
-    (step,) = (step for step in workflow()["variant"]["steps"] if "cibuildwheel" in step.get("uses", ""))
-    return {key: text.replace("${{ matrix.variant }}", label) for key, text in step["env"].items()}
+    """Return the environment that the workflow gives to cibuildwheel for a label; it is empty for plain."""
+    (step,) = (step for step in workflow()["wheels"]["steps"] if "cibuildwheel" in step.get("uses", ""))
+    text = step["env"].pop("CIBW_CONFIG_SETTINGS")
+    match = re.fullmatch(r"\$\{\{ matrix\.label && format\('(.+)', matrix\.label\) \}\}", text)
+    assert match and step["env"] == {}
+    return {"CIBW_CONFIG_SETTINGS": label and match[1].format(label)}
 
 
 def script(job: str, name: str) -> str:
@@ -99,13 +102,38 @@ def test_github_accepts_the_workflow() -> None:
     run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", WORKFLOW)
 
 
-def test_the_workflow_builds_all_variants_before_it_publishes() -> None:
+def test_the_workflow_builds_all_variants_before_it_publishes(tmp_path: Path) -> None:
     metadata = Project.load(EXAMPLE / "pyproject.toml").metadata
     assert metadata is not None
-    jobs = workflow()
-    assert jobs["variant"]["strategy"]["matrix"]["variant"] == list(LABELS)
     assert {*LABELS} == {*metadata.variants, "null"}
-    assert {*jobs["release"]["needs"], "release"} == {*jobs}
+    written = tmp_path / "output"
+    run("bash", "-e", "-c", script("matrix", "Print"), cwd=EXAMPLE, GITHUB_OUTPUT=str(written))
+    outputs = dict(line.split("=", 1) for line in written.read_text().splitlines())
+    x86_64, others = (
+        ("ubuntu-latest", "windows-latest", "macos-15-intel"),
+        ("ubuntu-24.04-arm", "macos-latest"),
+    )
+    assert json.loads(outputs["x86_64"])["include"] == [
+        {"label": label, "platform": platform} for label in (*LABELS, "") for platform in x86_64
+    ]
+    assert json.loads(outputs["others"])["include"] == [
+        {"label": label, "platform": platform} for label in ("null", "") for platform in others
+    ]
+    jobs = workflow()
+    assert jobs["matrix"]["outputs"] == {name: f"${{{{ steps.print.outputs.{name} }}}}" for name in outputs}
+    for job, name in (("wheels", "x86_64"), ("others", "others")):
+        assert jobs[job]["strategy"]["matrix"] == f"${{{{ fromJSON(needs.matrix.outputs.{name}) }}}}"
+    assert {*jobs["release"]["needs"], "matrix", "release"} == {*jobs}
+
+
+def test_the_labels_of_the_project_are_not_in_the_workflow() -> None:
+    text = WORKFLOW.read_text(encoding="utf-8")
+    assert not [label for label in LABELS if label in text.replace("--label null", "")]
+
+
+def test_the_recipes_of_the_example_work_on_all_systems() -> None:
+    recipes = Project.load(EXAMPLE / "pyproject.toml").recipes
+    assert all(recipes[label].auto_flags for label in LABELS if label != "null")
 
 
 @pytest.mark.parametrize("system", ["linux", "macos", "windows"])
@@ -114,13 +142,30 @@ def test_cibuildwheel_builds_for_64_bits_and_the_stable_abi(system: str) -> None
     kinds = {"linux": "(many|musl)linux", "macos": "macosx", "windows": "win"}
     known = re.compile(rf"cp3\d\d-{kinds[system]}_(x86_64|amd64|arm64|aarch64)")
     assert said.splitlines() and all(known.fullmatch(line) for line in said.splitlines()), said
-    assert {line.partition("-")[0] for line in said.splitlines()} >= {"cp310", "cp314"}
+    assert {line.partition("-")[0] for line in said.splitlines()} >= {"cp310", "cp314", "cp315"}
+
+
+def test_the_skip_of_the_guide_leaves_out_pythons_without_builds(tmp_path: Path) -> None:
+    guide = (EXAMPLE.parents[1] / "docs" / "cibuildwheel.md").read_text(encoding="utf-8")
+    older, both = re.findall(r'skip = "(.*?)"', guide)
+    assert both == f"{older} cp3??t-*"
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "demo"\nversion = "1"\n', encoding="utf-8")
+    command = ("cibuildwheel", "--print-build-identifiers", "--platform", "linux")
+    said = with_cibuildwheel(*command, cwd=tmp_path, CIBW_SKIP=both)
+    versions = {line.partition("-")[0] for line in said.splitlines()}
+    assert versions >= {"cp310", "cp315"}
+    assert all(re.fullmatch(r"cp3\d\d", version) for version in versions)
 
 
 @pytest.mark.parametrize("label", LABELS)
 def test_cibuildwheel_requests_the_variant_with_a_plain_name(label: str) -> None:
     said = with_cibuildwheel("python", "-c", SHOW_OPTIONS, **settings_of(label))
     assert json.loads(said)["flags"] == [f"-Cvariant={label}", "-Cvariant-filename=plain"]
+
+
+def test_cibuildwheel_gets_no_settings_for_the_plain_wheel() -> None:
+    said = with_cibuildwheel("python", "-c", SHOW_OPTIONS, **settings_of(""))
+    assert json.loads(said)["flags"] == []
 
 
 @linux
@@ -131,7 +176,7 @@ def test_uv_selects_the_best_variant_of_the_workflows_release(tmp_path: Path) ->
         job = check_out(tmp_path / label)
         wheel = as_cibuildwheel_does(job, label)
         assert "variant_example_cibuildwheel-1.0-cp310-abi3-manylinux" in wheel.name
-        run("bash", "-e", "-c", script("variant", "Label"), cwd=job)
+        run("bash", "-e", "-c", script("wheels", "Label"), cwd=job)
         (labelled,) = (job / "dist").iterdir()
         assert labelled.name == f"{wheel.stem}-{label}.whl"
         assert metadata_of(labelled) == metadata_of(wheel)
@@ -164,7 +209,7 @@ def check_out(folder: Path) -> Path:
 
 def as_cibuildwheel_does(project: Path, label: str | None) -> Path:
     """Build, repair, audit and test like cibuildwheel in its container; return the wheel."""
-    settings = settings_of(label) if label else {}
+    settings = settings_of(label or "")
     options = json.loads(with_cibuildwheel("python", "-c", SHOW_OPTIONS, cwd=project, **settings))
     assert options["frontend"] == "build"
     build = ["python", "-m", "build", "--wheel", "--installer=uv"]  # pip takes twice as long

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from helpers.made_wheels import make_wheel
 from helpers.programs import SCRIPTS, read_terminal, run, start
+from helpers.sample_projects import new_project
 from helpers.strict_reader import walk
 
 from variant_backend.building._build_one import check_members, unpack
@@ -150,7 +151,9 @@ def contents(folder: Path) -> list[str]:
 
 def rows(table: str) -> list[tuple[str, str, str]]:
     """Return name, result and location of each row; check that each has a duration."""
-    found = [re.fullmatch(r"(\S+) +(built|failed) +\d+\.\d s  (.+)", line) for line in table.splitlines()]
+    found = [
+        re.fullmatch(r"(\S+) +(built|failed|given) +\d+\.\d s  (.+)", line) for line in table.splitlines()
+    ]
     return [(row[1], row[2], row[3].replace("\\", "/")) for row in found if row]
 
 
@@ -226,8 +229,10 @@ def test_a_file_is_not_a_project(tmp_path: Path) -> None:
     file.touch()
     with pytest.raises(VariantError) as raised:
         Matrix.load(file)
-    remedy = "give the project's folder or its pyproject.toml as PATH"
-    assert str(raised.value) == f"{file}: expected a folder, got a file; {remedy}"
+    assert str(raised.value) == (
+        f"{file}: expected a folder or an sdist NAME-VERSION.tar.gz, got another file;"
+        " give the project's folder, its pyproject.toml or its sdist"
+    )
 
 
 def test_a_project_without_a_variant_table_has_only_a_plain_release(project: Path) -> None:
@@ -481,6 +486,66 @@ def test_a_missing_outer_backend_is_named(project: Path) -> None:
     assert place.startswith("dist/.logs/sdist.log: the build backend failed: ") and "absent" in place
 
 
+# Given sdists.
+
+
+@pytest.fixture
+def sdist(project: Path, tmp_path: Path) -> Path:
+    """An sdist of the project, which its backend did not make."""
+    path = tmp_path / "given" / SDIST
+    path.parent.mkdir()
+    with tarfile.open(path, "w:gz") as archive:
+        for name in ("pyproject.toml", "backend", "ready"):
+            archive.add(project / name, f"demo-1.0/{name}")
+    return path
+
+
+@pytest.mark.slow  # it builds the whole matrix
+def test_the_matrix_is_built_from_a_given_sdist(project: Path, sdist: Path) -> None:
+    content = sdist.read_bytes()
+    (project / "pyproject.toml").unlink()
+    result = build(project, "../given/" + SDIST, FAILING="sdist")
+    assert rows(result.stdout) == [
+        ("sdist", "given", f"../given/{SDIST}"),
+        ("warm", "built", f"../given/{WHEELS['warm']}"),
+        ("cold", "built", f"../given/{WHEELS['cold']}"),
+        ("plain", "built", f"../given/{WHEELS[None]}"),
+    ]
+    assert contents(sdist.parent) == sorted(
+        [".logs", SDIST, *(WHEELS[each] for each in ("warm", "cold", None))]
+    )
+    assert contents(sdist.parent / ".logs") == ["cold.log", "plain.log", "warm.log"]
+    assert sdist.read_bytes() == content and not (project / "dist").exists()
+
+
+@pytest.mark.slow  # it builds several wheels
+def test_a_project_is_built_from_a_given_sdist(project: Path, sdist: Path) -> None:
+    result = build(project, "--plain", "--sdist", sdist, "--json", FAILING="sdist")
+    copy = project / "dist" / SDIST
+    (given, _) = json.loads(result.stdout)["builds"]
+    assert (given["path"], given["log"], given["seconds"]) == (str(Path("dist", SDIST)), None, 0)
+    assert copy.read_bytes() == sdist.read_bytes()
+    build(project, "--label=warm", "--sdist", copy, "-o", "other", FAILING="sdist")
+    assert contents(project / "other") == [".logs", WHEELS["warm"]]
+
+
+def test_an_sdist_as_path_and_another_one_are_wrong_usage(project: Path, sdist: Path) -> None:
+    result = build(project, sdist, "--sdist", sdist, ok=False, code=2)
+    assert result.stderr.endswith(
+        "error: --sdist needs the project's folder as PATH; leave out one of the two sdists\n"
+    )
+
+
+def test_an_sdist_of_another_state_of_the_project_is_refused(project: Path, sdist: Path) -> None:
+    edit(project, "variants.cold", "variants.cool")
+    result = build(project, "--sdist", sdist, ok=False, code=2)
+    assert result.stderr == (
+        f"error: {sdist}: pyproject.toml: [variant] or [tool.variant-backend] differs from pyproject.toml;"
+        " make a new sdist of the project, or give this sdist as PATH, without --sdist\n"
+    )
+    assert Matrix.load(sdist).labels == ("warm", "cold"), "the second remedy"
+
+
 # Interruption.
 
 
@@ -596,7 +661,23 @@ def test_a_valid_sdist_is_unpacked(tmp_path: Path) -> None:
     assert (root.name, (root / "src/x.c").read_bytes()) == ("demo-1.0", b"x")
 
 
-# Isolated builds with a real backend and a real compiler.
+# Real backends.
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_wheel")
+def test_meson_python_builds_from_an_sdist_outside_version_control(tmp_path: Path) -> None:
+    folder = new_project("meson-python", tmp_path)  # meson-python itself makes no sdist there
+    name = "variant_example_meson-1.0"
+    with tarfile.open(tmp_path / f"{name}.tar.gz", "w:gz") as archive:
+        archive.add(folder, name)
+    build = ["variant-backend", "build", "--build-installer=uv", "--label=fast", folder]
+    ((label, result, place),) = rows(run(*build, "--sdist", f"{folder}/../{name}.tar.gz").stdout)
+    assert (label, result) == ("fast", "built") and place.endswith("-fast.whl")
+    assert any(path.endswith((".so", ".pyd")) for path in walk(Path(place)))
+
+
+# Isolated builds with a real compiler.
 
 COMPILED = """
 [build-system]

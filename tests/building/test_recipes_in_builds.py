@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from email import message_from_bytes
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,37 @@ def test_every_wheel_hook_runs_in_the_recipes_environment(
     outside = {"KIND": "any", "FLAGS": "-g"}
     inside = {"KIND": "small", "FLAGS": "-g -Os"}
     assert envs == [inside if hook in WHEEL_HOOKS else outside, outside, outside]
+
+
+BY_PLATFORM = f"""
+[tool.variant-backend.variants.x86_64_v3]
+flags = "auto"
+env = {{ "sys_platform == '{sys.platform}'" = {{ KIND = "here" }}, "sys_platform == 'x'" = {{ KIND = "x" }} }}
+env-append = {{ CFLAGS = "-own" }}
+config-settings = {{ "sys_platform == '{sys.platform}'" = {{ one = "here" }} }}
+build-requires = {{ "sys_platform == '{sys.platform}'" = ["here"] }}
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no variable for another platform")
+def test_markers_and_flags_are_decided_for_the_building_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = COMPLETE + NOTING.replace('"FLAGS"', '"CFLAGS"')
+    project = Project(tmp_path / "project", backend, WRAPPING + BY_PLATFORM + VARIANT)
+    monkeypatch.setenv("_PYTHON_HOST_PLATFORM", "linux-x86_64")  # as for a cross build
+    monkeypatch.setenv("CFLAGS", "-g")
+    required = call(project, "get_requires_for_build_wheel", {"variant": "x86_64_v3"})
+    assert f'here; sys_platform == "{sys.platform}"' in required
+    (noted,) = project.calls()
+    assert noted["settings"] == {"one": "here"}
+    assert noted["env"] == {"KIND": "here", "CFLAGS": "-g -march=x86-64-v3 -own"}
+    assert os.environ["CFLAGS"] == "-g"
+    monkeypatch.setenv("_PYTHON_HOST_PLATFORM", "linux-aarch64")
+    assert project.refusal("get_requires_for_build_wheel", {"variant": "x86_64_v3"}).endswith(
+        "pyproject.toml: tool.variant-backend.variants.x86_64_v3.flags: 'x86_64 :: level :: v3' does not"
+        " exist on aarch64; build this label for a machine named x86_64 or amd64"
+    )
 
 
 ENDINGS = {"success": "", "an error": "raise ValueError('x')", "an exit": "raise SystemExit(3)"}

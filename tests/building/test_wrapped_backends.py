@@ -14,7 +14,14 @@ import pytest
 from build import ProjectBuilder
 from build.env import DefaultIsolatedEnv
 from helpers.programs import run
-from helpers.sample_projects import COMPILED_BY_SETUPTOOLS, EXAMPLES, Example, new_project, write
+from helpers.sample_projects import (
+    COMPILED_BY_SETUPTOOLS,
+    EXAMPLES,
+    Example,
+    new_project,
+    new_project_with_copy,
+    write,
+)
 from helpers.strict_reader import walk
 from wheel.wheelfile import WheelFile
 
@@ -135,12 +142,26 @@ def check_installs(example: Example, wheel: Path, folder: Path) -> None:
 
 @frontends
 def test_a_vendored_copy_builds_a_variant_from_its_sdist(tmp_path: Path, frontend: str) -> None:
-    project = new_project("in-tree", tmp_path)
-    wheel = build(frontend, project, tmp_path / "dist", "-Cvariant=warm")
-    with tarfile.open(tmp_path / "dist/variant_example_in_tree-1.0.tar.gz") as sdist:
-        assert "variant_example_in_tree-1.0/_vendor/variant_backend/hooks.py" in sdist.getnames()
+    check_vendored_copy("in-tree", tmp_path, frontend)
+
+
+@pytest.mark.parametrize("name", ["setuptools", "hatchling", "meson-python"])
+def test_a_vendored_copy_wraps_other_backends(tmp_path: Path, name: str) -> None:
+    check_vendored_copy(name, tmp_path, "uv")
+
+
+def check_vendored_copy(name: str, tmp_path: Path, frontend: str) -> None:
+    """Check a variant of a project with a copy of this package; it is built from the sdist."""
+    example = EXAMPLES[name]
+    project = new_project_with_copy(name, tmp_path)
+    if name == "meson-python":
+        commit(project)
+    wheel = build(frontend, project, tmp_path / "dist", f"-Cvariant={example.label}")
+    [path] = (tmp_path / "dist").glob("*.tar.gz")
+    with tarfile.open(path) as sdist:
+        assert f"{path.name.removesuffix('.tar.gz')}/_vendor/variant_backend/hooks.py" in sdist.getnames()
     assert not [member for member in walk(wheel) if "vendor" in member]
-    check_installs(EXAMPLES["in-tree"], wheel, tmp_path)
+    check_installs(example, wheel, tmp_path)
 
 
 def test_a_requested_variant_does_not_change_a_real_sdist(tmp_path: Path) -> None:

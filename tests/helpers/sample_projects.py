@@ -251,6 +251,26 @@ def new_project(name: str, folder: Path) -> Path:
     unwanted = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", "dist", "_vendor")
     shutil.copytree(ROOT / "examples" / name, project, ignore=unwanted)
     if name == "in-tree":
-        shutil.copytree(ROOT / "variant_backend", project / "_vendor/variant_backend", ignore=unwanted)
-        shutil.copy(ROOT / "LICENSE", project / "_vendor")
+        _vendor(project)
     return project
+
+
+def new_project_with_copy(name: str, folder: Path) -> Path:
+    """Create a project in a new folder, with a copy of this package instead of the requirement."""
+    project = new_project(name, folder)
+    if name != "in-tree":
+        _vendor(project)
+        toml = project / "pyproject.toml"
+        text = toml.read_text(encoding="utf-8")
+        required = ', "variant-backend"]\n'
+        assert required in text
+        copied = """, "packaging>=24", "tomli>=2; python_version < '3.11'"]\nbackend-path = ["_vendor"]\n"""
+        toml.write_text(text.replace(required, copied), encoding="utf-8")
+        (project / "MANIFEST.in").write_text("graft _vendor\n", encoding="utf-8")  # setuptools reads it
+    return project
+
+
+def _vendor(project: Path) -> None:
+    unwanted = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "variant_backend", project / "_vendor/variant_backend", ignore=unwanted)
+    shutil.copy(ROOT / "LICENSE", project / "_vendor")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from variant_backend.errors import VariantError
-from variant_backend.lowlevel.ranges import Source, has_parts, read_at
+from variant_backend.lowlevel.ranges import HeadCopy, Source, has_parts, read_at
 
 DATA = random.Random(825).randbytes(200_000)
 MOST_AT_ONCE = 32 << 10
@@ -74,3 +74,26 @@ def test_a_too_large_position_is_after_the_end(offset: int, tmp_path: Path) -> N
     path.write_bytes(b"x")
     with path.open("rb") as file, pytest.raises(VariantError, match="truncated"):
         read_at(file.fileno(), 1, offset)
+
+
+class LoweredAtOnce(HeadCopy):
+    """A copy whose end another thread lowers directly after it is read for the first time."""
+
+    @property
+    def _end(self) -> int:
+        self._ends.append(0)
+        return self._ends.pop(0)
+
+    @_end.setter
+    def _end(self, end: int) -> None:
+        self._ends = [end]
+
+
+def test_the_end_of_a_copy_may_be_lowered_at_any_time(tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(DATA)
+    with (tmp_path / "source").open("rb") as source, (tmp_path / "target").open("wb") as target:
+        counts: list[int] = []
+        with LoweredAtOnce(source.fileno(), target.fileno(), 1000, counts.append) as copy:
+            copy._thread.join()
+            assert copy._error is None
+    assert counts == [1000]

@@ -91,6 +91,7 @@ def test_no_interpreter_of_a_virtual_environment_is_run(tmp_path: Path) -> None:
         ("lib/python3.12/site-packages", {"version": "", "version_info": "3.12.1.final.0"}, "3.12.1"),
         ("lib/python3.13t/site-packages", {"version": "3.13.0"}, "3.13.0t"),
         ("lib/python3.12/site-packages", {"version": ""}, "3.12"),
+        ("lib/python3.15t/site-packages", {"version": "3.15.0"}, "3.15.0t"),
         ("Lib/site-packages", {"version": "3.12.1"}, "3.12.1"),
         ("lib/pypy3.10/site-packages", {"version": "3.10.1"}, None),
         ("Lib/site-packages", {"version": "3.10.1", "implementation": "PyPy"}, None),
@@ -111,6 +112,30 @@ def test_the_interpreter_of_a_windows_layout_is_found(tmp_path: Path) -> None:
     executable = make_program(prefix / "Scripts" / "python.exe", "exit 1")
     assert named_environment(str(prefix), {}).interpreter == executable
     assert named_environment(str(executable), {}).location == str(prefix)
+
+
+def test_the_second_name_of_the_interpreter_shows_free_threading_on_windows(tmp_path: Path) -> None:
+    prefix = make_layout(tmp_path / "env", "Lib/site-packages", "Scripts", version="3.15.1")
+    for name in ("python.exe", "pythonw.exe", "python3.15t.exe"):
+        make_program(prefix / "Scripts" / name, "exit 1")
+    assert named_environment(str(prefix), {}).python == "3.15.1t"
+
+
+@pytest.mark.parametrize(("own", "other"), [("3.14", "3.14t"), ("3.14t", "3.14")])
+def test_packages_of_the_other_build_of_a_release_are_not_included(
+    tmp_path: Path, own: str, other: str
+) -> None:
+    folders = [
+        tmp_path / f"home/.local/lib/python{own}/site-packages",
+        tmp_path / f"base/lib/python{own}/site-packages",
+    ]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        Path(str(folder).replace(f"python{own}/", f"python{other}/")).mkdir(parents=True)
+    config = {"version": "3.14.0", "home": str(tmp_path / "base/bin"), "include-system-site-packages": "true"}
+    prefix = make_layout(tmp_path / "env", f"lib/python{own}/site-packages", **config)
+    found = named_environment(str(prefix), {"HOME": str(tmp_path / "home")})
+    assert found.folders[1:] == tuple(folders)
 
 
 def test_an_upgraded_environment_has_the_folder_of_its_release(tmp_path: Path) -> None:

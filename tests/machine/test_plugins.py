@@ -20,6 +20,7 @@ from helpers.programs import read_terminal
 
 from variant_backend.cli.main import main
 from variant_backend.machine import plugins
+from variant_backend.machine.plugins import installed_plugins
 
 PLUGIN = """
 from typing import NamedTuple
@@ -162,6 +163,14 @@ def test_an_unreadable_distribution_does_not_hide_others(site: Path) -> None:
             "another_plugin 1.0: entry_points.txt: cannot be read: UnicodeDecodeError: "
         )
     assert answer("query", "demo")["errors"] == []
+
+
+def test_a_plugin_without_a_version_is_listed(site: Path) -> None:
+    install(site)
+    (metadata,) = site.glob("demo_plugin-1.0.dist-info/METADATA")
+    metadata.write_text("Metadata-Version: 2.1\nName: demo_plugin\n", encoding="utf-8")
+    (plugin,), problems = installed_plugins([site])
+    assert (plugin.name, plugin.distribution, plugin.version, problems) == ("demo", "demo_plugin", "", [])
 
 
 def test_supported_values_are_shown_best_first(site: Path) -> None:

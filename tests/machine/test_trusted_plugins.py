@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from helpers.made_wheels import make_wheel
+from helpers.redirection import Redirection
 
 from variant_backend.errors import Problem
 from variant_backend.machine import plugins, trusted_plugins
@@ -65,8 +66,12 @@ def support(
 
 @pytest.mark.parametrize("installer", INSTALLERS)
 def test_a_trusted_plugin_reports_support_in_its_order(
-    wheels: Path, installer: Installer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    installer: Installer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    ask_trusted.cache_clear()
+    # The user's settings must install nothing elsewhere, and name the only folder with the plugin.
+    redirection = Redirection.make(tmp_path / "user")
+    redirection.apply(monkeypatch)
     # Distributions on PYTHONPATH must neither satisfy requirements nor be imported.
     (tmp_path / "speech_provider.py").write_text("raise OSError")
     (tmp_path / "speech_provider-1.0.dist-info").mkdir()
@@ -77,8 +82,9 @@ def test_a_trusted_plugin_reports_support_in_its_order(
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    known, problems = support({"speech": put(wheels, "speech")}, installer)
+    known, problems = support({"speech": put(redirection.wheels, "speech")}, installer)
     assert problems == ()
+    assert not list(redirection.targets.iterdir())
     assert known.supported == {"speech": FEATURES}
     assert list(known.supported["speech"]) == list(FEATURES)
     text = "plugin 'speech_provider:Plugin' of speech-provider 1.0"

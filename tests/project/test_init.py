@@ -42,6 +42,7 @@ build-backend = "hatchling.build"
 [project]
 name = "demo"
 version = "1.0"
+requires-python = ">=3.10"
 """
 
 WRAPPED = """\
@@ -52,6 +53,7 @@ build-backend = "variant_backend.hooks"
 [project]
 name = "demo"
 version = "1.0"
+requires-python = ">=3.10"
 
 [tool.variant-backend]
 build-backend = "hatchling.build"
@@ -218,7 +220,7 @@ def check_label(text: str) -> None:
     assert variant["variants"]["y"] == {"b": {"f": ["1", "2"]}, "x86_64": {"level": ["v3"]}}
     declared = before.pop("variant", {"default-priorities": {"namespace": []}})["default-priorities"]
     assert variant["default-priorities"]["namespace"] == [*declared["namespace"], "b", "x86_64"]
-    assert after["tool"]["variant-backend"]["variants"].pop("y") == {}
+    assert after["tool"]["variant-backend"]["variants"].pop("y") in ({}, {"flags": "auto"})
     before["tool"]["variant-backend"].setdefault("variants", {})
     assert before == after
     assert sorted(re.findall(r"note \d+!", result)) == sorted(re.findall(r"note \d+!", text))
@@ -466,7 +468,7 @@ def test_a_first_label_gets_all_its_tables() -> None:
         text
         == f"""{WRAPPED}
 [tool.variant-backend.variants."cu12.8"]
-# env = {{ CFLAGS = "..." }}
+# env-append = {{ CFLAGS = "..." }}
 # dependencies = ["..."]
 
 [variant.default-priorities]
@@ -494,11 +496,11 @@ def test_the_next_label_follows_the_first_and_ranks_last() -> None:
         text
         == f"""{WRAPPED}
 [tool.variant-backend.variants.fast]
-# env = {{ CFLAGS = "..." }}
+# env-append = {{ CFLAGS = "..." }}
 # dependencies = ["..."]
 
 [tool.variant-backend.variants.exact]
-# env = {{ CFLAGS = "..." }}
+flags = "auto"  # compiler flags for the properties
 # dependencies = ["..."]
 
 [variant.default-priorities]
@@ -527,9 +529,27 @@ def test_null_needs_no_properties_and_no_variant_table() -> None:
 def test_an_existing_label_only_gets_a_recipe() -> None:
     table = '\n[variant]\ndefault-priorities.namespace = ["a"]\nvariants.x = { a = { f = ["1"] } }\n'
     text = add_variant(WRAPPED + table, "x", [])
-    recipe = '\n[tool.variant-backend.variants.x]\n# env = { CFLAGS = "..." }\n# dependencies = ["..."]\n'
+    recipe = (
+        '\n[tool.variant-backend.variants.x]\n# env-append = { CFLAGS = "..." }\n# dependencies = ["..."]\n'
+    )
     assert text == f"{WRAPPED}{recipe}{table}"
     assert add_variant(text, "x", parsed("a::f::1")) == text
+
+
+@pytest.mark.parametrize(
+    ("backend", "prop", "line"),
+    [
+        ("setuptools.build_meta", "x86_64::level::v3", 'flags = "auto"  # compiler flags for the properties'),
+        ("maturin", "aarch64::sve::on", 'flags = "auto"  # compiler flags for the properties'),
+        ("setuptools.build_meta", "nvidia::sm_arch::90_real", '# env-append = { CFLAGS = "..." }'),
+        ("flit_core.buildapi", "x86_64::level::v3", '# env-append = { CFLAGS = "..." }'),
+    ],
+)
+def test_a_label_gets_automatic_flags_if_they_can_be_derived(backend: str, prop: str, line: str) -> None:
+    text = add_variant(WRAPPED.replace("hatchling.build", backend), "x", parsed(prop))
+    assert f'\n[tool.variant-backend.variants.x]\n{line}\n# dependencies = ["..."]\n' in text
+    Path("pyproject.toml").write_text(text, encoding="utf-8")
+    assert Project.load(Path("pyproject.toml")).recipe("x").auto_flags == line.startswith("flags")
 
 
 VARIANT_TABLES = {
@@ -651,7 +671,7 @@ def test_the_difference_is_printed_and_the_file_written() -> None:
     assert result.stdout.splitlines() == [
         "--- pyproject.toml",
         "+++ pyproject.toml",
-        "@@ -1,7 +1,10 @@",
+        "@@ -1,8 +1,11 @@",
         " [build-system]",
         '-requires = ["hatchling"]',
         '-build-backend = "hatchling.build"',
@@ -661,6 +681,7 @@ def test_the_difference_is_printed_and_the_file_written() -> None:
         " [project]",
         ' name = "demo"',
         ' version = "1.0"',
+        ' requires-python = ">=3.10"',
         "+",
         "+[tool.variant-backend]",
         '+build-backend = "hatchling.build"',
@@ -748,7 +769,27 @@ def test_an_unusable_file_is_reported_and_not_changed(content: bytes | None, pat
         (("--undo", "--label", "x"), "--undo cannot be used with --label or --property"),
         (("--undo", "-p", "a::b::c"), "--undo cannot be used with --label or --property"),
         (("-p", "a::b::c"), "--property needs a label; add --label LABEL"),
-        (("--label", "x"), "label 'x' is new; add its properties with --property NS::FEATURE::VALUE"),
+        (
+            ("--label", "x"),
+            "label 'x' is new; add its properties after it with --property NS::FEATURE::VALUE\n",
+        ),
+        (
+            ("-l", "x", "-l", "y", "-p", "a::b::c", "-l", "z"),
+            "error: label 'x' is new; add its properties after it with --property NS::FEATURE::VALUE\n"
+            "error: label 'z' is new; add its",
+        ),
+        (
+            ("-p", "a::b::c", "-l", "x", "-l", "y", "-p", "a::b::d"),
+            "--property 'a::b::c' comes before the first of several labels; move it after the label",
+        ),
+        (
+            ("-l", "x", "-p", "a::b::c", "-l", "y", "-p", "a::b::d", "-l", "x"),
+            "label 'x' is given twice; give it once, before all its properties",
+        ),
+        (
+            ("-l", "x", "-p", "a::b::c", "-l", "y", "-p", "a::b::d", "--property=a :: b :: d"),
+            "-p/--property: duplicate property 'a :: b :: d'; remove one of them",
+        ),
     ],
 )
 def test_conflicting_options_are_wrong_usage(arguments: tuple[str, ...], message: str) -> None:
@@ -782,6 +823,52 @@ def test_wrapping_and_a_label_in_one_run_give_a_valid_file() -> None:
     result = init("--label", "avx2", "-p", "x86_64::level::v4")
     assert result.exit_code == 2
     assert "error: pyproject.toml: label 'avx2' is defined in [variant.variants] with other" in result.stderr
+
+
+COMMENTED = PLAIN.replace("]\nbuild", "]\n\n# not beside it\n\n# Hatchling\n# is good.\nbuild").replace(
+    '.build"', '.build"  # the best'
+)
+
+
+def test_comments_beside_the_build_backend_are_pointed_out_and_kept() -> None:
+    file = write(COMMENTED)
+    result = init()
+    assert result.stderr == (
+        "warning: pyproject.toml: build-system.build-backend: the comment '# Hatchling # is good. # the best'"
+        " is not moved with the value; move it to [tool.variant-backend] if it describes the wrapped backend"
+        "\npyproject.toml: written\n"
+    )
+    assert file.read_text(encoding="utf-8").count("#") == COMMENTED.count("#")
+    for options in ((), ("-l", "null"), ("--undo",)):
+        assert "comment" not in init(*options).stderr
+    assert file.read_text(encoding="utf-8").startswith(COMMENTED)
+
+
+def test_a_comment_of_the_requirements_does_not_describe_the_backend() -> None:
+    write(PLAIN.replace('"]\n', '"]  # for the backend\n').replace('.build"\n', '.build"\n# below\n'))
+    assert init().stderr == "pyproject.toml: written\n"
+
+
+def test_several_labels_get_the_properties_after_them() -> None:
+    file = write(PLAIN)
+    arguments = ["-l", "a", "-p", "x::f::1", "--property=y::g::2", "-l", "null", "--label=b", "-px::f::1"]
+    assert init(*arguments, "-p", "x::f::2").exit_code == 0
+    project = Project.load(file)
+    assert project.metadata is not None
+    assert list(project.metadata.variants) == ["a", "b"]
+    assert project.metadata.variant("a").properties == frozenset(parsed("x::f::1", "y::g::2"))
+    assert project.metadata.variant("b").properties == frozenset(parsed("x::f::1", "x::f::2"))
+    assert list(project.recipes) == ["a", "null", "b"]
+    assert init(*arguments, "-p", "x::f::2").stderr == f"{file}: no change: it has all settings already\n"
+    assert init("-l", "b", "-l", "c", "-p", "x::f::3").exit_code == 0
+
+
+def test_a_single_label_gets_properties_before_it_too() -> None:
+    file = write(PLAIN)
+    assert init("-p", "x::f::1", "-l", "a", "-p", "x::f::2").exit_code == 0
+    metadata = Project.load(file).metadata
+    assert metadata is not None
+    assert metadata.variant("a").properties == frozenset(parsed("x::f::1", "x::f::2"))
 
 
 def test_line_ends_are_kept_and_not_printed() -> None:

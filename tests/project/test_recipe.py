@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
 from variant_backend.errors import VariantError
@@ -151,11 +152,11 @@ def test_a_project_without_variants_only_has_the_null_label(tmp_path: Path) -> N
     assert load(tmp_path, "[tool.variant-backend.variants.null]\n").recipe("null") == Recipe()
 
 
-def test_env_replaces_variables_before_env_append() -> None:
-    recipe = Recipe(env={"A": "1", "B": "2"}, env_append={"B": "3", "C": "-x", "D": "-y"})
-    there = {"A": "0", "B": "0", "C": "-O2", "E": "5"}
-    assert recipe.environment(there) == {"A": "1", "B": "2 3", "C": "-O2 -x", "D": "-y"}
-    assert recipe.environment({"C": ""})["C"] == "-x"
+def test_env_append_follows_the_environment_or_the_default_flags() -> None:
+    recipe = Recipe(env_append={"A": "1", "B": "-x", "C": "-y"})
+    current, defaults = {"A": "0", "D": "5"}, {"A": "9", "B": "-O2"}
+    assert recipe.appended(current, defaults) == {"A": "0 1", "B": "-O2 -x", "C": "-y"}
+    assert recipe.appended({"B": ""}, defaults)["B"] == "-x"
 
 
 def test_settings_of_the_user_follow_those_of_the_recipe() -> None:
@@ -215,6 +216,131 @@ def test_variant_markers_are_decided_or_kept() -> None:
     assert recipe.requirements(own, NULL_VARIANT) == ["a", "c"]
     assert recipe._replace(keep_markers=True).requirements(own, CUDA) == [*own, common]
     assert Recipe().requirements(own, CUDA) == ["a", "b"]
+
+
+# Changes that depend on the environment, and compiler flags.
+
+FACTS = {name: str(value) for name, value in default_environment().items()}
+LINUX = {**FACTS, "sys_platform": "linux", "os_name": "posix", "python_version": "3.12"}
+BY_MARKER = """
+[tool.variant-backend.variants.cu128]
+env = { A = "1", "sys_platform == 'win32'" = { A = "2" }, "os_name == 'posix'" = { A = "3", B = "4" } }
+config-settings = { list = ["a"], text = "a", "os_name == 'posix'" = { list = ["b"], text = "b" } }
+[tool.variant-backend.variants.cu128.env-append]
+CFLAGS = "-a"
+"sys_platform == 'linux'" = { CFLAGS = "-b", LDFLAGS = "-l" }
+"sys_platform == 'linux' and python_version >= '3.12'".CFLAGS = "-c"
+"sys_platform == 'win32'".CL = "/d"
+[tool.variant-backend.variants.cu128.build-requires]
+"sys_platform == 'win32'" = ["a", "b>=1; os_name == 'nt' or python_version < '3'"]
+"os_name == 'posix'" = ["c @ https://example.org/c.whl"]
+"""
+
+
+def test_changes_of_true_markers_follow_the_others(tmp_path: Path) -> None:
+    recipe = load(tmp_path, BY_MARKER + VARIANT).recipe("cu128").decided(LINUX)
+    assert recipe.conditional == ()
+    assert recipe.env == {"A": "3", "B": "4"}
+    assert recipe.env_append == {"CFLAGS": "-a -b -c", "LDFLAGS": "-l"}
+    assert recipe.settings({"list": "u"}) == {"list": ["a", "b", "u"], "text": "b"}
+    windows = {**LINUX, "sys_platform": "win32", "os_name": "nt"}
+    recipe = load(tmp_path, BY_MARKER + VARIANT).recipe("cu128").decided(windows)
+    assert recipe.env == {"A": "2"}
+    assert recipe.env_append == {"CFLAGS": "-a", "CL": "/d"}
+    assert recipe.settings({}) == {"list": ["a"], "text": "a"}
+
+
+def test_build_requirements_get_the_marker_of_their_list(tmp_path: Path) -> None:
+    build_requires = load(tmp_path, BY_MARKER + VARIANT).recipe("cu128").build_requires
+    expected = [
+        'a; sys_platform == "win32"',
+        'b>=1; (os_name == "nt" or python_version < "3") and sys_platform == "win32"',
+        'c @ https://example.org/c.whl ; os_name == "posix"',
+    ]
+    assert [*map(Requirement, build_requires)] == [*map(Requirement, expected)]
+
+
+@pytest.mark.parametrize(
+    ("entry", "place", "message"),
+    [
+        (
+            """env = { "sys_plaform == 'win32'" = { A = "1" } }""",
+            "env.sys_plaform == 'win32'",
+            "unknown marker name 'sys_plaform' (did you mean 'sys_platform'?); use os_name, sys_platform, ",
+        ),
+        (
+            """env-append = { "extra == 'x'" = { A = "1" } }""",
+            "env-append.extra == 'x'",
+            "extra is unknown when the wheel is built; use os_name, ",
+        ),
+        (
+            """build-requires = { "variant_label == 'x'" = ["a"] }""",
+            "build-requires.variant_label == 'x'",
+            "variant_label is unknown when the wheel is built; use os_name, ",
+        ),
+        (
+            """config-settings = { "os_name = 'nt'" = { a = "b" } }""",
+            "config-settings.os_name = 'nt'",
+            "; write a marker such as sys_platform == 'win32'",
+        ),
+        (
+            """env = { "os_name == 'nt'" = "1" }""",
+            "env.os_name == 'nt'",
+            """write a table after a marker: { NAME = "..." }""",
+        ),
+        (
+            """config-settings = { "'nt' in os_name" = "1" }""",
+            "config-settings.'nt' in os_name",
+            """expected a table, as the key is a marker; write a table after a marker""",
+        ),
+        (
+            """env = { CFLAGS = { A = "1" } }""",
+            "env.CFLAGS",
+            """expected a string, got a table; write a string, or a table whose key is a marker such as""",
+        ),
+        (
+            """env = { "os_name == 'nt'" = { "os_name == 'nt'" = { A = "1" } } }""",
+            "env.os_name == 'nt'.os_name == 'nt'",
+            "expected a string, got a table",
+        ),
+        (
+            """build-requires = { "os_name == 'nt'" = ["a", "b; variant_label == 'x'"] }""",
+            "build-requires.os_name == 'nt'[1]",
+            "build requirements must not have variant markers",
+        ),
+        ("""flags = "auot\"""", "flags", "unknown value 'auot' (did you mean 'auto'?); known values: auto"),
+        (
+            """flags = "auto\"""",
+            "flags",
+            "no compiler flags are known for 'nvidia :: cuda :: 12.8'; remove it, and write the flags in",
+        ),
+    ],
+)
+def test_problems_of_markers_and_flags_name_place_and_remedy(
+    tmp_path: Path, entry: str, place: str, message: str
+) -> None:
+    (line,) = problems(tmp_path, f"[tool.variant-backend.variants.cu128]\n{entry}\n{VARIANT}")
+    assert line.startswith(f"tool.variant-backend.variants.cu128.{place}: ")
+    assert message in line
+
+
+def test_flags_of_the_null_variant_are_an_error(tmp_path: Path) -> None:
+    (line,) = problems(tmp_path, '[tool.variant-backend.variants.null]\nflags = "auto"\n' + VARIANT)
+    assert line.endswith("null.flags: the null variant has no properties; remove it")
+
+
+def test_a_backend_that_compiles_nothing_cannot_have_flags(tmp_path: Path) -> None:
+    text = '[tool.variant-backend]\nbuild-backend = "BACKEND"\nvariants.cu128.flags = "auto"\n'
+    text += VARIANT.replace("nvidia = { cuda = [", "x86_64 = { avx2 = [").replace("12.8", "on")
+    text = text.replace('namespace = ["nvidia"]', 'namespace = ["nvidia", "x86_64"]')
+    assert load(tmp_path, text.replace("BACKEND", "mesonpy")).recipe("cu128").auto_flags
+    (line,) = problems(tmp_path, text.replace("BACKEND", "uv_build"))
+    assert "flags: 'uv_build' never compiles anything; remove it" in line
+
+
+def test_flags_come_before_the_other_ones_of_a_recipe() -> None:
+    recipe = Recipe(env_append={"CFLAGS": "-own"}).with_flags({"CFLAGS": "-march=x", "CL": "/x"})
+    assert recipe.env_append == {"CFLAGS": "-march=x -own", "CL": "/x"}
 
 
 names = st.sampled_from(["mkl", "numpy", "nvidia-cublas", "nvidia_cudnn", "Triton", "tbb"])

@@ -29,9 +29,9 @@ from variant_backend.selection.releases import (
     projects,
     read_release,
 )
-from variant_backend.selection.requirements import Pin
 from variant_backend.selection.select import Selection, select
 from variant_backend.selection.target import Target
+from variant_backend.variants.requirements import Pin
 
 TARGET = Target(Version("3.12.1"), (Tag("py3", "none", "any"),), here=False)
 MACHINE, POLICY = Machine(), Policy()

@@ -11,11 +11,12 @@ import pytest
 from helpers.made_wheels import make_wheel
 from helpers.programs import run
 from packaging.markers import default_environment
-from packaging.tags import Tag, sys_tags
+from packaging.tags import Tag, parse_tag, sys_tags
 from packaging.version import Version
 
 from variant_backend.errors import VariantError
 from variant_backend.selection.target import Target
+from variant_backend.variants.filename import WheelFilename
 
 RUNNING = Version("3.14.2")
 LINUX = [Tag("cp314", "cp314", "manylinux_2_36_x86_64"), Tag("cp314", "cp314", "linux_x86_64")]
@@ -82,6 +83,27 @@ def test_the_running_interpreter_is_used_for_everything_not_requested(
 def test_the_free_threaded_build_supports_no_abi3() -> None:
     abis = {tag.abi for tag in requested("3.13t", "win_amd64").tags}
     assert abis - {"abi3t"} == {"cp313t", "none"}  # unknown to old versions of packaging
+
+
+@pytest.mark.parametrize(
+    ("tag", "pythons"),
+    [
+        ("cp315-cp315-win_amd64", {"3.15"}),
+        ("cp315-cp315t-win_amd64", {"3.15t"}),
+        ("cp314-cp314t-win_amd64", {"3.14t"}),
+        ("cp310-abi3-win_amd64", {"3.14", "3.15"}),
+        ("cp315-abi3-win_amd64", {"3.15"}),
+        ("cp315-abi3t-win_amd64", {"3.15t"}),
+        ("cp315-abi3.abi3t-win_amd64", {"3.15", "3.15t"}),
+        ("py3-none-any", {"3.14", "3.14t", "3.15", "3.15t"}),
+    ],
+)
+def test_new_and_free_threaded_pythons_get_their_wheels(tag: str, pythons: set[str]) -> None:
+    if "abi3t" in tag and "abi3t" not in {tag.abi for tag in requested("3.15t", "win_amd64").tags}:
+        pytest.skip("this version of packaging does not know abi3t (PEP 803)")
+    tags = parse_tag(WheelFilename.parse(f"demo-1.0-{tag}-fast.whl").tags)
+    every = ("3.14", "3.14t", "3.15", "3.15t")
+    assert {python for python in every if tags.intersection(requested(python, "win_amd64").tags)} == pythons
 
 
 @pytest.mark.parametrize(
@@ -170,6 +192,14 @@ def test_other_interpreters_have_tags_for_this_platform_only() -> None:
     assert Target.of(None, None, running=Version("3.11.13"), tags=tags).tags == tuple(tags)
     with pytest.raises(VariantError, match="known for CPython only, not for 'pp311'; use --python"):
         Target.of(None, "windows", running=Version("3.11.13"), tags=tags)
+
+
+@pytest.mark.parametrize("full", ["3.15.0rc1", "3.15.0a2+"])
+def test_markers_see_the_running_prerelease(full: str) -> None:
+    running = default_environment() | {"python_version": "3.15", "python_full_version": full}
+    target = Target.of(None, None, running=Version("3.15.0"), tags=LINUX)
+    assert target.environment(running) == running
+    assert target._replace(python=Version("3.15.1")).environment(running) != running
 
 
 def test_markers_see_the_requested_environment() -> None:

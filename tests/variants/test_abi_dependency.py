@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from variant_backend.building.variant_build import _installed as installed_versions
 from variant_backend.cli.main import main
 from variant_backend.cli.make_variant import make_variant_command
 from variant_backend.errors import VariantError
@@ -230,3 +231,15 @@ def test_wheels_of_one_label_conflict_if_built_with_different_versions(tmp_path:
         'variants.x.abi_dependency.torch: built with ["2.9"] and with ["2.10"]; use a label for each'
         in result.output
     )
+
+
+@pytest.mark.parametrize("metadata", ["Metadata-Version: 2.1\nName: demo\n", None])
+def test_installed_metadata_without_a_version_is_an_error(
+    tmp_path: Path, metadata: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "demo-1.0.dist-info").mkdir()
+    if metadata:
+        (tmp_path / "demo-1.0.dist-info" / "METADATA").write_text(metadata, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(VariantError, match=r"^the installed .demo.: its metadata has no version$"):
+        installed_versions(["demo"])

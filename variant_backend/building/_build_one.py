@@ -5,6 +5,7 @@ Its one argument is a JSON object:
     distribution  "sdist" or "wheel"
     source        the project's folder, or its sdist, which this program unpacks into a new folder
     settings      the config settings for the build backend, or null
+    requires      further requirements for the isolated environment, beside those of the project
     installer     "pip" or "uv" for an isolated environment; null for the environment of this Python
     output        the folder for the sdist or wheel
     result        the file that receives the path of the sdist or wheel
@@ -23,7 +24,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn
@@ -64,6 +65,7 @@ def build_one(
     distribution: Distribution,
     source: str,
     settings: Settings,
+    requires: Sequence[str],
     installer: Literal["pip", "uv"] | None,
     output: str,
     result: str,
@@ -80,7 +82,8 @@ def build_one(
             os.environ.pop("PYTHONPATH", None)  # its packages would not be installed
             env = stack.enter_context(DefaultIsolatedEnv(installer=installer))
             builder = ProjectBuilder.from_isolated_env(env, source)
-            env.install(builder.build_system_requires)
+            # In one run, so that the installer reports contradictions.
+            env.install([*builder.build_system_requires, *requires])
             env.install(builder.get_requires_for_build(distribution, settings))
         else:
             builder = ProjectBuilder(source)

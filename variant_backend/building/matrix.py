@@ -1,8 +1,8 @@
 """Build all wheels of a release: one sdist, and every wheel from a fresh copy of the sdist's content.
 
 Two wheels never share a source tree, because object files of one variant would end up in the next wheel.
-`_build_one` builds each wheel in a process of its own. The output of the process is the log, and the process
-can be ended at once, with all its children.
+`_build_one` builds each wheel in a process of its own. The output of the process is the log. After each build
+its process group is ended: a backend may leave processes in the background, or never end.
 """
 
 from __future__ import annotations
@@ -12,26 +12,30 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from ..errors import UnknownNameError, VariantError
-from ..lowlevel.processes import GROUP, end_group, temporary_folder
+from ..lowlevel.processes import Child, temporary_folder
 from ..lowlevel.terminal import print_detail
 from ..lowlevel.workspace import workspace
+from ..machine.installer_settings import isolated_environ
 from ..project.config_settings import AUTO
-from ..project.pyproject import Project, build_system_problems
+from ..project.project_file import ProjectFile
+from ..project.recipe import Recipe
 from ..project.user_variables import LABEL
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..variants.wheel_metadata import remarks_on
 from ..wheels.reading import WheelFile
 from .plan import unknown_properties
+
+if TYPE_CHECKING:
+    from ..variants.requirements import Pin
 
 Distribution = Literal["sdist", "wheel"]
 Installer = Literal["pip", "uv"]
@@ -47,39 +51,48 @@ _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 # The name of the plain wheel in messages.
 _PLAIN = "plain"
 
+# Characters of a log that are read at once, and of a reason in a message.
+_PIECE = 10_000
+_LONGEST_REASON = 2_000
+
+_LATE_REMEDY = "read the log to see where the build hangs, or use a longer --timeout"
+
 # Seconds between two checks of the processes.
 _TICK = 0.05
 
 
 class Matrix(NamedTuple):
-    """The builds of the project in the folder *source*: the wheels of *labels*, and the *plain* release.
+    """The builds from *source*, a project's folder or an sdist: the wheels of *labels*, the *plain* release.
 
-    *remarks* are warnings about the wheels for the maintainer.
+    *remarks* are warnings about the wheels for the maintainer. *recipes* come from the file *place*.
     """
 
     source: Path
     labels: tuple[str, ...]
     plain: bool
     remarks: tuple[str, ...]
+    place: str
+    recipes: Mapping[str, Recipe]
 
     @classmethod
-    def load(cls, source: Path, labels: Sequence[str] = (), *, plain: bool = False) -> Matrix:
+    def load(
+        cls, source: Path, labels: Sequence[str] = (), *, plain: bool = False, sdist: Path | None = None
+    ) -> Matrix:
         """Read the project file. Without *labels* and *plain*, everything is built.
 
-        Raises VariantError if a label is unknown, or if the project is not set up for variants.
+        The wheels are built from *sdist*, an sdist of the project in the folder *source*, if it is given.
+        Raises VariantError if a label is unknown, or if the project is not set up for variants. Raises
+        RequestError if *sdist* is of another release, or has other variants or recipes than the folder.
         """
-        if source.is_file():
-            hint = "give the project's folder or its pyproject.toml as PATH"
-            raise VariantError("expected a folder, got a file", place=source, hint=hint)
-        path = source / "pyproject.toml"
-        if not path.exists():
-            raise VariantError("file not found", place=path, hint="give the project's folder as PATH")
-        project = Project.load(path)
+        file = ProjectFile.read(source)
+        if sdist is not None:
+            file = file.in_sdist(sdist)
+        project = file.project
         metadata = project.metadata
         if not labels and not plain:
             if metadata is None and not project.recipes:
                 raise VariantError(
-                    f"{path}: missing table [variant], so no label is defined",
+                    f"{file.place}: missing table [variant], so no label is defined",
                     hint="define the variants in this table, or use --plain to build the plain release",
                 )
             defined = metadata.variants if metadata else ()
@@ -88,34 +101,56 @@ class Matrix(NamedTuple):
         if _PLAIN in labels and _PLAIN not in known.variants:
             hint = "use --plain to build the plain release"
             raise UnknownNameError(f"unknown label {_PLAIN!r}", hint=hint)
-        variants = {label: known.variant(label) for label in labels}
-        problems = build_system_problems(path) if variants else []
-        if fatal := [problem for problem in problems if not problem.place.endswith("requires")]:
-            raise VariantError(*fatal).within(path)
-        requested = known._replace(variants=variants)
-        remarks = [str(problem.within(path)) for problem in problems]
-        remarks += [*remarks_on(requested), *unknown_properties(requested)]
-        for variant in variants.values():
-            remarks += project.recipe(variant.label).remarks()
-            try:
-                project.recipe(variant.label).requirements([], variant)
-            except VariantError as error:  # reported before any build starts
-                raise error.within(f"{path}: tool.variant-backend") from None
-        return cls(source, tuple(variants), plain, tuple(dict.fromkeys(remarks)))
+        requested = known._replace(variants={label: known.variant(label) for label in labels})
+        remarks = _remarks(file, requested)
+        remarks = [*dict.fromkeys(remarks)]
+        labels = tuple(requested.variants)
+        return cls(file.source, labels, plain, tuple(remarks), file.place, project.recipes)
+
+    @property
+    def has_sdist(self) -> bool:
+        """Whether the wheels are built from a given sdist."""
+        return self.source.is_file()
+
+    @property
+    def build_variants(self) -> dict[str, tuple[Pin, ...]]:
+        """The variants of other projects that must be in the build environment of a label."""
+        from .variant_build import decided_here
+
+        recipes = {label: decided_here(self.recipes[label]) for label in self.labels if label in self.recipes}
+        return {label: recipe.build_variants for label, recipe in recipes.items() if recipe.build_variants}
+
+
+def _remarks(file: ProjectFile, requested: VariantMetadata) -> list[str]:
+    """Return warnings about the *requested* wheels; raises VariantError if they cannot be built."""
+    variants = requested.variants.values()
+    problems = file.build_system_problems() if variants else []
+    if fatal := [problem for problem in problems if not problem.place.endswith("requires")]:
+        raise file.error(*fatal)
+    remarks = [*file.error(*problems).lines(), *remarks_on(requested), *unknown_properties(requested)]
+    for variant in variants:
+        recipe = file.project.recipe(variant.label)
+        remarks += recipe.remarks()
+        try:
+            recipe.requirements([], variant)
+        except VariantError as error:  # reported before any build starts
+            raise file.error(*error.within("tool.variant-backend").problems) from None
+    return remarks
 
 
 class Built(NamedTuple):
     """The result of building the sdist or a wheel; *label* is None for the sdist and the plain wheel.
 
     Either *path* is the location of the file, or *error* is one line that says why it was not built.
-    *log* has the whole output of the build. *seconds* is the time that the build took.
+    *log* has the whole output of the build, and is None for a given sdist. *seconds* is the time that the
+    build took.
     """
 
     distribution: Distribution
     label: str | None
     seconds: float
     path: Path | None
-    log: Path
+    log: Path | None
     error: str | None
 
     @property
@@ -129,14 +164,23 @@ def _name(distribution: Distribution, label: str | None) -> str:
 
 
 def build_matrix(
-    matrix: Matrix, output: Path, *, jobs: int, installer: Installer | None, show: ShowState
+    matrix: Matrix,
+    output: Path,
+    *,
+    jobs: int,
+    installer: Installer | None,
+    requires: Mapping[str, Sequence[str]] = {},
+    show: ShowState,
+    timeout: float | None = None,
 ) -> list[Built]:
     """Build the sdist and then the wheels, *jobs* at a time. Each finished file is moved to *output* at once.
 
-    If *installer* is None, builds run in the environment of this Python. *show* is called repeatedly with the
-    number of finished builds and the names of the running ones. Returns the results in the requested order;
-    if the sdist fails, only its result is returned and no wheel is built.
-    Raises VariantError if *output* cannot be written.
+    If *installer* is None, builds run in the environment of this Python. A build that takes longer than
+    *timeout* seconds is ended. *show* is called repeatedly with the number of finished builds and the names
+    of the running ones. *requires* are further requirements for the isolated environment of a label.
+    Returns the results in the requested order; if the sdist fails, only its result is returned and no wheel
+    is built. A given sdist is not built; the plain release gets a copy. Raises VariantError if *output*
+    cannot be written.
     """
     with temporary_folder() as temporary:
         # Backends pack every file in the source tree, so no file is written there before the sdist is built.
@@ -144,26 +188,38 @@ def build_matrix(
         logs = output / _LOG_FOLDER
         final = logs / log.name
         order = _Order("sdist", None, matrix.source, temporary, log, final, temporary, temporary, installer)
-        [sdist] = _run([order], 1, show)
+        if matrix.has_sdist:
+            sdist = Built("sdist", None, 0.0, matrix.source, None, None)
+        else:
+            [sdist] = _run([order], 1, timeout, show)
         with workspace(output) as private:
             logs.mkdir(exist_ok=True)
-            shutil.copy(log, final)
             labels = [*matrix.labels, *([None] if matrix.plain else [])]
             log_of = {label: logs / f"{_log_name('wheel', label)}.log" for label in labels}
-            for path in log_of.values():
+            for path in (final, *log_of.values()):
                 path.unlink(missing_ok=True)
-            source = sdist.path
-            if source is None:
+            if sdist.log:
+                shutil.copy(log, final)
+            if sdist.path is None:
                 return [sdist]
+            source = sdist.path
             if matrix.plain:
-                shutil.copy(source, private)
-                sdist = sdist._replace(path=(private / source.name).replace(output / source.name))
+                sdist = sdist._replace(path=_copied(source, private, output / source.name))
             orders = [
-                _Order("wheel", label, source, output, path, path, private, temporary, installer)
+                _Order("wheel", label, source, output, path, path, private, temporary, installer, needed)
                 for label, path in log_of.items()
+                for needed in [tuple(requires.get(label or "", ()))]
             ]
-            wheels = _run(orders, jobs, lambda done, names: show(done + 1, names))
+            built = int(not matrix.has_sdist)
+            wheels = _run(orders, jobs, timeout, lambda done, names: show(done + built, names))
             return [sdist, *wheels] if matrix.plain else wheels
+
+
+def _copied(source: Path, private: Path, target: Path) -> Path:
+    """Copy a file by way of the folder *private*, unless *target* is the same file; return *target*."""
+    if not (target.exists() and target.samefile(source)):
+        Path(shutil.copy(source, private)).replace(target)
+    return target
 
 
 def _log_name(distribution: Distribution, label: str | None) -> str:
@@ -186,9 +242,10 @@ class _Order(NamedTuple):
     private: Path
     temporary: Path
     installer: Installer | None
+    requires: tuple[str, ...] = ()
 
 
-def _run(orders: Sequence[_Order], jobs: int, show: ShowState) -> list[Built]:
+def _run(orders: Sequence[_Order], jobs: int, timeout: float | None, show: ShowState) -> list[Built]:
     """Build the *orders*, *jobs* at a time. When this function ends, even by an error, no process runs on."""
     built: dict[_Order, Built] = {}
     waiting = deque(orders)
@@ -196,7 +253,7 @@ def _run(orders: Sequence[_Order], jobs: int, show: ShowState) -> list[Built]:
     try:
         while len(built) < len(orders):
             while waiting and len(running) < jobs:
-                running.append(_Process(waiting.popleft()))
+                running.append(_Process(waiting.popleft(), timeout))
             show(len(built), [_name(process.order.distribution, process.order.label) for process in running])
             time.sleep(_TICK)
             for process in [process for process in running if process.has_ended()]:
@@ -209,10 +266,12 @@ def _run(orders: Sequence[_Order], jobs: int, show: ShowState) -> list[Built]:
 
 
 class _Process:
-    """A running build, in a process of its own."""
+    """A running build, in a process of its own, for at most *timeout* seconds."""
 
-    def __init__(self, order: _Order) -> None:
+    def __init__(self, order: _Order, timeout: float | None = None) -> None:
         self.order = order
+        self._timeout = timeout
+        self._is_late = False
         self._started = time.monotonic()
         folder = Path(tempfile.mkdtemp(dir=order.private)).absolute()
         self._result = folder / "result"
@@ -223,15 +282,15 @@ class _Process:
             "settings": {"variant-label" if order.label == AUTO else "variant": order.label}
             if order.label
             else None,
+            "requires": order.requires,
             "installer": order.installer,
             "output": str(folder / "built"),
             "result": str(self._result),
         }
         temporary = tempfile.mkdtemp(dir=order.temporary)
+        inherited = isolated_environ(Path(temporary)) if order.installer else os.environ
         environment = {
-            **{
-                name: value for name, value in os.environ.items() if name != LABEL
-            },  # also for the plain wheel
+            **{name: value for name, value in inherited.items() if name != LABEL},
             **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary),
             "PYTHONUNBUFFERED": "1",  # the log gets each line at once, with stdout and stderr in order
             "PYTHONIOENCODING": "utf-8:backslashreplace",
@@ -239,29 +298,30 @@ class _Process:
         name = {"sdist": "sdist", "wheel": f"wheel {order.label}" if order.label else "plain wheel"}
         print_detail(f"build {name[order.distribution]}; log: {order.final_log}")
         with order.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, str(_PROGRAM), json.dumps(request)],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                **GROUP,
-            )
+            program = [str(_PROGRAM), json.dumps(request)]
+            self._process = Child(program, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
     def has_ended(self) -> bool:
-        """Return whether the process has ended."""
-        return self._process.poll() is not None
+        """Return whether the process has ended, or its time is over; its children have ended then, too."""
+        if self._process.poll() is None:
+            self._is_late = self._timeout is not None and time.monotonic() - self._started > self._timeout
+            if not self._is_late:
+                return False
+        self.end()
+        return True
 
     def end(self) -> None:
         """End the process and all its children."""
-        end_group(self._process)
+        self._process.end()
 
     def built(self) -> Built:
         """Move the built file to its target, and return the result."""
         order = self.order
         path = error = None
         try:
-            if self._process.returncode:
+            if self._is_late:
+                error = f"not finished within {self._timeout:g} seconds; {_LATE_REMEDY}"
+            elif self._process.returncode:
                 error = _reason(order.log, self._process.returncode)
             else:
                 path = self._deliver()
@@ -295,10 +355,20 @@ def _reason(log: Path, code: int) -> str:
     if code < 0:
         return f"the build was ended by signal {-code}"
     reason = f"the build ended with exit code {code}"
-    with log.open(encoding="utf-8", errors="replace") as lines:
-        for line in (_COLOR.sub("", line).strip() for line in lines):
-            if line.startswith(_ERROR):
-                return line.removeprefix(_ERROR)
-            if line and not line.startswith("[notice]"):  # pip reports that a newer pip exists
-                reason = line
+    for line in _lines(log):
+        if line.startswith(_ERROR):
+            return line.removeprefix(_ERROR)
+        if line and not line.startswith("[notice]"):  # pip reports that a newer pip exists
+            reason = line
     return reason
+
+
+def _lines(log: Path) -> Iterator[str]:
+    """Yield the lines of a log, without colors; long lines are cut, because they may not fit in memory."""
+    with log.open(encoding="utf-8", errors="replace") as file:
+        at_start = True
+        while piece := file.readline(_PIECE):
+            if at_start:
+                line = _COLOR.sub("", piece).strip()
+                yield line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]} ..."
+            at_start = piece.endswith("\n")

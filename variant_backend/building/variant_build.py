@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import UnknownNameError, VariantError
+from ..errors import Problem, UnknownNameError, VariantError, one_of
 from ..project.config_settings import ConfigSettings, backend_settings, only_label
 from ..project.pyproject import PROJECT_FILE, Project
+from ..project.recipe import Recipe
 from ..project.user_variables import LABEL
 from ..variants.properties import Property, Variant
 from ..variants.providers import PluginProvider, StaticProvider
+from .default_flags import default_flags
 from .frontend import Filename
 from .kept_files import Owner
 from .plan import Draft, Request
@@ -20,6 +22,7 @@ from .plan import Draft, Request
 if TYPE_CHECKING:
     from packaging.version import Version
 
+    from ..variants.requirements import Pin
     from ..wheel_rewrite import Plan
 
 
@@ -56,7 +59,7 @@ class VariantBuild(NamedTuple):
             raise error.within(f"{PROJECT_FILE}: tool.variant-backend") from None
         # In builds, the wrapped backend decides name and version.
         recipe = draft.recipe._replace(name=None, strip_local_version=False)
-        return cls(project, draft._replace(recipe=recipe), filename)
+        return cls(project, draft._replace(recipe=_for_this_build(recipe, draft.variant)), filename)
 
     @property
     def variant(self) -> Variant:
@@ -67,7 +70,8 @@ class VariantBuild(NamedTuple):
     def owner(self) -> Owner:
         """The owner of compiled files: the label, and a digest of what its recipe changes in the build."""
         recipe = self.draft.recipe
-        changes = (recipe.env, recipe.env_append, recipe.config_settings, recipe.build_requires)
+        requires = (recipe.build_requires, recipe.build_variants)
+        changes = (recipe.env, recipe.env_append, recipe.config_settings, *requires)
         if not any(changes):
             return Owner(self.variant.label)
         from hashlib import sha256
@@ -75,13 +79,24 @@ class VariantBuild(NamedTuple):
         return Owner(self.variant.label, sha256(repr(changes).encode()).hexdigest()[:8])
 
     @contextmanager
-    def environment(self) -> Iterator[None]:
-        """Set the recipe's environment variables in this process, and restore the former ones at the end."""
-        changed = self.draft.recipe.environment(os.environ)
-        former = {name: os.environ.get(name) for name in changed}
+    def environment(self) -> Iterator[list[str]]:
+        """Set the recipe's environment variables in this process, and restore the former ones at the end.
+
+        Yields a line for each variable with a text to which the recipe adds. Raises VariantError if it is
+        unknown which flags a variable would replace.
+        """
+        recipe = self.draft.recipe
+        former = {name: os.environ.get(name) for name in (*recipe.env, *recipe.env_append)}
         try:
-            os.environ.update(changed)
-            yield
+            os.environ.update(recipe.env)
+            unset = [name for name in recipe.env_append if name not in os.environ]
+            appended = recipe.appended(os.environ, default_flags(unset, self.project.build_backend))
+            os.environ.update(appended)
+            yield [
+                f"{name}: {added!r} is added to {before!r}"
+                for name, added in recipe.env_append.items()
+                if (before := appended[name].removesuffix(added).rstrip())
+            ]
         finally:
             for name, text in former.items():
                 if text is not None:
@@ -94,7 +109,11 @@ class VariantBuild(NamedTuple):
         return self.draft.recipe.settings(backend_settings(config_settings) or {})
 
     def build_requires(self) -> list[str]:
-        """Return the build requirements of the variant, in addition to the wrapped backend's."""
+        """Return the build requirements of the variant, in addition to the wrapped backend's.
+
+        Raises VariantError if a variant of another project is missing, which no frontend can install.
+        """
+        self._check_build_variants()
         metadata = self.draft.metadata
         plugins = [text for provider in metadata.build_providers().values() for text in provider.requires]
         for namespace in sorted(self.variant.namespaces()) if self.project.validates else ():
@@ -107,8 +126,9 @@ class VariantBuild(NamedTuple):
 
         The versions of ABI dependencies are read from the environment of this process. *warn* gets a
         line for each failed plugin that the variant does not use. Raises VariantError if a plugin that the
-        variant uses fails, or if an ABI dependency is not installed.
+        variant uses fails, or if an ABI dependency or a required variant is not installed.
         """
+        self._check_build_variants()
         from ..lowlevel.source_date import source_date_epoch
 
         moment = source_date_epoch(os.environ)
@@ -124,6 +144,22 @@ class VariantBuild(NamedTuple):
         if text := draft.left_out(plan):
             warn(text)
         return plan
+
+    def _check_build_variants(self) -> None:
+        """Check that the required variants of other projects are installed here. Raises VariantError."""
+        label = self.variant.label
+        place = f"{PROJECT_FILE}: tool.variant-backend.variants.{label}.build-requires"
+        remedy = (
+            f"run `variant-backend build --label {label}` with --find-links DIR or --index-url URL, and let"
+            " no other build requirement replace it"
+        )
+        problems = [
+            Problem("error", place, f"the build environment has {present}, not {pin}", remedy)
+            for pin in self.draft.recipe.build_variants
+            if (present := _installed_instead(pin))
+        ]
+        if problems:
+            raise VariantError(*problems)
 
     def _ask_plugins(self, warn: Callable[[str], object]) -> dict[str, StaticProvider]:
         """Return the answers of plugins that run in builds, by namespace. Raises VariantError."""
@@ -147,21 +183,84 @@ class VariantBuild(NamedTuple):
         return answers
 
 
+def decided_here(recipe: Recipe) -> Recipe:
+    """Return a recipe with its markers decided for builds by this Python."""
+    if not recipe.conditional:
+        return recipe
+    from packaging.markers import default_environment
+
+    return recipe.decided({name: str(text) for name, text in default_environment().items()})
+
+
+def _for_this_build(recipe: Recipe, variant: Variant) -> Recipe:
+    """Return a recipe with its markers and flags decided for this Python and these environment variables.
+
+    Raises VariantError if the flags cannot be derived.
+    """
+    recipe = decided_here(recipe)
+    if not recipe.auto_flags:
+        return recipe
+    import sysconfig
+
+    from ..variants.derived_flags import CompilerTarget, derived_flags
+
+    target = CompilerTarget.of(sysconfig.get_platform(), {**os.environ, **recipe.env})
+    try:
+        return recipe.with_flags(derived_flags(variant, target))
+    except VariantError as error:
+        place = f"{PROJECT_FILE}: tool.variant-backend.variants.{variant.label}.flags"
+        raise error.within(place) from None
+
+
+def _installed_instead(pin: Pin) -> str | None:
+    """Return what is installed in the environment of this process instead of *pin*; None if it is installed.
+
+    Raises VariantError if its variant.json is invalid.
+    """
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    from packaging.version import Version
+
+    try:
+        installed = distribution(pin.name)
+    except PackageNotFoundError:
+        return f"no {pin.name}"
+    labels: list[str] = []
+    if text := installed.read_text("variant.json"):
+        from ..variants.metadata_reading import metadata_from_json
+
+        labels = [*metadata_from_json(text.encode(), f"{pin.name}: variant.json").variants]
+    if labels == [pin.label] and pin.version in (None, Version(installed.version)):
+        return None
+    return f"{pin.name}=={installed.version}" + (f"#{one_of(labels)}" if labels else " without a label")
+
+
 def _installed(names: Iterable[str]) -> dict[str, Version]:
     """Return the versions of installed projects in the environment of this process. Raises VariantError."""
-    from importlib.metadata import PackageNotFoundError, version
-
     from packaging.version import InvalidVersion, Version
 
     versions = {}
     for name in names:
         try:
-            versions[name] = Version(version(name))
-        except PackageNotFoundError:
-            raise VariantError(
-                f"{name!r} is not installed in the build environment",
-                hint="add it to build-system.requires, or to the build-requires of this label",
-            ) from None
-        except (InvalidVersion, TypeError) as error:  # TypeError: the metadata has no version
+            versions[name] = Version(_recorded_version(name))
+        except InvalidVersion as error:
             raise VariantError(f"the installed {name!r}: {error}") from None
     return versions
+
+
+def _recorded_version(name: str) -> str:
+    """Return the version in the metadata of an installed project. Raises VariantError."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        recorded: str | None = version(name)
+    except PackageNotFoundError:
+        raise VariantError(
+            f"{name!r} is not installed in the build environment",
+            hint="add it to build-system.requires, or to the build-requires of this label",
+        ) from None
+    except (KeyError, FileNotFoundError):  # since Python 3.15; older versions return None
+        recorded = None
+    if recorded is None:
+        raise VariantError(f"the installed {name!r}: its metadata has no version")
+    return recorded

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,7 +17,7 @@ from ..variants.wheel_metadata import label_problem
 from ..wheels import soundness
 from ..wheels.reading import WheelFile
 from ..wheels.wrong_files import shown_path
-from .documents import check_metadata, check_project_file
+from .documents import CheckedProject, check_metadata, check_project_file
 from .findings import Findings
 from .index_pages import PAGES, check_pages, is_project_folder, pages_in, project_folders
 from .input_files import document_content, file_mode, sorted_entries
@@ -37,7 +38,10 @@ _Key = tuple[Path, str, "Version"]
 
 
 class ReleaseFiles(NamedTuple):
-    """The files of one release in one folder; a file whose metadata is broken is not in *metadata*."""
+    """The files of one release in one folder.
+
+    A file whose metadata is broken is not in *metadata*, and one whose RECORD is broken is not in *payloads*.
+    """
 
     folder: Path
     name: str
@@ -45,6 +49,7 @@ class ReleaseFiles(NamedTuple):
     wheels: dict[Path, WheelFilename]
     metadata: dict[Path, VariantMetadata]
     indexes: dict[Path, VariantMetadata | None]
+    payloads: dict[Path, Mapping[str, str]]
 
 
 class CheckedFiles:
@@ -52,6 +57,7 @@ class CheckedFiles:
 
     *folders* are the folders given by the user: each holds whole releases. *listed* has the filenames on the
     pages of a project, for each folder that may hold its wheels. *kinds* has the kind of each file.
+    *projects* has the readable project files.
     """
 
     def __init__(self, findings: Findings) -> None:
@@ -61,6 +67,7 @@ class CheckedFiles:
         self.folders: set[Path] = set()
         self.listed: dict[tuple[Path, str], set[str]] = {}
         self.kinds: dict[Path, str] = {}
+        self.projects: dict[Path, CheckedProject] = {}
 
     def check(self, path: Path) -> None:
         """Check a file or a folder."""
@@ -95,7 +102,8 @@ class CheckedFiles:
             self._check_document(path)
         elif path.suffix == ".toml":
             self.kinds[path] = PROJECT_FILE
-            check_project_file(self.findings, path)
+            if (project := check_project_file(self.findings, path)) is not None:
+                self.projects[path] = project
         elif (key := _sdist_key(path)) is not None:
             self.kinds[path] = SDIST
             self.sdists[key] = path
@@ -104,7 +112,7 @@ class CheckedFiles:
             self.findings.note(path, text, code="unknown-file")
 
     def _release(self, key: _Key) -> ReleaseFiles:
-        return self.releases.setdefault(key, ReleaseFiles(*key, {}, {}, {}))
+        return self.releases.setdefault(key, ReleaseFiles(*key, {}, {}, {}, {}))
 
     def _check_wheel(self, path: Path) -> None:
         """Check the filename and the content of a wheel."""
@@ -114,12 +122,14 @@ class CheckedFiles:
             key = (path.parent, *filename.release())
             self.findings.add(path, soundness.of_filename(filename))
         with opened_file(path) as source:
-            metadata = check_wheel(self.findings, path, source, filename)
+            checked = check_wheel(self.findings, path, source, filename)
         if filename is not None and key is not None:
             release = self._release(key)
             release.wheels[path] = filename
-            if metadata is not None:
-                release.metadata[path] = metadata
+            if checked.metadata is not None:
+                release.metadata[path] = checked.metadata
+            if checked.payload is not None:
+                release.payloads[path] = checked.payload
 
     def _check_document(self, path: Path) -> None:
         """Check a variant.json or an index file."""

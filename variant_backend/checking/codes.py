@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from ..errors import VariantError, did_you_mean, one_of
+from ..project.python_versions import OLDEST
 
 ERROR = "error"
 WARNING = "warning"
@@ -287,6 +288,12 @@ RULES: Mapping[str, Rule] = {
         "add the label to its filename: run `make-variant` on it",
     ),
     "equal-properties": Rule((PRACTICE,), WARNING, "Two labels have equal properties.", "remove one of them"),
+    "same-payload": Rule(
+        (PRACTICE,),
+        WARNING,
+        "A recipe changes the build of a label, but not the payload of its wheel.",
+        "correct the recipe, or remove these keys if the label differs only in its requirements",
+    ),
     "hash-label": Rule((PRACTICE,), WARNING, "A label is a hash.", "use a readable label"),
     "index-label-without-wheel": Rule(
         (PRACTICE,),
@@ -299,6 +306,12 @@ RULES: Mapping[str, Rule] = {
         WARNING,
         "The folder has an index file but no wheel of its release.",
         "move it to the folder of its wheels",
+    ),
+    "older-python": Rule(
+        (PRACTICE,),
+        WARNING,
+        "The project supports versions of Python on which its wrapped build backend does not run.",
+        f'write requires-python = ">={OLDEST}", or use `make-variant` on finished wheels instead',
     ),
     "other-label": Rule(
         (PRACTICE,),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,8 @@ from ..variants.filename import index_filename
 from ..variants.merging import combine
 from ..variants.metadata import VariantMetadata
 from ..variants.properties import Variant
+from ..wheels.payload import same_payloads
+from ..wheels.reading import WheelFile
 from . import release_rules
 from .checked_files import CheckedFiles, ReleaseFiles
 from .findings import Findings
@@ -31,6 +35,7 @@ def compare_files(files: CheckedFiles) -> None:
             sdist = files.sdists.get((release.folder, release.name, release.version))
             _find_missing_files(findings, release, sdist)
     _compare_wheels(files)
+    _compare_payloads(files)
     _compare_projects(files)
 
 
@@ -108,6 +113,29 @@ def _compare_wheels(files: CheckedFiles) -> None:
     for parts in filter(None, wheels.values()):
         for path, problem in consistency.of_wheels(parts):
             files.findings.add(path, [problem])
+
+
+def _compare_payloads(files: CheckedFiles) -> None:
+    """Find recipes without effect: those of project files, for the wheels of their project in all folders."""
+    for path, project in files.projects.items():
+        keys = {label: recipe.build_keys(label) for label, recipe in project.recipes.items()}
+        releases: dict[tuple[str, Version], dict[WheelFile, Mapping[str, str]]] = {}
+        for release in files.releases.values():
+            if project.name in (None, release.name):
+                wheels = releases.setdefault((release.name, release.version), {})
+                wheels.update(
+                    (WheelFile(wheel, release.wheels[wheel]), payload)
+                    for wheel, payload in release.payloads.items()
+                )
+        for payloads in releases.values():
+            is_same = partial(_have_same_hashes, payloads)
+            files.findings.add(path, same_payloads(payloads, payloads, keys, is_same))
+
+
+def _have_same_hashes(
+    payloads: Mapping[WheelFile, Mapping[str, str]], one: WheelFile, other: WheelFile
+) -> bool:
+    return payloads[one] == payloads[other]
 
 
 def _compare_projects(files: CheckedFiles) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
-from ..project.pyproject import Project, build_system_problems, may_be_wrapped
+from ..formats.toml_read import read_toml
+from ..project.pyproject import Project, build_system_problems, may_be_wrapped, python_problem
+from ..project.recipe import Recipe
 from ..variants import consistency
+from ..variants.filename import normalize
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_metadata
 from ..variants.properties import NULL_LABEL, NULL_VARIANT, Variant
@@ -32,17 +36,34 @@ def check_metadata(findings: Findings, path: Path, data: bytes, within: str = ""
     return metadata if is_complete else None
 
 
-def check_project_file(findings: Findings, path: Path) -> None:
-    """Check the variants and the recipes in a project file."""
+class CheckedProject(NamedTuple):
+    """The normalized name in a project file, None if the backend provides it, and the recipes."""
+
+    name: str | None
+    recipes: Mapping[str, Recipe]
+
+
+def check_project_file(findings: Findings, path: Path) -> CheckedProject | None:
+    """Check the variants and the recipes in a project file; None if it cannot be read."""
     document = Document()
+    checked = None
     document_content(path)  # an unreadable file is `unreadable`, not `not-toml`
     with findings.noting(path, code="not-toml"):
         project = Project.read(document, path)
+        checked = CheckedProject(_project_name(path), project.recipes)
         if project.metadata is not None:
             variants: Mapping[str, Variant] = {**project.metadata.variants, NULL_LABEL: NULL_VARIANT}
             recipes = {label: project.recipe(label) for label in variants}
             document.problems += consistency.of_metadata(project.metadata)
             document.problems += release_rules.of_recipes(recipes, variants)
         if project.build_backend or may_be_wrapped(path):
-            document.problems += build_system_problems(path)
+            document.problems += build_system_problems(read_toml(path), path)
+        if problem := python_problem(path):
+            document.problems.append(problem)
     findings.add(path, document.problems)
+    return checked
+
+
+def _project_name(path: Path) -> str | None:
+    name = Document().table(read_toml(path).get("project", {}), "project").get("name")
+    return normalize(name) if isinstance(name, str) else None

@@ -12,30 +12,41 @@ from ..variants import consistency
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..wheels import soundness
+from ..wheels.payload import payload_of
 from ..wheels.reading import SIGNATURES, Wheel, check_directories, check_identity, read_archive
 from .documents import check_metadata
 from .findings import Findings
 from .input_files import document_content, is_regular_file
 
 
+class CheckedWheel(NamedTuple):
+    """The metadata of a wheel's variant.json, and the hash of each file of its payload.
+
+    They are None if variant.json or RECORD is missing or broken.
+    """
+
+    metadata: VariantMetadata | None = None
+    payload: Mapping[str, str] | None = None
+
+
 def check_wheel(
     findings: Findings, path: Path, source: Source, filename: WheelFilename | None
-) -> VariantMetadata | None:
-    """Check an open wheel; return the metadata of its variant.json. None if it is missing or broken."""
+) -> CheckedWheel:
+    """Check an open wheel, and return what the comparison of wheels needs."""
     archive = None
     with findings.noting(path, code="bad-zip"):
         archive = read_archive(source)
     if archive is None:
-        return None
+        return CheckedWheel()
     with findings.noting(path, code="zip-layout"):
         archive.check_layout()
     if filename is None:
-        return None  # the names of its directories are unknown
+        return CheckedWheel()  # the names of its directories are unknown
     wheel = Wheel(filename, archive, {entry.name: entry for entry in archive.entries}, b"")
     with findings.noting(path, code="dist-info"):
         check_directories(filename, wheel.entries)
     if not any(name.startswith(wheel.path("")) for name in wheel.entries):
-        return None  # no later check would find its file
+        return CheckedWheel()  # no later check would find its file
     return _DistInfo(findings, path, wheel).check()
 
 
@@ -46,8 +57,8 @@ class _DistInfo(NamedTuple):
     path: Path
     wheel: Wheel
 
-    def check(self) -> VariantMetadata | None:
-        """Check all files; return the metadata of variant.json. None if it is missing or broken."""
+    def check(self) -> CheckedWheel:
+        """Check all files."""
         contents = {name: self.content(name) for name in ("METADATA", "WHEEL", "RECORD")}
         self.check_core_metadata(contents["METADATA"])
         if (data := contents["WHEEL"]) is not None:
@@ -64,8 +75,7 @@ class _DistInfo(NamedTuple):
         elif self.wheel.filename.label is not None:
             text = f"{self.wheel.path('variant.json')} is missing"
             self.findings.note(self.path, text, code="missing-variant-json")
-        self.check_record(contents.pop("RECORD"), contents)
-        return metadata
+        return CheckedWheel(metadata, self.checked_payload(contents.pop("RECORD"), contents))
 
     def content(self, name: str) -> bytes | None:
         """Return the content of a file. None if it is missing or damaged."""
@@ -102,10 +112,15 @@ class _DistInfo(NamedTuple):
         is_known = all(problem.code == "unlabelled-variant" for problem in problems)
         return metadata if is_known else None
 
-    def check_record(self, data: bytes | None, contents: Mapping[str, bytes | None]) -> None:
-        """Compare RECORD with the archive, and its hashes with the *contents* that were read."""
+    def checked_payload(
+        self, data: bytes | None, contents: Mapping[str, bytes | None]
+    ) -> dict[str, str] | None:
+        """Compare RECORD with the archive, and its hashes with the *contents* that were read.
+
+        Returns the hash of each file of the payload. None if RECORD is missing or broken.
+        """
         if data is None:
-            return
+            return None
         wheel, place = self.wheel, self.wheel.path("RECORD")
         signatures = {wheel.path(name) for name in SIGNATURES}
         present = signatures & wheel.entries.keys()
@@ -127,3 +142,5 @@ class _DistInfo(NamedTuple):
                 )
             placed = (Problem(problem.code, "RECORD", problem.text) for problem in problems)
             self.findings.add(self.path, placed)
+            return payload_of(wheel.filename, record)
+        return None

@@ -27,8 +27,8 @@ _SHOWS_HELP: tuple[type[click.ClickException], ...] = tuple(
     filter(None, [getattr(click.exceptions, "NoArgsIsHelpError", None)])
 )
 
-# The key of the options as they were given, before their values are read.
-_VALUES = "variant_backend.values"
+# The key of the options and arguments as they were given, before their values are read.
+_GIVEN = "variant_backend.given"
 
 
 class WrongUsage(click.UsageError):
@@ -158,7 +158,7 @@ class Command(_Program):
         if not ctx.resilient_parsing:
             refuse_single_dash(ctx, args)
             values, extra, given = self.make_parser(ctx).parse_args([*args])
-            ctx.meta[_VALUES] = values
+            ctx.meta[_GIVEN] = values, given
             if not any(param.is_eager for param in given):
                 refuse_unquoted(ctx, args)
                 refuse_repeats(ctx, args, given)
@@ -242,15 +242,21 @@ _QUIET = click.Option(["-q", "--quiet"], is_flag=True, help="Print errors only, 
 _VERBOSE = click.Option(["-v", "--verbose"], is_flag=True, help="Print each step, too.")
 
 
+def given_values(context: click.Context, names: Container[str | None]) -> list[tuple[str, str]]:
+    """Return the parameter name and the text of each option with one of these names, in the order given."""
+    values, given = context.meta[_GIVEN]
+    left = {name: iter(value if isinstance(value, list) else [value]) for name, value in values.items()}
+    return [(param.name, next(left[param.name])) for param in given if param.name in names]
+
+
 def given_options(context: click.Context, names: Container[str | None]) -> list[str]:
     """Return the options with these parameter names as they were given, with URLs without passwords."""
     from ..lowlevel.http import shown_url
 
+    options = {param.name: max(param.opts, key=len) for param in context.command.params}
     arguments: list[str] = []
-    for param in context.command.params:
-        given = context.meta[_VALUES].get(param.name) if param.name in names else None
-        for value in given if isinstance(given, list) else [given] if given is not None else []:
-            arguments += (max(param.opts, key=len), shown_url(value) if "://" in value else value)
+    for name, value in given_values(context, names):
+        arguments += (options[name], shown_url(value) if "://" in value else value)
     return arguments
 
 

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from ..machine.support import Machine, Policy
     from ..selection.explain import Explanation
     from ..selection.releases import Sources
-    from ..selection.requirements import Pin
     from ..selection.target import Target
     from ..variants.namespace_support import Support
     from ..variants.ranking import Key, Verdict
+    from ..variants.requirements import Pin
 
 # The options that make more wheels supported, or visible.
 _REMEDIES = Remedies(
@@ -112,7 +112,7 @@ def _check_labels(request: Pin, label: str | None, why_not: str | None) -> None:
 def _request(package: str | None, sources: Sources) -> Pin:
     """Return the requested package, by default the only project in the folders."""
     from ..selection.releases import projects
-    from ..selection.requirements import Pin
+    from ..variants.requirements import Pin
 
     if not any(sources):
         raise click.UsageError("missing source; add --find-links DIR or --index-url URL")

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from ..machine.support import Machine, Policy
     from ..selection.fetch import Fetched, LockFile
     from ..selection.releases import Sources
-    from ..selection.requirements import Pin
     from ..selection.resolve import Pick
     from ..selection.target import Target
+    from ..variants.requirements import Pin
 
 _NO_OUTPUT = "missing folder for the wheels; add --output DIR"
 
@@ -79,15 +79,15 @@ def fetch_command(
         picks, problems = resolve_locked(_lock_to_read(sources, output, lock_file), machine, policy, target)
     else:
         pins = _check_picking(packages, sources, output, lock_file, plain)
-        _warn_of_plain_http(printer, sources.index_urls)
+        warn_of_plain_http(printer, sources.index_urls)
         explain = given_options(click.get_current_context(), SELECTION)
         picks, problems = resolve_packages(pins, sources, machine, policy, target, explain=explain)
     _print_picks(printer, picks, problems, lock_file)
-    _warn_of_plain_http(printer, [pick.wheel.file.url for pick in picks if output and pick.wheel.file.url])
+    warn_of_plain_http(printer, [pick.wheel.file.url for pick in picks if output and pick.wheel.file.url])
     lock = _lock_to_write(lock_file, sources) if packages and lock_file else None
     with Progress(size=sum(pick.wheel.file.size or 0 for pick in picks) if output else 0) as progress:
         results = fetch(picks, output, lock, plain=plain, force=force, advance=progress.advance)
-    _print_results(printer, results)
+    print_fetched(printer, results)
     printer.keys = {
         "packages": [_to_dict(pick, results) for pick in picks],
         "lock-file": str(lock_file) if lock else None,
@@ -140,7 +140,7 @@ def _check_picking(
 ) -> list[Pin]:
     """Return the requested packages; raises UsageError if they or the options are wrong."""
     from ..formats.pylock import check_lock_name
-    from ..selection.requirements import Pin
+    from ..variants.requirements import Pin
 
     lines, pins = list[str](), list[Pin]()
     for text in packages:
@@ -162,7 +162,7 @@ def _check_picking(
     return pins
 
 
-def _print_results(printer: Printer, results: Iterable[Fetched]) -> None:
+def print_fetched(printer: Printer, results: Iterable[Fetched]) -> None:
     """Print which wheels are unverified, and which existed already."""
     for result in results:
         file = result.pick.wheel.file
@@ -172,7 +172,7 @@ def _print_results(printer: Printer, results: Iterable[Fetched]) -> None:
             printer.say(f"{result.path} already exists, with the same content")
 
 
-def _warn_of_plain_http(printer: Printer, urls: Iterable[str]) -> None:
+def warn_of_plain_http(printer: Printer, urls: Iterable[str]) -> None:
     """Warn of each server that is asked over a network without encryption."""
     from ..lowlevel.http import is_this_machine
 

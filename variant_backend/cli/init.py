@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -10,8 +11,8 @@ import click
 from ..errors import VariantError
 from ..lowlevel.terminal import Styled, escaped, is_terminal
 from ..variants.properties import Property
-from .command import Command
-from .options import PATH, dry_run_option, label_option, property_option
+from .command import Command, WrongUsage, WrongValue, given_values
+from .options import PATH, dry_run_option, label_option, property_option, read_properties
 from .output import Printer
 
 
@@ -22,16 +23,16 @@ from .output import Printer
     page="docs/init.md",
 )
 @click.argument("path", default=".", type=PATH, metavar="[PATH]")
-@label_option("Define this label in the project file.")
-@property_option
+@label_option("Define this label in the project file; may be repeated.", multiple=True)
+@property_option("A property of the label before it", read=tuple)  # each label has its own
 @click.option("--undo", is_flag=True, help="Restore the project's own build backend.")
 @dry_run_option
 @click.pass_obj
 def init_command(
     printer: Printer,
     path: Path,
-    label: str | None,
-    properties: tuple[Property, ...],
+    labels: tuple[str, ...],
+    properties: tuple[str, ...],
     undo: bool,
     dry_run: bool,
 ) -> None:
@@ -39,29 +40,22 @@ def init_command(
 
     PATH is the project's folder or its pyproject.toml. Afterwards, [build-system] names
     variant_backend.hooks, and [tool.variant-backend] names the backend that it named before. The command
-    shows the changes first, and keeps existing settings.
+    shows the changes first, and keeps existing settings. With several labels, write the properties of each
+    after it: -l a -p NS::FEATURE::VALUE -l b -p NS::FEATURE::VALUE.
     """
-    from ..building.plan import unknown_properties
     from ..project import scaffold as editing
 
-    if undo and (label is not None or properties):
+    if undo and (labels or properties):
         raise click.UsageError(
             "--undo cannot be used with --label or --property: it does not change variants"
         )
-    if properties and label is None:
+    if properties and not labels:
         raise click.UsageError("--property needs a label; add --label LABEL")
     file = editing.project_file(path)
     old = editing.read_project_file(file)
     try:
-        new = editing.unwrap(old) if undo else editing.wrap(old)
-        if label is not None:
-            if not properties and not editing.is_defined(new, label):
-                raise click.UsageError(
-                    f"label {label!r} is new; add its properties with --property NS::FEATURE::VALUE"
-                )
-            new = editing.add_variant(new, label, properties)
-            for warning in unknown_properties(editing.metadata_of(new, label)):
-                printer.warn(warning)
+        new = editing.unwrap(old) if undo else _wrapped(printer, file, old)
+        new = _with_labels(printer, new, _by_label(click.get_current_context()))
     except VariantError as error:
         raise error.within(file) from None
     printer.keys = {"path": str(file), "changed": new != old, "written": new != old and not dry_run}
@@ -75,6 +69,61 @@ def init_command(
         click.confirm(f"Write {escaped(str(file))}?", default=True, abort=True, err=True)
     editing.write_project_file(file, old, new)
     printer.say(f"{file}: written")
+
+
+def _wrapped(printer: Printer, file: Path, old: str) -> str:
+    """Return the text of a project file with its build backend wrapped; print warnings if it was not."""
+    from ..project import scaffold as editing
+    from ..project.python_versions import OLDEST
+
+    new = editing.wrap(old)
+    if new != old:
+        for warning in editing.wrapping_warnings(file, old):
+            printer.warn(warning.within(file))
+        if not editing.declares_python(old):
+            remedy = f'if another file declares older versions, write ">={OLDEST}" there'
+            printer.say(f"{file}: builds now require Python {OLDEST} or newer; {remedy}")
+    return new
+
+
+def _by_label(context: click.Context) -> dict[str, tuple[Property, ...]]:
+    """Return the properties of each label: those after it. Those before a single label are its own, too.
+
+    Raises UsageError if a property is invalid, if a label is given twice, or if properties come before the
+    first of several labels.
+    """
+    texts: dict[str, list[str]] = {}
+    first: list[str] = []
+    for name, text in given_values(context, {"labels", "properties"}):
+        if name == "properties":
+            [first, *texts.values()][-1].append(text)
+        elif text in texts:
+            raise click.UsageError(f"label {text!r} is given twice; give it once, before all its properties")
+        else:
+            texts[text] = []
+    if first and len(texts) > 1:
+        text = f"--property {first[0]!r} comes before the first of several labels"
+        raise click.UsageError(f"{text}; move it after the label that it belongs to")
+    try:
+        return {label: read_properties([*first, *own]) for label, own in texts.items()}
+    except VariantError as error:
+        raise WrongValue(error.lines(), "-p/--property") from None
+
+
+def _with_labels(printer: Printer, text: str, wanted: Mapping[str, Sequence[Property]]) -> str:
+    """Return the text of a project file with labels; raises UsageError if new ones have no properties."""
+    from ..building.plan import unknown_properties
+    from ..project import scaffold as editing
+
+    new = [label for label, own in wanted.items() if not own and not editing.is_defined(text, label)]
+    if new:
+        remedy = "add its properties after it with --property NS::FEATURE::VALUE"
+        raise WrongUsage([f"label {label!r} is new; {remedy}" for label in new])
+    for label, properties in wanted.items():
+        text = editing.add_variant(text, label, properties)
+        for warning in unknown_properties(editing.metadata_of(text, label)):
+            printer.warn(warning)
+    return text
 
 
 def _show_difference(printer: Printer, file: Path, old: str, new: str) -> None:

@@ -27,16 +27,20 @@ _WIDTH = 12  # of the first column
 
 @click.command("inspect", cls=Command, example="variant-backend inspect dist/*.whl", page="docs/inspect.md")
 @click.argument("targets", nargs=-1, required=True, callback=expanded, metavar="WHEEL|URL|NAME...")
+@click.option("--compare", is_flag=True, help="List the files that differ between two wheels.")
 @environment_options
 @click.pass_obj
 def inspect_command(
-    printer: Printer, targets: tuple[str, ...], environment: Callable[[], Environment]
+    printer: Printer, targets: tuple[str, ...], compare: bool, environment: Callable[[], Environment]
 ) -> None:
     """Show the variant metadata of wheels and distributions.
 
     A name that ends in .whl is a wheel. A name with :// is the URL of a wheel, or of a page or folder with
     wheels. Any other name is an installed distribution.
     """
+    if compare:
+        _compare(printer, targets)
+        return
     shown: list[Inspection] = []
     for target in targets:
         for result in _inspected(target, environment):
@@ -51,6 +55,35 @@ def inspect_command(
             for problem in problems:
                 printer.error(problem)
     printer.keys = {"targets": list(map(_to_dict, shown))}
+
+
+def _compare(printer: Printer, targets: tuple[str, ...]) -> None:
+    """Print the differences between two wheels."""
+    from ..wheels.payload import compare_wheels
+    from ..wheels.reading import WheelFile
+
+    if len(targets) != 2 or any("://" in target for target in targets):
+        raise click.UsageError(f"--compare: expected the paths of two wheels, got {', '.join(targets)}")
+    first, second = targets
+    changes = compare_wheels(WheelFile.of(Path(first)), WheelFile.of(Path(second)))
+    printer.keys = {
+        "compared": [*targets],
+        "differences": {name.replace("_", "-"): list(lines) for name, lines in changes._asdict().items()},
+    }
+    meanings = {
+        "only_in_first": f"only in {first}",
+        "only_in_second": f"only in {second}",
+        "different": "different content",
+        "equivalent": "same, except for debug information, paths and times of the build",
+        "metadata_only_in_first": f"METADATA: only in {first}",
+        "metadata_only_in_second": f"METADATA: only in {second}",
+    }
+    for name, lines in changes._asdict().items():
+        if lines:
+            printer.line(Styled(meanings[name], "bold"))
+            printer.table([(f"  {line}",) for line in lines])
+    if not any(changes):
+        printer.say("no file differs")
 
 
 def _inspected(target: str, environment: Callable[[], Environment]) -> list[Inspection | VariantError]:

@@ -81,15 +81,21 @@ def _check_one_value(text: str) -> None:
         )
 
 
-property_option = click.option(
-    "-p",
-    "--property",
-    "properties",
-    multiple=True,
-    callback=reading(read_properties),
-    metavar="NS::FEATURE::VALUE",
-    help="A property of the label; may be repeated. A machine needs one value of each feature.",
-)
+def property_option(
+    help: str,  # noqa: A002
+    *,
+    read: Callable[[Iterable[str]], object] = read_properties,
+) -> Callable[[_Function], _Function]:
+    """Return ``-p/--property``, the parameter ``properties``; *read* may raise VariantError."""
+    return click.option(
+        "-p",
+        "--property",
+        "properties",
+        multiple=True,
+        callback=reading(read),
+        metavar="NS::FEATURE::VALUE",
+        help=f"{help}; may be repeated. A machine needs one value of each feature.",
+    )
 
 
 def output_option(help: str, *, required: bool = False) -> Callable[[_Function], _Function]:  # noqa: A002

@@ -25,7 +25,7 @@ def _project_name(text: str | None) -> str | None:
 
 
 _OPTIONS = (
-    property_option,
+    property_option("A property of the label"),
     click.option(
         "--null", "is_null", is_flag=True, help="Make the null variant, the fallback without properties."
     ),

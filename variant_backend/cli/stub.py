@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..lowlevel.file_set import Output
     from ..selection.evaluate import Evaluation
     from ..selection.releases import Listing
-    from ..selection.requirements import Pin
+    from ..variants.requirements import Pin
 
 
 _PREFERRED = (
@@ -49,7 +49,7 @@ def _hosts(values: Sequence[str]) -> tuple[str, ...]:
 
 
 def _package(value: str | None) -> Pin | None:
-    from ..selection.requirements import Pin
+    from ..variants.requirements import Pin
 
     pin = None if value is None else Pin.parse(value)
     if pin is not None and pin.label is not None:

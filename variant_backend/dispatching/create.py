@@ -29,11 +29,11 @@ from ..lowlevel.ranges import Advance, file_digest
 from ..lowlevel.tarball import pack
 from ..project.user_variables import PLAIN
 from ..selection.releases import Listing, Sources, find_listings, projects, read_release
-from ..selection.requirements import Pin
 from ..variants import consistency
 from ..variants.filename import WheelFilename, escape
 from ..variants.metadata import VariantMetadata
 from ..variants.properties import NULL_LABEL
+from ..variants.requirements import Pin
 from ..wheels import soundness
 from ..wheels.reading import Wheel, open_wheel
 

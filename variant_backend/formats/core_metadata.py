@@ -32,6 +32,11 @@ def read_field(data: bytes, field: str) -> str:
     return " ".join(line.strip() for line in value.split("\n")).strip()
 
 
+def field_lines(data: bytes) -> list[str]:
+    """Return the lines before the description: fields, with their continuation lines."""
+    return [line.rstrip("\r") for line in _headers(data).decode("utf-8", "replace").split("\n") if line]
+
+
 def check_utf8(data: bytes) -> None:
     """Check that METADATA is UTF-8, as pip and twine require; raises VariantError with the line."""
     try:

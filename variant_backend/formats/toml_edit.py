@@ -72,6 +72,14 @@ class Place(NamedTuple):
             start -= 1
         return start
 
+    def comments(self) -> list[str]:
+        """Return the comments directly above the key, and the one after its value."""
+        start = self.at
+        while start > self.lead() and isinstance(self.body[start - 1][1], Comment):
+            start -= 1
+        items = [item for _, item in self.body[start : self.at + 1]]
+        return [item.trivia.comment for item in items if item.trivia.comment]
+
     def set(self, text: str) -> None:
         """Replace the value; the text before and after it stays."""
         fresh = tomlkit.value(text)

@@ -228,8 +228,8 @@ class HeadCopy:
         try:
             position = 0
             ways = [*_KERNEL_COPIES, _read_and_write]
-            while position < self._end:
-                copied = _copy_some(ways, self._source, self._target, position, self._end - position)
+            while (left := self._end - position) > 0:  # other threads may lower the end at any time
+                copied = _copy_some(ways, self._source, self._target, position, left)
                 position += copied
                 self._advance(copied)
         except Exception as error:  # raised again by `finish`

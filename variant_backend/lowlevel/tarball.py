@@ -12,7 +12,7 @@ from typing import BinaryIO
 from ..errors import VariantError
 
 # Limits in bytes: of the unpacked archive up to the member, and of the member.
-_LARGEST_ARCHIVE = 128 << 20
+_LARGEST_ARCHIVE = 1 << 30
 _LARGEST_CONTENT = 8 << 20
 
 

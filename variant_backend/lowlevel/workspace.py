@@ -11,7 +11,8 @@ from typing import IO
 
 from ..errors import VariantError
 
-_WORKSPACE_PREFIX = ".variant-backend-"
+# The names of private folders have it; the comparison of built files looks for it.
+PREFIX = "variant-backend-"
 
 if sys.platform == "win32":
     import msvcrt
@@ -29,22 +30,25 @@ else:
 
 
 @contextmanager
-def workspace(folder: Path) -> Iterator[Path]:
+def workspace(folder: Path, *, hidden: bool = True) -> Iterator[Path]:
     """Yield a private folder inside *folder*, and remove it afterwards; *folder* is created if missing.
+
+    Build tools may skip files below a *hidden* folder.
 
     `os.replace` can move files out of it, as it is on the same file system. A lock file beside it exists
     longer than the private folder does. A killed run leaves both: its lock is free then, and the next run in
     the same folder removes them. Raises VariantError if *folder* is not writable.
     """
+    prefix = f".{PREFIX}" if hidden else PREFIX
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(folder)
-        lock_path, lock = _create_lock(folder)
+        _remove_abandoned(folder, prefix)
+        lock_path, lock = _create_lock(folder, prefix)
     except OSError as error:
         raise folder_error(folder, error) from None
     path = lock_path.with_suffix("")
     try:
-        path.mkdir()
+        path.mkdir(mode=0o700)
         yield path
     finally:
         _remove(path, lock_path, lock)
@@ -58,10 +62,10 @@ def folder_error(folder: Path, error: OSError) -> VariantError:
     return VariantError(str(error.strerror), place=folder, hint=hint)
 
 
-def _create_lock(folder: Path) -> tuple[Path, IO[bytes]]:
+def _create_lock(folder: Path, prefix: str) -> tuple[Path, IO[bytes]]:
     """Create a lock file and lock it; try again if a cleaning run removes it in between."""
     while True:
-        path = folder / f"{_WORKSPACE_PREFIX}{os.urandom(6).hex()}.lock"
+        path = folder / f"{prefix}{os.urandom(6).hex()}.lock"
         lock = path.open("xb")
         try:
             _acquire(lock)
@@ -75,13 +79,13 @@ def _create_lock(folder: Path) -> tuple[Path, IO[bytes]]:
         lock.close()
 
 
-def _remove_abandoned(folder: Path) -> None:
+def _remove_abandoned(folder: Path, prefix: str) -> None:
     """Remove the workspaces of runs that have ended: those whose lock is free."""
     names: list[str] = []
     with suppress(OSError):  # a writable folder need not be readable
         names = os.listdir(folder)  # noqa: PTH208  # names alone, as a folder may have very many
     for name in names:
-        if not (name.startswith(_WORKSPACE_PREFIX) and name.endswith(".lock")):
+        if not (name.startswith(prefix) and name.endswith(".lock")):
             continue
         lock_path = folder / name
         with suppress(OSError):

@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import sys
+import sysconfig
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
@@ -151,7 +152,8 @@ def _without_uvx(environ: Mapping[str, str]) -> Mapping[str, str]:
 def _own_environment() -> Environment:
     """Return the environment of this interpreter."""
     folders = tuple(Path(path) for path in dict.fromkeys(sys.path) if path and _is_dir(Path(path)))
-    version = ".".join(map(str, sys.version_info[:3]))
+    suffix = "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
+    version = ".".join(map(str, sys.version_info[:3])) + suffix
     python = version if sys.implementation.name == "cpython" else None
     interpreter = Path(sys.executable) if sys.executable else None
     return Environment(sys.prefix, "variant-backend's own", folders, interpreter, python)
@@ -244,7 +246,12 @@ def _read_environment(prefix: Path, found_by: str, environ: Mapping[str, str]) -
     config = _read_config(prefix / "pyvenv.cfg") if _is_file(prefix / "pyvenv.cfg") else {}
     match = re.match(r"3\.\d+(\.\d+)?", config.get("version_info") or config.get("version") or "")
     release = ".".join(match[0].split(".")[:2]) if match else ""
-    folders = _site_packages(prefix, release)
+    folders = _site_packages(prefix, release) or _site_packages(prefix, f"{release}t")
+    python = _cpython(
+        prefix, match[0] if match else None, folders[:1], config.get("implementation", "CPython")
+    )
+    if python and python.endswith("t"):
+        release += "t"  # a system may have both builds of a release
     # `uv run --with` adds an environment in front of the project's environment.
     if extended := config.get("extends-environment"):
         folders += _site_packages(Path(extended), release)
@@ -259,18 +266,22 @@ def _read_environment(prefix: Path, found_by: str, environ: Mapping[str, str]) -
         found_by,
         tuple(dict.fromkeys(folders)),
         _interpreter_in(prefix),
-        _cpython(match[0] if match else None, folders[:1], config.get("implementation", "CPython")),
+        python,
     )
 
 
-def _cpython(version: str | None, folders: Iterable[Path], implementation: str) -> str | None:
-    """Return a version of CPython as ``--python`` takes it; only the folder shows the free-threaded build."""
+def _cpython(prefix: Path, version: str | None, folders: Iterable[Path], implementation: str) -> str | None:
+    """Return a version of CPython as ``--python`` takes it.
+
+    The free-threaded build shows in the name of its folder; on Windows, in a second name of its interpreter.
+    """
     name = next((folder.parent.name for folder in folders), "")
     if implementation != "CPython" or name.startswith("pypy"):
         return None
     match = re.fullmatch(r"python(3\.\d+)t?", name)
     version = version or (match[1] if match else None)
-    return f"{version}t" if version and match and name.endswith("t") else version
+    is_free_threaded = (match and name.endswith("t")) or any((prefix / "Scripts").glob("python3.*t.exe"))
+    return f"{version}t" if version and is_free_threaded else version
 
 
 def _read_config(path: Path) -> dict[str, str]:
@@ -287,7 +298,7 @@ def _site_packages(prefix: Path, release: str, name: str = "site-packages") -> l
     """Return the existing site-packages folders below a prefix; *release* is 3.11, or empty if unknown."""
     folders = [path for lib in ("lib", "lib64") for path in sorted((prefix / lib).glob(f"*/{name}"))]
     # An environment that was upgraded in place has folders of several releases.
-    pattern = rf"(python|pypy){re.escape(release) or '3.*'}t?"
+    pattern = rf"(python|pypy){re.escape(release) or '3.*'}"
     folders = [path for path in folders if re.fullmatch(pattern, path.parent.name)]
     windows = prefix / "Lib" / name
     return _without_links([*folders, *([windows] if _is_dir(windows) else [])])

@@ -12,7 +12,7 @@ from threading import Thread
 from typing import IO, Any, NamedTuple, cast
 
 from ..errors import Problem, VariantError, did_you_mean, one_of
-from ..lowlevel.processes import GROUP, command_line, end_group
+from ..lowlevel.processes import Child, command_line
 from ..lowlevel.terminal import print_detail, print_message
 from ..variants.filename import normalize
 from ..variants.properties import Variant, check_name, check_value
@@ -83,7 +83,8 @@ def installed_plugins(folders: Sequence[Path]) -> tuple[list[Plugin], list[Probl
     for distribution in distributions(path=[*map(str, folders)]):
         name, version = "", ""
         with suppress(Exception):  # invalid files raise errors of many types
-            name, version = (distribution.metadata[key] or "" for key in ("Name", "Version"))
+            metadata = distribution.metadata
+            name, version = (metadata.get_all(key, [""])[0] for key in ("Name", "Version"))
         if normalize(name) in seen:
             continue
         seen.add(normalize(name))
@@ -284,13 +285,11 @@ def _run(
     All processes that it started end with it. *in_build*, it stays in the process group of the build, so that
     ending the build ends it too.
     """
-    command = [*interpreter, str(Path(_ask_plugin.__file__)), *arguments]
-    print_detail(f"run {command_line(command)}")
-    group = {} if in_build else GROUP
+    command = [str(Path(_ask_plugin.__file__)), *arguments]
+    print_detail(f"run {command_line([*interpreter, *command])}")
+    pipe = subprocess.PIPE
     try:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **group
-        )
+        process = Child(command, python=interpreter, own_group=not in_build, stdout=pipe, stderr=pipe)
     except OSError as error:
         text = f"cannot be started: {error.strerror or error}"
         raise VariantError(text, place=interpreter[0]) from None
@@ -300,10 +299,7 @@ def _run(
         except subprocess.TimeoutExpired:
             raise VariantError(f"no answer within {_TIME_LIMIT} seconds", place=place) from None
         finally:
-            if in_build:
-                process.kill()
-            else:
-                end_group(process)
+            process.end()
     try:
         answer = json.loads(stdout)
     except ValueError:

@@ -7,7 +7,6 @@ that package too.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Collection, Sequence
@@ -16,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from ..errors import VariantError, one_of
-from ..lowlevel.processes import GROUP, command_line, end_group, temporary_folder
+from ..lowlevel.processes import Child, command_line, temporary_folder
 from ..lowlevel.terminal import print_detail
 from ..variants.filename import normalize
 from ..variants.providers import PluginProvider
+from .installer_settings import isolated_environ
 from .plugins import query_isolated
 
 if TYPE_CHECKING:
@@ -106,14 +106,12 @@ def _install(requirements: Sequence[str], installer: Installer, folder: Path) ->
 
     All processes that it started end with it.
     """
-    command = [sys.executable, str(_PROGRAM), installer, *requirements]
-    print_detail(f"run {command_line(command)}")
-    process = subprocess.Popen(
+    command = [str(_PROGRAM), installer, *requirements]
+    print_detail(f"run {command_line([sys.executable, *command])}")
+    process = Child(
         command,
-        env={**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))},
-        stdin=subprocess.DEVNULL,
+        env={**isolated_environ(folder), **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))},
         stdout=subprocess.PIPE,
-        **GROUP,
     )
     with process:
         try:
@@ -121,7 +119,7 @@ def _install(requirements: Sequence[str], installer: Installer, folder: Path) ->
         except subprocess.TimeoutExpired:
             return {"error": f"not finished within {_TIME_LIMIT} seconds"}
         finally:
-            end_group(process)
+            process.end()
     try:
         answer: dict[str, str] = json.loads(stdout)
     except ValueError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,7 +61,11 @@ class Project(NamedTuple):
 
         Raises VariantError if the file cannot be read, or is not TOML.
         """
-        data = read_toml(path)
+        return cls.parse(document, read_toml(path), variants=variants)
+
+    @classmethod
+    def parse(cls, document: Document, data: Mapping[str, object], *, variants: bool = True) -> Project:
+        """Read the parsed content of a pyproject.toml as `read` does."""
         for problem in misspelt_tables(data, variants=variants):
             document.add(problem)
         metadata = labels = None
@@ -72,6 +77,7 @@ class Project(NamedTuple):
         if not variants:
             return cls(metadata, *backend)
         common, recipes = read_recipes(document, table, _TOOL, labels)
+        _check_flags(document, recipes, metadata, backend[0])
         plugins = document.choice(table.get("plugins", "off"), f"{_TOOL}.plugins", _PLUGINS)
         return cls(metadata, *backend, common, recipes, plugins == "validate")
 
@@ -121,6 +127,21 @@ def _read_variants(
     return (None, None) if inner.problems else (metadata, metadata.variants)
 
 
+def _check_flags(
+    document: Document, recipes: Mapping[str, Recipe], metadata: VariantMetadata | None, backend: str | None
+) -> None:
+    """Note each label with automatic flags that have no source, or no compiler."""
+    labels = [label for label, recipe in recipes.items() if recipe.auto_flags]
+    if not labels or metadata is None:
+        return
+    from ..variants.derived_flags import check_derivable
+
+    for label in labels:
+        if variant := metadata.variants.get(label):
+            at_flags = f"{_TOOL}.variants.{label}.flags"
+            document.passes(at_flags, partial(check_derivable, variant), backend or "")
+
+
 def _read_backend(document: Document, table: Mapping[str, object]) -> tuple[str | None, tuple[str, ...]]:
     """Return the wrapped build backend, and its path."""
     build_backend: str | None = None
@@ -142,18 +163,19 @@ def may_be_wrapped(path: Path) -> bool:
     return "backend-path" in system or _is_hooks(system.get("build-backend"))
 
 
-def build_system_problems(path: Path) -> list[Problem]:
+def build_system_problems(data: Mapping[str, object], path: Path) -> list[Problem]:
     """Return why builds of a project do not get to `variant_backend.hooks`, or to the wrapped backend.
 
-    Raises VariantError if the file cannot be read.
+    *data* is the parsed content of the project file *path*.
     """
-    data = read_toml(path)
     system = Document().table(data.get("build-system", {}), "build-system")
     backend, requires = system.get("build-backend"), system.get("requires")
     is_in_tree = "backend-path" in system
     if not (is_in_tree or _is_hooks(backend)):
         is_near = isinstance(backend, str) and did_you_mean(backend, [_HOOKS])
-        remedy = f'write build-backend = "{_HOOKS}"' if is_near else f"run `{_init(path)}` to set it up"
+        remedy = (
+            f'write build-backend = "{_HOOKS}"' if is_near else f"run `{wrapping_command(path)}` to set it up"
+        )
         text = f"expected {_HOOKS!r}, got {backend!r}" if backend else f"missing; expected {_HOOKS!r}"
         return [Problem("build-system", "build-system.build-backend", text, remedy)]
     problems = []
@@ -170,6 +192,27 @@ def build_system_problems(path: Path) -> list[Problem]:
     return problems
 
 
+def python_problem(path: Path) -> Problem | None:
+    """Return the problem of a wrapped project that supports an older Python than `variant_backend.hooks`.
+
+    None also if its build backend is not known to be wrapped. Raises VariantError if the file cannot be read.
+    """
+    from .python_versions import older_python_problem, supported_pythons
+
+    data = read_toml(path)
+    supported = supported_pythons(data)
+    if supported is None or not _is_wrapped(data):
+        return None
+    return older_python_problem(supported, f"{wrapping_command(path)} --undo")
+
+
+def _is_wrapped(data: Mapping[str, object]) -> bool:
+    """Return whether a project file names `variant_backend.hooks`, or a backend that these hooks wrap."""
+    system, tools = (Document().table(data.get(key), key) for key in ("build-system", "tool"))
+    ours = Document().table(tools.get("variant-backend"), _TOOL)
+    return _is_hooks(system.get("build-backend")) or "build-backend" in ours
+
+
 def wrapped_problem(backend: str | None) -> Problem | None:
     """Return why the ``build-backend`` of ``[tool.variant-backend]`` cannot be wrapped, or None."""
     remedy = 'name the backend to wrap, for example "setuptools.build_meta"'
@@ -180,7 +223,7 @@ def wrapped_problem(backend: str | None) -> Problem | None:
     return Problem("build-system", f"{_TOOL}.build-backend", text, remedy)
 
 
-def _init(path: Path) -> str:
+def wrapping_command(path: Path) -> str:
     """Return the command that wraps the build backend of the project file *path*."""
     import shlex
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ..errors import VariantError, did_you_mean, one_of
 from ..variants.abi_dependency import ABI_DEPENDENCY, REMARK
@@ -13,9 +13,13 @@ from ..variants.filename import WheelFilename, check_project_name, escape
 from ..variants.properties import NULL_LABEL, Variant
 from ..variants.validation import Document, join
 
+if TYPE_CHECKING:
+    from ..variants.requirements import Pin
+
 COMMON_KEYS = ("dependencies", "remove-dependencies", "name", "strip-local-version", "markers", "variants")
 _KEYS = (
     "match",
+    "flags",
     "env",
     "env-append",
     "config-settings",
@@ -25,6 +29,13 @@ _KEYS = (
     "remove-dependencies",
 )
 _MARKERS = ("resolve", "keep")
+_FLAGS = ("auto",)
+
+# Every environment marker has quotes, and no name of a variable or setting.
+_QUOTES = {"'", '"'}
+_AFTER_MARKER = 'write a table after a marker: { NAME = "..." }'
+
+_Entries = TypeVar("_Entries", bound=Mapping[str, Any])
 
 # The parts of a wheel's name that globs are compared with, and the characters allowed in each.
 _PARTS = {
@@ -37,19 +48,34 @@ _PARTS = {
 }
 
 
-class Recipe(NamedTuple):
-    """The changes for the wheel of one label, including those for every label.
+class Conditional(NamedTuple):
+    """The changes of a recipe for builds in environments in which a *marker* is true."""
 
-    *match* has a glob for each part of a wheel's name. *abi_dependency* lists projects; the version of each
-    in the build environment becomes a property. *name* and *strip_local_version* are only for conversions.
-    Variant markers are decided, unless *keep_markers* leaves them to installers.
-    """
-
-    match: Mapping[str, str] = {}
+    marker: str
     env: Mapping[str, str] = {}
     env_append: Mapping[str, str] = {}
     config_settings: Mapping[str, str | tuple[str, ...]] = {}
+    build_variants: tuple[Pin, ...] = ()
+
+
+class Recipe(NamedTuple):
+    """The changes for the wheel of one label, including those for every label.
+
+    *match* has a glob for each part of a wheel's name. *build_variants* are variants of other projects that
+    must be in the build environment. *abi_dependency* lists projects; the version of each
+    in the build environment becomes a property. *name* and *strip_local_version* are only for conversions.
+    Variant markers are decided, unless *keep_markers* leaves them to installers. The *conditional* changes
+    follow the others. With *auto_flags*, builds use the compiler flags of the label's properties.
+    """
+
+    match: Mapping[str, str] = {}
+    auto_flags: bool = False
+    env: Mapping[str, str] = {}
+    env_append: Mapping[str, str] = {}
+    config_settings: Mapping[str, str | tuple[str, ...]] = {}
+    conditional: tuple[Conditional, ...] = ()
     build_requires: tuple[str, ...] = ()
+    build_variants: tuple[Pin, ...] = ()
     abi_dependency: tuple[str, ...] = ()
     dependencies: tuple[str, ...] = ()
     remove_dependencies: tuple[str, ...] = ()
@@ -57,30 +83,62 @@ class Recipe(NamedTuple):
     strip_local_version: bool = False
     keep_markers: bool = False
 
-    def environment(self, current: Mapping[str, str]) -> dict[str, str]:
-        """Return the variables that a build changes in the *current* environment."""
-        changed = dict(self.env)
-        for name, text in self.env_append.items():
-            former = changed.get(name, current.get(name))
-            changed[name] = f"{former} {text}" if former else text
-        return changed
+    def decided(self, environment: Mapping[str, str]) -> Recipe:
+        """Return the recipe for builds in an *environment*, given by the values of all marker names."""
+        if not self.conditional:
+            return self
+        from ..variants.markers import is_true
+
+        recipe = self._replace(conditional=())
+        for part in self.conditional:
+            if is_true(part.marker, environment):
+                recipe = recipe._replace(
+                    env={**recipe.env, **part.env},
+                    env_append=_joined(recipe.env_append, part.env_append),
+                    config_settings=_extended(recipe.config_settings, part.config_settings),
+                    build_variants=(*recipe.build_variants, *part.build_variants),
+                )
+        return recipe
+
+    def with_flags(self, flags: Mapping[str, str]) -> Recipe:
+        """Return the recipe with compiler *flags*, by variable, before its own ones."""
+        return self._replace(env_append=_joined(flags, self.env_append))
+
+    def appended(self, current: Mapping[str, str], defaults: Mapping[str, str]) -> dict[str, str]:
+        """Return the variables of *env_append*, with their texts after those of the *current* environment.
+
+        Variables that are not set have the texts of *defaults*.
+        """
+        former = {name: current.get(name, defaults.get(name)) for name in self.env_append}
+        return {
+            name: f"{former[name]} {text}" if former[name] else text for name, text in self.env_append.items()
+        }
+
+    def build_keys(self, label: str) -> dict[str, object]:
+        """Return the keys that change how the wheel of a *label* is built, with their values.
+
+        The *conditional* changes and build requirements with a marker are left out, because not every build
+        has them.
+        """
+        values: dict[str, object] = {
+            "flags": label if self.auto_flags else None,
+            "env": self.env,
+            "env-append": self.env_append,
+            "config-settings": self.config_settings,
+            "build-requires": [
+                *(text for text in self.build_requires if ";" not in text),
+                *map(str, self.build_variants),
+            ],
+        }
+        return {key: value for key, value in values.items() if value}
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the config settings for the wrapped backend, with the user's *given* ones last.
 
         A given value extends a list, and replaces a string.
         """
-        merged: dict[str, Any] = {
-            key: list(value) if isinstance(value, tuple) else value
-            for key, value in self.config_settings.items()
-        }
-        for key, value in given.items():
-            former = merged.get(key)
-            if isinstance(former, list):
-                merged[key] = [*former, *(value if isinstance(value, (list, tuple)) else [value])]
-            else:
-                merged[key] = value
-        return merged
+        merged = _extended(self.config_settings, given)
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in merged.items()}
 
     def requirements(self, own: Sequence[str], variant: Variant) -> list[str]:
         """Return the Requires-Dist of a *variant*, from the *own* requirements of its wheel.
@@ -193,6 +251,8 @@ def read_recipes(
                 f"unknown label {label!r}{suggestion}; labels in [variant.variants]: {one_of(known)}",
             )
         recipes[label] = _recipe(document, value, at_label, common)
+        if label == NULL_LABEL and recipes[label].auto_flags:
+            document.note(f"{at_label}.flags", "the null variant has no properties", remedy="remove it")
         if label == NULL_LABEL and recipes[label].abi_dependency:
             document.note(f"{at_label}.abi-dependency", "the null variant cannot have properties")
     return common, recipes
@@ -203,12 +263,25 @@ def _recipe(document: Document, value: object, place: str, common: Recipe) -> Re
     table = document.table(value, place, _KEYS)
     removed = _names(document, table, place)
     others = Recipe(remove_dependencies=removed)
+    env, env_by_marker = _by_marker(document, table, place, "env", _variables)
+    env_append, append_by_marker = _by_marker(document, table, place, "env-append", _variables)
+    settings, settings_by_marker = _by_marker(document, table, place, "config-settings", _settings)
+    requires, variants, variants_by_marker = _build_requirements(document, table, place)
     return common._replace(
         match=_match(document, table, place),
-        env=_variables(document, table, place, "env"),
-        env_append=_variables(document, table, place, "env-append"),
-        config_settings=_settings(document, table, place),
-        build_requires=_requirements(document, table, place, "build-requires"),
+        auto_flags="flags" in table
+        and document.choice(table["flags"], join(place, "flags"), _FLAGS) is not None,
+        env=env,
+        env_append=env_append,
+        config_settings=settings,
+        conditional=(
+            *(Conditional(marker, env=entries) for marker, entries in env_by_marker),
+            *(Conditional(marker, env_append=entries) for marker, entries in append_by_marker),
+            *(Conditional(marker, config_settings=entries) for marker, entries in settings_by_marker),
+            *(Conditional(marker, build_variants=pins) for marker, pins in variants_by_marker),
+        ),
+        build_requires=requires,
+        build_variants=variants,
         abi_dependency=document.strings(
             table.get("abi-dependency", []), join(place, "abi-dependency"), check_project_name, least=0
         ),
@@ -221,21 +294,74 @@ def _recipe(document: Document, value: object, place: str, common: Recipe) -> Re
 
 
 def _requirements(document: Document, table: Mapping[str, object], place: str, key: str) -> tuple[str, ...]:
-    """Read requirements of the wheel, or of the build, which must not have variant markers."""
+    """Read requirements of the wheel."""
     if key not in table:
         return ()
-    from ..variants.markers import check_dependency, check_requirement, mentions_variant
+    from ..variants.markers import check_dependency
 
-    def check_build_requirement(text: str) -> None:
-        if mentions_variant(text):
-            raise VariantError(
-                f"requirement {text!r}: build requirements must not have variant markers",
-                hint="remove the marker, and move the requirement to the tables of the labels that need it",
-            )
-        check_requirement(text)
+    return document.strings(table[key], join(place, key), check_dependency, least=0)
 
-    check = check_build_requirement if key == "build-requires" else check_dependency
-    return document.strings(table[key], join(place, key), check, least=0)
+
+def _build_requirements(
+    document: Document, table: Mapping[str, object], place: str
+) -> tuple[tuple[str, ...], tuple[Pin, ...], list[tuple[str, tuple[Pin, ...]]]]:
+    """Read requirements of the build: a list, or a table of lists by marker, which the requirements get.
+
+    Returns the requirements, the variants of other projects among them, and those by marker.
+    """
+    key = "build-requires"
+    at_key, value = join(place, key), table.get(key, [])
+    if not isinstance(value, dict):
+        return (*_read_build_requirements(document, value, at_key), [])
+    from ..variants.markers import check_environment_marker, with_marker
+
+    requirements: list[str] = []
+    by_marker = []
+    for marker, texts in value.items():
+        at_marker = join(at_key, marker)
+        if document.passes(at_marker, check_environment_marker, marker):
+            read, pins = _read_build_requirements(document, texts, at_marker)
+            requirements += [with_marker(text, marker) for text in read]
+            by_marker += [(marker, pins)] if pins else []
+    return tuple(requirements), (), by_marker
+
+
+def _read_build_requirements(
+    document: Document, value: object, place: str
+) -> tuple[tuple[str, ...], tuple[Pin, ...]]:
+    """Read a list of requirements, and return those of PEP 508 and those for variants of other projects."""
+    texts = document.strings(value, place, _check_build_requirement, least=0)
+    variants = [text for text in texts if _names_variant(text)]
+    if not variants:
+        return texts, ()
+    from ..variants.requirements import Pin
+
+    pins = tuple(map(Pin.parse, variants))
+    names = [pin.name for pin in pins]
+    for name in dict.fromkeys(name for name in names if names.count(name) > 1):
+        document.note(place, f"several variants of {name!r}", remedy="keep one of them")
+    return tuple(text for text in texts if text not in variants), pins
+
+
+def _names_variant(requirement: str) -> bool:
+    """Return whether a build requirement has the form ``PACKAGE[==VERSION]#LABEL``; URLs may have a ``#``."""
+    return "#" in requirement and "@" not in requirement
+
+
+def _check_build_requirement(text: str) -> None:
+    from ..variants.markers import check_requirement, mentions_variant
+
+    if _names_variant(text):
+        from ..variants.requirements import Pin
+
+        Pin.parse(text)
+        return
+    if mentions_variant(text):
+        raise VariantError(
+            f"requirement {text!r}: build requirements must not have variant markers",
+            hint="remove the marker, and move the requirement to the tables of the labels that need it",
+        )
+    check_requirement(text)
 
 
 def _names(document: Document, table: Mapping[str, object], place: str) -> tuple[str, ...]:
@@ -280,11 +406,43 @@ def _check_glob(part: str, glob: str) -> None:
         )
 
 
-def _variables(document: Document, table: Mapping[str, object], place: str, key: str) -> dict[str, str]:
+def _by_marker(
+    document: Document,
+    table: Mapping[str, object],
+    place: str,
+    key: str,
+    read: Callable[[Document, Mapping[str, object], str], _Entries],
+) -> tuple[_Entries, list[tuple[str, _Entries]]]:
+    """Read a table whose entries are tables if their keys are markers; return the others, and these."""
+    at_key = join(place, key)
+    entries = document.table(table.get(key, {}), at_key)
+    tables = {marker: value for marker, value in entries.items() if isinstance(value, dict)}
+    others = {name: value for name, value in entries.items() if name not in tables}
+    by_marker = []
+    for marker, value in tables.items():
+        at_marker = join(at_key, marker)
+        if document.passes(at_marker, _check_marker, marker):
+            by_marker.append((marker, read(document, value, at_marker)))
+    return read(document, others, at_key), by_marker
+
+
+def _check_marker(text: str) -> None:
+    """Check the key of a table. Raises VariantError if it is not an environment marker."""
+    from ..variants.markers import check_environment_marker
+
+    if re.fullmatch(r"[\w.:/-]*", text):
+        raise VariantError(
+            "expected a string, got a table",
+            hint="write a string, or a table whose key is a marker such as \"sys_platform == 'win32'\"",
+        )
+    check_environment_marker(text)
+
+
+def _variables(document: Document, entries: Mapping[str, object], place: str) -> dict[str, str]:
     """Read environment variables."""
     result = {}
-    for name, value in document.table(table.get(key, {}), join(place, key)).items():
-        at_name = f"{place}.{key}.{name}"
+    for name, value in entries.items():
+        at_name = join(place, name)
         text = document.string(value, at_name)
         if text is not None and document.passes(at_name, partial(_check_variable, name), text):
             result[name] = text
@@ -292,34 +450,54 @@ def _variables(document: Document, table: Mapping[str, object], place: str, key:
 
 
 def _check_variable(name: str, text: str) -> None:
-    if not name or "=" in name or "\0" in name:
-        raise VariantError(f"invalid name of an environment variable {name!r}")
+    if not name or "=" in name or "\0" in name or _QUOTES & {*name}:
+        hint = _AFTER_MARKER if _QUOTES & {*name} else None
+        raise VariantError(f"invalid name of an environment variable {name!r}", hint=hint)
     if "\0" in text:
         raise VariantError("an environment variable cannot contain the character '\\0'")
 
 
 def _settings(
-    document: Document, table: Mapping[str, object], place: str
+    document: Document, entries: Mapping[str, object], place: str
 ) -> dict[str, str | tuple[str, ...]]:
     """Read config settings: strings, or lists of strings."""
     from .config_settings import VARIANT_SETTINGS
 
     result: dict[str, str | tuple[str, ...]] = {}
-    key = "config-settings"
-    for name, value in document.table(table.get(key, {}), join(place, key)).items():
-        at_name = f"{place}.{key}.{name}"
+    for name, value in entries.items():
+        at_name = join(place, name)
         if name in VARIANT_SETTINGS:
             document.note(
                 at_name,
                 "expected a setting of the wrapped backend, got a setting of variant-backend",
                 remedy="remove it",
             )
+        elif _QUOTES & {*name}:
+            document.note(at_name, "expected a table, as the key is a marker", remedy=_AFTER_MARKER)
         elif isinstance(value, list):
             texts = [document.string(text, f"{at_name}[{index}]") for index, text in enumerate(value)]
             result[name] = tuple(text for text in texts if text is not None)
         elif (text := document.string(value, at_name)) is not None:
             result[name] = text
     return result
+
+
+def _joined(former: Mapping[str, str], added: Mapping[str, str]) -> dict[str, str]:
+    """Return environment variables with the *added* texts after the *former* ones of the same name."""
+    joined = {name: f"{former[name]} {text}" if name in former else text for name, text in added.items()}
+    return {**former, **joined}
+
+
+def _extended(former: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, Any]:
+    """Return config settings: an *added* value extends a *former* list, and replaces a string."""
+    merged = dict(former)
+    for key, value in added.items():
+        own = merged.get(key)
+        if isinstance(own, tuple):
+            merged[key] = (*own, *(value if isinstance(value, (list, tuple)) else [value]))
+        else:
+            merged[key] = value
+    return merged
 
 
 def _check_removal(text: str) -> None:

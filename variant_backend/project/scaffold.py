@@ -17,17 +17,19 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from ..errors import VariantError
+from ..errors import MOST_SHOWN, Problem, VariantError
 from ..formats import toml_edit
 from ..lowlevel.workspace import workspace
 from ..variants.abi_dependency import ABI_DEPENDENCY
+from ..variants.derived_flags import check_derivable
 from ..variants.known_providers import KNOWN_PROVIDERS
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import metadata_from_table
-from ..variants.properties import NULL_LABEL, Property
+from ..variants.properties import NULL_LABEL, Property, Variant
 from ..variants.validation import Document
 from ..variants.wheel_metadata import select_variant
-from .pyproject import misspelt_tables
+from .pyproject import misspelt_tables, wrapping_command
+from .python_versions import older_python_problem, supported_pythons
 
 _PROJECT_FILE = "pyproject.toml"
 _HOOKS = "variant_backend.hooks"
@@ -48,6 +50,7 @@ _PRIORITIES = ("variant", "default-priorities")
 _PROVIDERS = ("variant", "providers")
 _VARIANTS = ("variant", "variants")
 _RECIPES = (*_OURS, "variants")
+_FLAGS_EXAMPLE = '# env-append = { CFLAGS = "..." }'
 
 
 def project_file(path: Path) -> Path:
@@ -122,6 +125,29 @@ def unwrap(text: str) -> str:
     return _checked(toml_edit.edited(text, _unwrap), _unwrapped(data))
 
 
+def wrapping_warnings(file: Path, old: str) -> list[Problem]:
+    """Return what may be wrong after the build backend in the *old* text of a project file is wrapped.
+
+    Comments beside ``build-backend`` stay there, and the project may support an older Python than its builds.
+    """
+    document = toml_edit.parse(old)
+    problems = []
+    backend = toml_edit.find(document, _SYSTEM_BACKEND)
+    if backend and (comments := " ".join(backend.comments())):
+        text = f"the comment {comments[:MOST_SHOWN]!r} is not moved with the value"
+        remedy = "move it to [tool.variant-backend] if it describes the wrapped backend"
+        problems.append(Problem("warning", ".".join(_SYSTEM_BACKEND), text, remedy))
+    supported = supported_pythons(document.unwrap())
+    if supported and (problem := older_python_problem(supported, f"{wrapping_command(file)} --undo")):
+        problems.append(problem)
+    return problems
+
+
+def declares_python(text: str) -> bool:
+    """Return whether a project file declares the versions of Python that the project supports."""
+    return supported_pythons(toml_edit.parse(text).unwrap()) is not None
+
+
 def is_defined(text: str, label: str) -> bool:
     """Return whether a label is ``null``, or defined in the project file."""
     return label == NULL_LABEL or label in _metadata(_read_tables(text)).variants
@@ -148,8 +174,8 @@ def add_variant(text: str, label: str, properties: Sequence[Property]) -> str:
         _declare(table, properties)
         table.setdefault("variants", {})[label] = variant.to_dict()
         _metadata(new)  # raises its problems before the file is written
-    recipes = new.setdefault("tool", {}).setdefault("variant-backend", {}).setdefault("variants", {})
-    recipes.setdefault(label, {})
+    ours = new.setdefault("tool", {}).setdefault("variant-backend", {})
+    ours.setdefault("variants", {}).setdefault(label, _recipe(variant, ours.get("build-backend", "")))
     return _checked(_extended(text, data, new), new)
 
 
@@ -252,6 +278,15 @@ def _declare(table: dict[str, Any], properties: Sequence[Property]) -> None:
                 order += [name for name in features if name not in order]
 
 
+def _recipe(variant: Variant, backend: str) -> dict[str, str]:
+    """Return the recipe of a new label: with automatic flags if they can be derived, and else empty."""
+    try:
+        check_derivable(variant, backend)
+    except VariantError:
+        return {}
+    return {"flags": "auto"}
+
+
 def _checked(text: str, expected: Mapping[str, Any]) -> str:
     """Return an edited text if it has the expected tables; raises VariantError if not."""
     if _pruned(toml_edit.parse(text).unwrap()) != _pruned(expected):
@@ -343,10 +378,11 @@ def _add_entry(document: toml_edit.Document, path: toml_edit.Path, value: Any) -
     if table == _RECIPES and (place is None or place.has_header()):
         ours = toml_edit.find_table(document, _OURS)
         if ours is None or ours.has_header():
-            example = '# env = { CFLAGS = "..." }\n# dependencies = ["..."]\n'
+            flags = 'flags = "auto"  # compiler flags for the properties' if value else _FLAGS_EXAMPLE
+            example = f'{flags}\n# dependencies = ["..."]\n'
             toml_edit.add(document, path, toml_edit.parse(example).body)
         else:
-            toml_edit.add(document, _OURS, toml_edit.lines({"variants": {key: {}}}))
+            toml_edit.add(document, _OURS, toml_edit.lines({"variants": {key: value}}))
     elif table == _PROVIDERS and place is None:
         toml_edit.add(document, path, toml_edit.lines(value), comment)
     else:

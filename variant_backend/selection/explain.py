@@ -13,7 +13,7 @@ from .report import of_label, shown_label
 from .select import Selection, check_names, select
 
 if TYPE_CHECKING:
-    from .requirements import Pin
+    from ..variants.requirements import Pin
     from .target import Target
     from .uv_selection import UvSelection
 

@@ -24,7 +24,7 @@ from .select import Selection, check_names, known_metadata, select, select_liste
 from .unknown_names import ignored_values, unknown_names
 
 if TYPE_CHECKING:
-    from .requirements import Pin
+    from ..variants.requirements import Pin
     from .target import Target
 
 

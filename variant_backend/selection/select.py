@@ -26,7 +26,7 @@ from .releases import (
 from .unknown_names import ignored_values, unknown_names
 
 if TYPE_CHECKING:
-    from .requirements import Pin
+    from ..variants.requirements import Pin
     from .target import Target
 
 

@@ -76,7 +76,7 @@ class Target(NamedTuple):
         """
         markers = dict(running)
         release = ".".join(map(str, (*self.python.release, 0, 0)[:3]))
-        if release != running["python_full_version"]:
+        if re.split("[^0-9.]", running["python_full_version"])[0] != release:  # a prerelease has a suffix
             markers["python_version"] = ".".join(release.split(".")[:2])
             markers["python_full_version"] = markers["implementation_version"] = release
             markers["implementation_name"], markers["platform_python_implementation"] = "cpython", "CPython"

@@ -13,7 +13,7 @@ from functools import partial
 from itertools import product
 from typing import NamedTuple, TypeAlias, Union
 
-from ..errors import VariantError, did_you_mean
+from ..errors import VariantError, did_you_mean, one_of
 from .properties import Property, Variant, check_name
 
 _SETS = {
@@ -22,6 +22,20 @@ _SETS = {
     "variant_properties": 3,
 }  # how many names an item has
 _VARIABLES = ("variant_label", *_SETS)
+# The environment markers that a build can decide. Others depend on the variant or on requested extras.
+_OF_ENVIRONMENTS = (
+    "os_name",
+    "sys_platform",
+    "platform_machine",
+    "platform_python_implementation",
+    "platform_release",
+    "platform_system",
+    "platform_version",
+    "python_version",
+    "python_full_version",
+    "implementation_name",
+    "implementation_version",
+)
 _ITEM = ("NAMESPACE", "FEATURE", "VALUE")
 
 # The most nested brackets: wheels come from untrusted sources.
@@ -80,6 +94,46 @@ def check_requirement(text: str) -> None:
 def check_dependency(text: str) -> None:
     """Check a requirement that may have variant markers. Raises VariantError if it is invalid."""
     _read(text)
+
+
+def check_environment_marker(text: str) -> None:
+    """Check a marker for which only the environment matters. Raises VariantError if it is not one."""
+    from packaging.markers import InvalidMarker, Marker
+
+    place = f"marker {text[:_SHOWN]!r}"
+    for kind, name in _tokens(text):
+        if kind == "variable" and name not in _OF_ENVIRONMENTS:
+            if name in ("extra", "extras", "dependency_groups") or name.startswith("variant_"):
+                reason = f"{name} is unknown when the wheel is built"
+            else:
+                reason = f"unknown marker name {name!r}{did_you_mean(name, _OF_ENVIRONMENTS)}"
+            raise VariantError(reason, place=place, hint=f"use {one_of(_OF_ENVIRONMENTS)}")
+    try:
+        Marker(text)
+    except (InvalidMarker, RecursionError) as error:
+        hint = "write a marker such as sys_platform == 'win32'"
+        raise VariantError(str(error).splitlines()[0], place=place, hint=hint) from None
+
+
+def with_marker(requirement: str, marker: str) -> str:
+    """Return a valid requirement that also needs a valid environment marker, in normal form.
+
+    >>> with_marker("mkl; python_version < '3.13'", "os_name == 'nt' or os_name == 'posix'")
+    'mkl; python_version < "3.13" and (os_name == "nt" or os_name == "posix")'
+    """
+    from packaging.requirements import Requirement
+
+    parsed = Requirement(requirement)
+    both = f"({parsed.marker}) and ({marker})" if parsed.marker else marker
+    parsed.marker = None
+    return str(Requirement(f"{parsed} ; {both}"))
+
+
+def is_true(marker: str, environment: Mapping[str, str]) -> bool:
+    """Return the value of a valid environment marker; *environment* has the values of all names."""
+    from packaging.markers import Marker
+
+    return Marker(marker).evaluate(dict(environment))
 
 
 def resolve(requirement: str, variant: Variant) -> str | None:

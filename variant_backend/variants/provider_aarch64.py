@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .providers import PluginProvider
-from .registry_entry import Features, KnownByUv, KnownProvider, Meaning, OpenValues
+from .registry_entry import Features, Flags, KnownByUv, KnownProvider, Meaning, OpenValues
 
 
 def aarch64_features() -> Features:
@@ -21,11 +21,41 @@ _SWITCHES = """
     svesm4 uscat wfxt
 """
 
+# The names of switches in compilers: GCC, Clang and Rust use the same ones. MSVC has no such flags.
+_EXTENSIONS = {
+    **{name: name for name in ("aes", "bf16", "i8mm", "sb", "sha2", "sha3", "sm4", "ssbs", "sve", "sve2")},
+    "asimddp": "dotprod",
+    "asimdhp": "fp16",
+    "atomics": "lse",
+    "crc32": "crc",
+    "lrcpc": "rcpc",
+    "svebitperm": "sve2-bitperm",
+}
+
 AARCH64 = KnownProvider(
     PluginProvider(("aarch64-variant-provider",)),
-    (Meaning("version", "8a", "every 64-bit Arm processor", "-march=armv8-a"),),
+    (
+        Meaning("version", "8a", "every 64-bit Arm processor", Flags("-march=armv8-a", "", "")),
+        Meaning(
+            "version",
+            r"([89]\.[1-9]\d*)a",
+            r"processors with Armv\1-A",
+            Flags(r"-march=armv\1-a", r"/arch:armv\1", r"-C target-feature=+v\1a"),
+        ),
+        Meaning(
+            "version",
+            r"9\.0a",
+            "processors with Armv9-A",
+            Flags("-march=armv9-a", "/arch:armv9.0", "-C target-feature=+v9a"),
+        ),
+    ),
     KnownByUv("aarch64-variant-provider", "0.2.0", (None, "aarch64_variant_provider")),
     machines=("aarch64", "arm64"),
     open_values={"version": OpenValues(r"8a|[89]\.\d+a", ("8a", "8.2a"))},
     switches=(*_SWITCHES.split(),),
+    switch_flags={
+        switch: Flags(gnu=f"+{name}", rust=f"-C target-feature=+{name}")
+        for switch, name in _EXTENSIONS.items()
+    },
+    march="-march=armv8-a",
 )

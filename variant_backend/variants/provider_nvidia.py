@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from .providers import PluginProvider
-from .registry_entry import Features, KnownByUv, KnownProvider, Meaning, OpenValues
+from .registry_entry import Features, Flags, KnownByUv, KnownProvider, Meaning, OpenValues
 
 Version: TypeAlias = tuple[int, int]
 
@@ -110,13 +110,13 @@ NVIDIA = KnownProvider(
             "sm_arch",
             rf"{_CAPABILITY}_real",
             r"machine code for GPUs of compute capability \1.\2\3",
-            rf"{_CODE}\1\2\3,code=sm_\1\2\3",
+            Flags(nvcc=rf"{_CODE}\1\2\3,code=sm_\1\2\3"),
         ),
         Meaning(
             "sm_arch",
             rf"{_CAPABILITY}_virtual",
             r"PTX for GPUs of compute capability \1.\2\3",
-            rf"{_CODE}\1\2\3,code=compute_\1\2\3",
+            Flags(nvcc=rf"{_CODE}\1\2\3,code=compute_\1\2\3"),
         ),
     ),
     KnownByUv(

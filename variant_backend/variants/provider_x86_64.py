@@ -5,10 +5,11 @@ The rules for values were measured with real uv, and tests repeat these measurem
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from .providers import PluginProvider
-from .registry_entry import Features, KnownByUv, KnownProvider, Meaning
+from .registry_entry import Features, Flags, KnownByUv, KnownProvider, Meaning
 
 # The flags that each level adds (x86-64 psABI), with their names on Linux.
 _LEVELS = (
@@ -47,13 +48,39 @@ _SWITCHES = """
     sse4_2 sse4a ssse3 tbm tsc_adjust vaes vpclmulqdq waitpkg xop xsave xsavec xsaveopt
 """
 
+# A switch, its option of GCC and Clang without `-m`, and its feature of Rust.
+_COMPILED = """
+    abm lzcnt lzcnt | adx adx adx | aes aes aes | amx_bf16 amx-bf16 amx-bf16 | amx_int8 amx-int8 amx-int8
+    amx_tile amx-tile amx-tile | avx avx avx | avx2 avx2 avx2 | avx512_bf16 avx512bf16 avx512bf16
+    avx512_bitalg avx512bitalg avx512bitalg | avx512_fp16 avx512fp16 avx512fp16
+    avx512_vbmi2 avx512vbmi2 avx512vbmi2 | avx512_vnni avx512vnni avx512vnni
+    avx512_vpopcntdq avx512vpopcntdq avx512vpopcntdq | avx512bw avx512bw avx512bw
+    avx512cd avx512cd avx512cd | avx512dq avx512dq avx512dq | avx512f avx512f avx512f
+    avx512ifma avx512ifma avx512ifma | avx512vbmi avx512vbmi avx512vbmi | avx512vl avx512vl avx512vl
+    avx_vnni avxvnni avxvnni | bmi1 bmi bmi1 | bmi2 bmi2 bmi2 | cx16 cx16 cmpxchg16b | f16c f16c f16c
+    fma fma fma | gfni gfni gfni | lahf_lm sahf lahfsahf | movbe movbe movbe
+    pclmulqdq pclmul pclmulqdq | popcnt popcnt popcnt | rdrand rdrnd rdrand | rdseed rdseed rdseed
+    sha_ni sha sha | sse sse sse | sse2 sse2 sse2 | sse3 sse3 sse3 | sse4_1 sse4.1 sse4.1
+    sse4_2 sse4.2 sse4.2 | sse4a sse4a sse4a | ssse3 ssse3 ssse3 | tbm tbm tbm | vaes vaes vaes
+    vpclmulqdq vpclmulqdq vpclmulqdq | xop xop xop
+"""
+# MSVC has no flag for any other switch; it always uses SSE2. Before Visual Studio 2022 17.14, it ignores
+# /arch:SSE4.2 with the warning D9002.
+_MSVC = {"sse": "", "sse2": "", "sse4_2": "/arch:SSE4.2", "avx": "/arch:AVX", "avx2": "/arch:AVX2"}
+
+
+def _level(name: str, words: str, msvc: str) -> Meaning:
+    cpu = "x86-64" if name == "v1" else f"x86-64-{name}"
+    return Meaning("level", name, words, Flags(f"-march={cpu}", msvc, f"-C target-cpu={cpu}"))
+
+
 X86_64 = KnownProvider(
     PluginProvider(("x86-64-variant-provider>=0.2,<0.3",)),
     (
-        Meaning("level", "v1", "every 64-bit x86 processor", "-march=x86-64"),
-        Meaning("level", "v2", "processors with SSE4.2 and POPCNT", "-march=x86-64-v2"),
-        Meaning("level", "v3", "processors with AVX2, BMI2 and FMA", "-march=x86-64-v3"),
-        Meaning("level", "v4", "processors with AVX-512 F, BW, CD, DQ and VL", "-march=x86-64-v4"),
+        _level("v1", "every 64-bit x86 processor", ""),
+        _level("v2", "processors with SSE4.2 and POPCNT", "/arch:SSE4.2"),
+        _level("v3", "processors with AVX2, BMI2 and FMA", "/arch:AVX2"),
+        _level("v4", "processors with AVX-512 F, BW, CD, DQ and VL", "/arch:AVX512"),
     ),
     KnownByUv(
         "x86-64-variant-provider",
@@ -64,4 +91,8 @@ X86_64 = KnownProvider(
     ),
     machines=("x86_64", "amd64"),
     switches=(*_SWITCHES.split(),),
+    switch_flags={
+        switch: Flags(f"-m{option}", _MSVC.get(switch), f"-C target-feature=+{feature}")
+        for switch, option, feature in re.findall(r"([\w.-]+) ([\w.-]+) ([\w.-]+)", _COMPILED)
+    },
 )

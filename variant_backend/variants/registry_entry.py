@@ -27,6 +27,22 @@ class KnownByUv(NamedTuple):
     others: str = ""
 
 
+class Flags(NamedTuple):
+    """The flags that make compilers use a value: *gnu* are those of GCC and Clang.
+
+    A flag is empty if the compiler needs none, and None if it has none. A *gnu* flag that starts with ``+``
+    follows ``-march=...`` directly.
+    """
+
+    gnu: str | None = None
+    msvc: str | None = None
+    rust: str | None = None
+    nvcc: str | None = None
+
+
+NO_FLAGS = Flags()
+
+
 class Meaning(NamedTuple):
     """The meaning and the compiler flags of those values of a *feature* that match the pattern *values*.
 
@@ -36,7 +52,7 @@ class Meaning(NamedTuple):
     feature: str
     values: str
     words: str
-    flags: str = ""
+    flags: Flags = NO_FLAGS
 
 
 class OpenValues(NamedTuple):
@@ -54,7 +70,8 @@ class KnownProvider(NamedTuple):
     installers support exactly the given features. *uv* is None if uv does not know the provider.
 
     Its features are all features in the meanings, in *open_values* and in *switches*. The only value of a
-    switch is `on`. All other values have a meaning.
+    switch is `on`. All other values have a meaning. *switch_flags* has the flags of some switches. *march* is
+    the flag that a ``+`` follows if no value has one.
     """
 
     table: PluginProvider
@@ -65,6 +82,8 @@ class KnownProvider(NamedTuple):
     forcing: Callable[[Mapping[str, Sequence[str]]], dict[str, str]] | None = None
     open_values: Mapping[str, OpenValues] = {}
     switches: tuple[str, ...] = ()
+    switch_flags: Mapping[str, Flags] = {}
+    march: str = ""
 
     def exists_on(self, machine: str) -> bool:
         """Return whether the provider exists on machines of this name."""
@@ -84,9 +103,13 @@ class KnownProvider(NamedTuple):
         """Return the meaning of a value in words, or None if it is unknown."""
         return next((match.expand(meaning.words) for meaning, match in self._matches(feature, value)), None)
 
-    def compiler_flags(self, feature: str, value: str) -> str:
-        """Return the compiler flags of a value; empty if it has none."""
-        return next((match.expand(meaning.flags) for meaning, match in self._matches(feature, value)), "")
+    def flags(self, feature: str, value: str) -> Flags:
+        """Return the compiler flags of a value."""
+        if value == "on" and feature in self.switch_flags:
+            return self.switch_flags[feature]
+        for meaning, match in self._matches(feature, value):
+            return Flags(*(text if text is None else match.expand(text) for text in meaning.flags))
+        return NO_FLAGS
 
     def _matches(self, feature: str, value: str) -> Iterator[tuple[Meaning, re.Match[str]]]:
         for meaning in self.meanings:

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* The processor level that the compiler flags select. */
-#if defined(__AVX2__) && defined(__BMI2__) && defined(__FMA__)
+/* The processor level that the compiler flags select. MSVC has no macros for level v2. */
+#if defined(__AVX2__) && (defined(_MSC_VER) || defined(__BMI2__) && defined(__FMA__))
 #define COMPILED_FOR "x86_64_v3"
 #elif defined(__SSE4_2__) && defined(__POPCNT__)
 #define COMPILED_FOR "x86_64_v2"

@@ -1,4 +1,5 @@
 import json
+import sys
 import unittest
 from importlib.metadata import distribution
 
@@ -15,4 +16,6 @@ class EntropyTest(unittest.TestCase):
     def test_compiled_level_matches_the_metadata(self):
         text = distribution("variant-example-cibuildwheel").read_text("variant.json")
         (label,) = json.loads(text)["variants"] if text else ["null"]
-        self.assertEqual(compiled_for(), "any" if label == "null" else label)
+        if label == "null" or (label == "x86_64_v2" and sys.platform == "win32"):
+            label = "any"
+        self.assertEqual(compiled_for(), label)

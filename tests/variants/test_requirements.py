@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from packaging.version import Version
 
 from variant_backend.errors import VariantError
-from variant_backend.selection.requirements import Pin
+from variant_backend.variants.requirements import Pin
 
 NAMES = st.from_regex(r"[a-z0-9]+(-[a-z0-9]+)*", fullmatch=True)
 VERSIONS = st.from_regex(

@@ -1,4 +1,4 @@
-"""The packages that a command line names: a name, optionally a version and the label of a variant."""
+"""The packages that a command line or a recipe names: a name, optionally a version and a variant's label."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import VariantError
-from ..variants.filename import normalize, version_of
-from ..variants.properties import check_label
+from .filename import normalize, version_of
+from .properties import check_label
 
 if TYPE_CHECKING:
     from packaging.version import Version
