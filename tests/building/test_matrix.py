@@ -24,6 +24,7 @@ from helpers.strict_reader import walk
 from variant_backend.building._build_one import check_members, unpack
 from variant_backend.building.matrix import Matrix
 from variant_backend.errors import VariantError
+from variant_backend.project.user_variables import LABEL
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals and terminals")
 
@@ -192,7 +193,11 @@ def test_null_is_built_if_it_has_a_recipe(
 
 
 @pytest.mark.slow  # it builds the whole matrix
-def test_only_named_builds_run_and_only_plain_keeps_the_sdist(project: Path) -> None:
+def test_only_named_builds_run_and_only_plain_keeps_the_sdist(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(LABEL, "demo#warm")  # only for other builds
+    edit(project, "[variant]", '[project]\nname = "demo"\n[variant]')
     result = build(project, "--label", "null", "--label", "cold", "--label", "null", "-o", "some")
     assert [name for name, _, _ in rows(result.stdout)] == ["null", "cold"]
     assert contents(project / "some") == sorted([".logs", WHEELS["null"], WHEELS["cold"]])

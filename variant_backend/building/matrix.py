@@ -24,6 +24,7 @@ from ..lowlevel.processes import Child, temporary_folder
 from ..lowlevel.terminal import print_detail
 from ..lowlevel.workspace import workspace
 from ..machine.installer_settings import isolated_environ
+from ..project.config_settings import AUTO
 from ..project.project_file import ProjectFile
 from ..project.recipe import Recipe
 from ..project.user_variables import LABEL
@@ -277,8 +278,10 @@ class _Process:
         request = {
             "distribution": order.distribution,
             "source": str(order.source.absolute()),
-            # As `variant`, the label "auto" would mean another one.
-            "settings": {"variant-label": order.label} if order.label else None,
+            # As `variant`, the label "auto" would request the best one.
+            "settings": {"variant-label" if order.label == AUTO else "variant": order.label}
+            if order.label
+            else None,
             "requires": order.requires,
             "installer": order.installer,
             "output": str(folder / "built"),

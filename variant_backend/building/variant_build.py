@@ -70,7 +70,8 @@ class VariantBuild(NamedTuple):
     def owner(self) -> Owner:
         """The owner of compiled files: the label, and a digest of what its recipe changes in the build."""
         recipe = self.draft.recipe
-        changes = (recipe.env, recipe.env_append, recipe.config_settings, recipe.build_requires)
+        requires = (recipe.build_requires, recipe.build_variants)
+        changes = (recipe.env, recipe.env_append, recipe.config_settings, *requires)
         if not any(changes):
             return Owner(self.variant.label)
         from hashlib import sha256
