@@ -396,7 +396,7 @@ def test_a_wheel_that_contradicts_its_index_file_is_refused(tmp_path: Path, out:
         ),
         (
             "demo --python 3.8",
-            "demo: no wheel of demo 1.0 is compatible; run `variant-backend explain demo --find-links ",
+            "demo: no wheel of demo 1.0 is compatible; run `variant-backend explain demo --python 3.8 ",
         ),
     ],
 )

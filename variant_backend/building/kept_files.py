@@ -39,6 +39,13 @@ class Owner(NamedTuple):
     label: str = ""
     digest: str = ""
 
+    @classmethod
+    def of(cls, label: str, changes: Mapping[str, object]) -> Owner:
+        """Return the build of a label whose recipe has these *changes*, see `Recipe.build_keys`."""
+        from hashlib import sha256
+
+        return cls(label, sha256(repr(changes).encode()).hexdigest()[:8] if changes else "")
+
     def __str__(self) -> str:
         return f"variant {self.label!r}" if self.label else "the plain wheel"
 

@@ -68,15 +68,9 @@ class VariantBuild(NamedTuple):
 
     @property
     def owner(self) -> Owner:
-        """The owner of compiled files: the label, and a digest of what its recipe changes in the build."""
-        recipe = self.draft.recipe
-        requires = (recipe.build_requires, recipe.build_variants)
-        changes = (recipe.env, recipe.env_append, recipe.config_settings, *requires)
-        if not any(changes):
-            return Owner(self.variant.label)
-        from hashlib import sha256
-
-        return Owner(self.variant.label, sha256(repr(changes).encode()).hexdigest()[:8])
+        """The owner of the compiled files that this build leaves."""
+        label = self.variant.label
+        return Owner.of(label, self.draft.recipe.build_keys(label))
 
     @contextmanager
     def environment(self) -> Iterator[list[str]]:
