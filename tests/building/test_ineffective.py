@@ -82,11 +82,11 @@ def test_recipes_that_the_compiler_ignores_are_warnings(
     result = run("variant-backend", "build", "--no-isolation", "-j2", "--json")
     plain, *labelled = sorted((project / "dist").glob("*.whl"), key=lambda path: len(path.name))
     place = "pyproject.toml: tool.variant-backend.variants"
-    cure = "if the label differs only in its requirements"
+    cure = "if only the requirements differ; remove the label if the code gains nothing"
     assert result.stderr.splitlines() == [
-        f"warning: {place}.wrong.env-append: same payload as {plain.name}; correct it, or remove it {cure}",
+        f"warning: {place}.wrong.env-append: same payload as {plain.name}; correct it; remove it {cure}",
         f"warning: {place}.misspelt: env, config-settings: same payload as {plain.name};"
-        f" correct them, or remove them {cure}",
+        f" correct them; remove them {cure}",
     ]
     warnings = json.loads(result.stdout)["warnings"]
     assert [(warning["code"], warning["place"]) for warning in warnings] == [

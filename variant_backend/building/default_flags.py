@@ -2,7 +2,7 @@
 
 Setuptools compiles extensions with the flags with which Python was compiled, such as ``-O3 -DNDEBUG``. If
 ``CFLAGS`` is set, version 75.7.0 and newer use it instead of these flags, and older versions use both. C++
-has ``CXXFLAGS`` since version 73.0.0, which always replaces the flags. So the installed version is asked.
+has ``CXXFLAGS`` since version 72.2.0, which always replaces the flags. So the installed version is asked.
 """
 
 from __future__ import annotations

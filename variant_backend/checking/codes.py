@@ -292,7 +292,8 @@ RULES: Mapping[str, Rule] = {
         (PRACTICE,),
         WARNING,
         "A recipe changes the build of a label, but not the payload of its wheel.",
-        "correct the recipe, or remove these keys if the label differs only in its requirements",
+        "correct the recipe; remove these keys if only the requirements differ;"
+        " remove the label if the code gains nothing",
     ),
     "hash-label": Rule((PRACTICE,), WARNING, "A label is a hash.", "use a readable label"),
     "index-label-without-wheel": Rule(

@@ -101,7 +101,8 @@ def _without_effect(label: str, names: list[str], same: str, more: int) -> Probl
         place = f"{place}.{names[0]}"
     else:
         text, keys = f"{', '.join(names)}: {text}", "them"
-    remedy = f"correct {keys}, or remove {keys} if the label differs only in its requirements"
+    gains = "remove the label if the code gains nothing"
+    remedy = f"correct {keys}; remove {keys} if only the requirements differ; {gains}"
     return Problem("same-payload", place, text, remedy)
 
 
