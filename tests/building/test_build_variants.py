@@ -91,6 +91,7 @@ def test_a_matrix_build_has_the_required_variant(project: Path, links: Path, ins
     run("variant-backend", "build", f"--build-installer={installer}", "-j2", *labels, "-f", links, project)
     logs = [(project / f"dist/.logs/{label}.log").read_text(encoding="utf-8") for label in ("fast", "slow")]
     assert "built with openblas" in logs[0] and "built with plain" in logs[1]
+    assert all({"pip": "Successfully installed", "uv": "Installed"}[installer] in log for log in logs)
     document = walk(project / "dist/demo-1.0-py3-none-any-fast.whl")["demo-1.0.dist-info/variant.json"]
     assert json.loads(document)["variants"]["fast"]["abi_dependency"] == {"calclib": ["1.0"]}
 

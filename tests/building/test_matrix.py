@@ -739,18 +739,14 @@ def answer(wheel: Path, folder: Path) -> int:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("own_wheel")
-@pytest.mark.parametrize("installer", ["pip", "uv"])
-def test_each_wheel_is_compiled_from_scratch_in_isolation(
-    compiled: Path, tmp_path: Path, installer: str
-) -> None:
+def test_each_wheel_is_compiled_from_scratch_in_isolation(compiled: Path, tmp_path: Path) -> None:
     # The classic wrong wheel: setuptools reuses object files of an earlier build.
     for number in (1, 2):
         run("python", "-m", "build", "--wheel", "--installer=uv", compiled, **flags(number))
     (stale,) = (compiled / "dist").glob("*.whl")
     assert answer(stale, tmp_path / "stale") == 1
 
-    build = ["variant-backend", "build", f"--build-installer={installer}", "-j2", compiled]
-    result = run(*build, **flags(3))
+    result = run("variant-backend", "build", "--build-installer=uv", "-j2", compiled, **flags(3))
     assert [row[:2] for row in rows(result.stdout)] == [
         (name, "built") for name in ("sdist", "good", "bad", "plain")
     ]
@@ -758,11 +754,10 @@ def test_each_wheel_is_compiled_from_scratch_in_isolation(
     assert len(wheels) == 3
     for wheel in wheels:
         assert answer(wheel, tmp_path / wheel.stem) == 3
-    tool = {"pip": "Successfully installed", "uv": "Installed"}[installer]
     for name in ("good", "bad", "plain"):
         log = (compiled / f"dist/.logs/{name}.log").read_text(encoding="utf-8")
         assert "building 'answering' extension" in log
-        assert tool in log, "the output of the installer is in the log, too"
+        assert "Installed" in log, "the output of the installer is in the log, too"
     assert not list((tmp_path / "temporary").iterdir())
 
 
