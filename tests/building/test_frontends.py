@@ -103,8 +103,8 @@ def test_pip_refuses_a_label_early_and_shows_it_in_its_cache(tmp_path: Path) -> 
     said = run(*pip, tmp_path / "site", "-v", *PLAIN_FILENAME, with_code(project, tmp_path))
     assert label_of(tmp_path / "site") == "small"
     assert (
-        f"warning: {TAGGED_NAME} is variant 'small' without the label in its name; pip caches it, and later"
-        " installs it for other requests too: use --no-cache-dir, or run `pip cache remove demo`"
+        f"warning: {TAGGED_NAME} is variant 'small' without the label in its name; without --no-cache-dir,"
+        " pip caches it, and later installs it for other requests too: run `pip cache remove demo`"
     ) in said.stdout + said.stderr
     assert [path.name for path in (tmp_path / "cache").rglob("*.whl")] == [TAGGED_NAME]
     run("python", "-m", "pip", "cache", "remove", "demo", "--cache-dir", tmp_path / "cache")

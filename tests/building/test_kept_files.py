@@ -48,6 +48,7 @@ def remedy(*paths: str) -> str:
 SETUPTOOLS = {"build/temp/speed.o": "object", f"build/lib/demo/{MODULE}": "module"}
 CMAKE = {"out/cp311/CMakeCache.txt": "state", f"out/cp311/{MODULE}": "module"}
 MESON = {"here/meson-private/coredata.dat": "state", "here/speed.p/speed.o": "object"}
+HIDDEN = {".build/cp311/CMakeCache.txt": "state", f".build/cp311/{MODULE}": "module"}
 IN_PLACE = {f"src/demo/{MODULE}": "module"}
 
 
@@ -57,6 +58,7 @@ IN_PLACE = {f"src/demo/{MODULE}": "module"}
         pytest.param(SETUPTOOLS, {}, "module", "build", id="an up-to-date module"),
         pytest.param(SETUPTOOLS, {"build/temp/more.o": "x"}, "x", "build", id="an up-to-date object"),
         pytest.param(CMAKE, {"out/cp311/CMakeCache.txt": "again"}, "new", "out/cp311", id="CMake"),
+        pytest.param(HIDDEN, {".build/cp311/a.o": "new"}, "new", ".build/cp311", id="a hidden folder"),
         pytest.param(MESON, {"here/meson-private/coredata.dat": "again"}, "new", "here", id="Meson"),
         pytest.param(IN_PLACE, {}, "module", f"src/demo/{MODULE}", id="a module beside the source"),
     ],
@@ -114,6 +116,8 @@ def test_vendored_libraries_and_other_environments_are_ignored(root: Path, owner
         "target/.rustc_info.json": "",
         "target/speed.o": "object",
         ".tox/speed.o": "object",
+        ".pixi/envs/default/conda-meta/history": "",
+        ".pixi/envs/default/speed.o": "object",
     }
     write(others, root)
     assert build(root, FAST, {"src/demo/generated.so": "new"}, "vendored") == ""

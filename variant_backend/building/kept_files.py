@@ -28,7 +28,9 @@ _MODULES = tuple(suffix for suffix in EXTENSION_SUFFIXES if suffix != ".so")
 # Setuptools compiles there, and most users of other backends do.
 _BUILD = "build"
 # Files in caches, in environments, and in the `target` of cargo, which compares flags.
-_OTHER_FOLDERS = ("CACHEDIR.TAG", "pyvenv.cfg", ".rustc_info.json")
+_OTHER_FOLDERS = ("CACHEDIR.TAG", "conda-meta", "pyvenv.cfg", ".rustc_info.json")
+# Starts of the names of folders of other tools and of one build alone; other hidden folders may be kept.
+_OTHER_NAMES = (".git", ".hg", ".mesonpy-", ".nox", ".svn", ".tmp", ".tox", MARKS, "node_modules")
 # In a mark, it means the files of a folder that existed before, but not those of its subfolders.
 _FILES = "*"
 
@@ -68,10 +70,10 @@ class _Tree(NamedTuple):
         folders = set()
         for place, names, filenames in os.walk(root):
             folder = Path(place)
-            if not {*filenames}.isdisjoint(_OTHER_FOLDERS):
+            if not {*names, *filenames}.isdisjoint(_OTHER_FOLDERS):
                 names.clear()
                 continue
-            names[:] = [name for name in names if name[0] != "." and name != "node_modules"]
+            names[:] = [name for name in names if not name.startswith(_OTHER_NAMES)]
             folders.add(folder.relative_to(root))
             for name in filenames:
                 if name.endswith((*_OBJECTS, *_LIBRARIES, "CMakeCache.txt", "coredata.dat")):
