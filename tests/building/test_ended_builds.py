@@ -145,7 +145,7 @@ def test_a_build_has_its_time_and_is_ended_with_its_children(
     [row] = result.stdout.replace("\\", "/").splitlines()
     assert row.split()[:2] == ["sdist", "failed"]
     assert row.endswith(
-        "  dist/.logs/sdist.log: not finished within 2 seconds; read the log to see where the build hangs,"
+        "  dist/.logs/sdist.log: not finished within 2 s; read the log to see where the build hangs,"
         " or use a longer --timeout"
     )
     assert (result.returncode, result.stderr) == (1, "error: not built: sdist\n")

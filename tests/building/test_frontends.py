@@ -189,7 +189,7 @@ def test_installers_get_the_label_of_the_variable_in_the_build_tag(
     name = project.call_here("build_wheel", into=cache_of_uv(project))
     assert name == TAGGED_NAME
     assert project.said[-1].endswith(
-        "uv caches it, and later installs it for other requests too: run `uv cache clean demo`"
+        "uv caches it, and later installs it for other requests too: use --reinstall --no-cache for these"
     )
 
 

@@ -73,10 +73,18 @@ def test_a_zip_file_is_refused_with_a_remedy_that_works(folder: Path) -> None:
     assert ProjectFile.read(folder / "de_mo-1.0").project == ProjectFile.read(folder).project
 
 
-@pytest.mark.parametrize("name", ["demo.tar.gz", "demo-x.y.tar.gz", "demo-1.0.tar.bz2", "demo-1.0.tgz"])
-def test_an_sdist_with_another_name_is_refused(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["demo-1.0.tar.bz2", "demo-1.0.tgz"])
+def test_an_archive_of_another_kind_is_refused(tmp_path: Path, name: str) -> None:
     (line,) = errors_of(make_sdist(tmp_path, name=name))
     assert "expected a folder or an sdist NAME-VERSION.tar.gz, got another file" in line
+
+
+@pytest.mark.parametrize("name", ["demo.tar.gz", "demo-x.y.tar.gz"])
+def test_an_sdist_with_another_name_is_refused(tmp_path: Path, name: str) -> None:
+    path = make_sdist(tmp_path, name=name)
+    (line,) = errors_of(path)
+    assert f"expected the name of an sdist, NAME-VERSION.tar.gz, got {name!r}; rename it" in line
+    assert ProjectFile.read(path.rename(tmp_path / "demo-1.0.tar.gz")).project.metadata
 
 
 def test_problems_in_an_sdist_need_a_new_one(folder: Path) -> None:

@@ -76,11 +76,11 @@ def name_warning(installer: Installer | None, name: str, label: str, *, by_varia
     project = name.partition("-")[0]
     # uv caches the wheels of different config settings separately.
     if installer and installer.caches and (installer.name == "pip" or by_variable):
-        condition, remedy = "", f"uv cache clean {project}"
+        condition, remedy = "", "use --reinstall --no-cache for these"
         if installer.name == "pip":  # whose cache is unknown if it asks for the wheel to read its metadata
-            condition, remedy = "without --no-cache-dir, ", f"pip cache remove {project}"
+            condition, remedy = "without --no-cache-dir, ", f"run `pip cache remove {project}`"
         return (
             f"{what}; {condition}{installer.name} caches it, and later installs it for other requests too:"
-            f" run `{remedy}`"
+            f" {remedy}"
         )
     return f"{what}; do not publish it: run make-variant on it to add the label"

@@ -320,7 +320,7 @@ class _Process:
         path = error = None
         try:
             if self._is_late:
-                error = f"not finished within {self._timeout:g} seconds; {_LATE_REMEDY}"
+                error = f"not finished within {self._timeout:g} s; {_LATE_REMEDY}"
             elif self._process.returncode:
                 error = _reason(order.log, self._process.returncode)
             else:

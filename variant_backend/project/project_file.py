@@ -103,6 +103,9 @@ def _check_sdist_name(path: Path) -> None:
     try:
         parse_sdist_filename(path.name)
     except InvalidSdistFilename:
+        if path.name.endswith(".tar.gz"):
+            text = f"expected the name of an sdist, NAME-VERSION.tar.gz, got {path.name!r}"
+            raise VariantError(text, place=path, hint="rename it, for example to demo-1.0.tar.gz") from None
         text = "expected a folder or an sdist NAME-VERSION.tar.gz, got another file"
         hint = "give the project's folder, its pyproject.toml or its sdist"
         raise VariantError(text, place=path, hint=hint) from None
