@@ -177,7 +177,7 @@ def _build_variant(
     hook: str, wheel_directory: str, config_settings: ConfigSettings | None, build: VariantBuild
 ) -> str:
     """Build a wheel with a recipe, and turn it into the requested variant."""
-    from .building.kept_files import kept_apart
+    from .building.kept_files import check_build_folder, kept_apart
     from .building.plan import plan_remarks
     from .building.unmatched import unmatched_removals
     from .lowlevel.workspace import workspace
@@ -196,6 +196,9 @@ def _build_variant(
         # Some backends reject a metadata directory that was edited, so none is passed.
         with workspace(target) as folder, compiled_apart(folder):
             build_wheel = _wrapped(hook, project=build.project)
+            if build.owner.digest:
+                own = build.draft.recipe.config_settings
+                check_build_folder(Path.cwd(), backend_settings(config_settings) or {}, own, os.environ)
             with kept_apart(Path.cwd(), build.owner, folder) as check:
                 name = _returned_name(hook, build_wheel(str(folder), build.settings(config_settings), None))
                 check(folder / name)

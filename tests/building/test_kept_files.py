@@ -13,7 +13,7 @@ from helpers.programs import run
 from helpers.sample_projects import COMPILED_BY_SETUPTOOLS, write
 from helpers.wrapped_project import COMPLETE, PLAIN_NAME, SMALL, SMALL_NAME, VARIANT, WRAPPING, Project
 
-from variant_backend.building.kept_files import Owner, kept_apart
+from variant_backend.building.kept_files import Owner, check_build_folder, kept_apart
 from variant_backend.building.wrapped_backend import has_marks
 from variant_backend.errors import VariantError
 
@@ -196,3 +196,41 @@ def test_setuptools_with_build_lib_never_packs_a_module_of_another_build(tmp_pat
     assert [path.name.endswith("-short.whl") for path in (tmp_path / "dist").glob("*.whl")] == [True]
     (project / module).unlink()
     run(*command)
+
+
+OUTSIDE = "is outside of the source tree, so builds of other labels would share its files"
+
+
+@pytest.mark.parametrize(
+    ("given", "environ", "configured", "place"),
+    [
+        ({"build-dir": "../out"}, {}, None, "config setting 'build-dir': '../out'"),
+        ({"builddir": "../out"}, {}, "inside", "config setting 'builddir': '../out'"),
+        ({}, {"SKBUILD_BUILD_DIR": "../out"}, "inside", "SKBUILD_BUILD_DIR: '../out'"),
+        ({}, {}, "../{wheel_tag}", "tool.scikit-build.build-dir: '../{wheel_tag}'"),
+        ({"build-dir": "inside"}, {"SKBUILD_BUILD_DIR": "../out"}, "../out", ""),
+        ({}, {}, "build/{wheel_tag}", ""),
+        ({}, {}, None, ""),
+    ],
+)
+def test_labels_cannot_share_a_build_folder_outside_of_the_tree(
+    root: Path, given: dict[str, str], environ: dict[str, str], configured: str | None, place: str
+) -> None:
+    table = f'[tool.scikit-build]\nbuild-dir = "{configured}"\n' if configured else ""
+    write({"pyproject.toml": table}, root)
+    if not place:
+        check_build_folder(root, given, (), environ)
+        return
+    with pytest.raises(VariantError) as error:
+        check_build_folder(root, given, (), environ)
+    assert str(error.value).startswith(f"{place} {OUTSIDE}; write a folder in the source tree, or ")
+    if not given:  # the remedy
+        check_build_folder(root, given, ("build-dir",), environ)
+
+
+def test_a_hook_refuses_a_shared_build_folder_outside_of_the_tree(tmp_path: Path) -> None:
+    recipe = '[tool.variant-backend.variants.small]\nenv = { A = "1" }\n'
+    project = Project(tmp_path / "project", COMPLETE, WRAPPING + recipe + VARIANT)
+    outside = str(tmp_path / "out")
+    assert OUTSIDE in project.refusal(settings={"variant": "small", "build-dir": outside})
+    project.call_here("build_wheel", {"build-dir": outside})

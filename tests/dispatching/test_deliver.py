@@ -204,6 +204,8 @@ def test_unpinned_metadata_is_read_from_the_pinned_wheel(
         (None, "other#none.such, null", "0_null-"),
         (None, "other#none.such", "0_fast-"),
         (None, "demo#(plain)", ""),
+        (None, "demo#auto", "0_fast-"),
+        ({"variant": "auto"}, "demo#safe", "0_fast-"),
     ],
 )
 def test_the_user_can_select_a_label(

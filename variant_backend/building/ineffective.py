@@ -9,7 +9,6 @@ from ..errors import Problem, VariantError
 from ..project.recipe import Recipe
 from ..wheels.payload import have_same_payload, same_payloads
 from ..wheels.reading import WheelFile, wheel_files
-from .variant_build import decided_here
 
 
 def recipes_without_effect(recipes: Mapping[str, Recipe], place: str, built: Sequence[Path]) -> list[Problem]:
@@ -19,7 +18,7 @@ def recipes_without_effect(recipes: Mapping[str, Recipe], place: str, built: Seq
     project file of the *recipes* in the problems.
     """
     wheels = [WheelFile.of(path) for path in built]
-    keys = {label: decided_here(recipe).build_keys(label) for label, recipe in recipes.items()}
+    keys = {label: recipe.build_keys(label) for label, recipe in recipes.items()}
     if not any(keys.get(wheel.name.label or "") for wheel in wheels):
         return []
     beside = {path for wheel in wheels for path in wheel.path.parent.glob("*.whl")}

@@ -35,6 +35,10 @@ _OTHER_NAMES = (".git", ".hg", ".mesonpy-", ".nox", ".svn", ".tmp", ".tox", MARK
 _FILES = "*"
 
 
+# The settings of meson-python and scikit-build-core for the folder in which they compile.
+_BUILD_SETTINGS = ("build-dir", "builddir")
+
+
 class Owner(NamedTuple):
     """A build that leaves compiled files; a build without recipe has no digest, and a plain one no label."""
 
@@ -92,6 +96,37 @@ class _Tree(NamedTuple):
     def area(self, path: Path) -> Path:
         """Return the folder of files that one build combines."""
         return self.build_folder(path) or path.parent
+
+
+def check_build_folder(
+    root: Path, given: Mapping[str, object], own: Collection[str], environ: Mapping[str, str]
+) -> None:
+    """Check that a build folder of all labels is in the source tree *root*: others are not searched.
+
+    *given* are the user's config settings, and *own* the names of those of the recipe. Raises VariantError.
+    """
+    folders = {f"config setting {key!r}": given[key] for key in _BUILD_SETTINGS if key in given}
+    if not folders and not {*own}.intersection(_BUILD_SETTINGS):
+        name, key = "SKBUILD_BUILD_DIR", "tool.scikit-build.build-dir"
+        folders = {name: environ[name]} if environ.get(name) else {key: _configured_folder(root)}
+    for place, folder in folders.items():
+        if isinstance(folder, str) and not (root / folder).resolve().is_relative_to(root.resolve()):
+            raise VariantError(
+                f"{folder!r} is outside of the source tree, so builds of other labels would share its files",
+                place=place,
+                hint="write a folder in the source tree, or one of its own into the config-settings of each"
+                " label in [tool.variant-backend.variants]",
+            )
+
+
+def _configured_folder(root: Path) -> object:
+    """Return the build folder that a project file configures for scikit-build-core, or None."""
+    from ..formats.toml_read import read_toml
+
+    value: object = read_toml(root / "pyproject.toml")
+    for key in ("tool", "scikit-build", "build-dir"):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 @contextmanager

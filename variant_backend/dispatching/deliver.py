@@ -18,7 +18,7 @@ from ..lowlevel.ranges import Advance
 from ..lowlevel.workspace import workspace
 from ..machine.detect import hardware_of
 from ..machine.support import Machine, Policy
-from ..project.config_settings import ConfigSettings, asked_variants, check_settings, only_label
+from ..project.config_settings import AUTO, ConfigSettings, asked_variants, check_settings, only_label
 from ..project.user_variables import (
     HARDWARE,
     INDEX_URL,
@@ -71,6 +71,8 @@ class Wish(NamedTuple):
             labels = labels_of(environ)
             label = labels.get(name) or labels.get("")
             source = LABEL if label is not None else ""
+        if label == AUTO and source != "variant-label":  # as without a request
+            label, source = None, ""
         hardware = machine_file(environ)
         index_url = environ.get(INDEX_URL) or None
         if index_url and not http.is_safe_line(index_url):

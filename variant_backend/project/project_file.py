@@ -74,6 +74,9 @@ class ProjectFile(NamedTuple):
 
     @classmethod
     def _read_sdist(cls, path: Path) -> ProjectFile:
+        if not path.exists():
+            hint = "give the project's folder or its sdist as PATH"
+            raise VariantError("file not found", place=path, hint=hint)
         _check_sdist_name(path)
         print_read(path)
         with path.open("rb") as file:

@@ -117,20 +117,21 @@ class Recipe(NamedTuple):
     def build_keys(self, label: str) -> dict[str, object]:
         """Return the keys that change how the wheel of a *label* is built, with their values.
 
-        The *conditional* changes and build requirements with a marker are left out, because not every build
-        has them.
+        Keys with a marker that is false in some builds are included: there, they have no effect.
         """
-        values: dict[str, object] = {
+
+        def changes(name: str) -> list[tuple[str, object]]:
+            parts = [("", self), *((part.marker, part) for part in self.conditional)]
+            return [(marker, change) for marker, part in parts if (change := getattr(part, name))]
+
+        keys: dict[str, object] = {
             "flags": label if self.auto_flags else None,
-            "env": self.env,
-            "env-append": self.env_append,
-            "config-settings": self.config_settings,
-            "build-requires": [
-                *(text for text in self.build_requires if ";" not in text),
-                *map(str, self.build_variants),
-            ],
+            "env": changes("env"),
+            "env-append": changes("env_append"),
+            "config-settings": changes("config_settings"),
+            "build-requires": [*self.build_requires, *changes("build_variants")],
         }
-        return {key: value for key, value in values.items() if value}
+        return {key: value for key, value in keys.items() if value}
 
     def settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the config settings for the wrapped backend, with the user's *given* ones last.
