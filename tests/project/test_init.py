@@ -995,4 +995,4 @@ def test_an_added_label_can_be_built_at_once(tmp_path: Path) -> None:
     build("hatchling", tmp_path / "before", wrapped=False)
     run("variant-backend", "init", "project", "--label", "avx2", "--property", "x86_64::level::v3")
     run(*BUILD, "-o", tmp_path / "out", "project", "-Cvariant=avx2")
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["demo-1.0-py2.py3-none-any-avx2.whl"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["demo-1.0-py3-none-any-avx2.whl"]
