@@ -44,10 +44,9 @@ def asked_by_variable(environ: Mapping[str, str], warn: Callable[[str], object])
 def _project_name() -> str | None:
     """Return the name of the project in the current folder, or None if no file has it."""
     from ..formats import core_metadata
-    from ..formats.toml_read import read_toml
+    from ..formats.toml_read import read_toml, value_at
 
-    table = read_toml(PROJECT_FILE).get("project")
-    name = table.get("name") if isinstance(table, dict) else None
+    name = value_at(read_toml(PROJECT_FILE), "project", "name")
     if isinstance(name, str):
         return name
     with suppress(OSError, VariantError):

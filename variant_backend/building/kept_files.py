@@ -121,12 +121,9 @@ def check_build_folder(
 
 def _configured_folder(root: Path) -> object:
     """Return the build folder that a project file configures for scikit-build-core, or None."""
-    from ..formats.toml_read import read_toml
+    from ..formats.toml_read import read_toml, value_at
 
-    value: object = read_toml(root / "pyproject.toml")
-    for key in ("tool", "scikit-build", "build-dir"):
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
+    return value_at(read_toml(root / "pyproject.toml"), "tool", "scikit-build", "build-dir")
 
 
 @contextmanager

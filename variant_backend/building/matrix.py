@@ -102,10 +102,8 @@ class Matrix(NamedTuple):
             hint = "use --plain to build the plain release"
             raise UnknownNameError(f"unknown label {_PLAIN!r}", hint=hint)
         requested = known._replace(variants={label: known.variant(label) for label in labels})
-        remarks = _remarks(file, requested)
-        remarks = [*dict.fromkeys(remarks)]
-        labels = tuple(requested.variants)
-        return cls(file.source, labels, plain, tuple(remarks), file.place, project.recipes)
+        remarks = (*dict.fromkeys(_remarks(file, requested)),)
+        return cls(file.source, (*requested.variants,), plain, remarks, file.place, project.recipes)
 
     @property
     def has_sdist(self) -> bool:
@@ -183,23 +181,16 @@ def build_matrix(
     cannot be written.
     """
     with temporary_folder() as temporary:
-        # Backends pack every file in the source tree, so no file is written there before the sdist is built.
-        log = temporary / "sdist.log"
         logs = output / _LOG_FOLDER
-        final = logs / log.name
-        order = _Order("sdist", None, matrix.source, temporary, log, final, temporary, temporary, installer)
-        if matrix.has_sdist:
-            sdist = Built("sdist", None, 0.0, matrix.source, None, None)
-        else:
-            [sdist] = _run([order], 1, timeout, show)
+        sdist, log = _sdist(matrix, logs, temporary, installer, timeout, show)
         with workspace(output) as private:
             logs.mkdir(exist_ok=True)
             labels = [*matrix.labels, *([None] if matrix.plain else [])]
             log_of = {label: logs / f"{_log_name('wheel', label)}.log" for label in labels}
-            for path in (final, *log_of.values()):
+            for path in (logs / log.name, *log_of.values()):
                 path.unlink(missing_ok=True)
             if sdist.log:
-                shutil.copy(log, final)
+                shutil.copy(log, sdist.log)
             if sdist.path is None:
                 return [sdist]
             source = sdist.path
@@ -213,6 +204,27 @@ def build_matrix(
             built = int(not matrix.has_sdist)
             wheels = _run(orders, jobs, timeout, lambda done, names: show(done + built, names))
             return [sdist, *wheels] if matrix.plain else wheels
+
+
+def _sdist(
+    matrix: Matrix,
+    logs: Path,
+    temporary: Path,
+    installer: Installer | None,
+    timeout: float | None,
+    show: ShowState,
+) -> tuple[Built, Path]:
+    """Build the sdist in the folder *temporary*, unless it is given; return it, and its log there.
+
+    Backends pack every file in the source tree, so no file is written into *logs* before the sdist is built.
+    """
+    log = temporary / "sdist.log"
+    if matrix.has_sdist:
+        return Built("sdist", None, 0.0, matrix.source, None, None), log
+    final = logs / log.name
+    order = _Order("sdist", None, matrix.source, temporary, log, final, temporary, temporary, installer)
+    [sdist] = _run([order], 1, timeout, show)
+    return sdist, log
 
 
 def _copied(source: Path, private: Path, target: Path) -> Path:

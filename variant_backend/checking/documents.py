@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ..formats.toml_read import read_toml
+from ..formats.toml_read import read_toml, value_at
 from ..project.pyproject import Project, build_system_problems, may_be_wrapped, python_problem
 from ..project.recipe import Recipe
 from ..variants import consistency
@@ -49,21 +49,18 @@ def check_project_file(findings: Findings, path: Path) -> CheckedProject | None:
     checked = None
     document_content(path)  # an unreadable file is `unreadable`, not `not-toml`
     with findings.noting(path, code="not-toml"):
-        project = Project.read(document, path)
-        checked = CheckedProject(_project_name(path), project.recipes)
+        data = read_toml(path)
+        project = Project.parse(document, data)
+        name = value_at(data, "project", "name")
+        checked = CheckedProject(normalize(name) if isinstance(name, str) else None, project.recipes)
         if project.metadata is not None:
             variants: Mapping[str, Variant] = {**project.metadata.variants, NULL_LABEL: NULL_VARIANT}
             recipes = {label: project.recipe(label) for label in variants}
             document.problems += consistency.of_metadata(project.metadata)
             document.problems += release_rules.of_recipes(recipes, variants)
-        if project.build_backend or may_be_wrapped(path):
-            document.problems += build_system_problems(read_toml(path), path)
-        if problem := python_problem(path):
+        if project.build_backend or may_be_wrapped(data):
+            document.problems += build_system_problems(data, path)
+        if problem := python_problem(data, path):
             document.problems.append(problem)
     findings.add(path, document.problems)
     return checked
-
-
-def _project_name(path: Path) -> str | None:
-    name = Document().table(read_toml(path).get("project", {}), "project").get("name")
-    return normalize(name) if isinstance(name, str) else None

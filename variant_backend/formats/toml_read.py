@@ -29,6 +29,17 @@ def read_toml(path: Path) -> dict[str, object]:
     return parse_toml(data, path)
 
 
+def value_at(data: object, *keys: str) -> object:
+    """Return the value of nested tables; None if a key is missing, or if a value on the way is no table.
+
+    >>> value_at({"project": {"name": "demo"}}, "project", "name")
+    'demo'
+    """
+    for key in keys:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data
+
+
 def parse_toml(data: bytes, place: object) -> dict[str, object]:
     """Parse TOML; raises VariantError with the *place* if it is not TOML in UTF-8."""
     try:

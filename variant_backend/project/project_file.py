@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import Problem, RequestError, VariantError
-from ..formats.toml_read import parse_toml, read_toml
+from ..formats.toml_read import parse_toml, read_toml, value_at
 from ..lowlevel.tarball import read_member
 from ..lowlevel.terminal import print_read
 from ..variants.filename import normalize
@@ -121,8 +121,7 @@ def _other_release(data: Mapping[str, object], filename: str) -> str | None:
     """
     from packaging.utils import canonicalize_version, parse_sdist_filename
 
-    table = Document().table(data.get("project", {}), "project")
-    stated_name, stated_version = table.get("name"), table.get("version")
+    stated_name, stated_version = (value_at(data, "project", key) for key in ("name", "version"))
     name, version = parse_sdist_filename(filename)
     is_same_name = not isinstance(stated_name, str) or normalize(stated_name) == name
     is_same_version = not isinstance(stated_version, str) or (

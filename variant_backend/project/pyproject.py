@@ -51,21 +51,16 @@ class Project(NamedTuple):
         Raises VariantError with every problem.
         """
         document = Document()
-        project = cls.read(document, path, variants=variants)
+        project = cls.parse(document, read_toml(path), variants=variants)
         document.check(path)
         return project
 
     @classmethod
-    def read(cls, document: Document, path: Path, *, variants: bool = True) -> Project:
-        """Read what `load` reads; add problems to the *document* and leave out the values with problems.
-
-        Raises VariantError if the file cannot be read, or is not TOML.
-        """
-        return cls.parse(document, read_toml(path), variants=variants)
-
-    @classmethod
     def parse(cls, document: Document, data: Mapping[str, object], *, variants: bool = True) -> Project:
-        """Read the parsed content of a pyproject.toml as `read` does."""
+        """Read the parsed content of a pyproject.toml as `load` reads the file.
+
+        Problems are added to the *document*, and the values with problems are left out.
+        """
         for problem in misspelt_tables(data, variants=variants):
             document.add(problem)
         metadata = labels = None
@@ -153,13 +148,12 @@ def _read_backend(document: Document, table: Mapping[str, object]) -> tuple[str 
     return build_backend, backend_path
 
 
-def may_be_wrapped(path: Path) -> bool:
-    """Return whether ``[build-system]`` of a pyproject.toml may use `variant_backend.hooks`.
+def may_be_wrapped(data: Mapping[str, object]) -> bool:
+    """Return whether ``[build-system]`` in the *data* of a project file may use `variant_backend.hooks`.
 
     A backend in the project's own tree may call the hooks, so the answer is true for every such backend.
-    Raises VariantError if the file cannot be read.
     """
-    system = Document().table(read_toml(path).get("build-system"), "build-system")
+    system = Document().table(data.get("build-system"), "build-system")
     return "backend-path" in system or _is_hooks(system.get("build-backend"))
 
 
@@ -192,14 +186,14 @@ def build_system_problems(data: Mapping[str, object], path: Path) -> list[Proble
     return problems
 
 
-def python_problem(path: Path) -> Problem | None:
+def python_problem(data: Mapping[str, object], path: Path) -> Problem | None:
     """Return the problem of a wrapped project that supports an older Python than `variant_backend.hooks`.
 
-    None also if its build backend is not known to be wrapped. Raises VariantError if the file cannot be read.
+    *data* is the parsed content of the project file *path*. None also if its build backend is not known to be
+    wrapped.
     """
     from .python_versions import older_python_problem, supported_pythons
 
-    data = read_toml(path)
     supported = supported_pythons(data)
     if supported is None or not _is_wrapped(data):
         return None

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..errors import MOST_SHOWN, Problem
+from ..formats.toml_read import value_at
 
 # The `requires-python` of this package.
 OLDEST_PYTHON = (3, 10)
@@ -47,9 +48,7 @@ def supported_pythons(data: Mapping[str, object]) -> Supported | None:
             return Supported("project.requires-python", text)
         if text is None and isinstance(dynamic, list) and "requires-python" not in dynamic:
             return Supported("project.requires-python", None)
-    value: object = data
-    for key in ("tool", "poetry", "dependencies", "python"):
-        value = value.get(key) if isinstance(value, dict) else None
+    value = value_at(data, "tool", "poetry", "dependencies", "python")
     return Supported("tool.poetry.dependencies.python", value) if isinstance(value, str) else None
 
 
