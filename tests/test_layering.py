@@ -71,6 +71,7 @@ PURE = {
     "lowlevel.zip_records",
     "project.config_settings",
     "project.recipe",
+    "project.recipe_reading",
     "publishing.html_pages",
     "selection.unknown_names",
 }

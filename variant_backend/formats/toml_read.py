@@ -30,7 +30,7 @@ def read_toml(path: Path) -> dict[str, object]:
 
 
 def value_at(data: object, *keys: str) -> object:
-    """Return the value of nested tables; None if a key is missing, or if a value on the way is no table.
+    """Return the value of nested tables; None if a key is missing, or if a value on the way is not a table.
 
     >>> value_at({"project": {"name": "demo"}}, "project", "name")
     'demo'

@@ -13,7 +13,8 @@ from ..formats.toml_read import read_toml
 from ..variants.filename import normalize
 from ..variants.metadata import VariantMetadata
 from ..variants.validation import Document
-from .recipe import COMMON_KEYS, Recipe, read_recipes
+from .recipe import Recipe
+from .recipe_reading import COMMON_KEYS, read_recipes
 
 PROJECT_FILE = Path("pyproject.toml")
 
