@@ -20,9 +20,8 @@ from variant_backend.errors import VariantError
 slow = pytest.mark.slow
 
 # Setuptools before 70.1 builds wheels with `wheel`. Setuptools 65 does not run in Python 3.12 and newer.
-SETUPTOOLS = ["setuptools"] + [
-    f"setuptools=={version}" for version in ("75.7.0", "75.6.0", "73.0.0", "72.0.0")
-]
+# Setuptools reads CXXFLAGS since 72.2.
+SETUPTOOLS = ["setuptools", "setuptools==75.6.0", "setuptools==72.0.0"]
 if sys.version_info < (3, 12):
     SETUPTOOLS.append("setuptools==65.0.0")
 
