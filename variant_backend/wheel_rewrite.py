@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from .errors import VariantError
 from .formats import core_metadata
+from .formats.metadata_readers import FIELDS, check_readers
 from .lowlevel.ranges import Advance, Source
 from .lowlevel.terminal import print_read
 from .lowlevel.zip_archive import Member, assemble, new_member
@@ -70,20 +71,39 @@ def renamed(filename: WheelFilename, plan: Plan) -> WheelFilename:
     )
 
 
-def edited_metadata(metadata: bytes, plan: Plan) -> bytes:
-    """Return METADATA changed by *plan*.
+class Edited(NamedTuple):
+    """METADATA after a change, and notices about what was repaired in it."""
 
-    Raises VariantError if a requirement's variant marker is invalid or cannot be decided.
+    metadata: bytes
+    notices: Sequence[str] = ()
+
+
+def edited_metadata(metadata: bytes, plan: Plan) -> Edited:
+    """Return METADATA changed by *plan*; if the plan changes nothing, nothing is repaired either.
+
+    Raises VariantError if a requirement's variant marker is invalid or cannot be decided, or if installers
+    would read other values than the planned ones.
     """
+    repaired, notices = core_metadata.repaired(metadata)
+    edited, meant = repaired, dict[str, list[str]]()
     if plan.recipe.strip_local_version:
-        version = core_metadata.read_field(metadata, "Version")
-        metadata = core_metadata.replace_version(metadata, version.partition("+")[0])
+        meant["Version"] = [core_metadata.read_field(edited, "Version").partition("+")[0]]
+        edited = core_metadata.replace_version(edited, *meant["Version"])
     if plan.recipe.name is not None:
-        metadata = core_metadata.rename_project(metadata, plan.recipe.name)
-    present = core_metadata.requirements(metadata)
-    wanted = plan.recipe.requirements(present, plan.variant)
-    if wanted == present:
-        return metadata
+        meant["Name"] = [plan.recipe.name]
+        edited = core_metadata.rename_project(edited, plan.recipe.name)
+    present = core_metadata.requirements(edited)
+    meant["Requires-Dist"] = plan.recipe.requirements(present, plan.variant)
+    if meant["Requires-Dist"] != present:
+        edited = _with_requirements(edited, present, meant["Requires-Dist"])
+    if edited == repaired:
+        return Edited(metadata)
+    check_readers(edited, {field: core_metadata.all_values(repaired, field) for field in FIELDS} | meant)
+    return Edited(edited, notices)
+
+
+def _with_requirements(metadata: bytes, present: Sequence[str], wanted: Sequence[str]) -> bytes:
+    """Return METADATA with the *wanted* requirements; raises VariantError if one has an unknown extra."""
     added = [requirement for requirement in wanted if requirement not in present]
     if missing := core_metadata.missing_extras(metadata, added):
         raise VariantError(
@@ -132,7 +152,7 @@ def make_variant(
 
 def _already(source: Wheel, plan: Plan, target: Path) -> Outcome:
     """Return the outcome for a wheel that is this variant already; raises VariantError if it is not."""
-    if edits_of(source, plan, edited_metadata(source.core_metadata, plan)):
+    if edits_of(source, plan, edited_metadata(source.core_metadata, plan).metadata):
         raise VariantError("the variant would have the same name", hint="give another --output")
     return Outcome(target, False, ("the wheel is this variant already",))
 
@@ -142,10 +162,11 @@ def rewritten(wheel: Wheel, plan: Plan) -> Rewriting:
     if plan.recipe.dependencies or plan.recipe.remove_dependencies:
         _check_is_no_other_variant(wheel, plan.variant.label)
     core_metadata.check_utf8(wheel.core_metadata)
-    metadata = edited_metadata(wheel.core_metadata, plan)
+    metadata, notices = edited_metadata(wheel.core_metadata, plan)
     edits = edits_of(wheel, plan, metadata)
     wheel.archive.check_layout()
     warnings = [f"{name} was removed, because it signs the old RECORD" for name in wheel.signatures()]
+    warnings += notices
     if (former := wheel.filename.label) not in (None, plan.variant.label):
         warnings.append(f"the wheel is variant {former!r} already; the new one replaces its properties")
     for requirement in core_metadata.direct_references(metadata):
