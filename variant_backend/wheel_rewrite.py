@@ -22,7 +22,7 @@ from .variants.metadata import VariantMetadata
 from .variants.properties import Variant
 from .variants.wheel_metadata import remarks_on, variant_of_wheel
 from .wheels.plain import without_tag
-from .wheels.reading import SIGNATURES, Wheel, WheelFile
+from .wheels.reading import SIGNATURES, Wheel, WheelFile, name_inside
 from .wheels.writing import Rewriting, change_tail, check_is_free, errors_named, write_copy
 
 
@@ -59,14 +59,13 @@ class Outcome(NamedTuple):
 
 def renamed(filename: WheelFilename, plan: Plan) -> WheelFilename:
     """Return the name that a wheel gets by *plan*."""
-    name, version, label = plan.recipe.name, filename.version, plan.variant.label
+    name, label = plan.recipe.name, plan.variant.label
     if plan.labelled:  # a wheel that was built for an installer has the label there
         filename = without_tag(filename, label)
     if plan.recipe.strip_local_version:
-        version = version.partition("+")[0]
+        filename = filename.public()
     return filename._replace(
         distribution=filename.distribution if name is None else escape(name),
-        version=version,
         label=label if plan.labelled else None,
     )
 
@@ -134,6 +133,8 @@ def make_variant(
     with errors_named(path, out_dir):
         with path.open("rb", buffering=0) as file:
             print_read(path)
+            if plan.recipe.strip_local_version:
+                filename = name_inside(filename, Source.of(file.fileno()))
             if target.exists() and target.samefile(path):
                 return _already(Wheel.read(filename, Source.of(file.fileno())), plan, target)
             check_is_free(target, force=force)

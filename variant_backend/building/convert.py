@@ -202,7 +202,7 @@ class _Planner:
 
         Its requirements stay: the recipe was applied when the wheel was made.
         """
-        with wheel.open() as opened:
+        with wheel.open(renamed=True) as opened:
             if not opened.is_variant():
                 return None
             recipe = self._request.overridden(Recipe(keep_markers=True))
