@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from .errors import VariantError
 from .formats import core_metadata
@@ -20,6 +20,7 @@ from .project.recipe import Recipe
 from .variants.filename import WheelFilename, escape
 from .variants.metadata import VariantMetadata
 from .variants.properties import Variant
+from .variants.requirements import LocalPin, local_pins
 from .variants.wheel_metadata import remarks_on, variant_of_wheel
 from .wheels.plain import without_tag
 from .wheels.reading import SIGNATURES, Wheel, WheelFile, name_inside
@@ -44,20 +45,53 @@ class Plan(NamedTuple):
         """The only variant in the metadata."""
         return variant_of_wheel(self.metadata)
 
+    @property
+    def document(self) -> bytes:
+        """The content of variant.json."""
+        return self.metadata.to_json()
+
     def remarks(self) -> list[str]:
         """Return remarks for the maintainer, to print before a wheel is written."""
         return [*dict.fromkeys([*remarks_on(self.metadata), *self.recipe.remarks()])]
 
 
+class PlainPlan(NamedTuple):
+    """A plain wheel with another name or version, which *recipe* gives; *moment* is as in `Plan`."""
+
+    recipe: Recipe
+    moment: int | None = None
+
+    @property
+    def labelled(self) -> bool:
+        """A plain wheel has no label."""
+        return False
+
+    @property
+    def variant(self) -> Variant:
+        """No properties: variant markers are decided as on a machine without variants."""
+        return Variant("", frozenset())
+
+    @property
+    def document(self) -> None:
+        """A plain wheel has no variant.json."""
+
+
+AnyPlan: TypeAlias = Plan | PlainPlan
+
+
 class Outcome(NamedTuple):
-    """The result for one wheel: its new path, whether it was written, and warnings for the user."""
+    """The result for one wheel: its new path, whether it was written, and warnings for the user.
+
+    *pins* are its requirements on local versions, if the plan removes the wheel's own one.
+    """
 
     path: Path
     written: bool
     warnings: tuple[str, ...]
+    pins: tuple[LocalPin, ...] = ()
 
 
-def renamed(filename: WheelFilename, plan: Plan) -> WheelFilename:
+def renamed(filename: WheelFilename, plan: AnyPlan) -> WheelFilename:
     """Return the name that a wheel gets by *plan*."""
     name, label = plan.recipe.name, plan.variant.label
     if plan.labelled:  # a wheel that was built for an installer has the label there
@@ -77,7 +111,7 @@ class Edited(NamedTuple):
     notices: Sequence[str] = ()
 
 
-def edited_metadata(metadata: bytes, plan: Plan) -> Edited:
+def edited_metadata(metadata: bytes, plan: AnyPlan) -> Edited:
     """Return METADATA changed by *plan*; if the plan changes nothing, nothing is repaired either.
 
     Raises VariantError if a requirement's variant marker is invalid or cannot be decided, or if installers
@@ -114,7 +148,7 @@ def _with_requirements(metadata: bytes, present: Sequence[str], wanted: Sequence
 
 def make_variant(
     wheel: WheelFile,
-    plan: Plan,
+    plan: AnyPlan,
     out_dir: Path,
     *,
     force: bool = False,
@@ -148,18 +182,21 @@ def make_variant(
                 )
         if in_place:
             path.replace(target)
-    return Outcome(target, not dry_run, rewriting.warnings)
+    return Outcome(target, not dry_run, rewriting.warnings, rewriting.pins)
 
 
-def _already(source: Wheel, plan: Plan, target: Path) -> Outcome:
+def _already(source: Wheel, plan: AnyPlan, target: Path) -> Outcome:
     """Return the outcome for a wheel that is this variant already; raises VariantError if it is not."""
     if edits_of(source, plan, edited_metadata(source.core_metadata, plan).metadata):
         raise VariantError("the variant would have the same name", hint="give another --output")
-    return Outcome(target, False, ("the wheel is this variant already",))
+    kind = "this variant" if plan.document else "plain, and has this name and version"
+    return Outcome(target, False, (f"the wheel is {kind} already",))
 
 
-def rewritten(wheel: Wheel, plan: Plan) -> Rewriting:
+def rewritten(wheel: Wheel, plan: AnyPlan) -> Rewriting:
     """Return the new wheel; raises VariantError if the old one is invalid."""
+    if plan.document is None and (wheel.is_variant() or wheel.filename.label):
+        raise VariantError("the wheel is a variant", hint="use `variant-backend unmake` on it")
     if plan.recipe.dependencies or plan.recipe.remove_dependencies:
         _check_is_no_other_variant(wheel, plan.variant.label)
     core_metadata.check_utf8(wheel.core_metadata)
@@ -172,7 +209,8 @@ def rewritten(wheel: Wheel, plan: Plan) -> Rewriting:
         warnings.append(f"the wheel is variant {former!r} already; the new one replaces its properties")
     for requirement in core_metadata.direct_references(metadata):
         warnings.append(f"public indexes reject requirements with a URL: {requirement}")
-    return Rewriting(assemble(wheel.archive, edits), tuple(warnings))
+    present = core_metadata.requirements(metadata) if plan.recipe.strip_local_version else ()
+    return Rewriting(assemble(wheel.archive, edits), tuple(warnings), tuple(local_pins(present)))
 
 
 def _check_is_no_other_variant(wheel: Wheel, label: str) -> None:
@@ -187,7 +225,7 @@ def _check_is_no_other_variant(wheel: Wheel, label: str) -> None:
         )
 
 
-def edits_of(wheel: Wheel, plan: Plan, metadata: bytes) -> dict[str, Sequence[Member]]:
+def edits_of(wheel: Wheel, plan: AnyPlan, metadata: bytes) -> dict[str, Sequence[Member]]:
     """Return the changed members by their old names, for *metadata* as the new METADATA.
 
     Raises VariantError if the wheel is invalid.
@@ -206,7 +244,7 @@ def edits_of(wheel: Wheel, plan: Plan, metadata: bytes) -> dict[str, Sequence[Me
             edits[path] = [wheel.archive.replaced(entry, new_path, content, moment=plan.moment)]
     for name in wheel.signatures():
         edits[wheel.path(name)] = []
-    if not wheel.is_variant():
+    if plan.document and not wheel.is_variant():
         record = wheel.entry("RECORD")
         path = f"{renamed(wheel.filename, plan).stem}.dist-info/variant.json"
         added = new_member(path, contents[path], record, plan.moment)
@@ -214,7 +252,7 @@ def edits_of(wheel: Wheel, plan: Plan, metadata: bytes) -> dict[str, Sequence[Me
     return edits
 
 
-def _moved(wheel: Wheel, plan: Plan) -> dict[str, str]:
+def _moved(wheel: Wheel, plan: AnyPlan) -> dict[str, str]:
     """Return new paths by old ones: dist-info and .data are named after the project name and version."""
     old, new = wheel.filename.stem, renamed(wheel.filename, plan).stem
     if old == new:
@@ -224,11 +262,11 @@ def _moved(wheel: Wheel, plan: Plan) -> dict[str, str]:
 
 
 def _contents(
-    wheel: Wheel, plan: Plan, metadata: bytes, moved: Mapping[str, str], old_rows: bytes
+    wheel: Wheel, plan: AnyPlan, metadata: bytes, moved: Mapping[str, str], old_rows: bytes
 ) -> dict[str, bytes]:
     """Return the new content of files by their new paths; RECORD only if it changes."""
     dist_info = f"{renamed(wheel.filename, plan).stem}.dist-info"
-    contents = {f"{dist_info}/variant.json": plan.metadata.to_json()}
+    contents = {f"{dist_info}/variant.json": plan.document} if plan.document else {}
     if metadata != wheel.core_metadata:
         contents[f"{dist_info}/METADATA"] = metadata
     signatures = {wheel.path(name) for name in SIGNATURES}
