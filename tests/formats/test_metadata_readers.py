@@ -3,6 +3,7 @@ from __future__ import annotations
 import email
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from helpers.conversion import metadata
@@ -15,7 +16,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from variant_backend.errors import VariantError
 from variant_backend.formats.core_metadata import all_values, repaired, requirements
-from variant_backend.formats.metadata_readers import FIELDS, check_readers, read_by_uv
+from variant_backend.formats.metadata_readers import FIELDS, check_readers, read_by_packaging, read_by_uv
 from variant_backend.project.recipe import Recipe
 from variant_backend.wheel_rewrite import Plan, edited_metadata, make_variant
 from variant_backend.wheels.reading import WheelFile
@@ -105,6 +106,15 @@ def test_edited_metadata_are_refused_or_read_by_all_as_meant(
     python = all_values(corrected, "Requires-Python")
     assert spaced(message.get_all("Requires-Python", [])) == python
     assert len(python) <= 1 or "requires_python" not in raw
+
+
+@given(st.sampled_from(FIRST_LINES), lines, ends)
+def test_fields_are_read_as_packaging_reads_them(first: str, odd: list[str], end: str | list[str]) -> None:
+    data = odd_metadata(first, odd, end)
+    raw: dict[str, Any] = {**parse_email(data)[0]}
+    for field, values in read_by_packaging(data).items():
+        read = raw.get(field.lower().replace("-", "_"), [])
+        assert spaced(values) == spaced([read] if isinstance(read, str) else read)
 
 
 def test_requirements_are_read_as_uv_reads_them(tmp_path: Path) -> None:

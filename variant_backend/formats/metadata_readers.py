@@ -1,8 +1,9 @@
 """Read METADATA as other tools read it, and check that they all read what was meant.
 
-pip and installer read it with `email`, twine and package indexes with `packaging`. uv 0.13 splits it into
-fields as `email` does, but decodes encoded words (RFC 2047) and ignores the value UNKNOWN; a test compares
-this with uv. Older versions of uv also read fields after a malformed line, as `core_metadata` does.
+pip and installer read it with `email`. twine and package indexes use `packaging`, which does so too, and
+rejects repeated fields. uv 0.13 splits it into fields as `email` does, but decodes encoded words (RFC 2047)
+and ignores the value UNKNOWN. Older versions of uv also read fields after a malformed line, as
+`core_metadata` does. Tests compare these readers with `packaging`, which takes long to import, and with uv.
 """
 
 from __future__ import annotations
@@ -16,14 +17,9 @@ from ..errors import MOST_SHOWN, Problem, VariantError, one_of
 if TYPE_CHECKING:
     from email.message import Message
 
-# The fields on which installing depends, and their names in `packaging`.
-FIELDS = {
-    "Name": "name",
-    "Version": "version",
-    "Requires-Dist": "requires_dist",
-    "Requires-Python": "requires_python",
-    "Provides-Extra": "provides_extra",
-}
+# The fields on which installing depends.
+FIELDS = ("Name", "Version", "Requires-Dist", "Requires-Python", "Provides-Extra")
+_REPEATABLE = ("Requires-Dist", "Provides-Extra")
 _REMEDY = "correct it in the project, or in the wheel with `wheel unpack` and `wheel pack`"
 
 
@@ -35,11 +31,10 @@ def read_by_pip(data: bytes) -> dict[str, list[str]]:
 
 def read_by_packaging(data: bytes) -> dict[str, list[str]]:
     """Return the values of each field as `packaging` reads them; none if a single field is repeated."""
-    from packaging.metadata import parse_email
-
-    raw: Mapping[str, object] = {**parse_email(data)[0]}
-    values = {field: raw.get(key, []) for field, key in FIELDS.items()}
-    return {field: [*value] if isinstance(value, list) else [str(value)] for field, value in values.items()}
+    return {
+        field: values if len(values) == 1 or field in _REPEATABLE else []
+        for field, values in read_by_pip(data).items()
+    }
 
 
 def read_by_uv(data: bytes) -> dict[str, list[str]]:
