@@ -35,8 +35,8 @@ MODULES = {
 # The modules and packages that may import a library.
 RESERVED = {
     "click": {"cli"},
-    "struct": {"lowlevel.zip_archive", "lowlevel.zip_records"},
-    "zlib": {"lowlevel.zip_archive", "lowlevel.zip_records"},
+    "struct": {"lowlevel.zip_archive", "lowlevel.zip_records", "lowlevel.import_tables"},
+    "zlib": {"lowlevel.zip_archive", "lowlevel.zip_records", "lowlevel.inflated_member"},
     "zipfile": set(),
     "tomllib": {"formats.toml_read"},
     "tomli": {"formats.toml_read"},
