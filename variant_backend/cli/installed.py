@@ -22,7 +22,7 @@ from .selection_options import MachineFile, machine_option, supported_option
 
 if TYPE_CHECKING:
     from ..machine.environment import Environment
-    from ..machine.installed import Disagreement, Installed
+    from ..machine.installed import Disagreement, Installed, PlainPackage
     from ..variants.ranking import Supported
 
 _VERDICTS = {True: "supported", False: "not supported", None: "unknown"}
@@ -48,7 +48,7 @@ def _namespace(text: str | None) -> str | None:
     "--align",
     callback=reading(_namespace),
     metavar="NS",
-    help="Show installed variants that disagree in this namespace.",
+    help="Show variants that disagree in this namespace, and plain packages that link its runtimes.",
 )
 @click.option(
     "--check",
@@ -71,7 +71,14 @@ def installed_command(
     --supported, --machine or this machine. If there is none, the result is unknown. No plugin runs.
     """
     from ..machine.detect import hardware_of
-    from ..machine.installed import disagreements, empty_folders, installed_variants, not_as_requested
+    from ..machine.installed import (
+        disagreements,
+        empty_folders,
+        installed_variants,
+        linking_packages,
+        not_as_requested,
+        plain_disagreements,
+    )
     from ..machine.support import Machine, Policy
     from ..project.user_variables import labels_of
     from ..selection.unknown_names import check_installed_names
@@ -90,10 +97,16 @@ def installed_command(
         policy = Policy(given=given, align=(align,) if align else ())
         check_installed_names(policy, Machine(hardware, tuple(variants)))
     apart = disagreements(variants, align) if align else []
-    printer.keys = _to_dict(variants, align, apart)
+    plain, unread = linking_packages(folders, align) if align else ([], [])
+    others = plain_disagreements(variants, plain, align) if align else []
+    printer.keys = _to_dict(variants, align, apart, plain)
     _print(printer, variants, align)
-    for disagreement in () if check else apart:
+    for package in plain:
+        printer.line(f"{package.name} {package.version}  (plain)  links {', '.join(package.runtimes.linked)}")
+    for disagreement in () if check else (*apart, *others):
         printer.line(str(disagreement))
+    for problem in unread:
+        printer.warn(problem)
     for problem in problems_of(errors):
         printer.error(problem)
     if check:
@@ -106,10 +119,15 @@ def installed_command(
                 printer.error(problem)
         for disagreement in apart:
             printer.error(str(disagreement))
+        for problem in others:
+            printer.error(problem)
 
 
 def _to_dict(
-    variants: Sequence[Installed], align: str | None, apart: Sequence[Disagreement]
+    variants: Sequence[Installed],
+    align: str | None,
+    apart: Sequence[Disagreement],
+    plain: Sequence[PlainPackage],
 ) -> dict[str, object]:
     """Return the keys of the JSON object."""
     return {
@@ -127,7 +145,14 @@ def _to_dict(
             for installed in variants
         ],
         **({"disagreements": [disagreement._asdict() for disagreement in apart]} if align else {}),
+        **({"plain": [_plain_to_dict(package) for package in plain]} if align else {}),
     }
+
+
+def _plain_to_dict(package: PlainPackage) -> dict[str, object]:
+    """Return the JSON object of a plain package."""
+    linked = {name: list(modules) for name, modules in package.runtimes.linked.items()}
+    return {"name": package.name, "version": package.version, "linked": linked}
 
 
 def _print(printer: Printer, variants: Sequence[Installed], align: str | None) -> None:

@@ -30,9 +30,9 @@ _KEPT = 4 << 10
 _MOST_STATES = 512
 _LEAST_DISTANCE = 128 << 10
 
-# Shared objects inflate to less than 20 times their compressed size; a member that is made to take long
+# Large shared objects inflate to 4 or 5 times their compressed size; a member that is made to take long
 # inflates to a thousand times. Small ones may be compressed more.
-_GROWTH = 200
+_GROWTH = 50
 _SMALL = 8 << 20
 
 _OFFSET = operator.attrgetter("offset")

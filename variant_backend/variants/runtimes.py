@@ -156,6 +156,19 @@ def _major(version: str) -> int | None:
     return number // 10 if number is not None and number >= 100 else number
 
 
+def linked_for(namespace: str, linked: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+    """Return the linked libraries that properties in a namespace are about, with their modules."""
+    families = {"nvidia": {*_CUDA}, "amd": {*_ROCM}}.get(namespace, set())
+    for interface in _INTERFACES:
+        if re.search(interface.context, namespace):
+            families |= {family for names in interface.values.values() for family in names}
+    return {
+        name: modules
+        for name, modules in sorted(linked.items())
+        if (library := library_of(name)) and library.family in families
+    }
+
+
 def bundled_libraries(paths: Iterable[str]) -> tuple[str, ...]:
     """Return the paths of known libraries among the paths of a wheel's members."""
     named = (path for path in paths if ".so" in path or ".dll" in path or ".dylib" in path)
