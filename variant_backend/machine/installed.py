@@ -44,11 +44,24 @@ class Installed(NamedTuple):
 
 
 class PlainPackage(NamedTuple):
-    """An installed package that is no variant, and the runtimes of a namespace that its modules link."""
+    """An installed package that is not a variant, and the runtimes of a namespace that its modules link."""
 
     name: str
     version: str
     runtimes: Runtimes
+
+
+class Alignment(NamedTuple):
+    """How installed packages agree in a namespace.
+
+    *disagreements* are those between variants. *packages* are plain packages that link its runtimes, and
+    *problems* say where one links another runtime than a variant has. *unread* are problems of modules.
+    """
+
+    disagreements: Sequence[Disagreement] = ()
+    packages: Sequence[PlainPackage] = ()
+    problems: Sequence[Problem] = ()
+    unread: Sequence[Problem] = ()
 
 
 class Disagreement(NamedTuple):
@@ -141,7 +154,14 @@ def disagreements(installed: Iterable[Installed], namespace: str) -> list[Disagr
     ]
 
 
-def linking_packages(folders: Sequence[Path], namespace: str) -> tuple[list[PlainPackage], list[Problem]]:
+def alignment_of(installed: Sequence[Installed], folders: Sequence[Path], namespace: str) -> Alignment:
+    """Compare the installed variants and plain packages in a namespace."""
+    packages, unread = _linking_packages(folders, namespace)
+    problems = _other_runtimes(installed, packages, namespace)
+    return Alignment(disagreements(installed, namespace), packages, problems, unread)
+
+
+def _linking_packages(folders: Sequence[Path], namespace: str) -> tuple[list[PlainPackage], list[Problem]]:
     """Return the installed plain packages that link runtimes of a namespace, by name.
 
     The problems are those of modules that cannot be read. No code of a package runs.
@@ -160,13 +180,12 @@ def linking_packages(folders: Sequence[Path], namespace: str) -> tuple[list[Plai
     return sorted(packages), problems
 
 
-def plain_disagreements(
-    installed: Iterable[Installed], packages: Iterable[PlainPackage], namespace: str
+def _other_runtimes(
+    installed: Iterable[Installed], packages: Sequence[PlainPackage], namespace: str
 ) -> list[Problem]:
     """Return a problem for each plain package that links another runtime than a variant has."""
     from ..variants.runtimes import runtime_problems  # as above
 
-    packages = list(packages)
     problems: list[Problem] = []
     for other in installed:
         properties = other.inspection.variant.properties if other.inspection.variant else ()

@@ -260,7 +260,7 @@ def installed_versions(folders: Sequence[Path]) -> dict[str, Version]:
 
 
 def plain_distributions(folders: Sequence[Path]) -> Iterator[tuple[str, str, list[Path]]]:
-    """Yield name, version and files of each installed distribution that is no variant.
+    """Yield name, version and files of each installed distribution that is not a variant.
 
     Distributions without a name, and those hidden by an earlier folder, are skipped.
     """
