@@ -54,6 +54,11 @@ _FULL32 = 0xFFFFFFFF
 _END_SIGNATURE = b"PK\x05\x06"
 
 
+def largest_content(archive_size: int) -> int:
+    """Return the most bytes that are inflated into memory for one member."""
+    return min(_LARGEST_CONTENT, max(_SMALL_CONTENT, _GROWTH * archive_size))
+
+
 class Range(NamedTuple):
     """A range of bytes of the old archive."""
 
@@ -143,7 +148,7 @@ class Archive(NamedTuple):
 
     def raw(self, entry: Entry) -> bytes:
         """Return a member's data as stored; raises VariantError if it is too large for memory."""
-        most = min(_LARGEST_CONTENT, max(_SMALL_CONTENT, _GROWTH * self.source.size))
+        most = largest_content(self.source.size)
         if (size := max(entry.size, entry.compressed_size)) > most:
             text = f"too large: {size} bytes (limit for metadata in this wheel: {most})"
             raise VariantError(f"member {entry.name!r}: {text}")
