@@ -74,11 +74,11 @@ def repaired_record(
 ) -> RecordRepair:
     """Return RECORD, whose path is *place*, with a valid row for each of the *files* and for itself.
 
-    *moved* has new paths by old ones. *unlisted* files get no row. The rows of *changed* files change, which is
-    not a repair. Valid rows keep their text, and all rows their order; if nothing is wrong, the content is the
-    old one.
+    *moved* has new paths by old ones. *unlisted* files get no row. The rows of *changed* files change, which
+    is not a repair. Valid rows keep their text, and all rows their order; if nothing is wrong, the content is
+    the old one.
     """
-    listing = _Listing(place, files, moved, unlisted, changed)
+    listing = _AcceptedRows(place, files, moved, unlisted, changed)
     lines = [line for row in read_rows(old or b"") if (line := listing.line_of(row)) is not None]
     if old is None:
         listing.note("RECORD: written, because it was missing", "")
@@ -100,7 +100,7 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-class _Listing:
+class _AcceptedRows:
     """The rows that were accepted so far, and the repairs: paths by the text of the repair."""
 
     def __init__(

@@ -21,6 +21,7 @@ from .zip_records import (
     ENDING_SIZE,
     LOCAL_SIGNATURE,
     LOCAL_SIZE,
+    MEND,
     REBUILD,
     STORED,
     Entry,
@@ -91,20 +92,20 @@ class Archive(NamedTuple):
 
         Raises VariantError if it is damaged, or breaks a rule of package indexes.
         """
-        no_zip = VariantError("not a zip file: it does not start with a member")
+        text = "does not start with a member, as a wheel must"
         size = source.size
         tail_size = min(size, ENDING_SIZE)
         try:
             ending = read_ending(source.read(tail_size, size - tail_size), size)
-        except VariantError:
-            if source.read(min(size, 4), 0) != LOCAL_SIGNATURE:
-                raise no_zip from None
-            raise
+        except VariantError as error:
+            if source.read(min(size, 4), 0) == LOCAL_SIGNATURE:
+                raise
+            raise VariantError(text, hint=error.problems[0].remedy) from None
         directory = source.read(ending.directory_size, ending.directory_offset)
         entries = read_directory(directory, ending.total)
         # The first bytes are not read for that: in a remote file, each part takes a request.
         if all(entry.offset for entry in entries):
-            raise no_zip
+            raise VariantError(text, hint=MEND)
         return cls(source, entries, ending.directory_offset, ending.records)
 
     def check_layout(self) -> None:
@@ -120,10 +121,10 @@ class Archive(NamedTuple):
         position = next(index for index, start in enumerate(starts) if start != ends[index])
         dead = starts[position] - ends[position]
         if position == len(entries):
-            raise VariantError(f"{dead} unused bytes before the central directory", hint=REBUILD)
+            raise VariantError(f"{dead} unused bytes before the central directory", hint=MEND)
         name = entries[position].name
         if dead > 0:
-            raise VariantError(f"{dead} unused bytes before member {name!r}", hint=REBUILD)
+            raise VariantError(f"{dead} unused bytes before member {name!r}", hint=MEND)
         raise VariantError(f"member {name!r} overlaps the one before it", hint=REBUILD)
 
     def content(self, entry: Entry) -> bytes:

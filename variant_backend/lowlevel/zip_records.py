@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import operator
 import struct
 import time
 import zlib
@@ -19,6 +20,8 @@ from ..errors import VariantError
 STORED = 0
 DEFLATED = 8
 _METHODS = {STORED, DEFLATED}
+# Package indexes reject these methods, which Python can read, too.
+RECOMPRESSED = {12: "bzip2", 14: "lzma"}
 
 LOCAL_SIGNATURE = b"PK\x03\x04"
 _CENTRAL_SIGNATURE = b"PK\x01\x02"
@@ -162,22 +165,31 @@ def read_ending(tail: bytes, file_size: int) -> Ending:
     if offset + size != behind:
         raise VariantError(
             f"damaged central directory: expected its end at byte {offset + size}, got {behind}",
-            hint=REBUILD,
+            hint=_remedy_for_shift(offset + size, behind),
         )
     return Ending(total, size, offset, tail[start:])
 
 
 def _find_end(tail: bytes) -> int:
     """Return the offset of the last record, which must end where the file ends."""
+    trailing = -1
     position = tail.rfind(_END_SIGNATURE)
     if 0 <= position <= len(tail) - _END.size:
         end = _End._make(_END.unpack_from(tail, position))
-        if position + _END.size + end.comment_length == len(tail):
-            return position
+        trailing = len(tail) - position - _END.size - end.comment_length
+    if trailing == 0:
+        return position
+    if trailing > 0:
+        raise VariantError(f"{trailing} bytes after the last record of the zip file", hint=MEND)
     raise VariantError(
-        "truncated, or followed by other bytes: the last record of a zip file is missing",
+        "truncated: the last record of a zip file is missing",
         hint="download or build the wheel again",
     )
+
+
+def _remedy_for_shift(expected: int, actual: int) -> str:
+    """Return the remedy for an offset that is too small, because other bytes are before the archive."""
+    return MEND if actual > expected else REBUILD
 
 
 def _read_end64(tail: bytes, start: int, file_size: int) -> _End:
@@ -188,7 +200,8 @@ def _read_end64(tail: bytes, start: int, file_size: int) -> _End:
     end64 = _End._make([signature, *counts, 0])
     _, disk, offset, disks = _LOCATOR.unpack_from(tail, start + _END64.size)
     if offset != file_size - len(tail) + start or disk or disks != 1:
-        raise VariantError("the ZIP64 end record is at the wrong offset", hint=REBUILD)
+        hint = _remedy_for_shift(offset, file_size - len(tail) + start)
+        raise VariantError("the ZIP64 end record is at the wrong offset", hint=hint)
     if signature != _END64_SIGNATURE or rest != _END64.size - 12:
         raise VariantError("damaged ZIP64 end record", hint=REBUILD)
     if end64.disk or end64.first_disk or end64.total != end64.total_here:
@@ -257,7 +270,7 @@ def _read_records(directory: bytes, total: int) -> list[Entry]:
             f" and {end - position} more bytes",
             hint=REBUILD,
         )
-    _check_names([entry.name for entry in entries])
+    _check_names(entries)
     return entries
 
 
@@ -267,11 +280,12 @@ def _read_record(central: _Central, record: bytes) -> Entry:
     try:
         name = record[_CENTRAL.size : name_end].decode()
     except UnicodeDecodeError as error:
-        raise VariantError(f"member {error.object!r}: its name is not UTF-8", hint=REBUILD) from None
+        raise VariantError(f"member {error.object!r}: its name is not UTF-8", hint=MEND) from None
     if not name.isascii() and not central.flags & _UTF8:
-        raise VariantError(f"member {name!r}: its name is not marked as UTF-8", hint=REBUILD)
+        raise VariantError(f"member {name!r}: its name is not marked as UTF-8", hint=MEND)
     if text := _forbidden(central):
-        raise VariantError(f"member {name!r} {text}", hint=REBUILD)
+        is_mendable = not central.flags & _ENCRYPTED and central.method in {*_METHODS, *RECOMPRESSED}
+        raise VariantError(f"member {name!r} {text}", hint=MEND if is_mendable else REBUILD)
     slots = [central.size, central.compressed_size, central.offset]
     if central.extra_length:
         slots = _read_slots(name, slots, record[name_end:])
@@ -301,18 +315,20 @@ def is_unsafe(name: str) -> bool:
     return not name or name[0] == "/" or has_drive or leads_up or "\\" in name or not name.isprintable()
 
 
-def _check_names(names: list[str]) -> None:
+def _check_names(entries: list[Entry]) -> None:
     """Check that each name is safe to extract, and unique; raises VariantError."""
-    for name in names:
+    for name in (entry.name for entry in entries):
         if is_unsafe(name):
             raise VariantError(
                 f"member {name!r}: a name must not be absolute, nor contain '..', backslashes or"
                 " characters that cannot be printed",
-                hint=REBUILD,
+                hint=REBUILD if is_unsafe(name.replace("\\", "/")) else MEND,
             )
-    if len(set(names)) < len(names):
-        twice = next(name for name, following in itertools.pairwise(sorted(names)) if name == following)
-        raise VariantError(f"duplicate member {twice!r}", hint=REBUILD)
+    ordered = sorted(entries, key=operator.attrgetter("name"))
+    for one, other in itertools.pairwise(ordered):
+        if one.name == other.name:
+            is_copy = (one.size, one.crc) == (other.size, other.crc)
+            raise VariantError(f"duplicate member {one.name!r}", hint=MEND if is_copy else REBUILD)
 
 
 LOCAL_SIZE = _LOCAL.size
@@ -344,19 +360,19 @@ def compare_headers(entry: Entry, header: bytes) -> None:
             raise VariantError(
                 f"member {entry.name!r}: its local header and the central directory differ in {what}:"
                 f" {here!r} and {there!r}",
-                hint=REBUILD,
+                hint=MEND,
             )
 
 
-def _extra_fields(name: str, extra: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the extra fields, each with its header."""
+def _extra_fields(name: str, extra: bytes, hint: str = REBUILD) -> Iterator[tuple[int, bytes]]:
+    """Yield the extra fields, each with its header; *hint* is the remedy for damaged ones."""
     position = 0
     while position < len(extra):
         kind, length = (
             struct.unpack_from("<HH", extra, position) if position + 4 <= len(extra) else (0, _FULL16)
         )
         if position + 4 + length > len(extra):
-            raise VariantError(f"member {name!r}: damaged extra field", hint=REBUILD)
+            raise VariantError(f"member {name!r}: damaged extra field", hint=hint)
         yield kind, extra[position : position + 4 + length]
         position += 4 + length
 
@@ -365,7 +381,7 @@ def _bad_zip64(name: str) -> VariantError:
     return VariantError(
         f"member {name!r}: installers reject its ZIP64 extra field"
         " (`wheel tags` up to 0.47 writes such fields in files over 2 GiB)",
-        hint="rebuild the wheel, or retag the original with wheel 0.48 or newer",
+        hint=MEND,
     )
 
 
@@ -374,7 +390,7 @@ def _read_local_sizes(name: str, local: _Local, extra: bytes) -> tuple[int, int]
 
     They are in the header, in the ZIP64 extra field, or in both; then they must be equal.
     """
-    fields = [field[4:] for kind, field in _extra_fields(name, extra) if kind == _ZIP64]
+    fields = [field[4:] for kind, field in _extra_fields(name, extra, MEND) if kind == _ZIP64]
     slots = (local.size, local.compressed_size)
     if not fields and _FULL32 not in slots:
         return slots

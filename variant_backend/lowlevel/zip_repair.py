@@ -25,6 +25,7 @@ from .zip_records import (
     LOCAL_SIGNATURE,
     LOCAL_SIZE,
     REBUILD,
+    RECOMPRESSED,
     STORED,
     Entry,
     LooseRecord,
@@ -38,7 +39,6 @@ from .zip_records import (
 )
 
 _CHUNK = 1 << 20
-_RECOMPRESSED = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "lzma"}
 
 # PyPI rejects an archive that unpacks to more than this, and to more than fifty times its size.
 _LARGE_TOTAL = 64 << 20
@@ -136,7 +136,7 @@ class LooseArchive(NamedTuple):
         info = member.info
         entry = Entry("", b"", 0, info.compress_size, info.file_size, info.CRC, info.compress_type)
         texts = header_defects(member.record, entry, member.header)
-        if name := _RECOMPRESSED.get(info.compress_type):
+        if name := RECOMPRESSED.get(info.compress_type):
             texts.append(f"recompressed: package indexes reject {name}")
         if contents.data.length < member.data.length:
             texts.append("unused bytes after the compressed data removed")
@@ -202,7 +202,7 @@ def _located(source: Source, record: LooseRecord, info: zipfile.ZipInfo) -> Loos
         raise VariantError(text, hint=REBUILD)
     if record.is_encrypted:
         raise VariantError(f"member {shown!r} is encrypted", hint=REBUILD)
-    if info.compress_type not in (STORED, DEFLATED, *_RECOMPRESSED):
+    if info.compress_type not in (STORED, DEFLATED, *RECOMPRESSED):
         raise VariantError(
             f"member {shown!r} has the unknown compression method {info.compress_type}", hint=REBUILD
         )
@@ -295,7 +295,7 @@ def write_archive(
         for member in members:
             source, method, data = archive.file.fileno(), member.old.info.compress_type, member.contents.data
             with ExitStack() as stack:
-                if member.content is None and method in _RECOMPRESSED:
+                if member.content is None and method in RECOMPRESSED:
                     spool = target.with_name(f"{len(records)}.deflated")
                     source = stack.enter_context(_deflated(archive, member.old, spool))
                     method, data = DEFLATED, Range(0, os.fstat(source).st_size)

@@ -37,7 +37,7 @@ class Mended(NamedTuple):
     warnings: tuple[str, ...]
 
 
-class Repair(NamedTuple):
+class RepairedWheel(NamedTuple):
     """A wheel after its repair: its filename, its members, each repair as a text, and remaining problems."""
 
     filename: WheelFilename
@@ -144,14 +144,14 @@ def _check_is_sound(path: Path, filename: WheelFilename) -> None:
 
 def repaired(
     archive: LooseArchive, filename: WheelFilename, identity: str | None, advance: Advance
-) -> Repair:
+) -> RepairedWheel:
     """Return the repair of a wheel; raises VariantError if it cannot be repaired with certainty."""
     old = _old_record(archive)
     rows = read_rows(old or b"")
     spelled = repairs.member_names(
         [LooseName(member.record.name, member.record.is_marked) for member in archive.members], rows
     )
-    dist_info = _DistInfo.of(archive, spelled.names, filename, identity)
+    dist_info = _RepairedFiles.of(archive, spelled.names, filename, identity)
     algorithms = {"sha256", *(row.algorithm for row in rows)} & {*record_repair.ALGORITHMS}
     members = [
         NewMember(member, name, archive.verify(member, algorithms, advance))
@@ -162,7 +162,7 @@ def repaired(
     changed = [member._replace(content=dist_info.contents.get(member.name)) for member in members]
     moved = dict(zip(spelled.names, dist_info.names, strict=True))
     complete, record_texts = _with_record(changed, dist_info.folder, old, moved)
-    return Repair(
+    return RepairedWheel(
         dist_info.identity.filename,
         complete,
         [*texts, *removed, *dist_info.texts, *record_texts],
@@ -213,7 +213,7 @@ def _unique(members: Sequence[NewMember]) -> tuple[list[NewMember], list[str]]:
     return [member for name, member in by_name.items() if name not in needless], texts
 
 
-class _DistInfo(NamedTuple):
+class _RepairedFiles(NamedTuple):
     """The repaired files of the dist-info directory, and the new names of all members."""
 
     identity: Identity
@@ -230,7 +230,7 @@ class _DistInfo(NamedTuple):
     @classmethod
     def of(
         cls, archive: LooseArchive, names: list[str], filename: WheelFilename, right: str | None
-    ) -> _DistInfo:
+    ) -> _RepairedFiles:
         """Return the repair; raises VariantError if it is not certain."""
         directories = Directories.of(names)
         members = dict(zip(names, archive.members, strict=True))

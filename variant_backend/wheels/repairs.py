@@ -173,7 +173,7 @@ def renamed_directories(
     known = {former.stem, stem, directories.dist_info.removesuffix(".dist-info")}
     for folder in directories.data:
         own = folder.removesuffix(".data")
-        if own not in known and not any(_is_same_stem(own, other) for other in known):
+        if own not in known and not any(is_same_stem(own, other) for other in known):
             text = f"directory {folder} does not belong to {stem}"
             raise VariantError(text, hint=REBUILD)
         new[folder] = f"{stem}.data"
@@ -181,7 +181,7 @@ def renamed_directories(
     return Repaired([_within(name, new) for name in names], texts)
 
 
-def _is_same_stem(one: str, other: str) -> bool:
+def is_same_stem(one: str, other: str) -> bool:
     """Return whether two texts NAME-VERSION are spellings of one release."""
     names, versions = zip(*(text.rpartition("-")[::2] for text in (one, other)), strict=True)
     return escape(names[0]) == escape(names[1]) and _is_equal(*versions)
