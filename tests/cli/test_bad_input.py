@@ -253,6 +253,28 @@ def test_an_invalid_wheel_is_refused_in_one_line_and_leaves_no_files(tmp_path: P
     assert wheel.read_bytes() == before
 
 
+# These wheels have damaged data, too.
+DAMAGED = {"other method", "unmarked UTF-8", "backslash", "other dist-info"}
+
+
+@pytest.mark.parametrize("name", sorted(INVALID.keys() - DAMAGED))
+def test_mend_repairs_exactly_the_wheels_whose_remedy_names_it(tmp_path: Path, name: str) -> None:
+    change, _ = INVALID[name]
+    wheel = make_wheel(tmp_path, compression=zipfile.ZIP_STORED)
+    change(wheel)
+    _, _, stderr = make(wheel)
+    options = [
+        "-o",
+        str(tmp_path / "mended"),
+        *(["--identity", "filename"] if "--identity" in stderr else []),
+    ]
+    result = CliRunner().invoke(main, ["mend", str(wheel), *options], catch_exceptions=False)
+    assert ("`variant-backend mend " in stderr) == (result.exit_code == 0), (stderr, result.stderr)
+    if result.exit_code == 0:
+        walk(Path(result.stdout.strip()))
+        assert make(Path(result.stdout.strip()))[0] == 0
+
+
 def test_a_damaged_payload_is_not_noticed(tmp_path: Path) -> None:
     wheel = make_wheel(tmp_path, compression=zipfile.ZIP_STORED)
     renamed_member(b"x = 1", b"y = 2")(wheel)

@@ -267,7 +267,7 @@ def test_a_mended_wheel_is_sound(tmp_path: Path, kind: str) -> None:
     assert (again.stdout.strip(), again.stderr) == (str(path), f"{path}: sound already, not written\n")
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.sets(st.sampled_from(sorted(BREAKS)), min_size=2, max_size=6))
 def test_wheels_broken_in_several_ways_are_mended(
     tmp_path_factory: pytest.TempPathFactory, kinds: set[str]

@@ -95,12 +95,13 @@ class Archive(NamedTuple):
         text = "does not start with a member, as a wheel must"
         size = source.size
         tail_size = min(size, ENDING_SIZE)
+        tail = source.read(tail_size, size - tail_size)
         try:
-            ending = read_ending(source.read(tail_size, size - tail_size), size)
-        except VariantError as error:
+            ending = read_ending(tail, size)
+        except VariantError:
             if source.read(min(size, 4), 0) == LOCAL_SIGNATURE:
                 raise
-            raise VariantError(text, hint=error.problems[0].remedy) from None
+            raise VariantError(text, hint=MEND if _END_SIGNATURE in tail else None) from None
         directory = source.read(ending.directory_size, ending.directory_offset)
         entries = read_directory(directory, ending.total)
         # The first bytes are not read for that: in a remote file, each part takes a request.

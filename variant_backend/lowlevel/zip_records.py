@@ -165,7 +165,7 @@ def read_ending(tail: bytes, file_size: int) -> Ending:
     if offset + size != behind:
         raise VariantError(
             f"damaged central directory: expected its end at byte {offset + size}, got {behind}",
-            hint=_remedy_for_shift(offset + size, behind),
+            hint=REBUILD,
         )
     return Ending(total, size, offset, tail[start:])
 
@@ -187,11 +187,6 @@ def _find_end(tail: bytes) -> int:
     )
 
 
-def _remedy_for_shift(expected: int, actual: int) -> str:
-    """Return the remedy for an offset that is too small, because other bytes are before the archive."""
-    return MEND if actual > expected else REBUILD
-
-
 def _read_end64(tail: bytes, start: int, file_size: int) -> _End:
     """Read the ZIP64 end record (APPNOTE 4.3.14), directly before its locator."""
     if start < 0:
@@ -200,8 +195,7 @@ def _read_end64(tail: bytes, start: int, file_size: int) -> _End:
     end64 = _End._make([signature, *counts, 0])
     _, disk, offset, disks = _LOCATOR.unpack_from(tail, start + _END64.size)
     if offset != file_size - len(tail) + start or disk or disks != 1:
-        hint = _remedy_for_shift(offset, file_size - len(tail) + start)
-        raise VariantError("the ZIP64 end record is at the wrong offset", hint=hint)
+        raise VariantError("the ZIP64 end record is at the wrong offset", hint=REBUILD)
     if signature != _END64_SIGNATURE or rest != _END64.size - 12:
         raise VariantError("damaged ZIP64 end record", hint=REBUILD)
     if end64.disk or end64.first_disk or end64.total != end64.total_here:
@@ -360,7 +354,8 @@ def compare_headers(entry: Entry, header: bytes) -> None:
             raise VariantError(
                 f"member {entry.name!r}: its local header and the central directory differ in {what}:"
                 f" {here!r} and {there!r}",
-                hint=MEND,
+                # Python cannot read a member with two names.
+                hint=REBUILD if what == "name" else MEND,
             )
 
 

@@ -243,7 +243,7 @@ def check_identity(filename: WheelFilename, metadata: bytes) -> None:
         name = core_metadata.read_field(metadata, "Name")
         version = core_metadata.read_field(metadata, "Version")
     except VariantError as error:
-        raise error.within(place) from None
+        raise VariantError(*error.problems, hint=REBUILD).within(place) from None
     if escape(name) != escape(filename.distribution):
         text = f"expected the name {filename.distribution!r} from the filename, got {name!r}"
         raise VariantError(text, place=place, hint=IDENTIFY)
