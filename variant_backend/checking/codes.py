@@ -123,7 +123,7 @@ RULES: Mapping[str, Rule] = {
     "bad-name": _format("A name has characters that the format does not allow.", "use another name"),
     "unknown-schema": _format(
         "The value of $schema is not a known version of the format.",
-        "write the file with `make-variant` or `variant-backend index DIR`",
+        "run `variant-backend upgrade` if the format is old, or update variant-backend if it is newer",
     ),
     "undeclared-namespace": _format(
         "A namespace is not in default-priorities.namespace.", "add it there, or correct its spelling"
@@ -157,7 +157,10 @@ RULES: Mapping[str, Rule] = {
         "make all wheels of a release from one [variant] table",
     ),
     "index-differs": _format("The index file contradicts a wheel.", _REINDEX),
-    "index-name": _format("The index file has the wrong name for its release.", _REINDEX),
+    "index-name": _format(
+        "The index file has the wrong name for its release.",
+        "delete it, and write the right one with `variant-backend index DIR`",
+    ),
     # Pages of a package index.
     "bad-page": _format("A page of the index cannot be read.", _REPAGE),
     "page-name": _format(

@@ -32,6 +32,7 @@ from .zip_records import (
     dos_time,
     header_length,
     moved,
+    narrowed,
     new_headers,
     read_directory,
     read_ending,
@@ -315,7 +316,7 @@ def _new_directory(archive: Archive, body: _Body, narrows: bool) -> bytes:
 
 def _placed(record: bytes, offset: int, narrows: bool) -> bytes:
     """Return a directory record with another offset; *narrows* removes a ZIP64 form without need."""
-    return moved(_narrowed(record) if narrows and offset < _FULL32 else record, offset)
+    return moved(narrowed(record) if narrows and offset < _FULL32 else record, offset)
 
 
 def _is_large(count: int, directory_offset: int) -> bool:
@@ -328,21 +329,6 @@ def _is_wide(entry: Entry) -> bool:
     slots = struct.unpack_from("<LL14xL", entry.central, 20)
     values = (entry.compressed_size, entry.size, entry.offset)
     return any(slot == _FULL32 > value for slot, value in zip(slots, values, strict=True))
-
-
-def _narrowed(record: bytes) -> bytes:
-    """Return a directory record after moving the offset out of its ZIP64 field, if it is there."""
-    (slot,) = struct.unpack_from("<L", record, 42)
-    if slot != _FULL32:
-        return record
-    (name_length,) = struct.unpack_from("<H", record, 28)
-    start = CENTRAL_SIZE + name_length
-    # The form that `moved` writes: the ZIP64 field first, and the offset last in it.
-    kind, length = struct.unpack_from("<HH", record, start)
-    field = record[start : start + 4 + length - 8]
-    field = struct.pack("<HH", kind, length - 8) + field[4:] if length > 8 else b""
-    extra = field + record[start + 4 + length :]
-    return record[:30] + struct.pack("<H", len(extra)) + record[32:42] + bytes(4) + record[46:start] + extra
 
 
 def have_equal_times(one: Entry, other: Entry) -> bool:
