@@ -329,6 +329,12 @@ RULES: Mapping[str, Rule] = {
         "Two projects have different properties under one label.",
         "use another label in one of the projects",
     ),
+    "missing-local-version": Rule(
+        (PRACTICE,),
+        WARNING,
+        "A dependency requires a local version of a checked project that has no such wheel.",
+        "require the version without +LOCAL",
+    ),
     "signature": Rule(
         (PRACTICE,),
         WARNING,
