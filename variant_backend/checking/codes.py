@@ -19,6 +19,8 @@ WARNING = "warning"
 FORMAT = "format"
 PRACTICE = "practice"
 INSTALLERS = ("uv", "pip")
+# The rules about compiled modules, which are read only on request.
+PAYLOAD = ("runtime-mismatch", "unreadable-module")
 GROUPS = (FORMAT, "installers", *INSTALLERS, PRACTICE)
 
 # A path that cannot be checked is always reported, even if a selection leaves out other rules.
@@ -297,6 +299,18 @@ RULES: Mapping[str, Rule] = {
         "A recipe changes the build of a label, but not the payload of its wheel.",
         "correct the recipe; remove these keys if only the requirements differ;"
         " remove the label if the code gains nothing",
+    ),
+    "runtime-mismatch": Rule(
+        (PRACTICE,),
+        WARNING,
+        "A compiled module links another runtime than the label or a requirement says.",
+        "correct the property or the requirement, or rebuild the wheel with that runtime",
+    ),
+    "unreadable-module": Rule(
+        (PRACTICE,),
+        WARNING,
+        "The import table of a compiled module cannot be read.",
+        "rebuild the wheel, and check that `ldd`, `otool -L` or `dumpbin /dependents` can read the module",
     ),
     "hash-label": Rule((PRACTICE,), WARNING, "A label is a hash.", "use a readable label"),
     "index-label-without-wheel": Rule(

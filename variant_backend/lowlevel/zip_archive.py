@@ -155,12 +155,12 @@ class Archive(NamedTuple):
         if (size := max(entry.size, entry.compressed_size)) > most:
             text = f"too large: {size} bytes (limit for metadata in this wheel: {most})"
             raise VariantError(f"member {entry.name!r}: {text}")
-        where = self._data(entry)
+        where = self.data_range(entry)
         return self.source.read(where.length, where.offset)
 
     def renamed(self, entry: Entry, name: str) -> Member:
         """Return the member with another name and the same data."""
-        return self._patched(entry, name, self._data(entry), entry.method, entry.crc, entry.size)
+        return self._patched(entry, name, self.data_range(entry), entry.method, entry.crc, entry.size)
 
     def replaced(
         self,
@@ -205,7 +205,7 @@ class Archive(NamedTuple):
         compare_headers(entry, header)
         return header
 
-    def _data(self, entry: Entry) -> Range:
+    def data_range(self, entry: Entry) -> Range:
         """Return the range of a member's data, after comparing its headers."""
         return Range(entry.offset + len(self._local_header(entry)), entry.compressed_size)
 
