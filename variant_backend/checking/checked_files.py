@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +13,7 @@ from ..lowlevel.ranges import opened_file
 from ..variants import consistency
 from ..variants.filename import WheelFilename, normalize
 from ..variants.metadata import VariantMetadata
+from ..variants.requirements import LocalPin
 from ..variants.wheel_metadata import label_problem
 from ..wheels import soundness
 from ..wheels.reading import WheelFile
@@ -41,6 +42,7 @@ class ReleaseFiles(NamedTuple):
     """The files of one release in one folder.
 
     A file whose metadata is broken is not in *metadata*, and one whose RECORD is broken is not in *payloads*.
+    *pins* are the requirements of wheels on local versions.
     """
 
     folder: Path
@@ -50,6 +52,7 @@ class ReleaseFiles(NamedTuple):
     metadata: dict[Path, VariantMetadata]
     indexes: dict[Path, VariantMetadata | None]
     payloads: dict[Path, Mapping[str, str]]
+    pins: dict[Path, Sequence[LocalPin]]
 
 
 class CheckedFiles:
@@ -113,7 +116,7 @@ class CheckedFiles:
             self.findings.note(path, text, code="unknown-file")
 
     def _release(self, key: _Key) -> ReleaseFiles:
-        return self.releases.setdefault(key, ReleaseFiles(*key, {}, {}, {}, {}))
+        return self.releases.setdefault(key, ReleaseFiles(*key, {}, {}, {}, {}, {}))
 
     def _check_wheel(self, path: Path) -> None:
         """Check the filename and the content of a wheel."""
@@ -127,6 +130,7 @@ class CheckedFiles:
         if filename is not None and key is not None:
             release = self._release(key)
             release.wheels[path] = filename
+            release.pins[path] = checked.pins
             if checked.metadata is not None:
                 release.metadata[path] = checked.metadata
             if checked.payload is not None:

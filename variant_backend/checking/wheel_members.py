@@ -5,7 +5,7 @@ The payload is read only on request: then its compiled modules are compared with
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from ..lowlevel.ranges import Source
 from ..variants import consistency
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
+from ..variants.requirements import LocalPin, local_pins
 from ..wheels import soundness
 from ..wheels.payload import payload_of
 from ..wheels.reading import SIGNATURES, Wheel, check_directories, check_identity, read_archive
@@ -26,11 +27,13 @@ from .input_files import document_content, is_regular_file
 class CheckedWheel(NamedTuple):
     """The metadata of a wheel's variant.json, and the hash of each file of its payload.
 
-    They are None if variant.json or RECORD is missing or broken.
+    They are None if variant.json or RECORD is missing or broken. *pins* are the wheel's requirements on local
+    versions.
     """
 
     metadata: VariantMetadata | None = None
     payload: Mapping[str, str] | None = None
+    pins: Sequence[LocalPin] = ()
 
 
 def check_wheel(
@@ -102,7 +105,8 @@ class _DistInfo(NamedTuple):
         elif self.wheel.filename.label is not None:
             text = f"{self.wheel.path('variant.json')} is missing"
             self.findings.note(self.path, text, code="missing-variant-json")
-        return CheckedWheel(metadata, self.checked_payload(contents.pop("RECORD"), contents))
+        pins = local_pins(core_metadata.requirements(contents["METADATA"] or b""))
+        return CheckedWheel(metadata, self.checked_payload(contents.pop("RECORD"), contents), pins)
 
     def content(self, name: str) -> bytes | None:
         """Return the content of a file. None if it is missing or damaged."""

@@ -58,7 +58,8 @@ def make_variant_command(
 
     Options say which variant: properties, --null, or a --label that the project file defines. Without them,
     a wheel with a variant.json gets the label in that file. Any other wheel gets the label whose match in
-    the project file selects it. The input wheels never change. The command prints the path of each file.
+    the project file selects it. With --plain, the new wheels are plain ones with another name or version.
+    The input wheels never change. The command prints the path of each file.
     """
     if suggest:
         _check_is_alone()
@@ -143,7 +144,7 @@ def _to_dict(wheel: Path, planned: Planned, result: Result) -> dict[str, object]
     return {
         "input": str(wheel),
         "path": str(outcome.path) if outcome else None,
-        "label": variant.label if variant else None,
+        "label": (variant.label or None) if variant else None,
         "properties": [str(prop) for prop in sorted(variant.properties)] if variant else [],
         "written": outcome is not None and outcome.written,
     }
