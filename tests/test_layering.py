@@ -35,8 +35,13 @@ MODULES = {
 # The modules and packages that may import a library.
 RESERVED = {
     "click": {"cli"},
-    "struct": {"lowlevel.zip_archive", "lowlevel.zip_records"},
-    "zlib": {"lowlevel.zip_archive", "lowlevel.zip_records", "lowlevel.zip_repair"},
+    "struct": {"lowlevel.zip_archive", "lowlevel.zip_records", "lowlevel.import_tables"},
+    "zlib": {
+        "lowlevel.zip_archive",
+        "lowlevel.zip_records",
+        "lowlevel.zip_repair",
+        "lowlevel.inflated_member",
+    },
     "zipfile": {"lowlevel.zip_repair"},
     "tomllib": {"formats.toml_read"},
     "tomli": {"formats.toml_read"},

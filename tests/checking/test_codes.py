@@ -40,7 +40,8 @@ def codes(folder: Path, changes: list[Example]) -> set[str]:
     given = [example.text.strip() for example in changes if example.target == "given"]
     for name in given:
         (folder / name).touch()
-    return {finding.problem.code for finding in find_problems([folder / name for name in given] or [folder])}
+    paths = [folder / name for name in given] or [folder]
+    return {finding.problem.code for finding in find_problems(paths, payload=True)}
 
 
 def test_codes_and_sections_of_the_page_are_the_same() -> None:

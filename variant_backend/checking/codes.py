@@ -19,6 +19,8 @@ WARNING = "warning"
 FORMAT = "format"
 PRACTICE = "practice"
 INSTALLERS = ("uv", "pip")
+# The rules about compiled modules, which are read only on request.
+PAYLOAD = ("runtime-mismatch", "unreadable-module")
 GROUPS = (FORMAT, "installers", *INSTALLERS, PRACTICE)
 
 # A path that cannot be checked is always reported, even if a selection leaves out other rules.
@@ -123,7 +125,7 @@ RULES: Mapping[str, Rule] = {
     "bad-name": _format("A name has characters that the format does not allow.", "use another name"),
     "unknown-schema": _format(
         "The value of $schema is not a known version of the format.",
-        "write the file with `make-variant` or `variant-backend index DIR`",
+        "run `variant-backend upgrade` if the format is old, or update variant-backend if it is newer",
     ),
     "undeclared-namespace": _format(
         "A namespace is not in default-priorities.namespace.", "add it there, or correct its spelling"
@@ -157,7 +159,10 @@ RULES: Mapping[str, Rule] = {
         "make all wheels of a release from one [variant] table",
     ),
     "index-differs": _format("The index file contradicts a wheel.", _REINDEX),
-    "index-name": _format("The index file has the wrong name for its release.", _REINDEX),
+    "index-name": _format(
+        "The index file has the wrong name for its release.",
+        "delete it, and write the right one with `variant-backend index DIR`",
+    ),
     # Pages of a package index.
     "bad-page": _format("A page of the index cannot be read.", _REPAGE),
     "page-name": _format(
@@ -295,6 +300,18 @@ RULES: Mapping[str, Rule] = {
         "correct the recipe; remove these keys if only the requirements differ;"
         " remove the label if the code gains nothing",
     ),
+    "runtime-mismatch": Rule(
+        (PRACTICE,),
+        WARNING,
+        "A compiled module links another runtime than the label or a requirement says.",
+        "correct the property or the requirement, or rebuild the wheel with that runtime",
+    ),
+    "unreadable-module": Rule(
+        (PRACTICE,),
+        WARNING,
+        "The import table of a compiled module cannot be read.",
+        "rebuild the wheel, and check that `ldd`, `otool -L` or `dumpbin /dependents` can read the module",
+    ),
     "hash-label": Rule((PRACTICE,), WARNING, "A label is a hash.", "use a readable label"),
     "index-label-without-wheel": Rule(
         (PRACTICE,),
@@ -325,6 +342,12 @@ RULES: Mapping[str, Rule] = {
         WARNING,
         "Two projects have different properties under one label.",
         "use another label in one of the projects",
+    ),
+    "missing-local-version": Rule(
+        (PRACTICE,),
+        WARNING,
+        "A dependency requires a local version of a checked project that has no such wheel.",
+        "require the version without +LOCAL",
     ),
     "signature": Rule(
         (PRACTICE,),

@@ -32,6 +32,7 @@ from .zip_records import (
     dos_time,
     header_length,
     moved,
+    narrowed,
     new_headers,
     read_directory,
     read_ending,
@@ -154,12 +155,12 @@ class Archive(NamedTuple):
         if (size := max(entry.size, entry.compressed_size)) > most:
             text = f"too large: {size} bytes (limit for metadata in this wheel: {most})"
             raise VariantError(f"member {entry.name!r}: {text}")
-        where = self._data(entry)
+        where = self.data_range(entry)
         return self.source.read(where.length, where.offset)
 
     def renamed(self, entry: Entry, name: str) -> Member:
         """Return the member with another name and the same data."""
-        return self._patched(entry, name, self._data(entry), entry.method, entry.crc, entry.size)
+        return self._patched(entry, name, self.data_range(entry), entry.method, entry.crc, entry.size)
 
     def replaced(
         self,
@@ -204,7 +205,7 @@ class Archive(NamedTuple):
         compare_headers(entry, header)
         return header
 
-    def _data(self, entry: Entry) -> Range:
+    def data_range(self, entry: Entry) -> Range:
         """Return the range of a member's data, after comparing its headers."""
         return Range(entry.offset + len(self._local_header(entry)), entry.compressed_size)
 
@@ -315,7 +316,7 @@ def _new_directory(archive: Archive, body: _Body, narrows: bool) -> bytes:
 
 def _placed(record: bytes, offset: int, narrows: bool) -> bytes:
     """Return a directory record with another offset; *narrows* removes a ZIP64 form without need."""
-    return moved(_narrowed(record) if narrows and offset < _FULL32 else record, offset)
+    return moved(narrowed(record) if narrows and offset < _FULL32 else record, offset)
 
 
 def _is_large(count: int, directory_offset: int) -> bool:
@@ -328,21 +329,6 @@ def _is_wide(entry: Entry) -> bool:
     slots = struct.unpack_from("<LL14xL", entry.central, 20)
     values = (entry.compressed_size, entry.size, entry.offset)
     return any(slot == _FULL32 > value for slot, value in zip(slots, values, strict=True))
-
-
-def _narrowed(record: bytes) -> bytes:
-    """Return a directory record after moving the offset out of its ZIP64 field, if it is there."""
-    (slot,) = struct.unpack_from("<L", record, 42)
-    if slot != _FULL32:
-        return record
-    (name_length,) = struct.unpack_from("<H", record, 28)
-    start = CENTRAL_SIZE + name_length
-    # The form that `moved` writes: the ZIP64 field first, and the offset last in it.
-    kind, length = struct.unpack_from("<HH", record, start)
-    field = record[start : start + 4 + length - 8]
-    field = struct.pack("<HH", kind, length - 8) + field[4:] if length > 8 else b""
-    extra = field + record[start + 4 + length :]
-    return record[:30] + struct.pack("<H", len(extra)) + record[32:42] + bytes(4) + record[46:start] + extra
 
 
 def have_equal_times(one: Entry, other: Entry) -> bool:

@@ -412,9 +412,15 @@ def _read_slots(name: str, slots: Sequence[int], extra: bytes) -> list[int]:
 
 
 def _with_zip64(extra: bytes, values: Sequence[int]) -> bytes:
-    """Return extra fields with these values in the ZIP64 field; without values, there is no such field."""
+    """Return extra fields with these values in the ZIP64 field; without values, there is no such field.
+
+    The field keeps its position; a new one is the first.
+    """
     field = struct.pack(f"<HH{len(values)}Q", _ZIP64, 8 * len(values), *values) if values else b""
-    return field + b"".join(other for kind, other in _extra_fields("", extra) if kind != _ZIP64)
+    fields = [*_extra_fields("", extra)]
+    if not any(kind == _ZIP64 for kind, _ in fields):
+        return field + extra
+    return b"".join(field if kind == _ZIP64 else other for kind, other in fields)
 
 
 def new_headers(name: str, content: bytes, like: Entry, moment: int | None) -> tuple[bytes, bytes]:
@@ -483,6 +489,23 @@ def moved(record: bytes, offset: int) -> bytes:
     name_length = _Central._make(_CENTRAL.unpack_from(record)).name_length
     name = record[_CENTRAL.size : _CENTRAL.size + name_length].decode()
     return change_central(record, name, {"offset": offset})
+
+
+def narrowed(record: bytes) -> bytes:
+    """Return a directory record after moving the offset out of its ZIP64 field, if it is there.
+
+    The new offset is 0, and the result is what `moved` gets for a large offset.
+    """
+    old = _Central._make(_CENTRAL.unpack_from(record))
+    if old.offset != _FULL32:
+        return record
+    name_end = _CENTRAL.size + old.name_length
+    extra = record[name_end:]
+    (field,) = (field for kind, field in _extra_fields("", extra) if kind == _ZIP64)
+    *values, _ = struct.unpack(f"<{len(field) // 8}Q", field[4:])  # the offset is the last value
+    extra = _with_zip64(extra, values)
+    new = old._replace(offset=0, extra_length=len(extra))
+    return _CENTRAL.pack(*new) + record[_CENTRAL.size : name_end] + extra
 
 
 def change_end(records: bytes, count: int, size: int, offset: int) -> bytes:

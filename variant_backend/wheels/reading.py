@@ -26,6 +26,7 @@ IDENTIFY = (
     "give the wheel its original filename, or write a sound copy with"
     " `variant-backend mend WHEEL -o mended --identity filename` or `--identity metadata`"
 )
+_STRIP = "run `make-variant` with --strip-local-version, which takes the version in the wheel"
 
 
 class WheelFile(NamedTuple):
@@ -52,16 +53,17 @@ class WheelFile(NamedTuple):
         return cls(path, name)
 
     @contextmanager
-    def open(self, *, whole: bool = True) -> Iterator[Wheel]:
+    def open(self, *, whole: bool = True, renamed: bool = False) -> Iterator[Wheel]:
         """Open the wheel by `Wheel.read`, or by `Wheel.glance` if not *whole*.
 
+        With *renamed*, the name may have a local version that is missing in the wheel, as in `name_inside`.
         Raises VariantError with the wheel's name in front.
         """
         try:
             with self.path.open("rb", buffering=0) as file:
                 print_read(self.path)
-                read = Wheel.read if whole else Wheel.glance
-                yield read(self.name, Source.of(file.fileno()))
+                read, source = Wheel.read if whole else Wheel.glance, Source.of(file.fileno())
+                yield read(name_inside(self.name, source) if renamed else self.name, source)
         except VariantError as error:
             raise error.within(self.path.name) from None
         except OSError as error:
@@ -198,6 +200,22 @@ def read_archive(source: Source) -> Archive:
     return _read_zip(lambda: Archive.read(source), source)
 
 
+def name_inside(filename: WheelFilename, source: Source) -> WheelFilename:
+    """Return a wheel's name without its local version if its dist-info directory has none; else unchanged.
+
+    Some projects publish several wheels of one version this way. Raises VariantError.
+    """
+    public = filename.public()
+    if public == filename:
+        return filename
+    from ..lowlevel.zip_lookup import read_members
+
+    names = [_dist_info_path(name, "METADATA") for name in (filename, public)]
+    archive = _read_zip(lambda: read_members(source, names[:1]), source)
+    present = [name for name in names if any(entry.name == name for entry in archive.entries)]
+    return public if present == names[1:] else filename
+
+
 def _read_zip(read: Callable[[], Archive], source: Source) -> Archive:
     try:
         return read()
@@ -231,9 +249,10 @@ def check_directories(filename: WheelFilename, names: Mapping[str, Entry]) -> No
         if top.endswith((".dist-info", ".data")) and top.rpartition(".")[0] != filename.stem:
             from .repairs import is_same_stem
 
-            is_mendable = top.endswith(".dist-info") or is_same_stem(top[: -len(".data")], filename.stem)
-            text = f"directory {top} does not match {filename.stem} in the filename"
-            raise VariantError(text, hint=MEND if is_mendable else REBUILD)
+            stem, is_data = top.rpartition(".")[0], top.endswith(".data")
+            is_mendable = not is_data or is_same_stem(stem, filename.stem)
+            remedy = _STRIP if stem == filename.public().stem else MEND if is_mendable else REBUILD
+            raise VariantError(f"directory {top} does not match {filename.stem} in the filename", hint=remedy)
 
 
 def check_identity(filename: WheelFilename, metadata: bytes) -> None:
