@@ -236,9 +236,12 @@ def _prepare_metadata(hook: str) -> Callable[..., str]:
         (folder / "variant.json").write_bytes(plan.metadata.to_json())
         core_metadata = folder / "METADATA"
         try:
-            core_metadata.write_bytes(edited_metadata(core_metadata.read_bytes(), plan))
+            edited, notices = edited_metadata(core_metadata.read_bytes(), plan)
         except VariantError as error:
-            raise error.within(f"{name}/METADATA") from None
+            raise error.within(name) from None
+        core_metadata.write_bytes(edited)
+        for notice in notices:
+            _warn(f"{name}: {notice}")
         return name
 
     return prepare

@@ -58,17 +58,17 @@ def wrapped_backend(project: Project, *hook: str) -> Any:
 
 @contextmanager
 def wheel_written_by(backend: str | None) -> Iterator[None]:
-    """Name the backend in errors about its wheel: the wheel is deleted, so the user cannot repack it."""
+    """Name the backend in errors about its wheel: the wheel is deleted, so the user cannot mend it."""
     try:
         yield
     except VariantError as error:
-        from ..lowlevel.zip_records import REBUILD
+        from ..lowlevel.zip_records import MEND, REBUILD
         from ..variants.filename import RENAME
 
         remedy = f"update {backend!r}, which wrote this wheel, or report the error to its project"
         raise VariantError(
             *(
-                problem._replace(remedy=remedy) if problem.remedy in (REBUILD, RENAME) else problem
+                problem._replace(remedy=remedy) if problem.remedy in (MEND, REBUILD, RENAME) else problem
                 for problem in error.problems
             )
         ) from None

@@ -37,6 +37,7 @@ def compare_files(files: CheckedFiles) -> None:
     _compare_wheels(files)
     _compare_payloads(files)
     _compare_projects(files)
+    _find_missing_versions(files)
 
 
 def _compare_indexes(findings: Findings, release: ReleaseFiles, *, is_whole: bool) -> None:
@@ -159,3 +160,14 @@ def _compare_projects(files: CheckedFiles) -> None:
             places[release.name] = min(documents)
     for name, problem in release_rules.of_projects(projects):
         files.findings.add(places[name], [problem])
+
+
+def _find_missing_versions(files: CheckedFiles) -> None:
+    """Find requirements on local versions that no wheel of the required project has."""
+    versions: dict[str, set[Version]] = {}
+    for release in files.releases.values():
+        if release.wheels:
+            versions.setdefault(release.name, set()).add(release.version)
+    for release in files.releases.values():
+        for path, pins in release.pins.items():
+            files.findings.add(path, release_rules.of_local_pins(pins, versions), "METADATA")

@@ -15,6 +15,7 @@ from ..lowlevel.terminal import print_detail
 from ..lowlevel.workspace import workspace
 from ..lowlevel.zip_archive import Range, Segment, length_of
 from ..variants.filename import WheelFilename
+from ..variants.requirements import LocalPin
 from .reading import Wheel, WheelFile
 
 # A tail up to this size is held in memory when a wheel is changed in place.
@@ -44,10 +45,14 @@ def check_is_free(target: Path, *, force: bool) -> None:
 
 
 class Rewriting(NamedTuple):
-    """A new wheel as ranges of the old one and new bytes, with *warnings* for the user."""
+    """A new wheel as ranges of the old one and new bytes, with *warnings* for the user.
+
+    *pins* are its requirements on local versions, if the wheel's own one was removed.
+    """
 
     segments: list[Segment]
     warnings: tuple[str, ...]
+    pins: tuple[LocalPin, ...] = ()
 
     @property
     def kept(self) -> int:
