@@ -207,10 +207,23 @@ def rewritten(wheel: Wheel, plan: AnyPlan) -> Rewriting:
     warnings += notices
     if (former := wheel.filename.label) not in (None, plan.variant.label):
         warnings.append(f"the wheel is variant {former!r} already; the new one replaces its properties")
+    warnings += _other_runtimes(wheel, plan.variant)
     for requirement in core_metadata.direct_references(metadata):
         warnings.append(f"public indexes reject requirements with a URL: {requirement}")
     present = core_metadata.requirements(metadata) if plan.recipe.strip_local_version else ()
     return Rewriting(assemble(wheel.archive, edits), tuple(warnings), tuple(local_pins(present)))
+
+
+def _other_runtimes(wheel: Wheel, variant: Variant) -> list[str]:
+    """Return warnings about libraries in the wheel for another GPU runtime; only their names are read."""
+    if variant.namespaces().isdisjoint(("nvidia", "amd")):
+        return []
+    from .variants.runtimes import Runtimes, bundled_libraries, runtime_problems  # few wheels need it
+
+    runtimes = Runtimes(bundled=bundled_libraries(wheel.entries))
+    remedy = "correct the property, or use the wheel for that runtime"
+    problems = runtime_problems(variant.properties, (), runtimes)
+    return [str(problem._replace(remedy=remedy)) for problem in problems]
 
 
 def _check_is_no_other_variant(wheel: Wheel, label: str) -> None:

@@ -60,11 +60,12 @@ class CheckedFiles:
 
     *folders* are the folders given by the user: each holds whole releases. *listed* has the filenames on the
     pages of a project, for each folder that may hold its wheels. *kinds* has the kind of each file.
-    *projects* has the readable project files.
+    *projects* has the readable project files. With *payload*, the compiled modules of wheels are read.
     """
 
-    def __init__(self, findings: Findings) -> None:
+    def __init__(self, findings: Findings, *, payload: bool = False) -> None:
         self.findings = findings
+        self._payload = payload
         self.releases: dict[_Key, ReleaseFiles] = {}
         self.sdists: dict[_Key, Path] = {}
         self.folders: set[Path] = set()
@@ -125,7 +126,7 @@ class CheckedFiles:
             key = (path.parent, *filename.release())
             self.findings.add(path, soundness.of_filename(filename))
         with opened_file(path) as source:
-            checked = check_wheel(self.findings, path, source, filename)
+            checked = check_wheel(self.findings, path, source, filename, payload=self._payload)
         if filename is not None and key is not None:
             release = self._release(key)
             release.wheels[path] = filename

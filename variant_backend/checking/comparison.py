@@ -47,12 +47,21 @@ def _compare_indexes(findings: Findings, release: ReleaseFiles, *, is_whole: boo
         if not release.wheels and is_whole:
             text = f"no wheel of {release.name} {release.version} in the same folder"
             findings.note(path, text, code="index-without-wheels")
-        wanted = _wanted_index(release)
-        if path.name != wanted:
-            findings.note(path, f"expected the name {wanted}", code="index-name")
+        if problem := _name_problem(path, _wanted_index(release)):
+            findings.add(path, [problem])
         if index is not None:
             findings.add(path, consistency.of_index(index, parts))
             findings.add(path, consistency.of_labels(index, [*release.wheels.values()], is_whole))
+
+
+def _name_problem(path: Path, wanted: str) -> Problem | None:
+    """Return the problem of an index file without the *wanted* name, or None."""
+    if path.name == wanted:
+        return None
+    right = path.with_name(wanted)
+    # On some file systems, a name in other case is the same file.
+    remedy = "delete it" if right.exists() and not right.samefile(path) else f"rename it to {wanted}"
+    return Problem("index-name", "", f"expected the name {wanted}", remedy)
 
 
 def _check_documents(findings: Findings, release: ReleaseFiles) -> None:

@@ -1,4 +1,7 @@
-"""Check one wheel: its archive and the files of its dist-info directory, never its payload."""
+"""Check one wheel: its archive and the files of its dist-info directory.
+
+The payload is read only on request: then its compiled modules are compared with the label.
+"""
 
 from __future__ import annotations
 
@@ -34,16 +37,21 @@ class CheckedWheel(NamedTuple):
 
 
 def check_wheel(
-    findings: Findings, path: Path, source: Source, filename: WheelFilename | None
+    findings: Findings, path: Path, source: Source, filename: WheelFilename | None, *, payload: bool
 ) -> CheckedWheel:
-    """Check an open wheel, and return what the comparison of wheels needs."""
+    """Check an open wheel, and return what the comparison of wheels needs.
+
+    With *payload*, also compare the runtimes that its compiled modules link with its label and requirements.
+    """
     archive = None
     with findings.noting(path, code="bad-zip"):
         archive = read_archive(source)
     if archive is None:
         return CheckedWheel()
+    is_sound = False
     with findings.noting(path, code="zip-layout"):
         archive.check_layout()
+        is_sound = True
     if filename is None:
         return CheckedWheel()  # the names of its directories are unknown
     wheel = Wheel(filename, archive, {entry.name: entry for entry in archive.entries}, b"")
@@ -51,7 +59,25 @@ def check_wheel(
         check_directories(filename, wheel.entries)
     if not any(name.startswith(wheel.path("")) for name in wheel.entries):
         return CheckedWheel()  # no later check would find its file
-    return _DistInfo(findings, path, wheel).check()
+    checked = _DistInfo(findings, path, wheel).check()
+    if payload and is_sound:  # members that overlap could be inflated again and again
+        findings.add(path, _module_problems(wheel, checked.metadata))
+    return checked
+
+
+def _module_problems(wheel: Wheel, metadata: VariantMetadata | None) -> list[Problem]:
+    """Compare the runtimes that the modules of a wheel link with its properties and requirements."""
+    from ..variants.runtimes import runtime_problems
+    from ..wheels.linked_runtimes import linked_runtimes
+
+    runtimes, problems = linked_runtimes(wheel)
+    variants = metadata.variants.values() if metadata else ()
+    properties = {prop for variant in variants for prop in variant.properties}
+    try:
+        requirements = core_metadata.requirements(wheel.read_file("METADATA"))
+    except VariantError:  # reported already
+        requirements = []
+    return [*problems, *runtime_problems(properties, requirements, runtimes)]
 
 
 class _DistInfo(NamedTuple):

@@ -78,7 +78,7 @@ def write_copy(
     Raises VariantError if the wheel is invalid, OSError if the target cannot be written.
     """
     with workspace(target.parent) as folder:
-        part = folder / f"{target.name}.part"
+        part = folder / target.name  # no longer, as a name may have 255 bytes
         with part.open("xb", buffering=0) as file:
             # The background copy runs while the wheel is read and checked.
             with HeadCopy(source, file.fileno(), os.fstat(source).st_size, advance) as head:
