@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 FIELDS = ("Name", "Version", "Requires-Dist", "Requires-Python", "Provides-Extra")
 _REPEATABLE = ("Requires-Dist", "Provides-Extra")
 
-# The start of the first line that is no field, where `email` stops.
+# The start of the first line that is not a field, where `email` stops.
 _STRAY = re.compile(r"(?:\A|\r\n|\r(?!\n)|\n)(?!From |[!-9;-~]*:|[ \t])")
-# A line that starts with a space, after a line that is no field.
+# A line that starts with a space, after a line that is not a field.
 _OVERHANGING = re.compile(rb"(?:\A|\n(?![ \t]))[^:\n]*(?:\n\t[^:\n]*)*\n ")
 _REMEDY = "correct it in the project, or in the wheel with `wheel unpack` and `wheel pack`"
 
