@@ -13,24 +13,12 @@ from pathlib import Path
 
 import pytest
 from helpers.programs import run
+from helpers.rules_page import OTHERS, PAGE, SECTIONS, examples
 from helpers.sample_release import DOCUMENT, Example, lay_out
 
 import variant_backend
 from variant_backend.checking.codes import RULES
 from variant_backend.checking.run import find_problems
-
-PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
-SECTIONS = dict(re.findall(r"^### (\S+)\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))
-OTHERS = re.findall(
-    r"^\| `(\S+)` \|", PAGE.partition("\n## Codes that check does not report\n")[2], re.MULTILINE
-)
-BLOCK = re.compile(r"^```\w+ (bad|good) (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-def examples(code: str, kind: str) -> list[Example]:
-    found = [Example(target, text) for which, target, text in BLOCK.findall(SECTIONS[code]) if which == kind]
-    assert found
-    return found
 
 
 def codes(folder: Path, changes: list[Example]) -> set[str]:

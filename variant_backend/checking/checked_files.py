@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import VariantError
+from ..errors import Problem, VariantError
 from ..lowlevel.ranges import opened_file
 from ..variants import consistency
 from ..variants.filename import WheelFilename, normalize
@@ -141,7 +141,11 @@ class CheckedFiles:
             self._release(key).indexes[path] = metadata
             return
         if path.name.endswith("variants.json"):
-            self.findings.note(path, "installers do not look for a file with this name", code="index-name")
+            text, remedy = (
+                "installers do not look for a file with this name",
+                "rename it to NAME-VERSION-variants.json",
+            )
+            self.findings.add(path, [Problem("index-name", "", text, remedy)])
         if metadata is not None:
             self.findings.add(path, consistency.of_metadata(metadata))
             if path.name == "variant.json":

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ..errors import VariantError, did_you_mean, one_of
 from ..project.python_versions import OLDEST
+from ..variants.metadata import SCHEMA_WITH_PROVIDERS
 
 ERROR = "error"
 WARNING = "warning"
@@ -44,7 +45,8 @@ _REPACK = "rebuild the wheel, or repack it with `wheel unpack` and `wheel pack` 
 _REMAKE = "recreate the wheel with `make-variant`, and do not edit files inside it"
 # A finding names the folder of the release instead of DIR.
 _REINDEX = "write it with `variant-backend index DIR`"
-_REPAGE = "write the pages with `variant-backend index --simple DIR`"
+# `index` replaces no page of another tool, and leaves a folder with another name.
+_REPAGE = "remove the project's pages, and write new ones with `variant-backend index --simple DIR`"
 
 
 def _format(fact: str, remedy: str) -> Rule:
@@ -90,7 +92,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "wrong-identity": _format(
         "METADATA has another project name or version than the filename.",
-        "give the wheel its original filename, or rebuild it",
+        _REBUILD,
     ),
     "bad-record": _format("RECORD is not a valid list of paths, hashes and sizes.", _REBUILD),
     "duplicate-row": _format("RECORD lists a file twice.", _REPACK),
@@ -123,7 +125,7 @@ RULES: Mapping[str, Rule] = {
     "bad-name": _format("A name has characters that the format does not allow.", "use another name"),
     "unknown-schema": _format(
         "The value of $schema is not a known version of the format.",
-        "write the file with `make-variant` or `variant-backend index DIR`",
+        "if the format is old, run `variant-backend upgrade`; otherwise update variant-backend",
     ),
     "undeclared-namespace": _format(
         "A namespace is not in default-priorities.namespace.", "add it there, or correct its spelling"
@@ -157,7 +159,10 @@ RULES: Mapping[str, Rule] = {
         "make all wheels of a release from one [variant] table",
     ),
     "index-differs": _format("The index file contradicts a wheel.", _REINDEX),
-    "index-name": _format("The index file has the wrong name for its release.", _REINDEX),
+    "index-name": _format(
+        "The index file has the wrong name for its release.",
+        "give it the expected name, or delete it if a file with that name exists",
+    ),
     # Pages of a package index.
     "bad-page": _format("A page of the index cannot be read.", _REPAGE),
     "page-name": _format(
@@ -250,7 +255,7 @@ RULES: Mapping[str, Rule] = {
         _UV,
         WARNING,
         "The provider defines this property, but uv does not support it yet.",
-        "add a variant that uv can select",
+        "use a property that uv supports, or --ignore unsupported-property",
     ),
     "unknown-provider": Rule(
         _UV,
@@ -258,7 +263,12 @@ RULES: Mapping[str, Rule] = {
         "uv has no provider for the namespace.",
         "use static-properties if the values are few and known",
     ),
-    "no-provider": Rule(_UV, WARNING, "A namespace has no provider.", "add a provider for the namespace"),
+    "no-provider": Rule(
+        _UV,
+        WARNING,
+        "A namespace has no provider.",
+        f'add a provider for the namespace; in JSON, also write "$schema": "{SCHEMA_WITH_PROVIDERS}"',
+    ),
     "optional-provider": Rule(
         _UV,
         WARNING,
@@ -285,7 +295,7 @@ RULES: Mapping[str, Rule] = {
         (PRACTICE,),
         ERROR,
         "A wheel without a label has a variant.json.",
-        "add the label to its filename: run `make-variant` on it",
+        "make a labelled copy with `make-variant`, and delete this wheel",
     ),
     "equal-properties": Rule((PRACTICE,), WARNING, "Two labels have equal properties.", "remove one of them"),
     "same-payload": Rule(
@@ -330,7 +340,7 @@ RULES: Mapping[str, Rule] = {
         (PRACTICE,),
         WARNING,
         "A variant wheel has a signature of RECORD that may be outdated.",
-        "delete the signature, or sign the wheel again",
+        "delete the signature; if you have signed the wheel again, use --ignore signature",
     ),
     "direct-reference": Rule(
         (PRACTICE,), WARNING, "A dependency names a URL.", "name a project and its versions instead"

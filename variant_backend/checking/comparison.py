@@ -48,7 +48,9 @@ def _compare_indexes(findings: Findings, release: ReleaseFiles, *, is_whole: boo
             findings.note(path, text, code="index-without-wheels")
         wanted = _wanted_index(release)
         if path.name != wanted:
-            findings.note(path, f"expected the name {wanted}", code="index-name")
+            is_taken = any(other.name == wanted for other in release.indexes)
+            remedy = "delete it, as a file with that name exists" if is_taken else f"rename it to {wanted}"
+            findings.add(path, [Problem("index-name", "", f"expected the name {wanted}", remedy)])
         if index is not None:
             findings.add(path, consistency.of_index(index, parts))
             findings.add(path, consistency.of_labels(index, [*release.wheels.values()], is_whole))

@@ -86,7 +86,7 @@ class Archive(NamedTuple):
 
         Raises VariantError if it is damaged, or breaks a rule of package indexes.
         """
-        no_zip = VariantError("not a zip file: it does not start with a member")
+        no_zip = VariantError("not a zip file: it does not start with a member", hint=REBUILD)
         size = source.size
         tail_size = min(size, ENDING_SIZE)
         try:

@@ -158,11 +158,12 @@ class Wheel(NamedTuple):
         place = self.path("RECORD")
         rows_at_most = 2 * len(self.entries) + 100
         if content.count(b"\n") > rows_at_most:  # a small compressed RECORD may expand a thousandfold
-            raise VariantError(f"more than {rows_at_most} rows for {len(self.entries)} files", place=place)
+            text = f"more than {rows_at_most} rows for {len(self.entries)} files"
+            raise VariantError(text, place=place, hint=REBUILD)
         try:
             return Record.parse(content)
         except VariantError as error:
-            raise error.within(place) from None
+            raise VariantError(*error.problems, hint=REBUILD).within(place) from None
 
     def checked_record(self, content: bytes) -> Record:
         """Parse RECORD, and compare it with the archive's members; raises VariantError."""
@@ -234,13 +235,13 @@ def check_identity(filename: WheelFilename, metadata: bytes) -> None:
         name = core_metadata.read_field(metadata, "Name")
         version = core_metadata.read_field(metadata, "Version")
     except VariantError as error:
-        raise error.within(place) from None
+        raise VariantError(*error.problems, hint=REBUILD).within(place) from None
     if escape(name) != escape(filename.distribution):
         text = f"expected the name {filename.distribution!r} from the filename, got {name!r}"
-        raise VariantError(text, place=place)
+        raise VariantError(text, place=place, hint=REBUILD)
     if version != filename.version and not _is_same_version(version, filename.version):
         text = f"expected the version {filename.version!r} from the filename, got {version!r}"
-        raise VariantError(text, place=place)
+        raise VariantError(text, place=place, hint=REBUILD)
 
 
 def _is_same_version(one: str, other: str) -> bool:
