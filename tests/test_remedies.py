@@ -53,7 +53,7 @@ from helpers.sample_release import DOCUMENT
 from helpers.unsound_wheels import UNSOUND
 
 import variant_backend
-from variant_backend.checking.codes import RULES
+from variant_backend.checking.codes import GROUPS, RULES
 from variant_backend.cli.main import main
 from variant_backend.formats.toml_read import parse_toml
 from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS
@@ -1003,7 +1003,289 @@ COMMANDS = [
         "hardware -o machine.json",
     ),
 ]
-SCENARIOS = [*FILES, *WHEELS, *DOCUMENTS, *RELEASES, *PROJECTS, *SELECTION, *CONVERSIONS, *COMMANDS]
+TO_STUB = "stub dist --base-url https://example.org -o out"
+PIN = "write PACKAGE, PACKAGE==VERSION, PACKAGE#LABEL or PACKAGE==VERSION#LABEL"
+FIRST = wheel(), ran(f"make-variant -l v3 -p x86_64::level::v3 {PLAIN} -o dist"), ran("index dist")
+PLAIN_OR_NULL = "add a plain wheel, or a null variant (`make-variant --null --pyproject FILE WHEEL`)"
+LEVELS = """\
+[variant]
+default-priorities.namespace = ["x86_64"]
+providers.x86_64.requires = ["x86-64-variant-provider>=0.2,<0.3"]
+"""
+OLD_MACHINE = files({"m.toml": 'version = 1\n[machine.x86_64.features]\nlevel = ["v1"]\n'})
+NUMPY = '[tool.variant-backend.variants.fast]\nabi-dependency = ["numpy"]\n'
+TWO_MATCHES = """\
+[tool.variant-backend]
+variants.fast.match.name = "demo"
+variants.safe.match.name = "demo"
+"""
+ARGUMENTS = [
+    error(
+        "leave out --select and --ignore",
+        nothing,
+        release(),
+        "check dist --select uv --ignore uv",
+        "check dist",
+    ),
+    error(
+        f"known groups: {', '.join(GROUPS)}; `variant-backend check --list` prints the codes",
+        nothing,
+        release(),
+        "check dist --select pipp",
+        "check dist --select pip",
+    ),
+    error(
+        "leave one of them out", nothing, release(), "check dist --json --format github", "check dist --json"
+    ),
+    error(
+        "repeat -p for each value: -p 'speed::mode :: fast' -p 'speed::mode :: safe'",
+        nothing,
+        wheel(),
+        f"{CONVERT} -p speed::mode::fast,safe {PLAIN}",
+        f"{CONVERT} -p 'speed::mode :: safe' {PLAIN}",
+    ),
+    error(
+        "put it in quotes: -p 'speed :: mode :: safe'",
+        nothing,
+        wheel(),
+        f"{CONVERT} {PLAIN} -p speed :: mode :: safe",
+        f"{CONVERT} {PLAIN} -p 'speed :: mode :: safe'",
+    ),
+    error(
+        "write NAMESPACE :: FEATURE :: VALUE",
+        nothing,
+        wheel(),
+        f"{CONVERT} -p speed:mode:safe {PLAIN}",
+        f"{CONVERT} -p 'speed :: mode :: safe' {PLAIN}",
+    ),
+    error(
+        "remove one of them",
+        nothing,
+        wheel(),
+        f"{CONVERT} -p speed::mode::fast {PLAIN}",
+        f"{CONVERT} {PLAIN}",
+    ),
+    error(
+        "write NS=REQUIREMENT",
+        nothing,
+        wheel(),
+        f"{CONVERT} --provider x {PLAIN}",
+        f"{CONVERT} --provider x=x-provider {PLAIN}",
+    ),
+    error(
+        "write 'NS :: FEATURE :: V1, V2'",
+        nothing,
+        wheel(),
+        f"{CONVERT} --static x {PLAIN}",
+        f"{CONVERT} --static 'x :: y :: 1, 2' {PLAIN}",
+    ),
+    error(LOWER, nothing, wheel(), f"{CONVERT.replace('-l fast', '-l FAST')} {PLAIN}", f"{CONVERT} {PLAIN}"),
+    error(
+        "use --label fast --property 'abi_dependency :: numpy :: 2.10' with the right version",
+        nothing,
+        both(wheel(), files({"pyproject.toml": NUMPY + VARIANTS})),
+        f"make-variant -l fast {PLAIN}",
+        f"make-variant --label fast --property 'abi_dependency :: numpy :: 2.10' {PLAIN}",
+    ),
+    error(
+        "change the globs so that only one label matches, or use --label",
+        add(files({"pyproject.toml": TWO_MATCHES.replace('"demo"', '"other"', 1) + VARIANTS})),
+        both(wheel(), files({"pyproject.toml": TWO_MATCHES + VARIANTS})),
+        f"make-variant {PLAIN}",
+    ),
+    error(
+        "change the globs so that only one label matches, or use --label",
+        nothing,
+        both(wheel(), files({"pyproject.toml": TWO_MATCHES + VARIANTS})),
+        f"make-variant {PLAIN}",
+        f"make-variant --label fast {PLAIN}",
+    ),
+    error(
+        "move it away, or use another folder with --output",
+        remove(f"out/{INDEX}"),
+        release(files({f"out/{INDEX}": ""})),
+        f"upgrade dist/{INDEX} -o out",
+    ),
+    error(
+        "move it away, or use another folder with --output",
+        nothing,
+        release(files({f"out/{INDEX}": ""})),
+        f"upgrade dist/{INDEX} -o out",
+        f"upgrade dist/{INDEX} -o another",
+    ),
+    error(
+        "use --package demo==VERSION",
+        nothing,
+        release(wheel("dist/demo-2.0-py3-none-any-fast.whl", "fast"), ran("index dist")),
+        TO_STUB,
+        f"{TO_STUB} --package demo==2.0",
+    ),
+    error(
+        "use --package NAME",
+        nothing,
+        release(wheel("dist/other-2.0-py3-none-any-fast.whl", "fast"), ran("index dist")),
+        TO_STUB,
+        f"{TO_STUB} --package demo",
+    ),
+    error(
+        "use https, so that nobody can change the files during the download",
+        nothing,
+        release(),
+        TO_STUB.replace("https", "http"),
+        TO_STUB,
+    ),
+    error("remove both from the URL", nothing, release(), TO_STUB.replace("//", "//user:password@"), TO_STUB),
+    error(
+        PLAIN_OR_NULL,
+        add(ran(f"make-variant --null --pyproject p.toml {PLAIN} -o dist"), ran("index dist")),
+        both(*FIRST, OLD_MACHINE, files({"p.toml": LEVELS})),
+        f"{TO_STUB} --machine m.toml",
+        f"{TO_STUB} --machine m.toml --force",
+    ),
+    error(
+        PLAIN_OR_NULL,
+        add(wheel(f"dist/{PLAIN}")),
+        both(*FIRST, OLD_MACHINE),
+        f"{TO_STUB} --machine m.toml",
+        f"{TO_STUB} --machine m.toml --force",
+    ),
+    error(
+        "add --label null",
+        nothing,
+        release(),
+        f"{TO_STUB} -l fast",
+        f"{TO_STUB} -l fast --label null --force",
+    ),
+    error(
+        "percent-encode them",
+        nothing,
+        release(),
+        "index --simple dist --base-url 'https://example.org/a b'",
+        "index --simple dist --base-url https://example.org/a%20b",
+    ),
+    error(
+        "name it pylock.toml or pylock.NAME.toml",
+        nothing,
+        release(ran("index --simple dist")),
+        "fetch demo -i dist/simple -o out --pylock lock.toml",
+        "fetch demo -i dist/simple -o out --pylock pylock.toml",
+    ),
+    error(
+        "write ./gone if it is a file",
+        lambda item: hardware_json(item._replace(path=Path("gone"))),
+        release(),
+        "explain demo -f dist --machine gone",
+        "explain demo -f dist --machine ./gone",
+    ),
+    error(PIN, nothing, release(), "explain 'demo>0' -f dist", "explain demo==1.0 -f dist"),
+    error(
+        "write '==': demo==1.0", nothing, release(), "explain demo=1.0 -f dist", "explain demo==1.0 -f dist"
+    ),
+    error(
+        "add --find-links DIR or --index-url URL",
+        nothing,
+        release(),
+        "explain demo",
+        "explain demo --find-links dist",
+    ),
+    error(
+        "remove one of the two",
+        nothing,
+        release(),
+        "explain demo -f dist --disable speed --enable speed",
+        "explain demo -f dist --disable speed",
+    ),
+    error("use -f dist", nothing, release(), "explain demo dist", "explain demo -f dist"),
+    error("remove it", nothing, release(), "explain demo other -f dist", "explain demo -f dist"),
+    error("use --machine m.toml", nothing, OLD_MACHINE, "hardware m.toml", "hardware --machine m.toml"),
+    error(
+        f"use `variant-backend inspect dist/{FAST}`",
+        as_printed,
+        release(),
+        f"installed dist/{FAST}",
+        f"inspect dist/{FAST}",
+    ),
+    error(
+        f"use `variant-backend inspect dist/{FAST}` for a wheel",
+        as_printed,
+        release(),
+        f"installed --path dist/{FAST}",
+        f"inspect dist/{FAST}",
+    ),
+]
+
+
+RECIPE = "[tool.variant-backend.variants.fast]"
+
+
+def recipe(code: str, remedy: str, old: str, new: str, table: str = RECIPE) -> Scenario:
+    """Return the scenario of a recipe with an *old* text, which the remedy tells to replace."""
+    text = f"{PROJECT}{table}\n{old}\n"
+    return Scenario(code, remedy, swap(old, new), files({"pyproject.toml": text}), "check pyproject.toml")
+
+
+RECIPES = [
+    Scenario(
+        "unknown-key",
+        "rename it to [variant]",
+        swap("[varient]", "[variant]"),
+        project("[variant]", "[varient]"),
+    ),
+    recipe(
+        "unknown-key",
+        "move its keys to [tool.variant-backend], and remove it",
+        '[tool.variant_backend]\nmarkers = "keep"',
+        "",
+        "",
+    ),
+    recipe("bad-value", "remove it", 'flags = "auto"', "", "[tool.variant-backend.variants.null]"),
+    recipe(
+        "bad-value",
+        "remove it, and write the flags in env-append",
+        'flags = "auto"',
+        'env-append = {CFLAGS = "-O3"}',
+    ),
+    recipe("bad-value", "correct it", f"{RECIPE[:-5]}fsat]", RECIPE, ""),
+    recipe("wrong-type", "replace it", "env = {A = 1}", 'env = {A = "1"}'),
+    recipe(
+        "bad-value",
+        "write NAME, or NAME* for all names that start with NAME",
+        'remove-dependencies = ["x>1"]',
+        'remove-dependencies = ["x"]',
+    ),
+    recipe("bad-value", "add the ']', as in '[23]'", 'match.python = "cp31[23"', 'match.python = "cp31[23]"'),
+    recipe("bad-value", "write '*' to match anything", 'match.name = ""', 'match.name = "*"'),
+    recipe(
+        "bad-value",
+        "compare with == or !=",
+        "dependencies = [\"six; variant_label > 'x'\"]",
+        "dependencies = [\"six; variant_label == 'x'\"]",
+    ),
+    recipe(
+        "bad-value",
+        "write 'mode' in variant_features",
+        "dependencies = [\"six; 'mode' == variant_features\"]",
+        "",
+    ),
+    recipe(
+        "bad-value",
+        "write 'NAMESPACE :: FEATURE :: VALUE'",
+        "dependencies = [\"six; 'a::b' in variant_properties\"]",
+        "dependencies = [\"six; 'speed :: mode :: fast' in variant_properties\"]",
+    ),
+]
+SCENARIOS = [
+    *FILES,
+    *WHEELS,
+    *DOCUMENTS,
+    *RELEASES,
+    *PROJECTS,
+    *SELECTION,
+    *CONVERSIONS,
+    *COMMANDS,
+    *ARGUMENTS,
+    *RECIPES,
+]
 
 
 @pytest.fixture(autouse=True)

@@ -79,7 +79,8 @@ def reported(command: str) -> list[Reported]:
         for method in ("__new__", "_replace"):
             patch.setattr(Problem, method, _noting(made, getattr(Problem, method)))
         result = CliRunner().invoke(main, [*shlex.split(command), "--json"], catch_exceptions=False)
-    assert result.stdout, result.output
+    if not result.stdout:
+        return [Reported(problem, True, Path()) for problem in _wrong_usage(result.stderr)]
     data = json.loads(result.stdout)
     listed = [
         Reported(_problem(item), is_error, Path(item["place"].partition(": ")[0]))
@@ -91,6 +92,13 @@ def reported(command: str) -> list[Reported]:
     texts = {text for wheel in _tables(data) for text in wheel.get("reasons", ())}
     reasons = [problem for problem in made if texts & {str(problem), problem.text}]
     return listed + [Reported(problem, False, Path()) for problem in dict.fromkeys(reasons)]
+
+
+def _wrong_usage(output: str) -> Iterator[Problem]:
+    """Yield the problems of a command line that cannot be parsed; they are only printed."""
+    for line in re.findall("^error: (.*)$", output, re.MULTILINE):
+        text, _, remedy = line.partition("; ")
+        yield Problem("error", "", text, remedy)
 
 
 def _noting(made: list[Problem], method: Callable[..., Problem]) -> Callable[..., Problem]:
