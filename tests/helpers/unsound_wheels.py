@@ -106,6 +106,9 @@ def _with_gap(data: bytes, dead: bytes) -> bytes:
     return result[:start] + dead + result[start:]
 
 
+# Installers take such a wheel.
+LOCAL_IN_FILENAME = made(name="demo-1.0+cu12-py3-none-any.whl")
+
 UNSOUND: Mapping[str, Maker] = {
     "RECORD is missing": made(rows=None),
     "RECORD is empty": made(rows=b""),
@@ -140,7 +143,6 @@ UNSOUND: Mapping[str, Maker] = {
     "dist-info in capitals": moved("demo-1.0.", "Demo-1.0."),
     "dist-info not normalized": moved("demo-1.0.", "demo-1.0.0."),
     ".data of another version": with_file("demo-2.0.data/scripts/demo"),
-    "local version in the filename alone": made(name="demo-1.0+cu12-py3-none-any.whl"),
     "gap before the directory": made(archive=lambda data: _with_gap(data, b"dead")),
     "trailing bytes": made(archive=lambda data: data + b"dead"),
     "leading bytes": made(archive=lambda data: b"#!/bin/sh\n" + data),
