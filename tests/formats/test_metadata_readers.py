@@ -16,7 +16,13 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from variant_backend.errors import VariantError
 from variant_backend.formats.core_metadata import all_values, repaired, requirements
-from variant_backend.formats.metadata_readers import FIELDS, check_readers, read_by_packaging, read_by_uv
+from variant_backend.formats.metadata_readers import (
+    FIELDS,
+    check_readers,
+    read_by_older_uv,
+    read_by_packaging,
+    read_by_uv,
+)
 from variant_backend.project.recipe import Recipe
 from variant_backend.wheel_rewrite import Plan, edited_metadata, make_variant
 from variant_backend.wheels.reading import WheelFile
@@ -101,6 +107,7 @@ def test_edited_metadata_are_refused_or_read_by_all_as_meant(
     assert spaced(message.get_all("Requires-Dist", [])) == expected
     assert spaced(raw["requires_dist"]) == expected
     assert spaced(read_by_uv(edited)["Requires-Dist"]) == expected
+    assert spaced(read_by_older_uv(edited)["Requires-Dist"]) == expected
     assert spaced([message["Name"], message["Version"], raw["version"]]) == ["demo", "1.0", "1.0"]
     assert spaced(message.get_all("Provides-Extra", [])) == all_values(corrected, "Provides-Extra")
     python = all_values(corrected, "Requires-Python")
@@ -146,6 +153,24 @@ def _shown_by_uv(read: dict[str, list[str]]) -> list[str]:
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("two\nRequires-Dist: a\n", ["a"]),
+        ("two: three\n Requires-Dist: a\nRequires-Dist : b\n", []),
+        ("Requires-Dist: a\r\n\tb\r\nREQUIRES-dist: c\n\nRequires-Dist: d", ["a b", "c"]),
+        ("Requires-Dist: =?utf-8?q?a?=\nRequires-Dist: UNKNOWN", ["a"]),
+        ("Summary: one\rRequires-Dist: b", []),
+        ("Requires-Dist: a\n\rx", []),
+        ("Requires-Dist: a\ntwo\n x", []),
+        ("\nRequires-Dist: a", []),
+    ],
+)
+def test_requirements_are_read_as_uv_0_13_0_read_them(text: str, expected: list[str]) -> None:
+    # As measured with uv 0.13.0; the installed version is newer.
+    assert read_by_older_uv(text.encode())["Requires-Dist"] == expected
+
+
+@pytest.mark.parametrize(
     ("data", "notice"),
     [
         ("Requires-Dist : a\n", "spaces before the colon"),
@@ -158,7 +183,7 @@ def test_a_repair_is_reported(data: str, notice: str) -> None:
     assert [text.startswith(f"METADATA: {notice}") for text in edited.notices] == [True]
 
 
-@pytest.mark.parametrize("first", ["\ufeff", "\n", "\r\n"])
+@pytest.mark.parametrize("first", ["\ufeff", "\n", "\r\n", " \n"])
 def test_a_mark_before_the_first_field_is_removed(first: str) -> None:
     edited = edited_metadata(f"{first}{HEAD}".encode(), PLAN)
     assert edited.metadata.startswith(b"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n")

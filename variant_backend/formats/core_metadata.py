@@ -20,7 +20,7 @@ _FOLDED = re.compile(rb"(?mi)^Requires-Dist:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)+")
 _SPACED = re.compile(
     rb"(?mi)^(Metadata-Version|Name|Version|Requires-Dist|Requires-Python|Provides-Extra)[ \t]+:"
 )
-_BEFORE_FIELDS = re.compile(rb"\A(?:\xef\xbb\xbf|\r*\n)+")
+_BEFORE_FIELDS = re.compile(rb"\A(?:\xef\xbb\xbf|[ \t\r]*\n)+")
 
 
 def read_field(data: bytes, field: str) -> str:

@@ -1,15 +1,15 @@
 """Read METADATA as other tools read it, and check that they all read what was meant.
 
 pip and installer read it with `email`. twine and package indexes use `packaging`, which does so too, and
-rejects repeated fields. uv 0.13 splits it into fields as `email` does, but decodes encoded words (RFC 2047)
-and ignores the value UNKNOWN. Older versions of uv also read fields after a malformed line, as
-`core_metadata` does. Tests compare these readers with `packaging`, which takes long to import, and with uv.
+rejects repeated fields. uv splits it into fields as `email` does, but decodes encoded words (RFC 2047) and
+ignores the value UNKNOWN. Up to version 0.13.0, uv used the crate mailparse, which reads on after a malformed
+line. Tests compare these readers with `packaging`, which takes long to import, and with uv.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import MOST_SHOWN, Problem, VariantError, one_of
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 # The fields on which installing depends.
 FIELDS = ("Name", "Version", "Requires-Dist", "Requires-Python", "Provides-Extra")
 _REPEATABLE = ("Requires-Dist", "Provides-Extra")
+
+# The start of the first line that is no field, where `email` stops.
+_STRAY = re.compile(r"(?:\A|\r\n|\r(?!\n)|\n)(?!From |[!-9;-~]*:|[ \t])")
+# A line that starts with a space, after a line that is no field.
+_OVERHANGING = re.compile(rb"(?:\A|\n(?![ \t]))[^:\n]*(?:\n\t[^:\n]*)*\n ")
 _REMEDY = "correct it in the project, or in the wheel with `wheel unpack` and `wheel pack`"
 
 
@@ -39,9 +44,25 @@ def read_by_packaging(data: bytes) -> dict[str, list[str]]:
 
 def read_by_uv(data: bytes) -> dict[str, list[str]]:
     """Return the values of each field as uv reads them."""
+    return {field: _known(values) for field, values in read_by_pip(data).items()}
+
+
+def read_by_older_uv(data: bytes) -> dict[str, list[str]]:
+    """Return the values of each field as uv 0.13.0 reads them; none if it refuses the file.
+
+    Source: parse_headers in lib.rs of mailparse 0.16.
+    """
+    end = re.search(rb"(?:\A|\n)(?=\r?\n)", data)
+    headers = data[: end.end()] if end else data
+    is_refused = headers[:1] in (b" ", b"\r") or b"\n\r" in headers
+    if is_refused or (b"\n " in headers and _OVERHANGING.search(headers)):
+        return {field: [] for field in FIELDS}
     return {
-        field: [text for text in map(_decoded, values) if text != "UNKNOWN"]
-        for field, values in read_by_pip(data).items()
+        field: _known(
+            value.decode("utf-8", "replace")
+            for value in re.findall(rb"(?mi)^%b:([^\n]*(?:\n[ \t][^\n]*)*)" % field.encode(), headers)
+        )
+        for field in FIELDS
     }
 
 
@@ -49,6 +70,7 @@ _READERS: Mapping[str, Callable[[bytes], dict[str, list[str]]]] = {
     "pip": read_by_pip,
     "twine": read_by_packaging,
     "uv": read_by_uv,
+    "uv 0.13.0": read_by_older_uv,
 }
 
 
@@ -65,11 +87,13 @@ def check_readers(data: bytes, meant: Mapping[str, Sequence[str]]) -> None:
 
 
 def _problem(data: bytes, reader: str, field: str, meant: Sequence[str], got: Sequence[str]) -> Problem:
-    lines = re.split(r"\r\n|\r|\n", data.decode("utf-8", "replace"))
-    for number, line in enumerate(lines[: lines.index("")] if "" in lines else lines, 1):
-        if not re.match(r"[!-9;-~]*:|[ \t]", line):
-            text = f"line {number}: expected 'FIELD: VALUE' or an indented line, got {_shown(line)}"
-            return Problem("error", "METADATA", f"{text}; parsers stop there", _REMEDY)
+    text = data.decode("utf-8", "replace")
+    stray = _STRAY.search(text)
+    line = re.split(r"[\r\n]", text[stray.end() :], maxsplit=1)[0] if stray else ""
+    if stray and line:
+        number = len(re.findall(r"\r\n|\r|\n", text[: stray.end()])) + 1
+        text = f"line {number}: expected 'FIELD: VALUE' or an indented line, got {_shown(line)}"
+        return Problem("error", "METADATA", f"{text}; parsers stop there", _REMEDY)
     only = [text for text in (*meant, *got) if (text in meant) != (text in got)]
     shown = f": {one_of(dict.fromkeys(map(_shown, only)))}" if only else ""
     return Problem("error", "METADATA", f"{field}: {reader} reads other values than meant{shown}", _REMEDY)
@@ -82,7 +106,14 @@ def _shown(text: str) -> str:
 def _message(data: bytes) -> Message:
     from email.parser import Parser
 
-    return Parser().parsestr(data.decode("utf-8", "replace"), headersonly=True)
+    text = data.decode("utf-8", "replace")
+    stray = _STRAY.search(text)
+    return Parser().parsestr(text[: stray.end()] if stray else text, headersonly=True)
+
+
+def _known(values: Iterable[str]) -> list[str]:
+    """Return the values that uv does not ignore, with their encoded words decoded."""
+    return [value for value in map(_decoded, values) if value != "UNKNOWN"]
 
 
 def _decoded(value: str) -> str:
