@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from variant_backend.checking.codes import INSTALLERS, RULES, select_codes
-from variant_backend.checking.release_rules import covers
+from variant_backend.variants.tag_coverage import covers
 from variant_backend.checking.run import check_files, find_problems, summary
 from variant_backend.cli.check import check_command as command
 from variant_backend.cli.main import main
