@@ -210,10 +210,10 @@ INVALID: dict[str, tuple[Callable[[Path], None], str]] = {
     "two dist-infos": (twin, "got demo-1.0.dist-info and other-2.0.dist-info"),
     "other dist-info": (renamed_member(b"demo-1.0.dist-info", b"damo-1.0.dist-info"), "damo-1.0.dist-info"),
     "RECORD missing": (edited(RECORD=None), "demo-1.0.dist-info/RECORD is missing"),
-    "RECORD not UTF-8": (edited(RECORD=b"\xff,,\n"), "demo-1.0.dist-info/RECORD: not UTF-8 at byte 0"),
+    "RECORD not UTF-8": (edited(RECORD=b"\xff,,\n"), "RECORD: not UTF-8 at byte 0"),
     "RECORD columns": (
         edited(RECORD=b"a,b\n"),
-        "demo-1.0.dist-info/RECORD: row 1: expected 3 columns, got 2",
+        "RECORD: row 1: expected 3 columns, got 2",
     ),
     "RECORD incomplete": (edited(RECORD=RECORD), "missing row for 'demo-1.0.dist-info/METADATA'"),
     "RECORD too long": (edited(RECORD=b"x,sha256=y,1\n" + COMPLETE), "row for 'x', which is not in"),

@@ -87,7 +87,7 @@ RULES: Mapping[str, Rule] = {
     "bad-wheel-file": _format(
         "WHEEL cannot be read, or has an unsupported Wheel-Version.", REMEDIES["bad-wheel-file"]
     ),
-    "wrong-tags": Rule(
+    "tag-mismatch": Rule(
         (FORMAT,),
         WARNING,
         "WHEEL has other tags than the filename, invalid ones or none, or another build number.",

@@ -50,18 +50,18 @@ def read_sound(filename: WheelFilename, source: Source) -> SoundWheel:
 
 def sound_wheel(filename: WheelFilename, archive: Archive) -> SoundWheel:
     """Examine a wheel; raises VariantError with all problems because of which it is not sound."""
-    wheel, _, record, problems = examine(filename, archive)
+    examined = examine(filename, archive)
     problems = [
         problem._replace(remedy=problem.remedy or soundness.REMEDIES.get(problem.code, REBUILD))
-        for problem in (*soundness.of_filename(filename), *problems)
+        for problem in (*soundness.of_filename(filename), *examined.problems)
         if problem.code not in _CONVERTED
     ]
     errors = [problem for problem in problems if problem.code not in soundness.NOTICES]
-    if errors or record is None:
+    if errors or examined.record is None:
         raise VariantError(*errors)
     # The new METADATA may have other URLs.
     notices = [str(problem) for problem in problems if problem.code != "direct-reference"]
-    return SoundWheel(wheel, record, tuple(notices))
+    return SoundWheel(examined.wheel, examined.record, tuple(notices))
 
 
 def examine(filename: WheelFilename, archive: Archive) -> Examined:

@@ -16,7 +16,7 @@ from ..variants.tag_coverage import covers
 # Installers install a wheel with these problems, unlike one with any other: so conversions take it, and
 # print them.
 NOTICES = frozenset(
-    {"direct-reference", "old-specifier", "symbolic-link", "weak-hash", "wrong-tags", "zip-comment"}
+    {"direct-reference", "old-specifier", "symbolic-link", "weak-hash", "tag-mismatch", "zip-comment"}
 )
 # Remedies that lie in the project, not in the wheel.
 REMEDIES = {
@@ -104,7 +104,7 @@ def _is_file(entry: Entry) -> bool:
 def of_wheel_file(data: bytes, filename: WheelFilename) -> Iterator[Problem]:
     """Check that installers can read WHEEL, and that it has the tags and the build number of the filename.
 
-    A missing build number is no problem: no tool reads it from there, except to repack the wheel.
+    WHEEL may lack the build number: tools read it from there only to repack the wheel.
     """
     code = "bad-wheel-file"
     try:
@@ -126,12 +126,12 @@ def of_wheel_file(data: bytes, filename: WheelFilename) -> Iterator[Problem]:
         if build != filename.build:
             expected = repr(filename.build) if filename.build else "no build number"
             text = f"expected {expected} as in the filename, got {build[:MOST_SHOWN]!r}"
-            yield Problem("wrong-tags", "Build", text)
+            yield Problem("tag-mismatch", "Build", text)
 
 
 def _of_tags(tags: Sequence[str], filename: WheelFilename) -> Iterator[Problem]:
     """Find tags because of which `pip check` reports the installed wheel, or fails."""
-    code, part = "wrong-tags", r"[^-.\s]+(?:\.[^-.\s]+)*"
+    code, part = "tag-mismatch", r"[^-.\s]+(?:\.[^-.\s]+)*"
     if not tags:
         yield Problem(code, "", "field Tag is missing, so `pip check` reports the installed wheel")
         return
@@ -146,10 +146,10 @@ def _of_tags(tags: Sequence[str], filename: WheelFilename) -> Iterator[Problem]:
 
 
 def _values(data: bytes, field: str) -> list[str]:
-    """Return the values of a field of WHEEL, up to the first line that is no field, where parsers stop."""
+    """Return the values of a field of WHEEL, up to the first line without a field, where parsers stop."""
     fields = re.match(rb"(?:(?:[!-9;-~]+:|[ \t])[^\n]*(?:\n|\Z))*", data)
-    found = re.findall(rb"(?mi)^%b:[ \t]*([^\r\n]*)" % field.encode(), fields[0] if fields else b"")
-    return [value.decode().rstrip() for value in found]
+    values = re.findall(rb"(?mi)^%b:[ \t]*([^\r\n]*)" % field.encode(), fields[0] if fields else b"")
+    return [value.decode().rstrip() for value in values]
 
 
 def of_entry_points(data: bytes) -> Iterator[Problem]:
