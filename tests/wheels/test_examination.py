@@ -18,11 +18,12 @@ from helpers.strict_reader import walk
 from variant_backend.checking.codes import ERROR, RULES, WARNING
 from variant_backend.checking.run import find_problems
 from variant_backend.errors import VariantError
-from variant_backend.lowlevel.zip_records import _REFUSED
+from variant_backend.lowlevel.zip_records import _REFUSED, MEND
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import Property, Variant
 from variant_backend.variants.providers import StaticProvider
 from variant_backend.wheel_rewrite import Plan, make_variant
+from variant_backend.wheels.mend import mend
 from variant_backend.wheels.reading import WheelFile
 from variant_backend.wheels.soundness import NOTICES, REMEDIES
 from variant_backend.wheels.unmake import unmake
@@ -267,6 +268,18 @@ def test_what_installers_accept_is_a_warning_in_every_command(name: str, tmp_pat
     assert plain.path.read_bytes() == path.read_bytes()
 
 
+MENDABLE = [name for name, (code, _) in {**UNSOUND, **NOTICED}.items() if REMEDIES.get(code) == MEND]
+
+
+@pytest.mark.parametrize("name", MENDABLE)
+def test_mend_removes_each_problem_whose_remedy_it_is(name: str, tmp_path: Path) -> None:
+    _, make = {**UNSOUND, **NOTICED}[name]
+    make(path := tmp_path / NAME)
+    mended = mend(WheelFile.of(path), tmp_path / "mended")
+    assert codes(mended.path) == {}
+    walk(mended.path)
+
+
 @pytest.mark.parametrize("name", SOUND)
 def test_a_sound_wheel_has_no_problem_and_no_warning(name: str, tmp_path: Path) -> None:
     SOUND[name](path := tmp_path / NAME)
@@ -279,6 +292,8 @@ def test_a_sound_wheel_has_no_problem_and_no_warning(name: str, tmp_path: Path) 
 @pytest.mark.parametrize("code", [*NOTICES, *REMEDIES])
 def test_severity_and_remedy_of_a_rule_agree_with_check(code: str) -> None:
     assert (RULES[code].severity == WARNING) == (code in NOTICES)
+    if code in REMEDIES and code != "bad-filename":  # `check` may name the files of a folder
+        assert RULES[code].remedy == REMEDIES[code]
 
 
 def test_every_other_rule_about_wheels_is_an_error() -> None:

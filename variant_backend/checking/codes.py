@@ -9,7 +9,9 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from ..errors import VariantError, did_you_mean, one_of
+from ..lowlevel.zip_records import MEND, REBUILD
 from ..project.python_versions import OLDEST
+from ..wheels.reading import IDENTIFY
 from ..wheels.soundness import REMEDIES
 
 ERROR = "error"
@@ -18,6 +20,8 @@ WARNING = "warning"
 FORMAT = "format"
 PRACTICE = "practice"
 INSTALLERS = ("uv", "pip")
+# The rules about compiled modules, which are read only on request.
+PAYLOAD = ("runtime-mismatch", "unreadable-module")
 GROUPS = (FORMAT, "installers", *INSTALLERS, PRACTICE)
 
 # A path that cannot be checked is always reported, even if a selection leaves out other rules.
@@ -40,8 +44,6 @@ _UV = ("installers", "uv")
 _PIP = ("installers", "pip")
 _BOTH = ("installers", *INSTALLERS)
 
-_REBUILD = "rebuild the wheel"
-_REPACK = "rebuild the wheel, or repack it with `wheel unpack` and `wheel pack` and keep its filename"
 _REMAKE = "recreate the wheel with `make-variant`, and do not edit files inside it"
 # A finding names the folder of the release instead of DIR.
 _REINDEX = "write it with `variant-backend index DIR`"
@@ -68,22 +70,22 @@ RULES: Mapping[str, Rule] = {
         "The filename is not a valid wheel filename.",
         "name it NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM[-LABEL].whl",
     ),
-    "bad-zip": _format("The file is not a zip archive that package indexes accept.", _REBUILD),
+    "bad-zip": _format("The file is not a zip archive that package indexes accept.", REBUILD),
     "zip-layout": _format(
-        "The archive has gaps between its members, or headers that differ from its directory.", _REPACK
+        "The archive has gaps between its members, or headers that differ from its directory.", MEND
     ),
     "dist-info": _format(
         "The wheel has no or several .dist-info directories, or a directory name differs from the filename.",
-        _REBUILD,
+        REBUILD,
     ),
-    "missing-file": _format("METADATA, WHEEL or RECORD is missing or damaged.", _REBUILD),
+    "missing-file": _format("METADATA, WHEEL or RECORD is missing or damaged.", REBUILD),
     "symbolic-link": Rule(
         (FORMAT,),
         WARNING,
         "A file is a symbolic link, which installers write as a text file.",
         REMEDIES["symbolic-link"],
     ),
-    "zip-comment": Rule((FORMAT,), WARNING, "The archive has a comment, which installers ignore.", _REPACK),
+    "zip-comment": Rule((FORMAT,), WARNING, "The archive has a comment, which installers ignore.", MEND),
     "bad-wheel-file": _format(
         "WHEEL cannot be read, or has an unsupported Wheel-Version.", REMEDIES["bad-wheel-file"]
     ),
@@ -91,7 +93,7 @@ RULES: Mapping[str, Rule] = {
         (FORMAT,),
         WARNING,
         "WHEEL has other tags than the filename, invalid ones or none, or another build number.",
-        _REBUILD,
+        MEND,
     ),
     "bad-entry-points": _format(
         "entry_points.txt or a script in it cannot be read.", REMEDIES["bad-entry-points"]
@@ -101,25 +103,25 @@ RULES: Mapping[str, Rule] = {
     ),
     "wrong-identity": _format(
         "METADATA has another project name or version than the filename.",
-        "give the wheel its original filename, or rebuild it",
+        IDENTIFY,
     ),
-    "bad-record": _format("RECORD is not a valid list of paths, hashes and sizes.", _REBUILD),
-    "duplicate-row": _format("RECORD lists a file twice.", _REPACK),
+    "bad-record": _format("RECORD is not a valid list of paths, hashes and sizes.", MEND),
+    "duplicate-row": _format("RECORD lists a file twice.", MEND),
     "incomplete-row": _format(
-        "A row of RECORD lacks hash or size, or the row of RECORD itself has them.", _REBUILD
+        "A row of RECORD lacks hash or size, or the row of RECORD itself has them.", MEND
     ),
-    "bad-hash": _format("A hash in RECORD has an unknown algorithm or an invalid form.", _REBUILD),
+    "bad-hash": _format("A hash in RECORD has an unknown algorithm or an invalid form.", MEND),
     "weak-hash": Rule(
-        (FORMAT,), WARNING, "A hash in RECORD is of MD5 or SHA-1, which the format forbids.", _REBUILD
+        (FORMAT,), WARNING, "A hash in RECORD is of MD5 or SHA-1, which the format forbids.", MEND
     ),
-    "missing-row": _format("RECORD does not list a file of the wheel.", _REBUILD),
-    "stray-row": _format("RECORD lists a file that is not in the wheel.", _REPACK),
-    "wrong-size": _format("RECORD has another size than the file.", _REPACK),
+    "missing-row": _format("RECORD does not list a file of the wheel.", MEND),
+    "stray-row": _format("RECORD lists a file that is not in the wheel.", MEND),
+    "wrong-size": _format("RECORD has another size than the file.", MEND),
     "wrong-hash": _format(
         "RECORD has another hash than a file in .dist-info.",
-        "rebuild the wheel, and do not edit files inside it",
+        MEND,
     ),
-    "signature-listed": _format("RECORD lists a signature of itself.", "delete the signature and its row"),
+    "signature-listed": _format("RECORD lists a signature of itself.", MEND),
     "missing-variant-json": _format("The filename has a label, but the wheel has no variant.json.", _REMAKE),
     "one-label": _format("variant.json does not have exactly one label.", _REMAKE),
     "label-mismatch": _format("variant.json has another label than the filename.", _REMAKE),
@@ -138,7 +140,7 @@ RULES: Mapping[str, Rule] = {
     "bad-name": _format("A name has characters that the format does not allow.", "use another name"),
     "unknown-schema": _format(
         "The value of $schema is not a known version of the format.",
-        "write the file with `make-variant` or `variant-backend index DIR`",
+        "run `variant-backend upgrade` if the format is old, or update variant-backend if it is newer",
     ),
     "undeclared-namespace": _format(
         "A namespace is not in default-priorities.namespace.", "add it there, or correct its spelling"
@@ -172,7 +174,10 @@ RULES: Mapping[str, Rule] = {
         "make all wheels of a release from one [variant] table",
     ),
     "index-differs": _format("The index file contradicts a wheel.", _REINDEX),
-    "index-name": _format("The index file has the wrong name for its release.", _REINDEX),
+    "index-name": _format(
+        "The index file has the wrong name for its release.",
+        "delete it, and write the right one with `variant-backend index DIR`",
+    ),
     # Pages of a package index.
     "bad-page": _format("A page of the index cannot be read.", _REPAGE),
     "page-name": _format(
@@ -316,6 +321,18 @@ RULES: Mapping[str, Rule] = {
         "correct the recipe; remove these keys if only the requirements differ;"
         " remove the label if the code gains nothing",
     ),
+    "runtime-mismatch": Rule(
+        (PRACTICE,),
+        WARNING,
+        "A compiled module links another runtime than the label or a requirement says.",
+        "correct the property or the requirement, or rebuild the wheel with that runtime",
+    ),
+    "unreadable-module": Rule(
+        (PRACTICE,),
+        WARNING,
+        "The import table of a compiled module cannot be read.",
+        "rebuild the wheel, and check that `ldd`, `otool -L` or `dumpbin /dependents` can read the module",
+    ),
     "hash-label": Rule((PRACTICE,), WARNING, "A label is a hash.", "use a readable label"),
     "index-label-without-wheel": Rule(
         (PRACTICE,),
@@ -346,6 +363,12 @@ RULES: Mapping[str, Rule] = {
         WARNING,
         "Two projects have different properties under one label.",
         "use another label in one of the projects",
+    ),
+    "missing-local-version": Rule(
+        (PRACTICE,),
+        WARNING,
+        "A dependency requires a local version of a checked project that has no such wheel.",
+        "require the version without +LOCAL",
     ),
     "signature": Rule(
         (PRACTICE,),

@@ -6,7 +6,7 @@ with released installers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from ..formats.release import Candidate, File
 from ..formats.simple_api import Page
 from ..variants.filename import WheelFilename, index_filename, normalize, release_of_index
 from ..variants.properties import NULL_LABEL, Variant
+from ..variants.requirements import LocalPin
 from ..variants.tag_coverage import covers
 
 if TYPE_CHECKING:
@@ -82,6 +83,16 @@ def of_projects(projects: Mapping[str, Mapping[str, Variant]]) -> Iterator[tuple
             elif known is None and variant.properties in labels:
                 text = f"{one} uses the label {labels[variant.properties]!r} for the same properties"
                 yield other, Problem("other-label", place, text)
+
+
+def of_local_pins(pins: Iterable[LocalPin], versions: Mapping[str, Collection[Version]]) -> Iterator[Problem]:
+    """Find requirements on local versions that are missing in the *versions* of the required projects."""
+    for pin in pins:
+        known = versions.get(pin.name, ())
+        if known and pin.version not in known:
+            has = one_of(map(str, sorted(known)))
+            text = f"{pin.requirement[:MOST_SHOWN]!r}: the wheels of {pin.name} have the version {has}"
+            yield Problem("missing-local-version", "Requires-Dist", text)
 
 
 def of_page(page: Page, folder: str) -> Iterator[Problem]:

@@ -1,16 +1,21 @@
-"""Check one wheel: its archive and the files of its dist-info directory, never its payload."""
+"""Check one wheel: its archive and the files of its dist-info directory.
+
+The payload is read only on request: then its compiled modules are compared with the label.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import Problem, VariantError
+from ..formats import core_metadata
 from ..lowlevel.ranges import Source
 from ..variants import consistency
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
+from ..variants.requirements import LocalPin, local_pins
 from ..wheels.examination import Examined, examine
 from ..wheels.payload import payload_of
 from ..wheels.reading import read_archive
@@ -22,17 +27,22 @@ from .input_files import document_content, is_regular_file
 class CheckedWheel(NamedTuple):
     """The metadata of a wheel's variant.json, and the hash of each file of its payload.
 
-    They are None if variant.json or RECORD is missing or broken.
+    They are None if variant.json or RECORD is missing or broken. *pins* are the wheel's requirements on local
+    versions.
     """
 
     metadata: VariantMetadata | None = None
     payload: Mapping[str, str] | None = None
+    pins: Sequence[LocalPin] = ()
 
 
 def check_wheel(
-    findings: Findings, path: Path, source: Source, filename: WheelFilename | None
+    findings: Findings, path: Path, source: Source, filename: WheelFilename | None, *, payload: bool
 ) -> CheckedWheel:
-    """Check an open wheel, and return what the comparison of wheels needs."""
+    """Check an open wheel, and return what the comparison of wheels needs.
+
+    With *payload*, also compare the runtimes that its compiled modules link with its label and requirements.
+    """
     archive = None
     with findings.noting(path, code="bad-zip"):
         archive = read_archive(source)
@@ -44,7 +54,23 @@ def check_wheel(
         return CheckedWheel()
     examined = examine(filename, archive)
     findings.add(path, examined.problems)
-    return _Members(findings, path, examined).check()
+    checked = _Members(findings, path, examined).check()
+    # Members that overlap could be inflated again and again.
+    if payload and all(problem.code != "zip-layout" for problem in examined.problems):
+        findings.add(path, _module_problems(examined, checked.metadata))
+    return checked
+
+
+def _module_problems(examined: Examined, metadata: VariantMetadata | None) -> list[Problem]:
+    """Compare the runtimes that the modules of a wheel link with its properties and requirements."""
+    from ..variants.runtimes import runtime_problems
+    from ..wheels.linked_runtimes import linked_runtimes
+
+    runtimes, problems = linked_runtimes(examined.wheel)
+    variants = metadata.variants.values() if metadata else ()
+    properties = {prop for variant in variants for prop in variant.properties}
+    requirements = core_metadata.requirements(examined.wheel.core_metadata)
+    return [*problems, *runtime_problems(properties, requirements, runtimes)]
 
 
 class _Members(NamedTuple):
@@ -67,7 +93,8 @@ class _Members(NamedTuple):
         elif wheel.filename.label is not None and contents:
             text = f"{wheel.path('variant.json')} is missing"
             self.findings.note(self.path, text, code="missing-variant-json")
-        return CheckedWheel(metadata, payload_of(wheel.filename, record) if record else None)
+        pins = local_pins(core_metadata.requirements(wheel.core_metadata))
+        return CheckedWheel(metadata, payload_of(wheel.filename, record) if record else None, pins)
 
     def check_copy(self, data: bytes | None) -> None:
         """Compare METADATA with the optional copy beside the wheel (PEP 658)."""

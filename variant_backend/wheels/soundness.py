@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ..errors import MOST_SHOWN, Problem, VariantError, one_of
 from ..formats import core_metadata
 from ..lowlevel.zip_archive import Archive
-from ..lowlevel.zip_records import Entry
+from ..lowlevel.zip_records import MEND, Entry
 from ..variants.filename import RENAME, WheelFilename
 from ..variants.tag_coverage import covers
 
@@ -18,8 +18,15 @@ from ..variants.tag_coverage import covers
 NOTICES = frozenset(
     {"direct-reference", "old-specifier", "symbolic-link", "weak-hash", "tag-mismatch", "zip-comment"}
 )
-# Remedies that lie in the project, not in the wheel.
+# The remedy for each code; for any other, it is to rebuild the wheel.
 REMEDIES = {
+    **dict.fromkeys(
+        (
+            *("bad-hash", "duplicate-row", "incomplete-row", "missing-row", "signature-listed", "stray-row"),
+            *("tag-mismatch", "weak-hash", "wrong-hash", "wrong-size", "zip-comment"),
+        ),
+        MEND,
+    ),
     "bad-entry-points": "write each script as NAME = MODULE:FUNCTION, and rebuild the wheel",
     "bad-filename": RENAME,
     "bad-metadata": "correct it in the project file, and rebuild the wheel",
