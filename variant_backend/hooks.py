@@ -17,8 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .building.hook_shell import ends_in_clear_lines, say
-from .building.wrapped_backend import compiled_apart, has_marks, wheel_written_by, wrapped_backend
+from .building.wrapped_backend import (
+    compiled_apart,
+    has_marks,
+    unsound_lines,
+    wheel_written_by,
+    wrapped_backend,
+)
 from .errors import VariantError
+from .formats.toml_read import read_toml
 from .project.config_settings import (
     AUTO,
     ConfigSettings,
@@ -158,6 +165,7 @@ def _build_plain(hook: str, *arguments: Any) -> str:
     arguments = (wheel_directory, backend_settings(config_settings), metadata_directory)
     if not has_marks(Path()):
         name: str = _wrapped(hook)(*arguments)
+        _warn_if_unsound(wheel_directory, name)
         return name
     from .building.kept_files import Owner, kept_apart
 
@@ -170,7 +178,17 @@ def _build_plain(hook: str, *arguments: Any) -> str:
         if name:
             Path(wheel_directory, name).unlink(missing_ok=True)
         raise
+    _warn_if_unsound(wheel_directory, name)
     return name
+
+
+def _warn_if_unsound(wheel_directory: str, name: object) -> None:
+    """Warn about the wheel of a plain build that could not become a variant; ignore other projects."""
+    data = read_toml(PROJECT_FILE)
+    if "variant" in data and isinstance(name, str):
+        backend = Project.load(PROJECT_FILE, variants=False).build_backend
+        for text in unsound_lines(Path(wheel_directory, name), backend):
+            _warn(text)
 
 
 def _build_variant(

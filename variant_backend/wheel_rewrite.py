@@ -22,6 +22,7 @@ from .variants.metadata import VariantMetadata
 from .variants.properties import Variant
 from .variants.requirements import LocalPin, local_pins
 from .variants.wheel_metadata import remarks_on, variant_of_wheel
+from .wheels.examination import SoundWheel, read_sound
 from .wheels.plain import without_tag
 from .wheels.reading import SIGNATURES, Wheel, WheelFile, name_inside
 from .wheels.writing import Rewriting, change_tail, check_is_free, errors_named, write_copy
@@ -170,40 +171,40 @@ def make_variant(
             if plan.recipe.strip_local_version:
                 filename = name_inside(filename, Source.of(file.fileno()))
             if target.exists() and target.samefile(path):
-                return _already(Wheel.read(filename, Source.of(file.fileno())), plan, target)
+                return _already(read_sound(filename, Source.of(file.fileno())), plan, target)
             check_is_free(target, force=force)
             in_place = False
             if dry_run or owned:
-                rewriting = rewritten(Wheel.read(filename, Source.of(file.fileno())), plan)
+                rewriting = rewritten(read_sound(filename, Source.of(file.fileno())), plan)
                 in_place = not dry_run and change_tail(path, file.fileno(), rewriting)
             if not dry_run and not in_place:
                 rewriting = write_copy(
-                    file.fileno(), filename, lambda opened: rewritten(opened, plan), target, advance
+                    file.fileno(), filename, lambda sound: rewritten(sound, plan), target, advance
                 )
         if in_place:
             path.replace(target)
     return Outcome(target, not dry_run, rewriting.warnings, rewriting.pins)
 
 
-def _already(source: Wheel, plan: AnyPlan, target: Path) -> Outcome:
+def _already(sound: SoundWheel, plan: AnyPlan, target: Path) -> Outcome:
     """Return the outcome for a wheel that is this variant already; raises VariantError if it is not."""
-    if edits_of(source, plan, edited_metadata(source.core_metadata, plan).metadata):
+    if edits_of(sound, plan, edited_metadata(sound.wheel.core_metadata, plan).metadata):
         raise VariantError("the variant would have the same name", hint="give another --output")
     kind = "this variant" if plan.document else "plain, and has this name and version"
-    return Outcome(target, False, (f"the wheel is {kind} already",))
+    return Outcome(target, False, (*sound.notices, f"the wheel is {kind} already"))
 
 
-def rewritten(wheel: Wheel, plan: AnyPlan) -> Rewriting:
-    """Return the new wheel; raises VariantError if the old one is invalid."""
+def rewritten(sound: SoundWheel, plan: AnyPlan) -> Rewriting:
+    """Return the new wheel; raises VariantError if the old one contradicts the plan."""
+    wheel = sound.wheel
     if plan.document is None and (wheel.is_variant() or wheel.filename.label):
         raise VariantError("the wheel is a variant", hint="use `variant-backend unmake` on it")
     if plan.recipe.dependencies or plan.recipe.remove_dependencies:
         _check_is_no_other_variant(wheel, plan.variant.label)
-    core_metadata.check_utf8(wheel.core_metadata)
     metadata, notices = edited_metadata(wheel.core_metadata, plan)
-    edits = edits_of(wheel, plan, metadata)
-    wheel.archive.check_layout()
-    warnings = [f"{name} was removed, because it signs the old RECORD" for name in wheel.signatures()]
+    edits = edits_of(sound, plan, metadata)
+    warnings = [*sound.notices]
+    warnings += [f"{name} was removed, because it signs the old RECORD" for name in wheel.signatures()]
     warnings += notices
     if (former := wheel.filename.label) not in (None, plan.variant.label):
         warnings.append(f"the wheel is variant {former!r} already; the new one replaces its properties")
@@ -238,14 +239,12 @@ def _check_is_no_other_variant(wheel: Wheel, label: str) -> None:
         )
 
 
-def edits_of(wheel: Wheel, plan: AnyPlan, metadata: bytes) -> dict[str, Sequence[Member]]:
-    """Return the changed members by their old names, for *metadata* as the new METADATA.
-
-    Raises VariantError if the wheel is invalid.
-    """
+def edits_of(sound: SoundWheel, plan: AnyPlan, metadata: bytes) -> dict[str, Sequence[Member]]:
+    """Return the changed members by their old names, for *metadata* as the new METADATA."""
+    wheel = sound.wheel
     moved = _moved(wheel, plan)
-    old_rows = wheel.read_file("RECORD")
-    contents = _contents(wheel, plan, metadata, moved, old_rows)
+    old_rows = sound.record.text.encode()
+    contents = _contents(sound, plan, metadata, moved, old_rows)
     edits: dict[str, Sequence[Member]] = {}
     for path, new_path in {**{path: path for path in contents if path in wheel.entries}, **moved}.items():
         entry, content = wheel.entries[path], contents.get(new_path)
@@ -275,15 +274,16 @@ def _moved(wheel: Wheel, plan: AnyPlan) -> dict[str, str]:
 
 
 def _contents(
-    wheel: Wheel, plan: AnyPlan, metadata: bytes, moved: Mapping[str, str], old_rows: bytes
+    sound: SoundWheel, plan: AnyPlan, metadata: bytes, moved: Mapping[str, str], old_rows: bytes
 ) -> dict[str, bytes]:
     """Return the new content of files by their new paths; RECORD only if it changes."""
+    wheel = sound.wheel
     dist_info = f"{renamed(wheel.filename, plan).stem}.dist-info"
     contents = {f"{dist_info}/variant.json": plan.document} if plan.document else {}
     if metadata != wheel.core_metadata:
         contents[f"{dist_info}/METADATA"] = metadata
     signatures = {wheel.path(name) for name in SIGNATURES}
-    rows = wheel.checked_record(old_rows).changed(contents, signatures, moved)
+    rows = sound.record.changed(contents, signatures, moved)
     if rows != old_rows:
         contents[f"{dist_info}/RECORD"] = rows
     return contents

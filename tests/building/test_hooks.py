@@ -90,6 +90,23 @@ def test_a_plain_wheel_is_the_wrapped_backends_own(project: Project, hook: str) 
     assert project.said == []
 
 
+@pytest.mark.parametrize("settings", [None, SMALL])
+def test_the_backend_of_an_unsound_wheel_is_named(project: Project, settings: Settings) -> None:
+    path = project.root / "ready" / PLAIN_NAME
+    members = walk(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content.replace(b"demo-1.0.dist-info/RECORD,,\n", b""))
+    if settings:
+        said = project.refusal(settings=settings)
+    else:
+        assert project.call_here("build_wheel") == PLAIN_NAME
+        assert (project.dist / PLAIN_NAME).read_bytes() == path.read_bytes()
+        said = "\n".join(project.said)
+    assert "missing row for 'demo-1.0.dist-info/RECORD'" in said
+    assert "update 'wrapped', which wrote this wheel" in said
+
+
 @pytest.mark.parametrize("hook", ["build_wheel", "build_editable"])
 def test_only_plain_builds_get_the_metadata_directory(project: Project, hook: str) -> None:
     # Some backends reject an edited metadata directory, and a variant.json would be an edit.

@@ -17,7 +17,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from variant_backend.checking.codes import INSTALLERS, RULES, select_codes
-from variant_backend.checking.release_rules import covers
 from variant_backend.checking.run import check_files, find_problems, summary
 from variant_backend.cli.check import check_command as command
 from variant_backend.cli.main import main
@@ -26,6 +25,7 @@ from variant_backend.publishing.index_file import plan_index
 from variant_backend.variants.metadata import OLD_SCHEMAS, VariantMetadata
 from variant_backend.variants.metadata_reading import metadata_from_json
 from variant_backend.variants.providers import never_supported
+from variant_backend.variants.tag_coverage import covers
 
 BROKEN = patched(DOCUMENT, {"variants": {"fast": {"speed": {"mode": []}}}})
 
@@ -195,7 +195,7 @@ def test_a_remedy_names_the_folder_of_the_release(dist: Path) -> None:
     page = folder / "simple" / "demo" / "index.html"
     page.write_text("", encoding="utf-8")
     for path in (folder, folder / "simple", page):
-        assert f"write the pages with `variant-backend index --simple '{folder}'`\n" in call(path).stdout
+        assert f"write new ones with `variant-backend index --simple '{folder}'`\n" in call(path).stdout
 
 
 def remedies(folder: Path, code: str) -> dict[Path, str]:

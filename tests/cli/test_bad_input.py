@@ -213,10 +213,10 @@ INVALID: dict[str, tuple[Callable[[Path], None], str]] = {
     "two dist-infos": (twin, "got demo-1.0.dist-info and other-2.0.dist-info"),
     "other dist-info": (renamed_member(b"demo-1.0.dist-info", b"damo-1.0.dist-info"), "damo-1.0.dist-info"),
     "RECORD missing": (edited(RECORD=None), "demo-1.0.dist-info/RECORD is missing"),
-    "RECORD not UTF-8": (edited(RECORD=b"\xff,,\n"), "demo-1.0.dist-info/RECORD: not UTF-8 at byte 0"),
+    "RECORD not UTF-8": (edited(RECORD=b"\xff,,\n"), "RECORD: not UTF-8 at byte 0"),
     "RECORD columns": (
         edited(RECORD=b"a,b\n"),
-        "demo-1.0.dist-info/RECORD: row 1: expected 3 columns, got 2",
+        "RECORD: row 1: expected 3 columns, got 2",
     ),
     "RECORD incomplete": (edited(RECORD=RECORD), "missing row for 'demo-1.0.dist-info/METADATA'"),
     "RECORD too long": (edited(RECORD=b"x,sha256=y,1\n" + COMPLETE), "row for 'x', which is not in"),
@@ -239,16 +239,16 @@ INVALID: dict[str, tuple[Callable[[Path], None], str]] = {
 
 
 @pytest.mark.parametrize("name", INVALID)
-def test_an_invalid_wheel_is_refused_in_one_line_and_leaves_no_files(tmp_path: Path, name: str) -> None:
+def test_an_invalid_wheel_is_refused_with_a_line_for_each_problem(tmp_path: Path, name: str) -> None:
     change, message = INVALID[name]
     wheel = make_wheel(tmp_path, compression=zipfile.ZIP_STORED)
     change(wheel)
     before = wheel.read_bytes()
     code, stdout, stderr = make(wheel)
     assert (code, stdout) == (1, "")
-    (line,) = [line for line in stderr.splitlines() if not line.startswith("warning: label '")]
-    assert line.startswith(f"error: {NAME}: ")
-    assert message in line
+    lines = [line for line in stderr.splitlines() if not line.startswith("warning: label '")]
+    assert all(line.startswith(f"error: {NAME}: ") for line in lines)
+    assert any(message in line for line in lines)
     assert [path.name for path in tmp_path.iterdir()] == [NAME]
     assert wheel.read_bytes() == before
 
@@ -269,7 +269,10 @@ def test_mend_repairs_exactly_the_wheels_whose_remedy_names_it(tmp_path: Path, n
         *(["--identity", "filename"] if "--identity" in stderr else []),
     ]
     result = CliRunner().invoke(main, ["mend", str(wheel), *options], catch_exceptions=False)
-    assert ("`variant-backend mend " in stderr) == (result.exit_code == 0), (stderr, result.stderr)
+    remedies = [
+        "`variant-backend mend " in line for line in stderr.splitlines() if line.startswith("error: ")
+    ]
+    assert all(remedies) == (result.exit_code == 0), (stderr, result.stderr)
     if result.exit_code == 0:
         walk(Path(result.stdout.strip()))
         assert make(Path(result.stdout.strip()))[0] == 0
@@ -472,7 +475,7 @@ def start_slow_run(tmp_path: Path) -> subprocess.Popen[str]:
     )
     process = start(sys.executable, "-c", script, wheel, "-p", "nvidia::sm_arch::90_real", "-l", "x")
     assert process.stdout and process.stdout.readline() == "half\n"
-    assert list(tmp_path.glob(".variant-backend-*/*.part"))
+    assert list(tmp_path.glob(".variant-backend-*/*.whl"))
     return process
 
 

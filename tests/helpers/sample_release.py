@@ -152,8 +152,13 @@ def lay_out(folder: Path, examples: Iterable[Example]) -> None:
         ):
             (folder / target).parent.mkdir(parents=True, exist_ok=True)
             (folder / target).write_text(text, encoding="utf-8")
+    path = folder / "demo-1.0-py3-none-any-fast.whl"
+    if "comment" in blocks:
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.comment = blocks["comment"].encode()
+    if "link" in blocks:
+        path.write_bytes(_with_link(path.read_bytes(), blocks["link"].strip().encode()))
     if "gap" in blocks:
-        path = folder / "demo-1.0-py3-none-any-fast.whl"
         path.write_bytes(_with_gap(path.read_bytes(), blocks["gap"].encode()))
 
 
@@ -195,6 +200,13 @@ def _row_changes(text: str) -> Callable[[list[str]], list[str]]:
         return [*kept, *(f"{row}\n" for row in changes["+"])]
 
     return change
+
+
+def _with_link(data: bytes, name: bytes) -> bytes:
+    """Make a member of a zip file a symbolic link."""
+    start = data.rindex(name, 0, data.index(b"PK\5\6")) - 46
+    start = data.index(b"PK\1\2" + data[start + 4 : start + 46] + name)
+    return data[: start + 38] + struct.pack("<L", 0o120777 << 16) + data[start + 42 :]
 
 
 def _with_gap(data: bytes, dead: bytes) -> bytes:

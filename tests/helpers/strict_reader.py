@@ -8,6 +8,7 @@ import hashlib
 import struct
 import zlib
 from pathlib import Path
+from unicodedata import category
 
 
 def walk(path: Path) -> dict[str, bytes]:
@@ -42,7 +43,7 @@ def walk(path: Path) -> dict[str, bytes]:
         assert (
             not text.startswith("/")
             and ".." not in text.split("/")
-            and text.isprintable()
+            and not {"Cc", "Cf", "Co", "Zl", "Zp"}.intersection(map(category, text))
             and "\\" not in text
         )
         start += extra_length

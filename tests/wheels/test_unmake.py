@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 from click.testing import CliRunner, Result
 from helpers.conversion import LEVEL, convert, metadata, null_metadata, write_sparse_wheel
-from helpers.made_wheels import make_wheel
+from helpers.made_wheels import make_wheel, record_row
 from helpers.strict_reader import walk
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -136,8 +136,7 @@ def plain_wheels(draw: st.DrawFn) -> tuple[dict[str, bytes], dict[str, str], For
         "demo-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nTag: py3-none-any\n",
     }
     contents = {**files, **dist_info}
-    rows = [f'"{name}"' if "," in name else name for name in contents]
-    lines = [f"{row},sha256=x,{len(content)}" for row, content in zip(rows, contents.values(), strict=True)]
+    lines = [record_row(name, content).rstrip("\n") for name, content in contents.items()]
     lines.insert(draw(st.integers(0, len(lines))), f"{RECORD},,")
     ending = draw(st.sampled_from(["\n", "\r\n"]))
     text = ending.join(lines) + draw(st.sampled_from(["", ending]))
@@ -239,7 +238,7 @@ def test_zip64_fields_are_removed_with_variant_json(
         monkeypatch.setattr(ranges, "_KERNEL_COPIES", [copy_with_holes])
     members = walk(make_wheel(tmp_path / "plain", files={}, order=("METADATA", "RECORD")))
     size = 0xFFFFFFFF - spare - sum(map(len, members.values())) - (30 + len(extra)) * 4 - 150
-    members[RECORD] += b"demo/large,sha256=x,%d\n" % size
+    members[RECORD] += b"demo/large,sha256=%b,%d\n" % (b"x" * 43, size)
     wheel = tmp_path / NAME
     write_sparse_wheel(wheel, members, size, extra)
     tail = wheel.stat().st_size - size

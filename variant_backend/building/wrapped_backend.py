@@ -64,14 +64,32 @@ def wheel_written_by(backend: str | None) -> Iterator[None]:
     except VariantError as error:
         from ..lowlevel.zip_records import MEND, REBUILD
         from ..variants.filename import RENAME
+        from ..wheels.soundness import REMEDIES
 
+        own = (MEND, REBUILD, RENAME, REMEDIES["bad-wheel-file"])
         remedy = f"update {backend!r}, which wrote this wheel, or report the error to its project"
         raise VariantError(
             *(
-                problem._replace(remedy=remedy) if problem.remedy in (MEND, REBUILD, RENAME) else problem
+                problem._replace(remedy=remedy) if problem.remedy in own else problem
                 for problem in error.problems
             )
         ) from None
+
+
+def unsound_lines(wheel: Path, backend: str | None) -> list[str]:
+    """Return a line for each problem because of which an installer refuses a wheel that *backend* wrote."""
+    from ..lowlevel.ranges import Source
+    from ..wheels.examination import read_sound
+    from ..wheels.reading import WheelFile
+
+    try:
+        with wheel_written_by(backend), wheel.open("rb", buffering=0) as file:
+            read_sound(WheelFile.of(wheel).name, Source.of(file.fileno()))
+    except VariantError as error:
+        return error.within(wheel.name).lines()
+    except OSError:  # the frontend reports it
+        return []
+    return []
 
 
 @contextmanager

@@ -123,8 +123,8 @@ class CheckedFiles:
         filename = key = None
         with self.findings.noting(path, code="bad-filename"):
             filename = WheelFile.of(path).name
-            key = (path.parent, *filename.release())
             self.findings.add(path, soundness.of_filename(filename))
+            key = (path.parent, *filename.release())
         with opened_file(path) as source:
             checked = check_wheel(self.findings, path, source, filename, payload=self._payload)
         if filename is not None and key is not None:

@@ -11,7 +11,9 @@ from typing import NamedTuple
 from ..errors import VariantError, did_you_mean, one_of
 from ..lowlevel.zip_records import MEND, REBUILD
 from ..project.python_versions import OLDEST
+from ..variants.metadata import SCHEMA_WITH_PROVIDERS
 from ..wheels.reading import IDENTIFY
+from ..wheels.soundness import REMEDIES
 
 ERROR = "error"
 WARNING = "warning"
@@ -46,7 +48,8 @@ _BOTH = ("installers", *INSTALLERS)
 _REMAKE = "recreate the wheel with `make-variant`, and do not edit files inside it"
 # A finding names the folder of the release instead of DIR.
 _REINDEX = "write it with `variant-backend index DIR`"
-_REPAGE = "write the pages with `variant-backend index --simple DIR`"
+# `index` replaces no page of another tool, and leaves a folder with another name.
+_REPAGE = "remove the project's pages, and write new ones with `variant-backend index --simple DIR`"
 
 
 def _format(fact: str, remedy: str) -> Rule:
@@ -78,17 +81,27 @@ RULES: Mapping[str, Rule] = {
         REBUILD,
     ),
     "missing-file": _format("METADATA, WHEEL or RECORD is missing or damaged.", REBUILD),
+    "symbolic-link": Rule(
+        (FORMAT,),
+        WARNING,
+        "A file is a symbolic link, which installers write as a text file.",
+        REMEDIES["symbolic-link"],
+    ),
+    "zip-comment": Rule((FORMAT,), WARNING, "The archive has a comment, which installers ignore.", MEND),
     "bad-wheel-file": _format(
-        "WHEEL cannot be read, or has an unsupported Wheel-Version.",
-        "rebuild the wheel with a build backend that writes Wheel-Version 1.0",
+        "WHEEL cannot be read, or has an unsupported Wheel-Version.", REMEDIES["bad-wheel-file"]
+    ),
+    "tag-mismatch": Rule(
+        (FORMAT,),
+        WARNING,
+        "WHEEL has other tags than the filename, invalid ones or none, or another build number.",
+        MEND,
     ),
     "bad-entry-points": _format(
-        "entry_points.txt or a script in it cannot be read.",
-        "write each script as NAME = MODULE:FUNCTION, and rebuild the wheel",
+        "entry_points.txt or a script in it cannot be read.", REMEDIES["bad-entry-points"]
     ),
     "data-folder": _format(
-        "The .data directory has a folder that installers do not know.",
-        "use only the folders data, headers, platlib, purelib and scripts, and rebuild the wheel",
+        "The .data directory has a folder that installers do not know.", REMEDIES["data-folder"]
     ),
     "wrong-identity": _format(
         "METADATA has another project name or version than the filename.",
@@ -98,6 +111,10 @@ RULES: Mapping[str, Rule] = {
     "duplicate-row": _format("RECORD lists a file twice.", MEND),
     "incomplete-row": _format(
         "A row of RECORD lacks hash or size, or the row of RECORD itself has them.", MEND
+    ),
+    "bad-hash": _format("A hash in RECORD has an unknown algorithm or an invalid form.", MEND),
+    "weak-hash": Rule(
+        (FORMAT,), WARNING, "A hash in RECORD is of MD5 or SHA-1, which the format forbids.", MEND
     ),
     "missing-row": _format("RECORD does not list a file of the wheel.", MEND),
     "stray-row": _format("RECORD lists a file that is not in the wheel.", MEND),
@@ -183,7 +200,7 @@ RULES: Mapping[str, Rule] = {
         _BOTH,
         ERROR,
         "A platform tag does not exist on any system.",
-        "correct its spelling; `python -m pip debug --verbose` lists the tags of a machine",
+        REMEDIES["unknown-platform"],
     ),
     "build-system": Rule(
         (PRACTICE,),
@@ -201,7 +218,13 @@ RULES: Mapping[str, Rule] = {
         _BOTH,
         ERROR,
         "A field of METADATA cannot be read.",
-        "correct it in the project file, and rebuild the wheel",
+        REMEDIES["bad-metadata"],
+    ),
+    "old-specifier": Rule(
+        (FORMAT,),
+        WARNING,
+        "Requires-Python has an old form, which package indexes reject.",
+        REMEDIES["old-specifier"],
     ),
     "abi-dependency": Rule(
         _UV,
@@ -255,7 +278,7 @@ RULES: Mapping[str, Rule] = {
         _UV,
         WARNING,
         "The provider defines this property, but uv does not support it yet.",
-        "add a variant that uv can select",
+        "use a property that uv supports, or --ignore unsupported-property",
     ),
     "unknown-provider": Rule(
         _UV,
@@ -263,7 +286,12 @@ RULES: Mapping[str, Rule] = {
         "uv has no provider for the namespace.",
         "use static-properties if the values are few and known",
     ),
-    "no-provider": Rule(_UV, WARNING, "A namespace has no provider.", "add a provider for the namespace"),
+    "no-provider": Rule(
+        _UV,
+        WARNING,
+        "A namespace has no provider.",
+        f'add a provider for the namespace; in JSON, also write "$schema": "{SCHEMA_WITH_PROVIDERS}"',
+    ),
     "optional-provider": Rule(
         _UV,
         WARNING,
@@ -290,7 +318,7 @@ RULES: Mapping[str, Rule] = {
         (PRACTICE,),
         ERROR,
         "A wheel without a label has a variant.json.",
-        "add the label to its filename: run `make-variant` on it",
+        "make a labelled copy with `make-variant`, and delete this wheel",
     ),
     "equal-properties": Rule((PRACTICE,), WARNING, "Two labels have equal properties.", "remove one of them"),
     "same-payload": Rule(
@@ -353,7 +381,7 @@ RULES: Mapping[str, Rule] = {
         (PRACTICE,),
         WARNING,
         "A variant wheel has a signature of RECORD that may be outdated.",
-        "delete the signature, or sign the wheel again",
+        "delete the signature; if you have signed the wheel again, use --ignore signature",
     ),
     "direct-reference": Rule(
         (PRACTICE,), WARNING, "A dependency names a URL.", "name a project and its versions instead"

@@ -6,9 +6,8 @@ with released installers.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import combinations, product
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from ..errors import MOST_SHOWN, Problem, VariantError, one_of
@@ -17,6 +16,7 @@ from ..formats.simple_api import Page
 from ..variants.filename import WheelFilename, index_filename, normalize, release_of_index
 from ..variants.properties import NULL_LABEL, Variant
 from ..variants.requirements import LocalPin
+from ..variants.tag_coverage import covers
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -65,52 +65,6 @@ def of_fallbacks(wheels: Sequence[WheelFilename], has_sdist: bool) -> Iterator[t
         if not covers(plain, tags):
             text = f"{tags} has no plain wheel"
             yield filename, Problem("plain-from-sdist" if has_sdist else "no-plain-wheel", "", text)
-
-
-def covers(fallbacks: Iterable[str], tags: str) -> bool:
-    """Return whether a wheel with one of the *fallbacks* can be installed wherever one with *tags* can.
-
-    Only the system and the machine of a platform tag are compared, not its version. Python 2 is ignored:
-    installers that read variants do not support it.
-    """
-    offered = [tag for text in fallbacks for tag in _expanded(text)]
-    wanted = [tag for tag in _expanded(tags) if not re.fullmatch(r"(py|cp)2\d*", tag[0])]
-    return all(any(_covers(one, other) for one in offered) for other in wanted)
-
-
-def _expanded(tags: str) -> list[tuple[str, ...]]:
-    return [*product(*(part.lower().split(".") for part in tags.split("-")))]
-
-
-def _covers(offered: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
-    python, abi, platform = offered
-    if platform != "any" and not _machines(wanted[2]) <= _machines(platform):
-        return False
-    if (python, abi) == wanted[:2]:
-        return True
-    least, version = _version(python), _version(wanted[0])
-    if least is None or version is None:
-        return False
-    if abi == "none":
-        return least <= version if python.startswith("py") else python == wanted[0]
-    stable = "abi3t" if wanted[1].endswith("t") else "abi3"  # free-threaded Python has its own stable ABI
-    return abi == stable and python[:2] == wanted[0][:2] and least <= version
-
-
-def _version(python: str) -> int | None:
-    """Return the minor version of a Python 3 tag, 0 if it has none. None for other Pythons."""
-    match = re.fullmatch(r"[a-z]+3(\d*)", python)
-    return int(match[1] or 0) if match else None
-
-
-def _machines(platform: str) -> set[tuple[str, str]]:
-    """Return the (system, machine) pairs of a platform tag."""
-    if match := re.fullmatch(r"(?:many)?(linux)(?:\d+|_\d+_\d+)?_(.+)|(musllinux)_\d+_\d+_(.+)", platform):
-        return {(match[1] or match[3], match[2] or match[4])}
-    if match := re.fullmatch(r"(macosx|ios|android)_\d+(?:_\d+)?_(.+)", platform):
-        machines = {"universal2": ["x86_64", "arm64"]}.get(match[2], [match[2]])
-        return {(match[1], machine) for machine in machines}
-    return {(platform, "")}
 
 
 def of_projects(projects: Mapping[str, Mapping[str, Variant]]) -> Iterator[tuple[str, Problem]]:

@@ -16,9 +16,9 @@ from ..variants import consistency
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..variants.requirements import LocalPin, local_pins
-from ..wheels import soundness
+from ..wheels.examination import Examined, examine
 from ..wheels.payload import payload_of
-from ..wheels.reading import SIGNATURES, Wheel, check_directories, check_identity, read_archive
+from ..wheels.reading import read_archive
 from .documents import check_metadata
 from .findings import Findings
 from .input_files import document_content, is_regular_file
@@ -48,79 +48,58 @@ def check_wheel(
         archive = read_archive(source)
     if archive is None:
         return CheckedWheel()
-    is_sound = False
-    with findings.noting(path, code="zip-layout"):
-        archive.check_layout()
-        is_sound = True
-    if filename is None:
-        return CheckedWheel()  # the names of its directories are unknown
-    wheel = Wheel(filename, archive, {entry.name: entry for entry in archive.entries}, b"")
-    with findings.noting(path, code="dist-info"):
-        check_directories(filename, wheel.entries)
-    if not any(name.startswith(wheel.path("")) for name in wheel.entries):
-        return CheckedWheel()  # no later check would find its file
-    checked = _DistInfo(findings, path, wheel).check()
-    if payload and is_sound:  # members that overlap could be inflated again and again
-        findings.add(path, _module_problems(wheel, checked.metadata))
+    if filename is None:  # the names of its directories are unknown
+        with findings.noting(path, code="zip-layout"):
+            archive.check_layout()
+        return CheckedWheel()
+    examined = examine(filename, archive)
+    findings.add(path, examined.problems)
+    checked = _Members(findings, path, examined).check()
+    # Members that overlap could be inflated again and again.
+    if payload and all(problem.code != "zip-layout" for problem in examined.problems):
+        findings.add(path, _module_problems(examined, checked.metadata))
     return checked
 
 
-def _module_problems(wheel: Wheel, metadata: VariantMetadata | None) -> list[Problem]:
+def _module_problems(examined: Examined, metadata: VariantMetadata | None) -> list[Problem]:
     """Compare the runtimes that the modules of a wheel link with its properties and requirements."""
     from ..variants.runtimes import runtime_problems
     from ..wheels.linked_runtimes import linked_runtimes
 
-    runtimes, problems = linked_runtimes(wheel)
+    runtimes, problems = linked_runtimes(examined.wheel)
     variants = metadata.variants.values() if metadata else ()
     properties = {prop for variant in variants for prop in variant.properties}
-    try:
-        requirements = core_metadata.requirements(wheel.read_file("METADATA"))
-    except VariantError:  # reported already
-        requirements = []
+    requirements = core_metadata.requirements(examined.wheel.core_metadata)
     return [*problems, *runtime_problems(properties, requirements, runtimes)]
 
 
-class _DistInfo(NamedTuple):
-    """The checks of a wheel's dist-info directory; each file is read once."""
+class _Members(NamedTuple):
+    """The checks of an examined wheel's variant.json, and of the copy of its METADATA."""
 
     findings: Findings
     path: Path
-    wheel: Wheel
+    examined: Examined
 
     def check(self) -> CheckedWheel:
-        """Check all files."""
-        contents = {name: self.content(name) for name in ("METADATA", "WHEEL", "RECORD")}
-        self.check_core_metadata(contents["METADATA"])
-        if (data := contents["WHEEL"]) is not None:
-            self.findings.add(self.path, soundness.of_wheel_file(data), "WHEEL")
-        if self.wheel.path("entry_points.txt") in self.wheel.entries:
-            contents["entry_points.txt"] = data = self.content("entry_points.txt")
-            self.findings.add(self.path, soundness.of_entry_points(data or b""), "entry_points.txt")
-        folder = f"{self.wheel.filename.stem}.data"
-        self.findings.add(self.path, soundness.of_data_folders(self.wheel.entries, folder))
+        """Check all of them."""
+        wheel, contents, record, _ = self.examined
+        self.check_copy(contents.get("METADATA"))
         metadata = None
-        if self.wheel.is_variant():
-            contents["variant.json"] = data = self.content("variant.json")
-            metadata = self.checked_metadata(data)
-        elif self.wheel.filename.label is not None:
-            text = f"{self.wheel.path('variant.json')} is missing"
+        if wheel.is_variant():
+            metadata = self.checked_metadata(contents.get("variant.json"))
+            if present := wheel.signatures():
+                text = f"{wheel.path(present[0])} may sign an older RECORD"
+                self.findings.note(self.path, text, code="signature")
+        elif wheel.filename.label is not None and contents:
+            text = f"{wheel.path('variant.json')} is missing"
             self.findings.note(self.path, text, code="missing-variant-json")
-        pins = local_pins(core_metadata.requirements(contents["METADATA"] or b""))
-        return CheckedWheel(metadata, self.checked_payload(contents.pop("RECORD"), contents), pins)
+        pins = local_pins(core_metadata.requirements(wheel.core_metadata))
+        return CheckedWheel(metadata, payload_of(wheel.filename, record) if record else None, pins)
 
-    def content(self, name: str) -> bytes | None:
-        """Return the content of a file. None if it is missing or damaged."""
-        with self.findings.noting(self.path, code="missing-file"):
-            return self.wheel.read_file(name)
-        return None
-
-    def check_core_metadata(self, data: bytes | None) -> None:
-        """Check METADATA, and compare it with the optional copy beside the wheel (PEP 658)."""
+    def check_copy(self, data: bytes | None) -> None:
+        """Compare METADATA with the optional copy beside the wheel (PEP 658)."""
         if data is None:
             return
-        with self.findings.noting(self.path, code="wrong-identity", within="METADATA"):
-            check_identity(self.wheel.filename, data)
-        self.findings.add(self.path, soundness.of_core_metadata(data), "METADATA")
         copy = self.path.with_name(f"{self.path.name}.metadata")
         try:
             differs = is_regular_file(copy) and document_content(copy) != data
@@ -131,7 +110,7 @@ class _DistInfo(NamedTuple):
 
     def checked_metadata(self, data: bytes | None) -> VariantMetadata | None:
         """Check variant.json and return its metadata. None if it is incomplete or contradictory."""
-        place, filename = "variant.json", self.wheel.filename
+        place, filename = "variant.json", self.examined.wheel.filename
         metadata = check_metadata(self.findings, self.path, data, place) if data is not None else None
         if metadata is None:
             if filename.label is None:
@@ -142,36 +121,3 @@ class _DistInfo(NamedTuple):
         self.findings.add(self.path, problems, place)
         is_known = all(problem.code == "unlabelled-variant" for problem in problems)
         return metadata if is_known else None
-
-    def checked_payload(
-        self, data: bytes | None, contents: Mapping[str, bytes | None]
-    ) -> dict[str, str] | None:
-        """Compare RECORD with the archive, and its hashes with the *contents* that were read.
-
-        Returns the hash of each file of the payload. None if RECORD is missing or broken.
-        """
-        if data is None:
-            return None
-        wheel, place = self.wheel, self.wheel.path("RECORD")
-        signatures = {wheel.path(name) for name in SIGNATURES}
-        present = signatures & wheel.entries.keys()
-        if present and wheel.is_variant():
-            text = f"{min(present)} may sign an older RECORD"
-            self.findings.note(self.path, text, code="signature")
-        known = {wheel.path(name): content for name, content in contents.items() if content is not None}
-        with self.findings.noting(self.path, code="bad-record", within="RECORD"):
-            record = wheel.parsed_record(data)
-            sizes = {name: entry.size for name, entry in wheel.entries.items() if name[-1] != "/"}
-            problems = [
-                *record.problems(place, sizes.keys(), signatures),
-                *record.wrong_sizes(place, sizes),
-                *record.wrong_hashes(place, known),
-            ]
-            if listed := signatures.intersection(path for path, _, _ in record.rows):
-                problems.append(
-                    Problem("signature-listed", place, f"RECORD lists the signature {min(listed)!r}")
-                )
-            placed = (Problem(problem.code, "RECORD", problem.text) for problem in problems)
-            self.findings.add(self.path, placed)
-            return payload_of(wheel.filename, record)
-        return None

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 from .. import __version__
-from ..checking import release_rules, run
+from ..checking import run
 from ..checking.codes import ERROR
 from ..checking.findings import Finding
 from ..errors import Problem, UnknownNameError, VariantError, did_you_mean, one_of, problems_of
@@ -34,6 +34,7 @@ from ..variants.filename import WheelFilename, escape
 from ..variants.metadata import VariantMetadata
 from ..variants.properties import NULL_LABEL
 from ..variants.requirements import Pin
+from ..variants.tag_coverage import covers
 from ..wheels import soundness
 from ..wheels.reading import Wheel, open_wheel
 
@@ -76,7 +77,8 @@ def without_fallback(listed: Release, listing: Listing) -> Problem | None:
     if {None, NULL_LABEL} & {wheel.label for wheel in listed.candidates}:
         return None
     labels = sorted({None, NULL_LABEL} & {wheel.label for wheel in listing.wheels}, key=str)
-    remedy = "add a null variant (`make-variant --null WHEEL`)"
+    # Without the project file, a null variant declares another namespace than the other wheels.
+    remedy = "add a plain wheel, or a null variant (`make-variant --null --pyproject FILE WHEEL`)"
     if labels:
         remedy = f"add --label {shlex.quote(labels[-1] or PLAIN)}"
     text = "no null variant and no plain wheel is listed, so machines that support no variant get no wheel"
@@ -199,7 +201,7 @@ def preferred(listing: Listing) -> list[str]:
     names = [wheel.name for wheel in listing.wheels]
     labelled = {name.tags for name in names if name.label is not None}
     plain = [name for name in names if name.label is None]
-    return [str(name) for name in plain if any(release_rules.covers([name.tags], tags) for tags in labelled)]
+    return [str(name) for name in plain if any(covers([name.tags], tags) for tags in labelled)]
 
 
 def _refuse(findings: Iterable[Finding]) -> None:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Set
 from typing import NamedTuple
 
-from ..errors import Problem, VariantError
+from ..errors import MOST_SHOWN, Problem, VariantError
+
+# Every installer knows these algorithms; others of `hashlib` have no fixed length, or are missing somewhere.
+_ALGORITHMS = hashlib.algorithms_guaranteed - {"shake_128", "shake_256"}
+# `wheel unpack` refuses them, installers do not (PEP 427).
+_WEAK = {"md5", "sha1"}
+_USUAL_HASH = re.compile(r"sha256=[A-Za-z0-9_-]{43}")
 
 # A path with one of these characters may be quoted.
 _SPECIAL = "'\",\r\n"
@@ -46,7 +54,7 @@ class Record(NamedTuple):
     def problems(self, place: str, files: Set[str], unlisted: Set[str]) -> Iterator[Problem]:
         """Compare RECORD, whose path is *place*, with the wheel's *files*; *unlisted* files need no row.
 
-        Yields one problem for each broken rule. Sizes and hashes are not compared.
+        Yields one problem for each broken rule. Sizes and hashes are only read, not compared.
         """
         paths = [path for path, _, _ in self.rows]
         listed = set(paths)
@@ -57,6 +65,7 @@ class Record(NamedTuple):
             expected = "no hash and no size" if place in incomplete else "a hash and a size"
             text = f"expected {expected} in the row of {_first_of(incomplete)}"
             yield Problem("incomplete-row", place, text)
+        yield from self._hash_problems(place)
         if missing := files - listed - unlisted:
             yield Problem("missing-row", place, f"missing row for {_first_of(missing)}")
         if stray := listed - files - unlisted:
@@ -70,6 +79,22 @@ class Record(NamedTuple):
             if not ((not digest and not size) if path == place else (digest and size.isdecimal()))
             and path not in unlisted
         ]
+
+    def _hash_problems(self, place: str) -> Iterator[Problem]:
+        """Find hashes that installers cannot read, and those of weak algorithms."""
+        is_usual = _USUAL_HASH.fullmatch
+        unusual = [(path, digest) for path, digest, _ in self.rows if digest and not is_usual(digest)]
+        algorithms = {path: digest.partition("=")[0] for path, digest in unusual}
+        if unknown := [path for path, name in algorithms.items() if name not in _ALGORITHMS]:
+            text = f"unknown hash algorithm {algorithms[min(unknown)][:MOST_SHOWN]!r} in the row of"
+            yield Problem("bad-hash", place, f"{text} {_first_of(unknown)}")
+        known = [(path, digest) for path, digest in unusual if algorithms[path] in _ALGORITHMS]
+        if bad := [path for path, digest in known if not _is_base64(digest)]:
+            text = "expected the hash in URL-safe base64 without padding in the row of"
+            yield Problem("bad-hash", place, f"{text} {_first_of(bad)}")
+        if weak := [path for path, name in algorithms.items() if name in _WEAK]:
+            text = f"weak hash algorithm {algorithms[min(weak)]} in the row of {_first_of(weak)}"
+            yield Problem("weak-hash", place, text)
 
     def wrong_sizes(self, place: str, sizes: Mapping[str, int]) -> Iterator[Problem]:
         """Compare the rows with the *sizes* of the wheel's files in bytes; yields one problem or none."""
@@ -131,13 +156,25 @@ def _first_of(paths: Collection[str]) -> str:
     return f"{min(paths)!r}{others}"
 
 
-def _is_hash(digest: str, content: bytes) -> bool:
-    """Return whether a row has the hash of *content*; False for unknown algorithms."""
+def _is_base64(digest: str) -> bool:
+    """Return whether a hash of a known algorithm has the characters and the length of base64."""
     algorithm, _, value = digest.partition("=")
-    if algorithm not in ("sha256", "sha384", "sha512"):  # the weaker ones are not allowed in wheels
-        return False
-    actual = base64.urlsafe_b64encode(hashlib.new(algorithm, content).digest()).rstrip(b"=")
-    return value == actual.decode()
+    return re.fullmatch("[A-Za-z0-9_-]*", value) is not None and len(value) == _length(algorithm)
+
+
+@functools.cache
+def _length(algorithm: str) -> int:
+    """Return the number of characters of a hash."""
+    return -(-hashlib.new(algorithm, usedforsecurity=False).digest_size * 8 // 6)
+
+
+def _is_hash(digest: str, content: bytes) -> bool:
+    """Return whether a row has the hash of *content*; True for hashes that `Record.problems` reports."""
+    algorithm, _, value = digest.partition("=")
+    if algorithm not in _ALGORITHMS or not _is_base64(digest):
+        return True
+    actual = hashlib.new(algorithm, content, usedforsecurity=False).digest()
+    return value == base64.urlsafe_b64encode(actual).rstrip(b"=").decode()
 
 
 def _hash_and_size(content: bytes) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from .ranges import Source, has_parts
 from .zip_records import (
     CENTRAL_SIZE,
     DEFLATED,
+    END_SIZE,
     ENDING_SIZE,
     LOCAL_SIGNATURE,
     LOCAL_SIZE,
@@ -128,6 +129,10 @@ class Archive(NamedTuple):
         if dead > 0:
             raise VariantError(f"{dead} unused bytes before member {name!r}", hint=MEND)
         raise VariantError(f"member {name!r} overlaps the one before it", hint=REBUILD)
+
+    def has_comment(self) -> bool:
+        """Return whether the archive has a comment, which follows its end record."""
+        return not self.end_records.startswith(_END_SIGNATURE, len(self.end_records) - END_SIZE)
 
     def content(self, entry: Entry) -> bytes:
         """Return a member's content after verifying its size and CRC.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import operator
+import re
 import struct
 import time
 import zlib
@@ -45,6 +46,20 @@ _LEVEL = 0x0006  # how well the data is compressed
 # or one of the suspicious texts.
 _ORDINARY = bytes({*range(0x20, 0x7F)}.difference(b"\\:")) + b"\n"
 _SUSPICIOUS = (b"\n/", b"..")
+
+# Characters in names that an installer refuses: controls, formats such as bidirectional marks, line ends,
+# private and forbidden characters. The list does not depend on the version of Unicode in Python.
+_REFUSED = (
+    "[\\0-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u2064\u2066-\u206f\ue000-\uf8ff\ufdd0-\ufdef\ufeff\ufff9-\ufffb\ufffe\uffff\U000110bd\U000110cd"
+    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f"
+    "\U000f0000-\U0010ffff"
+    + "".join(chr(plane << 16 | last) for plane in range(1, 15) for last in (0xFFFE, 0xFFFF))
+    + "]"
+)
+
+# Readers refuse a member that needs a newer version of the zip format.
+_NEWEST = 63
 
 REBUILD = "rebuild the wheel"
 # The remedy for problems that `mend` repairs.
@@ -106,9 +121,9 @@ _LOCAL = struct.Struct("<4s5H3L2H")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
-# The fields of a directory record that reading needs: flags, method, CRC, compressed size, size, length of
-# the name, lengths of extra fields and comment as one number, disk, offset.
-_CENTRAL_PART = struct.Struct("<8xHH4xLLLHLH6xL")
+# The fields of a directory record that reading needs: needed version, flags, method, CRC, compressed size,
+# size, length of the name, lengths of extra fields and comment as one number, disk, offset.
+_CENTRAL_PART = struct.Struct("<6xBxHH4xLLLHLH6xL")
 _LOCATOR = struct.Struct("<4sLQL")  # signature, disk, offset of the ZIP64 end record, disks
 
 
@@ -206,7 +221,10 @@ def _read_end64(tail: bytes, start: int, file_size: int) -> _End:
 def read_directory(directory: bytes, total: int) -> list[Entry]:
     """Return the members; raises VariantError at the first damaged or forbidden record."""
     entries = _read_plain(directory, total)
-    return _read_records(directory, total) if entries is None else entries
+    if entries is None:
+        entries = _read_records(directory, total)
+    _check_folders([entry.name for entry in entries])
+    return entries
 
 
 def _read_plain(directory: bytes, total: int) -> list[Entry] | None:
@@ -219,13 +237,17 @@ def _read_plain(directory: bytes, total: int) -> list[Entry] | None:
     if start or len(records) != total or min(map(len, records), default=0) <= _CENTRAL.size:
         return None
     columns = zip(*map(_CENTRAL_PART.unpack_from, records), strict=True)
-    flags, methods, crcs, compressed_sizes, sizes, name_lengths, other_lengths, disks, offsets = columns
+    needed, flags, methods, crcs, compressed_sizes, sizes, name_lengths, other_lengths, disks, offsets = (
+        columns
+    )
     encoded = [record[_CENTRAL.size :] for record in records]
     if (
         # A signature inside a record would split it, so that its length is wrong.
         name_lengths != tuple(map(len, encoded))
         or any(kind & _FORBIDDEN for kind in set(flags))
         or not _METHODS.issuperset(methods)
+        or max(needed) > _NEWEST
+        or (STORED in methods and any(map(_is_cut, methods, compressed_sizes, sizes)))
         or any(other_lengths)
         or any(disks)
         or max(map(max, (compressed_sizes, sizes, offsets))) == _FULL32
@@ -234,6 +256,11 @@ def _read_plain(directory: bytes, total: int) -> list[Entry] | None:
         return None
     members = zip(names, records, offsets, compressed_sizes, sizes, crcs, methods, strict=True)
     return list(map(_ENTRY, members))
+
+
+def _is_cut(method: int, compressed_size: int, size: int) -> bool:
+    """Return whether a member is stored unchanged, but with two sizes."""
+    return method == STORED and compressed_size != size
 
 
 def _plain_names(encoded: list[bytes]) -> list[str] | None:
@@ -286,6 +313,9 @@ def _read_record(central: _Central, record: bytes) -> Entry:
     elif _FULL32 in slots:
         raise VariantError(f"member {name!r}: its ZIP64 extra field is missing", hint=REBUILD)
     size, compressed_size, offset = slots
+    if _is_cut(central.method, compressed_size, size):
+        text = f"is stored, but has two sizes: {compressed_size} and {size} bytes"
+        raise VariantError(f"member {name!r} {text}", hint=REBUILD)
     return Entry(name, record, offset, compressed_size, size, central.crc, central.method)
 
 
@@ -297,16 +327,25 @@ def _forbidden(central: _Central) -> str | None:
         return "has a data descriptor, which package indexes reject"
     if central.method not in _METHODS:
         return f"has compression method {central.method}; allowed methods: stored (0), deflated (8)"
+    if central.needed & 0xFF > _NEWEST:
+        return f"needs version {_version(central.needed)} of zip; readers support versions up to 6.3"
     if central.comment_length:
         return "has a comment, which package indexes reject"
     return "is on another disk" if central.disk else None
 
 
+def _version(needed: int) -> str:
+    """Return a version of the zip format as text; its upper byte names a system."""
+    return f"{(needed & 0xFF) // 10}.{(needed & 0xFF) % 10}"
+
+
 def is_unsafe(name: str) -> bool:
-    """Return whether a name is empty, absolute, has ``..``, or has characters that cannot be printed."""
+    """Return whether a name is empty, absolute, has ``..``, or has characters that installers refuse."""
     has_drive = name[1:2] == ":" and name[0].isascii() and name[0].isalpha()
     leads_up = ".." in name and ".." in name.split("/")
-    return not name or name[0] == "/" or has_drive or leads_up or "\\" in name or not name.isprintable()
+    return (
+        not name or name[0] == "/" or has_drive or leads_up or "\\" in name or bool(re.search(_REFUSED, name))
+    )
 
 
 def _check_names(entries: list[Entry]) -> None:
@@ -315,7 +354,7 @@ def _check_names(entries: list[Entry]) -> None:
         if is_unsafe(name):
             raise VariantError(
                 f"member {name!r}: a name must not be absolute, nor contain '..', backslashes or"
-                " characters that cannot be printed",
+                " characters that installers refuse",
                 hint=REBUILD if is_unsafe(name.replace("\\", "/")) else MEND,
             )
     ordered = sorted(entries, key=operator.attrgetter("name"))
@@ -325,8 +364,18 @@ def _check_names(entries: list[Entry]) -> None:
             raise VariantError(f"duplicate member {one.name!r}", hint=MEND if is_copy else REBUILD)
 
 
+def _check_folders(names: list[str]) -> None:
+    """Check that no member is a file and a folder at once; raises VariantError."""
+    folders = upper = {name.rpartition("/")[0] for name in names}
+    while upper := {name.rpartition("/")[0] for name in upper} - folders:
+        folders |= upper
+    if both := {name for name in folders.intersection(names) if name[-1] != "/"}:
+        raise VariantError(f"member {min(both)!r} is a file, and a folder of other members", hint=REBUILD)
+
+
 LOCAL_SIZE = _LOCAL.size
 CENTRAL_SIZE = _CENTRAL.size
+END_SIZE = _END.size
 
 
 def header_length(header: bytes) -> int:
@@ -340,6 +389,9 @@ def compare_headers(entry: Entry, header: bytes) -> None:
     central = _Central._make(_CENTRAL.unpack_from(entry.central))
     if local.signature != LOCAL_SIGNATURE:
         raise VariantError(f"member {entry.name!r}: no local header at byte {entry.offset}", hint=REBUILD)
+    if local.needed & 0xFF > _NEWEST:
+        text = f"needs version {_version(local.needed)} of zip; readers support versions up to 6.3"
+        raise VariantError(f"member {entry.name!r} {text}", hint=REBUILD)
     name_end = _LOCAL.size + local.name_length
     size, compressed_size = _read_local_sizes(entry.name, local, header[name_end:])
     for what, here, there in (

@@ -16,6 +16,7 @@ from ..variants.filename import WheelFilename, index_filename, parse_index_filen
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import metadata_from_json
+from ..wheels import soundness
 from ..wheels.reading import Wheel, WheelFile
 from ..wheels.wrong_files import folder_problem, missing_problem
 
@@ -211,6 +212,9 @@ class _Reader:
         path, name = wheel
         if name.stem not in self._releases:
             self._releases[name.stem] = name.release()
+        for problem in soundness.of_filename(name):
+            if problem.code == "bad-filename":
+                raise VariantError(problem, hint=soundness.REMEDIES[problem.code]).within(path.name)
         with wheel.open(whole=self._whole) as opened:
             metadata = self._variant_metadata(opened, name.label) if name.label else None
             core_metadata = self._core_metadata.setdefault(opened.core_metadata, opened.core_metadata)

@@ -20,6 +20,7 @@ from ..variants.legacy import Upgraded, upgrade_document, upgrade_table
 from ..variants.validation import Document, read_json
 from ..variants.wheel_metadata import label_problem
 from ..wheel_rewrite import Plan, edited_metadata, make_variant, renamed, rewritten
+from ..wheels.examination import sound_wheel
 from ..wheels.reading import WheelFile
 from ..wheels.wrong_files import path_problem
 
@@ -132,7 +133,9 @@ def _upgrade_wheel(path: Path, to: Destination, moment: int | None) -> UpgradedF
         plan = Plan(upgraded.metadata, Recipe(), labelled=file.name.label is not None, moment=moment)
         if decided := _decided(wheel.core_metadata, edited_metadata(wheel.core_metadata, plan).metadata):
             upgraded = upgraded._replace(changed=(*upgraded.changed, decided))
-        rewritten(wheel, plan)  # reports all problems before any file is written, and in a dry run
+        rewritten(
+            sound_wheel(file.name, wheel.archive), plan
+        )  # reports all problems before any file is written, and in a dry run
     name = str(renamed(file.name, plan))
     return UpgradedFile(_put(path, name, to, lambda folder: make_variant(file, plan, folder).path), upgraded)
 

@@ -250,7 +250,7 @@ class _RepairedFiles(NamedTuple):
             if old != new
         }
         problems = [
-            *soundness.of_wheel_file(new_wheel),
+            *soundness.of_wheel_file(new_wheel, identity.filename),
             *soundness.of_data_folders(renamed.names, f"{stem}.data"),
         ]
         if f"{directories.dist_info}/entry_points.txt" in members:

@@ -14,6 +14,7 @@ from ..variants.filename import WheelFilename
 from ..variants.markers import mentions_variant, resolve_here
 from ..variants.properties import Property, Variant
 from ..variants.wheel_metadata import variant_of_wheel
+from .examination import SoundWheel
 from .reading import Wheel, WheelFile
 from .writing import Rewriting, errors_named, write_copy
 
@@ -100,12 +101,11 @@ def decided_metadata(wheel: Wheel, supported: Callable[[Variant], Collection[Pro
     return decided_data
 
 
-def _with_metadata(wheel: Wheel, metadata: bytes) -> Rewriting:
+def _with_metadata(sound: SoundWheel, metadata: bytes) -> Rewriting:
     """Return the wheel with another METADATA and a matching RECORD."""
-    wheel.archive.check_layout()
-    rows, record = wheel.read_file("RECORD"), wheel.path("RECORD")
+    wheel, rows, record = sound.wheel, sound.record.text.encode(), sound.wheel.path("RECORD")
     signatures = [wheel.path(name) for name in wheel.signatures()]
-    changed = wheel.checked_record(rows).changed({wheel.path("METADATA"): metadata}, signatures, {})
+    changed = sound.record.changed({wheel.path("METADATA"): metadata}, signatures, {})
     edits = {
         **{path: [] for path in signatures},
         wheel.path("METADATA"): [

@@ -2,17 +2,65 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from ..errors import MOST_SHOWN, Problem, VariantError
+from ..errors import MOST_SHOWN, Problem, VariantError, one_of
 from ..formats import core_metadata
-from ..variants.filename import WheelFilename
+from ..lowlevel.zip_archive import Archive
+from ..lowlevel.zip_records import MEND, Entry
+from ..variants.filename import RENAME, WheelFilename
+from ..variants.tag_coverage import covers
+
+# Installers install a wheel with these problems, unlike one with any other: so conversions take it, and
+# print them.
+NOTICES = frozenset(
+    {"direct-reference", "old-specifier", "symbolic-link", "weak-hash", "tag-mismatch", "zip-comment"}
+)
+# The remedy for each code; for any other, it is to rebuild the wheel.
+REMEDIES = {
+    **dict.fromkeys(
+        (
+            *("bad-hash", "duplicate-row", "incomplete-row", "missing-row", "signature-listed", "stray-row"),
+            *("tag-mismatch", "weak-hash", "wrong-hash", "wrong-size", "zip-comment"),
+        ),
+        MEND,
+    ),
+    "bad-entry-points": "write each script as NAME = MODULE:FUNCTION, and rebuild the wheel",
+    "bad-filename": RENAME,
+    "bad-metadata": "correct it in the project file, and rebuild the wheel",
+    "bad-wheel-file": "rebuild the wheel with a build backend that writes Wheel-Version 1.0",
+    "data-folder": "use only the folders data, headers, platlib, purelib and scripts, and rebuild the wheel",
+    "old-specifier": 'write ">=3.5" instead of ">=3.5.*", and rebuild the wheel',
+    "symbolic-link": "replace the link with a copy of its target, and rebuild the wheel",
+    "unknown-platform": "correct its spelling; `python -m pip debug --verbose` lists the tags of a machine",
+}
 
 # The fields of METADATA on which installing depends.
 _FIELDS = ("Name", "Version", "Requires-Dist", "Requires-Python", "Provides-Extra")
 _UNREAD = "follows a malformed line, where parsers stop"
 _UNPRINTABLE = "contains a control character or a non-ASCII space"
+
+# Versions and requirements in the usual forms are not parsed: packaging takes long to import.
+_VERSION = r"\d{1,9}(?:\.\d{1,9})*(?:(?:a|b|rc)\d{1,9})?(?:\.post\d{1,9})?(?:\.dev\d{1,9})?"
+_SPECIFIER = (
+    rf"(?:(?:[<>]=?|[=!]=) ?{_VERSION}|[=!]= ?\d{{1,9}}(?:\.\d{{1,9}})*\.\*|~= ?\d{{1,9}}(?:\.\d{{1,9}})+)"
+)
+_SPECIFIERS = rf"{_SPECIFIER}(?:, ?{_SPECIFIER})*"
+_NAME = r"[A-Za-z0-9]+(?:[._-]+[A-Za-z0-9]+)*"
+_MARKER = (
+    r"""(?:extra|implementation_name|os_name|platform_machine|platform_python_implementation|platform_system"""
+    r"""|python_full_version|python_version|sys_platform) ?(?:[<>]=?|[=!]=) ?(?:"[\w.+-]*"|'[\w.+-]*')"""
+)
+_MARKERS = rf"(?:{_MARKER}|\({_MARKER}(?: (?:and|or) {_MARKER})*\))"
+_REQUIREMENT = (
+    rf"{_NAME}(?:\[{_NAME}(?:, ?{_NAME})*\])?(?: ?{_SPECIFIERS}| ?\({_SPECIFIERS}\))?"
+    rf"(?: ?; ?{_MARKERS}(?: (?:and|or) {_MARKERS})*)?"
+)
+
+# More tags than any wheel has.
+_MOST_TAGS = 1000
 
 # A platform tag with one of these prefixes must match its pattern (platform compatibility tags).
 _PLATFORMS = {
@@ -25,7 +73,13 @@ _PLATFORMS = {
 
 
 def of_filename(filename: WheelFilename) -> Iterator[Problem]:
-    """Find build numbers and tags that make installers ignore a wheel without a message."""
+    """Find versions, build numbers and tags that make installers ignore a wheel without a message."""
+    if not re.fullmatch(_VERSION, filename.version, re.ASCII):
+        try:
+            filename.release()
+        except VariantError as error:
+            remedy = "give the project a valid version (PEP 440), and rebuild the wheel"
+            yield Problem("bad-filename", "", error.problems[0].text, remedy)
     if not re.fullmatch(r"(\d{1,19}[a-zA-Z0-9_.]*)?", filename.build, re.ASCII):
         yield Problem("bad-filename", "", f"invalid build number {filename.build[:MOST_SHOWN]!r}")
     for tag in filename.tags.replace("-", ".").split("."):
@@ -37,26 +91,72 @@ def of_filename(filename: WheelFilename) -> Iterator[Problem]:
                 yield Problem("unknown-platform", "", f"unknown platform {platform[:MOST_SHOWN]!r}")
 
 
-def of_wheel_file(data: bytes) -> Iterator[Problem]:
-    """Check that WHEEL is valid, and that installers support its version of the wheel format."""
+def of_archive(archive: Archive) -> Iterator[Problem]:
+    """Find parts of an archive that installers ignore: symbolic links and a comment."""
+    # Only the upper half of the attributes of a member has its mode, whatever system wrote it.
+    if links := [
+        entry.name for entry in archive.entries if entry.central[41] & 0xF0 == 0xA0 and _is_file(entry)
+    ]:
+        more = f" and {len(links) - 1} more" if links[1:] else ""
+        text = f"{min(links)!r}{more}: installers write a symbolic link as a text file"
+        yield Problem("symbolic-link", "", text)
+    if archive.has_comment():
+        yield Problem("zip-comment", "", "the archive has a comment")
+
+
+def _is_file(entry: Entry) -> bool:
+    return entry.name[-1] != "/"
+
+
+def of_wheel_file(data: bytes, filename: WheelFilename) -> Iterator[Problem]:
+    """Check that installers can read WHEEL, and that it has the tags and the build number of the filename.
+
+    WHEEL may lack the build number: tools read it from there only to repack the wheel.
+    """
     code = "bad-wheel-file"
     try:
         data.decode("utf-8")
-        version = core_metadata.read_field(data, "Wheel-Version")
     except UnicodeDecodeError as error:
         yield Problem(code, "", f"not UTF-8 at byte {error.start}")
         return
-    except VariantError as error:
-        yield from (problem.at("", code) for problem in error.problems)
-        return
-    if not re.fullmatch(r"1\.\d+", version, re.ASCII):
-        yield Problem(
-            code, "Wheel-Version", f"expected version 1.x of the wheel format, got {version[:MOST_SHOWN]!r}"
-        )
     if field := core_metadata.unread_field(data, ["Wheel-Version"]):
         yield Problem(code, field, _UNREAD)
-    if field := core_metadata.unprintable_field(data, ["Wheel-Version"]):
+    elif field := core_metadata.unprintable_field(data, ["Wheel-Version"]):
         yield Problem(code, field, _UNPRINTABLE)
+    elif not (versions := _values(data, "Wheel-Version")):
+        yield Problem(code, "", "field Wheel-Version is missing")
+    elif not re.fullmatch(r"1\.\d+", versions[0], re.ASCII):
+        text = f"expected version 1.x of the wheel format, got {versions[0][:MOST_SHOWN]!r}"
+        yield Problem(code, "Wheel-Version", text)
+    yield from _of_tags(_values(data, "Tag"), filename)
+    for build in _values(data, "Build"):
+        if build != filename.build:
+            expected = repr(filename.build) if filename.build else "no build number"
+            text = f"expected {expected} as in the filename, got {build[:MOST_SHOWN]!r}"
+            yield Problem("tag-mismatch", "Build", text)
+
+
+def _of_tags(tags: Sequence[str], filename: WheelFilename) -> Iterator[Problem]:
+    """Find tags because of which `pip check` reports the installed wheel, or fails."""
+    code, part = "tag-mismatch", r"[^-.\s]+(?:\.[^-.\s]+)*"
+    if not tags:
+        yield Problem(code, "", "field Tag is missing, so `pip check` reports the installed wheel")
+        return
+    if bad := [tag for tag in tags if not re.fullmatch(f"{part}-{part}-{part}", tag)]:
+        text = f"expected PYTHON-ABI-PLATFORM, got {bad[0][:MOST_SHOWN]!r}; `pip check` fails"
+        yield Problem(code, "Tag", text)
+    elif sum(math.prod(part.count(".") + 1 for part in tag.split("-")) for tag in tags) > _MOST_TAGS:
+        yield Problem(code, "Tag", f"more than {_MOST_TAGS} tags")
+    elif not covers(tags, filename.tags):
+        text = f"expected {filename.tags} as in the filename, got {one_of(tags)[:MOST_SHOWN]}"
+        yield Problem(code, "Tag", f"{text}; `pip check` reports the installed wheel")
+
+
+def _values(data: bytes, field: str) -> list[str]:
+    """Return the values of a field of WHEEL, up to the first line without a field, where parsers stop."""
+    fields = re.match(rb"(?:(?:[!-9;-~]+:|[ \t])[^\n]*(?:\n|\Z))*", data)
+    values = re.findall(rb"(?mi)^%b:[ \t]*([^\r\n]*)" % field.encode(), fields[0] if fields else b"")
+    return [value.decode().rstrip() for value in values]
 
 
 def of_entry_points(data: bytes) -> Iterator[Problem]:
@@ -85,6 +185,8 @@ def of_entry_points(data: bytes) -> Iterator[Problem]:
 
 def of_data_folders(names: Iterable[str], folder: str) -> Iterator[Problem]:
     """Find unknown subfolders of the data *folder* among the *names* of a wheel's members."""
+    if f"\n{folder}/" not in "\n".join(["", *names]):  # many wheels have ten thousand files, few this folder
+        return
     parts = {name.split("/")[1] for name in names if name.startswith(f"{folder}/")}
     for part in sorted(parts - {"", "data", "headers", "platlib", "purelib", "scripts"}):
         text = (
@@ -95,13 +197,11 @@ def of_data_folders(names: Iterable[str], folder: str) -> Iterator[Problem]:
 
 def of_core_metadata(data: bytes) -> Iterator[Problem]:
     """Find fields of METADATA that installers cannot read, or that package indexes reject."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
     code = "bad-metadata"
     try:
         core_metadata.check_utf8(data)
     except VariantError as error:
-        yield Problem(code, "", error.problems[0].text)
+        yield error.problems[0]._replace(code=code, place="")
     if field := core_metadata.unread_field(data, _FIELDS):
         yield Problem(code, field, _UNREAD)
     if field := core_metadata.unprintable_field(data, _FIELDS):
@@ -113,14 +213,34 @@ def of_core_metadata(data: bytes) -> Iterator[Problem]:
     for url in core_metadata.direct_references(data):
         yield Problem("direct-reference", "Requires-Dist", f"{url[:MOST_SHOWN]!r} is a URL")
     try:
-        SpecifierSet(core_metadata.find_field(data, "Requires-Python") or "")
-    except InvalidSpecifier as error:
-        yield Problem(code, "Requires-Python", str(error)[:MOST_SHOWN])
+        python = core_metadata.find_field(data, "Requires-Python") or ""
     except VariantError as error:
         yield from (problem.at("Requires-Python", code) for problem in error.problems)
+    else:
+        yield from _of_requires_python(python)
+
+
+def _of_requires_python(text: str) -> Iterator[Problem]:
+    if not text or re.fullmatch(_SPECIFIERS, text):
+        return
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier as error:
+        # pip ignores an invalid specifier, and uv reads only this old form.
+        reason = Problem("bad-metadata", "Requires-Python", str(error)[:MOST_SHOWN])
+        try:
+            SpecifierSet(re.sub(r"([<>]=?\s*[\d.]+)\.\*", r"\1", text))
+        except InvalidSpecifier:
+            yield reason
+        else:
+            yield reason._replace(code="old-specifier")
 
 
 def _of_requirement(text: str) -> Iterator[Problem]:
+    if re.fullmatch(_REQUIREMENT, text, re.ASCII):
+        return
     from packaging.requirements import Requirement
 
     from ..variants.markers import check_requirement, mentions_variant

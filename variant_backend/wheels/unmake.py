@@ -15,6 +15,7 @@ from ..lowlevel.ranges import Advance, Source
 from ..lowlevel.terminal import print_read
 from ..lowlevel.zip_archive import assemble, have_equal_times, length_of, split_stored_head
 from ..lowlevel.zip_records import DEFLATED, STORED
+from .examination import SoundWheel, read_sound
 from .plain import plain_name
 from .reading import Wheel, WheelFile, wheel_files
 from .writing import Rewriting, check_is_free, check_targets, errors_named, write_copy
@@ -91,11 +92,11 @@ def unmake(
     path, target = wheel.path, _target(wheel, out_dir)
     lost: list[str] = []
 
-    def rewritten(opened: Wheel) -> Rewriting:
+    def rewritten(sound: SoundWheel) -> Rewriting:
         if keep_metadata:
-            return _relabelled(opened)
-        lost.extend(_lost(opened))
-        return _plain(opened)
+            return _relabelled(sound)
+        lost.extend(_lost(sound.wheel))
+        return _plain(sound)
 
     with errors_named(path, out_dir), path.open("rb", buffering=0) as file:
         print_read(path)
@@ -103,7 +104,7 @@ def unmake(
         if not is_same:
             check_is_free(target, force=force)
         if dry_run or is_same:
-            rewriting = rewritten(Wheel.read(wheel.name, Source.of(file.fileno())))
+            rewriting = rewritten(read_sound(wheel.name, Source.of(file.fileno())))
         if is_same:
             raise VariantError("the plain wheel would have the same name", hint="give another --output")
         if not dry_run:
@@ -111,23 +112,22 @@ def unmake(
     return Unmade(target, not dry_run, tuple(lost), rewriting.warnings)
 
 
-def _relabelled(wheel: Wheel) -> Rewriting:
+def _relabelled(sound: SoundWheel) -> Rewriting:
     """Return the wheel unchanged; raises VariantError if its name has no label."""
-    if wheel.filename.label is None:
+    if sound.wheel.filename.label is None:
         raise VariantError("the name has no label")
-    wheel.archive.check_layout()
-    return Rewriting(assemble(wheel.archive, {}), ())
+    return Rewriting(assemble(sound.wheel.archive, {}), sound.notices)
 
 
-def _plain(wheel: Wheel) -> Rewriting:
+def _plain(sound: SoundWheel) -> Rewriting:
     """Return the wheel without variant.json and its row in RECORD."""
-    wheel.archive.check_layout()
-    rows = wheel.read_file("RECORD")
+    wheel, rows = sound.wheel, sound.record.text.encode()
     gone = [wheel.path(name) for name in ("variant.json", *wheel.signatures())]
-    changed = wheel.checked_record(rows).changed({}, gone, {})
+    changed = sound.record.changed({}, gone, {})
     record = wheel.path("RECORD")
     edits = {**{path: [] for path in gone}, record: [wheel.replaced_record(record, rows, changed)]}
-    warnings = [f"{name} was removed, because it signs the old RECORD" for name in wheel.signatures()]
+    warnings = [*sound.notices]
+    warnings += [f"{name} was removed, because it signs the old RECORD" for name in wheel.signatures()]
     if not any(entry.method != STORED for entry in wheel.archive.entries):
         warnings.append("no member is compressed, so a change of METADATA cannot be detected")
     if not have_equal_times(wheel.entry("RECORD"), wheel.entry("WHEEL")):

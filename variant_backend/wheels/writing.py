@@ -16,7 +16,8 @@ from ..lowlevel.workspace import workspace
 from ..lowlevel.zip_archive import Range, Segment, length_of
 from ..variants.filename import WheelFilename
 from ..variants.requirements import LocalPin
-from .reading import Wheel, WheelFile
+from .examination import SoundWheel, read_sound
+from .reading import WheelFile
 
 # A tail up to this size is held in memory when a wheel is changed in place.
 _LARGEST_TAIL = 64 << 20
@@ -69,20 +70,20 @@ class Rewriting(NamedTuple):
 def write_copy(
     source: int,
     filename: WheelFilename,
-    rewritten: Callable[[Wheel], Rewriting],
+    rewritten: Callable[[SoundWheel], Rewriting],
     target: Path,
     advance: Advance,
 ) -> Rewriting:
     """Rewrite an open wheel into a temporary file beside *target*, and rename it once it is complete.
 
-    Raises VariantError if the wheel is invalid, OSError if the target cannot be written.
+    Raises VariantError if the wheel is not sound, OSError if the target cannot be written.
     """
     with workspace(target.parent) as folder:
         part = folder / target.name  # no longer, as a name may have 255 bytes
         with part.open("xb", buffering=0) as file:
             # The background copy runs while the wheel is read and checked.
             with HeadCopy(source, file.fileno(), os.fstat(source).st_size, advance) as head:
-                rewriting = rewritten(Wheel.read(filename, Source.of(source)))
+                rewriting = rewritten(read_sound(filename, Source.of(source)))
                 head.finish(rewriting.kept)
             _write_tail(file, rewriting.kept, rewriting.tail, source, advance)
         part.replace(target)
