@@ -24,6 +24,16 @@ from .wheels.plain import without_tag
 from .wheels.reading import SIGNATURES, Wheel, WheelFile
 from .wheels.writing import Rewriting, change_tail, check_is_free, errors_named, write_copy
 
+# Files beside a wheel that attest or sign its bytes: PEP 740, Sigstore, OpenPGP.
+_SUFFIXES_OF_ATTESTATIONS = (
+    ".publish.attestation",
+    ".provenance",
+    ".sigstore",
+    ".sigstore.json",
+    ".asc",
+    ".sig",
+)
+
 
 class Plan(NamedTuple):
     """The variant that a wheel becomes.
@@ -127,7 +137,17 @@ def make_variant(
                 )
         if in_place:
             path.replace(target)
-    return Outcome(target, not dry_run, rewriting.warnings)
+    return Outcome(target, not dry_run, (*rewriting.warnings, *_uncovered(path)))
+
+
+def _uncovered(wheel: Path) -> list[str]:
+    """Return warnings about files beside a wheel that attest or sign its old bytes."""
+    names = [f"{wheel.name}{suffix}" for suffix in _SUFFIXES_OF_ATTESTATIONS]
+    return [
+        f"{name} does not cover the new wheel; attest or sign wheels after adding labels"
+        for name in names
+        if wheel.with_name(name).exists()
+    ]
 
 
 def _already(source: Wheel, plan: Plan, target: Path) -> Outcome:
@@ -139,6 +159,8 @@ def _already(source: Wheel, plan: Plan, target: Path) -> Outcome:
 
 def rewritten(wheel: Wheel, plan: Plan) -> Rewriting:
     """Return the new wheel; raises VariantError if the old one is invalid."""
+    from .variants.consistency import of_tags  # only `make_variant` needs it
+
     if plan.recipe.dependencies or plan.recipe.remove_dependencies:
         _check_is_no_other_variant(wheel, plan.variant.label)
     core_metadata.check_utf8(wheel.core_metadata)
@@ -150,6 +172,7 @@ def rewritten(wheel: Wheel, plan: Plan) -> Rewriting:
         warnings.append(f"the wheel is variant {former!r} already; the new one replaces its properties")
     for requirement in core_metadata.direct_references(metadata):
         warnings.append(f"public indexes reject requirements with a URL: {requirement}")
+    warnings += [str(problem) for problem in of_tags(plan.metadata, wheel.filename.tags)]
     return Rewriting(assemble(wheel.archive, edits), tuple(warnings))
 
 

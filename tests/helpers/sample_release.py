@@ -59,15 +59,19 @@ def write_wheel(
 ) -> None:
     """Write a wheel, with variant.json if it is given; *members* and *rows* may change its content.
 
-    *inner* has additional files of dist-info, or replaces some.
+    *inner* has additional files of dist-info, or replaces some. *metadata* has more lines of METADATA, or
+    another Metadata-Version in its first line.
     """
     name, version, *_ = path.name.split("-")
+    tags = WheelFilename.parse(path.name.lower()).tags
     dist_info = f"{name}-{version}.dist-info"
     head, _, text = METADATA.format(name=name, version=version).partition("\n\n")
+    if metadata.startswith("Metadata-Version:"):
+        head = head.partition("\n")[2]
     contents = {
         f"{name}/__init__.py": b"x = 1\n",
         f"{dist_info}/METADATA": f"{head}\n{metadata}\n{text}".encode(),
-        f"{dist_info}/WHEEL": WHEEL.encode(),
+        f"{dist_info}/WHEEL": WHEEL.replace("py3-none-any", tags).encode(),
         **{f"{dist_info}/{file}": text.encode() for file, text in inner.items()},
     }
     if variant is not None:
@@ -132,7 +136,7 @@ def lay_out(folder: Path, examples: Iterable[Example]) -> None:
             write_wheel(
                 path,
                 document,
-                blocks.get("METADATA", ""),
+                blocks.get("METADATA", "") + (blocks.get("windows", "") if "-win_" in name else ""),
                 _member_changes(blocks.get("members", "") if label == "fast" else ""),
                 _row_changes(blocks.get("RECORD", "") if label == "fast" else ""),
                 {file: blocks[file] for file in INNER if file in blocks and label == "fast"},

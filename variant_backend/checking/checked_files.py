@@ -17,6 +17,7 @@ from ..variants.wheel_metadata import label_problem
 from ..wheels import soundness
 from ..wheels.reading import WheelFile
 from ..wheels.wrong_files import shown_path
+from .dependency_rules import Dependencies
 from .documents import CheckedProject, check_metadata, check_project_file
 from .findings import Findings
 from .index_pages import PAGES, check_pages, is_project_folder, pages_in, project_folders
@@ -40,7 +41,8 @@ _Key = tuple[Path, str, "Version"]
 class ReleaseFiles(NamedTuple):
     """The files of one release in one folder.
 
-    A file whose metadata is broken is not in *metadata*, and one whose RECORD is broken is not in *payloads*.
+    A file whose metadata is broken is not in *metadata*, one whose RECORD is broken is not in *payloads*, and
+    one whose METADATA is broken is not in *dependencies*.
     """
 
     folder: Path
@@ -50,6 +52,7 @@ class ReleaseFiles(NamedTuple):
     metadata: dict[Path, VariantMetadata]
     indexes: dict[Path, VariantMetadata | None]
     payloads: dict[Path, Mapping[str, str]]
+    dependencies: dict[Path, Dependencies]
 
 
 class CheckedFiles:
@@ -112,7 +115,7 @@ class CheckedFiles:
             self.findings.note(path, text, code="unknown-file")
 
     def _release(self, key: _Key) -> ReleaseFiles:
-        return self.releases.setdefault(key, ReleaseFiles(*key, {}, {}, {}, {}))
+        return self.releases.setdefault(key, ReleaseFiles(*key, {}, {}, {}, {}, {}))
 
     def _check_wheel(self, path: Path) -> None:
         """Check the filename and the content of a wheel."""
@@ -130,6 +133,8 @@ class CheckedFiles:
                 release.metadata[path] = checked.metadata
             if checked.payload is not None:
                 release.payloads[path] = checked.payload
+            if checked.dependencies is not None:
+                release.dependencies[path] = checked.dependencies
 
     def _check_document(self, path: Path) -> None:
         """Check a variant.json or an index file."""

@@ -326,6 +326,30 @@ RULES: Mapping[str, Rule] = {
         "Two projects have different properties under one label.",
         "use another label in one of the projects",
     ),
+    "other-priorities": Rule(
+        (PRACTICE,),
+        WARNING,
+        "Two projects have a different order of namespaces.",
+        "use the same order in default-priorities.namespace of both projects",
+    ),
+    "dependencies-differ": Rule(
+        (PRACTICE,),
+        WARNING,
+        "Two wheels of one release have the same label, but different dependencies.",
+        "give all wheels of a label the same requirements, with environment markers",
+    ),
+    "modules-differ": Rule(
+        (PRACTICE,),
+        WARNING,
+        "Two labels have different top-level modules.",
+        "put the same modules into the wheels of all labels",
+    ),
+    "impossible-variant": Rule(
+        (PRACTICE,),
+        WARNING,
+        "A variant has properties that exist on no machine with its wheel's platform tags.",
+        "build this label only for platforms on which its properties exist",
+    ),
     "signature": Rule(
         (PRACTICE,),
         WARNING,

@@ -15,6 +15,7 @@ from ..errors import MOST_SHOWN, Problem, VariantError, one_of
 from ..formats.release import Candidate, File
 from ..formats.simple_api import Page
 from ..variants.filename import WheelFilename, index_filename, normalize, release_of_index
+from ..variants.platform_tags import machines_of
 from ..variants.properties import NULL_LABEL, Variant
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _expanded(tags: str) -> list[tuple[str, ...]]:
 
 def _covers(offered: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
     python, abi, platform = offered
-    if platform != "any" and not _machines(wanted[2]) <= _machines(platform):
+    if platform != "any" and not machines_of(wanted[2]) <= machines_of(platform):
         return False
     if (python, abi) == wanted[:2]:
         return True
@@ -102,16 +103,6 @@ def _version(python: str) -> int | None:
     return int(match[1] or 0) if match else None
 
 
-def _machines(platform: str) -> set[tuple[str, str]]:
-    """Return the (system, machine) pairs of a platform tag."""
-    if match := re.fullmatch(r"(?:many)?(linux)(?:\d+|_\d+_\d+)?_(.+)|(musllinux)_\d+_\d+_(.+)", platform):
-        return {(match[1] or match[3], match[2] or match[4])}
-    if match := re.fullmatch(r"(macosx|ios|android)_\d+(?:_\d+)?_(.+)", platform):
-        machines = {"universal2": ["x86_64", "arm64"]}.get(match[2], [match[2]])
-        return {(match[1], machine) for machine in machines}
-    return {(platform, "")}
-
-
 def of_projects(projects: Mapping[str, Mapping[str, Variant]]) -> Iterator[tuple[str, Problem]]:
     """Compare the labels of several projects, given by name; yield problems with the name of the second."""
     for one, other in combinations(sorted(projects), 2):
@@ -128,6 +119,18 @@ def of_projects(projects: Mapping[str, Mapping[str, Variant]]) -> Iterator[tuple
             elif known is None and variant.properties in labels:
                 text = f"{one} uses the label {labels[variant.properties]!r} for the same properties"
                 yield other, Problem("other-label", place, text)
+
+
+def of_priorities(namespaces: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, Problem]]:
+    """Compare the order of the namespaces of projects, given by name; yield problems as `of_projects`."""
+    for one, other in combinations(sorted(namespaces), 2):
+        first, second = (
+            [namespace for namespace in namespaces[name] if namespace in namespaces[neighbour]]
+            for name, neighbour in ((one, other), (other, one))
+        )
+        if first != second:
+            text = f"{one} has the order {', '.join(first)}, not {', '.join(second)}"
+            yield other, Problem("other-priorities", "default-priorities.namespace", text)
 
 
 def of_page(page: Page, folder: str) -> Iterator[Problem]:

@@ -14,19 +14,21 @@ from ..variants.metadata import VariantMetadata
 from ..wheels import soundness
 from ..wheels.payload import payload_of
 from ..wheels.reading import SIGNATURES, Wheel, check_directories, check_identity, read_archive
+from .dependency_rules import Dependencies, read_dependencies
 from .documents import check_metadata
 from .findings import Findings
 from .input_files import document_content, is_regular_file
 
 
 class CheckedWheel(NamedTuple):
-    """The metadata of a wheel's variant.json, and the hash of each file of its payload.
+    """The metadata of a wheel's variant.json, the hash of each file of its payload, and its dependencies.
 
-    They are None if variant.json or RECORD is missing or broken.
+    They are None if variant.json, RECORD or METADATA is missing or broken.
     """
 
     metadata: VariantMetadata | None = None
     payload: Mapping[str, str] | None = None
+    dependencies: Dependencies | None = None
 
 
 def check_wheel(
@@ -60,7 +62,7 @@ class _DistInfo(NamedTuple):
     def check(self) -> CheckedWheel:
         """Check all files."""
         contents = {name: self.content(name) for name in ("METADATA", "WHEEL", "RECORD")}
-        self.check_core_metadata(contents["METADATA"])
+        dependencies = self.check_core_metadata(contents["METADATA"])
         if (data := contents["WHEEL"]) is not None:
             self.findings.add(self.path, soundness.of_wheel_file(data), "WHEEL")
         if self.wheel.path("entry_points.txt") in self.wheel.entries:
@@ -75,7 +77,8 @@ class _DistInfo(NamedTuple):
         elif self.wheel.filename.label is not None:
             text = f"{self.wheel.path('variant.json')} is missing"
             self.findings.note(self.path, text, code="missing-variant-json")
-        return CheckedWheel(metadata, self.checked_payload(contents.pop("RECORD"), contents))
+        payload = self.checked_payload(contents.pop("RECORD"), contents)
+        return CheckedWheel(metadata, payload, dependencies)
 
     def content(self, name: str) -> bytes | None:
         """Return the content of a file. None if it is missing or damaged."""
@@ -83,10 +86,13 @@ class _DistInfo(NamedTuple):
             return self.wheel.read_file(name)
         return None
 
-    def check_core_metadata(self, data: bytes | None) -> None:
-        """Check METADATA, and compare it with the optional copy beside the wheel (PEP 658)."""
+    def check_core_metadata(self, data: bytes | None) -> Dependencies | None:
+        """Check METADATA, and compare it with the optional copy beside the wheel (PEP 658).
+
+        Returns the wheel's dependencies. None if METADATA is missing or broken.
+        """
         if data is None:
-            return
+            return None
         with self.findings.noting(self.path, code="wrong-identity", within="METADATA"):
             check_identity(self.wheel.filename, data)
         self.findings.add(self.path, soundness.of_core_metadata(data), "METADATA")
@@ -97,6 +103,7 @@ class _DistInfo(NamedTuple):
             differs = False
         if differs:
             self.findings.note(copy, f"differs from METADATA in {self.path.name}", code="side-file")
+        return read_dependencies(data)
 
     def checked_metadata(self, data: bytes | None) -> VariantMetadata | None:
         """Check variant.json and return its metadata. None if it is incomplete or contradictory."""
@@ -107,6 +114,7 @@ class _DistInfo(NamedTuple):
                 text = "the filename has no label, but the wheel has a variant.json"
                 self.findings.add(self.path, [Problem("unlabelled-variant", place, text)])
             return None
+        self.findings.add(self.path, consistency.of_tags(metadata, filename.tags), place)
         problems = [*consistency.of_variant_json(metadata, filename)]
         self.findings.add(self.path, problems, place)
         is_known = all(problem.code == "unlabelled-variant" for problem in problems)
