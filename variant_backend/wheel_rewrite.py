@@ -25,14 +25,7 @@ from .wheels.reading import SIGNATURES, Wheel, WheelFile
 from .wheels.writing import Rewriting, change_tail, check_is_free, errors_named, write_copy
 
 # Files beside a wheel that attest or sign its bytes: PEP 740, Sigstore, OpenPGP.
-_SUFFIXES_OF_ATTESTATIONS = (
-    ".publish.attestation",
-    ".provenance",
-    ".sigstore",
-    ".sigstore.json",
-    ".asc",
-    ".sig",
-)
+_ATTESTATIONS = (".publish.attestation", ".provenance", ".sigstore", ".sigstore.json", ".asc", ".sig")
 
 
 class Plan(NamedTuple):
@@ -142,7 +135,7 @@ def make_variant(
 
 def _uncovered(wheel: Path) -> list[str]:
     """Return warnings about files beside a wheel that attest or sign its old bytes."""
-    names = [f"{wheel.name}{suffix}" for suffix in _SUFFIXES_OF_ATTESTATIONS]
+    names = [f"{wheel.name}{suffix}" for suffix in _ATTESTATIONS]
     return [
         f"{name} does not cover the new wheel; attest or sign wheels after adding labels"
         for name in names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import struct
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
@@ -152,6 +153,8 @@ def lay_out(folder: Path, examples: Iterable[Example]) -> None:
         ):
             (folder / target).parent.mkdir(parents=True, exist_ok=True)
             (folder / target).write_text(text, encoding="utf-8")
+    if "size" in blocks:
+        os.truncate(folder / "demo-1.0-py3-none-any-fast.whl", int(blocks["size"]))
     if "gap" in blocks:
         path = folder / "demo-1.0-py3-none-any-fast.whl"
         path.write_bytes(_with_gap(path.read_bytes(), blocks["gap"].encode()))

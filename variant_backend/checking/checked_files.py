@@ -14,7 +14,7 @@ from ..variants import consistency
 from ..variants.filename import WheelFilename, normalize
 from ..variants.metadata import VariantMetadata
 from ..variants.wheel_metadata import label_problem
-from ..wheels import soundness
+from ..wheels import soundness, upload_rules
 from ..wheels.reading import WheelFile
 from ..wheels.wrong_files import shown_path
 from .dependency_rules import Dependencies
@@ -39,7 +39,7 @@ _Key = tuple[Path, str, "Version"]
 
 
 class ReleaseFiles(NamedTuple):
-    """The files of one release in one folder.
+    """The files of one release in one folder; *sizes* of the wheels are in bytes.
 
     A file whose metadata is broken is not in *metadata*, one whose RECORD is broken is not in *payloads*, and
     one whose METADATA is broken is not in *dependencies*.
@@ -53,6 +53,7 @@ class ReleaseFiles(NamedTuple):
     indexes: dict[Path, VariantMetadata | None]
     payloads: dict[Path, Mapping[str, str]]
     dependencies: dict[Path, Dependencies]
+    sizes: dict[Path, int]
 
 
 class CheckedFiles:
@@ -115,7 +116,7 @@ class CheckedFiles:
             self.findings.note(path, text, code="unknown-file")
 
     def _release(self, key: _Key) -> ReleaseFiles:
-        return self.releases.setdefault(key, ReleaseFiles(*key, {}, {}, {}, {}, {}))
+        return self.releases.setdefault(key, ReleaseFiles(*key, {}, {}, {}, {}, {}, {}))
 
     def _check_wheel(self, path: Path) -> None:
         """Check the filename and the content of a wheel."""
@@ -123,12 +124,15 @@ class CheckedFiles:
         with self.findings.noting(path, code="bad-filename"):
             filename = WheelFile.of(path).name
             key = (path.parent, *filename.release())
-            self.findings.add(path, soundness.of_filename(filename))
         with opened_file(path) as source:
+            if filename is not None:
+                problems = [*soundness.of_filename(filename)] or upload_rules.of_upload(filename, source.size)
+                self.findings.add(path, problems)
             checked = check_wheel(self.findings, path, source, filename)
         if filename is not None and key is not None:
             release = self._release(key)
             release.wheels[path] = filename
+            release.sizes[path] = source.size
             if checked.metadata is not None:
                 release.metadata[path] = checked.metadata
             if checked.payload is not None:

@@ -29,6 +29,8 @@ def compare_files(files: CheckedFiles) -> None:
     for release in files.releases.values():
         is_whole = release.folder in files.folders
         _compare_indexes(findings, release, is_whole=is_whole)
+        sizes = [(release.wheels[path].label, size) for path, size in release.sizes.items()]
+        findings.add(release.folder, release_rules.of_release_upload(_wanted_index(release), sizes))
         _check_documents(findings, release)
         _find_unlisted_wheels(findings, release, files.listed.get((release.folder, release.name)))
         if is_whole:

@@ -14,9 +14,13 @@ from typing import TYPE_CHECKING
 from ..errors import MOST_SHOWN, Problem, VariantError, one_of
 from ..formats.release import Candidate, File
 from ..formats.simple_api import Page
+from ..lowlevel.terminal import readable_size
 from ..variants.filename import WheelFilename, index_filename, normalize, release_of_index
 from ..variants.platform_tags import machines_of
 from ..variants.properties import NULL_LABEL, Variant
+
+# PyPI's default limit for all files of a project, in bytes.
+_LARGEST_PROJECT = 10 << 30
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -101,6 +105,28 @@ def _version(python: str) -> int | None:
     """Return the minor version of a Python 3 tag, 0 if it has none. None for other Pythons."""
     match = re.fullmatch(r"[a-z]+3(\d*)", python)
     return int(match[1] or 0) if match else None
+
+
+def of_release_upload(index: str, sizes: Sequence[tuple[str | None, int]]) -> Iterator[Problem]:
+    """Find what a public index refuses of a release: labelled wheels and their index file, and its size.
+
+    *index* is the name of the index file. *sizes* has the label and the size in bytes of each wheel.
+    """
+    labels: dict[str | None, list[int]] = {}
+    for label, size in sizes:
+        labels.setdefault(label, []).append(size)
+    total, parts = sum(size for _, size in sizes), list[str]()
+    for label in sorted(labels, key=lambda label: label or ""):
+        numbers = labels[label]
+        many = f"{len(numbers)} wheel{'s' if len(numbers) > 1 else ''}"
+        parts.append(f"{label or 'plain'}: {many}, {readable_size(sum(numbers))}")
+    text = f"{readable_size(total)} ({'; '.join(parts)})"
+    if total > _LARGEST_PROJECT:
+        yield Problem("large-upload", "", f"the release has {text}, over {_LARGEST_PROJECT >> 30} GiB")
+    if labels.keys() - {None}:
+        number = len(sizes) - len(labels.get(None, ()))
+        names = f"{number} labelled wheel{'s' if number > 1 else ''} and {index}"
+        yield Problem("labelled-upload", "", f"public indexes refuse {names}; the release has {text}")
 
 
 def of_projects(projects: Mapping[str, Mapping[str, Variant]]) -> Iterator[tuple[str, Problem]]:

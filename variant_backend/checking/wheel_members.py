@@ -11,7 +11,7 @@ from ..lowlevel.ranges import Source
 from ..variants import consistency
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
-from ..wheels import soundness
+from ..wheels import soundness, upload_rules
 from ..wheels.payload import payload_of
 from ..wheels.reading import SIGNATURES, Wheel, check_directories, check_identity, read_archive
 from .dependency_rules import Dependencies, read_dependencies
@@ -96,6 +96,8 @@ class _DistInfo(NamedTuple):
         with self.findings.noting(self.path, code="wrong-identity", within="METADATA"):
             check_identity(self.wheel.filename, data)
         self.findings.add(self.path, soundness.of_core_metadata(data), "METADATA")
+        licenses = upload_rules.of_licenses(data, self.wheel.entries.keys(), self.wheel.path("").rstrip("/"))
+        self.findings.add(self.path, [*upload_rules.of_fields(data), *licenses], "METADATA")
         copy = self.path.with_name(f"{self.path.name}.metadata")
         try:
             differs = is_regular_file(copy) and document_content(copy) != data

@@ -66,7 +66,8 @@ def check_command(
     if lists and paths:
         raise click.UsageError("--list and paths cannot be used together; leave one of them out")
     try:
-        codes = select_codes(_split(select), _split(ignore), installers)
+        selected = _split(select) or ([*GROUPS] if lists else [])
+        codes = select_codes(selected, _split(ignore), installers)
     except VariantError as error:
         raise WrongUsage(error.lines()) from None
     if lists:
@@ -77,10 +78,9 @@ def check_command(
     paths = paths or tuple(path for path in (Path("dist"), Path("pyproject.toml")) if path.exists())
     if not paths:
         raise click.UsageError("nothing to check: this folder has no dist and no pyproject.toml; name a path")
-    report = check_files(paths)
-    findings = [finding for finding in report.findings if finding.problem.code in codes]
+    findings, checked = check_files(paths, codes)
     printer.keys = {
-        "checked": numbers_by_kind(report.checked),
+        "checked": numbers_by_kind(checked),
         "findings": [finding.to_dict() for finding in findings],
     }
     for finding in findings:
@@ -88,7 +88,7 @@ def check_command(
             _annotate(finding)
         else:
             printer.line(*_as_text(finding))
-    printer.say(summary(findings, report.checked))
+    printer.say(summary(findings, checked))
     printer.failed = any(finding.severity == ERROR for finding in findings)
 
 
