@@ -58,7 +58,7 @@ def of_fields(data: bytes) -> Iterator[Problem]:
     if (version := raw.get("metadata_version")) not in _VERSIONS:
         if version is not None:  # otherwise the field is missing or duplicate
             text = f"expected a version from 1.0 to {_VERSIONS[-1]}, got {version[:MOST_SHOWN]!r}"
-            yield Problem(code, "Metadata-Version", text)
+            yield Problem(code, "Metadata-Version", text, "rebuild the wheel with a current build backend")
         return
     if _VERSIONS.index(version) < _VERSIONS.index("2.4"):
         # Old setuptools writes them into older versions, so twine leaves them out.
