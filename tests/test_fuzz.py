@@ -41,6 +41,7 @@ from hypothesis import strategies as st
 
 from variant_backend.checking.run import find_problems
 from variant_backend.formats import core_metadata, simple_api
+from variant_backend.formats.metadata_readers import check_readers
 from variant_backend.formats.record import Record
 from variant_backend.formats.release import File
 from variant_backend.project.recipe import Recipe
@@ -118,6 +119,8 @@ METADATA_READERS: dict[str, Callable[[bytes], object]] = {
     "rename": lambda data: core_metadata.rename_project(data, "other"),
     "version": lambda data: core_metadata.replace_version(data, "2.0"),
     "urls": core_metadata.direct_references,
+    "repair": core_metadata.repaired,
+    "readers": lambda data: check_readers(data, {"Name": ["demo"]}),
     "markers": lambda data: Recipe().requirements(core_metadata.requirements(data), VARIANT),
 }
 

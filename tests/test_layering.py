@@ -35,9 +35,14 @@ MODULES = {
 # The modules and packages that may import a library.
 RESERVED = {
     "click": {"cli"},
-    "struct": {"lowlevel.zip_archive", "lowlevel.zip_records"},
-    "zlib": {"lowlevel.zip_archive", "lowlevel.zip_records"},
-    "zipfile": set(),
+    "struct": {"lowlevel.zip_archive", "lowlevel.zip_records", "lowlevel.import_tables"},
+    "zlib": {
+        "lowlevel.zip_archive",
+        "lowlevel.zip_records",
+        "lowlevel.zip_repair",
+        "lowlevel.inflated_member",
+    },
+    "zipfile": {"lowlevel.zip_repair"},
     "tomllib": {"formats.toml_read"},
     "tomli": {"formats.toml_read"},
     "tomlkit": {"formats.toml_edit"},
@@ -66,6 +71,7 @@ PURE = {
     "checking.release_rules",
     "formats.core_metadata",
     "formats.record",
+    "formats.record_repair",
     "formats.simple_api",
     "formats.toml_edit",
     "lowlevel.zip_records",
@@ -74,6 +80,7 @@ PURE = {
     "project.recipe_reading",
     "publishing.html_pages",
     "selection.unknown_names",
+    "wheels.repairs",
 }
 # ... do not use files, processes or the environment.
 IMPURE = {"os", "pathlib", "subprocess", "shutil", "tempfile", "socket", "sys"}

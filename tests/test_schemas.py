@@ -1,4 +1,4 @@
-"""The JSON Schemas of [variant], [tool.variant-backend] and machine files agree with their readers."""
+"""The JSON Schemas of variant metadata, tables and machine files agree with their readers."""
 
 from __future__ import annotations
 
@@ -9,21 +9,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.mutation import mutated
 from helpers.programs import run
-from hypothesis import given
+from helpers.strategies import releases
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
 from variant_backend.errors import VariantError
 from variant_backend.formats.hardware_file import Hardware
 from variant_backend.project.pyproject import Project
-from variant_backend.schema import pyproject_schema, table_schema
-from variant_backend.variants.metadata_reading import metadata_from_table
+from variant_backend.schema import DOCUMENTS, document_schema, pyproject_schema, table_schema
+from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS, VariantMetadata
+from variant_backend.variants.metadata_reading import metadata_from_json, metadata_from_table
+from variant_backend.variants.wheel_metadata import label_problem
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*/pyproject.toml"))
 TABLES = ["variant", "variant-backend", "hardware"]
-VALIDATORS = {name: Draft7Validator(table_schema(name)) for name in TABLES}
+SCHEMAS = {
+    **{name: table_schema(name) for name in TABLES},
+    **{name: document_schema(name) for name in DOCUMENTS},
+}
+VALIDATORS = {name: Draft7Validator(schema) for name, schema in SCHEMAS.items()}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -34,13 +42,13 @@ def _in_an_empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
         yield
 
 
-@pytest.mark.parametrize("schema", [*map(table_schema, TABLES), pyproject_schema()], ids=[*TABLES, "whole"])
+@pytest.mark.parametrize("schema", [*SCHEMAS.values(), pyproject_schema()], ids=[*SCHEMAS, "whole"])
 def test_the_schemas_are_valid(schema: dict[str, Any]) -> None:
     assert schema["$schema"] == "http://json-schema.org/draft-07/schema#"
     Draft7Validator.check_schema(schema)
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", SCHEMAS)
 def test_every_key_has_a_description(name: str) -> None:
     def keys(part: Any, place: str) -> Iterator[tuple[str, Any]]:
         for name, definition in part.get("definitions", {}).items():
@@ -51,7 +59,7 @@ def test_every_key_has_a_description(name: str) -> None:
         if isinstance(entries := part.get("additionalProperties"), dict):
             yield from keys(entries, f"{place}.*")
 
-    found = dict(keys(table_schema(name), name))
+    found = dict(keys(SCHEMAS[name], name))
     assert found
     assert [place for place, entry in found.items() if "description" not in entry] == []
 
@@ -66,6 +74,10 @@ def errors_of_reader(name: str, table: object) -> list[str]:
     try:
         if name == "variant":
             metadata_from_table(table, "table")
+        elif name in DOCUMENTS:
+            metadata = metadata_from_json(json.dumps(table).encode(), "file")
+            if name == "variant.json" and (problem := label_problem(metadata.variants, None)):
+                raise VariantError(problem)
         elif name == "hardware":
             Hardware.from_json(json.dumps(table).encode(), "file")
         else:
@@ -85,8 +97,35 @@ def toml(value: Any) -> str:
 
 
 DECLARED = {"default-priorities": {"namespace": ["a"]}}
+STATIC = {"static-properties": {"f": ["1"]}}
+X = {"a": {"f": ["1"]}}
+RELEASE = {"$schema": SCHEMA_WITH_PROVIDERS, **DECLARED, "providers": {"a": STATIC}, "variants": {"x": X}}
+# The rules for both documents that a schema cannot express.
+BEYOND_DOCUMENTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "each namespace has a provider": (
+        "requires a provider for every namespace",
+        {**RELEASE, "default-priorities": {"namespace": ["a", "b"]}},
+    ),
+    "the namespace of a provider is declared": (
+        "not in default-priorities.namespace",
+        {**RELEASE, "providers": {"a": STATIC, "b": STATIC}},
+    ),
+    "the namespaces of a variant are declared": (
+        "not in default-priorities.namespace",
+        {**RELEASE, "variants": {"x": {"b": {"f": ["1"]}}}},
+    ),
+    "feature-order has the existing features": (
+        "expected the features",
+        {**RELEASE, "providers": {"a": {**STATIC, "feature-order": ["g"]}}},
+    ),
+    "a requirement follows PEP 508": (
+        "write NAME, NAME==VERSION or NAME; MARKER",
+        {**RELEASE, "providers": {"a": {"requires": ["p >="]}}},
+    ),
+}
 # Rules that a schema cannot express: a part of the reader's error, and a table that breaks only this rule.
 BEYOND: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
+    **dict.fromkeys(DOCUMENTS, BEYOND_DOCUMENTS),
     "variant": {
         "the namespace of a provider is declared": (
             "not in default-priorities.namespace",
@@ -207,6 +246,15 @@ VARIANT: dict[str, Any] = {
     },
     "variants": {"x_1.2": {"a": {"f": ["1", "2"]}, "abi_dependency": {"torch": ["2.9"]}}, "null": {}},
 }
+INDEX: dict[str, Any] = {
+    "$schema": SCHEMA_WITH_PROVIDERS,
+    **VARIANT,
+    "providers": {**VARIANT["providers"], "c": {"builtin": "c", "optional": True}},
+}
+WITHOUT_PROVIDERS: dict[str, Any] = {
+    "$schema": SCHEMA_WITHOUT_PROVIDERS,
+    **{key: value for key, value in VARIANT.items() if key != "providers"},
+}
 BUILD_PLUGIN: dict[str, Any] = {**DECLARED, "providers": {"a": {"build-requires": ["p"], "plugin-api": "m"}}}
 RECIPES: dict[str, Any] = {
     "build-backend": "setuptools.build_meta",
@@ -255,11 +303,21 @@ MACHINE: dict[str, Any] = {"version": 1, "machine": HARDWARE, "warnings": [], "e
     [
         ("variant", VARIANT),
         ("variant", BUILD_PLUGIN),
+        ("index-file", INDEX),
+        ("index-file", WITHOUT_PROVIDERS),
         ("variant-backend", RECIPES),
         ("hardware", HARDWARE),
         ("hardware", MACHINE),
     ],
-    ids=["variant", "variant, with build-requires", "variant-backend", "hardware", "hardware, with version"],
+    ids=[
+        "variant",
+        "variant, with build-requires",
+        "index file",
+        "index file, without providers",
+        "variant-backend",
+        "hardware",
+        "hardware, with version",
+    ],
 )
 def test_schema_and_reader_agree_about_each_change_of_a_full_table(name: str, table: dict[str, Any]) -> None:
     assert (errors_of_schema(name, table), errors_of_reader(name, table)) == ([], [])
@@ -320,6 +378,30 @@ def test_schema_and_reader_accept_every_valid_variant_table(plugin_source: str, 
 def test_schema_and_reader_agree_about_a_variant_table_with_one_change(data: st.DataObject) -> None:
     table = data.draw(variant_tables())
     assert_agreement("variant", data.draw(st.sampled_from(list(changed(table)))))
+
+
+@settings(max_examples=30)
+@given(releases())
+def test_schema_and_reader_accept_every_release(release: VariantMetadata) -> None:
+    document = json.loads(release.to_json())
+    assert (errors_of_schema("index-file", document), errors_of_reader("index-file", document)) == ([], [])
+    one_label = {**document, "variants": dict([*document["variants"].items()][:1])}
+    assert errors_of_schema("variant.json", one_label) == errors_of_reader("variant.json", one_label)
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@settings(max_examples=40)
+@given(document=mutated())
+def test_schema_and_reader_agree_about_mutated_documents(name: str, document: object) -> None:
+    assert_agreement(name, document)
+
+
+def test_the_schemas_of_documents_tell_wheels_from_releases() -> None:
+    labels = {"x": X, "y": X}
+    assert errors_of_schema("index-file", {**RELEASE, "variants": labels}) == []
+    assert errors_of_schema("index-file", {**RELEASE, "variants": {}}) == []
+    assert errors_of_schema("variant.json", {**RELEASE, "variants": labels})
+    assert errors_of_schema("variant.json", {**RELEASE, "variants": {}})
 
 
 @pytest.mark.parametrize("text", ["a\n", "\x1b[1m", "\x7f", "a\x9f", "\x00"])

@@ -194,12 +194,12 @@ def _build_variant(
             _warn(remark)
         # In a private folder, the wrapped backend cannot replace a plain wheel of the same name.
         # Some backends reject a metadata directory that was edited, so none is passed.
-        with workspace(target) as folder, compiled_apart(folder):
+        with workspace(target) as folder, compiled_apart(folder) as compiled:
             build_wheel = _wrapped(hook, project=build.project)
             if build.owner.digest:
                 own = build.draft.recipe.config_settings
                 check_build_folder(Path.cwd(), backend_settings(config_settings) or {}, own, os.environ)
-            with kept_apart(Path.cwd(), build.owner, folder) as check:
+            with kept_apart(Path.cwd(), build.owner, compiled) as check:
                 name = _returned_name(hook, build_wheel(str(folder), build.settings(config_settings), None))
                 check(folder / name)
             with wheel_written_by(build.project.build_backend):
@@ -236,9 +236,12 @@ def _prepare_metadata(hook: str) -> Callable[..., str]:
         (folder / "variant.json").write_bytes(plan.metadata.to_json())
         core_metadata = folder / "METADATA"
         try:
-            core_metadata.write_bytes(edited_metadata(core_metadata.read_bytes(), plan))
+            edited, notices = edited_metadata(core_metadata.read_bytes(), plan)
         except VariantError as error:
-            raise error.within(f"{name}/METADATA") from None
+            raise error.within(name) from None
+        core_metadata.write_bytes(edited)
+        for notice in notices:
+            _warn(f"{name}: {notice}")
         return name
 
     return prepare

@@ -1,8 +1,8 @@
-"""JSON Schemas (draft-07) of the tables of variant-backend in pyproject.toml, and of machine files.
+"""JSON Schemas (draft-07) of variant metadata, of tables in pyproject.toml, and of machine files.
 
-The readers `metadata`, `providers`, `pyproject`, `recipe` and `hardware_file` decide what is valid. A schema
-can express only a part of their rules. The schemas of the two tables have no ``$ref``, because not all
-editors follow one if the schema is part of another schema.
+The readers `metadata_reading`, `providers`, `pyproject`, `recipe` and `hardware_file` decide what is valid.
+A schema can express only a part of their rules. The schemas of the two tables have no ``$ref``, because not
+all editors follow one if the schema is part of another schema.
 """
 
 from __future__ import annotations
@@ -10,6 +10,15 @@ from __future__ import annotations
 import json
 from importlib.resources import files
 from typing import Any
+
+from .variants.metadata import SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS
+from .variants.providers import SOURCES
+
+# The documents with variant metadata, by the names of their schemas.
+DOCUMENTS = {
+    "variant.json": "The metadata of a variant wheel: DIST-INFO/variant.json (PEP 825).",
+    "index-file": "The index file of a release: NAME-VERSION-variants.json (PEP 825).",
+}
 
 
 def table_schema(name: str) -> dict[str, Any]:
@@ -31,6 +40,40 @@ def pyproject_schema() -> dict[str, Any]:
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "pyproject.toml, its tables [variant] and [tool.variant-backend]",
         **_table({"variant": variant, "tool": _table({"variant-backend": tool})}),
+    }
+
+
+def document_schema(name: str) -> dict[str, Any]:
+    """Return the JSON Schema of one of the `DOCUMENTS`: that of ``[variant]`` with the rules of documents."""
+    table = table_schema("variant")
+    properties = table["properties"]
+    provider = properties["providers"]["additionalProperties"]
+    provider["description"] = "The provider of this namespace: one source, and the keys that belong to it."
+    provider["oneOf"] = [{"required": [source]} for source in SOURCES]
+    provider["dependencies"]["plugin-api"] = ["requires"]
+    del provider["properties"]["build-requires"]
+    provider["properties"]["builtin"] = {
+        "description": "The name of a provider inside the installer; reserved.",
+        "type": "string",
+    }
+    if name == "variant.json":
+        properties["variants"].update(
+            description="The label of the wheel's filename, with its properties.",
+            minProperties=1,
+            maxProperties=1,
+        )
+    versions = [SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS]
+    version = {"description": "The version of the format: with or without providers.", "enum": versions}
+    return {
+        **table,
+        "$id": f"urn:variant-backend:{name}",
+        "title": name,
+        "description": DOCUMENTS[name],
+        "required": ["$schema", "default-priorities", "variants"],
+        "properties": {"$schema": version, **properties},
+        "if": {"properties": {"$schema": {"const": SCHEMA_WITH_PROVIDERS}}},
+        "then": {"required": ["providers"], "properties": {"providers": {"minProperties": 1}}},
+        "else": {"not": {"required": ["providers"]}},
     }
 
 

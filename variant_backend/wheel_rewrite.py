@@ -6,12 +6,14 @@ backend has just built is changed in place. Sources: PEP 825 and the binary dist
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from .errors import VariantError
 from .formats import core_metadata
+from .formats.metadata_readers import FIELDS, check_readers
 from .lowlevel.ranges import Advance, Source
 from .lowlevel.terminal import print_read
 from .lowlevel.zip_archive import Member, assemble, new_member
@@ -19,9 +21,10 @@ from .project.recipe import Recipe
 from .variants.filename import WheelFilename, escape
 from .variants.metadata import VariantMetadata
 from .variants.properties import Variant
+from .variants.requirements import LocalPin, local_pins
 from .variants.wheel_metadata import remarks_on, variant_of_wheel
 from .wheels.plain import without_tag
-from .wheels.reading import SIGNATURES, Wheel, WheelFile
+from .wheels.reading import SIGNATURES, Wheel, WheelFile, name_inside
 from .wheels.writing import Rewriting, change_tail, check_is_free, errors_named, write_copy
 
 # Files beside a wheel that attest or sign its bytes: PEP 740, Sigstore, OpenPGP.
@@ -46,47 +49,98 @@ class Plan(NamedTuple):
         """The only variant in the metadata."""
         return variant_of_wheel(self.metadata)
 
+    @property
+    def document(self) -> bytes:
+        """The content of variant.json."""
+        return self.metadata.to_json()
+
     def remarks(self) -> list[str]:
         """Return remarks for the maintainer, to print before a wheel is written."""
         return [*dict.fromkeys([*remarks_on(self.metadata), *self.recipe.remarks()])]
 
 
+class PlainPlan(NamedTuple):
+    """A plain wheel with another name or version, which *recipe* gives; *moment* is as in `Plan`."""
+
+    recipe: Recipe
+    moment: int | None = None
+
+    @property
+    def labelled(self) -> bool:
+        """A plain wheel has no label."""
+        return False
+
+    @property
+    def variant(self) -> Variant:
+        """No properties: variant markers are decided as on a machine without variants."""
+        return Variant("", frozenset())
+
+    @property
+    def document(self) -> None:
+        """A plain wheel has no variant.json."""
+
+
+AnyPlan: TypeAlias = Plan | PlainPlan
+
+
 class Outcome(NamedTuple):
-    """The result for one wheel: its new path, whether it was written, and warnings for the user."""
+    """The result for one wheel: its new path, whether it was written, and warnings for the user.
+
+    *pins* are its requirements on local versions, if the plan removes the wheel's own one.
+    """
 
     path: Path
     written: bool
     warnings: tuple[str, ...]
+    pins: tuple[LocalPin, ...] = ()
 
 
-def renamed(filename: WheelFilename, plan: Plan) -> WheelFilename:
+def renamed(filename: WheelFilename, plan: AnyPlan) -> WheelFilename:
     """Return the name that a wheel gets by *plan*."""
-    name, version, label = plan.recipe.name, filename.version, plan.variant.label
+    name, label = plan.recipe.name, plan.variant.label
     if plan.labelled:  # a wheel that was built for an installer has the label there
         filename = without_tag(filename, label)
     if plan.recipe.strip_local_version:
-        version = version.partition("+")[0]
+        filename = filename.public()
     return filename._replace(
         distribution=filename.distribution if name is None else escape(name),
-        version=version,
         label=label if plan.labelled else None,
     )
 
 
-def edited_metadata(metadata: bytes, plan: Plan) -> bytes:
-    """Return METADATA changed by *plan*.
+class Edited(NamedTuple):
+    """METADATA after a change, and notices about what was repaired in it."""
 
-    Raises VariantError if a requirement's variant marker is invalid or cannot be decided.
+    metadata: bytes
+    notices: Sequence[str] = ()
+
+
+def edited_metadata(metadata: bytes, plan: AnyPlan) -> Edited:
+    """Return METADATA changed by *plan*; if the plan changes nothing, nothing is repaired either.
+
+    Raises VariantError if a requirement's variant marker is invalid or cannot be decided, or if installers
+    would read other values than the planned ones.
     """
+    repaired, notices = core_metadata.repaired(metadata)
+    edited, meant = repaired, dict[str, list[str]]()
     if plan.recipe.strip_local_version:
-        version = core_metadata.read_field(metadata, "Version")
-        metadata = core_metadata.replace_version(metadata, version.partition("+")[0])
+        meant["Version"] = [core_metadata.read_field(edited, "Version").partition("+")[0]]
+        edited = core_metadata.replace_version(edited, *meant["Version"])
     if plan.recipe.name is not None:
-        metadata = core_metadata.rename_project(metadata, plan.recipe.name)
-    present = core_metadata.requirements(metadata)
-    wanted = plan.recipe.requirements(present, plan.variant)
-    if wanted == present:
-        return metadata
+        meant["Name"] = [plan.recipe.name]
+        edited = core_metadata.rename_project(edited, plan.recipe.name)
+    present = core_metadata.requirements(edited)
+    meant["Requires-Dist"] = plan.recipe.requirements(present, plan.variant)
+    if meant["Requires-Dist"] != present:
+        edited = _with_requirements(edited, present, meant["Requires-Dist"])
+    if edited == repaired:
+        return Edited(metadata)
+    check_readers(edited, {field: core_metadata.all_values(repaired, field) for field in FIELDS} | meant)
+    return Edited(edited, notices)
+
+
+def _with_requirements(metadata: bytes, present: Sequence[str], wanted: Sequence[str]) -> bytes:
+    """Return METADATA with the *wanted* requirements; raises VariantError if one has an unknown extra."""
     added = [requirement for requirement in wanted if requirement not in present]
     if missing := core_metadata.missing_extras(metadata, added):
         raise VariantError(
@@ -98,7 +152,7 @@ def edited_metadata(metadata: bytes, plan: Plan) -> bytes:
 
 def make_variant(
     wheel: WheelFile,
-    plan: Plan,
+    plan: AnyPlan,
     out_dir: Path,
     *,
     force: bool = False,
@@ -117,6 +171,8 @@ def make_variant(
     with errors_named(path, out_dir):
         with path.open("rb", buffering=0) as file:
             print_read(path)
+            if plan.recipe.strip_local_version:
+                filename = name_inside(filename, Source.of(file.fileno()))
             if target.exists() and target.samefile(path):
                 return _already(Wheel.read(filename, Source.of(file.fileno())), plan, target)
             check_is_free(target, force=force)
@@ -130,7 +186,7 @@ def make_variant(
                 )
         if in_place:
             path.replace(target)
-    return Outcome(target, not dry_run, (*rewriting.warnings, *_uncovered(path)))
+    return Outcome(target, not dry_run, (*rewriting.warnings, *_uncovered(path)), rewriting.pins)
 
 
 def _uncovered(wheel: Path) -> list[str]:
@@ -139,34 +195,58 @@ def _uncovered(wheel: Path) -> list[str]:
     return [
         f"{name} does not cover the new wheel; attest or sign wheels after adding labels"
         for name in names
-        if wheel.with_name(name).exists()
+        if os.path.lexists(wheel.with_name(name))  # False for a name that is too long
     ]
 
 
-def _already(source: Wheel, plan: Plan, target: Path) -> Outcome:
+def _already(source: Wheel, plan: AnyPlan, target: Path) -> Outcome:
     """Return the outcome for a wheel that is this variant already; raises VariantError if it is not."""
-    if edits_of(source, plan, edited_metadata(source.core_metadata, plan)):
+    if edits_of(source, plan, edited_metadata(source.core_metadata, plan).metadata):
         raise VariantError("the variant would have the same name", hint="give another --output")
-    return Outcome(target, False, ("the wheel is this variant already",))
+    kind = "this variant" if plan.document else "plain, and has this name and version"
+    return Outcome(target, False, (f"the wheel is {kind} already",))
 
 
-def rewritten(wheel: Wheel, plan: Plan) -> Rewriting:
+def rewritten(wheel: Wheel, plan: AnyPlan) -> Rewriting:
     """Return the new wheel; raises VariantError if the old one is invalid."""
-    from .variants.consistency import of_tags  # only `make_variant` needs it
-
+    if plan.document is None and (wheel.is_variant() or wheel.filename.label):
+        raise VariantError("the wheel is a variant", hint="use `variant-backend unmake` on it")
     if plan.recipe.dependencies or plan.recipe.remove_dependencies:
         _check_is_no_other_variant(wheel, plan.variant.label)
     core_metadata.check_utf8(wheel.core_metadata)
-    metadata = edited_metadata(wheel.core_metadata, plan)
+    metadata, notices = edited_metadata(wheel.core_metadata, plan)
     edits = edits_of(wheel, plan, metadata)
     wheel.archive.check_layout()
     warnings = [f"{name} was removed, because it signs the old RECORD" for name in wheel.signatures()]
+    warnings += notices
     if (former := wheel.filename.label) not in (None, plan.variant.label):
         warnings.append(f"the wheel is variant {former!r} already; the new one replaces its properties")
+    warnings += _other_runtimes(wheel, plan.variant)
     for requirement in core_metadata.direct_references(metadata):
         warnings.append(f"public indexes reject requirements with a URL: {requirement}")
-    warnings += [str(problem) for problem in of_tags(plan.metadata, wheel.filename.tags)]
-    return Rewriting(assemble(wheel.archive, edits), tuple(warnings))
+    if isinstance(plan, Plan):
+        warnings += _impossible(plan.metadata, wheel.filename.tags)
+    present = core_metadata.requirements(metadata) if plan.recipe.strip_local_version else ()
+    return Rewriting(assemble(wheel.archive, edits), tuple(warnings), tuple(local_pins(present)))
+
+
+def _impossible(metadata: VariantMetadata, tags: str) -> list[str]:
+    """Return warnings about properties that exist on no machine for which the *tags* are."""
+    from .variants.consistency import of_tags  # takes long to import
+
+    return [str(problem) for problem in of_tags(metadata, tags)]
+
+
+def _other_runtimes(wheel: Wheel, variant: Variant) -> list[str]:
+    """Return warnings about libraries in the wheel for another GPU runtime; only their names are read."""
+    if variant.namespaces().isdisjoint(("nvidia", "amd")):
+        return []
+    from .variants.runtimes import Runtimes, bundled_libraries, runtime_problems  # few wheels need it
+
+    runtimes = Runtimes(bundled=bundled_libraries(wheel.entries))
+    remedy = "correct the property, or use the wheel for that runtime"
+    problems = runtime_problems(variant.properties, (), runtimes)
+    return [str(problem._replace(remedy=remedy)) for problem in problems]
 
 
 def _check_is_no_other_variant(wheel: Wheel, label: str) -> None:
@@ -181,7 +261,7 @@ def _check_is_no_other_variant(wheel: Wheel, label: str) -> None:
         )
 
 
-def edits_of(wheel: Wheel, plan: Plan, metadata: bytes) -> dict[str, Sequence[Member]]:
+def edits_of(wheel: Wheel, plan: AnyPlan, metadata: bytes) -> dict[str, Sequence[Member]]:
     """Return the changed members by their old names, for *metadata* as the new METADATA.
 
     Raises VariantError if the wheel is invalid.
@@ -200,7 +280,7 @@ def edits_of(wheel: Wheel, plan: Plan, metadata: bytes) -> dict[str, Sequence[Me
             edits[path] = [wheel.archive.replaced(entry, new_path, content, moment=plan.moment)]
     for name in wheel.signatures():
         edits[wheel.path(name)] = []
-    if not wheel.is_variant():
+    if plan.document and not wheel.is_variant():
         record = wheel.entry("RECORD")
         path = f"{renamed(wheel.filename, plan).stem}.dist-info/variant.json"
         added = new_member(path, contents[path], record, plan.moment)
@@ -208,7 +288,7 @@ def edits_of(wheel: Wheel, plan: Plan, metadata: bytes) -> dict[str, Sequence[Me
     return edits
 
 
-def _moved(wheel: Wheel, plan: Plan) -> dict[str, str]:
+def _moved(wheel: Wheel, plan: AnyPlan) -> dict[str, str]:
     """Return new paths by old ones: dist-info and .data are named after the project name and version."""
     old, new = wheel.filename.stem, renamed(wheel.filename, plan).stem
     if old == new:
@@ -218,11 +298,11 @@ def _moved(wheel: Wheel, plan: Plan) -> dict[str, str]:
 
 
 def _contents(
-    wheel: Wheel, plan: Plan, metadata: bytes, moved: Mapping[str, str], old_rows: bytes
+    wheel: Wheel, plan: AnyPlan, metadata: bytes, moved: Mapping[str, str], old_rows: bytes
 ) -> dict[str, bytes]:
     """Return the new content of files by their new paths; RECORD only if it changes."""
     dist_info = f"{renamed(wheel.filename, plan).stem}.dist-info"
-    contents = {f"{dist_info}/variant.json": plan.metadata.to_json()}
+    contents = {f"{dist_info}/variant.json": plan.document} if plan.document else {}
     if metadata != wheel.core_metadata:
         contents[f"{dist_info}/METADATA"] = metadata
     signatures = {wheel.path(name) for name in SIGNATURES}

@@ -47,6 +47,7 @@ def plan_of_build(settings: dict[str, object]) -> Plan:
 def plan_of_conversion(request: Request) -> Plan:
     (planned,) = plan_conversions([make_wheel(Path())], request, None, moment=None, warn=print)
     assert isinstance(planned, Conversion)
+    assert isinstance(planned.plan, Plan)
     return planned.plan
 
 

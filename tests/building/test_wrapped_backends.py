@@ -212,7 +212,7 @@ def test_setuptools_compiles_each_variant_with_its_own_flags(tmp_path: Path) -> 
     null = ["-Cvariant=null", "-Cvariant-filename=plain"]
     prints = []
     for number, arguments in enumerate(([], null, short, [])):
-        wheel = build("uv", project, tmp_path / f"100%-{number}", "--wheel", *arguments)
+        wheel = build("uv", project, tmp_path / f"100% $x {{y}} {number}", "--wheel", *arguments)
         prints.append(run_from_wheel(wheel, tmp_path / str(number)))
     assert prints == ["8", "8", "16", "8"]
 

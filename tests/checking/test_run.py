@@ -23,7 +23,7 @@ from variant_backend.cli.check import check_command as command
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.publishing.index_file import plan_index
-from variant_backend.variants.metadata import VariantMetadata
+from variant_backend.variants.metadata import OLD_SCHEMAS, VariantMetadata
 from variant_backend.variants.metadata_reading import metadata_from_json
 from variant_backend.variants.providers import never_supported
 
@@ -196,6 +196,56 @@ def test_a_remedy_names_the_folder_of_the_release(dist: Path) -> None:
     page.write_text("", encoding="utf-8")
     for path in (folder, folder / "simple", page):
         assert f"write the pages with `variant-backend index --simple '{folder}'`\n" in call(path).stdout
+
+
+def remedies(folder: Path, code: str) -> dict[Path, str]:
+    """Return the remedy of each file with a finding of this code, by its path."""
+    findings = [each for each in find_problems([folder]) if each.problem.code == code]
+    return {Path(each.file): each.problem.remedy or "" for each in findings}
+
+
+def test_an_index_file_with_a_wrong_name_is_renamed_or_deleted(dist: Path) -> None:
+    right, wrong = dist / "demo-1.0-variants.json", dist / "Demo-1.0.0-variants.json"
+    right.rename(wrong)
+    assert remedies(dist, "index-name") == {wrong: f"rename it to {right.name}"}
+    wrong.rename(right)
+    assert codes(dist) == []
+    wrong.write_bytes(right.read_bytes())
+    assert remedies(dist, "index-name") == {wrong: "delete it"}
+    wrong.unlink()
+    nameless = right.rename(dist / "variants.json")
+    command = f"variant-backend index {dist}"
+    assert remedies(dist, "index-name") == {nameless: f"delete it, and write the right one with `{command}`"}
+    nameless.unlink()
+    CliRunner().invoke(main, command.split()[1:])
+    assert codes(dist) == []
+
+
+@pytest.mark.parametrize("schema", sorted(OLD_SCHEMAS))
+def test_the_remedy_for_a_schema_of_an_old_draft_works(tmp_path: Path, schema: str) -> None:
+    write_release(tmp_path / "dist", patched(DOCUMENT, {"$schema": schema}))
+    found = remedies(tmp_path / "dist", "unknown-schema")
+    assert len(found) == 4
+    for path, remedy in found.items():
+        assert remedy == "run `variant-backend upgrade --in-place FILE`"
+        result = CliRunner().invoke(main, ["upgrade", "--in-place", str(path)])
+        assert result.exit_code == 0, result.stderr
+    assert codes(tmp_path / "dist") == []
+
+
+@pytest.mark.parametrize("changes", [{}, {"providers": None}])
+def test_the_remedy_for_an_unknown_schema_names_the_right_one(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    path = tmp_path / "demo-1.0-variants.json"
+    document = patched(DOCUMENT, {"$schema": "https://example.org/v9.json", **changes})
+    path.write_bytes(encoded(document))
+    remedy = remedies(path, "unknown-schema")[path]
+    first, _, schema = remedy.partition("; otherwise write ")
+    assert first == "if the format is newer, update variant-backend"
+    path.write_bytes(encoded({**document, "$schema": schema}))
+    assert remedies(path, "unknown-schema") == {}
+    assert not {"missing-provider", "unknown-key"}.intersection(codes(path))
 
 
 @pytest.mark.parametrize(

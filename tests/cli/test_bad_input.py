@@ -177,7 +177,7 @@ INVALID: dict[str, tuple[Callable[[Path], None], str]] = {
     "truncated": (bytes_changed(lambda data: bytes(data[:-30])), "truncated"),
     "trailing bytes": (
         bytes_changed(lambda data: bytes(data) + b"more"),
-        "truncated, or followed by other bytes: the last record of a zip file is missing; download or build ",
+        "4 bytes after the last record of the zip file; write a sound copy with `variant-backend mend ",
     ),
     "damaged directory": (bytes_changed(damaged), "damaged central directory"),
     "damaged record": (
@@ -199,7 +199,10 @@ INVALID: dict[str, tuple[Callable[[Path], None], str]] = {
     "line feed": (renamed_member(b"demo/__init__.py", b"demo/__in\nt__.py"), "__in\\nt__"),
     "unmarked UTF-8": (renamed_member(b"demo/__init__.py", b"demo/__in\xc3\xa9__.py"), "not marked as UTF-8"),
     "gap": (bytes_changed(with_gap), "4 unused bytes before the central directory"),
-    "prefix": (bytes_changed(with_prefix), "not a zip file: it does not start with a member"),
+    "prefix": (
+        bytes_changed(with_prefix),
+        "does not start with a member, as a wheel must; write a sound copy",
+    ),
     "overlap": (bytes_changed(with_overlap), "demo-1.0.dist-info/METADATA' overlaps the one before it"),
     "foreign header": (bytes_changed(with_foreign_header), "differ in name"),
     "half ZIP64": (with_half_zip64, "ZIP64 extra field"),
@@ -248,6 +251,28 @@ def test_an_invalid_wheel_is_refused_in_one_line_and_leaves_no_files(tmp_path: P
     assert message in line
     assert [path.name for path in tmp_path.iterdir()] == [NAME]
     assert wheel.read_bytes() == before
+
+
+# These wheels have damaged data, too.
+DAMAGED = {"other method", "unmarked UTF-8", "backslash", "other dist-info"}
+
+
+@pytest.mark.parametrize("name", sorted(INVALID.keys() - DAMAGED))
+def test_mend_repairs_exactly_the_wheels_whose_remedy_names_it(tmp_path: Path, name: str) -> None:
+    change, _ = INVALID[name]
+    wheel = make_wheel(tmp_path, compression=zipfile.ZIP_STORED)
+    change(wheel)
+    _, _, stderr = make(wheel)
+    options = [
+        "-o",
+        str(tmp_path / "mended"),
+        *(["--identity", "filename"] if "--identity" in stderr else []),
+    ]
+    result = CliRunner().invoke(main, ["mend", str(wheel), *options], catch_exceptions=False)
+    assert ("`variant-backend mend " in stderr) == (result.exit_code == 0), (stderr, result.stderr)
+    if result.exit_code == 0:
+        walk(Path(result.stdout.strip()))
+        assert make(Path(result.stdout.strip()))[0] == 0
 
 
 def test_a_damaged_payload_is_not_noticed(tmp_path: Path) -> None:

@@ -237,6 +237,21 @@ def test_a_variant_can_get_another_label() -> None:
     assert "the variant would have the same name; give another --output" in result.stderr
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows limits the length of whole paths")
+@pytest.mark.parametrize("length", [255, 256])
+def test_names_of_variants_may_have_255_bytes(length: int) -> None:
+    wheel = make_wheel(Path(), "d" * (length - len("-1.0-py3-none-any-x.whl")))
+    variant = f"{wheel.stem}-x.whl"
+    made = CliRunner().invoke(make_variant_command, ["-p", "x86_64::level::v3", "-l", "x", str(wheel)])
+    if length == 255:
+        assert (made.exit_code, made.stdout) == (0, f"{variant}\n")
+        unmade = CliRunner().invoke(main, ["unmake", "--force", variant])
+        assert (unmade.exit_code, unmade.stdout) == (0, f"{wheel}\n")
+    else:
+        assert (made.exit_code, made.stderr) == (1, f"error: {wheel}: {variant}: File name too long\n")
+    assert sorted(map(str, Path().iterdir())) == sorted([str(wheel), *([variant] if length == 255 else [])])
+
+
 def test_a_dry_run_writes_nothing() -> None:
     wheel = make_wheel(Path())
     result = make("--dry-run", "-p", "nvidia::sm_arch::90_real", "-l", "x", "-o", "out", wheel)

@@ -30,16 +30,19 @@ def convert(wheel: Path, folder: Path, plan: Plan | None = None) -> Path:
     return make_variant(WheelFile.of(wheel), plan or Plan(metadata()), folder, force=True).path
 
 
-def write_sparse_wheel(wheel: Path, members: dict[str, bytes], size: int) -> None:
-    """Write a wheel with one more member: *size* zero bytes that take no space on the disk."""
+def write_sparse_wheel(wheel: Path, members: dict[str, bytes], size: int, extra: bytes = b"") -> None:
+    """Write a wheel with one more member: *size* zero bytes that take no space on the disk.
+
+    All members have the *extra* fields.
+    """
     directory = b""
     with wheel.open("wb") as file:
         for name, content in [("demo/large", None), *members.items()]:
             length, crc = (size, 0) if content is None else (len(content), zlib.crc32(content))
-            numbers = (20, 0, 0, 0, 33, crc, length, length, len(name), 0)
+            numbers = (20, 0, 0, 0, 33, crc, length, length, len(name), len(extra))
             record = struct.pack("<4sH5H3L5H2L", b"PK\x01\x02", 788, *numbers, 0, 0, 0, 0, file.tell())
-            directory += record + name.encode()
-            file.write(struct.pack("<4s5H3L2H", b"PK\x03\x04", *numbers) + name.encode())
+            directory += record + name.encode() + extra
+            file.write(struct.pack("<4s5H3L2H", b"PK\x03\x04", *numbers) + name.encode() + extra)
             if content is None:
                 file.seek(length, os.SEEK_CUR)
             else:

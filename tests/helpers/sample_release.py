@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from helpers.made_modules import made_elf
 from helpers.made_wheels import METADATA, WHEEL, record_row
 from variant_backend.variants.filename import WheelFilename
 
@@ -57,11 +58,12 @@ def write_wheel(
     members: Callable[[dict[str, bytes]], object] = lambda _: None,
     rows: Callable[[list[str]], list[str]] = lambda rows: rows,
     inner: Mapping[str, str] = {},
+    modules: Mapping[str, bytes] = {},
 ) -> None:
     """Write a wheel, with variant.json if it is given; *members* and *rows* may change its content.
 
-    *inner* has additional files of dist-info, or replaces some. *metadata* has more lines of METADATA, or
-    another Metadata-Version in its first line.
+    *inner* has additional files of dist-info, or replaces some. *modules* are added to the payload.
+    *metadata* has more lines of METADATA, or another Metadata-Version in its first line.
     """
     name, version, *_ = path.name.split("-")
     tags = WheelFilename.parse(path.name.lower()).tags
@@ -71,6 +73,7 @@ def write_wheel(
         head = head.partition("\n")[2]
     contents = {
         f"{name}/__init__.py": b"x = 1\n",
+        **modules,
         f"{dist_info}/METADATA": f"{head}\n{metadata}\n{text}".encode(),
         f"{dist_info}/WHEEL": WHEEL.replace("py3-none-any", tags).encode(),
         **{f"{dist_info}/{file}": text.encode() for file, text in inner.items()},
@@ -141,6 +144,7 @@ def lay_out(folder: Path, examples: Iterable[Example]) -> None:
                 _member_changes(blocks.get("members", "") if label == "fast" else ""),
                 _row_changes(blocks.get("RECORD", "") if label == "fast" else ""),
                 {file: blocks[file] for file in INNER if file in blocks and label == "fast"},
+                _modules(blocks.get("modules", "") if label == "fast" else ""),
             )
         elif name.endswith(".json"):
             path.write_bytes(encoded(other if name.startswith("other") else index))
@@ -167,6 +171,15 @@ def _default_files(name: str) -> list[str]:
 
 def _changes(text: str) -> Mapping[str, list[str]]:
     return {sign: [line[1:] for line in text.splitlines() if line[:1] == sign] for sign in "+-"}
+
+
+def _modules(text: str) -> dict[str, bytes]:
+    """Return modules; a line has the path of one and the libraries that it links, or `(truncated)`."""
+    lines = [line.split() for line in text.splitlines()]
+    return {
+        path: made_elf()[:100] if libraries == ["(truncated)"] else made_elf(*libraries)
+        for path, *libraries in lines
+    }
 
 
 def _member_changes(text: str) -> Callable[[dict[str, bytes]], object]:

@@ -1,8 +1,9 @@
-"""Reading a directory by column gives the same as reading it record by record."""
+"""Records are read by column as one by one, and large offsets are taken out of them again."""
 
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 
 import pytest
@@ -77,3 +78,29 @@ def test_both_ways_give_the_same_for_damaged_directories(
         records = records[:position] + new + records[position + data.draw(st.integers(0, 4)) :]
         total += data.draw(st.integers(-1, 1))
     assert at_once(records, total) == one_by_one(records, total)
+
+
+FIELDS = st.lists(st.sampled_from([b"UT\5\0\1\1\2\3\4", b"\xfe\xca\0\0", b"\xcd\xab\3\0xyz"]), max_size=2)
+
+
+@given(
+    before=FIELDS,
+    after=FIELDS,
+    wide=st.sampled_from([(), (0,), (0, 1), (1,)]),
+    offset=st.integers(0, 1 << 31),
+)
+def test_a_large_offset_leaves_no_trace_in_a_record(
+    before: list[bytes], after: list[bytes], wide: tuple[int, ...], offset: int
+) -> None:
+    sizes = [5, 7]
+    slots = [0xFFFFFFFF if number in wide else size for number, size in enumerate(sizes)]
+    values = [sizes[number] for number in wide]
+    field = struct.pack(f"<HH{len(wide)}Q", 1, 8 * len(wide), *values) if wide else b""
+    extra = b"".join([*before, field, *after])
+    head = struct.pack("<4s6HL", SIGNATURE, 788, 20, 0, 8, 33, 22000, 1)
+    tail = struct.pack("<5H2L", 1, len(extra), 0, 0, 0, 0, offset)
+    record = head + struct.pack("<2L", *reversed(slots)) + tail + b"a" + extra
+    (entry,) = read_directory(record, 1)
+    large = zip_records.moved(record, 5 << 30)
+    assert read_directory(large, 1) == [entry._replace(central=large, offset=5 << 30)]
+    assert zip_records.moved(zip_records.narrowed(large), offset) == record

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from helpers.made_modules import made_elf
 from helpers.made_wheels import make_wheel
 from helpers.programs import SCRIPTS, printed, run, run_here
 from hypothesis import given
@@ -395,3 +396,34 @@ def test_unsupported_variants_are_those_that_selection_excludes(
         if not {each.value for each in properties if each[:2] == item[:2]}
         & set(known.get(item.namespace, {}).get(item.feature, ()))
     }
+
+
+LINKING = [("new", 13), ("old", 12)]
+
+
+def plain_package(name: str, *libraries: str, into: str = "site") -> None:
+    """Write an installed package with a module that links libraries."""
+    dist_info = Path(into, f"{name}-1.0.dist-info")
+    dist_info.mkdir(parents=True)
+    (dist_info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (dist_info / "RECORD").write_text(f"{name}.so,,\n{name}.dll,,\nmissing.so,,\n")
+    Path(into, f"{name}.so").write_bytes(made_elf(*libraries))
+    Path(into, f"{name}.dll").write_bytes(b"no module")
+
+
+def test_align_compares_variants_with_the_runtimes_of_plain_packages() -> None:
+    install("demo", *CUDA)
+    plain_package("new", "libcudart.so.13", "libgomp.so.1")
+    plain_package("old", "libcudart.so.12")
+    plain_package("other", "libc.so.6")
+    options = ("--path", "site", *NOWHERE, "--align", "nvidia")
+    lines = run_here(main, "installed", *options).stdout.splitlines()
+    assert lines[-3:-1] == [f"{name} 1.0  (plain)  links libcudart.so.{version}" for name, version in LINKING]
+    text = "new 1.0: demo 1.0: links libcudart.so.13 of CUDA 13, but"
+    assert lines[-1].startswith(text)
+    result = CliRunner().invoke(main, ["installed", *options, "--check"])
+    assert (result.exit_code, f"error: {text}" in result.stderr) == (1, True)
+    plain = json.loads(run_here(main, "installed", *options, "--json").stdout)["plain"]
+    assert [package["linked"] for package in plain] == [
+        {f"libcudart.so.{version}": [str(Path("site", f"{name}.so"))]} for name, version in LINKING
+    ]

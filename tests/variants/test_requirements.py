@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from packaging.version import Version
 
 from variant_backend.errors import VariantError
-from variant_backend.variants.requirements import Pin
+from variant_backend.variants.requirements import Pin, local_pins
 
 NAMES = st.from_regex(r"[a-z0-9]+(-[a-z0-9]+)*", fullmatch=True)
 VERSIONS = st.from_regex(
@@ -55,3 +55,19 @@ def test_other_forms_are_refused_with_the_valid_ones(text: str, message: str) ->
         Pin.parse(text)
     (line,) = caught.value.lines()
     assert message in line
+
+
+def test_local_pins_are_exact_requirements_on_local_versions() -> None:
+    pins = ["Core_X[a] == 1.0+CU_128 ; os_name == 'nt'", "core (===1+a)"]
+    others = [
+        "a==1.0",
+        "b!=1.0+x",
+        "c @ https://host/c+x",
+        "d; platform_version == '1+2'",
+        "e ==1+",
+        "f===x+y",
+    ]
+    assert [(pin.name, str(pin.version)) for pin in local_pins([*pins, *others])] == [
+        ("core-x", "1.0+cu.128"),
+        ("core", "1+a"),
+    ]

@@ -8,7 +8,9 @@ import struct
 import sys
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from click.testing import CliRunner, Result
@@ -53,23 +55,43 @@ def deflate(content: bytes, kind: str) -> bytes:
 KINDS = ["one block", "several blocks", "stored blocks", "empty block first", "own stored head", "stored"]
 
 
-def write_zip(path: Path, members: dict[str, bytes], kinds: dict[str, str], zip64: str) -> None:
-    """Write members, each in its own kind of compression; *zip64* says which headers have ZIP64 fields."""
+class Form(NamedTuple):
+    """The form of a zip file's headers: where they have ZIP64 fields, and which other extra fields.
+
+    *position* is the number of extra fields before the ZIP64 field. *end* is the form of the ZIP64 end
+    record: "no", or its slots in the end record are "real" or "full".
+    """
+
+    zip64: str = "no"
+    local: Sequence[bytes] = ()
+    central: Sequence[bytes] = ()
+    position: int = 0
+    end: str = "no"
+
+    def extra(self, fields: Sequence[bytes], wide: bytes) -> bytes:
+        """Return the extra fields with the ZIP64 field among them."""
+        return b"".join([*fields[: self.position], wide, *fields[self.position :]])
+
+
+PLAIN_FORM = Form()
+
+
+def write_zip(path: Path, members: dict[str, bytes], kinds: dict[str, str], form: Form = PLAIN_FORM) -> None:
+    """Write members, each in its own kind of compression, with headers of a form."""
     result, directory = b"", b""
     for number, (name, content) in enumerate(members.items()):
         kind = kinds.get(name, "one block")
         data, method = (content, 0) if kind == "stored" else (deflate(content, kind), 8)
         sizes = (len(data), len(content))
-        other = b"UT\5\0\1" + struct.pack("<L", number)  # an extended timestamp
-        local_extra = central_extra = other if number % 2 else b""
-        local_sizes = central_sizes = sizes
+        others = [form.local, form.central] if number % 2 else [(), ()]
         wide = struct.pack("<HHQQ", 1, 16, *reversed(sizes))
-        if zip64 in ("local", "both"):
-            local_extra, local_sizes = wide + local_extra, (0xFFFFFFFF, 0xFFFFFFFF)
-        if zip64 == "local, sizes kept":
-            local_extra = wide + local_extra
-        if zip64 == "both":
-            central_extra, central_sizes = wide + central_extra, (0xFFFFFFFF, 0xFFFFFFFF)
+        is_wide = [form.zip64 != "no", form.zip64 == "both"]
+        is_full = [form.zip64 in ("local", "both"), form.zip64 == "both"]
+        local_extra, central_extra = (
+            form.extra(fields, wide if is_there else b"")
+            for fields, is_there in zip(others, is_wide, strict=True)
+        )
+        local_sizes, central_sizes = ((0xFFFFFFFF, 0xFFFFFFFF) if full else sizes for full in is_full)
         encoded, crc = name.encode(), zlib.crc32(content)
         common = (20, 0 if name.isascii() else 0x800, method, 1000 + number % 3, 22000, crc)
         lengths = (len(encoded), len(central_extra), 0, 0, 1, 0o100644 << 16, len(result))
@@ -77,13 +99,35 @@ def write_zip(path: Path, members: dict[str, bytes], kinds: dict[str, str], zip6
         directory += struct.pack("<5H2L", *lengths) + encoded + central_extra
         result += struct.pack("<4s5H3L", b"PK\3\4", *common, *local_sizes)
         result += struct.pack("<2H", len(encoded), len(local_extra)) + encoded + local_extra + data
-    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, len(members), len(members), len(directory), len(result), 0)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(result + directory + end)
+    path.write_bytes(result + directory + end_records(len(members), len(directory), len(result), form.end))
+
+
+def end_records(count: int, size: int, offset: int, form: str) -> bytes:
+    """Return the end records of an archive, see `Form`."""
+    slots = (0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF) if form == "full" else (count, count, size, offset)
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, *slots, 0)
+    if form == "no":
+        return end
+    end64 = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 813, 46, 0, 0, count, count, size, offset)
+    return end64 + struct.pack("<4sLQL", b"PK\6\7", 0, offset + size, 1) + end
+
+
+# Extra fields: an extended timestamp, Info-ZIP's owner, an empty one of Java, an unknown one.
+OTHER_FIELDS = [b"UT\5\0\1\1\2\3\4", b"ux\x0b\0\1\4\0\0\0\0\4\0\0\0\0", b"\xfe\xca\0\0", b"\xcd\xab\3\0xyz"]
+fields = st.lists(st.sampled_from(OTHER_FIELDS), max_size=3)
+forms = st.builds(
+    Form,
+    st.sampled_from(["no", "local", "local, sizes kept", "both"]),
+    fields,
+    fields,
+    st.integers(0, 3),
+    st.sampled_from(["no", "real", "full"]),
+)
 
 
 @st.composite
-def plain_wheels(draw: st.DrawFn) -> tuple[dict[str, bytes], dict[str, str], str]:
+def plain_wheels(draw: st.DrawFn) -> tuple[dict[str, bytes], dict[str, str], Form]:
     """Draw members in any order, the kinds of their compression, and the form of their headers."""
     names = st.text("ab/é,_+", min_size=1, max_size=8).map(lambda text: f"demo/{text}x".replace("//", "/"))
     files = draw(st.dictionaries(names, st.binary(max_size=300), max_size=5))
@@ -106,7 +150,7 @@ def plain_wheels(draw: st.DrawFn) -> tuple[dict[str, bytes], dict[str, str], str
     else:
         kinds = {name: draw(st.sampled_from(KINDS[:-1] if name == RECORD else KINDS)) for name in members}
         kinds |= {"demo-1.0.dist-info/WHEEL": "one block", "demo-1.0.dist-info/METADATA": "one block"}
-    return members, kinds, draw(st.sampled_from(["no", "local", "local, sizes kept", "both"]))
+    return members, kinds, draw(forms)
 
 
 plans = st.sampled_from(
@@ -122,7 +166,7 @@ plans = st.sampled_from(
 @given(plain_wheels(), st.lists(plans, max_size=3))
 def test_unmake_restores_every_byte(
     tmp_path_factory: pytest.TempPathFactory,
-    drawn: tuple[dict[str, bytes], dict[str, str], str],
+    drawn: tuple[dict[str, bytes], dict[str, str], Form],
     relabellings: list[Plan],
 ) -> None:
     folder = tmp_path_factory.mktemp("wheels")
@@ -150,7 +194,7 @@ def test_a_large_record_is_restored_or_reported(tmp_path: Path, kind: str) -> No
     members = walk(make_wheel(tmp_path / "first", files=files))
     assert len(members[RECORD]) > 0xFFFF
     wheel = tmp_path / NAME
-    write_zip(wheel, members, {RECORD: kind}, "no")
+    write_zip(wheel, members, {RECORD: kind})
     walk(wheel)
     variant = convert(wheel, tmp_path / "out")
     result = unmake(WheelFile.of(variant), tmp_path / "back")
@@ -170,6 +214,7 @@ def test_zip64_end_records_are_removed_with_variant_json(tmp_path: Path, count: 
     wheel = make_wheel(tmp_path, files=files, compression=zipfile.ZIP_STORED)
     result = unmake(WheelFile.of(convert(wheel, tmp_path / "out")), tmp_path / "back")
     assert result.path.read_bytes() == wheel.read_bytes()
+    assert any("ZIP64" in text for text in result.warnings) == (count == 65_534)
 
 
 def copy_with_holes(source: int, target: int, offset: int, length: int) -> int:
@@ -184,17 +229,19 @@ def copy_with_holes(source: int, target: int, offset: int, length: int) -> int:
 
 
 @pytest.mark.slow  # writes twelve gigabytes on a file system without sparse files
-@pytest.mark.parametrize("spare", [100, 500, 700, 900])
+@pytest.mark.parametrize(
+    ("spare", "extra"), [(100, OTHER_FIELDS[0]), (450, OTHER_FIELDS[2]), (700, b""), (900, b"")]
+)
 def test_zip64_fields_are_removed_with_variant_json(
-    tmp_path: Path, spare: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, spare: int, extra: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if hasattr(os, "SEEK_HOLE"):
         monkeypatch.setattr(ranges, "_KERNEL_COPIES", [copy_with_holes])
     members = walk(make_wheel(tmp_path / "plain", files={}, order=("METADATA", "RECORD")))
-    size = 0xFFFFFFFF - spare - sum(map(len, members.values())) - 30 * 4 - 150
+    size = 0xFFFFFFFF - spare - sum(map(len, members.values())) - (30 + len(extra)) * 4 - 150
     members[RECORD] += b"demo/large,sha256=x,%d\n" % size
     wheel = tmp_path / NAME
-    write_sparse_wheel(wheel, members, size)
+    write_sparse_wheel(wheel, members, size, extra)
     tail = wheel.stat().st_size - size
     with wheel.open("rb") as file:
         file.seek(size)

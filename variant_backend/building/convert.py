@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..errors import Problem, RequestError, VariantError
 from ..lowlevel.ranges import Advance
 from ..project.recipe import Recipe, label_for
-from ..wheel_rewrite import Outcome, Plan, make_variant, renamed
+from ..variants.filename import WheelFilename
+from ..variants.requirements import LocalPin
+from ..wheel_rewrite import AnyPlan, Outcome, PlainPlan, Plan, make_variant, renamed
 from ..wheels.reading import WheelFile, wheel_files
 from ..wheels.writing import check_targets
-from .plan import Draft, Request, plan_remarks
+from .plan import Draft, Request, plan_plain, plan_remarks
 from .unmatched import unmatched_globs, unmatched_removals
 
 if TYPE_CHECKING:
@@ -23,10 +26,10 @@ _REMEDY = "use --property, --null or --label, or add a match to the project file
 
 
 class Conversion(NamedTuple):
-    """A wheel to convert, and the plan of its variant."""
+    """A wheel to convert, and the plan of its variant or plain wheel."""
 
     wheel: WheelFile
-    plan: Plan
+    plan: AnyPlan
 
     def target(self, out_dir: Path | None) -> Path:
         """Return the path of the variant: in *out_dir*, or beside the wheel if that is None."""
@@ -49,14 +52,18 @@ def plan_conversions(
     """Plan the variant of each wheel.
 
     The variant is the requested one, or the one in the wheel's own variant.json, or the one whose match
-    selects the wheel. If *project_file* is None, the pyproject.toml of the current folder is used, if there
-    is one. *moment* is as in `Plan`. *warn* gets warnings for the maintainer.
+    selects the wheel; a request may ask for a plain wheel instead. If *project_file* is None, the
+    pyproject.toml of the current folder is used, if there is one. *moment* is as in `Plan`. *warn* gets
+    warnings for the maintainer.
     Raises VariantError; RequestError if other options are required.
     """
     wheels = wheel_files(paths)
     planner = _Planner(request, moment)
     project = None
-    if request.has_variant():
+    if request.plain:
+        plain = plan_plain(request, _load_project(project_file), moment=moment)
+        planned = [_planned(wheel, lambda _: plain) for wheel in wheels]
+    elif request.has_variant():
         project = _load_project(project_file)
         plan = planner.plan_request(project)
         planned = [_planned(wheel, lambda _: plan) for wheel in wheels]
@@ -72,12 +79,16 @@ def plan_conversions(
             for wheel, item in zip(wheels, planned, strict=True)
         ]
     conversions = _conversions(planned)
-    remarks = [remark for conversion in conversions for remark in plan_remarks(conversion.plan)]
+    remarks = [remark for conversion in conversions for remark in _remarks(conversion.plan)]
     unmatched = _unmatched(project, project_file, planned) if project else ()
     about_plans = planner.remarks if conversions else []
     for remark in dict.fromkeys([*about_plans, *remarks, *unmatched]):
         warn(remark)
     return planned
+
+
+def _remarks(plan: AnyPlan) -> list[str]:
+    return plan_remarks(plan) if isinstance(plan, Plan) else []
 
 
 def convert(
@@ -96,6 +107,8 @@ def convert(
     if two wheels would become one file.
     """
     planned = list(planned)
+    stripped = [item.wheel.name for item in _conversions(planned) if item.plan.recipe.strip_local_version]
+    removed = [name for name in stripped if name != name.public()]
     targets = ((item.wheel, item.target(out_dir)) for item in _conversions(planned))
     check_targets(targets, "give only the plain wheel")
 
@@ -105,11 +118,31 @@ def convert(
         wheel, plan = item
         folder = out_dir or wheel.path.parent
         try:
-            return make_variant(wheel, plan, folder, force=force, dry_run=dry_run, advance=advance)
+            outcome = make_variant(wheel, plan, folder, force=force, dry_run=dry_run, advance=advance)
+            return _with_pins(outcome, plan, removed)
         except VariantError as error:
             return error
 
     return _map(convert_one, planned, jobs)
+
+
+def _with_pins(outcome: Outcome, plan: AnyPlan, removed: Sequence[WheelFilename]) -> Outcome:
+    """Return the outcome with a warning for each requirement on a local version.
+
+    *removed* are the old names of the wheels whose local version the run removes.
+    """
+    remedy = "replace it with remove-dependencies and dependencies in the project file"
+    if isinstance(plan, PlainPlan):
+        remedy = "change it in the project, and rebuild the wheel"
+    warnings = [f"{_about(pin, removed)}; {remedy}" for pin in outcome.pins]
+    return outcome._replace(warnings=(*outcome.warnings, *warnings))
+
+
+def _about(pin: LocalPin, removed: Sequence[WheelFilename]) -> str:
+    with suppress(VariantError):  # the conversion reports an invalid version
+        if any(name.release() == (pin.name, pin.version) for name in removed):
+            return f"requires {pin.requirement!r}, but this run removes that local version of {pin.name}"
+    return f"requires {pin.requirement!r}, which no wheel of {pin.name} without a local version satisfies"
 
 
 def _unmatched(project: Project, project_file: Path | None, planned: Sequence[Planned]) -> list[str]:
@@ -148,7 +181,7 @@ def _map(convert_one: Callable[[Planned], Result], planned: Iterable[Planned], j
             executor.shutdown(cancel_futures=True)  # an interrupted run starts no further wheel
 
 
-def _planned(wheel: WheelFile | VariantError, plan_of: Callable[[WheelFile], Plan | None]) -> Planned:
+def _planned(wheel: WheelFile | VariantError, plan_of: Callable[[WheelFile], AnyPlan | None]) -> Planned:
     """Return the conversion of a wheel, or the error of this wheel alone."""
     if isinstance(wheel, VariantError):
         return wheel
@@ -202,7 +235,7 @@ class _Planner:
 
         Its requirements stay: the recipe was applied when the wheel was made.
         """
-        with wheel.open() as opened:
+        with wheel.open(renamed=True) as opened:
             if not opened.is_variant():
                 return None
             recipe = self._request.overridden(Recipe(keep_markers=True))

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from ..project.pyproject import Project
-    from ..wheel_rewrite import Plan
+    from ..wheel_rewrite import PlainPlan, Plan
 
 
 class Request(NamedTuple):
     """A requested variant: by its label, by properties, or by properties with a label; or no variant.
 
     Without a ``[variant]`` table, the wheel gets the *providers*, and with *known* also the built-in ones.
-    *name* and *strip_local_version* override the recipe.
+    *name* and *strip_local_version* override the recipe. *plain* asks for a plain wheel.
     """
 
     label: str | None = None
@@ -37,6 +37,7 @@ class Request(NamedTuple):
     known: bool = True
     name: str | None = None
     strip_local_version: bool = False
+    plain: bool = False
 
     def has_variant(self) -> bool:
         """Return whether a variant is requested."""
@@ -115,6 +116,21 @@ class Draft(NamedTuple):
     def left_out(self, plan: Plan) -> str | None:
         """Return a text about namespaces that the plan omits as their plugin did not run, or None."""
         return left_out(self.metadata, plan.metadata)
+
+
+def plan_plain(request: Request, project: Project | None, *, moment: int | None) -> PlainPlan:
+    """Return the plan for a plain wheel: only its name and version change, as the plain wheel has no recipe.
+
+    Raises RequestError if neither the request nor the project file changes them.
+    """
+    from ..wheel_rewrite import PlainPlan
+
+    common = project.common if project else Recipe()
+    recipe = Recipe(name=common.name, strip_local_version=common.strip_local_version)
+    recipe = request.overridden(recipe)
+    if recipe == Recipe():
+        raise RequestError("--plain changes nothing", hint="add --strip-local-version or --name")
+    return PlainPlan(recipe, moment)
 
 
 def plan_remarks(plan: Plan) -> list[str]:

@@ -74,7 +74,8 @@ def _requirements_of(wheels: Iterable[WheelFile]) -> set[str] | None:
     """
     required = None
     for wheel in wheels:
-        with suppress(VariantError, OSError), wheel.open() as opened:  # the conversion reports the error
+        # The conversion reports the error.
+        with suppress(VariantError, OSError), wheel.open(renamed=True) as opened:
             if not opened.is_variant():
                 required = {*(required or ()), *requirements(opened.core_metadata)}
     return required

@@ -58,25 +58,25 @@ def wrapped_backend(project: Project, *hook: str) -> Any:
 
 @contextmanager
 def wheel_written_by(backend: str | None) -> Iterator[None]:
-    """Name the backend in errors about its wheel: the wheel is deleted, so the user cannot repack it."""
+    """Name the backend in errors about its wheel: the wheel is deleted, so the user cannot mend it."""
     try:
         yield
     except VariantError as error:
-        from ..lowlevel.zip_records import REBUILD
+        from ..lowlevel.zip_records import MEND, REBUILD
         from ..variants.filename import RENAME
 
         remedy = f"update {backend!r}, which wrote this wheel, or report the error to its project"
         raise VariantError(
             *(
-                problem._replace(remedy=remedy) if problem.remedy in (REBUILD, RENAME) else problem
+                problem._replace(remedy=remedy) if problem.remedy in (MEND, REBUILD, RENAME) else problem
                 for problem in error.problems
             )
         ) from None
 
 
 @contextmanager
-def compiled_apart(folder: Path) -> Iterator[None]:
-    """Let setuptools compile in *folder* instead of the project's `build` folder.
+def compiled_apart(folder: Path) -> Iterator[Path]:
+    """Let setuptools compile in *folder* instead of the project's `build` folder; yield the build folder.
 
     Setuptools compares names and times of files, not compiler flags. So in a shared folder, it would reuse
     the object files of another variant. Setuptools 65.5 and newer read `setup.cfg`, and then the file that
@@ -95,18 +95,35 @@ def compiled_apart(folder: Path) -> Iterator[None]:
         except (configparser.Error, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise VariantError(f"{former} (from {variable}): cannot be read: {reason}") from None
-    config.read_dict({"build": {"build_base": str(folder / "build").replace("%", "%%")}})
     path = folder / "build.cfg"
-    with path.open("w", encoding="utf-8") as file:
-        config.write(file)
-    os.environ[variable] = str(path)
-    try:
-        yield
-    finally:
-        if former is None:
-            os.environ.pop(variable, None)  # the backend may have cleared the environment
-        else:
-            os.environ[variable] = former
+    with _build_base(folder) as base:
+        config.read_dict({"build": {"build_base": str(base).replace("%", "%%")}})
+        with path.open("w", encoding="utf-8") as file:
+            config.write(file)
+        os.environ[variable] = str(path)
+        try:
+            yield base
+        finally:
+            if former is None:
+                os.environ.pop(variable, None)  # the backend may have cleared the environment
+            else:
+                os.environ[variable] = former
+
+
+@contextmanager
+def _build_base(folder: Path) -> Iterator[Path]:
+    """Yield a build folder inside *folder*, or a private one in the working directory, by its relative path.
+
+    Setuptools expands ``$name`` and ``{name}`` in the path of the tree that becomes a wheel, and nothing
+    escapes a ``$``. So its own `build` folder, which has a relative path, works where an absolute path fails.
+    """
+    if {*"${}"}.isdisjoint(str(folder)):
+        yield folder / "build"
+        return
+    from ..lowlevel.workspace import workspace
+
+    with workspace(Path.cwd()) as inside:
+        yield Path(inside.name, "build")
 
 
 def has_marks(root: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +13,7 @@ from ..lowlevel.ranges import opened_file
 from ..variants import consistency
 from ..variants.filename import WheelFilename, normalize
 from ..variants.metadata import VariantMetadata
+from ..variants.requirements import LocalPin
 from ..variants.wheel_metadata import label_problem
 from ..wheels import soundness, upload_rules
 from ..wheels.reading import WheelFile
@@ -42,7 +43,8 @@ class ReleaseFiles(NamedTuple):
     """The files of one release in one folder; *sizes* of the wheels are in bytes.
 
     A file whose metadata is broken is not in *metadata*, one whose RECORD is broken is not in *payloads*, and
-    one whose METADATA is broken is not in *dependencies*.
+    one whose METADATA is broken is not in *dependencies*. *pins* are the requirements of wheels on local
+    versions.
     """
 
     folder: Path
@@ -54,6 +56,7 @@ class ReleaseFiles(NamedTuple):
     payloads: dict[Path, Mapping[str, str]]
     dependencies: dict[Path, Dependencies]
     sizes: dict[Path, int]
+    pins: dict[Path, Sequence[LocalPin]]
 
 
 class CheckedFiles:
@@ -61,11 +64,12 @@ class CheckedFiles:
 
     *folders* are the folders given by the user: each holds whole releases. *listed* has the filenames on the
     pages of a project, for each folder that may hold its wheels. *kinds* has the kind of each file.
-    *projects* has the readable project files.
+    *projects* has the readable project files. With *payload*, the compiled modules of wheels are read.
     """
 
-    def __init__(self, findings: Findings) -> None:
+    def __init__(self, findings: Findings, *, payload: bool = False) -> None:
         self.findings = findings
+        self._payload = payload
         self.releases: dict[_Key, ReleaseFiles] = {}
         self.sdists: dict[_Key, Path] = {}
         self.folders: set[Path] = set()
@@ -116,7 +120,7 @@ class CheckedFiles:
             self.findings.note(path, text, code="unknown-file")
 
     def _release(self, key: _Key) -> ReleaseFiles:
-        return self.releases.setdefault(key, ReleaseFiles(*key, {}, {}, {}, {}, {}, {}))
+        return self.releases.setdefault(key, ReleaseFiles(*key, {}, {}, {}, {}, {}, {}, {}))
 
     def _check_wheel(self, path: Path) -> None:
         """Check the filename and the content of a wheel."""
@@ -128,11 +132,12 @@ class CheckedFiles:
             if filename is not None:
                 problems = [*soundness.of_filename(filename)] or upload_rules.of_upload(filename, source.size)
                 self.findings.add(path, problems)
-            checked = check_wheel(self.findings, path, source, filename)
+            checked = check_wheel(self.findings, path, source, filename, payload=self._payload)
         if filename is not None and key is not None:
             release = self._release(key)
             release.wheels[path] = filename
             release.sizes[path] = source.size
+            release.pins[path] = checked.pins
             if checked.metadata is not None:
                 release.metadata[path] = checked.metadata
             if checked.payload is not None:

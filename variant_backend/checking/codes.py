@@ -9,7 +9,9 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from ..errors import VariantError, did_you_mean, one_of
+from ..lowlevel.zip_records import MEND, REBUILD
 from ..project.python_versions import OLDEST
+from ..wheels.reading import IDENTIFY
 
 ERROR = "error"
 WARNING = "warning"
@@ -18,6 +20,8 @@ FORMAT = "format"
 PRACTICE = "practice"
 UPLOAD = "upload"
 INSTALLERS = ("uv", "pip")
+# The rules about compiled modules, which are read only on request.
+PAYLOAD = ("runtime-mismatch", "unreadable-module")
 GROUPS = (FORMAT, "installers", *INSTALLERS, PRACTICE, UPLOAD)
 
 # A path that cannot be checked is always reported, even if a selection leaves out other rules.
@@ -40,8 +44,6 @@ _UV = ("installers", "uv")
 _PIP = ("installers", "pip")
 _BOTH = ("installers", *INSTALLERS)
 
-_REBUILD = "rebuild the wheel"
-_REPACK = "rebuild the wheel, or repack it with `wheel unpack` and `wheel pack` and keep its filename"
 _REMAKE = "recreate the wheel with `make-variant`, and do not edit files inside it"
 # A finding names the folder of the release instead of DIR.
 _REINDEX = "write it with `variant-backend index DIR`"
@@ -73,18 +75,18 @@ RULES: Mapping[str, Rule] = {
         "name it NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM[-LABEL].whl",
         UPLOAD,
     ),
-    "bad-zip": _format("The file is not a zip archive that package indexes accept.", _REBUILD, UPLOAD),
+    "bad-zip": _format("The file is not a zip archive that package indexes accept.", REBUILD, UPLOAD),
     "zip-layout": _format(
         "The archive has gaps between its members, or headers that differ from its directory.",
-        _REPACK,
+        MEND,
         UPLOAD,
     ),
     "dist-info": _format(
         "The wheel has no or several .dist-info directories, or a directory name differs from the filename.",
-        _REBUILD,
+        REBUILD,
         UPLOAD,
     ),
-    "missing-file": _format("METADATA, WHEEL or RECORD is missing or damaged.", _REBUILD, UPLOAD),
+    "missing-file": _format("METADATA, WHEEL or RECORD is missing or damaged.", REBUILD, UPLOAD),
     "bad-wheel-file": _format(
         "WHEEL cannot be read, or has an unsupported Wheel-Version.",
         "rebuild the wheel with a build backend that writes Wheel-Version 1.0",
@@ -100,22 +102,22 @@ RULES: Mapping[str, Rule] = {
     ),
     "wrong-identity": _format(
         "METADATA has another project name or version than the filename.",
-        "give the wheel its original filename, or rebuild it",
+        IDENTIFY,
         UPLOAD,
     ),
-    "bad-record": _format("RECORD is not a valid list of paths, hashes and sizes.", _REBUILD),
-    "duplicate-row": _format("RECORD lists a file twice.", _REPACK),
+    "bad-record": _format("RECORD is not a valid list of paths, hashes and sizes.", MEND),
+    "duplicate-row": _format("RECORD lists a file twice.", MEND),
     "incomplete-row": _format(
-        "A row of RECORD lacks hash or size, or the row of RECORD itself has them.", _REBUILD
+        "A row of RECORD lacks hash or size, or the row of RECORD itself has them.", MEND
     ),
-    "missing-row": _format("RECORD does not list a file of the wheel.", _REBUILD),
-    "stray-row": _format("RECORD lists a file that is not in the wheel.", _REPACK),
-    "wrong-size": _format("RECORD has another size than the file.", _REPACK),
+    "missing-row": _format("RECORD does not list a file of the wheel.", MEND),
+    "stray-row": _format("RECORD lists a file that is not in the wheel.", MEND),
+    "wrong-size": _format("RECORD has another size than the file.", MEND),
     "wrong-hash": _format(
         "RECORD has another hash than a file in .dist-info.",
-        "rebuild the wheel, and do not edit files inside it",
+        MEND,
     ),
-    "signature-listed": _format("RECORD lists a signature of itself.", "delete the signature and its row"),
+    "signature-listed": _format("RECORD lists a signature of itself.", MEND),
     "missing-variant-json": _format("The filename has a label, but the wheel has no variant.json.", _REMAKE),
     "one-label": _format("variant.json does not have exactly one label.", _REMAKE),
     "label-mismatch": _format("variant.json has another label than the filename.", _REMAKE),
@@ -134,7 +136,7 @@ RULES: Mapping[str, Rule] = {
     "bad-name": _format("A name has characters that the format does not allow.", "use another name"),
     "unknown-schema": _format(
         "The value of $schema is not a known version of the format.",
-        "write the file with `make-variant` or `variant-backend index DIR`",
+        "run `variant-backend upgrade` if the format is old, or update variant-backend if it is newer",
     ),
     "undeclared-namespace": _format(
         "A namespace is not in default-priorities.namespace.", "add it there, or correct its spelling"
@@ -168,7 +170,10 @@ RULES: Mapping[str, Rule] = {
         "make all wheels of a release from one [variant] table",
     ),
     "index-differs": _format("The index file contradicts a wheel.", _REINDEX),
-    "index-name": _format("The index file has the wrong name for its release.", _REINDEX),
+    "index-name": _format(
+        "The index file has the wrong name for its release.",
+        "delete it, and write the right one with `variant-backend index DIR`",
+    ),
     # Pages of a package index.
     "bad-page": _format("A page of the index cannot be read.", _REPAGE),
     "page-name": _format(
@@ -306,6 +311,18 @@ RULES: Mapping[str, Rule] = {
         "correct the recipe; remove these keys if only the requirements differ;"
         " remove the label if the code gains nothing",
     ),
+    "runtime-mismatch": Rule(
+        (PRACTICE,),
+        WARNING,
+        "A compiled module links another runtime than the label or a requirement says.",
+        "correct the property or the requirement, or rebuild the wheel with that runtime",
+    ),
+    "unreadable-module": Rule(
+        (PRACTICE,),
+        WARNING,
+        "The import table of a compiled module cannot be read.",
+        "rebuild the wheel, and check that `ldd`, `otool -L` or `dumpbin /dependents` can read the module",
+    ),
     "hash-label": Rule((PRACTICE,), WARNING, "A label is a hash.", "use a readable label"),
     "index-label-without-wheel": Rule(
         (PRACTICE,),
@@ -360,6 +377,12 @@ RULES: Mapping[str, Rule] = {
         WARNING,
         "A variant has properties that exist on no machine with its wheel's platform tags.",
         "build this label only for platforms on which its properties exist",
+    ),
+    "missing-local-version": Rule(
+        (PRACTICE,),
+        WARNING,
+        "A dependency requires a local version of a checked project that has no such wheel.",
+        "require the version without +LOCAL",
     ),
     "signature": Rule(
         (PRACTICE,),

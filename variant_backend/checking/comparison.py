@@ -39,6 +39,7 @@ def compare_files(files: CheckedFiles) -> None:
     _compare_wheels(files)
     _compare_payloads(files)
     _compare_projects(files)
+    _find_missing_versions(files)
 
 
 def _compare_indexes(findings: Findings, release: ReleaseFiles, *, is_whole: bool) -> None:
@@ -48,12 +49,21 @@ def _compare_indexes(findings: Findings, release: ReleaseFiles, *, is_whole: boo
         if not release.wheels and is_whole:
             text = f"no wheel of {release.name} {release.version} in the same folder"
             findings.note(path, text, code="index-without-wheels")
-        wanted = _wanted_index(release)
-        if path.name != wanted:
-            findings.note(path, f"expected the name {wanted}", code="index-name")
+        if problem := _name_problem(path, _wanted_index(release)):
+            findings.add(path, [problem])
         if index is not None:
             findings.add(path, consistency.of_index(index, parts))
             findings.add(path, consistency.of_labels(index, [*release.wheels.values()], is_whole))
+
+
+def _name_problem(path: Path, wanted: str) -> Problem | None:
+    """Return the problem of an index file without the *wanted* name, or None."""
+    if path.name == wanted:
+        return None
+    right = path.with_name(wanted)
+    # On some file systems, a name in other case is the same file.
+    remedy = "delete it" if right.exists() and not right.samefile(path) else f"rename it to {wanted}"
+    return Problem("index-name", "", f"expected the name {wanted}", remedy)
 
 
 def _check_documents(findings: Findings, release: ReleaseFiles) -> None:
@@ -166,3 +176,14 @@ def _compare_projects(files: CheckedFiles) -> None:
             places[release.name] = min(documents)
     for name, problem in [*release_rules.of_projects(projects), *release_rules.of_priorities(namespaces)]:
         files.findings.add(places[name], [problem])
+
+
+def _find_missing_versions(files: CheckedFiles) -> None:
+    """Find requirements on local versions that no wheel of the required project has."""
+    versions: dict[str, set[Version]] = {}
+    for release in files.releases.values():
+        if release.wheels:
+            versions.setdefault(release.name, set()).add(release.version)
+    for release in files.releases.values():
+        for path, pins in release.pins.items():
+            files.findings.add(path, release_rules.of_local_pins(pins, versions), "METADATA")

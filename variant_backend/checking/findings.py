@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -23,6 +24,7 @@ class Finding(NamedTuple):
         remedy = problem.remedy or RULES[problem.code].remedy
         if not problem.remedy and " DIR`" in remedy:
             remedy = remedy.replace(" DIR`", f" {release_folder(file)}`")
+        remedy = remedy.replace(" WHEEL ", f" {shlex.quote(file)} ")
         return cls(file, Problem(problem.code, problem.place, problem.text, remedy))
 
     @property

@@ -7,7 +7,7 @@ with released installers.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from ..lowlevel.terminal import readable_size
 from ..variants.filename import WheelFilename, index_filename, normalize, release_of_index
 from ..variants.platform_tags import machines_of
 from ..variants.properties import NULL_LABEL, Variant
+from ..variants.requirements import LocalPin
 
 # PyPI's default limit for all files of a project, in bytes.
 _LARGEST_PROJECT = 10 << 30
@@ -157,6 +158,16 @@ def of_priorities(namespaces: Mapping[str, Sequence[str]]) -> Iterator[tuple[str
         if first != second:
             text = f"{one} has the order {', '.join(first)}, not {', '.join(second)}"
             yield other, Problem("other-priorities", "default-priorities.namespace", text)
+
+
+def of_local_pins(pins: Iterable[LocalPin], versions: Mapping[str, Collection[Version]]) -> Iterator[Problem]:
+    """Find requirements on local versions that are missing in the *versions* of the required projects."""
+    for pin in pins:
+        known = versions.get(pin.name, ())
+        if known and pin.version not in known:
+            has = one_of(map(str, sorted(known)))
+            text = f"{pin.requirement[:MOST_SHOWN]!r}: the wheels of {pin.name} have the version {has}"
+            yield Problem("missing-local-version", "Requires-Dist", text)
 
 
 def of_page(page: Page, folder: str) -> Iterator[Problem]:

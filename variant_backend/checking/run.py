@@ -1,7 +1,7 @@
 """Find problems in wheels, index files, project files and whole releases.
 
 An error in the content of a file becomes a finding, not an exception. `check` reads only the central
-directory, the local headers and the dist-info files of a wheel, never its payload.
+directory, the local headers and the dist-info files of a wheel, and its payload only on request.
 """
 
 from __future__ import annotations
@@ -24,23 +24,25 @@ class Report(NamedTuple):
     checked: Mapping[Path, str]
 
 
-def check_files(paths: Iterable[Path], codes: Collection[str] = BY_DEFAULT) -> Report:
+def check_files(
+    paths: Iterable[Path], codes: Collection[str] = BY_DEFAULT, *, payload: bool = False
+) -> Report:
     """Check wheels, JSON documents, project files and folders by the rules with these *codes*.
 
     A folder is checked as a whole release: its release files, and the project folders of a package index
-    (``simple/``) in it.
+    (``simple/``) in it. With *payload*, the import tables of compiled modules in wheels are read.
     """
     findings = Findings()
-    files = CheckedFiles(findings)
+    files = CheckedFiles(findings, payload=payload)
     for path in dict.fromkeys(paths):
         files.check(path)
     compare_files(files)
     return Report([finding for finding in findings if finding.problem.code in codes], files.kinds)
 
 
-def find_problems(paths: Iterable[Path]) -> list[Finding]:
+def find_problems(paths: Iterable[Path], *, payload: bool = False) -> list[Finding]:
     """Return the findings in wheels, JSON documents, project files and folders, by the default rules."""
-    return [*check_files(paths).findings]
+    return [*check_files(paths, payload=payload).findings]
 
 
 def numbers_by_kind(checked: Mapping[Path, str]) -> dict[str, int]:

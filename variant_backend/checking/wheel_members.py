@@ -1,16 +1,21 @@
-"""Check one wheel: its archive and the files of its dist-info directory, never its payload."""
+"""Check one wheel: its archive and the files of its dist-info directory.
+
+The payload is read only on request: then its compiled modules are compared with the label.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import Problem, VariantError
+from ..formats import core_metadata
 from ..lowlevel.ranges import Source
 from ..variants import consistency
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
+from ..variants.requirements import LocalPin, local_pins
 from ..wheels import soundness, upload_rules
 from ..wheels.payload import payload_of
 from ..wheels.reading import SIGNATURES, Wheel, check_directories, check_identity, read_archive
@@ -23,25 +28,32 @@ from .input_files import document_content, is_regular_file
 class CheckedWheel(NamedTuple):
     """The metadata of a wheel's variant.json, the hash of each file of its payload, and its dependencies.
 
-    They are None if variant.json, RECORD or METADATA is missing or broken.
+    They are None if variant.json, RECORD or METADATA is missing or broken. *pins* are the wheel's
+    requirements on local versions.
     """
 
     metadata: VariantMetadata | None = None
     payload: Mapping[str, str] | None = None
     dependencies: Dependencies | None = None
+    pins: Sequence[LocalPin] = ()
 
 
 def check_wheel(
-    findings: Findings, path: Path, source: Source, filename: WheelFilename | None
+    findings: Findings, path: Path, source: Source, filename: WheelFilename | None, *, payload: bool
 ) -> CheckedWheel:
-    """Check an open wheel, and return what the comparison of wheels needs."""
+    """Check an open wheel, and return what the comparison of wheels needs.
+
+    With *payload*, also compare the runtimes that its compiled modules link with its label and requirements.
+    """
     archive = None
     with findings.noting(path, code="bad-zip"):
         archive = read_archive(source)
     if archive is None:
         return CheckedWheel()
+    is_sound = False
     with findings.noting(path, code="zip-layout"):
         archive.check_layout()
+        is_sound = True
     if filename is None:
         return CheckedWheel()  # the names of its directories are unknown
     wheel = Wheel(filename, archive, {entry.name: entry for entry in archive.entries}, b"")
@@ -49,7 +61,25 @@ def check_wheel(
         check_directories(filename, wheel.entries)
     if not any(name.startswith(wheel.path("")) for name in wheel.entries):
         return CheckedWheel()  # no later check would find its file
-    return _DistInfo(findings, path, wheel).check()
+    checked = _DistInfo(findings, path, wheel).check()
+    if payload and is_sound:  # members that overlap could be inflated again and again
+        findings.add(path, _module_problems(wheel, checked.metadata))
+    return checked
+
+
+def _module_problems(wheel: Wheel, metadata: VariantMetadata | None) -> list[Problem]:
+    """Compare the runtimes that the modules of a wheel link with its properties and requirements."""
+    from ..variants.runtimes import runtime_problems
+    from ..wheels.linked_runtimes import linked_runtimes
+
+    runtimes, problems = linked_runtimes(wheel)
+    variants = metadata.variants.values() if metadata else ()
+    properties = {prop for variant in variants for prop in variant.properties}
+    try:
+        requirements = core_metadata.requirements(wheel.read_file("METADATA"))
+    except VariantError:  # reported already
+        requirements = []
+    return [*problems, *runtime_problems(properties, requirements, runtimes)]
 
 
 class _DistInfo(NamedTuple):
@@ -77,8 +107,9 @@ class _DistInfo(NamedTuple):
         elif self.wheel.filename.label is not None:
             text = f"{self.wheel.path('variant.json')} is missing"
             self.findings.note(self.path, text, code="missing-variant-json")
+        pins = local_pins(core_metadata.requirements(contents["METADATA"] or b""))
         payload = self.checked_payload(contents.pop("RECORD"), contents)
-        return CheckedWheel(metadata, payload, dependencies)
+        return CheckedWheel(metadata, payload, dependencies, pins)
 
     def content(self, name: str) -> bytes | None:
         """Return the content of a file. None if it is missing or damaged."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..checking.codes import ERROR, GROUPS, INSTALLERS, RULES, select_codes
+from ..checking.codes import ERROR, GROUPS, INSTALLERS, PAYLOAD, RULES, select_codes
 from ..errors import VariantError
 from ..lowlevel.terminal import Styled, print_annotation
 from .command import Command, WrongUsage
@@ -45,6 +45,11 @@ _COLORS = {"error": "red", "warning": "yellow"}
     default=INSTALLERS,
     help="An installer that must be able to install it; may be repeated.  [default: all]",
 )
+@click.option(
+    "--payload",
+    is_flag=True,
+    help="Read the compiled modules of wheels, and compare the runtimes that they link with the labels.",
+)
 @click.option("--list", "lists", is_flag=True, help="Print all rules.")
 @click.pass_obj
 def check_command(
@@ -54,6 +59,7 @@ def check_command(
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     installers: tuple[str, ...],
+    payload: bool,
     lists: bool,
 ) -> None:
     """Find problems in wheels, index files, projects and releases.
@@ -66,19 +72,22 @@ def check_command(
     if lists and paths:
         raise click.UsageError("--list and paths cannot be used together; leave one of them out")
     try:
-        selected = _split(select) or ([*GROUPS] if lists else [])
-        codes = select_codes(selected, _split(ignore), installers)
+        codes = select_codes(_split(select), _split(ignore), installers)
+        if lists and not select:
+            codes = select_codes(GROUPS, _split(ignore), installers)
     except VariantError as error:
         raise WrongUsage(error.lines()) from None
     if lists:
         _print_list(printer, codes)
         return
+    if not payload and (named := [code for code in PAYLOAD if code in _split(select)]):
+        raise click.UsageError(f"--select {named[0]} reads the payload; add --payload")
     from ..checking.run import check_files, numbers_by_kind, summary
 
     paths = paths or tuple(path for path in (Path("dist"), Path("pyproject.toml")) if path.exists())
     if not paths:
         raise click.UsageError("nothing to check: this folder has no dist and no pyproject.toml; name a path")
-    findings, checked = check_files(paths, codes)
+    findings, checked = check_files(paths, codes, payload=payload)
     printer.keys = {
         "checked": numbers_by_kind(checked),
         "findings": [finding.to_dict() for finding in findings],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import problems_of
+from ..errors import Problem, problems_of
 from ..lowlevel.terminal import table
 from ..variants.properties import check_name
 from .command import Command
@@ -22,7 +22,7 @@ from .selection_options import MachineFile, machine_option, supported_option
 
 if TYPE_CHECKING:
     from ..machine.environment import Environment
-    from ..machine.installed import Disagreement, Installed
+    from ..machine.installed import Alignment, Installed
     from ..variants.ranking import Supported
 
 _VERDICTS = {True: "supported", False: "not supported", None: "unknown"}
@@ -48,7 +48,7 @@ def _namespace(text: str | None) -> str | None:
     "--align",
     callback=reading(_namespace),
     metavar="NS",
-    help="Show installed variants that disagree in this namespace.",
+    help="Show variants that disagree in this namespace, and plain packages that link its runtimes.",
 )
 @click.option(
     "--check",
@@ -71,7 +71,13 @@ def installed_command(
     --supported, --machine or this machine. If there is none, the result is unknown. No plugin runs.
     """
     from ..machine.detect import hardware_of
-    from ..machine.installed import disagreements, empty_folders, installed_variants, not_as_requested
+    from ..machine.installed import (
+        Alignment,
+        alignment_of,
+        empty_folders,
+        installed_variants,
+        not_as_requested,
+    )
     from ..machine.support import Machine, Policy
     from ..project.user_variables import labels_of
     from ..selection.unknown_names import check_installed_names
@@ -89,28 +95,39 @@ def installed_command(
     if not errors:
         policy = Policy(given=given, align=(align,) if align else ())
         check_installed_names(policy, Machine(hardware, tuple(variants)))
-    apart = disagreements(variants, align) if align else []
-    printer.keys = _to_dict(variants, align, apart)
+    alignment = alignment_of(variants, folders, align) if align else Alignment()
+    printer.keys = _to_dict(variants, align, alignment)
     _print(printer, variants, align)
-    for disagreement in () if check else apart:
-        printer.line(str(disagreement))
+    disagreements = _print_alignment(printer, alignment)
+    for text in () if check else disagreements:
+        printer.line(str(text))
     for problem in problems_of(errors):
         printer.error(problem)
     if check:
-        for variant in variants:
-            name = f"{variant.inspection.name} {variant.inspection.version} in {variant.path}"
-            for reason in variant.reasons:
-                printer.error(reason.within(name))
-        if not errors:
-            for problem in not_as_requested(variants, labels_of(os.environ), versions):
-                printer.error(problem)
-        for disagreement in apart:
-            printer.error(str(disagreement))
+        requested = () if errors else not_as_requested(variants, labels_of(os.environ), versions)
+        _fail(printer, variants, [*requested, *disagreements])
 
 
-def _to_dict(
-    variants: Sequence[Installed], align: str | None, apart: Sequence[Disagreement]
-) -> dict[str, object]:
+def _print_alignment(printer: Printer, alignment: Alignment) -> list[Problem | str]:
+    """Print the plain packages, and return the disagreements."""
+    for package in alignment.packages:
+        printer.line(f"{package.name} {package.version}  (plain)  links {', '.join(package.runtimes.linked)}")
+    for problem in alignment.unread:
+        printer.warn(problem)
+    return [*map(str, alignment.disagreements), *alignment.problems]
+
+
+def _fail(printer: Printer, variants: Sequence[Installed], problems: Sequence[Problem | str]) -> None:
+    """Print why the variants are not supported, and these problems, as errors."""
+    for variant in variants:
+        name = f"{variant.inspection.name} {variant.inspection.version} in {variant.path}"
+        for reason in variant.reasons:
+            printer.error(reason.within(name))
+    for problem in problems:
+        printer.error(problem)
+
+
+def _to_dict(variants: Sequence[Installed], align: str | None, alignment: Alignment) -> dict[str, object]:
     """Return the keys of the JSON object."""
     return {
         "variants": [
@@ -126,7 +143,22 @@ def _to_dict(
             }
             for installed in variants
         ],
-        **({"disagreements": [disagreement._asdict() for disagreement in apart]} if align else {}),
+        **(_alignment_to_dict(alignment) if align else {}),
+    }
+
+
+def _alignment_to_dict(alignment: Alignment) -> dict[str, object]:
+    """Return the keys of --align."""
+    return {
+        "disagreements": [disagreement._asdict() for disagreement in alignment.disagreements],
+        "plain": [
+            {
+                "name": package.name,
+                "version": package.version,
+                "linked": {name: list(modules) for name, modules in package.runtimes.linked.items()},
+            }
+            for package in alignment.packages
+        ],
     }
 
 

@@ -16,6 +16,7 @@ from .init import init_command
 from .inspect import inspect_command
 from .installed import installed_command
 from .make_variant import make_variant_command
+from .mend import mend_command
 from .providers import providers_group
 from .schema import schema_command
 from .stub import stub_command
@@ -34,7 +35,9 @@ def main() -> None:
     """Publish, check and select wheel variants (PEP 825)."""
 
 
-main.add_section("Make variants", [init_command, build_command, make_variant_command, unmake_command])
+main.add_section(
+    "Make variants", [init_command, build_command, make_variant_command, unmake_command, mend_command]
+)
 main.add_section("Publish them", [index_command, check_command, stub_command, upgrade_command])
 main.add_section("Select wheels", [explain_command, fetch_command, hardware_command, providers_group])
 main.add_section("Look inside", [inspect_command, installed_command, schema_command])

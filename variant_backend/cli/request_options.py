@@ -63,6 +63,11 @@ _OPTIONS = (
         default=True,
         help="Add the providers that are built into installers.",
     ),
+    click.option(
+        "--plain",
+        is_flag=True,
+        help="Make a plain wheel, with another name or version, instead of a variant.",
+    ),
     click.option("--strip-local-version", is_flag=True, help="Remove +LOCAL from the version."),
     click.option("--name", callback=reading(_project_name), metavar="NAME", help="Rename the project."),
 )
@@ -82,6 +87,7 @@ def request_options(command: Callable[..., object]) -> Callable[..., object]:
         plugin_apis: tuple[str, ...],
         statics: tuple[str, ...],
         known: bool,
+        plain: bool,
         strip_local_version: bool,
         name: str | None,
         **kwargs: Any,
@@ -90,12 +96,16 @@ def request_options(command: Callable[..., object]) -> Callable[..., object]:
             raise click.UsageError(
                 "--null cannot be used with --property or --label: the null variant has no properties"
             )
+        if plain and (is_null or properties or label is not None):
+            raise click.UsageError(
+                "--plain cannot be used with --property, --null or --label: a plain wheel has no label"
+            )
         try:
             providers = _providers(requires, plugin_apis, statics, known=known)
         except VariantError as error:
             raise WrongUsage(error.lines()) from None
         label = NULL_LABEL if is_null else label
-        request = Request(label, properties, providers, known, name, strip_local_version)
+        request = Request(label, properties, providers, known, name, strip_local_version, plain)
         if providers and not request.has_variant():
             raise click.UsageError("missing variant; add --property, --null or --label")
         return command(*args, request=request, pyproject=_project_file(pyproject), **kwargs)

@@ -9,23 +9,31 @@ from .command import Command
 from .output import print_json
 
 # Names of documents that a command writes.
-_OTHER_NAMES = {"machine": "hardware"}
+_OTHER_NAMES = {"machine": "hardware", "variants.json": "index-file"}
 
 
 @click.command(
     "schema", cls=Command, json=False, example="variant-backend schema pyproject", page="docs/schemas.md"
 )
-@click.argument("name", default="pyproject", metavar="[pyproject|COMMAND]")
+@click.argument("name", default="pyproject", metavar="[pyproject|variant.json|index-file|COMMAND]")
 def schema_command(name: str) -> None:
     """Print a JSON Schema, for editors and checkers.
 
     pyproject stands for pyproject.toml: the schema describes the tables [variant] and [tool.variant-backend],
-    and allows any other table. COMMAND stands for the output of a command with --json; for hardware, that is
+    and allows any other table. variant.json and index-file stand for the metadata of a wheel and of a
+    release. COMMAND stands for the output of a command with --json; for hardware, that is
     a machine file.
     """
-    from ..schema import output_commands, output_schema, pyproject_schema, table_schema
+    from ..schema import (
+        DOCUMENTS,
+        document_schema,
+        output_commands,
+        output_schema,
+        pyproject_schema,
+        table_schema,
+    )
 
-    known = ["pyproject", *output_commands()]
+    known = ["pyproject", *DOCUMENTS, *output_commands()]
     if name not in known:
         raise click.UsageError(
             f"unknown schema {name!r}{did_you_mean(_OTHER_NAMES.get(name, name), known)};"
@@ -33,5 +41,7 @@ def schema_command(name: str) -> None:
         )
     if name == "pyproject":
         print_json(pyproject_schema())
+    elif name in DOCUMENTS:
+        print_json(document_schema(name))
     else:
         print_json(table_schema(name) if name == "hardware" else output_schema(name))

@@ -14,7 +14,13 @@ from ..errors import VariantError
 from ..variants.filename import escape
 
 # A field with its continuation lines and their line ends.
-_REQUIREMENT = rb"(?mi)^Requires-Dist[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)\n?"
+_VALUE = rb"[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)\n?"
+_REQUIREMENT = rb"(?mi)^Requires-Dist" + _VALUE
+_FOLDED = re.compile(rb"(?mi)^Requires-Dist:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)+")
+_SPACED = re.compile(
+    rb"(?mi)^(Metadata-Version|Name|Version|Requires-Dist|Requires-Python|Provides-Extra)[ \t]+:"
+)
+_BEFORE_FIELDS = re.compile(rb"\A(?:\xef\xbb\xbf|\r*\n)+")
 
 
 def read_field(data: bytes, field: str) -> str:
@@ -48,6 +54,30 @@ def check_utf8(data: bytes) -> None:
             place="METADATA",
             hint="save the project's metadata and README in UTF-8, and rebuild the wheel",
         ) from None
+
+
+def all_values(data: bytes, field: str) -> list[str]:
+    """Return all values of a field, each on one line, in their order."""
+    return [_unfolded(match) for match in re.finditer(rb"(?mi)^" + field.encode() + _VALUE, _headers(data))]
+
+
+def repaired(data: bytes) -> tuple[bytes, list[str]]:
+    """Return the metadata with mistakes corrected whose meaning is certain, and a notice for each kind."""
+    notices = []
+    if _BEFORE_FIELDS.match(data):
+        data = _BEFORE_FIELDS.sub(b"", data)
+        notices.append("a byte order mark or an empty line before the first field was removed")
+    if b"\r\r\n" in data and data.count(b"\r\r\n") == data.count(b"\n"):
+        data = data.replace(b"\r\r\n", b"\r\n")
+        notices.append("line ends CR CR LF were replaced by CR LF")
+    headers = _headers(data)
+    fixed, count = _SPACED.subn(rb"\1:", headers)
+    if count:
+        notices.append("spaces before the colon of a field were removed, because parsers stop there")
+    fixed, count = _FOLDED.subn(lambda match: b" ".join(map(bytes.strip, match[0].splitlines())), fixed)
+    if count:
+        notices.append("a Requires-Dist on several lines was joined, because pip rejects it")
+    return fixed + data[len(headers) :], [f"METADATA: {notice}" for notice in notices]
 
 
 def find_field(data: bytes, field: str) -> str | None:
@@ -116,13 +146,12 @@ def _change_headers(data: bytes, pattern: str, text: str) -> bytes:
 
 def requirements(data: bytes) -> list[str]:
     """Return the values of Requires-Dist, each on one line, in their order."""
-    return [_unfolded(field) for field in re.finditer(_REQUIREMENT, _headers(data))]
+    return all_values(data, "Requires-Dist")
 
 
 def missing_extras(data: bytes, values: Sequence[str]) -> list[str]:
     """Return the extras that requirements use, and that no Provides-Extra names."""
-    provided = re.findall(rb"(?mi)^Provides-Extra[ \t]*:[ \t]*([^\r\n]*)", _headers(data))
-    known = {escape(name.decode("utf-8", "replace").strip()) for name in provided}
+    known = set(map(escape, all_values(data, "Provides-Extra")))
     named = [name for value in values for name in re.findall(r"""\bextra\s*==\s*["']([^"']+)""", value)]
     return [name for name in dict.fromkeys(named) if escape(name) not in known]
 
@@ -209,7 +238,7 @@ def direct_references(data: bytes) -> list[str]:
 
 def _headers(data: bytes) -> bytes:
     """Return the part before the first blank line; the description follows that line."""
-    end = re.search(rb"\n(?=\r?\n)", data)
+    end = re.search(rb"\n(?=\r*\n)", data)
     return data[: end.end()] if end else data
 
 

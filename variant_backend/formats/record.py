@@ -36,14 +36,11 @@ class Record(NamedTuple):
         rows = _read_quoted(lines) if '"' in text else [line.split(",") for line in lines]
         for number, row in enumerate(rows, 1):
             if len(row) != 3:
-                raise VariantError(
-                    f"row {number}: expected 3 columns, got {len(row)}",
-                    hint="write PATH,HASH,SIZE in every row",
-                )
+                raise VariantError(f"row {number}: expected 3 columns, got {len(row)}")
         if "\0" in text:
-            raise VariantError("NUL character", hint="remove it")
+            raise VariantError("NUL character")
         if len(rows) != len(lines):
-            raise VariantError("a row has several lines", hint="write each row on one line")
+            raise VariantError("a row has several lines")
         return cls(text, rows)
 
     def problems(self, place: str, files: Set[str], unlisted: Set[str]) -> Iterator[Problem]:

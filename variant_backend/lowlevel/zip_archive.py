@@ -21,6 +21,7 @@ from .zip_records import (
     ENDING_SIZE,
     LOCAL_SIGNATURE,
     LOCAL_SIZE,
+    MEND,
     REBUILD,
     STORED,
     Entry,
@@ -31,6 +32,7 @@ from .zip_records import (
     dos_time,
     header_length,
     moved,
+    narrowed,
     new_headers,
     read_directory,
     read_ending,
@@ -52,6 +54,11 @@ _COMPRESSED_SIZE = operator.attrgetter("compressed_size")
 _FULL16 = 0xFFFF
 _FULL32 = 0xFFFFFFFF
 _END_SIGNATURE = b"PK\x05\x06"
+
+
+def largest_content(archive_size: int) -> int:
+    """Return the most bytes that are inflated into memory for one member."""
+    return min(_LARGEST_CONTENT, max(_SMALL_CONTENT, _GROWTH * archive_size))
 
 
 class Range(NamedTuple):
@@ -86,20 +93,21 @@ class Archive(NamedTuple):
 
         Raises VariantError if it is damaged, or breaks a rule of package indexes.
         """
-        no_zip = VariantError("not a zip file: it does not start with a member")
+        text = "does not start with a member, as a wheel must"
         size = source.size
         tail_size = min(size, ENDING_SIZE)
+        tail = source.read(tail_size, size - tail_size)
         try:
-            ending = read_ending(source.read(tail_size, size - tail_size), size)
+            ending = read_ending(tail, size)
         except VariantError:
-            if source.read(min(size, 4), 0) != LOCAL_SIGNATURE:
-                raise no_zip from None
-            raise
+            if source.read(min(size, 4), 0) == LOCAL_SIGNATURE:
+                raise
+            raise VariantError(text, hint=MEND if _END_SIGNATURE in tail else None) from None
         directory = source.read(ending.directory_size, ending.directory_offset)
         entries = read_directory(directory, ending.total)
         # The first bytes are not read for that: in a remote file, each part takes a request.
         if all(entry.offset for entry in entries):
-            raise no_zip
+            raise VariantError(text, hint=MEND)
         return cls(source, entries, ending.directory_offset, ending.records)
 
     def check_layout(self) -> None:
@@ -115,10 +123,10 @@ class Archive(NamedTuple):
         position = next(index for index, start in enumerate(starts) if start != ends[index])
         dead = starts[position] - ends[position]
         if position == len(entries):
-            raise VariantError(f"{dead} unused bytes before the central directory", hint=REBUILD)
+            raise VariantError(f"{dead} unused bytes before the central directory", hint=MEND)
         name = entries[position].name
         if dead > 0:
-            raise VariantError(f"{dead} unused bytes before member {name!r}", hint=REBUILD)
+            raise VariantError(f"{dead} unused bytes before member {name!r}", hint=MEND)
         raise VariantError(f"member {name!r} overlaps the one before it", hint=REBUILD)
 
     def content(self, entry: Entry) -> bytes:
@@ -143,16 +151,16 @@ class Archive(NamedTuple):
 
     def raw(self, entry: Entry) -> bytes:
         """Return a member's data as stored; raises VariantError if it is too large for memory."""
-        most = min(_LARGEST_CONTENT, max(_SMALL_CONTENT, _GROWTH * self.source.size))
+        most = largest_content(self.source.size)
         if (size := max(entry.size, entry.compressed_size)) > most:
             text = f"too large: {size} bytes (limit for metadata in this wheel: {most})"
             raise VariantError(f"member {entry.name!r}: {text}")
-        where = self._data(entry)
+        where = self.data_range(entry)
         return self.source.read(where.length, where.offset)
 
     def renamed(self, entry: Entry, name: str) -> Member:
         """Return the member with another name and the same data."""
-        return self._patched(entry, name, self._data(entry), entry.method, entry.crc, entry.size)
+        return self._patched(entry, name, self.data_range(entry), entry.method, entry.crc, entry.size)
 
     def replaced(
         self,
@@ -197,7 +205,7 @@ class Archive(NamedTuple):
         compare_headers(entry, header)
         return header
 
-    def _data(self, entry: Entry) -> Range:
+    def data_range(self, entry: Entry) -> Range:
         """Return the range of a member's data, after comparing its headers."""
         return Range(entry.offset + len(self._local_header(entry)), entry.compressed_size)
 
@@ -308,7 +316,7 @@ def _new_directory(archive: Archive, body: _Body, narrows: bool) -> bytes:
 
 def _placed(record: bytes, offset: int, narrows: bool) -> bytes:
     """Return a directory record with another offset; *narrows* removes a ZIP64 form without need."""
-    return moved(_narrowed(record) if narrows and offset < _FULL32 else record, offset)
+    return moved(narrowed(record) if narrows and offset < _FULL32 else record, offset)
 
 
 def _is_large(count: int, directory_offset: int) -> bool:
@@ -321,21 +329,6 @@ def _is_wide(entry: Entry) -> bool:
     slots = struct.unpack_from("<LL14xL", entry.central, 20)
     values = (entry.compressed_size, entry.size, entry.offset)
     return any(slot == _FULL32 > value for slot, value in zip(slots, values, strict=True))
-
-
-def _narrowed(record: bytes) -> bytes:
-    """Return a directory record after moving the offset out of its ZIP64 field, if it is there."""
-    (slot,) = struct.unpack_from("<L", record, 42)
-    if slot != _FULL32:
-        return record
-    (name_length,) = struct.unpack_from("<H", record, 28)
-    start = CENTRAL_SIZE + name_length
-    # The form that `moved` writes: the ZIP64 field first, and the offset last in it.
-    kind, length = struct.unpack_from("<HH", record, start)
-    field = record[start : start + 4 + length - 8]
-    field = struct.pack("<HH", kind, length - 8) + field[4:] if length > 8 else b""
-    extra = field + record[start + 4 + length :]
-    return record[:30] + struct.pack("<H", len(extra)) + record[32:42] + bytes(4) + record[46:start] + extra
 
 
 def have_equal_times(one: Entry, other: Entry) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import operator
 import struct
 import time
 import zlib
@@ -19,6 +20,8 @@ from ..errors import VariantError
 STORED = 0
 DEFLATED = 8
 _METHODS = {STORED, DEFLATED}
+# Package indexes reject these methods, which Python can read, too.
+RECOMPRESSED = {12: "bzip2", 14: "lzma"}
 
 LOCAL_SIGNATURE = b"PK\x03\x04"
 _CENTRAL_SIGNATURE = b"PK\x01\x02"
@@ -30,18 +33,22 @@ _END_SIGNATURE = b"PK\x05\x06"
 _FULL16 = 0xFFFF
 _FULL32 = 0xFFFFFFFF
 _ZIP64 = 0x0001
+_UNICODE_PATH = 0x7075
 
 _ENCRYPTED = 0x0001 | 0x0040 | 0x2000
 _DATA_DESCRIPTOR = 0x0008
 _FORBIDDEN = _ENCRYPTED | _DATA_DESCRIPTOR
 _UTF8 = 0x0800
+_LEVEL = 0x0006  # how well the data is compressed
 
 # If names follow one another, each after a line feed, every unsafe name has a character that is not ordinary,
 # or one of the suspicious texts.
 _ORDINARY = bytes({*range(0x20, 0x7F)}.difference(b"\\:")) + b"\n"
 _SUSPICIOUS = (b"\n/", b"..")
 
-REBUILD = "rebuild the wheel, or repack it with `wheel unpack` and `wheel pack`"
+REBUILD = "rebuild the wheel"
+# The remedy for problems that `mend` repairs.
+MEND = "write a sound copy with `variant-backend mend WHEEL -o mended`, or rebuild the wheel"
 
 
 class _Local(NamedTuple):
@@ -165,13 +172,17 @@ def read_ending(tail: bytes, file_size: int) -> Ending:
 
 def _find_end(tail: bytes) -> int:
     """Return the offset of the last record, which must end where the file ends."""
+    trailing = -1
     position = tail.rfind(_END_SIGNATURE)
     if 0 <= position <= len(tail) - _END.size:
         end = _End._make(_END.unpack_from(tail, position))
-        if position + _END.size + end.comment_length == len(tail):
-            return position
+        trailing = len(tail) - position - _END.size - end.comment_length
+    if trailing == 0:
+        return position
+    if trailing > 0:
+        raise VariantError(f"{trailing} bytes after the last record of the zip file", hint=MEND)
     raise VariantError(
-        "truncated, or followed by other bytes: the last record of a zip file is missing",
+        "truncated: the last record of a zip file is missing",
         hint="download or build the wheel again",
     )
 
@@ -253,7 +264,7 @@ def _read_records(directory: bytes, total: int) -> list[Entry]:
             f" and {end - position} more bytes",
             hint=REBUILD,
         )
-    _check_names([entry.name for entry in entries])
+    _check_names(entries)
     return entries
 
 
@@ -263,11 +274,12 @@ def _read_record(central: _Central, record: bytes) -> Entry:
     try:
         name = record[_CENTRAL.size : name_end].decode()
     except UnicodeDecodeError as error:
-        raise VariantError(f"member {error.object!r}: its name is not UTF-8", hint=REBUILD) from None
+        raise VariantError(f"member {error.object!r}: its name is not UTF-8", hint=MEND) from None
     if not name.isascii() and not central.flags & _UTF8:
-        raise VariantError(f"member {name!r}: its name is not marked as UTF-8", hint=REBUILD)
+        raise VariantError(f"member {name!r}: its name is not marked as UTF-8", hint=MEND)
     if text := _forbidden(central):
-        raise VariantError(f"member {name!r} {text}", hint=REBUILD)
+        is_mendable = not central.flags & _ENCRYPTED and central.method in {*_METHODS, *RECOMPRESSED}
+        raise VariantError(f"member {name!r} {text}", hint=MEND if is_mendable else REBUILD)
     slots = [central.size, central.compressed_size, central.offset]
     if central.extra_length:
         slots = _read_slots(name, slots, record[name_end:])
@@ -290,25 +302,27 @@ def _forbidden(central: _Central) -> str | None:
     return "is on another disk" if central.disk else None
 
 
-def _is_unsafe(name: str) -> bool:
+def is_unsafe(name: str) -> bool:
     """Return whether a name is empty, absolute, has ``..``, or has characters that cannot be printed."""
     has_drive = name[1:2] == ":" and name[0].isascii() and name[0].isalpha()
     leads_up = ".." in name and ".." in name.split("/")
     return not name or name[0] == "/" or has_drive or leads_up or "\\" in name or not name.isprintable()
 
 
-def _check_names(names: list[str]) -> None:
+def _check_names(entries: list[Entry]) -> None:
     """Check that each name is safe to extract, and unique; raises VariantError."""
-    for name in names:
-        if _is_unsafe(name):
+    for name in (entry.name for entry in entries):
+        if is_unsafe(name):
             raise VariantError(
                 f"member {name!r}: a name must not be absolute, nor contain '..', backslashes or"
                 " characters that cannot be printed",
-                hint=REBUILD,
+                hint=REBUILD if is_unsafe(name.replace("\\", "/")) else MEND,
             )
-    if len(set(names)) < len(names):
-        twice = next(name for name, following in itertools.pairwise(sorted(names)) if name == following)
-        raise VariantError(f"duplicate member {twice!r}", hint=REBUILD)
+    ordered = sorted(entries, key=operator.attrgetter("name"))
+    for one, other in itertools.pairwise(ordered):
+        if one.name == other.name:
+            is_copy = (one.size, one.crc) == (other.size, other.crc)
+            raise VariantError(f"duplicate member {one.name!r}", hint=MEND if is_copy else REBUILD)
 
 
 LOCAL_SIZE = _LOCAL.size
@@ -340,19 +354,20 @@ def compare_headers(entry: Entry, header: bytes) -> None:
             raise VariantError(
                 f"member {entry.name!r}: its local header and the central directory differ in {what}:"
                 f" {here!r} and {there!r}",
-                hint=REBUILD,
+                # Python cannot read a member with two names.
+                hint=REBUILD if what == "name" else MEND,
             )
 
 
-def _extra_fields(name: str, extra: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the extra fields, each with its header."""
+def _extra_fields(name: str, extra: bytes, hint: str = REBUILD) -> Iterator[tuple[int, bytes]]:
+    """Yield the extra fields, each with its header; *hint* is the remedy for damaged ones."""
     position = 0
     while position < len(extra):
         kind, length = (
             struct.unpack_from("<HH", extra, position) if position + 4 <= len(extra) else (0, _FULL16)
         )
         if position + 4 + length > len(extra):
-            raise VariantError(f"member {name!r}: damaged extra field", hint=REBUILD)
+            raise VariantError(f"member {name!r}: damaged extra field", hint=hint)
         yield kind, extra[position : position + 4 + length]
         position += 4 + length
 
@@ -361,7 +376,7 @@ def _bad_zip64(name: str) -> VariantError:
     return VariantError(
         f"member {name!r}: installers reject its ZIP64 extra field"
         " (`wheel tags` up to 0.47 writes such fields in files over 2 GiB)",
-        hint="rebuild the wheel, or retag the original with wheel 0.48 or newer",
+        hint=MEND,
     )
 
 
@@ -370,7 +385,7 @@ def _read_local_sizes(name: str, local: _Local, extra: bytes) -> tuple[int, int]
 
     They are in the header, in the ZIP64 extra field, or in both; then they must be equal.
     """
-    fields = [field[4:] for kind, field in _extra_fields(name, extra) if kind == _ZIP64]
+    fields = [field[4:] for kind, field in _extra_fields(name, extra, MEND) if kind == _ZIP64]
     slots = (local.size, local.compressed_size)
     if not fields and _FULL32 not in slots:
         return slots
@@ -397,9 +412,15 @@ def _read_slots(name: str, slots: Sequence[int], extra: bytes) -> list[int]:
 
 
 def _with_zip64(extra: bytes, values: Sequence[int]) -> bytes:
-    """Return extra fields with these values in the ZIP64 field; without values, there is no such field."""
+    """Return extra fields with these values in the ZIP64 field; without values, there is no such field.
+
+    The field keeps its position; a new one is the first.
+    """
     field = struct.pack(f"<HH{len(values)}Q", _ZIP64, 8 * len(values), *values) if values else b""
-    return field + b"".join(other for kind, other in _extra_fields("", extra) if kind != _ZIP64)
+    fields = [*_extra_fields("", extra)]
+    if not any(kind == _ZIP64 for kind, _ in fields):
+        return field + extra
+    return b"".join(field if kind == _ZIP64 else other for kind, other in fields)
 
 
 def new_headers(name: str, content: bytes, like: Entry, moment: int | None) -> tuple[bytes, bytes]:
@@ -470,6 +491,23 @@ def moved(record: bytes, offset: int) -> bytes:
     return change_central(record, name, {"offset": offset})
 
 
+def narrowed(record: bytes) -> bytes:
+    """Return a directory record after moving the offset out of its ZIP64 field, if it is there.
+
+    The new offset is 0, and the result is what `moved` gets for a large offset.
+    """
+    old = _Central._make(_CENTRAL.unpack_from(record))
+    if old.offset != _FULL32:
+        return record
+    name_end = _CENTRAL.size + old.name_length
+    extra = record[name_end:]
+    (field,) = (field for kind, field in _extra_fields("", extra) if kind == _ZIP64)
+    *values, _ = struct.unpack(f"<{len(field) // 8}Q", field[4:])  # the offset is the last value
+    extra = _with_zip64(extra, values)
+    new = old._replace(offset=0, extra_length=len(extra))
+    return _CENTRAL.pack(*new) + record[_CENTRAL.size : name_end] + extra
+
+
 def change_end(records: bytes, count: int, size: int, offset: int) -> bytes:
     """Return the end records for another directory, in ZIP64 form if they have or need it."""
     has_zip64 = records[:4] == _END64_SIGNATURE
@@ -499,3 +537,188 @@ def dos_time(moment: int) -> tuple[int, int]:
     earliest, latest = 315532800, 4354819198
     year, month, day, hour, minute, second, *_ = time.gmtime(min(max(moment, earliest), latest))
     return hour << 11 | minute << 5 | second // 2, (year - 1980) << 9 | month << 5 | day
+
+
+class LooseRecord(NamedTuple):
+    """A directory record as it is, before any rule is applied."""
+
+    fields: _Central
+    name: bytes
+    extra: bytes
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the data is encrypted."""
+        return bool(self.fields.flags & _ENCRYPTED)
+
+    @property
+    def has_descriptor(self) -> bool:
+        """Whether a data descriptor follows the data."""
+        return bool(self.fields.flags & _DATA_DESCRIPTOR)
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether the name is marked as UTF-8."""
+        return bool(self.fields.flags & _UTF8)
+
+    @property
+    def is_link(self) -> bool:
+        """Whether the member is a symbolic link."""
+        return self.fields.external_attributes >> 16 & 0o170000 == 0o120000
+
+
+def read_loosely(directory: bytes, total: int) -> tuple[list[LooseRecord], int]:
+    """Return the records of *total* members, and the length of the directory.
+
+    Raises VariantError if a record is damaged.
+    """
+    records: list[LooseRecord] = []
+    position = 0
+    for _ in range(total):
+        if not directory.startswith(_CENTRAL_SIGNATURE, position) or position + _CENTRAL.size > len(
+            directory
+        ):
+            raise VariantError("damaged central directory", hint=REBUILD)
+        fields = _Central._make(_CENTRAL.unpack_from(directory, position))
+        name_start = position + _CENTRAL.size
+        extra_start = name_start + fields.name_length
+        position = extra_start + fields.extra_length
+        records.append(
+            LooseRecord(fields, directory[name_start:extra_start], directory[extra_start:position])
+        )
+        position += fields.comment_length
+    return records, position
+
+
+class LooseEnding(NamedTuple):
+    """The lengths of the archive's comment, and of the bytes after the last record."""
+
+    comment: int
+    trailing: int
+
+
+def read_loose_ending(tail: bytes, total: int, size: int) -> LooseEnding:
+    """Read the end records at the start of *tail*, after a directory of *total* members and *size* bytes.
+
+    Raises VariantError if they are damaged or contradict the directory: then readers see different members.
+    """
+    position, wide = 0, None
+    if tail.startswith(_END64_SIGNATURE) and len(tail) >= _END64.size:
+        rest, _, _, _, _, _, *wide = _END64.unpack_from(tail)[1:]
+        position = 12 + rest + _LOCATOR.size
+    if not tail.startswith(_END_SIGNATURE, position) or position + _END.size > len(tail):
+        raise VariantError("damaged end records", hint=REBUILD)
+    end = _End._make(_END.unpack_from(tail, position))
+    slots = [end.total, end.size, end.offset]
+    actual = [total, size, wide[2] if wide else end.offset]
+    agree = all(
+        slot == value or (wide is not None and slot == full)
+        for slot, value, full in zip(slots, actual, (_FULL16, _FULL32, _FULL32), strict=True)
+    )
+    if not agree or (wide and wide[:2] != actual[:2]):
+        raise VariantError("the end records contradict the central directory", hint=REBUILD)
+    behind = len(tail) - position - _END.size
+    return LooseEnding(min(end.comment_length, behind), max(behind - end.comment_length, 0))
+
+
+def header_defects(record: LooseRecord, entry: Entry, header: bytes) -> list[str]:
+    """Return what package indexes or installers reject in the headers of a member.
+
+    *entry* has the real sizes and CRC, *header* is the local header. Each defect is the text of its repair.
+    """
+    central = record.fields
+    local = _Local._make(_LOCAL.unpack_from(header))
+    name_end = _LOCAL.size + local.name_length
+    name = header[_LOCAL.size : name_end]
+    cleaned = [clean_extra(extra) for extra in (record.extra, header[name_end:])]
+    extra, local_extra = (field for field, _ in cleaned)
+    slots = [central.size, central.compressed_size, central.offset]
+    return [
+        text
+        for applies, text in (
+            (record.has_descriptor or local.flags & _DATA_DESCRIPTOR, "data descriptor removed"),
+            (central.comment_length, "comment of the member removed"),
+            (any(is_bad for _, is_bad in cleaned), "damaged or repeated extra field removed"),
+            (_has_bad_zip64(slots, extra, local_extra, local), "ZIP64 extra field corrected"),
+            (_differs(record, local, name, local_extra, entry), "local header made equal to the directory"),
+            (central.disk, "disk number corrected"),
+        )
+        if applies
+    ]
+
+
+def _has_bad_zip64(slots: Sequence[int], extra: bytes, local_extra: bytes, local: _Local) -> bool:
+    try:
+        _read_slots("", slots, extra)
+        _read_local_sizes("", local, local_extra)
+    except VariantError:
+        return True
+    return False
+
+
+def _differs(record: LooseRecord, local: _Local, name: bytes, extra: bytes, entry: Entry) -> bool:
+    """Return whether a local header differs from the directory, except for reasons that have own texts."""
+    if (local.flags, local.method, name) != (record.fields.flags, record.fields.method, record.name):
+        return True
+    if record.has_descriptor:
+        return False
+    try:
+        sizes = _read_local_sizes("", local, extra)
+    except VariantError:
+        return False
+    return (local.crc, *sizes) != (entry.crc, entry.size, entry.compressed_size)
+
+
+def clean_extra(extra: bytes) -> tuple[bytes, bool]:
+    """Return extra fields without damaged and repeated ones, and whether there were such fields."""
+    fields: dict[int, bytes] = {}
+    position = 0
+    while position + 4 <= len(extra):
+        kind, length = struct.unpack_from("<HH", extra, position)
+        if kind in fields or position + 4 + length > len(extra):
+            break
+        fields[kind] = extra[position : position + 4 + length]
+        position += 4 + length
+    return b"".join(fields.values()), position < len(extra)
+
+
+def rebuilt_headers(
+    record: LooseRecord, header: bytes, name: str, changes: Mapping[str, int]
+) -> tuple[bytes, bytes]:
+    """Return both headers of a member, in the form that all readers accept; its offset is not known yet.
+
+    *header* is the old local header, *changes* has the method, CRC and sizes. Times, mode and other extra
+    fields stay.
+    """
+    old = _Local._make(_LOCAL.unpack_from(header))
+    start = _LOCAL.size + old.name_length
+    encoded, is_marked = name.encode(), not name.isascii() or record.is_marked
+    sizes = (changes["size"], changes["compressed_size"])
+    is_wide = max(sizes) >= _FULL32
+    zip64 = sizes if is_wide else ()
+    # A field with the name in Unicode describes the old name.
+    gone = {_UNICODE_PATH} if encoded != record.name else set[int]()
+    local_extra, central_extra = (
+        _with_zip64(_without(clean_extra(extra)[0], gone), zip64) for extra in (header[start:], record.extra)
+    )
+    slots = dict.fromkeys(("size", "compressed_size"), _FULL32) if is_wide else {}
+    central = record.fields._replace(
+        **{**changes, **slots},  # type: ignore[arg-type]  # as in change_local
+        needed=45 if is_wide else 20,
+        flags=record.fields.flags & _LEVEL | (_UTF8 if is_marked else 0),
+        name_length=len(encoded),
+        extra_length=len(central_extra),
+        comment_length=0,
+        disk=0,
+        offset=0,
+    )
+    shared = {key: getattr(central, key) for key in _Local._fields if key != "signature"}
+    local = _Local(**{**shared, "signature": LOCAL_SIGNATURE, "extra_length": len(local_extra)})
+    return _LOCAL.pack(*local) + encoded + local_extra, _CENTRAL.pack(*central) + encoded + central_extra
+
+
+def _without(extra: bytes, kinds: set[int]) -> bytes:
+    return b"".join(field for kind, field in _extra_fields("", extra) if kind not in kinds)
+
+
+EMPTY_END = _END_SIGNATURE + bytes(_END.size - 4)

@@ -13,12 +13,18 @@ from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.filename import normalize
 from ..variants.namespace_support import DISABLED, NOT_ENABLED, Support, abi_dependencies, abi_support
 from ..variants.ranking import Supported, static_support, unsupported
-from ..wheels.inspection import Inspection, has_distributions, inspect_installed_variants
+from ..wheels.inspection import (
+    Inspection,
+    has_distributions,
+    inspect_installed_variants,
+    plain_distributions,
+)
 from .environment import Environment
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
+    from ..variants.runtimes import Runtimes
 
 _REINSTALL = "install it again with --force-reinstall --no-cache-dir (pip) or --reinstall --no-cache (uv)"
 
@@ -35,6 +41,27 @@ class Installed(NamedTuple):
     supported: bool | None
     reasons: tuple[Problem, ...] = ()
     unknown: tuple[str, ...] = ()
+
+
+class PlainPackage(NamedTuple):
+    """An installed package that is not a variant, and the runtimes of a namespace that its modules link."""
+
+    name: str
+    version: str
+    runtimes: Runtimes
+
+
+class Alignment(NamedTuple):
+    """How installed packages agree in a namespace.
+
+    *disagreements* are those between variants. *packages* are plain packages that link its runtimes, and
+    *problems* say where one links another runtime than a variant has. *unread* are problems of modules.
+    """
+
+    disagreements: Sequence[Disagreement] = ()
+    packages: Sequence[PlainPackage] = ()
+    problems: Sequence[Problem] = ()
+    unread: Sequence[Problem] = ()
 
 
 class Disagreement(NamedTuple):
@@ -125,6 +152,51 @@ def disagreements(installed: Iterable[Installed], namespace: str) -> list[Disagr
         for feature, values in sorted(_values_by_name(installed, namespace).items())
         if not _common(values)
     ]
+
+
+def alignment_of(installed: Sequence[Installed], folders: Sequence[Path], namespace: str) -> Alignment:
+    """Compare the installed variants and plain packages in a namespace."""
+    packages, unread = _linking_packages(folders, namespace)
+    problems = _other_runtimes(installed, packages, namespace)
+    return Alignment(disagreements(installed, namespace), packages, problems, unread)
+
+
+def _linking_packages(folders: Sequence[Path], namespace: str) -> tuple[list[PlainPackage], list[Problem]]:
+    """Return the installed plain packages that link runtimes of a namespace, by name.
+
+    The problems are those of modules that cannot be read. No code of a package runs.
+    """
+    # Only `--align` needs them, and dispatching imports this module.
+    from ..variants.runtimes import Runtimes, linked_for
+    from ..wheels.linked_runtimes import installed_runtimes
+
+    packages: list[PlainPackage] = []
+    problems: list[Problem] = []
+    for name, version, files in plain_distributions(folders):
+        runtimes, unread = installed_runtimes(files)
+        problems += unread
+        if linked := linked_for(namespace, runtimes.linked):
+            packages.append(PlainPackage(name, version, Runtimes(linked)))
+    return sorted(packages), problems
+
+
+def _other_runtimes(
+    installed: Iterable[Installed], packages: Sequence[PlainPackage], namespace: str
+) -> list[Problem]:
+    """Return a problem for each plain package that links another runtime than a variant has."""
+    from ..variants.runtimes import runtime_problems  # as above
+
+    problems: list[Problem] = []
+    for other in installed:
+        properties = other.inspection.variant.properties if other.inspection.variant else ()
+        own = [prop for prop in properties if prop.namespace == namespace]
+        name = f"{other.inspection.name} {other.inspection.version}"
+        for package in packages:
+            first = next(runtime_problems(own, (), package.runtimes), None)
+            if first is not None:
+                place = f"{package.name} {package.version}: {name}"
+                problems.append(Problem("error", place, first.text))
+    return problems
 
 
 def aligned(known: Support, namespace: str, installed: Sequence[Installed]) -> Support:

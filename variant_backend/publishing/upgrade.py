@@ -130,7 +130,7 @@ def _upgrade_wheel(path: Path, to: Destination, moment: int | None) -> UpgradedF
         if upgraded.is_current:
             return UpgradedFile(_kept(path, to), upgraded)
         plan = Plan(upgraded.metadata, Recipe(), labelled=file.name.label is not None, moment=moment)
-        if decided := _decided(wheel.core_metadata, edited_metadata(wheel.core_metadata, plan)):
+        if decided := _decided(wheel.core_metadata, edited_metadata(wheel.core_metadata, plan).metadata):
             upgraded = upgraded._replace(changed=(*upgraded.changed, decided))
         rewritten(wheel, plan)  # reports all problems before any file is written, and in a dry run
     name = str(renamed(file.name, plan))

@@ -74,6 +74,10 @@ class WheelFilename(NamedTuple):
         """Name and version, as before ``.dist-info`` in the wheel."""
         return f"{self.distribution}-{self.version}"
 
+    def public(self) -> WheelFilename:
+        """Return the name without the local version."""
+        return self._replace(version=self.version.partition("+")[0])
+
     def release(self) -> tuple[str, Version]:
         """Return the normalized name and the version, which are equal for all wheels of a release.
 

@@ -15,8 +15,15 @@ from .abi_dependency import ABI_DEPENDENCY, check_property
 from .properties import NULL_LABEL, NULL_VARIANT, Property, Variant
 from .providers import BuildProvider, Provider
 
-SCHEMA_WITH_PROVIDERS = "https://variants-schema.wheelnext.dev/peps/850/v0.2.0.json"
-SCHEMA_WITHOUT_PROVIDERS = "https://variants-schema.wheelnext.dev/peps/825/v0.1.1.json"
+_HOST = "https://variants-schema.wheelnext.dev/"
+SCHEMA_WITH_PROVIDERS = f"{_HOST}peps/850/v0.2.0.json"
+SCHEMA_WITHOUT_PROVIDERS = f"{_HOST}peps/825/v0.1.1.json"
+# Versions that `legacy` upgrades.
+OLD_SCHEMAS = {
+    _HOST,
+    *(f"{_HOST}v{version}.json" for version in ("0.0.1", "0.0.2", "0.0.3", "0.1.0", "0.1.1", "0.2.0")),
+    f"{_HOST}peps/825/v0.1.0.json",
+}
 
 
 class VariantMetadata(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ..errors import VariantError, did_you_mean
 from .abi_dependency import ABI_DEPENDENCY
-from .metadata import SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS, VariantMetadata
+from .metadata import OLD_SCHEMAS, SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS, VariantMetadata
 from .properties import Property, Variant, check_label, check_name
 from .providers import (
     SOURCES,
@@ -58,9 +58,6 @@ def _checked(
     return result
 
 
-_UPGRADE = "if the format is old, run `variant-backend upgrade`; otherwise update variant-backend"
-
-
 def read_metadata(document: Document, data: object) -> VariantMetadata:
     """Read the same as `metadata_from_dict`, but add problems to *document* and leave out invalid values."""
     top = document.table(data, "", ("$schema", *_SECTIONS), ("$schema", _PRIORITIES, _VARIANTS))
@@ -76,9 +73,20 @@ def read_metadata(document: Document, data: object) -> VariantMetadata:
             text = "not allowed in version 0.1.1 of the format"
             document.note(_PROVIDERS, text, code="unknown-key", remedy="remove it")
     elif schema is not None:
-        text = f"unknown schema {schema!r}"
-        document.note("$schema", text, code="unknown-schema", remedy=_UPGRADE)
+        _note_schema(document, schema, has_providers=_PROVIDERS in top)
     return result
+
+
+def _note_schema(document: Document, schema: str, *, has_providers: bool) -> None:
+    """Note the problem of a document with the schema of an old draft, or with an unknown one."""
+    if schema in OLD_SCHEMAS:
+        text = f"expected the current format, got the old draft {schema!r}"
+        remedy = "run `variant-backend upgrade --in-place FILE`"
+    else:
+        text = f"unknown schema {schema!r}"
+        right = SCHEMA_WITH_PROVIDERS if has_providers else SCHEMA_WITHOUT_PROVIDERS
+        remedy = f"if the format is newer, update variant-backend; otherwise write {right}"
+    document.note("$schema", text, code="unknown-schema", remedy=remedy)
 
 
 def read_variant_table(document: Document, data: object) -> VariantMetadata:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import VariantError
@@ -12,6 +13,7 @@ from .properties import check_label
 if TYPE_CHECKING:
     from packaging.version import Version
 
+_EQUALS = ("==", "===")
 _HINT = "write PACKAGE, PACKAGE==VERSION, PACKAGE#LABEL or PACKAGE==VERSION#LABEL"
 
 
@@ -44,6 +46,35 @@ class Pin(NamedTuple):
         except VariantError as error:
             raise error.within(repr(text)) from None
         return cls(name, version, label if separator else None)
+
+
+class LocalPin(NamedTuple):
+    """A requirement that only one local version of a project satisfies; *name* is normalized."""
+
+    requirement: str
+    name: str
+    version: Version
+
+
+def local_pins(requirements: Iterable[str]) -> list[LocalPin]:
+    """Return the requirements on local versions, such as ``torch==2.10.0+cpu``; invalid ones are ignored."""
+    texts = [text for text in requirements if "+" in text.partition(";")[0]]
+    if not texts:
+        return []  # the modules below take long to import
+    from packaging.requirements import Requirement
+    from packaging.version import Version
+
+    pins = []
+    for text in texts:
+        try:
+            requirement = Requirement(text)
+            versions = [Version(part.version) for part in requirement.specifier if part.operator in _EQUALS]
+        except (ValueError, RecursionError):  # InvalidRequirement and InvalidVersion, too
+            continue
+        pins += [
+            LocalPin(text, normalize(requirement.name), version) for version in versions if version.local
+        ]
+    return pins
 
 
 def _read_front(text: str) -> tuple[str, Version | None]:

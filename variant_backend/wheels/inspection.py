@@ -259,6 +259,26 @@ def installed_versions(folders: Sequence[Path]) -> dict[str, Version]:
     return versions
 
 
+def plain_distributions(folders: Sequence[Path]) -> Iterator[tuple[str, str, list[Path]]]:
+    """Yield name, version and files of each installed distribution that is not a variant.
+
+    Distributions without a name, and those hidden by an earlier folder, are skipped.
+    """
+    from packaging.utils import canonicalize_name
+
+    seen: set[str] = set()
+    for distribution in _distributions(folders):
+        name = _installed_name(distribution)
+        if name is None or (normalized := canonicalize_name(name)) in seen:
+            continue
+        seen.add(normalized)
+        if not _is_variant(distribution):
+            with suppress(VariantError, UnicodeDecodeError):
+                version = core_metadata.read_field(_core_metadata(distribution), "Version")
+                files = distribution.files or []
+                yield name, version, [Path(str(distribution.locate_file(file))) for file in files]
+
+
 def has_distributions(folder: Path) -> bool:
     """Return whether any distribution is installed in a folder."""
     return next(_distributions([folder]), None) is not None

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from ..formats import core_metadata
+from ..formats.metadata_readers import FIELDS, check_readers
 from ..lowlevel.ranges import Source
 from ..lowlevel.zip_archive import assemble
 from ..variants.filename import WheelFilename
@@ -93,7 +94,10 @@ def decided_metadata(wheel: Wheel, supported: Callable[[Variant], Collection[Pro
         resolve_here(text, label, properties) if mentions_variant(text) else text for text in requirements
     )
     kept = [text for text in decided if text is not None]
-    return core_metadata.replace_requirements(wheel.core_metadata, kept)
+    decided_data = core_metadata.replace_requirements(wheel.core_metadata, kept)
+    meant = {field: core_metadata.all_values(wheel.core_metadata, field) for field in FIELDS}
+    check_readers(decided_data, {**meant, "Requires-Dist": kept})
+    return decided_data
 
 
 def _with_metadata(wheel: Wheel, metadata: bytes) -> Rewriting:

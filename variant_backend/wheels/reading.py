@@ -13,13 +13,20 @@ from ..formats.record import Record
 from ..lowlevel.ranges import Source
 from ..lowlevel.terminal import print_read
 from ..lowlevel.zip_archive import Archive, Member, split_stored_head, with_stored_head
-from ..lowlevel.zip_records import DEFLATED, REBUILD, Entry
+from ..lowlevel.zip_records import DEFLATED, MEND, REBUILD, Entry
 from ..variants.filename import WheelFilename, escape
 from ..variants.metadata import VariantMetadata
 from ..variants.wheel_metadata import label_problem
 
 # They sign RECORD, which never lists them. A changed RECORD makes them invalid.
 SIGNATURES = ("RECORD.jws", "RECORD.p7s")
+
+# The remedy for a filename and a METADATA that name different releases.
+IDENTIFY = (
+    "give the wheel its original filename, or write a sound copy with"
+    " `variant-backend mend WHEEL -o mended --identity filename` or `--identity metadata`"
+)
+_STRIP = "run `make-variant` with --strip-local-version, which takes the version in the wheel"
 
 
 class WheelFile(NamedTuple):
@@ -46,16 +53,17 @@ class WheelFile(NamedTuple):
         return cls(path, name)
 
     @contextmanager
-    def open(self, *, whole: bool = True) -> Iterator[Wheel]:
+    def open(self, *, whole: bool = True, renamed: bool = False) -> Iterator[Wheel]:
         """Open the wheel by `Wheel.read`, or by `Wheel.glance` if not *whole*.
 
+        With *renamed*, the name may have a local version that is missing in the wheel, as in `name_inside`.
         Raises VariantError with the wheel's name in front.
         """
         try:
             with self.path.open("rb", buffering=0) as file:
                 print_read(self.path)
-                read = Wheel.read if whole else Wheel.glance
-                yield read(self.name, Source.of(file.fileno()))
+                read, source = Wheel.read if whole else Wheel.glance, Source.of(file.fileno())
+                yield read(name_inside(self.name, source) if renamed else self.name, source)
         except VariantError as error:
             raise error.within(self.path.name) from None
         except OSError as error:
@@ -158,11 +166,12 @@ class Wheel(NamedTuple):
         place = self.path("RECORD")
         rows_at_most = 2 * len(self.entries) + 100
         if content.count(b"\n") > rows_at_most:  # a small compressed RECORD may expand a thousandfold
-            raise VariantError(f"more than {rows_at_most} rows for {len(self.entries)} files", place=place)
+            text = f"more than {rows_at_most} rows for {len(self.entries)} files"
+            raise VariantError(text, place=place, hint=MEND)
         try:
             return Record.parse(content)
         except VariantError as error:
-            raise error.within(place) from None
+            raise VariantError(*error.problems, hint=MEND).within(place) from None
 
     def checked_record(self, content: bytes) -> Record:
         """Parse RECORD, and compare it with the archive's members; raises VariantError."""
@@ -171,7 +180,7 @@ class Wheel(NamedTuple):
         record = self.parsed_record(content)
         files = {path for path in self.entries if path[-1] != "/"}
         for problem in record.problems(place, files, unlisted):
-            raise VariantError(problem, hint=REBUILD)
+            raise VariantError(problem, hint=MEND)
         return record
 
     def replaced_record(self, path: str, old: bytes, new: bytes, moment: int | None = None) -> Member:
@@ -189,6 +198,22 @@ class Wheel(NamedTuple):
 def read_archive(source: Source) -> Archive:
     """Read the directory of a wheel's archive; raises VariantError, which says what another file holds."""
     return _read_zip(lambda: Archive.read(source), source)
+
+
+def name_inside(filename: WheelFilename, source: Source) -> WheelFilename:
+    """Return a wheel's name without its local version if its dist-info directory has none; else unchanged.
+
+    Some projects publish several wheels of one version this way. Raises VariantError.
+    """
+    public = filename.public()
+    if public == filename:
+        return filename
+    from ..lowlevel.zip_lookup import read_members
+
+    names = [_dist_info_path(name, "METADATA") for name in (filename, public)]
+    archive = _read_zip(lambda: read_members(source, names[:1]), source)
+    present = [name for name in names if any(entry.name == name for entry in archive.entries)]
+    return public if present == names[1:] else filename
 
 
 def _read_zip(read: Callable[[], Archive], source: Source) -> Archive:
@@ -209,7 +234,7 @@ def _dist_info_path(filename: WheelFilename, name: str) -> str:
 def _member(entries: Mapping[str, Entry], path: str) -> Entry:
     """Return the member at a path; raises VariantError if it is missing."""
     if path not in entries:
-        raise VariantError(f"{path} is missing", hint=REBUILD)
+        raise VariantError(f"{path} is missing", hint=MEND if path.endswith("/RECORD") else REBUILD)
     return entries[path]
 
 
@@ -222,9 +247,12 @@ def check_directories(filename: WheelFilename, names: Mapping[str, Entry]) -> No
         raise VariantError(f"expected one .dist-info directory, got {listed}", hint=REBUILD)
     for top in tops:
         if top.endswith((".dist-info", ".data")) and top.rpartition(".")[0] != filename.stem:
-            raise VariantError(
-                f"directory {top} does not match {filename.stem} in the filename", hint=REBUILD
-            )
+            from .repairs import is_same_stem
+
+            stem, is_data = top.rpartition(".")[0], top.endswith(".data")
+            is_mendable = not is_data or is_same_stem(stem, filename.stem)
+            remedy = _STRIP if stem == filename.public().stem else MEND if is_mendable else REBUILD
+            raise VariantError(f"directory {top} does not match {filename.stem} in the filename", hint=remedy)
 
 
 def check_identity(filename: WheelFilename, metadata: bytes) -> None:
@@ -234,13 +262,13 @@ def check_identity(filename: WheelFilename, metadata: bytes) -> None:
         name = core_metadata.read_field(metadata, "Name")
         version = core_metadata.read_field(metadata, "Version")
     except VariantError as error:
-        raise error.within(place) from None
+        raise VariantError(*error.problems, hint=REBUILD).within(place) from None
     if escape(name) != escape(filename.distribution):
         text = f"expected the name {filename.distribution!r} from the filename, got {name!r}"
-        raise VariantError(text, place=place)
+        raise VariantError(text, place=place, hint=IDENTIFY)
     if version != filename.version and not _is_same_version(version, filename.version):
         text = f"expected the version {filename.version!r} from the filename, got {version!r}"
-        raise VariantError(text, place=place)
+        raise VariantError(text, place=place, hint=IDENTIFY)
 
 
 def _is_same_version(one: str, other: str) -> bool:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ..errors import VariantError
 from ..lowlevel.ranges import Advance, Source
 from ..lowlevel.terminal import print_read
-from ..lowlevel.zip_archive import assemble, have_equal_times, split_stored_head
+from ..lowlevel.zip_archive import assemble, have_equal_times, length_of, split_stored_head
 from ..lowlevel.zip_records import DEFLATED, STORED
 from .plain import plain_name
 from .reading import Wheel, WheelFile, wheel_files
@@ -135,7 +135,13 @@ def _plain(wheel: Wheel) -> Rewriting:
             "RECORD and WHEEL have different times: if SOURCE_DATE_EPOCH was set when this variant was made,"
             " the original time cannot be restored"
         )
-    return Rewriting(assemble(wheel.archive, edits), tuple(warnings))
+    segments = assemble(wheel.archive, edits)
+    if length_of(segments[-1]) < len(wheel.archive.end_records):
+        warnings.append(
+            "ZIP64 records are removed, because the plain wheel needs none: if it had them without need, its"
+            " bytes cannot be restored"
+        )
+    return Rewriting(segments, tuple(warnings))
 
 
 def _lost(wheel: Wheel) -> list[str]:

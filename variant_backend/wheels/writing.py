@@ -15,6 +15,7 @@ from ..lowlevel.terminal import print_detail
 from ..lowlevel.workspace import workspace
 from ..lowlevel.zip_archive import Range, Segment, length_of
 from ..variants.filename import WheelFilename
+from ..variants.requirements import LocalPin
 from .reading import Wheel, WheelFile
 
 # A tail up to this size is held in memory when a wheel is changed in place.
@@ -44,10 +45,14 @@ def check_is_free(target: Path, *, force: bool) -> None:
 
 
 class Rewriting(NamedTuple):
-    """A new wheel as ranges of the old one and new bytes, with *warnings* for the user."""
+    """A new wheel as ranges of the old one and new bytes, with *warnings* for the user.
+
+    *pins* are its requirements on local versions, if the wheel's own one was removed.
+    """
 
     segments: list[Segment]
     warnings: tuple[str, ...]
+    pins: tuple[LocalPin, ...] = ()
 
     @property
     def kept(self) -> int:
@@ -73,7 +78,7 @@ def write_copy(
     Raises VariantError if the wheel is invalid, OSError if the target cannot be written.
     """
     with workspace(target.parent) as folder:
-        part = folder / f"{target.name}.part"
+        part = folder / target.name  # no longer, as a name may have 255 bytes
         with part.open("xb", buffering=0) as file:
             # The background copy runs while the wheel is read and checked.
             with HeadCopy(source, file.fileno(), os.fstat(source).st_size, advance) as head:
