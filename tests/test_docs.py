@@ -8,11 +8,9 @@ import shlex
 import shutil
 from pathlib import Path
 
-import click
 import pytest
-from helpers.programs import run
+from helpers.programs import check_options, run
 
-from variant_backend.cli.main import main
 from variant_backend.formats.toml_read import parse_toml
 
 ROOT = Path(__file__).parent.parent
@@ -149,13 +147,7 @@ def test_options_of_each_shown_command_exist(path: Path) -> None:
     lines = [line.strip().removeprefix("- run: ") for block in blocks for line in block.splitlines()]
     ours = re.compile("(variant-backend|make-variant) ")
     for line in [*SPAN.findall(prose(path)), *filter(ours.match, lines)]:
-        program, *arguments = shlex.split(line, comments=True)
-        command: click.Command = main.commands.get(program, main)
-        while isinstance(command, click.Group) and arguments and not arguments[0].startswith("-"):
-            name = arguments.pop(0)
-            command = click.Command("any") if name == "COMMAND" else command.commands[name]
-        if command.name != "any":
-            command.make_parser(click.Context(command)).parse_args(arguments)  # an unknown option raises
+        check_options(line)
 
 
 def test_the_readme_links_to_each_page() -> None:

@@ -244,14 +244,12 @@ def test_a_project_without_a_variant_table_has_only_a_plain_release(project: Pat
     assert contents(project / "dist") == sorted([".logs", SDIST, WHEELS[None]])
 
 
-def test_an_unwrapped_project_is_an_error_that_names_init(
-    project: Path,
-) -> None:
+def test_a_project_without_the_hooks_is_an_error_that_names_them(project: Path) -> None:
     edit(project, 'build-backend = "outer"\nbackend-path = ["backend"]', 'build-backend = "hatchling.build"')
     result = build(project, ok=False)
     assert result.stderr == (
         "error: pyproject.toml: build-system.build-backend: expected 'variant_backend.hooks',"
-        " got 'hatchling.build'; run `variant-backend init` to set it up\n"
+        " got 'hatchling.build'; write build-backend = \"variant_backend.hooks\"\n"
     )
     assert not (project / "dist").exists()
 

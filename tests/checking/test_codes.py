@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers.rules_page import OTHERS, PAGE, SECTIONS, examples
 from helpers.sample_release import DOCUMENT, Example, lay_out
 
 import variant_backend
@@ -20,19 +21,6 @@ from variant_backend.checking.run import check_files, find_problems
 from variant_backend.lowlevel.zip_records import MEND
 from variant_backend.wheels.mend import mend
 from variant_backend.wheels.reading import WheelFile
-
-PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
-SECTIONS = dict(re.findall(r"^### (\S+)\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))
-OTHERS = re.findall(
-    r"^\| `(\S+)` \|", PAGE.partition("\n## Codes that check does not report\n")[2], re.MULTILINE
-)
-BLOCK = re.compile(r"^```\w+ (bad|good) (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-def examples(code: str, kind: str) -> list[Example]:
-    found = [Example(target, text) for which, target, text in BLOCK.findall(SECTIONS[code]) if which == kind]
-    assert found
-    return found
 
 
 def codes(folder: Path, changes: list[Example], code: str) -> set[str]:

@@ -195,7 +195,7 @@ def test_a_remedy_names_the_folder_of_the_release(dist: Path) -> None:
     page = folder / "simple" / "demo" / "index.html"
     page.write_text("", encoding="utf-8")
     for path in (folder, folder / "simple", page):
-        assert f"write the pages with `variant-backend index --simple '{folder}'`\n" in call(path).stdout
+        assert f"write new ones with `variant-backend index --simple '{folder}'`\n" in call(path).stdout
 
 
 def remedies(folder: Path, code: str) -> dict[Path, str]:

@@ -358,6 +358,7 @@ SOUND_ARGUMENTS = {
     "providers validate": "x",
     "schema": "",
     "stub": "release --base-url https://example.org -o out",
+    "mend": "release/demo-1.0-py3-none-any-fast.whl -o out",
     "unmake": "release/demo-1.0-py3-none-any-fast.whl -o out",
     "upgrade": "release/demo-1.0-py3-none-any-fast.whl -o out",
 }

@@ -264,7 +264,7 @@ MISTAKES = [
         (
             "build-system.build-backend",
             "expected 'variant_backend.hooks', got 'setuptools.build_meta'",
-            "`variant-backend init project`",
+            'write build-backend = "variant_backend.hooks"',
         ),
         ("variant_backend.hooks", "setuptools.build_meta"),
     ),

@@ -17,11 +17,13 @@ from click.testing import CliRunner
 from hypothesis import strategies as st
 
 from helpers.made_wheels import make_wheel
+from helpers.strict_reader import walk
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.variants.metadata import declare
 from variant_backend.variants.properties import Property, Variant
 from variant_backend.wheel_rewrite import Plan, make_variant
+from variant_backend.wheels.mend import mend
 from variant_backend.wheels.reading import WheelFile, open_wheel
 
 # Limits of reading: seconds, bytes of memory for each byte of the file, and bytes besides.
@@ -194,6 +196,11 @@ def use(data: bytes) -> bool:
         for path in made:
             with open_wheel(path) as opened:
                 assert opened.variant_metadata() == PLAN.metadata
+        mended: list[Path] = []
+        mend_it = functools.partial(mend, WheelFile.of(wheel), Path(folder, "mended"))
+        results.append(refused(lambda: mended.append(mend_it().path)))
+        for path in mended:
+            walk(path)
         for command in (["index", str(labelled.parent)], ["upgrade", "--in-place", str(labelled)]):
             with in_time():
                 result = CliRunner().invoke(main, command, catch_exceptions=False)

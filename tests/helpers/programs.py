@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import functools
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,8 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
+
+from variant_backend.cli.main import main
 
 SCRIPTS = Path(sys.executable).parent
 
@@ -48,6 +51,17 @@ def run_here(command: click.Command, *arguments: object, cwd: Path | None = None
         result = CliRunner().invoke(command, [*map(str, arguments)], catch_exceptions=False)
     assert result.exit_code == 0, f"{arguments}\n{result.stdout}\n{result.stderr}"
     return result
+
+
+def check_options(line: str) -> None:
+    """Check that a command line of this project names an existing command with existing options."""
+    program, *arguments = shlex.split(line, comments=True)
+    command: click.Command = main.commands.get(program, main)
+    while isinstance(command, click.Group) and arguments and not arguments[0].startswith("-"):
+        name = arguments.pop(0)
+        command = click.Command("any") if name == "COMMAND" else command.commands[name]
+    if command.name != "any":
+        command.make_parser(click.Context(command)).parse_args(arguments)  # an unknown option raises
 
 
 def printed(problems: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -95,7 +95,7 @@ def test_problems_in_an_sdist_need_a_new_one(folder: Path) -> None:
     sdist = make_sdist(folder / "dist", TEXT.replace("variant_backend.hooks", "flit_core.buildapi"))
     file = ProjectFile.read(sdist)
     (line,) = file.error(*file.build_system_problems()).lines()
-    assert line.endswith("; run `variant-backend init` to set it up; then make a new sdist")
+    assert line.endswith('; write build-backend = "variant_backend.hooks"; then make a new sdist')
 
 
 def test_an_sdist_without_project_file_is_an_error(tmp_path: Path) -> None:

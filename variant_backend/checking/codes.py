@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ..errors import VariantError, did_you_mean, one_of
 from ..lowlevel.zip_records import MEND, REBUILD
 from ..project.python_versions import OLDEST
+from ..variants.metadata import SCHEMA_WITH_PROVIDERS
 from ..wheels.reading import IDENTIFY
 
 ERROR = "error"
@@ -47,7 +48,8 @@ _BOTH = ("installers", *INSTALLERS)
 _REMAKE = "recreate the wheel with `make-variant`, and do not edit files inside it"
 # A finding names the folder of the release instead of DIR.
 _REINDEX = "write it with `variant-backend index DIR`"
-_REPAGE = "write the pages with `variant-backend index --simple DIR`"
+# `index` replaces no page of another tool, and leaves a folder with another name.
+_REPAGE = "remove the project's pages, and write new ones with `variant-backend index --simple DIR`"
 
 
 def _format(fact: str, remedy: str, *groups: str) -> Rule:
@@ -266,7 +268,7 @@ RULES: Mapping[str, Rule] = {
         _UV,
         WARNING,
         "The provider defines this property, but uv does not support it yet.",
-        "add a variant that uv can select",
+        "use a property that uv supports, or --ignore unsupported-property",
     ),
     "unknown-provider": Rule(
         _UV,
@@ -274,7 +276,12 @@ RULES: Mapping[str, Rule] = {
         "uv has no provider for the namespace.",
         "use static-properties if the values are few and known",
     ),
-    "no-provider": Rule(_UV, WARNING, "A namespace has no provider.", "add a provider for the namespace"),
+    "no-provider": Rule(
+        _UV,
+        WARNING,
+        "A namespace has no provider.",
+        f'add a provider for the namespace; in JSON, also write "$schema": "{SCHEMA_WITH_PROVIDERS}"',
+    ),
     "optional-provider": Rule(
         _UV,
         WARNING,
@@ -301,7 +308,7 @@ RULES: Mapping[str, Rule] = {
         (PRACTICE,),
         ERROR,
         "A wheel without a label has a variant.json.",
-        "add the label to its filename: run `make-variant` on it",
+        "make a labelled copy with `make-variant`, and delete this wheel",
     ),
     "equal-properties": Rule((PRACTICE,), WARNING, "Two labels have equal properties.", "remove one of them"),
     "same-payload": Rule(
@@ -388,7 +395,7 @@ RULES: Mapping[str, Rule] = {
         (PRACTICE,),
         WARNING,
         "A variant wheel has a signature of RECORD that may be outdated.",
-        "delete the signature, or sign the wheel again",
+        "delete the signature; if you have signed the wheel again, use --ignore signature",
     ),
     "direct-reference": Rule(
         (PRACTICE, UPLOAD), WARNING, "A dependency names a URL.", "name a project and its versions instead"

@@ -76,7 +76,8 @@ def without_fallback(listed: Release, listing: Listing) -> Problem | None:
     if {None, NULL_LABEL} & {wheel.label for wheel in listed.candidates}:
         return None
     labels = sorted({None, NULL_LABEL} & {wheel.label for wheel in listing.wheels}, key=str)
-    remedy = "add a null variant (`make-variant --null WHEEL`)"
+    # Without the project file, a null variant declares another namespace than the other wheels.
+    remedy = "add a plain wheel, or a null variant (`make-variant --null --pyproject FILE WHEEL`)"
     if labels:
         remedy = f"add --label {shlex.quote(labels[-1] or PLAIN)}"
     text = "no null variant and no plain wheel is listed, so machines that support no variant get no wheel"

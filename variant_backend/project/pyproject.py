@@ -168,8 +168,11 @@ def build_system_problems(data: Mapping[str, object], path: Path) -> list[Proble
     is_in_tree = "backend-path" in system
     if not (is_in_tree or _is_hooks(backend)):
         is_near = isinstance(backend, str) and did_you_mean(backend, [_HOOKS])
+        is_half_wrapped = "build-backend" in _own_table(data)  # `init` refuses such a file
         remedy = (
-            f'write build-backend = "{_HOOKS}"' if is_near else f"run `{wrapping_command(path)}` to set it up"
+            f'write build-backend = "{_HOOKS}"'
+            if is_near or is_half_wrapped
+            else f"run `{wrapping_command(path)}` to set it up"
         )
         text = f"expected {_HOOKS!r}, got {backend!r}" if backend else f"missing; expected {_HOOKS!r}"
         return [Problem("build-system", "build-system.build-backend", text, remedy)]
@@ -180,8 +183,7 @@ def build_system_problems(data: Mapping[str, object], path: Path) -> list[Proble
         remedy = 'add "variant-backend" to the list'
         problems.append(Problem("build-system", "build-system.requires", "missing 'variant-backend'", remedy))
     if _is_hooks(backend):
-        tools = Document().table(data.get("tool", {}), "tool")
-        wrapped = Document().table(tools.get("variant-backend", {}), _TOOL).get("build-backend")
+        wrapped = _own_table(data).get("build-backend")
         if (wrapped is None or isinstance(wrapped, str)) and (problem := wrapped_problem(wrapped)):
             problems.append(problem)
     return problems
@@ -203,9 +205,14 @@ def python_problem(data: Mapping[str, object], path: Path) -> Problem | None:
 
 def _is_wrapped(data: Mapping[str, object]) -> bool:
     """Return whether a project file names `variant_backend.hooks`, or a backend that these hooks wrap."""
-    system, tools = (Document().table(data.get(key), key) for key in ("build-system", "tool"))
-    ours = Document().table(tools.get("variant-backend"), _TOOL)
-    return _is_hooks(system.get("build-backend")) or "build-backend" in ours
+    system = Document().table(data.get("build-system"), "build-system")
+    return _is_hooks(system.get("build-backend")) or "build-backend" in _own_table(data)
+
+
+def _own_table(data: Mapping[str, object]) -> Mapping[str, object]:
+    """Return ``[tool.variant-backend]``, empty if it is missing or invalid."""
+    tools = Document().table(data.get("tool"), "tool")
+    return Document().table(tools.get("variant-backend"), _TOOL)
 
 
 def wrapped_problem(backend: str | None) -> Problem | None:

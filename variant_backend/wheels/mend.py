@@ -100,7 +100,7 @@ def mend(
     with errors_named(path, out_dir), path.open("rb") as file:
         print_read(path)
         archive = _read_archive(file)
-        repair = repaired(archive, wheel.name, identity, advance)
+        repair = repaired_wheel(archive, wheel.name, identity, advance)
         if not repair.texts:
             _check_is_sound(path, wheel.name)
             return Mended(path, False, (), tuple(repair.warnings))
@@ -142,7 +142,7 @@ def _check_is_sound(path: Path, filename: WheelFilename) -> None:
         raise VariantError(*problems).within("cannot be mended") from None
 
 
-def repaired(
+def repaired_wheel(
     archive: LooseArchive, filename: WheelFilename, identity: str | None, advance: Advance
 ) -> RepairedWheel:
     """Return the repair of a wheel; raises VariantError if it cannot be repaired with certainty."""

@@ -23,7 +23,7 @@ SIGNATURES = ("RECORD.jws", "RECORD.p7s")
 
 # The remedy for a filename and a METADATA that name different releases.
 IDENTIFY = (
-    "give the wheel its original filename, or write a sound copy with"
+    "write a sound copy with"
     " `variant-backend mend WHEEL -o mended --identity filename` or `--identity metadata`"
 )
 _STRIP = "run `make-variant` with --strip-local-version, which takes the version in the wheel"
