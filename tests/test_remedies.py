@@ -1328,6 +1328,106 @@ RECIPES = [
         "dependencies = [\"six; 'speed :: mode :: fast' in variant_properties\"]",
     ),
 ]
+CORRECT = "correct it in the project file, and rebuild the wheel"
+MODERN = "rebuild the wheel with a current build backend"
+MANYLINUX = "demo-1.0-py3-none-manylinux_2_28_x86_64.whl"
+TWO_SPEEDS = {
+    "default-priorities": {"namespace": ["speed", "size"]},
+    "providers": {"size": {"static-properties": {"mode": ["small"]}}},
+}
+TO_UPLOAD = release(files({"upload/LICENSE.txt": ""}), wheel(f"upload/{PLAIN}"))
+
+
+def replaced(old: str, new: str) -> Step:
+    """Return a function that builds the wheel with another name."""
+    return in_turn(remove(f"dist/{old}"), add(wheel(f"dist/{new}")))
+
+
+UPLOADS = [
+    Scenario(
+        "other-priorities",
+        "use the same order in default-priorities.namespace of both projects",
+        patch(TWO_SPEEDS),
+        both(
+            index(TWO_SPEEDS),
+            index({**TWO_SPEEDS, "default-priorities": {"namespace": ["size", "speed"]}}, OTHER),
+        ),
+        f"check {INDEX} {OTHER}",
+    ),
+    Scenario(
+        "dependencies-differ",
+        "give all wheels of a label the same requirements, with environment markers",
+        rebuild,
+        rebuilt=True,
+    ),
+    Scenario("modules-differ", "put the same modules into the wheels of all labels", rebuild, rebuilt=True),
+    Scenario(
+        "impossible-variant",
+        "build this label only for platforms on which its properties exist",
+        remove("dist/demo-1.0-py3-none-win_arm64-fast.whl"),
+    ),
+    Scenario(
+        "refused-field",
+        CORRECT,
+        rebuild,
+        release(wheel(f"dist/{PLAIN}", metadata="X-Thing: 1")),
+        rebuilt=True,
+    ),
+    Scenario(
+        "refused-field",
+        MODERN,
+        rebuild,
+        release(wheel(f"dist/{PLAIN}", metadata="Metadata-Version: 2.0")),
+        rebuilt=True,
+    ),
+    Scenario(
+        "missing-license-file",
+        "add the file to the project, or remove it from license-files, and rebuild the wheel",
+        rebuild_with(metadata="Metadata-Version: 2.4"),
+        release(wheel(f"dist/{PLAIN}", metadata="Metadata-Version: 2.4\nLicense-File: LICENSE")),
+        rebuilt=True,
+    ),
+    Scenario(
+        "missing-license-file",
+        "add the file to the project, or remove it from license-files, and rebuild the wheel",
+        rebuild_with(
+            metadata="Metadata-Version: 2.4\nLicense-File: LICENSE", inner={"licenses/LICENSE": "MIT"}
+        ),
+        release(wheel(f"dist/{PLAIN}", metadata="Metadata-Version: 2.4\nLicense-File: LICENSE")),
+        rebuilt=True,
+    ),
+    Scenario(
+        "script-name", "rename the script in the project file, and rebuild the wheel", rebuild, rebuilt=True
+    ),
+    Scenario(
+        "name-spelling",
+        f"{MODERN}, which writes the normalized name",
+        replaced("my.tool-1.0-py3-none-any.whl", "my_tool-1.0-py3-none-any.whl"),
+        rebuilt=True,
+    ),
+    Scenario(
+        "local-version",
+        "build the wheel without the part of the version after +, or serve it from your own index",
+        replaced("demo-2.0+cpu-py3-none-any.whl", "demo-2.0-py3-none-any.whl"),
+        rebuilt=True,
+    ),
+    Scenario(
+        "refused-platform",
+        "repair the wheel with auditwheel, or build it on another system",
+        replaced("demo-1.0-py3-none-linux_x86_64.whl", MANYLINUX),
+        rebuilt=True,
+    ),
+    Scenario("large-upload", "ask PyPI for a higher limit, or make the files smaller", rebuild, rebuilt=True),
+    Scenario(
+        "labelled-upload",
+        "upload only plain wheels and sdists there, and serve the release with"
+        " `variant-backend index --simple dist`",
+        as_printed,
+        TO_UPLOAD,
+        "check dist --select upload",
+        "check upload --select upload",
+    ),
+]
 SCENARIOS = [
     *FILES,
     *WHEELS,
@@ -1339,6 +1439,7 @@ SCENARIOS = [
     *COMMANDS,
     *ARGUMENTS,
     *RECIPES,
+    *UPLOADS,
 ]
 
 

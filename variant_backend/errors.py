@@ -9,7 +9,7 @@ from typing import NamedTuple
 MOST_SHOWN = 200
 
 _LONGEST_COMPARED = 100
-_MOST_COMPARED = 100
+_MOST_COMPARED = 200
 
 
 class Problem(NamedTuple):

@@ -6,6 +6,7 @@ backend has just built is changed in place. Sources: PEP 825 and the binary dist
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -26,6 +27,9 @@ from .wheels.examination import SoundWheel, read_sound
 from .wheels.plain import without_tag
 from .wheels.reading import SIGNATURES, Wheel, WheelFile, name_inside
 from .wheels.writing import Rewriting, change_tail, check_is_free, errors_named, write_copy
+
+# Files beside a wheel that attest or sign its bytes: PEP 740, Sigstore, OpenPGP.
+_ATTESTATIONS = (".publish.attestation", ".provenance", ".sigstore", ".sigstore.json", ".asc", ".sig")
 
 
 class Plan(NamedTuple):
@@ -183,7 +187,17 @@ def make_variant(
                 )
         if in_place:
             path.replace(target)
-    return Outcome(target, not dry_run, rewriting.warnings, rewriting.pins)
+    return Outcome(target, not dry_run, (*rewriting.warnings, *_uncovered(path)), rewriting.pins)
+
+
+def _uncovered(wheel: Path) -> list[str]:
+    """Return warnings about files beside a wheel that attest or sign its old bytes."""
+    names = [f"{wheel.name}{suffix}" for suffix in _ATTESTATIONS]
+    return [
+        f"{name} does not cover the new wheel; attest or sign wheels after adding labels"
+        for name in names
+        if os.path.lexists(wheel.with_name(name))  # False for a name that is too long
+    ]
 
 
 def _already(sound: SoundWheel, plan: AnyPlan, target: Path) -> Outcome:
@@ -211,8 +225,17 @@ def rewritten(sound: SoundWheel, plan: AnyPlan) -> Rewriting:
     warnings += _other_runtimes(wheel, plan.variant)
     for requirement in core_metadata.direct_references(metadata):
         warnings.append(f"public indexes reject requirements with a URL: {requirement}")
+    if isinstance(plan, Plan):
+        warnings += _impossible(plan.metadata, wheel.filename.tags)
     present = core_metadata.requirements(metadata) if plan.recipe.strip_local_version else ()
     return Rewriting(assemble(wheel.archive, edits), tuple(warnings), tuple(local_pins(present)))
+
+
+def _impossible(metadata: VariantMetadata, tags: str) -> list[str]:
+    """Return warnings about properties that exist on no machine for which the *tags* are."""
+    from .variants.consistency import of_tags  # takes long to import
+
+    return [str(problem) for problem in of_tags(metadata, tags)]
 
 
 def _other_runtimes(wheel: Wheel, variant: Variant) -> list[str]:

@@ -16,7 +16,7 @@ from helpers.strategies import releases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from variant_backend.checking.codes import INSTALLERS, RULES, select_codes
+from variant_backend.checking.codes import BY_DEFAULT, INSTALLERS, RULES, select_codes
 from variant_backend.checking.run import check_files, find_problems, summary
 from variant_backend.cli.check import check_command as command
 from variant_backend.cli.main import main
@@ -168,14 +168,14 @@ def test_an_unknown_code_is_wrong_usage_with_a_suggestion(broken: Path, option: 
     assert result.exit_code == 2
     assert (
         "unknown code or group 'emptylist' (did you mean 'empty-list'?);"
-        " known groups: format, installers, uv, pip, practice;"
+        " known groups: format, installers, uv, pip, practice, upload;"
         " `variant-backend check --list` prints the codes\n"
     ) in result.stderr
 
 
 def test_rules_about_other_installers_are_left_out() -> None:
     both = select_codes([], [], INSTALLERS)
-    assert both == set(RULES)
+    assert both == BY_DEFAULT
     only_uv, only_pip = select_codes([], [], ["uv"]), select_codes([], [], ["pip"])
     assert "no-plain-wheel" in only_pip - only_uv
     assert "missing-index" in only_uv - only_pip
@@ -271,7 +271,7 @@ def test_a_suggestion_has_no_second_remedy(tmp_path: Path, text: str, end: str) 
     [
         ("--select", "practice", "--ignore", "practice"),
         ("--select", "side-file", "--installer", "uv"),
-        ("--ignore", "format,installers,practice,uv,pip"),
+        ("--ignore", "format,installers,practice,uv,pip,upload"),
     ],
 )
 @pytest.mark.parametrize("path", ["dist", "--list"])

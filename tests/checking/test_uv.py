@@ -281,7 +281,7 @@ def test_a_provider_that_uv_does_not_know_is_found(
     )
 
 
-HARDWARE = {
+HARDWARE: dict[str, Any] = {
     "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": "13.0",
     "NV_VARIANT_PROVIDER_FORCE_SM_ARCH": "9.0",
     "TPU_VARIANT_PROVIDER_FORCE_PRESENT": "1",
@@ -322,6 +322,33 @@ def test_a_property_that_uv_never_supports_is_found(
     folder = write_release(tmp_path / "dist", document, labels=("fast", "null"))
     assert uv_serves(folder, tmp_path / "t", **HARDWARE) == ("null" if found else "fast")
     assert [finding.problem.code for finding in find_problems([folder])] == ([found] if found else [])
+
+
+@pytest.mark.parametrize(
+    ("namespace", "feature", "value", "platform", "served"),
+    [
+        ("x86_64", "level", "v1", "macosx_11_0_arm64", "null"),
+        ("aarch64", "version", "8a", "macosx_11_0_arm64", "fast"),
+        ("nvidia", "cuda_version_lower_bound", "12.8", "macosx_11_0_arm64", "fast"),  # forced on any system
+    ],
+)
+def test_uv_agrees_where_a_variant_is_impossible(
+    namespace: str, feature: str, value: str, platform: str, served: str, tmp_path: Path
+) -> None:
+    document = {
+        **DOCUMENT,
+        "default-priorities": {"namespace": [namespace]},
+        "providers": {namespace: KNOWN_PROVIDERS[namespace].table.to_dict()},
+        "variants": {"fast": {namespace: {feature: [value]}}, "null": {}},
+    }
+    folder = write_release(tmp_path / "dist", document, labels=("null",))
+    write_wheel(folder / f"demo-1.0-py3-none-{platform}-fast.whl", only(document, "fast"))
+    target = ("--python-platform", "aarch64-apple-darwin", "--target", tmp_path / "t")
+    run(*UV, *empty_cache(), *VARIANTS, *target, "--find-links", folder, "demo", **HARDWARE)
+    inner = json.loads((tmp_path / "t" / "demo-1.0.dist-info" / "variant.json").read_bytes())
+    assert [*inner["variants"]] == [served]
+    found = [finding.problem.code for finding in find_problems([folder])]
+    assert found == ([] if namespace == "aarch64" else ["impossible-variant"])
 
 
 def rename(folder: Path, old: str, new: str) -> None:

@@ -59,6 +59,22 @@ def variant_json(wheel: Path) -> dict[str, object]:
     return document
 
 
+def test_a_variant_that_no_machine_of_the_tags_supports_is_made_with_a_warning() -> None:
+    wheel = make_wheel(Path(), tag="py3-none-macosx_11_0_arm64")
+    result = make("--property", "x86_64::level::v3", "--label", "fast", wheel)
+    assert "'x86_64' exists only on machines named x86_64 or amd64" in result.stderr
+    result = make("--property", "aarch64::version::8a", "--label", "arm", wheel)
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize("suffix", [".publish.attestation", ".sigstore", ".asc"])
+def test_an_attestation_of_the_old_wheel_is_a_warning(suffix: str) -> None:
+    wheel = make_wheel(Path())
+    Path(f"{wheel}{suffix}").touch()
+    result = make("--property", "x86_64::level::v3", "--label", "fast", wheel)
+    assert f"{wheel}{suffix} does not cover the new wheel; attest or sign" in result.stderr
+
+
 def test_one_property_makes_a_variant_and_the_path_is_printed() -> None:
     wheel = make_wheel(Path())
     result = make("--property", "nvidia::cuda::12", wheel)

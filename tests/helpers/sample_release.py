@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import struct
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
@@ -62,15 +63,19 @@ def write_wheel(
     """Write a wheel, with variant.json if it is given; *members* and *rows* may change its content.
 
     *inner* has additional files of dist-info, or replaces some. *modules* are added to the payload.
+    *metadata* has more lines of METADATA, or another Metadata-Version in its first line.
     """
     name, version, *_ = path.name.split("-")
+    tags = WheelFilename.parse(path.name.lower()).tags
     dist_info = f"{name}-{version}.dist-info"
     head, _, text = METADATA.format(name=name, version=version).partition("\n\n")
+    if metadata.startswith("Metadata-Version:"):
+        head = head.partition("\n")[2]
     contents = {
         f"{name}/__init__.py": b"x = 1\n",
         **modules,
         f"{dist_info}/METADATA": f"{head}\n{metadata}\n{text}".encode(),
-        f"{dist_info}/WHEEL": WHEEL.encode(),
+        f"{dist_info}/WHEEL": WHEEL.replace("py3-none-any", tags).encode(),
         **{f"{dist_info}/{file}": text.encode() for file, text in inner.items()},
     }
     if variant is not None:
@@ -135,7 +140,7 @@ def lay_out(folder: Path, examples: Iterable[Example]) -> None:
             write_wheel(
                 path,
                 document,
-                blocks.get("METADATA", ""),
+                blocks.get("METADATA", "") + (blocks.get("windows", "") if "-win_" in name else ""),
                 _member_changes(blocks.get("members", "") if label == "fast" else ""),
                 _row_changes(blocks.get("RECORD", "") if label == "fast" else ""),
                 {file: blocks[file] for file in INNER if file in blocks and label == "fast"},
@@ -158,6 +163,8 @@ def lay_out(folder: Path, examples: Iterable[Example]) -> None:
             archive.comment = blocks["comment"].encode()
     if "link" in blocks:
         path.write_bytes(_with_link(path.read_bytes(), blocks["link"].strip().encode()))
+    if "size" in blocks:
+        os.truncate(folder / "demo-1.0-py3-none-any-fast.whl", int(blocks["size"]))
     if "gap" in blocks:
         path.write_bytes(_with_gap(path.read_bytes(), blocks["gap"].encode()))
 

@@ -5,7 +5,6 @@ Some facts exist only during a build: the answers of plugins, and the installed 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +14,7 @@ from ..variants.abi_dependency import ABI_DEPENDENCY, built_with
 from ..variants.filename import escape
 from ..variants.metadata import VariantMetadata, declare
 from ..variants.properties import NULL_LABEL, Property, Variant
-from ..variants.providers import PluginProvider, Provider, StaticProvider
+from ..variants.providers import Provider, StaticProvider
 from ..variants.wheel_metadata import left_out, select_variant, variant_of_wheel, with_answers
 
 if TYPE_CHECKING:
@@ -144,24 +143,9 @@ def unknown_properties(metadata: VariantMetadata) -> list[str]:
 
     Namespaces with static properties or with another plugin are not checked.
     """
+    from ..variants.consistency import has_known_plugin
     from ..variants.known_providers import unknown_property
 
     properties = (prop for variant in metadata.variants.values() for prop in sorted(variant.properties))
-    problems = (unknown_property(prop) for prop in properties if _has_known_plugin(prop.namespace, metadata))
+    problems = (unknown_property(prop) for prop in properties if has_known_plugin(prop.namespace, metadata))
     return [str(problem) for problem in problems if problem]
-
-
-def _has_known_plugin(namespace: str, metadata: VariantMetadata) -> bool:
-    """Return whether a namespace is known, and the metadata declare its known plugin or no provider."""
-    from ..variants.known_providers import KNOWN_PROVIDERS
-
-    provider = metadata.providers.get(namespace)
-    if namespace not in KNOWN_PROVIDERS or provider is None:
-        return namespace in KNOWN_PROVIDERS
-    known = _packages(KNOWN_PROVIDERS[namespace].table)
-    return isinstance(provider, PluginProvider) and bool(_packages(provider) & known)
-
-
-def _packages(provider: PluginProvider) -> set[str]:
-    """Return the normalized names of the required packages."""
-    return {escape(re.split(r"[^A-Za-z0-9._-]", text.strip())[0]) for text in provider.requires}

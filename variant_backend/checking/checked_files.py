@@ -15,9 +15,10 @@ from ..variants.filename import WheelFilename, normalize
 from ..variants.metadata import VariantMetadata
 from ..variants.requirements import LocalPin
 from ..variants.wheel_metadata import label_problem
-from ..wheels import soundness
+from ..wheels import soundness, upload_rules
 from ..wheels.reading import WheelFile
 from ..wheels.wrong_files import shown_path
+from .dependency_rules import Dependencies
 from .documents import CheckedProject, check_metadata, check_project_file
 from .findings import Findings
 from .index_pages import PAGES, check_pages, is_project_folder, pages_in, project_folders
@@ -39,10 +40,11 @@ _Key = tuple[Path, str, "Version"]
 
 
 class ReleaseFiles(NamedTuple):
-    """The files of one release in one folder.
+    """The files of one release in one folder; *sizes* of the wheels are in bytes.
 
-    A file whose metadata is broken is not in *metadata*, and one whose RECORD is broken is not in *payloads*.
-    *pins* are the requirements of wheels on local versions.
+    A file whose metadata is broken is not in *metadata*, one whose RECORD is broken is not in *payloads*, and
+    one whose METADATA is broken is not in *dependencies*. *pins* are the requirements of wheels on local
+    versions.
     """
 
     folder: Path
@@ -52,6 +54,8 @@ class ReleaseFiles(NamedTuple):
     metadata: dict[Path, VariantMetadata]
     indexes: dict[Path, VariantMetadata | None]
     payloads: dict[Path, Mapping[str, str]]
+    dependencies: dict[Path, Dependencies]
+    sizes: dict[Path, int]
     pins: dict[Path, Sequence[LocalPin]]
 
 
@@ -116,25 +120,30 @@ class CheckedFiles:
             self.findings.note(path, text, code="unknown-file")
 
     def _release(self, key: _Key) -> ReleaseFiles:
-        return self.releases.setdefault(key, ReleaseFiles(*key, {}, {}, {}, {}, {}))
+        return self.releases.setdefault(key, ReleaseFiles(*key, {}, {}, {}, {}, {}, {}, {}))
 
     def _check_wheel(self, path: Path) -> None:
         """Check the filename and the content of a wheel."""
         filename = key = None
         with self.findings.noting(path, code="bad-filename"):
             filename = WheelFile.of(path).name
-            self.findings.add(path, soundness.of_filename(filename))
             key = (path.parent, *filename.release())
         with opened_file(path) as source:
+            if filename is not None:
+                problems = [*soundness.of_filename(filename)] or upload_rules.of_upload(filename, source.size)
+                self.findings.add(path, problems)
             checked = check_wheel(self.findings, path, source, filename, payload=self._payload)
         if filename is not None and key is not None:
             release = self._release(key)
             release.wheels[path] = filename
+            release.sizes[path] = source.size
             release.pins[path] = checked.pins
             if checked.metadata is not None:
                 release.metadata[path] = checked.metadata
             if checked.payload is not None:
                 release.payloads[path] = checked.payload
+            if checked.dependencies is not None:
+                release.dependencies[path] = checked.dependencies
 
     def _check_document(self, path: Path) -> None:
         """Check a variant.json or an index file."""

@@ -20,10 +20,11 @@ WARNING = "warning"
 
 FORMAT = "format"
 PRACTICE = "practice"
+UPLOAD = "upload"
 INSTALLERS = ("uv", "pip")
 # The rules about compiled modules, which are read only on request.
 PAYLOAD = ("runtime-mismatch", "unreadable-module")
-GROUPS = (FORMAT, "installers", *INSTALLERS, PRACTICE)
+GROUPS = (FORMAT, "installers", *INSTALLERS, PRACTICE, UPLOAD)
 
 # A path that cannot be checked is always reported, even if a selection leaves out other rules.
 _PATHS = {"unreadable", "unknown-file", "nothing-to-check"}
@@ -52,8 +53,12 @@ _REINDEX = "write it with `variant-backend index DIR`"
 _REPAGE = "remove the project's pages, and write new ones with `variant-backend index --simple DIR`"
 
 
-def _format(fact: str, remedy: str) -> Rule:
-    return Rule((FORMAT,), ERROR, fact, remedy)
+def _format(fact: str, remedy: str, *groups: str) -> Rule:
+    return Rule((FORMAT, *groups), ERROR, fact, remedy)
+
+
+def _upload(fact: str, remedy: str) -> Rule:
+    return Rule((UPLOAD,), WARNING, fact, remedy)
 
 
 RULES: Mapping[str, Rule] = {
@@ -71,16 +76,20 @@ RULES: Mapping[str, Rule] = {
     "bad-filename": _format(
         "The filename is not a valid wheel filename.",
         "name it NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM[-LABEL].whl",
+        UPLOAD,
     ),
-    "bad-zip": _format("The file is not a zip archive that package indexes accept.", REBUILD),
+    "bad-zip": _format("The file is not a zip archive that package indexes accept.", REBUILD, UPLOAD),
     "zip-layout": _format(
-        "The archive has gaps between its members, or headers that differ from its directory.", MEND
+        "The archive has gaps between its members, or headers that differ from its directory.",
+        MEND,
+        UPLOAD,
     ),
     "dist-info": _format(
         "The wheel has no or several .dist-info directories, or a directory name differs from the filename.",
         REBUILD,
+        UPLOAD,
     ),
-    "missing-file": _format("METADATA, WHEEL or RECORD is missing or damaged.", REBUILD),
+    "missing-file": _format("METADATA, WHEEL or RECORD is missing or damaged.", REBUILD, UPLOAD),
     "symbolic-link": Rule(
         (FORMAT,),
         WARNING,
@@ -98,7 +107,7 @@ RULES: Mapping[str, Rule] = {
         MEND,
     ),
     "bad-entry-points": _format(
-        "entry_points.txt or a script in it cannot be read.", REMEDIES["bad-entry-points"]
+        "entry_points.txt or a script in it cannot be read.", REMEDIES["bad-entry-points"], UPLOAD
     ),
     "data-folder": _format(
         "The .data directory has a folder that installers do not know.", REMEDIES["data-folder"]
@@ -106,6 +115,7 @@ RULES: Mapping[str, Rule] = {
     "wrong-identity": _format(
         "METADATA has another project name or version than the filename.",
         IDENTIFY,
+        UPLOAD,
     ),
     "bad-record": _format("RECORD is not a valid list of paths, hashes and sizes.", MEND),
     "duplicate-row": _format("RECORD lists a file twice.", MEND),
@@ -197,7 +207,7 @@ RULES: Mapping[str, Rule] = {
     "missing-index": Rule(_UV, ERROR, "Variant wheels have no index file in the same folder.", _REINDEX),
     "index-lacks-label": Rule(_UV, ERROR, "The index file lacks the label of a wheel.", _REINDEX),
     "unknown-platform": Rule(
-        _BOTH,
+        (*_BOTH, UPLOAD),
         ERROR,
         "A platform tag does not exist on any system.",
         REMEDIES["unknown-platform"],
@@ -209,13 +219,13 @@ RULES: Mapping[str, Rule] = {
         "name variant_backend.hooks in [build-system], and the backend to wrap in [tool.variant-backend]",
     ),
     "variant-marker": Rule(
-        _BOTH,
+        (*_BOTH, UPLOAD),
         ERROR,
         "A dependency has a variant marker, which no released installer can read.",
         'make the wheel with `make-variant` or the build hook, and without `markers = "keep"`',
     ),
     "bad-metadata": Rule(
-        _BOTH,
+        (*_BOTH, UPLOAD),
         ERROR,
         "A field of METADATA cannot be read.",
         REMEDIES["bad-metadata"],
@@ -371,6 +381,30 @@ RULES: Mapping[str, Rule] = {
         "Two projects have different properties under one label.",
         "use another label in one of the projects",
     ),
+    "other-priorities": Rule(
+        (PRACTICE,),
+        WARNING,
+        "Two projects have a different order of namespaces.",
+        "use the same order in default-priorities.namespace of both projects",
+    ),
+    "dependencies-differ": Rule(
+        (PRACTICE,),
+        WARNING,
+        "Two wheels of one release have the same label, but different dependencies.",
+        "give all wheels of a label the same requirements, with environment markers",
+    ),
+    "modules-differ": Rule(
+        (PRACTICE,),
+        WARNING,
+        "Two labels have different top-level modules.",
+        "put the same modules into the wheels of all labels",
+    ),
+    "impossible-variant": Rule(
+        (PRACTICE,),
+        WARNING,
+        "A variant has properties that exist on no machine with its wheel's platform tags.",
+        "build this label only for platforms on which its properties exist",
+    ),
     "missing-local-version": Rule(
         (PRACTICE,),
         WARNING,
@@ -384,16 +418,55 @@ RULES: Mapping[str, Rule] = {
         "delete the signature; if you have signed the wheel again, use --ignore signature",
     ),
     "direct-reference": Rule(
-        (PRACTICE,), WARNING, "A dependency names a URL.", "name a project and its versions instead"
+        (PRACTICE, UPLOAD), WARNING, "A dependency names a URL.", "name a project and its versions instead"
+    ),
+    # Public indexes.
+    "refused-field": _upload(
+        "METADATA has a field that public indexes refuse.",
+        "correct it in the project file, and rebuild the wheel",
+    ),
+    "missing-license-file": _upload(
+        "METADATA names a license file that is not in the wheel.",
+        "add the file to the project, or remove it from license-files, and rebuild the wheel",
+    ),
+    "script-name": _upload(
+        "The name of a script has other characters than letters, digits, `_`, `.` and `-`.",
+        "rename the script in the project file, and rebuild the wheel",
+    ),
+    "name-spelling": _upload(
+        "The filename of a wheel has a project name that is not normalized.",
+        "rebuild the wheel with a current build backend, which writes the normalized name",
+    ),
+    "local-version": _upload(
+        "The version of a wheel has a local part.",
+        "build the wheel without the part of the version after +, or serve it from your own index",
+    ),
+    "refused-platform": _upload(
+        "Public indexes do not accept a platform tag.",
+        "repair the wheel with auditwheel, or build it on another system",
+    ),
+    "large-upload": _upload(
+        "A wheel or a release is larger than the default limits of PyPI.",
+        "ask PyPI for a higher limit, or make the files smaller",
+    ),
+    "labelled-upload": _upload(
+        "Public indexes refuse wheels with a label, and index files.",
+        "upload only plain wheels and sdists there, and serve the release with"
+        " `variant-backend index --simple DIR`",
     ),
 }
+
+
+# Every release with labels breaks the other rule, so it is checked only if a selection names it.
+BY_DEFAULT = frozenset(RULES) - {"labelled-upload"}
 
 
 def select_codes(select: Iterable[str], ignore: Iterable[str], installers: Collection[str]) -> set[str]:
     """Return the selected codes: those in *select*, or all, minus those in *ignore*.
 
     Both take codes and groups. Rules about an installer are left out unless it is one of *installers*. Rules
-    about given paths are always selected, unless *ignore* has their codes.
+    about given paths are always selected, unless *ignore* has their codes. The rule about labels on public
+    indexes is selected only if *select* has it or its group.
     Raises VariantError with a suggestion if a name is neither a code nor a group, or if no rule is left.
     """
     select, ignore = [*select], [*ignore]
@@ -404,7 +477,7 @@ def select_codes(select: Iterable[str], ignore: Iterable[str], installers: Colle
         for code, rule in RULES.items()
         if (concerned := {*INSTALLERS}.intersection(rule.groups)) and concerned <= about
     }
-    left = (wanted or {*RULES}) - unwanted - foreign
+    left = {*(wanted or BY_DEFAULT)} - unwanted - foreign
     if not left:
         given = [option for option, names in (("--select", select), ("--ignore", ignore)) if names]
         raise VariantError("no rule is left", hint=f"leave out {' and '.join(given)}")

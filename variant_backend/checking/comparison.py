@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +11,12 @@ from ..errors import Problem
 from ..variants import consistency
 from ..variants.filename import index_filename
 from ..variants.merging import combine
-from ..variants.metadata import VariantMetadata
 from ..variants.properties import Variant
 from ..wheels.payload import same_payloads
 from ..wheels.reading import WheelFile
 from . import release_rules
 from .checked_files import CheckedFiles, ReleaseFiles
+from .dependency_rules import ComparedWheel, of_dependencies, of_modules, top_level_modules
 from .findings import Findings
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ def compare_files(files: CheckedFiles) -> None:
     for release in files.releases.values():
         is_whole = release.folder in files.folders
         _compare_indexes(findings, release, is_whole=is_whole)
+        sizes = [(release.wheels[path].label, size) for path, size in release.sizes.items()]
+        findings.add(release.folder, release_rules.of_release_upload(_wanted_index(release), sizes))
         _check_documents(findings, release)
         _find_unlisted_wheels(findings, release, files.listed.get((release.folder, release.name)))
         if is_whole:
@@ -116,12 +118,23 @@ def _wanted_index(release: ReleaseFiles) -> str:
 
 def _compare_wheels(files: CheckedFiles) -> None:
     """Compare the wheels of each release across all folders."""
-    wheels: dict[tuple[str, Version], dict[str, VariantMetadata]] = {}
+    releases: dict[tuple[str, Version], list[ReleaseFiles]] = {}
     for release in files.releases.values():
-        parts = wheels.setdefault((release.name, release.version), {})
-        parts.update({str(path): part for path, part in release.metadata.items()})
-    for parts in filter(None, wheels.values()):
-        for path, problem in consistency.of_wheels(parts):
+        releases.setdefault((release.name, release.version), []).append(release)
+    for folders in releases.values():
+        parts = {str(path): part for folder in folders for path, part in folder.metadata.items()}
+        members = {
+            str(path): ComparedWheel(folder.wheels[path], dependencies)
+            for folder in folders
+            for path, dependencies in folder.dependencies.items()
+        }
+        modules = {
+            str(path): (folder.wheels[path], top_level_modules(payload, folder.wheels[path].stem))
+            for folder in folders
+            for path, payload in folder.payloads.items()
+        }
+        problems = [*consistency.of_wheels(parts)] if parts else []
+        for path, problem in [*problems, *of_dependencies(members), *of_modules(modules)]:
             files.findings.add(path, [problem])
 
 
@@ -149,16 +162,19 @@ def _have_same_hashes(
 
 
 def _compare_projects(files: CheckedFiles) -> None:
-    """Compare the labels of several projects."""
+    """Compare the labels and the priorities of several projects."""
     projects: dict[str, dict[str, Variant]] = {}
+    namespaces: dict[str, Sequence[str]] = {}
     places: dict[str, str] = {}
     for release in files.releases.values():
         documents = {str(path): part for path, part in release.indexes.items() if part is not None}
         documents = documents or {str(path): part for path, part in release.metadata.items()}
         if documents:
-            projects.setdefault(release.name, {}).update(combine(documents)[0].variants)
+            combined, _ = combine(documents)
+            projects.setdefault(release.name, {}).update(combined.variants)
+            namespaces[release.name] = combined.namespaces
             places[release.name] = min(documents)
-    for name, problem in release_rules.of_projects(projects):
+    for name, problem in [*release_rules.of_projects(projects), *release_rules.of_priorities(namespaces)]:
         files.findings.add(places[name], [problem])
 
 

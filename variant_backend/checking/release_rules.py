@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING
 from ..errors import MOST_SHOWN, Problem, VariantError, one_of
 from ..formats.release import Candidate, File
 from ..formats.simple_api import Page
+from ..lowlevel.terminal import readable_size
 from ..variants.filename import WheelFilename, index_filename, normalize, release_of_index
 from ..variants.properties import NULL_LABEL, Variant
 from ..variants.requirements import LocalPin
 from ..variants.tag_coverage import covers
+
+# PyPI's default limit for all files of a project, in bytes.
+_LARGEST_PROJECT = 10 << 30
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -67,6 +71,28 @@ def of_fallbacks(wheels: Sequence[WheelFilename], has_sdist: bool) -> Iterator[t
             yield filename, Problem("plain-from-sdist" if has_sdist else "no-plain-wheel", "", text)
 
 
+def of_release_upload(index: str, sizes: Sequence[tuple[str | None, int]]) -> Iterator[Problem]:
+    """Find what a public index refuses of a release: labelled wheels and their index file, and its size.
+
+    *index* is the name of the index file. *sizes* has the label and the size in bytes of each wheel.
+    """
+    labels: dict[str | None, list[int]] = {}
+    for label, size in sizes:
+        labels.setdefault(label, []).append(size)
+    total, parts = sum(size for _, size in sizes), list[str]()
+    for label in sorted(labels, key=lambda label: label or ""):
+        numbers = labels[label]
+        many = f"{len(numbers)} wheel{'s' if len(numbers) > 1 else ''}"
+        parts.append(f"{label or 'plain'}: {many}, {readable_size(sum(numbers))}")
+    text = f"{readable_size(total)} ({'; '.join(parts)})"
+    if total > _LARGEST_PROJECT:
+        yield Problem("large-upload", "", f"the release has {text}, over {_LARGEST_PROJECT >> 30} GiB")
+    if labels.keys() - {None}:
+        number = len(sizes) - len(labels.get(None, ()))
+        names = f"{number} labelled wheel{'s' if number > 1 else ''} and {index}"
+        yield Problem("labelled-upload", "", f"public indexes refuse {names}; the release has {text}")
+
+
 def of_projects(projects: Mapping[str, Mapping[str, Variant]]) -> Iterator[tuple[str, Problem]]:
     """Compare the labels of several projects, given by name; yield problems with the name of the second."""
     for one, other in combinations(sorted(projects), 2):
@@ -83,6 +109,18 @@ def of_projects(projects: Mapping[str, Mapping[str, Variant]]) -> Iterator[tuple
             elif known is None and variant.properties in labels:
                 text = f"{one} uses the label {labels[variant.properties]!r} for the same properties"
                 yield other, Problem("other-label", place, text)
+
+
+def of_priorities(namespaces: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, Problem]]:
+    """Compare the order of the namespaces of projects, given by name; yield problems as `of_projects`."""
+    for one, other in combinations(sorted(namespaces), 2):
+        first, second = (
+            [namespace for namespace in namespaces[name] if namespace in namespaces[neighbour]]
+            for name, neighbour in ((one, other), (other, one))
+        )
+        if first != second:
+            text = f"{one} has the order {', '.join(first)}, not {', '.join(second)}"
+            yield other, Problem("other-priorities", "default-priorities.namespace", text)
 
 
 def of_local_pins(pins: Iterable[LocalPin], versions: Mapping[str, Collection[Version]]) -> Iterator[Problem]:

@@ -7,12 +7,12 @@ directory, the local headers and the dist-info files of a wheel, and its payload
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from .checked_files import KINDS, PROJECT_FILE, SDIST, CheckedFiles
-from .codes import ERROR, WARNING
+from .codes import BY_DEFAULT, ERROR, WARNING
 from .comparison import compare_files
 from .findings import Finding, Findings
 
@@ -24,8 +24,10 @@ class Report(NamedTuple):
     checked: Mapping[Path, str]
 
 
-def check_files(paths: Iterable[Path], *, payload: bool = False) -> Report:
-    """Check wheels, JSON documents, project files and folders.
+def check_files(
+    paths: Iterable[Path], codes: Collection[str] = BY_DEFAULT, *, payload: bool = False
+) -> Report:
+    """Check wheels, JSON documents, project files and folders by the rules with these *codes*.
 
     A folder is checked as a whole release: its release files, and the project folders of a package index
     (``simple/``) in it. With *payload*, the import tables of compiled modules in wheels are read.
@@ -35,11 +37,11 @@ def check_files(paths: Iterable[Path], *, payload: bool = False) -> Report:
     for path in dict.fromkeys(paths):
         files.check(path)
     compare_files(files)
-    return Report([*findings], files.kinds)
+    return Report([finding for finding in findings if finding.problem.code in codes], files.kinds)
 
 
 def find_problems(paths: Iterable[Path], *, payload: bool = False) -> list[Finding]:
-    """Return all findings in wheels, JSON documents, project files and folders, as `check_files` does."""
+    """Return the findings in wheels, JSON documents, project files and folders, by the default rules."""
     return [*check_files(paths, payload=payload).findings]
 
 

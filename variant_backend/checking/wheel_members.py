@@ -16,23 +16,26 @@ from ..variants import consistency
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..variants.requirements import LocalPin, local_pins
+from ..wheels import upload_rules
 from ..wheels.examination import Examined, examine
 from ..wheels.payload import payload_of
 from ..wheels.reading import read_archive
+from .dependency_rules import Dependencies, read_dependencies
 from .documents import check_metadata
 from .findings import Findings
 from .input_files import document_content, is_regular_file
 
 
 class CheckedWheel(NamedTuple):
-    """The metadata of a wheel's variant.json, and the hash of each file of its payload.
+    """The metadata of a wheel's variant.json, the hash of each file of its payload, and its dependencies.
 
-    They are None if variant.json or RECORD is missing or broken. *pins* are the wheel's requirements on local
-    versions.
+    They are None if variant.json, RECORD or METADATA is missing or broken. *pins* are the wheel's
+    requirements on local versions.
     """
 
     metadata: VariantMetadata | None = None
     payload: Mapping[str, str] | None = None
+    dependencies: Dependencies | None = None
     pins: Sequence[LocalPin] = ()
 
 
@@ -83,7 +86,7 @@ class _Members(NamedTuple):
     def check(self) -> CheckedWheel:
         """Check all of them."""
         wheel, contents, record, _ = self.examined
-        self.check_copy(contents.get("METADATA"))
+        dependencies = self.check_core_metadata(contents.get("METADATA"))
         metadata = None
         if wheel.is_variant():
             metadata = self.checked_metadata(contents.get("variant.json"))
@@ -94,12 +97,19 @@ class _Members(NamedTuple):
             text = f"{wheel.path('variant.json')} is missing"
             self.findings.note(self.path, text, code="missing-variant-json")
         pins = local_pins(core_metadata.requirements(wheel.core_metadata))
-        return CheckedWheel(metadata, payload_of(wheel.filename, record) if record else None, pins)
+        payload = payload_of(wheel.filename, record) if record else None
+        return CheckedWheel(metadata, payload, dependencies, pins)
 
-    def check_copy(self, data: bytes | None) -> None:
-        """Compare METADATA with the optional copy beside the wheel (PEP 658)."""
+    def check_core_metadata(self, data: bytes | None) -> Dependencies | None:
+        """Check what public indexes refuse in METADATA, and the optional copy beside the wheel (PEP 658).
+
+        Returns the wheel's dependencies. None if METADATA is missing or broken.
+        """
         if data is None:
-            return
+            return None
+        wheel = self.examined.wheel
+        licenses = upload_rules.of_licenses(data, wheel.entries.keys(), wheel.path("").rstrip("/"))
+        self.findings.add(self.path, [*upload_rules.of_fields(data), *licenses], "METADATA")
         copy = self.path.with_name(f"{self.path.name}.metadata")
         try:
             differs = is_regular_file(copy) and document_content(copy) != data
@@ -107,6 +117,7 @@ class _Members(NamedTuple):
             differs = False
         if differs:
             self.findings.note(copy, f"differs from METADATA in {self.path.name}", code="side-file")
+        return read_dependencies(data)
 
     def checked_metadata(self, data: bytes | None) -> VariantMetadata | None:
         """Check variant.json and return its metadata. None if it is incomplete or contradictory."""
@@ -117,6 +128,7 @@ class _Members(NamedTuple):
                 text = "the filename has no label, but the wheel has a variant.json"
                 self.findings.add(self.path, [Problem("unlabelled-variant", place, text)])
             return None
+        self.findings.add(self.path, consistency.of_tags(metadata, filename.tags), place)
         problems = [*consistency.of_variant_json(metadata, filename)]
         self.findings.add(self.path, problems, place)
         is_known = all(problem.code == "unlabelled-variant" for problem in problems)

@@ -73,6 +73,8 @@ def check_command(
         raise click.UsageError("--list and paths cannot be used together; leave one of them out")
     try:
         codes = select_codes(_split(select), _split(ignore), installers)
+        if lists and not select:
+            codes = select_codes(GROUPS, _split(ignore), installers)
     except VariantError as error:
         raise WrongUsage(error.lines()) from None
     if lists:
@@ -85,10 +87,9 @@ def check_command(
     paths = paths or tuple(path for path in (Path("dist"), Path("pyproject.toml")) if path.exists())
     if not paths:
         raise click.UsageError("nothing to check: this folder has no dist and no pyproject.toml; name a path")
-    report = check_files(paths, payload=payload)
-    findings = [finding for finding in report.findings if finding.problem.code in codes]
+    findings, checked = check_files(paths, codes, payload=payload)
     printer.keys = {
-        "checked": numbers_by_kind(report.checked),
+        "checked": numbers_by_kind(checked),
         "findings": [finding.to_dict() for finding in findings],
     }
     for finding in findings:
@@ -96,7 +97,7 @@ def check_command(
             _annotate(finding)
         else:
             printer.line(*_as_text(finding))
-    printer.say(summary(findings, report.checked))
+    printer.say(summary(findings, checked))
     printer.failed = any(finding.severity == ERROR for finding in findings)
 
 

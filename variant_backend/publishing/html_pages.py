@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import NamedTuple
 from urllib.parse import urljoin
 
+from ..lowlevel.terminal import readable_size
 from ..variants.metadata import VariantMetadata
 from ..variants.properties import NULL_LABEL, Property
 from ..variants.uv_behaviour import UV_FLAG
@@ -145,18 +146,6 @@ def _platform(tag: str) -> str:
         if match := re.fullmatch(pattern, tag):
             return match.expand(words)
     return tag
-
-
-def readable_size(size: int) -> str:
-    """Return a number of bytes in words.
-
-    >>> readable_size(1_234_567)
-    '1.2 MB'
-    """
-    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if size >= factor:
-            return f"{size / factor:.1f} {unit}"
-    return f"{size} B"
 
 
 def _release(name: str, release: ReleaseSection, base_url: str | None) -> str:

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..errors import Problem, one_of
 from .abi_dependency import ABI_DEPENDENCY
-from .filename import WheelFilename
+from .filename import WheelFilename, escape
+from .known_providers import KNOWN_PROVIDERS
 from .merging import combine
 from .metadata import VariantMetadata
+from .platform_tags import hardware_of_tags
 from .properties import default_label
-from .providers import BuildProvider, never_supported
+from .providers import BuildProvider, PluginProvider, never_supported
 from .uv_behaviour import uv_drops, uv_never_supports, uv_unsupported_features
 from .wheel_metadata import label_problem
 
@@ -71,6 +73,41 @@ def of_variant_json(metadata: VariantMetadata, filename: WheelFilename) -> Itera
     if filename.label is None:
         text = f"variant.json has label {one_of(map(repr, metadata.variants))}, but the filename has no label"
         yield Problem("unlabelled-variant", "variants", text)
+
+
+def of_tags(metadata: VariantMetadata, tags: str) -> Iterator[Problem]:
+    """Find properties of a wheel's variant that exist on no machine for which its *tags* are.
+
+    Only namespaces with their known plugins are checked: static properties may have any meaning.
+    """
+    hardware = hardware_of_tags(tags)
+    tag = tags.split("-")[2]
+    for label, variant in metadata.variants.items() if hardware else ():
+        place, exist = f"variants.{label}", dict[str, set[tuple[str, str]]]()
+        for name in sorted(variant.namespaces()):
+            if has_known_plugin(name, metadata):
+                provider = KNOWN_PROVIDERS[name]
+                exist[name] = {pair for pair in hardware if provider.exists_for(*pair)}
+                if not exist[name]:
+                    text = f"{name!r} exists only on {provider.existing_on()}, and the wheel is for {tag}"
+                    yield Problem("impossible-variant", f"{place}.{name}", text)
+        if exist and all(exist.values()) and not set.intersection(*exist.values()):
+            text = f"no machine for {tag} has all of {one_of(exist)}"
+            yield Problem("impossible-variant", place, text)
+
+
+def has_known_plugin(namespace: str, metadata: VariantMetadata) -> bool:
+    """Return whether a namespace is known, and the metadata declare its known plugin or no provider."""
+    provider = metadata.providers.get(namespace)
+    if namespace not in KNOWN_PROVIDERS or provider is None:
+        return namespace in KNOWN_PROVIDERS
+    known = _packages(KNOWN_PROVIDERS[namespace].table)
+    return isinstance(provider, PluginProvider) and bool(_packages(provider) & known)
+
+
+def _packages(provider: PluginProvider) -> set[str]:
+    """Return the normalized names of the required packages."""
+    return {escape(re.split(r"[^A-Za-z0-9._-]", text.strip())[0]) for text in provider.requires}
 
 
 def of_wheels(parts: Mapping[str, VariantMetadata]) -> Iterator[tuple[str, Problem]]:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import product
-from typing import NamedTuple, TypeAlias, Union
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
 
 from ..errors import VariantError, did_you_mean, one_of
 from .properties import Property, Variant, check_name
+
+if TYPE_CHECKING:
+    from packaging.specifiers import Specifier
 
 _SETS = {
     "variant_namespaces": 1,
@@ -173,6 +176,64 @@ def resolve_here(requirement: str, label: str, supported: Iterable[Property]) ->
     if marker is None:
         return specifier
     return _joined(specifier, _reduced(marker, partial(_is_true, label, _names(supported))))
+
+
+def resolve_for(requirement: str, values: Mapping[str, Collection[str]]) -> str | None:
+    """Return a requirement where only some markers are known, in normal form, or None if it never applies.
+
+    *values* has all possible values of each known marker. A comparison is decided if they all agree. Equal
+    requirements give equal texts. Raises VariantError if the requirement is invalid or has variant markers.
+
+    >>> requirement = "Fast_er>=1; extra == 'all' and sys_platform == 'win32'"
+    >>> resolve_for(requirement, {"sys_platform": ["win32"]})
+    'fast-er>=1; extra == "all"'
+    >>> resolve_for(requirement, {"sys_platform": ["linux", "darwin"]})
+    """
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    text, marker = _read(requirement)
+    parsed = Requirement(text)
+    extras = ",".join(sorted(map(canonicalize_name, parsed.extras)))
+    version = f" @ {parsed.url}" if parsed.url else ",".join(sorted(map(_normal_specifier, parsed.specifier)))
+    name = f"{canonicalize_name(parsed.name)}{f'[{extras}]' if extras else ''}{version}"
+    if marker is None:
+        return name
+    if any(_tests(marker)):
+        raise VariantError("it has a variant marker", place=f"requirement {requirement[:_SHOWN]!r}")
+    outcome = _reduced(marker, partial(_is_true, "", set()), partial(_decided, values))
+    if isinstance(outcome, bool):
+        return name if outcome else None
+    return f"{name}; {_sorted_text(outcome)}"
+
+
+def _normal_specifier(specifier: Specifier) -> str:
+    from packaging.utils import canonicalize_version
+
+    strips = specifier.operator != "~="  # where the number of zeros has a meaning
+    return f"{specifier.operator}{canonicalize_version(specifier.version, strip_trailing_zero=strips)}"
+
+
+def _decided(values: Mapping[str, Collection[str]], comparison: str) -> bool | str:
+    """Return the value of a comparison if all possible *values* of its only marker agree, or itself."""
+    names = [text for kind, text in _tokens(comparison) if kind == "variable"]
+    if len(names) != 1 or not (possible := values.get(names[0])):
+        return comparison
+    try:
+        results = {is_true(comparison, {names[0]: value}) for value in possible}
+    except ValueError:  # a comparison that packaging does not define
+        return comparison
+    return results.pop() if len(results) == 1 else comparison
+
+
+def _sorted_text(marker: _Marker) -> str:
+    """Return a marker without variant tests as text that does not depend on the order of its parts."""
+    if not isinstance(marker, _Junction):
+        return str(marker)
+    parts = sorted(
+        f"({_sorted_text(part)})" if isinstance(part, _Junction) else str(part) for part in marker.parts
+    )
+    return f" {marker.operator} ".join(parts)
 
 
 def _joined(specifier: str, marker: bool | _Marker) -> str | None:
@@ -427,15 +488,17 @@ def _is_true(label: str, names: set[str], test: _Test) -> bool:
     return is_met == (test.operator in ("==", "in"))
 
 
-def _reduced(marker: _Marker, decide: Callable[[_Test], bool]) -> bool | _Marker:
-    """Return the rest of a marker after deciding its variant tests."""
+def _reduced(
+    marker: _Marker, decide: Callable[[_Test], bool], plain: Callable[[str], bool | str] = str
+) -> bool | _Marker:
+    """Return the rest of a marker after deciding its variant tests, and its other comparisons by *plain*."""
     if isinstance(marker, str):
-        return marker
+        return plain(marker)
     if isinstance(marker, _Test):
         return decide(marker)
     decisive = marker.operator == "or"  # one part with this value decides the result
     kept: dict[_Marker, None] = {}
-    for part in (_reduced(part, decide) for part in marker.parts):
+    for part in (_reduced(part, decide, plain) for part in marker.parts):
         if isinstance(part, bool):
             if part == decisive:
                 return decisive

@@ -8,6 +8,8 @@ from typing import NamedTuple, TypeAlias
 
 from .providers import PluginProvider
 
+_SYSTEMS = {"linux": "Linux", "win32": "Windows", "darwin": "macOS"}
+
 # The features of a namespace with their values; both are best first.
 Features: TypeAlias = Mapping[str, tuple[str, ...]]
 
@@ -88,6 +90,15 @@ class KnownProvider(NamedTuple):
     def exists_on(self, machine: str) -> bool:
         """Return whether the provider exists on machines of this name."""
         return not self.machines or machine.lower() in self.machines
+
+    def exists_for(self, system: str, machine: str) -> bool:
+        """Return whether the provider exists on a system and a machine."""
+        return self.exists_on(machine) and (not self.systems or system in self.systems)
+
+    def existing_on(self) -> str:
+        """Return the systems or the machines on which the provider exists, in words."""
+        machines = f"machines named {' or '.join(self.machines)}"
+        return machines if self.machines else " and ".join(_SYSTEMS[system] for system in self.systems)
 
     def features(self) -> tuple[str, ...]:
         """Return the features other than switches."""

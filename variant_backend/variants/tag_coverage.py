@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from itertools import product
 
+from .platform_tags import machines_of
+
 
 def covers(fallbacks: Iterable[str], tags: str) -> bool:
     """Return whether a wheel with one of the *fallbacks* can be installed wherever one with *tags* can.
@@ -24,7 +26,7 @@ def _expanded(tags: str) -> list[tuple[str, ...]]:
 
 def _covers(offered: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
     python, abi, platform = offered
-    if platform != "any" and not _machines(wanted[2]) <= _machines(platform):
+    if platform != "any" and not machines_of(wanted[2]) <= machines_of(platform):
         return False
     if (python, abi) == wanted[:2]:
         return True
@@ -41,13 +43,3 @@ def _version(python: str) -> int | None:
     """Return the minor version of a Python 3 tag, 0 if it has none. None for other Pythons."""
     match = re.fullmatch(r"[a-z]+3(\d*)", python)
     return int(match[1] or 0) if match else None
-
-
-def _machines(platform: str) -> set[tuple[str, str]]:
-    """Return the (system, machine) pairs of a platform tag."""
-    if match := re.fullmatch(r"(?:many)?(linux)(?:\d+|_\d+_\d+)?_(.+)|(musllinux)_\d+_\d+_(.+)", platform):
-        return {(match[1] or match[3], match[2] or match[4])}
-    if match := re.fullmatch(r"(macosx|ios|android)_\d+(?:_\d+)?_(.+)", platform):
-        machines = {"universal2": ["x86_64", "arm64"]}.get(match[2], [match[2]])
-        return {(match[1], machine) for machine in machines}
-    return {(platform, "")}

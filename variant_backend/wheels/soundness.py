@@ -181,6 +181,8 @@ def of_entry_points(data: bytes) -> Iterator[Problem]:
             ):
                 text = f"invalid script: {name[:MOST_SHOWN]!r} = {reference[:MOST_SHOWN]!r}"
                 yield Problem(code, section, text)
+            elif not re.fullmatch(r"[\w.-]+", name):
+                yield Problem("script-name", section, f"invalid name {name[:MOST_SHOWN]!r}")
 
 
 def of_data_folders(names: Iterable[str], folder: str) -> Iterator[Problem]:
