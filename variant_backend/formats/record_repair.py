@@ -167,6 +167,8 @@ class _AcceptedRows:
         if algorithm not in ALGORITHMS:
             return "RECORD: hash replaced by sha256 for"
         if value != facts.digests[algorithm]:
+            if _url_safe(value) == facts.digests[algorithm]:
+                return "RECORD: hash written in URL-safe base64 without padding for"
             return "RECORD: wrong hash replaced for"
         return "RECORD: size corrected for" if size != str(facts.size) else None
 
@@ -186,6 +188,11 @@ class _AcceptedRows:
                 self.listed.add(path)
                 self.note("RECORD: row added for", path)
                 yield self._new_line(path)
+
+
+def _url_safe(digest: str) -> str:
+    """Return a digest in base64 as RECORD has it: with the URL-safe alphabet, and without padding."""
+    return digest.rstrip("=").replace("+", "-").replace("/", "_")
 
 
 def first_of(paths: Collection[str]) -> str:
