@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import stat
@@ -28,6 +29,7 @@ STEM = "demo-1.0"
 INFO = f"{STEM}.dist-info"
 RECORD = f"{INFO}/RECORD"
 FILES = {"demo/__init__.py": b"x = 1\n" * 50, "demo/données.txt": b"text", "demo/empty.py": b""}
+DIGEST = hashlib.sha256(FILES["demo/__init__.py"]).hexdigest()
 
 
 class Draft:
@@ -208,6 +210,10 @@ ROWS: dict[str, tuple[Callable[[Draft], None], str]] = {
     ),
     "padded hash": (
         rows(lambda rows: [rows[0].replace(",300", "=,300"), *rows[1:]]),
+        "RECORD: hash written in URL-safe base64 without padding for 'demo/__init__.py'",
+    ),
+    "right hash in hex": (
+        rows(lambda rows: [f"demo/__init__.py,sha256={DIGEST},300\n", *rows[1:]]),
         "RECORD: hash written in URL-safe base64 without padding for 'demo/__init__.py'",
     ),
     "weak hash": (
