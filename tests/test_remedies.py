@@ -1421,15 +1421,23 @@ UPLOADS = [
         "local-version",
         "build the wheel without the part of the version after +, or serve it from your own index",
         replaced("demo-2.0+cpu-py3-none-any.whl", "demo-2.0-py3-none-any.whl"),
+        command="check dist --select upload",
         rebuilt=True,
     ),
     Scenario(
         "refused-platform",
         "repair the wheel with auditwheel, or build it on another system",
         replaced("demo-1.0-py3-none-linux_x86_64.whl", MANYLINUX),
+        command="check dist --select upload",
         rebuilt=True,
     ),
-    Scenario("large-upload", "ask PyPI for a higher limit, or make the files smaller", rebuild, rebuilt=True),
+    Scenario(
+        "large-upload",
+        "ask PyPI for a higher limit, or make the files smaller",
+        rebuild,
+        command="check dist --select upload",
+        rebuilt=True,
+    ),
     Scenario(
         "labelled-upload",
         "upload only plain wheels and sdists there, and serve the release with"

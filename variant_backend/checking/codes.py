@@ -457,16 +457,17 @@ RULES: Mapping[str, Rule] = {
 }
 
 
-# Every release with labels breaks the other rule, so it is checked only if a selection names it.
-BY_DEFAULT = frozenset(RULES) - {"labelled-upload"}
+# Wheels for one's own index break the other rules on purpose, so they are checked only if a selection names
+# them or their group.
+BY_DEFAULT = frozenset(RULES) - {"labelled-upload", "large-upload", "local-version", "refused-platform"}
 
 
 def select_codes(select: Iterable[str], ignore: Iterable[str], installers: Collection[str]) -> set[str]:
     """Return the selected codes: those in *select*, or all, minus those in *ignore*.
 
     Both take codes and groups. Rules about an installer are left out unless it is one of *installers*. Rules
-    about given paths are always selected, unless *ignore* has their codes. The rule about labels on public
-    indexes is selected only if *select* has it or its group.
+    about given paths are always selected, unless *ignore* has their codes. Some rules of the group ``upload``
+    are selected only if *select* has them or their group.
     Raises VariantError with a suggestion if a name is neither a code nor a group, or if no rule is left.
     """
     select, ignore = [*select], [*ignore]
