@@ -368,6 +368,13 @@ WHEELS = [
         rebuilt=True,
     ),
     Scenario(
+        "bad-metadata",
+        MEND.replace("WHEEL", PLAIN),
+        mended,
+        UNSOUND["METADATA has spaces before a colon"],
+        f"check {PLAIN}",
+    ),
+    Scenario(
         "variant-marker",
         MARKERS,
         MAKE_FAST,
@@ -1512,7 +1519,7 @@ def test_the_remedy_for_an_unsound_wheel_makes_it_sound(kind: str, line: str) ->
     assert items
     by_remedy = {(item.problem.remedy or "").replace(str(path), "WHEEL"): item for item in items}
     assert {*by_remedy} <= {MEND, IDENTIFY, *REBUILT}
-    if REBUILT.intersection(by_remedy) or kind == "wrong offsets":  # the second alternative
+    if REBUILT.intersection(by_remedy):
         rebuild(items[0])
     else:
         path = mended(items[0])

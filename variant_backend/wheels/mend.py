@@ -20,9 +20,13 @@ from ..lowlevel.zip_records import REBUILD
 from ..lowlevel.zip_repair import LooseArchive, NewMember, digests_of, write_archive
 from ..variants.filename import WheelFilename
 from . import repairs, soundness
+from .examination import of_contents
 from .reading import SIGNATURES, Wheel, WheelFile, wheel_files
 from .repairs import Directories, Identity, LooseName
 from .writing import check_is_free, check_targets, errors_named
+
+# Problems that remain, and are printed as warnings: mostly of the fields of METADATA.
+_REMAINING = {*soundness.NOTICES, "bad-metadata", "variant-marker"}
 
 
 class Mended(NamedTuple):
@@ -238,33 +242,22 @@ class _RepairedFiles(NamedTuple):
         directories = Directories.of(names)
         members = dict(zip(names, archive.members, strict=True))
 
-        def read(name: str) -> bytes:
-            return archive.content(members[f"{directories.dist_info}/{name}"])
-
-        metadata = read("METADATA")
-        identity = repairs.one_identity(filename, metadata, right)
+        old = {
+            name: archive.content(members[path])
+            for name in ("METADATA", "WHEEL", "entry_points.txt")
+            if (path := f"{directories.dist_info}/{name}") in members
+        }
+        identity = repairs.one_identity(filename, old["METADATA"], right)
         stem = identity.filename.stem
         renamed = repairs.renamed_directories(names, directories, filename, stem)
-        wheel = read("WHEEL")
-        new_wheel, wheel_texts = repairs.wheel_file(wheel, identity.filename)
-        contents = {
-            f"{stem}.dist-info/{name}": new
-            for name, old, new in (("METADATA", metadata, identity.metadata), ("WHEEL", wheel, new_wheel))
-            if old != new
-        }
-        problems = [
-            *soundness.of_wheel_file(new_wheel, identity.filename),
-            *soundness.of_data_folders(renamed.names, f"{stem}.data"),
-        ]
-        if f"{directories.dist_info}/entry_points.txt" in members:
-            problems += soundness.of_entry_points(read("entry_points.txt"))
-        if problems:
-            raise VariantError(*(problem._replace(remedy=REBUILD) for problem in problems))
-        warnings = [
-            str(problem.within("METADATA")) for problem in soundness.of_core_metadata(identity.metadata)
-        ]
+        wheel, wheel_texts = repairs.wheel_file(old["WHEEL"], identity.filename)
+        new = {**old, "METADATA": identity.metadata, "WHEEL": wheel}
+        problems = of_contents(identity.filename, new, renamed.names)
+        if errors := [problem for problem in problems if problem.code not in _REMAINING]:
+            raise VariantError(*(problem._replace(remedy=REBUILD) for problem in errors))
+        contents = {f"{stem}.dist-info/{name}": new[name] for name in old if old[name] != new[name]}
         texts = [*identity.texts, *renamed.texts, *wheel_texts]
-        return cls(identity, renamed.names, contents, texts, warnings)
+        return cls(identity, renamed.names, contents, texts, [*map(str, problems)])
 
 
 def _with_record(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ..errors import MOST_SHOWN, Problem, VariantError, one_of
 from ..formats import core_metadata
+from ..formats.metadata_readers import FIELDS, check_reading
 from ..lowlevel.zip_archive import Archive
 from ..lowlevel.zip_records import MEND, Entry
 from ..variants.filename import RENAME, WheelFilename
@@ -46,8 +47,6 @@ REMEDIES = {
     "unknown-platform": "correct its spelling; `python -m pip debug --verbose` lists the tags of a machine",
 }
 
-# The fields of METADATA on which installing depends.
-_FIELDS = ("Name", "Version", "Requires-Dist", "Requires-Python", "Provides-Extra")
 _UNREAD = "follows a malformed line, where parsers stop"
 _UNPRINTABLE = "contains a control character or a non-ASCII space"
 
@@ -207,27 +206,36 @@ def of_data_folders(names: Iterable[str], folder: str) -> Iterator[Problem]:
 
 
 def of_core_metadata(data: bytes) -> Iterator[Problem]:
-    """Find fields of METADATA that installers cannot read, or that package indexes reject."""
+    """Find fields of METADATA that installers cannot read, or that package indexes reject.
+
+    The remedy is `MEND` for each mistake that `mend` corrects. All other rules are applied after that.
+    """
     code = "bad-metadata"
+    repaired, mistakes = core_metadata.repaired(data)
     try:
         core_metadata.check_utf8(data)
     except VariantError as error:
         yield error.problems[0]._replace(code=code, place="")
-    if field := core_metadata.unread_field(data, _FIELDS):
-        yield Problem(code, field, _UNREAD)
-    if field := core_metadata.unprintable_field(data, _FIELDS):
+    yield from (Problem(code, "", text, MEND) for text in mistakes)
+    yield from _of_fields(repaired)
+
+
+def _of_fields(data: bytes) -> Iterator[Problem]:
+    code = "bad-metadata"
+    if field := core_metadata.unprintable_field(data, FIELDS):
         yield Problem(code, field, _UNPRINTABLE)
+    else:
+        try:
+            check_reading(data)
+        except VariantError as error:
+            yield from (problem._replace(code=code, place="", remedy=None) for problem in error.problems)
     if core_metadata.has_space_behind(data, "Name"):
         yield Problem(code, "Name", "installers treat white space after the name as part of the name")
     for requirement in core_metadata.requirements(data):
         yield from _of_requirement(requirement)
     for url in core_metadata.direct_references(data):
         yield Problem("direct-reference", "Requires-Dist", f"{url[:MOST_SHOWN]!r} is a URL")
-    try:
-        python = core_metadata.find_field(data, "Requires-Python") or ""
-    except VariantError as error:
-        yield from (problem.at("Requires-Python", code) for problem in error.problems)
-    else:
+    for python in core_metadata.all_values(data, "Requires-Python"):
         yield from _of_requires_python(python)
 
 
