@@ -13,8 +13,8 @@ from ..lowlevel.zip_records import MEND, Entry
 from ..variants.filename import RENAME, WheelFilename
 from ..variants.tag_coverage import covers
 
-# Installers install a wheel with these problems, unlike one with any other: so conversions take it, and
-# print them.
+# Installers accept a wheel with these problems, and with no others. So conversions accept it, too, and print
+# them.
 NOTICES = frozenset(
     {"direct-reference", "old-specifier", "symbolic-link", "weak-hash", "tag-mismatch", "zip-comment"}
 )
@@ -32,7 +32,7 @@ REMEDIES = {
     "bad-metadata": "correct it in the project file, and rebuild the wheel",
     "bad-wheel-file": "rebuild the wheel with a build backend that writes Wheel-Version 1.0",
     "data-folder": "use only the folders data, headers, platlib, purelib and scripts, and rebuild the wheel",
-    "old-specifier": 'write ">=3.5" instead of ">=3.5.*", and rebuild the wheel',
+    "old-specifier": 'leave out ".*" after < or >, as in ">=3.5" for ">=3.5.*", and rebuild the wheel',
     "symbolic-link": "replace the link with a copy of its target, and rebuild the wheel",
     "unknown-platform": "correct its spelling; `python -m pip debug --verbose` lists the tags of a machine",
 }
@@ -124,7 +124,7 @@ def of_wheel_file(data: bytes, filename: WheelFilename) -> Iterator[Problem]:
     elif field := core_metadata.unprintable_field(data, ["Wheel-Version"]):
         yield Problem(code, field, _UNPRINTABLE)
     elif not (versions := _values(data, "Wheel-Version")):
-        yield Problem(code, "", "field Wheel-Version is missing")
+        yield Problem(code, "", "field Wheel-Version is missing", MEND)
     elif not re.fullmatch(r"1\.\d+", versions[0], re.ASCII):
         text = f"expected version 1.x of the wheel format, got {versions[0][:MOST_SHOWN]!r}"
         yield Problem(code, "Wheel-Version", text)
@@ -140,7 +140,7 @@ def _of_tags(tags: Sequence[str], filename: WheelFilename) -> Iterator[Problem]:
     """Find tags because of which `pip check` reports the installed wheel, or fails."""
     code, part = "tag-mismatch", r"[^-.\s]+(?:\.[^-.\s]+)*"
     if not tags:
-        yield Problem(code, "", "field Tag is missing, so `pip check` reports the installed wheel")
+        yield Problem(code, "", "field Tag is missing, so `pip check` reports an unsupported platform")
         return
     if bad := [tag for tag in tags if not re.fullmatch(f"{part}-{part}-{part}", tag)]:
         text = f"expected PYTHON-ABI-PLATFORM, got {bad[0][:MOST_SHOWN]!r}; `pip check` fails"
@@ -149,7 +149,7 @@ def _of_tags(tags: Sequence[str], filename: WheelFilename) -> Iterator[Problem]:
         yield Problem(code, "Tag", f"more than {_MOST_TAGS} tags")
     elif not covers(tags, filename.tags):
         text = f"expected {filename.tags} as in the filename, got {one_of(tags)[:MOST_SHOWN]}"
-        yield Problem(code, "Tag", f"{text}; `pip check` reports the installed wheel")
+        yield Problem(code, "Tag", f"{text}; `pip check` reports an unsupported platform")
 
 
 def _values(data: bytes, field: str) -> list[str]:
@@ -170,6 +170,14 @@ def of_entry_points(data: bytes) -> Iterator[Problem]:
         parser.read_string(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         yield Problem(code, "", f"not UTF-8 at byte {error.start}")
+        return
+    except configparser.MissingSectionHeaderError as error:
+        text = f"expected a section such as [console_scripts], got {error.line[:MOST_SHOWN]!r}"
+        yield Problem(code, "", f"line {error.lineno}: {text}")
+        return
+    except configparser.ParsingError as error:
+        number, line = error.errors[0]  # the line is quoted
+        yield Problem(code, "", f"line {number}: expected NAME = VALUE, got {line[:MOST_SHOWN]}")
         return
     except configparser.Error as error:
         yield Problem(code, "", " ".join(str(error).split())[:MOST_SHOWN])
