@@ -280,6 +280,18 @@ WHEELS = [
     Scenario("missing-row", FAST_MEND, mended),
     Scenario("stray-row", FAST_MEND, mended),
     Scenario("wrong-size", FAST_MEND, mended),
+    Scenario("bad-hash", FAST_MEND, mended),
+    Scenario("weak-hash", FAST_MEND, mended),
+    Scenario("tag-mismatch", FAST_MEND, mended),
+    Scenario("zip-comment", FAST_MEND, mended),
+    Scenario("symbolic-link", RULES["symbolic-link"].remedy, rebuild, rebuilt=True),
+    Scenario(
+        "old-specifier",
+        RULES["old-specifier"].remedy,
+        rebuild_with(metadata="Requires-Python: >=3.5"),
+        release(wheel(f"dist/{PLAIN}", metadata="Requires-Python: >=3.5.*")),
+        rebuilt=True,
+    ),
     Scenario("wrong-hash", FAST_MEND, mended),
     Scenario(
         "runtime-mismatch",
@@ -314,7 +326,7 @@ WHEELS = [
         f"check dist/{FAST}",
     ),
     Scenario(
-        "error",
+        "dist-info",
         STRIP,
         nothing,
         LOCAL_IN_FILENAME,

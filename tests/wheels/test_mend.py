@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import stat
@@ -28,6 +29,7 @@ STEM = "demo-1.0"
 INFO = f"{STEM}.dist-info"
 RECORD = f"{INFO}/RECORD"
 FILES = {"demo/__init__.py": b"x = 1\n" * 50, "demo/données.txt": b"text", "demo/empty.py": b""}
+DIGEST = hashlib.sha256(FILES["demo/__init__.py"]).hexdigest()
 
 
 class Draft:
@@ -163,6 +165,12 @@ def signed(draft: Draft) -> None:
     draft.rows.append(record_row(f"{INFO}/RECORD.jws", b"{}"))
 
 
+def with_old_record(draft: Draft) -> None:
+    """Put another RECORD before the valid one, under the same name."""
+    draft.members[f"{INFO}/RECORZ"] = b"gone.py,,\n"
+    draft.changes.append(lambda data: bytes(data).replace(b"/RECORZ", b"/RECORD"))
+
+
 # Each breaks a wheel so that the repair says the text. They can be combined.
 LAYOUT: dict[str, tuple[Callable[[Draft], None], str]] = {
     "data descriptors": (having(streamed=True), "data descriptor removed: 'demo/__init__.py' and 5 more"),
@@ -181,6 +189,7 @@ LAYOUT: dict[str, tuple[Callable[[Draft], None], str]] = {
     "local header": (bytes_by(with_other_header), "local header made equal to the directory: 'demo/__init"),
     "unmarked name": (bytes_by(with_unmarked_names), "name marked as UTF-8: 'demo/données.txt'"),
     "copy": (having(copies=["demo/__init__.py"]), "copy of a member removed: 'demo/__init__.py'"),
+    "two RECORDs": (with_old_record, f"copy of a member removed: '{RECORD}'"),
 }
 ROWS: dict[str, tuple[Callable[[Draft], None], str]] = {
     "slash": (rows(lambda rows: ["/" + row for row in rows]), "RECORD: path made relative"),
@@ -198,6 +207,14 @@ ROWS: dict[str, tuple[Callable[[Draft], None], str]] = {
     "hex": (
         rows(lambda rows: [f"demo/__init__.py,sha256={'0' * 64},300\n", *rows[1:]]),
         "RECORD: wrong hash replaced for 'demo/__init__.py'",
+    ),
+    "padded hash": (
+        rows(lambda rows: [rows[0].replace(",300", "=,300"), *rows[1:]]),
+        "RECORD: hash written in URL-safe base64 without padding for 'demo/__init__.py'",
+    ),
+    "right hash in hex": (
+        rows(lambda rows: [f"demo/__init__.py,sha256={DIGEST},300\n", *rows[1:]]),
+        "RECORD: hash written in URL-safe base64 without padding for 'demo/__init__.py'",
     ),
     "weak hash": (
         rows(lambda rows: ["demo/__init__.py,md5=1234,300\n", *rows[1:]]),

@@ -158,7 +158,7 @@ def repaired_wheel(
         for member, name in zip(archive.members, dist_info.names, strict=True)
     ]
     texts = [*archive.repairs, *_header_repairs(archive, members), *spelled.texts]
-    members, removed = _unique(members)
+    members, removed = _unique(members, f"{dist_info.folder}/RECORD")
     changed = [member._replace(content=dist_info.contents.get(member.name)) for member in members]
     moved = dict(zip(spelled.names, dist_info.names, strict=True))
     complete, record_texts = _with_record(changed, dist_info.folder, old, moved)
@@ -171,8 +171,8 @@ def repaired_wheel(
 
 
 def _old_record(archive: LooseArchive) -> bytes | None:
-    """Return the content of the first RECORD, before the names of members are known."""
-    for member in archive.members:
+    """Return the content of the last RECORD, before the names of members are known."""
+    for member in reversed(archive.members):
         if re.fullmatch(rb"[^/\\]+\.dist-info[/\\]RECORD", member.record.name):
             return archive.content(member)
     return None
@@ -188,17 +188,20 @@ def _header_repairs(archive: LooseArchive, members: Sequence[NewMember]) -> Iter
         yield f"{text}: {first_of(names)}"
 
 
-def _unique(members: Sequence[NewMember]) -> tuple[list[NewMember], list[str]]:
+def _unique(members: Sequence[NewMember], record: str) -> tuple[list[NewMember], list[str]]:
     """Return the members without copies and without directories that are also files, and the repairs.
 
-    Raises VariantError if members with one name differ.
+    The last of several RECORDs is kept, as installers read it; its path is *record*. Raises VariantError if
+    other members with one name differ.
     """
     by_name: dict[str, NewMember] = {}
     copies = list[str]()
     for member in members:
         first = by_name.setdefault(member.name, member)
         if first is not member:
-            if (
+            if member.name == record:
+                by_name[record] = member
+            elif (
                 first.contents.digests != member.contents.digests
                 or first.contents.size != member.contents.size
             ):

@@ -16,7 +16,15 @@ from ..variants.tag_coverage import covers
 # Installers accept a wheel with these problems, and with no others. So conversions accept it, too, and print
 # them.
 NOTICES = frozenset(
-    {"direct-reference", "old-specifier", "symbolic-link", "weak-hash", "tag-mismatch", "zip-comment"}
+    {
+        "direct-reference",
+        "old-specifier",
+        "script-name",
+        "symbolic-link",
+        "tag-mismatch",
+        "weak-hash",
+        "zip-comment",
+    }
 )
 # The remedy for each code; for any other, it is to rebuild the wheel.
 REMEDIES = {
@@ -33,6 +41,7 @@ REMEDIES = {
     "bad-wheel-file": "rebuild the wheel with a build backend that writes Wheel-Version 1.0",
     "data-folder": "use only the folders data, headers, platlib, purelib and scripts, and rebuild the wheel",
     "old-specifier": 'leave out ".*" after < or >, as in ">=3.5" for ">=3.5.*", and rebuild the wheel',
+    "script-name": "rename the script in the project file, and rebuild the wheel",
     "symbolic-link": "replace the link with a copy of its target, and rebuild the wheel",
     "unknown-platform": "correct its spelling; `python -m pip debug --verbose` lists the tags of a machine",
 }
