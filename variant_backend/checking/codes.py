@@ -457,7 +457,7 @@ RULES: Mapping[str, Rule] = {
 }
 
 
-# Every release with labels breaks the other rule, so it is checked only if a selection names it.
+# Every release with labels breaks labelled-upload, so this rule is checked only if a selection names it.
 BY_DEFAULT = frozenset(RULES) - {"labelled-upload"}
 
 

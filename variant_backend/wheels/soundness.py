@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import MOST_SHOWN, Problem, VariantError, one_of
 from ..formats import core_metadata
@@ -12,6 +13,9 @@ from ..lowlevel.zip_archive import Archive
 from ..lowlevel.zip_records import MEND, Entry
 from ..variants.filename import RENAME, WheelFilename
 from ..variants.tag_coverage import covers
+
+if TYPE_CHECKING:
+    import configparser
 
 # Installers accept a wheel with these problems, and with no others. So conversions accept it, too, and print
 # them.
@@ -180,16 +184,8 @@ def of_entry_points(data: bytes) -> Iterator[Problem]:
     except UnicodeDecodeError as error:
         yield Problem(code, "", f"not UTF-8 at byte {error.start}")
         return
-    except configparser.MissingSectionHeaderError as error:
-        text = f"expected a section such as [console_scripts], got {error.line[:MOST_SHOWN]!r}"
-        yield Problem(code, "", f"line {error.lineno}: {text}")
-        return
-    except configparser.ParsingError as error:
-        number, line = error.errors[0]  # the line is quoted
-        yield Problem(code, "", f"line {number}: expected NAME = VALUE, got {line[:MOST_SHOWN]}")
-        return
     except configparser.Error as error:
-        yield Problem(code, "", " ".join(str(error).split())[:MOST_SHOWN])
+        yield Problem(code, "", _unparsed(error, data.decode("utf-8").split("\n")))
         return
     for section in {"console_scripts", "gui_scripts"}.intersection(parser.sections()):
         for name, reference in parser.items(section):
@@ -200,6 +196,19 @@ def of_entry_points(data: bytes) -> Iterator[Problem]:
                 yield Problem(code, section, text)
             elif not re.fullmatch(r"[\w.-]+", name):
                 yield Problem("script-name", section, f"invalid name {name[:MOST_SHOWN]!r}")
+
+
+def _unparsed(error: configparser.Error, lines: Sequence[str]) -> str:
+    """Return which of the *lines* configparser cannot parse, and why."""
+    import configparser
+
+    number = getattr(error, "lineno", None) or getattr(error, "errors", [(0, "")])[0][0]
+    shown = repr(lines[number - 1].strip()[:MOST_SHOWN])
+    if isinstance(error, (configparser.DuplicateSectionError, configparser.DuplicateOptionError)):
+        return f"line {number}: duplicate {shown}"
+    is_headless = isinstance(error, configparser.MissingSectionHeaderError)
+    expected = "a section such as [console_scripts]" if is_headless else "NAME = VALUE"
+    return f"line {number}: expected {expected}, got {shown}"
 
 
 def of_data_folders(names: Iterable[str], folder: str) -> Iterator[Problem]:
