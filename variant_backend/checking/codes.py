@@ -103,7 +103,7 @@ RULES: Mapping[str, Rule] = {
     "tag-mismatch": Rule(
         (FORMAT,),
         WARNING,
-        "WHEEL has other tags than the filename, invalid ones or none, or another build number.",
+        "The tags in WHEEL are missing, invalid, or not those of the filename, or its build number differs.",
         MEND,
     ),
     "bad-entry-points": _format(
@@ -124,7 +124,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "bad-hash": _format("A hash in RECORD has an unknown algorithm or an invalid form.", MEND),
     "weak-hash": Rule(
-        (FORMAT,), WARNING, "A hash in RECORD is of MD5 or SHA-1, which the format forbids.", MEND
+        (FORMAT,), WARNING, "A hash in RECORD uses MD5 or SHA-1, which the format forbids.", MEND
     ),
     "missing-row": _format("RECORD does not list a file of the wheel.", MEND),
     "stray-row": _format("RECORD lists a file that is not in the wheel.", MEND),
@@ -408,7 +408,7 @@ RULES: Mapping[str, Rule] = {
     "missing-local-version": Rule(
         (PRACTICE,),
         WARNING,
-        "A dependency requires a local version of a checked project that has no such wheel.",
+        "A dependency requires a local version, but no wheel of that checked project has it.",
         "require the version without +LOCAL",
     ),
     "signature": Rule(

@@ -140,4 +140,4 @@ def _of_record(wheel: Wheel, record: Record, contents: Mapping[str, bytes]) -> I
     ):
         yield problem._replace(place="RECORD")
     if listed := signatures.intersection(path for path, _, _ in record.rows):
-        yield Problem("signature-listed", "RECORD", f"RECORD lists the signature {min(listed)!r}")
+        yield Problem("signature-listed", "RECORD", f"lists the signature {min(listed)!r}")

@@ -1,4 +1,4 @@
-"""Write a sound wheel from an unsound one, and report each repair; what is not certain is an error.
+"""Write a sound wheel from an unsound one, and report each repair; refuse it if a repair is not certain.
 
 Every member is verified. Its compressed data is copied without changes, behind new headers.
 """

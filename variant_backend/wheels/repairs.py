@@ -1,7 +1,7 @@
 """Decide how the names and the dist-info files of an unsound wheel are repaired; never guess.
 
-Each function returns the repaired value, and each repair as a text. Raises VariantError, with the reason, for
-what cannot be repaired with certainty. Source: the binary distribution format.
+Each function returns the repaired value, and each repair as a text. Raises VariantError, with the reason, if
+a repair is not certain. Source: the binary distribution format.
 """
 
 from __future__ import annotations
