@@ -225,6 +225,11 @@ CONTENT: dict[str, tuple[Callable[[Draft], None], str]] = {
     "data": (with_data_folder("DEMO-1.data"), "directory DEMO-1.data renamed to demo-1.0.data"),
     "tags": (wheel_file("py3-none", "cp39-none"), "WHEEL: tags changed from cp39-none-any to py3-none-any"),
     "no tags": (wheel_file("Tag:", "Other:"), "WHEEL: tags changed from none to py3-none-any"),
+    "folded tag": (wheel_file("py3-", "py3-\n "), "WHEEL: tags changed from py3- none-any to py3-none-any"),
+    "tags after other line ends": (
+        wheel_file("test\n", "a\u2028b\x0cc\n d\nTag: cp39-none-any\n"),
+        "WHEEL: tags changed from cp39-none-any, py3-none-any to py3-none-any",
+    ),
     "build": (wheel_file("Tag:", "Build: 7\nTag:"), "WHEEL: build number changed from 7 to none"),
     "no Wheel-Version": (wheel_file("Wheel-Version: 1.0\n", ""), "WHEEL: Wheel-Version 1.0 added"),
 }

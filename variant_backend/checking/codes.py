@@ -431,7 +431,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "script-name": _upload(
         "The name of a script has other characters than letters, digits, `_`, `.` and `-`.",
-        "rename the script in the project file, and rebuild the wheel",
+        REMEDIES["script-name"],
     ),
     "name-spelling": _upload(
         "The filename of a wheel has a project name that is not normalized.",

@@ -253,13 +253,17 @@ class _RepairedFiles(NamedTuple):
             *soundness.of_wheel_file(new_wheel, identity.filename),
             *soundness.of_data_folders(renamed.names, f"{stem}.data"),
         ]
-        if f"{directories.dist_info}/entry_points.txt" in members:
-            problems += soundness.of_entry_points(read("entry_points.txt"))
-        if problems:
-            raise VariantError(*(problem._replace(remedy=REBUILD) for problem in problems))
         warnings = [
             str(problem.within("METADATA")) for problem in soundness.of_core_metadata(identity.metadata)
         ]
+        if f"{directories.dist_info}/entry_points.txt" in members:
+            for problem in soundness.of_entry_points(read("entry_points.txt")):
+                if problem.code in soundness.NOTICES:
+                    warnings.append(str(problem.within("entry_points.txt")))
+                else:
+                    problems.append(problem)
+        if problems:
+            raise VariantError(*(problem._replace(remedy=REBUILD) for problem in problems))
         texts = [*identity.texts, *renamed.texts, *wheel_texts]
         return cls(identity, renamed.names, contents, texts, warnings)
 

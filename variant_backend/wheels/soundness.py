@@ -16,7 +16,10 @@ from ..variants.tag_coverage import covers
 # Installers install a wheel with these problems, unlike one with any other: so conversions take it, and
 # print them.
 NOTICES = frozenset(
-    {"direct-reference", "old-specifier", "symbolic-link", "weak-hash", "tag-mismatch", "zip-comment"}
+    {
+        *("direct-reference", "old-specifier", "script-name", "symbolic-link", "tag-mismatch"),
+        *("weak-hash", "zip-comment"),
+    }
 )
 # The remedy for each code; for any other, it is to rebuild the wheel.
 REMEDIES = {
@@ -33,6 +36,7 @@ REMEDIES = {
     "bad-wheel-file": "rebuild the wheel with a build backend that writes Wheel-Version 1.0",
     "data-folder": "use only the folders data, headers, platlib, purelib and scripts, and rebuild the wheel",
     "old-specifier": 'write ">=3.5" instead of ">=3.5.*", and rebuild the wheel',
+    "script-name": "rename the script in the project file, and rebuild the wheel",
     "symbolic-link": "replace the link with a copy of its target, and rebuild the wheel",
     "unknown-platform": "correct its spelling; `python -m pip debug --verbose` lists the tags of a machine",
 }
@@ -154,8 +158,10 @@ def _of_tags(tags: Sequence[str], filename: WheelFilename) -> Iterator[Problem]:
 
 def _values(data: bytes, field: str) -> list[str]:
     """Return the values of a field of WHEEL, up to the first line without a field, where parsers stop."""
-    fields = re.match(rb"(?:(?:[!-9;-~]+:|[ \t])[^\n]*(?:\n|\Z))*", data)
-    values = re.findall(rb"(?mi)^%b:[ \t]*([^\r\n]*)" % field.encode(), fields[0] if fields else b"")
+    fields = re.match(rb"(?:(?:[!-9;-~]+:|[ \t])[^\r\n]*(?:\r\n|[\r\n]|\Z))*", data)
+    # Indented lines continue the value.
+    pattern = rb"(?mi)^%b:[ \t]*([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)" % field.encode()
+    values = re.findall(pattern, fields[0] if fields else b"")
     return [value.decode().rstrip() for value in values]
 
 
