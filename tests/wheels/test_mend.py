@@ -460,6 +460,27 @@ def test_a_small_archive_that_unpacks_to_very_much_is_refused(tmp_path: Path) ->
     assert "over 50 times its size" in result.stderr
 
 
+def test_no_wheel_of_the_same_run_is_replaced(tmp_path: Path) -> None:
+    draft = Draft()
+    plain = draft.write(tmp_path)
+    draft.name = "demo-1.0+x-py3-none-any.whl"
+    local = draft.write(tmp_path)
+    draft.name = "demo-1.0+y-py3-none-any.whl"
+    before = plain.read_bytes()
+    for wheels, options, name in (
+        ([plain, local], [], "demo-1.0+x"),
+        ([local, draft.write(tmp_path)], ["-o", tmp_path / "mended"], "demo-1.0+y"),
+    ):
+        result = mend(*wheels, "--identity", "metadata", "--force", *options)
+        assert result.exit_code == 1
+        *_, line = (line for line in result.stderr.splitlines() if line.startswith("error"))
+        assert line.startswith(f"error: {name}-py3-none-any.whl: would become ")
+        assert line.endswith(
+            f"{NAME}, which is another wheel of this run; mend it alone, with another --output"
+        )
+    assert plain.read_bytes() == before
+
+
 def test_the_input_is_never_replaced(tmp_path: Path) -> None:
     draft = Draft()
     draft.comment = b"x"
