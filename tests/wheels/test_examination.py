@@ -158,6 +158,10 @@ UNSOUND: dict[str, tuple[str, Callable[[Path], object]]] = {
         "bad-wheel-file",
         lambda path: write(path, wheel=WHEEL.replace(" 1.0", "\n 1.0").encode()),
     ),
+    "continued Wheel-Version": (
+        "bad-wheel-file",
+        lambda path: write(path, wheel=WHEEL.replace(" 1.0", " 1.0\n none").encode()),
+    ),
     "entry points": (
         "bad-entry-points",
         lambda path: write(
@@ -195,6 +199,10 @@ NOTICED: dict[str, tuple[str, Callable[[Path], object]]] = {
         "tag-mismatch",
         lambda path: write(path, wheel=f"{HEAD}\nTag: py3-none-any\n".encode()),
     ),
+    "Tag after a line with only CR": (
+        "tag-mismatch",
+        lambda path: write(path, wheel=WHEEL.replace("Tag:", "\rTag:").encode()),
+    ),
     "malformed Tag": ("tag-mismatch", lambda path: write(path, wheel=f"{HEAD}Tag: py3-any\n".encode())),
     "Tag of another wheel": (
         "tag-mismatch",
@@ -205,6 +213,10 @@ NOTICED: dict[str, tuple[str, Callable[[Path], object]]] = {
         lambda path: write(path, wheel=f"{HEAD}Tag: {'a.' * 99}a-{'b.' * 99}b-any\n".encode()),
     ),
     "another build": ("tag-mismatch", lambda path: write(path, wheel=WHEEL.encode() + b"Build: 7\n")),
+    "name of a script": (
+        "script-name",
+        lambda path: write(path, files={f"{DIST_INFO}/entry_points.txt": b"[console_scripts]\na+b = a:b\n"}),
+    ),
     "symbolic link": ("symbolic-link", lambda path: write(path, mode=0o120777)),
     "archive comment": ("zip-comment", lambda path: write(path, comment=b"hello")),
     "old Requires-Python": (

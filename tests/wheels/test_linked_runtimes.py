@@ -78,6 +78,12 @@ def test_modules_of_all_formats_are_read(tmp_path: Path) -> None:
     }
 
 
+def test_a_library_that_a_module_names_often_is_reported_once(tmp_path: Path) -> None:
+    files = {"demo/a.so": made_elf(*["libcudart.so.12"] * 2000)}
+    runtimes, _ = read(make_wheel(tmp_path, files=files))
+    assert runtimes.linked == {"libcudart.so.12": ["demo/a.so"]}
+
+
 def test_a_damaged_module_is_a_problem_and_others_are_read(tmp_path: Path) -> None:
     files = {"demo/_a.so": made_elf("libgomp.so.1")[:150], "demo/_b.so": made_elf("libgomp.so.1")}
     runtimes, (problem,) = read(make_wheel(tmp_path, files=files))

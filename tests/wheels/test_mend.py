@@ -242,6 +242,11 @@ CONTENT: dict[str, tuple[Callable[[Draft], None], str]] = {
     "data": (with_data_folder("DEMO-1.data"), "directory DEMO-1.data renamed to demo-1.0.data"),
     "tags": (wheel_file("py3-none", "cp39-none"), "WHEEL: tags changed from cp39-none-any to py3-none-any"),
     "no tags": (wheel_file("Tag:", "Other:"), "WHEEL: tags changed from none to py3-none-any"),
+    "folded tag": (wheel_file("py3-", "py3-\n "), "WHEEL: tags changed from py3- none-any to py3-none-any"),
+    "tags after other line ends": (
+        wheel_file("test\n", "a\u2028b\x0cc\n d\nTag: cp39-none-any\n"),
+        "WHEEL: tags changed from cp39-none-any, py3-none-any to py3-none-any",
+    ),
     "build": (wheel_file("Tag:", "Build: 7\nTag:"), "WHEEL: build number changed from 7 to none"),
     "no Wheel-Version": (wheel_file("Wheel-Version: 1.0\n", ""), "WHEEL: Wheel-Version 1.0 added"),
 }
@@ -472,6 +477,27 @@ def test_a_small_archive_that_unpacks_to_very_much_is_refused(tmp_path: Path) ->
     draft.members["demo/zeros"] = bytes(65 << 20)
     result = mend(draft.write(tmp_path))
     assert "over 50 times its size" in result.stderr
+
+
+def test_no_wheel_of_the_same_run_is_replaced(tmp_path: Path) -> None:
+    draft = Draft()
+    plain = draft.write(tmp_path)
+    draft.name = "demo-1.0+x-py3-none-any.whl"
+    local = draft.write(tmp_path)
+    draft.name = "demo-1.0+y-py3-none-any.whl"
+    before = plain.read_bytes()
+    for wheels, options, name in (
+        ([plain, local], [], "demo-1.0+x"),
+        ([local, draft.write(tmp_path)], ["-o", tmp_path / "mended"], "demo-1.0+y"),
+    ):
+        result = mend(*wheels, "--identity", "metadata", "--force", *options)
+        assert result.exit_code == 1
+        *_, line = (line for line in result.stderr.splitlines() if line.startswith("error"))
+        assert line.startswith(f"error: {name}-py3-none-any.whl: would become ")
+        assert line.endswith(
+            f"{NAME}, which is another wheel of this run; mend it alone, with another --output"
+        )
+    assert plain.read_bytes() == before
 
 
 def test_the_input_is_never_replaced(tmp_path: Path) -> None:

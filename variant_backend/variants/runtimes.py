@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from ..errors import Problem, one_of
@@ -121,6 +122,7 @@ class Suggestion(NamedTuple):
         return options
 
 
+@lru_cache(4096)  # the modules of a wheel link the same libraries
 def library_of(name: str) -> Library | None:
     """Return the library with a name or a path, as an import table or a wheel has it. None if it is unknown.
 

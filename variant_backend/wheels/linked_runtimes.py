@@ -56,7 +56,7 @@ def installed_runtimes(files: Iterable[Path]) -> tuple[Runtimes, list[Problem]]:
 def _add(linked: dict[str, list[str]], path: str, source: Source) -> None:
     """Add the known runtimes that a module links; raises VariantError if it cannot be read."""
     imports = read_imports(source)
-    for name in imports.libraries if imports else ():
+    for name in dict.fromkeys(imports.libraries if imports else ()):
         if library_of(name):
             linked.setdefault(name, []).append(path)
 

@@ -6,14 +6,14 @@ Every member is verified. Its compressed data is copied without changes, behind 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
 from ..errors import VariantError
 from ..formats import record_repair
 from ..formats.record_repair import FileFacts, first_of, read_rows
-from ..lowlevel.ranges import Advance, Source
+from ..lowlevel.ranges import Advance, Source, real_path
 from ..lowlevel.terminal import print_detail, print_read
 from ..lowlevel.workspace import workspace
 from ..lowlevel.zip_records import REBUILD
@@ -71,15 +71,26 @@ def mend_all(
         if isinstance(wheel, WheelFile)
     )
     check_targets(targets, "give only one of them")
+    # A wheel may get another name.
+    taken = {real_path(wheel.path) for wheel in wheels if isinstance(wheel, WheelFile)}
 
     def mended(wheel: WheelFile | VariantError) -> Mended | VariantError:
         if isinstance(wheel, VariantError):
             return wheel
-        folder = out_dir or wheel.path.parent
         try:
-            return mend(wheel, folder, identity=identity, force=force, dry_run=dry_run, advance=advance)
+            result = mend(
+                wheel,
+                out_dir or wheel.path.parent,
+                identity=identity,
+                force=force,
+                dry_run=dry_run,
+                taken=taken,
+                advance=advance,
+            )
         except VariantError as error:
             return error
+        taken.add(real_path(result.path))
+        return result
 
     return map(mended, wheels)
 
@@ -91,13 +102,14 @@ def mend(
     identity: str | None = None,
     force: bool = False,
     dry_run: bool = False,
+    taken: Collection[Path] = (),
     advance: Advance = lambda _: None,
 ) -> Mended:
     """Write a sound wheel into *out_dir*, if *wheel* is not sound; it gets its name once it is complete.
 
     *identity* is one of `IDENTITIES`: which one is right if the filename and METADATA name different
-    releases. *force* replaces an existing file, but never *wheel* itself. *dry_run* checks everything and
-    writes nothing. *advance* receives the number of bytes verified.
+    releases. *force* replaces an existing file, but never *wheel* itself, nor one of the *taken* paths.
+    *dry_run* checks everything and writes nothing. *advance* receives the number of bytes verified.
     Raises VariantError, with the wheel's name in front, if the wheel cannot be repaired with certainty.
     """
     path = wheel.path
@@ -111,6 +123,9 @@ def mend(
         target = WheelFile.of(out_dir / str(repair.filename)).path
         if target.exists() and target.samefile(path):
             raise VariantError("the mended wheel would have the same path", hint="give another --output")
+        if real_path(target) in taken:
+            text = f"would become {target}, which is another wheel of this run"
+            raise VariantError(text, hint="mend it alone, with another --output")
         check_is_free(target, force=force)
         if not dry_run:
             with workspace(out_dir) as folder:

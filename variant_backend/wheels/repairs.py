@@ -22,6 +22,8 @@ from . import soundness
 IDENTITIES = ("filename", "metadata")
 
 _WHEEL_VERSION = "1.0"  # the only one so far
+# A line with its line end and the indented lines that continue it, as `email` reads lines.
+_LINE = re.compile(r"[^\r\n]*(?:(?:\r\n|[\r\n])[ \t][^\r\n]*)*(?:\r\n|[\r\n])|[^\r\n]+\Z")
 
 
 class LooseName(NamedTuple):
@@ -203,7 +205,7 @@ def wheel_file(data: bytes, filename: WheelFilename) -> tuple[bytes, list[str]]:
     if not any(soundness.of_wheel_file(data, filename)):
         return data, []
     try:
-        lines = data.decode("utf-8").splitlines(keepends=True)
+        lines = _LINE.findall(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise VariantError(f"not UTF-8 at byte {error.start}", place="WHEEL", hint=REBUILD) from None
     if field := core_metadata.unread_field(data, ("Wheel-Version", "Root-Is-Purelib", "Tag", "Build")):
@@ -229,7 +231,7 @@ def wheel_file(data: bytes, filename: WheelFilename) -> tuple[bytes, list[str]]:
 
 
 def _values(lines: Sequence[str], field: str) -> list[str]:
-    return [match[1].strip() for line in _headers(lines) if (match := _field(line, field))]
+    return [" ".join(match[1].split()) for line in _headers(lines) if (match := _field(line, field))]
 
 
 def _headers(lines: Sequence[str]) -> Iterator[str]:
@@ -241,7 +243,7 @@ def _headers(lines: Sequence[str]) -> Iterator[str]:
 
 
 def _field(line: str, field: str) -> re.Match[str] | None:
-    return re.match(rf"(?i){field}[ \t]*:(.*)", line)
+    return re.match(rf"(?is){field}[ \t]*:(.*)", line)
 
 
 def _replaced(lines: Sequence[str], field: str, values: Sequence[str], end: str) -> list[str]:

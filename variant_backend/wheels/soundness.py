@@ -166,8 +166,10 @@ def _of_tags(tags: Sequence[str], filename: WheelFilename) -> Iterator[Problem]:
 
 def _values(data: bytes, field: str) -> list[str]:
     """Return the values of a field of WHEEL, up to the first line without a field, where parsers stop."""
-    fields = re.match(rb"(?:(?:[!-9;-~]+:|[ \t])[^\n]*(?:\n|\Z))*", data)
-    values = re.findall(rb"(?mi)^%b:[ \t]*([^\r\n]*)" % field.encode(), fields[0] if fields else b"")
+    fields = re.match(rb"(?:(?:[!-9;-~]+:|[ \t])[^\r\n]*(?:\r\n|[\r\n]|\Z))*", data)
+    # Indented lines continue the value.
+    pattern = rb"(?mi)^%b:[ \t]*([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)" % field.encode()
+    values = re.findall(pattern, fields[0] if fields else b"")
     return [value.decode().rstrip() for value in values]
 
 
