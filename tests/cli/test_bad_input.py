@@ -240,7 +240,7 @@ INVALID: dict[str, tuple[Callable[[Path], None], str]] = {
         "RECORD: row 1: expected 3 columns, got 2",
     ),
     "RECORD incomplete": (edited(RECORD=RECORD), "missing row for 'demo-1.0.dist-info/METADATA'"),
-    "RECORD too long": (edited(RECORD=b"x,sha256=y,1\n" + COMPLETE), "row for 'x', which is not in"),
+    "RECORD too long": (edited(RECORD=b"x,sha256=y,1\n" + COMPLETE), "row without a file in the wheel: 'x'"),
     "RECORD twice": (edited(RECORD=COMPLETE + b"demo/__init__.py,sha256=x,6\n"), "duplicate row for"),
     "RECORD no hash": (edited(RECORD=COMPLETE.replace(b"sha256=x", b"")), "expected a hash and a size"),
     "RECORD no size": (edited(RECORD=COMPLETE.replace(b",6", b",x")), "expected a hash and a size"),

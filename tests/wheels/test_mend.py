@@ -244,8 +244,11 @@ CONTENT: dict[str, tuple[Callable[[Draft], None], str]] = {
     "no tags": (wheel_file("Tag:", "Other:"), "WHEEL: tags changed from none to py3-none-any"),
     "folded tag": (wheel_file("py3-", "py3-\n "), "WHEEL: tags changed from py3- none-any to py3-none-any"),
     "tags after other line ends": (
-        wheel_file("test\n", "a\u2028b\x0cc\n d\nTag: cp39-none-any\n"),
-        "WHEEL: tags changed from cp39-none-any, py3-none-any to py3-none-any",
+        wheel_file(
+            "test\nRoot-Is-Purelib: true\nTag: py3-none-any",
+            "a\u2028b\x0cc\n d\nRoot-Is-Purelib: true\nTag: cp39-none-any",
+        ),
+        "WHEEL: tags changed from cp39-none-any to py3-none-any",
     ),
     "build": (wheel_file("Tag:", "Build: 7\nTag:"), "WHEEL: build number changed from 7 to none"),
     "no Wheel-Version": (wheel_file("Wheel-Version: 1.0\n", ""), "WHEEL: Wheel-Version 1.0 added"),
@@ -548,11 +551,12 @@ def test_a_dry_run_writes_nothing_and_json_lists_the_repairs(tmp_path: Path) -> 
     ]
 
 
-def test_problems_of_metadata_that_remain_are_warnings(tmp_path: Path) -> None:
+def test_problems_of_metadata_without_a_certain_repair_are_errors(tmp_path: Path) -> None:
     draft = Draft()
     text = METADATA.format(name="demo", version="1.0").replace("\nSummary", "\nRequires-Dist: ?\nSummary")
     draft.set("METADATA", text.encode())
     draft.comment = b"x"
-    wheel = draft.write(tmp_path)
-    _, stderr = mended(wheel)
-    assert f"warning: {wheel}: METADATA: Requires-Dist: " in stderr
+    result = mend(draft.write(tmp_path), "-o", tmp_path / "mended")
+    assert result.exit_code == 1
+    assert "error: demo-1.0-py3-none-any.whl: METADATA: Requires-Dist: requirement '?'" in result.stderr
+    assert not (tmp_path / "mended").exists()

@@ -25,8 +25,8 @@ from .reading import SIGNATURES, Wheel, WheelFile, wheel_files
 from .repairs import Directories, Identity, LooseName
 from .writing import check_is_free, check_targets, errors_named
 
-# Problems that remain, and are printed as warnings: mostly of the fields of METADATA.
-_REMAINING = {*soundness.NOTICES, "bad-metadata", "variant-marker"}
+# Problems that remain, and are printed as warnings.
+_REMAINING = {*soundness.NOTICES, "variant-marker"}
 
 
 class Mended(NamedTuple):
