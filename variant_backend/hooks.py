@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from .building.hook_shell import ends_in_clear_lines, say
 from .building.wrapped_backend import (
+    caused_by,
     compiled_apart,
     has_marks,
     unsound_lines,
@@ -228,6 +229,8 @@ def _build_variant(
                 for text in unmatched_removals(build.project, PROJECT_FILE, wheels, common=True):
                     _warn(text)
                 outcome = make_variant(wheel, plan, target, force=True, owned=True)
+    for notice in outcome.notices:
+        _warn(str(caused_by(build.project.build_backend, notice).within(outcome.path.name)))
     for text in outcome.warnings:
         _warn(f"{outcome.path.name}: {text}")
     return outcome.path.name

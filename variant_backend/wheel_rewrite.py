@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from .errors import VariantError
+from .errors import Problem, VariantError
 from .formats import core_metadata
 from .formats.metadata_readers import FIELDS, check_readers
 from .lowlevel.ranges import Advance, Source
@@ -87,12 +87,14 @@ AnyPlan: TypeAlias = Plan | PlainPlan
 class Outcome(NamedTuple):
     """The result for one wheel: its new path, whether it was written, and warnings for the user.
 
-    *pins* are its requirements on local versions, if the plan removes the wheel's own one.
+    *notices* are problems of the old wheel that did not stop the change. *pins* are the requirements on local
+    versions, if the plan removes the wheel's own one.
     """
 
     path: Path
     written: bool
     warnings: tuple[str, ...]
+    notices: tuple[Problem, ...] = ()
     pins: tuple[LocalPin, ...] = ()
 
 
@@ -178,7 +180,8 @@ def make_variant(
                 )
         if in_place:
             path.replace(target)
-    return Outcome(target, not dry_run, (*rewriting.warnings, *_uncovered(path)), rewriting.pins)
+    warnings = (*rewriting.warnings, *_uncovered(path))
+    return Outcome(target, not dry_run, warnings, rewriting.notices, rewriting.pins)
 
 
 def _uncovered(wheel: Path) -> list[str]:
@@ -196,7 +199,7 @@ def _already(sound: SoundWheel, plan: AnyPlan, target: Path) -> Outcome:
     if edits_of(sound, plan, edited_metadata(sound.wheel.core_metadata, plan)):
         raise VariantError("the variant would have the same name", hint="give another --output")
     kind = "this variant" if plan.document else "plain, and has this name and version"
-    return Outcome(target, False, (*sound.notices, f"the wheel is {kind} already"))
+    return Outcome(target, False, (f"the wheel is {kind} already",), sound.notices)
 
 
 def rewritten(sound: SoundWheel, plan: AnyPlan) -> Rewriting:
@@ -208,8 +211,7 @@ def rewritten(sound: SoundWheel, plan: AnyPlan) -> Rewriting:
         _check_is_no_other_variant(wheel, plan.variant.label)
     metadata = edited_metadata(wheel.core_metadata, plan)
     edits = edits_of(sound, plan, metadata)
-    warnings = [*sound.notices]
-    warnings += [f"{name} was removed, because it signs the old RECORD" for name in wheel.signatures()]
+    warnings = [f"{name} was removed, because it signs the old RECORD" for name in wheel.signatures()]
     if (former := wheel.filename.label) not in (None, plan.variant.label):
         warnings.append(f"the wheel is variant {former!r} already; the new one replaces its properties")
     warnings += _other_runtimes(wheel, plan.variant)
@@ -218,7 +220,8 @@ def rewritten(sound: SoundWheel, plan: AnyPlan) -> Rewriting:
     if isinstance(plan, Plan):
         warnings += _impossible(plan.metadata, wheel.filename.tags)
     present = core_metadata.requirements(metadata) if plan.recipe.strip_local_version else ()
-    return Rewriting(assemble(wheel.archive, edits), tuple(warnings), tuple(local_pins(present)))
+    segments = assemble(wheel.archive, edits)
+    return Rewriting(segments, tuple(warnings), sound.notices, tuple(local_pins(present)))
 
 
 def _impossible(metadata: VariantMetadata, tags: str) -> list[str]:

@@ -274,9 +274,9 @@ def test_what_installers_accept_is_a_warning_in_every_command(name: str, tmp_pat
     make(path := tmp_path / NAME)
     assert codes(path) == {code: WARNING}
     outcome = make_variant(WheelFile.of(path), PLAN, tmp_path)
-    assert len(outcome.warnings) == 1
+    assert [notice.code for notice in outcome.notices] == [code]
     plain = unmake(WheelFile.of(outcome.path), tmp_path / "out")
-    assert outcome.warnings[0] in plain.warnings
+    assert plain.notices == outcome.notices
     assert plain.path.read_bytes() == path.read_bytes()
 
 
@@ -297,7 +297,7 @@ def test_a_sound_wheel_has_no_problem_and_no_warning(name: str, tmp_path: Path) 
     SOUND[name](path := tmp_path / NAME)
     assert codes(path) == {}
     outcome = make_variant(WheelFile.of(path), PLAN, tmp_path)
-    assert outcome.warnings == ()
+    assert (outcome.notices, outcome.warnings) == ((), ())
     walk(outcome.path)
 
 

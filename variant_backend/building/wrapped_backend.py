@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ..errors import VariantError, did_you_mean
+from ..errors import Problem, VariantError, did_you_mean
 from ..project.pyproject import PROJECT_FILE, Project, wrapped_problem
 
 if TYPE_CHECKING:
@@ -62,18 +62,21 @@ def wheel_written_by(backend: str | None) -> Iterator[None]:
     try:
         yield
     except VariantError as error:
-        from ..lowlevel.zip_records import MEND, REBUILD
-        from ..variants.filename import RENAME
-        from ..wheels.soundness import REMEDIES
+        raise VariantError(*(caused_by(backend, problem) for problem in error.problems)) from None
 
-        own = (MEND, REBUILD, RENAME, REMEDIES["bad-wheel-file"])
-        remedy = f"update {backend!r}, which wrote this wheel, or report the error to its project"
-        raise VariantError(
-            *(
-                problem._replace(remedy=remedy) if problem.remedy in own else problem
-                for problem in error.problems
-            )
-        ) from None
+
+def caused_by(backend: str | None, problem: Problem) -> Problem:
+    """Return a problem of a wheel with the backend in its remedy, if the remedy is to change the wheel."""
+    from ..lowlevel.zip_records import MEND, REBUILD
+    from ..variants.filename import RENAME
+    from ..wheels.reading import IDENTIFY
+    from ..wheels.soundness import REMEDIES
+
+    if problem.remedy not in (MEND, IDENTIFY, REBUILD, RENAME, REMEDIES["bad-wheel-file"]):
+        return problem
+    return problem._replace(
+        remedy=f"update {backend!r}, which wrote this wheel, or report the error to its project"
+    )
 
 
 def unsound_lines(wheel: Path, backend: str | None) -> list[str]:

@@ -131,6 +131,8 @@ def _report(printer: Printer, wheel: Path, result: Result) -> None:
     if isinstance(result, VariantError):
         printer.fail(result)
         return
+    for notice in result.notices if result else ():
+        printer.warn(notice.naming(wheel).within(wheel.name))
     for warning in result.warnings if result else ("no match selects this wheel; it is skipped",):
         printer.warn(f"{wheel.name}: {warning}")
     if result:

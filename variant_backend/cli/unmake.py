@@ -61,6 +61,8 @@ def _report(printer: Printer, wheel: Path, result: Unmade | VariantError) -> Non
     if isinstance(result, VariantError):
         printer.fail(result)
         return
+    for notice in result.notices:
+        printer.warn(notice.naming(wheel).within(wheel.name))
     for text in (*result.lost, *result.warnings):
         printer.warn(Problem("warning", str(wheel), text))
     printer.line(str(result.path))

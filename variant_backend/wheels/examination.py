@@ -40,7 +40,7 @@ class SoundWheel(NamedTuple):
 
     wheel: Wheel
     record: Record
-    notices: tuple[str, ...]
+    notices: tuple[Problem, ...]
 
 
 def read_sound(filename: WheelFilename, source: Source) -> SoundWheel:
@@ -55,8 +55,8 @@ def sound_wheel(filename: WheelFilename, archive: Archive) -> SoundWheel:
     if examined.record is None:
         raise VariantError(*examined.problems)
     # The new METADATA may have other URLs.
-    texts = [str(problem) for problem in notices if problem.code != "direct-reference"]
-    return SoundWheel(examined.wheel, examined.record, tuple(texts))
+    kept = [problem for problem in notices if problem.code != "direct-reference"]
+    return SoundWheel(examined.wheel, examined.record, tuple(kept))
 
 
 def check_core_metadata(data: bytes) -> None:

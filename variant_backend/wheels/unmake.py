@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import VariantError
+from ..errors import Problem, VariantError
 from ..lowlevel.ranges import Advance, Source
 from ..lowlevel.terminal import print_read
 from ..lowlevel.zip_archive import assemble, have_equal_times, length_of, split_stored_head
@@ -25,13 +25,14 @@ class Unmade(NamedTuple):
     """The result for one variant: the plain wheel's path, and whether it was written.
 
     *lost* lists the changes that cannot be restored. If it is empty, the bytes are the same as in the
-    original wheel, except for the changes that *warnings* list.
+    original wheel, except for the changes that *warnings* list. *notices* are problems of the variant.
     """
 
     path: Path
     written: bool
     lost: tuple[str, ...]
     warnings: tuple[str, ...]
+    notices: tuple[Problem, ...] = ()
 
 
 def unmake_all(
@@ -109,14 +110,14 @@ def unmake(
             raise VariantError("the plain wheel would have the same name", hint="give another --output")
         if not dry_run:
             rewriting = write_copy(file.fileno(), wheel.name, rewritten, target, advance)
-    return Unmade(target, not dry_run, tuple(lost), rewriting.warnings)
+    return Unmade(target, not dry_run, tuple(lost), rewriting.warnings, rewriting.notices)
 
 
 def _relabelled(sound: SoundWheel) -> Rewriting:
     """Return the wheel unchanged; raises VariantError if its name has no label."""
     if sound.wheel.filename.label is None:
         raise VariantError("the name has no label")
-    return Rewriting(assemble(sound.wheel.archive, {}), sound.notices)
+    return Rewriting(assemble(sound.wheel.archive, {}), (), sound.notices)
 
 
 def _plain(sound: SoundWheel) -> Rewriting:
@@ -126,8 +127,7 @@ def _plain(sound: SoundWheel) -> Rewriting:
     changed = sound.record.changed({}, gone, {})
     record = wheel.path("RECORD")
     edits = {**{path: [] for path in gone}, record: [wheel.replaced_record(record, rows, changed)]}
-    warnings = [*sound.notices]
-    warnings += [f"{name} was removed, because it signs the old RECORD" for name in wheel.signatures()]
+    warnings = [f"{name} was removed, because it signs the old RECORD" for name in wheel.signatures()]
     if not any(entry.method != STORED for entry in wheel.archive.entries):
         warnings.append("no member is compressed, so a change of METADATA cannot be detected")
     if not have_equal_times(wheel.entry("RECORD"), wheel.entry("WHEEL")):
@@ -141,7 +141,7 @@ def _plain(sound: SoundWheel) -> Rewriting:
             "ZIP64 records are removed, because the plain wheel needs none: if it had them without need, its"
             " bytes cannot be restored"
         )
-    return Rewriting(segments, tuple(warnings))
+    return Rewriting(segments, tuple(warnings), sound.notices)
 
 
 def _lost(wheel: Wheel) -> list[str]:

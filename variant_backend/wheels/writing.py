@@ -48,11 +48,13 @@ def check_is_free(target: Path, *, force: bool) -> None:
 class Rewriting(NamedTuple):
     """A new wheel as ranges of the old one and new bytes, with *warnings* for the user.
 
-    *pins* are its requirements on local versions, if the wheel's own one was removed.
+    *notices* are problems of the old wheel that do not stop the change. *pins* are the requirements on local
+    versions, if the wheel's own one was removed.
     """
 
     segments: list[Segment]
     warnings: tuple[str, ...]
+    notices: tuple[Problem, ...] = ()
     pins: tuple[LocalPin, ...] = ()
 
     @property
