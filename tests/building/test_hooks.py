@@ -107,6 +107,13 @@ def test_the_backend_of_an_unsound_wheel_is_named(project: Project, settings: Se
     assert "update 'wrapped', which wrote this wheel" in said
 
 
+def test_the_backend_of_a_wheel_with_a_notice_is_named(project: Project) -> None:
+    with zipfile.ZipFile(project.root / "ready" / PLAIN_NAME, "a") as archive:
+        archive.comment = b"made by hand"
+    assert project.call_here("build_wheel", SMALL) == SMALL_NAME
+    assert f"{SMALL_NAME}: the archive has a comment; update 'wrapped', which wrote" in "".join(project.said)
+
+
 @pytest.mark.parametrize("hook", ["build_wheel", "prepare_metadata_for_build_wheel"])
 def test_the_backend_of_metadata_that_readers_refuse_is_named(tmp_path: Path, hook: str) -> None:
     spaced = METADATA.replace("Name:", "Name :")

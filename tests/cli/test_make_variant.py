@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+import zipfile
 from email import message_from_bytes
 from pathlib import Path
 
@@ -73,6 +74,21 @@ def test_an_attestation_of_the_old_wheel_is_a_warning(suffix: str) -> None:
     Path(f"{wheel}{suffix}").touch()
     result = make("--property", "x86_64::level::v3", "--label", "fast", wheel)
     assert f"{wheel}{suffix} does not cover the new wheel; attest or sign" in result.stderr
+
+
+def test_the_remedy_for_an_unsound_wheel_names_its_path() -> None:
+    Path("my wheels").mkdir()
+    wheel = make_wheel(Path("my wheels"))
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.comment = b"made by hand"
+    result = make("--property", "x86_64::level::v3", "--label", "fast", wheel)
+    named = f"`variant-backend mend '{wheel}' -o mended`"
+    assert (
+        f"warning: {wheel.name}: the archive has a comment; write a sound copy with {named}" in result.stderr
+    )
+    wheel.write_bytes(b"\0" + wheel.read_bytes())
+    arguments = ["--property", "x86_64::level::v3", "--label", "other", str(wheel)]
+    assert named in CliRunner().invoke(make_variant_command, arguments).stderr
 
 
 def test_one_property_makes_a_variant_and_the_path_is_printed() -> None:
