@@ -12,6 +12,9 @@ The promises:
 - torch: labelling the real torch wheel takes at most 2.5 times as long as ``cp``, at least 50 times
   less than variantlib's ``make-variant``, and at most 80 MB of memory. Making its null variant by the recipe
   of ``examples/pytorch``, without its local version, takes at most 2.5 times as long as ``cp``, too.
+- payload: ``variant-backend check --payload`` takes at most 1.2 times as long for the real torch wheel as
+  Python takes to inflate its shared objects, and at most 100 MB of memory.
+- mend: writing a sound copy of a wheel takes at most 12 times as long for 10,000 members as for 1,000.
 - large: labelling a made wheel of 2 GB takes at most 1.3 times as long as ``cp``.
 - hook: in the build hook, rewriting a wheel of 500 MB takes at most twice as long as one of 5 MB.
 - small: labelling a small wheel takes at most 9 times as long as ``python -c pass``, and no longer
@@ -197,6 +200,48 @@ def benchmark_torch(bench: Bench) -> Iterator[Figure]:
     timed = in_turn((bench.runs + 2) // 3, commands, warm_up=False)
     yield faster(50, subject, *timed)
     yield smaller(80, f"{subject}: peak memory", *timed)
+
+
+# The peer of the payload: the import tables are in shared objects, which have to be inflated for them.
+INFLATE = """\
+import sys
+import zipfile
+
+with zipfile.ZipFile(sys.argv[1]) as archive:
+    for name in archive.namelist():
+        if ".so" in name:
+            with archive.open(name) as member:
+                while member.read(1 << 20):
+                    pass
+"""
+
+
+def benchmark_payload(bench: Bench) -> Iterator[Figure]:
+    """Read the import tables of the real torch wheel, against inflating its shared objects."""
+    wheel = bench.torch or download_torch(bench.folder)
+    check: list[str | Path] = [script("variant-backend"), "check", "--payload", wheel]
+    commands = {
+        "check --payload": lambda: bench.run(check),
+        "inflating": lambda: bench.run([sys.executable, "-c", INFLATE, wheel]),
+    }
+    timed = in_turn((bench.runs + 2) // 3, commands)
+    yield at_most(1.2, f"{wheel.name}: import tables", *timed)
+    yield smaller(100, f"{wheel.name}: peak memory", *timed)
+
+
+def benchmark_mend(bench: Bench) -> Iterator[Figure]:
+    """Mend a wheel with 10,000 members, against one with 1,000."""
+
+    def mend(members: int) -> Callable[[], Run]:
+        folder = bench.folder / f"unsound{members}"
+        folder.mkdir()
+        wheel = make_wheel(folder, members, 100)
+        with wheel.open("ab") as file:
+            file.write(b"trailing bytes")
+        return lambda: bench.run([script("variant-backend"), "mend", "-q", wheel, "-o", bench.output])
+
+    commands = {f"{count:,} members": mend(count) for count in (10_000, 1_000)}
+    yield at_most(12, "10,000 members against 1,000", *in_turn(bench.runs, commands))
 
 
 def benchmark_large(bench: Bench) -> Iterator[Figure]:
@@ -436,6 +481,8 @@ def benchmark_dispatch(bench: Bench) -> Iterator[Figure]:
 
 BENCHMARKS = {
     "torch": benchmark_torch,
+    "payload": benchmark_payload,
+    "mend": benchmark_mend,
     "large": benchmark_large,
     "hook": benchmark_hook,
     "small": benchmark_small,

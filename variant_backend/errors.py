@@ -32,6 +32,14 @@ class Problem(NamedTuple):
         """Return this problem with *place* put before its own place."""
         return self._replace(place=f"{place}: {self.place}" if self.place else str(place))
 
+    def naming(self, path: object) -> Problem:
+        """Return this problem with *path* in the command of its remedy, for the word WHEEL."""
+        if not self.remedy or " WHEEL " not in self.remedy:
+            return self
+        from shlex import quote
+
+        return self._replace(remedy=self.remedy.replace(" WHEEL ", f" {quote(str(path))} "))
+
     def at(self, place: str, code: str | None = None) -> Problem:
         """Return this problem at *place*, with its own place moved to the start of its text."""
         text = f"{self.place}: {self.text}" if self.place else self.text
@@ -63,6 +71,10 @@ class VariantError(Exception):
     def within(self, place: object) -> VariantError:
         """Return this error with *place* put before the place of every problem."""
         return type(self)(*(problem.within(place) for problem in self.problems))
+
+    def naming(self, path: object) -> VariantError:
+        """Return this error with *path* in the commands of its remedies, for the word WHEEL."""
+        return type(self)(*(problem.naming(path) for problem in self.problems))
 
 
 class RequestError(VariantError):

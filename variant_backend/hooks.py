@@ -242,6 +242,7 @@ def _prepare_metadata(hook: str) -> Callable[..., str]:
             name = _wrapped(hook)(metadata_directory, backend_settings(config_settings))
             return name
         from .wheel_rewrite import edited_metadata
+        from .wheels.examination import check_core_metadata
 
         if hook.endswith("build_wheel"):
             _check_filename(build)
@@ -254,12 +255,11 @@ def _prepare_metadata(hook: str) -> Callable[..., str]:
         (folder / "variant.json").write_bytes(plan.metadata.to_json())
         core_metadata = folder / "METADATA"
         try:
-            edited, notices = edited_metadata(core_metadata.read_bytes(), plan)
+            with wheel_written_by(build.project.build_backend):
+                check_core_metadata(core_metadata.read_bytes())
+                core_metadata.write_bytes(edited_metadata(core_metadata.read_bytes(), plan))
         except VariantError as error:
             raise error.within(name) from None
-        core_metadata.write_bytes(edited)
-        for notice in notices:
-            _warn(f"{name}: {notice}")
         return name
 
     return prepare

@@ -109,21 +109,13 @@ def renamed(filename: WheelFilename, plan: AnyPlan) -> WheelFilename:
     )
 
 
-class Edited(NamedTuple):
-    """METADATA after a change, and notices about what was repaired in it."""
-
-    metadata: bytes
-    notices: Sequence[str] = ()
-
-
-def edited_metadata(metadata: bytes, plan: AnyPlan) -> Edited:
-    """Return METADATA changed by *plan*; if the plan changes nothing, nothing is repaired either.
+def edited_metadata(metadata: bytes, plan: AnyPlan) -> bytes:
+    """Return METADATA changed by *plan*.
 
     Raises VariantError if a requirement's variant marker is invalid or cannot be decided, or if installers
     would read other values than the planned ones.
     """
-    repaired, notices = core_metadata.repaired(metadata)
-    edited, meant = repaired, dict[str, list[str]]()
+    edited, meant = metadata, dict[str, list[str]]()
     if plan.recipe.strip_local_version:
         meant["Version"] = [core_metadata.read_field(edited, "Version").partition("+")[0]]
         edited = core_metadata.replace_version(edited, *meant["Version"])
@@ -134,10 +126,9 @@ def edited_metadata(metadata: bytes, plan: AnyPlan) -> Edited:
     meant["Requires-Dist"] = plan.recipe.requirements(present, plan.variant)
     if meant["Requires-Dist"] != present:
         edited = _with_requirements(edited, present, meant["Requires-Dist"])
-    if edited == repaired:
-        return Edited(metadata)
-    check_readers(edited, {field: core_metadata.all_values(repaired, field) for field in FIELDS} | meant)
-    return Edited(edited, notices)
+    if edited != metadata:
+        check_readers(edited, {field: core_metadata.all_values(metadata, field) for field in FIELDS} | meant)
+    return edited
 
 
 def _with_requirements(metadata: bytes, present: Sequence[str], wanted: Sequence[str]) -> bytes:
@@ -202,7 +193,7 @@ def _uncovered(wheel: Path) -> list[str]:
 
 def _already(sound: SoundWheel, plan: AnyPlan, target: Path) -> Outcome:
     """Return the outcome for a wheel that is this variant already; raises VariantError if it is not."""
-    if edits_of(sound, plan, edited_metadata(sound.wheel.core_metadata, plan).metadata):
+    if edits_of(sound, plan, edited_metadata(sound.wheel.core_metadata, plan)):
         raise VariantError("the variant would have the same name", hint="give another --output")
     kind = "this variant" if plan.document else "plain, and has this name and version"
     return Outcome(target, False, (*sound.notices, f"the wheel is {kind} already"))
@@ -215,11 +206,10 @@ def rewritten(sound: SoundWheel, plan: AnyPlan) -> Rewriting:
         raise VariantError("the wheel is a variant", hint="use `variant-backend unmake` on it")
     if plan.recipe.dependencies or plan.recipe.remove_dependencies:
         _check_is_no_other_variant(wheel, plan.variant.label)
-    metadata, notices = edited_metadata(wheel.core_metadata, plan)
+    metadata = edited_metadata(wheel.core_metadata, plan)
     edits = edits_of(sound, plan, metadata)
     warnings = [*sound.notices]
     warnings += [f"{name} was removed, because it signs the old RECORD" for name in wheel.signatures()]
-    warnings += notices
     if (former := wheel.filename.label) not in (None, plan.variant.label):
         warnings.append(f"the wheel is variant {former!r} already; the new one replaces its properties")
     warnings += _other_runtimes(wheel, plan.variant)

@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from helpers.made_wheels import make_wheel
+from helpers.made_wheels import METADATA, make_wheel
 from helpers.strict_reader import walk
 from helpers.wrapped_project import (
     ALL_HOOKS,
@@ -104,6 +104,17 @@ def test_the_backend_of_an_unsound_wheel_is_named(project: Project, settings: Se
         assert (project.dist / PLAIN_NAME).read_bytes() == path.read_bytes()
         said = "\n".join(project.said)
     assert "missing row for 'demo-1.0.dist-info/RECORD'" in said
+    assert "update 'wrapped', which wrote this wheel" in said
+
+
+@pytest.mark.parametrize("hook", ["build_wheel", "prepare_metadata_for_build_wheel"])
+def test_the_backend_of_metadata_that_readers_refuse_is_named(tmp_path: Path, hook: str) -> None:
+    spaced = METADATA.replace("Name:", "Name :")
+    prepared = spaced.format(name="demo", version="1.0")
+    project = Project(tmp_path / "project", COMPLETE.replace(".touch()", f".write_text({prepared!r})"))
+    make_wheel(project.root / "ready", metadata=spaced)
+    said = project.refusal(hook, SMALL)
+    assert "METADATA: spaces before the colon of a field" in said
     assert "update 'wrapped', which wrote this wheel" in said
 
 

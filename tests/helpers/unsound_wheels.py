@@ -134,6 +134,17 @@ UNSOUND: Mapping[str, Maker] = {
     "METADATA has two versions": with_file(META, lambda old: b"Version: 1.0\n" + old),
     "METADATA has no name": with_file(META, lambda old: old.replace(b"Name: demo\n", b"")),
     "METADATA is empty": with_file(META),
+    "METADATA has spaces before a colon": with_file(META, lambda old: old.replace(b"Name:", b"Name :")),
+    "METADATA has a value on two lines": with_file(
+        META, lambda old: old.replace(b"\nSummary", b"\nRequires-Dist: a\n  >=1\nSummary")
+    ),
+    "METADATA has doubled line ends": with_file(META, lambda old: old.replace(b"\n", b"\r\r\n")),
+    "METADATA starts with a mark": with_file(META, lambda old: b"\xef\xbb\xbf" + old),
+    "METADATA starts with an empty line": with_file(META, lambda old: b"\n" + old),
+    "METADATA has a malformed line": with_file(
+        META,
+        lambda old: old.replace(b"\nSummary", b"\nLicense: MIT\nCopyright me\nRequires-Dist: a\nSummary"),
+    ),
     "WHEEL is missing": without(f"{DIST_INFO}/WHEEL"),
     "no dist-info": made(
         lambda contents: [contents.pop(name) for name in [*contents] if DIST_INFO in name], None

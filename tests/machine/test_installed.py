@@ -419,7 +419,7 @@ def test_align_compares_variants_with_the_runtimes_of_plain_packages() -> None:
     options = ("--path", "site", *NOWHERE, "--align", "nvidia")
     lines = run_here(main, "installed", *options).stdout.splitlines()
     assert lines[-3:-1] == [f"{name} 1.0  (plain)  links libcudart.so.{version}" for name, version in LINKING]
-    text = "new 1.0: demo 1.0: links libcudart.so.13 of CUDA 13, but"
+    text = "new 1.0: does not fit demo 1.0: it links libcudart.so.13 of CUDA 13, but"
     assert lines[-1].startswith(text)
     result = CliRunner().invoke(main, ["installed", *options, "--check"])
     assert (result.exit_code, f"error: {text}" in result.stderr) == (1, True)

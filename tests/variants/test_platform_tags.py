@@ -93,7 +93,7 @@ CUDA = Property("nvidia", "sm_arch", "90_real")
         ("macosx_11_0_arm64", [Property("gpu", "mode", "on")], None),
     ],
 )
-def test_a_variant_that_no_machine_of_its_tags_supports_is_a_problem(
+def test_an_impossible_variant_is_a_problem(
     platform: str, properties: list[Property], text: str | None
 ) -> None:
     problems = [*of_tags(metadata(properties, {}), f"py3-none-{platform}")]

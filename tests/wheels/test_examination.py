@@ -25,7 +25,7 @@ from variant_backend.variants.providers import StaticProvider
 from variant_backend.wheel_rewrite import Plan, make_variant
 from variant_backend.wheels.mend import mend
 from variant_backend.wheels.reading import WheelFile
-from variant_backend.wheels.soundness import NOTICES, REMEDIES
+from variant_backend.wheels.soundness import NOTICES, REMEDIES, of_entry_points
 from variant_backend.wheels.unmake import unmake
 
 NAME = "demo-1.0-py3-none-any.whl"
@@ -348,3 +348,16 @@ def test_refused_characters_are_those_of_unicode() -> None:
             assert re.fullmatch(_REFUSED, chr(number)), hex(number)
         elif category not in ("Cn", "Cs"):
             assert not re.fullmatch(_REFUSED, chr(number)), hex(number)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("a = b:c\n", "line 1: expected a section such as [console_scripts], got 'a = b:c'"),
+        ("[console_scripts]\na\n", "line 2: expected NAME = VALUE, got 'a'"),
+        ("[console_scripts]\na = b:c\na = b:c\n", "line 3: duplicate 'a = b:c'"),
+        ("[console_scripts]\n\n[console_scripts]\n", "line 3: duplicate '[console_scripts]'"),
+    ],
+)
+def test_a_line_of_entry_points_that_cannot_be_parsed_is_quoted(content: str, text: str) -> None:
+    assert [problem.text for problem in of_entry_points(content.encode())] == [text]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import stat
@@ -28,6 +29,7 @@ STEM = "demo-1.0"
 INFO = f"{STEM}.dist-info"
 RECORD = f"{INFO}/RECORD"
 FILES = {"demo/__init__.py": b"x = 1\n" * 50, "demo/données.txt": b"text", "demo/empty.py": b""}
+DIGEST = hashlib.sha256(FILES["demo/__init__.py"]).hexdigest()
 
 
 class Draft:
@@ -163,6 +165,12 @@ def signed(draft: Draft) -> None:
     draft.rows.append(record_row(f"{INFO}/RECORD.jws", b"{}"))
 
 
+def with_old_record(draft: Draft) -> None:
+    """Put another RECORD before the valid one, under the same name."""
+    draft.members[f"{INFO}/RECORZ"] = b"gone.py,,\n"
+    draft.changes.append(lambda data: bytes(data).replace(b"/RECORZ", b"/RECORD"))
+
+
 # Each breaks a wheel so that the repair says the text. They can be combined.
 LAYOUT: dict[str, tuple[Callable[[Draft], None], str]] = {
     "data descriptors": (having(streamed=True), "data descriptor removed: 'demo/__init__.py' and 5 more"),
@@ -181,6 +189,7 @@ LAYOUT: dict[str, tuple[Callable[[Draft], None], str]] = {
     "local header": (bytes_by(with_other_header), "local header made equal to the directory: 'demo/__init"),
     "unmarked name": (bytes_by(with_unmarked_names), "name marked as UTF-8: 'demo/données.txt'"),
     "copy": (having(copies=["demo/__init__.py"]), "copy of a member removed: 'demo/__init__.py'"),
+    "two RECORDs": (with_old_record, f"copy of a member removed: '{RECORD}'"),
 }
 ROWS: dict[str, tuple[Callable[[Draft], None], str]] = {
     "slash": (rows(lambda rows: ["/" + row for row in rows]), "RECORD: path made relative"),
@@ -198,6 +207,14 @@ ROWS: dict[str, tuple[Callable[[Draft], None], str]] = {
     "hex": (
         rows(lambda rows: [f"demo/__init__.py,sha256={'0' * 64},300\n", *rows[1:]]),
         "RECORD: wrong hash replaced for 'demo/__init__.py'",
+    ),
+    "padded hash": (
+        rows(lambda rows: [rows[0].replace(",300", "=,300"), *rows[1:]]),
+        "RECORD: hash written in URL-safe base64 without padding for 'demo/__init__.py'",
+    ),
+    "right hash in hex": (
+        rows(lambda rows: [f"demo/__init__.py,sha256={DIGEST},300\n", *rows[1:]]),
+        "RECORD: hash written in URL-safe base64 without padding for 'demo/__init__.py'",
     ),
     "weak hash": (
         rows(lambda rows: ["demo/__init__.py,md5=1234,300\n", *rows[1:]]),
@@ -227,8 +244,11 @@ CONTENT: dict[str, tuple[Callable[[Draft], None], str]] = {
     "no tags": (wheel_file("Tag:", "Other:"), "WHEEL: tags changed from none to py3-none-any"),
     "folded tag": (wheel_file("py3-", "py3-\n "), "WHEEL: tags changed from py3- none-any to py3-none-any"),
     "tags after other line ends": (
-        wheel_file("test\n", "a\u2028b\x0cc\n d\nTag: cp39-none-any\n"),
-        "WHEEL: tags changed from cp39-none-any, py3-none-any to py3-none-any",
+        wheel_file(
+            "test\nRoot-Is-Purelib: true\nTag: py3-none-any",
+            "a\u2028b\x0cc\n d\nRoot-Is-Purelib: true\nTag: cp39-none-any",
+        ),
+        "WHEEL: tags changed from cp39-none-any to py3-none-any",
     ),
     "build": (wheel_file("Tag:", "Build: 7\nTag:"), "WHEEL: build number changed from 7 to none"),
     "no Wheel-Version": (wheel_file("Wheel-Version: 1.0\n", ""), "WHEEL: Wheel-Version 1.0 added"),
@@ -342,7 +362,9 @@ def test_label_and_build_number_stay(tmp_path: Path) -> None:
     draft.name = "demo-1.0-7-py3-none-any.whl"
     path, stderr = mended(draft.write(tmp_path))
     assert path.name == draft.name
-    assert "WHEEL: build number changed from none to 7" in stderr
+    assert stderr.endswith("sound already, not written\n")
+    wheel_file("py3-none", "cp39-none")(draft)
+    path, _ = mended(draft.write(tmp_path))
     assert b"\nBuild: 7\n" in check_sound(path)[f"{INFO}/WHEEL"]
 
 
@@ -529,11 +551,12 @@ def test_a_dry_run_writes_nothing_and_json_lists_the_repairs(tmp_path: Path) -> 
     ]
 
 
-def test_problems_of_metadata_that_remain_are_warnings(tmp_path: Path) -> None:
+def test_problems_of_metadata_without_a_certain_repair_are_errors(tmp_path: Path) -> None:
     draft = Draft()
     text = METADATA.format(name="demo", version="1.0").replace("\nSummary", "\nRequires-Dist: ?\nSummary")
     draft.set("METADATA", text.encode())
     draft.comment = b"x"
-    wheel = draft.write(tmp_path)
-    _, stderr = mended(wheel)
-    assert f"warning: {wheel}: METADATA: Requires-Dist: " in stderr
+    result = mend(draft.write(tmp_path), "-o", tmp_path / "mended")
+    assert result.exit_code == 1
+    assert "error: demo-1.0-py3-none-any.whl: METADATA: Requires-Dist: requirement '?'" in result.stderr
+    assert not (tmp_path / "mended").exists()

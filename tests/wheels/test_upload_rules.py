@@ -68,8 +68,8 @@ def test_a_license_file_in_the_wheel_is_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "field", "message"),
     [
-        ("Keywords: a\nKeywords: b\n", "keywords", "expected one value, got 2"),
-        ("X-Thing: 1\nX-Thing: 2\n", "x-thing", "unknown field or invalid value"),
+        ("Keywords: a\nKeywords: b\n", "Keywords", "expected one value, got 2"),
+        ("X-Thing: 1\nX-Thing: 2\n", "X-Thing", "unknown field or invalid value"),
         ("Requires-Dist: !\nRequires-Python: x\n", None, None),  # other rules report these
         ("Summary: \udcff\n", None, None),
     ],

@@ -121,7 +121,7 @@ def convert(
             outcome = make_variant(wheel, plan, folder, force=force, dry_run=dry_run, advance=advance)
             return _with_pins(outcome, plan, removed)
         except VariantError as error:
-            return error
+            return error.naming(wheel.path)
 
     return _map(convert_one, planned, jobs)
 

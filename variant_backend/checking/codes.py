@@ -103,7 +103,7 @@ RULES: Mapping[str, Rule] = {
     "tag-mismatch": Rule(
         (FORMAT,),
         WARNING,
-        "WHEEL has other tags than the filename, invalid ones or none, or another build number.",
+        "The tags in WHEEL are missing, invalid, or not those of the filename, or its build number differs.",
         MEND,
     ),
     "bad-entry-points": _format(
@@ -124,7 +124,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "bad-hash": _format("A hash in RECORD has an unknown algorithm or an invalid form.", MEND),
     "weak-hash": Rule(
-        (FORMAT,), WARNING, "A hash in RECORD is of MD5 or SHA-1, which the format forbids.", MEND
+        (FORMAT,), WARNING, "A hash in RECORD uses MD5 or SHA-1, which the format forbids.", MEND
     ),
     "missing-row": _format("RECORD does not list a file of the wheel.", MEND),
     "stray-row": _format("RECORD lists a file that is not in the wheel.", MEND),
@@ -408,7 +408,7 @@ RULES: Mapping[str, Rule] = {
     "missing-local-version": Rule(
         (PRACTICE,),
         WARNING,
-        "A dependency requires a local version of a checked project that has no such wheel.",
+        "A dependency requires a local version, but no wheel of that checked project has it.",
         "require the version without +LOCAL",
     ),
     "signature": Rule(
@@ -457,16 +457,17 @@ RULES: Mapping[str, Rule] = {
 }
 
 
-# Every release with labels breaks the other rule, so it is checked only if a selection names it.
-BY_DEFAULT = frozenset(RULES) - {"labelled-upload"}
+# Wheels for one's own index break the other rules on purpose, so they are checked only if a selection names
+# them or their group.
+BY_DEFAULT = frozenset(RULES) - {"labelled-upload", "large-upload", "local-version", "refused-platform"}
 
 
 def select_codes(select: Iterable[str], ignore: Iterable[str], installers: Collection[str]) -> set[str]:
     """Return the selected codes: those in *select*, or all, minus those in *ignore*.
 
     Both take codes and groups. Rules about an installer are left out unless it is one of *installers*. Rules
-    about given paths are always selected, unless *ignore* has their codes. The rule about labels on public
-    indexes is selected only if *select* has it or its group.
+    about given paths are always selected, unless *ignore* has their codes. Some rules of the group ``upload``
+    are selected only if *select* has them or their group.
     Raises VariantError with a suggestion if a name is neither a code nor a group, or if no rule is left.
     """
     select, ignore = [*select], [*ignore]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -24,8 +23,7 @@ class Finding(NamedTuple):
         remedy = problem.remedy or RULES[problem.code].remedy
         if not problem.remedy and " DIR`" in remedy:
             remedy = remedy.replace(" DIR`", f" {release_folder(file)}`")
-        remedy = remedy.replace(" WHEEL ", f" {shlex.quote(file)} ")
-        return cls(file, Problem(problem.code, problem.place, problem.text, remedy))
+        return cls(file, Problem(problem.code, problem.place, problem.text, remedy).naming(file))
 
     @property
     def severity(self) -> str:

@@ -84,7 +84,7 @@ class _Members(NamedTuple):
     examined: Examined
 
     def check(self) -> CheckedWheel:
-        """Check all of them."""
+        """Run all checks, and return what the comparison of wheels needs."""
         wheel, contents, record, _ = self.examined
         dependencies = self.check_core_metadata(contents.get("METADATA"))
         metadata = None

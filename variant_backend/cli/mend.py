@@ -43,8 +43,8 @@ def mend_command(
     """Write sound wheels from unsound ones.
 
     The command prints each repair, and the path of each sound wheel. A wheel that is sound already is not
-    written: its own path is printed. The input wheels never change. What cannot be repaired with certainty
-    is an error.
+    written: its own path is printed. The input wheels never change. If a repair is not certain, the command
+    reports an error.
     """
     from ..wheels.mend import mend_all
 
@@ -66,7 +66,8 @@ def _report(printer: Printer, wheel: Path, result: Mended | VariantError) -> Non
     if isinstance(result, VariantError):
         printer.fail(result)
         return
-    for text in result.repairs or ("sound already, not written",):
+    state = "no problem that can be repaired" if result.warnings else "sound already"
+    for text in result.repairs or (f"{state}, not written",):
         printer.say(f"{wheel}: {text}")
     for text in result.warnings:
         printer.warn(Problem("warning", str(wheel), text))

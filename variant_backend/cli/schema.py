@@ -15,14 +15,14 @@ _OTHER_NAMES = {"machine": "hardware", "variants.json": "index-file"}
 @click.command(
     "schema", cls=Command, json=False, example="variant-backend schema pyproject", page="docs/schemas.md"
 )
-@click.argument("name", default="pyproject", metavar="[pyproject|variant.json|index-file|COMMAND]")
+@click.argument("name", default="pyproject", metavar="[SCHEMA]")
 def schema_command(name: str) -> None:
     """Print a JSON Schema, for editors and checkers.
 
-    pyproject stands for pyproject.toml: the schema describes the tables [variant] and [tool.variant-backend],
-    and allows any other table. variant.json and index-file stand for the metadata of a wheel and of a
-    release. COMMAND stands for the output of a command with --json; for hardware, that is
-    a machine file.
+    SCHEMA is one of these names. pyproject, the default, describes the tables [variant] and
+    [tool.variant-backend] in pyproject.toml, and allows any other table. variant.json and index-file describe
+    the metadata of a wheel and of a release. The name of a command describes its output with --json; for
+    hardware, that is a machine file.
     """
     from ..schema import (
         DOCUMENTS,

@@ -16,7 +16,9 @@ from ..variants.filename import escape
 # A field with its continuation lines and their line ends.
 _VALUE = rb"[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)\n?"
 _REQUIREMENT = rb"(?mi)^Requires-Dist" + _VALUE
-_FOLDED = re.compile(rb"(?mi)^Requires-Dist:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)+")
+_FOLDED = re.compile(
+    rb"(?mi)^(?:Metadata-Version|Name|Requires-Dist|Provides-Extra):[^\r\n]*(?:\r*\n[ \t][^\r\n]*)+"
+)
 _SPACED = re.compile(
     rb"(?mi)^(Metadata-Version|Name|Version|Requires-Dist|Requires-Python|Provides-Extra)[ \t]+:"
 )
@@ -62,22 +64,31 @@ def all_values(data: bytes, field: str) -> list[str]:
 
 
 def repaired(data: bytes) -> tuple[bytes, list[str]]:
-    """Return the metadata with mistakes corrected whose meaning is certain, and a notice for each kind."""
-    notices = []
+    """Return the metadata with mistakes corrected whose meaning is certain, and each kind of them as a text.
+
+    Because of each of them, pip, `packaging` or uv refuses the metadata, or reads something else.
+    """
+    mistakes = []
     if _BEFORE_FIELDS.match(data):
         data = _BEFORE_FIELDS.sub(b"", data)
-        notices.append("a byte order mark or an empty line before the first field was removed")
-    if b"\r\r\n" in data and data.count(b"\r\r\n") == data.count(b"\n"):
-        data = data.replace(b"\r\r\n", b"\r\n")
-        notices.append("line ends CR CR LF were replaced by CR LF")
+        mistakes.append("a byte order mark or an empty line before the first field")
     headers = _headers(data)
     fixed, count = _SPACED.subn(rb"\1:", headers)
     if count:
-        notices.append("spaces before the colon of a field were removed, because parsers stop there")
-    fixed, count = _FOLDED.subn(lambda match: b" ".join(map(bytes.strip, match[0].splitlines())), fixed)
+        mistakes.append("spaces before the colon of a field, where parsers stop")
+    fixed, count = _FOLDED.subn(_joined, fixed)
     if count:
-        notices.append("a Requires-Dist on several lines was joined, because pip rejects it")
-    return fixed + data[len(headers) :], [f"METADATA: {notice}" for notice in notices]
+        mistakes.append("a value on several lines, which pip or twine rejects")
+    data = fixed + data[len(headers) :]
+    if b"\r\r\n" in data and data.count(b"\r\r\n") == data.count(b"\n"):
+        data = data.replace(b"\r\r\n", b"\r\n")
+        mistakes.append("line ends CR CR LF")
+    return data, mistakes
+
+
+def _joined(field: re.Match[bytes]) -> bytes:
+    """Return a field on one line."""
+    return b" ".join(filter(None, map(bytes.strip, field[0].splitlines())))
 
 
 def find_field(data: bytes, field: str) -> str | None:

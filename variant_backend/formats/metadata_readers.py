@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import MOST_SHOWN, Problem, VariantError, one_of
+from .core_metadata import all_values
 
 if TYPE_CHECKING:
     from email.message import Message
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 # The fields on which installing depends.
 FIELDS = ("Name", "Version", "Requires-Dist", "Requires-Python", "Provides-Extra")
 _REPEATABLE = ("Requires-Dist", "Provides-Extra")
+
+# Fields that all readers read alike. Most METADATA has only such fields, and `email` takes long to import.
+_NAMED = "|".join(FIELDS)
+_USUAL = re.compile(
+    rf"(?:(?:{_NAMED}): (?! *UNKNOWN *\r?\n)(?:(?!=\?)[ -~])+\r?\n"
+    rf"|(?!(?i:{_NAMED})[ \t]*:)[!-9;-~]+:[^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*)+(?=\r?\n|\Z)".encode()
+)
 
 # The start of the first line that is not a field, where `email` stops.
 _STRAY = re.compile(r"(?:\A|\r\n|\r(?!\n)|\n)(?!From |[!-9;-~]*:|[ \t])")
@@ -74,6 +82,22 @@ _READERS: Mapping[str, Callable[[bytes], dict[str, list[str]]]] = {
 }
 
 
+def check_reading(data: bytes) -> None:
+    """Check that all readers of METADATA read what it says, apart from white space.
+
+    Raises VariantError as `check_readers` does.
+    """
+    if not _is_usual(data):
+        check_readers(data, {field: all_values(data, field) for field in FIELDS})
+
+
+def _is_usual(data: bytes) -> bool:
+    """Return whether METADATA has only fields that all readers read alike."""
+    headers = _USUAL.match(data)
+    single = re.findall(rb"(?m)^(Name|Version|Requires-Python):", headers[0]) if headers else []
+    return headers is not None and len(single) == len({*single})
+
+
 def check_readers(data: bytes, meant: Mapping[str, Sequence[str]]) -> None:
     """Check that all readers of METADATA read the *meant* values of each field, apart from white space.
 
@@ -91,9 +115,10 @@ def _problem(data: bytes, reader: str, field: str, meant: Sequence[str], got: Se
     stray = _STRAY.search(text)
     line = re.split(r"[\r\n]", text[stray.end() :], maxsplit=1)[0] if stray else ""
     if stray and line:
-        number = len(re.findall(r"\r\n|\r|\n", text[: stray.end()])) + 1
-        text = f"line {number}: expected 'FIELD: VALUE' or an indented line, got {_shown(line)}"
+        text = f"expected 'FIELD: VALUE' or an indented line, got {_shown(line)}"
         return Problem("error", "METADATA", f"{text}; parsers stop there", _REMEDY)
+    if len(meant) > 1 and field not in _REPEATABLE:
+        return Problem("error", "METADATA", f"duplicate field {field}", _REMEDY)
     only = [text for text in (*meant, *got) if (text in meant) != (text in got)]
     shown = f": {one_of(dict.fromkeys(map(_shown, only)))}" if only else ""
     return Problem("error", "METADATA", f"{field}: {reader} reads other values than meant{shown}", _REMEDY)

@@ -69,7 +69,7 @@ class Record(NamedTuple):
         if missing := files - listed - unlisted:
             yield Problem("missing-row", place, f"missing row for {_first_of(missing)}")
         if stray := listed - files - unlisted:
-            yield Problem("stray-row", place, f"row for {_first_of(stray)}, which is not in the wheel")
+            yield Problem("stray-row", place, f"row without a file in the wheel: {_first_of(stray)}")
 
     def _incomplete(self, place: str, unlisted: Set[str]) -> list[str]:
         """Return the files whose rows lack hash or size; the row of RECORD must have neither."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 from collections.abc import Collection, Iterator, Mapping, Set
@@ -167,6 +168,8 @@ class _AcceptedRows:
         if algorithm not in ALGORITHMS:
             return "RECORD: hash replaced by sha256 for"
         if value != facts.digests[algorithm]:
+            if value in _other_forms(facts.digests[algorithm]):
+                return "RECORD: hash written in URL-safe base64 without padding for"
             return "RECORD: wrong hash replaced for"
         return "RECORD: size corrected for" if size != str(facts.size) else None
 
@@ -186,6 +189,13 @@ class _AcceptedRows:
                 self.listed.add(path)
                 self.note("RECORD: row added for", path)
                 yield self._new_line(path)
+
+
+def _other_forms(digest: str) -> set[str]:
+    """Return other texts of a digest that tools write into RECORD: in hex, and in base64 with padding."""
+    content = base64.urlsafe_b64decode(digest + "=" * (-len(digest) % 4))
+    forms = {base64.b64encode(content).decode(), base64.urlsafe_b64encode(content).decode()}
+    return {content.hex(), *forms, *(form.rstrip("=") for form in forms)}
 
 
 def first_of(paths: Collection[str]) -> str:

@@ -30,6 +30,7 @@ from .zip_records import (
     change_end,
     change_local,
     compare_headers,
+    directory_shift,
     dos_time,
     header_length,
     moved,
@@ -103,12 +104,12 @@ class Archive(NamedTuple):
         except VariantError:
             if source.read(min(size, 4), 0) == LOCAL_SIGNATURE:
                 raise
-            raise VariantError(text, hint=MEND if _END_SIGNATURE in tail else None) from None
+            raise VariantError(text, hint=_remedy(source, directory_shift(tail, size))) from None
         directory = source.read(ending.directory_size, ending.directory_offset)
         entries = read_directory(directory, ending.total)
         # The first bytes are not read for that: in a remote file, each part takes a request.
         if all(entry.offset for entry in entries):
-            raise VariantError(text, hint=MEND)
+            raise VariantError(text, hint=_remedy(source, min(map(_OFFSET, entries), default=0)))
         return cls(source, entries, ending.directory_offset, ending.records)
 
     def check_layout(self) -> None:
@@ -230,6 +231,14 @@ class Archive(NamedTuple):
             changes["time"], changes["date"] = dos_time(moment)
         local = change_local(self._local_header(entry), name, changes)
         return Member(local, change_central(entry.central, name, changes), data)
+
+
+def _remedy(source: Source, prefix: int | None) -> str | None:
+    """Return the remedy for an archive whose first local header should follow *prefix* bytes."""
+    if prefix is None:
+        return None
+    is_whole = 0 < prefix <= source.size - LOCAL_SIZE and source.read(4, prefix) == LOCAL_SIGNATURE
+    return MEND if is_whole else REBUILD
 
 
 def _usual_header(entry: Entry) -> bytes:

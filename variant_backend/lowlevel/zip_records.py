@@ -185,6 +185,18 @@ def read_ending(tail: bytes, file_size: int) -> Ending:
     return Ending(total, size, offset, tail[start:])
 
 
+def directory_shift(tail: bytes, file_size: int) -> int | None:
+    """Return how many bytes before an archive make its directory start later than its end record says.
+
+    None if there is no end record. ZIP64 records are not read.
+    """
+    position = tail.rfind(_END_SIGNATURE)
+    if not 0 <= position <= len(tail) - _END.size:
+        return None
+    end = _End._make(_END.unpack_from(tail, position))
+    return file_size - len(tail) + position - end.size - end.offset
+
+
 def _find_end(tail: bytes) -> int:
     """Return the offset of the last record, which must end where the file ends."""
     trailing = -1
@@ -305,7 +317,11 @@ def _read_record(central: _Central, record: bytes) -> Entry:
     if not name.isascii() and not central.flags & _UTF8:
         raise VariantError(f"member {name!r}: its name is not marked as UTF-8", hint=MEND)
     if text := _forbidden(central):
-        is_mendable = not central.flags & _ENCRYPTED and central.method in {*_METHODS, *RECOMPRESSED}
+        is_mendable = (
+            not central.flags & _ENCRYPTED
+            and central.method in {*_METHODS, *RECOMPRESSED}
+            and central.needed & 0xFF <= _NEWEST
+        )
         raise VariantError(f"member {name!r} {text}", hint=MEND if is_mendable else REBUILD)
     slots = [central.size, central.compressed_size, central.offset]
     if central.extra_length:

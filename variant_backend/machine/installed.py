@@ -194,8 +194,8 @@ def _other_runtimes(
         for package in packages:
             first = next(runtime_problems(own, (), package.runtimes), None)
             if first is not None:
-                place = f"{package.name} {package.version}: {name}"
-                problems.append(Problem("error", place, first.text))
+                text = f"does not fit {name}: it {first.text}"
+                problems.append(Problem("error", f"{package.name} {package.version}", text))
     return problems
 
 

@@ -131,11 +131,10 @@ def _upgrade_wheel(path: Path, to: Destination, moment: int | None) -> UpgradedF
         if upgraded.is_current:
             return UpgradedFile(_kept(path, to), upgraded)
         plan = Plan(upgraded.metadata, Recipe(), labelled=file.name.label is not None, moment=moment)
-        if decided := _decided(wheel.core_metadata, edited_metadata(wheel.core_metadata, plan).metadata):
+        # All problems are reported before any file is written, and in a dry run.
+        rewritten(sound_wheel(file.name, wheel.archive), plan)
+        if decided := _decided(wheel.core_metadata, edited_metadata(wheel.core_metadata, plan)):
             upgraded = upgraded._replace(changed=(*upgraded.changed, decided))
-        rewritten(
-            sound_wheel(file.name, wheel.archive), plan
-        )  # reports all problems before any file is written, and in a dry run
     name = str(renamed(file.name, plan))
     return UpgradedFile(_put(path, name, to, lambda folder: make_variant(file, plan, folder).path), upgraded)
 

@@ -6,7 +6,7 @@ or misinstalls it, and print the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -51,17 +51,29 @@ def read_sound(filename: WheelFilename, source: Source) -> SoundWheel:
 def sound_wheel(filename: WheelFilename, archive: Archive) -> SoundWheel:
     """Examine a wheel; raises VariantError with all problems because of which it is not sound."""
     examined = examine(filename, archive)
+    notices = _notices([*soundness.of_filename(filename), *examined.problems])
+    if examined.record is None:
+        raise VariantError(*examined.problems)
+    # The new METADATA may have other URLs.
+    texts = [str(problem) for problem in notices if problem.code != "direct-reference"]
+    return SoundWheel(examined.wheel, examined.record, tuple(texts))
+
+
+def check_core_metadata(data: bytes) -> None:
+    """Check METADATA outside of a wheel; raises VariantError as `sound_wheel` does."""
+    _notices(problem.within("METADATA") for problem in soundness.of_core_metadata(data))
+
+
+def _notices(problems: Iterable[Problem]) -> list[Problem]:
+    """Return the problems for which a conversion accepts a wheel; raises VariantError with all others."""
     problems = [
         problem._replace(remedy=problem.remedy or soundness.REMEDIES.get(problem.code, REBUILD))
-        for problem in (*soundness.of_filename(filename), *examined.problems)
+        for problem in problems
         if problem.code not in _CONVERTED
     ]
-    errors = [problem for problem in problems if problem.code not in soundness.NOTICES]
-    if errors or examined.record is None:
+    if errors := [problem for problem in problems if problem.code not in soundness.NOTICES]:
         raise VariantError(*errors)
-    # The new METADATA may have other URLs.
-    notices = [str(problem) for problem in problems if problem.code != "direct-reference"]
-    return SoundWheel(examined.wheel, examined.record, tuple(notices))
+    return problems
 
 
 def examine(filename: WheelFilename, archive: Archive) -> Examined:
@@ -81,8 +93,7 @@ def examine(filename: WheelFilename, archive: Archive) -> Examined:
             with _catching(problems, code="missing-file"):
                 contents[name] = wheel.read_file(name)
     wheel = wheel._replace(core_metadata=contents.get("METADATA", b""))
-    problems += _of_contents(filename, contents)
-    problems += soundness.of_data_folders(wheel.entries, f"{filename.stem}.data")
+    problems += of_contents(filename, contents, wheel.entries)
     record = None
     if "RECORD" in contents:
         with _catching(problems, "RECORD", code="bad-record"):
@@ -100,8 +111,10 @@ def _catching(problems: list[Problem], place: str = "", *, code: str) -> Iterato
         problems += [Problem(code, place, problem.text, problem.remedy) for problem in error.problems]
 
 
-def _of_contents(filename: WheelFilename, contents: Mapping[str, bytes]) -> list[Problem]:
-    """Apply the rules about single files."""
+def of_contents(
+    filename: WheelFilename, contents: Mapping[str, bytes], names: Iterable[str]
+) -> list[Problem]:
+    """Apply the rules about single files of the dist-info directory, and about the *names* of members."""
     problems: list[Problem] = []
     if (data := contents.get("METADATA")) is not None:
         with _catching(problems, "METADATA", code="wrong-identity"):
@@ -111,6 +124,7 @@ def _of_contents(filename: WheelFilename, contents: Mapping[str, bytes]) -> list
         problems += (problem.within("WHEEL") for problem in soundness.of_wheel_file(data, filename))
     if (data := contents.get("entry_points.txt")) is not None:
         problems += (problem.within("entry_points.txt") for problem in soundness.of_entry_points(data))
+    problems += soundness.of_data_folders(names, f"{filename.stem}.data")
     return problems
 
 
@@ -126,4 +140,4 @@ def _of_record(wheel: Wheel, record: Record, contents: Mapping[str, bytes]) -> I
     ):
         yield problem._replace(place="RECORD")
     if listed := signatures.intersection(path for path, _, _ in record.rows):
-        yield Problem("signature-listed", "RECORD", f"RECORD lists the signature {min(listed)!r}")
+        yield Problem("signature-listed", "RECORD", f"lists the signature {min(listed)!r}")

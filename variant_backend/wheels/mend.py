@@ -1,4 +1,4 @@
-"""Write a sound wheel from an unsound one, and report each repair; what is not certain is an error.
+"""Write a sound wheel from an unsound one, and report each repair; refuse it if a repair is not certain.
 
 Every member is verified. Its compressed data is copied without changes, behind new headers.
 """
@@ -20,9 +20,13 @@ from ..lowlevel.zip_records import REBUILD
 from ..lowlevel.zip_repair import LooseArchive, NewMember, digests_of, write_archive
 from ..variants.filename import WheelFilename
 from . import repairs, soundness
+from .examination import of_contents
 from .reading import SIGNATURES, Wheel, WheelFile, wheel_files
 from .repairs import Directories, Identity, LooseName
 from .writing import check_is_free, check_targets, errors_named
+
+# Problems that remain, and are printed as warnings.
+_REMAINING = {*soundness.NOTICES, "variant-marker"}
 
 
 class Mended(NamedTuple):
@@ -173,7 +177,7 @@ def repaired_wheel(
         for member, name in zip(archive.members, dist_info.names, strict=True)
     ]
     texts = [*archive.repairs, *_header_repairs(archive, members), *spelled.texts]
-    members, removed = _unique(members)
+    members, removed = _unique(members, f"{dist_info.folder}/RECORD")
     changed = [member._replace(content=dist_info.contents.get(member.name)) for member in members]
     moved = dict(zip(spelled.names, dist_info.names, strict=True))
     complete, record_texts = _with_record(changed, dist_info.folder, old, moved)
@@ -186,8 +190,8 @@ def repaired_wheel(
 
 
 def _old_record(archive: LooseArchive) -> bytes | None:
-    """Return the content of the first RECORD, before the names of members are known."""
-    for member in archive.members:
+    """Return the content of the last RECORD, before the names of members are known."""
+    for member in reversed(archive.members):
         if re.fullmatch(rb"[^/\\]+\.dist-info[/\\]RECORD", member.record.name):
             return archive.content(member)
     return None
@@ -203,17 +207,20 @@ def _header_repairs(archive: LooseArchive, members: Sequence[NewMember]) -> Iter
         yield f"{text}: {first_of(names)}"
 
 
-def _unique(members: Sequence[NewMember]) -> tuple[list[NewMember], list[str]]:
+def _unique(members: Sequence[NewMember], record: str) -> tuple[list[NewMember], list[str]]:
     """Return the members without copies and without directories that are also files, and the repairs.
 
-    Raises VariantError if members with one name differ.
+    The last of several RECORDs is kept, as installers read it; its path is *record*. Raises VariantError if
+    other members with one name differ.
     """
     by_name: dict[str, NewMember] = {}
     copies = list[str]()
     for member in members:
         first = by_name.setdefault(member.name, member)
         if first is not member:
-            if (
+            if member.name == record:
+                by_name[record] = member
+            elif (
                 first.contents.digests != member.contents.digests
                 or first.contents.size != member.contents.size
             ):
@@ -250,37 +257,22 @@ class _RepairedFiles(NamedTuple):
         directories = Directories.of(names)
         members = dict(zip(names, archive.members, strict=True))
 
-        def read(name: str) -> bytes:
-            return archive.content(members[f"{directories.dist_info}/{name}"])
-
-        metadata = read("METADATA")
-        identity = repairs.one_identity(filename, metadata, right)
+        old = {
+            name: archive.content(members[path])
+            for name in ("METADATA", "WHEEL", "entry_points.txt")
+            if (path := f"{directories.dist_info}/{name}") in members
+        }
+        identity = repairs.one_identity(filename, old["METADATA"], right)
         stem = identity.filename.stem
         renamed = repairs.renamed_directories(names, directories, filename, stem)
-        wheel = read("WHEEL")
-        new_wheel, wheel_texts = repairs.wheel_file(wheel, identity.filename)
-        contents = {
-            f"{stem}.dist-info/{name}": new
-            for name, old, new in (("METADATA", metadata, identity.metadata), ("WHEEL", wheel, new_wheel))
-            if old != new
-        }
-        problems = [
-            *soundness.of_wheel_file(new_wheel, identity.filename),
-            *soundness.of_data_folders(renamed.names, f"{stem}.data"),
-        ]
-        warnings = [
-            str(problem.within("METADATA")) for problem in soundness.of_core_metadata(identity.metadata)
-        ]
-        if f"{directories.dist_info}/entry_points.txt" in members:
-            for problem in soundness.of_entry_points(read("entry_points.txt")):
-                if problem.code in soundness.NOTICES:
-                    warnings.append(str(problem.within("entry_points.txt")))
-                else:
-                    problems.append(problem)
-        if problems:
-            raise VariantError(*(problem._replace(remedy=REBUILD) for problem in problems))
+        wheel, wheel_texts = repairs.wheel_file(old["WHEEL"], identity.filename)
+        new = {**old, "METADATA": identity.metadata, "WHEEL": wheel}
+        problems = of_contents(identity.filename, new, renamed.names)
+        if errors := [problem for problem in problems if problem.code not in _REMAINING]:
+            raise VariantError(*(problem._replace(remedy=REBUILD) for problem in errors))
+        contents = {f"{stem}.dist-info/{name}": new[name] for name in old if old[name] != new[name]}
         texts = [*identity.texts, *renamed.texts, *wheel_texts]
-        return cls(identity, renamed.names, contents, texts, warnings)
+        return cls(identity, renamed.names, contents, texts, [*map(str, problems)])
 
 
 def _with_record(

@@ -65,7 +65,7 @@ class WheelFile(NamedTuple):
                 read, source = Wheel.read if whole else Wheel.glance, Source.of(file.fileno())
                 yield read(name_inside(self.name, source) if renamed else self.name, source)
         except VariantError as error:
-            raise error.within(self.path.name) from None
+            raise error.naming(self.path).within(self.path.name) from None
         except OSError as error:
             from .wrong_files import unreadable
 

@@ -1,7 +1,7 @@
 """Decide how the names and the dist-info files of an unsound wheel are repaired; never guess.
 
-Each function returns the repaired value, and each repair as a text. Raises VariantError, with the reason, for
-what cannot be repaired with certainty. Source: the binary distribution format.
+Each function returns the repaired value, and each repair as a text. Raises VariantError, with the reason, if
+a repair is not certain. Source: the binary distribution format.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from ..formats import core_metadata
 from ..formats.record_repair import LooseRow, first_of, possible_paths
 from ..lowlevel.zip_records import REBUILD, is_unsafe
 from ..variants.filename import WheelFilename, escape
+from . import soundness
 
 # Which one is right if the filename and METADATA name different releases.
 IDENTITIES = ("filename", "metadata")
@@ -121,25 +122,27 @@ class Identity(NamedTuple):
 
 
 def one_identity(filename: WheelFilename, metadata: bytes, right: str | None) -> Identity:
-    """Return a filename and METADATA that agree; *right* is one of `IDENTITIES`, or None.
+    """Return a filename and a repaired METADATA that agree; *right* is one of `IDENTITIES`, or None.
 
     Raises VariantError if they do not agree and *right* is None, or if METADATA is invalid.
     """
     core_metadata.check_utf8(metadata)
+    metadata, mistakes = core_metadata.repaired(metadata)
+    texts = [f"METADATA: corrected: {mistake}" for mistake in mistakes]
     name = core_metadata.read_field(metadata, "Name")
     version = core_metadata.read_field(metadata, "Version")
     if escape(name) == escape(filename.distribution) and _is_equal(version, filename.version):
-        return Identity(filename, metadata, [])
+        return Identity(filename, metadata, texts)
     inside, outside = f"{name} {version}", f"{filename.distribution} {filename.version}"
     if right == "filename":
         if escape(name) != escape(filename.distribution):
             metadata = core_metadata.rename_project(metadata, filename.distribution)
         if not _is_equal(version, filename.version):
             metadata = core_metadata.replace_version(metadata, filename.version)
-        return Identity(filename, metadata, [f"METADATA: changed from {inside!r} to {outside!r}"])
+        return Identity(filename, metadata, [*texts, f"METADATA: changed from {inside!r} to {outside!r}"])
     if right == "metadata":
         new = filename._replace(distribution=escape(name), version=_normalized(version))
-        return Identity(new, metadata, [f"file renamed from {outside!r} to {inside!r}"])
+        return Identity(new, metadata, [*texts, f"file renamed from {outside!r} to {inside!r}"])
     raise VariantError(
         f"the filename names {outside!r}, METADATA names {inside!r}",
         hint="add --identity filename or --identity metadata to say which is right",
@@ -197,8 +200,10 @@ def _within(name: str, folders: Mapping[str, str]) -> str:
 def wheel_file(data: bytes, filename: WheelFilename) -> tuple[bytes, list[str]]:
     """Return WHEEL with a Wheel-Version, and with the filename's tags and build number.
 
-    Raises VariantError if it cannot be read.
+    It stays as it is if no rule finds a problem in it. Raises VariantError if it cannot be read.
     """
+    if not any(soundness.of_wheel_file(data, filename)):
+        return data, []
     try:
         lines = _LINE.findall(data.decode("utf-8"))
     except UnicodeDecodeError as error:

@@ -5,20 +5,30 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import MOST_SHOWN, Problem, VariantError, one_of
 from ..formats import core_metadata
+from ..formats.metadata_readers import FIELDS, check_reading
 from ..lowlevel.zip_archive import Archive
 from ..lowlevel.zip_records import MEND, Entry
 from ..variants.filename import RENAME, WheelFilename
 from ..variants.tag_coverage import covers
 
-# Installers install a wheel with these problems, unlike one with any other: so conversions take it, and
-# print them.
+if TYPE_CHECKING:
+    import configparser
+
+# Installers accept a wheel with these problems, and with no others. So conversions accept it, too, and print
+# them.
 NOTICES = frozenset(
     {
-        *("direct-reference", "old-specifier", "script-name", "symbolic-link", "tag-mismatch"),
-        *("weak-hash", "zip-comment"),
+        "direct-reference",
+        "old-specifier",
+        "script-name",
+        "symbolic-link",
+        "tag-mismatch",
+        "weak-hash",
+        "zip-comment",
     }
 )
 # The remedy for each code; for any other, it is to rebuild the wheel.
@@ -35,14 +45,12 @@ REMEDIES = {
     "bad-metadata": "correct it in the project file, and rebuild the wheel",
     "bad-wheel-file": "rebuild the wheel with a build backend that writes Wheel-Version 1.0",
     "data-folder": "use only the folders data, headers, platlib, purelib and scripts, and rebuild the wheel",
-    "old-specifier": 'write ">=3.5" instead of ">=3.5.*", and rebuild the wheel',
+    "old-specifier": 'leave out ".*" after < or >, as in ">=3.5" for ">=3.5.*", and rebuild the wheel',
     "script-name": "rename the script in the project file, and rebuild the wheel",
     "symbolic-link": "replace the link with a copy of its target, and rebuild the wheel",
     "unknown-platform": "correct its spelling; `python -m pip debug --verbose` lists the tags of a machine",
 }
 
-# The fields of METADATA on which installing depends.
-_FIELDS = ("Name", "Version", "Requires-Dist", "Requires-Python", "Provides-Extra")
 _UNREAD = "follows a malformed line, where parsers stop"
 _UNPRINTABLE = "contains a control character or a non-ASCII space"
 
@@ -128,7 +136,7 @@ def of_wheel_file(data: bytes, filename: WheelFilename) -> Iterator[Problem]:
     elif field := core_metadata.unprintable_field(data, ["Wheel-Version"]):
         yield Problem(code, field, _UNPRINTABLE)
     elif not (versions := _values(data, "Wheel-Version")):
-        yield Problem(code, "", "field Wheel-Version is missing")
+        yield Problem(code, "", "field Wheel-Version is missing", MEND)
     elif not re.fullmatch(r"1\.\d+", versions[0], re.ASCII):
         text = f"expected version 1.x of the wheel format, got {versions[0][:MOST_SHOWN]!r}"
         yield Problem(code, "Wheel-Version", text)
@@ -144,7 +152,7 @@ def _of_tags(tags: Sequence[str], filename: WheelFilename) -> Iterator[Problem]:
     """Find tags because of which `pip check` reports the installed wheel, or fails."""
     code, part = "tag-mismatch", r"[^-.\s]+(?:\.[^-.\s]+)*"
     if not tags:
-        yield Problem(code, "", "field Tag is missing, so `pip check` reports the installed wheel")
+        yield Problem(code, "", "field Tag is missing, so `pip check` reports an unsupported platform")
         return
     if bad := [tag for tag in tags if not re.fullmatch(f"{part}-{part}-{part}", tag)]:
         text = f"expected PYTHON-ABI-PLATFORM, got {bad[0][:MOST_SHOWN]!r}; `pip check` fails"
@@ -153,7 +161,7 @@ def _of_tags(tags: Sequence[str], filename: WheelFilename) -> Iterator[Problem]:
         yield Problem(code, "Tag", f"more than {_MOST_TAGS} tags")
     elif not covers(tags, filename.tags):
         text = f"expected {filename.tags} as in the filename, got {one_of(tags)[:MOST_SHOWN]}"
-        yield Problem(code, "Tag", f"{text}; `pip check` reports the installed wheel")
+        yield Problem(code, "Tag", f"{text}; `pip check` reports an unsupported platform")
 
 
 def _values(data: bytes, field: str) -> list[str]:
@@ -178,7 +186,7 @@ def of_entry_points(data: bytes) -> Iterator[Problem]:
         yield Problem(code, "", f"not UTF-8 at byte {error.start}")
         return
     except configparser.Error as error:
-        yield Problem(code, "", " ".join(str(error).split())[:MOST_SHOWN])
+        yield Problem(code, "", _unparsed(error, data.decode("utf-8").split("\n")))
         return
     for section in {"console_scripts", "gui_scripts"}.intersection(parser.sections()):
         for name, reference in parser.items(section):
@@ -189,6 +197,19 @@ def of_entry_points(data: bytes) -> Iterator[Problem]:
                 yield Problem(code, section, text)
             elif not re.fullmatch(r"[\w.-]+", name):
                 yield Problem("script-name", section, f"invalid name {name[:MOST_SHOWN]!r}")
+
+
+def _unparsed(error: configparser.Error, lines: Sequence[str]) -> str:
+    """Return which of the *lines* configparser cannot parse, and why."""
+    import configparser
+
+    number = getattr(error, "lineno", None) or getattr(error, "errors", [(0, "")])[0][0]
+    shown = repr(lines[number - 1].strip()[:MOST_SHOWN])
+    if isinstance(error, (configparser.DuplicateSectionError, configparser.DuplicateOptionError)):
+        return f"line {number}: duplicate {shown}"
+    is_headless = isinstance(error, configparser.MissingSectionHeaderError)
+    expected = "a section such as [console_scripts]" if is_headless else "NAME = VALUE"
+    return f"line {number}: expected {expected}, got {shown}"
 
 
 def of_data_folders(names: Iterable[str], folder: str) -> Iterator[Problem]:
@@ -204,27 +225,36 @@ def of_data_folders(names: Iterable[str], folder: str) -> Iterator[Problem]:
 
 
 def of_core_metadata(data: bytes) -> Iterator[Problem]:
-    """Find fields of METADATA that installers cannot read, or that package indexes reject."""
+    """Find fields of METADATA that installers cannot read, or that package indexes reject.
+
+    The remedy is `MEND` for each mistake that `mend` corrects. All other rules are applied after that.
+    """
     code = "bad-metadata"
+    repaired, mistakes = core_metadata.repaired(data)
     try:
         core_metadata.check_utf8(data)
     except VariantError as error:
         yield error.problems[0]._replace(code=code, place="")
-    if field := core_metadata.unread_field(data, _FIELDS):
-        yield Problem(code, field, _UNREAD)
-    if field := core_metadata.unprintable_field(data, _FIELDS):
+    yield from (Problem(code, "", text, MEND) for text in mistakes)
+    yield from _of_fields(repaired)
+
+
+def _of_fields(data: bytes) -> Iterator[Problem]:
+    code = "bad-metadata"
+    if field := core_metadata.unprintable_field(data, FIELDS):
         yield Problem(code, field, _UNPRINTABLE)
+    else:
+        try:
+            check_reading(data)
+        except VariantError as error:
+            yield from (problem._replace(code=code, place="", remedy=None) for problem in error.problems)
     if core_metadata.has_space_behind(data, "Name"):
         yield Problem(code, "Name", "installers treat white space after the name as part of the name")
     for requirement in core_metadata.requirements(data):
         yield from _of_requirement(requirement)
     for url in core_metadata.direct_references(data):
         yield Problem("direct-reference", "Requires-Dist", f"{url[:MOST_SHOWN]!r} is a URL")
-    try:
-        python = core_metadata.find_field(data, "Requires-Python") or ""
-    except VariantError as error:
-        yield from (problem.at("Requires-Python", code) for problem in error.problems)
-    else:
+    for python in core_metadata.all_values(data, "Requires-Python"):
         yield from _of_requires_python(python)
 
 

@@ -64,7 +64,7 @@ def unmake_all(
         try:
             return unmake(wheel, folder, **options, advance=advance)
         except VariantError as error:
-            return error
+            return error.naming(wheel.path)
 
     return map(unmade, wheels)
 

@@ -14,6 +14,8 @@ from ..variants.filename import WheelFilename, escape
 
 LARGEST_FILE = 100 << 20  # PyPI's default limit
 
+_MACOS_REMEDY = "set MACOSX_DEPLOYMENT_TARGET to a version such as 11.0, and rebuild the wheel"
+
 _VERSIONS = ("1.0", "1.1", "1.2", "2.1", "2.2", "2.3", "2.4", "2.5")
 _LONGEST_SUMMARY = 512
 # Other rules of `check` report these fields.
@@ -40,7 +42,8 @@ def of_upload(filename: WheelFilename, size: int) -> Iterator[Problem]:
         yield Problem("local-version", "", f"local version {filename.version[:MOST_SHOWN]!r}")
     for platform in filename.tags.split("-")[2].split("."):
         if not re.fullmatch(_PLATFORMS, platform):
-            yield Problem("refused-platform", "", f"public indexes refuse {platform[:MOST_SHOWN]!r}")
+            remedy = _MACOS_REMEDY if re.match(r"macosx_[1-9]\d_", platform) else ""
+            yield Problem("refused-platform", "", f"public indexes refuse {platform[:MOST_SHOWN]!r}", remedy)
     if size > LARGEST_FILE:
         yield Problem("large-upload", "", f"{readable_size(size)}, over {LARGEST_FILE >> 20} MiB")
 
@@ -57,7 +60,7 @@ def of_fields(data: bytes) -> Iterator[Problem]:
     raw, unparsed = parse_email(data)
     if (version := raw.get("metadata_version")) not in _VERSIONS:
         if version is not None:  # otherwise the field is missing or duplicate
-            text = f"expected a version from 1.0 to {_VERSIONS[-1]}, got {version[:MOST_SHOWN]!r}"
+            text = f"expected one of {one_of(_VERSIONS)}, got {version[:MOST_SHOWN]!r}"
             yield Problem(code, "Metadata-Version", text, "rebuild the wheel with a current build backend")
         return
     if _VERSIONS.index(version) < _VERSIONS.index("2.4"):
@@ -70,16 +73,16 @@ def of_fields(data: bytes) -> Iterator[Problem]:
             text = (
                 f"expected one value, got {len(values)}" if is_repeated else "unknown field or invalid value"
             )
-            yield Problem(code, field[:MOST_SHOWN], text)
+            yield Problem(code, field.title()[:MOST_SHOWN], text)
     if len(raw.get("summary", "")) > _LONGEST_SUMMARY:
-        yield Problem(code, "summary", f"longer than {_LONGEST_SUMMARY} characters")
+        yield Problem(code, "Summary", f"longer than {_LONGEST_SUMMARY} characters")
     try:
         Metadata.from_raw(raw)
     except ExceptionGroup as group:
         errors = [error for error in group.exceptions if isinstance(error, InvalidMetadata)]
         for error in sorted(errors, key=str):
             if error.field not in _CHECKED_ELSEWHERE:
-                yield Problem(code, error.field, str(error)[:MOST_SHOWN])
+                yield Problem(code, error.field.title(), str(error)[:MOST_SHOWN])
     except (ValueError, LookupError, RecursionError, MemoryError) as error:  # packaging did not expect it
         yield Problem(code, "", str(error)[:MOST_SHOWN] or type(error).__name__)
 
