@@ -595,6 +595,12 @@ def test_index_writes_the_right_name_for_any_spelling_of_the_version(
     assert codes(dist) == []
 
 
+def test_a_folder_is_not_read_again_for_each_wheel(dist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The optional file beside a wheel is missing, and nobody needs similar names.
+    monkeypatch.setattr("variant_backend.wheels.wrong_files._entries", lambda _: pytest.fail("read again"))
+    assert find_problems([dist]) == []
+
+
 def test_labels_without_wheels_are_found_beside_a_plain_wheel(dist: Path) -> None:
     for path in dist.glob("*-*-*-*-*-*.whl"):
         path.unlink()

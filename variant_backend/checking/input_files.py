@@ -34,8 +34,8 @@ def file_mode(path: Path) -> int:
 def is_regular_file(path: Path) -> bool:
     """Return whether a regular file exists."""
     try:
-        return stat.S_ISREG(file_mode(path))
-    except VariantError:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError):  # not `file_mode`, which looks for files with similar names
         return False
 
 
