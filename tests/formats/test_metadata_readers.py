@@ -267,7 +267,7 @@ def test_metadata_that_a_tool_reads_differently_are_refused(line: str, problem: 
     with pytest.raises(VariantError) as error:
         edited_metadata(f"{HEAD}{line}\nRequires-Dist: keep\n\n".encode(), PLAN)
     assert str(error.value).startswith(f"METADATA: {problem}")
-    assert str(error.value).endswith("with `wheel unpack` and `wheel pack`")
+    assert str(error.value).endswith("correct it in the project file, and rebuild the wheel")
 
 
 def test_all_fields_are_compared() -> None:
@@ -279,14 +279,11 @@ def test_all_fields_are_compared() -> None:
             check_readers(data, {**meant, field: ["other"]})
 
 
-def test_a_line_corrected_with_wheel_unpack_and_pack_is_accepted(tmp_path: Path) -> None:
-    wheel = make_wheel(tmp_path, metadata=f"{HEAD.replace('+cpu', '')}License: MIT\nCopyright me\n\n")
+def test_a_field_is_read_after_its_malformed_line_is_corrected(tmp_path: Path) -> None:
+    text = f"{HEAD.replace('+cpu', '')}License: MIT\nCopyright me\n\n"
     with pytest.raises(VariantError, match=r"expected .* got 'Copyright me'"):
-        make_variant(WheelFile.of(wheel), PLAN, tmp_path)
-    run("wheel", "unpack", wheel.name, cwd=tmp_path)
-    file = tmp_path / "demo-1.0" / "demo-1.0.dist-info" / "METADATA"
-    file.write_text(file.read_text().replace("Copyright", "  Copyright"))
-    run("wheel", "pack", "demo-1.0", cwd=tmp_path)
+        make_variant(WheelFile.of(make_wheel(tmp_path, metadata=text)), PLAN, tmp_path)
+    wheel = make_wheel(tmp_path, metadata=text.replace("Copyright", "  Copyright"))
     assert make_variant(WheelFile.of(wheel), PLAN, tmp_path).written
 
 

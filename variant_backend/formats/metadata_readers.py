@@ -33,7 +33,7 @@ _USUAL = re.compile(
 _STRAY = re.compile(r"(?:\A|\r\n|\r(?!\n)|\n)(?!From |[!-9;-~]*:|[ \t])")
 # A line that starts with a space, after a line that is not a field.
 _OVERHANGING = re.compile(rb"(?:\A|\n(?![ \t]))[^:\n]*(?:\n\t[^:\n]*)*\n ")
-_REMEDY = "correct it in the project, or in the wheel with `wheel unpack` and `wheel pack`"
+_REMEDY = "correct it in the project file, and rebuild the wheel"
 
 
 def read_by_pip(data: bytes) -> dict[str, list[str]]:

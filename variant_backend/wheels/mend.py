@@ -21,9 +21,9 @@ from ..lowlevel.zip_repair import LooseArchive, NewMember, digests_of, write_arc
 from ..variants.filename import WheelFilename
 from . import repairs, soundness
 from .examination import of_contents
-from .reading import SIGNATURES, Wheel, WheelFile, wheel_files
+from .reading import SIGNATURES, Wheel, WheelFile
 from .repairs import Directories, Identity, LooseName
-from .writing import check_is_free, check_targets, errors_named
+from .writing import check_is_free, errors_named, rewrite_all
 
 # Problems that remain, and are printed as warnings.
 _REMAINING = {*soundness.NOTICES, "variant-marker"}
@@ -64,35 +64,25 @@ def mend_all(
     The options are the same as for `mend`. Raises VariantError, before any file is written, if two wheels
     would become one file.
     """
-    wheels = wheel_files(paths)
-    targets = (
-        (wheel, (out_dir or wheel.path.parent) / wheel.path.name)
-        for wheel in wheels
-        if isinstance(wheel, WheelFile)
-    )
-    check_targets(targets, "give only one of them")
-    # A wheel may get another name.
-    taken = {real_path(wheel.path) for wheel in wheels if isinstance(wheel, WheelFile)}
+    taken = {*map(real_path, paths)}  # a wheel may get another name
 
-    def mended(wheel: WheelFile | VariantError) -> Mended | VariantError:
-        if isinstance(wheel, VariantError):
-            return wheel
-        try:
-            result = mend(
-                wheel,
-                out_dir or wheel.path.parent,
-                identity=identity,
-                force=force,
-                dry_run=dry_run,
-                taken=taken,
-                advance=advance,
-            )
-        except VariantError as error:
-            return error
+    def mended(wheel: WheelFile) -> Mended:
+        result = mend(
+            wheel,
+            out_dir or wheel.path.parent,
+            identity=identity,
+            force=force,
+            dry_run=dry_run,
+            taken=taken,
+            advance=advance,
+        )
         taken.add(real_path(result.path))
         return result
 
-    return map(mended, wheels)
+    def target(wheel: WheelFile) -> Path:
+        return (out_dir or wheel.path.parent) / wheel.path.name
+
+    return rewrite_all(paths, target, "give only one of them", mended)
 
 
 def mend(

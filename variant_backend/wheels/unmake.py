@@ -17,8 +17,8 @@ from ..lowlevel.zip_archive import assemble, have_equal_times, length_of, split_
 from ..lowlevel.zip_records import DEFLATED, STORED
 from .examination import SoundWheel, read_sound
 from .plain import plain_name
-from .reading import Wheel, WheelFile, wheel_files
-from .writing import Rewriting, check_is_free, check_targets, errors_named, write_copy
+from .reading import Wheel, WheelFile
+from .writing import Rewriting, check_is_free, errors_named, rewrite_all, write_copy
 
 
 class Unmade(NamedTuple):
@@ -49,25 +49,13 @@ def unmake_all(
     The options are the same as for `unmake`. Raises VariantError, before any file is written, if two wheels
     would become one file.
     """
-    wheels = wheel_files(paths)
-    targets = (
-        (wheel, _target(wheel, out_dir or wheel.path.parent))
-        for wheel in wheels
-        if isinstance(wheel, WheelFile)
+    options = {"keep_metadata": keep_metadata, "force": force, "dry_run": dry_run}
+    return rewrite_all(
+        paths,
+        lambda wheel: _target(wheel, out_dir or wheel.path.parent),
+        "give only one of them",
+        lambda wheel: unmake(wheel, out_dir or wheel.path.parent, **options, advance=advance),
     )
-    check_targets(targets, "give only one of them")
-
-    def unmade(wheel: WheelFile | VariantError) -> Unmade | VariantError:
-        if isinstance(wheel, VariantError):
-            return wheel
-        folder = out_dir or wheel.path.parent
-        options = {"keep_metadata": keep_metadata, "force": force, "dry_run": dry_run}
-        try:
-            return unmake(wheel, folder, **options, advance=advance)
-        except VariantError as error:
-            return error.naming(wheel.path)
-
-    return map(unmade, wheels)
 
 
 def _target(wheel: WheelFile, out_dir: Path) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ..errors import Problem, VariantError
 from ..lowlevel.ranges import Advance, HeadCopy, Source, copy_range, read_at, real_path, write_all
@@ -17,7 +17,9 @@ from ..lowlevel.zip_archive import Range, Segment, length_of
 from ..variants.filename import WheelFilename
 from ..variants.requirements import LocalPin
 from .examination import SoundWheel, read_sound
-from .reading import WheelFile
+from .reading import WheelFile, wheel_files
+
+Result = TypeVar("Result")
 
 # A tail up to this size is held in memory when a wheel is changed in place.
 _LARGEST_TAIL = 64 << 20
@@ -113,6 +115,31 @@ def _write_tail(file: FileIO, kept: int, tail: Sequence[Segment], source: int, a
         else:
             write_all(file.fileno(), segment)
     file.truncate()
+
+
+def rewrite_all(
+    paths: Iterable[Path],
+    target: Callable[[WheelFile], Path],
+    variants_remedy: str,
+    rewrite: Callable[[WheelFile], Result],
+) -> Iterator[Result | VariantError]:
+    """Rewrite each wheel to its *target* by *rewrite*, and yield the result or the error of each.
+
+    Raises VariantError as `check_targets` does, before any wheel is rewritten.
+    """
+    wheels = wheel_files(paths)
+    named = [wheel for wheel in wheels if isinstance(wheel, WheelFile)]
+    check_targets(((wheel, target(wheel)) for wheel in named), variants_remedy)
+
+    def rewritten(wheel: WheelFile | VariantError) -> Result | VariantError:
+        if isinstance(wheel, VariantError):
+            return wheel
+        try:
+            return rewrite(wheel)
+        except VariantError as error:
+            return error.naming(wheel.path)
+
+    return map(rewritten, wheels)
 
 
 def check_targets(targets: Iterable[tuple[WheelFile, Path]], variants_remedy: str) -> None:
