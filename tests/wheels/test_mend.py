@@ -352,6 +352,22 @@ def test_a_symbolic_link_is_kept_with_a_warning(tmp_path: Path) -> None:
         assert stat.S_ISLNK(archive.getinfo("demo/données.txt").external_attr >> 16)
 
 
+def test_a_label_that_contradicts_variant_json_is_an_error(tmp_path: Path) -> None:
+    variant = convert(make_wheel(tmp_path, files=FILES), tmp_path / "out")
+    variant.write_bytes(variant.read_bytes() + b"more")
+    draft = Draft()
+    draft.name, draft.comment = NAME.replace(".whl", "-v3.whl"), b"x"
+    for wheel, text in (
+        (variant.rename(variant.with_name(NAME.replace(".whl", "-other.whl"))), "label"),
+        (draft.write(tmp_path), "demo-1.0.dist-info/variant.json is missing"),
+    ):
+        result = mend(wheel, "-o", tmp_path / "mended")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.startswith(f"error: {wheel.name}: cannot be mended: ")
+        assert text in result.stderr
+        assert "; recreate the wheel with `make-variant`" in result.stderr
+
+
 def test_label_and_build_number_stay(tmp_path: Path) -> None:
     variant = convert(make_wheel(tmp_path, files=FILES), tmp_path / "out")
     variant.write_bytes(variant.read_bytes() + b"more")

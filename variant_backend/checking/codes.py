@@ -13,7 +13,7 @@ from ..lowlevel.zip_records import MEND, REBUILD
 from ..project.python_versions import OLDEST
 from ..variants.metadata import SCHEMA_WITH_PROVIDERS
 from ..wheels.reading import IDENTIFY
-from ..wheels.soundness import REMEDIES
+from ..wheels.soundness import REMAKE, REMEDIES
 
 ERROR = "error"
 WARNING = "warning"
@@ -46,7 +46,6 @@ _UV = ("installers", "uv")
 _PIP = ("installers", "pip")
 _BOTH = ("installers", *INSTALLERS)
 
-_REMAKE = "recreate the wheel with `make-variant`, and do not edit files inside it"
 # A finding names the folder of the release instead of DIR.
 _REINDEX = "write it with `variant-backend index DIR`"
 # `index` replaces no page of another tool, and leaves a folder with another name.
@@ -134,9 +133,9 @@ RULES: Mapping[str, Rule] = {
         MEND,
     ),
     "signature-listed": _format("RECORD lists a signature of itself.", MEND),
-    "missing-variant-json": _format("The filename has a label, but the wheel has no variant.json.", _REMAKE),
-    "one-label": _format("variant.json does not have exactly one label.", _REMAKE),
-    "label-mismatch": _format("variant.json has another label than the filename.", _REMAKE),
+    "missing-variant-json": _format("The filename has a label, but the wheel has no variant.json.", REMAKE),
+    "one-label": _format("variant.json does not have exactly one label.", REMAKE),
+    "label-mismatch": _format("variant.json has another label than the filename.", REMAKE),
     # Documents.
     "not-json": _format(
         "The document is not valid JSON in UTF-8 without a byte order mark.", "correct its syntax"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
-from itertools import combinations
 from typing import NamedTuple
 
 from ..errors import MOST_SHOWN, Problem, VariantError, one_of
@@ -58,17 +57,26 @@ def of_dependencies(members: Mapping[str, ComparedWheel]) -> Iterator[tuple[str,
     for wheels in labels.values():
         if len({member.dependencies for member in wheels.values()}) == 1:
             continue
-        reported = set[str]()
-        for (first, one), (second, other) in combinations(wheels.items(), 2):
-            if second not in reported and (difference := _difference(one, other)):
-                reported.add(second)
+        # Wheels with equal dependencies and markers differ alike from all others.
+        compared: dict[object, tuple[str, ComparedWheel]] = {}
+        for second, other in wheels.items():
+            key = (other.dependencies, frozenset(marker_values(other.name.tags).items()))
+            if key in compared:
+                continue
+            pairs = ((first, _difference(one, other)) for first, one in compared.values())
+            first, difference = next((pair for pair in pairs if pair[1]), ("", None))
+            if difference:
                 place, text = difference
                 yield second, Problem("dependencies-differ", place, f"differs from {first}: {text}")
+            else:
+                compared[key] = (second, other)
 
 
 def _difference(one: ComparedWheel, other: ComparedWheel) -> tuple[str, str] | None:
     """Return the field and the text of the first difference between two wheels. None if they agree."""
     mine, theirs = one.dependencies, other.dependencies
+    if mine == theirs:
+        return None
     missing = [*_unexplained(theirs, mine, one.name.tags), *_unexplained(mine, theirs, other.name.tags)]
     if missing:
         return "Requires-Dist", f"only one of them has {one_of(map(repr, missing[:3]))}"

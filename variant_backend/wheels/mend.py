@@ -20,9 +20,10 @@ from ..lowlevel.zip_records import REBUILD
 from ..lowlevel.zip_repair import LooseArchive, NewMember, digests_of, write_archive
 from ..variants.filename import WheelFilename
 from . import repairs, soundness
-from .examination import of_contents
-from .reading import SIGNATURES, Wheel, WheelFile
+from .examination import of_contents, read_sound
+from .reading import SIGNATURES, WheelFile
 from .repairs import Directories, Identity, LooseName
+from .soundness import REMAKE
 from .writing import check_is_free, errors_named, rewrite_all
 
 # Problems that remain, and are printed as warnings.
@@ -141,13 +142,15 @@ def _read_archive(file: IO[bytes]) -> LooseArchive:
 
 def _check_is_sound(path: Path, filename: WheelFilename) -> None:
     """Read a wheel as strictly as the other commands do; raises VariantError."""
+    remedy = REBUILD
     try:
         with path.open("rb", buffering=0) as file:
-            wheel = Wheel.read(filename, Source.of(file.fileno()))
-            wheel.archive.check_layout()
-            wheel.checked_record(wheel.read_file("RECORD"))
+            wheel = read_sound(filename, Source.of(file.fileno())).wheel
+            remedy = REMAKE
+            if filename.label is not None or wheel.is_variant():
+                wheel.variant_metadata()
     except VariantError as error:
-        problems = (problem._replace(remedy=REBUILD) for problem in error.problems)
+        problems = (problem._replace(remedy=remedy) for problem in error.problems)
         raise VariantError(*problems).within("cannot be mended") from None
 
 

@@ -31,6 +31,8 @@ NOTICES = frozenset(
         "zip-comment",
     }
 )
+# The remedy for a variant.json that contradicts its wheel.
+REMAKE = "recreate the wheel with `make-variant`, and do not edit files inside it"
 # The remedy for each code; for any other, it is to rebuild the wheel.
 REMEDIES = {
     **dict.fromkeys(
