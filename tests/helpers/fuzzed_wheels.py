@@ -56,8 +56,9 @@ METADATA = b"""Metadata-Version: 2.4
 Name: demo
 Version: 1.0
 Requires-Dist: a>=1; "nvidia" in variant_namespaces
-Requires-Dist: demo[all]==1.0; extra == 'all'
-  or os_name == 'nt'
+Requires-Dist: demo[all]==1.0; extra == 'all' or os_name == 'nt'
+License: one line
+  and another
 Requires-Dist: b @ https://example.org/b.whl
 Provides-Extra: all
 

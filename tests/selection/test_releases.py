@@ -307,7 +307,7 @@ def _nameless(path: Path) -> None:
             lambda path: path.write_bytes(b"no zip file"),
             "expected a zip archive, got text: 'no zip file'; download or build the wheel again",
         ),
-        (_nameless, "demo-1.0.dist-info/METADATA: field Name is missing"),
+        (_nameless, "demo-1.0.dist-info/METADATA: field Name is missing; rebuild the wheel"),
     ],
 )
 def test_an_unreadable_wheel_in_a_folder_is_excluded(

@@ -18,6 +18,7 @@ from installer.destinations import SchemeDictionaryDestination
 from installer.sources import WheelFile as InstallerWheel
 from wheel.wheelfile import WheelFile
 
+from variant_backend.checking.codes import ERROR
 from variant_backend.checking.run import find_problems
 from variant_backend.variants.filename import WheelFilename
 
@@ -129,7 +130,7 @@ def test_every_reader_accepts_a_mended_real_wheel(requirement: str, tmp_path: Pa
     result = run("variant-backend", "mend", wheel, "-o", tmp_path / "mended")
     assert UNSOUND[requirement] in result.stderr
     mended = Path(result.stdout.strip())
-    assert find_problems([mended]) == []
+    assert not [finding for finding in find_problems([mended]) if finding.severity == ERROR]
     with zipfile.ZipFile(wheel) as archive:
         old = {name: archive.read(name) for name in archive.namelist() if ".dist-info/" not in name}
     members = walk(mended)

@@ -219,7 +219,7 @@ def test_more_than_65_534_members_need_zip64_end_records(tmp_path: Path, count: 
 def test_offsets_over_four_gigabytes_move_to_zip64_fields(tmp_path: Path) -> None:
     members = walk(make_wheel(tmp_path / "plain", files={}, order=("METADATA",)))
     size = 0xFFFFFFFF - 700
-    members["demo-1.0.dist-info/RECORD"] += b"demo/large,sha256=x,%d\n" % size
+    members["demo-1.0.dist-info/RECORD"] += b"demo/large,sha256=%s,%d\n" % (b"x" * 43, size)
     wheel = tmp_path / "demo-1.0-py3-none-any.whl"
     write_sparse_wheel(wheel, members, size)
     (tmp_path / "out").mkdir()

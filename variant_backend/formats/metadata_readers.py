@@ -2,7 +2,7 @@
 
 pip and installer read it with `email`. twine and package indexes use `packaging`, which does so too, and
 rejects repeated fields. uv splits it into fields as `email` does, but decodes encoded words (RFC 2047) and
-ignores the value UNKNOWN. Up to version 0.13.0, uv used the crate mailparse, which reads on after a malformed
+ignores the value UNKNOWN. Older versions of uv use the crate mailparse, which reads on after a malformed
 line. Tests compare these readers with `packaging`, which takes long to import, and with uv.
 """
 
@@ -56,7 +56,7 @@ def read_by_uv(data: bytes) -> dict[str, list[str]]:
 
 
 def read_by_older_uv(data: bytes) -> dict[str, list[str]]:
-    """Return the values of each field as uv 0.13.0 reads them; none if it refuses the file.
+    """Return the values of each field as older versions of uv read them; none if they refuse the file.
 
     Source: parse_headers in lib.rs of mailparse 0.16.
     """
@@ -78,7 +78,7 @@ _READERS: Mapping[str, Callable[[bytes], dict[str, list[str]]]] = {
     "pip": read_by_pip,
     "twine": read_by_packaging,
     "uv": read_by_uv,
-    "uv 0.13.0": read_by_older_uv,
+    "an older uv": read_by_older_uv,
 }
 
 

@@ -51,7 +51,7 @@ def read_sound(filename: WheelFilename, source: Source) -> SoundWheel:
 def sound_wheel(filename: WheelFilename, archive: Archive) -> SoundWheel:
     """Examine a wheel; raises VariantError with all problems because of which it is not sound."""
     examined = examine(filename, archive)
-    notices = _notices([*soundness.of_filename(filename), *examined.problems])
+    notices = notices_of([*soundness.of_filename(filename), *examined.problems])
     if examined.record is None:
         raise VariantError(*examined.problems)
     # The new METADATA may have other URLs.
@@ -59,12 +59,7 @@ def sound_wheel(filename: WheelFilename, archive: Archive) -> SoundWheel:
     return SoundWheel(examined.wheel, examined.record, tuple(kept))
 
 
-def check_core_metadata(data: bytes) -> None:
-    """Check METADATA outside of a wheel; raises VariantError as `sound_wheel` does."""
-    _notices(problem.within("METADATA") for problem in soundness.of_core_metadata(data))
-
-
-def _notices(problems: Iterable[Problem]) -> list[Problem]:
+def notices_of(problems: Iterable[Problem]) -> list[Problem]:
     """Return the problems for which a conversion accepts a wheel; raises VariantError with all others."""
     problems = [
         problem._replace(remedy=problem.remedy or soundness.REMEDIES.get(problem.code, REBUILD))
@@ -74,6 +69,11 @@ def _notices(problems: Iterable[Problem]) -> list[Problem]:
     if errors := [problem for problem in problems if problem.code not in soundness.NOTICES]:
         raise VariantError(*errors)
     return problems
+
+
+def check_core_metadata(data: bytes) -> None:
+    """Check METADATA outside of a wheel; raises VariantError as `sound_wheel` does."""
+    notices_of(problem.within("METADATA") for problem in soundness.of_core_metadata(data))
 
 
 def examine(filename: WheelFilename, archive: Archive) -> Examined:

@@ -20,7 +20,7 @@ from ..lowlevel.zip_records import REBUILD
 from ..lowlevel.zip_repair import LooseArchive, NewMember, digests_of, write_archive
 from ..variants.filename import WheelFilename
 from . import repairs, soundness
-from .examination import of_contents, read_sound
+from .examination import notices_of, of_contents, read_sound
 from .reading import SIGNATURES, WheelFile
 from .repairs import Directories, Identity, LooseName
 from .soundness import REMAKE
@@ -106,6 +106,7 @@ def mend(
     path = wheel.path
     with errors_named(path, out_dir), path.open("rb") as file:
         print_read(path)
+        notices_of(soundness.of_filename(wheel.name))
         archive = _read_archive(file)
         repair = repaired_wheel(archive, wheel.name, identity, advance)
         if not repair.texts:
