@@ -284,7 +284,6 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "a size that is too large": lambda: lying("METADATA", 22, 60 * MIB),
     "a compressed size beyond the end": lambda: lying("METADATA", 18, 60 * MIB, METADATA),
 }
-HARMLESS = {"METADATA just small enough", "variant.json just small enough", "variant.json of problems"}
 
 
 @pytest.mark.slow  # unpacks 64 MiB each
@@ -303,8 +302,7 @@ def test_a_zip_bomb_takes_little_memory(name: str) -> None:
             )
         )
         assert used <= GROWTH * len(data) + SLACK
-        # The old variant.json is replaced without reading it.
-        assert results == [name not in HARMLESS]
+        assert results == [True]  # RECORD has other sizes, if nothing else is wrong
         found: list[str] = []
         used = peak(lambda: found.extend(finding.problem.code for finding in find_problems([path])))
         assert used <= GROWTH * len(data) + SLACK
