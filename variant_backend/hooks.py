@@ -26,7 +26,7 @@ from .building.wrapped_backend import (
     wrapped_backend,
 )
 from .errors import VariantError
-from .formats.toml_read import read_toml
+from .formats.toml_read import read_toml, value_at
 from .project.config_settings import (
     AUTO,
     ConfigSettings,
@@ -187,8 +187,8 @@ def _warn_if_unsound(wheel_directory: str, name: object) -> None:
     """Warn about the wheel of a plain build that could not become a variant; ignore other projects."""
     data = read_toml(PROJECT_FILE)
     if "variant" in data and isinstance(name, str):
-        backend = Project.load(PROJECT_FILE, variants=False).build_backend
-        for text in unsound_lines(Path(wheel_directory, name), backend):
+        backend = value_at(data, "tool", "variant-backend", "build-backend")
+        for text in unsound_lines(Path(wheel_directory, name), str(backend)):
             _warn(text)
 
 

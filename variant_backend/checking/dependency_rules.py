@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import MOST_SHOWN, Problem, VariantError, one_of
 from ..variants.filename import WheelFilename, normalize
 from ..variants.markers import resolve_for
 from ..variants.platform_tags import machines_of, marker_values
+
+if TYPE_CHECKING:
+    from packaging.metadata import RawMetadata
 
 # The suffixes of files that Python imports, besides those of extension modules (name.TAG.so).
 _MODULES = (".py", ".pyc", ".so", ".pyd")
@@ -30,12 +33,10 @@ class ComparedWheel(NamedTuple):
     dependencies: Dependencies
 
 
-def read_dependencies(data: bytes) -> Dependencies | None:
-    """Return the dependencies in METADATA. None if one is invalid, which another rule reports."""
-    from packaging.metadata import parse_email
+def read_dependencies(raw: RawMetadata) -> Dependencies | None:
+    """Return the dependencies in parsed METADATA. None if one is invalid, which another rule reports."""
     from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-    raw, _ = parse_email(data)
     requirements = [" ".join(text.split()) for text in raw.get("requires_dist", [])]
     try:
         normal = frozenset(filter(None, (resolve_for(text, {}) for text in requirements)))

@@ -7,7 +7,7 @@ import functools
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from ..errors import MOST_SHOWN, Problem, VariantError
@@ -60,16 +60,16 @@ class Record(NamedTuple):
         listed = set(paths)
         if len(listed) < len(paths):
             twice = [path for path, count in Counter(paths).items() if count > 1]
-            yield Problem("duplicate-row", place, f"duplicate row for {_first_of(twice)}")
+            yield Problem("duplicate-row", place, f"duplicate row for {first_of(sorted(twice))}")
         if incomplete := self._incomplete(place, unlisted):
             expected = "no hash and no size" if place in incomplete else "a hash and a size"
-            text = f"expected {expected} in the row of {_first_of(incomplete)}"
+            text = f"expected {expected} in the row of {first_of(sorted(incomplete))}"
             yield Problem("incomplete-row", place, text)
         yield from self._hash_problems(place)
         if missing := files - listed - unlisted:
-            yield Problem("missing-row", place, f"missing row for {_first_of(missing)}")
+            yield Problem("missing-row", place, f"missing row for {first_of(sorted(missing))}")
         if stray := listed - files - unlisted:
-            yield Problem("stray-row", place, f"row without a file in the wheel: {_first_of(stray)}")
+            yield Problem("stray-row", place, f"row without a file in the wheel: {first_of(sorted(stray))}")
 
     def _incomplete(self, place: str, unlisted: Set[str]) -> list[str]:
         """Return the files whose rows lack hash or size; the row of RECORD must have neither."""
@@ -87,20 +87,20 @@ class Record(NamedTuple):
         algorithms = {path: digest.partition("=")[0] for path, digest in unusual}
         if unknown := [path for path, name in algorithms.items() if name not in _ALGORITHMS]:
             text = f"unknown hash algorithm {algorithms[min(unknown)][:MOST_SHOWN]!r} in the row of"
-            yield Problem("bad-hash", place, f"{text} {_first_of(unknown)}")
+            yield Problem("bad-hash", place, f"{text} {first_of(sorted(unknown))}")
         known = [(path, digest) for path, digest in unusual if algorithms[path] in _ALGORITHMS]
         if bad := [path for path, digest in known if not _is_base64(digest)]:
             text = "expected the hash in URL-safe base64 without padding in the row of"
-            yield Problem("bad-hash", place, f"{text} {_first_of(bad)}")
+            yield Problem("bad-hash", place, f"{text} {first_of(sorted(bad))}")
         if weak := [path for path, name in algorithms.items() if name in _WEAK]:
-            text = f"weak hash algorithm {algorithms[min(weak)]} in the row of {_first_of(weak)}"
+            text = f"weak hash algorithm {algorithms[min(weak)]} in the row of {first_of(sorted(weak))}"
             yield Problem("weak-hash", place, text)
 
     def wrong_sizes(self, place: str, sizes: Mapping[str, int]) -> Iterator[Problem]:
         """Compare the rows with the *sizes* of the wheel's files in bytes; yields one problem or none."""
         wrong = [path for path, _, size in self.rows if size and path in sizes and size != str(sizes[path])]
         if wrong:
-            yield Problem("wrong-size", place, f"wrong size of {_first_of(wrong)}")
+            yield Problem("wrong-size", place, f"wrong size of {first_of(sorted(wrong))}")
 
     def wrong_hashes(self, place: str, contents: Mapping[str, bytes]) -> Iterator[Problem]:
         """Compare the rows with the *contents* of some files; yields one problem or none."""
@@ -110,7 +110,7 @@ class Record(NamedTuple):
             if digest and path in contents and not _is_hash(digest, contents[path])
         ]
         if wrong:
-            yield Problem("wrong-hash", place, f"wrong hash of {_first_of(wrong)}")
+            yield Problem("wrong-hash", place, f"wrong hash of {first_of(sorted(wrong))}")
 
     def changed(
         self, contents: Mapping[str, bytes], dropped: Collection[str], moved: Mapping[str, str]
@@ -150,10 +150,10 @@ def _read_quoted(lines: list[str]) -> list[list[str]]:
         raise VariantError(f"not CSV: {error}") from None
 
 
-def _first_of(paths: Collection[str]) -> str:
-    """Return the first of several paths, and the number of others."""
+def first_of(paths: Sequence[str]) -> str:
+    """Return the first of several paths, quoted, and the number of others."""
     others = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-    return f"{min(paths)!r}{others}"
+    return f"{paths[0]!r}{others}"
 
 
 def _is_base64(digest: str) -> bool:
@@ -174,12 +174,15 @@ def _is_hash(digest: str, content: bytes) -> bool:
     if algorithm not in _ALGORITHMS or not _is_base64(digest):
         return True
     actual = hashlib.new(algorithm, content, usedforsecurity=False).digest()
-    return value == base64.urlsafe_b64encode(actual).rstrip(b"=").decode()
+    return value == _encoded(actual)
 
 
 def _hash_and_size(content: bytes) -> tuple[str, str]:
-    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=")
-    return f"sha256={digest.decode()}", str(len(content))
+    return f"sha256={_encoded(hashlib.sha256(content).digest())}", str(len(content))
+
+
+def _encoded(digest: bytes) -> str:
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def _line(path: str, digest: str, size: str, like: str) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import csv
 import io
-from collections.abc import Collection, Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from typing import NamedTuple
+
+from .record import first_of
 
 # The algorithms that the binary distribution format allows.
 ALGORITHMS = ("sha256", "sha384", "sha512")
@@ -196,12 +198,6 @@ def _other_forms(digest: str) -> set[str]:
     content = base64.urlsafe_b64decode(digest + "=" * (-len(digest) % 4))
     forms = {base64.b64encode(content).decode(), base64.urlsafe_b64encode(content).decode()}
     return {content.hex(), *forms, *(form.rstrip("=") for form in forms)}
-
-
-def first_of(paths: Collection[str]) -> str:
-    """Return the first of several paths, quoted, and the number of others."""
-    first, *others = paths
-    return f"{first!r} and {len(others)} more" if others else repr(first)
 
 
 def _csv_line(columns: list[str]) -> str:

@@ -10,7 +10,7 @@ import itertools
 import operator
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from ..errors import VariantError
@@ -231,6 +231,12 @@ class Archive(NamedTuple):
             changes["time"], changes["date"] = dos_time(moment)
         local = change_local(self._local_header(entry), name, changes)
         return Member(local, change_central(entry.central, name, changes), data)
+
+
+def symbolic_links(entries: Iterable[Entry]) -> list[str]:
+    """Return the names of the members that are symbolic links."""
+    # Only the upper half of a member's attributes has its mode, whatever system wrote it.
+    return [entry.name for entry in entries if entry.central[41] & 0xF0 == 0xA0 and entry.name[-1] != "/"]
 
 
 def _remedy(source: Source, prefix: int | None) -> str | None:

@@ -13,7 +13,7 @@ import re
 import struct
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ..errors import VariantError
@@ -235,7 +235,7 @@ def read_directory(directory: bytes, total: int) -> list[Entry]:
     entries = _read_plain(directory, total)
     if entries is None:
         entries = _read_records(directory, total)
-    _check_folders([entry.name for entry in entries])
+    check_member_folders([entry.name for entry in entries])
     return entries
 
 
@@ -380,7 +380,7 @@ def _check_names(entries: list[Entry]) -> None:
             raise VariantError(f"duplicate member {one.name!r}", hint=MEND if is_copy else REBUILD)
 
 
-def _check_folders(names: list[str]) -> None:
+def check_member_folders(names: Collection[str]) -> None:
     """Check that no member is a file and a folder at once; raises VariantError."""
     folders = upper = {name.rpartition("/")[0] for name in names}
     while upper := {name.rpartition("/")[0] for name in upper} - folders:
@@ -480,7 +480,7 @@ def _read_slots(name: str, slots: Sequence[int], extra: bytes) -> list[int]:
 
 
 def _with_zip64(extra: bytes, values: Sequence[int]) -> bytes:
-    """Return extra fields with these values in the ZIP64 field; without values, there is no such field.
+    """Return extra fields with these values in the ZIP64 field. Without values, the field is left out.
 
     The field keeps its position; a new one is the first.
     """

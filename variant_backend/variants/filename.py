@@ -159,6 +159,22 @@ def release_of_index(filename: str) -> tuple[str, Version] | None:
         raise VariantError(str(error), place=filename) from None
 
 
+def is_same_version(one: str, other: str) -> bool:
+    """Return whether two versions are equal, or are spellings of one version (PEP 440)."""
+    from packaging.version import Version
+
+    try:
+        return one == other or Version(one) == Version(other)
+    except ValueError:  # InvalidVersion, or more digits than Python converts
+        return False
+
+
+def is_same_stem(one: str, other: str) -> bool:
+    """Return whether two texts NAME-VERSION are spellings of one release."""
+    names, versions = zip(*(text.rpartition("-")[::2] for text in (one, other)), strict=True)
+    return escape(names[0]) == escape(names[1]) and is_same_version(*versions)
+
+
 def version_of(filename: str) -> Version | None:
     """Return the version in the filename of a wheel, an sdist or an index file, or None for other files."""
     from packaging.utils import InvalidSdistFilename, parse_sdist_filename

@@ -15,12 +15,13 @@ def covers(fallbacks: Iterable[str], tags: str) -> bool:
     Only the system and the machine of a platform tag are compared, not its version. Python 2 is ignored:
     installers that read variants do not support it.
     """
-    offered = [tag for text in fallbacks for tag in _expanded(text)]
-    wanted = [tag for tag in _expanded(tags) if not re.fullmatch(r"(py|cp)2\d*", tag[0])]
+    offered = [tag for text in fallbacks for tag in single_tags(text)]
+    wanted = [tag for tag in single_tags(tags) if not re.fullmatch(r"(py|cp)2\d*", tag[0])]
     return all(any(_covers(one, other) for one in offered) for other in wanted)
 
 
-def _expanded(tags: str) -> list[tuple[str, ...]]:
+def single_tags(tags: str) -> list[tuple[str, ...]]:
+    """Return the single tags of a compressed set, each as (Python, ABI, platform)."""
     return [*product(*(part.lower().split(".") for part in tags.split("-")))]
 
 

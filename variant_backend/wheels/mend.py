@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from ..errors import VariantError
 from ..formats import record_repair
-from ..formats.record_repair import FileFacts, first_of, read_rows
+from ..formats.record import first_of
+from ..formats.record_repair import FileFacts, read_rows
 from ..lowlevel.ranges import Advance, Source, real_path
 from ..lowlevel.terminal import print_detail, print_read
 from ..lowlevel.workspace import workspace
@@ -21,7 +22,7 @@ from ..lowlevel.zip_repair import LooseArchive, NewMember, digests_of, write_arc
 from ..variants.filename import WheelFilename
 from . import repairs, soundness
 from .examination import notices_of, of_contents, read_sound
-from .reading import SIGNATURES, WheelFile
+from .reading import SIGNATURES, WheelFile, read_zip
 from .repairs import Directories, Identity, LooseName
 from .soundness import REMAKE
 from .writing import check_is_free, errors_named, rewrite_all
@@ -98,8 +99,8 @@ def mend(
 ) -> Mended:
     """Write a sound wheel into *out_dir*, if *wheel* is not sound; it gets its name once it is complete.
 
-    *identity* is one of `IDENTITIES`: which one is right if the filename and METADATA name different
-    releases. *force* replaces an existing file, but never *wheel* itself, nor one of the *taken* paths.
+    *identity* is ``filename`` or ``metadata``: which one is right if they name different releases. *force*
+    replaces an existing file, but never *wheel* itself, nor one of the *taken* paths.
     *dry_run* checks everything and writes nothing. *advance* receives the number of bytes verified.
     Raises VariantError, with the wheel's name in front, if the wheel cannot be repaired with certainty.
     """
@@ -107,18 +108,13 @@ def mend(
     with errors_named(path, out_dir), path.open("rb") as file:
         print_read(path)
         notices_of(soundness.of_filename(wheel.name))
-        archive = _read_archive(file)
+        archive = read_zip(lambda: LooseArchive.read(file), Source.of(file.fileno()))
         repair = repaired_wheel(archive, wheel.name, identity, advance)
         if not repair.texts:
             _check_is_sound(path, wheel.name)
             return Mended(path, False, (), tuple(repair.warnings))
         target = WheelFile.of(out_dir / str(repair.filename)).path
-        if target.exists() and target.samefile(path):
-            raise VariantError("the mended wheel would have the same path", hint="give another --output")
-        if real_path(target) in taken:
-            text = f"would become {target}, which is another wheel of this run"
-            raise VariantError(text, hint="mend it alone, with another --output")
-        check_is_free(target, force=force)
+        _check_target(path, target, taken, force=force)
         if not dry_run:
             with workspace(out_dir) as folder:
                 part = folder / "part"
@@ -129,16 +125,14 @@ def mend(
     return Mended(target, not dry_run, tuple(repair.texts), tuple(repair.warnings))
 
 
-def _read_archive(file: IO[bytes]) -> LooseArchive:
-    """Read the archive of a wheel; raises VariantError, which says what another file holds."""
-    try:
-        return LooseArchive.read(file)
-    except VariantError:
-        from .wrong_files import content_problem
-
-        if problem := content_problem(Source.of(file.fileno())):
-            raise VariantError(problem) from None
-        raise
+def _check_target(path: Path, target: Path, taken: Collection[Path], *, force: bool) -> None:
+    """Check that the mended wheel replaces no wheel of this run; raises VariantError."""
+    if target.exists() and target.samefile(path):
+        raise VariantError("the mended wheel would have the same path", hint="give another --output")
+    if real_path(target) in taken:
+        text = f"would become {target}, which is another wheel of this run"
+        raise VariantError(text, hint="mend it alone, with another --output")
+    check_is_free(target, force=force)
 
 
 def _check_is_sound(path: Path, filename: WheelFilename) -> None:
@@ -250,7 +244,6 @@ class _RepairedFiles(NamedTuple):
         """Return the repair; raises VariantError if it is not certain."""
         directories = Directories.of(names)
         members = dict(zip(names, archive.members, strict=True))
-
         old = {
             name: archive.content(members[path])
             for name in ("METADATA", "WHEEL", "entry_points.txt")

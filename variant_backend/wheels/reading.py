@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ..errors import Problem, VariantError
 from ..formats import core_metadata
@@ -14,9 +14,11 @@ from ..lowlevel.ranges import Source
 from ..lowlevel.terminal import print_read
 from ..lowlevel.zip_archive import Archive, Member, split_stored_head, with_stored_head
 from ..lowlevel.zip_records import DEFLATED, MEND, REBUILD, Entry
-from ..variants.filename import WheelFilename, escape
+from ..variants.filename import WheelFilename, escape, is_same_stem, is_same_version
 from ..variants.metadata import VariantMetadata
 from ..variants.wheel_metadata import label_problem
+
+Opened = TypeVar("Opened")
 
 # They sign RECORD, which never lists them. A changed RECORD makes them invalid.
 SIGNATURES = ("RECORD.jws", "RECORD.p7s")
@@ -121,7 +123,7 @@ class Wheel(NamedTuple):
         from ..lowlevel.zip_lookup import read_members
 
         names = [_dist_info_path(filename, name) for name in ("METADATA", "variant.json")]
-        return cls._identified(filename, _read_zip(lambda: read_members(source, names), source))
+        return cls._identified(filename, read_zip(lambda: read_members(source, names), source))
 
     @classmethod
     def _identified(cls, filename: WheelFilename, archive: Archive) -> Wheel:
@@ -197,7 +199,7 @@ class Wheel(NamedTuple):
 
 def read_archive(source: Source) -> Archive:
     """Read the directory of a wheel's archive; raises VariantError, which says what another file holds."""
-    return _read_zip(lambda: Archive.read(source), source)
+    return read_zip(lambda: Archive.read(source), source)
 
 
 def name_inside(filename: WheelFilename, source: Source) -> WheelFilename:
@@ -211,12 +213,13 @@ def name_inside(filename: WheelFilename, source: Source) -> WheelFilename:
     from ..lowlevel.zip_lookup import read_members
 
     names = [_dist_info_path(name, "METADATA") for name in (filename, public)]
-    archive = _read_zip(lambda: read_members(source, names[:1]), source)
+    archive = read_zip(lambda: read_members(source, names[:1]), source)
     present = [name for name in names if any(entry.name == name for entry in archive.entries)]
     return public if present == names[1:] else filename
 
 
-def _read_zip(read: Callable[[], Archive], source: Source) -> Archive:
+def read_zip(read: Callable[[], Opened], source: Source) -> Opened:
+    """Return the archive that *read* returns; raises VariantError, which says what another file holds."""
     try:
         return read()
     except VariantError:
@@ -247,8 +250,6 @@ def check_directories(filename: WheelFilename, names: Mapping[str, Entry]) -> No
         raise VariantError(f"expected one .dist-info directory, got {listed}", hint=REBUILD)
     for top in tops:
         if top.endswith((".dist-info", ".data")) and top.rpartition(".")[0] != filename.stem:
-            from .repairs import is_same_stem
-
             stem, is_data = top.rpartition(".")[0], top.endswith(".data")
             is_mendable = not is_data or is_same_stem(stem, filename.stem)
             remedy = _STRIP if stem == filename.public().stem else MEND if is_mendable else REBUILD
@@ -266,15 +267,6 @@ def check_identity(filename: WheelFilename, metadata: bytes) -> None:
     if escape(name) != escape(filename.distribution):
         text = f"expected the name {filename.distribution!r} from the filename, got {name!r}"
         raise VariantError(text, place=place, hint=IDENTIFY)
-    if version != filename.version and not _is_same_version(version, filename.version):
+    if not is_same_version(version, filename.version):
         text = f"expected the version {filename.version!r} from the filename, got {version!r}"
         raise VariantError(text, place=place, hint=IDENTIFY)
-
-
-def _is_same_version(one: str, other: str) -> bool:
-    from packaging.version import Version
-
-    try:
-        return Version(one) == Version(other)
-    except ValueError:  # InvalidVersion, or more digits than Python converts
-        return False

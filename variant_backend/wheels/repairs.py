@@ -7,19 +7,18 @@ a repair is not certain. Source: the binary distribution format.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
 from ..errors import VariantError
 from ..formats import core_metadata
-from ..formats.record_repair import LooseRow, first_of, possible_paths
-from ..lowlevel.zip_records import REBUILD, is_unsafe
-from ..variants.filename import WheelFilename, escape
+from ..formats.record import first_of
+from ..formats.record_repair import LooseRow, possible_paths
+from ..lowlevel.zip_records import REBUILD, check_member_folders, is_unsafe
+from ..variants.filename import WheelFilename, escape, is_same_stem, is_same_version
+from ..variants.tag_coverage import single_tags
 from . import soundness
-
-# Which one is right if the filename and METADATA name different releases.
-IDENTITIES = ("filename", "metadata")
 
 _WHEEL_VERSION = "1.0"  # the only one so far
 # A line with its line end and the indented lines that continue it, as `email` reads lines.
@@ -122,7 +121,7 @@ class Identity(NamedTuple):
 
 
 def one_identity(filename: WheelFilename, metadata: bytes, right: str | None) -> Identity:
-    """Return a filename and a repaired METADATA that agree; *right* is one of `IDENTITIES`, or None.
+    """Return a filename and a repaired METADATA that agree; *right* is ``filename``, ``metadata`` or None.
 
     Raises VariantError if they do not agree and *right* is None, or if METADATA is invalid.
     """
@@ -131,13 +130,13 @@ def one_identity(filename: WheelFilename, metadata: bytes, right: str | None) ->
     texts = [f"METADATA: corrected: {mistake}" for mistake in mistakes]
     name = core_metadata.read_field(metadata, "Name")
     version = core_metadata.read_field(metadata, "Version")
-    if escape(name) == escape(filename.distribution) and _is_equal(version, filename.version):
+    if escape(name) == escape(filename.distribution) and is_same_version(version, filename.version):
         return Identity(filename, metadata, texts)
     inside, outside = f"{name} {version}", f"{filename.distribution} {filename.version}"
     if right == "filename":
         if escape(name) != escape(filename.distribution):
             metadata = core_metadata.rename_project(metadata, filename.distribution)
-        if not _is_equal(version, filename.version):
+        if not is_same_version(version, filename.version):
             metadata = core_metadata.replace_version(metadata, filename.version)
         return Identity(filename, metadata, [*texts, f"METADATA: changed from {inside!r} to {outside!r}"])
     if right == "metadata":
@@ -147,15 +146,6 @@ def one_identity(filename: WheelFilename, metadata: bytes, right: str | None) ->
         f"the filename names {outside!r}, METADATA names {inside!r}",
         hint="add --identity filename or --identity metadata to say which is right",
     )
-
-
-def _is_equal(one: str, other: str) -> bool:
-    from packaging.version import Version
-
-    try:
-        return one == other or Version(one) == Version(other)
-    except ValueError:  # InvalidVersion, or more digits than Python converts
-        return False
 
 
 def _normalized(version: str) -> str:
@@ -186,12 +176,6 @@ def renamed_directories(
     return Repaired([_within(name, new) for name in names], texts)
 
 
-def is_same_stem(one: str, other: str) -> bool:
-    """Return whether two texts NAME-VERSION are spellings of one release."""
-    names, versions = zip(*(text.rpartition("-")[::2] for text in (one, other)), strict=True)
-    return escape(names[0]) == escape(names[1]) and _is_equal(*versions)
-
-
 def _within(name: str, folders: Mapping[str, str]) -> str:
     top, separator, rest = name.partition("/")
     return f"{folders.get(top, top)}{separator}{rest}"
@@ -217,8 +201,8 @@ def wheel_file(data: bytes, filename: WheelFilename) -> tuple[bytes, list[str]]:
         lines.insert(0, f"Wheel-Version: {_WHEEL_VERSION}{end}")
         texts.append(f"WHEEL: Wheel-Version {_WHEEL_VERSION} added")
     tags = _values(lines, "Tag")
-    wanted = list(_expanded(filename.tags))
-    if {tag for value in tags for tag in _expanded(value)} != {*wanted}:
+    wanted = ["-".join(tag) for tag in single_tags(filename.tags)]
+    if _single(tags) != {*wanted}:
         lines = _replaced(lines, "Tag", wanted, end)
         texts.append(f"WHEEL: tags changed from {', '.join(tags) or 'none'} to {filename.tags}")
     builds = _values(lines, "Build")
@@ -254,13 +238,9 @@ def _replaced(lines: Sequence[str], field: str, values: Sequence[str], end: str)
     return [*kept, *(f"{field}: {value}{end}" for value in values), *rest]
 
 
-def _expanded(tags: str) -> Iterator[str]:
-    """Yield each single tag of a compressed set; nothing for malformed tags."""
-    parts = [part.split(".") for part in tags.lower().split("-")]
-    if len(parts) == 3:
-        yield from (
-            f"{python}-{abi}-{platform}" for python in parts[0] for abi in parts[1] for platform in parts[2]
-        )
+def _single(tags: Iterable[str]) -> set[str]:
+    """Return the single tags of compressed sets, without malformed ones."""
+    return {"-".join(tag) for text in tags for tag in single_tags(text) if len(tag) == 3}
 
 
 def check_folders(names: Collection[str]) -> list[str]:
@@ -269,9 +249,5 @@ def check_folders(names: Collection[str]) -> list[str]:
     Raises VariantError if other members are inside such a file.
     """
     files = {name for name in names if not name.endswith("/")}
-    for name in sorted(files):
-        parts = name.split("/")
-        parents = ("/".join(parts[:end]) for end in range(1, len(parts)))
-        if both := next((parent for parent in parents if parent in files), None):
-            raise VariantError(f"member {both!r} is a file, and a folder of {name!r}", hint=REBUILD)
+    check_member_folders(files)
     return sorted(name for name in names if name.endswith("/") and name[:-1] in files)

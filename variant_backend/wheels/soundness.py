@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from ..errors import MOST_SHOWN, Problem, VariantError, one_of
 from ..formats import core_metadata
 from ..formats.metadata_readers import FIELDS, check_reading
-from ..lowlevel.zip_archive import Archive
-from ..lowlevel.zip_records import MEND, Entry
+from ..formats.record import first_of
+from ..lowlevel.zip_archive import Archive, symbolic_links
+from ..lowlevel.zip_records import MEND
 from ..variants.filename import RENAME, WheelFilename
 from ..variants.tag_coverage import covers
 
@@ -107,19 +108,11 @@ def of_filename(filename: WheelFilename) -> Iterator[Problem]:
 
 def of_archive(archive: Archive) -> Iterator[Problem]:
     """Find parts of an archive that installers ignore: symbolic links and a comment."""
-    # Only the upper half of the attributes of a member has its mode, whatever system wrote it.
-    if links := [
-        entry.name for entry in archive.entries if entry.central[41] & 0xF0 == 0xA0 and _is_file(entry)
-    ]:
-        more = f" and {len(links) - 1} more" if links[1:] else ""
-        text = f"{min(links)!r}{more}: installers write a symbolic link as a text file"
+    if links := symbolic_links(archive.entries):
+        text = f"{first_of(sorted(links))}: installers write a symbolic link as a text file"
         yield Problem("symbolic-link", "", text)
     if archive.has_comment():
         yield Problem("zip-comment", "", "the archive has a comment")
-
-
-def _is_file(entry: Entry) -> bool:
-    return entry.name[-1] != "/"
 
 
 def of_wheel_file(data: bytes, filename: WheelFilename) -> Iterator[Problem]:

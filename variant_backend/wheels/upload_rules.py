@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
 
 from ..errors import MOST_SHOWN, Problem, one_of
 from ..lowlevel.terminal import readable_size
 from ..variants.filename import WheelFilename, escape
+
+if TYPE_CHECKING:
+    from packaging.metadata import RawMetadata
 
 LARGEST_FILE = 100 << 20  # PyPI's default limit
 
@@ -87,14 +91,11 @@ def of_fields(data: bytes) -> Iterator[Problem]:
         yield Problem(code, "", str(error)[:MOST_SHOWN] or type(error).__name__)
 
 
-def of_licenses(data: bytes, names: Collection[str], folder: str) -> Iterator[Problem]:
-    """Find license files in METADATA that are missing among *names*, the members of the wheel.
+def of_licenses(raw: RawMetadata, names: Collection[str], folder: str) -> Iterator[Problem]:
+    """Find license files in parsed METADATA that are missing among *names*, the members of the wheel.
 
     *folder* is the .dist-info directory. License-File has this meaning since version 2.4 (PEP 639).
     """
-    from packaging.metadata import parse_email
-
-    raw, _ = parse_email(data)
     if raw.get("metadata_version", "") in _VERSIONS[: _VERSIONS.index("2.4")]:
         return
     files = [file for file in raw.get("license_files", []) if f"{folder}/licenses/{file}" not in names]
