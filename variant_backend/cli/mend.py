@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import Problem, VariantError
+from ..errors import Problem
 from .command import Command
 from .options import PATH, dry_run_option, expanded, force_option, output_option
-from .output import Printer, Progress
+from .output import Printer, print_each_wheel
 
 if TYPE_CHECKING:
     from ..wheels.mend import Mended
@@ -48,24 +49,12 @@ def mend_command(
     """
     from ..wheels.mend import mend_all
 
-    printer.keys = {"wheels": [_to_dict(wheel, None) for wheel in wheels]}
-    progress = Progress(wheels)
-    options = {"force": force, "dry_run": dry_run}
-    entries: list[dict[str, object]] = []
-    with progress:
-        results = mend_all(wheels, output, identity=identity, **options, advance=progress.advance)
-        for wheel, result in zip(wheels, results, strict=True):
-            progress.interrupt()
-            _report(printer, wheel, result)
-            entries.append(_to_dict(wheel, result))
-    printer.keys = {"wheels": entries}
+    run = partial(mend_all, wheels, output, identity=identity, force=force, dry_run=dry_run)
+    print_each_wheel(printer, wheels, run, _report, _to_dict)
 
 
-def _report(printer: Printer, wheel: Path, result: Mended | VariantError) -> None:
-    """Print the repairs and the path of a sound wheel, or the problems."""
-    if isinstance(result, VariantError):
-        printer.fail(result)
-        return
+def _report(printer: Printer, wheel: Path, result: Mended) -> None:
+    """Print the repairs and the path of a sound wheel."""
     state = "no problem that can be repaired" if result.warnings else "sound already"
     for text in result.repairs or (f"{state}, not written",):
         printer.say(f"{wheel}: {text}")
@@ -74,12 +63,10 @@ def _report(printer: Printer, wheel: Path, result: Mended | VariantError) -> Non
     printer.line(str(result.path))
 
 
-def _to_dict(wheel: Path, result: Mended | VariantError | None) -> dict[str, object]:
-    """Return the JSON object of a wheel."""
-    outcome = None if isinstance(result, VariantError) else result
+def _to_dict(result: Mended | None) -> dict[str, object]:
+    """Return the keys of a wheel in JSON."""
     return {
-        "input": str(wheel),
-        "path": str(outcome.path) if outcome else None,
-        "written": outcome is not None and outcome.written,
-        "repairs": list(outcome.repairs) if outcome else [],
+        "path": str(result.path) if result else None,
+        "written": result is not None and result.written,
+        "repairs": list(result.repairs) if result else [],
     }

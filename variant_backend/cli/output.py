@@ -6,10 +6,10 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -24,6 +24,8 @@ from ..lowlevel.terminal import (
     print_warning,
     shows_progress,
 )
+
+Result = TypeVar("Result")
 
 # The version of the JSON objects: keys may be added to it, not changed.
 _VERSION = 1
@@ -155,6 +157,36 @@ class Progress:
         with self._lock:
             if self._bar is not None:
                 self._bar.render_finish()
+
+
+def print_each_wheel(
+    printer: Printer,
+    wheels: Sequence[Path],
+    run: Callable[..., Iterator[Result | VariantError]],
+    report: Callable[[Printer, Path, Result], object],
+    to_dict: Callable[[Result | None], Mapping[str, object]],
+) -> None:
+    """Run an operation on wheels with a progress bar, and print the result or the error of each.
+
+    *run* gets the function that counts bytes as *advance*. *report* prints a result. *to_dict* returns its
+    further keys in JSON, and those of a wheel without a result.
+    """
+
+    def entry(wheel: Path, result: Result | None) -> dict[str, object]:
+        return {"input": str(wheel), **to_dict(result)}
+
+    printer.keys = {"wheels": [entry(wheel, None) for wheel in wheels]}
+    entries: list[dict[str, object]] = []
+    with Progress(wheels) as progress:
+        for wheel, result in zip(wheels, run(advance=progress.advance), strict=True):
+            progress.interrupt()
+            if isinstance(result, VariantError):
+                printer.fail(result)
+                entries.append(entry(wheel, None))
+            else:
+                report(printer, wheel, result)
+                entries.append(entry(wheel, result))
+    printer.keys = {"wheels": entries}
 
 
 @contextmanager

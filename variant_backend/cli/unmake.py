@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import Problem, VariantError
+from ..errors import Problem
 from .command import Command
 from .options import PATH, dry_run_option, expanded, force_option, output_option
-from .output import Printer, Progress
+from .output import Printer, print_each_wheel
 
 if TYPE_CHECKING:
     from ..wheels.unmake import Unmade
@@ -43,24 +44,12 @@ def unmake_command(
     """
     from ..wheels.unmake import unmake_all
 
-    printer.keys = {"wheels": [_to_dict(wheel, None) for wheel in wheels]}
-    progress = Progress(wheels)
-    options = {"keep_metadata": keep_metadata, "force": force, "dry_run": dry_run}
-    entries: list[dict[str, object]] = []
-    with progress:
-        results = unmake_all(wheels, output, **options, advance=progress.advance)
-        for wheel, result in zip(wheels, results, strict=True):
-            progress.interrupt()
-            _report(printer, wheel, result)
-            entries.append(_to_dict(wheel, result))
-    printer.keys = {"wheels": entries}
+    run = partial(unmake_all, wheels, output, keep_metadata=keep_metadata, force=force, dry_run=dry_run)
+    print_each_wheel(printer, wheels, run, _report, _to_dict)
 
 
-def _report(printer: Printer, wheel: Path, result: Unmade | VariantError) -> None:
-    """Print the path of a plain wheel, or its problems."""
-    if isinstance(result, VariantError):
-        printer.fail(result)
-        return
+def _report(printer: Printer, wheel: Path, result: Unmade) -> None:
+    """Print the path of a plain wheel."""
     for notice in result.notices:
         printer.warn(notice.naming(wheel).within(wheel.name))
     for text in (*result.lost, *result.warnings):
@@ -68,12 +57,10 @@ def _report(printer: Printer, wheel: Path, result: Unmade | VariantError) -> Non
     printer.line(str(result.path))
 
 
-def _to_dict(wheel: Path, result: Unmade | VariantError | None) -> dict[str, object]:
-    """Return the JSON object of a wheel."""
-    outcome = None if isinstance(result, VariantError) else result
+def _to_dict(result: Unmade | None) -> dict[str, object]:
+    """Return the keys of a wheel in JSON."""
     return {
-        "input": str(wheel),
-        "path": str(outcome.path) if outcome else None,
-        "written": outcome is not None and outcome.written,
-        "lost": list(outcome.lost) if outcome else [],
+        "path": str(result.path) if result else None,
+        "written": result is not None and result.written,
+        "lost": list(result.lost) if result else [],
     }
