@@ -35,7 +35,12 @@ MODULES = {
 # The modules and packages that may import a library.
 RESERVED = {
     "click": {"cli"},
-    "struct": {"lowlevel.zip_archive", "lowlevel.zip_records", "lowlevel.import_tables"},
+    "struct": {
+        "lowlevel.zip_archive",
+        "lowlevel.zip_records",
+        "lowlevel.zip_loose_records",
+        "lowlevel.import_tables",
+    },
     "zlib": {
         "lowlevel.zip_archive",
         "lowlevel.zip_records",

@@ -18,8 +18,11 @@ from .ranges import Source, has_parts
 from .zip_records import (
     CENTRAL_SIZE,
     DEFLATED,
+    END_SIGNATURE,
     END_SIZE,
     ENDING_SIZE,
+    FULL16,
+    FULL32,
     LOCAL_SIGNATURE,
     LOCAL_SIZE,
     MEND,
@@ -51,11 +54,6 @@ _GROWTH = 4
 # An archive may have ten thousand members, so no loop in Python runs over all of them.
 _OFFSET = operator.attrgetter("offset")
 _COMPRESSED_SIZE = operator.attrgetter("compressed_size")
-
-# A count or an offset that is not below these needs ZIP64 records.
-_FULL16 = 0xFFFF
-_FULL32 = 0xFFFFFFFF
-_END_SIGNATURE = b"PK\x05\x06"
 
 
 def largest_content(archive_size: int) -> int:
@@ -133,7 +131,7 @@ class Archive(NamedTuple):
 
     def has_comment(self) -> bool:
         """Return whether the archive has a comment, which follows its end record."""
-        return not self.end_records.startswith(_END_SIGNATURE, len(self.end_records) - END_SIZE)
+        return not self.end_records.startswith(END_SIGNATURE, len(self.end_records) - END_SIZE)
 
     def content(self, entry: Entry) -> bytes:
         """Return a member's content after verifying its size and CRC.
@@ -283,7 +281,7 @@ def assemble(archive: Archive, edits: Mapping[str, Sequence[Member]]) -> list[Se
     offset = archive.directory_offset + body.shifts[-1]
     end_records = archive.end_records
     if narrows and not _is_large(count, offset):
-        end_records = end_records[end_records.rindex(_END_SIGNATURE) :]
+        end_records = end_records[end_records.rindex(END_SIGNATURE) :]
     segments = [*body.segments, directory, change_end(end_records, count, len(directory), offset)]
     return [segment for segment in segments if length_of(segment)]
 
@@ -336,19 +334,19 @@ def _new_directory(archive: Archive, body: _Body, narrows: bool) -> bytes:
 
 def _placed(record: bytes, offset: int, narrows: bool) -> bytes:
     """Return a directory record with another offset; *narrows* removes a ZIP64 form without need."""
-    return moved(narrowed(record) if narrows and offset < _FULL32 else record, offset)
+    return moved(narrowed(record) if narrows and offset < FULL32 else record, offset)
 
 
 def _is_large(count: int, directory_offset: int) -> bool:
     """Return whether an archive with *count* members needs end records in ZIP64 form."""
-    return count >= _FULL16 or directory_offset >= _FULL32
+    return count >= FULL16 or directory_offset >= FULL32
 
 
 def _is_wide(entry: Entry) -> bool:
     """Return whether a directory record has a value in its ZIP64 field without need."""
     slots = struct.unpack_from("<LL14xL", entry.central, 20)
     values = (entry.compressed_size, entry.size, entry.offset)
-    return any(slot == _FULL32 > value for slot, value in zip(slots, values, strict=True))
+    return any(slot == FULL32 > value for slot, value in zip(slots, values, strict=True))
 
 
 def have_equal_times(one: Entry, other: Entry) -> bool:

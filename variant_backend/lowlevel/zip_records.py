@@ -25,22 +25,20 @@ _METHODS = {STORED, DEFLATED}
 RECOMPRESSED = {12: "bzip2", 14: "lzma"}
 
 LOCAL_SIGNATURE = b"PK\x03\x04"
-_CENTRAL_SIGNATURE = b"PK\x01\x02"
-_END64_SIGNATURE = b"PK\x06\x06"
+CENTRAL_SIGNATURE = b"PK\x01\x02"
+END64_SIGNATURE = b"PK\x06\x06"
 _LOCATOR_SIGNATURE = b"PK\x06\x07"
-_END_SIGNATURE = b"PK\x05\x06"
+END_SIGNATURE = b"PK\x05\x06"
 
 # A slot has this value if the real one does not fit and is in a ZIP64 record.
-_FULL16 = 0xFFFF
-_FULL32 = 0xFFFFFFFF
+FULL16 = 0xFFFF
+FULL32 = 0xFFFFFFFF
 _ZIP64 = 0x0001
-_UNICODE_PATH = 0x7075
 
-_ENCRYPTED = 0x0001 | 0x0040 | 0x2000
-_DATA_DESCRIPTOR = 0x0008
-_FORBIDDEN = _ENCRYPTED | _DATA_DESCRIPTOR
-_UTF8 = 0x0800
-_LEVEL = 0x0006  # how well the data is compressed
+ENCRYPTED = 0x0001 | 0x0040 | 0x2000
+DATA_DESCRIPTOR = 0x0008
+_FORBIDDEN = ENCRYPTED | DATA_DESCRIPTOR
+UTF8 = 0x0800
 
 # If names follow one another, each after a line feed, every unsafe name has a character that is not ordinary,
 # or one of the suspicious texts.
@@ -66,7 +64,7 @@ REBUILD = "rebuild the wheel"
 MEND = "write a sound copy with `variant-backend mend WHEEL -o mended`, or rebuild the wheel"
 
 
-class _Local(NamedTuple):
+class Local(NamedTuple):
     """A local file header without its name and extra fields (APPNOTE 4.3.7)."""
 
     signature: bytes
@@ -82,7 +80,7 @@ class _Local(NamedTuple):
     extra_length: int
 
 
-class _Central(NamedTuple):
+class Central(NamedTuple):
     """A central directory record without its name and extra fields (APPNOTE 4.3.12)."""
 
     signature: bytes
@@ -104,7 +102,7 @@ class _Central(NamedTuple):
     offset: int
 
 
-class _End(NamedTuple):
+class End(NamedTuple):
     """The end of central directory record without its comment (APPNOTE 4.3.16)."""
 
     signature: bytes
@@ -117,14 +115,14 @@ class _End(NamedTuple):
     comment_length: int
 
 
-_LOCAL = struct.Struct("<4s5H3L2H")
-_CENTRAL = struct.Struct("<4s6H3L5H2L")
-_END = struct.Struct("<4s4H2LH")
-_END64 = struct.Struct("<4sQ2H2L4Q")
+LOCAL = struct.Struct("<4s5H3L2H")
+CENTRAL = struct.Struct("<4s6H3L5H2L")
+END = struct.Struct("<4s4H2LH")
+END64 = struct.Struct("<4sQ2H2L4Q")
 # The fields of a directory record that reading needs: needed version, flags, method, CRC, compressed size,
 # size, length of the name, lengths of extra fields and comment as one number, disk, offset.
 _CENTRAL_PART = struct.Struct("<6xBxHH4xLLLHLH6xL")
-_LOCATOR = struct.Struct("<4sLQL")  # signature, disk, offset of the ZIP64 end record, disks
+LOCATOR = struct.Struct("<4sLQL")  # signature, disk, offset of the ZIP64 end record, disks
 
 
 class Entry(NamedTuple):
@@ -153,7 +151,7 @@ class Ending(NamedTuple):
 
 
 # The last bytes of a file that can have records after the directory.
-ENDING_SIZE = _END.size + _FULL16 + _LOCATOR.size + _END64.size
+ENDING_SIZE = END.size + FULL16 + LOCATOR.size + END64.size
 
 
 def read_ending(tail: bytes, file_size: int) -> Ending:
@@ -162,15 +160,15 @@ def read_ending(tail: bytes, file_size: int) -> Ending:
     Raises VariantError if it is missing, damaged, or does not follow the directory.
     """
     position = _find_end(tail)
-    end = _End._make(_END.unpack_from(tail, position))
+    end = End._make(END.unpack_from(tail, position))
     total, size, offset, start = end.total, end.size, end.offset, position
-    if tail[max(position - _LOCATOR.size, 0) : position].startswith(_LOCATOR_SIGNATURE):
-        start = position - _LOCATOR.size - _END64.size
+    if tail[max(position - LOCATOR.size, 0) : position].startswith(_LOCATOR_SIGNATURE):
+        start = position - LOCATOR.size - END64.size
         end64 = _read_end64(tail, start, file_size)
         if not (
-            total in (end64.total, _FULL16)
-            and size in (end64.size, _FULL32)
-            and offset in (end64.offset, _FULL32)
+            total in (end64.total, FULL16)
+            and size in (end64.size, FULL32)
+            and offset in (end64.offset, FULL32)
         ):
             raise VariantError("the two end records differ", hint=REBUILD)
         total, size, offset = end64.total, end64.size, end64.offset
@@ -190,20 +188,20 @@ def directory_shift(tail: bytes, file_size: int) -> int | None:
 
     None if there is no end record. ZIP64 records are not read.
     """
-    position = tail.rfind(_END_SIGNATURE)
-    if not 0 <= position <= len(tail) - _END.size:
+    position = tail.rfind(END_SIGNATURE)
+    if not 0 <= position <= len(tail) - END.size:
         return None
-    end = _End._make(_END.unpack_from(tail, position))
+    end = End._make(END.unpack_from(tail, position))
     return file_size - len(tail) + position - end.size - end.offset
 
 
 def _find_end(tail: bytes) -> int:
     """Return the offset of the last record, which must end where the file ends."""
     trailing = -1
-    position = tail.rfind(_END_SIGNATURE)
-    if 0 <= position <= len(tail) - _END.size:
-        end = _End._make(_END.unpack_from(tail, position))
-        trailing = len(tail) - position - _END.size - end.comment_length
+    position = tail.rfind(END_SIGNATURE)
+    if 0 <= position <= len(tail) - END.size:
+        end = End._make(END.unpack_from(tail, position))
+        trailing = len(tail) - position - END.size - end.comment_length
     if trailing == 0:
         return position
     if trailing > 0:
@@ -214,16 +212,16 @@ def _find_end(tail: bytes) -> int:
     )
 
 
-def _read_end64(tail: bytes, start: int, file_size: int) -> _End:
+def _read_end64(tail: bytes, start: int, file_size: int) -> End:
     """Read the ZIP64 end record (APPNOTE 4.3.14), directly before its locator."""
     if start < 0:
         raise VariantError("damaged ZIP64 end record", hint=REBUILD)
-    signature, rest, _, _, *counts = _END64.unpack_from(tail, start)
-    end64 = _End._make([signature, *counts, 0])
-    _, disk, offset, disks = _LOCATOR.unpack_from(tail, start + _END64.size)
+    signature, rest, _, _, *counts = END64.unpack_from(tail, start)
+    end64 = End._make([signature, *counts, 0])
+    _, disk, offset, disks = LOCATOR.unpack_from(tail, start + END64.size)
     if offset != file_size - len(tail) + start or disk or disks != 1:
         raise VariantError("the ZIP64 end record is at the wrong offset", hint=REBUILD)
-    if signature != _END64_SIGNATURE or rest != _END64.size - 12:
+    if signature != END64_SIGNATURE or rest != END64.size - 12:
         raise VariantError("damaged ZIP64 end record", hint=REBUILD)
     if end64.disk or end64.first_disk or end64.total != end64.total_here:
         raise VariantError("spread over several disks", hint=REBUILD)
@@ -244,15 +242,15 @@ def _read_plain(directory: bytes, total: int) -> list[Entry] | None:
 
     There may be ten thousand records. Reading them by column takes half the time.
     """
-    start, *parts = directory.split(_CENTRAL_SIGNATURE)
-    records = [_CENTRAL_SIGNATURE + part for part in parts]
-    if start or len(records) != total or min(map(len, records), default=0) <= _CENTRAL.size:
+    start, *parts = directory.split(CENTRAL_SIGNATURE)
+    records = [CENTRAL_SIGNATURE + part for part in parts]
+    if start or len(records) != total or min(map(len, records), default=0) <= CENTRAL.size:
         return None
     columns = zip(*map(_CENTRAL_PART.unpack_from, records), strict=True)
     needed, flags, methods, crcs, compressed_sizes, sizes, name_lengths, other_lengths, disks, offsets = (
         columns
     )
-    encoded = [record[_CENTRAL.size :] for record in records]
+    encoded = [record[CENTRAL.size :] for record in records]
     if (
         # A signature inside a record would split it, so that its length is wrong.
         name_lengths != tuple(map(len, encoded))
@@ -262,7 +260,7 @@ def _read_plain(directory: bytes, total: int) -> list[Entry] | None:
         or (STORED in methods and any(map(_is_cut, methods, compressed_sizes, sizes)))
         or any(other_lengths)
         or any(disks)
-        or max(map(max, (compressed_sizes, sizes, offsets))) == _FULL32
+        or max(map(max, (compressed_sizes, sizes, offsets))) == FULL32
         or (names := _plain_names(encoded)) is None
     ):
         return None
@@ -288,10 +286,10 @@ def _read_records(directory: bytes, total: int) -> list[Entry]:
     """Return the members, read record by record."""
     position, end = 0, len(directory)
     entries: list[Entry] = []
-    while position + _CENTRAL.size <= end and len(entries) < total:
-        central = _Central._make(_CENTRAL.unpack_from(directory, position))
-        length = _CENTRAL.size + central.name_length + central.extra_length + central.comment_length
-        if central.signature != _CENTRAL_SIGNATURE or position + length > end:
+    while position + CENTRAL.size <= end and len(entries) < total:
+        central = Central._make(CENTRAL.unpack_from(directory, position))
+        length = CENTRAL.size + central.name_length + central.extra_length + central.comment_length
+        if central.signature != CENTRAL_SIGNATURE or position + length > end:
             raise VariantError(
                 f"damaged central directory: record {len(entries) + 1} of {total}", hint=REBUILD
             )
@@ -307,26 +305,26 @@ def _read_records(directory: bytes, total: int) -> list[Entry]:
     return entries
 
 
-def _read_record(central: _Central, record: bytes) -> Entry:
+def _read_record(central: Central, record: bytes) -> Entry:
     """Return a member; raises VariantError if it uses a forbidden feature."""
-    name_end = _CENTRAL.size + central.name_length
+    name_end = CENTRAL.size + central.name_length
     try:
-        name = record[_CENTRAL.size : name_end].decode()
+        name = record[CENTRAL.size : name_end].decode()
     except UnicodeDecodeError as error:
         raise VariantError(f"member {error.object!r}: its name is not UTF-8", hint=MEND) from None
-    if not name.isascii() and not central.flags & _UTF8:
+    if not name.isascii() and not central.flags & UTF8:
         raise VariantError(f"member {name!r}: its name is not marked as UTF-8", hint=MEND)
     if text := _forbidden(central):
         is_mendable = (
-            not central.flags & _ENCRYPTED
+            not central.flags & ENCRYPTED
             and central.method in {*_METHODS, *RECOMPRESSED}
             and central.needed & 0xFF <= _NEWEST
         )
         raise VariantError(f"member {name!r} {text}", hint=MEND if is_mendable else REBUILD)
     slots = [central.size, central.compressed_size, central.offset]
     if central.extra_length:
-        slots = _read_slots(name, slots, record[name_end:])
-    elif _FULL32 in slots:
+        slots = read_slots(name, slots, record[name_end:])
+    elif FULL32 in slots:
         raise VariantError(f"member {name!r}: its ZIP64 extra field is missing", hint=REBUILD)
     size, compressed_size, offset = slots
     if _is_cut(central.method, compressed_size, size):
@@ -335,11 +333,11 @@ def _read_record(central: _Central, record: bytes) -> Entry:
     return Entry(name, record, offset, compressed_size, size, central.crc, central.method)
 
 
-def _forbidden(central: _Central) -> str | None:
+def _forbidden(central: Central) -> str | None:
     """Return the text about a feature that package indexes reject; None if a member uses none."""
-    if central.flags & _ENCRYPTED:
+    if central.flags & ENCRYPTED:
         return "is encrypted"
-    if central.flags & _DATA_DESCRIPTOR:
+    if central.flags & DATA_DESCRIPTOR:
         return "has a data descriptor, which package indexes reject"
     if central.method not in _METHODS:
         return f"has compression method {central.method}; allowed methods: stored (0), deflated (8)"
@@ -389,29 +387,29 @@ def check_member_folders(names: Collection[str]) -> None:
         raise VariantError(f"member {min(both)!r} is a file, and a folder of other members", hint=REBUILD)
 
 
-LOCAL_SIZE = _LOCAL.size
-CENTRAL_SIZE = _CENTRAL.size
-END_SIZE = _END.size
+LOCAL_SIZE = LOCAL.size
+CENTRAL_SIZE = CENTRAL.size
+END_SIZE = END.size
 
 
 def header_length(header: bytes) -> int:
     """Return the length of a local header with its name and extra fields, from its first 30 bytes."""
-    return _LOCAL.size + (header[26] | header[27] << 8) + (header[28] | header[29] << 8)
+    return LOCAL.size + (header[26] | header[27] << 8) + (header[28] | header[29] << 8)
 
 
 def compare_headers(entry: Entry, header: bytes) -> None:
     """Compare a local header with the directory, field by field; raises VariantError."""
-    local = _Local._make(_LOCAL.unpack_from(header))
-    central = _Central._make(_CENTRAL.unpack_from(entry.central))
+    local = Local._make(LOCAL.unpack_from(header))
+    central = Central._make(CENTRAL.unpack_from(entry.central))
     if local.signature != LOCAL_SIGNATURE:
         raise VariantError(f"member {entry.name!r}: no local header at byte {entry.offset}", hint=REBUILD)
     if local.needed & 0xFF > _NEWEST:
         text = f"needs version {_version(local.needed)} of zip; readers support versions up to 6.3"
         raise VariantError(f"member {entry.name!r} {text}", hint=REBUILD)
-    name_end = _LOCAL.size + local.name_length
-    size, compressed_size = _read_local_sizes(entry.name, local, header[name_end:])
+    name_end = LOCAL.size + local.name_length
+    size, compressed_size = read_local_sizes(entry.name, local, header[name_end:])
     for what, here, there in (
-        ("name", header[_LOCAL.size : name_end], entry.name.encode()),
+        ("name", header[LOCAL.size : name_end], entry.name.encode()),
         ("flags", local.flags, central.flags),
         ("compression method", local.method, central.method),
         ("CRC", local.crc, central.crc),
@@ -427,12 +425,12 @@ def compare_headers(entry: Entry, header: bytes) -> None:
             )
 
 
-def _extra_fields(name: str, extra: bytes, hint: str = REBUILD) -> Iterator[tuple[int, bytes]]:
+def extra_fields(name: str, extra: bytes, hint: str = REBUILD) -> Iterator[tuple[int, bytes]]:
     """Yield the extra fields, each with its header; *hint* is the remedy for damaged ones."""
     position = 0
     while position < len(extra):
         kind, length = (
-            struct.unpack_from("<HH", extra, position) if position + 4 <= len(extra) else (0, _FULL16)
+            struct.unpack_from("<HH", extra, position) if position + 4 <= len(extra) else (0, FULL16)
         )
         if position + 4 + length > len(extra):
             raise VariantError(f"member {name!r}: damaged extra field", hint=hint)
@@ -448,44 +446,44 @@ def _bad_zip64(name: str) -> VariantError:
     )
 
 
-def _read_local_sizes(name: str, local: _Local, extra: bytes) -> tuple[int, int]:
+def read_local_sizes(name: str, local: Local, extra: bytes) -> tuple[int, int]:
     """Return a local header's size and compressed size.
 
     They are in the header, in the ZIP64 extra field, or in both; then they must be equal.
     """
-    fields = [field[4:] for kind, field in _extra_fields(name, extra, MEND) if kind == _ZIP64]
+    fields = [field[4:] for kind, field in extra_fields(name, extra, MEND) if kind == _ZIP64]
     slots = (local.size, local.compressed_size)
-    if not fields and _FULL32 not in slots:
+    if not fields and FULL32 not in slots:
         return slots
     if [len(field) for field in fields] != [16]:
         raise _bad_zip64(name)
     size, compressed_size = struct.unpack("<2Q", fields[0])
-    if slots not in ((_FULL32, _FULL32), (size, compressed_size)):
+    if slots not in ((FULL32, FULL32), (size, compressed_size)):
         raise _bad_zip64(name)
     return size, compressed_size
 
 
-def _read_slots(name: str, slots: Sequence[int], extra: bytes) -> list[int]:
+def read_slots(name: str, slots: Sequence[int], extra: bytes) -> list[int]:
     """Return the values of a directory record's slots; for full slots, they are in the ZIP64 extra field.
 
     Raises VariantError unless there is one such field with exactly the values of the full slots, or no field
     if no slot is full (APPNOTE 4.5.3): installers reject all other forms.
     """
-    fields = [field[4:] for kind, field in _extra_fields(name, extra) if kind == _ZIP64]
-    wanted = slots.count(_FULL32)
+    fields = [field[4:] for kind, field in extra_fields(name, extra) if kind == _ZIP64]
+    wanted = slots.count(FULL32)
     if [len(field) for field in fields] != ([8 * wanted] if wanted else []):
         raise _bad_zip64(name)
     values = iter(struct.unpack(f"<{wanted}Q", fields[0]) if fields else ())
-    return [next(values) if slot == _FULL32 else slot for slot in slots]
+    return [next(values) if slot == FULL32 else slot for slot in slots]
 
 
-def _with_zip64(extra: bytes, values: Sequence[int]) -> bytes:
+def with_zip64(extra: bytes, values: Sequence[int]) -> bytes:
     """Return extra fields with these values in the ZIP64 field. Without values, the field is left out.
 
     The field keeps its position; a new one is the first.
     """
     field = struct.pack(f"<HH{len(values)}Q", _ZIP64, 8 * len(values), *values) if values else b""
-    fields = [*_extra_fields("", extra)]
+    fields = [*extra_fields("", extra)]
     if not any(kind == _ZIP64 for kind, _ in fields):
         return field + extra
     return b"".join(field if kind == _ZIP64 else other for kind, other in fields)
@@ -493,12 +491,12 @@ def _with_zip64(extra: bytes, values: Sequence[int]) -> bytes:
 
 def new_headers(name: str, content: bytes, like: Entry, moment: int | None) -> tuple[bytes, bytes]:
     """Return the local header and the directory record of a new stored member; see `new_member`."""
-    model = _Central._make(_CENTRAL.unpack_from(like.central))
+    model = Central._make(CENTRAL.unpack_from(like.central))
     clock, date = (model.time, model.date) if moment is None else dos_time(moment)
     encoded = name.encode()
     shared = {
         "needed": 20,
-        "flags": model.flags & _UTF8 if name.isascii() else _UTF8,
+        "flags": model.flags & UTF8 if name.isascii() else UTF8,
         "method": STORED,
         "time": clock,
         "date": date,
@@ -508,9 +506,9 @@ def new_headers(name: str, content: bytes, like: Entry, moment: int | None) -> t
         "name_length": len(encoded),
         "extra_length": 0,
     }
-    local = _Local(signature=LOCAL_SIGNATURE, **shared)
-    central = _Central(
-        signature=_CENTRAL_SIGNATURE,
+    local = Local(signature=LOCAL_SIGNATURE, **shared)
+    central = Central(
+        signature=CENTRAL_SIGNATURE,
         made_by=model.made_by,
         **shared,
         comment_length=0,
@@ -519,43 +517,43 @@ def new_headers(name: str, content: bytes, like: Entry, moment: int | None) -> t
         external_attributes=model.external_attributes,
         offset=0,
     )
-    return _LOCAL.pack(*local) + encoded, _CENTRAL.pack(*central) + encoded
+    return LOCAL.pack(*local) + encoded, CENTRAL.pack(*central) + encoded
 
 
 def change_local(header: bytes, name: str, changes: Mapping[str, int]) -> bytes:
     """Return a local header with other values, but the same ZIP64 form and other extra fields."""
-    old = _Local._make(_LOCAL.unpack_from(header))
+    old = Local._make(LOCAL.unpack_from(header))
     new = old._replace(**changes)  # type: ignore[arg-type]  # every field but the signature is a number
-    extra = header[_LOCAL.size + old.name_length :]
-    if any(kind == _ZIP64 for kind, _ in _extra_fields(name, extra)):
-        extra = _with_zip64(extra, (new.size, new.compressed_size))
-    if old.size == _FULL32:
-        new = new._replace(size=_FULL32, compressed_size=_FULL32)
+    extra = header[LOCAL.size + old.name_length :]
+    if any(kind == _ZIP64 for kind, _ in extra_fields(name, extra)):
+        extra = with_zip64(extra, (new.size, new.compressed_size))
+    if old.size == FULL32:
+        new = new._replace(size=FULL32, compressed_size=FULL32)
     encoded = name.encode()
     new = new._replace(name_length=len(encoded), extra_length=len(extra))
-    return _LOCAL.pack(*new) + encoded + extra
+    return LOCAL.pack(*new) + encoded + extra
 
 
 def change_central(record: bytes, name: str, changes: Mapping[str, int]) -> bytes:
     """Return a directory record with other values, but the same ZIP64 form and other extra fields."""
-    old = _Central._make(_CENTRAL.unpack_from(record))
-    extra = record[_CENTRAL.size + old.name_length :]
+    old = Central._make(CENTRAL.unpack_from(record))
+    extra = record[CENTRAL.size + old.name_length :]
     slots = {"size": old.size, "compressed_size": old.compressed_size, "offset": old.offset}
-    values = dict(zip(slots, _read_slots(name, list(slots.values()), extra), strict=True))
+    values = dict(zip(slots, read_slots(name, list(slots.values()), extra), strict=True))
     values.update(changes)
-    large = [key for key, slot in slots.items() if slot == _FULL32 or values[key] >= _FULL32]
-    extra = _with_zip64(extra, [values[key] for key in large])
+    large = [key for key, slot in slots.items() if slot == FULL32 or values[key] >= FULL32]
+    extra = with_zip64(extra, [values[key] for key in large])
     encoded = name.encode()
-    values.update(dict.fromkeys(large, _FULL32), name_length=len(encoded), extra_length=len(extra))
-    return _CENTRAL.pack(*old._replace(**values)) + encoded + extra  # type: ignore[arg-type]  # as above
+    values.update(dict.fromkeys(large, FULL32), name_length=len(encoded), extra_length=len(extra))
+    return CENTRAL.pack(*old._replace(**values)) + encoded + extra  # type: ignore[arg-type]  # as above
 
 
 def moved(record: bytes, offset: int) -> bytes:
     """Return a directory record with another offset."""
-    if record[42:46] != b"\xff\xff\xff\xff" and offset < _FULL32:
+    if record[42:46] != b"\xff\xff\xff\xff" and offset < FULL32:
         return record[:42] + struct.pack("<L", offset) + record[46:]
-    name_length = _Central._make(_CENTRAL.unpack_from(record)).name_length
-    name = record[_CENTRAL.size : _CENTRAL.size + name_length].decode()
+    name_length = Central._make(CENTRAL.unpack_from(record)).name_length
+    name = record[CENTRAL.size : CENTRAL.size + name_length].decode()
     return change_central(record, name, {"offset": offset})
 
 
@@ -564,40 +562,40 @@ def narrowed(record: bytes) -> bytes:
 
     The new offset is 0, and the result is what `moved` gets for a large offset.
     """
-    old = _Central._make(_CENTRAL.unpack_from(record))
-    if old.offset != _FULL32:
+    old = Central._make(CENTRAL.unpack_from(record))
+    if old.offset != FULL32:
         return record
-    name_end = _CENTRAL.size + old.name_length
+    name_end = CENTRAL.size + old.name_length
     extra = record[name_end:]
-    (field,) = (field for kind, field in _extra_fields("", extra) if kind == _ZIP64)
+    (field,) = (field for kind, field in extra_fields("", extra) if kind == _ZIP64)
     *values, _ = struct.unpack(f"<{len(field) // 8}Q", field[4:])  # the offset is the last value
-    extra = _with_zip64(extra, values)
+    extra = with_zip64(extra, values)
     new = old._replace(offset=0, extra_length=len(extra))
-    return _CENTRAL.pack(*new) + record[_CENTRAL.size : name_end] + extra
+    return CENTRAL.pack(*new) + record[CENTRAL.size : name_end] + extra
 
 
 def change_end(records: bytes, count: int, size: int, offset: int) -> bytes:
     """Return the end records for another directory, in ZIP64 form if they have or need it."""
-    has_zip64 = records[:4] == _END64_SIGNATURE
-    end_start = _END64.size + _LOCATOR.size if has_zip64 else 0
-    end = _End._make(_END.unpack_from(records, end_start))
-    comment = records[end_start + _END.size :]
+    has_zip64 = records[:4] == END64_SIGNATURE
+    end_start = END64.size + LOCATOR.size if has_zip64 else 0
+    end = End._make(END.unpack_from(records, end_start))
+    comment = records[end_start + END.size :]
     result = b""
-    if has_zip64 or count >= _FULL16 or max(size, offset) >= _FULL32:
-        made_by, needed = _END64.unpack_from(records)[2:4] if has_zip64 else (45, 45)
-        result = _END64.pack(
-            _END64_SIGNATURE, _END64.size - 12, made_by, needed, 0, 0, count, count, size, offset
-        ) + _LOCATOR.pack(_LOCATOR_SIGNATURE, 0, offset + size, 1)
+    if has_zip64 or count >= FULL16 or max(size, offset) >= FULL32:
+        made_by, needed = END64.unpack_from(records)[2:4] if has_zip64 else (45, 45)
+        result = END64.pack(
+            END64_SIGNATURE, END64.size - 12, made_by, needed, 0, 0, count, count, size, offset
+        ) + LOCATOR.pack(_LOCATOR_SIGNATURE, 0, offset + size, 1)
     slots = {}
     for field, value, full in (
-        ("total", count, _FULL16),
-        ("size", size, _FULL32),
-        ("offset", offset, _FULL32),
+        ("total", count, FULL16),
+        ("size", size, FULL32),
+        ("offset", offset, FULL32),
     ):
         stays_full = has_zip64 and getattr(end, field) == full
         slots[field] = full if stays_full else min(value, full)
     end = end._replace(**slots, total_here=slots["total"])  # type: ignore[arg-type]  # as above
-    return result + _END.pack(*end) + comment
+    return result + END.pack(*end) + comment
 
 
 def dos_time(moment: int) -> tuple[int, int]:
@@ -605,188 +603,3 @@ def dos_time(moment: int) -> tuple[int, int]:
     earliest, latest = 315532800, 4354819198
     year, month, day, hour, minute, second, *_ = time.gmtime(min(max(moment, earliest), latest))
     return hour << 11 | minute << 5 | second // 2, (year - 1980) << 9 | month << 5 | day
-
-
-class LooseRecord(NamedTuple):
-    """A directory record as it is, before any rule is applied."""
-
-    fields: _Central
-    name: bytes
-    extra: bytes
-
-    @property
-    def is_encrypted(self) -> bool:
-        """Whether the data is encrypted."""
-        return bool(self.fields.flags & _ENCRYPTED)
-
-    @property
-    def has_descriptor(self) -> bool:
-        """Whether a data descriptor follows the data."""
-        return bool(self.fields.flags & _DATA_DESCRIPTOR)
-
-    @property
-    def is_marked(self) -> bool:
-        """Whether the name is marked as UTF-8."""
-        return bool(self.fields.flags & _UTF8)
-
-    @property
-    def is_link(self) -> bool:
-        """Whether the member is a symbolic link."""
-        return self.fields.external_attributes >> 16 & 0o170000 == 0o120000
-
-
-def read_loosely(directory: bytes, total: int) -> tuple[list[LooseRecord], int]:
-    """Return the records of *total* members, and the length of the directory.
-
-    Raises VariantError if a record is damaged.
-    """
-    records: list[LooseRecord] = []
-    position = 0
-    for _ in range(total):
-        if not directory.startswith(_CENTRAL_SIGNATURE, position) or position + _CENTRAL.size > len(
-            directory
-        ):
-            raise VariantError("damaged central directory", hint=REBUILD)
-        fields = _Central._make(_CENTRAL.unpack_from(directory, position))
-        name_start = position + _CENTRAL.size
-        extra_start = name_start + fields.name_length
-        position = extra_start + fields.extra_length
-        records.append(
-            LooseRecord(fields, directory[name_start:extra_start], directory[extra_start:position])
-        )
-        position += fields.comment_length
-    return records, position
-
-
-class LooseEnding(NamedTuple):
-    """The lengths of the archive's comment, and of the bytes after the last record."""
-
-    comment: int
-    trailing: int
-
-
-def read_loose_ending(tail: bytes, total: int, size: int) -> LooseEnding:
-    """Read the end records at the start of *tail*, after a directory of *total* members and *size* bytes.
-
-    Raises VariantError if they are damaged or contradict the directory: then readers see different members.
-    """
-    position, wide = 0, None
-    if tail.startswith(_END64_SIGNATURE) and len(tail) >= _END64.size:
-        rest, _, _, _, _, _, *wide = _END64.unpack_from(tail)[1:]
-        position = 12 + rest + _LOCATOR.size
-    if not tail.startswith(_END_SIGNATURE, position) or position + _END.size > len(tail):
-        raise VariantError("damaged end records", hint=REBUILD)
-    end = _End._make(_END.unpack_from(tail, position))
-    slots = [end.total, end.size, end.offset]
-    actual = [total, size, wide[2] if wide else end.offset]
-    agree = all(
-        slot == value or (wide is not None and slot == full)
-        for slot, value, full in zip(slots, actual, (_FULL16, _FULL32, _FULL32), strict=True)
-    )
-    if not agree or (wide and wide[:2] != actual[:2]):
-        raise VariantError("the end records contradict the central directory", hint=REBUILD)
-    behind = len(tail) - position - _END.size
-    return LooseEnding(min(end.comment_length, behind), max(behind - end.comment_length, 0))
-
-
-def header_defects(record: LooseRecord, entry: Entry, header: bytes) -> list[str]:
-    """Return what package indexes or installers reject in the headers of a member.
-
-    *entry* has the real sizes and CRC, *header* is the local header. Each defect is the text of its repair.
-    """
-    central = record.fields
-    local = _Local._make(_LOCAL.unpack_from(header))
-    name_end = _LOCAL.size + local.name_length
-    name = header[_LOCAL.size : name_end]
-    cleaned = [clean_extra(extra) for extra in (record.extra, header[name_end:])]
-    extra, local_extra = (field for field, _ in cleaned)
-    slots = [central.size, central.compressed_size, central.offset]
-    return [
-        text
-        for applies, text in (
-            (record.has_descriptor or local.flags & _DATA_DESCRIPTOR, "data descriptor removed"),
-            (central.comment_length, "comment of the member removed"),
-            (any(is_bad for _, is_bad in cleaned), "damaged or repeated extra field removed"),
-            (_has_bad_zip64(slots, extra, local_extra, local), "ZIP64 extra field corrected"),
-            (_differs(record, local, name, local_extra, entry), "local header made equal to the directory"),
-            (central.disk, "disk number corrected"),
-        )
-        if applies
-    ]
-
-
-def _has_bad_zip64(slots: Sequence[int], extra: bytes, local_extra: bytes, local: _Local) -> bool:
-    try:
-        _read_slots("", slots, extra)
-        _read_local_sizes("", local, local_extra)
-    except VariantError:
-        return True
-    return False
-
-
-def _differs(record: LooseRecord, local: _Local, name: bytes, extra: bytes, entry: Entry) -> bool:
-    """Return whether a local header differs from the directory, except for reasons that have own texts."""
-    if (local.flags, local.method, name) != (record.fields.flags, record.fields.method, record.name):
-        return True
-    if record.has_descriptor:
-        return False
-    try:
-        sizes = _read_local_sizes("", local, extra)
-    except VariantError:
-        return False
-    return (local.crc, *sizes) != (entry.crc, entry.size, entry.compressed_size)
-
-
-def clean_extra(extra: bytes) -> tuple[bytes, bool]:
-    """Return extra fields without damaged and repeated ones, and whether there were such fields."""
-    fields: dict[int, bytes] = {}
-    position = 0
-    while position + 4 <= len(extra):
-        kind, length = struct.unpack_from("<HH", extra, position)
-        if kind in fields or position + 4 + length > len(extra):
-            break
-        fields[kind] = extra[position : position + 4 + length]
-        position += 4 + length
-    return b"".join(fields.values()), position < len(extra)
-
-
-def rebuilt_headers(
-    record: LooseRecord, header: bytes, name: str, changes: Mapping[str, int]
-) -> tuple[bytes, bytes]:
-    """Return both headers of a member, in the form that all readers accept; its offset is not known yet.
-
-    *header* is the old local header, *changes* has the method, CRC and sizes. Times, mode and other extra
-    fields stay.
-    """
-    old = _Local._make(_LOCAL.unpack_from(header))
-    start = _LOCAL.size + old.name_length
-    encoded, is_marked = name.encode(), not name.isascii() or record.is_marked
-    sizes = (changes["size"], changes["compressed_size"])
-    is_wide = max(sizes) >= _FULL32
-    zip64 = sizes if is_wide else ()
-    # A field with the name in Unicode describes the old name.
-    gone = {_UNICODE_PATH} if encoded != record.name else set[int]()
-    local_extra, central_extra = (
-        _with_zip64(_without(clean_extra(extra)[0], gone), zip64) for extra in (header[start:], record.extra)
-    )
-    slots = dict.fromkeys(("size", "compressed_size"), _FULL32) if is_wide else {}
-    central = record.fields._replace(
-        **{**changes, **slots},  # type: ignore[arg-type]  # as in change_local
-        needed=45 if is_wide else 20,
-        flags=record.fields.flags & _LEVEL | (_UTF8 if is_marked else 0),
-        name_length=len(encoded),
-        extra_length=len(central_extra),
-        comment_length=0,
-        disk=0,
-        offset=0,
-    )
-    shared = {key: getattr(central, key) for key in _Local._fields if key != "signature"}
-    local = _Local(**{**shared, "signature": LOCAL_SIGNATURE, "extra_length": len(local_extra)})
-    return _LOCAL.pack(*local) + encoded + local_extra, _CENTRAL.pack(*central) + encoded + central_extra
-
-
-def _without(extra: bytes, kinds: set[int]) -> bytes:
-    return b"".join(field for kind, field in _extra_fields("", extra) if kind not in kinds)
-
-
-EMPTY_END = _END_SIGNATURE + bytes(_END.size - 4)

@@ -19,23 +19,25 @@ from typing import IO, Any, NamedTuple
 from ..errors import VariantError
 from .ranges import Advance, Source, copy_range, write_all
 from .zip_archive import Range, largest_content
+from .zip_loose_records import (
+    EMPTY_END,
+    LooseRecord,
+    header_defects,
+    read_loose_ending,
+    read_loosely,
+    rebuilt_headers,
+)
 from .zip_records import (
     DEFLATED,
-    EMPTY_END,
     LOCAL_SIGNATURE,
     LOCAL_SIZE,
     REBUILD,
     RECOMPRESSED,
     STORED,
     Entry,
-    LooseRecord,
     change_end,
-    header_defects,
     header_length,
     moved,
-    read_loose_ending,
-    read_loosely,
-    rebuilt_headers,
 )
 
 _CHUNK = 1 << 20
