@@ -41,6 +41,7 @@ from .project.user_variables import VARIABLES
 if TYPE_CHECKING:
     from .building.frontend import Filename, Installer
     from .building.variant_build import VariantBuild
+    from .wheel_rewrite import Outcome
 
 
 def _wrapped(*hook: str, project: Project | None = None) -> Any:
@@ -229,11 +230,15 @@ def _build_variant(
                 for text in unmatched_removals(build.project, PROJECT_FILE, wheels, common=True):
                     _warn(text)
                 outcome = make_variant(wheel, plan, target, force=True, owned=True)
+    _warn_of(outcome, build.project.build_backend)
+    return outcome.path.name
+
+
+def _warn_of(outcome: Outcome, backend: str | None) -> None:
     for notice in outcome.notices:
-        _warn(str(caused_by(build.project.build_backend, notice).within(outcome.path.name)))
+        _warn(str(caused_by(backend, notice).within(outcome.path.name)))
     for text in outcome.warnings:
         _warn(f"{outcome.path.name}: {text}")
-    return outcome.path.name
 
 
 def _prepare_metadata(hook: str) -> Callable[..., str]:

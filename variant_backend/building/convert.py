@@ -71,13 +71,7 @@ def plan_conversions(
         planned = [_planned(wheel, planner.plan_inside) for wheel in wheels]
     if None in planned:
         project = _load_project(project_file)
-        by_match = planner.by_match(project)
-        if by_match is None and not _conversions(planned):
-            raise RequestError(_no_variant(paths[planned.index(None)].name))
-        planned = [
-            _planned(wheel, by_match or _refuse) if item is None else item
-            for wheel, item in zip(wheels, planned, strict=True)
-        ]
+        planned = _completed(planned, paths, wheels, planner.by_match(project))
     conversions = _conversions(planned)
     remarks = [remark for conversion in conversions for remark in _remarks(conversion.plan)]
     unmatched = _unmatched(project, project_file, planned) if project else ()
@@ -85,6 +79,21 @@ def plan_conversions(
     for remark in dict.fromkeys([*about_plans, *remarks, *unmatched]):
         warn(remark)
     return planned
+
+
+def _completed(
+    planned: Sequence[Planned],
+    paths: Sequence[Path],
+    wheels: Sequence[WheelFile | VariantError],
+    by_match: Callable[[WheelFile], Plan | None] | None,
+) -> list[Planned]:
+    """Plan the wheels that have no plan *by_match*, or refuse them without it; raises RequestError."""
+    if by_match is None and not _conversions(planned):
+        raise RequestError(_no_variant(paths[planned.index(None)].name))
+    return [
+        _planned(wheel, by_match or _refuse) if item is None else item
+        for wheel, item in zip(wheels, planned, strict=True)
+    ]
 
 
 def _remarks(plan: AnyPlan) -> list[str]:
