@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import Problem, VariantError, did_you_mean, one_of
+from ..errors import Problem, VariantError, did_you_mean, one_of, shortened
 from ..formats import simple_api
 from ..formats.core_metadata import find_field
 from ..formats.release import Candidate, File, Release, shown_location
@@ -23,7 +23,6 @@ from ..variants.filename import index_filename, normalize, parse_index_filename,
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_metadata
-from ..variants.ranking import shortened
 from ..variants.validation import Document, read_json
 from ..wheels.reading import Wheel
 from .source_files import (
