@@ -26,6 +26,8 @@ The promises:
 - rank: ordering 1,000 variants with 8 features each takes at least 20 times less than variantlib's
   ``get_variants_by_priority``. Each gets its own input: our metadata, and parsed JSON. 100,000 variants take
   at most 15 times as long as 10,000: n log n is 12.5 times, and caches hold a smaller part of them.
+- growth: for ten times as many labels, features, wheels of a release, projects or members of a wheel, a
+  command takes at most 12 times as long; the table is in ``growth.py``.
 - import: ``import variant_backend.hooks`` takes at most 7 times as long as ``python -c pass``.
 - dispatch: downloading a small wheel from a server on this machine, by the hook of a dispatching sdist, takes
   at most 3 times as long as Python takes to compute its tags and to import the modules for lock files and
@@ -61,6 +63,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from growth import CASES, Case
 from made_wheel import make_wheel
 from timing import MEGABYTE, Figure, MeasuringError, Run, at_most, faster, in_turn, run, smaller
 
@@ -427,6 +430,24 @@ def benchmark_rank(bench: Bench) -> Iterator[Figure]:
     yield at_most(15, "100,000 variants against 10,000", *timed)
 
 
+def growing(bench: Bench, case: Case, size: int) -> Callable[[], Run]:
+    """Return the command of a case, with an input of this size."""
+    folder = bench.folder / case.subject / str(size)
+    folder.mkdir(parents=True)
+    case.make(folder, size)
+    program, *words = case.command
+    command = [script(program), *(str(bench.output) if word == "OUTPUT" else word for word in words)]
+    return lambda: run(command, folder, bench.output)
+
+
+def benchmark_growth(bench: Bench) -> Iterator[Figure]:
+    """Run each command with an input, and with one that is ten times as large."""
+    for case in CASES:
+        commands = {f"{size:,}": growing(bench, case, size) for size in (10 * case.count, case.count)}
+        yield at_most(12, case.subject, *in_turn((bench.runs + 3) // 6, commands, warm_up=False))
+        shutil.rmtree(bench.folder / case.subject)
+
+
 def benchmark_import(bench: Bench) -> Iterator[Figure]:
     """Import the build backend, against an empty Python process."""
     statement = "import variant_backend.hooks"
@@ -488,6 +509,7 @@ BENCHMARKS = {
     "small": benchmark_small,
     "index": benchmark_index,
     "rank": benchmark_rank,
+    "growth": benchmark_growth,
     "import": benchmark_import,
     "dispatch": benchmark_dispatch,
 }
