@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
 from ..errors import Problem, VariantError
-from ..lowlevel import http
 from ..lowlevel.source_date import source_date_epoch
+from ..lowlevel.urls import UNSAFE, is_safe_line
 from ..lowlevel.workspace import workspace
 from ..variants.filename import escape, normalize
 from . import core_metadata, pylock
@@ -75,7 +75,7 @@ def texts_about_locked(locked: pylock.Locked) -> Iterator[str]:
         f"duplicate wheel {name!a}" for name in sorted({name for name in names if names.count(name) > 1})
     )
     for host in locked.hosts:
-        if not http.is_safe_line(f"https://{host}"):
+        if not is_safe_line(f"https://{host}"):
             yield f"invalid host {host!r}"
 
 
@@ -106,8 +106,8 @@ def _texts_about(wheel: Candidate, release: Release) -> Iterator[str]:
         yield "missing or invalid sha256"
     if not file.size or file.size < 0:
         yield "missing or invalid size"
-    if file.url is None or not http.is_safe_line(file.url):
-        yield f"its URL {shown_location(file)!a} {http.UNSAFE}"
+    if file.url is None or not is_safe_line(file.url):
+        yield f"its URL {shown_location(file)!a} {UNSAFE}"
     elif "@" in urlsplit(file.url).netloc:
         yield "its URL has a user or password"
 

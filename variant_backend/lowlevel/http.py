@@ -1,52 +1,37 @@
 """Download over HTTP with only the standard library, because isolated build environments have nothing else.
 
-Proxies come from the environment. User and password come from the URL or from ``~/.netrc`` (``NETRC`` names
-another file), and are sent to their own server only. Source: RFC 9110.
+Proxies come from the environment. User and password are sent to their own server only. Source: RFC 9110.
 """
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
-from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 from .. import __version__
-from ..errors import VariantError, ascii_unless_printable, one_of
+from ..errors import VariantError, ascii_unless_printable
+from .credentials import authorization, where_credentials_are
 from .terminal import print_detail
+from .urls import OtherHosts, host_of, is_this_machine, quoted_parts, redirected, shown_reason, shown_url
 
 if TYPE_CHECKING:
     from http.client import HTTPMessage, HTTPResponse  # takes long to import, as does urllib.request
     from ssl import SSLContext
-
-# The hosts to which a server may redirect, besides its own: all, none, or these names, as from `host_of`.
-OtherHosts: TypeAlias = bool | Collection[str]
 
 _PATIENCE = 60  # seconds without an answer or data
 _LONGEST = 300  # seconds that a page or a range may take; files may take longer
 _MOST_REDIRECTS = 10
 _REDIRECTS = {301, 302, 303, 307, 308}
 _STEP = 1 << 20
-_PORTS = {"http": 80, "https": 443}
-# A DNS name or an address. Other characters are invalid, as urllib would unquote them.
-_HOST = r"[a-z0-9_.-]+|\[[0-9a-f:.]+\]"
-# Characters that are not quoted in a path or a query; quoted characters stay quoted.
-_SAFE = "%/:;=&?@!$'()*+,~[]|"
-UNSAFE = "is neither https nor http on this machine"
-_CREDENTIALS = "add the credentials to the URL or to ~/.netrc"
 
 
 class BrokenTransferError(VariantError):
     """A connection broke, or no more data came, before the answer was complete."""
-
-
-class OtherHostError(VariantError):
-    """A redirect leads to a host that is not allowed."""
 
 
 class HttpContent(NamedTuple):
@@ -76,7 +61,7 @@ class Response(NamedTuple):
         if self.status == 404:
             raise VariantError("not found")
         if self.status in (401, 403):
-            raise VariantError(f"access denied: {self.status} {self.reason}", hint=_where_credentials_are())
+            raise VariantError(f"access denied: {self.status} {self.reason}", hint=where_credentials_are())
         if self.status != expected:
             raise VariantError(f"the server answers {self.status} {self.reason}".rstrip())
         encoding = self.headers.get("Content-Encoding", "identity")
@@ -113,57 +98,6 @@ class Response(NamedTuple):
             if (first, last) == expected and last < size:
                 return first, last, size
         raise VariantError(f"requested bytes {wanted}, got Content-Range {header!r}")
-
-
-def shown_url(url: str) -> str:
-    """Return a URL for printing: without user, password and query, which may be secret."""
-    return re.sub(r"(://)[^/?#\s'\"]*@|[?#][^\s'\"]*", r"\1", url)
-
-
-def with_credentials(link: str, url: str) -> str:
-    """Return a link with user and password from the *url* of its page if both have the same server."""
-    user, at, _ = urlsplit(url).netloc.rpartition("@")
-    if not at or not _same_server(url, link) or "@" in urlsplit(link).netloc:
-        return link
-    target = urlsplit(link)
-    return target._replace(netloc=f"{user}@{target.netloc}").geturl()
-
-
-def host_of(url: str) -> str:
-    """Return the host of a URL, with its port if that is not the default port of its scheme.
-
-    Raises ValueError if the host is missing or invalid.
-
-    >>> host_of("https://user@Example.org:443/x"), host_of("http://127.0.0.1:8000/")
-    ('example.org', '127.0.0.1:8000')
-    """
-    parts = urlsplit(url)
-    name = parts.hostname or ""
-    host = f"[{name}]" if ":" in name else name.encode("idna").decode()
-    if not re.fullmatch(_HOST, host):
-        raise ValueError(f"invalid host {name!r}")
-    return host if parts.port in (None, _PORTS.get(parts.scheme)) else f"{host}:{parts.port}"
-
-
-def is_this_machine(url: str) -> bool:
-    """Return whether a URL names this machine."""
-    from ipaddress import ip_address
-
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def is_safe_line(url: str) -> bool:
-    """Return whether a connection is safe from readers and changes: https, or http on this machine."""
-    try:
-        host_of(url)
-    except ValueError:
-        return False
-    scheme = urlsplit(url).scheme
-    return scheme == "https" or (scheme == "http" and is_this_machine(url))
 
 
 def get(url: str, *, accept: str = "*/*", limit: int, other_hosts: OtherHosts = False) -> HttpContent:
@@ -209,64 +143,16 @@ def request(
     raise VariantError(f"redirected more than {_MOST_REDIRECTS} times")
 
 
-def redirected(url: str, location: str, *, other_hosts: OtherHosts) -> str:
-    """Return the target of a redirect, with the credentials of *url* if it is on the same server.
-
-    Raises VariantError if the redirect is refused: see `request`.
-    """
-    try:
-        # http.client decodes headers as Latin-1; quoting restores the bytes that the server sent.
-        parts = urlsplit(urljoin(url, quote(location, _SAFE + "#", encoding="latin-1")))
-        # A redirect must not set credentials.
-        target = with_credentials(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), url)
-        place = shown_url(target)
-        if urlsplit(target).scheme not in _PORTS:
-            raise VariantError(f"redirected to {place}, which is not HTTP")
-        if urlsplit(url).scheme == "https" != urlsplit(target).scheme:
-            raise VariantError(f"redirected from https to {place}, which is not encrypted")
-        if is_this_machine(url) and not is_safe_line(target):
-            raise VariantError(f"redirected from this machine to {place}, which is not encrypted")
-        if not _same_server(url, target) and not _is_among(other_hosts, target):
-            hosts = f"{_host(url)} to {_host(target)}"
-            known = None if isinstance(other_hosts, bool) else one_of(sorted(other_hosts))
-            remedy = f"allowed hosts: {known}" if known else f"if you trust it, use the URL {place}"
-            raise OtherHostError(f"redirected from {hosts}, another host", hint=remedy)
-    except ValueError:
-        raise VariantError(f"redirected to {shown_url(location)!r}, which is not a URL") from None
-    return target
-
-
-def _is_among(hosts: OtherHosts, url: str) -> bool:
-    return hosts if isinstance(hosts, bool) else host_of(url) in hosts
-
-
-def _same_server(one: str, other: str) -> bool:
-    """Return whether two URLs have the same server; from http to https, both need the default port."""
-    try:
-        host = host_of(one)
-        if host_of(other) != host:
-            return False
-    except ValueError:  # the request will report it
-        return False
-    schemes = (urlsplit(one).scheme, urlsplit(other).scheme)
-    has_usual_port = not re.search(r":\d+$", host)
-    return schemes[0] == schemes[1] or (schemes == ("http", "https") and has_usual_port)
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).netloc.rpartition("@")[2]
-
-
 def _open(url: str, method: str, headers: Mapping[str, str]) -> HTTPResponse:
     """Send one request; return the answer when its headers have come."""
     import urllib.request
 
     print_detail(f"{method} {shown_url(url)}")
     with _clear_errors(url):
-        parts = _checked(url)
+        parts = quoted_parts(url)
         sent = {"User-Agent": f"variant-backend/{__version__}", "Accept-Encoding": "identity", **headers}
-        if authorization := _authorization(parts):
-            sent["Authorization"] = authorization
+        if header := authorization(parts):
+            sent["Authorization"] = header
         clean = parts._replace(netloc=host_of(url), fragment="").geturl()
         # The default opener would follow redirects, and raise errors for statuses.
         opener = urllib.request.OpenerDirector()
@@ -278,16 +164,6 @@ def _open(url: str, method: str, headers: Mapping[str, str]) -> HTTPResponse:
             urllib.request.Request(clean, headers=sent, method=method), timeout=_PATIENCE
         )
         return response
-
-
-def _checked(url: str) -> SplitResult:
-    """Return the parts of a URL, quoted where not ASCII; raises VariantError if it is not http or https."""
-    parts = urlsplit(url)
-    if parts.scheme not in _PORTS:
-        raise VariantError("not an http or https URL")
-    if not parts.hostname or parts.port == 0:  # reading the port checks it
-        raise VariantError("the URL has no host, or port 0")
-    return parts._replace(path=quote(parts.path, _SAFE), query=quote(parts.query, _SAFE))
 
 
 def _response(raw: HTTPResponse, url: str) -> Response:
@@ -308,7 +184,7 @@ def _body(raw: HTTPResponse, size: int | None) -> Iterator[bytes]:
         except TimeoutError:
             raise BrokenTransferError(f"no data for {_PATIENCE} seconds") from None
         except (OSError, HTTPException) as error:
-            raise BrokenTransferError(f"the connection broke: {_reason(error)}") from None
+            raise BrokenTransferError(f"the connection broke: {shown_reason(error)}") from None
         if not data:
             break
         if size is not None:
@@ -333,11 +209,11 @@ def _clear_errors(url: str) -> Iterator[None]:
         if isinstance(cause, RemoteDisconnected):
             raise BrokenTransferError("the server ended the connection without an answer") from None
         if isinstance(cause, ConnectionError) and not isinstance(cause, ConnectionRefusedError):
-            raise BrokenTransferError(f"the connection broke: {_reason(cause)}") from None
+            raise BrokenTransferError(f"the connection broke: {shown_reason(cause)}") from None
         if isinstance(cause, HTTPException) and not isinstance(cause, InvalidURL):
-            raise VariantError(f"the server does not speak HTTP: {_reason(cause)}") from None
+            raise VariantError(f"the server does not speak HTTP: {shown_reason(cause)}") from None
         if not isinstance(cause, OSError):
-            raise VariantError(f"invalid URL: {_reason(cause)}") from None
+            raise VariantError(f"invalid URL: {shown_reason(cause)}") from None
         raise _unreachable(cause, url) from None
 
 
@@ -352,14 +228,8 @@ def _unreachable(error: OSError, url: str) -> VariantError:
             hint="set SSL_CERT_FILE to a file with the certificate authorities that you trust",
         )
     if isinstance(error, gaierror):
-        return VariantError(f"unknown host: {_reason(error)}", hint=_proxy(url))
-    return VariantError(f"cannot connect to the server: {_reason(error)}", hint=_proxy(url))
-
-
-def _reason(error: object) -> str:
-    """Return the text of an exception in one line, or its type if it has no text."""
-    text = getattr(error, "strerror", None) or str(error)
-    return ascii_unless_printable(shown_url(" ".join(str(text).split()))) or type(error).__name__
+        return VariantError(f"unknown host: {shown_reason(error)}", hint=_proxy(url))
+    return VariantError(f"cannot connect to the server: {shown_reason(error)}", hint=_proxy(url))
 
 
 def _proxy(url: str) -> str | None:
@@ -377,76 +247,3 @@ def _context() -> SSLContext:
     from ssl import create_default_context
 
     return create_default_context()
-
-
-def _authorization(parts: SplitResult) -> str | None:
-    """Return the header with user and password from a URL, or from ~/.netrc for its host."""
-    from base64 import b64encode
-
-    user, password = parts.username, parts.password
-    if user is not None:
-        user, password = unquote(user), unquote(password or "")
-    else:
-        with suppress(VariantError):  # reported if the server denies access
-            user, password = _from_netrc(parts.hostname or "")
-    return None if user is None else f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
-
-
-def _from_netrc(host: str) -> tuple[str | None, str | None]:
-    """Return user and password for a host from ~/.netrc; raises VariantError if it cannot be read.
-
-    Its ``default`` is ignored, because index pages and redirects can name any host.
-    """
-    from netrc import NetrcParseError, netrc
-
-    path = _netrc_path()
-    if path is None:
-        return None, None
-    try:
-        known = netrc(path).hosts
-        known.pop("default", None)
-        login, _, password = known.get(host, (None, None, None))
-    except (OSError, ValueError, NetrcParseError) as error:
-        raise VariantError(f"{path} cannot be read: {_reason(error)}") from None
-    return login, password or ""
-
-
-def _netrc_path() -> Path | None:
-    """Return the file that NETRC names, or ~/.netrc if it exists."""
-    if named := os.environ.get("NETRC"):
-        return Path(named)
-    with suppress(OSError, RuntimeError):  # RuntimeError: no home folder
-        # On Windows, the file may have the second name.
-        return next((path for name in (".netrc", "_netrc") if (path := Path.home() / name).exists()), None)
-    return None
-
-
-def _where_credentials_are() -> str:
-    """Return the remedy for denied access."""
-    try:
-        _from_netrc("")
-    except VariantError as error:
-        return f"{_CREDENTIALS}; {error}"
-    return _CREDENTIALS
-
-
-def check_base_url(url: str) -> str:
-    """Return a URL without slashes at its end; raises VariantError if it cannot be the URL of an index."""
-    needed = "use an http or https URL of a folder, such as https://host/packages"
-    shown = repr(shown_url(url))
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises if it is invalid
-    except ValueError as error:
-        raise VariantError(str(error), place=shown, hint=needed) from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise VariantError("not an http or https URL", place=shown, hint=needed)
-    if not re.fullmatch(r"[!-~]+", url) or "\\" in url:
-        raise VariantError("invalid characters in a URL", place=shown, hint="percent-encode them")
-    if "?" in url or "#" in url:
-        raise VariantError("has a query or fragment", place=shown, hint=needed)
-    if "@" in parts.netloc:
-        raise VariantError(
-            "has a user or password, which the pages would show", hint="remove both from the URL"
-        )
-    return url.rstrip("/")

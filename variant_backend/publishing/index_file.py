@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..errors import Problem, VariantError
 from ..lowlevel.file_set import Output
-from ..lowlevel.http import shown_url
 from ..lowlevel.ranges import file_digest, real_path
 from ..lowlevel.terminal import print_read
+from ..lowlevel.urls import shown_url
 from ..variants.filename import WheelFilename, index_filename, parse_index_filename
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata

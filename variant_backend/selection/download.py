@@ -14,8 +14,9 @@ from typing import Any
 
 from ..errors import VariantError
 from ..formats.release import ALGORITHMS, File, shown_location
-from ..lowlevel.http import BrokenTransferError, OtherHosts, Response, request
+from ..lowlevel.http import BrokenTransferError, Response, request
 from ..lowlevel.ranges import Advance, write_all
+from ..lowlevel.urls import OtherHosts
 from ..lowlevel.workspace import workspace
 
 _STEP = 1 << 20

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import Problem, VariantError
 from ..formats import core_metadata
-from ..lowlevel.http import shown_url
+from ..lowlevel.urls import shown_url
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_metadata

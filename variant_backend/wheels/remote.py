@@ -17,9 +17,9 @@ from urllib.parse import unquote, urlsplit
 from ..errors import Problem, VariantError, problems_of
 from ..formats import simple_api
 from ..lowlevel import http
-from ..lowlevel.http import shown_url, with_credentials
 from ..lowlevel.ranges import Source
 from ..lowlevel.terminal import print_logs
+from ..lowlevel.urls import OtherHosts, shown_url, with_credentials
 from ..lowlevel.zip_records import ENDING_SIZE
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
@@ -292,7 +292,7 @@ def _fsspec() -> Any:
 
 
 def on_server(
-    name: WheelFilename, url: str, *, size: int | None = None, other_hosts: http.OtherHosts = True
+    name: WheelFilename, url: str, *, size: int | None = None, other_hosts: OtherHosts = True
 ) -> RemoteWheel:
     """Return a wheel on an HTTP server, which must have the *size*, if given.
 
@@ -310,7 +310,7 @@ class _Server(NamedTuple):
     """A file on an HTTP server, read in ranges; redirects to *other_hosts* are followed."""
 
     url: str
-    other_hosts: http.OtherHosts
+    other_hosts: OtherHosts
 
     def source(self, announced: int | None) -> Source:
         """Return the file as a source, after one request for its end; raises VariantError."""
