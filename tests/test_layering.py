@@ -75,6 +75,7 @@ PURE = {
     "checking.findings",
     "checking.release_rules",
     "formats.core_metadata",
+    "formats.html_writing",
     "formats.record",
     "formats.record_repair",
     "formats.simple_api",
@@ -84,6 +85,7 @@ PURE = {
     "project.recipe",
     "project.recipe_reading",
     "publishing.html_pages",
+    "publishing.page_style",
     "selection.unknown_names",
     "wheels.repairs",
 }

@@ -20,7 +20,7 @@ from ..formats.release import File
 from ..lowlevel.file_set import Output
 from ..lowlevel.ranges import file_digest, real_path
 from ..lowlevel.tarball import read_member
-from ..variants.filename import WheelFilename, index_filename
+from ..variants.filename import WheelFilename, index_filename, release_of_sdist
 from ..variants.metadata import VariantMetadata
 from . import html_pages
 from .index_file import (
@@ -97,17 +97,14 @@ def plan_simple_index(
 
 def _find_sdists(folders: Iterable[Path]) -> tuple[list[tuple[Path, ReleaseId]], list[str]]:
     """Return the sdists in the folders with their releases, and warnings about invalid names."""
-    from packaging.utils import InvalidSdistFilename, parse_sdist_filename
-
-    sdists, warnings = [], []
+    sdists: list[tuple[Path, ReleaseId]] = []
+    warnings: list[str] = []
     for folder in distinct(folders):
         for path in sorted(folder.glob("*.tar.gz")):
             try:
-                sdists.append((path, parse_sdist_filename(path.name)))
-            except InvalidSdistFilename:
-                warnings.append(
-                    f"{path} is not listed: invalid name of an sdist; expected NAME-VERSION.tar.gz"
-                )
+                sdists.append((path, release_of_sdist(path.name)))
+            except VariantError as error:
+                warnings += (f"{path} is not listed: {line}" for line in error.lines())
     return sorted(sdists), warnings
 
 
