@@ -64,8 +64,8 @@ RESERVED = {
     "platformdirs": {"machine.installer_settings", "machine.user_config"},
     "wheel": set(),
     "fsspec": {"wheels.remote"},
-    "urllib.request": {"lowlevel.http"},
-    "http.client": {"lowlevel.http"},
+    "urllib.request": {"lowlevel.http", "lowlevel.connections"},
+    "http.client": {"lowlevel.http", "lowlevel.connections"},
     "ctypes": {"machine.nvidia", "machine.x86_64"},
 }
 # Modules with values and pure functions, in addition to `variants` ...
