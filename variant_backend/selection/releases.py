@@ -26,6 +26,7 @@ from ..variants.metadata_reading import read_metadata
 from ..variants.ranking import shortened
 from ..variants.validation import Document, read_json
 from ..wheels.reading import Wheel
+from .read_ahead import AT_ONCE
 from .source_files import (
     LARGEST,
     files_in_folder,
@@ -153,6 +154,12 @@ class Listings(NamedTuple):
     releases: tuple[Listing, ...]
     problems: tuple[Problem, ...]
     unread: bool = False
+
+    @property
+    def most_at_once(self) -> int:
+        """How many releases to read at a time: several if index files are on servers."""
+        files = (file for listing in self.releases for file in listing.index_files)
+        return AT_ONCE if any(file.url for file in files) else 1
 
     def in_order(self, version: Version | None) -> Iterator[Listing]:
         """Yield the releases in the order of selection, pre-releases last, or only the release *version*."""
