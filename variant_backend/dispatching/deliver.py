@@ -15,6 +15,7 @@ from ..formats import dispatching_sdist
 from ..formats.release import Candidate, Release, shown_location
 from ..lowlevel import http
 from ..lowlevel.ranges import Advance
+from ..lowlevel.regular_files import read_regular
 from ..lowlevel.workspace import workspace
 from ..machine.detect import hardware_of
 from ..machine.support import Machine, Policy
@@ -272,7 +273,7 @@ def _check_is_prepared(wheel: Path, prepared: Path) -> None:
     """Raise VariantError unless a wheel has the METADATA that was prepared."""
     with open_wheel(wheel, whole=False) as opened:
         content = opened.core_metadata
-    if not prepared.is_file() or prepared.read_bytes() != content:
+    if not prepared.is_file() or read_regular(prepared) != content:
         raise VariantError(
             "METADATA differs from the prepared METADATA",
             place=wheel.name,
