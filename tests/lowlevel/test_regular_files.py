@@ -12,7 +12,7 @@ import pytest
 
 from variant_backend.errors import VariantError
 from variant_backend.lowlevel.ranges import file_digest, opened_file
-from variant_backend.lowlevel.regular_files import open_regular, read_regular
+from variant_backend.lowlevel.regular_files import LARGEST, open_regular, read_regular
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
 
@@ -62,8 +62,8 @@ def test_a_file_above_the_limit_is_not_read(tmp_path: Path) -> None:
     assert read_regular(path, 5) == b"12345"
     with pytest.raises(VariantError, match="x: too large: more than 4 bytes"):
         read_regular(path, 4)
-    os.truncate(path, 10 << 30)  # its blocks are not on the disk
-    with pytest.raises(VariantError, match=f"too large: more than {64 << 20} bytes"):
+    os.truncate(path, LARGEST + 1)
+    with pytest.raises(VariantError, match=f"too large: more than {LARGEST} bytes; use a smaller file"):
         read_regular(path)
 
 
