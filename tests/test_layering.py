@@ -61,11 +61,12 @@ RESERVED = {
         "machine.plugins",
         "machine.trusted_plugins",
     },
-    "platformdirs": {"machine.installer_settings", "machine.user_config"},
+    "platformdirs": {"lowlevel.remembered_digests", "machine.installer_settings", "machine.user_config"},
+    "sqlite3": {"lowlevel.digest_database"},
     "wheel": set(),
     "fsspec": {"wheels.remote"},
-    "urllib.request": {"lowlevel.http"},
-    "http.client": {"lowlevel.http"},
+    "urllib.request": {"lowlevel.http", "lowlevel.connections"},
+    "http.client": {"lowlevel.http", "lowlevel.connections"},
     "ctypes": {"machine.nvidia", "machine.x86_64"},
 }
 # Modules with values and pure functions, in addition to `variants` ...

@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from html.parser import HTMLParser
 from typing import NamedTuple
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from ..errors import MOST_SHOWN, Problem, VariantError
 from ..variants.filename import check_project_name, normalize, version_of
 from ..variants.validation import Document, join, read_json
+from .html_reading import start_tags
 from .html_writing import GENERATOR, GENERATOR_TAG, Html, element, whole_page
 from .release import ALGORITHMS, File
 
@@ -27,6 +28,20 @@ _META = {"api-version": _API_VERSION, "_generator": GENERATOR}
 _NO_PAGE = "not a page of a package index"
 # Every link is joined to the base: a long base makes reading slow.
 _LONGEST_BASE = 2000
+# The largest projects on PyPI have tens of thousands of files.
+_MOST_LINKS = 150_000
+# The tags and attributes that are read.
+_TAGS = {
+    "a": (
+        "href",
+        "data-requires-python",
+        "data-core-metadata",
+        "data-dist-info-metadata",
+        "data-yanked",
+    ),
+    "base": ("href",),
+    "meta": ("name", "content"),
+}
 
 
 class Page(NamedTuple):
@@ -184,39 +199,34 @@ def _entry(file: File) -> dict[str, object]:
     return entry
 
 
-def _read_html(content: bytes, url: str) -> tuple[str, list[dict[str, str]]]:
+def _read_html(content: bytes, url: str) -> tuple[str, Iterator[dict[str, str]]]:
     """Return the base URL of a page's links, and the attributes of its links."""
-    reader = _Links()
+    links = deque[dict[str, str]]()
+    version, base = None, ""
     try:
-        reader.feed(content.decode("utf-8", "replace"))
-        reader.close()
-    except (AssertionError, ValueError) as error:  # unfinished declarations, references with too many digits
-        raise VariantError(str(error), place=_NO_PAGE) from None
-    _check_version(reader.version)
-    if len(reader.base) > _LONGEST_BASE:
+        for tag, attributes in start_tags(content, _TAGS):
+            if tag == "a" and "href" in attributes:
+                if len(links) == _MOST_LINKS:
+                    raise VariantError(f"expected at most {_MOST_LINKS} links, got more")
+                links.append(attributes)
+            elif tag == "base" and not base:
+                base = attributes.get("href", "")
+            elif tag == "meta" and attributes.get("name") == "pypi:repository-version":
+                version = attributes.get("content", "")
+    except VariantError as error:
+        raise error.within(_NO_PAGE) from None
+    _check_version(version)
+    if len(base) > _LONGEST_BASE:
         raise VariantError(
-            f"base URL too long: {len(reader.base)} characters (limit: {_LONGEST_BASE})", place=_NO_PAGE
+            f"base URL too long: {len(base)} characters (limit: {_LONGEST_BASE})", place=_NO_PAGE
         )
-    return _joined(url, reader.base) or url, reader.links
+    return _joined(url, base) or url, _taken(links)
 
 
-class _Links(HTMLParser):
-    """Collects the links of a page, the version of its format, and its base URL."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.links: list[dict[str, str]] = []
-        self.version: str | None = None
-        self.base = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = {name: value or "" for name, value in reversed(attrs)}  # the first of two is used
-        if tag == "a" and "href" in attributes:
-            self.links.append(attributes)
-        elif tag == "base" and not self.base:
-            self.base = attributes.get("href", "")
-        elif tag == "meta" and attributes.get("name") == "pypi:repository-version":
-            self.version = attributes.get("content", "")
+def _taken(links: deque[dict[str, str]]) -> Iterator[dict[str, str]]:
+    """Yield the links and remove them: a page can have so many that they take more memory than its files."""
+    while links:
+        yield links.popleft()
 
 
 def _linked(attributes: Mapping[str, str], base: str) -> File | None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ..errors import Problem, RequestError, VariantError
 from ..formats.toml_read import parse_toml, read_toml, value_at
+from ..lowlevel.regular_files import open_regular
 from ..lowlevel.tarball import read_member
 from ..lowlevel.terminal import print_read
 from ..variants.filename import normalize, release_of_sdist
@@ -79,11 +80,11 @@ class ProjectFile(NamedTuple):
             raise VariantError("file not found", place=path, hint=hint)
         _check_sdist_name(path)
         print_read(path)
-        with path.open("rb") as file:
-            try:
+        try:
+            with open_regular(path) as file:
                 content = read_member(file, PROJECT_FILE.name)
-            except VariantError as error:
-                raise error.within(path) from None
+        except VariantError as error:
+            raise error.within(path) from None
         place = f"{path}: {PROJECT_FILE}"
         return cls._parsed(path, place, parse_toml(content, place))
 
