@@ -14,7 +14,7 @@ from helpers.range_server import Server
 from helpers.servers import answering
 from hypothesis import settings
 
-from variant_backend.lowlevel import remembered_digests
+from variant_backend.lowlevel import http, remembered_digests
 
 ROOT = Path(__file__).parents[1]
 
@@ -35,6 +35,13 @@ settings.load_profile("shared")
 def _json_follows_the_schemas() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         check_outputs(patch)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tries_follow_at_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(http, "_PAUSE", 0)
         yield
 
 

@@ -65,8 +65,8 @@ RESERVED = {
     "sqlite3": {"lowlevel.digest_database"},
     "wheel": set(),
     "fsspec": {"wheels.remote"},
-    "urllib.request": {"lowlevel.http"},
-    "http.client": {"lowlevel.http"},
+    "urllib.request": {"lowlevel.http", "lowlevel.connections"},
+    "http.client": {"lowlevel.http", "lowlevel.connections"},
     "ctypes": {"machine.nvidia", "machine.x86_64"},
 }
 # Modules with values and pure functions, in addition to `variants` ...
@@ -76,6 +76,7 @@ PURE = {
     "checking.findings",
     "checking.release_rules",
     "formats.core_metadata",
+    "formats.html_writing",
     "formats.record",
     "formats.record_repair",
     "formats.simple_api",
@@ -85,6 +86,7 @@ PURE = {
     "project.recipe",
     "project.recipe_reading",
     "publishing.html_pages",
+    "publishing.page_style",
     "selection.unknown_names",
     "wheels.repairs",
 }

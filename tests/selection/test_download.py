@@ -86,7 +86,7 @@ def test_a_complete_file_is_downloaded_with_progress(
     assert requested(server) == [""]
 
 
-@pytest.mark.parametrize("validator", [("ETag", '"1"'), ("Last-Modified", "Sat, 21 Nov 2026 10:00:00 GMT")])
+@pytest.mark.parametrize("validator", [("ETag", '"1"'), ("Last-Modified", "Sat, 21 Nov 2020 10:00:00 GMT")])
 def test_a_broken_transfer_is_resumed(server: Server, tmp_path: Path, validator: tuple[str, str]) -> None:
     server.misbehave = breaking(1_000_000, 0, 500_000, validator=validator)
     assert min(fetched(file(server.url + NAME), tmp_path / "out")) > 0
@@ -106,7 +106,8 @@ def test_a_transfer_without_resume_is_restarted_once(
     )
     server.misbehave = breaking(1_000_000, 1_000_000, **options)
     assert fails(file(server.url + NAME), tmp_path / "broken") == (
-        "truncated answer: expected 3000000 bytes, got 1000000; given up after 2 tries"
+        "truncated answer: expected 3000000 bytes, got 1000000; "
+        "try again later; the server cannot resume a transfer"
     )
 
 
@@ -119,7 +120,7 @@ def test_a_file_changed_during_the_transfer_is_restarted(server: Server, tmp_pat
 
 def test_download_gives_up_after_five_broken_transfers(server: Server, tmp_path: Path) -> None:
     server.misbehave = breaking(*[10] * 100)
-    assert fails(file(server.url + NAME), tmp_path / "out").endswith("; given up after 5 tries")
+    assert fails(file(server.url + NAME), tmp_path / "out").endswith(" (given up after 5 tries)")
     assert len(server.requests) == 5
 
 
@@ -147,7 +148,7 @@ ERRORS: dict[str, tuple[Behavior, str]] = {
     "larger": (answer(200, CONTENT + b"x"), "expected 3000000 bytes, got 3000001"),
     "smaller": (answer(200, CONTENT[1:]), "expected 3000000 bytes, got 2999999"),
     "endless": (endless, "too large: more than 3000000 bytes"),
-    "other part": (other_part, "requested bytes 1000-, got Content-Range 'bytes 0-0/3000000'"),
+    "other part": (other_part, "truncated answer: expected 3000000 bytes, got 1000; try again later"),
     "compressed": (
         answer(200, CONTENT, Content_Encoding="gzip"),
         "the server sent compressed content (gzip)",

@@ -18,7 +18,7 @@ from helpers.range_server import Handler, Server
 from helpers.remote_wheels import NAME, large_wheel, page, variants
 
 from variant_backend.errors import VariantError
-from variant_backend.lowlevel import http
+from variant_backend.lowlevel import deadlines
 from variant_backend.wheels import remote
 
 
@@ -231,7 +231,8 @@ def test_errors_of_a_page_are_reported(server: Server, monkeypatch: pytest.Monke
 
 
 def test_a_silent_server_ends_in_a_timeout(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "_PATIENCE", 0.2)
+    monkeypatch.setattr(deadlines, "PATIENCE", 0.2)
+    monkeypatch.setattr(deadlines, "LAST_TRY", 0)
     woken = threading.Event()
     server.misbehave = lambda _handler, _data: woken.wait(60)
     with pytest.raises(VariantError, match=rf"^{server.url}: no answer in 0.2 seconds"):

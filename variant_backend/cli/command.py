@@ -251,7 +251,7 @@ def given_values(context: click.Context, names: Container[str | None]) -> list[t
 
 def given_options(context: click.Context, names: Container[str | None]) -> list[str]:
     """Return the options with these parameter names as they were given, with URLs without passwords."""
-    from ..lowlevel.http import shown_url
+    from ..lowlevel.urls import shown_url
 
     options = {param.name: max(param.opts, key=len) for param in context.command.params}
     arguments: list[str] = []

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def _base_url(value: str | None) -> str | None:
-    from ..lowlevel.http import check_base_url
+    from ..lowlevel.urls import check_base_url
 
     return None if value is None else check_base_url(value)
 

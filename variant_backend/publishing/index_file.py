@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..errors import Problem, VariantError
 from ..lowlevel.file_set import Output
-from ..lowlevel.http import shown_url
 from ..lowlevel.ranges import file_digest, real_path
+from ..lowlevel.regular_files import read_regular
 from ..lowlevel.terminal import print_read
+from ..lowlevel.urls import shown_url
 from ..variants.filename import WheelFilename, index_filename, parse_index_filename
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
@@ -266,6 +267,7 @@ def _read_merged(path: Path) -> tuple[ReleaseId, VariantMetadata]:
     release = parse_index_filename(path.name)
     print_read(path)
     try:
-        return release, metadata_from_json(path.read_bytes(), str(path))
+        content = read_regular(path)
     except OSError as error:
         raise VariantError(f"{path}: {error.strerror}") from None
+    return release, metadata_from_json(content, str(path))

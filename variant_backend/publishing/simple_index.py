@@ -19,8 +19,9 @@ from ..formats import core_metadata, simple_api
 from ..formats.release import File
 from ..lowlevel.file_set import Output
 from ..lowlevel.ranges import file_digest, real_path
+from ..lowlevel.regular_files import open_regular, read_regular
 from ..lowlevel.tarball import read_member
-from ..variants.filename import WheelFilename, index_filename
+from ..variants.filename import WheelFilename, index_filename, release_of_sdist
 from ..variants.metadata import VariantMetadata
 from . import html_pages
 from .index_file import (
@@ -95,17 +96,14 @@ def plan_simple_index(
 
 def _find_sdists(folders: Iterable[Path]) -> tuple[list[tuple[Path, ReleaseId]], list[str]]:
     """Return the sdists in the folders with their releases, and warnings about invalid names."""
-    from packaging.utils import InvalidSdistFilename, parse_sdist_filename
-
-    sdists, warnings = [], []
+    sdists: list[tuple[Path, ReleaseId]] = []
+    warnings: list[str] = []
     for folder in distinct(folders):
         for path in sorted(folder.glob("*.tar.gz")):
             try:
-                sdists.append((path, parse_sdist_filename(path.name)))
-            except InvalidSdistFilename:
-                warnings.append(
-                    f"{path} is not listed: invalid name of an sdist; expected NAME-VERSION.tar.gz"
-                )
+                sdists.append((path, release_of_sdist(path.name)))
+            except VariantError as error:
+                warnings += (f"{path} is not listed: {line}" for line in error.lines())
     return sorted(sdists), warnings
 
 
@@ -165,7 +163,7 @@ def _list_sdist(
     """Return an sdist. If its PKG-INFO cannot be read, omit Requires-Python and return a warning."""
     facts, warnings = None, list[str]()
     try:
-        with path.open("rb") as opened:
+        with open_regular(path) as opened:
             facts = _read(read_member(opened, "PKG-INFO"))
     except VariantError as error:
         lines = error.within(path.name).lines()
@@ -229,8 +227,8 @@ def _outdated_pages(root: Path, listed: Iterable[_ListedFile]) -> Iterator[str]:
     """Yield warnings about earlier pages of projects that have no files any more."""
     names = {name for (name, _), *_ in listed}
     for path in sorted([*root.glob("simple/*/index.html"), *root.glob("project/*/index.html")]):
-        with suppress(OSError):
-            if path.parent.name not in names and simple_api.is_own_html(path.read_bytes()):
+        with suppress(OSError, VariantError):
+            if path.parent.name not in names and simple_api.is_own_html(read_regular(path)):
                 yield f"{path} is outdated: its project has no files any more; delete {path.parent}"
 
 

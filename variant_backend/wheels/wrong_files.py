@@ -11,8 +11,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from ..errors import Problem, VariantError, did_you_mean
-from ..lowlevel.http import shown_url
 from ..lowlevel.ranges import Source, path_of
+from ..lowlevel.urls import shown_url
 from ..lowlevel.zip_records import ENDING_SIZE
 from ..variants.filename import WheelFilename, original_of
 
