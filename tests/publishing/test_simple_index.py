@@ -424,7 +424,7 @@ def test_a_broken_wheel_is_an_error_and_a_broken_sdist_a_warning(dist: Path) -> 
         "text-1.0.tar.gz: damaged: ",
         "twice-1.0.tar.gz: duplicate field Requires-Python",
         "none-1.0.tar.gz: PKG-INFO is missing",
-        f"{dist / 'readme.tar.gz'} is not listed: invalid name of an sdist; expected NAME-VERSION.tar.gz",
+        f"{dist / 'readme.tar.gz'} is not listed: invalid name of an sdist; rename it to NAME-VERSION.tar.gz",
         f"{dist / 'old-1.0-variants.json'} is not listed: no release with variant",
         f"{dist / 'my_demo-1.0.0-variants.json'} is not listed: no release with variant",
     ):
@@ -499,6 +499,44 @@ def test_text_from_wheels_is_escaped_on_pages(tmp_path: Path) -> None:
     )
     assert [file.requires_python for file in page.files] == [hostile] * 3
     assert "&lt;script&gt;evil()&lt;/script&gt;" in (tmp_path / "project" / "demo" / "index.html").read_text()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such filenames")
+def test_sdists_with_invalid_project_names_get_no_pages(tmp_path: Path) -> None:
+    names = ["<img src=x onerror=alert(1)>", "javascript:alert(1)", "..", ".", "_", "a\\..\\b", " ", "a\nb"]
+    names += ['x" onclick="alert(1)', "&lt;b&gt;", "-a", "a_", "\xe9", "\u212a"]  # the last is a sign like K
+    for name in names:
+        make_sdist(tmp_path / f"{name}-1.0.tar.gz", METADATA.format(name="demo", version="1.0").encode())
+    assert "no wheels or sdists" in index(tmp_path).stderr
+    make_sdist(tmp_path / "Good.One-1.0.tar.gz", METADATA.format(name="Good.One", version="1.0").encode())
+    result = index(tmp_path)
+    assert result.exit_code == 0
+    assert result.stderr.count("is not listed: invalid project name") == len(names)
+    for folder in ("simple", "project"):
+        assert [path.name for path in (tmp_path / folder).iterdir() if path.is_dir()] == ["good-one"]
+    for path in tmp_path.rglob("*.html"):
+        assert "alert" not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such filenames")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "..-1.0-py3-none-any.whl",
+        "_-1.0-py3-none-any.whl",
+        "<b>-1.0-py3-none-any.whl",
+        "demo-1.0-1<b>-py3-none-any.whl",
+        'demo-1.0-py3-none-any.x" onclick="alert(1).whl',
+        "demo-1.0-py3-none-any.\\..\\x.whl",
+        "demo-1.0-py3-none-any-<b>.whl",
+    ],
+)
+def test_a_wheel_with_an_invalid_filename_is_an_error(tmp_path: Path, name: str) -> None:
+    make_wheel(tmp_path).rename(tmp_path / name)
+    result = index(tmp_path)
+    assert result.exit_code == 1
+    assert f"error: {name}: " in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.slow  # it compares large wheels

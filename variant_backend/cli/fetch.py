@@ -12,7 +12,7 @@ import click
 
 from ..errors import VariantError
 from .command import Command, WrongValue, given_options
-from .options import PATH, force_option, output_option
+from .options import WRITTEN_PATH, force_option, output_option
 from .output import Printer, Progress
 from .selection_options import SELECTION, selection_options, sources_options
 
@@ -47,7 +47,7 @@ _NO_OUTPUT = "missing folder for the wheels; add --output DIR"
 @click.option(
     "--pylock",
     "lock_file",
-    type=PATH,
+    type=WRITTEN_PATH,
     metavar="FILE",
     help="Write a lock file; without PACKAGE, download from it.",
 )

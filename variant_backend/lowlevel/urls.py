@@ -21,15 +21,35 @@ UNSAFE = "is neither https nor http on this machine"
 _HOST = r"[a-z0-9_.-]+|\[[0-9a-f:.]+\]"
 # Characters that are not quoted in a path or a query; quoted characters stay quoted.
 _SAFE = "%/:;=&?@!$'()*+,~[]|"
+# A URL in a text: its start, user and password, host and path, query and fragment. After `Path`, it has one
+# slash or backslashes. A password may contain characters that end a host, if it does not look like a port.
+_URL_IN_TEXT = re.compile(
+    r"""
+    ([a-z][a-z0-9+.-]+:/+ | https?:\\+)
+    (?: [^/?\#\s"\\]*@ | [^/?\#\s'"@:\[]*:(?!\d*(?:[/?\#\s'"\\]|$))[^\s"]*@ )?
+    ([^\s?\#'"]*)
+    (?: [?\#](?:[^\s'"]|'(?=[\w%]))* )?
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 class OtherHostError(VariantError):
     """A redirect leads to a host that is not allowed."""
 
 
+def without_secrets(text: str) -> str:
+    """Return a text in which each URL is without user, password, query and fragment, which may be secret.
+
+    >>> without_secrets("cannot read 'https://me:pw@example.org/x?token=1'; check it")
+    "cannot read 'https://example.org/x'; check it"
+    """
+    return _URL_IN_TEXT.sub(r"\1\2", text)
+
+
 def shown_url(url: str) -> str:
-    """Return a URL for printing: without user, password and query, which may be secret."""
-    return re.sub(r"(://)[^/?#\s'\"]*@|[?#][^\s'\"]*", r"\1", url)
+    """Return a URL, or a reference without a scheme, for printing: as `without_secrets` returns a text."""
+    return re.sub(r"[?#][^\s'\"]*", "", without_secrets(url))
 
 
 def shown_reason(error: object) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from ..errors import VariantError
 from ..formats.release import ALGORITHMS, File, shown_location
 from ..lowlevel.deadlines import TransientError
 from ..lowlevel.http import FileVersion, Response, http_date, request
-from ..lowlevel.ranges import Advance, write_all
+from ..lowlevel.ranges import Advance, opened_file, write_all
 from ..lowlevel.workspace import workspace
 
 _STEP = 1 << 20
@@ -46,8 +46,7 @@ def download(
                         file.location, part.receive, headers=part.missing, other_hosts=other_hosts, total=inf
                     )
                 else:
-                    for data in _local(file.location):
-                        part.write(data)
+                    part.copy(file.location)
                 part.check()
             path.replace(target)
         except VariantError as error:
@@ -85,6 +84,18 @@ class _Part:
             known.update(data)
         self._size = size
         self._advance(len(data))
+
+    def copy(self, path: Path) -> None:
+        """Write a local file, but no more than its size at first: another program may add to it for ever."""
+        try:
+            with opened_file(path) as source:
+                self._check_size(source.size)
+                if source.size > _LARGEST:
+                    raise VariantError(f"too large: more than {_LARGEST} bytes")
+                for offset in range(0, source.size, _STEP):
+                    self.write(source.read(min(_STEP, source.size - offset), offset))
+        except ValueError as error:  # a NUL in its name
+            raise VariantError(str(error)) from None
 
     def missing(self) -> dict[str, str]:
         """Return the headers that request the rest of the same file, or no headers to request all of it."""
@@ -153,16 +164,6 @@ class _Part:
         self._advance(-self._size)
         self._hashes = _new_hashes(self._file)
         self._size, self._restarted = 0, True
-
-
-def _local(path: Path) -> Iterator[bytes]:
-    """Yield the bytes of a local file."""
-    try:
-        with path.open("rb", buffering=0) as source:
-            while data := source.read(_STEP):
-                yield data
-    except (OSError, ValueError) as error:  # ValueError: a NUL in its name
-        raise VariantError(getattr(error, "strerror", None) or str(error)) from None
 
 
 def _new_hashes(file: File) -> dict[str, Any]:
