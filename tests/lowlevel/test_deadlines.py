@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import socket
 import time
@@ -74,25 +75,34 @@ def test_a_page_has_a_total_time(monkeypatch: pytest.MonkeyPatch) -> None:
         get(f"http://127.0.0.1:{port}/", limit=LIMIT)
 
 
-@pytest.mark.usefixtures("hurry")
-def test_a_slow_line_and_a_busy_receiver_keep_the_deadline() -> None:
-    data = b"1f4\r\n" + bytes(500) + b"\r\n"  # 500 bytes; a tenth of a second brings several
+def test_a_line_of_20_kb_a_second_keeps_the_deadline_and_one_below_1_kb_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(deadlines, "monotonic", lambda: now)
+    deadline = deadlines.Deadline(math.inf)
+    deadline.begin_try()
+    for seconds in range(1000):
+        now += 50 if seconds % 100 == 0 else 1  # it also stalls
+        assert deadline.left() > 0
+        deadline.count(20_000)
+    with pytest.raises(TimeoutError):
+        for _ in range(200):
+            now += 1
+            assert deadline.left() > 0
+            deadline.count(900)
 
-    def parts() -> Iterator[bytes]:
-        yield CHUNKED
-        for _ in range(20):
-            time.sleep(0.01)
-            yield data
-        yield b"0\r\n\r\n"
 
-    def read(response: http.Response) -> int:
-        time.sleep(0.02)
-        size = len(next(response.body))
-        time.sleep(0.2)
-        return size + sum(map(len, response.body))
+def test_a_busy_receiver_keeps_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadlines, "PATIENCE", 0.5)
 
-    with sending(parts) as port:
-        assert http.request(f"http://127.0.0.1:{port}/", read) == 10_000
+    def read(response: http.Response) -> bytes:
+        first = next(response.body)
+        time.sleep(0.6)
+        return first + b"".join(response.body)
+
+    with sending(lambda: [CHUNKED + ONE_BYTE + ONE_BYTE + b"0\r\n\r\n"]) as port:
+        assert http.request(f"http://127.0.0.1:{port}/", read) == b"xx"
 
 
 @pytest.mark.parametrize(
