@@ -117,6 +117,59 @@ def test_no_byte_is_read_twice_and_near_ranges_are_merged() -> None:
     assert remote._merged(near) == [(0, 16_420), (50_000, 50_010)]
 
 
+@pytest.mark.parametrize(
+    ("first", "later"),
+    [
+        ({"ETag": '"1"'}, {"ETag": '"2"'}),
+        ({"ETag": 'W/"1"'}, {"ETag": 'W/"2"'}),
+        (
+            {"Last-Modified": "Sat, 21 Nov 2020 10:00:00 GMT"},
+            {"Last-Modified": "Sat, 21 Nov 2020 10:00:01 GMT"},
+        ),
+        ({}, {"Content-Range": ""}),
+    ],
+)
+def test_ranges_of_different_versions_are_not_combined(
+    server: Server, first: dict[str, str], later: dict[str, str]
+) -> None:
+    size = large_wheel(server.folder, 1 << 20).stat().st_size
+
+    def misbehave(handler: Handler, data: bytes | None) -> bool:
+        if data is None:
+            return False
+        headers = dict(later if server.requests else first)
+        start = int(re.findall(r"\d+", handler.headers["Range"])[0]) if server.requests else size - len(data)
+        total = size + ("Content-Range" in headers)
+        handler.send(
+            206, data, {**headers, "Content-Range": f"bytes {start}-{start + len(data) - 1}/{total}"}
+        )
+        return True
+
+    server.misbehave = misbehave
+    _, (problem,) = remote.read_wheels(f"{server.url}{NAME}")
+    assert (problem.text, problem.remedy) == (
+        "the file was replaced while it was read",
+        "run the command again",
+    )
+
+
+@pytest.mark.parametrize("status", [503, 429])
+def test_ranges_and_sizes_are_requested_again(server: Server, status: int) -> None:
+    large_wheel(server.folder, 1 << 20)
+    failed: set[str] = set()
+
+    def misbehave(handler: Handler, data: bytes | None) -> bool:
+        step = f"{handler.command} {handler.headers.get('Range')}"
+        if data is None and step not in failed:
+            failed.add(step)
+            return bool(refuse(status)(handler, data))
+        return refuse_suffixes(handler, data)
+
+    server.misbehave = misbehave
+    assert read(f"{server.url}{NAME}") == {"v3": "v3"}
+    assert "HEAD None" in failed
+
+
 def refuse_suffixes(handler: Handler, _: bytes | None) -> bool:
     if handler.headers.get("Range", "").startswith("bytes=-"):
         handler.send(416, b"")
@@ -197,7 +250,11 @@ BEHAVIORS = {
     "redirects": (redirect_forever, "redirected more than 10 times"),
     "missing": (refuse(404), "not found"),
     "forbidden": (refuse(403), "access denied: 403"),
-    "down": (refuse(503), "the server answers 503"),
+    "down": (refuse(503), r"the server answers 503 Service Unavailable \(given up after 5 tries\)$"),
+    "parts": (
+        send_range(GOOD, lambda data: data, **{"Content-Type": "multipart/byteranges; boundary=x"}),
+        "but the server sent several ranges",
+    ),
 }
 
 

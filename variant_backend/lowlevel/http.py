@@ -110,6 +110,8 @@ class Response(NamedTuple):
         *wanted* is the requested range: ``FIRST-LAST``, ``FIRST-`` or ``-COUNT``. Raises VariantError if the
         answer has another one.
         """
+        if self.headers.get("Content-Type", "").lower().startswith("multipart/byteranges"):
+            raise VariantError(f"requested bytes {wanted}, but the server sent several ranges")
         header = self.headers.get("Content-Range", "")
         if match := re.fullmatch(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", header.strip()):
             first, last, size = map(int, match.groups())
@@ -145,16 +147,16 @@ def request(
     method: str = "GET",
     headers: Callable[[], Mapping[str, str]] = dict,
     other_hosts: OtherHosts = False,
-    total: float = _LONGEST,
+    total: float | None = None,
 ) -> _T:
     """Request a URL, follow redirects, and return what *read* returns for the answer, which has any status.
 
     If an answer does not come, breaks, is too slow, or says that the server is overloaded, the request is
-    sent again, with new *headers*. All tries together take *total* seconds at most. Raises VariantError,
-    without the URL, if no try succeeds, or a redirect is refused: to a host that *other_hosts* does not
-    allow, from https to http, or from this machine to another one without encryption.
+    sent again, with new *headers*. All tries together take *total* seconds at most, by default `_LONGEST`.
+    Raises VariantError, without the URL, if no try succeeds, or a redirect is refused: to a host that
+    *other_hosts* does not allow, from https to http, or from this machine to another one without encryption.
     """
-    deadline = Deadline(total)
+    deadline = Deadline(_LONGEST if total is None else total)
     tries = 1
     while True:
         deadline.begin_try()
