@@ -64,6 +64,7 @@ RESERVED = {
     "platformdirs": {"machine.installer_settings", "machine.user_config"},
     "wheel": set(),
     "fsspec": {"wheels.remote"},
+    "truststore": {"lowlevel.http"},
     "urllib.request": {"lowlevel.http"},
     "http.client": {"lowlevel.http"},
     "ctypes": {"machine.nvidia", "machine.x86_64"},

@@ -5,6 +5,7 @@ Proxies come from the environment. User and password are sent to their own serve
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ _PATIENCE = 60  # seconds without an answer or data
 _LONGEST = 300  # seconds that a page or a range may take; files may take longer
 _MOST_REDIRECTS = 10
 _REDIRECTS = {301, 302, 303, 307, 308}
+_DENIED = (401, 403)
 _STEP = 1 << 20
 
 
@@ -60,7 +62,7 @@ class Response(NamedTuple):
         """Raise VariantError if the status is not the expected one, or the body is encoded."""
         if self.status == 404:
             raise VariantError("not found")
-        if self.status in (401, 403):
+        if self.status in _DENIED:
             raise VariantError(f"access denied: {self.status} {self.reason}", hint=where_credentials_are())
         if self.status != expected:
             raise VariantError(f"the server answers {self.status} {self.reason}".rstrip())
@@ -150,9 +152,6 @@ def _open(url: str, method: str, headers: Mapping[str, str]) -> HTTPResponse:
     print_detail(f"{method} {shown_url(url)}")
     with _clear_errors(url):
         parts = quoted_parts(url)
-        sent = {"User-Agent": f"variant-backend/{__version__}", "Accept-Encoding": "identity", **headers}
-        if header := authorization(parts):
-            sent["Authorization"] = header
         clean = parts._replace(netloc=host_of(url), fragment="").geturl()
         # The default opener would follow redirects, and raise errors for statuses.
         opener = urllib.request.OpenerDirector()
@@ -160,9 +159,19 @@ def _open(url: str, method: str, headers: Mapping[str, str]) -> HTTPResponse:
         opener.add_handler(urllib.request.ProxyHandler({} if is_this_machine(url) else None))
         opener.add_handler(urllib.request.HTTPHandler())
         opener.add_handler(urllib.request.HTTPSHandler(context=_context()))
-        response: HTTPResponse = opener.open(
-            urllib.request.Request(clean, headers=sent, method=method), timeout=_PATIENCE
-        )
+
+        def send(header: str | None) -> HTTPResponse:
+            sent = {"User-Agent": f"variant-backend/{__version__}", "Accept-Encoding": "identity", **headers}
+            sent.update({"Authorization": header} if header else {})
+            asked = urllib.request.Request(clean, headers=sent, method=method)
+            response: HTTPResponse = opener.open(asked, timeout=_PATIENCE)
+            return response
+
+        header = authorization(parts)
+        response = send(header)
+        if response.status in _DENIED and (other := authorization(parts, denied=True)) not in (None, header):
+            response.close()
+            response = send(other)
         return response
 
 
@@ -219,14 +228,15 @@ def _clear_errors(url: str) -> Iterator[None]:
 
 def _unreachable(error: OSError, url: str) -> VariantError:
     """Return the error for a connection that failed."""
+    from importlib.util import find_spec
     from socket import gaierror
     from ssl import SSLCertVerificationError
 
     if isinstance(error, SSLCertVerificationError):
-        return VariantError(
-            f"cannot verify the server's certificate: {error.verify_message}",
-            hint="set SSL_CERT_FILE to a file with the certificate authorities that you trust",
-        )
+        hint = "set SSL_CERT_FILE to a file with the certificate authorities that you trust"
+        if not find_spec("truststore"):
+            hint += ", or run pip install 'variant-backend[truststore]' to use those of this system"
+        return VariantError(f"cannot verify the server's certificate: {error.verify_message}", hint=hint)
     if isinstance(error, gaierror):
         return VariantError(f"unknown host: {shown_reason(error)}", hint=_proxy(url))
     return VariantError(f"cannot connect to the server: {shown_reason(error)}", hint=_proxy(url))
@@ -243,7 +253,19 @@ def _proxy(url: str) -> str | None:
 
 @cache
 def _context() -> SSLContext:
-    """Return the context that verifies certificates; creating it takes long."""
-    from ssl import create_default_context
+    """Return the context that verifies certificates; creating it takes long.
 
-    return create_default_context()
+    `truststore` asks the system, as in pip and uv. SSL_CERT_FILE and SSL_CERT_DIR name other authorities.
+    """
+    import ssl
+
+    if not any(map(os.environ.get, ("SSL_CERT_FILE", "SSL_CERT_DIR"))):
+        try:
+            import truststore
+
+            return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        except ModuleNotFoundError:
+            pass  # it is optional
+        except Exception as error:  # of any type: Python or the system may be too old for it
+            print_detail(f"truststore cannot be used: {shown_reason(error)}")
+    return ssl.create_default_context()
