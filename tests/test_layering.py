@@ -65,6 +65,7 @@ RESERVED = {
     "sqlite3": {"lowlevel.digest_database"},
     "wheel": set(),
     "fsspec": {"wheels.remote"},
+    "truststore": {"lowlevel.http"},
     "urllib.request": {"lowlevel.http", "lowlevel.connections"},
     "http.client": {"lowlevel.http", "lowlevel.connections"},
     "ctypes": {"machine.nvidia", "machine.x86_64"},

@@ -210,7 +210,9 @@ def test_pages_are_dark_if_the_user_prefers_that(looks: Looks) -> None:
 
 
 @pytest.mark.parametrize("view", VIEWS[:-1])
-def test_text_from_outside_never_becomes_markup_in_a_browser(looks: Looks, view: tuple[str, int, str]) -> None:
+def test_text_from_outside_never_becomes_markup_in_a_browser(
+    looks: Looks, view: tuple[str, int, str]
+) -> None:
     report = looks.reports[view]
     assert not report["evil"]
     assert not {*report["tags"]} & {"script", "img", "svg", "base", "form", "input", "iframe", "object"}
