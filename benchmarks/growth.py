@@ -17,14 +17,14 @@ _WHEEL = "made-1.0-py3-none-any.whl"
 
 
 class Case(NamedTuple):
-    """A command whose time may grow as fast as its input, from *count* to ten times as many.
+    """A command whose time may grow as fast as its input, from *size* to ten times as much.
 
     *make* writes the input into an empty folder. The command runs in this folder; the word OUTPUT stands for
     the output folder.
     """
 
     subject: str
-    count: int
+    size: int
     make: Callable[[Path, int], object]
     command: tuple[str, ...]
 

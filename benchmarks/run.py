@@ -472,7 +472,7 @@ def growing(bench: Bench, case: Case, size: int) -> Callable[[], Run]:
 def benchmark_growth(bench: Bench) -> Iterator[Figure]:
     """Run each command with an input, and with one that is ten times as large."""
     for case in CASES:
-        commands = {f"{size:,}": growing(bench, case, size) for size in (10 * case.count, case.count)}
+        commands = {f"{size:,}": growing(bench, case, size) for size in (10 * case.size, case.size)}
         yield at_most(12, case.subject, *in_turn((bench.runs + 3) // 6, commands, warm_up=False))
         shutil.rmtree(bench.folder / case.subject)
 

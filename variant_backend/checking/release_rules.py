@@ -115,10 +115,10 @@ def of_projects(projects: Mapping[str, Mapping[str, Variant]]) -> Iterator[tuple
             if one := _first_other(by_label.get(label, {}), properties):
                 text = f"{one[1]} uses the label {label!r} for other properties"
                 yield project, Problem("other-properties", place, text)
-            elif (one := _first_other(by_properties.get(properties, {}), label)) and (
-                label not in projects[one[1]]
-            ):
-                text = f"{one[1]} uses the label {one[0]!r} for the same properties"
+                continue
+            same = _first_other(by_properties.get(properties, {}), label)
+            if same and label not in projects[same[1]]:
+                text = f"{same[1]} uses the label {same[0]!r} for the same properties"
                 yield project, Problem("other-label", place, text)
         for label, (_, properties) in variants:
             by_label.setdefault(label, {}).setdefault(properties, project)
