@@ -201,11 +201,11 @@ def preferred(listing: Listing) -> list[str]:
     names = [wheel.name for wheel in listing.wheels]
     labelled = {name.tags for name in names if name.label is not None}
     plain = [name for name in names if name.label is None]
-    found = {}
+    is_preferred = {}
     for tags in {name.tags for name in plain}:
         coverage = Coverage([tags])
-        found[tags] = any(map(coverage.covers, labelled))
-    return [str(name) for name in plain if found[name.tags]]
+        is_preferred[tags] = any(map(coverage.covers, labelled))
+    return [str(name) for name in plain if is_preferred[name.tags]]
 
 
 def _refuse(findings: Iterable[Finding]) -> None:
