@@ -19,7 +19,7 @@ _WHEEL = "made-1.0-py3-none-any.whl"
 class Case(NamedTuple):
     """A command whose time may grow as fast as its input, from *size* to ten times as much.
 
-    *make* writes the input into an empty folder. The command runs in this folder; the word OUTPUT stands for
+    *make* writes the input into an empty folder. In the command, INPUT stands for this folder, and OUTPUT for
     the output folder.
     """
 
@@ -95,38 +95,45 @@ _INDEX = "made-1.0-variants.json"
 _URL = "https://wheels.example.org/made"
 
 CASES = (
-    Case("check, labels", 5_000, labels, ("variant-backend", "check", _INDEX)),
-    Case("check, features", 5_000, features, ("variant-backend", "check", _INDEX)),
+    Case("check, labels", 5_000, labels, ("variant-backend", "check", f"INPUT/{_INDEX}")),
+    Case("check, features", 5_000, features, ("variant-backend", "check", f"INPUT/{_INDEX}")),
     Case(
         "index --merge, labels",
         5_000,
         labels,
-        ("variant-backend", "index", "--merge", _INDEX, "-o", "OUTPUT", "."),
+        ("variant-backend", "index", "--merge", f"INPUT/{_INDEX}", "-o", "OUTPUT", "INPUT"),
     ),
     Case(
         "index --merge, warnings",
         5_000,
         unlisted,
-        ("variant-backend", "index", "--merge", _INDEX, "-o", "OUTPUT", "."),
+        ("variant-backend", "index", "--merge", f"INPUT/{_INDEX}", "-o", "OUTPUT", "INPUT"),
     ),
-    Case("upgrade, labels", 5_000, labels, ("variant-backend", "upgrade", _INDEX, "-o", "OUTPUT")),
-    Case("check, wheels", 200, release, ("variant-backend", "check", ".")),
-    Case("index, wheels", 200, release, ("variant-backend", "index", "-o", "OUTPUT", ".")),
+    Case("upgrade, labels", 5_000, labels, ("variant-backend", "upgrade", f"INPUT/{_INDEX}", "-o", "OUTPUT")),
+    Case("check, wheels", 200, release, ("variant-backend", "check", "INPUT")),
+    Case("index, wheels", 200, release, ("variant-backend", "index", "-o", "OUTPUT", "INPUT")),
     Case(
-        "index --simple, wheels", 200, release, ("variant-backend", "index", "--simple", "-o", "OUTPUT", ".")
+        "index --simple, wheels",
+        200,
+        release,
+        ("variant-backend", "index", "--simple", "-o", "OUTPUT", "INPUT"),
     ),
-    Case("stub, wheels", 200, release, ("variant-backend", "stub", ".", "--base-url", _URL, "-o", "OUTPUT")),
-    Case("explain, wheels", 200, release, ("variant-backend", "explain", "made", "-f", ".")),
-    Case("check, projects", 100, projects, ("variant-backend", "check", ".")),
+    Case(
+        "stub, wheels", 200, release, ("variant-backend", "stub", "INPUT", "--base-url", _URL, "-o", "OUTPUT")
+    ),
+    Case("explain, wheels", 200, release, ("variant-backend", "explain", "made", "-f", "INPUT")),
+    Case("check, projects", 100, projects, ("variant-backend", "check", "INPUT")),
     Case(
         "index --simple, projects",
         100,
         projects,
-        ("variant-backend", "index", "--simple", "-o", "OUTPUT", "."),
+        ("variant-backend", "index", "--simple", "-o", "OUTPUT", "INPUT"),
     ),
-    Case("check, members", 5_000, members, ("variant-backend", "check", _WHEEL)),
-    Case("make-variant, members", 5_000, members, (*_MAKE, _WHEEL)),
-    Case("mend, members", 5_000, members, ("variant-backend", "mend", "-q", _WHEEL, "-o", "OUTPUT")),
+    Case("check, members", 5_000, members, ("variant-backend", "check", f"INPUT/{_WHEEL}")),
+    Case("make-variant, members", 5_000, members, (*_MAKE, f"INPUT/{_WHEEL}")),
+    Case(
+        "mend, members", 5_000, members, ("variant-backend", "mend", "-q", f"INPUT/{_WHEEL}", "-o", "OUTPUT")
+    ),
 )
 
 
