@@ -16,7 +16,7 @@ import pytest
 
 from variant_backend.errors import VariantError
 from variant_backend.lowlevel import digest_database
-from variant_backend.lowlevel.digest_database import DigestDatabase, objection
+from variant_backend.lowlevel.digest_database import DigestDatabase, ownership_problem
 from variant_backend.lowlevel.remembered_digests import RememberedDigests, is_settled, proof_of
 from variant_backend.lowlevel.terminal import VERBOSE, set_volume
 
@@ -334,9 +334,9 @@ def test_a_database_that_others_could_change_is_not_used(
 
 def test_a_folder_of_another_user_is_not_used() -> None:
     folder = status(mode=stat.S_IFDIR | 0o700, uid=5)
-    assert objection(folder, 5, stat.S_ISDIR) is None
-    assert objection(folder, 6, stat.S_ISDIR) == "belongs to another user"
-    assert objection(folder, None, stat.S_ISDIR) is None
+    assert ownership_problem(folder, 5, stat.S_ISDIR) is None
+    assert ownership_problem(folder, 6, stat.S_ISDIR) == "belongs to another user"
+    assert ownership_problem(folder, None, stat.S_ISDIR) is None
 
 
 @posix_only

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import html
 import io
@@ -29,7 +30,7 @@ from helpers.servers import serving
 from variant_backend.cli.main import main
 from variant_backend.cli.make_variant import make_variant_command
 from variant_backend.formats import simple_api
-from variant_backend.lowlevel import tarball
+from variant_backend.lowlevel import remembered_digests, tarball
 
 PROJECT = """
 [variant.default-priorities]
@@ -251,6 +252,11 @@ def test_the_uv_command_installs_requirements_from_the_default_index(dist: Path,
         ("https://example.org/a b", "percent-encode them"),
         ("https://example.org/\u00e9", "percent-encode them"),
         ("https://example.org\\packages", "percent-encode them"),
+        ('https://example.org/"><script>evil()</script>', "percent-encode them"),
+        ("https://example.org/{a}|`b`^c", "percent-encode them"),
+        ("https://example.org/a\nb", "percent-encode them"),
+        ("javascript:alert(1)//example.org", "not an http or https URL"),
+        ("data:text/html,<script>alert(1)</script>", "not an http or https URL"),
         ("https://user:s3cret@example.org/", "has a user or password"),
     ],
 )
@@ -266,6 +272,38 @@ def test_a_base_url_without_simple_is_wrong_usage(dist: Path) -> None:
     result = CliRunner().invoke(main, ["index", str(dist), "--base-url", "https://example.org"])
     assert result.exit_code == 2
     assert "--base-url needs --simple" in result.stderr
+
+
+def test_verify_without_hashed_files_is_wrong_usage(dist: Path) -> None:
+    result = CliRunner().invoke(main, ["index", str(dist), "--verify"])
+    assert result.exit_code == 2
+    assert "--verify needs --simple or several folders" in result.stderr
+
+
+def hashed(*arguments: object) -> tuple[int, int]:
+    """Return how many files are hashed, and how many hashes are reused."""
+    lines = index("--verbose", *arguments).stderr.splitlines()
+    return tuple(sum(line.startswith(start) for line in lines) for start in ("hash ", "reuse "))  # type: ignore[return-value]
+
+
+def test_only_new_files_are_hashed(dist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remembered_digests, "_STEP", 0)
+    assert hashed(dist) == (12, 0)
+    assert hashed(dist) == (0, 12)
+    make_wheel(dist, "new")
+    assert hashed(dist) == (1, 12)
+    before = (dist / "simple" / "index.json").read_bytes()
+    assert hashed("--verify", dist) == (13, 0)
+    assert (dist / "simple" / "index.json").read_bytes() == before
+    assert hashed("--check", dist) == (0, 13)
+
+
+def test_twins_are_hashed_once(dist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remembered_digests, "_STEP", 0)
+    shutil.copytree(dist, tmp_path / "twins")
+    run = functools.partial(hashed, dist, tmp_path / "twins", "-o", tmp_path / "index")
+    assert run()[0] == 24
+    assert run()[0] == 0
 
 
 def test_a_base_url_that_is_too_short_for_links_is_an_error(dist: Path, tmp_path: Path) -> None:

@@ -137,3 +137,9 @@ def test_an_invalid_sdist_filename_is_refused(filename: str) -> None:
     with pytest.raises(VariantError, match="invalid "):
         release_of_sdist(filename)
     assert version_of(filename) is None
+
+
+@pytest.mark.parametrize("name", ["..", "_", "a/../b", "a\\b", "<b>", "-a", "", "a ", "\u212a"])
+def test_an_index_file_of_an_invalid_project_name_is_refused(name: str) -> None:
+    with pytest.raises(VariantError, match="invalid index filename"):
+        parse_index_filename(f"{name}-1.0-variants.json")

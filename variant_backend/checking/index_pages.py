@@ -28,7 +28,7 @@ def is_project_folder(folder: Path) -> bool:
 
 
 def pages_in(folder: Path) -> list[Path]:
-    """Return the paths of the pages in the folder of a project; reading reports those that are no files."""
+    """Return the paths of the pages in the folder of a project; reading reports pipes and devices."""
     return [path for name in PAGES if os.path.lexists(path := folder / name) and not path.is_dir()]
 
 

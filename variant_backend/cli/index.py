@@ -11,6 +11,7 @@ import click
 
 from ..errors import Problem
 from .command import Command
+from .network_options import network_options
 from .options import PATH, output_option, reading
 from .output import Printer, Progress
 
@@ -49,6 +50,7 @@ def _base_url(value: str | None) -> str | None:
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file is missing or differs.")
 @output_option("The output folder.  [default: beside the wheels; for URLs: .]")
+@network_options
 @click.pass_obj
 def index_command(
     printer: Printer,

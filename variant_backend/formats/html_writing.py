@@ -22,6 +22,7 @@ _Tag: TypeAlias = Literal[
     "summary", "table", "tbody", "td", "th", "thead", "title", "tr", "ul",
 ]  # fmt: skip
 _VOID = {"br", "meta"}
+_NAME = re.compile(r"[a-z-]+")
 # Browsers read a scheme, such as `javascript`, from a link that has a colon before the first of these.
 _SAFE_LINK = re.compile(r"https?://|[^:/?#]*([/?#]|\Z)", re.IGNORECASE)
 
@@ -69,7 +70,7 @@ def element(tag: _Tag, /, *children: Child, **attributes: str) -> Html:
     """
     written = "".join(_attribute(name, value) for name, value in attributes.items())
     end = "" if tag in _VOID else f"</{tag}>"
-    return Html(Html.constant(f"<{tag}{written}>"), *children, Html.constant(end))
+    return Html.constant(f"<{tag}{written}>{Html(*children)}{end}")
 
 
 def block(tag: _Tag, /, *children: Child, **attributes: str) -> Html:
@@ -79,7 +80,7 @@ def block(tag: _Tag, /, *children: Child, **attributes: str) -> Html:
 
 def _attribute(name: str, value: str) -> str:
     name = name.rstrip("_").replace("_", "-")
-    if not re.fullmatch(r"[a-z-]+", name):
+    if not _NAME.fullmatch(name):
         raise ValueError(f"invalid name of an attribute: {name!r}")
     if name == "href" and not _SAFE_LINK.match(value):
         raise ValueError(f"expected an http or https URL or a relative one, got {value!r}")

@@ -156,15 +156,15 @@ def _prepare(path: Path) -> None:
         if user is not None and above.stat().st_uid not in (0, user):
             raise ValueError(f"{above} belongs to another user")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if problem := objection(folder.lstat(), user, stat.S_ISDIR):
+    if problem := ownership_problem(folder.lstat(), user, stat.S_ISDIR):
         raise ValueError(f"the folder {problem}")
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    if problem := objection(path.lstat(), user, stat.S_ISREG):
+    if problem := ownership_problem(path.lstat(), user, stat.S_ISREG):
         raise ValueError(problem)
 
 
-def objection(status: os.stat_result, user: int | None, is_kind: Callable[[int], bool]) -> str | None:
+def ownership_problem(status: os.stat_result, user: int | None, is_kind: Callable[[int], bool]) -> str | None:
     """Return why a folder or file is not the user's own, None if it is; *user* is None on Windows."""
     if not is_kind(status.st_mode):
         return "is not of the expected kind"

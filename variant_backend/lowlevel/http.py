@@ -7,6 +7,7 @@ connections, no answer in time, and statuses of overloaded servers. Source: RFC 
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -31,6 +32,7 @@ _T = TypeVar("_T")
 _LONGEST = 300  # seconds that a page or a range may take, with all tries; files may take longer
 _MOST_REDIRECTS = 10
 _REDIRECTS = {301, 302, 303, 307, 308}
+_DENIED = (401, 403)
 _STEP = 1 << 20
 
 _MOST_TRIES = 5
@@ -78,7 +80,7 @@ class Response(NamedTuple):
         """Raise VariantError if the status is not the expected one, or the body is encoded."""
         if self.status == 404:
             raise VariantError("not found")
-        if self.status in (401, 403):
+        if self.status in _DENIED:
             raise VariantError(f"access denied: {self.status} {self.reason}", hint=where_credentials_are())
         if self.status != expected:
             raise VariantError(f"the server answers {self.status} {self.reason}".rstrip())
@@ -255,14 +257,22 @@ def _open(url: str, method: str, headers: Mapping[str, str], deadline: Deadline)
     print_detail(f"{method} {shown_url(url)}")
     with _clear_errors(url, deadline):
         parts = quoted_parts(url)
-        sent = {"User-Agent": f"variant-backend/{__version__}", "Accept-Encoding": "identity", **headers}
-        if header := authorization(parts):
-            sent["Authorization"] = header
         clean = parts._replace(netloc=host_of(url), fragment="").geturl()
         # A proxy could read and change what this machine sends to itself.
         use_proxies = not is_this_machine(url)
-        prepared = Request(clean, headers=sent, method=method)
-        return send(prepared, _context(), deadline, use_proxies=use_proxies)
+
+        def answer(header: str | None) -> HTTPResponse:
+            sent = {"User-Agent": f"variant-backend/{__version__}", "Accept-Encoding": "identity", **headers}
+            sent.update({"Authorization": header} if header else {})
+            prepared = Request(clean, headers=sent, method=method)
+            return send(prepared, _context(), deadline, use_proxies=use_proxies)
+
+        header = authorization(parts)
+        response = answer(header)
+        if response.status in _DENIED and (other := authorization(parts, denied=True)) not in (None, header):
+            response.close()
+            response = answer(other)
+        return response
 
 
 def _response(raw: HTTPResponse, url: str, deadline: Deadline) -> Response:
@@ -336,14 +346,15 @@ def _clear_errors(url: str, deadline: Deadline) -> Iterator[None]:
 
 def _unreachable(error: OSError, url: str) -> VariantError:
     """Return the error for a connection that failed."""
+    from importlib.util import find_spec
     from socket import EAI_AGAIN, gaierror
     from ssl import SSLCertVerificationError
 
     if isinstance(error, SSLCertVerificationError):
-        return VariantError(
-            f"cannot verify the server's certificate: {error.verify_message}",
-            hint="set SSL_CERT_FILE to a file with the certificate authorities that you trust",
-        )
+        hint = "set SSL_CERT_FILE to a file with the certificate authorities that you trust"
+        if not find_spec("truststore"):
+            hint += ", or run pip install 'variant-backend[truststore]' to use those of this system"
+        return VariantError(f"cannot verify the server's certificate: {error.verify_message}", hint=hint)
     if isinstance(error, gaierror):
         kind = TransientError if error.errno == EAI_AGAIN else VariantError
         return kind(f"unknown host: {shown_reason(error)}", hint=_proxy(url))
@@ -361,7 +372,19 @@ def _proxy(url: str) -> str | None:
 
 @cache
 def _context() -> SSLContext:
-    """Return the context that verifies certificates; creating it takes long."""
-    from ssl import create_default_context
+    """Return the context that verifies certificates; creating it takes long.
 
-    return create_default_context()
+    `truststore` asks the system, as in pip and uv. SSL_CERT_FILE and SSL_CERT_DIR name other authorities.
+    """
+    import ssl
+
+    if not any(map(os.environ.get, ("SSL_CERT_FILE", "SSL_CERT_DIR"))):
+        try:
+            import truststore
+
+            return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        except ModuleNotFoundError:
+            pass  # it is optional
+        except Exception as error:  # of any type: Python or the system may be too old for it
+            print_detail(f"truststore cannot be used: {shown_reason(error)}")
+    return ssl.create_default_context()

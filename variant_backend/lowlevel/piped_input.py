@@ -10,6 +10,7 @@ from threading import Thread
 
 from ..errors import VariantError
 from .regular_files import blocks, joined
+from .terminal import is_terminal
 
 # Seconds to wait for more input: a program at the other end may start on another machine.
 PATIENCE = 60.0
@@ -23,7 +24,7 @@ def read_input(path: Path | None) -> bytes:
     """
     if path is None and sys.stdin is None:
         raise VariantError("stdin is closed", hint="give a file")
-    is_typed = path is None and sys.stdin.isatty()
+    is_typed = path is None and is_terminal(sys.stdin)
     return joined(_input(path) if is_typed else _in_time(_input(path)))
 
 

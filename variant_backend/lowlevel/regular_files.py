@@ -59,7 +59,7 @@ def joined(parts: Iterable[bytes], limit: int = LARGEST) -> bytes:
     for part in parts:
         content += part
         if len(content) > limit:
-            raise VariantError(f"too large: more than {limit} bytes")
+            raise VariantError(f"too large: more than {limit} bytes", hint="use a smaller file")
     return bytes(content)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..lowlevel.regular_files import read_regular
 
 
-class _Installed(PathDistribution):
+class _ReadSafely(PathDistribution):
     """A distribution that reads only regular files: importlib.metadata waits for ever for a pipe."""
 
     def __init__(self, folder: Path) -> None:
@@ -30,7 +30,7 @@ def find_distributions(folders: Sequence[Path], name: str | None = None) -> Iter
     Reading one raises VariantError if a file is not a regular file, or UnicodeDecodeError.
     """
     places = {"path": [str(folder) for folder in folders]}
-    for found in Distribution.discover(context=DistributionFinder.Context(name=name, **places)):
-        # pip uses this attribute, too. In a zip file, it is no `Path`; there, all files are regular.
-        folder = getattr(found, "_path", None)
-        yield _Installed(folder) if isinstance(folder, Path) else found
+    for distribution in Distribution.discover(context=DistributionFinder.Context(name=name, **places)):
+        # pip uses this attribute, too. The path in a zip file has another type; all files there are regular.
+        folder = getattr(distribution, "_path", None)
+        yield _ReadSafely(folder) if isinstance(folder, Path) else distribution

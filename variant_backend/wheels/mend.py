@@ -140,7 +140,7 @@ def _check_is_sound(path: Path, filename: WheelFilename) -> None:
     """Read a wheel as strictly as the other commands do; raises VariantError."""
     remedy = REBUILD
     try:
-        with path.open("rb", buffering=0) as file:
+        with open_regular(path, buffering=0) as file:
             wheel = read_sound(filename, Source.of(file.fileno())).wheel
             remedy = REMAKE
             if filename.label is not None or wheel.is_variant():
