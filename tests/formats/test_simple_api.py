@@ -222,3 +222,17 @@ def test_all_problems_of_a_project_list_are_reported() -> None:
 def test_a_project_page_has_no_list_of_projects() -> None:
     assert projects_from_json(to_json(Page("demo", ())), ROOT) is None
     assert projects_from_html(to_html(Page("demo", (File("a-1.whl", "../../a-1.whl", {}),))), URL) == {}
+
+
+def test_the_limit_of_links_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("variant_backend.formats.simple_api._MOST_LINKS", 2)
+    assert len(from_html(b"<a href=x-1.whl>" * 2, URL).files) == 2
+    for read in (from_html, projects_from_html):
+        with pytest.raises(VariantError, match="expected at most 2 links, got more"):
+            read(b"<a href=x-1.whl>" * 3, URL)
+
+
+def test_the_limit_of_values_in_json_is_named() -> None:
+    page = b'{"meta": {}, "name": "x", "files": [' + b"[]," * 1_000_000 + b"1]}"
+    with pytest.raises(VariantError, match="expected at most 2000000 values, got up to 2000006"):
+        from_json(page, URL)
