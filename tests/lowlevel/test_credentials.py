@@ -86,7 +86,9 @@ def test_a_user_without_a_password_is_asked_for_at_once(server: Server, log: Pat
 def test_the_host_is_asked_after_the_url(server: Server, log: Path) -> None:
     guarded(server)
     use_keyring([])
-    with pytest.raises(VariantError, match=r"access denied: 401 Unauthorized; .* or store them with `keyring"):
+    with pytest.raises(
+        VariantError, match=r"access denied: 401 Unauthorized; .* or store them with `keyring"
+    ):
         get(f"{server.url.replace('://', '://other@')}x?token=1", limit=0)
     host = server.url.removeprefix("http://").rstrip("/")
     assert asked(log) == [f"get {server.url}x other", f"get {host} other"]
