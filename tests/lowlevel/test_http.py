@@ -167,7 +167,7 @@ def test_any_url_raises_variant_error(start: str, rest: str) -> None:
         raise ConnectionRefusedError("not there")
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(VariantError):
-        patch.setattr(socket, "create_connection", refuse)
+        patch.setattr(socket, "getaddrinfo", refuse)
         get(start + rest, limit=0)
 
 

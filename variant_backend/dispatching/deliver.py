@@ -14,6 +14,7 @@ from ..errors import VariantError, did_you_mean, one_of
 from ..formats import dispatching_sdist
 from ..formats.release import Candidate, Release, shown_location
 from ..lowlevel.ranges import Advance
+from ..lowlevel.regular_files import read_regular
 from ..lowlevel.urls import UNSAFE, host_of, is_safe_line, shown_url
 from ..lowlevel.workspace import workspace
 from ..machine.detect import hardware_of
@@ -272,7 +273,7 @@ def _check_is_prepared(wheel: Path, prepared: Path) -> None:
     """Raise VariantError unless a wheel has the METADATA that was prepared."""
     with open_wheel(wheel, whole=False) as opened:
         content = opened.core_metadata
-    if not prepared.is_file() or prepared.read_bytes() != content:
+    if not prepared.is_file() or read_regular(prepared) != content:
         raise VariantError(
             "METADATA differs from the prepared METADATA",
             place=wheel.name,

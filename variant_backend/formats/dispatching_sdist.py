@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
 from ..errors import Problem, VariantError
+from ..lowlevel.regular_files import read_regular
 from ..lowlevel.source_date import source_date_epoch
 from ..lowlevel.urls import UNSAFE, is_safe_line
 from ..lowlevel.workspace import workspace
@@ -84,13 +85,14 @@ def _identity(path: Path) -> tuple[str, Version]:
     from packaging.version import Version
 
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
+    except OSError as error:
+        raise VariantError(error.strerror or str(error), place=path) from None
+    try:
         name, version = (core_metadata.read_field(content, field) for field in ("Name", "Version"))
         return normalize(name), Version(version)
     except VariantError as error:
         raise error.within(path) from None
-    except OSError as error:
-        raise VariantError(error.strerror or str(error), place=path) from None
     except ValueError as error:
         raise VariantError(str(error), place=path) from None
 
@@ -124,7 +126,7 @@ def write_again(sdist_directory: str, environ: Mapping[str, str], *, root: Path 
     top = f"{escape(release.name)}-{release.version}"
     folder = Path(sdist_directory)
     try:
-        files = {path.name: path.read_bytes() for name in _FILES if (path := root / name).is_file()}
+        files = {path.name: read_regular(path) for name in _FILES if (path := root / name).is_file()}
         time = source_date_epoch(environ)
         time = int((root / LOCK_FILE).stat().st_mtime) if time is None else time
         with workspace(folder) as scratch:

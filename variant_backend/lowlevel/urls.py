@@ -173,7 +173,7 @@ def check_base_url(url: str) -> str:
         raise VariantError(str(error), place=shown, hint=needed) from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise VariantError("not an http or https URL", place=shown, hint=needed)
-    if not re.fullmatch(r"[!-~]+", url) or "\\" in url:
+    if not re.fullmatch(r"[\w.~:/?#\[\]@!$&'()*+,;=%-]+", url, re.ASCII):  # RFC 3986, section 2
         raise VariantError("invalid characters in a URL", place=shown, hint="percent-encode them")
     if "?" in url or "#" in url:
         raise VariantError("has a query or fragment", place=shown, hint=needed)

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from ..errors import VariantError, did_you_mean
 from ..lowlevel.processes import programs_on_path, run_within
+from ..lowlevel.regular_files import read_regular
 from ..wheels.inspection import has_distributions
 
 # Seconds.
@@ -276,7 +277,7 @@ def _cpython(prefix: Path, version: str | None, folders: Iterable[Path], impleme
 def _read_config(path: Path) -> dict[str, str]:
     """Read pyvenv.cfg (PEP 405); raises VariantError if it cannot be read."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = read_regular(path).decode("utf-8", "replace").splitlines()
     except OSError as error:
         raise VariantError(f"cannot be read: {error.strerror or error}", place=path, hint=_REMEDY) from None
     pairs = (line.partition("=") for line in lines)
@@ -325,7 +326,7 @@ def _added_paths(folder: Path) -> list[Path]:
     added: list[Path] = []
     for file in sorted(folder.glob("*.pth")):
         try:
-            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+            lines = read_regular(file).decode("utf-8", "replace").splitlines()
         except OSError:
             continue
         paths = (line.strip() for line in lines if not line.startswith(("#", "import ", "import\t")))

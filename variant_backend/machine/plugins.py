@@ -88,11 +88,11 @@ def installed_plugins(folders: Sequence[Path]) -> tuple[list[Plugin], list[Probl
 
     No plugin is run. If a distribution is in several folders, the first one is used, as in Python.
     """
-    from importlib.metadata import distributions
+    from ..wheels.distributions import find_distributions  # takes long to import
 
     plugins, problems = list[Plugin](), list[Problem]()
     seen = {""}  # Python ignores distributions without a name
-    for distribution in distributions(path=[*map(str, folders)]):
+    for distribution in find_distributions(folders):
         name, version = "", ""
         with suppress(Exception):  # invalid files raise errors of many types
             metadata = distribution.metadata

@@ -15,11 +15,9 @@ from ..formats import simple_api
 from ..formats.release import Candidate, File
 from ..lowlevel import http
 from ..lowlevel.ranges import path_of
+from ..lowlevel.regular_files import LARGEST, read_regular
 from ..lowlevel.urls import shown_url, with_credentials
 from ..variants.filename import normalize
-
-# The limit in bytes for pages and index files.
-LARGEST = 64 << 20
 
 _ACCEPT = f"{simple_api.JSON_TYPE}, text/html;q=0.5, */*;q=0.1"
 _PAGE = "index.html"
@@ -78,9 +76,7 @@ def shown_source(url: str) -> str:
 def files_in_folder(folder: Path) -> tuple[str, list[File]]:
     """Return a folder's name for messages, and its files; raises VariantError if it cannot be read."""
     try:
-        paths = sorted(
-            path for path in folder.iterdir() if path.suffix in (".whl", ".json") and path.is_file()
-        )
+        paths = sorted(path for path in folder.iterdir() if path.suffix in (".whl", ".json"))
     except OSError as error:
         raise _unreadable(folder, error) from None
     return str(folder), [File(path.name, path, {}) for path in paths]
@@ -129,9 +125,9 @@ def _on_disk(folder: Path, name: str, problems: list[Problem]) -> tuple[str, lis
     """Do what `files_on_index` does for an index in a folder."""
     page = folder / name / _PAGE
     try:
-        if not page.is_file():
+        if not page.exists() or page.is_dir():
             raise _no_page(folder, name)
-        content = page.read_bytes()
+        content = read_regular(page)
     except OSError as error:
         raise VariantError(error.strerror or str(error), place=page) from None
     try:
