@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from ..errors import VariantError, one_of
+from ..lowlevel.newer_dependencies import ENVIRONMENTS
 from ..lowlevel.processes import Child, command_line, temporary_folder
 from ..lowlevel.terminal import print_detail
 from ..variants.filename import normalize
@@ -71,10 +72,14 @@ def ask_trusted(
     The caller has checked that there is no `objection` to it. `build` makes the environment, and the
     environment is removed afterwards.
     """
-    requirements = _applicable(provider)
     place = f"providers.{namespace}: plugin {provider.reference!r}"
+    try:
+        requirements = _applicable(provider)
+    except ValueError as error:  # for example, more digits than Python converts
+        return VariantError(str(error), place=place)
     names = list(map(_without_marker, requirements))
     try:
+        ENVIRONMENTS.check()
         with temporary_folder() as folder:
             env = _install(names, installer, folder)
             if "error" not in env:
