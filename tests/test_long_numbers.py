@@ -9,7 +9,8 @@ from click.testing import CliRunner
 from helpers.sample_release import DOCUMENT, PLAIN, patched, write_release, write_wheel
 
 from variant_backend.cli.main import main
-from variant_backend.machine.trusted_plugins import ask_trusted
+from variant_backend.errors import VariantError
+from variant_backend.machine.trusted_plugins import TrustedPackage, objection, trusting
 from variant_backend.variants.providers import PluginProvider
 
 LONG = "1" * 5000
@@ -52,10 +53,16 @@ def test_a_provider_of_others_crashes_no_command(dist: Path) -> None:
     assert "allows 0.0.1" in run("check dist/demo-1.0-py3-none-any-fast.whl", code=1)
 
 
-def test_a_trusted_provider_with_an_endless_marker_is_an_error() -> None:
-    provider = PluginProvider((f"other; implementation_version == '{LONG}'",), plugin_api="any:Plugin")
-    problem = ask_trusted("other", provider, "pip")
-    assert isinstance(problem, Exception)
+@pytest.mark.parametrize("requirement", [f"other; implementation_version == '{LONG}'", f"other>={LONG}"])
+def test_a_trusted_provider_of_others_is_not_run(requirement: str) -> None:
+    trusted = trusting([TrustedPackage.parse("other==1.0")])
+    text = objection(PluginProvider((requirement,), plugin_api="any:Plugin"), trusted)
+    assert text is not None and text.startswith("its plugin is not run: ")
+
+
+def test_a_trusted_version_with_a_long_number_is_an_error() -> None:
+    with pytest.raises(VariantError, match="invalid version"):
+        TrustedPackage.parse(f"other=={LONG}")
 
 
 def test_a_project_file_with_a_long_number_is_wrapped(

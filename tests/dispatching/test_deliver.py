@@ -502,7 +502,7 @@ MISBEHAVIOR: dict[str, tuple[Behavior, str | tuple[str, str]]] = {
     "denied": (answer(403), "access denied: 403 Forbidden; add the credentials to the URL or to"),
     "truncated": (
         truncated,
-        (r"truncated answer: expected \d+ bytes, got \d+; given", r"truncated answer: expected"),
+        (r"truncated answer: expected \d+ bytes, got \d+; try again later", r"truncated answer: expected"),
     ),
     "larger": (other_size, r"expected \d+ bytes, got \d+"),
     "endless": (endless, r"too large: more than \d+ bytes"),
@@ -569,6 +569,17 @@ def test_a_broken_transfer_is_resumed(sdist: Callable[..., Path], server: Server
         ("", 500),
         ("bytes=500-", len(content) - 500),
     ]
+
+
+@HOOKS
+@pytest.mark.parametrize("failure", [answer(503), answer(429, Retry_After="0")])
+def test_a_server_that_fails_once_does_not_end_a_build(
+    sdist: Callable[..., Path], server: Server, out: Path, hook: Callable[..., Path], failure: Behavior
+) -> None:
+    sdist()
+    server.misbehave = lambda handler, data: not server.requests and failure(handler, data)
+    assert hook(out).exists()
+    assert len(server.requests) > 1
 
 
 @HOOKS

@@ -16,7 +16,13 @@ from helpers.redirection import Redirection
 from variant_backend.errors import Problem
 from variant_backend.machine import plugins, trusted_plugins
 from variant_backend.machine.support import FAILED, Machine, Policy, machine_support
-from variant_backend.machine.trusted_plugins import INSTALLERS, Installer, ask_trusted
+from variant_backend.machine.trusted_plugins import (
+    INSTALLERS,
+    Installer,
+    TrustedPackage,
+    ask_trusted,
+    trusting,
+)
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.namespace_support import Origin, Support
 from variant_backend.variants.providers import PluginProvider
@@ -59,7 +65,7 @@ def put(wheels: Path, namespace: str, plugin: str = PLUGIN) -> PluginProvider:
 def support(
     providers: dict[str, PluginProvider], installer: Installer = "uv"
 ) -> tuple[Support, tuple[Problem, ...]]:
-    trusted = frozenset(f"{namespace}-provider" for namespace in providers)
+    trusted = trusting([TrustedPackage(f"{namespace}-provider") for namespace in providers])
     policy = Policy(trusted=trusted, installer=installer)
     return machine_support(VariantMetadata(tuple(providers), providers, {}), Machine(), policy)
 

@@ -216,7 +216,7 @@ def _warn_of_gaps(printer: Printer, planned: Stub, listing: Listing) -> None:
 
 def _no_wheel(file: MachineFile, place: str, release: Release) -> Problem:
     """Return the problem of a machine that would get no wheel, with the command that explains it."""
-    from ..lowlevel.http import shown_url
+    from ..lowlevel.urls import shown_url
 
     source = ("--index-url", shown_url(place)) if "://" in place else ("--find-links", place)
     target = given_options(click.get_current_context(), {"python", "platform"})

@@ -24,10 +24,10 @@ from ..formats import core_metadata, dispatching_sdist, pylock, simple_api, toml
 from ..formats.dispatching_sdist import BACKEND, LOCK_FILE, PKG_INFO, PROJECT, is_dispatching
 from ..formats.release import Candidate, File, Release, shown_location
 from ..lowlevel.file_set import Output, differences, update
-from ..lowlevel.http import OtherHostError, check_base_url, is_safe_line, shown_url
 from ..lowlevel.newer_dependencies import FIELDS, LOCK_FILES
 from ..lowlevel.ranges import Advance, file_digest
 from ..lowlevel.tarball import pack
+from ..lowlevel.urls import OtherHostError, check_base_url, is_safe_line, shown_url
 from ..project.user_variables import PLAIN
 from ..selection.releases import Listing, Sources, find_listings, projects, read_release
 from ..variants import consistency

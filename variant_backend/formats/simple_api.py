@@ -9,18 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from html import escape as escape_html
-from html.parser import HTMLParser
 from typing import NamedTuple
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from ..errors import MOST_SHOWN, Problem, VariantError
 from ..variants.filename import check_project_name, normalize, version_of
 from ..variants.validation import Document, join, read_json
+from .html_reading import start_tags
+from .html_writing import GENERATOR, GENERATOR_TAG, Html, element, whole_page
 from .release import ALGORITHMS, File
 
-GENERATOR = "variant-backend"
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
 _API_VERSION = "1.1"
 # Keys that start with an underscore are for servers (PEP 691).
@@ -28,7 +28,20 @@ _META = {"api-version": _API_VERSION, "_generator": GENERATOR}
 _NO_PAGE = "not a page of a package index"
 # Every link is joined to the base: a long base makes reading slow.
 _LONGEST_BASE = 2000
-_META_TAG = f'<meta name="generator" content="{GENERATOR}">'
+# The largest projects on PyPI have tens of thousands of files.
+_MOST_LINKS = 150_000
+# The tags and attributes that are read.
+_TAGS = {
+    "a": (
+        "href",
+        "data-requires-python",
+        "data-core-metadata",
+        "data-dist-info-metadata",
+        "data-yanked",
+    ),
+    "base": ("href",),
+    "meta": ("name", "content"),
+}
 
 
 class Page(NamedTuple):
@@ -52,7 +65,7 @@ def to_json(page: Page) -> bytes:
 
 def projects_to_html(names: Iterable[str]) -> bytes:
     """Return the page that lists all projects, by their normalized names, as HTML."""
-    return _html("Simple index", (f'<a href="{name}/">{name}</a><br>' for name in names))
+    return _html("Simple index", (_line(name, href=f"{name}/") for name in names))
 
 
 def projects_to_json(names: Iterable[str]) -> bytes:
@@ -62,7 +75,7 @@ def projects_to_json(names: Iterable[str]) -> bytes:
 
 def is_own_html(content: bytes) -> bool:
     """Return whether variant-backend wrote a page of HTML."""
-    return _META_TAG.encode() in content
+    return str(GENERATOR_TAG).encode() in content
 
 
 def is_own_json(content: bytes) -> bool:
@@ -139,24 +152,16 @@ def projects_from_json(content: bytes, url: str) -> dict[str, str] | None:
     return projects if "projects" in top else None
 
 
-def _html(title: str, lines: Iterable[str]) -> bytes:
-    title = escape_html(title)
-    head = [
-        "<!DOCTYPE html>",
-        '<html lang="en">',
-        "<head>",
-        '<meta charset="utf-8">',
-        f'<meta name="pypi:repository-version" content="{_API_VERSION}">',
-        _META_TAG,
-        f"<title>{title}</title>",
-        "</head>",
-        "<body>",
-        f"<h1>{title}</h1>",
-    ]
-    return "\n".join([*head, *lines, "</body>", "</html>", ""]).encode()
+def _html(title: str, links: Iterable[Html]) -> bytes:
+    version = element("meta", name="pypi:repository-version", content=_API_VERSION)
+    return whole_page(title, element("h1", title), *links, head=version)
 
 
-def _anchor(file: File) -> str:
+def _line(text: str, **attributes: str) -> Html:
+    return Html(element("a", text, **attributes), element("br"))
+
+
+def _anchor(file: File) -> Html:
     """Return the line of a file."""
     fragment = _one_hash(file.hashes)
     attributes = {"href": f"{file.location}#{fragment}" if fragment else str(file.location)}
@@ -167,8 +172,7 @@ def _anchor(file: File) -> str:
         attributes["data-core-metadata"] = _one_hash(file.core_metadata) or "true"
     if file.yanked is not None:
         attributes["data-yanked"] = file.yanked
-    text = " ".join(f'{name}="{escape_html(value)}"' for name, value in attributes.items())
-    return f"<a {text}>{escape_html(file.filename)}</a><br>"
+    return _line(file.filename, **attributes)
 
 
 def _one_hash(hashes: Mapping[str, str]) -> str | None:
@@ -195,39 +199,34 @@ def _entry(file: File) -> dict[str, object]:
     return entry
 
 
-def _read_html(content: bytes, url: str) -> tuple[str, list[dict[str, str]]]:
+def _read_html(content: bytes, url: str) -> tuple[str, Iterator[dict[str, str]]]:
     """Return the base URL of a page's links, and the attributes of its links."""
-    reader = _Links()
+    links = deque[dict[str, str]]()
+    version, base = None, ""
     try:
-        reader.feed(content.decode("utf-8", "replace"))
-        reader.close()
-    except (AssertionError, ValueError) as error:  # unfinished declarations, references with too many digits
-        raise VariantError(str(error), place=_NO_PAGE) from None
-    _check_version(reader.version)
-    if len(reader.base) > _LONGEST_BASE:
+        for tag, attributes in start_tags(content, _TAGS):
+            if tag == "a" and "href" in attributes:
+                if len(links) == _MOST_LINKS:
+                    raise VariantError(f"expected at most {_MOST_LINKS} links, got more")
+                links.append(attributes)
+            elif tag == "base" and not base:
+                base = attributes.get("href", "")
+            elif tag == "meta" and attributes.get("name") == "pypi:repository-version":
+                version = attributes.get("content", "")
+    except VariantError as error:
+        raise error.within(_NO_PAGE) from None
+    _check_version(version)
+    if len(base) > _LONGEST_BASE:
         raise VariantError(
-            f"base URL too long: {len(reader.base)} characters (limit: {_LONGEST_BASE})", place=_NO_PAGE
+            f"base URL too long: {len(base)} characters (limit: {_LONGEST_BASE})", place=_NO_PAGE
         )
-    return _joined(url, reader.base) or url, reader.links
+    return _joined(url, base) or url, _taken(links)
 
 
-class _Links(HTMLParser):
-    """Collects the links of a page, the version of its format, and its base URL."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.links: list[dict[str, str]] = []
-        self.version: str | None = None
-        self.base = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = {name: value or "" for name, value in reversed(attrs)}  # the first of two is used
-        if tag == "a" and "href" in attributes:
-            self.links.append(attributes)
-        elif tag == "base" and not self.base:
-            self.base = attributes.get("href", "")
-        elif tag == "meta" and attributes.get("name") == "pypi:repository-version":
-            self.version = attributes.get("content", "")
+def _taken(links: deque[dict[str, str]]) -> Iterator[dict[str, str]]:
+    """Yield the links and remove them: a page can have so many that they take more memory than its files."""
+    while links:
+        yield links.popleft()
 
 
 def _linked(attributes: Mapping[str, str], base: str) -> File | None:
