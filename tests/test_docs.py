@@ -69,7 +69,13 @@ def perform(command: str, folder: Path) -> tuple[int, str, str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 @pytest.mark.usefixtures("own_wheel")
-def test_commands_of_a_page_print_what_it_shows(page: Path, tmp_path: Path) -> None:
+def test_commands_of_a_page_print_what_it_shows(
+    page: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path_factory.mktemp("config") / "variant-backend" / "config.toml"
+    config.parent.mkdir()
+    config.write_text("allow-root = true\n", encoding="utf-8")  # tests may run as root
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(config.parents[1]))
     ran, messages = 0, ""
     for language, name, text in BLOCK.findall(page.read_text(encoding="utf-8")):
         if name:

@@ -167,7 +167,7 @@ def ask_trusted(
         return error
     except OSError as error:  # for example, the disk is full
         reason = str(error)
-    hint = "trust each dependency in the same form: 'NAME==VERSION --hash=sha256:DIGEST'"
+    hint = "trust each dependency in this form: 'NAME==VERSION --hash=sha256:DIGEST'"
     text = f"{installer} cannot install {one_of(names)}: {reason}"
     return VariantError(text, place=place, hint=hint if has_hashes else None)
 
