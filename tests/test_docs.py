@@ -156,6 +156,18 @@ def test_options_of_each_shown_command_exist(path: Path) -> None:
         check_options(line)
 
 
+def test_each_promise_of_the_threat_model_names_existing_tests() -> None:
+    text = (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8")
+    table = text.partition("| tested by |\n")[2].partition("\n\n")[0].splitlines()[1:]
+    assert len(table) > 10
+    tests = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("tests/**/test_*.py"))
+    for row in table:
+        named = re.findall(r"`([\w./]+)`", row.split("|")[-2])
+        assert named, row
+        for name in named:
+            assert (ROOT / name).is_file() or f"def {name}(" in tests, name
+
+
 def test_the_readme_links_to_each_page() -> None:
     linked = {ROOT / link for link in re.findall(r"\]\(([^)#\s]+)", prose(ROOT / "README.md"))}
     assert {*PAGES} <= linked
