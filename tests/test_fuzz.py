@@ -41,6 +41,7 @@ from hypothesis import strategies as st
 
 from variant_backend.checking.run import find_problems
 from variant_backend.formats import core_metadata, simple_api
+from variant_backend.formats.hardware_file import Hardware
 from variant_backend.formats.metadata_readers import check_readers
 from variant_backend.formats.record import Record
 from variant_backend.formats.release import File
@@ -407,6 +408,15 @@ SLOW: dict[str, Callable[[], object]] = {
         document_of(MANY, declared=True, provided=False)
     ),
     "links": pages_of('<a href="x-1.whl">'),
+    "tags without an end": pages_of("<a "),
+    "attributes": pages_of("<a x='"),
+    "comments without an end": pages_of("<!--"),
+    "declarations without an end": pages_of("<!"),
+    "end tags without an end": pages_of("</a "),
+    "titles without an end": pages_of("<title>"),
+    "white space before an attribute": pages_of("<a" + " " * MIB),
+    "white space before a value": pages_of("<a x" + " " * MIB),
+    "a TOML key of many parts": lambda: Hardware.from_bytes(b"a." * 100_000 + b"a=1", "here"),
     "links with a long base": lambda: [
         read(f"<base href='{'a/' * MIB}'>{'<a href=x>' * MANY}".encode(), URL) for read in PAGE_READERS[:1]
     ],

@@ -465,6 +465,33 @@ def test_plugins_never_run_even_if_the_user_trusts_them(
     assert "no-such-plugin" not in capsys.readouterr().err
 
 
+@HOOKS
+def test_keyring_is_never_asked_even_if_the_user_allows_it(
+    sdist: Callable[..., Path],
+    server: Server,
+    other: Server,
+    out: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    hook: Callable[..., Path],
+) -> None:
+    (tmp_path / "variant-backend").mkdir()
+    (tmp_path / "variant-backend" / "config.toml").write_text("keyring-provider = 'subprocess'\n")
+    (tmp_path / "keyring").write_text(f"#!/bin/sh\ntouch {tmp_path / 'was-run'}\n")
+    (tmp_path / "keyring").chmod(0o755)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path), os.environ["PATH"]]))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    for tool in ("PIP", "UV", "VARIANT_BACKEND"):
+        monkeypatch.setenv(f"{tool}_KEYRING_PROVIDER", "subprocess")
+    sdist()
+    index = mirror(other, server)
+    other.misbehave = answer(401)
+    monkeypatch.setenv(user_variables.INDEX_URL, index.replace("://", "://user@"))
+    assert "access denied: 401 Unauthorized" in error(fails(hook, out, capsys))
+    assert not (tmp_path / "was-run").exists()
+
+
 def truncated(handler: Handler, data: bytes | None) -> bool:
     """Send half of the requested bytes, and offer no way to resume."""
     if data is None and "Range" in handler.headers:

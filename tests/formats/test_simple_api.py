@@ -232,3 +232,17 @@ def test_a_page_cannot_name_a_wheel_that_is_a_path() -> None:
     ):
         (file,) = from_html(f'<a href="{name}">x</a>'.encode(), URL).files
         assert Candidate.of(file) is None
+
+
+def test_the_limit_of_links_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("variant_backend.formats.simple_api._MOST_LINKS", 2)
+    assert len(from_html(b"<a href=x-1.whl>" * 2, URL).files) == 2
+    for read in (from_html, projects_from_html):
+        with pytest.raises(VariantError, match="expected at most 2 links, got more"):
+            read(b"<a href=x-1.whl>" * 3, URL)
+
+
+def test_the_limit_of_values_in_json_is_named() -> None:
+    page = b'{"meta": {}, "name": "x", "files": [' + b"[]," * 1_000_000 + b"1]}"
+    with pytest.raises(VariantError, match="expected at most 2000000 values, got up to 2000006"):
+        from_json(page, URL)

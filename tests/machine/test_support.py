@@ -19,11 +19,12 @@ from packaging.version import Version
 
 from variant_backend.cli.command import Command
 from variant_backend.cli.selection_options import selection_options
+from variant_backend.errors import VariantError
 from variant_backend.formats.hardware_file import Detected, Hardware
 from variant_backend.machine import user_config
 from variant_backend.machine.installed import Installed, aligned, disagreements
-from variant_backend.machine.support import GIVEN, Machine, Policy, machine_support
-from variant_backend.machine.trusted_plugins import TrustedPackage, trusting
+from variant_backend.machine.support import FAILED, GIVEN, Machine, Policy, machine_support
+from variant_backend.machine.trusted_plugins import TrustedPackage, objection, trusting
 from variant_backend.machine.user_config import UserConfig
 from variant_backend.selection.target import Target
 from variant_backend.variants.metadata import VariantMetadata
@@ -223,6 +224,38 @@ def test_align_keeps_the_order_of_common_values(
         assert set(values) == set(features[feature]).intersection(*of_each)
         assert not (values and feature in apart)
     assert aligned(result, "openmp", several).supported == result.supported
+
+
+def test_a_trusted_plugin_does_not_run_as_root() -> None:
+    provider = PluginProvider(("trusted",))
+    policy = Policy(trusted=trusting([TrustedPackage("trusted")]), refuses_root=True)
+    known, (problem,) = machine_support(release(speech=provider), Machine(), policy)
+    assert (known.supported, known.origins) == ({"speech": {}}, {"speech": FAILED})
+    assert str(problem).startswith("providers.speech: plugin: plugins do not run as root; use --allow-root")
+
+
+@pytest.mark.parametrize("form", ["a", "a==1.0", f"a==1.0 --hash=sha256:{'0' * 64} --hash=sha256:{'1' * 64}"])
+def test_a_trusted_package_is_written_as_it_is_read(form: str) -> None:
+    assert str(TrustedPackage.parse(form)) == form
+
+
+@pytest.mark.parametrize(
+    "form", ["", "a>=1", "a==", "a==1.*", "a --hash=sha256:00", "a==1 --hash=md5:00", "a @ b"]
+)
+def test_other_forms_of_trust_are_errors(form: str) -> None:
+    with pytest.raises(
+        VariantError, match="write NAME, NAME==VERSION or 'NAME==VERSION --hash=sha256:DIGEST'"
+    ):
+        TrustedPackage.parse(form)
+
+
+def test_a_trusted_version_must_fit_the_release() -> None:
+    trusted = trusting([TrustedPackage.parse("a==1.0")])
+    assert objection(PluginProvider(("a>=1",)), trusted) is None
+    assert objection(PluginProvider(("a>=2",)), trusted) == (
+        "its plugin is not run: a==1.0 is trusted, and the release requires a>=2;"
+        " use --trust-plugin a to trust all versions"
+    )
 
 
 def test_the_configuration_lists_trusted_packages_and_may_be_missing(tmp_path: Path) -> None:

@@ -200,8 +200,12 @@ def _wheels_with(labels: Collection[str]) -> str:
 
 
 def _warn_of_gaps(printer: Printer, planned: Stub, listing: Listing) -> None:
-    """Warn if some machines get no wheel from the sdist, or prefer plain wheels to it."""
+    """Warn if machines get no wheel from the sdist or prefer plain ones, and if METADATA is not checked."""
     from ..dispatching.create import preferred, without_fallback
+    from ..lowlevel.newer_dependencies import FIELDS
+
+    if problem := FIELDS.problem():
+        printer.warn(problem)
 
     if problem := without_fallback(planned.release, listing):
         printer.warn(problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -13,6 +14,9 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+# The time that tomllib takes for a key grows with the square of its parts.
+_MOST_PARTS = 1000
 
 
 def read_toml(path: Path) -> dict[str, object]:
@@ -44,6 +48,19 @@ def value_at(data: object, *keys: str) -> object:
 def parse_toml(data: bytes, place: object) -> dict[str, object]:
     """Parse TOML; raises VariantError with the *place* if it is not TOML in UTF-8."""
     try:
-        return tomllib.loads(data.decode("utf-8"))
+        text = data.decode("utf-8")
+        _check_keys(text)
+        return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise VariantError(f"invalid TOML: {error}", code="not-toml", place=place) from None
+
+
+def _check_keys(text: str) -> None:
+    """Check that no key has so many parts that tomllib takes minutes for it; raises ValueError."""
+    if text.count(".") < _MOST_PARTS:
+        return
+    # Each run of parts is matched once, and a part can be matched in one way only.
+    parts = re.compile(r"""(?:(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*)+|[A-Za-z0-9_-]+""")
+    most = max((match[0].count(".") + 1 for match in parts.finditer(text)), default=0)
+    if most > _MOST_PARTS:
+        raise ValueError(f"expected keys of at most {_MOST_PARTS} parts, got {most}")

@@ -37,8 +37,13 @@ def send(
     # The default opener would follow redirects, and raise errors for statuses.
     opener = urllib.request.OpenerDirector()
     opener.add_handler(urllib.request.ProxyHandler(None if use_proxies else {}))
-    opener.add_handler(_Handler(context, deadline))
-    response: HTTPResponse = opener.open(request)
+    handler = _Handler(context, deadline)
+    opener.add_handler(handler)
+    try:
+        response: HTTPResponse = opener.open(request)
+    except BaseException:
+        handler.close_responses()
+        raise
     return response
 
 
@@ -49,6 +54,12 @@ class _Handler(urllib.request.AbstractHTTPHandler):
         super().__init__()
         self._context = context
         self._deadline = deadline
+        self._responses: list[HTTPResponse] = []
+
+    def close_responses(self) -> None:
+        """Close what http.client leaves open after an error: in Python 3.10, the answer of a proxy."""
+        for response in self._responses:
+            response.close()
 
     http_request = https_request = urllib.request.AbstractHTTPHandler.do_request_
 
@@ -59,10 +70,14 @@ class _Handler(urllib.request.AbstractHTTPHandler):
         return self.do_open(self._connection(partial(HTTPSConnection, context=self._context)), request)
 
     def _connection(self, kind: Callable[..., HTTPConnection]) -> Any:
+        def response(connected: socket.socket, **options: Any) -> HTTPResponse:
+            self._responses.append(_TimedResponse(self._deadline, connected, **options))
+            return self._responses[-1]
+
         def connection(host: str, **options: Any) -> HTTPConnection:
             made: Any = kind(host, **options)
             made._create_connection = lambda address, *_: _connect(address, self._deadline)
-            made.response_class = partial(_TimedResponse, self._deadline)
+            made.response_class = response
             return made  # type: ignore[no-any-return]  # mypy does not know the two attributes
 
         return connection

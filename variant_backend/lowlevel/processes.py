@@ -110,7 +110,7 @@ def run_within(seconds: float, command: Sequence[str]) -> Ended | None:
 def output_within(seconds: float, command: Sequence[str], *, limit: int) -> bytes | None:
     """Run a program without input, and return its output on stdout; None if its exit code is not 0.
 
-    The command is not printed, and stderr is discarded. Of the output, *limit* bytes are read. Raises
+    The command is not printed, stderr is discarded, and at most *limit* bytes of stdout are read. Raises
     TimeoutError if the program does not end, and OSError if it cannot be started.
     """
     environ = {**os.environ, "PYTHONIOENCODING": "utf-8"}

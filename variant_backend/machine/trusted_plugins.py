@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from ..errors import VariantError, one_of
+from ..lowlevel.newer_dependencies import ENVIRONMENTS
 from ..lowlevel.processes import Child, command_line, temporary_folder
 from ..lowlevel.terminal import print_detail
 from ..variants.filename import check_project_name, normalize
@@ -70,7 +71,7 @@ class TrustedPackage(NamedTuple):
         >>> TrustedPackage.parse("Speech_Provider == 1.0")
         TrustedPackage(name='speech-provider', version='1.0', hashes=())
         """
-        from packaging.version import InvalidVersion, Version
+        from packaging.version import Version
 
         match = _TRUST.fullmatch(text.strip())
         if match is None:
@@ -79,7 +80,7 @@ class TrustedPackage(NamedTuple):
         check_project_name(name)
         try:
             version = version and str(Version(version))
-        except InvalidVersion:
+        except ValueError:  # InvalidVersion, or more digits than Python converts
             raise VariantError(f"{text!r}: invalid version {version!r}", hint=_FORMS) from None
         return cls(normalize(name), version, tuple(re.findall(r"sha256:\w+", hashes or "")))
 
@@ -130,7 +131,7 @@ def objection(provider: PluginProvider, trusted: Trusted) -> str | None:
         return f"its plugin is not trusted; use {' '.join(f'--trust-plugin {name}' for name in missing)}"
     for requirement in requirements:
         package = trusted[normalize(requirement.name)]
-        if package.version and not requirement.specifier.contains(package.version, prereleases=True):
+        if package.version and not _allows(requirement, package.version):
             text = f"{package.name}=={package.version} is trusted, and the release requires {requirement}"
             return f"its plugin is not run: {text}; use --trust-plugin {package.name} to trust all versions"
     return None
@@ -148,12 +149,13 @@ def ask_trusted(
     The caller has checked that there is no `objection` to it. *trusted* packages with a version limit what is
     installed, also as dependencies. `build` makes the environment, and the environment is removed afterwards.
     """
-    requirements = _applicable(provider)
     place = f"providers.{namespace}: plugin {provider.reference!r}"
+    requirements = _applicable(provider)
     pins = {package.name: package for package in trusted if package.version}
     names = [_installed_as(requirement, pins) for requirement in requirements]
     has_hashes = any(package.hashes for package in pins.values())
     try:
+        ENVIRONMENTS.check()
         with temporary_folder() as folder:
             env = _install(names, list(map(str, pins.values())), installer, folder, has_hashes)
             if "error" not in env:
@@ -165,7 +167,7 @@ def ask_trusted(
         return error
     except OSError as error:  # for example, the disk is full
         reason = str(error)
-    hint = "trust each dependency in the same form: 'NAME==VERSION --hash=sha256:DIGEST'"
+    hint = "trust each dependency in this form: 'NAME==VERSION --hash=sha256:DIGEST'"
     text = f"{installer} cannot install {one_of(names)}: {reason}"
     return VariantError(text, place=place, hint=hint if has_hashes else None)
 
@@ -176,6 +178,13 @@ def _applicable(provider: PluginProvider) -> list[Requirement]:
 
     requirements = map(Requirement, provider.requires)
     return [one for one in requirements if one.marker is None or one.marker.evaluate()]
+
+
+def _allows(requirement: Requirement, version: str) -> bool:
+    try:
+        return requirement.specifier.contains(version, prereleases=True)
+    except ValueError:  # more digits than Python converts
+        return False
 
 
 def _installed_as(requirement: Requirement, pins: Trusted) -> str:

@@ -236,11 +236,11 @@ def _errors_in(document: IndexDocument) -> list[Problem]:
 
 def _lower_bounds(file: File) -> str | None:
     """Return the part of Requires-Python that uv uses: the lower bounds."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.specifiers import SpecifierSet
 
     try:
         specifiers = SpecifierSet(file.requires_python or "")
-    except InvalidSpecifier:
+    except ValueError:  # InvalidSpecifier, or more digits than Python converts
         return None
     bounds = {">": ">", ">=": ">=", "==": ">=", "~=": ">="}
     return ",".join(
