@@ -26,6 +26,8 @@ The promises:
 - rank: ordering 1,000 variants with 8 features each takes at least 20 times less than variantlib's
   ``get_variants_by_priority``. Each gets its own input: our metadata, and parsed JSON. 100,000 variants take
   at most 15 times as long as 10,000: n log n is 12.5 times, and caches hold a smaller part of them.
+- pages: reading a page of 100,000 links takes at most 12 times as long as one of 10,000, and at most 250 MB of
+  memory; so does a page of tags in tags, for its length.
 - import: ``import variant_backend.hooks`` takes at most 7 times as long as ``python -c pass``.
 - dispatch: downloading a small wheel from a server on this machine, by the hook of a dispatching sdist, takes
   at most 3 times as long as Python takes to compute its tags and to import the modules for lock files and
@@ -427,6 +429,50 @@ def benchmark_rank(bench: Bench) -> Iterator[Figure]:
     yield at_most(15, "100,000 variants against 10,000", *timed)
 
 
+# Reads a page of a package index in a file; timing starts after reading the file.
+PAGE = """\
+import gc
+import sys
+import time
+from pathlib import Path
+from variant_backend.formats.simple_api import from_html
+
+gc.disable()  # our programs do the same
+content = Path(sys.argv[1]).read_bytes()
+start = time.perf_counter()
+files = from_html(content, "https://host.test/simple/made/").files
+print(time.perf_counter() - start)
+assert files
+"""
+LINK = (
+    '<a href="https://files.test/packages/{0:064x}/made-1.{0}-py3-none-any.whl#sha256={0:064x}"'
+    ' data-requires-python="&gt;=3.10" data-core-metadata="sha256={0:064x}">made-1.{0}-py3-none-any.whl</a><br>\n'
+)
+# Parsers that search for the end of a tag again at each "<" take quadratic time.
+TAGS_IN_A_TAG = "<a href=made-1.{0}.whl " + "<a " * 90 + ">"
+
+
+def page(bench: Bench, form: str, links: int) -> Callable[[], Run]:
+    """Return a reading of a page of *links* links."""
+    path = bench.folder / f"page{len(form)}of{links}.html"
+    path.write_text("".join(form.format(number) for number in range(links)))
+
+    def measure() -> Run:
+        whole = bench.run([sys.executable, "-c", PAGE, path])
+        return whole._replace(seconds=float(whole.printed.splitlines()[-1]))
+
+    return measure
+
+
+def benchmark_pages(bench: Bench) -> Iterator[Figure]:
+    """Read ten times as many links, and ten times as many odd tags."""
+    for what, form, most in (("links", LINK, 100_000), ("tags in a tag", TAGS_IN_A_TAG, 10_000)):
+        commands = {f"{count:,} {what}": page(bench, form, count) for count in (most, most // 10)}
+        timed = in_turn((bench.runs + 2) // 3, commands)
+        yield at_most(12, f"a page of ten times as many {what}", *timed)
+        yield smaller(250, f"a page of {most:,} {what}: peak memory", *timed)
+
+
 def benchmark_import(bench: Bench) -> Iterator[Figure]:
     """Import the build backend, against an empty Python process."""
     statement = "import variant_backend.hooks"
@@ -488,6 +534,7 @@ BENCHMARKS = {
     "small": benchmark_small,
     "index": benchmark_index,
     "rank": benchmark_rank,
+    "pages": benchmark_pages,
     "import": benchmark_import,
     "dispatch": benchmark_dispatch,
 }

@@ -75,6 +75,7 @@ PURE = {
     "checking.findings",
     "checking.release_rules",
     "formats.core_metadata",
+    "formats.html_reading",
     "formats.record",
     "formats.record_repair",
     "formats.simple_api",
