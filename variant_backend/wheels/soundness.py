@@ -74,8 +74,8 @@ _REQUIREMENT = (
     rf"(?: ?; ?{_MARKERS}(?: (?:and|or) {_MARKERS})*)?"
 )
 
-# A script's module, function and extras. White space before a part belongs to it: two optional parts with white
-# space take quadratic time.
+# A script's module, function and extras. White space before a function belongs to it: with white space around
+# an optional part, a match takes quadratic time.
 _REFERENCE = r"[\w.]+(\s*:\s*[\w.]+)?\s*(\[.*\])?"
 
 # More tags than any wheel has.
