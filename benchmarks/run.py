@@ -23,6 +23,8 @@ The promises:
   variantlib's ``generate-index-json``, and over wheels of 4 members at least 1.5 times less: then starting
   Python and the command line takes most of the time. Each of 10,000 wheels takes at most 1.5 times as long
   as each of 1,000.
+- remember: ``variant-backend index --simple`` of a folder with 2 GB of unchanged wheels and a new wheel of
+  100 MB takes at most 1.5 times as long as with that wheel alone.
 - rank: ordering 1,000 variants with 8 features each takes at least 20 times less than variantlib's
   ``get_variants_by_priority``. Each gets its own input: our metadata, and parsed JSON. 100,000 variants take
   at most 15 times as long as 10,000: n log n is 12.5 times, and caches hold a smaller part of them.
@@ -58,6 +60,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -340,6 +343,32 @@ def index(bench: Bench, folder: Path) -> Callable[[], Run]:
     return run
 
 
+def with_new_wheel(bench: Bench, unchanged: int) -> Callable[[], Run]:
+    """Return our index of a folder with a new wheel beside *unchanged* ones of the same size."""
+    folder = bench.folder / f"new_beside{unchanged}"
+    folder.mkdir()
+    new = make_wheel(folder, 1, 100 * MEGABYTE)
+    shutil.copy(new, folder / "first")
+    for number in range(unchanged):
+        os.link(folder / "first", folder / f"made-1.0-cp3{number}-cp3{number}-any.whl")
+
+    def run() -> Run:
+        new.touch()
+        return bench.run([script("variant-backend"), "index", "--simple", folder])
+
+    return run
+
+
+def benchmark_remember(bench: Bench) -> Iterator[Figure]:
+    """Index a folder with one new wheel and many unchanged ones, against a folder with that wheel alone."""
+    commands = {
+        "2 GB and a new wheel": with_new_wheel(bench, 20),
+        "the wheel alone": with_new_wheel(bench, 0),
+    }
+    time.sleep(2.1)  # younger files are always hashed; the warm-up hashes these
+    yield at_most(1.5, "unchanged wheels are remembered", *in_turn(bench.runs, commands))
+
+
 def benchmark_index(bench: Bench) -> Iterator[Figure]:
     """Index 500 large or small wheels against variantlib, and 10,000 wheels against 1,000."""
     for members, limit in ((600, 5), (4, 1.5)):
@@ -534,6 +563,7 @@ BENCHMARKS = {
     "hook": benchmark_hook,
     "small": benchmark_small,
     "index": benchmark_index,
+    "remember": benchmark_remember,
     "rank": benchmark_rank,
     "pages": benchmark_pages,
     "import": benchmark_import,

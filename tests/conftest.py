@@ -14,6 +14,8 @@ from helpers.range_server import Server
 from helpers.servers import answering
 from hypothesis import settings
 
+from variant_backend.lowlevel import http, remembered_digests
+
 ROOT = Path(__file__).parents[1]
 
 # Python writes compiled modules to disk, even if the environment forbids it. Otherwise each process of a test
@@ -33,6 +35,21 @@ settings.load_profile("shared")
 def _json_follows_the_schemas() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         check_outputs(patch)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tries_follow_at_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(http, "_PAUSE", 0)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hashes_are_remembered_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    path = tmp_path_factory.mktemp("cache") / "digests-1.sqlite"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(remembered_digests, "default_path", lambda: path)
         yield
 
 

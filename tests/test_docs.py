@@ -69,7 +69,13 @@ def perform(command: str, folder: Path) -> tuple[int, str, str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 @pytest.mark.usefixtures("own_wheel")
-def test_commands_of_a_page_print_what_it_shows(page: Path, tmp_path: Path) -> None:
+def test_commands_of_a_page_print_what_it_shows(
+    page: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path_factory.mktemp("config") / "variant-backend" / "config.toml"
+    config.parent.mkdir()
+    config.write_text("allow-root = true\n", encoding="utf-8")  # tests may run as root
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(config.parents[1]))
     ran, messages = 0, ""
     for language, name, text in BLOCK.findall(page.read_text(encoding="utf-8")):
         if name:
@@ -148,6 +154,18 @@ def test_options_of_each_shown_command_exist(path: Path) -> None:
     ours = re.compile("(variant-backend|make-variant) ")
     for line in [*SPAN.findall(prose(path)), *filter(ours.match, lines)]:
         check_options(line)
+
+
+def test_each_promise_of_the_threat_model_names_existing_tests() -> None:
+    text = (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8")
+    table = text.partition("| tested by |\n")[2].partition("\n\n")[0].splitlines()[1:]
+    assert len(table) > 10
+    tests = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("tests/**/test_*.py"))
+    for row in table:
+        named = re.findall(r"`([\w./]+)`", row.split("|")[-2])
+        assert named, row
+        for name in named:
+            assert (ROOT / name).is_file() or f"def {name}(" in tests, name
 
 
 def test_the_readme_links_to_each_page() -> None:

@@ -61,11 +61,13 @@ RESERVED = {
         "machine.plugins",
         "machine.trusted_plugins",
     },
-    "platformdirs": {"machine.installer_settings", "machine.user_config"},
+    "platformdirs": {"lowlevel.remembered_digests", "machine.installer_settings", "machine.user_config"},
+    "sqlite3": {"lowlevel.digest_database"},
     "wheel": set(),
     "fsspec": {"wheels.remote"},
-    "urllib.request": {"lowlevel.http"},
-    "http.client": {"lowlevel.http"},
+    "truststore": {"lowlevel.http"},
+    "urllib.request": {"lowlevel.http", "lowlevel.connections"},
+    "http.client": {"lowlevel.http", "lowlevel.connections"},
     "ctypes": {"machine.nvidia", "machine.x86_64"},
 }
 # Modules with values and pure functions, in addition to `variants` ...
@@ -76,6 +78,7 @@ PURE = {
     "checking.release_rules",
     "formats.core_metadata",
     "formats.html_reading",
+    "formats.html_writing",
     "formats.record",
     "formats.record_repair",
     "formats.simple_api",
@@ -85,6 +88,7 @@ PURE = {
     "project.recipe",
     "project.recipe_reading",
     "publishing.html_pages",
+    "publishing.page_style",
     "selection.unknown_names",
     "wheels.repairs",
 }
@@ -165,6 +169,27 @@ def test_dispatching_imports_neither_the_command_line_nor_builds() -> None:
 def test_a_reserved_library_is_imported_only_by_its_modules(library: str) -> None:
     users = {module for module in MODULES if library in imports(module)}
     assert {user for user in users if not {user, place_of(user)} & RESERVED[library]} == set()
+
+
+# Each reads own files or files of the system; `read_text` of a distribution is safe in `inspection`.
+READERS = {
+    "lowlevel.piped_input",
+    "schema",
+    "building.matrix",
+    "building.variant_build",
+    "machine.tpu",
+    "machine.x86_64",
+    "wheels.inspection",
+}
+
+
+@pytest.mark.parametrize("module", sorted({*MODULES} - READERS))
+def test_files_are_read_by_the_module_that_refuses_pipes(module: str) -> None:
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            arguments = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
+            assert node.func.attr not in ("read_bytes", "read_text"), node.lineno
+            assert node.func.attr != "open" or "rb" not in arguments, node.lineno
 
 
 SPEAKERS = {

@@ -27,6 +27,7 @@ from .building.wrapped_backend import (
 )
 from .errors import VariantError
 from .formats.toml_read import read_toml, value_at
+from .lowlevel.regular_files import read_regular
 from .project.config_settings import (
     AUTO,
     ConfigSettings,
@@ -264,8 +265,8 @@ def _prepare_metadata(hook: str) -> Callable[..., str]:
         core_metadata = folder / "METADATA"
         try:
             with wheel_written_by(build.project.build_backend):
-                check_core_metadata(core_metadata.read_bytes())
-                core_metadata.write_bytes(edited_metadata(core_metadata.read_bytes(), plan))
+                check_core_metadata(read_regular(core_metadata))
+                core_metadata.write_bytes(edited_metadata(read_regular(core_metadata), plan))
         except VariantError as error:
             raise error.within(name) from None
         return name

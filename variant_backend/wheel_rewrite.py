@@ -15,7 +15,9 @@ from .errors import Problem, VariantError
 from .formats import core_metadata
 from .formats.metadata_readers import FIELDS, check_readers
 from .lowlevel.ranges import Advance, Source
+from .lowlevel.regular_files import open_regular
 from .lowlevel.terminal import print_read
+from .lowlevel.workspace import move
 from .lowlevel.zip_archive import Member, assemble, new_member
 from .project.recipe import Recipe
 from .variants.filename import WheelFilename, escape
@@ -163,7 +165,7 @@ def make_variant(
     path, filename = wheel.path, wheel.name
     target = out_dir / str(renamed(filename, plan))
     with errors_named(path, out_dir):
-        with path.open("rb", buffering=0) as file:
+        with open_regular(path, buffering=0) as file:
             print_read(path)
             if plan.recipe.strip_local_version:
                 filename = name_inside(filename, Source.of(file.fileno()))
@@ -176,10 +178,15 @@ def make_variant(
                 in_place = not dry_run and change_tail(path, file.fileno(), rewriting)
             if not dry_run and not in_place:
                 rewriting = write_copy(
-                    file.fileno(), filename, lambda sound: rewritten(sound, plan), target, advance
+                    file.fileno(),
+                    filename,
+                    lambda sound: rewritten(sound, plan),
+                    target,
+                    advance,
+                    force=force,
                 )
         if in_place:
-            path.replace(target)
+            move(path, target, force=force)
     warnings = (*rewriting.warnings, *_uncovered(path))
     return Outcome(target, not dry_run, warnings, rewriting.notices, rewriting.pins)
 

@@ -465,6 +465,33 @@ def test_plugins_never_run_even_if_the_user_trusts_them(
     assert "no-such-plugin" not in capsys.readouterr().err
 
 
+@HOOKS
+def test_keyring_is_never_asked_even_if_the_user_allows_it(
+    sdist: Callable[..., Path],
+    server: Server,
+    other: Server,
+    out: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    hook: Callable[..., Path],
+) -> None:
+    (tmp_path / "variant-backend").mkdir()
+    (tmp_path / "variant-backend" / "config.toml").write_text("keyring-provider = 'subprocess'\n")
+    (tmp_path / "keyring").write_text(f"#!/bin/sh\ntouch {tmp_path / 'was-run'}\n")
+    (tmp_path / "keyring").chmod(0o755)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path), os.environ["PATH"]]))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    for tool in ("PIP", "UV", "VARIANT_BACKEND"):
+        monkeypatch.setenv(f"{tool}_KEYRING_PROVIDER", "subprocess")
+    sdist()
+    index = mirror(other, server)
+    other.misbehave = answer(401)
+    monkeypatch.setenv(user_variables.INDEX_URL, index.replace("://", "://user@"))
+    assert "access denied: 401 Unauthorized" in error(fails(hook, out, capsys))
+    assert not (tmp_path / "was-run").exists()
+
+
 def truncated(handler: Handler, data: bytes | None) -> bool:
     """Send half of the requested bytes, and offer no way to resume."""
     if data is None and "Range" in handler.headers:
@@ -502,7 +529,7 @@ MISBEHAVIOR: dict[str, tuple[Behavior, str | tuple[str, str]]] = {
     "denied": (answer(403), "access denied: 403 Forbidden; add the credentials to the URL or to"),
     "truncated": (
         truncated,
-        (r"truncated answer: expected \d+ bytes, got \d+; given", r"truncated answer: expected"),
+        (r"truncated answer: expected \d+ bytes, got \d+; try again later", r"truncated answer: expected"),
     ),
     "larger": (other_size, r"expected \d+ bytes, got \d+"),
     "endless": (endless, r"too large: more than \d+ bytes"),
@@ -569,6 +596,17 @@ def test_a_broken_transfer_is_resumed(sdist: Callable[..., Path], server: Server
         ("", 500),
         ("bytes=500-", len(content) - 500),
     ]
+
+
+@HOOKS
+@pytest.mark.parametrize("failure", [answer(503), answer(429, Retry_After="0")])
+def test_a_server_that_fails_once_does_not_end_a_build(
+    sdist: Callable[..., Path], server: Server, out: Path, hook: Callable[..., Path], failure: Behavior
+) -> None:
+    sdist()
+    server.misbehave = lambda handler, data: not server.requests and failure(handler, data)
+    assert hook(out).exists()
+    assert len(server.requests) > 1
 
 
 @HOOKS

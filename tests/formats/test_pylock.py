@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import packaging
 import pytest
 from helpers.sample_release import DOCUMENT, PLAIN
 from hypothesis import given
@@ -23,6 +22,7 @@ from variant_backend.errors import VariantError
 from variant_backend.formats import pylock, toml_edit
 from variant_backend.formats.pylock import Locked, check_lock_name, reduced, select_packages, to_dict
 from variant_backend.formats.release import Candidate, File, Location, Release
+from variant_backend.lowlevel import newer_dependencies
 from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.metadata_reading import metadata_from_dict
@@ -307,12 +307,12 @@ def test_a_package_without_a_compatible_wheel_is_refused() -> None:
 
 
 def test_an_old_packaging_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packaging, "__version__", "26.0")
+    monkeypatch.setattr(newer_dependencies, "installed_version", {"packaging": "26.0"}.get)
     with pytest.raises(VariantError) as caught:
         read(written(DEMO), path=Path("pylock.toml"))
     assert str(caught.value) == (
         "pylock.toml: reading lock files needs packaging 26.1 or newer; installed: 26.0;"
-        " run pip install 'packaging>=26.1'"
+        ' run `pip install "packaging>=26.1"`'
     )
 
 

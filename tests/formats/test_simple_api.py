@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from variant_backend.errors import VariantError
-from variant_backend.formats.release import File
+from variant_backend.formats.release import Candidate, File
 from variant_backend.formats.simple_api import (
     Page,
     from_html,
@@ -222,6 +222,16 @@ def test_all_problems_of_a_project_list_are_reported() -> None:
 def test_a_project_page_has_no_list_of_projects() -> None:
     assert projects_from_json(to_json(Page("demo", ())), ROOT) is None
     assert projects_from_html(to_html(Page("demo", (File("a-1.whl", "../../a-1.whl", {}),))), URL) == {}
+
+
+def test_a_page_cannot_name_a_wheel_that_is_a_path() -> None:
+    for name in (
+        "demo-1.0-py3-none-any.%5C..%5Cx.whl",
+        "demo-1.0-1%5C..%5Cx-py3-none-any.whl",
+        "..-1.0-py3-none-any.whl",
+    ):
+        (file,) = from_html(f'<a href="{name}">x</a>'.encode(), URL).files
+        assert Candidate.of(file) is None
 
 
 def test_the_limit_of_links_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

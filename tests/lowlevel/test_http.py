@@ -13,14 +13,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import truststore
 from helpers.behaviors import answer, endless, reset
 from helpers.range_server import Handler, Server
 from hypothesis import given
 from hypothesis import strategies as st
 
+import variant_backend
 from variant_backend.errors import VariantError
 from variant_backend.lowlevel import http
-from variant_backend.lowlevel.http import get, redirected, shown_url, with_credentials
+from variant_backend.lowlevel.http import get
+from variant_backend.lowlevel.terminal import VERBOSE, set_volume
+from variant_backend.lowlevel.urls import host_of, is_safe_line, redirected, shown_url, with_credentials
 
 LIMIT = 1 << 20
 
@@ -163,7 +167,7 @@ def test_any_url_raises_variant_error(start: str, rest: str) -> None:
         raise ConnectionRefusedError("not there")
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(VariantError):
-        patch.setattr(socket, "create_connection", refuse)
+        patch.setattr(socket, "getaddrinfo", refuse)
         get(start + rest, limit=0)
 
 
@@ -305,7 +309,7 @@ def test_a_redirect_off_this_machine_must_be_encrypted() -> None:
     ],
 )
 def test_a_url_has_a_host_and_is_safe_or_not(url: str, host: str, is_safe: bool) -> None:
-    assert (http.host_of(url), http.is_safe_line(url)) == (host, is_safe)
+    assert (host_of(url), is_safe_line(url)) == (host, is_safe)
 
 
 @pytest.mark.parametrize(
@@ -315,7 +319,7 @@ def test_a_url_has_a_host_and_is_safe_or_not(url: str, host: str, is_safe: bool)
 )
 def test_deceptive_hosts_are_refused(host: str) -> None:
     for scheme in ("http", "https"):
-        assert not http.is_safe_line(f"{scheme}://{host}/")
+        assert not is_safe_line(f"{scheme}://{host}/")
         with pytest.raises(VariantError, match="invalid URL"):
             get(f"{scheme}://{host}/", limit=0)
     with pytest.raises(VariantError, match="which is not a URL"):
@@ -338,12 +342,15 @@ def test_a_link_to_the_same_server_gets_credentials() -> None:
 
 
 @pytest.fixture
-def encrypted(server: Server, tmp_path: Path) -> Iterator[str]:
+def encrypted(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Yield the URL of the server with TLS and a self-signed certificate, ``cert.pem``."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
+    for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(variable, raising=False)
+    http._context.cache_clear()
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "here")])
     now, address = datetime.datetime.now(datetime.timezone.utc), ipaddress.ip_address("127.0.0.1")
@@ -388,6 +395,54 @@ def test_ssl_cert_file_sets_the_certificate_authorities(
         VariantError, match=rf"^{encrypted}: redirected from https to {server.url}, which is not encrypted"
     ):
         get(encrypted, limit=1, other_hosts=True)
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+def test_named_certificates_replace_those_of_the_system(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "somewhere")
+    http._context.cache_clear()
+    assert not isinstance(http._context(), truststore.SSLContext)
+    http._context.cache_clear()
+
+
+def test_truststore_verifies_certificates(server: Server, encrypted: str, tmp_path: Path) -> None:
+    context = http._context()
+    assert isinstance(context, truststore.SSLContext)
+    with pytest.raises(VariantError, match="cannot verify the server's certificate: "):
+        get(encrypted, limit=1)
+    context.load_verify_locations(tmp_path / "cert.pem")  # as if the system trusted it
+    server.misbehave = answer(200, b"x")
+    assert get(encrypted, limit=1).content == b"x"
+
+
+def test_without_a_usable_truststore_python_verifies(
+    encrypted: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: object) -> None:
+        raise OSError("too old a system")
+
+    monkeypatch.setattr(truststore, "SSLContext", fail)
+    before = set_volume(VERBOSE)
+    http._context.cache_clear()
+    with pytest.raises(VariantError, match="cannot verify the server's certificate"):
+        get(encrypted, limit=0)
+    set_volume(before)
+    assert "truststore cannot be used: too old a system\n" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "truststore", None)
+    http._context.cache_clear()
+    assert type(http._context()) is ssl.SSLContext
+
+
+def test_a_missing_truststore_is_named_as_a_remedy(encrypted: str, tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.path[:] = [path for path in sys.path if not path.endswith('site-packages')]\n"
+        f"sys.path.append({str(Path(variant_backend.__file__).parents[1])!r})\n"
+        f"from variant_backend.lowlevel.http import get; get({encrypted!r}, limit=0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
+    assert "or run pip install 'variant-backend[truststore]' to use those of this system" in done.stderr
 
 
 def test_heavy_modules_are_imported_with_the_first_request() -> None:

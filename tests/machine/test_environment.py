@@ -181,6 +181,14 @@ def test_folders_of_pth_files_are_read(tmp_path: Path) -> None:
     assert named_environment(str(prefix), {}).folders == (site, tmp_path / "editable")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+def test_a_pipe_for_a_pth_file_is_reported(tmp_path: Path) -> None:
+    prefix = make_layout(tmp_path / "env")
+    os.mkfifo(prefix / "lib/python3.11/site-packages" / "x.pth")
+    with pytest.raises(VariantError, match=r"x\.pth: expected a regular file, got a named pipe"):
+        named_environment(str(prefix), {})
+
+
 def test_a_conda_environment_is_read_by_its_layout(tmp_path: Path) -> None:
     prefix = make_layout(tmp_path / "env")
     (prefix / "pyvenv.cfg").unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -21,6 +22,9 @@ from helpers.programs import read_terminal
 from variant_backend.cli.main import main
 from variant_backend.machine import plugins
 from variant_backend.machine.plugins import installed_plugins
+from variant_backend.variants.metadata import VariantMetadata
+from variant_backend.variants.properties import Property, Variant
+from variant_backend.variants.providers import PluginProvider
 
 PLUGIN = """
 from typing import NamedTuple
@@ -73,7 +77,9 @@ def make_environment(folder: Path) -> Path:
 
 
 def invoke(*arguments: object) -> Result:
-    return CliRunner().invoke(main, ["providers", *map(str, arguments)], catch_exceptions=False)
+    """Run a command; it may run plugins as root."""
+    word = ["--allow-root"] if {"query", "validate"} & {*map(str, arguments)} else []
+    return CliRunner().invoke(main, ["providers", *map(str, arguments), *word], catch_exceptions=False)
 
 
 def answer(
@@ -193,7 +199,63 @@ def test_a_plugin_without_a_namespace_has_its_entry_points_name(site: Path) -> N
     plugin = PLUGIN.replace('namespace = "demo_ns"', "")
     install(site, plugin.replace("return [", "return [][:0] and [", 1))
     assert invoke("query", "demo").stdout.splitlines()[1:] == ["  no value of demo is supported"]
-    assert invoke("validate", "demo").stdout == "demo  (demo_plugin 1.0)  follows the protocol\n"
+    assert invoke("validate", "demo").stdout.startswith("demo  (demo_plugin 1.0)  follows the protocol\n")
+
+
+def test_validation_shows_dependencies_imports_and_time(site: Path) -> None:
+    install(site, f"import colorsys, wave\n{PLUGIN}")
+    metadata = site / "demo_plugin-1.0.dist-info" / "METADATA"
+    metadata.write_text(metadata.read_text().replace("Name:", "Requires-Dist: numpy>=2\nName:", 1))
+    (plugin,) = answer("validate", "demo")["plugins"]
+    assert plugin["dependencies"] == ["numpy>=2"]
+    assert plugin["imports"]["modules"] >= 3
+    assert 0 <= plugin["imports"]["seconds"] <= plugin["seconds"] < 60
+    lines = [re.sub(r"\d+", "1", line) for line in invoke("validate", "demo").stdout.splitlines()]
+    assert lines[1:] == ["  dependencies: numpy>=1", "  imports: 1 modules in 1.1 s", "  answer: 1.1 s"]
+
+
+def test_a_plugin_api_must_be_an_entry_point(site: Path) -> None:
+    install(site)
+    providers = {"demo_ns": PluginProvider(("demo-plugin",), "demo_plugin:Other")}
+    metadata = VariantMetadata(
+        ("demo_ns",), providers, {"a": Variant("a", frozenset({Property("demo_ns", "level", "3")}))}
+    )
+    info = site / "user-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: user\nVersion: 1.0\n")
+    (info / "variant.json").write_text(json.dumps(metadata.to_dict()))
+    (error,) = answer("validate", "demo")["errors"]
+    assert error == (
+        "user 1.0: providers.demo_ns.plugin-api: 'demo_plugin:Other' is not an entry point of"
+        " demo_plugin 1.0; entry points: 'demo_plugin:Plugin'"
+    )
+    (info / "variant.json").write_text((info / "variant.json").read_text().replace(":Other", ":Plugin"))
+    assert answer("validate", "demo")["errors"] == []
+
+
+@pytest.mark.parametrize("command", ["query", "validate"])
+def test_plugins_run_as_root_only_with_a_word_of_the_user(
+    command: str, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(site)
+    config = site / "config.toml"
+    monkeypatch.setattr("variant_backend.machine.user_config.config_path", lambda: config)
+    monkeypatch.setattr("variant_backend.machine.trusted_plugins.is_root", lambda: True)
+
+    def runs(*words: str) -> str:
+        result = CliRunner().invoke(main, ["providers", command, "demo", *words])
+        assert (site / "was-run").exists() == (result.exit_code == 0)
+        return result.stderr.splitlines()[-1]
+
+    expected = "error: plugins do not run as root; use --allow-root, or write allow-root = true into "
+    assert runs().startswith(expected)
+    config.write_text("allow-root = false")
+    assert runs().startswith(expected)
+    config.write_text("allow-root = true")
+    runs()
+    (site / "was-run").unlink()
+    config.unlink()
+    runs("--allow-root")
 
 
 def test_only_named_plugins_run(site: Path) -> None:
@@ -361,9 +423,9 @@ def test_progress_is_shown_only_on_a_terminal(site: Path) -> None:
     install(site)
     command = [sys.executable, "-c", "from variant_backend.scripts import variant_backend as run; run()"]
     parent, child = pty.openpty()
-    script = [*command, "providers", "validate", "demo"]
+    script = [*command, "providers", "validate", "demo", "--allow-root"]
     done = subprocess.run(script, stdout=subprocess.PIPE, stderr=child, text=True, timeout=60)
     os.close(child)
     assert "1 of 1: running plugin 'demo' of demo_plugin 1.0" in read_terminal(parent).decode()
-    assert done.stdout == "demo  (demo_plugin 1.0)  follows the protocol\n"
+    assert done.stdout.startswith("demo  (demo_plugin 1.0)  follows the protocol\n")
     assert subprocess.run(script, capture_output=True, timeout=60).stderr.splitlines()[1:] == []

@@ -19,10 +19,12 @@ from packaging.version import Version
 
 from variant_backend.cli.command import Command
 from variant_backend.cli.selection_options import selection_options
+from variant_backend.errors import VariantError
 from variant_backend.formats.hardware_file import Detected, Hardware
 from variant_backend.machine import user_config
 from variant_backend.machine.installed import Installed, aligned, disagreements
-from variant_backend.machine.support import GIVEN, Machine, Policy, machine_support
+from variant_backend.machine.support import FAILED, GIVEN, Machine, Policy, machine_support
+from variant_backend.machine.trusted_plugins import TrustedPackage, objection, trusting
 from variant_backend.machine.user_config import UserConfig
 from variant_backend.selection.target import Target
 from variant_backend.variants.metadata import VariantMetadata
@@ -109,7 +111,9 @@ def test_detection_does_not_run_if_other_sources_know() -> None:
 )
 def test_an_untrusted_plugin_is_not_run_and_the_origin_explains(requires: list[str], said: str) -> None:
     metadata = release(speech=PluginProvider(tuple(requires)))
-    known, problems = machine_support(metadata, Machine(), Policy(trusted=frozenset({"trusted"})))
+    known, problems = machine_support(
+        metadata, Machine(), Policy(trusted=trusting([TrustedPackage("trusted")]))
+    )
     assert (known.supported, problems) == ({}, ())
     origin = known.origins["speech"]
     assert origin.kind == UNKNOWN.kind
@@ -222,12 +226,46 @@ def test_align_keeps_the_order_of_common_values(
     assert aligned(result, "openmp", several).supported == result.supported
 
 
+def test_a_trusted_plugin_does_not_run_as_root() -> None:
+    provider = PluginProvider(("trusted",))
+    policy = Policy(trusted=trusting([TrustedPackage("trusted")]), refuses_root=True)
+    known, (problem,) = machine_support(release(speech=provider), Machine(), policy)
+    assert (known.supported, known.origins) == ({"speech": {}}, {"speech": FAILED})
+    assert str(problem).startswith("providers.speech: plugin: plugins do not run as root; use --allow-root")
+
+
+@pytest.mark.parametrize("form", ["a", "a==1.0", f"a==1.0 --hash=sha256:{'0' * 64} --hash=sha256:{'1' * 64}"])
+def test_a_trusted_package_is_written_as_it_is_read(form: str) -> None:
+    assert str(TrustedPackage.parse(form)) == form
+
+
+@pytest.mark.parametrize(
+    "form", ["", "a>=1", "a==", "a==1.*", "a --hash=sha256:00", "a==1 --hash=md5:00", "a @ b"]
+)
+def test_other_forms_of_trust_are_errors(form: str) -> None:
+    with pytest.raises(
+        VariantError, match="write NAME, NAME==VERSION or 'NAME==VERSION --hash=sha256:DIGEST'"
+    ):
+        TrustedPackage.parse(form)
+
+
+def test_a_trusted_version_must_fit_the_release() -> None:
+    trusted = trusting([TrustedPackage.parse("a==1.0")])
+    assert objection(PluginProvider(("a>=1",)), trusted) is None
+    assert objection(PluginProvider(("a>=2",)), trusted) == (
+        "its plugin is not run: a==1.0 is trusted, and the release requires a>=2;"
+        " use --trust-plugin a to trust all versions"
+    )
+
+
 def test_the_configuration_lists_trusted_packages_and_may_be_missing(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
-    assert UserConfig.load(path) == UserConfig(frozenset(), "pip")
+    assert UserConfig.load(path) == UserConfig({}, "pip")
     assert user_config.config_path().parts[-2:] == ("variant-backend", path.name)
     path.write_text('trust-plugins = ["A.Provider", "b"]\nplugin-installer = "uv"\n')
-    assert UserConfig.load(path) == UserConfig(frozenset({"a-provider", "b"}), "uv")
+    assert UserConfig.load(path) == UserConfig(
+        trusting([TrustedPackage("a-provider"), TrustedPackage("b")]), "uv"
+    )
     path.write_text("trust-plugins = []\n")
     assert UserConfig.load(path) == UserConfig()
 
@@ -238,7 +276,7 @@ def test_the_configuration_lists_trusted_packages_and_may_be_missing(tmp_path: P
         ('trust-plugin = ["a"]', "trust-plugin: unknown key 'trust-plugin' (did you mean 'trust-plugins'?)"),
         ('trust-plugins = "a"', "trust-plugins: expected a list of strings, got a string"),
         ("trust-plugins = [1]", "trust-plugins[0]: expected a string, got a number"),
-        ('trust-plugins = ["a>=1"]', "trust-plugins[0]: invalid project name 'a>=1'"),
+        ('trust-plugins = ["a>=1"]', "trust-plugins[0]: expected a trusted package, got 'a>=1'"),
         ('plugin-installer = "conda"', "plugin-installer: unknown value 'conda'"),
         ("trust-plugins", "invalid TOML"),
     ],
@@ -304,7 +342,7 @@ def test_defaults_are_this_machine_python_and_environment(monkeypatch: pytest.Mo
     assert (target.here, target.python.release) == (True, sys.version_info[:3])
     assert "nvidia" in (machine.hardware or Hardware({})).namespaces
     assert machine.versions["click"] == Version(version("click"))
-    assert (policy.trusted, policy.installer, machine.installed) == (frozenset(), "pip", ())
+    assert (policy.trusted, policy.installer, machine.installed) == ({}, "pip", ())
 
 
 def test_another_platform_ignores_facts_of_this_machine(config: Path) -> None:
@@ -316,7 +354,7 @@ def test_another_platform_ignores_facts_of_this_machine(config: Path) -> None:
     machine, policy, target = read_options(*elsewhere, "--trust-plugin", "Once.More")
     assert (target.here, str(target.tags[0])) == (False, "cp312-cp312-win_amd64")
     assert (machine.hardware, machine.versions) == (None, {})
-    assert policy.trusted == {"once-more"}
+    assert {*policy.trusted} == {"once-more"}
     assert read_options(*elsewhere, "--path", site)[0].versions == {"torch": Version("2.9")}
     Path("node.toml").write_text('[x86_64]\nsource = "hand"\nfeatures.level = ["v2"]\n[tpu.features]\n')
     machine, _, _ = read_options(*elsewhere, "--machine", "node.toml")
@@ -324,8 +362,8 @@ def test_another_platform_ignores_facts_of_this_machine(config: Path) -> None:
         "x86_64": Detected({"level": ("v2",)}, "node.toml: hand"),
         "tpu": Detected({}, "node.toml"),
     }
-    assert read_options("--machine", "node.toml")[1].trusted == frozenset()
-    assert read_options()[1].trusted == {"always"}
+    assert not read_options("--machine", "node.toml")[1].trusted
+    assert {*read_options()[1].trusted} == {"always"}
 
 
 @pytest.mark.usefixtures("config")
@@ -337,7 +375,7 @@ def test_options_may_be_repeated() -> None:
     )
     assert policy.given == {"a": {"f": ("1",)}, "b": {"f": ("2", "3")}}
     assert (policy.enabled, policy.disabled, policy.align) == (("c", "d"), ("e", "f"), ("openmp", "mpi"))
-    assert policy.trusted == {"x", "y-z"}
+    assert {*policy.trusted} == {"x", "y-z"}
     assert policy.pinned == {"my-lib": Version("1"), "other": Version("2!3")}
 
 
@@ -364,7 +402,7 @@ def test_broken_installed_metadata_is_a_warning_and_others_align() -> None:
         (["--enable", "A"], "character 'A' at position 1"),
         (["--disable", ""], "namespace is empty"),
         (["--align", "a-b"], "character '-' at position 2"),
-        (["--trust-plugin", "a>=1"], "invalid project name 'a>=1'"),
+        (["--trust-plugin", "a>=1"], "expected a trusted package, got 'a>=1'"),
         (["--pin", "torch"], "'torch': missing version; write NAME==VERSION"),
         (["--pin", "torch==2.*"], "'torch==2.*': Invalid version"),
         (["--pin", "torch[x]==2"], "invalid project name 'torch[x]'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 import tarfile
 import tempfile
@@ -13,10 +14,17 @@ import pytest
 from helpers.made_wheels import make_wheel
 from helpers.redirection import Redirection
 
-from variant_backend.errors import Problem
+from variant_backend.errors import Problem, VariantError
 from variant_backend.machine import plugins, trusted_plugins
 from variant_backend.machine.support import FAILED, Machine, Policy, machine_support
-from variant_backend.machine.trusted_plugins import INSTALLERS, Installer, ask_trusted
+from variant_backend.machine.trusted_plugins import (
+    INSTALLERS,
+    Installer,
+    PluginAnswer,
+    TrustedPackage,
+    ask_trusted,
+    trusting,
+)
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.namespace_support import Origin, Support
 from variant_backend.variants.providers import PluginProvider
@@ -59,7 +67,7 @@ def put(wheels: Path, namespace: str, plugin: str = PLUGIN) -> PluginProvider:
 def support(
     providers: dict[str, PluginProvider], installer: Installer = "uv"
 ) -> tuple[Support, tuple[Problem, ...]]:
-    trusted = frozenset(f"{namespace}-provider" for namespace in providers)
+    trusted = trusting([TrustedPackage(f"{namespace}-provider") for namespace in providers])
     policy = Policy(trusted=trusted, installer=installer)
     return machine_support(VariantMetadata(tuple(providers), providers, {}), Machine(), policy)
 
@@ -174,3 +182,29 @@ def test_a_plugin_runs_once_for_all_releases(wheels: Path) -> None:
     for wheel in wheels.iterdir():
         wheel.unlink()
     assert support({"speech": provider}) == first
+
+
+@pytest.mark.parametrize("installer", INSTALLERS)
+def test_only_trusted_versions_and_files_are_installed(installer: Installer, wheels: Path) -> None:
+    provider = put(wheels, "speech")._replace(requires=("speech-provider>=1",))
+    needed = make_wheel(wheels, "needed")
+    metadata = "Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nRequires-Dist: needed>=1\n"
+    files = {"speech_provider.py": PLUGIN.encode()}
+    first = make_wheel(wheels, "speech_provider", files=files, metadata=metadata)
+    make_wheel(wheels, "speech_provider", "2.0", files={"speech_provider.py": b"raise OSError"})
+
+    def ask(*trusted: str) -> PluginAnswer | VariantError:
+        return ask_trusted("speech", provider, installer, tuple(map(TrustedPackage.parse, trusted)))
+
+    def digest(path: Path) -> str:
+        return f"--hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+    pinned, other = f"speech-provider==1.0 {digest(first)}", f"needed==1.0 {digest(needed)}"
+    expected = PluginAnswer({**FEATURES}, "plugin 'speech_provider:Plugin' of speech-provider 1.0")
+    assert ask(pinned, other) == expected
+    for trusted in ([pinned], [f"speech-provider==1.0 {digest(needed)}", other]):
+        answer = ask(*trusted)
+        assert isinstance(answer, VariantError)
+        assert str(answer).endswith(
+            "trust each dependency in this form: 'NAME==VERSION --hash=sha256:DIGEST'"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import html
 import io
@@ -29,7 +30,7 @@ from helpers.servers import serving
 from variant_backend.cli.main import main
 from variant_backend.cli.make_variant import make_variant_command
 from variant_backend.formats import simple_api
-from variant_backend.lowlevel import tarball
+from variant_backend.lowlevel import remembered_digests, tarball
 
 PROJECT = """
 [variant.default-priorities]
@@ -251,6 +252,11 @@ def test_the_uv_command_installs_requirements_from_the_default_index(dist: Path,
         ("https://example.org/a b", "percent-encode them"),
         ("https://example.org/\u00e9", "percent-encode them"),
         ("https://example.org\\packages", "percent-encode them"),
+        ('https://example.org/"><script>evil()</script>', "percent-encode them"),
+        ("https://example.org/{a}|`b`^c", "percent-encode them"),
+        ("https://example.org/a\nb", "percent-encode them"),
+        ("javascript:alert(1)//example.org", "not an http or https URL"),
+        ("data:text/html,<script>alert(1)</script>", "not an http or https URL"),
         ("https://user:s3cret@example.org/", "has a user or password"),
     ],
 )
@@ -266,6 +272,38 @@ def test_a_base_url_without_simple_is_wrong_usage(dist: Path) -> None:
     result = CliRunner().invoke(main, ["index", str(dist), "--base-url", "https://example.org"])
     assert result.exit_code == 2
     assert "--base-url needs --simple" in result.stderr
+
+
+def test_verify_without_hashed_files_is_wrong_usage(dist: Path) -> None:
+    result = CliRunner().invoke(main, ["index", str(dist), "--verify"])
+    assert result.exit_code == 2
+    assert "--verify needs --simple or several folders" in result.stderr
+
+
+def hashed(*arguments: object) -> tuple[int, int]:
+    """Return how many files are hashed, and how many hashes are reused."""
+    lines = index("--verbose", *arguments).stderr.splitlines()
+    return tuple(sum(line.startswith(start) for line in lines) for start in ("hash ", "reuse "))  # type: ignore[return-value]
+
+
+def test_only_new_files_are_hashed(dist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remembered_digests, "_STEP", 0)
+    assert hashed(dist) == (12, 0)
+    assert hashed(dist) == (0, 12)
+    make_wheel(dist, "new")
+    assert hashed(dist) == (1, 12)
+    before = (dist / "simple" / "index.json").read_bytes()
+    assert hashed("--verify", dist) == (13, 0)
+    assert (dist / "simple" / "index.json").read_bytes() == before
+    assert hashed("--check", dist) == (0, 13)
+
+
+def test_twins_are_hashed_once(dist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remembered_digests, "_STEP", 0)
+    shutil.copytree(dist, tmp_path / "twins")
+    run = functools.partial(hashed, dist, tmp_path / "twins", "-o", tmp_path / "index")
+    assert run()[0] == 24
+    assert run()[0] == 0
 
 
 def test_a_base_url_that_is_too_short_for_links_is_an_error(dist: Path, tmp_path: Path) -> None:
@@ -424,7 +462,7 @@ def test_a_broken_wheel_is_an_error_and_a_broken_sdist_a_warning(dist: Path) -> 
         "text-1.0.tar.gz: damaged: ",
         "twice-1.0.tar.gz: duplicate field Requires-Python",
         "none-1.0.tar.gz: PKG-INFO is missing",
-        f"{dist / 'readme.tar.gz'} is not listed: invalid name of an sdist; expected NAME-VERSION.tar.gz",
+        f"{dist / 'readme.tar.gz'} is not listed: invalid name of an sdist; rename it to NAME-VERSION.tar.gz",
         f"{dist / 'old-1.0-variants.json'} is not listed: no release with variant",
         f"{dist / 'my_demo-1.0.0-variants.json'} is not listed: no release with variant",
     ):
@@ -499,6 +537,44 @@ def test_text_from_wheels_is_escaped_on_pages(tmp_path: Path) -> None:
     )
     assert [file.requires_python for file in page.files] == [hostile] * 3
     assert "&lt;script&gt;evil()&lt;/script&gt;" in (tmp_path / "project" / "demo" / "index.html").read_text()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such filenames")
+def test_sdists_with_invalid_project_names_get_no_pages(tmp_path: Path) -> None:
+    names = ["<img src=x onerror=alert(1)>", "javascript:alert(1)", "..", ".", "_", "a\\..\\b", " ", "a\nb"]
+    names += ['x" onclick="alert(1)', "&lt;b&gt;", "-a", "a_", "\xe9", "\u212a"]  # the last is a sign like K
+    for name in names:
+        make_sdist(tmp_path / f"{name}-1.0.tar.gz", METADATA.format(name="demo", version="1.0").encode())
+    assert "no wheels or sdists" in index(tmp_path).stderr
+    make_sdist(tmp_path / "Good.One-1.0.tar.gz", METADATA.format(name="Good.One", version="1.0").encode())
+    result = index(tmp_path)
+    assert result.exit_code == 0
+    assert result.stderr.count("is not listed: invalid project name") == len(names)
+    for folder in ("simple", "project"):
+        assert [path.name for path in (tmp_path / folder).iterdir() if path.is_dir()] == ["good-one"]
+    for path in tmp_path.rglob("*.html"):
+        assert "alert" not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such filenames")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "..-1.0-py3-none-any.whl",
+        "_-1.0-py3-none-any.whl",
+        "<b>-1.0-py3-none-any.whl",
+        "demo-1.0-1<b>-py3-none-any.whl",
+        'demo-1.0-py3-none-any.x" onclick="alert(1).whl',
+        "demo-1.0-py3-none-any.\\..\\x.whl",
+        "demo-1.0-py3-none-any-<b>.whl",
+    ],
+)
+def test_a_wheel_with_an_invalid_filename_is_an_error(tmp_path: Path, name: str) -> None:
+    make_wheel(tmp_path).rename(tmp_path / name)
+    result = index(tmp_path)
+    assert result.exit_code == 1
+    assert f"error: {name}: " in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.slow  # it compares large wheels

@@ -7,6 +7,7 @@ import os
 import random
 import re
 import sys
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from variant_backend.selection import download
 NAME = "demo-1.0-py3-none-any.whl"
 CONTENT = random.Random(0).randbytes(3_000_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
+OTHER = bytes(len(CONTENT))
 
 
 def file(location: Location, size: int | None = len(CONTENT), **hashes: str) -> File:
@@ -86,7 +88,7 @@ def test_a_complete_file_is_downloaded_with_progress(
     assert requested(server) == [""]
 
 
-@pytest.mark.parametrize("validator", [("ETag", '"1"'), ("Last-Modified", "Sat, 21 Nov 2026 10:00:00 GMT")])
+@pytest.mark.parametrize("validator", [("ETag", '"1"'), ("Last-Modified", "Sat, 21 Nov 2020 10:00:00 GMT")])
 def test_a_broken_transfer_is_resumed(server: Server, tmp_path: Path, validator: tuple[str, str]) -> None:
     server.misbehave = breaking(1_000_000, 0, 500_000, validator=validator)
     assert min(fetched(file(server.url + NAME), tmp_path / "out")) > 0
@@ -106,7 +108,8 @@ def test_a_transfer_without_resume_is_restarted_once(
     )
     server.misbehave = breaking(1_000_000, 1_000_000, **options)
     assert fails(file(server.url + NAME), tmp_path / "broken") == (
-        "truncated answer: expected 3000000 bytes, got 1000000; given up after 2 tries"
+        "truncated answer: expected 3000000 bytes, got 1000000; "
+        "try again later; the server cannot resume a transfer"
     )
 
 
@@ -117,9 +120,57 @@ def test_a_file_changed_during_the_transfer_is_restarted(server: Server, tmp_pat
     assert requested(server) == ["", "bytes=1000000-"]
 
 
+OLD = {"ETag": '"1"', "Last-Modified": "Sat, 21 Nov 2020 10:00:00 GMT"}
+REST = {**OLD, "Content-Range": f"bytes 1000-{len(CONTENT) - 1}/{len(CONTENT)}"}
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (206, REST | {"ETag": '"2"'}),
+        (206, REST | {"ETag": 'W/"1"'}),
+        (206, REST | {"Last-Modified": "Sat, 21 Nov 2020 10:00:01 GMT"}),
+        (206, REST | {"Content-Range": f"bytes 1000-{len(CONTENT)}/{len(CONTENT) + 1}"}),
+        (206, REST | {"Content-Range": f"bytes 0-{len(CONTENT) - 1}/{len(CONTENT)}"}),
+        (206, {**OLD, "Content-Type": "multipart/byteranges; boundary=x"}),
+        (206, REST | {"Content-Type": "multipart/byteranges; boundary=x"}),
+        (416, {"Content-Range": f"bytes */{len(CONTENT)}"}),
+    ],
+)
+def test_bytes_of_another_version_are_not_spliced(
+    server: Server, tmp_path: Path, status: int, headers: dict[str, str]
+) -> None:
+    def behave(handler: Handler, _: bytes | None) -> bool:
+        if "Range" in handler.headers:
+            handler.send(status, OTHER[1000:], headers)
+        else:
+            first = not server.requests
+            handler.send(200, CONTENT[:1000] if first else CONTENT, OLD, len(CONTENT))
+        handler.close_connection = True
+        return True
+
+    server.misbehave = behave
+    fetched(file(server.url + NAME, size=None), tmp_path / "out")
+    assert requested(server) == ["", "bytes=1000-", ""]
+
+
+def test_only_a_strong_validator_resumes_a_transfer(server: Server, tmp_path: Path) -> None:
+    now = formatdate(usegmt=True)
+    for number, headers in enumerate(
+        ({"ETag": 'W/"1"', "Last-Modified": OLD["Last-Modified"]}, {"Last-Modified": now}, {"ETag": '"1\t2"'})
+    ):
+        first = answer(200, CONTENT[:10], len(CONTENT), **headers)
+        server.requests.clear()
+        server.misbehave = lambda handler, data, first=first: (  # type: ignore[misc]
+            breaking() if server.requests else first
+        )(handler, data)
+        fetched(file(server.url + NAME), tmp_path / str(number))
+        assert requested(server) == ["", ""]
+
+
 def test_download_gives_up_after_five_broken_transfers(server: Server, tmp_path: Path) -> None:
     server.misbehave = breaking(*[10] * 100)
-    assert fails(file(server.url + NAME), tmp_path / "out").endswith("; given up after 5 tries")
+    assert fails(file(server.url + NAME), tmp_path / "out").endswith(" (given up after 5 tries)")
     assert len(server.requests) == 5
 
 
@@ -136,7 +187,6 @@ def other_part(handler: Handler, data: bytes | None) -> bool:
     return answer(206, b"x", Content_Range=f"bytes 0-0/{len(CONTENT)}")(handler, data)
 
 
-OTHER = bytes(len(CONTENT))
 ERRORS: dict[str, tuple[Behavior, str]] = {
     "missing": (answer(404), "not found"),
     "down": (answer(500), "the server answers 500 Internal Server Error"),
@@ -147,7 +197,7 @@ ERRORS: dict[str, tuple[Behavior, str]] = {
     "larger": (answer(200, CONTENT + b"x"), "expected 3000000 bytes, got 3000001"),
     "smaller": (answer(200, CONTENT[1:]), "expected 3000000 bytes, got 2999999"),
     "endless": (endless, "too large: more than 3000000 bytes"),
-    "other part": (other_part, "requested bytes 1000-, got Content-Range 'bytes 0-0/3000000'"),
+    "other part": (other_part, "truncated answer: expected 3000000 bytes, got 1000; try again later"),
     "compressed": (
         answer(200, CONTENT, Content_Encoding="gzip"),
         "the server sent compressed content (gzip)",

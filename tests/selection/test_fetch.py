@@ -134,7 +134,7 @@ def test_no_detection_or_plugin_runs_for_a_pinned_label(
     monkeypatch.setattr("variant_backend.machine.detect.detect", detect)
     monkeypatch.setattr("variant_backend.machine.support.ask_trusted", ask)
     folder = write_release(tmp_path / "wheels", UNKNOWN)
-    trusting = ("--find-links", folder, "-o", out, "--trust-plugin", "no-such-plugin")
+    trusting = ("--find-links", folder, "-o", out, "--trust-plugin", "no-such-plugin", "--allow-root")
     assert invoke("demo#safe", *trusting, "--plain").exit_code == 0
     assert (calls, names(out)) == ([], [PLAIN])
     assert invoke("demo", *trusting).exit_code == 0

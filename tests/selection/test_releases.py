@@ -233,10 +233,9 @@ def test_a_source_that_cannot_be_listed_hides_no_other(server: Server, tmp_path:
 
 def test_links_to_local_files_on_an_http_page_are_ignored(server: Server, tmp_path: Path) -> None:
     files = write_release(tmp_path / "files", DOCUMENT)
-    page(
-        server.folder,
-        *(file._replace(location=(files / file.filename).as_uri()) for file in listed(files)),
-    )
+    page(server.folder)
+    links = "".join(f'<a href="{path.as_uri()}">{path.name}</a>' for path in files.iterdir())
+    (server.folder / "demo" / "index.html").write_text(links, encoding="utf-8")
     sources = Sources(index_urls=(server.url,))
     assert find_listings("demo", sources) == Listings(sources, (), ())
 

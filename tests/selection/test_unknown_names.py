@@ -16,6 +16,7 @@ from packaging.version import Version
 from variant_backend.cli.main import main
 from variant_backend.formats.hardware_file import Detected, Hardware
 from variant_backend.machine.support import Machine, Policy
+from variant_backend.machine.trusted_plugins import TrustedPackage, trusting
 from variant_backend.selection.unknown_names import contradictions, unknown_in_machine, unknown_names
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.namespace_support import Lazy
@@ -111,7 +112,9 @@ def test_features_and_values_of_known_providers_are_checked(text: str, message: 
         given("x86_64 :: level :: v3"),
         given("abi_dependency :: numpy :: 1.26"),
         Policy(enabled=["nvidia"], disabled=["tpu"], align=("x86_64",)),
-        Policy(trusted=frozenset({"user-trusts-it"}), named_plugins=frozenset({"mkl-provider"})),
+        Policy(
+            trusted=trusting([TrustedPackage("user-trusts-it")]), named_plugins=frozenset({"mkl-provider"})
+        ),
         Policy(named_plugins=frozenset({"nvidia-variant-provider"})),
         Policy(pinned={"numpy": Version("2"), "demo": Version("1")}),
     ],

@@ -13,6 +13,8 @@ from variant_backend.variants.filename import (
     index_filename,
     normalize,
     parse_index_filename,
+    release_of_sdist,
+    version_of,
 )
 
 filenames = st.builds(
@@ -71,6 +73,16 @@ def test_a_third_of_six_parts_with_a_leading_digit_is_a_build_tag(
         "demo-1.0-1-3py-none-any.whl",
         "../demo-1.0-py3-none-any.whl",
         "demo-1.0-py3-none-any.whl\n",
+        "..-1.0-py3-none-any.whl",
+        "_demo-1.0-py3-none-any.whl",
+        "demo.-1.0-py3-none-any.whl",
+        "demo-1.0-py3-none-any./../../x.whl",
+        "demo-1.0-py3-none-any.\\..\\..\\x.whl",
+        "demo-1.0-py3/../x-none-any.whl",
+        "demo-1.0-py3-none\\x-any.whl",
+        "demo-1.0-1/../x-py3-none-any.whl",
+        "demo-1.0-1\\x-py3-none-any.whl",
+        "demo-1.0-py3-none-any-x/../y.whl",
     ],
 )
 def test_an_invalid_wheel_filename_is_refused_and_quoted(filename: str) -> None:
@@ -99,3 +111,35 @@ def test_reading_a_written_index_filename_gives_the_same_release(name: str, vers
     assert normalize(name) == canonicalize_name(name)
     release = canonicalize_name(name), Version(version)
     assert parse_index_filename(index_filename(release)) == release
+
+
+@given(st.sampled_from(["demo", "a.b_c-d", "X9", "1"]), st.sampled_from(["1.0", "1!2.0rc1", "2.0+local"]))
+def test_packaging_reads_the_same_release_of_an_sdist(name: str, version: str) -> None:
+    assert release_of_sdist(f"{name}-{version}.tar.gz") == (canonicalize_name(name), Version(version))
+
+
+@pytest.mark.parametrize(
+    "filename",
+    [
+        "demo.tar.gz",
+        "-1.0.tar.gz",
+        "demo-x.tar.gz",
+        f"demo-{'1' * 5000}.tar.gz",
+        "..-1.0.tar.gz",
+        "a/../b-1.0.tar.gz",
+        "a\\b-1.0.tar.gz",
+        "<b>-1.0.tar.gz",
+        "demo_-1.0.tar.gz",
+        "\u212a-1.0.tar.gz",
+    ],
+)
+def test_an_invalid_sdist_filename_is_refused(filename: str) -> None:
+    with pytest.raises(VariantError, match="invalid "):
+        release_of_sdist(filename)
+    assert version_of(filename) is None
+
+
+@pytest.mark.parametrize("name", ["..", "_", "a/../b", "a\\b", "<b>", "-a", "", "a ", "\u212a"])
+def test_an_index_file_of_an_invalid_project_name_is_refused(name: str) -> None:
+    with pytest.raises(VariantError, match="invalid index filename"):
+        parse_index_filename(f"{name}-1.0-variants.json")

@@ -18,7 +18,7 @@ from helpers.range_server import Handler, Server
 from helpers.remote_wheels import NAME, large_wheel, page, variants
 
 from variant_backend.errors import VariantError
-from variant_backend.lowlevel import http
+from variant_backend.lowlevel import deadlines
 from variant_backend.wheels import remote
 
 
@@ -117,6 +117,59 @@ def test_no_byte_is_read_twice_and_near_ranges_are_merged() -> None:
     assert remote._merged(near) == [(0, 16_420), (50_000, 50_010)]
 
 
+@pytest.mark.parametrize(
+    ("first", "later"),
+    [
+        ({"ETag": '"1"'}, {"ETag": '"2"'}),
+        ({"ETag": 'W/"1"'}, {"ETag": 'W/"2"'}),
+        (
+            {"Last-Modified": "Sat, 21 Nov 2020 10:00:00 GMT"},
+            {"Last-Modified": "Sat, 21 Nov 2020 10:00:01 GMT"},
+        ),
+        ({}, {"Content-Range": ""}),
+    ],
+)
+def test_ranges_of_different_versions_are_not_combined(
+    server: Server, first: dict[str, str], later: dict[str, str]
+) -> None:
+    size = large_wheel(server.folder, 1 << 20).stat().st_size
+
+    def misbehave(handler: Handler, data: bytes | None) -> bool:
+        if data is None:
+            return False
+        headers = dict(later if server.requests else first)
+        start = int(re.findall(r"\d+", handler.headers["Range"])[0]) if server.requests else size - len(data)
+        total = size + ("Content-Range" in headers)
+        handler.send(
+            206, data, {**headers, "Content-Range": f"bytes {start}-{start + len(data) - 1}/{total}"}
+        )
+        return True
+
+    server.misbehave = misbehave
+    _, (problem,) = remote.read_wheels(f"{server.url}{NAME}")
+    assert (problem.text, problem.remedy) == (
+        "the file was replaced while it was read",
+        "run the command again",
+    )
+
+
+@pytest.mark.parametrize("status", [503, 429])
+def test_ranges_and_sizes_are_requested_again(server: Server, status: int) -> None:
+    large_wheel(server.folder, 1 << 20)
+    failed: set[str] = set()
+
+    def misbehave(handler: Handler, data: bytes | None) -> bool:
+        step = f"{handler.command} {handler.headers.get('Range')}"
+        if data is None and step not in failed:
+            failed.add(step)
+            return bool(refuse(status)(handler, data))
+        return refuse_suffixes(handler, data)
+
+    server.misbehave = misbehave
+    assert read(f"{server.url}{NAME}") == {"v3": "v3"}
+    assert "HEAD None" in failed
+
+
 def refuse_suffixes(handler: Handler, _: bytes | None) -> bool:
     if handler.headers.get("Range", "").startswith("bytes=-"):
         handler.send(416, b"")
@@ -197,7 +250,11 @@ BEHAVIORS = {
     "redirects": (redirect_forever, "redirected more than 10 times"),
     "missing": (refuse(404), "not found"),
     "forbidden": (refuse(403), "access denied: 403"),
-    "down": (refuse(503), "the server answers 503"),
+    "down": (refuse(503), r"the server answers 503 Service Unavailable \(given up after 5 tries\)$"),
+    "parts": (
+        send_range(GOOD, lambda data: data, **{"Content-Type": "multipart/byteranges; boundary=x"}),
+        "but the server sent several ranges",
+    ),
 }
 
 
@@ -231,7 +288,8 @@ def test_errors_of_a_page_are_reported(server: Server, monkeypatch: pytest.Monke
 
 
 def test_a_silent_server_ends_in_a_timeout(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "_PATIENCE", 0.2)
+    monkeypatch.setattr(deadlines, "PATIENCE", 0.2)
+    monkeypatch.setattr(deadlines, "LAST_TRY", 0)
     woken = threading.Event()
     server.misbehave = lambda _handler, _data: woken.wait(60)
     with pytest.raises(VariantError, match=rf"^{server.url}: no answer in 0.2 seconds"):

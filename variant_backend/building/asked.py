@@ -49,8 +49,10 @@ def _project_name() -> str | None:
     name = value_at(read_toml(PROJECT_FILE), "project", "name")
     if isinstance(name, str):
         return name
+    from ..lowlevel.regular_files import read_regular
+
     with suppress(OSError, VariantError):
-        return core_metadata.read_field(_PKG_INFO.read_bytes(), "Name")
+        return core_metadata.read_field(read_regular(_PKG_INFO), "Name")
     return None
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from ..errors import VariantError
+from ..lowlevel.ranges import opened_file
 from .wrapped_backend import MARKS, has_marks
 
 _OBJECTS = (".o", ".obj")
@@ -209,7 +210,8 @@ def _libraries_in(wheel: Path) -> set[tuple[int, int]]:
 def _content(path: Path) -> tuple[int, int]:
     from binascii import crc32
 
-    data = path.read_bytes()
+    with opened_file(path) as source:
+        data = source.read(source.size, 0)
     return len(data), crc32(data)
 
 

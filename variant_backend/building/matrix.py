@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from ..errors import UnknownNameError, VariantError
+from ..lowlevel.newer_dependencies import ENVIRONMENTS
 from ..lowlevel.processes import Child, temporary_folder
 from ..lowlevel.terminal import print_detail
 from ..lowlevel.workspace import workspace
@@ -178,8 +179,9 @@ def build_matrix(
     of the running ones. *requires* are further requirements for the isolated environment of a label.
     Returns the results in the requested order; if the sdist fails, only its result is returned and no wheel
     is built. A given sdist is not built; the plain release gets a copy. Raises VariantError if *output*
-    cannot be written.
+    cannot be written, or `build` is too old.
     """
+    ENVIRONMENTS.check()
     with temporary_folder() as temporary:
         logs = output / _LOG_FOLDER
         sdist, log = _sdist(matrix, logs, temporary, installer, timeout, show)

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Problem, VariantError, did_you_mean
+from ..lowlevel.regular_files import open_regular
 from ..project.pyproject import PROJECT_FILE, Project, wrapped_problem
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def unsound_lines(wheel: Path, backend: str | None) -> list[str]:
     from ..wheels.reading import WheelFile
 
     try:
-        with wheel_written_by(backend), wheel.open("rb", buffering=0) as file:
+        with wheel_written_by(backend), open_regular(wheel, buffering=0) as file:
             read_sound(WheelFile.of(wheel).name, Source.of(file.fileno()))
     except VariantError as error:
         return error.within(wheel.name).lines()

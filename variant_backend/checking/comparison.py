@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import Problem
+from ..errors import Problem, VariantError
+from ..lowlevel.regular_files import open_regular
 from ..variants import consistency
 from ..variants.filename import index_filename
 from ..variants.merging import combine
@@ -102,9 +103,9 @@ def _dispatches(sdist: Path) -> bool:
     from ..formats.dispatching_sdist import is_dispatching
 
     try:
-        with sdist.open("rb") as file:
+        with open_regular(sdist) as file:
             return is_dispatching(file)
-    except OSError:
+    except (OSError, VariantError):
         return False
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ..errors import MOST_SHOWN, Problem, VariantError, one_of
+from ..formats.metadata_readers import read_by_packaging
 from ..variants.filename import WheelFilename, normalize
 from ..variants.markers import resolve_for
 from ..variants.platform_tags import machines_of, marker_values
-
-if TYPE_CHECKING:
-    from packaging.metadata import RawMetadata
 
 # The suffixes of files that Python imports, besides those of extension modules (name.TAG.so).
 _MODULES = (".py", ".pyc", ".so", ".pyd")
@@ -33,17 +31,18 @@ class ComparedWheel(NamedTuple):
     dependencies: Dependencies
 
 
-def read_dependencies(raw: RawMetadata) -> Dependencies | None:
-    """Return the dependencies in parsed METADATA. None if one is invalid, which another rule reports."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+def read_dependencies(data: bytes) -> Dependencies | None:
+    """Return the dependencies in METADATA. None if one is invalid, which another rule reports."""
+    from packaging.specifiers import SpecifierSet
 
-    requirements = [" ".join(text.split()) for text in raw.get("requires_dist", [])]
+    fields = read_by_packaging(data)
+    requirements = [" ".join(text.split()) for text in fields["Requires-Dist"]]
     try:
         normal = frozenset(filter(None, (resolve_for(text, {}) for text in requirements)))
-        requires_python = str(SpecifierSet(raw.get("requires_python", "")))
-    except (VariantError, InvalidSpecifier):
+        requires_python = str(SpecifierSet("".join(fields["Requires-Python"])))
+    except (VariantError, ValueError):  # InvalidSpecifier, or more digits than Python converts
         return None
-    return Dependencies(normal, frozenset(map(normalize, raw.get("provides_extra", []))), requires_python)
+    return Dependencies(normal, frozenset(map(normalize, fields["Provides-Extra"])), requires_python)
 
 
 def of_dependencies(members: Mapping[str, ComparedWheel]) -> Iterator[tuple[str, Problem]]:

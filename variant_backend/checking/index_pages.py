@@ -13,7 +13,7 @@ from ..formats.release import File
 from ..formats.simple_api import Page
 from . import release_rules
 from .findings import Findings
-from .input_files import document_content, file_size, is_regular_file, sorted_entries
+from .input_files import document_content, file_size, sorted_entries
 
 # The pages of a project, each with its parser.
 PAGES = {"index.html": simple_api.from_html, "index.json": simple_api.from_json}
@@ -28,8 +28,8 @@ def is_project_folder(folder: Path) -> bool:
 
 
 def pages_in(folder: Path) -> list[Path]:
-    """Return the paths of the pages in the folder of a project."""
-    return [path for name in PAGES if is_regular_file(path := folder / name)]
+    """Return the paths of the pages in the folder of a project; reading reports pipes and devices."""
+    return [path for name in PAGES if os.path.lexists(path := folder / name) and not path.is_dir()]
 
 
 def project_folders(folder: Path) -> list[Path]:

@@ -7,10 +7,8 @@ import stat
 from pathlib import Path
 
 from ..errors import VariantError
-from ..lowlevel.ranges import opened_file
-
-# No real document is larger.
-_LARGEST_DOCUMENT = 64 << 20
+from ..lowlevel.regular_files import blocks, check_kind, joined, open_regular
+from ..lowlevel.terminal import print_read
 
 
 def file_mode(path: Path) -> int:
@@ -25,9 +23,7 @@ def file_mode(path: Path) -> int:
         ) from None
     except (OSError, ValueError) as error:
         raise VariantError(getattr(error, "strerror", None) or str(error)) from None
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        # Reading it might never end.
-        raise VariantError("expected a file or a folder, got a device or a pipe")
+    check_kind(mode)
     return mode
 
 
@@ -56,10 +52,12 @@ def sorted_entries(folder: Path) -> list[Path]:
 
 def document_content(path: Path) -> bytes:
     """Return the bytes of a document. Raises VariantError if it is unreadable or too large."""
-    with opened_file(path) as source:
-        if source.size > _LARGEST_DOCUMENT:
-            raise VariantError(f"too large: {source.size} bytes (limit: {_LARGEST_DOCUMENT})")
-        return source.read(source.size, 0)
+    print_read(path)
+    try:
+        with open_regular(path, buffering=0) as file:
+            return joined(blocks(file))
+    except OSError as error:
+        raise VariantError(error.strerror or str(error)) from None
 
 
 def release_folder(file: str) -> str:

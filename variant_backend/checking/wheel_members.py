@@ -107,11 +107,8 @@ class _Members(NamedTuple):
         """
         if data is None:
             return None
-        from packaging.metadata import parse_email  # takes long to import
-
         wheel = self.examined.wheel
-        raw, _ = parse_email(data)
-        licenses = upload_rules.of_licenses(raw, wheel.entries.keys(), wheel.path("").rstrip("/"))
+        licenses = upload_rules.of_licenses(data, wheel.entries.keys(), wheel.path("").rstrip("/"))
         self.findings.add(self.path, [*upload_rules.of_fields(data), *licenses], "METADATA")
         copy = self.path.with_name(f"{self.path.name}.metadata")
         try:
@@ -120,7 +117,7 @@ class _Members(NamedTuple):
             differs = False
         if differs:
             self.findings.note(copy, f"differs from METADATA in {self.path.name}", code="side-file")
-        return read_dependencies(raw)
+        return read_dependencies(data)
 
     def checked_metadata(self, data: bytes | None) -> VariantMetadata | None:
         """Check variant.json and return its metadata. None if it is incomplete or contradictory."""

@@ -211,7 +211,7 @@ def _fetch(printer: Printer, pins: Sequence[Pin], sources: Sources, folder: Path
 def _check_usage(context: click.Context, *, prints_matrix: bool) -> None:
     """Raise UsageError if an option is given that has no effect."""
     building = {"output", "jobs", "no_isolation", "build_installer", "find_links", "index_url"}
-    building |= {"timeout", "as_json"}
+    building |= {"timeout", "as_json", "keyring_provider"}
     unused = building if prints_matrix else {"pythons", "platforms"}
     for param in context.command.params:
         if param.name in unused and context.get_parameter_source(param.name) == ParameterSource.COMMANDLINE:

@@ -83,6 +83,7 @@ def check_command(
     if not payload and (named := [code for code in PAYLOAD if code in _split(select)]):
         raise click.UsageError(f"--select {named[0]} reads the payload; add --payload")
     from ..checking.run import check_files, numbers_by_kind, summary
+    from ..lowlevel.newer_dependencies import FIELDS
 
     paths = paths or tuple(path for path in (Path("dist"), Path("pyproject.toml")) if path.exists())
     if not paths:
@@ -92,6 +93,8 @@ def check_command(
         "checked": numbers_by_kind(checked),
         "findings": [finding.to_dict() for finding in findings],
     }
+    if problem := FIELDS.problem():
+        printer.warn(problem)
     for finding in findings:
         if form == "github":
             _annotate(finding)

@@ -242,8 +242,11 @@ _QUIET = click.Option(["-q", "--quiet"], is_flag=True, help="Print errors only, 
 _VERBOSE = click.Option(["-v", "--verbose"], is_flag=True, help="Print each step, too.")
 
 
-def given_values(context: click.Context, names: Container[str | None]) -> list[tuple[str, str]]:
-    """Return the parameter name and the text of each option with one of these names, in the order given."""
+def given_values(context: click.Context, names: Container[str | None]) -> list[tuple[str, Any]]:
+    """Return the parameter name and the text of each option with one of these names, in the order given.
+
+    The text of a flag is True.
+    """
     values, given = context.meta[_GIVEN]
     left = {name: iter(value if isinstance(value, list) else [value]) for name, value in values.items()}
     return [(param.name, next(left[param.name])) for param in given if param.name in names]
@@ -251,12 +254,13 @@ def given_values(context: click.Context, names: Container[str | None]) -> list[t
 
 def given_options(context: click.Context, names: Container[str | None]) -> list[str]:
     """Return the options with these parameter names as they were given, with URLs without passwords."""
-    from ..lowlevel.http import shown_url
+    from ..lowlevel.urls import shown_url
 
     options = {param.name: max(param.opts, key=len) for param in context.command.params}
     arguments: list[str] = []
     for name, value in given_values(context, names):
-        arguments += (options[name], shown_url(value) if "://" in value else value)
+        values = [] if value is True else [shown_url(value) if "://" in value else value]
+        arguments += [options[name], *values]
     return arguments
 
 

@@ -12,7 +12,7 @@ import click
 
 from ..errors import VariantError
 from .command import Command, WrongValue, given_options
-from .options import PATH, force_option, output_option
+from .options import WRITTEN_PATH, force_option, output_option
 from .output import Printer, Progress
 from .selection_options import SELECTION, selection_options, sources_options
 
@@ -47,7 +47,7 @@ _NO_OUTPUT = "missing folder for the wheels; add --output DIR"
 @click.option(
     "--pylock",
     "lock_file",
-    type=PATH,
+    type=WRITTEN_PATH,
     metavar="FILE",
     help="Write a lock file; without PACKAGE, download from it.",
 )
@@ -111,7 +111,7 @@ def _lock_to_read(sources: Sources, output: Path | None, lock_file: Path | None)
 
 def _lock_to_write(path: Path, sources: Sources) -> LockFile:
     """Return the lock file to write; it names the index if all packages come from one."""
-    from ..lowlevel.http import shown_url
+    from ..lowlevel.urls import shown_url
     from ..selection.fetch import LockFile
 
     urls = [] if sources.find_links else [*sources.index_urls]
@@ -174,7 +174,7 @@ def print_fetched(printer: Printer, results: Iterable[Fetched]) -> None:
 
 def warn_of_plain_http(printer: Printer, urls: Iterable[str]) -> None:
     """Warn of each server that is asked over a network without encryption."""
-    from ..lowlevel.http import is_this_machine
+    from ..lowlevel.urls import is_this_machine
 
     for url in urls:
         with suppress(ValueError):  # the download reports an invalid URL
@@ -204,7 +204,7 @@ def _to_dict(pick: Pick, results: Sequence[Fetched]) -> dict[str, object]:
 
 def _shown_url(file: File) -> str:
     """Return the URL of a file, without secrets."""
-    from ..lowlevel.http import shown_url
+    from ..lowlevel.urls import shown_url
 
     location = file.location
     return shown_url(location) if isinstance(location, str) else location.absolute().as_uri()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,15 +11,17 @@ import click
 
 from ..errors import Problem
 from .command import Command
+from .network_options import network_options
 from .options import PATH, output_option, reading
 from .output import Printer, Progress
 
 if TYPE_CHECKING:
+    from ..lowlevel.remembered_digests import RememberedDigests
     from ..publishing.index_file import Index
 
 
 def _base_url(value: str | None) -> str | None:
-    from ..lowlevel.http import check_base_url
+    from ..lowlevel.urls import check_base_url
 
     return None if value is None else check_base_url(value)
 
@@ -40,8 +43,14 @@ def _base_url(value: str | None) -> str | None:
     callback=reading(_base_url),
     help="The URL of the package index, for the commands that its pages show.",
 )
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Read whole files, also those that have not changed since they were hashed.",
+)
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file is missing or differs.")
 @output_option("The output folder.  [default: beside the wheels; for URLs: .]")
+@network_options
 @click.pass_obj
 def index_command(
     printer: Printer,
@@ -49,6 +58,7 @@ def index_command(
     merged: tuple[Path, ...],
     simple: bool,
     base_url: str | None,
+    verify: bool,
     check: bool,
     output: Path | None,
 ) -> None:
@@ -66,7 +76,11 @@ def index_command(
         raise click.UsageError("--simple for several folders needs --output DIR")
     if base_url and not simple:
         raise click.UsageError("--base-url needs --simple")
-    planned, differences = _run(folders, urls, merged, output, base_url, simple=simple, check=check)
+    if verify and not simple and len(folders) < 2:
+        raise click.UsageError("--verify needs --simple or several folders; otherwise no file is hashed")
+    planned, differences = _run(
+        folders, urls, merged, output, base_url, simple=simple, verify=verify, check=check
+    )
     printer.keys = {"files": _files(planned, differences, check=check)}
     _report(printer, planned, differences, check=check)
     printer.failed = check and bool(differences)
@@ -100,26 +114,41 @@ def _run(
     base_url: str | None,
     *,
     simple: bool,
+    verify: bool,
     check: bool,
 ) -> tuple[Index, Mapping[Path, str]]:
     """Plan the files, write them unless *check*, and return how the existing files differ."""
     from ..lowlevel import file_set
+    from ..lowlevel.remembered_digests import RememberedDigests
     from ..publishing.index_file import plan_index
 
-    if simple:
-        from ..publishing.simple_index import plan_simple_index
-
-        packages = [
-            path for folder in folders for pattern in ("*.whl", "*.tar.gz") for path in folder.glob(pattern)
-        ]
-        with Progress(packages) as progress:
-            planned = plan_simple_index(folders, merged, output, progress.advance, base_url)
-    else:
-        planned = plan_index(folders, merged, output, urls)
+    with RememberedDigests(verify=verify) as digests:
+        if simple:
+            planned = _plan_pages(folders, merged, output, base_url, digests)
+        else:
+            planned = plan_index(folders, merged, output, urls, digests.digest)
     differences = file_set.differences(planned.outputs)
     if not check:
         file_set.write_all_files(file for file in planned.outputs if file.path in differences)
     return planned, differences
+
+
+def _plan_pages(
+    folders: tuple[Path, ...],
+    merged: tuple[Path, ...],
+    output: Path | None,
+    base_url: str | None,
+    digests: RememberedDigests,
+) -> Index:
+    """Plan a package index, with a progress bar."""
+    from ..publishing.simple_index import plan_simple_index
+
+    packages = [
+        path for folder in folders for pattern in ("*.whl", "*.tar.gz") for path in folder.glob(pattern)
+    ]
+    with Progress(packages) as progress:
+        digest_of = partial(digests.digest, advance=progress.advance)
+        return plan_simple_index(folders, merged, output, digest_of, base_url)
 
 
 def _to_print(planned: Index) -> list[Path]:

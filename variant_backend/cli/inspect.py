@@ -15,6 +15,7 @@ from ..lowlevel.terminal import Styled
 from ..variants.providers import Provider, StaticProvider
 from .command import Command
 from .environment_options import environment_options
+from .network_options import network_options
 from .options import expanded
 from .output import Printer
 
@@ -29,6 +30,7 @@ _WIDTH = 12  # of the first column
 @click.argument("targets", nargs=-1, required=True, callback=expanded, metavar="WHEEL|URL|NAME...")
 @click.option("--compare", is_flag=True, help="List the files that differ between two wheels.")
 @environment_options
+@network_options
 @click.pass_obj
 def inspect_command(
     printer: Printer, targets: tuple[str, ...], compare: bool, environment: Callable[[], Environment]

@@ -12,14 +12,28 @@ from typing import Any, TypeVar
 import click
 
 from ..errors import Problem, VariantError
+from ..lowlevel.urls import shown_url
 from ..variants.properties import Property, check_label
 from .command import WrongValue
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 _Place = TypeVar("_Place", str, Path)
 
+
+class _WrittenPath(click.Path):
+    """The path of a file or folder that is written; a URL is refused, because it would become folders."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; raises BadParameter for a URL."""
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", str(value)):
+            text = f"expected a path, got the URL {shown_url(str(value))!r}; write a path on this machine"
+            self.fail(text, param, ctx)
+        return super().convert(value, param, ctx)
+
+
 # Opening the file reports a problem with its path.
 PATH = click.Path(path_type=Path, readable=False)
+WRITTEN_PATH = _WrittenPath(path_type=Path, readable=False)
 
 
 def expanded(_: click.Context, __: click.Parameter, paths: Iterable[_Place]) -> tuple[_Place, ...]:
@@ -100,7 +114,7 @@ def property_option(
 
 def output_option(help: str, *, required: bool = False) -> Callable[[_Function], _Function]:  # noqa: A002
     """Return ``-o/--output``, the parameter ``output``."""
-    return click.option("-o", "--output", type=PATH, metavar="PATH", required=required, help=help)
+    return click.option("-o", "--output", type=WRITTEN_PATH, metavar="PATH", required=required, help=help)
 
 
 def label_option(

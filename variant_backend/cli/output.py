@@ -91,13 +91,23 @@ class Printer:
         """Print the JSON object, if one is asked for."""
         if self.as_json:
             lists = {"warnings": self._warnings, "errors": self._errors}
-            print_json(
-                {
-                    "version": _VERSION,
-                    **self.keys,
-                    **{name: list(map(problem_to_dict, problems)) for name, problems in lists.items()},
-                }
-            )
+            document = {
+                "version": _VERSION,
+                **self.keys,
+                **{name: list(map(problem_to_dict, problems)) for name, problems in lists.items()},
+            }
+            print_json(_without_secrets(document))
+
+
+def _without_secrets(value: object) -> object:
+    """Return a value of JSON with each text as messages show it: URLs lose what may be secret."""
+    from ..lowlevel.urls import without_secrets
+
+    if isinstance(value, str):
+        return without_secrets(value)
+    if isinstance(value, Mapping):
+        return {without_secrets(str(key)): _without_secrets(item) for key, item in value.items()}
+    return list(map(_without_secrets, value)) if isinstance(value, list | tuple) else value
 
 
 def _as_problem(item: Problem | str, code: str) -> Problem:

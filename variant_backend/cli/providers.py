@@ -12,6 +12,7 @@ from ..errors import UnknownNameError, VariantError, did_you_mean, one_of
 from .command import Command, Group
 from .environment_options import environment_finder, interpreter_option
 from .output import Printer, status_line
+from .selection_options import allow_root_option
 
 if TYPE_CHECKING:
     from ..machine.environment import Environment
@@ -30,8 +31,19 @@ def _in_environment(command: _Function) -> Callable[..., object]:
     return interpreter_option(with_environment)
 
 
-def _choosing(function: _Function) -> _Function:
-    """Add the arguments that select plugins."""
+def _choosing(command: _Function) -> Callable[..., object]:
+    """Add the arguments that select plugins, and --allow-root."""
+
+    @functools.wraps(command)
+    def not_as_root(*args: Any, allow_root: bool, **kwargs: Any) -> object:
+        from ..machine.trusted_plugins import ROOT_REMEDY, is_root
+        from ..machine.user_config import UserConfig, config_path
+
+        if is_root() and not (allow_root or UserConfig.load(config_path()).allow_root):
+            raise VariantError("plugins do not run as root", hint=ROOT_REMEDY)
+        return command(*args, **kwargs)
+
+    function = allow_root_option(not_as_root)
     function = click.option("--all", "every", is_flag=True, help="Run every installed plugin.")(function)
     return click.argument("names", nargs=-1, metavar="NAME...")(function)
 
@@ -115,16 +127,30 @@ def query_command(
 def validate_command(
     printer: Printer, names: tuple[str, ...], every: bool, environment: Callable[[], Environment]
 ) -> None:
-    """Run plugins, and check that they follow the protocol."""
-    from ..machine.plugins import protocol_problems
+    """Run plugins, and check that they follow the protocol.
+
+    The command also shows what a plugin requires, imports, and how long its answer takes. A plugin-api in an
+    installed variant that contradicts the entry point is an error.
+    """
+    from ..machine.plugins import contradicting_variants, protocol_problems, required_by
+
+    folders = environment().folders
 
     def validate(plugin: Plugin, python: str) -> dict[str, object]:
-        problems = protocol_problems(plugin, python)
+        problems, cost = protocol_problems(plugin, python)
+        problems += contradicting_variants(plugin, folders)
+        requires = required_by(plugin, folders)
         for problem in problems:
             printer.error(problem)
-        if not problems:
-            printer.line(f"{plugin.name}  ({plugin.distribution} {plugin.version})  follows the protocol")
-        return {"valid": not problems}
+        verdict = "  violates the protocol" if problems else "  follows the protocol"
+        printer.line(f"{plugin.name}  ({plugin.distribution} {plugin.version}){verdict}")
+        printer.line(f"  dependencies: {one_of(requires)}")
+        if cost:
+            printer.line(f"  imports: {cost.modules} modules in {cost.import_seconds:.3f} s")
+            printer.line(f"  answer: {cost.seconds:.3f} s")
+        imports = {"modules": cost.modules, "seconds": cost.import_seconds} if cost else None
+        seconds = cost.seconds if cost else None
+        return {"valid": not problems, "dependencies": requires, "imports": imports, "seconds": seconds}
 
     _run_each(printer, _chosen(printer, names, every, environment), environment, validate)
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from ..errors import VariantError, problems_of
-from ..lowlevel.http import shown_url
+from ..lowlevel.urls import shown_url
 from ..variants.filename import check_project_name, normalize
 from ..variants.properties import check_name
 from .command import WrongUsage
 from .environment_options import environment_finder, interpreter_option, path_option
+from .network_options import network_options
 from .options import find_links_option, index_url_option, read_supported, reading
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from ..machine.environment import Environment
     from ..machine.support import Machine, Policy
+    from ..machine.trusted_plugins import Trusted
     from ..selection.target import Target
     from ..variants.ranking import Supported
 
@@ -64,10 +66,10 @@ def _namespaces(texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(texts))
 
 
-def _project_names(texts: Sequence[str]) -> frozenset[str]:
-    for text in texts:
-        check_project_name(text)
-    return frozenset(map(normalize, texts))
+def _trusted(texts: Sequence[str]) -> Trusted:
+    from ..machine.trusted_plugins import TrustedPackage, trusting
+
+    return trusting([*map(TrustedPackage.parse, texts)])
 
 
 def _pins(texts: Sequence[str]) -> dict[str, Version]:
@@ -136,11 +138,12 @@ def _machine_files(texts: Sequence[str]) -> tuple[MachineFile, ...]:
     return files
 
 
+allow_root_option = click.option("--allow-root", is_flag=True, help="Run plugins as root, too.")
 # The parameters of the options for sources, the machine, the policy and the target environment.
 SELECTION = frozenset(
     (
         *("find_links", "index_url", "given", "machine", "enabled", "disabled", "trusted", "align"),
-        *("paths", "interpreter", "pinned", "python", "platform"),
+        *("paths", "interpreter", "pinned", "python", "platform", "keyring_provider", "allow_root"),
     )
 )
 python_option = click.option(
@@ -176,10 +179,11 @@ _OPTIONS = (
         "--trust-plugin",
         "trusted",
         multiple=True,
-        callback=reading(_project_names),
-        metavar="NAME",
+        callback=reading(_trusted),
+        metavar="NAME[==VERSION]",
         help="Run this package's plugins in an isolated environment; may be repeated.",
     ),
+    allow_root_option,
     click.option(
         "--align",
         multiple=True,
@@ -203,7 +207,7 @@ _OPTIONS = (
 
 
 def sources_options(command: _Function) -> Callable[..., object]:
-    """Add --find-links and --index-url; the command gets ``sources``, a `Sources`."""
+    """Add --find-links, --index-url and --keyring-provider; the command gets ``sources``, a `Sources`."""
 
     @functools.wraps(command)
     def with_sources(
@@ -217,7 +221,7 @@ def sources_options(command: _Function) -> Callable[..., object]:
             raise WrongUsage(error.lines()) from None
         return command(*args, sources=sources, **kwargs)
 
-    return find_links_option(index_url_option(with_sources))
+    return find_links_option(index_url_option(network_options(with_sources)))
 
 
 def selection_options(command: _Function) -> Callable[..., object]:
@@ -227,7 +231,7 @@ def selection_options(command: _Function) -> Callable[..., object]:
     def with_selection(*args: Any, python: str | None, platform: str | None, **kwargs: Any) -> object:
         from ..selection.unknown_names import contradictions
 
-        names = ("given", "machine", "enabled", "disabled", "trusted", "align", "pinned")
+        names = ("given", "machine", "enabled", "disabled", "trusted", "align", "pinned", "allow_root")
         values = {name: kwargs.pop(name) for name in names}
         paths, interpreter = kwargs.pop("paths"), kwargs.pop("interpreter")
         environment = environment_finder(paths, interpreter)
@@ -301,22 +305,25 @@ def _policy(
     machine: MachineFile | None,
     enabled: tuple[str, ...],
     disabled: tuple[str, ...],
-    trusted: frozenset[str],
+    trusted: Trusted,
+    allow_root: bool,
     align: tuple[str, ...],
     pinned: Mapping[str, Version],
 ) -> Policy:
     """Return the user's wishes; the configured plugins run only for this machine."""
     from ..machine.support import Policy
+    from ..machine.trusted_plugins import is_root
     from ..machine.user_config import UserConfig, config_path
 
     config = UserConfig.load(config_path())
     return Policy(
         given=given,
-        trusted=trusted | config.trusted if target.here and not machine else trusted,
+        trusted={**config.trusted, **trusted} if target.here and not machine else trusted,
         enabled=enabled,
         disabled=disabled,
         align=align,
         pinned=pinned,
         installer=config.installer,
-        named_plugins=trusted,
+        named_plugins=frozenset(name for name, package in trusted.items() if not package.version),
+        refuses_root=is_root() and not (allow_root or config.allow_root),
     )

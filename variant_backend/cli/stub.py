@@ -201,8 +201,12 @@ def _wheels_with(labels: Collection[str]) -> str:
 
 
 def _warn_of_gaps(printer: Printer, planned: Stub, listing: Listing) -> None:
-    """Warn if some machines get no wheel from the sdist, or prefer plain wheels to it."""
+    """Warn if machines get no wheel from the sdist or prefer plain ones, and if METADATA is not checked."""
     from ..dispatching.create import preferred, without_fallback
+    from ..lowlevel.newer_dependencies import FIELDS
+
+    if problem := FIELDS.problem():
+        printer.warn(problem)
 
     if problem := without_fallback(planned.release, listing):
         printer.warn(problem)
@@ -212,7 +216,7 @@ def _warn_of_gaps(printer: Printer, planned: Stub, listing: Listing) -> None:
 
 def _no_wheel(file: MachineFile, place: str, release: Release) -> Problem:
     """Return the problem of a machine that would get no wheel, with the command that explains it."""
-    from ..lowlevel.http import shown_url
+    from ..lowlevel.urls import shown_url
 
     source = ("--index-url", shown_url(place)) if "://" in place else ("--find-links", place)
     target = given_options(click.get_current_context(), {"python", "platform"})

@@ -24,9 +24,10 @@ from ..formats import core_metadata, dispatching_sdist, pylock, simple_api, toml
 from ..formats.dispatching_sdist import BACKEND, LOCK_FILE, PKG_INFO, PROJECT, is_dispatching
 from ..formats.release import Candidate, File, Release, shown_location
 from ..lowlevel.file_set import Output, differences, update
-from ..lowlevel.http import OtherHostError, check_base_url, is_safe_line, shown_url
+from ..lowlevel.newer_dependencies import FIELDS, LOCK_FILES
 from ..lowlevel.ranges import Advance, file_digest
 from ..lowlevel.tarball import pack
+from ..lowlevel.urls import OtherHostError, check_base_url, is_safe_line, shown_url
 from ..project.user_variables import PLAIN
 from ..selection.releases import Listing, Sources, find_listings, projects, read_release
 from ..variants import consistency
@@ -42,7 +43,7 @@ _PROJECT = f"""\
 # Made by `variant-backend stub`. This sdist contains no code: its build backend selects the best wheel in
 # pylock.toml for the machine, downloads it, and verifies its size and hash.
 [build-system]
-requires = ["variant-backend=={__version__}", "packaging>={pylock.PACKAGING}"]
+requires = ["variant-backend=={__version__}", "packaging>={LOCK_FILES.least}"]
 build-backend = "{BACKEND}"
 """
 _READMES = {"text/markdown": "README.md", "text/x-rst": "README.rst"}
@@ -354,6 +355,8 @@ def _spelled(described: Iterable[bytes], name: str) -> str:
 
 def _check_pkg_info(data: bytes) -> None:
     """Check METADATA as package indexes do. Raises VariantError if it is invalid."""
+    if FIELDS.problem():
+        return  # the command warns
     from packaging.metadata import ExceptionGroup, Metadata
 
     try:

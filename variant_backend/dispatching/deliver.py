@@ -13,8 +13,9 @@ from typing import NamedTuple
 from ..errors import VariantError, did_you_mean, one_of
 from ..formats import dispatching_sdist
 from ..formats.release import Candidate, Release, shown_location
-from ..lowlevel import http
 from ..lowlevel.ranges import Advance
+from ..lowlevel.regular_files import read_regular
+from ..lowlevel.urls import UNSAFE, host_of, is_safe_line, shown_url
 from ..lowlevel.workspace import workspace
 from ..machine.detect import hardware_of
 from ..machine.support import Machine, Policy
@@ -75,8 +76,8 @@ class Wish(NamedTuple):
             label, source = None, ""
         hardware = machine_file(environ)
         index_url = environ.get(INDEX_URL) or None
-        if index_url and not http.is_safe_line(index_url):
-            raise VariantError(f"{http.shown_url(index_url)!a} {http.UNSAFE}", place=INDEX_URL)
+        if index_url and not is_safe_line(index_url):
+            raise VariantError(f"{shown_url(index_url)!a} {UNSAFE}", place=INDEX_URL)
         return cls(label, source, hardware, index_url)
 
 
@@ -112,11 +113,11 @@ def select_wheel(
         raise _nothing(release, wish, target)
     picked = picked_of(evaluation, pinned=wish.label is not None)
     summary = _summary(picked, wish, evaluation.support)
-    hosts = {http.host_of(wheel.file.url) for wheel in release.candidates if wheel.file.url}
-    hosts.update(http.host_of(f"https://{host}") for host in locked.hosts)
+    hosts = {host_of(wheel.file.url) for wheel in release.candidates if wheel.file.url}
+    hosts.update(host_of(f"https://{host}") for host in locked.hosts)
     if wish.index_url is not None:
         picked = _on_mirror(picked, wish.index_url)
-        hosts.add(http.host_of(wish.index_url))
+        hosts.add(host_of(wish.index_url))
     return Dispatched(picked, frozenset(hosts), summary)
 
 
@@ -232,12 +233,12 @@ def _on_mirror(picked: Pick, index_url: str) -> Pick:
     mirrored = next((wheel.file for wheel in listed if wheel.file.filename == file.filename), None)
     if mirrored is None:
         raise VariantError(
-            f"{http.shown_url(index_url)} has no {file.filename}",
+            f"{shown_url(index_url)} has no {file.filename}",
             place=INDEX_URL,
             hint="add the wheel to that index, request a label that it has, or unset the variable",
         )
-    if mirrored.url is None or not http.is_safe_line(mirrored.url):
-        raise VariantError(f"{shown_location(mirrored)!a} {http.UNSAFE}", place=INDEX_URL)
+    if mirrored.url is None or not is_safe_line(mirrored.url):
+        raise VariantError(f"{shown_location(mirrored)!a} {UNSAFE}", place=INDEX_URL)
     return picked._replace(wheel=picked.wheel._replace(file=file._replace(location=mirrored.location)))
 
 
@@ -272,7 +273,7 @@ def _check_is_prepared(wheel: Path, prepared: Path) -> None:
     """Raise VariantError unless a wheel has the METADATA that was prepared."""
     with open_wheel(wheel, whole=False) as opened:
         content = opened.core_metadata
-    if not prepared.is_file() or prepared.read_bytes() != content:
+    if not prepared.is_file() or read_regular(prepared) != content:
         raise VariantError(
             "METADATA differs from the prepared METADATA",
             place=wheel.name,

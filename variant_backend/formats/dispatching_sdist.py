@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
 from ..errors import Problem, VariantError
-from ..lowlevel import http
+from ..lowlevel.regular_files import read_regular
 from ..lowlevel.source_date import source_date_epoch
+from ..lowlevel.urls import UNSAFE, is_safe_line
 from ..lowlevel.workspace import workspace
 from ..variants.filename import escape, normalize
 from . import core_metadata, pylock
@@ -75,7 +76,7 @@ def texts_about_locked(locked: pylock.Locked) -> Iterator[str]:
         f"duplicate wheel {name!a}" for name in sorted({name for name in names if names.count(name) > 1})
     )
     for host in locked.hosts:
-        if not http.is_safe_line(f"https://{host}"):
+        if not is_safe_line(f"https://{host}"):
             yield f"invalid host {host!r}"
 
 
@@ -84,13 +85,14 @@ def _identity(path: Path) -> tuple[str, Version]:
     from packaging.version import Version
 
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
+    except OSError as error:
+        raise VariantError(error.strerror or str(error), place=path) from None
+    try:
         name, version = (core_metadata.read_field(content, field) for field in ("Name", "Version"))
         return normalize(name), Version(version)
     except VariantError as error:
         raise error.within(path) from None
-    except OSError as error:
-        raise VariantError(error.strerror or str(error), place=path) from None
     except ValueError as error:
         raise VariantError(str(error), place=path) from None
 
@@ -106,8 +108,8 @@ def _texts_about(wheel: Candidate, release: Release) -> Iterator[str]:
         yield "missing or invalid sha256"
     if not file.size or file.size < 0:
         yield "missing or invalid size"
-    if file.url is None or not http.is_safe_line(file.url):
-        yield f"its URL {shown_location(file)!a} {http.UNSAFE}"
+    if file.url is None or not is_safe_line(file.url):
+        yield f"its URL {shown_location(file)!a} {UNSAFE}"
     elif "@" in urlsplit(file.url).netloc:
         yield "its URL has a user or password"
 
@@ -124,7 +126,7 @@ def write_again(sdist_directory: str, environ: Mapping[str, str], *, root: Path 
     top = f"{escape(release.name)}-{release.version}"
     folder = Path(sdist_directory)
     try:
-        files = {path.name: path.read_bytes() for name in _FILES if (path := root / name).is_file()}
+        files = {path.name: read_regular(path) for name in _FILES if (path := root / name).is_file()}
         time = source_date_epoch(environ)
         time = int((root / LOCK_FILE).stat().st_mtime) if time is None else time
         with workspace(folder) as scratch:

@@ -3,10 +3,10 @@
 The page is untrusted. It is split into tags as browsers do (the tokenizer of the HTML standard), with two
 exceptions: no element is foreign, such as those in ``svg``, and the first ``</script>`` ends a script.
 
-The standard library's parser is not used. In many releases of Python, it takes 11 seconds for 20 kB of ``<a ``,
-and four times as long for twice the length. The newest releases split some pages into other tags, so the same
-page would have other links on another machine. For a page of PyPI, this reader takes 0.6 times as long.
-No part of a page is searched again from another position.
+The standard library's parser is not used. In many releases of Python, it takes 11 seconds for 20 kB of
+``<a ``, and four times as long for twice the length. The newest releases split some pages into other tags, so
+the same page would have other links on another machine. For a page of PyPI, this reader takes 0.6 times as
+long. No part of a page is searched again from another position.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _REFERENCE = re.compile(r"&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[a-zA-Z][a-zA-Z0-9]*
 def start_tags(content: bytes, wanted: Mapping[str, Collection[str]]) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield the start tags of a page whose names are *wanted*, each with its wanted attributes.
 
-    Of two attributes with the same name, the first is used. Raises VariantError, with the number of the byte
+    The first of two attributes with the same name is used. Raises VariantError, with the number of the byte
     as its place, if a wanted tag is too long, or if any tag has too many attributes.
     """
     if (count := content.count(b"<")) > _MOST_TAGS:
@@ -78,17 +78,17 @@ def start_tags(content: bytes, wanted: Mapping[str, Collection[str]]) -> Iterato
 
 def _attributes(content: bytes, at: int, keys: Collection[bytes]) -> tuple[dict[bytes, bytes], int]:
     """Return the attributes of a tag that are named in *keys*, and the end of the tag."""
-    found: dict[bytes, bytes] = {}
+    values: dict[bytes, bytes] = {}
     for number, match in enumerate(_ATTRIBUTE.finditer(content, at)):
         name = match[1]
         if name is None:
-            return found, match.end()
+            return values, match.end()
         if number == _MOST_ATTRIBUTES:
             text = f"expected at most {_MOST_ATTRIBUTES} attributes in a tag, got more"
             raise VariantError(text, place=f"byte {at}")
         if keys and (name := name.lower()) in keys:
-            found.setdefault(name, match[2] or match[3] or match[4] or b"")
-    return found, len(content)
+            values.setdefault(name, match[2] or match[3] or match[4] or b"")
+    return values, len(content)
 
 
 def _check_length(length: int, at: int) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..errors import Problem, VariantError
+from ..lowlevel.newer_dependencies import LOCK_FILES
 from ..lowlevel.ranges import path_of
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 CREATED_BY = "variant-backend"
 _VERSION = "1.0"
 _VARIANTS = "variants-json"
-PACKAGING = "26.1"  # the first version that selects from lock files
 _TOOL = ("tool", "variant-backend")
 _HOSTS = "hosts"
 _CORE_METADATA = "core-metadata"
@@ -156,19 +156,6 @@ def _place(file: File, folder: Path | None) -> dict[str, object]:
     return {"url": path.as_uri()}
 
 
-def _check_packaging(path: Path) -> None:
-    """Raise VariantError if the installed packaging cannot read lock files.
-
-    The dependency has no such bound: builds work with older versions, which may be pinned there.
-    """
-    from packaging import __version__
-    from packaging.version import Version
-
-    if Version(__version__) < Version(PACKAGING):
-        text = f"reading lock files needs packaging {PACKAGING} or newer; installed: {__version__}"
-        raise VariantError(text, place=path, hint=f"run pip install 'packaging>={PACKAGING}'")
-
-
 def select_packages(
     data: Mapping[str, Any], path: Path, *, environment: Environment, tags: Sequence[Tag]
 ) -> list[Locked]:
@@ -204,7 +191,8 @@ def read_lock(data: Mapping[str, Any], path: Path) -> list[Locked]:
 
 
 def _parsed(data: Mapping[str, Any], path: Path) -> Pylock:
-    _check_packaging(path)
+    if problem := LOCK_FILES.problem():
+        raise VariantError(problem).within(path)
     from packaging.pylock import Pylock, PylockValidationError
 
     try:

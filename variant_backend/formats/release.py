@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..errors import Problem, VariantError
-from ..lowlevel.http import shown_url
+from ..lowlevel.urls import shown_url
 from ..variants.filename import WheelFilename, original_of
 from ..variants.metadata import VariantMetadata
 from ..variants.properties import check_label

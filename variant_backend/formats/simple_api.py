@@ -11,7 +11,6 @@ import json
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from html import escape as escape_html
 from typing import NamedTuple
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
@@ -19,9 +18,9 @@ from ..errors import MOST_SHOWN, Problem, VariantError
 from ..variants.filename import check_project_name, normalize, version_of
 from ..variants.validation import Document, join, read_json
 from .html_reading import start_tags
+from .html_writing import GENERATOR, GENERATOR_TAG, Html, element, whole_page
 from .release import ALGORITHMS, File
 
-GENERATOR = "variant-backend"
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
 _API_VERSION = "1.1"
 # Keys that start with an underscore are for servers (PEP 691).
@@ -43,7 +42,6 @@ _TAGS = {
     "base": ("href",),
     "meta": ("name", "content"),
 }
-_META_TAG = f'<meta name="generator" content="{GENERATOR}">'
 
 
 class Page(NamedTuple):
@@ -67,7 +65,7 @@ def to_json(page: Page) -> bytes:
 
 def projects_to_html(names: Iterable[str]) -> bytes:
     """Return the page that lists all projects, by their normalized names, as HTML."""
-    return _html("Simple index", (f'<a href="{name}/">{name}</a><br>' for name in names))
+    return _html("Simple index", (_line(name, href=f"{name}/") for name in names))
 
 
 def projects_to_json(names: Iterable[str]) -> bytes:
@@ -77,7 +75,7 @@ def projects_to_json(names: Iterable[str]) -> bytes:
 
 def is_own_html(content: bytes) -> bool:
     """Return whether variant-backend wrote a page of HTML."""
-    return _META_TAG.encode() in content
+    return str(GENERATOR_TAG).encode() in content
 
 
 def is_own_json(content: bytes) -> bool:
@@ -154,24 +152,16 @@ def projects_from_json(content: bytes, url: str) -> dict[str, str] | None:
     return projects if "projects" in top else None
 
 
-def _html(title: str, lines: Iterable[str]) -> bytes:
-    title = escape_html(title)
-    head = [
-        "<!DOCTYPE html>",
-        '<html lang="en">',
-        "<head>",
-        '<meta charset="utf-8">',
-        f'<meta name="pypi:repository-version" content="{_API_VERSION}">',
-        _META_TAG,
-        f"<title>{title}</title>",
-        "</head>",
-        "<body>",
-        f"<h1>{title}</h1>",
-    ]
-    return "\n".join([*head, *lines, "</body>", "</html>", ""]).encode()
+def _html(title: str, links: Iterable[Html]) -> bytes:
+    version = element("meta", name="pypi:repository-version", content=_API_VERSION)
+    return whole_page(title, element("h1", title), *links, head=version)
 
 
-def _anchor(file: File) -> str:
+def _line(text: str, **attributes: str) -> Html:
+    return Html(element("a", text, **attributes), element("br"))
+
+
+def _anchor(file: File) -> Html:
     """Return the line of a file."""
     fragment = _one_hash(file.hashes)
     attributes = {"href": f"{file.location}#{fragment}" if fragment else str(file.location)}
@@ -182,8 +172,7 @@ def _anchor(file: File) -> str:
         attributes["data-core-metadata"] = _one_hash(file.core_metadata) or "true"
     if file.yanked is not None:
         attributes["data-yanked"] = file.yanked
-    text = " ".join(f'{name}="{escape_html(value)}"' for name, value in attributes.items())
-    return f"<a {text}>{escape_html(file.filename)}</a><br>"
+    return _line(file.filename, **attributes)
 
 
 def _one_hash(hashes: Mapping[str, str]) -> str | None:

@@ -15,6 +15,7 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AbstractTable, AoT, Comment, InlineTable, Item, Key, Table, Trivia, Whitespace
 
 from ..errors import VariantError
+from ..lowlevel.newer_dependencies import PROJECT_FILES
 
 Document: TypeAlias = tomlkit.TOMLDocument
 Path: TypeAlias = tuple[str, ...]
@@ -99,8 +100,9 @@ def parse(text: str) -> Document:
 def edited(text: str, edit: Callable[[Document], object]) -> str:
     """Return a text after an edit; the edit gets the text with LF line ends, also at the last line.
 
-    Raises VariantError if the result is not TOML.
+    Raises VariantError if the result is not TOML, or tomlkit is too old.
     """
+    PROJECT_FILES.check()
     crlf = 0 < text.count("\n") == text.count("\r\n")
     unix = text.replace("\r\n", "\n") if crlf else text
     open_ended = unix != "" and not unix.endswith("\n")

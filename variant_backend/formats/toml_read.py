@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from ..errors import VariantError
+from ..lowlevel.regular_files import read_regular
 from ..lowlevel.terminal import print_read
 
 if sys.version_info >= (3, 11):
@@ -22,7 +23,7 @@ def read_toml(path: Path) -> dict[str, object]:
     """Read a TOML file; raises VariantError if it cannot be read, or is not TOML."""
     print_read(path)
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except OSError as error:
         if path.is_dir():
             raise VariantError("expected a file, got a folder", place=path, hint="name a file") from None

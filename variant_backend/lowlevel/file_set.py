@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import Problem, VariantError
+from .regular_files import LARGEST, read_regular
 from .terminal import print_detail
-from .workspace import folder_error, workspace
+from .workspace import folder_error, move_new, workspace
 
 
 class Output(NamedTuple):
@@ -40,7 +41,7 @@ class Output(NamedTuple):
         Raises VariantError if the existing file was not written by variant-backend, or cannot be read.
         """
         try:
-            present = self.path.read_bytes()
+            present = read_regular(self.path, max(LARGEST, len(self.content)))
         except FileNotFoundError:
             return "missing"
         except OSError as error:
@@ -95,10 +96,11 @@ def _check_folders(folders: Iterable[Path]) -> None:
 def write_all_files(outputs: Iterable[Output]) -> None:
     """Write the files in their order; they get their names when all are complete.
 
+    A file that appears meanwhile is replaced only if it is ours. Then, some files may be written already.
     Raises VariantError if a file cannot be written.
     """
     outputs = list(outputs)
-    moves: list[tuple[Path, Path]] = []
+    moves: list[tuple[Path, Output]] = []
     try:
         with ExitStack() as stack:
             folders = dict.fromkeys(output.folder for output in outputs)
@@ -106,17 +108,26 @@ def write_all_files(outputs: Iterable[Output]) -> None:
             for number, output in enumerate(outputs):
                 part = scratch[output.folder] / str(number)
                 part.write_bytes(output.content)
-                moves.append((part, output.path))
-            for parent in dict.fromkeys(path.parent for _, path in moves):
+                moves.append((part, output))
+            for parent in dict.fromkeys(output.path.parent for output in outputs):
                 _make_folder(parent)
-            for _, path in moves:
-                _refuse_folder(path)
-            for part, path in moves:
-                part.replace(path)
-                print_detail(f"write {path}")
+            for output in outputs:
+                _refuse_folder(output.path)
+            for part, output in moves:
+                _move(part, output)
+                print_detail(f"write {output.path}")
     except OSError as error:
         place = error.filename2 or error.filename or "writing"
         raise VariantError(error.strerror or str(error), place=place) from None
+
+
+def _move(part: Path, output: Output) -> None:
+    """Give a file its name; raises VariantError if a file that is not ours has it."""
+    try:
+        move_new(part, output.path)
+    except FileExistsError:
+        output.difference()
+        part.replace(output.path)
 
 
 def update(outputs: Iterable[Output]) -> None:

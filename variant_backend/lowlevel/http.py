@@ -1,52 +1,45 @@
 """Download over HTTP with only the standard library, because isolated build environments have nothing else.
 
-Proxies come from the environment. User and password come from the URL or from ``~/.netrc`` (``NETRC`` names
-another file), and are sent to their own server only. Source: RFC 9110.
+Proxies come from the environment. User and password are sent to their own server only. Every answer has
+deadlines, and failures that may pass are tried again, for the same reasons as in pip and uv: broken
+connections, no answer in time, and statuses of overloaded servers. Source: RFC 9110.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
-from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
-from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 from .. import __version__
-from ..errors import VariantError, ascii_unless_printable, one_of
-from .terminal import print_detail
+from ..errors import VariantError, ascii_unless_printable
+from .credentials import authorization, where_credentials_are
+from .deadlines import Deadline, TransientError
+from .terminal import print_detail, print_status
+from .urls import OtherHosts, host_of, is_this_machine, quoted_parts, redirected, shown_reason, shown_url
 
 if TYPE_CHECKING:
     from http.client import HTTPMessage, HTTPResponse  # takes long to import, as does urllib.request
     from ssl import SSLContext
 
-# The hosts to which a server may redirect, besides its own: all, none, or these names, as from `host_of`.
-OtherHosts: TypeAlias = bool | Collection[str]
+_T = TypeVar("_T")
 
-_PATIENCE = 60  # seconds without an answer or data
-_LONGEST = 300  # seconds that a page or a range may take; files may take longer
+_LONGEST = 300  # seconds that a page or a range may take, with all tries; files may take longer
 _MOST_REDIRECTS = 10
 _REDIRECTS = {301, 302, 303, 307, 308}
+_DENIED = (401, 403)
 _STEP = 1 << 20
-_PORTS = {"http": 80, "https": 443}
-# A DNS name or an address. Other characters are invalid, as urllib would unquote them.
-_HOST = r"[a-z0-9_.-]+|\[[0-9a-f:.]+\]"
-# Characters that are not quoted in a path or a query; quoted characters stay quoted.
-_SAFE = "%/:;=&?@!$'()*+,~[]|"
-UNSAFE = "is neither https nor http on this machine"
-_CREDENTIALS = "add the credentials to the URL or to ~/.netrc"
 
-
-class BrokenTransferError(VariantError):
-    """A connection broke, or no more data came, before the answer was complete."""
-
-
-class OtherHostError(VariantError):
-    """A redirect leads to a host that is not allowed."""
+_MOST_TRIES = 5
+_PAUSE = 0.5  # seconds before the second try; each further pause is twice as long
+_LONGEST_PAUSE = 30  # seconds that a server may ask for
+# Too many requests; errors of servers, of the gateways before them, and of Cloudflare.
+_TRANSIENT = {429, 500, 502, 503, 504, 520}
 
 
 class HttpContent(NamedTuple):
@@ -57,11 +50,23 @@ class HttpContent(NamedTuple):
     url: str
 
 
+class FileVersion(NamedTuple):
+    """The version of a file: ETag, Last-Modified and size, each falsy if the server does not say it."""
+
+    tag: str
+    modified: str
+    size: int | None
+
+    def is_other(self, other: FileVersion) -> bool:
+        """Return whether two versions have different known values, so that their bytes must not be mixed."""
+        return any(own and theirs and own != theirs for own, theirs in zip(self, other, strict=True))
+
+
 class Response(NamedTuple):
     """An answer whose headers have come; *body* yields the data as it comes.
 
     *size* is the length of the body in bytes, None if the server does not send it. *url* is the URL after
-    redirects, with credentials. *body* raises BrokenTransferError.
+    redirects, with credentials. *body* raises TransientError.
     """
 
     url: str
@@ -75,8 +80,8 @@ class Response(NamedTuple):
         """Raise VariantError if the status is not the expected one, or the body is encoded."""
         if self.status == 404:
             raise VariantError("not found")
-        if self.status in (401, 403):
-            raise VariantError(f"access denied: {self.status} {self.reason}", hint=_where_credentials_are())
+        if self.status in _DENIED:
+            raise VariantError(f"access denied: {self.status} {self.reason}", hint=where_credentials_are())
         if self.status != expected:
             raise VariantError(f"the server answers {self.status} {self.reason}".rstrip())
         encoding = self.headers.get("Content-Encoding", "identity")
@@ -86,8 +91,8 @@ class Response(NamedTuple):
             )
 
     def read(self, limit: int) -> bytes:
-        """Return the whole body; raises VariantError if it has more than *limit* bytes, or takes too long."""
-        content, end = bytearray(), monotonic() + _LONGEST
+        """Return the whole body; raises VariantError if it has more than *limit* bytes."""
+        content = bytearray()
         too_long = VariantError(f"too large: more than {limit} bytes")
         if (self.size or 0) > limit:
             raise too_long
@@ -95,9 +100,11 @@ class Response(NamedTuple):
             content += data
             if len(content) > limit:
                 raise too_long
-            if monotonic() > end:
-                raise VariantError(f"no complete answer in {_LONGEST} seconds")
         return bytes(content)
+
+    def version(self, size: int | None) -> FileVersion:
+        """Return the version of the file, which has this size."""
+        return FileVersion(self.headers.get("ETag", ""), self.headers.get("Last-Modified", ""), size)
 
     def content_range(self, wanted: str) -> tuple[int, int, int]:
         """Return first byte, last byte and the file's size from the answer's Content-Range.
@@ -105,6 +112,8 @@ class Response(NamedTuple):
         *wanted* is the requested range: ``FIRST-LAST``, ``FIRST-`` or ``-COUNT``. Raises VariantError if the
         answer has another one.
         """
+        if self.headers.get("Content-Type", "").lower().startswith("multipart/byteranges"):
+            raise VariantError(f"requested bytes {wanted}, but the server sent several ranges")
         header = self.headers.get("Content-Range", "")
         if match := re.fullmatch(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", header.strip()):
             first, last, size = map(int, match.groups())
@@ -115,213 +124,206 @@ class Response(NamedTuple):
         raise VariantError(f"requested bytes {wanted}, got Content-Range {header!r}")
 
 
-def shown_url(url: str) -> str:
-    """Return a URL for printing: without user, password and query, which may be secret."""
-    return re.sub(r"(://)[^/?#\s'\"]*@|[?#][^\s'\"]*", r"\1", url)
-
-
-def with_credentials(link: str, url: str) -> str:
-    """Return a link with user and password from the *url* of its page if both have the same server."""
-    user, at, _ = urlsplit(url).netloc.rpartition("@")
-    if not at or not _same_server(url, link) or "@" in urlsplit(link).netloc:
-        return link
-    target = urlsplit(link)
-    return target._replace(netloc=f"{user}@{target.netloc}").geturl()
-
-
-def host_of(url: str) -> str:
-    """Return the host of a URL, with its port if that is not the default port of its scheme.
-
-    Raises ValueError if the host is missing or invalid.
-
-    >>> host_of("https://user@Example.org:443/x"), host_of("http://127.0.0.1:8000/")
-    ('example.org', '127.0.0.1:8000')
-    """
-    parts = urlsplit(url)
-    name = parts.hostname or ""
-    host = f"[{name}]" if ":" in name else name.encode("idna").decode()
-    if not re.fullmatch(_HOST, host):
-        raise ValueError(f"invalid host {name!r}")
-    return host if parts.port in (None, _PORTS.get(parts.scheme)) else f"{host}:{parts.port}"
-
-
-def is_this_machine(url: str) -> bool:
-    """Return whether a URL names this machine."""
-    from ipaddress import ip_address
-
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def is_safe_line(url: str) -> bool:
-    """Return whether a connection is safe from readers and changes: https, or http on this machine."""
-    try:
-        host_of(url)
-    except ValueError:
-        return False
-    scheme = urlsplit(url).scheme
-    return scheme == "https" or (scheme == "http" and is_this_machine(url))
-
-
 def get(url: str, *, accept: str = "*/*", limit: int, other_hosts: OtherHosts = False) -> HttpContent:
     """Return the page at a URL, of *limit* bytes at most; *accept* has the requested media types.
 
     Redirects to another host are followed only if *other_hosts* allows it, because the page is trusted as a
     page of the first host. Raises VariantError, with the URL as its place.
     """
+
+    def read(response: Response) -> HttpContent:
+        response.check_status(200)
+        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        return HttpContent(response.read(limit), kind, response.url)
+
     try:
-        with request(url, headers={"Accept": accept}, other_hosts=other_hosts) as response:
-            response.check_status(200)
-            kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-            return HttpContent(response.read(limit), kind, response.url)
+        return request(url, read, headers=lambda: {"Accept": accept}, other_hosts=other_hosts)
     except VariantError as error:
         raise error.within(shown_url(url)) from None
 
 
-@contextmanager
 def request(
     url: str,
+    read: Callable[[Response], _T],
     *,
     method: str = "GET",
-    headers: Mapping[str, str] | None = None,
+    headers: Callable[[], Mapping[str, str]] = dict,
     other_hosts: OtherHosts = False,
-) -> Iterator[Response]:
-    """Request a URL, follow redirects, and yield the answer with any status; it need not be read.
+    total: float | None = None,
+) -> _T:
+    """Request a URL, follow redirects, and return what *read* returns for the answer, which has any status.
 
-    Raises VariantError, without the URL, if there is no answer, or a redirect is refused: to a host that
+    If an answer does not come, breaks, is too slow, or says that the server is overloaded, the request is
+    sent again, with new *headers*. All tries together take *total* seconds at most, by default `_LONGEST`.
+    Raises VariantError, without the URL, if no try succeeds, or a redirect is refused: to a host that
     *other_hosts* does not allow, from https to http, or from this machine to another one without encryption.
     """
+    deadline = Deadline(_LONGEST if total is None else total)
+    tries = 1
+    while True:
+        deadline.begin_try()
+        try:
+            with _answer(url, method, headers(), other_hosts, deadline) as response:
+                _check_is_not_overloaded(response)
+                return read(response)
+        except TransientError as error:
+            _pause(error, tries, deadline)
+            tries += 1
+
+
+@contextmanager
+def _answer(
+    url: str, method: str, headers: Mapping[str, str], other_hosts: OtherHosts, deadline: Deadline
+) -> Iterator[Response]:
+    """Request a URL once, follow redirects, and yield the answer; it need not be read."""
     asked = url
     for _ in range(_MOST_REDIRECTS + 1):
         try:
-            raw = _open(url, method, headers or {})
+            raw = _open(url, method, headers, deadline)
         except VariantError as error:
             raise (error if url == asked else error.within(f"redirected to {shown_url(url)}")) from None
         with raw:
             location = raw.headers.get("Location")
             if raw.status not in _REDIRECTS or location is None:
-                yield _response(raw, url)
+                yield _response(raw, url, deadline)
                 return
             url = redirected(url, location, other_hosts=other_hosts)
     raise VariantError(f"redirected more than {_MOST_REDIRECTS} times")
 
 
-def redirected(url: str, location: str, *, other_hosts: OtherHosts) -> str:
-    """Return the target of a redirect, with the credentials of *url* if it is on the same server.
+def _check_is_not_overloaded(response: Response) -> None:
+    """Raise TransientError if the status says that a later request may succeed."""
+    if response.status not in _TRANSIENT:
+        return
+    text = f"the server answers {response.status} {response.reason}".rstrip()
+    pause = _retry_after(response.headers)
+    if pause is not None and pause > _LONGEST_PAUSE:
+        raise VariantError(
+            f"{text}, and asks to wait {pause:.0f} seconds (limit: {_LONGEST_PAUSE})",
+            hint="try again after that time",
+        )
+    error = TransientError(text)
+    error.pause = pause
+    raise error
 
-    Raises VariantError if the redirect is refused: see `request`.
-    """
+
+def _retry_after(headers: HTTPMessage) -> float | None:
+    """Return how many seconds a server asks to wait, None if it does not say so."""
+    text = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return float(text)
+    moment = http_date(text)
+    if moment is None:
+        return None
+    # The clock of this machine may be wrong.
+    now = http_date(headers.get("Date", ""))
+    return max(moment - (time.time() if now is None else now), 0.0)
+
+
+def http_date(text: str) -> float | None:
+    """Return the moment of a date in a header in seconds since 1970, None if it is invalid."""
+    from email.utils import parsedate_to_datetime
+
     try:
-        # http.client decodes headers as Latin-1; quoting restores the bytes that the server sent.
-        parts = urlsplit(urljoin(url, quote(location, _SAFE + "#", encoding="latin-1")))
-        # A redirect must not set credentials.
-        target = with_credentials(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), url)
-        place = shown_url(target)
-        if urlsplit(target).scheme not in _PORTS:
-            raise VariantError(f"redirected to {place}, which is not HTTP")
-        if urlsplit(url).scheme == "https" != urlsplit(target).scheme:
-            raise VariantError(f"redirected from https to {place}, which is not encrypted")
-        if is_this_machine(url) and not is_safe_line(target):
-            raise VariantError(f"redirected from this machine to {place}, which is not encrypted")
-        if not _same_server(url, target) and not _is_among(other_hosts, target):
-            hosts = f"{_host(url)} to {_host(target)}"
-            known = None if isinstance(other_hosts, bool) else one_of(sorted(other_hosts))
-            remedy = f"allowed hosts: {known}" if known else f"if you trust it, use the URL {place}"
-            raise OtherHostError(f"redirected from {hosts}, another host", hint=remedy)
-    except ValueError:
-        raise VariantError(f"redirected to {shown_url(location)!r}, which is not a URL") from None
-    return target
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
-def _is_among(hosts: OtherHosts, url: str) -> bool:
-    return hosts if isinstance(hosts, bool) else host_of(url) in hosts
+def _pause(error: TransientError, tries: int, deadline: Deadline) -> None:
+    """Wait before the next try; raises VariantError if there is none."""
+    from random import uniform
+
+    # Several clients that were refused together must not return together.
+    pause = max(_PAUSE * 2 ** (tries - 1) * uniform(0.5, 1), error.pause or 0.0)
+    if tries >= _MOST_TRIES or not deadline.allows_try_in(pause):
+        given_up = f" (given up after {tries} tries)" if tries > 1 else ""
+        raise VariantError(
+            *(problem._replace(text=f"{problem.text}{given_up}") for problem in error.problems)
+        ) from None
+    text = f"{error.problems[0].text}; try {tries + 1} of {_MOST_TRIES} in {pause:.1f} seconds"
+    print_detail(text)
+    print_status(f"variant-backend: {text}")
+    time.sleep(pause)
+    print_status("")
 
 
-def _same_server(one: str, other: str) -> bool:
-    """Return whether two URLs have the same server; from http to https, both need the default port."""
-    try:
-        host = host_of(one)
-        if host_of(other) != host:
-            return False
-    except ValueError:  # the request will report it
-        return False
-    schemes = (urlsplit(one).scheme, urlsplit(other).scheme)
-    has_usual_port = not re.search(r":\d+$", host)
-    return schemes[0] == schemes[1] or (schemes == ("http", "https") and has_usual_port)
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).netloc.rpartition("@")[2]
-
-
-def _open(url: str, method: str, headers: Mapping[str, str]) -> HTTPResponse:
+def _open(url: str, method: str, headers: Mapping[str, str], deadline: Deadline) -> HTTPResponse:
     """Send one request; return the answer when its headers have come."""
-    import urllib.request
+    from urllib.request import Request
+
+    from .connections import send
 
     print_detail(f"{method} {shown_url(url)}")
-    with _clear_errors(url):
-        parts = _checked(url)
-        sent = {"User-Agent": f"variant-backend/{__version__}", "Accept-Encoding": "identity", **headers}
-        if authorization := _authorization(parts):
-            sent["Authorization"] = authorization
+    with _clear_errors(url, deadline):
+        parts = quoted_parts(url)
         clean = parts._replace(netloc=host_of(url), fragment="").geturl()
-        # The default opener would follow redirects, and raise errors for statuses.
-        opener = urllib.request.OpenerDirector()
         # A proxy could read and change what this machine sends to itself.
-        opener.add_handler(urllib.request.ProxyHandler({} if is_this_machine(url) else None))
-        opener.add_handler(urllib.request.HTTPHandler())
-        opener.add_handler(urllib.request.HTTPSHandler(context=_context()))
-        response: HTTPResponse = opener.open(
-            urllib.request.Request(clean, headers=sent, method=method), timeout=_PATIENCE
-        )
+        use_proxies = not is_this_machine(url)
+
+        def answer(header: str | None) -> HTTPResponse:
+            sent = {"User-Agent": f"variant-backend/{__version__}", "Accept-Encoding": "identity", **headers}
+            sent.update({"Authorization": header} if header else {})
+            prepared = Request(clean, headers=sent, method=method)
+            return send(prepared, _context(), deadline, use_proxies=use_proxies)
+
+        header = authorization(parts)
+        response = answer(header)
+        if response.status in _DENIED and (other := authorization(parts, denied=True)) not in (None, header):
+            response.close()
+            response = answer(other)
         return response
 
 
-def _checked(url: str) -> SplitResult:
-    """Return the parts of a URL, quoted where not ASCII; raises VariantError if it is not http or https."""
-    parts = urlsplit(url)
-    if parts.scheme not in _PORTS:
-        raise VariantError("not an http or https URL")
-    if not parts.hostname or parts.port == 0:  # reading the port checks it
-        raise VariantError("the URL has no host, or port 0")
-    return parts._replace(path=quote(parts.path, _SAFE), query=quote(parts.query, _SAFE))
+def _response(raw: HTTPResponse, url: str, deadline: Deadline) -> Response:
+    """Return an answer of http.client as a Response; raises VariantError if its end is not clear."""
+    coding, lengths = raw.headers.get("Transfer-Encoding"), {*raw.headers.get_all("Content-Length", [])}
+    size = None
+    if raw.chunked:
+        lengths = set()
+    elif coding not in (None, "identity"):
+        raise VariantError(f"unknown Transfer-Encoding {coding!a}")
+    if lengths:
+        length = ", ".join(lengths)
+        if not re.fullmatch(r"[0-9]{1,18}", length):
+            raise VariantError(f"invalid Content-Length {length!a}")
+        size = int(length)
+    deadline.in_headers = False
+    reason, body = ascii_unless_printable(raw.reason), _body(raw, size, deadline)
+    return Response(url, raw.status, reason, raw.headers, size, body)
 
 
-def _response(raw: HTTPResponse, url: str) -> Response:
-    """Return an answer of urllib as a Response."""
-    length = raw.headers.get("Content-Length", "")
-    size = int(length) if re.fullmatch(r"\d{1,18}", length) and not raw.chunked else None
-    return Response(url, raw.status, ascii_unless_printable(raw.reason), raw.headers, size, _body(raw, size))
-
-
-def _body(raw: HTTPResponse, size: int | None) -> Iterator[bytes]:
+def _body(raw: HTTPResponse, size: int | None, deadline: Deadline) -> Iterator[bytes]:
     """Yield the data as it comes; data beyond the size is not read."""
-    from http.client import HTTPException
+    from http.client import HTTPException, IncompleteRead
 
     left = _STEP if size is None else size
     while left:
         try:
             data = raw.read1(min(left, _STEP))
         except TimeoutError:
-            raise BrokenTransferError(f"no data for {_PATIENCE} seconds") from None
-        except (OSError, HTTPException) as error:
-            raise BrokenTransferError(f"the connection broke: {_reason(error)}") from None
+            raise deadline.error() from None
+        except (OSError, IncompleteRead) as error:
+            raise TransientError(f"the connection broke: {shown_reason(error)}") from None
+        except HTTPException as error:
+            raise VariantError(f"invalid answer: {shown_reason(error)}") from None
         if not data:
             break
+        deadline.count(len(data))
         if size is not None:
             left -= len(data)
+        began = time.monotonic()
         yield data
+        deadline.add(time.monotonic() - began)
     if size is not None and left:
-        raise BrokenTransferError(f"truncated answer: expected {size} bytes, got {size - left}")
+        raise TransientError(f"truncated answer: expected {size} bytes, got {size - left}")
 
 
 @contextmanager
-def _clear_errors(url: str) -> Iterator[None]:
+def _clear_errors(url: str, deadline: Deadline) -> Iterator[None]:
     """Turn errors of urllib into VariantError, without the secrets of URLs."""
     from http.client import HTTPException, InvalidURL, RemoteDisconnected
+    from ssl import SSLEOFError, SSLZeroReturnError
     from urllib.error import URLError
 
     try:
@@ -329,37 +331,34 @@ def _clear_errors(url: str) -> Iterator[None]:
     except (OSError, HTTPException, ValueError) as error:
         cause = error.reason if isinstance(error, URLError) else error
         if isinstance(cause, TimeoutError):
-            raise VariantError(f"no answer in {_PATIENCE} seconds", hint=_proxy(url)) from None
+            raise deadline.error(_proxy(url)) from None
         if isinstance(cause, RemoteDisconnected):
-            raise BrokenTransferError("the server ended the connection without an answer") from None
-        if isinstance(cause, ConnectionError) and not isinstance(cause, ConnectionRefusedError):
-            raise BrokenTransferError(f"the connection broke: {_reason(cause)}") from None
+            raise TransientError("the server ended the connection without an answer") from None
+        broken = (ConnectionError, SSLEOFError, SSLZeroReturnError)
+        if isinstance(cause, broken) and not isinstance(cause, ConnectionRefusedError):
+            raise TransientError(f"the connection broke: {shown_reason(cause)}") from None
         if isinstance(cause, HTTPException) and not isinstance(cause, InvalidURL):
-            raise VariantError(f"the server does not speak HTTP: {_reason(cause)}") from None
+            raise VariantError(f"the server does not speak HTTP: {shown_reason(cause)}") from None
         if not isinstance(cause, OSError):
-            raise VariantError(f"invalid URL: {_reason(cause)}") from None
+            raise VariantError(f"invalid URL: {shown_reason(cause)}") from None
         raise _unreachable(cause, url) from None
 
 
 def _unreachable(error: OSError, url: str) -> VariantError:
     """Return the error for a connection that failed."""
-    from socket import gaierror
+    from importlib.util import find_spec
+    from socket import EAI_AGAIN, gaierror
     from ssl import SSLCertVerificationError
 
     if isinstance(error, SSLCertVerificationError):
-        return VariantError(
-            f"cannot verify the server's certificate: {error.verify_message}",
-            hint="set SSL_CERT_FILE to a file with the certificate authorities that you trust",
-        )
+        hint = "set SSL_CERT_FILE to a file with the certificate authorities that you trust"
+        if not find_spec("truststore"):
+            hint += ", or run pip install 'variant-backend[truststore]' to use those of this system"
+        return VariantError(f"cannot verify the server's certificate: {error.verify_message}", hint=hint)
     if isinstance(error, gaierror):
-        return VariantError(f"unknown host: {_reason(error)}", hint=_proxy(url))
-    return VariantError(f"cannot connect to the server: {_reason(error)}", hint=_proxy(url))
-
-
-def _reason(error: object) -> str:
-    """Return the text of an exception in one line, or its type if it has no text."""
-    text = getattr(error, "strerror", None) or str(error)
-    return ascii_unless_printable(shown_url(" ".join(str(text).split()))) or type(error).__name__
+        kind = TransientError if error.errno == EAI_AGAIN else VariantError
+        return kind(f"unknown host: {shown_reason(error)}", hint=_proxy(url))
+    return VariantError(f"cannot connect to the server: {shown_reason(error)}", hint=_proxy(url))
 
 
 def _proxy(url: str) -> str | None:
@@ -373,80 +372,19 @@ def _proxy(url: str) -> str | None:
 
 @cache
 def _context() -> SSLContext:
-    """Return the context that verifies certificates; creating it takes long."""
-    from ssl import create_default_context
+    """Return the context that verifies certificates; creating it takes long.
 
-    return create_default_context()
-
-
-def _authorization(parts: SplitResult) -> str | None:
-    """Return the header with user and password from a URL, or from ~/.netrc for its host."""
-    from base64 import b64encode
-
-    user, password = parts.username, parts.password
-    if user is not None:
-        user, password = unquote(user), unquote(password or "")
-    else:
-        with suppress(VariantError):  # reported if the server denies access
-            user, password = _from_netrc(parts.hostname or "")
-    return None if user is None else f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
-
-
-def _from_netrc(host: str) -> tuple[str | None, str | None]:
-    """Return user and password for a host from ~/.netrc; raises VariantError if it cannot be read.
-
-    Its ``default`` is ignored, because index pages and redirects can name any host.
+    `truststore` asks the system, as in pip and uv. SSL_CERT_FILE and SSL_CERT_DIR name other authorities.
     """
-    from netrc import NetrcParseError, netrc
+    import ssl
 
-    path = _netrc_path()
-    if path is None:
-        return None, None
-    try:
-        known = netrc(path).hosts
-        known.pop("default", None)
-        login, _, password = known.get(host, (None, None, None))
-    except (OSError, ValueError, NetrcParseError) as error:
-        raise VariantError(f"{path} cannot be read: {_reason(error)}") from None
-    return login, password or ""
+    if not any(map(os.environ.get, ("SSL_CERT_FILE", "SSL_CERT_DIR"))):
+        try:
+            import truststore
 
-
-def _netrc_path() -> Path | None:
-    """Return the file that NETRC names, or ~/.netrc if it exists."""
-    if named := os.environ.get("NETRC"):
-        return Path(named)
-    with suppress(OSError, RuntimeError):  # RuntimeError: no home folder
-        # On Windows, the file may have the second name.
-        return next((path for name in (".netrc", "_netrc") if (path := Path.home() / name).exists()), None)
-    return None
-
-
-def _where_credentials_are() -> str:
-    """Return the remedy for denied access."""
-    try:
-        _from_netrc("")
-    except VariantError as error:
-        return f"{_CREDENTIALS}; {error}"
-    return _CREDENTIALS
-
-
-def check_base_url(url: str) -> str:
-    """Return a URL without slashes at its end; raises VariantError if it cannot be the URL of an index."""
-    needed = "use an http or https URL of a folder, such as https://host/packages"
-    shown = repr(shown_url(url))
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises if it is invalid
-    except ValueError as error:
-        raise VariantError(str(error), place=shown, hint=needed) from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise VariantError("not an http or https URL", place=shown, hint=needed)
-    if not re.fullmatch(r"[!-~]+", url) or "\\" in url:
-        raise VariantError("invalid characters in a URL", place=shown, hint="percent-encode them")
-    if "?" in url or "#" in url:
-        raise VariantError("has a query or fragment", place=shown, hint=needed)
-    if "@" in parts.netloc:
-        raise VariantError(
-            "has a user or password, which the pages would show", hint="remove both from the URL"
-        )
-    return url.rstrip("/")
+            return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        except ModuleNotFoundError:
+            pass  # it is optional
+        except Exception as error:  # of any type: Python or the system may be too old for it
+            print_detail(f"truststore cannot be used: {shown_reason(error)}")
+    return ssl.create_default_context()

@@ -11,9 +11,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
+from threading import Timer
 from typing import IO, Any, NamedTuple, cast
 
 from .terminal import print_detail
@@ -103,6 +105,59 @@ def run_within(seconds: float, command: Sequence[str]) -> Ended | None:
         finally:
             end_group(process)
     return Ended(process.returncode, output, errors)
+
+
+def output_within(seconds: float, command: Sequence[str], *, limit: int) -> bytes | None:
+    """Run a program without input, and return its output on stdout; None if its exit code is not 0.
+
+    The command is not printed, stderr is discarded, and at most *limit* bytes of stdout are read. Raises
+    TimeoutError if the program does not end, and OSError if it cannot be started.
+    """
+    environ = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    no_file = subprocess.DEVNULL
+    reading, writing = os.pipe()
+    is_late = False
+    with open(reading, "rb") as output:  # noqa: PTH123  # a pipe
+        try:
+            process = subprocess.Popen(
+                command, stdin=no_file, stdout=writing, stderr=no_file, env=environ, **GROUP
+            )
+        finally:
+            os.close(writing)
+
+        def end() -> None:
+            nonlocal is_late
+            is_late = True
+            end_group(process)
+
+        timer = Timer(seconds, end)
+        timer.start()
+        try:
+            content = output.read(limit)
+            if len(content) < limit:  # else it may wait until more is read
+                process.wait()
+        finally:
+            timer.cancel()
+            end_group(process)
+    if is_late:
+        raise TimeoutError
+    return content if process.returncode == 0 else None
+
+
+def programs_on_path(
+    names: Iterable[str], environ: Mapping[str, str], *, windows: bool = sys.platform == "win32"
+) -> Iterator[Path]:
+    """Yield the first program of each name on ``PATH``.
+
+    Relative folders are skipped. Unlike `shutil.which`, this never looks into the current folder: a cloned
+    project may contain a program of the same name.
+    """
+    folders = [Path(text) for text in environ.get("PATH", "").split(os.pathsep) if Path(text).is_absolute()]
+    for name in names:
+        candidates = (folder / (f"{name}.exe" if windows else name) for folder in folders)
+        # Path.is_file raises OSError for a name that is too long, and in a folder that is closed.
+        programs = (path for path in candidates if os.path.isfile(path) and os.access(path, os.X_OK))  # noqa: PTH113
+        yield from islice(programs, 1)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import VariantError
+from .regular_files import open_regular
 from .terminal import print_read
 
 # The most that one call copies: small enough to report progress in between, and large enough that a copy in
@@ -91,10 +92,10 @@ class Source(NamedTuple):
 
 @contextmanager
 def opened_file(path: Path) -> Iterator[Source]:
-    """Open a file as a source; raises VariantError, without a place, if it cannot be read."""
+    """Open a regular file as a source; raises VariantError, without a place, if it cannot be read."""
     print_read(path)
     try:
-        with path.open("rb", buffering=0) as file:
+        with open_regular(path, buffering=0) as file:
             yield Source.of(file.fileno())
     except OSError as error:
         raise VariantError(error.strerror or str(error)) from None
@@ -130,10 +131,12 @@ def file_digest(path: Path, algorithm: str = "sha256", advance: Advance = lambda
 
     digest = hashlib.new(algorithm)
     try:
-        with path.open("rb", buffering=0) as file:
+        with open_regular(path, buffering=0) as file:
             while block := file.read(_BUFFER):
                 digest.update(block)
                 advance(len(block))
+    except VariantError as error:
+        raise error.within(path) from None
     except OSError as error:
         raise VariantError(str(error.strerror), place=path) from None
     return digest.hexdigest()

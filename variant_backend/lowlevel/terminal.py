@@ -71,9 +71,20 @@ def heading(*texts: str) -> list[str]:
 def escaped(text: str) -> str:
     r"""Return a text on one line that is safe to print: all but printable characters and spaces is escaped.
 
-    >>> print(escaped("a\nb\x1b[2J"), escaped("::error::x"))
-    a\nb\x1b[2J \x3a:error::x
+    URLs in it lose what may be secret.
+
+    >>> print(escaped("a\nb\x1b[2J"), escaped("::error::x"), escaped("https://me:pw@example.org/?x"))
+    a\nb\x1b[2J \x3a:error::x https://example.org/
     """
+    if ":/" in text or "p:\\" in text or "s:\\" in text:
+        from .urls import without_secrets  # rarely needed, and slow to import
+
+        text = without_secrets(text)
+    return _harmless(text)
+
+
+def _harmless(text: str) -> str:
+    """Return a text with all but printable characters and spaces escaped."""
     if not text.isprintable():
         text = "".join(character if _is_harmless(character) else ascii(character)[1:-1] for character in text)
     return re.sub(_COMMAND, _as_escapes, text) if ":" in text or "#" in text else text
@@ -147,10 +158,13 @@ def print_table(rows: Sequence[Sequence[str]]) -> None:
 
 
 def print_document(content: bytes) -> None:
-    """Print a document in UTF-8 on stdout, byte for byte; on a terminal, its lines are escaped."""
-    if is_terminal(sys.stdout):
+    """Print a document in UTF-8 on stdout, byte for byte; on a terminal, its lines are escaped.
+
+    URLs in it are complete.
+    """
+    if sys.stdout is not None and is_terminal(sys.stdout):
         for line in content.decode("utf-8", "replace").removesuffix("\n").split("\n"):
-            print_line(line)
+            _write(sys.stdout, f"{_harmless(line)}\n")
     elif buffer := getattr(sys.stdout, "buffer", None):
         sys.stdout.flush()
         buffer.write(content)

@@ -54,6 +54,49 @@ def workspace(folder: Path, *, hidden: bool = True) -> Iterator[Path]:
         _remove(path, lock_path, lock)
 
 
+def move_new(part: Path, target: Path) -> None:
+    """Give a file in a workspace its final name in one step; raises FileExistsError if that name exists.
+
+    On file systems without hard links, the name exists as an empty file for a moment, and remains if the
+    process is killed in that moment. A file that another program puts there in that moment is replaced.
+    """
+    if sys.platform == "win32":
+        part.rename(target)
+        return
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise
+    except OSError:  # each file system has another error for this; any other error comes again
+        target.touch(exist_ok=False)
+        try:
+            part.replace(target)
+        except BaseException:
+            target.unlink()
+            raise
+    else:
+        part.unlink()
+
+
+def move(part: Path, target: Path, *, force: bool) -> None:
+    """Give a file in a workspace its final name; raises VariantError if that exists, unless *force* is true.
+
+    A file that appears at *target* while the new one is made is not replaced, see `move_new`.
+    """
+    if force:
+        part.replace(target)
+        return
+    try:
+        move_new(part, target)
+    except FileExistsError:
+        raise already_exists(target) from None
+
+
+def already_exists(target: Path) -> VariantError:
+    """Return the error for a file that is replaced only with ``--force``."""
+    return VariantError("already exists", place=target, hint="use --force to replace it")
+
+
 def folder_error(folder: Path, error: OSError) -> VariantError:
     """Return the error for an output folder that cannot be created or written."""
     if isinstance(error, FileExistsError | NotADirectoryError):

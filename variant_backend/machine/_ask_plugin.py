@@ -9,9 +9,10 @@ REFERENCE is ``module`` or ``module:object.path``; a class is called to get an i
 null for missing attributes:
 
     {"namespace": ..., "all_properties_compatible": ..., "configs": [{"name": ..., "values": [...],
-     "multi_value": ...}, ...], "printed": ...}
+     "multi_value": ...}, ...], "imports": {"modules": ..., "seconds": ...}, "seconds": ..., "printed": ...}
 
-If that fails, it prints one line about the error, and whether a module is missing:
+``imports`` is the number of modules that importing the plugin adds, and the time it takes. ``seconds`` is
+the time of all. If that fails, it prints one line about the error, and whether a module is missing:
 
     {"error": "...", "is_missing": ...}
 
@@ -29,12 +30,16 @@ from functools import reduce
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
+from time import perf_counter
 
 
 def ask(reference: str, method: str) -> dict[str, object]:
     """Return the answer of a plugin, as printed."""
-    module, _, path = reference.partition(":")
-    plugin = reduce(getattr, filter(None, path.split(".")), import_module(module))
+    name, _, path = reference.partition(":")
+    before, started = len(sys.modules), perf_counter()
+    module = import_module(name)
+    imports = {"modules": len(sys.modules) - before, "seconds": round(perf_counter() - started, 3)}
+    plugin = reduce(getattr, filter(None, path.split(".")), module)
     if isinstance(plugin, type):
         plugin = plugin()
     configs = [
@@ -49,6 +54,8 @@ def ask(reference: str, method: str) -> dict[str, object]:
         "namespace": getattr(plugin, "namespace", None),
         "all_properties_compatible": getattr(plugin, "all_properties_compatible", None),
         "configs": configs,
+        "imports": imports,
+        "seconds": round(perf_counter() - started, 3),
     }
 
 

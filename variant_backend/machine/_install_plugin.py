@@ -1,10 +1,10 @@
 """Install requirements into a new environment. This program runs in its own process and is not imported.
 
-    python _install_plugin.py INSTALLER REQUIREMENT...
+    python _install_plugin.py INSTALLER CONSTRAINTS REQUIREMENT...
 
-INSTALLER is ``pip`` or ``uv``. The program prints one line of JSON to stdout: ``{"python": ..., "path":
-...}`` with the interpreter and the folder of the environment, or ``{"error": "..."}``. The exit code is
-always 0.
+INSTALLER is ``pip`` or ``uv``. CONSTRAINTS is a list in JSON: lines of a constraints file. The program prints
+one line of JSON to stdout: ``{"python": ..., "path": ...}`` with the interpreter and the folder of the
+environment, or ``{"error": "..."}``. The exit code is always 0.
 
 The environment and all temporary files are in the folder that TMPDIR, TEMP or TMP names. The caller uses and
 removes them.
@@ -26,20 +26,22 @@ _LAST_LINES = 3
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def install(installer: Literal["pip", "uv"], requirements: Sequence[str]) -> dict[str, str]:
+def install(
+    installer: Literal["pip", "uv"], constraints: Sequence[str], requirements: Sequence[str]
+) -> dict[str, str]:
     """Make the environment, and return the answer to print."""
     from build.env import DefaultIsolatedEnv
 
     os.environ.pop("PYTHONPATH", None)  # its distributions would not be installed
     env = DefaultIsolatedEnv(installer=installer).__enter__()  # __exit__ would remove it
-    env.install(requirements)
+    env.install(requirements, constraints)
     return {"python": env.python_executable, "path": env.path}
 
 
-def main(installer: Literal["pip", "uv"], *requirements: str) -> None:
+def main(installer: Literal["pip", "uv"], constraints: str, *requirements: str) -> None:
     """Install the requirements, and print the answer."""
     try:
-        answer = install(installer, requirements)
+        answer = install(installer, json.loads(constraints), requirements)
     except subprocess.CalledProcessError as error:
         answer = {"error": _last_words(error)}
     except Exception as error:  # of several types; for example, uv is missing

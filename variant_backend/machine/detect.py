@@ -8,13 +8,14 @@ The environment variables that force a fact for uv force it here too.
 from __future__ import annotations
 
 import platform
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ..errors import VariantError
 from ..formats.hardware_file import Detected, Hardware
-from ..formats.toml_read import read_toml
+from ..formats.toml_read import parse_toml
+from ..lowlevel.piped_input import read_input
+from ..lowlevel.terminal import print_read
 from ..variants.known_providers import KNOWN_PROVIDERS
 from ..variants.namespace_support import Lazy
 from ..wheels.wrong_files import missing_problem
@@ -61,16 +62,28 @@ def hardware_of(path: Path | None, environ: Mapping[str, str]) -> Hardware:
 
 
 def load_hardware(path: Path) -> Hardware:
-    """Read a machine file, TOML if its name ends in .toml, else JSON; ``-`` is stdin. Raises VariantError."""
+    """Read a machine file or a pipe with its content; ``-`` is stdin. Raises VariantError.
+
+    It is TOML if its name ends in .toml, and JSON if it ends in .json; else its content decides.
+    """
     if str(path) == "-":
-        return Hardware.from_bytes(sys.stdin.buffer.read(), "stdin")
+        return Hardware.from_bytes(_content(None, "stdin"), "stdin")
     if problem := missing_problem(path, "a machine file"):
         hint = problem.remedy or "write it with `variant-backend hardware -o FILE` on that machine"
         raise VariantError(problem, hint=hint)
+    content = _content(path, path)
     if path.suffix == ".toml":
-        return Hardware.from_table(read_toml(path), str(path))
+        return Hardware.from_table(parse_toml(content, path), str(path))
+    read = Hardware.from_json if path.suffix == ".json" else Hardware.from_bytes
+    return read(content, str(path))
+
+
+def _content(path: Path | None, place: object) -> bytes:
+    """Return the input; raises VariantError with a *place*."""
+    print_read(place)
     try:
-        data = path.read_bytes()
+        return read_input(path)
+    except VariantError as error:
+        raise error.within(place) from None
     except OSError as error:
-        raise VariantError(str(error.strerror), place=path) from None
-    return Hardware.from_json(data, str(path))
+        raise VariantError(error.strerror or str(error), place=place) from None

@@ -12,14 +12,14 @@ import re
 import shlex
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import VariantError, did_you_mean
-from ..lowlevel.processes import run_within
+from ..lowlevel.processes import programs_on_path, run_within
+from ..lowlevel.regular_files import read_regular
 from ..wheels.inspection import has_distributions
 
 # Seconds.
@@ -126,7 +126,9 @@ def named_environment(
         return _environment_of(path, named, environ)
     if path.name != text:
         raise VariantError(f"interpreter not found{_nearest(path)}", place=text, hint=_REMEDY)
-    for executable in _on_path([text.removesuffix(".exe") if windows else text], environ, windows=windows):
+    for executable in programs_on_path(
+        [text.removesuffix(".exe") if windows else text], environ, windows=windows
+    ):
         return _environment_of(executable, named, environ)
     raise VariantError(f"interpreter not found on PATH{_nearest(path)}", place=text, hint=_REMEDY)
 
@@ -165,7 +167,7 @@ def _environment_on_path(environ: Mapping[str, str], *, windows: bool) -> Enviro
     On Windows, ``python.exe`` may be a placeholder for the store, and ``py.exe`` starts an installed Python.
     """
     errors: list[VariantError] = []
-    for executable in _on_path(("python", "py" if windows else "python3"), environ, windows=windows):
+    for executable in programs_on_path(("python", "py" if windows else "python3"), environ, windows=windows):
         try:
             return _environment_of(executable, "PATH", environ)
         except VariantError as error:
@@ -173,18 +175,6 @@ def _environment_on_path(environ: Mapping[str, str], *, windows: bool) -> Enviro
     if errors:
         raise errors[0]
     return None
-
-
-def _on_path(names: Iterable[str], environ: Mapping[str, str], *, windows: bool) -> Iterator[Path]:
-    """Yield the first program of each name on ``PATH``.
-
-    Relative folders are skipped. Unlike `shutil.which`, this never looks into the current folder: a cloned
-    project may contain a program of the same name.
-    """
-    folders = [Path(text) for text in environ.get("PATH", "").split(os.pathsep) if Path(text).is_absolute()]
-    for name in names:
-        candidates = (folder / (f"{name}.exe" if windows else name) for folder in folders)
-        yield from islice((path for path in candidates if _is_file(path) and os.access(path, os.X_OK)), 1)
 
 
 def _environment_of(executable: Path, found_by: str, environ: Mapping[str, str]) -> Environment:
@@ -287,7 +277,7 @@ def _cpython(prefix: Path, version: str | None, folders: Iterable[Path], impleme
 def _read_config(path: Path) -> dict[str, str]:
     """Read pyvenv.cfg (PEP 405); raises VariantError if it cannot be read."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = read_regular(path).decode("utf-8", "replace").splitlines()
     except OSError as error:
         raise VariantError(f"cannot be read: {error.strerror or error}", place=path, hint=_REMEDY) from None
     pairs = (line.partition("=") for line in lines)
@@ -336,7 +326,7 @@ def _added_paths(folder: Path) -> list[Path]:
     added: list[Path] = []
     for file in sorted(folder.glob("*.pth")):
         try:
-            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+            lines = read_regular(file).decode("utf-8", "replace").splitlines()
         except OSError:
             continue
         paths = (line.strip() for line in lines if not line.startswith(("#", "import ", "import\t")))

@@ -164,7 +164,7 @@ def alignment_of(installed: Sequence[Installed], folders: Sequence[Path], namesp
 def _linking_packages(folders: Sequence[Path], namespace: str) -> tuple[list[PlainPackage], list[Problem]]:
     """Return the installed plain packages that link runtimes of a namespace, by name.
 
-    The problems are those of modules that cannot be read. No code of a package runs.
+    The problems are those of modules and RECORDs that cannot be read. No code of a package runs.
     """
     # Only `--align` needs them, and dispatching imports this module.
     from ..variants.runtimes import Runtimes, linked_for
@@ -173,6 +173,9 @@ def _linking_packages(folders: Sequence[Path], namespace: str) -> tuple[list[Pla
     packages: list[PlainPackage] = []
     problems: list[Problem] = []
     for name, version, files in plain_distributions(folders):
+        if isinstance(files, VariantError):
+            problems += files.problems
+            continue
         runtimes, unread = installed_runtimes(files)
         problems += unread
         if linked := linked_for(namespace, runtimes.linked):

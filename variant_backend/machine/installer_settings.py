@@ -21,6 +21,7 @@ from typing import Any, TypeAlias
 
 from ..errors import VariantError
 from ..formats.toml_read import parse_toml
+from ..lowlevel.regular_files import read_regular
 
 Settings: TypeAlias = dict[str, object]
 
@@ -160,9 +161,9 @@ def _table(path: Path) -> Settings:
     Raises VariantError or OSError if uv.toml cannot be read.
     """
     if path.name != "pyproject.toml":
-        return parse_toml(path.read_bytes(), path)
+        return parse_toml(read_regular(path), path)
     with suppress(VariantError, OSError):
-        tool = parse_toml(path.read_bytes(), path).get("tool")
+        tool = parse_toml(read_regular(path), path).get("tool")
         table = tool.get("uv") if isinstance(tool, dict) else None
         return table if isinstance(table, dict) else {}
     return {}

@@ -40,16 +40,28 @@ class _Feature(NamedTuple):
     several: bool
 
 
+class Cost(NamedTuple):
+    """What an answer takes: its time, and the modules that importing the plugin adds, with their time.
+
+    The times are in seconds. The start of the interpreter is not included.
+    """
+
+    seconds: float
+    modules: int
+    import_seconds: float
+
+
 class _RawAnswer(NamedTuple):
     """The answer of a plugin; *violations* are of rules that builds do not enforce.
 
-    *namespace* is None if the plugin has none.
+    *namespace* is None if the plugin has none. *cost* is what the answer took.
     """
 
     features: dict[str, _Feature]
     all_compatible: bool
     namespace: str | None
     violations: tuple[Problem, ...]
+    cost: Cost
 
 
 class Plugin(NamedTuple):
@@ -76,11 +88,11 @@ def installed_plugins(folders: Sequence[Path]) -> tuple[list[Plugin], list[Probl
 
     No plugin is run. If a distribution is in several folders, the first one is used, as in Python.
     """
-    from importlib.metadata import distributions
+    from ..wheels.distributions import find_distributions  # takes long to import
 
     plugins, problems = list[Plugin](), list[Problem]()
     seen = {""}  # Python ignores distributions without a name
-    for distribution in distributions(path=[*map(str, folders)]):
+    for distribution in find_distributions(folders):
         name, version = "", ""
         with suppress(Exception):  # invalid files raise errors of many types
             metadata = distribution.metadata
@@ -131,8 +143,43 @@ def query_isolated(namespace: str, provider: PluginProvider, python: str) -> dic
     return {name: feature.values for name, feature in answer.features.items()}
 
 
-def protocol_problems(plugin: Plugin, python: str) -> list[Problem]:
-    """Run an installed plugin, and return all its violations of the protocol."""
+def required_by(plugin: Plugin, folders: Sequence[Path]) -> list[str]:
+    """Return the requirements of a plugin's distribution in site-packages folders."""
+    from importlib.metadata import distributions
+
+    places = [*map(str, folders)]
+    return next(([*(one.requires or ())] for one in distributions(name=plugin.distribution, path=places)), [])
+
+
+def contradicting_variants(plugin: Plugin, folders: Sequence[Path]) -> Iterator[Problem]:
+    """Yield the installed variants whose plugin-api is none of the plugins of the same distribution."""
+    from packaging.requirements import Requirement
+
+    from ..wheels.inspection import inspect_installed_variants
+
+    own = normalize(plugin.distribution)
+    plugins = installed_plugins(folders)[0]
+    references = [other.reference for other in plugins if normalize(other.distribution) == own]
+    for _, inspection in inspect_installed_variants(folders):
+        if isinstance(inspection, VariantError) or inspection.metadata is None:
+            continue
+        for namespace, provider in inspection.metadata.providers.items():
+            if not isinstance(provider, PluginProvider) or provider.plugin_api is None:
+                continue
+            names = [normalize(Requirement(text).name) for text in provider.requires]
+            if own in names and provider.reference not in references:
+                place = f"{inspection.name} {inspection.version}: providers.{namespace}.plugin-api"
+                text = (
+                    f"{provider.reference!r} is not an entry point of {plugin.distribution} {plugin.version}"
+                )
+                yield Problem("error", place, text, f"entry points: {one_of(map(repr, references))}")
+
+
+def protocol_problems(plugin: Plugin, python: str) -> tuple[list[Problem], Cost | None]:
+    """Run an installed plugin, and return all its violations of the protocol, and what the answer took.
+
+    The cost is None if the plugin gives no answer.
+    """
     problems: list[Problem] = []
     answers: dict[str, _RawAnswer] = {}
     for method in (_SUPPORTED, _ALL):
@@ -144,7 +191,8 @@ def protocol_problems(plugin: Plugin, python: str) -> list[Problem]:
     if len(answers) == 2:
         texts = _contradictions(answers[_SUPPORTED], answers[_ALL])
         problems += (Problem("error", str(plugin), text) for text in texts)
-    return list(dict.fromkeys(problems))  # both methods may have the same
+    cost = answers[_SUPPORTED].cost if _SUPPORTED in answers else None
+    return list(dict.fromkeys(problems)), cost  # both methods may have the same problems
 
 
 def _contradictions(supported: _RawAnswer, known: _RawAnswer) -> Iterator[str]:
@@ -351,7 +399,9 @@ def _read_answer(answer: Mapping[str, Any], method: str, place: str, *, strict: 
     if document.problems:
         problems = [problem.within(place) for problem in document.problems]
         raise VariantError(*problems, *(violations if strict else ()))
-    return _RawAnswer(features, all_compatible, namespace, tuple(violations))
+    imports = answer["imports"]
+    cost = Cost(answer["seconds"], imports["modules"], imports["seconds"])
+    return _RawAnswer(features, all_compatible, namespace, tuple(violations), cost)
 
 
 def _read_feature(document: Document, config: Mapping[str, Any], place: str) -> tuple[str | None, _Feature]:

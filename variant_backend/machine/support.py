@@ -23,7 +23,7 @@ from ..variants.namespace_support import (
 from ..variants.providers import PluginProvider
 from ..variants.ranking import Supported
 from .installed import Installed, aligned, disagreements
-from .trusted_plugins import Installer, ask_trusted, objection
+from .trusted_plugins import ROOT_REMEDY, Installer, Trusted, ask_trusted, objection
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -57,20 +57,22 @@ class Machine(NamedTuple):
 class Policy(NamedTuple):
     """The wishes of the user.
 
-    *given* are supported values that the user gives. *trusted* are the normalized names of packages whose
-    plugins may run; *installer* installs them. *enabled*, *disabled* and *align* are namespaces. *pinned* are
-    versions by normalized name, which replace the installed ones.
+    *given* are supported values that the user gives. *trusted* are the packages whose plugins may run;
+    *installer* installs them. *enabled*, *disabled* and *align* are namespaces. *pinned* are versions by
+    normalized name, which replace the installed ones. *refuses_root*: plugins would run as root, and the user
+    does not allow that.
     """
 
     given: Supported = {}  # noqa: RUF012  # no code changes this default
-    trusted: frozenset[str] = frozenset()
+    trusted: Trusted = {}  # noqa: RUF012  # no code changes this default
     enabled: Collection[str] = ()
     disabled: Collection[str] = ()
     align: tuple[str, ...] = ()
     pinned: Mapping[str, Version] = {}
     installer: Installer = "pip"
-    # The packages of --trust-plugin, without those in the user's configuration.
+    # The packages of --trust-plugin that must be plugins: with a version, they may be dependencies of one.
     named_plugins: frozenset[str] = frozenset()
+    refuses_root: bool = False
 
 
 def machine_support(
@@ -118,7 +120,13 @@ def _with_plugins(metadata: VariantMetadata, known: Support, policy: Policy) -> 
         if reason := objection(provider, policy.trusted):
             origins[namespace] = UNKNOWN.with_more(f"; {reason}")
             continue
-        answer = ask_trusted(namespace, provider, policy.installer)
+        answer = (
+            VariantError(
+                "plugins do not run as root", place=f"providers.{namespace}: plugin", hint=ROOT_REMEDY
+            )
+            if policy.refuses_root
+            else ask_trusted(namespace, provider, policy.installer, tuple(policy.trusted.values()))
+        )
         if isinstance(answer, VariantError):
             problems += answer.problems
             supported[namespace], origins[namespace] = {}, FAILED

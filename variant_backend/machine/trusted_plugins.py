@@ -1,23 +1,26 @@
 """Install each plugin that the user trusts into an isolated environment, and run it there.
 
 A release may name any package as the plugin of its namespace. The plugin runs only if the user has named
-that package too.
+that package too. The user may limit it to one version, and to files with given hashes.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from ..errors import VariantError, one_of
+from ..lowlevel.newer_dependencies import ENVIRONMENTS
 from ..lowlevel.processes import Child, command_line, temporary_folder
 from ..lowlevel.terminal import print_detail
-from ..variants.filename import normalize
+from ..variants.filename import check_project_name, normalize
 from ..variants.providers import PluginProvider
 from .installer_settings import isolated_environ
 from .plugins import query_isolated
@@ -34,6 +37,19 @@ _PROGRAM = Path(__file__).with_name("_install_plugin.py")
 _TIME_LIMIT = 600
 
 
+_TRUST = re.compile(r"([^=\s]+)(?:\s*==\s*([^=\s]+)((?:\s+--hash=sha256:[0-9a-f]{64})*))?")
+_FORMS = "write NAME, NAME==VERSION or 'NAME==VERSION --hash=sha256:DIGEST'"
+
+# Variables with which pip and uv install only files that have a hash. Building an sdist would download
+# others without one.
+_HASHES_ONLY = {
+    **{"PIP_REQUIRE_HASHES": "1", "PIP_ONLY_BINARY": ":all:"},
+    **{"UV_REQUIRE_HASHES": "1", "UV_NO_BUILD": "1"},
+}
+
+ROOT_REMEDY = "use --allow-root, or write allow-root = true into the configuration file"
+
+
 class PluginAnswer(NamedTuple):
     """What a plugin reports as supported on this machine, best first, and the plugin's name and version."""
 
@@ -41,11 +57,65 @@ class PluginAnswer(NamedTuple):
     origin: str
 
 
-def objection(provider: PluginProvider, trusted: Collection[str]) -> str | None:
-    """Return why the plugin of a provider must not run, None if it may; *trusted* are normalized names.
+class TrustedPackage(NamedTuple):
+    """A package whose plugins may run: by normalized name, or one version of it, or files with hashes."""
 
-    >>> objection(PluginProvider(("Speech_Provider>=1",)), {"speech-provider"})
-    >>> objection(PluginProvider(("speech-provider",)), {"nvidia"})
+    name: str
+    version: str | None = None
+    hashes: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> TrustedPackage:
+        """Read one of the forms of a requirements file; raises VariantError.
+
+        >>> TrustedPackage.parse("Speech_Provider == 1.0")
+        TrustedPackage(name='speech-provider', version='1.0', hashes=())
+        """
+        from packaging.version import Version
+
+        match = _TRUST.fullmatch(text.strip())
+        if match is None:
+            raise VariantError(f"expected a trusted package, got {text!r}", hint=_FORMS)
+        name, version, hashes = match.groups()
+        check_project_name(name)
+        try:
+            version = version and str(Version(version))
+        except ValueError:  # InvalidVersion, or more digits than Python converts
+            raise VariantError(f"{text!r}: invalid version {version!r}", hint=_FORMS) from None
+        return cls(normalize(name), version, tuple(re.findall(r"sha256:\w+", hashes or "")))
+
+    def __str__(self) -> str:
+        version = f"=={self.version}" if self.version else ""
+        return " ".join([f"{self.name}{version}", *(f"--hash={digest}" for digest in self.hashes)])
+
+
+# By normalized name.
+Trusted: TypeAlias = Mapping[str, TrustedPackage]
+
+
+def trusting(packages: Sequence[TrustedPackage]) -> dict[str, TrustedPackage]:
+    """Return trusted packages by name; raises VariantError if one is given in two versions."""
+    result: dict[str, TrustedPackage] = {}
+    for package in packages:
+        other = result.setdefault(package.name, package)
+        if other.version != package.version:
+            text = f"two versions of {package.name!r}: {other} and {package}"
+            raise VariantError(text, hint="leave one of them out")
+        hashes = (*other.hashes, *package.hashes) if other.hashes and package.hashes else ()
+        result[package.name] = package._replace(hashes=tuple(dict.fromkeys(hashes)))
+    return result
+
+
+def is_root() -> bool:
+    """Return whether this process has the rights of root; false on Windows."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def objection(provider: PluginProvider, trusted: Trusted) -> str | None:
+    """Return why the plugin of a provider must not run, None if it may.
+
+    >>> objection(PluginProvider(("Speech_Provider>=1",)), trusting([TrustedPackage("speech-provider")]))
+    >>> objection(PluginProvider(("speech-provider",)), {})
     'its plugin is not trusted; use --trust-plugin speech-provider'
     """
     try:
@@ -59,24 +129,35 @@ def objection(provider: PluginProvider, trusted: Collection[str]) -> str | None:
     names = dict.fromkeys(normalize(requirement.name) for requirement in requirements)
     if missing := [name for name in names if name not in trusted]:
         return f"its plugin is not trusted; use {' '.join(f'--trust-plugin {name}' for name in missing)}"
+    for requirement in requirements:
+        package = trusted[normalize(requirement.name)]
+        if package.version and not _allows(requirement, package.version):
+            text = f"{package.name}=={package.version} is trusted, and the release requires {requirement}"
+            return f"its plugin is not run: {text}; use --trust-plugin {package.name} to trust all versions"
     return None
 
 
 @cache  # most releases of a project have the same provider, and an environment takes seconds
 def ask_trusted(
-    namespace: str, provider: PluginProvider, installer: Installer
+    namespace: str,
+    provider: PluginProvider,
+    installer: Installer,
+    trusted: tuple[TrustedPackage, ...] = (),
 ) -> PluginAnswer | VariantError:
     """Install the plugin of a provider, run it, and return its answer, or an error.
 
-    The caller has checked that there is no `objection` to it. `build` makes the environment, and the
-    environment is removed afterwards.
+    The caller has checked that there is no `objection` to it. *trusted* packages with a version limit what is
+    installed, also as dependencies. `build` makes the environment, and the environment is removed afterwards.
     """
-    requirements = _applicable(provider)
     place = f"providers.{namespace}: plugin {provider.reference!r}"
-    names = list(map(_without_marker, requirements))
+    requirements = _applicable(provider)
+    pins = {package.name: package for package in trusted if package.version}
+    names = [_installed_as(requirement, pins) for requirement in requirements]
+    has_hashes = any(package.hashes for package in pins.values())
     try:
+        ENVIRONMENTS.check()
         with temporary_folder() as folder:
-            env = _install(names, installer, folder)
+            env = _install(names, list(map(str, pins.values())), installer, folder, has_hashes)
             if "error" not in env:
                 features = query_isolated(namespace, provider, env["python"])
                 versions = _versions(requirements, env["path"])
@@ -86,7 +167,9 @@ def ask_trusted(
         return error
     except OSError as error:  # for example, the disk is full
         reason = str(error)
-    return VariantError(f"{installer} cannot install {one_of(names)}: {reason}", place=place)
+    hint = "trust each dependency in this form: 'NAME==VERSION --hash=sha256:DIGEST'"
+    text = f"{installer} cannot install {one_of(names)}: {reason}"
+    return VariantError(text, place=place, hint=hint if has_hashes else None)
 
 
 def _applicable(provider: PluginProvider) -> list[Requirement]:
@@ -97,20 +180,38 @@ def _applicable(provider: PluginProvider) -> list[Requirement]:
     return [one for one in requirements if one.marker is None or one.marker.evaluate()]
 
 
-def _without_marker(requirement: Requirement) -> str:
+def _allows(requirement: Requirement, version: str) -> bool:
+    try:
+        return requirement.specifier.contains(version, prereleases=True)
+    except ValueError:  # more digits than Python converts
+        return False
+
+
+def _installed_as(requirement: Requirement, pins: Trusted) -> str:
+    """Return a requirement without its marker, with the trusted version in place of the release's."""
+    if package := pins.get(normalize(requirement.name)):
+        extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+        return f"{package.name}{extras}=={package.version}"
     return str(requirement).partition(";")[0].rstrip()
 
 
-def _install(requirements: Sequence[str], installer: Installer, folder: Path) -> dict[str, str]:
+def _install(
+    requirements: Sequence[str],
+    constraints: Sequence[str],
+    installer: Installer,
+    folder: Path,
+    has_hashes: bool,
+) -> dict[str, str]:
     """Run `_install_plugin` in *folder*, and return its output.
 
     All processes that it started end with it.
     """
-    command = [str(_PROGRAM), installer, *requirements]
+    command = [str(_PROGRAM), installer, json.dumps(constraints), *requirements]
     print_detail(f"run {command_line([sys.executable, *command])}")
+    env = {**isolated_environ(folder), **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))}
     process = Child(
         command,
-        env={**isolated_environ(folder), **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))},
+        env={**env, **_HASHES_ONLY} if has_hashes else env,
         stdout=subprocess.PIPE,
     )
     with process:

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Literal, NamedTuple, TypeAlias, cast
 
+from ..errors import VariantError
 from ..formats.toml_read import read_toml
-from ..variants.filename import check_project_name, normalize
 from ..variants.validation import Document
-from .trusted_plugins import INSTALLERS, Installer
+from .trusted_plugins import INSTALLERS, Installer, Trusted, TrustedPackage, trusting
 
-_TRUSTED, _INSTALLER = "trust-plugins", "plugin-installer"
+KeyringProvider: TypeAlias = Literal["disabled", "subprocess"]
+
+_TRUSTED, _INSTALLER, _ROOT = "trust-plugins", "plugin-installer", "allow-root"
+_KEYRING = "keyring-provider"
+_KEYRING_PROVIDERS = ("disabled", "subprocess")
 
 
 class UserConfig(NamedTuple):
-    """The normalized names of packages whose plugins may always run, and the installer for them."""
+    """The user's settings.
 
-    trusted: frozenset[str] = frozenset()
+    *trusted* are the packages whose plugins may always run, *installer* installs them, and *allow_root*: they
+    may run as root, too. *keyring_provider* says whether `keyring` is asked for credentials.
+    """
+
+    trusted: Trusted = {}  # noqa: RUF012  # no code changes this default
     installer: Installer = "pip"
+    allow_root: bool = False
+    keyring_provider: KeyringProvider = "disabled"
 
     @classmethod
     def load(cls, path: Path) -> UserConfig:
@@ -25,15 +35,23 @@ class UserConfig(NamedTuple):
         if not path.exists():
             return cls()
         document = Document()
-        table = document.table(read_toml(path), "", (_TRUSTED, _INSTALLER))
-        trusted: tuple[str, ...] = ()
+        table = document.table(read_toml(path), "", (_TRUSTED, _INSTALLER, _ROOT, _KEYRING))
         installer: str | None = "pip"
-        if _TRUSTED in table:
-            trusted = document.strings(table[_TRUSTED], _TRUSTED, check_project_name, least=0)
+        keyring: str | None = "disabled"
+        trusted: Trusted = {}
+        texts = document.strings(table.get(_TRUSTED, []), _TRUSTED, TrustedPackage.parse, least=0)
+        try:
+            trusted = trusting([*map(TrustedPackage.parse, texts)])
+        except VariantError as error:
+            for problem in error.problems:
+                document.add(problem.at(_TRUSTED))
         if _INSTALLER in table:
             installer = document.choice(table[_INSTALLER], _INSTALLER, INSTALLERS)
+        if _KEYRING in table:
+            keyring = document.choice(table[_KEYRING], _KEYRING, _KEYRING_PROVIDERS)
+        allow_root = document.boolean(table.get(_ROOT, False), _ROOT)
         document.check(str(path))
-        return cls(frozenset(map(normalize, trusted)), cast(Installer, installer))
+        return cls(trusted, cast(Installer, installer), allow_root, cast(KeyringProvider, keyring))
 
 
 def config_path() -> Path:

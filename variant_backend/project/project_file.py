@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from ..errors import Problem, RequestError, VariantError
 from ..formats.toml_read import parse_toml, read_toml, value_at
+from ..lowlevel.regular_files import open_regular
 from ..lowlevel.tarball import read_member
 from ..lowlevel.terminal import print_read
-from ..variants.filename import normalize
+from ..variants.filename import normalize, release_of_sdist
 from ..variants.validation import Document
 from .pyproject import PROJECT_FILE, Project, build_system_problems
 
@@ -79,11 +80,11 @@ class ProjectFile(NamedTuple):
             raise VariantError("file not found", place=path, hint=hint)
         _check_sdist_name(path)
         print_read(path)
-        with path.open("rb") as file:
-            try:
+        try:
+            with open_regular(path) as file:
                 content = read_member(file, PROJECT_FILE.name)
-            except VariantError as error:
-                raise error.within(path) from None
+        except VariantError as error:
+            raise error.within(path) from None
         place = f"{path}: {PROJECT_FILE}"
         return cls._parsed(path, place, parse_toml(content, place))
 
@@ -98,14 +99,12 @@ class ProjectFile(NamedTuple):
 
 def _check_sdist_name(path: Path) -> None:
     """Check that a file is named NAME-VERSION.tar.gz. Raises VariantError."""
-    from packaging.utils import InvalidSdistFilename, parse_sdist_filename
-
     if path.name.endswith(".zip"):
         hint = "unpack it, and give the unpacked folder as PATH"
         raise VariantError("expected NAME-VERSION.tar.gz, got a zip file", place=path, hint=hint)
     try:
-        parse_sdist_filename(path.name)
-    except InvalidSdistFilename:
+        release_of_sdist(path.name)
+    except VariantError:
         if path.name.endswith(".tar.gz"):
             text = f"expected the name of an sdist, NAME-VERSION.tar.gz, got {path.name!r}"
             raise VariantError(text, place=path, hint="rename it, for example to demo-1.0.tar.gz") from None
@@ -119,10 +118,10 @@ def _other_release(data: Mapping[str, object], filename: str) -> str | None:
 
     Some backends read the name or the version elsewhere, so they may be missing in the project file.
     """
-    from packaging.utils import canonicalize_version, parse_sdist_filename
+    from packaging.utils import canonicalize_version
 
     stated_name, stated_version = (value_at(data, "project", key) for key in ("name", "version"))
-    name, version = parse_sdist_filename(filename)
+    name, version = release_of_sdist(filename)
     is_same_name = not isinstance(stated_name, str) or normalize(stated_name) == name
     is_same_version = not isinstance(stated_version, str) or (
         canonicalize_version(stated_version) == canonicalize_version(version)

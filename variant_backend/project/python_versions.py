@@ -77,17 +77,17 @@ def newest_older(specifier: str) -> str | None:
     >>> [newest_older(text) for text in (">=3.8,<4", ">=3.9,!=3.9.*", "~2.7 || ^3.10", "")]
     ['3.9', None, '2.7', '3.9']
     """
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.specifiers import SpecifierSet
     from packaging.version import Version
 
     try:
         alternatives = [SpecifierSet(_standard(text)) for text in re.split(r"\|\|?", specifier)]
-    except InvalidSpecifier:
-        return None
-    for major, minor in reversed(_OLDER):
-        releases = [Version(f"{major}.{minor}.{micro}") for micro in _MICROS]
-        if any([*alternative.filter(releases)] for alternative in alternatives):
-            return f"{major}.{minor}"
+        for major, minor in reversed(_OLDER):
+            releases = [Version(f"{major}.{minor}.{micro}") for micro in _MICROS]
+            if any([*alternative.filter(releases)] for alternative in alternatives):
+                return f"{major}.{minor}"
+    except ValueError:  # InvalidSpecifier, or more digits than Python converts
+        pass
     return None
 
 

@@ -244,11 +244,11 @@ def _identities(requirements: Iterable[str]) -> dict[str, object]:
 
 def _parsed(requirement: str) -> object:
     """Return a parsed requirement, or its text if it is invalid, as in some old wheels."""
-    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.requirements import Requirement
 
     try:
         return Requirement(requirement)
-    except (InvalidRequirement, RecursionError):  # variant markers are invalid here, too
+    except (ValueError, RecursionError):  # variant markers are invalid here, too
         return requirement
 
 

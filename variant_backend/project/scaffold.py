@@ -19,7 +19,8 @@ from packaging.utils import canonicalize_name
 
 from ..errors import MOST_SHOWN, Problem, VariantError
 from ..formats import toml_edit
-from ..lowlevel.workspace import workspace
+from ..lowlevel.regular_files import read_regular
+from ..lowlevel.workspace import move_new, workspace
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.derived_flags import check_derivable
 from ..variants.known_providers import KNOWN_PROVIDERS
@@ -60,7 +61,7 @@ def project_file(path: Path) -> Path:
     """
     file = path / _PROJECT_FILE if path.is_dir() else path
     is_legacy = file.name == _PROJECT_FILE and file.with_name("setup.py").is_file()
-    if not file.is_file() and not is_legacy:
+    if (not file.exists() or file.is_dir()) and not is_legacy:
         raise VariantError(
             "file not found, and no setup.py beside it", place=file, hint="give the folder of a project"
         )
@@ -71,7 +72,7 @@ def read_project_file(file: Path) -> str:
     """Return the text of a project file, or "" if it is missing; raises VariantError."""
     if not file.exists():
         return ""
-    data = file.read_bytes()
+    data = read_regular(file)
     if data.startswith(b"\xef\xbb\xbf"):
         text = "expected TOML, got a byte order mark"
         raise VariantError(text, place=file, hint="save the file without a byte order mark")
@@ -87,16 +88,25 @@ def write_project_file(file: Path, old: str, new: str) -> None:
     The file's mode and a symbolic link to it are kept. Raises VariantError if the file has changed.
     """
     target = file.resolve()
+    is_new = not target.exists()
     if read_project_file(target) != old:
-        raise VariantError(
-            "the file was changed by another program", place=file, hint="run the command again"
-        )
+        raise _changed(file)
     with workspace(target.parent) as folder:
         fresh = folder / target.name
         fresh.write_bytes(new.encode())
-        if target.exists():
+        if not is_new:
             shutil.copymode(target, fresh)
-        fresh.replace(target)
+            fresh.replace(target)
+            return
+        try:
+            move_new(fresh, target)
+        except FileExistsError:
+            raise _changed(file) from None
+
+
+def _changed(file: Path) -> VariantError:
+    text = "the file was changed by another program"
+    return VariantError(text, place=file, hint="run the command again")
 
 
 def wrap(text: str) -> str:

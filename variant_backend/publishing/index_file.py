@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..errors import Problem, VariantError
 from ..lowlevel.file_set import Output
-from ..lowlevel.http import shown_url
 from ..lowlevel.ranges import file_digest, real_path
+from ..lowlevel.regular_files import read_regular
 from ..lowlevel.terminal import print_read
+from ..lowlevel.urls import shown_url
 from ..variants.filename import WheelFilename, index_filename, parse_index_filename
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
     # Normalized name and version.
     ReleaseId: TypeAlias = tuple[str, Version]
+    # Returns the SHA-256 of a file.
+    DigestOf: TypeAlias = Callable[[Path], str]
 
 
 class FoundWheel(NamedTuple):
@@ -80,15 +83,17 @@ def plan_index(
     merged: Sequence[Path] = (),
     out_dir: Path | None = None,
     urls: Sequence[str] = (),
+    digest_of: DigestOf = file_digest,
 ) -> Index:
     """Return ``{name}-{version}-variants.json`` for every release with variant wheels in the *folders*.
 
     Wheels may also be at *urls*; their index file goes into *out_dir*, or the current folder. *merged* are
     index files from other machines. Each file goes into *out_dir*, or else into every folder with variant
     wheels of its release. Its content depends on the set of wheels only, not on their folders or order.
+    Wheels with the same name are compared by *digest_of*.
     Raises VariantError with every problem and conflict of all releases.
     """
-    wheels, problems = read_folders(folders, plain=False)
+    wheels, problems = read_folders(folders, digest_of, plain=False)
     for url in urls:
         remote, invalid = _read_url(url)
         wheels += remote
@@ -104,7 +109,9 @@ def plan_index(
     return Index(tuple(releases), tuple(output for index in releases for output in index.outputs()))
 
 
-def read_folders(folders: Sequence[Path], *, plain: bool) -> tuple[list[FoundWheel], list[Problem]]:
+def read_folders(
+    folders: Sequence[Path], digest_of: DigestOf, *, plain: bool
+) -> tuple[list[FoundWheel], list[Problem]]:
     """Return the variant wheels in the folders, with *plain* also the plain wheels, and all problems.
 
     A wheel that is in several folders is returned several times.
@@ -124,7 +131,8 @@ def read_folders(folders: Sequence[Path], *, plain: bool) -> tuple[list[FoundWhe
                     wheels.append(reader.read(wheel))
             except VariantError as error:
                 problems += (error.within(folder) if len(folders) > 1 else error).problems
-    return wheels, [*problems, *different_twins(wheel.folder / str(wheel.name) for wheel in wheels)]
+    paths = [wheel.folder / str(wheel.name) for wheel in wheels]
+    return wheels, [*problems, *different_twins(paths, digest_of)]
 
 
 def distinct(folders: Iterable[Path]) -> list[Path]:
@@ -186,12 +194,12 @@ def combine_wheels(
     return releases, problems
 
 
-def different_twins(paths: Iterable[Path]) -> Iterator[Problem]:
+def different_twins(paths: Iterable[Path], digest_of: DigestOf) -> Iterator[Problem]:
     """Yield a problem for each two files with the same name and different content."""
     for _, group in groupby(sorted(paths, key=lambda path: (path.name, path)), key=lambda path: path.name):
         first, *others = group
         for other in others:
-            if first.stat().st_size != other.stat().st_size or file_digest(first) != file_digest(other):
+            if first.stat().st_size != other.stat().st_size or digest_of(first) != digest_of(other):
                 yield Problem(
                     "error", f"{first} and {other}", "same name, different content", "remove one of them"
                 )
@@ -259,6 +267,7 @@ def _read_merged(path: Path) -> tuple[ReleaseId, VariantMetadata]:
     release = parse_index_filename(path.name)
     print_read(path)
     try:
-        return release, metadata_from_json(path.read_bytes(), str(path))
+        content = read_regular(path)
     except OSError as error:
         raise VariantError(f"{path}: {error.strerror}") from None
+    return release, metadata_from_json(content, str(path))

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from ..errors import Problem, VariantError
@@ -19,8 +19,9 @@ from ..formats import core_metadata, simple_api
 from ..formats.release import File
 from ..lowlevel.file_set import Output
 from ..lowlevel.ranges import file_digest, real_path
+from ..lowlevel.regular_files import open_regular, read_regular
 from ..lowlevel.tarball import read_member
-from ..variants.filename import WheelFilename, index_filename
+from ..variants.filename import WheelFilename, index_filename, release_of_sdist
 from ..variants.metadata import VariantMetadata
 from . import html_pages
 from .index_file import (
@@ -34,9 +35,7 @@ from .index_file import (
 )
 
 if TYPE_CHECKING:
-    from .index_file import ReleaseId
-
-Advance: TypeAlias = Callable[[int], object]
+    from .index_file import DigestOf, ReleaseId
 
 
 class _Facts(NamedTuple):
@@ -64,27 +63,27 @@ def plan_simple_index(
     folders: Sequence[Path],
     merged: Sequence[Path] = (),
     out_dir: Path | None = None,
-    advance: Advance = lambda _: None,
+    digest_of: DigestOf = file_digest,
     base_url: str | None = None,
 ) -> Index:
     """Return the files of `plan_index` and the pages of a package index in *out_dir* or the only folder.
 
     *base_url* is the URL of that folder, as `check_base_url` returns it; pages for people contain it.
-    *advance* is called repeatedly with the number of bytes that were read of wheels and sdists.
+    *digest_of* reads wheels and sdists for their SHA-256.
     Raises VariantError with every problem and conflict.
     """
     root = out_dir or folders[0]
-    wheels, problems = read_folders(folders, plain=True)
+    wheels, problems = read_folders(folders, digest_of, plain=True)
     releases, conflicts = combine_wheels(wheels, merged, out_dir, root)
     sdists, warnings = _find_sdists(folders)
     unique = {str(wheel.name): wheel for wheel in sorted(wheels, key=lambda wheel: wheel.place, reverse=True)}
     facts, unreadable = _read_all(unique.values())
-    problems += [*conflicts, *different_twins(path for path, _ in sdists), *unreadable]
+    problems += [*conflicts, *different_twins((path for path, _ in sdists), digest_of), *unreadable]
     if not (problems or unique or sdists or releases):
         problems.append(Problem("error", ", ".join(map(str, folders)), "no wheels or sdists"))
     if problems:
         raise VariantError(*problems)
-    listed, more = _list_all(root, unique.values(), facts, sdists, releases, advance)
+    listed, more = _list_all(root, unique.values(), facts, sdists, releases, digest_of)
     side_files = [
         Output(wheel.folder, f"{wheel.name}.metadata", wheel.core_metadata) for wheel in unique.values()
     ]
@@ -97,17 +96,14 @@ def plan_simple_index(
 
 def _find_sdists(folders: Iterable[Path]) -> tuple[list[tuple[Path, ReleaseId]], list[str]]:
     """Return the sdists in the folders with their releases, and warnings about invalid names."""
-    from packaging.utils import InvalidSdistFilename, parse_sdist_filename
-
-    sdists, warnings = [], []
+    sdists: list[tuple[Path, ReleaseId]] = []
+    warnings: list[str] = []
     for folder in distinct(folders):
         for path in sorted(folder.glob("*.tar.gz")):
             try:
-                sdists.append((path, parse_sdist_filename(path.name)))
-            except InvalidSdistFilename:
-                warnings.append(
-                    f"{path} is not listed: invalid name of an sdist; expected NAME-VERSION.tar.gz"
-                )
+                sdists.append((path, release_of_sdist(path.name)))
+            except VariantError as error:
+                warnings += (f"{path} is not listed: {line}" for line in error.lines())
     return sorted(sdists), warnings
 
 
@@ -143,36 +139,36 @@ def _list_all(
     facts: Mapping[bytes, _Facts],
     sdists: Sequence[tuple[Path, ReleaseId]],
     releases: Iterable[ReleaseIndex],
-    advance: Advance,
+    digest_of: DigestOf,
 ) -> tuple[list[_ListedFile], list[str]]:
     """Return all files that the pages list, and warnings about them."""
-    listed = [_list_wheel(root, wheel, facts[wheel.core_metadata], advance) for wheel in wheels]
+    listed = [_list_wheel(root, wheel, facts[wheel.core_metadata], digest_of) for wheel in wheels]
     warnings: list[str] = []
     for path, release in {path.name: (path, release) for path, release in reversed(sdists)}.values():
-        sdist, more = _list_sdist(root, path, release, advance)
+        sdist, more = _list_sdist(root, path, release, digest_of)
         listed.append(sdist)
         warnings += more
     return [*listed, *map(_list_index, releases)], warnings
 
 
-def _list_wheel(root: Path, wheel: FoundWheel, facts: _Facts, advance: Advance) -> _ListedFile:
+def _list_wheel(root: Path, wheel: FoundWheel, facts: _Facts, digest_of: DigestOf) -> _ListedFile:
     path = wheel.folder / str(wheel.name)
-    file = _file(root, path, advance, facts.requires_python, {"sha256": facts.digest})
+    file = _file(root, path, digest_of, facts.requires_python, {"sha256": facts.digest})
     return _ListedFile(wheel.release, file, wheel.name, facts)
 
 
 def _list_sdist(
-    root: Path, path: Path, release: ReleaseId, advance: Advance
+    root: Path, path: Path, release: ReleaseId, digest_of: DigestOf
 ) -> tuple[_ListedFile, list[str]]:
     """Return an sdist. If its PKG-INFO cannot be read, omit Requires-Python and return a warning."""
     facts, warnings = None, list[str]()
     try:
-        with path.open("rb") as opened:
+        with open_regular(path) as opened:
             facts = _read(read_member(opened, "PKG-INFO"))
     except VariantError as error:
         lines = error.within(path.name).lines()
         warnings = [f"{line}; the index omits its Requires-Python" for line in lines]
-    file = _file(root, path, advance, facts.requires_python if facts else None)
+    file = _file(root, path, digest_of, facts.requires_python if facts else None)
     return _ListedFile(release, file, None, facts), warnings
 
 
@@ -187,7 +183,7 @@ def _list_index(index: ReleaseIndex) -> _ListedFile:
 def _file(
     root: Path,
     path: Path,
-    advance: Advance,
+    digest_of: DigestOf,
     requires_python: str | None,
     core_metadata: Mapping[str, str] | None = None,
 ) -> File:
@@ -197,7 +193,7 @@ def _file(
             "the name has characters that are not printable", place=path, hint="rename the file"
         )
     link = quote(os.fsencode(f"{_relative(root, path.parent)}{path.name}"))
-    hashes = {"sha256": file_digest(path, advance=advance)}
+    hashes = {"sha256": digest_of(path)}
     return File(path.name, link, hashes, path.stat().st_size, requires_python, core_metadata)
 
 
@@ -231,8 +227,8 @@ def _outdated_pages(root: Path, listed: Iterable[_ListedFile]) -> Iterator[str]:
     """Yield warnings about earlier pages of projects that have no files any more."""
     names = {name for (name, _), *_ in listed}
     for path in sorted([*root.glob("simple/*/index.html"), *root.glob("project/*/index.html")]):
-        with suppress(OSError):
-            if path.parent.name not in names and simple_api.is_own_html(path.read_bytes()):
+        with suppress(OSError, VariantError):
+            if path.parent.name not in names and simple_api.is_own_html(read_regular(path)):
                 yield f"{path} is outdated: its project has no files any more; delete {path.parent}"
 
 

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 from ..errors import VariantError
 from ..formats import core_metadata, toml_edit
+from ..lowlevel.regular_files import read_regular
 from ..lowlevel.terminal import print_detail, print_read
-from ..lowlevel.workspace import workspace
+from ..lowlevel.workspace import move_new, workspace
 from ..project.pyproject import misspelt_tables
 from ..project.recipe import Recipe
 from ..variants.filename import index_filename, release_of_index
@@ -72,7 +73,7 @@ def upgrade(path: Path, to: Destination, *, moment: int | None = None) -> Upgrad
                 raise VariantError(problem)
             raise VariantError("unknown kind of file", place=path, hint="name a *.json, *.toml or *.whl file")
         print_read(path)
-        old = path.read_bytes()
+        old = read_regular(path)
         kind = _upgraded_document if path.suffix == ".json" else _upgraded_project
         name, new, upgraded = kind(path, old)
         if to.folder is None and not to.in_place:
@@ -199,19 +200,33 @@ def _put(path: Path, name: str, to: Destination, make: Callable[[Path], Path]) -
         remedy = "use --in-place, or another folder with --output"
         raise VariantError("the result would replace this file", place=path, hint=remedy)
     if not is_input and os.path.lexists(target):
-        remedy = "move it away, or use another folder with --output"
-        raise VariantError(f"{target} already exists", place=path, hint=remedy)
+        raise _already_exists(path, target)
     if to.dry_run:
         return target
     place = target.resolve() if is_input else target  # a symbolic link stays a link
     with workspace(place.parent) as folder:
         made = make(folder)
         shutil.copymode(path, made)
-        made.replace(place)
+        if is_input:
+            made.replace(place)
+        else:
+            _move_new(path, made, place)
     print_detail(f"write {target}")
     if to.in_place and not is_input:
         path.unlink()
     return target
+
+
+def _move_new(path: Path, made: Path, target: Path) -> None:
+    try:
+        move_new(made, target)
+    except FileExistsError:
+        raise _already_exists(path, target) from None
+
+
+def _already_exists(path: Path, target: Path) -> VariantError:
+    remedy = "move it away, or use another folder with --output"
+    return VariantError(f"{target} already exists", place=path, hint=remedy)
 
 
 def _edit(

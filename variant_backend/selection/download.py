@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from ..errors import VariantError
 from ..formats.release import ALGORITHMS, File, shown_location
-from ..lowlevel.http import BrokenTransferError, OtherHosts, Response, request
-from ..lowlevel.ranges import Advance, write_all
+from ..lowlevel.deadlines import TransientError
+from ..lowlevel.http import FileVersion, Response, http_date, request
+from ..lowlevel.ranges import Advance, opened_file, write_all
 from ..lowlevel.workspace import workspace
 
 _STEP = 1 << 20
-_MOST_TRIES = 5
 # The limit in bytes for a file whose source gives no size; no wheel is larger.
 _LARGEST = 16 << 30
 
@@ -40,10 +41,12 @@ def download(
             with path.open("wb", buffering=0) as out:
                 part = _Part(out.fileno(), file, advance)
                 if isinstance(file.location, str):
-                    _fetch(file.location, part, part.proven if hosts is None else hosts)
+                    other_hosts = part.proven if hosts is None else hosts
+                    request(
+                        file.location, part.receive, headers=part.missing, other_hosts=other_hosts, total=inf
+                    )
                 else:
-                    for data in _local(file.location):
-                        part.write(data)
+                    part.copy(file.location)
                 part.check()
             path.replace(target)
         except VariantError as error:
@@ -62,8 +65,9 @@ class _Part:
         self._advance = advance
         self._hashes = _new_hashes(file)
         self._validator = ""
+        self._version = FileVersion("", "", None)
         self._size = 0
-        self.restarted = False
+        self._restarted = False
 
     @property
     def proven(self) -> bool:
@@ -81,23 +85,60 @@ class _Part:
         self._size = size
         self._advance(len(data))
 
+    def copy(self, path: Path) -> None:
+        """Write a local file, but no more than its size at first: another program may add to it for ever."""
+        try:
+            with opened_file(path) as source:
+                self._check_size(source.size)
+                if source.size > _LARGEST:
+                    raise VariantError(f"too large: more than {_LARGEST} bytes")
+                for offset in range(0, source.size, _STEP):
+                    self.write(source.read(min(_STEP, source.size - offset), offset))
+        except ValueError as error:  # a NUL in its name
+            raise VariantError(str(error)) from None
+
     def missing(self) -> dict[str, str]:
         """Return the headers that request the rest of the same file, or no headers to request all of it."""
         resumable = self._size and self._validator
         return {"Range": f"bytes={self._size}-", "If-Range": self._validator} if resumable else {}
 
-    def begin(self, response: Response) -> None:
+    def receive(self, response: Response) -> None:
+        """Write the data of a response, which is the whole file or the rest of it."""
+        self._begin(response)
+        try:
+            for data in response.body:
+                self.write(data)
+        except TransientError as error:
+            if self._restarted:
+                hint = "try again later; the server cannot resume a transfer"
+                raise VariantError(*error.problems, hint=hint) from None
+            raise
+
+    def _begin(self, response: Response) -> None:
         """Read the headers of a response; raises VariantError if they contradict the source."""
-        if response.status == 206 and self.missing():
-            response.check_status(206)
-            self._check_size(response.content_range(f"{self._size}-")[2])
+        if self.missing() and response.status in (206, 416):
+            if response.status == 416 or not self._continues(response):
+                self._restart()
+                raise TransientError(
+                    "the file was replaced during the download, or the server mixes up ranges"
+                )
             return
         response.check_status(200)
         if response.size is not None:
             self._check_size(response.size)
         if self._size:
             self._restart()
-        self._validator = _validator(response)
+        self._version, self._validator = response.version(response.size), _validator(response)
+
+    def _continues(self, response: Response) -> bool:
+        """Return whether a response is the rest of the same version of the file."""
+        response.check_status(206)
+        try:
+            _, _, size = response.content_range(f"{self._size}-")
+        except VariantError:
+            return False
+        self._check_size(size)
+        return not self._version.is_other(response.version(size))
 
     def check(self) -> None:
         """Raise VariantError if the complete file does not have the size and the hashes in its source."""
@@ -122,31 +163,7 @@ class _Part:
         os.ftruncate(self._descriptor, 0)
         self._advance(-self._size)
         self._hashes = _new_hashes(self._file)
-        self._size, self.restarted = 0, True
-
-
-def _fetch(url: str, part: _Part, other_hosts: OtherHosts) -> None:
-    """Download a file over HTTP, in several transfers if they break."""
-    for tries in range(1, _MOST_TRIES + 1):
-        try:
-            with request(url, headers=part.missing(), other_hosts=other_hosts) as response:
-                part.begin(response)
-                for data in response.body:
-                    part.write(data)
-                return
-        except BrokenTransferError as error:
-            if part.restarted or tries == _MOST_TRIES:
-                raise VariantError(*error.problems, hint=f"given up after {tries} tries") from None
-
-
-def _local(path: Path) -> Iterator[bytes]:
-    """Yield the bytes of a local file."""
-    try:
-        with path.open("rb", buffering=0) as source:
-            while data := source.read(_STEP):
-                yield data
-    except (OSError, ValueError) as error:  # ValueError: a NUL in its name
-        raise VariantError(getattr(error, "strerror", None) or str(error)) from None
+        self._size, self._restarted = 0, True
 
 
 def _new_hashes(file: File) -> dict[str, Any]:
@@ -155,9 +172,15 @@ def _new_hashes(file: File) -> dict[str, Any]:
 
 
 def _validator(response: Response) -> str:
-    """Return the value for If-Range, empty if the server cannot resume."""
-    tag = response.headers.get("ETag", "")
-    if response.headers.get("Accept-Ranges", "").lower() == "none":
+    """Return the value for If-Range, empty if the server cannot resume.
+
+    Files with different bytes may have the same weak ETag, or the same time if it is that of the answer.
+    """
+    headers = response.headers
+    tag, modified = (headers.get(name, "") for name in ("ETag", "Last-Modified"))
+    if headers.get("Accept-Ranges", "").lower() == "none" or not f"{tag}{modified}".isprintable():
         return ""
-    # Files with different bytes may have the same weak ETag.
-    return tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
+    if tag:
+        return tag if tag.startswith('"') else ""
+    moment, now = map(http_date, (modified, headers.get("Date", "")))
+    return modified if moment is not None and now is not None and moment < now else ""

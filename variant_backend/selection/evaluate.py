@@ -66,12 +66,12 @@ def ranked(release: Release, support: Support, target: Target) -> list[Verdict]:
 
 def wrong_python(file: File, target: Target) -> Problem | None:
     """Return why Requires-Python excludes a wheel, or None; like pip, ignore an invalid Requires-Python."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.specifiers import SpecifierSet
 
     text = file.requires_python
     try:
         fits = not text or SpecifierSet(text).contains(target.python, prereleases=True)
-    except InvalidSpecifier:
+    except ValueError:  # InvalidSpecifier, or more digits than Python converts
         return None
     if fits:
         return None

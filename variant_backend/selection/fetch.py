@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from ..formats import pylock
 from ..formats.release import Candidate, File, Release
 from ..lowlevel.file_set import Output, update
 from ..lowlevel.ranges import Advance, file_digest
-from ..lowlevel.workspace import workspace
+from ..lowlevel.workspace import move_new, workspace
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..wheels.plain import for_pip, plain_name
@@ -114,8 +114,31 @@ def fetched(
             results.append(Fetched(pick, target, metadata, verified, written))
             moves += [(part, target)] if written else []
         yield results
+        _move_all(moves, force=force)
+
+
+def _move_all(moves: Iterable[tuple[Path, Path]], *, force: bool) -> None:
+    """Move the wheels to their targets; raises VariantError if another file has appeared at one of them."""
+    moved: list[Path] = []
+    try:
         for part, target in moves:
-            part.replace(target)
+            if force:
+                part.replace(target)
+            elif _is_new(part, target):
+                moved.append(target)
+    except BaseException:
+        for target in moved:
+            target.unlink()
+        raise
+
+
+def _is_new(part: Path, target: Path) -> bool:
+    """Move a wheel, unless the same file has appeared meanwhile; return whether it was moved."""
+    try:
+        move_new(part, target)
+    except FileExistsError:
+        return not _is_same(part, target, force=False)
+    return True
 
 
 def _check_targets(picks: Sequence[Pick], targets: Sequence[Path]) -> None:

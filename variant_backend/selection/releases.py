@@ -19,6 +19,7 @@ from ..formats.core_metadata import find_field
 from ..formats.release import Candidate, File, Release, shown_location
 from ..lowlevel import http
 from ..lowlevel.ranges import opened_file
+from ..lowlevel.regular_files import LARGEST, read_regular
 from ..variants.filename import index_filename, normalize, parse_index_filename, release_of_index
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
@@ -26,8 +27,8 @@ from ..variants.metadata_reading import read_metadata
 from ..variants.ranking import shortened
 from ..variants.validation import Document, read_json
 from ..wheels.reading import Wheel
+from .read_ahead import AT_ONCE
 from .source_files import (
-    LARGEST,
     files_in_folder,
     files_on_index,
     projects_in_folder,
@@ -153,6 +154,12 @@ class Listings(NamedTuple):
     releases: tuple[Listing, ...]
     problems: tuple[Problem, ...]
     unread: bool = False
+
+    @property
+    def most_at_once(self) -> int:
+        """How many releases to read at a time: several if index files are on servers."""
+        files = (file for listing in self.releases for file in listing.index_files)
+        return AT_ONCE if any(file.url for file in files) else 1
 
     def in_order(self, version: Version | None) -> Iterator[Listing]:
         """Yield the releases in the order of selection, pre-releases last, or only the release *version*."""
@@ -346,6 +353,6 @@ def _content(file: File) -> bytes:
     if isinstance(file.location, str):
         return http.get(file.location, limit=LARGEST).content
     try:
-        return file.location.read_bytes()
+        return read_regular(file.location)
     except OSError as error:
         raise VariantError(error.strerror or str(error)) from None

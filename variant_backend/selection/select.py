@@ -6,6 +6,7 @@ The newest release with a compatible wheel is selected, and its best wheel.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem, UnknownNameError
@@ -13,6 +14,7 @@ from ..formats.release import Candidate, Release
 from ..machine.support import Machine, Policy
 from ..variants.metadata import VariantMetadata
 from .evaluate import Evaluation, evaluate, evaluate_label
+from .read_ahead import read_ahead
 from .releases import (
     INDEX_FILE,
     Listing,
@@ -81,8 +83,9 @@ def _first_that_fits(
     """Evaluate releases in order up to the first with a compatible wheel."""
     passed: list[Evaluation] = []
     selected = None
-    for listing in tried:
-        evaluation = evaluated(read_release(listing, pinned=request.version is not None))
+    read = partial(read_release, pinned=request.version is not None)
+    for listing, release in read_ahead(read, tried, listings.most_at_once):
+        evaluation = evaluated(release())
         if evaluation.selected:
             selected = evaluation
             passed = [newer for newer in passed if newer.release.version > listing.version]

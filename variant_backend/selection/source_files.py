@@ -15,10 +15,9 @@ from ..formats import simple_api
 from ..formats.release import Candidate, File
 from ..lowlevel import http
 from ..lowlevel.ranges import path_of
+from ..lowlevel.regular_files import LARGEST, read_regular
+from ..lowlevel.urls import shown_url, with_credentials
 from ..variants.filename import normalize
-
-# The limit in bytes for pages and index files.
-LARGEST = 64 << 20
 
 _ACCEPT = f"{simple_api.JSON_TYPE}, text/html;q=0.5, */*;q=0.1"
 _PAGE = "index.html"
@@ -29,7 +28,7 @@ def read_folder(text: str) -> Path:
     if _scheme(text) == "file":
         return _path_of(text)
     if "://" in text:
-        text = f"expected a folder, got {http.shown_url(text)!r}"
+        text = f"expected a folder, got {shown_url(text)!r}"
         raise VariantError(text, hint="use --index-url for package indexes")
     if not text:
         raise VariantError("expected a folder, got ''", hint="write . for the current folder")
@@ -71,15 +70,13 @@ def _path_of(url: str) -> Path:
 
 def shown_source(url: str) -> str:
     """Return the URL of an index for messages: the path of one on disk, others without secrets."""
-    return str(path_of(url)) if _scheme(url) == "file" else http.shown_url(url)
+    return str(path_of(url)) if _scheme(url) == "file" else shown_url(url)
 
 
 def files_in_folder(folder: Path) -> tuple[str, list[File]]:
     """Return a folder's name for messages, and its files; raises VariantError if it cannot be read."""
     try:
-        paths = sorted(
-            path for path in folder.iterdir() if path.suffix in (".whl", ".json") and path.is_file()
-        )
+        paths = sorted(path for path in folder.iterdir() if path.suffix in (".whl", ".json"))
     except OSError as error:
         raise _unreadable(folder, error) from None
     return str(folder), [File(path.name, path, {}) for path in paths]
@@ -106,7 +103,7 @@ def files_on_index(url: str, name: str, problems: list[Problem]) -> tuple[str, l
     if _scheme(url) == "file":
         return _on_disk(path_of(url), name, problems)
     content, kind, url = http.get(f"{url.rstrip('/')}/{name}/", accept=_ACCEPT, limit=LARGEST)
-    place = http.shown_url(url)
+    place = shown_url(url)
     skipped: list[VariantError] = []
     try:
         if "json" in kind:
@@ -117,7 +114,7 @@ def files_on_index(url: str, name: str, problems: list[Problem]) -> tuple[str, l
         raise error.within(place) from None
     problems += (problem.within(place) for problem in problems_of(skipped))
     files = (
-        file._replace(location=http.with_credentials(file.url, url))
+        file._replace(location=with_credentials(file.url, url))
         for file in page.files
         if file.url and _scheme(file.url) in ("http", "https")
     )
@@ -128,9 +125,9 @@ def _on_disk(folder: Path, name: str, problems: list[Problem]) -> tuple[str, lis
     """Do what `files_on_index` does for an index in a folder."""
     page = folder / name / _PAGE
     try:
-        if not page.is_file():
+        if not page.exists() or page.is_dir():
             raise _no_page(folder, name)
-        content = page.read_bytes()
+        content = read_regular(page)
     except OSError as error:
         raise VariantError(error.strerror or str(error), place=page) from None
     try:

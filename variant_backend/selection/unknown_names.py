@@ -218,14 +218,14 @@ def _unknown_plugins(
 
 def _plugins(providers: Iterable[Provider]) -> set[str]:
     """Return the normalized names of the packages that providers require."""
-    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.requirements import Requirement
 
     names = set[str]()
     for provider in providers:
         for text in provider.requires if isinstance(provider, PluginProvider) else ():
             try:
                 names.add(normalize(Requirement(text).name))
-            except InvalidRequirement:  # reported where the metadata is read
+            except ValueError:  # reported where the metadata is read
                 continue
     return names
 

@@ -7,6 +7,7 @@ uv supports only what `uv_behaviour` says: no plugins, no optional namespaces, n
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from ..variants.providers import StaticProvider
 from ..variants.ranking import Supported, Verdict, unsupported, why_better
 from ..variants.uv_behaviour import ACCEPTED_BY_UV, uv_drops, uv_never_supports
 from .evaluate import Evaluation, ranked, wrong_python
+from .read_ahead import read_ahead
 from .releases import (
     INDEX_FILE,
     UNREADABLE,
@@ -94,9 +96,10 @@ def uv_select(
     """Return the release that uv selects on a machine where it *detected* these supported values."""
     passed: list[str] = []
     without: list[Evaluation] = []
-    for listing in listings.in_order(version):
+    evaluate = partial(_evaluated, detected=detected, target=target, pinned=version is not None)
+    for listing, evaluated in read_ahead(evaluate, listings.in_order(version), listings.most_at_once):
         try:
-            evaluation, sources = _evaluated(listing, detected, target, version is not None)
+            evaluation, sources = evaluated()
             if evaluation.selected is None:
                 without.append(evaluation)
                 continue
@@ -233,11 +236,11 @@ def _errors_in(document: IndexDocument) -> list[Problem]:
 
 def _lower_bounds(file: File) -> str | None:
     """Return the part of Requires-Python that uv uses: the lower bounds."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.specifiers import SpecifierSet
 
     try:
         specifiers = SpecifierSet(file.requires_python or "")
-    except InvalidSpecifier:
+    except ValueError:  # InvalidSpecifier, or more digits than Python converts
         return None
     bounds = {">": ">", ">=": ">=", "==": ">=", "~=": ">="}
     return ",".join(

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
 # A build tag starts with a digit and a Python tag does not, so a label can follow with or without one.
+# Names come from pages and lock files, too: a name that `check_project_name` refuses, or a path, is invalid.
 _WHEEL = re.compile(
     r"""
-    (?P<distribution>(?:(?!__)[A-Za-z0-9._])+) - (?P<version>\d[A-Za-z0-9._+!]*)
-    (?: - (?P<build>\d[^-]*) )?
-    - (?P<tags>[^\W\d][^-]* - [^-]+ - [^-]+)
+    (?P<distribution>[A-Za-z0-9](?:(?:(?!__)[A-Za-z0-9._])*[A-Za-z0-9])?) - (?P<version>\d[A-Za-z0-9._+!]*)
+    (?: - (?P<build>\d[^-/\\]*) )?
+    - (?P<tags>[^\W\d][^-/\\]* - [^-/\\]+ - [^-/\\]+)
     (?: - (?P<label>[^-]*) )?
     \.whl
     """,
@@ -159,6 +160,21 @@ def release_of_index(filename: str) -> tuple[str, Version] | None:
         raise VariantError(str(error), place=filename) from None
 
 
+def release_of_sdist(filename: str) -> tuple[str, Version]:
+    """Return the normalized name and the version of an sdist.
+
+    Raises VariantError if the filename is invalid, or if the name is not that of a project.
+    """
+    from packaging.utils import parse_sdist_filename
+
+    try:
+        release = parse_sdist_filename(filename)
+    except ValueError:  # InvalidSdistFilename, or more digits than Python converts
+        raise VariantError("invalid name of an sdist", hint="rename it to NAME-VERSION.tar.gz") from None
+    check_project_name(filename.rpartition("-")[0])  # `packaging` accepts any name
+    return release
+
+
 def is_same_version(one: str, other: str) -> bool:
     """Return whether two versions are equal, or are spellings of one version (PEP 440)."""
     from packaging.version import Version
@@ -177,15 +193,13 @@ def is_same_stem(one: str, other: str) -> bool:
 
 def version_of(filename: str) -> Version | None:
     """Return the version in the filename of a wheel, an sdist or an index file, or None for other files."""
-    from packaging.utils import InvalidSdistFilename, parse_sdist_filename
-
     try:
         if filename.endswith(".whl"):
             return WheelFilename.parse(filename).release()[1]
         if filename.endswith(".json"):
             return parse_index_filename(filename)[1]
-        return parse_sdist_filename(filename)[1]
-    except (VariantError, InvalidSdistFilename):
+        return release_of_sdist(filename)[1]
+    except VariantError:
         return None
 
 

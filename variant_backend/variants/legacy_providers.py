@@ -236,11 +236,11 @@ def _text_of(value: object) -> str:
 
 def _names_package(requires: list[Any], known: PluginProvider) -> bool:
     """Return whether all requirements name the package of a built-in provider."""
-    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
     try:
         names = {canonicalize_name(Requirement(text).name) for text in requires}
-    except (InvalidRequirement, TypeError, RecursionError):
+    except (ValueError, TypeError, RecursionError):
         return False  # the reader reports it
     return names == {canonicalize_name(Requirement(known.requires[0]).name)}

@@ -265,11 +265,11 @@ def _normalized(text: str, requirement: str | None = None) -> str:
     """Return *text*, a *requirement* or a part of it, in normal form. Raises VariantError if invalid."""
     if simple := _simple(text):
         return simple
-    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.requirements import Requirement
 
     try:
         return str(Requirement(text))
-    except (InvalidRequirement, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         shown = requirement or text
         raise VariantError(
             str(error).splitlines()[0][:_SHOWN],

@@ -79,14 +79,14 @@ def local_pins(requirements: Iterable[str]) -> list[LocalPin]:
 
 def _read_front(text: str) -> tuple[str, Version | None]:
     """Read the text before the label: a name, and at most one version."""
-    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.requirements import Requirement
     from packaging.version import Version
 
     if release := _release_of_file(text):
         raise VariantError("expected a package, got a file", hint=f"write {release}")
     try:
         requirement = Requirement(text)
-    except (InvalidRequirement, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise VariantError(str(error).splitlines()[0], hint=_with_two_equal_signs(text) or _HINT) from None
     for part, what in (
         (requirement.url, "URL"),

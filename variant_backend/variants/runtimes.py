@@ -273,12 +273,12 @@ def _cuda_of(text: str) -> tuple[int, int | None] | None:
 
     The minor version is None if it is not fixed. None for other requirements, and for those of extras.
     """
-    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
     try:
         requirement = Requirement(text)
-    except InvalidRequirement:  # reported by another rule
+    except ValueError:  # reported by another rule
         return None
     name = canonicalize_name(requirement.name)
     if "extra" in str(requirement.marker or ""):

@@ -120,7 +120,11 @@ def _difference(namespace: str, provider: PluginProvider) -> str:
     (requirement,) = requirements
     if requirement.marker or requirement.extras or requirement.url:
         return f"uv only knows {namespace!r} without marker, extra or URL, not with {str(requirement)!r}"
-    if not requirement.specifier.contains(known.version):
+    try:
+        is_allowed = requirement.specifier.contains(known.version)
+    except ValueError:  # more digits than Python converts
+        is_allowed = False
+    if not is_allowed:
         allowed = f"a requirement that allows {known.version}"
         return f"uv only knows {namespace!r} with {allowed}, not {str(requirement)!r}"
     if provider.plugin_api not in known.plugin_apis:

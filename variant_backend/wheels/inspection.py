@@ -10,11 +10,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem, VariantError
 from ..formats import core_metadata
-from ..lowlevel.http import shown_url
+from ..lowlevel.urls import shown_url
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_metadata
@@ -226,7 +226,11 @@ def inspect_installed_variants(folders: Sequence[Path]) -> list[tuple[Path, Insp
     results: list[tuple[str, Path, Inspection | VariantError]] = []
     for distribution in _distributions(folders):
         folder = Path(str(distribution.locate_file("")))
-        name = _installed_name(distribution)
+        try:
+            name = _installed_name(distribution)
+        except VariantError as error:
+            results.append(("", folder, error))
+            continue
         normalized = canonicalize_name(name or "")
         if name is not None and normalized in seen:
             continue
@@ -251,32 +255,40 @@ def installed_versions(folders: Sequence[Path]) -> dict[str, Version]:
 
     versions: dict[str, Version] = {}
     for distribution in _distributions(folders):
-        name = _installed_name(distribution)
-        if name is not None and canonicalize_name(name) not in versions:
-            with suppress(VariantError, InvalidVersion, UnicodeDecodeError):
+        with suppress(VariantError, InvalidVersion, UnicodeDecodeError):
+            name = _installed_name(distribution)
+            if name is not None and canonicalize_name(name) not in versions:
                 text = core_metadata.read_field(_core_metadata(distribution), "Version")
                 versions[canonicalize_name(name)] = Version(text)
     return versions
 
 
-def plain_distributions(folders: Sequence[Path]) -> Iterator[tuple[str, str, list[Path]]]:
+def plain_distributions(folders: Sequence[Path]) -> Iterator[tuple[str, str, list[Path] | VariantError]]:
     """Yield name, version and files of each installed distribution that is not a variant.
 
-    Distributions without a name, and those hidden by an earlier folder, are skipped.
+    Distributions without a readable name, and those hidden by an earlier folder, are skipped. If RECORD is
+    not a regular file, an error takes the place of the files.
     """
     from packaging.utils import canonicalize_name
 
     seen: set[str] = set()
     for distribution in _distributions(folders):
-        name = _installed_name(distribution)
-        if name is None or (normalized := canonicalize_name(name)) in seen:
-            continue
-        seen.add(normalized)
-        if not _is_variant(distribution):
-            with suppress(VariantError, UnicodeDecodeError):
+        with suppress(VariantError, UnicodeDecodeError):
+            name = _installed_name(distribution)
+            if name is None or (normalized := canonicalize_name(name)) in seen:
+                continue
+            seen.add(normalized)
+            if not _is_variant(distribution):
                 version = core_metadata.read_field(_core_metadata(distribution), "Version")
-                files = distribution.files or []
-                yield name, version, [Path(str(distribution.locate_file(file))) for file in files]
+                yield name, version, _files(distribution)
+
+
+def _files(distribution: Distribution) -> list[Path] | VariantError:
+    """Return the files of a distribution, or an error if its RECORD is not a regular file."""
+    try:
+        return [Path(str(distribution.locate_file(file))) for file in distribution.files or ()]
+    except VariantError as error:
+        return error
 
 
 def has_distributions(folder: Path) -> bool:
@@ -286,10 +298,9 @@ def has_distributions(folder: Path) -> bool:
 
 def _distributions(folders: Sequence[Path], name: str | None = None) -> Iterator[Distribution]:
     """Find all installed distributions, or the distributions with a name."""
-    from importlib.metadata import Distribution, DistributionFinder
+    from .distributions import find_distributions  # takes long to import, and wheels do not need it
 
-    places: dict[str, Any] = {"path": [str(folder) for folder in folders]}
-    return iter(Distribution.discover(context=DistributionFinder.Context(name=name, **places)))
+    return find_distributions(folders, name)
 
 
 def _core_metadata(distribution: Distribution) -> bytes:
@@ -297,17 +308,23 @@ def _core_metadata(distribution: Distribution) -> bytes:
 
 
 def _installed_name(distribution: Distribution) -> str | None:
-    """Return the name of an installed distribution, None if its metadata has none."""
+    """Return the name of an installed distribution, None if its metadata has none.
+
+    Raises VariantError if the metadata is not a regular file.
+    """
     try:
-        return core_metadata.read_field(_core_metadata(distribution), "Name")
-    except (VariantError, UnicodeDecodeError):
+        data = _core_metadata(distribution)
+    except UnicodeDecodeError:
         return None
+    with suppress(VariantError, UnicodeDecodeError):
+        return core_metadata.read_field(data, "Name")
+    return None
 
 
 def _is_variant(distribution: Distribution) -> bool:
     try:
         return distribution.read_text("variant.json") is not None
-    except UnicodeDecodeError:
+    except (VariantError, UnicodeDecodeError):  # reading it again reports this
         return True
 
 

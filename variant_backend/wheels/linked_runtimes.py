@@ -44,7 +44,7 @@ def installed_runtimes(files: Iterable[Path]) -> tuple[Runtimes, list[Problem]]:
     linked: dict[str, list[str]] = {}
     problems: list[Problem] = []
     for path in files:
-        if is_shared_object(path.name) and path.is_file():
+        if is_shared_object(path.name) and path.exists():
             try:
                 with opened_file(path) as source:
                     _add(linked, str(path), source)

@@ -15,8 +15,9 @@ from ..formats import record_repair
 from ..formats.record import first_of
 from ..formats.record_repair import FileFacts, read_rows
 from ..lowlevel.ranges import Advance, Source, real_path
+from ..lowlevel.regular_files import open_regular
 from ..lowlevel.terminal import print_detail, print_read
-from ..lowlevel.workspace import workspace
+from ..lowlevel.workspace import move, workspace
 from ..lowlevel.zip_records import REBUILD
 from ..lowlevel.zip_repair import LooseArchive, NewMember, digests_of, write_archive
 from ..variants.filename import WheelFilename
@@ -105,7 +106,7 @@ def mend(
     Raises VariantError, with the wheel's name in front, if the wheel cannot be repaired with certainty.
     """
     path = wheel.path
-    with errors_named(path, out_dir), path.open("rb") as file:
+    with errors_named(path, out_dir), open_regular(path) as file:
         print_read(path)
         notices_of(soundness.of_filename(wheel.name))
         archive = read_zip(lambda: LooseArchive.read(file), Source.of(file.fileno()))
@@ -120,7 +121,7 @@ def mend(
                 part = folder / "part"
                 write_archive(archive, repair.members, part)
                 _check_is_sound(part, repair.filename)
-                part.replace(target)
+                move(part, target, force=force)
             print_detail(f"write {target}")
     return Mended(target, not dry_run, tuple(repair.texts), tuple(repair.warnings))
 
@@ -139,7 +140,7 @@ def _check_is_sound(path: Path, filename: WheelFilename) -> None:
     """Read a wheel as strictly as the other commands do; raises VariantError."""
     remedy = REBUILD
     try:
-        with path.open("rb", buffering=0) as file:
+        with open_regular(path, buffering=0) as file:
             wheel = read_sound(filename, Source.of(file.fileno())).wheel
             remedy = REMAKE
             if filename.label is not None or wheel.is_variant():

@@ -9,6 +9,7 @@ from pathlib import Path
 from ..formats import core_metadata
 from ..formats.metadata_readers import FIELDS, check_readers
 from ..lowlevel.ranges import Source
+from ..lowlevel.regular_files import open_regular
 from ..lowlevel.zip_archive import assemble
 from ..variants.filename import WheelFilename
 from ..variants.markers import mentions_variant, resolve_here
@@ -68,7 +69,7 @@ def for_pip(
     """
     target = out_dir / str(rename(wheel.name))
     with errors_named(wheel.path, out_dir):
-        with wheel.path.open("rb", buffering=0) as file:
+        with open_regular(wheel.path, buffering=0) as file:
             opened = Wheel.read(wheel.name, Source.of(file.fileno()))
             metadata = decided_metadata(opened, supported)
             if metadata != opened.core_metadata:

@@ -11,6 +11,7 @@ from ..errors import Problem, VariantError
 from ..formats import core_metadata
 from ..formats.record import Record
 from ..lowlevel.ranges import Source
+from ..lowlevel.regular_files import open_regular
 from ..lowlevel.terminal import print_read
 from ..lowlevel.zip_archive import Archive, Member, split_stored_head, with_stored_head
 from ..lowlevel.zip_records import DEFLATED, MEND, REBUILD, Entry
@@ -62,7 +63,7 @@ class WheelFile(NamedTuple):
         Raises VariantError with the wheel's name in front.
         """
         try:
-            with self.path.open("rb", buffering=0) as file:
+            with open_regular(self.path, buffering=0) as file:
                 print_read(self.path)
                 read, source = Wheel.read if whole else Wheel.glance, Source.of(file.fileno())
                 yield read(name_inside(self.name, source) if renamed else self.name, source)

@@ -17,9 +17,9 @@ from urllib.parse import unquote, urlsplit
 from ..errors import Problem, VariantError, problems_of
 from ..formats import simple_api
 from ..lowlevel import http
-from ..lowlevel.http import shown_url, with_credentials
 from ..lowlevel.ranges import Source
 from ..lowlevel.terminal import print_logs
+from ..lowlevel.urls import OtherHosts, shown_url, with_credentials
 from ..lowlevel.zip_records import ENDING_SIZE
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
@@ -292,7 +292,7 @@ def _fsspec() -> Any:
 
 
 def on_server(
-    name: WheelFilename, url: str, *, size: int | None = None, other_hosts: http.OtherHosts = True
+    name: WheelFilename, url: str, *, size: int | None = None, other_hosts: OtherHosts = True
 ) -> RemoteWheel:
     """Return a wheel on an HTTP server, which must have the *size*, if given.
 
@@ -306,48 +306,72 @@ def _page(url: str) -> http.HttpContent:
     return http.get(url, accept=_ACCEPT, limit=_LARGEST, other_hosts=True)
 
 
+class _Piece(NamedTuple):
+    """A part of a file: its first byte, its bytes, the size of the file, and the version of the file."""
+
+    start: int
+    data: bytes
+    size: int
+    version: http.FileVersion
+
+
 class _Server(NamedTuple):
     """A file on an HTTP server, read in ranges; redirects to *other_hosts* are followed."""
 
     url: str
-    other_hosts: http.OtherHosts
+    other_hosts: OtherHosts
 
     def source(self, announced: int | None) -> Source:
         """Return the file as a source, after one request for its end; raises VariantError."""
-        start, data, size = self._end() if announced is None else self._end_of(announced)
-        if announced not in (None, size):
-            raise VariantError(f"expected {announced} bytes, got {size}")
-        spans = _Spans(lambda offset, length: self._range(f"{offset}-{offset + length - 1}")[1], size)
-        spans.add(start, data)
+        first = self._end() if announced is None else self._end_of(announced)
+        if announced not in (None, first.size):
+            raise VariantError(f"expected {announced} bytes, got {first.size}")
+
+        def fetch(offset: int, length: int) -> bytes:
+            part = self._range(f"{offset}-{offset + length - 1}")
+            if part.version.is_other(first.version):
+                raise VariantError("the file was replaced while it was read", hint="run the command again")
+            return part.data
+
+        spans = _Spans(fetch, first.size)
+        spans.add(first.start, first.data)
         return spans.source()
 
-    def _end(self) -> tuple[int, bytes, int]:
+    def _end(self) -> _Piece:
         try:
             return self._range(f"-{ENDING_SIZE}")
         except NoRangesError:  # some servers do not support a range from the end
-            return self._end_of(self._size())
+            return self._end_of(self._request(_size_of, method="HEAD"))
 
-    def _end_of(self, size: int) -> tuple[int, bytes, int]:
-        return self._range(f"{max(size - ENDING_SIZE, 0)}-{size - 1}") if size else (0, b"", 0)
+    def _end_of(self, size: int) -> _Piece:
+        if not size:
+            return _Piece(0, b"", 0, http.FileVersion("", "", 0))
+        return self._range(f"{max(size - ENDING_SIZE, 0)}-{size - 1}")
 
-    def _range(self, wanted: str) -> tuple[int, bytes, int]:
-        """Request a range; return its start, its bytes, and the size of the file."""
-        headers = {"Range": f"bytes={wanted}"}
-        with http.request(self.url, headers=headers, other_hosts=self.other_hosts) as response:
-            if response.status in (200, 400, 416, 501):
-                hint = "download the wheels, and give them or their folder"
-                raise NoRangesError("the server does not support range requests", hint=hint)
-            response.check_status(206)
-            first, last, size = response.content_range(wanted)
-            data = response.read(last + 1 - first)
-        if len(data) != last + 1 - first:
-            raise VariantError(f"truncated response: received {len(data)} of {last + 1 - first} bytes")
-        return first, data, size
+    def _range(self, wanted: str) -> _Piece:
+        """Request a range."""
+        return self._request(partial(_read_range, wanted), headers=lambda: {"Range": f"bytes={wanted}"})
 
-    def _size(self) -> int:
-        """Return the size of the file in bytes."""
-        with http.request(self.url, method="HEAD", other_hosts=self.other_hosts) as response:
-            response.check_status(200)
-            if response.size is None:
-                raise VariantError("the server does not send the file's size")
-            return response.size
+    def _request(self, read: Callable[[http.Response], _T], **options: Any) -> _T:
+        return http.request(self.url, read, other_hosts=self.other_hosts, **options)
+
+
+def _read_range(wanted: str, response: http.Response) -> _Piece:
+    """Read an answer that has the *wanted* range."""
+    if response.status in (200, 400, 416, 501):
+        hint = "download the wheels, and give them or their folder"
+        raise NoRangesError("the server does not support range requests", hint=hint)
+    response.check_status(206)
+    first, last, size = response.content_range(wanted)
+    data = response.read(last + 1 - first)
+    if len(data) != last + 1 - first:
+        raise VariantError(f"truncated response: received {len(data)} of {last + 1 - first} bytes")
+    return _Piece(first, data, size, response.version(size))
+
+
+def _size_of(response: http.Response) -> int:
+    """Return the size of a file in bytes from the answer to a HEAD request."""
+    response.check_status(200)
+    if response.size is None:
+        raise VariantError("the server does not send the file's size")
+    return response.size

@@ -258,16 +258,16 @@ def _of_fields(data: bytes) -> Iterator[Problem]:
 def _of_requires_python(text: str) -> Iterator[Problem]:
     if not text or re.fullmatch(_SPECIFIERS, text):
         return
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.specifiers import SpecifierSet
 
     try:
         SpecifierSet(text)
-    except InvalidSpecifier as error:
+    except ValueError as error:  # InvalidSpecifier, or more digits than Python converts
         # pip ignores an invalid specifier, and uv reads only this old form.
         reason = Problem("bad-metadata", "Requires-Python", str(error)[:MOST_SHOWN])
         try:
             SpecifierSet(re.sub(r"([<>]=?\s*[\d.]+)\.\*", r"\1", text))
-        except InvalidSpecifier:
+        except ValueError:
             yield reason
         else:
             yield reason._replace(code="old-specifier")

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ..errors import Problem, VariantError
 from ..lowlevel.ranges import Advance, Source
+from ..lowlevel.regular_files import open_regular
 from ..lowlevel.terminal import print_read
 from ..lowlevel.zip_archive import assemble, have_equal_times, length_of, split_stored_head
 from ..lowlevel.zip_records import DEFLATED, STORED
@@ -87,7 +88,7 @@ def unmake(
         lost.extend(_lost(sound.wheel))
         return _plain(sound)
 
-    with errors_named(path, out_dir), path.open("rb", buffering=0) as file:
+    with errors_named(path, out_dir), open_regular(path, buffering=0) as file:
         print_read(path)
         is_same = target.exists() and target.samefile(path)
         if not is_same:
@@ -97,7 +98,7 @@ def unmake(
         if is_same:
             raise VariantError("the plain wheel would have the same name", hint="give another --output")
         if not dry_run:
-            rewriting = write_copy(file.fileno(), wheel.name, rewritten, target, advance)
+            rewriting = write_copy(file.fileno(), wheel.name, rewritten, target, advance, force=force)
     return Unmade(target, not dry_run, tuple(lost), rewriting.warnings, rewriting.notices)
 
 

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING
 
 from ..errors import MOST_SHOWN, Problem, one_of
+from ..formats import core_metadata
+from ..lowlevel.newer_dependencies import FIELDS
 from ..lowlevel.terminal import readable_size
 from ..variants.filename import WheelFilename, escape
-
-if TYPE_CHECKING:
-    from packaging.metadata import RawMetadata
 
 LARGEST_FILE = 100 << 20  # PyPI's default limit
 
@@ -53,7 +51,9 @@ def of_upload(filename: WheelFilename, size: int) -> Iterator[Problem]:
 
 
 def of_fields(data: bytes) -> Iterator[Problem]:
-    """Find fields of METADATA that twine and PyPI refuse."""
+    """Find fields of METADATA that twine and PyPI refuse; none if packaging is too old (`FIELDS`)."""
+    if FIELDS.problem():
+        return
     from packaging.metadata import ExceptionGroup, InvalidMetadata, Metadata, parse_email
 
     code = "refused-field"
@@ -91,14 +91,16 @@ def of_fields(data: bytes) -> Iterator[Problem]:
         yield Problem(code, "", str(error)[:MOST_SHOWN] or type(error).__name__)
 
 
-def of_licenses(raw: RawMetadata, names: Collection[str], folder: str) -> Iterator[Problem]:
-    """Find license files in parsed METADATA that are missing among *names*, the members of the wheel.
+def of_licenses(data: bytes, names: Collection[str], folder: str) -> Iterator[Problem]:
+    """Find license files in METADATA that are missing among *names*, the members of the wheel.
 
     *folder* is the .dist-info directory. License-File has this meaning since version 2.4 (PEP 639).
     """
-    if raw.get("metadata_version", "") in _VERSIONS[: _VERSIONS.index("2.4")]:
+    older = _VERSIONS[: _VERSIONS.index("2.4")]
+    if any(version in older for version in core_metadata.all_values(data, "Metadata-Version")):
         return
-    files = [file for file in raw.get("license_files", []) if f"{folder}/licenses/{file}" not in names]
+    listed = core_metadata.all_values(data, "License-File")
+    files = [file for file in listed if f"{folder}/licenses/{file}" not in names]
     if files:
         text = f"{one_of(map(repr, files[:3]))} is missing in {folder}/licenses/"
         yield Problem("missing-license-file", "License-File", text)

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 from ..errors import Problem, VariantError
 from ..lowlevel.ranges import Advance, HeadCopy, Source, copy_range, read_at, real_path, write_all
 from ..lowlevel.terminal import print_detail
-from ..lowlevel.workspace import workspace
+from ..lowlevel.workspace import already_exists, move, workspace
 from ..lowlevel.zip_archive import Range, Segment, length_of
 from ..variants.filename import WheelFilename
 from ..variants.requirements import LocalPin
@@ -44,7 +44,7 @@ def errors_named(wheel: Path, out_dir: Path) -> Iterator[None]:
 def check_is_free(target: Path, *, force: bool) -> None:
     """Check that no file exists at *target*, unless *force* allows it; raises VariantError."""
     if os.path.lexists(target) and not force:
-        raise VariantError("already exists", place=target, hint="use --force to replace it")
+        raise already_exists(target)
 
 
 class Rewriting(NamedTuple):
@@ -77,10 +77,13 @@ def write_copy(
     rewritten: Callable[[SoundWheel], Rewriting],
     target: Path,
     advance: Advance,
+    *,
+    force: bool = False,
 ) -> Rewriting:
     """Rewrite an open wheel into a temporary file beside *target*, and rename it once it is complete.
 
-    Raises VariantError if the wheel is not sound, OSError if the target cannot be written.
+    *force* replaces an existing file, also one that appears meanwhile. Raises VariantError if the wheel is
+    not sound, OSError if the target cannot be written.
     """
     with workspace(target.parent) as folder:
         part = folder / target.name  # no longer, as a name may have 255 bytes
@@ -90,7 +93,7 @@ def write_copy(
                 rewriting = rewritten(read_sound(filename, Source.of(source)))
                 head.finish(rewriting.kept)
             _write_tail(file, rewriting.kept, rewriting.tail, source, advance)
-        part.replace(target)
+        move(part, target, force=force)
     print_detail(f"write {target}")
     return rewriting
 

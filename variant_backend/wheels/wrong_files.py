@@ -11,8 +11,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from ..errors import Problem, VariantError, did_you_mean
-from ..lowlevel.http import shown_url
 from ..lowlevel.ranges import Source, path_of
+from ..lowlevel.urls import shown_url
 from ..lowlevel.zip_records import ENDING_SIZE
 from ..variants.filename import WheelFilename, original_of
 
@@ -53,6 +53,9 @@ def missing_problem(path: Path, expected: str = "a wheel") -> Problem | None:
         return Problem("error", place, "reading from stdin is not supported", remedy)
     if url := _URL.fullmatch(str(path)):
         return _url_problem(url, expected)
+    if os.path.islink(path):  # noqa: PTH114  # Path.is_symlink raises ValueError for NUL
+        text = f"is a symbolic link to {os.readlink(path)!r}, which does not exist"  # noqa: PTH115
+        return Problem("error", place, text, "correct the link, or delete it")
     if place.startswith("~"):
         home = os.path.expanduser(path)  # noqa: PTH111  # Path.expanduser raises for an unknown user
         if os.path.lexists(home):

@@ -1,0 +1,74 @@
+"""Numbers with more digits than Python converts, where versions of others are read: no command crashes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from helpers.sample_release import DOCUMENT, PLAIN, patched, write_release, write_wheel
+
+from variant_backend.cli.main import main
+from variant_backend.errors import VariantError
+from variant_backend.machine.trusted_plugins import TrustedPackage, objection, trusting
+from variant_backend.variants.providers import PluginProvider
+
+LONG = "1" * 5000
+
+
+def run(command: str, *, code: int) -> str:
+    """Run a command; return its output."""
+    result = CliRunner().invoke(main, command.split())
+    assert isinstance(result.exception, (SystemExit, type(None))), result.exception
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+@pytest.fixture
+def dist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return write_release(tmp_path / "dist", DOCUMENT, plain=False)
+
+
+@pytest.mark.parametrize("field", [f"Requires-Python: >={LONG}\n", f"Requires-Dist: other=={LONG}\n"])
+def test_a_wheel_of_others_crashes_no_selection(dist: Path, field: str) -> None:
+    write_wheel(dist / PLAIN, metadata=field)
+    run("index --simple dist", code=0)
+    for source in ("--find-links dist", f"--index-url {(dist / 'simple').as_uri()}"):
+        assert "fast" in run(f"explain demo {source}", code=0)
+    run("explain demo --find-links dist --installer uv", code=0)
+    run("check dist", code=0)
+    run("stub dist --base-url https://wheels.example.org -o out", code=0)
+
+
+def test_a_provider_of_others_crashes_no_command(dist: Path) -> None:
+    provider = {"requires": [f"nvidia-variant-provider>={LONG}"], "plugin-api": "any:Plugin"}
+    changes = {
+        "default-priorities": {"namespace": ["nvidia"]},
+        "providers": {"speed": None, "nvidia": provider},
+        "variants": {"null": None, "safe": None, "fast": {"speed": None, "nvidia": {"sm_arch": ["90_real"]}}},
+    }
+    write_release(dist, patched(DOCUMENT, changes), labels=["fast"])
+    run("explain demo --find-links dist --installer uv", code=0)
+    assert "allows 0.0.1" in run("check dist/demo-1.0-py3-none-any-fast.whl", code=1)
+
+
+@pytest.mark.parametrize("requirement", [f"other; implementation_version == '{LONG}'", f"other>={LONG}"])
+def test_a_trusted_provider_of_others_is_not_run(requirement: str) -> None:
+    trusted = trusting([TrustedPackage.parse("other==1.0")])
+    text = objection(PluginProvider((requirement,), plugin_api="any:Plugin"), trusted)
+    assert text is not None and text.startswith("its plugin is not run: ")
+
+
+def test_a_trusted_version_with_a_long_number_is_an_error() -> None:
+    with pytest.raises(VariantError, match="invalid version"):
+        TrustedPackage.parse(f"other=={LONG}")
+
+
+def test_a_project_file_with_a_long_number_is_wrapped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = f'[project]\nname = "demo"\nversion = "1"\nrequires-python = ">={LONG}"\n'
+    Path("pyproject.toml").write_text(text)
+    run("init", code=0)

@@ -1,0 +1,34 @@
+"""The option of commands that send requests: whether these ask `keyring` for credentials."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from ..lowlevel.credentials import use_keyring
+
+
+def network_options(command: Callable[..., object]) -> Callable[..., object]:
+    """Add --keyring-provider. Arguments and options with several values can have the URLs of sources."""
+
+    @functools.wraps(command)
+    def with_keyring(*args: Any, keyring_provider: str | None, **kwargs: Any) -> object:
+        from ..machine.user_config import UserConfig, config_path
+
+        values = [text for value in kwargs.values() if isinstance(value, tuple) for text in value]
+        urls = [text for text in values if isinstance(text, str) and "://" in text]
+        provider = keyring_provider or UserConfig.load(config_path()).keyring_provider
+        use_keyring(urls if provider == "subprocess" else None)
+        try:
+            return command(*args, **kwargs)
+        finally:
+            use_keyring(None)
+
+    return click.option(
+        "--keyring-provider",
+        type=click.Choice(["disabled", "subprocess"]),
+        help="Whether the program keyring is asked for passwords.  [default: disabled, or as configured]",
+    )(with_keyring)

@@ -1,0 +1,53 @@
+"""Features that need a newer dependency than pyproject.toml requires.
+
+Builds, `make-variant` and `stub` work with the lowest declared versions. Distributions carry such versions,
+and build environments may pin them.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+from ..errors import Problem, VariantError
+
+
+class Newer(NamedTuple):
+    """The *least* version of a *distribution* with which a *feature* works."""
+
+    distribution: str
+    least: str
+    feature: str
+
+    def problem(self) -> Problem | None:
+        """Return the problem that an older version is installed; None if it is not, or has no metadata."""
+        from packaging.version import Version
+
+        installed = installed_version(self.distribution)
+        if installed is None or Version(installed) >= Version(self.least):
+            return None
+        text = f"{self.feature} needs {self.distribution} {self.least} or newer; installed: {installed}"
+        # Shells of all systems know double quotes.
+        return Problem("error", "", text, f'run `pip install "{self.distribution}>={self.least}"`')
+
+    def check(self) -> None:
+        """Raise VariantError if an older version is installed."""
+        if problem := self.problem():
+            raise VariantError(problem)
+
+
+@cache  # `check` asks for each wheel
+def installed_version(distribution: str) -> str | None:
+    """Return the version of an installed distribution; None if it has no metadata, as in bundles."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+LOCK_FILES = Newer("packaging", "26.1", "reading lock files")  # selects from lock files
+FIELDS = Newer("packaging", "26.0", "checking fields of METADATA")  # knows Metadata-Version 2.5
+ENVIRONMENTS = Newer("build", "1.4.4", "building in new processes")  # logs the output of installers
+PROJECT_FILES = Newer("tomlkit", "0.15", "editing project files")  # keeps the commas of inline tables
