@@ -30,6 +30,8 @@ The promises:
   at most 15 times as long as 10,000: n log n is 12.5 times, and caches hold a smaller part of them.
 - pages: reading a page of 100,000 links takes at most 12 times as long as one of 10,000, and at most 250 MB
   of memory. The same is true for a page of 10,000 tags with 90 odd attributes each, against 1,000.
+- growth: for ten times as many labels, features, wheels of a release, projects or members of a wheel, a
+  command takes at most 12 times as long; the table is in ``growth.py``.
 - import: ``import variant_backend.hooks`` takes at most 7 times as long as ``python -c pass``.
 - dispatch: downloading a small wheel from a server on this machine, by the hook of a dispatching sdist, takes
   at most 3 times as long as Python takes to compute its tags and to import the modules for lock files and
@@ -66,6 +68,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from growth import CASES, Case
 from made_wheel import make_wheel
 from timing import MEGABYTE, Figure, MeasuringError, Run, at_most, faster, in_turn, run, smaller
 
@@ -503,6 +506,25 @@ def benchmark_pages(bench: Bench) -> Iterator[Figure]:
         yield smaller(250, f"a page of {most:,} {what}: peak memory", *timed)
 
 
+def growing(bench: Bench, case: Case, size: int) -> Callable[[], Run]:
+    """Return the command of a case, with an input of this size."""
+    folder = bench.folder / case.subject / str(size)
+    folder.mkdir(parents=True)
+    case.make(folder, size)
+    program, *words = case.command
+    words = [word.replace("INPUT", str(folder)).replace("OUTPUT", str(bench.output)) for word in words]
+    return lambda: bench.run([script(program), *words])
+
+
+def benchmark_growth(bench: Bench) -> Iterator[Figure]:
+    """Run each command with an input, and with one that is ten times as large."""
+    for case in CASES:
+        commands = {f"{size:,}": growing(bench, case, size) for size in (10 * case.size, case.size)}
+        commands[f"{case.size:,}"]()  # compiles the imports
+        yield at_most(12, case.subject, *in_turn((bench.runs + 3) // 6, commands, warm_up=False))
+        shutil.rmtree(bench.folder / case.subject)
+
+
 def benchmark_import(bench: Bench) -> Iterator[Figure]:
     """Import the build backend, against an empty Python process."""
     statement = "import variant_backend.hooks"
@@ -566,6 +588,7 @@ BENCHMARKS = {
     "remember": benchmark_remember,
     "rank": benchmark_rank,
     "pages": benchmark_pages,
+    "growth": benchmark_growth,
     "import": benchmark_import,
     "dispatch": benchmark_dispatch,
 }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 # Messages cut longer texts from outside.
 MOST_SHOWN = 200
+
+# Messages list at most this many values, and the number of the others.
+_MOST_VALUES = 8
 
 _LONGEST_COMPARED = 100
 _MOST_COMPARED = 200
@@ -103,6 +106,12 @@ def ascii_unless_printable(text: str) -> str:
 def one_of(known: Iterable[str]) -> str:
     """Return the known names as a comma-separated list for a message."""
     return ", ".join(known) or "(none)"
+
+
+def shortened(values: Sequence[str]) -> str:
+    """Return a list of values for a message, with only the number of the last ones if there are many."""
+    more = len(values) - _MOST_VALUES
+    return ", ".join(values[:_MOST_VALUES]) + (f" and {more} more" if more > 0 else "")
 
 
 def did_you_mean(name: str, known: Iterable[str], *, similarity: float = 0.6) -> str:

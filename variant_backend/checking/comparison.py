@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -152,14 +151,10 @@ def _compare_payloads(files: CheckedFiles) -> None:
                     for wheel, payload in release.payloads.items()
                 )
         for payloads in releases.values():
-            is_same = partial(_have_same_hashes, payloads)
-            files.findings.add(path, same_payloads(payloads, payloads, keys, is_same))
-
-
-def _have_same_hashes(
-    payloads: Mapping[WheelFile, Mapping[str, str]], one: WheelFile, other: WheelFile
-) -> bool:
-    return payloads[one] == payloads[other]
+            groups = {
+                wheel: (wheel.name.tags, frozenset(payload.items())) for wheel, payload in payloads.items()
+            }
+            files.findings.add(path, same_payloads(payloads, payloads, keys, group=groups.__getitem__))
 
 
 def _compare_projects(files: CheckedFiles) -> None:

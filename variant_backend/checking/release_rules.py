@@ -6,21 +6,28 @@ with released installers.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from ..errors import MOST_SHOWN, Problem, VariantError, one_of
+from ..errors import MOST_SHOWN, Problem, VariantError, one_of, shortened
 from ..formats.release import Candidate, File
 from ..formats.simple_api import Page
 from ..lowlevel.terminal import readable_size
 from ..variants.filename import WheelFilename, index_filename, normalize, release_of_index
-from ..variants.properties import NULL_LABEL, Variant
+from ..variants.properties import NULL_LABEL, Property, Variant
 from ..variants.requirements import LocalPin
-from ..variants.tag_coverage import covers
+from ..variants.tag_coverage import Coverage
 
 # PyPI's default limit for all files of a project, in bytes.
 _LARGEST_PROJECT = 10 << 30
+
+# Each two of them are compared; no real project has more.
+_MOST_ORDERED = 50
+
+_Properties: TypeAlias = frozenset[Property]
+_Key = TypeVar("_Key")
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -61,12 +68,13 @@ def of_fallbacks(wheels: Sequence[WheelFilename], has_sdist: bool) -> Iterator[t
             labelled.setdefault(filename.tags, filename)
         if filename.label not in (None, NULL_LABEL):
             others.setdefault(filename.tags, filename)
+    covering, any_covering = Coverage(plain), Coverage(plain | null)
     for tags, filename in others.items():
-        if not covers(plain | null, tags):
+        if not any_covering.covers(tags):
             text = f"{tags} has neither a null variant nor a plain wheel"
             yield filename, Problem("fallback-from-sdist" if has_sdist else "no-fallback", "", text)
     for tags, filename in labelled.items():
-        if not covers(plain, tags):
+        if not covering.covers(tags):
             text = f"{tags} has no plain wheel"
             yield filename, Problem("plain-from-sdist" if has_sdist else "no-plain-wheel", "", text)
 
@@ -94,33 +102,55 @@ def of_release_upload(index: str, sizes: Sequence[tuple[str | None, int]]) -> It
 
 
 def of_projects(projects: Mapping[str, Mapping[str, Variant]]) -> Iterator[tuple[str, Problem]]:
-    """Compare the labels of several projects, given by name; yield problems with the name of the second."""
-    for one, other in combinations(sorted(projects), 2):
-        labels = {variant.properties: label for label, variant in sorted(projects[one].items())}
-        for label, variant in sorted(projects[other].items()):
-            place, known = f"variants.{label}", projects[one].get(label)
-            if known is not None and known.properties != variant.properties:
-                yield (
-                    other,
-                    Problem(
-                        "other-properties", place, f"{one} uses the label {label!r} for other properties"
-                    ),
-                )
-            elif known is None and variant.properties in labels:
-                text = f"{one} uses the label {labels[variant.properties]!r} for the same properties"
-                yield other, Problem("other-label", place, text)
+    """Compare the labels of several projects, given by name.
+
+    Each label is compared with those of the projects before; yields a problem with the name of its project.
+    """
+    by_label: dict[str, dict[_Properties, str]] = {}  # with the first project
+    by_properties: dict[_Properties, dict[str, str]] = {}
+    for project in sorted(projects):
+        variants = sorted(projects[project].items())
+        for label, (_, properties) in variants:
+            place = f"variants.{label}"
+            if one := _first_other(by_label.get(label, {}), properties):
+                text = f"{one[1]} uses the label {label!r} for other properties"
+                yield project, Problem("other-properties", place, text)
+                continue
+            same = _first_other(by_properties.get(properties, {}), label)
+            if same and label not in projects[same[1]]:
+                text = f"{same[1]} uses the label {same[0]!r} for the same properties"
+                yield project, Problem("other-label", place, text)
+        for label, (_, properties) in variants:
+            by_label.setdefault(label, {}).setdefault(properties, project)
+            by_properties.setdefault(properties, {}).setdefault(label, project)
+
+
+def _first_other(known: Mapping[_Key, str], own: _Key) -> tuple[_Key, str] | None:
+    """Return the first item whose key is not *own*. None if there is none."""
+    return next((item for item in known.items() if item[0] != own), None)
 
 
 def of_priorities(namespaces: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, Problem]]:
-    """Compare the order of the namespaces of projects, given by name; yield problems as `of_projects`."""
-    for one, other in combinations(sorted(namespaces), 2):
-        first, second = (
-            [namespace for namespace in namespaces[name] if namespace in namespaces[neighbour]]
-            for name, neighbour in ((one, other), (other, one))
-        )
-        if first != second:
-            text = f"{one} has the order {', '.join(first)}, not {', '.join(second)}"
-            yield other, Problem("other-priorities", "default-priorities.namespace", text)
+    """Compare the order of the namespaces of projects, given by name.
+
+    Yields at most one problem with the name of a project: its first difference from the projects before.
+    Only the first namespaces of a project that other projects have, too, are compared.
+    """
+    numbers = Counter(namespace for names in namespaces.values() for namespace in names)
+    before: dict[tuple[str, str], str] = {}  # the first project with this order of two namespaces
+    for project, names in sorted(namespaces.items()):
+        shared = [namespace for namespace in names if numbers[namespace] > 1][:_MOST_ORDERED]
+        pairs = [*combinations(shared, 2)]
+        if different := next((pair for pair in pairs if pair[::-1] in before), None):
+            one = before[different[::-1]]
+            first, second = (
+                [namespace for namespace in namespaces[name] if namespace in known]
+                for name, known in ((one, {*names}), (project, {*namespaces[one]}))
+            )
+            text = f"{one} has the order {shortened(first)}, not {shortened(second)}"
+            yield project, Problem("other-priorities", "default-priorities.namespace", text)
+        for pair in pairs:
+            before.setdefault(pair, project)
 
 
 def of_local_pins(pins: Iterable[LocalPin], versions: Mapping[str, Collection[Version]]) -> Iterator[Problem]:
@@ -128,7 +158,7 @@ def of_local_pins(pins: Iterable[LocalPin], versions: Mapping[str, Collection[Ve
     for pin in pins:
         known = versions.get(pin.name, ())
         if known and pin.version not in known:
-            has = one_of(map(str, sorted(known)))
+            has = shortened([*map(str, sorted(known))])
             text = f"{pin.requirement[:MOST_SHOWN]!r}: the wheels of {pin.name} have the version {has}"
             yield Problem("missing-local-version", "Requires-Dist", text)
 

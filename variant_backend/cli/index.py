@@ -153,14 +153,14 @@ def _plan_pages(
 
 def _to_print(planned: Index) -> list[Path]:
     """Return the paths of the index files, and of the start pages of a package index."""
-    paths = [output.path for release in planned.releases for output in release.outputs()]
+    paths = [path for release in planned.releases for path in release.paths()]
     starts = ("index.html", "simple/index.html")
     return paths + [output.path for output in planned.outputs if output.name in starts]
 
 
 def _files(planned: Index, differences: Mapping[Path, str], *, check: bool) -> list[dict[str, object]]:
     """Return an entry for each file."""
-    variants = {output.path: release for release in planned.releases for output in release.outputs()}
+    variants = {path: release for release in planned.releases for path in release.paths()}
     entries: list[dict[str, object]] = []
     for output in planned.outputs:
         release, difference = variants.get(output.path), differences.get(output.path)

@@ -48,7 +48,7 @@ class Printer:
         self.as_json = as_json
         self.keys: dict[str, object] = {}
         self.failed = False
-        self._warnings: list[Problem] = []
+        self._warnings: dict[Problem, None] = {}
         self._errors: list[Problem] = []
 
     def line(self, *parts: str) -> None:
@@ -69,7 +69,7 @@ class Printer:
         """Print a warning; the same one is printed once."""
         problem = _as_problem(warning, "warning")
         if problem not in self._warnings:
-            self._warnings.append(problem)
+            self._warnings[problem] = None
             print_warning(str(problem))
 
     def error(self, error: Problem | str) -> None:
@@ -90,7 +90,7 @@ class Printer:
     def close(self) -> None:
         """Print the JSON object, if one is asked for."""
         if self.as_json:
-            lists = {"warnings": self._warnings, "errors": self._errors}
+            lists = {"warnings": [*self._warnings], "errors": self._errors}
             document = {
                 "version": _VERSION,
                 **self.keys,

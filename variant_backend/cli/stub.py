@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import Problem, UnknownNameError, VariantError
+from ..errors import Problem, UnknownNameError, VariantError, shortened
 from ..lowlevel.terminal import heading
-from ..variants.ranking import shortened
 from .command import Command, WrongUsage, given_options
 from .options import force_option, label_option, output_option, reading
 from .output import Printer, Progress

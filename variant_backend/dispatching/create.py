@@ -35,7 +35,7 @@ from ..variants.filename import WheelFilename, escape
 from ..variants.metadata import VariantMetadata
 from ..variants.properties import NULL_LABEL
 from ..variants.requirements import Pin
-from ..variants.tag_coverage import covers
+from ..variants.tag_coverage import Coverage
 from ..wheels import soundness
 from ..wheels.reading import Wheel, open_wheel
 
@@ -202,7 +202,11 @@ def preferred(listing: Listing) -> list[str]:
     names = [wheel.name for wheel in listing.wheels]
     labelled = {name.tags for name in names if name.label is not None}
     plain = [name for name in names if name.label is None]
-    return [str(name) for name in plain if any(covers([name.tags], tags) for tags in labelled)]
+    is_preferred = {}
+    for tags in {name.tags for name in plain}:
+        coverage = Coverage([tags])
+        is_preferred[tags] = any(map(coverage.covers, labelled))
+    return [str(name) for name in plain if is_preferred[name.tags]]
 
 
 def _refuse(findings: Iterable[Finding]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import VariantError, did_you_mean, one_of
+from ..errors import VariantError, did_you_mean, one_of, shortened
 from ..formats import dispatching_sdist
 from ..formats.release import Candidate, Release, shown_location
 from ..lowlevel.ranges import Advance
@@ -40,7 +40,7 @@ from ..selection.target import Target, running_target
 from ..variants.known_providers import KNOWN_PROVIDERS
 from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import UNKNOWN, Support
-from ..variants.ranking import Supported, shortened
+from ..variants.ranking import Supported
 from ..wheels.plain import decided_metadata, tagged_name
 from ..wheels.reading import Wheel, open_wheel
 

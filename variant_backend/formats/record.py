@@ -131,10 +131,10 @@ class Record(NamedTuple):
             if path in added and old_path not in dropped:
                 digest, size = _hash_and_size(added.pop(path))
             lines[index] = _line(path, digest, size, like=lines[index])
-        for index in reversed(indexes):
-            if self.rows[index][0] in dropped:
-                # If the last row is dropped, the row before it keeps its line end.
-                lines[index : index + 1] = [""] if index == len(lines) - 1 else []
+        removed = {index for index in indexes if self.rows[index][0] in dropped}
+        if len(lines) - 1 in removed:  # the row before the last one keeps its line end
+            lines.append("")
+        lines = [line for index, line in enumerate(lines) if index not in removed]
         end = "\r" if self.text.partition("\n")[0].endswith("\r") else ""
         new = [_line(path, *_hash_and_size(content), like=end) for path, content in added.items()]
         return "\n".join([*new, *lines]).encode()

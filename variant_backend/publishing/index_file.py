@@ -55,8 +55,13 @@ class ReleaseIndex(NamedTuple):
     def outputs(self) -> list[Output]:
         """Return the index file for each of the folders."""
         content = self.metadata.to_json()
-        name = index_filename(self.release)
-        return [Output(folder, name, content, compare=self._different_labels) for folder in self.folders]
+        return [
+            Output(path.parent, path.name, content, compare=self._different_labels) for path in self.paths()
+        ]
+
+    def paths(self) -> list[Path]:
+        """Return the path of the index file in each of the folders."""
+        return [folder / index_filename(self.release) for folder in self.folders]
 
     def _different_labels(self, content: bytes) -> str | None:
         """Return which labels an existing index file lacks or has too many, or None if it has the same."""

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import Problem, VariantError, did_you_mean, one_of
+from ..errors import Problem, VariantError, did_you_mean, one_of, shortened
 from ..formats import simple_api
 from ..formats.core_metadata import find_field
 from ..formats.release import Candidate, File, Release, shown_location
@@ -24,12 +24,11 @@ from ..variants.filename import index_filename, normalize, parse_index_filename,
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_metadata
-from ..variants.ranking import shortened
 from ..variants.validation import Document, read_json
 from ..wheels.reading import Wheel
 from .read_ahead import AT_ONCE
 from .source_files import (
-    files_in_folder,
+    Folders,
     files_on_index,
     projects_in_folder,
     projects_on_index,
@@ -186,14 +185,18 @@ def _is_unusual(index_url: str) -> bool:
     return index_url.startswith("http") and not index_url.rstrip("/").endswith("/simple")
 
 
-def find_listings(name: str, sources: Sources) -> Listings:
-    """Return the releases of a project that have wheels; other files are ignored."""
+def find_listings(name: str, sources: Sources, folders: Folders | None = None) -> Listings:
+    """Return the releases of a project that have wheels; other files are ignored.
+
+    *folders* has the files of folders that were listed before.
+    """
     name = normalize(name)
     problems: list[Problem] = []
     releases: dict[Version, list[Listed]] = {}
     is_any_read = False
-    folders = [partial(files_in_folder, folder) for folder in sources.find_links]
-    for look in [*folders, *(partial(files_on_index, url, name, problems) for url in sources.index_urls)]:
+    files_of = (folders or Folders()).files
+    local = [partial(files_of, folder, name) for folder in sources.find_links]
+    for look in [*local, *(partial(files_on_index, url, name, problems) for url in sources.index_urls)]:
         try:
             place, files = look()
         except VariantError as error:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from ..errors import Problem, UnknownNameError, did_you_mean, one_of
+from ..errors import Problem, UnknownNameError, did_you_mean, one_of, shortened
 from ..formats.release import BAD_LABEL
 from ..lowlevel.terminal import heading, table
 from ..project.user_variables import PLAIN
 from ..variants.namespace_support import Origin
-from ..variants.ranking import WRONG_TAGS, shortened
+from ..variants.ranking import WRONG_TAGS
 
 if TYPE_CHECKING:
     from ..variants.ranking import Verdict

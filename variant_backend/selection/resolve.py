@@ -19,8 +19,9 @@ from ..variants.namespace_support import Support
 from ..variants.properties import Property, Variant
 from ..wheels.inspection import Inspection, VariantJson
 from .evaluate import Evaluation, evaluate
-from .releases import INDEX_FILE, Sources
-from .select import Selection, check_names, known_metadata, select, select_listed
+from .releases import INDEX_FILE, Sources, find_listings
+from .select import Selection, check_names, known_metadata, select_listed
+from .source_files import Folders
 from .unknown_names import ignored_values, unknown_names
 
 if TYPE_CHECKING:
@@ -81,10 +82,11 @@ def resolve_packages(
     picks: list[Pick] = []
     selections: list[Selection] = []
     errors: list[VariantError] = []
-    requested_machine, requested_policy = machine, policy
+    requested_machine, requested_policy, folders = machine, policy, Folders()
     for pin in pins:
         others = machine.without(pin.name)
-        selections.append(select(pin, sources, others, policy, target))
+        listings = find_listings(pin.name, sources, folders)
+        selections.append(select_listed(pin, listings, others, policy, target))
         try:
             pick = _pick(selections[-1], others, policy, target, explain)
         except VariantError as error:

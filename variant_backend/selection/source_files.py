@@ -17,7 +17,7 @@ from ..lowlevel import http
 from ..lowlevel.ranges import path_of
 from ..lowlevel.regular_files import LARGEST, read_regular
 from ..lowlevel.urls import shown_url, with_credentials
-from ..variants.filename import normalize
+from ..variants.filename import normalize, release_of_index
 
 _ACCEPT = f"{simple_api.JSON_TYPE}, text/html;q=0.5, */*;q=0.1"
 _PAGE = "index.html"
@@ -80,6 +80,38 @@ def files_in_folder(folder: Path) -> tuple[str, list[File]]:
     except OSError as error:
         raise _unreadable(folder, error) from None
     return str(folder), [File(path.name, path, {}) for path in paths]
+
+
+class Folders:
+    """The files of folders by project, for the requests of a run: each folder is listed once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, tuple[str, dict[str | None, list[File]]]] = {}
+
+    def files(self, folder: Path, name: str) -> tuple[str, list[File]]:
+        """Return a folder's name for messages, and the files that may belong to a project.
+
+        The *name* is normalized. Raises VariantError if the folder cannot be read.
+        """
+        if folder not in self._folders:
+            place, files = files_in_folder(folder)
+            by_project: dict[str | None, list[File]] = {}
+            for file in files:
+                by_project.setdefault(_project_of(file.filename), []).append(file)
+            self._folders[folder] = place, by_project
+        place, by_project = self._folders[folder]
+        return place, [*by_project.get(name, ()), *by_project.get(None, ())]
+
+
+def _project_of(filename: str) -> str | None:
+    """Return the normalized name of the project that a file may belong to. None if it is unknown."""
+    if filename.endswith(".whl"):
+        return normalize(filename.partition("-")[0])
+    try:
+        release = release_of_index(filename)
+    except VariantError:
+        return None
+    return release[0] if release else None
 
 
 def _unreadable(folder: Path, error: OSError) -> VariantError:

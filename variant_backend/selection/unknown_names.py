@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from ..errors import Problem, UnknownNameError, did_you_mean
+from ..errors import Problem, UnknownNameError, did_you_mean, shortened
 from ..formats.hardware_file import Hardware
 from ..machine.support import Machine, Policy
 from ..variants.abi_dependency import ABI_DEPENDENCY
@@ -19,7 +19,7 @@ from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import Lazy, abi_dependencies
 from ..variants.properties import Property
 from ..variants.providers import PluginProvider, Provider, StaticProvider
-from ..variants.ranking import Supported, shortened
+from ..variants.ranking import Supported
 
 # Machine files may have the namespaces of other projects, so only names that are this similar are misspelt.
 _MISSPELT = 0.8

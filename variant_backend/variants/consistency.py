@@ -9,7 +9,7 @@ from ..errors import Problem, one_of
 from .abi_dependency import ABI_DEPENDENCY
 from .filename import WheelFilename, escape
 from .known_providers import KNOWN_PROVIDERS
-from .merging import combine
+from .merging import combine, conflicts_with_index
 from .metadata import VariantMetadata
 from .platform_tags import hardware_of_tags
 from .properties import default_label
@@ -47,9 +47,10 @@ def of_metadata(metadata: VariantMetadata) -> Iterator[Problem]:
             continue  # wheels contain the answer as static-properties
         if problem := uv_never_supports(metadata, namespace):
             yield problem
+    unlisted = never_supported(metadata.variants.values(), metadata.providers)
     for label, variant in sorted(metadata.variants.items()):
         yield from uv_drops(variant)
-        for namespace, feature in never_supported(variant, metadata.providers):
+        for namespace, feature in unlisted.get(label, ()):
             place = f"variants.{label}.{namespace}.{feature}"
             text = "the provider's static-properties contain none of the variant's values"
             yield Problem("unlisted-value", place, text)
@@ -120,7 +121,7 @@ def of_index(index: VariantMetadata, parts: Mapping[str, VariantMetadata]) -> It
     """Compare an index-level file with the wheels of its release; yield each difference once."""
     first: dict[tuple[str, str], str] = {}
     for name, part in sorted(parts.items()):
-        for _, _, problem in combine({"": index, name: part})[1]:
+        for _, _, problem in conflicts_with_index(index, part, name):
             first.setdefault((problem.place, problem.text), name)
         missing = part.namespaces[len(index.namespaces) :]
         if missing and part.namespaces == (*index.namespaces, *missing):
@@ -136,9 +137,8 @@ def of_labels(index: VariantMetadata, wheels: Sequence[WheelFilename], complete:
 
     If *wheels* is not *complete*, other wheels may exist elsewhere.
     """
-    labels = {filename.label for filename in wheels if filename.label is not None}
-    for label in sorted(labels - {*index.variants}):
-        name = next(str(filename) for filename in wheels if filename.label == label)
-        yield Problem("index-lacks-label", "variants", f"missing label {label!r} of {name}")
-    for label in sorted({*index.variants} - labels) if complete and wheels else ():
+    first = {filename.label: filename for filename in reversed(wheels) if filename.label is not None}
+    for label in sorted(first.keys() - index.variants.keys()):
+        yield Problem("index-lacks-label", "variants", f"missing label {label!r} of {first[label]}")
+    for label in sorted(index.variants.keys() - first.keys()) if complete and wheels else ():
         yield Problem("index-label-without-wheel", f"variants.{label}", f"no wheel has label {label!r}")

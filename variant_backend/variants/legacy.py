@@ -149,7 +149,7 @@ def _unservable(metadata: VariantMetadata) -> Iterator[str]:
             yield f"every label that uses {namespace}: {reason.text}"
     if ABI_DEPENDENCY in users:
         yield f"{one_of(users[ABI_DEPENDENCY])} (by {ABI_DEPENDENCY}): uv drops the whole version"
-    for label, variant in metadata.variants.items():
-        for namespace, feature in never_supported(variant, metadata.providers):
+    for label, features in never_supported(metadata.variants.values(), metadata.providers).items():
+        for namespace, feature in features:
             listed = f"the static-properties of {namespace!r}"
             yield f"{label}: {listed} contain none of its values of {feature!r}"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
-from ..errors import Problem, VariantError, one_of
+from ..errors import Problem, VariantError, shortened
 from .abi_dependency import ABI_DEPENDENCY
 from .metadata import VariantMetadata
 from .properties import Variant
@@ -50,9 +50,7 @@ def combine(parts: Mapping[str, VariantMetadata]) -> tuple[VariantMetadata, list
     variants: dict[str, tuple[str, Variant]] = {}
     for name in names:
         part = parts[name]
-        if namespaces[: len(part.namespaces)] != part.namespaces:
-            lists = f"[{one_of(namespaces)}], [{one_of(part.namespaces)}]"
-            text = f"one list must be the start of the other: {lists}"
+        if text := _different_order(namespaces, part.namespaces):
             conflicts.append(Conflict.between(longest, name, "default-priorities.namespace", text))
         conflicts += _combine(providers, part.providers, name, "providers")
         conflicts += _combine(variants, part.variants, name, "variants")
@@ -62,6 +60,33 @@ def combine(parts: Mapping[str, VariantMetadata]) -> tuple[VariantMetadata, list
         {label: variants[label][1] for label in sorted(variants)},
     )
     return result, conflicts
+
+
+def conflicts_with_index(index: VariantMetadata, part: VariantMetadata, name: str) -> list[Conflict]:
+    """Return the conflicts of `combine` between an index-level file and the part *name*.
+
+    Only the entries of the part are compared: an index-level file has those of all wheels.
+    """
+    conflicts: list[Conflict] = []
+    shorter, longer = sorted((part.namespaces, index.namespaces), key=len)
+    if text := _different_order(longer, shorter):
+        conflicts.append(Conflict.between("", name, "default-priorities.namespace", text))
+    providers = {key: ("", index.providers[key]) for key in part.providers if key in index.providers}
+    variants = {key: ("", index.variants[key]) for key in part.variants if key in index.variants}
+    conflicts += _combine(providers, part.providers, name, "providers")
+    conflicts += _combine(variants, part.variants, name, "variants")
+    return conflicts
+
+
+def _different_order(longer: Sequence[str], shorter: Sequence[str]) -> str:
+    """Return how the *shorter* list of namespaces differs from the start of the *longer*; empty if equal."""
+    start = longer[: len(shorter)]
+    if start == shorter:
+        return ""
+    pairs = enumerate(zip(start, shorter, strict=True))
+    cut = max(0, next(position for position, (one, other) in pairs if one != other) - 3)
+    lists = [f"[{'..., ' if cut else ''}{shortened(names[cut:])}]" for names in (longer, shorter)]
+    return f"one list must be the start of the other: {', '.join(lists)}"
 
 
 class _Table(Protocol):
@@ -78,6 +103,8 @@ def _combine(
     conflicts = []
     for key, value in new.items():
         first, known_value = known.setdefault(key, (name, value))
+        if value == known_value and type(value) is type(known_value):
+            continue
         for path, one, other in _differences(known_value.to_dict(), value.to_dict(), f"{place}.{key}"):
             text = f"{one} differs from {other}"
             if f".{ABI_DEPENDENCY}." in path:

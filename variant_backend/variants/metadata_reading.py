@@ -117,6 +117,8 @@ def _read_sections(
     def is_declared(namespace: str, place: str) -> bool:
         if not known or namespace in known:  # a missing list is one problem, not many
             return True
+        if document.is_full:  # a suggestion takes a millisecond
+            return False
         text = f"not in default-priorities.namespace{did_you_mean(namespace, namespaces)}"
         document.note(place, text, code="undeclared-namespace")
         return False

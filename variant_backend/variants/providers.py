@@ -81,21 +81,28 @@ class BuildProvider(NamedTuple):
 Provider: TypeAlias = StaticProvider | PluginProvider | BuildProvider | BuiltinProvider
 
 
-def never_supported(variant: Variant, providers: Mapping[str, Provider]) -> list[tuple[str, str]]:
-    """Return the features (with namespaces) of which a static provider lists none of the variant's values."""
-    # Only the variant's namespaces, because there may be many others.
-    static = {
-        namespace: {(feature, value) for feature, values in provider.features for value in values}
-        for namespace in variant.namespaces()
-        if isinstance(provider := providers.get(namespace), StaticProvider)
-    }
-    features = {(prop.namespace, prop.feature) for prop in variant.properties if prop.namespace in static}
-    supported = {
-        (prop.namespace, prop.feature)
-        for prop in variant.properties
-        if (prop.feature, prop.value) in static.get(prop.namespace, ())
-    }
-    return sorted(features - supported)
+def never_supported(
+    variants: Iterable[Variant], providers: Mapping[str, Provider]
+) -> dict[str, list[tuple[str, str]]]:
+    """Return the features (with namespaces) of which a static provider lists none of a variant's values.
+
+    The keys are the labels of the variants with such features.
+    """
+    listed: dict[str, set[tuple[str, str]]] = {}  # filled for used namespaces only: there may be many others
+    unlisted: dict[str, list[tuple[str, str]]] = {}
+    for label, properties in variants:
+        features, supported = set[tuple[str, str]](), set[tuple[str, str]]()
+        for namespace, feature, value in properties:
+            if not isinstance(provider := providers.get(namespace), StaticProvider):
+                continue
+            if namespace not in listed:
+                listed[namespace] = {(name, text) for name, values in provider.features for text in values}
+            features.add((namespace, feature))
+            if (feature, value) in listed[namespace]:
+                supported.add((namespace, feature))
+        if missing := sorted(features - supported):
+            unlisted[label] = missing
+    return unlisted
 
 
 def _reference(provider: PluginProvider | BuildProvider) -> str:

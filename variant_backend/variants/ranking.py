@@ -13,7 +13,7 @@ from functools import cache, partial
 from itertools import product, zip_longest
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from ..errors import Problem
+from ..errors import Problem, shortened
 from .abi_dependency import ABI_DEPENDENCY
 from .filename import WheelFilename
 from .metadata import VariantMetadata
@@ -28,9 +28,6 @@ Supported: TypeAlias = Mapping[str, Mapping[str, Sequence[str]]]
 
 # The problem code of a wheel for another interpreter or platform.
 WRONG_TAGS = "wrong-tags"
-
-# A reason lists at most this many values, and the number of the others.
-_MOST_VALUES = 8
 
 # Ends the ranks of a variant, so that the longer of two lists with the same start sorts first.
 _END = (math.inf,)
@@ -181,12 +178,6 @@ def _first_difference(one: FeatureRank, other: FeatureRank) -> str:
     return f"value {one.best.value} is listed first in the supported values"
 
 
-def shortened(values: Sequence[str]) -> str:
-    """Return a list of values for a message, with only the number of the last ones if there are many."""
-    more = len(values) - _MOST_VALUES
-    return ", ".join(values[:_MOST_VALUES]) + (f" and {more} more" if more > 0 else "")
-
-
 def _verdict(filename: WheelFilename, ranked: _Ranks, tag: int | None, barred: Sequence[Problem]) -> Verdict:
     features, reasons = ranked.of(filename.label)
     reasons = (*barred, *reasons)
@@ -260,13 +251,16 @@ class _Ranks:
                 best.append(feature_rank)
         missing: dict[tuple[str, str], Problem] = {}
         if len(places) < len(variant.properties):
-            features = {prop.key for prop in variant.properties} - {first.best.key for first in best}
-            missing = {feature: self._reason(variant, *feature) for feature in sorted(features)}
+            values: dict[tuple[str, str], list[str]] = {}
+            for prop in sorted(variant.properties):
+                values.setdefault(prop.key, []).append(prop.value)
+            for first in best:
+                del values[first.best.key]
+            missing = {feature: self._reason(*feature, own) for feature, own in values.items()}
         return tuple(best), missing
 
-    def _reason(self, variant: Variant, namespace: str, feature: str) -> Problem:
-        """Return the problem of a variant's feature without a supported value."""
-        own = sorted(prop.value for prop in variant.properties if prop.key == (namespace, feature))
+    def _reason(self, namespace: str, feature: str, own: Sequence[str]) -> Problem:
+        """Return the problem of a feature of which no value (*own*) of a variant is supported."""
         values = self._supported.get(namespace, {}).get(feature, ())
         needed = f"one of {shortened(own)}" if len(own) > 1 else own[0]
         text = f"needs {needed}; supported: {shortened(values) or 'none'}"

@@ -77,7 +77,7 @@ def uv_never_selects(metadata: VariantMetadata, variant: Variant) -> list[Proble
             f"variants.{variant.label}.{namespace}.{feature}",
             f"the static-properties of {namespace!r} contain none of its values of {feature!r}",
         )
-        for namespace, feature in never_supported(variant, metadata.providers)
+        for namespace, feature in never_supported([variant], metadata.providers).get(variant.label, ())
     ]
     return [*filter(None, reasons), *unlisted, *uv_unsupported_features(metadata, variant)]
 

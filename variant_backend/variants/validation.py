@@ -49,6 +49,11 @@ class Document:
     def __init__(self) -> None:
         self.problems: list[Problem] = []
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the document has too many problems, so that further ones are not listed."""
+        return len(self.problems) > _MOST_PROBLEMS
+
     def note(self, place: str, text: str, *, code: str = "bad-value", remedy: str | None = None) -> None:
         """Note a problem of the value at *place*."""
         self.add(Problem(code, place, text, remedy))
@@ -75,7 +80,7 @@ class Document:
             self.note(place, f"expected a table, got {_kind(value)}", code="wrong-type")
             return {}
         for key in value:
-            if known is not None and key not in known:
+            if known is not None and key not in known and not self.is_full:
                 text, remedy = (
                     f"unknown key {key!r}{did_you_mean(key, known)}",
                     f"known keys: {one_of(known)}",

@@ -87,7 +87,7 @@ def with_answers(
     if not used <= set(namespaces):
         namespaces = tuple(name for name in release.namespaces if name not in missing)
     providers = {**release.providers, **answers}
-    kept = {name: provider for name, provider in providers.items() if name in namespaces}
+    kept = {name: providers[name] for name in namespaces if name in providers}
     # The format requires at least one namespace, which may have no provider.
     return VariantMetadata(namespaces or release.namespaces, kept, release.variants)
 
@@ -95,7 +95,8 @@ def with_answers(
 def left_out(release: VariantMetadata, metadata: VariantMetadata) -> str | None:
     """Return which namespaces are missing in the *metadata* of a wheel without answers, or None."""
     (label,) = metadata.variants
-    names = [name for name in release.namespaces if name not in metadata.namespaces]
+    kept = frozenset(metadata.namespaces)
+    names = [name for name in release.namespaces if name not in kept]
     if not names:
         missing = metadata.build_providers()
         return f"no provider is written for {one_of(missing)} in variant {label!r}" if missing else None
@@ -120,8 +121,8 @@ def remarks_on(metadata: VariantMetadata) -> list[str]:
             f"{suggestion}; add [variant.providers.{missing[0]}] to pyproject.toml, or use --static or"
             " --provider of make-variant"
         )
-    for label, variant in metadata.variants.items():
-        for namespace, feature in never_supported(variant, metadata.providers):
+    for label, features in never_supported(metadata.variants.values(), metadata.providers).items():
+        for namespace, feature in features:
             remarks.append(
                 f"variant {label!r} can never be selected, because the static-properties of"
                 f" {namespace!r} contain none of its values of {feature!r}; add one of them there, or change"

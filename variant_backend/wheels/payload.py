@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from typing import NamedTuple
 
 from ..errors import Problem, VariantError
@@ -70,23 +70,31 @@ def same_payloads(
     wheels: Collection[WheelFile],
     others: Collection[WheelFile],
     keys: Mapping[str, Mapping[str, object]],
-    is_same: Callable[[WheelFile, WheelFile], bool],
+    is_same: Callable[[WheelFile, WheelFile], bool] = lambda _wheel, _other: True,
+    group: Callable[[WheelFile], Hashable] = lambda wheel: wheel.name.tags,
 ) -> Iterator[Problem]:
     """Yield a problem for each label whose recipe changes builds, but not the payload of its *wheels*.
 
     *keys* has the keys of each label's recipe that change builds, with their values. Each wheel is compared
-    with those of *others* that have the same tags and other *keys*; the plain wheel has none.
+    with those of *others* in its *group*, by default those with the same tags, that have other *keys*; the
+    plain wheel has none.
     """
+    alike: dict[Hashable, list[WheelFile]] = {}
+    for other in sorted(others, key=lambda other: (other.name.label is not None, other.path.name)):
+        alike.setdefault(group(other), []).append(other)
+    by_label: dict[str | None, list[WheelFile]] = {}
+    for wheel in wheels:
+        by_label.setdefault(wheel.name.label, []).append(wheel)
 
     def same_as(wheel: WheelFile) -> WheelFile | None:
         own = keys[wheel.name.label or ""]
-        alike = [other for other in others if other.name.tags == wheel.name.tags]
-        candidates = [other for other in alike if keys.get(other.name.label or "", {}) != own]
-        candidates.sort(key=lambda other: (other.name.label is not None, other.path.name))
+        candidates = (
+            other for other in alike.get(group(wheel), ()) if keys.get(other.name.label or "", {}) != own
+        )
         return next((other for other in candidates if is_same(wheel, other)), None)
 
     for label, own in keys.items():
-        labelled = [wheel for wheel in wheels if wheel.name.label == label] if own else []
+        labelled = by_label.get(label, []) if own else []
         if same := [other for other in map(same_as, labelled) if other is not None]:
             yield _without_effect(label, [*own], same[0].path.name, len(same) - 1)
 
