@@ -28,6 +28,8 @@ The promises:
 - rank: ordering 1,000 variants with 8 features each takes at least 20 times less than variantlib's
   ``get_variants_by_priority``. Each gets its own input: our metadata, and parsed JSON. 100,000 variants take
   at most 15 times as long as 10,000: n log n is 12.5 times, and caches hold a smaller part of them.
+- pages: reading a page of 100,000 links takes at most 12 times as long as one of 10,000, and at most 250 MB
+  of memory. The same is true for a page of 10,000 tags with 90 odd attributes each, against 1,000.
 - growth: for ten times as many labels, features, wheels of a release, projects or members of a wheel, a
   command takes at most 12 times as long; the table is in ``growth.py``.
 - import: ``import variant_backend.hooks`` takes at most 7 times as long as ``python -c pass``.
@@ -459,6 +461,51 @@ def benchmark_rank(bench: Bench) -> Iterator[Figure]:
     yield at_most(15, "100,000 variants against 10,000", *timed)
 
 
+# Reads a page of a package index in a file; timing starts after reading the file.
+PAGE = """\
+import gc
+import sys
+import time
+from pathlib import Path
+from variant_backend.formats.simple_api import from_html
+
+gc.disable()  # our programs do the same
+content = Path(sys.argv[1]).read_bytes()
+start = time.perf_counter()
+files = from_html(content, "https://host.test/simple/made/").files
+print(time.perf_counter() - start)
+assert files
+"""
+LINK = (
+    '<a href="https://files.test/packages/{0:064x}/made-1.{0}-py3-none-any.whl#sha256={0:064x}"'
+    ' data-requires-python="&gt;=3.10" data-core-metadata="sha256={0:064x}">'
+    "made-1.{0}-py3-none-any.whl</a><br>\n"
+)
+# Parsers that search for the end of a tag again at each "<" take quadratic time.
+TAGS_IN_A_TAG = "<a href=made-1.{0}.whl " + "<a " * 90 + ">"
+
+
+def page(bench: Bench, form: str, links: int) -> Callable[[], Run]:
+    """Return a reading of a page of *links* links."""
+    path = bench.folder / f"page{len(form)}of{links}.html"
+    path.write_text("".join(form.format(number) for number in range(links)))
+
+    def measure() -> Run:
+        whole = bench.run([sys.executable, "-c", PAGE, path])
+        return whole._replace(seconds=float(whole.printed.splitlines()[-1]))
+
+    return measure
+
+
+def benchmark_pages(bench: Bench) -> Iterator[Figure]:
+    """Read ten times as many links, and ten times as many odd tags."""
+    for what, form, most in (("links", LINK, 100_000), ("tags in a tag", TAGS_IN_A_TAG, 10_000)):
+        commands = {f"{count:,} {what}": page(bench, form, count) for count in (most, most // 10)}
+        timed = in_turn((bench.runs + 2) // 3, commands)
+        yield at_most(12, f"a page of ten times as many {what}", *timed)
+        yield smaller(250, f"a page of {most:,} {what}: peak memory", *timed)
+
+
 def growing(bench: Bench, case: Case, size: int) -> Callable[[], Run]:
     """Return the command of a case, with an input of this size."""
     folder = bench.folder / case.subject / str(size)
@@ -540,6 +587,7 @@ BENCHMARKS = {
     "index": benchmark_index,
     "remember": benchmark_remember,
     "rank": benchmark_rank,
+    "pages": benchmark_pages,
     "growth": benchmark_growth,
     "import": benchmark_import,
     "dispatch": benchmark_dispatch,

@@ -53,6 +53,7 @@ from variant_backend.variants.metadata_reading import metadata_from_dict, metada
 from variant_backend.variants.wheel_metadata import remarks_on
 from variant_backend.wheel_rewrite import make_variant
 from variant_backend.wheels.reading import WheelFile
+from variant_backend.wheels.soundness import of_entry_points
 
 GROWTH, SLACK = 100, 96 << 20
 RECORD = b'a/__init__.py,sha256=abc,3\n"a,b",sha256=abc,3\nRECORD,,\n'
@@ -388,6 +389,10 @@ SLOW: dict[str, Callable[[], object]] = {
     "spaces after this project's name": metadata_with("Requires-Dist: demo" + " " * 8000),
     "spaces around a bracket": metadata_with("Requires-Dist: demo" + " " * 8000 + "(" + " " * 8000 + "="),
     "spaces after extras": metadata_with("Requires-Dist: demo[]" + " " * 100_000 + "x"),
+    "spaces after a requirement": metadata_with("Requires-Dist: a" + " " * 100_000 + "x"),
+    "spaces after a script": lambda: [
+        *of_entry_points(f"[console_scripts]\na = b{' ' * 100_000}x\n".encode())
+    ],
     "extras without an end": metadata_with("Requires-Dist: demo[" + "a" * 100_000),
     "many requirements": metadata_with("".join(f"Requires-Dist: a{n}\n" for n in range(MANY))),
     "many comparisons": metadata_with(

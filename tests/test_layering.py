@@ -77,6 +77,7 @@ PURE = {
     "checking.findings",
     "checking.release_rules",
     "formats.core_metadata",
+    "formats.html_reading",
     "formats.html_writing",
     "formats.record",
     "formats.record_repair",

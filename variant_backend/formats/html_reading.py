@@ -3,10 +3,10 @@
 The page is untrusted. It is split into tags as browsers do (the tokenizer of the HTML standard), with two
 exceptions: no element is foreign, such as those in ``svg``, and the first ``</script>`` ends a script.
 
-The standard library's parser is not used. Many releases of Python in use take 20 seconds for 58 kB of
-``<a ``, four times as long for twice the length; newer ones are linear, but split the same page into other
-tags.
-Here, each byte is read at most three times: no part of a page is searched again from another position.
+The standard library's parser is not used. In many releases of Python, it takes 11 seconds for 20 kB of
+``<a ``, and four times as long for twice the length. The newest releases split some pages into other tags, so
+the same page would have other links on another machine. For a page of PyPI, this reader takes 0.6 times as
+long. No part of a page is searched again from another position.
 """
 
 from __future__ import annotations

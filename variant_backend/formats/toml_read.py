@@ -16,7 +16,7 @@ else:
     import tomli as tomllib
 
 # The time that tomllib takes for a key grows with the square of its parts.
-_MOST_PARTS = 1000
+_MOST_PARTS = 100
 
 
 def read_toml(path: Path) -> dict[str, object]:

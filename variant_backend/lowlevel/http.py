@@ -269,10 +269,17 @@ def _open(url: str, method: str, headers: Mapping[str, str], deadline: Deadline)
 
         header = authorization(parts)
         response = answer(header)
-        if response.status in _DENIED and (other := authorization(parts, denied=True)) not in (None, header):
+        if response.status not in _DENIED:
+            return response
+        try:
+            other = authorization(parts, denied=True)
+        except VariantError:
             response.close()
-            response = answer(other)
-        return response
+            raise
+        if other in (None, header):
+            return response
+        response.close()
+        return answer(other)
 
 
 def _response(raw: HTTPResponse, url: str, deadline: Deadline) -> Response:

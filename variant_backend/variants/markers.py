@@ -54,7 +54,10 @@ _TOKEN = r"""\s*(?: (?P<bracket>[()]) | (?P<text>"[^"]*"|'[^']*') | (?P<operator
 # The form of most requirements. It is parsed without packaging, because that import takes longer than
 # reading a project file.
 _RELEASE = r"(?:[!=]=|[<>]=?)[ \t]*[0-9]{1,9}(?:\.[0-9]{1,9})*"
-_SIMPLE = rf"[ \t]*([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)[ \t]*({_RELEASE}(?:[ \t]*,[ \t]*{_RELEASE})*)?[ \t]*"
+# White space before versions belongs to them: with white space around an optional part, a match takes
+# quadratic time.
+_VERSIONS = rf"[ \t]*({_RELEASE}(?:[ \t]*,[ \t]*{_RELEASE})*)"
+_SIMPLE = rf"[ \t]*([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)(?:{_VERSIONS})?[ \t]*"
 _SIMPLE_COMPARISON = r"""(os_name|sys_platform|python_(?:full_)?version|implementation_(?:name|version)
     |platform_(?:machine|python_implementation|release|system|version))
     [ ]([!=]=|[<>]=?)[ ]["']([\w.+ -]*)["']"""

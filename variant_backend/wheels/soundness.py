@@ -74,6 +74,10 @@ _REQUIREMENT = (
     rf"(?: ?; ?{_MARKERS}(?: (?:and|or) {_MARKERS})*)?"
 )
 
+# A script's module, function and extras. White space before a function belongs to it: with white space around
+# an optional part, a match takes quadratic time.
+_REFERENCE = r"[\w.]+(\s*:\s*[\w.]+)?\s*(\[.*\])?"
+
 # More tags than any wheel has.
 _MOST_TAGS = 1000
 
@@ -185,9 +189,7 @@ def of_entry_points(data: bytes) -> Iterator[Problem]:
         return
     for section in {"console_scripts", "gui_scripts"}.intersection(parser.sections()):
         for name, reference in parser.items(section):
-            if not re.fullmatch(r"[\w.]+\s*(:\s*[\w.]+)?\s*(\[.*\])?", reference) or re.search(
-                r"[/\\]", name
-            ):
+            if not re.fullmatch(_REFERENCE, reference) or re.search(r"[/\\]", name):
                 text = f"invalid script: {name[:MOST_SHOWN]!r} = {reference[:MOST_SHOWN]!r}"
                 yield Problem(code, section, text)
             elif not re.fullmatch(r"[\w.-]+", name):
