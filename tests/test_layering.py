@@ -65,7 +65,7 @@ RESERVED = {
     "sqlite3": {"lowlevel.digest_database"},
     "wheel": set(),
     "fsspec": {"wheels.remote"},
-    "truststore": {"lowlevel.http"},
+    "truststore": {"lowlevel.certificates"},
     "urllib.request": {"lowlevel.http", "lowlevel.connections"},
     "http.client": {"lowlevel.http", "lowlevel.connections"},
     "ctypes": {"machine.nvidia", "machine.x86_64"},
