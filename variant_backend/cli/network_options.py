@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..lowlevel.credentials import use_keyring
+from ..lowlevel.credentials import KEYRING_PROVIDERS, use_keyring
 
 
 def network_options(command: Callable[..., object]) -> Callable[..., object]:
@@ -29,6 +29,6 @@ def network_options(command: Callable[..., object]) -> Callable[..., object]:
 
     return click.option(
         "--keyring-provider",
-        type=click.Choice(["disabled", "subprocess"]),
+        type=click.Choice(KEYRING_PROVIDERS),
         help="Whether the program keyring is asked for passwords.  [default: disabled, or as configured]",
     )(with_keyring)
