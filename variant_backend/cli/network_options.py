@@ -12,13 +12,15 @@ from ..lowlevel.credentials import KEYRING_PROVIDERS, use_keyring
 
 
 def network_options(command: Callable[..., object]) -> Callable[..., object]:
-    """Add --keyring-provider. Arguments and options with several values can have the URLs of sources."""
+    """Add --keyring-provider. Any argument or option can have the URLs of sources."""
 
     @functools.wraps(command)
     def with_keyring(*args: Any, keyring_provider: str | None, **kwargs: Any) -> object:
         from ..machine.user_config import UserConfig, config_path
 
-        values = [text for value in kwargs.values() if isinstance(value, tuple) for text in value]
+        values = [
+            text for value in kwargs.values() for text in (value if isinstance(value, tuple) else [value])
+        ]
         urls = [text for text in values if isinstance(text, str) and "://" in text]
         provider = keyring_provider or UserConfig.load(config_path()).keyring_provider
         use_keyring(urls if provider == "subprocess" else None)
