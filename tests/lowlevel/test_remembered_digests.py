@@ -192,7 +192,7 @@ def test_files_on_a_read_only_file_system_are_always_read(
 ) -> None:
     run(file)
     flags = os.statvfs_result([0] * 8 + [os.ST_RDONLY, 255])
-    monkeypatch.setattr(os, "statvfs", lambda _: flags)
+    monkeypatch.setattr(os, "fstatvfs", lambda _: flags)
     assert not is_reused(run(file))
 
 
@@ -200,6 +200,26 @@ def test_a_file_that_changes_while_it_is_read_is_not_remembered(cache: Path, fil
     with RememberedDigests(cache, clock=lambda: later(60)) as digests:
         digests.digest(file, lambda _: longer(file))
     assert not is_reused(run(file))
+
+
+@posix_only
+def test_a_file_that_has_the_path_only_while_it_is_read_is_not_remembered(
+    cache: Path, file: Path, run: Run
+) -> None:
+    for name in ("dist", "other"):
+        (file.parent / name).mkdir()
+    wheel = file.replace(file.parent / "dist" / file.name)
+    (file.parent / "other" / file.name).write_bytes(b"CONTENT")
+
+    def swap_folders() -> int:
+        (file.parent / "dist").replace(file.parent / "away")
+        (file.parent / "other").replace(file.parent / "dist")
+        (file.parent / "away").replace(file.parent / "other")
+        return later(60)
+
+    with RememberedDigests(cache, clock=swap_folders) as digests:
+        digests.digest(wheel, lambda _: swap_folders())
+    run(wheel)
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path, cache: Path) -> None:

@@ -115,6 +115,17 @@ def test_no_item_is_started_after_the_caller_has_stopped() -> None:
     assert len(reading.started) == 4 + AT_ONCE - 1
 
 
+def test_items_are_read_by_the_caller_if_no_thread_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    reading = Reading(failing=2).allow_all()
+    results = [result for _, result in read_ahead(reading, range(4)) if _ != 2]
+    assert [result() for result in results] == [0, 10, 30]
+    assert reading.threads == {threading.current_thread()}
+
+
 def wait_until(condition: Callable[[], bool]) -> None:
     end = time.monotonic() + 10
     while not condition() and time.monotonic() < end:

@@ -132,13 +132,17 @@ def validate_command(
     The command also shows what a plugin requires, imports, and how long its answer takes. A plugin-api in an
     installed variant that contradicts the entry point is an error.
     """
-    from ..machine.plugins import contradicting_variants, protocol_problems, required_by
+    from ..machine.plugins import contradicting_variants, installed_plugins, protocol_problems, required_by
+    from ..wheels.inspection import inspect_installed_variants
 
+    chosen = _chosen(printer, names, every, environment)
     folders = environment().folders
+    plugins = installed_plugins(folders)[0]
+    variants = [inspection for _, inspection in inspect_installed_variants(folders)]
 
     def validate(plugin: Plugin, python: str) -> dict[str, object]:
         problems, cost = protocol_problems(plugin, python)
-        problems += contradicting_variants(plugin, folders)
+        problems += contradicting_variants(plugin, plugins, variants)
         requires = required_by(plugin, folders)
         for problem in problems:
             printer.error(problem)
@@ -152,7 +156,7 @@ def validate_command(
         seconds = cost.seconds if cost else None
         return {"valid": not problems, "dependencies": requires, "imports": imports, "seconds": seconds}
 
-    _run_each(printer, _chosen(printer, names, every, environment), environment, validate)
+    _run_each(printer, chosen, environment, validate)
 
 
 def _run_each(

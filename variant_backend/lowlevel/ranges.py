@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from ..errors import VariantError
 from .regular_files import open_regular
@@ -122,24 +122,33 @@ def has_parts(source: Source, offsets: Sequence[int], parts: Sequence[bytes]) ->
     return True
 
 
-def file_digest(path: Path, algorithm: str = "sha256", advance: Advance = lambda _: None) -> str:
-    """Return the hexadecimal digest of a file; *advance* is called with the numbers of bytes read.
-
-    Raises VariantError if the file cannot be read.
-    """
-    import hashlib
-
-    digest = hashlib.new(algorithm)
+@contextmanager
+def opened_whole(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file to read all of it; raises VariantError if it cannot be opened or read."""
     try:
         with open_regular(path, buffering=0) as file:
-            while block := file.read(_BUFFER):
-                digest.update(block)
-                advance(len(block))
+            yield file
     except VariantError as error:
         raise error.within(path) from None
     except OSError as error:
         raise VariantError(str(error.strerror), place=path) from None
+
+
+def content_digest(file: BinaryIO, algorithm: str = "sha256", advance: Advance = lambda _: None) -> str:
+    """Return the hexadecimal digest of an open file; *advance* is called with the numbers of bytes read."""
+    import hashlib
+
+    digest = hashlib.new(algorithm)
+    while block := file.read(_BUFFER):
+        digest.update(block)
+        advance(len(block))
     return digest.hexdigest()
+
+
+def file_digest(path: Path, algorithm: str = "sha256", advance: Advance = lambda _: None) -> str:
+    """Return the hexadecimal digest of a file, as `content_digest` does; raises VariantError."""
+    with opened_whole(path) as file:
+        return content_digest(file, algorithm, advance)
 
 
 def write_all(descriptor: int, data: bytes) -> None:

@@ -12,9 +12,9 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-from .ranges import Advance, file_digest
+from .ranges import Advance, content_digest, opened_whole
 from .terminal import print_detail
 
 if TYPE_CHECKING:
@@ -78,18 +78,24 @@ class RememberedDigests:
 
         Raises VariantError if the file cannot be read.
         """
-        before, now = _status(path), self._clock()
-        if before is None or not self._is_proven(path, before, now) or not (database := self._opened()):
-            return _read(path, advance)
+        with opened_whole(path) as file:
+            return self._digest(path, file, advance)
+
+    def _digest(self, path: Path, file: BinaryIO, advance: Advance) -> str:
+        """Return the digest of an open file: another file may have its path at any time."""
+        descriptor = file.fileno()
+        before, now = os.fstat(descriptor), self._clock()
+        if not self._is_proven(descriptor, before, now) or not (database := self._opened()):
+            return _read(path, file, advance)
         name = os.fsencode(os.path.abspath(path))  # noqa: PTH100  # `resolve` would look at each folder
         digest, proof = database.find(name) or (b"", b"")
         if not self._verify and proof == proof_of(name, before, digest):
             print_detail(f"reuse the hash of {path}")
             advance(before.st_size)
             return digest.hex()
-        digest = bytes.fromhex(_read(path, advance))
-        proof, after = proof_of(name, before, digest), _status(path)
-        if after is not None and proof == proof_of(name, after, digest):
+        digest = bytes.fromhex(_read(path, file, advance))
+        proof = proof_of(name, before, digest)
+        if proof == proof_of(name, os.fstat(descriptor), digest):
             database.add(name, digest, proof)
         return digest.hex()
 
@@ -104,34 +110,26 @@ class RememberedDigests:
             self._database = DigestDatabase.open(self._path or default_path())
         return self._database
 
-    def _is_proven(self, path: Path, status: os.stat_result, now: int) -> bool:
+    def _is_proven(self, descriptor: int, status: os.stat_result, now: int) -> bool:
         """Return whether a change of a file would change its times.
 
         A read-only file system may be an image, and another image in its place may have the same times.
         """
         device = status.st_dev
         if device not in self._read_only:
-            self._read_only[device] = _is_read_only(path)
+            self._read_only[device] = _is_read_only(descriptor)
         return is_settled(status, now) and not self._read_only[device]
 
 
-def _read(path: Path, advance: Advance) -> str:
+def _read(path: Path, file: BinaryIO, advance: Advance) -> str:
     print_detail(f"hash {path}")
-    return file_digest(path, advance=advance)
+    return content_digest(file, advance=advance)
 
 
-def _status(path: Path) -> os.stat_result | None:
-    """Return the facts of a file, None if there are none: reading the file reports the reason."""
+def _is_read_only(descriptor: int) -> bool:
+    """Return whether the file system of an open file is mounted read-only; False where that is unknown."""
+    fstatvfs = getattr(os, "fstatvfs", None)  # Windows does not have it
     try:
-        return path.stat()
-    except (OSError, ValueError):
-        return None
-
-
-def _is_read_only(path: Path) -> bool:
-    """Return whether the file system of a file is mounted read-only; False where that is unknown."""
-    statvfs = getattr(os, "statvfs", None)  # Windows does not have it
-    try:
-        return statvfs is not None and bool(statvfs(path).f_flag & os.ST_RDONLY)
+        return fstatvfs is not None and bool(fstatvfs(descriptor).f_flag & os.ST_RDONLY)
     except OSError:
         return False

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
-from typing import IO, Any, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 from ..errors import Problem, VariantError, did_you_mean, one_of
 from ..lowlevel.processes import Child, command_line
@@ -25,6 +25,9 @@ from ..variants.providers import (
 )
 from ..variants.validation import Document
 from . import _ask_plugin
+
+if TYPE_CHECKING:
+    from ..wheels.inspection import Inspection
 
 # A plugin reads a few files or loads a driver. Seconds.
 _TIME_LIMIT = 60
@@ -151,16 +154,18 @@ def required_by(plugin: Plugin, folders: Sequence[Path]) -> list[str]:
     return next(([*(one.requires or ())] for one in distributions(name=plugin.distribution, path=places)), [])
 
 
-def contradicting_variants(plugin: Plugin, folders: Sequence[Path]) -> Iterator[Problem]:
-    """Yield the installed variants whose plugin-api is none of the plugins of the same distribution."""
+def contradicting_variants(
+    plugin: Plugin, plugins: Iterable[Plugin], variants: Iterable[Inspection | VariantError]
+) -> Iterator[Problem]:
+    """Yield the installed variants whose plugin-api is none of the plugins of the same distribution.
+
+    *plugins* and *variants* are all that are installed.
+    """
     from packaging.requirements import Requirement
 
-    from ..wheels.inspection import inspect_installed_variants
-
     own = normalize(plugin.distribution)
-    plugins = installed_plugins(folders)[0]
     references = [other.reference for other in plugins if normalize(other.distribution) == own]
-    for _, inspection in inspect_installed_variants(folders):
+    for inspection in variants:
         if isinstance(inspection, VariantError) or inspection.metadata is None:
             continue
         for namespace, provider in inspection.metadata.providers.items():

@@ -43,7 +43,10 @@ def read_ahead(
 
 
 def _started(read: Callable[[_T], _R], item: _T) -> Future[_R]:
-    """Read an item in a thread that does not keep the program from ending."""
+    """Read an item in a thread that does not keep the program from ending.
+
+    If the system starts no more threads, it is read at once.
+    """
     from concurrent.futures import Future
 
     future: Future[_R] = Future()
@@ -54,5 +57,8 @@ def _started(read: Callable[[_T], _R], item: _T) -> Future[_R]:
         except BaseException as error:  # raised by `Future.result`
             future.set_exception(error)
 
-    threading.Thread(target=run, daemon=True).start()
+    try:
+        threading.Thread(target=run, daemon=True).start()
+    except RuntimeError:  # a limit of the user or the container
+        run()
     return future
