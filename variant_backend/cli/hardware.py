@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -79,9 +80,24 @@ def _form_of_file(path: Path, forms: Sequence[str]) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    from ..lowlevel.file_set import Output, write_all_files
+    """Write a file; raises VariantError if a file of another kind has its name."""
+    from ..lowlevel.file_set import Output, update
 
-    write_all_files([Output(path.parent, path.name, text.encode("utf-8"))])
+    remedy = "move it away, or use another name (--output)"
+    update([Output(path.parent, path.name, text.encode("utf-8"), is_ours=_is_ours, remedy=remedy)])
+
+
+def _is_ours(content: bytes) -> bool:
+    """Return whether a file is empty, a machine file, or has lines with variables."""
+    from ..formats.hardware_file import Hardware
+
+    if re.fullmatch(rb"([A-Z][A-Z0-9_]*=.*\n)*", content):
+        return True
+    try:
+        Hardware.from_bytes(content, "")
+    except VariantError:
+        return False
+    return True
 
 
 def _text(hardware: Hardware, form: str) -> str:
