@@ -22,9 +22,9 @@ _HOST = r"[a-z0-9_.-]+|\[[0-9a-f:.]+\]"
 # Characters that are not quoted in a path or a query; quoted characters stay quoted.
 _SAFE = "%/:;=&?@!$'()*+,~[]|"
 # A URL in a text: its start, user and password, host and path, query and fragment. After `Path`, it has one
-# slash or backslashes. A password may contain characters that end a host, if it does not look like a port, and
-# spaces and quotes, if it has no slash. No position is searched from twice: neither a scheme nor a password
-# begins within another one.
+# slash or backslashes. A password may contain characters that end a host, if it does not look like a port,
+# and spaces and quotes, if it has no slash. The time is linear: no scheme begins within another one, and a
+# password ends where another URL begins.
 _URL_IN_TEXT = re.compile(
     r"""
     ((?<![a-z0-9+.-])[a-z0-9+.-]+:/+ | https?:\\+)
