@@ -157,6 +157,13 @@ def test_a_printed_document_keeps_its_urls(capfdbinary: pytest.CaptureFixture[by
         ("https://u:8080@h/x", "https://h/x"),
         ("https:/u:p@h/x", "https:/h/x"),
         (r"https:\u:p@h\x", r"https:\h\x"),
+        ("https://u:p w@h/x, c@d", "https://h/x, c@d"),
+        ('https://u:p"w@h/x', "https://h/x"),
+        ('https://u:p" w@h/x', "https://h/x"),
+        ("https://h/x?a=it's&b='&c=1", "https://h/x"),
+        ("a @ https://h, b @ https://h", "a @ https://h, b @ https://h"),
+        ("https://h: expected a, got 'b@c'", "https://h: expected a, got 'b@c'"),
+        ("https://h:80, a@b", "https://h:80, a@b"),
         ("got 'https://u:p@h/x?a=1'; write 'b@c'", "got 'https://h/x'; write 'b@c'"),
         ("https://h:8080/a@b", "https://h:8080/a@b"),
         ("http://[::1]:80/a@b, c:d@e", "http://[::1]:80/a@b, c:d@e"),
@@ -166,3 +173,24 @@ def test_a_printed_document_keeps_its_urls(capfdbinary: pytest.CaptureFixture[by
 )
 def test_urls_in_a_text_lose_their_secrets(text: str, expected: str) -> None:
     assert without_secrets(text) == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://user:{SECRET}\u2100@127.0.0.1:1/x.whl",  # urllib would read it as "a/c"
+        f"https://user:{SECRET}/word@127.0.0.1:1/x.whl",
+        f"https://user:a {SECRET}@127.0.0.1:1/x.whl",
+        f"file://user:{SECRET}@host/simple",
+    ],
+)
+@pytest.mark.parametrize(
+    "line", ["inspect", "explain demo -v -i", "index dist --simple --base-url", "index", "check"]
+)
+def test_passwords_with_special_characters_are_not_shown(line: str, url: str) -> None:
+    assert shown(*line.split(), url) == shown(*line.split(), url, "--json") == []
+
+
+@pytest.mark.parametrize("part", ["a", "a.", "http://a:x'", "http:/a:x'", "https:\\a:x'"])
+def test_long_texts_are_searched_in_linear_time(part: str) -> None:
+    assert without_secrets(part * 100_000) == part * 100_000

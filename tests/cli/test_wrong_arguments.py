@@ -90,6 +90,26 @@ def test_help_is_shown_in_spite_of_an_extra_argument() -> None:
     assert command("installed six --help").exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("content", "is_replaced"),
+    [
+        ("", True),
+        ("version = 1\n[machine]\n", True),
+        ('{"version": 1, "machine": {}}', True),
+        ("SOME_VARIABLE=x\n", True),
+        ('{"name": "machine"}', False),
+        ("[project]\nname = 'demo'\n", False),
+        ("mine = 1\n", False),
+        ("no TOML", False),
+    ],
+)
+def test_machine_file_replaces_no_file_of_another_kind(content: str, is_replaced: bool) -> None:
+    Path("node.toml").write_text(content)
+    result = command("hardware -o node.toml")
+    assert (result.exit_code == 0) == (Path("node.toml").read_text() != content) == is_replaced
+    assert ("was not written by variant-backend; move it away" in result.stderr) != is_replaced
+
+
 def test_machine_file_needs_no_suffix() -> None:
     assert command("hardware -o node.json").exit_code == 0
     Path("node").write_bytes(Path("node.json").read_bytes())

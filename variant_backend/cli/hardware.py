@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 _MOST_VALUES = 4  # of a feature in the table for people
 
-# Machine files in TOML and JSON, and the variables of --as-env.
-_WRITTEN_HERE = re.compile(rb'^\[machine\b|"machine"\s*:|^\w+_VARIANT_PROVIDER_FORCE_\w+=', re.MULTILINE)
-
 
 @click.command(
     "hardware",
@@ -86,11 +83,21 @@ def _write(path: Path, text: str) -> None:
     """Write a machine file; raises VariantError if another file has its name."""
     from ..lowlevel.file_set import Output, write_all_files
 
-    write_all_files([Output(path.parent, path.name, text.encode("utf-8"), _is_ours)])
+    remedy = "move it away, or use another name (--output)"
+    write_all_files([Output(path.parent, path.name, text.encode("utf-8"), _is_ours, remedy)])
 
 
 def _is_ours(content: bytes) -> bool:
-    return not content.strip() or _WRITTEN_HERE.search(content) is not None
+    """Return whether a file is empty, a machine file, or has lines with variables."""
+    from ..formats.hardware_file import Hardware
+
+    if re.fullmatch(rb"([A-Z][A-Z0-9_]*=.*\n)*", content):
+        return True
+    try:
+        Hardware.from_bytes(content, "")
+    except VariantError:
+        return False
+    return True
 
 
 def _text(hardware: Hardware, form: str) -> str:

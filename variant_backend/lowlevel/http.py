@@ -20,7 +20,16 @@ from .certificates import not_verified, verifying_context
 from .credentials import authorization, where_credentials_are
 from .deadlines import Deadline, TransientError
 from .terminal import print_detail, print_status
-from .urls import OtherHosts, host_of, is_this_machine, quoted_parts, redirected, shown_reason, shown_url
+from .urls import (
+    OtherHosts,
+    host_of,
+    invalid_url,
+    is_this_machine,
+    quoted_parts,
+    redirected,
+    shown_reason,
+    shown_url,
+)
 
 if TYPE_CHECKING:
     from http.client import HTTPMessage, HTTPResponse  # takes long to import, as does urllib.request
@@ -345,7 +354,7 @@ def _clear_errors(url: str, deadline: Deadline) -> Iterator[None]:
         if isinstance(cause, HTTPException) and not isinstance(cause, InvalidURL):
             raise VariantError(f"the server does not speak HTTP: {shown_reason(cause)}") from None
         if not isinstance(cause, OSError):
-            raise VariantError(f"invalid URL: {shown_reason(cause)}") from None
+            raise VariantError(f"invalid URL: {invalid_url(cause, url)}") from None
         raise _unreachable(cause, url) from None
 
 

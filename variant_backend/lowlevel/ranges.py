@@ -71,7 +71,8 @@ def path_of(url: str) -> Path:
     if parts.netloc not in ("", "localhost"):
         if is_windows:
             return Path(f"//{parts.netloc}{path}")  # a network share
-        raise VariantError(f"names a file on another machine, {parts.netloc!r}", hint="write file:///PATH")
+        host = parts.netloc.rpartition("@")[2]
+        raise VariantError(f"names a file on another machine, {host!r}", hint="write file:///PATH")
     return Path(path[1:] if is_windows and re.match("/[A-Za-z]:", path) else path)
 
 

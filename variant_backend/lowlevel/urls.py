@@ -22,13 +22,19 @@ _HOST = r"[a-z0-9_.-]+|\[[0-9a-f:.]+\]"
 # Characters that are not quoted in a path or a query; quoted characters stay quoted.
 _SAFE = "%/:;=&?@!$'()*+,~[]|"
 # A URL in a text: its start, user and password, host and path, query and fragment. After `Path`, it has one
-# slash or backslashes. A password may contain characters that end a host, if it does not look like a port.
+# slash or backslashes. A password may contain characters that end a host, if it does not look like a port,
+# and spaces and quotes, if it has no slash. The time is linear: no scheme begins within another one, and a
+# password ends where another URL begins.
 _URL_IN_TEXT = re.compile(
     r"""
-    ([a-z][a-z0-9+.-]+:/+ | https?:\\+)
-    (?: [^/?\#\s"\\]*@ | [^/?\#\s'"@:\[]*:(?!\d*(?:[/?\#\s'"\\]|$))[^\s"]*@ )?
+    ((?<![a-z0-9+.-])[a-z0-9+.-]+:/+ | https?:\\+)
+    (?:
+        [^/?\#\s"\\]*@
+        | [^/?\#\s'"@:\[]*:(?!\d*(?:[/?\#\s'"\\]|$))(?:(?!:[/\\])[^\s"])*@
+        | [^/?\#\s'"@:\[]*:(?=\S)(?!\d*(?:[/?\#\s'"\\,;.)\]}]|$))[^/?\#\n\\]*@(?=\S)
+    )?
     ([^\s?\#'"]*)
-    (?: [?\#](?:[^\s'"]|'(?=[\w%]))* )?
+    (?: [?\#](?:[^\s'"]|'(?=[\w%&=]))* )?
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -56,6 +62,17 @@ def shown_reason(error: object) -> str:
     """Return the text of an exception in one line, or its type if it has no text."""
     text = getattr(error, "strerror", None) or str(error)
     return ascii_unless_printable(shown_url(" ".join(str(text).split()))) or type(error).__name__
+
+
+def invalid_url(error: object, url: str) -> str:
+    """Return why Python rejects a URL: its text, unless that may quote a part of a password.
+
+    >>> invalid_url("Port could not be cast to integer value as 'secret'", "https://me:secret/word@example.org")
+    'invalid host or port; if they are right, percent-encode special characters in user and password'
+    """
+    if "@" not in url:
+        return shown_reason(error)
+    return "invalid host or port; if they are right, percent-encode special characters in user and password"
 
 
 def host_of(url: str) -> str:
@@ -175,7 +192,7 @@ def check_base_url(url: str) -> str:
         parts = urlsplit(url)
         _ = parts.port  # raises if it is invalid
     except ValueError as error:
-        raise VariantError(str(error), place=shown, hint=needed) from None
+        raise VariantError(invalid_url(error, url), place=shown, hint=needed) from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise VariantError("not an http or https URL", place=shown, hint=needed)
     if not re.fullmatch(r"[\w.~:/?#\[\]@!$&'()*+,;=%-]+", url, re.ASCII):  # RFC 3986, section 2

@@ -20,7 +20,7 @@ from ..lowlevel import http
 from ..lowlevel.ranges import Source
 from ..lowlevel.regular_files import LARGEST
 from ..lowlevel.terminal import print_logs
-from ..lowlevel.urls import OtherHosts, shown_url, with_credentials
+from ..lowlevel.urls import OtherHosts, invalid_url, shown_url, with_credentials
 from ..lowlevel.zip_records import ENDING_SIZE
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
@@ -109,7 +109,7 @@ def find_wheels(url: str) -> list[RemoteWheel | VariantError]:
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise VariantError(f"{shown_url(url)}: not a URL: {error}") from None
+        raise VariantError(f"{shown_url(url)}: not a URL: {invalid_url(error, url)}") from None
     name = unquote(parts.path).rpartition("/")[2]
     if name.endswith(".whl"):
         return [_named(name, url, partial(on_server, url=url))]

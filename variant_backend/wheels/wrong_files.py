@@ -146,7 +146,8 @@ def _folder_remedy(folder: Path) -> str:
 def _url_problem(url: re.Match[str], expected: str) -> Problem:
     remedy = "download the file, and give its path (inspect and index take URLs)"
     if url[1].lower() == "file":
-        remedy = f"write the path: {shlex.quote(str(path_of(f'file:///{url[2]}')))}"
+        path = re.sub(r"\A[^/]*:[^/]*@", "", url[2])  # without user and password
+        remedy = f"write the path: {shlex.quote(str(path_of(f'file:///{path}')))}"
     place = shown_url(f"{url[1]}://{url[2]}")
     return Problem("error", place, f"is a URL, expected the path of {expected}", remedy)
 
