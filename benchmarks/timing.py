@@ -60,9 +60,11 @@ class Figure(NamedTuple):
 def run(command: Sequence[str | Path], cwd: Path, output: Path) -> Run:
     """Run a command in the folder *cwd*, with an empty folder *output*; raises MeasuringError if it fails.
 
-    Bytecode is written, as installers do: otherwise each run would compile its imports.
+    Bytecode is written, as installers do: otherwise each run would compile its imports. Hashes of files are
+    not remembered in the user's cache.
     """
-    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(cwd / "bytecode")}
+    folders = {"PYTHONPYCACHEPREFIX": str(cwd / "bytecode"), "XDG_CACHE_HOME": str(cwd / "cache")}
+    environment = {**os.environ, **folders}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir()

@@ -65,7 +65,7 @@ RESERVED = {
     "sqlite3": {"lowlevel.digest_database"},
     "wheel": set(),
     "fsspec": {"wheels.remote"},
-    "truststore": {"lowlevel.http"},
+    "truststore": {"lowlevel.certificates"},
     "urllib.request": {"lowlevel.http", "lowlevel.connections"},
     "http.client": {"lowlevel.http", "lowlevel.connections"},
     "ctypes": {"machine.nvidia", "machine.x86_64"},
@@ -171,7 +171,7 @@ def test_a_reserved_library_is_imported_only_by_its_modules(library: str) -> Non
     assert {user for user in users if not {user, place_of(user)} & RESERVED[library]} == set()
 
 
-# Each reads own files or files of the system; `read_text` of a distribution is safe in `inspection`.
+# Each reads own files or files of the system; `read_text` of a distribution from `distributions` is safe.
 READERS = {
     "lowlevel.piped_input",
     "schema",
@@ -179,6 +179,7 @@ READERS = {
     "building.variant_build",
     "machine.tpu",
     "machine.x86_64",
+    "wheels.distributions",
     "wheels.inspection",
 }
 

@@ -93,11 +93,6 @@ def problems_of(errors: Iterable[VariantError]) -> list[Problem]:
     return [problem for error in errors for problem in error.problems]
 
 
-def lines_of(errors: Iterable[VariantError]) -> list[str]:
-    """Return the lines of several errors."""
-    return list(map(str, problems_of(errors)))
-
-
 def ascii_unless_printable(text: str) -> str:
     """Return a printable text unchanged, and any other text quoted and escaped as ASCII."""
     return text if text.isprintable() else ascii(text)

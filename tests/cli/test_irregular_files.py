@@ -15,7 +15,7 @@ from variant_backend.cli.main import main
 from variant_backend.cli.make_variant import make_variant_command
 from variant_backend.errors import VariantError
 from variant_backend.machine.plugins import installed_plugins
-from variant_backend.wheels.inspection import plain_distributions
+from variant_backend.wheels.distributions import plain_distributions
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
 

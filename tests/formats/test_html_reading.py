@@ -1,6 +1,6 @@
 """Pages of HTML are split into tags as browsers do, in time proportional to their length.
 
-The expected tags of odd pages are those of html5lib 1.1 and of Chromium's rules, the HTML standard.
+The expected tags of odd pages are those of html5lib 1.1.
 """
 
 from __future__ import annotations

@@ -36,6 +36,8 @@ def run(
     for inherited in ("VIRTUAL_ENV", "SOURCE_DATE_EPOCH"):
         if inherited not in env:
             environment.pop(inherited, None)
+    if command[:2] == ("variant-backend", "index"):
+        environment["XDG_CACHE_HOME"] = str(_cache_of_hashes())
     result = subprocess.run(
         [executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, encoding="utf-8"
     )
@@ -84,11 +86,23 @@ def empty_cache() -> tuple[str, str]:
 
 @functools.cache
 def _cache_with_this_interpreter() -> Path:
-    """Return a cache of uv with facts about this interpreter; it is removed when the tests end."""
-    folder = Path(tempfile.mkdtemp(prefix="uv-caches-"))
+    """Return a cache of uv with facts about this interpreter."""
+    folder = _temporary_folder("uv-caches-") / "template"
+    run("uv", "python", "find", "--cache-dir", folder, sys.executable)
+    return folder
+
+
+@functools.cache
+def _cache_of_hashes() -> Path:
+    """Return a cache folder for ``index``, which would remember hashes in the folder of the user."""
+    return _temporary_folder("hashes-")
+
+
+def _temporary_folder(prefix: str) -> Path:
+    """Return a new folder that is removed when the tests end."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    run("uv", "python", "find", "--cache-dir", folder / "template", sys.executable)
-    return folder / "template"
+    return folder
 
 
 def start(*command: object, cwd: Path | None = None, **env: str) -> subprocess.Popen[str]:

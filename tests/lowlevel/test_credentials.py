@@ -27,6 +27,22 @@ KEYRING = """#!/bin/sh
 echo "$*" >> {log}
 {code}
 """
+# Its build needs a variant from an index.
+PROJECT = """\
+[build-system]
+requires = ["setuptools", "variant-backend"]
+build-backend = "variant_backend.hooks"
+[project]
+name = "demo"
+version = "1.0"
+[tool.variant-backend]
+build-backend = "setuptools.build_meta"
+variants.fast.build-requires = ["numpy#openblas"]
+[variant]
+default-priorities.namespace = ["speed"]
+providers.speed.static-properties.mode = ["fast"]
+variants.fast.speed.mode = ["fast"]
+"""
 
 
 @pytest.fixture
@@ -143,12 +159,21 @@ def test_an_unusable_answer_is_none(code: str, server: Server, log: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "command", ["inspect URL", "index URL -o out", "explain demo -i URL", "fetch demo -i URL -o out"]
+    "command",
+    [
+        "inspect URL",
+        "index URL -o out",
+        "explain demo -i URL",
+        "fetch demo -i URL -o out",
+        "stub URL --package demo -o out",
+        "build -i URL -l fast -o out",
+    ],
 )
 def test_commands_ask_keyring_only_when_told(
     command: str, server: Server, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(log.parent)
+    Path("pyproject.toml").write_text(PROJECT)
     monkeypatch.setenv("PIP_KEYRING_PROVIDER", "subprocess")
     monkeypatch.setenv("UV_KEYRING_PROVIDER", "subprocess")
     guarded(server)
@@ -161,6 +186,14 @@ def test_commands_ask_keyring_only_when_told(
     assert "hunter2" not in result.output
     assert "for credentials of " in result.stderr
     assert credentials._keyring is None
+
+
+def test_each_command_that_takes_urls_has_the_option() -> None:
+    reads = {"DIR|URL...", "WHEEL|URL|NAME...", "DIR|INDEX-URL"}
+    for name, command in main.commands.items():
+        names = {param.name for param in command.params}
+        takes_urls = "index_url" in names or any(param.metavar in reads for param in command.params)
+        assert takes_urls == ("keyring_provider" in names), name
 
 
 def test_the_configuration_can_name_the_provider(

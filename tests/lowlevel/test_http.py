@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import socket
-import ssl
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import truststore
 from helpers.behaviors import answer, endless, reset
 from helpers.range_server import Handler, Server
 from hypothesis import given
 from hypothesis import strategies as st
 
-import variant_backend
 from variant_backend.errors import VariantError
-from variant_backend.lowlevel import http
 from variant_backend.lowlevel.http import get
-from variant_backend.lowlevel.terminal import VERBOSE, set_volume
-from variant_backend.lowlevel.urls import host_of, is_safe_line, redirected, shown_url, with_credentials
 
 LIMIT = 1 << 20
 
@@ -171,37 +161,6 @@ def test_any_url_raises_variant_error(start: str, rest: str) -> None:
         get(start + rest, limit=0)
 
 
-@pytest.mark.parametrize(
-    ("url", "location", "target", "stays"),
-    [
-        ("https://a/x", "/y", "https://a/y", True),
-        ("https://a/x", "https://A:443/y", "https://A:443/y", True),
-        ("http://a/x", "https://a/y", "https://a/y", True),
-        ("http://u:p@a/x", "https://a/y", "https://u:p@a/y", True),
-        ("https://u:p@a/x/", "y", "https://u:p@a/x/y", True),
-        ("https://a/x", "//b/y", "https://b/y", False),
-        ("https://u:p@a/x", "https://b/y", "https://b/y", False),
-        ("http://a/x", "http://b/y", "http://b/y", False),
-        ("http://u:p@a/x", "http://a:8080/y", "http://a:8080/y", False),
-    ],
-)
-def test_a_redirect_to_another_host_must_be_allowed(
-    url: str, location: str, target: str, stays: bool
-) -> None:
-    assert redirected(url, location, other_hosts=True) == target
-    if stays:
-        assert redirected(url, location, other_hosts=False) == target
-    else:
-        with pytest.raises(VariantError, match=r"redirected from a to .*, another host; .* the URL http"):
-            redirected(url, location, other_hosts=False)
-
-
-@pytest.mark.parametrize("location", ["http://a/x", "http://b/x", "HTTP://a/", "ftp://a/", "data:,x"])
-def test_a_redirect_from_https_must_stay_https(location: str) -> None:
-    with pytest.raises(VariantError, match=r"which is not (encrypted|HTTP)"):
-        redirected("https://a/x", location, other_hosts=True)
-
-
 def test_credentials_stay_with_their_server(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,12 +203,6 @@ def test_the_default_of_a_netrc_is_ignored(
     assert seen == [None, None, "Basic dTpw"]
 
 
-def test_credentials_in_a_redirect_are_ignored() -> None:
-    assert redirected("https://a/x", "https://s:t@a/y", other_hosts=False) == "https://a/y"
-    assert redirected("https://u:p@a/x", "https://s:t@a/y", other_hosts=False) == "https://u:p@a/y"
-    assert redirected("https://u:p@a/x", "https://s:t@b/y", other_hosts=["b"]) == "https://b/y"
-
-
 def test_an_unreadable_netrc_is_reported_when_access_is_denied(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,202 +217,8 @@ def test_an_unreadable_netrc_is_reported_when_access_is_denied(
         get(server.url, limit=0)
 
 
-def test_redirects_can_be_limited_to_named_hosts() -> None:
-    def followed(location: str, *hosts: str) -> str:
-        return redirected("https://a.org/x", location, other_hosts=hosts)
-
-    assert followed("https://b.org/y", "b.org") == "https://b.org/y"
-    assert followed("https://B.org:443/y", "b.org") == "https://B.org:443/y"
-    assert followed("/y") == "https://a.org/y"
-    for location, hosts in (
-        ("https://b.org/y", ()),
-        ("https://b.org:8443/y", ("b.org",)),
-        ("https://b.org/y", ("b.org:8443",)),
-        ("https://b.org.evil.org/y", ("b.org",)),
-        ("https://b.org@evil.org/y", ("b.org",)),
-        ("https://evil.org/b.org", ("b.org",)),
-        ("https://a.org:8443/y", ("b.org",)),
-    ):
-        with pytest.raises(VariantError, match="another host"):
-            followed(location, *hosts)
-    with pytest.raises(VariantError, match=r"another host; allowed hosts: b\.org, c\.org$"):
-        followed("https://d.org", "c.org", "b.org")
-
-
-def test_a_redirect_off_this_machine_must_be_encrypted() -> None:
-    for url in ("http://127.0.0.1:1/", "http://localhost/", "http://[::1]/"):
-        assert redirected(url, "https://a.org/", other_hosts=True) == "https://a.org/"
-        assert redirected(url, "http://127.0.0.2/", other_hosts=True) == "http://127.0.0.2/"
-        for location in ("http://a.org/", "http://127.0.0.1.a.org/", "http://127.0.0.1@a.org/"):
-            with pytest.raises(VariantError, match="redirected from this machine to http://"):
-                redirected(url, location, other_hosts=True)
-
-
-@pytest.mark.parametrize(
-    ("url", "host", "is_safe"),
-    [
-        ("https://user@Example.org:443/x", "example.org", True),
-        ("http://example.org:80", "example.org", False),
-        ("https://example.org:80", "example.org:80", True),
-        ("http://[::1]:8000/x", "[::1]:8000", True),
-        ("http://localhost.example.org", "localhost.example.org", False),
-        ("https://Bücher.example", "xn--bcher-kva.example", True),
-        ("https://example.org.", "example.org.", True),
-        ("ftp://127.0.0.1", "127.0.0.1", False),
-    ],
-)
-def test_a_url_has_a_host_and_is_safe_or_not(url: str, host: str, is_safe: bool) -> None:
-    assert (host_of(url), is_safe_line(url)) == (host, is_safe)
-
-
-@pytest.mark.parametrize(
-    "host",
-    # urllib unquotes: the first would be a.org, the others servers below it that look like ::1.
-    ["a%2eorg", "[::1%5d.a.org]", "[::1%25.a.org]", "a b.org", "a.org%00.b.org", "a.org\\b.org", "é" * 64],
-)
-def test_deceptive_hosts_are_refused(host: str) -> None:
-    for scheme in ("http", "https"):
-        assert not is_safe_line(f"{scheme}://{host}/")
-        with pytest.raises(VariantError, match="invalid URL"):
-            get(f"{scheme}://{host}/", limit=0)
-    with pytest.raises(VariantError, match="which is not a URL"):
-        redirected("https://a.org/x", f"https://{host}/", other_hosts=["a.org", host])
-
-
-def test_a_link_to_the_same_server_gets_credentials() -> None:
-    page = "https://u:p@a/simple/"
-    assert with_credentials("https://a/x", page) == "https://u:p@a/x"
-    for link in (
-        "https://b/x",
-        "http://a/x",
-        "http://a:443/x",
-        "https://v@a/x",
-        "https://a:1/x",
-        "https://a:b/x",
-        "http://[",
-    ):
-        assert with_credentials(link, page) == link
-
-
-@pytest.fixture
-def encrypted(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Yield the URL of the server with TLS and a self-signed certificate, ``cert.pem``."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
-        monkeypatch.delenv(variable, raising=False)
-    http._context.cache_clear()
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "here")])
-    now, address = datetime.datetime.now(datetime.timezone.utc), ipaddress.ip_address("127.0.0.1")
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(address)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path = tmp_path / "cert.pem"
-    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + private)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(path)
-    with Server(server.folder) as tls:
-        tls.misbehave = lambda handler, data: server.misbehave(handler, data)
-        tls.socket = context.wrap_socket(tls.socket, server_side=True, do_handshake_on_connect=False)
-        threading.Thread(target=tls.serve_forever, args=(0.01,), daemon=True).start()
-        yield tls.url.replace("http:", "https:")
-        tls.shutdown()
-    http._context.cache_clear()
-
-
-def test_ssl_cert_file_sets_the_certificate_authorities(
-    server: Server, encrypted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    http._context.cache_clear()
-    with pytest.raises(
-        VariantError,
-        match=r"cannot verify the server's certificate: self.signed certificate; set SSL_CERT_FILE",
-    ):
-        get(encrypted, limit=0)
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
-    http._context.cache_clear()
-    server.misbehave = answer(200, b"x")
-    assert get(encrypted, limit=1).content == b"x"
-    server.misbehave = answer(302, Location=server.url)
-    with pytest.raises(
-        VariantError, match=rf"^{encrypted}: redirected from https to {server.url}, which is not encrypted"
-    ):
-        get(encrypted, limit=1, other_hosts=True)
-
-
-@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
-def test_named_certificates_replace_those_of_the_system(
-    variable: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(variable, "somewhere")
-    http._context.cache_clear()
-    assert not isinstance(http._context(), truststore.SSLContext)
-    http._context.cache_clear()
-
-
-def test_truststore_verifies_certificates(server: Server, encrypted: str, tmp_path: Path) -> None:
-    context = http._context()
-    assert isinstance(context, truststore.SSLContext)
-    with pytest.raises(VariantError, match="cannot verify the server's certificate: "):
-        get(encrypted, limit=1)
-    context.load_verify_locations(tmp_path / "cert.pem")  # as if the system trusted it
-    server.misbehave = answer(200, b"x")
-    assert get(encrypted, limit=1).content == b"x"
-
-
-def test_without_a_usable_truststore_python_verifies(
-    encrypted: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def fail(_: object) -> None:
-        raise OSError("too old a system")
-
-    monkeypatch.setattr(truststore, "SSLContext", fail)
-    before = set_volume(VERBOSE)
-    http._context.cache_clear()
-    with pytest.raises(VariantError, match="cannot verify the server's certificate"):
-        get(encrypted, limit=0)
-    set_volume(before)
-    assert "truststore cannot be used: too old a system\n" in capsys.readouterr().err
-    monkeypatch.setitem(sys.modules, "truststore", None)
-    http._context.cache_clear()
-    assert type(http._context()) is ssl.SSLContext
-
-
-def test_a_missing_truststore_is_named_as_a_remedy(encrypted: str, tmp_path: Path) -> None:
-    program = (
-        "import sys; sys.path[:] = [path for path in sys.path if not path.endswith('site-packages')]\n"
-        f"sys.path.append({str(Path(variant_backend.__file__).parents[1])!r})\n"
-        f"from variant_backend.lowlevel.http import get; get({encrypted!r}, limit=0)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
-    assert "or run pip install 'variant-backend[truststore]' to use those of this system" in done.stderr
-
-
 def test_heavy_modules_are_imported_with_the_first_request() -> None:
     heavy = "{'urllib.request', 'http.client', 'ssl'}"
     program = f"import sys, variant_backend.lowlevel.http; print({heavy} & {{*sys.modules}})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
-
-
-@pytest.mark.parametrize(
-    ("url", "text"),
-    [
-        ("https://user:pw@host:1/a/b.whl?sig=x#y", "https://host:1/a/b.whl"),
-        ("https://host/a%40b/", "https://host/a%40b/"),
-        ("at https://u@host/?q, or 's3://k:s@bucket/x'", "at https://host/ or 's3://bucket/x'"),
-        ("s3://bucket/a@b", "s3://bucket/a@b"),
-    ],
-)
-def test_a_shown_url_has_no_secrets(url: str, text: str) -> None:
-    assert shown_url(url) == text

@@ -83,6 +83,11 @@ def test_a_file_younger_than_two_seconds_is_neither_remembered_nor_reused(file: 
     assert is_reused(run(file, seconds=3))
 
 
+def test_without_a_settled_file_there_is_no_database(file: Path, cache: Path, run: Run) -> None:
+    run(file, seconds=1)
+    assert not cache.exists()
+
+
 def test_a_file_with_a_time_in_the_future_is_never_reused(file: Path, run: Run) -> None:
     os.utime(file, ns=(0, later(3600)))
     run(file)

@@ -318,6 +318,21 @@ def test_a_machine_file_shows_the_same_elsewhere(tmp_path: Path, form: str) -> N
     assert variables == [f"{FORCE_DRIVER}=12.8", f"{FORCE_CAPABILITY}=8.6", f"{FORCE_TPU}=true"]
 
 
+def test_only_machine_files_are_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "machine.json"
+    for content in ("", shown("--json"), shown("--toml"), shown("--as-env", **FORCED), '{"machine": 0}'):
+        path.write_text(content, encoding="utf-8")
+        shown("-o", path)
+        assert path.read_text(encoding="utf-8") == shown("--json")
+    path.write_text('{"name": "machine"}')
+    result = CliRunner().invoke(main, ["hardware", "-o", str(path)])
+    assert result.exit_code == 1
+    assert result.stderr.startswith(
+        f"error: {path}: already exists, and was not written by variant-backend; "
+    )
+    assert path.read_text() == '{"name": "machine"}'
+
+
 NVML = """
 int nvmlInit_v2(void) { return INIT; }
 int nvmlShutdown(void) { return 0; }

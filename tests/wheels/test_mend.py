@@ -241,6 +241,10 @@ CONTENT: dict[str, tuple[Callable[[Draft], None], str]] = {
     "dist-info": (renamed(STEM, "Demo-1.0"), f"directory Demo-1.0.dist-info renamed to {INFO}"),
     "data": (with_data_folder("DEMO-1.data"), "directory DEMO-1.data renamed to demo-1.0.data"),
     "tags": (wheel_file("py3-none", "cp39-none"), "WHEEL: tags changed from cp39-none-any to py3-none-any"),
+    "malformed tag": (
+        wheel_file("py3-", "py3-a-"),
+        "WHEEL: tags changed from py3-a-none-any to py3-none-any",
+    ),
     "no tags": (wheel_file("Tag:", "Other:"), "WHEEL: tags changed from none to py3-none-any"),
     "folded tag": (wheel_file("py3-", "py3-\n "), "WHEEL: tags changed from py3- none-any to py3-none-any"),
     "tags after other line ends": (

@@ -278,7 +278,7 @@ def test_errors_of_a_page_are_reported(server: Server, monkeypatch: pytest.Monke
         server.misbehave = behavior
         with pytest.raises(VariantError, match=rf"^{server.url}simple/: {message}"):
             remote.read_wheels(url)
-    monkeypatch.setattr(remote, "_LARGEST", 1 << 20)
+    monkeypatch.setattr(remote, "LARGEST", 1 << 20)
     server.misbehave = ignore_ranges
     with pytest.raises(VariantError, match="more than 1048576 bytes"):
         remote.read_wheels(url)
@@ -335,7 +335,7 @@ def test_credentials_come_from_netrc(server: Server, tmp_path: Path, monkeypatch
 
 def test_a_wheel_with_a_too_large_member_is_refused(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     large_wheel(server.folder, 1 << 20)
-    monkeypatch.setattr(remote, "_LARGEST", 40_000)
+    monkeypatch.setattr(remote, "LARGEST", 40_000)
     _, (issue,) = remote.read_wheels(f"{server.url}{NAME}")
     assert "too large to read from a wheel" in issue.text
     assert server.sent < 70_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from ..formats.hardware_file import Hardware
 
 _MOST_VALUES = 4  # of a feature in the table for people
+
+# Machine files in TOML and JSON, and the variables of --as-env.
+_WRITTEN_HERE = re.compile(rb'^\[machine\b|"machine"\s*:|^\w+_VARIANT_PROVIDER_FORCE_\w+=', re.MULTILINE)
 
 
 @click.command(
@@ -79,9 +83,14 @@ def _form_of_file(path: Path, forms: Sequence[str]) -> str:
 
 
 def _write(path: Path, text: str) -> None:
+    """Write a machine file; raises VariantError if another file has its name."""
     from ..lowlevel.file_set import Output, write_all_files
 
-    write_all_files([Output(path.parent, path.name, text.encode("utf-8"))])
+    write_all_files([Output(path.parent, path.name, text.encode("utf-8"), _is_ours)])
+
+
+def _is_ours(content: bytes) -> bool:
+    return not content.strip() or _WRITTEN_HERE.search(content) is not None
 
 
 def _text(hardware: Hardware, form: str) -> str:

@@ -43,7 +43,8 @@ def init_command(
     shows the changes first, and keeps existing settings. With several labels, write the properties of each
     after it: -l a -p NS::FEATURE::VALUE -l b -p NS::FEATURE::VALUE.
     """
-    from ..project import scaffold as editing
+    from ..project.project_file import find_project_file, read_project_file, write_project_file
+    from ..project.scaffold import unwrap
 
     if undo and (labels or properties):
         raise click.UsageError(
@@ -51,10 +52,10 @@ def init_command(
         )
     if properties and not labels:
         raise click.UsageError("--property needs a label; add --label LABEL")
-    file = editing.project_file(path)
-    old = editing.read_project_file(file)
+    file = find_project_file(path)
+    old = read_project_file(file)
     try:
-        new = editing.unwrap(old) if undo else _wrapped(printer, file, old)
+        new = unwrap(old) if undo else _wrapped(printer, file, old)
         new = _with_labels(printer, new, _by_label(click.get_current_context()))
     except VariantError as error:
         raise error.within(file) from None
@@ -67,7 +68,7 @@ def init_command(
         return
     if is_terminal(sys.stdin) and is_terminal(sys.stderr):
         click.confirm(f"Write {escaped(str(file))}?", default=True, abort=True, err=True)
-    editing.write_project_file(file, old, new)
+    write_project_file(file, old, new)
     printer.say(f"{file}: written")
 
 

@@ -82,7 +82,7 @@ def installed_command(
     from ..project.user_variables import labels_of
     from ..selection.unknown_names import check_installed_names
     from ..variants.namespace_support import Lazy
-    from ..wheels.inspection import installed_versions
+    from ..wheels.distributions import installed_versions
 
     hardware = hardware_of(machine.path if machine else None, os.environ)
     supported = Lazy(lambda: {**hardware.supported, **given})

@@ -8,17 +8,19 @@ from typing import Any
 
 import click
 
-from ..lowlevel.credentials import use_keyring
+from ..lowlevel.credentials import KEYRING_PROVIDERS, use_keyring
 
 
 def network_options(command: Callable[..., object]) -> Callable[..., object]:
-    """Add --keyring-provider. Arguments and options with several values can have the URLs of sources."""
+    """Add --keyring-provider. Any argument or option can have the URLs of sources."""
 
     @functools.wraps(command)
     def with_keyring(*args: Any, keyring_provider: str | None, **kwargs: Any) -> object:
         from ..machine.user_config import UserConfig, config_path
 
-        values = [text for value in kwargs.values() if isinstance(value, tuple) for text in value]
+        values = [
+            text for value in kwargs.values() for text in (value if isinstance(value, tuple) else [value])
+        ]
         urls = [text for text in values if isinstance(text, str) and "://" in text]
         provider = keyring_provider or UserConfig.load(config_path()).keyring_provider
         use_keyring(urls if provider == "subprocess" else None)
@@ -29,6 +31,6 @@ def network_options(command: Callable[..., object]) -> Callable[..., object]:
 
     return click.option(
         "--keyring-provider",
-        type=click.Choice(["disabled", "subprocess"]),
+        type=click.Choice(KEYRING_PROVIDERS),
         help="Whether the program keyring is asked for passwords.  [default: disabled, or as configured]",
     )(with_keyring)

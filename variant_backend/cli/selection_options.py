@@ -284,7 +284,7 @@ def _machine(
     from ..machine.installed import installed_variants
     from ..machine.support import Machine
     from ..variants.namespace_support import Lazy
-    from ..wheels.inspection import installed_versions
+    from ..wheels.distributions import installed_versions
 
     if aligns and environment is None:
         raise click.UsageError("--align with --platform requires --path DIR or --interpreter PATH")

@@ -14,6 +14,7 @@ import click
 from ..errors import Problem, UnknownNameError, VariantError, shortened
 from ..lowlevel.terminal import heading
 from .command import Command, WrongUsage, given_options
+from .network_options import network_options
 from .options import force_option, label_option, output_option, reading
 from .output import Printer, Progress
 from .selection_options import MachineFile, machines_option, platform_option, python_option, read_target
@@ -89,6 +90,7 @@ def _package(value: str | None) -> Pin | None:
 @machines_option("Show which wheel this machine would get; may be repeated.")
 @python_option
 @platform_option
+@network_options
 @click.pass_obj
 def stub_command(
     printer: Printer,

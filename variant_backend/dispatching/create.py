@@ -27,7 +27,7 @@ from ..lowlevel.file_set import Output, differences, update
 from ..lowlevel.newer_dependencies import FIELDS, LOCK_FILES
 from ..lowlevel.ranges import Advance, file_digest
 from ..lowlevel.tarball import pack
-from ..lowlevel.urls import OtherHostError, check_base_url, is_safe_line, shown_url
+from ..lowlevel.urls import OtherHostError, check_base_url, is_safe_line, shown_url, without_user
 from ..project.user_variables import PLAIN
 from ..selection.releases import Listing, Sources, find_listings, projects, read_release
 from ..variants import consistency
@@ -285,9 +285,8 @@ def _pinned_url(file: File, base_url: str | None) -> str:
     """Return the URL of a wheel that the sdist pins. Raises VariantError if it has a query."""
     if base_url is not None:
         return f"{base_url}/{quote(file.filename)}"
-    parts = urlsplit(file.url or "")
-    url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()  # without a password
-    if parts.query:
+    url = without_user(file.url or "")
+    if urlsplit(url).query:
         raise VariantError(
             "the URL of the wheel has a query, which may be secret and may expire",
             place=shown_url(url),

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
 
 from ..errors import Problem, VariantError
 from ..lowlevel.newer_dependencies import LOCK_FILES
 from ..lowlevel.ranges import path_of
+from ..lowlevel.urls import without_user
 from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import metadata_from_dict
@@ -148,8 +148,7 @@ def _wheel(file: File, folder: Path | None) -> dict[str, object]:
 def _place(file: File, folder: Path | None) -> dict[str, object]:
     """Return the location of a wheel: a path relative to the lock file's folder, or a URL."""
     if isinstance(file.location, str):
-        parts = urlsplit(file.location)
-        return {"url": parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()}  # without a password
+        return {"url": without_user(file.location)}
     path = file.location.absolute()
     if folder is not None and path.anchor == folder.absolute().anchor:  # the same drive
         return {"path": os.path.relpath(path, folder.absolute()).replace(os.sep, "/")}

@@ -22,6 +22,8 @@ from .html_writing import GENERATOR, GENERATOR_TAG, Html, element, whole_page
 from .release import ALGORITHMS, File
 
 JSON_TYPE = "application/vnd.pypi.simple.v1+json"
+# The media types of a page, as requested from servers.
+ACCEPT = f"{JSON_TYPE}, text/html;q=0.5, */*;q=0.1"
 _API_VERSION = "1.1"
 # Keys that start with an underscore are for servers (PEP 691).
 _META = {"api-version": _API_VERSION, "_generator": GENERATOR}

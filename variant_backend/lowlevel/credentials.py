@@ -11,12 +11,16 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
-from urllib.parse import SplitResult, unquote, urlsplit
+from typing import Literal, NamedTuple, TypeAlias
+from urllib.parse import SplitResult, unquote
 
 from ..errors import VariantError
 from .terminal import print_detail
-from .urls import host_of, is_safe_line, shown_reason, shown_url
+from .urls import host_of, is_safe_line, shown_reason, shown_url, without_user
+
+# Whether `keyring` is asked.
+KeyringProvider: TypeAlias = Literal["disabled", "subprocess"]
+KEYRING_PROVIDERS = ("disabled", "subprocess")
 
 _ADD_THEM = "add the credentials to the URL or to ~/.netrc"
 
@@ -59,7 +63,7 @@ class _Keyring:
         host = host_of(url)
         named = [one for one in self._named if _has_host(one, host)]
         above = [one for one in named if url.startswith(one)] or named or [url]
-        return [shown_url(_without_user(above[0])), host]
+        return [shown_url(without_user(above[0])), host]
 
 
 _keyring: _Keyring | None = None
@@ -138,11 +142,6 @@ def _has_host(url: str, host: str) -> bool:
     with suppress(ValueError):
         return host_of(url) == host
     return False
-
-
-def _without_user(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _from_netrc(host: str) -> Login | None:

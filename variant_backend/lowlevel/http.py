@@ -7,17 +7,16 @@ connections, no answer in time, and statuses of overloaded servers. Source: RFC 
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from .. import __version__
 from ..errors import VariantError, ascii_unless_printable
+from .certificates import not_verified, verifying_context
 from .credentials import authorization, where_credentials_are
 from .deadlines import Deadline, TransientError
 from .terminal import print_detail, print_status
@@ -25,7 +24,6 @@ from .urls import OtherHosts, host_of, is_this_machine, quoted_parts, redirected
 
 if TYPE_CHECKING:
     from http.client import HTTPMessage, HTTPResponse  # takes long to import, as does urllib.request
-    from ssl import SSLContext
 
 _T = TypeVar("_T")
 
@@ -265,7 +263,7 @@ def _open(url: str, method: str, headers: Mapping[str, str], deadline: Deadline)
             sent = {"User-Agent": f"variant-backend/{__version__}", "Accept-Encoding": "identity", **headers}
             sent.update({"Authorization": header} if header else {})
             prepared = Request(clean, headers=sent, method=method)
-            return send(prepared, _context(), deadline, use_proxies=use_proxies)
+            return send(prepared, verifying_context(), deadline, use_proxies=use_proxies)
 
         header = authorization(parts)
         response = answer(header)
@@ -353,15 +351,11 @@ def _clear_errors(url: str, deadline: Deadline) -> Iterator[None]:
 
 def _unreachable(error: OSError, url: str) -> VariantError:
     """Return the error for a connection that failed."""
-    from importlib.util import find_spec
     from socket import EAI_AGAIN, gaierror
     from ssl import SSLCertVerificationError
 
     if isinstance(error, SSLCertVerificationError):
-        hint = "set SSL_CERT_FILE to a file with the certificate authorities that you trust"
-        if not find_spec("truststore"):
-            hint += ", or run pip install 'variant-backend[truststore]' to use those of this system"
-        return VariantError(f"cannot verify the server's certificate: {error.verify_message}", hint=hint)
+        return not_verified(error)
     if isinstance(error, gaierror):
         kind = TransientError if error.errno == EAI_AGAIN else VariantError
         return kind(f"unknown host: {shown_reason(error)}", hint=_proxy(url))
@@ -375,23 +369,3 @@ def _proxy(url: str) -> str | None:
     parts = urlsplit(url)
     proxy = None if is_this_machine(url) else getproxies().get(parts.scheme)
     return f"check the proxy {shown_url(proxy)}" if proxy and not proxy_bypass(parts.hostname or "") else None
-
-
-@cache
-def _context() -> SSLContext:
-    """Return the context that verifies certificates; creating it takes long.
-
-    `truststore` asks the system, as in pip and uv. SSL_CERT_FILE and SSL_CERT_DIR name other authorities.
-    """
-    import ssl
-
-    if not any(map(os.environ.get, ("SSL_CERT_FILE", "SSL_CERT_DIR"))):
-        try:
-            import truststore
-
-            return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        except ModuleNotFoundError:
-            pass  # it is optional
-        except Exception as error:  # of any type: Python or the system may be too old for it
-            print_detail(f"truststore cannot be used: {shown_reason(error)}")
-    return ssl.create_default_context()

@@ -51,9 +51,9 @@ def proof_of(path: bytes, status: os.stat_result, digest: bytes) -> bytes:
 class RememberedDigests:
     """Returns the digests of files, and remembers those that it reads. Use it in a ``with`` statement.
 
-    *path* is the database; it is opened when the first digest is asked for. If it cannot be used, a detail is
-    printed, and all files are read. With *verify*, they are read, too. *clock* returns the nanoseconds since
-    1970.
+    *path* is the database; it is opened for the first file whose digest may be remembered. If it cannot be
+    used, a detail is printed, and all files are read. With *verify*, they are read, too. *clock* returns the
+    nanoseconds since 1970.
     """
 
     def __init__(
@@ -85,8 +85,7 @@ class RememberedDigests:
         """Return the digest of an open file: another file may have its path at any time."""
         descriptor = file.fileno()
         before, now = os.fstat(descriptor), self._clock()
-        database = self._opened()
-        if database is None or not self._is_proven(descriptor, before, now):
+        if not self._is_proven(descriptor, before, now) or not (database := self._opened()):
             return _read(path, file, advance)
         name = os.fsencode(os.path.abspath(path))  # noqa: PTH100  # `resolve` would look at each folder
         digest, proof = database.find(name) or (b"", b"")

@@ -104,6 +104,11 @@ def with_credentials(link: str, url: str) -> str:
     return target._replace(netloc=f"{user}@{target.netloc}").geturl()
 
 
+def without_user(url: str) -> str:
+    """Return a URL without user and password."""
+    return urlsplit(url)._replace(netloc=_server(url)).geturl()
+
+
 def redirected(url: str, location: str, *, other_hosts: OtherHosts) -> str:
     """Return the target of a redirect, with the credentials of *url* if it is on the same server.
 
@@ -112,8 +117,7 @@ def redirected(url: str, location: str, *, other_hosts: OtherHosts) -> str:
     try:
         # http.client decodes headers as Latin-1; quoting restores the bytes that the server sent.
         parts = urlsplit(urljoin(url, quote(location, _SAFE + "#", encoding="latin-1")))
-        # A redirect must not set credentials.
-        target = with_credentials(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), url)
+        target = with_credentials(without_user(parts.geturl()), url)  # a redirect must not set credentials
         place = shown_url(target)
         if urlsplit(target).scheme not in PORTS:
             raise VariantError(f"redirected to {place}, which is not HTTP")
@@ -122,7 +126,7 @@ def redirected(url: str, location: str, *, other_hosts: OtherHosts) -> str:
         if is_this_machine(url) and not is_safe_line(target):
             raise VariantError(f"redirected from this machine to {place}, which is not encrypted")
         if not _same_server(url, target) and not _is_among(other_hosts, target):
-            hosts = f"{_host(url)} to {_host(target)}"
+            hosts = f"{_server(url)} to {_server(target)}"
             known = None if isinstance(other_hosts, bool) else one_of(sorted(other_hosts))
             remedy = f"allowed hosts: {known}" if known else f"if you trust it, use the URL {place}"
             raise OtherHostError(f"redirected from {hosts}, another host", hint=remedy)
@@ -148,7 +152,8 @@ def _same_server(one: str, other: str) -> bool:
     return schemes[0] == schemes[1] or (schemes == ("http", "https") and has_usual_port)
 
 
-def _host(url: str) -> str:
+def _server(url: str) -> str:
+    """Return host and port as they are in the URL."""
     return urlsplit(url).netloc.rpartition("@")[2]
 
 

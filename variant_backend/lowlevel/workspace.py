@@ -150,9 +150,8 @@ def _remove(path: Path, lock_path: Path, lock: IO[bytes]) -> None:
 
         shutil.rmtree(path, ignore_errors=True)
     if not path.exists():
-        for _ in range(
-            2
-        ):  # Windows removes closed files only; others remove it before it can be locked again
+        # Windows removes closed files only; others remove it before it can be locked again.
+        for _ in range(2):
             with suppress(OSError):
                 lock_path.unlink()
             lock.close()

@@ -20,7 +20,6 @@ from typing import NamedTuple
 from ..errors import VariantError, did_you_mean
 from ..lowlevel.processes import programs_on_path, run_within
 from ..lowlevel.regular_files import read_regular
-from ..wheels.inspection import has_distributions
 
 # Seconds.
 _TIME_LIMIT = 30
@@ -120,6 +119,8 @@ def named_environment(
             return _read_environment(path, named, environ)
         if interpreter := _interpreter_in(path):
             return _ask(interpreter, named)
+        from ..wheels.distributions import has_distributions  # takes long to import, and is rarely needed
+
         remedy = f"use --path {shlex.quote(text)}" if has_distributions(path) else _REMEDY
         raise VariantError("no interpreter found in this folder", place=text, hint=remedy)
     if _is_file(path):

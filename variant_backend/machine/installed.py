@@ -13,12 +13,7 @@ from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.filename import normalize
 from ..variants.namespace_support import DISABLED, NOT_ENABLED, Support, abi_dependencies, abi_support
 from ..variants.ranking import Supported, static_support, unsupported
-from ..wheels.inspection import (
-    Inspection,
-    has_distributions,
-    inspect_installed_variants,
-    plain_distributions,
-)
+from ..wheels.inspection import Inspection, inspect_installed_variants
 from .environment import Environment
 
 if TYPE_CHECKING:
@@ -99,6 +94,8 @@ def installed_variants(
 
 def empty_folders(environment: Environment) -> list[Problem]:
     """Return a problem for each folder of ``--path`` without distributions, or for an empty environment."""
+    from ..wheels.distributions import has_distributions  # takes long to import
+
     empty = [folder for folder in environment.folders if not has_distributions(folder)]
     if environment.found_by == "--path":
         remedy = "use --path with a site-packages folder"
@@ -168,6 +165,7 @@ def _linking_packages(folders: Sequence[Path], namespace: str) -> tuple[list[Pla
     """
     # Only `--align` needs them, and dispatching imports this module.
     from ..variants.runtimes import Runtimes, linked_for
+    from ..wheels.distributions import plain_distributions
     from ..wheels.linked_runtimes import installed_runtimes
 
     packages: list[PlainPackage] = []

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias, cast
+from typing import NamedTuple, cast
 
 from ..errors import VariantError
 from ..formats.toml_read import read_toml
+from ..lowlevel.credentials import KEYRING_PROVIDERS, KeyringProvider
 from ..variants.validation import Document
 from .trusted_plugins import INSTALLERS, Installer, Trusted, TrustedPackage, trusting
 
-KeyringProvider: TypeAlias = Literal["disabled", "subprocess"]
-
 _TRUSTED, _INSTALLER, _ROOT = "trust-plugins", "plugin-installer", "allow-root"
 _KEYRING = "keyring-provider"
-_KEYRING_PROVIDERS = ("disabled", "subprocess")
 
 
 class UserConfig(NamedTuple):
@@ -48,7 +46,7 @@ class UserConfig(NamedTuple):
         if _INSTALLER in table:
             installer = document.choice(table[_INSTALLER], _INSTALLER, INSTALLERS)
         if _KEYRING in table:
-            keyring = document.choice(table[_KEYRING], _KEYRING, _KEYRING_PROVIDERS)
+            keyring = document.choice(table[_KEYRING], _KEYRING, KEYRING_PROVIDERS)
         allow_root = document.boolean(table.get(_ROOT, False), _ROOT)
         document.check(str(path))
         return cls(trusted, cast(Installer, installer), allow_root, cast(KeyringProvider, keyring))

@@ -1,4 +1,4 @@
-"""Read the project file in a project's folder, or in an sdist."""
+"""Read the project file in a project's folder, or in an sdist; replace it in a folder."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from ..errors import Problem, RequestError, VariantError
 from ..formats.toml_read import parse_toml, read_toml, value_at
-from ..lowlevel.regular_files import open_regular
+from ..lowlevel.regular_files import open_regular, read_regular
 from ..lowlevel.tarball import read_member
 from ..lowlevel.terminal import print_read
+from ..lowlevel.workspace import move_new, workspace
 from ..variants.filename import normalize, release_of_sdist
 from ..variants.validation import Document
 from .pyproject import PROJECT_FILE, Project, build_system_problems
@@ -129,3 +130,60 @@ def _other_release(data: Mapping[str, object], filename: str) -> str | None:
     if is_same_name and is_same_version:
         return None
     return f"{stated_name or name} {stated_version or version}"
+
+
+def find_project_file(path: Path) -> Path:
+    """Return the pyproject.toml in the folder *path*, or *path* itself.
+
+    The file may be missing if there is a setup.py beside it. Raises VariantError if both are missing.
+    """
+    file = path / PROJECT_FILE if path.is_dir() else path
+    is_legacy = file.name == PROJECT_FILE.name and file.with_name("setup.py").is_file()
+    if (not file.exists() or file.is_dir()) and not is_legacy:
+        raise VariantError(
+            "file not found, and no setup.py beside it", place=file, hint="give the folder of a project"
+        )
+    return file
+
+
+def read_project_file(file: Path) -> str:
+    """Return the text of a project file, or "" if it is missing; raises VariantError."""
+    if not file.exists():
+        return ""
+    data = read_regular(file)
+    if data.startswith(b"\xef\xbb\xbf"):
+        text = "expected TOML, got a byte order mark"
+        raise VariantError(text, place=file, hint="save the file without a byte order mark")
+    try:
+        return data.decode("utf-8")
+    except ValueError as error:
+        raise VariantError(f"invalid TOML: {error}", code="not-toml", place=file) from None
+
+
+def write_project_file(file: Path, old: str, new: str) -> None:
+    """Replace the *old* text of a project file by the *new* one in one step.
+
+    The file's mode and a symbolic link to it are kept. Raises VariantError if the file has changed.
+    """
+    target = file.resolve()
+    is_new = not target.exists()
+    if read_project_file(target) != old:
+        raise _changed(file)
+    with workspace(target.parent) as folder:
+        fresh = folder / target.name
+        fresh.write_bytes(new.encode())
+        if not is_new:
+            import shutil  # builds import this module, and do not need it
+
+            shutil.copymode(target, fresh)
+            fresh.replace(target)
+            return
+        try:
+            move_new(fresh, target)
+        except FileExistsError:
+            raise _changed(file) from None
+
+
+def _changed(file: Path) -> VariantError:
+    text = "the file was changed by another program"
+    return VariantError(text, place=file, hint="run the command again")

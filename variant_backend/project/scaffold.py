@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import functools
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,6 @@ from packaging.utils import canonicalize_name
 
 from ..errors import MOST_SHOWN, Problem, VariantError
 from ..formats import toml_edit
-from ..lowlevel.regular_files import read_regular
-from ..lowlevel.workspace import move_new, workspace
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.derived_flags import check_derivable
 from ..variants.known_providers import KNOWN_PROVIDERS
@@ -32,7 +29,6 @@ from ..variants.wheel_metadata import select_variant
 from .pyproject import misspelt_tables, wrapping_command
 from .python_versions import older_python_problem, supported_pythons
 
-_PROJECT_FILE = "pyproject.toml"
 _HOOKS = "variant_backend.hooks"
 _DISTRIBUTION = "variant-backend"
 
@@ -52,61 +48,6 @@ _PROVIDERS = ("variant", "providers")
 _VARIANTS = ("variant", "variants")
 _RECIPES = (*_OURS, "variants")
 _FLAGS_EXAMPLE = '# env-append = { CFLAGS = "..." }'
-
-
-def project_file(path: Path) -> Path:
-    """Return the pyproject.toml in the folder *path*, or *path* itself.
-
-    The file may be missing if there is a setup.py beside it. Raises VariantError if both are missing.
-    """
-    file = path / _PROJECT_FILE if path.is_dir() else path
-    is_legacy = file.name == _PROJECT_FILE and file.with_name("setup.py").is_file()
-    if (not file.exists() or file.is_dir()) and not is_legacy:
-        raise VariantError(
-            "file not found, and no setup.py beside it", place=file, hint="give the folder of a project"
-        )
-    return file
-
-
-def read_project_file(file: Path) -> str:
-    """Return the text of a project file, or "" if it is missing; raises VariantError."""
-    if not file.exists():
-        return ""
-    data = read_regular(file)
-    if data.startswith(b"\xef\xbb\xbf"):
-        text = "expected TOML, got a byte order mark"
-        raise VariantError(text, place=file, hint="save the file without a byte order mark")
-    try:
-        return data.decode("utf-8")
-    except ValueError as error:
-        raise VariantError(f"invalid TOML: {error}", code="not-toml", place=file) from None
-
-
-def write_project_file(file: Path, old: str, new: str) -> None:
-    """Replace the *old* text of a project file by the *new* one in one step.
-
-    The file's mode and a symbolic link to it are kept. Raises VariantError if the file has changed.
-    """
-    target = file.resolve()
-    is_new = not target.exists()
-    if read_project_file(target) != old:
-        raise _changed(file)
-    with workspace(target.parent) as folder:
-        fresh = folder / target.name
-        fresh.write_bytes(new.encode())
-        if not is_new:
-            shutil.copymode(target, fresh)
-            fresh.replace(target)
-            return
-        try:
-            move_new(fresh, target)
-        except FileExistsError:
-            raise _changed(file) from None
-
-
-def _changed(file: Path) -> VariantError:
-    text = "the file was changed by another program"
-    return VariantError(text, place=file, hint="run the command again")
 
 
 def wrap(text: str) -> str:

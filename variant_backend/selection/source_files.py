@@ -19,7 +19,6 @@ from ..lowlevel.regular_files import LARGEST, read_regular
 from ..lowlevel.urls import shown_url, with_credentials
 from ..variants.filename import normalize, release_of_index
 
-_ACCEPT = f"{simple_api.JSON_TYPE}, text/html;q=0.5, */*;q=0.1"
 _PAGE = "index.html"
 
 
@@ -134,7 +133,7 @@ def files_on_index(url: str, name: str, problems: list[Problem]) -> tuple[str, l
     """
     if _scheme(url) == "file":
         return _on_disk(path_of(url), name, problems)
-    content, kind, url = http.get(f"{url.rstrip('/')}/{name}/", accept=_ACCEPT, limit=LARGEST)
+    content, kind, url = http.get(f"{url.rstrip('/')}/{name}/", accept=simple_api.ACCEPT, limit=LARGEST)
     place = shown_url(url)
     skipped: list[VariantError] = []
     try:

@@ -59,12 +59,15 @@ class Coverage:
 
 
 def single_tags(tags: str) -> list[tuple[str, str, str]]:
-    """Return the single tags of a compressed set, each as (Python, ABI, platform)."""
-    pythons, abis, platforms = (part.lower().split(".") for part in tags.split("-"))
+    """Return the single tags of a compressed set, as (Python, ABI, platform); none if it is malformed."""
+    parts = [part.lower().split(".") for part in tags.split("-")]
+    if len(parts) != 3:
+        return []
+    pythons, abis, platforms = parts
     return [*product(pythons, abis, platforms)]
 
 
 def _version(python: str) -> int | None:
     """Return the minor version of a Python 3 tag, 0 if it has none. None for other Pythons."""
-    match = re.fullmatch(r"[a-z]+3(\d*)", python)
+    match = re.fullmatch(r"[a-z]+3(\d{0,9})", python)  # Python converts no number of thousands of digits
     return int(match[1] or 0) if match else None

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from importlib.metadata import Distribution, DistributionFinder, PathDistribution
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ..errors import VariantError
+from ..formats import core_metadata
 from ..lowlevel.regular_files import read_regular
+
+if TYPE_CHECKING:
+    from packaging.version import Version
 
 
 class _ReadSafely(PathDistribution):
@@ -34,3 +41,81 @@ def find_distributions(folders: Sequence[Path], name: str | None = None) -> Iter
         # pip uses this attribute, too. The path in a zip file has another type; all files there are regular.
         folder = getattr(distribution, "_path", None)
         yield _ReadSafely(folder) if isinstance(folder, Path) else distribution
+
+
+def has_distributions(folder: Path) -> bool:
+    """Return whether any distribution is installed in a folder."""
+    return next(find_distributions([folder]), None) is not None
+
+
+def installed_versions(folders: Sequence[Path]) -> dict[str, Version]:
+    """Return the versions of all installed distributions in site-packages folders, by normalized name.
+
+    Distributions without a valid name and version are skipped.
+    """
+    from packaging.utils import canonicalize_name
+    from packaging.version import InvalidVersion, Version
+
+    versions: dict[str, Version] = {}
+    for distribution in find_distributions(folders):
+        with suppress(VariantError, InvalidVersion, UnicodeDecodeError):
+            name = read_name(distribution)
+            if name is not None and canonicalize_name(name) not in versions:
+                text = core_metadata.read_field(read_core_metadata(distribution), "Version")
+                versions[canonicalize_name(name)] = Version(text)
+    return versions
+
+
+def plain_distributions(folders: Sequence[Path]) -> Iterator[tuple[str, str, list[Path] | VariantError]]:
+    """Yield name, version and files of each installed distribution that is not a variant.
+
+    Distributions without a readable name, and those hidden by an earlier folder, are skipped. If RECORD is
+    not a regular file, an error takes the place of the files.
+    """
+    from packaging.utils import canonicalize_name
+
+    seen: set[str] = set()
+    for distribution in find_distributions(folders):
+        with suppress(VariantError, UnicodeDecodeError):
+            name = read_name(distribution)
+            if name is None or (normalized := canonicalize_name(name)) in seen:
+                continue
+            seen.add(normalized)
+            if not has_variant_json(distribution):
+                version = core_metadata.read_field(read_core_metadata(distribution), "Version")
+                yield name, version, _files(distribution)
+
+
+def _files(distribution: Distribution) -> list[Path] | VariantError:
+    """Return the files of a distribution, or an error if its RECORD is not a regular file."""
+    try:
+        return [Path(str(distribution.locate_file(file))) for file in distribution.files or ()]
+    except VariantError as error:
+        return error
+
+
+def read_core_metadata(distribution: Distribution) -> bytes:
+    """Return METADATA or PKG-INFO of a distribution, empty if both are missing; raises as reading does."""
+    return (distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or "").encode()
+
+
+def read_name(distribution: Distribution) -> str | None:
+    """Return the name of an installed distribution, None if its metadata has none.
+
+    Raises VariantError if the metadata is not a regular file.
+    """
+    try:
+        data = read_core_metadata(distribution)
+    except UnicodeDecodeError:
+        return None
+    with suppress(VariantError, UnicodeDecodeError):
+        return core_metadata.read_field(data, "Name")
+    return None
+
+
+def has_variant_json(distribution: Distribution) -> bool:
+    """Return whether an installed distribution is a variant, also if its variant.json cannot be read."""
+    try:
+        return distribution.read_text("variant.json") is not None
+    except (VariantError, UnicodeDecodeError):  # reading it again reports this
+        return True

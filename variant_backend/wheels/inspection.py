@@ -7,8 +7,7 @@ dist-info directory of a wheel.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,8 +25,6 @@ from .reading import Wheel, open_wheel
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
-
-    from packaging.version import Version
 
 
 class InstallerVerdict(NamedTuple):
@@ -193,7 +190,9 @@ def inspect_installed(name: str, folders: Sequence[Path], where: str) -> Inspect
 
     Raises VariantError if none has this name.
     """
-    distribution = next(_distributions(folders, name=name), None) if name else None
+    from .distributions import find_distributions  # takes long to import, and wheels do not need it
+
+    distribution = next(find_distributions(folders, name=name), None) if name else None
     if distribution is None:
         if problem := _file_problem(name):
             raise VariantError(problem)
@@ -222,12 +221,14 @@ def inspect_installed_variants(folders: Sequence[Path]) -> list[tuple[Path, Insp
     """
     from packaging.utils import canonicalize_name
 
+    from .distributions import find_distributions, has_variant_json, read_name  # as above
+
     seen: set[str] = set()
     results: list[tuple[str, Path, Inspection | VariantError]] = []
-    for distribution in _distributions(folders):
+    for distribution in find_distributions(folders):
         folder = Path(str(distribution.locate_file("")))
         try:
-            name = _installed_name(distribution)
+            name = read_name(distribution)
         except VariantError as error:
             results.append(("", folder, error))
             continue
@@ -235,7 +236,7 @@ def inspect_installed_variants(folders: Sequence[Path]) -> list[tuple[Path, Insp
         if name is not None and normalized in seen:
             continue
         seen.add(normalized)
-        if _is_variant(distribution):
+        if has_variant_json(distribution):
             try:
                 result: Inspection | VariantError = _of_distribution(name or str(folder), distribution)
             except VariantError as error:
@@ -245,93 +246,12 @@ def inspect_installed_variants(folders: Sequence[Path]) -> list[tuple[Path, Insp
     return [(folder, result) for _, folder, result in results]
 
 
-def installed_versions(folders: Sequence[Path]) -> dict[str, Version]:
-    """Return the versions of all installed distributions in site-packages folders, by normalized name.
-
-    Distributions without a valid name and version are skipped.
-    """
-    from packaging.utils import canonicalize_name
-    from packaging.version import InvalidVersion, Version
-
-    versions: dict[str, Version] = {}
-    for distribution in _distributions(folders):
-        with suppress(VariantError, InvalidVersion, UnicodeDecodeError):
-            name = _installed_name(distribution)
-            if name is not None and canonicalize_name(name) not in versions:
-                text = core_metadata.read_field(_core_metadata(distribution), "Version")
-                versions[canonicalize_name(name)] = Version(text)
-    return versions
-
-
-def plain_distributions(folders: Sequence[Path]) -> Iterator[tuple[str, str, list[Path] | VariantError]]:
-    """Yield name, version and files of each installed distribution that is not a variant.
-
-    Distributions without a readable name, and those hidden by an earlier folder, are skipped. If RECORD is
-    not a regular file, an error takes the place of the files.
-    """
-    from packaging.utils import canonicalize_name
-
-    seen: set[str] = set()
-    for distribution in _distributions(folders):
-        with suppress(VariantError, UnicodeDecodeError):
-            name = _installed_name(distribution)
-            if name is None or (normalized := canonicalize_name(name)) in seen:
-                continue
-            seen.add(normalized)
-            if not _is_variant(distribution):
-                version = core_metadata.read_field(_core_metadata(distribution), "Version")
-                yield name, version, _files(distribution)
-
-
-def _files(distribution: Distribution) -> list[Path] | VariantError:
-    """Return the files of a distribution, or an error if its RECORD is not a regular file."""
-    try:
-        return [Path(str(distribution.locate_file(file))) for file in distribution.files or ()]
-    except VariantError as error:
-        return error
-
-
-def has_distributions(folder: Path) -> bool:
-    """Return whether any distribution is installed in a folder."""
-    return next(_distributions([folder]), None) is not None
-
-
-def _distributions(folders: Sequence[Path], name: str | None = None) -> Iterator[Distribution]:
-    """Find all installed distributions, or the distributions with a name."""
-    from .distributions import find_distributions  # takes long to import, and wheels do not need it
-
-    return find_distributions(folders, name)
-
-
-def _core_metadata(distribution: Distribution) -> bytes:
-    return (distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or "").encode()
-
-
-def _installed_name(distribution: Distribution) -> str | None:
-    """Return the name of an installed distribution, None if its metadata has none.
-
-    Raises VariantError if the metadata is not a regular file.
-    """
-    try:
-        data = _core_metadata(distribution)
-    except UnicodeDecodeError:
-        return None
-    with suppress(VariantError, UnicodeDecodeError):
-        return core_metadata.read_field(data, "Name")
-    return None
-
-
-def _is_variant(distribution: Distribution) -> bool:
-    try:
-        return distribution.read_text("variant.json") is not None
-    except (VariantError, UnicodeDecodeError):  # reading it again reports this
-        return True
-
-
 def _of_distribution(name: str, distribution: Distribution) -> Inspection:
     """Inspect an installed distribution; raises VariantError, with its name in front."""
+    from .distributions import read_core_metadata  # as above
+
     try:
-        data = _core_metadata(distribution)
+        data = read_core_metadata(distribution)
         project, version = _identity(data)
         requirements = tuple(core_metadata.requirements(data))
         document = distribution.read_text("variant.json")

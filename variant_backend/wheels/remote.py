@@ -18,6 +18,7 @@ from ..errors import Problem, VariantError, problems_of
 from ..formats import simple_api
 from ..lowlevel import http
 from ..lowlevel.ranges import Source
+from ..lowlevel.regular_files import LARGEST
 from ..lowlevel.terminal import print_logs
 from ..lowlevel.urls import OtherHosts, shown_url, with_credentials
 from ..lowlevel.zip_records import ENDING_SIZE
@@ -30,14 +31,10 @@ _R = TypeVar("_R")
 
 _REMEDY = "run pip install 'variant-backend[remote]'"
 
-# Central directories, files of dist-info directories and pages of indexes are smaller.
-_LARGEST = 64 << 20
 # Ranges with a smaller gap are one request, which is faster.
 _GAP = 16 << 10
 _AT_ONCE = 16
 _MOST_PROJECTS = 1000
-
-_ACCEPT = f"{simple_api.JSON_TYPE}, text/html;q=0.5, */*;q=0.1"
 
 
 class NoRangesError(VariantError):
@@ -244,9 +241,9 @@ class _Spans:
     def _fetched(self, offset: int, length: int) -> bytes:
         if not length:
             return b""
-        if length > _LARGEST:
+        if length > LARGEST:
             raise VariantError(
-                f"too large to read from a wheel: {length} bytes at byte {offset} (limit: {_LARGEST})"
+                f"too large to read from a wheel: {length} bytes at byte {offset} (limit: {LARGEST})"
             )
         data = self._fetch(offset, length)
         if len(data) != length:
@@ -303,7 +300,7 @@ def on_server(
 
 def _page(url: str) -> http.HttpContent:
     """Download a page; redirects to other hosts are followed, because mirrors use them."""
-    return http.get(url, accept=_ACCEPT, limit=_LARGEST, other_hosts=True)
+    return http.get(url, accept=simple_api.ACCEPT, limit=LARGEST, other_hosts=True)
 
 
 class _Piece(NamedTuple):

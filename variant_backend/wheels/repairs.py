@@ -240,7 +240,7 @@ def _replaced(lines: Sequence[str], field: str, values: Sequence[str], end: str)
 
 def _single(tags: Iterable[str]) -> set[str]:
     """Return the single tags of compressed sets, without malformed ones."""
-    return {"-".join(tag) for text in tags for tag in single_tags(text) if len(tag) == 3}
+    return {"-".join(tag) for text in tags for tag in single_tags(text)}
 
 
 def check_folders(names: Collection[str]) -> list[str]:
