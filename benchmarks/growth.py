@@ -63,6 +63,15 @@ def unlisted(folder: Path, count: int) -> None:
     _index(folder, variants, {"f": ["other"]})
 
 
+def project(folder: Path, count: int) -> None:
+    """Write a project file of *count* labels, each with its own value of a feature."""
+    lines = [f'variants.l{number}.made.f = ["v{number}"]' for number in range(count)]
+    values = [f"v{number}" for number in range(count)]
+    head = ["[variant]", 'default-priorities.namespace = ["made"]']
+    content = [*head, f"providers.made.static-properties.f = {values}", *lines, ""]
+    (folder / "pyproject.toml").write_text("\n".join(content))
+
+
 def release(folder: Path, count: int) -> None:
     """Write a release of *count* labels, a wheel for each of them, and a plain wheel."""
     values = {f"f{digit}": [*"0123456789"] for digit in range(_DIGITS)}
@@ -110,6 +119,12 @@ CASES = (
         ("variant-backend", "index", "--merge", f"INPUT/{_INDEX}", "-o", "OUTPUT", "INPUT"),
     ),
     Case("upgrade, labels", 5_000, labels, ("variant-backend", "upgrade", f"INPUT/{_INDEX}", "-o", "OUTPUT")),
+    Case(
+        "upgrade, project file",
+        500,
+        project,
+        ("variant-backend", "upgrade", "INPUT/pyproject.toml", "-o", "OUTPUT"),
+    ),
     Case("check, wheels", 200, release, ("variant-backend", "check", "INPUT")),
     Case("index, wheels", 200, release, ("variant-backend", "index", "-o", "OUTPUT", "INPUT")),
     Case(

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ..errors import VariantError
 from ..formats import core_metadata, toml_edit
+from ..formats.toml_read import parse_toml
 from ..lowlevel.regular_files import read_regular
 from ..lowlevel.terminal import print_detail, print_read
 from ..lowlevel.workspace import move_new, workspace
@@ -100,21 +101,19 @@ def _upgraded_document(path: Path, data: bytes) -> tuple[str, bytes, Upgraded]:
 
 def _upgraded_project(path: Path, content: bytes) -> tuple[str, bytes, Upgraded]:
     """Return the name and the new content of a project file, and its changes."""
+    # tomlkit takes long for a large file, and most files are current.
+    data, text = parse_toml(content, path), content.decode()
     try:
-        text = content.decode("utf-8")
-    except ValueError as error:
-        raise VariantError(f"invalid TOML: {error}", code="not-toml", place=path) from None
-    try:
-        data = toml_edit.parse(text).unwrap()
         if _TABLE not in data:
             if problems := misspelt_tables(data):
                 raise VariantError(*problems)
             raise VariantError("missing table [variant]", hint="name a project file with this table")
         upgraded = upgrade_table(data[_TABLE], f"[{_TABLE}]")
         expected = {**data, _TABLE: upgraded.document}
-        if not upgraded.is_current:
-            text = toml_edit.edited(text, functools.partial(_edit, old=data, new=expected))
-        if _without_empty(toml_edit.parse(text).unwrap()) != _without_empty(expected):
+        if upgraded.is_current:
+            return path.name, content, upgraded
+        text = toml_edit.edited(text, functools.partial(_edit, old=data, new=expected))
+        if _without_empty(parse_toml(text.encode(), path)) != _without_empty(expected):
             raise toml_edit.too_intricate()
     except VariantError as error:
         raise error.within(path) from None
