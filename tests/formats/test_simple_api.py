@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 import pytest
 from hypothesis import given
@@ -222,6 +222,12 @@ def test_all_problems_of_a_project_list_are_reported() -> None:
 def test_a_project_page_has_no_list_of_projects() -> None:
     assert projects_from_json(to_json(Page("demo", ())), ROOT) is None
     assert projects_from_html(to_html(Page("demo", (File("a-1.whl", "../../a-1.whl", {}),))), URL) == {}
+
+
+def test_the_first_base_with_a_link_counts_as_in_browsers() -> None:
+    for bases, folder in (("<base href=''><base href='/b/'>", URL), ("<base><base href='/b/'>", "/b/")):
+        (file,) = from_html(f"{bases}<a href=a-1.whl>".encode(), URL).files
+        assert file.location == urljoin(urljoin(URL, folder), "a-1.whl")
 
 
 def test_a_page_cannot_name_a_wheel_that_is_a_path() -> None:

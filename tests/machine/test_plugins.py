@@ -211,7 +211,7 @@ def test_validation_shows_dependencies_imports_and_time(site: Path) -> None:
     assert plugin["imports"]["modules"] >= 3
     assert 0 <= plugin["imports"]["seconds"] <= plugin["seconds"] < 60
     lines = [re.sub(r"\d+", "1", line) for line in invoke("validate", "demo").stdout.splitlines()]
-    assert lines[1:] == ["  dependencies: numpy>=1", "  imports: 1 modules in 1.1 s", "  answer: 1.1 s"]
+    assert lines[1:] == ["  dependencies: numpy>=1", "  imported modules: 1, in 1.1 s", "  answer: 1.1 s"]
 
 
 def test_a_plugin_api_must_be_an_entry_point(site: Path) -> None:

@@ -150,7 +150,7 @@ def validate_command(
         printer.line(f"{plugin.name}  ({plugin.distribution} {plugin.version}){verdict}")
         printer.line(f"  dependencies: {one_of(requires)}")
         if cost:
-            printer.line(f"  imports: {cost.modules} modules in {cost.import_seconds:.3f} s")
+            printer.line(f"  imported modules: {cost.modules}, in {cost.import_seconds:.3f} s")
             printer.line(f"  answer: {cost.seconds:.3f} s")
         imports = {"modules": cost.modules, "seconds": cost.import_seconds} if cost else None
         seconds = cost.seconds if cost else None

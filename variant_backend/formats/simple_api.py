@@ -204,20 +204,21 @@ def _entry(file: File) -> dict[str, object]:
 def _read_html(content: bytes, url: str) -> tuple[str, Iterator[dict[str, str]]]:
     """Return the base URL of a page's links, and the attributes of its links."""
     links = deque[dict[str, str]]()
-    version, base = None, ""
+    version, base = None, None
     try:
         for tag, attributes in start_tags(content, _TAGS):
             if tag == "a" and "href" in attributes:
                 if len(links) == _MOST_LINKS:
                     raise VariantError(f"expected at most {_MOST_LINKS} links, got more")
                 links.append(attributes)
-            elif tag == "base" and not base:
-                base = attributes.get("href", "")
+            elif tag == "base" and base is None:  # the first with a link counts
+                base = attributes.get("href")
             elif tag == "meta" and attributes.get("name") == "pypi:repository-version":
                 version = attributes.get("content", "")
     except VariantError as error:
         raise error.within(_NO_PAGE) from None
     _check_version(version)
+    base = base or ""
     if len(base) > _LONGEST_BASE:
         raise VariantError(
             f"base URL too long: {len(base)} characters (limit: {_LONGEST_BASE})", place=_NO_PAGE
