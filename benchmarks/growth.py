@@ -104,11 +104,11 @@ _INDEX = "made-1.0-variants.json"
 _URL = "https://wheels.example.org/made"
 
 CASES = (
-    Case("check, labels", 5_000, labels, ("variant-backend", "check", f"INPUT/{_INDEX}")),
-    Case("check, features", 5_000, features, ("variant-backend", "check", f"INPUT/{_INDEX}")),
+    Case("check, labels", 10_000, labels, ("variant-backend", "check", f"INPUT/{_INDEX}")),
+    Case("check, features", 10_000, features, ("variant-backend", "check", f"INPUT/{_INDEX}")),
     Case(
         "index --merge, labels",
-        5_000,
+        10_000,
         labels,
         ("variant-backend", "index", "--merge", f"INPUT/{_INDEX}", "-o", "OUTPUT", "INPUT"),
     ),
@@ -118,25 +118,30 @@ CASES = (
         unlisted,
         ("variant-backend", "index", "--merge", f"INPUT/{_INDEX}", "-o", "OUTPUT", "INPUT"),
     ),
-    Case("upgrade, labels", 5_000, labels, ("variant-backend", "upgrade", f"INPUT/{_INDEX}", "-o", "OUTPUT")),
+    Case(
+        "upgrade, labels", 10_000, labels, ("variant-backend", "upgrade", f"INPUT/{_INDEX}", "-o", "OUTPUT")
+    ),
     Case(
         "upgrade, project file",
         500,
         project,
         ("variant-backend", "upgrade", "INPUT/pyproject.toml", "-o", "OUTPUT"),
     ),
-    Case("check, wheels", 200, release, ("variant-backend", "check", "INPUT")),
-    Case("index, wheels", 200, release, ("variant-backend", "index", "-o", "OUTPUT", "INPUT")),
+    Case("check, wheels", 1_000, release, ("variant-backend", "check", "INPUT")),
+    Case("index, wheels", 1_000, release, ("variant-backend", "index", "-o", "OUTPUT", "INPUT")),
     Case(
         "index --simple, wheels",
-        200,
+        1_000,
         release,
         ("variant-backend", "index", "--simple", "-o", "OUTPUT", "INPUT"),
     ),
     Case(
-        "stub, wheels", 200, release, ("variant-backend", "stub", "INPUT", "--base-url", _URL, "-o", "OUTPUT")
+        "stub, wheels",
+        1_000,
+        release,
+        ("variant-backend", "stub", "INPUT", "--base-url", _URL, "-o", "OUTPUT"),
     ),
-    Case("explain, wheels", 200, release, ("variant-backend", "explain", "made", "-f", "INPUT")),
+    Case("explain, wheels", 1_000, release, ("variant-backend", "explain", "made", "-f", "INPUT")),
     Case("check, projects", 100, projects, ("variant-backend", "check", "INPUT")),
     Case(
         "index --simple, projects",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -14,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from helpers.programs import start
 from helpers.range_server import Handler, Server
 from helpers.sample_release import DOCUMENT, encoded, only, patched
 from packaging.tags import Tag
@@ -228,12 +227,12 @@ def test_an_interrupt_does_not_wait_for_the_requests_in_work(server: Server) -> 
         return False
 
     server.misbehave = hang
-    command = [sys.executable, "-c", EXPLAIN, "explain", "demo", "-i", server.url]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: len(waiting) == 2)
-    os.kill(process.pid, signal.SIGINT)
-    try:
-        _, printed = process.communicate(timeout=10)
-    finally:
-        end.set()
+    with start(sys.executable, "-c", EXPLAIN, "explain", "demo", "-i", server.url) as process:
+        try:
+            wait_until(lambda: len(waiting) == 2)
+            process.send_signal(signal.SIGINT)
+            _, printed = process.communicate(timeout=10)
+        finally:
+            process.kill()
+            end.set()
     assert (process.returncode, printed) == (1, "\nerror: interrupted\n")
