@@ -217,7 +217,7 @@ def test_a_wheel_is_used_or_refused(data: bytes) -> None:
 
 @pytest.mark.slow
 @given(wheels())
-@settings(quick, max_examples=400)
+@settings(quick, max_examples=200)
 def test_many_more_wheels_are_used_or_refused(data: bytes) -> None:
     check_wheel(data)
 
