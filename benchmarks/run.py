@@ -521,7 +521,7 @@ def benchmark_growth(bench: Bench) -> Iterator[Figure]:
     for case in CASES:
         commands = {f"{size:,}": growing(bench, case, size) for size in (10 * case.size, case.size)}
         commands[f"{case.size:,}"]()  # compiles the imports
-        yield at_most(12, case.subject, *in_turn((bench.runs + 3) // 6, commands, warm_up=False))
+        yield at_most(12, case.subject, *in_turn(max(bench.runs // 6, 1), commands, warm_up=False))
         shutil.rmtree(bench.folder / case.subject)
 
 
