@@ -19,6 +19,7 @@ from ..errors import VariantError, ascii_unless_printable
 from .certificates import not_verified, verifying_context
 from .credentials import authorization, where_credentials_are
 from .deadlines import Deadline, TransientError
+from .regular_files import joined, too_large
 from .terminal import print_detail, print_status
 from .urls import (
     OtherHosts,
@@ -99,15 +100,9 @@ class Response(NamedTuple):
 
     def read(self, limit: int) -> bytes:
         """Return the whole body; raises VariantError if it has more than *limit* bytes."""
-        content = bytearray()
-        too_long = VariantError(f"too large: more than {limit} bytes")
         if (self.size or 0) > limit:
-            raise too_long
-        for data in self.body:
-            content += data
-            if len(content) > limit:
-                raise too_long
-        return bytes(content)
+            raise too_large(limit)
+        return joined(self.body, limit, hint=None)
 
     def version(self, size: int | None) -> FileVersion:
         """Return the version of the file, which has this size."""

@@ -53,14 +53,19 @@ def blocks(file: BinaryIO) -> Iterator[bytes]:
     return iter(partial(file.read, _BLOCK), b"")
 
 
-def joined(parts: Iterable[bytes], limit: int = LARGEST) -> bytes:
+def joined(parts: Iterable[bytes], limit: int = LARGEST, *, hint: str | None = "use a smaller file") -> bytes:
     """Return all parts as one; raises VariantError, without a place, if they exceed *limit* bytes."""
     content = bytearray()
     for part in parts:
         content += part
         if len(content) > limit:
-            raise VariantError(f"too large: more than {limit} bytes", hint="use a smaller file")
+            raise too_large(limit, hint)
     return bytes(content)
+
+
+def too_large(limit: int, hint: str | None = None) -> VariantError:
+    """Return the error for content of more than *limit* bytes."""
+    return VariantError(f"too large: more than {limit} bytes", hint=hint)
 
 
 def check_kind(mode: int) -> None:

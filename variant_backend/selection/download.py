@@ -18,6 +18,7 @@ from ..formats.release import ALGORITHMS, File, shown_location
 from ..lowlevel.deadlines import TransientError
 from ..lowlevel.http import FileVersion, Response, http_date, request
 from ..lowlevel.ranges import Advance, opened_file, write_all
+from ..lowlevel.regular_files import too_large
 from ..lowlevel.workspace import workspace
 
 _STEP = 1 << 20
@@ -78,7 +79,7 @@ class _Part:
         """Write the next bytes; raises VariantError if the file becomes larger than its source says."""
         size, limit = self._size + len(data), _LARGEST if self._file.size is None else self._file.size
         if size > limit:
-            raise VariantError(f"too large: more than {limit} bytes")
+            raise too_large(limit)
         write_all(self._descriptor, data)
         for known in self._hashes.values():
             known.update(data)
@@ -91,7 +92,7 @@ class _Part:
             with opened_file(path) as source:
                 self._check_size(source.size)
                 if source.size > _LARGEST:
-                    raise VariantError(f"too large: more than {_LARGEST} bytes")
+                    raise too_large(_LARGEST)
                 for offset in range(0, source.size, _STEP):
                     self.write(source.read(min(_STEP, source.size - offset), offset))
         except ValueError as error:  # a NUL in its name
