@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,12 +72,7 @@ def check_command(
         raise click.UsageError("--json and --format github cannot be used together; leave one of them out")
     if lists and paths:
         raise click.UsageError("--list and paths cannot be used together; leave one of them out")
-    try:
-        codes = select_codes(_split(select), _split(ignore), installers)
-        if lists and not select:
-            codes = select_codes(GROUPS, _split(ignore), installers)
-    except VariantError as error:
-        raise WrongUsage(error.lines()) from None
+    codes = _selected(select, ignore, installers, lists=lists)
     if lists:
         _print_list(printer, codes)
         return
@@ -95,13 +91,31 @@ def check_command(
     }
     if problem := FIELDS.problem():
         printer.warn(problem)
+    _print_findings(printer, findings, form)
+    printer.say(summary(findings, checked))
+    printer.failed = any(finding.severity == ERROR for finding in findings)
+
+
+def _selected(
+    select: tuple[str, ...], ignore: tuple[str, ...], installers: tuple[str, ...], *, lists: bool
+) -> set[str]:
+    """Return the codes of the selected rules; a list has all by default. Raises WrongUsage."""
+    try:
+        codes = select_codes(_split(select), _split(ignore), installers)
+        if lists and not select:
+            codes = select_codes(GROUPS, _split(ignore), installers)
+    except VariantError as error:
+        raise WrongUsage(error.lines()) from None
+    return codes
+
+
+def _print_findings(printer: Printer, findings: Iterable[Finding], form: str) -> None:
+    """Print the findings as text, or as annotations of GitHub."""
     for finding in findings:
         if form == "github":
             _annotate(finding)
         else:
             printer.line(*_as_text(finding))
-    printer.say(summary(findings, checked))
-    printer.failed = any(finding.severity == ERROR for finding in findings)
 
 
 def _split(names: tuple[str, ...]) -> list[str]:
