@@ -260,7 +260,7 @@ class _Ranks:
         return tuple(best), missing
 
     def _reason(self, namespace: str, feature: str, own: Sequence[str]) -> Problem:
-        """Return the problem of a feature of which no value (*own*) of a variant is supported."""
+        """Return the problem of a feature: the machine supports none of the variant's values (*own*)."""
         values = self._supported.get(namespace, {}).get(feature, ())
         needed = f"one of {shortened(own)}" if len(own) > 1 else own[0]
         text = f"needs {needed}; supported: {shortened(values) or 'none'}"
