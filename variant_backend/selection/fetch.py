@@ -5,7 +5,7 @@ from __future__ import annotations
 import filecmp
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -134,11 +134,11 @@ def _move_all(moves: Iterable[tuple[Path, Path]], *, force: bool) -> None:
 
 def _is_new(part: Path, target: Path) -> bool:
     """Move a wheel, unless the same file has appeared meanwhile; return whether it was moved."""
-    try:
-        move_new(part, target)
-    except FileExistsError:
-        return not _is_same(part, target, force=False)
-    return True
+    while not _is_same(part, target, force=False):
+        with suppress(FileExistsError):  # it appeared just now, and may disappear again
+            move_new(part, target)
+            return True
+    return False
 
 
 def _check_targets(picks: Sequence[Pick], targets: Sequence[Path]) -> None:
