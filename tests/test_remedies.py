@@ -483,14 +483,12 @@ DOCUMENTS = [
     document(
         "unknown-property",
         "correct the spelling of the feature and its values",
-        patch(
-            {"variants": {"cuda": {"nvidia": {"cuda_version": None, "cuda_version_lower_bound": ["12.8"]}}}}
-        ),
+        patch({"variants": {"cuda": {"nvidia": {"cuda_version_lower_bound": ["12.8"]}}}}),
     ),
     document(
         "unsupported-property",
         "use a property that uv supports, or --ignore unsupported-property",
-        patch({"variants": {"cuda": {"nvidia": {"sm_arch": ["100_real"]}}}}),
+        patch({"variants": {"popcnt": {"x86_64": {"popcnt": None, "level": ["v2"]}}}}),
     ),
     document(
         "unsupported-property", "use a property that uv supports, or --ignore unsupported-property", nothing

@@ -1,6 +1,7 @@
 """The rules of `check`: a table of all codes, and the selection by code and group.
 
-The codes are stable. The readers of documents use the same codes in their problems.
+The codes are stable. The readers of documents use the same codes in their problems. `rule` says what decides
+the severity of a rule. The modules `GROUP_codes` have the rules.
 """
 
 from __future__ import annotations

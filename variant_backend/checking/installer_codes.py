@@ -50,14 +50,14 @@ INSTALLER_RULES: Mapping[str, Rule] = {
     ),
     "provider-mismatch": Rule(
         UV,
-        ERROR,
+        WARNING,
         "uv knows the namespace, but with another provider.",
         "copy the provider from docs/providers.md",
     ),
     "unknown-property": Rule(
         UV,
         ERROR,
-        "uv's provider does not support any value of a feature, on any machine.",
+        "The namespace's provider lists none of a variant's values of a feature, on any machine.",
         "correct the spelling of the feature and its values",
     ),
     "no-fallback": Rule(
@@ -87,7 +87,7 @@ INSTALLER_RULES: Mapping[str, Rule] = {
     "unsupported-property": Rule(
         UV,
         WARNING,
-        "The provider defines this property, but uv does not support it yet.",
+        "The namespace's provider lists this property, but uv does not support it yet.",
         "use a property that uv supports, or --ignore unsupported-property",
     ),
     "unknown-provider": Rule(

@@ -1,4 +1,10 @@
-"""The form of a rule of `check`: groups, severity, fact and remedy."""
+"""The form of a rule of `check`: groups, severity, fact and remedy.
+
+The severity of a rule about installers follows from its consequence. It is an error if an installer loses a
+release or fails to install it, if it installs a wheel that the machine does not support, or if no installer
+can select a variant. It is a warning if only uv never selects a variant, if some machines get the fallback,
+or if an installer builds the sdist instead.
+"""
 
 from __future__ import annotations
 
