@@ -54,6 +54,7 @@ from helpers.sample_release import DOCUMENT
 from helpers.unsound_wheels import LOCAL_IN_FILENAME, UNSOUND
 
 import variant_backend
+from variant_backend import __version__
 from variant_backend.checking.codes import GROUPS, RULES
 from variant_backend.cli.main import main
 from variant_backend.formats.toml_read import parse_toml
@@ -98,6 +99,11 @@ name = "demo"
 version = "1.0"
 {VARIANTS}"""
 
+NOT_WRAPPED = (
+    "run `variant-backend init dist`; if you only use `make-variant` on finished wheels,"
+    " use --ignore not-wrapped"
+)
+KNOWN_LABEL = "define the label there, or correct its spelling"
 SPEED = {"static-properties": {"mode": ["fast", "safe"]}}
 COLOR = {"static-properties": {"tone": ["red"]}}
 TWO_FEATURES = {
@@ -618,11 +624,36 @@ PROJECTS = [
         swap('"hatchling.build"', '"variant_backend.hooks"'),
         project("variant_backend.hooks", "hatchling.build"),
     ),
+    Scenario("misspelt-table", "rename it to [variant]", swap("[varient]", "[variant]")),
     Scenario(
-        "build-system",
+        "misspelt-table",
+        "move its keys to [variant], and remove it",
+        swap("[variants]\n", ""),
+        project("default-priorities", "[variants]\ndefault-priorities"),
+    ),
+    Scenario(
+        "build-requires",
         'add "variant-backend" to the list',
         swap('"setuptools"]', '"setuptools", "variant-backend"]'),
         project(', "variant-backend"', ""),
+    ),
+    Scenario("build-requires", "remove the marker", swap("; sys_platform == 'linux'", "")),
+    *(
+        Scenario(
+            "build-requires",
+            f"admit {__version__}, or update variant-backend",
+            follow,
+            project('"variant-backend"', '"variant-backend>=99"'),
+        )
+        for follow in (swap(">=99", f">={__version__}"), swap(">=99", ""))
+    ),
+    Scenario("not-wrapped", NOT_WRAPPED, command("init dist")),
+    Scenario("not-wrapped", NOT_WRAPPED, nothing, again="check dist --ignore not-wrapped"),
+    Scenario("unknown-recipe", KNOWN_LABEL, swap("fsat", "fast")),
+    Scenario(
+        "unknown-recipe",
+        KNOWN_LABEL,
+        swap("variants.fast", 'variants.fsat = { speed = { mode = ["safe"] } }\nvariants.fast'),
     ),
     Scenario(
         "build-system",

@@ -11,11 +11,33 @@ _PROJECT = (PRACTICE, PROJECT)
 
 PROJECT_RULES: Mapping[str, Rule] = {
     "not-toml": format_rule("The project file is not valid TOML in UTF-8.", "correct its syntax", PROJECT),
+    "misspelt-table": format_rule(
+        "The name of a table is almost [variant] or [tool.variant-backend].", "rename the table", PROJECT
+    ),
     "build-system": Rule(
         _PROJECT,
         ERROR,
         "The project file does not make variant_backend.hooks wrap another build backend.",
         "name variant_backend.hooks in [build-system], and the backend to wrap in [tool.variant-backend]",
+    ),
+    "build-requires": Rule(
+        _PROJECT,
+        ERROR,
+        "The build requirements do not install variant-backend in every build.",
+        'list "variant-backend" in build-system.requires, without a marker',
+    ),
+    "not-wrapped": Rule(
+        _PROJECT,
+        WARNING,
+        "The project file has variants, but builds do not use variant_backend.hooks.",
+        "run `variant-backend init`; if you only use `make-variant` on finished wheels, use"
+        " --ignore not-wrapped",
+    ),
+    "unknown-recipe": Rule(
+        _PROJECT,
+        ERROR,
+        "A recipe is for a label that [variant.variants] does not define.",
+        "define the label there, or correct its spelling",
     ),
     "reserved-provider": format_rule(
         "A provider in the project file uses builtin, which is reserved.",
