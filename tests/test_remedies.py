@@ -103,6 +103,10 @@ NOT_WRAPPED = (
     "run `variant-backend init dist`; if you only use `make-variant` on finished wheels,"
     " use --ignore not-wrapped"
 )
+NEWER_GPUS = (
+    "add 100_virtual, 110_virtual, 120_virtual to a variant that has PTX, or add a variant for these GPUs"
+)
+OLD_AND_NEW = ["100_virtual", "110_virtual", "120_virtual", "80_real", "90_real", "90_virtual"]
 KNOWN_LABEL = "define the label there, or correct its spelling"
 SPEED = {"static-properties": {"mode": ["fast", "safe"]}}
 COLOR = {"static-properties": {"tone": ["red"]}}
@@ -499,6 +503,8 @@ DOCUMENTS = [
     document(
         "unsupported-property", "use a property that uv supports, or --ignore unsupported-property", nothing
     )._replace(again=f"check {INDEX} --ignore unsupported-property"),
+    document("newer-gpus", NEWER_GPUS, patch({"variants": {"cuda": {"nvidia": {"sm_arch": OLD_AND_NEW}}}})),
+    document("newer-gpus", NEWER_GPUS, patch({"variants": {"new": {"nvidia": {"sm_arch": ["120_real"]}}}})),
     document(
         "unknown-provider",
         "use static-properties if the values are few and known",
@@ -593,6 +599,11 @@ RELEASES = [
         ),
         "check dist wheels",
         "check wheels",
+    ),
+    Scenario(
+        "python-differs",
+        "give all wheels of the release the same Requires-Python",
+        in_turn(rebuild, remove("dist/demo-1.0-py3-none-any-fast.whl")),
     ),
     Scenario("no-fallback", FALLBACK, add(wheel(f"dist/{WINDOWS}-null.whl", "null"))),
     Scenario("no-fallback", FALLBACK, add(wheel(f"dist/{WINDOWS}.whl"))),

@@ -63,6 +63,7 @@ def check_project_file(findings: Findings, path: Path) -> CheckedProject | None:
             variants: Mapping[str, Variant] = {**project.metadata.variants, NULL_LABEL: NULL_VARIANT}
             recipes = {label: project.recipe(label) for label in variants}
             document.problems += consistency.of_metadata(project.metadata)
+            document.problems += release_rules.of_newer_gpus(project.metadata)
             document.problems += release_rules.of_recipes(recipes, variants)
         if project.build_backend or may_be_wrapped(data):
             document.problems += build_system_problems(data, path)

@@ -48,6 +48,12 @@ INSTALLER_RULES: Mapping[str, Rule] = {
         "The .metadata file beside a wheel differs from METADATA in the wheel.",
         "copy METADATA from the wheel unchanged",
     ),
+    "python-differs": Rule(
+        UV,
+        ERROR,
+        "A wheel needs a newer Python than another wheel that could be installed instead.",
+        "give all wheels of the release the same Requires-Python",
+    ),
     "provider-mismatch": Rule(
         UV,
         WARNING,
@@ -89,6 +95,12 @@ INSTALLER_RULES: Mapping[str, Rule] = {
         WARNING,
         "The namespace's provider lists this property, but uv does not support it yet.",
         "use a property that uv supports, or --ignore unsupported-property",
+    ),
+    "newer-gpus": Rule(
+        UV,
+        WARNING,
+        "No variant supports the newest NVIDIA GPUs.",
+        "add values for newer GPUs to a variant that has PTX, or add a variant for these GPUs",
     ),
     "unknown-provider": Rule(
         UV,
