@@ -77,10 +77,12 @@ def of_pythons(members: Mapping[str, ComparedWheel]) -> Iterator[tuple[str, Prob
         return
     reported = set[str]()
     for environment in islice(_environments(wheels), _MOST_ENVIRONMENTS):
-        for group in labels.values():
+        for label, group in labels.items():
             best = _first(group, environment)
             if best is None or best.path in reported or not best.is_dropped(environment.minor):
                 continue
+            if label is None and _first(labels.get(NULL_LABEL, []), environment):
+                continue  # every machine supports the null variant
             others = (each for each in wheels if each.replaces(best, environment.minor))
             if other := next((each for each in others if _first([each], environment)), None):
                 reported.add(best.path)
@@ -128,8 +130,8 @@ def _minor(version: Version) -> int:
 def _first(wheels: Sequence[_Wheel], environment: _Environment) -> _Wheel | None:
     """Return the best wheel by tags and build number, None if no tag matches."""
     names = {wheel.name: wheel for wheel in reversed(wheels)}
-    best, *_ = rank(names, None, {}, _tags(environment))
-    return names[best.filename] if best.is_compatible else None
+    best = next(iter(rank(names, None, {}, _tags(environment))), None)
+    return names[best.filename] if best and best.is_compatible else None
 
 
 @lru_cache(256)
