@@ -263,7 +263,7 @@ def test_a_provider_that_uv_does_not_know_is_found(
         "x86_64": ("level", "v1"),
         "aarch64": ("version", "8a"),
         "tpu": ("present", "true"),
-    }.get(namespace, ("sm_arch", "90_real"))
+    }.get(namespace, ("cuda_version_lower_bound", "12.8"))
     table = {"requires": [*requires], **({"plugin-api": plugin_api} if plugin_api else {})}
     document = {
         **DOCUMENT,
