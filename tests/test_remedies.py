@@ -54,6 +54,7 @@ from helpers.sample_release import DOCUMENT
 from helpers.unsound_wheels import LOCAL_IN_FILENAME, UNSOUND
 
 import variant_backend
+from variant_backend import __version__
 from variant_backend.checking.codes import GROUPS, RULES
 from variant_backend.cli.main import main
 from variant_backend.formats.toml_read import parse_toml
@@ -98,6 +99,15 @@ name = "demo"
 version = "1.0"
 {VARIANTS}"""
 
+NOT_WRAPPED = (
+    "run `variant-backend init dist`; if you only use `make-variant` on finished wheels,"
+    " use --ignore not-wrapped"
+)
+NEWER_GPUS = (
+    "add 100_virtual, 110_virtual, 120_virtual to a variant that has PTX, or add a variant for these GPUs"
+)
+OLD_AND_NEW = ["100_virtual", "110_virtual", "120_virtual", "80_real", "90_real", "90_virtual"]
+KNOWN_LABEL = "define the label there, or correct its spelling"
 SPEED = {"static-properties": {"mode": ["fast", "safe"]}}
 COLOR = {"static-properties": {"tone": ["red"]}}
 TWO_FEATURES = {
@@ -504,18 +514,18 @@ DOCUMENTS = [
     document(
         "unknown-property",
         "correct the spelling of the feature and its values",
-        patch(
-            {"variants": {"cuda": {"nvidia": {"cuda_version": None, "cuda_version_lower_bound": ["12.8"]}}}}
-        ),
+        patch({"variants": {"cuda": {"nvidia": {"cuda_version_lower_bound": ["12.8"]}}}}),
     ),
     document(
         "unsupported-property",
         "use a property that uv supports, or --ignore unsupported-property",
-        patch({"variants": {"cuda": {"nvidia": {"sm_arch": ["100_real"]}}}}),
+        patch({"variants": {"popcnt": {"x86_64": {"popcnt": None, "level": ["v2"]}}}}),
     ),
     document(
         "unsupported-property", "use a property that uv supports, or --ignore unsupported-property", nothing
     )._replace(again=f"check {INDEX} --ignore unsupported-property"),
+    document("newer-gpus", NEWER_GPUS, patch({"variants": {"cuda": {"nvidia": {"sm_arch": OLD_AND_NEW}}}})),
+    document("newer-gpus", NEWER_GPUS, patch({"variants": {"new": {"nvidia": {"sm_arch": ["120_real"]}}}})),
     document(
         "unknown-provider",
         "use static-properties if the values are few and known",
@@ -611,6 +621,11 @@ RELEASES = [
         "check dist wheels",
         "check wheels",
     ),
+    Scenario(
+        "python-differs",
+        "give all wheels of the release the same Requires-Python",
+        in_turn(rebuild, remove("dist/demo-1.0-py3-none-any-fast.whl")),
+    ),
     Scenario("no-fallback", FALLBACK, add(wheel(f"dist/{WINDOWS}-null.whl", "null"))),
     Scenario("no-fallback", FALLBACK, add(wheel(f"dist/{WINDOWS}.whl"))),
     Scenario("fallback-from-sdist", FALLBACK, add(wheel(f"dist/{NULL}", "null"))),
@@ -641,11 +656,36 @@ PROJECTS = [
         swap('"hatchling.build"', '"variant_backend.hooks"'),
         project("variant_backend.hooks", "hatchling.build"),
     ),
+    Scenario("misspelt-table", "rename it to [variant]", swap("[varient]", "[variant]")),
     Scenario(
-        "build-system",
+        "misspelt-table",
+        "move its keys to [variant], and remove it",
+        swap("[variants]\n", ""),
+        project("default-priorities", "[variants]\ndefault-priorities"),
+    ),
+    Scenario(
+        "build-requires",
         'add "variant-backend" to the list',
         swap('"setuptools"]', '"setuptools", "variant-backend"]'),
         project(', "variant-backend"', ""),
+    ),
+    Scenario("build-requires", "remove the marker", swap("; sys_platform == 'linux'", "")),
+    *(
+        Scenario(
+            "build-requires",
+            f"admit {__version__}, or update variant-backend",
+            follow,
+            project('"variant-backend"', '"variant-backend>=99"'),
+        )
+        for follow in (swap(">=99", f">={__version__}"), swap(">=99", ""))
+    ),
+    Scenario("not-wrapped", NOT_WRAPPED, command("init dist")),
+    Scenario("not-wrapped", NOT_WRAPPED, nothing, again="check dist --ignore not-wrapped"),
+    Scenario("unknown-recipe", KNOWN_LABEL, swap("fsat", "fast")),
+    Scenario(
+        "unknown-recipe",
+        KNOWN_LABEL,
+        swap("variants.fast", 'variants.fsat = { speed = { mode = ["safe"] } }\nvariants.fast'),
     ),
     Scenario(
         "build-system",

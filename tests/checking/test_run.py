@@ -271,7 +271,7 @@ def test_a_suggestion_has_no_second_remedy(tmp_path: Path, text: str, end: str) 
     [
         ("--select", "practice", "--ignore", "practice"),
         ("--select", "side-file", "--installer", "uv"),
-        ("--ignore", "format,installers,practice,uv,pip,upload"),
+        ("--ignore", "format,installers,practice,uv,pip,project,upload"),
     ],
 )
 @pytest.mark.parametrize("path", ["dist", "--list"])
@@ -333,7 +333,7 @@ def test_a_project_without_a_backend_to_wrap_is_an_error(tmp_path: Path, text: s
 def test_every_problem_of_the_build_system_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "pyproject.toml"
     path.write_text(WRAPPING.replace('"variant-backend"', ""), encoding="utf-8")
-    assert codes(path) == ["build-system", "build-system"]
+    assert codes(path) == ["build-requires", "build-system"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..formats.toml_read import read_toml, value_at
-from ..project.pyproject import Project, build_system_problems, may_be_wrapped, python_problem
+from ..project.pyproject import (
+    Project,
+    build_system_problems,
+    may_be_wrapped,
+    not_wrapped_problem,
+    python_problem,
+)
 from ..project.recipe import Recipe
 from ..variants import consistency
 from ..variants.filename import normalize
@@ -57,9 +63,12 @@ def check_project_file(findings: Findings, path: Path) -> CheckedProject | None:
             variants: Mapping[str, Variant] = {**project.metadata.variants, NULL_LABEL: NULL_VARIANT}
             recipes = {label: project.recipe(label) for label in variants}
             document.problems += consistency.of_metadata(project.metadata)
+            document.problems += release_rules.of_newer_gpus(project.metadata)
             document.problems += release_rules.of_recipes(recipes, variants)
         if project.build_backend or may_be_wrapped(data):
             document.problems += build_system_problems(data, path)
+        elif problem := not_wrapped_problem(data, path, project):
+            document.problems.append(problem)
         if problem := python_problem(data, path):
             document.problems.append(problem)
     findings.add(path, document.all_problems())
