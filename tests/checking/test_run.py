@@ -21,6 +21,7 @@ from variant_backend.checking.run import check_files, find_problems, summary
 from variant_backend.cli.check import check_command as command
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
+from variant_backend.lowlevel.zip_records import MEND
 from variant_backend.publishing.index_file import plan_index
 from variant_backend.variants.metadata import OLD_SCHEMAS, VariantMetadata
 from variant_backend.variants.metadata_reading import metadata_from_json
@@ -59,7 +60,7 @@ def test_a_finding_is_a_line_with_file_place_code_text_and_remedy(broken: Path) 
         f"{broken}: variants.fast.speed.mode: error[empty-list]: expected a list of at least one string,"
         f" got an empty list; {RULES['empty-list'].remedy}\n"
     )
-    assert result.stderr == "1 error\n"
+    assert result.stderr == "1 index file: 1 error\n"
     assert result.exit_code == 1
 
 
@@ -76,7 +77,7 @@ def test_a_warning_does_not_change_the_exit_code(tmp_path: Path) -> None:
     write_release(tmp_path / "dist", patched(DOCUMENT, {"providers": {"speed": {"optional": True}}}))
     result = call(tmp_path / "dist")
     assert "warning[optional-provider]" in result.stdout
-    assert (result.stderr, result.exit_code) == ("1 warning\n", 0)
+    assert (result.stderr, result.exit_code) == ("4 wheels, 1 index file: 1 warning\n", 0)
 
 
 def test_json_has_every_finding_with_all_its_parts(broken: Path) -> None:
@@ -393,12 +394,56 @@ def test_the_summary_counts_errors_and_warnings(dist: Path, broken: Path) -> Non
     warning = error._replace(problem=error.problem._replace(code="hash-label"))
     counted = {1: [error], 2: [error, error, warning], 3: [warning], 4: [warning, warning]}
     assert [summary(findings, report.checked) for findings in counted.values()] == [
-        "1 error",
-        "2 errors, 1 warning",
-        "1 warning",
-        "2 warnings",
+        "4 wheels, 2 index files: 1 error",
+        "4 wheels, 2 index files: 2 errors, 1 warning",
+        "4 wheels, 2 index files: 1 warning",
+        "4 wheels, 2 index files: 2 warnings",
     ]
-    assert summary([], {}) == "no files checked"
+    assert summary([error], {}) == "no files checked: 1 error"
+
+
+# Equal problems.
+
+
+def without_row(rows: list[str]) -> list[str]:
+    return [row for row in rows if "WHEEL" not in row]
+
+
+def wheels_without_row(folder: Path, *labels: str) -> list[Path]:
+    folder.mkdir()
+    paths = [folder / f"demo-1.0-py3-none-any-{label}.whl" for label in labels]
+    for path in paths:
+        write_wheel(path, only(DOCUMENT, "fast"), rows=without_row)
+    return paths
+
+
+def test_equal_problems_of_several_files_are_one_line(tmp_path: Path) -> None:
+    paths = wheels_without_row(tmp_path / "dist", "a", "b", "c", "d", "e")
+    result = call("--select", "missing-row", *paths)
+    names = ", ".join(map(str, paths[:3]))
+    assert result.stdout == (
+        f"{names} and 2 more: RECORD: error[missing-row]: missing row for 'demo-1.0.dist-info/WHEEL'; {MEND}\n"
+    )
+    assert result.stderr == "5 wheels: 5 errors\n"
+    assert result.exit_code == 1
+
+
+def test_different_problems_have_a_line_each(tmp_path: Path) -> None:
+    paths = wheels_without_row(tmp_path / "dist", "a", "b")
+    write_wheel(paths[1], rows=lambda rows: [*rows, "x.py,,"])
+    lines = call("--select", "missing-row,stray-row", *paths).stdout.splitlines()
+    assert [MEND.replace("WHEEL", str(path)) in line for path, line in zip(paths, lines, strict=True)]
+
+
+def test_json_and_github_keep_one_finding_for_each_file(tmp_path: Path) -> None:
+    paths = wheels_without_row(tmp_path / "dist", "a", "b")
+    arguments = ("--select", "missing-row", *paths)
+    found = json.loads(call("--json", *arguments).stdout)["findings"]
+    assert [finding["file"] for finding in found] == [*map(str, paths)]
+    remedies = [MEND.replace("WHEEL", str(path)) for path in paths]
+    assert [finding["remedy"] for finding in found] == remedies
+    lines = call("--format", "github", *arguments).stdout.splitlines()
+    assert [remedy in line for remedy, line in zip(remedies, lines, strict=True)] == [True, True]
 
 
 # Any input.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -30,6 +31,12 @@ class Finding(NamedTuple):
         """The severity: `ERROR` or `WARNING`."""
         return RULES[self.problem.code].severity
 
+    @property
+    def general_problem(self) -> Problem:
+        """The problem without the name of the file in its remedy: equal problems of files are equal."""
+        remedy = self.problem.remedy or ""
+        return self.problem._replace(remedy=remedy.replace(f" {shlex.quote(self.file)} ", " WHEEL "))
+
     def to_dict(self) -> dict[str, str | None]:
         """Return the finding as JSON data."""
         code, place, text, remedy = self.problem
@@ -41,6 +48,20 @@ class Finding(NamedTuple):
             "message": text,
             "remedy": remedy,
         }
+
+
+def grouped(findings: Iterable[Finding]) -> list[tuple[Finding, list[str]]]:
+    """Return the findings with all files of each: equal problems of several files are one finding.
+
+    Then its remedy has the word WHEEL instead of one file. Problems are in the order of their first files.
+    """
+    groups: dict[Problem, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(finding.general_problem, []).append(finding)
+    return [
+        (first._replace(problem=problem) if others else first, [first.file, *(other.file for other in others)])
+        for problem, (first, *others) in groups.items()
+    ]
 
 
 class Findings:

@@ -52,16 +52,15 @@ def numbers_by_kind(checked: Mapping[Path, str]) -> dict[str, int]:
 
 
 def summary(findings: Sequence[Finding], checked: Mapping[Path, str]) -> str:
-    """Return one line: the number of errors and warnings, or the *checked* files if there are none."""
-    if findings:
-        severities = Counter(finding.severity for finding in findings)
-        return ", ".join(_count(severities[name], name) for name in (ERROR, WARNING) if severities[name])
+    """Return one line: the *checked* files, and the number of errors and warnings."""
+    severities = Counter(finding.severity for finding in findings)
+    counts = [_count(severities[name], name) for name in (ERROR, WARNING) if severities[name]]
     numbers = Counter(checked.values())
     parts = [_count(numbers[kind], kind) for kind in KINDS if numbers[kind] and kind != PROJECT_FILE]
     parts = [f"{part} (not read)" if SDIST in part else part for part in parts]
     projects = [path.name for path, kind in checked.items() if kind == PROJECT_FILE]
     parts += projects if len(projects) == 1 else [_count(len(projects), PROJECT_FILE)] if projects else []
-    return f"{', '.join(parts)}: no problems" if parts else "no files checked"
+    return f"{', '.join(parts) or 'no files checked'}: {', '.join(counts) or 'no problems'}"
 
 
 def _count(number: int, name: str) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..checking.codes import ERROR, GROUPS, INSTALLERS, PAYLOAD, RULES, select_codes
-from ..errors import VariantError
+from ..errors import VariantError, shortened
 from ..lowlevel.terminal import Styled, print_annotation
 from .command import Command, WrongUsage
 from .options import PATH, expanded
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ..checking.findings import Finding
 
 _COLORS = {"error": "red", "warning": "yellow"}
+# A line names at most so many files with the same problem.
+_MOST_FILES = 3
 
 
 @click.command("check", cls=Command, example="variant-backend check dist/", page="docs/check.md")
@@ -110,12 +112,15 @@ def _selected(
 
 
 def _print_findings(printer: Printer, findings: Iterable[Finding], form: str) -> None:
-    """Print the findings as text, or as annotations of GitHub."""
-    for finding in findings:
-        if form == "github":
+    """Print the findings as text, or as annotations of GitHub, which belong to one file each."""
+    from ..checking.findings import grouped
+
+    if form == "github":
+        for finding in findings:
             _annotate(finding)
-        else:
-            printer.line(*_as_text(finding))
+        return
+    for finding, files in grouped(findings):
+        printer.line(*_as_text(finding, files))
 
 
 def _split(names: tuple[str, ...]) -> list[str]:
@@ -130,10 +135,10 @@ def _print_list(printer: Printer, codes: set[str]) -> None:
         printer.line(f"{code} ({rule.severity}, {' '.join(rule.groups)}): {rule.fact}")
 
 
-def _as_text(finding: Finding) -> list[str]:
-    """Return a finding as a line."""
-    file, (code, place, text, remedy) = finding
-    places = "".join(f"{part}: " for part in (file, place) if part)
+def _as_text(finding: Finding, files: Sequence[str]) -> list[str]:
+    """Return a finding of some files as a line."""
+    code, place, text, remedy = finding.problem
+    places = "".join(f"{part}: " for part in (shortened(files, _MOST_FILES), place) if part)
     severity = Styled(f"{finding.severity}[{code}]", f"{_COLORS[finding.severity]} bold")
     return [places, severity, f": {text}; {remedy}"]
 
