@@ -11,7 +11,17 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from helpers.mutation import mutated
-from helpers.sample_release import DOCUMENT, LABELS, encoded, only, patched, write_release, write_wheel
+from helpers.sample_release import (
+    DOCUMENT,
+    LABELS,
+    SDIST,
+    encoded,
+    made_sdist,
+    only,
+    patched,
+    write_release,
+    write_wheel,
+)
 from helpers.strategies import releases
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -294,7 +304,7 @@ def test_the_list_of_rules_refuses_paths(dist: Path) -> None:
 
 
 def test_json_has_the_number_of_checked_files(dist: Path) -> None:
-    (dist / "demo-1.0.tar.gz").touch()
+    (dist / SDIST).write_bytes(made_sdist())
     assert json.loads(call("--json", dist).stdout)["checked"] == {"wheel": 4, "index-file": 1, "sdist": 1}
     assert json.loads(call("--json", dist / "gone.whl").stdout)["checked"] == {}
 
@@ -368,13 +378,13 @@ def test_a_path_that_cannot_be_checked_is_reported_whatever_is_selected(options:
 def test_the_summary_names_the_checked_files(dist: Path) -> None:
     project = dist.parent / "pyproject.toml"
     project.touch()
-    (dist / "demo-1.0.tar.gz").touch()
+    (dist / SDIST).write_bytes(made_sdist())
     assert summary(*check_files([dist, project])) == (
-        "4 wheels, 1 index file, 1 sdist (not read), pyproject.toml: no problems"
+        "4 wheels, 1 index file, 1 sdist, pyproject.toml: no problems"
     )
     wheel = dist / "demo-1.0-py3-none-any.whl"
     assert summary(*check_files([wheel, wheel])) == "1 wheel: no problems"
-    assert summary(*check_files([wheel, dist])) == ("4 wheels, 1 index file, 1 sdist (not read): no problems")
+    assert summary(*check_files([wheel, dist])) == ("4 wheels, 1 index file, 1 sdist: no problems")
     other = project.with_name("other.toml")
     other.touch()
     assert summary(*check_files([project, other])) == "2 project files: no problems"

@@ -23,6 +23,7 @@ from .documents import CheckedProject, check_metadata, check_project_file
 from .findings import Findings
 from .index_pages import PAGES, check_pages, is_project_folder, pages_in, project_folders
 from .input_files import document_content, file_mode, sorted_entries
+from .sdists import check_sdist
 from .wheel_members import check_wheel
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class CheckedFiles:
         elif (key := _sdist_key(path)) is not None:
             self.kinds[path] = SDIST
             self.sdists[key] = path
+            check_sdist(self.findings, path, *key[1:])
         else:
             text = "expected a name that ends in .whl, .json or .toml"
             self.findings.note(path, text, code="unknown-file")

@@ -136,6 +136,15 @@ RULES: Mapping[str, Rule] = {
     "missing-variant-json": _format("The filename has a label, but the wheel has no variant.json.", REMAKE),
     "one-label": _format("variant.json does not have exactly one label.", REMAKE),
     "label-mismatch": _format("variant.json has another label than the filename.", REMAKE),
+    # Sdists.
+    "bad-sdist": _format(
+        "The sdist is damaged or truncated, or has no valid PKG-INFO.", "build or download the sdist again", UPLOAD
+    ),
+    "sdist-identity": _format(
+        "PKG-INFO in the sdist has another project name or version than the filename.",
+        "build the sdist again, and do not rename it",
+        UPLOAD,
+    ),
     # Documents.
     "not-json": _format(
         "The document is not valid JSON in UTF-8 without a byte order mark.", "correct its syntax"

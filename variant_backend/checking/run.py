@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from .checked_files import KINDS, PROJECT_FILE, SDIST, CheckedFiles
+from .checked_files import KINDS, PROJECT_FILE, CheckedFiles
 from .codes import BY_DEFAULT, ERROR, WARNING
 from .comparison import compare_files
 from .findings import Finding, Findings
@@ -57,7 +57,6 @@ def summary(findings: Sequence[Finding], checked: Mapping[Path, str]) -> str:
     counts = [_count(severities[name], name) for name in (ERROR, WARNING) if severities[name]]
     numbers = Counter(checked.values())
     parts = [_count(numbers[kind], kind) for kind in KINDS if numbers[kind] and kind != PROJECT_FILE]
-    parts = [f"{part} (not read)" if SDIST in part else part for part in parts]
     projects = [path.name for path, kind in checked.items() if kind == PROJECT_FILE]
     parts += projects if len(projects) == 1 else [_count(len(projects), PROJECT_FILE)] if projects else []
     return f"{', '.join(parts) or 'no files checked'}: {', '.join(counts) or 'no problems'}"
