@@ -303,6 +303,24 @@ def test_the_list_of_rules_refuses_paths(dist: Path) -> None:
     assert "error: --list and paths cannot be used together; leave one of them out\n" in result.stderr
 
 
+def test_a_rule_is_explained_by_its_section(dist: Path) -> None:
+    result = call("--explain", "bad-sdist")
+    assert result.stdout.startswith("bad-sdist\n*error*, format, upload. The sdist is damaged")
+    assert "```text good PKG-INFO\n" in result.stdout
+    assert result.exit_code == 0
+    rules = json.loads(call("--explain", "bad-sdist", "--json").stdout)["rules"]
+    assert f"bad-sdist\n{rules['bad-sdist'].pop('section')}\n" == result.stdout
+    assert rules == {"bad-sdist": json.loads(json.dumps(RULES["bad-sdist"]._asdict()))}
+    assert "--explain and paths cannot be used together" in call("--explain", "bad-sdist", dist).stderr
+
+
+def test_an_unknown_rule_is_wrong_usage_with_a_suggestion() -> None:
+    result = call("--explain", "bad-sdst")
+    assert result.exit_code == 2
+    remedy = "`variant-backend check --list` prints the codes"
+    assert f"error: unknown code 'bad-sdst' (did you mean 'bad-sdist'?); {remedy}\n" in result.stderr
+
+
 def test_json_has_the_number_of_checked_files(dist: Path) -> None:
     (dist / SDIST).write_bytes(made_sdist())
     assert json.loads(call("--json", dist).stdout)["checked"] == {"wheel": 4, "index-file": 1, "sdist": 1}

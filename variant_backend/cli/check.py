@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..checking.codes import ERROR, GROUPS, INSTALLERS, PAYLOAD, RULES, select_codes
-from ..errors import VariantError, shortened
+from ..errors import VariantError, did_you_mean, shortened
 from ..lowlevel.terminal import Styled, print_annotation
 from .command import Command, WrongUsage
 from .options import PATH, expanded
@@ -54,6 +54,7 @@ _MOST_FILES = 3
     help="Read the compiled modules of wheels, and compare the runtimes that they link with the labels.",
 )
 @click.option("--list", "lists", is_flag=True, help="Print all rules.")
+@click.option("--explain", metavar="CODE", help="Print the rule's section of docs/rules.md.")
 @click.pass_obj
 def check_command(
     printer: Printer,
@@ -64,6 +65,7 @@ def check_command(
     installers: tuple[str, ...],
     payload: bool,
     lists: bool,
+    explain: str | None,
 ) -> None:
     """Find problems in wheels, index files, projects and releases.
 
@@ -72,8 +74,12 @@ def check_command(
     """
     if printer.as_json and form == "github":
         raise click.UsageError("--json and --format github cannot be used together; leave one of them out")
-    if lists and paths:
-        raise click.UsageError("--list and paths cannot be used together; leave one of them out")
+    for option in ["--list"] * lists + ["--explain"] * (explain is not None):
+        if paths:
+            raise click.UsageError(f"{option} and paths cannot be used together; leave one of them out")
+    if explain is not None:
+        _explain(printer, explain)
+        return
     codes = _selected(select, ignore, installers, lists=lists)
     if lists:
         _print_list(printer, codes)
@@ -133,6 +139,20 @@ def _print_list(printer: Printer, codes: set[str]) -> None:
     printer.keys = {"rules": {code: rule._asdict() for code, rule in rules.items()}}
     for code, rule in rules.items():
         printer.line(f"{code} ({rule.severity}, {' '.join(rule.groups)}): {rule.fact}")
+
+
+def _explain(printer: Printer, code: str) -> None:
+    """Print the explanation of a rule. Raises WrongUsage for an unknown code."""
+    from ..checking.explanations import explanation
+
+    if code not in RULES:
+        remedy = "`variant-backend check --list` prints the codes"
+        raise WrongUsage([f"unknown code {code!r}{did_you_mean(code, RULES)}; {remedy}"])
+    section = explanation(code)
+    printer.keys = {"rules": {code: {**RULES[code]._asdict(), "section": section}}}
+    printer.line(Styled(code, "bold"))
+    for line in section.split("\n"):
+        printer.line(line)
 
 
 def _as_text(finding: Finding, files: Sequence[str]) -> list[str]:
