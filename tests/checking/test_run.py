@@ -449,9 +449,8 @@ def test_equal_problems_of_several_files_are_one_line(tmp_path: Path) -> None:
     paths = wheels_without_row(tmp_path / "dist", "a", "b", "c", "d", "e")
     result = call("--select", "missing-row", *paths)
     names = ", ".join(map(str, paths[:3]))
-    assert result.stdout == (
-        f"{names} and 2 more: RECORD: error[missing-row]: missing row for 'demo-1.0.dist-info/WHEEL'; {MEND}\n"
-    )
+    text = f"missing row for 'demo-1.0.dist-info/WHEEL'; {MEND}"
+    assert result.stdout == f"{names} and 2 more: RECORD: error[missing-row]: {text}\n"
     assert result.stderr == "5 wheels: 5 errors\n"
     assert result.exit_code == 1
 

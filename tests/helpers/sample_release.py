@@ -49,9 +49,11 @@ def only(document: Any, label: str) -> Any:
     return result
 
 
-def made_sdist(info: str | None = "Metadata-Version: 2.4\nName: demo\nVersion: 1.0\n") -> bytes:
-    """Return an sdist with this PKG-INFO, or without one."""
-    files = {"pyproject.toml": b"", **({} if info is None else {"PKG-INFO": info.encode()})}
+def made_sdist(
+    info: str | None = "Metadata-Version: 2.4\nName: demo\nVersion: 1.0\n", project: str = ""
+) -> bytes:
+    """Return an sdist with this PKG-INFO, or without one, and with a project file."""
+    files = {"pyproject.toml": project.encode(), **({} if info is None else {"PKG-INFO": info.encode()})}
     return pack("demo-1.0", files, time=0)
 
 

@@ -138,7 +138,9 @@ RULES: Mapping[str, Rule] = {
     "label-mismatch": _format("variant.json has another label than the filename.", REMAKE),
     # Sdists.
     "bad-sdist": _format(
-        "The sdist is damaged or truncated, or has no valid PKG-INFO.", "build or download the sdist again", UPLOAD
+        "The sdist is damaged or truncated, or has no valid PKG-INFO.",
+        "build or download the sdist again",
+        UPLOAD,
     ),
     "sdist-identity": _format(
         "PKG-INFO in the sdist has another project name or version than the filename.",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ..lowlevel.regular_files import read_regular
+
 _INSTALLED = Path(__file__).with_name("rules.md")
 _IN_CHECKOUT = Path(__file__).parents[2] / "docs" / "rules.md"
 
@@ -15,9 +17,9 @@ def explanation(code: str) -> str:
 
 
 def rules_page() -> str:
-    """Return docs/rules.md; raises OSError if it cannot be read."""
+    """Return docs/rules.md; raises OSError if the installation is incomplete."""
     path = _INSTALLED if _INSTALLED.exists() else _IN_CHECKOUT
-    return path.read_text(encoding="utf-8")
+    return read_regular(path).decode()
 
 
 def sections(page: str) -> dict[str, str]:

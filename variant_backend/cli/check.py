@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..checking.codes import ERROR, GROUPS, INSTALLERS, PAYLOAD, RULES, select_codes
 from ..errors import VariantError, did_you_mean, shortened
 from ..lowlevel.terminal import Styled, print_annotation
+from ..lowlevel.urls import is_http, shown_url
 from .command import Command, WrongUsage
-from .options import PATH, expanded
+from .network_options import network_options
+from .options import expanded
 from .output import Printer
 
 if TYPE_CHECKING:
@@ -23,8 +25,22 @@ _COLORS = {"error": "red", "warning": "yellow"}
 _MOST_FILES = 3
 
 
+class _PathOrUrl(click.Path):
+    """A path, or a URL of HTTP, which remains a text."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path or the URL."""
+        return value if is_http(str(value)) else super().convert(value, param, ctx)
+
+
 @click.command("check", cls=Command, example="variant-backend check dist/", page="docs/check.md")
-@click.argument("paths", nargs=-1, type=PATH, callback=expanded, metavar="[WHEEL|JSON|DIR|pyproject.toml]...")
+@click.argument(
+    "paths",
+    nargs=-1,
+    type=_PathOrUrl(path_type=Path, readable=False),
+    callback=expanded,
+    metavar="[WHEEL|JSON|DIR|URL|pyproject.toml]...",
+)
 @click.option(
     "--format",
     "form",
@@ -55,10 +71,11 @@ _MOST_FILES = 3
 )
 @click.option("--list", "lists", is_flag=True, help="Print all rules.")
 @click.option("--explain", metavar="CODE", help="Print the rule's section of docs/rules.md.")
+@network_options
 @click.pass_obj
 def check_command(
     printer: Printer,
-    paths: tuple[Path, ...],
+    paths: tuple[Path | str, ...],
     form: str,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
@@ -69,8 +86,9 @@ def check_command(
 ) -> None:
     """Find problems in wheels, index files, projects and releases.
 
-    A folder is checked as a whole release. The default is dist and pyproject.toml, if they exist. The exit
-    code is 1 if the command finds an error; warnings do not change it.
+    A folder is checked as a whole release. A URL is that of a wheel, of a project's page, or of a package
+    index. The default is dist and pyproject.toml, if they exist. The exit code is 1 if the command finds an
+    error; warnings do not change it.
     """
     if printer.as_json and form == "github":
         raise click.UsageError("--json and --format github cannot be used together; leave one of them out")
@@ -86,6 +104,9 @@ def check_command(
         return
     if not payload and (named := [code for code in PAYLOAD if code in _split(select)]):
         raise click.UsageError(f"--select {named[0]} reads the payload; add --payload")
+    if payload and (urls := [path for path in paths if isinstance(path, str)]):
+        text = f"--payload reads files on this machine; download {shown_url(urls[0])}, and name its path"
+        raise click.UsageError(text)
     from ..checking.run import check_files, numbers_by_kind, summary
     from ..lowlevel.newer_dependencies import FIELDS
 

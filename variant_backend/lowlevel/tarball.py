@@ -11,8 +11,7 @@ from typing import BinaryIO
 
 from ..errors import VariantError
 
-# Limits in bytes: of the part of the unpacked archive that is read, and of a member or an extended header that
-# is kept in memory.
+# Limits in bytes: of the part of the unpacked archive that is read, and of a member or an extended header.
 _LARGEST_ARCHIVE = 1 << 30
 _LARGEST_CONTENT = 8 << 20
 # Reading two million empty members would take a minute; the largest sdists on PyPI have tens of thousands.
@@ -104,7 +103,7 @@ def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         member = archive.next()
         if member is None:
             return
-        archive.members.clear()
+        archive.members.clear()  # type: ignore[attr-defined]  # typeshed lacks it
         yield member
     raise VariantError(f"more than {_MOST_MEMBERS} files")
 
