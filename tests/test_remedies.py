@@ -50,7 +50,7 @@ from helpers.remedies import (
     wheel,
 )
 from helpers.rules_page import OTHERS
-from helpers.sample_release import DOCUMENT
+from helpers.sample_release import DOCUMENT, SDIST, made_sdist
 from helpers.unsound_wheels import LOCAL_IN_FILENAME, UNSOUND
 
 import variant_backend
@@ -146,6 +146,7 @@ REPAGE = "remove the project's pages, and write new ones with `variant-backend i
 FALLBACK = "add a null variant or a plain wheel for the platform"
 PLAIN_OR_SDIST = "add a plain wheel for the platform, or a dispatching sdist (`variant-backend stub`)"
 STUB = command("stub dist --base-url https://example.org -o dist")
+BUILD_SDIST = add(files({f"dist/{SDIST}": made_sdist()}))
 UNDECIDABLE = "test variant_label or variant_features instead, or define one label for each value"
 OLDER = (
     'write requires-python = ">=3.10", or run `variant-backend init dist --undo` and use `make-variant` on'
@@ -626,6 +627,8 @@ RELEASES = [
         "give all wheels of the release the same Requires-Python",
         in_turn(rebuild, remove("dist/demo-1.0-py3-none-any-fast.whl")),
     ),
+    Scenario("bad-sdist", RULES["bad-sdist"].remedy, BUILD_SDIST),
+    Scenario("sdist-identity", RULES["sdist-identity"].remedy, BUILD_SDIST),
     Scenario("no-fallback", FALLBACK, add(wheel(f"dist/{WINDOWS}-null.whl", "null"))),
     Scenario("no-fallback", FALLBACK, add(wheel(f"dist/{WINDOWS}.whl"))),
     Scenario("fallback-from-sdist", FALLBACK, add(wheel(f"dist/{NULL}", "null"))),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from ..formats.release import Location
 from ..formats.toml_read import read_toml, value_at
 from ..project.pyproject import (
     Project,
@@ -29,7 +30,9 @@ from .input_files import document_content
 _HARMLESS = {"unsorted-values", "unknown-schema", "unknown-key"}
 
 
-def check_metadata(findings: Findings, path: Path, data: bytes, within: str = "") -> VariantMetadata | None:
+def check_metadata(
+    findings: Findings, path: Location, data: bytes, within: str = ""
+) -> VariantMetadata | None:
     """Check a variant.json or an index file; return its metadata. None if problems make it incomplete."""
     document = Document()
     metadata = None

@@ -90,6 +90,16 @@ FORMAT_RULES: Mapping[str, Rule] = {
     ),
     "one-label": format_rule("variant.json does not have exactly one label.", REMAKE),
     "label-mismatch": format_rule("variant.json has another label than the filename.", REMAKE),
+    "bad-sdist": format_rule(
+        "The sdist is damaged or truncated, or has no valid PKG-INFO.",
+        "build or download the sdist again",
+        UPLOAD,
+    ),
+    "sdist-identity": format_rule(
+        "PKG-INFO in the sdist has another project name or version than the filename.",
+        "build the sdist again, and do not rename it",
+        UPLOAD,
+    ),
     "not-json": format_rule(
         "The document is not valid JSON in UTF-8 without a byte order mark.", "correct its syntax"
     ),
