@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.formats.hardware_file import Detected, Hardware
+from variant_backend.machine import x86_64
 from variant_backend.machine.detect import detect, load_hardware
 from variant_backend.machine.nvidia import Gpu, nvidia_support
 from variant_backend.machine.tpu import tpu_support
@@ -40,6 +41,7 @@ OF_MACOS = "SSE3 SSSE3 CX16 SSE4.1 SSE4.2 POPCNT LAHF FMA MOVBE AVX1.0 F16C AVX2
 
 NO_GPU = "no NVIDIA driver found"
 GPU = Gpu((12, 8), (9, 0), "a test")
+OLD_GPU = GPU._replace(driver=(10, 2))
 
 
 def levels(flags: str) -> tuple[str, ...]:
@@ -48,7 +50,16 @@ def levels(flags: str) -> tuple[str, ...]:
 
 # Measured: uv under a /proc/cpuinfo with these flags.
 @pytest.mark.parametrize(
-    ("flags", "best"), [("fpu", 1), (V2, 2), (V3, 3), (V4, 4), (OF_MACOS, 3), (V4.upper(), 4)]
+    ("flags", "best"),
+    [
+        ("fpu", 1),
+        (V2, 2),
+        (V3, 3),
+        (V4, 4),
+        (OF_MACOS, 3),
+        (OF_MACOS.replace("AVX2 ", "AVX2.0 "), 3),
+        (V4.upper(), 4),
+    ],
 )
 def test_processor_flags_give_the_level_and_all_below(flags: str, best: int) -> None:
     assert levels(flags) == tuple(f"v{level}" for level in range(best, 0, -1))
@@ -64,6 +75,13 @@ def test_flags_are_read_from_the_first_processor() -> None:
     first = "processor\t: 0\nvmx flags\t: x\nflags\t\t: fpu sse3\n"
     assert flags_of_cpuinfo(f"{first}\nprocessor\t: 1\nflags\t\t: avx\n\n") == ["fpu", "sse3"]
     assert flags_of_cpuinfo("processor\t: 0\nFeatures\t: fp asimd\n") == []
+
+
+# Measured: uv with an interpreter that finds no flags.
+def test_levels_are_assumed_without_flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr(x86_64, "_CPUINFO", tmp_path / "hidden")
+    assert x86_64.detect_x86_64({}) == Detected({"level": ("v2", "v1")}, "assumed, as by uv")
 
 
 @pytest.mark.parametrize(("enabled", "best"), [(b"\1\0\0\0", "v4"), (b"\0\0\0\0", "v3"), (b"", "v3")])
@@ -89,17 +107,29 @@ def test_windows_reports_levels_up_to_v3(features: set[int], best: str) -> None:
     assert levels(" ".join(flags_of_windows(features.__contains__)))[0] == best
 
 
+# Measured: uv in a mount namespace with these devices in /sys/bus/pci/devices.
 @pytest.mark.parametrize(
-    ("vendors", "expected"),
-    [([], {"present": ("false",)}), (["0x8086"], {"present": ("false",)}), (["0x8086", "0x1ae0"], {})],
+    ("devices", "present"),
+    [
+        ([], "false"),
+        ([("0x8086", "0x0063")], "false"),
+        ([("0x1ae0", "0x0042"), ("0x1ae0", "0x0063")], "true"),
+        ([("0x1ae0", "0x0027")], "true"),
+        ([("0x1ae0", "0x007c")], "true"),
+        ([("0x1ae0", "0x006F")], "false"),
+        ([("0x1ae0", None)], "false"),
+    ],
 )
-def test_support_is_unknown_with_a_google_device(
-    tmp_path: Path, vendors: list[str], expected: dict[str, tuple[str, ...]]
+def test_a_tpu_is_a_known_device_on_the_pci_bus(
+    tmp_path: Path, devices: list[tuple[str, str | None]], present: str
 ) -> None:
-    for number, vendor in enumerate(vendors):
-        (tmp_path / str(number)).mkdir()
-        (tmp_path / str(number) / "vendor").write_text(f"{vendor}\n")
-    assert tpu_support({}, tmp_path).features == expected
+    for number, (vendor, device) in enumerate(devices):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "vendor").write_text(f"{vendor}\n")
+        if device:
+            (folder / "device").write_text(f"{device}\n")
+    assert tpu_support({}, tmp_path).features == {"present": (present,)}
 
 
 @pytest.mark.parametrize(
@@ -162,13 +192,15 @@ def test_a_forced_compute_capability_is_read_as_uv_reads_it(
 
 
 @pytest.mark.parametrize(
-    ("text", "present"), [("1", 1), ("TRUE", 1), ("yes", 1), ("0", 0), ("on", 0), ("y", 0), (" 1", 0)]
+    ("text", "present"),
+    [("1", 1), ("TRUE", 1), ("yes", 1), ("0", 0), ("on", 0), ("y", 0), (" 1", 0), ("", 0)],
 )
 def test_a_forced_tpu_is_read_as_uv_reads_it(text: str, present: int) -> None:
     found = detect({FORCE_TPU: text}).namespaces["tpu"]
     assert found.features == {"present": ("true" if present else "false",)}
 
 
+# Measured: uv with an nvidia-smi that answers so.
 @pytest.mark.parametrize(
     ("environ", "gpu", "driver", "best", "source"),
     [
@@ -179,6 +211,9 @@ def test_a_forced_tpu_is_read_as_uv_reads_it(text: str, present: int) -> None:
         ({FORCE_DRIVER: "", FORCE_CAPABILITY: ""}, GPU, "12.8", "90_real", "a test"),
         ({FORCE_DRIVER: "12.6"}, GPU, "12.6", "90_real", f"a test, {FORCE_DRIVER}=12.6"),
         ({FORCE_CAPABILITY: "4.9"}, GPU, "12.8", None, f"a test, {FORCE_CAPABILITY}=4.9"),
+        ({}, OLD_GPU, None, None, "a test: CUDA 10.2 is unknown to the provider"),
+        ({FORCE_CAPABILITY: "9.0"}, OLD_GPU, None, None, "CUDA 10.2 is unknown to the provider"),
+        ({FORCE_DRIVER: "16.0"}, OLD_GPU, "16.0", "90_real", f"a test, {FORCE_DRIVER}=16.0"),
         ({FORCE_DRIVER: "no\x07"}, GPU, None, None, "'no\\x07': invalid CUDA version"),
         ({FORCE_CAPABILITY: "x"}, GPU, None, None, "=x: invalid compute capability"),
     ],

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..formats.hardware_file import Detected
-from ..variants.provider_x86_64 import x86_64_features
+from ..variants.provider_x86_64 import ASSUMED, x86_64_features
 
 _CPUINFO = Path("/proc/cpuinfo")
 
@@ -27,10 +27,13 @@ _WINDOWS_FEATURES = {
 
 
 def detect_x86_64(environ: Mapping[str, str]) -> Detected:  # noqa: ARG001  # a detector's signature
-    """Return the levels of the processor; no environment variable forces them for uv."""
+    """Return the levels of the processor; no environment variable forces them for uv.
+
+    Without flags, the levels are those that uv assumes.
+    """
     finders = {"linux": _linux_flags, "darwin": _macos_flags, "win32": _windows_flags}
     flags, source = finders.get(sys.platform, lambda: ([], ""))()
-    return Detected(x86_64_features(flags), source if flags else "every 64-bit x86 processor")
+    return Detected(x86_64_features(flags), source) if flags else Detected(ASSUMED, "assumed, as by uv")
 
 
 def _linux_flags() -> tuple[list[str], str]:
