@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.formats.hardware_file import Detected, Hardware
-from variant_backend.machine import x86_64
+from variant_backend.machine import aarch64, x86_64
 from variant_backend.machine.detect import detect, load_hardware
 from variant_backend.machine.nvidia import Gpu, nvidia_support
 from variant_backend.machine.tpu import tpu_support
 from variant_backend.machine.x86_64 import flags_of_cpuinfo, flags_of_sysctl, flags_of_windows
+from variant_backend.variants import provider_aarch64
 from variant_backend.variants.known_providers import forcing_variables
 from variant_backend.variants.provider_nvidia import (
     FORCE_CAPABILITY,
@@ -105,6 +106,65 @@ def test_macos_reports_whether_avx512_is_enabled(enabled: bytes, best: str) -> N
 )
 def test_windows_reports_levels_up_to_v3(features: set[int], best: str) -> None:
     assert levels(" ".join(flags_of_windows(features.__contains__)))[0] == best
+
+
+ARM = {name for names in provider_aarch64._VERSIONS.values() for name in names}
+V1, N1, THUNDER = ("0x41", "0xd40"), ("0x41", "0xd0c"), ("0x42", "0x516")
+
+
+# Measured: uv with an interpreter that reports these cores and features, and 420 others.
+@pytest.mark.parametrize(
+    ("cores", "missing", "version"),
+    [
+        ([V1], "", "8.4a"),
+        ([V1, N1], "", "8.2a"),
+        ([N1, THUNDER, V1], "", "8.1a"),
+        ([V1, ("0x48", "0xd40")], "", "8a"),
+        ([("0x41", "d40")], "", "8a"),
+        ([("0x61", "0x022")], "", "8.4a"),
+        ([("0x61", "0x26")], "", "8a"),
+        ([("0x61", "0x42")], "", "8.4a"),
+        ([("0x61", "0x41")], "", "8a"),
+        ([V1], "asimddp", "8.3a"),
+        ([V1], "pacg", "8.2a"),
+        ([V1], "dcpop", "8.1a"),
+        ([V1], "crc32", "8a"),
+        ([], "", "8a"),
+    ],
+)
+def test_arm_versions_need_known_cores_and_their_features(
+    cores: list[tuple[str, str]], missing: str, version: str
+) -> None:
+    names = " ".join(ARM - {missing})
+    entries = [
+        f"processor\t: {number}\nFeatures\t: {names}\nCPU implementer\t: {core}\nCPU part\t: {part}\n"
+        for number, (core, part) in enumerate(cores)
+    ]
+    assert aarch64.version_of_cpuinfo("\n".join([*entries, "Hardware\t: a board\n"])) == version
+
+
+# Measured: uv with an interpreter that reports these brands.
+@pytest.mark.parametrize(
+    ("brand", "best"),
+    [
+        ("Apple M1", "8.4a"),
+        ("Apple M5 Max", "8.4a"),
+        ("Apple M6", "8a"),
+        ("Apple processor", "8a"),
+        ("", "8a"),
+    ],
+)
+def test_the_version_of_a_mac_follows_from_its_brand(
+    brand: str, best: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    monkeypatch.setattr(aarch64, "sysctl", lambda _: f"{brand}\0".encode())
+    assert aarch64.detect_aarch64({}).features["version"][0] == best
+
+
+def test_other_systems_report_the_lowest_arm_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "win32")
+    assert aarch64.detect_aarch64({}).features == {"version": ("8a",)}
 
 
 # Measured: uv in a mount namespace with these devices in /sys/bus/pci/devices.
@@ -237,6 +297,7 @@ def test_every_value_has_the_pattern_that_uv_knows(
     support = {
         "nvidia": nvidia_features(driver, capability),
         "x86_64": x86_64_features(V4.split()),
+        "aarch64": provider_aarch64.aarch64_features("8.4a"),
         "tpu": tpu_features(False),
     }
     for namespace, found in support.items():
