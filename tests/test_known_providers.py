@@ -287,7 +287,8 @@ def test_pages_and_requirements_have_the_measured_version_of_uv() -> None:
     }
     data: dict[str, Any] = read_toml(ROOT / "pyproject.toml")
     requirements = {text for group in data["dependency-groups"].values() for text in group}
-    assert {text for text in requirements if Requirement(text).name == "uv"} == {f"uv>={UV_VERSION}"}
+    of_uv = {text for text in requirements if Requirement(text).name == "uv"}
+    assert of_uv == {f"uv>={UV_VERSION}", f"uv=={UV_VERSION}"}
 
 
 def test_the_uv_of_the_tests_is_not_older_than_the_measured_version() -> None:

@@ -172,6 +172,7 @@ def test_a_change_of_a_valid_index_is_found(name: str, dist: Path) -> None:
     assert case.code in codes(dist)
 
 
+@pytest.mark.agreement
 @pytest.mark.slow  # four installations each
 @pytest.mark.parametrize("name", CASES)
 def test_a_change_that_misleads_installers_is_found(name: str, dist: Path, tmp_path: Path) -> None:
@@ -183,6 +184,7 @@ def test_a_change_that_misleads_installers_is_found(name: str, dist: Path, tmp_p
         assert served("pip", dist, tmp_path / f"pip{number}", as_json=as_json) == case.pip[number]
 
 
+@pytest.mark.agreement
 @pytest.mark.slow  # pip and uv
 def test_uv_and_pip_install_the_best_wheel_from_a_valid_index(dist: Path, tmp_path: Path) -> None:
     for as_json in (False, True):

@@ -84,8 +84,8 @@ def linux_version(cores: Iterable[tuple[str, str]], features: Iterable[str]) -> 
 
 def _core_version(implementer: str, part: str) -> str:
     number = int(part, 16) if re.fullmatch("0x[0-9a-fA-F]{1,4}", part) else None
-    found = (version for other, parts, version in _CORES if other == implementer and number in parts)
-    return next(found, "8a")
+    known = (version for other, parts, version in _CORES if other == implementer and number in parts)
+    return next(known, "8a")
 
 
 # Other features of the provider's package, and of later releases of its archspec library.
