@@ -187,6 +187,7 @@ def placed(folder: Path, place: str, document: Any) -> Path:
 PLACES = ("index", "wheels", "path")
 
 
+@pytest.mark.agreement
 @pytest.mark.slow  # uv for each
 @pytest.mark.parametrize("name", BAD)
 def test_a_document_that_uv_misreads_has_an_error(name: str, tmp_path: Path) -> None:
@@ -199,6 +200,7 @@ def test_a_document_that_uv_misreads_has_an_error(name: str, tmp_path: Path) -> 
             assert errors(what), place
 
 
+@pytest.mark.agreement
 @pytest.mark.parametrize("name", ACCEPTED)
 def test_an_odd_document_that_uv_accepts_has_a_finding(name: str, tmp_path: Path) -> None:
     document = ACCEPTED[name]
@@ -210,6 +212,7 @@ def test_an_odd_document_that_uv_accepts_has_a_finding(name: str, tmp_path: Path
     assert findings(what)
 
 
+@pytest.mark.agreement
 @pytest.mark.parametrize("name", SOUND)
 def test_a_valid_document_has_no_error_and_uv_installs_from_it(name: str, tmp_path: Path) -> None:
     change, expected = SOUND[name]
@@ -258,6 +261,7 @@ TABLES: list[tuple[str, tuple[str, ...], str | None]] = [
 ]
 
 
+@pytest.mark.agreement
 @pytest.mark.slow  # uv for each
 @pytest.mark.parametrize(("namespace", "requires", "plugin_api"), TABLES, ids=str)
 def test_a_provider_that_uv_does_not_know_is_found(
@@ -322,6 +326,7 @@ VALUES = [
 ]
 
 
+@pytest.mark.agreement
 def test_a_property_that_uv_never_supports_is_found(tmp_path: Path) -> None:
     dist, projects = tmp_path / "dist", [f"demo{number}" for number in range(len(VALUES))]
     dist.mkdir()
@@ -349,6 +354,7 @@ def test_a_property_that_uv_never_supports_is_found(tmp_path: Path) -> None:
     assert set.union(*selected) <= selected[0]
 
 
+@pytest.mark.agreement
 @pytest.mark.parametrize(
     ("namespace", "feature", "value", "platform", "served"),
     [
@@ -568,6 +574,7 @@ RELEASES: dict[str, tuple[Any, str]] = {
 }
 
 
+@pytest.mark.agreement
 @pytest.mark.slow  # uv for each
 @pytest.mark.parametrize("name", RELEASES)
 def test_a_release_that_uv_does_not_install_has_an_error(name: str, tmp_path: Path) -> None:
@@ -580,6 +587,7 @@ def test_a_release_that_uv_does_not_install_has_an_error(name: str, tmp_path: Pa
     assert code in errors(folder)
 
 
+@pytest.mark.agreement
 @pytest.mark.slow  # pip and uv for each
 def test_a_platform_without_fallback_is_found_if_uv_or_pip_fails(tmp_path: Path) -> None:
     document = patched(DOCUMENT, NOT_LISTED)
@@ -602,6 +610,7 @@ WINDOWS, MAC = "x86_64-pc-windows-msvc", "aarch64-apple-darwin"
 LINUX, MUSL = "x86_64-manylinux_2_28", "x86_64-unknown-linux-musl"
 
 
+@pytest.mark.agreement
 @pytest.mark.parametrize(
     ("fallback", "tags", "platform"),
     [
@@ -639,6 +648,7 @@ def test_a_missing_fallback_is_found_exactly_where_uv_fails(
     assert errors(folder) == ({"no-fallback", "no-plain-wheel"} if code else set())
 
 
+@pytest.mark.agreement
 def test_a_variant_with_a_plain_name_is_found_and_uv_installs_it(tmp_path: Path) -> None:
     folder = tmp_path / "dist"
     folder.mkdir()

@@ -18,7 +18,10 @@ _LEVELS = (
     ("v4", {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}),
 )
 # Other names of the same flags: Linux has old names and names from AMD, and macOS has its own.
-_SAME_FLAG = {"pni": "sse3", "abm": "lzcnt", "lahf": "lahf_lm", "avx1.0": "avx"}
+_SAME_FLAG = {"pni": "sse3", "abm": "lzcnt", "lahf": "lahf_lm", "avx1.0": "avx", "avx2.0": "avx2"}
+
+# uv assumes them if the system does not list the flags of the processor.
+ASSUMED: Features = {"level": ("v2", "v1")}
 
 
 def x86_64_features(flags: Iterable[str]) -> Features:

@@ -18,13 +18,13 @@ class KnownByUv(NamedTuple):
     """What the released uv compares with a provider's table, and the values that it computes itself.
 
     uv requires exactly this *package*, a specifier that allows *version*, and one of *plugin_apis* literally.
-    *features* returns all values that uv can list, each on some machine. None if they are unknown.
+    *features* returns all values that uv can list, each on some machine.
     """
 
     package: str
     version: str
     plugin_apis: tuple[str | None, ...]
-    features: Callable[[], Features] | None = None
+    features: Callable[[], Features]
 
 
 class Flags(NamedTuple):

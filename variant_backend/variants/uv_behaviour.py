@@ -97,7 +97,7 @@ def uv_unsupported_features(metadata: VariantMetadata, variant: Variant) -> Iter
         values.setdefault(prop.key, []).append(prop.value)
     for (namespace, feature), texts in values.items():
         known = KNOWN_TO_UV.get(namespace)
-        if not known or not known.features:
+        if not known:
             continue
         listed = known.features()
         is_listed = not {*texts}.isdisjoint(listed.get(feature, ()))
