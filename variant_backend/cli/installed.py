@@ -101,6 +101,9 @@ def installed_command(
     disagreements = _print_alignment(printer, alignment)
     for text in () if check else disagreements:
         printer.line(str(text))
+    for inspection in (variant.inspection for variant in variants):
+        for problem in inspection.tolerated:
+            printer.warn(problem.within(inspection.target))
     for problem in problems_of(errors):
         printer.error(problem)
     if check:
