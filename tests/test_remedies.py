@@ -125,6 +125,8 @@ STRIP = "run `make-variant` with --strip-local-version, which takes the version 
 NO_PROVIDER = f'add a provider for the namespace; in JSON, also write "$schema": "{SCHEMA_WITH_PROVIDERS}"'
 ONE_SOURCE = "use either static-properties or requires, and only the keys that belong to it"
 OTHER_SOURCE = "use static-properties or requires"
+SCHEMA = "write the $schema of the version with providers"
+PROPERTIES = "add properties or use the label 'null'"
 LISTED = "add a value to static-properties, or correct its spelling"
 DECLARED = "add it there, or correct its spelling"
 PROVIDED = "add a provider, or remove the namespace from default-priorities"
@@ -396,10 +398,41 @@ DOCUMENTS = [
         files({INDEX: json.dumps(DOCUMENT).replace(": {}", ": ")}),
     ),
     document(
-        "duplicate-key",
+        "duplicate-entry",
         "remove one of them",
         swap('"null": {}, "null": {}', '"null": {}'),
         files({INDEX: json.dumps(DOCUMENT).replace('"null": {}', '"null": {}, "null": {}')}),
+    ),
+    document(
+        "duplicate-key", "remove one of them", swap('"namespace": ["speed"], "namespace"', '"namespace"')
+    ),
+    document("null-value", "leave the key out", swap(', "optional": null', "")),
+    document("schema-without-providers", SCHEMA, patch({"$schema": SCHEMA_WITH_PROVIDERS})),
+    document("schema-without-providers", SCHEMA, patch({"providers": None})),
+    document("no-values", "add a value, or remove it", patch({"providers": {"speed": TWO_FEATURES}})),
+    document(
+        "no-values",
+        "add a value, or remove it",
+        patch({"providers": {"speed": {"static-properties": {"size": None}, "feature-order": None}}}),
+    ),
+    document(
+        "no-properties",
+        "add a feature, or remove the namespace",
+        patch({"variants": {"fast": {"color": None}}}),
+        index(
+            {
+                "variants": {"fast": {"color": {}}},
+                "default-priorities": {"namespace": ["speed", "color"]},
+                "providers": {"color": COLOR},
+            }
+        ),
+    ),
+    document("no-properties", PROPERTIES, patch({"variants": {"other": EITHER}})),
+    document("no-properties", PROPERTIES, patch({"variants": {"other": None, "null": {}}})),
+    document(
+        "unusable-provider",
+        "correct the provider's entry",
+        patch({"providers": {"speed": {"requires": None, "static-properties": {"mode": ["fast", "safe"]}}}}),
     ),
     document("wrong-type", "replace it", patch({"default-priorities": {"namespace": ["speed"]}})),
     document(
@@ -461,18 +494,6 @@ DOCUMENTS = [
         "null-variant",
         "use another label or remove the properties",
         patch({"variants": {"null": {"speed": None}}}),
-    ),
-    document(
-        "null-variant",
-        "add properties or use the label 'null'",
-        patch({"variants": {"other": EITHER}}),
-        index({"variants": {"other": {}}}),
-    ),
-    document(
-        "null-variant",
-        "add properties or use the label 'null'",
-        patch({"variants": {"other": None, "null": {}}}),
-        index({"variants": {"other": {}, "null": None}}),
     ),
     document(
         "abi-dependency",

@@ -141,6 +141,10 @@ RULES: Mapping[str, Rule] = {
         "The document is not valid JSON in UTF-8 without a byte order mark.", "correct its syntax"
     ),
     "duplicate-key": _format("An object has the same key twice.", "remove one of them"),
+    "duplicate-entry": Rule(
+        (FORMAT,), WARNING, "A table of JSON has two entries with the same name.", "remove one of them"
+    ),
+    "null-value": _format("An optional key of JSON is null.", "leave the key out"),
     "wrong-type": _format("A value has another type than the format requires.", "replace it"),
     "bad-value": _format("A value is invalid.", "correct it"),
     "unknown-key": _format("The format does not define this key.", "correct its spelling, or remove it"),
@@ -171,13 +175,23 @@ RULES: Mapping[str, Rule] = {
     "bad-requirement": _format(
         "The requirement of a provider is invalid.", "write a requirement such as NAME>=VERSION (PEP 508)"
     ),
+    "schema-without-providers": _format(
+        "$schema names a version of the format without providers, and the document has some.",
+        "write the $schema of the version with providers",
+    ),
+    "no-values": Rule(
+        (FORMAT,), WARNING, "A feature of static-properties has no values.", "add a value, or remove it"
+    ),
     "feature-order": _format(
         "feature-order must list every feature of static-properties exactly once.",
         "list every feature once in feature-order",
     ),
-    "null-variant": _format(
-        "The label null has properties, or another label has none.",
-        "remove the properties of null, or give the other label properties",
+    "null-variant": _format("The label null has properties.", "remove them, or use another label"),
+    "no-properties": Rule(
+        (FORMAT,),
+        WARNING,
+        "A label other than null has no properties, or a namespace of a label has no features.",
+        "add properties or use the label 'null'",
     ),
     # Releases.
     "wheels-differ": _format(
@@ -306,6 +320,9 @@ RULES: Mapping[str, Rule] = {
         WARNING,
         "A provider is optional, and uv has no way to enable it.",
         "remove optional, unless you need it for later installers",
+    ),
+    "unusable-provider": Rule(
+        _UV, ERROR, "A variant uses a namespace with an invalid provider.", "correct the provider's entry"
     ),
     "builtin-provider": Rule(
         _UV, WARNING, "A provider uses builtin, which is reserved.", "use static-properties or requires"

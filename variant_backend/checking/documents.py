@@ -14,7 +14,7 @@ from ..variants.filename import normalize
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_metadata
 from ..variants.properties import NULL_LABEL, NULL_VARIANT, Variant
-from ..variants.validation import Document, read_json
+from ..variants.validation import Document, parse_json
 from . import release_rules
 from .findings import Findings
 from .input_files import document_content
@@ -28,10 +28,10 @@ def check_metadata(findings: Findings, path: Path, data: bytes, within: str = ""
     document = Document()
     metadata = None
     with findings.noting(path, code="not-json", within=within):
-        parsed = read_json(document, data)
+        parsed = parse_json(data)
         metadata = read_metadata(document, parsed)
         document.problems += consistency.of_values(parsed)
-    findings.add(path, document.problems, within)
+    findings.add(path, document.all_problems(), within)
     is_complete = all(problem.code in _HARMLESS for problem in document.problems)
     return metadata if is_complete else None
 
@@ -62,5 +62,5 @@ def check_project_file(findings: Findings, path: Path) -> CheckedProject | None:
             document.problems += build_system_problems(data, path)
         if problem := python_problem(data, path):
             document.problems.append(problem)
-    findings.add(path, document.problems)
+    findings.add(path, document.all_problems())
     return checked

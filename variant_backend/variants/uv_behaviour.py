@@ -16,7 +16,7 @@ from .filename import WheelFilename
 from .known_providers import KNOWN_PROVIDERS
 from .metadata import VariantMetadata
 from .properties import Variant
-from .providers import BuiltinProvider, PluginProvider, never_supported
+from .providers import BuiltinProvider, PluginProvider, UnusableProvider, never_supported
 from .registry_entry import KnownByUv
 
 # The measured release.
@@ -36,7 +36,7 @@ KNOWN_TO_UV: Mapping[str, KnownByUv] = {
 _LARGEST_BUILD = str(2**64 - 1)
 
 # uv drops a release with any other problem in its metadata; it ignores $schema.
-ACCEPTED_BY_UV = {"unknown-schema"}
+ACCEPTED_BY_UV = {"unknown-schema", "schema-without-providers"}
 
 
 def uv_never_supports(metadata: VariantMetadata, namespace: str) -> Problem | None:
@@ -51,6 +51,8 @@ def uv_never_supports(metadata: VariantMetadata, namespace: str) -> Problem | No
     if provider.optional:
         text = f"the provider of {namespace!r} is optional, and uv cannot enable it"
         return Problem("optional-provider", place, text)
+    if isinstance(provider, UnusableProvider):
+        return Problem("unusable-provider", place, f"the provider of {namespace!r} is invalid")
     if isinstance(provider, BuiltinProvider):
         text = f"the provider of {namespace!r} is builtin, and uv has no such provider"
         return Problem("builtin-provider", place, text)
