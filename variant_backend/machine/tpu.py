@@ -19,10 +19,17 @@ def detect_tpu(environ: Mapping[str, str]) -> Detected:
     return tpu_support(environ, _PCI_DEVICES)
 
 
+def given_tpu(environ: Mapping[str, str]) -> Detected | None:
+    """Return what *environ* forces, or None."""
+    if not (forced := environ.get(FORCE_TPU, "")):
+        return None
+    return Detected(tpu_features(forced_tpu(forced)), f"{FORCE_TPU}={ascii_unless_printable(forced)}")
+
+
 def tpu_support(environ: Mapping[str, str], devices: Path) -> Detected:
     """Return what TPUs support; *devices* is the folder of PCI devices on Linux."""
-    if forced := environ.get(FORCE_TPU, ""):
-        return Detected(tpu_features(forced_tpu(forced)), f"{FORCE_TPU}={ascii_unless_printable(forced)}")
+    if forced := given_tpu(environ):
+        return forced
     for path in devices.glob("*/vendor"):
         with suppress(OSError):
             if path.read_text(encoding="ascii", errors="replace").strip() == _GOOGLE:

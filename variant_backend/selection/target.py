@@ -70,6 +70,16 @@ class Target(NamedTuple):
         platforms = _platforms_of(tags) if platform is None else _implied(platform)
         return cls(version, _as_in_uv(_tags(version, abi, platforms)), here=platform is None)
 
+    @property
+    def platform(self) -> str:
+        """The best platform tag."""
+        return next(tag.platform for tag in self.tags)
+
+    @property
+    def machine(self) -> str:
+        """The machine's name on another platform, as in the marker `platform_machine`."""
+        return _platform_markers(self.platform)["platform_machine"]
+
     def environment(self, running: Environment) -> Environment:
         """Return the values of environment markers; *running* is the result of `default_environment`.
 
@@ -82,7 +92,7 @@ class Target(NamedTuple):
             markers["python_full_version"] = markers["implementation_version"] = release
             markers["implementation_name"], markers["platform_python_implementation"] = "cpython", "CPython"
         if not self.here:
-            markers |= _platform_markers(next(tag.platform for tag in self.tags))
+            markers |= _platform_markers(self.platform)
         return cast("Environment", markers)
 
 

@@ -51,6 +51,7 @@ AARCH64 = KnownProvider(
     ),
     KnownByUv("aarch64-variant-provider", "0.2.0", (None, "aarch64_variant_provider")),
     machines=("aarch64", "arm64"),
+    assumed=aarch64_features(),
     open_values={"version": OpenValues(r"8a|[89]\.\d+a", ("8a", "8.2a"))},
     switches=(*_SWITCHES.split(),),
     switch_flags={

@@ -39,4 +39,5 @@ TPU = KnownProvider(
         {"present": "true|false"},
     ),
     forcing=_forcing,
+    assumed=tpu_features(False),
 )
