@@ -10,7 +10,7 @@ from pathlib import Path
 
 from helpers.programs import run
 
-# What isolated builds import: each would compile it in its own environment, which takes longer than the build.
+# What isolated builds import. Each would compile it again, which can take longer than the build itself.
 PACKAGES = ["build", "click", "flit-core", "hatchling", "meson-python", "packaging", "pdm-backend", "pip"]
 PACKAGES += ["platformdirs", "poetry-core", "scikit-build-core", "setuptools", "tomli", "tomlkit"]
 
