@@ -50,7 +50,7 @@ from helpers.remedies import (
     wheel,
 )
 from helpers.rules_page import OTHERS
-from helpers.sample_release import DOCUMENT
+from helpers.sample_release import DOCUMENT, SDIST, made_sdist
 from helpers.unsound_wheels import LOCAL_IN_FILENAME, UNSOUND
 
 import variant_backend
@@ -135,6 +135,8 @@ STRIP = "run `make-variant` with --strip-local-version, which takes the version 
 NO_PROVIDER = f'add a provider for the namespace; in JSON, also write "$schema": "{SCHEMA_WITH_PROVIDERS}"'
 ONE_SOURCE = "use either static-properties or requires, and only the keys that belong to it"
 OTHER_SOURCE = "use static-properties or requires"
+SCHEMA = "write the $schema of the version with providers"
+PROPERTIES = "add properties or use the label 'null'"
 LISTED = "add a value to static-properties, or correct its spelling"
 DECLARED = "add it there, or correct its spelling"
 PROVIDED = "add a provider, or remove the namespace from default-priorities"
@@ -144,6 +146,7 @@ REPAGE = "remove the project's pages, and write new ones with `variant-backend i
 FALLBACK = "add a null variant or a plain wheel for the platform"
 PLAIN_OR_SDIST = "add a plain wheel for the platform, or a dispatching sdist (`variant-backend stub`)"
 STUB = command("stub dist --base-url https://example.org -o dist")
+BUILD_SDIST = add(files({f"dist/{SDIST}": made_sdist()}))
 UNDECIDABLE = "test variant_label or variant_features instead, or define one label for each value"
 OLDER = (
     'write requires-python = ">=3.10", or run `variant-backend init dist --undo` and use `make-variant` on'
@@ -406,10 +409,41 @@ DOCUMENTS = [
         files({INDEX: json.dumps(DOCUMENT).replace(": {}", ": ")}),
     ),
     document(
-        "duplicate-key",
+        "duplicate-entry",
         "remove one of them",
         swap('"null": {}, "null": {}', '"null": {}'),
         files({INDEX: json.dumps(DOCUMENT).replace('"null": {}', '"null": {}, "null": {}')}),
+    ),
+    document(
+        "duplicate-key", "remove one of them", swap('"namespace": ["speed"], "namespace"', '"namespace"')
+    ),
+    document("null-value", "leave the key out", swap(', "optional": null', "")),
+    document("schema-without-providers", SCHEMA, patch({"$schema": SCHEMA_WITH_PROVIDERS})),
+    document("schema-without-providers", SCHEMA, patch({"providers": None})),
+    document("no-values", "add a value, or remove it", patch({"providers": {"speed": TWO_FEATURES}})),
+    document(
+        "no-values",
+        "add a value, or remove it",
+        patch({"providers": {"speed": {"static-properties": {"size": None}, "feature-order": None}}}),
+    ),
+    document(
+        "no-properties",
+        "add a feature, or remove the namespace",
+        patch({"variants": {"fast": {"color": None}}}),
+        index(
+            {
+                "variants": {"fast": {"color": {}}},
+                "default-priorities": {"namespace": ["speed", "color"]},
+                "providers": {"color": COLOR},
+            }
+        ),
+    ),
+    document("no-properties", PROPERTIES, patch({"variants": {"other": EITHER}})),
+    document("no-properties", PROPERTIES, patch({"variants": {"other": None, "null": {}}})),
+    document(
+        "unusable-provider",
+        "correct the provider's entry",
+        patch({"providers": {"speed": {"requires": None, "static-properties": {"mode": ["fast", "safe"]}}}}),
     ),
     document("wrong-type", "replace it", patch({"default-priorities": {"namespace": ["speed"]}})),
     document(
@@ -435,6 +469,7 @@ DOCUMENTS = [
     document("unsorted-values", "sort them", patch({"variants": {"fast": EITHER}})),
     document("bad-name", LOWER, patch({"variants": {"fast": FASTEST}})),
     document("unknown-schema", UPGRADE, command(f"upgrade --in-place {INDEX}")),
+    document("draft-schema", UPGRADE, command(f"upgrade --in-place {INDEX}")),
     document(
         "unknown-schema",
         NEWER,
@@ -471,18 +506,6 @@ DOCUMENTS = [
         "null-variant",
         "use another label or remove the properties",
         patch({"variants": {"null": {"speed": None}}}),
-    ),
-    document(
-        "null-variant",
-        "add properties or use the label 'null'",
-        patch({"variants": {"other": EITHER}}),
-        index({"variants": {"other": {}}}),
-    ),
-    document(
-        "null-variant",
-        "add properties or use the label 'null'",
-        patch({"variants": {"other": None, "null": {}}}),
-        index({"variants": {"other": {}, "null": None}}),
     ),
     document(
         "abi-dependency",
@@ -605,6 +628,8 @@ RELEASES = [
         "give all wheels of the release the same Requires-Python",
         in_turn(rebuild, remove("dist/demo-1.0-py3-none-any-fast.whl")),
     ),
+    Scenario("bad-sdist", RULES["bad-sdist"].remedy, BUILD_SDIST),
+    Scenario("sdist-identity", RULES["sdist-identity"].remedy, BUILD_SDIST),
     Scenario("no-fallback", FALLBACK, add(wheel(f"dist/{WINDOWS}-null.whl", "null"))),
     Scenario("no-fallback", FALLBACK, add(wheel(f"dist/{WINDOWS}.whl"))),
     Scenario("fallback-from-sdist", FALLBACK, add(wheel(f"dist/{NULL}", "null"))),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from ..formats.release import Location
 from ..formats.toml_read import read_toml, value_at
 from ..project.pyproject import (
     Project,
@@ -20,24 +21,28 @@ from ..variants.filename import normalize
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_metadata
 from ..variants.properties import NULL_LABEL, NULL_VARIANT, Variant
-from ..variants.validation import Document, read_json
+from ..variants.validation import Document, parse_json
 from . import release_rules
 from .findings import Findings
 from .input_files import document_content
 
 # Despite these problems, a document is still complete.
-_HARMLESS = {"unsorted-values", "unknown-schema", "unknown-key"}
+_HARMLESS = {"unsorted-values", "unknown-schema", "draft-schema", "unknown-key"}
 
 
-def check_metadata(findings: Findings, path: Path, data: bytes, within: str = "") -> VariantMetadata | None:
+def check_metadata(
+    findings: Findings, path: Location, data: bytes, within: str = ""
+) -> VariantMetadata | None:
     """Check a variant.json or an index file; return its metadata. None if problems make it incomplete."""
     document = Document()
     metadata = None
     with findings.noting(path, code="not-json", within=within):
-        parsed = read_json(document, data)
+        parsed = parse_json(data)
         metadata = read_metadata(document, parsed)
         document.problems += consistency.of_values(parsed)
-    findings.add(path, document.problems, within)
+        if all(problem.code != "unknown-schema" for problem in document.all_problems()):
+            document.problems += consistency.of_schema(parsed)
+    findings.add(path, document.all_problems(), within)
     is_complete = all(problem.code in _HARMLESS for problem in document.problems)
     return metadata if is_complete else None
 
@@ -71,5 +76,5 @@ def check_project_file(findings: Findings, path: Path) -> CheckedProject | None:
             document.problems.append(problem)
         if problem := python_problem(data, path):
             document.problems.append(problem)
-    findings.add(path, document.problems)
+    findings.add(path, document.all_problems())
     return checked

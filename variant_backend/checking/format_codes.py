@@ -90,10 +90,24 @@ FORMAT_RULES: Mapping[str, Rule] = {
     ),
     "one-label": format_rule("variant.json does not have exactly one label.", REMAKE),
     "label-mismatch": format_rule("variant.json has another label than the filename.", REMAKE),
+    "bad-sdist": format_rule(
+        "The sdist is damaged or truncated, or has no valid PKG-INFO.",
+        "build or download the sdist again",
+        UPLOAD,
+    ),
+    "sdist-identity": format_rule(
+        "PKG-INFO in the sdist has another project name or version than the filename.",
+        "build the sdist again, and do not rename it",
+        UPLOAD,
+    ),
     "not-json": format_rule(
         "The document is not valid JSON in UTF-8 without a byte order mark.", "correct its syntax"
     ),
     "duplicate-key": format_rule("An object has the same key twice.", "remove one of them"),
+    "duplicate-entry": Rule(
+        (FORMAT,), WARNING, "A table of JSON has two entries with the same name.", "remove one of them"
+    ),
+    "null-value": format_rule("An optional key of JSON is null.", "leave the key out"),
     "wrong-type": format_rule("A value has another type than the format requires.", "replace it"),
     "bad-value": format_rule("A value is invalid.", "correct it"),
     "unknown-key": format_rule("The format does not define this key.", "correct its spelling, or remove it"),
@@ -105,6 +119,12 @@ FORMAT_RULES: Mapping[str, Rule] = {
     "unknown-schema": format_rule(
         "The value of $schema is not a known version of the format.",
         "run `variant-backend upgrade` if the format is old, or update variant-backend if it is newer",
+    ),
+    "draft-schema": Rule(
+        (FORMAT,),
+        WARNING,
+        "The value of $schema is the URL of a draft, and the rest is valid in the current format.",
+        "run `variant-backend upgrade --in-place FILE`",
     ),
     "undeclared-namespace": format_rule(
         "A namespace is not in default-priorities.namespace.", "add it there, or correct its spelling"
@@ -121,13 +141,23 @@ FORMAT_RULES: Mapping[str, Rule] = {
     "bad-requirement": format_rule(
         "The requirement of a provider is invalid.", "write a requirement such as NAME>=VERSION (PEP 508)"
     ),
+    "schema-without-providers": format_rule(
+        "$schema names a version of the format without providers, and the document has some.",
+        "write the $schema of the version with providers",
+    ),
+    "no-values": Rule(
+        (FORMAT,), WARNING, "A feature of static-properties has no values.", "add a value, or remove it"
+    ),
     "feature-order": format_rule(
         "feature-order must list every feature of static-properties exactly once.",
         "list every feature once in feature-order",
     ),
-    "null-variant": format_rule(
-        "The label null has properties, or another label has none.",
-        "remove the properties of null, or give the other label properties",
+    "null-variant": format_rule("The label null has properties.", "remove them, or use another label"),
+    "no-properties": Rule(
+        (FORMAT,),
+        WARNING,
+        "A label other than null has no properties, or a namespace of a label has no features.",
+        "add properties or use the label 'null'",
     ),
     "wheels-differ": format_rule(
         "Two wheels of one release contradict each other.",

@@ -120,6 +120,9 @@ INSTALLER_RULES: Mapping[str, Rule] = {
         "A provider is optional, and uv has no way to enable it.",
         "remove optional, unless you need it for later installers",
     ),
+    "unusable-provider": Rule(
+        UV, ERROR, "A variant uses a namespace with an invalid provider.", "correct the provider's entry"
+    ),
     "builtin-provider": Rule(
         UV, WARNING, "A provider uses builtin, which is reserved.", "use static-properties or requires"
     ),

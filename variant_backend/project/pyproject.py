@@ -133,9 +133,10 @@ def _read_variants(
 
     inner = Document()
     metadata = read_variant_table(inner, data["variant"])
-    for problem in inner.problems:
+    problems = inner.all_problems()
+    for problem in problems:
         document.add(problem.within("[variant]"))
-    return (None, None) if inner.problems else (metadata, metadata.variants)
+    return (None, None) if problems else (metadata, metadata.variants)
 
 
 def _check_flags(

@@ -114,6 +114,15 @@ def _minors(major: int, last: int, first: int) -> list[str]:
     return versions if first else [*versions, str(major)]
 
 
+def is_listed(driver: Version) -> bool:
+    """Return whether the provider knows a detected driver's CUDA version; without it, it supports nothing.
+
+    >>> is_listed((11, 0)), is_listed((15, 20)), is_listed((15, 21)), is_listed((10, 2))
+    (True, True, False, False)
+    """
+    return (_OLDEST_CUDA, 0) <= driver <= (_NEWEST_CUDA, _LAST_MINOR)
+
+
 def forced_driver(text: str) -> Version | None:
     """Parse the value of `FORCE_DRIVER`, a version; only two numbers are used. None if it is invalid.
 

@@ -7,15 +7,17 @@ uv in this package were measured with `UV_VERSION`, and tests check them with th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import Problem, one_of
 from .abi_dependency import ABI_DEPENDENCY
+from .filename import WheelFilename
 from .known_providers import KNOWN_PROVIDERS, requires_known_plugin
 from .metadata import VariantMetadata
 from .properties import Variant
-from .providers import BuiltinProvider, PluginProvider, never_supported
+from .providers import BuiltinProvider, PluginProvider, UnusableProvider, never_supported
 from .registry_entry import Features, KnownByUv, KnownProvider
 
 if TYPE_CHECKING:
@@ -35,8 +37,10 @@ KNOWN_TO_UV: Mapping[str, KnownByUv] = {
     namespace: provider.uv for namespace, provider in KNOWN_PROVIDERS.items() if provider.uv
 }
 
+_LARGEST_BUILD = str(2**64 - 1)
+
 # uv drops a release with any other problem in its metadata; it ignores $schema.
-ACCEPTED_BY_UV = {"unknown-schema"}
+ACCEPTED_BY_UV = {"unknown-schema", "schema-without-providers"}
 
 
 def uv_never_supports(metadata: VariantMetadata, namespace: str) -> Problem | None:
@@ -51,6 +55,8 @@ def uv_never_supports(metadata: VariantMetadata, namespace: str) -> Problem | No
     if provider.optional:
         text = f"the provider of {namespace!r} is optional, and uv cannot enable it"
         return Problem("optional-provider", place, text)
+    if isinstance(provider, UnusableProvider):
+        return Problem("unusable-provider", place, f"the provider of {namespace!r} is invalid")
     if isinstance(provider, BuiltinProvider):
         text = f"the provider of {namespace!r} is builtin, and uv has no such provider"
         return Problem("builtin-provider", place, text)
@@ -61,6 +67,20 @@ def uv_never_supports(metadata: VariantMetadata, namespace: str) -> Problem | No
         return Problem("unknown-provider", place, text)
     text = _difference(namespace, provider)
     return Problem("provider-mismatch", place, text) if text else None
+
+
+def uv_ignores(wheel: WheelFilename) -> Problem | None:
+    """Return why uv ignores a wheel because of its build number or tags, or None; pip reads more of them."""
+    digits = wheel.build[: len(wheel.build) - len(wheel.build.lstrip("0123456789"))].lstrip("0")
+    if (len(digits), digits) > (len(_LARGEST_BUILD), _LARGEST_BUILD):
+        return Problem("bad-name", "build number", f"uv reads none above {_LARGEST_BUILD}")
+    parts = [part.split(".") for part in wheel.tags.split("-")]
+    texts = [*wheel.build.replace(".", ""), *(tag for part in parts for tag in part)]
+    if not all(re.fullmatch(r"\w+", text, re.ASCII) for text in texts):
+        return Problem("bad-name", "filename", "uv reads only ASCII letters, digits, '_' and '.' in it")
+    if any(all(tag != tag.lower() for tag in part) for part in parts):
+        return Problem("bad-name", "tags", f"uv knows no tag with capital letters, as in {wheel.tags}")
+    return None
 
 
 def uv_drops(variant: Variant) -> Iterator[Problem]:
@@ -95,7 +115,7 @@ def uv_unsupported_features(metadata: VariantMetadata, variant: Variant) -> Iter
         values.setdefault(prop.key, []).append(prop.value)
     for (namespace, feature), texts in values.items():
         known = KNOWN_TO_UV.get(namespace)
-        if not known or not known.features:
+        if not known:
             continue
         listed = known.features()
         is_listed = not {*texts}.isdisjoint(listed.get(feature, ()))
