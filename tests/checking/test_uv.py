@@ -339,6 +339,8 @@ VALUES = [
     ("x86_64", "level", "3", "unknown-property"),
     ("x86_64", "level", "v5", "unknown-property"),
     ("x86_64", "popcnt", "on", "unsupported-property"),
+    ("aarch64", "version", "9.0a", "unsupported-property"),
+    ("aarch64", "version", "7a", "unknown-property"),
 ]
 
 
