@@ -185,6 +185,7 @@ def test_a_change_is_found_at_the_url_of_the_page(name: str, dist: Path) -> None
     assert (case.code if case.code != "unlisted-wheel" else "index-label-without-wheel") in found
 
 
+@pytest.mark.agreement
 @pytest.mark.slow  # four installations each
 @pytest.mark.parametrize("name", CASES)
 def test_a_change_that_misleads_installers_is_found(name: str, dist: Path, tmp_path: Path) -> None:
@@ -196,6 +197,7 @@ def test_a_change_that_misleads_installers_is_found(name: str, dist: Path, tmp_p
         assert served("pip", dist, tmp_path / f"pip{number}", as_json=as_json) == case.pip[number]
 
 
+@pytest.mark.agreement
 @pytest.mark.slow  # pip and uv
 def test_uv_and_pip_install_the_best_wheel_from_a_valid_index(dist: Path, tmp_path: Path) -> None:
     for as_json in (False, True):

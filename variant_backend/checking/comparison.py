@@ -19,6 +19,7 @@ from .checked_files import CheckedFiles, OpenSdist, ReleaseFiles
 from .dependency_rules import ComparedWheel, of_dependencies, of_modules, top_level_modules
 from .findings import Findings
 from .input_files import name_of
+from .python_rules import of_pythons
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -76,6 +77,7 @@ def _check_documents(findings: Findings, release: ReleaseFiles) -> None:
     for path, index in sorted(release.indexes.items(), key=_by_location):
         problems = [*consistency.of_metadata(index)] if index is not None else []
         findings.add(path, problems)
+        findings.add(path, release_rules.of_newer_gpus(index) if index is not None else ())
         noted.update(problems)
     for path, metadata in sorted(release.metadata.items(), key=_by_location):
         problems = [problem for problem in consistency.of_metadata(metadata) if problem not in noted]
@@ -147,7 +149,8 @@ def _compare_wheels(files: CheckedFiles) -> None:
             for path, payload in folder.payloads.items()
         }
         problems = [*consistency.of_wheels(parts)] if parts else []
-        for path, problem in [*problems, *of_dependencies(members), *of_modules(modules)]:
+        problems += [*of_pythons(members), *of_dependencies(members), *of_modules(modules)]
+        for path, problem in problems:
             files.findings.add(path, [problem])
 
 
