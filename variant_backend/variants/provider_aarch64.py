@@ -134,6 +134,7 @@ AARCH64 = KnownProvider(
         partial(aarch64_features, _NEWEST),
     ),
     machines=("aarch64", "arm64"),
+    assumed=aarch64_features(),
     open_values={"version": OpenValues(r"8a|[89]\.\d+a", ("8a", "8.2a"))},
     switches=(*_SWITCHES.split(),),
     switch_flags={
