@@ -620,6 +620,7 @@ def test_an_unmodified_pip_installs_wheels_from_fetch_plain(tmp_path: Path, out:
     assert shown.stdout.startswith("demo 1.0  both  supported\n")
 
 
+@pytest.mark.agreement
 @pytest.mark.slow  # real installers
 def test_uv_takes_the_plain_wheel_of_a_lock_file_and_pip_refuses_labelled_names(
     folder: Path, tmp_path: Path

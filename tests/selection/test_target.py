@@ -150,6 +150,7 @@ def test_a_platform_implies_the_older_ones() -> None:
     assert platforms(requested("3.12", "linux_x86_64")) == ["linux_x86_64"]  # with an unknown C library
 
 
+@pytest.mark.agreement
 def test_uv_takes_the_same_wheels(tmp_path: Path) -> None:
     """Give every project a wheel with one tag, and an older one that fits everywhere."""
     tags = [f"{abi}-{platform}" for abi, platform in itertools.product(ABIS, PLATFORMS)]
