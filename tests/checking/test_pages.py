@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import pytest
 from click.testing import CliRunner
 from helpers.programs import empty_cache, run
+from helpers.range_server import Server
 from helpers.sample_release import DOCUMENT, PLAIN, write_release, write_wheel
-from helpers.servers import serving
+from helpers.servers import answering, serving
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -170,6 +171,18 @@ def test_a_change_of_a_valid_index_is_found(name: str, dist: Path) -> None:
     case = CASES[name]
     case.change(dist)
     assert case.code in codes(dist)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_change_is_found_at_the_url_of_the_page(name: str, dist: Path) -> None:
+    case = CASES[name]
+    case.change(dist)
+    with Server(dist) as server, answering(server):
+        server.has_json = True
+        (folder,) = (dist / "simple").glob("*/")
+        found = {finding.problem.code for finding in find_problems([f"{server.url}simple/{folder.name}/"])}
+    # What is not listed is unknown; the index file shows that a variant is missing.
+    assert (case.code if case.code != "unlisted-wheel" else "index-label-without-wheel") in found
 
 
 @pytest.mark.agreement

@@ -287,25 +287,27 @@ def test_support_of_a_gpu_names_its_sources(
     assert found.source.endswith(source)
 
 
-VERSIONS = st.tuples(st.integers(0, 20), st.integers(0, 25))
-
-
-@given(VERSIONS, VERSIONS)
-def test_every_value_has_the_pattern_that_uv_knows(
-    driver: tuple[int, int], capability: tuple[int, int]
-) -> None:
-    support = {
-        "nvidia": nvidia_features(driver, capability),
-        "x86_64": x86_64_features(V4.split()),
-        "aarch64": provider_aarch64.aarch64_features("8.4a"),
-        "tpu": tpu_features(False),
+def test_the_values_of_a_namespace_are_those_of_all_machines() -> None:
+    nvidia = [
+        nvidia_features((major, minor), (family, 9))
+        for major in range(11, 16)
+        for minor in range(21)
+        for family in (4, major - 6)
+    ]
+    nvidia += [nvidia_features((12, 8), (family, 9)) for family in range(256)]
+    machines = {
+        "nvidia": nvidia,
+        "x86_64": [x86_64_features(flags.split()) for flags in ("", V2, V3, V4)],
+        "aarch64": [provider_aarch64.aarch64_features(version) for version in ("8a", "8.1a", "8.4a")],
+        "tpu": [tpu_features(False), tpu_features(True)],
     }
-    for namespace, found in support.items():
-        patterns = KNOWN_TO_UV[namespace].features
-        assert list(found) == [name for name in patterns if name in found]
-        for name, values in found.items():
+    for namespace, listed in machines.items():
+        known = KNOWN_TO_UV[namespace].features
+        assert known
+        for feature, values in known().items():
             assert len({*values}) == len(values)
-            assert all(re.fullmatch(patterns[name], value) for value in values)
+            assert {*values} == {value for found in listed for value in found.get(feature, ())}
+    assert KNOWN_TO_UV.keys() == machines.keys()
 
 
 @given(st.tuples(st.integers(11, 15), st.integers(0, 20)), st.tuples(st.integers(5, 12), st.integers(0, 9)))

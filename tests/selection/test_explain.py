@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import zipfile
 from pathlib import Path
@@ -393,3 +394,54 @@ def test_several_labels_are_refused(arguments: tuple[str, ...], options: str, fo
     result = explain(*arguments, "-f", folder)
     assert result.exit_code == 2
     assert result.stderr.endswith(f"error: {options} cannot be used together; leave one of them out\n")
+
+
+FAULTY: dict[str, Any] = {
+    "an empty list": {"static-properties": {"tone": []}},
+    "no source": {},
+    "two sources": {"static-properties": {"tone": ["red"]}, "requires": ["color-provider"]},
+    "an unknown key": {"static-properties": {"tone": ["red"]}, "enable-if": "python_version > '3'"},
+    "an invalid requirement": {"requires": ["color-provider>=x"]},
+    "a duplicate requirement": {"requires": ["color-provider", "color-provider"]},
+    "an invalid plugin": {"requires": ["color-provider"], "plugin-api": "a b"},
+    "null for a source": {"requires": None},
+    "no order of two features": {"static-properties": {"tone": ["red"], "light": ["dark"]}},
+    "a list": [],
+    "null": None,
+}
+
+
+@pytest.mark.parametrize("name", FAULTY)
+def test_a_faulty_provider_costs_only_its_namespace(name: str, tmp_path: Path) -> None:
+    document = patched(copy.deepcopy(DOCUMENT), {"default-priorities": {"namespace": ["color", "speed"]}})
+    document["providers"]["color"] = FAULTY[name]
+    document["variants"]["red"] = {"color": {"tone": ["red"]}}
+    folder = write_release(tmp_path, document, labels=("fast", "null", "red", "safe"))
+    result = explain("demo", "--find-links", folder)
+    assert result.exit_code == 0
+    assert f"{FAST} is selected" in result.stdout
+    assert "warning: " in result.stderr
+    assert "providers.color" in result.stderr
+
+
+def test_null_for_an_optional_key_means_no_key(tmp_path: Path) -> None:
+    document = copy.deepcopy(DOCUMENT)
+    document["providers"]["speed"] |= {"optional": None, "feature-order": None, "requires": None}
+    result = explain("demo", "--find-links", write_release(tmp_path, document))
+    assert f"{FAST} is selected" in result.stdout
+    assert "providers.speed.optional: null; leave the key out" in result.stderr
+
+
+def test_the_last_of_two_entries_with_the_same_name_counts(tmp_path: Path) -> None:
+    text = json.dumps(DOCUMENT).replace('"fast": {"speed"', '"fast": {"speed": {"mode": ["slow"]}, "speed"')
+    folder = write_release(tmp_path, text.encode(), lambda label: only(DOCUMENT, label))
+    result = explain("demo", "--find-links", folder)
+    assert f"{FAST} is selected" in result.stdout
+    assert "variants.fast: duplicate entry 'speed'; the last one is used" in result.stderr
+
+
+def test_a_label_without_properties_ranks_beside_null(tmp_path: Path) -> None:
+    document = patched(DOCUMENT, {"variants": {"a": {}, "z": {}, "zz": {"speed": {}}}})
+    folder = write_release(tmp_path, document, labels=("a", "fast", "null", "safe", "z", "zz"))
+    wheels = explained("demo", "--find-links", folder)["wheels"]
+    assert [wheel["label"] for wheel in wheels] == ["fast", "safe", "a", "null", "z", "zz", None]

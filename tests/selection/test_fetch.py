@@ -734,3 +734,11 @@ def test_a_folder_that_is_missing_is_the_only_error(tmp_path: Path, out: Path) -
         result = CliRunner().invoke(main, [*command, "-f", str(tmp_path / "dits")])
         assert result.exit_code == 1
         assert result.stderr == f"error: {tmp_path / 'dits'}: folder not found\n"
+
+
+def test_a_faulty_provider_in_the_wheel_and_the_index_does_not_stop_a_fetch(tmp_path: Path) -> None:
+    change = {"default-priorities": {"namespace": ["color", "speed"]}, "providers": {"color": {}}}
+    folder = write_release(tmp_path / "wheels", patched(DOCUMENT, change))
+    result = invoke("demo", "--find-links", folder, "--output", tmp_path / "got")
+    assert (result.exit_code, "providers.color: expected exactly one of" in result.stderr) == (0, True)
+    assert names(tmp_path / "got") == ["demo-1.0-py3-none-any-fast.whl"]

@@ -55,6 +55,11 @@ def aarch64_features(version: str = "8a") -> Features:
     return {"version": (*reversed(versions[: versions.index(version) + 1]),)}
 
 
+def _all_features() -> Features:
+    """Return all versions that uv lists."""
+    return aarch64_features(_NEWEST)
+
+
 def apple_version(brand: str) -> str:
     """Return the version of a processor by its brand on macOS; the lowest one if uv does not know the brand.
 
@@ -130,8 +135,7 @@ AARCH64 = KnownProvider(
         "aarch64-variant-provider",
         "0.2.0",
         (None, "aarch64_variant_provider"),
-        {"version": r"8(\.[1-4])?a"},
-        r"version :: [89]\.\d+a|[a-z0-9_]+ :: on",
+        _all_features,
     ),
     machines=("aarch64", "arm64"),
     open_values={"version": OpenValues(r"8a|[89]\.\d+a", ("8a", "8.2a"))},

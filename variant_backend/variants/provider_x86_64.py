@@ -40,6 +40,11 @@ def x86_64_features(flags: Iterable[str]) -> Features:
     return {"level": tuple(levels)}
 
 
+def _all_features() -> Features:
+    """Return all levels."""
+    return x86_64_features(flag for _, flags in _LEVELS for flag in flags)
+
+
 # Other features of the provider's package, and of later releases of its archspec library.
 _SWITCHES = """
     avx2 3dnow 3dnowext abm adx aes amx_bf16 amx_int8 amx_tile avx avx512_bf16 avx512_bitalg
@@ -89,8 +94,7 @@ X86_64 = KnownProvider(
         "x86-64-variant-provider",
         "0.2.1",
         (None, "x86_64_variant_provider"),
-        {"level": "v[1-4]"},
-        "[a-z0-9_]+ :: on",
+        _all_features,
     ),
     machines=("x86_64", "amd64"),
     switches=(*_SWITCHES.split(),),

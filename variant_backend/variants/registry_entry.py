@@ -18,15 +18,13 @@ class KnownByUv(NamedTuple):
     """What the released uv compares with a provider's table, and the values that it computes itself.
 
     uv requires exactly this *package*, a specifier that allows *version*, and one of *plugin_apis* literally.
-    *features* has a pattern of the values that uv may support, for each feature that it computes; it is empty
-    if these are unknown. *others* is a pattern of the package's other features and values.
+    *features* returns all values that uv can list, each on some machine. None if they are unknown.
     """
 
     package: str
     version: str
     plugin_apis: tuple[str | None, ...]
-    features: Mapping[str, str] = {}
-    others: str = ""
+    features: Callable[[], Features] | None = None
 
 
 class Flags(NamedTuple):
@@ -58,10 +56,14 @@ class Meaning(NamedTuple):
 
 
 class OpenValues(NamedTuple):
-    """The values of a feature that has no fixed list: a *pattern*, and *examples* for messages."""
+    """The values of a feature that has no fixed list: a *pattern*, and *examples* for messages.
+
+    *listed* says in words which of them machines list, if these are not all.
+    """
 
     pattern: str
     examples: tuple[str, ...]
+    listed: str = ""
 
 
 class KnownProvider(NamedTuple):
