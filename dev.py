@@ -14,6 +14,7 @@ a new one, and removes it.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -44,9 +45,10 @@ def main(arguments: list[str]) -> int:
     if chore == "bench":
         peer = Path(prepare(ROOT / ".venv-bench", [], ["bench"]))
         more = ["--variantlib", str(peer.with_name(f"variantlib{peer.suffix}")), *more]
+    workers = (os.cpu_count() or 1) + 1  # one more than cores, as tests also wait for servers and disks
     commands = {
         "demo": [[python, "examples/demo.py"]],
-        "test": [[python, "-m", "pytest", "-n", "auto", "--dist", "worksteal", *more]],
+        "test": [[python, "-m", "pytest", "-n", str(workers), "--dist", "worksteal", *more]],
         "lint": [
             [python, "-m", "ruff", "check"],
             [python, "-m", "ruff", "format", "--check"],

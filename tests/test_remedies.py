@@ -469,6 +469,7 @@ DOCUMENTS = [
     document("unsorted-values", "sort them", patch({"variants": {"fast": EITHER}})),
     document("bad-name", LOWER, patch({"variants": {"fast": FASTEST}})),
     document("unknown-schema", UPGRADE, command(f"upgrade --in-place {INDEX}")),
+    document("draft-schema", UPGRADE, command(f"upgrade --in-place {INDEX}")),
     document(
         "unknown-schema",
         NEWER,

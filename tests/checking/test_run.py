@@ -33,7 +33,7 @@ from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.lowlevel.zip_records import MEND
 from variant_backend.publishing.index_file import plan_index
-from variant_backend.variants.metadata import OLD_SCHEMAS, VariantMetadata
+from variant_backend.variants.metadata import DRAFT_SCHEMAS, VariantMetadata
 from variant_backend.variants.metadata_reading import metadata_from_json
 from variant_backend.variants.providers import never_supported
 from variant_backend.variants.tag_coverage import covers
@@ -232,10 +232,11 @@ def test_an_index_file_with_a_wrong_name_is_renamed_or_deleted(dist: Path) -> No
     assert codes(dist) == []
 
 
-@pytest.mark.parametrize("schema", sorted(OLD_SCHEMAS))
-def test_the_remedy_for_a_schema_of_an_old_draft_works(tmp_path: Path, schema: str) -> None:
+@pytest.mark.parametrize("schema", sorted(DRAFT_SCHEMAS))
+def test_the_remedy_for_the_schema_of_a_draft_works(tmp_path: Path, schema: str) -> None:
     write_release(tmp_path / "dist", patched(DOCUMENT, {"$schema": schema}))
-    found = remedies(tmp_path / "dist", "unknown-schema")
+    assert codes(tmp_path / "dist") == ["draft-schema"] * 4
+    found = remedies(tmp_path / "dist", "draft-schema")
     assert len(found) == 4
     for path, remedy in found.items():
         assert remedy == "run `variant-backend upgrade --in-place FILE`"

@@ -85,6 +85,10 @@ BAD: dict[str, Any] = {
     "priorities of properties": {"default-priorities": {"property": {}}},
     "an unknown key": {"static-properties": {}},
     "no providers": {"providers": None},
+    "a draft with a namespace without provider": {
+        "$schema": "https://variants-schema.wheelnext.dev/v0.2.0.json",
+        "default-priorities": {"namespace": ["speed", "color"]},
+    },
     "a provider without namespace": {"providers": {"color": {"static-properties": {"tone": ["red"]}}}},
     "a provider's unknown key": static(note="x"),
     "a provider's old key": static(**{"enable-if": "True"}),
@@ -160,6 +164,18 @@ SOUND: dict[str, tuple[Any, str]] = {
     "a builtin provider": (static(**{"static-properties": None, "builtin": "speed"}), "null"),
     "no provider": (
         {"$schema": "https://variants-schema.wheelnext.dev/peps/825/v0.1.1.json", "providers": None},
+        "null",
+    ),
+    "the schema of variantlib 0.2.2": (
+        {"$schema": "https://variants-schema.wheelnext.dev/v0.2.0.json"},
+        "fast",
+    ),
+    "the schema of variantlib 0.2.1": (
+        {"$schema": "https://variants-schema.wheelnext.dev/v0.0.3.json"},
+        "fast",
+    ),
+    "a draft without providers": (
+        {"$schema": "https://variants-schema.wheelnext.dev/v0.0.3.json", "providers": None},
         "null",
     ),
 }

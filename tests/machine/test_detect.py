@@ -18,7 +18,7 @@ from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.formats.hardware_file import Detected, Hardware
 from variant_backend.machine import aarch64, x86_64
-from variant_backend.machine.detect import detect, load_hardware
+from variant_backend.machine.detect import assumed, detect, load_hardware
 from variant_backend.machine.nvidia import Gpu, nvidia_support
 from variant_backend.machine.tpu import tpu_support
 from variant_backend.machine.x86_64 import flags_of_cpuinfo, flags_of_sysctl, flags_of_windows
@@ -298,16 +298,15 @@ def test_the_values_of_a_namespace_are_those_of_all_machines() -> None:
     machines = {
         "nvidia": nvidia,
         "x86_64": [x86_64_features(flags.split()) for flags in ("", V2, V3, V4)],
-        "aarch64": [provider_aarch64.aarch64_features(version) for version in ("8a", "8.1a", "8.4a")],
+        "aarch64": [provider_aarch64.aarch64_features(version) for version in ("8a", "8.4a")],
         "tpu": [tpu_features(False), tpu_features(True)],
     }
     for namespace, listed in machines.items():
         known = KNOWN_TO_UV[namespace].features
-        assert known
         for feature, values in known().items():
             assert len({*values}) == len(values)
             assert {*values} == {value for found in listed for value in found.get(feature, ())}
-    assert KNOWN_TO_UV.keys() == machines.keys()
+    assert {*KNOWN_TO_UV} == {*machines}
 
 
 @given(st.tuples(st.integers(11, 15), st.integers(0, 20)), st.tuples(st.integers(5, 12), st.integers(0, 9)))
@@ -479,3 +478,28 @@ def test_a_machine_file_may_come_from_stdin() -> None:
     document = '{"version": 1, "machine": {"nvidia": {"features": {"sm_arch": ["90_real"]}}}}'
     result = CliRunner().invoke(main, ["hardware", "--machine", "-", "--json"], input=document)
     assert json.loads(result.stdout)["machine"] == json.loads(document)["machine"]
+
+
+@pytest.mark.parametrize(
+    ("machine", "namespaces"),
+    [
+        ("x86_64", {"x86_64": {"level": ("v2", "v1")}}),
+        ("AMD64", {"x86_64": {"level": ("v2", "v1")}}),
+        ("arm64", {"aarch64": {"version": ("8a",)}}),
+        ("x86", {}),
+        ("riscv64", {}),
+    ],
+)
+def test_assumed_facts_of_another_platform_are_those_of_uv(
+    machine: str, namespaces: dict[str, object]
+) -> None:
+    others = {"nvidia": {}, "tpu": {"present": ("false",)}}
+    assert assumed(machine, {}).supported == {**others, **namespaces}
+    assert assumed(machine, {FORCE_CAPABILITY: "9.0"}).supported["nvidia"] == {}  # no driver
+
+
+def test_variables_force_facts_of_another_platform() -> None:
+    environ = {FORCE_DRIVER: "12.8", FORCE_CAPABILITY: "9.0", FORCE_TPU: "yes"}
+    found = assumed("riscv64", environ)
+    assert found.supported == {"nvidia": nvidia_features((12, 8), (9, 0)), "tpu": tpu_features(True)}
+    assert found.namespaces["tpu"].source == f"{FORCE_TPU}=yes"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import shutil
 import sys
 import zipfile
 from collections.abc import Mapping
@@ -828,46 +827,3 @@ def uv_installs(index: Path, folder: Path, **env: Any) -> str:
     (path,) = (folder / "target").glob("demo-1.0.dist-info/variant.json")
     (label,) = json.loads(path.read_text())["variants"]
     return str(label)
-
-
-def peer(environment: Path) -> str:
-    """Return the program of variantlib: that of the test environment, or else of a new one."""
-    if found := shutil.which("variantlib", path=str(Path(sys.executable).parent)):
-        return found
-    run("uv", "venv", "--quiet", "--python", sys.executable, environment)
-    python = environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    run("uv", "pip", "install", "--quiet", "--python", python, "variantlib[cli]==0.2.2")
-    return str(python.with_name(f"variantlib{python.suffix}"))
-
-
-@pytest.mark.agreement
-@pytest.mark.slow
-def test_wheels_of_variantlib_are_upgraded_and_served(tmp_path: Path) -> None:
-    variantlib = peer(tmp_path / "peer")
-    (tmp_path / "pyproject.toml").write_text(
-        '[variant.default-priorities]\nnamespace = ["nvidia", "blas"]\n'
-        '[variant.providers.nvidia]\nrequires = ["nvidia-variant-provider>=0.0.2"]\n'
-        f'plugin-api = "{NVIDIA_API}"\n'
-        '[variant.providers.blas]\nstatic-properties.library = ["mkl", "openblas"]\n'
-    )
-    plain = make_wheel(tmp_path / "in")
-    for label, properties in (
-        ("cuda", ["--property", "nvidia :: cuda_version_lower_bound :: 12.0"]),
-        ("mkl", ["--property", "blas :: library :: mkl"]),
-        ("null", ["--null-variant"]),
-    ):
-        named = ["--variant-label", label] if label != "null" else []
-        run(
-            variantlib, "make-variant", "--skip-plugin-validation", *named, *properties, "-f", plain,
-            "-o", tmp_path / "in", "--pyproject-toml", tmp_path / "pyproject.toml",
-        )  # fmt: skip
-    run(variantlib, "generate-index-json", "-d", tmp_path / "in")
-    document = json.loads((tmp_path / "in" / "demo-1.0-variants.json").read_text())
-    assert document["$schema"] == f"{HOST}v0.2.0.json"
-    run("variant-backend", "upgrade", "-o", tmp_path / "out", *sorted((tmp_path / "in").iterdir()))
-    assert (
-        json.loads((tmp_path / "out" / "demo-1.0-variants.json").read_text()) == upgraded(document).document
-    )
-    publish((tmp_path / "out").iterdir(), tmp_path / "index" / "demo")
-    assert uv_installs(tmp_path / "index", tmp_path / "gpu", **hardware("12.8")) == "cuda"
-    assert uv_installs(tmp_path / "index", tmp_path / "no-gpu") == "mkl"

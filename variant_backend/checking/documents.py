@@ -27,7 +27,7 @@ from .findings import Findings
 from .input_files import document_content
 
 # Despite these problems, a document is still complete.
-_HARMLESS = {"unsorted-values", "unknown-schema", "unknown-key"}
+_HARMLESS = {"unsorted-values", "unknown-schema", "draft-schema", "unknown-key"}
 
 
 def check_metadata(
@@ -40,6 +40,8 @@ def check_metadata(
         parsed = parse_json(data)
         metadata = read_metadata(document, parsed)
         document.problems += consistency.of_values(parsed)
+        if all(problem.code != "unknown-schema" for problem in document.all_problems()):
+            document.problems += consistency.of_schema(parsed)
     findings.add(path, document.all_problems(), within)
     is_complete = all(problem.code in _HARMLESS for problem in document.problems)
     return metadata if is_complete else None

@@ -120,6 +120,12 @@ FORMAT_RULES: Mapping[str, Rule] = {
         "The value of $schema is not a known version of the format.",
         "run `variant-backend upgrade` if the format is old, or update variant-backend if it is newer",
     ),
+    "draft-schema": Rule(
+        (FORMAT,),
+        WARNING,
+        "The value of $schema is the URL of a draft, and the rest is valid in the current format.",
+        "run `variant-backend upgrade --in-place FILE`",
+    ),
     "undeclared-namespace": format_rule(
         "A namespace is not in default-priorities.namespace.", "add it there, or correct its spelling"
     ),

@@ -42,6 +42,11 @@ def detect_nvidia(environ: Mapping[str, str]) -> Detected:
     return nvidia_support(environ, find_gpu)
 
 
+def given_nvidia(environ: Mapping[str, str]) -> Detected | None:
+    """Return what *environ* forces, or None; a forced compute capability has no effect without a driver."""
+    return nvidia_support(environ, lambda: None) if environ.get(FORCE_DRIVER) else None
+
+
 def nvidia_support(environ: Mapping[str, str], find: Callable[[], Gpu | None]) -> Detected:
     """Return what NVIDIA GPUs support; *find* detects the facts that *environ* does not force.
 

@@ -21,13 +21,20 @@ def detect_tpu(environ: Mapping[str, str]) -> Detected:
     return tpu_support(environ, _PCI_DEVICES)
 
 
-def tpu_support(environ: Mapping[str, str], devices: Path) -> Detected:
-    """Return what TPUs support; *devices* is the folder of PCI devices on Linux.
+def given_tpu(environ: Mapping[str, str]) -> Detected | None:
+    """Return what *environ* forces, or None.
 
     Unlike the variables of other providers, an empty `FORCE_TPU` forces a value: no TPU.
     """
-    if (forced := environ.get(FORCE_TPU)) is not None:
-        return Detected(tpu_features(forced_tpu(forced)), f"{FORCE_TPU}={ascii_unless_printable(forced)}")
+    if (forced := environ.get(FORCE_TPU)) is None:
+        return None
+    return Detected(tpu_features(forced_tpu(forced)), f"{FORCE_TPU}={ascii_unless_printable(forced)}")
+
+
+def tpu_support(environ: Mapping[str, str], devices: Path) -> Detected:
+    """Return what TPUs support; *devices* is the folder of PCI devices on Linux."""
+    if forced := given_tpu(environ):
+        return forced
     for path in devices.glob("*/vendor"):
         if _line(path) == _GOOGLE and _line(path.with_name("device")) in _TPUS:
             return Detected(tpu_features(True), f"PCI device {path.parent.name}")

@@ -10,7 +10,7 @@ from .abi_dependency import ABI_DEPENDENCY
 from .filename import WheelFilename
 from .known_providers import KNOWN_PROVIDERS, requires_known_plugin
 from .merging import combine, conflicts_with_index
-from .metadata import VariantMetadata
+from .metadata import DRAFT_SCHEMAS, VariantMetadata
 from .platform_tags import hardware_of_tags
 from .properties import default_label
 from .providers import BuildProvider, never_supported
@@ -29,6 +29,13 @@ def of_values(data: object) -> Iterator[Problem]:
                 if texts != sorted(texts):
                     place = f"variants.{label}.{namespace}.{feature}"
                     yield Problem("unsorted-values", place, f"values are not sorted: {one_of(texts)}")
+
+
+def of_schema(data: object) -> Iterator[Problem]:
+    """Find the schema of a draft in a parsed variant.json or index-level file."""
+    schema = _get(data, "$schema")
+    if isinstance(schema, str) and schema in DRAFT_SCHEMAS:
+        yield Problem("draft-schema", "$schema", f"{schema!r} is the URL of a draft")
 
 
 def _get(data: object, key: str) -> object:

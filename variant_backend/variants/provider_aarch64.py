@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from .providers import PluginProvider
 from .registry_entry import Features, Flags, KnownByUv, KnownProvider, Meaning, OpenValues
@@ -53,11 +54,6 @@ def aarch64_features(version: str = "8a") -> Features:
     """
     versions = [*_VERSIONS]
     return {"version": (*reversed(versions[: versions.index(version) + 1]),)}
-
-
-def _all_features() -> Features:
-    """Return all versions that uv lists."""
-    return aarch64_features(_NEWEST)
 
 
 def apple_version(brand: str) -> str:
@@ -135,9 +131,10 @@ AARCH64 = KnownProvider(
         "aarch64-variant-provider",
         "0.2.0",
         (None, "aarch64_variant_provider"),
-        _all_features,
+        partial(aarch64_features, _NEWEST),
     ),
     machines=("aarch64", "arm64"),
+    assumed=aarch64_features(),
     open_values={"version": OpenValues(r"8a|[89]\.\d+a", ("8a", "8.2a"))},
     switches=(*_SWITCHES.split(),),
     switch_flags={

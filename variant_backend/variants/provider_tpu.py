@@ -44,4 +44,5 @@ TPU = KnownProvider(
         _all_features,
     ),
     forcing=_forcing,
+    assumed=tpu_features(False),
 )

@@ -45,6 +45,8 @@ def _all_features() -> Features:
     return x86_64_features(flag for _, flags in _LEVELS for flag in flags)
 
 
+_ASSUMED = x86_64_features(_LEVELS[0][1])
+
 # Other features of the provider's package, and of later releases of its archspec library.
 _SWITCHES = """
     avx2 3dnow 3dnowext abm adx aes amx_bf16 amx_int8 amx_tile avx avx512_bf16 avx512_bitalg
@@ -97,6 +99,7 @@ X86_64 = KnownProvider(
         _all_features,
     ),
     machines=("x86_64", "amd64"),
+    assumed=_ASSUMED,
     switches=(*_SWITCHES.split(),),
     switch_flags={
         switch: Flags(f"-m{option}", _MSVC.get(switch), f"-C target-feature=+{feature}")

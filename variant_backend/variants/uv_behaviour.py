@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import Problem, one_of
 from .abi_dependency import ABI_DEPENDENCY
+from .filename import WheelFilename
 from .known_providers import KNOWN_PROVIDERS, requires_known_plugin
 from .metadata import VariantMetadata
 from .properties import Variant
@@ -35,6 +36,8 @@ UV_PLATFORMS = {"linux": "manylinux_2_28_x86_64", "macos": "macosx_13_0_arm64", 
 KNOWN_TO_UV: Mapping[str, KnownByUv] = {
     namespace: provider.uv for namespace, provider in KNOWN_PROVIDERS.items() if provider.uv
 }
+
+_LARGEST_BUILD = str(2**64 - 1)
 
 # uv drops a release with any other problem in its metadata; it ignores $schema.
 ACCEPTED_BY_UV = {"unknown-schema", "schema-without-providers"}
@@ -64,6 +67,20 @@ def uv_never_supports(metadata: VariantMetadata, namespace: str) -> Problem | No
         return Problem("unknown-provider", place, text)
     text = _difference(namespace, provider)
     return Problem("provider-mismatch", place, text) if text else None
+
+
+def uv_ignores(wheel: WheelFilename) -> Problem | None:
+    """Return why uv ignores a wheel because of its build number or tags, or None; pip reads more of them."""
+    digits = wheel.build[: len(wheel.build) - len(wheel.build.lstrip("0123456789"))].lstrip("0")
+    if (len(digits), digits) > (len(_LARGEST_BUILD), _LARGEST_BUILD):
+        return Problem("bad-name", "build number", f"uv reads none above {_LARGEST_BUILD}")
+    parts = [part.split(".") for part in wheel.tags.split("-")]
+    texts = [*wheel.build.replace(".", ""), *(tag for part in parts for tag in part)]
+    if not all(re.fullmatch(r"\w+", text, re.ASCII) for text in texts):
+        return Problem("bad-name", "filename", "uv reads only ASCII letters, digits, '_' and '.' in it")
+    if any(all(tag != tag.lower() for tag in part) for part in parts):
+        return Problem("bad-name", "tags", f"uv knows no tag with capital letters, as in {wheel.tags}")
+    return None
 
 
 def uv_drops(variant: Variant) -> Iterator[Problem]:
@@ -98,7 +115,7 @@ def uv_unsupported_features(metadata: VariantMetadata, variant: Variant) -> Iter
         values.setdefault(prop.key, []).append(prop.value)
     for (namespace, feature), texts in values.items():
         known = KNOWN_TO_UV.get(namespace)
-        if not known or not known.features:
+        if not known:
             continue
         listed = known.features()
         is_listed = not {*texts}.isdisjoint(listed.get(feature, ()))
