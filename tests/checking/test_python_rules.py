@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from helpers.programs import empty_cache, run
 from helpers.sample_release import DOCUMENT, encoded, only, write_wheel
 
@@ -59,6 +60,7 @@ def write(folder: Path, project: str, wheels: dict[str, str]) -> None:
     write_wheel(folder / f"{project}-0.9-py3-none-any.whl")
 
 
+@pytest.mark.agreement
 def test_each_release_that_uv_drops_has_an_error_and_no_other(tmp_path: Path) -> None:
     projects = [f"demo{number}" for number in range(len(RELEASES))]
     for project, (wheels, _) in zip(projects, RELEASES.values(), strict=True):

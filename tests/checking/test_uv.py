@@ -341,6 +341,8 @@ VALUES = [
     ("x86_64", "popcnt", "on", "unsupported-property"),
     ("aarch64", "version", "9.0a", "unsupported-property"),
     ("aarch64", "version", "7a", "unknown-property"),
+    ("aarch64", "version", "v8", "unknown-property"),
+    ("aarch64", "sve", "on", "unsupported-property"),
 ]
 
 
