@@ -90,7 +90,7 @@ def of_pythons(
             if any(_first(group, environment) for group in better):
                 continue
             others = (wheel for wheel in wheels if wheel.replaces(best, environment.minor))
-            if other := next((each for each in others if _first([each], environment)), None):
+            if other := next((wheel for wheel in others if _first([wheel], environment)), None):
                 reported.add(best.path)
                 yield best.path, _problem(best, other, environment)
 
