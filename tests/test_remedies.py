@@ -1364,13 +1364,13 @@ def recipe(code: str, remedy: str, old: str, new: str, table: str = RECIPE) -> S
 
 RECIPES = [
     Scenario(
-        "unknown-key",
+        "misspelt-table",
         "rename it to [variant]",
         swap("[varient]", "[variant]"),
         project("[variant]", "[varient]"),
     ),
     recipe(
-        "unknown-key",
+        "misspelt-table",
         "move its keys to [tool.variant-backend], and remove it",
         '[tool.variant_backend]\nmarkers = "keep"',
         "",
