@@ -145,6 +145,7 @@ RULES: Mapping[str, Rule] = {
         (FORMAT,), WARNING, "A table of JSON has two entries with the same name.", "remove one of them"
     ),
     "null-value": _format("An optional key of JSON is null.", "leave the key out"),
+    "ignored-null": _format("A key of JSON is null, and uv ignores it.", "leave the key out"),
     "wrong-type": _format("A value has another type than the format requires.", "replace it"),
     "bad-value": _format("A value is invalid.", "correct it"),
     "unknown-key": _format("The format does not define this key.", "correct its spelling, or remove it"),
@@ -173,8 +174,10 @@ RULES: Mapping[str, Rule] = {
         "A provider in the project file uses builtin, which is reserved.", "use static-properties or requires"
     ),
     "bad-requirement": _format(
-        "The requirement of a provider is invalid.", "write a requirement such as NAME>=VERSION (PEP 508)"
+        "A requirement of a provider is invalid, duplicate or missing.",
+        "write a requirement such as NAME>=VERSION (PEP 508)",
     ),
+    "bad-plugin-api": _format("The plugin-api of a provider is invalid.", "write MODULE or MODULE:OBJECT"),
     "schema-without-providers": _format(
         "$schema names a version of the format without providers, and the document has some.",
         "write the $schema of the version with providers",
