@@ -65,18 +65,16 @@ def write_release(folder: Path, project: str, place: str, name: str) -> None:
         suffix = f"-{label}" if label else ""
         variant = valid(name, label) if label else None
         write_wheel(folder / f"{project}-{version}-py3-none-any{suffix}.whl", variant)
+    (folder / f"{project}-1.0-variants.json").write_bytes(valid(name, None))
     write_change(folder, project, place, name)
 
 
 def write_change(folder: Path, project: str, place: str, name: str) -> None:
-    """Write the changed document of a release, and the valid one of the other place."""
-    index, wheel = valid(name, None), valid(name, "x")
+    """Write the changed document of a release whose other documents are valid."""
     if place == INDEX:
-        index = document(place, name)
+        (folder / f"{project}-1.0-variants.json").write_bytes(document(place, name))
     else:
-        wheel = document(place, name)
-    (folder / f"{project}-1.0-variants.json").write_bytes(index)
-    write_wheel(folder / f"{project}-1.0-py3-none-any-x.whl", wheel)
+        write_wheel(folder / f"{project}-1.0-py3-none-any-x.whl", document(place, name))
 
 
 def ask_uv(asked: Collection[tuple[str, str]], folder: Path) -> Mapping[tuple[str, str], str]:
