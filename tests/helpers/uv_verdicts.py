@@ -77,7 +77,7 @@ def write_change(folder: Path, project: str, place: str, name: str) -> None:
         write_wheel(folder / f"{project}-1.0-py3-none-any-x.whl", document(place, name))
 
 
-def ask_uv(asked: Collection[tuple[str, str]], folder: Path) -> Mapping[tuple[str, str], str]:
+def ask_uv(asked: Collection[tuple[str, str]], folder: Path) -> dict[tuple[str, str], str]:
     """Return uv's verdicts on changes. All are asked in one call, and once more after each that fails."""
     projects = {f"demo{number}": change for number, change in enumerate(asked)}
     (folder / "dist").mkdir(parents=True)

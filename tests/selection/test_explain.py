@@ -34,6 +34,10 @@ MACHINE = {
 }
 GPU = ("--supported", "nvidia :: sm_arch :: 90_real, 80_real")
 LINUX = ("--platform", "linux", "--python", "3.12")
+ASSUMED = (
+    "assuming for manylinux_2_28_x86_64, like uv: nvidia none; x86_64 level v2 and v1; tpu present false;"
+    " use --machine FILE to describe the machine\n"
+)
 
 
 @pytest.fixture
@@ -79,7 +83,8 @@ def test_the_table_has_every_wheel_with_its_rank_or_reasons(folder: Path) -> Non
 
 
 def test_unknown_support_excludes_a_wheel_and_options_are_suggested(folder: Path) -> None:
-    result = explain("demo", "--find-links", folder, *LINUX)
+    Path("machine.toml").write_text("version = 1\n[machine]\n")
+    result = explain("demo", "--find-links", folder, *LINUX, "--machine", "machine.toml")
     lines = result.stdout.splitlines()
     assert lines[0] == "demo 1.0: demo-1.0-py3-none-any-safe.whl is selected"
     excluded = lines.index("EXCLUDED")
@@ -90,6 +95,12 @@ def test_unknown_support_excludes_a_wheel_and_options_are_suggested(folder: Path
     (nvidia,) = [line for line in lines if line.startswith("  nvidia:")]
     assert "--trust-plugin nvidia-variant-provider" in nvidia
     assert "--supported 'nvidia :: FEATURE :: VALUES'" in nvidia
+
+
+def test_assumed_support_of_another_platform_is_shown(folder: Path) -> None:
+    result = explain("demo", "--find-links", folder, *LINUX)
+    assert result.stderr == ASSUMED
+    assert "  nvidia: assumed, as in uv; --machine FILE replaces it" in result.stdout.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -336,7 +347,7 @@ def test_the_wheel_that_uv_selects_is_printed_with_reasons(folder: Path) -> None
     ]
     same = explain("--find-links", folder, *LINUX, "--installer", "uv")
     assert same.stdout.splitlines()[-1] == "uv selects the same wheel"
-    assert same.stderr.startswith("warning: unknown what uv detects on that platform; nothing is assumed")
+    assert same.stderr == ASSUMED
     assert explained("--find-links", folder, *LINUX, "--installer", "uv")["installer"] == {
         "name": "uv",
         "selected": "demo-1.0-py3-none-any-safe.whl",

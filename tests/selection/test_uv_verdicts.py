@@ -50,8 +50,11 @@ SOUND = {
 }
 # Files with a document of one place alone.
 ALONE = {INDEX: "demo-1.0-variants.json", WHEEL: "variant.json"}
-# uv fails, because the wheel has no provider of a namespace and the index file has one.
-NO_ERROR = {"$schema variants-schema.wheelnext.dev/peps/825/v0.1.1.json without providers"}
+# uv fails, because the wheel has no provider of a namespace and the index file has one: a warning.
+NO_ERROR = {
+    f"$schema variants-schema.wheelnext.dev/{version}.json without providers"
+    for version in ("peps/825/v0.1.1", "v0.2.0", "v0.0.3")
+}
 
 
 # The quick tests take some of the changes.
@@ -114,6 +117,8 @@ def test_check_reports_each_change_that_is_not_sound(step: int, tmp_path: Path) 
 def test_uv_still_has_the_recorded_verdicts(tmp_path: Path) -> None:
     verdicts = recorded()
     failing = [change for change, verdict in verdicts.items() if verdict == FAILS]
-    # uv ends at the first failure, so each needs a call of its own.
-    asked = [change for change in verdicts if change not in failing[10:]]
-    assert _differences(ask_uv(asked, tmp_path), verdicts) == {}
+    asked = ask_uv(verdicts.keys() - failing, tmp_path / "others")
+    # uv ends at the first failure, so each needs a call of its own: some are enough.
+    for number, change in enumerate(failing[::12]):
+        asked |= ask_uv([change], tmp_path / str(number))
+    assert _differences(asked, verdicts) == {}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from variant_backend.errors import VariantError
 from variant_backend.variants.merging import merge
 from variant_backend.variants.metadata import (
+    DRAFT_SCHEMAS,
     SCHEMA_WITH_PROVIDERS,
     SCHEMA_WITHOUT_PROVIDERS,
     VariantMetadata,
@@ -218,6 +219,26 @@ def test_a_broken_document_is_refused_with_the_place_of_each_problem(
     for message in messages:
         assert message in str(caught.value)
     assert all(line.startswith("variant.json: ") for line in caught.value.lines())
+
+
+@pytest.mark.parametrize("schema", sorted(DRAFT_SCHEMAS))
+def test_a_draft_is_read_like_the_current_format(schema: str) -> None:
+    draft = {"$schema": schema}
+    assert metadata_from_dict(changed(**draft), "variant.json") == metadata_from_dict(GOOD, "variant.json")
+    few = changed(**draft, **{"default-priorities": {"namespace": ["a", "b"]}})
+    with pytest.raises(VariantError, match=r"providers\.b: missing"):
+        metadata_from_dict(few, "variant.json")
+    del few["providers"]
+    assert metadata_from_dict(few, "variant.json").without_provider() == ["a", "b"]
+
+
+def test_a_key_of_an_older_draft_needs_an_upgrade() -> None:
+    old = changed(**{"$schema": "https://x/v9.json", "static-properties": {}})
+    draft = changed(**{"$schema": next(iter(DRAFT_SCHEMAS)), "static-properties": {}})
+    for document, remedy in ((old, "update variant-backend"), (draft, "variant-backend upgrade --in-place")):
+        with pytest.raises(VariantError) as caught:
+            metadata_from_dict(document, "variant.json")
+        assert ["unknown key" in line or remedy in line for line in caught.value.lines()] == [True, True]
 
 
 def test_a_provider_may_support_nothing() -> None:

@@ -6,7 +6,7 @@ uv supports only what `uv_behaviour` says: no plugins, no optional namespaces, n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,7 +19,8 @@ from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import STATIC, Origin, Support
 from ..variants.providers import StaticProvider
 from ..variants.ranking import Supported, Verdict, unsupported, why_better
-from ..variants.uv_behaviour import dropping_uv, uv_drops, uv_never_supports
+from ..variants.tag_order import Order, tag_order
+from ..variants.uv_behaviour import dropping_uv, uv_drops, uv_ignores, uv_never_supports
 from .evaluate import Evaluation, ranked, wrong_python
 from .read_ahead import read_ahead
 from .releases import (
@@ -38,6 +39,7 @@ from .releases import (
 if TYPE_CHECKING:
     from packaging.version import Version
 
+    from ..variants.filename import WheelFilename
     from ..wheels.inspection import Inspection
     from .target import Target
 
@@ -189,14 +191,27 @@ def _evaluated(
         wheel._replace(file=wheel.file._replace(requires_python=listed.get(wheel.file.location)))
         for wheel in wheels
     )
-    verdicts = ranked(release._replace(candidates=unread), support, target)
+    verdicts = ranked(release._replace(candidates=unread), support, target, _name_order(listing))
     return Evaluation(release, support, verdicts), sources
+
+
+def _name_order(listing: Listing) -> Callable[[WheelFilename], Order]:
+    """Return uv's order of wheels if all else is equal: by tags in folders, then by filename on indexes."""
+    listed = {
+        wheel.name
+        for source in listing.sources
+        for wheel in source.wheels
+        if wheel.file.path is None or str(wheel.file.path.parent) != source.place
+    }
+    return lambda name: (True, str(name)) if name in listed else (False, *tag_order(name))
 
 
 def _as_uv_sees(wheel: Candidate, barred: Mapping[str, Problem]) -> Candidate:
     """Return a wheel with the part of Requires-Python that uv uses, and why uv excludes it."""
     name, problems = wheel.file.filename, wheel.problems
-    if not problems and name in barred:
+    if not problems and (reason := uv_ignores(wheel.name)):
+        problems = (reason,)
+    elif not problems and name in barred:
         problems = (barred[name],)
     return Candidate(wheel.name, wheel.file._replace(requires_python=_lower_bounds(wheel.file)), problems)
 

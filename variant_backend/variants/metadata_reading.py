@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ..errors import Problem, VariantError, did_you_mean
 from .abi_dependency import ABI_DEPENDENCY
-from .metadata import OLD_SCHEMAS, SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS, VariantMetadata
+from .metadata import DRAFT_SCHEMAS, SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS, VariantMetadata
 from .properties import NULL_LABEL, Property, Variant, check_label, check_name
 from .providers import (
     SOURCES,
@@ -25,6 +25,9 @@ _DEPTH = 4
 _MALFORMED = {"wrong-type", "bad-name", "unknown-key", "provider-source", "feature-order"}
 
 _PRIORITIES, _PROVIDERS, _VARIANTS = _SECTIONS = ("default-priorities", "providers", "variants")
+
+# The codes of problems that forms of older drafts cause.
+_OF_OLDER_DRAFTS = {"unknown-key", "missing-provider", "provider-source"}
 
 
 def metadata_from_json(data: bytes, place: str) -> VariantMetadata:
@@ -87,19 +90,18 @@ def read_metadata(document: Document, data: object) -> VariantMetadata:
         top = without_null(document, top, "", (_PROVIDERS,))
     result = _read_sections(document, top)
     schema = document.string(top["$schema"], "$schema") if "$schema" in top else None
-    if schema == SCHEMA_WITH_PROVIDERS or _PROVIDERS in top:
+    has_providers = _PROVIDERS in top
+    if schema == SCHEMA_WITH_PROVIDERS or has_providers:
         listed = top.get(_PROVIDERS, {})
-        for namespace in [
-            name for name in result.namespaces if isinstance(listed, dict) and name not in listed
-        ]:
-            text = "missing; version 0.2.0 of the format requires a provider for every namespace"
+        missing = [name for name in result.namespaces if isinstance(listed, dict) and name not in listed]
+        for namespace in missing:
+            text = "missing; the format requires a provider for every namespace"
             document.note(f"{_PROVIDERS}.{namespace}", text, code="missing-provider")
-    if schema == SCHEMA_WITHOUT_PROVIDERS:
-        if _PROVIDERS in top:
-            text = "not allowed in version 0.1.1 of the format"
-            document.note(_PROVIDERS, text, code="schema-without-providers")
-    elif schema not in (None, SCHEMA_WITH_PROVIDERS):
-        _note_schema(document, schema, has_providers=_PROVIDERS in top)
+    if schema == SCHEMA_WITHOUT_PROVIDERS and has_providers:
+        text = "not allowed in version 0.1.1 of the format"
+        document.note(_PROVIDERS, text, code="schema-without-providers")
+    if schema is not None:
+        _note_schema(document, schema, has_providers=has_providers)
     if any(problem.code == "duplicate-entry" for problem in document.tolerated):
         _note_overwritten(document, top)
     return result
@@ -116,15 +118,22 @@ def _note_overwritten(document: Document, top: dict[str, object]) -> None:
 
 
 def _note_schema(document: Document, schema: str, *, has_providers: bool) -> None:
-    """Note the problem of a document with the schema of an old draft, or with an unknown one."""
-    if schema in OLD_SCHEMAS:
-        text = f"expected the current format, got the old draft {schema!r}"
-        remedy = "run `variant-backend upgrade --in-place FILE`"
-    else:
+    """Note an unknown schema, and that of a draft if the document has forms of older drafts.
+
+    PEP 825 requires that tools reject unknown versions. The keys that the known drafts share with the current
+    format have the same meaning in all of them.
+    """
+    if schema in (SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS):
+        return
+    if schema not in DRAFT_SCHEMAS:
         text = f"unknown schema {schema!r}"
         right = SCHEMA_WITH_PROVIDERS if has_providers else SCHEMA_WITHOUT_PROVIDERS
         remedy = f"if the format is newer, update variant-backend; otherwise write {right}"
-    document.note("$schema", text, code="unknown-schema", remedy=remedy)
+        document.note("$schema", text, code="unknown-schema", remedy=remedy)
+    elif any(problem.code in _OF_OLDER_DRAFTS for problem in document.all_problems()):
+        text = f"expected the current format, got the draft {schema!r}"
+        remedy = "run `variant-backend upgrade --in-place FILE`"
+        document.tolerate("$schema", text, code="unknown-schema", remedy=remedy)
 
 
 def read_variant_table(document: Document, data: object) -> VariantMetadata:
