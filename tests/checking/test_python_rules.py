@@ -32,6 +32,10 @@ RELEASES: dict[str, tuple[dict[str, str], bool]] = {
     "only an upper bound": ({"py3-none-any-fast": "<3.12", "py3-none-any": ""}, False),
     "an excluded version": ({"py3-none-any-fast": "!=3.12.*", "py3-none-any": ""}, False),
     "a newer plain wheel": ({"py3-none-any-null": "", "py3-none-any": NEW}, False),
+    "a newer plain wheel with better tags": (
+        {"py3-none-any-null": "", "py3-none-any": "", "cp312-none-any": NEW},
+        False,
+    ),
     "tags for the newer Python": ({"cp313-none-any-fast": NEW, "py3-none-any": ""}, False),
     "better tags of a plain wheel": ({"cp310-abi3-{}": NEW, "py3-none-any": ""}, True),
     "worse tags of a plain wheel": ({"cp312-cp312-{}": "", "py3-none-any": NEW}, False),
