@@ -67,8 +67,10 @@ def main(arguments: list[str]) -> int:
 def agree(more: list[str]) -> int:
     """Run the tests about other tools with their newest versions; return the exit code."""
     with tempfile.TemporaryDirectory(prefix="agree-") as folder:
-        newest = ["--upgrade", "uv", "pip", "packaging", "variantlib[cli]", "--editable", "."]
-        python = prepare(Path(folder, "venv"), newest, ["test"])
+        newest = ["--upgrade", "uv", "pip", "packaging", "variantlib[cli]"]
+        # The group `test` has much more; pip would need minutes for it.
+        tests = ["pytest", "pytest-xdist", "hypothesis", "jsonschema"]
+        python = prepare(Path(folder, "venv"), [*newest, *tests, "--editable", "."], [])
         return subprocess.run([python, "tests/agree.py", *more], cwd=ROOT).returncode
 
 

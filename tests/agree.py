@@ -82,7 +82,7 @@ def main(arguments: list[str]) -> int:
     new = {name: importlib.metadata.version(name) for name in old}
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
-        pytest = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-m", "agreement"]
+        pytest = [sys.executable, "-m", "pytest", "-n", "auto", "-q", "--tb=short", "-m", "agreement"]
         modules = [path for path in sorted((ROOT / "tests").rglob("test_*.py")) if _asks(path)]
         subprocess.run([*pytest, f"--junitxml={report}", *arguments, *modules], cwd=ROOT, stdout=sys.stderr)
         found = facts(report.read_text(encoding="utf-8")) if report.exists() else []

@@ -1396,7 +1396,7 @@ RECIPES = [
         'flags = "auto"',
         'env-append = {CFLAGS = "-O3"}',
     ),
-    recipe("bad-value", "correct it", f"{RECIPE[:-5]}fsat]", RECIPE, ""),
+    recipe("bad-value", "correct it", 'env = { "" = "1" }', 'env = { SPEED = "1" }'),
     recipe("wrong-type", "replace it", "env = {A = 1}", 'env = {A = "1"}'),
     recipe(
         "bad-value",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from helpers.programs import empty_cache, run
 from helpers.sample_release import DOCUMENT, encoded, only, write_wheel
 
@@ -32,6 +33,10 @@ RELEASES: dict[str, tuple[dict[str, str], bool]] = {
     "only an upper bound": ({"py3-none-any-fast": "<3.12", "py3-none-any": ""}, False),
     "an excluded version": ({"py3-none-any-fast": "!=3.12.*", "py3-none-any": ""}, False),
     "a newer plain wheel": ({"py3-none-any-null": "", "py3-none-any": NEW}, False),
+    "a newer plain wheel with better tags": (
+        {"py3-none-any-null": "", "py3-none-any": "", "cp312-none-any": NEW},
+        False,
+    ),
     "tags for the newer Python": ({"cp313-none-any-fast": NEW, "py3-none-any": ""}, False),
     "better tags of a plain wheel": ({"cp310-abi3-{}": NEW, "py3-none-any": ""}, True),
     "worse tags of a plain wheel": ({"cp312-cp312-{}": "", "py3-none-any": NEW}, False),
@@ -55,6 +60,7 @@ def write(folder: Path, project: str, wheels: dict[str, str]) -> None:
     write_wheel(folder / f"{project}-0.9-py3-none-any.whl")
 
 
+@pytest.mark.agreement
 def test_each_release_that_uv_drops_has_an_error_and_no_other(tmp_path: Path) -> None:
     projects = [f"demo{number}" for number in range(len(RELEASES))]
     for project, (wheels, _) in zip(projects, RELEASES.values(), strict=True):

@@ -179,7 +179,7 @@ def test_an_unknown_code_is_wrong_usage_with_a_suggestion(broken: Path, option: 
     assert result.exit_code == 2
     assert (
         "unknown code or group 'emptylist' (did you mean 'empty-list'?);"
-        " known groups: format, installers, uv, pip, practice, upload;"
+        " known groups: format, installers, uv, pip, project, practice, upload;"
         " `variant-backend check --list` prints the codes\n"
     ) in result.stderr
 

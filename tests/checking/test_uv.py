@@ -287,7 +287,7 @@ def test_a_provider_that_uv_does_not_know_is_found(
         "x86_64": ("level", "v1"),
         "aarch64": ("version", "8a"),
         "tpu": ("present", "true"),
-    }.get(namespace, ("sm_arch", "90_real"))
+    }.get(namespace, ("cuda_version_lower_bound", "12.8"))
     table = {"requires": [*requires], **({"plugin-api": plugin_api} if plugin_api else {})}
     document = {
         **DOCUMENT,
@@ -339,6 +339,10 @@ VALUES = [
     ("x86_64", "level", "3", "unknown-property"),
     ("x86_64", "level", "v5", "unknown-property"),
     ("x86_64", "popcnt", "on", "unsupported-property"),
+    ("aarch64", "version", "9.0a", "unsupported-property"),
+    ("aarch64", "version", "7a", "unknown-property"),
+    ("aarch64", "version", "v8", "unknown-property"),
+    ("aarch64", "sve", "on", "unsupported-property"),
 ]
 
 
@@ -675,3 +679,32 @@ def test_a_variant_with_a_plain_name_is_found_and_uv_installs_it(tmp_path: Path)
 
 def test_the_document_has_the_labels_of_this_module() -> None:
     assert sorted(DOCUMENT["variants"]) == sorted(LABELS)
+
+
+def test_newer_gpus_get_no_variant_of_uv_exactly_where_a_warning_says_so(tmp_path: Path) -> None:
+    lists = {
+        "old": ["80_real", "90_real"],
+        "ptx": ["80_real", "90_real", "90_virtual"],
+        "same": ["120_real"],
+        "newptx": ["90_real", "120_virtual"],
+        "any": [],
+    }
+    dist = tmp_path / "dist"
+    dist.mkdir()
+    for project, values in lists.items():
+        features = {"cuda_version_lower_bound": ["12.8"], **({"sm_arch": values} if values else {})}
+        document = {
+            **DOCUMENT,
+            "default-priorities": {"namespace": ["nvidia"]},
+            "providers": {"nvidia": KNOWN_PROVIDERS["nvidia"].table.to_dict()},
+            "variants": {"fast": {"nvidia": features}},
+        }
+        write_wheel(dist / f"{project}-1.0-py3-none-any.whl")
+        write_wheel(dist / f"{project}-1.0-py3-none-any-fast.whl", document)
+        (dist / f"{project}-1.0-variants.json").write_bytes(encoded(document))
+    findings, _ = check_files([dist], {"newer-gpus"})
+    warned = {Path(finding.file).name.partition("-")[0] for finding in findings}
+    options = (*empty_cache(), *VARIANTS, "-v", "--dry-run", "--target", tmp_path / "t", "--find-links", dist)
+    output = run(*UV, *options, *lists, **hardware("13.0", "12.1", "0")).stderr
+    selected = {*re.findall(r"Selecting: (\w+)==1.0 .*-fast\.whl", output)}
+    assert warned == {*lists} - selected == {"old", "ptx"}

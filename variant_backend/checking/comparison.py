@@ -11,7 +11,9 @@ from ..formats.release import Location
 from ..variants import consistency
 from ..variants.filename import index_filename
 from ..variants.merging import combine
+from ..variants.metadata import VariantMetadata
 from ..variants.properties import Variant
+from ..variants.ranking import static_support, unsupported
 from ..wheels.payload import same_payloads
 from ..wheels.reading import WheelFile
 from . import release_rules
@@ -149,9 +151,21 @@ def _compare_wheels(files: CheckedFiles) -> None:
             for path, payload in folder.payloads.items()
         }
         problems = [*consistency.of_wheels(parts)] if parts else []
-        problems += [*of_pythons(members), *of_dependencies(members), *of_modules(modules)]
+        problems += [
+            *of_pythons(members, _supported_always(parts)),
+            *of_dependencies(members),
+            *of_modules(modules),
+        ]
         for path, problem in problems:
             files.findings.add(path, [problem])
+
+
+def _supported_always(parts: Mapping[str, VariantMetadata]) -> list[str]:
+    """Return the labels that every machine supports, in the metadata of a release's wheels."""
+    combined, _ = combine(parts) if parts else (VariantMetadata((), {}, {}), [])
+    supported = static_support(combined)
+    variants = combined.variants.values()
+    return [variant.label for variant in variants if not unsupported(variant, combined, supported)]
 
 
 def _compare_payloads(files: CheckedFiles) -> None:

@@ -7,7 +7,7 @@ wheels, unless the index page has their Requires-Python.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice, product
 from typing import TYPE_CHECKING, NamedTuple
@@ -65,11 +65,14 @@ class _Wheel(NamedTuple):
         return self.least is None or self.least < min(dropped.least, Version(f"3.{minor + 1}"))
 
 
-def of_pythons(members: Mapping[str, ComparedWheel]) -> Iterator[tuple[str, Problem]]:
+def of_pythons(
+    members: Mapping[str, ComparedWheel], always: Collection[str]
+) -> Iterator[tuple[str, Problem]]:
     """Find wheels of one release for which uv drops the release, although it could install another wheel.
 
-    *members* has the wheels by path. Yields a problem with the path of the wheel that needs a newer Python,
-    at most one for each wheel.
+    *members* has the wheels by path. Every machine supports the labels in *always*; whether it supports
+    another one is unknown. Yields a problem with the path of the wheel that needs a newer Python, at most one
+    for each wheel.
     """
     labels = _labels(members)
     wheels = [wheel for group in labels.values() for wheel in group]
@@ -77,9 +80,12 @@ def of_pythons(members: Mapping[str, ComparedWheel]) -> Iterator[tuple[str, Prob
         return
     reported = set[str]()
     for environment in islice(_environments(wheels), _MOST_ENVIRONMENTS):
-        for group in labels.values():
-            best = _first(group, environment)
+        for label, wheels_of_label in labels.items():
+            best = _first(wheels_of_label, environment)
             if best is None or best.path in reported or not best.is_dropped(environment.minor):
+                continue
+            better = (labels[each] for each in always if each in labels and _rank(each) < _rank(label))
+            if any(_first(group, environment) for group in better):
                 continue
             others = (each for each in wheels if each.replaces(best, environment.minor))
             if other := next((each for each in others if _first([each], environment)), None):
@@ -93,11 +99,15 @@ def _labels(members: Mapping[str, ComparedWheel]) -> dict[str | None, list[_Whee
     bounds = {text: uv_lower_bound(text) for text in texts}
     labels: dict[str | None, list[_Wheel]] = {}
     for path, (name, dependencies) in sorted(members.items()):
-        # The machine decides the order of the labels other than null.
-        order = 2 if name.label is None else 1 if name.label == NULL_LABEL else 0
-        wheel = _Wheel(path, name._replace(label=None), order, bounds[dependencies.requires_python])
+        least = bounds[dependencies.requires_python]
+        wheel = _Wheel(path, name._replace(label=None), _rank(name.label), least)
         labels.setdefault(name.label, []).append(wheel)
     return labels
+
+
+def _rank(label: str | None) -> int:
+    """Return the rank of a label where it is supported; the machine orders the labels other than null."""
+    return 2 if label is None else 1 if label == NULL_LABEL else 0
 
 
 def _problem(wheel: _Wheel, other: _Wheel, environment: _Environment) -> Problem:
@@ -128,8 +138,8 @@ def _minor(version: Version) -> int:
 def _first(wheels: Sequence[_Wheel], environment: _Environment) -> _Wheel | None:
     """Return the best wheel by tags and build number, None if no tag matches."""
     names = {wheel.name: wheel for wheel in reversed(wheels)}
-    best, *_ = rank(names, None, {}, _tags(environment))
-    return names[best.filename] if best.is_compatible else None
+    best = next(iter(rank(names, None, {}, _tags(environment))), None)
+    return names[best.filename] if best and best.is_compatible else None
 
 
 @lru_cache(256)

@@ -58,7 +58,7 @@ class Meaning(NamedTuple):
 class OpenValues(NamedTuple):
     """The values of a feature that has no fixed list: a *pattern*, and *examples* for messages.
 
-    *listed* says in words which of them machines list, if these are not all.
+    *listed* says in words which of them the provider's plugin lists on some machine, if these are not all.
     """
 
     pattern: str

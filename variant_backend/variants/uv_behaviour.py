@@ -147,7 +147,10 @@ def _unlisted(provider: KnownProvider, listed: Features, feature: str, texts: Se
             return Problem("unsupported-property", "", f"uv's provider {has}")
         return Problem("unknown-property", "", f"the provider {has}")
     form = provider.open_values.get(feature)
-    values = form.listed if form else one_of(listed[feature])
+    if form and not form.listed and any(re.fullmatch(form.pattern, text) for text in texts):
+        text = f"uv's provider lists only {one_of(listed[feature])} of {feature!r}"
+        return Problem("unsupported-property", "", text)
+    values = form.listed if form and form.listed else one_of(listed[feature])
     text = f"no machine supports {one_of(texts)} of {feature!r}; the provider lists {values}"
     return Problem("unknown-property", "", text)
 
