@@ -1377,7 +1377,7 @@ def recipe(code: str, remedy: str, old: str, new: str, table: str = RECIPE) -> S
 
 RECIPES = [
     Scenario(
-        "unknown-key",
+        "misspelt-table",
         "rename it to [variant]",
         swap("[varient]", "[variant]"),
         project("[variant]", "[varient]"),

@@ -168,7 +168,7 @@ def uv_lower_bound(requires_python: str) -> Version | None:
         specifiers = [*SpecifierSet(requires_python)]
     except ValueError:  # InvalidSpecifier, or more digits than Python converts
         return None
-    texts = [each.version for each in specifiers if each.operator in (">", ">=", "==", "~=")]
+    texts = [part.version for part in specifiers if part.operator in (">", ">=", "==", "~=")]
     return max((Version(text.removesuffix(".*")) for text in texts), default=None)
 
 
