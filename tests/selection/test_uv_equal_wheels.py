@@ -61,19 +61,11 @@ PLATFORM_TAGS = [
 
 def selected_by_uv(projects: Iterable[str], *options: object, **env: Any) -> dict[str, str]:
     """Return the wheel that uv selects of each project."""
-    command = (
-        "uv",
-        "pip",
-        "install",
-        "--dry-run",
-        "-v",
-        *empty_cache(),
-        "--no-config",
-        "--python",
-        sys.executable,
-    )
-    preview = ("--preview-features", "wheel-variants", "--target", "unused")
-    output = run(*command, *preview, *options, *projects, **env).stderr
+    flags, cache = ("--dry-run", "-v", "--no-config"), empty_cache()
+    where = ("--python", sys.executable, "--target", Path(cache[1], "target"))
+    preview = ("--preview-features", "wheel-variants")
+    command = ("uv", "pip", "install", *flags, *cache, *where, *preview)
+    output = run(*command, *options, *projects, **env).stderr
     return dict(re.findall(r"Selecting: (\S+)==\S+ \[\w+\] \((\S+)\)", output))
 
 

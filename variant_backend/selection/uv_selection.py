@@ -20,7 +20,7 @@ from ..variants.namespace_support import STATIC, Origin, Support
 from ..variants.providers import StaticProvider
 from ..variants.ranking import Supported, Verdict, unsupported, why_better
 from ..variants.tag_order import Order, tag_order
-from ..variants.uv_behaviour import ACCEPTED_BY_UV, uv_drops, uv_ignores, uv_never_supports
+from ..variants.uv_behaviour import dropping_uv, uv_drops, uv_ignores, uv_never_supports
 from .evaluate import Evaluation, ranked, wrong_python
 from .read_ahead import read_ahead
 from .releases import (
@@ -243,7 +243,7 @@ def _read_sources(listing: Listing) -> _IndexFiles:
 
 def _errors_in(document: IndexDocument) -> list[Problem]:
     """Return what uv considers an error in an index file; raises _FailureError if uv fails with it."""
-    problems = [problem for problem in document.problems if problem.code not in ACCEPTED_BY_UV]
+    problems = dropping_uv([*document.problems, *document.tolerated])
     if any(problem.code in (UNREADABLE, "link-hash") for problem in problems):
         raise _FailureError(*problems).within(document.place)
     return problems + (_dropped(document.metadata) if document.metadata is not None else [])
@@ -279,7 +279,9 @@ def _check_selected(evaluation: Evaluation, selected: Verdict, detected: Support
         return
     inspection = _inspected(file)
     if inspection.metadata is None or inspection.variant is None or inspection.variant_json.is_dropped_by_uv:
-        raise VariantError(*inspection.problems).within(selected.filename)
+        raise VariantError(*dropping_uv([*inspection.problems, *inspection.tolerated])).within(
+            selected.filename
+        )
     if errors := _dropped(inspection.metadata):
         raise VariantError(*errors).within(f"{selected.filename}: variant.json")
     support = uv_support(inspection.metadata, detected)
