@@ -56,7 +56,7 @@ def of_metadata(metadata: VariantMetadata) -> Iterator[Problem]:
             yield problem
     unlisted = never_supported(metadata.variants.values(), metadata.providers)
     for label, variant in sorted(metadata.variants.items()):
-        yield from uv_drops(variant)
+        yield from uv_drops(metadata, variant)
         for namespace, feature in unlisted.get(label, ()):
             place = f"variants.{label}.{namespace}.{feature}"
             text = "the provider's static-properties contain none of the variant's values"
