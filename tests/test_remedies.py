@@ -484,6 +484,11 @@ DOCUMENTS = [
         index({"variants": {"red": {"color": {"tone": ["red"]}}}, "providers": {"color": COLOR}}),
     ),
     document("undeclared-namespace", DECLARED, patch({"variants": {"safe": {"sped": None, **SAFEST}}})),
+    document(
+        "reserved-namespace",
+        "remove it there and from providers",
+        patch({"default-priorities": {"namespace": ["speed"]}, "providers": {"abi_dependency": None}}),
+    ),
     document("missing-provider", PROVIDED, patch({"providers": {"color": COLOR}})),
     document("missing-provider", PROVIDED, patch({"default-priorities": {"namespace": ["speed"]}})),
     document("provider-source", ONE_SOURCE, patch({"providers": {"speed": {"requires": None}}})),

@@ -33,7 +33,7 @@ from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.lowlevel.zip_records import MEND
 from variant_backend.publishing.index_file import plan_index
-from variant_backend.variants.metadata import DRAFT_SCHEMAS, VariantMetadata
+from variant_backend.variants.metadata import DRAFT_SCHEMAS, SCHEMA_WITHOUT_PROVIDERS, VariantMetadata
 from variant_backend.variants.metadata_reading import metadata_from_json
 from variant_backend.variants.providers import never_supported
 from variant_backend.variants.tag_coverage import covers
@@ -730,3 +730,13 @@ def test_a_fallback_covers_every_platform_where_it_installs(
     fallbacks: list[str], tags: str, expected: bool
 ) -> None:
     assert covers(fallbacks, tags) == expected
+
+
+def test_a_wheel_that_lacks_the_provider_of_its_release_has_an_error(tmp_path: Path) -> None:
+    older = {"$schema": SCHEMA_WITHOUT_PROVIDERS, "providers": None}
+    for index, code in ((DOCUMENT, "index-differs"), (patched(DOCUMENT, older), "wheels-differ")):
+        folder = tmp_path / code
+        write_release(folder, index, lambda label: only(patched(DOCUMENT, older), label))
+        if code == "wheels-differ":
+            write_wheel(folder / "demo-1.0-py3-none-any-safe.whl", only(DOCUMENT, "safe"))
+        assert code in {finding.problem.code for finding in find_problems([folder])}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from helpers.made_wheels import make_wheel
-from helpers.programs import printed
+from helpers.programs import empty_cache, printed, run
 from helpers.range_server import Server
 from helpers.sample_release import DOCUMENT, only, patched, write_release, write_wheel
 from helpers.servers import publish
@@ -456,3 +457,33 @@ def test_a_label_without_properties_ranks_beside_null(tmp_path: Path) -> None:
     folder = write_release(tmp_path, document, labels=("a", "fast", "null", "safe", "z", "zz"))
     wheels = explained("demo", "--find-links", folder)["wheels"]
     assert [wheel["label"] for wheel in wheels] == ["fast", "safe", "a", "null", "z", "zz", None]
+
+
+BUILT_WITH_TORCH: dict[str, Any] = patched(
+    DOCUMENT,
+    {
+        "default-priorities": {"namespace": ["abi_dependency", "speed"]},
+        "providers": {"abi_dependency": {"builtin": "abi_dependency"}},
+        "variants": {"torch": {"abi_dependency": {"torch": ["2.8"]}, "speed": {"mode": ["fast"]}}},
+    },
+)
+
+
+@pytest.mark.parametrize(("version", "label"), [("2.8.1", "torch"), ("2.9", "fast")])
+def test_a_declared_abi_dependency_has_its_usual_meaning(version: str, label: str, tmp_path: Path) -> None:
+    folder = write_release(tmp_path, BUILT_WITH_TORCH, labels=("fast", "null", "safe", "torch"))
+    result = explain("demo", "--find-links", folder, "--pin", f"torch=={version}")
+    assert f"demo-1.0-py3-none-any-{label}.whl is selected" in result.stdout
+    assert "namespace 'abi_dependency' is reserved" in result.stderr
+
+
+@pytest.mark.agreement
+def test_uv_does_not_drop_a_release_with_a_declared_abi_dependency(tmp_path: Path) -> None:
+    folder = write_release(tmp_path / "dist", BUILT_WITH_TORCH, labels=("fast", "null", "safe", "torch"))
+    options = (*empty_cache(), "--no-config", "--preview-features", "wheel-variants", "--no-index")
+    target = ("--target", tmp_path / "target", "--python", sys.executable)
+    run("uv", "pip", "install", *options, *target, "--find-links", folder, "demo")
+    (variant,) = (tmp_path / "target").glob("demo-1.0.dist-info/variant.json")
+    assert [*json.loads(variant.read_bytes())["variants"]] == ["fast"]
+    installer = explained("demo", "--find-links", folder, "--installer", "uv")["installer"]
+    assert installer["selected"] == FAST

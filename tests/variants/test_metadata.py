@@ -149,8 +149,11 @@ def changed(**changes: Any) -> dict[str, Any]:
         ),
         (changed(**{"default-priorities": {"namespace": ["a", "b"]}}), ["providers.b: missing"]),
         (
-            changed(**{"default-priorities": {"namespace": ["abi_dependency"]}}),
-            ["default-priorities.namespace[0]: namespace 'abi_dependency' is reserved"],
+            changed(
+                **{"default-priorities": {"namespace": ["a", "abi_dependency"]}},
+                providers={**GOOD["providers"], "abi_dependency": {"builtin": "abi_dependency"}},
+            ),
+            ["default-priorities.namespace: namespace 'abi_dependency' is reserved"],
         ),
         (
             changed(variants={"x": {"aa": {"f": ["2"]}}}),

@@ -127,6 +127,12 @@ FORMAT_RULES: Mapping[str, Rule] = {
         "The value of $schema is the URL of a draft, and the rest is valid in the current format.",
         "run `variant-backend upgrade --in-place FILE`",
     ),
+    "reserved-namespace": Rule(
+        (FORMAT,),
+        WARNING,
+        "The reserved namespace abi_dependency is in default-priorities.namespace.",
+        "remove it there and from providers",
+    ),
     "undeclared-namespace": format_rule(
         "A namespace is not in default-priorities.namespace.", "add it there, or correct its spelling"
     ),

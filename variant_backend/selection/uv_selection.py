@@ -267,7 +267,8 @@ def _lower_bounds(file: File) -> str | None:
 
 def _dropped(metadata: VariantMetadata) -> list[Problem]:
     """Return what uv considers an error in a document that is valid by the format."""
-    return [problem for _, variant in sorted(metadata.variants.items()) for problem in uv_drops(variant)]
+    variants = [variant for _, variant in sorted(metadata.variants.items())]
+    return [problem for variant in variants for problem in uv_drops(metadata, variant)]
 
 
 def _check_selected(evaluation: Evaluation, selected: Verdict, detected: Supported, target: Target) -> None:

@@ -56,7 +56,7 @@ def of_metadata(metadata: VariantMetadata) -> Iterator[Problem]:
             yield problem
     unlisted = never_supported(metadata.variants.values(), metadata.providers)
     for label, variant in sorted(metadata.variants.items()):
-        yield from uv_drops(variant)
+        yield from uv_drops(metadata, variant)
         for namespace, feature in unlisted.get(label, ()):
             place = f"variants.{label}.{namespace}.{feature}"
             text = "the provider's static-properties contain none of the variant's values"
@@ -114,14 +114,32 @@ def has_known_plugin(namespace: str, metadata: VariantMetadata) -> bool:
 
 def of_wheels(parts: Mapping[str, VariantMetadata]) -> Iterator[tuple[str, Problem]]:
     """Find conflicts between the wheels of one release; yield each with the name of the wheel."""
-    for first, second, problem in combine(parts)[1]:
+    combined, conflicts = combine(parts)
+    for first, second, problem in conflicts:
         yield second, Problem(problem.code, problem.place, f"conflicts with {first}: {problem.text}")
+    for name, part in sorted(parts.items()):
+        for namespace in _lacking(part, combined):
+            text = "missing, although the variant uses the namespace and another wheel has its provider"
+            yield name, Problem("wheels-differ", f"providers.{namespace}", text)
+
+
+def _lacking(part: VariantMetadata, release: VariantMetadata) -> list[str]:
+    """Return the namespaces that a wheel uses, and whose provider is only in the metadata of its *release*.
+
+    uv selects the wheel by the release's provider, and fails with its own metadata.
+    """
+    used = {name for variant in part.variants.values() for name in variant.namespaces()}
+    return sorted(name for name in used if name in release.providers and name not in part.providers)
 
 
 def of_index(index: VariantMetadata, parts: Mapping[str, VariantMetadata]) -> Iterator[Problem]:
     """Compare an index-level file with the wheels of its release; yield each difference once."""
     first: dict[tuple[str, str], str] = {}
+    in_wheels = {namespace for part in parts.values() for namespace in part.providers}
     for name, part in sorted(parts.items()):
+        for namespace in _lacking(part, index):
+            if namespace not in in_wheels:
+                first.setdefault((f"providers.{namespace}", "missing in the wheel"), name)
         for _, _, problem in conflicts_with_index(index, part, name):
             first.setdefault((problem.place, problem.text), name)
         missing = part.namespaces[len(index.namespaces) :]

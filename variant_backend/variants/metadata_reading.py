@@ -148,10 +148,10 @@ def read_variant_table(document: Document, data: object) -> VariantMetadata:
 
 
 def check_namespace(text: str) -> None:
-    """Check a namespace in default-priorities. Raises VariantError if it is invalid."""
+    """Check a namespace that is not reserved. Raises VariantError if it is invalid."""
     check_name(text, "namespace")
     if text == ABI_DEPENDENCY:
-        raise VariantError(f"namespace {text!r} is reserved and cannot have a priority")
+        raise VariantError(f"namespace {text!r} is reserved")
 
 
 def _read_sections(
@@ -194,7 +194,12 @@ def _read_namespaces(document: Document, top: dict[str, object]) -> tuple[str, .
     if _PRIORITIES not in top:
         return ()
     place = f"{_PRIORITIES}.namespace"
-    return document.strings(priorities.get("namespace"), place, check_namespace, code="bad-name")
+    listed = priorities.get("namespace")
+    namespaces = document.strings(listed, place, lambda text: check_name(text, "namespace"), code="bad-name")
+    if ABI_DEPENDENCY in namespaces:  # as in documents of variantlib
+        text = f"namespace {ABI_DEPENDENCY!r} is reserved and needs neither a priority nor a provider"
+        document.tolerate(place, text, code="reserved-namespace", remedy="remove it there and from providers")
+    return namespaces
 
 
 def _read_variant(document: Document, label: str, value: object) -> Variant | None:

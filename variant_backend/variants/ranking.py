@@ -243,7 +243,7 @@ class _Ranks:
         # All supported values, best first; namespaces without a priority rank last.
         self._ranks = [
             FeatureRank(first, second, third, Property(namespace, feature, value))
-            for first, namespace in enumerate([*namespaces, ABI_DEPENDENCY])
+            for first, namespace in enumerate(dict.fromkeys([*namespaces, ABI_DEPENDENCY]))
             for second, (feature, values) in enumerate(supported.get(namespace, {}).items())
             for third, value in enumerate(values)
         ]

@@ -48,6 +48,7 @@ _ACCEPTED = {
     "ignored-null",
     "no-values",
     "no-properties",
+    "reserved-namespace",
     "bad-requirement",
     "bad-plugin-api",
 }
@@ -98,16 +99,16 @@ def uv_ignores(wheel: WheelFilename) -> Problem | None:
     return None
 
 
-def uv_drops(variant: Variant) -> Iterator[Problem]:
+def uv_drops(metadata: VariantMetadata, variant: Variant) -> Iterator[Problem]:
     """Find properties of a *variant* that the format allows, but for which uv drops the whole version."""
-    if ABI_DEPENDENCY in variant.namespaces():
-        text = f"uv requires every namespace in default-priorities, where {ABI_DEPENDENCY!r} is not allowed"
+    if ABI_DEPENDENCY in variant.namespaces() - {*metadata.namespaces}:
+        text = f"uv requires every namespace in default-priorities, where {ABI_DEPENDENCY!r} is reserved"
         yield Problem("abi-dependency", f"variants.{variant.label}.{ABI_DEPENDENCY}", text)
 
 
 def uv_never_selects(metadata: VariantMetadata, variant: Variant) -> list[Problem]:
     """Return why uv never selects *variant* on any machine; empty if it may."""
-    namespaces = sorted(variant.namespaces() - {ABI_DEPENDENCY})
+    namespaces = sorted(variant.namespaces().intersection(metadata.namespaces))
     reasons = [uv_never_supports(metadata, namespace) for namespace in namespaces]
     unlisted = [
         Problem(
