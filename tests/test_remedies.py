@@ -469,8 +469,8 @@ DOCUMENTS = [
     document("duplicate-value", "remove one of them", patch({"variants": {"fast": FASTEST}})),
     document("unsorted-values", "sort them", patch({"variants": {"fast": EITHER}})),
     document("bad-name", LOWER, patch({"variants": {"fast": FASTEST}})),
-    document("unknown-schema", UPGRADE, command(f"upgrade --in-place {INDEX}")),
-    document("draft-schema", UPGRADE, command(f"upgrade --in-place {INDEX}")),
+    document("unknown-schema", UPGRADE.replace("FILE", INDEX), command(f"upgrade --in-place {INDEX}")),
+    document("draft-schema", UPGRADE.replace("FILE", INDEX), command(f"upgrade --in-place {INDEX}")),
     document(
         "unknown-schema",
         NEWER,

@@ -12,6 +12,8 @@ from ..lowlevel.urls import is_http
 from .codes import RULES
 from .input_files import folder_of, release_folder
 
+_UPGRADES = " --in-place FILE`"  # the end of a remedy for one file
+
 
 class Finding(NamedTuple):
     """A file and a problem in it; the code of the problem is a key of `RULES`."""
@@ -33,6 +35,7 @@ class Finding(NamedTuple):
             return cls(file, problem._replace(remedy=remedy))
         if not problem.remedy and " DIR`" in remedy:
             remedy = remedy.replace(" DIR`", f" {release_folder(file)}`")
+        remedy = remedy.replace(_UPGRADES, f" --in-place {shlex.quote(file)}`")
         return cls(file, problem._replace(remedy=remedy).naming(file))
 
     @property
@@ -43,8 +46,9 @@ class Finding(NamedTuple):
     @property
     def general_problem(self) -> Problem:
         """The problem without the name of the file in its remedy: equal problems of files are equal."""
-        remedy = self.problem.remedy or ""
-        return self.problem._replace(remedy=remedy.replace(f" {shlex.quote(self.file)} ", " WHEEL "))
+        name, remedy = shlex.quote(self.file), self.problem.remedy or ""
+        remedy = remedy.replace(f" {name} ", " WHEEL ").replace(f" --in-place {name}`", _UPGRADES)
+        return self.problem._replace(remedy=remedy)
 
     def to_dict(self) -> dict[str, str | None]:
         """Return the finding as JSON data."""
@@ -62,7 +66,7 @@ class Finding(NamedTuple):
 def grouped(findings: Iterable[Finding]) -> list[tuple[Finding, list[str]]]:
     """Return the findings with all files of each: equal problems of several files are one finding.
 
-    Then its remedy has the word WHEEL instead of one file. Problems are in the order of their first files.
+    Then its remedy has the word WHEEL or FILE instead of one file. Problems are in the order of their first files.
     """
     groups: dict[Problem, list[Finding]] = {}
     for finding in findings:
