@@ -166,6 +166,12 @@ def test_a_valid_index_has_no_finding_from_any_starting_folder(dist: Path, monke
     assert [*map(codes, places), codes(Path())] == [{"missing-index", "dead-link"}, *[{"dead-link"}] * 4]
 
 
+def test_a_dead_link_names_the_missing_file_once(dist: Path) -> None:
+    (dist / INDEX).unlink()
+    (text,) = {each.problem.text for each in find_problems([dist]) if each.problem.code == "dead-link"}
+    assert text == f"{dist / INDEX}: file not found"
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_a_change_of_a_valid_index_is_found(name: str, dist: Path) -> None:
     case = CASES[name]

@@ -98,4 +98,4 @@ def _of_copy(place: str, path: Path, hashes: Mapping[str, str]) -> Iterator[Prob
 
 def _dead_link(place: str, path: Path, error: VariantError) -> Problem:
     """Return the problem of a link whose file cannot be read."""
-    return error.problems[0].within(path).at(place, "dead-link")
+    return error.problems[0]._replace(place=str(path)).at(place, "dead-link")
