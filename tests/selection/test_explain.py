@@ -441,7 +441,7 @@ def test_null_for_an_optional_key_means_no_key(tmp_path: Path) -> None:
     document["providers"]["speed"] |= {"optional": None, "feature-order": None, "requires": None}
     result = explain("demo", "--find-links", write_release(tmp_path, document))
     assert f"{FAST} is selected" in result.stdout
-    assert "providers.speed.optional: null; leave the key out" in result.stderr
+    assert "providers.speed.optional: expected a value, got null; leave the key out" in result.stderr
 
 
 def test_the_last_of_two_entries_with_the_same_name_counts(tmp_path: Path) -> None:

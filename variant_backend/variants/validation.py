@@ -229,7 +229,9 @@ def without_null(
     """
     for key in [key for key, value in table.items() if value is None]:
         code = "ignored-null" if key in ignored else "null-value"
-        document.tolerate(join(place, key), "null; leave the key out", code=code)
+        document.tolerate(
+            join(place, key), "expected a value, got null", code=code, remedy="leave the key out"
+        )
     return {key: value for key, value in table.items() if value is not None}
 
 
