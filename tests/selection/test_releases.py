@@ -98,7 +98,7 @@ def test_an_index_file_is_used_only_if_the_page_lists_it(server: Server) -> None
     page(server.folder, *listed(files, FAST, PLAIN))
     listing = listing_in(index_urls=(server.url,))
     (reason,) = evaluated(listing).verdicts[-1].reasons
-    assert str(reason) == "label: the source has no index file (*-variants.json)"
+    assert str(reason) == "label: the source has no valid index file (*-variants.json)"
     page(server.folder, *listed(files))
     verdicts = evaluated(listing_in(index_urls=(server.url,))).verdicts
     assert [verdict.filename.label for verdict in verdicts] == ["fast", "safe", "null", None]

@@ -189,7 +189,7 @@ def test_a_label_missing_in_the_index_file_is_excluded(label: str) -> None:
     )
     (verdict,) = rank([wheel(label)], None, {}, ANY)
     assert verdict.reasons == (
-        Problem("unknown-label", "label", "the source has no index file (*-variants.json)"),
+        Problem("unknown-label", "label", "the source has no valid index file (*-variants.json)"),
     )
 
 

@@ -260,7 +260,9 @@ class _Ranks:
 
     def _of(self, label: str) -> tuple[tuple[FeatureRank, ...], tuple[Problem, ...]]:
         if self._metadata is None:
-            return (), (Problem("unknown-label", "label", "the source has no index file (*-variants.json)"),)
+            return (), (
+                Problem("unknown-label", "label", "the source has no valid index file (*-variants.json)"),
+            )
         variant = self._metadata.variants.get(label)
         if variant is None:
             return (), (Problem("unknown-label", "label", f"the index file does not define {label!r}"),)
