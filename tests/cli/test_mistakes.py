@@ -393,7 +393,7 @@ MISTAKES = [
         "index file missing",
         "explain demo -f unindexed -l fast",
         0,
-        ("EXCLUDED", "no index file", "(*-variants.json)"),
+        ("EXCLUDED", "no valid index file", "(*-variants.json)"),
     ),
     Mistake(
         48,

@@ -66,7 +66,8 @@ class Finding(NamedTuple):
 def grouped(findings: Iterable[Finding]) -> list[tuple[Finding, list[str]]]:
     """Return the findings with all files of each: equal problems of several files are one finding.
 
-    Then its remedy has the word WHEEL or FILE instead of one file. Problems are in the order of their first files.
+    Then its remedy has the word WHEEL or FILE instead of one file. Problems are in the order of their
+    first files.
     """
     groups: dict[Problem, list[Finding]] = {}
     for finding in findings:
