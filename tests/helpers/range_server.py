@@ -30,6 +30,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     """Answers GET and HEAD, with one range, like the servers of package indexes."""
 
     server: Server
+    is_json = False
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: object) -> None:
@@ -44,7 +45,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self) -> None:
         path = self.server.folder / re.sub(r"[?#].*", "", self.path).strip("/").replace("%2B", "+")
         if path.is_dir():
-            path /= "index.html"
+            path /= "index.json" if (path / "index.json").exists() else "index.html"
+        self.is_json = path.suffix == ".json"
         if self.server.misbehave(self, None):
             return
         if not path.exists():
@@ -69,8 +71,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def send(
         self, status: int, data: bytes, headers: dict[str, str] | None = None, length: int | None = None
     ) -> None:
-        content = self.server.folder / self.path.strip("/")
-        kind = "application/vnd.pypi.simple.v1+json" if content.suffix == ".json" else "text/html"
+        kind = "application/vnd.pypi.simple.v1+json" if self.is_json else "text/html"
         told = {"Content-Type": kind, "Content-Length": str(len(data) if length is None else length)}
         self.server.requests.append((self.command, self.path, self.headers.get("Range", ""), len(data)))
         self.send_response(status)
