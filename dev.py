@@ -1,19 +1,23 @@
-"""The project's chores, on any machine with Python and pip: demo, test, lint, bench, projects.
+"""The project's chores, on any machine with Python and pip: demo, test, lint, bench, agree, projects.
 
     python3 dev.py demo     build three variants of an example and install the best one for this machine
     python3 dev.py test     run all tests; further arguments are passed to pytest, such as -m "not slow"
     python3 dev.py lint     check the style, the types, the spelling and the wording
     python3 dev.py bench    run the benchmarks
+    python3 dev.py agree    check that the newest uv, pip, packaging and variantlib behave as measured
     python3 dev.py projects build ten real projects, and compare the run times of their variants
 
 Each creates the virtual environment `.venv` if it is missing, and installs the required packages there. The
-peer of the benchmarks has an environment of its own, `.venv-bench`, as it needs other versions.
+peer of the benchmarks has an environment of its own, `.venv-bench`, as it needs other versions. `agree` uses
+a new one, and removes it.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
 import venv
 from pathlib import Path
 
@@ -24,10 +28,12 @@ TEXTS = ["variant_backend", "tests", "docs", "benchmarks", "examples", "dev.py"]
 
 def main(arguments: list[str]) -> int:
     """Run one chore; return its exit code."""
-    if not arguments or arguments[0] not in ("demo", "test", "lint", "bench", "projects"):
+    if not arguments or arguments[0] not in ("demo", "test", "lint", "bench", "agree", "projects"):
         print(__doc__)
         return 2
     chore, *more = arguments
+    if chore == "agree":
+        return agree(more)
     groups = {
         "demo": ["demo"],
         "test": ["test"],
@@ -39,9 +45,10 @@ def main(arguments: list[str]) -> int:
     if chore == "bench":
         peer = Path(prepare(ROOT / ".venv-bench", [], ["bench"]))
         more = ["--variantlib", str(peer.with_name(f"variantlib{peer.suffix}")), *more]
+    workers = (os.cpu_count() or 1) + 1  # one more than cores, as tests also wait for servers and disks
     commands = {
         "demo": [[python, "examples/demo.py"]],
-        "test": [[python, "-m", "pytest", "-n", "auto", "--dist", "worksteal", *more]],
+        "test": [[python, "-m", "pytest", "-n", str(workers), "--dist", "worksteal", *more]],
         "lint": [
             [python, "-m", "ruff", "check"],
             [python, "-m", "ruff", "format", "--check"],
@@ -55,6 +62,16 @@ def main(arguments: list[str]) -> int:
     # All commands run: an error of style does not hide one of types.
     codes = [subprocess.run(command, cwd=ROOT).returncode for command in commands]
     return int(any(codes))
+
+
+def agree(more: list[str]) -> int:
+    """Run the tests about other tools with their newest versions; return the exit code."""
+    with tempfile.TemporaryDirectory(prefix="agree-") as folder:
+        newest = ["--upgrade", "uv", "pip", "packaging", "variantlib[cli]"]
+        # The group `test` has much more; pip would need minutes for it.
+        tests = ["pytest", "pytest-xdist", "hypothesis", "jsonschema"]
+        python = prepare(Path(folder, "venv"), [*newest, *tests, "--editable", "."], [])
+        return subprocess.run([python, "tests/agree.py", *more], cwd=ROOT).returncode
 
 
 def prepare(environment: Path, packages: list[str], groups: list[str]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from helpers.compiled_cache import fill, only_one_process
 from helpers.json_output import check_outputs
 from helpers.programs import run
 from helpers.range_server import Server
@@ -54,12 +55,20 @@ def _hashes_are_remembered_elsewhere(tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
-def own_wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A wheel of this checkout that isolated build environments find without PyPI."""
-    folder = tmp_path_factory.mktemp("own-wheel")
-    run("uv", "build", "--quiet", "--wheel", "--out-dir", folder, ROOT)
+def own_wheel(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Path]:
+    """A wheel of this checkout that isolated build environments find without PyPI, and a cache for uv."""
+    cache = pytestconfig.cache.mkdir("uv")
+    parallel = "PYTEST_XDIST_WORKER" in os.environ
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if parallel else base) / "own-wheel"  # that of all parallel processes
+    with only_one_process(folder.with_suffix(".lock")), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UV_CACHE_DIR", str(cache))
+        if not folder.exists():
+            run("uv", "build", "--quiet", "--wheel", "--out-dir", folder, ROOT)
+            fill(cache, base / "packages", *folder.glob("*.whl"))
     (wheel,) = folder.glob("*.whl")
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UV_CACHE_DIR", str(cache))
         for variable, separator in (("PIP_FIND_LINKS", " "), ("UV_FIND_LINKS", ",")):
             patch.setenv(variable, separator.join(filter(None, [folder.as_uri(), os.environ.get(variable)])))
         yield wheel

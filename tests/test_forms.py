@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +13,6 @@ import pytest
 import variant_backend
 
 PACKAGE = Path(variant_backend.__file__).parent
-TREES = {
-    path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", "."): ast.parse(
-        path.read_text(encoding="utf-8")
-    )
-    for path in PACKAGE.rglob("*.py")
-}
 # The modules that parse filenames of wheels: listings, paths, URLs, lock files.
 EDGES = {
     "formats.release",
@@ -40,8 +35,19 @@ CONCEPTS = {
 READERS_OF_TEXT = {"startswith", "endswith", "removeprefix", "removesuffix", "partition", "split", "find"}
 
 
+@functools.cache
+def trees() -> dict[str, ast.Module]:
+    """Return the syntax tree of each module; parsing all of them takes a second."""
+    return {
+        path.relative_to(PACKAGE).with_suffix("").as_posix().replace("/", "."): ast.parse(
+            path.read_text(encoding="utf-8")
+        )
+        for path in PACKAGE.rglob("*.py")
+    }
+
+
 def nodes(*kinds: type[ast.AST]) -> Iterator[tuple[str, ast.AST]]:
-    for module, tree in TREES.items():
+    for module, tree in trees().items():
         yield from ((module, node) for node in ast.walk(tree) if isinstance(node, kinds))
 
 

@@ -68,7 +68,7 @@ RESERVED = {
     "truststore": {"lowlevel.certificates"},
     "urllib.request": {"lowlevel.http", "lowlevel.connections"},
     "http.client": {"lowlevel.http", "lowlevel.connections"},
-    "ctypes": {"machine.nvidia", "machine.x86_64"},
+    "ctypes": {"machine.nvidia", "machine.sysctl", "machine.x86_64"},
 }
 # Modules with values and pure functions, in addition to `variants` ...
 PURE = {
@@ -177,6 +177,7 @@ READERS = {
     "schema",
     "building.matrix",
     "building.variant_build",
+    "machine.aarch64",
     "machine.tpu",
     "machine.x86_64",
     "wheels.distributions",

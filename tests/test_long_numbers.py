@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from helpers.sample_release import DOCUMENT, PLAIN, patched, write_release, write_wheel
+from packaging.tags import Tag
 
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.machine.trusted_plugins import TrustedPackage, objection, trusting
+from variant_backend.variants.filename import WheelFilename
 from variant_backend.variants.providers import PluginProvider
+from variant_backend.variants.ranking import rank
 
 LONG = "1" * 5000
 
@@ -39,6 +42,12 @@ def test_a_wheel_of_others_crashes_no_selection(dist: Path, field: str) -> None:
     run("explain demo --find-links dist --installer uv", code=0)
     run("check dist", code=0)
     run("stub dist --base-url https://wheels.example.org -o out", code=0)
+
+
+def test_build_numbers_of_others_crash_no_ranking() -> None:
+    wheels = [WheelFilename("demo", "1.0", build, "py3-none-any", None) for build in (LONG, "2", f"0{LONG}a")]
+    ranks = [verdict.filename.build for verdict in rank(wheels, None, {}, [Tag("py3", "none", "any")])]
+    assert ranks == [f"0{LONG}a", LONG, "2"]
 
 
 def test_a_provider_of_others_crashes_no_command(dist: Path) -> None:

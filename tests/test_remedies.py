@@ -50,10 +50,11 @@ from helpers.remedies import (
     wheel,
 )
 from helpers.rules_page import OTHERS
-from helpers.sample_release import DOCUMENT
+from helpers.sample_release import DOCUMENT, SDIST, made_sdist
 from helpers.unsound_wheels import LOCAL_IN_FILENAME, UNSOUND
 
 import variant_backend
+from variant_backend import __version__
 from variant_backend.checking.codes import GROUPS, RULES
 from variant_backend.cli.main import main
 from variant_backend.formats.toml_read import parse_toml
@@ -98,6 +99,15 @@ name = "demo"
 version = "1.0"
 {VARIANTS}"""
 
+NOT_WRAPPED = (
+    "run `variant-backend init dist`; if you only use `make-variant` on finished wheels,"
+    " use --ignore not-wrapped"
+)
+NEWER_GPUS = (
+    "add 100_virtual, 110_virtual, 120_virtual to a variant that has PTX, or add a variant for these GPUs"
+)
+OLD_AND_NEW = ["100_virtual", "110_virtual", "120_virtual", "80_real", "90_real", "90_virtual"]
+KNOWN_LABEL = "define the label there, or correct its spelling"
 SPEED = {"static-properties": {"mode": ["fast", "safe"]}}
 COLOR = {"static-properties": {"tone": ["red"]}}
 TWO_FEATURES = {
@@ -125,6 +135,8 @@ STRIP = "run `make-variant` with --strip-local-version, which takes the version 
 NO_PROVIDER = f'add a provider for the namespace; in JSON, also write "$schema": "{SCHEMA_WITH_PROVIDERS}"'
 ONE_SOURCE = "use either static-properties or requires, and only the keys that belong to it"
 OTHER_SOURCE = "use static-properties or requires"
+SCHEMA = "write the $schema of the version with providers"
+PROPERTIES = "add properties or use the label 'null'"
 LISTED = "add a value to static-properties, or correct its spelling"
 DECLARED = "add it there, or correct its spelling"
 PROVIDED = "add a provider, or remove the namespace from default-priorities"
@@ -134,6 +146,7 @@ REPAGE = "remove the project's pages, and write new ones with `variant-backend i
 FALLBACK = "add a null variant or a plain wheel for the platform"
 PLAIN_OR_SDIST = "add a plain wheel for the platform, or a dispatching sdist (`variant-backend stub`)"
 STUB = command("stub dist --base-url https://example.org -o dist")
+BUILD_SDIST = add(files({f"dist/{SDIST}": made_sdist()}))
 UNDECIDABLE = "test variant_label or variant_features instead, or define one label for each value"
 OLDER = (
     'write requires-python = ">=3.10", or run `variant-backend init dist --undo` and use `make-variant` on'
@@ -396,10 +409,41 @@ DOCUMENTS = [
         files({INDEX: json.dumps(DOCUMENT).replace(": {}", ": ")}),
     ),
     document(
-        "duplicate-key",
+        "duplicate-entry",
         "remove one of them",
         swap('"null": {}, "null": {}', '"null": {}'),
         files({INDEX: json.dumps(DOCUMENT).replace('"null": {}', '"null": {}, "null": {}')}),
+    ),
+    document(
+        "duplicate-key", "remove one of them", swap('"namespace": ["speed"], "namespace"', '"namespace"')
+    ),
+    document("null-value", "leave the key out", swap(', "optional": null', "")),
+    document("schema-without-providers", SCHEMA, patch({"$schema": SCHEMA_WITH_PROVIDERS})),
+    document("schema-without-providers", SCHEMA, patch({"providers": None})),
+    document("no-values", "add a value, or remove it", patch({"providers": {"speed": TWO_FEATURES}})),
+    document(
+        "no-values",
+        "add a value, or remove it",
+        patch({"providers": {"speed": {"static-properties": {"size": None}, "feature-order": None}}}),
+    ),
+    document(
+        "no-properties",
+        "add a feature, or remove the namespace",
+        patch({"variants": {"fast": {"color": None}}}),
+        index(
+            {
+                "variants": {"fast": {"color": {}}},
+                "default-priorities": {"namespace": ["speed", "color"]},
+                "providers": {"color": COLOR},
+            }
+        ),
+    ),
+    document("no-properties", PROPERTIES, patch({"variants": {"other": EITHER}})),
+    document("no-properties", PROPERTIES, patch({"variants": {"other": None, "null": {}}})),
+    document(
+        "unusable-provider",
+        "correct the provider's entry",
+        patch({"providers": {"speed": {"requires": None, "static-properties": {"mode": ["fast", "safe"]}}}}),
     ),
     document("wrong-type", "replace it", patch({"default-priorities": {"namespace": ["speed"]}})),
     document(
@@ -425,6 +469,7 @@ DOCUMENTS = [
     document("unsorted-values", "sort them", patch({"variants": {"fast": EITHER}})),
     document("bad-name", LOWER, patch({"variants": {"fast": FASTEST}})),
     document("unknown-schema", UPGRADE, command(f"upgrade --in-place {INDEX}")),
+    document("draft-schema", UPGRADE, command(f"upgrade --in-place {INDEX}")),
     document(
         "unknown-schema",
         NEWER,
@@ -463,18 +508,6 @@ DOCUMENTS = [
         patch({"variants": {"null": {"speed": None}}}),
     ),
     document(
-        "null-variant",
-        "add properties or use the label 'null'",
-        patch({"variants": {"other": EITHER}}),
-        index({"variants": {"other": {}}}),
-    ),
-    document(
-        "null-variant",
-        "add properties or use the label 'null'",
-        patch({"variants": {"other": None, "null": {}}}),
-        index({"variants": {"other": {}, "null": None}}),
-    ),
-    document(
         "abi-dependency",
         "remove it until installers support it",
         patch({"variants": {"fast": {"abi_dependency": None}}}),
@@ -483,18 +516,18 @@ DOCUMENTS = [
     document(
         "unknown-property",
         "correct the spelling of the feature and its values",
-        patch(
-            {"variants": {"cuda": {"nvidia": {"cuda_version": None, "cuda_version_lower_bound": ["12.8"]}}}}
-        ),
+        patch({"variants": {"cuda": {"nvidia": {"cuda_version_lower_bound": ["12.8"]}}}}),
     ),
     document(
         "unsupported-property",
         "use a property that uv supports, or --ignore unsupported-property",
-        patch({"variants": {"cuda": {"nvidia": {"sm_arch": ["100_real"]}}}}),
+        patch({"variants": {"popcnt": {"x86_64": {"popcnt": None, "level": ["v2"]}}}}),
     ),
     document(
         "unsupported-property", "use a property that uv supports, or --ignore unsupported-property", nothing
     )._replace(again=f"check {INDEX} --ignore unsupported-property"),
+    document("newer-gpus", NEWER_GPUS, patch({"variants": {"cuda": {"nvidia": {"sm_arch": OLD_AND_NEW}}}})),
+    document("newer-gpus", NEWER_GPUS, patch({"variants": {"new": {"nvidia": {"sm_arch": ["120_real"]}}}})),
     document(
         "unknown-provider",
         "use static-properties if the values are few and known",
@@ -590,6 +623,13 @@ RELEASES = [
         "check dist wheels",
         "check wheels",
     ),
+    Scenario(
+        "python-differs",
+        "give all wheels of the release the same Requires-Python",
+        in_turn(rebuild, remove("dist/demo-1.0-py3-none-any-fast.whl")),
+    ),
+    Scenario("bad-sdist", RULES["bad-sdist"].remedy, BUILD_SDIST),
+    Scenario("sdist-identity", RULES["sdist-identity"].remedy, BUILD_SDIST),
     Scenario("no-fallback", FALLBACK, add(wheel(f"dist/{WINDOWS}-null.whl", "null"))),
     Scenario("no-fallback", FALLBACK, add(wheel(f"dist/{WINDOWS}.whl"))),
     Scenario("fallback-from-sdist", FALLBACK, add(wheel(f"dist/{NULL}", "null"))),
@@ -620,11 +660,36 @@ PROJECTS = [
         swap('"hatchling.build"', '"variant_backend.hooks"'),
         project("variant_backend.hooks", "hatchling.build"),
     ),
+    Scenario("misspelt-table", "rename it to [variant]", swap("[varient]", "[variant]")),
     Scenario(
-        "build-system",
+        "misspelt-table",
+        "move its keys to [variant], and remove it",
+        swap("[variants]\n", ""),
+        project("default-priorities", "[variants]\ndefault-priorities"),
+    ),
+    Scenario(
+        "build-requires",
         'add "variant-backend" to the list',
         swap('"setuptools"]', '"setuptools", "variant-backend"]'),
         project(', "variant-backend"', ""),
+    ),
+    Scenario("build-requires", "remove the marker", swap("; sys_platform == 'linux'", "")),
+    *(
+        Scenario(
+            "build-requires",
+            f"admit {__version__}, or update variant-backend",
+            follow,
+            project('"variant-backend"', '"variant-backend>=99"'),
+        )
+        for follow in (swap(">=99", f">={__version__}"), swap(">=99", ""))
+    ),
+    Scenario("not-wrapped", NOT_WRAPPED, command("init dist")),
+    Scenario("not-wrapped", NOT_WRAPPED, nothing, again="check dist --ignore not-wrapped"),
+    Scenario("unknown-recipe", KNOWN_LABEL, swap("fsat", "fast")),
+    Scenario(
+        "unknown-recipe",
+        KNOWN_LABEL,
+        swap("variants.fast", 'variants.fsat = { speed = { mode = ["safe"] } }\nvariants.fast'),
     ),
     Scenario(
         "build-system",

@@ -452,12 +452,14 @@ def test_the_printed_schema_accepts_the_examples(example: Path, printed: Path) -
 
 
 @pytest.mark.slow
-def test_sdist_and_wheel_contain_the_schemas_and_the_entry_point(tmp_path: Path) -> None:
+def test_sdist_and_wheel_contain_schemas_rules_and_entry_point(tmp_path: Path) -> None:
     run("uv", "build", "--quiet", "--out-dir", tmp_path, ROOT)  # the wheel is built from the sdist
     (path,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(path) as wheel:
         for name in TABLES:
             content = wheel.read(f"variant_backend/schemas/{name}.schema.json")
             assert json.loads(content) == table_schema(name)
+        rules = wheel.read("variant_backend/checking/rules.md")
+        assert rules == (ROOT / "docs" / "rules.md").read_bytes()
         (points,) = [name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt")]
         assert "[validate_pyproject.tool_schema]\nvariant-backend = " in wheel.read(points).decode()

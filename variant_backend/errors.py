@@ -103,10 +103,10 @@ def one_of(known: Iterable[str]) -> str:
     return ", ".join(known) or "(none)"
 
 
-def shortened(values: Sequence[str]) -> str:
-    """Return a list of values for a message, with only the number of the last ones if there are many."""
-    more = len(values) - _MOST_VALUES
-    return ", ".join(values[:_MOST_VALUES]) + (f" and {more} more" if more > 0 else "")
+def shortened(values: Sequence[str], most: int = _MOST_VALUES) -> str:
+    """Return a list of values for a message, with only the number of those after the first *most*."""
+    more = len(values) - most
+    return ", ".join(values[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def did_you_mean(name: str, known: Iterable[str], *, similarity: float = 0.6) -> str:

@@ -30,6 +30,7 @@ EPOCH = "1700000000"
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_wheel")]
 
 WRAPPED = [name for name in EXAMPLES if name != "in-tree"]  # that one has a copy of this package
+ISOLATED = "flit-core"  # pip builds this one in isolation, which takes long; uv and build isolate all of them
 # Frontends differ in the hooks that they call, and these backends in the hooks that they have.
 DIFFERENT = ["setuptools", "hatchling", "meson-python", "scikit-build-core"]
 
@@ -267,11 +268,31 @@ def test_frontends_show_the_error_for_a_misspelt_label(tmp_path: Path, frontend:
     assert not list(out.glob("*.whl"))
 
 
+def build_environment(name: str, project: Path) -> tuple[Path, list[str], Any]:
+    """Create an environment beside a project; return its Python, and the options and variables for pip.
+
+    It has the build requirements of the project, as they take long to install in pip's isolation. One
+    project is built in isolation.
+    """
+    python = new_environment(project.parent / "environment")
+    if name == ISOLATED:
+        return python, [], {}
+    more = {"meson-python": ["ninja"], "hatchling": ["editables"]}.get(name, [])
+    required = [*ProjectBuilder(project).build_system_requires, *more]
+    run("uv", "pip", "install", "--quiet", "--python", python, *required)
+    return (
+        python,
+        ["--no-build-isolation"],
+        {"PATH": os.pathsep.join([str(python.parent), os.environ["PATH"]])},
+    )
+
+
 @pytest.mark.parametrize("name", WRAPPED)
 def test_pip_installs_the_plain_wheel(tmp_path: Path, name: str) -> None:
     example = EXAMPLES[name]
-    python = new_environment(tmp_path / "environment")
-    run(python, "-m", "pip", "install", "--quiet", new_project(name, tmp_path))
+    project = new_project(name, tmp_path)
+    python, options, path = build_environment(name, project)
+    run(python, "-m", "pip", "install", "--quiet", *options, project, **path)
     assert not [*(tmp_path / "environment").rglob("variant.json")]
     said = run(python, "-c", example.use, cwd=tmp_path).stdout.strip()
     assert said == ("a plain wheel, no variant" if name == "setuptools" else example.prints)
@@ -281,18 +302,13 @@ def test_pip_installs_the_plain_wheel(tmp_path: Path, name: str) -> None:
 def test_pip_installs_a_variant_as_editable(tmp_path: Path, name: str) -> None:
     example = EXAMPLES[name]
     project = new_project(name, tmp_path)
-    python = new_environment(tmp_path / "environment")
-    more = []
-    path = os.environ["PATH"]
-    if name == "meson-python":  # importing the editable package rebuilds it with these tools
-        run("uv", "pip", "install", "--quiet", "--python", python, "meson-python", "ninja", "variant-backend")
-        more = ["--no-build-isolation"]
-        path = os.pathsep.join([str(python.parent), path])
+    # Importing the editable package of meson-python rebuilds it with the tools on the path.
+    python, options, path = build_environment(name, project)
     setting = f"-Cvariant={example.label}"
-    run(python, "-m", "pip", "install", "--quiet", *more, setting, "--editable", project, PATH=path)
-    assert run(python, "-c", example.use, cwd=tmp_path, PATH=path).stdout.strip() == example.prints
+    run(python, "-m", "pip", "install", "--quiet", *options, setting, "--editable", project, **path)
+    assert run(python, "-c", example.use, cwd=tmp_path, **path).stdout.strip() == example.prints
     (variant_json,) = (tmp_path / "environment").rglob("*.dist-info/variant.json")
     check_variant(example, variant_json.read_bytes())
     source = next(project.glob("*/*/__init__.py"))
     source.write_text("raise SystemExit('edited')\n", encoding="utf-8")
-    assert "edited" in run(python, "-c", example.use, cwd=tmp_path, ok=False, PATH=path).stderr
+    assert "edited" in run(python, "-c", example.use, cwd=tmp_path, ok=False, **path).stderr

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import pytest
 from click.testing import CliRunner
 from helpers.programs import empty_cache, run
+from helpers.range_server import Server
 from helpers.sample_release import DOCUMENT, PLAIN, write_release, write_wheel
-from helpers.servers import serving
+from helpers.servers import answering, serving
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -172,6 +173,19 @@ def test_a_change_of_a_valid_index_is_found(name: str, dist: Path) -> None:
     assert case.code in codes(dist)
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_a_change_is_found_at_the_url_of_the_page(name: str, dist: Path) -> None:
+    case = CASES[name]
+    case.change(dist)
+    with Server(dist) as server, answering(server):
+        server.has_json = True
+        (folder,) = (dist / "simple").glob("*/")
+        found = {finding.problem.code for finding in find_problems([f"{server.url}simple/{folder.name}/"])}
+    # What is not listed is unknown; the index file shows that a variant is missing.
+    assert (case.code if case.code != "unlisted-wheel" else "index-label-without-wheel") in found
+
+
+@pytest.mark.agreement
 @pytest.mark.slow  # four installations each
 @pytest.mark.parametrize("name", CASES)
 def test_a_change_that_misleads_installers_is_found(name: str, dist: Path, tmp_path: Path) -> None:
@@ -183,6 +197,7 @@ def test_a_change_that_misleads_installers_is_found(name: str, dist: Path, tmp_p
         assert served("pip", dist, tmp_path / f"pip{number}", as_json=as_json) == case.pip[number]
 
 
+@pytest.mark.agreement
 @pytest.mark.slow  # pip and uv
 def test_uv_and_pip_install_the_best_wheel_from_a_valid_index(dist: Path, tmp_path: Path) -> None:
     for as_json in (False, True):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from helpers.pytorch_example import EXAMPLE
 from helpers.strategies import releases
 from hypothesis import given
 
-from variant_backend.checking.release_rules import of_priorities, of_projects
+from variant_backend.checking.release_rules import of_newer_gpus, of_priorities, of_projects
+from variant_backend.project.pyproject import Project
+from variant_backend.variants.known_providers import KNOWN_PROVIDERS
 from variant_backend.variants.merging import combine, conflicts_with_index
 from variant_backend.variants.metadata import VariantMetadata
 from variant_backend.variants.properties import Property, Variant
@@ -39,6 +42,25 @@ def test_each_project_has_one_problem_with_priorities() -> None:
     namespaces |= {f"q{number}": ("gpu", f"own{number}", "cpu") for number in range(3)}
     found = [(name, problem.text) for name, problem in of_priorities(namespaces)]
     assert found == [(f"q{number}", "p0 has the order cpu, gpu, not gpu, cpu") for number in range(3)]
+
+
+def test_pytorch_supports_the_newest_gpus_but_its_oldest_label_alone_does_not() -> None:
+    metadata = Project.load(EXAMPLE).metadata
+    assert metadata
+    assert [*of_newer_gpus(metadata)] == []
+    (problem,) = of_newer_gpus(metadata.only(metadata.variants["cuda12.6"]))
+    assert problem.text == (
+        "no variant supports NVIDIA GPUs of compute capability 10.0, 10.3, 11.0, 12.0, 12.1"
+    )
+
+
+def test_a_variant_for_gpus_of_any_architecture_supports_the_newest_ones() -> None:
+    bound = Property("nvidia", "cuda_version_lower_bound", "12.8")
+    old = frozenset({bound, Property("nvidia", "sm_arch", "90_real")})
+    labels = {"old": Variant("old", old), "any": Variant("any", frozenset({bound}))}
+    metadata = VariantMetadata(("nvidia",), {"nvidia": KNOWN_PROVIDERS["nvidia"].table}, labels)
+    assert [*of_newer_gpus(metadata)] == []
+    assert [problem.code for problem in of_newer_gpus(metadata.only(labels["old"]))] == ["newer-gpus"]
 
 
 @given(releases(), releases())

@@ -11,7 +11,17 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from helpers.mutation import mutated
-from helpers.sample_release import DOCUMENT, LABELS, encoded, only, patched, write_release, write_wheel
+from helpers.sample_release import (
+    DOCUMENT,
+    LABELS,
+    SDIST,
+    encoded,
+    made_sdist,
+    only,
+    patched,
+    write_release,
+    write_wheel,
+)
 from helpers.strategies import releases
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,8 +31,9 @@ from variant_backend.checking.run import check_files, find_problems, summary
 from variant_backend.cli.check import check_command as command
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
+from variant_backend.lowlevel.zip_records import MEND
 from variant_backend.publishing.index_file import plan_index
-from variant_backend.variants.metadata import OLD_SCHEMAS, VariantMetadata
+from variant_backend.variants.metadata import DRAFT_SCHEMAS, VariantMetadata
 from variant_backend.variants.metadata_reading import metadata_from_json
 from variant_backend.variants.providers import never_supported
 from variant_backend.variants.tag_coverage import covers
@@ -59,7 +70,7 @@ def test_a_finding_is_a_line_with_file_place_code_text_and_remedy(broken: Path) 
         f"{broken}: variants.fast.speed.mode: error[empty-list]: expected a list of at least one string,"
         f" got an empty list; {RULES['empty-list'].remedy}\n"
     )
-    assert result.stderr == "1 error\n"
+    assert result.stderr == "1 index file: 1 error\n"
     assert result.exit_code == 1
 
 
@@ -76,7 +87,7 @@ def test_a_warning_does_not_change_the_exit_code(tmp_path: Path) -> None:
     write_release(tmp_path / "dist", patched(DOCUMENT, {"providers": {"speed": {"optional": True}}}))
     result = call(tmp_path / "dist")
     assert "warning[optional-provider]" in result.stdout
-    assert (result.stderr, result.exit_code) == ("1 warning\n", 0)
+    assert (result.stderr, result.exit_code) == ("4 wheels, 1 index file: 1 warning\n", 0)
 
 
 def test_json_has_every_finding_with_all_its_parts(broken: Path) -> None:
@@ -168,7 +179,7 @@ def test_an_unknown_code_is_wrong_usage_with_a_suggestion(broken: Path, option: 
     assert result.exit_code == 2
     assert (
         "unknown code or group 'emptylist' (did you mean 'empty-list'?);"
-        " known groups: format, installers, uv, pip, practice, upload;"
+        " known groups: format, installers, uv, pip, project, practice, upload;"
         " `variant-backend check --list` prints the codes\n"
     ) in result.stderr
 
@@ -221,10 +232,11 @@ def test_an_index_file_with_a_wrong_name_is_renamed_or_deleted(dist: Path) -> No
     assert codes(dist) == []
 
 
-@pytest.mark.parametrize("schema", sorted(OLD_SCHEMAS))
-def test_the_remedy_for_a_schema_of_an_old_draft_works(tmp_path: Path, schema: str) -> None:
+@pytest.mark.parametrize("schema", sorted(DRAFT_SCHEMAS))
+def test_the_remedy_for_the_schema_of_a_draft_works(tmp_path: Path, schema: str) -> None:
     write_release(tmp_path / "dist", patched(DOCUMENT, {"$schema": schema}))
-    found = remedies(tmp_path / "dist", "unknown-schema")
+    assert codes(tmp_path / "dist") == ["draft-schema"] * 4
+    found = remedies(tmp_path / "dist", "draft-schema")
     assert len(found) == 4
     for path, remedy in found.items():
         assert remedy == "run `variant-backend upgrade --in-place FILE`"
@@ -271,7 +283,7 @@ def test_a_suggestion_has_no_second_remedy(tmp_path: Path, text: str, end: str) 
     [
         ("--select", "practice", "--ignore", "practice"),
         ("--select", "side-file", "--installer", "uv"),
-        ("--ignore", "format,installers,practice,uv,pip,upload"),
+        ("--ignore", "format,installers,practice,uv,pip,project,upload"),
     ],
 )
 @pytest.mark.parametrize("path", ["dist", "--list"])
@@ -292,8 +304,26 @@ def test_the_list_of_rules_refuses_paths(dist: Path) -> None:
     assert "error: --list and paths cannot be used together; leave one of them out\n" in result.stderr
 
 
+def test_a_rule_is_explained_by_its_section(dist: Path) -> None:
+    result = call("--explain", "bad-sdist")
+    assert result.stdout.startswith("bad-sdist\n*error*, format, upload. The sdist is damaged")
+    assert "```text good PKG-INFO\n" in result.stdout
+    assert result.exit_code == 0
+    rules = json.loads(call("--explain", "bad-sdist", "--json").stdout)["rules"]
+    assert f"bad-sdist\n{rules['bad-sdist'].pop('section')}\n" == result.stdout
+    assert rules == {"bad-sdist": json.loads(json.dumps(RULES["bad-sdist"]._asdict()))}
+    assert "--explain and paths cannot be used together" in call("--explain", "bad-sdist", dist).stderr
+
+
+def test_an_unknown_rule_is_wrong_usage_with_a_suggestion() -> None:
+    result = call("--explain", "bad-sdst")
+    assert result.exit_code == 2
+    remedy = "`variant-backend check --list` prints the codes"
+    assert f"error: unknown code 'bad-sdst' (did you mean 'bad-sdist'?); {remedy}\n" in result.stderr
+
+
 def test_json_has_the_number_of_checked_files(dist: Path) -> None:
-    (dist / "demo-1.0.tar.gz").touch()
+    (dist / SDIST).write_bytes(made_sdist())
     assert json.loads(call("--json", dist).stdout)["checked"] == {"wheel": 4, "index-file": 1, "sdist": 1}
     assert json.loads(call("--json", dist / "gone.whl").stdout)["checked"] == {}
 
@@ -333,7 +363,7 @@ def test_a_project_without_a_backend_to_wrap_is_an_error(tmp_path: Path, text: s
 def test_every_problem_of_the_build_system_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "pyproject.toml"
     path.write_text(WRAPPING.replace('"variant-backend"', ""), encoding="utf-8")
-    assert codes(path) == ["build-system", "build-system"]
+    assert codes(path) == ["build-requires", "build-system"]
 
 
 @pytest.mark.parametrize(
@@ -367,13 +397,13 @@ def test_a_path_that_cannot_be_checked_is_reported_whatever_is_selected(options:
 def test_the_summary_names_the_checked_files(dist: Path) -> None:
     project = dist.parent / "pyproject.toml"
     project.touch()
-    (dist / "demo-1.0.tar.gz").touch()
+    (dist / SDIST).write_bytes(made_sdist())
     assert summary(*check_files([dist, project])) == (
-        "4 wheels, 1 index file, 1 sdist (not read), pyproject.toml: no problems"
+        "4 wheels, 1 index file, 1 sdist, pyproject.toml: no problems"
     )
     wheel = dist / "demo-1.0-py3-none-any.whl"
     assert summary(*check_files([wheel, wheel])) == "1 wheel: no problems"
-    assert summary(*check_files([wheel, dist])) == ("4 wheels, 1 index file, 1 sdist (not read): no problems")
+    assert summary(*check_files([wheel, dist])) == ("4 wheels, 1 index file, 1 sdist: no problems")
     other = project.with_name("other.toml")
     other.touch()
     assert summary(*check_files([project, other])) == "2 project files: no problems"
@@ -393,12 +423,55 @@ def test_the_summary_counts_errors_and_warnings(dist: Path, broken: Path) -> Non
     warning = error._replace(problem=error.problem._replace(code="hash-label"))
     counted = {1: [error], 2: [error, error, warning], 3: [warning], 4: [warning, warning]}
     assert [summary(findings, report.checked) for findings in counted.values()] == [
-        "1 error",
-        "2 errors, 1 warning",
-        "1 warning",
-        "2 warnings",
+        "4 wheels, 2 index files: 1 error",
+        "4 wheels, 2 index files: 2 errors, 1 warning",
+        "4 wheels, 2 index files: 1 warning",
+        "4 wheels, 2 index files: 2 warnings",
     ]
-    assert summary([], {}) == "no files checked"
+    assert summary([error], {}) == "no files checked: 1 error"
+
+
+# Equal problems.
+
+
+def without_row(rows: list[str]) -> list[str]:
+    return [row for row in rows if "WHEEL" not in row]
+
+
+def wheels_without_row(folder: Path, *labels: str) -> list[Path]:
+    folder.mkdir()
+    paths = [folder / f"demo-1.0-py3-none-any-{label}.whl" for label in labels]
+    for path in paths:
+        write_wheel(path, only(DOCUMENT, "fast"), rows=without_row)
+    return paths
+
+
+def test_equal_problems_of_several_files_are_one_line(tmp_path: Path) -> None:
+    paths = wheels_without_row(tmp_path / "dist", "a", "b", "c", "d", "e")
+    result = call("--select", "missing-row", *paths)
+    names = ", ".join(map(str, paths[:3]))
+    text = f"missing row for 'demo-1.0.dist-info/WHEEL'; {MEND}"
+    assert result.stdout == f"{names} and 2 more: RECORD: error[missing-row]: {text}\n"
+    assert result.stderr == "5 wheels: 5 errors\n"
+    assert result.exit_code == 1
+
+
+def test_different_problems_have_a_line_each(tmp_path: Path) -> None:
+    paths = wheels_without_row(tmp_path / "dist", "a", "b")
+    write_wheel(paths[1], rows=lambda rows: [*rows, "x.py,,"])
+    lines = call("--select", "missing-row,stray-row", *paths).stdout.splitlines()
+    assert [MEND.replace("WHEEL", str(path)) in line for path, line in zip(paths, lines, strict=True)]
+
+
+def test_json_and_github_keep_one_finding_for_each_file(tmp_path: Path) -> None:
+    paths = wheels_without_row(tmp_path / "dist", "a", "b")
+    arguments = ("--select", "missing-row", *paths)
+    found = json.loads(call("--json", *arguments).stdout)["findings"]
+    assert [finding["file"] for finding in found] == [*map(str, paths)]
+    remedies = [MEND.replace("WHEEL", str(path)) for path in paths]
+    assert [finding["remedy"] for finding in found] == remedies
+    lines = call("--format", "github", *arguments).stdout.splitlines()
+    assert [remedy in line for remedy, line in zip(remedies, lines, strict=True)] == [True, True]
 
 
 # Any input.

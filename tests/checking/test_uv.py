@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from helpers.made_wheels import METADATA, WHEEL
 from helpers.programs import empty_cache, run
 from helpers.sample_release import DOCUMENT, LABELS, encoded, only, patched, write_release, write_wheel
 
-from variant_backend.checking.run import find_problems
+from variant_backend.checking.run import check_files, find_problems
 from variant_backend.variants.known_providers import KNOWN_PROVIDERS
 
 UV = ("uv", "pip", "install", "--no-config", "--no-index", "--python", sys.executable)
@@ -33,6 +34,10 @@ def uv_serves(what: Path, target: Path, **env: Any) -> str | None:
 
 def errors(what: Path) -> set[str]:
     return {finding.problem.code for finding in find_problems([what]) if finding.severity == "error"}
+
+
+def findings(what: Path) -> set[str]:
+    return {finding.problem.code for finding in find_problems([what])}
 
 
 def static(**changes: Any) -> dict[str, Any]:
@@ -80,6 +85,10 @@ BAD: dict[str, Any] = {
     "priorities of properties": {"default-priorities": {"property": {}}},
     "an unknown key": {"static-properties": {}},
     "no providers": {"providers": None},
+    "a draft with a namespace without provider": {
+        "$schema": "https://variants-schema.wheelnext.dev/v0.2.0.json",
+        "default-priorities": {"namespace": ["speed", "color"]},
+    },
     "a provider without namespace": {"providers": {"color": {"static-properties": {"tone": ["red"]}}}},
     "a provider's unknown key": static(note="x"),
     "a provider's old key": static(**{"enable-if": "True"}),
@@ -157,6 +166,18 @@ SOUND: dict[str, tuple[Any, str]] = {
         {"$schema": "https://variants-schema.wheelnext.dev/peps/825/v0.1.1.json", "providers": None},
         "null",
     ),
+    "the schema of variantlib 0.2.2": (
+        {"$schema": "https://variants-schema.wheelnext.dev/v0.2.0.json"},
+        "fast",
+    ),
+    "the schema of variantlib 0.2.1": (
+        {"$schema": "https://variants-schema.wheelnext.dev/v0.0.3.json"},
+        "fast",
+    ),
+    "a draft without providers": (
+        {"$schema": "https://variants-schema.wheelnext.dev/v0.0.3.json", "providers": None},
+        "null",
+    ),
 }
 
 
@@ -182,6 +203,7 @@ def placed(folder: Path, place: str, document: Any) -> Path:
 PLACES = ("index", "wheels", "path")
 
 
+@pytest.mark.agreement
 @pytest.mark.slow  # uv for each
 @pytest.mark.parametrize("name", BAD)
 def test_a_document_that_uv_misreads_has_an_error(name: str, tmp_path: Path) -> None:
@@ -194,17 +216,19 @@ def test_a_document_that_uv_misreads_has_an_error(name: str, tmp_path: Path) -> 
             assert errors(what), place
 
 
+@pytest.mark.agreement
 @pytest.mark.parametrize("name", ACCEPTED)
-def test_an_invalid_document_that_uv_accepts_has_an_error(name: str, tmp_path: Path) -> None:
+def test_an_odd_document_that_uv_accepts_has_a_finding(name: str, tmp_path: Path) -> None:
     document = ACCEPTED[name]
     if isinstance(document, bytes):
         what = write_release(tmp_path / "both", document, lambda label: only(DOCUMENT, label))
     else:
         what = placed(tmp_path / "both", "both", changed(document))
     assert uv_serves(what, tmp_path / "t") == "fast"
-    assert errors(what)
+    assert findings(what)
 
 
+@pytest.mark.agreement
 @pytest.mark.parametrize("name", SOUND)
 def test_a_valid_document_has_no_error_and_uv_installs_from_it(name: str, tmp_path: Path) -> None:
     change, expected = SOUND[name]
@@ -253,6 +277,7 @@ TABLES: list[tuple[str, tuple[str, ...], str | None]] = [
 ]
 
 
+@pytest.mark.agreement
 @pytest.mark.slow  # uv for each
 @pytest.mark.parametrize(("namespace", "requires", "plugin_api"), TABLES, ids=str)
 def test_a_provider_that_uv_does_not_know_is_found(
@@ -262,7 +287,7 @@ def test_a_provider_that_uv_does_not_know_is_found(
         "x86_64": ("level", "v1"),
         "aarch64": ("version", "8a"),
         "tpu": ("present", "true"),
-    }.get(namespace, ("sm_arch", "90_real"))
+    }.get(namespace, ("cuda_version_lower_bound", "12.8"))
     table = {"requires": [*requires], **({"plugin-api": plugin_api} if plugin_api else {})}
     document = {
         **DOCUMENT,
@@ -281,49 +306,75 @@ def test_a_provider_that_uv_does_not_know_is_found(
     )
 
 
-HARDWARE: dict[str, Any] = {
-    "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": "13.0",
-    "NV_VARIANT_PROVIDER_FORCE_SM_ARCH": "9.0",
-    "TPU_VARIANT_PROVIDER_FORCE_PRESENT": "1",
-}
-
-
-@pytest.mark.parametrize(
-    ("namespace", "feature", "value", "found"),
-    [
-        ("nvidia", "cuda_version_lower_bound", "12.8", None),
-        ("nvidia", "cuda_version_lower_bound", "12", None),
-        ("nvidia", "cuda_version_lower_bound", "12.8.1", "unknown-property"),
-        ("nvidia", "cuda_version_lower_bound", "cu12", "unknown-property"),
-        ("nvidia", "cuda_version_upper_bound", "14.0", None),
-        ("nvidia", "sm_arch", "90_real", None),
-        ("nvidia", "sm_arch", "90_virtual", None),
-        ("nvidia", "sm_arch", "90", "unknown-property"),
-        ("nvidia", "sm_arch", "sm_90", "unknown-property"),
-        ("nvidia", "sm_arch", "90a_real", "unsupported-property"),
-        ("nvidia", "cuda_version", "12.8", "unknown-property"),
-        ("tpu", "present", "true", None),
-        ("tpu", "present", "yes", "unknown-property"),
-        ("tpu", "version", "4", "unknown-property"),
-        ("x86_64", "level", "3", "unknown-property"),
-        ("x86_64", "level", "v5", "unknown-property"),
-        ("x86_64", "popcnt", "on", "unsupported-property"),
-    ],
-)
-def test_a_property_that_uv_never_supports_is_found(
-    namespace: str, feature: str, value: str, found: str | None, tmp_path: Path
-) -> None:
-    document = {
-        **DOCUMENT,
-        "default-priorities": {"namespace": [namespace]},
-        "providers": {namespace: KNOWN_PROVIDERS[namespace].table.to_dict()},
-        "variants": {"fast": {namespace: {feature: [value]}}, "null": {}},
+def hardware(driver: str, capability: str, tpu: str) -> dict[str, Any]:
+    return {
+        "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": driver,
+        "NV_VARIANT_PROVIDER_FORCE_SM_ARCH": capability,
+        "TPU_VARIANT_PROVIDER_FORCE_PRESENT": tpu,
     }
-    folder = write_release(tmp_path / "dist", document, labels=("fast", "null"))
-    assert uv_serves(folder, tmp_path / "t", **HARDWARE) == ("null" if found else "fast")
-    assert [finding.problem.code for finding in find_problems([folder])] == ([found] if found else [])
 
 
+# uv supports the values without a code on the first machine, and the others on none.
+MACHINES = [hardware("13.0", "9.0", "1"), hardware("10.2", "8.6", "0"), hardware("16.0", "4.5", "no")]
+VALUES = [
+    ("nvidia", "cuda_version_lower_bound", "12.8", None),
+    ("nvidia", "cuda_version_lower_bound", "12", None),
+    *(
+        ("nvidia", "cuda_version_lower_bound", value, "unknown-property")
+        for value in ("12.8.1", "cu12", "12.08", "10.2", "10", "12.21")
+    ),
+    ("nvidia", "cuda_version_upper_bound", "14.0", None),
+    ("nvidia", "cuda_version_upper_bound", "16.0", "unknown-property"),
+    ("nvidia", "sm_arch", "90_real", None),
+    ("nvidia", "sm_arch", "90_virtual", None),
+    *(
+        ("nvidia", "sm_arch", value, "unknown-property")
+        for value in ("90", "sm_90", "90a_real", "86_virtual", "45_real", "40_virtual", "086_real")
+    ),
+    ("nvidia", "cuda_version", "12.8", "unknown-property"),
+    ("tpu", "present", "true", None),
+    ("tpu", "present", "yes", "unknown-property"),
+    ("tpu", "version", "4", "unknown-property"),
+    ("x86_64", "level", "v1", None),
+    ("x86_64", "level", "3", "unknown-property"),
+    ("x86_64", "level", "v5", "unknown-property"),
+    ("x86_64", "popcnt", "on", "unsupported-property"),
+    ("aarch64", "version", "9.0a", "unsupported-property"),
+    ("aarch64", "version", "7a", "unknown-property"),
+    ("aarch64", "version", "v8", "unknown-property"),
+    ("aarch64", "sve", "on", "unsupported-property"),
+]
+
+
+@pytest.mark.agreement
+def test_a_property_that_uv_never_supports_is_found(tmp_path: Path) -> None:
+    dist, projects = tmp_path / "dist", [f"demo{number}" for number in range(len(VALUES))]
+    dist.mkdir()
+    for project, (namespace, feature, value, _) in zip(projects, VALUES, strict=True):
+        document = {
+            **DOCUMENT,
+            "default-priorities": {"namespace": [namespace]},
+            "providers": {namespace: KNOWN_PROVIDERS[namespace].table.to_dict()},
+            "variants": {"fast": {namespace: {feature: [value]}}},
+        }
+        write_wheel(dist / f"{project}-1.0-py3-none-any.whl")
+        write_wheel(dist / f"{project}-1.0-py3-none-any-fast.whl", document)
+        (dist / f"{project}-1.0-variants.json").write_bytes(encoded(document))
+    rules = ("unknown-property", "unsupported-property")
+    findings, _ = check_files([dist], rules)
+    found = {Path(item.file).name: item.problem.code for item in findings}
+    codes = [code for *_, code in VALUES]
+    assert [found.get(f"{project}-1.0-variants.json") for project in projects] == codes
+    options = (*empty_cache(), *VARIANTS, "-v", "--dry-run", "--target", tmp_path / "t", "--find-links", dist)
+    selected = []
+    for machine in MACHINES:
+        output = run(*UV, *options, *projects, **machine).stderr
+        selected.append({*re.findall(r"Selecting: (\w+)==1.0 .*-fast\.whl", output)})
+    assert selected[0] == {project for project, code in zip(projects, codes, strict=True) if code is None}
+    assert set.union(*selected) <= selected[0]
+
+
+@pytest.mark.agreement
 @pytest.mark.parametrize(
     ("namespace", "feature", "value", "platform", "served"),
     [
@@ -344,7 +395,7 @@ def test_uv_agrees_where_a_variant_is_impossible(
     folder = write_release(tmp_path / "dist", document, labels=("null",))
     write_wheel(folder / f"demo-1.0-py3-none-{platform}-fast.whl", only(document, "fast"))
     target = ("--python-platform", "aarch64-apple-darwin", "--target", tmp_path / "t")
-    run(*UV, *empty_cache(), *VARIANTS, *target, "--find-links", folder, "demo", **HARDWARE)
+    run(*UV, *empty_cache(), *VARIANTS, *target, "--find-links", folder, "demo", **MACHINES[0])
     inner = json.loads((tmp_path / "t" / "demo-1.0.dist-info" / "variant.json").read_bytes())
     assert [*inner["variants"]] == [served]
     found = [finding.problem.code for finding in find_problems([folder])]
@@ -543,6 +594,7 @@ RELEASES: dict[str, tuple[Any, str]] = {
 }
 
 
+@pytest.mark.agreement
 @pytest.mark.slow  # uv for each
 @pytest.mark.parametrize("name", RELEASES)
 def test_a_release_that_uv_does_not_install_has_an_error(name: str, tmp_path: Path) -> None:
@@ -555,6 +607,7 @@ def test_a_release_that_uv_does_not_install_has_an_error(name: str, tmp_path: Pa
     assert code in errors(folder)
 
 
+@pytest.mark.agreement
 @pytest.mark.slow  # pip and uv for each
 def test_a_platform_without_fallback_is_found_if_uv_or_pip_fails(tmp_path: Path) -> None:
     document = patched(DOCUMENT, NOT_LISTED)
@@ -577,6 +630,7 @@ WINDOWS, MAC = "x86_64-pc-windows-msvc", "aarch64-apple-darwin"
 LINUX, MUSL = "x86_64-manylinux_2_28", "x86_64-unknown-linux-musl"
 
 
+@pytest.mark.agreement
 @pytest.mark.parametrize(
     ("fallback", "tags", "platform"),
     [
@@ -614,6 +668,7 @@ def test_a_missing_fallback_is_found_exactly_where_uv_fails(
     assert errors(folder) == ({"no-fallback", "no-plain-wheel"} if code else set())
 
 
+@pytest.mark.agreement
 def test_a_variant_with_a_plain_name_is_found_and_uv_installs_it(tmp_path: Path) -> None:
     folder = tmp_path / "dist"
     folder.mkdir()
@@ -624,3 +679,32 @@ def test_a_variant_with_a_plain_name_is_found_and_uv_installs_it(tmp_path: Path)
 
 def test_the_document_has_the_labels_of_this_module() -> None:
     assert sorted(DOCUMENT["variants"]) == sorted(LABELS)
+
+
+def test_newer_gpus_get_no_variant_of_uv_exactly_where_a_warning_says_so(tmp_path: Path) -> None:
+    lists = {
+        "old": ["80_real", "90_real"],
+        "ptx": ["80_real", "90_real", "90_virtual"],
+        "same": ["120_real"],
+        "newptx": ["90_real", "120_virtual"],
+        "any": [],
+    }
+    dist = tmp_path / "dist"
+    dist.mkdir()
+    for project, values in lists.items():
+        features = {"cuda_version_lower_bound": ["12.8"], **({"sm_arch": values} if values else {})}
+        document = {
+            **DOCUMENT,
+            "default-priorities": {"namespace": ["nvidia"]},
+            "providers": {"nvidia": KNOWN_PROVIDERS["nvidia"].table.to_dict()},
+            "variants": {"fast": {"nvidia": features}},
+        }
+        write_wheel(dist / f"{project}-1.0-py3-none-any.whl")
+        write_wheel(dist / f"{project}-1.0-py3-none-any-fast.whl", document)
+        (dist / f"{project}-1.0-variants.json").write_bytes(encoded(document))
+    findings, _ = check_files([dist], {"newer-gpus"})
+    warned = {Path(finding.file).name.partition("-")[0] for finding in findings}
+    options = (*empty_cache(), *VARIANTS, "-v", "--dry-run", "--target", tmp_path / "t", "--find-links", dist)
+    output = run(*UV, *options, *lists, **hardware("13.0", "12.1", "0")).stderr
+    selected = {*re.findall(r"Selecting: (\w+)==1.0 .*-fast\.whl", output)}
+    assert warned == {*lists} - selected == {"old", "ptx"}

@@ -59,7 +59,8 @@ def harm(text: str, *, is_json: bool = False, has_annotations: bool = False) -> 
     found = []
     for line in COLOR.sub("", STATUS.sub(r"\1\n", text)).split("\n"):
         annotation = ANNOTATION.fullmatch(line) if has_annotations else None
-        if stray := sorted({each for each in line if not each.isprintable() and category(each) != "Zs"}):
+        stray = [] if line.isprintable() else sorted({*filter(_is_stray, line)})
+        if stray:
             characters = " ".join(f"U+{ord(each):04X}" for each in stray)
             found.append(f"raw {characters}: {_around(line, min(map(line.index, stray)))}")
         if is_json and not line.isascii():
@@ -70,6 +71,10 @@ def harm(text: str, *, is_json: bool = False, has_annotations: bool = False) -> 
         if command:
             found.append(f"a command of Azure: {_around(line, command.start())}")
     return found
+
+
+def _is_stray(character: str) -> bool:
+    return not character.isprintable() and category(character) != "Zs"
 
 
 def _around(line: str, at: int = 0) -> str:

@@ -496,7 +496,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         write_release(folder / "unindexed", None)
         write_release(
             folder / "old",
-            patched(DOCUMENT, {"$schema": "https://variants-schema.wheelnext.dev/v0.0.3.json"}),
+            patched(
+                DOCUMENT,
+                {
+                    "$schema": "https://variants-schema.wheelnext.dev/v0.0.3.json",
+                    "default-priorities": {"property": {}},
+                },
+            ),
         )
         make_wheel(folder)
         wheel = folder / "dist" / f"{WHEEL[:-4]}-fast.whl"

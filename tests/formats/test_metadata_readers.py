@@ -118,6 +118,7 @@ def test_edited_metadata_are_refused_or_read_by_all_as_meant(
     assert len(python) <= 1 or "requires_python" not in raw
 
 
+@pytest.mark.agreement
 @given(st.sampled_from(FIRST_LINES), lines, ends)
 def test_fields_are_read_as_packaging_reads_them(first: str, odd: list[str], end: str | list[str]) -> None:
     data = odd_metadata(first, odd, end)
@@ -127,6 +128,7 @@ def test_fields_are_read_as_packaging_reads_them(first: str, odd: list[str], end
         assert spaced(values) == spaced([read] if isinstance(read, str) else read)
 
 
+@pytest.mark.agreement
 def test_requirements_are_read_as_uv_reads_them(tmp_path: Path) -> None:
     cases = [*ODD_LINES, *(f"{one}\n{two}" for one in ODD_LINES[:6] for two in ODD_LINES[15:])]
     cases = [f"Keywords: k\n{case}\nRequires-Dist: z" for case in cases]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from helpers.sample_release import DOCUMENT, PLAIN
+from helpers.programs import empty_cache, run
+from helpers.sample_release import DOCUMENT, PLAIN, only, write_wheel
+from helpers.servers import served
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.markers import Environment, default_environment
@@ -39,6 +42,7 @@ LOCK = FOLDER / "pylock.toml"
 TAGS = [*parse_tag("py3-none-any")]
 DIGEST = "0" * 64
 METADATA = metadata_from_dict(DOCUMENT, "")
+FAST = "demo-1.0-py3-none-any-fast.whl"
 
 
 def candidate(name: str, location: Location, hashes: Mapping[str, str], *facts: Any) -> Candidate:
@@ -184,12 +188,33 @@ speed = {{ mode = ["fast"] }}
     )
 
 
+@pytest.mark.agreement
 def test_packaging_ignores_variants_and_refuses_labelled_names() -> None:
     # If this fails, packaging accepts names with labels, and pylock.py need not remove the labels.
     data = written(DEMO)
     Pylock.from_dict(unlabelled(data))
     with pytest.raises(PylockValidationError, match="Invalid wheel filename"):
         Pylock.from_dict(data)
+
+
+@pytest.mark.agreement
+@pytest.mark.slow  # pip and uv
+def test_uv_installs_a_labelled_url_with_a_plain_name_and_pip_refuses_it(tmp_path: Path) -> None:
+    # No documentation has these facts. uv takes the tags from the name, and needs no flag.
+    write_wheel(tmp_path / FAST, only(DOCUMENT, "fast"))
+    lock = tmp_path / "pylock.toml"
+    digest = hashlib.sha256((tmp_path / FAST).read_bytes()).hexdigest()
+
+    with served(tmp_path) as url:
+        lock.write_text(
+            'lock-version = "1.0"\ncreated-by = "test"\n[[packages]]\nname = "demo"\nversion = "1.0"\n'
+            f'[[packages.wheels]]\nname = "{PLAIN}"\nurl = "{url}{FAST}"\nhashes.sha256 = "{digest}"\n'
+        )
+        where = ("-r", lock, "--target", tmp_path / "site")
+        pip = run("pip", "install", "--no-cache-dir", *where, ok=False)
+        assert pip.returncode and "invalid wheel filename" in pip.stderr
+        run("uv", "pip", "install", "--no-config", *empty_cache(), "--python", sys.executable, *where)
+    assert (tmp_path / "site" / "demo-1.0.dist-info" / "variant.json").exists()
 
 
 def test_passwords_are_not_written() -> None:

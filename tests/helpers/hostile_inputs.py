@@ -57,7 +57,8 @@ TEXTS = {
     "is private": "\ue000",
     "is a tab": "\t",
 }
-LONG = "x" * 10_000  # alone, as editing TOML with such a key takes seconds
+# Commands cut texts at 2,000 characters or before. Alone, as editing TOML with such a key takes seconds.
+LONG = "x" * 3_000
 AT_START = "::error file=x::forged"  # a command of GitHub at the start of a line
 HALF = "\ud800"  # half a surrogate pair, which JSON can escape
 UNDECODABLE = "\udc9b"  # byte 9B in names of files and arguments

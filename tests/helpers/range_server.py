@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from variant_backend.formats.simple_api import JSON_TYPE
+
 
 class Server(http.server.ThreadingHTTPServer):
     """Serves a folder with ranges, and notes each request with its cost."""
@@ -15,6 +17,7 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.folder = folder
         self.requests: list[tuple[str, str, str, int]] = []
+        self.has_json = False  # whether pages are sent as JSON if the request accepts it
         self.misbehave: Callable[[Handler, bytes | None], bool] = lambda _handler, _data: False
 
     @property
@@ -45,7 +48,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self) -> None:
         path = self.server.folder / re.sub(r"[?#].*", "", self.path).strip("/").replace("%2B", "+")
         if path.is_dir():
-            path /= "index.json" if (path / "index.json").exists() else "index.html"
+            as_json = self.server.has_json and JSON_TYPE in self.headers.get("Accept", "")
+            path /= "index.json" if as_json or not (path / "index.html").exists() else "index.html"
         self.is_json = path.suffix == ".json"
         if self.server.misbehave(self, None):
             return
@@ -71,7 +75,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def send(
         self, status: int, data: bytes, headers: dict[str, str] | None = None, length: int | None = None
     ) -> None:
-        kind = "application/vnd.pypi.simple.v1+json" if self.is_json else "text/html"
+        kind = JSON_TYPE if self.is_json else "text/html"
         told = {"Content-Type": kind, "Content-Length": str(len(data) if length is None else length)}
         self.server.requests.append((self.command, self.path, self.headers.get("Range", ""), len(data)))
         self.send_response(status)

@@ -141,7 +141,11 @@ def example(code: str) -> Maker:
 
 def index_of(code: str) -> Maker:
     """Return a function that writes the index file of a bad example, alone."""
-    (change,) = (change for change in examples(code, "bad") if change.target == "release")
+    (change,) = (
+        each for each in examples(code, "bad") if each.target in ("release", "index", Path(INDEX).name)
+    )
+    if change.target not in ("release", "index"):
+        return files({INDEX: change.text})
     return index(json.loads(change.text))
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from helpers.sample_release import Example
+from variant_backend.checking.explanations import rules_page, sections
 
-PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
-SECTIONS = dict(re.findall(r"^### (\S+)\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))
+PAGE = rules_page()
+SECTIONS = sections(PAGE)
 OTHERS = re.findall(
     r"^\| `(\S+)` \|", PAGE.partition("\n## Codes that check does not report\n")[2], re.MULTILINE
 )

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from helpers.made_modules import made_elf
 from helpers.made_wheels import METADATA, WHEEL, record_row
+from variant_backend.lowlevel.tarball import pack
 from variant_backend.variants.filename import WheelFilename
 
 DOCUMENT: dict[str, Any] = {
@@ -24,6 +25,7 @@ DOCUMENT: dict[str, Any] = {
 LABELS = ("fast", "null", "safe")
 INNER = ("WHEEL", "entry_points.txt")
 PLAIN = "demo-1.0-py3-none-any.whl"
+SDIST = "demo-1.0.tar.gz"
 
 
 def patched(document: Any, patch: Any) -> Any:
@@ -45,6 +47,14 @@ def only(document: Any, label: str) -> Any:
     if isinstance(result, dict) and isinstance(result.get("variants"), dict):
         result["variants"] = {key: each for key, each in result["variants"].items() if key == label}
     return result
+
+
+def made_sdist(
+    info: str | None = "Metadata-Version: 2.4\nName: demo\nVersion: 1.0\n", project: str = ""
+) -> bytes:
+    """Return an sdist with this PKG-INFO, or without one, and with a project file."""
+    files = {"pyproject.toml": project.encode(), **({} if info is None else {"PKG-INFO": info.encode()})}
+    return pack("demo-1.0", files, time=0)
 
 
 def encoded(document: Any) -> bytes:
@@ -149,7 +159,10 @@ def lay_out(folder: Path, examples: Iterable[Example]) -> None:
         elif name.endswith(".json"):
             path.write_bytes(encoded(other if name.startswith("other") else index))
         else:
-            path.write_bytes(b"")
+            path.write_bytes(made_sdist() if name.endswith(".tar.gz") else b"")
+    if "PKG-INFO" in blocks:
+        text = blocks["PKG-INFO"]
+        (folder / SDIST).write_bytes(made_sdist(None if text == "(missing)\n" else text))
     for target, text in blocks.items():
         if target.endswith((".whl", ".json", ".metadata", ".toml", ".html")) and target not in (
             "variant.json",

@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 from variant_backend.cli.main import main
 from variant_backend.errors import VariantError
 from variant_backend.formats.hardware_file import Detected, Hardware
-from variant_backend.machine.detect import detect, load_hardware
+from variant_backend.machine import aarch64, x86_64
+from variant_backend.machine.detect import assumed, detect, load_hardware
 from variant_backend.machine.nvidia import Gpu, nvidia_support
 from variant_backend.machine.tpu import tpu_support
 from variant_backend.machine.x86_64 import flags_of_cpuinfo, flags_of_sysctl, flags_of_windows
+from variant_backend.variants import provider_aarch64
 from variant_backend.variants.known_providers import forcing_variables
 from variant_backend.variants.provider_nvidia import (
     FORCE_CAPABILITY,
@@ -40,6 +42,7 @@ OF_MACOS = "SSE3 SSSE3 CX16 SSE4.1 SSE4.2 POPCNT LAHF FMA MOVBE AVX1.0 F16C AVX2
 
 NO_GPU = "no NVIDIA driver found"
 GPU = Gpu((12, 8), (9, 0), "a test")
+OLD_GPU = GPU._replace(driver=(10, 2))
 
 
 def levels(flags: str) -> tuple[str, ...]:
@@ -48,7 +51,16 @@ def levels(flags: str) -> tuple[str, ...]:
 
 # Measured: uv under a /proc/cpuinfo with these flags.
 @pytest.mark.parametrize(
-    ("flags", "best"), [("fpu", 1), (V2, 2), (V3, 3), (V4, 4), (OF_MACOS, 3), (V4.upper(), 4)]
+    ("flags", "best"),
+    [
+        ("fpu", 1),
+        (V2, 2),
+        (V3, 3),
+        (V4, 4),
+        (OF_MACOS, 3),
+        (OF_MACOS.replace("AVX2 ", "AVX2.0 "), 3),
+        (V4.upper(), 4),
+    ],
 )
 def test_processor_flags_give_the_level_and_all_below(flags: str, best: int) -> None:
     assert levels(flags) == tuple(f"v{level}" for level in range(best, 0, -1))
@@ -64,6 +76,13 @@ def test_flags_are_read_from_the_first_processor() -> None:
     first = "processor\t: 0\nvmx flags\t: x\nflags\t\t: fpu sse3\n"
     assert flags_of_cpuinfo(f"{first}\nprocessor\t: 1\nflags\t\t: avx\n\n") == ["fpu", "sse3"]
     assert flags_of_cpuinfo("processor\t: 0\nFeatures\t: fp asimd\n") == []
+
+
+# Measured: uv with an interpreter that finds no flags.
+def test_levels_are_assumed_without_flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setattr(x86_64, "_CPUINFO", tmp_path / "hidden")
+    assert x86_64.detect_x86_64({}) == Detected({"level": ("v2", "v1")}, "assumed, as by uv")
 
 
 @pytest.mark.parametrize(("enabled", "best"), [(b"\1\0\0\0", "v4"), (b"\0\0\0\0", "v3"), (b"", "v3")])
@@ -89,17 +108,88 @@ def test_windows_reports_levels_up_to_v3(features: set[int], best: str) -> None:
     assert levels(" ".join(flags_of_windows(features.__contains__)))[0] == best
 
 
+ARM = {name for names in provider_aarch64._VERSIONS.values() for name in names}
+V1, N1, THUNDER = ("0x41", "0xd40"), ("0x41", "0xd0c"), ("0x42", "0x516")
+
+
+# Measured: uv with an interpreter that reports these cores and features, and 420 others.
 @pytest.mark.parametrize(
-    ("vendors", "expected"),
-    [([], {"present": ("false",)}), (["0x8086"], {"present": ("false",)}), (["0x8086", "0x1ae0"], {})],
+    ("cores", "missing", "version"),
+    [
+        ([V1], "", "8.4a"),
+        ([V1, N1], "", "8.2a"),
+        ([N1, THUNDER, V1], "", "8.1a"),
+        ([V1, ("0x48", "0xd40")], "", "8a"),
+        ([("0x41", "d40")], "", "8a"),
+        ([("0x61", "0x022")], "", "8.4a"),
+        ([("0x61", "0x26")], "", "8a"),
+        ([("0x61", "0x42")], "", "8.4a"),
+        ([("0x61", "0x41")], "", "8a"),
+        ([V1], "asimddp", "8.3a"),
+        ([V1], "pacg", "8.2a"),
+        ([V1], "dcpop", "8.1a"),
+        ([V1], "crc32", "8a"),
+        ([], "", "8a"),
+    ],
 )
-def test_support_is_unknown_with_a_google_device(
-    tmp_path: Path, vendors: list[str], expected: dict[str, tuple[str, ...]]
+def test_arm_versions_need_known_cores_and_their_features(
+    cores: list[tuple[str, str]], missing: str, version: str
 ) -> None:
-    for number, vendor in enumerate(vendors):
-        (tmp_path / str(number)).mkdir()
-        (tmp_path / str(number) / "vendor").write_text(f"{vendor}\n")
-    assert tpu_support({}, tmp_path).features == expected
+    names = " ".join(ARM - {missing})
+    entries = [
+        f"processor\t: {number}\nFeatures\t: {names}\nCPU implementer\t: {core}\nCPU part\t: {part}\n"
+        for number, (core, part) in enumerate(cores)
+    ]
+    assert aarch64.version_of_cpuinfo("\n".join([*entries, "Hardware\t: a board\n"])) == version
+
+
+# Measured: uv with an interpreter that reports these brands.
+@pytest.mark.parametrize(
+    ("brand", "best"),
+    [
+        ("Apple M1", "8.4a"),
+        ("Apple M5 Max", "8.4a"),
+        ("Apple M6", "8a"),
+        ("Apple processor", "8a"),
+        ("", "8a"),
+    ],
+)
+def test_the_version_of_a_mac_follows_from_its_brand(
+    brand: str, best: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    monkeypatch.setattr(aarch64, "sysctl", lambda _: f"{brand}\0".encode())
+    assert aarch64.detect_aarch64({}).features["version"][0] == best
+
+
+def test_other_systems_report_the_lowest_arm_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "win32")
+    assert aarch64.detect_aarch64({}).features == {"version": ("8a",)}
+
+
+# Measured: uv in a mount namespace with these devices in /sys/bus/pci/devices.
+@pytest.mark.parametrize(
+    ("devices", "present"),
+    [
+        ([], "false"),
+        ([("0x8086", "0x0063")], "false"),
+        ([("0x1ae0", "0x0042"), ("0x1ae0", "0x0063")], "true"),
+        ([("0x1ae0", "0x0027")], "true"),
+        ([("0x1ae0", "0x007c")], "true"),
+        ([("0x1ae0", "0x006F")], "false"),
+        ([("0x1ae0", None)], "false"),
+    ],
+)
+def test_a_tpu_is_a_known_device_on_the_pci_bus(
+    tmp_path: Path, devices: list[tuple[str, str | None]], present: str
+) -> None:
+    for number, (vendor, device) in enumerate(devices):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "vendor").write_text(f"{vendor}\n")
+        if device:
+            (folder / "device").write_text(f"{device}\n")
+    assert tpu_support({}, tmp_path).features == {"present": (present,)}
 
 
 @pytest.mark.parametrize(
@@ -162,13 +252,15 @@ def test_a_forced_compute_capability_is_read_as_uv_reads_it(
 
 
 @pytest.mark.parametrize(
-    ("text", "present"), [("1", 1), ("TRUE", 1), ("yes", 1), ("0", 0), ("on", 0), ("y", 0), (" 1", 0)]
+    ("text", "present"),
+    [("1", 1), ("TRUE", 1), ("yes", 1), ("0", 0), ("on", 0), ("y", 0), (" 1", 0), ("", 0)],
 )
 def test_a_forced_tpu_is_read_as_uv_reads_it(text: str, present: int) -> None:
     found = detect({FORCE_TPU: text}).namespaces["tpu"]
     assert found.features == {"present": ("true" if present else "false",)}
 
 
+# Measured: uv with an nvidia-smi that answers so.
 @pytest.mark.parametrize(
     ("environ", "gpu", "driver", "best", "source"),
     [
@@ -179,6 +271,9 @@ def test_a_forced_tpu_is_read_as_uv_reads_it(text: str, present: int) -> None:
         ({FORCE_DRIVER: "", FORCE_CAPABILITY: ""}, GPU, "12.8", "90_real", "a test"),
         ({FORCE_DRIVER: "12.6"}, GPU, "12.6", "90_real", f"a test, {FORCE_DRIVER}=12.6"),
         ({FORCE_CAPABILITY: "4.9"}, GPU, "12.8", None, f"a test, {FORCE_CAPABILITY}=4.9"),
+        ({}, OLD_GPU, None, None, "a test: CUDA 10.2 is unknown to the provider"),
+        ({FORCE_CAPABILITY: "9.0"}, OLD_GPU, None, None, "CUDA 10.2 is unknown to the provider"),
+        ({FORCE_DRIVER: "16.0"}, OLD_GPU, "16.0", "90_real", f"a test, {FORCE_DRIVER}=16.0"),
         ({FORCE_DRIVER: "no\x07"}, GPU, None, None, "'no\\x07': invalid CUDA version"),
         ({FORCE_CAPABILITY: "x"}, GPU, None, None, "=x: invalid compute capability"),
     ],
@@ -192,24 +287,26 @@ def test_support_of_a_gpu_names_its_sources(
     assert found.source.endswith(source)
 
 
-VERSIONS = st.tuples(st.integers(0, 20), st.integers(0, 25))
-
-
-@given(VERSIONS, VERSIONS)
-def test_every_value_has_the_pattern_that_uv_knows(
-    driver: tuple[int, int], capability: tuple[int, int]
-) -> None:
-    support = {
-        "nvidia": nvidia_features(driver, capability),
-        "x86_64": x86_64_features(V4.split()),
-        "tpu": tpu_features(False),
+def test_the_values_of_a_namespace_are_those_of_all_machines() -> None:
+    nvidia = [
+        nvidia_features((major, minor), (family, 9))
+        for major in range(11, 16)
+        for minor in range(21)
+        for family in (4, major - 6)
+    ]
+    nvidia += [nvidia_features((12, 8), (family, 9)) for family in range(256)]
+    machines = {
+        "nvidia": nvidia,
+        "x86_64": [x86_64_features(flags.split()) for flags in ("", V2, V3, V4)],
+        "aarch64": [provider_aarch64.aarch64_features(version) for version in ("8a", "8.4a")],
+        "tpu": [tpu_features(False), tpu_features(True)],
     }
-    for namespace, found in support.items():
-        patterns = KNOWN_TO_UV[namespace].features
-        assert list(found) == [name for name in patterns if name in found]
-        for name, values in found.items():
+    for namespace, listed in machines.items():
+        known = KNOWN_TO_UV[namespace].features
+        for feature, values in known().items():
             assert len({*values}) == len(values)
-            assert all(re.fullmatch(patterns[name], value) for value in values)
+            assert {*values} == {value for found in listed for value in found.get(feature, ())}
+    assert {*KNOWN_TO_UV} == {*machines}
 
 
 @given(st.tuples(st.integers(11, 15), st.integers(0, 20)), st.tuples(st.integers(5, 12), st.integers(0, 9)))
@@ -381,3 +478,28 @@ def test_a_machine_file_may_come_from_stdin() -> None:
     document = '{"version": 1, "machine": {"nvidia": {"features": {"sm_arch": ["90_real"]}}}}'
     result = CliRunner().invoke(main, ["hardware", "--machine", "-", "--json"], input=document)
     assert json.loads(result.stdout)["machine"] == json.loads(document)["machine"]
+
+
+@pytest.mark.parametrize(
+    ("machine", "namespaces"),
+    [
+        ("x86_64", {"x86_64": {"level": ("v2", "v1")}}),
+        ("AMD64", {"x86_64": {"level": ("v2", "v1")}}),
+        ("arm64", {"aarch64": {"version": ("8a",)}}),
+        ("x86", {}),
+        ("riscv64", {}),
+    ],
+)
+def test_assumed_facts_of_another_platform_are_those_of_uv(
+    machine: str, namespaces: dict[str, object]
+) -> None:
+    others = {"nvidia": {}, "tpu": {"present": ("false",)}}
+    assert assumed(machine, {}).supported == {**others, **namespaces}
+    assert assumed(machine, {FORCE_CAPABILITY: "9.0"}).supported["nvidia"] == {}  # no driver
+
+
+def test_variables_force_facts_of_another_platform() -> None:
+    environ = {FORCE_DRIVER: "12.8", FORCE_CAPABILITY: "9.0", FORCE_TPU: "yes"}
+    found = assumed("riscv64", environ)
+    assert found.supported == {"nvidia": nvidia_features((12, 8), (9, 0)), "tpu": tpu_features(True)}
+    assert found.namespaces["tpu"].source == f"{FORCE_TPU}=yes"

@@ -23,7 +23,7 @@ from variant_backend.variants.provider_tpu import FORCE_TPU
 from variant_backend.variants.providers import PluginProvider
 from variant_backend.variants.ranking import rank
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.agreement]
 
 PROVIDERS = {
     "nvidia": PluginProvider(

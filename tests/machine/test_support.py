@@ -39,6 +39,7 @@ from variant_backend.variants.namespace_support import (
     abi_support,
 )
 from variant_backend.variants.properties import Property, Variant
+from variant_backend.variants.provider_tpu import FORCE_TPU
 from variant_backend.variants.providers import PluginProvider, Provider, StaticProvider
 from variant_backend.wheels.inspection import Inspection, VariantJson
 
@@ -353,7 +354,7 @@ def test_another_platform_ignores_facts_of_this_machine(config: Path) -> None:
     elsewhere = ("--platform", "windows", "--python", "3.12")
     machine, policy, target = read_options(*elsewhere, "--trust-plugin", "Once.More")
     assert (target.here, str(target.tags[0])) == (False, "cp312-cp312-win_amd64")
-    assert (machine.hardware, machine.versions) == (None, {})
+    assert machine.versions == {}
     assert {*policy.trusted} == {"once-more"}
     assert read_options(*elsewhere, "--path", site)[0].versions == {"torch": Version("2.9")}
     Path("node.toml").write_text('[x86_64]\nsource = "hand"\nfeatures.level = ["v2"]\n[tpu.features]\n')
@@ -364,6 +365,21 @@ def test_another_platform_ignores_facts_of_this_machine(config: Path) -> None:
     }
     assert not read_options("--machine", "node.toml")[1].trusted
     assert {*read_options()[1].trusted} == {"always"}
+
+
+@pytest.mark.usefixtures("config")
+def test_facts_of_another_platform_are_assumed_and_printed_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(FORCE_TPU, "true")
+    machine, _, _ = read_options("--platform", "macosx_14_0_arm64")
+    assert machine.hardware and not capsys.readouterr().err
+    for _ in range(2):
+        assert machine.hardware.supported["aarch64"] == {"version": ("8a",)}
+    assert capsys.readouterr().err == (
+        "assuming for macosx_14_0_arm64, like uv: nvidia none; aarch64 version 8a;"
+        f" tpu ({FORCE_TPU}=true); use --machine FILE to describe the machine\n"
+    )
 
 
 @pytest.mark.usefixtures("config")

@@ -122,6 +122,7 @@ def installed(target: Path) -> tuple[str, list[str]]:
     return label, names
 
 
+@pytest.mark.agreement
 @pytest.mark.parametrize(
     ("options", "hardware", "expected"),
     [
@@ -142,6 +143,7 @@ def test_uv_installs_the_right_variant_with_its_dependencies(
     assert (tmp_path / "1" / "My_Demo-1.1+local.1.dist-info").exists()
 
 
+@pytest.mark.agreement
 @pytest.mark.slow  # pip for each
 def test_pip_installs_the_plain_wheel_and_reads_its_metadata_file(
     site: tuple[str, list[str]], tmp_path: Path
@@ -162,6 +164,7 @@ def test_pip_installs_the_plain_wheel_and_reads_its_metadata_file(
     assert f"{plain}.metadata" in requested
 
 
+@pytest.mark.agreement
 @pytest.mark.slow  # pip for each
 def test_pip_verifies_the_hashes_of_the_pages(dist: Path, tmp_path: Path) -> None:
     assert index(dist).exit_code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import zipfile
 from pathlib import Path
@@ -33,6 +34,10 @@ MACHINE = {
 }
 GPU = ("--supported", "nvidia :: sm_arch :: 90_real, 80_real")
 LINUX = ("--platform", "linux", "--python", "3.12")
+ASSUMED = (
+    "assuming for manylinux_2_28_x86_64, like uv: nvidia none; x86_64 level v2 and v1; tpu present false;"
+    " use --machine FILE to describe the machine\n"
+)
 
 
 @pytest.fixture
@@ -78,7 +83,8 @@ def test_the_table_has_every_wheel_with_its_rank_or_reasons(folder: Path) -> Non
 
 
 def test_unknown_support_excludes_a_wheel_and_options_are_suggested(folder: Path) -> None:
-    result = explain("demo", "--find-links", folder, *LINUX)
+    Path("machine.toml").write_text("version = 1\n[machine]\n")
+    result = explain("demo", "--find-links", folder, *LINUX, "--machine", "machine.toml")
     lines = result.stdout.splitlines()
     assert lines[0] == "demo 1.0: demo-1.0-py3-none-any-safe.whl is selected"
     excluded = lines.index("EXCLUDED")
@@ -89,6 +95,12 @@ def test_unknown_support_excludes_a_wheel_and_options_are_suggested(folder: Path
     (nvidia,) = [line for line in lines if line.startswith("  nvidia:")]
     assert "--trust-plugin nvidia-variant-provider" in nvidia
     assert "--supported 'nvidia :: FEATURE :: VALUES'" in nvidia
+
+
+def test_assumed_support_of_another_platform_is_shown(folder: Path) -> None:
+    result = explain("demo", "--find-links", folder, *LINUX)
+    assert result.stderr == ASSUMED
+    assert "  nvidia: assumed, as in uv; --machine FILE replaces it" in result.stdout.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -335,7 +347,7 @@ def test_the_wheel_that_uv_selects_is_printed_with_reasons(folder: Path) -> None
     ]
     same = explain("--find-links", folder, *LINUX, "--installer", "uv")
     assert same.stdout.splitlines()[-1] == "uv selects the same wheel"
-    assert same.stderr.startswith("warning: unknown what uv detects on that platform; nothing is assumed")
+    assert same.stderr == ASSUMED
     assert explained("--find-links", folder, *LINUX, "--installer", "uv")["installer"] == {
         "name": "uv",
         "selected": "demo-1.0-py3-none-any-safe.whl",
@@ -393,3 +405,54 @@ def test_several_labels_are_refused(arguments: tuple[str, ...], options: str, fo
     result = explain(*arguments, "-f", folder)
     assert result.exit_code == 2
     assert result.stderr.endswith(f"error: {options} cannot be used together; leave one of them out\n")
+
+
+FAULTY: dict[str, Any] = {
+    "an empty list": {"static-properties": {"tone": []}},
+    "no source": {},
+    "two sources": {"static-properties": {"tone": ["red"]}, "requires": ["color-provider"]},
+    "an unknown key": {"static-properties": {"tone": ["red"]}, "enable-if": "python_version > '3'"},
+    "an invalid requirement": {"requires": ["color-provider>=x"]},
+    "a duplicate requirement": {"requires": ["color-provider", "color-provider"]},
+    "an invalid plugin": {"requires": ["color-provider"], "plugin-api": "a b"},
+    "null for a source": {"requires": None},
+    "no order of two features": {"static-properties": {"tone": ["red"], "light": ["dark"]}},
+    "a list": [],
+    "null": None,
+}
+
+
+@pytest.mark.parametrize("name", FAULTY)
+def test_a_faulty_provider_costs_only_its_namespace(name: str, tmp_path: Path) -> None:
+    document = patched(copy.deepcopy(DOCUMENT), {"default-priorities": {"namespace": ["color", "speed"]}})
+    document["providers"]["color"] = FAULTY[name]
+    document["variants"]["red"] = {"color": {"tone": ["red"]}}
+    folder = write_release(tmp_path, document, labels=("fast", "null", "red", "safe"))
+    result = explain("demo", "--find-links", folder)
+    assert result.exit_code == 0
+    assert f"{FAST} is selected" in result.stdout
+    assert "warning: " in result.stderr
+    assert "providers.color" in result.stderr
+
+
+def test_null_for_an_optional_key_means_no_key(tmp_path: Path) -> None:
+    document = copy.deepcopy(DOCUMENT)
+    document["providers"]["speed"] |= {"optional": None, "feature-order": None, "requires": None}
+    result = explain("demo", "--find-links", write_release(tmp_path, document))
+    assert f"{FAST} is selected" in result.stdout
+    assert "providers.speed.optional: null; leave the key out" in result.stderr
+
+
+def test_the_last_of_two_entries_with_the_same_name_counts(tmp_path: Path) -> None:
+    text = json.dumps(DOCUMENT).replace('"fast": {"speed"', '"fast": {"speed": {"mode": ["slow"]}, "speed"')
+    folder = write_release(tmp_path, text.encode(), lambda label: only(DOCUMENT, label))
+    result = explain("demo", "--find-links", folder)
+    assert f"{FAST} is selected" in result.stdout
+    assert "variants.fast: duplicate entry 'speed'; the last one is used" in result.stderr
+
+
+def test_a_label_without_properties_ranks_beside_null(tmp_path: Path) -> None:
+    document = patched(DOCUMENT, {"variants": {"a": {}, "z": {}, "zz": {"speed": {}}}})
+    folder = write_release(tmp_path, document, labels=("a", "fast", "null", "safe", "z", "zz"))
+    wheels = explained("demo", "--find-links", folder)["wheels"]
+    assert [wheel["label"] for wheel in wheels] == ["fast", "safe", "a", "null", "z", "zz", None]

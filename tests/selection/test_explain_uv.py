@@ -23,7 +23,7 @@ from variant_backend.cli.main import main
 from variant_backend.variants.filename import WheelFilename
 
 # Each test starts real uv several times.
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.agreement]
 
 HARDWARE = [hardware("none", "none")] + [
     hardware(driver, arch) for driver in ("12.6", "12.8", "13.0") for arch in ("7.0", "9.0", "12.0")

@@ -620,6 +620,7 @@ def test_an_unmodified_pip_installs_wheels_from_fetch_plain(tmp_path: Path, out:
     assert shown.stdout.startswith("demo 1.0  both  supported\n")
 
 
+@pytest.mark.agreement
 @pytest.mark.slow  # real installers
 def test_uv_takes_the_plain_wheel_of_a_lock_file_and_pip_refuses_labelled_names(
     folder: Path, tmp_path: Path
@@ -733,3 +734,11 @@ def test_a_folder_that_is_missing_is_the_only_error(tmp_path: Path, out: Path) -
         result = CliRunner().invoke(main, [*command, "-f", str(tmp_path / "dits")])
         assert result.exit_code == 1
         assert result.stderr == f"error: {tmp_path / 'dits'}: folder not found\n"
+
+
+def test_a_faulty_provider_in_the_wheel_and_the_index_does_not_stop_a_fetch(tmp_path: Path) -> None:
+    change = {"default-priorities": {"namespace": ["color", "speed"]}, "providers": {"color": {}}}
+    folder = write_release(tmp_path / "wheels", patched(DOCUMENT, change))
+    result = invoke("demo", "--find-links", folder, "--output", tmp_path / "got")
+    assert (result.exit_code, "providers.color: expected exactly one of" in result.stderr) == (0, True)
+    assert names(tmp_path / "got") == ["demo-1.0-py3-none-any-fast.whl"]

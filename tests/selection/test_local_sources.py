@@ -67,6 +67,7 @@ def test_hashes_of_a_local_page_are_kept() -> None:
     assert problem.code == "link-hash"
 
 
+@pytest.mark.agreement
 def test_pip_and_uv_find_the_same_wheel_on_a_local_index(root: Path, tmp_path: Path) -> None:
     url = (root / "out" / "simple").as_uri()
     (listing,) = on_index(url, name="other").releases

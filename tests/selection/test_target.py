@@ -46,6 +46,10 @@ def requested(python: str | None, platform: str | None) -> Target:
     return Target.of(python, platform, running=RUNNING, tags=LINUX)
 
 
+def is_linux(tag: Tag) -> bool:
+    return tag.platform.startswith("linux_")
+
+
 def platforms(target: Target) -> list[str]:
     return [*dict.fromkeys(tag.platform for tag in target.tags if tag.platform != "any")]
 
@@ -61,7 +65,18 @@ def test_this_platform_has_the_tags_of_the_running_interpreter() -> None:
     suffix = "t" if "t" in here[0].abi.removeprefix("cp") else ""
     platform = next(tag.platform for tag in here if re.match("m.*linux|mac|win", tag.platform))
     for version, system in itertools.product((None, f"3.{minor}{suffix}"), (None, platform)):
-        assert [*Target.of(version, system, running=running, tags=here).tags] == here
+        tags = [*Target.of(version, system, running=running, tags=here).tags]
+        assert {*tags} == {*here}
+        assert [tag for tag in tags if not is_linux(tag)] == [tag for tag in here if not is_linux(tag)]
+
+
+def test_tags_of_the_c_library_come_before_linux() -> None:
+    pythons = ("cp312-cp312", "cp312-abi3", "cp39-abi3", "py3-none")
+    for platform in ("manylinux_2_17_aarch64", "musllinux_1_1_aarch64", "linux_aarch64"):
+        tags = [str(tag) for tag in requested("3.12", platform).tags]
+        for python in pythons:
+            group = [tag for tag in tags if tag.startswith(f"{python}-") and not tag.endswith("-any")]
+            assert group.index(f"{python}-linux_aarch64") == len(group) - 1
 
 
 @pytest.mark.parametrize(
@@ -122,19 +137,20 @@ def test_a_platform_has_several_spellings(platform: str, same: str) -> None:
 
 def test_a_platform_implies_the_older_ones() -> None:
     assert platforms(requested("3.12", "manylinux_2_18_aarch64")) == [
-        "linux_aarch64",
         "manylinux_2_18_aarch64",
         "manylinux_2_17_aarch64",
         "manylinux2014_aarch64",
+        "linux_aarch64",
     ]
     assert platforms(requested("3.12", "musllinux_1_1_i686")) == [
-        "linux_i686",
         "musllinux_1_1_i686",
         "musllinux_1_0_i686",
+        "linux_i686",
     ]
     assert platforms(requested("3.12", "linux_x86_64")) == ["linux_x86_64"]  # with an unknown C library
 
 
+@pytest.mark.agreement
 def test_uv_takes_the_same_wheels(tmp_path: Path) -> None:
     """Give every project a wheel with one tag, and an older one that fits everywhere."""
     tags = [f"{abi}-{platform}" for abi, platform in itertools.product(ABIS, PLATFORMS)]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from variant_backend.errors import VariantError
 from variant_backend.variants.merging import merge
 from variant_backend.variants.metadata import (
+    DRAFT_SCHEMAS,
     SCHEMA_WITH_PROVIDERS,
     SCHEMA_WITHOUT_PROVIDERS,
     VariantMetadata,
@@ -167,8 +168,8 @@ def changed(**changes: Any) -> dict[str, Any]:
         (changed(variants={"x": {"a": {"f": ["+"]}}}), ["variants.x.a.f[0]: value '+': character '+'"]),
         (changed(variants={"x": {"a": {"f": [2]}}}), ["variants.x.a.f[0]: expected a string, got a number"]),
         (changed(variants={"x": {"a": {"F": ["2"]}}}), ["variants.x.a.F: feature 'F': character 'F'"]),
-        (changed(variants={"x": {"a": {}}}), ["variants.x.a: expected a feature, got none"]),
-        (changed(variants={"x": {}}), ["variants.x: label 'x' has no properties"]),
+        (changed(variants={"x": {"a": {}}}), ["variants.x.a: no features", "variants.x: no properties"]),
+        (changed(variants={"x": {}}), ["variants.x: no properties"]),
         (
             changed(variants={"null": {"a": {"f": ["2"]}}}),
             ["variants.null: label 'null' cannot have properties"],
@@ -220,6 +221,26 @@ def test_a_broken_document_is_refused_with_the_place_of_each_problem(
     assert all(line.startswith("variant.json: ") for line in caught.value.lines())
 
 
+@pytest.mark.parametrize("schema", sorted(DRAFT_SCHEMAS))
+def test_a_draft_is_read_like_the_current_format(schema: str) -> None:
+    draft = {"$schema": schema}
+    assert metadata_from_dict(changed(**draft), "variant.json") == metadata_from_dict(GOOD, "variant.json")
+    few = changed(**draft, **{"default-priorities": {"namespace": ["a", "b"]}})
+    with pytest.raises(VariantError, match=r"providers\.b: missing"):
+        metadata_from_dict(few, "variant.json")
+    del few["providers"]
+    assert metadata_from_dict(few, "variant.json").without_provider() == ["a", "b"]
+
+
+def test_a_key_of_an_older_draft_needs_an_upgrade() -> None:
+    old = changed(**{"$schema": "https://x/v9.json", "static-properties": {}})
+    draft = changed(**{"$schema": next(iter(DRAFT_SCHEMAS)), "static-properties": {}})
+    for document, remedy in ((old, "update variant-backend"), (draft, "variant-backend upgrade --in-place")):
+        with pytest.raises(VariantError) as caught:
+            metadata_from_dict(document, "variant.json")
+        assert ["unknown key" in line or remedy in line for line in caught.value.lines()] == [True, True]
+
+
 def test_a_provider_may_support_nothing() -> None:
     providers: dict[str, Any] = {"a": {"static-properties": {}}}
     metadata = metadata_from_dict(changed(providers=providers, variants={"null": {}}), "variant.json")
@@ -232,7 +253,7 @@ def test_all_problems_of_a_document_are_reported_at_once() -> None:
     with pytest.raises(VariantError) as caught:
         metadata_from_dict(document, "variant.json")
     places = [line.split(": ")[1] for line in caught.value.lines()]
-    assert places == ["extra", "providers.a", "variants.X", "variants.y.b.f[0]"]
+    assert places == ["extra", "variants.X", "variants.y.b.f[0]", "providers.a"]
 
 
 @pytest.mark.parametrize(
@@ -243,7 +264,7 @@ def test_all_problems_of_a_document_are_reported_at_once() -> None:
         (b"{", "invalid JSON"),
         (b"[" * 100_000, "invalid JSON"),
         (b'{"variants": {}, "variants": {}}', "duplicate key 'variants'"),
-        (b'{"variants": {"x": {}, "x": {}}}', "duplicate key 'x'"),
+        (b'{"variants": {"x": {}, "x": {}}}', "variants: duplicate entry 'x'"),
     ],
 )
 def test_invalid_json_is_refused(data: bytes, message: str) -> None:

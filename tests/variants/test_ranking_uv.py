@@ -17,7 +17,7 @@ from variant_backend.variants.properties import NULL_LABEL, NULL_VARIANT, Proper
 from variant_backend.variants.providers import StaticProvider
 from variant_backend.variants.ranking import rank, static_support
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.agreement]
 
 PYTHON = f"cp{sys.version_info.major}{sys.version_info.minor}"
 # uv selects any of several equal wheels, so each release has only one best wheel.

@@ -42,6 +42,8 @@ OLD_DRIVER = {**GPU, "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": "12.8"}
 OLDER_DRIVER = {**GPU, "NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION": "11.8"}
 VARIANTS = ("--preview-features", "wheel-variants")
 
+pytestmark = pytest.mark.agreement
+
 
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -288,7 +288,7 @@ def test_installed_distributions_are_read_from_their_dist_info(monkeypatch: pyte
 
 # Problems of a variant.json: uv accepts the first one only.
 FAULTS = {
-    "other schema": (SCHEMA.encode(), b"https://variants-schema.wheelnext.dev/v0.2.0.json"),
+    "other schema": (SCHEMA.encode(), b"https://example.org/v9.json"),
     "unknown key": (b'"default-priorities"', b'"x": {}, "default-priorities"'),
     "other label": (b'"x"', b'"y"'),
     "not JSON": (b"{", b"{!"),

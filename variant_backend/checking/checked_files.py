@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from ..errors import VariantError
+from ..formats.release import Location
 from ..lowlevel.ranges import opened_file
+from ..lowlevel.regular_files import open_regular
 from ..variants import consistency
 from ..variants.filename import WheelFilename, normalize
 from ..variants.metadata import VariantMetadata
@@ -22,8 +25,9 @@ from .dependency_rules import Dependencies
 from .documents import CheckedProject, check_metadata, check_project_file
 from .findings import Findings
 from .index_pages import PAGES, check_pages, is_project_folder, pages_in, project_folders
-from .input_files import document_content, file_mode, sorted_entries
-from .wheel_members import check_wheel
+from .input_files import document_content, file_mode, is_regular_file, name_of, sorted_entries
+from .sdists import check_sdist
+from .wheel_members import OpenWheel, check_wheel
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -35,35 +39,37 @@ WHEEL, INDEX_FILE, DOCUMENT, PAGE = "wheel", "index file", "JSON document", "ind
 SDIST, PROJECT_FILE = "sdist", "project file"
 KINDS = (WHEEL, INDEX_FILE, DOCUMENT, PAGE, SDIST, PROJECT_FILE)
 
-# A folder, and the normalized name and the version of a release in it.
-_Key = tuple[Path, str, "Version"]
+# A folder or the URL of a page, and the normalized name and the version of a release in it.
+_Key = tuple[Location, str, "Version"]
+# Opens an sdist; raises VariantError or OSError.
+OpenSdist = Callable[[], BinaryIO]
 
 
 class ReleaseFiles(NamedTuple):
-    """The files of one release in one folder; *sizes* of the wheels are in bytes.
+    """The files of one release in one folder, or on one page; *sizes* of the wheels are in bytes.
 
     A file whose metadata is broken is not in *metadata*, one whose RECORD is broken is not in *payloads*, and
     one whose METADATA is broken is not in *dependencies*. *pins* are the requirements of wheels on local
     versions.
     """
 
-    folder: Path
+    folder: Location
     name: str
     version: Version
-    wheels: dict[Path, WheelFilename]
-    metadata: dict[Path, VariantMetadata]
-    indexes: dict[Path, VariantMetadata | None]
-    payloads: dict[Path, Mapping[str, str]]
-    dependencies: dict[Path, Dependencies]
-    sizes: dict[Path, int]
-    pins: dict[Path, Sequence[LocalPin]]
+    wheels: dict[Location, WheelFilename]
+    metadata: dict[Location, VariantMetadata]
+    indexes: dict[Location, VariantMetadata | None]
+    payloads: dict[Location, Mapping[str, str]]
+    dependencies: dict[Location, Dependencies]
+    sizes: dict[Location, int]
+    pins: dict[Location, Sequence[LocalPin]]
 
 
 class CheckedFiles:
     """The files of a run: wheels and index files by release, sdists, and the files that pages list.
 
-    *folders* are the folders given by the user: each holds whole releases. *listed* has the filenames on the
-    pages of a project, for each folder that may hold its wheels. *kinds* has the kind of each file.
+    *folders* are the folders and pages given by the user: each has whole releases. *listed* has the filenames
+    on the pages of a project, for each folder that may hold its wheels. *kinds* has the kind of each file.
     *projects* has the readable project files. With *payload*, the compiled modules of wheels are read.
     """
 
@@ -71,10 +77,10 @@ class CheckedFiles:
         self.findings = findings
         self._payload = payload
         self.releases: dict[_Key, ReleaseFiles] = {}
-        self.sdists: dict[_Key, Path] = {}
-        self.folders: set[Path] = set()
+        self.sdists: dict[_Key, OpenSdist] = {}
+        self.folders: set[Location] = set()
         self.listed: dict[tuple[Path, str], set[str]] = {}
-        self.kinds: dict[Path, str] = {}
+        self.kinds: dict[Location, str] = {}
         self.projects: dict[Path, CheckedProject] = {}
 
     def check(self, path: Path) -> None:
@@ -90,7 +96,8 @@ class CheckedFiles:
     def _check_folder(self, folder: Path) -> None:
         """Check the release files and the package index in a folder; ignore other files."""
         self.folders.add(folder)
-        files = [path for path in sorted_entries(folder) if _is_of_release(path.name) or _sdist_key(path)]
+        entries = sorted_entries(folder)
+        files = [path for path in entries if _is_of_release(path.name) or sdist_key(path.name, folder)]
         projects = project_folders(folder)
         for path in (*files, *projects):
             self.check(path)
@@ -107,14 +114,15 @@ class CheckedFiles:
         elif path.name in PAGES and is_project_folder(path.parent):
             self._check_pages(path.parent)
         elif path.suffix == ".json":
-            self._check_document(path)
+            self.check_document(path, path.parent, document_content(path))
         elif path.suffix == ".toml":
             self.kinds[path] = PROJECT_FILE
             if (project := check_project_file(self.findings, path)) is not None:
                 self.projects[path] = project
-        elif (key := _sdist_key(path)) is not None:
+        elif (key := sdist_key(path.name, path.parent)) is not None:
             self.kinds[path] = SDIST
-            self.sdists[key] = path
+            self.sdists[key] = partial(open_regular, path)
+            check_sdist(self.findings, path, *key[1:])
         else:
             text = "expected a name that ends in .whl, .json or .toml"
             self.findings.note(path, text, code="unknown-file")
@@ -123,43 +131,57 @@ class CheckedFiles:
         return self.releases.setdefault(key, ReleaseFiles(*key, {}, {}, {}, {}, {}, {}, {}))
 
     def _check_wheel(self, path: Path) -> None:
-        """Check the filename and the content of a wheel."""
-        filename = key = None
+        """Check a wheel on this machine."""
+        filename = None
         with self.findings.noting(path, code="bad-filename"):
             filename = WheelFile.of(path).name
-            key = (path.parent, *filename.release())
         with opened_file(path) as source:
-            if filename is not None:
-                problems = [*soundness.of_filename(filename)] or upload_rules.of_upload(filename, source.size)
-                self.findings.add(path, problems)
-            checked = check_wheel(self.findings, path, source, filename, payload=self._payload)
+            self.check_wheel(OpenWheel(path, filename, source, _copy_beside(path)), path.parent)
+
+    def add_wheel(self, location: Location, folder: Location, filename: WheelFilename) -> None:
+        """Add a wheel whose content cannot be read; raises VariantError if its version is invalid."""
+        self._release((folder, *filename.release())).wheels[location] = filename
+
+    def check_wheel(self, wheel: OpenWheel, folder: Location) -> None:
+        """Check the filename and the content of a wheel in a folder or on a page."""
+        location, filename, source, _ = wheel
+        key = None
+        if filename is not None:
+            with self.findings.noting(location, code="bad-filename"):
+                key = (folder, *filename.release())
+            problems = [*soundness.of_filename(filename)] or upload_rules.of_upload(filename, source.size)
+            self.findings.add(location, problems)
+        checked = check_wheel(self.findings, wheel, payload=self._payload)
         if filename is not None and key is not None:
             release = self._release(key)
-            release.wheels[path] = filename
-            release.sizes[path] = source.size
-            release.pins[path] = checked.pins
+            release.wheels[location] = filename
+            release.sizes[location] = source.size
+            release.pins[location] = checked.pins
             if checked.metadata is not None:
-                release.metadata[path] = checked.metadata
+                release.metadata[location] = checked.metadata
             if checked.payload is not None:
-                release.payloads[path] = checked.payload
+                release.payloads[location] = checked.payload
             if checked.dependencies is not None:
-                release.dependencies[path] = checked.dependencies
+                release.dependencies[location] = checked.dependencies
 
-    def _check_document(self, path: Path) -> None:
-        """Check a variant.json or an index file."""
-        metadata = check_metadata(self.findings, path, document_content(path))
-        named = _INDEX.fullmatch(path.name)
-        key = _release_key(path.parent, named["name"], named["version"]) if named else None
-        self.kinds[path] = DOCUMENT if key is None else INDEX_FILE
+    def check_document(self, location: Location, folder: Location, content: bytes) -> None:
+        """Check a variant.json or an index file in a folder or on a page."""
+        name = name_of(location)
+        metadata = check_metadata(self.findings, location, content)
+        named = _INDEX.fullmatch(name)
+        key = _release_key(folder, named["name"], named["version"]) if named else None
+        self.kinds[location] = DOCUMENT if key is None else INDEX_FILE
         if key is not None:
-            self._release(key).indexes[path] = metadata
+            self._release(key).indexes[location] = metadata
             return
-        if path.name.endswith("variants.json"):
-            self.findings.note(path, "installers do not look for a file with this name", code="index-name")
+        if name.endswith("variants.json"):
+            self.findings.note(
+                location, "installers do not look for a file with this name", code="index-name"
+            )
         if metadata is not None:
-            self.findings.add(path, consistency.of_metadata(metadata))
-            if path.name == "variant.json":
-                self.findings.add(path, filter(None, [label_problem(metadata.variants, None)]))
+            self.findings.add(location, consistency.of_metadata(metadata))
+            if name == "variant.json":
+                self.findings.add(location, filter(None, [label_problem(metadata.variants, None)]))
 
     def _check_pages(self, folder: Path) -> None:
         """Check the pages of a project in a package index."""
@@ -175,14 +197,22 @@ def _is_of_release(name: str) -> bool:
     return name.endswith((".whl", "variants.json")) or name in ("variant.json", "pyproject.toml")
 
 
-def _sdist_key(path: Path) -> _Key | None:
-    """Return the release of an sdist, by its filename. None if it is not an sdist."""
-    name, separator, version = path.name.removesuffix(".tar.gz").rpartition("-")
-    is_sdist = separator and path.name.endswith(".tar.gz")
-    return _release_key(path.parent, name, version) if is_sdist else None
+def sdist_key(filename: str, folder: Location) -> _Key | None:
+    """Return the release of an sdist in a folder or on a page. None if this is not the name of an sdist."""
+    name, separator, version = filename.removesuffix(".tar.gz").rpartition("-")
+    return _release_key(folder, name, version) if separator and filename.endswith(".tar.gz") else None
 
 
-def _release_key(folder: Path, name: str, version: str) -> _Key | None:
+def _copy_beside(path: Path) -> bytes | None:
+    """Return the copy of METADATA beside a wheel. None if there is none, or if it cannot be read."""
+    copy = path.with_name(f"{path.name}.metadata")
+    try:
+        return document_content(copy) if is_regular_file(copy) else None
+    except VariantError:  # an unreadable copy is reported with the page that links to it
+        return None
+
+
+def _release_key(folder: Location, name: str, version: str) -> _Key | None:
     from packaging.version import InvalidVersion, Version
 
     try:

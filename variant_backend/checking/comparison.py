@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import Problem, VariantError
-from ..lowlevel.regular_files import open_regular
+from ..formats.release import Location
 from ..variants import consistency
 from ..variants.filename import index_filename
 from ..variants.merging import combine
+from ..variants.metadata import VariantMetadata
 from ..variants.properties import Variant
+from ..variants.ranking import static_support, unsupported
 from ..wheels.payload import same_payloads
 from ..wheels.reading import WheelFile
 from . import release_rules
-from .checked_files import CheckedFiles, ReleaseFiles
+from .checked_files import CheckedFiles, OpenSdist, ReleaseFiles
 from .dependency_rules import ComparedWheel, of_dependencies, of_modules, top_level_modules
 from .findings import Findings
+from .input_files import name_of
+from .python_rules import of_pythons
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -32,7 +36,9 @@ def compare_files(files: CheckedFiles) -> None:
         sizes = [(release.wheels[path].label, size) for path, size in release.sizes.items()]
         findings.add(release.folder, release_rules.of_release_upload(_wanted_index(release), sizes))
         _check_documents(findings, release)
-        _find_unlisted_wheels(findings, release, files.listed.get((release.folder, release.name)))
+        if isinstance(release.folder, Path):
+            listed = files.listed.get((release.folder, release.name))
+            _find_unlisted_wheels(findings, release.folder, release, listed)
         if is_whole:
             sdist = files.sdists.get((release.folder, release.name, release.version))
             _find_missing_files(findings, release, sdist)
@@ -44,7 +50,7 @@ def compare_files(files: CheckedFiles) -> None:
 
 def _compare_indexes(findings: Findings, release: ReleaseFiles, *, is_whole: bool) -> None:
     """Compare the index files of a release with its wheels, and with their own names."""
-    parts = {path.name: part for path, part in release.metadata.items()}
+    parts = {name_of(path): part for path, part in release.metadata.items()}
     for path, index in release.indexes.items():
         if not release.wheels and is_whole:
             text = f"no wheel of {release.name} {release.version} in the same folder"
@@ -56,53 +62,64 @@ def _compare_indexes(findings: Findings, release: ReleaseFiles, *, is_whole: boo
             findings.add(path, consistency.of_labels(index, [*release.wheels.values()], is_whole))
 
 
-def _name_problem(path: Path, wanted: str) -> Problem | None:
+def _name_problem(path: Location, wanted: str) -> Problem | None:
     """Return the problem of an index file without the *wanted* name, or None."""
-    if path.name == wanted:
+    if name_of(path) == wanted:
         return None
-    right = path.with_name(wanted)
+    remedy = f"rename it to {wanted}"
     # On some file systems, a name in other case is the same file.
-    remedy = "delete it" if right.exists() and not right.samefile(path) else f"rename it to {wanted}"
+    if isinstance(path, Path) and (right := path.with_name(wanted)).exists() and not right.samefile(path):
+        remedy = "delete it"
     return Problem("index-name", "", f"expected the name {wanted}", remedy)
 
 
 def _check_documents(findings: Findings, release: ReleaseFiles) -> None:
     """Check how installers read the documents; report a problem of index file and wheels only once."""
     noted = set[Problem]()
-    for path, index in sorted(release.indexes.items()):
+    for path, index in sorted(release.indexes.items(), key=_by_location):
         problems = [*consistency.of_metadata(index)] if index is not None else []
         findings.add(path, problems)
+        findings.add(path, release_rules.of_newer_gpus(index) if index is not None else ())
         noted.update(problems)
-    for path, metadata in sorted(release.metadata.items()):
+    for path, metadata in sorted(release.metadata.items(), key=_by_location):
         problems = [problem for problem in consistency.of_metadata(metadata) if problem not in noted]
         findings.add(path, problems, "variant.json")
         noted.update(problems)
 
 
-def _find_unlisted_wheels(findings: Findings, release: ReleaseFiles, listed: set[str] | None) -> None:
-    """Find wheels that are missing from the pages of their project, if it has pages."""
-    wheels = {path.name for path in release.wheels}
+def _by_location(item: tuple[Location, object]) -> str:
+    return str(item[0])
+
+
+def _find_unlisted_wheels(
+    findings: Findings, folder: Path, release: ReleaseFiles, listed: set[str] | None
+) -> None:
+    """Find wheels in a folder that are missing from the pages of their project, if it has pages."""
+    wheels = {name_of(path) for path in release.wheels}
     for name in sorted(wheels - listed) if listed is not None else ():
-        findings.note(release.folder / name, f"not listed in simple/{release.name}/", code="unlisted-wheel")
+        findings.note(folder / name, f"not listed in simple/{release.name}/", code="unlisted-wheel")
 
 
-def _find_missing_files(findings: Findings, release: ReleaseFiles, sdist: Path | None) -> None:
-    """Find missing files in a folder that holds a whole release."""
-    if any(filename.label is not None for filename in release.wheels.values()) and not release.indexes:
+def _find_missing_files(findings: Findings, release: ReleaseFiles, sdist: OpenSdist | None) -> None:
+    """Find missing files in a folder or on a page that has a whole release."""
+    has_label = any(filename.label is not None for filename in release.wheels.values())
+    # A page without the index file has the problem `unlisted-index`.
+    if has_label and not release.indexes and isinstance(release.folder, Path):
         findings.note(release.folder, f"{_wanted_index(release)} is missing", code="missing-index")
     problems = [*release_rules.of_fallbacks([*release.wheels.values()], sdist is not None)]
     if sdist and any(problem.code == "plain-from-sdist" for _, problem in problems) and _dispatches(sdist):
         problems = [pair for pair in problems if pair[1].code != "plain-from-sdist"]
+    locations = {filename: location for location, filename in release.wheels.items()}
     for filename, problem in problems:
-        findings.add(release.folder / str(filename), [problem])
+        findings.add(locations[filename], [problem])
 
 
-def _dispatches(sdist: Path) -> bool:
+def _dispatches(sdist: OpenSdist) -> bool:
     """Return whether pip gets a variant when it builds an sdist."""
     from ..formats.dispatching_sdist import is_dispatching
 
     try:
-        with open_regular(sdist) as file:
+        with sdist() as file:
             return is_dispatching(file)
     except (OSError, VariantError):
         return False
@@ -134,12 +151,28 @@ def _compare_wheels(files: CheckedFiles) -> None:
             for path, payload in folder.payloads.items()
         }
         problems = [*consistency.of_wheels(parts)] if parts else []
-        for path, problem in [*problems, *of_dependencies(members), *of_modules(modules)]:
+        problems += [
+            *of_pythons(members, _supported_always(parts)),
+            *of_dependencies(members),
+            *of_modules(modules),
+        ]
+        for path, problem in problems:
             files.findings.add(path, [problem])
 
 
+def _supported_always(parts: Mapping[str, VariantMetadata]) -> list[str]:
+    """Return the labels that every machine supports, in the metadata of a release's wheels."""
+    combined, _ = combine(parts) if parts else (VariantMetadata((), {}, {}), [])
+    supported = static_support(combined)
+    variants = combined.variants.values()
+    return [variant.label for variant in variants if not unsupported(variant, combined, supported)]
+
+
 def _compare_payloads(files: CheckedFiles) -> None:
-    """Find recipes without effect: those of project files, for the wheels of their project in all folders."""
+    """Find recipes without effect: those of project files, for the wheels of their project in all folders.
+
+    Wheels on servers are not compared: their project files are elsewhere.
+    """
     for path, project in files.projects.items():
         keys = {label: recipe.build_keys(label) for label, recipe in project.recipes.items()}
         releases: dict[tuple[str, Version], dict[WheelFile, Mapping[str, str]]] = {}
@@ -149,6 +182,7 @@ def _compare_payloads(files: CheckedFiles) -> None:
                 wheels.update(
                     (WheelFile(wheel, release.wheels[wheel]), payload)
                     for wheel, payload in release.payloads.items()
+                    if isinstance(wheel, Path)
                 )
         for payloads in releases.values():
             groups = {

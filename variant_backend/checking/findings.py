@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from ..errors import Problem, VariantError
+from ..lowlevel.urls import is_http
 from .codes import RULES
-from .input_files import release_folder
+from .input_files import folder_of, release_folder
 
 
 class Finding(NamedTuple):
@@ -19,16 +21,30 @@ class Finding(NamedTuple):
 
     @classmethod
     def of(cls, file: str, problem: Problem) -> Finding:
-        """Return a finding; a problem without a remedy gets the remedy of its rule."""
+        """Return a finding of a file, a path or a URL.
+
+        A problem without a remedy gets the remedy of its rule. Its commands name the file and its folder, but
+        no URL, because they read and write files of this machine.
+        """
         remedy = problem.remedy or RULES[problem.code].remedy
+        if is_http(file):
+            if not problem.remedy:
+                remedy = remedy.replace(" DIR`", f" DIR`, where DIR is the folder at {folder_of(file)}")
+            return cls(file, problem._replace(remedy=remedy))
         if not problem.remedy and " DIR`" in remedy:
             remedy = remedy.replace(" DIR`", f" {release_folder(file)}`")
-        return cls(file, Problem(problem.code, problem.place, problem.text, remedy).naming(file))
+        return cls(file, problem._replace(remedy=remedy).naming(file))
 
     @property
     def severity(self) -> str:
         """The severity: `ERROR` or `WARNING`."""
         return RULES[self.problem.code].severity
+
+    @property
+    def general_problem(self) -> Problem:
+        """The problem without the name of the file in its remedy: equal problems of files are equal."""
+        remedy = self.problem.remedy or ""
+        return self.problem._replace(remedy=remedy.replace(f" {shlex.quote(self.file)} ", " WHEEL "))
 
     def to_dict(self) -> dict[str, str | None]:
         """Return the finding as JSON data."""
@@ -41,6 +57,23 @@ class Finding(NamedTuple):
             "message": text,
             "remedy": remedy,
         }
+
+
+def grouped(findings: Iterable[Finding]) -> list[tuple[Finding, list[str]]]:
+    """Return the findings with all files of each: equal problems of several files are one finding.
+
+    Then its remedy has the word WHEEL instead of one file. Problems are in the order of their first files.
+    """
+    groups: dict[Problem, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(finding.general_problem, []).append(finding)
+    return [
+        (
+            first._replace(problem=problem) if others else first,
+            [first.file, *(other.file for other in others)],
+        )
+        for problem, (first, *others) in groups.items()
+    ]
 
 
 class Findings:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import stat
 from pathlib import Path
+from urllib.parse import unquote
 
 from ..errors import VariantError
+from ..formats.release import Location
 from ..lowlevel.regular_files import blocks, check_kind, joined, open_regular
 from ..lowlevel.terminal import print_read
 
@@ -58,6 +61,16 @@ def document_content(path: Path) -> bytes:
             return joined(blocks(file))
     except OSError as error:
         raise VariantError(error.strerror or str(error)) from None
+
+
+def name_of(location: Location) -> str:
+    """Return the filename at the end of a path or a URL."""
+    return location.name if isinstance(location, Path) else unquote(location.rpartition("/")[2])
+
+
+def folder_of(url: str) -> str:
+    """Return the URL of the folder of the release that a file at a URL belongs to."""
+    return re.sub(r"/simple/([^/]+/)?\Z", "/", url[: url.rindex("/") + 1])
 
 
 def release_folder(file: str) -> str:

@@ -15,8 +15,10 @@ from ..errors import MOST_SHOWN, Problem, VariantError, one_of, shortened
 from ..formats.release import Candidate, File
 from ..formats.simple_api import Page
 from ..lowlevel.terminal import readable_size
+from ..variants.consistency import has_known_plugin
 from ..variants.filename import WheelFilename, index_filename, normalize, release_of_index
 from ..variants.properties import NULL_LABEL, Property, Variant
+from ..variants.provider_nvidia import newer_gpus
 from ..variants.requirements import LocalPin
 from ..variants.tag_coverage import Coverage
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from ..project.recipe import Recipe
+    from ..variants.metadata import VariantMetadata
 
 
 def of_recipes(recipes: Mapping[str, Recipe], variants: Mapping[str, Variant]) -> Iterator[Problem]:
@@ -77,6 +80,27 @@ def of_fallbacks(wheels: Sequence[WheelFilename], has_sdist: bool) -> Iterator[t
         if not covering.covers(tags):
             text = f"{tags} has no plain wheel"
             yield filename, Problem("plain-from-sdist" if has_sdist else "no-plain-wheel", "", text)
+
+
+def of_newer_gpus(metadata: VariantMetadata) -> Iterator[Problem]:
+    """Find NVIDIA GPUs that are newer than all those of the variants, so that they get the fallback.
+
+    *metadata* has all variants of a release. A variant without ``sm_arch`` is for GPUs of any architecture.
+    """
+    variants = [variant for variant in metadata.variants.values() if "nvidia" in variant.namespaces()]
+    if not has_known_plugin("nvidia", metadata):
+        return
+    lists = [
+        {prop.value for prop in variant.properties if prop.key == ("nvidia", "sm_arch")}
+        for variant in variants
+    ]
+    newer = newer_gpus(set[str]().union(*lists)) if all(lists) else []
+    if newer:
+        missing = one_of(f"{major}.{minor}" for major, minor in newer)
+        text = f"no variant supports NVIDIA GPUs of compute capability {missing}"
+        values = one_of(dict.fromkeys(f"{major}0_virtual" for major, _ in newer))
+        remedy = f"add {values} to a variant that has PTX, or add a variant for these GPUs"
+        yield Problem("newer-gpus", "variants", text, remedy)
 
 
 def of_release_upload(index: str, sizes: Sequence[tuple[str | None, int]]) -> Iterator[Problem]:

@@ -11,23 +11,25 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from .checked_files import KINDS, PROJECT_FILE, SDIST, CheckedFiles
+from ..formats.release import Location
+from .checked_files import KINDS, PROJECT_FILE, CheckedFiles
 from .codes import BY_DEFAULT, ERROR, WARNING
 from .comparison import compare_files
 from .findings import Finding, Findings
+from .input_files import name_of
 
 
 class Report(NamedTuple):
-    """The findings of a run, and the kind of each checked file, by path."""
+    """The findings of a run, and the kind of each checked file, by its path or URL."""
 
     findings: Sequence[Finding]
-    checked: Mapping[Path, str]
+    checked: Mapping[Location, str]
 
 
 def check_files(
-    paths: Iterable[Path], codes: Collection[str] = BY_DEFAULT, *, payload: bool = False
+    paths: Iterable[Location], codes: Collection[str] = BY_DEFAULT, *, payload: bool = False
 ) -> Report:
-    """Check wheels, JSON documents, project files and folders by the rules with these *codes*.
+    """Check wheels, JSON documents, project files, folders and URLs by the rules with these *codes*.
 
     A folder is checked as a whole release: its release files, and the project folders of a package index
     (``simple/``) in it. With *payload*, the import tables of compiled modules in wheels are read.
@@ -35,33 +37,36 @@ def check_files(
     findings = Findings()
     files = CheckedFiles(findings, payload=payload)
     for path in dict.fromkeys(paths):
-        files.check(path)
+        if isinstance(path, Path):
+            files.check(path)
+        else:
+            from .served_files import check_url
+
+            check_url(files, path)
     compare_files(files)
     return Report([finding for finding in findings if finding.problem.code in codes], files.kinds)
 
 
-def find_problems(paths: Iterable[Path], *, payload: bool = False) -> list[Finding]:
+def find_problems(paths: Iterable[Location], *, payload: bool = False) -> list[Finding]:
     """Return the findings in wheels, JSON documents, project files and folders, by the default rules."""
     return [*check_files(paths, payload=payload).findings]
 
 
-def numbers_by_kind(checked: Mapping[Path, str]) -> dict[str, int]:
+def numbers_by_kind(checked: Mapping[Location, str]) -> dict[str, int]:
     """Return the number of checked files of each kind, as JSON data."""
     numbers = Counter(checked.values())
     return {kind.replace(" ", "-").lower(): numbers[kind] for kind in KINDS if numbers[kind]}
 
 
-def summary(findings: Sequence[Finding], checked: Mapping[Path, str]) -> str:
-    """Return one line: the number of errors and warnings, or the *checked* files if there are none."""
-    if findings:
-        severities = Counter(finding.severity for finding in findings)
-        return ", ".join(_count(severities[name], name) for name in (ERROR, WARNING) if severities[name])
+def summary(findings: Sequence[Finding], checked: Mapping[Location, str]) -> str:
+    """Return one line: the *checked* files, and the number of errors and warnings."""
+    severities = Counter(finding.severity for finding in findings)
+    counts = [_count(severities[name], name) for name in (ERROR, WARNING) if severities[name]]
     numbers = Counter(checked.values())
     parts = [_count(numbers[kind], kind) for kind in KINDS if numbers[kind] and kind != PROJECT_FILE]
-    parts = [f"{part} (not read)" if SDIST in part else part for part in parts]
-    projects = [path.name for path, kind in checked.items() if kind == PROJECT_FILE]
+    projects = [name_of(path) for path, kind in checked.items() if kind == PROJECT_FILE]
     parts += projects if len(projects) == 1 else [_count(len(projects), PROJECT_FILE)] if projects else []
-    return f"{', '.join(parts)}: no problems" if parts else "no files checked"
+    return f"{', '.join(parts) or 'no files checked'}: {', '.join(counts) or 'no problems'}"
 
 
 def _count(number: int, name: str) -> str:

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import Problem, VariantError
+from ..errors import Problem
 from ..formats import core_metadata
+from ..formats.release import Location
 from ..lowlevel.ranges import Source
 from ..variants import consistency
 from ..variants.filename import WheelFilename
@@ -23,7 +24,20 @@ from ..wheels.reading import read_archive
 from .dependency_rules import Dependencies, read_dependencies
 from .documents import check_metadata
 from .findings import Findings
-from .input_files import document_content, is_regular_file
+from .input_files import name_of
+
+
+class OpenWheel(NamedTuple):
+    """An open wheel: its path or URL, its name, None if that is invalid, and its content.
+
+    *copy* is the copy of its METADATA beside it (PEP 658), None if there is none or it cannot be read. The
+    headers in front of all members are read only of a wheel on this machine.
+    """
+
+    location: Location
+    filename: WheelFilename | None
+    source: Source
+    copy: bytes | None = None
 
 
 class CheckedWheel(NamedTuple):
@@ -39,28 +53,28 @@ class CheckedWheel(NamedTuple):
     pins: Sequence[LocalPin] = ()
 
 
-def check_wheel(
-    findings: Findings, path: Path, source: Source, filename: WheelFilename | None, *, payload: bool
-) -> CheckedWheel:
+def check_wheel(findings: Findings, wheel: OpenWheel, *, payload: bool) -> CheckedWheel:
     """Check an open wheel, and return what the comparison of wheels needs.
 
     With *payload*, also compare the runtimes that its compiled modules link with its label and requirements.
     """
+    location, filename, is_local = wheel.location, wheel.filename, isinstance(wheel.location, Path)
     archive = None
-    with findings.noting(path, code="bad-zip"):
-        archive = read_archive(source)
+    with findings.noting(location, code="bad-zip"):
+        archive = read_archive(wheel.source)
     if archive is None:
         return CheckedWheel()
     if filename is None:  # the names of its directories are unknown
-        with findings.noting(path, code="zip-layout"):
-            archive.check_layout()
+        with findings.noting(location, code="zip-layout"):
+            if is_local:
+                archive.check_layout()
         return CheckedWheel()
-    examined = examine(filename, archive)
-    findings.add(path, examined.problems)
-    checked = _Members(findings, path, examined).check()
+    examined = examine(filename, archive, layout=is_local)
+    findings.add(location, examined.problems)
+    checked = _Members(findings, wheel, examined).check()
     # Members that overlap could be inflated again and again.
     if payload and all(problem.code != "zip-layout" for problem in examined.problems):
-        findings.add(path, _module_problems(examined, checked.metadata))
+        findings.add(location, _module_problems(examined, checked.metadata))
     return checked
 
 
@@ -80,7 +94,7 @@ class _Members(NamedTuple):
     """The checks of an examined wheel's variant.json, and of the copy of its METADATA."""
 
     findings: Findings
-    path: Path
+    open: OpenWheel
     examined: Examined
 
     def check(self) -> CheckedWheel:
@@ -92,10 +106,10 @@ class _Members(NamedTuple):
             metadata = self.checked_metadata(contents.get("variant.json"))
             if present := wheel.signatures():
                 text = f"{wheel.path(present[0])} may sign an older RECORD"
-                self.findings.note(self.path, text, code="signature")
+                self.findings.note(self.open.location, text, code="signature")
         elif wheel.filename.label is not None and contents:
             text = f"{wheel.path('variant.json')} is missing"
-            self.findings.note(self.path, text, code="missing-variant-json")
+            self.findings.note(self.open.location, text, code="missing-variant-json")
         pins = local_pins(core_metadata.requirements(wheel.core_metadata))
         payload = payload_of(wheel.filename, record) if record else None
         return CheckedWheel(metadata, payload, dependencies, pins)
@@ -109,27 +123,26 @@ class _Members(NamedTuple):
             return None
         wheel = self.examined.wheel
         licenses = upload_rules.of_licenses(data, wheel.entries.keys(), wheel.path("").rstrip("/"))
-        self.findings.add(self.path, [*upload_rules.of_fields(data), *licenses], "METADATA")
-        copy = self.path.with_name(f"{self.path.name}.metadata")
-        try:
-            differs = is_regular_file(copy) and document_content(copy) != data
-        except VariantError:  # an unreadable copy is reported with the page that links to it
-            differs = False
-        if differs:
-            self.findings.note(copy, f"differs from METADATA in {self.path.name}", code="side-file")
+        self.findings.add(self.open.location, [*upload_rules.of_fields(data), *licenses], "METADATA")
+        location, _, _, copy = self.open
+        if copy not in (None, data):
+            text = f"differs from METADATA in {name_of(location)}"
+            self.findings.note(f"{location}.metadata", text, code="side-file")
         return read_dependencies(data)
 
     def checked_metadata(self, data: bytes | None) -> VariantMetadata | None:
         """Check variant.json and return its metadata. None if it is incomplete or contradictory."""
         place, filename = "variant.json", self.examined.wheel.filename
-        metadata = check_metadata(self.findings, self.path, data, place) if data is not None else None
+        metadata = (
+            check_metadata(self.findings, self.open.location, data, place) if data is not None else None
+        )
         if metadata is None:
             if filename.label is None:
                 text = "the filename has no label, but the wheel has a variant.json"
-                self.findings.add(self.path, [Problem("unlabelled-variant", place, text)])
+                self.findings.add(self.open.location, [Problem("unlabelled-variant", place, text)])
             return None
-        self.findings.add(self.path, consistency.of_tags(metadata, filename.tags), place)
+        self.findings.add(self.open.location, consistency.of_tags(metadata, filename.tags), place)
         problems = [*consistency.of_variant_json(metadata, filename)]
-        self.findings.add(self.path, problems, place)
+        self.findings.add(self.open.location, problems, place)
         is_known = all(problem.code == "unlabelled-variant" for problem in problems)
         return metadata if is_known else None

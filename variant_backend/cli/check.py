@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..checking.codes import ERROR, GROUPS, INSTALLERS, PAYLOAD, RULES, select_codes
-from ..errors import VariantError
+from ..errors import VariantError, did_you_mean, shortened
 from ..lowlevel.terminal import Styled, print_annotation
+from ..lowlevel.urls import is_http, shown_url
 from .command import Command, WrongUsage
-from .options import PATH, expanded
+from .network_options import network_options
+from .options import expanded
 from .output import Printer
 
 if TYPE_CHECKING:
     from ..checking.findings import Finding
 
 _COLORS = {"error": "red", "warning": "yellow"}
+# A line names at most so many files with the same problem.
+_MOST_FILES = 3
+
+
+class _PathOrUrl(click.Path):
+    """A path, or a URL of HTTP, which remains a text."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path or the URL."""
+        return value if is_http(str(value)) else super().convert(value, param, ctx)
 
 
 @click.command("check", cls=Command, example="variant-backend check dist/", page="docs/check.md")
-@click.argument("paths", nargs=-1, type=PATH, callback=expanded, metavar="[WHEEL|JSON|DIR|pyproject.toml]...")
+@click.argument(
+    "paths",
+    nargs=-1,
+    type=_PathOrUrl(path_type=Path, readable=False),
+    callback=expanded,
+    metavar="[WHEEL|JSON|DIR|URL|pyproject.toml]...",
+)
 @click.option(
     "--format",
     "form",
@@ -52,32 +70,43 @@ _COLORS = {"error": "red", "warning": "yellow"}
     help="Read the compiled modules of wheels, and compare the runtimes that they link with the labels.",
 )
 @click.option("--list", "lists", is_flag=True, help="Print all rules.")
+@click.option("--explain", metavar="CODE", help="Print the rule's section of docs/rules.md.")
+@network_options
 @click.pass_obj
 def check_command(
     printer: Printer,
-    paths: tuple[Path, ...],
+    paths: tuple[Path | str, ...],
     form: str,
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     installers: tuple[str, ...],
     payload: bool,
     lists: bool,
+    explain: str | None,
 ) -> None:
     """Find problems in wheels, index files, projects and releases.
 
-    A folder is checked as a whole release. The default is dist and pyproject.toml, if they exist. The exit
-    code is 1 if the command finds an error; warnings do not change it.
+    A folder is checked as a whole release. A URL is that of a wheel, of a project's page, or of a package
+    index. The default is dist and pyproject.toml, if they exist. The exit code is 1 if the command finds an
+    error; warnings do not change it.
     """
     if printer.as_json and form == "github":
         raise click.UsageError("--json and --format github cannot be used together; leave one of them out")
-    if lists and paths:
-        raise click.UsageError("--list and paths cannot be used together; leave one of them out")
+    for option in ["--list"] * lists + ["--explain"] * (explain is not None):
+        if paths:
+            raise click.UsageError(f"{option} and paths cannot be used together; leave one of them out")
+    if explain is not None:
+        _explain(printer, explain)
+        return
     codes = _selected(select, ignore, installers, lists=lists)
     if lists:
         _print_list(printer, codes)
         return
     if not payload and (named := [code for code in PAYLOAD if code in _split(select)]):
         raise click.UsageError(f"--select {named[0]} reads the payload; add --payload")
+    if payload and (urls := [path for path in paths if isinstance(path, str)]):
+        text = f"--payload reads files on this machine; download {shown_url(urls[0])}, and name its path"
+        raise click.UsageError(text)
     from ..checking.run import check_files, numbers_by_kind, summary
     from ..lowlevel.newer_dependencies import FIELDS
 
@@ -110,12 +139,15 @@ def _selected(
 
 
 def _print_findings(printer: Printer, findings: Iterable[Finding], form: str) -> None:
-    """Print the findings as text, or as annotations of GitHub."""
-    for finding in findings:
-        if form == "github":
+    """Print the findings as text, or as annotations of GitHub, which belong to one file each."""
+    from ..checking.findings import grouped
+
+    if form == "github":
+        for finding in findings:
             _annotate(finding)
-        else:
-            printer.line(*_as_text(finding))
+        return
+    for finding, files in grouped(findings):
+        printer.line(*_as_text(finding, files))
 
 
 def _split(names: tuple[str, ...]) -> list[str]:
@@ -130,10 +162,24 @@ def _print_list(printer: Printer, codes: set[str]) -> None:
         printer.line(f"{code} ({rule.severity}, {' '.join(rule.groups)}): {rule.fact}")
 
 
-def _as_text(finding: Finding) -> list[str]:
-    """Return a finding as a line."""
-    file, (code, place, text, remedy) = finding
-    places = "".join(f"{part}: " for part in (file, place) if part)
+def _explain(printer: Printer, code: str) -> None:
+    """Print the explanation of a rule. Raises WrongUsage for an unknown code."""
+    from ..checking.explanations import explanation
+
+    if code not in RULES:
+        remedy = "`variant-backend check --list` prints the codes"
+        raise WrongUsage([f"unknown code {code!r}{did_you_mean(code, RULES)}; {remedy}"])
+    section = explanation(code)
+    printer.keys = {"rules": {code: {**RULES[code]._asdict(), "section": section}}}
+    printer.line(Styled(code, "bold"))
+    for line in section.split("\n"):
+        printer.line(line)
+
+
+def _as_text(finding: Finding, files: Sequence[str]) -> list[str]:
+    """Return a finding of some files as a line."""
+    code, place, text, remedy = finding.problem
+    places = "".join(f"{part}: " for part in (shortened(files, _MOST_FILES), place) if part)
     severity = Styled(f"{finding.severity}[{code}]", f"{_COLORS[finding.severity]} bold")
     return [places, severity, f": {text}; {remedy}"]
 

@@ -12,7 +12,7 @@ import click
 
 from ..errors import VariantError
 from ..lowlevel.terminal import Styled
-from ..variants.providers import Provider, StaticProvider
+from ..variants.providers import Provider, StaticProvider, UnusableProvider
 from .command import Command
 from .environment_options import environment_options
 from .network_options import network_options
@@ -54,6 +54,8 @@ def inspect_command(
                 shown.append(result)
                 _print(printer, result)
                 problems = [problem.within(result.target) for problem in result.problems]
+                for problem in result.tolerated:
+                    printer.warn(problem.within(result.target))
             for problem in problems:
                 printer.error(problem)
     printer.keys = {"targets": list(map(_to_dict, shown))}
@@ -195,6 +197,8 @@ def property_lines(result: Inspection) -> list[str]:
 
 def _provider(provider: Provider) -> str:
     """Describe a provider in one line."""
+    if isinstance(provider, UnusableProvider):
+        return "invalid"
     if isinstance(provider, StaticProvider):
         text = "; ".join(f"{feature} = {', '.join(values)}" for feature, values in provider.features)
         text = f"static: {text}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import Problem, problems_of
+from ..errors import Problem, VariantError, problems_of
 from ..lowlevel.terminal import table
 from ..variants.properties import check_name
 from .command import Command
@@ -101,11 +101,19 @@ def installed_command(
     disagreements = _print_alignment(printer, alignment)
     for text in () if check else disagreements:
         printer.line(str(text))
-    for problem in problems_of(errors):
-        printer.error(problem)
+    _print_problems(printer, variants, errors)
     if check:
         requested = () if errors else not_as_requested(variants, labels_of(os.environ), versions)
         _fail(printer, variants, [*requested, *disagreements])
+
+
+def _print_problems(printer: Printer, variants: Sequence[Installed], errors: Sequence[VariantError]) -> None:
+    """Print the problems of variants that are usable nevertheless, and the errors of the other ones."""
+    for inspection in (variant.inspection for variant in variants):
+        for problem in inspection.tolerated:
+            printer.warn(problem.within(inspection.target))
+    for problem in problems_of(errors):
+        printer.error(problem)
 
 
 def _print_alignment(printer: Printer, alignment: Alignment) -> list[Problem | str]:

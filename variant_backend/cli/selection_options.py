@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from ..errors import VariantError, problems_of
+from ..lowlevel.terminal import print_message
 from ..lowlevel.urls import shown_url
 from ..variants.filename import check_project_name, normalize
 from ..variants.properties import check_name
@@ -23,6 +24,7 @@ from .options import find_links_option, index_url_option, read_supported, readin
 if TYPE_CHECKING:
     from packaging.version import Version
 
+    from ..formats.hardware_file import Detected, Hardware
     from ..machine.environment import Environment
     from ..machine.support import Machine, Policy
     from ..machine.trusted_plugins import Trusted
@@ -277,8 +279,8 @@ def _machine(
 ) -> Machine:
     """Return the facts of the machine; slow ones are looked up when they are needed.
 
-    Facts of this machine are used only if the target is this machine. *environment* is None for another
-    platform without --path and --interpreter.
+    Facts of this machine are used only if the target is this machine; on another platform, those that uv
+    assumes. *environment* is None for another platform without --path and --interpreter.
     """
     from ..machine.detect import hardware_of
     from ..machine.installed import installed_variants
@@ -292,10 +294,38 @@ def _machine(
     for problem in problems_of(errors):
         click.get_current_context().obj.warn(problem)
     return Machine(
-        hardware=hardware_of(file.path if file else None, os.environ) if file or target.here else None,
+        hardware=hardware_of(file.path if file else None, os.environ)
+        if file or target.here
+        else _assumed(target),
         installed=tuple(variants),
         versions=Lazy(lambda: installed_versions(environment().folders)) if environment else {},
     )
+
+
+def _assumed(target: Target) -> Hardware:
+    """Return what uv assumes about another platform; a line on stderr says so if a namespace needs it."""
+    from ..formats.hardware_file import Hardware
+    from ..machine.detect import assumed
+    from ..variants.namespace_support import Lazy
+
+    def namespaces() -> Mapping[str, Detected]:
+        hardware = assumed(target.machine, os.environ)
+        facts = "; ".join(f"{name} {_values(known)}" for name, known in hardware.namespaces.items())
+        remedy = "use --machine FILE to describe the machine"
+        print_message(f"assuming for {target.platform}, like uv: {facts}; {remedy}")
+        return hardware.namespaces
+
+    return Hardware(Lazy(namespaces))
+
+
+def _values(known: Detected) -> str:
+    """Return assumed values for a message; of forced values, only the variables."""
+    from ..machine.detect import ASSUMED
+
+    if known.source != ASSUMED:
+        return f"({known.source})"
+    features = (f"{feature} {' and '.join(values)}" for feature, values in known.features.items())
+    return ", ".join(features) or "none"
 
 
 def _policy(

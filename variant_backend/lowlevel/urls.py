@@ -91,6 +91,11 @@ def host_of(url: str) -> str:
     return host if parts.port in (None, PORTS.get(parts.scheme)) else f"{host}:{parts.port}"
 
 
+def is_http(text: str) -> bool:
+    """Return whether a text is a URL of HTTP, with or without encryption; a path has no two slashes."""
+    return re.match(r"https?://", text, re.IGNORECASE) is not None
+
+
 def is_this_machine(url: str) -> bool:
     """Return whether a URL names this machine."""
     from ipaddress import ip_address

@@ -2,7 +2,8 @@
 
 No program is started. Linux, macOS or Windows lists the processor's flags. NVML or the driver reports the
 CUDA version and the compute capability. `variants.known_providers` turns these facts into features.
-The environment variables that force a fact for uv force it here too.
+The environment variables that force a fact for uv force it here too, also on another platform. There, the
+same facts are assumed as in uv.
 """
 
 from __future__ import annotations
@@ -20,9 +21,12 @@ from ..variants.known_providers import KNOWN_PROVIDERS
 from ..variants.namespace_support import Lazy
 from ..wheels.wrong_files import missing_problem
 from .aarch64 import detect_aarch64
-from .nvidia import detect_nvidia
-from .tpu import detect_tpu
+from .nvidia import detect_nvidia, given_nvidia
+from .tpu import detect_tpu, given_tpu
 from .x86_64 import detect_x86_64
+
+# The source of facts that are neither detected nor given.
+ASSUMED = "assumed, as in uv; --machine FILE replaces it"
 
 # The detector of each namespace; it takes the environment variables, which may force facts.
 DETECTORS: Mapping[str, Callable[[Mapping[str, str]], Detected]] = {
@@ -41,6 +45,18 @@ def detect(environ: Mapping[str, str]) -> Hardware:
             namespace: detector(environ)
             for namespace, detector in DETECTORS.items()
             if KNOWN_PROVIDERS[namespace].exists_on(machine)
+        }
+    )
+
+
+def assumed(machine: str, environ: Mapping[str, str]) -> Hardware:
+    """Return what uv assumes on another platform with machines of this name; *environ* may force facts."""
+    given = {"nvidia": given_nvidia(environ), "tpu": given_tpu(environ)}
+    return Hardware(
+        {
+            namespace: given.get(namespace) or Detected(provider.assumed, ASSUMED)
+            for namespace, provider in KNOWN_PROVIDERS.items()
+            if provider.exists_on(machine)
         }
     )
 

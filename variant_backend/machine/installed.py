@@ -12,6 +12,7 @@ from ..project.user_variables import LABEL, PLAIN
 from ..variants.abi_dependency import ABI_DEPENDENCY
 from ..variants.filename import normalize
 from ..variants.namespace_support import DISABLED, NOT_ENABLED, Support, abi_dependencies, abi_support
+from ..variants.providers import UnusableProvider
 from ..variants.ranking import Supported, static_support, unsupported
 from ..wheels.inspection import Inspection, inspect_installed_variants
 from .environment import Environment
@@ -113,7 +114,9 @@ def _with_support(
     metadata, variant = inspection.metadata, inspection.variant
     if metadata is None or variant is None or inspection.problems:
         return Installed(path, inspection, None)
-    known = {**supported, **static_support(metadata)}
+    invalid = {name for name, entry in metadata.providers.items() if isinstance(entry, UnusableProvider)}
+    known = {name: values for name, values in supported.items() if name not in invalid}
+    known |= static_support(metadata)
     if versions is not None and ABI_DEPENDENCY in variant.namespaces():
         used = {name: versions[name] for name in abi_dependencies(metadata) if name in versions}
         known.setdefault(ABI_DEPENDENCY, abi_support(used))

@@ -15,6 +15,7 @@ from ..variants.provider_nvidia import (
     Version,
     forced_capability,
     forced_driver,
+    is_listed,
     nvidia_features,
 )
 
@@ -41,10 +42,16 @@ def detect_nvidia(environ: Mapping[str, str]) -> Detected:
     return nvidia_support(environ, find_gpu)
 
 
+def given_nvidia(environ: Mapping[str, str]) -> Detected | None:
+    """Return what *environ* forces, or None; a forced compute capability has no effect without a driver."""
+    return nvidia_support(environ, lambda: None) if environ.get(FORCE_DRIVER) else None
+
+
 def nvidia_support(environ: Mapping[str, str], find: Callable[[], Gpu | None]) -> Detected:
     """Return what NVIDIA GPUs support; *find* detects the facts that *environ* does not force.
 
-    If a forced value is not a version, nothing is supported. An empty value forces nothing.
+    If a forced value is not a version, nothing is supported. An empty value forces nothing. A version that
+    the provider does not list counts only if it is forced.
     """
     driver_text, capability_text = environ.get(FORCE_DRIVER, ""), environ.get(FORCE_CAPABILITY, "")
     gpu = None if driver_text and capability_text else find()
@@ -55,6 +62,8 @@ def nvidia_support(environ: Mapping[str, str], find: Callable[[], Gpu | None]) -
         sources.append(f"{FORCE_DRIVER}={ascii_unless_printable(driver_text)}")
         if driver is None:
             return Detected({}, f"{sources[-1]}: invalid CUDA version")
+    elif driver and not is_listed(driver):
+        return Detected({}, f"{sources[-1]}: CUDA {'.'.join(map(str, driver))} is unknown to the provider")
     if capability_text:
         capability = forced_capability(capability_text)
         sources.append(f"{FORCE_CAPABILITY}={ascii_unless_printable(capability_text)}")

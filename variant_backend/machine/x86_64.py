@@ -9,7 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..formats.hardware_file import Detected
-from ..variants.provider_x86_64 import x86_64_features
+from ..variants.provider_x86_64 import ASSUMED, x86_64_features
+from .sysctl import sysctl, sysctl_text
 
 _CPUINFO = Path("/proc/cpuinfo")
 
@@ -27,10 +28,13 @@ _WINDOWS_FEATURES = {
 
 
 def detect_x86_64(environ: Mapping[str, str]) -> Detected:  # noqa: ARG001  # a detector's signature
-    """Return the levels of the processor; no environment variable forces them for uv."""
+    """Return the levels of the processor; no environment variable forces them for uv.
+
+    Without flags, the levels are those that uv assumes.
+    """
     finders = {"linux": _linux_flags, "darwin": _macos_flags, "win32": _windows_flags}
     flags, source = finders.get(sys.platform, lambda: ([], ""))()
-    return Detected(x86_64_features(flags), source if flags else "every 64-bit x86 processor")
+    return Detected(x86_64_features(flags), source) if flags else Detected(ASSUMED, "assumed, as by uv")
 
 
 def _linux_flags() -> tuple[list[str], str]:
@@ -48,25 +52,13 @@ def flags_of_cpuinfo(text: str) -> list[str]:
 
 
 def _macos_flags() -> tuple[list[str], str]:
-    import ctypes
-
-    library = ctypes.CDLL(None)
-
-    def value(name: bytes) -> bytes:
-        size = ctypes.c_size_t()
-        if library.sysctlbyname(name, None, ctypes.byref(size), None, ctypes.c_size_t(0)) != 0:
-            return b""
-        buffer = ctypes.create_string_buffer(size.value)
-        failed = library.sysctlbyname(name, buffer, ctypes.byref(size), None, ctypes.c_size_t(0))
-        return b"" if failed else buffer.raw
-
-    return flags_of_sysctl(value), "sysctl machdep.cpu"
+    return flags_of_sysctl(sysctl), "sysctl machdep.cpu"
 
 
 def flags_of_sysctl(value: Callable[[bytes], bytes]) -> list[str]:
     """Return the flags of a processor on macOS; *value* returns the sysctl value of a name."""
     names = (b"machdep.cpu.features", b"machdep.cpu.leaf7_features", b"machdep.cpu.extfeatures")
-    flags = [flag for name in names for flag in value(name).rstrip(b"\0").decode("ascii", "replace").split()]
+    flags = [flag for name in names for flag in sysctl_text(value(name)).split()]
     if not any(value(b"hw.optional.avx512f")):  # the kernel may disable it
         flags = [flag for flag in flags if not flag.startswith("AVX512")]
     return flags

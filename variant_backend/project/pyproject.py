@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import Problem, VariantError, did_you_mean
+from ..errors import MOST_SHOWN, Problem, VariantError, did_you_mean
 from ..formats.toml_read import read_toml
 from ..variants.filename import normalize
 from ..variants.metadata import VariantMetadata
@@ -19,8 +19,12 @@ from .recipe_reading import COMMON_KEYS, read_recipes
 PROJECT_FILE = Path("pyproject.toml")
 
 _HOOKS = "variant_backend.hooks"
-_TOOL = "tool.variant-backend"
+_NAME = "variant-backend"
+_TOOL = f"tool.{_NAME}"
+_IGNORE = "use --ignore not-wrapped"
 _KEYS = ("build-backend", "backend-path", *COMMON_KEYS, "plugins")
+# A table [tool.variant] with one of these keys is not that of another tool.
+_VARIANT_KEYS = {"default-priorities", "providers", "variants"}
 # "varient", "variants" and "variant_backend" are near; names of other tools are not.
 _NEAR = 0.85
 _PLUGINS = ("off", "validate")
@@ -85,8 +89,13 @@ def misspelt_tables(data: Mapping[str, object], *, variants: bool = True) -> lis
     """
     problems = _near_tables(data, "variant", "") if variants else []
     tools = data.get("tool")
-    if isinstance(tools, dict) and (variants or "variant-backend" not in tools):
-        problems += _near_tables(tools, "variant-backend", "tool.")
+    tools = tools if isinstance(tools, dict) else {}
+    if variants or _NAME not in tools:
+        problems += _near_tables(tools, _NAME, "tool.")
+        problems += [_misspelt(f"[{key}]", _TOOL, _NAME in tools) for key in data if _dashed(key) == _NAME]
+    inner = tools.get("variant")
+    if variants and isinstance(inner, dict) and not _VARIANT_KEYS.isdisjoint(inner):
+        problems.append(_misspelt("[tool.variant]", "variant", "variant" in data))
     return problems
 
 
@@ -97,15 +106,21 @@ def _near_tables(tables: Mapping[str, object], name: str, parent: str) -> list[P
         return []
     from difflib import SequenceMatcher
 
-    remedy = f"rename it to [{parent}{name}]"
-    if name in tables:
-        remedy = f"move its keys to [{parent}{name}], and remove it"
-    text = f"unknown table (did you mean [{parent}{name}]?)"
     return [
-        Problem("unknown-key", f"[{parent}{key}]", text, remedy)
+        _misspelt(f"[{parent}{key}]", f"{parent}{name}", name in tables)
         for key in keys
-        if SequenceMatcher(None, re.sub("[_.]", "-", key.lower()), name).ratio() > _NEAR
+        if SequenceMatcher(None, _dashed(key), name).ratio() > _NEAR
     ]
+
+
+def _dashed(key: str) -> str:
+    return re.sub("[_.]", "-", key.lower())
+
+
+def _misspelt(place: str, right: str, exists: bool) -> Problem:
+    """Return the problem of a table that should be named *right*, which may exist, too."""
+    remedy = f"move its keys to [{right}], and remove it" if exists else f"rename it to [{right}]"
+    return Problem("misspelt-table", place, f"unknown table (did you mean [{right}]?)", remedy)
 
 
 def _read_variants(
@@ -118,9 +133,10 @@ def _read_variants(
 
     inner = Document()
     metadata = read_variant_table(inner, data["variant"])
-    for problem in inner.problems:
+    problems = inner.all_problems()
+    for problem in problems:
         document.add(problem.within("[variant]"))
-    return (None, None) if inner.problems else (metadata, metadata.variants)
+    return (None, None) if problems else (metadata, metadata.variants)
 
 
 def _check_flags(
@@ -152,10 +168,33 @@ def _read_backend(document: Document, table: Mapping[str, object]) -> tuple[str 
 def may_be_wrapped(data: Mapping[str, object]) -> bool:
     """Return whether ``[build-system]`` in the *data* of a project file may use `variant_backend.hooks`.
 
-    A backend in the project's own tree may call the hooks, so the answer is true for every such backend.
+    A backend in the project's own tree may call the hooks, so the answer is true for every such backend. It
+    is also true for a misspelt name of the hooks.
     """
     system = Document().table(data.get("build-system"), "build-system")
-    return "backend-path" in system or _is_hooks(system.get("build-backend"))
+    backend = system.get("build-backend")
+    return "backend-path" in system or _is_hooks(backend) or _is_nearly_hooks(backend)
+
+
+def not_wrapped_problem(data: Mapping[str, object], path: Path, project: Project) -> Problem | None:
+    """Return the problem of a project with variants whose builds ignore them, or None.
+
+    *data* is the parsed content of the project file *path*, whose build backend is not wrapped. A file
+    without ``[project]`` and ``[build-system]``, or with a recipe that matches existing wheels, is for
+    conversions: then only recipes for builds are a problem.
+    """
+    ignored = sorted(label for label, recipe in project.recipes.items() if recipe.build_keys(label))
+    is_built = bool(data.keys() & {"project", "build-system"})
+    if ignored:
+        place, text = f"{_TOOL}.variants.{ignored[0]}", "builds ignore this recipe"
+    elif "variant" in data and is_built and not any(recipe.match for recipe in project.recipes.values()):
+        place, text = "[variant]", "builds ignore this table"
+    else:
+        return None
+    system = Document().table(data.get("build-system"), "build-system")
+    backend = f"the build backend is {str(system.get('build-backend', 'missing'))[:MOST_SHOWN]!r}"
+    remedy = f"run `{wrapping_command(path)}`; if you only use `make-variant` on finished wheels, {_IGNORE}"
+    return Problem("not-wrapped", place, f"{text}: {backend}", remedy)
 
 
 def build_system_problems(data: Mapping[str, object], path: Path) -> list[Problem]:
@@ -167,7 +206,7 @@ def build_system_problems(data: Mapping[str, object], path: Path) -> list[Proble
     backend, requires = system.get("build-backend"), system.get("requires")
     is_in_tree = "backend-path" in system
     if not (is_in_tree or _is_hooks(backend)):
-        is_near = isinstance(backend, str) and did_you_mean(backend, [_HOOKS])
+        is_near = _is_nearly_hooks(backend)
         is_half_wrapped = "build-backend" in _own_table(data)  # `init` refuses such a file
         remedy = (
             f'write build-backend = "{_HOOKS}"'
@@ -177,16 +216,26 @@ def build_system_problems(data: Mapping[str, object], path: Path) -> list[Proble
         text = f"expected {_HOOKS!r}, got {backend!r}" if backend else f"missing; expected {_HOOKS!r}"
         return [Problem("build-system", "build-system.build-backend", text, remedy)]
     problems = []
-    names = [re.match(r"[\w.-]*", item.strip()) for item in _strings(requires)]
-    is_required = "variant-backend" in {normalize(name[0]) for name in names if name}
-    if backend == _HOOKS and not (is_required or is_in_tree):  # a project's tree may contain a copy
-        remedy = 'add "variant-backend" to the list'
-        problems.append(Problem("build-system", "build-system.requires", "missing 'variant-backend'", remedy))
+    if backend == _HOOKS and not is_in_tree:  # a project's tree may contain a copy
+        problems += _requirement_problems(_strings(requires))
     if _is_hooks(backend):
         wrapped = _own_table(data).get("build-backend")
         if (wrapped is None or isinstance(wrapped, str)) and (problem := wrapped_problem(wrapped)):
             problems.append(problem)
     return problems
+
+
+def _requirement_problems(requires: list[str]) -> list[Problem]:
+    """Return why the requirements of a build do not install this package, or not this version of it."""
+    place = "build-system.requires"
+    names = [re.match(r"[\w.-]*", item.strip()) for item in requires]
+    own = [text for text, name in zip(requires, names, strict=True) if name and normalize(name[0]) == _NAME]
+    if not own:
+        remedy = 'add "variant-backend" to the list'
+        return [Problem("build-requires", place, "missing 'variant-backend'", remedy)]
+    from .own_requirement import own_requirement_problem
+
+    return [*filter(None, [own_requirement_problem(own, place)])]
 
 
 def python_problem(data: Mapping[str, object], path: Path) -> Problem | None:
@@ -231,6 +280,14 @@ def wrapping_command(path: Path) -> str:
 
     target = path.parent if path.name == PROJECT_FILE.name else path
     return "variant-backend init" + (f" {shlex.quote(str(target))}" if target != Path() else "")
+
+
+def _is_nearly_hooks(backend: object) -> bool:
+    """Return whether a build backend is a misspelt name of the hooks; names of other backends are not."""
+    if not isinstance(backend, str):
+        return False
+    is_own = _dashed(backend).startswith(_NAME)
+    return is_own or bool(did_you_mean(backend, [_HOOKS], similarity=_NEAR))
 
 
 def _is_hooks(backend: object) -> bool:

@@ -74,6 +74,7 @@ def read_recipes(
             document.note(
                 at_label,
                 f"unknown label {label!r}{suggestion}; labels in [variant.variants]: {one_of(known)}",
+                code="unknown-recipe",
             )
         recipes[label] = _recipe(document, value, at_label, common)
         if label == NULL_LABEL and recipes[label].auto_flags:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem
+from ..formats.hardware_file import Hardware
 from ..machine.support import Machine, Policy
+from ..variants.namespace_support import Lazy
 from ..variants.ranking import Verdict, why_better
 from .evaluate import Evaluation
 from .releases import Sources, find_listings
@@ -65,11 +67,9 @@ def explain(
 
     if len(sources.index_urls) > 1:
         listings = uv_listings(request.name, sources)
-    if machine.hardware is None:
-        text = "unknown what uv detects on that platform; nothing is assumed"
-        problems.append(Problem("error", "", text, "use --machine FILE"))
-    detected = machine.hardware.supported if machine.hardware else {}
-    uv = uv_select(listings, detected, target, version=request.version)
+    hardware = machine.hardware or Hardware({})
+    # Detection starts only when a namespace needs it.
+    uv = uv_select(listings, Lazy(lambda: hardware.supported), target, version=request.version)
     problems += uv.unread.problems if uv.unread else ()
     differs = why_uv_differs(selection.evaluation, selection.passed, uv)
     return Explanation(request, evaluation, newer, tuple(problems), uv, tuple(differs))

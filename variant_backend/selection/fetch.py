@@ -197,7 +197,7 @@ def announced_metadata(wheel: Wheel, picked: Pick) -> VariantMetadata | None:
     """
     if picked.label is None:
         return None
-    metadata = wheel.variant_metadata()
+    metadata = wheel.usable_variant_metadata()
     if picked.variant not in (None, metadata.variants[picked.label]):
         raise VariantError(
             "the properties in its variant.json differ from those in the index file",

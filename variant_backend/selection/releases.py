@@ -30,7 +30,7 @@ from ..variants.filename import (
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_metadata
-from ..variants.validation import Document, read_json
+from ..variants.validation import Document, parse_json
 from ..wheels.reading import Wheel
 from .read_ahead import AT_ONCE
 from .source_files import (
@@ -148,14 +148,18 @@ class Listing(NamedTuple):
 
 
 class IndexDocument(NamedTuple):
-    """The content of an index file as far as it is valid, and its problems."""
+    """The content of an index file as far as it is valid, and its problems.
+
+    Despite the *tolerated* ones, the file is usable.
+    """
 
     place: str
     metadata: VariantMetadata | None
     problems: tuple[Problem, ...]
+    tolerated: tuple[Problem, ...] = ()
 
     def check(self) -> VariantMetadata:
-        """Return the content; raises VariantError if there is any problem."""
+        """Return the content; raises VariantError if it is not usable."""
         if self.problems or self.metadata is None:
             raise VariantError(*self.problems).within(self.place)
         return self.metadata
@@ -269,8 +273,10 @@ def read_release(listing: Listing, *, pinned: bool = False) -> Release:
     problems: list[Problem] = []
     for source in listing.sources:
         reasons: tuple[Problem, ...] = ()
+        documents = [*map(read_index_file, source.index_files)]
+        problems += [problem.within(file.place) for file in documents for problem in file.tolerated]
         try:
-            parts = _merged(parts, map(read_index_file, source.index_files))
+            parts = _merged(parts, documents)
         except VariantError as error:
             problems += error.problems
             reasons = (against_variants(error.problems[0]),)
@@ -394,10 +400,10 @@ def read_index_file(file: File) -> IndexDocument:
     if wrong := tuple(simple_api.of_content("", file.hashes, content)):
         return IndexDocument(place, None, wrong)
     try:
-        metadata = read_metadata(document, read_json(document, content))
+        metadata = read_metadata(document, parse_json(content))
     except VariantError as error:
         return IndexDocument(place, None, tuple(problem.at("", "not-json") for problem in error.problems))
-    return IndexDocument(place, metadata, tuple(document.problems))
+    return IndexDocument(place, metadata, tuple(document.problems), tuple(document.tolerated))
 
 
 def _content(file: File) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from ..errors import VariantError, did_you_mean, one_of
@@ -64,10 +65,20 @@ class Target(NamedTuple):
         """
         tags = tuple(tags)
         if python is None and platform is None:
-            return cls(running, tags, here=True)
+            return cls(running, _as_in_uv(tags), here=True)
         version, abi = _running(running, tags) if python is None else _cpython(python)
         platforms = _platforms_of(tags) if platform is None else _implied(platform)
-        return cls(version, tuple(_tags(version, abi, platforms)), here=platform is None)
+        return cls(version, _as_in_uv(_tags(version, abi, platforms)), here=platform is None)
+
+    @property
+    def platform(self) -> str:
+        """The best platform tag."""
+        return next(tag.platform for tag in self.tags)
+
+    @property
+    def machine(self) -> str:
+        """The machine's name on another platform, as in the marker `platform_machine`."""
+        return _platform_markers(self.platform)["platform_machine"]
 
     def environment(self, running: Environment) -> Environment:
         """Return the values of environment markers; *running* is the result of `default_environment`.
@@ -81,7 +92,7 @@ class Target(NamedTuple):
             markers["python_full_version"] = markers["implementation_version"] = release
             markers["implementation_name"], markers["platform_python_implementation"] = "cpython", "CPython"
         if not self.here:
-            markers |= _platform_markers(next(tag.platform for tag in self.tags))
+            markers |= _platform_markers(self.platform)
         return cast("Environment", markers)
 
 
@@ -92,6 +103,17 @@ def _tags(version: Version, abi: str, platforms: Sequence[str]) -> Iterable[Tag]
     release = version.release[:2]
     yield from cpython_tags(release, [abi], platforms)
     yield from compatible_tags(release, _interpreter(version), platforms)
+
+
+def _as_in_uv(tags: Iterable[Tag]) -> tuple[Tag, ...]:
+    """Return tags in the order of uv: after other tags of the same Python and ABI, those of `linux_ARCH`.
+
+    Releases of packaging put them first or last, and PEP 825 leaves the order to installers.
+    """
+    groups = groupby(tags, key=lambda tag: (tag.interpreter, tag.abi))
+    return tuple(
+        tag for _, group in groups for tag in sorted(group, key=lambda tag: tag.platform.startswith("linux_"))
+    )
 
 
 def _cpython(text: str) -> tuple[Version, str]:
@@ -210,4 +232,4 @@ def running_target() -> Target:
     from packaging.tags import sys_tags
     from packaging.version import Version
 
-    return Target(Version(".".join(map(str, sys.version_info[:3]))), tuple(sys_tags()), here=True)
+    return Target(Version(".".join(map(str, sys.version_info[:3]))), _as_in_uv(sys_tags()), here=True)

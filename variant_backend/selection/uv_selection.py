@@ -6,7 +6,7 @@ uv supports only what `uv_behaviour` says: no plugins, no optional namespaces, n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,7 +18,8 @@ from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import STATIC, Origin, Support
 from ..variants.providers import StaticProvider
 from ..variants.ranking import Supported, Verdict, rank, unsupported
-from ..variants.uv_behaviour import ACCEPTED_BY_UV, uv_drops, uv_never_supports
+from ..variants.tag_order import Order, tag_order
+from ..variants.uv_behaviour import ACCEPTED_BY_UV, uv_drops, uv_ignores, uv_never_supports
 from .evaluate import Evaluation
 from .read_ahead import read_ahead
 from .releases import (
@@ -166,12 +167,24 @@ def _evaluated(
     wheels = tuple(one.wheel._replace(problems=barred[one.wheel.name]) for one in seen)
     release = Release(listing.name, listing.version, wheels, metadata)
     support = uv_support(metadata, detected) if metadata else Support({}, {})
-    verdicts = rank(barred, metadata, support.supported, target.tags, barred=barred)
+    order = _name_order(listing)
+    verdicts = rank(barred, metadata, support.supported, target.tags, barred=barred, name_order=order)
     evaluation = Evaluation(release, support, verdicts)
     plain = next((verdict for verdict in verdicts if verdict.key and not verdict.key.label), None)
     if plain and not python_below_bound(evaluation.candidate(plain).file.requires_python, target.python):
         check_requested(evaluation.candidate(plain), target.python)
     return evaluation, {one.wheel.name: one.errors for one in seen}
+
+
+def _name_order(listing: Listing) -> Callable[[WheelFilename], Order]:
+    """Return uv's order of wheels if all else is equal: by tags in folders, then by filename on indexes."""
+    listed = {
+        wheel.name
+        for source in listing.sources
+        for wheel in source.wheels
+        if wheel.file.path is None or str(wheel.file.path.parent) != source.place
+    }
+    return lambda name: (True, str(name)) if name in listed else (False, *tag_order(name))
 
 
 def _read_sources(listing: Listing, pinned: bool) -> tuple[VariantMetadata | None, list[_Seen]]:
@@ -202,6 +215,8 @@ def _barred(wheel: Candidate, pinned: bool) -> Problem | None:
     """Return why uv excludes a wheel before it ranks the others, whatever the index file says."""
     if wheel.problems:
         return wheel.problems[0]
+    if ignored := uv_ignores(wheel.name):
+        return ignored
     if wheel.file.yanked is not None and not pinned:
         return yanked(wheel.file)
     return unreadable_python(wheel.file.requires_python)

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..errors import Problem, one_of
 from .abi_dependency import ABI_DEPENDENCY
-from .filename import WheelFilename, escape
-from .known_providers import KNOWN_PROVIDERS
+from .filename import WheelFilename
+from .known_providers import KNOWN_PROVIDERS, requires_known_plugin
 from .merging import combine, conflicts_with_index
-from .metadata import VariantMetadata
+from .metadata import DRAFT_SCHEMAS, VariantMetadata
 from .platform_tags import hardware_of_tags
 from .properties import default_label
-from .providers import BuildProvider, PluginProvider, never_supported
+from .providers import BuildProvider, never_supported
 from .uv_behaviour import uv_drops, uv_never_supports, uv_unsupported_features
 from .wheel_metadata import label_problem
 
@@ -29,6 +29,13 @@ def of_values(data: object) -> Iterator[Problem]:
                 if texts != sorted(texts):
                     place = f"variants.{label}.{namespace}.{feature}"
                     yield Problem("unsorted-values", place, f"values are not sorted: {one_of(texts)}")
+
+
+def of_schema(data: object) -> Iterator[Problem]:
+    """Find the schema of a draft in a parsed variant.json or index-level file."""
+    schema = _get(data, "$schema")
+    if isinstance(schema, str) and schema in DRAFT_SCHEMAS:
+        yield Problem("draft-schema", "$schema", f"{schema!r} is the URL of a draft")
 
 
 def _get(data: object, key: str) -> object:
@@ -102,13 +109,7 @@ def has_known_plugin(namespace: str, metadata: VariantMetadata) -> bool:
     provider = metadata.providers.get(namespace)
     if namespace not in KNOWN_PROVIDERS or provider is None:
         return namespace in KNOWN_PROVIDERS
-    known = _packages(KNOWN_PROVIDERS[namespace].table)
-    return isinstance(provider, PluginProvider) and bool(_packages(provider) & known)
-
-
-def _packages(provider: PluginProvider) -> set[str]:
-    """Return the normalized names of the required packages."""
-    return {escape(re.split(r"[^A-Za-z0-9._-]", text.strip())[0]) for text in provider.requires}
+    return requires_known_plugin(namespace, provider)
 
 
 def of_wheels(parts: Mapping[str, VariantMetadata]) -> Iterator[tuple[str, Problem]]:

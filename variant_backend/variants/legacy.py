@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ..errors import VariantError, one_of
 from .abi_dependency import ABI_DEPENDENCY
 from .legacy_providers import ProviderUpgrade, UpgradeReport, take_old_support
-from .metadata import OLD_SCHEMAS, SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS, VariantMetadata
+from .metadata import DRAFT_SCHEMAS, SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS, VariantMetadata
 from .metadata_reading import metadata_from_dict, metadata_from_table
 from .properties import NULL_LABEL
 from .providers import never_supported
@@ -113,7 +113,7 @@ def _upgrade_labels(new: dict[str, Any], report: UpgradeReport) -> None:
 def _upgrade_schema(new: dict[str, Any], report: UpgradeReport) -> None:
     """Set the newest possible version of the format."""
     old, providers = new.get("$schema"), new.get("providers")
-    if "$schema" in new and old not in (*OLD_SCHEMAS, SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS):
+    if "$schema" in new and old not in (*DRAFT_SCHEMAS, SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS):
         return  # the reader reports an unknown schema
     priorities = new.get("default-priorities")
     namespaces = priorities.get("namespace") if isinstance(priorities, dict) else None

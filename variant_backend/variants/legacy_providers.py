@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import one_of
@@ -102,6 +102,8 @@ class ProviderUpgrade(NamedTuple):
                 self.report.carry(f"{place}.requires", "empty, left out")
             if not runs_plugin or "requires" not in entry:
                 return self._without_plugin(namespace, entry)
+        elif not self.is_table and "static-properties" in entry:
+            self._drop_plugin(place, entry, ("plugin-api",))  # variantlib keeps it beside them
         if namespace in self.support.static:
             self.report.drop(
                 f"static-properties.{namespace}",
@@ -135,12 +137,7 @@ class ProviderUpgrade(NamedTuple):
         """Return the table of a provider whose plugin does not run when installing."""
         place = f"providers.{namespace}"
         if features := self._ordered(namespace, self._static_features(namespace)):
-            for key in ("requires", "plugin-api"):
-                if key in entry:
-                    plugin = _text_of(entry.pop(key))
-                    self.report.drop(
-                        f"{place}.{key}", f"{plugin} does not run; static-properties are used instead"
-                    )
+            self._drop_plugin(place, entry, ("requires", "plugin-api"))
             order = {"feature-order": [*features]} if len(features) > 1 else {}
             return {**entry, "static-properties": features, **order}
         self._drop_orders(namespace)
@@ -156,6 +153,13 @@ class ProviderUpgrade(NamedTuple):
             " values in its static-properties",
         )
         return None
+
+    def _drop_plugin(self, place: str, entry: dict[str, Any], keys: Sequence[str]) -> None:
+        """Remove and report the keys of a plugin that does not run."""
+        for key in keys:
+            if key in entry:
+                text = f"{_text_of(entry.pop(key))} does not run; static-properties are used instead"
+                self.report.drop(f"{place}.{key}", text)
 
     def _static_features(self, namespace: str) -> dict[str, list[str]]:
         """Return the supported features with their values, best first."""

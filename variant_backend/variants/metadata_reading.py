@@ -4,28 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..errors import VariantError, did_you_mean
+from ..errors import Problem, VariantError, did_you_mean
 from .abi_dependency import ABI_DEPENDENCY
-from .metadata import OLD_SCHEMAS, SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS, VariantMetadata
-from .properties import Property, Variant, check_label, check_name
+from .metadata import DRAFT_SCHEMAS, SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS, VariantMetadata
+from .properties import NULL_LABEL, Property, Variant, check_label, check_name
 from .providers import (
     SOURCES,
     SOURCES_OF_A_TABLE,
     BuiltinProvider,
     Provider,
+    UnusableProvider,
     read_features,
     read_provider_table,
 )
-from .validation import Document, read_json
+from .validation import Document, parse_json, without_null
 
 _PRIORITIES, _PROVIDERS, _VARIANTS = _SECTIONS = ("default-priorities", "providers", "variants")
+
+# The codes of problems that forms of older drafts cause.
+_OF_OLDER_DRAFTS = {"unknown-key", "missing-provider", "provider-source"}
 
 
 def metadata_from_json(data: bytes, place: str) -> VariantMetadata:
     """Read the content of variant.json or of an index-level file. Raises as `metadata_from_dict`."""
     document = Document()
     try:
-        result = read_metadata(document, read_json(document, data))
+        result = read_metadata(document, parse_json(data))
     except VariantError as error:
         raise error.within(place) from None
     document.check(place)
@@ -38,6 +42,19 @@ def metadata_from_dict(data: object, place: str) -> VariantMetadata:
     Raises VariantError with all problems, each with *place* before its own place.
     """
     return _checked(read_metadata, data, place)
+
+
+def usable_metadata(data: object, place: str) -> tuple[VariantMetadata, tuple[Problem, ...]]:
+    """Read the same as `metadata_from_dict` as far as it is usable, and return the tolerated problems.
+
+    Raises VariantError with the problems that make the document unusable (PEP 825, "Metadata format"). All
+    problems have *place* before their own place.
+    """
+    document = Document()
+    result = read_metadata(document, data)
+    if document.problems:
+        raise VariantError(*document.problems).within(place)
+    return result, tuple(problem.within(place) for problem in document.tolerated)
 
 
 def metadata_from_table(data: object, place: str) -> VariantMetadata:
@@ -59,34 +76,46 @@ def _checked(
 
 
 def read_metadata(document: Document, data: object) -> VariantMetadata:
-    """Read the same as `metadata_from_dict`, but add problems to *document* and leave out invalid values."""
+    """Read the same as `metadata_from_dict`, but add problems to *document* and leave out invalid values.
+
+    With tolerated problems only, the result is complete: invalid providers are an `UnusableProvider`.
+    """
     top = document.table(data, "", ("$schema", *_SECTIONS), ("$schema", _PRIORITIES, _VARIANTS))
+    if top.get(_PROVIDERS, {}) is None:
+        top = without_null(document, top, "")
     result = _read_sections(document, top)
     schema = document.string(top["$schema"], "$schema") if "$schema" in top else None
-    if schema == SCHEMA_WITH_PROVIDERS:
+    has_providers = _PROVIDERS in top
+    if schema == SCHEMA_WITH_PROVIDERS or (schema in DRAFT_SCHEMAS and has_providers):
         listed = document.table(top.get(_PROVIDERS, {}), _PROVIDERS)
         for namespace in [name for name in result.namespaces if name not in listed]:
-            text = "missing; version 0.2.0 of the format requires a provider for every namespace"
+            text = "missing; the format requires a provider for every namespace"
             document.note(f"{_PROVIDERS}.{namespace}", text, code="missing-provider")
-    elif schema == SCHEMA_WITHOUT_PROVIDERS:
-        if _PROVIDERS in top:
-            text = "not allowed in version 0.1.1 of the format"
-            document.note(_PROVIDERS, text, code="unknown-key", remedy="remove it")
-    elif schema is not None:
-        _note_schema(document, schema, has_providers=_PROVIDERS in top)
+    elif schema == SCHEMA_WITHOUT_PROVIDERS and has_providers:
+        text = "not allowed in version 0.1.1 of the format"
+        document.note(_PROVIDERS, text, code="schema-without-providers")
+    if schema is not None:
+        _note_schema(document, schema, has_providers=has_providers)
     return result
 
 
 def _note_schema(document: Document, schema: str, *, has_providers: bool) -> None:
-    """Note the problem of a document with the schema of an old draft, or with an unknown one."""
-    if schema in OLD_SCHEMAS:
-        text = f"expected the current format, got the old draft {schema!r}"
-        remedy = "run `variant-backend upgrade --in-place FILE`"
-    else:
+    """Note an unknown schema, and that of a draft if the document has forms of older drafts.
+
+    PEP 825 requires that tools reject unknown versions. The keys that the known drafts share with the current
+    format have the same meaning in all of them.
+    """
+    if schema in (SCHEMA_WITH_PROVIDERS, SCHEMA_WITHOUT_PROVIDERS):
+        return
+    if schema not in DRAFT_SCHEMAS:
         text = f"unknown schema {schema!r}"
         right = SCHEMA_WITH_PROVIDERS if has_providers else SCHEMA_WITHOUT_PROVIDERS
         remedy = f"if the format is newer, update variant-backend; otherwise write {right}"
-    document.note("$schema", text, code="unknown-schema", remedy=remedy)
+        document.note("$schema", text, code="unknown-schema", remedy=remedy)
+    elif any(problem.code in _OF_OLDER_DRAFTS for problem in document.all_problems()):
+        text = f"expected the current format, got the draft {schema!r}"
+        remedy = "run `variant-backend upgrade --in-place FILE`"
+        document.tolerate("$schema", text, code="unknown-schema", remedy=remedy)
 
 
 def read_variant_table(document: Document, data: object) -> VariantMetadata:
@@ -125,15 +154,18 @@ def _read_sections(
 
     providers: dict[str, Provider] = {}
     for namespace, entry in document.table(top.get(_PROVIDERS, {}), _PROVIDERS).items():
-        place = f"{_PROVIDERS}.{namespace}"
-        provider = read_provider_table(document, entry, place, sources)
-        if is_declared(namespace, place) and provider:
+        place, part = f"{_PROVIDERS}.{namespace}", Document()
+        provider = read_provider_table(part, entry, place, sources)
+        document.tolerate_part(part)
+        if is_declared(namespace, place):
+            if provider is None or part.problems:
+                provider = UnusableProvider(tuple(part.problems))
             providers[namespace] = provider
     variants: dict[str, Variant] = {}
     for label, entry in document.table(top.get(_VARIANTS, {}), _VARIANTS).items():
         if variant := _read_variant(document, label, entry):
             variants[label] = variant
-            for namespace in sorted(variant.namespaces() - {ABI_DEPENDENCY}):
+            for namespace in sorted(entry.keys() - {ABI_DEPENDENCY}) if isinstance(entry, dict) else ():
                 is_declared(namespace, f"{_VARIANTS}.{label}.{namespace}")
     return VariantMetadata(namespaces, providers, variants)
 
@@ -157,12 +189,17 @@ def _read_variant(document: Document, label: str, value: object) -> Variant | No
         at_namespace = f"{place}.{namespace}"
         document.passes(at_namespace, lambda text: check_name(text, "namespace"), namespace, code="bad-name")
         entries = document.table(features, at_namespace)
-        if not entries and features == {}:
-            document.note(at_namespace, "expected a feature, got none", code="empty-list")
+        if features == {}:
+            remedy = "add a feature, or remove the namespace"
+            document.tolerate(at_namespace, "no features", code="no-properties", remedy=remedy)
         for feature, values in read_features(document, entries, at_namespace):
             properties.update(Property(namespace, feature, text) for text in values)
     if len(document.problems) > problems_before:
         return None
+    if not properties and label != NULL_LABEL:
+        text = "no properties, so it is compatible with every machine"
+        document.tolerate(place, text, code="no-properties", remedy="add properties or use the label 'null'")
+        return Variant(label, frozenset())
     try:
         return Variant.of(label, frozenset(properties))
     except VariantError as error:

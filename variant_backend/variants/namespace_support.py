@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from .abi_dependency import ABI_DEPENDENCY, prefixes
 from .filename import escape, normalize
 from .metadata import VariantMetadata
-from .providers import StaticProvider
+from .providers import StaticProvider, UnusableProvider
 from .ranking import Supported
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Origin(NamedTuple):
 STATIC = Origin("static", "static-properties")
 DISABLED = Origin("disabled", "disabled")
 NOT_ENABLED = Origin("optional", "optional and not enabled")
+UNUSABLE = Origin("unusable", "its provider is invalid")
 UNKNOWN = Origin("unknown", "unknown")
 
 _Value = TypeVar("_Value")
@@ -74,7 +75,8 @@ def support(
 ) -> Support:
     """Return the supported values of the namespaces that *metadata* declares.
 
-    Namespaces in *disabled*, and optional namespaces that are not in *enabled*, have no values. If a
+    Namespaces in *disabled*, optional namespaces that are not in *enabled*, and namespaces with an invalid
+    provider have no values. If a
     namespace has static-properties, only these are used. Otherwise the first of the *sources* that knows the
     namespace is used: the user's values, detected values, or answers of plugins.
 
@@ -95,6 +97,8 @@ def support(
             origins[namespace] = DISABLED
         elif provider is not None and provider.optional and namespace not in enabled:
             origins[namespace] = NOT_ENABLED
+        elif isinstance(provider, UnusableProvider):
+            origins[namespace] = UNUSABLE
         elif isinstance(provider, StaticProvider):
             origins[namespace], supported[namespace] = STATIC, dict(provider.features)
         else:

@@ -96,7 +96,7 @@ class Property(NamedTuple):
 class Variant(NamedTuple):
     """A label and its properties.
 
-    Only the label ``null`` has no properties, and it never has any.
+    The label ``null`` has no properties. Others always have some, except in documents of other tools.
     """
 
     label: str

@@ -1,14 +1,92 @@
-"""The facts of the provider `aarch64`: 64-bit Arm processors."""
+"""The facts of the provider `aarch64`: 64-bit Arm processors.
+
+The rules for values were measured with real uv, on an interpreter that reports other processors.
+"""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import partial
 
 from .providers import PluginProvider
 from .registry_entry import Features, Flags, KnownByUv, KnownProvider, Meaning, OpenValues
 
+# The versions that uv lists, and the features that each adds, with their names on Linux. Linux does not say
+# whether programs may use all instructions of version 8.5a, so uv lists no newer one.
+_VERSIONS: Mapping[str, set[str]] = {
+    "8a": set(),
+    "8.1a": {"fp", "asimd", "crc32", "atomics", "asimdrdm"},
+    "8.2a": {"dcpop"},
+    "8.3a": {"jscvt", "fcma", "lrcpc", "paca", "pacg"},
+    "8.4a": {"fphp", "asimdhp", "asimddp", "asimdfhm", "dit", "uscat", "ilrcpc", "flagm"},
+}
+_NEWEST = [*_VERSIONS][-1]
 
-def aarch64_features() -> Features:
-    """Return the supported values of every 64-bit Arm processor."""
-    return {"version": ("8a",)}
+# The parts of Apple's processors M1 to M5: their slow and fast cores.
+_APPLE = {
+    family + core
+    for families, cores in (
+        ((0x20, 0x30), (0, 1, 2, 3, 4, 5, 8, 9)),
+        ((0x40, 0x50, 0x60), (2, 3, 4, 5, 8, 9)),
+    )
+    for family in families
+    for core in cores
+}
+# The version of the cores that uv knows, by their implementer and their parts in /proc/cpuinfo.
+_CORES = (
+    ("0x41", {0xD0C}, "8.2a"),  # Arm Neoverse N1
+    ("0x41", {0xD40, 0xD49, 0xD4F, 0xD83}, "8.4a"),  # Arm Neoverse V1, N2, V2 and V3AE
+    ("0x42", {0x516}, "8.1a"),  # ThunderX2
+    ("0x43", {0x0AF}, "8.1a"),  # ThunderX2
+    ("0x46", {0x001}, "8.2a"),  # A64FX
+    ("0x61", _APPLE, "8.4a"),
+    ("0x6d", {0xD49}, "8.4a"),  # Azure Cobalt 100
+    ("0xc0", {0xAC3, 0xAC4}, "8.4a"),  # AmpereOne
+)
+
+
+def aarch64_features(version: str = "8a") -> Features:
+    """Return the supported values of a processor of this version; all 64-bit Arm processors are at least 8a.
+
+    >>> aarch64_features("8.2a")
+    {'version': ('8.2a', '8.1a', '8a')}
+    """
+    versions = [*_VERSIONS]
+    return {"version": (*reversed(versions[: versions.index(version) + 1]),)}
+
+
+def apple_version(brand: str) -> str:
+    """Return the version of a processor by its brand on macOS; the lowest one if uv does not know the brand.
+
+    >>> apple_version("Apple M2 Pro"), apple_version("Apple processor")
+    ('8.4a', '8a')
+    """
+    known = [f"Apple M{number}" for number in range(1, 6)]
+    return _NEWEST if " ".join(brand.split()[:2]) in known else "8a"
+
+
+def linux_version(cores: Iterable[tuple[str, str]], features: Iterable[str]) -> str:
+    """Return the version that all cores have: pairs of an implementer and a part, with common features.
+
+    >>> features = [name for names in _VERSIONS.values() for name in names]
+    >>> linux_version([("0x41", "0xd40"), ("0x41", "0xd0c")], features)
+    '8.2a'
+    """
+    versions = [*_VERSIONS]
+    limit = min((versions.index(_core_version(*core)) for core in cores), default=0)
+    best = "8a"
+    for version in versions[1 : limit + 1]:
+        if not _VERSIONS[version] <= {*features}:
+            break
+        best = version
+    return best
+
+
+def _core_version(implementer: str, part: str) -> str:
+    number = int(part, 16) if re.fullmatch("0x[0-9a-fA-F]{1,4}", part) else None
+    known = (version for other, parts, version in _CORES if other == implementer and number in parts)
+    return next(known, "8a")
 
 
 # Other features of the provider's package, and of later releases of its archspec library.
@@ -49,8 +127,14 @@ AARCH64 = KnownProvider(
             Flags("-march=armv9-a", "/arch:armv9.0", "-C target-feature=+v9a"),
         ),
     ),
-    KnownByUv("aarch64-variant-provider", "0.2.0", (None, "aarch64_variant_provider")),
+    KnownByUv(
+        "aarch64-variant-provider",
+        "0.2.0",
+        (None, "aarch64_variant_provider"),
+        partial(aarch64_features, _NEWEST),
+    ),
     machines=("aarch64", "arm64"),
+    assumed=aarch64_features(),
     open_values={"version": OpenValues(r"8a|[89]\.\d+a", ("8a", "8.2a"))},
     switches=(*_SWITCHES.split(),),
     switch_flags={

@@ -7,7 +7,8 @@ Tests repeat these measurements.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import TypeAlias
 
 from .providers import PluginProvider
@@ -22,6 +23,17 @@ FORCE_CAPABILITY = "NV_VARIANT_PROVIDER_FORCE_SM_ARCH"
 # The CUDA versions that the provider lists: all minor versions up to a maximum, existing or not.
 _OLDEST_CUDA, _NEWEST_CUDA, _LAST_MINOR = 11, 15, 20
 _OLDEST_ARCHITECTURE = 5
+# The compute capabilities of GPUs that exist, as of CUDA 13.
+_GPUS: tuple[Version, ...] = (
+    *((5, minor) for minor in (0, 2, 3)),
+    *((6, minor) for minor in (0, 1, 2)),
+    *((7, minor) for minor in (0, 2, 5)),
+    *((8, minor) for minor in (0, 6, 7, 8, 9)),
+    (9, 0),
+    *((10, minor) for minor in (0, 3)),
+    (11, 0),
+    *((12, minor) for minor in (0, 1)),
+)
 # uv's limits for given facts: the number of lower bounds, and the numbers of a compute capability.
 _MOST_LOWER_BOUNDS, _LARGEST = 1024, 255
 
@@ -43,18 +55,72 @@ def nvidia_features(driver: Version, capability: Version | None) -> Features:
         upper += _minors(other, _LAST_MINOR, 0)
     if major <= _NEWEST_CUDA:
         upper += _minors(major, _LAST_MINOR, minor + 1)
-    real: list[str] = []
-    if capability and capability[0] >= _OLDEST_ARCHITECTURE:
-        family, last = capability
-        real = [f"{family}{number}_real" for number in range(last, -1, -1)] + [f"{family}0_virtual"]
-    features = {"cuda_version_lower_bound": lower, "cuda_version_upper_bound": upper, "sm_arch": real}
+    architectures = _architectures(capability) if capability else []
+    features = {
+        "cuda_version_lower_bound": lower,
+        "cuda_version_upper_bound": upper,
+        "sm_arch": architectures,
+    }
     return {name: tuple(values) for name, values in features.items() if values}
+
+
+@cache
+def all_nvidia_features() -> Features:
+    """Return all values that the provider lists on some machine.
+
+    The CUDA version of a driver is 11.0 to 15.20, and a minor compute capability has one digit. A forced
+    version may be outside.
+
+    >>> features = all_nvidia_features()
+    >>> features["cuda_version_lower_bound"][::len(features["cuda_version_lower_bound"]) - 1]
+    ('15.20', '11')
+    >>> [name in features["sm_arch"] for name in ("86_real", "80_virtual", "86_virtual", "45_real")]
+    [True, True, False, False]
+    """
+    newest = nvidia_features((_NEWEST_CUDA, _LAST_MINOR), None)
+    oldest = nvidia_features((_OLDEST_CUDA, 0), None)
+    architectures = (_architectures((family, 9)) for family in range(_OLDEST_ARCHITECTURE, _LARGEST + 1))
+    return {
+        "cuda_version_lower_bound": newest["cuda_version_lower_bound"],
+        "cuda_version_upper_bound": oldest["cuda_version_upper_bound"],
+        "sm_arch": tuple(value for values in architectures for value in values),
+    }
+
+
+def newer_gpus(values: Iterable[str]) -> list[Version]:
+    """Return the known GPUs that are newer than all those that support a value of ``sm_arch``.
+
+    It is empty if no known GPU supports one of the *values*.
+
+    >>> newer_gpus(["90_real", "90_virtual"]), newer_gpus(["90_real", "120_virtual"])
+    ([(10, 0), (10, 3), (11, 0), (12, 0), (12, 1)], [])
+    """
+    listed = {*values}
+    supported = [gpu for gpu in _GPUS if not listed.isdisjoint(_architectures(gpu))]
+    return [gpu for gpu in _GPUS if supported and gpu > supported[-1]]
+
+
+def _architectures(capability: Version) -> list[str]:
+    """Return the values of ``sm_arch`` for the compute capability of a GPU."""
+    family, last = capability
+    if family < _OLDEST_ARCHITECTURE:
+        return []
+    return [*(f"{family}{number}_real" for number in range(last, -1, -1)), f"{family}0_virtual"]
 
 
 def _minors(major: int, last: int, first: int) -> list[str]:
     """Return the versions from minor *last* down to *first*; the bare major version follows minor 0."""
     versions = [f"{major}.{minor}" for minor in range(last, first - 1, -1)]
     return versions if first else [*versions, str(major)]
+
+
+def is_listed(driver: Version) -> bool:
+    """Return whether the provider knows a detected driver's CUDA version; without it, it supports nothing.
+
+    >>> is_listed((11, 0)), is_listed((15, 20)), is_listed((15, 21)), is_listed((10, 2))
+    (True, True, False, False)
+    """
+    return (_OLDEST_CUDA, 0) <= driver <= (_NEWEST_CUDA, _LAST_MINOR)
 
 
 def forced_driver(text: str) -> Version | None:
@@ -123,18 +189,21 @@ NVIDIA = KnownProvider(
         "nvidia-variant-provider",
         "0.0.1",
         ("nvidia_variant_provider.plugin:NvidiaVariantPlugin",),
-        {
-            "cuda_version_lower_bound": _CUDA_VERSION,
-            "cuda_version_upper_bound": _CUDA_VERSION,
-            "sm_arch": r"\d+_(real|virtual)",
-        },
-        r"sm_arch :: \d+[af]_(real|virtual)",
+        all_nvidia_features,
     ),
     systems=("linux", "win32"),
     forcing=_forcing,
     open_values={
-        "cuda_version_lower_bound": OpenValues(_CUDA_VERSION, ("12.8", "13")),
-        "cuda_version_upper_bound": OpenValues(_CUDA_VERSION, ("12.8", "13")),
-        "sm_arch": OpenValues(rf"{_CAPABILITY}_(real|virtual)", ("90_real", "90_virtual")),
+        "cuda_version_lower_bound": OpenValues(
+            _CUDA_VERSION, ("12.8", "13"), "11.0 to 15.20 and 11 to 15, without leading zeros"
+        ),
+        "cuda_version_upper_bound": OpenValues(
+            _CUDA_VERSION, ("12.8", "13"), "11.1 to 15.20 and 12 to 15, without leading zeros"
+        ),
+        "sm_arch": OpenValues(
+            rf"{_CAPABILITY}_(real|virtual)",
+            ("90_real", "90_virtual"),
+            "NM_real and N0_virtual for GPUs of compute capability N.M, from 5.0",
+        ),
     },
 )

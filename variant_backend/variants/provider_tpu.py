@@ -16,6 +16,11 @@ def tpu_features(present: bool) -> Features:
     return {"present": ("true" if present else "false",)}
 
 
+def _all_features() -> Features:
+    """Return the values of all machines."""
+    return {"present": (*tpu_features(True)["present"], *tpu_features(False)["present"])}
+
+
 def forced_tpu(text: str) -> bool:
     """Parse the value of `FORCE_TPU`: any other text than 1, true or yes means false."""
     return text.lower() in ("1", "true", "yes")
@@ -36,7 +41,8 @@ TPU = KnownProvider(
         "tpu-variant-provider",
         "0.1.0",
         ("tpu_variant_provider.plugin:TpuVariantPlugin",),
-        {"present": "true|false"},
+        _all_features,
     ),
     forcing=_forcing,
+    assumed=tpu_features(False),
 )

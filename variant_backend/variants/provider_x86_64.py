@@ -18,7 +18,10 @@ _LEVELS = (
     ("v4", {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}),
 )
 # Other names of the same flags: Linux has old names and names from AMD, and macOS has its own.
-_SAME_FLAG = {"pni": "sse3", "abm": "lzcnt", "lahf": "lahf_lm", "avx1.0": "avx"}
+_SAME_FLAG = {"pni": "sse3", "abm": "lzcnt", "lahf": "lahf_lm", "avx1.0": "avx", "avx2.0": "avx2"}
+
+# uv assumes them if the system does not list the flags of the processor.
+ASSUMED: Features = {"level": ("v2", "v1")}
 
 
 def x86_64_features(flags: Iterable[str]) -> Features:
@@ -36,6 +39,13 @@ def x86_64_features(flags: Iterable[str]) -> Features:
         levels.insert(0, level)
     return {"level": tuple(levels)}
 
+
+def _all_features() -> Features:
+    """Return all levels."""
+    return x86_64_features(flag for _, flags in _LEVELS for flag in flags)
+
+
+_ASSUMED = x86_64_features(_LEVELS[0][1])
 
 # Other features of the provider's package, and of later releases of its archspec library.
 _SWITCHES = """
@@ -86,10 +96,10 @@ X86_64 = KnownProvider(
         "x86-64-variant-provider",
         "0.2.1",
         (None, "x86_64_variant_provider"),
-        {"level": "v[1-4]"},
-        "[a-z0-9_]+ :: on",
+        _all_features,
     ),
     machines=("x86_64", "amd64"),
+    assumed=_ASSUMED,
     switches=(*_SWITCHES.split(),),
     switch_flags={
         switch: Flags(f"-m{option}", _MSVC.get(switch), f"-C target-feature=+{feature}")

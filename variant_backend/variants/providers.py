@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, cast
 
-from ..errors import VariantError, one_of
+from ..errors import Problem, VariantError, one_of
 from .properties import Variant, check_name, check_value
-from .validation import Document, join
+from .validation import Document, join, without_null
 
 SOURCES = ("static-properties", "requires", "builtin")
 SOURCES_OF_A_TABLE = ("static-properties", "requires", "build-requires", "builtin")
@@ -57,6 +57,17 @@ class BuiltinProvider(NamedTuple):
         return {"builtin": self.name, **({"optional": True} if self.optional else {})}
 
 
+class UnusableProvider(NamedTuple):
+    """A provider whose entry is invalid: nothing is supported in its namespace. It is never written."""
+
+    problems: tuple[Problem, ...]
+    optional: bool = False
+
+    def to_dict(self) -> dict[str, object]:
+        """Return an empty table, which is read as an unusable provider, too."""
+        return {}
+
+
 class BuildProvider(NamedTuple):
     """A provider whose plugin reports the supported values when the wheel is built.
 
@@ -78,7 +89,7 @@ class BuildProvider(NamedTuple):
         return _plugin_table("build-requires", self)
 
 
-Provider: TypeAlias = StaticProvider | PluginProvider | BuildProvider | BuiltinProvider
+Provider: TypeAlias = StaticProvider | PluginProvider | BuildProvider | BuiltinProvider | UnusableProvider
 
 
 def never_supported(
@@ -169,11 +180,14 @@ def read_providers(
 
 
 def read_features(
-    document: Document, table: dict[str, object], place: str
+    document: Document, table: dict[str, object], place: str, *, least: int = 1
 ) -> list[tuple[str, tuple[str, ...]]]:
-    """Read ``{feature: [values]}`` in the table's order; note invalid names and leave them out."""
+    """Read ``{feature: [values]}`` in the table's order; note invalid names and leave them out.
+
+    *least* (0 or 1) is the minimum number of values.
+    """
     return [
-        (feature, document.strings(values, f"{place}.{feature}", check_value, code="bad-name"))
+        (feature, document.strings(values, f"{place}.{feature}", check_value, least=least, code="bad-name"))
         for feature, values in table.items()
         if document.passes(
             f"{place}.{feature}", lambda text: check_name(text, "feature"), feature, code="bad-name"
@@ -188,6 +202,7 @@ def read_provider_table(
     entry = document.table(value, place, (*sources, "optional", "plugin-api", "feature-order"))
     if not isinstance(value, dict):
         return None
+    entry = without_null(document, entry, place)
     given = [key for key in sources if key in entry]
     if len(given) != 1:
         shown = " and ".join(given) or "none"
@@ -209,7 +224,11 @@ def read_provider_table(
         plugin_api = _read_plugin_api(document, entry, join(place, "plugin-api"))
         return _PLUGINS[source](requires, plugin_api, optional)
     if "static-properties" in entry:
-        return StaticProvider(read_ordered_features(document, entry, place, "static-properties"), optional)
+        at_features = join(place, source)
+        features = read_ordered_features(document, entry, place, source, least=0)
+        for feature in [feature for feature, values in features if not values]:
+            document.tolerate(join(at_features, feature), "no value is supported", code="no-values")
+        return StaticProvider(features, optional)
     return BuiltinProvider(document.string(entry["builtin"], join(place, "builtin")) or "", optional)
 
 
@@ -221,12 +240,15 @@ def _read_plugin_api(document: Document, entry: dict[str, object], place: str) -
 
 
 def read_ordered_features(
-    document: Document, entry: dict[str, object], place: str, key: str
+    document: Document, entry: dict[str, object], place: str, key: str, *, least: int = 1
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Read the features under *key* of a table, in the order of its ``feature-order``."""
+    """Read the features under *key* of a table, in the order of its ``feature-order``.
+
+    *least* (0 or 1) is the minimum number of values of a feature.
+    """
     at_features, at_order = join(place, key), join(place, "feature-order")
     table = document.table(entry[key], at_features)
-    features = dict(read_features(document, table, at_features))
+    features = dict(read_features(document, table, at_features, least=least))
     if "feature-order" not in entry:
         if len(table) > 1:
             document.note(at_order, "missing; it is required with two or more features", code="feature-order")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
 from itertools import product, zip_longest
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -19,6 +19,7 @@ from .filename import WheelFilename
 from .metadata import VariantMetadata
 from .properties import Property, Variant
 from .providers import StaticProvider
+from .tag_order import Order, tag_order
 
 if TYPE_CHECKING:
     from packaging.tags import Tag
@@ -28,6 +29,9 @@ Supported: TypeAlias = Mapping[str, Mapping[str, Sequence[str]]]
 
 # The problem code of a wheel for another interpreter or platform.
 WRONG_TAGS = "wrong-tags"
+
+# Python converts no number with more than 4300 digits.
+_MOST_DIGITS = 4000
 
 # Ends the ranks of a variant, so that the longer of two lists with the same start sorts first.
 _END = (math.inf,)
@@ -51,16 +55,18 @@ class Key(NamedTuple):
     """The sort key of a compatible wheel: a lower key is better, but a higher *build* is better.
 
     *features* are sorted, best first. A plain wheel has no label, and the null variant has no features.
-    *tag* is the position of the wheel's best tag in the environment's tags; *build* is the build tag.
+    *tag* is the position of the wheel's best tag in the environment's tags; *build* is the build tag. If all
+    else is equal, the higher *name* of variants and the lower one of plain wheels is better.
     """
 
     features: tuple[FeatureRank, ...]
     label: str | None
     tag: int
     build: tuple[int, str]
+    name: Order
 
     def order(self) -> tuple[object, ...]:
-        """Return the part to compare first; build tags decide between wheels with equal parts."""
+        """Return the part to compare first; build tags and names decide between wheels with equal parts."""
         return self.label is None, (*self.features, _END), self.label or "", self.tag
 
 
@@ -116,12 +122,14 @@ def rank(
     tags: Sequence[Tag],
     *,
     barred: Mapping[WheelFilename, Sequence[Problem]] = {},
+    name_order: Callable[[WheelFilename], Order] = tag_order,
 ) -> list[Verdict]:
     """Return a verdict on every wheel of one release: the best wheel first, incompatible wheels last.
 
     *metadata* is the content of the index-level file, or None. *supported* has the machine's supported
     values, and *tags* the environment's tags, best first. *barred* has reasons that exclude wheels and do
-    not concern variants. The order of the wheels does not change the result.
+    not concern variants. *name_order* decides if all else is equal. The order of the wheels does not change
+    the result.
 
     >>> from packaging.tags import Tag
     >>> blas = {"blas": StaticProvider((("library", ("mkl", "openblas")),))}
@@ -141,19 +149,18 @@ def rank(
     places = {(tag.interpreter, tag.abi, tag.platform): place for place, tag in reversed([*enumerate(tags)])}
     place = cache(partial(_place, places))
     ranked = _Ranks(metadata, supported)
-    verdicts = [_verdict(wheel, ranked, place(wheel.tags), barred.get(wheel, ())) for wheel in wheels]
+    verdicts = [
+        _verdict(wheel, ranked, place(wheel.tags), barred.get(wheel, ()), name_order) for wheel in wheels
+    ]
     verdicts.sort(key=lambda verdict: (*verdict.filename[:-1], verdict.filename.label or ""))
-    compatible = [(verdict.key, verdict) for verdict in verdicts if verdict.key]
-    compatible.sort(key=lambda pair: pair[0].build, reverse=True)
-    compatible.sort(key=lambda pair: pair[0].order())
-    return [*(verdict for _, verdict in compatible), *(verdict for verdict in verdicts if not verdict.key)]
+    return [*_sorted(verdicts), *(verdict for verdict in verdicts if not verdict.key)]
 
 
 def why_better(one: Key, other: Key) -> str:
     """Return why the wheel with *one* key is better than the wheel with the *other*: the first difference.
 
     >>> v3, v2 = (FeatureRank(0, 0, 0, Property("cpu", "level", "v3")),), ()
-    >>> why_better(Key(v3, "v3", 0, (-1, "")), Key(v2, "null", 0, (-1, "")))
+    >>> why_better(Key(v3, "v3", 0, (-1, ""), ()), Key(v2, "null", 0, (-1, ""), ()))
     'it has cpu :: level :: v3, and the other wheel has no more features'
     """
     if (one.label is None) != (other.label is None):
@@ -167,7 +174,10 @@ def why_better(one: Key, other: Key) -> str:
         return f"all features rank equally, and label {one.label!r} sorts before {other.label!r}"
     if one.tag != other.tag:
         return "its best tag ranks before the best tag of the other wheel"
-    return "its build number is higher" if one.build != other.build else "nothing: both wheels rank equally"
+    if one.build != other.build:
+        return "its build number is higher"
+    side = "after" if one.label is not None else "before"
+    return f"all else is equal, and its name sorts {side} the name of the other wheel"
 
 
 def _first_difference(one: FeatureRank, other: FeatureRank) -> str:
@@ -178,7 +188,25 @@ def _first_difference(one: FeatureRank, other: FeatureRank) -> str:
     return f"value {one.best.value} is listed first in the supported values"
 
 
-def _verdict(filename: WheelFilename, ranked: _Ranks, tag: int | None, barred: Sequence[Problem]) -> Verdict:
+def _sorted(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """Return the compatible wheels, best first."""
+    pairs = [(verdict.key, verdict) for verdict in verdicts if verdict.key]
+    pairs.sort(key=lambda pair: pair[0].name)
+    pairs = [pair for pair in pairs if pair[0].label is None] + [
+        pair for pair in reversed(pairs) if pair[0].label is not None
+    ]
+    pairs.sort(key=lambda pair: pair[0].build, reverse=True)
+    pairs.sort(key=lambda pair: pair[0].order())
+    return [verdict for _, verdict in pairs]
+
+
+def _verdict(
+    filename: WheelFilename,
+    ranked: _Ranks,
+    tag: int | None,
+    barred: Sequence[Problem],
+    name_order: Callable[[WheelFilename], Order],
+) -> Verdict:
     features, reasons = ranked.of(filename.label)
     reasons = (*barred, *reasons)
     if tag is None:
@@ -188,7 +216,8 @@ def _verdict(filename: WheelFilename, ranked: _Ranks, tag: int | None, barred: S
         )
     if reasons or tag is None:
         return Verdict(filename, None, reasons)
-    return Verdict(filename, Key(features, filename.label, tag, _build(filename.build)))
+    build = _build(filename.build)
+    return Verdict(filename, Key(features, filename.label, tag, build, name_order(filename)))
 
 
 def _place(places: Mapping[tuple[str, str, str], int], text: str) -> int | None:
@@ -200,8 +229,8 @@ def _place(places: Mapping[tuple[str, str, str], int], text: str) -> int | None:
 
 def _build(text: str) -> tuple[int, str]:
     """Return a build tag for comparison: its number, then the rest; no build tag sorts first."""
-    match = re.match(r"\d+", text) if text else None
-    return (int(match[0]), text[match.end() :]) if match else (-1, "")
+    match = re.match(r"\d+", text, re.ASCII)
+    return (int(match[0].lstrip("0")[:_MOST_DIGITS] or 0), text[match.end() :]) if match else (-1, "")
 
 
 class _Ranks:

@@ -18,15 +18,13 @@ class KnownByUv(NamedTuple):
     """What the released uv compares with a provider's table, and the values that it computes itself.
 
     uv requires exactly this *package*, a specifier that allows *version*, and one of *plugin_apis* literally.
-    *features* has a pattern of the values that uv may support, for each feature that it computes; it is empty
-    if these are unknown. *others* is a pattern of the package's other features and values.
+    *features* returns all values that uv can list, each on some machine.
     """
 
     package: str
     version: str
     plugin_apis: tuple[str | None, ...]
-    features: Mapping[str, str] = {}
-    others: str = ""
+    features: Callable[[], Features]
 
 
 class Flags(NamedTuple):
@@ -58,10 +56,14 @@ class Meaning(NamedTuple):
 
 
 class OpenValues(NamedTuple):
-    """The values of a feature that has no fixed list: a *pattern*, and *examples* for messages."""
+    """The values of a feature that has no fixed list: a *pattern*, and *examples* for messages.
+
+    *listed* says in words which of them the provider's plugin lists on some machine, if these are not all.
+    """
 
     pattern: str
     examples: tuple[str, ...]
+    listed: str = ""
 
 
 class KnownProvider(NamedTuple):
@@ -69,7 +71,8 @@ class KnownProvider(NamedTuple):
 
     It only exists on *systems* (names as in `sys.platform`) and *machines* (lower-case names as in wheel tags
     and `platform.machine`), or everywhere if they are empty. *forcing* returns the variables with which
-    installers support exactly the given features. *uv* is None if uv does not know the provider.
+    installers support exactly the given features. *uv* is None if uv does not know the provider. *assumed*
+    are the features that uv assumes on another platform, where it detects nothing.
 
     Its features are all features in the meanings, in *open_values* and in *switches*. The only value of a
     switch is `on`. All other values have a meaning. *switch_flags* has the flags of some switches. *march* is
@@ -86,6 +89,7 @@ class KnownProvider(NamedTuple):
     switches: tuple[str, ...] = ()
     switch_flags: Mapping[str, Flags] = {}
     march: str = ""
+    assumed: Mapping[str, tuple[str, ...]] = {}
 
     def exists_on(self, machine: str) -> bool:
         """Return whether the provider exists on machines of this name."""

@@ -8,15 +8,20 @@ uv in this package were measured with `UV_VERSION`, and tests check them with th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ..errors import Problem, one_of
 from .abi_dependency import ABI_DEPENDENCY
-from .known_providers import KNOWN_PROVIDERS
+from .filename import WheelFilename
+from .known_providers import KNOWN_PROVIDERS, requires_known_plugin
 from .metadata import VariantMetadata
 from .properties import Variant
-from .providers import BuiltinProvider, PluginProvider, never_supported
-from .registry_entry import KnownByUv
+from .providers import BuiltinProvider, PluginProvider, UnusableProvider, never_supported
+from .registry_entry import Features, KnownByUv, KnownProvider
+
+if TYPE_CHECKING:
+    from packaging.version import Version
 
 # The measured release.
 UV_VERSION = "0.13.9"
@@ -32,8 +37,10 @@ KNOWN_TO_UV: Mapping[str, KnownByUv] = {
     namespace: provider.uv for namespace, provider in KNOWN_PROVIDERS.items() if provider.uv
 }
 
+_LARGEST_BUILD = str(2**64 - 1)
+
 # uv drops a release with any other problem in its metadata; it ignores $schema.
-ACCEPTED_BY_UV = {"unknown-schema"}
+ACCEPTED_BY_UV = {"unknown-schema", "schema-without-providers"}
 
 
 def uv_never_supports(metadata: VariantMetadata, namespace: str) -> Problem | None:
@@ -48,6 +55,8 @@ def uv_never_supports(metadata: VariantMetadata, namespace: str) -> Problem | No
     if provider.optional:
         text = f"the provider of {namespace!r} is optional, and uv cannot enable it"
         return Problem("optional-provider", place, text)
+    if isinstance(provider, UnusableProvider):
+        return Problem("unusable-provider", place, f"the provider of {namespace!r} is invalid")
     if isinstance(provider, BuiltinProvider):
         text = f"the provider of {namespace!r} is builtin, and uv has no such provider"
         return Problem("builtin-provider", place, text)
@@ -58,6 +67,20 @@ def uv_never_supports(metadata: VariantMetadata, namespace: str) -> Problem | No
         return Problem("unknown-provider", place, text)
     text = _difference(namespace, provider)
     return Problem("provider-mismatch", place, text) if text else None
+
+
+def uv_ignores(wheel: WheelFilename) -> Problem | None:
+    """Return why uv ignores a wheel because of its build number or tags, or None; pip reads more of them."""
+    digits = wheel.build[: len(wheel.build) - len(wheel.build.lstrip("0123456789"))].lstrip("0")
+    if (len(digits), digits) > (len(_LARGEST_BUILD), _LARGEST_BUILD):
+        return Problem("bad-name", "build number", f"uv reads none above {_LARGEST_BUILD}")
+    parts = [part.split(".") for part in wheel.tags.split("-")]
+    texts = [*wheel.build.replace(".", ""), *(tag for part in parts for tag in part)]
+    if not all(re.fullmatch(r"\w+", text, re.ASCII) for text in texts):
+        return Problem("bad-name", "filename", "uv reads only ASCII letters, digits, '_' and '.' in it")
+    if any(all(tag != tag.lower() for tag in part) for part in parts):
+        return Problem("bad-name", "tags", f"uv knows no tag with capital letters, as in {wheel.tags}")
+    return None
 
 
 def uv_drops(variant: Variant) -> Iterator[Problem]:
@@ -83,29 +106,55 @@ def uv_never_selects(metadata: VariantMetadata, variant: Variant) -> list[Proble
 
 
 def uv_unsupported_features(metadata: VariantMetadata, variant: Variant) -> Iterator[Problem]:
-    """Yield the features for which uv's built-in providers support none of the variant's values."""
+    """Yield the features for which uv's built-in providers list none of the variant's values on any machine.
+
+    The problem is an error unless only uv lacks the values: then the provider's plugin lists them.
+    """
     values: dict[tuple[str, str], list[str]] = {}
     for prop in sorted(variant.properties):
         values.setdefault(prop.key, []).append(prop.value)
     for (namespace, feature), texts in values.items():
         known = KNOWN_TO_UV.get(namespace)
-        if (
-            not known
-            or not known.features
-            or not isinstance(metadata.providers.get(namespace), PluginProvider)
-        ):
+        if not known:
             continue
-        pattern = known.features.get(feature)
-        if pattern and any(re.fullmatch(pattern, value) for value in texts):
-            continue
-        is_known = any(re.fullmatch(known.others, f"{feature} :: {value}") for value in texts)
-        text = (
-            f"uv's provider of {namespace!r} does not support {one_of(texts)} of {feature!r}"
-            if pattern
-            else f"uv's provider of {namespace!r} has no {feature!r}; it has {one_of(known.features)}"
-        )
-        code = "unsupported-property" if is_known else "unknown-property"
-        yield Problem(code, f"variants.{variant.label}.{namespace}.{feature}", text)
+        listed = known.features()
+        is_listed = not {*texts}.isdisjoint(listed.get(feature, ()))
+        if not is_listed and requires_known_plugin(namespace, metadata.providers.get(namespace)):
+            place = f"variants.{variant.label}.{namespace}.{feature}"
+            yield _unlisted(KNOWN_PROVIDERS[namespace], listed, feature, texts)._replace(place=place)
+
+
+def _unlisted(provider: KnownProvider, listed: Features, feature: str, texts: Sequence[str]) -> Problem:
+    """Return the problem that uv lists none of the values *texts* of a feature on any machine."""
+    if feature not in listed:
+        has = f"has no {feature!r}; it has {one_of(listed)}"
+        if feature in provider.switches and "on" in texts:
+            return Problem("unsupported-property", "", f"uv's provider {has}")
+        return Problem("unknown-property", "", f"the provider {has}")
+    form = provider.open_values.get(feature)
+    if form and not form.listed and any(re.fullmatch(form.pattern, text) for text in texts):
+        text = f"uv's provider lists only {one_of(listed[feature])} of {feature!r}"
+        return Problem("unsupported-property", "", text)
+    values = form.listed if form and form.listed else one_of(listed[feature])
+    text = f"no machine supports {one_of(texts)} of {feature!r}; the provider lists {values}"
+    return Problem("unknown-property", "", text)
+
+
+def uv_lower_bound(requires_python: str) -> Version | None:
+    """Return the part of Requires-Python that uv uses, its lower bound. None if it has none, or is invalid.
+
+    >>> str(uv_lower_bound("!=3.12.*,<4,>=3.10")), uv_lower_bound("<4")
+    ('3.10', None)
+    """
+    from packaging.specifiers import SpecifierSet
+    from packaging.version import Version
+
+    try:
+        specifiers = [*SpecifierSet(requires_python)]
+    except ValueError:  # InvalidSpecifier, or more digits than Python converts
+        return None
+    texts = [each.version for each in specifiers if each.operator in (">", ">=", "==", "~=")]
+    return max((Version(text.removesuffix(".*")) for text in texts), default=None)
 
 
 def _difference(namespace: str, provider: PluginProvider) -> str:

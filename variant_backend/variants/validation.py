@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from ..errors import Problem, VariantError, did_you_mean, one_of
 
@@ -14,11 +14,46 @@ _MOST_PROBLEMS = 1000
 _MOST_VALUES = 2_000_000
 
 
+class _RepeatedKeys(dict[str, object]):
+    """An object that has some keys several times; their last values count."""
+
+    repeated: tuple[str, ...] = ()
+
+
 def read_json(document: Document, data: bytes) -> object:
-    """Parse JSON strictly, and note duplicate keys of an object in *document*.
+    """Parse JSON strictly, and note duplicate keys of an object in *document*. Raises as `parse_json`."""
+
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        result = _object(pairs)
+        if isinstance(result, _RepeatedKeys):
+            for key in result.repeated:
+                document.note("", f"duplicate key {key!r}", code="duplicate-key")
+        return {**result}
+
+    return _parsed(data, unique)
+
+
+def parse_json(data: bytes) -> object:
+    """Parse JSON; `Document.table` notes the duplicate keys of its objects, each at its place.
 
     Raises VariantError if the data is not JSON in UTF-8 without a byte order mark, or has too many values.
     """
+    return _parsed(data, _object)
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return an object, as `_RepeatedKeys` if it has a key twice."""
+    result = dict(pairs)
+    if len(result) == len(pairs):
+        return result
+    counts = Counter(key for key, _ in pairs)
+    table = _RepeatedKeys(result)
+    table.repeated = tuple(sorted(key for key, count in counts.items() if count > 1))
+    return table
+
+
+def _parsed(data: bytes, hook: Callable[[list[tuple[str, object]]], dict[str, object]]) -> object:
+    """Parse JSON, with *hook* for its objects. Raises as `parse_json`."""
     import json
 
     # Each value is the first of its list or table, or follows a comma; commas in strings count too.
@@ -26,16 +61,8 @@ def read_json(document: Document, data: bytes) -> object:
         text = f"expected at most {_MOST_VALUES} values, got up to {most}"
         raise VariantError(text, code="not-json")
 
-    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        result = dict(pairs)
-        if len(result) < len(pairs):
-            counts = Counter(key for key, _ in pairs)
-            for key in sorted(key for key, count in counts.items() if count > 1):
-                document.note("", f"duplicate key {key!r}", code="duplicate-key")
-        return result
-
     try:
-        parsed: object = json.loads(data.decode("utf-8"), object_pairs_hook=unique)
+        parsed: object = json.loads(data.decode("utf-8"), object_pairs_hook=hook)
         if b"\\u" in data:  # an escape can be half a surrogate pair, which other readers reject
             json.dumps(parsed, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
@@ -44,10 +71,15 @@ def read_json(document: Document, data: bytes) -> object:
 
 
 class Document:
-    """Read values from a parsed document, and collect their problems instead of raising them."""
+    """Read values from a parsed document, and collect their problems instead of raising them.
+
+    *problems* make the document unusable. *tolerated* are the others: readers use the rest of the document,
+    and writers refuse it.
+    """
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
+        self.tolerated: list[Problem] = []
 
     @property
     def is_full(self) -> bool:
@@ -60,25 +92,39 @@ class Document:
 
     def add(self, problem: Problem) -> None:
         """Note a problem, unless the document already has too many."""
-        if len(self.problems) == _MOST_PROBLEMS:
-            text = f"more than {_MOST_PROBLEMS} problems; the rest are not listed"
-            problem = Problem(problem.code, "", text)
-        if len(self.problems) <= _MOST_PROBLEMS:
-            self.problems.append(problem)
+        _add(self.problems, problem)
+
+    def tolerate(self, place: str, text: str, *, code: str = "bad-value", remedy: str | None = None) -> None:
+        """Note a problem of the value at *place* that leaves the rest of the document usable."""
+        _add(self.tolerated, Problem(code, place, text, remedy))
+
+    def tolerate_part(self, part: Document) -> None:
+        """Note the problems of a part of the document; the rest is usable without it."""
+        for problem in part.all_problems():
+            _add(self.tolerated, problem)
+
+    def all_problems(self) -> list[Problem]:
+        """Return the problems for writers and checks: those of readers, then the tolerated ones."""
+        return [*self.problems, *self.tolerated]
 
     def check(self, where: object = "") -> None:
         """Raise one VariantError with all problems, each with *where* before its place, if there are any."""
-        if self.problems:
-            error = VariantError(*self.problems)
+        if problems := self.all_problems():
+            error = VariantError(*problems)
             raise error.within(where) if where else error
 
     def table(
         self, value: object, place: str, known: Sequence[str] | None = None, required: Sequence[str] = ()
     ) -> dict[str, object]:
-        """Return a table's entries. If *known* is given, note other keys as problems and leave them out."""
+        """Return a table's entries. If *known* is given, note other keys as problems and leave them out.
+
+        If an object of JSON has a key twice, its last value is used; a *known* key must not occur twice.
+        """
         if not isinstance(value, dict):
             self.note(place, f"expected a table, got {_kind(value)}", code="wrong-type")
             return {}
+        if isinstance(value, _RepeatedKeys):
+            self._note_repeated(place, value.repeated, is_map=known is None)
         for key in value:
             if known is not None and key not in known and not self.is_full:
                 text, remedy = (
@@ -90,6 +136,14 @@ class Document:
             if key not in value:
                 self.note(join(place, key), "missing", code="missing-key")
         return {key: entry for key, entry in value.items() if known is None or key in known}
+
+    def _note_repeated(self, place: str, keys: Iterable[str], *, is_map: bool) -> None:
+        for key in keys:
+            if is_map:
+                text = f"duplicate entry {key!r}; the last one is used"
+                self.tolerate(place, text, code="duplicate-entry")
+            else:
+                self.note(place, f"duplicate key {key!r}", code="duplicate-key")
 
     def strings(
         self,
@@ -154,6 +208,23 @@ class Document:
                 self.add(problem.at(place, code))
             return False
         return True
+
+
+def without_null(document: Document, table: dict[str, object], place: str) -> dict[str, object]:
+    """Return the entries of a table that are not null; readers of JSON use null like a missing key."""
+    for key in [key for key, value in table.items() if value is None]:
+        text = "null; leave the key out"
+        document.tolerate(join(place, key), text, code="null-value")
+    return {key: value for key, value in table.items() if value is not None}
+
+
+def _add(problems: list[Problem], problem: Problem) -> None:
+    """Add a problem, unless there are too many already."""
+    if len(problems) == _MOST_PROBLEMS:
+        text = f"more than {_MOST_PROBLEMS} problems; the rest are not listed"
+        problem = Problem(problem.code, "", text)
+    if len(problems) <= _MOST_PROBLEMS:
+        problems.append(problem)
 
 
 def join(place: str, key: str) -> str:

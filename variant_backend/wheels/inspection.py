@@ -19,7 +19,7 @@ from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_metadata
 from ..variants.properties import Variant
 from ..variants.uv_behaviour import ACCEPTED_BY_UV, UV_FLAG, uv_never_selects
-from ..variants.validation import Document, read_json
+from ..variants.validation import Document, parse_json
 from ..variants.wheel_metadata import label_problem
 from .reading import Wheel, open_wheel
 
@@ -47,13 +47,15 @@ class InstallerVerdict(NamedTuple):
 class VariantJson(NamedTuple):
     """The readable content of a variant.json, and its problems; a missing file is a problem, too.
 
-    *is_dropped_by_uv* is true if one of the *problems* makes uv ignore the release; not every problem does.
+    Despite the *tolerated* problems, the rest of the content is usable. *is_dropped_by_uv* is true if a
+    problem makes uv ignore the release; not every problem does.
     """
 
     metadata: VariantMetadata | None = None
     schema: str | None = None
     problems: tuple[Problem, ...] = ()
     is_dropped_by_uv: bool = False
+    tolerated: tuple[Problem, ...] = ()
 
     @property
     def label(self) -> str | None:
@@ -99,9 +101,14 @@ class Inspection(NamedTuple):
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """The problems of variant.json and of the plain wheel."""
+        """The problems of variant.json and of the plain wheel, without the tolerated ones."""
         beside = self.changes.problems if isinstance(self.changes, VariantError) else ()
         return (*self.variant_json.problems, *beside)
+
+    @property
+    def tolerated(self) -> tuple[Problem, ...]:
+        """The problems of variant.json that leave the rest of it usable."""
+        return self.variant_json.tolerated
 
     @property
     def format_version(self) -> str | None:
@@ -294,7 +301,7 @@ def _read_variant_json(read: Callable[[], bytes], label: str | None) -> VariantJ
     """Return the content and the problems of variant.json; *label* is the label in the filename."""
     document = Document()
     try:
-        parsed = read_json(document, read())
+        parsed = parse_json(read())
     except VariantError as error:
         return VariantJson(problems=error.within("variant.json").problems, is_dropped_by_uv=True)
     metadata = read_metadata(document, parsed)
@@ -309,6 +316,7 @@ def _read_variant_json(read: Callable[[], bytes], label: str | None) -> VariantJ
         schema if isinstance(schema, str) else None,
         tuple(problem.within("variant.json") for problem in document.problems),
         is_dropped,
+        tuple(problem.within("variant.json") for problem in document.tolerated),
     )
 
 

@@ -90,7 +90,7 @@ def decided_metadata(wheel: Wheel, supported: Callable[[Variant], Collection[Pro
         return wheel.core_metadata
     label, properties = "", frozenset[Property]()
     if wheel.filename.label is not None:
-        variant = variant_of_wheel(wheel.variant_metadata())
+        variant = variant_of_wheel(wheel.usable_variant_metadata())
         label, properties = variant.label, frozenset(supported(variant))
     decided = (
         resolve_here(text, label, properties) if mentions_variant(text) else text for text in requirements

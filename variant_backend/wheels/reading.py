@@ -169,6 +169,21 @@ class Wheel(NamedTuple):
         from ..variants.metadata_reading import metadata_from_json
 
         metadata = metadata_from_json(self.read_file("variant.json"), "variant.json")
+        return self._with_own_label(metadata)
+
+    def usable_variant_metadata(self) -> VariantMetadata:
+        """Return the content of variant.json as far as it is usable; raises as `variant_metadata`."""
+        from ..variants.metadata_reading import usable_metadata
+        from ..variants.validation import parse_json
+
+        try:
+            data = parse_json(self.read_file("variant.json"))
+        except VariantError as error:
+            raise error.within("variant.json") from None
+        return self._with_own_label(usable_metadata(data, "variant.json")[0])
+
+    def _with_own_label(self, metadata: VariantMetadata) -> VariantMetadata:
+        """Return the content of variant.json; raises VariantError unless its only label is the filename's."""
         if problem := label_problem(metadata.variants, self.filename.label):
             raise VariantError(problem.within("variant.json"))
         return metadata

@@ -7,7 +7,7 @@ libraries are used for other protocols, and find credentials themselves. Sources
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
@@ -39,6 +39,10 @@ _MOST_PROJECTS = 1000
 
 class NoRangesError(VariantError):
     """The server does not support range requests."""
+
+
+class RequestFailedError(VariantError):
+    """A part of a file cannot be downloaded, so its content is unknown."""
 
 
 class RemoteWheel(NamedTuple):
@@ -88,15 +92,23 @@ def read_wheel(remote: RemoteWheel) -> Wheel:
     """
     with _within(remote.url):
         source = remote.source()
-        archive = read_archive(source)
-        # A member ends at the start of the next one, so one request reads it with its local header.
-        offsets = sorted([*(entry.offset for entry in archive.entries), archive.directory_offset])
-        following = dict(pairwise(offsets))
-        wanted = {f"{remote.name.stem}.dist-info/{name}" for name in ("METADATA", "WHEEL", "variant.json")}
-        starts = [entry.offset for entry in archive.entries if entry.name in wanted]
-        for start, end in _merged((offset, following.get(offset, offset)) for offset in starts):
-            source.read(end - start, start)
+        read_dist_info(source, remote.name, ("METADATA", "WHEEL", "variant.json"))
         return Wheel.read(remote.name, source)
+
+
+def read_dist_info(source: Source, name: WheelFilename, files: Iterable[str]) -> None:
+    """Read these files of a wheel's dist-info directory in few requests; the source keeps their bytes.
+
+    Raises VariantError if the archive is damaged, RequestFailedError if a part cannot be downloaded.
+    """
+    archive = read_archive(source)
+    # A member ends at the start of the next one, so one request reads it with its local header.
+    offsets = sorted([*(entry.offset for entry in archive.entries), archive.directory_offset])
+    following = dict(pairwise(offsets))
+    wanted = {f"{name.stem}.dist-info/{file}" for file in files}
+    starts = [entry.offset for entry in archive.entries if entry.name in wanted]
+    for start, end in _merged((offset, following.get(offset, offset)) for offset in starts):
+        source.read(end - start, start)
 
 
 def find_wheels(url: str) -> list[RemoteWheel | VariantError]:
@@ -106,25 +118,30 @@ def find_wheels(url: str) -> list[RemoteWheel | VariantError]:
     """
     if not url.lower().startswith(("http://", "https://")):
         return _stored(url)
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise VariantError(f"{shown_url(url)}: not a URL: {invalid_url(error, url)}") from None
-    name = unquote(parts.path).rpartition("/")[2]
+    page = page_url(url)
+    name = unquote(urlsplit(url).path).rpartition("/")[2]
     if name.endswith(".whl"):
-        return [_named(name, url, partial(on_server, url=url))]
-    if name and not name.endswith((".html", ".json")):  # the URL of an index without its final slash
-        url = parts._replace(path=f"{parts.path}/").geturl()
-    links, projects = _links(*_page(url))
+        return [wheel_at(url, name)]
+    links, projects = _links(*get_page(page))
     if not links:
-        if len(projects) > _MOST_PROJECTS:
-            raise VariantError(
-                f"{shown_url(url)}: too many projects: {len(projects)} (limit: {_MOST_PROJECTS})",
-                hint="give the URL of a project's page",
-            )
-        pages = map_in_threads(lambda project: _links(*_page(project))[0], projects)
+        check_number(url, projects)
+        pages = map_in_threads(lambda project: _links(*get_page(project))[0], projects)
         links = {name: link for page in pages for name, link in page.items()}
-    return [_named(name, link, partial(on_server, url=link)) for name, link in sorted(links.items())]
+    return [wheel_at(link, name) for name, link in sorted(links.items())]
+
+
+def wheel_at(url: str, name: str) -> RemoteWheel | VariantError:
+    """Return the wheel with a name at a URL of HTTP, or the error if the name is invalid."""
+    return _named(name, url, partial(on_server, url=url))
+
+
+def check_number(url: str, projects: Collection[str]) -> None:
+    """Raise VariantError if the index at a URL has too many projects to read all of their pages."""
+    if len(projects) > _MOST_PROJECTS:
+        raise VariantError(
+            f"{shown_url(url)}: too many projects: {len(projects)} (limit: {_MOST_PROJECTS})",
+            hint="give the URL of a project's page",
+        )
 
 
 def _named(name: str, url: str, make: Callable[[WheelFilename], RemoteWheel]) -> RemoteWheel | VariantError:
@@ -298,9 +315,28 @@ def on_server(
     return RemoteWheel(name, url, lambda: _Server(url, other_hosts).source(size))
 
 
-def _page(url: str) -> http.HttpContent:
-    """Download a page; redirects to other hosts are followed, because mirrors use them."""
-    return http.get(url, accept=simple_api.ACCEPT, limit=LARGEST, other_hosts=True)
+def page_url(url: str) -> str:
+    """Return the URL of a page with its final slash; raises VariantError if it is invalid."""
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise VariantError(f"{shown_url(url)}: not a URL: {invalid_url(error, url)}") from None
+    name = parts.path.rpartition("/")[2]
+    is_complete = not name or name.endswith((".html", ".json"))
+    return url if is_complete else parts._replace(path=f"{parts.path}/").geturl()
+
+
+def get_page(url: str, accept: str = simple_api.ACCEPT) -> http.HttpContent:
+    """Download a page; redirects to other hosts are followed, because mirrors use them.
+
+    Raises VariantError.
+    """
+    return http.get(url, accept=accept, limit=LARGEST, other_hosts=True)
+
+
+def size_at(url: str) -> int:
+    """Return the size of the file at a URL of HTTP; raises VariantError, without the URL."""
+    return http.request(url, _size_of, method="HEAD", other_hosts=True)
 
 
 class _Piece(NamedTuple):
@@ -325,7 +361,12 @@ class _Server(NamedTuple):
             raise VariantError(f"expected {announced} bytes, got {first.size}")
 
         def fetch(offset: int, length: int) -> bytes:
-            part = self._range(f"{offset}-{offset + length - 1}")
+            try:
+                part = self._range(f"{offset}-{offset + length - 1}")
+            except NoRangesError:
+                raise
+            except VariantError as error:
+                raise RequestFailedError(*error.problems) from None
             if part.version.is_other(first.version):
                 raise VariantError("the file was replaced while it was read", hint="run the command again")
             return part.data

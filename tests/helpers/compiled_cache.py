@@ -1,0 +1,39 @@
+"""A cache of uv whose packages are compiled: isolated builds need no time to compile their backends again."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from helpers.programs import run
+
+# What isolated builds import. Each would compile it again, which can take longer than the build itself.
+PACKAGES = ["build", "click", "flit-core", "hatchling", "meson-python", "packaging", "pdm-backend", "pip"]
+PACKAGES += ["platformdirs", "poetry-core", "scikit-build-core", "setuptools", "tomli", "tomlkit"]
+
+
+@contextmanager
+def only_one_process(lock: Path) -> Iterator[None]:
+    """Wait until no other process of the tests is in this block; *lock* is a file."""
+    with closing(sqlite3.connect(lock, timeout=600, isolation_level=None)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        yield
+
+
+def fill(cache: Path, folder: Path, *more: Path) -> None:
+    """Put the packages and *more* wheels into a cache of uv, compiled; install them into a new *folder*.
+
+    uv installs all files of a package in its cache, also those that are not from the wheel. If a later uv
+    leaves them out, the tests only take longer.
+    """
+    where = ("--cache-dir", cache, "--python", sys.executable, "--target", folder)
+    run("uv", "pip", "install", "--quiet", *where, *PACKAGES, *more)
+    compiled = f"*.{sys.implementation.cache_tag}.pyc"
+    new = [path for path in cache.glob("archive-v*/*") if not any(path.rglob(compiled))]
+    # uv may copy the files, so their times say nothing. Templates of a package may be invalid as modules.
+    how = ("-q", "--invalidation-mode", "unchecked-hash")
+    if new:
+        run(sys.executable, "-m", "compileall", *how, *new, ok=False)

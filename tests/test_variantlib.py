@@ -1,0 +1,251 @@
+"""Files of variantlib, the reference implementation of wheel variants, are read as uv reads them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from click.testing import CliRunner
+from helpers.made_wheels import make_wheel
+from helpers.programs import empty_cache, run, run_here
+from helpers.sample_release import DOCUMENT, only, patched, write_release, write_wheel
+from helpers.strict_reader import walk
+
+from variant_backend.checking.run import find_problems
+from variant_backend.cli.main import main
+from variant_backend.publishing.index_file import plan_index
+from variant_backend.variants.metadata import SCHEMA_WITH_PROVIDERS
+from variant_backend.variants.metadata_reading import metadata_from_json
+
+# The URLs that variantlib 0.2.2 writes, and 0.2.0 and 0.2.1; the other keys of all three are the same.
+SCHEMA = "https://variants-schema.wheelnext.dev/v0.2.0.json"
+OLDER_SCHEMA = "https://variants-schema.wheelnext.dev/v0.0.3.json"
+
+
+def call(*arguments: object) -> tuple[int, str]:
+    result = CliRunner().invoke(main, [*map(str, arguments)], catch_exceptions=False)
+    return result.exit_code, result.stderr
+
+
+@pytest.mark.parametrize("schema", [SCHEMA, OLDER_SCHEMA])
+def test_every_command_reads_files_of_variantlib(schema: str, tmp_path: Path) -> None:
+    dist = write_release(tmp_path / "dist", patched(DOCUMENT, {"$schema": schema}))
+    wheel = dist / "demo-1.0-py3-none-any-safe.whl"
+    for command in (
+        ("explain", "demo", "-f", dist),
+        ("fetch", "demo", "-f", dist, "-o", tmp_path / "fetched"),
+        ("inspect", wheel),
+        ("stub", dist, "--base-url", "https://example.org", "-o", tmp_path / "stub"),
+        ("unmake", wheel, "-o", tmp_path / "plain"),
+        ("index", dist, "-o", tmp_path / "index"),
+        ("index", "--simple", dist, "-o", tmp_path / "simple"),
+    ):
+        assert call(*command)[0] == 0, command
+        assert "schema" not in call(*command)[1], command
+    assert (tmp_path / "fetched" / "demo-1.0-py3-none-any-fast.whl").exists()
+    index = json.loads((tmp_path / "index" / "demo-1.0-variants.json").read_bytes())
+    assert index == {**DOCUMENT, "$schema": SCHEMA_WITH_PROVIDERS}
+    assert {finding.severity for finding in find_problems([dist])} == {"warning"}
+
+
+def test_wheels_of_several_tools_combine_into_one_index_file(tmp_path: Path) -> None:
+    schemas = dict(zip(DOCUMENT["variants"], (SCHEMA, OLDER_SCHEMA, SCHEMA_WITH_PROVIDERS), strict=True))
+    dist = write_release(
+        tmp_path / "dist",
+        None,
+        lambda label: patched(only(DOCUMENT, label), {"$schema": schemas[label]}),
+    )
+    run_here(main, "index", dist)
+    assert json.loads((dist / "demo-1.0-variants.json").read_bytes()) == DOCUMENT
+    assert {finding.problem.code for finding in find_problems([dist])} == {"draft-schema"}
+
+
+# A plugin with fixed values, for `build-requires`.
+PLUGIN = """
+class Feature:
+    multi_value = False
+    def __init__(self, name, *values):
+        self.name, self.values = name, [*values]
+class Plugin:
+    namespace, all_properties_compatible = "fixed", True
+    @staticmethod
+    def get_all_configs():
+        return [Feature("size", "big", "small"), Feature("mode", "fast", "safe")]
+    get_supported_configs = get_all_configs
+"""
+PROGRAM = "import json, sys; from variantlib.commands.main import main; [*map(main, json.loads(sys.argv[1]))]"
+NVIDIA = """requires = ["nvidia-variant-provider>=0.0.1"]
+plugin-api = "nvidia_variant_provider.plugin:NvidiaVariantPlugin"
+"""
+MODE = 'static-properties.mode = ["fast", "safe"]\n'
+TWO = 'static-properties = { size = ["big"], mode = ["fast", "safe"] }\nfeature-order = ["size", "mode"]\n'
+GPU = "nvidia :: cuda_version_lower_bound :: 12.0"
+FAST, SAFE, BIG = "speed :: mode :: fast", "speed :: mode :: safe", "speed :: size :: big"
+
+
+class Made(NamedTuple):
+    """A release: the entries of providers by namespace, and the properties by label; "" is for a hash."""
+
+    providers: Mapping[str, str]
+    variants: Mapping[str, tuple[str, ...]]
+
+    def table(self) -> str:
+        tables = [f"[variant.providers.{name}]\n{entry}" for name, entry in self.providers.items()]
+        return "\n".join(
+            [f"[variant]\ndefault-priorities.namespace = {json.dumps([*self.providers])}", *tables]
+        )
+
+
+RELEASES = {
+    "static": Made({"speed": MODE}, {"b": (FAST,), "a": (SAFE,), "null": ()}),
+    "ordered": Made({"speed": TWO}, {"fast": (FAST,), "big": (BIG,), "both": (BIG, SAFE)}),
+    "single": Made({"speed": f'{MODE}feature-order = ["mode"]\n'}, {"x": (FAST, SAFE)}),
+    "hashed": Made({"speed": MODE, "color": MODE}, {"": (FAST, "color :: mode :: safe")}),
+    "namespaces": Made({"color": MODE, "speed": MODE}, {"a": (FAST,), "b": ("color :: mode :: safe",)}),
+    "onlynull": Made({"speed": MODE}, {"null": ()}),
+    "gpu": Made({"nvidia": NVIDIA}, {"gpu": (GPU, "nvidia :: sm_arch :: 90_real"), "null": ()}),
+    "cpu": Made({"x86_64": 'requires = ["x86-64-variant-provider"]\n'}, {"null": ()}),
+    "unlisted": Made({"speed": MODE}, {"x": ("speed :: mode :: other",), "y": ("speed :: kind :: a",)}),
+    "plugin": Made({"amd": 'requires = ["amd-variant-provider"]\n'}, {"x": ("amd :: gfx :: 9",)}),
+    "optional": Made({"color": f"{MODE}optional = true\n", "speed": MODE}, {"a": (FAST,)}),
+    "optionalgpu": Made({"nvidia": f"{NVIDIA}optional = true\n", "speed": MODE}, {"a": (FAST,), "g": (GPU,)}),
+    "builtin": Made({"color": 'builtin = "x"\n', "speed": MODE}, {"a": ("color :: x :: y",), "b": (FAST,)}),
+    "odd": Made({"1": MODE, "_": MODE}, {"0": ("1 :: mode :: fast",), "..": ("_ :: mode :: fast",)}),
+    "spaced": Made({"nvidia": NVIDIA.replace(":", " : "), "speed": MODE}, {"gpu": (GPU,), "fast": (FAST,)}),
+    "invalid": Made({"nvidia": 'requires = ["a >=x"]\n', "speed": MODE}, {"gpu": (GPU,), "fast": (FAST,)}),
+    "fixed": Made(
+        {"fixed": 'build-requires = ["speed-plugin"]\nplugin-api = "speed_plugin:Plugin"\n'},
+        {"a": ("fixed :: mode :: fast",), "b": ("fixed :: size :: small",)},
+    ),
+}
+# variantlib writes an invalid plugin-api beside the values of a plugin that runs when the wheel is built. It
+# cannot read these wheels itself.
+UNREADABLE = ("fixed",)
+
+
+@pytest.fixture(autouse=True)
+def _gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NV_VARIANT_PROVIDER_FORCE_CUDA_DRIVER_VERSION", "12.8")
+    monkeypatch.setenv("NV_VARIANT_PROVIDER_FORCE_SM_ARCH", "9.0")
+
+
+def interpreter_of_variantlib(environment: Path) -> Path:
+    """Return the interpreter of an environment with variantlib: of the test environment, or a new one."""
+    if find_spec("variantlib"):
+        return Path(sys.executable)
+    run("uv", "venv", "--quiet", "--python", sys.executable, environment)
+    python = environment / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    run("uv", "pip", "install", "--quiet", "--python", python, "variantlib[cli]==0.2.2")
+    return python
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with all releases as variantlib writes them, each with a plain wheel."""
+    folder = tmp_path_factory.mktemp("variantlib")
+    python = interpreter_of_variantlib(folder / "peer")
+    (folder / "speed_plugin.py").write_text(PLUGIN)
+    dist = folder / "dist"
+    calls: list[list[Any]] = []
+    for name, release in RELEASES.items():
+        project = folder / f"{name}.toml"
+        project.write_text(release.table(), encoding="utf-8")
+        plain = make_wheel(dist, name)
+        options = ["-f", plain, "-o", dist, "--pyproject-toml", project, "--skip-plugin-validation"]
+        for label, properties in release.variants.items():
+            named = ["--variant-label", label] if label not in ("", "null") else []
+            wanted = ["--property", *properties] if properties else ["--null-variant"]
+            calls.append(["make-variant", *options, *named, *wanted])
+    calls.append(["generate-index-json", "-d", dist])
+    run(python, "-c", PROGRAM, json.dumps(calls, default=str), PYTHONPATH=folder)
+    yield dist
+
+
+def uv_labels(folder: Path, target: Path, *names: str) -> dict[str, str | None]:
+    """Let uv install releases; return the labels that it selected, None for a plain wheel."""
+    options = [*empty_cache(), "--no-config", "--no-index", "--find-links", folder]
+    flags = ["--preview-features", "wheel-variants", "--python", sys.executable, "--target", target]
+    run("uv", "pip", "install", *options, *flags, *names)
+
+    def label(name: str) -> str | None:
+        path = target / f"{name}-1.0.dist-info" / "variant.json"
+        return next(iter(json.loads(path.read_bytes())["variants"])) if path.exists() else None
+
+    return {name: label(name) for name in names}
+
+
+def explained_labels(folder: Path, name: str) -> tuple[str | None, str | None]:
+    """Return the labels that `explain` selects, for itself and for uv."""
+    result = run_here(main, "explain", name, "-f", folder, "--installer", "uv", "--json")
+    document = json.loads(result.stdout)
+    labels = {wheel["filename"]: wheel["label"] for wheel in document["wheels"]}
+    return labels[document["selected"]], labels[document["installer"]["selected"]]
+
+
+@pytest.mark.agreement
+@pytest.mark.slow  # installs variantlib
+def test_explain_selects_what_uv_installs_of_variantlib(made: Path, tmp_path: Path) -> None:
+    installed = uv_labels(made, tmp_path, *RELEASES)
+    assert {name: explained_labels(made, name) for name in RELEASES} == {
+        name: (label, label) for name, label in installed.items()
+    }
+    plain = {name for name, label in installed.items() if label is None}
+    assert plain == {"unlisted", "plugin", *UNREADABLE}
+
+
+@pytest.mark.agreement
+@pytest.mark.slow  # installs variantlib
+def test_index_and_variantlib_write_the_same_metadata(made: Path, tmp_path: Path) -> None:
+    for name in {*RELEASES} - {*UNREADABLE, "spaced", "invalid"}:
+        (tmp_path / name).mkdir()
+        for wheel in made.glob(f"{name}-*.whl"):
+            shutil.copy(wheel, tmp_path / name)
+        (index,) = plan_index([tmp_path / name]).releases
+        theirs = (made / f"{name}-1.0-variants.json").read_bytes()
+        assert json.loads(theirs)["$schema"] == SCHEMA
+        assert index.metadata == metadata_from_json(theirs, name)
+        assert index.metadata.to_dict()["$schema"] == SCHEMA_WITH_PROVIDERS
+
+
+@pytest.mark.agreement
+@pytest.mark.slow  # installs variantlib
+@pytest.mark.parametrize("name", ["static", "ordered", "gpu"])
+def test_uv_installs_from_an_index_file_for_wheels_of_several_tools(
+    made: Path, tmp_path: Path, name: str
+) -> None:
+    dist, release = tmp_path / "dist", RELEASES[name]
+    plain = make_wheel(dist, name)
+    for label, tool in zip(release.variants, ("variantlib", "make-variant", "older"), strict=False):
+        theirs = made / f"{plain.stem}-{label}.whl"
+        if tool == "variantlib":
+            shutil.copy(theirs, dist)
+        elif tool == "older":
+            variant = json.loads(walk(theirs)[f"{name}-1.0.dist-info/variant.json"])
+            write_wheel(dist / theirs.name, {**variant, "$schema": OLDER_SCHEMA})
+        else:
+            properties = [f"--property={text}" for text in release.variants[label]] or ["--null"]
+            (tmp_path / "pyproject.toml").write_text(release.table(), encoding="utf-8")
+            options = ["--pyproject", tmp_path / "pyproject.toml", "--label", label, "-o", dist]
+            run_here(main, "make-variant", *properties, *options, plain)
+    run_here(main, "index", dist)
+    installed = uv_labels(dist, tmp_path / "target", name)[name]
+    assert explained_labels(dist, name) == (installed, installed) and installed not in (None, "null")
+
+
+@pytest.mark.agreement
+@pytest.mark.slow  # installs variantlib
+def test_upgraded_wheels_of_variantlib_have_no_format_error(made: Path, tmp_path: Path) -> None:
+    names = {*RELEASES} - {"spaced", "invalid"}
+    files = [path for path in made.iterdir() if path.name.partition("-")[0] in names]
+    run_here(main, "upgrade", "-o", tmp_path / "dist", *files)
+    run_here(main, "index", tmp_path / "dist")
+    found = {finding.problem.code for finding in find_problems([tmp_path / "dist"])}
+    assert found & {"draft-schema", "unknown-schema", "provider-source", "wheels-differ"} == set()
+    installed = uv_labels(tmp_path / "dist", tmp_path / "target", *UNREADABLE, "static")
+    assert installed == {"fixed": "b", "static": "b"}
