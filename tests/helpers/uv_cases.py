@@ -135,13 +135,6 @@ class Case:
     def places(self) -> list[str]:
         return [place for place in PLACES if any(wheel.place == place for wheel in self.wheels)]
 
-    def has_wrong_hash(self, filename: str | None) -> bool:
-        """Return whether the page tells a wrong hash of a wheel: `explain` cannot see that uv fails."""
-        having = [file for file in self.files if file.filename == filename]
-        return any(file.digest == WRONG_DIGEST for file in having if file.place == INDEX) and all(
-            file.place == INDEX for file in having
-        )
-
     def __str__(self) -> str:
         lines = [f"{self.name} ({'JSON' if self.is_json else 'HTML'})"]
         for file in sorted(self.files, key=lambda file: (file.place, file.filename)):

@@ -26,7 +26,7 @@ def why_uv_differs(
     lines = [*uv_selection.passed]
     if uv_selection.sdist:
         lines.append(
-            f"uv builds {uv_selection.sdist}, as it uses sdists of versions without a compatible wheel"
+            f"uv builds {uv_selection.sdist.filename}: the version has no wheel that is compatible for uv"
         )
     verdicts = [verdict for release in (selected, *newer) if release for verdict in release.verdicts]
     for verdict in verdicts:

@@ -51,6 +51,7 @@ def read_uv_wheel(wheel: Candidate) -> WheelContent:
 
     location = wheel.file.location
     if isinstance(location, Path):
+        _check_exists(location)
         with opened_file(location) as source:
             opened = Wheel.unidentified(wheel.name, source)
             return WheelContent(opened.core_metadata, read_variant_json(opened))
@@ -63,6 +64,12 @@ def read_uv_wheel(wheel: Candidate) -> WheelContent:
         raise FailureError(*error.problems).within(place) from None
     opened = Wheel.unidentified(wheel.name, source)
     return WheelContent(opened.core_metadata, read_variant_json(opened), _beside(wheel.file))
+
+
+def _check_exists(path: Path) -> None:
+    """Raise FailureError if a file is missing, to which a page on this machine links."""
+    if not path.exists():
+        raise FailureError("file not found", place=path)
 
 
 def check_requested(wheel: Candidate, python: Version) -> None:
@@ -121,7 +128,7 @@ def _check_metadata(file: File, release: tuple[str, Version], content: bytes, py
         raise error.within(file.filename) from None
 
 
-def check_sdist(
+def check_uv_sdist(
     file: File, release: tuple[str, Version], python: Version, *, wheel: Candidate | None
 ) -> None:
     """Raise VariantError if uv drops the version of an sdist, FailureError if it fails.
@@ -142,6 +149,7 @@ def check_sdist(
         return
     if file.path is None or not file.filename.endswith(".tar.gz"):
         return
+    _check_exists(file.path)
     with open_regular(file.path) as opened:
         data = read_member(opened, "PKG-INFO")
     _check_metadata(file, release, data, python)

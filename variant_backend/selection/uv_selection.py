@@ -39,7 +39,7 @@ from .uv_files import (
     FailureError,
     UnreadError,
     check_requested,
-    check_sdist,
+    check_uv_sdist,
     check_uv_wheel,
     read_uv_wheel,
 )
@@ -57,21 +57,27 @@ class UvSelection(NamedTuple):
     """The release that uv selects, None if uv fails.
 
     *passed* are lines about what uv drops, or why it fails. *without* are the releases without a wheel that
-    is compatible for uv. *unread* names a wheel that uv reads, but that cannot be read here. *sdist* is the
-    filename of the sdist that uv builds, as the release has no compatible wheel.
+    is compatible for uv. *unread* names a wheel that uv reads, but that cannot be read here. *sdist* is
+    built by uv, as the release has no compatible wheel.
     """
 
     evaluation: Evaluation | None
     passed: tuple[str, ...] = ()
     without: tuple[Evaluation, ...] = ()
     unread: VariantError | None = None
-    sdist: str | None = None
+    sdist: File | None = None
 
     @property
     def filename(self) -> str | None:
         """The filename of the wheel or sdist that uv selects."""
-        selected = self.evaluation.selected if self.evaluation else None
-        return str(selected.filename) if selected else self.sdist
+        return self.file.filename if self.file else None
+
+    @property
+    def file(self) -> File | None:
+        """The wheel or sdist that uv selects."""
+        if self.evaluation and self.evaluation.selected:
+            return self.evaluation.candidate(self.evaluation.selected).file
+        return self.sdist
 
 
 class _Seen(NamedTuple):
@@ -123,8 +129,7 @@ def uv_select(
         except VariantError as error:
             passed += (f"uv drops {listing.name} {listing.version}: {line}" for line in error.lines())
             continue
-        built = sdist.filename if sdist else None
-        return UvSelection(evaluation, tuple(passed), tuple(without), sdist=built)
+        return UvSelection(evaluation, tuple(passed), tuple(without), sdist=sdist)
     return UvSelection(None, tuple(passed), tuple(without))
 
 
@@ -138,7 +143,7 @@ def _check_sdist(sdist: File, evaluation: Evaluation, target: Target) -> None:
     """Raise VariantError if uv drops the version of an sdist, or fails with it."""
     release = evaluation.release
     plain = next((wheel for wheel in release.of_label(None).candidates if not wheel.problems), None)
-    check_sdist(sdist, (release.name, release.version), target.python, wheel=plain)
+    check_uv_sdist(sdist, (release.name, release.version), target.python, wheel=plain)
 
 
 def uv_support(metadata: VariantMetadata, detected: Supported) -> Support:
