@@ -418,6 +418,7 @@ DOCUMENTS = [
         "duplicate-key", "remove one of them", swap('"namespace": ["speed"], "namespace"', '"namespace"')
     ),
     document("null-value", "leave the key out", swap(', "optional": null', "")),
+    document("ignored-null", "leave the key out", swap(', "feature-order": null', "")),
     document("schema-without-providers", SCHEMA, patch({"$schema": SCHEMA_WITH_PROVIDERS})),
     document("schema-without-providers", SCHEMA, patch({"providers": None})),
     document("no-values", "add a value, or remove it", patch({"providers": {"speed": TWO_FEATURES}})),
@@ -447,7 +448,7 @@ DOCUMENTS = [
     ),
     document("wrong-type", "replace it", patch({"default-priorities": {"namespace": ["speed"]}})),
     document(
-        "bad-value",
+        "bad-plugin-api",
         "write MODULE or MODULE:OBJECT",
         patch({"providers": {"speed": {"plugin-api": "speed_provider:Plugin"}}}),
     ),
@@ -491,6 +492,18 @@ DOCUMENTS = [
         "bad-requirement",
         "write NAME, NAME==VERSION or NAME; MARKER",
         patch({"providers": {"speed": {"requires": ["speed-provider==1"]}}}),
+    ),
+    document(
+        "bad-requirement",
+        "remove one of them",
+        patch({"providers": {"speed": {"requires": ["speed-provider"]}}}),
+        index({"providers": {"speed": {"static-properties": None, "requires": ["speed-provider"] * 2}}}),
+    ),
+    document(
+        "bad-requirement",
+        "add a requirement",
+        patch({"providers": {"speed": {"requires": ["speed-provider"]}}}),
+        index({"providers": {"speed": {"static-properties": None, "requires": []}}}),
     ),
     document(
         "feature-order",
@@ -1364,7 +1377,7 @@ def recipe(code: str, remedy: str, old: str, new: str, table: str = RECIPE) -> S
 
 RECIPES = [
     Scenario(
-        "unknown-key",
+        "misspelt-table",
         "rename it to [variant]",
         swap("[varient]", "[variant]"),
         project("[variant]", "[varient]"),
@@ -1383,7 +1396,7 @@ RECIPES = [
         'flags = "auto"',
         'env-append = {CFLAGS = "-O3"}',
     ),
-    recipe("bad-value", "correct it", f"{RECIPE[:-5]}fsat]", RECIPE, ""),
+    recipe("bad-value", "correct it", 'env = { "" = "1" }', 'env = { SPEED = "1" }'),
     recipe("wrong-type", "replace it", "env = {A = 1}", 'env = {A = "1"}'),
     recipe(
         "bad-value",

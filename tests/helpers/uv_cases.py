@@ -1,4 +1,4 @@
-"""Random small projects that uv is asked about: versions, variants, sources, and faults.
+"""Random small projects that uv is asked about: versions, variants, sources, and mistakes.
 
 A case starts as a sound project. *CHANGES* has functions that change it, by the kind of the change: add a
 function to cover another kind. `write` lays out the cases, all in the same folders and on the same index.

@@ -1,4 +1,4 @@
-"""`explain --installer uv` agrees with real uv on random projects, whatever their sources and faults."""
+"""`explain --installer uv` agrees with real uv on random projects, whatever their sources and mistakes."""
 
 from __future__ import annotations
 

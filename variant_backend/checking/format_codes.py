@@ -108,6 +108,7 @@ FORMAT_RULES: Mapping[str, Rule] = {
         (FORMAT,), WARNING, "A table of JSON has two entries with the same name.", "remove one of them"
     ),
     "null-value": format_rule("An optional key of JSON is null.", "leave the key out"),
+    "ignored-null": format_rule("A key of JSON is null, and uv ignores it.", "leave the key out"),
     "wrong-type": format_rule("A value has another type than the format requires.", "replace it"),
     "bad-value": format_rule("A value is invalid.", "correct it"),
     "unknown-key": format_rule("The format does not define this key.", "correct its spelling, or remove it"),
@@ -139,7 +140,11 @@ FORMAT_RULES: Mapping[str, Rule] = {
         "use either static-properties or requires, and only the keys that belong to it",
     ),
     "bad-requirement": format_rule(
-        "The requirement of a provider is invalid.", "write a requirement such as NAME>=VERSION (PEP 508)"
+        "A requirement of a provider is invalid, duplicate or missing.",
+        "write a requirement such as NAME>=VERSION (PEP 508)",
+    ),
+    "bad-plugin-api": format_rule(
+        "The plugin-api of a provider is invalid.", "write MODULE or MODULE:OBJECT"
     ),
     "schema-without-providers": format_rule(
         "$schema names a version of the format without providers, and the document has some.",

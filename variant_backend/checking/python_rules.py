@@ -27,11 +27,13 @@ if TYPE_CHECKING:
 
 # The oldest Python 3 for which uv installs, and a later one than any that exists.
 _OLDEST, _NEWEST = 7, 40
+# The first Python 3 that can be free-threaded.
+_THREADED = 13
 # More environments are not compared; the wheels of a real release have a few platforms.
 _MOST_ENVIRONMENTS = 1000
 
 
-class _Environment(NamedTuple):
+class _TagSystem(NamedTuple):
     """A CPython 3.*minor*, maybe free-threaded, and its platform tags, best first."""
 
     minor: int
@@ -39,7 +41,7 @@ class _Environment(NamedTuple):
     platforms: tuple[str, ...]
 
 
-class _Wheel(NamedTuple):
+class _BoundWheel(NamedTuple):
     """A wheel: its path, and its name without label; *rank* is the rank of the label where it is supported.
 
     uv installs it with Python from *least* on, or with any if it is None.
@@ -56,7 +58,7 @@ class _Wheel(NamedTuple):
 
         return self.least is not None and self.least > Version(f"3.{minor}")
 
-    def replaces(self, dropped: _Wheel, minor: int) -> bool:
+    def replaces(self, dropped: _BoundWheel, minor: int) -> bool:
         """Return whether uv could install this wheel with Python 3.*minor* where it drops another one."""
         from packaging.version import Version
 
@@ -84,23 +86,23 @@ def of_pythons(
             best = _first(wheels_of_label, environment)
             if best is None or best.path in reported or not best.is_dropped(environment.minor):
                 continue
-            better = (labels[each] for each in always if each in labels and _rank(each) < _rank(label))
+            better = (labels[other] for other in always if other in labels and _rank(other) < _rank(label))
             if any(_first(group, environment) for group in better):
                 continue
-            others = (each for each in wheels if each.replaces(best, environment.minor))
-            if other := next((each for each in others if _first([each], environment)), None):
+            others = (wheel for wheel in wheels if wheel.replaces(best, environment.minor))
+            if other := next((wheel for wheel in others if _first([wheel], environment)), None):
                 reported.add(best.path)
                 yield best.path, _problem(best, other, environment)
 
 
-def _labels(members: Mapping[str, ComparedWheel]) -> dict[str | None, list[_Wheel]]:
+def _labels(members: Mapping[str, ComparedWheel]) -> dict[str | None, list[_BoundWheel]]:
     """Return the wheels of each label."""
-    texts = {each.dependencies.requires_python for each in members.values()}
+    texts = {member.dependencies.requires_python for member in members.values()}
     bounds = {text: uv_lower_bound(text) for text in texts}
-    labels: dict[str | None, list[_Wheel]] = {}
+    labels: dict[str | None, list[_BoundWheel]] = {}
     for path, (name, dependencies) in sorted(members.items()):
         least = bounds[dependencies.requires_python]
-        wheel = _Wheel(path, name._replace(label=None), _rank(name.label), least)
+        wheel = _BoundWheel(path, name._replace(label=None), _rank(name.label), least)
         labels.setdefault(name.label, []).append(wheel)
     return labels
 
@@ -110,13 +112,13 @@ def _rank(label: str | None) -> int:
     return 2 if label is None else 1 if label == NULL_LABEL else 0
 
 
-def _problem(wheel: _Wheel, other: _Wheel, environment: _Environment) -> Problem:
+def _problem(wheel: _BoundWheel, other: _BoundWheel, environment: _TagSystem) -> Problem:
     text = f"with Python 3.{environment.minor}, uv may select this wheel, and then drop the release"
     why = f"the wheel needs Python {wheel.least}, and {other.path} does not"
     return Problem("python-differs", "Requires-Python", f"{text}: {why}")
 
 
-def _environments(wheels: Sequence[_Wheel]) -> Iterator[_Environment]:
+def _environments(wheels: Sequence[_BoundWheel]) -> Iterator[_TagSystem]:
     """Yield the environments to compare: between the bounds, with one or two platforms of the wheels."""
     minors = [_OLDEST if wheel.least is None else _minor(wheel.least) for wheel in wheels]
     platforms = sorted({tag[2] for wheel in wheels for tag in single_tags(wheel.name.tags)} - {"any"})
@@ -124,8 +126,8 @@ def _environments(wheels: Sequence[_Wheel]) -> Iterator[_Environment]:
     pairs = [pair for pair in product(platforms, platforms) if machines[pair[0]] & machines[pair[1]]]
     for minor in range(max(minors), min(minors) - 1, -1):
         for pair in [("none",), *pairs]:  # without a platform, `packaging` would use those of this machine
-            for is_threaded in (False, True):
-                yield _Environment(minor, is_threaded, tuple(dict.fromkeys(pair)))
+            for is_threaded in (False, True)[: 2 if minor >= _THREADED else 1]:
+                yield _TagSystem(minor, is_threaded, tuple(dict.fromkeys(pair)))
 
 
 def _minor(version: Version) -> int:
@@ -135,7 +137,7 @@ def _minor(version: Version) -> int:
     return min(max(version.minor, _OLDEST), _NEWEST)
 
 
-def _first(wheels: Sequence[_Wheel], environment: _Environment) -> _Wheel | None:
+def _first(wheels: Sequence[_BoundWheel], environment: _TagSystem) -> _BoundWheel | None:
     """Return the best wheel by tags and build number, None if no tag matches."""
     names = {wheel.name: wheel for wheel in reversed(wheels)}
     best = next(iter(rank(names, None, {}, _tags(environment))), None)
@@ -143,7 +145,7 @@ def _first(wheels: Sequence[_Wheel], environment: _Environment) -> _Wheel | None
 
 
 @lru_cache(256)
-def _tags(environment: _Environment) -> list[Tag]:
+def _tags(environment: _TagSystem) -> list[Tag]:
     """Return the tags of an environment, best first."""
     from packaging.tags import compatible_tags, cpython_tags
 

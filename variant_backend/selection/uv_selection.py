@@ -19,7 +19,7 @@ from ..variants.namespace_support import STATIC, Origin, Support
 from ..variants.providers import StaticProvider
 from ..variants.ranking import Supported, Verdict, rank, unsupported
 from ..variants.tag_order import Order, tag_order
-from ..variants.uv_behaviour import ACCEPTED_BY_UV, uv_drops, uv_ignores, uv_never_supports
+from ..variants.uv_behaviour import dropping_uv, uv_drops, uv_ignores, uv_never_supports
 from .evaluate import Evaluation
 from .read_ahead import read_ahead
 from .releases import (
@@ -243,7 +243,7 @@ def _index_files(source: Listed) -> list[File]:
 
 def _errors_in(document: IndexDocument) -> list[Problem]:
     """Return what uv considers an error in an index file; raises FailureError if uv fails with it."""
-    problems = [problem for problem in document.problems if problem.code not in ACCEPTED_BY_UV]
+    problems = dropping_uv([*document.problems, *document.tolerated])
     if any(problem.code in (UNREADABLE, "link-hash") for problem in problems):
         raise FailureError(*problems).within(document.place)
     return problems + (_dropped(document.metadata) if document.metadata is not None else [])
@@ -277,7 +277,8 @@ def _check_selected(
     content = read.variant_json
     variant = content.metadata.variants.get(selected.filename.label) if content.metadata else None
     if content.metadata is None or variant is None or content.is_dropped_by_uv:
-        raise VariantError(*content.problems).within(selected.filename)
+        problems = dropping_uv([*content.problems, *content.tolerated])
+        raise VariantError(*problems).within(selected.filename)
     if errors := _dropped(content.metadata):
         raise VariantError(*errors).within(f"{selected.filename}: variant.json")
     support = uv_support(content.metadata, detected)

@@ -17,7 +17,12 @@ from .providers import (
     read_features,
     read_provider_table,
 )
-from .validation import Document, parse_json, without_null
+from .validation import Document, first_values, parse_json, without_null
+
+# How deep the objects in a section are.
+_DEPTH = 4
+# The problems of single values; others are problems of what an object has in the end.
+_MALFORMED = {"wrong-type", "bad-name", "unknown-key", "provider-source", "feature-order"}
 
 _PRIORITIES, _PROVIDERS, _VARIANTS = _SECTIONS = ("default-priorities", "providers", "variants")
 
@@ -82,21 +87,34 @@ def read_metadata(document: Document, data: object) -> VariantMetadata:
     """
     top = document.table(data, "", ("$schema", *_SECTIONS), ("$schema", _PRIORITIES, _VARIANTS))
     if top.get(_PROVIDERS, {}) is None:
-        top = without_null(document, top, "")
+        top = without_null(document, top, "", (_PROVIDERS,))
     result = _read_sections(document, top)
     schema = document.string(top["$schema"], "$schema") if "$schema" in top else None
     has_providers = _PROVIDERS in top
-    if schema == SCHEMA_WITH_PROVIDERS or (schema in DRAFT_SCHEMAS and has_providers):
-        listed = document.table(top.get(_PROVIDERS, {}), _PROVIDERS)
-        for namespace in [name for name in result.namespaces if name not in listed]:
+    if schema == SCHEMA_WITH_PROVIDERS or has_providers:
+        listed = top.get(_PROVIDERS, {})
+        missing = [name for name in result.namespaces if isinstance(listed, dict) and name not in listed]
+        for namespace in missing:
             text = "missing; the format requires a provider for every namespace"
             document.note(f"{_PROVIDERS}.{namespace}", text, code="missing-provider")
-    elif schema == SCHEMA_WITHOUT_PROVIDERS and has_providers:
+    if schema == SCHEMA_WITHOUT_PROVIDERS and has_providers:
         text = "not allowed in version 0.1.1 of the format"
         document.note(_PROVIDERS, text, code="schema-without-providers")
     if schema is not None:
         _note_schema(document, schema, has_providers=has_providers)
+    if any(problem.code == "duplicate-entry" for problem in document.tolerated):
+        _note_overwritten(document, top)
     return result
+
+
+def _note_overwritten(document: Document, top: dict[str, object]) -> None:
+    """Note invalid overwritten values: some readers refuse the document because of them."""
+    part, known = Document(), {*document.all_problems()}
+    _read_sections(part, {key: first_values(section, _DEPTH) for key, section in top.items()})
+    for problem in part.all_problems():
+        if problem.code in _MALFORMED and problem not in known:
+            text = f"overwritten entry: {problem.text}"
+            document.tolerate(problem.place, text, code=problem.code, remedy=problem.remedy)
 
 
 def _note_schema(document: Document, schema: str, *, has_providers: bool) -> None:
@@ -165,7 +183,7 @@ def _read_sections(
     for label, entry in document.table(top.get(_VARIANTS, {}), _VARIANTS).items():
         if variant := _read_variant(document, label, entry):
             variants[label] = variant
-            for namespace in sorted(entry.keys() - {ABI_DEPENDENCY}) if isinstance(entry, dict) else ():
+            for namespace in sorted(variant.namespaces() - {ABI_DEPENDENCY}):
                 is_declared(namespace, f"{_VARIANTS}.{label}.{namespace}")
     return VariantMetadata(namespaces, providers, variants)
 

@@ -140,6 +140,10 @@ _PLUGINS: Mapping[str, type[PluginProvider] | type[BuildProvider]] = {
 }
 
 
+# The key that belongs to a source only.
+_OWN_KEYS = {"static-properties": "feature-order", **dict.fromkeys(_PLUGINS, "plugin-api")}
+
+
 def read_provider(entry: object, where: str) -> Provider:
     """Read one entry of ``providers``. Raises VariantError with all problems."""
     document = Document()
@@ -202,25 +206,21 @@ def read_provider_table(
     entry = document.table(value, place, (*sources, "optional", "plugin-api", "feature-order"))
     if not isinstance(value, dict):
         return None
-    entry = without_null(document, entry, place)
-    given = [key for key in sources if key in entry]
+    given = [key for key in sources if entry.get(key) is not None]
+    entry = without_null(document, entry, place, [_OWN_KEYS[key] for key in given if key in _OWN_KEYS])
     if len(given) != 1:
         shown = " and ".join(given) or "none"
         text = f"expected exactly one of {one_of(sources)}, got {shown}"
         document.note(place, text, code="provider-source")
         return None
     (source,) = given
-    plugins = [key for key in _PLUGINS if key in sources]
-    for key, users in (("plugin-api", plugins), ("feature-order", ["static-properties"])):
+    for key in ("plugin-api", "feature-order"):
+        users = [user for user in sources if _OWN_KEYS.get(user) == key]
         if key in entry and source not in users:
             document.note(join(place, key), f"only allowed with {' or '.join(users)}", code="provider-source")
     optional = document.boolean(entry.get("optional", False), join(place, "optional"))
     if source in _PLUGINS:
-        from .markers import check_requirement
-
-        requires = document.strings(
-            entry[source], join(place, source), check_requirement, code="bad-requirement"
-        )
+        requires = _read_requirements(document, entry[source], join(place, source))
         plugin_api = _read_plugin_api(document, entry, join(place, "plugin-api"))
         return _PLUGINS[source](requires, plugin_api, optional)
     if "static-properties" in entry:
@@ -232,11 +232,27 @@ def read_provider_table(
     return BuiltinProvider(document.string(entry["builtin"], join(place, "builtin")) or "", optional)
 
 
+def _read_requirements(document: Document, value: object, place: str) -> tuple[str, ...]:
+    """Read the requirements of a plugin; invalid, missing and duplicate ones are the same problem for uv."""
+    from .markers import check_requirement
+
+    part = Document()
+    result = part.strings(value, place, check_requirement, code="bad-requirement")
+    remedies = {"duplicate-value": "remove one of them", "empty-list": "add a requirement"}
+    for problem in part.problems:
+        if remedy := remedies.get(problem.code):
+            problem = problem._replace(code="bad-requirement", remedy=remedy)
+        document.add(problem)
+    return result
+
+
 def _read_plugin_api(document: Document, entry: dict[str, object], place: str) -> str | None:
     if "plugin-api" not in entry:
         return None
     text = document.string(entry["plugin-api"], place)
-    return text if text is not None and document.passes(place, check_object_reference, text) else None
+    if text is None or not document.passes(place, check_object_reference, text, code="bad-plugin-api"):
+        return None
+    return text
 
 
 def read_ordered_features(

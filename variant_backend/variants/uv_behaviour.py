@@ -8,7 +8,7 @@ uv in this package were measured with `UV_VERSION`, and tests check them with th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import Problem, one_of
@@ -39,8 +39,23 @@ KNOWN_TO_UV: Mapping[str, KnownByUv] = {
 
 _LARGEST_BUILD = str(2**64 - 1)
 
-# uv drops a release with any other problem in its metadata; it ignores $schema.
-ACCEPTED_BY_UV = {"unknown-schema", "schema-without-providers"}
+# uv drops a release with any other problem in its metadata. It ignores $schema. A provider whose requirements
+# or plugin-api are invalid is like an unknown provider for it.
+_ACCEPTED = {
+    "unknown-schema",
+    "schema-without-providers",
+    "duplicate-entry",
+    "ignored-null",
+    "no-values",
+    "no-properties",
+    "bad-requirement",
+    "bad-plugin-api",
+}
+
+
+def dropping_uv(problems: Iterable[Problem]) -> list[Problem]:
+    """Return the problems in metadata for which uv drops the whole version, or fails."""
+    return [problem for problem in problems if problem.code not in _ACCEPTED]
 
 
 def uv_never_supports(metadata: VariantMetadata, namespace: str) -> Problem | None:
@@ -153,7 +168,7 @@ def uv_lower_bound(requires_python: str) -> Version | None:
         specifiers = [*SpecifierSet(requires_python)]
     except ValueError:  # InvalidSpecifier, or more digits than Python converts
         return None
-    texts = [each.version for each in specifiers if each.operator in (">", ">=", "==", "~=")]
+    texts = [part.version for part in specifiers if part.operator in (">", ">=", "==", "~=")]
     return max((Version(text.removesuffix(".*")) for text in texts), default=None)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ..errors import Problem, VariantError, did_you_mean, one_of
 
@@ -15,9 +15,10 @@ _MOST_VALUES = 2_000_000
 
 
 class _RepeatedKeys(dict[str, object]):
-    """An object that has some keys several times; their last values count."""
+    """An object that has some keys several times; their last values count. *first* has their first values."""
 
     repeated: tuple[str, ...] = ()
+    first: Mapping[str, object] = {}  # never changed in place
 
 
 def read_json(document: Document, data: bytes) -> object:
@@ -49,6 +50,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     counts = Counter(key for key, _ in pairs)
     table = _RepeatedKeys(result)
     table.repeated = tuple(sorted(key for key, count in counts.items() if count > 1))
+    table.first = dict(reversed(pairs))
     return table
 
 
@@ -137,7 +139,7 @@ class Document:
                 self.note(join(place, key), "missing", code="missing-key")
         return {key: entry for key, entry in value.items() if known is None or key in known}
 
-    def _note_repeated(self, place: str, keys: Iterable[str], *, is_map: bool) -> None:
+    def _note_repeated(self, place: str, keys: Sequence[str], *, is_map: bool) -> None:
         for key in keys:
             if is_map:
                 text = f"duplicate entry {key!r}; the last one is used"
@@ -210,11 +212,24 @@ class Document:
         return True
 
 
-def without_null(document: Document, table: dict[str, object], place: str) -> dict[str, object]:
-    """Return the entries of a table that are not null; readers of JSON use null like a missing key."""
+def first_values(value: object, depth: int) -> object:
+    """Return a value with the first entry of each duplicate key, down to a *depth* of objects in objects."""
+    if not isinstance(value, dict) or not depth:
+        return value
+    first = {**value, **value.first} if isinstance(value, _RepeatedKeys) else value
+    return {key: first_values(entry, depth - 1) for key, entry in first.items()}
+
+
+def without_null(
+    document: Document, table: dict[str, object], place: str, ignored: Collection[str]
+) -> dict[str, object]:
+    """Return the entries of a table that are not null; readers of JSON use null like a missing key.
+
+    Other installers accept null for the *ignored* keys only.
+    """
     for key in [key for key, value in table.items() if value is None]:
-        text = "null; leave the key out"
-        document.tolerate(join(place, key), text, code="null-value")
+        code = "ignored-null" if key in ignored else "null-value"
+        document.tolerate(join(place, key), "null; leave the key out", code=code)
     return {key: value for key, value in table.items() if value is not None}
 
 

@@ -18,7 +18,7 @@ from ..variants.filename import WheelFilename
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_metadata
 from ..variants.properties import Variant
-from ..variants.uv_behaviour import ACCEPTED_BY_UV, UV_FLAG, uv_never_selects
+from ..variants.uv_behaviour import UV_FLAG, dropping_uv, uv_never_selects
 from ..variants.validation import Document, parse_json
 from ..variants.wheel_metadata import label_problem
 from .reading import Wheel, open_wheel
@@ -306,7 +306,7 @@ def _read_variant_json(read: Callable[[], bytes], label: str | None) -> VariantJ
         return VariantJson(problems=error.within("variant.json").problems, is_dropped_by_uv=True)
     metadata = read_metadata(document, parsed)
     schema = parsed.get("$schema") if isinstance(parsed, dict) else None
-    is_dropped = any(problem.code not in ACCEPTED_BY_UV for problem in document.problems)
+    is_dropped = bool(dropping_uv(document.all_problems()))
     # A wrong label may only be a result of the other problems.
     if not is_dropped and (problem := label_problem(metadata.variants, label)):
         document.add(problem)
