@@ -262,7 +262,10 @@ def test_a_url_for_a_path_names_the_commands_that_take_urls(folder: Path, comman
     scheme = "s3" if command == "check" else "https"  # it takes URLs of HTTP
     error = invoke(command, f"{scheme}://me:secret@example.org/files/{NAME}")
     assert "is a URL, expected the path of " in error
-    assert "; download the file, and give its path (inspect, index and check take URLs)" in error
+    assert (
+        "; download the file, and give its path (inspect and index take URLs; check only those of HTTP)"
+        in error
+    )
     assert "secret" not in error
     convert(make_wheel(folder), folder)
     error = invoke(command, (folder / COMMANDS[command]).as_uri())

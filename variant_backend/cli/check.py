@@ -86,9 +86,9 @@ def check_command(
 ) -> None:
     """Find problems in wheels, index files, projects and releases.
 
-    A folder is checked as a whole release. A URL is that of a wheel, of a project's page, or of a package
-    index. The default is dist and pyproject.toml, if they exist. The exit code is 1 if the command finds an
-    error; warnings do not change it.
+    A folder is checked as a whole release. A URL is that of a wheel, an index file, a project's page, or a
+    package index on an HTTP server. The default is dist and pyproject.toml, if they exist. The exit code is 1
+    if the command finds an error; warnings do not change it.
     """
     if printer.as_json and form == "github":
         raise click.UsageError("--json and --format github cannot be used together; leave one of them out")

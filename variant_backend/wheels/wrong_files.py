@@ -144,7 +144,7 @@ def _folder_remedy(folder: Path) -> str:
 
 
 def _url_problem(url: re.Match[str], expected: str) -> Problem:
-    remedy = "download the file, and give its path (inspect, index and check take URLs)"
+    remedy = "download the file, and give its path (inspect and index take URLs; check only those of HTTP)"
     if url[1].lower() == "file":
         path = re.sub(r"\A[^/]*:[^/]*@", "", url[2])  # without user and password
         remedy = f"write the path: {shlex.quote(str(path_of(f'file:///{path}')))}"
