@@ -92,14 +92,13 @@ def check_command(
     """
     if printer.as_json and form == "github":
         raise click.UsageError("--json and --format github cannot be used together; leave one of them out")
-    for option in ["--list"] * lists + ["--explain"] * (explain is not None):
-        if paths:
-            raise click.UsageError(f"{option} and paths cannot be used together; leave one of them out")
     if explain is not None:
+        _refuse("--explain", {"paths": paths, "--list": lists, "--select": select, "--ignore": ignore})
         _explain(printer, explain)
         return
     codes = _selected(select, ignore, installers, lists=lists)
     if lists:
+        _refuse("--list", {"paths": paths})
         _print_list(printer, codes)
         return
     if not payload and (named := [code for code in PAYLOAD if code in _split(select)]):
@@ -123,6 +122,12 @@ def check_command(
     _print_findings(printer, findings, form)
     printer.say(summary(findings, checked))
     printer.failed = any(finding.severity == ERROR for finding in findings)
+
+
+def _refuse(option: str, others: dict[str, object]) -> None:
+    """Raise UsageError if something is given beside an option."""
+    for other in (name for name, value in others.items() if value):
+        raise click.UsageError(f"{option} and {other} cannot be used together; leave one of them out")
 
 
 def _selected(
