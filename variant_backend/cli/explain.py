@@ -57,7 +57,7 @@ def _extra_remedy(text: str) -> str:
 @click.option("--why-not", metavar="LABEL", help="Explain why the wheel of this label is not selected.")
 @click.option("--all", "shows_all", is_flag=True, help="Also show wheels for other environments.")
 @click.option(
-    "--installer", type=click.Choice(["uv"]), help="Show which wheel uv selects, and why it differs."
+    "--installer", type=click.Choice(["uv"]), help="Show which wheel uv selects, and why if it is another."
 )
 @click.pass_obj
 def explain_command(
