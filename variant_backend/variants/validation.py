@@ -26,10 +26,11 @@ def read_json(document: Document, data: bytes) -> object:
 
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         result = _object(pairs)
-        if isinstance(result, _RepeatedKeys):
-            for key in result.repeated:
-                document.note("", f"duplicate key {key!r}", code="duplicate-key")
-        return {**result}
+        if not isinstance(result, _RepeatedKeys):
+            return result
+        for key in result.repeated:
+            document.note("", f"duplicate key {key!r}", code="duplicate-key")
+        return {**result}  # so that `Document.table` does not note the keys again
 
     return _parsed(data, unique)
 
