@@ -216,7 +216,7 @@ def _open_wheel(wheel: RemoteWheel, copy: bytes | None = None) -> OpenWheel:
     source = wheel.source()
     try:
         remote.read_dist_info(source, wheel.name, _DIST_INFO)
-    except (remote.RequestFailedError, remote.NoRangesError):
+    except remote.RequestFailedError:
         raise
     except VariantError:
         pass  # the rules find it, too
