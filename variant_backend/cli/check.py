@@ -92,9 +92,9 @@ def check_command(
     """
     if printer.as_json and form == "github":
         raise click.UsageError("--json and --format github cannot be used together; leave one of them out")
-    for option in ["--list"] * lists + ["--explain"] * (explain is not None):
-        if paths:
-            raise click.UsageError(f"{option} and paths cannot be used together; leave one of them out")
+    if paths and (lists or explain is not None):
+        option = "--list" if lists else "--explain"
+        raise click.UsageError(f"{option} and paths cannot be used together; leave one of them out")
     if explain is not None:
         _explain(printer, explain)
         return
