@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from packaging.version import Version
 
-from variant_backend.variants.uv_specifiers import python_below_bound
+from variant_backend.errors import VariantError
+from variant_backend.variants.uv_specifiers import lower_bound, python_below_bound
 
 PYTHON = Version("3.11.7")
 
@@ -21,3 +23,9 @@ ALLOWING = [
 
 def test_uv_uses_the_lower_bound_of_requires_python() -> None:
     assert [text for text in ALLOWING + EXCLUDING if python_below_bound(text, PYTHON)] == EXCLUDING
+
+
+@pytest.mark.parametrize("text", ["1" * 100_000, "1." * 100_000, "1.1" * 100_000 + "*"])
+def test_a_long_text_is_refused_at_once(text: str) -> None:
+    with pytest.raises(VariantError, match="uv cannot parse"):
+        lower_bound(f">={text}")

@@ -38,12 +38,14 @@ _CORRECTIONS = [
     (re.compile(r"(\d+(?:\.\d)*(?:a|b|rc|post|dev)\d+)\.0"), r"\1"),
     (re.compile(r"""['"](?=[*\d])|(?<=[*\d])['"]"""), ""),
 ]
+# Longer texts are not corrected: some of uv's patterns take quadratic time, and the text may be hostile.
+_LONGEST = 1000
 
 
 def parsed_by_uv(field: str, text: str, parse: Callable[[str], _T]) -> _T:
     """Return the parsed value of a *field*, if need be after uv's corrections; raises VariantError."""
     corrected = text
-    for pattern, replacement in _CORRECTIONS:
+    for pattern, replacement in _CORRECTIONS[: 1 if len(text) > _LONGEST else None]:
         corrected = pattern.sub(replacement, corrected)
         try:
             return parse(corrected)
