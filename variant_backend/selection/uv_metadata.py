@@ -45,7 +45,7 @@ def check_uv_metadata(data: bytes, release: tuple[str, Version], python: Version
 
 
 def check_uv_identity(data: bytes, release: tuple[str, Version]) -> None:
-    """Raise VariantError if METADATA has not the name and version of a release."""
+    """Raise VariantError unless METADATA has the name and the version of a release."""
     name, version = _identity(read_by_uv(data))
     _check_name(name, release[0])
     _check_version(version, release[1])
