@@ -32,6 +32,8 @@ RELEASES: dict[str, tuple[dict[str, str], bool]] = {
     "null before the plain wheel": ({"py3-none-any-null": "==3.13.*", "py3-none-any": ""}, True),
     "only an upper bound": ({"py3-none-any-fast": "<3.12", "py3-none-any": ""}, False),
     "an excluded version": ({"py3-none-any-fast": "!=3.12.*", "py3-none-any": ""}, False),
+    "an excluded lower bound": ({"py3-none-any-fast": ">=3.12,!=3.12.*", "py3-none-any": ""}, True),
+    "bounds that allow no version": ({"py3-none-any-fast": ">=3.13,<3", "py3-none-any": ""}, False),
     "a newer plain wheel": ({"py3-none-any-null": "", "py3-none-any": NEW}, False),
     "a newer plain wheel with better tags": (
         {"py3-none-any-null": "", "py3-none-any": "", "cp312-none-any": NEW},

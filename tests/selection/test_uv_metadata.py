@@ -10,7 +10,6 @@ from variant_backend.selection.uv_metadata import (
     OtherNameError,
     OtherVersionError,
     check_uv_metadata,
-    python_below_bound,
 )
 
 HEAD = "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n"
@@ -43,15 +42,6 @@ REFUSED = [
     *("Requires-Python: (>=3.8)", "Requires-Python: ===x", "Requires-Python: >=99999999999999999999"),
     *(" indented", "Requires-Dist: a (1.0)", "Requires-Dist: a # comment", "Requires-Python: >=3.12"),
 ]
-# What uv reads as a lower bound above Python 3.11.7: versions have their release segment only.
-EXCLUDING = [
-    *(">=3.12", ">3.11.7", ">3.11.7rc1", ">=3.11.8rc1", "==3.12.*", "===3.12", "~=3.11.8", ">=4.dev0"),
-    *("<3.12,>=3.11.8", "!=3.11.*,>=3.11", "!=3.11.7,>=3.11.7", ">3.11.7.post1"),
-]
-ALLOWING = [
-    *("<3", ">=3.12,<3", "!=3.11.*", "==3.8.*", ">=1!3", ">=3.11.7rc1", ">3.11", "~=3.8.0", "===3.11", ""),
-    *(">=3.8,!=3.11.*", "<=3.8", ">=3.11.7.post1", "==3.11.7"),
-]
 
 
 @pytest.mark.parametrize("line", ACCEPTED)
@@ -80,7 +70,3 @@ def test_uv_compares_name_and_version(old: str, new: str, error: type[VariantErr
     with pytest.raises(VariantError) as raised:
         check_uv_metadata(HEAD.replace(old, new).encode(), RELEASE, PYTHON)
     assert type(raised.value) is error
-
-
-def test_uv_uses_the_lower_bound_of_requires_python() -> None:
-    assert [text for text in ALLOWING + EXCLUDING if python_below_bound(text, PYTHON)] == EXCLUDING

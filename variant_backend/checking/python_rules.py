@@ -12,18 +12,17 @@ from functools import lru_cache
 from itertools import islice, product
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import Problem
+from ..errors import Problem, VariantError
 from ..variants.filename import WheelFilename
 from ..variants.platform_tags import machines_of
 from ..variants.properties import NULL_LABEL
 from ..variants.ranking import rank
 from ..variants.tag_coverage import single_tags
-from ..variants.uv_behaviour import uv_lower_bound
+from ..variants.uv_specifiers import FIRST, Point, lower_bound
 from .dependency_rules import ComparedWheel
 
 if TYPE_CHECKING:
     from packaging.tags import Tag
-    from packaging.version import Version
 
 # The oldest Python 3 for which uv installs, and a later one than any that exists.
 _OLDEST, _NEWEST = 7, 40
@@ -44,27 +43,21 @@ class _TagSystem(NamedTuple):
 class _BoundWheel(NamedTuple):
     """A wheel: its path, and its name without label; *rank* is the rank of the label where it is supported.
 
-    uv installs it with Python from *least* on, or with any if it is None.
+    uv installs it with versions of Python after *least*.
     """
 
     path: str
     name: WheelFilename
     rank: int
-    least: Version | None
+    least: Point
 
     def is_dropped(self, minor: int) -> bool:
         """Return whether uv drops the wheel with some bug fix release of Python 3.*minor*."""
-        from packaging.version import Version
-
-        return self.least is not None and self.least > Version(f"3.{minor}")
+        return self.least > ((3, minor), 0)
 
     def replaces(self, dropped: _BoundWheel, minor: int) -> bool:
         """Return whether uv could install this wheel with Python 3.*minor* where it drops another one."""
-        from packaging.version import Version
-
-        if self.rank < dropped.rank or dropped.least is None:
-            return False
-        return self.least is None or self.least < min(dropped.least, Version(f"3.{minor + 1}"))
+        return self.rank >= dropped.rank and self.least < min(dropped.least, ((3, minor + 1), 0))
 
 
 def of_pythons(
@@ -98,13 +91,21 @@ def of_pythons(
 def _labels(members: Mapping[str, ComparedWheel]) -> dict[str | None, list[_BoundWheel]]:
     """Return the wheels of each label."""
     texts = {member.dependencies.requires_python for member in members.values()}
-    bounds = {text: uv_lower_bound(text) for text in texts}
+    bounds = {text: _least(text) for text in texts}
     labels: dict[str | None, list[_BoundWheel]] = {}
     for path, (name, dependencies) in sorted(members.items()):
         least = bounds[dependencies.requires_python]
         wheel = _BoundWheel(path, name._replace(label=None), _rank(name.label), least)
         labels.setdefault(name.label, []).append(wheel)
     return labels
+
+
+def _least(requires_python: str) -> Point:
+    """Return the lower bound of Requires-Python for uv; if uv cannot parse it, `FIRST`."""
+    try:
+        return lower_bound(requires_python)
+    except VariantError:  # a rule about METADATA finds it
+        return FIRST
 
 
 def _rank(label: str | None) -> int:
@@ -114,13 +115,15 @@ def _rank(label: str | None) -> int:
 
 def _problem(wheel: _BoundWheel, other: _BoundWheel, environment: _TagSystem) -> Problem:
     text = f"with Python 3.{environment.minor}, uv may select this wheel, and then drop the release"
-    why = f"the wheel needs Python {wheel.least}, and {other.path} does not"
+    release, is_after = wheel.least
+    least = f"{'newer than ' if is_after else ''}{'.'.join(map(str, release))}"
+    why = f"the wheel needs Python {least}, and {other.path} does not"
     return Problem("python-differs", "Requires-Python", f"{text}: {why}")
 
 
 def _environments(wheels: Sequence[_BoundWheel]) -> Iterator[_TagSystem]:
     """Yield the environments to compare: between the bounds, with one or two platforms of the wheels."""
-    minors = [_OLDEST if wheel.least is None else _minor(wheel.least) for wheel in wheels]
+    minors = [_minor(wheel.least) for wheel in wheels]
     platforms = sorted({tag[2] for wheel in wheels for tag in single_tags(wheel.name.tags)} - {"any"})
     machines = {platform: machines_of(platform) for platform in platforms}
     pairs = [pair for pair in product(platforms, platforms) if machines[pair[0]] & machines[pair[1]]]
@@ -130,11 +133,12 @@ def _environments(wheels: Sequence[_BoundWheel]) -> Iterator[_TagSystem]:
                 yield _TagSystem(minor, is_threaded, tuple(dict.fromkeys(pair)))
 
 
-def _minor(version: Version) -> int:
-    """Return the minor version of a Python 3, within those that are compared."""
-    if version.major != 3:
-        return _OLDEST if version.major < 3 else _NEWEST
-    return min(max(version.minor, _OLDEST), _NEWEST)
+def _minor(least: Point) -> int:
+    """Return the minor version of Python 3 that has a lower bound, within those that are compared."""
+    major, minor, *_ = (*least[0], 0, 0)
+    if major != 3:
+        return _OLDEST if major < 3 else _NEWEST
+    return min(max(minor, _OLDEST), _NEWEST)
 
 
 def _first(wheels: Sequence[_BoundWheel], environment: _TagSystem) -> _BoundWheel | None:

@@ -40,14 +40,14 @@ class _ServedFile(NamedTuple):
     """A file that a page lists: its URL, and what was read of it.
 
     *content* is an open wheel, a wheel that cannot be read, the content of a document, or None for other
-    files. *problems* are those of its entry on the page, *own* are those of the file.
+    files. *problems* are those of its entry on the page, *file_problems* are those of the file.
     """
 
     filename: str
     url: str
     content: OpenWheel | RemoteWheel | bytes | None = None
     problems: tuple[Problem, ...] = ()
-    own: tuple[Problem, ...] = ()
+    file_problems: tuple[Problem, ...] = ()
 
 
 def check_url(files: CheckedFiles, url: str) -> None:
@@ -123,7 +123,7 @@ def _check_project(files: CheckedFiles, answer: http.HttpContent, page: Page) ->
         raise VariantError(text, hint="name the URLs of single wheels")
     for item in remote.map_in_threads(partial(_read, answer.url), listed):
         files.findings.add(place, item.problems)
-        files.findings.add(shown_url(item.url), item.own)
+        files.findings.add(shown_url(item.url), item.file_problems)
         _check_listed(files, item, place)
 
 
@@ -175,14 +175,14 @@ def _read_content(file: File, url: str) -> tuple[_ServedFile, int | None]:
         return _ServedFile(name, url, data, (*problems,)), len(data)
     wheel = remote.wheel_at(url, name) if name.endswith(".whl") else None
     if not isinstance(wheel, RemoteWheel):
-        own = _of_name(wheel) if wheel else ()
-        return _ServedFile(name, url, own=own), remote.size_at(url)
+        wrong = _of_name(wheel) if wheel else ()
+        return _ServedFile(name, url, file_problems=wrong), remote.size_at(url)
     copy, differences = _read_copy(file, url)
     try:
         opened = _open_wheel(wheel, copy)
     except remote.NoRangesError as error:
-        own = tuple(problem.at("", "unreadable") for problem in error.problems)
-        return _ServedFile(name, url, wheel, differences, own), None
+        wrong = tuple(problem.at("", "unreadable") for problem in error.problems)
+        return _ServedFile(name, url, wheel, differences, wrong), None
     return _ServedFile(name, url, opened, differences), opened.source.size
 
 
@@ -216,7 +216,7 @@ def _open_wheel(wheel: RemoteWheel, copy: bytes | None = None) -> OpenWheel:
     source = wheel.source()
     try:
         remote.read_dist_info(source, wheel.name, _DIST_INFO)
-    except (remote.RequestFailedError, remote.NoRangesError):
+    except remote.RequestFailedError:
         raise
     except VariantError:
         pass  # the rules find it, too

@@ -94,7 +94,7 @@ class _Members(NamedTuple):
     """The checks of an examined wheel's variant.json, and of the copy of its METADATA."""
 
     findings: Findings
-    open: OpenWheel
+    opened: OpenWheel
     examined: Examined
 
     def check(self) -> CheckedWheel:
@@ -106,10 +106,10 @@ class _Members(NamedTuple):
             metadata = self.checked_metadata(contents.get("variant.json"))
             if present := wheel.signatures():
                 text = f"{wheel.path(present[0])} may sign an older RECORD"
-                self.findings.note(self.open.location, text, code="signature")
+                self.findings.note(self.opened.location, text, code="signature")
         elif wheel.filename.label is not None and contents:
             text = f"{wheel.path('variant.json')} is missing"
-            self.findings.note(self.open.location, text, code="missing-variant-json")
+            self.findings.note(self.opened.location, text, code="missing-variant-json")
         pins = local_pins(core_metadata.requirements(wheel.core_metadata))
         payload = payload_of(wheel.filename, record) if record else None
         return CheckedWheel(metadata, payload, dependencies, pins)
@@ -123,8 +123,8 @@ class _Members(NamedTuple):
             return None
         wheel = self.examined.wheel
         licenses = upload_rules.of_licenses(data, wheel.entries.keys(), wheel.path("").rstrip("/"))
-        self.findings.add(self.open.location, [*upload_rules.of_fields(data), *licenses], "METADATA")
-        location, _, _, copy = self.open
+        self.findings.add(self.opened.location, [*upload_rules.of_fields(data), *licenses], "METADATA")
+        location, _, _, copy = self.opened
         if copy not in (None, data):
             text = f"differs from METADATA in {name_of(location)}"
             self.findings.note(f"{location}.metadata", text, code="side-file")
@@ -134,15 +134,15 @@ class _Members(NamedTuple):
         """Check variant.json and return its metadata. None if it is incomplete or contradictory."""
         place, filename = "variant.json", self.examined.wheel.filename
         metadata = (
-            check_metadata(self.findings, self.open.location, data, place) if data is not None else None
+            check_metadata(self.findings, self.opened.location, data, place) if data is not None else None
         )
         if metadata is None:
             if filename.label is None:
                 text = "the filename has no label, but the wheel has a variant.json"
-                self.findings.add(self.open.location, [Problem("unlabelled-variant", place, text)])
+                self.findings.add(self.opened.location, [Problem("unlabelled-variant", place, text)])
             return None
-        self.findings.add(self.open.location, consistency.of_tags(metadata, filename.tags), place)
+        self.findings.add(self.opened.location, consistency.of_tags(metadata, filename.tags), place)
         problems = [*consistency.of_variant_json(metadata, filename)]
-        self.findings.add(self.open.location, problems, place)
+        self.findings.add(self.opened.location, problems, place)
         is_known = all(problem.code == "unlabelled-variant" for problem in problems)
         return metadata if is_known else None

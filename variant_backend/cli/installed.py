@@ -109,9 +109,9 @@ def installed_command(
 
 def _print_problems(printer: Printer, variants: Sequence[Installed], errors: Sequence[VariantError]) -> None:
     """Print the problems of variants that are usable nevertheless, and the errors of the other ones."""
-    for inspection in (variant.inspection for variant in variants):
-        for problem in inspection.tolerated:
-            printer.warn(problem.within(inspection.target))
+    for variant in variants:
+        for problem in variant.inspection.tolerated:
+            printer.warn(problem.within(variant.inspection.target))
     for problem in problems_of(errors):
         printer.error(problem)
 

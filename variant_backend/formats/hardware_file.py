@@ -16,7 +16,7 @@ from ..errors import VariantError
 from ..variants.metadata_reading import check_namespace
 from ..variants.providers import read_ordered_features
 from ..variants.ranking import Supported
-from ..variants.validation import Document, join, read_json
+from ..variants.validation import Document, join, read_strict_json
 from .toml_read import parse_toml
 
 _VERSION = 1
@@ -66,7 +66,7 @@ class Hardware(NamedTuple):
         """Read a JSON file; raises VariantError with every problem, each with the place *where*."""
         document = Document()
         try:
-            parsed = read_json(document, data)
+            parsed = read_strict_json(document, data)
         except VariantError as error:
             raise error.within(where) from None
         return cls._read(document, parsed, where)

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from ..errors import MOST_SHOWN, Problem, VariantError
 from ..variants.filename import check_project_name, normalize, version_of
-from ..variants.validation import Document, join, read_json
+from ..variants.validation import Document, join, read_strict_json
 from .html_reading import start_tags
 from .html_writing import GENERATOR, GENERATOR_TAG, Html, element, whole_page
 from .release import ALGORITHMS, File
@@ -270,7 +270,7 @@ def _read_json(content: bytes) -> tuple[Document, dict[str, object]]:
     """Return the document for problems and the top-level table of a page, after checking its version."""
     document = Document()
     try:
-        top = document.table(read_json(document, content), "")
+        top = document.table(read_strict_json(document, content), "")
     except VariantError as error:
         raise error.within(_NO_PAGE) from None
     _check_version(document.table(top.get("meta", {}), "meta").get("api-version"))

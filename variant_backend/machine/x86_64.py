@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..formats.hardware_file import Detected
-from ..variants.provider_x86_64 import ASSUMED, x86_64_features
+from ..variants.provider_x86_64 import X86_64, x86_64_features
 from .sysctl import sysctl, sysctl_text
 
 _CPUINFO = Path("/proc/cpuinfo")
@@ -34,7 +34,9 @@ def detect_x86_64(environ: Mapping[str, str]) -> Detected:  # noqa: ARG001  # a 
     """
     finders = {"linux": _linux_flags, "darwin": _macos_flags, "win32": _windows_flags}
     flags, source = finders.get(sys.platform, lambda: ([], ""))()
-    return Detected(x86_64_features(flags), source) if flags else Detected(ASSUMED, "assumed, as by uv")
+    if not flags:
+        return Detected(X86_64.assumed, "assumed, as by uv")
+    return Detected(x86_64_features(flags), source)
 
 
 def _linux_flags() -> tuple[list[str], str]:

@@ -19,7 +19,7 @@ from ..project.pyproject import misspelt_tables
 from ..project.recipe import Recipe
 from ..variants.filename import index_filename, release_of_index
 from ..variants.legacy import Upgraded, upgrade_document, upgrade_table
-from ..variants.validation import Document, read_json
+from ..variants.validation import Document, read_strict_json
 from ..variants.wheel_metadata import label_problem
 from ..wheel_rewrite import Plan, edited_metadata, make_variant, renamed, rewritten
 from ..wheels.examination import sound_wheel
@@ -143,7 +143,7 @@ def _parsed(data: bytes, where: str) -> object:
     """Parse JSON. Raises VariantError."""
     document = Document()
     try:
-        parsed = read_json(document, data)
+        parsed = read_strict_json(document, data)
     except VariantError as error:
         raise error.within(where) from None
     document.check(where)

@@ -325,7 +325,7 @@ def _read_wheel(wheel: Candidate, reasons: tuple[Problem, ...], pinned: bool) ->
     if wheel.problems:
         return wheel
     if wheel.file.yanked is not None and not pinned:
-        reasons = (yanked(wheel.file),)
+        reasons = (yanked_problem(wheel.file),)
     file = wheel.file
     if file.path is not None:
         try:
@@ -338,7 +338,7 @@ def _read_wheel(wheel: Candidate, reasons: tuple[Problem, ...], pinned: bool) ->
     return Candidate(wheel.name, file, reasons)
 
 
-def yanked(file: File) -> Problem:
+def yanked_problem(file: File) -> Problem:
     """Return the reason that excludes a yanked wheel."""
     return Problem("yanked", "yanked" if file.yanked else "", file.yanked or "yanked")
 

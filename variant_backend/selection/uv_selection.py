@@ -20,6 +20,7 @@ from ..variants.providers import StaticProvider
 from ..variants.ranking import Supported, Verdict, rank, unsupported
 from ..variants.tag_order import Order, tag_order
 from ..variants.uv_behaviour import dropping_uv, uv_drops, uv_ignores, uv_never_supports
+from ..variants.uv_specifiers import python_below_bound, unreadable_python
 from .evaluate import Evaluation
 from .read_ahead import read_ahead
 from .releases import (
@@ -33,7 +34,7 @@ from .releases import (
     against_variants,
     find_listings,
     read_index_file,
-    yanked,
+    yanked_problem,
 )
 from .uv_files import (
     FailureError,
@@ -43,7 +44,6 @@ from .uv_files import (
     check_uv_wheel,
     read_uv_wheel,
 )
-from .uv_metadata import python_below_bound, unreadable_python
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -168,8 +168,8 @@ def _evaluated(
     Requires-Python excludes no wheel: uv reads it in the wheel that it selects.
     """
     metadata, seen = _read_sources(listing, pinned)
-    barred = {one.wheel.name: (one.reason,) if one.reason else () for one in seen}
-    wheels = tuple(one.wheel._replace(problems=barred[one.wheel.name]) for one in seen)
+    barred = {wheel.name: (reason,) if reason else () for wheel, reason, _ in seen}
+    wheels = tuple(wheel._replace(problems=barred[wheel.name]) for wheel, _, _ in seen)
     release = Release(listing.name, listing.version, wheels, metadata)
     support = uv_support(metadata, detected) if metadata else Support({}, {})
     order = _name_order(listing)
@@ -178,7 +178,7 @@ def _evaluated(
     plain = next((verdict for verdict in verdicts if verdict.key and not verdict.key.label), None)
     if plain and not python_below_bound(evaluation.candidate(plain).file.requires_python, target.python):
         check_requested(evaluation.candidate(plain), target.python)
-    return evaluation, {one.wheel.name: one.errors for one in seen}
+    return evaluation, {wheel.name: errors for wheel, _, errors in seen}
 
 
 def _name_order(listing: Listing) -> Callable[[WheelFilename], Order]:
@@ -203,7 +203,9 @@ def _read_sources(listing: Listing, pinned: bool) -> tuple[VariantMetadata | Non
     for source in listing.sources:
         documents = [read_index_file(file) for file in _index_files(source)]
         wrong = [problem.within(document.place) for document in documents for problem in _errors_in(document)]
-        valid = {one.place: one.metadata for one in documents if one.metadata and not wrong}
+        valid = {
+            document.place: document.metadata for document in documents if document.metadata and not wrong
+        }
         labels = {label for metadata in valid.values() for label in metadata.variants}
         parts |= valid
         for wheel in source.wheels:
@@ -223,7 +225,7 @@ def _barred(wheel: Candidate, pinned: bool) -> Problem | None:
     if ignored := uv_ignores(wheel.name):
         return ignored
     if wheel.file.yanked is not None and not pinned:
-        return yanked(wheel.file)
+        return yanked_problem(wheel.file)
     return unreadable_python(wheel.file.requires_python)
 
 

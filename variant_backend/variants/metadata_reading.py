@@ -32,13 +32,20 @@ _OF_OLDER_DRAFTS = {"unknown-key", "missing-provider", "provider-source"}
 
 def metadata_from_json(data: bytes, place: str) -> VariantMetadata:
     """Read the content of variant.json or of an index-level file. Raises as `metadata_from_dict`."""
-    document = Document()
+    return metadata_from_dict(_parsed(data, place), place)
+
+
+def usable_from_json(data: bytes, place: str) -> tuple[VariantMetadata, tuple[Problem, ...]]:
+    """Read the same as `metadata_from_json` as far as it is usable. Raises as `usable_metadata`."""
+    return usable_metadata(_parsed(data, place), place)
+
+
+def _parsed(data: bytes, place: str) -> object:
+    """Parse JSON; raises VariantError with *place*."""
     try:
-        result = read_metadata(document, parse_json(data))
+        return parse_json(data)
     except VariantError as error:
         raise error.within(place) from None
-    document.check(place)
-    return result
 
 
 def metadata_from_dict(data: object, place: str) -> VariantMetadata:

@@ -75,10 +75,9 @@ def support(
 ) -> Support:
     """Return the supported values of the namespaces that *metadata* declares.
 
-    Namespaces in *disabled*, optional namespaces that are not in *enabled*, and namespaces with an invalid
-    provider have no values. If a
-    namespace has static-properties, only these are used. Otherwise the first of the *sources* that knows the
-    namespace is used: the user's values, detected values, or answers of plugins.
+    Namespaces in *disabled*, optional ones that are not in *enabled*, and those with an invalid provider have
+    no values. If a namespace has static-properties, only these are used. Otherwise the first of the *sources*
+    that knows the namespace is used: the user's values, detected values, or answers of plugins.
 
     >>> blas = StaticProvider((("library", ("mkl", "openblas")),))
     >>> metadata = VariantMetadata(("nvidia", "blas"), {"blas": blas}, {})

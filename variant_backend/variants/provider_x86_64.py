@@ -20,9 +20,6 @@ _LEVELS = (
 # Other names of the same flags: Linux has old names and names from AMD, and macOS has its own.
 _SAME_FLAG = {"pni": "sse3", "abm": "lzcnt", "lahf": "lahf_lm", "avx1.0": "avx", "avx2.0": "avx2"}
 
-# uv assumes them if the system does not list the flags of the processor.
-ASSUMED: Features = {"level": ("v2", "v1")}
-
 
 def x86_64_features(flags: Iterable[str]) -> Features:
     """Return the levels of a processor with these flags, as Linux or macOS names them.
@@ -44,8 +41,6 @@ def _all_features() -> Features:
     """Return all levels."""
     return x86_64_features(flag for _, flags in _LEVELS for flag in flags)
 
-
-_ASSUMED = x86_64_features(_LEVELS[0][1])
 
 # Other features of the provider's package, and of later releases of its archspec library.
 _SWITCHES = """
@@ -99,7 +94,7 @@ X86_64 = KnownProvider(
         _all_features,
     ),
     machines=("x86_64", "amd64"),
-    assumed=_ASSUMED,
+    assumed=x86_64_features(_LEVELS[0][1]),
     switches=(*_SWITCHES.split(),),
     switch_flags={
         switch: Flags(f"-m{option}", _MSVC.get(switch), f"-C target-feature=+{feature}")

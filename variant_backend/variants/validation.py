@@ -21,15 +21,16 @@ class _RepeatedKeys(dict[str, object]):
     first: Mapping[str, object] = {}  # never changed in place
 
 
-def read_json(document: Document, data: bytes) -> object:
-    """Parse JSON strictly, and note duplicate keys of an object in *document*. Raises as `parse_json`."""
+def read_strict_json(document: Document, data: bytes) -> object:
+    """Parse JSON, and note all duplicate keys as problems of *document*. Raises as `parse_json`."""
 
     def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         result = _object(pairs)
-        if isinstance(result, _RepeatedKeys):
-            for key in result.repeated:
-                document.note("", f"duplicate key {key!r}", code="duplicate-key")
-        return {**result}
+        if not isinstance(result, _RepeatedKeys):
+            return result
+        for key in result.repeated:
+            document.note("", f"duplicate key {key!r}", code="duplicate-key")
+        return {**result}  # so that `Document.table` does not note the keys again
 
     return _parsed(data, unique)
 

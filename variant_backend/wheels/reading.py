@@ -173,14 +173,10 @@ class Wheel(NamedTuple):
 
     def usable_variant_metadata(self) -> VariantMetadata:
         """Return the content of variant.json as far as it is usable; raises as `variant_metadata`."""
-        from ..variants.metadata_reading import usable_metadata
-        from ..variants.validation import parse_json
+        from ..variants.metadata_reading import usable_from_json
 
-        try:
-            data = parse_json(self.read_file("variant.json"))
-        except VariantError as error:
-            raise error.within("variant.json") from None
-        return self._with_own_label(usable_metadata(data, "variant.json")[0])
+        metadata, _ = usable_from_json(self.read_file("variant.json"), "variant.json")
+        return self._with_own_label(metadata)
 
     def _with_own_label(self, metadata: VariantMetadata) -> VariantMetadata:
         """Return the content of variant.json; raises VariantError unless its only label is the filename's."""

@@ -37,12 +37,12 @@ _AT_ONCE = 16
 _MOST_PROJECTS = 1000
 
 
-class NoRangesError(VariantError):
-    """The server does not support range requests."""
-
-
 class RequestFailedError(VariantError):
     """A part of a file cannot be downloaded, so its content is unknown."""
+
+
+class NoRangesError(RequestFailedError):
+    """The server does not support range requests."""
 
 
 class RemoteWheel(NamedTuple):
@@ -363,7 +363,7 @@ class _Server(NamedTuple):
         def fetch(offset: int, length: int) -> bytes:
             try:
                 part = self._range(f"{offset}-{offset + length - 1}")
-            except NoRangesError:
+            except RequestFailedError:
                 raise
             except VariantError as error:
                 raise RequestFailedError(*error.problems) from None
