@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -174,6 +175,37 @@ def test_a_page_without_wheels_is_an_error(server: Server) -> None:
     assert codes(f"{server.url}gone/") == ["unreadable"]
     (server.folder / "broken.json").write_bytes(b"{")
     assert codes(f"{server.url}broken.json") == ["bad-page"]
+
+
+@pytest.mark.parametrize("has_json", [False, True], ids=["HTML", "JSON"])
+@pytest.mark.parametrize("target", ["cdn/Page_7/", "Page_7.html"])
+def test_a_redirect_changes_no_name(index: Server, target: str, has_json: bool) -> None:
+    moved = index.folder / target
+    if target.endswith("/"):
+        shutil.copytree(index.folder / "simple" / "demo", moved)
+    else:
+        shutil.copy(index.folder / "simple" / "demo" / "index.html", moved)
+    index.has_json = has_json
+
+    def redirect(handler: Handler, data: bytes | None) -> bool:
+        if data is not None or handler.path != "/simple/demo/":
+            return False
+        handler.send(302, b"", {"Location": f"/{target}"})
+        return True
+
+    index.misbehave = redirect
+    assert codes(f"{index.url}simple/demo/") == []
+
+
+def test_a_list_of_links_needs_no_name_of_a_project(index: Server) -> None:
+    page(index.folder, sorted(path.name for path in index.folder.iterdir() if path.is_file()))
+    shutil.copy(index.folder / "index.html", index.folder / "Links.html")
+    assert codes(f"{index.url}Links.html") == codes(index.url) == []
+
+
+def test_remedy_for_a_url_that_cannot_be_read_names_no_file(server: Server) -> None:
+    (finding,) = find_problems([f"{server.url}simple/demo/"])
+    assert finding.problem[2:] == ("not found", "correct the URL, or the server")
 
 
 def test_too_many_files_are_an_error(index: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -590,6 +590,10 @@ RELEASES: dict[str, tuple[Any, str]] = {
         lambda folder: rename(folder, FAST, "demo-1.0-py3-none-manylinux228_x86_64-fast.whl"),
         "unknown-platform",
     ),
+    "a processor with its name on Windows": (
+        lambda folder: rename(folder, FAST, "demo-1.0-py3-none-linux_amd64-fast.whl"),
+        "unknown-platform",
+    ),
     "no zip file": (lambda folder: (folder / FAST).write_bytes(b"PK"), "bad-zip"),
 }
 
