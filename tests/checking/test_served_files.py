@@ -225,6 +225,23 @@ def test_user_and_password_are_sent_and_not_printed(index: Server) -> None:
     assert {text.partition(" ")[0] for text in sent} == {"Basic"}
 
 
+def test_each_page_of_an_index_gets_its_password(index: Server, tmp_path: Path) -> None:
+    with Server(tmp_path / "dist") as other, answering(other):
+
+        def misbehave(handler: Handler, data: bytes | None) -> bool:
+            if handler.headers.get("Authorization") is None:
+                handler.send(401, b"")
+            elif data is None and handler.path == "/simple/alpha/":
+                handler.send(302, b"", {"Location": f"{other.url}simple/demo/"})
+            else:
+                return False
+            return True
+
+        page(index.folder / "simple", ["alpha/", "demo/"])
+        index.misbehave = misbehave
+        assert codes(index.url.replace("://", "://user:secret@") + "simple/") == []
+
+
 def test_payload_needs_files_on_this_machine() -> None:
     result = check("--payload", "http://127.0.0.1:9/x.whl")
     assert result.exit_code == 2
