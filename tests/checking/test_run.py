@@ -313,6 +313,7 @@ def test_a_rule_is_explained_by_its_section(dist: Path) -> None:
     assert f"bad-sdist\n{rules['bad-sdist'].pop('section')}\n" == result.stdout
     assert rules == {"bad-sdist": json.loads(json.dumps(RULES["bad-sdist"]._asdict()))}
     assert "--explain and paths cannot be used together" in call("--explain", "bad-sdist", dist).stderr
+    assert "--explain prints one rule; leave out --list" in call("--explain", "bad-sdist", "--list").stderr
 
 
 def test_an_unknown_rule_is_wrong_usage_with_a_suggestion() -> None:

@@ -95,6 +95,8 @@ def check_command(
     for option in ["--list"] * lists + ["--explain"] * (explain is not None):
         if paths:
             raise click.UsageError(f"{option} and paths cannot be used together; leave one of them out")
+    if explain is not None and (lists or select or ignore):
+        raise click.UsageError("--explain prints one rule; leave out --list, --select and --ignore")
     if explain is not None:
         _explain(printer, explain)
         return
