@@ -33,6 +33,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     """Answers GET and HEAD, with one range, like the servers of package indexes."""
 
     server: Server
+    is_json = False
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: object) -> None:
@@ -48,7 +49,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path = self.server.folder / re.sub(r"[?#].*", "", self.path).strip("/").replace("%2B", "+")
         if path.is_dir():
             as_json = self.server.has_json and JSON_TYPE in self.headers.get("Accept", "")
-            path /= "index.json" if as_json else "index.html"
+            path /= "index.json" if as_json or not (path / "index.html").exists() else "index.html"
         self.is_json = path.suffix == ".json"
         if self.server.misbehave(self, None):
             return

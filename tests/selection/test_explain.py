@@ -370,7 +370,7 @@ def test_text_from_an_index_is_escaped(server: Server) -> None:
     assert "\x1b" not in result.stdout + result.stderr
 
 
-def test_an_unreadable_variant_json_is_assumed_to_be_valid(server: Server) -> None:
+def test_an_unreadable_wheel_is_assumed_to_be_valid(server: Server) -> None:
     server.misbehave = lambda handler, _: bool(handler.headers["Range"]) and not handler.send(200, b"")  # type: ignore[func-returns-value]
     write_release(server.folder / "demo", DOCUMENT)
     publish(list((server.folder / "demo").iterdir()), server.folder / "simple" / "demo")
@@ -378,7 +378,7 @@ def test_an_unreadable_variant_json_is_assumed_to_be_valid(server: Server) -> No
     assert result.stdout.endswith("uv selects the same wheel\n")
     assert result.stderr == (
         f"warning: {server.url}simple/demo/{FAST}: the server does not support range requests;"
-        " its variant.json is assumed to be valid\n"
+        " it is assumed to be valid\n"
     )
 
 

@@ -129,7 +129,7 @@ def test_an_invalid_entry_of_a_page_hides_no_other(server: Server) -> None:
     wrong = next(entry for entry in content["files"] if entry["filename"] == FAST)
     wrong["size"] = "large"
     serve_json(server, json.dumps(content).encode())
-    _, (listing,), (problem,), _ = find_listings("demo", Sources(index_urls=(server.url,)))
+    _, (listing,), (problem,), *_ = find_listings("demo", Sources(index_urls=(server.url,)))
     place = f"{server.url}demo/: files[{content['files'].index(wrong)}].size"
     assert str(problem) == f"{place}: expected a number of bytes"
     assert FAST not in [wheel.file.filename for wheel in listing.wheels]
@@ -242,7 +242,7 @@ def test_links_to_local_files_on_an_http_page_are_ignored(server: Server, tmp_pa
 
 @pytest.mark.parametrize("url", ["http://[bad", "files", "ftp://127.0.0.1/"])
 def test_an_invalid_index_url_is_a_problem(url: str) -> None:
-    _, releases, (problem,), _ = find_listings("demo", Sources(index_urls=(url,)))
+    _, releases, (problem,), *_ = find_listings("demo", Sources(index_urls=(url,)))
     assert not releases
     assert str(problem).startswith(url)
 
@@ -252,7 +252,7 @@ def test_a_misspelt_name_of_an_index_file_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / INDEX).rename(
         tmp_path / INDEX.title().replace("Json", "json").replace("Variants", "variants")
     )
-    _, releases, (problem,), _ = find_listings("demo", Sources((tmp_path,)))
+    _, releases, (problem,), *_ = find_listings("demo", Sources((tmp_path,)))
     assert not releases[0].index_files
     assert str(problem).endswith(f"rename it to {INDEX}")
 

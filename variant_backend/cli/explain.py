@@ -156,7 +156,7 @@ def _uv(explanation: Explanation) -> Iterator[Line]:
     if selected and not explanation.differs:
         yield ["uv selects the same wheel"]
         return
-    yield [f"uv selects {selected.filename}" if selected else "uv selects no wheel"]
+    yield [f"uv selects {selected or 'no wheel'}"]
     yield from ([f"  {text}"] for text in explanation.differs)
 
 
@@ -179,10 +179,9 @@ def _to_dict(explanation: Explanation, label: str | None, why_not: Sequence[str]
 
 
 def _uv_to_dict(explanation: Explanation) -> dict[str, object]:
-    selected = explanation.selected_by_uv
     return {
         "name": "uv",
-        "selected": str(selected.filename) if selected else None,
+        "selected": explanation.selected_by_uv,
         "reasons": list(explanation.differs),
     }
 

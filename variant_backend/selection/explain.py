@@ -10,9 +10,9 @@ from ..machine.support import Machine, Policy
 from ..variants.namespace_support import Lazy
 from ..variants.ranking import Verdict, why_better
 from .evaluate import Evaluation
-from .releases import Sources
+from .releases import Sources, find_listings
 from .report import of_label, shown_label
-from .select import Selection, check_names, select
+from .select import Selection, check_names, select_listed
 
 if TYPE_CHECKING:
     from ..variants.requirements import Pin
@@ -39,9 +39,9 @@ class Explanation(NamedTuple):
         return self.evaluation.selected if self.evaluation else None
 
     @property
-    def selected_by_uv(self) -> Verdict | None:
-        """The wheel that uv selects, None if uv fails or was not requested."""
-        return self.uv.evaluation.selected if self.uv and self.uv.evaluation else None
+    def selected_by_uv(self) -> str | None:
+        """The filename of the wheel or sdist that uv selects, None if uv fails or was not requested."""
+        return self.uv.filename if self.uv else None
 
 
 def explain(
@@ -54,16 +54,17 @@ def explain(
     for_uv: bool = False,
 ) -> Explanation:
     """Select a wheel, and explain its release; if no wheel is compatible, explain the newest release."""
-    selection = select(request, sources, machine, policy, target)
+    listings = find_listings(request.name, sources, with_sdists=for_uv)
+    selection = select_listed(request, listings, machine, policy, target)
     ignored = check_names(policy, machine, [selection])
     problems = [*selection.problems, *ignored, *_nothing(selection)]
     newer = selection.passed if selection.evaluation else ()
     evaluation = selection.evaluation or next(iter(selection.passed), None)
     if not for_uv:
         return Explanation(request, evaluation, newer, tuple(problems))
-    from .uv_selection import uv_listings, uv_select, why_uv_differs
+    from .uv_differences import why_uv_differs
+    from .uv_selection import uv_listings, uv_select
 
-    listings = selection.listings
     if len(sources.index_urls) > 1:
         listings = uv_listings(request.name, sources)
     hardware = machine.hardware or Hardware({})

@@ -20,7 +20,13 @@ from ..formats.release import Candidate, File, Release, shown_location
 from ..lowlevel import http
 from ..lowlevel.ranges import opened_file
 from ..lowlevel.regular_files import LARGEST, read_regular
-from ..variants.filename import index_filename, normalize, parse_index_filename, release_of_index
+from ..variants.filename import (
+    index_filename,
+    normalize,
+    parse_index_filename,
+    release_of_index,
+    release_of_sdist,
+)
 from ..variants.merging import merge
 from ..variants.metadata import VariantMetadata
 from ..variants.metadata_reading import read_metadata
@@ -28,6 +34,7 @@ from ..variants.validation import Document, parse_json
 from ..wheels.reading import Wheel
 from .read_ahead import AT_ONCE
 from .source_files import (
+    SDISTS,
     Folders,
     files_on_index,
     projects_in_folder,
@@ -92,11 +99,17 @@ class Sources(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """The files of a release in one folder or on one page; *place* names that source in messages."""
+    """The files of a release in one folder or on one page; *place* names that source in messages.
+
+    *spelled* are all index files in the order of the source, even if their names are not normalized. Only uv
+    uses those, and *sdists*, which are empty unless they were requested.
+    """
 
     place: str
     wheels: tuple[Candidate, ...]
     index_files: tuple[File, ...]
+    spelled: tuple[File, ...] = ()
+    sdists: tuple[File, ...] = ()
 
 
 class Listing(NamedTuple):
@@ -119,6 +132,11 @@ class Listing(NamedTuple):
     def index_files(self) -> tuple[File, ...]:
         """The index-level files of all sources."""
         return tuple(file for source in self.sources for file in source.index_files)
+
+    @property
+    def sdists(self) -> tuple[File, ...]:
+        """The sdists of all sources."""
+        return tuple(file for source in self.sources for file in source.sdists)
 
     def of_label(self, label: str) -> Listing:
         """Return the release with only the wheels of one label."""
@@ -150,13 +168,15 @@ class IndexDocument(NamedTuple):
 class Listings(NamedTuple):
     """The releases of a project that have wheels, newest first, and the problems of the sources.
 
-    *unread* is true if all sources are folders, and none could be listed.
+    *unread* is true if all sources are folders, and none could be listed. *sdist_only* are the releases that
+    have sdists, if these were requested, but no wheels.
     """
 
     sources: Sources
     releases: tuple[Listing, ...]
     problems: tuple[Problem, ...]
     unread: bool = False
+    sdist_only: tuple[Listing, ...] = ()
 
     @property
     def most_at_once(self) -> int:
@@ -189,8 +209,10 @@ def _is_unusual(index_url: str) -> bool:
     return index_url.startswith("http") and not index_url.rstrip("/").endswith("/simple")
 
 
-def find_listings(name: str, sources: Sources, folders: Folders | None = None) -> Listings:
-    """Return the releases of a project that have wheels; other files are ignored.
+def find_listings(
+    name: str, sources: Sources, folders: Folders | None = None, *, with_sdists: bool = False
+) -> Listings:
+    """Return the releases of a project that have wheels; other files are ignored, but for requested sdists.
 
     *folders* has the files of folders that were listed before.
     """
@@ -209,13 +231,17 @@ def find_listings(name: str, sources: Sources, folders: Folders | None = None) -
         is_any_read = True
         for version, listed in _by_version(name, place, files, problems).items():
             releases.setdefault(version, []).append(listed)
-    listings = (
+        if with_sdists:
+            for version, sdists in _sdists(name, files).items():
+                releases.setdefault(version, []).append(Listed(place, (), (), sdists=(*sdists,)))
+    listings = [
         Listing(name, version, tuple(releases[version])) for version in sorted(releases, reverse=True)
-    )
+    ]
     having = tuple(listing for listing in listings if listing.wheels)
+    sdist_only = tuple(listing for listing in listings if not listing.wheels and listing.sdists)
     # A package that an index does not have is an error too, whose remedy is in `nothing_listed`.
     unread = bool(problems) and not is_any_read and not sources.index_urls
-    return Listings(sources, having, tuple(problems), unread)
+    return Listings(sources, having, tuple(problems), unread, sdist_only)
 
 
 def projects(sources: Sources) -> list[str]:
@@ -299,8 +325,7 @@ def _read_wheel(wheel: Candidate, reasons: tuple[Problem, ...], pinned: bool) ->
     if wheel.problems:
         return wheel
     if wheel.file.yanked is not None and not pinned:
-        reason = Problem("yanked", "yanked" if wheel.file.yanked else "", wheel.file.yanked or "yanked")
-        reasons = (reason,)
+        reasons = (yanked(wheel.file),)
     file = wheel.file
     if file.path is not None:
         try:
@@ -311,6 +336,11 @@ def _read_wheel(wheel: Candidate, reasons: tuple[Problem, ...], pinned: bool) ->
         except VariantError as error:
             reasons = reasons or (error.problems[0]._replace(code=UNREADABLE),)
     return Candidate(wheel.name, file, reasons)
+
+
+def yanked(file: File) -> Problem:
+    """Return the reason that excludes a yanked wheel."""
+    return Problem("yanked", "yanked" if file.yanked else "", file.yanked or "yanked")
 
 
 def against_variants(problem: Problem) -> Problem:
@@ -324,20 +354,39 @@ def _by_version(
     """Return the files of each release in a source; misnamed index files are added to *problems*."""
     wheels: dict[Version, list[Candidate]] = {}
     indexes: dict[Version, list[File]] = {}
+    spelled: dict[Version, list[File]] = {}
     for file in files:
         try:
             if (wheel := Candidate.of(file)) and normalize(wheel.name.distribution) == name:
                 wheels.setdefault(wheel.name.release()[1], []).append(wheel)
             elif (release := release_of_index(file.filename)) and release[0] == name:
+                spelled.setdefault(release[1], []).append(file)
                 parse_index_filename(file.filename)
                 indexes.setdefault(release[1], []).append(file)
         except VariantError as error:
             if not file.filename.endswith(".whl"):
                 problems += error.within(place).problems
     return {
-        version: Listed(place, tuple(wheels.get(version, ())), tuple(indexes.get(version, ())))
-        for version in {**wheels, **indexes}
+        version: Listed(
+            place,
+            tuple(wheels.get(version, ())),
+            tuple(indexes.get(version, ())),
+            tuple(spelled.get(version, ())),
+        )
+        for version in {**wheels, **spelled}
     }
+
+
+def _sdists(name: str, files: Iterable[File]) -> dict[Version, list[File]]:
+    """Return the sdists of each release in a source."""
+    sdists: dict[Version, list[File]] = {}
+    for file in files:
+        if file.filename.endswith(SDISTS):
+            with suppress(VariantError):
+                project, version = release_of_sdist(file.filename)
+                if project == name:
+                    sdists.setdefault(version, []).append(file)
+    return sdists
 
 
 def read_index_file(file: File) -> IndexDocument:

@@ -19,6 +19,8 @@ from ..lowlevel.regular_files import LARGEST, read_regular
 from ..lowlevel.urls import shown_url, with_credentials
 from ..variants.filename import normalize, release_of_index
 
+# The ends of the names of sdists that uv uses.
+SDISTS = (".tar.gz", ".zip")
 _PAGE = "index.html"
 
 
@@ -75,7 +77,7 @@ def shown_source(url: str) -> str:
 def files_in_folder(folder: Path) -> tuple[str, list[File]]:
     """Return a folder's name for messages, and its files; raises VariantError if it cannot be read."""
     try:
-        paths = sorted(path for path in folder.iterdir() if path.suffix in (".whl", ".json"))
+        paths = sorted(path for path in folder.iterdir() if path.name.endswith((".whl", ".json", *SDISTS)))
     except OSError as error:
         raise _unreadable(folder, error) from None
     return str(folder), [File(path.name, path, {}) for path in paths]
@@ -106,6 +108,8 @@ def _project_of(filename: str) -> str | None:
     """Return the normalized name of the project that a file may belong to. None if it is unknown."""
     if filename.endswith(".whl"):
         return normalize(filename.partition("-")[0])
+    if filename.endswith(SDISTS):
+        return normalize(filename.rpartition("-")[0])
     try:
         release = release_of_index(filename)
     except VariantError:

@@ -6,84 +6,93 @@ uv supports only what `uv_behaviour` says: no plugins, no optional namespaces, n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
 
 from ..errors import Problem, VariantError
 from ..formats.release import Candidate, File, Release
+from ..variants.filename import WheelFilename
 from ..variants.merging import combine
 from ..variants.metadata import VariantMetadata
 from ..variants.namespace_support import STATIC, Origin, Support
 from ..variants.providers import StaticProvider
-from ..variants.ranking import Supported, Verdict, unsupported, why_better
+from ..variants.ranking import Supported, Verdict, rank, unsupported
 from ..variants.tag_order import Order, tag_order
 from ..variants.uv_behaviour import dropping_uv, uv_drops, uv_ignores, uv_never_supports
-from .evaluate import Evaluation, ranked, wrong_python
+from .evaluate import Evaluation
 from .read_ahead import read_ahead
 from .releases import (
     INDEX_FILE,
     UNREADABLE,
     IndexDocument,
+    Listed,
     Listing,
     Listings,
     Sources,
     against_variants,
     find_listings,
     read_index_file,
-    read_release,
+    yanked,
 )
+from .uv_files import (
+    FailureError,
+    UnreadError,
+    check_requested,
+    check_uv_sdist,
+    check_uv_wheel,
+    read_uv_wheel,
+)
+from .uv_metadata import python_below_bound, unreadable_python
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
-    from ..variants.filename import WheelFilename
-    from ..wheels.inspection import Inspection
     from .target import Target
 
 DETECTED = Origin("detected", "uv's own detection")
-_DETECTS = "uv uses only its own detection of supported values"
 
 
 class UvSelection(NamedTuple):
     """The release that uv selects, None if uv fails.
 
     *passed* are lines about what uv drops, or why it fails. *without* are the releases without a wheel that
-    is compatible for uv. *unread* names a wheel whose variant.json uv reads, but that cannot be read here.
+    is compatible for uv. *unread* names a wheel that uv reads, but that cannot be read here. *sdist* is
+    built by uv, as the release has no compatible wheel.
     """
 
     evaluation: Evaluation | None
     passed: tuple[str, ...] = ()
     without: tuple[Evaluation, ...] = ()
     unread: VariantError | None = None
+    sdist: File | None = None
+
+    @property
+    def filename(self) -> str | None:
+        """The filename of the wheel or sdist that uv selects."""
+        return self.file.filename if self.file else None
+
+    @property
+    def file(self) -> File | None:
+        """The wheel or sdist that uv selects."""
+        if self.evaluation and self.evaluation.selected:
+            return self.evaluation.candidate(self.evaluation.selected).file
+        return self.sdist
 
 
-class _IndexFiles(NamedTuple):
-    """The index files of a release as uv reads them: each wheel uses the index file of its own source.
+class _Seen(NamedTuple):
+    """A wheel as uv sees it: why uv excludes it, and the errors of the index file of its own source."""
 
-    By filename, *barred* are the reasons why uv ignores a wheel, *errors* the errors of its source.
-    """
-
-    metadata: VariantMetadata | None
-    barred: Mapping[str, Problem]
-    errors: Mapping[str, list[Problem]]
-
-
-class _UnreadError(VariantError):
-    """A wheel cannot be read here, but uv can: it downloads the whole wheel if the server sends no ranges."""
-
-
-class _FailureError(VariantError):
-    """An error that ends uv, although another wheel or an older version exists."""
+    wheel: Candidate
+    reason: Problem | None
+    errors: Sequence[Problem]
 
 
 def uv_listings(name: str, sources: Sources) -> Listings:
     """Return the releases that uv considers: those in folders, and on the first index with the project."""
     *urls, last = sources.index_urls or ("",)
     first = next((url for url in urls if _has_project(url, name)), last)
-    return find_listings(name, Sources(sources.find_links, (first,) if first else ()))
+    return find_listings(name, Sources(sources.find_links, (first,) if first else ()), with_sdists=True)
 
 
 def _has_project(url: str, name: str) -> bool:
@@ -98,67 +107,43 @@ def uv_select(
     """Return the release that uv selects on a machine where it *detected* these supported values."""
     passed: list[str] = []
     without: list[Evaluation] = []
-    evaluate = partial(_evaluated, detected=detected, target=target, pinned=version is not None)
-    for listing, evaluated in read_ahead(evaluate, listings.in_order(version), listings.most_at_once):
+    listed = sorted((*listings.releases, *listings.sdist_only), key=lambda listing: listing.version)
+    tried = listings._replace(releases=tuple(reversed(listed))).in_order(version)
+    pinned = version is not None
+    evaluate = partial(_evaluated, detected=detected, target=target, pinned=pinned)
+    for listing, evaluated in read_ahead(evaluate, tried, listings.most_at_once):
         try:
-            evaluation, sources = evaluated()
-            if evaluation.selected is None:
+            evaluation, errors = evaluated()
+            sdist = None
+            if selected := evaluation.selected:
+                _check_selected(evaluation, selected, detected, target, errors[selected.filename])
+            elif sdist := _sdist(listing, pinned=pinned):
+                _check_sdist(sdist, evaluation, target)
+            else:
                 without.append(evaluation)
                 continue
-            if errors := sources.errors[str(evaluation.selected.filename)]:
-                raise VariantError(*errors)
-            _check_selected(evaluation, evaluation.selected, detected, target)
-        except _UnreadError as error:
+        except UnreadError as error:
             return UvSelection(evaluation, tuple(passed), tuple(without), error)
-        except _FailureError as error:
+        except FailureError as error:
             return UvSelection(None, (*passed, *(f"uv fails: {line}" for line in error.lines())))
         except VariantError as error:
             passed += (f"uv drops {listing.name} {listing.version}: {line}" for line in error.lines())
             continue
-        return UvSelection(evaluation, tuple(passed), tuple(without))
+        return UvSelection(evaluation, tuple(passed), tuple(without), sdist=sdist)
     return UvSelection(None, tuple(passed), tuple(without))
 
 
-def why_uv_differs(
-    selected: Evaluation | None, newer: Iterable[Evaluation], uv_selection: UvSelection
-) -> list[str]:
-    """Return the reasons why uv selects another wheel, empty if it selects the same.
-
-    *selected* is the release that PEP 825 selects, *newer* are newer ones without a compatible wheel.
-    """
-    best = selected.selected if selected else None
-    other = uv_selection.evaluation.selected if uv_selection.evaluation else None
-    if (best and best.filename) == (other and other.filename):
-        return []
-    lines = [*uv_selection.passed]
-    verdicts = [verdict for release in (selected, *newer) if release for verdict in release.verdicts]
-    for verdict in verdicts:
-        if other and verdict.filename == other.filename:
-            lines += (f"uv selects {other.filename} despite: {reason}" for reason in verdict.reasons)
-    if best and selected:
-        lines += _against(best, selected, uv_selection)
-    return lines or ["uv uses only the first index that has the project"]
+def _sdist(listing: Listing, *, pinned: bool) -> File | None:
+    """Return the sdist of a release that uv may build, or None."""
+    sdists = (file for file in listing.sdists if not unreadable_python(file.requires_python))
+    return next((file for file in sdists if pinned or file.yanked is None), None)
 
 
-def _against(best: Verdict, selected: Evaluation, uv_selection: UvSelection) -> list[str]:
-    """Return why uv does not select the *best* wheel of the *selected* release, if it evaluates it."""
-    evaluated = (*uv_selection.without, *([uv_selection.evaluation] if uv_selection.evaluation else []))
-    by_version = {evaluation.release.version: evaluation for evaluation in reversed(evaluated)}
-    uv = by_version.get(selected.release.version)
-    same = (
-        next((verdict for verdict in uv.verdicts if verdict.filename == best.filename), None) if uv else None
-    )
-    if uv is None or same is None:
-        return []
-    if same.key and uv.selected and uv.selected.key:
-        return [f"for uv, {uv.selected.filename} is better: {why_better(uv.selected.key, same.key)}"]
-    metadata = selected.release.metadata
-    variant = metadata.variants.get(best.filename.label or "") if metadata else None
-    namespaces = sorted(variant.namespaces()) if variant else []
-    origins = [uv.support.origins[name] for name in namespaces if name in uv.support.origins]
-    never = [str(origin) for origin in origins if origin not in (STATIC, DETECTED)]
-    reasons = never or [*map(str, same.reasons), *([_DETECTS] if DETECTED in origins else [])]
-    return [f"for uv, {best.filename} is not compatible: {reason}" for reason in reasons]
+def _check_sdist(sdist: File, evaluation: Evaluation, target: Target) -> None:
+    """Raise VariantError if uv drops the version of an sdist, or fails with it."""
+    release = evaluation.release
+    plain = next((wheel for wheel in release.of_label(None).candidates if not wheel.problems), None)
+    check_uv_sdist(sdist, (release.name, release.version), target.python, wheel=plain)
 
 
 def uv_support(metadata: VariantMetadata, detected: Supported) -> Support:
@@ -177,22 +162,23 @@ def uv_support(metadata: VariantMetadata, detected: Supported) -> Support:
 
 def _evaluated(
     listing: Listing, detected: Supported, target: Target, pinned: bool
-) -> tuple[Evaluation, _IndexFiles]:
-    """Return uv's verdicts on a release, and its index files. Raises _FailureError if uv fails."""
-    sources = _read_sources(listing)
-    bare = tuple(source._replace(index_files=()) for source in listing.sources)
-    read = read_release(listing._replace(sources=bare), pinned=pinned)
-    wheels = tuple(_as_uv_sees(wheel, sources.barred) for wheel in read.candidates)
-    release = Release(read.name, read.version, wheels, sources.metadata, read.problems)
-    support = uv_support(sources.metadata, detected) if sources.metadata else Support({}, {})
-    # uv reads Requires-Python in a local wheel only after selecting it; before, it uses the page's value.
-    listed = {wheel.file.location: _lower_bounds(wheel.file) for wheel in listing.wheels}
-    unread = tuple(
-        wheel._replace(file=wheel.file._replace(requires_python=listed.get(wheel.file.location)))
-        for wheel in wheels
-    )
-    verdicts = ranked(release._replace(candidates=unread), support, target, _name_order(listing))
-    return Evaluation(release, support, verdicts), sources
+) -> tuple[Evaluation, Mapping[WheelFilename, Sequence[Problem]]]:
+    """Return uv's verdicts on a release, and the errors of index files by wheel; raises FailureError.
+
+    Requires-Python excludes no wheel: uv reads it in the wheel that it selects.
+    """
+    metadata, seen = _read_sources(listing, pinned)
+    barred = {one.wheel.name: (one.reason,) if one.reason else () for one in seen}
+    wheels = tuple(one.wheel._replace(problems=barred[one.wheel.name]) for one in seen)
+    release = Release(listing.name, listing.version, wheels, metadata)
+    support = uv_support(metadata, detected) if metadata else Support({}, {})
+    order = _name_order(listing)
+    verdicts = rank(barred, metadata, support.supported, target.tags, barred=barred, name_order=order)
+    evaluation = Evaluation(release, support, verdicts)
+    plain = next((verdict for verdict in verdicts if verdict.key and not verdict.key.label), None)
+    if plain and not python_below_bound(evaluation.candidate(plain).file.requires_python, target.python):
+        check_requested(evaluation.candidate(plain), target.python)
+    return evaluation, {one.wheel.name: one.errors for one in seen}
 
 
 def _name_order(listing: Listing) -> Callable[[WheelFilename], Order]:
@@ -206,63 +192,61 @@ def _name_order(listing: Listing) -> Callable[[WheelFilename], Order]:
     return lambda name: (True, str(name)) if name in listed else (False, *tag_order(name))
 
 
-def _as_uv_sees(wheel: Candidate, barred: Mapping[str, Problem]) -> Candidate:
-    """Return a wheel with the part of Requires-Python that uv uses, and why uv excludes it."""
-    name, problems = wheel.file.filename, wheel.problems
-    if not problems and (reason := uv_ignores(wheel.name)):
-        problems = (reason,)
-    elif not problems and name in barred:
-        problems = (barred[name],)
-    return Candidate(wheel.name, wheel.file._replace(requires_python=_lower_bounds(wheel.file)), problems)
+def _read_sources(listing: Listing, pinned: bool) -> tuple[VariantMetadata | None, list[_Seen]]:
+    """Return the metadata of all index files, and the wheels; raises FailureError if uv fails with a file.
 
-
-def _read_sources(listing: Listing) -> _IndexFiles:
-    """Read the index files of a release. Raises _FailureError if uv fails with them."""
+    Each wheel uses the index file of its own source. For wheels with the same name, uv uses the first plain
+    wheel, but the last variant.
+    """
     parts: dict[str, VariantMetadata] = {}
-    barred: dict[str, Problem] = {}
-    errors: dict[str, list[Problem]] = {}
+    seen: dict[str, _Seen] = {}
     for source in listing.sources:
-        documents = [read_index_file(file) for file in source.index_files]
+        documents = [read_index_file(file) for file in _index_files(source)]
         wrong = [problem.within(document.place) for document in documents for problem in _errors_in(document)]
-        valid = {
-            document.place: document.metadata for document in documents if document.metadata and not wrong
-        }
+        valid = {one.place: one.metadata for one in documents if one.metadata and not wrong}
         labels = {label for metadata in valid.values() for label in metadata.variants}
-        parts.update(valid)
+        parts |= valid
         for wheel in source.wheels:
-            name = wheel.file.filename
-            if name in errors and name not in barred:
-                continue  # for wheels with the same name, uv uses the first one with an index file
-            errors[name] = wrong
-            barred.pop(name, None)
+            name, reason = wheel.file.filename, _barred(wheel, pinned)
             if wheel.label is not None and wheel.label not in labels:
                 missing = Problem(INDEX_FILE, "index file", f"{source.place} has no {wheel.label!r}")
-                barred[name] = against_variants(wrong[0]) if wrong else missing
-    return _IndexFiles(combine(parts)[0] if parts else None, barred, errors)
+                reason = reason or (against_variants(wrong[0]) if wrong else missing)
+            if name not in seen or (not reason and (wheel.label is not None or seen[name].reason)):
+                seen[name] = _Seen(wheel, reason, wrong)
+    return combine(parts)[0] if parts else None, [*seen.values()]
+
+
+def _barred(wheel: Candidate, pinned: bool) -> Problem | None:
+    """Return why uv excludes a wheel before it ranks the others, whatever the index file says."""
+    if wheel.problems:
+        return wheel.problems[0]
+    if ignored := uv_ignores(wheel.name):
+        return ignored
+    if wheel.file.yanked is not None and not pinned:
+        return yanked(wheel.file)
+    return unreadable_python(wheel.file.requires_python)
+
+
+def _index_files(source: Listed) -> list[File]:
+    """Return the index files that uv reads in a source with variants.
+
+    uv normalizes names, but a name with ``-`` is invalid for it. It reads all files of a folder, and the
+    first one of a page, in the order of their names.
+    """
+    if not any(wheel.label for wheel in source.wheels):
+        return []
+    files = [file for file in source.spelled if file.filename.count("-") == 2]
+    if any(file.url for file in files):
+        return [min(files, key=lambda file: file.filename)]
+    return files
 
 
 def _errors_in(document: IndexDocument) -> list[Problem]:
-    """Return what uv considers an error in an index file; raises _FailureError if uv fails with it."""
+    """Return what uv considers an error in an index file; raises FailureError if uv fails with it."""
     problems = dropping_uv([*document.problems, *document.tolerated])
     if any(problem.code in (UNREADABLE, "link-hash") for problem in problems):
-        raise _FailureError(*problems).within(document.place)
+        raise FailureError(*problems).within(document.place)
     return problems + (_dropped(document.metadata) if document.metadata is not None else [])
-
-
-def _lower_bounds(file: File) -> str | None:
-    """Return the part of Requires-Python that uv uses: the lower bounds."""
-    from packaging.specifiers import SpecifierSet
-
-    try:
-        specifiers = SpecifierSet(file.requires_python or "")
-    except ValueError:  # InvalidSpecifier, or more digits than Python converts
-        return None
-    bounds = {">": ">", ">=": ">=", "==": ">=", "~=": ">="}
-    return ",".join(
-        f"{bounds[specifier.operator]}{specifier.version.removesuffix('.*')}"
-        for specifier in specifiers
-        if specifier.operator in bounds
-    )
 
 
 def _dropped(metadata: VariantMetadata) -> list[Problem]:
@@ -271,38 +255,33 @@ def _dropped(metadata: VariantMetadata) -> list[Problem]:
     return [problem for variant in variants for problem in uv_drops(metadata, variant)]
 
 
-def _check_selected(evaluation: Evaluation, selected: Verdict, detected: Supported, target: Target) -> None:
-    """Check the selected wheel's own metadata; raises VariantError if uv drops it, or fails with it."""
-    file = evaluation.candidate(selected).file
-    if wrong := wrong_python(file, target):
+def _check_selected(
+    evaluation: Evaluation,
+    selected: Verdict,
+    detected: Supported,
+    target: Target,
+    errors: Sequence[Problem],
+) -> None:
+    """Check the selected wheel's metadata; raises VariantError if uv drops it, or fails with it.
+
+    *errors* are the errors of the index file of its source.
+    """
+    if errors:
+        raise VariantError(*errors)
+    wheel = evaluation.candidate(selected)
+    if wrong := python_below_bound(wheel.file.requires_python, target.python):
         raise VariantError(wrong).within(selected.filename)
+    read = read_uv_wheel(wheel)
+    check_uv_wheel(wheel, read, target.python)
     if selected.filename.label is None:
         return
-    inspection = _inspected(file)
-    if inspection.metadata is None or inspection.variant is None or inspection.variant_json.is_dropped_by_uv:
-        raise VariantError(*dropping_uv([*inspection.problems, *inspection.tolerated])).within(
-            selected.filename
-        )
-    if errors := _dropped(inspection.metadata):
+    content = read.variant_json
+    variant = content.metadata.variants.get(selected.filename.label) if content.metadata else None
+    if content.metadata is None or variant is None or content.is_dropped_by_uv:
+        problems = dropping_uv([*content.problems, *content.tolerated])
+        raise VariantError(*problems).within(selected.filename)
+    if errors := _dropped(content.metadata):
         raise VariantError(*errors).within(f"{selected.filename}: variant.json")
-    support = uv_support(inspection.metadata, detected)
-    if reasons := unsupported(inspection.variant, inspection.metadata, support.supported):
-        raise _FailureError(*reasons.values()).within(f"{selected.filename}: variant.json")
-
-
-def _inspected(file: File) -> Inspection:
-    """Return the metadata inside a wheel; raises _UnreadError if it cannot be read here."""
-    from ..wheels.inspection import inspect_url, inspect_wheel
-
-    if isinstance(file.location, Path):
-        return inspect_wheel(file.location)
-    remedy = "its variant.json is assumed to be valid"
-    if not urlsplit(file.location).path.endswith(".whl"):  # `inspect_url` would read the URL as a page
-        raise _UnreadError("its URL does not end with its filename", place=file.filename, hint=remedy)
-    try:
-        (inspection,) = inspect_url(file.location)
-    except VariantError as error:
-        inspection = error
-    if isinstance(inspection, VariantError):
-        raise _UnreadError(*inspection.problems, hint=remedy)
-    return inspection
+    support = uv_support(content.metadata, detected)
+    if reasons := unsupported(variant, content.metadata, support.supported):
+        raise FailureError(*reasons.values()).within(f"{selected.filename}: variant.json")

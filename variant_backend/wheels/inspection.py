@@ -273,19 +273,23 @@ def _of_distribution(name: str, distribution: Distribution) -> Inspection:
 
 def _of_wheel(target: str, wheel: Wheel) -> Inspection:
     """Return the facts about an open wheel."""
-    label, variant_json = wheel.filename.label, VariantJson()
+    label, variant_json = wheel.filename.label, read_variant_json(wheel)
     project, version = _identity(wheel.core_metadata)
     requirements = tuple(core_metadata.requirements(wheel.core_metadata))
-    if wheel.is_variant():
-        variant_json = _read_variant_json(lambda: wheel.read_file("variant.json"), label)
-    elif label is not None:
-        problem = Problem(
-            "missing-variant-json", "", "the name has a label, but the wheel has no variant.json"
-        )
-        variant_json = VariantJson(problems=(problem,), is_dropped_by_uv=True)
     verdicts = _verdicts(label, variant_json)
     label = label or variant_json.label
     return Inspection(target, project, version, label, requirements, variant_json, verdicts)
+
+
+def read_variant_json(wheel: Wheel) -> VariantJson:
+    """Return the content and the problems of an open wheel's variant.json."""
+    label = wheel.filename.label
+    if wheel.is_variant():
+        return _read_variant_json(lambda: wheel.read_file("variant.json"), label)
+    if label is None:
+        return VariantJson()
+    problem = Problem("missing-variant-json", "", "the name has a label, but the wheel has no variant.json")
+    return VariantJson(problems=(problem,), is_dropped_by_uv=True)
 
 
 def _identity(data: bytes) -> tuple[str, str]:

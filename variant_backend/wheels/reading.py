@@ -127,6 +127,15 @@ class Wheel(NamedTuple):
         return cls._identified(filename, read_zip(lambda: read_members(source, names), source))
 
     @classmethod
+    def unidentified(cls, filename: WheelFilename, source: Source) -> Wheel:
+        """Read an open wheel, whose METADATA may have another name or version. Raises VariantError."""
+        archive = read_archive(source)
+        entries = {entry.name: entry for entry in archive.entries}
+        check_directories(filename, entries)
+        core_metadata = archive.content(_member(entries, _dist_info_path(filename, "METADATA")))
+        return cls(filename, archive, entries, core_metadata)
+
+    @classmethod
     def _identified(cls, filename: WheelFilename, archive: Archive) -> Wheel:
         """Return the wheel with this archive, after comparing its content with its name."""
         entries = {entry.name: entry for entry in archive.entries}
