@@ -10,8 +10,8 @@ from variant_backend.selection.uv_metadata import (
     OtherNameError,
     OtherVersionError,
     check_uv_metadata,
-    python_below_bound,
 )
+from variant_backend.variants.uv_specifiers import python_below_bound
 
 HEAD = "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n"
 RELEASE = "demo", Version("1.0")

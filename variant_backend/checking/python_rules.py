@@ -18,7 +18,7 @@ from ..variants.platform_tags import machines_of
 from ..variants.properties import NULL_LABEL
 from ..variants.ranking import rank
 from ..variants.tag_coverage import single_tags
-from ..variants.uv_behaviour import uv_lower_bound
+from ..variants.uv_specifiers import least_python
 from .dependency_rules import ComparedWheel
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def of_pythons(
 def _labels(members: Mapping[str, ComparedWheel]) -> dict[str | None, list[_BoundWheel]]:
     """Return the wheels of each label."""
     texts = {member.dependencies.requires_python for member in members.values()}
-    bounds = {text: uv_lower_bound(text) for text in texts}
+    bounds = {text: least_python(text) for text in texts}
     labels: dict[str | None, list[_BoundWheel]] = {}
     for path, (name, dependencies) in sorted(members.items()):
         least = bounds[dependencies.requires_python]

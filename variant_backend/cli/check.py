@@ -92,11 +92,7 @@ def check_command(
     """
     if printer.as_json and form == "github":
         raise click.UsageError("--json and --format github cannot be used together; leave one of them out")
-    for option in ["--list"] * lists + ["--explain"] * (explain is not None):
-        if paths:
-            raise click.UsageError(f"{option} and paths cannot be used together; leave one of them out")
-    if explain is not None and (lists or select or ignore):
-        raise click.UsageError("--explain prints one rule; leave out --list, --select and --ignore")
+    _check_alone(paths, explain, lists=lists, selects=bool(select or ignore))
     if explain is not None:
         _explain(printer, explain)
         return
@@ -125,6 +121,15 @@ def check_command(
     _print_findings(printer, findings, form)
     printer.say(summary(findings, checked))
     printer.failed = any(finding.severity == ERROR for finding in findings)
+
+
+def _check_alone(paths: tuple[Path | str, ...], explain: str | None, *, lists: bool, selects: bool) -> None:
+    """Check that --list and --explain have no paths, and that --explain has no other option."""
+    for option in ["--list"] * lists + ["--explain"] * (explain is not None):
+        if paths:
+            raise click.UsageError(f"{option} and paths cannot be used together; leave one of them out")
+    if explain is not None and (lists or selects):
+        raise click.UsageError("--explain prints one rule; leave out --list, --select and --ignore")
 
 
 def _selected(

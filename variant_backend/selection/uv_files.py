@@ -13,12 +13,12 @@ from ..formats.release import Candidate, File, shown_location
 from ..lowlevel import http
 from ..lowlevel.ranges import opened_file
 from ..lowlevel.regular_files import LARGEST, open_regular
+from ..variants.uv_specifiers import python_below_bound
 from .uv_metadata import (
     OtherNameError,
     OtherVersionError,
     check_uv_identity,
     check_uv_metadata,
-    python_below_bound,
 )
 
 if TYPE_CHECKING:

@@ -1,46 +1,23 @@
-"""Read METADATA and Requires-Python as uv does: what it refuses, and which versions of Python it excludes.
+"""Read METADATA as uv does, and find what it refuses.
 
-uv corrects some common mistakes in specifiers, and refuses other mistakes that `packaging` accepts. Of
-Requires-Python, it uses only the lower bound, and only the release segment of versions: it reads ``>3.11rc1``
-as ``>3.11``. Sources: lenient_requirement.rs, requires_python.rs and metadata_resolver.rs of uv; measured.
+Sources: lenient_requirement.rs and metadata_resolver.rs of uv; measured.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from itertools import product
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ..errors import Problem, VariantError
+from ..errors import VariantError
 from ..formats.metadata_readers import read_by_uv
 from ..variants.filename import check_project_name, normalize
+from ..variants.uv_specifiers import check_versions, python_below_bound, read_corrected, specifiers_by_uv
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
-    from packaging.specifiers import Specifier, SpecifierSet
     from packaging.version import Version
 
-_T = TypeVar("_T")
-# A point between versions of Python: directly before a release, or directly after it (1).
-_Point = tuple[tuple[int, ...], int]
-
-_FIRST: _Point = ((), 0)
-_LAST: _Point = ((1 << 64,), 0)
-
-# What uv corrects, in this order, until it can read the text; at first, nothing.
-_CORRECTIONS = [
-    (re.compile(r"^"), ""),
-    (re.compile(r"(\d)([<>=~^!])"), r"\1,\2"),
-    (re.compile(r"!=~((?:\d\.)*\d)"), r"!=\1"),
-    (re.compile(r"(<=|>=|<|>)(\d+(?:\.\d+)*)\.\*"), r"\1\2"),
-    (re.compile(r"(\d\.\d)+\*"), r"\1.*"),
-    (re.compile(r",\s*$"), ""),
-    (re.compile(r">dev"), ">0.0.0dev"),
-    (re.compile(r"(\d+(?:\.\d)*(?:a|b|rc|post|dev)\d+)\.0"), r"\1"),
-    (re.compile(r"""['"](?=[*\d])|(?<=[*\d])['"]"""), ""),
-]
 _VARIANT_MARKER = re.compile(r"\bvariant_(label|namespaces|features|properties)\b")
 
 
@@ -60,10 +37,10 @@ def check_uv_metadata(data: bytes, release: tuple[str, Version], python: Version
     fields = read_by_uv(data)
     name, version = _identity(fields)
     for text in fields["Requires-Dist"]:
-        _checked("Requires-Dist", text, _requirement)
+        read_corrected("Requires-Dist", text, _requirement)
     requires_python = fields["Requires-Python"][0] if fields["Requires-Python"] else None
     if requires_python is not None:
-        _checked("Requires-Python", requires_python, _specifiers)
+        read_corrected("Requires-Python", requires_python, specifiers_by_uv)
     _check_name(name, release[0])
     if problem := python_below_bound(requires_python, python):
         raise VariantError(problem)
@@ -97,19 +74,7 @@ def _identity(fields: dict[str, list[str]]) -> tuple[str, Version]:
             raise VariantError(f"field {field} is missing", place="METADATA")
     name = fields["Name"][0]
     check_project_name(name)
-    return name, _checked("Version", fields["Version"][0], Version)
-
-
-def _checked(field: str, text: str, parse: Callable[[str], _T]) -> _T:
-    """Return a parsed value, if need be after uv's corrections; raises VariantError."""
-    corrected = text
-    for pattern, replacement in _CORRECTIONS:
-        corrected = pattern.sub(replacement, corrected)
-        try:
-            return parse(corrected)
-        except ValueError:  # of packaging, or more digits than Python converts
-            continue
-    raise VariantError(f"uv cannot parse {text!r}", place=field)
+    return name, read_corrected("Version", fields["Version"][0], Version)
 
 
 def _requirement(text: str) -> Requirement:
@@ -121,80 +86,5 @@ def _requirement(text: str) -> Requirement:
         raise ValueError("marker of variants")
     if requirement.url is not None and not urlsplit(requirement.url).scheme:
         raise ValueError("relative URL")
-    _check_versions(requirement.specifier)
+    check_versions(requirement.specifier)
     return requirement
-
-
-def _specifiers(text: str) -> SpecifierSet:
-    """Parse specifiers; raises ValueError."""
-    from packaging.specifiers import SpecifierSet
-
-    specifiers = SpecifierSet(text)
-    _check_versions(specifiers)
-    return specifiers
-
-
-def _check_versions(specifiers: SpecifierSet) -> None:
-    """Raise ValueError for versions that `packaging` accepts but uv does not: any text after ``===``."""
-    from packaging.version import Version
-
-    for specifier in specifiers:
-        version = Version(specifier.version.removesuffix(".*"))
-        if max(version.release) > _LAST[0][0] - 1:
-            raise ValueError("number too large")
-
-
-def unreadable_python(text: str | None) -> Problem | None:
-    """Return why uv skips a file of a page with this Requires-Python, or None."""
-    try:
-        _checked("Requires-Python", text or "", _specifiers)
-    except VariantError as error:
-        return error.problems[0]
-    return None
-
-
-def python_below_bound(text: str | None, python: Version) -> Problem | None:
-    """Return why uv excludes a version of Python by a Requires-Python that it can parse, or None."""
-    if text is None:
-        return None
-    specifiers = _checked("Requires-Python", text, _specifiers)
-    ranges = [(_FIRST, _LAST)]
-    for specifier in specifiers:
-        both = product(ranges, _ranges(specifier))
-        overlaps = ((max(one[0], other[0]), min(one[1], other[1])) for one, other in both)
-        ranges = sorted((start, end) for start, end in overlaps if start < end)
-    if not ranges or ranges[0][0] <= (_release(python), 0):
-        return None
-    return Problem("requires-python", "Requires-Python", f"{text} excludes Python {python}")
-
-
-def _ranges(specifier: Specifier) -> Iterator[tuple[_Point, _Point]]:
-    """Yield the ranges of releases that a specifier allows."""
-    from packaging.version import Version
-
-    version, operator = Version(specifier.version.removesuffix(".*")), specifier.operator
-    before, after = (_release(version), 0), (_release(version), 1)
-    if specifier.version.endswith(".*"):
-        after = _bumped(version.release)
-    if operator in (">=", ">", "~=", "==", "==="):
-        start = after if operator == ">" else before
-        end = {"~=": _bumped(version.release[:-1]), ">=": _LAST, ">": _LAST}.get(operator, after)
-        yield start, end
-    elif operator == "!=":
-        yield _FIRST, before
-        yield after, _LAST
-    else:
-        yield _FIRST, after if operator == "<=" else before
-
-
-def _bumped(release: tuple[int, ...]) -> _Point:
-    """Return the point before the next release of the same length."""
-    return ((*release[:-1], release[-1] + 1), 0) if release else _LAST
-
-
-def _release(version: Version) -> tuple[int, ...]:
-    """Return the release segment of a version without final zeros."""
-    release = version.release
-    while release and not release[-1]:
-        release = release[:-1]
-    return release

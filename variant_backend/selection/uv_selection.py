@@ -20,6 +20,7 @@ from ..variants.providers import StaticProvider
 from ..variants.ranking import Supported, Verdict, rank, unsupported
 from ..variants.tag_order import Order, tag_order
 from ..variants.uv_behaviour import dropping_uv, uv_drops, uv_ignores, uv_never_supports
+from ..variants.uv_specifiers import python_below_bound, unreadable_python
 from .evaluate import Evaluation
 from .read_ahead import read_ahead
 from .releases import (
@@ -43,7 +44,6 @@ from .uv_files import (
     check_uv_wheel,
     read_uv_wheel,
 )
-from .uv_metadata import python_below_bound, unreadable_python
 
 if TYPE_CHECKING:
     from packaging.version import Version

@@ -21,7 +21,7 @@ from .providers import BuiltinProvider, PluginProvider, UnusableProvider, never_
 from .registry_entry import Features, KnownByUv, KnownProvider
 
 if TYPE_CHECKING:
-    from packaging.version import Version
+    pass
 
 # The measured release.
 UV_VERSION = "0.13.9"
@@ -154,23 +154,6 @@ def _unlisted(provider: KnownProvider, listed: Features, feature: str, texts: Se
     values = form.listed if form and form.listed else one_of(listed[feature])
     text = f"no machine supports {one_of(texts)} of {feature!r}; the provider lists {values}"
     return Problem("unknown-property", "", text)
-
-
-def uv_lower_bound(requires_python: str) -> Version | None:
-    """Return the part of Requires-Python that uv uses, its lower bound. None if it has none, or is invalid.
-
-    >>> str(uv_lower_bound("!=3.12.*,<4,>=3.10")), uv_lower_bound("<4")
-    ('3.10', None)
-    """
-    from packaging.specifiers import SpecifierSet
-    from packaging.version import Version
-
-    try:
-        specifiers = [*SpecifierSet(requires_python)]
-    except ValueError:  # InvalidSpecifier, or more digits than Python converts
-        return None
-    texts = [part.version for part in specifiers if part.operator in (">", ">=", "==", "~=")]
-    return max((Version(text.removesuffix(".*")) for text in texts), default=None)
 
 
 def _difference(namespace: str, provider: PluginProvider) -> str:
