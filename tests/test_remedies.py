@@ -646,6 +646,9 @@ RELEASES = [
         "give all wheels of the release the same Requires-Python",
         in_turn(rebuild, remove("dist/demo-1.0-py3-none-any-fast.whl")),
     ),
+    Scenario(
+        "hidden-variants", RULES["hidden-variants"].remedy, remove("dist/demo-1.0.post1-py3-none-any.whl")
+    ),
     Scenario("bad-sdist", RULES["bad-sdist"].remedy, BUILD_SDIST),
     Scenario("sdist-identity", RULES["sdist-identity"].remedy, BUILD_SDIST),
     Scenario("no-fallback", FALLBACK, add(wheel(f"dist/{WINDOWS}-null.whl", "null"))),

@@ -100,6 +100,9 @@ UNRELATED = {
     "conversions with a backend": WRAPPED.replace(HOOKS, OTHER)
     .replace(OWN_TABLE, "")
     .replace('env = { CFLAGS = "-O3" }', 'match = { local = "fast" }'),
+    "priorities and providers for another tool": WRAPPED.replace(HOOKS, OTHER)
+    .replace(OWN_TABLE + RECIPE, "")
+    .replace('variants.fast = { speed = { mode = ["fast"] } }\n', ""),
     "no variants": '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n[project]\n',
     "similar names of others": (
         '[build-system]\nrequires = ["my-backend", "variantlib"]\nbuild-backend = "my_backend.hooks"\n'

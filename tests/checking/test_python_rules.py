@@ -47,6 +47,9 @@ RELEASES: dict[str, tuple[dict[str, str], bool]] = {
     "another platform": ({"cp310-abi3-win_amd64-fast": NEW, "cp310-abi3-{}-safe": ""}, False),
     "the same platform": ({"cp310-abi3-{}-fast": NEW, "cp312-cp312-{}": ">=3.9"}, True),
     "another implementation": ({"pp310-none-any-fast": NEW, "py3-none-any": ""}, False),
+    "a bound that is excluded": ({"py3-none-any-fast": ">=3.12,!=3.12.*", "py3-none-any": ""}, True),
+    "a mistake that uv corrects": ({"py3-none-any-fast": ">=3.13.*", "py3-none-any": ""}, True),
+    "a bound that excludes itself": ({"py3-none-any-fast": ">3.12.3", "py3-none-any": ""}, True),
     "bug fix releases": ({"py3-none-any-fast": ">=3.12.4", "py3-none-any": ">=3.12.2"}, True),
 }
 LINUX = "manylinux_2_17_x86_64"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -176,6 +177,37 @@ def test_a_page_without_wheels_is_an_error(server: Server) -> None:
     assert codes(f"{server.url}broken.json") == ["bad-page"]
 
 
+@pytest.mark.parametrize("has_json", [False, True], ids=["HTML", "JSON"])
+@pytest.mark.parametrize("target", ["cdn/Page_7/", "Page_7.html"])
+def test_a_redirect_changes_no_name(index: Server, target: str, has_json: bool) -> None:
+    moved = index.folder / target
+    if target.endswith("/"):
+        shutil.copytree(index.folder / "simple" / "demo", moved)
+    else:
+        shutil.copy(index.folder / "simple" / "demo" / "index.html", moved)
+    index.has_json = has_json
+
+    def redirect(handler: Handler, data: bytes | None) -> bool:
+        if data is not None or handler.path != "/simple/demo/":
+            return False
+        handler.send(302, b"", {"Location": f"/{target}"})
+        return True
+
+    index.misbehave = redirect
+    assert codes(f"{index.url}simple/demo/") == []
+
+
+def test_a_list_of_links_needs_no_name_of_a_project(index: Server) -> None:
+    page(index.folder, sorted(path.name for path in index.folder.iterdir() if path.is_file()))
+    shutil.copy(index.folder / "index.html", index.folder / "Links.html")
+    assert codes(f"{index.url}Links.html") == codes(index.url) == []
+
+
+def test_remedy_for_a_url_that_cannot_be_read_names_no_file(server: Server) -> None:
+    (finding,) = find_problems([f"{server.url}simple/demo/"])
+    assert finding.problem[2:] == ("not found", "correct the URL, or the server")
+
+
 def test_too_many_files_are_an_error(index: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(served_files, "_MOST_FILES", 4)
     (finding,) = find_problems([f"{index.url}simple/demo/"])
@@ -191,6 +223,23 @@ def test_user_and_password_are_sent_and_not_printed(index: Server) -> None:
     assert "hunter2" not in result.output
     assert json.loads(result.stdout)["checked"] == {"wheel": 4, "index-page": 1}
     assert {text.partition(" ")[0] for text in sent} == {"Basic"}
+
+
+def test_each_page_of_an_index_gets_its_password(index: Server, tmp_path: Path) -> None:
+    with Server(tmp_path / "dist") as other, answering(other):
+
+        def misbehave(handler: Handler, data: bytes | None) -> bool:
+            if handler.headers.get("Authorization") is None:
+                handler.send(401, b"")
+            elif data is None and handler.path == "/simple/alpha/":
+                handler.send(302, b"", {"Location": f"{other.url}simple/demo/"})
+            else:
+                return False
+            return True
+
+        page(index.folder / "simple", ["alpha/", "demo/"])
+        index.misbehave = misbehave
+        assert codes(index.url.replace("://", "://user:secret@") + "simple/") == []
 
 
 def test_payload_needs_files_on_this_machine() -> None:

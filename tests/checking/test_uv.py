@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 from helpers.made_wheels import METADATA, WHEEL
 from helpers.programs import empty_cache, run
-from helpers.sample_release import DOCUMENT, LABELS, encoded, only, patched, write_release, write_wheel
+from helpers.sample_release import (
+    DOCUMENT,
+    LABELS,
+    encoded,
+    made_sdist,
+    only,
+    patched,
+    write_release,
+    write_wheel,
+)
 
 from variant_backend.checking.run import check_files, find_problems
 from variant_backend.variants.known_providers import KNOWN_PROVIDERS
@@ -590,6 +599,10 @@ RELEASES: dict[str, tuple[Any, str]] = {
         lambda folder: rename(folder, FAST, "demo-1.0-py3-none-manylinux228_x86_64-fast.whl"),
         "unknown-platform",
     ),
+    "a processor with its name on Windows": (
+        lambda folder: rename(folder, FAST, "demo-1.0-py3-none-linux_amd64-fast.whl"),
+        "unknown-platform",
+    ),
     "no zip file": (lambda folder: (folder / FAST).write_bytes(b"PK"), "bad-zip"),
 }
 
@@ -708,3 +721,28 @@ def test_newer_gpus_get_no_variant_of_uv_exactly_where_a_warning_says_so(tmp_pat
     output = run(*UV, *options, *lists, **hardware("13.0", "12.1", "0")).stderr
     selected = {*re.findall(r"Selecting: (\w+)==1.0 .*-fast\.whl", output)}
     assert warned == {*lists} - selected == {"old", "ptx"}
+
+
+NEWER = {
+    "demo-1.0.post1-py3-none-any.whl": True,
+    "demo-1.0+cu128-py3-none-any.whl": True,
+    "demo-1.1.tar.gz": True,
+    "demo-1.1rc1-py3-none-any.whl": False,
+    "demo-1.1-py3-none-win32.macosx_11_0_arm64.whl": False,
+    "demo-0.9-py3-none-any.whl": False,
+    "demo-1.0.tar.gz": False,
+}
+
+
+@pytest.mark.agreement
+@pytest.mark.slow  # uv for each
+@pytest.mark.parametrize(("name", "hides"), NEWER.items())
+def test_a_newer_version_without_variants_is_found(name: str, hides: bool, tmp_path: Path) -> None:
+    folder = write_release(tmp_path / "dist", DOCUMENT)
+    if name.endswith(".whl"):
+        write_wheel(folder / name)
+    else:
+        version = name.removeprefix("demo-").removesuffix(".tar.gz")
+        (folder / name).write_bytes(made_sdist(f"Metadata-Version: 2.4\nName: demo\nVersion: {version}\n"))
+    assert (uv_serves(folder, tmp_path / "t") != "fast") == hides
+    assert findings(folder) == ({"hidden-variants"} if hides else set())

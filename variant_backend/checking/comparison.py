@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import Problem, VariantError
 from ..formats.release import Location
 from ..variants import consistency
-from ..variants.filename import index_filename
+from ..variants.filename import WheelFilename, index_filename
 from ..variants.merging import combine
 from ..variants.metadata import VariantMetadata
 from ..variants.properties import Variant
@@ -46,6 +46,7 @@ def compare_files(files: CheckedFiles) -> None:
     _compare_payloads(files)
     _compare_projects(files)
     _find_missing_versions(files)
+    _compare_versions(files)
 
 
 def _compare_indexes(findings: Findings, release: ReleaseFiles, *, is_whole: bool) -> None:
@@ -217,3 +218,17 @@ def _find_missing_versions(files: CheckedFiles) -> None:
     for release in files.releases.values():
         for path, pins in release.pins.items():
             files.findings.add(path, release_rules.of_local_pins(pins, versions), "METADATA")
+
+
+def _compare_versions(files: CheckedFiles) -> None:
+    """Compare the versions of each project in a folder or on a page."""
+    versions: dict[tuple[Location, str], dict[Version, list[WheelFilename]]] = {}
+    for folder, name, version in (*files.releases, *files.sdists):
+        if folder in files.folders:
+            release = files.releases.get((folder, name, version))
+            wheels = [*release.wheels.values()] if release else []
+            versions.setdefault((folder, name), {})[version] = wheels
+    for (folder, name), wheels_of in versions.items():
+        sdists = [version for version in wheels_of if (folder, name, version) in files.sdists]
+        problems = release_rules.of_versions(wheels_of, sdists)
+        files.findings.add(folder, (problem.within(name) for problem in problems))

@@ -11,6 +11,7 @@ from ..formats.metadata_readers import read_by_packaging
 from ..variants.filename import WheelFilename, normalize
 from ..variants.markers import resolve_for
 from ..variants.platform_tags import machines_of, marker_values
+from ..variants.uv_specifiers import parsed_by_uv, uv_specifiers
 
 # The suffixes of files that Python imports, besides those of extension modules (name.TAG.so).
 _MODULES = (".py", ".pyc", ".so", ".pyd")
@@ -33,14 +34,13 @@ class ComparedWheel(NamedTuple):
 
 def read_dependencies(data: bytes) -> Dependencies | None:
     """Return the dependencies in METADATA. None if one is invalid, which another rule reports."""
-    from packaging.specifiers import SpecifierSet
-
     fields = read_by_packaging(data)
     requirements = [" ".join(text.split()) for text in fields["Requires-Dist"]]
     try:
         normal = frozenset(filter(None, (resolve_for(text, {}) for text in requirements)))
-        requires_python = str(SpecifierSet("".join(fields["Requires-Python"])))
-    except (VariantError, ValueError):  # InvalidSpecifier, or more digits than Python converts
+        text = "".join(fields["Requires-Python"])
+        requires_python = str(parsed_by_uv("Requires-Python", text, uv_specifiers))
+    except (VariantError, ValueError):  # more digits than Python converts
         return None
     return Dependencies(normal, frozenset(map(normalize, fields["Provides-Extra"])), requires_python)
 

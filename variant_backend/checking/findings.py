@@ -13,6 +13,7 @@ from .codes import RULES
 from .input_files import folder_of, release_folder
 
 _UPGRADES = " --in-place FILE`"  # the end of a remedy for one file
+_REMEDY_OF_URL = "correct the URL, or the server"
 
 
 class Finding(NamedTuple):
@@ -30,7 +31,9 @@ class Finding(NamedTuple):
         """
         remedy = problem.remedy or RULES[problem.code].remedy
         if is_http(file):
-            if not problem.remedy:
+            if problem.code == "unreadable" and not problem.remedy:
+                remedy = _REMEDY_OF_URL
+            elif not problem.remedy:
                 remedy = remedy.replace(" DIR`", f" DIR`, where DIR is the folder at {folder_of(file)}")
             return cls(file, problem._replace(remedy=remedy))
         if not problem.remedy and " DIR`" in remedy:

@@ -90,6 +90,12 @@ INSTALLER_RULES: Mapping[str, Rule] = {
         "A platform has only labelled wheels and an sdist that is not a dispatching one.",
         "add a plain wheel for the platform, or a dispatching sdist (`variant-backend stub`)",
     ),
+    "hidden-variants": Rule(
+        UV,
+        WARNING,
+        "A newer version without variants hides those of an older one.",
+        "make variants of the newer version, too, or remove it from the folder",
+    ),
     "unsupported-property": Rule(
         UV,
         WARNING,

@@ -82,6 +82,29 @@ def of_fallbacks(wheels: Sequence[WheelFilename], has_sdist: bool) -> Iterator[t
             yield filename, Problem("plain-from-sdist" if has_sdist else "no-plain-wheel", "", text)
 
 
+def of_versions(
+    wheels: Mapping[Version, Sequence[WheelFilename]], sdists: Collection[Version]
+) -> Iterator[Problem]:
+    """Find a newer version of a project that installers prefer to the last one with variants.
+
+    *wheels* has the wheels of each version, *sdists* are the versions with an sdist.
+    """
+    final = [version for version in {*wheels, *sdists} if not version.is_prerelease]
+    labelled = {
+        version: tags
+        for version in final
+        if (tags := {name.tags for name in wheels.get(version, ()) if name.label is not None})
+    }
+    newest = max(final, default=None)
+    if newest is None or not labelled or newest in labelled:
+        return
+    last = max(labelled)
+    covering = Coverage({name.tags for name in wheels.get(newest, ())})
+    if newest in sdists or any(map(covering.covers, labelled[last])):
+        text = f"{newest} has no variants, and installers prefer it to {last}, which has some"
+        yield Problem("hidden-variants", "", text)
+
+
 def of_newer_gpus(metadata: VariantMetadata) -> Iterator[Problem]:
     """Find NVIDIA GPUs that are newer than all those of the variants, so that they get the fallback.
 

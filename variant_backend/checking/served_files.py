@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from ..errors import MOST_SHOWN, Problem, VariantError
 from ..formats import simple_api
@@ -19,6 +19,7 @@ from ..formats.simple_api import Page
 from ..lowlevel import http
 from ..lowlevel.regular_files import LARGEST
 from ..lowlevel.urls import is_http, shown_url, with_credentials
+from ..variants.filename import normalize
 from ..wheels import remote
 from ..wheels.remote import RemoteWheel
 from . import release_rules
@@ -73,14 +74,14 @@ def _check_index(files: CheckedFiles, url: str) -> None:
     answer = remote.get_page(url)
     page = _parsed(files.findings, answer)
     if isinstance(page, Page):
-        _check_project(files, answer, page)
+        _check_project(files, url, answer, page)
     elif page is not None:
         remote.check_number(answer.url, page)
         for link in page.values():
             with files.findings.noting(shown_url(link), code="unreadable"):
-                answer = remote.get_page(with_credentials(link, answer.url))
-                if isinstance(page := _parsed(files.findings, answer), Page):
-                    _check_project(files, answer, page)
+                own = remote.get_page(with_credentials(link, answer.url))
+                if isinstance(page := _parsed(files.findings, own), Page):
+                    _check_project(files, link, own, page)
 
 
 def _parsed(findings: Findings, answer: http.HttpContent) -> Page | dict[str, str] | None:
@@ -108,13 +109,12 @@ def _is_of_release(filename: str) -> bool:
     return filename.endswith((".whl", ".tar.gz", "variants.json"))
 
 
-def _check_project(files: CheckedFiles, answer: http.HttpContent, page: Page) -> None:
-    """Check the page of a project, and the files that it lists."""
+def _check_project(files: CheckedFiles, asked: str, answer: http.HttpContent, page: Page) -> None:
+    """Check the page of a project at the URL *asked*, and the files that it lists."""
     place = shown_url(answer.url)
     files.kinds[place] = PAGE
     files.folders.add(place)
-    folder = place.removesuffix("index.html").removesuffix("index.json").rstrip("/")
-    files.findings.add(place, release_rules.of_page(page, unquote(folder.rpartition("/")[2])))
+    files.findings.add(place, _of_page(asked, answer, page))
     if "json" in answer.kind and not place.endswith(".json"):
         files.findings.add(place, _of_html(answer.url, page))
     listed = [file for file in page.files if _is_of_release(file.filename)]
@@ -125,6 +125,23 @@ def _check_project(files: CheckedFiles, answer: http.HttpContent, page: Page) ->
         files.findings.add(place, item.problems)
         files.findings.add(shown_url(item.url), item.file_problems)
         _check_listed(files, item, place)
+
+
+def _of_page(asked: str, answer: http.HttpContent, page: Page) -> Iterator[Problem]:
+    """Find problems of a page. The name of its folder is the one asked for: a redirect may lead anywhere."""
+    folder, final = _folder_name(asked), _folder_name(answer.url)
+    if normalize(folder) == normalize(final):
+        folder = final  # the server corrects the spelling
+    if "json" not in answer.kind:
+        page = page._replace(name=normalize(folder))
+    is_list = folder.endswith((".html", ".json"))  # for --find-links; it has no folder of its own
+    return release_rules.of_page(page, normalize(page.name) if is_list else folder)
+
+
+def _folder_name(url: str) -> str:
+    """Return the name of the folder of a page; a page with a name of its own is its folder."""
+    path = urlsplit(url).path.removesuffix("index.html").removesuffix("index.json")
+    return unquote(path.rstrip("/").rpartition("/")[2])
 
 
 def _of_html(url: str, page: Page) -> Iterator[Problem]:

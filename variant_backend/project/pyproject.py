@@ -181,13 +181,20 @@ def not_wrapped_problem(data: Mapping[str, object], path: Path, project: Project
 
     *data* is the parsed content of the project file *path*, whose build backend is not wrapped. A file
     without ``[project]`` and ``[build-system]``, or with a recipe that matches existing wheels, is for
-    conversions: then only recipes for builds are a problem.
+    conversions: then only recipes for builds are a problem. Nor is a ``[variant]`` without labels, which
+    other tools read, too.
     """
     ignored = sorted(label for label, recipe in project.recipes.items() if recipe.build_keys(label))
     is_built = bool(data.keys() & {"project", "build-system"})
+    has_labels = project.metadata is None or bool(project.metadata.variants)
     if ignored:
         place, text = f"{_TOOL}.variants.{ignored[0]}", "builds ignore this recipe"
-    elif "variant" in data and is_built and not any(recipe.match for recipe in project.recipes.values()):
+    elif (
+        "variant" in data
+        and has_labels
+        and is_built
+        and not any(recipe.match for recipe in project.recipes.values())
+    ):
         place, text = "[variant]", "builds ignore this table"
     else:
         return None

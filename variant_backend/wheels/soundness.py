@@ -81,11 +81,13 @@ _REFERENCE = r"[\w.]+(\s*:\s*[\w.]+)?\s*(\[.*\])?"
 # More tags than any wheel has.
 _MOST_TAGS = 1000
 
+# Linux has other names for these processors: x86_64, i686 and aarch64.
+_ON_LINUX = r"(?!(?:amd64|x64|x86|arm64)$)\w+"
 # A platform tag with one of these prefixes must match its pattern (platform compatibility tags).
 _PLATFORMS = {
-    "manylinux": r"manylinux(1|2010|2014|_\d+_\d+)_\w+",
-    "musllinux": r"musllinux_\d+_\d+_\w+",
-    "linux": r"linux_\w+",
+    "manylinux": rf"manylinux(1|2010|2014|_\d+_\d+)_{_ON_LINUX}",
+    "musllinux": rf"musllinux_\d+_\d+_{_ON_LINUX}",
+    "linux": rf"linux_{_ON_LINUX}",
     "macosx": r"macosx_\d+_\d+_\w+",
     "win": r"win32|win_(amd64|arm32|arm64|ia64)",
 }
