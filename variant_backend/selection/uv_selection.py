@@ -167,7 +167,7 @@ def _evaluated(
 
     Requires-Python excludes no wheel: uv reads it in the wheel that it selects.
     """
-    metadata, seen = _read_sources(listing, pinned)
+    metadata, seen = _read_sources(listing, target, pinned)
     barred = {one.wheel.name: (one.reason,) if one.reason else () for one in seen}
     wheels = tuple(one.wheel._replace(problems=barred[one.wheel.name]) for one in seen)
     release = Release(listing.name, listing.version, wheels, metadata)
@@ -187,12 +187,14 @@ def _name_order(listing: Listing) -> Callable[[WheelFilename], Order]:
         wheel.name
         for source in listing.sources
         for wheel in source.wheels
-        if wheel.file.path is None or str(wheel.file.path.parent) != source.place
+        if not _is_in_folder(wheel.file, source)
     }
     return lambda name: (True, str(name)) if name in listed else (False, *tag_order(name))
 
 
-def _read_sources(listing: Listing, pinned: bool) -> tuple[VariantMetadata | None, list[_Seen]]:
+def _read_sources(
+    listing: Listing, target: Target, pinned: bool
+) -> tuple[VariantMetadata | None, list[_Seen]]:
     """Return the metadata of all index files, and the wheels; raises FailureError if uv fails with a file.
 
     Each wheel uses the index file of its own source. For wheels with the same name, uv uses the first plain
@@ -201,7 +203,7 @@ def _read_sources(listing: Listing, pinned: bool) -> tuple[VariantMetadata | Non
     parts: dict[str, VariantMetadata] = {}
     seen: dict[str, _Seen] = {}
     for source in listing.sources:
-        documents = [read_index_file(file) for file in _index_files(source)]
+        documents = [read_index_file(file) for file in _index_files(source, target)]
         wrong = [problem.within(document.place) for document in documents for problem in _errors_in(document)]
         valid = {one.place: one.metadata for one in documents if one.metadata and not wrong}
         labels = {label for metadata in valid.values() for label in metadata.variants}
@@ -227,18 +229,25 @@ def _barred(wheel: Candidate, pinned: bool) -> Problem | None:
     return unreadable_python(wheel.file.requires_python)
 
 
-def _index_files(source: Listed) -> list[File]:
-    """Return the index files that uv reads in a source with variants.
+def _index_files(source: Listed, target: Target) -> list[File]:
+    """Return the index files that uv reads in a source that has variants for the target.
 
     uv normalizes names, but a name with ``-`` is invalid for it. It reads all files of a folder, and the
     first one of a page, in the order of their names.
     """
-    if not any(wheel.label for wheel in source.wheels):
+    from packaging.tags import parse_tag
+
+    tags = frozenset(target.tags)
+    if not any(wheel.label and not tags.isdisjoint(parse_tag(wheel.name.tags)) for wheel in source.wheels):
         return []
     files = [file for file in source.spelled if file.filename.count("-") == 2]
-    if any(file.url for file in files):
-        return [min(files, key=lambda file: file.filename)]
-    return files
+    is_folder = all(_is_in_folder(file, source) for file in files)
+    return files if is_folder else [min(files, key=lambda file: file.filename)]
+
+
+def _is_in_folder(file: File, source: Listed) -> bool:
+    """Return whether a source is the folder of a file, and not a page that links to it."""
+    return file.path is not None and str(file.path.parent) == source.place
 
 
 def _errors_in(document: IndexDocument) -> list[Problem]:
