@@ -202,8 +202,10 @@ def _read_sources(
     """
     parts: dict[str, VariantMetadata] = {}
     seen: dict[str, _Seen] = {}
+    with_index_file = _with_index_file(listing, target)
     for source in listing.sources:
-        documents = [read_index_file(file) for file in _index_files(source, target)]
+        files = _index_files(source) if source in with_index_file else []
+        documents = [read_index_file(file) for file in files]
         wrong = [problem.within(document.place) for document in documents for problem in _errors_in(document)]
         valid = {one.place: one.metadata for one in documents if one.metadata and not wrong}
         labels = {label for metadata in valid.values() for label in metadata.variants}
@@ -229,19 +231,33 @@ def _barred(wheel: Candidate, pinned: bool) -> Problem | None:
     return unreadable_python(wheel.file.requires_python)
 
 
-def _index_files(source: Listed, target: Target) -> list[File]:
-    """Return the index files that uv reads in a source that has variants for the target.
+def _with_index_file(listing: Listing, target: Target) -> Sequence[Listed]:
+    """Return the sources whose index files uv reads: those with variants for the target.
 
-    uv normalizes names, but a name with ``-`` is invalid for it. It reads all files of a folder, and the
-    first one of a page, in the order of their names.
+    If there are none, it is the source of the plain wheel, or else of the sdist.
     """
     from packaging.tags import parse_tag
 
     tags = frozenset(target.tags)
-    if not any(wheel.label and not tags.isdisjoint(parse_tag(wheel.name.tags)) for wheel in source.wheels):
-        return []
+    variants: list[Listed] = []
+    plain: list[Listed] = []
+    for source in listing.sources:
+        fitting = [wheel for wheel in source.wheels if not tags.isdisjoint(parse_tag(wheel.name.tags))]
+        if any(wheel.label for wheel in fitting):
+            variants.append(source)
+        elif fitting:
+            plain.append(source)
+    return variants or plain[:1] or [source for source in listing.sources if source.sdists][:1]
+
+
+def _index_files(source: Listed) -> list[File]:
+    """Return the index files that uv reads in a source.
+
+    uv normalizes names, but a name with ``-`` is invalid for it. It reads all files of a folder, and the
+    first one of a page, in the order of their names.
+    """
     files = [file for file in source.spelled if file.filename.count("-") == 2]
-    is_folder = all(_is_in_folder(file, source) for file in files)
+    is_folder = all(_is_in_folder(file, source) for file in files)  # or there are none
     return files if is_folder else [min(files, key=lambda file: file.filename)]
 
 
