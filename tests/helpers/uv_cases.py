@@ -378,8 +378,8 @@ def _sdist(random: Random, case: Case, version: str, place: str) -> Other:
             member = tarfile.TarInfo(f"{stem}/{name}")
             member.size = len(text.encode())
             archive.addfile(member, io.BytesIO(text.encode()))
-    # Only the page says it here: sdists on servers are not read.
-    attributes = {"requires-python": ">=3.90"} if python and place == INDEX else {}
+    # A page always says it, because `explain` reads no sdists on servers.
+    attributes = {"requires-python": ">=3.90"} if python else {}
     return Other(f"{stem}.tar.gz", stream.getvalue(), place=place, attributes=attributes)
 
 

@@ -167,9 +167,9 @@ def _evaluated(
 
     Requires-Python excludes no wheel: uv reads it in the wheel that it selects.
     """
-    metadata, seen = _read_sources(listing, pinned)
-    barred = {wheel.name: (reason,) if reason else () for wheel, reason, _ in seen}
-    wheels = tuple(wheel._replace(problems=barred[wheel.name]) for wheel, _, _ in seen)
+    metadata, seen = _read_sources(listing, target, pinned)
+    barred = {one.wheel.name: (one.reason,) if one.reason else () for one in seen}
+    wheels = tuple(one.wheel._replace(problems=barred[one.wheel.name]) for one in seen)
     release = Release(listing.name, listing.version, wheels, metadata)
     support = uv_support(metadata, detected) if metadata else Support({}, {})
     order = _name_order(listing)
@@ -187,12 +187,14 @@ def _name_order(listing: Listing) -> Callable[[WheelFilename], Order]:
         wheel.name
         for source in listing.sources
         for wheel in source.wheels
-        if wheel.file.path is None or str(wheel.file.path.parent) != source.place
+        if not _is_in_folder(wheel.file, source)
     }
     return lambda name: (True, str(name)) if name in listed else (False, *tag_order(name))
 
 
-def _read_sources(listing: Listing, pinned: bool) -> tuple[VariantMetadata | None, list[_Seen]]:
+def _read_sources(
+    listing: Listing, target: Target, pinned: bool
+) -> tuple[VariantMetadata | None, list[_Seen]]:
     """Return the metadata of all index files, and the wheels; raises FailureError if uv fails with a file.
 
     Each wheel uses the index file of its own source. For wheels with the same name, uv uses the first plain
@@ -200,8 +202,10 @@ def _read_sources(listing: Listing, pinned: bool) -> tuple[VariantMetadata | Non
     """
     parts: dict[str, VariantMetadata] = {}
     seen: dict[str, _Seen] = {}
+    with_index_file = _with_index_file(listing, target)
     for source in listing.sources:
-        documents = [read_index_file(file) for file in _index_files(source)]
+        files = _index_files(source) if source in with_index_file else []
+        documents = [read_index_file(file) for file in files]
         wrong = [problem.within(document.place) for document in documents for problem in _errors_in(document)]
         valid = {
             document.place: document.metadata for document in documents if document.metadata and not wrong
@@ -229,18 +233,39 @@ def _barred(wheel: Candidate, pinned: bool) -> Problem | None:
     return unreadable_python(wheel.file.requires_python)
 
 
+def _with_index_file(listing: Listing, target: Target) -> Sequence[Listed]:
+    """Return the sources whose index files uv reads: those with variants for the target.
+
+    If there are none, it is the source of the plain wheel, or else of the sdist.
+    """
+    from packaging.tags import parse_tag
+
+    tags = frozenset(target.tags)
+    variants: list[Listed] = []
+    plain: list[Listed] = []
+    for source in listing.sources:
+        fitting = [wheel for wheel in source.wheels if not tags.isdisjoint(parse_tag(wheel.name.tags))]
+        if any(wheel.label for wheel in fitting):
+            variants.append(source)
+        elif fitting:
+            plain.append(source)
+    return variants or plain[:1] or [source for source in listing.sources if source.sdists][:1]
+
+
 def _index_files(source: Listed) -> list[File]:
-    """Return the index files that uv reads in a source with variants.
+    """Return the index files that uv reads in a source.
 
     uv normalizes names, but a name with ``-`` is invalid for it. It reads all files of a folder, and the
     first one of a page, in the order of their names.
     """
-    if not any(wheel.label for wheel in source.wheels):
-        return []
     files = [file for file in source.spelled if file.filename.count("-") == 2]
-    if any(file.url for file in files):
-        return [min(files, key=lambda file: file.filename)]
-    return files
+    is_folder = all(_is_in_folder(file, source) for file in files)  # or there are none
+    return files if is_folder else [min(files, key=lambda file: file.filename)]
+
+
+def _is_in_folder(file: File, source: Listed) -> bool:
+    """Return whether a source is the folder of a file, and not a page that links to it."""
+    return file.path is not None and str(file.path.parent) == source.place
 
 
 def _errors_in(document: IndexDocument) -> list[Problem]:
