@@ -229,11 +229,12 @@ def find_listings(
             problems += error.problems
             continue
         is_any_read = True
-        for version, listed in _by_version(name, place, files, problems).items():
+        by_version = _by_version(name, place, files, problems)
+        for version, sdists in (_sdists(name, files) if with_sdists else {}).items():
+            listed = by_version.get(version, Listed(place, (), ()))
+            by_version[version] = listed._replace(sdists=(*sdists,))
+        for version, listed in by_version.items():
             releases.setdefault(version, []).append(listed)
-        if with_sdists:
-            for version, sdists in _sdists(name, files).items():
-                releases.setdefault(version, []).append(Listed(place, (), (), sdists=(*sdists,)))
     listings = [
         Listing(name, version, tuple(releases[version])) for version in sorted(releases, reverse=True)
     ]

@@ -81,11 +81,32 @@ class UvSelection(NamedTuple):
 
 
 class _Seen(NamedTuple):
-    """A wheel as uv sees it: why uv excludes it, and the errors of the index file of its own source."""
+    """A wheel as uv sees it, why uv excludes it, and its source."""
 
     wheel: Candidate
     reason: Problem | None
-    errors: Sequence[Problem]
+    source: Listed
+
+
+class _Read(NamedTuple):
+    """The metadata of a release for uv, its wheels by filename, and the errors of index files by source.
+
+    *errors* has the sources with variants only: uv reads the index files of others if it selects their files.
+    """
+
+    metadata: VariantMetadata | None
+    seen: Mapping[str, _Seen]
+    errors: Mapping[str, Sequence[Problem]]
+
+    def check(self, source: Listed) -> None:
+        """Check the index files of the source of a selected file; raises VariantError or FailureError."""
+        wrong = self.errors.get(source.place)
+        if wrong is None:
+            wrong = [
+                problem for file in _index_files(source) for problem in _errors_in(read_index_file(file))
+            ]
+        if wrong:
+            raise VariantError(*wrong)
 
 
 def uv_listings(name: str, sources: Sources) -> Listings:
@@ -113,11 +134,14 @@ def uv_select(
     evaluate = partial(_evaluated, detected=detected, target=target, pinned=pinned)
     for listing, evaluated in read_ahead(evaluate, tried, listings.most_at_once):
         try:
-            evaluation, errors = evaluated()
+            evaluation, read = evaluated()
             sdist = None
             if selected := evaluation.selected:
-                _check_selected(evaluation, selected, detected, target, errors[selected.filename])
-            elif sdist := _sdist(listing, pinned=pinned):
+                read.check(read.seen[str(selected.filename)].source)
+                _check_selected(evaluation, selected, detected, target)
+            elif found := _sdist(listing, pinned=pinned):
+                source, sdist = found
+                read.check(source)
                 _check_sdist(sdist, evaluation, target)
             else:
                 without.append(evaluation)
@@ -133,10 +157,11 @@ def uv_select(
     return UvSelection(None, tuple(passed), tuple(without))
 
 
-def _sdist(listing: Listing, *, pinned: bool) -> File | None:
-    """Return the sdist of a release that uv may build, or None."""
-    sdists = (file for file in listing.sdists if not unreadable_python(file.requires_python))
-    return next((file for file in sdists if pinned or file.yanked is None), None)
+def _sdist(listing: Listing, *, pinned: bool) -> tuple[Listed, File] | None:
+    """Return the sdist of a release that uv may build, after its source, or None."""
+    sdists = ((source, file) for source in listing.sources for file in source.sdists)
+    readable = ((source, file) for source, file in sdists if not unreadable_python(file.requires_python))
+    return next(((source, file) for source, file in readable if pinned or file.yanked is None), None)
 
 
 def _check_sdist(sdist: File, evaluation: Evaluation, target: Target) -> None:
@@ -162,12 +187,13 @@ def uv_support(metadata: VariantMetadata, detected: Supported) -> Support:
 
 def _evaluated(
     listing: Listing, detected: Supported, target: Target, pinned: bool
-) -> tuple[Evaluation, Mapping[WheelFilename, Sequence[Problem]]]:
-    """Return uv's verdicts on a release, and the errors of index files by wheel; raises FailureError.
+) -> tuple[Evaluation, _Read]:
+    """Return uv's verdicts on a release, and what they are based on; raises FailureError.
 
     Requires-Python excludes no wheel: uv reads it in the wheel that it selects.
     """
-    metadata, seen = _read_sources(listing, pinned)
+    read = _read_sources(listing, pinned)
+    metadata, seen = read.metadata, read.seen.values()
     barred = {one.wheel.name: (one.reason,) if one.reason else () for one in seen}
     wheels = tuple(one.wheel._replace(problems=barred[one.wheel.name]) for one in seen)
     release = Release(listing.name, listing.version, wheels, metadata)
@@ -178,7 +204,7 @@ def _evaluated(
     plain = next((verdict for verdict in verdicts if verdict.key and not verdict.key.label), None)
     if plain and not python_below_bound(evaluation.candidate(plain).file.requires_python, target.python):
         check_requested(evaluation.candidate(plain), target.python)
-    return evaluation, {one.wheel.name: one.errors for one in seen}
+    return evaluation, read
 
 
 def _name_order(listing: Listing) -> Callable[[WheelFilename], Order]:
@@ -192,28 +218,32 @@ def _name_order(listing: Listing) -> Callable[[WheelFilename], Order]:
     return lambda name: (True, str(name)) if name in listed else (False, *tag_order(name))
 
 
-def _read_sources(listing: Listing, pinned: bool) -> tuple[VariantMetadata | None, list[_Seen]]:
-    """Return the metadata of all index files, and the wheels; raises FailureError if uv fails with a file.
+def _read_sources(listing: Listing, pinned: bool) -> _Read:
+    """Read the index files of sources with variants; raises FailureError if uv fails with a file.
 
     Each wheel uses the index file of its own source. For wheels with the same name, uv uses the first plain
     wheel, but the last variant.
     """
     parts: dict[str, VariantMetadata] = {}
     seen: dict[str, _Seen] = {}
+    errors: dict[str, Sequence[Problem]] = {}
     for source in listing.sources:
-        documents = [read_index_file(file) for file in _index_files(source)]
+        has_variants = any(wheel.label for wheel in source.wheels)
+        documents = [read_index_file(file) for file in _index_files(source)] if has_variants else []
         wrong = [problem.within(document.place) for document in documents for problem in _errors_in(document)]
         valid = {one.place: one.metadata for one in documents if one.metadata and not wrong}
         labels = {label for metadata in valid.values() for label in metadata.variants}
         parts |= valid
+        if has_variants:
+            errors[source.place] = wrong
         for wheel in source.wheels:
             name, reason = wheel.file.filename, _barred(wheel, pinned)
             if wheel.label is not None and wheel.label not in labels:
                 missing = Problem(INDEX_FILE, "index file", f"{source.place} has no {wheel.label!r}")
                 reason = reason or (against_variants(wrong[0]) if wrong else missing)
             if name not in seen or (not reason and (wheel.label is not None or seen[name].reason)):
-                seen[name] = _Seen(wheel, reason, wrong)
-    return combine(parts)[0] if parts else None, [*seen.values()]
+                seen[name] = _Seen(wheel, reason, source)
+    return _Read(combine(parts)[0] if parts else None, seen, errors)
 
 
 def _barred(wheel: Candidate, pinned: bool) -> Problem | None:
@@ -228,13 +258,11 @@ def _barred(wheel: Candidate, pinned: bool) -> Problem | None:
 
 
 def _index_files(source: Listed) -> list[File]:
-    """Return the index files that uv reads in a source with variants.
+    """Return the index files that uv reads in a source.
 
     uv normalizes names, but a name with ``-`` is invalid for it. It reads all files of a folder, and the
     first one of a page, in the order of their names.
     """
-    if not any(wheel.label for wheel in source.wheels):
-        return []
     files = [file for file in source.spelled if file.filename.count("-") == 2]
     if any(file.url for file in files):
         return [min(files, key=lambda file: file.filename)]
@@ -255,19 +283,8 @@ def _dropped(metadata: VariantMetadata) -> list[Problem]:
     return [problem for variant in variants for problem in uv_drops(metadata, variant)]
 
 
-def _check_selected(
-    evaluation: Evaluation,
-    selected: Verdict,
-    detected: Supported,
-    target: Target,
-    errors: Sequence[Problem],
-) -> None:
-    """Check the selected wheel's metadata; raises VariantError if uv drops it, or fails with it.
-
-    *errors* are the errors of the index file of its source.
-    """
-    if errors:
-        raise VariantError(*errors)
+def _check_selected(evaluation: Evaluation, selected: Verdict, detected: Supported, target: Target) -> None:
+    """Check the selected wheel's metadata; raises VariantError if uv drops it, or fails with it."""
     wheel = evaluation.candidate(selected)
     if wrong := python_below_bound(wheel.file.requires_python, target.python):
         raise VariantError(wrong).within(selected.filename)
