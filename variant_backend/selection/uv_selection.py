@@ -139,8 +139,8 @@ def uv_select(
             if selected := evaluation.selected:
                 read.check(read.seen[str(selected.filename)].source)
                 _check_selected(evaluation, selected, detected, target)
-            elif found := _sdist(listing, pinned=pinned):
-                source, sdist = found
+            elif unbuilt := _sdist(listing, pinned=pinned):
+                source, sdist = unbuilt
                 read.check(source)
                 _check_sdist(sdist, evaluation, target)
             else:

@@ -227,7 +227,7 @@ def read_provider_table(
         at_features = join(place, source)
         features = read_ordered_features(document, entry, place, source, least=0)
         given_values = cast("dict[str, object]", entry[source])  # a table, as it has features
-        for feature in [feature for feature, _ in features if given_values[feature] == []]:
+        for feature in [name for name, _ in features if given_values[name] == []]:
             document.tolerate(join(at_features, feature), "no value is supported", code="no-values")
         return StaticProvider(features, optional)
     return BuiltinProvider(document.string(entry["builtin"], join(place, "builtin")) or "", optional)
