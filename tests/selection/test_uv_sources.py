@@ -89,3 +89,18 @@ def test_uv_builds_the_sdist_of_a_version_without_wheels(tmp_path: Path) -> None
         "selected": "demo-2.0.tar.gz",
         "reasons": ["uv builds demo-2.0.tar.gz: the version has no wheel that is compatible for uv"],
     }
+
+
+@pytest.mark.parametrize("is_sdist", [False, True])
+def test_uv_drops_a_release_without_variants_for_its_bad_index_file(is_sdist: bool, tmp_path: Path) -> None:
+    make_wheel(tmp_path, version="0.1")
+    if is_sdist:
+        info = {"PKG-INFO": b"Metadata-Version: 2.2\nName: demo\nVersion: 1.0\n"}
+        (tmp_path / "demo-1.0.tar.gz").write_bytes(pack("demo-1.0", info, time=0))
+    else:
+        make_wheel(tmp_path)
+    (tmp_path / "demo-1.0-variants.json").write_text("{}")
+    oldest = "demo-0.1-py3-none-any.whl"
+    sources = ("--find-links", tmp_path)
+    assert explained("demo", *sources)["installer"]["selected"] == oldest
+    assert uv_installs(["demo"], tmp_path / "target", "--no-index", *sources) == {"demo": oldest}

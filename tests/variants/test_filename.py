@@ -20,7 +20,7 @@ from variant_backend.variants.filename import (
 filenames = st.builds(
     WheelFilename,
     st.sampled_from(["demo", "Demo_Pack", "a.b", "x9"]),
-    st.sampled_from(["1.0", "2.13.0+cpu", "1!2.0rc1", "2024.5.6"]),
+    st.sampled_from(["1.0", "2.13.0+cpu", "1!2.0rc1", "2024.5.6", "v1.0"]),
     st.sampled_from(["", "1", "20abc"]),
     st.sampled_from(["py3-none-any", "cp311-cp311-manylinux_2_28_x86_64", "py2.py3-none-any", "_x-none-any"]),
     st.none() | st.text("abz019_.", min_size=1, max_size=9),

@@ -251,6 +251,13 @@ def test_a_provider_may_support_nothing() -> None:
     assert metadata.to_dict()["providers"] == providers
 
 
+def test_an_invalid_value_of_a_provider_is_one_problem() -> None:
+    document = changed(providers={"a": {"static-properties": {"f": ["A"]}}})
+    with pytest.raises(VariantError) as caught:
+        metadata_from_dict(document, "variant.json")
+    assert len(caught.value.lines()) == 1
+
+
 def test_all_problems_of_a_document_are_reported_at_once() -> None:
     document = changed(variants={"X": {}, "y": {"b": {"f": ["-"]}}}, providers={"a": {}}, extra=1)
     with pytest.raises(VariantError) as caught:

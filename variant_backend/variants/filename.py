@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 # Names come from pages and lock files, too: a name that `check_project_name` refuses, or a path, is invalid.
 _WHEEL = re.compile(
     r"""
-    (?P<distribution>[A-Za-z0-9](?:(?:(?!__)[A-Za-z0-9._])*[A-Za-z0-9])?) - (?P<version>\d[A-Za-z0-9._+!]*)
+    (?P<distribution>[A-Za-z0-9](?:(?:(?!__)[A-Za-z0-9._])*[A-Za-z0-9])?)
+    - (?P<version>[vV]?\d[A-Za-z0-9._+!]*)
     (?: - (?P<build>\d[^-/\\]*) )?
     - (?P<tags>[^\W\d][^-/\\]* - [^-/\\]+ - [^-/\\]+)
     (?: - (?P<label>[^-]*) )?

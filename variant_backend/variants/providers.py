@@ -226,7 +226,8 @@ def read_provider_table(
     if "static-properties" in entry:
         at_features = join(place, source)
         features = read_ordered_features(document, entry, place, source, least=0)
-        for feature in [feature for feature, values in features if not values]:
+        given_values = cast("dict[str, object]", entry[source])  # a table, as it has features
+        for feature in [name for name, _ in features if given_values[name] == []]:
             document.tolerate(join(at_features, feature), "no value is supported", code="no-values")
         return StaticProvider(features, optional)
     return BuiltinProvider(document.string(entry["builtin"], join(place, "builtin")) or "", optional)
