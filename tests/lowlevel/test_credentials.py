@@ -189,7 +189,7 @@ def test_commands_ask_keyring_only_when_told(
 
 
 def test_each_command_that_takes_urls_has_the_option() -> None:
-    reads = {"DIR|URL...", "WHEEL|URL|NAME...", "DIR|INDEX-URL"}
+    reads = {"DIR|URL...", "WHEEL|URL|NAME...", "DIR|INDEX-URL", "[WHEEL|JSON|DIR|URL|pyproject.toml]..."}
     for name, command in main.commands.items():
         names = {param.name for param in command.params}
         takes_urls = "index_url" in names or any(param.metavar in reads for param in command.params)

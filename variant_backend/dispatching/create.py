@@ -159,7 +159,9 @@ def _read_sound(listing: Listing) -> tuple[Release, VariantMetadata]:
     """Read a release and its index file. Raises VariantError with all their problems."""
     files = [*(wheel.file for wheel in listing.wheels), *listing.index_files]
     check_lines(file.url for file in files if file.url)
-    _refuse(run.find_problems(file.path for file in files if file.path))
+    findings = run.find_problems(file.path for file in files if file.path)
+    # The sdist heeds Requires-Python when it selects a wheel; uv does not.
+    _refuse(finding for finding in findings if finding.problem.code != "python-differs")
     release = read_release(listing)
     problems = [*release.problems]
     for wheel in release.candidates:

@@ -88,6 +88,18 @@ class _Seen(NamedTuple):
     errors: Sequence[Problem]
 
 
+class _ReadSources(NamedTuple):
+    """The metadata of a release for uv, its wheels, and the errors of the index files beside its sdists."""
+
+    metadata: VariantMetadata | None
+    seen: tuple[_Seen, ...]
+    errors_of_sdists: tuple[Problem, ...]
+
+    def errors_of(self, name: WheelFilename) -> Sequence[Problem]:
+        """Return the errors of the index file of a wheel's source."""
+        return next(one.errors for one in self.seen if one.wheel.name == name)
+
+
 def uv_listings(name: str, sources: Sources) -> Listings:
     """Return the releases that uv considers: those in folders, and on the first index with the project."""
     *urls, last = sources.index_urls or ("",)
@@ -113,12 +125,12 @@ def uv_select(
     evaluate = partial(_evaluated, detected=detected, target=target, pinned=pinned)
     for listing, evaluated in read_ahead(evaluate, tried, listings.most_at_once):
         try:
-            evaluation, errors = evaluated()
+            evaluation, read = evaluated()
             sdist = None
             if selected := evaluation.selected:
-                _check_selected(evaluation, selected, detected, target, errors[selected.filename])
+                _check_selected(evaluation, selected, detected, target, read.errors_of(selected.filename))
             elif sdist := _sdist(listing, pinned=pinned):
-                _check_sdist(sdist, evaluation, target)
+                _check_sdist(sdist, evaluation, target, read.errors_of_sdists)
             else:
                 without.append(evaluation)
                 continue
@@ -139,8 +151,13 @@ def _sdist(listing: Listing, *, pinned: bool) -> File | None:
     return next((file for file in sdists if pinned or file.yanked is None), None)
 
 
-def _check_sdist(sdist: File, evaluation: Evaluation, target: Target) -> None:
-    """Raise VariantError if uv drops the version of an sdist, or fails with it."""
+def _check_sdist(sdist: File, evaluation: Evaluation, target: Target, errors: Sequence[Problem]) -> None:
+    """Raise VariantError if uv drops the version of an sdist, or fails with it.
+
+    *errors* are those of the index file of its source.
+    """
+    if errors:
+        raise VariantError(*errors)
     release = evaluation.release
     plain = next((wheel for wheel in release.of_label(None).candidates if not wheel.problems), None)
     check_uv_sdist(sdist, (release.name, release.version), target.python, wheel=plain)
@@ -162,12 +179,12 @@ def uv_support(metadata: VariantMetadata, detected: Supported) -> Support:
 
 def _evaluated(
     listing: Listing, detected: Supported, target: Target, pinned: bool
-) -> tuple[Evaluation, Mapping[WheelFilename, Sequence[Problem]]]:
-    """Return uv's verdicts on a release, and the errors of index files by wheel; raises FailureError.
+) -> tuple[Evaluation, _ReadSources]:
+    """Return uv's verdicts on a release, and what it reads for them; raises FailureError.
 
     Requires-Python excludes no wheel: uv reads it in the wheel that it selects.
     """
-    metadata, seen = _read_sources(listing, target, pinned)
+    read = metadata, seen, _ = _read_sources(listing, target, pinned)
     barred = {one.wheel.name: (one.reason,) if one.reason else () for one in seen}
     wheels = tuple(one.wheel._replace(problems=barred[one.wheel.name]) for one in seen)
     release = Release(listing.name, listing.version, wheels, metadata)
@@ -178,7 +195,7 @@ def _evaluated(
     plain = next((verdict for verdict in verdicts if verdict.key and not verdict.key.label), None)
     if plain and not python_below_bound(evaluation.candidate(plain).file.requires_python, target.python):
         check_requested(evaluation.candidate(plain), target.python)
-    return evaluation, {wheel.name: errors for wheel, _, errors in seen}
+    return evaluation, read
 
 
 def _name_order(listing: Listing) -> Callable[[WheelFilename], Order]:
@@ -192,16 +209,15 @@ def _name_order(listing: Listing) -> Callable[[WheelFilename], Order]:
     return lambda name: (True, str(name)) if name in listed else (False, *tag_order(name))
 
 
-def _read_sources(
-    listing: Listing, target: Target, pinned: bool
-) -> tuple[VariantMetadata | None, list[_Seen]]:
-    """Return the metadata of all index files, and the wheels; raises FailureError if uv fails with a file.
+def _read_sources(listing: Listing, target: Target, pinned: bool) -> _ReadSources:
+    """Read all index files that uv reads; raises FailureError if uv fails with one.
 
     Each wheel uses the index file of its own source. For wheels with the same name, uv uses the first plain
     wheel, but the last variant.
     """
     parts: dict[str, VariantMetadata] = {}
     seen: dict[str, _Seen] = {}
+    errors_of_sdists: list[Problem] = []
     with_index_file = _with_index_file(listing, target)
     for source in listing.sources:
         files = _index_files(source) if source in with_index_file else []
@@ -212,6 +228,7 @@ def _read_sources(
         }
         labels = {label for metadata in valid.values() for label in metadata.variants}
         parts |= valid
+        errors_of_sdists += wrong if source.sdists else []
         for wheel in source.wheels:
             name, reason = wheel.file.filename, _barred(wheel, pinned)
             if wheel.label is not None and wheel.label not in labels:
@@ -219,7 +236,8 @@ def _read_sources(
                 reason = reason or (against_variants(wrong[0]) if wrong else missing)
             if name not in seen or (not reason and (wheel.label is not None or seen[name].reason)):
                 seen[name] = _Seen(wheel, reason, wrong)
-    return combine(parts)[0] if parts else None, [*seen.values()]
+    metadata = combine(parts)[0] if parts else None
+    return _ReadSources(metadata, tuple(seen.values()), tuple(errors_of_sdists))
 
 
 def _barred(wheel: Candidate, pinned: bool) -> Problem | None:
