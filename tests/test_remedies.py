@@ -1513,7 +1513,7 @@ UPLOADS = [
     Scenario(
         "local-version",
         "build the wheel without the part of the version after +, or serve it from your own index",
-        replaced("demo-2.0+cpu-py3-none-any.whl", "demo-2.0-py3-none-any.whl"),
+        replaced("demo-0.9+cpu-py3-none-any.whl", "demo-0.9-py3-none-any.whl"),
         command="check dist --select upload",
         rebuilt=True,
     ),
