@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import product
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -26,17 +27,16 @@ Point: TypeAlias = tuple[tuple[int, ...], int]
 FIRST: Point = ((), 0)
 _LAST: Point = ((1 << 64,), 0)
 
-# What uv corrects, in this order, until it can read the text; at first, nothing.
+# Mistakes that uv corrects, in this order, until it can read the text.
 _CORRECTIONS = [
-    (re.compile(r"^"), ""),
-    (re.compile(r"(\d)([<>=~^!])"), r"\1,\2"),
-    (re.compile(r"!=~((?:\d\.)*\d)"), r"!=\1"),
-    (re.compile(r"(<=|>=|<|>)(\d+(?:\.\d+)*)\.\*"), r"\1\2"),
-    (re.compile(r"(\d\.\d)+\*"), r"\1.*"),
-    (re.compile(r",\s*$"), ""),
-    (re.compile(r">dev"), ">0.0.0dev"),
-    (re.compile(r"(\d+(?:\.\d)*(?:a|b|rc|post|dev)\d+)\.0"), r"\1"),
-    (re.compile(r"""['"](?=[*\d])|(?<=[*\d])['"]"""), ""),
+    (re.compile(r"(?<=\d)(?=[!<=>^~])"), ","),  # no comma before an operator
+    (re.compile(r"!=~(?=\d)"), "!="),  # two operators
+    (re.compile(r"([<>]=?)(\d[\d.]*)\.\*"), r"\1\2"),  # >=3.*
+    (re.compile(r"(?<=\d\.\d)\*"), ".*"),  # ==3.1*
+    (re.compile(r",\s*$"), ""),  # a comma at the end
+    (re.compile(r">(?=dev)"), ">0"),  # no number before dev
+    (re.compile(r"(?<=\d)((?:a|b|rc|dev|post)\d+)\.0"), r"\1"),  # 1.0rc1.0
+    (re.compile(r"""(?<=[\d*])['"]|['"](?=[\d*])"""), ""),  # quotes around a version
 ]
 # Longer texts are not corrected: some of uv's patterns take quadratic time, and the text may be hostile.
 _LONGEST = 1000
@@ -45,12 +45,12 @@ _LONGEST = 1000
 def parsed_by_uv(field: str, text: str, parse: Callable[[str], _T]) -> _T:
     """Return the parsed value of a *field*, if need be after uv's corrections; raises VariantError."""
     corrected = text
-    for pattern, replacement in _CORRECTIONS[: 1 if len(text) > _LONGEST else None]:
-        corrected = pattern.sub(replacement, corrected)
-        try:
+    for correction in (None, *(_CORRECTIONS if len(text) <= _LONGEST else ())):
+        if correction:
+            pattern, replacement = correction
+            corrected = pattern.sub(replacement, corrected)
+        with suppress(ValueError):  # of packaging, or more digits than Python converts
             return parse(corrected)
-        except ValueError:  # of packaging, or more digits than Python converts
-            continue
     raise VariantError(f"uv cannot parse {text!r}", place=field)
 
 
