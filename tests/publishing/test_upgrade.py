@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from helpers.made_wheels import make_wheel, record_row
 from helpers.programs import empty_cache, run, run_here
+from helpers.sample_release import DOCUMENT
 from helpers.servers import publish, served
 from helpers.strict_reader import walk
 from hypothesis import given
@@ -827,3 +828,12 @@ def uv_installs(index: Path, folder: Path, **env: Any) -> str:
     (path,) = (folder / "target").glob("demo-1.0.dist-info/variant.json")
     (label,) = json.loads(path.read_text())["variants"]
     return str(label)
+
+
+@pytest.mark.parametrize("entry", [None, {}])
+def test_a_current_file_with_an_empty_provider_keeps_the_other_ones(entry: Any) -> None:
+    priorities = {"namespace": ["speed", "color"]}
+    document = {**DOCUMENT, "default-priorities": priorities}
+    document["providers"] = {**DOCUMENT["providers"], "color": entry}
+    with pytest.raises(VariantError, match=r"providers\.color: (missing|expected)"):
+        upgraded(document)

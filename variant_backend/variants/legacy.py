@@ -120,6 +120,8 @@ def _upgrade_schema(new: dict[str, Any], report: UpgradeReport) -> None:
     if not isinstance(namespaces, list) or not isinstance(providers, dict | None):
         return
     missing = [name for name in namespaces if isinstance(name, str) and name not in (providers or {})]
+    if missing and old == SCHEMA_WITH_PROVIDERS:
+        return  # the reader reports the missing providers: a current file loses no other ones
     if missing and providers is not None:
         del new["providers"]
         if providers:
