@@ -58,7 +58,10 @@ class BuiltinProvider(NamedTuple):
 
 
 class UnusableProvider(NamedTuple):
-    """A provider whose entry is invalid: nothing is supported in its namespace. It is never written."""
+    """A provider whose entry is invalid: nothing is supported in its namespace.
+
+    Only a lock file of such a release has it, as an empty table.
+    """
 
     problems: tuple[Problem, ...]
     optional: bool = False
